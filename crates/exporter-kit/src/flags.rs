@@ -1,0 +1,99 @@
+//! The command line, the same for every exporter, with the names the ecosystem knows.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::{Exporter, process};
+
+/// The flags every exporter takes. What to probe is the config file's business.
+#[derive(Debug, clap::Parser)]
+#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// Config file (YAML).
+    #[arg(long = "config.file", value_name = "FILE", required = true)]
+    config_file: Option<PathBuf>,
+
+    /// Check the config file and exit.
+    #[arg(long = "config.check")]
+    pub(crate) config_check: bool,
+
+    /// Address to serve on, as in `:9290`, `127.0.0.1:9290` or `[::1]:9290`. May be repeated.
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    pub(crate) listen_addresses: Vec<String>,
+
+    /// Serve on the sockets that systemd hands over (`LISTEN_FDS`) instead.
+    #[arg(long = "web.systemd-socket", conflicts_with = "listen_addresses")]
+    pub(crate) systemd_socket: bool,
+
+    /// TLS and basic auth of the web server.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
+
+    /// Path of the metrics page.
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
+    pub(crate) telemetry_path: String,
+
+    /// Least severe level that is logged.
+    #[arg(long = "log.level", default_value = "info", value_parser = ["error", "warn", "info", "debug", "trace"])]
+    pub(crate) log_level: String,
+
+    /// Form of the log on stderr.
+    #[arg(long = "log.format", default_value = "text", value_parser = ["text", "json"])]
+    pub(crate) log_format: String,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Ask a running exporter whether it is healthy; exit code 0 if it is.
+    Healthcheck(Healthcheck),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Healthcheck {
+    /// Address of the running exporter. [default: 127.0.0.1 and the exporter's own port]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) address: Option<String>,
+    /// Path to ask for.
+    #[arg(long, value_name = "PATH", default_value = "/-/healthy")]
+    pub(crate) path: String,
+}
+
+impl Flags {
+    pub(crate) fn parse<E: Exporter>() -> Self {
+        let command = Self::command().name(E::NAME).about(E::ABOUT).version(format!(
+            "{}, revision {}",
+            process::VERSION,
+            process::REVISION
+        ));
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
+    pub(crate) fn config_file(&self) -> &Path {
+        self.config_file.as_deref().expect("clap requires --config.file without a subcommand")
+    }
+
+    pub(crate) fn refuse_what_is_not_supported(&self) -> anyhow::Result<()> {
+        if let Some(file) = &self.web_config_file {
+            bail!(
+                "--web.config.file {}: TLS and basic auth are not supported by this version; \
+                 listen on 127.0.0.1 behind a reverse proxy, or leave the flag out",
+                file.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+fn telemetry_path(path: &str) -> Result<String, String> {
+    let reserved = path == "/" || path.starts_with("/-/");
+    if path.starts_with('/') && !reserved && !path.contains(['{', '}', '?', '#', ' ']) {
+        Ok(path.to_owned())
+    } else {
+        Err("must start with a slash and be neither / nor below /-/".to_owned())
+    }
+}

@@ -1,0 +1,154 @@
+//! The life of an exporter: flags, config, web server, reload, targets, drain.
+//!
+//! An exporter says what it measures by implementing [`Exporter`]; this crate does the rest and
+//! knows no protocol, no target and no metric but its own. A thing enters here when the third
+//! exporter needs it, unchanged, and it can be described without naming an exporter.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `flags` | the command line, the same for every exporter |
+//! | `config` | reading a YAML file; errors name file, line and field |
+//! | `secret` | a value that never shows itself |
+//! | `listen` | the sockets to serve on |
+//! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
+//! | `landing` | the page at `/` |
+//! | `exposition` | the text that a scraper gets |
+//! | `reload` | one door for SIGHUP and POST |
+//! | `targets` | the set of running targets, kept in step with the config |
+//! | `health` | a target's state, logged when it changes |
+//! | `rounds` | run a future at an interval: splayed, never overlapping |
+//! | `process` | build and process metrics |
+//! | `healthcheck` | the subcommand for images without a shell |
+
+mod config;
+mod exposition;
+mod flags;
+mod health;
+mod healthcheck;
+mod landing;
+mod listen;
+mod logging;
+mod process;
+mod reload;
+mod rounds;
+mod secret;
+mod server;
+mod targets;
+
+pub use config::parse;
+pub use exposition::respond;
+pub use health::{Health, State};
+pub use prometheus_client::registry::Registry;
+pub use rounds::Rounds;
+pub use secret::Secret;
+pub use targets::{Target, Targets};
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use axum::Router;
+use serde::de::DeserializeOwned;
+use tracing::{error, info};
+
+use crate::flags::{Command, Flags};
+use crate::reload::Reloads;
+
+/// What differs from one exporter to the next.
+pub trait Exporter: Sized + Send + Sync + 'static {
+    /// The program's name, as in `turbulence-ipmi`.
+    const NAME: &'static str;
+    /// One sentence for `--help` and the landing page.
+    const ABOUT: &'static str;
+    /// The port it listens on unless told otherwise.
+    const PORT: u16;
+    /// Pages of its own, as `(path, what it shows)`, linked from the landing page.
+    const LINKS: &'static [(&'static str, &'static str)] = &[];
+    /// The config file. Deserialising it is also what validates it.
+    type Config: DeserializeOwned + Send + 'static;
+
+    /// Completes a config that was just read: reads secret files and lists, taking relative paths
+    /// from `folder`, the config file's own. Contacts nobody and starts nothing.
+    fn prepare(config: Self::Config, folder: &Path) -> anyhow::Result<Self::Config> {
+        let _ = folder;
+        Ok(config)
+    }
+
+    /// Starts probing and registers the collectors. Called once, inside the runtime.
+    fn start(config: Self::Config, kit: &mut Kit) -> anyhow::Result<Self>;
+
+    /// Puts a new config in force. On an error the old one stays in force, whole.
+    fn reload(&self, config: Self::Config) -> anyhow::Result<()>;
+
+    /// The health of every target, in the order of the landing page's table. The exporter is ready
+    /// when none of them is pending.
+    fn health(&self) -> Vec<Arc<Health>>;
+
+    /// Pages of its own, beside the kit's.
+    fn routes(self: &Arc<Self>) -> Router {
+        Router::new()
+    }
+
+    /// Ends what a peer would otherwise have to time out (sessions). Given a few seconds at exit.
+    fn stop(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+}
+
+/// What the kit lends to an exporter at start.
+#[derive(Debug)]
+pub struct Kit {
+    /// Where the exporter registers its collectors. Names are taken as they are: no prefix.
+    pub registry: Registry,
+    /// Runs rounds at an interval, and counts those that were missed.
+    pub rounds: Rounds,
+}
+
+/// Runs an exporter until it is told to stop: all that an exporter's `main` has to call.
+pub fn main<E: Exporter>() -> ExitCode {
+    let flags = Flags::parse::<E>();
+    if let Some(Command::Healthcheck(check)) = &flags.command {
+        return healthcheck::run(check, E::PORT);
+    }
+    if let Err(message) = logging::start(&flags) {
+        return refuse(&message);
+    }
+    match run::<E>(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run<E: Exporter>(flags: &Flags) -> anyhow::Result<()> {
+    flags.refuse_what_is_not_supported()?;
+    let config_file = flags.config_file();
+    let config = config::load::<E>(config_file)?;
+    if flags.config_check {
+        info!(file = %config_file.display(), "config file is good");
+        return Ok(());
+    }
+
+    // Before anything else can be signalled at: unhandled, SIGHUP would end the process.
+    let hangups = reload::hangups()?;
+    let stopped = server::stopped()?;
+    let listeners = listen::bind(flags, E::PORT).await?;
+
+    let mut kit = Kit { registry: Registry::default(), rounds: Rounds::default() };
+    process::register::<E>(&mut kit.registry);
+    kit.rounds.register(&mut kit.registry);
+    let reloads = Reloads::register(&mut kit.registry);
+    let exporter = Arc::new(E::start(config, &mut kit)?);
+
+    let app = server::App::new(exporter, kit.registry, reloads, flags);
+    server::serve(listeners, app, hangups, stopped).await
+}
+
+/// Says what is wrong with the command line before there is a log to say it in.
+fn refuse(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::FAILURE
+}

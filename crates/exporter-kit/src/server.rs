@@ -1,0 +1,164 @@
+//! The web server: `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload`; a drain with a limit.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::{get, post};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tower_http::compression::CompressionLayer;
+use tracing::{info, warn};
+
+use crate::flags::Flags;
+use crate::health::State;
+use crate::reload::Reloads;
+use crate::{Exporter, config, exposition, landing};
+
+/// How long requests in flight, and then the exporter's own farewells, may take at exit.
+const DRAIN: Duration = Duration::from_secs(5);
+
+pub(crate) struct App<E> {
+    exporter: Arc<E>,
+    registry: Registry,
+    reloads: Reloads,
+    config_file: PathBuf,
+    telemetry_path: String,
+    /// Held while reloading, so that SIGHUP and POST cannot interleave.
+    reloading: Mutex<()>,
+}
+
+impl<E: Exporter> App<E> {
+    pub(crate) fn new(
+        exporter: Arc<E>,
+        registry: Registry,
+        reloads: Reloads,
+        flags: &Flags,
+    ) -> Self {
+        Self {
+            exporter,
+            registry,
+            reloads,
+            config_file: flags.config_file().to_owned(),
+            telemetry_path: flags.telemetry_path.clone(),
+            reloading: Mutex::new(()),
+        }
+    }
+
+    /// Validates, then swaps; a config that is not good changes nothing.
+    async fn reload(&self) -> anyhow::Result<()> {
+        let _alone = self.reloading.lock().await;
+        let result =
+            config::load::<E>(&self.config_file).and_then(|config| self.exporter.reload(config));
+        self.reloads.record(result.is_ok());
+        match &result {
+            Ok(()) => info!("config reloaded"),
+            Err(error) => warn!("config not reloaded, the old one stays in force: {error:#}"),
+        }
+        result
+    }
+}
+
+/// Completes on SIGTERM or SIGINT. The signals are caught from the call on.
+pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("catching SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("catching SIGINT")?;
+    Ok(async move {
+        let signal = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        info!(signal, "stopping");
+    })
+}
+
+/// Serves until `stopped`, then lets requests in flight end and the exporter say farewell.
+pub(crate) async fn serve<E: Exporter>(
+    listeners: Vec<TcpListener>,
+    app: App<E>,
+    hangups: Signal,
+    stopped: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let app = Arc::new(app);
+    let reloader = tokio::spawn(reload_on_sighup(Arc::clone(&app), hangups));
+    let router = router(&app);
+    let (stop, stopping) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    for listener in listeners {
+        info!(address = %listener.local_addr()?, "listening");
+        let mut stopping = stopping.clone();
+        let server = axum::serve(listener, router.clone()).with_graceful_shutdown(async move {
+            // An error means that the sender is gone, which is a reason to stop as well.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        });
+        servers.spawn(server.into_future());
+    }
+
+    stopped.await;
+    let _ = stop.send(true);
+    reloader.abort();
+    let drained = async { while servers.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        warn!("some requests did not end in time and were cut");
+    }
+    if tokio::time::timeout(DRAIN, app.exporter.stop()).await.is_err() {
+        warn!("not every session could be closed in time");
+    }
+    info!("stopped");
+    Ok(())
+}
+
+fn router<E: Exporter>(app: &Arc<App<E>>) -> Router {
+    Router::new()
+        .route("/", get(landing))
+        .route(&app.telemetry_path, get(metrics))
+        .route("/-/healthy", get(|| async { "Healthy\n" }))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload).put(reload))
+        .with_state(Arc::clone(app))
+        .merge(app.exporter.routes())
+        .layer(CompressionLayer::new())
+}
+
+async fn landing<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
+    let page = landing::page::<E>(&app.telemetry_path, &app.exporter.health());
+    Html(page.into_string()).into_response()
+}
+
+async fn metrics<E: Exporter>(Shared(app): Shared<Arc<App<E>>>, headers: HeaderMap) -> Response {
+    exposition::respond(&headers, &app.registry)
+}
+
+async fn ready<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
+    let targets = app.exporter.health();
+    let pending = targets.iter().filter(|target| target.state() == State::Pending).count();
+    if pending == 0 {
+        "Ready\n".into_response()
+    } else {
+        let message =
+            format!("Not ready: {pending} of {} targets had no round yet\n", targets.len());
+        (StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+    }
+}
+
+async fn reload<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
+    match app.reload().await {
+        Ok(()) => "Reloaded\n".into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response(),
+    }
+}
+
+async fn reload_on_sighup<E: Exporter>(app: Arc<App<E>>, mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        // Already logged, and counted; there is nobody to answer.
+        let _ = app.reload().await;
+    }
+}
