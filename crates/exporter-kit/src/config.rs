@@ -16,8 +16,17 @@ pub(crate) fn load<E: Exporter>(path: &Path) -> anyhow::Result<E::Config> {
         .with_context(|| format!("config file {}", path.display()))
 }
 
-/// Parses YAML that came from `name` (a path, for the error message). An error names the line, the
-/// column, the field and, for an unknown key or value, those that are allowed.
+/// Parses YAML that came from `name` (a path, for the error message). An error names the file, the
+/// line, the column, the field and, for an unknown key or value, those that are allowed. It quotes no
+/// line of the file: the line beside a mistake may hold a password.
 pub fn parse<C: DeserializeOwned>(text: &str, name: &str) -> anyhow::Result<C> {
-    serde_saphyr::from_str(text).map_err(|error| anyhow!("{name}: {error}"))
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let place = error
+            .location()
+            .map_or_else(String::new, |at| format!(":{}:{}", at.line(), at.column()));
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        anyhow!("{name}{place}: {message}")
+    })
 }

@@ -16,7 +16,7 @@
 //! | `reload` | one door for SIGHUP and POST |
 //! | `targets` | the set of running targets, kept in step with the config |
 //! | `health` | a target's state, logged when it changes |
-//! | `rounds` | run a future at an interval: splayed, never overlapping |
+//! | `rounds` | when the next round is due: splayed, never overlapping |
 //! | `process` | build and process metrics |
 //! | `healthcheck` | the subcommand for images without a shell |
 
@@ -39,7 +39,7 @@ pub use config::parse;
 pub use exposition::respond;
 pub use health::{Health, State};
 pub use prometheus_client::registry::Registry;
-pub use rounds::Rounds;
+pub use rounds::{Every, Rounds};
 pub use secret::Secret;
 pub use targets::{Target, Targets};
 
@@ -100,7 +100,7 @@ pub trait Exporter: Sized + Send + Sync + 'static {
 pub struct Kit {
     /// Where the exporter registers its collectors. Names are taken as they are: no prefix.
     pub registry: Registry,
-    /// Runs rounds at an interval, and counts those that were missed.
+    /// Says when a task's next round is due, and counts those that were missed.
     pub rounds: Rounds,
 }
 

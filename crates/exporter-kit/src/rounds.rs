@@ -1,4 +1,4 @@
-//! Running a future at an interval: splayed, never overlapping, missed rounds skipped and counted.
+//! The beginnings of rounds at an interval: splayed, never overlapping, missed ones skipped and counted.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
@@ -25,21 +25,44 @@ impl Rounds {
         );
     }
 
-    /// Runs `round` every `period`, for ever. Rounds never overlap: one that takes longer than the
-    /// period costs the rounds that it ran into, which are counted. The start is put off by a share
-    /// of the period (at most five seconds) that depends on `key` alone, so that targets which
-    /// started together do not burst together.
-    pub async fn every(&self, period: Duration, key: &str, mut round: impl AsyncFnMut()) {
+    /// The beginnings of rounds every `period`, for a task that loops over [`Every::next`]. The first
+    /// is put off by a share of the period (at most five seconds) that depends on `key` alone, so
+    /// that targets which started together do not burst together.
+    pub fn every(&self, period: Duration, key: &str) -> Every {
         let period = period.max(Duration::from_millis(1));
-        let start = Instant::now() + splay(period, key);
-        let mut tick = 0;
-        loop {
-            sleep_until(start + multiple(period, tick)).await;
-            round().await;
-            let next = next_tick(start.elapsed(), period);
-            self.missed.inc_by(next - tick - 1);
-            tick = next;
+        Every {
+            start: Instant::now() + splay(period, key),
+            period,
+            tick: None,
+            missed: self.missed.clone(),
         }
+    }
+}
+
+/// The beginnings of one task's rounds.
+#[derive(Debug)]
+pub struct Every {
+    start: Instant,
+    period: Duration,
+    /// The tick that last began; none before the first.
+    tick: Option<u64>,
+    missed: Counter,
+}
+
+impl Every {
+    /// Waits until the next round is due. Rounds never overlap, since the caller is one task: a
+    /// round that takes longer than the period costs the rounds that it ran into, which are counted.
+    pub async fn next(&mut self) {
+        let tick = match self.tick {
+            None => 0,
+            Some(last) => {
+                let next = next_tick(self.start.elapsed(), self.period);
+                self.missed.inc_by(next.saturating_sub(last + 1));
+                next
+            }
+        };
+        self.tick = Some(tick);
+        sleep_until(self.start + multiple(self.period, tick)).await;
     }
 }
 
@@ -63,21 +86,22 @@ fn splay(period: Duration, key: &str) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::*;
 
     async fn run(period: u64, works: &[u64], until: u64) -> (Vec<u64>, u64) {
         let rounds = Rounds::default();
         let began = Instant::now();
-        let starts = RefCell::new(Vec::new());
-        let loops = rounds.every(Duration::from_secs(period), "key", async || {
-            let round = starts.borrow().len();
-            starts.borrow_mut().push(began.elapsed().as_secs());
-            tokio::time::sleep(Duration::from_secs(*works.get(round).unwrap_or(&0))).await;
-        });
-        let _ = tokio::time::timeout(Duration::from_secs(until), loops).await;
-        let starts = starts.into_inner();
+        let mut every = rounds.every(Duration::from_secs(period), "key");
+        let mut starts: Vec<u64> = Vec::new();
+        let looping = async {
+            loop {
+                every.next().await;
+                let work = works.get(starts.len()).copied().unwrap_or(0);
+                starts.push(began.elapsed().as_secs());
+                tokio::time::sleep(Duration::from_secs(work)).await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(until), looping).await;
         let first = starts[0];
         (starts.into_iter().map(|start| start - first).collect(), rounds.missed.get())
     }
