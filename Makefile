@@ -1,0 +1,36 @@
+# The commands of this repository. Each is one or two lines; what they do stands in the README.
+
+CARGO ?= cargo
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help demo test check bench dist setup
+
+help:
+	@echo "make demo                 the simulated world, with every incident played and explained"
+	@echo "make demo REPLAY=phantom  one incident; REPLAY=none plays none and stays up until Ctrl-C"
+	@echo "DEMO_ONCE=1 make demo     ends by itself; exit code 0 only if each alert was as expected"
+	@echo "make test                 unit tests, golden files, rule tests, end-to-end replays"
+	@echo "make check                format, lints, docs, rules, configs, dependencies"
+	@echo "make bench                the peers beside ours on the same simulated world"
+	@echo "make dist                 release builds of the three exporters in dist/"
+
+setup:
+	@./lab/setup.sh
+
+demo: setup
+	$(CARGO) build --workspace --bins
+	target/debug/turbulence-lab demo $(if $(REPLAY),--replay $(REPLAY)) $(if $(DEMO_ONCE),--once)
+
+test: setup
+	$(CARGO) build --workspace --bins --examples
+	$(CARGO) test --workspace --no-fail-fast
+
+check: setup
+	./.ci/check
+
+bench: setup
+	@echo "make bench: no benchmark is part of this version" >&2; exit 1
+
+dist:
+	$(CARGO) build --release -p turbulence-ipmi -p turbulence-latency -p turbulence-dns
+	mkdir -p dist && cp target/release/turbulence-ipmi target/release/turbulence-latency target/release/turbulence-dns dist/

@@ -1,0 +1,99 @@
+#!/bin/sh
+# Installs what the demo and the tests need on a Debian machine, and only what is missing.
+set -eu
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# The oldest Rust that builds the workspace: `rust-version` in Cargo.toml.
+rust_wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+# command:package
+wanted="
+  prometheus:prometheus
+  promtool:prometheus
+  prometheus-alertmanager:prometheus-alertmanager
+  amtool:prometheus-alertmanager
+  ipmi_sim:openipmi
+  ipmitool:ipmitool
+  fping:fping
+  unbound:unbound
+  dig:bind9-dnsutils
+  ip:iproute2
+  cc:gcc
+  cc:libc6-dev
+"
+
+has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
+
+rust_is_good() {
+  has cargo && has rustc || return 1
+  have=$(rustc --version | sed 's/^rustc \([0-9.]*\).*/\1/')
+  [ "$(printf '%s\n%s\n' "$rust_wanted" "$have" | sort -V | head -n 1)" = "$rust_wanted" ]
+}
+
+missing=
+for pair in $wanted; do
+  has "${pair%%:*}" || missing="$missing ${pair#*:}"
+done
+missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
+
+need_rust=no
+rust_is_good || need_rust=yes
+
+if [ -z "$(printf %s "$missing" | tr -d ' ')" ] && [ "$need_rust" = no ]; then
+  exit 0
+fi
+
+if ! has apt-get; then
+  die "this needs Debian or one of its kin (missing: ${missing:-nothing} Rust $rust_wanted: $need_rust).
+setup: elsewhere, run the demo in containers: docker compose --profile demo up"
+fi
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+  has sudo || die "installing these packages needs root, and there is no sudo: $missing"
+  as_root=sudo
+  say "sudo may ask for your password, to install packages"
+fi
+
+# The services of the packages are not wanted, their programs are: keep them from starting.
+hold=/usr/sbin/policy-rc.d
+held=no
+if [ ! -e $hold ]; then
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee $hold >/dev/null && $as_root chmod +x $hold && held=yes
+fi
+release() { if [ $held = yes ]; then $as_root rm -f $hold; held=no; fi; }
+trap release EXIT INT TERM
+
+install() {
+  say "installing Debian packages: $*"
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+updated=no
+update() { if [ $updated = no ]; then say "reading the package lists"; $as_root apt-get update -qq >&2; updated=yes; fi; }
+
+if [ -n "$(printf %s "$missing" | tr -d ' ')" ]; then
+  update
+  # shellcheck disable=SC2086 # a list of names
+  install $missing
+fi
+
+if [ $need_rust = yes ]; then
+  update
+  candidate=$(apt-cache policy rustc | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p')
+  if [ -n "$candidate" ] && [ "$(printf '%s\n%s\n' "$rust_wanted" "$candidate" | sort -V | head -n 1)" = "$rust_wanted" ]; then
+    install rustc cargo
+  elif apt-cache show rustup >/dev/null 2>&1; then
+    install rustup
+    say "installing the stable Rust toolchain by rustup"
+    rustup default stable >&2
+  fi
+  rust_is_good || die "Rust $rust_wanted or newer is needed and could not be installed from Debian's packages.
+setup: install it with rustup (https://rustup.rs), then run this again"
+fi
+
+for pair in $wanted; do
+  has "${pair%%:*}" || die "${pair%%:*} is still missing after installing ${pair#*:}"
+done
