@@ -1,0 +1,103 @@
+//! The name in a record: type/length byte and its four encodings. No I/O, no clock.
+
+/// Decodes an ID string from its type/length byte on (specification §43.15).
+///
+/// A name that claims more bytes than there are is read as far as it goes.
+pub(super) fn parse(bytes: &[u8]) -> String {
+    let Some((&type_length, rest)) = bytes.split_first() else { return String::new() };
+    let length = usize::from(type_length & 0x1F);
+    let bytes = rest.get(..length).unwrap_or(rest);
+    let name = match type_length >> 6 {
+        0 => unicode(bytes),
+        1 => bcd_plus(bytes),
+        2 => six_bit(bytes),
+        _ => latin_1(bytes),
+    };
+    // Padding is no part of a name, and control characters would break every place it is shown.
+    let end = name.find('\0').unwrap_or(name.len());
+    let text = name.get(..end).unwrap_or(&name).trim();
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// "Unicode": UCS-2, least significant byte first; a byte left over is left out.
+fn unicode(bytes: &[u8]) -> String {
+    let units = bytes.chunks_exact(2).map(|pair| match pair {
+        [low, high] => u16::from_le_bytes([*low, *high]),
+        _ => 0,
+    });
+    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// BCD plus: two characters a byte, the high nibble first.
+fn bcd_plus(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| match nibble {
+        0..=9 => char::from(b'0'.saturating_add(nibble)),
+        0xA => ' ',
+        0xB => '-',
+        0xC => '.',
+        0xD => ':',
+        0xE => ',',
+        _ => '_',
+    };
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]).collect()
+}
+
+/// 6-bit ASCII, packed: four characters from 0x20 to 0x5F in three bytes, low bits first.
+fn six_bit(bytes: &[u8]) -> String {
+    let bit = |index: usize| bytes.get(index / 8).is_some_and(|byte| byte >> (index % 8) & 1 != 0);
+    (0..bytes.len() * 8 / 6)
+        .map(|character| {
+            let code = (0..6)
+                .fold(0_u8, |code, place| code | (u8::from(bit(character * 6 + place)) << place));
+            char::from(code.saturating_add(0x20))
+        })
+        .collect()
+}
+
+/// 8-bit ASCII and Latin 1: each byte is its own code point.
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_bit_packed_is_the_specifications_example() {
+        assert_eq!(parse(&[0x83, 0x29, 0xDC, 0xA6]), "IPMI");
+    }
+
+    #[test]
+    fn six_bit_names_of_any_length_are_read_whole() {
+        assert_eq!(parse(&[0x81, 0x29]), "I");
+        assert_eq!(parse(&[0x82, 0x29, 0xDC]), "IP");
+    }
+
+    #[test]
+    fn eight_bit_names_are_latin_1_without_padding() {
+        assert_eq!(
+            parse(&[0xC9, b'0', b'5', b'-', b'H', b'D', b' ', b'M', b'a', b'x']),
+            "05-HD Max"
+        );
+        assert_eq!(parse(&[0xC6, b'F', b'a', b'n', 0, 0xFF, 0xFF]), "Fan");
+        assert_eq!(parse(&[0xC5, b' ', b'F', b'a', b'n', b' ']), "Fan");
+        assert_eq!(parse(&[0xC3, b'5', 0xB0, b'C']), "5°C");
+        assert_eq!(parse(&[0xC3, b'a', b'\n', b'b']), "a?b");
+    }
+
+    #[test]
+    fn bcd_plus_and_ucs_2_are_read() {
+        assert_eq!(parse(&[0x43, 0x12, 0xA3, 0xC4]), "12 3.4");
+        assert_eq!(parse(&[0x04, b'T', 0, 0xB0, 0]), "T°");
+        assert_eq!(parse(&[0x03, b'T', 0, 0xB0]), "T");
+        assert_eq!(parse(&[0x02, 0x00, 0xD8]), "\u{FFFD}");
+    }
+
+    #[test]
+    fn a_name_longer_than_its_record_is_cut_and_none_is_empty() {
+        assert_eq!(parse(&[0xDF, b'a', b'b']), "ab");
+        assert_eq!(parse(&[0xC0]), "");
+        assert_eq!(parse(&[]), "");
+    }
+}

@@ -1,0 +1,252 @@
+//! From a record's bytes to a record. No I/O, no clock.
+
+use super::{
+    CompactSensor, EntityAssociation, EventOnlySensor, FruLocator, FullSensor, Hysteresis,
+    McLocator, RawRecord, Record, name,
+};
+use crate::conversion::{Conversion, Factors, Format, Linearization};
+use crate::entity::Entity;
+use crate::sensor::SensorId;
+use crate::sensor_type::SensorType;
+use crate::threshold::{RawThresholds, Thresholds};
+use crate::unit::Unit;
+
+/// The bytes before a record's body: ID, version, type, length (specification §43).
+pub(crate) const HEADER_BYTES: usize = 5;
+
+impl Record {
+    /// Decodes a whole record, header included.
+    ///
+    /// One record may describe several sensors: they come as one record each. A record too short
+    /// for its type comes as [`Record::Other`]; less than a header gives nothing.
+    pub fn parse(record: &[u8]) -> Vec<Record> {
+        let Some((header, body)) = record.split_first_chunk::<HEADER_BYTES>() else {
+            return Vec::new();
+        };
+        let [id_low, id_high, _version, record_type, length] = *header;
+        let record_id = u16::from_le_bytes([id_low, id_high]);
+        let body = body.get(..usize::from(length)).unwrap_or(body);
+        let sensors = match record_type {
+            0x01 => full(record_id, body).map(|sensor| vec![Record::Full(sensor)]),
+            0x02 => compact(record_id, body),
+            0x03 => event_only(record_id, body),
+            0x08 | 0x09 => association(record_id, record_type, body)
+                .map(|association| vec![Record::EntityAssociation(association)]),
+            0x11 => fru_locator(record_id, body).map(|locator| vec![Record::FruLocator(locator)]),
+            0x12 => mc_locator(record_id, body).map(|locator| vec![Record::McLocator(locator)]),
+            _ => None,
+        };
+        sensors.unwrap_or_else(|| {
+            vec![Record::Other(RawRecord { record_id, record_type, body: body.to_vec() })]
+        })
+    }
+}
+
+/// The identity and the channel in the three key bytes of a sensor record.
+fn sensor_key(owner: u8, owner_lun: u8, number: u8) -> (SensorId, u8) {
+    (SensorId { owner, lun: owner_lun & 0x03, number }, owner_lun >> 4)
+}
+
+/// Type 01h, specification table 43-1. `body` begins with byte 6 of the table.
+fn full(record_id: u16, body: &[u8]) -> Option<FullSensor> {
+    let (fixed, id_string) = body.split_first_chunk::<42>()?;
+    let [owner, owner_lun, number, entity, instance, _init, capabilities, sensor_type, ..] = *fixed;
+    let [.., unr, uc, unc, lnr, lc, lnc, positive, negative, _, _, _oem] = *fixed;
+    let [_, _, _, _, _, _, _, _, event_type, _, _, _, _, readable, _settable, rest @ ..] = *fixed;
+    let [units_1, base, modifier, linearization, m, m_tol, b, b_acc, acc, exponents, rest @ ..] =
+        rest;
+    let [analog_flags, nominal, ..] = rest;
+
+    let (id, channel) = sensor_key(owner, owner_lun, number);
+    let conversion = Conversion {
+        format: Format::parse(units_1),
+        linearization: Linearization::parse(linearization),
+        factors: Factors::parse([m, m_tol, b, b_acc, acc, exponents]),
+    };
+    let raw = RawThresholds {
+        lower_non_recoverable: Some(lnr),
+        lower_critical: Some(lc),
+        lower_non_critical: Some(lnc),
+        upper_non_critical: Some(unc),
+        upper_critical: Some(uc),
+        upper_non_recoverable: Some(unr),
+    };
+    // Bits 3:2 of the capabilities: 0 means no thresholds, whatever the mask says.
+    let has_thresholds = event_type == 0x01 && capabilities & 0x0C != 0;
+    let raw = raw.masked(if has_thresholds { readable } else { 0 });
+    Some(FullSensor {
+        record_id,
+        id,
+        channel,
+        name: name::parse(id_string),
+        sensor_type: SensorType(sensor_type),
+        event_type,
+        entity: Entity::parse(entity, instance),
+        unit: Unit::parse(units_1, base, modifier),
+        conversion,
+        thresholds: Thresholds::from_levels(|level| conversion.value(raw.get(level)?).ok()),
+        nominal: (analog_flags & 0x01 != 0).then(|| conversion.value(nominal).ok()).flatten(),
+        hysteresis: Hysteresis { positive, negative },
+    })
+}
+
+/// Type 02h, specification table 43-2. `body` begins with byte 6 of the table.
+fn compact(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
+    let (fixed, id_string) = body.split_first_chunk::<26>()?;
+    let [owner, owner_lun, number, entity, instance, _, _, sensor_type, event_type, rest @ ..] =
+        *fixed;
+    let [_, _, _, _, _, _, units_1, base, modifier, share_1, share_2, ..] = rest;
+    let base_name = name::parse(id_string);
+    let (id, channel) = sensor_key(owner, owner_lun, number);
+    let share = Share::parse(share_1, share_2);
+    Some(
+        share
+            .members(id, Entity::parse(entity, instance), &base_name)
+            .map(|(id, entity, name)| {
+                Record::Compact(CompactSensor {
+                    record_id,
+                    id,
+                    channel,
+                    name,
+                    sensor_type: SensorType(sensor_type),
+                    event_type,
+                    entity,
+                    unit: Unit::parse(units_1, base, modifier),
+                })
+            })
+            .collect(),
+    )
+}
+
+/// Type 03h, specification table 43-3. `body` begins with byte 6 of the table.
+fn event_only(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
+    let (fixed, id_string) = body.split_first_chunk::<11>()?;
+    let [owner, owner_lun, number, entity, instance, sensor_type, event_type, share_1, share_2, ..] =
+        *fixed;
+    let base_name = name::parse(id_string);
+    let (id, _channel) = sensor_key(owner, owner_lun, number);
+    let share = Share::parse(share_1, share_2);
+    Some(
+        share
+            .members(id, Entity::parse(entity, instance), &base_name)
+            .map(|(id, entity, name)| {
+                Record::EventOnly(EventOnlySensor {
+                    record_id,
+                    id,
+                    name,
+                    sensor_type: SensorType(sensor_type),
+                    event_type,
+                    entity,
+                })
+            })
+            .collect(),
+    )
+}
+
+/// How several sensors share a record ("sensor record sharing" of tables 43-2 and 43-3).
+struct Share {
+    count: u8,
+    alphabetic: bool,
+    instance_increments: bool,
+    offset: u8,
+}
+
+impl Share {
+    fn parse(share_1: u8, share_2: u8) -> Share {
+        Share {
+            // 0 and 1 both mean that the record is one sensor's.
+            count: (share_1 & 0x0F).max(1),
+            alphabetic: (share_1 >> 4) & 0x03 == 1,
+            instance_increments: share_2 & 0x80 != 0,
+            offset: share_2 & 0x7F,
+        }
+    }
+
+    /// Each sensor's identity, entity and name.
+    fn members(
+        self,
+        id: SensorId,
+        entity: Entity,
+        name: &str,
+    ) -> impl Iterator<Item = (SensorId, Entity, String)> {
+        // Numbers that would pass 0xFF do not exist.
+        (0..self.count).map_while(move |step| {
+            let id = SensorId { number: id.number.checked_add(step)?, ..id };
+            let instance = if self.instance_increments {
+                entity.instance.saturating_add(step) & 0x7F
+            } else {
+                entity.instance
+            };
+            let name = if self.count > 1 {
+                format!("{name}{}", self.suffix(self.offset.saturating_add(step)))
+            } else {
+                name.to_owned()
+            };
+            Some((id, Entity { instance, ..entity }, name))
+        })
+    }
+
+    /// The name's ending: a number, or letters A to Z, then AA, AB and so on.
+    fn suffix(&self, place: u8) -> String {
+        if !self.alphabetic {
+            return place.to_string();
+        }
+        let letter = |index: u8| char::from(b'A'.saturating_add(index));
+        match place / 26 {
+            0 => letter(place).to_string(),
+            tens => [letter(tens.saturating_sub(1)), letter(place % 26)].into_iter().collect(),
+        }
+    }
+}
+
+/// Types 08h and 09h, specification tables 43-4 and 43-5.
+fn association(record_id: u16, record_type: u8, body: &[u8]) -> Option<EntityAssociation> {
+    let device_relative = record_type == 0x09;
+    // Table 43-5 puts two bytes of device address after the container and before each entity.
+    let (container, flags, rest) = match (device_relative, body) {
+        (false, [id, instance, flags, rest @ ..]) => (Entity::parse(*id, *instance), *flags, rest),
+        (true, [id, instance, _address, _channel, flags, rest @ ..]) => {
+            (Entity::parse(*id, *instance), *flags, rest)
+        }
+        _ => return None,
+    };
+    let contained = rest
+        .chunks_exact(if device_relative { 4 } else { 2 })
+        .take(4)
+        .filter_map(|entity| match *entity {
+            [id, instance] | [_, _, id, instance] if id != 0 => Some(Entity::parse(id, instance)),
+            _ => None,
+        })
+        .collect();
+    Some(EntityAssociation { record_id, container, ranges: flags & 0x80 != 0, contained })
+}
+
+/// Type 11h, specification table 43-7. `body` begins with byte 6 of the table.
+fn fru_locator(record_id: u16, body: &[u8]) -> Option<FruLocator> {
+    let (fixed, id_string) = body.split_first_chunk::<10>()?;
+    let [address, device, access, channel, _, _type, _modifier, entity, instance, _oem] = *fixed;
+    Some(FruLocator {
+        record_id,
+        access_address: address & 0xFE,
+        device,
+        logical: access & 0x80 != 0,
+        lun: (access >> 3) & 0x03,
+        channel: channel >> 4,
+        entity: Entity::parse(entity, instance),
+        name: name::parse(id_string),
+    })
+}
+
+/// Type 12h, specification table 43-8. `body` begins with byte 6 of the table.
+fn mc_locator(record_id: u16, body: &[u8]) -> Option<McLocator> {
+    let (fixed, id_string) = body.split_first_chunk::<10>()?;
+    let [address, channel, _power, capabilities, _, _, _, entity, instance, _oem] = *fixed;
+    Some(McLocator {
+        record_id,
+        address,
+        channel: channel & 0x0F,
+        capabilities,
+        entity: Entity::parse(entity, instance),
+        name: name::parse(id_string),
+    })
+}
