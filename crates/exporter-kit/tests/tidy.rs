@@ -1,0 +1,334 @@
+//! The invariants of ARCHITECTURE.md, held against the text of the repository.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a file that calls itself pure must not contain outside its tests.
+const IMPURE: [&str; 12] = [
+    "tokio",
+    "async ",
+    "std::fs",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "Instant::now",
+    "SystemTime::now",
+    "std::process",
+    "std::thread",
+    "tracing",
+    "prometheus_client",
+];
+
+/// What the kit must not know of.
+const PROTOCOLS: [&str; 9] =
+    ["ipmi", "icmp", "dns", "hickory", "bmc", "latency", "sensor", "resolver", "probe"];
+
+/// Files over 400 lines before their tests, each with its reason.
+const LONG: [(&str, &str); 0] = [];
+
+/// Words in tables, rules and dashboards that look like metrics and are programs.
+const PROGRAMS: [&str; 3] = ["ipmi_exporter", "ipmi_sim", "ipmi_lan"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn exporters() -> Vec<PathBuf> {
+    let mut folders: Vec<_> =
+        fs::read_dir(root().join("exporters")).unwrap().map(|e| e.unwrap().path()).collect();
+    folders.sort();
+    assert!(folders.len() >= 3);
+    folders
+}
+
+/// All files below `folder` whose names end so, with their text.
+fn files(folder: &Path, ending: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                folders.push(path);
+            } else if name.ends_with(ending) {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    ["crates", "exporters", "lab"]
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), ".rs"))
+        .collect()
+}
+
+fn is_test(path: &Path) -> bool {
+    let inner = path.strip_prefix(root()).unwrap();
+    inner.components().any(|part| {
+        let part = part.as_os_str();
+        part == "tests"
+            || part == "tests.rs"
+            || part == "benches"
+            || part == "examples"
+            || part == "fuzz"
+    })
+}
+
+/// The lines before the unit tests, less the comments.
+fn production(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .filter(|line| !line.trim_start().starts_with("//"))
+}
+
+fn is_pure(text: &str) -> bool {
+    text.lines()
+        .take_while(|line| line.starts_with("//!"))
+        .any(|line| line.contains("No I/O, no clock."))
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+/// Fails with every offender named.
+fn assert_none(offenders: impl IntoIterator<Item = String>) {
+    let offenders: Vec<_> = offenders.into_iter().collect();
+    assert!(offenders.is_empty(), "\n  {}\n", offenders.join("\n  "));
+}
+
+#[test]
+fn pure_files_stay_pure() {
+    let offenders =
+        sources().into_iter().filter(|(_, text)| is_pure(text)).flat_map(|(path, text)| {
+            let lines: Vec<_> = production(&text).map(str::to_owned).collect();
+            IMPURE
+                .iter()
+                .filter(|word| lines.iter().any(|line| line.contains(**word)))
+                .map(|word| format!("{} says it is pure and contains {word:?}", shown(&path)))
+                .collect::<Vec<_>>()
+        });
+    assert_none(offenders);
+}
+
+#[test]
+fn every_exporter_decides_in_a_pure_file() {
+    let offenders = exporters()
+        .into_iter()
+        .filter(|folder| !files(&folder.join("src"), ".rs").iter().any(|(_, text)| is_pure(text)))
+        .map(|folder| format!("{} has no pure file", shown(&folder)));
+    assert_none(offenders);
+}
+
+#[test]
+fn only_metrics_rs_names_prometheus_client() {
+    let offenders = exporters()
+        .into_iter()
+        .flat_map(|folder| files(&folder.join("src"), ".rs"))
+        .filter(|(path, _)| path.file_name().unwrap() != "metrics.rs")
+        .filter(|(path, _)| !path.parent().unwrap().ends_with("metrics"))
+        .filter(|(path, text)| {
+            !is_test(path) && production(text).any(|line| line.contains("prometheus_client"))
+        })
+        .map(|(path, _)| format!("{} names prometheus_client", shown(&path)));
+    assert_none(offenders);
+}
+
+#[test]
+fn the_kit_names_no_protocol() {
+    let kit = root().join("crates/exporter-kit");
+    let mut texts = files(&kit.join("src"), ".rs");
+    texts.push((kit.join("Cargo.toml"), fs::read_to_string(kit.join("Cargo.toml")).unwrap()));
+    let offenders = texts.into_iter().flat_map(|(path, text)| {
+        let lines: Vec<_> = production(&text).map(str::to_lowercase).collect();
+        PROTOCOLS
+            .iter()
+            .filter(|word| lines.iter().any(|line| line.contains(**word)))
+            .map(|word| format!("{} names {word}", shown(&path)))
+            .collect::<Vec<_>>()
+    });
+    assert_none(offenders);
+}
+
+#[test]
+fn no_exporter_depends_on_another_or_on_the_lab() {
+    let products = ["turbulence-ipmi", "turbulence-latency", "turbulence-dns", "turbulence-lab"];
+    let manifests =
+        ["crates", "exporters"].map(|folder| files(&root().join(folder), "Cargo.toml")).concat();
+    let offenders = manifests.into_iter().flat_map(|(path, text)| {
+        let dependencies: String = text.split("[dependencies]").skip(1).collect();
+        products
+            .iter()
+            .filter(|product| dependencies.contains(**product))
+            .map(|product| format!("{} depends on {product}", shown(&path)))
+            .collect::<Vec<_>>()
+    });
+    assert_none(offenders);
+}
+
+#[test]
+fn every_exporter_has_the_same_rooms() {
+    let offenders = exporters().into_iter().flat_map(|folder| {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let rooms = [
+            "README.md",
+            "src/main.rs",
+            "src/lib.rs",
+            "src/config.rs",
+            "src/poll.rs",
+            "src/metrics.rs",
+            "tests/program.rs",
+            "tests/golden/metrics.prom",
+            &format!("turbulence-{name}.example.yml"),
+        ]
+        .map(|room| folder.join(room));
+        rooms
+            .into_iter()
+            .filter(|room| !room.exists())
+            .map(|room| format!("{} is missing", shown(&room)))
+    });
+    assert_none(offenders);
+}
+
+#[test]
+fn files_are_about_one_noun_and_short() {
+    let vague = [
+        "mod.rs",
+        "util.rs",
+        "utils.rs",
+        "common.rs",
+        "helpers.rs",
+        "misc.rs",
+        "types.rs",
+        "prelude.rs",
+        "core.rs",
+    ];
+    let named = sources()
+        .into_iter()
+        .filter(|(path, _)| vague.iter().any(|name| path.file_name().unwrap() == *name));
+    let named = named.map(|(path, _)| format!("{} is a name for anything", shown(&path)));
+    let long =
+        sources().into_iter().filter(|(path, _)| !is_test(path)).filter_map(|(path, text)| {
+            let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();
+            let excused = LONG.iter().any(|(file, _)| *file == shown(&path));
+            (lines > 400 && !excused).then(|| format!("{} has {lines} lines", shown(&path)))
+        });
+    let mute = sources().into_iter().filter(|(_, text)| !text.starts_with("//!"));
+    let mute =
+        mute.map(|(path, _)| format!("{} does not begin by saying what it is", shown(&path)));
+    assert_none(named.chain(long).chain(mute).collect::<Vec<_>>());
+}
+
+#[test]
+fn unsafe_code_stands_in_files_that_say_why() {
+    let offenders = sources()
+        .into_iter()
+        .filter(|(path, _)| !path.ends_with("tests/tidy.rs"))
+        .filter(|(_, text)| {
+            production(text).any(|line| line.contains("unsafe {") || line.contains("unsafe fn"))
+        })
+        .filter(|(_, text)| !text.contains("#![expect(unsafe_code, reason = "))
+        .map(|(path, _)| format!("{} is unsafe and does not say why at its top", shown(&path)));
+    assert_none(offenders);
+}
+
+/// The metrics of all golden files; histograms by their base names.
+fn golden_metrics() -> BTreeSet<String> {
+    let golden =
+        exporters().into_iter().flat_map(|folder| files(&folder.join("tests/golden"), ".prom"));
+    golden
+        .flat_map(|(_, text)| {
+            let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+            kinds
+                .map(|line| {
+                    let (name, kind) = line.split_once(' ').unwrap();
+                    match kind {
+                        // OpenMetrics names a counter and an info without their suffixes.
+                        "counter" if !name.ends_with("_total") => format!("{name}_total"),
+                        "info" if !name.ends_with("_info") => format!("{name}_info"),
+                        _ => name.to_owned(),
+                    }
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// The words of a text that look like metrics of the suite's exporters.
+fn metrics_named(text: &str, known: &BTreeSet<String>) -> BTreeSet<String> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
+        .filter(|word| {
+            ["ipmi_", "latency_", "dns_consistency_"].iter().any(|p| word.starts_with(p))
+        })
+        .filter(|word| !word.contains(':') && !PROGRAMS.contains(word))
+        .map(|word| {
+            let base = ["_bucket", "_sum", "_count"].iter().find_map(|s| word.strip_suffix(s));
+            base.filter(|base| known.contains(*base)).unwrap_or(word).to_owned()
+        })
+        .collect()
+}
+
+fn rules_and_dashboards() -> Vec<(PathBuf, String)> {
+    let mut texts = files(&root().join("alerts"), ".rules.yml");
+    texts.extend(files(&root().join("dashboards"), ".json"));
+    texts
+}
+
+#[test]
+fn every_metric_is_documented_and_every_documented_metric_exists() {
+    let golden = golden_metrics();
+    let mut documented = BTreeSet::new();
+    for folder in exporters() {
+        let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+        let tables: Vec<_> = readme.lines().filter(|line| line.starts_with('|')).collect();
+        documented.extend(metrics_named(&tables.join("\n"), &golden));
+    }
+    let missing =
+        golden.difference(&documented).map(|name| format!("{name} is in no README's table"));
+    let invented = documented
+        .difference(&golden)
+        .map(|name| format!("{name} is documented and in no golden file"));
+    assert_none(missing.chain(invented).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_metric_serves_a_rule_or_a_dashboard_and_every_name_there_exists() {
+    let golden = golden_metrics();
+    let mut used = BTreeSet::new();
+    for (_, text) in rules_and_dashboards() {
+        used.extend(metrics_named(&text, &golden));
+    }
+    let idle =
+        golden.difference(&used).map(|name| format!("{name} is in no rule and no dashboard"));
+    let invented =
+        used.difference(&golden).map(|name| format!("{name} is used and in no golden file"));
+    assert_none(idle.chain(invented).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+    let alerts: BTreeSet<String> = files(&root().join("alerts"), ".rules.yml")
+        .iter()
+        .flat_map(|(_, text)| text.lines())
+        .filter_map(|line| line.trim_start().trim_start_matches("- ").strip_prefix("alert: "))
+        .map(|name| name.trim().to_owned())
+        .collect();
+    let runbooks: BTreeSet<String> = files(&root().join("alerts/runbooks"), ".md")
+        .iter()
+        .map(|(path, _)| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .filter(|name| name != "README")
+        .collect();
+    assert!(!alerts.is_empty());
+    let without = alerts.difference(&runbooks).map(|name| format!("{name} has no runbook"));
+    let orphaned =
+        runbooks.difference(&alerts).map(|name| format!("{name} is a runbook of no alert"));
+    assert_none(without.chain(orphaned).collect::<Vec<_>>());
+}
