@@ -1,0 +1,70 @@
+//! Where the dashboards are, and the series that the exporters give: the sample beside this file
+//! and, of the same metrics, each exporter's golden file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// The jobs of the shipped scrape config, and the sample of each.
+pub(crate) const JOBS: [(&str, &str); 4] = [
+    ("turbulence-ipmi", include_str!("ipmi.prom")),
+    ("turbulence-latency", include_str!("latency.prom")),
+    ("turbulence-dns", include_str!("dns.prom")),
+    ("drives", include_str!("drives.prom")),
+];
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+pub(crate) fn dashboards() -> PathBuf {
+    root().join("dashboards")
+}
+
+/// The shipped dashboards, by file name.
+pub(crate) fn boards() -> BTreeMap<String, Value> {
+    let mut boards = BTreeMap::new();
+    for entry in std::fs::read_dir(dashboards()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            boards.insert(name, serde_json::from_str(&text).unwrap());
+        }
+    }
+    boards
+}
+
+/// The golden file of the exporter behind a job, where it has one.
+pub(crate) fn golden(job: &str) -> Option<String> {
+    let exporter = job.strip_prefix("turbulence-")?;
+    let path = root().join("exporters").join(exporter).join("tests/golden/metrics.prom");
+    std::fs::read_to_string(path).ok()
+}
+
+/// Metric names of an exposition, each with the label names that its series have between them.
+/// A histogram is one metric, without its suffix and without `le`.
+pub(crate) fn metrics(exposition: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let histograms: Vec<&str> = exposition
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" histogram"))
+        .collect();
+    let mut metrics: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in exposition.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let (series, _) = line.rsplit_once(' ').unwrap();
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+        let name = base.filter(|base| histograms.contains(base)).unwrap_or(name);
+        metrics.entry(name.to_owned()).or_default().extend(label_names(labels));
+    }
+    metrics
+}
+
+fn label_names(labels: &str) -> impl Iterator<Item = String> + '_ {
+    let names = labels.split("=\"").map(|part| {
+        let word = part.rfind(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+        part[word.map_or(0, |at| at + 1)..].to_owned()
+    });
+    names.filter(|name| !name.is_empty() && name != "le")
+}

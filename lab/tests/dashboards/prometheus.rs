@@ -1,0 +1,99 @@
+//! A real Prometheus that scrapes the samples and the golden files.
+
+use std::fmt::Write as _;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::routing::get;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+use crate::files;
+
+/// Ends Prometheus and the page that it scrapes when it is dropped.
+pub(crate) struct Scraper {
+    pub(crate) url: String,
+    _prometheus: Child,
+    _data: tempfile::TempDir,
+}
+
+impl Scraper {
+    /// Scrapes each second, under the shipped job names: the sample of each exporter and, beside
+    /// it as another instance, its golden file where there is one.
+    pub(crate) async fn of_samples() -> Self {
+        let mut pages = Router::new();
+        let mut jobs = String::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for (job, sample) in files::JOBS {
+            write!(jobs, "- {{job_name: {job}, honor_labels: true, static_configs: [").unwrap();
+            let expositions = [Some(sample.to_owned()), files::golden(job)];
+            for (number, exposition) in expositions.into_iter().flatten().enumerate() {
+                let path = format!("/{job}/{number}");
+                pages = pages.route(&path, get(growing(exposition)));
+                write!(
+                    jobs,
+                    "{{targets: ['{address}'], labels: {{instance: '{job}-{number}', \
+                     __metrics_path__: {path}}}}}, "
+                )
+                .unwrap();
+            }
+            jobs.push_str("]}\n");
+        }
+        tokio::spawn(async move { axum::serve(listener, pages).await });
+
+        let data = tempfile::tempdir().unwrap();
+        let config = data.path().join("prometheus.yml");
+        let config_text = format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{jobs}");
+        std::fs::write(&config, config_text).unwrap();
+        let mut prometheus = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", data.path().join("tsdb").display()))
+            .arg("--web.listen-address=127.0.0.1:0")
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("prometheus is needed for this test: apt-get install prometheus");
+        let mut log = BufReader::new(prometheus.stderr.take().unwrap()).lines();
+        let mut url = String::new();
+        loop {
+            let line = log.next_line().await.unwrap().expect("prometheus ended");
+            if let Some((_, after)) = line.split_once("msg=\"Listening on\" address=") {
+                url = format!("http://{}", after.split_whitespace().next().unwrap());
+            }
+            if line.contains("Server is ready") {
+                break;
+            }
+        }
+        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        Self { url, _prometheus: prometheus, _data: data }
+    }
+}
+
+/// A page whose counters and buckets grow with each scrape: the rate of a constant is nothing, and
+/// a quantile of nothing is not a number.
+fn growing(exposition: String) -> impl Fn() -> std::future::Ready<String> + Clone {
+    let scrapes = Arc::new(AtomicU64::new(0));
+    move || {
+        let scrape = scrapes.fetch_add(1, Ordering::Relaxed) + 1;
+        let lines = exposition.lines().map(|line| grown(line, scrape) + "\n");
+        std::future::ready(lines.collect())
+    }
+}
+
+fn grown(line: &str, scrape: u64) -> String {
+    let name = line.split(['{', ' ']).next().unwrap();
+    let grows = ["_total", "_bucket", "_sum", "_count"].iter().any(|end| name.ends_with(end));
+    match line.rsplit_once(' ') {
+        Some((series, value)) if grows && !line.starts_with('#') => {
+            let value: f64 = value.parse().unwrap();
+            #[expect(clippy::cast_precision_loss, reason = "a count of scrapes")]
+            let value = value * scrape as f64;
+            format!("{series} {value}")
+        }
+        _ => line.to_owned(),
+    }
+}
