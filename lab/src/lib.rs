@@ -1,10 +1,19 @@
-//! The simulated world.
+//! The simulated world: BMCs, a WAN, resolvers, a notification sink, and the incidents played again.
+//!
+//! For the demo, the end-to-end tests and the benchmarks; never shipped.
 
+pub mod alertmanager;
 pub mod bmc;
 pub mod dashboards;
 pub mod drives;
+pub mod http;
 pub mod netns;
+pub mod ports;
+pub mod process;
+pub mod prometheus;
+pub mod resolvers;
 pub mod services;
 pub mod sink;
 pub mod thermal;
+pub mod verdict;
 pub mod wan;

@@ -1,0 +1,196 @@
+//! A real Prometheus which runs the shipped configuration and rules on the lab's own targets.
+
+pub mod history;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::process::{Launcher, Program, find};
+use crate::{http, ports};
+
+/// The labels of a series, with `__name__` where it has a name.
+pub type Labels = BTreeMap<String, String>;
+
+/// One thing to scrape.
+#[derive(Clone, Debug)]
+pub struct ScrapeTarget {
+    /// The scrape job of the shipped configuration.
+    pub job: &'static str,
+    /// Host and port.
+    pub address: SocketAddr,
+    /// What the file of targets says of it besides.
+    pub labels: Vec<(&'static str, String)>,
+}
+
+/// A running Prometheus.
+#[derive(Debug)]
+pub struct Prometheus {
+    program: Program,
+    address: SocketAddr,
+}
+
+impl Prometheus {
+    /// Lays out the shipped files in `folder` and starts a Prometheus there. `history` is the text
+    /// of samples that lie in the past, in OpenMetrics; it may be empty.
+    pub async fn start(
+        launcher: &Launcher,
+        suite: &Path,
+        folder: &Path,
+        usual_port: Option<u16>,
+        targets: &[ScrapeTarget],
+        alertmanager: SocketAddr,
+        history: &str,
+    ) -> anyhow::Result<Self> {
+        lay_out(suite, folder, targets, alertmanager)?;
+        let data = folder.join("data");
+        history::fill(folder, &data, history)?;
+        let address = ports::address(usual_port)?;
+        let mut command = Command::new(find("prometheus", "prometheus")?);
+        command
+            .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
+            .arg(format!("--storage.tsdb.path={}", data.display()))
+            .arg("--storage.tsdb.retention.time=7d")
+            .arg(format!("--web.listen-address={address}"))
+            .arg(format!("--web.external-url=http://{address}/"))
+            .arg("--log.level=warn");
+        let program =
+            Program::start("prometheus", folder, command, |command| launcher.spawn(command))?;
+        let mut prometheus = Self { program, address };
+        prometheus.wait_until_ready().await?;
+        Ok(prometheus)
+    }
+
+    /// The address of its page, as `http://host:port`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Says what went wrong when it has ended.
+    pub fn must_run(&mut self) -> anyhow::Result<()> {
+        self.program.must_run()
+    }
+
+    /// An instant query: the labels and the value of each series of the answer.
+    pub async fn query(&self, expression: &str) -> anyhow::Result<Vec<(Labels, f64)>> {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", expression)
+            .finish();
+        let (_, body) = http::post_form(&format!("{}/api/v1/query", self.url()), form).await?;
+        let answer: Answer = serde_json::from_str(&body)
+            .with_context(|| format!("Prometheus answered {expression} with: {body}"))?;
+        let Some(data) = answer.data else {
+            bail!("query {expression}: {}", answer.error.unwrap_or_default());
+        };
+        let value = |text: &str| text.parse().context("a value that is no number");
+        data.result.into_iter().map(|sample| Ok((sample.metric, value(&sample.value.1)?))).collect()
+    }
+
+    /// Waits until a query has an answer.
+    pub async fn wait_for(&mut self, expression: &str, limit: Duration) -> anyhow::Result<()> {
+        let deadline = tokio::time::Instant::now() + limit;
+        while self.query(expression).await?.is_empty() {
+            self.must_run()?;
+            if tokio::time::Instant::now() > deadline {
+                bail!("no answer within {} s to the query {expression}", limit.as_secs());
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok(())
+    }
+
+    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        loop {
+            self.must_run()?;
+            if let Ok((200, _)) = http::get(&format!("{}/-/ready", self.url())).await {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Option<Data>,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    result: Vec<Sample>,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    metric: Labels,
+    value: (f64, String),
+}
+
+/// The shipped prometheus.yml as it is, and beside it what it reads.
+fn lay_out(
+    suite: &Path,
+    folder: &Path,
+    targets: &[ScrapeTarget],
+    alertmanager: SocketAddr,
+) -> anyhow::Result<()> {
+    let rules = folder.join("rules");
+    fs::create_dir_all(&rules)?;
+    let shipped = suite.join("deploy/prometheus/prometheus.yml");
+    fs::copy(&shipped, folder.join("prometheus.yml"))
+        .with_context(|| format!("copying {}", shipped.display()))?;
+    for file in shipped_rules(suite)? {
+        let name = file.file_name().context("a rule file without a name")?;
+        fs::copy(&file, rules.join(name))?;
+    }
+    write_targets(&folder.join("targets"), targets)?;
+    let alertmanagers = folder.join("alertmanagers");
+    fs::create_dir_all(&alertmanagers)?;
+    let list = json!([{ "targets": [alertmanager.to_string()] }]);
+    fs::write(alertmanagers.join("lab.yml"), list.to_string())?;
+    Ok(())
+}
+
+/// Writes one file of targets a job, below `folder`. JSON is YAML, and read as such.
+pub fn write_targets(folder: &Path, targets: &[ScrapeTarget]) -> anyhow::Result<()> {
+    let mut jobs: BTreeMap<&str, Vec<serde_json::Value>> = BTreeMap::new();
+    for target in targets {
+        let labels: BTreeMap<_, _> = target.labels.iter().cloned().collect();
+        jobs.entry(target.job)
+            .or_default()
+            .push(json!({ "targets": [target.address.to_string()], "labels": labels }));
+    }
+    for (job, list) in jobs {
+        let folder = folder.join(job);
+        fs::create_dir_all(&folder)?;
+        // Prometheus watches the folder: it must never see half a file.
+        let partial = folder.join("lab.yml.partial");
+        fs::write(&partial, serde_json::to_string_pretty(&list)?)?;
+        fs::rename(&partial, folder.join("lab.yml"))?;
+    }
+    Ok(())
+}
+
+/// The rule files of `alerts/`.
+fn shipped_rules(suite: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = suite.join("alerts");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".rules.yml") {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        bail!("{} has no *.rules.yml", folder.display());
+    }
+    files.sort();
+    Ok(files)
+}
