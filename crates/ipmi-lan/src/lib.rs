@@ -29,18 +29,21 @@
 //! No command that changes a BMC's state can be sent: [`command::Command`] has no such variant.
 
 pub mod command;
-//pub mod connection;
+pub mod connection;
 pub mod conversion;
 mod counters;
 mod credentials;
-//mod crypto;
+mod crypto;
 mod device;
+mod dialogue;
 mod entity;
 mod error;
-//mod handshake;
-//mod message;
+mod handshake;
+mod login;
+mod message;
 mod options;
-//mod packet;
+mod packet;
+mod replay;
 pub mod sdr;
 pub mod sensor;
 mod sensor_type;

@@ -8,7 +8,7 @@ use crate::sensor_type::SensorType;
 use crate::threshold::{RawThresholds, Thresholds};
 use crate::unit::Unit;
 
-//pub(crate) mod fetch;
+pub(crate) mod fetch;
 mod name;
 mod parse;
 

@@ -31,7 +31,7 @@ impl SensorId {
 
 impl fmt::Display for SensorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.owner, self.lun, self.number)
+        f.pad(&format!("{}.{}.{}", self.owner, self.lun, self.number))
     }
 }
 
