@@ -1,2 +1,194 @@
 //! The lab's command line.
-fn main() {}
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+use turbulence_lab::demo::{self, Outcome, inspection};
+use turbulence_lab::netns;
+use turbulence_lab::replay::{self, Replay};
+use turbulence_lab::world::{Options, World};
+
+/// The simulated world: BMCs, a WAN, resolvers, and the incidents played again in it.
+#[derive(Debug, Parser)]
+#[command(name = "turbulence-lab", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the world and play the incidents, with a commentary.
+    Demo(Demo),
+    /// List the replays.
+    Replays,
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// Play this one only; `none` plays none. May be repeated.
+    #[arg(long = "replay", value_name = "NAME")]
+    replays: Vec<String>,
+    /// End after the replays, with exit code 0 only if every notification was as expected.
+    #[arg(long)]
+    once: bool,
+    /// Play what does not touch each other at the same time.
+    #[arg(long)]
+    parallel: bool,
+    /// Hold every exporter's page and every dashboard query against the running world as well.
+    #[arg(long)]
+    inspect: bool,
+    /// Take any free ports, never the usual ones.
+    #[arg(long)]
+    any_ports: bool,
+    /// The root of the repository. [default: where the lab was built]
+    #[arg(long, value_name = "FOLDER")]
+    suite: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter("warn")
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    match run(Cli::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Replays => {
+            for replay in replay::all() {
+                println(&format!("{}\n    {}", replay.name, replay.story));
+            }
+            Ok(true)
+        }
+        Command::Demo(options) => {
+            // Before the first thread: a user namespace is entered by a process that has only one.
+            let privilege = netns::acquire()?;
+            println(&format!("The lab runs with {privilege}."));
+            start_runtime(options)
+        }
+    }
+}
+
+#[tokio::main]
+async fn start_runtime(options: Demo) -> anyhow::Result<bool> {
+    let replays = chosen(&options.replays)?;
+    // Interrupted, the world is dropped, and with it everything that was started.
+    tokio::select! {
+        result = demo(&options, replays) => result,
+        signal = interrupted() => {
+            println(&format!("\n{}: everything is being stopped.", signal?));
+            Ok(!options.once)
+        }
+    }
+}
+
+async fn demo(options: &Demo, replays: Vec<Replay>) -> anyhow::Result<bool> {
+    let suite = suite(options)?;
+    println(
+        "Starting the world: 6 machines, 6 vantages, 2,000 resolvers, 8 exporters, Prometheus, Alertmanager.",
+    );
+    let world = World::start(&Options {
+        suite: suite.clone(),
+        usual_ports: !options.any_ports,
+        print_notifications: false,
+    })
+    .await?;
+    println("\nIt is up, and the watchdog's notification has come through:");
+    for (name, url) in world.pages() {
+        println(&format!("  {name:28} {url}"));
+    }
+    println(&format!("  {:28} {}\n", "logs", world.folder().display()));
+
+    let outcomes = if options.parallel {
+        demo::play_in_lanes(&world, replay::lanes(replays)).await?
+    } else {
+        demo::play_in_turn(&world, replays).await?
+    };
+    let mut good = summary(&world, &outcomes);
+    if options.inspect {
+        let faults = inspection::inspect(&world, &suite).await?;
+        good &= faults.is_empty();
+        println(&format!("\nPages and dashboards: {} faults", faults.len()));
+        faults.iter().for_each(|fault| println(&format!("  {fault}")));
+    }
+    if !options.once {
+        println("\nThe world stays up; Ctrl-C ends it.");
+        std::future::pending::<()>().await;
+    }
+    Ok(good)
+}
+
+fn summary(world: &World, outcomes: &[Outcome]) -> bool {
+    println("");
+    for outcome in outcomes {
+        println(&outcome.line());
+        for problem in &outcome.verdict.problems {
+            println(&format!("  NOT AS EXPECTED: {problem}"));
+        }
+    }
+    let unexplained = demo::unexplained(world, outcomes);
+    for name in &unexplained {
+        println(&format!("NOT AS EXPECTED: {name} was notified outside of every replay"));
+    }
+    unexplained.is_empty() && outcomes.iter().all(|outcome| outcome.verdict.is_good())
+}
+
+/// The replays that were asked for; all of them when none was named.
+fn chosen(names: &[String]) -> anyhow::Result<Vec<Replay>> {
+    let all = replay::all();
+    if names.is_empty() {
+        return Ok(all);
+    }
+    if names == ["none"] {
+        return Ok(Vec::new());
+    }
+    for name in names {
+        if !all.iter().any(|replay| replay.name == name) {
+            let known: Vec<_> = all.iter().map(|replay| replay.name).collect();
+            bail!("there is no replay {name}; there are: {}, none", known.join(", "));
+        }
+    }
+    Ok(all.into_iter().filter(|replay| names.iter().any(|name| name == replay.name)).collect())
+}
+
+/// Where the shipped rules are: as told, or where the lab was built, or here.
+fn suite(options: &Demo) -> anyhow::Result<PathBuf> {
+    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let places = options.suite.iter().cloned().chain([built, PathBuf::from(".")]);
+    for place in places {
+        if place.join("alerts/alertmanager.yml").is_file() {
+            return place.canonicalize().with_context(|| format!("finding {}", place.display()));
+        }
+    }
+    bail!("the repository's alerts/ are not here; say where: --suite FOLDER")
+}
+
+async fn interrupted() -> anyhow::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "Ctrl-C",
+    })
+}
+
+/// Prints a line, also when nobody reads it any more.
+fn println(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
+}

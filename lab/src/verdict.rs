@@ -90,9 +90,8 @@ pub fn judge(
 /// The line that a replay ends with, for people and for programs. `seconds` is the detection delay,
 /// 0 where no notification is due.
 pub fn result_line(replay: &str, expectation: &Expectation, verdict: &Verdict) -> String {
-    let list = |names: Vec<&str>| match names.is_empty() {
-        true => "none".to_owned(),
-        false => names.join(","),
+    let list = |names: Vec<&str>| {
+        if names.is_empty() { "none".to_owned() } else { names.join(",") }
     };
     let seconds = verdict.delay.map_or(0.0, |delay| delay.as_secs_f64());
     format!(

@@ -1,0 +1,215 @@
+//! Playing the replays in the running world, with a commentary, and judging what came of each.
+
+pub mod inspection;
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use futures_util::future::try_join_all;
+use tokio::time::{Instant, sleep};
+
+use crate::replay::Replay;
+use crate::sink::Mark;
+use crate::sink::notification::{Alert, Channel, Notification, Status};
+use crate::verdict::{Verdict, judge, result_line};
+use crate::world::World;
+
+/// After the last expected notification, for how long one too many is watched for.
+const SETTLE: Duration = Duration::from_secs(20);
+/// How often the commentary looks.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long the world may take to be quiet again after a replay.
+const CALM_LIMIT: Duration = Duration::from_secs(900);
+
+/// What became of one replay.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The replay.
+    pub replay: Replay,
+    /// What was notified, and what was wrong with it.
+    pub verdict: Verdict,
+}
+
+impl Outcome {
+    /// The line that sums it up, for people and for programs.
+    pub fn line(&self) -> String {
+        result_line(self.replay.name, &self.replay.expectation, &self.verdict)
+    }
+}
+
+/// Plays replays one after the other.
+pub async fn play_in_turn(world: &World, replays: Vec<Replay>) -> anyhow::Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for replay in replays {
+        outcomes.push(play(world, replay).await?);
+    }
+    Ok(outcomes)
+}
+
+/// Plays lanes of stages of replays: lanes side by side, stages in turn, a stage's replays at once.
+pub async fn play_in_lanes(
+    world: &World,
+    lanes: Vec<Vec<Vec<Replay>>>,
+) -> anyhow::Result<Vec<Outcome>> {
+    let lanes = lanes.into_iter().map(async |stages| {
+        let mut outcomes = Vec::new();
+        for stage in stages {
+            let played = stage.into_iter().map(|replay| play(world, replay));
+            outcomes.extend(try_join_all(played).await?);
+        }
+        anyhow::Ok(outcomes)
+    });
+    Ok(try_join_all(lanes).await?.into_iter().flatten().collect())
+}
+
+/// The alerts that were notified and that none of the replays accounts for.
+pub fn unexplained(world: &World, outcomes: &[Outcome]) -> Vec<String> {
+    let mut names = Vec::new();
+    for notification in world.sink().since(Mark::default()) {
+        if notification.channel == Channel::Watchdog {
+            continue;
+        }
+        for alert in notification.alerts.iter().filter(|alert| alert.status == Status::Firing) {
+            let explained = outcomes.iter().any(|one| one.replay.concern.covers(alert));
+            let name = format!("{} ({})", alert.name(), alert.place());
+            if !explained && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+/// Plays one replay: breaks something, tells what is notified and when, judges, mends, and waits
+/// until it is quiet again.
+async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
+    let name = replay.name;
+    say(name, &format!("{}\n", replay.story));
+    let mark = world.sink().mark();
+    let started = SystemTime::now();
+    replay.fault.begin(world).await.with_context(|| format!("beginning {name}"))?;
+    // The fault counts from when it was done, the alerts from when it was begun.
+    let broken = Instant::now();
+    let due = if replay.expectation.must.is_empty() {
+        "nothing may be notified".to_owned()
+    } else {
+        format!("due: {}", replay.expectation.must.join(", "))
+    };
+    say(name, &format!("+0.0 s  it is done; {due}"));
+
+    let verdict = follow(world, &replay, mark, started, broken).await?;
+    for problem in &verdict.problems {
+        say(name, &format!("NOT AS EXPECTED: {problem}"));
+    }
+    replay.fault.end(world).await.with_context(|| format!("ending {name}"))?;
+    say(name, "mended; waiting until it is quiet again");
+    calm(world, &replay).await?;
+    let outcome = Outcome { replay, verdict };
+    println(&outcome.line());
+    Ok(outcome)
+}
+
+/// Tells of each notification as it arrives, until the verdict cannot change for the better.
+async fn follow(
+    world: &World,
+    replay: &Replay,
+    mark: Mark,
+    started: SystemTime,
+    broken: Instant,
+) -> anyhow::Result<Verdict> {
+    let mut told = 0;
+    let mut mended = false;
+    let mut complete_at = None;
+    loop {
+        let arrived = world.sink().since(mark);
+        for notification in &arrived[told..] {
+            tell(replay, notification, started);
+        }
+        told = arrived.len();
+        let verdict =
+            judge(&replay.expectation, started, &arrived, |alert| replay.concern.covers(alert));
+        let elapsed = broken.elapsed();
+        let complete = !replay.expectation.must.is_empty()
+            && replay.expectation.must.iter().all(|name| verdict.got.contains(*name));
+        if complete {
+            let since = *complete_at.get_or_insert_with(Instant::now);
+            if since.elapsed() > SETTLE {
+                return Ok(verdict);
+            }
+        }
+        if elapsed > replay.watch {
+            return Ok(verdict);
+        }
+        if !mended && replay.lasts.is_some_and(|lasts| elapsed > lasts) {
+            mended = true;
+            replay.fault.end(world).await?;
+            say(replay.name, &format!("+{:.1} s  it is over", elapsed.as_secs_f64()));
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Waits until none of the replay's alerts fires any more.
+async fn calm(world: &World, replay: &Replay) -> anyhow::Result<()> {
+    let deadline = Instant::now() + CALM_LIMIT;
+    loop {
+        let firing = world.prometheus().query("ALERTS{alertstate=\"firing\"}").await?;
+        let restless: Vec<String> = firing
+            .into_iter()
+            .map(|(labels, _)| labels)
+            .filter(|labels| {
+                labels.get("severity").is_some_and(|s| s == "critical" || s == "warning")
+            })
+            .map(as_alert)
+            .filter(|alert| replay.concern.covers(alert))
+            .map(|alert| format!("{} ({})", alert.name(), alert.place()))
+            .collect();
+        if restless.is_empty() {
+            return Ok(());
+        }
+        anyhow::ensure!(
+            Instant::now() < deadline,
+            "{}: still firing {} s after it was mended: {}",
+            replay.name,
+            CALM_LIMIT.as_secs(),
+            restless.join(", ")
+        );
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn as_alert(labels: crate::prometheus::Labels) -> Alert {
+    Alert {
+        status: Status::Firing,
+        labels,
+        annotations: std::collections::BTreeMap::new(),
+        starts_at: SystemTime::UNIX_EPOCH,
+        ends_at: SystemTime::UNIX_EPOCH,
+    }
+}
+
+/// One notification in the commentary, if it is the replay's.
+fn tell(replay: &Replay, notification: &Notification, started: SystemTime) {
+    let own = notification.channel != Channel::Watchdog
+        && notification.alerts.iter().any(|alert| replay.concern.covers(alert));
+    if own {
+        let after = notification.at.duration_since(started).unwrap_or_default().as_secs_f64();
+        say(replay.name, &format!("+{after:.1} s\n{}", indented(&notification.text())));
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().flat_map(|line| ["    ", line, "\n"]).collect()
+}
+
+fn say(replay: &str, text: &str) {
+    println(&format!("[{replay}] {text}"));
+}
+
+/// Prints a line, also when nobody reads it any more.
+fn println(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end());
+    let _ = out.flush();
+}

@@ -1,0 +1,48 @@
+//! What must hold of the running world besides its notifications: its pages and its dashboards.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+
+use crate::process::find;
+use crate::world::World;
+use crate::{dashboards, http};
+
+/// Fetches every exporter's metrics by hand and holds them against `promtool check metrics`; runs
+/// every query of every dashboard. Returns what is wrong.
+pub async fn inspect(world: &World, suite: &Path) -> anyhow::Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for page in world.metrics_pages() {
+        let text = http::fetch(&page).await?;
+        if let Some(line) = text.lines().find(|line| line.ends_with(" NaN")) {
+            faults.push(format!("{page}: {line}"));
+        }
+        if let Err(error) = check_metrics(&text) {
+            faults.push(format!("{page}: {error:#}"));
+        }
+    }
+    let report = dashboards::check(&suite.join("dashboards"), &world.prometheus().url()).await?;
+    faults.extend(report.findings.iter().map(ToString::to_string));
+    Ok(faults)
+}
+
+fn check_metrics(text: &str) -> anyhow::Result<()> {
+    let mut promtool = Command::new(find("promtool", "prometheus")?)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("running promtool")?;
+    promtool.stdin.take().context("promtool's input")?.write_all(text.as_bytes())?;
+    let output = promtool.wait_with_output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "promtool check metrics: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}

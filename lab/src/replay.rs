@@ -1,0 +1,109 @@
+//! The incidents, to be played again: what breaks, and who must be told what, in which time.
+
+pub mod dns;
+pub mod fault;
+pub mod hardware;
+pub mod reachability;
+
+use std::time::Duration;
+
+use self::fault::Fault;
+use crate::sink::notification::Alert;
+use crate::verdict::Expectation;
+
+/// One incident.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What is done, in a sentence or two.
+    pub story: &'static str,
+    /// What breaks.
+    pub fault: Fault,
+    /// After how long it mends itself; else it is mended when the verdict is clear.
+    pub lasts: Option<Duration>,
+    /// For how long notifications are waited for, or their absence watched.
+    pub watch: Duration,
+    /// What must come of it.
+    pub expectation: Expectation,
+    /// Which alerts are its own.
+    pub concern: Concern,
+}
+
+/// Which alerts a replay may cause.
+#[derive(Clone, Copy, Debug)]
+pub enum Concern {
+    /// Those of one machine.
+    Machine(&'static str),
+    /// Those of watched targets whose names begin so.
+    Target(&'static str),
+    /// Everything about reachability, and about the monitoring of it.
+    Reachability,
+    /// Everything about DNS.
+    Dns,
+}
+
+impl Concern {
+    /// Whether an alert is one of them.
+    pub fn covers(self, alert: &Alert) -> bool {
+        let domain = alert.label("domain");
+        match self {
+            Self::Machine(name) => domain == "thermal" && alert.label("target") == name,
+            Self::Target(name) => {
+                domain == "reachability" && alert.label("target").starts_with(name)
+            }
+            // A vantage that is cut off may show in the monitoring of the exporters as well.
+            Self::Reachability => {
+                domain == "reachability" || (domain == "meta" && !alert.label("vantage").is_empty())
+            }
+            Self::Dns => domain == "dns",
+        }
+    }
+}
+
+/// All replays, in the order of the demo: each incident begins with its own story, and the cases
+/// that must not be taken for it follow.
+pub fn all() -> Vec<Replay> {
+    let mut replays = vec![hardware::phantom(), reachability::amsterdam()];
+    replays.extend(hardware::rest());
+    replays.extend(reachability::rest());
+    replays.extend(dns::all());
+    replays
+}
+
+/// Lanes which do not touch one another; in a lane, stages one after the other; in a stage, replays
+/// that can be played at the same time.
+pub fn lanes(replays: Vec<Replay>) -> Vec<Vec<Vec<Replay>>> {
+    let (mut machines, mut together, mut alone, mut dns) = (vec![], vec![], vec![], vec![]);
+    for replay in replays {
+        match replay.concern {
+            Concern::Machine(_) => machines.push(replay),
+            Concern::Target(_) => together.push(replay),
+            Concern::Reachability => alone.push(vec![replay]),
+            Concern::Dns => dns.push(vec![replay]),
+        }
+    }
+    let mut reachability = vec![together];
+    reachability.extend(alone);
+    vec![vec![machines], reachability, dns]
+}
+
+/// Seconds, as the tables of replays read best.
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_no_replay_is_lost_in_the_lanes() {
+        let names: BTreeSet<_> = all().into_iter().map(|replay| replay.name).collect();
+        assert_eq!(names.len(), all().len());
+        let played = lanes(all()).into_iter().flatten().flatten().count();
+        assert_eq!(played, all().len());
+    }
+}

@@ -1,0 +1,71 @@
+//! What can break in the world, and how it is mended.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::thermal::Scenario;
+use crate::world::World;
+
+/// Something that breaks.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// A machine plays a scenario.
+    Machine(&'static str, Scenario),
+    /// A service answers with a status, wherever it is asked from.
+    Status(&'static str, u16),
+    /// A node cannot be reached from these others.
+    Dark(&'static [&'static str], &'static str),
+    /// Nodes are cut off from everything.
+    Isolated(&'static [&'static str]),
+    /// A site no longer announces the anycast address.
+    Withdrawn(&'static str),
+    /// The resolvers of a country give another answer.
+    Tampered(&'static [(&'static str, Ipv4Addr)]),
+    /// Nearly all resolvers give another answer.
+    Answered(Ipv4Addr),
+}
+
+/// The anycast address of the lab's world.
+const ANYCAST: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 53));
+
+impl Fault {
+    /// Breaks it. Returns when it is broken.
+    pub async fn begin(&self, world: &World) -> anyhow::Result<()> {
+        let faults = world.wide.wan.faults();
+        match self {
+            Self::Machine(name, scenario) => {
+                world.hardware.machine(name)?.play(*scenario).await?;
+            }
+            Self::Status(service, status) => world.wide.services.set_status(service, *status)?,
+            Self::Dark(from, node) => faults.dark(from.iter().copied(), node)?,
+            Self::Isolated(nodes) => nodes.iter().try_for_each(|node| faults.isolate(node))?,
+            Self::Withdrawn(site) => faults.withdraw(ANYCAST, site)?,
+            Self::Tampered(countries) => {
+                for (country, answer) in *countries {
+                    world.names.tamper(country, *answer)?;
+                }
+            }
+            Self::Answered(answer) => world.names.answer(*answer),
+        }
+        Ok(())
+    }
+
+    /// Mends it.
+    pub async fn end(&self, world: &World) -> anyhow::Result<()> {
+        let faults = world.wide.wan.faults();
+        match self {
+            Self::Machine(name, _) => {
+                world.hardware.machine(name)?.back_to_idle().await?;
+            }
+            Self::Status(service, _) => world.wide.services.set_status(service, 200)?,
+            Self::Dark(from, node) => {
+                for vantage in *from {
+                    faults.restore_link(vantage, node)?;
+                }
+            }
+            Self::Isolated(nodes) => nodes.iter().try_for_each(|node| faults.rejoin(node))?,
+            Self::Withdrawn(site) => faults.announce(ANYCAST, site)?,
+            Self::Tampered(_) | Self::Answered(_) => world.names.heal()?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Incident B, Amsterdam 2018, and what must not be taken for it.
+
+use super::fault::Fault;
+use super::{Concern, Replay, seconds};
+use crate::verdict::Expectation;
+
+/// The incident itself.
+pub(super) fn amsterdam() -> Replay {
+    Replay {
+        name: "amsterdam",
+        story: "A power failure in Amsterdam, it is said, for users of Europe. From every vantage in \
+                the world the messenger's API answers with HTTP 500: to a ping it is up.",
+        fault: Fault::Status("messenger-api", 500),
+        lasts: None,
+        watch: seconds(150),
+        expectation: Expectation {
+            must: vec!["LatencyEndpointDownGlobally"],
+            pages: 1,
+            within: Some(seconds(120)),
+            says: vec!["500", "3"],
+            ..Expectation::default()
+        },
+        concern: Concern::Target("messenger-api"),
+    }
+}
+
+/// What an outage of the world must be told from.
+pub(super) fn rest() -> [Replay; 5] {
+    [region_dark(), blip(), reroute(), vantage_broken(), uplink_down()]
+}
+
+fn region_dark() -> Replay {
+    Replay {
+        name: "region-dark",
+        story: "A cable to Asia is cut: from Singapore and Sydney the shop cannot be reached, from \
+                everywhere else it can.",
+        fault: Fault::Dark(&["sin", "syd"], "shop"),
+        lasts: None,
+        watch: seconds(240),
+        expectation: Expectation {
+            must: vec!["LatencyEndpointDownRegion"],
+            pages: 1,
+            says: vec!["APAC"],
+            ..Expectation::default()
+        },
+        concern: Concern::Target("shop"),
+    }
+}
+
+fn blip() -> Replay {
+    Replay {
+        name: "blip-90s",
+        story: "The blog answers with HTTP 500 for 90 s, then it is well again. Nobody has to get up \
+                for this.",
+        fault: Fault::Status("blog", 500),
+        lasts: Some(seconds(90)),
+        watch: seconds(160),
+        expectation: Expectation::default(),
+        concern: Concern::Target("blog"),
+    }
+}
+
+fn reroute() -> Replay {
+    Replay {
+        name: "reroute",
+        story: "London withdraws an anycast address: Europe's users now reach it in New York. Slower, \
+                not down.",
+        fault: Fault::Withdrawn("any-lon"),
+        lasts: None,
+        watch: seconds(480),
+        expectation: Expectation {
+            must: vec!["LatencyRegionRerouted"],
+            says: vec!["EMEA"],
+            ..Expectation::default()
+        },
+        concern: Concern::Target("anycast"),
+    }
+}
+
+fn vantage_broken() -> Replay {
+    Replay {
+        name: "vantage-broken",
+        story: "The vantage in San Francisco loses its network. To it the whole world is down; it \
+                cannot reach the canaries either, so it has no vote.",
+        fault: Fault::Isolated(&["sfo"]),
+        lasts: None,
+        watch: seconds(300),
+        expectation: Expectation {
+            must: vec!["LatencyVantageBroken"],
+            says: vec!["sfo"],
+            ..Expectation::default()
+        },
+        concern: Concern::Reachability,
+    }
+}
+
+fn uplink_down() -> Replay {
+    Replay {
+        name: "uplink-down",
+        story: "All of our vantages lose the network at once: not the world is down, we are blind.",
+        fault: Fault::Isolated(&["fra", "lon", "nyc", "sfo", "sin", "syd"]),
+        lasts: None,
+        watch: seconds(240),
+        expectation: Expectation {
+            must: vec!["LatencyMonitoringBlind"],
+            pages: 1,
+            ..Expectation::default()
+        },
+        concern: Concern::Reachability,
+    }
+}

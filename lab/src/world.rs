@@ -1,0 +1,216 @@
+//! The whole simulated world: machines, a WAN and resolvers, the three exporters that watch them,
+//! and the real Prometheus and Alertmanager that judge what the exporters say.
+
+pub mod hardware;
+pub mod names;
+pub mod wide;
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use self::hardware::Hardware;
+use self::names::Names;
+use self::wide::Wide;
+use crate::alertmanager::Alertmanager;
+use crate::netns::Namespace;
+use crate::process::{Launcher, Program, find_own};
+use crate::prometheus::{Prometheus, ScrapeTarget};
+use crate::sink::{self, Sink};
+use crate::{http, ports};
+
+/// The usual ports, taken when they are free.
+const PROMETHEUS_PORT: u16 = 9090;
+const ALERTMANAGER_PORT: u16 = 9093;
+const SINK_PORT: u16 = 9778;
+
+/// How long the world may take to come up on a slow machine.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// How a world is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The root of the repository, where the shipped rules and configurations are.
+    pub suite: PathBuf,
+    /// Whether to take the usual ports when they are free. A test must not.
+    pub usual_ports: bool,
+    /// Whether the sink prints each notification as it arrives.
+    pub print_notifications: bool,
+}
+
+/// A running world. Dropping it ends everything in it.
+#[derive(Debug)]
+pub struct World {
+    // Dropped in this order: who asks goes before who answers.
+    prometheus: Prometheus,
+    alertmanager: Alertmanager,
+    /// The machines and turbulence-ipmi.
+    pub hardware: Hardware,
+    /// The WAN, its services and a turbulence-latency at each vantage.
+    pub wide: Wide,
+    /// The resolvers and turbulence-dns.
+    pub names: Names,
+    sink: Sink,
+    scraped: Vec<ScrapeTarget>,
+    folder: TempDir,
+}
+
+/// What the parts of the world are made with.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    /// A folder for configurations, logs and states.
+    pub(crate) folder: PathBuf,
+}
+
+impl World {
+    /// Starts everything and waits until the whole chain has been proven: every exporter is
+    /// scraped, and the watchdog's notification has come through Alertmanager.
+    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("turbulence-lab-").tempdir()?;
+        let ground = Ground { folder: folder.path().to_owned() };
+        let usual = |port: u16| options.usual_ports.then_some(port);
+        let launcher = Launcher::start()?;
+
+        let sink = Sink::start_with(
+            ports::listener(usual(SINK_PORT))?,
+            sink::Options {
+                runbooks: options.suite.join("alerts/runbooks"),
+                print: options.print_notifications,
+                ..sink::Options::default()
+            },
+        )?;
+        let (hardware, mut scraped) = Hardware::start(&ground).await.context("the machines")?;
+        let (wide, more) = Wide::start(&ground).await.context("the WAN")?;
+        scraped.extend(more);
+        let (names, more) = Names::start(&ground).await.context("the resolvers")?;
+        scraped.extend(more);
+
+        let address = ports::address(usual(ALERTMANAGER_PORT))?;
+        let alertmanager_folder = subfolder(folder.path(), "alertmanager")?;
+        let alertmanager = Alertmanager::start(
+            &launcher,
+            &options.suite,
+            &alertmanager_folder,
+            address,
+            sink.address(),
+        )
+        .await?;
+        let prometheus = Prometheus::start(
+            &launcher,
+            &options.suite,
+            &subfolder(folder.path(), "prometheus")?,
+            usual(PROMETHEUS_PORT),
+            &scraped,
+            address,
+            &wide.history(),
+        )
+        .await?;
+
+        let mut world =
+            Self { prometheus, alertmanager, hardware, wide, names, sink, scraped, folder };
+        world.wait_until_whole().await?;
+        Ok(world)
+    }
+
+    /// The sink, where the notifications arrive.
+    pub fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// Prometheus.
+    pub fn prometheus(&self) -> &Prometheus {
+        &self.prometheus
+    }
+
+    /// Every page that is worth opening, with what it is.
+    pub fn pages(&self) -> Vec<(String, String)> {
+        let mut pages = vec![
+            ("notifications".to_owned(), format!("http://{}/", self.sink.address())),
+            ("Prometheus".to_owned(), format!("{}/alerts", self.prometheus.url())),
+            ("Alertmanager".to_owned(), format!("{}/", self.alertmanager.url())),
+        ];
+        let exporters = self.scraped.iter().filter(|target| target.job != "drives");
+        pages.extend(exporters.map(|target| {
+            let vantage = target.labels.iter().find(|(name, _)| *name == "vantage");
+            let place = vantage.map_or_else(String::new, |(_, place)| format!(" at {place}"));
+            (format!("{}{place}", target.job), format!("http://{}/", target.address))
+        }));
+        pages
+    }
+
+    /// The addresses of the exporters' metrics pages.
+    pub fn metrics_pages(&self) -> Vec<String> {
+        let pages = self.scraped.iter().filter(|target| target.job != "drives");
+        pages.map(|target| format!("http://{}/metrics", target.address)).collect()
+    }
+
+    /// Where the logs and states are, for as long as the world lives.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Fails when something that must run has ended.
+    pub fn must_run(&mut self) -> anyhow::Result<()> {
+        self.prometheus.must_run()?;
+        self.alertmanager.must_run()?;
+        self.hardware.must_run()?;
+        self.wide.must_run()?;
+        self.names.must_run()
+    }
+
+    async fn wait_until_whole(&mut self) -> anyhow::Result<()> {
+        let scraped = format!("count(up == 1) >= {}", self.scraped.len());
+        self.prometheus.wait_for(&scraped, START_LIMIT).await?;
+        let deadline = Instant::now() + START_LIMIT;
+        while self.sink.since(sink::Mark::default()).is_empty() {
+            self.must_run()?;
+            if Instant::now() > deadline {
+                bail!("the watchdog's notification did not arrive within {START_LIMIT:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
+    }
+}
+
+/// An exporter in a namespace, its port on the host's loopback.
+pub(crate) async fn start_exporter(
+    ground: &Ground,
+    namespace: &Namespace,
+    program: &str,
+    name: &str,
+    config: &str,
+) -> anyhow::Result<(Program, SocketAddr)> {
+    let folder = subfolder(&ground.folder, name)?;
+    let config_file = folder.join("config.yml");
+    fs::write(&config_file, config)?;
+    let listener: TcpListener = ports::listener(None)?;
+    let address = listener.local_addr()?;
+    let mut command = Command::new(find_own(program)?);
+    command.arg("--config.file").arg(&config_file).arg("--web.systemd-socket");
+    let mut exporter = Program::start(name, &folder, command, |command| {
+        namespace.spawn_with_listener(command, listener)
+    })?;
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        exporter.must_run()?;
+        match http::get(&format!("http://{address}/-/ready")).await {
+            Ok((200, _)) => return Ok((exporter, address)),
+            Ok((_, answer)) if Instant::now() > deadline => bail!("{name}: {answer}"),
+            Err(error) if Instant::now() > deadline => return Err(error.context(name.to_owned())),
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+pub(crate) fn subfolder(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = folder.join(name);
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    Ok(folder)
+}
