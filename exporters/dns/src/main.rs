@@ -1,2 +1,7 @@
-//! The program.
-fn main() {}
+//! The program of the DNS consistency exporter; see the library for what it does.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exporter_kit::main::<turbulence_dns::DnsExporter>()
+}

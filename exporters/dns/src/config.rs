@@ -1,0 +1,424 @@
+//! The config file: who is asked, what, how often, and what the answer must be.
+
+mod duration;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use serde::Deserialize;
+
+use crate::expected::{Expected, Mode};
+use crate::question::{HostName, Kind};
+use crate::resolvers::{Entry, ResolverList};
+
+/// The whole file. Deserialised, it is checked as far as that goes without the lists of resolvers;
+/// [`Config::complete`] does the rest.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "RawConfig")]
+pub struct Config {
+    /// Where the exporter asks from.
+    pub vantage: Vantage,
+    /// The sets of resolvers.
+    pub sets: Vec<Set>,
+    /// What they are asked.
+    pub questions: Vec<Question>,
+}
+
+/// Where the exporter asks from: labels of every metric.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Vantage {
+    /// Name of the place, as in `fra`.
+    pub name: String,
+    /// Region it stands for, as in `EMEA`.
+    pub region: String,
+}
+
+/// A set of resolvers, asked together.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "RawSet")]
+pub struct Set {
+    /// Its name: a label.
+    pub name: String,
+    /// Where the resolvers stand written.
+    source: Source,
+    /// The resolvers, once [`Config::complete`] has read them.
+    pub list: Arc<ResolverList>,
+    /// Port that all of them are asked at.
+    pub port: u16,
+    /// Whether special-purpose addresses may be asked.
+    pub allow_private: bool,
+    /// From the start of one sweep to the start of the next.
+    pub interval: Duration,
+    /// Queries per second, over all resolvers.
+    pub rate: u32,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// How often a query is sent again after a timeout: 0 or 1.
+    pub retries: u8,
+    /// A name that every healthy resolver can resolve.
+    pub control: Option<HostName>,
+    /// Fewer conclusive answers make no consensus.
+    pub min_resolvers: usize,
+    /// Answers from fewer networks make no consensus.
+    pub min_networks: usize,
+    /// The operator knows that third parties are probed.
+    acknowledge_third_party_probing: bool,
+    /// Whom a third party can write to; shown on the landing page.
+    pub contact: Option<String>,
+}
+
+/// One name, and what is asked about it.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "RawQuestion")]
+pub struct Question {
+    /// The name.
+    pub name: HostName,
+    /// The types.
+    pub types: Vec<Kind>,
+    /// The sets that are asked; all of them if not given.
+    sets: Option<Vec<String>>,
+    /// The pinned answer of each type, where there is one.
+    pub expected: BTreeMap<Kind, Expected>,
+}
+
+/// What one set is asked: all that its task needs, and what a reload compares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where the exporter asks from.
+    pub vantage: Vantage,
+    /// The set.
+    pub set: Set,
+    /// One entry for each name and type.
+    pub questions: Vec<Asked>,
+}
+
+/// One name and type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// The name.
+    pub name: HostName,
+    /// The type.
+    pub kind: Kind,
+    /// The pinned answer.
+    pub expected: Option<Expected>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Source {
+    Inline(Vec<Entry>),
+    File(PathBuf),
+}
+
+/// Above this many third-party resolvers, the operator must say that it is meant.
+const MAX_UNACKNOWLEDGED: usize = 200;
+
+/// Queries per second that may be sent to others; with 60 byte queries, half a megabit a second.
+const MAX_RATE: u32 = 1_000;
+
+/// The same where every resolver is on this machine: tests and benchmarks.
+const MAX_LOOPBACK_RATE: u32 = 100_000;
+
+/// Queries an hour that a third-party resolver gets at most: less than one person's browser.
+const MAX_PER_RESOLVER_AND_HOUR: f64 = 60.0;
+
+/// Earliest retransmission (RFC 1035 §4.2.1: 2-5 seconds).
+const MIN_RETRY: Duration = Duration::from_secs(2);
+
+impl Config {
+    /// Reads the lists of resolvers (relative paths from `folder`), and checks what depends on them.
+    pub fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
+        for set in &mut self.sets {
+            let list = match &set.source {
+                Source::Inline(entries) => ResolverList::inline(entries, set.allow_private),
+                Source::File(path) => {
+                    let path = folder.join(path);
+                    std::fs::read_to_string(&path)
+                        .context("reading it")
+                        .and_then(|text| ResolverList::parse(&text, set.allow_private))
+                        .with_context(|| format!("resolvers_file {}", path.display()))
+                }
+            };
+            set.list = Arc::new(list.with_context(|| format!("set {}", set.name))?);
+        }
+        for plan in self.plans().values() {
+            plan.check().with_context(|| format!("set {}", plan.set.name))?;
+        }
+        Ok(self)
+    }
+
+    /// What each set is asked, by its name.
+    pub fn plans(&self) -> BTreeMap<String, Plan> {
+        let plan = |set: &Set| {
+            let asked = self.questions.iter().filter(|question| question.is_for(&set.name));
+            let questions = asked.flat_map(Question::asked).collect();
+            Plan { vantage: self.vantage.clone(), set: set.clone(), questions }
+        };
+        self.sets.iter().map(|set| (set.name.clone(), plan(set))).collect()
+    }
+}
+
+impl Question {
+    fn is_for(&self, set: &str) -> bool {
+        self.sets.as_ref().is_none_or(|sets| sets.iter().any(|name| name == set))
+    }
+
+    fn asked(&self) -> impl Iterator<Item = Asked> {
+        self.types.iter().map(|&kind| Asked {
+            name: self.name.clone(),
+            kind,
+            expected: self.expected.get(&kind).cloned(),
+        })
+    }
+}
+
+impl Plan {
+    /// How many queries one resolver gets in a sweep.
+    pub fn queries_per_resolver(&self) -> usize {
+        self.questions.len() + usize::from(self.set.control.is_some())
+    }
+
+    /// Checks what depends on the list of resolvers: politeness, and that a sweep fits its interval.
+    fn check(&self) -> anyhow::Result<()> {
+        let (set, list) = (&self.set, &self.set.list);
+        let strangers = list.third_parties();
+        if strangers > MAX_UNACKNOWLEDGED {
+            ensure!(
+                set.acknowledge_third_party_probing,
+                "{strangers} resolvers of others would be probed; above {MAX_UNACKNOWLEDGED}, say that \
+                 it is meant with `acknowledge_third_party_probing: true`"
+            );
+            ensure!(
+                set.contact.is_some(),
+                "{strangers} resolvers of others would be probed; above {MAX_UNACKNOWLEDGED}, give them \
+                 a `contact`"
+            );
+        }
+        let cap =
+            if set.allow_private && list.is_loopback() { MAX_LOOPBACK_RATE } else { MAX_RATE };
+        ensure!((1..=cap).contains(&set.rate), "rate: {} is not within 1 to {cap}", set.rate);
+
+        let each = self.queries_per_resolver();
+        let hourly = each as f64 * 3600.0 / set.interval.as_secs_f64();
+        ensure!(
+            strangers == 0 || hourly <= MAX_PER_RESOLVER_AND_HOUR,
+            "interval: {each} queries each {} are {hourly:.0} an hour for each resolver; the most for \
+             resolvers of others is {MAX_PER_RESOLVER_AND_HOUR}",
+            duration::show(set.interval)
+        );
+        let sweep = self.longest_sweep();
+        ensure!(
+            sweep < set.interval,
+            "interval: a sweep of {} resolvers x {each} queries at {} a second takes up to {}, which is \
+             longer than {}",
+            list.resolvers.len(),
+            set.rate,
+            duration::show(sweep),
+            duration::show(set.interval)
+        );
+        Ok(())
+    }
+
+    /// How long a sweep takes if every resolver is silent.
+    fn longest_sweep(&self) -> Duration {
+        let queries = self.queries_per_resolver() * self.set.list.resolvers.len();
+        let paced = Duration::from_secs_f64(queries as f64 / f64::from(self.set.rate));
+        let passes =
+            u32::try_from(self.queries_per_resolver().saturating_sub(1)).unwrap_or(u32::MAX);
+        let spaced = self.gap().saturating_mul(passes);
+        paced.max(spaced) + self.set.timeout * (u32::from(self.set.retries) + 1)
+    }
+
+    /// Least time between two queries to the same resolver.
+    pub fn gap(&self) -> Duration {
+        if self.set.list.is_loopback() { Duration::ZERO } else { Duration::from_secs(1) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    vantage: Vantage,
+    sets: Vec<Set>,
+    questions: Vec<Question>,
+}
+
+impl TryFrom<RawConfig> for Config {
+    type Error = anyhow::Error;
+
+    fn try_from(raw: RawConfig) -> anyhow::Result<Self> {
+        let RawConfig { vantage, sets, questions } = raw;
+        for (field, value) in [("name", &vantage.name), ("region", &vantage.region)] {
+            ensure!(!value.is_empty(), "vantage: {field} must not be empty");
+        }
+        let mut names = BTreeSet::new();
+        for set in &sets {
+            ensure!(names.insert(set.name.as_str()), "sets: {:?} is there twice", set.name);
+        }
+        ensure!(!sets.is_empty(), "sets: there must be one at least");
+        for question in &questions {
+            for set in question.sets.iter().flatten() {
+                let known = names.iter().copied().collect::<Vec<_>>().join(", ");
+                ensure!(
+                    names.contains(set.as_str()),
+                    "questions: {}: set {set:?} is none of: {known}",
+                    question.name
+                );
+            }
+        }
+        let config = Self { vantage, sets, questions };
+        for plan in config.plans().values() {
+            ensure!(!plan.questions.is_empty(), "set {} is asked nothing", plan.set.name);
+            let mut asked = BTreeSet::new();
+            for Asked { name, kind, .. } in &plan.questions {
+                ensure!(
+                    asked.insert((name, kind)),
+                    "set {} is asked for {name} {} twice",
+                    plan.set.name,
+                    kind.as_str()
+                );
+            }
+        }
+        Ok(config)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSet {
+    name: String,
+    resolvers: Option<Vec<Entry>>,
+    resolvers_file: Option<PathBuf>,
+    #[serde(default = "default_port")]
+    port: u16,
+    #[serde(default)]
+    allow_private: bool,
+    #[serde(default = "default_interval", deserialize_with = "duration::deserialize")]
+    interval: Duration,
+    #[serde(default = "default_rate")]
+    rate: u32,
+    #[serde(default = "default_timeout", deserialize_with = "duration::deserialize")]
+    timeout: Duration,
+    #[serde(default)]
+    retries: u8,
+    control: Option<HostName>,
+    #[serde(default = "default_min_resolvers")]
+    min_resolvers: usize,
+    #[serde(default = "default_min_networks")]
+    min_networks: usize,
+    #[serde(default)]
+    acknowledge_third_party_probing: bool,
+    contact: Option<String>,
+}
+
+fn default_port() -> u16 {
+    53
+}
+
+fn default_interval() -> Duration {
+    Duration::from_secs(3600)
+}
+
+fn default_rate() -> u32 {
+    100
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(2)
+}
+
+fn default_min_resolvers() -> usize {
+    20
+}
+
+fn default_min_networks() -> usize {
+    10
+}
+
+impl TryFrom<RawSet> for Set {
+    type Error = anyhow::Error;
+
+    fn try_from(raw: RawSet) -> anyhow::Result<Self> {
+        ensure!(!raw.name.is_empty(), "name: a set's name must not be empty");
+        let source = match (raw.resolvers, raw.resolvers_file) {
+            (Some(entries), None) => Source::Inline(entries),
+            (None, Some(path)) => Source::File(path),
+            _ => bail!("set {}: give either `resolvers` or `resolvers_file`", raw.name),
+        };
+        let (shortest, longest) = (Duration::from_millis(50), Duration::from_secs(30));
+        ensure!(
+            (shortest..=longest).contains(&raw.timeout),
+            "set {}: timeout: must be within {} to {}",
+            raw.name,
+            duration::show(shortest),
+            duration::show(longest)
+        );
+        ensure!(raw.port > 0, "set {}: port: must be above 0", raw.name);
+        ensure!(raw.retries <= 1, "set {}: retries: 0 or 1", raw.name);
+        ensure!(
+            raw.retries == 0 || raw.timeout >= MIN_RETRY,
+            "set {}: retries: only with a timeout of at least {} (RFC 1035 §4.2.1)",
+            raw.name,
+            duration::show(MIN_RETRY)
+        );
+        Ok(Self {
+            name: raw.name,
+            source,
+            list: Arc::default(),
+            port: raw.port,
+            allow_private: raw.allow_private,
+            interval: raw.interval,
+            rate: raw.rate,
+            timeout: raw.timeout,
+            retries: raw.retries,
+            control: raw.control,
+            min_resolvers: raw.min_resolvers,
+            min_networks: raw.min_networks,
+            acknowledge_third_party_probing: raw.acknowledge_third_party_probing,
+            contact: raw.contact.filter(|contact| !contact.is_empty()),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawQuestion {
+    name: HostName,
+    #[serde(default = "default_types")]
+    types: Vec<Kind>,
+    sets: Option<Vec<String>>,
+    #[serde(default)]
+    expected: BTreeMap<Kind, Expected>,
+}
+
+fn default_types() -> Vec<Kind> {
+    vec![Kind::A, Kind::Aaaa]
+}
+
+impl TryFrom<RawQuestion> for Question {
+    type Error = anyhow::Error;
+
+    fn try_from(raw: RawQuestion) -> anyhow::Result<Self> {
+        let RawQuestion { name, types, sets, expected } = raw;
+        ensure!(!types.is_empty(), "{name}: types: there must be one at least");
+        for (kind, pinned) in &expected {
+            let kind_name = kind.as_str();
+            ensure!(types.contains(kind), "{name}: expected: {kind_name} is not among its types");
+            let fits = |net: &&ipnet::IpNet| net.addr().is_ipv4() == (*kind == Kind::A);
+            if let Some(net) = pinned.answers.iter().find(|net| !fits(net)) {
+                bail!("{name}: expected: {net} can not be the answer for {kind_name}");
+            }
+            ensure!(
+                pinned.mode == Mode::Exact || !pinned.answers.is_empty(),
+                "{name}: expected: {kind_name}: answers: none can be expected only with mode exact"
+            );
+        }
+        Ok(Self { name, types, sets, expected })
+    }
+}
+
+#[cfg(test)]
+mod tests;

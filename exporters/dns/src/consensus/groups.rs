@@ -1,0 +1,110 @@
+//! The answers themselves, each with who gave it: what a person reads when a figure is odd. No I/O, no clock.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::answer::Content;
+use crate::consensus::Class;
+use crate::pending::Outcome;
+use crate::resolvers::ResolverList;
+
+/// Different answers that are kept; a name on a large CDN has thousands, of which the rare ones say
+/// nothing.
+const MAX_GROUPS: usize = 500;
+
+/// Resolvers that are named for each answer, so that one can ask them oneself.
+const SAMPLE: usize = 5;
+
+/// Resolvers that answered the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Their class.
+    pub class: Class,
+    /// Their answer, if there was any.
+    pub content: Option<Content>,
+    /// How many they are.
+    pub resolvers: usize,
+    /// How many of them in which country, the most first.
+    pub countries: Vec<(String, usize)>,
+    /// Some of them.
+    pub sample: Vec<IpAddr>,
+    /// How many more answers are summed up in this group: 0 but for the last.
+    pub more_answers: usize,
+}
+
+/// Groups the answers, the most frequent first.
+pub fn collect(list: &ResolverList, outcomes: &[Option<Outcome>], classes: &[Class]) -> Vec<Group> {
+    let mut groups: HashMap<(Class, Option<&Content>), Members> = HashMap::new();
+    for ((resolver, outcome), class) in list.resolvers.iter().zip(outcomes).zip(classes) {
+        let content = match outcome {
+            Some(Outcome::Answer(answer)) => Some(&answer.content),
+            _ => None,
+        };
+        groups.entry((*class, content)).or_default().add(resolver.address, resolver.country);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by(|(a, of_a), (b, of_b)| (Reverse(of_a.count), a).cmp(&(Reverse(of_b.count), b)));
+    groups
+        .into_iter()
+        .map(|((class, content), members)| members.into_group(class, content, list))
+        .collect()
+}
+
+/// How many different conclusive answers there are.
+pub fn distinct(groups: &[Group]) -> usize {
+    groups.iter().filter(|group| group.class.is_conclusive()).count()
+}
+
+/// Keeps the most frequent answers and sums up the rest of each class.
+pub fn shorten(mut groups: Vec<Group>) -> Vec<Group> {
+    if groups.len() <= MAX_GROUPS {
+        return groups;
+    }
+    let rest = groups.split_off(MAX_GROUPS);
+    let mut sums: Vec<Group> = Vec::new();
+    for group in rest {
+        match sums.iter_mut().find(|sum| sum.class == group.class) {
+            Some(sum) => {
+                sum.resolvers += group.resolvers;
+                sum.more_answers += 1;
+            }
+            None => {
+                sums.push(Group { content: None, countries: Vec::new(), more_answers: 1, ..group })
+            }
+        }
+    }
+    groups.extend(sums);
+    groups
+}
+
+#[derive(Default)]
+struct Members {
+    count: usize,
+    countries: HashMap<u16, usize>,
+    sample: Vec<IpAddr>,
+}
+
+impl Members {
+    fn add(&mut self, address: IpAddr, country: u16) {
+        self.count += 1;
+        *self.countries.entry(country).or_default() += 1;
+        if self.sample.len() < SAMPLE {
+            self.sample.push(address);
+        }
+    }
+
+    fn into_group(self, class: Class, content: Option<&Content>, list: &ResolverList) -> Group {
+        let name = |(country, count)| (list.countries[usize::from(country)].clone(), count);
+        let mut countries: Vec<_> = self.countries.into_iter().map(name).collect();
+        countries.sort_by(|(a, of_a), (b, of_b)| (Reverse(of_a), a).cmp(&(Reverse(of_b), b)));
+        Group {
+            class,
+            content: content.cloned(),
+            resolvers: self.count,
+            countries,
+            sample: self.sample,
+            more_answers: 0,
+        }
+    }
+}

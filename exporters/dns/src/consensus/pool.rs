@@ -1,0 +1,158 @@
+//! The address-support rule: which addresses so many vouch for that they are the answer. No I/O, no clock.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use crate::answer::{Content, fingerprint};
+use crate::consensus::Votes;
+use crate::resolvers::{ANYCAST, Resolver, ResolverList, UNKNOWN};
+
+/// Share of the network votes that an address needs. Judged from simulations with 25,000 resolvers
+/// (see the tests): a name that rotates over eight addresses gives each far more, and scattered
+/// poison far less.
+const MIN_SUPPORT: f64 = 0.02;
+
+/// Places that an address must be seen from. One country can tamper with all its resolvers, and a
+/// large one has more than the share above.
+const MIN_PLACES: usize = 3;
+
+/// What the voters agree on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Consensus {
+    /// These addresses, sorted; a resolver may see a part of them. Empty: on nothing.
+    Pool(Vec<IpAddr>),
+    /// That there is no such name, or no such record.
+    Absence(Content),
+}
+
+impl Consensus {
+    /// Whether an answer is in keeping with it.
+    pub fn has(&self, content: &Content) -> bool {
+        match (self, content) {
+            (Self::Pool(pool), Content::Addresses(addresses)) => {
+                addresses.iter().all(|address| pool.binary_search(address).is_ok())
+            }
+            (Self::Absence(agreed), content) => agreed == content,
+            (Self::Pool(_), _) => false,
+        }
+    }
+
+    /// Its addresses.
+    pub fn addresses(&self) -> &[IpAddr] {
+        match self {
+            Self::Pool(pool) => pool,
+            Self::Absence(_) => &[],
+        }
+    }
+
+    /// A number that changes when it does.
+    pub fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Pool(pool) => fingerprint(pool.iter()),
+            Self::Absence(content) => content.fingerprint(),
+        }
+    }
+}
+
+/// Finds what the voters agree on.
+///
+/// 1. Addresses, no name or no record: whichever has most of the network votes (addresses, if even).
+/// 2. If addresses: those that have at least 2 % of the network votes and come from at least three
+///    places. Answers that are bogons vouch for nothing.
+///
+/// A place is a country. An anycast or unplaced resolver is a place by its network; and where fewer
+/// than three countries are known at all, every resolver is.
+pub fn find(
+    list: &ResolverList,
+    contents: &[Option<&Content>],
+    votes: &Votes,
+    is_bogon: impl Fn(&Content) -> bool,
+) -> Consensus {
+    let voters = || list.resolvers.iter().zip(contents).filter_map(|(r, c)| Some((r, (*c)?)));
+    let weight_of = |wanted: &dyn Fn(&Content) -> bool| -> f64 {
+        let wanted = voters().filter(|(_, content)| wanted(content));
+        wanted.map(|(resolver, _)| votes.weight(resolver.network)).sum()
+    };
+    let data = weight_of(&|content| matches!(content, Content::Addresses(_)));
+    for absence in [Content::Nxdomain, Content::Nodata] {
+        let other = if absence == Content::Nodata { Content::Nxdomain } else { Content::Nodata };
+        let (this, other) = (weight_of(&|c| *c == absence), weight_of(&|c| *c == other));
+        if this > data && this >= other {
+            return Consensus::Absence(absence);
+        }
+    }
+
+    let places = Places::new(list);
+    let mut support: HashMap<IpAddr, Support> = HashMap::new();
+    let mut seen = HashSet::new();
+    for (resolver, content) in voters().filter(|(_, content)| !is_bogon(content)) {
+        let Content::Addresses(addresses) = content else { continue };
+        let (place, weight) = (places.of(resolver), votes.weight(resolver.network));
+        seen.insert(place);
+        for address in addresses {
+            support.entry(*address).or_default().add(place, weight);
+        }
+    }
+    let needed = (votes.networks as f64 * MIN_SUPPORT, MIN_PLACES.min(seen.len()));
+    let enough = |support: &Support| support.weight >= needed.0 && support.places() >= needed.1;
+    let supported = support.into_iter().filter(|(_, support)| enough(support));
+    let mut pool: Vec<IpAddr> = supported.map(|(address, _)| address).collect();
+    pool.sort_unstable();
+    Consensus::Pool(pool)
+}
+
+/// What speaks for one address.
+#[derive(Default)]
+struct Support {
+    weight: f64,
+    /// The first few places; more than are needed need not be known.
+    first_places: [Option<Place>; MIN_PLACES],
+}
+
+impl Support {
+    fn add(&mut self, place: Place, weight: f64) {
+        self.weight += weight;
+        for known in &mut self.first_places {
+            match known {
+                Some(known) if *known == place => return,
+                Some(_) => {}
+                None => {
+                    *known = Some(place);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn places(&self) -> usize {
+        self.first_places.iter().flatten().count()
+    }
+}
+
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+enum Place {
+    Country(u16),
+    Network(u32),
+}
+
+/// Which resolvers are placed by their country.
+struct Places {
+    /// By index of the country; all false where too few countries are known.
+    is_country: Vec<bool>,
+}
+
+impl Places {
+    fn new(list: &ResolverList) -> Self {
+        let known = |code: &String| code != ANYCAST && code != UNKNOWN;
+        let enough = list.countries.iter().filter(|code| known(code)).count() >= MIN_PLACES;
+        Self { is_country: list.countries.iter().map(|code| enough && known(code)).collect() }
+    }
+
+    fn of(&self, resolver: &Resolver) -> Place {
+        if self.is_country[usize::from(resolver.country)] {
+            Place::Country(resolver.country)
+        } else {
+            Place::Network(resolver.network)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What the owner of a name says its answer must be, and whether it is. No I/O, no clock.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::answer::Content;
+
+/// How the answer and the expected set must compare.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The consensus has every expected entry and nothing else.
+    #[default]
+    Exact,
+    /// Nothing else than what is expected, though not all of it need be seen.
+    Subset,
+    /// All that is expected; more is allowed.
+    Superset,
+}
+
+/// The pinned set of one name and type.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// How to compare.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Addresses or prefixes. None at all: the name must have no record of this type.
+    #[serde(deserialize_with = "addresses_or_prefixes")]
+    pub answers: Vec<IpNet>,
+}
+
+impl Expected {
+    /// Whether an address belongs to the set.
+    pub fn allows(&self, address: &IpAddr) -> bool {
+        self.answers.iter().any(|net| net.contains(address))
+    }
+
+    /// Whether the consensus of the whole is as expected; `addresses` is empty if the consensus is
+    /// that there are none.
+    pub fn is_met_by_consensus(&self, addresses: &[IpAddr]) -> bool {
+        let covered = || self.answers.iter().all(|net| addresses.iter().any(|it| net.contains(it)));
+        let within = || addresses.iter().all(|address| self.allows(address));
+        let some = !addresses.is_empty() || self.answers.is_empty();
+        match self.mode {
+            Mode::Exact => within() && covered(),
+            Mode::Subset => some && within(),
+            Mode::Superset => covered(),
+        }
+    }
+
+    /// Whether one resolver's answer fits. A name that rotates shows each resolver but a part, so
+    /// `exact` asks of one answer no more than `subset`.
+    pub fn is_met_by_answer(&self, content: &Content) -> bool {
+        let Content::Addresses(addresses) = content else { return self.answers.is_empty() };
+        match self.mode {
+            Mode::Exact | Mode::Subset => addresses.iter().all(|address| self.allows(address)),
+            Mode::Superset => self.is_met_by_consensus(addresses),
+        }
+    }
+}
+
+fn addresses_or_prefixes<'de, D>(deserializer: D) -> Result<Vec<IpNet>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    let parse = |text: &String| {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+            serde::de::Error::custom(format!("{text:?} is neither an IP address nor a prefix"))
+        })
+    };
+    Vec::<String>::deserialize(deserializer)?.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(list: &[&str]) -> Vec<IpAddr> {
+        list.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    fn expected(mode: Mode, answers: &[&str]) -> Expected {
+        let net = |text: &&str| {
+            text.parse().unwrap_or_else(|_| IpNet::from(text.parse::<IpAddr>().unwrap()))
+        };
+        Expected { mode, answers: answers.iter().map(net).collect() }
+    }
+
+    #[test]
+    fn the_modes_compare_the_consensus_as_sets() {
+        use Mode::{Exact, Subset, Superset};
+        const PINNED: &[&str] = &["1.1.1.1", "2.2.2.0/24"];
+        for (mode, consensus, met) in [
+            (Exact, &["1.1.1.1", "2.2.2.2"][..], true),
+            (Exact, &["1.1.1.1", "2.2.2.2", "2.2.2.3"], true),
+            (Exact, &["1.1.1.1"], false),
+            (Exact, &["1.1.1.1", "2.2.2.2", "3.3.3.3"], false),
+            (Subset, &["1.1.1.1"], true),
+            (Subset, &["1.1.1.1", "3.3.3.3"], false),
+            (Subset, &[], false),
+            (Superset, &["1.1.1.1", "2.2.2.2", "3.3.3.3"], true),
+            (Superset, &["1.1.1.1"], false),
+        ] {
+            let expected = expected(mode, PINNED);
+            assert_eq!(
+                expected.is_met_by_consensus(&addresses(consensus)),
+                met,
+                "{mode:?} {consensus:?}"
+            );
+        }
+        assert!(expected(Exact, &[]).is_met_by_consensus(&[]));
+        assert!(!expected(Exact, &[]).is_met_by_consensus(&addresses(&["1.1.1.1"])));
+    }
+
+    #[test]
+    fn one_resolver_may_see_a_part_of_an_exact_set() {
+        let pinned = expected(Mode::Exact, &["1.1.1.1", "2.2.2.2"]);
+        let answer = |list: &[&str]| Content::Addresses(addresses(list).into());
+        assert!(pinned.is_met_by_answer(&answer(&["1.1.1.1"])));
+        assert!(!pinned.is_met_by_answer(&answer(&["1.1.1.1", "3.3.3.3"])));
+        assert!(!pinned.is_met_by_answer(&Content::Nxdomain));
+        assert!(expected(Mode::Exact, &[]).is_met_by_answer(&Content::Nodata));
+        let superset = expected(Mode::Superset, &["1.1.1.1"]);
+        assert!(superset.is_met_by_answer(&answer(&["1.1.1.1", "3.3.3.3"])));
+        assert!(!superset.is_met_by_answer(&answer(&["3.3.3.3"])));
+    }
+}

@@ -1,0 +1,538 @@
+//! The queries of one socket, from the moment each is sent until all is said about it. No I/O, no clock.
+//!
+//! Time is the time since the sweep began, and is an argument. Every query gets exactly one
+//! [`Outcome`], whatever arrives in whatever order.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::answer::{self, Answer, Flag, Ignored, Reply};
+use crate::question::{MAX_UDP_PAYLOAD, Template};
+
+/// How long a query stays open for a second, different answer after its first. An injector on the
+/// path loses the race to the true answer in one case of nine, and wins it in the others; both then
+/// arrive within a round trip of each other.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Queries whose id is remembered, so that a late or repeated answer is known as such. Half of all
+/// ids: a free one is found in two draws.
+const REMEMBERED: usize = 1 << 15;
+
+/// What became of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was an answer.
+    Answer(Answer),
+    /// There was a truncated answer, and the whole was not to be had over TCP.
+    Truncated,
+    /// Something came, but nothing that could be read.
+    Malformed,
+    /// Nothing came in time.
+    Timeout,
+    /// The network said that the resolver cannot be reached.
+    Unreachable,
+    /// The query never left this machine: says nothing about the resolver.
+    LocalError,
+}
+
+/// What a datagram turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// The first answer to a query, which was sent that long ago.
+    Answered(Duration),
+    /// A truncated answer to this query: ask again over TCP, then call [`Pending::whole`].
+    Truncated(usize),
+    /// A second answer to a query, and not the same as the first.
+    SecondAnswer,
+    /// Nothing of use.
+    Ignored(Ignored),
+}
+
+/// One query on its way.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Where it went.
+    pub peer: SocketAddr,
+    /// Which question it puts: an index into the templates.
+    pub question: usize,
+    /// Its id.
+    pub id: u16,
+    /// The letter case of its name.
+    pub case: u64,
+    /// When it was (last) sent.
+    sent: Duration,
+    retries_left: u8,
+    over_tcp: bool,
+    saw_malformed: bool,
+    saw_unreachable: bool,
+    /// Set once.
+    outcome: Option<Outcome>,
+    answered: Duration,
+}
+
+/// All queries of one socket.
+#[derive(Debug)]
+pub struct Pending<'a> {
+    templates: &'a [Template],
+    timeout: Duration,
+    retries: u8,
+    queries: Vec<Query>,
+    /// Ids are drawn so that no two remembered queries share one.
+    by_id: HashMap<u16, usize>,
+    /// The first query whose id is still remembered.
+    oldest: usize,
+    /// Deadlines in their order: the timeout is the same for all, so a queue does.
+    deadlines: VecDeque<(Duration, usize)>,
+    in_flight: usize,
+    last_answer: Option<Duration>,
+}
+
+impl<'a> Pending<'a> {
+    /// No query yet. Each will be given up after `timeout`, having been sent again `retries` times.
+    pub fn new(templates: &'a [Template], timeout: Duration, retries: u8) -> Self {
+        Self {
+            templates,
+            timeout,
+            retries,
+            queries: Vec::new(),
+            by_id: HashMap::new(),
+            oldest: 0,
+            deadlines: VecDeque::new(),
+            in_flight: 0,
+            last_answer: None,
+        }
+    }
+
+    /// An id that no remembered query has.
+    pub fn free_id(&self, mut draw: impl FnMut() -> u16) -> u16 {
+        loop {
+            let id = draw();
+            if !self.by_id.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Adds a query that is being sent now.
+    pub fn begin(
+        &mut self,
+        now: Duration,
+        peer: SocketAddr,
+        question: usize,
+        id: u16,
+        case: u64,
+    ) -> usize {
+        let index = self.queries.len();
+        self.queries.push(Query {
+            peer,
+            question,
+            id,
+            case,
+            sent: now,
+            retries_left: self.retries,
+            over_tcp: false,
+            saw_malformed: false,
+            saw_unreachable: false,
+            outcome: None,
+            answered: Duration::ZERO,
+        });
+        self.by_id.insert(id, index);
+        while self.by_id.len() > REMEMBERED {
+            self.by_id.remove(&self.queries[self.oldest].id);
+            self.oldest += 1;
+        }
+        self.deadlines.push_back((now + self.timeout, index));
+        self.in_flight += 1;
+        index
+    }
+
+    /// A query by its index.
+    pub fn query(&self, index: usize) -> &Query {
+        &self.queries[index]
+    }
+
+    /// The query could not be sent.
+    pub fn not_sent(&mut self, index: usize) {
+        self.settle(index, Outcome::LocalError);
+    }
+
+    /// Takes a datagram.
+    pub fn received(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) -> Received {
+        let Some(id) = answer::id(datagram) else { return Received::Ignored(Ignored::Malformed) };
+        let Some(&index) = self.by_id.get(&id) else {
+            return Received::Ignored(Ignored::Unmatched);
+        };
+        let query = &mut self.queries[index];
+        if (query.peer.ip(), query.peer.port()) != (from.ip(), from.port()) {
+            return Received::Ignored(Ignored::WrongSource);
+        }
+        if datagram.len() > usize::from(MAX_UDP_PAYLOAD) {
+            query.saw_malformed = true;
+            return Received::Ignored(Ignored::Oversize);
+        }
+        match answer::read(datagram, &self.templates[query.question], query.case) {
+            Reply::Ignored(reason) => {
+                query.saw_malformed |= reason == Ignored::Malformed;
+                Received::Ignored(reason)
+            }
+            reply if query.outcome.is_some() || query.over_tcp => repeated(query, now, reply),
+            Reply::Truncated => {
+                query.over_tcp = true;
+                Received::Truncated(index)
+            }
+            Reply::Answer(answer) => {
+                let took = now.saturating_sub(query.sent);
+                query.answered = now;
+                self.last_answer = Some(now);
+                self.settle(index, Outcome::Answer(answer));
+                Received::Answered(took)
+            }
+        }
+    }
+
+    /// Takes what TCP brought for a truncated query: the whole message, or nothing.
+    pub fn whole(&mut self, index: usize, message: Option<&[u8]>) {
+        let query = &self.queries[index];
+        let reply = message
+            .filter(|message| answer::id(message) == Some(query.id))
+            .map(|message| answer::read(message, &self.templates[query.question], query.case));
+        let outcome = match reply {
+            Some(Reply::Answer(mut answer)) => {
+                answer.flags.set(Flag::Tc);
+                Outcome::Answer(answer)
+            }
+            _ => Outcome::Truncated,
+        };
+        self.settle(index, outcome);
+    }
+
+    /// The network says that a query did not reach its resolver. It is noted, and the query goes on
+    /// waiting: the message may be forged, and the answer on its way.
+    pub fn unreachable(&mut self, peer: SocketAddr, id: u16) {
+        if let Some(&index) = self.by_id.get(&id) {
+            let query = &mut self.queries[index];
+            query.saw_unreachable |=
+                (query.peer.ip(), query.peer.port()) == (peer.ip(), peer.port());
+        }
+    }
+
+    /// Gives up the queries whose time is over; returns those that are to be sent once more.
+    pub fn expire(&mut self, now: Duration) -> Vec<usize> {
+        let mut again = Vec::new();
+        while let Some(&(deadline, index)) = self.deadlines.front() {
+            let query = &mut self.queries[index];
+            let waits = query.outcome.is_none() && !query.over_tcp;
+            if waits && deadline > now {
+                break;
+            }
+            self.deadlines.pop_front();
+            if !waits {
+                continue;
+            }
+            let silent = !query.saw_malformed && !query.saw_unreachable;
+            if silent && query.retries_left > 0 {
+                query.retries_left -= 1;
+                query.sent = now;
+                self.deadlines.push_back((now + self.timeout, index));
+                again.push(index);
+            } else if query.saw_malformed {
+                self.settle(index, Outcome::Malformed);
+            } else if query.saw_unreachable {
+                self.settle(index, Outcome::Unreachable);
+            } else {
+                self.settle(index, Outcome::Timeout);
+            }
+        }
+        again
+    }
+
+    /// How many queries have no outcome yet.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// When something will be due: a deadline, or, when every query has its outcome, the end of the
+    /// last linger. Nothing if there is nothing to wait for, or nothing but TCP.
+    pub fn next_due(&self) -> Option<Duration> {
+        if self.in_flight == 0 {
+            self.last_answer.map(|at| at + LINGER)
+        } else {
+            self.deadlines.front().map(|&(deadline, _)| deadline)
+        }
+    }
+
+    /// What became of a query, if that is known by now.
+    pub fn outcome(&self, index: usize) -> Option<&Outcome> {
+        self.queries[index].outcome.as_ref()
+    }
+
+    /// Whether every query has its outcome and the last answer's linger is over.
+    pub fn is_over(&self, now: Duration) -> bool {
+        self.in_flight == 0 && self.last_answer.is_none_or(|at| now >= at + LINGER)
+    }
+
+    /// The outcomes, in the order in which the queries began. A query that has none by now was cut
+    /// short by us.
+    pub fn into_outcomes(self) -> impl Iterator<Item = Outcome> {
+        self.queries.into_iter().map(|query| match query.outcome {
+            Some(outcome) => outcome,
+            None if query.over_tcp => Outcome::Truncated,
+            None => Outcome::LocalError,
+        })
+    }
+
+    fn settle(&mut self, index: usize, outcome: Outcome) {
+        let query = &mut self.queries[index];
+        debug_assert!(query.outcome.is_none(), "an outcome is set once");
+        query.outcome = Some(outcome);
+        self.in_flight -= 1;
+    }
+}
+
+/// An answer to a query that has one, was given up, or is being asked over TCP.
+fn repeated(query: &mut Query, now: Duration, reply: Reply) -> Received {
+    match (&mut query.outcome, reply) {
+        (Some(Outcome::Answer(first)), Reply::Answer(second)) if !query.over_tcp => {
+            if first.content != second.content && now <= query.answered + LINGER {
+                first.flags.set(Flag::MultipleAnswers);
+                return Received::SecondAnswer;
+            }
+            Received::Ignored(Ignored::Duplicate)
+        }
+        (Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable), _) => {
+            Received::Ignored(Ignored::Late)
+        }
+        _ => Received::Ignored(Ignored::Duplicate),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Content;
+    use crate::question::Kind;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const TIMEOUT: Duration = Duration::from_secs(2);
+
+    fn templates() -> Vec<Template> {
+        vec![Template::new(&"a.example".parse().unwrap(), Kind::A).unwrap()]
+    }
+
+    fn peer(n: u8) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, n], 53))
+    }
+
+    /// A reply with this id and address.
+    fn reply(id: u16, address: u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        templates()[0].write(id, 0, &mut bytes);
+        bytes.truncate(12 + 11 + 4);
+        bytes[2..4].copy_from_slice(&[0x81, 0x80]);
+        bytes[6..12].copy_from_slice(&[0, 1, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, address]);
+        bytes
+    }
+
+    fn truncated(id: u16) -> Vec<u8> {
+        let mut bytes = reply(id, 1);
+        bytes[2] |= 2;
+        bytes
+    }
+
+    fn garbage(id: u16) -> Vec<u8> {
+        let mut bytes = reply(id, 1);
+        bytes.truncate(bytes.len() - 2);
+        bytes
+    }
+
+    #[track_caller]
+    fn only(pending: Pending<'_>) -> Outcome {
+        let outcomes: Vec<_> = pending.into_outcomes().collect();
+        let [outcome] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+        outcome.clone()
+    }
+
+    fn content(outcome: &Outcome) -> Option<&Content> {
+        match outcome {
+            Outcome::Answer(answer) => Some(&answer.content),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn an_answer_counts_only_from_where_the_query_went() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+        let ignored = |reason| Received::Ignored(reason);
+        assert_eq!(pending.received(SECOND, peer(1), &reply(8, 1)), ignored(Ignored::Unmatched));
+        assert_eq!(pending.received(SECOND, peer(2), &reply(7, 1)), ignored(Ignored::WrongSource));
+        let other_port = SocketAddr::from(([127, 0, 0, 1], 54));
+        assert_eq!(
+            pending.received(SECOND, other_port, &reply(7, 1)),
+            ignored(Ignored::WrongSource)
+        );
+        assert_eq!(pending.received(SECOND, peer(1), &reply(7, 1)), Received::Answered(SECOND));
+        assert_eq!(pending.received(SECOND, peer(1), &reply(7, 1)), ignored(Ignored::Duplicate));
+        assert!(content(&only(pending)).is_some());
+    }
+
+    #[test]
+    fn a_second_different_answer_is_flagged_while_it_lingers() {
+        for (after, flagged) in [(SECOND, true), (SECOND * 2, false)] {
+            let templates = templates();
+            let mut pending = Pending::new(&templates, TIMEOUT, 0);
+            pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+            pending.received(Duration::ZERO, peer(1), &reply(7, 6));
+            let second = pending.received(after, peer(1), &reply(7, 1));
+            assert_eq!(second == Received::SecondAnswer, flagged);
+            assert!(pending.is_over(after.max(SECOND)));
+            let Outcome::Answer(answer) = only(pending) else { panic!() };
+            assert_eq!(answer.flags.has(Flag::MultipleAnswers), flagged);
+        }
+    }
+
+    #[test]
+    fn a_good_answer_after_a_bad_one_is_taken() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+        assert_eq!(
+            pending.received(SECOND, peer(1), &garbage(7)),
+            Received::Ignored(Ignored::Malformed)
+        );
+        let long = vec![reply(7, 1), vec![0; 1300]].concat();
+        assert_eq!(pending.received(SECOND, peer(1), &long), Received::Ignored(Ignored::Oversize));
+        assert_eq!(pending.received(SECOND, peer(1), &reply(7, 1)), Received::Answered(SECOND));
+    }
+
+    #[test]
+    fn silence_garbage_and_unreachability_are_told_apart_at_the_deadline() {
+        let templates = templates();
+        let run = |act: fn(&mut Pending<'_>)| {
+            let mut pending = Pending::new(&templates, TIMEOUT, 0);
+            pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+            act(&mut pending);
+            assert_eq!(pending.next_due(), Some(TIMEOUT));
+            assert!(pending.expire(TIMEOUT - Duration::from_nanos(1)).is_empty());
+            assert_eq!(pending.in_flight(), 1);
+            assert!(pending.expire(TIMEOUT).is_empty());
+            assert!(pending.is_over(TIMEOUT));
+            assert_eq!(
+                pending.received(TIMEOUT, peer(1), &reply(7, 1)),
+                Received::Ignored(Ignored::Late)
+            );
+            only(pending)
+        };
+        assert_eq!(run(|_| {}), Outcome::Timeout);
+        assert_eq!(
+            run(|p| {
+                p.received(SECOND, peer(1), &garbage(7));
+            }),
+            Outcome::Malformed
+        );
+        assert_eq!(run(|p| p.unreachable(peer(1), 7)), Outcome::Unreachable);
+        assert_eq!(run(|p| p.unreachable(peer(2), 7)), Outcome::Timeout);
+    }
+
+    #[test]
+    fn a_retry_is_asked_for_once_and_only_after_silence() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 1);
+        pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+        pending.begin(Duration::ZERO, peer(2), 0, 8, 0);
+        pending.received(SECOND, peer(2), &garbage(8));
+        assert_eq!(pending.expire(TIMEOUT), [0]);
+        assert_eq!(
+            pending.received(TIMEOUT + SECOND, peer(1), &reply(7, 1)),
+            Received::Answered(SECOND)
+        );
+        assert!(pending.expire(TIMEOUT * 2).is_empty());
+        let outcomes: Vec<_> = pending.into_outcomes().collect();
+        assert!(content(&outcomes[0]).is_some() && outcomes[1] == Outcome::Malformed);
+    }
+
+    #[test]
+    fn a_truncated_answer_waits_for_tcp() {
+        for (message, wanted) in [
+            (Some(reply(7, 1)), true),
+            (Some(reply(8, 1)), false),
+            (Some(truncated(7)), false),
+            (None, false),
+        ] {
+            let templates = templates();
+            let mut pending = Pending::new(&templates, TIMEOUT, 0);
+            pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+            assert_eq!(pending.received(SECOND, peer(1), &truncated(7)), Received::Truncated(0));
+            assert!(pending.expire(TIMEOUT * 9).is_empty());
+            assert_eq!(pending.in_flight(), 1, "TCP has its own time limit");
+            pending.whole(0, message.as_deref());
+            match only(pending) {
+                Outcome::Answer(answer) => assert!(wanted && answer.flags.has(Flag::Tc)),
+                outcome => assert!(!wanted && outcome == Outcome::Truncated),
+            }
+        }
+    }
+
+    #[test]
+    fn every_query_has_one_outcome_whatever_the_schedule() {
+        let templates = templates();
+        let mut state = 7_u64;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for _ in 0..300 {
+            let mut pending = Pending::new(&templates, TIMEOUT, u8::try_from(random(2)).unwrap());
+            let (mut now, mut sent, mut truncations) = (Duration::ZERO, Vec::new(), Vec::new());
+            for _ in 0..200 {
+                now += Duration::from_millis(random(300));
+                let to = peer(u8::try_from(random(20)).unwrap());
+                match random(7) {
+                    0 | 1 => {
+                        let id = pending.free_id(|| {
+                            u16::try_from(random(64)).unwrap()
+                                + 64 * u16::try_from(sent.len()).unwrap()
+                        });
+                        sent.push((id, pending.begin(now, to, 0, id, 0)));
+                        if random(20) == 0 {
+                            pending.not_sent(sent.len() - 1);
+                        }
+                    }
+                    2 => drop(pending.expire(now)),
+                    3 => {
+                        if let Some(index) = truncations.pop() {
+                            let whole = (random(2) == 0).then(|| reply(pending.query(index).id, 1));
+                            pending.whole(index, whole.as_deref());
+                        }
+                    }
+                    _ if sent.is_empty() => {}
+                    _ => {
+                        let (id, index) = sent[usize::try_from(random(sent.len() as u64)).unwrap()];
+                        let from = if random(4) == 0 { to } else { pending.query(index).peer };
+                        let datagram = match random(4) {
+                            0 => garbage(id),
+                            1 => truncated(id),
+                            n => reply(id, u8::try_from(n).unwrap()),
+                        };
+                        if let Received::Truncated(index) = pending.received(now, from, &datagram) {
+                            truncations.push(index);
+                        }
+                    }
+                }
+            }
+            for index in truncations {
+                pending.whole(index, None);
+            }
+            while pending.in_flight() > 0 {
+                now += TIMEOUT;
+                pending.expire(now);
+            }
+            assert_eq!(pending.into_outcomes().count(), sent.len());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! One sweep: every resolver of a set is asked every question, one datagram each.
+//!
+//! The resolvers are shuffled and dealt to a few lanes, each with sockets and a share of the rate
+//! of its own. Sockets live for one sweep: the next one has other ports.
+
+mod lane;
+mod socket;
+mod tcp;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::seq::SliceRandom as _;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::answer::Content;
+use crate::config::Plan;
+use crate::metrics::{LocalError, SetMetrics};
+use crate::pending::Outcome;
+use crate::question::{Kind, Template};
+use crate::special;
+
+use lane::Lane;
+
+/// Sockets of a sweep, at least and at most. More of them mean more bits that a blind forger must
+/// guess, and shorter receive queues.
+const LANES: (usize, usize) = (4, 16);
+
+/// Queries that one lane can hold well.
+const QUERIES_PER_LANE: usize = 5_000;
+
+/// What a sweep brought.
+#[derive(Debug)]
+pub struct Sweep {
+    /// The outcome of each question (outer) at each resolver (inner), in the order of the plan. A
+    /// resolver that failed the control question has none.
+    pub outcomes: Vec<Vec<Option<Outcome>>>,
+    /// Whether something was lost on this machine, so that a resolver may look worse than it is.
+    pub degraded: bool,
+}
+
+/// What one lane brought.
+#[derive(Debug, Default)]
+struct LaneReport {
+    /// Resolver, question and outcome of every query that was sent.
+    outcomes: Vec<(usize, usize, Outcome)>,
+    degraded: bool,
+}
+
+/// What all lanes of a sweep share.
+#[derive(Debug)]
+struct Ground {
+    plan: Arc<Plan>,
+    /// The questions of the plan, and after them the control question if there is one.
+    templates: Vec<Template>,
+    metrics: Arc<SetMetrics>,
+    tcp_connections: Semaphore,
+    began: Instant,
+}
+
+/// Asks everybody everything. An error means that nobody could be asked.
+pub async fn run(plan: &Arc<Plan>, metrics: &Arc<SetMetrics>) -> anyhow::Result<Sweep> {
+    let control = plan.set.control.as_ref().map(|name| (name, Kind::A));
+    let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind)).chain(control);
+    let templates =
+        asked.map(|(name, kind)| Template::new(name, kind)).collect::<Result<_, _>>()?;
+    let ground = Arc::new(Ground {
+        plan: Arc::clone(plan),
+        templates,
+        metrics: Arc::clone(metrics),
+        tcp_connections: Semaphore::new(tcp::MAX_CONNECTIONS),
+        began: Instant::now(),
+    });
+
+    let mut lanes = JoinSet::new();
+    for lane in deal(&ground) {
+        lanes.spawn(lane.run());
+    }
+    let mut report = LaneReport::default();
+    while let Some(lane) = lanes.join_next().await {
+        let lane = lane??;
+        report.outcomes.extend(lane.outcomes);
+        report.degraded |= lane.degraded;
+    }
+    Ok(collate(plan, report))
+}
+
+/// Deals the shuffled resolvers to lanes, and staggers the lanes so that together they keep the
+/// rate.
+fn deal(ground: &Arc<Ground>) -> Vec<Lane> {
+    let plan = &ground.plan;
+    let mut members: Vec<usize> = (0..plan.set.list.resolvers.len()).collect();
+    members.shuffle(&mut rand::rng());
+    let queries = members.len() * plan.queries_per_resolver();
+    let lanes = (queries / QUERIES_PER_LANE).clamp(LANES.0, LANES.1).min(members.len());
+    let step = Duration::from_secs(1) / plan.set.rate;
+    let count = u32::try_from(lanes).expect("a few lanes");
+    let hand = |number: u32| {
+        let members = members.iter().copied().skip(number as usize).step_by(lanes).collect();
+        Lane::new(Arc::clone(ground), members, step * number, step * count)
+    };
+    (0..count).map(hand).collect()
+}
+
+/// Puts the outcomes in the order of the plan.
+fn collate(plan: &Plan, report: LaneReport) -> Sweep {
+    let resolvers = plan.set.list.resolvers.len();
+    let mut degraded = report.degraded;
+    let mut healthy = vec![true; resolvers];
+    let mut outcomes = vec![vec![None; resolvers]; plan.questions.len()];
+    for (resolver, question, outcome) in report.outcomes {
+        degraded |= outcome == Outcome::LocalError;
+        match outcomes.get_mut(question) {
+            Some(of_question) => of_question[resolver] = Some(outcome),
+            None => healthy[resolver] = passes_control(&outcome),
+        }
+    }
+    for of_question in &mut outcomes {
+        for (outcome, healthy) in of_question.iter_mut().zip(&healthy) {
+            match outcome {
+                Some(Outcome::LocalError) => {}
+                Some(_) if !healthy => *outcome = None,
+                // Not asked, though it passed: the sweep was cut short.
+                None if *healthy => {
+                    *outcome = Some(Outcome::LocalError);
+                    degraded = true;
+                }
+                _ => {}
+            }
+        }
+    }
+    Sweep { outcomes, degraded }
+}
+
+/// Whether the control question's outcome speaks for the resolver. One that was never sent does not
+/// speak against it.
+fn passes_control(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::LocalError => true,
+        Outcome::Answer(answer) => match &answer.content {
+            Content::Addresses(addresses) => !addresses.iter().any(|it| special::is_special(*it)),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Counts what could not be done here.
+fn local_error(metrics: &SetMetrics, error: &std::io::Error) {
+    metrics.local_error(LocalError::of(error), 1);
+}
