@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::Context;
 use hyper::StatusCode;
 use rustls::ServerConfig;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use self::authority::Authority;
 use self::https::Behaviour;
@@ -35,7 +35,7 @@ pub struct Services {
     /// Where the certificate is that every client of the services has to trust.
     pub ca_pem_path: PathBuf,
     running: BTreeMap<String, Running>,
-    resolvers: Vec<AbortHandle>,
+    resolvers: BTreeMap<String, Resolver>,
 }
 
 /// One service on all of its nodes.
@@ -46,7 +46,16 @@ struct Running {
     behaviour: Arc<Behaviour>,
     nodes: Vec<Arc<Namespace>>,
     // Empty while it is closed.
-    listeners: Mutex<Vec<AbortHandle>>,
+    listeners: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The resolver beside one vantage.
+#[derive(Debug)]
+struct Resolver {
+    names: Arc<Names>,
+    node: Arc<Namespace>,
+    // Empty while it is closed.
+    listener: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Starts every service of the world, and a resolver at 127.0.0.1:53 of every vantage. Writes the
@@ -64,10 +73,12 @@ pub fn start(wan: &Wan, folder: &Path) -> anyhow::Result<Services> {
         all.insert(service.name.clone(), running);
     }
     let names = Arc::new(Names::of(world)?);
-    let mut resolvers = Vec::new();
+    let mut resolvers = BTreeMap::new();
     for vantage in world.with_role(Role::Vantage) {
-        let socket = wan.namespace(&vantage.name)?.udp_socket(RESOLVER)?;
-        resolvers.push(names::serve(socket, Arc::clone(&names))?);
+        let (names, node) = (Arc::clone(&names), Arc::clone(wan.namespace(&vantage.name)?));
+        let resolver = Resolver { names, node, listener: Mutex::default() };
+        resolver.open()?;
+        resolvers.insert(vantage.name.clone(), resolver);
     }
     Ok(Services { ca_pem_path, running: all, resolvers })
 }
@@ -87,14 +98,35 @@ impl Services {
     }
 
     /// Stops the service on all of its nodes: connections end, new ones are refused.
-    pub fn close(&self, service: &str) -> anyhow::Result<()> {
-        self.running(service)?.close();
+    pub async fn close(&self, service: &str) -> anyhow::Result<()> {
+        let listeners = self.running(service)?.abort();
+        for listener in listeners {
+            // Its error says that it was aborted.
+            let _ = listener.await;
+        }
         Ok(())
     }
 
     /// Starts a closed service again.
     pub fn open(&self, service: &str) -> anyhow::Result<()> {
         self.running(service)?.open()
+    }
+
+    /// Stops the resolver beside a vantage: it names nothing any more.
+    pub async fn close_resolver(&self, vantage: &str) -> anyhow::Result<()> {
+        if let Some(listener) = self.resolver(vantage)?.abort() {
+            let _ = listener.await;
+        }
+        Ok(())
+    }
+
+    /// Starts a closed resolver again.
+    pub fn open_resolver(&self, vantage: &str) -> anyhow::Result<()> {
+        self.resolver(vantage)?.open()
+    }
+
+    fn resolver(&self, vantage: &str) -> anyhow::Result<&Resolver> {
+        self.resolvers.get(vantage).with_context(|| format!("{vantage} has no resolver"))
     }
 
     fn running(&self, service: &str) -> anyhow::Result<&Running> {
@@ -104,8 +136,32 @@ impl Services {
 
 impl Drop for Services {
     fn drop(&mut self) {
-        self.running.values().for_each(Running::close);
-        self.resolvers.iter().for_each(AbortHandle::abort);
+        for running in self.running.values() {
+            running.abort();
+        }
+        for resolver in self.resolvers.values() {
+            resolver.abort();
+        }
+    }
+}
+
+impl Resolver {
+    fn open(&self) -> anyhow::Result<()> {
+        let mut listener = self.listener();
+        if listener.is_none() {
+            let socket = self.node.udp_socket(RESOLVER)?;
+            *listener = Some(names::serve(socket, Arc::clone(&self.names))?);
+        }
+        Ok(())
+    }
+
+    /// Ends it; what is returned is over when the socket is closed.
+    fn abort(&self) -> Option<JoinHandle<()>> {
+        self.listener().take().inspect(JoinHandle::abort)
+    }
+
+    fn listener(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,11 +190,12 @@ impl Running {
         Ok(())
     }
 
-    fn close(&self) {
-        self.listeners().drain(..).for_each(|listener| listener.abort());
+    /// Ends it; what is returned is over when the sockets are closed.
+    fn abort(&self) -> Vec<JoinHandle<()>> {
+        self.listeners().drain(..).inspect(JoinHandle::abort).collect()
     }
 
-    fn listeners(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
+    fn listeners(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
@@ -67,7 +67,7 @@ pub(super) fn serve(
     tls: Arc<ServerConfig>,
     behaviour: Arc<Behaviour>,
     node: &str,
-) -> anyhow::Result<AbortHandle> {
+) -> anyhow::Result<JoinHandle<()>> {
     let listener = TcpListener::from_std(listener)?;
     let tls = TlsAcceptor::from(tls);
     let node: Arc<str> = node.into();
@@ -87,7 +87,7 @@ pub(super) fn serve(
             }
         }
     });
-    Ok(task.abort_handle())
+    Ok(task)
 }
 
 /// One connection: the handshake, then as many requests as the client likes.

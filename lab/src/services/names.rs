@@ -8,7 +8,7 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::PTR;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::net::UdpSocket;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::wan::Topology;
 
@@ -89,7 +89,7 @@ fn lookup_key(name: &str) -> anyhow::Result<Name> {
 }
 
 /// Answers on a socket until aborted.
-pub(super) fn serve(socket: StdSocket, names: Arc<Names>) -> anyhow::Result<AbortHandle> {
+pub(super) fn serve(socket: StdSocket, names: Arc<Names>) -> anyhow::Result<JoinHandle<()>> {
     let socket = UdpSocket::from_std(socket)?;
     let task = tokio::spawn(async move {
         let mut question = [0; LARGEST_QUESTION];
@@ -101,7 +101,7 @@ pub(super) fn serve(socket: StdSocket, names: Arc<Names>) -> anyhow::Result<Abor
             }
         }
     });
-    Ok(task.abort_handle())
+    Ok(task)
 }
 
 #[cfg(test)]

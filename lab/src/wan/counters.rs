@@ -28,13 +28,13 @@ pub struct Stats {
     pub received: u64,
     /// Packets that nodes got, duplicates and routers' answers among them.
     pub delivered: u64,
-    /// "Time exceeded" of the virtual routers.
+    /// "Time exceeded" and "no route" of the virtual routers.
     pub answered: u64,
     /// Packets that the receiver's kernel did not take.
     pub refused: u64,
     /// What was no IP packet.
     pub malformed: u64,
-    /// Packets to addresses that no node has; the kernels' own multicast among them.
+    /// Packets that no node gets and no router answers, such as the kernels' own multicast.
     pub unroutable: u64,
     /// Packets from or to a node that is down or isolated.
     pub cut: u64,

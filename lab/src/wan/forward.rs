@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::packet;
+use super::packet::{self, Complaint, Header};
 use super::routes::{Hop, Link, NodeId, Routes};
 
 /// What becomes of a packet.
@@ -46,7 +46,7 @@ pub(super) fn forward(
         return Fate::Lost(Reason::Cut);
     }
     let Some(to) = routes.receiver(from, header.destination) else {
-        return Fate::Lost(Reason::Unroutable);
+        return nowhere(octets, &header, routes.gateway(from));
     };
     let link = routes.link(from, to);
     // Before the loss: a trace of a dead link still sees the routers before the dead end.
@@ -64,8 +64,18 @@ pub(super) fn forward(
     Fate::Deliver { to, after: link.delay + jitter(link.jitter, dice), copies }
 }
 
-fn expire(octets: &[u8], header: &packet::Header, router: &Hop, link: &Link) -> Fate {
-    match packet::time_exceeded(octets, header, router) {
+/// The sender's own router says so, as on the Internet; but never of what was meant for a group.
+fn nowhere(octets: &[u8], header: &Header, gateway: Option<(&Hop, Duration)>) -> Fate {
+    let answer = || {
+        let (router, after) = gateway.filter(|_| header.is_to_one_host())?;
+        let packet = packet::complain(Complaint::NoRoute, octets, header, router)?;
+        Some(Fate::Answer { packet, after })
+    };
+    answer().unwrap_or(Fate::Lost(Reason::Unroutable))
+}
+
+fn expire(octets: &[u8], header: &Header, router: &Hop, link: &Link) -> Fate {
+    match packet::complain(Complaint::TimeExceeded, octets, header, router) {
         Some(packet) => Fate::Answer { packet, after: link.delay.mul_f64(2.0 * router.share) },
         None => Fate::Lost(Reason::Expired),
     }
@@ -145,13 +155,26 @@ mod tests {
     }
 
     #[test]
+    fn the_senders_router_knows_that_there_is_no_route() {
+        let routes = Routes::new(&default_world(), &Broken::default());
+        let from = "192.0.2.1".parse().unwrap();
+        let mut stray = packet::echo(from, "198.18.0.1".parse().unwrap(), 64);
+        let Fate::Answer { packet, .. } = forward(&routes, 0, &mut stray, &mut || 0.0) else {
+            panic!("no answer");
+        };
+        let header = packet::read(&packet).unwrap();
+        assert_eq!(header.source, "100.64.0.1".parse::<IpAddr>().unwrap());
+        assert_eq!(header.destination, from);
+    }
+
+    #[test]
     fn what_is_no_packet_or_has_no_receiver_is_lost() {
         let routes = Routes::new(&default_world(), &Broken::default());
         let mut dice = || 0.0;
         assert_eq!(forward(&routes, 0, &mut [], &mut dice), Fate::Lost(Reason::Malformed));
         assert_eq!(forward(&routes, 0, &mut [0x45; 19], &mut dice), Fate::Lost(Reason::Malformed));
-        let mut nowhere =
-            packet::echo("192.0.2.1".parse().unwrap(), "8.8.8.8".parse().unwrap(), 64);
-        assert_eq!(forward(&routes, 0, &mut nowhere, &mut dice), Fate::Lost(Reason::Unroutable));
+        let from = "192.0.2.1".parse().unwrap();
+        let mut group = packet::echo(from, "224.0.0.1".parse().unwrap(), 64);
+        assert_eq!(forward(&routes, 0, &mut group, &mut dice), Fate::Lost(Reason::Unroutable));
     }
 }

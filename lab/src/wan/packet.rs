@@ -32,6 +32,23 @@ pub(super) struct Header {
     unanswerable: bool,
 }
 
+impl Header {
+    /// Whether the destination is neither a group, nor everybody, nor on the link alone.
+    pub(super) fn is_to_one_host(&self) -> bool {
+        match self.destination {
+            IpAddr::V4(to) => {
+                !(to.is_multicast()
+                    || to.is_broadcast()
+                    || to.is_unspecified()
+                    || to.is_link_local())
+            }
+            IpAddr::V6(to) => {
+                !(to.is_multicast() || to.is_unspecified() || to.is_unicast_link_local())
+            }
+        }
+    }
+}
+
 /// Reads a packet's header; nothing when it is no whole IP packet.
 pub(super) fn read(packet: &[u8]) -> Option<Header> {
     match packet.first()? >> 4 {
@@ -94,36 +111,70 @@ pub(super) fn travel(packet: &mut [u8], hops: u8) {
     packet[V4_CHECKSUM..V4_CHECKSUM + 2].copy_from_slice(&checksum.to_be_bytes());
 }
 
-/// The "time exceeded" that a router sends back for a packet; nothing when it has no address of
-/// that family or the packet must not be answered.
-pub(super) fn time_exceeded(packet: &[u8], header: &Header, router: &Hop) -> Option<Vec<u8>> {
+/// What a router has to say against a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Complaint {
+    /// Its TTL ended here.
+    TimeExceeded,
+    /// No route leads to its destination.
+    NoRoute,
+}
+
+/// The ICMP error that a router sends back for a packet; nothing when it has no address of that
+/// family or the packet must not be answered.
+pub(super) fn complain(
+    complaint: Complaint,
+    packet: &[u8],
+    header: &Header,
+    router: &Hop,
+) -> Option<Vec<u8>> {
     if header.unanswerable {
         return None;
     }
     match header.source {
-        IpAddr::V4(to) => time_exceeded_v4(packet, header, router.v4?, to),
-        IpAddr::V6(to) => time_exceeded_v6(packet, router.v6?, to),
+        IpAddr::V4(to) => complain_v4(complaint, packet, header, router.v4?, to),
+        IpAddr::V6(to) => complain_v6(complaint, packet, router.v6?, to),
     }
 }
 
-fn time_exceeded_v4(
+fn complain_v4(
+    complaint: Complaint,
     packet: &[u8],
     header: &Header,
     from: Ipv4Addr,
     to: Ipv4Addr,
 ) -> Option<Vec<u8>> {
+    let kind = match complaint {
+        Complaint::TimeExceeded => {
+            Icmpv4Type::TimeExceeded(icmpv4::TimeExceededCode::TtlExceededInTransit)
+        }
+        Complaint::NoRoute => {
+            Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Network)
+        }
+    };
     let quote = &packet[..packet.len().min(header.length + V4_QUOTE)];
-    let exceeded = Icmpv4Type::TimeExceeded(icmpv4::TimeExceededCode::TtlExceededInTransit);
-    let builder = PacketBuilder::ipv4(from.octets(), to.octets(), OWN_TTL).icmpv4(exceeded);
+    let builder = PacketBuilder::ipv4(from.octets(), to.octets(), OWN_TTL).icmpv4(kind);
     let mut answer = Vec::with_capacity(builder.size(quote.len()));
     builder.write(&mut answer, quote).ok()?;
     Some(answer)
 }
 
-fn time_exceeded_v6(packet: &[u8], from: Ipv6Addr, to: Ipv6Addr) -> Option<Vec<u8>> {
+fn complain_v6(
+    complaint: Complaint,
+    packet: &[u8],
+    from: Ipv6Addr,
+    to: Ipv6Addr,
+) -> Option<Vec<u8>> {
+    let kind = match complaint {
+        Complaint::TimeExceeded => {
+            Icmpv6Type::TimeExceeded(icmpv6::TimeExceededCode::HopLimitExceeded)
+        }
+        Complaint::NoRoute => {
+            Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::NoRoute)
+        }
+    };
     let quote = &packet[..packet.len().min(V6_QUOTE)];
-    let exceeded = Icmpv6Type::TimeExceeded(icmpv6::TimeExceededCode::HopLimitExceeded);
-    let builder = PacketBuilder::ipv6(from.octets(), to.octets(), OWN_TTL).icmpv6(exceeded);
+    let builder = PacketBuilder::ipv6(from.octets(), to.octets(), OWN_TTL).icmpv6(kind);
     let mut answer = Vec::with_capacity(builder.size(quote.len()));
     builder.write(&mut answer, quote).ok()?;
     Some(answer)
@@ -170,6 +221,13 @@ mod tests {
         Hop { v4, v6: Some("2001:db8:ffff::1".parse().unwrap()), share: 0.5 }
     }
 
+    fn exceeded(packet: &[u8], header: &Header, router: &Hop) -> Option<Vec<u8>> {
+        let no_route = complain(Complaint::NoRoute, packet, header, router);
+        let answer = complain(Complaint::TimeExceeded, packet, header, router);
+        assert_eq!(no_route.map(|it| it.len()), answer.as_ref().map(Vec::len));
+        answer
+    }
+
     #[test]
     fn both_families_are_read() {
         let header = read(&v4()).unwrap();
@@ -185,14 +243,14 @@ mod tests {
             for length in 0..packet.len() {
                 // What is cut is either refused or answered; it never reads past the end.
                 if let Some(header) = read(&packet[..length]) {
-                    let _ = time_exceeded(&packet[..length], &header, &router());
+                    let _ = exceeded(&packet[..length], &header, &router());
                 }
             }
             for (place, value) in (0..packet.len()).flat_map(|at| (0..=255).map(move |v| (at, v))) {
                 let mut packet = packet.clone();
                 packet[place] = value;
                 if let Some(header) = read(&packet) {
-                    let _ = time_exceeded(&packet, &header, &router());
+                    let _ = exceeded(&packet, &header, &router());
                     travel(&mut packet, 200);
                 }
             }
@@ -217,7 +275,7 @@ mod tests {
     fn the_answer_comes_from_the_router_and_quotes_the_packet() {
         for packet in [v4(), v6()] {
             let header = read(&packet).unwrap();
-            let answer = time_exceeded(&packet, &header, &router()).unwrap();
+            let answer = exceeded(&packet, &header, &router()).unwrap();
             let back = read(&answer).unwrap();
             assert_eq!(back.destination, header.source);
             assert!(answer.windows(28).any(|window| window == &packet[..28]));
@@ -239,10 +297,10 @@ mod tests {
     #[test]
     fn an_error_is_never_answered_with_an_error() {
         let packet = v4();
-        let answer = time_exceeded(&packet, &read(&packet).unwrap(), &router()).unwrap();
+        let answer = exceeded(&packet, &read(&packet).unwrap(), &router()).unwrap();
         let header = read(&answer).unwrap();
-        assert_eq!(time_exceeded(&answer, &header, &router()), None);
+        assert_eq!(exceeded(&answer, &header, &router()), None);
         let silent = Hop { v4: None, ..router() };
-        assert_eq!(time_exceeded(&packet, &read(&packet).unwrap(), &silent), None);
+        assert_eq!(exceeded(&packet, &read(&packet).unwrap(), &silent), None);
     }
 }

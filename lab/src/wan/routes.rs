@@ -23,6 +23,9 @@ pub struct Routes {
     /// By sender, then by receiver.
     links: Vec<Vec<Link>>,
     cut: Vec<bool>,
+    /// The router before each node, and the time to it and back.
+    gateways: Vec<Option<Hop>>,
+    to_gateway: Duration,
 }
 
 /// Who has an address.
@@ -87,6 +90,8 @@ impl Routes {
             owners: own.chain(shared).collect(),
             prefixes: prefixes.collect(),
             cut: world.nodes.iter().map(cut).collect(),
+            gateways: world.nodes.iter().map(gateway).collect(),
+            to_gateway: world.fibre.base,
             links,
         }
     }
@@ -113,10 +118,20 @@ impl Routes {
         self.cut[node]
     }
 
+    /// The router before a node, and the time to it and back.
+    pub fn gateway(&self, node: NodeId) -> Option<(&Hop, Duration)> {
+        Some((self.gateways[node].as_ref()?, self.to_gateway))
+    }
+
     /// The shortest time from a node to another and back.
     pub fn round_trip(&self, a: NodeId, b: NodeId) -> Duration {
         self.links[a][b].delay + self.links[b][a].delay
     }
+}
+
+fn gateway(node: &Node) -> Option<Hop> {
+    let router = node.router.as_ref()?;
+    Some(Hop { v4: router.v4, v6: router.v6, share: NEAREST_SHARE })
 }
 
 fn live_sites(world: &Topology, broken: &Broken, address: IpAddr) -> Vec<NodeId> {

@@ -3,11 +3,15 @@
 
 mod sight;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::panic::AssertUnwindSafe;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use turbulence_lab::netns::Namespace;
 use turbulence_lab::services;
-use turbulence_lab::wan::topology::Role;
+use turbulence_lab::wan::topology::{Prefix, Role};
 use turbulence_lab::wan::{ANY, Topology, Wan, default_world};
 
 use self::sight::{Pings, fetch, ping, privileged, until};
@@ -161,6 +165,91 @@ fn a_trace_sees_the_routers_and_where_they_are() {
 }
 
 #[test]
+fn an_address_that_nobody_has_is_said_to_be_unreachable() {
+    if !privileged("an_address_that_nobody_has_is_said_to_be_unreachable") {
+        return;
+    }
+    let wan = calm();
+    assert!(sight::unreachable(&wan, "nyc", "198.18.0.1"));
+    for site in ["any-lon", "any-nyc", "any-sin"] {
+        wan.faults().withdraw(address(ANYCAST), site).unwrap();
+    }
+    assert!(sight::unreachable(&wan, "nyc", ANYCAST));
+    assert!(!sight::unreachable(&wan, "nyc", SINGLE));
+}
+
+#[test]
+fn a_packet_keeps_its_place_in_spite_of_jitter() {
+    if !privileged("a_packet_keeps_its_place_in_spite_of_jitter") {
+        return;
+    }
+    let jitter = Duration::from_millis(5);
+    let wan = Wan::build(Topology { jitter, ..default_world() }).unwrap();
+    let order = sight::order_of_arrival(&wan, "fra", "lon", 200);
+    assert_eq!(order, (0..200).collect::<Vec<u8>>());
+}
+
+#[test]
+fn every_address_of_a_prefix_answers() {
+    if !privileged("every_address_of_a_prefix_answers") {
+        return;
+    }
+    let mut world = Topology { jitter: Duration::ZERO, ..default_world() };
+    let network = address("10.50.0.0");
+    world.nodes[6].prefixes.push(Prefix { network, length: 16 });
+    let wan = Wan::build(world).unwrap();
+    for target in ["10.50.0.1", "10.50.77.200", "10.50.255.254"] {
+        assert_eq!(ping(&wan, "fra", target, 2, 20).lost, 0, "{target}");
+    }
+}
+
+#[test]
+fn a_child_lives_in_the_namespace_and_serves_on_a_socket_of_ours() {
+    if !privileged("a_child_lives_in_the_namespace_and_serves_on_a_socket_of_ours") {
+        return;
+    }
+    let namespace = Namespace::new("test").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = sight::name_of(&listener);
+    let mut command = Command::new("sh");
+    command
+        .env("LISTEN_PID", "1")
+        .stdout(Stdio::piped())
+        .args(["-c", "readlink /proc/self/fd/3 /proc/self/ns/net; echo $LISTEN_FDS:$LISTEN_PID"]);
+    let child = namespace.spawn_with_listener(command, listener).unwrap();
+    let said = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(said, format!("{socket}\nnet:[{}]\n1:\n", namespace.id()));
+}
+
+#[test]
+fn a_child_ends_with_its_namespace() {
+    if !privileged("a_child_ends_with_its_namespace") {
+        return;
+    }
+    let namespace = Namespace::new("test").unwrap();
+    let mut command = Command::new("sleep");
+    command.arg("3600");
+    let mut child = namespace.spawn(command).unwrap();
+    drop(namespace);
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+}
+
+#[test]
+fn what_cannot_be_started_or_bound_says_where() {
+    if !privileged("what_cannot_be_started_or_bound_says_where") {
+        return;
+    }
+    let namespace = Namespace::new("test").unwrap();
+    let missing = namespace.spawn(Command::new("/nothing/here")).unwrap_err();
+    assert!(format!("{missing:#}").contains("/nothing/here in namespace test"), "{missing:#}");
+    let foreign = namespace.udp_socket("203.0.113.9:53".parse().unwrap()).unwrap_err();
+    assert!(format!("{foreign:#}").contains("203.0.113.9:53 in namespace test"), "{foreign:#}");
+    let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| namespace.run(|| panic!("job"))));
+    assert!(panicked.is_err());
+    assert_eq!(namespace.run(|| 7), 7, "it goes on after a job's panic");
+}
+
+#[test]
 fn two_worlds_at_once_do_not_meet() {
     if !privileged("two_worlds_at_once_do_not_meet") {
         return;
@@ -197,10 +286,22 @@ async fn services_answer_what_they_are_told() {
     services.set_status("messenger-api", 200).unwrap();
     assert_eq!(get("fra", "api.messenger.example").unwrap().status, 200);
 
-    services.close("shop").unwrap();
-    until("the shop is closed", || get("fra", "shop.example").is_err());
+    services.close("shop").await.unwrap();
+    assert!(get("fra", "shop.example").unwrap_err().to_string().contains("refused"));
     services.open("shop").unwrap();
     assert_eq!(get("fra", "shop.example").unwrap().status, 200);
+
+    services.close_resolver("fra").await.unwrap();
+    assert!(get("fra", "shop.example").is_err());
+    assert_eq!(get("lon", "shop.example").unwrap().status, 200);
+    services.open_resolver("fra").unwrap();
+    assert_eq!(get("fra", "shop.example").unwrap().status, 200);
+
+    let pause = Duration::from_millis(300);
+    services.set_delay("blog", pause).unwrap();
+    let start = tokio::time::Instant::now();
+    assert_eq!(get("fra", "blog.example").unwrap().status, 200);
+    assert!(start.elapsed() >= pause);
 
     assert!(get("fra", "nothing.example").is_err());
     assert!(services.set_status("nothing", 200).is_err());

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -110,6 +111,36 @@ pub(crate) fn trace(wan: &Wan, from: &str, target: &str, ttl: u8) -> Option<Stri
     );
     let (_, router) = said.split_once("ICMP Time Exceeded from ")?;
     router.split_whitespace().next().map(str::to_owned)
+}
+
+/// Whether a router says that there is no way to the target.
+pub(crate) fn unreachable(wan: &Wan, from: &str, target: &str) -> bool {
+    let output = run(wan, from, "fping", &["-c", "1", "-t", "2000", target]);
+    let said = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&said).contains("ICMP Network Unreachable")
+}
+
+/// The numbers on datagrams that one node sent in order to another, as they came.
+pub(crate) fn order_of_arrival(wan: &Wan, from: &str, to: &str, count: u8) -> Vec<u8> {
+    let target = SocketAddr::new(wan.topology().node(to).unwrap().addresses[0], 9000);
+    let receiver = wan.namespace(to).unwrap().run(move || UdpSocket::bind(target).unwrap());
+    receiver.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let send = move || {
+        let sender = UdpSocket::bind("0.0.0.0:0").unwrap();
+        (0..count).for_each(|number| {
+            sender.send_to(&[number], target).unwrap();
+        });
+    };
+    wan.namespace(from).unwrap().run(send);
+    let mut number = [0];
+    let mut next = || receiver.recv(&mut number).map(|_| number[0]).unwrap();
+    (0..count).map(|_| next()).collect()
+}
+
+/// What the kernel calls a socket, as in `/proc/PID/fd`.
+pub(crate) fn name_of(socket: &impl AsRawFd) -> String {
+    let link = fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).unwrap();
+    link.into_os_string().into_string().unwrap()
 }
 
 fn run(wan: &Wan, from: &str, program: &str, arguments: &[&str]) -> Output {
