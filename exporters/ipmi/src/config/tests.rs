@@ -1,0 +1,128 @@
+//! What a config file may say, and what is answered to one that is wrong.
+
+use super::*;
+
+const GOOD: &str = "
+modules:
+  default: { user: monitor, password_file: bmc.password }
+  slow: { user: monitor, pass: hunter2, privilege: operator, timeout: 10000, retries: 0, interval: 30s,
+          exclude_sensor_ids: [32.0.5, 12V], driver: LAN_2_0, collectors: [ipmi], workaround_flags: [] }
+targets:
+  - { name: srv-1, address: 192.0.2.1, site: ams, rack: r1 }
+  - { name: srv-2, address: '[2001:db8::2]:1623', module: slow, rise_limits: { disk: 0.2, 02-CPU: 9 } }
+state_directory: state
+";
+
+fn parse(text: &str) -> anyhow::Result<Config> {
+    exporter_kit::parse(text, "ipmi.yml")
+}
+
+#[test]
+fn a_file_says_how_each_bmc_is_polled() {
+    let bmcs = parse(GOOD).unwrap().bmcs();
+    let (first, second) = (&bmcs["srv-1"], &bmcs["srv-2"]);
+    assert_eq!(first.address.to_string(), "192.0.2.1:623");
+    assert_eq!((first.site.as_deref(), first.rack.as_deref()), (Some("ams"), Some("r1")));
+    assert_eq!((first.module.timeout, first.module.interval), (Duration::from_secs(1), INTERVAL));
+    assert_eq!((first.module.retries, first.module.privilege), (2, Privilege::User));
+    assert_eq!(second.address.to_string(), "[2001:db8::2]:1623");
+    assert_eq!(second.module_name, "slow");
+    assert_eq!(second.module.timeout, Duration::from_secs(10));
+    assert_eq!(second.module.interval, Duration::from_secs(30));
+    assert_eq!(second.module.exclude_sensor_ids, ["32.0.5", "12V"]);
+    assert_eq!(format!("{:?}", second.rise_limits), "{\"02-CPU\": 9.0, \"disk\": 0.2}");
+    assert_eq!(second.site, None);
+}
+
+#[test]
+fn an_address_is_a_host_and_perhaps_a_port() {
+    let address = |text: &str| Address::try_from(text.to_owned()).map(|it| it.to_string());
+    assert_eq!(address("bmc-1.example"), Ok("bmc-1.example:623".into()));
+    assert_eq!(address("bmc:1623"), Ok("bmc:1623".into()));
+    assert_eq!(address("2001:db8::1"), Ok("[2001:db8::1]:623".into()));
+    assert_eq!(address("[2001:db8::1]"), Ok("[2001:db8::1]:623".into()));
+    for wrong in ["", ":623", "a:0", "a:b", "a:65536", "http://a", "a b", "a/24"] {
+        assert!(address(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
+    let module = |text: &str| format!("modules: {{ default: {{ {text} }} }}\ntargets: []\n");
+    let target = |text: &str| {
+        format!("modules: {{ default: {{ user: u, pass: p }} }}\ntargets: [ {{ {text} }} ]\n")
+    };
+    let cases = [
+        ("targets: []\n".to_owned(), "missing field `modules`"),
+        ("module: {}\n".to_owned(), "module"),
+        (module("pass: p"), "missing field `user`"),
+        (module("user: u"), "exactly one of pass and password_file must be set"),
+        (module("user: u, pass: p, password_file: f"), "exactly one of pass and password_file"),
+        (module("user: u, password: p"), "password"),
+        (module("user: uuuuuuuuuuuuuuuuu, pass: p"), "user: longer than the 16 bytes"),
+        (module("user: u, pass: ppppppppppppppppppppp"), "pass: longer than the 20 bytes"),
+        (module("user: u, pass: p, privilege: root"), "unknown variant `root`"),
+        (module("user: u, pass: p, timeout: soon"), "a number with a unit (ms, s, m, h)"),
+        (module("user: u, pass: p, timeout: 1ms"), "timeout: 1ms must be from 50ms to 30s"),
+        (module("user: u, pass: p, interval: 5"), "a number with a unit (ms, s, m, h)"),
+        (module("user: u, pass: p, interval: 500ms"), "interval: 500ms must be from 1s to 3600s"),
+        (module("user: u, pass: p, retries: 11"), "retries: 11 must be 0 to 10"),
+        (
+            module("user: u, pass: p, driver: LAN"),
+            "driver: `LAN` is not supported; allowed: LAN_2_0",
+        ),
+        (module("user: u, pass: p, collectors: [ipmi, sel]"), "collectors: `sel` is not supported"),
+        (module("user: u, pass: p, workaround_flags: [sun20]"), "workaround_flags: `sun20`"),
+        (module("user: u, pass: p, custom_args: { ipmi: [-v] }"), "custom_args: is not supported"),
+        (module("user: u, pass: p, collector_cmd: { ipmi: sudo }"), "collector_cmd: is not"),
+        (module("user: u, pass: p, sel_events: []"), "sel_events: is not supported yet"),
+        (
+            module("user: u, pass: p, exclude_sensor_ids: [29]"),
+            "exclude_sensor_ids: 29 is the number of an SDR record",
+        ),
+        (target("address: a"), "missing field `name`"),
+        (target("name: a"), "missing field `address`"),
+        (target("name: ../a, address: a"), "name: `../a` must be letters, digits"),
+        (target("name: a, address: 'a:b'"), "address: `a:b` must be a host or host:port"),
+        (target("name: a, address: a, colour: red"), "colour"),
+        (
+            target("name: a, address: a, module: fast"),
+            "`a` names the module `fast`, which is not among the modules: default",
+        ),
+        (target("name: a, address: a, rise_limits: { disk: 0 }"), "`disk: 0` must be above 0"),
+        (
+            target("name: a, address: a }, { name: a, address: b"),
+            "targets: the name `a` is there twice",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = parse(&text).expect_err(&text).to_string();
+        assert!(error.contains(expected), "{text}\nis answered with\n{error}");
+        assert!(error.starts_with("ipmi.yml:"), "{error}");
+    }
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let config = parse(GOOD).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let wrong = GOOD.replace("privilege: operator", "privilege: root");
+    let error = format!("{:#}", parse(&wrong).unwrap_err());
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_password_file_is_read_beside_the_config_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = parse(GOOD).unwrap().with_passwords(folder.path()).unwrap_err();
+    assert!(format!("{missing:#}").starts_with("modules.default.password_file: "), "{missing:#}");
+
+    std::fs::write(folder.path().join("bmc.password"), "s3cret pass\n").unwrap();
+    let config = parse(GOOD).unwrap().with_passwords(folder.path()).unwrap();
+    assert_eq!(config.bmcs()["srv-1"].module.password.expose(), "s3cret pass");
+    assert_eq!(config.state_directory, Some(folder.path().join("state")));
+
+    std::fs::write(folder.path().join("bmc.password"), "x".repeat(21)).unwrap();
+    let long = parse(GOOD).unwrap().with_passwords(folder.path()).unwrap_err();
+    assert!(long.to_string().contains("longer than the 20 bytes"), "{long}");
+}

@@ -1,0 +1,156 @@
+//! Which sensors a BMC once had, and which of them it has lost. No I/O, no clock.
+//!
+//! A sensor that vanishes takes its series with it, and "all quiet" then looks like "all well". So
+//! every sensor that was ever seen stays in a baseline until someone accepts that it is gone.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entity::Entity;
+
+/// Polls without a sensor after which it is lost. One miss alone is common when a BMC restarts.
+const POLLS_UNTIL_LOST: u32 = 2;
+
+/// A sensor, as it is remembered.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Known {
+    /// `owner.lun.number`, decimal.
+    pub id: String,
+    /// As the SDR names it.
+    pub name: String,
+    /// The part that it watches.
+    pub entity: Entity,
+}
+
+/// Every sensor that was ever seen, and for how many polls each has been missing.
+///
+/// A sensor is told from another by id and name together: firmware that renumbers its sensors must
+/// not pass one off as the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inventory {
+    sensors: BTreeMap<(String, String), Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    known: Known,
+    /// Polls in a row without it.
+    missing: u32,
+}
+
+/// Whether a sensor of the baseline is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Presence {
+    /// The sensor.
+    pub sensor: Known,
+    /// False once it is lost.
+    pub present: bool,
+}
+
+impl Inventory {
+    /// The inventory of a baseline that was kept; each of its sensors is taken for present until
+    /// polls say otherwise.
+    pub fn from_baseline(baseline: impl IntoIterator<Item = Known>) -> Self {
+        let mut inventory = Self::default();
+        inventory.see(baseline);
+        inventory
+    }
+
+    /// The baseline: every sensor that was ever seen.
+    pub fn baseline(&self) -> Vec<Known> {
+        self.sensors.values().map(|entry| entry.known.clone()).collect()
+    }
+
+    /// Records a poll that went well, with the sensors of a complete SDR. Returns whether the
+    /// baseline grew.
+    pub fn observe(&mut self, seen: &[Known]) -> bool {
+        let before = self.sensors.len();
+        for entry in self.sensors.values_mut() {
+            entry.missing = entry.missing.saturating_add(1);
+        }
+        self.see(seen.iter().cloned());
+        self.sensors.len() > before
+    }
+
+    /// Takes what is there now for the baseline. Returns the sensors that were given up.
+    pub fn accept(&mut self, seen: &[Known]) -> Vec<Known> {
+        let accepted = Self::from_baseline(seen.iter().cloned());
+        let before = std::mem::replace(self, accepted);
+        let gone = |(key, _): &(_, _)| !self.sensors.contains_key(key);
+        before.sensors.into_iter().filter(gone).map(|(_, entry)| entry.known).collect()
+    }
+
+    /// Each sensor of the baseline, and whether it is there.
+    pub fn presence(&self) -> Vec<Presence> {
+        let presence = |entry: &Entry| Presence {
+            sensor: entry.known.clone(),
+            present: entry.missing < POLLS_UNTIL_LOST,
+        };
+        self.sensors.values().map(presence).collect()
+    }
+
+    fn see(&mut self, seen: impl IntoIterator<Item = Known>) {
+        for known in seen {
+            let key = (known.id.clone(), known.name.clone());
+            self.sensors.insert(key, Entry { known, missing: 0 });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(id: &str, name: &str) -> Known {
+        Known { id: id.to_owned(), name: name.to_owned(), entity: Entity::Disk }
+    }
+
+    fn lost(inventory: &Inventory) -> Vec<String> {
+        let lost = inventory.presence().into_iter().filter(|it| !it.present);
+        lost.map(|it| it.sensor.name).collect()
+    }
+
+    #[test]
+    fn a_sensor_is_lost_after_two_polls_without_it() {
+        let (hd, cpu) = (known("32.0.5", "05-HD Max"), known("32.0.2", "02-CPU"));
+        let mut inventory = Inventory::default();
+        assert!(inventory.observe(&[hd.clone(), cpu.clone()]));
+        assert!(!inventory.observe(std::slice::from_ref(&cpu)));
+        assert_eq!(lost(&inventory), [""; 0]);
+        assert!(!inventory.observe(std::slice::from_ref(&cpu)));
+        assert_eq!(lost(&inventory), ["05-HD Max"]);
+        inventory.observe(&[hd.clone(), cpu.clone()]);
+        assert_eq!(lost(&inventory), [""; 0]);
+    }
+
+    #[test]
+    fn a_lost_sensor_does_not_heal_by_waiting_or_by_a_restart() {
+        let (hd, cpu) = (known("32.0.5", "05-HD Max"), known("32.0.2", "02-CPU"));
+        let mut inventory = Inventory::default();
+        inventory.observe(&[hd.clone(), cpu.clone()]);
+        let mut inventory = Inventory::from_baseline(inventory.baseline());
+        for _ in 0..1000 {
+            inventory.observe(std::slice::from_ref(&cpu));
+        }
+        assert_eq!(lost(&inventory), ["05-HD Max"]);
+    }
+
+    #[test]
+    fn a_renumbered_sensor_does_not_stand_in_for_another() {
+        let mut inventory = Inventory::default();
+        inventory.observe(&[known("32.0.5", "05-HD Max"), known("32.0.6", "06-Chipset")]);
+        for _ in 0..2 {
+            inventory.observe(&[known("32.0.5", "06-Chipset")]);
+        }
+        assert_eq!(lost(&inventory), ["05-HD Max", "06-Chipset"]);
+    }
+
+    #[test]
+    fn accepting_gives_up_what_is_gone() {
+        let (hd, cpu) = (known("32.0.5", "05-HD Max"), known("32.0.2", "02-CPU"));
+        let mut inventory = Inventory::from_baseline(vec![hd.clone(), cpu.clone()]);
+        assert_eq!(inventory.accept(std::slice::from_ref(&cpu)), [hd]);
+        assert_eq!(inventory.baseline(), [cpu]);
+    }
+}

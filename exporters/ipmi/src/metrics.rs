@@ -1,0 +1,383 @@
+//! Every metric of this exporter: name, help, unit, labels.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use exporter_kit::{Registry, Targets};
+use ipmi_lan::threshold::Level;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::config::Bmc;
+use crate::failure::{PollFailure, ReadFailure};
+use crate::inventory::{Known, Presence};
+use crate::sensor::{Quantity, Sensor};
+use crate::slew::Slew;
+use crate::state::{Account, BmcState, Value};
+
+mod labels;
+
+use labels::{CollectorLabels, LevelLabels, ReasonLabels, SensorLabels, TargetLabels, TypeLabels};
+
+/// Renders every target.
+#[derive(Debug)]
+pub(crate) struct Metrics(pub(crate) Arc<Targets<Bmc, BmcState>>);
+
+impl Collector for Metrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let views: Vec<_> = self.0.states().iter().map(|state| View::of(state)).collect();
+        encode(&views, &mut encoder)
+    }
+}
+
+/// A registry with one target's series alone.
+pub(crate) fn page(state: Arc<BmcState>) -> Registry {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(One(state)));
+    registry
+}
+
+#[derive(Debug)]
+struct One(Arc<BmcState>);
+
+impl Collector for One {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode(&[View::of(&self.0)], &mut encoder)
+    }
+}
+
+/// What is rendered of one target: taken at one moment, so that its metrics agree.
+#[derive(Debug)]
+struct View {
+    labels: TargetLabels,
+    account: Account,
+    presence: Vec<Presence>,
+    /// Since the last successful poll.
+    age: Option<Duration>,
+}
+
+impl View {
+    fn of(state: &BmcState) -> Self {
+        let account = state.account();
+        Self {
+            labels: TargetLabels::of(&state.bmc),
+            presence: state.presence(),
+            age: account.success.map(|(at, _)| at.elapsed()),
+            account,
+        }
+    }
+
+    /// The sensors that the last poll was to read; none when it failed.
+    fn sensors(&self) -> impl Iterator<Item = (&Sensor, Option<&Value>)> {
+        let rows = self.account.snapshot.iter().flat_map(|snapshot| snapshot.rows());
+        rows.map(|(sensor, outcome)| (sensor, outcome.as_ref().ok()))
+    }
+
+    fn values(&self) -> impl Iterator<Item = (&Sensor, &Value)> {
+        self.sensors().filter_map(|(sensor, value)| Some((sensor, value?)))
+    }
+
+    fn sensor<'a>(&'a self, known: &'a Known) -> SensorLabels<'a> {
+        SensorLabels { target: &self.labels, known }
+    }
+}
+
+/// One metric at a time, every target within.
+struct Writer<'w, 'e> {
+    encoder: &'w mut DescriptorEncoder<'e>,
+    views: &'w [View],
+}
+
+type Counts<'v, L> = Vec<(L, u64)>;
+type Gauges<'v, L> = Vec<(L, f64)>;
+
+impl<'w> Writer<'w, '_> {
+    fn counter<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl Fn(&'w View) -> Counts<'w, L>,
+    ) -> fmt::Result {
+        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, value) in self.views.iter().flat_map(series) {
+            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out a metric that has no series, and never writes what is not a number.
+    fn gauge<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl Fn(&'w View) -> Gauges<'w, L>,
+    ) -> fmt::Result {
+        let mut series =
+            self.views.iter().flat_map(series).filter(|(_, it)| it.is_finite()).peekable();
+        if series.peek().is_none() {
+            return Ok(());
+        }
+        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (labels, value) in series {
+            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode(views: &[View], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let mut writer = Writer { encoder, views };
+    polls(&mut writer)?;
+    temperatures(&mut writer)?;
+    quantities(&mut writer)?;
+    inventory(&mut writer)?;
+    sessions(&mut writer)
+}
+
+fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    writer.gauge(
+        "ipmi_up",
+        "Whether the last poll of the BMC succeeded. Absent before the first.",
+        |view| {
+            let up = f64::from(u8::from(view.account.snapshot.is_some()));
+            let polled = view.account.polls > 0;
+            polled.then_some((CollectorLabels { target: &view.labels }, up)).into_iter().collect()
+        },
+    )?;
+    writer.counter("ipmi_polls", "Polls that ended, well or not.", |view| {
+        vec![(&view.labels, view.account.polls)]
+    })?;
+    writer.counter("ipmi_poll_failures", "Polls that failed, by reason.", |view| {
+        reasons(view, &PollFailure::REASONS, &view.account.poll_failures)
+    })?;
+    writer.gauge(
+        "ipmi_poll_duration_seconds",
+        "How long the last poll took, from first to last request.",
+        |view| seconds(view, view.account.duration),
+    )?;
+    writer.gauge(
+        "ipmi_poll_age_seconds",
+        "Time since the last successful poll ended: how old the readings are.",
+        |view| seconds(view, view.age),
+    )?;
+    writer.gauge(
+        "ipmi_last_success_timestamp_seconds",
+        "When the last successful poll ended, as seconds since the epoch.",
+        |view| {
+            let since_epoch = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            seconds(view, view.account.success.map(|(_, at)| since_epoch(at)))
+        },
+    )
+}
+
+fn temperatures(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    readings(writer, Quantity::Temperature, "ipmi_temperature_celsius", "Temperature.")?;
+    states(writer, Quantity::Temperature, "ipmi_temperature_state", "temperature")?;
+    writer.gauge(
+        "ipmi_temperature_threshold_celsius",
+        "Threshold in force at the BMC, by level.",
+        |view| view.sensors().flat_map(|(sensor, _)| thresholds(view, sensor)).collect(),
+    )?;
+    slews(
+        writer,
+        "ipmi_temperature_window_min_celsius",
+        "Lowest reading of the last 60 s.",
+        |slew| slew.min,
+    )?;
+    slews(
+        writer,
+        "ipmi_temperature_window_max_celsius",
+        "Highest reading of the last 60 s.",
+        |slew| slew.max,
+    )?;
+    slews(
+        writer,
+        "ipmi_temperature_rise_celsius_per_second",
+        "Steepest rise of at least 3 degrees in the last 60 s, over the true time between the two \
+         readings; 0 when there was none.",
+        |slew| slew.rise,
+    )?;
+    writer.gauge(
+        "ipmi_temperature_rise_limit_celsius_per_second",
+        "Fastest that a part of this kind can rise. Absent where a fast rise proves nothing.",
+        |view| {
+            let limits = view.sensors().map(|(sensor, _)| (&sensor.known, sensor.rise_limit));
+            limits.filter_map(|(known, limit)| Some((view.sensor(known), limit?))).collect()
+        },
+    )
+}
+
+fn quantities(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    readings(
+        writer,
+        Quantity::FanSpeed,
+        "ipmi_fan_speed_rpm",
+        "Fan speed in revolutions per minute.",
+    )?;
+    readings(
+        writer,
+        Quantity::FanRatio,
+        "ipmi_fan_speed_ratio",
+        "Fan speed as a share of full speed.",
+    )?;
+    writer.gauge("ipmi_fan_speed_state", &state_help("fan speed"), |view| {
+        let is_fan = |it: Quantity| matches!(it, Quantity::FanSpeed | Quantity::FanRatio);
+        severities(view, is_fan).map(|(sensor, it)| (view.sensor(&sensor.known), it)).collect()
+    })?;
+    for (quantity, name, state_name, what) in [
+        (Quantity::Voltage, "ipmi_voltage_volts", "ipmi_voltage_state", "Voltage"),
+        (Quantity::Current, "ipmi_current_amperes", "ipmi_current_state", "Current"),
+        (Quantity::Power, "ipmi_power_watts", "ipmi_power_state", "Power"),
+    ] {
+        readings(writer, quantity, name, &format!("{what}."))?;
+        states(writer, quantity, state_name, &what.to_lowercase())?;
+    }
+    writer.gauge("ipmi_sensor_value", "Value of any other sensor, in its own unit.", |view| {
+        let rows = view
+            .values()
+            .filter_map(|(sensor, value)| Some((typed(view, sensor)?, value.reading.value)));
+        rows.collect()
+    })?;
+    writer.gauge("ipmi_sensor_state", &state_help("sensor"), |view| {
+        let others = |it: Quantity| matches!(it, Quantity::Other(_));
+        let rows = severities(view, others);
+        rows.filter_map(|(sensor, state)| Some((typed(view, sensor)?, state))).collect()
+    })
+}
+
+fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    writer.gauge(
+        "ipmi_sensor_present",
+        "Whether a sensor that was ever seen is there: 0 after two polls without it, until it is \
+         seen again or the inventory is accepted.",
+        |view| {
+            // That a sensor is there is told by a poll that went well alone; that it was lost
+            // stays true until the contrary is seen.
+            let polled = view.account.snapshot.is_some();
+            let told = view.presence.iter().filter(|it| polled || !it.present);
+            told.map(|it| (view.sensor(&it.sensor), f64::from(u8::from(it.present)))).collect()
+        },
+    )?;
+    writer.gauge(
+        "ipmi_sensor_readable",
+        "Whether the last poll got a value from the sensor.",
+        |view| {
+            let readable = |value: Option<&Value>| f64::from(u8::from(value.is_some()));
+            let rows = view.sensors();
+            rows.map(|(sensor, value)| (view.sensor(&sensor.known), readable(value))).collect()
+        },
+    )?;
+    writer.counter(
+        "ipmi_sensor_read_failures",
+        "Sensors that gave no value in a poll that succeeded, by reason.",
+        |view| reasons(view, &ReadFailure::REASONS, &view.account.read_failures),
+    )?;
+    writer.gauge("ipmi_sdr_records", "Records in the BMC's SDR repository.", |view| {
+        repository(view, |it| it.records)
+    })?;
+    writer.gauge(
+        "ipmi_sdr_duplicate_records",
+        "Records left out because an earlier one describes the same sensor by the same name.",
+        |view| repository(view, |it| it.sensors.duplicates),
+    )
+}
+
+fn sessions(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    writer.counter("ipmi_sessions_opened", "Sessions opened with the BMC.", |view| {
+        vec![(&view.labels, view.account.sessions)]
+    })?;
+    writer.counter(
+        "ipmi_retries",
+        "Requests sent again because no answer came in time.",
+        |view| vec![(&view.labels, view.account.retries)],
+    )?;
+    writer.counter(
+        "ipmi_stale_replies",
+        "Replies that came after their request was given up, and were dropped.",
+        |view| vec![(&view.labels, view.account.stale_replies)],
+    )
+}
+
+fn readings(
+    writer: &mut Writer<'_, '_>,
+    quantity: Quantity,
+    name: &str,
+    help: &str,
+) -> fmt::Result {
+    writer.gauge(name, help, |view| {
+        let rows = view.values().filter(|(sensor, _)| sensor.quantity == quantity);
+        rows.map(|(sensor, value)| (view.sensor(&sensor.known), value.reading.value)).collect()
+    })
+}
+
+fn states(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str, what: &str) -> fmt::Result {
+    writer.gauge(name, &state_help(what), |view| {
+        let rows = severities(view, |it| it == quantity);
+        rows.map(|(sensor, state)| (view.sensor(&sensor.known), state)).collect()
+    })
+}
+
+fn slews(
+    writer: &mut Writer<'_, '_>,
+    name: &str,
+    help: &str,
+    of: impl Fn(&Slew) -> f64,
+) -> fmt::Result {
+    writer.gauge(name, help, |view| {
+        let rows = view.values().filter_map(|(sensor, value)| Some((sensor, value.slew.as_ref()?)));
+        rows.map(|(sensor, slew)| (view.sensor(&sensor.known), of(slew))).collect()
+    })
+}
+
+fn state_help(what: &str) -> String {
+    format!("What the BMC holds of the {what}: 0 nominal, 1 warning, 2 critical.")
+}
+
+fn severities(view: &View, of: impl Fn(Quantity) -> bool) -> impl Iterator<Item = (&Sensor, f64)> {
+    let rows = view.values().filter(move |(sensor, _)| of(sensor.quantity));
+    rows.filter_map(|(sensor, value)| Some((sensor, f64::from(value.reading.severity? as u8))))
+}
+
+fn thresholds<'v>(
+    view: &'v View,
+    sensor: &'v Sensor,
+) -> impl Iterator<Item = (LevelLabels<'v>, f64)> {
+    let of_temperature = sensor.quantity == Quantity::Temperature;
+    let levels = sensor.thresholds.iter().filter(move |_| of_temperature);
+    levels.map(|(level, value): &(Level, f64)| {
+        (LevelLabels { sensor: view.sensor(&sensor.known), level: level.as_str() }, *value)
+    })
+}
+
+fn typed<'v>(view: &'v View, sensor: &'v Sensor) -> Option<TypeLabels<'v>> {
+    let Quantity::Other(sensor_type) = sensor.quantity else { return None };
+    Some(TypeLabels { sensor: view.sensor(&sensor.known), sensor_type })
+}
+
+fn reasons<'v>(
+    view: &'v View,
+    reasons: &[&'static str],
+    counts: &[u64],
+) -> Counts<'v, ReasonLabels<'v>> {
+    let labels = |reason: &&'static str| ReasonLabels { target: &view.labels, reason };
+    reasons.iter().map(labels).zip(counts.iter().copied()).collect()
+}
+
+fn seconds(view: &View, time: Option<Duration>) -> Gauges<'_, &TargetLabels> {
+    time.map(|time| (&view.labels, time.as_secs_f64())).into_iter().collect()
+}
+
+fn repository(
+    view: &View,
+    of: impl Fn(&crate::state::Repository) -> usize,
+) -> Gauges<'_, &TargetLabels> {
+    let snapshot = view.account.snapshot.iter();
+    snapshot.map(|snapshot| (&view.labels, of(&snapshot.repository) as f64)).collect()
+}
+
+#[cfg(test)]
+mod tests;

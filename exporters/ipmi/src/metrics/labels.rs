@@ -1,0 +1,107 @@
+//! The label sets of this exporter's metrics.
+
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
+
+use crate::config::Bmc;
+use crate::inventory::Known;
+
+/// The BMC and its place; a place that is not configured is left out.
+#[derive(Debug)]
+pub(super) struct TargetLabels {
+    pub(super) target: String,
+    pub(super) site: Option<String>,
+    pub(super) rack: Option<String>,
+}
+
+impl TargetLabels {
+    pub(super) fn of(bmc: &Bmc) -> Self {
+        Self { target: bmc.name.clone(), site: bmc.site.clone(), rack: bmc.rack.clone() }
+    }
+}
+
+impl EncodeLabelSet for TargetLabels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        ("target", self.target.as_str()).encode(encoder.encode_label())?;
+        for (name, place) in [("site", &self.site), ("rack", &self.rack)] {
+            if let Some(place) = place {
+                (name, place.as_str()).encode(encoder.encode_label())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl EncodeLabelSet for &TargetLabels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        (**self).encode(encoder)
+    }
+}
+
+/// As `ipmi_exporter` labels `ipmi_up`; there is one collector.
+#[derive(Debug)]
+pub(super) struct CollectorLabels<'v> {
+    pub(super) target: &'v TargetLabels,
+}
+
+impl EncodeLabelSet for CollectorLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        self.target.encode(encoder)?;
+        ("collector", "ipmi").encode(encoder.encode_label())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct ReasonLabels<'v> {
+    pub(super) target: &'v TargetLabels,
+    pub(super) reason: &'static str,
+}
+
+impl EncodeLabelSet for ReasonLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        self.target.encode(encoder)?;
+        ("reason", self.reason).encode(encoder.encode_label())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct SensorLabels<'v> {
+    pub(super) target: &'v TargetLabels,
+    pub(super) known: &'v Known,
+}
+
+impl EncodeLabelSet for SensorLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        self.target.encode(encoder)?;
+        ("id", self.known.id.as_str()).encode(encoder.encode_label())?;
+        ("name", self.known.name.as_str()).encode(encoder.encode_label())?;
+        ("entity", self.known.entity.as_str()).encode(encoder.encode_label())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct LevelLabels<'v> {
+    pub(super) sensor: SensorLabels<'v>,
+    pub(super) level: &'static str,
+}
+
+impl EncodeLabelSet for LevelLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        self.sensor.encode(encoder)?;
+        ("level", self.level).encode(encoder.encode_label())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct TypeLabels<'v> {
+    pub(super) sensor: SensorLabels<'v>,
+    pub(super) sensor_type: &'static str,
+}
+
+impl EncodeLabelSet for TypeLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        self.sensor.encode(encoder)?;
+        ("type", self.sensor_type).encode(encoder.encode_label())
+    }
+}

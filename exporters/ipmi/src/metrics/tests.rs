@@ -1,0 +1,172 @@
+//! The exposition of three BMCs: one that is well but for a phantom, one that is down, one that was
+//! not polled yet.
+
+use std::collections::BTreeMap;
+
+use ipmi_lan::SessionError;
+use ipmi_lan::sensor::{RawReading, ReadingError};
+use prometheus_client::encoding::text;
+
+use super::*;
+use crate::entity::Entity;
+use crate::sensor::Sensors;
+use crate::sensor::tests::{Sdr, fan, hd_max};
+use crate::slew::Window;
+use crate::state::{Repository, Snapshot};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/metrics.prom");
+
+#[derive(Debug)]
+struct Fixed(Vec<View>);
+
+impl Collector for Fixed {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode(&self.0, &mut encoder)
+    }
+}
+
+fn exposition(views: Vec<View>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Fixed(views)));
+    let mut text = String::new();
+    text::encode(&mut text, &registry).unwrap();
+    text
+}
+
+fn view(name: &str, site: Option<&str>, account: Account) -> View {
+    let labels = TargetLabels {
+        target: name.to_owned(),
+        site: site.map(str::to_owned),
+        rack: site.map(|_| "r1".to_owned()),
+    };
+    View { labels, account, presence: Vec::new(), age: None }
+}
+
+/// The sensors of a repository, each with its raw reading and its raw reading 5 s before.
+fn machine() -> (Vec<Sdr>, Vec<[u8; 2]>) {
+    let analog = |number, name, sensor_type, entity, base_unit, m, exponent| Sdr {
+        number,
+        name,
+        sensor_type,
+        entity,
+        base_unit,
+        m,
+        exponent,
+        ..Sdr::default()
+    };
+    let inlet = Sdr { thresholds: [Some(46), Some(42), None, None, None, None], ..Sdr::default() };
+    let records = vec![
+        Sdr { name: "01-Inlet Ambient", entity: 0x40, ..inlet },
+        Sdr { name: "02-CPU", number: 2, entity: 0x41, ..Sdr::default() },
+        hd_max(),
+        fan(),
+        analog(18, "FAN 3", 4, 0x1D, 18, 100, 0),
+        analog(32, "Power Meter", 0x0B, 0x13, 6, 2, 0),
+        analog(33, "PS 1 Input", 3, 0x0A, 5, 1, -1),
+        analog(34, "12V \"rail\"", 2, 7, 4, 6, -2),
+        analog(35, "Air Flow", 0x0B, 0x40, 17, 1, 0),
+        Sdr { name: "11-GPU", number: 11, entity: 0x0B, ..Sdr::default() },
+    ];
+    let raws = [
+        [21, 21],
+        [41, 40],
+        [58, 24],
+        [255, 49],
+        [160, 45],
+        [58, 35],
+        [5, 3],
+        [200, 200],
+        [30, 30],
+        [0, 0],
+    ];
+    (records, raws.to_vec())
+}
+
+fn well() -> View {
+    let (records, raws) = machine();
+    let mut records: Vec<_> = records.iter().flat_map(Sdr::records).collect();
+    records.extend(hd_max().records());
+    let sensors = Sensors::of(&records, &[], &BTreeMap::new());
+    let outcomes = sensors.read.iter().zip(raws).map(|(sensor, [now, before])| {
+        if sensor.known.name == "11-GPU" {
+            return Err(ReadingError::Unavailable.into());
+        }
+        let status = if sensor.known.entity == Entity::Disk { 0xC8 } else { 0xC0 };
+        let reading = |value| sensor.reading(RawReading::parse(&[value, 0xC0, status]).unwrap());
+        let mut window = Window::default();
+        window.push(Duration::from_secs(5), reading(before)?.value);
+        let slew = window.push(Duration::from_secs(10), reading(now)?.value);
+        let slew = (sensor.quantity == Quantity::Temperature).then_some(slew);
+        Ok(Value { reading: reading(now)?, slew })
+    });
+    let outcomes = outcomes.collect();
+    let known = sensors.known.iter();
+    let presence = known.map(|it| Presence { sensor: it.clone(), present: true }).collect();
+    let mut read_failures = [0; ReadFailure::REASONS.len()];
+    read_failures[0] = 7;
+    let repository = Arc::new(Repository { sensors, records: 17, complete: true });
+    let account = Account {
+        polls: 7,
+        read_failures,
+        sessions: 1,
+        retries: 2,
+        stale_replies: 1,
+        duration: Some(Duration::from_millis(250)),
+        success: Some((
+            tokio::time::Instant::now(),
+            UNIX_EPOCH + Duration::from_secs(1_500_000_000),
+        )),
+        snapshot: Some(Arc::new(Snapshot { repository, outcomes })),
+        ..Account::default()
+    };
+    View { presence, age: Some(Duration::from_millis(1500)), ..view("srv-1", Some("ams"), account) }
+}
+
+fn down() -> View {
+    let mut poll_failures = [0; PollFailure::REASONS.len()];
+    let reason = PollFailure::Session(SessionError::WrongPassword).as_str();
+    poll_failures[PollFailure::REASONS.iter().position(|it| *it == reason).unwrap()] = 3;
+    let account = Account {
+        polls: 3,
+        poll_failures,
+        duration: Some(Duration::from_millis(40)),
+        ..Account::default()
+    };
+    let known =
+        |id: &str, name: &str| Known { id: id.into(), name: name.into(), entity: Entity::Disk };
+    let presence = vec![
+        Presence { sensor: known("32.0.5", "05-HD Max"), present: false },
+        Presence { sensor: known("32.0.6", "06-HD Bay"), present: true },
+    ];
+    View { presence, ..view("srv-2", None, account) }
+}
+
+#[test]
+fn the_exposition_is_the_golden_one() {
+    let text = exposition(vec![well(), down(), view("srv-3", None, Account::default())]);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, &text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string(GOLDEN).unwrap());
+}
+
+#[test]
+fn a_target_that_is_down_shows_no_reading_but_remembers_what_was_lost() {
+    let text = exposition(vec![down()]);
+    assert!(text.contains("ipmi_up{target=\"srv-2\",collector=\"ipmi\"} 0"), "{text}");
+    assert!(!text.contains("celsius"), "{text}");
+    assert!(text.contains("name=\"05-HD Max\",entity=\"disk\"} 0"), "{text}");
+    assert!(!text.contains("06-HD Bay"), "{text}");
+}
+
+#[test]
+fn what_is_not_a_number_is_never_written() {
+    let mut view = well();
+    view.account.duration = None;
+    let snapshot = view.account.snapshot.as_mut().unwrap();
+    for value in Arc::get_mut(snapshot).unwrap().outcomes.iter_mut().flatten() {
+        value.reading.value = f64::NAN;
+    }
+    let text = exposition(vec![view]);
+    assert!(!text.to_lowercase().contains("nan"), "{text}");
+}

@@ -1,0 +1,103 @@
+//! `/ipmi?target=` shows one target's metrics; `/-/accept-inventory?target=` adopts its sensors.
+//!
+//! Both know the configured targets alone: an exporter that contacts whatever an HTTP client names
+//! would hand its credentials to strangers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use exporter_kit::Targets;
+use serde::Deserialize;
+
+use crate::config::Bmc;
+use crate::metrics;
+use crate::state::BmcState;
+
+type All = Arc<Targets<Bmc, BmcState>>;
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    target: Option<String>,
+    module: Option<String>,
+}
+
+pub(crate) fn routes(targets: &All) -> Router {
+    Router::new()
+        .route("/ipmi", get(ipmi))
+        .route("/-/accept-inventory", post(accept_inventory))
+        .with_state(Arc::clone(targets))
+}
+
+async fn ipmi(
+    State(targets): State<All>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let state = match find(&targets, asked.target.as_deref()) {
+        Ok(state) => state,
+        Err(refusal) => return *refusal,
+    };
+    if let Some(module) = asked.module.filter(|module| *module != state.bmc.module_name) {
+        let message = format!(
+            "target `{}` is polled with the module `{}`, not with `{module}`\n",
+            state.bmc.name, state.bmc.module_name
+        );
+        return (StatusCode::BAD_REQUEST, message).into_response();
+    }
+    exporter_kit::respond(&headers, &metrics::page(state))
+}
+
+async fn accept_inventory(State(targets): State<All>, Query(asked): Query<Asked>) -> Response {
+    let state = match find(&targets, asked.target.as_deref()) {
+        Ok(state) => state,
+        Err(refusal) => return *refusal,
+    };
+    match state.accept_inventory() {
+        Ok(Some(gone)) if gone.is_empty() => {
+            "Accepted: every sensor of the baseline is there\n".into_response()
+        }
+        Ok(Some(gone)) => {
+            let names: Vec<_> =
+                gone.iter().map(|sensor| format!("{} ({})", sensor.name, sensor.id)).collect();
+            format!("Accepted: no longer expected: {}\n", names.join(", ")).into_response()
+        }
+        Ok(None) => {
+            let message = "Not accepted: the last poll did not see the whole SDR repository\n";
+            (StatusCode::CONFLICT, message).into_response()
+        }
+        Err(error) => {
+            let message = format!("Not accepted: {error:#}\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+        }
+    }
+}
+
+/// The target of that name, or of that address as the config writes it; else a refusal.
+fn find(targets: &All, asked: Option<&str>) -> Result<Arc<BmcState>, Box<Response>> {
+    let states = targets.states();
+    let Some(asked) = asked else {
+        let message = "the parameter `target` is missing";
+        return Err(Box::new(refusal(StatusCode::BAD_REQUEST, message, &states)));
+    };
+    let by_name = states.iter().find(|state| state.bmc.name == asked);
+    let by_address = || {
+        let is = |state: &&Arc<BmcState>| {
+            let address = &state.bmc.address;
+            address.host == asked || address.to_string() == asked
+        };
+        states.iter().find(is)
+    };
+    match by_name.or_else(by_address) {
+        Some(state) => Ok(Arc::clone(state)),
+        None => Err(Box::new(refusal(StatusCode::NOT_FOUND, "no such target", &states))),
+    }
+}
+
+fn refusal(status: StatusCode, message: &str, known: &[Arc<BmcState>]) -> Response {
+    let names: Vec<_> = known.iter().map(|state| state.bmc.name.as_str()).collect();
+    (status, format!("{message}; allowed: {}\n", names.join(", "))).into_response()
+}

@@ -1,0 +1,173 @@
+//! From SDR records and raw readings to what is exported of a sensor. No I/O, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipmi_lan::sdr::{FullSensor, Record};
+use ipmi_lan::sensor::{RawReading, ReadingError, Severity, ThresholdState};
+use ipmi_lan::threshold::{Level, RawThresholds, Thresholds};
+use ipmi_lan::{SensorId, SensorType, Unit, UnitCode};
+
+use crate::entity::Entity;
+use crate::inventory::Known;
+use crate::slew;
+
+/// What a BMC's SDR repository says, as far as it is exported.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sensors {
+    /// The sensors that are read, in the order of the repository.
+    pub read: Vec<Sensor>,
+    /// Every sensor, also those without a number to read.
+    pub known: Vec<Known>,
+    /// Records that describe a sensor that an earlier record describes too.
+    pub duplicates: usize,
+}
+
+/// A sensor that is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sensor {
+    /// Its number, owner and LUN.
+    pub id: SensorId,
+    /// Its identity and labels.
+    pub known: Known,
+    /// What it measures; decides the metric.
+    pub quantity: Quantity,
+    /// Its thresholds, in the metric's unit.
+    pub thresholds: Vec<(Level, f64)>,
+    /// For a temperature: the fastest that its part can rise, degrees Celsius per second.
+    pub rise_limit: Option<f64>,
+    record: FullSensor,
+}
+
+/// What a sensor measures, and so the metric and the unit that its value has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Degrees Celsius.
+    Temperature,
+    /// Revolutions per minute.
+    FanSpeed,
+    /// A share of a fan's full speed, 0 to 1.
+    FanRatio,
+    /// Volts.
+    Voltage,
+    /// Amperes.
+    Current,
+    /// Watts.
+    Power,
+    /// A number in the sensor's own unit, with the sensor type's name (IPMI 2.0 table 42-3).
+    Other(&'static str),
+}
+
+/// One value of a sensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// In the unit of the sensor's [`Quantity`]; finite.
+    pub value: f64,
+    /// What the BMC holds of it; `None` for a sensor without thresholds' states.
+    pub severity: Option<Severity>,
+}
+
+impl Sensors {
+    /// Sorts the records of a repository. `excluded` holds ids and names of sensors to leave out,
+    /// `rise_limits` the config's own limits by name or entity.
+    pub fn of(
+        records: &[Record],
+        excluded: &[String],
+        rise_limits: &BTreeMap<String, f64>,
+    ) -> Self {
+        let mut sensors = Self::default();
+        let mut seen = BTreeSet::new();
+        for record in records {
+            let (id, name, entity) = match record {
+                Record::Full(it) => (it.id, &it.name, it.entity),
+                Record::Compact(it) => (it.id, &it.name, it.entity),
+                _ => continue,
+            };
+            let known = Known {
+                id: id.to_string(),
+                name: name.clone(),
+                entity: Entity::of(entity.id, name),
+            };
+            if excluded.contains(&known.id) || excluded.contains(&known.name) {
+                continue;
+            }
+            if !seen.insert((known.id.clone(), known.name.clone())) {
+                sensors.duplicates += 1;
+                continue;
+            }
+            sensors.known.push(known.clone());
+            if let Record::Full(record) = record
+                && record.is_analog()
+            {
+                sensors.read.push(Sensor::new(record.clone(), known, rise_limits));
+            }
+        }
+        sensors
+    }
+}
+
+impl Sensor {
+    fn new(record: FullSensor, known: Known, rise_limits: &BTreeMap<String, f64>) -> Self {
+        let quantity = Quantity::of(record.unit, record.sensor_type);
+        let configured = rise_limits.get(&known.name).or(rise_limits.get(known.entity.as_str()));
+        let limit = || configured.copied().or_else(|| slew::limit(known.entity, &known.name));
+        let rise_limit = if quantity == Quantity::Temperature { limit() } else { None };
+        let thresholds = thresholds(quantity, &record, &record.thresholds);
+        Self { id: record.id, known, quantity, thresholds, rise_limit, record }
+    }
+
+    /// The value of a raw reading, or why there is none.
+    pub fn reading(&self, raw: RawReading) -> Result<Reading, ReadingError> {
+        let value = self.quantity.in_base_unit(self.record.value(&raw)?, self.record.unit);
+        let severity = self.record.state(&raw).map(ThresholdState::severity);
+        Ok(Reading { value, severity })
+    }
+
+    /// Takes the thresholds that the BMC has in force, which may differ from the record's.
+    pub fn take_thresholds(&mut self, raw: &RawThresholds) {
+        let in_force = self.record.convert_thresholds(raw);
+        self.thresholds = thresholds(self.quantity, &self.record, &in_force);
+    }
+}
+
+fn thresholds(
+    quantity: Quantity,
+    record: &FullSensor,
+    thresholds: &Thresholds<f64>,
+) -> Vec<(Level, f64)> {
+    let in_base_unit = |(level, value)| (level, quantity.in_base_unit(value, record.unit));
+    thresholds.iter().map(in_base_unit).collect()
+}
+
+impl Quantity {
+    fn of(unit: Unit, sensor_type: SensorType) -> Self {
+        if unit.modifier.is_some() || unit.rate.is_some() {
+            return Self::Other(sensor_type.name());
+        }
+        match (unit.percentage, unit.base) {
+            // iLO's fans: a percentage of nothing in particular.
+            (true, UnitCode::RPM | UnitCode::UNSPECIFIED) if sensor_type == SensorType::FAN => {
+                Self::FanRatio
+            }
+            (false, UnitCode::RPM) => Self::FanSpeed,
+            (false, UnitCode::CELSIUS | UnitCode::FAHRENHEIT | UnitCode::KELVIN) => {
+                Self::Temperature
+            }
+            (false, UnitCode::VOLTS) => Self::Voltage,
+            (false, UnitCode::AMPERES) => Self::Current,
+            (false, UnitCode::WATTS) => Self::Power,
+            _ => Self::Other(sensor_type.name()),
+        }
+    }
+
+    fn in_base_unit(self, value: f64, unit: Unit) -> f64 {
+        match (self, unit.base) {
+            (Self::FanRatio, _) => value / 100.0,
+            (Self::Temperature, UnitCode::FAHRENHEIT) => (value - 32.0) / 1.8,
+            (Self::Temperature, UnitCode::KELVIN) => value - 273.15,
+            _ => value,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

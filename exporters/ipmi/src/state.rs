@@ -1,0 +1,208 @@
+//! What is known of one BMC: its counters, its last poll, its inventory, its session.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use exporter_kit::Health;
+use ipmi_lan::{Counters, Session};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::baseline::Store;
+use crate::config::Bmc;
+use crate::failure::{PollFailure, ReadFailure};
+use crate::inventory::{Inventory, Known, Presence};
+use crate::sensor::{Reading, Sensor, Sensors};
+use crate::slew::Slew;
+
+/// One BMC's state, shared by the task that polls it and the pages that show it. Dropped with its
+/// target, so a removed target leaves no series behind.
+#[derive(Debug)]
+pub struct BmcState {
+    /// What is polled, and the place labels.
+    pub bmc: Bmc,
+    /// For the log and the landing page.
+    pub health: Arc<Health>,
+    /// The one session with the BMC. Held by the poll while it runs.
+    pub session: tokio::sync::Mutex<Option<Session>>,
+    inventory: Mutex<Inventory>,
+    store: Option<Store>,
+    account: Mutex<Account>,
+}
+
+/// What the polls so far add up to.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Polls that ended.
+    pub polls: u64,
+    /// Those that failed, by [`PollFailure::REASONS`].
+    pub poll_failures: [u64; PollFailure::REASONS.len()],
+    /// Sensors that gave no reading in a poll that went well, by [`ReadFailure::REASONS`].
+    pub read_failures: [u64; ReadFailure::REASONS.len()],
+    /// Sessions that were opened.
+    pub sessions: u64,
+    /// Requests that were sent again.
+    pub retries: u64,
+    /// Replies that came too late to be used.
+    pub stale_replies: u64,
+    /// How long the last poll took.
+    pub duration: Option<Duration>,
+    /// When the last successful poll ended.
+    pub success: Option<(Instant, SystemTime)>,
+    /// What the last poll found; `None` when it failed, so that nothing stale is shown.
+    pub snapshot: Option<Arc<Snapshot>>,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            polls: 0,
+            poll_failures: [0; PollFailure::REASONS.len()],
+            read_failures: [0; ReadFailure::REASONS.len()],
+            sessions: 0,
+            retries: 0,
+            stale_replies: 0,
+            duration: None,
+            success: None,
+            snapshot: None,
+        }
+    }
+}
+
+/// What one successful poll found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The repository that the poll went by.
+    pub repository: Arc<Repository>,
+    /// Outcomes in the order of [`Sensors::read`].
+    pub outcomes: Vec<Result<Value, ReadFailure>>,
+}
+
+/// A value that was read, and what the last minute shows of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Value {
+    /// The reading.
+    pub reading: Reading,
+    /// For a temperature.
+    pub slew: Option<Slew>,
+}
+
+/// An SDR repository as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repository {
+    /// Its sensors.
+    pub sensors: Sensors,
+    /// How many records it has.
+    pub records: usize,
+    /// Whether every record was read: only then does a missing sensor count as missing.
+    pub complete: bool,
+}
+
+impl Snapshot {
+    /// Each sensor with its outcome.
+    pub fn rows(&self) -> impl Iterator<Item = (&Sensor, &Result<Value, ReadFailure>)> {
+        self.repository.sensors.read.iter().zip(&self.outcomes)
+    }
+}
+
+impl BmcState {
+    /// Nothing is known yet but the baseline that was kept.
+    pub(crate) fn new(bmc: Bmc, store: Option<Store>, baseline: Vec<Known>) -> Self {
+        let detail = format!("ipmi {} each {:?}", bmc.address, bmc.module.interval);
+        Self {
+            health: Arc::new(Health::new(&bmc.name, detail)),
+            session: tokio::sync::Mutex::new(None),
+            inventory: Mutex::new(Inventory::from_baseline(baseline)),
+            store,
+            account: Mutex::default(),
+            bmc,
+        }
+    }
+
+    /// Records a poll.
+    pub fn record(&self, outcome: Result<Snapshot, PollFailure>, duration: Duration) {
+        if let Ok(snapshot) = &outcome {
+            self.observe(&snapshot.repository);
+        }
+        let mut account = lock(&self.account);
+        account.polls += 1;
+        account.duration = Some(duration);
+        match &outcome {
+            Ok(snapshot) => {
+                account.success = Some((Instant::now(), SystemTime::now()));
+                for failure in snapshot.outcomes.iter().filter_map(|it| it.as_ref().err()) {
+                    count(&mut account.read_failures, &ReadFailure::REASONS, failure.as_str());
+                }
+            }
+            Err(failure) => {
+                count(&mut account.poll_failures, &PollFailure::REASONS, failure.as_str());
+            }
+        }
+        let health = outcome.as_ref().map(|_| ()).map_err(|failure| failure.as_str());
+        account.snapshot = outcome.ok().map(Arc::new);
+        drop(account);
+        match health {
+            Ok(()) => self.health.up(),
+            Err(reason) => self.health.down(reason),
+        }
+    }
+
+    /// Records a session that was opened.
+    pub fn session_opened(&self) {
+        lock(&self.account).sessions += 1;
+    }
+
+    /// Adds what a session counted since `before`.
+    pub fn traffic(&self, before: Counters, now: Counters) {
+        let mut account = lock(&self.account);
+        account.retries += now.retries.saturating_sub(before.retries);
+        account.stale_replies += now.stale_replies.saturating_sub(before.stale_replies);
+    }
+
+    /// What the polls so far add up to.
+    pub fn account(&self) -> Account {
+        lock(&self.account).clone()
+    }
+
+    /// Each sensor that was ever seen, and whether it is there.
+    pub fn presence(&self) -> Vec<Presence> {
+        lock(&self.inventory).presence()
+    }
+
+    /// Takes the sensors of the last poll for the baseline; returns those that were given up, or
+    /// `None` when the last poll failed, or did not see the whole repository.
+    pub fn accept_inventory(&self) -> anyhow::Result<Option<Vec<Known>>> {
+        let snapshot = lock(&self.account).snapshot.clone();
+        let Some(snapshot) = snapshot.filter(|it| it.repository.complete) else { return Ok(None) };
+        let mut inventory = lock(&self.inventory);
+        let gone = inventory.accept(&snapshot.repository.sensors.known);
+        if let Some(store) = &self.store {
+            store.save(inventory.baseline())?;
+        }
+        info!(target_name = self.bmc.name, given_up = gone.len(), "inventory accepted");
+        Ok(Some(gone))
+    }
+
+    fn observe(&self, repository: &Repository) {
+        if !repository.complete {
+            return;
+        }
+        let mut inventory = lock(&self.inventory);
+        let grew = inventory.observe(&repository.sensors.known);
+        if let Some(store) = self.store.as_ref().filter(|_| grew)
+            && let Err(error) = store.save(inventory.baseline())
+        {
+            warn!(target_name = self.bmc.name, "baseline not kept: {error:#}");
+        }
+    }
+}
+
+fn count(counts: &mut [u64], reasons: &[&str], reason: &str) {
+    if let Some(place) = reasons.iter().position(|it| *it == reason) {
+        counts[place] += 1;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
