@@ -1,1 +1,421 @@
 //! What can be read off the dashboard files without running a query.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use turbulence_lab::dashboards::DATA_SOURCE_INTERVAL_SECONDS;
+
+use crate::files;
+
+const OURS: [&str; 3] = ["ipmi_", "latency_", "dns_consistency_"];
+
+/// Panels that Grafana ships; anything else is a plugin to install.
+const PANEL_TYPES: [&str; 7] =
+    ["geomap", "heatmap", "row", "stat", "state-timeline", "table", "timeseries"];
+
+/// Unit of a metric by the end of its name, where a query shows it as it is.
+const UNITS: [(&str, &str); 8] = [
+    ("_celsius", "celsius"),
+    ("_seconds", "s"),
+    ("_ratio", "percentunit"),
+    ("_rpm", "rotrpm"),
+    ("_watts", "watt"),
+    ("_volts", "volt"),
+    ("_amperes", "amp"),
+    ("_bytes", "bytes"),
+];
+
+/// A panel, rows left out and folded ones unfolded.
+struct Panel {
+    place: String,
+    json: Value,
+}
+
+impl Panel {
+    fn text(&self, key: &str) -> &str {
+        self.json[key].as_str().unwrap_or_default()
+    }
+
+    fn unit(&self) -> &str {
+        self.json["fieldConfig"]["defaults"]["unit"].as_str().unwrap_or_default()
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &str> {
+        items(&self.json["targets"]).map(|target| target["expr"].as_str().unwrap())
+    }
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> + Clone {
+    list.as_array().into_iter().flatten()
+}
+
+fn panels(board: &Value) -> Vec<Panel> {
+    let uid = board["uid"].as_str().unwrap();
+    let top = items(&board["panels"]);
+    let all = top.flat_map(|panel| std::iter::once(panel).chain(items(&panel["panels"])));
+    all.filter(|panel| panel["type"] != "row")
+        .map(|panel| Panel {
+            place: format!("{uid}: {}", panel["title"].as_str().unwrap_or_default()),
+            json: panel.clone(),
+        })
+        .collect()
+}
+
+fn all_panels() -> Vec<Panel> {
+    files::boards().values().flat_map(panels).collect()
+}
+
+/// Every expression of a dashboard: of panels, annotations and variables.
+fn expressions(board: &Value) -> Vec<String> {
+    let variables = items(&board["templating"]["list"]);
+    let variables = variables.filter_map(|variable| variable["query"]["query"].as_str());
+    let annotations = items(&board["annotations"]["list"]);
+    let annotations = annotations.filter_map(|annotation| annotation["expr"].as_str());
+    let mut all: Vec<String> = variables.chain(annotations).map(str::to_owned).collect();
+    for panel in panels(board) {
+        all.extend(panel.expressions().map(str::to_owned));
+    }
+    all
+}
+
+/// The words of a PromQL expression outside strings, each with what follows it.
+fn words(expression: &str) -> Vec<(&str, &str)> {
+    let is_word = |c: char| c == '_' || c == ':' || c == '$' || c.is_ascii_alphanumeric();
+    let mut found = Vec::new();
+    let mut quoted = false;
+    let mut start = None;
+    for (at, c) in expression.char_indices().chain([(expression.len(), ' ')]) {
+        if !quoted && is_word(c) {
+            start.get_or_insert(at);
+        } else if let Some(from) = start.take() {
+            found.push((&expression[from..at], &expression[at..]));
+        }
+        quoted ^= c == '"';
+    }
+    found
+}
+
+/// The metrics of ours in an expression, without a histogram's suffix.
+fn metrics_in<'a>(expression: &'a str, known: &BTreeSet<String>) -> Vec<(&'a str, &'a str)> {
+    let ours = |word: &&(&str, &str)| OURS.iter().any(|prefix| word.0.starts_with(prefix));
+    let words = words(expression);
+    let mut metrics = Vec::new();
+    for &(word, after) in words.iter().filter(ours) {
+        let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end));
+        metrics.push((base.filter(|base| known.contains(*base)).unwrap_or(word), after));
+    }
+    metrics
+}
+
+fn sampled_metrics() -> BTreeSet<String> {
+    files::JOBS.iter().flat_map(|(_, sample)| files::metrics(sample).into_keys()).collect()
+}
+
+#[test]
+fn each_dashboard_has_the_head_that_provisioning_needs() {
+    let boards = files::boards();
+    assert_eq!(boards.len(), 3);
+    for (file, board) in &boards {
+        assert_eq!(board["uid"], json!(file), "the file is named after the uid");
+        assert_eq!(board["id"], Value::Null, "{file}");
+        assert!((39..=42).contains(&board["schemaVersion"].as_u64().unwrap()), "{file}");
+        assert_eq!(board["editable"], json!(false), "{file}");
+        assert_eq!(board["graphTooltip"], json!(1), "{file}: shared crosshair");
+        assert_eq!(board["refresh"], json!("30s"), "{file}");
+        assert!(items(&board["tags"]).any(|tag| tag == "turbulence"), "{file}");
+        assert!(board.get("__inputs").is_none() && board.get("__requires").is_none(), "{file}");
+        assert!(!board.to_string().contains("${DS_"), "{file}: breaks under file provisioning");
+    }
+}
+
+#[test]
+fn every_panel_says_what_it_shows_and_has_a_title_of_its_own() {
+    for board in files::boards().values() {
+        let mut titles = BTreeSet::new();
+        for panel in panels(board) {
+            assert!(!panel.text("title").is_empty(), "{}: no title", panel.place);
+            assert!(panel.text("description").len() > 20, "{}: no description", panel.place);
+            assert!(titles.insert(panel.text("title").to_owned()), "{}: twice", panel.place);
+            assert!(panel.expressions().count() > 0, "{}: asks nothing", panel.place);
+        }
+    }
+}
+
+#[test]
+fn no_panel_needs_a_plugin_or_the_internet() {
+    for (file, board) in files::boards() {
+        for panel in items(&board["panels"]) {
+            let kind = panel["type"].as_str().unwrap();
+            assert!(PANEL_TYPES.contains(&kind), "{file}: {kind}");
+        }
+        for panel in panels(&board).iter().filter(|panel| panel.json["type"] == "geomap") {
+            let base = &panel.json["options"]["basemap"];
+            assert_eq!(base["type"], "geojson", "{}: tiles come from the internet", panel.place);
+            assert_eq!(base["config"]["src"], "public/maps/countries.geojson");
+        }
+    }
+}
+
+#[test]
+fn panels_lie_in_the_grid_and_do_not_overlap() {
+    for (file, board) in files::boards() {
+        let mut ids = BTreeSet::new();
+        let mut taken = BTreeMap::new();
+        let top = items(&board["panels"]);
+        for panel in top.flat_map(|panel| std::iter::once(panel).chain(items(&panel["panels"]))) {
+            let id = panel["id"].as_u64().unwrap();
+            assert!(ids.insert(id), "{file}: id {id} twice");
+            let at = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+            let (x, y, w, h) = (at("x"), at("y"), at("w"), at("h"));
+            assert!(w > 0 && h > 0 && x + w <= 24, "{file}: panel {id} leaves the grid");
+            for cell in (x..x + w).flat_map(|column| (y..y + h).map(move |row| (column, row))) {
+                let other = taken.insert(cell, id);
+                assert_eq!(other, None, "{file}: panel {id} lies on another");
+            }
+            let folded = panel["collapsed"] == json!(true);
+            assert_eq!(folded, items(&panel["panels"]).count() > 0, "{file}: row {id}");
+        }
+    }
+}
+
+#[test]
+fn everything_is_asked_of_the_chosen_data_source() {
+    let chosen = json!({"type": "prometheus", "uid": "${datasource}"});
+    for (file, board) in files::boards() {
+        let variables = &board["templating"]["list"];
+        assert_eq!(variables[0]["name"], "datasource", "{file}: the first variable");
+        assert_eq!(variables[0]["query"], "prometheus");
+        for variable in items(variables).skip(1) {
+            assert_eq!(variable["datasource"], chosen, "{file}: {variable}");
+            assert_eq!(variable["refresh"], json!(2), "{file}: on a change of the time range");
+            assert_eq!(variable["sort"], json!(1), "{file}");
+            assert!(variable["allValue"].is_string(), "{file}: {variable}");
+            assert!(variable["label"].is_string(), "{file}: {variable}");
+        }
+        for annotation in items(&board["annotations"]["list"]) {
+            assert_eq!(annotation["datasource"], chosen, "{file}: {annotation}");
+            assert!(annotation["expr"].as_str().unwrap().contains("ALERTS{"), "{annotation}");
+        }
+        for panel in panels(&board) {
+            assert_eq!(panel.json["datasource"], chosen, "{}", panel.place);
+            let mut refs = BTreeSet::new();
+            for target in items(&panel.json["targets"]) {
+                assert_eq!(target["datasource"], chosen, "{}", panel.place);
+                assert!(refs.insert(target["refId"].to_string()), "{}: refId twice", panel.place);
+            }
+        }
+    }
+}
+
+#[test]
+fn rates_are_taken_over_the_rate_interval_and_counters_only_as_rates() {
+    for panel in all_panels() {
+        for expression in panel.expressions() {
+            let place = format!("{}: {expression}", panel.place);
+            assert!(!words(expression).iter().any(|(word, _)| *word == "irate"), "{place}");
+            for (at, _) in expression.match_indices("rate(") {
+                let range = expression[at..].split_once('[').unwrap().1.split_once(']').unwrap().0;
+                assert_eq!(range, "$__rate_interval", "{place}");
+            }
+            let asked = expression.matches("[$__rate_interval]").count();
+            let ranges = ["rate(", "increase("].iter().map(|f| expression.matches(f).count());
+            assert!(asked <= ranges.sum(), "{place}: $__rate_interval outside a rate");
+            for (word, _) in words(expression) {
+                let counter =
+                    ["_total", "_bucket", "_sum", "_count"].iter().any(|end| word.ends_with(end));
+                let ours = OURS.iter().any(|prefix| word.starts_with(prefix));
+                let before = &expression[..expression.find(word).unwrap()];
+                let as_rate = before.ends_with("rate(") || before.ends_with("increase(");
+                assert!(!(counter && ours) || as_rate, "{place}: {word} is a counter");
+            }
+        }
+    }
+}
+
+#[test]
+fn units_fit_the_metrics() {
+    for panel in all_panels() {
+        let stateless = panel.json["fieldConfig"]["defaults"]["mappings"] == json!([]);
+        let table = panel.json["type"] == "table";
+        assert!(table || !stateless || !panel.unit().is_empty(), "{}: no unit", panel.place);
+        for expression in panel.expressions().filter(|_| stateless && !table) {
+            let plain = words(expression);
+            let plain = plain.first().filter(|(word, _)| OURS.iter().any(|p| word.starts_with(p)));
+            let alone = expression.ends_with('}') && expression.matches('}').count() == 1;
+            let Some((metric, _)) = plain.filter(|_| alone) else { continue };
+            let unit = UNITS.iter().find(|(end, _)| metric.ends_with(end));
+            if let Some((_, unit)) = unit {
+                assert_eq!(panel.unit(), *unit, "{}: {metric}", panel.place);
+            }
+        }
+    }
+}
+
+#[test]
+fn colour_is_not_the_only_sign_of_a_state() {
+    for panel in all_panels().iter().filter(|panel| panel.json["type"] == "state-timeline") {
+        let mappings = items(&panel.json["fieldConfig"]["defaults"]["mappings"]);
+        let texts = mappings.flat_map(|mapping| mapping["options"].as_object().unwrap().values());
+        assert!(texts.clone().count() > 0, "{}: colours without words", panel.place);
+        assert!(texts.clone().all(|one| one["text"].is_string()), "{}", panel.place);
+    }
+}
+
+#[test]
+fn every_query_follows_the_drop_downs() {
+    let known = sampled_metrics();
+    for panel in all_panels() {
+        for expression in panel.expressions() {
+            for (metric, after) in metrics_in(expression, &known) {
+                let selector = after.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+                let follows = selector.is_some_and(|(matchers, _)| matchers.contains("=~\"$"));
+                assert!(follows, "{}: {metric} in {expression}", panel.place);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_metrics_that_exist_are_asked_for_and_each_is_shown_somewhere() {
+    let known = sampled_metrics();
+    let mut used = BTreeSet::new();
+    for (file, board) in files::boards() {
+        for expression in expressions(&board) {
+            for (metric, _) in metrics_in(&expression, &known) {
+                assert!(known.contains(metric), "{file}: {metric} in {expression}");
+                used.insert(metric.to_owned());
+            }
+        }
+    }
+    let ours = known.iter().filter(|metric| OURS.iter().any(|prefix| metric.starts_with(prefix)));
+    let unused: Vec<&String> = ours.filter(|metric| !used.contains(*metric)).collect();
+    assert!(unused.is_empty(), "in no dashboard: {unused:?}");
+}
+
+#[test]
+fn only_recorded_series_that_a_rule_records_are_asked_for() {
+    let rules = rules();
+    for (file, board) in files::boards() {
+        for expression in expressions(&board) {
+            for (series, _) in words(&expression).iter().filter(|(word, _)| word.contains(':')) {
+                let recorded = rules.contains(&format!("- record: {series}\n"));
+                // A word such as `10m:15s` is the range of a subquery.
+                let range = series.starts_with(|c: char| c.is_ascii_digit());
+                assert!(recorded || range, "{file}: no rule records {series}");
+            }
+        }
+    }
+}
+
+/// Every rule file, one after the other.
+fn rules() -> String {
+    let mut rules = String::new();
+    for entry in std::fs::read_dir(files::root().join("alerts")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_str().unwrap().ends_with(".rules.yml") {
+            rules += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+    rules
+}
+
+#[test]
+fn the_samples_are_what_the_exporters_give() {
+    for (job, sample) in files::JOBS {
+        let Some(golden) = files::golden(job) else { continue };
+        let golden = files::metrics(&golden);
+        let ours = |name: &&String| OURS.iter().any(|prefix| name.starts_with(prefix));
+        let sample = files::metrics(sample);
+        for (metric, labels) in sample.iter().filter(|(name, _)| ours(name)) {
+            let real = golden.get(metric).unwrap_or_else(|| panic!("{job} gives no {metric}"));
+            let optional = |label: &&String| *label == "site" || *label == "rack";
+            let differ: Vec<_> =
+                labels.symmetric_difference(real).filter(|label| !optional(label)).collect();
+            assert!(differ.is_empty(), "{metric}: {differ:?}, sample {labels:?}, real {real:?}");
+        }
+        let missing: Vec<_> = golden.keys().filter(|name| !sample.contains_key(*name)).collect();
+        assert!(missing.is_empty(), "{job}: not in the sample: {missing:?}");
+    }
+}
+
+#[test]
+fn links_lead_to_dashboards_and_variables_that_exist() {
+    let boards = files::boards();
+    for (file, board) in &boards {
+        let linked: BTreeSet<String> = links(board).into_iter().map(|(uid, _)| uid).collect();
+        let others = boards.keys().filter(|other| *other != file);
+        for other in others {
+            assert!(linked.contains(other), "{file}: no link to {other}");
+        }
+        for (uid, variables) in links(board) {
+            let target = boards.get(&uid).unwrap_or_else(|| panic!("{file}: no dashboard {uid}"));
+            let names = items(&target["templating"]["list"]).map(|one| one["name"].clone());
+            let names: Vec<Value> = names.collect();
+            for variable in variables {
+                assert!(names.contains(&json!(variable)), "{file}: {uid} has no {variable}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_links_of_the_alerts_lead_to_variables_that_exist() {
+    let (boards, rules) = (files::boards(), rules());
+    for (at, _) in rules.match_indices("/d/turbulence-") {
+        let (uid, variables) = link(rules[at + 3..].split(['"', '\n']).next().unwrap());
+        let board = boards.get(uid.trim_end()).unwrap_or_else(|| panic!("no dashboard {uid}"));
+        for variable in variables {
+            let mut names = items(&board["templating"]["list"]).map(|one| &one["name"]);
+            assert!(names.any(|name| *name == json!(variable)), "{uid} has no {variable}");
+        }
+    }
+}
+
+/// The uid and the `var-` names of every link below a value.
+fn links(value: &Value) -> Vec<(String, Vec<String>)> {
+    match value {
+        Value::Object(map) => map.values().flat_map(links).collect(),
+        Value::Array(list) => list.iter().flat_map(links).collect(),
+        Value::String(text) => text.strip_prefix("/d/").into_iter().map(link).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn link(rest: &str) -> (String, Vec<String>) {
+    let (uid, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let variables = parameters.split('&').filter_map(|one| one.strip_prefix("var-"));
+    let variables = variables.map(|one| one.split('=').next().unwrap().to_owned());
+    (uid.to_owned(), variables.collect())
+}
+
+#[test]
+fn transformations_and_overrides_name_fields_that_exist() {
+    for panel in all_panels() {
+        let refs: Vec<String> = items(&panel.json["targets"])
+            .map(|target| format!("Value #{}", target["refId"].as_str().unwrap()))
+            .collect();
+        let mut names = BTreeSet::new();
+        let mut renamed = false;
+        for step in items(&panel.json["transformations"]).filter(|one| one["id"] == "organize") {
+            renamed = true;
+            for (from, to) in step["options"]["renameByName"].as_object().unwrap() {
+                let there = !from.starts_with("Value #") || refs.contains(from);
+                assert!(there, "{}: {from} is no query", panel.place);
+                names.insert(to.as_str().unwrap().to_owned());
+            }
+        }
+        let overrides = items(&panel.json["fieldConfig"]["overrides"]).filter(|_| renamed);
+        for one in overrides.filter(|one| one["matcher"]["id"] == "byName") {
+            let name = one["matcher"]["options"].as_str().unwrap();
+            assert!(names.contains(name), "{}: no field {name}", panel.place);
+        }
+    }
+}
+
+#[test]
+fn the_data_source_has_the_interval_that_the_check_assumes() {
+    let path = files::root().join("deploy/grafana/provisioning/datasources/turbulence.yml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let interval = format!("timeInterval: {DATA_SOURCE_INTERVAL_SECONDS}s");
+    assert!(text.contains(&interval), "{interval} is not in the data source");
+}

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::routing::get;
@@ -21,7 +22,7 @@ pub(crate) struct Scraper {
 }
 
 impl Scraper {
-    /// Scrapes each second, under the shipped job names: the sample of each exporter and, beside
+    /// Loads the shipped rules. Scrapes each second, under the shipped job names: the sample of each exporter and, beside
     /// it as another instance, its golden file where there is one.
     pub(crate) async fn of_samples() -> Self {
         let mut pages = Router::new();
@@ -47,7 +48,12 @@ impl Scraper {
 
         let data = tempfile::tempdir().unwrap();
         let config = data.path().join("prometheus.yml");
-        let config_text = format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{jobs}");
+        let rules = files::root().join("alerts/*.rules.yml");
+        let config_text = format!(
+            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+             rule_files: ['{}']\nscrape_configs:\n{jobs}",
+            rules.display()
+        );
         std::fs::write(&config, config_text).unwrap();
         let mut prometheus = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
@@ -73,8 +79,8 @@ impl Scraper {
     }
 }
 
-/// A page whose counters and buckets grow with each scrape: the rate of a constant is nothing, and
-/// a quantile of nothing is not a number.
+/// A page whose counters and buckets grow with each scrape (the rate of a constant is nothing, and
+/// a quantile of nothing is not a number), and whose time stamps are the present.
 fn growing(exposition: String) -> impl Fn() -> std::future::Ready<String> + Clone {
     let scrapes = Arc::new(AtomicU64::new(0));
     move || {
@@ -86,6 +92,10 @@ fn growing(exposition: String) -> impl Fn() -> std::future::Ready<String> + Clon
 
 fn grown(line: &str, scrape: u64) -> String {
     let name = line.split(['{', ' ']).next().unwrap();
+    if name.ends_with("_timestamp_seconds") {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        return format!("{} {now}", line.rsplit_once(' ').unwrap().0);
+    }
     let grows = ["_total", "_bucket", "_sum", "_count"].iter().any(|end| name.ends_with(end));
     match line.rsplit_once(' ') {
         Some((series, value)) if grows && !line.starts_with('#') => {
