@@ -87,7 +87,7 @@ async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
     say(name, &format!("{}\n", replay.story));
     let mark = world.sink().mark();
     let started = SystemTime::now();
-    replay.fault.begin(world).await.with_context(|| format!("beginning {name}"))?;
+    replay.fault.begin(&world.simulation).await.with_context(|| format!("beginning {name}"))?;
     // The fault counts from when it was done, the alerts from when it was begun.
     let broken = Instant::now();
     let due = if replay.expectation.must.is_empty() {
@@ -101,7 +101,7 @@ async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
     for problem in &verdict.problems {
         say(name, &format!("NOT AS EXPECTED: {problem}"));
     }
-    replay.fault.end(world).await.with_context(|| format!("ending {name}"))?;
+    replay.fault.end(&world.simulation).await.with_context(|| format!("ending {name}"))?;
     say(name, "mended; waiting until it is quiet again");
     calm(world, &replay).await?;
     let outcome = Outcome { replay, verdict };
@@ -142,7 +142,7 @@ async fn follow(
         }
         if !mended && replay.lasts.is_some_and(|lasts| elapsed > lasts) {
             mended = true;
-            replay.fault.end(world).await?;
+            replay.fault.end(&world.simulation).await?;
             say(replay.name, &format!("+{:.1} s  it is over", elapsed.as_secs_f64()));
         }
         sleep(LOOK).await;

@@ -12,6 +12,7 @@ pub mod netns;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
+pub mod rehearsal;
 pub mod replay;
 pub mod resolvers;
 pub mod services;

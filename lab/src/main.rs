@@ -1,5 +1,6 @@
 //! The lab's command line.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,6 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use turbulence_lab::demo::{self, Outcome, inspection};
 use turbulence_lab::netns;
+use turbulence_lab::rehearsal;
 use turbulence_lab::replay::{self, Replay};
 use turbulence_lab::world::{Options, World};
 
@@ -22,6 +24,9 @@ struct Cli {
 enum Command {
     /// Start the world and play the incidents, with a commentary.
     Demo(Demo),
+    /// Start the world alone, for a Prometheus and an Alertmanager that run elsewhere, and play the
+    /// incidents one after the other, for ever.
+    World(Rehearsal),
     /// List the replays.
     Replays,
 }
@@ -48,9 +53,28 @@ struct Demo {
     suite: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct Rehearsal {
+    /// Address of this machine that the exporters' pages are served on.
+    #[arg(long, default_value = "0.0.0.0")]
+    listen: IpAddr,
+    /// Host name that Prometheus knows this machine by.
+    #[arg(long, default_value = "lab")]
+    host: String,
+    /// Folder into which the files of scrape targets go.
+    #[arg(long, value_name = "FOLDER")]
+    targets_dir: PathBuf,
+    /// Where Alertmanager's notifications are received.
+    #[arg(long, default_value = "0.0.0.0:9778")]
+    notify_listen: SocketAddr,
+    /// Folder of the runbooks, which are served beside the notifications.
+    #[arg(long, value_name = "FOLDER", default_value = "alerts/runbooks")]
+    runbooks_dir: PathBuf,
+}
+
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
-        .with_env_filter("warn")
+        .with_env_filter("turbulence_lab=info,warn")
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
@@ -76,13 +100,17 @@ fn run(command: Command) -> anyhow::Result<bool> {
             // Before the first thread: a user namespace is entered by a process that has only one.
             let privilege = netns::acquire()?;
             println(&format!("The lab runs with {privilege}."));
-            start_runtime(options)
+            start_demo(options)
+        }
+        Command::World(options) => {
+            netns::acquire()?;
+            start_world(options)
         }
     }
 }
 
 #[tokio::main]
-async fn start_runtime(options: Demo) -> anyhow::Result<bool> {
+async fn start_demo(options: Demo) -> anyhow::Result<bool> {
     let replays = chosen(&options.replays)?;
     // Interrupted, the world is dropped, and with it everything that was started.
     tokio::select! {
@@ -94,17 +122,28 @@ async fn start_runtime(options: Demo) -> anyhow::Result<bool> {
     }
 }
 
+#[tokio::main]
+async fn start_world(options: Rehearsal) -> anyhow::Result<bool> {
+    let options = rehearsal::Options {
+        listen: options.listen,
+        host: options.host,
+        targets: options.targets_dir,
+        notify: options.notify_listen,
+        runbooks: options.runbooks_dir,
+    };
+    tokio::select! {
+        result = rehearsal::run(&options) => result.map(|()| true),
+        signal = interrupted() => signal.map(|_| true),
+    }
+}
+
 async fn demo(options: &Demo, replays: Vec<Replay>) -> anyhow::Result<bool> {
     let suite = suite(options)?;
     println(
         "Starting the world: 6 machines, 6 vantages, 2,000 resolvers, 8 exporters, Prometheus, Alertmanager.",
     );
-    let world = World::start(&Options {
-        suite: suite.clone(),
-        usual_ports: !options.any_ports,
-        print_notifications: false,
-    })
-    .await?;
+    let world =
+        World::start(&Options { suite: suite.clone(), usual_ports: !options.any_ports }).await?;
     println("\nIt is up, and the watchdog's notification has come through:");
     for (name, url) in world.pages() {
         println(&format!("  {name:28} {url}"));

@@ -1,15 +1,20 @@
 //! Ports on the host's loopback that never collide with a second copy of the lab.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::Context as _;
 
 /// A listener on 127.0.0.1: on the usual port when that is free, else on any free one.
 pub fn listener(usual: Option<u16>) -> anyhow::Result<TcpListener> {
-    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    listener_on(Ipv4Addr::LOCALHOST.into(), usual)
+}
+
+/// The same on an address of this machine.
+pub fn listener_on(address: IpAddr, usual: Option<u16>) -> anyhow::Result<TcpListener> {
+    let bind = |port| TcpListener::bind((address, port));
     let listener = match usual.map(bind) {
         Some(Ok(listener)) => listener,
-        _ => bind(0).context("no free port on 127.0.0.1")?,
+        _ => bind(0).with_context(|| format!("no free port on {address}"))?,
     };
     listener.set_nonblocking(true)?;
     Ok(listener)

@@ -24,8 +24,8 @@ pub type Labels = BTreeMap<String, String>;
 pub struct ScrapeTarget {
     /// The scrape job of the shipped configuration.
     pub job: &'static str,
-    /// Host and port.
-    pub address: SocketAddr,
+    /// Host and port, as Prometheus is to ask for it.
+    pub address: String,
     /// What the file of targets says of it besides.
     pub labels: Vec<(&'static str, String)>,
 }
@@ -165,7 +165,7 @@ pub fn write_targets(folder: &Path, targets: &[ScrapeTarget]) -> anyhow::Result<
         let labels: BTreeMap<_, _> = target.labels.iter().cloned().collect();
         jobs.entry(target.job)
             .or_default()
-            .push(json!({ "targets": [target.address.to_string()], "labels": labels }));
+            .push(json!({ "targets": [target.address], "labels": labels }));
     }
     for (job, list) in jobs {
         let folder = folder.join(job);

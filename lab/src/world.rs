@@ -6,7 +6,7 @@ pub mod names;
 pub mod wide;
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::alertmanager::Alertmanager;
 use crate::netns::Namespace;
 use crate::process::{Launcher, Program, find_own};
 use crate::prometheus::{Prometheus, ScrapeTarget};
-use crate::sink::{self, Sink};
+use crate::sink::{Mark, Sink};
 use crate::{http, ports};
 
 /// The usual ports, taken when they are free.
@@ -40,8 +40,6 @@ pub struct Options {
     pub suite: PathBuf,
     /// Whether to take the usual ports when they are free. A test must not.
     pub usual_ports: bool,
-    /// Whether the sink prints each notification as it arrives.
-    pub print_notifications: bool,
 }
 
 /// A running world. Dropping it ends everything in it.
@@ -50,22 +48,57 @@ pub struct World {
     // Dropped in this order: who asks goes before who answers.
     prometheus: Prometheus,
     alertmanager: Alertmanager,
+    /// What is watched, and by which exporters.
+    pub simulation: Simulation,
+    sink: Sink,
+    folder: TempDir,
+}
+
+/// The simulated part of the world, with the exporters that watch it.
+#[derive(Debug)]
+pub struct Simulation {
     /// The machines and turbulence-ipmi.
     pub hardware: Hardware,
     /// The WAN, its services and a turbulence-latency at each vantage.
     pub wide: Wide,
     /// The resolvers and turbulence-dns.
     pub names: Names,
-    sink: Sink,
     scraped: Vec<ScrapeTarget>,
-    folder: TempDir,
 }
 
-/// What the parts of the world are made with.
-#[derive(Debug)]
-pub(crate) struct Ground {
+/// What the parts of the simulation are made with.
+#[derive(Clone, Debug)]
+pub struct Ground {
     /// A folder for configurations, logs and states.
-    pub(crate) folder: PathBuf,
+    pub folder: PathBuf,
+    /// The address of this machine that the exporters' pages are served on.
+    pub listen: IpAddr,
+    /// The host name that Prometheus knows this machine by.
+    pub host: String,
+}
+
+impl Simulation {
+    /// Starts the simulated parts and the exporters, and waits until each has had its first round.
+    pub async fn start(ground: &Ground) -> anyhow::Result<Self> {
+        let (hardware, mut scraped) = Hardware::start(ground).await.context("the machines")?;
+        let (wide, more) = Wide::start(ground).await.context("the WAN")?;
+        scraped.extend(more);
+        let (names, more) = Names::start(ground).await.context("the resolvers")?;
+        scraped.extend(more);
+        Ok(Self { hardware, wide, names, scraped })
+    }
+
+    /// What Prometheus has to scrape.
+    pub fn scraped(&self) -> &[ScrapeTarget] {
+        &self.scraped
+    }
+
+    /// Fails when an exporter has ended.
+    pub fn must_run(&mut self) -> anyhow::Result<()> {
+        self.hardware.must_run()?;
+        self.wide.must_run()?;
+        self.names.must_run()
+    }
 }
 
 impl World {
@@ -73,23 +106,17 @@ impl World {
     /// scraped, and the watchdog's notification has come through Alertmanager.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("turbulence-lab-").tempdir()?;
-        let ground = Ground { folder: folder.path().to_owned() };
         let usual = |port: u16| options.usual_ports.then_some(port);
         let launcher = Launcher::start()?;
 
-        let sink = Sink::start_with(
-            ports::listener(usual(SINK_PORT))?,
-            sink::Options {
-                runbooks: options.suite.join("alerts/runbooks"),
-                print: options.print_notifications,
-                ..sink::Options::default()
-            },
-        )?;
-        let (hardware, mut scraped) = Hardware::start(&ground).await.context("the machines")?;
-        let (wide, more) = Wide::start(&ground).await.context("the WAN")?;
-        scraped.extend(more);
-        let (names, more) = Names::start(&ground).await.context("the resolvers")?;
-        scraped.extend(more);
+        let runbooks = options.suite.join("alerts/runbooks");
+        let sink = Sink::start(ports::listener(usual(SINK_PORT))?, &runbooks)?;
+        let simulation = Simulation::start(&Ground {
+            folder: folder.path().to_owned(),
+            listen: Ipv4Addr::LOCALHOST.into(),
+            host: Ipv4Addr::LOCALHOST.to_string(),
+        })
+        .await?;
 
         let address = ports::address(usual(ALERTMANAGER_PORT))?;
         let alertmanager_folder = subfolder(folder.path(), "alertmanager")?;
@@ -106,14 +133,13 @@ impl World {
             &options.suite,
             &subfolder(folder.path(), "prometheus")?,
             usual(PROMETHEUS_PORT),
-            &scraped,
+            simulation.scraped(),
             address,
-            &wide.history(),
+            &simulation.wide.history(),
         )
         .await?;
 
-        let mut world =
-            Self { prometheus, alertmanager, hardware, wide, names, sink, scraped, folder };
+        let mut world = Self { prometheus, alertmanager, simulation, sink, folder };
         world.wait_until_whole().await?;
         Ok(world)
     }
@@ -135,7 +161,7 @@ impl World {
             ("Prometheus".to_owned(), format!("{}/alerts", self.prometheus.url())),
             ("Alertmanager".to_owned(), format!("{}/", self.alertmanager.url())),
         ];
-        let exporters = self.scraped.iter().filter(|target| target.job != "drives");
+        let exporters = self.simulation.scraped.iter().filter(|target| target.job != "drives");
         pages.extend(exporters.map(|target| {
             let vantage = target.labels.iter().find(|(name, _)| *name == "vantage");
             let place = vantage.map_or_else(String::new, |(_, place)| format!(" at {place}"));
@@ -146,7 +172,7 @@ impl World {
 
     /// The addresses of the exporters' metrics pages.
     pub fn metrics_pages(&self) -> Vec<String> {
-        let pages = self.scraped.iter().filter(|target| target.job != "drives");
+        let pages = self.simulation.scraped.iter().filter(|target| target.job != "drives");
         pages.map(|target| format!("http://{}/metrics", target.address)).collect()
     }
 
@@ -159,16 +185,14 @@ impl World {
     pub fn must_run(&mut self) -> anyhow::Result<()> {
         self.prometheus.must_run()?;
         self.alertmanager.must_run()?;
-        self.hardware.must_run()?;
-        self.wide.must_run()?;
-        self.names.must_run()
+        self.simulation.must_run()
     }
 
     async fn wait_until_whole(&mut self) -> anyhow::Result<()> {
-        let scraped = format!("count(up == 1) >= {}", self.scraped.len());
+        let scraped = format!("count(up == 1) >= {}", self.simulation.scraped.len());
         self.prometheus.wait_for(&scraped, START_LIMIT).await?;
         let deadline = Instant::now() + START_LIMIT;
-        while self.sink.since(sink::Mark::default()).is_empty() {
+        while self.sink.since(Mark::default()).is_empty() {
             self.must_run()?;
             if Instant::now() > deadline {
                 bail!("the watchdog's notification did not arrive within {START_LIMIT:?}");
@@ -179,19 +203,19 @@ impl World {
     }
 }
 
-/// An exporter in a namespace, its port on the host's loopback.
+/// An exporter in a namespace, its port on this machine. Gives where Prometheus finds it.
 pub(crate) async fn start_exporter(
     ground: &Ground,
     namespace: &Namespace,
     program: &str,
     name: &str,
     config: &str,
-) -> anyhow::Result<(Program, SocketAddr)> {
+) -> anyhow::Result<(Program, String)> {
     let folder = subfolder(&ground.folder, name)?;
     let config_file = folder.join("config.yml");
     fs::write(&config_file, config)?;
-    let listener: TcpListener = ports::listener(None)?;
-    let address = listener.local_addr()?;
+    let listener = ports::listener_on(ground.listen, None)?;
+    let port = listener.local_addr()?.port();
     let mut command = Command::new(find_own(program)?);
     command.arg("--config.file").arg(&config_file).arg("--web.systemd-socket");
     let mut exporter = Program::start(name, &folder, command, |command| {
@@ -200,8 +224,8 @@ pub(crate) async fn start_exporter(
     let deadline = Instant::now() + START_LIMIT;
     loop {
         exporter.must_run()?;
-        match http::get(&format!("http://{address}/-/ready")).await {
-            Ok((200, _)) => return Ok((exporter, address)),
+        match http::get(&format!("http://127.0.0.1:{port}/-/ready")).await {
+            Ok((200, _)) => return Ok((exporter, format!("{}:{port}", ground.host))),
             Ok((_, answer)) if Instant::now() > deadline => bail!("{name}: {answer}"),
             Err(error) if Instant::now() > deadline => return Err(error.context(name.to_owned())),
             _ => tokio::time::sleep(Duration::from_millis(100)).await,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::thermal::Scenario;
-use crate::world::World;
+use crate::world::Simulation;
 
 /// Something that breaks.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ const ANYCAST: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 53));
 
 impl Fault {
     /// Breaks it. Returns when it is broken.
-    pub async fn begin(&self, world: &World) -> anyhow::Result<()> {
+    pub async fn begin(&self, world: &Simulation) -> anyhow::Result<()> {
         let faults = world.wide.wan.faults();
         match self {
             Self::Machine(name, scenario) => {
@@ -50,7 +50,7 @@ impl Fault {
     }
 
     /// Mends it.
-    pub async fn end(&self, world: &World) -> anyhow::Result<()> {
+    pub async fn end(&self, world: &Simulation) -> anyhow::Result<()> {
         let faults = world.wide.wan.faults();
         match self {
             Self::Machine(name, _) => {

@@ -65,10 +65,10 @@ impl Hardware {
             }
             writeln!(config, "  - {{name: {name}, address: \"{address}\", site: lab, rack: r1}}")?;
             let drives = Drives::default();
-            let server = drives.serve(ports::listener(None)?)?;
+            let server = drives.serve(ports::listener_on(ground.listen, None)?)?;
             scraped.push(ScrapeTarget {
                 job: "drives",
-                address: server.address(),
+                address: format!("{}:{}", ground.host, server.address().port()),
                 labels: vec![("target", name.to_owned())],
             });
             servers.push(server);

@@ -1,0 +1,81 @@
+//! The simulated world for a Prometheus and an Alertmanager that run elsewhere, as in containers.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::sleep;
+
+use crate::prometheus::write_targets;
+use crate::replay::{self, Replay};
+use crate::sink::{self, Sink};
+use crate::world::{Ground, Simulation};
+
+/// Between two incidents, so that the notifications of one have ended before the next begins.
+const PAUSE: Duration = Duration::from_secs(300);
+/// How often the exporters are looked after.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Where the world is seen from.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The address of this machine that the exporters' pages are served on.
+    pub listen: IpAddr,
+    /// The host name that Prometheus knows this machine by.
+    pub host: String,
+    /// The folder into which the files of scrape targets go, one subfolder a job.
+    pub targets: PathBuf,
+    /// Where notifications are received.
+    pub notify: SocketAddr,
+    /// The folder of the runbooks.
+    pub runbooks: PathBuf,
+}
+
+/// Starts the world and plays one incident after the other, for ever.
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new().prefix("turbulence-lab-").tempdir()?;
+    let listener = TcpListener::bind(options.notify)
+        .with_context(|| format!("listening for notifications on {}", options.notify))?;
+    let sink = Sink::start_with(
+        listener,
+        sink::Options {
+            runbooks: options.runbooks.clone(),
+            print: true,
+            ..sink::Options::default()
+        },
+    )?;
+    let mut world = Simulation::start(&Ground {
+        folder: folder.path().to_owned(),
+        listen: options.listen,
+        host: options.host.clone(),
+    })
+    .await?;
+    write_targets(&options.targets, world.scraped())?;
+    tracing::info!(targets = %options.targets.display(), sink = %sink.address(), "the world is up");
+    loop {
+        for replay in replay::all() {
+            watch(&mut world, PAUSE).await?;
+            play(&mut world, &replay).await?;
+        }
+    }
+}
+
+async fn play(world: &mut Simulation, replay: &Replay) -> anyhow::Result<()> {
+    tracing::info!(replay = replay.name, story = replay.story, "an incident begins");
+    replay.fault.begin(world).await.with_context(|| format!("beginning {}", replay.name))?;
+    watch(world, replay.lasts.unwrap_or(replay.watch)).await?;
+    replay.fault.end(world).await.with_context(|| format!("ending {}", replay.name))?;
+    tracing::info!(replay = replay.name, "the incident is over");
+    Ok(())
+}
+
+/// Lets time pass, and fails when an exporter ends meanwhile.
+async fn watch(world: &mut Simulation, time: Duration) -> anyhow::Result<()> {
+    let until = tokio::time::Instant::now() + time;
+    while tokio::time::Instant::now() < until {
+        world.must_run()?;
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
