@@ -108,7 +108,6 @@ impl<'a> Poller<'a> {
         let credentials = credentials(bmc).map_err(PollFailure::Session)?;
         let opened = Session::open(address, &credentials, &options(bmc)).await;
         let session = opened.map_err(PollFailure::Session)?;
-        self.state.session_opened();
         self.counted = Counters::default();
         self.info = None;
         Ok(session)

@@ -147,14 +147,10 @@ impl BmcState {
         }
     }
 
-    /// Records a session that was opened.
-    pub fn session_opened(&self) {
-        lock(&self.account).sessions += 1;
-    }
-
     /// Adds what a session counted since `before`.
     pub fn traffic(&self, before: Counters, now: Counters) {
         let mut account = lock(&self.account);
+        account.sessions += now.sessions.saturating_sub(before.sessions);
         account.retries += now.retries.saturating_sub(before.retries);
         account.stale_replies += now.stale_replies.saturating_sub(before.stale_replies);
     }

@@ -1,0 +1,252 @@
+//! The real program against a BMC that is `ipmi_sim`: read it, break it, reload.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "program/exporter.rs"]
+mod exporter;
+#[path = "program/sim.rs"]
+mod sim;
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use exporter::{Exporter, sample};
+use sim::{PASSWORD, Sim, USER};
+
+const HD_MAX: [&str; 2] = ["id=\"32.0.5\"", "name=\"05-HD Max\""];
+
+fn module(more: &str) -> String {
+    format!("{{ user: {USER}, pass: {PASSWORD}, interval: 1s, timeout: 200ms, retries: 1{more} }}")
+}
+
+fn config(sim: &Sim) -> String {
+    format!(
+        "modules: {{ default: {} }}\n\
+         targets: [ {{ name: srv-1, address: '{}', site: lab, rack: r1 }} ]\n",
+        module(""),
+        sim.address()
+    )
+}
+
+fn of_hd_max(metric: &str) -> Vec<&str> {
+    [metric].into_iter().chain(HD_MAX).collect()
+}
+
+#[test]
+fn every_sensor_is_read_over_one_session() {
+    let sim = Sim::start();
+    let exporter = Exporter::start(&config(&sim));
+    let text = exporter.wait_for(&["ipmi_up{", "collector=\"ipmi\""], 1.0);
+
+    let place = "target=\"srv-1\",site=\"lab\",rack=\"r1\"";
+    let close_to = |parts: &[&str], value: f64| {
+        let found = sample(&text, parts).unwrap_or(f64::NAN);
+        assert!((found - value).abs() < 1e-9, "{parts:?} is {found}, not {value}, in:\n{text}");
+    };
+    close_to(&["ipmi_temperature_celsius{", place, HD_MAX[0], HD_MAX[1], "entity=\"disk\""], 24.0);
+    close_to(&of_hd_max("ipmi_temperature_state{"), 0.0);
+    close_to(&["ipmi_temperature_threshold_celsius{", "level=\"upper_non_critical\""], 60.0);
+    close_to(&of_hd_max("ipmi_temperature_rise_limit_celsius_per_second{"), 0.5);
+    close_to(&["ipmi_fan_speed_ratio{", "Fan 1 DutyCycle", "entity=\"fan\""], 0.19208);
+    close_to(&["ipmi_power_watts{", "Power Meter"], 70.0);
+    close_to(&["ipmi_current_amperes{", "PS 1 Input"], 0.3);
+    close_to(&of_hd_max("ipmi_sensor_present{"), 1.0);
+    close_to(&of_hd_max("ipmi_sensor_readable{"), 1.0);
+    // Two sensors of one name, and a record that is there twice.
+    close_to(&["ipmi_temperature_celsius{", "id=\"32.0.1\"", "01-Inlet Ambient"], 21.0);
+    close_to(&["ipmi_temperature_celsius{", "id=\"32.0.6\"", "01-Inlet Ambient"], 22.0);
+    close_to(&["ipmi_sdr_records{"], 8.0);
+    close_to(&["ipmi_sdr_duplicate_records{"], 1.0);
+
+    let text = exporter.wait("five polls", |text| {
+        sample(text, &["ipmi_polls_total{"]).is_some_and(|polls| polls >= 5.0)
+    });
+    assert_eq!(sample(&text, &["ipmi_sessions_opened_total{"]), Some(1.0));
+    assert_eq!(exporter.ask("GET", "/-/ready").0, 200);
+}
+
+#[test]
+fn a_jump_is_seen_and_stays_in_sight() {
+    let sim = Sim::start();
+    let exporter = Exporter::start(&config(&sim));
+    exporter.wait_for(&of_hd_max("ipmi_temperature_rise_celsius_per_second{"), 0.0);
+    sim.set(5, 58);
+    exporter.wait_for(&of_hd_max("ipmi_temperature_celsius{"), 58.0);
+    let text = exporter.wait_for(&of_hd_max("ipmi_temperature_window_min_celsius{"), 24.0);
+    // 34 degrees between two polls: about 34 a second, and never below what a missed poll would give.
+    let rise = sample(&text, &of_hd_max("ipmi_temperature_rise_celsius_per_second{")).unwrap();
+    assert!(rise > 5.0, "{rise}");
+    let other = ["ipmi_temperature_rise_celsius_per_second{", "02-CPU"];
+    assert_eq!(sample(&text, &other), Some(0.0));
+
+    sim.set(5, 61);
+    exporter.wait_for(&of_hd_max("ipmi_temperature_state{"), 1.0);
+}
+
+#[test]
+fn a_bmc_that_is_gone_shows_no_reading_and_one_that_comes_back_without_a_sensor_has_lost_it() {
+    let mut sim = Sim::start();
+    let exporter = Exporter::start(&config(&sim));
+    exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 1.0);
+
+    sim.kill();
+    let text = exporter.wait_for(&["ipmi_up{"], 0.0);
+    for gone in ["celsius", "watts", "ipmi_sensor_", "ipmi_sdr_"] {
+        let metric = |line: &str| line.starts_with("ipmi_") && !line.contains("_total");
+        let left = text.lines().find(|line| metric(line) && line.contains(gone));
+        assert_eq!(left, None);
+    }
+    let failures = |reason: &str| sample(&text, &["ipmi_poll_failures_total{", reason]).unwrap();
+    assert!(failures("reason=\"no_answer\"") + failures("reason=\"unreachable\"") > 0.0, "{text}");
+    assert_eq!(failures("reason=\"wrong_password\"") + failures("reason=\"protocol\""), 0.0);
+    assert!(sample(&text, &["ipmi_poll_age_seconds{"]).is_some(), "{text}");
+
+    sim.start_again_without(&[5]);
+    let text = exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 0.0);
+    assert_eq!(sample(&text, &["ipmi_sensor_present{", "02-CPU"]), Some(1.0));
+    assert_eq!(sample(&text, &["ipmi_up{"]), Some(1.0));
+    assert_eq!(sample(&text, &of_hd_max("ipmi_temperature_celsius{")), None);
+
+    let (status, answer) = exporter.ask("POST", "/-/accept-inventory?target=srv-1");
+    assert_eq!(
+        (status, answer.as_str()),
+        (200, "Accepted: no longer expected: 05-HD Max (32.0.5)\n")
+    );
+    exporter.wait("no more of the sensor", |text| !text.contains("05-HD Max"));
+}
+
+#[test]
+fn a_lost_sensor_is_still_lost_after_a_restart_of_the_exporter() {
+    let mut sim = Sim::start();
+    let config = format!("{}state_directory: state\n", config(&sim));
+    let exporter = Exporter::start(&config);
+    exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 1.0);
+    let (_, _, folder) = exporter.stop();
+
+    sim.start_again_without(&[5]);
+    let exporter = Exporter::start_in(folder, &config);
+    exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 0.0);
+}
+
+#[test]
+fn a_session_is_closed_at_the_end() {
+    let sim = Sim::start();
+    let first = Exporter::start(&config(&sim));
+    first.wait_for(&["ipmi_up{"], 1.0);
+    let (status, log, _) = first.stop();
+    assert!(status.success(), "{status}: {log}");
+
+    // The BMC has room for one session of this user.
+    let second = Exporter::start(&config(&sim));
+    let text = second.wait("a poll", |text| sample(text, &["ipmi_polls_total{"]) > Some(0.0));
+    assert_eq!(sample(&text, &["ipmi_up{"]), Some(1.0), "{text}");
+}
+
+#[test]
+fn a_late_answer_is_never_taken_for_another_sensors() {
+    let sim = Sim::start();
+    let exporter = Exporter::start(&config(&sim));
+    exporter.wait_for(&["ipmi_up{"], 1.0);
+    sim.signal("STOP");
+    exporter.wait_for(&["ipmi_up{"], 0.0);
+    sim.signal("CONT");
+    for _ in 0..3 {
+        let text = exporter.wait_for(&["ipmi_up{"], 1.0);
+        assert_eq!(sample(&text, &of_hd_max("ipmi_temperature_celsius{")), Some(24.0), "{text}");
+        assert_eq!(sample(&text, &["ipmi_temperature_celsius{", "02-CPU"]), Some(40.0), "{text}");
+        assert_eq!(sample(&text, &of_hd_max("ipmi_temperature_window_max_celsius{")), Some(24.0));
+        let polls = sample(&text, &["ipmi_polls_total{"]);
+        exporter.wait("another poll", |text| sample(text, &["ipmi_polls_total{"]) > polls);
+    }
+}
+
+#[test]
+fn a_wrong_password_is_told_from_a_bmc_that_is_gone() {
+    let sim = Sim::start();
+    let config = config(&sim).replace(PASSWORD, "wrong");
+    let exporter = Exporter::start(&config);
+    let text = exporter.wait_for(&["ipmi_up{"], 0.0);
+    let reason = ["ipmi_poll_failures_total{", "reason=\"wrong_password\""];
+    exporter.wait("the reason", |text| sample(text, &reason) > Some(0.0));
+    assert!(!text.contains("ipmi_temperature_celsius"), "{text}");
+    assert_eq!(exporter.ask("GET", "/-/ready").0, 200);
+    let (_, log, _) = exporter.stop();
+    assert!(log.contains("reason=\"wrong_password\""), "{log}");
+}
+
+#[test]
+fn a_name_that_has_no_address_is_a_reason_of_its_own() {
+    let config = format!(
+        "modules: {{ default: {} }}\ntargets: [ {{ name: a, address: bmc.invalid }} ]\n",
+        module("")
+    );
+    let exporter = Exporter::start(&config);
+    let reason = ["ipmi_poll_failures_total{", "reason=\"resolve\""];
+    exporter.wait("the reason", |text| sample(text, &reason) > Some(0.0));
+}
+
+#[test]
+fn a_reload_is_taken_whole_or_not_at_all() {
+    let sim = Sim::start();
+    let exporter = Exporter::start(&config(&sim));
+    exporter.wait("two polls", |text| sample(text, &["ipmi_polls_total{"]) >= Some(2.0));
+
+    let (status, answer) = exporter.config("modules: {}\ntargets: [ { name: a, address: b } ]\n");
+    assert_eq!(status, 500);
+    assert!(answer.contains("`a` names the module `default`"), "{answer}");
+    let text = exporter.wait_for(&["turbulence_config_last_reload_successful"], 0.0);
+    let polls = sample(&text, &["ipmi_polls_total{"]);
+    exporter.wait("polls that go on", |text| sample(text, &["ipmi_polls_total{"]) > polls);
+
+    let two =
+        config(&sim).replace("targets: [", "targets: [ { name: srv-2, address: 127.0.0.1:9 },");
+    assert_eq!(exporter.config(&two).0, 200);
+    let text = exporter.wait_for(&["turbulence_config_last_reload_successful"], 1.0);
+    let kept = sample(&text, &["ipmi_polls_total{", "target=\"srv-1\""]);
+    assert!(kept >= polls, "{text}");
+    assert_eq!(sample(&text, &["ipmi_sessions_opened_total{", "target=\"srv-1\""]), Some(1.0));
+    exporter.wait_for(&["ipmi_up{", "target=\"srv-2\""], 0.0);
+
+    assert_eq!(exporter.config(&config(&sim)).0, 200);
+    exporter.wait("a target less", |text| !text.contains("srv-2"));
+}
+
+#[test]
+fn one_target_has_a_page_and_strangers_have_none() {
+    let sim = Sim::start();
+    let two =
+        config(&sim).replace("targets: [", "targets: [ { name: srv-2, address: 127.0.0.1:9 },");
+    let exporter = Exporter::start(&two);
+    exporter.wait_for(&of_hd_max("ipmi_temperature_celsius{"), 24.0);
+
+    for allowed in ["srv-1", "srv-1&module=default", &sim.address()] {
+        let (status, page) = exporter.ask("GET", &format!("/ipmi?target={allowed}"));
+        assert_eq!(status, 200, "{page}");
+        assert!(sample(&page, &of_hd_max("ipmi_temperature_celsius{")).is_some(), "{page}");
+        assert!(!page.contains("srv-2") && !page.contains("process_"), "{page}");
+    }
+    let (status, answer) = exporter.ask("GET", "/ipmi?target=192.0.2.1");
+    assert_eq!((status, answer.as_str()), (404, "no such target; allowed: srv-1, srv-2\n"));
+    assert_eq!(exporter.ask("GET", "/ipmi").0, 400);
+    assert_eq!(exporter.ask("GET", "/ipmi?target=srv-1&module=other").0, 400);
+    assert_eq!(exporter.ask("POST", "/-/accept-inventory?target=192.0.2.1").0, 404);
+    assert_eq!(exporter.ask("POST", "/-/accept-inventory?target=srv-2").0, 409);
+    assert_eq!(exporter.ask("GET", "/-/accept-inventory?target=srv-1").0, 405);
+}
+
+#[test]
+fn promtool_finds_nothing_to_say_about_the_metrics() {
+    let sim = Sim::start();
+    let exporter = Exporter::start(&config(&sim));
+    let text = exporter.wait_for(&["ipmi_up{"], 1.0);
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    assert!(!samples.clone().any(|line| line.ends_with("NaN") || line.ends_with("Inf")), "{text}");
+    assert!(!text.contains(PASSWORD));
+
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped());
+    let mut promtool = promtool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let judged = promtool.wait_with_output().unwrap();
+    let said = [judged.stdout, judged.stderr].concat();
+    assert!(judged.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}

@@ -1,0 +1,214 @@
+//! A BMC: Debian's `ipmi_sim` with a server's sensors, whose values are files.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+pub(crate) const USER: &str = "monitor";
+pub(crate) const PASSWORD: &str = "s3cretpass";
+
+/// A sensor and its record: full (IPMI 2.0 table 43-1), thresholds raw, readable where given.
+struct Sensor {
+    number: u8,
+    name: &'static str,
+    sensor_type: u8,
+    entity: u8,
+    percent: bool,
+    base_unit: u8,
+    m: u16,
+    exponent: i8,
+    upper_non_critical: Option<u8>,
+    value: u8,
+}
+
+const INLET: Sensor = temperature(1, "01-Inlet Ambient", 0x40, 21);
+const CPU: Sensor = temperature(2, "02-CPU", 0x41, 40);
+const HD_MAX: Sensor =
+    Sensor { upper_non_critical: Some(60), ..temperature(5, "05-HD Max", 0x04, 24) };
+const SECOND_INLET: Sensor = temperature(6, "01-Inlet Ambient", 0x40, 22);
+const FAN: Sensor = Sensor {
+    sensor_type: 4,
+    percent: true,
+    base_unit: 0,
+    m: 392,
+    exponent: -3,
+    ..temperature(16, "Fan 1 DutyCycle", 0x1D, 49)
+};
+const POWER: Sensor =
+    Sensor { sensor_type: 0x0B, base_unit: 6, m: 2, ..temperature(32, "Power Meter", 0x13, 35) };
+const AMPERES: Sensor =
+    Sensor { sensor_type: 3, base_unit: 5, exponent: -1, ..temperature(33, "PS 1 Input", 0x0A, 3) };
+
+const ALL: [Sensor; 7] = [INLET, CPU, HD_MAX, SECOND_INLET, FAN, POWER, AMPERES];
+
+const fn temperature(number: u8, name: &'static str, entity: u8, value: u8) -> Sensor {
+    Sensor {
+        number,
+        name,
+        sensor_type: 1,
+        entity,
+        percent: false,
+        base_unit: 1,
+        m: 1,
+        exponent: 0,
+        upper_non_critical: None,
+        value,
+    }
+}
+
+impl Sensor {
+    fn record(&self, id: u16) -> Vec<u8> {
+        let readable = if self.upper_non_critical.is_some() { 0x08 } else { 0 };
+        let [m, m_high] = self.m.to_le_bytes();
+        let [id_low, id_high] = id.to_le_bytes();
+        let mut body = vec![0x20, 0, self.number, self.entity, 1, 0x7F];
+        body.extend([if readable == 0 { 0x40 } else { 0x44 }, self.sensor_type, 0x01]);
+        body.extend([0, 0, 0, 0, readable, 0]);
+        body.extend([u8::from(self.percent), self.base_unit, 0, 0]);
+        body.extend([m, m_high << 6, 0, 0, 0, self.exponent.cast_unsigned() << 4]);
+        body.extend([0, 0, 0, 0, 0xFF, 0]);
+        body.extend([0, 0, self.upper_non_critical.unwrap_or(0), 0, 0, 0, 0, 0, 0, 0, 0]);
+        body.push(0xC0 | u8::try_from(self.name.len()).unwrap());
+        body.extend(self.name.bytes());
+        let mut record = vec![id_low, id_high, 0x51, 0x01, u8::try_from(body.len()).unwrap()];
+        record.extend(body);
+        record
+    }
+
+    /// The lines of `ipmi_sim`'s emulator file.
+    fn emulation(&self, id: u16, values: &Path) -> String {
+        let number = self.number;
+        let file = values.join(number.to_string());
+        let mut text = format!(
+            "sensor_add 0x20 0 {number} {} 1 poll 100 file \"{}\"\n",
+            self.sensor_type,
+            file.display()
+        );
+        if let Some(threshold) = self.upper_non_critical {
+            writeln!(
+                text,
+                "sensor_set_threshold 0x20 0 {number} readable 001000 0 0 {threshold} 0 0 0"
+            )
+            .unwrap();
+        }
+        // Without this line the sensor says that it is not scanned.
+        let states = "000000000000000 ".repeat(4);
+        writeln!(
+            text,
+            "sensor_set_event_support 0x20 0 {number} enable scanning per-state {states}"
+        )
+        .unwrap();
+        let record: Vec<_> = self.record(id).iter().map(|byte| format!("{byte:#04x}")).collect();
+        writeln!(text, "main_sdr_add 0x20 {}", record.join(" ")).unwrap();
+        text
+    }
+}
+
+/// A running `ipmi_sim`.
+pub(crate) struct Sim {
+    folder: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Sim {
+    /// A BMC with all its sensors.
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir(folder.path().join("values")).unwrap();
+        for sensor in &ALL {
+            write_value(folder.path(), sensor.number, sensor.value);
+        }
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::write(folder.path().join("lan.conf"), lan(port)).unwrap();
+        let child = spawn(folder.path(), &[]);
+        Self { folder, port, child }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Sets a sensor's raw value; the simulator takes it within 100 ms.
+    pub(crate) fn set(&self, number: u8, raw: u8) {
+        write_value(self.folder.path(), number, raw);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// As after the reset of a BMC: a new process, no sessions, some sensors gone.
+    pub(crate) fn start_again_without(&mut self, gone: &[u8]) {
+        self.kill();
+        self.child = spawn(self.folder.path(), gone);
+    }
+
+    /// `STOP` and `CONT`: a BMC that hangs, and then answers what was asked meanwhile.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(folder: &Path, gone: &[u8]) -> Child {
+    let mut emulation = String::from(
+        "mc_setbmc 0x20\n\
+         mc_add 0x20 0x13 no-device-sdrs 0x01 0x02 0x70 0x8f 0x00000b 0x2000\n\
+         sel_enable 0x20 512 0x0a\n",
+    );
+    let there = ALL.iter().filter(|sensor| !gone.contains(&sensor.number));
+    for (id, sensor) in (1..).zip(there) {
+        emulation.push_str(&sensor.emulation(id, &folder.join("values")));
+    }
+    // A record that is there twice.
+    let twice: Vec<_> = INLET.record(99).iter().map(|byte| format!("{byte:#04x}")).collect();
+    writeln!(emulation, "main_sdr_add 0x20 {}", twice.join(" ")).unwrap();
+    emulation.push_str("mc_enable 0x20\n");
+    fs::write(folder.join("bmc.emu"), emulation).unwrap();
+    let state: PathBuf = folder.join("state");
+    let _ = fs::remove_dir_all(&state);
+    fs::create_dir(&state).unwrap();
+    Command::new("ipmi_sim")
+        .arg("-c")
+        .arg(folder.join("lan.conf"))
+        .arg("-f")
+        .arg(folder.join("bmc.emu"))
+        .arg("-s")
+        .arg(&state)
+        .arg("-n")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("ipmi_sim is there (Debian: openipmi)")
+}
+
+/// The user may have one session only, so that one which is not closed shows.
+fn lan(port: u16) -> String {
+    format!(
+        "name \"bmc\"\nstartlan 1\n  addr 127.0.0.1 {port}\n  priv_limit admin\n\
+         allowed_auths_user md5 straight\n  guid a123456789abcdefa123456789abcdef\nendlan\n\
+         user 2 true \"{USER}\" \"{PASSWORD}\" user 1 none md2 md5 straight\n"
+    )
+}
+
+fn write_value(folder: &Path, number: u8, raw: u8) {
+    let file = folder.join("values").join(number.to_string());
+    let fresh = file.with_extension("new");
+    fs::write(&fresh, format!("{raw}\n")).unwrap();
+    fs::rename(fresh, file).unwrap();
+}
