@@ -103,13 +103,12 @@ impl Connection {
             State::Open(dialogue) => dialogue.ask(now, Ask::Close, &mut self.rng).ok(),
             State::LoggingIn(_) | State::Over => None,
         };
-        match asked {
-            Some(datagram) => self.datagrams.push_back(datagram),
-            None => {
-                let last = self.farewell();
-                self.datagrams.extend(last);
-                self.events.push_back(Event::Closed);
-            }
+        if let Some(datagram) = asked {
+            self.datagrams.push_back(datagram);
+        } else {
+            let last = self.farewell();
+            self.datagrams.extend(last);
+            self.events.push_back(Event::Closed);
         }
     }
 
@@ -173,7 +172,7 @@ impl Connection {
         match &mut self.state {
             State::LoggingIn(login) => {
                 let progress = login.timed_out(now, &mut self.rng);
-                if login.is_retry() {
+                if login.is_retry() && matches!(progress, Progress::Send(_)) {
                     self.counters.retries += 1;
                 }
                 self.login_progress(now, progress);
@@ -251,8 +250,14 @@ impl Connection {
             Outcome::Finished(Ask::Read(command), result) => {
                 self.events.push_back(Event::Reply(command, result));
             }
-            Outcome::Finished(Ask::SetPrivilege(_), Ok(_)) => {
-                self.events.push_back(Event::Opened);
+            Outcome::Finished(Ask::SetPrivilege(asked), Ok(data)) => {
+                // The reply tells the level the session has now.
+                if data.first().is_some_and(|level| level & 0x0F >= asked as u8) {
+                    self.events.push_back(Event::Opened);
+                } else {
+                    let goodbye = self.farewell();
+                    self.fail(SessionError::Privilege, goodbye);
+                }
             }
             Outcome::Finished(Ask::SetPrivilege(_), Err(error)) => {
                 let goodbye = self.farewell();

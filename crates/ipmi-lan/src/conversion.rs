@@ -29,10 +29,9 @@ impl Format {
     /// The byte as a number; `None` when the sensor is not analog.
     pub fn decode(self, raw: u8) -> Option<i16> {
         match self {
-            Format::Unsigned => Some(i16::from(raw)),
             // A negative number is its magnitude with all bits inverted; 0xFF is minus zero.
             Format::OnesComplement if raw & 0x80 != 0 => Some(-i16::from(!raw)),
-            Format::OnesComplement => Some(i16::from(raw)),
+            Format::Unsigned | Format::OnesComplement => Some(i16::from(raw)),
             Format::TwosComplement => Some(i16::from(raw.cast_signed())),
             Format::NotAnalog => None,
         }

@@ -137,20 +137,20 @@ impl std::fmt::Debug for SessionKeys {
 mod tests {
     use super::*;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
     }
 
     #[test]
     fn the_hmacs_are_those_of_rfc_2202_and_rfc_4231() {
         let data: &[&[u8]] = &[b"what do ya want ", b"for nothing?"];
         assert_eq!(
-            hex(&hmac(CipherSuite::Suite3, b"Jefe", data)),
-            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
+            *hmac(CipherSuite::Suite3, b"Jefe", data),
+            bytes("effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")
         );
         assert_eq!(
-            hex(&hmac(CipherSuite::Suite17, b"Jefe", data)),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+            *hmac(CipherSuite::Suite17, b"Jefe", data),
+            bytes("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
         );
     }
 

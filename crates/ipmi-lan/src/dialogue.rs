@@ -118,10 +118,8 @@ impl Dialogue {
         ask: Ask,
         rng: &mut StdRng,
     ) -> Result<Vec<u8>, CommandError> {
-        if let Ask::Read(command) = ask {
-            if !command.is_for_the_bmc() {
-                return Err(CommandError::NotBridged);
-            }
+        if matches!(ask, Ask::Read(command) if !command.is_for_the_bmc()) {
+            return Err(CommandError::NotBridged);
         }
         self.abandon();
         if self.is_worn() {
@@ -234,10 +232,11 @@ impl Dialogue {
         else {
             counters.stale_replies += 1;
             // Its rqSeq is free again now that its own reply is there.
-            if let Some(place) = self.unanswered.get_mut(usize::from(reply.rq_seq)) {
-                if is_reply && *place == Some(kind) {
-                    *place = None;
-                }
+            if let Some(place) = self.unanswered.get_mut(usize::from(reply.rq_seq))
+                && is_reply
+                && *place == Some(kind)
+            {
+                *place = None;
             }
             return Outcome::Waiting;
         };

@@ -26,20 +26,20 @@ pub(crate) struct Exchange {
     pub(crate) suite: CipherSuite,
     pub(crate) privilege: Privilege,
     pub(crate) lookup: Lookup,
-    /// SIDm: the ID the BMC is to put into packets to us.
+    /// `SIDm`: the ID the BMC is to put into packets to us.
     pub(crate) console_id: u32,
-    /// SIDc: the ID we put into packets to the BMC.
+    /// `SIDc`: the ID we put into packets to the BMC.
     pub(crate) bmc_id: u32,
-    /// Rm: our random number.
+    /// `Rm`: our random number.
     pub(crate) console_random: [u8; 16],
 }
 
 /// What RAKP message 2 brings.
 #[derive(Clone, Copy)]
 pub(crate) struct BmcIdentity {
-    /// Rc: the BMC's random number.
+    /// `Rc`: the BMC's random number.
     pub(crate) random: [u8; 16],
-    /// GUIDc: the BMC's GUID.
+    /// `GUIDc`: the BMC's GUID.
     pub(crate) guid: [u8; 16],
 }
 

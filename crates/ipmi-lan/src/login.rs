@@ -199,12 +199,10 @@ impl Login {
             return Progress::Waiting;
         }
         // A refusal is no reason to give up: what counts is whether a session can be opened.
-        if reply.completion == 0 {
-            if let [_channel, types, _status, extended, ..] = *reply.data {
-                if types & 0x80 == 0 || extended & 0x02 == 0 {
-                    return Progress::Failed(SessionError::Ipmi15Only, Vec::new());
-                }
-            }
+        if let (0, [_channel, types, _status, extended, ..]) = (reply.completion, reply.data)
+            && (types & 0x80 == 0 || extended & 0x02 == 0)
+        {
+            return Progress::Failed(SessionError::Ipmi15Only, Vec::new());
         }
         Progress::Send(vec![self.open_session(now, rng)])
     }

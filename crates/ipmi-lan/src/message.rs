@@ -76,7 +76,7 @@ fn sum(bytes: &[u8]) -> u8 {
 mod tests {
     use super::*;
 
-    /// Get Device ID's reply as ipmi_sim sends it.
+    /// Get Device ID's reply as a BMC sends it.
     const REPLY: [u8; 9] = [0x81, 0x1C, 0x63, 0x20, 0x14, 0x01, 0x00, 0x13, 0xB8];
 
     #[test]

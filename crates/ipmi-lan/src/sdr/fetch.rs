@@ -106,10 +106,10 @@ impl Fetch {
 
     /// Takes the answer to [`Fetch::question`].
     pub(crate) fn answer(&mut self, answer: Result<&[u8], CommandError>) -> Next {
-        if let Err(error) = answer {
-            if error.ends_session() {
-                return Next::Done(Err(error));
-            }
+        if let Err(error) = answer
+            && error.ends_session()
+        {
+            return Next::Done(Err(error));
         }
         match std::mem::replace(&mut self.step, Step::InfoAgain) {
             Step::Info => self.info(answer),
@@ -206,7 +206,7 @@ impl Fetch {
 
     fn body_or_next(&mut self, next: u16, record: Vec<u8>, length: usize) -> Next {
         // The last bytes of a record of more than 256 cannot be reached by offset.
-        if record.len() < length && record.len() <= usize::from(u8::MAX) {
+        if record.len() < length && u8::try_from(record.len()).is_ok() {
             self.step = Step::Body { next, record, length };
             return Next::Ask;
         }

@@ -210,7 +210,7 @@ fn association(record_id: u16, record_type: u8, body: &[u8]) -> Option<EntityAss
         }
         _ => return None,
     };
-    let contained = rest
+    let members = rest
         .chunks_exact(if device_relative { 4 } else { 2 })
         .take(4)
         .filter_map(|entity| match *entity {
@@ -218,7 +218,7 @@ fn association(record_id: u16, record_type: u8, body: &[u8]) -> Option<EntityAss
             _ => None,
         })
         .collect();
-    Some(EntityAssociation { record_id, container, ranges: flags & 0x80 != 0, contained })
+    Some(EntityAssociation { record_id, container, ranges: flags & 0x80 != 0, contained: members })
 }
 
 /// Type 11h, specification table 43-7. `body` begins with byte 6 of the table.
