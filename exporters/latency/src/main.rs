@@ -1,2 +1,7 @@
-//! The program.
-fn main() {}
+//! The program turbulence-latency; see the library for what it does.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exporter_kit::main::<turbulence_latency::LatencyExporter>()
+}

@@ -1,0 +1,199 @@
+//! Good files and bad ones.
+
+use std::path::Path;
+
+use exporter_kit::Exporter as _;
+
+use super::*;
+use crate::LatencyExporter;
+
+const VANTAGE: &str = "vantage: {name: fra, region: EMEA}\n";
+
+fn load(text: &str) -> anyhow::Result<Config> {
+    let config = exporter_kit::parse(text, "test.yml")?;
+    LatencyExporter::prepare(config, Path::new("."))
+}
+
+#[test]
+fn the_example_is_good() {
+    let config = load(include_str!("../../turbulence-latency.example.yml")).unwrap();
+    let targets = config.targets();
+    assert_eq!(config.vantage.place, Some((50.11, 8.68)));
+    assert_eq!(targets.values().filter(|target| target.role == Role::Canary).count(), 3);
+    assert!(targets.values().any(|target| target.role == Role::Service));
+    let icmp = &targets["canary-a"];
+    assert_eq!((icmp.interval, icmp.timeout), (Duration::from_secs(1), Duration::from_secs(3)));
+    assert_eq!(targets["mail"].interval, Duration::from_secs(5));
+}
+
+#[test]
+fn a_blackbox_module_can_be_pasted() {
+    let text = format!(
+        "{VANTAGE}
+modules:
+  http_2xx_example:
+    prober: http
+    timeout: 5s
+    http:
+      valid_status_codes: []
+      method: GET
+      headers:
+        Host: vhost.example.com
+        Accept-Language: en-US
+      follow_redirects: false
+      enable_http2: false
+      preferred_ip_protocol: ip4
+      ip_protocol_fallback: false
+      tls_config: {{insecure_skip_verify: true}}
+  tcp_connect_example: {{prober: tcp, timeout: 5s}}
+  icmp_example: {{prober: icmp, timeout: 5s, icmp: {{preferred_ip_protocol: ip4}}}}
+targets:
+  - {{name: a, address: \"https://www.example.com\", module: http_2xx_example}}
+  - {{name: b, address: www.example.com, module: icmp_example}}
+"
+    );
+    let targets = load(&text).unwrap().targets();
+    assert_eq!(
+        (targets["a"].families, targets["b"].families),
+        (Families::OnlyV4, Families::V4ElseV6)
+    );
+    let Probe::Http { port, http } = &targets["a"].probe else { panic!("not http") };
+    assert_eq!(*port, 443);
+    assert_eq!(http.headers["host"], "vhost.example.com");
+    assert!(http.is_valid(204) && !http.is_valid(301) && !http.is_valid(500));
+}
+
+#[test]
+fn only_a_name_depends_on_the_resolvers() {
+    let targets = |resolvers: &str| {
+        let text = format!(
+            "{VANTAGE}resolvers: {resolvers}\nmodules: {{icmp: {{prober: icmp}}}}
+targets: [{{name: a, address: a.example, module: icmp}}, {{name: b, address: 192.0.2.1, module: icmp}}]"
+        );
+        load(&text).unwrap().targets()
+    };
+    let (one, other) = (targets("[192.0.2.53]"), targets("[\"[2001:db8::53]:5353\"]"));
+    assert_ne!(one["a"], other["a"]);
+    assert_eq!(one["b"], other["b"]);
+    assert_eq!(one["a"].resolvers, ["192.0.2.53:53".parse().unwrap()]);
+}
+
+#[test]
+fn another_module_is_another_target() {
+    let targets = |interval: &str| {
+        let text = format!(
+            "{VANTAGE}modules: {{fast: {{prober: icmp, interval: {interval}}}, other: {{prober: tcp}}}}
+targets: [{{name: a, address: 192.0.2.1, module: fast}}, {{name: b, address: \"192.0.2.1:1\", module: other}}]"
+        );
+        load(&text).unwrap().targets()
+    };
+    let (one, other) = (targets("1s"), targets("2s"));
+    assert_ne!(one["a"], other["a"]);
+    assert_eq!(one["b"], other["b"]);
+}
+
+#[test]
+fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
+    let with = |modules: &str, targets: &str| {
+        format!("{VANTAGE}modules: {{{modules}}}\ntargets: [{targets}]\n")
+    };
+    let module = |module: &str| with(&format!("m: {{{module}}}"), "");
+    let http = |http: &str| module(&format!("prober: http, http: {{{http}}}"));
+    let target = |target: &str| {
+        with("icmp: {prober: icmp}, tcp: {prober: tcp}, http: {prober: http}", target)
+    };
+    let cases: Vec<(String, &[&str])> = vec![
+        ("modules: {}\ntargets: []".to_owned(), &["missing field `vantage`"]),
+        ("vantage: {name: a}\nmodules: {}\ntargets: []".to_owned(), &["missing field `region`"]),
+        (
+            "vantage: {name: '', region: a}\nmodules: {}\ntargets: []".to_owned(),
+            &["vantage.name: must not be empty"],
+        ),
+        (
+            "vantage: {name: a, region: b, latitude: 91, longitude: 0}\nmodules: {}\ntargets: []"
+                .to_owned(),
+            &["vantage.latitude: `91`", "between -90 and 90"],
+        ),
+        (
+            "vantage: {name: a, region: b, latitude: 9}\nmodules: {}\ntargets: []".to_owned(),
+            &["latitude and longitude go together"],
+        ),
+        (
+            "vantage: {name: a, region: b, latitude: .nan, longitude: 1}\nmodules: {}\ntargets: []"
+                .to_owned(),
+            &["vantage.latitude"],
+        ),
+        (
+            format!("{VANTAGE}resolvers: [a.example]\nmodules: {{}}\ntargets: []"),
+            &["test.yml:2:13", "`a.example` must be an IP address"],
+        ),
+        (module("prober: dns"), &["test.yml:2:", "unknown variant `dns`", "icmp, tcp, http"]),
+        (
+            module("prober: icmp, intervall: 1s"),
+            &["test.yml:2:", "unknown field `intervall`", "interval"],
+        ),
+        (module("prober: icmp, interval: 1"), &["must be a length of time above zero"]),
+        (module("prober: icmp, interval: 0s"), &["must be a length of time above zero"]),
+        (
+            module("prober: icmp, interval: 10ms, timeout: 3s"),
+            &["timeout: 3s must not be longer than 60 intervals"],
+        ),
+        (module("prober: icmp, http: {}"), &["`http` has no effect"]),
+        (module("prober: icmp, icmp: {payload_size: 100}"), &["unknown field `payload_size`"]),
+        (
+            module("prober: icmp, icmp: {preferred_ip_protocol: ipv4}"),
+            &["unknown variant `ipv4`", "ip4"],
+        ),
+        (http("follow_redirects: true"), &["http.follow_redirects: `true` is not supported"]),
+        (http("enable_http2: true"), &["http.enable_http2: `true` is not supported"]),
+        (http("fail_if_ssl: true"), &["unknown field `fail_if_ssl`", "valid_status_codes"]),
+        (http("method: 'G T'"), &["http.method: `G T`"]),
+        (http("valid_status_codes: [20]"), &["http.valid_status_codes: `20`"]),
+        (http("headers: {'a b': c}"), &["http.headers: `a b`"]),
+        (http("tls_config: {server_name: 'a b'}"), &["tls_config.server_name: `a b`"]),
+        (http("tls_config: {ca_file: nowhere.pem}"), &["modules.m.http.tls_config", "nowhere.pem"]),
+        (
+            target("{name: a, address: 192.0.2.1, module: ping}"),
+            &["test.yml: line 3: targets: `a` names the module `ping`", "http, icmp, tcp"],
+        ),
+        (
+            target("{name: a, address: 192.0.2.1, module: icmp, role: cannary}"),
+            &["unknown variant `cannary`", "canary"],
+        ),
+        (target("{name: '', address: 192.0.2.1, module: icmp}"), &["name: must not be empty"]),
+        (
+            target("{name: a, address: 192.0.2, module: icmp}"),
+            &["`a`: address: `192.0.2` must be a host name or an IP address"],
+        ),
+        (
+            target("{name: a, address: 192.0.2.1, module: tcp}"),
+            &["`a`: address: `192.0.2.1` must be HOST:PORT"],
+        ),
+        (
+            target("{name: a, address: www.example.com, module: http}"),
+            &["`a`: address: `www.example.com` must be a URL"],
+        ),
+        (target("{name: a, address: 'http://u:p@a.example', module: http}"), &["http.headers"]),
+        (
+            target("{name: a, address: ::1, module: icmp}, {name: a, address: ::1, module: icmp}"),
+            &["line 3", "the name `a` is there twice"],
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = format!("{:#}", load(&text).expect_err(&text));
+        for words in expected {
+            assert!(error.contains(words), "{text}\n  gave   {error}\n  wanted {words}");
+        }
+    }
+}
+
+#[test]
+fn a_header_is_never_shown() {
+    let text = format!(
+        "{VANTAGE}modules: {{m: {{prober: http, http: {{headers: {{Authorization: hunter2}}}}}}}}
+targets: [{{name: a, address: \"http://a.example/\", module: m}}]"
+    );
+    let config = load(&text).unwrap();
+    let shown = format!("{config:?} {:?}", config.targets());
+    assert!(!shown.contains("hunter2"), "{shown}");
+}

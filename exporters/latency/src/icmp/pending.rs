@@ -1,0 +1,259 @@
+//! The echoes that were sent and what became of each. No I/O, no clock.
+//!
+//! An echo is decided once: by its reply, by an ICMP error, or by its limit. It is remembered a
+//! while longer, so that a reply that comes late or twice is known as such.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::outcome::Failure;
+
+use super::echo::{Echo, round_trip};
+
+/// How long a decided echo is remembered. Judged from late replies: a host that wakes up, or a
+/// full buffer on a mobile link, holds packets for some seconds; what comes later is noise.
+const MEMORY: Duration = Duration::from_secs(10);
+
+/// Echoes by cookie. `T` is whoever waits for the answer.
+#[derive(Debug)]
+pub(crate) struct Pending<T> {
+    by_cookie: HashMap<u128, Sent<T>>,
+    /// For errors that quote no cookie. A number that came round again names the newer echo.
+    by_sequence: HashMap<u16, u128>,
+    /// When to forget which echo; in the order of sending, which is near enough.
+    forget: VecDeque<(Duration, u128)>,
+    next_sequence: u16,
+}
+
+#[derive(Debug)]
+struct Sent<T> {
+    to: IpAddr,
+    sequence: u16,
+    at: Duration,
+    limit: Duration,
+    fate: Fate,
+    waiter: T,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Not decided.
+    Open,
+    /// Decided by the reply, or decided without it and then the reply came.
+    Replied,
+    /// Decided without a reply.
+    GivenUp,
+}
+
+/// What a packet that came in means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The answer, after this round trip.
+    Answer(Duration),
+    /// The probe failed.
+    Failed(Failure),
+    /// The answer, but later than the limit. It decides the echo, if that was open, as a timeout.
+    Late,
+    /// An answer that had come already.
+    Duplicate,
+}
+
+impl<T> Default for Pending<T> {
+    fn default() -> Self {
+        Self {
+            by_cookie: HashMap::new(),
+            by_sequence: HashMap::new(),
+            forget: VecDeque::new(),
+            next_sequence: 0,
+        }
+    }
+}
+
+impl<T> Pending<T> {
+    /// Records an echo that is about to be sent; returns its sequence number.
+    pub(crate) fn send(
+        &mut self,
+        cookie: u128,
+        to: IpAddr,
+        at: Duration,
+        limit: Duration,
+        waiter: T,
+    ) -> u16 {
+        self.sweep(at);
+        let sequence = self.next_sequence;
+        self.next_sequence = sequence.wrapping_add(1);
+        self.by_cookie.insert(cookie, Sent { to, sequence, at, limit, fate: Fate::Open, waiter });
+        self.by_sequence.insert(sequence, cookie);
+        self.forget.push_back((at + limit + MEMORY, cookie));
+        sequence
+    }
+
+    /// A reply, read at `now` after it had waited for `queued`. `None` if it is nobody's.
+    pub(crate) fn reply(
+        &mut self,
+        echo: Echo,
+        from: IpAddr,
+        now: Duration,
+        queued: Duration,
+    ) -> Option<(Arrival, &mut T)> {
+        let sent = self.by_cookie.get_mut(&echo.cookie?)?;
+        if sent.to != from || sent.sequence != echo.sequence {
+            return None;
+        }
+        let fate = std::mem::replace(&mut sent.fate, Fate::Replied);
+        let rtt = round_trip(sent.at, now, queued);
+        let arrival = match fate {
+            Fate::Open if rtt <= sent.limit => Arrival::Answer(rtt),
+            Fate::Open | Fate::GivenUp => Arrival::Late,
+            Fate::Replied => Arrival::Duplicate,
+        };
+        Some((arrival, &mut sent.waiter))
+    }
+
+    /// An ICMP error that quotes an echo to `to`. `None` if it is nobody's or came after the
+    /// decision.
+    pub(crate) fn error(
+        &mut self,
+        quoted: Echo,
+        to: IpAddr,
+        failure: Failure,
+    ) -> Option<(Arrival, &mut T)> {
+        let cookie = quoted.cookie.or_else(|| self.by_sequence.get(&quoted.sequence).copied())?;
+        let sent = self.by_cookie.get_mut(&cookie)?;
+        if sent.to != to || sent.sequence != quoted.sequence || sent.fate != Fate::Open {
+            return None;
+        }
+        sent.fate = Fate::GivenUp;
+        Some((Arrival::Failed(failure), &mut sent.waiter))
+    }
+
+    /// The limit of an echo has passed. A reply from now on is late.
+    pub(crate) fn give_up(&mut self, cookie: u128) {
+        if let Some(sent) = self.by_cookie.get_mut(&cookie)
+            && sent.fate == Fate::Open
+        {
+            sent.fate = Fate::GivenUp;
+        }
+    }
+
+    /// The echo could not be sent after all.
+    pub(crate) fn unsend(&mut self, cookie: u128) {
+        self.remove(cookie);
+    }
+
+    fn sweep(&mut self, now: Duration) {
+        while let Some((until, cookie)) = self.forget.front().copied()
+            && until < now
+        {
+            self.forget.pop_front();
+            self.remove(cookie);
+        }
+    }
+
+    fn remove(&mut self, cookie: u128) {
+        if let Some(sent) = self.by_cookie.remove(&cookie)
+            && self.by_sequence.get(&sent.sequence) == Some(&cookie)
+        {
+            self.by_sequence.remove(&sent.sequence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+    const COOKIE: u128 = 77;
+    const LIMIT: Duration = Duration::from_secs(3);
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn sent() -> Pending<&'static str> {
+        let mut pending = Pending::default();
+        pending.send(COOKIE, HERE, ms(1000), LIMIT, "waiter");
+        pending
+    }
+
+    fn echo() -> Echo {
+        Echo { identifier: 0, sequence: 0, cookie: Some(COOKIE) }
+    }
+
+    fn reply(pending: &mut Pending<&'static str>, now: u64, queued: u64) -> Option<Arrival> {
+        pending.reply(echo(), HERE, ms(now), ms(queued)).map(|(arrival, _)| arrival)
+    }
+
+    #[test]
+    fn the_first_reply_decides_and_the_second_is_a_duplicate() {
+        let mut pending = sent();
+        assert_eq!(reply(&mut pending, 1020, 0), Some(Arrival::Answer(ms(20))));
+        assert_eq!(reply(&mut pending, 1021, 0), Some(Arrival::Duplicate));
+    }
+
+    #[test]
+    fn a_reply_after_the_limit_is_late_and_another_a_duplicate() {
+        let mut pending = sent();
+        pending.give_up(COOKIE);
+        assert_eq!(reply(&mut pending, 4500, 0), Some(Arrival::Late));
+        assert_eq!(reply(&mut pending, 4600, 0), Some(Arrival::Duplicate));
+    }
+
+    #[test]
+    fn a_reply_that_was_in_time_but_read_late_counts() {
+        assert_eq!(reply(&mut sent(), 4050, 100), Some(Arrival::Answer(ms(2950))));
+        assert_eq!(reply(&mut sent(), 4050, 0), Some(Arrival::Late));
+    }
+
+    #[test]
+    fn a_reply_from_elsewhere_or_without_the_cookie_is_nobodys() {
+        let mut pending = sent();
+        assert!(pending.reply(echo(), ELSEWHERE, ms(1001), ms(0)).is_none());
+        let stranger = Echo { cookie: Some(1), ..echo() };
+        assert!(pending.reply(stranger, HERE, ms(1001), ms(0)).is_none());
+        let other = Echo { sequence: 9, ..echo() };
+        assert!(pending.reply(other, HERE, ms(1001), ms(0)).is_none());
+        assert_eq!(reply(&mut pending, 1020, 0), Some(Arrival::Answer(ms(20))));
+    }
+
+    #[test]
+    fn an_error_decides_once_with_or_without_a_cookie() {
+        for cookie in [Some(COOKIE), None] {
+            let mut pending = sent();
+            let quoted = Echo { identifier: 0, sequence: 0, cookie };
+            assert!(pending.error(quoted, ELSEWHERE, Failure::Unreachable).is_none());
+            let (arrival, waiter) = pending.error(quoted, HERE, Failure::Unreachable).unwrap();
+            assert_eq!((arrival, *waiter), (Arrival::Failed(Failure::Unreachable), "waiter"));
+            assert!(pending.error(quoted, HERE, Failure::Unreachable).is_none());
+            assert_eq!(reply(&mut pending, 1900, 0), Some(Arrival::Late));
+        }
+    }
+
+    #[test]
+    fn an_error_after_the_answer_changes_nothing() {
+        let mut pending = sent();
+        reply(&mut pending, 1020, 0);
+        assert!(pending.error(echo(), HERE, Failure::TtlExceeded).is_none());
+    }
+
+    #[test]
+    fn what_is_long_decided_is_forgotten() {
+        let mut pending = sent();
+        pending.send(78, HERE, ms(1000) + LIMIT + MEMORY + ms(1), LIMIT, "later");
+        assert_eq!(reply(&mut pending, 20_000, 0), None);
+        assert_eq!((pending.by_cookie.len(), pending.by_sequence.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_sequence_number_that_came_round_names_the_newer_echo() {
+        let mut pending = Pending::default();
+        for cookie in 0..=65_536 {
+            pending.send(cookie, HERE, ms(1), LIMIT, cookie);
+        }
+        let quoted = Echo { identifier: 0, sequence: 0, cookie: None };
+        assert_eq!(*pending.error(quoted, HERE, Failure::Unreachable).unwrap().1, 65_536);
+    }
+}

@@ -1,0 +1,135 @@
+//! The golden exposition: every metric, from a fixed state.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use exporter_kit::Exporter as _;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+
+use super::page::Page;
+use super::*;
+use crate::LatencyExporter;
+use crate::config::Config;
+use crate::outcome::Phases;
+
+const CONFIG: &str = r#"
+vantage: {name: fra, region: EMEA, country: DE, site: Frankfurt, asn: 64500, latitude: 50.11, longitude: 8.68}
+modules:
+  icmp: {prober: icmp}
+  http_2xx: {prober: http, http: {tls_config: {insecure_skip_verify: true}}}
+  tcp: {prober: tcp}
+targets:
+  - {name: canary, address: 192.0.2.1, module: icmp, role: canary}
+  - {name: "named \"web\"", address: "https://www.example.com/", module: http_2xx}
+  - {name: new, address: "192.0.2.3:25", module: tcp}
+"#;
+
+fn at(seconds: u64) -> Moment {
+    Moment { monotonic: Duration::from_secs(seconds), unix_seconds: 1.5e9 + seconds as f64 }
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn answered(millis: u64) -> Outcome {
+    Outcome { duration: Some(ms(millis)), rtt: Some(ms(millis)), ..Outcome::default() }
+}
+
+/// A web server that answers 500 on its second address.
+fn web(status: u16) -> Outcome {
+    let mut phases = Phases::default();
+    phases.set(Phase::Connect, ms(20));
+    phases.set(Phase::Tls, ms(41));
+    phases.set(Phase::Ttfb, ms(22));
+    phases.set(Phase::Transfer, ms(1));
+    Outcome {
+        failure: (status == 500).then_some(Failure::HttpStatus),
+        duration: Some(ms(84)),
+        rtt: Some(ms(20)),
+        phases,
+        status: Some(status),
+    }
+}
+
+fn states() -> (Vantage, Vec<TargetState>) {
+    let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
+    let config = LatencyExporter::prepare(config, Path::new(".")).unwrap();
+    let states: Vec<_> = config.targets().values().map(TargetState::new).collect();
+
+    let ip = IpAddr::from([192, 0, 2, 1]);
+    states[0].resolved(&[ip], None);
+    states[0].decided(1, ip, &answered(20), at(10));
+    states[0].decided(2, ip, &answered(18), at(11));
+    states[0].decided(3, ip, &Outcome::timed_out(ms(3000)), at(15));
+    states[0].silent(3, Failure::Timeout);
+    states[0].strays.late.store(1, Ordering::Relaxed);
+
+    let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];
+    states[1].resolved(&ips, Some(ms(7)));
+    states[1].decided(1, ips[0], &web(200), at(12));
+    states[1].decided(1, ips[1], &web(500), at(12));
+    (config.vantage, states)
+}
+
+/// Renders the fixed state as the collector renders the running one.
+#[derive(Debug)]
+struct Fixed(Vantage, Vec<TargetState>);
+
+impl Collector for Fixed {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let queue = ReceiveQueue::default();
+        queue.observe(Duration::from_micros(40));
+        let page = Page {
+            vantage: &self.0,
+            targets: self.1.iter().map(|state| (state, state.standing().clone())).collect(),
+            sockets: vec![("ip4", "dgram"), ("ip6", "raw")],
+            queue: &queue,
+            now: at(20).monotonic,
+        };
+        page.encode(encoder)
+    }
+}
+
+fn exposition() -> String {
+    let (vantage, states) = states();
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Fixed(vantage, states)));
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    text
+}
+
+#[test]
+fn the_exposition_is_the_golden_one() {
+    let (text, golden) = (exposition(), "tests/golden/metrics.prom");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(golden, &text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string(golden).unwrap());
+}
+
+#[test]
+fn every_reason_is_there_from_the_start() {
+    let text = exposition();
+    for reason in Failure::ALL {
+        let of = format!(
+            "target=\"new\",module=\"tcp\",role=\"service\",reason=\"{}\"",
+            reason.as_str()
+        );
+        assert!(text.contains(&of), "{of}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_absent() {
+    let text = exposition();
+    for gauge in ["latency_up{", "latency_last_success_timestamp_seconds{", "latency_addresses{"] {
+        let of_new = |line: &&str| line.starts_with(gauge) && line.contains("target=\"new\"");
+        assert_eq!(text.lines().find(of_new), None);
+    }
+}

@@ -1,0 +1,150 @@
+//! One target, probed for ever.
+//!
+//! The schedule is open: a probe begins when it is due, whether or not the one before has ended. So
+//! a target that becomes slow is not probed less, and what its users wait for stays in the
+//! distribution. How many are under way is bounded all the same: each ends by its timeout, and the
+//! config bounds the timeout in intervals.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use exporter_kit::Rounds;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::config::{Probe, Target};
+use crate::icmp::Icmp;
+use crate::metrics::TargetState;
+use crate::outcome::{Failure, Outcome, Phase};
+use crate::resolve::Addresses;
+use crate::standing::MOST_ADDRESSES;
+use crate::{http, tcp};
+
+/// All that probing one target needs.
+#[derive(Debug)]
+pub struct Task {
+    /// What is probed, and how.
+    pub target: Target,
+    /// Where the outcomes go.
+    pub state: Arc<TargetState>,
+    /// For echoes.
+    pub icmp: Icmp,
+    /// For the time of each outcome.
+    pub clock: Clock,
+}
+
+impl Task {
+    /// Probes at the target's interval, splayed by its name.
+    pub async fn run(self, rounds: Rounds) {
+        let (interval, name) = (self.target.interval, self.target.name.clone());
+        let round = Arc::new(Round {
+            addresses: Addresses::new(
+                self.target.host.clone(),
+                self.target.families,
+                self.target.resolvers.clone(),
+            ),
+            task: self,
+        });
+        let mut number = 0;
+        // Dropped with this task, and every probe with it.
+        let mut under_way = JoinSet::new();
+        let mut every = rounds.every(interval, &name);
+        loop {
+            every.next().await;
+            while under_way.try_join_next().is_some() {}
+            number += 1;
+            under_way.spawn(Arc::clone(&round).play(number));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Round {
+    task: Task,
+    addresses: Addresses,
+}
+
+impl Round {
+    /// One probe of each address.
+    async fn play(self: Arc<Self>, number: u64) {
+        let timeout = self.task.target.timeout;
+        let started = Instant::now();
+        let resolved = match tokio::time::timeout(timeout, self.addresses.get()).await {
+            Ok(Ok(resolved)) => resolved,
+            Ok(Err(failure)) => return self.without_address(number, Outcome::failed(failure)),
+            // Who waits for the resolver waits as long as for anything else.
+            Err(_) => {
+                let failure = Some(Failure::Dns);
+                let outcome = Outcome { failure, ..Outcome::timed_out(timeout) };
+                return self.without_address(number, outcome);
+            }
+        };
+        let state = &self.task.state;
+        state.resolved(&resolved.ips, resolved.took);
+        let spent = started.elapsed();
+        let mut probes = JoinSet::new();
+        for ip in resolved.ips.into_iter().take(MOST_ADDRESSES) {
+            let round = Arc::clone(&self);
+            probes.spawn(async move { round.probe_one(number, ip, spent).await });
+        }
+        let outcomes = probes.join_all().await;
+        if let Some(reason) = first_reason(&outcomes) {
+            state.silent(number, reason);
+        }
+    }
+
+    /// Probes one address in what is left of the timeout, and records the outcome.
+    async fn probe_one(
+        &self,
+        number: u64,
+        ip: IpAddr,
+        spent: Duration,
+    ) -> (IpAddr, Option<Failure>) {
+        let Task { target, state, icmp, clock } = &self.task;
+        let left = target.timeout.saturating_sub(spent);
+        let mut outcome = match &target.probe {
+            Probe::Icmp => icmp.ping(ip, left, state.strays()).await,
+            Probe::Tcp { port } => tcp::probe(SocketAddr::new(ip, *port), left).await,
+            Probe::Http { port, http } => http::probe(SocketAddr::new(ip, *port), http, left).await,
+        };
+        // The lookup is part of the whole. Not of an echo: that is a round trip and nothing else.
+        if target.probe != Probe::Icmp || outcome.failure == Some(Failure::Timeout) {
+            outcome.duration = outcome.duration.map(|duration| duration + spent);
+        }
+        let failure = outcome.failure;
+        state.decided(number, ip, &outcome, clock.now());
+        (ip, failure)
+    }
+
+    fn without_address(&self, number: u64, outcome: Outcome) {
+        let mut outcome = outcome;
+        if let Some(duration) = outcome.duration {
+            outcome.phases.set(Phase::Resolve, duration);
+        }
+        let state = &self.task.state;
+        state.unresolved(&outcome);
+        state.silent(number, outcome.failure.unwrap_or(Failure::Dns));
+    }
+}
+
+/// Why no address answered: the reason of the first of them; `None` if one answered.
+fn first_reason(outcomes: &[(IpAddr, Option<Failure>)]) -> Option<Failure> {
+    let all_failed = outcomes.iter().all(|(_, failure)| failure.is_some());
+    let first = outcomes.iter().min_by_key(|(ip, _)| *ip);
+    first.filter(|_| all_failed).and_then(|(_, failure)| *failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_silent_only_when_every_address_is() {
+        let [a, b] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+        let (timeout, refused) = (Some(Failure::Timeout), Some(Failure::Refused));
+        assert_eq!(first_reason(&[(b, timeout), (a, refused)]), refused);
+        assert_eq!(first_reason(&[(b, timeout), (a, None)]), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! TLS to a target: whom to trust, the handshake, and what its failures mean.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tracing::warn;
+
+use crate::config::TlsSettings;
+use crate::outcome::Failure;
+
+/// What a target's connections begin with. Equal ones trust the same and ask for the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TlsClient {
+    trust: Trust,
+    server_name: ServerName<'static>,
+}
+
+/// Whom to trust: the settings, the bytes of the CA file, and what was made of them.
+#[derive(Clone)]
+pub(crate) struct Trust {
+    settings: TlsSettings,
+    ca: Option<Vec<u8>>,
+    config: Arc<ClientConfig>,
+}
+
+impl std::fmt::Debug for Trust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trust").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Trust {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings && self.ca == other.ca
+    }
+}
+
+impl Trust {
+    /// Reads the CA file, a relative path being taken from `folder`, or the system's certificates.
+    pub(crate) fn load(settings: &TlsSettings, folder: &Path) -> anyhow::Result<Self> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .context("choosing TLS versions")?;
+        let ca = match &settings.ca_file {
+            Some(file) => {
+                let path = folder.join(file);
+                let pem = std::fs::read(&path);
+                Some(pem.with_context(|| format!("reading ca_file {}", path.display()))?)
+            }
+            None => None,
+        };
+        let builder = if settings.insecure_skip_verify {
+            let trusting = TrustAll(provider.signature_verification_algorithms);
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(trusting))
+        } else {
+            let roots = match &ca {
+                Some(pem) => roots_of(pem).context("reading the certificates of ca_file")?,
+                None => roots_of_the_system(),
+            };
+            builder.with_root_certificates(roots)
+        };
+        let mut config = builder.with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Each probe is a whole handshake: with tickets, all but the first would measure less.
+        config.resumption = Resumption::disabled();
+        Ok(Self { settings: settings.clone(), ca, config: Arc::new(config) })
+    }
+}
+
+impl TlsClient {
+    /// Asks for `server_name`.
+    pub(crate) fn new(trust: Trust, server_name: ServerName<'static>) -> Self {
+        Self { trust, server_name }
+    }
+
+    /// Shakes hands over a connection.
+    pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let connector = TlsConnector::from(Arc::clone(&self.trust.config));
+        connector.connect(self.server_name.clone(), stream).await
+    }
+}
+
+/// Classifies an error of a TLS or a plain connection.
+pub(crate) fn classify(error: &io::Error) -> Failure {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(rustls::Error::InvalidCertificate(_)) => Failure::TlsVerify,
+        Some(_) => Failure::TlsHandshake,
+        None => Failure::of_io(error),
+    }
+}
+
+fn roots_of(pem: &[u8]) -> anyhow::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.context("reading PEM")?).context("taking in a certificate")?;
+    }
+    ensure!(!roots.is_empty(), "there is no certificate in it");
+    Ok(roots)
+}
+
+/// What cannot be read is left out, as everywhere: a server that needs it fails as `tls_verify`.
+fn roots_of_the_system() -> RootCertStore {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        warn!("the system has no CA certificates: set ca_file, or install ca-certificates");
+    }
+    roots
+}
+
+/// For `insecure_skip_verify`: any certificate will do, but who shows it must have its key.
+#[derive(Debug)]
+struct TrustAll(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for TrustAll {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
