@@ -5,11 +5,15 @@ use std::net::IpAddr;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData};
 
-use crate::question::{Echo, Template};
+use crate::question::{Echo, MAX_UDP_PAYLOAD, Template};
 
-/// Most records that are looked at. The decoder is linear in them, but hostile ones are costly: a
-/// message of nothing but long names takes milliseconds.
+/// Most records that are looked at in a datagram. The decoder is linear in them, but hostile ones
+/// are costly: a message of nothing but long names takes milliseconds.
 const MAX_RECORDS: u32 = 64;
+
+/// The same for what came over TCP because it does not fit a datagram. There are at most fifty such
+/// answers at a time.
+const MAX_TCP_RECORDS: u32 = 512;
 
 /// Longest chain of CNAMEs that is followed.
 const MAX_CHAIN: usize = 16;
@@ -218,7 +222,9 @@ pub fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
     if header[2] & 0x02 != 0 {
         return Reply::Truncated;
     }
-    if count(6) + count(8) + count(10) > MAX_RECORDS {
+    let is_datagram = datagram.len() <= usize::from(MAX_UDP_PAYLOAD);
+    let most = if is_datagram { MAX_RECORDS } else { MAX_TCP_RECORDS };
+    if count(6) + count(8) + count(10) > most {
         return Reply::Ignored(Ignored::Malformed);
     }
     let Ok(message) = Message::from_vec(datagram) else {

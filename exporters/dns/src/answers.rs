@@ -107,10 +107,10 @@ impl<'a> Page<'a> {
 
     /// The page as text, in the manner of `blaeu-resolve`.
     pub fn write(&self, out: &mut String) {
-        let Self { name, r#type, set, resolvers, .. } = self;
+        let Self { name, r#type: kind, set, resolvers, .. } = self;
         let state = self.state.unwrap_or("no sweep yet");
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{name} {} (set {set}, {resolvers} resolvers): {state}", r#type);
+        let _ = writeln!(out, "{name} {kind} (set {set}, {resolvers} resolvers): {state}");
         for row in &self.answers {
             row.write(out);
         }

@@ -5,159 +5,26 @@
 //! consensus if enough networks in enough places saw it, and a resolver agrees if it answers with
 //! nothing else.
 
+pub mod class;
+pub mod countries;
 pub mod groups;
 pub mod pool;
 pub mod spread;
+pub mod votes;
+
+pub use class::{Class, State};
+pub use countries::CountryVerdict;
+pub use votes::{Ratios, Votes};
 
 use crate::answer::{Content, Flag};
 use crate::consensus::groups::Group;
 use crate::expected::Expected;
 use crate::pending::Outcome;
-use crate::resolvers::{ANYCAST, ResolverList};
+use crate::resolvers::ResolverList;
 use crate::special;
-
-/// A country gets figures of its own from this many resolvers on: fewer make no ratio.
-const MIN_COUNTRY_RESOLVERS: usize = 5;
-
-/// Countries with figures of their own, at most; the rest is summed up.
-const MAX_COUNTRIES: usize = 60;
 
 /// Share of the networks that must agree for the answers to be called one.
 const NEARLY_ALL: f64 = 0.95;
-
-/// What a resolver's answer is, measured against the others: a partition of those that were asked.
-/// A closed set, since it is a label.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Class {
-    /// It answers as the consensus does.
-    Agree,
-    /// It answers with other addresses, or with addresses where the others say there are none.
-    Dissent,
-    /// It says that there is no such name, and the others do not.
-    Nxdomain,
-    /// It says that there is no such record, and the others do not.
-    Nodata,
-    /// It failed.
-    Servfail,
-    /// It does not serve us.
-    Refused,
-    /// Another response code.
-    OtherRcode,
-    /// It answers with a special-purpose address, as a block page or sinkhole does.
-    Bogon,
-    /// It sent a truncated answer, and TCP did not bring the whole.
-    Truncated,
-    /// It sent something that cannot be read.
-    Malformed,
-    /// It was silent.
-    Timeout,
-    /// The network says that it cannot be reached.
-    Unreachable,
-    /// It failed the control question, so nothing follows from its answers.
-    Unhealthy,
-    /// The query never left this machine: never part of a ratio.
-    LocalError,
-}
-
-impl Class {
-    /// All values.
-    pub const ALL: [Self; 14] = [
-        Self::Agree,
-        Self::Dissent,
-        Self::Nxdomain,
-        Self::Nodata,
-        Self::Servfail,
-        Self::Refused,
-        Self::OtherRcode,
-        Self::Bogon,
-        Self::Truncated,
-        Self::Malformed,
-        Self::Timeout,
-        Self::Unreachable,
-        Self::Unhealthy,
-        Self::LocalError,
-    ];
-
-    /// The label value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agree => "agree",
-            Self::Dissent => "dissent",
-            Self::Nxdomain => "nxdomain",
-            Self::Nodata => "nodata",
-            Self::Servfail => "servfail",
-            Self::Refused => "refused",
-            Self::OtherRcode => "other_rcode",
-            Self::Bogon => "bogon",
-            Self::Truncated => "truncated",
-            Self::Malformed => "malformed",
-            Self::Timeout => "timeout",
-            Self::Unreachable => "unreachable",
-            Self::Unhealthy => "unhealthy",
-            Self::LocalError => "local_error",
-        }
-    }
-
-    /// Whether it says something about the name.
-    pub fn is_conclusive(self) -> bool {
-        matches!(self, Self::Agree | Self::Dissent | Self::Nxdomain | Self::Nodata | Self::Bogon)
-    }
-}
-
-/// How the answers as a whole look. A closed set, since it is a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Too few resolvers or networks answered to say anything.
-    Insufficient,
-    /// Nearly all give one and the same answer.
-    Uniform,
-    /// Nearly all answer out of one pool, each with another part of it, wherever they are.
-    Rotating,
-    /// Nearly all answer out of one pool, and which part depends on the country.
-    Geo,
-    /// Most answer out of one pool, but many do not.
-    Split,
-    /// There is no pool that half of them answer from.
-    Dispersed,
-}
-
-impl State {
-    /// All values.
-    pub const ALL: [Self; 6] = [
-        Self::Insufficient,
-        Self::Uniform,
-        Self::Rotating,
-        Self::Geo,
-        Self::Split,
-        Self::Dispersed,
-    ];
-
-    /// The label value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Insufficient => "insufficient",
-            Self::Uniform => "uniform",
-            Self::Rotating => "rotating",
-            Self::Geo => "geo",
-            Self::Split => "split",
-            Self::Dispersed => "dispersed",
-        }
-    }
-
-    /// Whether there is a consensus that an outlier can be an outlier from.
-    pub fn has_consensus(self) -> bool {
-        !matches!(self, Self::Insufficient | Self::Dispersed)
-    }
-}
-
-/// A share, counted once with one vote a resolver and once with one vote a network.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ratios {
-    /// One vote a resolver.
-    pub resolver: f64,
-    /// One vote a network, divided among its resolvers.
-    pub network: f64,
-}
 
 /// What measures the answers to one question.
 #[derive(Clone, Copy, Debug)]
@@ -170,17 +37,6 @@ pub struct Rules<'a> {
     pub min_networks: usize,
 }
 
-/// One country's part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CountryVerdict {
-    /// Its code, or `other` for the sum of the small ones.
-    pub country: String,
-    /// Resolvers there with a conclusive answer.
-    pub conclusive: usize,
-    /// Those of them that agree.
-    pub agree: usize,
-}
-
 /// Everything that is said about the answers to one question in one sweep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -190,6 +46,8 @@ pub struct Verdict {
     pub state: State,
     /// Share that agrees, of the conclusive answers; absent if there are none.
     pub consensus: Option<Ratios>,
+    /// Share that does not.
+    pub outlier: Option<Ratios>,
     /// Share of the most frequent answer.
     pub plurality: Option<Ratios>,
     /// Different answers.
@@ -226,12 +84,13 @@ impl Verdict {
 /// Judges the answers to one question. `outcomes` has one entry for each resolver of the list, in
 /// its order; a resolver that failed the control question has none.
 pub fn judge(list: &ResolverList, outcomes: &[Option<Outcome>], rules: Rules<'_>) -> Verdict {
-    let contents: Vec<Option<&Content>> = outcomes.iter().map(conclusive_content).collect();
+    let contents: Vec<Option<&Content>> =
+        outcomes.iter().map(|outcome| conclusive_content(outcome.as_ref())).collect();
     let votes = Votes::count(list, &contents);
     let bogon = |content: &Content| is_bogon(content, rules.expected);
     let consensus = pool::find(list, &contents, &votes, bogon);
 
-    let class = |outcome: &Option<Outcome>| match (outcome, conclusive_content(outcome)) {
+    let class = |outcome: &Option<Outcome>| match (outcome, conclusive_content(outcome.as_ref())) {
         (_, Some(content)) if bogon(content) => Class::Bogon,
         (_, Some(content)) if consensus.has(content) => Class::Agree,
         (_, Some(Content::Nxdomain)) => Class::Nxdomain,
@@ -269,6 +128,7 @@ pub fn judge(list: &ResolverList, outcomes: &[Option<Outcome>], rules: Rules<'_>
         responses,
         state,
         consensus: coverage,
+        outlier: votes.ratios(list, &contents, |at| !agrees(at)),
         plurality,
         distinct_answers: groups::distinct(&groups),
         entropy_bits,
@@ -279,7 +139,7 @@ pub fn judge(list: &ResolverList, outcomes: &[Option<Outcome>], rules: Rules<'_>
         unexpected: pinned.map(|expected| {
             contents.iter().flatten().filter(|content| !expected.is_met_by_answer(content)).count()
         }),
-        countries: countries(list, &classes),
+        countries: countries::count(list, &classes),
         flags: flags(outcomes),
         groups: groups::shorten(groups),
     }
@@ -303,7 +163,7 @@ fn state(coverage: f64, entropy_bits: f64, geo: impl FnOnce() -> f64) -> State {
 }
 
 /// What a resolver said about the name, if it said anything about it.
-fn conclusive_content(outcome: &Option<Outcome>) -> Option<&Content> {
+fn conclusive_content(outcome: Option<&Outcome>) -> Option<&Content> {
     match outcome {
         Some(Outcome::Answer(answer)) => match &answer.content {
             content @ (Content::Addresses(_) | Content::Nxdomain | Content::Nodata) => {
@@ -336,91 +196,6 @@ fn is_bogon(content: &Content, expected: Option<&Expected>) -> bool {
     let Content::Addresses(addresses) = content else { return false };
     let allowed = |address| expected.is_some_and(|expected| expected.allows(address));
     addresses.iter().any(|address| special::is_special(*address) && !allowed(address))
-}
-
-/// Who votes: the resolvers with a conclusive answer, network by network.
-#[derive(Debug)]
-pub struct Votes {
-    /// Conclusive answers of each network.
-    of_network: Vec<u32>,
-    resolvers: usize,
-    networks: usize,
-}
-
-impl Votes {
-    fn count(list: &ResolverList, contents: &[Option<&Content>]) -> Self {
-        let mut of_network = vec![0; list.networks];
-        for (resolver, _) in list.resolvers.iter().zip(contents).filter(|(_, c)| c.is_some()) {
-            of_network[resolver.network as usize] += 1;
-        }
-        let resolvers = contents.iter().flatten().count();
-        let networks = of_network.iter().filter(|count| **count > 0).count();
-        Self { of_network, resolvers, networks }
-    }
-
-    /// The part of its network's vote that a voter has.
-    fn weight(&self, network: u32) -> f64 {
-        1.0 / f64::from(self.of_network[network as usize].max(1))
-    }
-
-    /// The share of the voters for which `holds`, or nothing if nobody votes.
-    fn ratios(
-        &self,
-        list: &ResolverList,
-        contents: &[Option<&Content>],
-        holds: impl Fn(usize) -> bool,
-    ) -> Option<Ratios> {
-        if self.resolvers == 0 {
-            return None;
-        }
-        let mut holding = vec![0_u32; list.networks];
-        for (at, resolver) in list.resolvers.iter().enumerate() {
-            holding[resolver.network as usize] += u32::from(contents[at].is_some() && holds(at));
-        }
-        // By network, not by resolver: where all hold, each network adds exactly 1.
-        let share = |(holding, of): (&u32, &u32)| f64::from(*holding) / f64::from((*of).max(1));
-        let network: f64 = holding.iter().zip(&self.of_network).map(share).sum();
-        let resolver = holding.iter().sum::<u32>();
-        Some(Ratios {
-            resolver: f64::from(resolver) / self.resolvers as f64,
-            network: network / self.networks as f64,
-        })
-    }
-}
-
-/// Country by country: those with enough resolvers by themselves, the largest first to be kept, the
-/// rest as `other`. Anycast is no country. A country's own resolvers are counted, not those that
-/// happened to answer, so that a country does not come and go.
-fn countries(list: &ResolverList, classes: &[Class]) -> Vec<CountryVerdict> {
-    let mut size = vec![0_usize; list.countries.len()];
-    for resolver in &list.resolvers {
-        size[usize::from(resolver.country)] += 1;
-    }
-    let is_place = |country: &usize| list.countries[*country] != ANYCAST;
-    let mut named: Vec<usize> =
-        (0..size.len()).filter(is_place).filter(|at| size[*at] >= MIN_COUNTRY_RESOLVERS).collect();
-    named.sort_by_key(|&at| (std::cmp::Reverse(size[at]), &list.countries[at]));
-    named.truncate(MAX_COUNTRIES);
-    named.sort_by_key(|&at| &list.countries[at]);
-
-    let other = named.len();
-    let row_of = |country: usize| named.iter().position(|named| *named == country).unwrap_or(other);
-    let rows: Vec<usize> = (0..size.len()).map(row_of).collect();
-    let mut verdicts: Vec<_> = named.iter().map(|&at| list.countries[at].clone()).collect();
-    if (0..size.len()).filter(is_place).any(|country| rows[country] == other) {
-        verdicts.push("other".to_owned());
-    }
-    let empty = |country| CountryVerdict { country, conclusive: 0, agree: 0 };
-    let mut verdicts: Vec<_> = verdicts.into_iter().map(empty).collect();
-    for (resolver, class) in list.resolvers.iter().zip(classes) {
-        let country = usize::from(resolver.country);
-        if class.is_conclusive() && is_place(&country) {
-            let verdict = &mut verdicts[rows[country]];
-            verdict.conclusive += 1;
-            verdict.agree += usize::from(*class == Class::Agree);
-        }
-    }
-    verdicts
 }
 
 fn flags(outcomes: &[Option<Outcome>]) -> [usize; Flag::ALL.len()] {

@@ -123,6 +123,8 @@ async fn answers(
         return Json(pages).into_response();
     }
     let mut text = String::new();
-    pages.iter().for_each(|page| page.write(&mut text));
+    for page in &pages {
+        page.write(&mut text);
+    }
     text.into_response()
 }

@@ -153,7 +153,7 @@ fn detail(plan: &Plan) -> String {
         count(plan.questions.len(), "question")
     );
     if let Some(contact) = &plan.set.contact {
-        detail += &format!("; contact: {contact}");
+        detail.extend(["; contact: ", contact]);
     }
     detail
 }

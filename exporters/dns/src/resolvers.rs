@@ -337,7 +337,7 @@ mod tests {
     fn a_million_lines_are_read() {
         let mut text = String::from("ip_address,country_code\n");
         for n in 0..1_000_000_u32 {
-            text += &format!("{},DE\n", std::net::Ipv4Addr::from(0x0b00_0000 + n));
+            text.extend([&std::net::Ipv4Addr::from(0x0b00_0000 + n).to_string(), ",DE\n"]);
         }
         assert_eq!(ResolverList::parse(&text, false).unwrap().resolvers.len(), 1_000_000);
     }

@@ -25,7 +25,7 @@ const V4: [&str; 15] = [
     "240.0.0.0/4",
 ];
 
-/// IANA IPv6 Special-Purpose Address Registry. 64:ff9b::/96 is left out on purpose: a resolver
+/// IANA IPv6 Special-Purpose Address Registry. `64:ff9b::/96` is left out on purpose: a resolver
 /// that does DNS64 answers so for every name that has only IPv4.
 const V6: [&str; 11] = [
     "::/96",

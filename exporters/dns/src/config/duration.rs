@@ -36,7 +36,7 @@ pub(super) fn show(duration: Duration) -> String {
     let mut text = String::new();
     for (unit, size) in UNITS {
         if millis >= size {
-            text += &format!("{}{unit}", millis / size);
+            text.extend([&(millis / size).to_string(), unit]);
             millis %= size;
         }
     }

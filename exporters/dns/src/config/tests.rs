@@ -36,7 +36,7 @@ fn every_fault_has_its_message() {
         (
             "region: EMEA",
             "region: EMEA, city: x",
-            "unknown field `city`, expected `name` or `region`",
+            "unknown field `city`, expected one of name, region",
         ),
         ("name: fra", "name: ''", "vantage: name must not be empty"),
         ("name: world,", "name: world, sped: 1,", "unknown field `sped`"),
@@ -65,7 +65,7 @@ fn every_fault_has_its_message() {
         ),
         ("name: world,", "name: world, port: 0,", "port: must be above 0"),
         ("name: world,", "name: world, control: 'a b',", "is not a host name"),
-        ("types: [A]", "types: [TXT]", "unknown variant `TXT`, expected `A` or `AAAA`"),
+        ("types: [A]", "types: [TXT]", "unknown variant `TXT`, expected one of A, AAAA"),
         ("types: [A]", "types: []", "types: there must be one at least"),
         ("types: [A]", "types: [A, A]", "asked for api.example A twice"),
         ("types: [A]", "types: [A], sets: [moon]", "set \"moon\" is none of: world"),
@@ -77,21 +77,26 @@ fn every_fault_has_its_message() {
         (
             "answers:",
             "mode: some, answers:",
-            "unknown variant `some`, expected one of `exact`, `subset`, `superset`",
+            "unknown variant `some`, expected one of exact, subset, superset",
         ),
         ("questions:\n", "questions: []\nquestion:\n", "unknown field `question`"),
     ];
+    let mut wrong = Vec::new();
     for (good, bad, wanted) in faults {
         assert!(GOOD.contains(good), "{good}");
-        let error = format!("{:#}", load(&GOOD.replacen(good, bad, 1)).unwrap_err());
-        assert!(error.contains(wanted), "{bad}: {error}");
+        let error = load(&GOOD.replacen(good, bad, 1)).err();
+        let error = error.map_or("no error".to_owned(), |error| format!("{error:#}"));
+        if !error.contains(wanted) {
+            wrong.push(format!("{bad}\n  wanted {wanted}\n  got    {error}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn an_error_names_file_and_line() {
     let error = load(&GOOD.replace("types: [A]", "tipes: [A]")).unwrap_err().to_string();
-    assert!(error.starts_with("test.yml: ") && error.contains("line 5"), "{error}");
+    assert!(error.starts_with("test.yml:5:27: unknown field `tipes`"), "{error}");
 }
 
 #[test]

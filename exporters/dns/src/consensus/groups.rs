@@ -70,7 +70,7 @@ pub fn shorten(mut groups: Vec<Group>) -> Vec<Group> {
                 sum.more_answers += 1;
             }
             None => {
-                sums.push(Group { content: None, countries: Vec::new(), more_answers: 1, ..group })
+                sums.push(Group { content: None, countries: Vec::new(), more_answers: 1, ..group });
             }
         }
     }

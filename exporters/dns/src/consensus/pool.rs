@@ -65,13 +65,13 @@ impl Consensus {
 pub fn find(
     list: &ResolverList,
     contents: &[Option<&Content>],
-    votes: &Votes,
+    shares: &Votes,
     is_bogon: impl Fn(&Content) -> bool,
 ) -> Consensus {
     let voters = || list.resolvers.iter().zip(contents).filter_map(|(r, c)| Some((r, (*c)?)));
     let weight_of = |wanted: &dyn Fn(&Content) -> bool| -> f64 {
         let wanted = voters().filter(|(_, content)| wanted(content));
-        wanted.map(|(resolver, _)| votes.weight(resolver.network)).sum()
+        wanted.map(|(resolver, _)| shares.weight(resolver.network)).sum()
     };
     let data = weight_of(&|content| matches!(content, Content::Addresses(_)));
     for absence in [Content::Nxdomain, Content::Nodata] {
@@ -87,13 +87,13 @@ pub fn find(
     let mut seen = HashSet::new();
     for (resolver, content) in voters().filter(|(_, content)| !is_bogon(content)) {
         let Content::Addresses(addresses) = content else { continue };
-        let (place, weight) = (places.of(resolver), votes.weight(resolver.network));
+        let (place, weight) = (places.of(resolver), shares.weight(resolver.network));
         seen.insert(place);
         for address in addresses {
             support.entry(*address).or_default().add(place, weight);
         }
     }
-    let needed = (votes.networks as f64 * MIN_SUPPORT, MIN_PLACES.min(seen.len()));
+    let needed = (shares.networks as f64 * MIN_SUPPORT, MIN_PLACES.min(seen.len()));
     let enough = |support: &Support| support.weight >= needed.0 && support.places() >= needed.1;
     let supported = support.into_iter().filter(|(_, support)| enough(support));
     let mut pool: Vec<IpAddr> = supported.map(|(address, _)| address).collect();

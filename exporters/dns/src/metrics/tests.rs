@@ -1,1 +1,115 @@
+//! The golden exposition, from a fixed snapshot.
 
+use prometheus_client::encoding::text::encode as encode_text;
+use prometheus_client::registry::Registry;
+
+use super::*;
+use crate::answer::{Answer, Content, Flag, Flags};
+use crate::config::Config;
+use crate::consensus::{Rules, judge};
+use crate::pending::Outcome;
+use crate::poll::Snapshot;
+
+#[derive(Debug)]
+struct Fixed(Vec<Arc<SetState>>);
+
+impl Collector for Fixed {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode(&self.0, &mut encoder)
+    }
+}
+
+const CONFIG: &str = "\
+vantage: { name: fra, region: EMEA }
+sets:
+  - name: world
+    min_resolvers: 5
+    min_networks: 3
+    resolvers:
+      - { address: 11.0.1.1, country: DE }
+      - { address: 11.0.2.1, country: DE }
+      - { address: 11.0.3.1, country: DE }
+      - { address: 11.0.4.1, country: DE }
+      - { address: 11.0.5.1, country: DE }
+      - { address: 11.0.6.1, country: CN }
+      - { address: 11.0.6.2, country: CN }
+      - { address: 11.0.7.1, country: CN }
+      - { address: 11.0.8.1, country: CN }
+      - { address: 11.0.9.1, country: CN }
+      - { address: 11.0.10.1, country: FR }
+      - { address: 11.0.11.1, country: NL }
+      - { address: 11.0.12.1, country: anycast }
+      - { address: 11.0.12.1, country: anycast }
+  - name: fresh
+    resolvers: [11.0.0.1]
+questions:
+  - name: api.messenger.example
+    sets: [world]
+    expected: { A: { answers: [149.154.167.220] } }
+  - name: api.messenger.example
+    sets: [fresh]
+    types: [A]
+";
+
+fn answer(address: [u8; 4]) -> Outcome {
+    let mut flags = Flags::default();
+    flags.set(Flag::Ad);
+    Outcome::Answer(Answer { content: Content::Addresses([address.into()].into()), flags })
+}
+
+/// A set that was swept, and one that was not.
+fn states() -> Vec<Arc<SetState>> {
+    let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
+    let plans = config.complete(std::path::Path::new(".")).unwrap().plans();
+    let states: Vec<_> = plans.into_values().map(|plan| Arc::new(SetState::new(plan))).collect();
+    let world = &states[1];
+    let honest = || Some(answer([149, 154, 167, 220]));
+    let forged = || Some(answer([174, 37, 154, 236]));
+    let mut a = vec![honest(), honest(), honest(), honest(), None];
+    a.extend([forged(), forged(), forged(), honest(), Some(Outcome::Timeout)]);
+    a.extend([honest(), honest(), Some(Outcome::LocalError)]);
+    let aaaa = vec![Some(Outcome::Timeout); 13];
+    let outcomes = [a, aaaa];
+    let verdicts = outcomes.iter().zip(&world.plan.questions).map(|(outcomes, asked)| {
+        let set = &world.plan.set;
+        let rules = Rules {
+            expected: asked.expected.as_ref(),
+            min_resolvers: set.min_resolvers,
+            min_networks: set.min_networks,
+        };
+        judge(&set.list, outcomes, rules)
+    });
+    let verdicts = verdicts.collect();
+    world.publish(Snapshot { seconds: 3.25, degraded: true, verdicts }, 1_522_281_600.5);
+    world.metrics.answered(Duration::from_millis(20));
+    world.metrics.query(Transport::Udp);
+    world.metrics.ignored(Ignored::WrongSource);
+    world.metrics.local_error(LocalError::ReceiveBufferDrop, 2);
+    world.metrics.sweep(SweepResult::Degraded);
+    world.metrics.consensus_changed(0);
+    states
+}
+
+#[test]
+fn exposition() {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Fixed(states())));
+    let mut text = String::new();
+    encode_text(&mut text, &registry).unwrap();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write("tests/golden/metrics.prom", &text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string("tests/golden/metrics.prom").unwrap());
+    assert!(!text.contains("NaN"));
+}
+
+#[test]
+fn errors_of_this_machine_are_told_apart() {
+    for (errno, kind) in [
+        (nix::libc::EMFILE, LocalError::Emfile),
+        (nix::libc::ENOBUFS, LocalError::NoBuffers),
+        (nix::libc::ENETUNREACH, LocalError::Send),
+    ] {
+        assert_eq!(LocalError::of(&io::Error::from_raw_os_error(errno)), kind);
+    }
+}

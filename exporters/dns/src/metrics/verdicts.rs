@@ -131,10 +131,7 @@ fn outliers(snapshots: &Snapshots<'_>, encoder: &mut DescriptorEncoder<'_>) -> f
         "dns_consistency_outlier_ratio",
         "Share of the conclusive answers that does not agree with the consensus.",
         None,
-        weighted(snapshots, |verdict| {
-            let consensus = verdict.consensus.filter(|_| verdict.state.has_consensus())?;
-            Some(Ratios { resolver: 1.0 - consensus.resolver, network: 1.0 - consensus.network })
-        }),
+        weighted(snapshots, |verdict| verdict.outlier.filter(|_| verdict.state.has_consensus())),
     )
 }
 

@@ -65,7 +65,7 @@ impl Lane {
         let mut sockets = Sockets::open(peers).inspect_err(|error| local_error(metrics, error))?;
         let mut pending = Pending::new(&ground.templates, set.timeout, set.retries);
         let mut position = Position { next: 0, due: self.first, pass_began: self.first };
-        let mut sent = Vec::new();
+        let mut asked = Vec::new();
         let mut tcp = JoinSet::new();
         let mut buffer = [0; MAX_UDP_PAYLOAD as usize + 1];
 
@@ -80,10 +80,10 @@ impl Lane {
             }
             while let Some(question) = self.question(&position, now, pending.in_flight()) {
                 let member = position.next % self.members.len();
-                if !self.failed_control(&pending, &sent, position.next) {
+                if !self.failed_control(&pending, &asked, position.next) {
                     let id = pending.free_id(rand::random);
                     let index = pending.begin(now, self.peer(member), question, id, rand::random());
-                    sent.push((self.members[member], question, position.next));
+                    asked.push((self.members[member], question, position.next));
                     self.send(&mut sockets, &mut pending, index).await;
                 }
                 self.advance(&mut position, now);
@@ -114,7 +114,7 @@ impl Lane {
 
         let dropped = sockets.dropped();
         metrics.local_error(LocalError::ReceiveBufferDrop, dropped);
-        let outcomes = sent.into_iter().zip(pending.into_outcomes());
+        let outcomes = asked.into_iter().zip(pending.into_outcomes());
         Ok(LaneReport {
             outcomes: outcomes
                 .map(|((member, question, _), outcome)| (member, question, outcome))

@@ -144,9 +144,8 @@ impl Socket {
                     self.dropped = dropped.unwrap_or(self.dropped);
                     return Some((length, from));
                 }
-                Ok((_, None, _)) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(_) => {}
+                Ok((_, None, _)) | Err(_) => {}
             }
         }
         None

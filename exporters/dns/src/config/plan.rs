@@ -1,0 +1,106 @@
+//! What one set is asked, and whether that is polite and feasible. No I/O, no clock.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use super::{Set, Vantage, duration};
+use crate::expected::Expected;
+use crate::question::{HostName, Kind};
+
+/// Above this many third-party resolvers, the operator must say that it is meant.
+const MAX_UNACKNOWLEDGED: usize = 200;
+
+/// Queries per second that may be sent to others; with 60 byte queries, half a megabit a second.
+const MAX_RATE: u32 = 1_000;
+
+/// The same where every resolver is on this machine: tests and benchmarks.
+const MAX_LOOPBACK_RATE: u32 = 100_000;
+
+/// Queries an hour that a third-party resolver gets at most: less than one person's browser.
+const MAX_PER_RESOLVER_AND_HOUR: f64 = 60.0;
+
+/// What one set is asked: all that its task needs, and what a reload compares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where the exporter asks from.
+    pub vantage: Vantage,
+    /// The set.
+    pub set: Set,
+    /// One entry for each name and type.
+    pub questions: Vec<Asked>,
+}
+
+/// One name and type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// The name.
+    pub name: HostName,
+    /// The type.
+    pub kind: Kind,
+    /// The pinned answer.
+    pub expected: Option<Expected>,
+}
+
+impl Plan {
+    /// How many queries one resolver gets in a sweep.
+    pub fn queries_per_resolver(&self) -> usize {
+        self.questions.len() + usize::from(self.set.control.is_some())
+    }
+
+    /// Checks what depends on the list of resolvers: politeness, and that a sweep fits its interval.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let (set, list) = (&self.set, &self.set.list);
+        let strangers = list.third_parties();
+        if strangers > MAX_UNACKNOWLEDGED {
+            ensure!(
+                set.acknowledge_third_party_probing,
+                "{strangers} resolvers of others would be probed; above {MAX_UNACKNOWLEDGED}, say that \
+                 it is meant with `acknowledge_third_party_probing: true`"
+            );
+            ensure!(
+                set.contact.is_some(),
+                "{strangers} resolvers of others would be probed; above {MAX_UNACKNOWLEDGED}, give them \
+                 a `contact`"
+            );
+        }
+        let cap =
+            if set.allow_private && list.is_loopback() { MAX_LOOPBACK_RATE } else { MAX_RATE };
+        ensure!((1..=cap).contains(&set.rate), "rate: {} is not within 1 to {cap}", set.rate);
+
+        let each = self.queries_per_resolver();
+        let hourly = each as f64 * 3600.0 / set.interval.as_secs_f64();
+        ensure!(
+            strangers == 0 || hourly <= MAX_PER_RESOLVER_AND_HOUR,
+            "interval: {each} queries each {} are {hourly:.0} an hour for each resolver; the most for \
+             resolvers of others is {MAX_PER_RESOLVER_AND_HOUR}",
+            duration::show(set.interval)
+        );
+        let sweep = self.longest_sweep();
+        ensure!(
+            sweep < set.interval,
+            "interval: a sweep of {} resolvers x {each} queries at {} a second takes up to {}, which is \
+             longer than {}",
+            list.resolvers.len(),
+            set.rate,
+            duration::show(sweep),
+            duration::show(set.interval)
+        );
+        Ok(())
+    }
+
+    /// How long a sweep takes if every resolver is silent.
+    fn longest_sweep(&self) -> Duration {
+        let queries = self.queries_per_resolver() * self.set.list.resolvers.len();
+        let paced = Duration::from_secs_f64(queries as f64 / f64::from(self.set.rate));
+        let passes =
+            u32::try_from(self.queries_per_resolver().saturating_sub(1)).unwrap_or(u32::MAX);
+        let spaced = self.gap().saturating_mul(passes);
+        paced.max(spaced) + self.set.timeout * (u32::from(self.set.retries) + 1)
+    }
+
+    /// Least time between two queries to the same resolver.
+    pub fn gap(&self) -> Duration {
+        if self.set.list.is_loopback() { Duration::ZERO } else { Duration::from_secs(1) }
+    }
+}

@@ -1,0 +1,520 @@
+//! Runs the real program against resolvers of every kind.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::float_cmp, reason = "the values are counts and exact shares")]
+
+#[path = "program/responder.rs"]
+mod responder;
+#[path = "program/running.rs"]
+mod running;
+
+use std::fs;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use responder::{Behaviour, LIE, Responder, TRUTH, closed_port};
+use running::{Metrics, Program};
+
+/// How many resolvers behave how, and where they are.
+const WORLD: [(Behaviour, u8, &str); 24] = [
+    (Behaviour::Honest, 12, "DE"),
+    (Behaviour::Honest, 10, "FR"),
+    (Behaviour::Honest, 8, "NL"),
+    (Behaviour::Honest, 4, "CN"),
+    (Behaviour::Dissent, 6, "CN"),
+    (Behaviour::Nxdomain, 2, "IR"),
+    (Behaviour::Nodata, 2, "IR"),
+    (Behaviour::Servfail, 3, "US"),
+    (Behaviour::Refused, 2, "US"),
+    (Behaviour::Bogon, 2, "TR"),
+    (Behaviour::WrongId, 1, "US"),
+    (Behaviour::WrongSource, 1, "US"),
+    (Behaviour::WrongQuestion, 1, "US"),
+    (Behaviour::Malformed, 2, "US"),
+    (Behaviour::TruncatedThenTcp, 2, "US"),
+    (Behaviour::TruncatedOnly, 1, "US"),
+    (Behaviour::Silent, 3, "US"),
+    (Behaviour::Duplicates, 1, "US"),
+    (Behaviour::ForgedThenReal, 1, "US"),
+    (Behaviour::CaseMangled, 1, "US"),
+    (Behaviour::HeaderOnlyFormerr, 1, "US"),
+    (Behaviour::MalformedThenGood, 1, "US"),
+    (Behaviour::Reflected, 1, "US"),
+    (Behaviour::Oversize, 1, "US"),
+];
+
+/// The list of all of them, in the form of public-dns.info; and their addresses.
+fn list() -> (String, Vec<Ipv4Addr>) {
+    let mut text = String::from("\u{feff}ip_address,name,as_number,as_org,country_code\r\n");
+    let (mut addresses, mut next) = (Vec::new(), [1_u8; 256]);
+    for (number, (behaviour, count, country)) in (0_u32..).zip(WORLD) {
+        for n in 0..count {
+            let free = &mut next[behaviour as usize];
+            let address = behaviour.address(*free);
+            *free += 1;
+            // Two resolvers share a network.
+            let network = 64_512 + 100 * number + u32::from(n / 2);
+            text += &format!("{address},,{network},\"Example, Inc.\",{country}\r\n");
+            addresses.push(address);
+        }
+    }
+    text += "# the first once more\r\n127.0.1.1,,1,,DE\r\n";
+    (text, addresses)
+}
+
+fn config(port: u16, closed: u16, expected: &str) -> String {
+    format!(
+        "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: world, resolvers_file: list.csv, port: {port}, allow_private: true, timeout: 3s, rate: 200 }}
+  - {{ name: closed, resolvers: [127.0.0.1, 127.0.0.2, 127.0.0.3], port: {closed}, allow_private: true, timeout: 300ms }}
+questions:
+  - {{ name: api.messenger.example, types: [A, AAAA], sets: [world], expected: {{ A: {{ answers: [{expected}] }} }} }}
+  - {{ name: api.messenger.example, types: [A], sets: [closed] }}
+"
+    )
+}
+
+const A: &str = "name=\"api.messenger.example\"";
+
+fn responses(metrics: &Metrics, kind: &str, set: &str, outcome: &str) -> f64 {
+    metrics.value(&format!(
+        "dns_consistency_responses{{{A},outcome=\"{outcome}\",set=\"{set}\",type=\"{kind}\"}}"
+    ))
+}
+
+fn of_world(metrics: &Metrics, metric: &str, labels: &str) -> f64 {
+    let mut labels: Vec<_> = labels.split(',').filter(|it| !it.is_empty()).collect();
+    labels.extend([A, "set=\"world\"", "type=\"A\""]);
+    labels.sort_unstable();
+    metrics.value(&format!("dns_consistency_{metric}{{{}}}", labels.join(",")))
+}
+
+#[test]
+fn sweeps_classifies_reloads_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let (list, addresses) = list();
+    fs::write(folder.path().join("list.csv"), list).unwrap();
+    let (responder, closed) = (Responder::start(), closed_port());
+    let pinned = config(responder.port, closed, &Ipv4Addr::from(TRUTH).to_string());
+    let program = Program::start(folder.path(), &pinned);
+    assert!(program.request("GET", "/-/healthy", "").starts_with("HTTP/1.0 200"));
+    program.wait_until_ready();
+
+    each_class_is_counted(&program.metrics(), addresses.len());
+    the_evidence_is_kept(&program.metrics());
+    the_consensus_is_judged(&program.metrics());
+    nobody_is_asked_more_than_once(&responder, &addresses);
+    the_pages_show_it_and_send_nothing(&program, &responder);
+    the_exposition_is_sound(&program);
+
+    // A bad config changes nothing, and is shown.
+    fs::write(&program.config, pinned.replace("rate:", "speed:")).unwrap();
+    let refused = program.request("POST", "/-/reload", "");
+    assert!(
+        refused.starts_with("HTTP/1.0 500") && refused.contains("unknown field `speed`"),
+        "{refused}"
+    );
+    assert_eq!(program.metrics().value("turbulence_config_last_reload_successful{}"), 0.0);
+    assert_eq!(responses(&program.metrics(), "A", "closed", "unreachable"), 3.0);
+
+    // A good one: the set that changed is swept again, the other keeps its counters.
+    fs::write(&program.config, config(responder.port, closed, &Ipv4Addr::from(LIE).to_string()))
+        .unwrap();
+    assert!(program.request("POST", "/-/reload", "").starts_with("HTTP/1.0 200"));
+    program.wait_until_ready();
+    let metrics = program.metrics();
+    assert_eq!(of_world(&metrics, "consensus_matches_expected", ""), 0.0);
+    assert_eq!(
+        metrics.value("dns_consistency_queries_total{set=\"closed\",transport=\"udp\"}"),
+        3.0
+    );
+
+    assert!(program.terminate().success());
+}
+
+fn each_class_is_counted(metrics: &Metrics, resolvers: usize) {
+    for (outcome, count) in [
+        ("agree", 34.0 + 2.0 + 1.0 + 1.0 + 1.0),
+        ("dissent", 6.0 + 1.0),
+        ("nxdomain", 2.0),
+        ("nodata", 2.0),
+        ("servfail", 3.0),
+        ("refused", 2.0),
+        ("other_rcode", 1.0),
+        ("bogon", 2.0),
+        ("truncated", 1.0),
+        ("malformed", 2.0 + 1.0 + 1.0),
+        ("timeout", 3.0 + 3.0),
+        ("unreachable", 0.0),
+        ("unhealthy", 0.0),
+        ("local_error", 0.0),
+    ] {
+        assert_eq!(responses(metrics, "A", "world", outcome), count, "{outcome}");
+    }
+    for kind in ["A", "AAAA"] {
+        let classes = [
+            "agree",
+            "dissent",
+            "nxdomain",
+            "nodata",
+            "servfail",
+            "refused",
+            "other_rcode",
+            "bogon",
+            "truncated",
+            "malformed",
+            "timeout",
+            "unreachable",
+            "unhealthy",
+            "local_error",
+        ];
+        let sum: f64 = classes.iter().map(|it| responses(metrics, kind, "world", it)).sum();
+        assert_eq!(sum, resolvers as f64, "{kind}");
+    }
+    assert_eq!(responses(metrics, "A", "closed", "unreachable"), 3.0);
+    // An IPv6 address that nobody has is the consensus of nobody: that there is none is.
+    assert_eq!(responses(metrics, "AAAA", "world", "agree"), 34.0 + 2.0 + 5.0);
+}
+
+fn the_evidence_is_kept(metrics: &Metrics) {
+    for (reason, least) in [
+        ("wrong_question", 2.0),
+        // Malformed, MalformedThenGood, Reflected; for both types.
+        ("malformed", 8.0),
+        ("oversize", 2.0),
+        // Four of each five; and the true answer after the forged one.
+        ("duplicate", 10.0),
+        ("late", 0.0),
+    ] {
+        let series =
+            format!("dns_consistency_datagrams_ignored_total{{reason=\"{reason}\",set=\"world\"}}");
+        assert_eq!(metrics.value(&series), least, "{reason}");
+    }
+    // A changed id may by chance be that of a query to somebody else.
+    let strange = ["unmatched", "wrong_source"].map(|reason| {
+        metrics.value(&format!(
+            "dns_consistency_datagrams_ignored_total{{reason=\"{reason}\",set=\"world\"}}"
+        ))
+    });
+    assert_eq!(strange.iter().sum::<f64>(), 4.0);
+    for (flag, count) in
+        [("multiple_answers", 1.0), ("case_mismatch", 1.0), ("tc", 3.0), ("ad", 0.0)]
+    {
+        assert_eq!(
+            of_world(metrics, "flag_resolvers", &format!("flag=\"{flag}\"")),
+            count,
+            "{flag}"
+        );
+    }
+    assert_eq!(
+        metrics.value("dns_consistency_queries_total{set=\"world\",transport=\"tcp\"}"),
+        6.0
+    );
+    assert_eq!(metrics.value("dns_consistency_resolvers{set=\"world\",state=\"duplicate\"}"), 1.0);
+    assert_eq!(metrics.value("dns_consistency_sweep_degraded{set=\"world\"}"), 0.0);
+    assert_eq!(metrics.sum("dns_consistency_local_errors_total"), 0.0);
+}
+
+fn the_consensus_is_judged(metrics: &Metrics) {
+    let conclusive = 39.0 + 7.0 + 2.0 + 2.0 + 2.0;
+    assert_eq!(of_world(metrics, "consensus_ratio", "weight=\"resolver\""), 39.0 / conclusive);
+    assert_eq!(of_world(metrics, "outliers", ""), conclusive - 39.0);
+    assert_eq!(of_world(metrics, "distinct_answers", ""), 5.0);
+    assert_eq!(of_world(metrics, "consensus_state", "state=\"split\""), 1.0);
+    assert_eq!(of_world(metrics, "consensus_matches_expected", ""), 1.0);
+    assert_eq!(of_world(metrics, "unexpected_resolvers", ""), conclusive - 39.0);
+    for (country, ratio) in [("DE", 1.0), ("FR", 1.0), ("CN", 0.4)] {
+        let label = format!("country=\"{country}\"");
+        assert_eq!(of_world(metrics, "country_agree_ratio", &label), ratio, "{country}");
+    }
+    assert_eq!(of_world(metrics, "country_resolvers", "country=\"CN\""), 10.0);
+    // Too few answers make no consensus, and no ratio to alert on.
+    let insufficient = format!(
+        "dns_consistency_consensus_state{{{A},set=\"closed\",state=\"insufficient\",type=\"A\"}}"
+    );
+    assert_eq!(metrics.value(&insufficient), 1.0);
+    assert_eq!(
+        metrics.get(&format!("dns_consistency_outliers{{{A},set=\"closed\",type=\"A\"}}")),
+        None
+    );
+}
+
+fn nobody_is_asked_more_than_once(responder: &Responder, addresses: &[Ipv4Addr]) {
+    let counts = responder.counts();
+    assert_eq!(counts.len(), 2 * addresses.len(), "everybody got both questions");
+    for ((address, kind), count) in counts {
+        assert!(addresses.contains(&address), "{address} is not in the list");
+        assert_eq!(count, 1, "{address} was asked for type {kind} {count} times");
+    }
+}
+
+fn the_pages_show_it_and_send_nothing(program: &Program, responder: &Responder) {
+    let before = responder.counts();
+    let text = program.page("/answers?name=API.messenger.example.&type=A");
+    assert!(text.contains("[149.154.167.220] : 39 occurrences ("), "{text}");
+    assert!(text.contains("[174.37.154.236] : 7 occurrences, dissent (CN 6, US 1)"), "{text}");
+    assert!(text.contains("[127.0.0.1] : 2 occurrences, bogon (TR 2)"), "{text}");
+    assert!(text.contains("[ERROR: TIMEOUT] : 6 occurrences (US 6)"), "{text}");
+    let json = program.page("/answers?name=api.messenger.example&type=A&set=world&format=json");
+    assert!(
+        json.starts_with("[{\"name\":\"api.messenger.example\",\"type\":\"A\",\"set\":\"world\""),
+        "{json}"
+    );
+    let other = program.request("GET", "/answers?name=elsewhere.example", "");
+    assert!(
+        other.starts_with("HTTP/1.0 404") && other.contains("?name=api.messenger.example&type=A"),
+        "{other}"
+    );
+    assert!(program.request("GET", "/answers?resolver=1.1.1.1", "").starts_with("HTTP/1.0 400"));
+    assert!(program.page("/").contains("/answers"));
+    for _ in 0..20 {
+        program.page("/metrics");
+    }
+    assert_eq!(responder.counts(), before);
+}
+
+fn the_exposition_is_sound(program: &Program) {
+    let classic = program.page("/metrics");
+    assert!(!classic.contains("NaN"), "{classic}");
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is needed: Debian package prometheus");
+    promtool.stdin.take().unwrap().write_all(classic.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let openmetrics = program.request(
+        "GET",
+        "/metrics",
+        "accept: application/openmetrics-text; version=1.0.0\r\n",
+    );
+    assert!(openmetrics.ends_with("# EOF\n"));
+    assert!(openmetrics.contains("# UNIT dns_consistency_response_seconds seconds"));
+}
+
+#[test]
+fn resolvers_that_fail_the_control_question_are_unhealthy_and_asked_no_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let responder = Responder::start();
+    let good: Vec<_> = (1..=20).map(|n| Behaviour::Honest.address(n)).collect();
+    let bad: Vec<_> = (1..=5).map(|n| Behaviour::Refused.address(n)).collect();
+    let all: Vec<_> = good
+        .iter()
+        .chain(&bad)
+        .map(|it| format!("{{ address: {it}, asn: {} }}", 1 + it.octets()[3]))
+        .collect();
+    // At 10 a second, the control question of the last is answered long before its next one is due.
+    let program = Program::start(
+        folder.path(),
+        &format!(
+            "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 1s, rate: 50, control: control.example }}
+questions: [{{ name: api.messenger.example, types: [A] }}]
+",
+            all.join(", "),
+            responder.port
+        ),
+    );
+    program.wait_until_ready();
+    let metrics = program.metrics();
+    assert_eq!(responses(&metrics, "A", "world", "agree"), 20.0);
+    assert_eq!(responses(&metrics, "A", "world", "unhealthy"), 5.0);
+    assert_eq!(of_world(&metrics, "consensus_state", "state=\"uniform\""), 1.0);
+    let counts = responder.counts();
+    assert!(good.iter().all(|it| counts[&(*it, 1)] == 2), "{counts:?}");
+    assert!(bad.iter().all(|it| counts[&(*it, 1)] == 1), "{counts:?}");
+}
+
+#[test]
+fn a_sweep_that_is_under_way_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let responder = Responder::start();
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: slow, resolvers: [{}], port: {}, allow_private: true, rate: 1 }}
+questions: [{{ name: api.messenger.example, types: [A] }}]
+",
+        (1..200).map(|n| Behaviour::Honest.address(n).to_string()).collect::<Vec<_>>().join(", "),
+        responder.port
+    );
+    let program = Program::start(folder.path(), &config);
+    program.wait_until("the first query was sent", |_| !responder.counts().is_empty());
+    assert!(program.request("GET", "/-/ready", "").starts_with("HTTP/1.0 503"));
+    assert!(
+        !program.page("/metrics").contains("dns_consistency_responses{"),
+        "half a sweep is none"
+    );
+    assert!(program.terminate().success());
+}
+
+#[test]
+fn a_bad_config_ends_the_program_with_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.yml");
+    fs::write(&file, config(53, 53, "1.2.3.4").replace("region: EMEA", "reign: EMEA")).unwrap();
+    for extra in [&["--config.check"][..], &[]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_turbulence-dns"))
+            .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
+            .arg(&file)
+            .args(extra)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains("bad.yml:1:") && error.contains("unknown field `reign`"), "{error}");
+    }
+}
+
+#[test]
+fn the_example_config_is_good() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/turbulence-dns.example.yml");
+    let output = Command::new(env!("CARGO_BIN_EXE_turbulence-dns"))
+        .args(["--config.check", "--config.file", example])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A real resolver that serves a zone of its own.
+struct Unbound {
+    child: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Unbound {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = loop {
+            let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let port = udp.local_addr().unwrap().port();
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                break port;
+            }
+        };
+        let interfaces: String =
+            (1..=4).map(|n| format!("  interface: 127.0.0.{n}@{port}\n")).collect();
+        let many: String = (1..=60)
+            .map(|n| format!("  local-data: \"many.messenger.example. A 149.154.167.{n}\"\n"))
+            .collect();
+        let config = format!(
+            "server:
+{interfaces}  do-daemonize: no
+  use-syslog: no
+  username: \"\"
+  chroot: \"\"
+  pidfile: \"\"
+  directory: \"{}\"
+  module-config: \"iterator\"
+  max-udp-size: 512
+  local-zone: \"messenger.example.\" static
+  local-data: \"api.messenger.example. A 149.154.167.220\"
+  local-data: \"api.messenger.example. A 149.154.167.99\"
+{many}",
+            folder.path().display()
+        );
+        let file = folder.path().join("unbound.conf");
+        fs::write(&file, config).unwrap();
+        let child = Command::new("/usr/sbin/unbound")
+            .args(["-d", "-c"])
+            .arg(&file)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("unbound is needed: Debian package unbound");
+        let unbound = Self { child, port, _folder: folder };
+        unbound.wait_until_it_answers();
+        unbound
+    }
+
+    fn wait_until_it_answers(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        // Any question: api.messenger.example, class IN, type A.
+        let mut query = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        query.extend_from_slice(b"\x03api\x09messenger\x07example\x00\x00\x01\x00\x01");
+        loop {
+            socket.send_to(&query, ("127.0.0.1", self.port)).unwrap();
+            if socket.recv(&mut [0; 512]).is_ok() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "unbound does not answer");
+        }
+    }
+}
+
+impl Drop for Unbound {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_real_resolver_is_understood() {
+    let (unbound, folder) = (Unbound::start(), tempfile::tempdir().unwrap());
+    let program = Program::start(
+        folder.path(),
+        &format!(
+            "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - name: world
+    resolvers: [127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4]
+    port: {}
+    allow_private: true
+    min_resolvers: 3
+    min_networks: 1
+questions:
+  - {{ name: api.messenger.example, types: [A, AAAA], expected: {{ A: {{ mode: superset, answers: [149.154.167.220] }} }} }}
+  - {{ name: gone.messenger.example, types: [A] }}
+  - {{ name: many.messenger.example, types: [A], expected: {{ A: {{ mode: subset, answers: [149.154.167.0/24] }} }} }}
+",
+            unbound.port
+        ),
+    );
+    program.wait_until_ready();
+    let metrics = program.metrics();
+    for (name, kind) in [("api", "A"), ("api", "AAAA"), ("gone", "A"), ("many", "A")] {
+        let labels = format!(
+            "name=\"{name}.messenger.example\",outcome=\"agree\",set=\"world\",type=\"{kind}\""
+        );
+        assert_eq!(
+            metrics.value(&format!("dns_consistency_responses{{{labels}}}")),
+            4.0,
+            "{name} {kind}"
+        );
+    }
+    for (name, flag, count) in [
+        ("many", "tc", 4.0),
+        ("api", "tc", 0.0),
+        ("api", "case_mismatch", 0.0),
+        ("api", "ra_missing", 0.0),
+    ] {
+        let labels =
+            format!("flag=\"{flag}\",name=\"{name}.messenger.example\",set=\"world\",type=\"A\"");
+        assert_eq!(
+            metrics.value(&format!("dns_consistency_flag_resolvers{{{labels}}}")),
+            count,
+            "{name} {flag}"
+        );
+    }
+    for name in ["api", "many"] {
+        let labels = format!("name=\"{name}.messenger.example\",set=\"world\",type=\"A\"");
+        assert_eq!(
+            metrics.value(&format!("dns_consistency_consensus_matches_expected{{{labels}}}")),
+            1.0
+        );
+    }
+    let answers = program.page("/answers");
+    assert!(answers.contains("[149.154.167.99 149.154.167.220] : 4 occurrences"), "{answers}");
+    assert!(
+        answers.contains("gone.messenger.example A (set world, 4 resolvers): uniform"),
+        "{answers}"
+    );
+}

@@ -1,0 +1,269 @@
+//! Resolvers on every address of 127.0.0.0/8 at one port: honest, broken and hostile ones. Each
+//! address behaves as its third byte says, and answers from itself.
+
+use std::collections::BTreeMap;
+use std::io::{IoSlice, IoSliceMut, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
+use std::os::fd::AsRawFd as _;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg, setsockopt,
+    sockopt,
+};
+
+/// What the honest ones answer.
+pub const TRUTH: [u8; 4] = [149, 154, 167, 220];
+/// What the liars answer.
+pub const LIE: [u8; 4] = [174, 37, 154, 236];
+
+/// How an address behaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Behaviour {
+    Honest = 1,
+    Dissent,
+    Nxdomain,
+    Nodata,
+    Servfail,
+    Refused,
+    Bogon,
+    WrongId,
+    WrongSource,
+    WrongQuestion,
+    Malformed,
+    TruncatedThenTcp,
+    TruncatedOnly,
+    Silent,
+    Duplicates,
+    ForgedThenReal,
+    CaseMangled,
+    HeaderOnlyFormerr,
+    MalformedThenGood,
+    Reflected,
+    Oversize,
+}
+
+impl Behaviour {
+    pub const ALL: [Self; 21] = [
+        Self::Honest,
+        Self::Dissent,
+        Self::Nxdomain,
+        Self::Nodata,
+        Self::Servfail,
+        Self::Refused,
+        Self::Bogon,
+        Self::WrongId,
+        Self::WrongSource,
+        Self::WrongQuestion,
+        Self::Malformed,
+        Self::TruncatedThenTcp,
+        Self::TruncatedOnly,
+        Self::Silent,
+        Self::Duplicates,
+        Self::ForgedThenReal,
+        Self::CaseMangled,
+        Self::HeaderOnlyFormerr,
+        Self::MalformedThenGood,
+        Self::Reflected,
+        Self::Oversize,
+    ];
+
+    /// The address number `n` that behaves so.
+    pub fn address(self, n: u8) -> Ipv4Addr {
+        Ipv4Addr::new(127, 0, self as u8, n)
+    }
+
+    fn of(address: Ipv4Addr) -> Self {
+        let byte = address.octets()[2];
+        Self::ALL.into_iter().find(|it| *it as u8 == byte).unwrap_or(Self::Silent)
+    }
+}
+
+/// How many datagrams each (address, type) got.
+pub type Counts = BTreeMap<(Ipv4Addr, u16), usize>;
+
+pub struct Responder {
+    pub port: u16,
+    counts: Arc<Mutex<Counts>>,
+}
+
+impl Responder {
+    /// Starts answering, over UDP and TCP at the same port. Ends with the test's process.
+    pub fn start() -> Self {
+        let (udp, tcp) = loop {
+            let udp = UdpSocket::bind("0.0.0.0:0").unwrap();
+            if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
+                break (udp, tcp);
+            }
+        };
+        setsockopt(&udp, sockopt::Ipv4PacketInfo, &true).unwrap();
+        let port = udp.local_addr().unwrap().port();
+        let counts = Arc::new(Mutex::new(Counts::new()));
+        let counted = Arc::clone(&counts);
+        thread::spawn(move || answer_datagrams(&Arc::new(udp), &counted));
+        thread::spawn(move || answer_connections(&tcp));
+        Self { port, counts }
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts.lock().unwrap().clone()
+    }
+}
+
+fn answer_datagrams(socket: &Arc<UdpSocket>, counts: &Mutex<Counts>) {
+    loop {
+        let mut buffer = [0; 2048];
+        let mut control = nix::cmsg_space!(nix::libc::in_pktinfo);
+        let (length, from, to) = {
+            let mut parts = [IoSliceMut::new(&mut buffer)];
+            let message = recvmsg::<SockaddrIn>(
+                socket.as_raw_fd(),
+                &mut parts,
+                Some(&mut control),
+                MsgFlags::empty(),
+            )
+            .unwrap();
+            let to = message.cmsgs().unwrap().find_map(|control| match control {
+                ControlMessageOwned::Ipv4PacketInfo(info) => {
+                    Some(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)))
+                }
+                _ => None,
+            });
+            (message.bytes, message.address.unwrap(), to.unwrap())
+        };
+        let query = buffer[..length].to_vec();
+        *counts.lock().unwrap().entry((to, asked_type(&query))).or_default() += 1;
+        for (delay, source, reply) in replies(&query, to) {
+            let socket = Arc::clone(socket);
+            let send = move || {
+                let info = nix::libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: nix::libc::in_addr { s_addr: u32::from(source).to_be() },
+                    ipi_addr: nix::libc::in_addr { s_addr: 0 },
+                };
+                let control = [ControlMessage::Ipv4PacketInfo(&info)];
+                let parts = [IoSlice::new(&reply)];
+                sendmsg(socket.as_raw_fd(), &parts, &control, MsgFlags::empty(), Some(&from))
+                    .unwrap();
+            };
+            if delay.is_zero() {
+                send();
+            } else {
+                thread::spawn(move || {
+                    thread::sleep(delay);
+                    send();
+                });
+            }
+        }
+    }
+}
+
+fn answer_connections(listener: &TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let SocketAddr::V4(to) = stream.local_addr().unwrap() else { unreachable!("IPv4") };
+        if Behaviour::of(*to.ip()) != Behaviour::TruncatedThenTcp {
+            continue;
+        }
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).unwrap();
+        let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut query).unwrap();
+        let reply = truth(&query);
+        let length = u16::try_from(reply.len()).unwrap().to_be_bytes();
+        stream.write_all(&[&length[..], &reply].concat()).unwrap();
+    }
+}
+
+/// What an address replies: after which time, from where, what.
+fn replies(query: &[u8], to: Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)> {
+    use Behaviour as B;
+    let now = Duration::ZERO;
+    let behaviour = Behaviour::of(to);
+    let truth = truth(query);
+    let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = truth.clone();
+        change(&mut bytes);
+        bytes
+    };
+    let cut = || changed(&|bytes| bytes[7] += 1);
+    let one = |reply| vec![(now, to, reply)];
+    match behaviour {
+        B::Honest => one(truth),
+        B::Dissent => one(data(query, LIE)),
+        B::Nxdomain => one(header(query, 3, 0)),
+        B::Nodata => one(header(query, 0, 0)),
+        B::Servfail => one(header(query, 2, 0)),
+        B::Refused => one(header(query, 5, 0)),
+        B::Bogon => one(data(query, [127, 0, 0, 1])),
+        B::WrongId => one(changed(&|bytes| bytes[1] ^= 1)),
+        B::WrongSource => vec![(now, Ipv4Addr::new(127, 0, 99, 1), truth)],
+        B::WrongQuestion => one(changed(&|bytes| bytes[13] ^= 1)),
+        B::Malformed => one(cut()),
+        B::TruncatedThenTcp | B::TruncatedOnly => one(changed(&|bytes| bytes[2] |= 2)),
+        B::Silent => Vec::new(),
+        B::Duplicates => vec![(now, to, truth); 5],
+        B::ForgedThenReal => {
+            vec![(now, to, data(query, LIE)), (Duration::from_millis(50), to, truth)]
+        }
+        B::CaseMangled => one(changed(&|bytes| bytes[12..24].make_ascii_lowercase())),
+        B::HeaderOnlyFormerr => {
+            let mut bytes = header(query, 1, 0);
+            bytes.truncate(12);
+            bytes[5] = 0;
+            one(bytes)
+        }
+        B::MalformedThenGood => vec![(now, to, cut()), (Duration::from_millis(20), to, truth)],
+        B::Reflected => one(query.to_vec()),
+        B::Oversize => one(changed(&|bytes| bytes.resize(1400, 0))),
+    }
+}
+
+fn question_end(query: &[u8]) -> usize {
+    12 + query[12..].iter().position(|byte| *byte == 0).unwrap() + 5
+}
+
+fn asked_type(query: &[u8]) -> u16 {
+    let end = question_end(query);
+    u16::from_be_bytes([query[end - 4], query[end - 3]])
+}
+
+/// The name has an IPv4 address, and no IPv6 address.
+fn truth(query: &[u8]) -> Vec<u8> {
+    if asked_type(query) == 1 { data(query, TRUTH) } else { header(query, 0, 0) }
+}
+
+/// A reply with the query's question and no record.
+fn header(query: &[u8], rcode: u8, answers: u8) -> Vec<u8> {
+    let mut bytes = query[..question_end(query)].to_vec();
+    bytes[2..12].copy_from_slice(&[0x81, 0x80 | rcode, 0, 1, 0, answers, 0, 0, 0, 0]);
+    bytes
+}
+
+/// A reply with one record of the type asked for.
+fn data(query: &[u8], address: [u8; 4]) -> Vec<u8> {
+    let mut bytes = header(query, 0, 1);
+    let kind = asked_type(query);
+    let rdata = match kind {
+        1 => address.to_vec(),
+        // The same address, as an IPv6 one: 127.0.0.1 becomes ::127.0.0.1.
+        _ => {
+            let prefix = if address[0] == 127 { [0; 2] } else { [0x26, 0x06] };
+            [&prefix[..], &[0; 10], &address].concat()
+        }
+    };
+    bytes.extend_from_slice(&[0xc0, 12]);
+    bytes.extend_from_slice(&kind.to_be_bytes());
+    bytes.extend_from_slice(&[0, 1, 0, 0, 0, 60, 0, u8::try_from(rdata.len()).unwrap()]);
+    bytes.extend_from_slice(&rdata);
+    bytes
+}
+
+/// A UDP port of the loopback addresses at which nobody listens.
+pub fn closed_port() -> u16 {
+    let free = UdpSocket::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    free.local_addr().unwrap().port()
+}
