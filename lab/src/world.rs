@@ -52,6 +52,8 @@ pub struct World {
     pub simulation: Simulation,
     sink: Sink,
     folder: TempDir,
+    // Its thread is the parent of Prometheus and Alertmanager: they end with it.
+    _launcher: Launcher,
 }
 
 /// The simulated part of the world, with the exporters that watch it.
@@ -139,7 +141,8 @@ impl World {
         )
         .await?;
 
-        let mut world = Self { prometheus, alertmanager, simulation, sink, folder };
+        let mut world =
+            Self { prometheus, alertmanager, simulation, sink, folder, _launcher: launcher };
         world.wait_until_whole().await?;
         Ok(world)
     }
