@@ -8,11 +8,14 @@ pub mod files;
 pub mod replay;
 pub mod sdr;
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddrV4;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -50,15 +53,25 @@ pub struct Bmc {
     options: Options,
     spawn: Spawn,
     child: Option<Child>,
+    /// The raw bytes in the files, so that a value that stays is not written again and again.
+    written: Mutex<HashMap<Sensor, u8>>,
 }
 
 impl Bmc {
     /// Writes the simulator's files and starts it, with the values of an idle machine. Returns when
     /// it listens.
     pub async fn start(options: Options, spawn: Spawn) -> anyhow::Result<Self> {
-        let mut bmc = Self { options, spawn, child: None };
+        let mut bmc = Self { options, spawn, child: None, written: Mutex::default() };
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if bmc.name().is_empty() || !bmc.name().bytes().all(named) {
+            bail!("a BMC's name has letters, digits and hyphens, not {:?}", bmc.name());
+        }
         let values = bmc.values();
-        fs::create_dir_all(&values)
+        // The password stands in the files.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&values)
             .with_context(|| format!("make the BMC's directory {}", values.display()))?;
         bmc.show(&Machine::new().values())?;
         bmc.write_password()?;
@@ -83,11 +96,18 @@ impl Bmc {
 
     /// Sets what a sensor shows, in its own unit. The simulator takes it over within 0.1 s.
     pub fn set(&self, sensor: Sensor, value: f64) -> io::Result<()> {
+        let raw = sensor.raw(value);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.get(&sensor) == Some(&raw) {
+            return Ok(());
+        }
         let path = self.values().join(sensor.number().to_string());
         let new = path.with_extension("new");
-        fs::write(&new, format!("{}\n", sensor.raw(value)))?;
+        fs::write(&new, format!("{raw}\n"))?;
         // A reader sees the old file or the new one, never half a number.
-        fs::rename(&new, &path)
+        fs::rename(&new, &path)?;
+        written.insert(sensor, raw);
+        Ok(())
     }
 
     /// Sets all sensors to what a machine's parts have.
@@ -118,6 +138,15 @@ impl Bmc {
         self.launch(names).await
     }
 
+    /// Fails when the simulator has ended although nobody stopped it.
+    pub fn must_run(&mut self) -> anyhow::Result<()> {
+        let Some(child) = &mut self.child else { return Ok(()) };
+        let Some(status) = child.try_wait()? else { return Ok(()) };
+        self.child = None;
+        let log = fs::read_to_string(self.options.folder.join("log")).unwrap_or_default();
+        bail!("ipmi_sim of {} ended with {status}: {}", self.options.name, log.trim());
+    }
+
     /// Takes its power away: from now on its port is closed.
     pub fn stop(&mut self) -> io::Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
@@ -145,7 +174,6 @@ impl Bmc {
     }
 
     fn write_password(&self) -> anyhow::Result<()> {
-        use std::os::unix::fs::OpenOptionsExt as _;
         let password = &self.options.password;
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
         if !(1..=16).contains(&password.len()) || !password.bytes().all(plain) {
@@ -187,19 +215,16 @@ impl Bmc {
 
     /// Waits until the simulator has bound its port, which it does last.
     async fn listening(&mut self) -> anyhow::Result<()> {
-        let Options { name, listen, folder, .. } = &self.options;
-        let child = self.child.as_mut().context("the BMC is stopped")?;
+        let Options { name, listen, .. } = self.options.clone();
+        let child = self.child.as_ref().context("the BMC is stopped")?;
         let process = Path::new("/proc").join(child.id().to_string());
         for _ in 0..600 {
-            match bound(&process, *listen) {
+            match bound(&process, listen) {
                 Some(true) => return Ok(()),
                 Some(false) => bail!("ipmi_sim of {name}: {listen} is in use"),
                 None => {}
             }
-            if let Some(status) = child.try_wait()? {
-                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-                bail!("ipmi_sim of {name} on {listen} ended with {status}: {}", log.trim());
-            }
+            self.must_run()?;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         bail!("ipmi_sim of {name} does not listen on {listen} after 30 s")

@@ -251,20 +251,20 @@ impl Answers {
     }
 }
 
-/// A reply that is on its way.
-#[derive(Debug)]
+/// A reply that is on its way; in order of when it arrives.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Pending {
+    at: Instant,
     path: Path,
     bytes: Vec<u8>,
 }
 
 /// Receives, answers, and sends each answer when its resolver's round trip is over.
 async fn serve(mut socket: Socket, shared: Arc<Shared>) -> io::Result<()> {
-    let mut due: BinaryHeap<Reverse<(Instant, usize)>> = BinaryHeap::new();
-    let mut pending: Slots = Slots::default();
+    let mut pending: BinaryHeap<Reverse<Pending>> = BinaryHeap::new();
     let mut buffer = [0; LONGEST];
     loop {
-        let next = due.peek().map(|Reverse((at, _))| *at);
+        let next = pending.peek().map(|Reverse(one)| one.at);
         tokio::select! {
             biased;
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
@@ -280,14 +280,12 @@ async fn serve(mut socket: Socket, shared: Arc<Shared>) -> io::Result<()> {
             if delay.is_zero() {
                 shared.send(&socket, path, &bytes);
             } else {
-                due.push(Reverse((now + delay, pending.put(Pending { path, bytes }))));
+                pending.push(Reverse(Pending { at: now + delay, path, bytes }));
             }
         }
-        while due.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            let Some(Reverse((_, slot))) = due.pop() else { break };
-            if let Some(Pending { path, bytes }) = pending.take(slot) {
-                shared.send(&socket, path, &bytes);
-            }
+        while pending.peek().is_some_and(|Reverse(one)| one.at <= now) {
+            let Some(Reverse(one)) = pending.pop() else { break };
+            shared.send(&socket, one.path, &one.bytes);
         }
     }
 }
@@ -314,29 +312,5 @@ impl Shared {
         if socket.reply(path, bytes).is_err() {
             self.unsent.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// Values by number; a number is used again after its value was taken.
-#[derive(Debug, Default)]
-struct Slots {
-    values: Vec<Option<Pending>>,
-    free: Vec<usize>,
-}
-
-impl Slots {
-    fn put(&mut self, value: Pending) -> usize {
-        if let Some(slot) = self.free.pop() {
-            self.values[slot] = Some(value);
-            return slot;
-        }
-        self.values.push(Some(value));
-        self.values.len() - 1
-    }
-
-    fn take(&mut self, slot: usize) -> Option<Pending> {
-        let value = self.values[slot].take();
-        self.free.push(slot);
-        value
     }
 }

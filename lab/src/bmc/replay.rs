@@ -142,6 +142,9 @@ impl Stage {
         if let Err(error) = self.bmc.show(&values) {
             tracing::error!(%error, name = self.bmc.name(), "could not set a BMC's sensors");
         }
+        if let Err(error) = self.bmc.must_run() {
+            tracing::error!("{error:#}");
+        }
     }
 
     async fn obey(&mut self, what: What) -> anyhow::Result<Instant> {
@@ -179,6 +182,7 @@ impl Stage {
     /// Restarts the BMC when it is off or has other sensors than asked for.
     async fn ensure(&mut self, without: &[&str]) -> anyhow::Result<()> {
         if !self.powered || self.whole != without.is_empty() {
+            self.powered = false;
             self.bmc.restart_without(without).await?;
             (self.powered, self.whole) = (true, without.is_empty());
         }

@@ -22,7 +22,7 @@ pub(super) struct Socket {
 }
 
 /// Where a datagram came from and which address it was sent to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Path {
     pub(super) from: SocketAddrV4,
     pub(super) to: Ipv4Addr,
