@@ -126,3 +126,32 @@ fn a_password_file_is_read_beside_the_config_file() {
     let long = parse(GOOD).unwrap().with_passwords(folder.path()).unwrap_err();
     assert!(long.to_string().contains("longer than the 20 bytes"), "{long}");
 }
+
+#[test]
+fn the_example_shows_every_key_and_the_defaults() {
+    let text = include_str!("../../turbulence-ipmi.example.yml");
+    let config = parse(text).unwrap();
+    let shown = &config.bmcs()["srv-1"].module;
+    let bare = "modules: { default: { user: monitor, password_file: bmc.password } }\n\
+                targets: [ { name: srv-1, address: 192.0.2.11 } ]";
+    assert_eq!(*shown, parse(bare).unwrap().bmcs()["srv-1"].module);
+    assert_eq!(config.bmcs()["srv-2"].module_name, "slow");
+    assert_eq!(config.state_directory, Some("/var/lib/turbulence-ipmi".into()));
+}
+
+#[test]
+fn a_module_of_ipmi_exporter_can_be_pasted() {
+    let text = "
+modules:
+  default:
+    user: \"monitor\"
+    pass: \"example_pw\"
+    driver: \"LAN_2_0\"
+    privilege: \"user\"
+    timeout: 10000
+    collectors:
+    - ipmi
+targets: []
+";
+    parse(text).unwrap();
+}

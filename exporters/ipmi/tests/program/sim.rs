@@ -9,13 +9,14 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 pub(crate) const USER: &str = "monitor";
+const ADMIN: &str = "admin";
 pub(crate) const PASSWORD: &str = "s3cretpass";
 
 /// A sensor and its record: full (IPMI 2.0 table 43-1), thresholds raw, readable where given.
 struct Sensor {
     number: u8,
     name: &'static str,
-    sensor_type: u8,
+    kind: u8,
     entity: u8,
     percent: bool,
     base_unit: u8,
@@ -31,7 +32,7 @@ const HD_MAX: Sensor =
     Sensor { upper_non_critical: Some(60), ..temperature(5, "05-HD Max", 0x04, 24) };
 const SECOND_INLET: Sensor = temperature(6, "01-Inlet Ambient", 0x40, 22);
 const FAN: Sensor = Sensor {
-    sensor_type: 4,
+    kind: 4,
     percent: true,
     base_unit: 0,
     m: 392,
@@ -39,9 +40,9 @@ const FAN: Sensor = Sensor {
     ..temperature(16, "Fan 1 DutyCycle", 0x1D, 49)
 };
 const POWER: Sensor =
-    Sensor { sensor_type: 0x0B, base_unit: 6, m: 2, ..temperature(32, "Power Meter", 0x13, 35) };
+    Sensor { kind: 0x0B, base_unit: 6, m: 2, ..temperature(32, "Power Meter", 0x13, 35) };
 const AMPERES: Sensor =
-    Sensor { sensor_type: 3, base_unit: 5, exponent: -1, ..temperature(33, "PS 1 Input", 0x0A, 3) };
+    Sensor { kind: 3, base_unit: 5, exponent: -1, ..temperature(33, "PS 1 Input", 0x0A, 3) };
 
 const ALL: [Sensor; 7] = [INLET, CPU, HD_MAX, SECOND_INLET, FAN, POWER, AMPERES];
 
@@ -49,7 +50,7 @@ const fn temperature(number: u8, name: &'static str, entity: u8, value: u8) -> S
     Sensor {
         number,
         name,
-        sensor_type: 1,
+        kind: 1,
         entity,
         percent: false,
         base_unit: 1,
@@ -66,7 +67,7 @@ impl Sensor {
         let [m, m_high] = self.m.to_le_bytes();
         let [id_low, id_high] = id.to_le_bytes();
         let mut body = vec![0x20, 0, self.number, self.entity, 1, 0x7F];
-        body.extend([if readable == 0 { 0x40 } else { 0x44 }, self.sensor_type, 0x01]);
+        body.extend([if readable == 0 { 0x40 } else { 0x44 }, self.kind, 0x01]);
         body.extend([0, 0, 0, 0, readable, 0]);
         body.extend([u8::from(self.percent), self.base_unit, 0, 0]);
         body.extend([m, m_high << 6, 0, 0, 0, self.exponent.cast_unsigned() << 4]);
@@ -85,7 +86,7 @@ impl Sensor {
         let file = values.join(number.to_string());
         let mut text = format!(
             "sensor_add 0x20 0 {number} {} 1 poll 100 file \"{}\"\n",
-            self.sensor_type,
+            self.kind,
             file.display()
         );
         if let Some(threshold) = self.upper_non_critical {
@@ -137,6 +138,19 @@ impl Sim {
     /// Sets a sensor's raw value; the simulator takes it within 100 ms.
     pub(crate) fn set(&self, number: u8, raw: u8) {
         write_value(self.folder.path(), number, raw);
+    }
+
+    /// How many sessions are open, the one that asks not counted.
+    pub(crate) fn sessions(&self) -> u32 {
+        let output = Command::new("ipmitool")
+            .args(["-I", "lanplus", "-C", "3", "-H", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-U", ADMIN, "-P", PASSWORD, "session", "info", "active"])
+            .output()
+            .expect("ipmitool is there");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let sessions = said.lines().find(|line| line.starts_with("active sessions"));
+        let sessions = sessions.and_then(|line| line.rsplit(' ').next()?.parse::<u32>().ok());
+        sessions.unwrap_or_else(|| panic!("no count in {output:?}")) - 1
     }
 
     pub(crate) fn kill(&mut self) {
@@ -197,12 +211,13 @@ fn spawn(folder: &Path, gone: &[u8]) -> Child {
         .expect("ipmi_sim is there (Debian: openipmi)")
 }
 
-/// The user may have one session only, so that one which is not closed shows.
 fn lan(port: u16) -> String {
     format!(
         "name \"bmc\"\nstartlan 1\n  addr 127.0.0.1 {port}\n  priv_limit admin\n\
-         allowed_auths_user md5 straight\n  guid a123456789abcdefa123456789abcdef\nendlan\n\
-         user 2 true \"{USER}\" \"{PASSWORD}\" user 1 none md2 md5 straight\n"
+         allowed_auths_user md5 straight\n  allowed_auths_admin md5 straight\n\
+         guid a123456789abcdefa123456789abcdef\nendlan\n\
+         user 2 true \"{USER}\" \"{PASSWORD}\" user 10 none md2 md5 straight\n\
+         user 3 true \"{ADMIN}\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n"
     )
 }
 
