@@ -64,7 +64,7 @@ impl Scope {
     }
 
     /// Replaces `$name`, `${name}`, `${name:format}` and `[[name]]`. Fails on a variable that does
-    /// not exist or comes later, and on a format that is not known. `$1` is left to PromQL.
+    /// not exist or comes later, and on a format that is not known. `$1` is left to the query language.
     pub(super) fn expand(&self, text: &str, min_interval: Option<u64>) -> Result<String, String> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
