@@ -42,6 +42,8 @@ pub(crate) struct Login {
     unreachable: bool,
     /// Something came that is not IPMI, and nothing else.
     garbage: bool,
+    /// What a suite ended with that was neither refused nor accepted.
+    silence: Option<SessionError>,
 }
 
 /// Which answer is awaited.
@@ -98,6 +100,7 @@ impl Login {
             deadline: now.saturating_add(options.timeout),
             unreachable: false,
             garbage: false,
+            silence: None,
         };
         let first = login.message();
         Ok((login, first))
@@ -238,6 +241,11 @@ impl Login {
     }
 
     fn next_suite(&mut self, now: Duration, error: SessionError, rng: &mut StdRng) -> Progress {
+        // After one silence it is not known whether the BMC refuses every suite.
+        if error != SessionError::SuiteRefused {
+            self.silence = Some(error);
+        }
+        let error = self.silence.unwrap_or(error);
         if self.suite.saturating_add(1) >= self.options.suites.len() {
             return Progress::Failed(error, Vec::new());
         }
@@ -273,7 +281,7 @@ impl Login {
         }
         // A BMC that had taken an earlier RAKP 1 may refuse the second.
         if error == SessionError::Protocol && self.attempt > 0 {
-            return self.restart(now, error, rng);
+            return self.restart(now, SessionError::NoAnswer, rng);
         }
         Progress::Failed(error, Vec::new())
     }
@@ -282,9 +290,16 @@ impl Login {
         let Step::Rakp3 { exchange, bmc, sik } = &self.step else { return Progress::Waiting };
         match exchange.rakp_4(payload, self.tag, bmc, sik) {
             Answer::NotThisOne => Progress::Waiting,
-            // RAKP 4 to the first RAKP 3 was lost, and the second means nothing to the BMC.
-            Answer::Refused(status) if self.attempt > 0 => self.restart(now, refusal(status), rng),
-            Answer::Refused(status) => Progress::Failed(refusal(status), Vec::new()),
+            // RAKP 2 proved that the BMC knows the same password. So a message got lost or doubled:
+            // RAKP 4, and the second RAKP 3 means nothing to the BMC, or RAKP 1, and the BMC has
+            // another random number now.
+            Answer::Refused(_) if self.attempt > 0 => {
+                self.restart(now, SessionError::NoAnswer, rng)
+            }
+            Answer::Refused(status) => match refusal(status) {
+                SessionError::WrongPassword => self.restart(now, SessionError::Protocol, rng),
+                error => self.restart(now, error, rng),
+            },
             Answer::Accepted(Err(error)) => Progress::Failed(error, self.goodbye(rng)),
             Answer::Accepted(Ok(())) => Progress::Open(Established {
                 keys: SessionKeys::derive(exchange.suite, sik),
@@ -318,7 +333,7 @@ impl Login {
             self.attempt = self.attempt.saturating_add(1);
             return Progress::Send(vec![self.send(now)]);
         }
-        let error = self.silence();
+        let error = self.why_silent();
         match self.step {
             // A BMC that just answered and is now silent may not like the suite.
             Step::OpenSession { .. } => self.next_suite(now, error, rng),
@@ -327,7 +342,7 @@ impl Login {
         }
     }
 
-    fn silence(&self) -> SessionError {
+    fn why_silent(&self) -> SessionError {
         match self.step {
             Step::Capabilities if self.garbage => SessionError::NotIpmi,
             _ if self.unreachable => SessionError::Unreachable,

@@ -1,0 +1,281 @@
+//! Log-ins and commands against a BMC of our own: both suites, `K_g`, refusals, SDR quirks.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::net::UdpSocket;
+use std::process::Command as Program;
+use std::time::Duration;
+
+use ipmi_lan::command::Command;
+use ipmi_lan::connection::{Connection, Event};
+use ipmi_lan::{
+    CipherSuite, CommandError, CompletionCode, Credentials, Options, Password, Privilege, SensorId,
+    Session, SessionError,
+};
+
+#[path = "bmc/responder.rs"]
+mod responder;
+use responder::Bmc;
+
+fn credentials(password: &str, k_g: Option<&str>) -> Credentials {
+    let secret = |text: &str| Password::new(text).unwrap();
+    Credentials { user: "monitor".into(), password: secret(password), k_g: k_g.map(secret) }
+}
+
+fn options(suites: &[CipherSuite], privilege: Privilege) -> Options {
+    Options { suites: suites.to_vec(), privilege, ..Options::default() }
+}
+
+/// Carries datagrams to and fro without loss until an event; time passes only when nothing moves.
+fn run(connection: &mut Connection, bmc: &mut Bmc, now: &mut Duration) -> Event {
+    loop {
+        while let Some(datagram) = connection.next_datagram() {
+            if let Some(answer) = bmc.receive(*now, &datagram) {
+                connection.datagram_received(*now, &answer);
+            }
+        }
+        if let Some(event) = connection.next_event() {
+            return event;
+        }
+        *now = connection.deadline().expect("something is awaited");
+        connection.time_passed(*now);
+    }
+}
+
+fn log_in(
+    bmc: &mut Bmc,
+    credentials: &Credentials,
+    options: &Options,
+) -> Result<Connection, SessionError> {
+    let mut now = Duration::ZERO;
+    let mut connection = Connection::new(now, credentials, options, [7; 32]);
+    match run(&mut connection, bmc, &mut now) {
+        Event::Opened => Ok(connection),
+        Event::OpenFailed(error) => {
+            while let Some(datagram) = connection.next_datagram() {
+                bmc.receive(now, &datagram);
+            }
+            Err(error)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ask(
+    connection: &mut Connection,
+    bmc: &mut Bmc,
+    command: Command,
+) -> Result<Vec<u8>, CommandError> {
+    let mut now = Duration::from_secs(1);
+    connection.request(now, command);
+    match run(connection, bmc, &mut now) {
+        Event::Reply(answered, result) if answered == command => result,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn sensor(lun: u8, number: u8) -> SensorId {
+    SensorId { owner: 0x20, lun, number }
+}
+
+#[test]
+fn both_suites_log_in_with_every_privilege_and_with_k_g() {
+    for suite in [CipherSuite::Suite17, CipherSuite::Suite3] {
+        for privilege in [Privilege::User, Privilege::Operator, Privilege::Administrator] {
+            for k_g in [None, Some("twenty bytes of K_g!")] {
+                let mut bmc = Bmc { k_g: k_g.map(Into::into), ..Bmc::new() };
+                bmc.sensors.insert((0, 5), 24);
+                let options = options(&[suite], privilege);
+                let mut connection =
+                    log_in(&mut bmc, &credentials("s3cretpass", k_g), &options).unwrap();
+                let reading = ask(&mut connection, &mut bmc, Command::SensorReading(sensor(0, 5)));
+                assert_eq!(reading, Ok(vec![24, 0xC0, 0xC0]), "{suite:?} {privilege:?} {k_g:?}");
+                let mut now = Duration::from_secs(2);
+                connection.close(now);
+                assert_eq!(run(&mut connection, &mut bmc, &mut now), Event::Closed);
+                assert_eq!(bmc.sessions(now), 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn suite_3_is_taken_where_17_is_refused() {
+    let mut bmc = Bmc { suites: vec![3], ..Bmc::new() };
+    let default = Options::default();
+    let mut connection = log_in(&mut bmc, &credentials("s3cretpass", None), &default).unwrap();
+    assert!(ask(&mut connection, &mut bmc, Command::DeviceId).is_ok());
+}
+
+#[test]
+fn every_refusal_has_its_own_error() {
+    let default = Options::default();
+    let right = credentials("s3cretpass", None);
+    let failure = |mut bmc: Bmc, credentials: &Credentials, options: &Options| {
+        let error = log_in(&mut bmc, credentials, options).err();
+        (error, bmc.sessions(Duration::from_secs(1)))
+    };
+    assert_eq!(
+        failure(Bmc::new(), &credentials("wrong", None), &default),
+        (Some(SessionError::WrongPassword), 0),
+        "and the BMC is told, so that it frees the session"
+    );
+    let unknown = Credentials { user: "nobody".into(), ..right.clone() };
+    assert_eq!(failure(Bmc::new(), &unknown, &default), (Some(SessionError::UnknownUser), 0));
+    let admin = options(&[CipherSuite::Suite3], Privilege::Administrator);
+    let user_only = Bmc { privilege: 2, ..Bmc::new() };
+    assert_eq!(failure(user_only, &right, &admin), (Some(SessionError::Privilege), 0));
+    let refusing = Bmc { suites: vec![], ..Bmc::new() };
+    assert_eq!(failure(refusing, &right, &default).0, Some(SessionError::SuiteRefused));
+    let full = Bmc { session_limit: 0, ..Bmc::new() };
+    assert_eq!(failure(full, &right, &default).0, Some(SessionError::SessionTableFull));
+    let locked = || Bmc { k_g: Some(b"key".to_vec()), ..Bmc::new() };
+    assert_eq!(failure(locked(), &right, &default).0, Some(SessionError::WrongKg));
+    let other_key = credentials("s3cretpass", Some("other"));
+    assert_eq!(failure(locked(), &other_key, &default).0, Some(SessionError::WrongKg));
+}
+
+#[test]
+fn a_bmc_that_weakens_the_algorithms_is_refused() {
+    for weaker in [[0, 0, 0], [1, 1, 0], [1, 0, 1], [0, 1, 1]] {
+        let mut bmc = Bmc { answers_with: Some(weaker), ..Bmc::new() };
+        let error = log_in(&mut bmc, &credentials("s3cretpass", None), &Options::default()).err();
+        assert_eq!(error, Some(SessionError::SuiteMismatch), "{weaker:?}");
+    }
+}
+
+#[test]
+fn a_bmc_without_lookup_by_name_alone_is_logged_in_to() {
+    let mut bmc = Bmc { name_only: false, ..Bmc::new() };
+    let right = credentials("s3cretpass", None);
+    assert!(log_in(&mut bmc, &right, &Options::default()).is_ok());
+}
+
+#[test]
+fn silence_and_noise_are_told_apart() {
+    let right = credentials("s3cretpass", None);
+    let end = |noise: Option<&[u8]>, icmp: bool| {
+        let mut now = Duration::ZERO;
+        let mut connection = Connection::new(now, &right, &Options::default(), [1; 32]);
+        let mut sent = 0;
+        loop {
+            while connection.next_datagram().is_some() {
+                sent += 1;
+                if let Some(noise) = noise {
+                    connection.datagram_received(now, noise);
+                }
+                if icmp {
+                    connection.unreachable();
+                }
+            }
+            if let Some(event) = connection.next_event() {
+                assert_eq!((sent, now), (3, Duration::from_secs(3)), "two retries, a second each");
+                return event;
+            }
+            now = connection.deadline().unwrap();
+            connection.time_passed(now);
+        }
+    };
+    assert_eq!(end(None, false), Event::OpenFailed(SessionError::NoAnswer));
+    assert_eq!(end(None, true), Event::OpenFailed(SessionError::Unreachable));
+    assert_eq!(end(Some(b"HTTP/1.1 400"), false), Event::OpenFailed(SessionError::NotIpmi));
+}
+
+#[test]
+fn a_sensor_is_read_on_its_own_lun_and_never_for_another_owner() {
+    let mut bmc = Bmc::new();
+    bmc.sensors.extend([((0, 100), 11), ((1, 100), 77), ((0, 5), 24)]);
+    let mut connection =
+        log_in(&mut bmc, &credentials("s3cretpass", None), &Options::default()).unwrap();
+    let mut value = |id| ask(&mut connection, &mut bmc, Command::SensorReading(id));
+    assert_eq!(value(sensor(0, 100)).unwrap()[0], 11);
+    assert_eq!(value(sensor(1, 100)).unwrap()[0], 77);
+    let not_there = CommandError::Completion(CompletionCode::NOT_PRESENT);
+    assert_eq!(value(sensor(2, 100)), Err(not_there));
+    let other_owner = SensorId { owner: 0x2C, lun: 0, number: 5 };
+    assert_eq!(value(other_owner), Err(CommandError::NotBridged));
+}
+
+#[test]
+fn a_busy_bmc_is_asked_again() {
+    let mut bmc = Bmc { busy: 2, ..Bmc::new() };
+    bmc.sensors.insert((0, 5), 24);
+    let mut connection =
+        log_in(&mut bmc, &credentials("s3cretpass", None), &Options::default()).unwrap();
+    let command = Command::SensorReading(sensor(0, 5));
+    assert_eq!(ask(&mut connection, &mut bmc, command).unwrap()[0], 24);
+    bmc.busy = 3;
+    let busy = Err(CommandError::Completion(CompletionCode::BUSY));
+    // The count of the first reading is still the old one.
+    let _ = ask(&mut connection, &mut bmc, command);
+    assert_eq!(ask(&mut connection, &mut bmc, command), busy);
+}
+
+#[test]
+fn a_bmc_that_forgot_the_session_gives_timeouts_and_no_values() {
+    let mut bmc = Bmc::new();
+    bmc.sensors.insert((0, 5), 24);
+    let mut connection =
+        log_in(&mut bmc, &credentials("s3cretpass", None), &Options::default()).unwrap();
+    bmc.forget_sessions();
+    let command = Command::SensorReading(sensor(0, 5));
+    let answer = ask(&mut connection, &mut bmc, command);
+    assert_eq!(answer, Err(CommandError::Timeout));
+    assert!(answer.unwrap_err().ends_session());
+}
+
+/// Serves a BMC on a loopback socket until the test ends.
+fn serve(mut bmc: Bmc) -> std::net::SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        let mut now = Duration::ZERO;
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            now += Duration::from_millis(1);
+            if let Some(answer) = bmc.receive(now, &buffer[..length]) {
+                let _ = socket.send_to(&answer, from);
+            }
+        }
+    });
+    address
+}
+
+/// `ipmitool` speaks suite 17 and `K_g`: if it reads from our BMC what our client reads, all
+/// three agree on the keys.
+#[test]
+fn ipmitool_agrees_with_the_test_bmc() {
+    for (suite, k_g) in [("3", None), ("17", None), ("3", Some("key")), ("17", Some("key"))] {
+        let mut bmc = Bmc { k_g: k_g.map(Into::into), ..Bmc::new() };
+        bmc.sensors.insert((0, 5), 24);
+        let address = serve(bmc);
+        let mut program = Program::new("ipmitool");
+        program
+            .env("IPMI_PASSWORD", "s3cretpass")
+            .args(["-I", "lanplus", "-C", suite, "-L", "USER", "-U", "monitor", "-E"])
+            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()]);
+        if let Some(key) = k_g {
+            program.args(["-k", key]);
+        }
+        let output = program
+            .args(["raw", "4", "0x2d", "5"])
+            .output()
+            .expect("ipmitool is in Debian's package `ipmitool`: apt-get install ipmitool");
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        assert_eq!(text, "18 c0 c0", "suite {suite}, K_g {k_g:?}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_driver_logs_in_reads_and_closes() {
+    let mut bmc = Bmc::new();
+    bmc.sensors.insert((0, 5), 24);
+    let address = serve(bmc);
+    let right = credentials("s3cretpass", None);
+    let mut session = Session::open(address, &right, &Options::default()).await.unwrap();
+    assert_eq!(session.device_id().await.unwrap().manufacturer_id, 11);
+    assert_eq!(session.sensor_reading(sensor(0, 5)).await.unwrap().value, 24);
+    let counters = session.counters();
+    assert_eq!((counters.sessions, counters.retries, counters.stale_replies), (1, 0, 0));
+    assert_eq!(counters.sent, counters.received);
+    session.close().await;
+}
