@@ -18,7 +18,7 @@ use crate::world::World;
 const SETTLE: Duration = Duration::from_secs(20);
 /// How often the commentary looks.
 const LOOK: Duration = Duration::from_millis(250);
-/// How long the world may take to be quiet again after a replay.
+/// How long the world may take to be quiet again before a replay.
 const CALM_LIMIT: Duration = Duration::from_secs(900);
 
 /// What became of one replay.
@@ -80,11 +80,12 @@ pub fn unexplained(world: &World, outcomes: &[Outcome]) -> Vec<String> {
     names
 }
 
-/// Plays one replay: breaks something, tells what is notified and when, judges, mends, and waits
-/// until it is quiet again.
+/// Plays one replay: waits until nothing of its kind fires any more, breaks something, tells what is
+/// notified and when, judges, and mends.
 async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
     let name = replay.name;
-    say(name, &format!("{}\n", replay.story));
+    calm(world, &replay).await?;
+    say(name, replay.story);
     let mark = world.sink().mark();
     let started = SystemTime::now();
     replay.fault.begin(&world.simulation).await.with_context(|| format!("beginning {name}"))?;
@@ -102,8 +103,7 @@ async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
         say(name, &format!("NOT AS EXPECTED: {problem}"));
     }
     replay.fault.end(&world.simulation).await.with_context(|| format!("ending {name}"))?;
-    say(name, "mended; waiting until it is quiet again");
-    calm(world, &replay).await?;
+    say(name, "mended");
     let outcome = Outcome { replay, verdict };
     println(&outcome.line());
     Ok(outcome)
@@ -149,27 +149,32 @@ async fn follow(
     }
 }
 
-/// Waits until none of the replay's alerts fires any more.
+/// Waits until no alert fires that a later verdict could take for the replay's, or that could keep
+/// one of the replay's from being notified.
 async fn calm(world: &World, replay: &Replay) -> anyhow::Result<()> {
     let deadline = Instant::now() + CALM_LIMIT;
+    let mut told = false;
     loop {
-        let firing = world.prometheus().query("ALERTS{alertstate=\"firing\"}").await?;
+        let firing = world
+            .prometheus()
+            .query("ALERTS{alertstate=\"firing\", severity=~\"critical|warning\"}")
+            .await?;
         let restless: Vec<String> = firing
             .into_iter()
-            .map(|(labels, _)| labels)
-            .filter(|labels| {
-                labels.get("severity").is_some_and(|s| s == "critical" || s == "warning")
-            })
-            .map(as_alert)
+            .map(|(labels, _)| as_alert(labels))
             .filter(|alert| replay.concern.covers(alert))
             .map(|alert| format!("{} ({})", alert.name(), alert.place()))
             .collect();
         if restless.is_empty() {
             return Ok(());
         }
+        if !told {
+            told = true;
+            say(replay.name, &format!("waiting for the end of {}", restless.join(", ")));
+        }
         anyhow::ensure!(
             Instant::now() < deadline,
-            "{}: still firing {} s after it was mended: {}",
+            "{}: still firing after {} s: {}",
             replay.name,
             CALM_LIMIT.as_secs(),
             restless.join(", ")

@@ -16,6 +16,9 @@ use serde_json::json;
 use crate::process::{Launcher, Program, find};
 use crate::{http, ports};
 
+/// Where the shipped configuration has the links to the runbooks lead.
+const SHIPPED_RUNBOOKS: &str = "localhost:9778";
+
 /// The labels of a series, with `__name__` where it has a name.
 pub type Labels = BTreeMap<String, String>;
 
@@ -30,6 +33,25 @@ pub struct ScrapeTarget {
     pub labels: Vec<(&'static str, String)>,
 }
 
+/// What a Prometheus is started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// The root of the repository, where the shipped files are.
+    pub suite: &'a Path,
+    /// A folder of its own, which exists.
+    pub folder: &'a Path,
+    /// The port to take when it is free.
+    pub usual_port: Option<u16>,
+    /// What it scrapes.
+    pub targets: &'a [ScrapeTarget],
+    /// Where it sends alerts.
+    pub alertmanager: SocketAddr,
+    /// Where the links to the runbooks lead.
+    pub runbooks: SocketAddr,
+    /// Samples that lie in the past, as OpenMetrics text; may be empty.
+    pub history: &'a str,
+}
+
 /// A running Prometheus.
 #[derive(Debug)]
 pub struct Prometheus {
@@ -38,21 +60,13 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Lays out the shipped files in `folder` and starts a Prometheus there. `history` is the text
-    /// of samples that lie in the past, in OpenMetrics; it may be empty.
-    pub async fn start(
-        launcher: &Launcher,
-        suite: &Path,
-        folder: &Path,
-        usual_port: Option<u16>,
-        targets: &[ScrapeTarget],
-        alertmanager: SocketAddr,
-        history: &str,
-    ) -> anyhow::Result<Self> {
-        lay_out(suite, folder, targets, alertmanager)?;
+    /// Lays out the shipped files and starts a Prometheus on them.
+    pub async fn start(launcher: &Launcher, setup: Setup<'_>) -> anyhow::Result<Self> {
+        lay_out(setup)?;
+        let folder = setup.folder;
         let data = folder.join("data");
-        history::fill(folder, &data, history)?;
-        let address = ports::address(usual_port)?;
+        history::fill(folder, &data, setup.history)?;
+        let address = ports::address(setup.usual_port)?;
         let mut command = Command::new(find("prometheus", "prometheus")?);
         command
             .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
@@ -134,18 +148,17 @@ struct Sample {
     value: (f64, String),
 }
 
-/// The shipped prometheus.yml as it is, and beside it what it reads.
-fn lay_out(
-    suite: &Path,
-    folder: &Path,
-    targets: &[ScrapeTarget],
-    alertmanager: SocketAddr,
-) -> anyhow::Result<()> {
+/// The shipped prometheus.yml as it is, but for the address of the runbooks, and beside it what it
+/// reads.
+fn lay_out(setup: Setup<'_>) -> anyhow::Result<()> {
+    let Setup { suite, folder, targets, alertmanager, runbooks, .. } = setup;
     let rules = folder.join("rules");
     fs::create_dir_all(&rules)?;
     let shipped = suite.join("deploy/prometheus/prometheus.yml");
-    fs::copy(&shipped, folder.join("prometheus.yml"))
-        .with_context(|| format!("copying {}", shipped.display()))?;
+    let config =
+        fs::read_to_string(&shipped).with_context(|| format!("reading {}", shipped.display()))?;
+    let config = config.replace(SHIPPED_RUNBOOKS, &runbooks.to_string());
+    fs::write(folder.join("prometheus.yml"), config)?;
     for file in shipped_rules(suite)? {
         let name = file.file_name().context("a rule file without a name")?;
         fs::copy(&file, rules.join(name))?;

@@ -137,6 +137,7 @@ impl World {
             usual(PROMETHEUS_PORT),
             simulation.scraped(),
             address,
+            sink.address(),
             &simulation.wide.history(),
         )
         .await?;
