@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -213,6 +214,32 @@ async fn the_phantom_shows_on_the_bmc_and_not_on_the_drives() {
     player.back_to_idle().await.unwrap();
     reaches(HD_MAX, "| 24").await;
     reaches("Fan 1 DutyCycle", "| 19.208").await;
+}
+
+#[tokio::test]
+async fn the_drives_of_each_machine_are_served_apart() {
+    let drives = Drives::default();
+    let server = drives.serve(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+    drives.set("srv-one", &[22.0, 21.0]);
+    let only = get(&format!("{}/metrics", server.address())).await;
+    assert!(only.contains("} 22\n") && only.contains("} 21\n"), "{only}");
+    drives.set("srv-two", &[31.0]);
+    let both = get(&format!("{}/metrics", server.address())).await;
+    assert!(both.starts_with("HTTP/1.1 404") && both.contains("srv-one, srv-two"), "{both}");
+    let two = get(&format!("{}/metrics?target=srv-two", server.address())).await;
+    assert!(two.contains("} 31\n") && !two.contains("} 22\n"), "{two}");
+
+    let (_, exposition) = two.split_once("\r\n\r\n").unwrap();
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("install the Debian package prometheus");
+    promtool.stdin.take().unwrap().write_all(exposition.as_bytes()).unwrap();
+    let checked = promtool.wait_with_output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
 
 /// `http://` and the rest, in one request.

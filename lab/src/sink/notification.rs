@@ -181,21 +181,50 @@ impl Alert {
         place.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
     }
 
+    /// A paragraph: all of it while the alert fires, what it was once it is over.
     fn write(&self, text: &mut String) {
         let kind = ["severity", "domain", "scope"].map(|name| self.label(name)).join(" ");
         let _ = writeln!(text, "{} {} [{}]", self.state(), self.name(), kind.trim());
-        let _ = writeln!(text, "  {}", self.annotation("summary"));
-        let lines = [
+        let place = self.place();
+        let firing = [
+            ("", self.annotation("summary")),
             ("", self.annotation("description")),
             ("do first:  ", self.annotation("first_action")),
-            ("where:     ", &self.place()),
+            ("where:     ", &place),
             ("runbook:   ", self.annotation("runbook_url")),
             ("dashboard: ", self.annotation("dashboard_url")),
         ];
+        let over = [("", self.annotation("summary")), ("where:     ", &place)];
+        let lines: &[(&str, &str)] = match self.status {
+            Status::Firing => &firing,
+            Status::Resolved => &over,
+        };
         for (title, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
-            let _ = writeln!(text, "  {title}{}", value.trim_end().replace('\n', "\n  "));
+            wrap(text, title, value);
         }
     }
+}
+
+/// Adds `title` and `value`, indented, in lines of at most 96 characters where a space allows it.
+fn wrap(text: &mut String, title: &str, value: &str) {
+    let indent = " ".repeat(2 + title.len());
+    let mut line = format!("  {title}");
+    let mut begun = false;
+    for word in value.split_whitespace() {
+        if begun && line.chars().count() + 1 + word.chars().count() > 96 {
+            text.push_str(&line);
+            text.push('\n');
+            line.clone_from(&indent);
+            begun = false;
+        }
+        if begun {
+            line.push(' ');
+        }
+        line.push_str(word);
+        begun = true;
+    }
+    text.push_str(&line);
+    text.push('\n');
 }
 
 /// The time of day in UTC, as in `03:21:07Z`.
@@ -271,7 +300,7 @@ mod tests {
             "== PAGE == 03:21:07Z == 1 firing == IpmiPhantomTemperature\n\
              FIRING IpmiPhantomTemperature [critical thermal host]\n  \
              A sensor rose faster than a drive can.\n  \
-             05-HD Max rose\n  at 13.6 °C/s.\n  \
+             05-HD Max rose at 13.6 °C/s.\n  \
              do first:  Compare with SMART.\n  \
              where:     target=srv-phantom\n  \
              runbook:   http://x/runbooks/IpmiPhantomTemperature\n"
@@ -283,6 +312,20 @@ mod tests {
         let notification = parse(&body("resolved", "2026-11-22T04:23:06+01:00")).unwrap();
         assert_eq!(notification.headline(), "1 resolved");
         assert_eq!(notification.alerts[0].state(), "RESOLVED after 3 min 5 s");
+        assert!(!notification.text().contains("do first"), "there is nothing left to do");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        let mut text = String::new();
+        wrap(&mut text, "do first:  ", &"word ".repeat(30));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("  do first:  word word") && lines[0].len() <= 96);
+        assert!(lines[1].starts_with("             word"));
+        text.clear();
+        wrap(&mut text, "", &"x".repeat(200));
+        assert_eq!(text.len(), 203, "a link stays whole");
     }
 
     #[test]

@@ -22,7 +22,7 @@ const REFRESH: &str = "setInterval(async () => {
 pub(super) fn notifications(newest_first: &[Arc<Notification>], runbooks: &[String]) -> Markup {
     let pages = newest_first.iter().filter(|one| one.channel == Channel::Page).count();
     let tickets = newest_first.iter().filter(|one| one.channel == Channel::Ticket).count();
-    let title = format!("{pages} pages, {tickets} tickets");
+    let title = format!("To the pager: {pages}, to the ticket queue: {tickets}");
     let watchdog = newest_first.iter().find(|one| one.channel == Channel::Watchdog);
     let shown = || newest_first.iter().filter(|one| one.channel != Channel::Watchdog);
     let main = html! {
@@ -101,10 +101,8 @@ fn alert(alert: &Alert) -> Markup {
                 strong { (alert.annotation("summary")) }
                 " " span.state { (alert.state()) }
             }
-            @if !alert.annotation("description").is_empty() {
+            @if alert.status == Status::Firing {
                 p.description { (alert.annotation("description")) }
-            }
-            @if !alert.annotation("first_action").is_empty() {
                 p.first { strong { "Do first: " } (alert.annotation("first_action")) }
             }
             p.links {
