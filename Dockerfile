@@ -17,10 +17,10 @@ ARG TURBULENCE_REVISION=unknown
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
  && cargo build --release --locked --target "$target" --package "turbulence-$EXPORTER" \
- && install -D "target/$target/release/turbulence-$EXPORTER" /out/usr/bin/turbulence-exporter \
- && install -D /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt \
- && printf 'hosts: files dns\n' > /out/etc/nsswitch.conf \
- && install -d -o 65532 -g 65532 /out/var/lib/turbulence /out/etc/turbulence
+ && install -D "target/$target/release/turbulence-$EXPORTER" /out/root/usr/bin/turbulence-exporter \
+ && install -D /etc/ssl/certs/ca-certificates.crt /out/root/etc/ssl/certs/ca-certificates.crt \
+ && printf 'hosts: files dns\n' > /out/root/etc/nsswitch.conf \
+ && install -d "/out/state/turbulence-$EXPORTER"
 
 FROM build AS build-lab
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
@@ -48,10 +48,10 @@ ENTRYPOINT ["/usr/local/bin/turbulence-lab"]
 CMD ["world", "--targets-dir", "/targets"]
 
 FROM scratch AS runtime
-COPY --from=build /out/ /
+COPY --from=build /out/root/ /
+# What may be written, by who it runs as. A volume that is mounted there takes over the owner.
+COPY --from=build --chown=65532:65532 /out/state/ /var/lib/
 USER 65532:65532
-# For `state_directory` of turbulence-ipmi; mount a volume here.
-WORKDIR /var/lib/turbulence
 HEALTHCHECK --interval=30s --timeout=6s --start-period=10s CMD ["/usr/bin/turbulence-exporter", "healthcheck"]
 ENTRYPOINT ["/usr/bin/turbulence-exporter"]
 CMD ["--config.file=/etc/turbulence/config.yml"]
