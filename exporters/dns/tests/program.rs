@@ -7,11 +7,14 @@ mod responder;
 #[path = "program/running.rs"]
 mod running;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use responder::{Behaviour, LIE, Responder, TRUTH, closed_port};
 use running::{Metrics, Program};
@@ -55,7 +58,7 @@ fn list() -> (String, Vec<Ipv4Addr>) {
             *free += 1;
             // Two resolvers share a network.
             let network = 64_512 + 100 * number + u32::from(n / 2);
-            text += &format!("{address},,{network},\"Example, Inc.\",{country}\r\n");
+            write!(text, "{address},,{network},\"Example, Inc.\",{country}\r\n").unwrap();
             addresses.push(address);
         }
     }
@@ -398,11 +401,10 @@ impl Unbound {
                 break port;
             }
         };
-        let interfaces: String =
-            (1..=4).map(|n| format!("  interface: 127.0.0.{n}@{port}\n")).collect();
-        let many: String = (1..=60)
-            .map(|n| format!("  local-data: \"many.messenger.example. A 149.154.167.{n}\"\n"))
-            .collect();
+        let interface = |n| format!("  interface: 127.0.0.{n}@{port}\n");
+        let record = |n| format!("  local-data: \"many.messenger.example. A 149.154.167.{n}\"\n");
+        let interfaces = (1..=4).map(interface).collect::<Vec<_>>().concat();
+        let many = (1..=60).map(record).collect::<Vec<_>>().concat();
         let config = format!(
             "server:
 {interfaces}  do-daemonize: no

@@ -360,7 +360,7 @@ fn small_countries_are_summed_up_and_anycast_is_none() {
 
 #[test]
 fn a_list_without_countries_places_resolvers_by_network() {
-    let text: String = (0..40).map(|n| format!("11.0.{n}.1\n")).collect();
+    let text = (0..40).map(|n| format!("11.0.{n}.1\n")).collect::<Vec<_>>().concat();
     let list = ResolverList::parse(&text, false).unwrap();
     let mut outcomes = vec![Some(addresses_outcome(&[1])); 40];
     outcomes[0] = Some(addresses_outcome(&[2]));

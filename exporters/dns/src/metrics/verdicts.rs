@@ -45,7 +45,7 @@ fn responses(snapshots: &Snapshots<'_>, encoder: &mut DescriptorEncoder<'_>) -> 
     )?;
     gauges(
         encoder,
-        "dns_consistency_answer_entropy_bits",
+        "dns_consistency_answer_entropy",
         "Shannon entropy of the conclusive answers, in bits: 0 if all are the same.",
         None,
         each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.entropy_bits?))),

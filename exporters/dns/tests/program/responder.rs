@@ -15,14 +15,14 @@ use nix::sys::socket::{
 };
 
 /// What the honest ones answer.
-pub const TRUTH: [u8; 4] = [149, 154, 167, 220];
+pub(crate) const TRUTH: [u8; 4] = [149, 154, 167, 220];
 /// What the liars answer.
-pub const LIE: [u8; 4] = [174, 37, 154, 236];
+pub(crate) const LIE: [u8; 4] = [174, 37, 154, 236];
 
 /// How an address behaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
-pub enum Behaviour {
+pub(crate) enum Behaviour {
     Honest = 1,
     Dissent,
     Nxdomain,
@@ -47,7 +47,7 @@ pub enum Behaviour {
 }
 
 impl Behaviour {
-    pub const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Honest,
         Self::Dissent,
         Self::Nxdomain,
@@ -72,7 +72,7 @@ impl Behaviour {
     ];
 
     /// The address number `n` that behaves so.
-    pub fn address(self, n: u8) -> Ipv4Addr {
+    pub(crate) fn address(self, n: u8) -> Ipv4Addr {
         Ipv4Addr::new(127, 0, self as u8, n)
     }
 
@@ -83,16 +83,16 @@ impl Behaviour {
 }
 
 /// How many datagrams each (address, type) got.
-pub type Counts = BTreeMap<(Ipv4Addr, u16), usize>;
+pub(crate) type Counts = BTreeMap<(Ipv4Addr, u16), usize>;
 
-pub struct Responder {
-    pub port: u16,
+pub(crate) struct Responder {
+    pub(crate) port: u16,
     counts: Arc<Mutex<Counts>>,
 }
 
 impl Responder {
     /// Starts answering, over UDP and TCP at the same port. Ends with the test's process.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (udp, tcp) = loop {
             let udp = UdpSocket::bind("0.0.0.0:0").unwrap();
             if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
@@ -108,7 +108,7 @@ impl Responder {
         Self { port, counts }
     }
 
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.counts.lock().unwrap().clone()
     }
 }
@@ -247,14 +247,10 @@ fn header(query: &[u8], rcode: u8, answers: u8) -> Vec<u8> {
 fn data(query: &[u8], address: [u8; 4]) -> Vec<u8> {
     let mut bytes = header(query, 0, 1);
     let kind = asked_type(query);
-    let rdata = match kind {
-        1 => address.to_vec(),
-        // The same address, as an IPv6 one: 127.0.0.1 becomes ::127.0.0.1.
-        _ => {
-            let prefix = if address[0] == 127 { [0; 2] } else { [0x26, 0x06] };
-            [&prefix[..], &[0; 10], &address].concat()
-        }
-    };
+    // As an IPv6 address, 127.0.0.1 becomes ::127.0.0.1, and any other a public one.
+    let prefix = if address[0] == 127 { [0; 2] } else { [0x26, 0x06] };
+    let rdata =
+        if kind == 1 { address.to_vec() } else { [&prefix[..], &[0; 10], &address].concat() };
     bytes.extend_from_slice(&[0xc0, 12]);
     bytes.extend_from_slice(&kind.to_be_bytes());
     bytes.extend_from_slice(&[0, 1, 0, 0, 0, 60, 0, u8::try_from(rdata.len()).unwrap()]);
@@ -263,7 +259,7 @@ fn data(query: &[u8], address: [u8; 4]) -> Vec<u8> {
 }
 
 /// A UDP port of the loopback addresses at which nobody listens.
-pub fn closed_port() -> u16 {
+pub(crate) fn closed_port() -> u16 {
     let free = UdpSocket::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     free.local_addr().unwrap().port()
 }

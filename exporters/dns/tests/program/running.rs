@@ -7,20 +7,22 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// How long a state may take to come about on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     address: SocketAddr,
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
 }
 
 impl Program {
     /// Starts the program with this config, which is written into `folder`.
-    pub fn start(folder: &Path, config: &str) -> Self {
+    pub(crate) fn start(folder: &Path, config: &str) -> Self {
         let path = folder.join("config.yml");
         fs::write(&path, config).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_turbulence-dns"))
@@ -40,7 +42,7 @@ impl Program {
     }
 
     /// Status line, headers and body of a request.
-    pub fn request(&self, method: &str, path: &str, header: &str) -> String {
+    pub(crate) fn request(&self, method: &str, path: &str, header: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         write!(stream, "{method} {path} HTTP/1.0\r\nhost: test\r\n{header}\r\n").unwrap();
         let mut response = String::new();
@@ -49,25 +51,25 @@ impl Program {
     }
 
     /// The body of a page.
-    pub fn page(&self, path: &str) -> String {
+    pub(crate) fn page(&self, path: &str) -> String {
         let response = self.request("GET", path, "");
         response.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
-    pub fn metrics(&self) -> Metrics {
+    pub(crate) fn metrics(&self) -> Metrics {
         Metrics::of(&self.page("/metrics"))
     }
 
     /// Waits until every set was swept.
     #[track_caller]
-    pub fn wait_until_ready(&self) {
+    pub(crate) fn wait_until_ready(&self) {
         self.wait_until("it is ready", |it| {
             it.request("GET", "/-/ready", "").starts_with("HTTP/1.0 200")
         });
     }
 
     #[track_caller]
-    pub fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
             assert!(Instant::now() < deadline, "never: {what}\n{}", self.page("/metrics"));
@@ -76,7 +78,7 @@ impl Program {
     }
 
     /// Sends SIGTERM and waits for the end.
-    pub fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
         self.child.wait().unwrap()
@@ -100,7 +102,7 @@ fn address_in(line: &str) -> SocketAddr {
 /// The values of all series, by `name{labels}`, the labels in alphabetical order, without vantage
 /// and region.
 #[derive(Debug)]
-pub struct Metrics(BTreeMap<String, f64>);
+pub(crate) struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
     fn of(text: &str) -> Self {
@@ -117,17 +119,17 @@ impl Metrics {
 
     /// The value of a series that must be there.
     #[track_caller]
-    pub fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> f64 {
         self.get(series).unwrap_or_else(|| panic!("no {series} in {:#?}", self.0))
     }
 
     /// The value of a series.
-    pub fn get(&self, series: &str) -> Option<f64> {
+    pub(crate) fn get(&self, series: &str) -> Option<f64> {
         self.0.get(series).copied()
     }
 
     /// The sum of all series with this beginning.
-    pub fn sum(&self, prefix: &str) -> f64 {
+    pub(crate) fn sum(&self, prefix: &str) -> f64 {
         self.0.iter().filter(|(series, _)| series.starts_with(prefix)).map(|(_, value)| value).sum()
     }
 }
