@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use exporter_kit::Secret;
 use serde::Deserialize;
+use tracing::warn;
 
 mod module;
 mod span;
@@ -89,7 +91,9 @@ impl Config {
         for (name, module) in &mut self.modules {
             if let Some(file) = &module.password_file {
                 let field = || format!("modules.{name}.password_file");
-                module.password = Secret::read(&folder.join(file)).with_context(field)?;
+                let file = folder.join(file);
+                module.password = Secret::read(&file).with_context(field)?;
+                warn_if_public(&file);
                 ensure!(
                     module.password.expose().len() <= module::PASSWORD_BYTES,
                     "{}: the password is longer than the 20 bytes that IPMI 2.0 allows",
@@ -119,6 +123,14 @@ impl Config {
             rack: target.rack,
             rise_limits: target.rise_limits,
         }
+    }
+}
+
+/// Not an error, since secrets are mounted like this where only one user is.
+fn warn_if_public(file: &Path) {
+    let mode = std::fs::metadata(file).map_or(0, |it| it.permissions().mode());
+    if mode & 0o007 != 0 {
+        warn!(file = %file.display(), "every user of this machine can read the password file");
     }
 }
 

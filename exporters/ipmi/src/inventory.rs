@@ -62,11 +62,12 @@ impl Inventory {
         self.sensors.values().map(|entry| entry.known.clone()).collect()
     }
 
-    /// Records a poll that went well, with the sensors of a complete SDR. Returns whether the
-    /// baseline grew.
-    pub fn observe(&mut self, seen: &[Known]) -> bool {
+    /// Records a poll that went well, with the sensors of the SDR. Returns whether the baseline grew.
+    ///
+    /// A list that is not `complete` shows what is there, and nothing of what is not.
+    pub fn observe(&mut self, seen: &[Known], complete: bool) -> bool {
         let before = self.sensors.len();
-        for entry in self.sensors.values_mut() {
+        for entry in self.sensors.values_mut().filter(|_| complete) {
             entry.missing = entry.missing.saturating_add(1);
         }
         self.see(seen.iter().cloned());
@@ -115,12 +116,12 @@ mod tests {
     fn a_sensor_is_lost_after_two_polls_without_it() {
         let (hd, cpu) = (known("32.0.5", "05-HD Max"), known("32.0.2", "02-CPU"));
         let mut inventory = Inventory::default();
-        assert!(inventory.observe(&[hd.clone(), cpu.clone()]));
-        assert!(!inventory.observe(std::slice::from_ref(&cpu)));
+        assert!(inventory.observe(&[hd.clone(), cpu.clone()], true));
+        assert!(!inventory.observe(std::slice::from_ref(&cpu), true));
         assert_eq!(lost(&inventory), [""; 0]);
-        assert!(!inventory.observe(std::slice::from_ref(&cpu)));
+        assert!(!inventory.observe(std::slice::from_ref(&cpu), true));
         assert_eq!(lost(&inventory), ["05-HD Max"]);
-        inventory.observe(&[hd.clone(), cpu.clone()]);
+        inventory.observe(&[hd.clone(), cpu.clone()], true);
         assert_eq!(lost(&inventory), [""; 0]);
     }
 
@@ -128,10 +129,10 @@ mod tests {
     fn a_lost_sensor_does_not_heal_by_waiting_or_by_a_restart() {
         let (hd, cpu) = (known("32.0.5", "05-HD Max"), known("32.0.2", "02-CPU"));
         let mut inventory = Inventory::default();
-        inventory.observe(&[hd.clone(), cpu.clone()]);
+        inventory.observe(&[hd.clone(), cpu.clone()], true);
         let mut inventory = Inventory::from_baseline(inventory.baseline());
         for _ in 0..1000 {
-            inventory.observe(std::slice::from_ref(&cpu));
+            inventory.observe(std::slice::from_ref(&cpu), true);
         }
         assert_eq!(lost(&inventory), ["05-HD Max"]);
     }
@@ -139,11 +140,22 @@ mod tests {
     #[test]
     fn a_renumbered_sensor_does_not_stand_in_for_another() {
         let mut inventory = Inventory::default();
-        inventory.observe(&[known("32.0.5", "05-HD Max"), known("32.0.6", "06-Chipset")]);
+        inventory.observe(&[known("32.0.5", "05-HD Max"), known("32.0.6", "06-Chipset")], true);
         for _ in 0..2 {
-            inventory.observe(&[known("32.0.5", "06-Chipset")]);
+            inventory.observe(&[known("32.0.5", "06-Chipset")], true);
         }
         assert_eq!(lost(&inventory), ["05-HD Max", "06-Chipset"]);
+    }
+
+    #[test]
+    fn a_list_with_holes_shows_what_is_there_and_loses_nothing() {
+        let (hd, cpu) = (known("32.0.5", "05-HD Max"), known("32.0.2", "02-CPU"));
+        let mut inventory = Inventory::default();
+        assert!(inventory.observe(std::slice::from_ref(&hd), false));
+        for _ in 0..5 {
+            inventory.observe(std::slice::from_ref(&cpu), false);
+        }
+        assert_eq!((lost(&inventory).len(), inventory.baseline().len()), (0, 2));
     }
 
     #[test]

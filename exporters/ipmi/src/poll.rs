@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use exporter_kit::Rounds;
 use ipmi_lan::sdr::SdrRepositoryInfo;
+use ipmi_lan::sensor::ReadingError;
 use ipmi_lan::{
     CommandError, Counters, Credentials, Options, Password, SensorId, Session, SessionError,
 };
@@ -25,7 +26,7 @@ use crate::state::{BmcState, Repository, Snapshot, Value};
 const CHECK: Duration = Duration::from_secs(60);
 /// Reading the whole repository takes minutes on the slowest BMCs that were reported.
 const LONGEST_SDR: Duration = Duration::from_secs(180);
-/// Sensors that do not answer, one after the other, after which it is the session that is dead.
+/// Sensors that do not answer, one after the other, after which it may be the session that is dead.
 const SILENT_SENSORS: usize = 2;
 
 /// Polls `state`'s BMC at its interval and records every poll.
@@ -82,8 +83,8 @@ impl<'a> Poller<'a> {
         self.state.record(outcome, started.elapsed());
     }
 
-    /// One poll over the session there is, or a new one. A session that failed is dropped, which
-    /// tells the BMC to forget it.
+    /// One poll over the session there is, or a new one. A session in doubt is dropped, which tells
+    /// the BMC to forget it.
     async fn attempt(
         &mut self,
         session: &mut MutexGuard<'_, Option<Session>>,
@@ -96,7 +97,8 @@ impl<'a> Poller<'a> {
         let now = open.counters();
         self.state.traffic(self.counted, now);
         self.counted = now;
-        if outcome.is_ok() {
+        // A BMC that refuses would refuse in a new session too.
+        if matches!(outcome, Ok(_) | Err(PollFailure::Command(CommandError::Completion(_)))) {
             **session = Some(open);
         }
         outcome
@@ -122,40 +124,51 @@ impl<'a> Poller<'a> {
         Ok(Snapshot { repository, outcomes })
     }
 
-    /// The repository: read anew in a new session and whenever the BMC says that it changed.
+    /// The repository: read anew in a new session and whenever the BMC says that it changed. What was
+    /// read before stays in force while the BMC refuses, or gives a list with holes.
     async fn repository(&mut self, session: &mut Session) -> Result<Arc<Repository>, CommandError> {
-        if let (Some(repository), Some((info, asked))) = (&self.repository, self.info) {
-            if asked.elapsed() < CHECK {
-                return Ok(Arc::clone(repository));
-            }
-            if repository.complete && session.sdr_repository_info().await? == info {
-                self.info = Some((info, Instant::now()));
-                return Ok(Arc::clone(repository));
-            }
+        if let Some(unchanged) = self.unchanged(session).await? {
+            return Ok(unchanged);
         }
-        let read = session.read_sdr().await?;
+        let read = match session.read_sdr().await {
+            Ok(read) => read,
+            Err(error) if error.ends_session() => return Err(error),
+            Err(error) => return self.repository.clone().ok_or(error),
+        };
         self.info = Some((read.info, Instant::now()));
-        // A list with holes is better than none, but must not take the place of a whole one.
         if let Some(whole) = self.repository.as_ref().filter(|it| it.complete && !read.complete) {
             return Ok(Arc::clone(whole));
         }
-        let module = &self.state.bmc.module;
+        let bmc = &self.state.bmc;
         let mut sensors =
-            Sensors::of(&read.records, &module.exclude_sensor_ids, &self.state.bmc.rise_limits);
+            Sensors::of(&read.records, &bmc.module.exclude_sensor_ids, &bmc.rise_limits);
         for sensor in sensors.read.iter_mut().filter(|it| it.quantity == Quantity::Temperature) {
             thresholds_in_force(session, sensor).await?;
         }
-        info!(
-            target_name = self.state.bmc.name,
-            records = read.read,
-            sensors = sensors.read.len(),
-            complete = read.complete,
-            "SDR repository read"
-        );
-        let repository =
-            Arc::new(Repository { sensors, records: read.read, complete: read.complete });
+        let (records, complete) = (read.read, read.complete);
+        info!(target_name = bmc.name, records, complete, "SDR repository read");
+        let repository = Arc::new(Repository { sensors, records, complete });
         self.repository = Some(Arc::clone(&repository));
         Ok(repository)
+    }
+
+    /// The repository as it was read, if it is still the BMC's.
+    async fn unchanged(
+        &mut self,
+        session: &mut Session,
+    ) -> Result<Option<Arc<Repository>>, CommandError> {
+        let (Some(repository), Some((info, asked))) = (&self.repository, self.info) else {
+            return Ok(None);
+        };
+        if asked.elapsed() >= CHECK {
+            match session.sdr_repository_info().await {
+                Ok(now) if now != info || !repository.complete => return Ok(None),
+                Err(error) if error.ends_session() => return Err(error),
+                // A BMC that does not want to say has said it before.
+                Ok(_) | Err(_) => self.info = Some((info, Instant::now())),
+            }
+        }
+        Ok(Some(Arc::clone(repository)))
     }
 
     /// Reads every sensor once, as far as the time allows.
@@ -182,22 +195,22 @@ impl<'a> Poller<'a> {
                 continue;
             }
             let raw = session.sensor_reading(sensor.id).await;
-            silent = match raw {
-                Err(error) if error.ends_session() => silent + 1,
-                _ => 0,
-            };
             match raw {
-                Err(error @ CommandError::SessionLost) => return Err(error),
-                Err(error) if silent >= SILENT_SENSORS => return Err(error),
-                _ => {}
+                Err(error) if error.ends_session() => silent += 1,
+                _ => silent = 0,
             }
-            let outcome = raw.map_err(Into::into).and_then(|raw| sensor.reading(raw));
-            outcomes[place] = match outcome.map_err(ReadFailure::from) {
+            if silent >= SILENT_SENSORS {
+                sign_of_life(session).await?;
+                silent = 0;
+            }
+            let outcome = raw.map_err(ReadingError::from).and_then(|raw| sensor.reading(raw));
+            outcomes[place] = match outcome {
                 Ok(reading) => {
                     back_off.succeeded();
                     Ok(self.value(sensor, reading))
                 }
-                Err(failure) => {
+                Err(error) => {
+                    let failure = ReadFailure::from(error);
                     if failure.is_costly() {
                         back_off.failed(self.began.elapsed());
                     }
@@ -205,9 +218,8 @@ impl<'a> Poller<'a> {
                 }
             };
         }
-        // The only sensor, or the last one: nothing answered after it, so the session is in doubt.
-        if silent > 0 && outcomes.iter().all(Result::is_err) {
-            return Err(CommandError::Timeout);
+        if outcomes.iter().all(Result::is_err) {
+            sign_of_life(session).await?;
         }
         Ok(outcomes)
     }
@@ -219,6 +231,14 @@ impl<'a> Poller<'a> {
             window.push(self.began.elapsed(), reading.value)
         });
         Value { reading, slew }
+    }
+}
+
+/// Tells a session that is dead from sensors that are: any answer will do.
+async fn sign_of_life(session: &mut Session) -> Result<(), CommandError> {
+    match session.device_id().await {
+        Err(error) if error.ends_session() => Err(error),
+        _ => Ok(()),
     }
 }
 

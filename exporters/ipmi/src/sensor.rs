@@ -122,10 +122,13 @@ impl Sensor {
         Ok(Reading { value, severity })
     }
 
-    /// Takes the thresholds that the BMC has in force, which may differ from the record's.
+    /// Takes the thresholds that the BMC has in force, which may differ from the record's. A BMC
+    /// that names none says nothing of those of the record.
     pub fn take_thresholds(&mut self, raw: &RawThresholds) {
         let in_force = self.record.convert_thresholds(raw);
-        self.thresholds = thresholds(self.quantity, &self.record, &in_force);
+        if in_force.iter().next().is_some() {
+            self.thresholds = thresholds(self.quantity, &self.record, &in_force);
+        }
     }
 }
 

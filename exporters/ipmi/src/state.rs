@@ -25,9 +25,16 @@ pub struct BmcState {
     pub health: Arc<Health>,
     /// The one session with the BMC. Held by the poll while it runs.
     pub session: tokio::sync::Mutex<Option<Session>>,
-    inventory: Mutex<Inventory>,
+    memory: Mutex<Memory>,
     store: Option<Store>,
     account: Mutex<Account>,
+}
+
+/// The inventory, and whether it is on disk.
+#[derive(Debug, Default)]
+struct Memory {
+    inventory: Inventory,
+    unsaved: bool,
 }
 
 /// What the polls so far add up to.
@@ -112,7 +119,10 @@ impl BmcState {
         Self {
             health: Arc::new(Health::new(&bmc.name, detail)),
             session: tokio::sync::Mutex::new(None),
-            inventory: Mutex::new(Inventory::from_baseline(baseline)),
+            memory: Mutex::new(Memory {
+                inventory: Inventory::from_baseline(baseline),
+                unsaved: false,
+            }),
             store,
             account: Mutex::default(),
             bmc,
@@ -162,7 +172,7 @@ impl BmcState {
 
     /// Each sensor that was ever seen, and whether it is there.
     pub fn presence(&self) -> Vec<Presence> {
-        lock(&self.inventory).presence()
+        lock(&self.memory).inventory.presence()
     }
 
     /// Takes the sensors of the last poll for the baseline; returns those that were given up, or
@@ -170,26 +180,33 @@ impl BmcState {
     pub fn accept_inventory(&self) -> anyhow::Result<Option<Vec<Known>>> {
         let snapshot = lock(&self.account).snapshot.clone();
         let Some(snapshot) = snapshot.filter(|it| it.repository.complete) else { return Ok(None) };
-        let mut inventory = lock(&self.inventory);
-        let gone = inventory.accept(&snapshot.repository.sensors.known);
-        if let Some(store) = &self.store {
-            store.save(inventory.baseline())?;
-        }
+        let mut memory = lock(&self.memory);
+        let gone = memory.inventory.accept(&snapshot.repository.sensors.known);
+        memory.unsaved = true;
+        self.save(&mut memory)?;
         info!(target_name = self.bmc.name, given_up = gone.len(), "inventory accepted");
         Ok(Some(gone))
     }
 
     fn observe(&self, repository: &Repository) {
-        if !repository.complete {
-            return;
+        let mut memory = lock(&self.memory);
+        let grew = memory.inventory.observe(&repository.sensors.known, repository.complete);
+        memory.unsaved |= grew;
+        match self.save(&mut memory) {
+            // Tried again after each poll, and said once.
+            Err(error) if grew => {
+                warn!(target_name = self.bmc.name, "baseline not kept: {error:#}");
+            }
+            Ok(()) | Err(_) => {}
         }
-        let mut inventory = lock(&self.inventory);
-        let grew = inventory.observe(&repository.sensors.known);
-        if let Some(store) = self.store.as_ref().filter(|_| grew)
-            && let Err(error) = store.save(inventory.baseline())
-        {
-            warn!(target_name = self.bmc.name, "baseline not kept: {error:#}");
+    }
+
+    fn save(&self, memory: &mut Memory) -> anyhow::Result<()> {
+        if let Some(store) = self.store.as_ref().filter(|_| memory.unsaved) {
+            store.save(memory.inventory.baseline())?;
         }
+        memory.unsaved = false;
+        Ok(())
     }
 }
 
@@ -202,3 +219,6 @@ fn count(counts: &mut [u64], reasons: &[&str], reason: &str) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,6 +106,8 @@ fn a_threshold_that_was_changed_on_the_bmc_is_the_one_in_force() {
     let mut sensor = hd_max().sensor();
     sensor.take_thresholds(&RawThresholds::parse(&[0x08, 0, 0, 0, 55, 0, 0]).unwrap());
     assert_eq!(sensor.thresholds, [(Level::UpperNonCritical, 55.0)]);
+    sensor.take_thresholds(&RawThresholds::parse(&[0, 0, 0, 0, 0, 0, 0]).unwrap());
+    assert_eq!(sensor.thresholds, [(Level::UpperNonCritical, 55.0)]);
 }
 
 #[test]
