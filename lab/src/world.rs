@@ -21,7 +21,7 @@ use self::wide::Wide;
 use crate::alertmanager::Alertmanager;
 use crate::netns::Namespace;
 use crate::process::{Launcher, Program, find_own};
-use crate::prometheus::{Prometheus, ScrapeTarget};
+use crate::prometheus::{self, Prometheus, ScrapeTarget};
 use crate::sink::{Mark, Sink};
 use crate::{http, ports};
 
@@ -130,17 +130,16 @@ impl World {
             sink.address(),
         )
         .await?;
-        let prometheus = Prometheus::start(
-            &launcher,
-            &options.suite,
-            &subfolder(folder.path(), "prometheus")?,
-            usual(PROMETHEUS_PORT),
-            simulation.scraped(),
-            address,
-            sink.address(),
-            &simulation.wide.history(),
-        )
-        .await?;
+        let setup = prometheus::Setup {
+            suite: &options.suite,
+            folder: &subfolder(folder.path(), "prometheus")?,
+            usual_port: usual(PROMETHEUS_PORT),
+            targets: simulation.scraped(),
+            alertmanager: address,
+            runbooks: sink.address(),
+            history: &simulation.wide.history(),
+        };
+        let prometheus = Prometheus::start(&launcher, setup).await?;
 
         let mut world =
             Self { prometheus, alertmanager, simulation, sink, folder, _launcher: launcher };
