@@ -32,6 +32,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 struct Demo {
     /// Play this one only; `none` plays none. May be repeated.
     #[arg(long = "replay", value_name = "NAME")]
@@ -100,7 +101,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
             // Before the first thread: a user namespace is entered by a process that has only one.
             let privilege = netns::acquire()?;
             println(&format!("The lab runs with {privilege}."));
-            start_demo(options)
+            start_demo(&options)
         }
         Command::World(options) => {
             netns::acquire()?;
@@ -110,11 +111,11 @@ fn run(command: Command) -> anyhow::Result<bool> {
 }
 
 #[tokio::main]
-async fn start_demo(options: Demo) -> anyhow::Result<bool> {
+async fn start_demo(options: &Demo) -> anyhow::Result<bool> {
     let replays = chosen(&options.replays)?;
     // Interrupted, the world is dropped, and with it everything that was started.
     tokio::select! {
-        result = demo(&options, replays) => result,
+        result = demo(options, replays) => result,
         signal = interrupted() => {
             println(&format!("\n{}: everything is being stopped.", signal?));
             Ok(!options.once)
@@ -160,7 +161,9 @@ async fn demo(options: &Demo, replays: Vec<Replay>) -> anyhow::Result<bool> {
         let faults = inspection::inspect(&world, &suite).await?;
         good &= faults.is_empty();
         println(&format!("\nPages and dashboards: {} faults", faults.len()));
-        faults.iter().for_each(|fault| println(&format!("  {fault}")));
+        for fault in &faults {
+            println(&format!("  {fault}"));
+        }
     }
     if !options.once {
         println("\nThe world stays up; Ctrl-C ends it.");
