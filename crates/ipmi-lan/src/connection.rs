@@ -1,5 +1,4 @@
-//! The whole of a session without any I/O: bytes and time in, bytes, events and a deadline out.
-//! No I/O, no clock.
+//! A whole session: bytes and time in; bytes, events and a deadline out. No I/O, no clock.
 //!
 //! The caller owns the socket and the clock:
 //! ```text

@@ -5,7 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// The longest password and the longest `K_g` of IPMI 2.0, in bytes (specification §13.33, §22.30).
+/// The longest password and the longest `K_g` of IPMI 2.0, in bytes (specification §22.25, §22.30).
 pub const MAX_PASSWORD_BYTES: usize = 20;
 
 /// The longest user name, in bytes (specification table 13-11).

@@ -30,9 +30,9 @@ const MAX_UNANSWERED: u32 = 40;
 pub(crate) enum Ask {
     /// A read for the user of the crate.
     Read(Command),
-    /// Set Session Privilege Level (specification table 22-18): a session begins as USER.
+    /// Set Session Privilege Level (specification §22.18): a session begins as USER.
     SetPrivilege(Privilege),
-    /// Close Session (table 22-19).
+    /// Close Session (§22.19).
     Close,
 }
 

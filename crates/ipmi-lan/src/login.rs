@@ -356,7 +356,7 @@ impl Login {
     }
 }
 
-/// Close Session (specification table 22-19), protected, for the session `bmc_id`.
+/// Close Session (specification §22.19), protected, for the session `bmc_id`.
 pub(crate) fn close_session(
     keys: &SessionKeys,
     bmc_id: u32,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The privilege level of a session (specification table 13-9). `User` reads every sensor.
+/// The privilege level of a session (specification §6.8). `User` reads every sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 #[repr(u8)]
 pub enum Privilege {

@@ -252,3 +252,53 @@ impl Fetch {
         Next::Done(Ok(SdrRepository { info, records, read: self.read, complete }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng, RngExt, SeedableRng};
+
+    use super::*;
+
+    #[test]
+    fn any_answers_come_to_an_end() {
+        let mut rng = StdRng::seed_from_u64(1);
+        for _ in 0..300 {
+            let mut fetch = Fetch::new(rng.random_range(0..4));
+            let mut questions = 0;
+            loop {
+                let question = fetch.question();
+                let mut bytes = vec![0; rng.random_range(0..40)];
+                rng.fill_bytes(&mut bytes);
+                // Mostly plausible answers, or nothing would get past the first question.
+                if let (Command::Sdr { length, .. }, true) = (question, rng.random_bool(0.9)) {
+                    bytes.resize(2 + usize::from(length), 3);
+                }
+                if question == Command::SdrRepositoryInfo {
+                    bytes.resize(14, 0);
+                    bytes[2] = 0;
+                }
+                let code = CompletionCode(rng.random());
+                let answer = match rng.random_range(0..40) {
+                    0 => Err(CommandError::Completion(code)),
+                    1 => Err(CommandError::Malformed),
+                    2 => Err(CommandError::Completion(CompletionCode::RESERVATION_LOST)),
+                    _ => Ok(&bytes[..]),
+                };
+                questions += 1;
+                assert!(questions < 100_000, "this never ends");
+                if let Next::Done(_) = fetch.answer(answer) {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_session_is_the_end_of_the_reading() {
+        for error in [CommandError::Timeout, CommandError::Unreachable, CommandError::SessionLost] {
+            let mut fetch = Fetch::new(0);
+            assert!(matches!(fetch.answer(Err(error)), Next::Done(Err(got)) if got == error));
+        }
+    }
+}

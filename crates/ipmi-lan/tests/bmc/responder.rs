@@ -127,6 +127,15 @@ impl Bmc {
         self.sessions.len()
     }
 
+    /// Seals any bytes as the newest open session's next message.
+    pub(crate) fn seal(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        let open = self.sessions.iter_mut().filter(|(_, session)| session.keys.is_some());
+        let (_, session) = open.max_by_key(|(id, _)| **id)?;
+        session.sequence += 1;
+        let (k_1, k_2) = session.keys.clone()?;
+        Some(protect(session, &k_1, k_2, message))
+    }
+
     /// What a reboot does.
     pub(crate) fn forget_sessions(&mut self) {
         self.sessions.clear();
