@@ -1,9 +1,10 @@
-//! The incidents end to end: ipmi_sim, the WAN and the resolvers, the three exporters, a real
+//! The incidents end to end: `ipmi_sim`, the WAN and the resolvers, the three exporters, a real
 //! Prometheus and a real Alertmanager on the shipped files, and what arrives at the sink.
 //!
 //! Everything is played that the demo plays, side by side where it does not touch; then every
 //! exporter's page and every query of every dashboard is held against the running world.
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 /// A line a replay, and two for the heading and the verdict on the pages.
@@ -25,7 +26,6 @@ fn every_incident_is_notified_as_it_should_be_and_nothing_else_is() {
     let complete = results.len() == 2 * REPLAYS;
     assert!(output.status.success() && complete, "{}\n{text}", output.status);
     // Past the capture of the test runner, so that the delays can be read in its output.
-    use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     for line in &results[REPLAYS..] {
         let _ = writeln!(out, "{line}");
