@@ -49,7 +49,7 @@ impl Transport {
 pub enum SweepResult {
     /// Everybody was asked everything.
     Complete,
-    /// The same, but something was lost on this machine.
+    /// The same, but more than a little was lost on this machine.
     Degraded,
     /// Nobody was asked.
     Failed,
@@ -220,7 +220,7 @@ fn sweeps(sets: &[Arc<SetState>], encoder: &mut DescriptorEncoder<'_>) -> fmt::R
     gauges(
         encoder,
         "dns_consistency_sweep_degraded",
-        "Whether the last sweep lost something on this machine, so that resolvers may look worse than they are.",
+        "Whether the last sweep lost more than 1 % on this machine, so that resolvers may look worse than they are.",
         None,
         sets.iter().filter_map(|set| {
             Some((set_labels(set), f64::from(u8::from(set.latest().snapshot?.degraded))))

@@ -39,7 +39,7 @@ pub struct Latest {
 pub struct Snapshot {
     /// How long the sweep took, in seconds.
     pub seconds: f64,
-    /// Whether something was lost on this machine.
+    /// Whether more than a little was lost on this machine.
     pub degraded: bool,
     /// One verdict for each question of the plan, in its order.
     pub verdicts: Vec<Verdict>,

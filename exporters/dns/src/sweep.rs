@@ -31,13 +31,17 @@ const LANES: (usize, usize) = (4, 16);
 /// Queries that one lane can hold well.
 const QUERIES_PER_LANE: usize = 5_000;
 
+/// Share of the queries that may be lost on this machine before the sweep is called degraded. A
+/// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
+const TOLERATED_LOSS: f64 = 0.01;
+
 /// What a sweep brought.
 #[derive(Debug)]
 pub struct Sweep {
     /// The outcome of each question (outer) at each resolver (inner), in the order of the plan. A
     /// resolver that failed the control question has none.
     pub outcomes: Vec<Vec<Option<Outcome>>>,
-    /// Whether something was lost on this machine, so that a resolver may look worse than it is.
+    /// Whether so much was lost on this machine that resolvers may look worse than they are.
     pub degraded: bool,
 }
 
@@ -46,7 +50,8 @@ pub struct Sweep {
 struct LaneReport {
     /// Resolver, question and outcome of every query that was sent.
     outcomes: Vec<(usize, usize, Outcome)>,
-    degraded: bool,
+    /// Answers that the kernel dropped.
+    dropped: u64,
 }
 
 /// What all lanes of a sweep share.
@@ -82,7 +87,7 @@ pub async fn run(plan: &Arc<Plan>, metrics: &Arc<SetMetrics>) -> anyhow::Result<
     while let Some(lane) = lanes.join_next().await {
         let lane = lane??;
         report.outcomes.extend(lane.outcomes);
-        report.degraded |= lane.degraded;
+        report.dropped += lane.dropped;
     }
     Ok(collate(plan, report))
 }
@@ -107,11 +112,10 @@ fn deal(ground: &Arc<Ground>) -> Vec<Lane> {
 /// Puts the outcomes in the order of the plan.
 fn collate(plan: &Plan, report: LaneReport) -> Sweep {
     let resolvers = plan.set.list.resolvers.len();
-    let mut degraded = report.degraded;
+    let mut lost = report.dropped;
     let mut healthy = vec![true; resolvers];
     let mut outcomes = vec![vec![None; resolvers]; plan.questions.len()];
     for (resolver, question, outcome) in report.outcomes {
-        degraded |= outcome == Outcome::LocalError;
         match outcomes.get_mut(question) {
             Some(of_question) => of_question[resolver] = Some(outcome),
             None => healthy[resolver] = passes_control(&outcome),
@@ -120,18 +124,19 @@ fn collate(plan: &Plan, report: LaneReport) -> Sweep {
     for of_question in &mut outcomes {
         for (outcome, healthy) in of_question.iter_mut().zip(&healthy) {
             match outcome {
-                Some(Outcome::LocalError) => {}
+                Some(Outcome::LocalError) => lost += 1,
                 Some(_) if !healthy => *outcome = None,
                 // Not asked, though it passed: the sweep was cut short.
                 None if *healthy => {
                     *outcome = Some(Outcome::LocalError);
-                    degraded = true;
+                    lost += 1;
                 }
                 _ => {}
             }
         }
     }
-    Sweep { outcomes, degraded }
+    let queries = resolvers * plan.queries_per_resolver();
+    Sweep { outcomes, degraded: lost as f64 > queries as f64 * TOLERATED_LOSS }
 }
 
 /// Whether the control question's outcome speaks for the resolver. One that was never sent does not

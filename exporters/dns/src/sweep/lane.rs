@@ -112,14 +112,14 @@ impl Lane {
             }
         }
 
-        let dropped = sockets.dropped();
+        let dropped = sockets.dropped().await;
         metrics.local_error(LocalError::ReceiveBufferDrop, dropped);
         let outcomes = asked.into_iter().zip(pending.into_outcomes());
         Ok(LaneReport {
             outcomes: outcomes
                 .map(|((member, question, _), outcome)| (member, question, outcome))
                 .collect(),
-            degraded: dropped > 0,
+            dropped,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd as _;
+use std::time::Duration;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -12,9 +13,13 @@ use nix::sys::socket::{
 use socket2::{Domain, Protocol, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tokio::time::timeout;
 
 /// Receive buffer that is asked for; the kernel gives at most `net.core.rmem_max`.
 const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// How long a datagram to oneself may take.
+const OWN_DATAGRAM: Duration = Duration::from_millis(100);
 
 /// Bytes of a datagram that the network returns with an error: the id is in front.
 const QUOTED: usize = 64;
@@ -88,9 +93,14 @@ impl Sockets {
         }
     }
 
-    /// Datagrams that arrived and were dropped by the kernel, as far as is known.
-    pub(super) fn dropped(&self) -> u64 {
-        [&self.v4, &self.v6].into_iter().flatten().map(|socket| u64::from(socket.dropped)).sum()
+    /// Datagrams that arrived and were dropped by the kernel. To be called at the end: what else
+    /// arrives is lost.
+    pub(super) async fn dropped(&mut self) -> u64 {
+        let mut total = 0;
+        for socket in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+            total += socket.count_dropped().await;
+        }
+        total
     }
 }
 
@@ -151,6 +161,25 @@ impl Socket {
         None
     }
 
+    /// The kernel tells the number of drops with each datagram that comes after them. So that the
+    /// last ones are known as well, one more datagram is sent: to this very socket.
+    async fn count_dropped(&mut self) -> u64 {
+        let mut buffer = [0; 1];
+        while self.receive(&mut buffer).is_some() {}
+        let own = self.io.local_addr().map(|own| match own {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, own.port())),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, own.port())),
+        });
+        // Where there is no loopback, the number is that of the last answer.
+        if let Ok(own) = own
+            && self.io.send_to(&[0], own).await.is_ok()
+            && timeout(OWN_DATAGRAM, self.io.readable()).await.is_ok()
+        {
+            while self.receive(&mut buffer).is_some() {}
+        }
+        u64::from(self.dropped)
+    }
+
     /// Reads the error queue; returns how many errors there were.
     fn drain_errors(&self, mut unreachable: impl FnMut(SocketAddr, u16)) -> usize {
         let mut count = 0;
@@ -185,5 +214,52 @@ fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
         (Some(v4), _) => Some(SocketAddr::V4((*v4).into())),
         (_, Some(v6)) => Some(SocketAddr::V6((*v6).into())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn open() -> (Sockets, SocketAddr) {
+        let sockets = Sockets::open([LOCALHOST].into_iter()).unwrap();
+        let port = sockets.v4.as_ref().unwrap().io.local_addr().unwrap().port();
+        (sockets, (LOCALHOST, port).into())
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_drops_is_counted_to_the_last_datagram() {
+        let (mut sockets, own) = open();
+        // The least that the kernel allows: a few datagrams.
+        let socket = &sockets.v4.as_ref().unwrap().io;
+        socket2::SockRef::from(socket).set_recv_buffer_size(0).unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        for _ in 0..100 {
+            peer.send_to(&[0; 100], own).await.unwrap();
+        }
+        let (mut received, mut buffer) = (0, [0; 100]);
+        sockets.readable().await;
+        while sockets.receive(&mut buffer).is_some() {
+            received += 1;
+        }
+        assert!(received < 100);
+        assert_eq!(sockets.dropped().await, 100 - received);
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_reported_and_costs_no_other_datagram() {
+        let (mut sockets, _) = open();
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut reported = Vec::new();
+        sockets.send(&[1, 2, 3], closed, |peer, id| reported.push((peer, id))).await.unwrap();
+        let to = peer.local_addr().unwrap();
+        sockets.send(&[4, 5], to, |peer, id| reported.push((peer, id))).await.unwrap();
+        sockets.drain_errors(|peer, id| reported.push((peer, id)));
+        assert_eq!(reported, [(closed, 0x0102)]);
+        let mut buffer = [0; 8];
+        assert_eq!(peer.recv(&mut buffer).await.unwrap(), 2);
     }
 }
