@@ -1,0 +1,515 @@
+//! The real program against real peers: hosts, web servers and a resolver on loopback.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+#[path = "program/echoes.rs"]
+mod echoes;
+#[path = "program/names.rs"]
+mod names;
+#[path = "program/running.rs"]
+mod running;
+#[path = "program/web.rs"]
+mod web;
+
+use echoes::{Manner, host, in_a_namespace};
+use names::Names;
+use running::{Metrics, Program, command};
+use web::{Authority, Web};
+
+const VANTAGE: &str = "vantage: {name: test, region: EMEA, latitude: 1, longitude: 2}\n";
+
+/// Modules that are quick, and one that is not.
+const MODULES: &str = "
+modules:
+  icmp: {prober: icmp, interval: 50ms, timeout: 500ms}
+  tcp: {prober: tcp, interval: 50ms, timeout: 500ms}
+  http: {prober: http, interval: 100ms, timeout: 500ms}
+  patient: {prober: http, interval: 50ms, timeout: 3s}
+";
+
+/// A config of these targets, as `(name, module, address)`.
+fn config(head: &str, targets: &[(&str, &str, &str)]) -> String {
+    let mut text = format!("{VANTAGE}{head}{MODULES}targets:\n");
+    for (name, module, address) in targets {
+        writeln!(text, "  - {{name: {name}, module: {module}, address: '{address}'}}").unwrap();
+    }
+    text
+}
+
+/// Starts the program on these targets, and waits until each was probed a few times.
+#[track_caller]
+fn probe(head: &str, files: &[(&str, &str)], targets: &[(&str, &str, &str)]) -> (Program, Metrics) {
+    let program = Program::start(&config(head, targets), files);
+    for (name, ..) in targets {
+        program.wait_for_probes(name, 4.0);
+    }
+    let metrics = program.metrics();
+    (program, metrics)
+}
+
+#[track_caller]
+fn assert_up(metrics: &Metrics, target: &str) {
+    assert_eq!(metrics.failures(target), [].into(), "{target}");
+    assert!((metrics.of_target("latency_up", target) - 1.0).abs() < f64::EPSILON, "{target}");
+}
+
+#[track_caller]
+fn assert_down(metrics: &Metrics, target: &str, reason: &str) {
+    assert!(metrics.fails_for(target, reason), "{target}: {:?}", metrics.failures(target));
+    assert_eq!(metrics.get(&format!("latency_up{{target=\"{target}\"}}")), Some(0.0), "{target}");
+}
+
+fn count(metrics: &Metrics, name: &str, target: &str) -> u64 {
+    let count = metrics.of_target(name, target).round();
+    format!("{count}").parse().unwrap()
+}
+
+#[test]
+fn every_prober_answers_and_the_page_is_well_formed() {
+    let web = Web::plain([127, 0, 0, 1]);
+    let tcp = web::mute();
+    let (tcp, url) =
+        (tcp.local_addr().unwrap().to_string(), format!("http://127.0.0.1:{}/ok", web.port));
+    let targets = [
+        ("v4", "icmp", "127.0.0.1"),
+        ("v6", "icmp", "::1"),
+        ("tcp", "tcp", &tcp),
+        ("web", "http", &url),
+    ];
+    let (program, metrics) = probe("", &[], &targets);
+    for (name, ..) in targets {
+        assert_up(&metrics, name);
+        let rtt = metrics.value(&format!(
+            "latency_rtt_min_seconds{{target=\"{name}\",slot=\"0\",window=\"1m\"}}"
+        ));
+        assert!(rtt > 0.0 && rtt < 0.5, "{name}: {rtt}");
+        let probes = count(&metrics, "latency_probes_total", name);
+        assert_eq!(count(&metrics, "latency_probe_duration_seconds_count", name), probes);
+    }
+    for phase in ["connect", "ttfb", "transfer"] {
+        assert!(
+            metrics.value(&format!(
+                "latency_phase_duration_seconds_count{{target=\"web\",phase=\"{phase}\"}}"
+            )) >= 4.0
+        );
+    }
+    assert_eq!(metrics.get("latency_http_status_code{target=\"web\",slot=\"0\"}"), Some(200.0));
+    assert_eq!(
+        metrics.get("latency_address_info{target=\"v6\",slot=\"0\",address=\"::1\"}"),
+        Some(1.0)
+    );
+    assert_eq!(program.request("GET", "/-/ready").0, 200);
+    assert_eq!(metrics.not_numbers(), Vec::<&String>::new());
+    promtool(&metrics.text);
+    assert!(program.terminate().success());
+}
+
+fn promtool(text: &str) {
+    let mut promtool = match Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+    {
+        Ok(promtool) => promtool,
+        Err(error) => return eprintln!("skipped: promtool: {error}"),
+    };
+    std::io::Write::write_all(&mut promtool.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn each_way_to_fail_has_its_reason() {
+    let web = Web::plain([127, 0, 0, 1]);
+    let url = |path: &str| format!("http://127.0.0.1:{}{path}", web.port);
+    let closed = format!("127.0.0.1:{}", web::closed_port());
+    let rude = format!("http://127.0.0.1:{}/", web::rude());
+    // A listener whose backlog is never emptied still shakes hands; it never speaks.
+    let mute = web::mute();
+    let mute = format!("http://{}/", mute.local_addr().unwrap());
+    let (error, moved, hold) = (url("/error"), url("/moved"), url("/hold"));
+    let (cut, stall, garbage, half) = (url("/cut"), url("/stall"), url("/garbage"), url("/half"));
+    let (program, metrics) = probe(
+        "",
+        &[],
+        &[
+            ("refused", "tcp", &closed),
+            ("no-route", "icmp", "240.0.0.1"),
+            ("error", "http", &error),
+            ("moved", "http", &moved),
+            ("hold", "http", &hold),
+            ("stall", "http", &stall),
+            ("cut", "http", &cut),
+            ("garbage", "http", &garbage),
+            ("half", "http", &half),
+            ("rude", "http", &rude),
+            ("mute", "http", &mute),
+        ],
+    );
+    assert_down(&metrics, "refused", "refused");
+    assert_down(&metrics, "no-route", "unreachable");
+    assert_down(&metrics, "error", "http_status");
+    assert_down(&metrics, "moved", "http_status");
+    assert_down(&metrics, "hold", "timeout");
+    assert_down(&metrics, "stall", "timeout");
+    assert_down(&metrics, "cut", "body");
+    assert_down(&metrics, "garbage", "http_status");
+    assert_down(&metrics, "half", "reset");
+    assert_down(&metrics, "rude", "reset");
+    assert_down(&metrics, "mute", "timeout");
+
+    // The wrong answer is an answer; no answer has no status.
+    assert_eq!(metrics.get("latency_http_status_code{target=\"error\",slot=\"0\"}"), Some(500.0));
+    assert_eq!(metrics.get("latency_http_status_code{target=\"hold\",slot=\"0\"}"), None);
+    assert_eq!(metrics.get("latency_last_success_timestamp_seconds{target=\"error\"}"), Some(0.0));
+    assert!(metrics.of_target("latency_consecutive_failures", "error") >= 4.0);
+
+    // What timed out is in the distribution as the timeout, and in the phase that it was cut in.
+    for (target, phase) in [("hold", "ttfb"), ("stall", "transfer"), ("mute", "ttfb")] {
+        let count = metrics.of_target("latency_probe_duration_seconds_count", target);
+        let sum = metrics.of_target("latency_probe_duration_seconds_sum", target);
+        assert!(count >= 4.0 && (sum - count * 0.5).abs() < 1e-6, "{target}: {count} {sum}");
+        let series = format!(
+            "latency_phase_duration_seconds_count{{target=\"{target}\",phase=\"{phase}\"}}"
+        );
+        assert!(metrics.value(&series) >= 4.0, "{series}");
+    }
+    // What was refused is not: it would look like a fast answer.
+    assert_eq!(count(&metrics, "latency_probe_duration_seconds_count", "refused"), 0);
+    assert!(program.terminate().success());
+}
+
+#[test]
+fn probes_do_not_wait_for_each_other() {
+    let web = Web::plain([127, 0, 0, 1]);
+    let url = format!("http://127.0.0.1:{}/hold", web.port);
+    let program = Program::start(&config("", &[("slow", "patient", &url)]), &[]);
+    // Before the first of them has timed out.
+    program.wait_until("many requests are held", |_| web.held.load(Ordering::SeqCst) >= 10);
+    assert_eq!(count(&program.metrics(), "latency_probes_total", "slow"), 0);
+    assert_eq!(program.request("GET", "/-/ready").0, 503, "nothing is decided yet");
+    let metrics = program.wait_for_probes("slow", 10.0);
+    assert_down(&metrics, "slow", "timeout");
+    assert!(program.terminate().success());
+}
+
+#[test]
+fn certificates_are_verified() {
+    let (good, other) = (Authority::new(), Authority::new());
+    let right = Web::tls(good.server("www.test"));
+    let plain = Web::plain([127, 0, 0, 1]);
+    let names = Names::serve();
+    for name in ["www.test", "wrong.test"] {
+        names.set(name, &["127.0.0.1"]);
+    }
+    let head = format!("resolvers: ['{}']\n", names.address);
+    let tls = |name: &str, tls: &str| {
+        format!(
+            "  {name}: {{prober: http, interval: 100ms, timeout: 3s, http: {{tls_config: {{{tls}}}}}}}\n"
+        )
+    };
+    let modules = [
+        tls("trusting", "ca_file: ca.pem"),
+        tls("suspicious", "ca_file: other.pem"),
+        tls("renaming", "ca_file: ca.pem, server_name: www.test"),
+        tls("careless", "insecure_skip_verify: true"),
+    ];
+    let url = |host: &str, web: &Web| format!("https://{host}:{}/ok", web.port);
+    let targets = [
+        ("good", "trusting", url("www.test", &right)),
+        ("wrong-name", "trusting", url("wrong.test", &right)),
+        ("wrong-ca", "suspicious", url("www.test", &right)),
+        ("by-address", "trusting", url("127.0.0.1", &right)),
+        ("renamed", "renaming", url("127.0.0.1", &right)),
+        ("careless", "careless", url("wrong.test", &right)),
+        ("not-tls", "trusting", url("www.test", &plain)),
+    ];
+    let targets: Vec<(&str, &str, &str)> =
+        targets.iter().map(|(name, module, url)| (*name, *module, url.as_str())).collect();
+    let text =
+        config(&head, &targets).replace("modules:\n", &format!("modules:\n{}", modules.concat()));
+    let files = [("ca.pem", good.pem()), ("other.pem", other.pem())];
+    let program = Program::start(&text, &files.each_ref().map(|(name, pem)| (*name, pem.as_str())));
+    for (name, ..) in &targets {
+        program.wait_for_probes(name, 3.0);
+    }
+    let metrics = program.metrics();
+    for target in ["good", "renamed", "careless"] {
+        assert_up(&metrics, target);
+        assert!(
+            metrics.value(&format!(
+                "latency_phase_duration_seconds_count{{target=\"{target}\",phase=\"tls\"}}"
+            )) >= 3.0
+        );
+    }
+    for target in ["wrong-name", "wrong-ca", "by-address"] {
+        assert_down(&metrics, target, "tls_verify");
+    }
+    assert!(
+        metrics.value("latency_phase_duration_seconds_count{target=\"good\",phase=\"resolve\"}")
+            >= 1.0
+    );
+    // The other side does not speak TLS; it waits for the end of a request.
+    assert!(
+        metrics.fails_for("not-tls", "timeout") || metrics.fails_for("not-tls", "tls_handshake")
+    );
+    assert!(program.terminate().success());
+}
+
+#[test]
+fn headers_of_the_module_are_sent() {
+    let web = Web::plain([127, 0, 0, 1]);
+    let url = format!("http://127.0.0.1:{}/echo", web.port);
+    let module = "modules:\n  headers: {prober: http, interval: 100ms, http: {headers: \
+                  {Host: vhost.example, Authorization: Bearer abc}}}\n";
+    let text = config("", &[("echo", "headers", &url)]).replace("modules:\n", module);
+    let program = Program::start(&text, &[]);
+    assert_up(&program.wait_for_probes("echo", 2.0), "echo");
+}
+
+#[test]
+fn each_address_of_a_name_is_probed_by_itself() {
+    // On one of the two addresses only.
+    let web = Web::plain([127, 0, 0, 2]);
+    let names = Names::serve();
+    names.set("two.test", &["127.0.0.3", "127.0.0.2"]);
+    names.set(
+        "six.test",
+        &["127.0.0.9", "127.0.0.8", "127.0.0.7", "127.0.0.6", "127.0.0.5", "127.0.0.4"],
+    );
+    names.set("both.test", &["::1", "127.0.0.1"]);
+    names.silence("silent.test");
+    let head = format!("resolvers: ['{}']\n", names.address);
+    let url = format!("http://two.test:{}/ok", web.port);
+    let (program, metrics) = probe(
+        &head,
+        &[],
+        &[
+            ("two", "icmp", "two.test"),
+            ("half", "http", &url),
+            ("six", "icmp", "six.test"),
+            ("both", "icmp", "both.test"),
+            ("nowhere", "icmp", "nowhere.test"),
+            ("silent", "http", "http://silent.test/"),
+        ],
+    );
+    assert_up(&metrics, "two");
+    for (slot, address) in ["127.0.0.2", "127.0.0.3"].iter().enumerate() {
+        assert_eq!(
+            metrics.get(&format!(
+                "latency_address_info{{target=\"two\",slot=\"{slot}\",address=\"{address}\"}}"
+            )),
+            Some(1.0)
+        );
+        assert_eq!(
+            metrics.get(&format!("latency_address_up{{target=\"two\",slot=\"{slot}\"}}")),
+            Some(1.0)
+        );
+    }
+    // One address is enough to be up.
+    assert_eq!(metrics.get("latency_up{target=\"half\"}"), Some(1.0));
+    assert_eq!(metrics.get("latency_consecutive_failures{target=\"half\"}"), Some(0.0));
+    assert_eq!(metrics.get("latency_address_up{target=\"half\",slot=\"0\"}"), Some(1.0));
+    assert_eq!(metrics.get("latency_address_up{target=\"half\",slot=\"1\"}"), Some(0.0));
+    assert_eq!(metrics.failures("half").keys().collect::<Vec<_>>(), ["refused"]);
+    // Four of six are probed.
+    assert_eq!(metrics.get("latency_addresses{target=\"six\"}"), Some(6.0));
+    assert!(metrics.get("latency_address_up{target=\"six\",slot=\"3\"}").is_some());
+    assert!(metrics.get("latency_address_up{target=\"six\",slot=\"4\"}").is_none());
+    assert_eq!(
+        metrics.get("latency_address_info{target=\"both\",slot=\"1\",address=\"::1\"}"),
+        Some(1.0)
+    );
+    // No address: a failed probe, and no slot.
+    assert_down(&metrics, "nowhere", "dns");
+    assert_down(&metrics, "silent", "dns");
+    assert_eq!(metrics.get("latency_addresses{target=\"nowhere\"}"), Some(0.0));
+    assert!(
+        !metrics
+            .text
+            .contains("latency_address_up{vantage=\"test\",region=\"EMEA\",target=\"nowhere\"")
+    );
+    // Who waited for the resolver waited.
+    let waited = metrics.of_target("latency_probe_duration_seconds_count", "silent");
+    assert!(waited >= 4.0, "{waited}");
+
+    // The name moves: followed when the answer has expired, which is after five seconds at least.
+    names.set("two.test", &["127.0.0.5"]);
+    names.set("nowhere.test", &["127.0.0.1"]);
+    program.wait_until("the name is followed", |metrics| {
+        metrics
+            .get("latency_address_info{target=\"two\",slot=\"0\",address=\"127.0.0.5\"}")
+            .is_some()
+    });
+    program.wait_until("the name is there", |metrics| {
+        metrics.of_target("latency_up", "nowhere") > 0.0
+    });
+    names.set("two.test", &[]);
+    let metrics = program.wait_until("the name is gone", |metrics| {
+        metrics.get("latency_up{target=\"two\"}") == Some(0.0)
+    });
+    assert_eq!(metrics.failures("two").keys().collect::<Vec<_>>(), ["dns"]);
+    assert!(program.terminate().success());
+}
+
+#[test]
+fn a_bad_reload_changes_nothing_and_a_good_one_keeps_the_counters() {
+    let closed = format!("127.0.0.1:{}", web::closed_port());
+    let program = Program::start(
+        &config("", &[("kept", "icmp", "127.0.0.1"), ("gone", "tcp", &closed)]),
+        &[],
+    );
+    program.wait_for_probes("gone", 3.0);
+    let before = program.wait_for_probes("kept", 20.0).of_target("latency_probes_total", "kept");
+
+    for bad in [
+        "nonsense: true\n".to_owned(),
+        config("", &[("kept", "icmp", "not an address")]),
+        config("", &[("kept", "nothing", "127.0.0.1")]),
+    ] {
+        program.rewrite(&bad);
+        let (status, message) = program.request("POST", "/-/reload");
+        assert!(status == 500 && message.contains("config.yml"), "{status} {message}");
+    }
+    let metrics = program.metrics();
+    assert_eq!(metrics.get("turbulence_config_last_reload_successful{}"), Some(0.0));
+    assert!(metrics.of_target("latency_probes_total", "kept") >= before, "it goes on");
+    assert!(metrics.text.contains("target=\"gone\""));
+
+    // The vantage moves, a target goes, another comes.
+    let text = config("", &[("kept", "icmp", "127.0.0.1"), ("new", "icmp", "::1")]);
+    program.rewrite(&text.replace("name: test", "name: moved"));
+    assert_eq!(program.request("POST", "/-/reload").0, 200);
+    let metrics = program.wait_for_probes("new", 1.0);
+    assert_eq!(metrics.get("turbulence_config_last_reload_successful{}"), Some(1.0));
+    assert!(metrics.of_target("latency_probes_total", "kept") >= before, "its counters stay");
+    assert!(
+        !metrics.text.contains("target=\"gone\"") && !metrics.text.contains("vantage=\"test\"")
+    );
+    assert!(program.terminate().success());
+}
+
+#[test]
+fn a_bad_config_starts_nothing_and_the_example_is_good() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("bad.yml");
+    std::fs::write(
+        &file,
+        format!("{VANTAGE}modules: {{m: {{prober: icmp, intervall: 1s}}}}\ntargets: []\n"),
+    )
+    .unwrap();
+    let output = command().arg("--config.file").arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    for words in ["bad.yml:2:", "unknown field `intervall`", "interval"] {
+        assert!(said.contains(words), "{said}");
+    }
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/turbulence-latency.example.yml");
+    let output = command().args(["--config.check", "--config.file", example]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Hosts of one family that behave in every way, as targets.
+fn hosts(prefix: &str) -> Vec<(&'static str, String)> {
+    let is_v4 = !prefix.contains(':');
+    let (unreachable, exceeded, too_big) =
+        if is_v4 { ((3, 1), (11, 0), (3, 4)) } else { ((1, 3), (3, 0), (2, 0)) };
+    let error = |(kind, code), quoted| Manner::Error { kind, code, quoted };
+    let manners = [
+        ("steady", Manner::After(Duration::from_millis(20))),
+        ("late", Manner::After(Duration::from_millis(900))),
+        ("twice", Manner::Twice),
+        ("silent", Manner::Silent),
+        ("elsewhere", Manner::FromElsewhere),
+        ("altered", Manner::Altered),
+        ("unreachable", error(unreachable, 64)),
+        ("terse", error(unreachable, 8)),
+        ("exceeded", error(exceeded, 64)),
+        ("mtu", Manner::ErrorThenReply { kind: too_big.0, code: too_big.1 }),
+    ];
+    manners
+        .iter()
+        .enumerate()
+        .map(|(index, (name, manner))| {
+            let ip = format!("{prefix}{}", index + 1);
+            host(&ip, *manner);
+            (*name, ip)
+        })
+        .collect()
+}
+
+#[test]
+fn echoes_are_judged_one_by_one() {
+    if !in_a_namespace("echoes_are_judged_one_by_one") {
+        return;
+    }
+    for (prefix, families) in [("127.1.0.", "ip4"), ("fd00::", "ip6")] {
+        let hosts = hosts(prefix);
+        let targets: Vec<_> = hosts.iter().map(|(name, ip)| (*name, "icmp", ip.as_str())).collect();
+        for (allowed, mode) in [(true, "dgram"), (false, "raw")] {
+            echoes::allow_dgram(allowed);
+            let program = Program::start(&config("", &targets), &[]);
+            for (name, ..) in &hosts {
+                program.wait_for_probes(name, 20.0);
+            }
+            let metrics = program.wait_until("strays", |metrics| {
+                metrics.of_target("latency_icmp_late_replies_total", "late") >= 5.0
+                    && metrics.of_target("latency_icmp_duplicate_replies_total", "twice") >= 5.0
+            });
+            eprintln!("{families} {mode}");
+            assert_eq!(
+                metrics.get(&format!(
+                    "latency_icmp_socket_info{{family=\"{families}\",mode=\"{mode}\"}}"
+                )),
+                Some(1.0)
+            );
+            judge(&metrics);
+            if families == "ip4" {
+                compare_with_fping(&metrics, &format!("{prefix}1"));
+            }
+            assert!(program.terminate().success());
+        }
+    }
+}
+
+#[track_caller]
+fn judge(metrics: &Metrics) {
+    for target in ["steady", "twice", "mtu"] {
+        assert_up(metrics, target);
+    }
+    for target in ["late", "silent", "elsewhere", "altered"] {
+        assert_down(metrics, target, "timeout");
+    }
+    for target in ["unreachable", "terse"] {
+        assert_down(metrics, target, "unreachable");
+    }
+    assert_down(metrics, "exceeded", "ttl_exceeded");
+    for target in ["steady", "silent", "elsewhere", "altered", "unreachable", "exceeded", "mtu"] {
+        assert_eq!(count(metrics, "latency_icmp_late_replies_total", target), 0, "{target}");
+        assert_eq!(count(metrics, "latency_icmp_duplicate_replies_total", target), 0, "{target}");
+    }
+    // Never shorter than the truth.
+    let rtt = metrics.value("latency_rtt_min_seconds{target=\"steady\",slot=\"0\",window=\"1m\"}");
+    assert!(rtt >= 0.02, "{rtt}");
+}
+
+/// The minimum of twenty echoes of another program that has the kernel's time stamps.
+fn compare_with_fping(metrics: &Metrics, ip: &str) {
+    let Ok(output) =
+        Command::new("fping").args(["-q", "-p", "20", "-t", "500", "-c", "20", ip]).output()
+    else {
+        return eprintln!("skipped: no fping");
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let theirs =
+        said.rsplit_once("= ").and_then(|(_, times)| times.split('/').next()?.parse::<f64>().ok());
+    let theirs = theirs.unwrap_or_else(|| panic!("fping said {said}")) / 1000.0;
+    let ours = metrics.value("latency_rtt_min_seconds{target=\"steady\",slot=\"0\",window=\"1m\"}");
+    assert!((ours - theirs).abs() < 0.005, "ours {ours}, fping's {theirs}");
+}

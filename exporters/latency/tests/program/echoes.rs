@@ -1,0 +1,204 @@
+//! Hosts that answer echoes in every way there is, in a network namespace of the test's own, whose
+//! kernel answers none.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// How a host answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Manner {
+    /// After so long.
+    After(Duration),
+    /// Twice.
+    Twice,
+    /// Not at all.
+    Silent,
+    /// From an address that is not its own.
+    FromElsewhere,
+    /// With another payload than was sent.
+    Altered,
+    /// With this ICMP error, which quotes so much of the request beside the IP header.
+    Error { kind: u8, code: u8, quoted: usize },
+    /// With this ICMP error, and then with a reply.
+    ErrorThenReply { kind: u8, code: u8 },
+}
+
+/// Re-runs the test `name` in a namespace of its own, unless this is that run already, and says
+/// whether it is. Needs root or user namespaces; where neither is there, says so.
+pub(crate) fn in_a_namespace(name: &str) -> bool {
+    const MARK: &str = "TURBULENCE_TEST_NAMESPACE";
+    if std::env::var_os(MARK).is_some() {
+        run("ip", &["link", "set", "lo", "up"]);
+        std::fs::write("/proc/sys/net/ipv4/icmp_echo_ignore_all", "1").unwrap();
+        std::fs::write("/proc/sys/net/ipv6/icmp/echo_ignore_all", "1").unwrap();
+        return true;
+    }
+    let how = if nix::unistd::geteuid().is_root() { "-n" } else { "-Urn" };
+    if !Command::new("unshare").args([how, "true"]).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: neither root nor user namespaces are there");
+        return false;
+    }
+    let test = std::env::current_exe().unwrap();
+    let status = Command::new("unshare")
+        .arg(how)
+        .arg(test)
+        .args([name, "--exact", "--nocapture"])
+        .env(MARK, "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{name} failed in its namespace");
+    false
+}
+
+/// Lets this many groups open unprivileged ICMP sockets: root's or none.
+pub(crate) fn allow_dgram(allow: bool) {
+    let range = if allow { "0 0" } else { "1 0" };
+    std::fs::write("/proc/sys/net/ipv4/ping_group_range", range).unwrap();
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status().unwrap();
+    assert!(status.success(), "{program} {arguments:?}");
+}
+
+/// Puts a host at an address of this namespace, as long as the test process runs.
+pub(crate) fn host(ip: &str, manner: Manner) {
+    let ip: IpAddr = ip.parse().unwrap();
+    add(ip);
+    let host = Host { ip, socket: raw(ip) };
+    if matches!(manner, Manner::FromElsewhere) {
+        add(elsewhere(ip));
+    }
+    thread::spawn(move || {
+        let mut bytes = [0; 1500];
+        loop {
+            let (length, from) = host.socket.recv_from(&mut bytes).unwrap();
+            // A raw IPv4 socket gives the IP header as well.
+            let start = if ip.is_ipv4() { usize::from(bytes[0] & 15) * 4 } else { 0 };
+            let request = &bytes[start..length];
+            if request[0] == if ip.is_ipv4() { 8 } else { 128 } {
+                host.answer(from.ip(), request, manner);
+            }
+        }
+    });
+}
+
+struct Host {
+    ip: IpAddr,
+    /// Bound to the address: it hears what is sent there, and speaks from there.
+    socket: UdpSocket,
+}
+
+impl Host {
+    fn answer(&self, to: IpAddr, request: &[u8], manner: Manner) {
+        match manner {
+            Manner::After(delay) => {
+                let (socket, reply) = (self.socket.try_clone().unwrap(), self.reply(request));
+                thread::spawn(move || {
+                    thread::sleep(delay);
+                    send(&socket, to, &reply);
+                });
+            }
+            Manner::Twice => {
+                self.send(to, &self.reply(request));
+                self.send(to, &self.reply(request));
+            }
+            Manner::Silent => {}
+            Manner::FromElsewhere => send(&raw(elsewhere(self.ip)), to, &self.reply(request)),
+            Manner::Altered => {
+                let mut altered = request.to_vec();
+                altered[10] ^= 1;
+                self.send(to, &self.reply(&altered));
+            }
+            Manner::Error { kind, code, quoted } => {
+                self.send(to, &self.error(kind, code, to, &request[..quoted]));
+            }
+            Manner::ErrorThenReply { kind, code } => {
+                self.send(to, &self.error(kind, code, to, request));
+                self.send(to, &self.reply(request));
+            }
+        }
+    }
+
+    fn send(&self, to: IpAddr, message: &[u8]) {
+        send(&self.socket, to, message);
+    }
+
+    fn reply(&self, request: &[u8]) -> Vec<u8> {
+        let mut reply = request.to_vec();
+        reply[0] = if self.ip.is_ipv4() { 0 } else { 129 };
+        self.checked(reply)
+    }
+
+    fn error(&self, kind: u8, code: u8, from: IpAddr, request: &[u8]) -> Vec<u8> {
+        let mut error = vec![kind, code, 0, 0, 0, 0, 0, 0];
+        let length = u16::try_from(request.len()).unwrap();
+        match (from, self.ip) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                error.extend([0x45, 0]);
+                error.extend((length + 20).to_be_bytes());
+                error.extend([0, 0, 0, 0, 64, 1, 0, 0]);
+                error.extend(from.octets());
+                error.extend(to.octets());
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                error.extend([0x60, 0, 0, 0]);
+                error.extend(length.to_be_bytes());
+                error.extend([58, 64]);
+                error.extend(from.octets());
+                error.extend(to.octets());
+            }
+            _ => unreachable!("one family at a time"),
+        }
+        error.extend(request);
+        self.checked(error)
+    }
+
+    /// With its checksum, which the kernel fills in for IPv6.
+    fn checked(&self, mut message: Vec<u8>) -> Vec<u8> {
+        if self.ip.is_ipv4() {
+            message[2..4].fill(0);
+            let words = message
+                .chunks(2)
+                .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
+            let mut sum: u32 = words.sum();
+            while sum > 0xffff {
+                sum = (sum & 0xffff) + (sum >> 16);
+            }
+            message[2..4].copy_from_slice(&(!u16::try_from(sum).unwrap()).to_be_bytes());
+        }
+        message
+    }
+}
+
+fn send(socket: &UdpSocket, to: IpAddr, message: &[u8]) {
+    socket.send_to(message, SocketAddr::new(to, 0)).unwrap();
+}
+
+/// Every address of 127.0.0.0/8 is there already.
+fn add(ip: IpAddr) {
+    if ip.is_ipv6() {
+        run("ip", &["address", "add", &ip.to_string(), "dev", "lo", "nodad"]);
+    }
+}
+
+fn raw(ip: IpAddr) -> UdpSocket {
+    let (domain, protocol) = match ip {
+        IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
+        IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+    };
+    let socket = Socket::new(domain, Type::RAW, Some(protocol)).unwrap();
+    socket.bind(&SocketAddr::new(ip, 0).into()).unwrap();
+    socket.into()
+}
+
+fn elsewhere(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => "127.7.7.7".parse().unwrap(),
+        IpAddr::V6(_) => "fd00:7::7".parse().unwrap(),
+    }
+}

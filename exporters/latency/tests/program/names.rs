@@ -1,0 +1,75 @@
+//! A resolver on loopback that knows a few names.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{RData, Record, RecordType};
+
+/// What a name has; `None` is silence, an empty list is NXDOMAIN.
+type Zone = Vec<(&'static str, Option<Vec<IpAddr>>)>;
+
+/// The resolver, which runs as long as the test process.
+pub(crate) struct Names {
+    pub(crate) address: SocketAddr,
+    zone: Arc<Mutex<Zone>>,
+}
+
+impl Names {
+    pub(crate) fn serve() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let zone = Arc::new(Mutex::new(Zone::new()));
+        let shared = Arc::clone(&zone);
+        thread::spawn(move || {
+            let mut bytes = [0; 1500];
+            loop {
+                let (length, from) = socket.recv_from(&mut bytes).unwrap();
+                let query = Message::from_vec(&bytes[..length]).unwrap();
+                if let Some(answer) = answer(&query, &shared.lock().unwrap()) {
+                    socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
+                }
+            }
+        });
+        Self { address, zone }
+    }
+
+    /// From now on the name has these addresses; none is NXDOMAIN.
+    pub(crate) fn set(&self, name: &'static str, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        self.put(name, Some(addresses));
+    }
+
+    /// From now on nothing is said of the name.
+    pub(crate) fn silence(&self, name: &'static str) {
+        self.put(name, None);
+    }
+
+    fn put(&self, name: &'static str, addresses: Option<Vec<IpAddr>>) {
+        let mut zone = self.zone.lock().unwrap();
+        zone.retain(|(known, _)| *known != name);
+        zone.push((name, addresses));
+    }
+}
+
+fn answer(query: &Message, zone: &Zone) -> Option<Message> {
+    let question = query.queries.first().unwrap();
+    let name = question.name().to_ascii();
+    let known = zone.iter().find(|(known, _)| name.trim_end_matches('.') == *known);
+    let addresses = known.map_or(Some([].as_slice()), |(_, addresses)| addresses.as_deref())?;
+    let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
+    answer.metadata.recursion_available = true;
+    answer.add_query(question.clone());
+    if addresses.is_empty() {
+        answer.metadata.response_code = ResponseCode::NXDomain;
+    }
+    for address in addresses {
+        let data = RData::from(*address);
+        if data.record_type() == question.query_type() {
+            answer.add_answer(Record::from_rdata(question.name().clone(), 1, data));
+        }
+    }
+    debug_assert!([RecordType::A, RecordType::AAAA].contains(&question.query_type()));
+    Some(answer)
+}
