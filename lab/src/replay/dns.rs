@@ -1,7 +1,5 @@
 //! What the world's resolvers answered in 2018, and the case that is worse.
 
-use std::net::Ipv4Addr;
-
 use super::fault::Fault;
 use super::{Concern, Replay, seconds};
 use crate::resolvers::{CHINA, RUSSIA};
@@ -29,7 +27,9 @@ fn answer_unexpected() -> Replay {
     Replay {
         name: "answer-unexpected",
         story: "The world agrees on an address for the messenger's API, and it is not one of its own.",
-        fault: Fault::Answered(Ipv4Addr::new(192, 0, 2, 66)),
+        // A real address of somebody else, as a hijacker would use: one of the documentation blocks
+        // is told by itself.
+        fault: Fault::Answered(CHINA),
         lasts: None,
         watch: seconds(240),
         expectation: Expectation {
