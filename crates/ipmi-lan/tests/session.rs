@@ -223,9 +223,79 @@ fn a_bmc_that_forgot_the_session_gives_timeouts_and_no_values() {
     assert!(answer.unwrap_err().ends_session());
 }
 
+#[test]
+fn a_late_or_doubled_reply_is_nobody_elses() {
+    let mut bmc = Bmc::new();
+    bmc.sensors.extend((0..100).map(|number| ((0, number), number)));
+    let mut connection =
+        log_in(&mut bmc, &credentials("s3cretpass", None), &Options::default()).unwrap();
+    let mut now = Duration::from_secs(1);
+    let read = |number| Command::SensorReading(sensor(0, number));
+    let nothing = |connection: &mut Connection, now, reply: &[u8]| {
+        connection.datagram_received(now, reply);
+        assert_eq!(connection.next_event(), None);
+    };
+    let mut late: Vec<Vec<u8>> = Vec::new();
+    for number in 0..12 {
+        // The BMC hangs: three attempts for one sensor, none answered in time.
+        connection.request(now, read(number));
+        let event = loop {
+            while let Some(datagram) = connection.next_datagram() {
+                late.push(bmc.receive(now, &datagram).unwrap());
+            }
+            if let Some(event) = connection.next_event() {
+                break event;
+            }
+            now = connection.deadline().unwrap();
+            connection.time_passed(now);
+        };
+        assert_eq!(event, Event::Reply(read(number), Err(CommandError::Timeout)));
+        // Then the next sensor is asked, and everything that was late comes, twice.
+        connection.request(now, read(number + 50));
+        let request = connection.next_datagram().unwrap();
+        for reply in late.iter().chain(&late) {
+            nothing(&mut connection, now, reply);
+        }
+        let answer = bmc.receive(now, &request).unwrap();
+        connection.datagram_received(now, &answer);
+        let event = connection.next_event();
+        assert_eq!(event, Some(Event::Reply(read(number + 50), Ok(vec![number + 50, 0xC0, 0xC0]))));
+        nothing(&mut connection, now, &answer);
+    }
+    assert!(connection.counters().stale_replies > 36);
+    assert!(!connection.is_worn(), "late replies that came free their sequence numbers");
+}
+
+#[test]
+fn a_session_whose_requests_get_lost_wears_out_instead_of_using_a_number_twice() {
+    let mut bmc = Bmc::new();
+    bmc.sensors.insert((0, 5), 24);
+    let mut connection =
+        log_in(&mut bmc, &credentials("s3cretpass", None), &Options::default()).unwrap();
+    let command = Command::SensorReading(sensor(0, 5));
+    let mut now = Duration::from_secs(1);
+    let mut requests = 0;
+    while !connection.is_worn() {
+        connection.request(now, command);
+        while connection.next_event().is_none() {
+            requests += usize::from(connection.next_datagram().is_some());
+            now = connection.deadline().unwrap();
+            connection.time_passed(now);
+        }
+        assert!(requests < 64, "every rqSeq would be in use");
+    }
+    connection.request(now, command);
+    let lost = Event::Reply(command, Err(CommandError::SessionLost));
+    assert_eq!(connection.next_event(), Some(lost));
+}
+
 /// Serves a BMC on a loopback socket until the test ends.
-fn serve(mut bmc: Bmc) -> std::net::SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+fn serve(bmc: Bmc) -> std::net::SocketAddr {
+    serve_on("127.0.0.1:0", bmc)
+}
+
+fn serve_on(address: &str, mut bmc: Bmc) -> std::net::SocketAddr {
+    let socket = UdpSocket::bind(address).unwrap();
     let address = socket.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut buffer = [0; 2048];
@@ -278,4 +348,45 @@ async fn the_driver_logs_in_reads_and_closes() {
     assert_eq!((counters.sessions, counters.retries, counters.stale_replies), (1, 0, 0));
     assert_eq!(counters.sent, counters.received);
     session.close().await;
+}
+
+#[tokio::test]
+async fn the_driver_speaks_ipv6_where_there_is_any() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        println!("skipped: this machine has no IPv6 loopback address");
+        return;
+    }
+    let address = serve_on("[::1]:0", Bmc::new());
+    let right = credentials("s3cretpass", None);
+    let mut session = Session::open(address, &right, &Options::default()).await.unwrap();
+    assert!(session.device_id().await.is_ok());
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_reading_that_was_given_up_does_not_disturb_the_next() {
+    let mut bmc = Bmc::new();
+    bmc.sensors.extend((0..100).map(|number| ((0, number), number)));
+    let address = serve(bmc);
+    let right = credentials("s3cretpass", None);
+    let mut session = Session::open(address, &right, &Options::default()).await.unwrap();
+    for number in 0..50 {
+        // Polled once, the request is sent; then its future is dropped.
+        tokio::select! {
+            biased;
+            _ = session.sensor_reading(sensor(0, number)) => {}
+            () = std::future::ready(()) => {}
+        }
+        let value = session.sensor_reading(sensor(0, number + 50)).await.unwrap().value;
+        assert_eq!(value, number + 50);
+    }
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_bmc_that_is_not_there_is_unreachable() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let quick = Options { timeout: Duration::from_millis(20), ..Options::default() };
+    let error = Session::open(nobody, &credentials("s3cretpass", None), &quick).await.err();
+    assert_eq!(error, Some(SessionError::Unreachable));
 }
