@@ -16,6 +16,7 @@ wanted="
   amtool:prometheus-alertmanager
   ipmi_sim:openipmi
   ipmitool:ipmitool
+  ipmi-sensors:freeipmi-tools
   fping:fping
   unbound:unbound
   dig:bind9-dnsutils
