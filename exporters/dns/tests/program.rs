@@ -334,6 +334,78 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
 }
 
 #[test]
+fn a_silent_resolver_is_asked_once_more_if_so_configured_and_nobody_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let responder = Responder::start();
+    let silent: Vec<_> = (1..=3).map(|n| Behaviour::Silent.address(n)).collect();
+    let garbled: Vec<_> = (1..=3).map(|n| Behaviour::Malformed.address(n)).collect();
+    let all: Vec<_> = silent.iter().chain(&garbled).map(Ipv4Addr::to_string).collect();
+    let program = Program::start(
+        folder.path(),
+        &format!(
+            "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 2s, retries: 1 }}
+questions: [{{ name: api.messenger.example, types: [A] }}]
+",
+            all.join(", "),
+            responder.port
+        ),
+    );
+    program.wait_until_ready();
+    let (metrics, counts) = (program.metrics(), responder.counts());
+    assert_eq!(responses(&metrics, "A", "world", "timeout"), 3.0);
+    assert_eq!(responses(&metrics, "A", "world", "malformed"), 3.0);
+    assert_eq!(metrics.value("dns_consistency_retries_total{set=\"world\"}"), 3.0);
+    assert_eq!(
+        metrics.value("dns_consistency_queries_total{set=\"world\",transport=\"udp\"}"),
+        9.0
+    );
+    assert!(silent.iter().all(|it| counts[&(*it, 1)] == 2), "{counts:?}");
+    assert!(garbled.iter().all(|it| counts[&(*it, 1)] == 1), "{counts:?}");
+}
+
+#[test]
+fn a_sweep_that_cannot_open_sockets_fails_and_the_next_one_mends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let responder = Responder::start();
+    let program = Program::start(
+        folder.path(),
+        &format!(
+            "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 50ms, interval: 2s }}
+questions: [{{ name: api.messenger.example, types: [A] }}]
+",
+            Behaviour::Honest.address(1),
+            responder.port
+        ),
+    );
+    program.wait_until_ready();
+    let limit_files = |limit: &str| {
+        let pid = program.id().to_string();
+        let nofile = format!("--nofile={limit}:4096");
+        let status = Command::new("prlimit").args(["--pid", &pid, &nofile]).status();
+        assert!(status.expect("prlimit is needed: Debian package util-linux").success());
+    };
+    limit_files("3");
+    program.wait_until("a sweep fails", |it| it.log().contains("sweep failed"));
+    limit_files("1024");
+    let metrics = program.metrics();
+    assert!(metrics.value("dns_consistency_sweeps_total{result=\"failed\",set=\"world\"}") >= 1.0);
+    assert!(
+        metrics.value("dns_consistency_local_errors_total{kind=\"emfile\",set=\"world\"}") >= 1.0
+    );
+    assert!(
+        metrics
+            .get("dns_consistency_sweep_last_completed_timestamp_seconds{set=\"world\"}")
+            .is_some()
+    );
+    program.wait_until("a sweep succeeds again", |it| it.log().contains("target is up again"));
+    assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 1.0);
+}
+
+#[test]
 fn a_sweep_that_is_under_way_does_not_hold_up_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let responder = Responder::start();
@@ -384,6 +456,11 @@ fn the_example_config_is_good() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Whether this machine speaks IPv6 to itself.
+fn has_ipv6() -> bool {
+    UdpSocket::bind("[::1]:0").is_ok()
+}
+
 /// A real resolver that serves a zone of its own.
 struct Unbound {
     child: Child,
@@ -403,7 +480,10 @@ impl Unbound {
         };
         let interface = |n| format!("  interface: 127.0.0.{n}@{port}\n");
         let record = |n| format!("  local-data: \"many.messenger.example. A 149.154.167.{n}\"\n");
-        let interfaces = (1..=4).map(interface).collect::<Vec<_>>().concat();
+        let mut interfaces = (1..=4).map(interface).collect::<Vec<_>>().concat();
+        if has_ipv6() {
+            write!(interfaces, "  interface: ::1@{port}\n  access-control: ::1 allow\n").unwrap();
+        }
         let many = (1..=60).map(record).collect::<Vec<_>>().concat();
         let config = format!(
             "server:
@@ -461,13 +541,14 @@ impl Drop for Unbound {
 #[test]
 fn a_real_resolver_is_understood() {
     let (unbound, folder) = (Unbound::start(), tempfile::tempdir().unwrap());
+    let (six, all) = if has_ipv6() { (", '::1'", 5.0) } else { ("", 4.0) };
     let program = Program::start(
         folder.path(),
         &format!(
             "vantage: {{ name: fra, region: EMEA }}
 sets:
   - name: world
-    resolvers: [127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4]
+    resolvers: [127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4{six}]
     port: {}
     allow_private: true
     min_resolvers: 3
@@ -488,12 +569,12 @@ questions:
         );
         assert_eq!(
             metrics.value(&format!("dns_consistency_responses{{{labels}}}")),
-            4.0,
+            all,
             "{name} {kind}"
         );
     }
     for (name, flag, count) in [
-        ("many", "tc", 4.0),
+        ("many", "tc", all),
         ("api", "tc", 0.0),
         ("api", "case_mismatch", 0.0),
         ("api", "ra_missing", 0.0),
@@ -514,9 +595,13 @@ questions:
         );
     }
     let answers = program.page("/answers");
-    assert!(answers.contains("[149.154.167.99 149.154.167.220] : 4 occurrences"), "{answers}");
     assert!(
-        answers.contains("gone.messenger.example A (set world, 4 resolvers): uniform"),
+        answers.contains(&format!("[149.154.167.99 149.154.167.220] : {all} occurrences")),
+        "{answers}"
+    );
+    assert!(
+        answers
+            .contains(&format!("gone.messenger.example A (set world, {all} resolvers): uniform")),
         "{answers}"
     );
 }

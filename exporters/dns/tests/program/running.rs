@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Program {
     child: Child,
     address: SocketAddr,
+    log: Arc<Mutex<String>>,
     pub(crate) config: PathBuf,
 }
 
@@ -37,8 +39,25 @@ impl Program {
             eprintln!("{line}");
             line.contains("listening").then(|| address_in(&line))
         });
-        std::thread::spawn(move || log.for_each(|line| eprintln!("{}", line.unwrap_or_default())));
-        Self { child, address: address.expect("the program says where it listens"), config: path }
+        let kept = Arc::new(Mutex::new(String::new()));
+        let keep = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            for line in log.map_while(Result::ok) {
+                eprintln!("{line}");
+                keep.lock().unwrap().push_str(&line);
+            }
+        });
+        let address = address.expect("the program says where it listens");
+        Self { child, address, log: kept, config: path }
+    }
+
+    /// What was logged since it listens.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Status line, headers and body of a request.
@@ -72,7 +91,7 @@ impl Program {
     pub(crate) fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
-            assert!(Instant::now() < deadline, "never: {what}\n{}", self.page("/metrics"));
+            assert!(Instant::now() < deadline, "never: {what}");
             sleep(Duration::from_millis(50));
         }
     }
