@@ -54,8 +54,15 @@ fn every_sensor_is_read_over_one_session() {
     // Two sensors of one name, and a record that is there twice.
     close_to(&["ipmi_temperature_celsius{", "id=\"32.0.1\"", "01-Inlet Ambient"], 21.0);
     close_to(&["ipmi_temperature_celsius{", "id=\"32.0.6\"", "01-Inlet Ambient"], 22.0);
-    close_to(&["ipmi_sdr_records{"], 8.0);
+    close_to(&["ipmi_sdr_records{"], 9.0);
     close_to(&["ipmi_sdr_duplicate_records{"], 1.0);
+
+    // A sensor that cannot be read does not cost the others their readings.
+    close_to(&["ipmi_sensor_readable{", "61-AHCI HD Max"], 0.0);
+    close_to(&["ipmi_sensor_present{", "61-AHCI HD Max"], 1.0);
+    assert_eq!(sample(&text, &["ipmi_temperature_celsius{", "61-AHCI HD Max"]), None);
+    let refused = ["ipmi_sensor_read_failures_total{", "reason=\"completion_code\""];
+    assert!(sample(&text, &refused) > Some(0.0), "{text}");
 
     let text = exporter.wait("five polls", |text| {
         sample(text, &["ipmi_polls_total{"]).is_some_and(|polls| polls >= 5.0)
@@ -260,4 +267,30 @@ fn promtool_finds_nothing_to_say_about_the_metrics() {
     let judged = promtool.wait_with_output().unwrap();
     let said = [judged.stdout, judged.stderr].concat();
     assert!(judged.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}
+
+/// Runs `--config.check`: whether it is content, and what it says.
+fn check(config: &str) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bmc.password"), PASSWORD).unwrap();
+    let file = folder.path().join("ipmi.yml");
+    std::fs::write(&file, config).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_turbulence-ipmi"));
+    let output = program.arg("--config.check").arg("--config.file").arg(file).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn the_example_is_good_and_a_mistake_is_named_with_its_place() {
+    let example = include_str!("../turbulence-ipmi.example.yml");
+    let (good, said) = check(example);
+    assert!(good, "{said}");
+
+    let (good, said) = check(&example.replace("privilege: user", "privilege: root"));
+    assert!(!good);
+    for part in ["ipmi.yml:12:16:", "`root`", "one of user, operator, admin"] {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+    let (good, said) = check(&example.replace("bmc.password", "other.password"));
+    assert!(!good && said.contains("modules.default.password_file"), "{said}");
 }

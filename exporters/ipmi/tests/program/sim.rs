@@ -31,6 +31,7 @@ const CPU: Sensor = temperature(2, "02-CPU", 0x41, 40);
 const HD_MAX: Sensor =
     Sensor { upper_non_critical: Some(60), ..temperature(5, "05-HD Max", 0x04, 24) };
 const SECOND_INLET: Sensor = temperature(6, "01-Inlet Ambient", 0x40, 22);
+const ABSENT: Sensor = temperature(61, "61-AHCI HD Max", 0x04, 0);
 const FAN: Sensor = Sensor {
     kind: 4,
     percent: true,
@@ -188,9 +189,11 @@ fn spawn(folder: &Path, gone: &[u8]) -> Child {
     for (id, sensor) in (1..).zip(there) {
         emulation.push_str(&sensor.emulation(id, &folder.join("values")));
     }
-    // A record that is there twice.
-    let twice: Vec<_> = INLET.record(99).iter().map(|byte| format!("{byte:#04x}")).collect();
-    writeln!(emulation, "main_sdr_add 0x20 {}", twice.join(" ")).unwrap();
+    // A record that is there twice, and one of a sensor that is not there.
+    for record in [INLET.record(98), ABSENT.record(99)] {
+        let record: Vec<_> = record.iter().map(|byte| format!("{byte:#04x}")).collect();
+        writeln!(emulation, "main_sdr_add 0x20 {}", record.join(" ")).unwrap();
+    }
     emulation.push_str("mc_enable 0x20\n");
     fs::write(folder.join("bmc.emu"), emulation).unwrap();
     let state: PathBuf = folder.join("state");
