@@ -2,6 +2,8 @@
 
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
+# Where rustup puts the programs of a toolchain.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .PHONY: help demo test check bench dist setup
 

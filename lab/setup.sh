@@ -2,6 +2,9 @@
 # Installs what the demo and the tests need on a Debian machine, and only what is missing.
 set -eu
 
+# Where rustup puts the programs of a toolchain.
+PATH="$HOME/.cargo/bin:$PATH"
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
@@ -81,6 +84,7 @@ if [ -n "$(printf %s "$missing" | tr -d ' ')" ]; then
   install $missing
 fi
 
+# Debian's own Rust when it is new enough, else its rustup, else the installer of the Rust project.
 if [ $need_rust = yes ]; then
   update
   candidate=$(apt-cache policy rustc | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p')
@@ -88,11 +92,18 @@ if [ $need_rust = yes ]; then
     install rustc cargo
   elif apt-cache show rustup >/dev/null 2>&1; then
     install rustup
-    say "installing the stable Rust toolchain by rustup"
+    say "installing the stable Rust toolchain with rustup, for this user alone"
     rustup default stable >&2
+  else
+    install curl ca-certificates
+    say "installing the stable Rust toolchain with https://rustup.rs, for this user alone (~/.cargo, ~/.rustup)"
+    installer=$(mktemp)
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs -o "$installer" &&
+      sh "$installer" -y --profile minimal --no-modify-path >&2 || true
+    rm -f "$installer"
   fi
-  rust_is_good || die "Rust $rust_wanted or newer is needed and could not be installed from Debian's packages.
-setup: install it with rustup (https://rustup.rs), then run this again"
+  rust_is_good || die "Rust $rust_wanted or newer is needed and could not be installed.
+setup: install it by hand (https://rustup.rs), then run this again"
 fi
 
 for pair in $wanted; do
