@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tempfile::TempDir;
 
@@ -113,7 +114,7 @@ impl Sensor {
 /// A running `ipmi_sim`.
 pub(crate) struct Sim {
     folder: TempDir,
-    port: u16,
+    listen: SocketAddr,
     child: Child,
 }
 
@@ -125,15 +126,15 @@ impl Sim {
         for sensor in &ALL {
             write_value(folder.path(), sensor.number, sensor.value);
         }
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        fs::write(folder.path().join("lan.conf"), lan(port)).unwrap();
+        let listen = UdpSocket::bind((host_of_its_own(), 0)).unwrap().local_addr().unwrap();
+        fs::write(folder.path().join("lan.conf"), lan(listen)).unwrap();
         let child = spawn(folder.path(), &[]);
-        Self { folder, port, child }
+        Self { folder, listen, child }
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.listen.to_string()
     }
 
     /// Sets a sensor's raw value; the simulator takes it within 100 ms.
@@ -144,7 +145,8 @@ impl Sim {
     /// How many sessions are open, the one that asks not counted.
     pub(crate) fn sessions(&self) -> u32 {
         let output = Command::new("ipmitool")
-            .args(["-I", "lanplus", "-C", "3", "-H", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-I", "lanplus", "-C", "3", "-H", &self.listen.ip().to_string()])
+            .args(["-p", &self.listen.port().to_string()])
             .args(["-U", ADMIN, "-P", PASSWORD, "session", "info", "active"])
             .output()
             .expect("ipmitool is there");
@@ -214,13 +216,23 @@ fn spawn(folder: &Path, gone: &[u8]) -> Child {
         .expect("ipmi_sim is there (Debian: openipmi)")
 }
 
-fn lan(port: u16) -> String {
+/// Another loopback address for each simulator of each test run, so that no port is taken twice.
+fn host_of_its_own() -> Ipv4Addr {
+    static STARTED: AtomicU8 = AtomicU8::new(0);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    Ipv4Addr::new(127, 64 + number.wrapping_add(high.wrapping_mul(32)) % 128, middle, low)
+}
+
+fn lan(listen: SocketAddr) -> String {
     format!(
-        "name \"bmc\"\nstartlan 1\n  addr 127.0.0.1 {port}\n  priv_limit admin\n\
+        "name \"bmc\"\nstartlan 1\n  addr {} {}\n  priv_limit admin\n\
          allowed_auths_user md5 straight\n  allowed_auths_admin md5 straight\n\
          guid a123456789abcdefa123456789abcdef\nendlan\n\
          user 2 true \"{USER}\" \"{PASSWORD}\" user 10 none md2 md5 straight\n\
-         user 3 true \"{ADMIN}\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n"
+         user 3 true \"{ADMIN}\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n",
+        listen.ip(),
+        listen.port()
     )
 }
 
