@@ -6,6 +6,7 @@
 //! config bounds the timeout in intervals.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,8 +53,14 @@ impl Task {
         let mut under_way = JoinSet::new();
         let mut every = rounds.every(interval, &name);
         loop {
-            every.next().await;
-            while under_way.try_join_next().is_some() {}
+            let mut due = pin!(every.next());
+            loop {
+                tokio::select! {
+                    () = &mut due => break,
+                    // What has ended is let go at once, not when the next one begins.
+                    Some(_) = under_way.join_next() => {}
+                }
+            }
             number += 1;
             under_way.spawn(Arc::clone(&round).play(number));
         }
@@ -84,15 +91,28 @@ impl Round {
         let state = &self.task.state;
         state.resolved(&resolved.ips, resolved.took);
         let spent = started.elapsed();
-        let mut probes = JoinSet::new();
-        for ip in resolved.ips.into_iter().take(MOST_ADDRESSES) {
-            let round = Arc::clone(&self);
-            probes.spawn(async move { round.probe_one(number, ip, spent).await });
-        }
-        let outcomes = probes.join_all().await;
+        let outcomes = self.probe_all(number, resolved.ips, spent).await;
         if let Some(reason) = first_reason(&outcomes) {
             state.silent(number, reason);
         }
+    }
+
+    /// Probes each address, all at the same time.
+    async fn probe_all(
+        self: &Arc<Self>,
+        number: u64,
+        ips: Vec<IpAddr>,
+        spent: Duration,
+    ) -> Vec<(IpAddr, Option<Failure>)> {
+        if let [ip] = ips[..] {
+            return vec![self.probe_one(number, ip, spent).await];
+        }
+        let mut probes = JoinSet::new();
+        for ip in ips.into_iter().take(MOST_ADDRESSES) {
+            let round = Arc::clone(self);
+            probes.spawn(async move { round.probe_one(number, ip, spent).await });
+        }
+        probes.join_all().await
     }
 
     /// Probes one address in what is left of the timeout, and records the outcome.
@@ -106,8 +126,11 @@ impl Round {
         let left = target.timeout.saturating_sub(spent);
         let mut outcome = match &target.probe {
             Probe::Icmp => icmp.ping(ip, left, state.strays()).await,
-            Probe::Tcp { port } => tcp::probe(SocketAddr::new(ip, *port), left).await,
-            Probe::Http { port, http } => http::probe(SocketAddr::new(ip, *port), http, left).await,
+            // Boxed: an echo's task must not have the size of a request's.
+            Probe::Tcp { port } => Box::pin(tcp::probe(SocketAddr::new(ip, *port), left)).await,
+            Probe::Http { port, http } => {
+                Box::pin(http::probe(SocketAddr::new(ip, *port), http, left)).await
+            }
         };
         // The lookup is part of the whole. Not of an echo: that is a round trip and nothing else.
         if target.probe != Probe::Icmp || outcome.failure == Some(Failure::Timeout) {

@@ -1,6 +1,7 @@
 //! The addresses of a target: a literal, or a name that is looked up again when its answer expires.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -9,7 +10,7 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -26,36 +27,53 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 /// How often it is asked again.
 const RETRIES: usize = 2;
 
+/// A lookup ends after so long, whatever happens. Longer than a probe's timeout: a resolver that is
+/// slower than that is waited for all the same, so that probes go on when it has answered.
+const LIMIT: Duration = Duration::from_secs(10);
+
 /// The addresses of one target.
 #[derive(Debug)]
 pub struct Addresses {
     host: Host,
+    names: Arc<Names>,
+}
+
+/// Who is asked, for what, and what was answered.
+#[derive(Debug)]
+struct Names {
     families: Families,
     /// The system's own when empty.
     resolvers: Vec<SocketAddr>,
-    /// Held during a lookup, so that rounds which overlap share it.
-    known: Mutex<Option<Known>>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug)]
-struct Known {
-    ips: Vec<IpAddr>,
-    until: Instant,
+enum State {
+    /// Nobody has asked, or the answer was an error.
+    Unknown,
+    /// One lookup is on its way; rounds that overlap share it.
+    Asked(watch::Receiver<Answer>),
+    /// The answer, for as long as it is good.
+    Known(Vec<IpAddr>, Instant),
 }
+
+/// What a lookup came to; `None` until it has ended.
+type Answer = Option<Result<Vec<IpAddr>, Failure>>;
 
 /// What a round gets to probe.
 #[derive(Debug)]
 pub struct Resolved {
     /// Sorted, none of them twice, at least one.
     pub ips: Vec<IpAddr>,
-    /// How long the lookup took, if this round made one.
+    /// How long this round waited for a lookup, if it had to.
     pub took: Option<Duration>,
 }
 
 impl Addresses {
     /// The addresses of `host`, asked of `resolvers`, or of the system's when there are none.
     pub fn new(host: Host, families: Families, resolvers: Vec<SocketAddr>) -> Self {
-        Self { host, families, resolvers, known: Mutex::default() }
+        let names = Names { families, resolvers, state: Mutex::new(State::Unknown) };
+        Self { host, names: Arc::new(names) }
     }
 
     /// The addresses as they are now. Takes as long as a lookup takes: the caller sets the limit.
@@ -64,21 +82,56 @@ impl Addresses {
             Host::Ip(ip) => return Ok(Resolved { ips: vec![*ip], took: None }),
             Host::Name(name) => name,
         };
-        let mut known = self.known.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| Instant::now() < known.until) {
-            return Ok(Resolved { ips: known.ips.clone(), took: None });
-        }
-        // Forgotten before it is asked for: while a name has no answer, its old addresses are not
-        // probed.
-        *known = None;
         let started = Instant::now();
-        let (ips, ttl) = self.look_up(name).await.map_err(|error| {
-            debug!(name, "lookup failed: {error}");
-            Failure::Dns
-        })?;
-        *known =
-            Some(Known { ips: ips.clone(), until: Instant::now() + ttl.clamp(SHORTEST, LONGEST) });
+        let mut answer = match self.names.known_or_asked(name) {
+            Ok(ips) => return Ok(Resolved { ips, took: None }),
+            Err(answer) => answer,
+        };
+        let answer = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
+        // Without an answer the lookup's task is gone, as when the program ends.
+        let ips = answer.unwrap_or(Err(Failure::Dns))?;
         Ok(Resolved { ips, took: Some(started.elapsed()) })
+    }
+}
+
+impl Names {
+    /// The addresses if they are known; else the answer to come, having asked if nobody has.
+    fn known_or_asked(
+        self: &Arc<Self>,
+        name: &str,
+    ) -> Result<Vec<IpAddr>, watch::Receiver<Answer>> {
+        let mut state = self.state();
+        match &*state {
+            State::Known(ips, until) if Instant::now() < *until => return Ok(ips.clone()),
+            State::Asked(answer) => return Err(answer.clone()),
+            State::Known(..) | State::Unknown => {}
+        }
+        let (sender, answer) = watch::channel(None);
+        *state = State::Asked(answer.clone());
+        let (names, name) = (Arc::clone(self), name.to_owned());
+        tokio::spawn(async move { names.ask(&name, &sender).await });
+        Err(answer)
+    }
+
+    async fn ask(&self, name: &str, sender: &watch::Sender<Answer>) {
+        let answer = tokio::time::timeout(LIMIT, self.look_up(name)).await;
+        let (state, answer) = match answer.unwrap_or(Err(NetError::Timeout)) {
+            Ok((ips, ttl)) => {
+                let until = Instant::now() + ttl.clamp(SHORTEST, LONGEST);
+                (State::Known(ips.clone(), until), Ok(ips))
+            }
+            Err(error) => {
+                debug!(name, "lookup failed: {error}");
+                (State::Unknown, Err(Failure::Dns))
+            }
+        };
+        *self.state() = state;
+        // Nobody listens when all rounds have timed out.
+        let _ = sender.send(Some(answer));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn look_up(&self, name: &str) -> Result<(Vec<IpAddr>, Duration), NetError> {

@@ -80,7 +80,8 @@ impl Standing {
 
     /// Some address answered in this round.
     fn answered(&mut self, round: u64, unix_seconds: f64) {
-        self.last_success = Some(self.last_success.unwrap_or(0.0).max(unix_seconds));
+        // Not the larger one: a wall clock that was set back must not hide an outage.
+        self.last_success = Some(unix_seconds);
         if self.latest.is_none_or(|(newest, _)| round >= newest) {
             self.latest = Some((round, true));
             self.consecutive_failures = 0;
@@ -217,6 +218,14 @@ mod tests {
         standing.decided(1, A, &good(), at(4));
         assert_eq!(standing.is_up(), Some(false));
         assert_eq!(standing.last_success(), Some(at(4).unix_seconds));
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_set_back_hides_no_outage() {
+        let mut standing = standing();
+        standing.decided(1, A, &good(), at(3600));
+        standing.decided(2, A, &good(), at(2));
+        assert_eq!(standing.last_success(), Some(at(2).unix_seconds));
     }
 
     #[test]

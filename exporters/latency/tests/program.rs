@@ -359,6 +359,19 @@ fn each_address_of_a_name_is_probed_by_itself() {
 }
 
 #[test]
+fn a_resolver_that_is_slower_than_a_probe_is_waited_for() {
+    let names = Names::serve();
+    // The modules' timeout is 500 ms.
+    names.slow("slow.test", &["127.0.0.1"], Duration::from_millis(800));
+    let head = format!("resolvers: ['{}']\n", names.address);
+    let program = Program::start(&config(&head, &[("slow", "icmp", "slow.test")]), &[]);
+    let metrics =
+        program.wait_until("it is up", |metrics| metrics.of_target("latency_up", "slow") > 0.0);
+    assert_eq!(metrics.failures("slow").keys().collect::<Vec<_>>(), ["dns"]);
+    assert!(program.terminate().success());
+}
+
+#[test]
 fn a_bad_reload_changes_nothing_and_a_good_one_keeps_the_counters() {
     let closed = format!("127.0.0.1:{}", web::closed_port());
     let program = Program::start(

@@ -9,6 +9,8 @@ use crate::outcome::Failure;
 const HEADER: usize = 8;
 /// The cookie that tells our replies from everybody else's.
 const COOKIE: usize = 16;
+/// Where the two bytes are that even out the checksum.
+const BALANCE: usize = HEADER + COOKIE;
 /// An echo request: 8 bytes of header and 56 of payload, as `ping` sends.
 pub(crate) const LENGTH: usize = 64;
 
@@ -59,7 +61,8 @@ pub(crate) struct Echo {
 }
 
 /// The bytes of a request. The kernel fills in the identifier of a dgram socket and each checksum of
-/// IPv6; the rest stands here.
+/// IPv6; the rest stands here. Two bytes after the cookie are such that every request to a target has
+/// the same checksum: routers that spread load by it then send all of them over one path.
 pub(crate) fn request(
     family: Family,
     identifier: u16,
@@ -70,7 +73,9 @@ pub(crate) fn request(
     bytes[0] = family.request_type();
     bytes[4..6].copy_from_slice(&identifier.to_be_bytes());
     bytes[6..8].copy_from_slice(&sequence.to_be_bytes());
-    bytes[HEADER..HEADER + COOKIE].copy_from_slice(&cookie.to_be_bytes());
+    bytes[HEADER..BALANCE].copy_from_slice(&cookie.to_be_bytes());
+    let balance = checksum(&bytes[6..BALANCE]);
+    bytes[BALANCE..BALANCE + 2].copy_from_slice(&balance.to_be_bytes());
     if family == Family::V4 {
         let sum = checksum(&bytes);
         bytes[2..4].copy_from_slice(&sum.to_be_bytes());
@@ -161,6 +166,20 @@ mod tests {
     fn a_request_sums_up_to_nothing() {
         assert_eq!(checksum(&request(Family::V4, 0xabcd, 3, u128::MAX / 3)), 0);
         assert_eq!(checksum(&[0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2, "RFC 1071, 3");
+    }
+
+    #[test]
+    fn every_request_of_a_socket_has_the_same_checksum() {
+        let sum = |sequence, cookie| {
+            let bytes = request(Family::V4, 0xabcd, sequence, cookie);
+            u16::from_be_bytes([bytes[2], bytes[3]])
+        };
+        let first = sum(0, 0);
+        for sequence in [1, 2, 0x8000, 0xffff] {
+            for cookie in [1, u128::MAX, u128::MAX / 7, 0xfeed << 64] {
+                assert_eq!(sum(sequence, cookie), first);
+            }
+        }
     }
 
     #[test]

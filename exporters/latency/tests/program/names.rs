@@ -3,12 +3,13 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{RData, Record, RecordType};
+use hickory_proto::rr::{RData, Record};
 
-/// What a name has; `None` is silence, an empty list is NXDOMAIN.
-type Zone = Vec<(&'static str, Option<Vec<IpAddr>>)>;
+/// What a name has, and how long the answer takes; `None` is silence, an empty list is NXDOMAIN.
+type Zone = Vec<(&'static str, Option<Vec<IpAddr>>, Duration)>;
 
 /// The resolver, which runs as long as the test process.
 pub(crate) struct Names {
@@ -27,8 +28,12 @@ impl Names {
             loop {
                 let (length, from) = socket.recv_from(&mut bytes).unwrap();
                 let query = Message::from_vec(&bytes[..length]).unwrap();
-                if let Some(answer) = answer(&query, &shared.lock().unwrap()) {
-                    socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
+                if let Some((answer, delay)) = answer(&query, &shared.lock().unwrap()) {
+                    let socket = socket.try_clone().unwrap();
+                    thread::spawn(move || {
+                        thread::sleep(delay);
+                        socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
+                    });
                 }
             }
         });
@@ -37,27 +42,34 @@ impl Names {
 
     /// From now on the name has these addresses; none is NXDOMAIN.
     pub(crate) fn set(&self, name: &'static str, addresses: &[&str]) {
+        self.slow(name, addresses, Duration::ZERO);
+    }
+
+    /// The same, but the answer takes so long.
+    pub(crate) fn slow(&self, name: &'static str, addresses: &[&str], delay: Duration) {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        self.put(name, Some(addresses));
+        self.put(name, Some(addresses), delay);
     }
 
     /// From now on nothing is said of the name.
     pub(crate) fn silence(&self, name: &'static str) {
-        self.put(name, None);
+        self.put(name, None, Duration::ZERO);
     }
 
-    fn put(&self, name: &'static str, addresses: Option<Vec<IpAddr>>) {
+    fn put(&self, name: &'static str, addresses: Option<Vec<IpAddr>>, delay: Duration) {
         let mut zone = self.zone.lock().unwrap();
-        zone.retain(|(known, _)| *known != name);
-        zone.push((name, addresses));
+        zone.retain(|(known, ..)| *known != name);
+        zone.push((name, addresses, delay));
     }
 }
 
-fn answer(query: &Message, zone: &Zone) -> Option<Message> {
+fn answer(query: &Message, zone: &Zone) -> Option<(Message, Duration)> {
     let question = query.queries.first().unwrap();
     let name = question.name().to_ascii();
-    let known = zone.iter().find(|(known, _)| name.trim_end_matches('.') == *known);
-    let addresses = known.map_or(Some([].as_slice()), |(_, addresses)| addresses.as_deref())?;
+    let nothing = ("", Some(Vec::new()), Duration::ZERO);
+    let known = zone.iter().find(|(known, ..)| name.trim_end_matches('.') == *known);
+    let (_, addresses, delay) = known.unwrap_or(&nothing);
+    let addresses = addresses.as_ref()?;
     let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
     answer.metadata.recursion_available = true;
     answer.add_query(question.clone());
@@ -70,6 +82,5 @@ fn answer(query: &Message, zone: &Zone) -> Option<Message> {
             answer.add_answer(Record::from_rdata(question.name().clone(), 1, data));
         }
     }
-    debug_assert!([RecordType::A, RecordType::AAAA].contains(&question.query_type()));
-    Some(answer)
+    Some((answer, *delay))
 }
