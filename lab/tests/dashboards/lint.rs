@@ -78,7 +78,7 @@ fn expressions(board: &Value) -> Vec<String> {
     all
 }
 
-/// The words of a PromQL expression outside strings, each with what follows it.
+/// The words of an expression outside strings, each with what follows it.
 fn words(expression: &str) -> Vec<(&str, &str)> {
     let is_word = |c: char| c == '_' || c == ':' || c == '$' || c.is_ascii_alphanumeric();
     let mut found = Vec::new();
