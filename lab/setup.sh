@@ -84,13 +84,16 @@ if [ -n "$(printf %s "$missing" | tr -d ' ')" ]; then
   install $missing
 fi
 
+# The version that would be installed; empty when there is none.
+candidate() { apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p'; }
+
 # Debian's own Rust when it is new enough, else its rustup, else the installer of the Rust project.
 if [ $need_rust = yes ]; then
   update
-  candidate=$(apt-cache policy rustc | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p')
+  candidate=$(candidate rustc)
   if [ -n "$candidate" ] && [ "$(printf '%s\n%s\n' "$rust_wanted" "$candidate" | sort -V | head -n 1)" = "$rust_wanted" ]; then
     install rustc cargo
-  elif apt-cache show rustup >/dev/null 2>&1; then
+  elif [ -n "$(candidate rustup)" ]; then
     install rustup
     say "installing the stable Rust toolchain with rustup, for this user alone"
     rustup default stable >&2
