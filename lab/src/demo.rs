@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How long the world may take to be quiet again before a replay.
 const CALM_LIMIT: Duration = Duration::from_secs(900);
 
+/// The alerts that say that nothing can be said, and so silence others.
+const SILENCERS: [&str; 2] = ["LatencyMonitoringBlind", "DnsSweepDegraded"];
+
 /// What became of one replay.
 #[derive(Debug)]
 pub struct Outcome {
@@ -149,8 +152,8 @@ async fn follow(
     }
 }
 
-/// Waits until no alert fires that a later verdict could take for the replay's, or that could keep
-/// one of the replay's from being notified.
+/// Waits until no alert fires any more that the replay is to cause anew, and none that would keep
+/// others from being notified.
 async fn calm(world: &World, replay: &Replay) -> anyhow::Result<()> {
     let deadline = Instant::now() + CALM_LIMIT;
     let mut told = false;
@@ -163,6 +166,9 @@ async fn calm(world: &World, replay: &Replay) -> anyhow::Result<()> {
             .into_iter()
             .map(|(labels, _)| as_alert(labels))
             .filter(|alert| replay.concern.covers(alert))
+            .filter(|alert| {
+                replay.expectation.must.contains(&alert.name()) || SILENCERS.contains(&alert.name())
+            })
             .map(|alert| format!("{} ({})", alert.name(), alert.place()))
             .collect();
         if restless.is_empty() {
@@ -183,7 +189,9 @@ async fn calm(world: &World, replay: &Replay) -> anyhow::Result<()> {
     }
 }
 
-fn as_alert(labels: crate::prometheus::Labels) -> Alert {
+fn as_alert(mut labels: crate::prometheus::Labels) -> Alert {
+    labels.remove("__name__");
+    labels.remove("alertstate");
     Alert {
         status: Status::Firing,
         labels,
