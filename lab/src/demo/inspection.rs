@@ -3,16 +3,33 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::time::{Instant, sleep};
 
 use crate::process::find;
 use crate::world::World;
 use crate::{dashboards, http};
 
+/// After an incident it takes a while until every series is there again.
+const RECOVERY: Duration = Duration::from_secs(300);
+
 /// Fetches every exporter's metrics by hand and holds them against `promtool check metrics`; runs
-/// every query of every dashboard. Returns what is wrong.
+/// every query of every dashboard. Returns what is wrong, and still is when the world has had time
+/// to recover from the last incident.
 pub async fn inspect(world: &World, suite: &Path) -> anyhow::Result<Vec<String>> {
+    let deadline = Instant::now() + RECOVERY;
+    loop {
+        let faults = look(world, suite).await?;
+        if faults.is_empty() || Instant::now() > deadline {
+            return Ok(faults);
+        }
+        sleep(Duration::from_secs(10)).await;
+    }
+}
+
+async fn look(world: &World, suite: &Path) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     for page in world.metrics_pages() {
         let text = http::fetch(&page).await?;
