@@ -4,11 +4,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
-use crate::http;
 use crate::process::{Launcher, Program, find};
 
 /// Where the shipped configuration sends its notifications.
@@ -41,11 +39,10 @@ impl Alertmanager {
             // One copy has no peers to gossip with.
             .arg("--cluster.listen-address=")
             .arg("--log.level=warn");
-        let program =
+        let mut program =
             Program::start("alertmanager", folder, command, |command| launcher.spawn(command))?;
-        let mut alertmanager = Self { program, address };
-        alertmanager.wait_until_ready().await?;
-        Ok(alertmanager)
+        program.until_it_answers(&format!("http://{address}/-/ready")).await?;
+        Ok(Self { program, address })
     }
 
     /// The address of its page, as `http://host:port`.
@@ -56,16 +53,6 @@ impl Alertmanager {
     /// Says what went wrong when it has ended.
     pub fn must_run(&mut self) -> anyhow::Result<()> {
         self.program.must_run()
-    }
-
-    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
-        loop {
-            self.must_run()?;
-            if let Ok((200, _)) = http::get(&format!("{}/-/ready", self.url())).await {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
     }
 }
 

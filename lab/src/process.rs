@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 
+use crate::http;
 use crate::netns::kernel;
 
 type Order = (Command, mpsc::SyncSender<std::io::Result<Child>>);
@@ -70,6 +72,17 @@ impl Program {
             bail!("{} ended ({status}); its last words:\n{}", self.name, self.last_words());
         }
         Ok(())
+    }
+
+    /// Waits until a page of its own answers with 200.
+    pub async fn until_it_answers(&mut self, url: &str) -> anyhow::Result<()> {
+        loop {
+            self.must_run()?;
+            if let Ok((200, _)) = http::get(url).await {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// The last lines of its log.

@@ -75,11 +75,10 @@ impl Prometheus {
             .arg(format!("--web.listen-address={address}"))
             .arg(format!("--web.external-url=http://{address}/"))
             .arg("--log.level=warn");
-        let program =
+        let mut program =
             Program::start("prometheus", folder, command, |command| launcher.spawn(command))?;
-        let mut prometheus = Self { program, address };
-        prometheus.wait_until_ready().await?;
-        Ok(prometheus)
+        program.until_it_answers(&format!("http://{address}/-/ready")).await?;
+        Ok(Self { program, address })
     }
 
     /// The address of its page, as `http://host:port`.
@@ -118,16 +117,6 @@ impl Prometheus {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         Ok(())
-    }
-
-    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
-        loop {
-            self.must_run()?;
-            if let Ok((200, _)) = http::get(&format!("{}/-/ready", self.url())).await {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
     }
 }
 
