@@ -17,6 +17,7 @@ pub mod replay;
 pub mod resolvers;
 pub mod services;
 pub mod sink;
+pub mod testbmc;
 pub mod thermal;
 pub mod verdict;
 pub mod wan;

@@ -1,0 +1,177 @@
+//! What a test BMC is the BMC of: accounts, sensors, records, logs, all written down in a script. No I/O, no clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::crypto::Suite;
+
+/// A privilege level (IPMI 2.0 section 6.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub enum Privilege {
+    User = 2,
+    Operator = 3,
+    Administrator = 4,
+}
+
+impl Privilege {
+    /// The level of a number in a request.
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        match number {
+            2 => Some(Self::User),
+            3 => Some(Self::Operator),
+            4 => Some(Self::Administrator),
+            _ => None,
+        }
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// At most 16 bytes.
+    pub name: String,
+    /// At most 20 bytes.
+    pub password: String,
+    /// The highest level it may have.
+    pub limit: Privilege,
+}
+
+/// A reading over time, as the raw byte.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Always the same.
+    Fixed(u8),
+    /// From each moment since the BMC's start on, the byte after it; the first from the beginning.
+    Steps(Vec<(Duration, u8)>),
+}
+
+impl Value {
+    /// The byte at a moment since the BMC's start.
+    pub fn at(&self, now: Duration) -> u8 {
+        match self {
+            Self::Fixed(raw) => *raw,
+            Self::Steps(steps) => {
+                let past = steps.iter().take_while(|(from, _)| *from <= now).last();
+                past.or(steps.first()).map_or(0, |(_, raw)| *raw)
+            }
+        }
+    }
+}
+
+/// A sensor: what the BMC answers when asked for it.
+#[derive(Clone, Debug)]
+pub struct Sensor {
+    /// The LUN under which it is found.
+    pub lun: u8,
+    /// Its number.
+    pub number: u8,
+    /// Sensor type (table 42-3) and event/reading type (table 42-1; 1 threshold).
+    pub kind: (u8, u8),
+    /// The reading.
+    pub value: Value,
+    /// The states of a discrete sensor: bit n for state n.
+    pub states: u16,
+    /// Whether raw values are compared as two's complement.
+    pub signed: bool,
+    /// Lower non-critical, critical, non-recoverable; upper non-critical, critical, non-recoverable.
+    pub thresholds: [Option<u8>; 6],
+    /// Positive-going and negative-going hysteresis in counts; none: not readable.
+    pub hysteresis: Option<(u8, u8)>,
+    /// M, B, exponent of the result, exponent of B, for raw values up to each limit; empty for a
+    /// linear sensor, which does not know this command.
+    pub factors: Vec<(u8, Factors)>,
+}
+
+/// The factors of `y = (M * x + B * 10^b_exponent) * 10^exponent` near a reading.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "the names are the formula's")]
+pub struct Factors {
+    pub m: i16,
+    pub b: i16,
+    pub exponent: i8,
+    pub b_exponent: i8,
+}
+
+/// What Get Device ID tells (table 20-2).
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub struct Device {
+    pub id: u8,
+    pub revision: u8,
+    /// Major, and minor as it is printed (12 for ".12").
+    pub firmware: (u8, u8),
+    /// IANA enterprise number.
+    pub manufacturer: u32,
+    pub product: u16,
+}
+
+/// Get Power Reading of DCMI, in watts: now, least, most, average.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Power {
+    pub now: u16,
+    pub least: u16,
+    pub most: u16,
+    pub average: u16,
+    /// Whether the measurement is active.
+    pub active: bool,
+}
+
+/// A machine with its BMC, as a script describes it. Many BMCs may share one.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The accounts.
+    pub users: Vec<User>,
+    /// The BMC's own key for two-key log-in, at most 20 bytes.
+    pub k_g: Option<Vec<u8>>,
+    /// The cipher suites it speaks.
+    pub suites: Vec<Suite>,
+    /// How many sessions there may be, log-ins included.
+    pub session_limit: usize,
+    /// A session without any request for that long is closed.
+    pub session_timeout: Duration,
+    /// The system's GUID.
+    pub guid: [u8; 16],
+    /// Get Device ID.
+    pub device: Device,
+    /// Both bytes of Get Self Test Results: 55h 00h is "passed".
+    pub self_test: [u8; 2],
+    /// Current power state, last power event, miscellaneous state (table 28-3).
+    pub chassis: [u8; 3],
+    /// The sensor data records; record IDs are given by their order.
+    pub records: Vec<Vec<u8>>,
+    /// Unix time at which the repository was last added to and erased.
+    pub repository_times: (u32, u32),
+    /// The sensors.
+    pub sensors: Vec<Sensor>,
+    /// The system event log; record IDs are given by their order.
+    pub events: Vec<[u8; 16]>,
+    /// The FRU inventories by FRU device ID.
+    pub inventories: BTreeMap<u8, Vec<u8>>,
+    /// DCMI's power reading; none: no DCMI.
+    pub power: Option<Power>,
+    /// The level that DCMI's readings need.
+    pub dcmi_privilege: Privilege,
+    /// DCMI's temperatures: entity ID, instance, degrees Celsius.
+    pub temperatures: Vec<(u8, u8, i8)>,
+}
+
+impl Machine {
+    /// The sensor that a request means.
+    pub(super) fn sensor(&self, lun: u8, number: u8) -> Option<&Sensor> {
+        self.sensors.iter().find(|one| one.lun == lun && one.number == number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_holds_until_the_next() {
+        let seconds = Duration::from_secs;
+        let value = Value::Steps(vec![(seconds(5), 24), (seconds(10), 58)]);
+        assert_eq!([0, 5, 9, 10, 99].map(|now| value.at(seconds(now))), [24, 24, 24, 58, 58]);
+    }
+}

@@ -1,0 +1,251 @@
+//! The machines that the test BMCs manage: a rack server, and a collection of awkward sensors. No I/O, no clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::crypto::Suite;
+use super::inventory::{Inventory, NOW, controller_locator, event, fru_locator};
+use super::machine::{Device, Factors, Machine, Power, Privilege, Sensor, User, Value};
+use crate::bmc::Sensor as Dl320e;
+use crate::bmc::dl320e::DISCRETE;
+use crate::bmc::sdr::{self, Compact, Full, Thresholds};
+
+/// What a sensor's record says beyond the plain one.
+#[derive(Clone, Debug, Default)]
+struct Extra {
+    lun: u8,
+    b: i16,
+    b_exponent: i8,
+    /// Table 43-1, byte 24: 7 is 1/x, 8 x², 70h not linear at all.
+    linearisation: u8,
+    hysteresis: Option<(u8, u8)>,
+    factors: Vec<(u8, Factors)>,
+}
+
+/// An HP `DL320e` Gen8 as it stands in a rack, with the accounts of [`accounts`].
+pub fn rack_server() -> Machine {
+    let mut machine = bare();
+    machine.records.push(controller_locator((0x06, 1), "iLO"));
+    machine.records.push(fru_locator(1, (0x0A, 1), "PSU 1"));
+    for sensor in Dl320e::ALL {
+        let full = sensor.record();
+        // Temperatures have a hysteresis of two degrees.
+        let hysteresis = (full.kind == 1).then_some((2, 2));
+        machine.add(&full, sensor.raw(usual(sensor)), Extra { hysteresis, ..Extra::default() });
+    }
+    for sensor in DISCRETE {
+        machine.add_discrete(&sensor);
+    }
+    machine.events = vec![
+        // Power supply 1: presence detected, then input lost.
+        event(60, (0x08, 0x31), 0x6F, [0x00, 0xFF, 0xFF]),
+        event(3_600, (0x08, 0x31), 0x6F, [0x03, 0xFF, 0xFF]),
+        // 02-CPU: upper critical going high, reading 71 over a threshold of 70.
+        event(7_200, (0x01, 0x02), 0x01, [0x59, 71, 70]),
+    ];
+    machine.inventories = inventories();
+    machine
+}
+
+/// The rack server with sixteen sensors and nothing else in its repository: the load of a benchmark.
+pub fn sixteen_sensors() -> Machine {
+    let mut machine = rack_server();
+    // The controller, the power supply, and one of the discrete sensors.
+    machine.records.drain(..2);
+    machine.records.truncate(16);
+    machine.sensors.truncate(16);
+    machine
+}
+
+/// One sensor of every awkward kind: formats, factors, formulas, a LUN.
+pub fn awkward() -> Machine {
+    let mut machine = bare();
+    let volts = |number, name| Full {
+        number,
+        name,
+        kind: 0x02,
+        entity: (0x07, 1),
+        units: 0,
+        base: 4,
+        factor: 1,
+        exponent: 0,
+        thresholds: Thresholds::default(),
+    };
+    let celsius = |number, name| Full { kind: 0x01, base: 1, ..volts(number, name) };
+    let plain = Extra::default;
+    // 100 - 2 * 20 = 60.
+    let falling = Full { factor: -2, ..celsius(0x40, "Negative M") };
+    machine.add(&falling, 20, Extra { b: 100, ..plain() });
+    // (5 * 20 + 10 * 10^2) * 10^-1 = 110.
+    let shifted = Full { factor: 5, exponent: -1, ..volts(0x41, "B with exponent") };
+    machine.add(&shifted, 20, Extra { b: 10, b_exponent: 2, ..plain() });
+    // (3 * 10 - 50) = -20.
+    machine.add(
+        &Full { factor: 3, ..celsius(0x42, "Negative B") },
+        10,
+        Extra { b: -50, ..plain() },
+    );
+    machine.add(&Full { units: 0x40, ..celsius(0x43, "Ones complement") }, !25, plain());
+    machine.add(&Full { units: 0x80, ..celsius(0x44, "Twos complement") }, 0xF6, plain());
+    // 1 / (2 * 10) = 0.05.
+    let inverse = Full { factor: 2, ..volts(0x45, "One over x") };
+    machine.add(&inverse, 10, Extra { linearisation: 7, ..plain() });
+    machine.add(&volts(0x46, "Square"), 12, Extra { linearisation: 8, ..plain() });
+    // Not linear: up to 99 one volt a count, from 100 on (2 * 120 - 100) = 140.
+    let bands = vec![
+        (99, Factors { m: 1, ..Factors::default() }),
+        (255, Factors { m: 2, b: -100, ..Factors::default() }),
+    ];
+    let bent = Extra { linearisation: 0x70, factors: bands, ..plain() };
+    machine.add(&volts(0x47, "Not linear"), 120, bent);
+    machine.add(&celsius(0x48, "On LUN 0"), 11, plain());
+    machine.add(&celsius(0x48, "On LUN 1"), 77, Extra { lun: 1, ..plain() });
+    machine
+}
+
+/// The accounts: `monitor` (USER), `operator` (OPERATOR), `admin` (ADMINISTRATOR).
+fn accounts() -> Vec<User> {
+    let user = |name: &str, password: &str, limit| User {
+        name: name.into(),
+        password: password.into(),
+        limit,
+    };
+    vec![
+        user("monitor", "s3cretpass", Privilege::User),
+        user("operator", "operatorpass", Privilege::Operator),
+        user("admin", "twentybytespassword0", Privilege::Administrator),
+    ]
+}
+
+/// A machine without sensors.
+fn bare() -> Machine {
+    Machine {
+        users: accounts(),
+        k_g: None,
+        suites: vec![Suite::Three, Suite::Seventeen],
+        session_limit: 4,
+        session_timeout: Duration::from_secs(60),
+        guid: *b"\x31\x43\x37\x38\x41\x30\x5A\x43\x33\x31\x30\x34\x31\x58\x30\x38",
+        // iLO 4 1.22.
+        device: Device {
+            id: 0x13,
+            revision: 1,
+            firmware: (1, 22),
+            manufacturer: 11,
+            product: 0x2000,
+        },
+        self_test: [0x55, 0x00],
+        // Power is on and stays off when restored; no fault.
+        chassis: [0x01, 0x00, 0x00],
+        records: Vec::new(),
+        repository_times: (NOW, NOW - 86_400),
+        sensors: Vec::new(),
+        events: Vec::new(),
+        inventories: BTreeMap::new(),
+        power: Some(Power { now: 70, least: 61, most: 118, average: 72, active: true }),
+        dcmi_privilege: Privilege::User,
+        temperatures: vec![(0x40, 1, 22), (0x41, 1, 40)],
+    }
+}
+
+fn inventories() -> BTreeMap<u8, Vec<u8>> {
+    let server = Inventory {
+        chassis_part: "717170-421",
+        chassis_serial: "CZ1234ABCD",
+        board_maker: "HP",
+        board_product: "ProLiant DL320e Gen8",
+        board_serial: "PBDS1234",
+        board_part: "686659-001",
+        product_maker: "HP",
+        product_name: "ProLiant DL320e Gen8 v2",
+        product_part: "717170-421",
+        product_version: "02",
+        product_serial: "CZ1234ABCD",
+    };
+    let supply = Inventory {
+        product_maker: "Delta",
+        product_name: "Power Supply 350W",
+        product_serial: "5AEHL0A1B2C3D4",
+        ..Inventory::default()
+    };
+    BTreeMap::from([(0, server.bytes()), (1, supply.bytes())])
+}
+
+/// The value of a sensor in normal operation.
+fn usual(sensor: Dl320e) -> f64 {
+    match sensor {
+        Dl320e::Inlet => 22.0,
+        Dl320e::Cpu => 40.0,
+        Dl320e::Dimm1 => 31.0,
+        Dl320e::Dimm2 => 32.0,
+        Dl320e::HdMax => 24.0,
+        Dl320e::Chipset => 45.0,
+        Dl320e::Vr => 38.0,
+        Dl320e::Fan1Duty | Dl320e::Fan2Duty => 19.2,
+        Dl320e::Fan1Rpm => 4_500.0,
+        Dl320e::Fan2Rpm => 4_600.0,
+        Dl320e::Power => 70.0,
+        Dl320e::Current => 0.3,
+        Dl320e::Volts12 => 12.06,
+    }
+}
+
+impl Machine {
+    /// Adds a threshold sensor with its record.
+    fn add(&mut self, full: &Full, raw: u8, extra: Extra) {
+        let id = u16::try_from(self.records.len() + 1).expect("a script has few records");
+        self.records.push(with_extra(sdr::full(id, full), &extra));
+        self.sensors.push(Sensor {
+            lun: extra.lun,
+            number: full.number,
+            kind: (full.kind, 0x01),
+            value: Value::Fixed(raw),
+            states: 0,
+            signed: full.units & 0xC0 == 0x80,
+            thresholds: lowest_first(full.thresholds),
+            hysteresis: extra.hysteresis,
+            factors: extra.factors,
+        });
+    }
+
+    /// Adds a discrete sensor with its record.
+    fn add_discrete(&mut self, sensor: &Compact) {
+        let id = u16::try_from(self.records.len() + 1).expect("a script has few records");
+        self.records.push(sdr::compact(id, sensor));
+        self.sensors.push(Sensor {
+            lun: 0,
+            number: sensor.number,
+            kind: (sensor.kind, sensor.reading),
+            value: Value::Fixed(0),
+            states: 1 << sensor.state,
+            signed: false,
+            thresholds: [None; 6],
+            hysteresis: None,
+            factors: Vec::new(),
+        });
+    }
+}
+
+/// Lower non-critical, critical, non-recoverable, then the upper ones likewise: the other way round.
+fn lowest_first(thresholds: Thresholds) -> [Option<u8>; 6] {
+    let [upper_last, upper_second, upper_first, lower_last, lower_second, lower_first] =
+        thresholds.highest_first();
+    [lower_first, lower_second, lower_last, upper_first, upper_second, upper_last]
+}
+
+/// Writes what is extra into a full record (table 43-1; the places are those of its bytes less one).
+fn with_extra(mut record: Vec<u8>, extra: &Extra) -> Vec<u8> {
+    let [low, high] = extra.b.to_le_bytes();
+    record[6] |= extra.lun & 3;
+    record[23] = extra.linearisation;
+    record[26] = low;
+    record[27] |= (high & 3) << 6;
+    record[29] |= extra.b_exponent.cast_unsigned() & 0x0F;
+    if let Some((positive, negative)) = extra.hysteresis {
+        // Hysteresis is readable.
+        record[11] |= 0x10;
+        record[42] = positive;
+        record[43] = negative;
+    }
+    record
+}
