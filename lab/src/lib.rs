@@ -3,6 +3,7 @@
 //! For the demo, the end-to-end tests and the benchmarks; never shipped.
 
 pub mod alertmanager;
+pub mod bench;
 pub mod bmc;
 pub mod dashboards;
 pub mod demo;

@@ -1,0 +1,203 @@
+//! What a benchmark found: as a table, as lines for programs, beside the peers and the goals. No I/O, no clock.
+
+use std::fmt::Write as _;
+
+/// What one program showed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    bench: &'static str,
+    peer: String,
+    /// Of what size the world was: `targets` or `resolvers`, and how many.
+    size: (&'static str, usize),
+    figures: Vec<Figure>,
+}
+
+/// One figure of a row; absent when the program does not give it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Figure {
+    name: &'static str,
+    value: Option<f64>,
+    /// Digits after the point.
+    digits: usize,
+}
+
+/// What a figure of ours must be at most (or at least, for a share of answers).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Goal {
+    /// The figure.
+    pub figure: &'static str,
+    /// The bound.
+    pub bound: Bound,
+}
+
+/// On which side of a number a figure is good.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// It must not be above.
+    AtMost(f64),
+    /// It must not be below.
+    AtLeast(f64),
+}
+
+impl Row {
+    /// A row without figures.
+    pub fn new(bench: &'static str, peer: &str, size: (&'static str, usize)) -> Self {
+        Self { bench, peer: peer.to_owned(), size, figures: Vec::new() }
+    }
+
+    /// Adds a figure, to be shown with so many digits after the point.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: Option<f64>, digits: usize) -> Self {
+        self.figures.push(Figure { name, value, digits });
+        self
+    }
+
+    /// Which program it is.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// A figure, where the program gives it.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|figure| figure.name == name)?.value
+    }
+
+    /// `RESULT <bench> peer=<..> <size>=<n> <figure>=<..> ...`
+    pub fn line(&self) -> String {
+        let (kind, count) = self.size;
+        let mut line = format!("RESULT {} peer={} {kind}={count}", self.bench, self.peer);
+        for figure in &self.figures {
+            let _ = write!(line, " {}={}", figure.name, figure.show());
+        }
+        line
+    }
+}
+
+impl Figure {
+    fn show(&self) -> String {
+        self.value.map_or_else(|| "-".to_owned(), |value| format!("{value:.*}", self.digits))
+    }
+}
+
+/// The rows as an aligned table.
+pub fn table(rows: &[Row]) -> Vec<String> {
+    let Some(first) = rows.first() else { return Vec::new() };
+    let head = ["peer"].into_iter().chain(first.figures.iter().map(|figure| figure.name));
+    let mut cells: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
+    for row in rows {
+        let figures = row.figures.iter().map(Figure::show);
+        cells.push([row.peer.clone()].into_iter().chain(figures).collect());
+    }
+    let width = |column: usize| {
+        cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..cells[0].len()).map(|column| width(column).unwrap_or(0)).collect();
+    let show = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            if column == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") }
+        });
+        cells.collect::<Vec<_>>().join("  ")
+    };
+    cells.iter().map(show).collect()
+}
+
+/// Each figure of ours, divided by the peer's from the same run.
+pub fn ratios(rows: &[Row], ours: &str) -> Vec<String> {
+    let Some(own) = rows.iter().find(|row| row.peer == ours) else { return Vec::new() };
+    let peers = rows.iter().filter(|row| row.peer != ours);
+    let line = |peer: &Row| {
+        let (kind, count) = own.size;
+        let mut line = format!("RATIO {} {ours}/{} {kind}={count}", own.bench, peer.peer);
+        for figure in &own.figures {
+            if let (Some(own), Some(other)) = (figure.value, peer.figure(figure.name))
+                && other > 0.0
+            {
+                let _ = write!(line, " {}={:.3}", figure.name, own / other);
+            }
+        }
+        line
+    };
+    peers.map(line).collect()
+}
+
+/// Whether ours reaches each goal.
+pub fn verdicts(rows: &[Row], ours: &str, goals: &[Goal]) -> Vec<String> {
+    let Some(own) = rows.iter().find(|row| row.peer == ours) else { return Vec::new() };
+    let line = |goal: &Goal| {
+        let (relation, bound) = match goal.bound {
+            Bound::AtMost(bound) => ("<=", bound),
+            Bound::AtLeast(bound) => (">=", bound),
+        };
+        let verdict = match (own.figure(goal.figure), goal.bound) {
+            (None, _) => "unknown",
+            (Some(value), Bound::AtMost(bound)) if value <= bound => "reached",
+            (Some(value), Bound::AtLeast(bound)) if value >= bound => "reached",
+            _ => "MISSED",
+        };
+        let (kind, count) = own.size;
+        let figure = goal.figure;
+        format!("GOAL {} {kind}={count} {figure}{relation}{bound} {verdict}", own.bench)
+    };
+    goals.iter().map(line).collect()
+}
+
+/// The value below which the share `q` of the sorted values lies, by nearest rank.
+pub fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank is between 0 and the number of values"
+    )]
+    let rank = (q * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1).min(last)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Row> {
+        let row = |peer, cpu, rss| {
+            Row::new("latency", peer, ("targets", 10)).with("cpu", cpu, 1).with("rss", rss, 0)
+        };
+        vec![row("ours", Some(2.0), Some(8.0)), row("theirs", Some(20.0), None)]
+    }
+
+    #[test]
+    fn a_line_has_every_figure_and_a_dash_for_what_is_not_known() {
+        assert_eq!(rows()[1].line(), "RESULT latency peer=theirs targets=10 cpu=20.0 rss=-");
+    }
+
+    #[test]
+    fn a_table_is_aligned() {
+        assert_eq!(table(&rows()), ["peer     cpu  rss", "ours     2.0    8", "theirs  20.0    -"]);
+    }
+
+    #[test]
+    fn a_ratio_needs_both_figures() {
+        assert_eq!(ratios(&rows(), "ours"), ["RATIO latency ours/theirs targets=10 cpu=0.100"]);
+    }
+
+    #[test]
+    fn a_goal_is_reached_or_missed_or_not_known() {
+        let goal = |figure, bound| Goal { figure, bound };
+        let goals = [
+            goal("cpu", Bound::AtMost(3.0)),
+            goal("rss", Bound::AtLeast(9.0)),
+            goal("answered", Bound::AtLeast(1.0)),
+        ];
+        let said = verdicts(&rows(), "ours", &goals);
+        let ends: Vec<_> = said.iter().filter_map(|line| line.rsplit(' ').next()).collect();
+        assert_eq!(ends, ["reached", "MISSED", "unknown"]);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let values: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(quantile(&values, 0.5), Some(50.0));
+        assert_eq!(quantile(&values, 0.99), Some(99.0));
+        assert_eq!(quantile(&values, 1.0), Some(100.0));
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+}
