@@ -1,5 +1,6 @@
 //! From a raw reading to a number: y = L[(M·x + B·10^K1)·10^K2]. No I/O, no clock.
 
+use crate::error::CommandError;
 use crate::sensor::ReadingError;
 
 /// How the raw byte is to be read (sensor units 1, bits 7:6; specification table 43-1).
@@ -141,6 +142,13 @@ impl Factors {
             accuracy: u16::from(b_accuracy & 0x3F) | (u16::from(accuracy >> 4) << 6),
             accuracy_exponent: (accuracy >> 2) & 0x03,
         }
+    }
+
+    /// Decodes the data (without completion code) of the reply to Get Sensor Reading Factors
+    /// (specification table 35-5), whose first byte is the next reading with factors of its own.
+    pub fn parse_reply(data: &[u8]) -> Result<Factors, CommandError> {
+        let factors = data.get(1..).and_then(<[u8]>::first_chunk::<6>);
+        factors.map(|bytes| Factors::parse(*bytes)).ok_or(CommandError::Malformed)
     }
 
     /// (M·x + B·10^K1)·10^K2.

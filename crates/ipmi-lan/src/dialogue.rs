@@ -7,23 +7,28 @@
 //!    function, LUN and command are the request's. All attempts of a request ask the same thing.
 //! 3. The rqSeq of an attempt that was never answered is not used again in this session, however
 //!    long its reply takes. When too few are left, the session is given up.
+//! 4. The answer of another controller counts only if it comes from that controller's address.
 
 use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::command::{Command, NET_FN_APP};
+use crate::command::{Bridge, Command, NET_FN_APP};
 use crate::counters::Counters;
 use crate::error::{CommandError, CompletionCode};
 use crate::login::{Established, close_session};
-use crate::message::{Reply, Request};
-use crate::options::{Options, Privilege};
+use crate::message::{Reply, Request, SEND_MESSAGE};
+use crate::options::{Options, Privilege, Workaround};
 use crate::packet::{self, Protected};
 use crate::replay::ReplayWindow;
 
 /// How many of the 64 rqSeq may wait for replies that never came.
 const MAX_UNANSWERED: u32 = 40;
+
+/// Refusals of a Send Message after which the controller's answer may come all the same.
+const MAY_STILL_ANSWER: [CompletionCode; 3] =
+    [CompletionCode::TIMEOUT, CompletionCode::NO_RESPONSE, CompletionCode::UNSPECIFIED];
 
 /// What is asked inside a session: a read, or the session's own housekeeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,19 +41,30 @@ pub(crate) enum Ask {
     Close,
 }
 
-/// The identity a reply is matched by, beside its rqSeq.
-type Kind = (u8, u8, u8);
+/// The identity a reply is matched by, beside its rqSeq: network function, LUN, command, and the
+/// address of a controller behind the BMC.
+type Kind = (u8, u8, u8, Option<u8>);
+
+/// What the BMC says of a Send Message that is under way: its reply, without data.
+const ACKNOWLEDGED: (u8, u8) = (NET_FN_APP, SEND_MESSAGE);
 
 impl Ask {
-    /// Network function, LUN and command.
+    /// Network function, LUN, command and responder.
     fn kind(self) -> Kind {
         match self {
             Ask::Read(command) => {
                 let (net_fn, number) = command.code();
-                (net_fn, command.lun(), number)
+                (net_fn, command.lun(), number, self.bridge().map(|bridge| bridge.address))
             }
-            Ask::SetPrivilege(_) => (NET_FN_APP, 0, 0x3B),
-            Ask::Close => (NET_FN_APP, 0, 0x3C),
+            Ask::SetPrivilege(_) => (NET_FN_APP, 0, 0x3B, None),
+            Ask::Close => (NET_FN_APP, 0, 0x3C, None),
+        }
+    }
+
+    fn bridge(self) -> Option<Bridge> {
+        match self {
+            Ask::Read(command) => command.bridge(),
+            Ask::SetPrivilege(_) | Ask::Close => None,
         }
     }
 
@@ -66,6 +82,8 @@ pub(crate) struct Dialogue {
     session: Established,
     timeout: Duration,
     retries: u32,
+    bridge_sensors: bool,
+    check_checksums: bool,
     /// The sequence number of our next packet; never 0.
     next_sequence: u32,
     next_rq_seq: u8,
@@ -103,6 +121,8 @@ impl Dialogue {
             session,
             timeout: options.timeout,
             retries: options.retries,
+            bridge_sensors: options.bridge_sensors,
+            check_checksums: !options.workarounds.contains(&Workaround::NoChecksumCheck),
             next_sequence: 1,
             next_rq_seq: 0,
             unanswered: [None; 64],
@@ -118,7 +138,7 @@ impl Dialogue {
         ask: Ask,
         rng: &mut StdRng,
     ) -> Result<Vec<u8>, CommandError> {
-        if matches!(ask, Ask::Read(command) if !command.is_for_the_bmc()) {
+        if matches!(ask, Ask::Read(command) if !command.may_be_sent(self.bridge_sensors)) {
             return Err(CommandError::NotBridged);
         }
         self.abandon();
@@ -171,9 +191,13 @@ impl Dialogue {
         in_hand.rq_seqs |= 1 << rq_seq;
         in_hand.deadline = now.saturating_add(self.timeout);
         in_hand.busy = false;
-        let (net_fn, lun, command) = in_hand.ask.kind();
+        let (net_fn, lun, command, _) = in_hand.ask.kind();
         let data = in_hand.ask.data(self.session.bmc_id);
-        let message = Request { net_fn, lun, rq_seq, command, data: &data }.encode();
+        let request = Request { net_fn, lun, rq_seq, command, data: &data };
+        let message = match in_hand.ask.bridge() {
+            Some(bridge) => request.encode_bridged(bridge),
+            None => request.encode(),
+        };
         let mut iv = [0; 16];
         rng.fill_bytes(&mut iv);
         let sequence = self.take_sequence();
@@ -214,27 +238,36 @@ impl Dialogue {
             counters.stale_replies += 1;
             return Outcome::Waiting;
         }
-        let Some(reply) = Reply::parse(&message) else {
+        let Some(reply) = self.parse(&message) else {
             counters.corrupt += 1;
             return Outcome::Waiting;
         };
         self.reply(&reply, counters)
     }
 
+    fn parse<'a>(&self, message: &'a [u8]) -> Option<Reply<'a>> {
+        if self.check_checksums { Reply::parse(message) } else { Reply::parse_unchecked(message) }
+    }
+
     fn reply(&mut self, reply: &Reply<'_>, counters: &mut Counters) -> Outcome {
-        let kind = (reply.net_fn & !1, reply.lun, reply.command);
+        if let Some(outcome) = self.acknowledged(reply, counters) {
+            return outcome;
+        }
+        let kind = |from| (reply.net_fn & !1, reply.lun, reply.command, from);
+        // Of the BMC itself no address is asked: some firmware puts another one there.
+        let is_of = |asked: Kind| asked == kind(asked.3.and(Some(reply.from)));
         let bit = 1_u64 << (reply.rq_seq & 0x3F);
         let is_reply = reply.net_fn & 1 != 0;
         let Some(in_hand) = self
             .in_hand
             .as_mut()
-            .filter(|in_hand| is_reply && in_hand.rq_seqs & bit != 0 && in_hand.ask.kind() == kind)
+            .filter(|in_hand| is_reply && in_hand.rq_seqs & bit != 0 && is_of(in_hand.ask.kind()))
         else {
             counters.stale_replies += 1;
             // Its rqSeq is free again now that its own reply is there.
             if let Some(place) = self.unanswered.get_mut(usize::from(reply.rq_seq))
                 && is_reply
-                && *place == Some(kind)
+                && place.is_some_and(is_of)
             {
                 *place = None;
             }
@@ -249,6 +282,46 @@ impl Dialogue {
             CompletionCode(0) => self.finish(Ok(reply.data.to_vec())),
             code => self.finish(Err(CommandError::Completion(code))),
         }
+    }
+
+    /// Takes the BMC's own reply to the Send Message in hand; `None` if this is not it.
+    ///
+    /// Some BMCs send the controller's answer inside it, others as a message of its own later.
+    fn acknowledged(&mut self, reply: &Reply<'_>, counters: &mut Counters) -> Option<Outcome> {
+        let bit = 1_u64 << (reply.rq_seq & 0x3F);
+        let in_hand = self.in_hand.as_mut()?;
+        in_hand.ask.bridge()?;
+        let is_ours = in_hand.rq_seqs & bit != 0
+            && (reply.net_fn & !1, reply.command) == ACKNOWLEDGED
+            && reply.net_fn & 1 != 0;
+        if !is_ours {
+            return None;
+        }
+        Some(match (CompletionCode(reply.completion), reply.data) {
+            (CompletionCode::BUSY, _) => {
+                in_hand.rq_seqs &= !bit;
+                in_hand.busy = true;
+                Outcome::Waiting
+            }
+            (CompletionCode(0), []) => Outcome::Waiting,
+            (CompletionCode(0), inside) => match self.parse(inside) {
+                // It must be an answer: nothing is unpacked twice.
+                Some(inner) if inner.command != SEND_MESSAGE && inner.rq_seq == reply.rq_seq => {
+                    self.reply(&inner, counters)
+                }
+                _ => {
+                    counters.corrupt += 1;
+                    Outcome::Waiting
+                }
+            },
+            (code, _) => {
+                // Unless the BMC gave up waiting, no answer follows, and the rqSeq is free.
+                if !MAY_STILL_ANSWER.contains(&code) {
+                    in_hand.rq_seqs &= !bit;
+                }
+                self.finish(Err(CommandError::Completion(code)))
+            }
+        })
     }
 
     fn finish(&mut self, result: Result<Vec<u8>, CommandError>) -> Outcome {

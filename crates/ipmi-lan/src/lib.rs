@@ -28,16 +28,20 @@
 //!
 //! No command that changes a BMC's state can be sent: [`command::Command`] has no such variant.
 
+pub mod chassis;
 pub mod command;
 pub mod connection;
 pub mod conversion;
 mod counters;
 mod credentials;
 mod crypto;
+pub mod dcmi;
 mod device;
 mod dialogue;
 mod entity;
 mod error;
+mod event_status;
+pub mod fru;
 mod handshake;
 mod login;
 mod message;
@@ -45,18 +49,22 @@ mod options;
 mod packet;
 mod replay;
 pub mod sdr;
+pub mod sel;
 pub mod sensor;
 mod sensor_type;
 mod session;
+pub mod states;
+mod text;
 pub mod threshold;
 mod unit;
 
 pub use counters::Counters;
 pub use credentials::{Credentials, MAX_PASSWORD_BYTES, MAX_USER_BYTES, Password, PasswordTooLong};
-pub use device::DeviceId;
+pub use device::{DeviceId, SelfTest, SystemGuid};
 pub use entity::Entity;
 pub use error::{CommandError, CompletionCode, SessionError};
-pub use options::{CipherSuite, Options, Privilege};
+pub use event_status::EventStatus;
+pub use options::{CipherSuite, Options, Privilege, Workaround};
 pub use sensor::SensorId;
 pub use sensor_type::SensorType;
 pub use session::Session;

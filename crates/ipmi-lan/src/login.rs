@@ -15,7 +15,7 @@ use crate::handshake::{
     open_session_response, refusal,
 };
 use crate::message::{Reply, Request};
-use crate::options::{CipherSuite, Options};
+use crate::options::{CipherSuite, Options, Workaround};
 use crate::packet::{self, Packet, payload_type};
 
 /// Get Channel Authentication Capabilities (specification table 22-15).
@@ -194,7 +194,12 @@ impl Login {
     }
 
     fn capabilities(&mut self, now: Duration, message: &[u8], rng: &mut StdRng) -> Progress {
-        let Some(reply) = Reply::parse(message) else {
+        let reply = if self.options.workarounds.contains(&Workaround::NoChecksumCheck) {
+            Reply::parse_unchecked(message)
+        } else {
+            Reply::parse(message)
+        };
+        let Some(reply) = reply else {
             self.garbage = true;
             return Progress::Waiting;
         };
@@ -202,7 +207,9 @@ impl Login {
             return Progress::Waiting;
         }
         // A refusal is no reason to give up: what counts is whether a session can be opened.
+        let believed = !self.options.workarounds.contains(&Workaround::AuthCap);
         if let (0, [_channel, types, _status, extended, ..]) = (reply.completion, reply.data)
+            && believed
             && (types & 0x80 == 0 || extended & 0x02 == 0)
         {
             return Progress::Failed(SessionError::Ipmi15Only, Vec::new());

@@ -1,6 +1,10 @@
 //! The IPMI message inside a packet: addresses, sequence, command, checksums. No I/O, no clock.
 
+use crate::command::{Bridge, NET_FN_APP};
 use crate::sensor::BMC_ADDRESS;
+
+/// Bits 7:6 of Send Message's first byte: the BMC is to track the request.
+const TRACK_REQUEST: u8 = 0x40;
 
 /// Our software ID as requester (specification table 5-4: remote console software).
 const CONSOLE_ADDRESS: u8 = 0x81;
@@ -16,10 +20,28 @@ pub(crate) struct Request<'a> {
     pub(crate) data: &'a [u8],
 }
 
+/// Send Message (specification §22.7), network function App.
+pub(crate) const SEND_MESSAGE: u8 = 0x34;
+
 impl Request<'_> {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let head = [BMC_ADDRESS, (self.net_fn << 2) | (self.lun & 0x03)];
-        let mut tail = vec![CONSOLE_ADDRESS, self.rq_seq << 2, self.command];
+        self.encode_between(BMC_ADDRESS, CONSOLE_ADDRESS)
+    }
+
+    /// The request to another controller, inside a Send Message to the BMC under the same rqSeq.
+    ///
+    /// The BMC tracks the request and sends the answer on to us (specification §6.13).
+    pub(crate) fn encode_bridged(&self, bridge: Bridge) -> Vec<u8> {
+        let mut data = vec![TRACK_REQUEST | (bridge.channel & 0x0F)];
+        data.extend(self.encode_between(bridge.address, BMC_ADDRESS));
+        let outer =
+            Request { net_fn: NET_FN_APP, lun: 0, command: SEND_MESSAGE, data: &data, ..*self };
+        outer.encode()
+    }
+
+    fn encode_between(&self, to: u8, from: u8) -> Vec<u8> {
+        let head = [to, (self.net_fn << 2) | (self.lun & 0x03)];
+        let mut tail = vec![from, self.rq_seq << 2, self.command];
         tail.extend(self.data);
         let mut message = head.to_vec();
         message.push(checksum(&head));
@@ -37,6 +59,8 @@ pub(crate) struct Reply<'a> {
     /// The LUN that answers.
     pub(crate) lun: u8,
     pub(crate) rq_seq: u8,
+    /// The slave address that answers.
+    pub(crate) from: u8,
     pub(crate) command: u8,
     pub(crate) completion: u8,
     pub(crate) data: &'a [u8],
@@ -47,15 +71,22 @@ impl<'a> Reply<'a> {
     /// addressed to us.
     pub(crate) fn parse(message: &'a [u8]) -> Option<Reply<'a>> {
         let (head, tail) = message.split_first_chunk::<3>()?;
-        let [_address, net_fn_lun, _checksum] = *head;
-        let [_from, seq_lun, command, completion, data @ .., _last] = tail else { return None };
         if sum(head) != 0 || sum(tail) != 0 {
             return None;
         }
+        Reply::parse_unchecked(message)
+    }
+
+    /// The same without a look at the checksums (FreeIPMI's `nochecksumcheck`).
+    pub(crate) fn parse_unchecked(message: &'a [u8]) -> Option<Reply<'a>> {
+        let (head, tail) = message.split_first_chunk::<3>()?;
+        let [_address, net_fn_lun, _checksum] = *head;
+        let [from, seq_lun, command, completion, data @ .., _last] = tail else { return None };
         Some(Reply {
             net_fn: net_fn_lun >> 2,
             lun: seq_lun & 0x03,
             rq_seq: seq_lun >> 2,
+            from: *from,
             command: *command,
             completion: *completion,
             data,
@@ -85,6 +116,17 @@ mod tests {
         assert_eq!(request.encode(), [0x20, 0x18, 0xC8, 0x81, 0x14, 0x01, 0x6A]);
         let on_lun = Request { net_fn: 0x04, lun: 1, rq_seq: 0, command: 0x2D, data: &[0x64] };
         assert_eq!(on_lun.encode(), [0x20, 0x11, 0xCF, 0x81, 0, 0x2D, 0x64, 0xEE]);
+    }
+
+    #[test]
+    fn a_bridged_request_is_a_request_inside_send_message() {
+        let request = Request { net_fn: 0x04, lun: 0, rq_seq: 5, command: 0x2D, data: &[0x08] };
+        let bridge = Bridge { channel: 6, address: 0x2C };
+        let inner = [0x2C, 0x10, 0xC4, 0x20, 0x14, 0x2D, 0x08, 0x97];
+        let mut outer = vec![0x20, 0x18, 0xC8, 0x81, 0x14, 0x34, 0x46];
+        outer.extend(inner);
+        outer.push(checksum(&outer[3..]));
+        assert_eq!(request.encode_bridged(bridge), outer);
     }
 
     #[test]

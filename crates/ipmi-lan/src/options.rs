@@ -58,16 +58,54 @@ pub struct Options {
     pub timeout: Duration,
     /// How often a request is sent again (with a new sequence number) after its first time.
     pub retries: u32,
+    /// Read values although the BMC says that it does not scan the sensor (FreeIPMI's
+    /// `ignorescanningdisabled`; Dell 2900, 2950, R410 and R610 need it).
+    pub ignore_scanning_disabled: bool,
+    /// Allow [`crate::command::Command::Bridged`]: questions about sensors of other controllers
+    /// (FreeIPMI's `--bridge-sensors`). Slow, and some controllers suffer from it.
+    pub bridge_sensors: bool,
+    /// What this BMC does wrong.
+    pub workarounds: Vec<Workaround>,
+}
+
+/// A fault of firmware to put up with, under the name FreeIPMI gives it (`man ipmi-sensors`).
+///
+/// `opensesspriv` needs no flag: the privilege in Open Session is always that of RAKP 1, and the
+/// one in the BMC's response is not looked at. `integritycheckvalue` is about cipher suite 0, which
+/// does not exist here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Workaround {
+    /// `authcap`: the authentication capabilities are wrong; try IPMI 2.0 whatever they say.
+    AuthCap,
+    /// `nochecksumcheck`: the two checksums of a reply are wrong. The session's integrity code
+    /// still protects it.
+    NoChecksumCheck,
+}
+
+impl Workaround {
+    /// Every workaround.
+    pub const ALL: [Workaround; 2] = [Workaround::AuthCap, Workaround::NoChecksumCheck];
+
+    /// FreeIPMI's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Workaround::AuthCap => "authcap",
+            Workaround::NoChecksumCheck => "nochecksumcheck",
+        }
+    }
 }
 
 impl Default for Options {
-    /// USER, suite 17 then 3, one second, two retries.
+    /// USER, suite 17 then 3, one second, two retries, nothing put up with.
     fn default() -> Options {
         Options {
             privilege: Privilege::User,
             suites: vec![CipherSuite::Suite17, CipherSuite::Suite3],
             timeout: Duration::from_secs(1),
             retries: 2,
+            ignore_scanning_disabled: false,
+            bridge_sensors: false,
+            workarounds: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sensor data records: what sensors a BMC has, and how to read them. No I/O, no clock.
 
-use crate::conversion::{Conversion, Format};
+use crate::conversion::{Conversion, Factors, Format, Linearization};
 use crate::entity::Entity;
 use crate::error::CommandError;
 use crate::sensor::{RawReading, ReadingError, SensorId, ThresholdState};
@@ -9,7 +9,6 @@ use crate::threshold::{RawThresholds, Thresholds};
 use crate::unit::Unit;
 
 pub(crate) mod fetch;
-mod name;
 mod parse;
 
 /// The reply to Get SDR Repository Info (specification table 33-3).
@@ -42,6 +41,43 @@ impl SdrRepositoryInfo {
             operations,
         })
     }
+}
+
+/// The reply to Get Device SDR Info (specification table 35-2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeviceSdrInfo {
+    /// How many records there are, on all LUNs.
+    pub record_count: u8,
+    /// Bit n: LUN n has sensors.
+    pub luns: u8,
+    /// The sensor population change indicator; `None` where sensors never come and go.
+    pub population: Option<u32>,
+}
+
+impl DeviceSdrInfo {
+    /// Decodes the data (without completion code) of the reply to the question for records.
+    pub fn parse(data: &[u8]) -> Result<DeviceSdrInfo, CommandError> {
+        let [record_count, flags, rest @ ..] = data else { return Err(CommandError::Malformed) };
+        let population = rest.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes));
+        Ok(DeviceSdrInfo {
+            record_count: *record_count,
+            luns: flags & 0x0F,
+            population: population.filter(|_| flags & 0x80 != 0),
+        })
+    }
+}
+
+/// The records that a BMC has of its own, beside its repository.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceSdrs {
+    /// What the BMC said of them.
+    pub info: DeviceSdrInfo,
+    /// The records by LUN and then in the BMC's order, shared ones expanded.
+    pub records: Vec<Record>,
+    /// How many records were read, before expansion.
+    pub read: usize,
+    /// Whether every record was read, as in [`SdrRepository::complete`].
+    pub complete: bool,
 }
 
 /// What was read of a BMC's SDR repository.
@@ -147,6 +183,24 @@ impl FullSensor {
     pub fn value(&self, reading: &RawReading) -> Result<f64, ReadingError> {
         reading.usable()?;
         self.conversion.value(reading.value)
+    }
+
+    /// The value by the factors that the BMC gave for this raw reading: what a non-linear sensor
+    /// needs (specification §36.5).
+    pub fn value_by_factors(
+        &self,
+        reading: &RawReading,
+        factors: &Factors,
+    ) -> Result<f64, ReadingError> {
+        reading.usable()?;
+        let linear = Linearization::Linear;
+        Conversion { linearization: linear, factors: *factors, ..self.conversion }
+            .value(reading.value)
+    }
+
+    /// Whether the factors differ from reading to reading.
+    pub fn is_non_linear(&self) -> bool {
+        matches!(self.conversion.linearization, Linearization::NonLinear(_))
     }
 
     /// Where the reading stands among the thresholds, as the BMC says; `None` for a sensor without

@@ -13,10 +13,12 @@ use crate::credentials::Credentials;
 use crate::device::DeviceId;
 use crate::error::{CommandError, SessionError};
 use crate::options::Options;
-use crate::sdr::fetch::{Fetch, Next};
+use crate::sdr::fetch::Fetch;
 use crate::sdr::{SdrRepository, SdrRepositoryInfo};
 use crate::sensor::{RawReading, SensorId};
 use crate::threshold::RawThresholds;
+
+mod more;
 
 /// More than any datagram of the protocol.
 const DATAGRAM_BYTES: usize = 2048;
@@ -74,21 +76,14 @@ impl Session {
     /// Reads every record. An error means that the session ended or the BMC has no repository; a
     /// list with holes comes with `complete: false`.
     pub async fn read_sdr(&mut self) -> Result<SdrRepository, CommandError> {
-        let mut fetch = Fetch::new(self.chunk);
-        loop {
-            let answer = self.read(fetch.question()).await;
-            let next = fetch.answer(answer.as_deref().map_err(|error| *error));
-            self.chunk = fetch.chunk();
-            if let Next::Done(result) = next {
-                return result;
-            }
-        }
+        self.fetch(Fetch::new(self.chunk)).await
     }
 
     /// Reads a sensor. A sensor that the BMC does not own gives [`CommandError::NotBridged`] and
     /// nothing is sent: its number means another sensor at the BMC.
     pub async fn sensor_reading(&mut self, id: SensorId) -> Result<RawReading, CommandError> {
-        RawReading::parse(&self.read(Command::SensorReading(id)).await?)
+        let reading = RawReading::parse(&self.read(Command::SensorReading(id)).await?)?;
+        Ok(self.believed(reading))
     }
 
     /// The thresholds a sensor has now, raw; [`crate::sdr::FullSensor::convert_thresholds`]

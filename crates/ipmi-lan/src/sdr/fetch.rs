@@ -1,9 +1,9 @@
-//! Reading a whole SDR repository, question by question. No I/O, no clock.
+//! Reading a whole SDR repository, or a LUN's device SDRs, question by question. No I/O, no clock.
 
 use std::collections::HashSet;
 
 use super::parse::HEADER_BYTES;
-use super::{Record, SdrRepository, SdrRepositoryInfo};
+use super::{DeviceSdrInfo, Record, SdrRepository, SdrRepositoryInfo};
 use crate::command::Command;
 use crate::error::{CommandError, CompletionCode};
 
@@ -25,6 +25,7 @@ const LAST: u16 = 0xFFFF;
 
 /// A reading of the repository under way: ask [`Fetch::question`], give [`Fetch::answer`].
 pub(crate) struct Fetch {
+    source: Source,
     /// Index into `CHUNKS`.
     chunk: usize,
     step: Step,
@@ -38,6 +39,16 @@ pub(crate) struct Fetch {
     read: usize,
     /// No record is missing so far.
     whole: bool,
+}
+
+/// Whose records are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Repository,
+    /// The BMC's own records on this LUN. How many of them are on it is not told.
+    Device {
+        lun: u8,
+    },
 }
 
 enum Step {
@@ -60,7 +71,17 @@ impl Fetch {
     /// Begins with the chunk size that [`Fetch::chunk`] had at the end of an earlier reading of the
     /// same BMC, else 0.
     pub(crate) fn new(chunk: usize) -> Fetch {
+        Fetch::of(Source::Repository, chunk)
+    }
+
+    /// The same for the BMC's own records on `lun`.
+    pub(crate) fn of_device(lun: u8, chunk: usize) -> Fetch {
+        Fetch::of(Source::Device { lun }, chunk)
+    }
+
+    fn of(source: Source, chunk: usize) -> Fetch {
         Fetch {
+            source,
             chunk,
             step: Step::Info,
             info: None,
@@ -85,17 +106,20 @@ impl Fetch {
 
     /// What to ask the BMC now.
     pub(crate) fn question(&self) -> Command {
-        let part = |offset, length| Command::Sdr {
-            reservation: self.reservation,
-            record_id: self.record_id,
-            offset,
-            length,
+        let (reservation, record_id) = (self.reservation, self.record_id);
+        let part = |offset, length| match self.source {
+            Source::Repository => Command::Sdr { reservation, record_id, offset, length },
+            Source::Device { lun } => {
+                Command::DeviceSdr { lun, reservation, record_id, offset, length }
+            }
         };
-        match &self.step {
-            Step::Info | Step::InfoAgain => Command::SdrRepositoryInfo,
-            Step::Reserve => Command::ReserveSdrRepository,
-            Step::Header => part(0, 5),
-            Step::Body { record, length, .. } => {
+        match (&self.step, self.source) {
+            (Step::Info | Step::InfoAgain, Source::Repository) => Command::SdrRepositoryInfo,
+            (Step::Info | Step::InfoAgain, Source::Device { .. }) => Command::DeviceSdrInfo,
+            (Step::Reserve, Source::Repository) => Command::ReserveSdrRepository,
+            (Step::Reserve, Source::Device { lun }) => Command::ReserveDeviceSdrRepository { lun },
+            (Step::Header, _) => part(0, 5),
+            (Step::Body { record, length, .. }, _) => {
                 let missing = length.saturating_sub(record.len());
                 // A record is at most 5 + 255 bytes; what lies beyond byte 255 cannot be asked for.
                 let offset = u8::try_from(record.len()).unwrap_or(u8::MAX);
@@ -121,13 +145,27 @@ impl Fetch {
     }
 
     fn info(&mut self, answer: Result<&[u8], CommandError>) -> Next {
-        match answer.and_then(SdrRepositoryInfo::parse) {
+        match answer.and_then(|data| self.parse_info(data)) {
             Ok(info) => {
                 self.info = Some(info);
                 self.step = Step::Reserve;
                 Next::Ask
             }
             Err(error) => Next::Done(Err(error)),
+        }
+    }
+
+    /// The two kinds of info in the terms of the first.
+    fn parse_info(&self, data: &[u8]) -> Result<SdrRepositoryInfo, CommandError> {
+        match self.source {
+            Source::Repository => SdrRepositoryInfo::parse(data),
+            Source::Device { .. } => DeviceSdrInfo::parse(data).map(|info| SdrRepositoryInfo {
+                record_count: u16::from(info.record_count),
+                free_space: 0xFFFF,
+                last_addition: info.population.unwrap_or(0),
+                last_erase: 0,
+                operations: 0x02,
+            }),
         }
     }
 
@@ -157,7 +195,9 @@ impl Fetch {
             }
             // An empty repository has no first record.
             Err(CommandError::Completion(CompletionCode::NOT_PRESENT))
-                if self.read == 0 && self.info.is_some_and(|info| info.record_count == 0) =>
+                if self.read == 0
+                    && (self.source != Source::Repository
+                        || self.info.is_some_and(|info| info.record_count == 0)) =>
             {
                 Next::Ask
             }
@@ -242,12 +282,14 @@ impl Fetch {
 
     fn finish(&mut self, answer: Result<&[u8], CommandError>) -> Next {
         let Some(info) = self.info else { return Next::Done(Err(CommandError::Malformed)) };
-        let again = answer.and_then(SdrRepositoryInfo::parse);
+        let again = answer.and_then(|data| self.parse_info(data));
         let unchanged = again.is_ok_and(|again| {
             (again.record_count, again.last_addition, again.last_erase)
                 == (info.record_count, info.last_addition, info.last_erase)
         });
-        let complete = self.whole && unchanged && self.read >= usize::from(info.record_count);
+        // The count of device SDRs is that of all LUNs together.
+        let all = self.source != Source::Repository || self.read >= usize::from(info.record_count);
+        let complete = self.whole && unchanged && all;
         let records = std::mem::take(&mut self.records);
         Next::Done(Ok(SdrRepository { info, records, read: self.read, complete }))
     }

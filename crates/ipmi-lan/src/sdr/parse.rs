@@ -2,12 +2,13 @@
 
 use super::{
     CompactSensor, EntityAssociation, EventOnlySensor, FruLocator, FullSensor, Hysteresis,
-    McLocator, RawRecord, Record, name,
+    McLocator, RawRecord, Record,
 };
 use crate::conversion::{Conversion, Factors, Format, Linearization};
 use crate::entity::Entity;
 use crate::sensor::SensorId;
 use crate::sensor_type::SensorType;
+use crate::text;
 use crate::threshold::{RawThresholds, Thresholds};
 use crate::unit::Unit;
 
@@ -78,7 +79,7 @@ fn full(record_id: u16, body: &[u8]) -> Option<FullSensor> {
         record_id,
         id,
         channel,
-        name: name::parse(id_string),
+        name: text::parse_name(id_string),
         sensor_type: SensorType(sensor_type),
         event_type,
         entity: Entity::parse(entity, instance),
@@ -96,7 +97,7 @@ fn compact(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
     let [owner, owner_lun, number, entity, instance, _, _, sensor_type, event_type, rest @ ..] =
         *fixed;
     let [_, _, _, _, _, _, units_1, base, modifier, share_1, share_2, ..] = rest;
-    let base_name = name::parse(id_string);
+    let base_name = text::parse_name(id_string);
     let (id, channel) = sensor_key(owner, owner_lun, number);
     let share = Share::parse(share_1, share_2);
     Some(
@@ -123,7 +124,7 @@ fn event_only(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
     let (fixed, id_string) = body.split_first_chunk::<11>()?;
     let [owner, owner_lun, number, entity, instance, sensor_type, event_type, share_1, share_2, ..] =
         *fixed;
-    let base_name = name::parse(id_string);
+    let base_name = text::parse_name(id_string);
     let (id, _channel) = sensor_key(owner, owner_lun, number);
     let share = Share::parse(share_1, share_2);
     Some(
@@ -233,7 +234,7 @@ fn fru_locator(record_id: u16, body: &[u8]) -> Option<FruLocator> {
         lun: (access >> 3) & 0x03,
         channel: channel >> 4,
         entity: Entity::parse(entity, instance),
-        name: name::parse(id_string),
+        name: text::parse_name(id_string),
     })
 }
 
@@ -247,6 +248,6 @@ fn mc_locator(record_id: u16, body: &[u8]) -> Option<McLocator> {
         channel: channel & 0x0F,
         capabilities,
         entity: Entity::parse(entity, instance),
-        name: name::parse(id_string),
+        name: text::parse_name(id_string),
     })
 }

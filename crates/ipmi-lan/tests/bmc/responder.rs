@@ -5,7 +5,8 @@
 #![allow(
     dead_code,
     clippy::allow_attributes,
-    reason = "each test that includes this file uses a part of it"
+    clippy::struct_excessive_bools,
+    reason = "each test that includes this file uses a part of it; quirks are on or off"
 )]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,6 +18,9 @@ use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
+
+/// Network function, LUN, command and data.
+type Question = (u8, u8, u8, Vec<u8>);
 
 /// What the BMC is and how it misbehaves.
 #[derive(Clone)]
@@ -48,6 +52,22 @@ pub(crate) struct Bmc {
     pub(crate) cancels: HashSet<u32>,
     /// Answers "node busy" so often to each sensor before it gives the reading.
     pub(crate) busy: u32,
+    /// What it answers to other commands: by network function, LUN, command and data.
+    pub(crate) scripted: HashMap<Question, (u8, Vec<u8>)>,
+    /// Records of its own by LUN.
+    pub(crate) device_records: BTreeMap<u8, Vec<Vec<u8>>>,
+    /// Raw readings of sensors of other controllers by channel, address, LUN and number.
+    pub(crate) behind: BTreeMap<(u8, u8, u8, u8), u8>,
+    /// The answer of another controller comes inside the reply to Send Message.
+    pub(crate) answers_inside: bool,
+    /// The address put into answers of other controllers, if not the true one.
+    pub(crate) answers_as: Option<u8>,
+    /// Both checksums of its replies are wrong.
+    pub(crate) bad_checksums: bool,
+    /// It says that it knows IPMI 1.5 only.
+    pub(crate) denies_2_0: bool,
+    /// Datagrams that follow the one just given.
+    pub(crate) more: Vec<Vec<u8>>,
     pub(crate) sdr_commands: u32,
     pub(crate) reservation: u16,
     pub(crate) busy_left: HashMap<u8, u32>,
@@ -112,6 +132,14 @@ impl Bmc {
             loops: false,
             cancels: HashSet::new(),
             busy: 0,
+            scripted: HashMap::new(),
+            device_records: BTreeMap::new(),
+            behind: BTreeMap::new(),
+            answers_inside: false,
+            answers_as: None,
+            bad_checksums: false,
+            denies_2_0: false,
+            more: Vec::new(),
             sdr_commands: 0,
             reservation: 1,
             busy_left: HashMap::new(),
@@ -148,7 +176,7 @@ impl Bmc {
             return None;
         }
         if datagram[4] == 0 {
-            return Self::before_session(&datagram[14..]);
+            return self.before_session(&datagram[14..]);
         }
         let length = usize::from(u16::from_le_bytes([datagram[14], datagram[15]]));
         let payload = datagram.get(16..16 + length)?;
@@ -161,11 +189,15 @@ impl Bmc {
         }
     }
 
-    fn before_session(message: &[u8]) -> Option<Vec<u8>> {
+    fn before_session(&self, message: &[u8]) -> Option<Vec<u8>> {
         if message.len() < 7 || message[5] != 0x38 {
             return None;
         }
-        let reply = Self::message(message, 0, &[1, 0x84, 0x04, 0x02, 0, 0, 0, 0]);
+        let known = if self.denies_2_0 { [1, 0x04, 0x04, 0] } else { [1, 0x84, 0x04, 0x02] };
+        let mut reply = Self::message(message, 0, &[&known[..], &[0; 4]].concat());
+        if self.bad_checksums {
+            reply[2] ^= 0xFF;
+        }
         let mut packet = vec![6, 0, 0xFF, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         packet.push(u8::try_from(reply.len()).unwrap());
         packet.extend(reply);
@@ -337,21 +369,82 @@ impl Bmc {
         plain.truncate(plain.len() - 1 - padding);
         assert_eq!(zero_sum(&plain[..2]), plain[2], "the client's first checksum");
         assert_eq!(zero_sum(&plain[3..]), 0, "the client's second checksum");
-        let (completion, data) = self.command(bmc_id, &plain);
-        let reply = Self::message(&plain, completion, &data);
+        let (completion, data, behind) = if plain[1] >> 2 == 6 && plain[5] == 0x34 {
+            self.send_message(&plain)
+        } else {
+            let (completion, data) = self.command(bmc_id, &plain);
+            (completion, data, None)
+        };
+        let mut reply = Self::message(&plain, completion, &data);
+        if self.bad_checksums {
+            reply[2] ^= 0xFF;
+            *reply.last_mut().unwrap() ^= 0xFF;
+        }
         let session = self.sessions.get_mut(&bmc_id)?;
         session.sequence += 1;
         let packet = protect(session, &k_1, k_2, &reply);
+        if let Some(message) = behind {
+            session.sequence += 1;
+            let packet = protect(session, &k_1, k_2, &message);
+            self.more.push(packet);
+        }
         if plain[1] >> 2 == 6 && plain[5] == 0x3C {
             self.sessions.remove(&bmc_id);
         }
         Some(packet)
     }
 
+    /// Send Message: completion code and data for the request, and the message of another
+    /// controller that follows.
+    fn send_message(&mut self, message: &[u8]) -> (u8, Vec<u8>, Option<Vec<u8>>) {
+        let [channel, inner @ ..] = &message[6..message.len() - 1] else {
+            return (0xC7, Vec::new(), None);
+        };
+        assert_eq!(channel >> 6, 1, "the request is to be tracked");
+        assert_eq!(zero_sum(&inner[..2]), inner[2], "the inner first checksum");
+        assert_eq!(zero_sum(&inner[3..]), 0, "the inner second checksum");
+        // The BMC is the requester on the IPMB, `ipmitool` the console.
+        assert!([0x20, 0x81].contains(&inner[3]), "who the answer is for");
+        let (lun, number) = (inner[1] & 3, inner[6]);
+        let Some(raw) = self.behind.get(&(channel & 0x0F, inner[0], lun, number)) else {
+            return (0x83, Vec::new(), None);
+        };
+        let (completion, data) = match (inner[1] >> 2, inner[5]) {
+            (4, 0x2D) => (0, vec![*raw, 0xC0, 0xC0]),
+            (4, 0x23) => (0, vec![0xFF, 2, 0, raw.wrapping_add(1), 0, 0, 0]),
+            (4, 0x27) => (0, vec![0x10, 0, 0, 0, 0, raw.wrapping_add(9), 0]),
+            _ => (0xC1, Vec::new()),
+        };
+        let mut request = inner.to_vec();
+        request[0] = self.answers_as.unwrap_or(inner[0]);
+        if self.answers_inside {
+            return (0, Self::message(&request, completion, &data), None);
+        }
+        // To us it is addressed as to the console.
+        request[3] = message[3];
+        (0, Vec::new(), Some(Self::message(&request, completion, &data)))
+    }
+
     /// Completion code and data for a request.
     fn command(&mut self, bmc_id: u32, message: &[u8]) -> (u8, Vec<u8>) {
         let (lun, data) = (message[1] & 3, &message[6..message.len() - 1]);
+        let key = (message[1] >> 2, lun, message[5], data.to_vec());
+        if let Some(answer) = self.scripted.get(&key) {
+            return answer.clone();
+        }
         match (message[1] >> 2, message[5], data) {
+            (4, 0x20, [1]) => {
+                let count = self.device_records.values().map(Vec::len).sum::<usize>();
+                let luns = self.device_records.keys().fold(0, |luns, lun| luns | 1 << lun);
+                (0, vec![u8::try_from(count).unwrap(), luns])
+            }
+            (4, 0x21, request) => {
+                let own = self.device_records.get(&lun).cloned().unwrap_or_default();
+                let repository = std::mem::replace(&mut self.records, own);
+                let answer = self.sdr(request);
+                self.records = repository;
+                answer
+            }
             (6, 0x01, []) => (0, vec![0x13, 1, 2, 0x70, 2, 0x8F, 0x0B, 0, 0, 0, 0x20]),
             (6, 0x3B, [level]) => {
                 if *level > self.privilege {
@@ -380,7 +473,7 @@ impl Bmc {
                 info.extend([0xFE, 0xFF, 1, 0, 0, 0, 2, 0, 0, 0, 0x02]);
                 (0, info)
             }
-            (0x0A, 0x22, []) => (0, self.reservation.to_le_bytes().to_vec()),
+            (4 | 0x0A, 0x22, []) => (0, self.reservation.to_le_bytes().to_vec()),
             (0x0A, 0x23, request) => self.sdr(request),
             _ => (0xC1, Vec::new()),
         }

@@ -1,4 +1,9 @@
 //! Debian's `ipmi_sim` on a private loopback address, with sensors written for this test.
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test that includes this file uses a part of it"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -121,10 +126,10 @@ fn record(record_id: u16, record_type: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// The commands that make the BMC.
-fn command_file(sensors: &[Sensor], discretes: &[Discrete]) -> String {
+fn command_file(sensors: &[Sensor], discretes: &[Discrete], more: &str) -> String {
     let mut text = String::from("mc_setbmc 0x20\n");
     text += "mc_add 0x20 0x13 no-device-sdrs 0x01 0x02 0x70 0x8f 0x00000b 0x2000\n";
-    text += "sel_enable 0x20 64 0x0a\n";
+    text += "sel_enable 0x20 1000 0x0a\n";
     let mut record_id = 1;
     let mut add = |text: &mut String, record: &dyn Fn(u16) -> Vec<u8>| {
         let bytes: Vec<_> = record(record_id).iter().map(|b| format!("{b:#04x}")).collect();
@@ -170,7 +175,7 @@ fn command_file(sensors: &[Sensor], discretes: &[Discrete]) -> String {
         writeln!(text, "sensor_set_bit 0x20 0 {number} {bit} 1 0").unwrap();
         add(&mut text, &|id| discrete.compact_record(id));
     }
-    text + "mc_enable 0x20\n"
+    text + more + "mc_enable 0x20\n"
 }
 
 /// A running simulator; it ends with this value.
@@ -182,15 +187,22 @@ pub(crate) struct Sim {
 
 impl Sim {
     pub(crate) fn start(sensors: &[Sensor], discretes: &[Discrete]) -> Sim {
+        Sim::start_with(sensors, discretes, "")
+    }
+
+    /// With more commands for the simulator, and a machine that is on.
+    pub(crate) fn start_with(sensors: &[Sensor], discretes: &[Discrete], more: &str) -> Sim {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         let (ip, port) = (address.ip(), address.port());
         let privileges = ["callback", "user", "operator", "admin"]
             .map(|level| format!("  allowed_auths_{level} none md2 md5 straight\n"))
             .concat();
+        let chassis = folder.path().join("chassis").display().to_string();
         let lan = format!(
             "name \"oracle\"\nstartlan 1\n  addr {ip} {port}\n  priv_limit admin\n{privileges}  \
              guid a123456789abcdefa123456789abcdef\nendlan\n\
+             chassis_control \"/bin/sh {chassis} 0x20\"\n\
              user 1 false \"\" \"test\" user 10 none md2 md5 straight\n\
              user 2 true \"{USER}\" \"{PASSWORD}\" user 10 none md2 md5 straight\n\
              user 3 true \"admin\" \"adminpass\" admin 10 none md2 md5 straight\n"
@@ -198,7 +210,9 @@ impl Sim {
         let [lan_path, commands_path, state_path, log_path] =
             ["lan.conf", "bmc.emu", "state", "log"].map(|name| folder.path().join(name));
         fs::write(&lan_path, lan).unwrap();
-        fs::write(&commands_path, command_file(sensors, discretes)).unwrap();
+        fs::write(&commands_path, command_file(sensors, discretes, more)).unwrap();
+        // Asked as `SCRIPT ADDRESS get NAME`, it says that the machine is on.
+        fs::write(folder.path().join("chassis"), "echo $3:1\n").unwrap();
         fs::create_dir(&state_path).unwrap();
         let log = fs::File::create(log_path).unwrap();
         let process = Command::new("ipmi_sim")

@@ -1,9 +1,9 @@
-//! The name in a record: type/length byte and its four encodings. No I/O, no clock.
+//! Text in records: names of sensors, fields of inventories, and their encodings. No I/O, no clock.
 
 /// Decodes an ID string from its type/length byte on (specification §43.15).
 ///
 /// A name that claims more bytes than there are is read as far as it goes.
-pub(super) fn parse(bytes: &[u8]) -> String {
+pub(crate) fn parse_name(bytes: &[u8]) -> String {
     let Some((&type_length, rest)) = bytes.split_first() else { return String::new() };
     let length = usize::from(type_length & 0x1F);
     let bytes = rest.get(..length).unwrap_or(rest);
@@ -13,14 +13,19 @@ pub(super) fn parse(bytes: &[u8]) -> String {
         2 => six_bit(bytes),
         _ => latin_1(bytes),
     };
-    // Padding is no part of a name, and control characters would break every place it is shown.
-    let end = name.find('\0').unwrap_or(name.len());
-    let text = name.get(..end).unwrap_or(&name).trim();
+    clean(&name)
+}
+
+/// Without padding, which is no part of a text, and without control characters, which would break
+/// every place it is shown.
+pub(crate) fn clean(text: &str) -> String {
+    let end = text.find('\0').unwrap_or(text.len());
+    let text = text.get(..end).unwrap_or(text).trim();
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// "Unicode": UCS-2, least significant byte first; a byte left over is left out.
-fn unicode(bytes: &[u8]) -> String {
+pub(crate) fn unicode(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|pair| match pair {
         [low, high] => u16::from_le_bytes([*low, *high]),
         _ => 0,
@@ -28,8 +33,14 @@ fn unicode(bytes: &[u8]) -> String {
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
+/// Bytes that are no text, as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('?');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]).collect()
+}
+
 /// BCD plus: two characters a byte, the high nibble first.
-fn bcd_plus(bytes: &[u8]) -> String {
+pub(crate) fn bcd_plus(bytes: &[u8]) -> String {
     let digit = |nibble: u8| match nibble {
         0..=9 => char::from(b'0'.saturating_add(nibble)),
         0xA => ' ',
@@ -43,7 +54,7 @@ fn bcd_plus(bytes: &[u8]) -> String {
 }
 
 /// 6-bit ASCII, packed: four characters from 0x20 to 0x5F in three bytes, low bits first.
-fn six_bit(bytes: &[u8]) -> String {
+pub(crate) fn six_bit(bytes: &[u8]) -> String {
     let bit = |index: usize| bytes.get(index / 8).is_some_and(|byte| byte >> (index % 8) & 1 != 0);
     (0..bytes.len() * 8 / 6)
         .map(|character| {
@@ -55,7 +66,7 @@ fn six_bit(bytes: &[u8]) -> String {
 }
 
 /// 8-bit ASCII and Latin 1: each byte is its own code point.
-fn latin_1(bytes: &[u8]) -> String {
+pub(crate) fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
@@ -65,39 +76,39 @@ mod tests {
 
     #[test]
     fn six_bit_packed_is_the_specifications_example() {
-        assert_eq!(parse(&[0x83, 0x29, 0xDC, 0xA6]), "IPMI");
+        assert_eq!(parse_name(&[0x83, 0x29, 0xDC, 0xA6]), "IPMI");
     }
 
     #[test]
     fn six_bit_names_of_any_length_are_read_whole() {
-        assert_eq!(parse(&[0x81, 0x29]), "I");
-        assert_eq!(parse(&[0x82, 0x29, 0xDC]), "IP");
+        assert_eq!(parse_name(&[0x81, 0x29]), "I");
+        assert_eq!(parse_name(&[0x82, 0x29, 0xDC]), "IP");
     }
 
     #[test]
     fn eight_bit_names_are_latin_1_without_padding() {
         assert_eq!(
-            parse(&[0xC9, b'0', b'5', b'-', b'H', b'D', b' ', b'M', b'a', b'x']),
+            parse_name(&[0xC9, b'0', b'5', b'-', b'H', b'D', b' ', b'M', b'a', b'x']),
             "05-HD Max"
         );
-        assert_eq!(parse(&[0xC6, b'F', b'a', b'n', 0, 0xFF, 0xFF]), "Fan");
-        assert_eq!(parse(&[0xC5, b' ', b'F', b'a', b'n', b' ']), "Fan");
-        assert_eq!(parse(&[0xC3, b'5', 0xB0, b'C']), "5°C");
-        assert_eq!(parse(&[0xC3, b'a', b'\n', b'b']), "a?b");
+        assert_eq!(parse_name(&[0xC6, b'F', b'a', b'n', 0, 0xFF, 0xFF]), "Fan");
+        assert_eq!(parse_name(&[0xC5, b' ', b'F', b'a', b'n', b' ']), "Fan");
+        assert_eq!(parse_name(&[0xC3, b'5', 0xB0, b'C']), "5°C");
+        assert_eq!(parse_name(&[0xC3, b'a', b'\n', b'b']), "a?b");
     }
 
     #[test]
     fn bcd_plus_and_ucs_2_are_read() {
-        assert_eq!(parse(&[0x43, 0x12, 0xA3, 0xC4]), "12 3.4");
-        assert_eq!(parse(&[0x04, b'T', 0, 0xB0, 0]), "T°");
-        assert_eq!(parse(&[0x03, b'T', 0, 0xB0]), "T");
-        assert_eq!(parse(&[0x02, 0x00, 0xD8]), "\u{FFFD}");
+        assert_eq!(parse_name(&[0x43, 0x12, 0xA3, 0xC4]), "12 3.4");
+        assert_eq!(parse_name(&[0x04, b'T', 0, 0xB0, 0]), "T°");
+        assert_eq!(parse_name(&[0x03, b'T', 0, 0xB0]), "T");
+        assert_eq!(parse_name(&[0x02, 0x00, 0xD8]), "\u{FFFD}");
     }
 
     #[test]
     fn a_name_longer_than_its_record_is_cut_and_none_is_empty() {
-        assert_eq!(parse(&[0xDF, b'a', b'b']), "ab");
-        assert_eq!(parse(&[0xC0]), "");
-        assert_eq!(parse(&[]), "");
+        assert_eq!(parse_name(&[0xDF, b'a', b'b']), "ab");
+        assert_eq!(parse_name(&[0xC0]), "");
+        assert_eq!(parse_name(&[]), "");
     }
 }

@@ -1,0 +1,226 @@
+//! The commands of a session beside those for a BMC's own sensors and its SDR repository.
+
+use std::collections::HashSet;
+
+use super::Session;
+use crate::chassis::ChassisStatus;
+use crate::command::{Command, SensorQuery};
+use crate::conversion::Factors;
+use crate::dcmi::{
+    DcmiAveragingPeriods, DcmiCapabilities, DcmiEntity, DcmiPower, DcmiTemperature,
+    DcmiTemperatures,
+};
+use crate::device::{SelfTest, SystemGuid};
+use crate::error::CommandError;
+use crate::event_status::EventStatus;
+use crate::fru::{self, Fru};
+use crate::sdr::fetch::{Fetch, Next};
+use crate::sdr::{DeviceSdrInfo, DeviceSdrs, FullSensor, Hysteresis, SdrRepository};
+use crate::sel::{Sel, SelEntry, SelInfo};
+use crate::sensor::{RawReading, ReadingError, SensorId};
+use crate::threshold::RawThresholds;
+
+/// The record ID that ends a log.
+const LAST: u16 = 0xFFFF;
+
+impl Session {
+    /// A sensor's value in its unit; a non-linear sensor costs a second command. A sensor of
+    /// another controller is asked over the bridge if [`crate::Options::bridge_sensors`] allows it.
+    pub async fn sensor_value(&mut self, sensor: &FullSensor) -> Result<f64, ReadingError> {
+        let (id, channel) = (sensor.id, sensor.channel);
+        let reading = if id.is_bmc() {
+            self.sensor_reading(id).await?
+        } else {
+            self.bridged_reading(channel, id).await?
+        };
+        if !sensor.is_non_linear() || reading.usable().is_err() {
+            return sensor.value(&reading);
+        }
+        let factors = if id.is_bmc() {
+            self.sensor_reading_factors(id, reading.value).await?
+        } else {
+            let query = SensorQuery::Factors(reading.value);
+            Factors::parse_reply(&self.read(Command::Bridged { channel, id, query }).await?)?
+        };
+        sensor.value_by_factors(&reading, &factors)
+    }
+
+    /// Reads a sensor of another controller through the BMC; `channel` is that of its record.
+    pub async fn bridged_reading(
+        &mut self,
+        channel: u8,
+        id: SensorId,
+    ) -> Result<RawReading, CommandError> {
+        let command = Command::Bridged { channel, id, query: SensorQuery::Reading };
+        let reading = RawReading::parse(&self.read(command).await?)?;
+        Ok(self.believed(reading))
+    }
+
+    /// The thresholds of a sensor of another controller.
+    pub async fn bridged_thresholds(
+        &mut self,
+        channel: u8,
+        id: SensorId,
+    ) -> Result<RawThresholds, CommandError> {
+        let command = Command::Bridged { channel, id, query: SensorQuery::Thresholds };
+        RawThresholds::parse(&self.read(command).await?)
+    }
+
+    /// The hysteresis a sensor has now, raw; [`FullSensor::convert_hysteresis`] gives it in its
+    /// unit.
+    pub async fn sensor_hysteresis(&mut self, id: SensorId) -> Result<Hysteresis, CommandError> {
+        Hysteresis::parse(&self.read(Command::SensorHysteresis(id)).await?)
+    }
+
+    /// Which events of a sensor hold now.
+    pub async fn sensor_event_status(&mut self, id: SensorId) -> Result<EventStatus, CommandError> {
+        EventStatus::parse(&self.read(Command::SensorEventStatus(id)).await?)
+    }
+
+    /// The conversion factors that hold for one raw reading of a non-linear sensor.
+    pub async fn sensor_reading_factors(
+        &mut self,
+        id: SensorId,
+        reading: u8,
+    ) -> Result<Factors, CommandError> {
+        Factors::parse_reply(&self.read(Command::SensorReadingFactors { id, reading }).await?)
+    }
+
+    /// Reads the records that the BMC has of its own
+    /// ([`crate::DeviceId::provides_device_sdrs`]), on every LUN that has sensors.
+    pub async fn read_device_sdrs(&mut self) -> Result<DeviceSdrs, CommandError> {
+        let info = DeviceSdrInfo::parse(&self.read(Command::DeviceSdrInfo).await?)?;
+        let mut sdrs = DeviceSdrs { info, records: Vec::new(), read: 0, complete: true };
+        for lun in (0..4).filter(|lun| info.luns & (1 << lun) != 0) {
+            let part = self.fetch(Fetch::of_device(lun, self.chunk)).await?;
+            sdrs.records.extend(part.records);
+            sdrs.read += part.read;
+            sdrs.complete &= part.complete;
+        }
+        sdrs.complete &= sdrs.read >= usize::from(info.record_count);
+        Ok(sdrs)
+    }
+
+    pub(super) async fn fetch(&mut self, mut fetch: Fetch) -> Result<SdrRepository, CommandError> {
+        loop {
+            let answer = self.read(fetch.question()).await;
+            let next = fetch.answer(answer.as_deref().map_err(|error| *error));
+            self.chunk = fetch.chunk();
+            if let Next::Done(result) = next {
+                return result;
+            }
+        }
+    }
+
+    /// The result of the BMC's self test.
+    pub async fn self_test(&mut self) -> Result<SelfTest, CommandError> {
+        SelfTest::parse(&self.read(Command::SelfTestResults).await?)
+    }
+
+    /// The machine's GUID.
+    pub async fn system_guid(&mut self) -> Result<SystemGuid, CommandError> {
+        SystemGuid::parse(&self.read(Command::SystemGuid).await?)
+    }
+
+    /// Whether the machine is on, and what is wrong with its power and chassis.
+    pub async fn chassis_status(&mut self) -> Result<ChassisStatus, CommandError> {
+        ChassisStatus::parse(&self.read(Command::ChassisStatus).await?)
+    }
+
+    /// How full the event log is, and when it changed.
+    pub async fn sel_info(&mut self) -> Result<SelInfo, CommandError> {
+        SelInfo::parse(&self.read(Command::SelInfo).await?)
+    }
+
+    /// One record of the event log: 0 is the oldest, 0xFFFF the newest.
+    pub async fn sel_entry(&mut self, record_id: u16) -> Result<SelEntry, CommandError> {
+        SelEntry::parse(&self.read(Command::SelEntry { record_id }).await?)
+    }
+
+    /// Reads the event log from record `first` on (0 for the oldest), `most` records at most.
+    ///
+    /// A log that is cleared meanwhile, or runs in a circle, comes with `complete: false`.
+    pub async fn read_sel(&mut self, first: u16, most: usize) -> Result<Sel, CommandError> {
+        let info = self.sel_info().await?;
+        let mut sel = Sel { info, records: Vec::new(), complete: info.entries == 0 };
+        let mut seen = HashSet::from([first]);
+        let mut record_id = first;
+        while !sel.complete && sel.records.len() < most {
+            let entry = match self.sel_entry(record_id).await {
+                Err(error) if error.ends_session() => return Err(error),
+                Err(_) => break,
+                Ok(entry) => entry,
+            };
+            seen.insert(entry.record.record_id());
+            sel.records.push(entry.record);
+            sel.complete = entry.next == LAST;
+            if !sel.complete && !seen.insert(entry.next) {
+                break;
+            }
+            record_id = entry.next;
+        }
+        Ok(sel)
+    }
+
+    /// The inventory of a FRU; 0 is the BMC's own, the others are those of FRU locator records
+    /// that are logical devices of the BMC.
+    pub async fn fru(&mut self, device: u8) -> Result<Fru, CommandError> {
+        let mut fetch = fru::fetch::Fetch::new(device);
+        loop {
+            let answer = self.read(fetch.question()).await;
+            let next = fetch.answer(answer.as_deref().map_err(|error| *error));
+            if let fru::fetch::Next::Done(result) = next {
+                return result.map(|fru| *fru);
+            }
+        }
+    }
+
+    /// What DCMI the BMC has. Any refusal ([`CommandError::Completion`]) means: none, or not with
+    /// this privilege.
+    pub async fn dcmi_capabilities(&mut self) -> Result<DcmiCapabilities, CommandError> {
+        let parameter = DcmiCapabilities::PARAMETER;
+        DcmiCapabilities::parse(&self.read(Command::DcmiCapabilities { parameter }).await?)
+    }
+
+    /// Over which times the BMC averages power.
+    pub async fn dcmi_averaging_periods(&mut self) -> Result<DcmiAveragingPeriods, CommandError> {
+        let parameter = DcmiAveragingPeriods::PARAMETER;
+        DcmiAveragingPeriods::parse(&self.read(Command::DcmiCapabilities { parameter }).await?)
+    }
+
+    /// The power of the whole machine. Refused by many BMCs, by some to users below OPERATOR.
+    pub async fn dcmi_power(&mut self) -> Result<DcmiPower, CommandError> {
+        DcmiPower::parse(&self.read(Command::DcmiPowerReading).await?)
+    }
+
+    /// Every temperature that DCMI gives for `entity`.
+    pub async fn dcmi_temperatures(
+        &mut self,
+        entity: DcmiEntity,
+    ) -> Result<Vec<DcmiTemperature>, CommandError> {
+        let mut readings: Vec<DcmiTemperature> = Vec::new();
+        loop {
+            let start = u8::try_from(readings.len()).unwrap_or(u8::MAX).saturating_add(1);
+            let command = Command::DcmiTemperatures { entity: entity.id(), start };
+            let reply = DcmiTemperatures::parse(&self.read(command).await?)?;
+            // A BMC that gives nothing, or the same again, has no more.
+            let known = readings.len();
+            for reading in reply.readings {
+                if readings.iter().all(|other| other.instance != reading.instance) {
+                    readings.push(reading);
+                }
+            }
+            if readings.len() == known || readings.len() >= usize::from(reply.total) {
+                return Ok(readings);
+            }
+        }
+    }
+
+    /// The reading, its scanning bit not believed if the options say so.
+    pub(super) fn believed(&self, reading: RawReading) -> RawReading {
+        RawReading {
+            scanning: reading.scanning || self.options.ignore_scanning_disabled,
+            ..reading
+        }
+    }
+}
