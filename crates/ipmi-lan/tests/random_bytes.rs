@@ -3,12 +3,20 @@
 
 use std::time::Duration;
 
-use ipmi_lan::command::Command;
+use ipmi_lan::chassis::ChassisStatus;
+use ipmi_lan::command::{Command, SensorQuery};
 use ipmi_lan::connection::{Connection, Event};
-use ipmi_lan::sdr::{Record, SdrRepositoryInfo};
+use ipmi_lan::conversion::Factors;
+use ipmi_lan::dcmi::{DcmiAveragingPeriods, DcmiCapabilities, DcmiPower, DcmiTemperatures};
+use ipmi_lan::fru::{Fru, FruInfo};
+use ipmi_lan::sdr::{DeviceSdrInfo, Hysteresis, Record, SdrRepositoryInfo};
+use ipmi_lan::sel::{SelEntry, SelInfo, SelRecord};
 use ipmi_lan::sensor::RawReading;
 use ipmi_lan::threshold::RawThresholds;
-use ipmi_lan::{Credentials, DeviceId, Options, Password, Privilege, SensorId};
+use ipmi_lan::{
+    Credentials, DeviceId, EventStatus, Options, Password, Privilege, SelfTest, SensorId,
+    SystemGuid,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -79,6 +87,57 @@ fn every_parser_takes_every_length_of_any_bytes() {
             bytes[4] = u8::try_from(bytes.len() - 5).unwrap();
         }
         use_record(&bytes, &reading);
+    }
+}
+
+/// What every decoder of a reply promises, for bytes of any length: no panic, and nothing beyond
+/// what the bytes can hold.
+fn use_reply(bytes: &[u8]) {
+    let _ = (SelInfo::parse(bytes), ChassisStatus::parse(bytes), SelfTest::parse(bytes));
+    let _ = (
+        SystemGuid::parse(bytes).map(|guid| (guid.as_ipmi(), guid.as_smbios())),
+        FruInfo::parse(bytes),
+    );
+    let _ = (EventStatus::parse(bytes), Hysteresis::parse(bytes), DeviceSdrInfo::parse(bytes));
+    let _ = (DcmiCapabilities::parse(bytes), DcmiPower::parse(bytes).map(|power| power.watts()));
+    if let Ok(factors) = Factors::parse_reply(bytes) {
+        assert!(factors.apply(255.0).is_finite());
+    }
+    if let Ok(entry) = SelEntry::parse(bytes) {
+        assert_eq!(entry.record.record_id().to_le_bytes(), bytes[2..4]);
+        if let SelRecord::Event(event) = entry.record {
+            let _ = (event.state_name(), event.trigger_reading(), event.trigger_threshold());
+        }
+    }
+    if let Ok(periods) = DcmiAveragingPeriods::parse(bytes) {
+        assert!(periods.seconds.len() <= bytes.len());
+    }
+    if let Ok(temperatures) = DcmiTemperatures::parse(bytes) {
+        assert!(temperatures.readings.len() <= bytes.len() / 2);
+    }
+    let fru = Fru::parse(bytes);
+    let texts = fru.board.map_or(0, |board| board.custom.len());
+    assert!(texts <= bytes.len());
+}
+
+#[test]
+fn every_decoder_of_a_reply_takes_every_length_of_any_bytes() {
+    let mut rng = StdRng::seed_from_u64(7);
+    for round in 0..200_000_u32 {
+        let mut bytes = random_bytes(&mut rng, 64);
+        match round % 4 {
+            // DCMI's first byte, an event's type, and a FRU header that holds.
+            1 if !bytes.is_empty() => bytes[0] = 0xDC,
+            2 if bytes.len() >= 18 => bytes[4] = 2,
+            3 if bytes.len() >= 16 => {
+                let place = rng.random_range(1..=u8::try_from(bytes.len() / 8).unwrap());
+                bytes[..8].copy_from_slice(&[1, 0, place, 1, place, 0, 0, 0]);
+                bytes[7] = bytes[..7].iter().fold(0_u8, |sum, byte| sum.wrapping_sub(*byte));
+                bytes[8..10].copy_from_slice(&[1, 1]);
+            }
+            _ => {}
+        }
+        use_reply(&bytes);
     }
 }
 
@@ -209,4 +268,84 @@ fn no_datagram_upsets_a_session_or_makes_a_value() {
     }
     println!("{opened} sessions, {read} readings");
     assert!(opened > 200 && read > 10_000, "the noise leaves most of it working");
+}
+
+/// Bridged readings among the BMC's own, with damage and repetition: the value is always that of
+/// the sensor that was asked, wherever its answer comes.
+#[test]
+fn no_noise_swaps_a_bridged_sensor_with_the_bmcs_own() {
+    let mut rng = StdRng::seed_from_u64(11);
+    let mut read = 0;
+    for answers_inside in [false, true] {
+        let mut bmc = Bmc { answers_inside, ..Bmc::new() };
+        for number in 0..=255 {
+            bmc.sensors.insert((0, number), number ^ 0x5A);
+            bmc.behind.insert((0, 0x2C, 0, number), number ^ 0xA5);
+            bmc.behind.insert((0, 0x2E, 0, number), number ^ 0x33);
+        }
+        let mut now = Duration::ZERO;
+        let options = Options { bridge_sensors: true, ..Options::default() };
+        let mut connection = Connection::new(now, &credentials(), &options, [3; 32]);
+        let mut late: Vec<Vec<u8>> = Vec::new();
+        for _ in 0..20_000 {
+            while let Some(datagram) = connection.next_datagram() {
+                let answer = bmc.receive(now, &datagram);
+                let mut answers: Vec<_> = answer.into_iter().chain(bmc.more.drain(..)).collect();
+                if rng.random_bool(0.05) {
+                    late.append(&mut answers);
+                }
+                while rng.random_bool(0.3) && !late.is_empty() {
+                    let place = rng.random_range(0..late.len());
+                    connection.datagram_received(now, &late.swap_remove(place));
+                }
+                if rng.random_bool(0.2) {
+                    answers.reverse();
+                }
+                for answer in answers {
+                    connection.datagram_received(now, &damaged(&mut rng, &answer));
+                    connection.datagram_received(now, &answer);
+                }
+            }
+            let key = |owner| match owner {
+                0x20 => 0x5A,
+                0x2C => 0xA5,
+                _ => 0x33,
+            };
+            match connection.next_event() {
+                Some(Event::Reply(
+                    Command::SensorReading(id) | Command::Bridged { id, .. },
+                    Ok(data),
+                )) => {
+                    assert_eq!(data, [id.number ^ key(id.owner), 0xC0, 0xC0], "WRONG VALUE");
+                    read += 1;
+                }
+                // A damaged message of a log-in may end it.
+                Some(_) => {}
+                None if connection.is_worn() => {
+                    bmc.forget_sessions();
+                    late.clear();
+                    let entropy = [rng.random(); 32];
+                    connection = Connection::new(now, &credentials(), &options, entropy);
+                }
+                None if connection.deadline().is_some() => {
+                    now = connection.deadline().unwrap();
+                    connection.time_passed(now);
+                }
+                None => {
+                    let owner = [0x20, 0x2C, 0x2E][rng.random_range(0..3)];
+                    let id = SensorId { owner, lun: 0, number: rng.random() };
+                    let query = SensorQuery::Reading;
+                    connection.request(
+                        now,
+                        match owner {
+                            0x20 => Command::SensorReading(id),
+                            _ => Command::Bridged { channel: 0, id, query },
+                        },
+                    );
+                }
+            }
+        }
+    }
+    println!("{read} readings");
+    assert!(read > 5_000, "most of it works");
 }
