@@ -4,6 +4,7 @@
 
 pub mod alertmanager;
 pub mod bench;
+pub mod bench_ipmi;
 pub mod bmc;
 pub mod dashboards;
 pub mod demo;

@@ -8,7 +8,7 @@ use turbulence_lab::testbmc::fleet::Fleet;
 use turbulence_lab::testbmc::{Machine, Quirks, TestBmc, server};
 
 /// The BMC's address.
-pub(crate) const BMC: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+pub(crate) const BMC: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// What a tool said.
 #[derive(Debug)]
