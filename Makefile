@@ -31,7 +31,8 @@ check: setup
 	./.ci/check
 
 bench: setup
-	@echo "make bench: no benchmark is part of this version" >&2; exit 1
+	$(CARGO) build --release --workspace --bins
+	target/release/turbulence-lab bench
 
 dist:
 	$(CARGO) build --release -p turbulence-ipmi -p turbulence-latency -p turbulence-dns

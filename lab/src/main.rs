@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
+use turbulence_lab::bench;
 use turbulence_lab::demo::{self, Outcome, inspection};
 use turbulence_lab::netns;
 use turbulence_lab::rehearsal;
@@ -27,6 +28,8 @@ enum Command {
     /// Start the world alone, for a Prometheus and an Alertmanager that run elsewhere, and play the
     /// incidents one after the other, for ever.
     World(Rehearsal),
+    /// Measure the exporters beside their peers on the same simulated world.
+    Bench(bench::Options),
     /// List the replays.
     Replays,
 }
@@ -103,6 +106,10 @@ fn run(command: Command) -> anyhow::Result<bool> {
             println(&format!("The lab runs with {privilege}."));
             start_demo(&options)
         }
+        Command::Bench(options) => {
+            netns::acquire()?;
+            start_bench(&options)
+        }
         Command::World(options) => {
             netns::acquire()?;
             start_world(options)
@@ -120,6 +127,14 @@ async fn start_demo(options: &Demo) -> anyhow::Result<bool> {
             println(&format!("\n{}: everything is being stopped.", signal?));
             Ok(!options.once)
         }
+    }
+}
+
+#[tokio::main]
+async fn start_bench(options: &bench::Options) -> anyhow::Result<bool> {
+    tokio::select! {
+        result = bench::run(options) => result.map(|()| true),
+        signal = interrupted() => signal.map(|_| false),
     }
 }
 
