@@ -133,11 +133,11 @@ impl Shared {
         let cookie = rand::random();
         let (sender, verdict) = oneshot::channel();
         let waiter = Waiter { verdict: Some(sender), strays: Arc::clone(strays) };
-        self.send(cookie, to, timeout, waiter)?;
+        let sequence = self.send(cookie, to, timeout, waiter)?;
         if let Ok(verdict) = tokio::time::timeout(timeout + GRACE, verdict).await {
             return verdict.unwrap_or(Err(Failure::Local));
         }
-        self.pending().give_up(cookie);
+        self.pending().give_up(sequence, cookie);
         Err(Failure::Timeout)
     }
 
@@ -147,7 +147,7 @@ impl Shared {
         to: IpAddr,
         limit: Duration,
         waiter: Waiter,
-    ) -> Result<(), Failure> {
+    ) -> Result<u16, Failure> {
         // Recorded before it is sent, at a time read before it is sent: the reply may be faster
         // than we are. Sending does not block, so the lock may be held meanwhile.
         let mut pending = self.pending();
@@ -160,9 +160,9 @@ impl Shared {
                 _ => break,
             }
         }
-        result.map_err(|error| {
+        result.map(|()| sequence).map_err(|error| {
             debug!(%to, "echo not sent: {error}");
-            pending.unsend(cookie);
+            pending.unsend();
             Failure::of_io(&error)
         })
     }

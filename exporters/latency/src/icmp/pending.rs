@@ -3,7 +3,7 @@
 //! An echo is decided once: by its reply, by an ICMP error, or by its limit. It is remembered a
 //! while longer, so that a reply that comes late or twice is known as such.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,21 +15,25 @@ use super::echo::{Echo, round_trip};
 /// full buffer on a mobile link, holds packets for some seconds; what comes later is noise.
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// Echoes by cookie. `T` is whoever waits for the answer.
+/// After so many echoes a sequence number comes round again.
+const SEQUENCES: usize = 1 << 16;
+
+/// Echoes in the order of sending. `T` is whoever waits for the answer.
+///
+/// No map: 10,000 echoes a second are 130,000 that are remembered, and the sequence number says
+/// already which two or three of them a reply can be of.
 #[derive(Debug)]
 pub(crate) struct Pending<T> {
-    by_cookie: HashMap<u128, Sent<T>>,
-    /// For errors that quote no cookie. A number that came round again names the newer echo.
-    by_sequence: HashMap<u16, u128>,
-    /// When to forget which echo; in the order of sending, which is near enough.
-    forget: VecDeque<(Duration, u128)>,
-    next_sequence: u16,
+    sent: VecDeque<Sent<T>>,
+    /// The sequence number of the first of them; those after it have the numbers that follow.
+    first: u16,
 }
 
 #[derive(Debug)]
 struct Sent<T> {
+    /// Bytes, so that no room is lost to alignment.
+    cookie: [u8; 16],
     to: IpAddr,
-    sequence: u16,
     at: Duration,
     limit: Duration,
     fate: Fate,
@@ -61,12 +65,7 @@ pub(crate) enum Arrival {
 
 impl<T> Default for Pending<T> {
     fn default() -> Self {
-        Self {
-            by_cookie: HashMap::new(),
-            by_sequence: HashMap::new(),
-            forget: VecDeque::new(),
-            next_sequence: 0,
-        }
+        Self { sent: VecDeque::new(), first: 0 }
     }
 }
 
@@ -81,11 +80,9 @@ impl<T> Pending<T> {
         waiter: T,
     ) -> u16 {
         self.sweep(at);
-        let sequence = self.next_sequence;
-        self.next_sequence = sequence.wrapping_add(1);
-        self.by_cookie.insert(cookie, Sent { to, sequence, at, limit, fate: Fate::Open, waiter });
-        self.by_sequence.insert(sequence, cookie);
-        self.forget.push_back((at + limit + MEMORY, cookie));
+        let sequence = self.first.wrapping_add(low(self.sent.len()));
+        let cookie = cookie.to_ne_bytes();
+        self.sent.push_back(Sent { cookie, to, at, limit, fate: Fate::Open, waiter });
         sequence
     }
 
@@ -97,8 +94,8 @@ impl<T> Pending<T> {
         now: Duration,
         queued: Duration,
     ) -> Option<(Arrival, &mut T)> {
-        let sent = self.by_cookie.get_mut(&echo.cookie?)?;
-        if sent.to != from || sent.sequence != echo.sequence {
+        let sent = self.find(echo.sequence, echo.cookie?)?;
+        if sent.to != from {
             return None;
         }
         let fate = std::mem::replace(&mut sent.fate, Fate::Replied);
@@ -112,16 +109,21 @@ impl<T> Pending<T> {
     }
 
     /// An ICMP error that quotes an echo to `to`. `None` if it is nobody's or came after the
-    /// decision.
+    /// decision. One that quotes no cookie is of the newest echo with its number.
     pub(crate) fn error(
         &mut self,
         quoted: Echo,
         to: IpAddr,
         failure: Failure,
     ) -> Option<(Arrival, &mut T)> {
-        let cookie = quoted.cookie.or_else(|| self.by_sequence.get(&quoted.sequence).copied())?;
-        let sent = self.by_cookie.get_mut(&cookie)?;
-        if sent.to != to || sent.sequence != quoted.sequence || sent.fate != Fate::Open {
+        let sent = match quoted.cookie {
+            Some(cookie) => self.find(quoted.sequence, cookie)?,
+            None => {
+                let newest = self.places(quoted.sequence).next()?;
+                &mut self.sent[newest]
+            }
+        };
+        if sent.to != to || sent.fate != Fate::Open {
             return None;
         }
         sent.fate = Fate::GivenUp;
@@ -129,35 +131,43 @@ impl<T> Pending<T> {
     }
 
     /// The limit of an echo has passed. A reply from now on is late.
-    pub(crate) fn give_up(&mut self, cookie: u128) {
-        if let Some(sent) = self.by_cookie.get_mut(&cookie)
+    pub(crate) fn give_up(&mut self, sequence: u16, cookie: u128) {
+        if let Some(sent) = self.find(sequence, cookie)
             && sent.fate == Fate::Open
         {
             sent.fate = Fate::GivenUp;
         }
     }
 
-    /// The echo could not be sent after all.
-    pub(crate) fn unsend(&mut self, cookie: u128) {
-        self.remove(cookie);
+    /// The echo that was recorded last could not be sent after all.
+    pub(crate) fn unsend(&mut self) {
+        self.sent.pop_back();
+    }
+
+    fn find(&mut self, sequence: u16, cookie: u128) -> Option<&mut Sent<T>> {
+        let cookie = cookie.to_ne_bytes();
+        let place = self.places(sequence).find(|place| self.sent[*place].cookie == cookie)?;
+        self.sent.get_mut(place)
+    }
+
+    /// Where echoes with this number stand, from the newest to the oldest.
+    fn places(&self, sequence: u16) -> impl Iterator<Item = usize> + use<T> {
+        let oldest = usize::from(sequence.wrapping_sub(self.first));
+        (oldest..self.sent.len()).step_by(SEQUENCES).rev()
     }
 
     fn sweep(&mut self, now: Duration) {
-        while let Some((until, cookie)) = self.forget.front().copied()
-            && until < now
-        {
-            self.forget.pop_front();
-            self.remove(cookie);
+        // In the order of sending, which is near enough to that of forgetting.
+        while self.sent.front().is_some_and(|sent| sent.at + sent.limit + MEMORY < now) {
+            self.sent.pop_front();
+            self.first = self.first.wrapping_add(1);
         }
     }
+}
 
-    fn remove(&mut self, cookie: u128) {
-        if let Some(sent) = self.by_cookie.remove(&cookie)
-            && self.by_sequence.get(&sent.sequence) == Some(&cookie)
-        {
-            self.by_sequence.remove(&sent.sequence);
-        }
-    }
+/// The low 16 bits.
+fn low(number: usize) -> u16 {
+    u16::try_from(number % SEQUENCES).expect("the remainder of 2^16 has 16 bits")
 }
 
 #[cfg(test)]
@@ -197,7 +207,7 @@ mod tests {
     #[test]
     fn a_reply_after_the_limit_is_late_and_another_a_duplicate() {
         let mut pending = sent();
-        pending.give_up(COOKIE);
+        pending.give_up(0, COOKIE);
         assert_eq!(reply(&mut pending, 4500, 0), Some(Arrival::Late));
         assert_eq!(reply(&mut pending, 4600, 0), Some(Arrival::Duplicate));
     }
@@ -244,7 +254,7 @@ mod tests {
         let mut pending = sent();
         pending.send(78, HERE, ms(1000) + LIMIT + MEMORY + ms(1), LIMIT, "later");
         assert_eq!(reply(&mut pending, 20_000, 0), None);
-        assert_eq!((pending.by_cookie.len(), pending.by_sequence.len()), (1, 1));
+        assert_eq!((pending.sent.len(), pending.first), (1, 1));
     }
 
     #[test]
@@ -255,5 +265,20 @@ mod tests {
         }
         let quoted = Echo { identifier: 0, sequence: 0, cookie: None };
         assert_eq!(*pending.error(quoted, HERE, Failure::Unreachable).unwrap().1, 65_536);
+        // With a cookie, both are told apart.
+        let first = Echo { cookie: Some(0), ..quoted };
+        assert_eq!(*pending.reply(first, HERE, ms(2), ms(0)).unwrap().1, 0);
+        let second = Echo { cookie: Some(65_536), ..quoted };
+        assert_eq!(*pending.reply(second, HERE, ms(2), ms(0)).unwrap().1, 65_536);
+    }
+
+    #[test]
+    fn what_was_not_sent_leaves_its_number_to_the_next() {
+        let mut pending = sent();
+        assert_eq!(pending.send(78, HERE, ms(1001), LIMIT, "unsent"), 1);
+        pending.unsend();
+        assert_eq!(pending.send(79, HERE, ms(1001), LIMIT, "next"), 1);
+        let echo = Echo { identifier: 0, sequence: 1, cookie: Some(79) };
+        assert_eq!(*pending.reply(echo, HERE, ms(1002), ms(0)).unwrap().1, "next");
     }
 }
