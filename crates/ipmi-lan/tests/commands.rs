@@ -166,11 +166,20 @@ async fn a_non_linear_sensor_is_read_by_the_factors_of_its_reading() {
     bmc.sensors.insert((1, 7), 40);
     let factors = vec![41, 3, 0, 5, 0, 0, 0xF0];
     bmc.scripted.insert((4, 1, 0x23, vec![7, 40]), (0, factors));
+    bmc.scripted.insert((4, 1, 0x27, vec![7]), (0, vec![0x30, 0, 0, 0, 0, 50, 60]));
+    bmc.scripted.insert((4, 1, 0x23, vec![7, 50]), (0, vec![51, 2, 0, 1, 0, 0, 0]));
     let mut session = session(bmc, &Options::default()).await;
     let sensor = one(&full(1, sensor(0x20, 1, 7), 0, 0x70, "non-linear"));
     assert_eq!(session.sensor_value(&sensor).await, Ok(12.5), "(3 x 40 + 5) / 10");
     let raw = session.sensor_reading(sensor.id).await.unwrap();
     assert_eq!(sensor.value(&raw), Err(ReadingError::NonLinear));
+    let thresholds = session.sensor_threshold_values(&sensor).await.unwrap();
+    let listed: Vec<_> = thresholds.iter().collect();
+    assert_eq!(
+        listed,
+        [(Level::UpperCritical, 101.0)],
+        "2 x 50 + 1; the factors of 60 are refused"
+    );
     session.close().await;
 }
 

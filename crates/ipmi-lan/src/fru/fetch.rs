@@ -169,6 +169,57 @@ mod tests {
     use rand::{Rng, RngExt, SeedableRng};
 
     use super::*;
+    use crate::CompletionCode;
+
+    /// A device that gives `most` bytes at once, in units of `unit` bytes.
+    fn read(inventory: &[u8], unit: u8, most: usize) -> (Fru, Vec<(u16, u8)>) {
+        let mut fetch = Fetch::new(3);
+        let mut asked = Vec::new();
+        loop {
+            let answer = match fetch.question() {
+                Command::FruInfo { device: 3 } => Ok(vec![0xFF, 0xFF, unit - 1]),
+                Command::FruData { device: 3, offset, count } => {
+                    asked.push((offset, count));
+                    let bytes = usize::from(count) * usize::from(unit);
+                    let start = usize::from(offset) * usize::from(unit);
+                    match inventory.get(start..start + bytes) {
+                        Some(part) if bytes <= most => Ok([&[count], part].concat()),
+                        _ => Err(CommandError::Completion(CompletionCode::TOO_MANY_BYTES)),
+                    }
+                }
+                other => panic!("{other:?}"),
+            };
+            let answer = answer.as_deref().map_err(|error| *error);
+            if let Next::Done(result) = fetch.answer(answer) {
+                return (*result.unwrap(), asked);
+            }
+        }
+    }
+
+    /// A chassis area of 72 bytes and a product area that would reach beyond the end.
+    fn inventory() -> Vec<u8> {
+        let mut bytes = vec![1, 0, 1, 0, 10, 0, 0, 0xF4];
+        bytes.extend([1, 9, 17, 0xC4, b'p', b'a', b'r', b't', 0xF2]);
+        bytes.extend([b's'; 50]);
+        bytes.push(0xC1);
+        bytes.resize(80, 0);
+        bytes.extend([1, 200, 0, 0xC1, 0, 0, 0, 0]);
+        bytes
+    }
+
+    #[test]
+    fn bytes_and_words_and_small_chunks_give_the_same() {
+        let (whole, asked) = read(&inventory(), 1, 255);
+        let chassis = whole.chassis.clone().unwrap();
+        assert_eq!((chassis.part_number.as_str(), chassis.serial_number.len()), ("part", 50));
+        assert_eq!(whole.product, None);
+        assert_eq!(asked[..4], [(0, 8), (8, 8), (16, 32), (48, 32)]);
+        for (unit, most) in [(1, 31), (1, 16), (1, 8), (2, 255), (2, 16), (2, 8)] {
+            let (read, asked) = read(&inventory(), unit, most);
+            assert_eq!(read, whole, "unit {unit}, most {most}");
+            assert!(asked.len() < 30, "{asked:?}");
+        }
+    }
 
     #[test]
     fn any_answers_come_to_an_end() {
@@ -196,7 +247,7 @@ mod tests {
                 }
                 let answer = match rng.random_range(0..60) {
                     0 => Err(CommandError::Malformed),
-                    1 => Err(CommandError::Completion(crate::CompletionCode(rng.random()))),
+                    1 => Err(CommandError::Completion(CompletionCode(rng.random()))),
                     _ => Ok(&bytes[..]),
                 };
                 questions += 1;

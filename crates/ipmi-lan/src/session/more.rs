@@ -18,7 +18,7 @@ use crate::sdr::fetch::{Fetch, Next};
 use crate::sdr::{DeviceSdrInfo, DeviceSdrs, FullSensor, Hysteresis, SdrRepository};
 use crate::sel::{Sel, SelEntry, SelInfo};
 use crate::sensor::{RawReading, ReadingError, SensorId};
-use crate::threshold::RawThresholds;
+use crate::threshold::{Level, RawThresholds, Thresholds};
 
 /// The record ID that ends a log.
 const LAST: u16 = 0xFFFF;
@@ -36,13 +36,53 @@ impl Session {
         if !sensor.is_non_linear() || reading.usable().is_err() {
             return sensor.value(&reading);
         }
-        let factors = if id.is_bmc() {
-            self.sensor_reading_factors(id, reading.value).await?
-        } else {
-            let query = SensorQuery::Factors(reading.value);
-            Factors::parse_reply(&self.read(Command::Bridged { channel, id, query }).await?)?
-        };
+        let factors = self.factors(channel, id, reading.value).await?;
         sensor.value_by_factors(&reading, &factors)
+    }
+
+    async fn factors(
+        &mut self,
+        channel: u8,
+        id: SensorId,
+        reading: u8,
+    ) -> Result<Factors, CommandError> {
+        if id.is_bmc() {
+            return self.sensor_reading_factors(id, reading).await;
+        }
+        let query = SensorQuery::Factors(reading);
+        Factors::parse_reply(&self.read(Command::Bridged { channel, id, query }).await?)
+    }
+
+    /// The thresholds a sensor has now, in its unit. Each one of a non-linear sensor costs a
+    /// command of its own; one that is refused is left out. Bridged as [`Session::sensor_value`].
+    pub async fn sensor_threshold_values(
+        &mut self,
+        sensor: &FullSensor,
+    ) -> Result<Thresholds<f64>, CommandError> {
+        let (id, channel) = (sensor.id, sensor.channel);
+        let raw = if id.is_bmc() {
+            self.sensor_thresholds(id).await?
+        } else {
+            self.bridged_thresholds(channel, id).await?
+        };
+        if !sensor.is_non_linear() {
+            return Ok(sensor.convert_thresholds(&raw));
+        }
+        let mut values: Vec<(Level, f64)> = Vec::new();
+        for (level, value) in raw.iter() {
+            // A threshold is a reading that may be used.
+            let reading = RawReading::parse(&[value, 0x40])?;
+            match self.factors(channel, id, value).await {
+                Ok(factors) => values.extend(
+                    sensor.value_by_factors(&reading, &factors).ok().map(|value| (level, value)),
+                ),
+                Err(error) if error.ends_session() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(Thresholds::from_levels(|level| {
+            values.iter().find(|(of, _)| *of == level).map(|(_, value)| *value)
+        }))
     }
 
     /// Reads a sensor of another controller through the BMC; `channel` is that of its record.
