@@ -1,8 +1,7 @@
 //! Log-in: suites, keys, passwords, levels, the session table.
 
-use std::time::Duration;
-
 use turbulence_lab::testbmc::crypto::Suite;
+use turbulence_lab::testbmc::machine::Privilege;
 use turbulence_lab::testbmc::{Machine, Quirks, server};
 
 use crate::tool::Bmc;
@@ -115,19 +114,10 @@ fn a_suite_that_is_not_spoken_is_refused() {
 
 #[test]
 fn dcmi_may_need_more_than_user() {
-    use turbulence_lab::testbmc::machine::Privilege;
     let machine = Machine { dcmi_privilege: Privilege::Operator, ..server::rack_server() };
     let mut bmc = Bmc::start(machine, Quirks::default());
     let output = bmc.ipmitool(&["dcmi", "power", "reading"]);
     assert!(format!("{output:?}").contains("nsufficient privilege"), "{output:?}");
     (bmc.user, bmc.password, bmc.level) = ("operator", "operatorpass", "OPERATOR");
     assert!(bmc.read(&["dcmi", "power", "reading"]).contains("70 Watts"));
-}
-
-#[test]
-fn a_session_that_is_lost_is_not_answered() {
-    let quirks = Quirks { sessions_lost_at: Some(Duration::ZERO), ..Quirks::default() };
-    let bmc = Bmc::start(server::rack_server(), quirks);
-    // Forgotten at its start, once: what comes later stays.
-    assert!(bmc.read(&["mc", "info"]).contains("Device Revision"));
 }
