@@ -116,12 +116,11 @@ impl<T> Pending<T> {
         to: IpAddr,
         failure: Failure,
     ) -> Option<(Arrival, &mut T)> {
-        let sent = match quoted.cookie {
-            Some(cookie) => self.find(quoted.sequence, cookie)?,
-            None => {
-                let newest = self.places(quoted.sequence).next()?;
-                &mut self.sent[newest]
-            }
+        let sent = if let Some(cookie) = quoted.cookie {
+            self.find(quoted.sequence, cookie)?
+        } else {
+            let newest = self.places(quoted.sequence).next()?;
+            &mut self.sent[newest]
         };
         if sent.to != to || sent.fate != Fate::Open {
             return None;
