@@ -1,4 +1,4 @@
-//! A metrics page as a benchmark reads it: sums of metrics, and round trips out of histograms. No I/O, no clock.
+//! A metrics page as a benchmark reads it: sums, and round trips. No I/O, no clock.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What a benchmark found: as a table, as lines for programs, beside the peers and the goals. No I/O, no clock.
+//! What a benchmark found: a table, lines for programs, peers and goals. No I/O, no clock.
 
 use std::fmt::Write as _;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::time::Instant;
 
-/// Clock ticks per second in `/proc`: `USER_HZ`, which is 100 on every architecture in use (proc(5)).
+/// Clock ticks per second in `/proc`: `USER_HZ`, 100 on every architecture in use (proc(5)).
 const TICKS: f64 = 100.0;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
