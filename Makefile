@@ -34,6 +34,6 @@ bench: setup
 	$(CARGO) build --release --workspace --bins
 	target/release/turbulence-lab bench
 
-dist:
+dist: setup
 	$(CARGO) build --release -p turbulence-ipmi -p turbulence-latency -p turbulence-dns
 	mkdir -p dist && cp target/release/turbulence-ipmi target/release/turbulence-latency target/release/turbulence-dns dist/

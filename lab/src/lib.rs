@@ -9,6 +9,7 @@ pub mod bmc;
 pub mod dashboards;
 pub mod demo;
 pub mod drives;
+pub mod folder;
 pub mod http;
 pub mod netns;
 pub mod ports;

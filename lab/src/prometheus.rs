@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -146,6 +146,11 @@ fn lay_out(setup: Setup<'_>) -> anyhow::Result<()> {
     let shipped = suite.join("deploy/prometheus/prometheus.yml");
     let config =
         fs::read_to_string(&shipped).with_context(|| format!("reading {}", shipped.display()))?;
+    ensure!(
+        config.contains(SHIPPED_RUNBOOKS),
+        "{} has no links to {SHIPPED_RUNBOOKS}",
+        shipped.display()
+    );
     let config = config.replace(SHIPPED_RUNBOOKS, &runbooks.to_string());
     fs::write(folder.join("prometheus.yml"), config)?;
     for file in shipped_rules(suite)? {

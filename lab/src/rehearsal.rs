@@ -34,7 +34,7 @@ pub struct Options {
 
 /// Starts the world and plays one incident after the other, for ever.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let folder = tempfile::Builder::new().prefix("turbulence-lab-").tempdir()?;
+    let folder = crate::folder::own()?;
     let listener = TcpListener::bind(options.notify)
         .with_context(|| format!("listening for notifications on {}", options.notify))?;
     let sink = Sink::start_with(

@@ -107,7 +107,7 @@ impl World {
     /// Starts everything and waits until the whole chain has been proven: every exporter is
     /// scraped, and the watchdog's notification has come through Alertmanager.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("turbulence-lab-").tempdir()?;
+        let folder = crate::folder::own()?;
         let usual = |port: u16| options.usual_ports.then_some(port);
         let launcher = Launcher::start()?;
 
