@@ -134,7 +134,13 @@ async fn landing<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
 }
 
 async fn metrics<E: Exporter>(Shared(app): Shared<Arc<App<E>>>, headers: HeaderMap) -> Response {
-    exposition::respond(&headers, &app.registry)
+    // A page of ten thousand targets takes a quarter of a second to write: not on the thread that
+    // polls them.
+    let page = tokio::task::spawn_blocking(move || exposition::respond(&headers, &app.registry));
+    page.await.unwrap_or_else(|error| {
+        let message = format!("rendering the metrics failed: {error}\n");
+        (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+    })
 }
 
 async fn ready<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
