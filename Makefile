@@ -5,7 +5,7 @@ export CARGO_TERM_COLOR ?= auto
 # Where rustup puts the programs of a toolchain.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test check bench dist setup
+.PHONY: help demo test check bench bench-ipmi dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
@@ -13,7 +13,8 @@ help:
 	@echo "DEMO_ONCE=1 make demo     ends by itself; exit code 0 only if each alert was as expected"
 	@echo "make test                 unit tests, golden files, rule tests, end-to-end replays"
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
-	@echo "make bench                the peers beside ours on the same simulated world"
+	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
+	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
 	@echo "make dist                 release builds of the three exporters in dist/"
 
 setup:
@@ -30,9 +31,15 @@ test: setup
 check: setup
 	./.ci/check
 
-bench: setup
+bench:
+	@./lab/setup.sh prometheus-smokeping-prober
 	$(CARGO) build --release --workspace --bins
 	target/release/turbulence-lab bench
+
+bench-ipmi:
+	@./lab/setup.sh prometheus-ipmi-exporter
+	$(CARGO) build --release -p turbulence-lab
+	target/release/turbulence-lab bench-ipmi
 
 dist: setup
 	$(CARGO) build --release -p turbulence-ipmi -p turbulence-latency -p turbulence-dns

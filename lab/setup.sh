@@ -1,5 +1,7 @@
 #!/bin/sh
 # Installs what the demo and the tests need on a Debian machine, and only what is missing.
+#
+#   lab/setup.sh [PROGRAM...]      programs besides, each of a Debian package of the same name
 set -eu
 
 # Where rustup puts the programs of a toolchain.
@@ -27,6 +29,10 @@ wanted="
   cc:gcc
   cc:libc6-dev
 "
+
+for program in "$@"; do
+  wanted="$wanted $program:$program"
+done
 
 has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 

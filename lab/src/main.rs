@@ -3,10 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use turbulence_lab::bench;
+use turbulence_lab::bench_ipmi;
 use turbulence_lab::demo::{self, Outcome, inspection};
 use turbulence_lab::netns;
 use turbulence_lab::rehearsal;
@@ -30,6 +32,8 @@ enum Command {
     World(Rehearsal),
     /// Measure the exporters beside their peers on the same simulated world.
     Bench(bench::Options),
+    /// Poll simulated BMCs of 16 sensors with `ipmi-lan`, and with Debian's `ipmi_exporter`.
+    BenchIpmi(BenchIpmi),
     /// List the replays.
     Replays,
 }
@@ -76,6 +80,25 @@ struct Rehearsal {
     runbooks_dir: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct BenchIpmi {
+    /// Numbers of BMCs that our client polls, one measurement each.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
+    bmcs: Vec<usize>,
+    /// Seconds between two polls of a BMC.
+    #[arg(long, default_value_t = 15)]
+    interval: u64,
+    /// How often each BMC is polled while it is measured.
+    #[arg(long, default_value_t = 4)]
+    rounds: u32,
+    /// The exporter to compare with.
+    #[arg(long, default_value = "prometheus-ipmi-exporter")]
+    peer: PathBuf,
+    /// Measure our own client alone.
+    #[arg(long)]
+    no_peer: bool,
+}
+
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter("turbulence_lab=info,warn")
@@ -110,6 +133,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
             netns::acquire()?;
             start_bench(&options)
         }
+        Command::BenchIpmi(options) => start_bench_ipmi(&options),
         Command::World(options) => {
             netns::acquire()?;
             start_world(options)
@@ -134,6 +158,20 @@ async fn start_demo(options: &Demo) -> anyhow::Result<bool> {
 async fn start_bench(options: &bench::Options) -> anyhow::Result<bool> {
     tokio::select! {
         result = bench::run(options) => result.map(|()| true),
+        signal = interrupted() => signal.map(|_| false),
+    }
+}
+
+#[tokio::main]
+async fn start_bench_ipmi(options: &BenchIpmi) -> anyhow::Result<bool> {
+    let options = bench_ipmi::Options {
+        ours: options.bmcs.clone(),
+        exporter: (!options.no_peer).then(|| (options.peer.clone(), 100)),
+        interval: Duration::from_secs(options.interval),
+        rounds: options.rounds,
+    };
+    tokio::select! {
+        result = bench_ipmi::run(&options) => result.map(|_| true),
         signal = interrupted() => signal.map(|_| false),
     }
 }
