@@ -1,0 +1,530 @@
+//! The shipped `alertmanager.yml` in a real Alertmanager: one incident, one notification.
+//!
+//! Alerts go in by its API, as Prometheus would send them; the lab's sink receives. Each scenario names
+//! what must arrive, in which grouping; whatever else was posted must be inhibited, or be of severity
+//! info. Both are states that Alertmanager reports, so no test waits for something not to happen.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use turbulence_lab::alertmanager::Alertmanager;
+use turbulence_lab::http;
+use turbulence_lab::ports;
+use turbulence_lab::process::Launcher;
+use turbulence_lab::sink::Sink;
+use turbulence_lab::sink::notification::{Channel, Notification};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const PAGE: Channel = Channel::Page;
+const TICKET: Channel = Channel::Ticket;
+
+/// `Name severity domain scope key=value ...`, the labels that the rules give.
+fn labels(alert: &str) -> BTreeMap<String, String> {
+    let mut words = alert.split_whitespace();
+    let mut labels: BTreeMap<String, String> = ["alertname", "severity", "domain", "scope"]
+        .into_iter()
+        .map(|name| (name.to_owned(), words.next().unwrap().to_owned()))
+        .collect();
+    for word in words {
+        let (name, value) = word.split_once('=').unwrap();
+        labels.insert(name.to_owned(), value.to_owned());
+    }
+    labels
+}
+
+/// A running Alertmanager and the sink that it notifies.
+struct Chain {
+    alertmanager: Alertmanager,
+    sink: Sink,
+    _launcher: Launcher,
+    _folder: TempDir,
+}
+
+impl Chain {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let launcher = Launcher::start().unwrap();
+        let sink = Sink::start(ports::listener(None).unwrap(), folder.path()).unwrap();
+        let address = ports::address(None).unwrap();
+        let alertmanager =
+            Alertmanager::start(&launcher, suite(), folder.path(), address, sink.address())
+                .await
+                .unwrap();
+        Self { alertmanager, sink, _launcher: launcher, _folder: folder }
+    }
+
+    async fn post(&self, alerts: &[&str]) {
+        let body: Vec<Value> = alerts
+            .iter()
+            .map(|alert| {
+                json!({
+                    "labels": labels(alert),
+                    "annotations": {"summary": "It is so.", "runbook_url": "http://runbooks/X"},
+                    "generatorURL": "http://prometheus/graph",
+                })
+            })
+            .collect();
+        let address = self.alertmanager.url().replace("http://", "").parse().unwrap();
+        let answer = post(address, "/api/v2/alerts", &json!(body).to_string()).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// What has arrived on both channels: for each notification the alerts in it.
+    fn arrived(&self) -> Vec<(Channel, Vec<String>)> {
+        let all = self.sink.since(turbulence_lab::sink::Mark::default());
+        all.iter().filter(|one| one.channel != Channel::Watchdog).map(described).collect()
+    }
+
+    /// The alerts that Alertmanager holds back because of others.
+    async fn inhibited(&self) -> Vec<String> {
+        let url = format!("{}/api/v2/alerts", self.alertmanager.url());
+        let alerts: Vec<Value> = serde_json::from_str(&http::fetch(&url).await.unwrap()).unwrap();
+        let inhibited = alerts
+            .iter()
+            .filter(|alert| !alert["status"]["inhibitedBy"].as_array().unwrap().is_empty());
+        let mut names: Vec<String> = inhibited
+            .map(|alert| description(&serde_json::from_value(alert["labels"].clone()).unwrap()))
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Alerts by which a test tells them apart: the name and the labels that say what it is about.
+fn description(labels: &BTreeMap<String, String>) -> String {
+    let about = labels.iter().filter(|(name, _)| {
+        !matches!(name.as_str(), "alertname" | "severity" | "domain" | "scope" | "site" | "rack")
+    });
+    let mut text = labels["alertname"].clone();
+    for (name, value) in about {
+        text += &format!(" {name}={value}");
+    }
+    text
+}
+
+fn described(notification: &Notification) -> (Channel, Vec<String>) {
+    let mut alerts: Vec<String> =
+        notification.alerts.iter().map(|alert| description(&alert.labels)).collect();
+    alerts.sort();
+    (notification.channel, alerts)
+}
+
+/// Posts the alerts of `notified` and `silent`; waits until each notification of `notified` has come,
+/// alone in its grouping; then all of `silent` must be inhibited.
+async fn scenario(notified: &[(Channel, &[&str])], silent: &[&str]) {
+    let chain = Chain::start().await;
+    let firing: Vec<&str> =
+        notified.iter().flat_map(|(_, alerts)| alerts.iter().copied()).collect();
+    chain.post(&[&firing[..], silent].concat()).await;
+
+    let sorted = |alerts: &[&str]| {
+        let mut alerts: Vec<String> =
+            alerts.iter().map(|alert| description(&labels(alert))).collect();
+        alerts.sort();
+        alerts
+    };
+    let expected: Vec<(Channel, Vec<String>)> =
+        notified.iter().map(|(channel, alerts)| (*channel, sorted(alerts))).collect();
+    let all_came = async {
+        let mut arrivals = chain.sink.subscribe();
+        while expected.iter().any(|one| !chain.arrived().contains(one)) {
+            arrivals.recv().await.unwrap();
+        }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, all_came).await;
+    assert!(in_time.is_ok(), "expected {expected:#?}\ngot {:#?}", chain.arrived());
+    assert_eq!(chain.inhibited().await, sorted(silent), "what is inhibited");
+    assert_eq!(chain.arrived().len(), expected.len(), "{:#?}", chain.arrived());
+}
+
+const OTHER_TICKET: (Channel, &[&str]) =
+    (TICKET, &["ExporterDown warning meta host job=turbulence-ipmi instance=i:9290"]);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_global_outage_is_one_page() {
+    scenario(
+        &[
+            (
+                PAGE,
+                &[
+                    "LatencyEndpointDownGlobally critical reachability global target=api",
+                    "LatencyEndpointDownGlobally critical reachability global target=web",
+                ],
+            ),
+            // What has nothing to do with it is told as ever.
+            (PAGE, &["LatencyEndpointDownRegion critical reachability region target=shop region=APAC"]),
+            (TICKET, &["LatencyRegionRerouted warning reachability region target=cdn region=EMEA"]),
+            OTHER_TICKET,
+        ],
+        &[
+            "LatencyEndpointDownRegion critical reachability region target=api region=EMEA",
+            "LatencyEndpointDownRegion critical reachability region target=api region=AMER",
+            "LatencyEndpointDownRegion critical reachability region target=api region=APAC",
+            "LatencyEndpointDownOneVantage info reachability host target=api region=EMEA vantage=fra",
+            "LatencyEndpointDownOneVantage info reachability host target=api region=AMER vantage=nyc",
+            "LatencyRegionRerouted warning reachability region target=api region=EMEA",
+            "LatencySaturation warning reachability global target=api",
+            "LatencyEndpointDownOneVantage info reachability host target=shop region=APAC vantage=sin",
+            "LatencyRegionRerouted warning reachability region target=shop region=APAC",
+            "LatencySaturation warning reachability global target=shop",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dark_region_is_one_page_for_all_that_it_cannot_reach() {
+    scenario(
+        &[
+            (
+                PAGE,
+                &[
+                    "LatencyEndpointDownRegion critical reachability region target=api region=APAC",
+                    "LatencyEndpointDownRegion critical reachability region target=web region=APAC",
+                ],
+            ),
+            (
+                PAGE,
+                &["LatencyEndpointDownRegion critical reachability region target=api region=AMER"],
+            ),
+            // Slower elsewhere is another matter.
+            (TICKET, &["LatencyRegionRerouted warning reachability region target=api region=EMEA"]),
+        ],
+        &["LatencyRegionRerouted warning reachability region target=api region=APAC"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blind_monitoring_silences_what_it_cannot_know() {
+    scenario(
+        &[
+            (PAGE, &["LatencyMonitoringBlind critical reachability global"]),
+            // The machines, and a name taken over, do not depend on the vantages.
+            (PAGE, &["IpmiThermalRunaway critical thermal host target=a site=s rack=r"]),
+            (PAGE, &["DnsAnswerUnexpected critical dns global vantage=fra region=EMEA name=n type=A set=w"]),
+            OTHER_TICKET,
+        ],
+        &[
+            "LatencyVantageBroken warning reachability host vantage=fra region=EMEA",
+            "LatencyVantageBroken warning reachability host vantage=nyc region=AMER",
+            "LatencyEndpointDownRegion critical reachability region target=api region=EMEA",
+            "LatencyEndpointDownGlobally critical reachability global target=api",
+            "LatencyRegionRerouted warning reachability region target=api region=EMEA",
+            "LatencySaturation warning reachability global target=api",
+            "DnsCountryDiverges warning dns region vantage=lon region=EMEA name=n type=A set=w country=CN",
+            "ExporterDown warning meta host job=turbulence-latency instance=l:9770 vantage=lon region=EMEA",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_vantage_is_one_ticket_and_silences_its_own_alone() {
+    scenario(
+        &[
+            (TICKET, &["LatencyVantageBroken warning reachability host vantage=nyc region=AMER"]),
+            (TICKET, &["ExporterDown warning meta host job=turbulence-dns instance=d:9771 vantage=fra region=EMEA"]),
+            // A ticket never silences a page.
+            (PAGE, &["DnsAnswerUnexpected critical dns global vantage=nyc region=AMER name=n type=A set=w"]),
+        ],
+        &[
+            "LatencyEndpointDownOneVantage info reachability host target=api region=AMER vantage=nyc",
+            "ExporterDown warning meta host job=turbulence-latency instance=l:9770 vantage=nyc region=AMER",
+            "DnsCountryDiverges warning dns region vantage=nyc region=AMER name=n type=A set=w country=CN",
+            "DnsSweepStale warning dns global vantage=nyc region=AMER set=w",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phantom_with_its_fans_is_one_page_a_machine() {
+    scenario(
+        &[
+            (
+                PAGE,
+                &[
+                    "IpmiPhantomTemperature critical thermal host target=a site=s rack=r id=32.0.5 name=HD",
+                    "IpmiPhantomFanRunaway critical thermal host target=a site=s rack=r id=32.0.5 name=HD",
+                ],
+            ),
+            (
+                PAGE,
+                &[
+                    "IpmiPhantomTemperature critical thermal host target=b site=s rack=r id=32.0.5 name=HD",
+                    "IpmiPhantomFanRunaway critical thermal host target=b site=s rack=r id=32.0.5 name=HD",
+                ],
+            ),
+            // Another machine's sensor, and another kind of fault of this one.
+            (TICKET, &["IpmiDriveTemperatureDisagrees warning thermal host target=c site=s rack=r id=32.0.5"]),
+            (TICKET, &["IpmiSensorLost warning thermal host target=a site=s rack=r id=32.0.9"]),
+        ],
+        &[
+            // The ticket of the seconds before the fans moved.
+            "IpmiPhantomTemperature warning thermal host target=a site=s rack=r id=32.0.5 name=HD",
+            "IpmiDriveTemperatureDisagrees warning thermal host target=a site=s rack=r id=32.0.5",
+            "IpmiSensorNearSilentLimit info thermal host target=a site=s rack=r id=32.0.5",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phantom_whose_fans_stay_calm_is_one_ticket() {
+    scenario(
+        &[(TICKET, &["IpmiPhantomTemperature warning thermal host target=a site=s rack=r id=32.0.5 name=HD"])],
+        &["IpmiDriveTemperatureDisagrees warning thermal host target=a site=s rack=r id=32.0.5"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rack_that_overheats_is_one_page_which_covers_its_fans() {
+    scenario(
+        &[
+            (
+                PAGE,
+                &[
+                    "IpmiThermalRunaway critical thermal host target=a site=s rack=r",
+                    "IpmiThermalRunaway critical thermal host target=b site=s rack=r",
+                ],
+            ),
+            (PAGE, &["IpmiThermalRunaway critical thermal host target=c site=s rack=q"]),
+            (TICKET, &["IpmiFanFailed warning thermal host target=d site=s rack=r name=Fan"]),
+            (TICKET, &["IpmiBmcDown warning thermal host target=e site=s rack=r"]),
+        ],
+        &[
+            "IpmiFanFailed warning thermal host target=a site=s rack=r name=Fan",
+            "IpmiSensorNearSilentLimit info thermal host target=a site=s rack=r id=32.0.5",
+            "IpmiDriveTemperatureDisagrees warning thermal host target=a site=s rack=r id=32.0.5",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lossy_sweep_holds_back_the_verdicts_of_its_set() {
+    scenario(
+        &[
+            (TICKET, &["DnsSweepDegraded warning dns global vantage=fra region=EMEA set=w"]),
+            (PAGE, &["DnsAnswerUnexpected critical dns global vantage=lon region=EMEA name=n type=A set=w"]),
+            // All countries and types of a name: one ticket.
+            (
+                TICKET,
+                &[
+                    "DnsCountryDiverges warning dns region vantage=fra region=EMEA name=n type=A set=x country=CN",
+                    "DnsCountryDiverges warning dns region vantage=fra region=EMEA name=n type=AAAA set=x country=RU",
+                ],
+            ),
+        ],
+        &[
+            "DnsAnswerUnexpected critical dns global vantage=fra region=EMEA name=n type=A set=w",
+            "DnsCountryDiverges warning dns region vantage=fra region=EMEA name=n type=A set=w country=CN",
+            "DnsSweepStale warning dns global vantage=fra region=EMEA set=w",
+        ],
+    )
+    .await;
+}
+
+/// Alertmanager takes two missing labels for equal; no rule may fall into that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_label_is_equal_to_nothing() {
+    scenario(
+        &[
+            (TICKET, &["LatencyVantageBroken warning reachability host"]),
+            (PAGE, &["LatencyEndpointDownGlobally critical reachability global"]),
+            (PAGE, &["LatencyEndpointDownRegion critical reachability region"]),
+            (TICKET, &["LatencySaturation warning reachability global"]),
+            (PAGE, &["IpmiPhantomFanRunaway critical thermal host"]),
+            (TICKET, &["IpmiDriveTemperatureDisagrees warning thermal host"]),
+            (PAGE, &["IpmiThermalRunaway critical thermal host"]),
+            (TICKET, &["IpmiFanFailed warning thermal host"]),
+            (TICKET, &["DnsSweepDegraded warning dns global"]),
+            (TICKET, &["DnsSweepStale warning dns global"]),
+            OTHER_TICKET,
+        ],
+        &[],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_watchdog_has_a_receiver_of_its_own_and_info_has_none() {
+    let chain = Chain::start().await;
+    let info = "IpmiSensorNearSilentLimit info thermal host target=a id=32.0.5";
+    let ticket = "IpmiSensorLost warning thermal host target=a id=32.0.6";
+    chain.post(&["Watchdog none meta global", info, ticket]).await;
+    let mark = turbulence_lab::sink::Mark::default();
+    let mut arrivals = chain.sink.subscribe();
+    // The ticket is the last to be due.
+    let came = async {
+        while !chain.sink.since(mark).iter().any(|one| one.channel == TICKET) {
+            arrivals.recv().await.unwrap();
+        }
+    };
+    tokio::time::timeout(PATIENCE, came).await.unwrap();
+    let all: Vec<_> = chain.sink.since(mark).iter().map(described).collect();
+    let lost = "IpmiSensorLost id=32.0.6 target=a".to_owned();
+    assert_eq!(all, [(Channel::Watchdog, vec!["Watchdog".to_owned()]), (TICKET, vec![lost])]);
+    assert_eq!(receiver(info), "null");
+}
+
+#[test]
+fn an_alert_that_no_route_knows_is_not_lost() {
+    assert_eq!(receiver("Odd strange new host"), "ticket");
+    assert_eq!(receiver("Odd critical new host"), "page");
+    assert_eq!(receiver("Odd warning new host"), "ticket");
+}
+
+#[test]
+fn the_shipped_configuration_and_the_examples_in_it_are_valid() {
+    let shipped = fs::read_to_string(suite().join("alerts/alertmanager.yml")).unwrap();
+    let examples: String = shipped.lines().map(|line| uncommented(line) + "\n").collect();
+    for word in ["pagerduty_configs:", "slack_configs:", "email_configs:", "smtp_smarthost:"] {
+        assert!(examples.lines().any(|line| line.trim_start().starts_with(word)), "{word}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("templates")).unwrap();
+    let template = "templates/turbulence.tmpl";
+    fs::copy(suite().join("alerts").join(template), folder.path().join(template)).unwrap();
+    for (name, config) in [("shipped", shipped), ("examples", examples)] {
+        let file = folder.path().join(format!("{name}.yml"));
+        fs::write(&file, config).unwrap();
+        amtool(&["check-config", file.to_str().unwrap()]);
+    }
+}
+
+/// "#word" and "#  word" are configuration, "# Word" is a remark.
+fn uncommented(line: &str) -> String {
+    let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+    match rest.strip_prefix('#') {
+        Some(code) if !code.is_empty() && (!code.starts_with(' ') || code.starts_with("  ")) => {
+            format!("{indent}{code}")
+        }
+        _ => line.to_owned(),
+    }
+}
+
+#[test]
+fn a_notification_says_what_where_and_since_when() {
+    let text = rendered("turbulence.title", "firing");
+    assert_eq!(text, "[CRITICAL] The fans ran up: HD on a (and 1 more)");
+    assert_eq!(rendered("turbulence.severity", "firing"), "critical");
+    let text = rendered("turbulence.title", "resolved");
+    assert_eq!(text, "[RESOLVED] The fans ran up: HD on a (and 1 more)");
+
+    let text = rendered("turbulence.text", "firing");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[..7],
+        [
+            "IpmiPhantomFanRunaway (critical): The fans ran up.",
+            "From 19% to 100%.",
+            "First: Reset the BMC.",
+            "Since: 2026-11-22 03:00:00 UTC",
+            "Runbook: http://runbooks/IpmiPhantomFanRunaway",
+            // An hour before the start, until now.
+            "Dashboard: http://grafana/d/x?var-target=a&from=1795312800000&to=now",
+            "Query: http://prometheus/graph",
+        ]
+    );
+    assert!(lines.contains(&"Dashboard: http://grafana/d/x?from=1795312800000&to=now"), "{text}");
+    assert!(
+        text.ends_with(
+            "Silence: http://alertmanager/#/silences/new?filter=%7Bdomain%3D%22thermal%22%2Ctarget%3D%22a%22%7D"
+        ),
+        "{text}"
+    );
+    let resolved = rendered("turbulence.text", "resolved");
+    // A quarter of an hour after the end.
+    assert!(resolved.contains("&from=1795312800000&to=1795318200000"), "{resolved}");
+    assert!(resolved.contains("2026-11-22 03:00:00 UTC, until 03:15:00 UTC"), "{resolved}");
+    assert!(!resolved.contains("First:"), "{resolved}");
+    assert!(rendered("turbulence.html", "firing").contains("<a href=\"http://runbooks/"));
+}
+
+/// A template of the suite for two alerts, by amtool.
+fn rendered(template: &str, status: &str) -> String {
+    let alert = |name: &str, severity: &str, dashboard: &str| {
+        json!({
+            "status": status,
+            "labels": {"alertname": name, "severity": severity, "target": "a", "name": "HD", "domain": "thermal"},
+            "annotations": {
+                "summary": "The fans ran up.", "description": "From 19% to 100%.", "first_action": "Reset the BMC.",
+                "runbook_url": format!("http://runbooks/{name}"), "dashboard_url": dashboard,
+            },
+            "startsAt": "2026-11-22T03:00:00Z", "endsAt": "2026-11-22T03:15:00Z",
+            "generatorURL": "http://prometheus/graph", "fingerprint": "0",
+        })
+    };
+    let data = json!({
+        "receiver": "page", "status": status, "externalURL": "http://alertmanager",
+        "alerts": [
+            alert("IpmiPhantomFanRunaway", "critical", "http://grafana/d/x?var-target=a"),
+            alert("IpmiPhantomTemperature", "warning", "http://grafana/d/x"),
+        ],
+        "groupLabels": {}, "commonLabels": {"domain": "thermal", "target": "a"}, "commonAnnotations": {},
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.json");
+    fs::write(&file, data.to_string()).unwrap();
+    let glob = suite().join("alerts/templates/*.tmpl");
+    let text = format!("{{{{ template \"{template}\" . }}}}");
+    let answer = amtool(&[
+        "template",
+        "render",
+        &format!("--template.glob={}", glob.display()),
+        &format!("--template.text={text}"),
+        &format!("--template.data={}", file.display()),
+    ]);
+    answer.trim().to_owned()
+}
+
+/// The receiver that the routes give an alert.
+fn receiver(alert: &str) -> String {
+    let config = suite().join("alerts/alertmanager.yml");
+    let labels = labels(alert);
+    let labels: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let config = format!("--config.file={}", config.display());
+    let mut arguments = vec!["config", "routes", "test", &config];
+    arguments.extend(labels.iter().map(String::as_str));
+    amtool(&arguments).trim().to_owned()
+}
+
+fn amtool(arguments: &[&str]) -> String {
+    let output = Command::new("amtool").args(arguments).output().unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "amtool {arguments:?}:\n{out}{err}");
+    out
+}
+
+fn suite() -> &'static Path {
+    static SUITE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    SUITE.get_or_init(|| Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned())
+}
+
+/// Posts JSON; gives the whole answer.
+async fn post(address: SocketAddr, path: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
