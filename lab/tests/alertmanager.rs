@@ -107,7 +107,7 @@ fn description(labels: &BTreeMap<String, String>) -> String {
     });
     let mut text = labels["alertname"].clone();
     for (name, value) in about {
-        text += &format!(" {name}={value}");
+        text.extend([" ", name, "=", value]);
     }
     text
 }
@@ -121,7 +121,7 @@ fn described(notification: &Notification) -> (Channel, Vec<String>) {
 
 /// Posts the alerts of `notified` and `silent`; waits until each notification of `notified` has come,
 /// alone in its grouping; then all of `silent` must be inhibited.
-async fn scenario(notified: &[(Channel, &[&str])], silent: &[&str]) {
+async fn scenario(name: &str, notified: &[(Channel, &[&str])], silent: &[&str]) {
     let chain = Chain::start().await;
     let firing: Vec<&str> =
         notified.iter().flat_map(|(_, alerts)| alerts.iter().copied()).collect();
@@ -142,17 +142,34 @@ async fn scenario(notified: &[(Channel, &[&str])], silent: &[&str]) {
         }
     };
     let in_time = tokio::time::timeout(PATIENCE, all_came).await;
-    assert!(in_time.is_ok(), "expected {expected:#?}\ngot {:#?}", chain.arrived());
-    assert_eq!(chain.inhibited().await, sorted(silent), "what is inhibited");
-    assert_eq!(chain.arrived().len(), expected.len(), "{:#?}", chain.arrived());
+    assert!(in_time.is_ok(), "{name}: expected {expected:#?}\ngot {:#?}", chain.arrived());
+    assert_eq!(chain.inhibited().await, sorted(silent), "{name}: what is inhibited");
+    assert_eq!(chain.arrived().len(), expected.len(), "{name}: {:#?}", chain.arrived());
 }
 
 const OTHER_TICKET: (Channel, &[&str]) =
     (TICKET, &["ExporterDown warning meta host job=turbulence-ipmi instance=i:9290"]);
 
+/// All of them at the same time: each waits out the 15 s of `group_wait` that tickets have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_incident_is_one_notification() {
+    tokio::join!(
+        a_global_outage_is_one_page(),
+        a_dark_region_is_one_page_for_all_that_it_cannot_reach(),
+        blind_monitoring_silences_what_it_cannot_know(),
+        a_broken_vantage_is_one_ticket_and_silences_its_own_alone(),
+        a_phantom_with_its_fans_is_one_page_a_machine(),
+        a_phantom_whose_fans_stay_calm_is_one_ticket(),
+        a_rack_that_overheats_is_one_page_which_covers_its_fans(),
+        a_lossy_sweep_holds_back_the_verdicts_of_its_set(),
+        a_missing_label_is_equal_to_nothing(),
+        the_watchdog_has_a_receiver_of_its_own_and_info_has_none(),
+    );
+}
+
 async fn a_global_outage_is_one_page() {
     scenario(
+        "a global outage is one page",
         &[
             (
                 PAGE,
@@ -182,9 +199,9 @@ async fn a_global_outage_is_one_page() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dark_region_is_one_page_for_all_that_it_cannot_reach() {
     scenario(
+        "a dark region is one page for all that it cannot reach",
         &[
             (
                 PAGE,
@@ -205,9 +222,9 @@ async fn a_dark_region_is_one_page_for_all_that_it_cannot_reach() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blind_monitoring_silences_what_it_cannot_know() {
     scenario(
+        "blind monitoring silences what it cannot know",
         &[
             (PAGE, &["LatencyMonitoringBlind critical reachability global"]),
             // The machines, and a name taken over, do not depend on the vantages.
@@ -229,9 +246,9 @@ async fn blind_monitoring_silences_what_it_cannot_know() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_vantage_is_one_ticket_and_silences_its_own_alone() {
     scenario(
+        "a broken vantage is one ticket and silences its own alone",
         &[
             (TICKET, &["LatencyVantageBroken warning reachability host vantage=nyc region=AMER"]),
             (TICKET, &["ExporterDown warning meta host job=turbulence-dns instance=d:9771 vantage=fra region=EMEA"]),
@@ -248,9 +265,9 @@ async fn a_broken_vantage_is_one_ticket_and_silences_its_own_alone() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phantom_with_its_fans_is_one_page_a_machine() {
     scenario(
+        "a phantom with its fans is one page a machine",
         &[
             (
                 PAGE,
@@ -280,18 +297,18 @@ async fn a_phantom_with_its_fans_is_one_page_a_machine() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phantom_whose_fans_stay_calm_is_one_ticket() {
     scenario(
+        "a phantom whose fans stay calm is one ticket",
         &[(TICKET, &["IpmiPhantomTemperature warning thermal host target=a site=s rack=r id=32.0.5 name=HD"])],
         &["IpmiDriveTemperatureDisagrees warning thermal host target=a site=s rack=r id=32.0.5"],
     )
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rack_that_overheats_is_one_page_which_covers_its_fans() {
     scenario(
+        "a rack that overheats is one page which covers its fans",
         &[
             (
                 PAGE,
@@ -313,9 +330,9 @@ async fn a_rack_that_overheats_is_one_page_which_covers_its_fans() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lossy_sweep_holds_back_the_verdicts_of_its_set() {
     scenario(
+        "a lossy sweep holds back the verdicts of its set",
         &[
             (TICKET, &["DnsSweepDegraded warning dns global vantage=fra region=EMEA set=w"]),
             (PAGE, &["DnsAnswerUnexpected critical dns global vantage=lon region=EMEA name=n type=A set=w"]),
@@ -338,9 +355,9 @@ async fn a_lossy_sweep_holds_back_the_verdicts_of_its_set() {
 }
 
 /// Alertmanager takes two missing labels for equal; no rule may fall into that.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_label_is_equal_to_nothing() {
     scenario(
+        "a missing label is equal to nothing",
         &[
             (TICKET, &["LatencyVantageBroken warning reachability host"]),
             (PAGE, &["LatencyEndpointDownGlobally critical reachability global"]),
@@ -359,7 +376,6 @@ async fn a_missing_label_is_equal_to_nothing() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_watchdog_has_a_receiver_of_its_own_and_info_has_none() {
     let chain = Chain::start().await;
     let info = "IpmiSensorNearSilentLimit info thermal host target=a id=32.0.5";
