@@ -42,5 +42,6 @@ bench-ipmi:
 	target/release/turbulence-lab bench-ipmi
 
 dist: setup
-	$(CARGO) build --release -p turbulence-ipmi -p turbulence-latency -p turbulence-dns
+	TURBULENCE_REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) \
+	  $(CARGO) build --release -p turbulence-ipmi -p turbulence-latency -p turbulence-dns
 	mkdir -p dist && cp target/release/turbulence-ipmi target/release/turbulence-latency target/release/turbulence-dns dist/
