@@ -86,7 +86,7 @@ pub struct Bmc {
 }
 
 impl Config {
-    /// Reads the password files, relative paths being taken from `folder`.
+    /// Reads the files of passwords and keys, relative paths being taken from `folder`.
     pub(crate) fn with_passwords(mut self, folder: &Path) -> anyhow::Result<Self> {
         for (name, module) in &mut self.modules {
             if let Some(file) = &module.password_file {
@@ -99,6 +99,14 @@ impl Config {
                     "{}: the password is longer than the 20 bytes that IPMI 2.0 allows",
                     field()
                 );
+            }
+            if let Some(file) = &module.k_g_file {
+                let field = || format!("modules.{name}.k_g_file");
+                let file = folder.join(file);
+                let k_g = Secret::read(&file).with_context(field)?;
+                warn_if_public(&file);
+                ensure!(module::key(k_g.expose()).is_some(), "{}: {}", field(), module::KEY_RULE);
+                module.k_g = Some(k_g);
             }
         }
         if let Some(directory) = &self.state_directory {

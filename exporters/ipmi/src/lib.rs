@@ -6,7 +6,8 @@
 //! * [`slew`]: how fast a temperature rose, and how fast its part can: pure;
 //! * [`inventory`]: which sensors there once were, and which are lost: pure;
 //! * [`backoff`]: when a sensor that fails is asked again: pure;
-//! * [`failure`]: the closed sets of reasons: pure;
+//! * [`failure`], [`command`]: the closed sets of reasons and of commands: pure;
+//! * [`slow`]: what is asked beside the sensors' values, and in which turn: pure;
 //! * [`baseline`]: the inventories on disk;
 //! * [`state`]: what is known of one BMC, between the poll and the pages;
 //! * [`metrics`]: every metric, the only part that knows Prometheus;
@@ -17,6 +18,7 @@
 
 pub mod backoff;
 mod baseline;
+pub mod command;
 pub mod config;
 pub mod entity;
 pub mod failure;
@@ -26,6 +28,7 @@ mod pages;
 mod poll;
 pub mod sensor;
 pub mod slew;
+pub mod slow;
 pub mod state;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{Registry, Targets};
-use ipmi_lan::threshold::Level;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
@@ -17,9 +16,11 @@ use crate::failure::{PollFailure, ReadFailure};
 use crate::inventory::{Known, Presence};
 use crate::sensor::{Quantity, Sensor};
 use crate::slew::Slew;
+use crate::slow::Collector as Part;
 use crate::state::{Account, BmcState, Value};
 
 mod labels;
+mod machine;
 
 use labels::{CollectorLabels, LevelLabels, ReasonLabels, SensorLabels, TargetLabels, TypeLabels};
 
@@ -58,6 +59,7 @@ struct View {
     presence: Vec<Presence>,
     /// Since the last successful poll.
     age: Option<Duration>,
+    parts: Vec<Part>,
 }
 
 impl View {
@@ -67,8 +69,23 @@ impl View {
             labels: TargetLabels::of(&state.bmc),
             presence: state.presence(),
             age: account.success.map(|(at, _)| at.elapsed()),
+            parts: state.bmc.module.collectors.clone(),
             account,
         }
+    }
+
+    /// Whether each collector got what it asked for last; those that have not asked yet left out.
+    fn up(&self) -> impl Iterator<Item = (Part, bool)> {
+        let polled = self.account.polls > 0;
+        let well = self.account.snapshot.is_some();
+        let up = move |part: Part| match part {
+            Part::Ipmi => Some(well),
+            // With no session there is no answer to anything.
+            _ if !well => Some(false),
+            other => self.account.slow.is_up(other),
+        };
+        let parts = self.parts.iter().filter(move |_| polled);
+        parts.filter_map(move |part| Some((*part, up(*part)?)))
     }
 
     /// The sensors that the last poll was to read; none when it failed.
@@ -135,17 +152,18 @@ fn encode(views: &[View], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     temperatures(&mut writer)?;
     quantities(&mut writer)?;
     inventory(&mut writer)?;
-    sessions(&mut writer)
+    machine::machine(&mut writer)?;
+    machine::sessions(&mut writer)
 }
 
 fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
     writer.gauge(
         "ipmi_up",
-        "Whether the last poll of the BMC succeeded. Absent before the first.",
+        "Whether the collector's last request to the BMC succeeded. Absent before its first.",
         |view| {
-            let up = f64::from(u8::from(view.account.snapshot.is_some()));
-            let polled = view.account.polls > 0;
-            polled.then_some((CollectorLabels { target: &view.labels }, up)).into_iter().collect()
+            let labels =
+                |part: Part| CollectorLabels { target: &view.labels, collector: part.as_str() };
+            view.up().map(|(part, up)| (labels(part), f64::from(u8::from(up)))).collect()
         },
     )?;
     writer.counter("ipmi_polls", "Polls that ended, well or not.", |view| {
@@ -177,11 +195,7 @@ fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
 fn temperatures(writer: &mut Writer<'_, '_>) -> fmt::Result {
     readings(writer, Quantity::Temperature, "ipmi_temperature_celsius", "Temperature.")?;
     states(writer, Quantity::Temperature, "ipmi_temperature_state", "temperature")?;
-    writer.gauge(
-        "ipmi_temperature_threshold_celsius",
-        "Threshold in force at the BMC, by level.",
-        |view| view.sensors().flat_map(|(sensor, _)| thresholds(view, sensor)).collect(),
-    )?;
+    thresholds(writer, Quantity::Temperature, "ipmi_temperature_threshold_celsius")?;
     slews(
         writer,
         "ipmi_temperature_window_min_celsius",
@@ -224,17 +238,32 @@ fn quantities(writer: &mut Writer<'_, '_>) -> fmt::Result {
         "ipmi_fan_speed_ratio",
         "Fan speed as a share of full speed.",
     )?;
+    thresholds(writer, Quantity::FanSpeed, "ipmi_fan_speed_threshold_rpm")?;
+    thresholds(writer, Quantity::FanRatio, "ipmi_fan_speed_threshold_ratio")?;
     writer.gauge("ipmi_fan_speed_state", &state_help("fan speed"), |view| {
         let is_fan = |it: Quantity| matches!(it, Quantity::FanSpeed | Quantity::FanRatio);
         severities(view, is_fan).map(|(sensor, it)| (view.sensor(&sensor.known), it)).collect()
     })?;
-    for (quantity, name, state_name, what) in [
-        (Quantity::Voltage, "ipmi_voltage_volts", "ipmi_voltage_state", "Voltage"),
-        (Quantity::Current, "ipmi_current_amperes", "ipmi_current_state", "Current"),
-        (Quantity::Power, "ipmi_power_watts", "ipmi_power_state", "Power"),
+    for (quantity, [name, state, threshold], what) in [
+        (
+            Quantity::Voltage,
+            ["ipmi_voltage_volts", "ipmi_voltage_state", "ipmi_voltage_threshold_volts"],
+            "Voltage",
+        ),
+        (
+            Quantity::Current,
+            ["ipmi_current_amperes", "ipmi_current_state", "ipmi_current_threshold_amperes"],
+            "Current",
+        ),
+        (
+            Quantity::Power,
+            ["ipmi_power_watts", "ipmi_power_state", "ipmi_power_threshold_watts"],
+            "Power",
+        ),
     ] {
         readings(writer, quantity, name, &format!("{what}."))?;
-        states(writer, quantity, state_name, &what.to_lowercase())?;
+        states(writer, quantity, state, &what.to_lowercase())?;
+        thresholds(writer, quantity, threshold)?;
     }
     writer.gauge("ipmi_sensor_value", "Value of any other sensor, in its own unit.", |view| {
         let rows = view
@@ -286,22 +315,6 @@ fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
     )
 }
 
-fn sessions(writer: &mut Writer<'_, '_>) -> fmt::Result {
-    writer.counter("ipmi_sessions_opened", "Sessions opened with the BMC.", |view| {
-        vec![(&view.labels, view.account.sessions)]
-    })?;
-    writer.counter(
-        "ipmi_retries",
-        "Requests sent again because no answer came in time.",
-        |view| vec![(&view.labels, view.account.retries)],
-    )?;
-    writer.counter(
-        "ipmi_stale_replies",
-        "Replies that came after their request was given up, and were dropped.",
-        |view| vec![(&view.labels, view.account.stale_replies)],
-    )
-}
-
 fn readings(
     writer: &mut Writer<'_, '_>,
     quantity: Quantity,
@@ -342,14 +355,16 @@ fn severities(view: &View, of: impl Fn(Quantity) -> bool) -> impl Iterator<Item 
     rows.filter_map(|(sensor, value)| Some((sensor, f64::from(value.reading.severity? as u8))))
 }
 
-fn thresholds<'v>(
-    view: &'v View,
-    sensor: &'v Sensor,
-) -> impl Iterator<Item = (LevelLabels<'v>, f64)> {
-    let of_temperature = sensor.quantity == Quantity::Temperature;
-    let levels = sensor.thresholds.iter().filter(move |_| of_temperature);
-    levels.map(|(level, value): &(Level, f64)| {
-        (LevelLabels { sensor: view.sensor(&sensor.known), level: level.as_str() }, *value)
+fn thresholds(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str) -> fmt::Result {
+    writer.gauge(name, "Threshold in force at the BMC, by level.", |view| {
+        let sensors = view.sensors().filter(|(sensor, _)| sensor.quantity == quantity);
+        let rows = sensors.flat_map(|(sensor, _)| {
+            sensor.thresholds.iter().map(|(level, value)| {
+                let sensor = view.sensor(&sensor.known);
+                (LevelLabels { sensor, level: level.as_str() }, *value)
+            })
+        });
+        rows.collect()
     })
 }
 

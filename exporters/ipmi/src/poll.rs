@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use exporter_kit::Rounds;
 use ipmi_lan::sdr::SdrRepositoryInfo;
-use ipmi_lan::sensor::ReadingError;
+use ipmi_lan::sensor::{RawReading, ReadingError};
 use ipmi_lan::{
     CommandError, Counters, Credentials, Options, Password, SensorId, Session, SessionError,
 };
@@ -16,11 +16,15 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 
 use crate::backoff::BackOff;
+use crate::command::Kind;
 use crate::config::{Address, Bmc, Privilege};
 use crate::failure::{PollFailure, ReadFailure};
 use crate::sensor::{Quantity, Reading, Sensor, Sensors};
 use crate::slew::Window;
+use crate::slow::Turns;
 use crate::state::{BmcState, Repository, Snapshot, Value};
+
+mod slow;
 
 /// How often the BMC is asked whether its SDR repository changed.
 const CHECK: Duration = Duration::from_secs(60);
@@ -49,6 +53,7 @@ struct Poller<'a> {
     info: Option<(SdrRepositoryInfo, Instant)>,
     windows: HashMap<(SensorId, String), Window>,
     back_offs: HashMap<SensorId, BackOff>,
+    turns: Turns,
     /// The sensor that a poll which ran out of time begins the next one with.
     first: usize,
     /// What the session had counted when it was last asked.
@@ -64,6 +69,7 @@ impl<'a> Poller<'a> {
             info: None,
             windows: HashMap::new(),
             back_offs: HashMap::new(),
+            turns: Turns::default(),
             first: 0,
             counted: Counters::default(),
             began: Instant::now(),
@@ -79,8 +85,12 @@ impl<'a> Poller<'a> {
             debug!(target_name = self.state.bmc.name, "session lost");
             outcome = self.attempt(&mut session).await;
         }
-        drop(session);
+        let well = outcome.is_ok();
         self.state.record(outcome, started.elapsed());
+        match session.as_mut().filter(|_| well) {
+            Some(open) => self.ask_slowly(open, started + self.state.bmc.module.interval).await,
+            None => self.turns.start_over(),
+        }
     }
 
     /// One poll over the session there is, or a new one. A session in doubt is dropped, which tells
@@ -95,7 +105,7 @@ impl<'a> Poller<'a> {
         };
         let outcome = self.snapshot(&mut open).await;
         let now = open.counters();
-        self.state.traffic(self.counted, now);
+        self.state.traffic(self.counted, now, None);
         self.counted = now;
         // A BMC that refuses would refuse in a new session too.
         if matches!(outcome, Ok(_) | Err(PollFailure::Command(CommandError::Completion(_)))) {
@@ -109,10 +119,22 @@ impl<'a> Poller<'a> {
         let address = resolve(&bmc.address).await?;
         let credentials = credentials(bmc).map_err(PollFailure::Session)?;
         let opened = Session::open(address, &credentials, &options(bmc)).await;
-        let session = opened.map_err(PollFailure::Session)?;
-        self.counted = Counters::default();
+        let session = opened.map_err(|error| {
+            self.state.refused(error);
+            PollFailure::Session(error)
+        })?;
+        let logged_in = session.counters();
+        self.state.traffic(Counters::default(), logged_in, None);
+        self.counted = logged_in;
         self.info = None;
         Ok(session)
+    }
+
+    /// Counts what was just sent as commands of one kind.
+    fn count(&mut self, session: &Session, kind: Kind) {
+        let now = session.counters();
+        self.state.traffic(self.counted, now, Some(kind));
+        self.counted = now;
     }
 
     async fn snapshot(&mut self, session: &mut Session) -> Result<Snapshot, PollFailure> {
@@ -130,7 +152,9 @@ impl<'a> Poller<'a> {
         if let Some(unchanged) = self.unchanged(session).await? {
             return Ok(unchanged);
         }
-        let read = match session.read_sdr().await {
+        let read = session.read_sdr().await;
+        self.count(session, Kind::Sdr);
+        let read = match read {
             Ok(read) => read,
             Err(error) if error.ends_session() => return Err(error),
             Err(error) => return self.repository.clone().ok_or(error),
@@ -142,9 +166,7 @@ impl<'a> Poller<'a> {
         let bmc = &self.state.bmc;
         let mut sensors =
             Sensors::of(&read.records, &bmc.module.exclude_sensor_ids, &bmc.rise_limits);
-        for sensor in sensors.read.iter_mut().filter(|it| it.quantity == Quantity::Temperature) {
-            thresholds_in_force(session, sensor).await?;
-        }
+        self.thresholds_in_force(session, &mut sensors.read).await?;
         let (records, complete) = (read.read, read.complete);
         info!(target_name = bmc.name, records, complete, "SDR repository read");
         let repository = Arc::new(Repository { sensors, records, complete });
@@ -157,18 +179,42 @@ impl<'a> Poller<'a> {
         &mut self,
         session: &mut Session,
     ) -> Result<Option<Arc<Repository>>, CommandError> {
-        let (Some(repository), Some((info, asked))) = (&self.repository, self.info) else {
+        let (Some(repository), Some((info, asked))) = (self.repository.clone(), self.info) else {
             return Ok(None);
         };
         if asked.elapsed() >= CHECK {
-            match session.sdr_repository_info().await {
+            let answer = session.sdr_repository_info().await;
+            self.count(session, Kind::SdrRepositoryInfo);
+            match answer {
                 Ok(now) if now != info || !repository.complete => return Ok(None),
                 Err(error) if error.ends_session() => return Err(error),
                 // A BMC that does not want to say has said it before.
                 Ok(_) | Err(_) => self.info = Some((info, Instant::now())),
             }
         }
-        Ok(Some(Arc::clone(repository)))
+        Ok(Some(repository))
+    }
+
+    /// Asks for the thresholds that are in force. A BMC that does not say has those of its records.
+    async fn thresholds_in_force(
+        &mut self,
+        session: &mut Session,
+        sensors: &mut [Sensor],
+    ) -> Result<(), CommandError> {
+        let mut silent = 0;
+        for sensor in sensors.iter_mut().filter(|it| it.record.is_threshold()) {
+            let answer = session.sensor_threshold_values(&sensor.record).await;
+            self.count(session, Kind::SensorThresholds);
+            match answer {
+                Ok(in_force) => sensor.take_thresholds(&in_force),
+                Err(error) if error.ends_session() => silent += 1,
+                Err(_) => {}
+            }
+            if silent >= SILENT_SENSORS {
+                return self.sign_of_life(session).await;
+            }
+        }
+        Ok(())
     }
 
     /// Reads every sensor once, as far as the time allows.
@@ -194,34 +240,66 @@ impl<'a> Poller<'a> {
                 outcomes[place] = Err(ReadFailure::BackOff);
                 continue;
             }
-            let raw = session.sensor_reading(sensor.id).await;
-            match raw {
-                Err(error) if error.ends_session() => silent += 1,
+            let outcome = self.reading(session, sensor).await;
+            match outcome {
+                Err(
+                    ReadingError::Timeout | ReadingError::Unreachable | ReadingError::SessionLost,
+                ) => silent += 1,
                 _ => silent = 0,
             }
             if silent >= SILENT_SENSORS {
-                sign_of_life(session).await?;
+                self.sign_of_life(session).await?;
                 silent = 0;
             }
-            let outcome = raw.map_err(ReadingError::from).and_then(|raw| sensor.reading(raw));
-            outcomes[place] = match outcome {
-                Ok(reading) => {
-                    back_off.succeeded();
-                    Ok(self.value(sensor, reading))
-                }
-                Err(error) => {
-                    let failure = ReadFailure::from(error);
-                    if failure.is_costly() {
-                        back_off.failed(self.began.elapsed());
-                    }
-                    Err(failure)
-                }
-            };
+            outcomes[place] = self.judged(sensor, outcome);
         }
         if outcomes.iter().all(Result::is_err) {
-            sign_of_life(session).await?;
+            self.sign_of_life(session).await?;
         }
         Ok(outcomes)
+    }
+
+    /// Reads one sensor, another controller's over the bridge, a non-linear one with its factors.
+    async fn reading(
+        &mut self,
+        session: &mut Session,
+        sensor: &Sensor,
+    ) -> Result<Reading, ReadingError> {
+        let raw = if sensor.id.is_bmc() {
+            session.sensor_reading(sensor.id).await
+        } else {
+            session.bridged_reading(sensor.record.channel, sensor.id).await
+        };
+        self.count(session, Kind::SensorReading);
+        let raw: RawReading = raw?;
+        if !sensor.id.is_bmc() || !sensor.record.is_non_linear() || raw.usable().is_err() {
+            return sensor.reading(raw);
+        }
+        let factors = session.sensor_reading_factors(sensor.id, raw.value).await;
+        self.count(session, Kind::SensorReadingFactors);
+        sensor.reading_by_factors(raw, &factors?)
+    }
+
+    fn judged(
+        &mut self,
+        sensor: &Sensor,
+        outcome: Result<Reading, ReadingError>,
+    ) -> Result<Value, ReadFailure> {
+        let now = self.began.elapsed();
+        let back_off = self.back_offs.entry(sensor.id).or_default();
+        match outcome {
+            Ok(reading) => {
+                back_off.succeeded();
+                Ok(self.value(sensor, reading))
+            }
+            Err(error) => {
+                let failure = ReadFailure::from(error);
+                if failure.is_costly() {
+                    back_off.failed(now);
+                }
+                Err(failure)
+            }
+        }
     }
 
     fn value(&mut self, sensor: &Sensor, reading: Reading) -> Value {
@@ -232,27 +310,16 @@ impl<'a> Poller<'a> {
         });
         Value { reading, slew }
     }
-}
 
-/// Tells a session that is dead from sensors that are: any answer will do.
-async fn sign_of_life(session: &mut Session) -> Result<(), CommandError> {
-    match session.device_id().await {
-        Err(error) if error.ends_session() => Err(error),
-        _ => Ok(()),
+    /// Tells a session that is dead from sensors that are: any answer will do.
+    async fn sign_of_life(&mut self, session: &mut Session) -> Result<(), CommandError> {
+        let answer = session.device_id().await;
+        self.count(session, Kind::DeviceId);
+        match answer {
+            Err(error) if error.ends_session() => Err(error),
+            _ => Ok(()),
+        }
     }
-}
-
-/// A BMC that does not say which thresholds are in force has those of its record.
-async fn thresholds_in_force(
-    session: &mut Session,
-    sensor: &mut Sensor,
-) -> Result<(), CommandError> {
-    match session.sensor_thresholds(sensor.id).await {
-        Ok(raw) => sensor.take_thresholds(&raw),
-        Err(error) if error.ends_session() => return Err(error),
-        Err(_) => {}
-    }
-    Ok(())
 }
 
 async fn resolve(address: &Address) -> Result<SocketAddr, PollFailure> {
@@ -263,7 +330,9 @@ async fn resolve(address: &Address) -> Result<SocketAddr, PollFailure> {
 fn credentials(bmc: &Bmc) -> Result<Credentials, SessionError> {
     let password = Password::new(bmc.module.password.expose());
     let password = password.map_err(|_| SessionError::Credentials)?;
-    Ok(Credentials { user: bmc.module.user.clone(), password, k_g: None })
+    let k_g = bmc.module.k_g_bytes().map(Password::new).transpose();
+    let k_g = k_g.map_err(|_| SessionError::Credentials)?;
+    Ok(Credentials { user: bmc.module.user.clone(), password, k_g })
 }
 
 fn options(bmc: &Bmc) -> Options {
@@ -275,7 +344,10 @@ fn options(bmc: &Bmc) -> Options {
         },
         timeout: bmc.module.timeout,
         retries: u32::from(bmc.module.retries),
-        ..Options::default()
+        suites: bmc.module.suites.clone(),
+        ignore_scanning_disabled: bmc.module.ignore_scanning_disabled,
+        bridge_sensors: bmc.module.bridge_sensors,
+        workarounds: bmc.module.workarounds.clone(),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipmi_lan::conversion::Factors;
 use ipmi_lan::sdr::{FullSensor, Record};
 use ipmi_lan::sensor::{RawReading, ReadingError, Severity, ThresholdState};
-use ipmi_lan::threshold::{Level, RawThresholds, Thresholds};
-use ipmi_lan::{SensorId, SensorType, Unit, UnitCode};
+use ipmi_lan::threshold::{Level, Thresholds};
+use ipmi_lan::{SensorId, SensorType, Unit, UnitCode, states};
 
 use crate::entity::Entity;
 use crate::inventory::Known;
@@ -16,6 +17,8 @@ use crate::slew;
 pub struct Sensors {
     /// The sensors that are read, in the order of the repository.
     pub read: Vec<Sensor>,
+    /// Those that have states instead of thresholds, among them some that are read.
+    pub discrete: Vec<Discrete>,
     /// Every sensor, also those without a number to read.
     pub known: Vec<Known>,
     /// Records that describe a sensor that an earlier record describes too.
@@ -35,7 +38,21 @@ pub struct Sensor {
     pub thresholds: Vec<(Level, f64)>,
     /// For a temperature: the fastest that its part can rise, degrees Celsius per second.
     pub rise_limit: Option<f64>,
-    record: FullSensor,
+    /// Its record.
+    pub record: FullSensor,
+}
+
+/// A sensor with states.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Discrete {
+    /// Its number, owner and LUN.
+    pub id: SensorId,
+    /// The channel of an owner that is not the BMC.
+    pub channel: u8,
+    /// Its identity and labels.
+    pub known: Known,
+    event_type: u8,
+    sensor_type: SensorType,
 }
 
 /// What a sensor measures, and so the metric and the unit that its value has.
@@ -95,6 +112,7 @@ impl Sensors {
                 continue;
             }
             sensors.known.push(known.clone());
+            sensors.discrete.extend(Discrete::of(record, &known));
             if let Record::Full(record) = record
                 && record.is_analog()
             {
@@ -122,15 +140,53 @@ impl Sensor {
         Ok(Reading { value, severity })
     }
 
-    /// Takes the thresholds that the BMC has in force, which may differ from the record's. A BMC
-    /// that names none says nothing of those of the record.
-    pub fn take_thresholds(&mut self, raw: &RawThresholds) {
-        let in_force = self.record.convert_thresholds(raw);
+    /// The value of a non-linear sensor's raw reading, by the factors the BMC gave for it.
+    pub fn reading_by_factors(
+        &self,
+        raw: RawReading,
+        factors: &Factors,
+    ) -> Result<Reading, ReadingError> {
+        let value = self.record.value_by_factors(&raw, factors)?;
+        let value = self.quantity.in_base_unit(value, self.record.unit);
+        Ok(Reading { value, severity: self.record.state(&raw).map(ThresholdState::severity) })
+    }
+
+    /// Takes the thresholds that the BMC has in force, in the record's unit; they may differ from
+    /// the record's. A BMC that names none says nothing of those of the record.
+    pub fn take_thresholds(&mut self, in_force: &Thresholds<f64>) {
         if in_force.iter().next().is_some() {
-            self.thresholds = thresholds(self.quantity, &self.record, &in_force);
+            self.thresholds = thresholds(self.quantity, &self.record, in_force);
         }
     }
 }
+
+impl Discrete {
+    fn of(record: &Record, known: &Known) -> Option<Self> {
+        let (id, channel, event_type, sensor_type) = match record {
+            Record::Full(it) => (it.id, it.channel, it.event_type, it.sensor_type),
+            Record::Compact(it) => (it.id, it.channel, it.event_type, it.sensor_type),
+            _ => return None,
+        };
+        let known = known.clone();
+        (event_type != THRESHOLD).then_some(Self { id, channel, known, event_type, sensor_type })
+    }
+
+    /// The names of the states that are set in `bits`, each once: those of IPMI 2.0 tables 42-2 and
+    /// 42-3 for the sensor's event type, `state N` where these name none.
+    pub fn states(&self, bits: u16) -> BTreeSet<&'static str> {
+        let names = states::names(self.event_type, self.sensor_type, bits);
+        names.map(|(offset, name)| name.unwrap_or(UNNAMED[usize::from(offset)])).collect()
+    }
+}
+
+/// Event/reading type of sensors with thresholds (IPMI 2.0 table 42-1).
+const THRESHOLD: u8 = 0x01;
+
+/// States that only the maker can name.
+const UNNAMED: [&str; 15] = [
+    "state 0", "state 1", "state 2", "state 3", "state 4", "state 5", "state 6", "state 7",
+    "state 8", "state 9", "state 10", "state 11", "state 12", "state 13", "state 14",
+];
 
 fn thresholds(
     quantity: Quantity,

@@ -4,16 +4,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use exporter_kit::Health;
-use ipmi_lan::{Counters, Session};
+use ipmi_lan::{Counters, Session, SessionError};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::baseline::Store;
+use crate::command::{self, Kind};
 use crate::config::Bmc;
 use crate::failure::{PollFailure, ReadFailure};
 use crate::inventory::{Inventory, Known, Presence};
 use crate::sensor::{Reading, Sensor, Sensors};
 use crate::slew::Slew;
+use crate::slow::Slow;
 
 /// One BMC's state, shared by the task that polls it and the pages that show it. Dropped with its
 /// target, so a removed target leaves no series behind.
@@ -48,6 +50,10 @@ pub struct Account {
     pub read_failures: [u64; ReadFailure::REASONS.len()],
     /// Sessions that were opened.
     pub sessions: u64,
+    /// Sessions that could not be opened, by [`SessionError::ALL`].
+    pub session_failures: [u64; SessionError::ALL.len()],
+    /// Commands that were sent, by [`Kind::ALL`].
+    pub commands: [u64; Kind::ALL.len()],
     /// Requests that were sent again.
     pub retries: u64,
     /// Replies that came too late to be used.
@@ -58,6 +64,8 @@ pub struct Account {
     pub success: Option<(Instant, SystemTime)>,
     /// What the last poll found; `None` when it failed, so that nothing stale is shown.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// What was last learnt beside the polls; nothing once one failed.
+    pub slow: Slow,
 }
 
 impl Default for Account {
@@ -67,11 +75,14 @@ impl Default for Account {
             poll_failures: [0; PollFailure::REASONS.len()],
             read_failures: [0; ReadFailure::REASONS.len()],
             sessions: 0,
+            session_failures: [0; SessionError::ALL.len()],
+            commands: [0; Kind::ALL.len()],
             retries: 0,
             stale_replies: 0,
             duration: None,
             success: None,
             snapshot: None,
+            slow: Slow::default(),
         }
     }
 }
@@ -146,6 +157,7 @@ impl BmcState {
             }
             Err(failure) => {
                 count(&mut account.poll_failures, &PollFailure::REASONS, failure.as_str());
+                account.slow = Slow::default();
             }
         }
         let health = outcome.as_ref().map(|_| ()).map_err(|failure| failure.as_str());
@@ -157,9 +169,25 @@ impl BmcState {
         }
     }
 
-    /// Adds what a session counted since `before`.
-    pub fn traffic(&self, before: Counters, now: Counters) {
+    /// Records what the slow lane was told.
+    pub fn learn(&self, lesson: impl FnOnce(&mut Slow)) {
+        lesson(&mut lock(&self.account).slow);
+    }
+
+    /// Records a session that could not be opened.
+    pub fn refused(&self, error: SessionError) {
+        let place = SessionError::ALL.iter().position(|it| *it == error);
+        if let Some(place) = place {
+            lock(&self.account).session_failures[place] += 1;
+        }
+    }
+
+    /// Adds what a session counted since `before`, its commands being of one `kind`.
+    pub fn traffic(&self, before: Counters, now: Counters, kind: Option<Kind>) {
         let mut account = lock(&self.account);
+        if let Some(kind) = kind {
+            account.commands[kind as usize] += command::sent(before, now);
+        }
         account.sessions += now.sessions.saturating_sub(before.sessions);
         account.retries += now.retries.saturating_sub(before.retries);
         account.stale_replies += now.stale_replies.saturating_sub(before.stale_replies);

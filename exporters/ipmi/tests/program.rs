@@ -54,7 +54,7 @@ fn every_sensor_is_read_over_one_session() {
     // Two sensors of one name, and a record that is there twice.
     close_to(&["ipmi_temperature_celsius{", "id=\"32.0.1\"", "01-Inlet Ambient"], 21.0);
     close_to(&["ipmi_temperature_celsius{", "id=\"32.0.6\"", "01-Inlet Ambient"], 22.0);
-    close_to(&["ipmi_sdr_records{"], 9.0);
+    close_to(&["ipmi_sdr_records{"], 10.0);
     close_to(&["ipmi_sdr_duplicate_records{"], 1.0);
 
     // A sensor that cannot be read does not cost the others their readings.
@@ -69,6 +69,60 @@ fn every_sensor_is_read_over_one_session() {
     });
     assert_eq!(sample(&text, &["ipmi_sessions_opened_total{"]), Some(1.0));
     assert_eq!(exporter.ask("GET", "/-/ready").0, 200);
+}
+
+#[test]
+fn the_slow_lane_tells_what_the_bmc_knows_and_nothing_of_what_it_refuses() {
+    let sim = Sim::start();
+    let exporter = Exporter::start(&config(&sim));
+    let bay = ["ipmi_sensor_state_asserted{", "id=\"32.0.64\"", "state=\"drive fault\""];
+    let text = exporter.wait_for(&bay, 1.0);
+
+    let value = |parts: &[&str]| sample(&text, parts);
+    for (collector, up) in [("ipmi", 1.0), ("chassis", 1.0), ("sel", 1.0), ("bmc", 1.0)] {
+        let collector = format!("collector=\"{collector}\"");
+        assert_eq!(value(&["ipmi_up{", &collector]), Some(up), "{collector}: {text}");
+    }
+    assert_eq!(value(&["ipmi_chassis_power_state{"]), Some(1.0), "{text}");
+    assert_eq!(value(&["ipmi_chassis_drive_fault_state{"]), Some(1.0), "{text}");
+    assert_eq!(value(&["ipmi_sel_entries{"]), Some(1.0), "{text}");
+    assert!(value(&["ipmi_sel_free_space_bytes{"]) > Some(0.0), "{text}");
+    // Its clock was never set: the time since its start is no date.
+    assert!(!text.contains("ipmi_sel_last_entry_timestamp_seconds"), "{text}");
+    let info = "firmware_revision=\"2.70\",manufacturer_id=\"11\",product_id=\"8192\"";
+    assert_eq!(value(&["ipmi_bmc_info{", info]), Some(1.0), "{text}");
+
+    // The simulator knows no DCMI.
+    assert_eq!(value(&["ipmi_up{", "collector=\"dcmi\""]), Some(0.0), "{text}");
+    assert!(!text.contains("ipmi_dcmi_power"), "{text}");
+    assert_eq!(value(&["ipmi_commands_total{", "command=\"get_power_reading\""]), Some(1.0));
+    assert_eq!(value(&["ipmi_commands_total{", "command=\"get_sel_info\""]), Some(1.0));
+    assert!(value(&["ipmi_commands_total{", "command=\"get_sensor_thresholds\""]) >= Some(7.0));
+    assert_eq!(value(&["ipmi_sessions_opened_total{"]), Some(1.0), "{text}");
+}
+
+#[test]
+fn only_the_collectors_that_are_wanted_ask() {
+    let sim = Sim::start();
+    let config =
+        config(&sim).replace("retries: 1", "retries: 1, collectors: [ipmi, bmc], suites: [3]");
+    let exporter = Exporter::start(&config);
+    let text = exporter.wait_for(&["ipmi_bmc_info{"], 1.0);
+    for unasked in ["chassis", "sel", "dcmi"] {
+        assert!(!text.contains(&format!("collector=\"{unasked}\"")), "{unasked}: {text}");
+    }
+}
+
+#[test]
+fn a_suite_that_the_bmc_refuses_is_a_reason_of_its_own() {
+    let sim = Sim::start();
+    let exporter = Exporter::start(&config(&sim).replace("retries: 1", "retries: 1, suites: [17]"));
+    let refused = ["ipmi_session_failures_total{", "reason=\"suite_refused\""];
+    let text = exporter.wait("the reason", |text| sample(text, &refused) > Some(0.0));
+    let ups: Vec<_> = text.lines().filter(|line| line.starts_with("ipmi_up{")).collect();
+    assert!(
+        ups.len() == 5 && ups.iter().all(|line| line.ends_with(" 0") || line.ends_with(" 0.0"))
+    );
 }
 
 #[test]
@@ -273,6 +327,7 @@ fn promtool_finds_nothing_to_say_about_the_metrics() {
 fn check(config: &str) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bmc.password"), PASSWORD).unwrap();
+    std::fs::write(folder.path().join("bmc.key"), "0x0102030405").unwrap();
     let file = folder.path().join("ipmi.yml");
     std::fs::write(&file, config).unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_turbulence-ipmi"));

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use exporter_kit::Secret;
+use ipmi_lan::{CipherSuite, Workaround};
 use serde::de::{self, Deserializer, IgnoredAny, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::{INTERVAL, span};
+use crate::slow::Collector;
 
 /// The longest user name of IPMI 2.0 (table 22-20), in bytes.
 const USER_BYTES: usize = 16;
@@ -17,6 +19,14 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
 /// Faster polling has been seen to upset boards (fans to full speed, drives warming).
 const INTERVAL_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+const SLOW_INTERVAL: Duration = Duration::from_secs(60);
+const SLOW_INTERVAL_RANGE: (Duration, Duration) =
+    (Duration::from_secs(10), Duration::from_secs(3600));
+const SUITES: [CipherSuite; 2] = [CipherSuite::Suite17, CipherSuite::Suite3];
+/// `FreeIPMI`'s flag for [`Module::ignore_scanning_disabled`].
+const IGNORE_SCANNING_DISABLED: &str = "ignorescanningdisabled";
+/// `FreeIPMI`'s flag for what is always done here.
+const ALWAYS_ON: &str = "opensesspriv";
 const RETRIES: u8 = 2;
 const MOST_RETRIES: u8 = 10;
 
@@ -40,6 +50,50 @@ pub struct Module {
     pub interval: Duration,
     /// Sensors that are not read: ids as in `32.0.5`, or names.
     pub exclude_sensor_ids: Vec<String>,
+    /// From one asking for everything else to the next.
+    pub slow_interval: Duration,
+    /// What is read.
+    pub collectors: Vec<Collector>,
+    /// The cipher suites, in the order they are tried.
+    pub suites: Vec<CipherSuite>,
+    /// The BMC's own key, where one is set: text, or `0x` and hexadecimal digits.
+    pub k_g: Option<Secret>,
+    /// The file that holds it.
+    pub k_g_file: Option<PathBuf>,
+    /// Faults of firmware to put up with.
+    pub workarounds: Vec<Workaround>,
+    /// Whether a value counts that the BMC says it does not scan.
+    pub ignore_scanning_disabled: bool,
+    /// Whether sensors of other controllers are read through the BMC.
+    pub bridge_sensors: bool,
+}
+
+impl Module {
+    /// The bytes of the BMC's own key.
+    pub(crate) fn k_g_bytes(&self) -> Option<Vec<u8>> {
+        self.k_g.as_ref().map(|k_g| key(k_g.expose()).unwrap_or_default())
+    }
+}
+
+/// A key as `FreeIPMI` takes it: `0x` and pairs of hexadecimal digits, or text. `None` when it is
+/// empty, longer than 20 bytes, or not made of pairs.
+pub(super) fn key(text: &str) -> Option<Vec<u8>> {
+    let bytes = match text.strip_prefix("0x") {
+        Some(digits) => {
+            let pairs = digits.as_bytes().chunks(2);
+            let byte = |pair: &[u8]| match pair {
+                [high, low] => Some(16 * nibble(*high)? + nibble(*low)?),
+                _ => None,
+            };
+            pairs.map(byte).collect::<Option<Vec<u8>>>()?
+        }
+        None => text.as_bytes().to_vec(),
+    };
+    (1..=PASSWORD_BYTES).contains(&bytes.len()).then_some(bytes)
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok())
 }
 
 /// The privilege level of a session (IPMI 2.0 table 22-18).
@@ -71,10 +125,18 @@ struct RawModule {
     interval: Option<Duration>,
     #[serde(default)]
     exclude_sensor_ids: Vec<Exclusion>,
+    #[serde(default, deserialize_with = "span::with_unit")]
+    slow_interval: Option<Duration>,
+    collectors: Option<Vec<String>>,
+    suites: Option<Vec<u8>>,
+    k_g: Option<Secret>,
+    k_g_file: Option<PathBuf>,
+    #[serde(default)]
+    workaround_flags: Vec<String>,
+    #[serde(default)]
+    bridge_sensors: bool,
     // What follows are words of ipmi_exporter that have one meaning here, or none.
     driver: Option<String>,
-    collectors: Option<Vec<String>>,
-    workaround_flags: Option<Vec<String>>,
     collector_cmd: Option<IgnoredAny>,
     default_args: Option<IgnoredAny>,
     collector_args: Option<IgnoredAny>,
@@ -104,6 +166,17 @@ impl TryFrom<RawModule> for Module {
             (None, Some(_)) => Secret::new(String::new()),
             _ => return Err("exactly one of pass and password_file must be set".to_owned()),
         };
+        if raw.k_g.is_some() && raw.k_g_file.is_some() {
+            return Err("at most one of k_g and k_g_file may be set".to_owned());
+        }
+        if raw.k_g.as_ref().is_some_and(|k_g| key(k_g.expose()).is_none()) {
+            return Err(format!("k_g: {KEY_RULE}"));
+        }
+        let collectors = collectors(raw.collectors)?;
+        let suites = suites(raw.suites)?;
+        let workarounds = workarounds(&raw.workaround_flags)?;
+        let slow_interval = raw.slow_interval.unwrap_or(SLOW_INTERVAL);
+        span::within("slow_interval", slow_interval, SLOW_INTERVAL_RANGE)?;
         let timeout = raw.timeout.unwrap_or(TIMEOUT);
         span::within("timeout", timeout, TIMEOUT_RANGE)?;
         let interval = raw.interval.unwrap_or(INTERVAL);
@@ -120,6 +193,17 @@ impl TryFrom<RawModule> for Module {
             retries: raw.retries,
             interval,
             exclude_sensor_ids: raw.exclude_sensor_ids.into_iter().map(|it| it.0).collect(),
+            slow_interval,
+            collectors,
+            suites,
+            k_g: raw.k_g,
+            k_g_file: raw.k_g_file,
+            workarounds,
+            ignore_scanning_disabled: raw
+                .workaround_flags
+                .iter()
+                .any(|flag| flag == IGNORE_SCANNING_DISABLED),
+            bridge_sensors: raw.bridge_sensors,
         })
     }
 }
@@ -128,15 +212,6 @@ impl RawModule {
     fn refuse_what_is_not_supported(&self) -> Result<(), String> {
         if let Some(driver) = self.driver.as_deref().filter(|driver| *driver != "LAN_2_0") {
             return Err(format!("driver: `{driver}` is not supported; allowed: LAN_2_0"));
-        }
-        let others = |name: &&String| *name != "ipmi";
-        if let Some(name) = self.collectors.iter().flatten().find(others) {
-            return Err(format!("collectors: `{name}` is not supported yet; allowed: ipmi"));
-        }
-        if let Some(flag) = self.workaround_flags.iter().flatten().next() {
-            return Err(format!(
-                "workaround_flags: `{flag}` is a flag of FreeIPMI, which is not used here; allowed: []"
-            ));
         }
         let words = [
             ("collector_cmd", &self.collector_cmd),
@@ -152,6 +227,62 @@ impl RawModule {
         }
         Ok(())
     }
+}
+
+/// What a key must be.
+pub(super) const KEY_RULE: &str =
+    "must be 1 to 20 bytes: text, or 0x and two hexadecimal digits a byte";
+
+fn collectors(names: Option<Vec<String>>) -> Result<Vec<Collector>, String> {
+    let Some(names) = names else { return Ok(Collector::ALL.to_vec()) };
+    let allowed = Collector::ALL.map(Collector::as_str);
+    if let Some(name) = names.iter().find(|name| !allowed.contains(&name.as_str())) {
+        let allowed = allowed.join(", ");
+        return Err(format!("collectors: `{name}` is not supported; allowed: {allowed}"));
+    }
+    let is_wanted = |it: &Collector| names.iter().any(|name| name == it.as_str());
+    let collectors: Vec<_> = Collector::ALL.into_iter().filter(is_wanted).collect();
+    if collectors.contains(&Collector::Ipmi) {
+        Ok(collectors)
+    } else {
+        Err("collectors: `ipmi` must be among them".to_owned())
+    }
+}
+
+fn suites(numbers: Option<Vec<u8>>) -> Result<Vec<CipherSuite>, String> {
+    let Some(numbers) = numbers else { return Ok(SUITES.to_vec()) };
+    let mut suites = Vec::new();
+    for number in numbers {
+        let Some(suite) = SUITES.into_iter().find(|suite| suite.number() == number) else {
+            return Err(format!("suites: {number} is not supported; allowed: 17, 3"));
+        };
+        if suites.contains(&suite) {
+            return Err(format!("suites: {number} is there twice"));
+        }
+        suites.push(suite);
+    }
+    if suites.is_empty() {
+        Err("suites: none is left to log in with".to_owned())
+    } else {
+        Ok(suites)
+    }
+}
+
+fn workarounds(flags: &[String]) -> Result<Vec<Workaround>, String> {
+    let mut workarounds = Vec::new();
+    for flag in flags {
+        match Workaround::ALL.into_iter().find(|it| it.as_str() == flag) {
+            Some(workaround) => workarounds.push(workaround),
+            None if flag == IGNORE_SCANNING_DISABLED || flag == ALWAYS_ON => {}
+            None => {
+                return Err(format!(
+                    "workaround_flags: `{flag}` is not supported; allowed: authcap, \
+                     nochecksumcheck, {IGNORE_SCANNING_DISABLED}, {ALWAYS_ON}"
+                ));
+            }
+        }
+    }
+    Ok(workarounds)
 }
 
 /// A sensor that is not read. `ipmi_exporter` takes SDR record numbers here, which move when a

@@ -1,6 +1,9 @@
 //! What a config file may say, and what is answered to one that is wrong.
 
+use ipmi_lan::{CipherSuite, Workaround};
+
 use super::*;
+use crate::slow::Collector;
 
 const GOOD: &str = "
 modules:
@@ -32,6 +35,27 @@ fn a_file_says_how_each_bmc_is_polled() {
     assert_eq!(second.module.exclude_sensor_ids, ["32.0.5", "12V"]);
     assert_eq!(format!("{:?}", second.rise_limits), "{\"02-CPU\": 9.0, \"disk\": 0.2}");
     assert_eq!(second.site, None);
+}
+
+#[test]
+fn a_module_says_what_is_read_and_with_which_key() {
+    let text = GOOD.replace(
+        "user: monitor, password_file: bmc.password",
+        "user: u, pass: p, suites: [3], k_g: '0x00fF', bridge_sensors: true, slow_interval: 2m,
+         collectors: [dcmi, ipmi], workaround_flags: [authcap, ignorescanningdisabled, opensesspriv]",
+    );
+    let module = &parse(&text).unwrap().bmcs()["srv-1"].module;
+    assert_eq!(module.suites, [CipherSuite::Suite3]);
+    assert_eq!(module.k_g_bytes(), Some(vec![0x00, 0xFF]));
+    assert_eq!(module.collectors, [Collector::Ipmi, Collector::Dcmi]);
+    assert_eq!(module.workarounds, [Workaround::AuthCap]);
+    assert!(module.ignore_scanning_disabled && module.bridge_sensors);
+    assert_eq!(module.slow_interval, Duration::from_secs(120));
+
+    let module = &parse(GOOD).unwrap().bmcs()["srv-1"].module;
+    assert_eq!(module.suites, [CipherSuite::Suite17, CipherSuite::Suite3]);
+    assert_eq!((module.k_g_bytes(), module.collectors.len()), (None, 5));
+    assert!(!module.ignore_scanning_disabled && !module.bridge_sensors);
 }
 
 #[test]
@@ -71,8 +95,23 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
             module("user: u, pass: p, driver: LAN"),
             "driver: `LAN` is not supported; allowed: LAN_2_0",
         ),
-        (module("user: u, pass: p, collectors: [ipmi, sel]"), "collectors: `sel` is not supported"),
-        (module("user: u, pass: p, workaround_flags: [sun20]"), "workaround_flags: `sun20`"),
+        (
+            module("user: u, pass: p, collectors: [ipmi, sm-lan-mode]"),
+            "collectors: `sm-lan-mode` is not supported; allowed: ipmi, chassis, sel, dcmi, bmc",
+        ),
+        (module("user: u, pass: p, collectors: [sel]"), "collectors: `ipmi` must be among them"),
+        (
+            module("user: u, pass: p, workaround_flags: [authcap, sun20]"),
+            "workaround_flags: `sun20` is not supported; allowed: authcap, nochecksumcheck",
+        ),
+        (module("user: u, pass: p, suites: [17, 0]"), "suites: 0 is not supported; allowed: 17, 3"),
+        (module("user: u, pass: p, suites: [3, 3]"), "suites: 3 is there twice"),
+        (module("user: u, pass: p, suites: []"), "suites: none is left"),
+        (module("user: u, pass: p, k_g: 0x123"), "k_g: must be 1 to 20 bytes"),
+        (module("user: u, pass: p, k_g: kkkkkkkkkkkkkkkkkkkkk"), "k_g: must be 1 to 20 bytes"),
+        (module("user: u, pass: p, k_g: k, k_g_file: f"), "at most one of k_g and k_g_file"),
+        (module("user: u, pass: p, slow_interval: 1s"), "slow_interval: 1s must be from 10s"),
+        (module("user: u, pass: p, bridge_sensors: perhaps"), "invalid boolean"),
         (module("user: u, pass: p, custom_args: { ipmi: [-v] }"), "custom_args: is not supported"),
         (module("user: u, pass: p, collector_cmd: { ipmi: sudo }"), "collector_cmd: is not"),
         (module("user: u, pass: p, sel_events: []"), "sel_events: is not supported yet"),
@@ -104,7 +143,7 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
 
 #[test]
 fn a_password_is_never_shown() {
-    let config = parse(GOOD).unwrap();
+    let config = parse(&GOOD.replace("pass: hunter2", "pass: hunter2, k_g: hunter2")).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
     let wrong = GOOD.replace("privilege: operator", "privilege: root");
     let error = format!("{:#}", parse(&wrong).unwrap_err());
@@ -125,6 +164,20 @@ fn a_password_file_is_read_beside_the_config_file() {
     std::fs::write(folder.path().join("bmc.password"), "x".repeat(21)).unwrap();
     let long = parse(GOOD).unwrap().with_passwords(folder.path()).unwrap_err();
     assert!(long.to_string().contains("longer than the 20 bytes"), "{long}");
+}
+
+#[test]
+fn a_key_file_is_read_beside_the_config_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = GOOD.replace("pass: hunter2", "pass: hunter2, k_g_file: bmc.key");
+    std::fs::write(folder.path().join("bmc.password"), "s3cret").unwrap();
+    std::fs::write(folder.path().join("bmc.key"), "0x0102\n").unwrap();
+    let config = parse(&text).unwrap().with_passwords(folder.path()).unwrap();
+    assert_eq!(config.bmcs()["srv-2"].module.k_g_bytes(), Some(vec![1, 2]));
+
+    std::fs::write(folder.path().join("bmc.key"), "0x01020\n").unwrap();
+    let odd = parse(&text).unwrap().with_passwords(folder.path()).unwrap_err();
+    assert!(odd.to_string().starts_with("modules.slow.k_g_file: must be 1 to 20"), "{odd}");
 }
 
 #[test]
@@ -150,7 +203,11 @@ modules:
     privilege: \"user\"
     timeout: 10000
     collectors:
+    - bmc
     - ipmi
+    - chassis
+    - dcmi
+    - sel
 targets: []
 ";
     parse(text).unwrap();

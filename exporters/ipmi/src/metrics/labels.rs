@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ipmi_lan::DeviceId;
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 
 use crate::config::Bmc;
@@ -39,16 +40,17 @@ impl EncodeLabelSet for &TargetLabels {
     }
 }
 
-/// As `ipmi_exporter` labels `ipmi_up`; there is one collector.
+/// As `ipmi_exporter` labels `ipmi_up`.
 #[derive(Debug)]
 pub(super) struct CollectorLabels<'v> {
     pub(super) target: &'v TargetLabels,
+    pub(super) collector: &'static str,
 }
 
 impl EncodeLabelSet for CollectorLabels<'_> {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
         self.target.encode(encoder)?;
-        ("collector", "ipmi").encode(encoder.encode_label())
+        ("collector", self.collector).encode(encoder.encode_label())
     }
 }
 
@@ -103,5 +105,48 @@ impl EncodeLabelSet for TypeLabels<'_> {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
         self.sensor.encode(encoder)?;
         ("type", self.sensor_type).encode(encoder.encode_label())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct StateLabels<'v> {
+    pub(super) sensor: SensorLabels<'v>,
+    pub(super) state: &'static str,
+}
+
+impl EncodeLabelSet for StateLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        self.sensor.encode(encoder)?;
+        ("state", self.state).encode(encoder.encode_label())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct CommandLabels<'v> {
+    pub(super) target: &'v TargetLabels,
+    pub(super) command: &'static str,
+}
+
+impl EncodeLabelSet for CommandLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        self.target.encode(encoder)?;
+        ("command", self.command).encode(encoder.encode_label())
+    }
+}
+
+/// Numbers as they came: the maker by its IANA enterprise number, its product by its own.
+#[derive(Debug)]
+pub(super) struct InfoLabels<'v> {
+    pub(super) target: &'v TargetLabels,
+    pub(super) device: &'v DeviceId,
+}
+
+impl EncodeLabelSet for InfoLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        let device = self.device;
+        self.target.encode(encoder)?;
+        ("firmware_revision", device.firmware().as_str()).encode(encoder.encode_label())?;
+        ("manufacturer_id", device.manufacturer_id.to_string()).encode(encoder.encode_label())?;
+        ("product_id", device.product_id.to_string()).encode(encoder.encode_label())
     }
 }

@@ -104,9 +104,10 @@ fn a_drive_has_its_threshold_and_its_limit() {
 #[test]
 fn a_threshold_that_was_changed_on_the_bmc_is_the_one_in_force() {
     let mut sensor = hd_max().sensor();
-    sensor.take_thresholds(&RawThresholds::parse(&[0x08, 0, 0, 0, 55, 0, 0]).unwrap());
+    let in_force = Thresholds { upper_non_critical: Some(55.0), ..Thresholds::default() };
+    sensor.take_thresholds(&in_force);
     assert_eq!(sensor.thresholds, [(Level::UpperNonCritical, 55.0)]);
-    sensor.take_thresholds(&RawThresholds::parse(&[0, 0, 0, 0, 0, 0, 0]).unwrap());
+    sensor.take_thresholds(&Thresholds::default());
     assert_eq!(sensor.thresholds, [(Level::UpperNonCritical, 55.0)]);
 }
 
@@ -185,4 +186,18 @@ fn a_limit_of_the_config_goes_before_the_class() {
     assert_eq!(limit(&[("disk", 0.2)]), Some(0.2));
     assert_eq!(limit(&[("disk", 0.2), ("05-HD Max", 3.0)]), Some(3.0));
     assert_eq!(limit(&[("cpu", 9.0)]), Some(0.5));
+}
+
+#[test]
+fn a_discrete_sensors_states_have_the_names_of_its_event_type() {
+    let discrete = |event_type, sensor_type| {
+        let records = Sdr { sensor_type, event_type, ..Sdr::default() }.records();
+        Sensors::of(&records, &[], &BTreeMap::new()).discrete
+    };
+    assert!(discrete(1, 1).is_empty());
+    let drive = discrete(0x6F, 0x0D).remove(0);
+    assert_eq!(Vec::from_iter(drive.states(0b11)), ["drive fault", "drive presence"]);
+    assert!(drive.states(0x8000).is_empty());
+    let of_the_maker = discrete(0x70, 0xC0).remove(0);
+    assert_eq!(Vec::from_iter(of_the_maker.states(0x4001)), ["state 0", "state 14"]);
 }

@@ -45,7 +45,7 @@ fn what_counts_of_a_session_is_what_came_since() {
     let state = BmcState::new(bmc(), None, Vec::new());
     let before = Counters { sessions: 1, retries: 5, stale_replies: 2, ..Counters::default() };
     let now = Counters { sessions: 2, retries: 7, stale_replies: 2, ..Counters::default() };
-    state.traffic(before, now);
+    state.traffic(before, now, None);
     let account = state.account();
     assert_eq!((account.sessions, account.retries, account.stale_replies), (1, 2, 0));
 }

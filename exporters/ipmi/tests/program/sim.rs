@@ -46,6 +46,8 @@ const POWER: Sensor =
 const AMPERES: Sensor =
     Sensor { kind: 3, base_unit: 5, exponent: -1, ..temperature(33, "PS 1 Input", 0x0A, 3) };
 
+const BAY: u8 = 64;
+
 const ALL: [Sensor; 7] = [INLET, CPU, HD_MAX, SECOND_INLET, FAN, POWER, AMPERES];
 
 const fn temperature(number: u8, name: &'static str, entity: u8, value: u8) -> Sensor {
@@ -127,7 +129,10 @@ impl Sim {
             write_value(folder.path(), sensor.number, sensor.value);
         }
         let listen = UdpSocket::bind((host_of_its_own(), 0)).unwrap().local_addr().unwrap();
-        fs::write(folder.path().join("lan.conf"), lan(listen)).unwrap();
+        // Asked as `SCRIPT ADDRESS get NAME`, it says that the machine is on.
+        let chassis = folder.path().join("chassis");
+        fs::write(&chassis, "echo $3:1\n").unwrap();
+        fs::write(folder.path().join("lan.conf"), lan(listen, &chassis)).unwrap();
         let child = spawn(folder.path(), &[]);
         Self { folder, listen, child }
     }
@@ -185,8 +190,10 @@ fn spawn(folder: &Path, gone: &[u8]) -> Child {
     let mut emulation = String::from(
         "mc_setbmc 0x20\n\
          mc_add 0x20 0x13 no-device-sdrs 0x01 0x02 0x70 0x8f 0x00000b 0x2000\n\
-         sel_enable 0x20 512 0x0a\n",
+         sel_enable 0x20 512 0x0a\n\
+         sel_add 0x20 0x02 0x10 0x20 0x30 0x60 0x20 0 4 1 5 0x01 0x59 61 60\n",
     );
+    emulation.push_str(&bay());
     let there = ALL.iter().filter(|sensor| !gone.contains(&sensor.number));
     for (id, sensor) in (1..).zip(there) {
         emulation.push_str(&sensor.emulation(id, &folder.join("values")));
@@ -216,6 +223,27 @@ fn spawn(folder: &Path, gone: &[u8]) -> Child {
         .expect("ipmi_sim is there (Debian: openipmi)")
 }
 
+/// A drive slot with a fault: a compact record (IPMI 2.0 table 43-2), its event type
+/// sensor-specific, its states "drive presence" and "drive fault".
+fn bay() -> String {
+    let mut body = vec![0x20, 0, BAY, 0x04, 1, 0x7F, 0x40, 0x0D, 0x6F];
+    body.extend([0, 0, 0, 0, 3, 0, 0xC0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    body.push(0xC0 | 5);
+    body.extend(b"Bay 1");
+    let mut record = vec![97, 0, 0x51, 0x02, u8::try_from(body.len()).unwrap()];
+    record.extend(body);
+    let record: Vec<_> = record.iter().map(|byte| format!("{byte:#04x}")).collect();
+    let states = "000000000000011 ".repeat(4);
+    format!(
+        "sensor_add 0x20 0 {BAY} 0x0d 0x6f\n\
+         sensor_set_event_support 0x20 0 {BAY} enable scanning per-state {states}\n\
+         sensor_set_bit 0x20 0 {BAY} 0 1 0\n\
+         sensor_set_bit 0x20 0 {BAY} 1 1 0\n\
+         main_sdr_add 0x20 {}\n",
+        record.join(" ")
+    )
+}
+
 /// Another loopback address for each simulator of each test run, so that no port is taken twice.
 fn host_of_its_own() -> Ipv4Addr {
     static STARTED: AtomicU8 = AtomicU8::new(0);
@@ -224,15 +252,17 @@ fn host_of_its_own() -> Ipv4Addr {
     Ipv4Addr::new(127, 64 + number.wrapping_add(high.wrapping_mul(32)) % 128, middle, low)
 }
 
-fn lan(listen: SocketAddr) -> String {
+fn lan(listen: SocketAddr, chassis: &Path) -> String {
     format!(
         "name \"bmc\"\nstartlan 1\n  addr {} {}\n  priv_limit admin\n\
          allowed_auths_user md5 straight\n  allowed_auths_admin md5 straight\n\
          guid a123456789abcdefa123456789abcdef\nendlan\n\
+         chassis_control \"/bin/sh {} 0x20\"\n\
          user 2 true \"{USER}\" \"{PASSWORD}\" user 10 none md2 md5 straight\n\
          user 3 true \"{ADMIN}\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n",
         listen.ip(),
-        listen.port()
+        listen.port(),
+        chassis.display()
     )
 }
 
