@@ -5,7 +5,7 @@
 //! * [`question`], [`answer`]: messages to and from the wire; [`pending`]: the queries on their way;
 //! * [`consensus`]: what is agreed upon and who does not agree; [`expected`]: what the owner of the
 //!   name says; [`change`]: whether it became another; [`special`]: special-purpose addresses;
-//! * [`metrics`]: every metric, the only part that knows Prometheus; [`answers`]: the page of answers.
+//! * [`metrics`]: every metric, the only part that knows Prometheus; [`mod@answers`]: the page of answers.
 //!
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
 
