@@ -5,7 +5,7 @@ export CARGO_TERM_COLOR ?= auto
 # Where rustup puts the programs of a toolchain.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test check bench bench-ipmi dist setup
+.PHONY: help demo test check bench bench-ipmi mutations dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
@@ -40,6 +40,10 @@ bench-ipmi:
 	@./lab/setup.sh prometheus-ipmi-exporter
 	$(CARGO) build --release -p turbulence-lab
 	target/release/turbulence-lab bench-ipmi
+
+# Each clause of the rules broken once; a quarter of an hour, so not part of the tests.
+mutations: setup
+	$(CARGO) test -p turbulence-lab --test mutations -- --ignored --nocapture
 
 dist: setup
 	TURBULENCE_REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) \
