@@ -7,6 +7,7 @@ pub mod bench;
 pub mod bench_ipmi;
 pub mod bmc;
 pub mod dashboards;
+mod datagrams;
 pub mod demo;
 pub mod drives;
 pub mod folder;

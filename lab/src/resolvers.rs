@@ -5,7 +5,6 @@
 
 pub mod list;
 pub mod message;
-mod socket;
 pub mod world;
 
 use std::cmp::Reverse;
@@ -23,8 +22,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use self::message::{A, AAAA, Question, Reply, wire_name};
-use self::socket::{Path, Socket};
 use self::world::{Behaviour, COUNTRIES, Resolver};
+use crate::datagrams::{Path, Socket};
 
 /// The name that the world knows.
 pub const NAME: &str = "api.messenger.example";

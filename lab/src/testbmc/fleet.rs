@@ -1,7 +1,5 @@
 //! Thousands of test BMCs in one process: one socket, the address a datagram was sent to picks the BMC.
 
-mod socket;
-
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
@@ -13,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use self::socket::{Path, Socket};
 use super::TestBmc;
+use crate::datagrams::{Path, Socket};
 
 /// The longest datagram that is looked at; IPMI messages are much shorter.
 const DATAGRAM: usize = 2_048;

@@ -16,21 +16,21 @@ const BUFFER: usize = 16 << 20;
 
 /// The socket, non-blocking.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     inner: tokio::net::UdpSocket,
     control: Vec<u8>,
 }
 
 /// Where a datagram came from and which address it was sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Path {
-    pub(super) from: SocketAddrV4,
-    pub(super) to: Ipv4Addr,
+pub(crate) struct Path {
+    pub(crate) from: SocketAddrV4,
+    pub(crate) to: Ipv4Addr,
 }
 
 impl Socket {
     /// Takes over a bound socket. Needs a tokio runtime.
-    pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
+    pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
         setsockopt(&socket, Ipv4PacketInfo, &true)?;
         enlarge(&socket, RcvBufForce, RcvBuf)?;
         enlarge(&socket, SndBufForce, SndBuf)?;
@@ -40,12 +40,12 @@ impl Socket {
     }
 
     /// Waits until there may be a datagram.
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    pub(crate) async fn readable(&self) -> io::Result<()> {
         self.inner.readable().await
     }
 
     /// A datagram that has arrived; none when there is none at the moment.
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, Path)>> {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, Path)>> {
         let Self { inner, control } = self;
         let received = inner.try_io(Interest::READABLE, || {
             let mut slices = [IoSliceMut::new(buffer)];
@@ -68,7 +68,7 @@ impl Socket {
     }
 
     /// Sends `bytes` back along `path`.
-    pub(super) fn reply(&self, path: Path, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn reply(&self, path: Path, bytes: &[u8]) -> io::Result<()> {
         let info = nix::libc::in_pktinfo {
             ipi_ifindex: 0,
             ipi_spec_dst: nix::libc::in_addr { s_addr: path.to.to_bits().to_be() },
