@@ -10,7 +10,8 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
 	@echo "make demo REPLAY=phantom  one incident; REPLAY=none plays none and stays up until Ctrl-C"
-	@echo "DEMO_ONCE=1 make demo     ends by itself; exit code 0 only if each alert was as expected"
+	@echo "DEMO_ONCE=1 make demo     side by side what does not touch, ends by itself after a quarter of an"
+	@echo "                          hour; exit code 0 only if each notification was as expected"
 	@echo "make test                 unit tests, golden files, rule tests, end-to-end replays"
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
 	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
@@ -22,7 +23,7 @@ setup:
 
 demo: setup
 	$(CARGO) build --workspace --bins
-	target/debug/turbulence-lab demo $(if $(REPLAY),--replay $(REPLAY)) $(if $(DEMO_ONCE),--once)
+	target/debug/turbulence-lab demo $(if $(REPLAY),--replay $(REPLAY)) $(if $(DEMO_ONCE),--once --parallel)
 
 test: setup
 	$(CARGO) build --workspace --bins --examples
