@@ -2,10 +2,12 @@
 //!
 //! Bytes and the time in, bytes out; [`fleet`] puts thousands of them on sockets. It shares no code
 //! with the client under test: what they agree on is the specification, and `ipmitool` and
-//! `ipmi-sensors` are the judges (`tests/testbmc.rs`).
+//! `ipmi-sensors` are the judges (`lab/tests/testbmc`).
 
+mod bridge;
 mod commands;
 pub mod crypto;
+mod device_sdr;
 pub mod fleet;
 pub mod inventory;
 mod login;
@@ -33,7 +35,21 @@ use self::sessions::{State, Table};
 use self::wire::{Datagram, Protected, Request};
 
 /// An answer, and how long after its request it is sent.
-pub type Reply = (Duration, Vec<u8>);
+pub type Reply = (Duration, Outgoing);
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outgoing {
+    /// A datagram as it is.
+    Datagram(Vec<u8>),
+    /// A message of a session, which is numbered and protected only when it is sent.
+    Message {
+        /// The BMC's ID of the session.
+        session: u32,
+        /// The message.
+        message: Vec<u8>,
+    },
+}
 
 /// A BMC: the machine it manages, its faults, and what it remembers.
 #[derive(Debug)]
@@ -41,14 +57,20 @@ pub struct TestBmc {
     machine: Arc<Machine>,
     /// What is wrong with it; may be changed at any time.
     pub quirks: Quirks,
-    /// Values that replace the script's, by LUN and sensor number.
-    values: BTreeMap<(u8, u8), u8>,
+    /// Values that replace the script's, by owner, LUN and sensor number.
+    values: BTreeMap<(u8, u8, u8), u8>,
+    /// How often each sensor was asked for its reading, whether or not there is such a one.
+    asked: BTreeMap<(u8, u8, u8), u64>,
     sessions: Table,
     repository: Repository,
+    /// The reservations of device SDRs, by owner and LUN.
+    device_reservations: BTreeMap<(u8, u8), u16>,
     rng: SmallRng,
     counters: Counters,
     /// How many replies were sent inside sessions.
     replies: u32,
+    /// How many answers other controllers gave.
+    controllers_answers: u32,
     rebooted: bool,
     lost_sessions: bool,
 }
@@ -66,6 +88,8 @@ pub struct Counters {
     pub table_full: u64,
     /// Requests that were answered inside sessions.
     pub requests: u64,
+    /// Requests that were carried to other controllers.
+    pub bridged: u64,
     /// Packets of sessions that were dropped: unknown session, not authentic, sequence number seen.
     pub dropped: u64,
     /// Requests for something that changes the BMC's state; all were refused.
@@ -80,11 +104,14 @@ impl TestBmc {
             machine,
             quirks,
             values: BTreeMap::new(),
+            asked: BTreeMap::new(),
             sessions: Table::default(),
             repository,
+            device_reservations: BTreeMap::new(),
             rng: SmallRng::seed_from_u64(seed),
             counters: Counters::default(),
             replies: 0,
+            controllers_answers: 0,
             rebooted: false,
             lost_sessions: false,
         }
@@ -97,7 +124,7 @@ impl TestBmc {
         }
         self.sessions.expire(now, self.machine.session_timeout);
         let at_once = |answer: Option<Vec<u8>>| {
-            answer.map(|bytes| (Duration::ZERO, bytes)).into_iter().collect()
+            answer.map(|bytes| (Duration::ZERO, Outgoing::Datagram(bytes))).into_iter().collect()
         };
         match wire::parse(bytes) {
             None => Vec::new(),
@@ -110,9 +137,34 @@ impl TestBmc {
         }
     }
 
-    /// Gives a sensor a value of its own instead of the script's.
+    /// The datagram of what is due; none when its session is over.
+    pub fn send(&mut self, outgoing: Outgoing) -> Option<Vec<u8>> {
+        let (session, message) = match outgoing {
+            Outgoing::Datagram(bytes) => return Some(bytes),
+            Outgoing::Message { session, message } => (session, message),
+        };
+        let vector = self.rng.random();
+        let slot = self.sessions.get(session)?;
+        let console = slot.console;
+        let State::Active(active) = &mut slot.state else { return None };
+        active.sent = active.sent.checked_add(1).unwrap_or(1);
+        Some(wire::protected(&active.keys, console, active.sent, vector, &message))
+    }
+
+    /// Gives a sensor of the BMC a value of its own instead of the script's.
     pub fn set_value(&mut self, lun: u8, number: u8, raw: u8) {
-        self.values.insert((lun, number), raw);
+        self.set_value_of(machine::BMC, lun, number, raw);
+    }
+
+    /// The same for a sensor of the controller with the address `owner`.
+    pub fn set_value_of(&mut self, owner: u8, lun: u8, number: u8, raw: u8) {
+        self.values.insert((owner, lun, number), raw);
+    }
+
+    /// How often the reading of a sensor was asked for at its owner, the BMC or a controller, whether
+    /// or not there is such a sensor.
+    pub fn asked(&self, owner: u8, lun: u8, number: u8) -> u64 {
+        self.asked.get(&(owner, lun, number)).copied().unwrap_or_default()
     }
 
     /// How many sessions are open.
@@ -185,18 +237,17 @@ impl TestBmc {
         };
         self.counters.requests += 1;
         let answer = self.execute(packet.session, level, &request, now);
-        let message = request.respond(answer.code, &answer.data);
-        let vector = self.rng.random();
-        let Some(slot) = self.sessions.get(packet.session) else { return Vec::new() };
-        let console = slot.console;
-        let State::Active(active) = &mut slot.state else { return Vec::new() };
-        active.sent = active.sent.checked_add(1).unwrap_or(1);
-        let bytes = wire::protected(&active.keys, console, active.sent, vector, &message);
+        let session = packet.session;
+        let mut replies =
+            self.deliver(session, answer.delay, request.respond(answer.code, &answer.data));
+        if let Some((delay, message)) = answer.behind {
+            replies.extend(self.deliver(session, delay, message));
+        }
         if answer.closes {
-            self.sessions.remove(packet.session);
+            self.sessions.remove(session);
             self.counters.closed += 1;
         }
-        self.deliver(answer.delay, bytes)
+        replies
     }
 
     /// The request of a packet, if its session exists, it is authentic and its number is new.
@@ -214,16 +265,19 @@ impl TestBmc {
         Some((Request::parse(&message)?, active.level))
     }
 
-    /// Late or twice, as the quirks say.
-    fn deliver(&mut self, delay: Duration, bytes: Vec<u8>) -> Vec<Reply> {
+    /// At once, slowly, late or twice, as the quirks say. What the network holds up or doubles was
+    /// numbered before; what the BMC itself is slow with is not.
+    fn deliver(&mut self, session: u32, delay: Duration, message: Vec<u8>) -> Vec<Reply> {
         self.replies = self.replies.wrapping_add(1);
         let every = |n: u32| n != 0 && self.replies.is_multiple_of(n);
-        let late = self.quirks.late.filter(|late| every(late.every));
-        let delay = delay + late.map_or(Duration::ZERO, |late| late.by);
-        let mut replies = vec![(delay, bytes)];
-        if self.quirks.duplicated.is_some_and(every) {
-            replies.push(replies[0].clone());
+        let late = self.quirks.late.filter(|late| every(late.every)).map(|late| late.by);
+        let twice = self.quirks.duplicated.is_some_and(every);
+        let outgoing = Outgoing::Message { session, message };
+        if !delay.is_zero() && late.is_none() && !twice {
+            return vec![(delay, outgoing)];
         }
-        replies
+        let Some(bytes) = self.send(outgoing) else { return Vec::new() };
+        let reply = (delay + late.unwrap_or_default(), Outgoing::Datagram(bytes));
+        vec![reply; if twice { 2 } else { 1 }]
     }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::TestBmc;
-use super::machine::{Machine, Privilege};
+use super::machine::{BMC, Device, Machine, Privilege};
 use super::sessions::State;
 use super::wire::Request;
+use super::{TestBmc, bridge};
 
 pub(super) const OK: u8 = 0x00;
 pub(super) const INVALID_COMMAND: u8 = 0xC1;
+pub(super) const TIMEOUT: u8 = 0xC3;
+pub(super) const RESERVATION_CANCELLED: u8 = 0xC5;
 pub(super) const INVALID_LENGTH: u8 = 0xC7;
 pub(super) const OUT_OF_RANGE: u8 = 0xC9;
 pub(super) const CANNOT_RETURN_SO_MUCH: u8 = 0xCA;
@@ -17,8 +19,8 @@ pub(super) const INVALID_FIELD: u8 = 0xCC;
 pub(super) const INSUFFICIENT_PRIVILEGE: u8 = 0xD4;
 
 const CHASSIS: u8 = 0x00;
-const SENSOR: u8 = 0x04;
-const APP: u8 = 0x06;
+pub(super) const SENSOR: u8 = 0x04;
+pub(super) const APP: u8 = 0x06;
 const STORAGE: u8 = 0x0A;
 const GROUP: u8 = 0x2C;
 
@@ -29,6 +31,8 @@ pub(super) struct Answer {
     pub(super) data: Vec<u8>,
     pub(super) delay: Duration,
     pub(super) closes: bool,
+    /// A message of its own that follows, so long after the request: another controller's answer.
+    pub(super) behind: Option<(Duration, Vec<u8>)>,
 }
 
 impl From<(u8, Vec<u8>)> for Answer {
@@ -82,12 +86,12 @@ fn cipher_suites(machine: &Machine, data: &[u8]) -> (u8, Vec<u8>) {
 }
 
 /// What a command is allowed for; none: it is not known.
-fn needed(machine: &Machine, net_fn: u8, command: u8) -> Option<Access> {
+pub(super) fn needed(machine: &Machine, net_fn: u8, command: u8) -> Option<Access> {
     use Privilege::User;
     Some(match (net_fn, command) {
         (CHASSIS, 0x00 | 0x01 | 0x0F)
-        | (SENSOR, 0x23 | 0x25 | 0x27 | 0x29 | 0x2B | 0x2D | 0x2F)
-        | (APP, 0x01 | 0x04 | 0x08 | 0x37 | 0x38 | 0x3B | 0x3C | 0x42 | 0x54)
+        | (SENSOR, 0x20 | 0x21 | 0x22 | 0x23 | 0x25 | 0x27 | 0x29 | 0x2B | 0x2D | 0x2F)
+        | (APP, 0x01 | 0x04 | 0x08 | 0x34 | 0x37 | 0x38 | 0x3B | 0x3C | 0x42 | 0x54)
         | (STORAGE, 0x10 | 0x11 | 0x20 | 0x22 | 0x23 | 0x28 | 0x40 | 0x42 | 0x43 | 0x48) => {
             Access::Read(User)
         }
@@ -105,7 +109,8 @@ fn needed(machine: &Machine, net_fn: u8, command: u8) -> Option<Access> {
     })
 }
 
-enum Access {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
     Read(Privilege),
     /// Changes the BMC's state: refused to everyone.
     Change,
@@ -133,9 +138,10 @@ impl TestBmc {
         }
         match request.net_fn {
             CHASSIS => self.chassis(request).into(),
-            SENSOR => self.sensor(request, now),
+            SENSOR => self.sensor(BMC, request, now),
             STORAGE => self.storage(request, now).into(),
             GROUP => self.dcmi(request, now).into(),
+            APP if request.command == bridge::SEND_MESSAGE => self.send_message(request, now),
             _ => self.app(session, request),
         }
     }
@@ -153,7 +159,7 @@ impl TestBmc {
 
     fn app(&mut self, session: u32, request: &Request) -> Answer {
         match request.command {
-            0x01 => (OK, device_id(&self.machine)).into(),
+            0x01 => self.device_id().into(),
             0x04 => (OK, self.machine.self_test.to_vec()).into(),
             0x08 | 0x37 => (OK, self.machine.guid.to_vec()).into(),
             0x38 | 0x54 => outside(&self.machine, request).into(),
@@ -163,6 +169,13 @@ impl TestBmc {
             0x42 => (OK, vec![1, 0x04, 0x01, 0x80, 0xF2, 0x1B, 0, 0, 0]).into(),
             _ => refusal(INVALID_COMMAND).into(),
         }
+    }
+
+    /// Get Device ID.
+    fn device_id(&self) -> (u8, Vec<u8>) {
+        let machine = &self.machine;
+        let bridge = if machine.controllers.is_empty() { 0 } else { 0x40 };
+        (OK, device_id(machine.device, !machine.device_records.is_empty(), 0x0F | bridge))
     }
 
     /// Set Session Privilege Level: 0 only asks.
@@ -194,13 +207,14 @@ impl TestBmc {
     }
 }
 
-/// Table 20-2.
-fn device_id(machine: &Machine) -> Vec<u8> {
-    let device = machine.device;
+/// Table 20-2. `support` are the functions of the device: sensors 01h, SDR repository 02h, SEL 04h,
+/// FRU inventory 08h, bridge 40h.
+pub(super) fn device_id(device: Device, has_records: bool, support: u8) -> Vec<u8> {
     let (major, minor) = device.firmware;
-    // No device SDRs; the minor revision is in BCD; sensors, SDR repository, SEL and FRU.
+    // Bit 7 of the revision: there are device SDRs. The minor firmware revision is in BCD.
+    let revision = device.revision & 0x0F | if has_records { 0x80 } else { 0 };
     let minor = (minor / 10) * 0x10 + minor % 10;
-    let mut bytes = vec![device.id, device.revision & 0x0F, major & 0x7F, minor, 0x02, 0x0F];
+    let mut bytes = vec![device.id, revision, major & 0x7F, minor, 0x02, support];
     bytes.extend(&device.manufacturer.to_le_bytes()[..3]);
     bytes.extend(device.product.to_le_bytes());
     bytes

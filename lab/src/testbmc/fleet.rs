@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::TestBmc;
+use super::{Outgoing, TestBmc};
 use crate::datagrams::{Path, Socket};
 
 /// The longest datagram that is looked at; IPMI messages are much shorter.
@@ -31,7 +31,7 @@ pub struct Fleet {
 struct Waiting {
     at: Instant,
     path: Path,
-    bytes: Vec<u8>,
+    what: Outgoing,
 }
 
 impl Fleet {
@@ -103,7 +103,7 @@ async fn serve(mut socket: Socket, bmcs: &Mutex<HashMap<Ipv4Addr, TestBmc>>) {
             () = sleep_until(due) => {}
         }
         receive(&mut socket, bmcs, start, &mut waiting);
-        send_due(&socket, &mut waiting);
+        send_due(&socket, bmcs, &mut waiting);
     }
 }
 
@@ -128,30 +128,36 @@ fn receive(
         };
         let Some(bmc) = bmcs.get_mut(&path.to) else { continue };
         let now = Instant::now();
-        for (delay, bytes) in
-            bmc.datagram(SocketAddr::V4(path.from), &buffer[..length], now - start)
+        for (delay, what) in bmc.datagram(SocketAddr::V4(path.from), &buffer[..length], now - start)
         {
             if delay.is_zero() {
-                send(socket, path, &bytes);
+                send(socket, path, bmc, what);
             } else {
-                waiting.push(Reverse(Waiting { at: now + delay, path, bytes }));
+                waiting.push(Reverse(Waiting { at: now + delay, path, what }));
             }
         }
     }
 }
 
-fn send_due(socket: &Socket, waiting: &mut BinaryHeap<Reverse<Waiting>>) {
+fn send_due(
+    socket: &Socket,
+    bmcs: &Mutex<HashMap<Ipv4Addr, TestBmc>>,
+    waiting: &mut BinaryHeap<Reverse<Waiting>>,
+) {
     let now = Instant::now();
     while waiting.peek().is_some_and(|Reverse(first)| first.at <= now) {
-        if let Some(Reverse(Waiting { path, bytes, .. })) = waiting.pop() {
-            send(socket, path, &bytes);
+        if let Some(Reverse(Waiting { path, what, .. })) = waiting.pop()
+            && let Some(bmc) = lock(bmcs).get_mut(&path.to)
+        {
+            send(socket, path, bmc, what);
         }
     }
 }
 
 /// A reply that cannot be sent is lost, as on a network.
-fn send(socket: &Socket, path: Path, bytes: &[u8]) {
-    if let Err(error) = socket.reply(path, bytes) {
+fn send(socket: &Socket, path: Path, bmc: &mut TestBmc, what: Outgoing) {
+    let Some(bytes) = bmc.send(what) else { return };
+    if let Err(error) = socket.reply(path, &bytes) {
         tracing::debug!(%error, "a reply could not be sent");
     }
 }

@@ -72,8 +72,8 @@ pub struct Sensor {
     pub value: Value,
     /// The states of a discrete sensor: bit n for state n.
     pub states: u16,
-    /// Whether raw values are compared as two's complement.
-    pub signed: bool,
+    /// What its raw bytes mean when they are compared with thresholds.
+    pub format: Format,
     /// Lower non-critical, critical, non-recoverable; upper non-critical, critical, non-recoverable.
     pub thresholds: [Option<u8>; 6],
     /// Positive-going and negative-going hysteresis in counts; none: not readable.
@@ -81,6 +81,27 @@ pub struct Sensor {
     /// M, B, exponent of the result, exponent of B, for raw values up to each limit; empty for a
     /// linear sensor, which does not know this command.
     pub factors: Vec<(u8, Factors)>,
+}
+
+/// The number that a raw byte stands for (table 43-1, byte 21).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub enum Format {
+    #[default]
+    Unsigned,
+    OnesComplement,
+    TwosComplement,
+}
+
+impl Format {
+    /// The number of a raw byte.
+    pub(super) fn number(self, raw: u8) -> i16 {
+        match self {
+            Self::OnesComplement if raw >= 0x80 => -i16::from(!raw),
+            Self::TwosComplement => i16::from(raw.cast_signed()),
+            Self::Unsigned | Self::OnesComplement => i16::from(raw),
+        }
+    }
 }
 
 /// The factors of `y = (M * x + B * 10^b_exponent) * 10^exponent` near a reading.
@@ -118,6 +139,24 @@ pub struct Power {
     pub active: bool,
 }
 
+/// The slave address of the BMC.
+pub const BMC: u8 = 0x20;
+
+/// Another controller, behind the BMC: a management engine, a power supply, a blade.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    /// The channel of the BMC that it is on: 0 is the primary IPMB.
+    pub channel: u8,
+    /// Its slave address, an even number.
+    pub address: u8,
+    /// Get Device ID.
+    pub device: Device,
+    /// Its sensors; their numbers are its own, whatever the BMC's are.
+    pub sensors: Vec<Sensor>,
+    /// Its device SDRs by LUN; record IDs are given by their order.
+    pub records: BTreeMap<u8, Vec<Vec<u8>>>,
+}
+
 /// A machine with its BMC, as a script describes it. Many BMCs may share one.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -141,6 +180,10 @@ pub struct Machine {
     pub chassis: [u8; 3],
     /// The sensor data records; record IDs are given by their order.
     pub records: Vec<Vec<u8>>,
+    /// The BMC's device SDRs by LUN; empty: it has none, and does not know the commands.
+    pub device_records: BTreeMap<u8, Vec<Vec<u8>>>,
+    /// Other controllers.
+    pub controllers: Vec<Controller>,
     /// Unix time at which the repository was last added to and erased.
     pub repository_times: (u32, u32),
     /// The sensors.
@@ -158,15 +201,55 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The sensor that a request means.
-    pub(super) fn sensor(&self, lun: u8, number: u8) -> Option<&Sensor> {
-        self.sensors.iter().find(|one| one.lun == lun && one.number == number)
+    /// Adds a sensor to the controller `owner`, with the record that controller holds of it if it is
+    /// not the BMC.
+    pub(super) fn add_sensor(&mut self, owner: u8, sensor: Sensor, record: Vec<u8>) {
+        match self.controllers.iter_mut().find(|one| one.address == owner) {
+            None => self.sensors.push(sensor),
+            Some(controller) => {
+                controller.records.entry(sensor.lun).or_default().push(record);
+                controller.sensors.push(sensor);
+            }
+        }
+    }
+
+    /// The sensor that a request to the controller `owner` means.
+    pub(super) fn sensor(&self, owner: u8, lun: u8, number: u8) -> Option<&Sensor> {
+        self.sensors_of(owner).iter().find(|one| one.lun == lun && one.number == number)
+    }
+
+    /// All sensors of the controller `owner`.
+    pub(super) fn sensors_of(&self, owner: u8) -> &[Sensor] {
+        if owner == BMC {
+            return &self.sensors;
+        }
+        self.controller(owner).map_or(&[], |one| &one.sensors)
+    }
+
+    /// The device SDRs of the controller `owner`.
+    pub(super) fn device_records(&self, owner: u8) -> Option<&BTreeMap<u8, Vec<Vec<u8>>>> {
+        let records =
+            if owner == BMC { &self.device_records } else { &self.controller(owner)?.records };
+        (!records.is_empty()).then_some(records)
+    }
+
+    /// Another controller by its address.
+    pub(super) fn controller(&self, address: u8) -> Option<&Controller> {
+        self.controllers.iter().find(|one| one.address == address)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_byte_is_a_number_in_its_format() {
+        let numbers = |format: Format| [0, 25, 0x80, 0xE6, 0xFF].map(|raw| format.number(raw));
+        assert_eq!(numbers(Format::Unsigned), [0, 25, 128, 230, 255]);
+        assert_eq!(numbers(Format::OnesComplement), [0, 25, -127, -25, 0]);
+        assert_eq!(numbers(Format::TwosComplement), [0, 25, -128, -26, -1]);
+    }
 
     #[test]
     fn a_step_holds_until_the_next() {

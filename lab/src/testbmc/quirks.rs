@@ -26,6 +26,10 @@ pub struct Quirks {
     pub late: Option<Late>,
     /// A reply now and then comes twice: each n-th.
     pub duplicated: Option<u32>,
+    /// How the answer of another controller comes back.
+    pub bridge: BridgeReply,
+    /// What is wrong with another controller, by its address.
+    pub controllers: BTreeMap<u8, ControllerFault>,
     /// The level that Open Session is answered with.
     pub open_session_level: OpenLevel,
     /// Dead and rebooting from one moment to the other, both since the start; sessions are lost.
@@ -59,6 +63,31 @@ pub enum SensorFault {
     NotScanning,
 }
 
+/// How the answer of another controller comes back to the console that sent it a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BridgeReply {
+    /// Send Message is acknowledged, the answer is a message of its own (IPMI 2.0 section 6.13).
+    #[default]
+    OwnMessage,
+    /// The answer is the data of the reply to Send Message.
+    Embedded,
+}
+
+/// What is wrong with another controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControllerFault {
+    /// It never answers.
+    Silent,
+    /// Each of its answers takes that long.
+    Slow(Duration),
+    /// Its answers now and then come late.
+    Late(Late),
+    /// It refuses everything with this code, e.g. 0xC0 (busy).
+    Code(u8),
+    /// It answers under another address.
+    AnswersAs(u8),
+}
+
 /// A repository that changes: the first record becomes the last, and all get new record IDs.
 #[derive(Clone, Copy, Debug)]
 pub struct Changes {
@@ -71,9 +100,9 @@ pub struct Changes {
 }
 
 /// Late replies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Late {
-    /// Each n-th reply inside a session.
+    /// Each n-th reply inside a session, or of a controller.
     pub every: u32,
     /// That much later.
     pub by: Duration,

@@ -7,7 +7,7 @@ use super::commands::{
     Answer, INVALID_COMMAND, INVALID_FIELD, INVALID_LENGTH, NOT_PRESENT, OK, refusal,
 };
 use super::inventory::NOW;
-use super::machine::{Factors, Power, Sensor};
+use super::machine::{BMC, Factors, Power, Sensor};
 use super::quirks::SensorFault;
 use super::wire::Request;
 
@@ -22,10 +22,16 @@ const UNAVAILABLE: u8 = 0x20;
 const DCMI: u8 = 0xDC;
 
 impl TestBmc {
-    /// Net function sensor/event.
-    pub(super) fn sensor(&self, request: &Request, now: Duration) -> Answer {
+    /// Net function sensor/event of the BMC, or of the controller `owner` behind it.
+    pub(super) fn sensor(&mut self, owner: u8, request: &Request, now: Duration) -> Answer {
+        if matches!(request.command, 0x20..=0x22) {
+            return self.device_sdr(owner, request).into();
+        }
         let Some(&number) = request.data.first() else { return refusal(INVALID_LENGTH).into() };
-        let Some(sensor) = self.machine.sensor(request.lun, number) else {
+        if request.command == 0x2D {
+            *self.asked.entry((owner, request.lun, number)).or_default() += 1;
+        }
+        let Some(sensor) = self.machine.sensor(owner, request.lun, number) else {
             return refusal(NOT_PRESENT).into();
         };
         match request.command {
@@ -38,22 +44,22 @@ impl TestBmc {
             0x29 => {
                 (OK, [[EVENTS_ENABLED | SCANNING].as_slice(), &event_mask(sensor)].concat()).into()
             }
-            0x2B => self.event_status(sensor, now).into(),
-            0x2D => self.reading(sensor, now),
+            0x2B => self.event_status(owner, sensor, now).into(),
+            0x2D => self.reading(owner, sensor, now),
             0x2F => (OK, vec![sensor.kind.0, sensor.kind.1]).into(),
             _ => refusal(INVALID_COMMAND).into(),
         }
     }
 
-    fn value(&self, sensor: &Sensor, now: Duration) -> u8 {
-        let own = self.values.get(&(sensor.lun, sensor.number));
+    fn value(&self, owner: u8, sensor: &Sensor, now: Duration) -> u8 {
+        let own = self.values.get(&(owner, sensor.lun, sensor.number));
         own.copied().unwrap_or_else(|| sensor.value.at(now))
     }
 
     /// Get Sensor Reading (table 35-15).
-    fn reading(&self, sensor: &Sensor, now: Duration) -> Answer {
-        let raw = self.value(sensor, now);
-        let fault = self.quirks.sensors.get(&sensor.number).copied();
+    fn reading(&self, owner: u8, sensor: &Sensor, now: Duration) -> Answer {
+        let raw = self.value(owner, sensor, now);
+        let fault = self.quirks.sensors.get(&sensor.number).filter(|_| owner == BMC).copied();
         let mut flags = EVENTS_ENABLED | SCANNING;
         let mut delay = Duration::ZERO;
         match fault {
@@ -70,13 +76,13 @@ impl TestBmc {
             let [low, high] = sensor.states.to_le_bytes();
             vec![raw, flags, low, high | 0x80]
         };
-        Answer { code: OK, data, delay, closes: false }
+        Answer { code: OK, data, delay, ..Answer::default() }
     }
 
     /// Get Sensor Event Status (table 35-14): what is asserted now.
-    fn event_status(&self, sensor: &Sensor, now: Duration) -> (u8, Vec<u8>) {
+    fn event_status(&self, owner: u8, sensor: &Sensor, now: Duration) -> (u8, Vec<u8>) {
         let asserted = if sensor.kind.1 == THRESHOLD {
-            let over = crossed(sensor, self.value(sensor, now));
+            let over = crossed(sensor, self.value(owner, sensor, now));
             (0..6).filter(|i| over >> i & 1 == 1).fold(0_u16, |mask, i| mask | 1 << event_bit(i))
         } else {
             sensor.states
@@ -120,11 +126,9 @@ impl TestBmc {
 
 /// Which thresholds the raw value has reached, a bit each in the order of the script.
 fn crossed(sensor: &Sensor, raw: u8) -> u8 {
-    let number =
-        |raw: u8| if sensor.signed { i16::from(raw.cast_signed()) } else { i16::from(raw) };
     let reached = |(i, limit): (usize, &Option<u8>)| {
-        let limit = number((*limit)?);
-        let value = number(raw);
+        let limit = sensor.format.number((*limit)?);
+        let value = sensor.format.number(raw);
         (if i < 3 { value <= limit } else { value >= limit }).then_some(1 << i)
     };
     sensor.thresholds.iter().enumerate().filter_map(reached).fold(0, |mask: u8, bit: u8| mask | bit)

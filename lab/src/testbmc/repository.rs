@@ -2,14 +2,15 @@
 
 use super::TestBmc;
 use super::commands::{
-    CANNOT_RETURN_SO_MUCH, INVALID_LENGTH, NOT_PRESENT, OK, OUT_OF_RANGE, refusal,
+    CANNOT_RETURN_SO_MUCH, INVALID_LENGTH, NOT_PRESENT, OK, OUT_OF_RANGE, RESERVATION_CANCELLED,
+    TIMEOUT, refusal,
 };
 use super::machine::Machine;
 
 /// A whole record is asked for.
-const WHOLE: u8 = 0xFF;
+pub(super) const WHOLE: u8 = 0xFF;
 /// Stands for the last record in a request, and for "no more" in an answer.
-const LAST: u16 = 0xFFFF;
+pub(super) const LAST: u16 = 0xFFFF;
 
 /// What changes of the repository; its records are the machine's.
 #[derive(Clone, Debug)]
@@ -57,8 +58,6 @@ impl TestBmc {
 
     /// Get SDR (table 33-11).
     pub(super) fn get_sdr(&mut self, data: &[u8]) -> (u8, Vec<u8>) {
-        const RESERVATION_CANCELLED: u8 = 0xC5;
-        const TIMEOUT: u8 = 0xC3;
         let &[reservation_low, reservation_high, id_low, id_high, offset, count] = data else {
             return refusal(INVALID_LENGTH);
         };
@@ -81,14 +80,7 @@ impl TestBmc {
                 return refusal(TIMEOUT);
             }
         }
-        let Some(rest) = record.get(offset.into()..).filter(|rest| !rest.is_empty()) else {
-            return refusal(OUT_OF_RANGE);
-        };
-        let wanted = if count == WHOLE { rest.len() } else { rest.len().min(count.into()) };
-        if wanted > self.quirks.sdr_read_limit.map_or(250, usize::from) {
-            return refusal(CANNOT_RETURN_SO_MUCH);
-        }
-        (OK, [next.to_le_bytes().as_slice(), &rest[..wanted]].concat())
+        part_of_record(&record, next, (offset, count), self.quirks.sdr_read_limit)
     }
 
     /// A record by its ID: the true ID, the next one's, and the bytes. ID 0 is the first.
@@ -119,4 +111,21 @@ impl TestBmc {
             repository.reserved &= changes.keeps_reservation;
         }
     }
+}
+
+/// The answer to Get SDR and Get Device SDR: the next record's ID, then `count` bytes from `offset`.
+pub(super) fn part_of_record(
+    record: &[u8],
+    next: u16,
+    (offset, count): (u8, u8),
+    limit: Option<u8>,
+) -> (u8, Vec<u8>) {
+    let Some(rest) = record.get(offset.into()..).filter(|rest| !rest.is_empty()) else {
+        return refusal(OUT_OF_RANGE);
+    };
+    let wanted = if count == WHOLE { rest.len() } else { rest.len().min(count.into()) };
+    if wanted > limit.map_or(250, usize::from) {
+        return refusal(CANNOT_RETURN_SO_MUCH);
+    }
+    (OK, [next.to_le_bytes().as_slice(), &rest[..wanted]].concat())
 }

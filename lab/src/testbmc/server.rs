@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::crypto::Suite;
 use super::inventory::{Inventory, NOW, controller_locator, event, fru_locator};
-use super::machine::{Device, Factors, Machine, Power, Privilege, Sensor, User, Value};
+use super::machine::{
+    BMC, Controller, Device, Factors, Format, Machine, Power, Privilege, Sensor, User, Value,
+};
 use crate::bmc::Sensor as Dl320e;
 use crate::bmc::dl320e::DISCRETE;
 use crate::bmc::sdr::{self, Compact, Full, Thresholds};
@@ -13,6 +15,8 @@ use crate::bmc::sdr::{self, Compact, Full, Thresholds};
 /// What a sensor's record says beyond the plain one.
 #[derive(Clone, Debug, Default)]
 struct Extra {
+    /// Another controller that owns the sensor: its channel and address.
+    owner: Option<(u8, u8)>,
     lun: u8,
     b: i16,
     b_exponent: i8,
@@ -24,7 +28,7 @@ struct Extra {
 
 /// An HP `DL320e` Gen8 as it stands in a rack, with the accounts of [`accounts`].
 pub fn rack_server() -> Machine {
-    let mut machine = bare();
+    let mut machine = without_sensors();
     machine.records.push(controller_locator((0x06, 1), "iLO"));
     machine.records.push(fru_locator(1, (0x0A, 1), "PSU 1"));
     for sensor in Dl320e::ALL {
@@ -59,7 +63,7 @@ pub fn sixteen_sensors() -> Machine {
 
 /// One sensor of every awkward kind: formats, factors, formulas, a LUN.
 pub fn awkward() -> Machine {
-    let mut machine = bare();
+    let mut machine = without_sensors();
     let volts = |number, name| Full {
         number,
         name,
@@ -103,6 +107,55 @@ pub fn awkward() -> Machine {
     machine
 }
 
+/// The management engine of [`neighbours`]: its channel and address.
+pub const ENGINE: (u8, u8) = (6, 0x2C);
+/// The power supply of [`neighbours`], on the primary IPMB.
+pub const SUPPLY: (u8, u8) = (0, 0xB0);
+
+/// The rack server with two more controllers, whose sensors have numbers that the BMC's have too: a
+/// management engine behind channel 6 and a power supply on the IPMB.
+pub fn neighbours() -> Machine {
+    let mut machine = rack_server();
+    let volts = |number, name| Full {
+        number,
+        name,
+        kind: 0x02,
+        entity: (0x0A, 1),
+        units: 0,
+        base: 4,
+        factor: 1,
+        exponent: -1,
+        thresholds: Thresholds::default(),
+    };
+    let warm = Thresholds { upper_critical: Some(95), ..Thresholds::default() };
+    let celsius = |number, name| Full {
+        kind: 0x01,
+        entity: (0x2D, 1),
+        base: 1,
+        exponent: 0,
+        ..volts(number, name)
+    };
+    for (address, product) in [(ENGINE, 0x0B01), (SUPPLY, 0x0350)] {
+        machine.controllers.push(Controller {
+            channel: address.0,
+            address: address.1,
+            device: Device { id: 0x50, revision: 1, firmware: (3, 4), manufacturer: 343, product },
+            sensors: Vec::new(),
+            records: BTreeMap::new(),
+        });
+    }
+    let of = |owner| Extra { owner: Some(owner), ..Extra::default() };
+    // Number 5 of the BMC is 05-HD Max, 1 is 01-Inlet Ambient.
+    let full = Full { thresholds: warm, ..celsius(0x05, "ME PCH Temp") };
+    machine.add(&full, 57, Extra { hysteresis: Some((3, 3)), ..of(ENGINE) });
+    machine.add(&celsius(0x08, "ME Margin"), 33, Extra { lun: 1, ..of(ENGINE) });
+    machine.add(&celsius(0x05, "PSU Hot Spot"), 71, of(SUPPLY));
+    machine.add(&volts(0x01, "PSU Input"), 231, of(SUPPLY));
+    // A number that the BMC has not.
+    machine.add(&celsius(0x99, "PSU Fan Exhaust"), 48, of(SUPPLY));
+    machine
+}
+
 /// The accounts: `monitor` (USER), `operator` (OPERATOR), `admin` (ADMINISTRATOR).
 fn accounts() -> Vec<User> {
     let user = |name: &str, password: &str, limit| User {
@@ -117,8 +170,8 @@ fn accounts() -> Vec<User> {
     ]
 }
 
-/// A machine without sensors.
-fn bare() -> Machine {
+/// The machine and its accounts without sensors and records.
+pub(super) fn without_sensors() -> Machine {
     Machine {
         users: accounts(),
         k_g: None,
@@ -138,6 +191,8 @@ fn bare() -> Machine {
         // Power is on and stays off when restored; no fault.
         chassis: [0x01, 0x00, 0x00],
         records: Vec::new(),
+        device_records: BTreeMap::new(),
+        controllers: Vec::new(),
         repository_times: (NOW, NOW - 86_400),
         sensors: Vec::new(),
         events: Vec::new(),
@@ -191,21 +246,27 @@ fn usual(sensor: Dl320e) -> f64 {
 }
 
 impl Machine {
-    /// Adds a threshold sensor with its record.
+    /// Adds a threshold sensor with its record; one of another controller to that and its device SDRs.
     fn add(&mut self, full: &Full, raw: u8, extra: Extra) {
         let id = u16::try_from(self.records.len() + 1).expect("a script has few records");
-        self.records.push(with_extra(sdr::full(id, full), &extra));
-        self.sensors.push(Sensor {
+        let record = with_extra(sdr::full(id, full), &extra);
+        self.records.push(record.clone());
+        let sensor = Sensor {
             lun: extra.lun,
             number: full.number,
             kind: (full.kind, 0x01),
             value: Value::Fixed(raw),
             states: 0,
-            signed: full.units & 0xC0 == 0x80,
+            format: match full.units & 0xC0 {
+                0x80 => Format::TwosComplement,
+                0x40 => Format::OnesComplement,
+                _ => Format::Unsigned,
+            },
             thresholds: lowest_first(full.thresholds),
             hysteresis: extra.hysteresis,
             factors: extra.factors,
-        });
+        };
+        self.add_sensor(extra.owner.map_or(BMC, |(_, address)| address), sensor, record);
     }
 
     /// Adds a discrete sensor with its record.
@@ -218,7 +279,7 @@ impl Machine {
             kind: (sensor.kind, sensor.reading),
             value: Value::Fixed(0),
             states: 1 << sensor.state,
-            signed: false,
+            format: Format::Unsigned,
             thresholds: [None; 6],
             hysteresis: None,
             factors: Vec::new(),
@@ -236,6 +297,10 @@ fn lowest_first(thresholds: Thresholds) -> [Option<u8>; 6] {
 /// Writes what is extra into a full record (table 43-1; the places are those of its bytes less one).
 fn with_extra(mut record: Vec<u8>, extra: &Extra) -> Vec<u8> {
     let [low, high] = extra.b.to_le_bytes();
+    if let Some((channel, address)) = extra.owner {
+        record[5] = address;
+        record[6] |= channel << 4;
+    }
     record[6] |= extra.lun & 3;
     record[23] = extra.linearisation;
     record[26] = low;

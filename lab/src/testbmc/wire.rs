@@ -3,6 +3,7 @@
 //! Layout: IPMI 2.0 tables 13-1 (RMCP), 13-8 (session header), 13-5 (presence ping), 13.8 (message).
 
 use super::crypto::Keys;
+use super::machine::BMC;
 
 /// RMCP version 1, reserved, no RMCP acknowledge, class IPMI.
 const RMCP_IPMI: [u8; 4] = [0x06, 0x00, 0xFF, 0x07];
@@ -156,22 +157,29 @@ pub(super) struct Request {
     pub(super) lun: u8,
     pub(super) command: u8,
     pub(super) data: Vec<u8>,
-    /// Address of the responder, and address, sequence and LUN of the requester.
-    to: u8,
-    from: u8,
-    sequence_lun: u8,
+    /// Slave address of the responder.
+    pub(super) to: u8,
+    /// Address of the requester: a slave address, or a software ID.
+    pub(super) from: u8,
+    /// Sequence and LUN of the requester.
+    pub(super) sequence_lun: u8,
 }
 
 impl Request {
-    /// Reads a message; none when a checksum is wrong, it is no request, or not for the BMC.
+    /// Reads a message for the BMC; none when a checksum is wrong, or it is no request.
     pub(super) fn parse(message: &[u8]) -> Option<Self> {
+        Self::parse_for_any(message).filter(|request| request.to == BMC)
+    }
+
+    /// Reads a message to whomever.
+    pub(super) fn parse_for_any(message: &[u8]) -> Option<Self> {
         let &[to, net_fn_lun, _, from, sequence_lun, command, ref rest @ ..] = message else {
             return None;
         };
         let (_, data) = rest.split_last()?;
         let sums = sum(&message[..3]) == 0 && sum(&message[3..]) == 0;
         let net_fn = net_fn_lun >> 2;
-        (sums && net_fn & 1 == 0 && to == 0x20).then(|| Self {
+        (sums && net_fn & 1 == 0).then(|| Self {
             net_fn,
             lun: net_fn_lun & 3,
             command,

@@ -34,6 +34,7 @@ fn exchange(
 ) -> Vec<Event> {
     while let Some(datagram) = connection.next_datagram() {
         for (_, reply) in bmc.datagram(from, &datagram, now) {
+            let reply = bmc.send(reply).expect("the session is open");
             connection.datagram_received(now, &reply);
         }
     }

@@ -45,6 +45,11 @@ impl Bmc {
         Self::start(server::rack_server(), Quirks::default())
     }
 
+    /// The port of the BMC.
+    pub(crate) fn port(&self) -> u16 {
+        self.fleet.port()
+    }
+
     /// Looks at the BMC or changes it.
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut TestBmc) -> T) -> T {
         self.fleet.with(BMC, look).unwrap()
