@@ -1,22 +1,14 @@
-//! turbulence-ipmi against the lab's own BMCs, for what `ipmi_sim` does not speak: cipher suite 17, the
-//! BMC's own key, DCMI, factors that depend on the reading.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+//! Suites, the BMC's own key, DCMI, factors that depend on the reading: what `ipmi_sim` does not speak.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tempfile::TempDir;
-use turbulence_lab::http;
-use turbulence_lab::process::find_own;
-use turbulence_lab::testbmc::TestBmc;
 use turbulence_lab::testbmc::crypto::Suite;
 use turbulence_lab::testbmc::fleet::Fleet;
-use turbulence_lab::testbmc::machine::Machine;
-use turbulence_lab::testbmc::quirks::Quirks;
 use turbulence_lab::testbmc::server::{awkward, rack_server};
+use turbulence_lab::testbmc::{Machine, Quirks, TestBmc};
+
+use crate::exporter::Exporter;
 
 const KEYED: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 1);
 const AWKWARD: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 2);
@@ -51,53 +43,12 @@ fn config(port: u16) -> String {
     )
 }
 
-/// Starts the exporter; gives it and the address of its metrics.
-fn start(folder: &TempDir, config: &str) -> (Child, String) {
-    let file = folder.path().join("ipmi.yml");
-    std::fs::write(&file, config).unwrap();
-    let mut child = Command::new(find_own("turbulence-ipmi").unwrap())
-        .arg("--config.file")
-        .arg(file)
-        .args(["--web.listen-address", "127.0.0.1:0"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = lines
-        .find_map(|line| Some(line.unwrap().split_once("listening address=")?.1.trim().to_owned()))
-        .unwrap();
-    // The pipe must not fill up, nor be closed.
-    std::thread::spawn(move || lines.for_each(drop));
-    (child, format!("http://{address}/metrics"))
-}
-
-/// Scrapes until every wanted line is there.
-async fn wait_for(url: &str, wanted: &[&str]) -> String {
-    let mut text = String::new();
-    for _ in 0..600 {
-        text = http::fetch(url).await.unwrap();
-        if wanted.iter().all(|wanted| line(&text, wanted).is_some()) {
-            return text;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let missing: Vec<_> = wanted.iter().filter(|wanted| line(&text, wanted).is_none()).collect();
-    panic!("never saw {missing:?} in:\n{text}");
-}
-
-/// The line that holds all of these words, which are separated by blanks of two.
-fn line<'a>(text: &'a str, words: &str) -> Option<&'a str> {
-    text.lines().find(|line| words.split("  ").all(|word| line.contains(word)))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_ipmi_sim_lacks_is_read_as_well() {
     let fleet = fleet();
-    let folder = TempDir::new().unwrap();
-    let (mut exporter, url) = start(&folder, &config(fleet.port()));
-    let text = wait_for(
-        &url,
-        &[
+    let exporter = Exporter::start(&config(fleet.port()));
+    let text = exporter
+        .page_with(&[
             "ipmi_up{target=\"keyed\"  collector=\"ipmi\"} 1",
             "ipmi_up{target=\"keyed\"  collector=\"dcmi\"} 1",
             "ipmi_up{target=\"old\"  collector=\"ipmi\"} 1",
@@ -115,15 +66,12 @@ async fn what_ipmi_sim_lacks_is_read_as_well() {
             "ipmi_voltage_volts  name=\"B with exponent\"  } 110",
             "ipmi_voltage_volts  name=\"Square\"  } 144",
             "ipmi_voltage_volts  name=\"Not linear\"  } 140",
-        ],
-    )
-    .await;
+        ])
+        .await;
     assert!(!text.contains("NaN"));
     assert!(!text.contains("the key of the BMC") && !text.contains("s3cretpass"));
 
-    let pid = exporter.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(exporter.wait().unwrap().success());
+    exporter.stop();
     for bmc in [KEYED, AWKWARD, OLD] {
         let (open, counted) = fleet.with(bmc, |bmc| (bmc.open_sessions(), bmc.counters())).unwrap();
         assert_eq!((open, counted.refused_changes), (0, 0), "{bmc}: {counted:?}");
