@@ -3,6 +3,8 @@
 use crate::command::DCMI_GROUP;
 use crate::error::CommandError;
 
+pub mod fetch;
+
 /// The reply's bytes after the group extension byte, which must be DCMI's.
 fn body(data: &[u8]) -> Result<&[u8], CommandError> {
     match data {

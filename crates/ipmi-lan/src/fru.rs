@@ -5,7 +5,13 @@
 use crate::error::CommandError;
 use crate::text;
 
-pub(crate) mod fetch;
+pub mod fetch;
+mod multi_record;
+
+pub use multi_record::{
+    Compatibility, DcLoad, DcOutput, ManagementAccess, MultiRecord, MultiRecordArea, PowerSupply,
+    RecordContent,
+};
 
 /// The reply to Get FRU Inventory Area Info (specification table 34-2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +39,8 @@ pub struct Fru {
     pub board: Option<BoardArea>,
     /// Product info area.
     pub product: Option<ProductArea>,
+    /// Multi-record area, if it has a record.
+    pub multi_records: Option<MultiRecordArea>,
 }
 
 /// Chassis info area (FRU 1.3 §10).
@@ -96,6 +104,7 @@ pub(crate) struct Header {
     chassis: Option<u16>,
     board: Option<u16>,
     product: Option<u16>,
+    multi_records: Option<u16>,
 }
 
 /// The bytes of the common header.
@@ -107,19 +116,32 @@ impl Header {
     /// Its checksum must hold: every offset depends on it.
     pub(crate) fn parse(header: &[u8]) -> Option<Header> {
         let header = header.first_chunk::<8>()?;
-        let [format, _internal, chassis, board, product, _multirecord, _pad, _checksum] = *header;
+        let [format, _internal, chassis, board, product, multi_records, _pad, _checksum] = *header;
         if format & 0x0F != 1 || !sums_to_zero(header) {
             return None;
         }
         let offset = |multiple: u8| (multiple != 0).then_some(u16::from(multiple) * 8);
-        Some(Header { chassis: offset(chassis), board: offset(board), product: offset(product) })
+        Some(Header {
+            chassis: offset(chassis),
+            board: offset(board),
+            product: offset(product),
+            multi_records: offset(multi_records),
+        })
     }
 
     /// Where the chassis, board and product areas begin.
     pub(crate) fn areas(&self) -> [Option<u16>; 3] {
         [self.chassis, self.board, self.product]
     }
+
+    /// Where the multi-record area begins.
+    pub(crate) fn multi_records(&self) -> Option<u16> {
+        self.multi_records
+    }
 }
+
+/// The most that is read of a multi-record area, in bytes; power supplies have some hundred.
+pub(crate) const MULTI_RECORD_BYTES: u16 = 2048;
 
 /// How long an area is, in bytes, by its first two bytes.
 pub(crate) fn area_length(area: &[u8]) -> Option<u16> {
@@ -134,7 +156,7 @@ fn sums_to_zero(bytes: &[u8]) -> bool {
 }
 
 impl Fru {
-    /// Decodes a whole inventory from byte 0 on; at most 6 KiB of it are looked at.
+    /// Decodes a whole inventory from byte 0 on; at most 8 KiB of it are looked at.
     pub fn parse(bytes: &[u8]) -> Fru {
         let Some(header) = Header::parse(bytes) else { return Fru::default() };
         let [chassis, board, product] = header.areas().map(|offset| {
@@ -145,6 +167,10 @@ impl Fru {
             chassis: chassis.and_then(ChassisArea::parse),
             board: board.and_then(BoardArea::parse),
             product: product.and_then(ProductArea::parse),
+            multi_records: header.multi_records().and_then(|offset| {
+                let area = bytes.get(usize::from(offset)..)?;
+                multi_records(area.get(..usize::from(MULTI_RECORD_BYTES)).unwrap_or(area))
+            }),
         }
     }
 
@@ -152,6 +178,11 @@ impl Fru {
     pub fn is_empty(&self) -> bool {
         *self == Fru::default()
     }
+}
+
+/// The area in `bytes`, if it has a record.
+fn multi_records(bytes: &[u8]) -> Option<MultiRecordArea> {
+    Some(MultiRecordArea::parse(bytes)).filter(|area| !area.records.is_empty())
 }
 
 impl ChassisArea {

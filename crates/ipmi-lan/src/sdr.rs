@@ -8,7 +8,7 @@ use crate::sensor_type::SensorType;
 use crate::threshold::{RawThresholds, Thresholds};
 use crate::unit::Unit;
 
-pub(crate) mod fetch;
+pub mod fetch;
 mod parse;
 
 /// The reply to Get SDR Repository Info (specification table 33-3).

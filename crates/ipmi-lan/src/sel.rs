@@ -4,6 +4,8 @@ use crate::error::CommandError;
 use crate::sensor_type::SensorType;
 use crate::states;
 
+pub mod fetch;
+
 /// The reply to Get SEL Info (specification table 31-2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SelInfo {

@@ -1,17 +1,25 @@
 //! Reading a FRU's inventory, question by question. No I/O, no clock.
 //!
-//! Only the common header and the three areas that are decoded are read: at most 6 KiB, however
-//! much the BMC says there is.
+//! Only the common header and the areas that are decoded are read: at most 8 KiB, however much the
+//! BMC says there is, in at most [`MAX_QUESTIONS`] questions, however little it gives at once.
 
-use super::{BoardArea, ChassisArea, Fru, FruInfo, HEADER_BYTES, Header, ProductArea, area_length};
+use super::{
+    BoardArea, ChassisArea, Fru, FruInfo, HEADER_BYTES, Header, MULTI_RECORD_BYTES, ProductArea,
+    area_length, multi_record, multi_records,
+};
 use crate::command::Command;
 use crate::error::CommandError;
 
 /// Chunk sizes in bytes, tried one after the other when a BMC refuses.
 const CHUNKS: [u16; 3] = [32, 16, 8];
 
+/// More than the largest inventory takes, eight bytes at a time.
+pub const MAX_QUESTIONS: usize = 1200;
+
 /// A reading under way: ask [`Fetch::question`], give [`Fetch::answer`].
-pub(crate) struct Fetch {
+#[derive(Debug)]
+pub struct Fetch {
+    questions: usize,
     device: u8,
     info: Option<FruInfo>,
     chunk: usize,
@@ -27,16 +35,18 @@ pub(crate) struct Fetch {
 }
 
 /// What is being read.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Header,
     Chassis,
     Board,
     Product,
+    MultiRecords,
 }
 
 /// What a fetch wants after an answer.
-pub(crate) enum Next {
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
     /// Ask the next question.
     Ask,
     /// Finished.
@@ -44,8 +54,10 @@ pub(crate) enum Next {
 }
 
 impl Fetch {
-    pub(crate) fn new(device: u8) -> Fetch {
+    /// Begins with the inventory of FRU `device`; 0 is the BMC's own.
+    pub fn new(device: u8) -> Fetch {
         Fetch {
+            questions: 0,
             device,
             info: None,
             chunk: 0,
@@ -59,15 +71,15 @@ impl Fetch {
     }
 
     /// What to ask the BMC now.
-    pub(crate) fn question(&self) -> Command {
+    pub fn question(&self) -> Command {
         let device = self.device;
         let Some(info) = self.info else { return Command::FruInfo { device } };
         let have = u16::try_from(self.bytes.len()).unwrap_or(u16::MAX);
         let offset = self.offset.saturating_add(have);
         let bytes = self.length.saturating_sub(have).min(self.chunk_bytes());
-        // Every part begins at and consists of multiples of eight bytes.
+        // Every part begins at a multiple of eight bytes; a multi-record area may end in mid-word.
         let unit = if info.by_words { 2 } else { 1 };
-        let count = u8::try_from(bytes / unit).unwrap_or(u8::MAX);
+        let count = u8::try_from(bytes.div_ceil(unit)).unwrap_or(u8::MAX);
         Command::FruData { device, offset: offset / unit, count }
     }
 
@@ -76,8 +88,12 @@ impl Fetch {
     }
 
     /// Takes the answer to [`Fetch::question`].
-    pub(crate) fn answer(&mut self, answer: Result<&[u8], CommandError>) -> Next {
+    pub fn answer(&mut self, answer: Result<&[u8], CommandError>) -> Next {
         let Some(info) = self.info else { return self.info(answer) };
+        self.questions = self.questions.saturating_add(1);
+        if self.questions >= MAX_QUESTIONS {
+            return self.done();
+        }
         match answer {
             Ok([count, data @ ..]) => {
                 let unit = if info.by_words { 2 } else { 1 };
@@ -116,7 +132,8 @@ impl Fetch {
 
     fn read_on(&mut self) -> Next {
         // An area's first bytes tell its length.
-        if self.part != Part::Header && self.length == HEADER_BYTES {
+        let is_area = matches!(self.part, Part::Chassis | Part::Board | Part::Product);
+        if is_area && self.length == HEADER_BYTES {
             match area_length(&self.bytes) {
                 Some(length) => self.length = length,
                 None if self.bytes.len() < 2 => return Next::Ask,
@@ -124,6 +141,13 @@ impl Fetch {
             }
         }
         if self.bytes.len() < usize::from(self.length) {
+            return Next::Ask;
+        }
+        // So do a record's; the last one says that it is.
+        if self.part == Part::MultiRecords
+            && let Some(length) = self.next_record()
+        {
+            self.length = length;
             return Next::Ask;
         }
         match self.part {
@@ -134,13 +158,30 @@ impl Fetch {
             Part::Chassis => self.fru.chassis = ChassisArea::parse(&self.bytes),
             Part::Board => self.fru.board = BoardArea::parse(&self.bytes),
             Part::Product => self.fru.product = ProductArea::parse(&self.bytes),
+            Part::MultiRecords => {}
         }
         self.next_part()
+    }
+
+    /// How long the multi-record area is now known to be; `None` when all of it is there, or more
+    /// than is read.
+    fn next_record(&self) -> Option<u16> {
+        let needed = u16::try_from(multi_record::needed(&self.bytes)?).ok()?;
+        // A word at its end is read whole.
+        let unit = if self.info?.by_words { 2 } else { 1 };
+        (needed <= MULTI_RECORD_BYTES).then(|| needed.next_multiple_of(unit))
     }
 
     /// Without the header there is nothing; an area that cannot be read does not spoil the others.
     fn give_up(&mut self, error: CommandError) -> Next {
         if self.part == Part::Header { Next::Done(Err(error)) } else { self.next_part() }
+    }
+
+    fn done(&mut self) -> Next {
+        if self.part == Part::MultiRecords {
+            self.fru.multi_records = multi_records(&self.bytes);
+        }
+        Next::Done(Ok(Box::new(std::mem::take(&mut self.fru))))
     }
 
     fn next_part(&mut self) -> Next {
@@ -150,13 +191,19 @@ impl Fetch {
                 Part::Header => (Part::Chassis, chassis),
                 Part::Chassis => (Part::Board, board),
                 Part::Board => (Part::Product, product),
-                Part::Product => return Next::Done(Ok(Box::new(std::mem::take(&mut self.fru)))),
+                Part::Product => {
+                    let offset = self.header.and_then(|header| header.multi_records());
+                    (Part::MultiRecords, offset)
+                }
+                Part::MultiRecords => return self.done(),
             };
             self.part = part;
+            self.bytes.clear();
             if let Some(offset) = offset {
                 self.offset = offset;
-                self.bytes.clear();
-                self.length = HEADER_BYTES;
+                // A list of records may be shorter than any other area.
+                let list = part == Part::MultiRecords;
+                self.length = if list { self.next_record().unwrap_or(0) } else { HEADER_BYTES };
                 return Next::Ask;
             }
         }
@@ -221,6 +268,73 @@ mod tests {
         }
     }
 
+    fn negative(bytes: &[u8]) -> u8 {
+        bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_sub(*byte))
+    }
+
+    /// Three records of odd lengths in a multi-record area, and `behind` bytes behind it.
+    fn records(behind: usize) -> Vec<u8> {
+        let mut bytes = vec![1, 0, 0, 0, 0, 1, 0, 0xFE];
+        for (kind, end, length) in [(0xC0, 2, 41), (0xC1, 2, 0), (0xC2, 0x82, 255)] {
+            let data = vec![kind; length];
+            let mut header = vec![kind, end, u8::try_from(length).unwrap(), negative(&data)];
+            header.push(negative(&header));
+            bytes.extend(header);
+            bytes.extend(data);
+        }
+        bytes.resize(bytes.len() + behind, 0xEE);
+        bytes
+    }
+
+    #[test]
+    fn multi_records_are_read_to_the_last_and_not_beyond() {
+        for (unit, most) in [(1, 255), (1, 16), (1, 8), (2, 255), (2, 16), (2, 8)] {
+            // A device addressed by words has an even size.
+            let bytes = records(usize::from(unit - 1));
+            let (read, asked) = read(&bytes, unit, most);
+            let area = read.multi_records.unwrap();
+            assert!(area.complete && area.records.iter().all(|record| record.checksum_holds));
+            assert_eq!(area.records.len(), 3, "unit {unit}, most {most}");
+            assert_eq!(Fru::parse(&bytes).multi_records, Some(area), "unit {unit}, most {most}");
+            assert!(asked.len() < 60, "{asked:?}");
+        }
+        // The shortest area there is, at the device's end.
+        let shortest = [1, 0, 0, 0, 0, 1, 0, 0xFE, 0xC0, 0x82, 0, 0, 0xBE, 0];
+        for unit in [1, 2] {
+            let (read, _) = read(&shortest[..12 + usize::from(unit)], unit, 255);
+            assert!(read.multi_records.is_some_and(|area| area.complete), "unit {unit}");
+        }
+        let cut = records(0);
+        let (read, _) = read(&cut[..200], 1, 255);
+        let area = read.multi_records.unwrap();
+        assert_eq!((area.records.len(), area.complete), (2, false));
+    }
+
+    #[test]
+    fn an_endless_area_and_a_bmc_that_gives_single_bytes_come_to_an_end() {
+        let mut fetch = Fetch::new(0);
+        let mut bytes = 0_usize;
+        let result = loop {
+            let answer = match fetch.question() {
+                Command::FruInfo { .. } => vec![0xFF, 0xFF, 0],
+                // Every area begins at byte 2040, where records without data never end.
+                Command::FruData { offset: 0, .. } => vec![8, 1, 0, 0, 0, 0, 255, 0, 0],
+                Command::FruData { offset, .. } => {
+                    let record = [0xC0, 2, 0, 0, 0x3E];
+                    vec![1, record[usize::from(offset - 2040) % 5]]
+                }
+                other => panic!("{other:?}"),
+            };
+            bytes += answer.len();
+            assert!(bytes < 10_000, "this never ends");
+            if let Next::Done(result) = fetch.answer(Ok(&answer)) {
+                break result;
+            }
+        };
+        let area = result.unwrap().multi_records.unwrap();
+        assert!(!area.complete && area.records.len() > 200, "{}", area.records.len());
+    }
+
     #[test]
     fn any_answers_come_to_an_end() {
         let mut rng = StdRng::seed_from_u64(1);
@@ -251,7 +365,7 @@ mod tests {
                     _ => Ok(&bytes[..]),
                 };
                 questions += 1;
-                assert!(questions < 10_000, "this never ends");
+                assert!(questions <= MAX_QUESTIONS + 1, "this never ends");
                 if let Next::Done(result) = fetch.answer(answer) {
                     decoded += u32::from(result.is_ok_and(|fru| !fru.is_empty()));
                     break;

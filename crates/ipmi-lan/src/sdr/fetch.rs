@@ -14,8 +14,12 @@ const CHUNKS: [u8; 3] = [32, 16, 8];
 /// How many records beyond the BMC's own count are read before the list is called endless.
 const SLACK: usize = 16;
 
-/// More records than any BMC has; some hundreds are common on blade chassis.
-const MAX_RECORDS: usize = 8192;
+/// More records than any BMC has; some hundreds are common on blade chassis. No more are read.
+pub const MAX_RECORDS: usize = 8192;
+
+/// The most questions that are asked, whatever the BMC answers: 8192 records of 56 bytes, eight at a
+/// time, or a thousand that give single bytes.
+pub const MAX_QUESTIONS: usize = 65_536;
 
 /// How often one record is begun anew because the reservation was lost.
 const MAX_RESTARTS: u8 = 4;
@@ -24,7 +28,9 @@ const MAX_RESTARTS: u8 = 4;
 const LAST: u16 = 0xFFFF;
 
 /// A reading of the repository under way: ask [`Fetch::question`], give [`Fetch::answer`].
-pub(crate) struct Fetch {
+#[derive(Debug)]
+pub struct Fetch {
+    questions: usize,
     source: Source,
     /// Index into `CHUNKS`.
     chunk: usize,
@@ -42,7 +48,7 @@ pub(crate) struct Fetch {
 }
 
 /// Whose records are read.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Repository,
     /// The BMC's own records on this LUN. How many of them are on it is not told.
@@ -51,6 +57,7 @@ enum Source {
     },
 }
 
+#[derive(Debug)]
 enum Step {
     Info,
     Reserve,
@@ -60,7 +67,8 @@ enum Step {
 }
 
 /// What a fetch wants after an answer.
-pub(crate) enum Next {
+#[derive(Debug, PartialEq)]
+pub enum Next {
     /// Ask the next question.
     Ask,
     /// Finished.
@@ -70,17 +78,18 @@ pub(crate) enum Next {
 impl Fetch {
     /// Begins with the chunk size that [`Fetch::chunk`] had at the end of an earlier reading of the
     /// same BMC, else 0.
-    pub(crate) fn new(chunk: usize) -> Fetch {
+    pub fn new(chunk: usize) -> Fetch {
         Fetch::of(Source::Repository, chunk)
     }
 
     /// The same for the BMC's own records on `lun`.
-    pub(crate) fn of_device(lun: u8, chunk: usize) -> Fetch {
+    pub fn of_device(lun: u8, chunk: usize) -> Fetch {
         Fetch::of(Source::Device { lun }, chunk)
     }
 
     fn of(source: Source, chunk: usize) -> Fetch {
         Fetch {
+            questions: 0,
             source,
             chunk,
             step: Step::Info,
@@ -96,7 +105,7 @@ impl Fetch {
     }
 
     /// What to remember of this BMC.
-    pub(crate) fn chunk(&self) -> usize {
+    pub fn chunk(&self) -> usize {
         self.chunk
     }
 
@@ -105,7 +114,7 @@ impl Fetch {
     }
 
     /// What to ask the BMC now.
-    pub(crate) fn question(&self) -> Command {
+    pub fn question(&self) -> Command {
         let (reservation, record_id) = (self.reservation, self.record_id);
         let part = |offset, length| match self.source {
             Source::Repository => Command::Sdr { reservation, record_id, offset, length },
@@ -129,11 +138,16 @@ impl Fetch {
     }
 
     /// Takes the answer to [`Fetch::question`].
-    pub(crate) fn answer(&mut self, answer: Result<&[u8], CommandError>) -> Next {
+    pub fn answer(&mut self, answer: Result<&[u8], CommandError>) -> Next {
         if let Err(error) = answer
             && error.ends_session()
         {
             return Next::Done(Err(error));
+        }
+        self.questions = self.questions.saturating_add(1);
+        if self.questions >= MAX_QUESTIONS {
+            self.whole = false;
+            return self.finish(Err(CommandError::Malformed));
         }
         match std::mem::replace(&mut self.step, Step::InfoAgain) {
             Step::Info => self.info(answer),

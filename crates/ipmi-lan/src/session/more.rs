@@ -1,14 +1,11 @@
 //! The commands of a session beside those for a BMC's own sensors and its SDR repository.
 
-use std::collections::HashSet;
-
 use super::Session;
 use crate::chassis::ChassisStatus;
 use crate::command::{Command, SensorQuery};
 use crate::conversion::Factors;
 use crate::dcmi::{
-    DcmiAveragingPeriods, DcmiCapabilities, DcmiEntity, DcmiPower, DcmiTemperature,
-    DcmiTemperatures,
+    self, DcmiAveragingPeriods, DcmiCapabilities, DcmiEntity, DcmiPower, DcmiTemperature,
 };
 use crate::device::{SelfTest, SystemGuid};
 use crate::error::CommandError;
@@ -16,12 +13,9 @@ use crate::event_status::EventStatus;
 use crate::fru::{self, Fru};
 use crate::sdr::fetch::{Fetch, Next};
 use crate::sdr::{DeviceSdrInfo, DeviceSdrs, FullSensor, Hysteresis, SdrRepository};
-use crate::sel::{Sel, SelEntry, SelInfo};
+use crate::sel::{self, Sel, SelEntry, SelInfo};
 use crate::sensor::{RawReading, ReadingError, SensorId};
 use crate::threshold::{Level, RawThresholds, Thresholds};
-
-/// The record ID that ends a log.
-const LAST: u16 = 0xFFFF;
 
 impl Session {
     /// A sensor's value in its unit; a non-linear sensor costs a second command. A sensor of
@@ -181,25 +175,14 @@ impl Session {
     ///
     /// A log that is cleared meanwhile, or runs in a circle, comes with `complete: false`.
     pub async fn read_sel(&mut self, first: u16, most: usize) -> Result<Sel, CommandError> {
-        let info = self.sel_info().await?;
-        let mut sel = Sel { info, records: Vec::new(), complete: info.entries == 0 };
-        let mut seen = HashSet::from([first]);
-        let mut record_id = first;
-        while !sel.complete && sel.records.len() < most {
-            let entry = match self.sel_entry(record_id).await {
-                Err(error) if error.ends_session() => return Err(error),
-                Err(_) => break,
-                Ok(entry) => entry,
-            };
-            seen.insert(entry.record.record_id());
-            sel.records.push(entry.record);
-            sel.complete = entry.next == LAST;
-            if !sel.complete && !seen.insert(entry.next) {
-                break;
+        let mut fetch = sel::fetch::Fetch::new(first, most);
+        loop {
+            let answer = self.read(fetch.question()).await;
+            let next = fetch.answer(answer.as_deref().map_err(|error| *error));
+            if let sel::fetch::Next::Done(result) = next {
+                return result;
             }
-            record_id = entry.next;
         }
-        Ok(sel)
     }
 
     /// The inventory of a FRU; 0 is the BMC's own, the others are those of FRU locator records
@@ -238,20 +221,12 @@ impl Session {
         &mut self,
         entity: DcmiEntity,
     ) -> Result<Vec<DcmiTemperature>, CommandError> {
-        let mut readings: Vec<DcmiTemperature> = Vec::new();
+        let mut fetch = dcmi::fetch::Fetch::new(entity);
         loop {
-            let start = u8::try_from(readings.len()).unwrap_or(u8::MAX).saturating_add(1);
-            let command = Command::DcmiTemperatures { entity: entity.id(), start };
-            let reply = DcmiTemperatures::parse(&self.read(command).await?)?;
-            // A BMC that gives nothing, or the same again, has no more.
-            let known = readings.len();
-            for reading in reply.readings {
-                if readings.iter().all(|other| other.instance != reading.instance) {
-                    readings.push(reading);
-                }
-            }
-            if readings.len() == known || readings.len() >= usize::from(reply.total) {
-                return Ok(readings);
+            let answer = self.read(fetch.question()).await;
+            let next = fetch.answer(answer.as_deref().map_err(|error| *error));
+            if let dcmi::fetch::Next::Done(result) = next {
+                return result;
             }
         }
     }

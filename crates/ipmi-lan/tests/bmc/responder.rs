@@ -66,6 +66,8 @@ pub(crate) struct Bmc {
     pub(crate) bad_checksums: bool,
     /// It says that it knows IPMI 1.5 only.
     pub(crate) denies_2_0: bool,
+    /// Once put over the next reply, by XOR; its checksums and seal are right again.
+    pub(crate) bend: Vec<u8>,
     /// Datagrams that follow the one just given.
     pub(crate) more: Vec<Vec<u8>>,
     pub(crate) sdr_commands: u32,
@@ -113,6 +115,16 @@ fn zero_sum(bytes: &[u8]) -> u8 {
     0_u8.wrapping_sub(bytes.iter().fold(0, |a, b| a.wrapping_add(*b)))
 }
 
+/// The two checksums of a message, as far as it is one.
+pub(crate) fn put_checksums_right(message: &mut [u8]) {
+    if message.len() < 4 {
+        return;
+    }
+    message[2] = zero_sum(&message[..2]);
+    let last = message.len() - 1;
+    message[last] = zero_sum(&message[3..last]);
+}
+
 impl Bmc {
     pub(crate) fn new() -> Bmc {
         Bmc {
@@ -139,6 +151,7 @@ impl Bmc {
             answers_as: None,
             bad_checksums: false,
             denies_2_0: false,
+            bend: Vec::new(),
             more: Vec::new(),
             sdr_commands: 0,
             reservation: 1,
@@ -379,6 +392,11 @@ impl Bmc {
         if self.bad_checksums {
             reply[2] ^= 0xFF;
             *reply.last_mut().unwrap() ^= 0xFF;
+        }
+        if !self.bend.is_empty() {
+            let bend = std::mem::take(&mut self.bend);
+            reply.iter_mut().zip(bend).for_each(|(byte, other)| *byte ^= other);
+            put_checksums_right(&mut reply);
         }
         let session = self.sessions.get_mut(&bmc_id)?;
         session.sequence += 1;
