@@ -168,6 +168,16 @@ impl World {
         self.ended = self.ended + connection.counters();
     }
 
+    /// What is still under way to the BMC arrives.
+    fn settle(&mut self) {
+        while let Some((at, to, datagram)) = self.network.next(Duration::MAX) {
+            self.now = self.now.max(at);
+            if let To::Bmc = to {
+                self.bmc.receive(self.now, &datagram);
+            }
+        }
+    }
+
     /// Reads `polls` sensors and gives how many were read; panics at the first wrong value.
     fn poll(&mut self, polls: u32) -> u32 {
         let mut connection = self.open();
@@ -219,8 +229,32 @@ fn no_value_ever_comes_from_another_sensor() {
         assert!(counters.stale_replies > 5_000, "{counters:?}");
         assert_eq!(counters.corrupt > 0, corrupt > 0.0, "{counters:?}");
         // Whatever was half open or whose Close Session was lost is forgotten after a minute.
+        world.settle();
         assert_eq!(world.bmc.sessions(world.now + Duration::from_secs(61)), 0);
+        let (opened, forgotten) = (world.bmc.opened, world.bmc.forgotten);
+        println!("{opened} sessions, {forgotten} of them ended by the BMC's patience");
+        assert!(forgotten * 2 < opened, "most Close Session arrive");
     }
+}
+
+#[test]
+fn every_session_is_closed_if_nothing_is_lost() {
+    let weather = Weather {
+        drop: 0.0,
+        duplicate: 0.2,
+        corrupt: 0.0,
+        delay: Duration::from_millis(50),
+        late: (0.1, Duration::from_secs(4)),
+    };
+    let mut world = World::new(weather, vec![17], 5);
+    for _ in 0..100 {
+        world.poll(50);
+        world.settle();
+        let open = world.bmc.sessions.values().filter(|session| session.is_open()).count();
+        assert_eq!((open, world.bmc.forgotten), (0, 0));
+    }
+    println!("{} sessions", world.bmc.opened);
+    assert!(world.bmc.opened > 100, "some were renewed");
 }
 
 #[test]

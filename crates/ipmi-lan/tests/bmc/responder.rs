@@ -76,12 +76,15 @@ pub(crate) struct Bmc {
     pub(crate) sessions: HashMap<u32, Session>,
     pub(crate) next_id: u32,
     pub(crate) random: u8,
+    /// Open sessions: how many there were, and how many of them ended without Close Session.
+    pub(crate) opened: u32,
+    pub(crate) forgotten: u32,
 }
 
 #[derive(Clone)]
 pub(crate) struct Session {
     suite: u8,
-    console_id: u32,
+    pub(crate) console_id: u32,
     console_random: [u8; 16],
     bmc_random: [u8; 16],
     role: u8,
@@ -91,6 +94,12 @@ pub(crate) struct Session {
     seen: HashSet<u32>,
     privilege: u8,
     last_used: Duration,
+}
+
+impl Session {
+    pub(crate) fn is_open(&self) -> bool {
+        self.keys.is_some()
+    }
 }
 
 const GUID: [u8; 16] = *b"\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef";
@@ -159,12 +168,19 @@ impl Bmc {
             sessions: HashMap::new(),
             next_id: 0x0200_0001,
             random: 0,
+            opened: 0,
+            forgotten: 0,
         }
     }
 
     /// Sessions open or half open at `now`; a session is forgotten after 60 s without a packet.
     pub(crate) fn sessions(&mut self, now: Duration) -> usize {
-        self.sessions.retain(|_, session| now < session.last_used + Duration::from_secs(60));
+        let forgotten = &mut self.forgotten;
+        self.sessions.retain(|_, session| {
+            let kept = now < session.last_used + Duration::from_secs(60);
+            *forgotten += u32::from(!kept && session.keys.is_some());
+            kept
+        });
         self.sessions.len()
     }
 
@@ -352,6 +368,7 @@ impl Bmc {
         let k_2 = mac(session.suite, &sik, &[2; 20]);
         session.keys = Some((mac(session.suite, &sik, &[1; 20]), k_2[..16].try_into().unwrap()));
         session.last_used = now;
+        self.opened += 1;
         let check = [&session.console_random[..], &bmc_id.to_le_bytes(), &GUID].concat();
         let length = if session.suite == 17 { 16 } else { 12 };
         payload.extend(&mac(session.suite, &sik, &check)[..length]);
