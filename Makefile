@@ -5,7 +5,7 @@ export CARGO_TERM_COLOR ?= auto
 # Where rustup puts the programs of a toolchain.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test check bench bench-ipmi mutations dist setup
+.PHONY: help demo test check bench bench-ipmi in-band mutations dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
@@ -16,6 +16,7 @@ help:
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
 	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
+	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; a few minutes, amd64"
 	@echo "make dist                 release builds of the three exporters in dist/"
 
 setup:
@@ -41,6 +42,12 @@ bench-ipmi:
 	@./lab/setup.sh prometheus-ipmi-exporter
 	$(CARGO) build --release -p turbulence-lab
 	target/release/turbulence-lab bench-ipmi
+
+# Emulating a machine is too slow for the tests.
+in-band: setup
+	@./lab/in-band.sh
+	$(CARGO) build --workspace --bins
+	target/debug/turbulence-lab in-band
 
 # Each clause of the rules broken once; a quarter of an hour, so not part of the tests.
 mutations: setup

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod drives;
 pub mod folder;
 pub mod http;
+pub mod in_band;
 pub mod netns;
 pub mod ports;
 pub mod process;

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use turbulence_lab::bench;
 use turbulence_lab::bench_ipmi;
 use turbulence_lab::demo::{self, Outcome, inspection};
+use turbulence_lab::in_band;
 use turbulence_lab::netns;
 use turbulence_lab::rehearsal;
 use turbulence_lab::replay::{self, Replay};
@@ -34,6 +35,8 @@ enum Command {
     Bench(bench::Options),
     /// Poll simulated BMCs of 16 sensors with `ipmi-lan`, and with Debian's `ipmi_exporter`.
     BenchIpmi(BenchIpmi),
+    /// Prove turbulence-ipmi on /dev/ipmi0, in a QEMU guest whose BMC is simulated.
+    InBand(in_band::Options),
     /// List the replays.
     Replays,
 }
@@ -134,6 +137,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
             start_bench(&options)
         }
         Command::BenchIpmi(options) => start_bench_ipmi(&options),
+        Command::InBand(options) => start_in_band(&options),
         Command::World(options) => {
             netns::acquire()?;
             start_world(options)
@@ -172,6 +176,14 @@ async fn start_bench_ipmi(options: &BenchIpmi) -> anyhow::Result<bool> {
     };
     tokio::select! {
         result = bench_ipmi::run(&options) => result.map(|_| true),
+        signal = interrupted() => signal.map(|_| false),
+    }
+}
+
+#[tokio::main]
+async fn start_in_band(options: &in_band::Options) -> anyhow::Result<bool> {
+    tokio::select! {
+        result = in_band::run(options) => result,
         signal = interrupted() => signal.map(|_| false),
     }
 }

@@ -33,11 +33,15 @@ pub enum SessionError {
     Credentials,
     /// This machine could not open or use a socket.
     Local,
+    /// There is no such device, or no driver behind it (in-band).
+    NoDevice,
+    /// The device may not be opened (in-band).
+    DevicePermission,
 }
 
 impl SessionError {
     /// Every value, for counters that must all be there from the start.
-    pub const ALL: [SessionError; 14] = [
+    pub const ALL: [SessionError; 16] = [
         SessionError::NoAnswer,
         SessionError::Unreachable,
         SessionError::NotIpmi,
@@ -52,6 +56,8 @@ impl SessionError {
         SessionError::Protocol,
         SessionError::Credentials,
         SessionError::Local,
+        SessionError::NoDevice,
+        SessionError::DevicePermission,
     ];
 
     /// The reason as a label value.
@@ -71,6 +77,8 @@ impl SessionError {
             SessionError::Protocol => "protocol",
             SessionError::Credentials => "credentials",
             SessionError::Local => "local",
+            SessionError::NoDevice => "no_device",
+            SessionError::DevicePermission => "device_permission",
         }
     }
 }
@@ -92,6 +100,10 @@ impl fmt::Display for SessionError {
             SessionError::Protocol => "the BMC's answer breaks the protocol",
             SessionError::Credentials => "the user name is longer than 16 bytes",
             SessionError::Local => "no socket could be used",
+            SessionError::NoDevice => {
+                "no such device: are the kernel modules ipmi_si and ipmi_devintf loaded?"
+            }
+            SessionError::DevicePermission => "no permission to open the device",
         })
     }
 }

@@ -1,13 +1,8 @@
-//! The tokio driver: one UDP socket, one session, one command in flight.
+//! The tokio driver: one session, one command in flight, over the LAN or in-band.
 
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-
-use tokio::net::UdpSocket;
-use tokio::time::Instant;
+use std::net::SocketAddr;
 
 use crate::command::Command;
-use crate::connection::{Connection, Event};
 use crate::counters::Counters;
 use crate::credentials::Credentials;
 use crate::device::DeviceId;
@@ -18,10 +13,12 @@ use crate::sdr::{SdrRepository, SdrRepositoryInfo};
 use crate::sensor::{RawReading, SensorId};
 use crate::threshold::RawThresholds;
 
+#[cfg(feature = "in-band")]
+mod in_band;
+mod lan;
 mod more;
 
-/// More than any datagram of the protocol.
-const DATAGRAM_BYTES: usize = 2048;
+use lan::Lan;
 
 /// An open session with a BMC.
 ///
@@ -33,13 +30,17 @@ const DATAGRAM_BYTES: usize = 2048;
 #[derive(Debug)]
 pub struct Session {
     link: Link,
-    bmc: SocketAddr,
-    credentials: Credentials,
     options: Options,
     /// Which chunk size this BMC allows for SDRs.
     chunk: usize,
-    /// What the sessions counted that this one renewed.
-    earlier: Counters,
+}
+
+/// How the BMC is reached.
+#[derive(Debug)]
+enum Link {
+    Lan(Box<Lan>),
+    #[cfg(feature = "in-band")]
+    InBand(in_band::InBand),
 }
 
 impl Session {
@@ -52,15 +53,24 @@ impl Session {
         credentials: &Credentials,
         options: &Options,
     ) -> Result<Session, SessionError> {
-        let link = Link::open(bmc, credentials, options).await?;
-        Ok(Session {
-            link,
-            bmc,
-            credentials: credentials.clone(),
-            options: options.clone(),
-            chunk: 0,
-            earlier: Counters::default(),
-        })
+        let lan = Lan::open(bmc, credentials, options).await?;
+        Ok(Session { link: Link::Lan(Box::new(lan)), options: options.clone(), chunk: 0 })
+    }
+
+    /// Opens the way to the BMC of this machine, such as `/dev/ipmi0` of Linux's `ipmi_devintf`.
+    ///
+    /// No account is needed, but the right to open the device: root's, as a rule. Of `options`,
+    /// `timeout`, `ignore_scanning_disabled` and `bridge_sensors` count; `retries` is how often a
+    /// BMC is asked again that says it is busy. Fails with [`SessionError::NoDevice`],
+    /// [`SessionError::DevicePermission`], [`SessionError::NotIpmi`] (another kind of device) or
+    /// [`SessionError::NoAnswer`].
+    #[cfg(feature = "in-band")]
+    pub async fn open_in_band(
+        device: &std::path::Path,
+        options: &Options,
+    ) -> Result<Session, SessionError> {
+        let in_band = in_band::InBand::open(device, options).await?;
+        Ok(Session { link: Link::InBand(in_band), options: options.clone(), chunk: 0 })
     }
 
     /// What the BMC says of itself. A cheap sign of life, too.
@@ -94,148 +104,28 @@ impl Session {
 
     /// Sends any command that there is and gives the data of its reply.
     pub async fn read(&mut self, command: Command) -> Result<Vec<u8>, CommandError> {
-        if self.link.connection.is_worn() {
-            self.renew().await?;
+        match &mut self.link {
+            Link::Lan(lan) => lan.read(command, &self.options).await,
+            #[cfg(feature = "in-band")]
+            Link::InBand(in_band) => in_band.read(command, &self.options).await,
         }
-        self.link.read(command).await
-    }
-
-    /// A new session on a new socket, in place of one whose sequence numbers are used up.
-    async fn renew(&mut self) -> Result<(), CommandError> {
-        self.link.say_goodbye();
-        let fresh = Link::open(self.bmc, &self.credentials, &self.options).await;
-        let fresh = fresh.map_err(|_| CommandError::SessionLost)?;
-        self.earlier = self.counters();
-        self.link = fresh;
-        Ok(())
     }
 
     /// Closes the session at the BMC, waiting for its answer for one timeout at most.
     pub async fn close(mut self) {
-        self.link.close().await;
+        match &mut self.link {
+            Link::Lan(lan) => lan.close().await,
+            #[cfg(feature = "in-band")]
+            Link::InBand(_) => {}
+        }
     }
 
     /// What was counted so far, log-in included.
     pub fn counters(&self) -> Counters {
-        self.earlier + self.link.connection.counters()
-    }
-}
-
-/// A connection and its socket.
-#[derive(Debug)]
-struct Link {
-    socket: UdpSocket,
-    connection: Connection,
-    /// The moment from which the connection's time is counted.
-    epoch: Instant,
-    buffer: Vec<u8>,
-}
-
-impl Link {
-    async fn open(
-        bmc: SocketAddr,
-        credentials: &Credentials,
-        options: &Options,
-    ) -> Result<Link, SessionError> {
-        let socket = connected_socket(bmc).await.map_err(|error| match error.kind() {
-            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-                SessionError::Unreachable
-            }
-            _ => SessionError::Local,
-        })?;
-        let epoch = Instant::now();
-        let connection = Connection::new(epoch.elapsed(), credentials, options, rand::random());
-        let mut link = Link { socket, connection, epoch, buffer: vec![0; DATAGRAM_BYTES] };
-        loop {
-            match link.next_event().await {
-                Event::Opened => return Ok(link),
-                Event::OpenFailed(error) => {
-                    link.flush();
-                    return Err(error);
-                }
-                Event::Reply(..) | Event::Closed => {}
-            }
+        match &self.link {
+            Link::Lan(lan) => lan.counters(),
+            #[cfg(feature = "in-band")]
+            Link::InBand(in_band) => in_band.counters(),
         }
     }
-
-    async fn read(&mut self, command: Command) -> Result<Vec<u8>, CommandError> {
-        self.connection.request(self.epoch.elapsed(), command);
-        loop {
-            match self.next_event().await {
-                Event::Reply(answered, result) if answered == command => return result,
-                Event::Closed | Event::OpenFailed(_) => return Err(CommandError::SessionLost),
-                // Of a request whose future was dropped.
-                Event::Reply(..) | Event::Opened => {}
-            }
-        }
-    }
-
-    async fn close(&mut self) {
-        self.connection.close(self.epoch.elapsed());
-        while self.next_event().await != Event::Closed {}
-        self.flush();
-    }
-
-    /// Carries datagrams to and fro until something happens.
-    async fn next_event(&mut self) -> Event {
-        loop {
-            if let Some(event) = self.connection.next_event() {
-                return event;
-            }
-            while let Some(datagram) = self.connection.next_datagram() {
-                if let Err(error) = self.socket.send(&datagram).await {
-                    self.network_error(&error);
-                }
-            }
-            let Some(deadline) = self.connection.deadline() else { return Event::Closed };
-            let received =
-                tokio::time::timeout_at(self.epoch + deadline, self.socket.recv(&mut self.buffer));
-            match received.await {
-                Ok(Ok(length)) => {
-                    let datagram = self.buffer.get(..length).unwrap_or_default();
-                    self.connection.datagram_received(self.epoch.elapsed(), datagram);
-                }
-                Ok(Err(error)) => self.network_error(&error),
-                Err(_elapsed) => self.connection.time_passed(self.epoch.elapsed()),
-            }
-        }
-    }
-
-    /// A connected UDP socket reports ICMP errors on the next call; none of them is final.
-    fn network_error(&mut self, error: &io::Error) {
-        if error.kind() != io::ErrorKind::Interrupted {
-            self.connection.unreachable();
-        }
-    }
-
-    /// Sends what is still to be sent, without waiting.
-    fn flush(&mut self) {
-        while let Some(datagram) = self.connection.next_datagram() {
-            // Best effort: the BMC forgets an idle session by itself after a minute.
-            let _ = self.socket.try_send(&datagram);
-        }
-    }
-
-    fn say_goodbye(&mut self) {
-        for datagram in self.connection.farewell() {
-            let _ = self.socket.try_send(&datagram);
-        }
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.say_goodbye();
-    }
-}
-
-/// A socket of the BMC's own address family, so that nothing depends on IPv6 being there.
-async fn connected_socket(bmc: SocketAddr) -> io::Result<UdpSocket> {
-    let any: SocketAddr = match bmc {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(any).await?;
-    socket.connect(bmc).await?;
-    Ok(socket)
 }

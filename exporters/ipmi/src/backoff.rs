@@ -1,4 +1,4 @@
-//! When a sensor that fails is asked again. No I/O, no clock.
+//! When what fails is asked again: a sensor, or a silent device. No I/O, no clock.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ const PATIENCE: u32 = 3;
 const SHORTEST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// One sensor's record of failures. Times are since any fixed moment.
+/// One sensor's or device's record of failures. Times are since any fixed moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BackOff {
     failures: u32,
@@ -15,12 +15,12 @@ pub struct BackOff {
 }
 
 impl BackOff {
-    /// Whether the sensor should be asked `now`.
+    /// Whether it should be asked `now`.
     pub fn is_due(&self, now: Duration) -> bool {
         now >= self.not_before
     }
 
-    /// Records a failure: from the third in a row on the sensor waits, each time twice as long, for
+    /// Records a failure: from the third in a row on it waits, each time twice as long, for
     /// a minute at most.
     pub fn failed(&mut self, now: Duration) {
         self.failures = self.failures.saturating_add(1);

@@ -14,7 +14,7 @@ use tracing::warn;
 mod module;
 mod span;
 
-pub use module::{Module, Privilege};
+pub use module::{Driver, Module, Privilege};
 
 /// The port of IPMI over LAN.
 const PORT: u16 = 623;
@@ -71,7 +71,7 @@ fn default_module() -> String {
 pub struct Bmc {
     /// Its name: the `target` label, and the name of its baseline's file.
     pub name: String,
-    /// Where it listens.
+    /// Where it is reached.
     pub address: Address,
     /// The name of its module.
     pub module_name: String,
@@ -160,6 +160,17 @@ impl TryFrom<RawConfig> for Config {
                     allowed.join(", ")
                 ));
             }
+            let driver = raw.modules[&target.module].driver;
+            if driver != target.address.driver() {
+                return Err(format!(
+                    "targets: `{}` has the address {} and a module with the driver {driver}; a host \
+                     needs {}, a device {}",
+                    target.name,
+                    target.address,
+                    Driver::Lan20,
+                    Driver::OpenIpmi
+                ));
+            }
         }
         Ok(Self {
             modules: raw.modules,
@@ -200,20 +211,47 @@ impl TryFrom<RawTarget> for Target {
     }
 }
 
-/// A host and a port, as in `bmc-1.example`, `192.0.2.1:1623` or `[2001:db8::1]:623`.
+/// Where a BMC is reached.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
-pub struct Address {
-    /// A name or an IP address, without brackets.
-    pub host: String,
-    /// The UDP port.
-    pub port: u16,
+pub enum Address {
+    /// Over the LAN, as in `bmc-1.example`, `192.0.2.1:1623` or `[2001:db8::1]:623`.
+    Lan {
+        /// A name or an IP address, without brackets.
+        host: String,
+        /// The UDP port.
+        port: u16,
+    },
+    /// The BMC of the machine that the exporter runs on, as in `/dev/ipmi0`.
+    Device(PathBuf),
+}
+
+impl Address {
+    fn driver(&self) -> Driver {
+        match self {
+            Self::Lan { .. } => Driver::Lan20,
+            Self::Device(_) => Driver::OpenIpmi,
+        }
+    }
+
+    /// Whether `text` means this address: with its port or without.
+    pub fn is(&self, text: &str) -> bool {
+        let host = match self {
+            Self::Lan { host, .. } => Some(host.as_str()),
+            Self::Device(_) => None,
+        };
+        host == Some(text) || self.to_string() == text
+    }
 }
 
 impl TryFrom<String> for Address {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        // The names that udev and the kernel's documents give the device: ipmi0, ipmi/0, ipmidev/0.
+        if text.starts_with("/dev/ipmi") && !text.contains("..") {
+            return Ok(Self::Device(PathBuf::from(text)));
+        }
         let bare_v6 = text.parse::<std::net::Ipv6Addr>().is_ok();
         let (host, port) = match text.rsplit_once(':') {
             _ if bare_v6 => (text.as_str(), None),
@@ -227,11 +265,11 @@ impl TryFrom<String> for Address {
         let clean = |c: char| c.is_ascii_alphanumeric() || ".-_:%".contains(c);
         match port {
             Some(port) if !host.is_empty() && host.chars().all(clean) => {
-                Ok(Self { host: host.to_owned(), port })
+                Ok(Self::Lan { host: host.to_owned(), port })
             }
             _ => Err(format!(
                 "address: `{text}` must be a host or host:port, as in 192.0.2.1, \
-                 bmc.example:623 or [2001:db8::1]:623"
+                 bmc.example:623 or [2001:db8::1]:623, or a device, as in /dev/ipmi0"
             )),
         }
     }
@@ -239,10 +277,10 @@ impl TryFrom<String> for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
+        match self {
+            Self::Lan { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Lan { host, port } => write!(f, "{host}:{port}"),
+            Self::Device(path) => write!(f, "{}", path.display()),
         }
     }
 }

@@ -18,7 +18,7 @@ pub enum PollFailure {
 
 impl PollFailure {
     /// Every reason, so that each is counted from the start.
-    pub const REASONS: [&'static str; 20] = [
+    pub const REASONS: [&'static str; 22] = [
         "resolve",
         "no_answer",
         "unreachable",
@@ -34,6 +34,8 @@ impl PollFailure {
         "protocol",
         "credentials",
         "local",
+        "no_device",
+        "device_permission",
         "timeout",
         "completion_code",
         "malformed",

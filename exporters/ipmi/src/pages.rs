@@ -85,10 +85,7 @@ fn find(targets: &All, asked: Option<&str>) -> Result<Arc<BmcState>, Box<Respons
     };
     let by_name = states.iter().find(|state| state.bmc.name == asked);
     let by_address = || {
-        let is = |state: &&Arc<BmcState>| {
-            let address = &state.bmc.address;
-            address.host == asked || address.to_string() == asked
-        };
+        let is = |state: &&Arc<BmcState>| state.bmc.address.is(asked);
         states.iter().find(is)
     };
     match by_name.or_else(by_address) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ struct Poller<'a> {
     info: Option<(SdrRepositoryInfo, Instant)>,
     windows: HashMap<(SensorId, String), Window>,
     back_offs: HashMap<SensorId, BackOff>,
+    /// How often the device of a BMC was silent when it was opened.
+    silence: BackOff,
     turns: Turns,
     /// The sensor that a poll which ran out of time begins the next one with.
     first: usize,
@@ -69,6 +72,7 @@ impl<'a> Poller<'a> {
             info: None,
             windows: HashMap::new(),
             back_offs: HashMap::new(),
+            silence: BackOff::default(),
             turns: Turns::default(),
             first: 0,
             counted: Counters::default(),
@@ -115,10 +119,10 @@ impl<'a> Poller<'a> {
     }
 
     async fn open(&mut self) -> Result<Session, PollFailure> {
-        let bmc = &self.state.bmc;
-        let address = resolve(&bmc.address).await?;
-        let credentials = credentials(bmc).map_err(PollFailure::Session)?;
-        let opened = Session::open(address, &credentials, &options(bmc)).await;
+        let opened = match &self.state.bmc.address {
+            Address::Lan { host, port } => self.log_in(host, *port).await?,
+            Address::Device(path) => self.open_device(path).await?,
+        };
         let session = opened.map_err(|error| {
             self.state.refused(error);
             PollFailure::Session(error)
@@ -128,6 +132,34 @@ impl<'a> Poller<'a> {
         self.counted = logged_in;
         self.info = None;
         Ok(session)
+    }
+
+    async fn log_in(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<Result<Session, SessionError>, PollFailure> {
+        let bmc = &self.state.bmc;
+        let address = resolve(host, port).await?;
+        let credentials = credentials(bmc).map_err(PollFailure::Session)?;
+        Ok(Session::open(address, &credentials, &options(bmc)).await)
+    }
+
+    /// A request that a hanging BMC leaves unanswered stays queued in the kernel, so that one which
+    /// goes on hanging is asked less and less often.
+    async fn open_device(
+        &mut self,
+        path: &Path,
+    ) -> Result<Result<Session, SessionError>, PollFailure> {
+        if !self.silence.is_due(self.began.elapsed()) {
+            return Err(PollFailure::Session(SessionError::NoAnswer));
+        }
+        let opened = Session::open_in_band(path, &options(&self.state.bmc)).await;
+        match opened {
+            Err(SessionError::NoAnswer) => self.silence.failed(self.began.elapsed()),
+            _ => self.silence.succeeded(),
+        }
+        Ok(opened)
     }
 
     /// Counts what was just sent as commands of one kind.
@@ -322,8 +354,8 @@ impl<'a> Poller<'a> {
     }
 }
 
-async fn resolve(address: &Address) -> Result<SocketAddr, PollFailure> {
-    let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
+async fn resolve(host: &str, port: u16) -> Result<SocketAddr, PollFailure> {
+    let found = tokio::net::lookup_host((host, port)).await;
     found.ok().and_then(|mut found| found.next()).ok_or(PollFailure::Resolve)
 }
 

@@ -126,6 +126,29 @@ fn a_suite_that_the_bmc_refuses_is_a_reason_of_its_own() {
 }
 
 #[test]
+fn a_device_that_is_not_there_is_a_reason_of_its_own_and_costs_the_others_nothing() {
+    let sim = Sim::start();
+    let config = format!(
+        "modules: {{ default: {}, own: {{ driver: OPENIPMI, interval: 1s }} }}\n\
+         targets: [ {{ name: srv-1, address: '{}' }},\n\
+         {{ name: own, address: /dev/ipmi-none, module: own }} ]\n",
+        module(""),
+        sim.address()
+    );
+    let exporter = Exporter::start(&config);
+    let missing = |metric| [metric, "target=\"own\"", "reason=\"no_device\""];
+    let text = exporter.wait("the reason", |text| {
+        sample(text, &missing("ipmi_poll_failures_total{")) > Some(0.0)
+            && sample(text, &["ipmi_up{", "target=\"srv-1\"", "collector=\"ipmi\""]) == Some(1.0)
+    });
+    assert!(sample(&text, &missing("ipmi_session_failures_total{")) > Some(0.0), "{text}");
+    let up = ["ipmi_up{", "target=\"own\"", "collector=\"ipmi\""];
+    assert_eq!(sample(&text, &up), Some(0.0), "{text}");
+    let page = exporter.ask("GET", "/ipmi?target=/dev/ipmi-none").1;
+    assert!(page.contains("target=\"own\"") && !page.contains("target=\"srv-1\""), "{page}");
+}
+
+#[test]
 fn a_jump_is_seen_and_stays_in_sight() {
     let sim = Sim::start();
     let exporter = Exporter::start(&config(&sim));
@@ -343,7 +366,7 @@ fn the_example_is_good_and_a_mistake_is_named_with_its_place() {
 
     let (good, said) = check(&example.replace("privilege: user", "privilege: root"));
     assert!(!good);
-    for part in ["ipmi.yml:12:16:", "`root`", "one of user, operator, admin"] {
+    for part in ["ipmi.yml:14:16:", "`root`", "one of user, operator, admin"] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
     let (good, said) = check(&example.replace("bmc.password", "other.password"));

@@ -1,5 +1,6 @@
 //! One module: an account and the manners of polling.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ const MOST_RETRIES: u8 = 10;
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawModule")]
 pub struct Module {
+    /// How the BMC is reached. What is about accounts, cipher suites and faults of LAN firmware
+    /// is empty or the default with [`Driver::OpenIpmi`].
+    pub driver: Driver,
     /// The account's name.
     pub user: String,
     /// The account's password. Empty until the file that holds it has been read.
@@ -96,6 +100,27 @@ fn nibble(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok())
 }
 
+/// The way to a BMC, under the name that `FreeIPMI` gives it.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+pub enum Driver {
+    /// IPMI 2.0 over the LAN.
+    #[default]
+    #[serde(rename = "LAN_2_0")]
+    Lan20,
+    /// The device of Linux's `ipmi_devintf`.
+    #[serde(rename = "OPENIPMI")]
+    OpenIpmi,
+}
+
+impl fmt::Display for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lan20 => "LAN_2_0",
+            Self::OpenIpmi => "OPENIPMI",
+        })
+    }
+}
+
 /// The privilege level of a session (IPMI 2.0 table 22-18).
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -112,11 +137,12 @@ pub enum Privilege {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawModule {
-    user: String,
+    #[serde(default)]
+    driver: Driver,
+    user: Option<String>,
     pass: Option<Secret>,
     password_file: Option<PathBuf>,
-    #[serde(default)]
-    privilege: Privilege,
+    privilege: Option<Privilege>,
     #[serde(default, deserialize_with = "span::number_is_milliseconds")]
     timeout: Option<Duration>,
     #[serde(default = "default_retries")]
@@ -136,7 +162,6 @@ struct RawModule {
     #[serde(default)]
     bridge_sensors: bool,
     // What follows are words of ipmi_exporter that have one meaning here, or none.
-    driver: Option<String>,
     collector_cmd: Option<IgnoredAny>,
     default_args: Option<IgnoredAny>,
     collector_args: Option<IgnoredAny>,
@@ -153,19 +178,10 @@ impl TryFrom<RawModule> for Module {
 
     fn try_from(raw: RawModule) -> Result<Self, String> {
         raw.refuse_what_is_not_supported()?;
-        if raw.user.len() > USER_BYTES {
-            return Err(format!("user: longer than the {USER_BYTES} bytes that IPMI 2.0 allows"));
+        if raw.driver == Driver::OpenIpmi {
+            raw.refuse_what_is_of_the_lan()?;
         }
-        let password = match (raw.pass, &raw.password_file) {
-            (Some(pass), None) if pass.expose().len() > PASSWORD_BYTES => {
-                return Err(format!(
-                    "pass: longer than the {PASSWORD_BYTES} bytes that IPMI 2.0 allows"
-                ));
-            }
-            (Some(pass), None) => pass,
-            (None, Some(_)) => Secret::new(String::new()),
-            _ => return Err("exactly one of pass and password_file must be set".to_owned()),
-        };
+        let (user, password) = raw.account()?;
         if raw.k_g.is_some() && raw.k_g_file.is_some() {
             return Err("at most one of k_g and k_g_file may be set".to_owned());
         }
@@ -185,10 +201,11 @@ impl TryFrom<RawModule> for Module {
             return Err(format!("retries: {} must be 0 to {MOST_RETRIES}", raw.retries));
         }
         Ok(Self {
-            user: raw.user,
+            driver: raw.driver,
+            user,
             password,
             password_file: raw.password_file,
-            privilege: raw.privilege,
+            privilege: raw.privilege.unwrap_or_default(),
             timeout,
             retries: raw.retries,
             interval,
@@ -210,9 +227,6 @@ impl TryFrom<RawModule> for Module {
 
 impl RawModule {
     fn refuse_what_is_not_supported(&self) -> Result<(), String> {
-        if let Some(driver) = self.driver.as_deref().filter(|driver| *driver != "LAN_2_0") {
-            return Err(format!("driver: `{driver}` is not supported; allowed: LAN_2_0"));
-        }
         let words = [
             ("collector_cmd", &self.collector_cmd),
             ("default_args", &self.default_args),
@@ -226,6 +240,48 @@ impl RawModule {
             return Err("sel_events: is not supported yet".to_owned());
         }
         Ok(())
+    }
+
+    /// What the device has no use for would give a false sense of safety there.
+    fn refuse_what_is_of_the_lan(&self) -> Result<(), String> {
+        let words = [
+            ("user", self.user.is_some()),
+            ("pass", self.pass.is_some()),
+            ("password_file", self.password_file.is_some()),
+            ("privilege", self.privilege.is_some()),
+            ("suites", self.suites.is_some()),
+            ("k_g", self.k_g.is_some()),
+            ("k_g_file", self.k_g_file.is_some()),
+        ];
+        match words.iter().find(|(_, is_set)| *is_set) {
+            None => Ok(()),
+            Some((word, _)) => Err(format!(
+                "{word}: has no meaning with the driver {}; leave it out",
+                Driver::OpenIpmi
+            )),
+        }
+    }
+
+    /// The user and the password, which is still empty where a file holds it.
+    fn account(&self) -> Result<(String, Secret), String> {
+        let none = || Secret::new(String::new());
+        if self.driver == Driver::OpenIpmi {
+            return Ok((String::new(), none()));
+        }
+        let Some(user) = self.user.clone() else {
+            return Err("user: must be set, as in `user: monitor`".to_owned());
+        };
+        if user.len() > USER_BYTES {
+            return Err(format!("user: longer than the {USER_BYTES} bytes that IPMI 2.0 allows"));
+        }
+        match (&self.pass, &self.password_file) {
+            (Some(pass), None) if pass.expose().len() > PASSWORD_BYTES => {
+                Err(format!("pass: longer than the {PASSWORD_BYTES} bytes that IPMI 2.0 allows"))
+            }
+            (Some(pass), None) => Ok((user, pass.clone())),
+            (None, Some(_)) => Ok((user, none())),
+            _ => Err("exactly one of pass and password_file must be set".to_owned()),
+        }
     }
 }
 

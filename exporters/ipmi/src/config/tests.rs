@@ -65,9 +65,29 @@ fn an_address_is_a_host_and_perhaps_a_port() {
     assert_eq!(address("bmc:1623"), Ok("bmc:1623".into()));
     assert_eq!(address("2001:db8::1"), Ok("[2001:db8::1]:623".into()));
     assert_eq!(address("[2001:db8::1]"), Ok("[2001:db8::1]:623".into()));
+    assert_eq!(address("/dev/ipmi0"), Ok("/dev/ipmi0".into()));
+    assert_eq!(address("/dev/ipmi/1"), Ok("/dev/ipmi/1".into()));
     for wrong in ["", ":623", "a:0", "a:b", "a:65536", "http://a", "a b", "a/24"] {
         assert!(address(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn a_target_is_found_by_its_address_with_a_port_and_without() {
+    let address = |text: &str| Address::try_from(text.to_owned()).unwrap();
+    assert!(address("bmc").is("bmc") && address("bmc").is("bmc:623"));
+    assert!(address("2001:db8::1").is("2001:db8::1") && address("/dev/ipmi0").is("/dev/ipmi0"));
+    assert!(!address("bmc").is("bmc:624") && !address("/dev/ipmi0").is("/dev/ipmi1"));
+}
+
+#[test]
+fn the_machines_own_bmc_needs_no_account() {
+    let text = "modules: { default: { driver: OPENIPMI, timeout: 5s } }\n\
+                targets: [ { name: self, address: /dev/ipmi0 } ]";
+    let bmcs = parse(text).unwrap().bmcs();
+    assert_eq!(bmcs["self"].address, Address::Device("/dev/ipmi0".into()));
+    assert_eq!(bmcs["self"].module.driver, Driver::OpenIpmi);
+    assert_eq!(bmcs["self"].module.user, "");
 }
 
 #[test]
@@ -79,7 +99,7 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
     let cases = [
         ("targets: []\n".to_owned(), "missing field `modules`"),
         ("module: {}\n".to_owned(), "module"),
-        (module("pass: p"), "missing field `user`"),
+        (module("pass: p"), "user: must be set, as in `user: monitor`"),
         (module("user: u"), "exactly one of pass and password_file must be set"),
         (module("user: u, pass: p, password_file: f"), "exactly one of pass and password_file"),
         (module("user: u, password: p"), "password"),
@@ -93,7 +113,25 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
         (module("user: u, pass: p, retries: 11"), "retries: 11 must be 0 to 10"),
         (
             module("user: u, pass: p, driver: LAN"),
-            "driver: `LAN` is not supported; allowed: LAN_2_0",
+            "unknown variant `LAN`, expected one of LAN_2_0, OPENIPMI",
+        ),
+        (
+            module("driver: OPENIPMI, user: u"),
+            "user: has no meaning with the driver OPENIPMI; leave it out",
+        ),
+        (
+            module("driver: OPENIPMI, suites: [3]"),
+            "suites: has no meaning with the driver OPENIPMI",
+        ),
+        (
+            target("name: a, address: /dev/ipmi0"),
+            "`a` has the address /dev/ipmi0 and a module with the driver LAN_2_0; a host needs \
+             LAN_2_0, a device OPENIPMI",
+        ),
+        (target("name: a, address: /dev/sda"), "address: `/dev/sda` must be a host or host:port"),
+        (
+            target("name: a, address: /dev/ipmi/../sda"),
+            "address: `/dev/ipmi/../sda` must be a host",
         ),
         (
             module("user: u, pass: p, collectors: [ipmi, sm-lan-mode]"),
