@@ -1,5 +1,5 @@
 //! Debian's `ipmi_sim`: event log, chassis, inventory and the BMC's own records must be what
-//! `ipmitool` and `ipmi-sel` read.
+//! `ipmitool`, `ipmi-sel` and `ipmi-fru` read.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
@@ -8,12 +8,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use ipmi_lan::chassis::ChassisFact;
+use ipmi_lan::fru::RecordContent;
 use ipmi_lan::sel::SelRecord;
 use ipmi_lan::{Credentials, Options, Password, Session, SessionError};
 
 #[path = "oracle/sim.rs"]
 mod sim;
-use sim::{PASSWORD, Sim, USER};
+use sim::{PASSWORD, Sensor, Sim, USER};
 
 async fn session(sim: &Sim) -> Session {
     let password = Password::new(PASSWORD).unwrap();
@@ -39,6 +40,20 @@ fn ipmitool(sim: &Sim, arguments: &[&str]) -> String {
         .args(arguments)
         .output()
         .expect("ipmitool is in Debian's package `ipmitool`");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What a tool of FreeIPMI prints.
+fn freeipmi(sim: &Sim, tool: &str, arguments: &[&str]) -> String {
+    let cache = tempfile::tempdir().unwrap();
+    let output = Command::new(tool)
+        .args(["-h", &sim.address.to_string(), "-u", USER, "-p", PASSWORD, "-l", "USER"])
+        .args(["-D", "LAN_2_0", "-I", "3", "-W", "opensesspriv"])
+        .args(["--sdr-cache-directory", &cache.path().display().to_string()])
+        .args(arguments)
+        .output()
+        .expect("its tools are in Debian's package `freeipmi-tools`");
+    assert!(output.status.success(), "{tool}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -124,17 +139,10 @@ async fn every_state_has_the_name_that_ipmi_sel_gives_it() {
     let sel = session.read_sel(0, 2_000).await.unwrap();
     session.close().await;
     assert!(sel.complete && sel.records.len() == usize::from(sel.info.entries));
-    let cache = tempfile::tempdir().unwrap();
-    let output = Command::new("ipmi-sel")
-        .args(["-h", &sim.address.to_string(), "-u", USER, "-p", PASSWORD, "-l", "USER"])
-        .args(["-D", "LAN_2_0", "-I", "3", "-W", "opensesspriv", "--quiet-cache"])
-        .args(["--sdr-cache-directory", &cache.path().display().to_string()])
-        .args(["--comma-separated-output", "--no-header-output", "--ignore-sdr-cache"])
-        .output()
-        .expect("ipmi-sel is in Debian's package `freeipmi-tools`");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let options = ["--comma-separated-output", "--no-header-output", "--ignore-sdr-cache"];
+    let text = freeipmi(&sim, "ipmi-sel", &options);
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), sel.records.len(), "{output:?}");
+    assert_eq!(lines.len(), sel.records.len(), "{text}");
     let (mut same, mut differences) = (0, 0_usize);
     for (record, line) in sel.records.iter().zip(lines) {
         let SelRecord::Event(event) = record else { panic!("{record:?}") };
@@ -238,6 +246,133 @@ fn area(head: &[u8], fields: &[&[u8]]) -> Vec<u8> {
     area[1] = u8::try_from(area.len() / 8 + 1).unwrap();
     area.push(area.iter().fold(0_u8, |sum, byte| sum.wrapping_sub(*byte)));
     area
+}
+
+/// A record of a multi-record area, its checksums put in.
+fn record(kind: u8, last: bool, data: &[u8]) -> Vec<u8> {
+    let negative = |bytes: &[u8]| bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_sub(*byte));
+    let end = if last { 0x82 } else { 0x02 };
+    let mut record = vec![kind, end, u8::try_from(data.len()).unwrap(), negative(data)];
+    record.push(negative(&record));
+    record.extend(data);
+    record
+}
+
+/// A record in the words of `ipmi-fru`, less the line's beginning.
+fn in_its_words(content: &RecordContent) -> Vec<String> {
+    let yes = |flag: bool| if flag { "Yes" } else { "No" };
+    match content {
+        RecordContent::PowerSupply(supply) => {
+            let flag = |bit: u8| yes(supply.flags >> bit & 1 == 1);
+            let volts = |code: u8| ["12V", "-12V", "5V", "3.3V"][usize::from(code)];
+            let [(low_1, high_1), (low_2, high_2)] =
+                supply.input_ranges.map(|(low, high)| (u32::from(low) * 10, u32::from(high) * 10));
+            let (one, other, watts) = supply.combined;
+            vec![
+                format!("Overall Capacity: {} Watts", supply.capacity_watts),
+                format!("Peak VA: {} VA", supply.peak_volt_amperes.unwrap()),
+                format!("Max Inrush Current: {} Amps", supply.inrush_amperes.unwrap()),
+                format!("Inrush Interval: {} ms", supply.inrush_milliseconds.unwrap()),
+                format!("Low End Input Voltage 1: {low_1} mV"),
+                format!("High End Input Voltage 1: {high_1} mV"),
+                format!("Low End Input Voltage 2: {low_2} mV"),
+                format!("High End Input Voltage 2: {high_2} mV"),
+                format!("Low End Acceptable Frequency: {} Hz", supply.input_hertz.0),
+                format!("High End Acceptable Frequency: {} Hz", supply.input_hertz.1),
+                format!("A/C Dropout Tolerance: {} ms", supply.dropout_milliseconds),
+                format!("Predictive Fail Support: {}", flag(0)),
+                format!("Power Factor Correction Supported: {}", flag(1)),
+                format!("AutoSwitch Supprt: {}", flag(2)),
+                format!("Hot Swap Support: {}", flag(3)),
+                format!("Peak Capacity: {} Watts", supply.peak_watts),
+                format!("Hold Up Time: {} s", supply.hold_up_seconds),
+                format!("Voltage 1: {}", volts(one)),
+                format!("Voltage 2: {}", volts(other)),
+                format!("Total Combined Wattage: {watts} Watts"),
+            ]
+        }
+        RecordContent::DcOutput(output) => {
+            let millivolts = |tens: i16| i32::from(tens) * 10;
+            vec![
+                format!("Output Number: {}", output.number),
+                format!("Output on Standy: {}", yes(output.standby)),
+                format!("Nominal Voltage: {} mV", millivolts(output.nominal)),
+                format!("Negative Voltage Deviation: {} mV", millivolts(output.most_negative)),
+                format!("Positive Voltage Deviation: {} mV", millivolts(output.most_positive)),
+                format!("Ripple and Noise pk-pk: {} mV", output.ripple_millivolts),
+                format!("Minimum Current Draw: {} mA", output.minimum_milliamperes),
+                format!("Maximum Current Draw: {} mA", output.maximum_milliamperes),
+            ]
+        }
+        RecordContent::DcLoad(load) => {
+            let millivolts = |tens: i16| i32::from(tens) * 10;
+            vec![
+                format!("Output Number: {}", load.number),
+                format!("Nominal Voltage: {} mV", millivolts(load.nominal)),
+                format!("Minimum Voltage: {} mV", millivolts(load.minimum)),
+                format!("Maximum Voltage: {} mV", millivolts(load.maximum)),
+                format!("Ripple and Noise pk-pk: {} mV", load.ripple_millivolts),
+                format!("Minimum Current Load: {} mA", load.minimum_milliamperes),
+                format!("Maximum Current Load: {} mA", load.maximum_milliamperes),
+            ]
+        }
+        RecordContent::ManagementAccess(access) => {
+            assert_eq!(access.kind, 1);
+            vec![format!("System Management URL: {}", access.text)]
+        }
+        RecordContent::BaseCompatibility(base) => vec![
+            format!("Manufacturer ID: Hewlett-Packard ({:X}h)", base.manufacturer_id),
+            format!("Entity ID: {:X}h", base.entity_id),
+            format!("Comptability Base: {:X}h", base.base),
+            format!("Comptability Code Start Value: {:X}h", base.first_code),
+            format!("Code Mask: {:02X}h", base.mask[0]),
+        ],
+        RecordContent::Other { kind: 0xC5, data } => {
+            let [low, middle, high, data @ ..] = &data[..] else { panic!("{data:?}") };
+            let maker = u32::from_le_bytes([*low, *middle, *high, 0]);
+            vec![format!("Manufacturer ID: {maker:X}h"), format!("Data: {:02X}h", data[0])]
+        }
+        RecordContent::ExtendedCompatibility(_) | RecordContent::Other { .. } => {
+            panic!("no such record was written: {content:?}")
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_multi_records_are_what_ipmi_fru_prints() {
+    let supply = [
+        0x20, 0x03, 0xE8, 0x03, 30, 10, 0x28, 0x23, 0x38, 0x31, 0x50, 0x46, 0x70, 0x67, 47, 63, 20,
+        0x0E, 0x84, 0x53, 0x20, 0x2C, 0x01, 17,
+    ];
+    let output = [0x81, 0xB0, 0x04, 0x74, 0x04, 0xEC, 0x04, 120, 0, 100, 0, 0x10, 0x27];
+    let load = [0x02, 0xF4, 0x01, 0xDB, 0x01, 0x0D, 0x02, 50, 0, 20, 0, 0xB8, 0x0B];
+    let area = [
+        record(0, false, &supply),
+        record(1, false, &output),
+        record(2, false, &load),
+        record(3, false, b"\x01http://bmc.example"),
+        record(4, false, &[0x0B, 0, 0, 0x0A, 9, 3, 5]),
+        record(0xC5, true, &[1, 2, 3, 4]),
+    ]
+    .concat();
+    let bytes = [&[1, 0, 0, 0, 0, 1, 0, 0xFE][..], &area, &[0; 32]].concat();
+    let data: Vec<_> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
+    let command = format!("mc_add_fru_data 0x20 0 {} data {}\n", bytes.len(), data.join(" "));
+    // ipmi-fru wants a repository that is not empty.
+    let sim = Sim::start_with(&[Sensor::new(1, "Inlet", 1, 1, 21)], &[], &command);
+    let mut session = session(&sim).await;
+    let fru = session.fru(0).await.unwrap();
+    session.close().await;
+    let area = fru.multi_records.unwrap();
+    assert!(area.complete && area.records.iter().all(|record| record.checksum_holds));
+    let text = freeipmi(&sim, "ipmi-fru", &["--device-id", "0"]);
+    println!("{area:#?}\n{text}");
+    let mut theirs = text.lines().filter(|line| line.starts_with("  FRU "));
+    for ours in area.records.iter().flat_map(|record| in_its_words(&record.content)) {
+        let line = theirs.next().unwrap_or_else(|| panic!("it does not say {ours:?}"));
+        assert!(line.ends_with(&ours), "{line:?} does not end with {ours:?}");
+    }
+    assert_eq!(theirs.next(), None, "it says more");
 }
 
 #[tokio::test]
