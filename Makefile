@@ -5,7 +5,7 @@ export CARGO_TERM_COLOR ?= auto
 # Where rustup puts the programs of a toolchain.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test check bench bench-ipmi in-band mutations dist setup
+.PHONY: help demo test check bench bench-ipmi in-band fuzz mutations dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
 	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; a few minutes, amd64"
+	@echo "make fuzz                 what BMCs may send, by libFuzzer; FUZZ_SECONDS=30 for each of six targets"
 	@echo "make dist                 release builds of the three exporters in dist/"
 
 setup:
@@ -42,6 +43,10 @@ bench-ipmi:
 	@./lab/setup.sh prometheus-ipmi-exporter
 	$(CARGO) build --release -p turbulence-lab
 	target/release/turbulence-lab bench-ipmi
+
+fuzz:
+	@./lab/setup.sh g++
+	./.ci/fuzz
 
 # Emulating a machine is too slow for the tests.
 in-band: setup

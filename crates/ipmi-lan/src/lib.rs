@@ -17,8 +17,7 @@
 //!     Session::open("192.0.2.7:623".parse()?, &credentials, &Options::default()).await?;
 //! for record in session.read_sdr().await?.records {
 //!     if let Record::Full(sensor) = record {
-//!         let reading = session.sensor_reading(sensor.id).await?;
-//!         println!("{} {:?} {}", sensor.name, sensor.value(&reading), sensor.unit);
+//!         println!("{} {:?} {}", sensor.name, session.sensor_value(&sensor).await, sensor.unit);
 //!     }
 //! }
 //! session.close().await;

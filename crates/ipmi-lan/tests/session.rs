@@ -1,7 +1,6 @@
 //! Log-ins and commands against a BMC of our own: both suites, `K_g`, refusals, SDR quirks.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::net::UdpSocket;
 use std::process::Command as Program;
 use std::time::Duration;
 
@@ -9,12 +8,15 @@ use ipmi_lan::command::Command;
 use ipmi_lan::connection::{Connection, Event};
 use ipmi_lan::{
     CipherSuite, CommandError, CompletionCode, Credentials, Options, Password, Privilege, SensorId,
-    Session, SessionError,
+    SessionError,
 };
 
 #[path = "bmc/responder.rs"]
 mod responder;
+#[path = "bmc/served.rs"]
+mod served;
 use responder::Bmc;
+use served::serve;
 
 fn credentials(password: &str, k_g: Option<&str>) -> Credentials {
     let secret = |text: &str| Password::new(text).unwrap();
@@ -289,27 +291,6 @@ fn a_session_whose_requests_get_lost_wears_out_instead_of_using_a_number_twice()
     assert_eq!(connection.next_event(), Some(lost));
 }
 
-/// Serves a BMC on a loopback socket until the test ends.
-fn serve(bmc: Bmc) -> std::net::SocketAddr {
-    serve_on("127.0.0.1:0", bmc)
-}
-
-fn serve_on(address: &str, mut bmc: Bmc) -> std::net::SocketAddr {
-    let socket = UdpSocket::bind(address).unwrap();
-    let address = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 2048];
-        let mut now = Duration::ZERO;
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            now += Duration::from_millis(1);
-            if let Some(answer) = bmc.receive(now, &buffer[..length]) {
-                let _ = socket.send_to(&answer, from);
-            }
-        }
-    });
-    address
-}
-
 /// `ipmitool` speaks suite 17 and `K_g`: if it reads from our BMC what our client reads, all
 /// three agree on the keys.
 #[test]
@@ -333,60 +314,4 @@ fn ipmitool_agrees_with_the_test_bmc() {
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         assert_eq!(text, "18 c0 c0", "suite {suite}, K_g {k_g:?}: {output:?}");
     }
-}
-
-#[tokio::test]
-async fn the_driver_logs_in_reads_and_closes() {
-    let mut bmc = Bmc::new();
-    bmc.sensors.insert((0, 5), 24);
-    let address = serve(bmc);
-    let right = credentials("s3cretpass", None);
-    let mut session = Session::open(address, &right, &Options::default()).await.unwrap();
-    assert_eq!(session.device_id().await.unwrap().manufacturer_id, 11);
-    assert_eq!(session.sensor_reading(sensor(0, 5)).await.unwrap().value, 24);
-    let counters = session.counters();
-    assert_eq!((counters.sessions, counters.retries, counters.stale_replies), (1, 0, 0));
-    assert_eq!(counters.sent, counters.received);
-    session.close().await;
-}
-
-#[tokio::test]
-async fn the_driver_speaks_ipv6_where_there_is_any() {
-    if UdpSocket::bind("[::1]:0").is_err() {
-        println!("skipped: this machine has no IPv6 loopback address");
-        return;
-    }
-    let address = serve_on("[::1]:0", Bmc::new());
-    let right = credentials("s3cretpass", None);
-    let mut session = Session::open(address, &right, &Options::default()).await.unwrap();
-    assert!(session.device_id().await.is_ok());
-    session.close().await;
-}
-
-#[tokio::test]
-async fn a_reading_that_was_given_up_does_not_disturb_the_next() {
-    let mut bmc = Bmc::new();
-    bmc.sensors.extend((0..100).map(|number| ((0, number), number)));
-    let address = serve(bmc);
-    let right = credentials("s3cretpass", None);
-    let mut session = Session::open(address, &right, &Options::default()).await.unwrap();
-    for number in 0..50 {
-        // Polled once, the request is sent; then its future is dropped.
-        tokio::select! {
-            biased;
-            _ = session.sensor_reading(sensor(0, number)) => {}
-            () = std::future::ready(()) => {}
-        }
-        let value = session.sensor_reading(sensor(0, number + 50)).await.unwrap().value;
-        assert_eq!(value, number + 50);
-    }
-    session.close().await;
-}
-
-#[tokio::test]
-async fn a_bmc_that_is_not_there_is_unreachable() {
-    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let quick = Options { timeout: Duration::from_millis(20), ..Options::default() };
-    let error = Session::open(nobody, &credentials("s3cretpass", None), &quick).await.err();
-    assert_eq!(error, Some(SessionError::Unreachable));
 }

@@ -50,6 +50,8 @@ pub(crate) struct Bmc {
     pub(crate) loops: bool,
     /// The reservation is lost at each of these Get SDR commands, counted from 0.
     pub(crate) cancels: HashSet<u32>,
+    /// Numbers of sensors whose readings are never answered.
+    pub(crate) silent_about: HashSet<u8>,
     /// Answers "node busy" so often to each sensor before it gives the reading.
     pub(crate) busy: u32,
     /// What it answers to other commands: by network function, LUN, command and data.
@@ -152,6 +154,7 @@ impl Bmc {
             refusal: 0xCA,
             loops: false,
             cancels: HashSet::new(),
+            silent_about: HashSet::new(),
             busy: 0,
             scripted: HashMap::new(),
             device_records: BTreeMap::new(),
@@ -399,6 +402,9 @@ impl Bmc {
         plain.truncate(plain.len() - 1 - padding);
         assert_eq!(zero_sum(&plain[..2]), plain[2], "the client's first checksum");
         assert_eq!(zero_sum(&plain[3..]), 0, "the client's second checksum");
+        if (plain[1] >> 2, plain[5]) == (4, 0x2D) && self.silent_about.contains(&plain[6]) {
+            return None;
+        }
         let (completion, data, behind) = if plain[1] >> 2 == 6 && plain[5] == 0x34 {
             self.send_message(&plain)
         } else {
