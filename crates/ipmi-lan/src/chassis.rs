@@ -15,7 +15,7 @@ pub struct ChassisStatus {
     pub front_panel: Option<u8>,
 }
 
-/// What the machine does when power returns after its loss.
+/// What the machine does when power returns after its loss (table 28-3, byte 2, bits 6:5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PowerRestorePolicy {
     /// It stays off.
@@ -28,7 +28,7 @@ pub enum PowerRestorePolicy {
     Unknown,
 }
 
-/// A yes-or-no fact of Get Chassis Status.
+/// A yes-or-no fact of Get Chassis Status (table 28-3, bytes 2 to 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChassisFact {
     /// System power is on.

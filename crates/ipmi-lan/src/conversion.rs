@@ -177,7 +177,8 @@ fn nibble(bits: u8) -> i8 {
     (bits << 4).cast_signed() >> 4
 }
 
-/// Everything that turns a sensor's raw byte into a number.
+/// Everything that turns a sensor's raw byte into a number (table 43-1, bytes 21 and 24 to 30; the
+/// formula is that of §36.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Conversion {
     /// Format of the raw byte.

@@ -153,7 +153,7 @@ impl DcmiEntity {
     }
 }
 
-/// One temperature of [`DcmiTemperatures`].
+/// One temperature of [`DcmiTemperatures`], two bytes of that reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DcmiTemperature {
     /// Which one of its kind.

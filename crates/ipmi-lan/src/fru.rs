@@ -30,7 +30,7 @@ impl FruInfo {
     }
 }
 
-/// The inventory of one FRU; an area that is not there, or makes no sense, is `None`.
+/// The inventory of one FRU (FRU 1.3 §8 to §16); an area that is not there, or makes no sense, is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Fru {
     /// Chassis info area.

@@ -28,7 +28,9 @@ impl Privilege {
 
 /// The cipher suites that are spoken (specification table 22-20).
 ///
-/// Those without integrity or encryption (0-2, 15, 16) do not exist here.
+/// Those without integrity or encryption (0-2, 15, 16) do not exist here. Nor do those of MD5 (8 and
+/// 12): the algorithms of suite 3 are the ones that every BMC must have (tables 13-17 to 13-19), so
+/// a third hash would reach no other BMC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CipherSuite {
     /// RAKP-HMAC-SHA256, HMAC-SHA256-128, AES-CBC-128.

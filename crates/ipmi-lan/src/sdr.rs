@@ -95,7 +95,7 @@ pub struct SdrRepository {
     pub complete: bool,
 }
 
-/// A sensor data record.
+/// A sensor data record (specification §43).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// Type 01h.
@@ -169,7 +169,8 @@ pub struct FullSensor {
     pub hysteresis: Hysteresis,
 }
 
-/// Hysteresis in raw counts, 0 for none.
+/// Hysteresis in raw counts, 0 for none: of a record (table 43-1, bytes 43 and 44) or in force (table
+/// 35-7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hysteresis {
     /// Positive-going threshold hysteresis.
@@ -326,7 +327,7 @@ pub struct EntityAssociation {
     pub contained: Vec<Entity>,
 }
 
-/// A record as it came.
+/// A record as it came, behind the header of table 43-1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawRecord {
     /// The record's ID.

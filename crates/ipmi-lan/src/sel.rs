@@ -84,7 +84,7 @@ impl SelEntry {
     }
 }
 
-/// A record of the log.
+/// A record of the log (specification §32).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SelRecord {
     /// Type 02h (specification table 32-1).

@@ -9,7 +9,7 @@ use crate::threshold::Level;
 /// The slave address of the BMC itself.
 pub const BMC_ADDRESS: u8 = 0x20;
 
-/// What identifies a sensor for good: its owner's address, LUN and number.
+/// What identifies a sensor for good: its owner's address, LUN and number (table 43-1, bytes 6 to 8).
 ///
 /// Written `owner.lun.number` in decimal: `32.0.5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,7 +126,7 @@ impl RawReading {
     }
 }
 
-/// Where a reading stands among its thresholds, as the BMC says.
+/// Where a reading stands among its thresholds, as the BMC says (table 35-15, byte 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ThresholdState {
     /// Within all thresholds.

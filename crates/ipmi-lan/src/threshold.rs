@@ -2,7 +2,7 @@
 
 use crate::error::CommandError;
 
-/// One of the six threshold levels of an analog sensor.
+/// One of the six threshold levels of an analog sensor (table 35-9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
     /// Lower non-recoverable.

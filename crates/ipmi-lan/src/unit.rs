@@ -127,7 +127,7 @@ const UNIT_NAMES: [&str; 93] = [
     "grams",
 ];
 
-/// Per what time a value is given (sensor units 1, bits 5:3).
+/// Per what time a value is given (table 43-1, byte 21, bits 5:3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rate {
     /// Per microsecond.
@@ -158,7 +158,7 @@ impl Rate {
     }
 }
 
-/// How the modifier unit joins the base unit (sensor units 1, bits 2:1).
+/// How the modifier unit joins the base unit (table 43-1, byte 21, bits 2:1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Modifier {
     /// Base unit divided by this one.
