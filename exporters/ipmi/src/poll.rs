@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use exporter_kit::Rounds;
 use ipmi_lan::sdr::SdrRepositoryInfo;
-use ipmi_lan::sensor::{RawReading, ReadingError};
+use ipmi_lan::sensor::ReadingError;
 use ipmi_lan::{
     CommandError, Counters, Credentials, Options, Password, SensorId, Session, SessionError,
 };
@@ -297,17 +297,13 @@ impl<'a> Poller<'a> {
         session: &mut Session,
         sensor: &Sensor,
     ) -> Result<Reading, ReadingError> {
-        let raw = if sensor.id.is_bmc() {
-            session.sensor_reading(sensor.id).await
-        } else {
-            session.bridged_reading(sensor.record.channel, sensor.id).await
-        };
+        let raw = session.reading_of(&sensor.record).await;
         self.count(session, Kind::SensorReading);
-        let raw: RawReading = raw?;
-        if !sensor.id.is_bmc() || !sensor.record.is_non_linear() || raw.usable().is_err() {
+        let raw = raw?;
+        if !sensor.record.is_non_linear() || raw.usable().is_err() {
             return sensor.reading(raw);
         }
-        let factors = session.sensor_reading_factors(sensor.id, raw.value).await;
+        let factors = session.factors_of(&sensor.record, raw.value).await;
         self.count(session, Kind::SensorReadingFactors);
         sensor.reading_by_factors(raw, &factors?)
     }

@@ -149,6 +149,10 @@ pub fn neighbours() -> Machine {
     let full = Full { thresholds: warm, ..celsius(0x05, "ME PCH Temp") };
     machine.add(&full, 57, Extra { hysteresis: Some((3, 3)), ..of(ENGINE) });
     machine.add(&celsius(0x08, "ME Margin"), 33, Extra { lun: 1, ..of(ENGINE) });
+    // Not linear: two volts a count, less 100.
+    let factors = vec![(255, Factors { m: 2, b: -100, ..Factors::default() })];
+    let bent = Extra { linearisation: 0x70, factors, ..of(ENGINE) };
+    machine.add(&volts(0x09, "ME Bent"), 120, bent);
     machine.add(&celsius(0x05, "PSU Hot Spot"), 71, of(SUPPLY));
     machine.add(&volts(0x01, "PSU Input"), 231, of(SUPPLY));
     // A number that the BMC has not.

@@ -21,25 +21,31 @@ impl Session {
     /// A sensor's value in its unit; a non-linear sensor costs a second command. A sensor of
     /// another controller is asked over the bridge if [`crate::Options::bridge_sensors`] allows it.
     pub async fn sensor_value(&mut self, sensor: &FullSensor) -> Result<f64, ReadingError> {
-        let (id, channel) = (sensor.id, sensor.channel);
-        let reading = if id.is_bmc() {
-            self.sensor_reading(id).await?
-        } else {
-            self.bridged_reading(channel, id).await?
-        };
+        let reading = self.reading_of(sensor).await?;
         if !sensor.is_non_linear() || reading.usable().is_err() {
             return sensor.value(&reading);
         }
-        let factors = self.factors(channel, id, reading.value).await?;
+        let factors = self.factors_of(sensor, reading.value).await?;
         sensor.value_by_factors(&reading, &factors)
     }
 
-    async fn factors(
+    /// A sensor's reading before any conversion. Bridged as [`Session::sensor_value`].
+    pub async fn reading_of(&mut self, sensor: &FullSensor) -> Result<RawReading, CommandError> {
+        if sensor.id.is_bmc() {
+            self.sensor_reading(sensor.id).await
+        } else {
+            self.bridged_reading(sensor.channel, sensor.id).await
+        }
+    }
+
+    /// The conversion factors that hold for one raw reading of a non-linear sensor. Bridged as
+    /// [`Session::sensor_value`].
+    pub async fn factors_of(
         &mut self,
-        channel: u8,
-        id: SensorId,
+        sensor: &FullSensor,
         reading: u8,
     ) -> Result<Factors, CommandError> {
+        let (id, channel) = (sensor.id, sensor.channel);
         if id.is_bmc() {
             return self.sensor_reading_factors(id, reading).await;
         }
@@ -66,7 +72,7 @@ impl Session {
         for (level, value) in raw.iter() {
             // A threshold is a reading that may be used.
             let reading = RawReading::parse(&[value, 0x40])?;
-            match self.factors(channel, id, value).await {
+            match self.factors_of(sensor, value).await {
                 Ok(factors) => values.extend(
                     sensor.value_by_factors(&reading, &factors).ok().map(|value| (level, value)),
                 ),
