@@ -2,7 +2,7 @@
 //! `ipmi-dcmi` read too: DCMI, device SDRs, factors, bridged requests, and firmware with faults.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::process::Command as Program;
 use std::time::Duration;
 
@@ -17,24 +17,10 @@ use ipmi_lan::{
 
 #[path = "bmc/responder.rs"]
 mod responder;
+#[path = "bmc/served.rs"]
+mod served;
 use responder::Bmc;
-
-fn serve(mut bmc: Bmc) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 2048];
-        let mut now = Duration::ZERO;
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            now += Duration::from_millis(1);
-            let answer = bmc.receive(now, &buffer[..length]);
-            for datagram in answer.into_iter().chain(bmc.more.drain(..)) {
-                let _ = socket.send_to(&datagram, from);
-            }
-        }
-    });
-    address
-}
+use served::serve;
 
 async fn open(address: SocketAddr, options: &Options) -> Result<Session, SessionError> {
     let password = Password::new("s3cretpass").unwrap();

@@ -1,15 +1,15 @@
 //! Reading the repositories of awkward BMCs.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::net::UdpSocket;
-use std::time::Duration;
-
 use ipmi_lan::sdr::{Record, SdrRepository};
 use ipmi_lan::{CommandError, CompletionCode, Credentials, Options, Password, Session};
 
 #[path = "bmc/responder.rs"]
 mod responder;
+#[path = "bmc/served.rs"]
+mod served;
 use responder::Bmc;
+use served::serve;
 
 /// A full record of some 60 bytes.
 fn full(id: u8, name: &str) -> Vec<u8> {
@@ -33,20 +33,10 @@ fn bmc() -> Bmc {
     Bmc { records, ..Bmc::new() }
 }
 
-async fn read(mut bmc: Bmc) -> Result<SdrRepository, CommandError> {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 2048];
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            if let Some(answer) = bmc.receive(Duration::ZERO, &buffer[..length]) {
-                let _ = socket.send_to(&answer, from);
-            }
-        }
-    });
+async fn read(bmc: Bmc) -> Result<SdrRepository, CommandError> {
     let password = Password::new("s3cretpass").unwrap();
     let credentials = Credentials { user: "monitor".into(), password, k_g: None };
-    let mut session = Session::open(address, &credentials, &Options::default()).await.unwrap();
+    let mut session = Session::open(serve(bmc), &credentials, &Options::default()).await.unwrap();
     let repository = session.read_sdr().await;
     session.close().await;
     repository

@@ -23,8 +23,9 @@ pub(crate) fn serve_on(address: &str, mut bmc: Bmc) -> SocketAddr {
         let mut now = Duration::ZERO;
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             now += Duration::from_millis(1);
-            if let Some(answer) = bmc.receive(now, &buffer[..length]) {
-                let _ = socket.send_to(&answer, from);
+            let answer = bmc.receive(now, &buffer[..length]);
+            for datagram in answer.into_iter().chain(bmc.more.drain(..)) {
+                let _ = socket.send_to(&datagram, from);
             }
         }
     });
