@@ -14,9 +14,11 @@ mod login;
 pub mod machine;
 pub mod quirks;
 mod readings;
+pub mod records;
 mod repository;
 pub mod server;
 mod sessions;
+pub mod specimens;
 mod storage;
 mod wire;
 

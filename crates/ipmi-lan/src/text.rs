@@ -4,16 +4,31 @@
 ///
 /// A name that claims more bytes than there are is read as far as it goes.
 pub(crate) fn parse_name(bytes: &[u8]) -> String {
+    clean(&decode(bytes))
+}
+
+/// Decodes an ID string that a number or letter is put behind: of the blanks at its end one stays,
+/// so that "Temp " and 5 are "Temp 5" (table 43-2, byte 25).
+pub(crate) fn parse_stem(bytes: &[u8]) -> String {
+    let text = decode(bytes);
+    let is_apart = text.split('\0').next().is_some_and(|text| text.ends_with(' '));
+    let mut stem = clean(&text);
+    if is_apart {
+        stem.push(' ');
+    }
+    stem
+}
+
+fn decode(bytes: &[u8]) -> String {
     let Some((&type_length, rest)) = bytes.split_first() else { return String::new() };
     let length = usize::from(type_length & 0x1F);
     let bytes = rest.get(..length).unwrap_or(rest);
-    let name = match type_length >> 6 {
+    match type_length >> 6 {
         0 => unicode(bytes),
         1 => bcd_plus(bytes),
         2 => six_bit(bytes),
         _ => latin_1(bytes),
-    };
-    clean(&name)
+    }
 }
 
 /// Without padding, which is no part of a text, and without control characters, which would break
@@ -93,6 +108,8 @@ mod tests {
         );
         assert_eq!(parse_name(&[0xC6, b'F', b'a', b'n', 0, 0xFF, 0xFF]), "Fan");
         assert_eq!(parse_name(&[0xC5, b' ', b'F', b'a', b'n', b' ']), "Fan");
+        assert_eq!(parse_stem(&[0xC5, b'F', b'a', b'n', b' ', b' ']), "Fan ");
+        assert_eq!(parse_stem(&[0xC4, b'F', b'a', b'n', 0]), "Fan");
         assert_eq!(parse_name(&[0xC3, b'5', 0xB0, b'C']), "5°C");
         assert_eq!(parse_name(&[0xC3, b'a', b'\n', b'b']), "a?b");
     }

@@ -1,4 +1,4 @@
-//! The machines that the test BMCs manage: a rack server, and a collection of awkward sensors. No I/O, no clock.
+//! The machines that the test BMCs manage: a rack server, alone and with neighbours. No I/O, no clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,25 +6,12 @@ use std::time::Duration;
 use super::crypto::Suite;
 use super::inventory::{Inventory, NOW, controller_locator, event, fru_locator};
 use super::machine::{
-    BMC, Controller, Device, Factors, Format, Machine, Power, Privilege, Sensor, User, Value,
+    Controller, Device, Factors, Format, Machine, Power, Privilege, Sensor, User, Value,
 };
+use super::records::{Full, Owner};
 use crate::bmc::Sensor as Dl320e;
 use crate::bmc::dl320e::DISCRETE;
-use crate::bmc::sdr::{self, Compact, Full, Thresholds};
-
-/// What a sensor's record says beyond the plain one.
-#[derive(Clone, Debug, Default)]
-struct Extra {
-    /// Another controller that owns the sensor: its channel and address.
-    owner: Option<(u8, u8)>,
-    lun: u8,
-    b: i16,
-    b_exponent: i8,
-    /// Table 43-1, byte 24: 7 is 1/x, 8 x², 70h not linear at all.
-    linearisation: u8,
-    hysteresis: Option<(u8, u8)>,
-    factors: Vec<(u8, Factors)>,
-}
+use crate::bmc::sdr::{self, Compact, Thresholds};
 
 /// An HP `DL320e` Gen8 as it stands in a rack, with the accounts of [`accounts`].
 pub fn rack_server() -> Machine {
@@ -35,7 +22,7 @@ pub fn rack_server() -> Machine {
         let full = sensor.record();
         // Temperatures have a hysteresis of two degrees.
         let hysteresis = (full.kind == 1).then_some((2, 2));
-        machine.add(&full, sensor.raw(usual(sensor)), Extra { hysteresis, ..Extra::default() });
+        machine.add(&full, sensor.raw(usual(sensor)), hysteresis);
     }
     for sensor in DISCRETE {
         machine.add_discrete(&sensor);
@@ -61,52 +48,6 @@ pub fn sixteen_sensors() -> Machine {
     machine
 }
 
-/// One sensor of every awkward kind: formats, factors, formulas, a LUN.
-pub fn awkward() -> Machine {
-    let mut machine = without_sensors();
-    let volts = |number, name| Full {
-        number,
-        name,
-        kind: 0x02,
-        entity: (0x07, 1),
-        units: 0,
-        base: 4,
-        factor: 1,
-        exponent: 0,
-        thresholds: Thresholds::default(),
-    };
-    let celsius = |number, name| Full { kind: 0x01, base: 1, ..volts(number, name) };
-    let plain = Extra::default;
-    // 100 - 2 * 20 = 60.
-    let falling = Full { factor: -2, ..celsius(0x40, "Negative M") };
-    machine.add(&falling, 20, Extra { b: 100, ..plain() });
-    // (5 * 20 + 10 * 10^2) * 10^-1 = 110.
-    let shifted = Full { factor: 5, exponent: -1, ..volts(0x41, "B with exponent") };
-    machine.add(&shifted, 20, Extra { b: 10, b_exponent: 2, ..plain() });
-    // (3 * 10 - 50) = -20.
-    machine.add(
-        &Full { factor: 3, ..celsius(0x42, "Negative B") },
-        10,
-        Extra { b: -50, ..plain() },
-    );
-    machine.add(&Full { units: 0x40, ..celsius(0x43, "Ones complement") }, !25, plain());
-    machine.add(&Full { units: 0x80, ..celsius(0x44, "Twos complement") }, 0xF6, plain());
-    // 1 / (2 * 10) = 0.05.
-    let inverse = Full { factor: 2, ..volts(0x45, "One over x") };
-    machine.add(&inverse, 10, Extra { linearisation: 7, ..plain() });
-    machine.add(&volts(0x46, "Square"), 12, Extra { linearisation: 8, ..plain() });
-    // Not linear: up to 99 one volt a count, from 100 on (2 * 120 - 100) = 140.
-    let bands = vec![
-        (99, Factors { m: 1, ..Factors::default() }),
-        (255, Factors { m: 2, b: -100, ..Factors::default() }),
-    ];
-    let bent = Extra { linearisation: 0x70, factors: bands, ..plain() };
-    machine.add(&volts(0x47, "Not linear"), 120, bent);
-    machine.add(&celsius(0x48, "On LUN 0"), 11, plain());
-    machine.add(&celsius(0x48, "On LUN 1"), 77, Extra { lun: 1, ..plain() });
-    machine
-}
-
 /// The management engine of [`neighbours`]: its channel and address.
 pub const ENGINE: (u8, u8) = (6, 0x2C);
 /// The power supply of [`neighbours`], on the primary IPMB.
@@ -116,25 +57,6 @@ pub const SUPPLY: (u8, u8) = (0, 0xB0);
 /// management engine behind channel 6 and a power supply on the IPMB.
 pub fn neighbours() -> Machine {
     let mut machine = rack_server();
-    let volts = |number, name| Full {
-        number,
-        name,
-        kind: 0x02,
-        entity: (0x0A, 1),
-        units: 0,
-        base: 4,
-        factor: 1,
-        exponent: -1,
-        thresholds: Thresholds::default(),
-    };
-    let warm = Thresholds { upper_critical: Some(95), ..Thresholds::default() };
-    let celsius = |number, name| Full {
-        kind: 0x01,
-        entity: (0x2D, 1),
-        base: 1,
-        exponent: 0,
-        ..volts(number, name)
-    };
     for (address, product) in [(ENGINE, 0x0B01), (SUPPLY, 0x0350)] {
         machine.controllers.push(Controller {
             channel: address.0,
@@ -144,19 +66,27 @@ pub fn neighbours() -> Machine {
             records: BTreeMap::new(),
         });
     }
-    let of = |owner| Extra { owner: Some(owner), ..Extra::default() };
+    let of = |(channel, address)| Owner { address, channel, lun: 0 };
+    let celsius =
+        |owner, number, name| Full { owner, entity: (0x2D, 1), ..Full::celsius(number, name) };
+    let volts =
+        |owner, number, name| Full { owner, entity: (0x0A, 1), ..Full::volts(number, name) };
     // Number 5 of the BMC is 05-HD Max, 1 is 01-Inlet Ambient.
-    let full = Full { thresholds: warm, ..celsius(0x05, "ME PCH Temp") };
-    machine.add(&full, 57, Extra { hysteresis: Some((3, 3)), ..of(ENGINE) });
-    machine.add(&celsius(0x08, "ME Margin"), 33, Extra { lun: 1, ..of(ENGINE) });
+    let warm = Full {
+        thresholds: [None, None, None, None, Some(95), None],
+        hysteresis: Some((3, 3)),
+        ..celsius(of(ENGINE), 0x05, "ME PCH Temp")
+    };
+    machine.analog(&warm, 57);
+    machine.analog(&celsius(Owner { lun: 1, ..of(ENGINE) }, 0x08, "ME Margin"), 33);
     // Not linear: two volts a count, less 100.
-    let factors = vec![(255, Factors { m: 2, b: -100, ..Factors::default() })];
-    let bent = Extra { linearisation: 0x70, factors, ..of(ENGINE) };
-    machine.add(&volts(0x09, "ME Bent"), 120, bent);
-    machine.add(&celsius(0x05, "PSU Hot Spot"), 71, of(SUPPLY));
-    machine.add(&volts(0x01, "PSU Input"), 231, of(SUPPLY));
+    machine.analog(&Full { linearisation: 0x70, ..volts(of(ENGINE), 0x09, "ME Bent") }, 120);
+    let factors = Factors { m: 2, b: -100, ..Factors::default() };
+    machine.last_sensor_of(ENGINE.1).factors = vec![(255, factors)];
+    machine.analog(&celsius(of(SUPPLY), 0x05, "PSU Hot Spot"), 71);
+    machine.analog(&Full { exponent: -1, ..volts(of(SUPPLY), 0x01, "PSU Input") }, 231);
     // A number that the BMC has not.
-    machine.add(&celsius(0x99, "PSU Fan Exhaust"), 48, of(SUPPLY));
+    machine.analog(&celsius(of(SUPPLY), 0x99, "PSU Fan Exhaust"), 48);
     machine
 }
 
@@ -250,27 +180,21 @@ fn usual(sensor: Dl320e) -> f64 {
 }
 
 impl Machine {
-    /// Adds a threshold sensor with its record; one of another controller to that and its device SDRs.
-    fn add(&mut self, full: &Full, raw: u8, extra: Extra) {
+    /// Adds a threshold sensor with its record.
+    fn add(&mut self, full: &sdr::Full, raw: u8, hysteresis: Option<(u8, u8)>) {
         let id = u16::try_from(self.records.len() + 1).expect("a script has few records");
-        let record = with_extra(sdr::full(id, full), &extra);
-        self.records.push(record.clone());
-        let sensor = Sensor {
-            lun: extra.lun,
+        self.records.push(with_hysteresis(sdr::full(id, full), hysteresis));
+        self.sensors.push(Sensor {
+            lun: 0,
             number: full.number,
             kind: (full.kind, 0x01),
             value: Value::Fixed(raw),
             states: 0,
-            format: match full.units & 0xC0 {
-                0x80 => Format::TwosComplement,
-                0x40 => Format::OnesComplement,
-                _ => Format::Unsigned,
-            },
+            format: Format::Unsigned,
             thresholds: lowest_first(full.thresholds),
-            hysteresis: extra.hysteresis,
-            factors: extra.factors,
-        };
-        self.add_sensor(extra.owner.map_or(BMC, |(_, address)| address), sensor, record);
+            hysteresis,
+            factors: Vec::new(),
+        });
     }
 
     /// Adds a discrete sensor with its record.
@@ -298,20 +222,10 @@ fn lowest_first(thresholds: Thresholds) -> [Option<u8>; 6] {
     [lower_first, lower_second, lower_last, upper_first, upper_second, upper_last]
 }
 
-/// Writes what is extra into a full record (table 43-1; the places are those of its bytes less one).
-fn with_extra(mut record: Vec<u8>, extra: &Extra) -> Vec<u8> {
-    let [low, high] = extra.b.to_le_bytes();
-    if let Some((channel, address)) = extra.owner {
-        record[5] = address;
-        record[6] |= channel << 4;
-    }
-    record[6] |= extra.lun & 3;
-    record[23] = extra.linearisation;
-    record[26] = low;
-    record[27] |= (high & 3) << 6;
-    record[29] |= extra.b_exponent.cast_unsigned() & 0x0F;
-    if let Some((positive, negative)) = extra.hysteresis {
-        // Hysteresis is readable.
+/// Writes a hysteresis into a full record (table 43-1; the places are those of its bytes less one).
+fn with_hysteresis(mut record: Vec<u8>, hysteresis: Option<(u8, u8)>) -> Vec<u8> {
+    if let Some((positive, negative)) = hysteresis {
+        // It is readable.
         record[11] |= 0x10;
         record[42] = positive;
         record[43] = negative;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use turbulence_lab::testbmc::crypto::Suite;
 use turbulence_lab::testbmc::fleet::Fleet;
-use turbulence_lab::testbmc::server::{awkward, rack_server};
+use turbulence_lab::testbmc::server::rack_server;
+use turbulence_lab::testbmc::specimens::specimens;
 use turbulence_lab::testbmc::{Machine, Quirks, TestBmc};
 
 use crate::exporter::Exporter;
@@ -22,7 +23,7 @@ fn fleet() -> Fleet {
         ..rack_server()
     };
     let old = Machine { suites: vec![Suite::Three], ..rack_server() };
-    let machines = [(KEYED, keyed.clone()), (AWKWARD, awkward()), (OLD, old), (MISKEYED, keyed)];
+    let machines = [(KEYED, keyed.clone()), (AWKWARD, specimens()), (OLD, old), (MISKEYED, keyed)];
     let bmcs = machines
         .map(|(address, machine)| (address, TestBmc::new(Arc::new(machine), Quirks::default(), 1)));
     Fleet::start(0, bmcs).unwrap()
@@ -57,15 +58,18 @@ async fn what_ipmi_sim_lacks_is_read_as_well() {
             "ipmi_dcmi_power_consumption_watts{target=\"keyed\"",
             "ipmi_sel_entries{target=\"keyed\"} 3",
             "ipmi_bmc_info{target=\"old\"  manufacturer_id=\"11\"",
-            // The values that the script of the awkward machine works out by hand.
-            "ipmi_temperature_celsius  name=\"Negative M\"  } 60",
-            "ipmi_temperature_celsius  name=\"Negative B\"  } -20",
-            "ipmi_temperature_celsius  name=\"Twos complement\"  } -10",
-            "ipmi_temperature_celsius  name=\"On LUN 0\"  } 11",
-            "ipmi_temperature_celsius  name=\"On LUN 1\"  } 77",
-            "ipmi_voltage_volts  name=\"B with exponent\"  } 110",
-            "ipmi_voltage_volts  name=\"Square\"  } 144",
-            "ipmi_voltage_volts  name=\"Not linear\"  } 140",
+            // The values that the script of the specimens works out by hand.
+            "ipmi_voltage_volts  name=\"M -1 B 100\"  } 60",
+            "ipmi_voltage_volts  name=\"twos, M -3\"  } 23",
+            "ipmi_temperature_celsius  name=\"ones -25\"  } -25",
+            "ipmi_temperature_celsius  name=\"twos -128\"  } -128",
+            "ipmi_temperature_celsius  name=\"on LUN 0\"  } 50",
+            "ipmi_temperature_celsius  name=\"on LUN 3\"  } 53",
+            "ipmi_voltage_volts  name=\"B exponent -1\"  } 10.5",
+            "ipmi_voltage_volts  name=\"cube\"  } 125",
+            "ipmi_voltage_volts  name=\"bent above\"  } 140",
+            "ipmi_temperature_celsius  name=\"Temp Ω\"  } 26",
+            "ipmi_fan_speed_ratio  name=\"percent of RPM\"  } 0.4",
         ])
         .await;
     assert!(!text.contains("NaN"));

@@ -4,6 +4,7 @@
 mod bridge;
 mod datagrams;
 mod faults;
+mod oracle;
 mod sessions;
 mod tables;
 mod tool;

@@ -1,7 +1,5 @@
 //! What the tools read is what the script says.
 
-use turbulence_lab::testbmc::{Quirks, server};
-
 use crate::tool::{Bmc, fields};
 
 /// Name, value, unit as `ipmi-sensors` writes it, thresholds as it orders them.
@@ -33,22 +31,6 @@ const DISCRETE: [(&str, &str, &str); 3] = [
     ("Fan 1 Status", "Transition to Running", "'transition to Running'"),
     ("Power Supply 1", "Presence detected", "'Presence detected'"),
     ("Drive 1", "Drive Present", "'Drive Presence'"),
-];
-
-/// Of an awkward sensor: its name, what `ipmitool` reads and what `ipmi-sensors` reads.
-const AWKWARD: [(&str, &str, &str); 10] = [
-    ("Negative M", "60 degrees C", "60.00"),
-    ("B with exponent", "110 Volts", "110.00"),
-    ("Negative B", "-20 degrees C", "-20.00"),
-    ("Ones complement", "-25 degrees C", "-25.00"),
-    ("Twos complement", "-10 degrees C", "-10.00"),
-    ("One over x", "0.05 Volts", "0.05"),
-    ("Square", "144 Volts", "144.00"),
-    // FreeIPMI 1.6 does not use Get Sensor Reading Factors, and does not ask another LUN than 0:
-    // here the specification and ipmitool agree, and it gives no value.
-    ("Not linear", "140 Volts", "N/A"),
-    ("On LUN 0", "11 degrees C", "11.00"),
-    ("On LUN 1", "77 degrees C", "N/A"),
 ];
 
 #[test]
@@ -131,17 +113,6 @@ fn hysteresis_and_events_are_read() {
     let states = bmc.sensors(&["--output-sensor-state"]);
     assert_eq!(fields(&states, "02-CPU", ',')[3], "Critical");
     assert_eq!(fields(&states, "01-Inlet Ambient", ',')[3], "Nominal");
-}
-
-#[test]
-fn awkward_formats_factors_and_formulas_are_read() {
-    let bmc = Bmc::start(server::awkward(), Quirks::default());
-    let by_ipmitool = bmc.read(&["sdr", "elist"]);
-    let by_freeipmi = bmc.sensors(&[]);
-    for (name, one, other) in AWKWARD {
-        assert_eq!(fields(&by_ipmitool, name, '|')[4], one, "{name}");
-        assert_eq!(fields(&by_freeipmi, name, ',')[3], other, "{name}");
-    }
 }
 
 #[test]

@@ -97,12 +97,12 @@ fn compact(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
     let [owner, owner_lun, number, entity, instance, _, _, sensor_type, event_type, rest @ ..] =
         *fixed;
     let [_, _, _, _, _, _, units_1, base, modifier, share_1, share_2, ..] = rest;
-    let base_name = text::parse_name(id_string);
+    let stem = text::parse_stem(id_string);
     let (id, channel) = sensor_key(owner, owner_lun, number);
     let share = Share::parse(share_1, share_2);
     Some(
         share
-            .members(id, Entity::parse(entity, instance), &base_name)
+            .members(id, Entity::parse(entity, instance), &stem)
             .map(|(id, entity, name)| {
                 Record::Compact(CompactSensor {
                     record_id,
@@ -124,12 +124,12 @@ fn event_only(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
     let (fixed, id_string) = body.split_first_chunk::<11>()?;
     let [owner, owner_lun, number, entity, instance, sensor_type, event_type, share_1, share_2, ..] =
         *fixed;
-    let base_name = text::parse_name(id_string);
+    let stem = text::parse_stem(id_string);
     let (id, _channel) = sensor_key(owner, owner_lun, number);
     let share = Share::parse(share_1, share_2);
     Some(
         share
-            .members(id, Entity::parse(entity, instance), &base_name)
+            .members(id, Entity::parse(entity, instance), &stem)
             .map(|(id, entity, name)| {
                 Record::EventOnly(EventOnlySensor {
                     record_id,
@@ -168,7 +168,7 @@ impl Share {
         self,
         id: SensorId,
         entity: Entity,
-        name: &str,
+        stem: &str,
     ) -> impl Iterator<Item = (SensorId, Entity, String)> {
         // Numbers that would pass 0xFF do not exist.
         (0..self.count).map_while(move |step| {
@@ -179,9 +179,9 @@ impl Share {
                 entity.instance
             };
             let name = if self.count > 1 {
-                format!("{name}{}", self.suffix(self.offset.saturating_add(step)))
+                format!("{stem}{}", self.suffix(self.offset.saturating_add(step)))
             } else {
-                name.to_owned()
+                stem.trim_end().to_owned()
             };
             Some((id, Entity { instance, ..entity }, name))
         })
