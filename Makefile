@@ -40,8 +40,8 @@ bench:
 	target/release/turbulence-lab bench
 
 bench-ipmi:
-	@./lab/setup.sh prometheus-ipmi-exporter
-	$(CARGO) build --release -p turbulence-lab
+	@./lab/setup.sh gzip /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
+	$(CARGO) build --release -p turbulence-lab -p turbulence-ipmi --bins
 	target/release/turbulence-lab bench-ipmi
 
 fuzz:

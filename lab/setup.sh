@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the demo and the tests need on a Debian machine, and only what is missing.
 #
-#   lab/setup.sh [PROGRAM...]      programs besides, each of a Debian package of the same name
+#   lab/setup.sh [PROGRAM[:PACKAGE]...]      programs besides, or files by their path; a package that is
+#                                            not named has the program's name
 set -eu
 
 # Where rustup puts the programs of a toolchain.
@@ -31,10 +32,15 @@ wanted="
 "
 
 for program in "$@"; do
-  wanted="$wanted $program:$program"
+  wanted="$wanted ${program%%:*}:${program#*:}"
 done
 
-has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
+has() {
+  case $1 in
+    /*) [ -e "$1" ] ;;
+    *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
 
 rust_is_good() {
   has cargo && has rustc || return 1

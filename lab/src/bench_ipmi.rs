@@ -1,75 +1,73 @@
-//! What it costs to poll BMCs of 16 sensors: with our client, and with Debian's prometheus-ipmi-exporter.
+//! What it costs to poll BMCs of 16 sensors: with turbulence-ipmi, with its client alone, and with
+//! Debian's newest prometheus-ipmi-exporter.
 //!
 //! The BMCs run in a process of their own; the figures are those of the pollers alone.
 
 mod bmcs;
+mod debian;
 mod exporter;
 mod ours;
-mod usage;
+mod outcome;
+mod page;
+mod shared;
+mod turbulence;
 
-use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::{Args, ValueEnum};
+
 use self::bmcs::Bmcs;
+pub use self::outcome::Outcome;
 
-/// What is measured.
-#[derive(Clone, Debug)]
+/// So many BMCs are polled side by side with the other exporter.
+const SIDE_BY_SIDE: usize = 100;
+
+/// What both exporters are told to read: the sensors alone, and all that both know but the event log.
+const COLLECTORS: [&str; 2] = ["ipmi", "bmc,ipmi,chassis,dcmi"];
+
+/// Who polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Poller {
+    /// Debian's prometheus-ipmi-exporter.
+    IpmiExporter,
+    /// `ipmi-lan` alone: a socket a BMC.
+    Client,
+    /// Its sessions over a socket that all BMCs share.
+    Shared,
+    /// turbulence-ipmi.
+    Exporter,
+}
+
+/// What is measured; the defaults are the measurements that the README quotes.
+#[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// How many BMCs our client polls, one measurement each.
-    pub ours: Vec<usize>,
-    /// The exporter's program, and how many BMCs it polls; none: it is left out.
-    pub exporter: Option<(PathBuf, usize)>,
-    /// The time between two polls of a BMC.
-    pub interval: Duration,
+    /// Who polls, one after the other.
+    #[arg(long, value_enum, value_delimiter = ',',
+          default_values_t = [Poller::IpmiExporter, Poller::Client, Poller::Exporter])]
+    pub which: Vec<Poller>,
+    /// Numbers of BMCs that our programs poll, one measurement each.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
+    pub bmcs: Vec<usize>,
+    /// Seconds between two polls of a BMC; the test BMCs forget a session after 60.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub interval: u64,
     /// How often each BMC is polled while it is measured.
+    #[arg(long, default_value_t = 4)]
     pub rounds: u32,
+    /// The exporter to compare with. [default: the newest of Debian sid, else the installed one]
+    #[arg(long, value_name = "PROGRAM")]
+    pub peer: Option<PathBuf>,
 }
 
-impl Default for Options {
-    /// The measurements that the README quotes.
-    fn default() -> Self {
-        Self {
-            ours: vec![100, 1_000, 10_000],
-            exporter: Some(("prometheus-ipmi-exporter".into(), 100)),
-            interval: Duration::from_secs(15),
-            rounds: 4,
-        }
+impl Options {
+    fn interval(&self) -> Duration {
+        Duration::from_secs(self.interval)
     }
 }
 
-/// What a measurement found.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Who polled.
-    pub peer: &'static str,
-    /// How many BMCs.
-    pub bmcs: usize,
-    /// CPU time of a poll of one BMC, in milliseconds.
-    pub cpu_ms_per_poll: f64,
-    /// 99 % of the polls took at most that long, in milliseconds.
-    pub p99_ms: f64,
-    /// Resident memory of the poller, in megabytes (10^6 bytes).
-    pub rss_mb: f64,
-    /// Values that are not those of the script.
-    pub wrong: u64,
-    /// Polls that failed, or lacked a value.
-    pub failed: u64,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { peer, bmcs, cpu_ms_per_poll, p99_ms, rss_mb, wrong, failed } = self;
-        write!(
-            f,
-            "RESULT ipmi peer={peer} bmcs={bmcs} cpu_ms_per_poll={cpu_ms_per_poll:.3} \
-             p99_ms={p99_ms:.1} rss_mb={rss_mb:.1} wrong={wrong} failed={failed}"
-        )
-    }
-}
-
-/// Measures, printing a line for each measurement as soon as it is done.
+/// Measures, printing a line for each measurement as soon as it is done, and a table at the end.
 ///
 /// This starts the same program again with the same arguments, for the BMCs: it must come here
 /// before it prints or changes anything.
@@ -79,71 +77,60 @@ pub async fn run(options: &Options) -> anyhow::Result<Vec<Outcome>> {
         return Ok(Vec::new());
     }
     let mut outcomes = Vec::new();
-    if let Some((program, count)) = &options.exporter {
-        let bmcs = Bmcs::start(*count)?;
-        outcomes.push(exporter::measure(program, &bmcs, options).await?);
-        announce(&outcomes)?;
+    let mut tell = |outcome: Outcome| {
+        say(&outcome.line());
+        outcomes.push(outcome);
+    };
+    if options.which.contains(&Poller::IpmiExporter) {
+        let (program, remarks) = debian::exporter(options.peer.as_deref())?;
+        for remark in &remarks {
+            say(remark);
+        }
+        say(&format!("Beside ours: {program}, with FreeIPMI {}", debian::freeipmi()?));
+        for collectors in COLLECTORS {
+            let bmcs = Bmcs::start(SIDE_BY_SIDE)?;
+            tell(exporter::measure(&program, collectors, &bmcs, options).await?);
+        }
     }
     // The smallest first: memory that was needed once stays with the process.
-    let mut counts = options.ours.clone();
+    let mut counts = options.bmcs.clone();
     counts.sort_unstable();
-    for count in counts {
-        let bmcs = Bmcs::start(count)?;
-        outcomes.push(ours::measure(&bmcs, options).await?);
-        announce(&outcomes)?;
+    for &count in &counts {
+        // In this order for the same reason.
+        if options.which.contains(&Poller::Shared) {
+            let bmcs = Bmcs::start(count)?;
+            tell(shared::measure(&bmcs, options).await?);
+        }
+        if options.which.contains(&Poller::Client) {
+            let bmcs = Bmcs::start(count)?;
+            tell(ours::measure(&bmcs, options).await?);
+        }
     }
+    if options.which.contains(&Poller::Exporter) {
+        for &count in &counts {
+            let bmcs = Bmcs::start(count)?;
+            tell(turbulence::measure(COLLECTORS[0], &bmcs, options).await?);
+            if count == SIDE_BY_SIDE {
+                let bmcs = Bmcs::start(count)?;
+                tell(turbulence::measure(COLLECTORS[1], &bmcs, options).await?);
+            }
+        }
+    }
+    tell_together(&outcomes);
     Ok(outcomes)
 }
 
-fn announce(outcomes: &[Outcome]) -> anyhow::Result<()> {
-    if let Some(last) = outcomes.last() {
-        writeln!(std::io::stdout(), "{last}")?;
-    }
-    Ok(())
-}
-
-/// What a poller has taken in all of its rounds.
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    /// How long each poll took.
-    took: Vec<Duration>,
-    wrong: u64,
-    failed: u64,
-}
-
-impl Tally {
-    fn add(&mut self, other: Self) {
-        self.took.extend(other.took);
-        self.wrong += other.wrong;
-        self.failed += other.failed;
-    }
-
-    /// The duration that 99 % do not exceed, in milliseconds.
-    fn p99_ms(&mut self) -> f64 {
-        self.took.sort_unstable();
-        let last = self.took.len().saturating_sub(1);
-        let place = (self.took.len() * 99).div_ceil(100).saturating_sub(1).min(last);
-        self.took.get(place).map_or(f64::NAN, |took| took.as_secs_f64() * 1e3)
-    }
-
-    fn outcome(mut self, peer: &'static str, bmcs: usize, cpu: f64, rss_mb: f64) -> Outcome {
-        let polls = self.took.len().max(1) as f64;
-        let (p99_ms, wrong, failed) = (self.p99_ms(), self.wrong, self.failed);
-        Outcome { peer, bmcs, cpu_ms_per_poll: cpu * 1e3 / polls, p99_ms, rss_mb, wrong, failed }
+fn tell_together(outcomes: &[Outcome]) {
+    let blank = || vec![String::new()];
+    let (ratios, verdicts) = (outcome::ratios(outcomes), outcome::verdicts(outcomes));
+    for line in [blank(), outcome::table(outcomes), blank(), ratios, verdicts].concat() {
+        say(&line);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_99th_percentile_leaves_out_one_of_a_hundred() {
-        let took: Vec<_> = (1..=100).rev().map(Duration::from_millis).collect();
-        let mut tally = Tally { took, ..Tally::default() };
-        assert!((tally.p99_ms() - 99.0).abs() < 1e-9);
-        let mut one = Tally { took: vec![Duration::from_millis(7)], ..Tally::default() };
-        assert!((one.p99_ms() - 7.0).abs() < 1e-9);
-        assert!(Tally::default().p99_ms().is_nan());
-    }
+/// Prints a line, also when nobody reads it any more.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
 }

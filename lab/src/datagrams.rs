@@ -32,8 +32,7 @@ impl Socket {
     /// Takes over a bound socket. Needs a tokio runtime.
     pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
         setsockopt(&socket, Ipv4PacketInfo, &true)?;
-        enlarge(&socket, RcvBufForce, RcvBuf)?;
-        enlarge(&socket, SndBufForce, SndBuf)?;
+        enlarge_buffers(&socket)?;
         socket.set_nonblocking(true)?;
         let inner = tokio::net::UdpSocket::from_std(socket)?;
         Ok(Self { inner, control: nix::cmsg_space!(nix::libc::in_pktinfo) })
@@ -80,6 +79,13 @@ impl Socket {
         sendmsg(self.inner.as_raw_fd(), &slices, &control, MsgFlags::empty(), Some(&to))?;
         Ok(())
     }
+}
+
+/// Gives a socket that serves many peers room for their bursts.
+pub(crate) fn enlarge_buffers(socket: &UdpSocket) -> io::Result<()> {
+    enlarge(socket, RcvBufForce, RcvBuf)?;
+    enlarge(socket, SndBufForce, SndBuf)?;
+    Ok(())
 }
 
 /// Beyond the system's limit where that is allowed, else up to it.

@@ -10,6 +10,7 @@ pub mod dashboards;
 mod datagrams;
 pub mod demo;
 pub mod drives;
+pub mod exposition;
 pub mod folder;
 pub mod http;
 pub mod in_band;

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
@@ -33,8 +32,9 @@ enum Command {
     World(Rehearsal),
     /// Measure the exporters beside their peers on the same simulated world.
     Bench(bench::Options),
-    /// Poll simulated BMCs of 16 sensors with `ipmi-lan`, and with Debian's `ipmi_exporter`.
-    BenchIpmi(BenchIpmi),
+    /// Poll simulated BMCs of 16 sensors with turbulence-ipmi, with its client alone, and with Debian's
+    /// newest `ipmi_exporter`.
+    BenchIpmi(bench_ipmi::Options),
     /// Prove turbulence-ipmi on /dev/ipmi0, in a QEMU guest whose BMC is simulated.
     InBand(in_band::Options),
     /// List the replays.
@@ -81,25 +81,6 @@ struct Rehearsal {
     /// Folder of the runbooks, which are served beside the notifications.
     #[arg(long, value_name = "FOLDER", default_value = "alerts/runbooks")]
     runbooks_dir: PathBuf,
-}
-
-#[derive(Debug, Args)]
-struct BenchIpmi {
-    /// Numbers of BMCs that our client polls, one measurement each.
-    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
-    bmcs: Vec<usize>,
-    /// Seconds between two polls of a BMC.
-    #[arg(long, default_value_t = 15)]
-    interval: u64,
-    /// How often each BMC is polled while it is measured.
-    #[arg(long, default_value_t = 4)]
-    rounds: u32,
-    /// The exporter to compare with.
-    #[arg(long, default_value = "prometheus-ipmi-exporter")]
-    peer: PathBuf,
-    /// Measure our own client alone.
-    #[arg(long)]
-    no_peer: bool,
 }
 
 fn main() -> ExitCode {
@@ -166,16 +147,13 @@ async fn start_bench(options: &bench::Options) -> anyhow::Result<bool> {
     }
 }
 
-#[tokio::main]
-async fn start_bench_ipmi(options: &BenchIpmi) -> anyhow::Result<bool> {
-    let options = bench_ipmi::Options {
-        ours: options.bmcs.clone(),
-        exporter: (!options.no_peer).then(|| (options.peer.clone(), 100)),
-        interval: Duration::from_secs(options.interval),
-        rounds: options.rounds,
-    };
+// With one worker, as the exporters run.
+#[tokio::main(worker_threads = 1)]
+async fn start_bench_ipmi(options: &bench_ipmi::Options) -> anyhow::Result<bool> {
     tokio::select! {
-        result = bench_ipmi::run(&options) => result.map(|_| true),
+        result = bench_ipmi::run(options) => {
+            result.map(|found| found.iter().all(bench_ipmi::Outcome::is_good))
+        }
         signal = interrupted() => signal.map(|_| false),
     }
 }

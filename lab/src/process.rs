@@ -66,6 +66,11 @@ impl Program {
         Ok(Self { name: name.to_owned(), child: spawn(command)?, log })
     }
 
+    /// Its process ID.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Says what went wrong when the program has ended although nobody asked it to.
     pub fn must_run(&mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {

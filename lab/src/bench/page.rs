@@ -2,22 +2,7 @@
 
 use std::collections::HashMap;
 
-/// One sample: its metric's name, its labels as they stand there, its value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Sample<'a> {
-    name: &'a str,
-    labels: &'a str,
-    value: f64,
-}
-
-fn samples(page: &str) -> impl Iterator<Item = Sample<'_>> {
-    page.lines().filter_map(|line| {
-        let (series, value) = line.rsplit_once(' ')?;
-        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-        let value = value.parse().ok()?;
-        (!name.starts_with('#')).then_some(Sample { name, labels, value })
-    })
-}
+use crate::exposition::samples;
 
 /// The sum of all series of a metric, 0 if there is none.
 pub fn sum(page: &str, metric: &str) -> f64 {

@@ -14,7 +14,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What a process had used up to a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// In user mode and in the kernel for it, in seconds, of all its threads.
+    /// In user mode and in the kernel for it, in seconds, of all its threads and of the children that it
+    /// has waited for.
     pub cpu_seconds: f64,
     /// Resident memory at that moment, in megabytes (10^6 bytes).
     pub rss: f64,
@@ -67,13 +68,13 @@ pub async fn until_end(child: &mut Child, limit: Duration) -> anyhow::Result<End
     }
 }
 
-/// The fields utime and stime of `/proc/PID/stat`.
+/// The fields utime, stime, cutime and cstime of `/proc/PID/stat`.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     // The second field is the program's name, in brackets, and may hold anything.
     let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<f64>().ok();
-    Some((ticks()? + ticks()?) / TICKS)
+    let fields: Vec<_> = rest.split_ascii_whitespace().collect();
+    let ticks = fields.get(11..15)?.iter().map(|field| field.parse::<f64>().ok());
+    Some(ticks.sum::<Option<f64>>()? / TICKS)
 }
 
 fn megabytes(status: &str, field: &str) -> Option<f64> {
@@ -90,6 +91,12 @@ mod tests {
     fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 900 0 0 0 150 50 0 0 20 0 3 0 100 1 2";
         assert_eq!(cpu_seconds(stat), Some(2.0));
+    }
+
+    #[test]
+    fn children_count() {
+        let stat = "7 (a) S 1 7 7 0 -1 4194560 900 0 0 0 150 50 30 20 20 0 3 0 100 1 2";
+        assert_eq!(cpu_seconds(stat), Some(2.5));
     }
 
     #[test]

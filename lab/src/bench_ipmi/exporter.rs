@@ -1,77 +1,79 @@
 //! Debian's prometheus-ipmi-exporter on the same BMCs: one request for each, once an interval.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::bmcs::{self, Bmcs, PASSWORD, USER};
-use super::{Options, Outcome, Tally, usage};
-use crate::{http, ports};
+use super::bmcs::{Bmcs, PASSWORD, USER};
+use super::debian::Peer;
+use super::outcome::{PEER, Tally, Used};
+use super::{Options, Outcome, page};
+use crate::bench::usage;
+use crate::process::Program;
+use crate::{exposition, http, ports};
 
-/// The exporter, stopped when dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+/// It listens within a fraction of this.
+const START: Duration = Duration::from_secs(60);
 
 /// Starts it, asks once for its caches, then asks and measures.
 pub(super) async fn measure(
-    program: &Path,
+    peer: &Peer,
+    collectors: &str,
     bmcs: &Bmcs,
     options: &Options,
 ) -> anyhow::Result<Outcome> {
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("ipmi.yml");
-    // Its sensors alone, as our client reads them.
+    // FreeIPMI keeps the SDR of each BMC in files; not in the home of whoever measures.
     let text = format!(
         "modules:\n  default:\n    user: {USER}\n    pass: {PASSWORD}\n    driver: LAN_2_0\n    \
-         privilege: user\n    timeout: 10000\n    collectors: [ipmi]\n"
+         privilege: user\n    timeout: 10000\n    collectors: [{collectors}]\n    custom_args:\n      \
+         ipmi: [\"--sdr-cache-directory={}\"]\n",
+        folder.path().display()
     );
     fs::write(&config, text)?;
     let port = ports::address(None)?.port();
-    let child = Command::new(program)
+    let mut command = Command::new(&peer.path);
+    command
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg("--log.level=error")
-        .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("starting {}", program.display()))?;
-    let exporter = Running(child);
-    let pid = exporter.0.id();
-    ready(port).await?;
-    round(port, bmcs, Duration::ZERO).await?;
-    let before = usage::cpu_seconds(pid)?;
+        .arg("--log.level=error");
+    let mut exporter =
+        Program::start(PEER, folder.path(), command, |mut command| Ok(command.spawn()?))?;
+    let page = format!("http://127.0.0.1:{port}/");
+    let answers = exporter.until_it_answers(&page);
+    timeout(START, answers).await.with_context(|| format!("{PEER} does not listen"))??;
+    let pid = exporter.id();
+    let parts = collectors.split(',').count();
+    round(port, parts, bmcs, Duration::ZERO).await?;
+    let (before, began) = (usage::of(pid)?, Instant::now());
     let mut all = Tally::default();
     for _ in 0..options.rounds {
-        let next = Instant::now() + options.interval;
-        all.add(round(port, bmcs, options.interval).await?);
+        let next = Instant::now() + options.interval();
+        all.add(round(port, parts, bmcs, options.interval()).await?);
         sleep_until(next).await;
     }
-    let cpu = usage::cpu_seconds(pid)? - before;
-    Ok(all.outcome("ipmi_exporter", bmcs.count(), cpu, usage::resident_megabytes(pid)?))
-}
-
-async fn ready(port: u16) -> anyhow::Result<()> {
-    for _ in 0..600 {
-        if http::get(&format!("http://127.0.0.1:{port}/")).await.is_ok() {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    bail!("the exporter does not listen");
+    let now = usage::of(pid)?;
+    let used = Used {
+        cpu_seconds: now.cpu_seconds - before.cpu_seconds,
+        wall_seconds: began.elapsed().as_secs_f64(),
+        rss_mb: now.rss,
+    };
+    let outcome = all.outcome(PEER, bmcs.count(), used);
+    Ok(outcome.with("collectors", collectors).with("version", &peer.version))
 }
 
 /// Asks for every BMC once, spread over a time.
-async fn round(port: u16, bmcs: &Bmcs, spread: Duration) -> anyhow::Result<Tally> {
+async fn round(
+    port: u16,
+    collectors: usize,
+    bmcs: &Bmcs,
+    spread: Duration,
+) -> anyhow::Result<Tally> {
     let count = bmcs.count();
     let start = Instant::now();
     let mut tasks = JoinSet::new();
@@ -82,7 +84,7 @@ async fn round(port: u16, bmcs: &Bmcs, spread: Duration) -> anyhow::Result<Tally
             sleep_until(at).await;
             let began = Instant::now();
             let page = http::fetch(&url).await.unwrap_or_default();
-            judge(index, &page, began.elapsed())
+            judge(index, collectors, &page, began.elapsed())
         });
     }
     let mut all = Tally::default();
@@ -93,21 +95,18 @@ async fn round(port: u16, bmcs: &Bmcs, spread: Duration) -> anyhow::Result<Tally
 }
 
 /// Compares the values of a page with the script's.
-fn judge(index: usize, page: &str, took: Duration) -> Tally {
+fn judge(index: usize, collectors: usize, text: &str, took: Duration) -> Tally {
     let mut tally = Tally { took: vec![took], ..Tally::default() };
-    let mut found = 0;
-    for line in page.lines().filter(|line| line.starts_with("ipmi_") && !line.contains("_state{")) {
-        let named = line.split_once("name=\"").and_then(|(_, rest)| rest.split_once('"'));
-        let value = line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok());
-        let Some(((name, _), value)) = named.zip(value) else { continue };
-        let Some(mut expected) = bmcs::expected(index, name) else { continue };
-        if line.contains("_ratio{") {
-            expected /= 100.0;
+    let (mut found, mut up) = (0, 0);
+    for sample in exposition::samples(text) {
+        if sample.name == "ipmi_up" && sample.value > 0.0 {
+            up += 1;
         }
-        found += 1;
-        tally.wrong += u64::from(!bmcs::is_right(value, expected));
+        if let Some(right) = page::is_right(&sample, index) {
+            found += 1;
+            tally.wrong += u64::from(!right);
+        }
     }
-    // The 14 sensors of the BMC that have a value.
-    tally.failed = u64::from(found != 14);
+    tally.failed = u64::from(found != page::VALUES || up != collectors);
     tally
 }

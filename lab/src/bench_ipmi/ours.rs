@@ -4,33 +4,34 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use ipmi_lan::sdr::Record;
+use anyhow::{Context as _, ensure};
+use ipmi_lan::sdr::{Record, SdrRepository};
+use ipmi_lan::sensor::RawReading;
 use ipmi_lan::{Credentials, Password, Session};
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::bmcs::{self, Bmcs, PASSWORD, USER};
-use super::{Options, Outcome, Tally, usage};
+use super::outcome::{OURS, Tally, Used};
+use super::{Options, Outcome};
+use crate::bench::usage;
 
 /// So many log-ins at a time: they are not what is measured.
-const LOGINS: usize = 50;
+pub(super) const LOGINS: usize = 50;
+/// What is in the repository of each BMC: a record a sensor.
+const RECORDS: usize = 16;
 
 /// Logs in everywhere, then polls and measures.
 pub(super) async fn measure(bmcs: &Bmcs, options: &Options) -> anyhow::Result<Outcome> {
     let count = bmcs.count();
-    let credentials = Arc::new(Credentials {
-        user: USER.into(),
-        password: Password::new(PASSWORD).context("the password is short")?,
-        k_g: None,
-    });
+    let credentials = Arc::new(credentials()?);
     let logins = Arc::new(Semaphore::new(LOGINS));
     // All BMCs and the one who measures.
     let start = Arc::new(Barrier::new(count + 1));
     let end = Arc::new(Barrier::new(count + 1));
     let mut tasks = JoinSet::new();
-    let (interval, rounds) = (options.interval, options.rounds);
+    let (interval, rounds) = (options.interval(), options.rounds);
     for index in 0..count {
         let address = bmcs.address(index);
         let (credentials, logins) = (Arc::clone(&credentials), Arc::clone(&logins));
@@ -57,17 +58,38 @@ pub(super) async fn measure(bmcs: &Bmcs, options: &Options) -> anyhow::Result<Ou
             }
         });
     }
+    let (tally, used) = watch(&start, &end, options, tasks).await?;
+    Ok(tally.outcome(OURS, count, used).with("collectors", "ipmi"))
+}
+
+/// What this process takes from the start of all pollers to their end, and what they found.
+pub(super) async fn watch(
+    start: &Barrier,
+    end: &Barrier,
+    options: &Options,
+    mut pollers: JoinSet<Tally>,
+) -> anyhow::Result<(Tally, Used)> {
     let pid = std::process::id();
     start.wait().await;
-    let before = usage::cpu_seconds(pid)?;
+    let (before, began) = (usage::of(pid)?, Instant::now());
     end.wait().await;
-    let cpu = usage::cpu_seconds(pid)? - before;
-    let memory = usage::resident_megabytes(pid)?;
+    let now = usage::of(pid)?;
+    let used = Used {
+        cpu_seconds: now.cpu_seconds - before.cpu_seconds,
+        // To the last poll's own end of its interval.
+        wall_seconds: began.elapsed().max(options.interval() * options.rounds).as_secs_f64(),
+        rss_mb: now.rss,
+    };
     let mut all = Tally::default();
-    while let Some(tally) = tasks.join_next().await {
+    while let Some(tally) = pollers.join_next().await {
         all.add(tally.context("a poller panicked")?);
     }
-    Ok(all.outcome("ours", count, cpu, memory))
+    Ok((all, used))
+}
+
+pub(super) fn credentials() -> anyhow::Result<Credentials> {
+    let password = Password::new(PASSWORD).context("the password is short")?;
+    Ok(Credentials { user: USER.into(), password, k_g: None })
 }
 
 async fn open(
@@ -76,11 +98,13 @@ async fn open(
 ) -> anyhow::Result<(Session, Vec<Record>)> {
     let mut session = Session::open(address, credentials, &ipmi_lan::Options::default()).await?;
     let list = session.read_sdr().await?;
-    let (complete, found) = (list.complete, list.records.len());
-    if !complete || found != 16 {
-        bail!("{found} records, complete: {complete}");
-    }
+    ensure!(is_whole(&list), "{} records, complete: {}", list.records.len(), list.complete);
     Ok((session, list.records))
+}
+
+/// Whether these are the records of all sensors.
+pub(super) fn is_whole(list: &SdrRepository) -> bool {
+    list.complete && list.records.len() == RECORDS
 }
 
 /// A BMC that is logged in to.
@@ -121,17 +145,19 @@ impl Bmc {
 
 /// Whether the value is right; none when there is no value.
 async fn read(session: &mut Session, index: usize, record: &Record) -> Option<bool> {
+    let reading = session.sensor_reading(record.sensor_id()?).await.ok()?;
+    is_right(index, record, reading)
+}
+
+/// Whether a BMC's reading is the script's; none when it is no value.
+pub(super) fn is_right(index: usize, record: &Record, reading: RawReading) -> Option<bool> {
     match record {
         Record::Full(sensor) => {
-            let reading = session.sensor_reading(sensor.id).await.ok()?;
             let value = sensor.value(&reading).ok()?;
             Some(bmcs::is_right(value, bmcs::expected(index, &sensor.name)?))
         }
-        Record::Compact(sensor) => {
-            let reading = session.sensor_reading(sensor.id).await.ok()?;
-            // Both that are left have state 0 and no other.
-            Some(sensor.states(&reading)? == 1)
-        }
+        // Both that are left have state 0 and no other.
+        Record::Compact(sensor) => Some(sensor.states(&reading)? == 1),
         _ => None,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::exposition;
+
 /// A page's samples.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page(Vec<Sample>);
@@ -20,7 +22,7 @@ pub struct Sample {
 impl Page {
     /// Reads a page in the text format. Lines that are no samples are left out.
     pub fn parse(text: &str) -> Self {
-        Self(text.lines().filter_map(sample).collect())
+        Self(exposition::samples(text).map(Sample::from).collect())
     }
 
     /// Every sample.
@@ -50,38 +52,11 @@ impl Sample {
     }
 }
 
-fn sample(line: &str) -> Option<Sample> {
-    if line.starts_with('#') {
-        return None;
+impl From<exposition::Sample<'_>> for Sample {
+    fn from(sample: exposition::Sample<'_>) -> Self {
+        let labels = sample.labels().map(|(name, value)| (name.to_owned(), value.into_owned()));
+        Self { metric: sample.name.to_owned(), labels: labels.collect(), value: sample.value }
     }
-    let (series, value) = line.rsplit_once(' ')?;
-    let value = value.parse().ok()?;
-    let (metric, labels) = series.split_once('{').unwrap_or((series, ""));
-    let labels = labels.strip_suffix('}').unwrap_or(labels);
-    Some(Sample { metric: metric.to_owned(), labels: pairs(labels)?, value })
-}
-
-/// `name="value",...`; backslashes escape quotes, backslashes and ends of lines.
-fn pairs(mut text: &str) -> Option<BTreeMap<String, String>> {
-    let mut pairs = BTreeMap::new();
-    while !text.is_empty() {
-        let (name, rest) = text.split_once("=\"")?;
-        let mut value = String::new();
-        let mut signs = rest.char_indices();
-        let end = loop {
-            match signs.next()? {
-                (at, '"') => break at,
-                (_, '\\') => value.push(match signs.next()?.1 {
-                    'n' => '\n',
-                    other => other,
-                }),
-                (_, other) => value.push(other),
-            }
-        };
-        pairs.insert(name.to_owned(), value);
-        text = rest[end + 1..].trim_start_matches(',');
-    }
-    Some(pairs)
 }
 
 #[cfg(test)]

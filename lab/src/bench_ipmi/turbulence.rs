@@ -1,0 +1,170 @@
+//! turbulence-ipmi, the program itself: polling by its own clock, and scraped once an interval.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::bmcs::{Bmcs, PASSWORD, USER};
+use super::outcome::{Tally, Used};
+use super::{Options, Outcome, page};
+use crate::bench::usage;
+use crate::exposition::Sample;
+use crate::ports;
+use crate::process::{self, Program};
+
+const NAME: &str = "turbulence-ipmi";
+
+/// Ten thousand log-ins and inventories may take this long on a slow machine.
+const FIRST_POLLS: Duration = Duration::from_secs(600);
+
+/// The exporter does not take a shorter `slow_interval`, in seconds.
+const LEAST_SLOW: u64 = 10;
+
+/// Opens files up to the hard limit: one socket a BMC. Services are given as many by their unit.
+const WITH_ALL_FILES: &str = "ulimit -n \"$(ulimit -H -n)\" && exec \"$0\" \"$@\"";
+
+/// What a page told, added up.
+#[derive(Debug, Default)]
+struct Told {
+    polls: f64,
+    poll_failures: f64,
+    read_failures: f64,
+    missed: f64,
+    durations: Vec<Duration>,
+    wrong: u64,
+    /// Values by BMC.
+    values: HashMap<usize, usize>,
+    /// The page's length in bytes, and how long it took to come, in seconds.
+    length: usize,
+    seconds: f64,
+}
+
+/// Starts it, waits for the first poll of each BMC, then scrapes and measures.
+pub(super) async fn measure(
+    collectors: &str,
+    bmcs: &Bmcs,
+    options: &Options,
+) -> anyhow::Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    let address = ports::address(None)?;
+    let started = Instant::now();
+    let config = configuration(collectors, bmcs, options.interval);
+    let program = start(folder.path(), address, &config).await?;
+    let (pid, first_polls) = (program.id(), started.elapsed());
+
+    let interval = options.interval();
+    let before = scrape(address).await?;
+    let (used, began) = (usage::of(pid)?, Instant::now());
+    let mut durations = Vec::new();
+    let mut wrong = before.wrong;
+    let mut incomplete = 0;
+    let mut slowest: f64 = 0.0;
+    let mut last = None;
+    for round in 1..=options.rounds {
+        sleep_until(began + interval * round).await;
+        let mut told = scrape(address).await?;
+        durations.append(&mut told.durations);
+        wrong += told.wrong;
+        incomplete +=
+            (0..bmcs.count()).filter(|bmc| told.values.get(bmc) != Some(&page::VALUES)).count();
+        slowest = slowest.max(told.seconds);
+        last = Some(told);
+    }
+    let now = usage::of(pid)?;
+    let used = Used {
+        cpu_seconds: now.cpu_seconds - used.cpu_seconds,
+        wall_seconds: began.elapsed().as_secs_f64(),
+        rss_mb: now.rss,
+    };
+    let last = last.context("no round was asked for")?;
+    let counted = (last.poll_failures - before.poll_failures)
+        + (last.read_failures - before.read_failures)
+        + (last.missed - before.missed);
+    // A poll that failed is counted, and leaves a hole in the page.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
+    let failed = (counted as u64).max(incomplete as u64);
+    let polls = last.polls - before.polls;
+    let tally = Tally { took: durations, wrong, failed };
+    let mut outcome = tally.outcome(NAME, bmcs.count(), used);
+    outcome.cpu_ms_per_poll = used.cpu_seconds * 1e3 / polls;
+    Ok(outcome
+        .with("collectors", collectors)
+        .with("polls", format!("{polls:.0}"))
+        .with("peak_rss_mb", format!("{:.1}", now.peak_rss))
+        .with("page_mb", format!("{:.1}", last.length as f64 / 1e6))
+        .with("scrape_s", format!("{slowest:.3}"))
+        .with("first_polls_s", format!("{:.1}", first_polls.as_secs_f64()))
+        .with("failed_at_first", format!("{:.0}", before.poll_failures)))
+}
+
+/// Starts it and waits until it has polled every BMC once.
+async fn start(folder: &Path, address: SocketAddr, config: &str) -> anyhow::Result<Program> {
+    let file = folder.join("ipmi.yml");
+    fs::write(&file, config)?;
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", WITH_ALL_FILES])
+        .arg(process::find_own(NAME)?)
+        .arg("--config.file")
+        .arg(&file)
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--log.level=warn");
+    let mut program = Program::start(NAME, folder, command, |mut command| Ok(command.spawn()?))?;
+    let page = format!("http://{address}/-/ready");
+    let answers = program.until_it_answers(&page);
+    timeout(FIRST_POLLS, answers).await.with_context(|| format!("{NAME} is not ready"))??;
+    Ok(program)
+}
+
+/// Each sensor once an interval; what else there is as well, unless that would be too often.
+fn configuration(collectors: &str, bmcs: &Bmcs, interval: u64) -> String {
+    let slow = interval.max(LEAST_SLOW);
+    let mut text = format!(
+        "modules:\n  default: {{ user: {USER}, pass: {PASSWORD}, interval: {interval}s, \
+         slow_interval: {slow}s, collectors: [{collectors}] }}\ntargets:\n"
+    );
+    for bmc in 0..bmcs.count() {
+        let _ = writeln!(text, "  - {{ name: bmc-{bmc}, address: '{}' }}", bmcs.address(bmc));
+    }
+    text
+}
+
+async fn scrape(address: SocketAddr) -> anyhow::Result<Told> {
+    let scraped = tokio::task::spawn_blocking(move || {
+        let page = page::fetch(address, "/metrics")?;
+        let mut told = Told { seconds: page.seconds, ..Told::default() };
+        told.length = page.read(|sample| told.look(sample))?;
+        anyhow::Ok(told)
+    });
+    scraped.await.context("the scraper panicked")?
+}
+
+impl Told {
+    fn look(&mut self, sample: Sample<'_>) {
+        match sample.name {
+            "ipmi_polls_total" => self.polls += sample.value,
+            "ipmi_poll_failures_total" => self.poll_failures += sample.value,
+            "ipmi_sensor_read_failures_total" => self.read_failures += sample.value,
+            "turbulence_rounds_missed_total" => self.missed += sample.value,
+            "ipmi_poll_duration_seconds" => {
+                self.durations.push(Duration::from_secs_f64(sample.value));
+            }
+            _ => {
+                let Some(target) = sample.label("target") else { return };
+                let Some(bmc) = target.strip_prefix("bmc-").and_then(|it| it.parse().ok()) else {
+                    return;
+                };
+                let Some(right) = page::is_right(&sample, bmc) else { return };
+                self.wrong += u64::from(!right);
+                *self.values.entry(bmc).or_default() += 1;
+            }
+        }
+    }
+}

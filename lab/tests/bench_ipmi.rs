@@ -1,0 +1,52 @@
+//! `turbulence-lab bench-ipmi` on a small world and without the other exporter: it measures what it says.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::process::Command;
+
+const BMCS: &str = "20";
+/// The figures that each line begins with, in this order.
+const FIGURES: [&str; 7] =
+    ["peer", "bmcs", "cpu_ms_per_poll", "p99_ms", "rss_mb", "wrong", "failed"];
+
+/// The words of a `RESULT ipmi` line, each of the form name=value.
+fn words(line: &str) -> Vec<(&str, &str)> {
+    let words = line.strip_prefix("RESULT ipmi ").unwrap().split(' ');
+    words.map(|word| word.split_once('=').unwrap()).collect()
+}
+
+/// Measures one poller, three polls of each BMC two seconds apart; checks all that is the same for each.
+fn measure(which: &str, peer: &str) {
+    let options = ["--which", which, "--bmcs", BMCS, "--interval", "2", "--rounds", "3"];
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_turbulence-lab"));
+    let output = lab.arg("bench-ipmi").args(options).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<_> = said.lines().filter(|line| line.starts_with("RESULT ")).collect();
+    assert_eq!(lines.len(), 1, "{said}");
+    let words = words(lines[0]);
+    let names: Vec<_> = words.iter().take(FIGURES.len()).map(|(name, _)| *name).collect();
+    assert_eq!(names, FIGURES, "{said}");
+    let value = |name| words.iter().find(|(it, _)| *it == name).unwrap().1;
+    assert_eq!([value("peer"), value("bmcs")], [peer, BMCS]);
+    assert_eq!([value("wrong"), value("failed")], ["0", "0"], "{said}");
+    // CPU time is told in hundredths of a second, which so few polls may not take.
+    assert!(value("cpu_ms_per_poll").parse::<f64>().unwrap() >= 0.0, "{said}");
+    for figure in ["p99_ms", "rss_mb"] {
+        assert!(value(figure).parse::<f64>().unwrap() > 0.0, "{said}");
+    }
+}
+
+#[test]
+fn every_poll_of_the_client_succeeds() {
+    measure("client", "ours");
+}
+
+#[test]
+fn every_poll_over_a_shared_socket_succeeds() {
+    measure("shared", "shared");
+}
+
+#[test]
+fn every_poll_of_the_exporter_succeeds() {
+    measure("exporter", "turbulence-ipmi");
+}
