@@ -16,7 +16,7 @@ help:
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
 	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
-	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; a few minutes, amd64"
+	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; two minutes, amd64"
 	@echo "make fuzz                 what BMCs may send, by libFuzzer; FUZZ_SECONDS=30 for each of six targets"
 	@echo "make dist                 release builds of the three exporters in dist/"
 
@@ -48,7 +48,7 @@ fuzz:
 	@./lab/setup.sh g++
 	./.ci/fuzz
 
-# Emulating a machine is too slow for the tests.
+# Not part of the tests: it installs an emulator.
 in-band: setup
 	@./lab/in-band.sh
 	$(CARGO) build --workspace --bins

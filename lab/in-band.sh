@@ -35,7 +35,9 @@ if [ -n "$missing" ]; then
   update
   say "installing Debian packages:$missing"
   # shellcheck disable=SC2086 # a list of names
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+  $as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends --no-remove $missing >&2 ||
+    die "apt could not install$missing, or would have had to remove something for it: install them by hand"
 fi
 
 [ ! -e $kernel/complete ] || exit 0
