@@ -1,76 +1,83 @@
 //! The text that a scraper gets: OpenMetrics when it asks for it, the classic format when not.
+//!
+//! A page of ten thousand targets is 150 MB of text. It is written on a thread of its own while it
+//! is read, so that it never exists whole, and packed there, so that nothing else waits for it.
 
+mod accept;
+mod chunks;
+mod classic;
+mod page;
+
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
+use tower_http::compression::Predicate;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType};
+use tracing::{debug, error, warn};
+
+use self::accept::{Encoding, Format};
+use self::page::Unwritten;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Renders a registry in the format that the request's `Accept` header names. For the kit's
-/// `/metrics` and for an exporter's own pages of metrics.
-pub fn respond(request: &HeaderMap, registry: &Registry) -> Response {
-    let mut text = String::new();
-    if let Err(error) = encode(&mut text, registry) {
-        let message = format!("rendering the metrics failed: {error}\n");
+/// Pages that are written at once; further requests wait for their turn. Room for a pair of
+/// Prometheus servers and for someone who looks, and a bound on threads and memory.
+static TURNS: Semaphore = Semaphore::const_new(4);
+
+/// Renders a registry in the format that the request's `Accept` header names, packed if its
+/// `Accept-Encoding` allows. For the kit's `/metrics` and for an exporter's own pages of metrics.
+///
+/// The page is written while it is read. When that fails, the answer is an error as long as none of
+/// the page was sent; after that the body breaks off, so that no part of a page looks like a whole.
+/// (By HTTP/1.0, which ends a body with the connection, only the end of OpenMetrics or of gzip tells.)
+/// Likewise for a reader that takes nothing for 30 s, which is given up.
+pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
+    let (format, encoding) = (accept::format(request), accept::encoding(request));
+    let turn = TURNS.acquire().await.expect("nobody closes this semaphore");
+    let (chunks, mut body) = chunks::channel();
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        tell(page::write(&registry, format, encoding, chunks));
+    });
+    if !body.begins().await {
+        let message = "rendering the metrics failed\n";
         return (StatusCode::INTERNAL_SERVER_ERROR, message).into_response();
     }
-    if wants_openmetrics(request) {
-        ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response()
-    } else {
-        ([(header::CONTENT_TYPE, CLASSIC)], classic(&text)).into_response()
+    let kind = match format {
+        Format::OpenMetrics => OPENMETRICS,
+        Format::Classic => CLASSIC,
+    };
+    let vary = "accept, accept-encoding";
+    let mut response =
+        ([(header::CONTENT_TYPE, kind), (header::VARY, vary)], Body::new(body)).into_response();
+    if encoding == Encoding::Gzip {
+        let gzip = header::HeaderValue::from_static("gzip");
+        response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
     }
+    response
 }
 
-fn wants_openmetrics(request: &HeaderMap) -> bool {
-    request
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| value.contains("application/openmetrics-text"))
+/// What may be compressed after it was answered: anything but metrics, which come as their reader
+/// wants them and would be compressed on the thread that everything runs on.
+pub(crate) fn may_be_compressed() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new("application/openmetrics-text"))
+        .and(NotForContentType::const_new("text/plain"))
 }
 
-/// Turns OpenMetrics text into the classic format, whose metadata names a counter and an info as
-/// their samples are named, and which knows neither units nor an end mark.
-fn classic(openmetrics: &str) -> String {
-    let mut text = String::with_capacity(openmetrics.len());
-    let mut help = None;
-    for line in openmetrics.lines() {
-        if let Some(rest) = line.strip_prefix("# HELP ") {
-            help = rest.split_once(' ');
-        } else if let Some((name, kind)) =
-            line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' '))
-        {
-            let (suffix, kind) = match kind {
-                "counter" => ("_total", "counter"),
-                "info" => ("_info", "gauge"),
-                "unknown" => ("", "untyped"),
-                other => ("", other),
-            };
-            if let Some((_, sentence)) = help.take().filter(|(of, _)| *of == name) {
-                text.extend(["# HELP ", name, suffix, " ", sentence, "\n"]);
-            }
-            text.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
-        } else if !line.starts_with("# UNIT ") && line != "# EOF" {
-            text.extend([line, "\n"]);
-        }
+fn tell(written: Result<(), Unwritten>) {
+    match written {
+        Ok(()) => {}
+        Err(Unwritten::Collector) => error!("rendering the metrics failed"),
+        Err(Unwritten::Stalled) => warn!("a reader of the metrics stopped reading: given up"),
+        Err(Unwritten::Gone) => debug!("a reader of the metrics went away"),
     }
-    text
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counters_and_infos_are_named_as_their_samples() {
-        let openmetrics = "# HELP a Things.\n# TYPE a counter\n# UNIT a seconds\na_total{x=\"# HELP\"} 1\n\
-                           # HELP b Build.\n# TYPE b info\nb_info{v=\"1\"} 1\n# EOF\n";
-        assert_eq!(
-            classic(openmetrics),
-            "# HELP a_total Things.\n# TYPE a_total counter\na_total{x=\"# HELP\"} 1\n\
-             # HELP b_info Build.\n# TYPE b_info gauge\nb_info{v=\"1\"} 1\n"
-        );
-    }
-}
+mod tests;

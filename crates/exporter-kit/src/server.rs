@@ -28,7 +28,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 pub(crate) struct App<E> {
     exporter: Arc<E>,
-    registry: Registry,
+    /// Shared with the pages that are being written.
+    registry: Arc<Registry>,
     reloads: Reloads,
     config_file: PathBuf,
     telemetry_path: String,
@@ -45,7 +46,7 @@ impl<E: Exporter> App<E> {
     ) -> Self {
         Self {
             exporter,
-            registry,
+            registry: Arc::new(registry),
             reloads,
             config_file: flags.config_file().to_owned(),
             telemetry_path: flags.telemetry_path.clone(),
@@ -125,7 +126,7 @@ fn router<E: Exporter>(app: &Arc<App<E>>) -> Router {
         .route("/-/reload", post(reload).put(reload))
         .with_state(Arc::clone(app))
         .merge(app.exporter.routes())
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(exposition::may_be_compressed()))
 }
 
 async fn landing<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
@@ -134,13 +135,7 @@ async fn landing<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
 }
 
 async fn metrics<E: Exporter>(Shared(app): Shared<Arc<App<E>>>, headers: HeaderMap) -> Response {
-    // A page of ten thousand targets takes a quarter of a second to write: not on the thread that
-    // polls them.
-    let page = tokio::task::spawn_blocking(move || exposition::respond(&headers, &app.registry));
-    page.await.unwrap_or_else(|error| {
-        let message = format!("rendering the metrics failed: {error}\n");
-        (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
-    })
+    exposition::respond(&headers, Arc::clone(&app.registry)).await
 }
 
 async fn ready<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {

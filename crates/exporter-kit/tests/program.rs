@@ -184,7 +184,13 @@ fn the_exposition_suits_who_asks() {
     let (_, open) = program.ask("GET", "/metrics", "Accept: application/openmetrics-text\r\n");
     assert!(open.contains("# TYPE tick_ticks counter") && open.contains("# EOF"), "{open}");
     let (_, packed) = program.ask("GET", "/metrics", "Accept-Encoding: gzip\r\n");
+    let packings = |answer: &str| answer.to_lowercase().matches("content-encoding: ").count();
     assert!(packed.to_lowercase().contains("content-encoding: gzip"), "{packed}");
+    assert_eq!(packings(&packed), 1);
+    let (_, plain) = program.ask("GET", "/metrics", "Accept-Encoding: gzip;q=0\r\n");
+    assert_eq!(packings(&plain), 0);
+    let (_, page) = program.ask("GET", "/", "Accept-Encoding: gzip\r\n");
+    assert_eq!(packings(&page), 1);
     for name in ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"] {
         assert!(value(&classic, name) >= 0.0, "{name}");
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The class of part that a sensor watches: the `entity` label.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Hash, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Entity {
     /// A disk, a disk bay or a drive backplane.

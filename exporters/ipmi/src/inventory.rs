@@ -3,7 +3,7 @@
 //! A sensor that vanishes takes its series with it, and "all quiet" then looks like "all well". So
 //! every sensor that was ever seen stays in a baseline until someone accepts that it is gone.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ use crate::entity::Entity;
 /// Polls without a sensor after which it is lost. One miss alone is common when a BMC restarts.
 const POLLS_UNTIL_LOST: u32 = 2;
 
-/// A sensor, as it is remembered.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+/// A sensor, as it is remembered. Shared by all that remembers it.
+#[derive(Clone, Debug, Deserialize, Hash, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Known {
     /// `owner.lun.number`, decimal.
     pub id: String,
@@ -29,12 +29,13 @@ pub struct Known {
 /// not pass one off as the other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inventory {
-    sensors: BTreeMap<(String, String), Entry>,
+    /// In the order of their ids and names. A list, since thousands of machines each have one.
+    sensors: Vec<Entry>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
-    known: Known,
+    known: Arc<Known>,
     /// Polls in a row without it.
     missing: u32,
 }
@@ -43,59 +44,77 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Presence {
     /// The sensor.
-    pub sensor: Known,
+    pub sensor: Arc<Known>,
     /// False once it is lost.
     pub present: bool,
+}
+
+impl Known {
+    /// What tells it from another.
+    fn key(&self) -> (&str, &str) {
+        (&self.id, &self.name)
+    }
 }
 
 impl Inventory {
     /// The inventory of a baseline that was kept; each of its sensors is taken for present until
     /// polls say otherwise.
-    pub fn from_baseline(baseline: impl IntoIterator<Item = Known>) -> Self {
+    pub fn from_baseline(baseline: impl IntoIterator<Item = Arc<Known>>) -> Self {
         let mut inventory = Self::default();
-        inventory.see(baseline);
+        for known in baseline {
+            inventory.see(known);
+        }
+        inventory.sensors.shrink_to_fit();
         inventory
     }
 
     /// The baseline: every sensor that was ever seen.
     pub fn baseline(&self) -> Vec<Known> {
-        self.sensors.values().map(|entry| entry.known.clone()).collect()
+        self.sensors.iter().map(|entry| Known::clone(&entry.known)).collect()
     }
 
     /// Records a poll that went well, with the sensors of the SDR. Returns whether the baseline grew.
     ///
     /// A list that is not `complete` shows what is there, and nothing of what is not.
-    pub fn observe(&mut self, seen: &[Known], complete: bool) -> bool {
+    pub fn observe(&mut self, seen: &[Arc<Known>], complete: bool) -> bool {
         let before = self.sensors.len();
-        for entry in self.sensors.values_mut().filter(|_| complete) {
+        for entry in self.sensors.iter_mut().filter(|_| complete) {
             entry.missing = entry.missing.saturating_add(1);
         }
-        self.see(seen.iter().cloned());
+        for known in seen {
+            self.see(Arc::clone(known));
+        }
+        self.sensors.shrink_to_fit();
         self.sensors.len() > before
     }
 
     /// Takes what is there now for the baseline. Returns the sensors that were given up.
-    pub fn accept(&mut self, seen: &[Known]) -> Vec<Known> {
+    pub fn accept(&mut self, seen: &[Arc<Known>]) -> Vec<Arc<Known>> {
         let accepted = Self::from_baseline(seen.iter().cloned());
         let before = std::mem::replace(self, accepted);
-        let gone = |(key, _): &(_, _)| !self.sensors.contains_key(key);
-        before.sensors.into_iter().filter(gone).map(|(_, entry)| entry.known).collect()
+        let gone = |known: &Arc<Known>| self.place(known).is_err();
+        before.sensors.into_iter().map(|entry| entry.known).filter(gone).collect()
     }
 
     /// Each sensor of the baseline, and whether it is there.
     pub fn presence(&self) -> Vec<Presence> {
         let presence = |entry: &Entry| Presence {
-            sensor: entry.known.clone(),
+            sensor: Arc::clone(&entry.known),
             present: entry.missing < POLLS_UNTIL_LOST,
         };
-        self.sensors.values().map(presence).collect()
+        self.sensors.iter().map(presence).collect()
     }
 
-    fn see(&mut self, seen: impl IntoIterator<Item = Known>) {
-        for known in seen {
-            let key = (known.id.clone(), known.name.clone());
-            self.sensors.insert(key, Entry { known, missing: 0 });
+    fn see(&mut self, known: Arc<Known>) {
+        match self.place(&known) {
+            Ok(place) => self.sensors[place] = Entry { known, missing: 0 },
+            Err(place) => self.sensors.insert(place, Entry { known, missing: 0 }),
         }
+    }
+
+    /// Where a sensor stands, or where it would.
+    fn place(&self, known: &Known) -> Result<usize, usize> {
+        self.sensors.binary_search_by(|entry| entry.known.key().cmp(&known.key()))
     }
 }
 
@@ -103,13 +122,13 @@ impl Inventory {
 mod tests {
     use super::*;
 
-    fn known(id: &str, name: &str) -> Known {
-        Known { id: id.to_owned(), name: name.to_owned(), entity: Entity::Disk }
+    fn known(id: &str, name: &str) -> Arc<Known> {
+        Arc::new(Known { id: id.to_owned(), name: name.to_owned(), entity: Entity::Disk })
     }
 
     fn lost(inventory: &Inventory) -> Vec<String> {
         let lost = inventory.presence().into_iter().filter(|it| !it.present);
-        lost.map(|it| it.sensor.name).collect()
+        lost.map(|it| it.sensor.name.clone()).collect()
     }
 
     #[test]
@@ -130,7 +149,8 @@ mod tests {
         let (hd, cpu) = (known("32.0.5", "05-HD Max"), known("32.0.2", "02-CPU"));
         let mut inventory = Inventory::default();
         inventory.observe(&[hd.clone(), cpu.clone()], true);
-        let mut inventory = Inventory::from_baseline(inventory.baseline());
+        let mut inventory =
+            Inventory::from_baseline(inventory.baseline().into_iter().map(Arc::new));
         for _ in 0..1000 {
             inventory.observe(std::slice::from_ref(&cpu), true);
         }
@@ -163,6 +183,6 @@ mod tests {
         let (hd, cpu) = (known("32.0.5", "05-HD Max"), known("32.0.2", "02-CPU"));
         let mut inventory = Inventory::from_baseline(vec![hd.clone(), cpu.clone()]);
         assert_eq!(inventory.accept(std::slice::from_ref(&cpu)), [hd]);
-        assert_eq!(inventory.baseline(), [cpu]);
+        assert_eq!(inventory.baseline(), [Known::clone(&cpu)]);
     }
 }

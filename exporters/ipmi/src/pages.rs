@@ -48,7 +48,7 @@ async fn ipmi(
         );
         return (StatusCode::BAD_REQUEST, message).into_response();
     }
-    exporter_kit::respond(&headers, &metrics::page(state))
+    exporter_kit::respond(&headers, Arc::new(metrics::page(state))).await
 }
 
 async fn accept_inventory(State(targets): State<All>, Query(asked): Query<Asked>) -> Response {

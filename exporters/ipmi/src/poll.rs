@@ -20,6 +20,7 @@ use crate::backoff::BackOff;
 use crate::command::Kind;
 use crate::config::{Address, Bmc, Privilege};
 use crate::failure::{PollFailure, ReadFailure};
+use crate::inventory::Known;
 use crate::sensor::{Quantity, Reading, Sensor, Sensors};
 use crate::slew::Window;
 use crate::slow::Turns;
@@ -41,7 +42,8 @@ pub(crate) async fn run(state: Arc<BmcState>, rounds: Rounds) {
     let mut ticks = rounds.every(interval, &state.bmc.name);
     loop {
         ticks.next().await;
-        poller.poll().await;
+        // Apart, so that a BMC holds the memory of a poll only while it is polled.
+        Box::pin(poller.poll()).await;
     }
 }
 
@@ -52,7 +54,8 @@ struct Poller<'a> {
     repository: Option<Arc<Repository>>,
     /// What the BMC said of its repository when that was read, and when it was last asked.
     info: Option<(SdrRepositoryInfo, Instant)>,
-    windows: HashMap<(SensorId, String), Window>,
+    windows: HashMap<Arc<Known>, Window>,
+    /// Of the sensors that failed when they were last asked.
     back_offs: HashMap<SensorId, BackOff>,
     /// How often the device of a BMC was silent when it was opened.
     silence: BackOff,
@@ -201,7 +204,12 @@ impl<'a> Poller<'a> {
         self.thresholds_in_force(session, &mut sensors.read).await?;
         let (records, complete) = (read.read, read.complete);
         info!(target_name = bmc.name, records, complete, "SDR repository read");
-        let repository = Arc::new(Repository { sensors, records, complete });
+        let repository = Repository { sensors, records, complete };
+        // Read in each new session, and nearly always the same: then what shares it goes on doing so.
+        if let Some(same) = self.repository.as_ref().filter(|it| ***it == repository) {
+            return Ok(Arc::clone(same));
+        }
+        let repository = Arc::new(repository);
         self.repository = Some(Arc::clone(&repository));
         Ok(repository)
     }
@@ -267,8 +275,8 @@ impl<'a> Poller<'a> {
                 break;
             }
             let sensor = &sensors[place];
-            let back_off = self.back_offs.entry(sensor.id).or_default();
-            if !back_off.is_due(self.began.elapsed()) {
+            let back_off = self.back_offs.get(&sensor.id);
+            if back_off.is_some_and(|it| !it.is_due(self.began.elapsed())) {
                 outcomes[place] = Err(ReadFailure::BackOff);
                 continue;
             }
@@ -313,17 +321,16 @@ impl<'a> Poller<'a> {
         sensor: &Sensor,
         outcome: Result<Reading, ReadingError>,
     ) -> Result<Value, ReadFailure> {
-        let now = self.began.elapsed();
-        let back_off = self.back_offs.entry(sensor.id).or_default();
         match outcome {
             Ok(reading) => {
-                back_off.succeeded();
+                self.back_offs.remove(&sensor.id);
                 Ok(self.value(sensor, reading))
             }
             Err(error) => {
                 let failure = ReadFailure::from(error);
                 if failure.is_costly() {
-                    back_off.failed(now);
+                    let now = self.began.elapsed();
+                    self.back_offs.entry(sensor.id).or_default().failed(now);
                 }
                 Err(failure)
             }
@@ -332,9 +339,12 @@ impl<'a> Poller<'a> {
 
     fn value(&mut self, sensor: &Sensor, reading: Reading) -> Value {
         let slew = (sensor.quantity == Quantity::Temperature).then(|| {
-            let key = (sensor.id, sensor.known.name.clone());
-            let window = self.windows.entry(key).or_default();
-            window.push(self.began.elapsed(), reading.value)
+            let now = self.began.elapsed();
+            if let Some(window) = self.windows.get_mut(&sensor.known) {
+                return window.push(now, reading.value);
+            }
+            let window = self.windows.entry(Arc::clone(&sensor.known)).or_default();
+            window.push(now, reading.value)
         });
         Value { reading, slew }
     }

@@ -1,6 +1,7 @@
 //! From SDR records and raw readings to what is exported of a sensor. No I/O, no clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ipmi_lan::conversion::Factors;
 use ipmi_lan::sdr::{FullSensor, Record};
@@ -20,7 +21,7 @@ pub struct Sensors {
     /// Those that have states instead of thresholds, among them some that are read.
     pub discrete: Vec<Discrete>,
     /// Every sensor, also those without a number to read.
-    pub known: Vec<Known>,
+    pub known: Vec<Arc<Known>>,
     /// Records that describe a sensor that an earlier record describes too.
     pub duplicates: usize,
 }
@@ -31,7 +32,7 @@ pub struct Sensor {
     /// Its number, owner and LUN.
     pub id: SensorId,
     /// Its identity and labels.
-    pub known: Known,
+    pub known: Arc<Known>,
     /// What it measures; decides the metric.
     pub quantity: Quantity,
     /// Its thresholds, in the metric's unit.
@@ -50,7 +51,7 @@ pub struct Discrete {
     /// The channel of an owner that is not the BMC.
     pub channel: u8,
     /// Its identity and labels.
-    pub known: Known,
+    pub known: Arc<Known>,
     event_type: u8,
     sensor_type: SensorType,
 }
@@ -99,11 +100,11 @@ impl Sensors {
                 Record::Compact(it) => (it.id, &it.name, it.entity),
                 _ => continue,
             };
-            let known = Known {
+            let known = Arc::new(Known {
                 id: id.to_string(),
                 name: name.clone(),
                 entity: Entity::of(entity.id, name),
-            };
+            });
             if excluded.contains(&known.id) || excluded.contains(&known.name) {
                 continue;
             }
@@ -111,7 +112,7 @@ impl Sensors {
                 sensors.duplicates += 1;
                 continue;
             }
-            sensors.known.push(known.clone());
+            sensors.known.push(Arc::clone(&known));
             sensors.discrete.extend(Discrete::of(record, &known));
             if let Record::Full(record) = record
                 && record.is_analog()
@@ -119,12 +120,16 @@ impl Sensors {
                 sensors.read.push(Sensor::new(record.clone(), known, rise_limits));
             }
         }
+        // Kept as long as the machine is polled.
+        sensors.read.shrink_to_fit();
+        sensors.discrete.shrink_to_fit();
+        sensors.known.shrink_to_fit();
         sensors
     }
 }
 
 impl Sensor {
-    fn new(record: FullSensor, known: Known, rise_limits: &BTreeMap<String, f64>) -> Self {
+    fn new(record: FullSensor, known: Arc<Known>, rise_limits: &BTreeMap<String, f64>) -> Self {
         let quantity = Quantity::of(record.unit, record.sensor_type);
         let configured = rise_limits.get(&known.name).or(rise_limits.get(known.entity.as_str()));
         let limit = || configured.copied().or_else(|| slew::limit(known.entity, &known.name));
@@ -161,13 +166,13 @@ impl Sensor {
 }
 
 impl Discrete {
-    fn of(record: &Record, known: &Known) -> Option<Self> {
+    fn of(record: &Record, known: &Arc<Known>) -> Option<Self> {
         let (id, channel, event_type, sensor_type) = match record {
             Record::Full(it) => (it.id, it.channel, it.event_type, it.sensor_type),
             Record::Compact(it) => (it.id, it.channel, it.event_type, it.sensor_type),
             _ => return None,
         };
-        let known = known.clone();
+        let known = Arc::clone(known);
         (event_type != THRESHOLD).then_some(Self { id, channel, known, event_type, sensor_type })
     }
 

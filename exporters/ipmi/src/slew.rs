@@ -51,6 +51,8 @@ impl Window {
         self.forget_before(at.saturating_sub(WINDOW));
         let rise =
             self.samples.iter().filter_map(|from| rise(*from, at, value)).fold(0.0, f64::max);
+        // As long as it has to be: ten thousand machines have seventy thousand of these.
+        self.samples.reserve_exact(1);
         self.samples.push_back(Sample { at, value, rise });
         let values = || self.samples.iter().map(|sample| sample.value);
         Slew {

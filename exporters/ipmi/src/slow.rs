@@ -1,12 +1,15 @@
 //! What is asked of a BMC now and then beside its sensors' values, and in which turn. No I/O, no clock.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipmi_lan::chassis::ChassisStatus;
 use ipmi_lan::dcmi::DcmiPower;
 use ipmi_lan::sel::SelInfo;
-use ipmi_lan::{CommandError, DeviceId, SensorId};
+use ipmi_lan::{CommandError, DeviceId};
+
+use crate::inventory::Known;
 
 /// A part of what is read, under the name that `ipmi_exporter` has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +101,8 @@ pub struct Slow {
     pub dcmi: Answer<DcmiPower>,
     /// What the BMC says of itself.
     pub bmc: Answer<DeviceId>,
-    /// The states of discrete sensors by id and name, bits 0 to 14; those that can be read.
-    pub states: BTreeMap<(SensorId, String), u16>,
+    /// The states of discrete sensors, bits 0 to 14; those that can be read.
+    pub states: BTreeMap<Arc<Known>, u16>,
 }
 
 impl Slow {

@@ -131,7 +131,7 @@ impl BmcState {
             health: Arc::new(Health::new(&bmc.name, detail)),
             session: tokio::sync::Mutex::new(None),
             memory: Mutex::new(Memory {
-                inventory: Inventory::from_baseline(baseline),
+                inventory: Inventory::from_baseline(baseline.into_iter().map(Arc::new)),
                 unsaved: false,
             }),
             store,
@@ -205,7 +205,7 @@ impl BmcState {
 
     /// Takes the sensors of the last poll for the baseline; returns those that were given up, or
     /// `None` when the last poll failed, or did not see the whole repository.
-    pub fn accept_inventory(&self) -> anyhow::Result<Option<Vec<Known>>> {
+    pub fn accept_inventory(&self) -> anyhow::Result<Option<Vec<Arc<Known>>>> {
         let snapshot = lock(&self.account).snapshot.clone();
         let Some(snapshot) = snapshot.filter(|it| it.repository.complete) else { return Ok(None) };
         let mut memory = lock(&self.memory);

@@ -73,7 +73,6 @@ struct Link {
     connection: Connection,
     /// The moment from which the connection's time is counted.
     epoch: Instant,
-    buffer: Vec<u8>,
 }
 
 impl Link {
@@ -90,7 +89,7 @@ impl Link {
         })?;
         let epoch = Instant::now();
         let connection = Connection::new(epoch.elapsed(), credentials, options, rand::random());
-        let mut link = Link { socket, connection, epoch, buffer: vec![0; DATAGRAM_BYTES] };
+        let mut link = Link { socket, connection, epoch };
         loop {
             match link.next_event().await {
                 Event::Opened => return Ok(link),
@@ -133,16 +132,26 @@ impl Link {
                 }
             }
             let Some(deadline) = self.connection.deadline() else { return Event::Closed };
-            let received =
-                tokio::time::timeout_at(self.epoch + deadline, self.socket.recv(&mut self.buffer));
-            match received.await {
-                Ok(Ok(length)) => {
-                    let datagram = self.buffer.get(..length).unwrap_or_default();
-                    self.connection.datagram_received(self.epoch.elapsed(), datagram);
-                }
+            let readable = tokio::time::timeout_at(self.epoch + deadline, self.socket.readable());
+            match readable.await {
+                Ok(Ok(())) => self.receive(),
                 Ok(Err(error)) => self.network_error(&error),
                 Err(_elapsed) => self.connection.time_passed(self.epoch.elapsed()),
             }
+        }
+    }
+
+    /// Takes a datagram if there is one. Never waits, so that its buffer is on the stack and not in
+    /// the future: ten thousand sessions that wait would hold 20 MB.
+    fn receive(&mut self) {
+        let mut buffer = [0; DATAGRAM_BYTES];
+        match self.socket.try_recv(&mut buffer) {
+            Ok(length) => {
+                let datagram = buffer.get(..length).unwrap_or_default();
+                self.connection.datagram_received(self.epoch.elapsed(), datagram);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => self.network_error(&error),
         }
     }
 

@@ -123,8 +123,7 @@ fn told<'v, T>(
 fn asserted(view: &View) -> Gauges<'_, StateLabels<'_>> {
     let sensors = view.account.snapshot.iter().flat_map(|it| &it.repository.sensors.discrete);
     let states = sensors.flat_map(|sensor| {
-        let key = (sensor.id, sensor.known.name.clone());
-        let bits = view.account.slow.states.get(&key).copied().unwrap_or(0);
+        let bits = view.account.slow.states.get(&sensor.known).copied().unwrap_or(0);
         let labels = |state| StateLabels { sensor: view.sensor(&sensor.known), state };
         sensor.states(bits).into_iter().map(labels)
     });

@@ -7,7 +7,7 @@ use ipmi_lan::chassis::ChassisStatus;
 use ipmi_lan::dcmi::DcmiPower;
 use ipmi_lan::sel::SelInfo;
 use ipmi_lan::sensor::{RawReading, ReadingError};
-use ipmi_lan::{CommandError, DeviceId, SensorId, SessionError};
+use ipmi_lan::{CommandError, DeviceId, SessionError};
 use prometheus_client::encoding::text;
 
 use super::*;
@@ -108,13 +108,13 @@ fn bay() -> Sdr {
 fn asked() -> Slow {
     let device = [0x13, 1, 2, 0x70, 0x02, 0x8F, 0x0B, 0, 0, 0, 0x20];
     let sel = [0x51, 3, 0, 0xD0, 3, 0x00, 0x2F, 0x68, 0x59, 0, 0, 0, 0, 2];
-    let bay = SensorId { owner: 32, lun: 0, number: 64 };
+    let bay = Known { id: "32.0.64".into(), name: "Bay 1".into(), entity: Entity::Disk };
     Slow {
         chassis: Some(ChassisStatus::parse(&[0x21, 0, 0x04])),
         sel: Some(SelInfo::parse(&sel)),
         dcmi: Some(DcmiPower::parse(&power(0x40))),
         bmc: Some(DeviceId::parse(&device)),
-        states: [((bay, "Bay 1".to_owned()), 0b11)].into(),
+        states: [(Arc::new(bay), 0b11)].into(),
     }
 }
 
@@ -145,7 +145,7 @@ fn well() -> View {
     });
     let outcomes = outcomes.collect();
     let known = sensors.known.iter();
-    let presence = known.map(|it| Presence { sensor: it.clone(), present: true }).collect();
+    let presence = known.map(|it| Presence { sensor: Arc::clone(it), present: true }).collect();
     let mut read_failures = [0; ReadFailure::REASONS.len()];
     read_failures[0] = 7;
     let repository = Arc::new(Repository { sensors, records: 17, complete: true });
@@ -181,8 +181,9 @@ fn down() -> View {
         duration: Some(Duration::from_millis(40)),
         ..Account::default()
     };
-    let known =
-        |id: &str, name: &str| Known { id: id.into(), name: name.into(), entity: Entity::Disk };
+    let known = |id: &str, name: &str| {
+        Arc::new(Known { id: id.into(), name: name.into(), entity: Entity::Disk })
+    };
     let presence = vec![
         Presence { sensor: known("32.0.5", "05-HD Max"), present: false },
         Presence { sensor: known("32.0.6", "06-HD Bay"), present: true },

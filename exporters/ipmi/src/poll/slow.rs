@@ -1,5 +1,7 @@
 //! The slow lane: what is asked each minute, between two polls and over their session.
 
+use std::sync::Arc;
+
 use ipmi_lan::sensor::RawReading;
 use ipmi_lan::{CommandError, Session};
 use tokio::time::Instant;
@@ -72,13 +74,12 @@ impl Poller<'_> {
         };
         self.count(session, Kind::SensorReading);
         let states = raw.as_ref().ok().and_then(RawReading::discrete_states);
-        let key = (sensor.id, sensor.known.name.clone());
         self.state.learn(|slow| match states {
             Some(states) => {
-                slow.states.insert(key, states);
+                slow.states.insert(Arc::clone(&sensor.known), states);
             }
             None => {
-                slow.states.remove(&key);
+                slow.states.remove(&sensor.known);
             }
         });
         raw.map(drop)

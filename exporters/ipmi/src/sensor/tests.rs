@@ -170,7 +170,7 @@ fn a_sensor_is_excluded_by_id_or_by_name() {
     let records = [hd_max().records(), fan().records()].concat();
     let names = |excluded: &str| {
         let sensors = Sensors::of(&records, &[excluded.to_owned()], &BTreeMap::new());
-        sensors.known.into_iter().map(|known| known.name).collect::<Vec<_>>()
+        sensors.known.iter().map(|known| known.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(names("32.0.5"), ["Fan 1 DutyCycle"]);
     assert_eq!(names("Fan 1 DutyCycle"), ["05-HD Max"]);

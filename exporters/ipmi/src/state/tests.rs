@@ -65,7 +65,9 @@ fn a_baseline_that_could_not_be_kept_is_kept_later() {
 
 #[test]
 fn nothing_is_accepted_that_was_not_seen() {
-    let state = BmcState::new(bmc(), None, snapshot().repository.sensors.known.clone());
+    let known = &snapshot().repository.sensors.known;
+    let baseline = known.iter().map(|known| Known::clone(known)).collect();
+    let state = BmcState::new(bmc(), None, baseline);
     assert_eq!(state.accept_inventory().unwrap(), None);
     state.record(Ok(snapshot()), Duration::ZERO);
     assert_eq!(state.accept_inventory().unwrap(), Some(Vec::new()));
