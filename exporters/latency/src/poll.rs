@@ -2,8 +2,8 @@
 //!
 //! The schedule is open: a probe begins when it is due, whether or not the one before has ended. So
 //! a target that becomes slow is not probed less, and what its users wait for stays in the
-//! distribution. How many are under way is bounded all the same: each ends by its timeout, and the
-//! config bounds the timeout in intervals.
+//! distribution. How many are under way is bounded all the same: each ends by its timeout, an echo
+//! whose name had to be looked up by twice that, and the config bounds the timeout in intervals.
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -115,7 +115,8 @@ impl Round {
         probes.join_all().await
     }
 
-    /// Probes one address in what is left of the timeout, and records the outcome.
+    /// Probes one address in what is left of the timeout, and records the outcome. An echo is a round
+    /// trip and nothing else: it has all of the timeout, or a slow resolver would look like loss.
     async fn probe_one(
         &self,
         number: u64,
@@ -125,15 +126,15 @@ impl Round {
         let Task { target, state, icmp, clock } = &self.task;
         let left = target.timeout.saturating_sub(spent);
         let mut outcome = match &target.probe {
-            Probe::Icmp => icmp.ping(ip, left, state.strays()).await,
+            Probe::Icmp => icmp.ping(ip, target.timeout, state.strays()).await,
             // Boxed: an echo's task must not have the size of a request's.
             Probe::Tcp { port } => Box::pin(tcp::probe(SocketAddr::new(ip, *port), left)).await,
             Probe::Http { port, http } => {
                 Box::pin(http::probe(SocketAddr::new(ip, *port), http, left)).await
             }
         };
-        // The lookup is part of the whole. Not of an echo: that is a round trip and nothing else.
-        if target.probe != Probe::Icmp || outcome.failure == Some(Failure::Timeout) {
+        // The lookup is part of the whole, but not of an echo.
+        if target.probe != Probe::Icmp {
             outcome.duration = outcome.duration.map(|duration| duration + spent);
         }
         let failure = outcome.failure;
