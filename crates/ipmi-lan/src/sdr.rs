@@ -164,8 +164,8 @@ pub struct FullSensor {
     pub thresholds: Thresholds<f64>,
     /// The value in normal operation, if the record has one, in the sensor's unit.
     pub nominal: Option<f64>,
-    /// Hysteresis as raw counts: how far a reading must come back above a lower threshold
-    /// (positive-going), and below an upper one (negative-going).
+    /// Hysteresis as raw counts: how far a reading must come back below an upper threshold
+    /// (positive-going), and above a lower one (negative-going).
     pub hysteresis: Hysteresis,
 }
 

@@ -4,39 +4,31 @@
 ///
 /// A name that claims more bytes than there are is read as far as it goes.
 pub(crate) fn parse_name(bytes: &[u8]) -> String {
-    clean(&decode(bytes))
+    parse_name_with(bytes, "")
 }
 
-/// Decodes an ID string that a number or letter is put behind: of the blanks at its end one stays,
-/// so that "Temp " and 5 are "Temp 5" (table 43-2, byte 25).
-pub(crate) fn parse_stem(bytes: &[u8]) -> String {
-    let text = decode(bytes);
-    let is_apart = text.split('\0').next().is_some_and(|text| text.ends_with(' '));
-    let mut stem = clean(&text);
-    if is_apart {
-        stem.push(' ');
-    }
-    stem
-}
-
-fn decode(bytes: &[u8]) -> String {
-    let Some((&type_length, rest)) = bytes.split_first() else { return String::new() };
+/// An ID string with `suffix` appended to it as it is: a blank at its end is there for that.
+pub(crate) fn parse_name_with(bytes: &[u8], suffix: &str) -> String {
+    let (type_length, rest) = bytes.split_first().unwrap_or((&0, &[]));
     let length = usize::from(type_length & 0x1F);
     let bytes = rest.get(..length).unwrap_or(rest);
-    match type_length >> 6 {
+    let name = match type_length >> 6 {
         0 => unicode(bytes),
         1 => bcd_plus(bytes),
         2 => six_bit(bytes),
         _ => latin_1(bytes),
-    }
+    };
+    clean(&format!("{}{suffix}", until_nul(&name)))
 }
 
 /// Without padding, which is no part of a text, and without control characters, which would break
 /// every place it is shown.
 pub(crate) fn clean(text: &str) -> String {
-    let end = text.find('\0').unwrap_or(text.len());
-    let text = text.get(..end).unwrap_or(text).trim();
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    until_nul(text).trim().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+fn until_nul(text: &str) -> &str {
+    text.split_once('\0').map_or(text, |(text, _)| text)
 }
 
 /// "Unicode": UCS-2, least significant byte first; a byte left over is left out.
@@ -108,8 +100,6 @@ mod tests {
         );
         assert_eq!(parse_name(&[0xC6, b'F', b'a', b'n', 0, 0xFF, 0xFF]), "Fan");
         assert_eq!(parse_name(&[0xC5, b' ', b'F', b'a', b'n', b' ']), "Fan");
-        assert_eq!(parse_stem(&[0xC5, b'F', b'a', b'n', b' ', b' ']), "Fan ");
-        assert_eq!(parse_stem(&[0xC4, b'F', b'a', b'n', 0]), "Fan");
         assert_eq!(parse_name(&[0xC3, b'5', 0xB0, b'C']), "5°C");
         assert_eq!(parse_name(&[0xC3, b'a', b'\n', b'b']), "a?b");
     }

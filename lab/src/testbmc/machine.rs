@@ -94,6 +94,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// That of a record, by its byte "sensor units 1"; what has no analog reading counts as unsigned.
+    pub(super) fn of(units: u8) -> Self {
+        match units >> 6 {
+            1 => Self::OnesComplement,
+            2 => Self::TwosComplement,
+            _ => Self::Unsigned,
+        }
+    }
+
     /// The number of a raw byte.
     pub(super) fn number(self, raw: u8) -> i16 {
         match self {
@@ -203,14 +212,16 @@ pub struct Machine {
 impl Machine {
     /// Adds a sensor to the controller `owner`, with the record that controller holds of it if it is
     /// not the BMC.
-    pub(super) fn add_sensor(&mut self, owner: u8, sensor: Sensor, record: Vec<u8>) {
-        match self.controllers.iter_mut().find(|one| one.address == owner) {
-            None => self.sensors.push(sensor),
+    pub(super) fn add_sensor(&mut self, owner: u8, sensor: Sensor, record: Vec<u8>) -> &mut Sensor {
+        let sensors = match self.controllers.iter_mut().find(|one| one.address == owner) {
+            None => &mut self.sensors,
             Some(controller) => {
                 controller.records.entry(sensor.lun).or_default().push(record);
-                controller.sensors.push(sensor);
+                &mut controller.sensors
             }
-        }
+        };
+        sensors.push(sensor);
+        sensors.last_mut().expect("one was added")
     }
 
     /// The sensor that a request to the controller `owner` means.

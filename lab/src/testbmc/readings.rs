@@ -135,7 +135,7 @@ fn crossed(sensor: &Sensor, raw: u8) -> u8 {
 }
 
 /// The event bit of a threshold: lower ones going low (even), upper ones going high (odd).
-fn event_bit(threshold: usize) -> usize {
+pub(super) fn event_bit(threshold: usize) -> usize {
     if threshold < 3 { 2 * threshold } else { 2 * threshold + 1 }
 }
 

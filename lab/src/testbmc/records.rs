@@ -3,7 +3,8 @@
 //! IPMI 2.0 tables 43-1 (type 01h), 43-2 (02h), 43-3 (03h), 43-4 (08h) and 43-5 (09h), section 43.15
 //! for names. The record ID is left 0: the repository gives it.
 
-use super::machine::BMC;
+use super::machine::{BMC, Format};
+use super::readings::event_bit;
 
 /// A full record (table 43-1).
 #[derive(Clone, Debug)]
@@ -149,7 +150,7 @@ impl Full {
     pub fn bytes(&self) -> Vec<u8> {
         let has = |i: usize| self.thresholds[i].is_some();
         let readable = mask((0..6).filter(|i| has(*i)));
-        let events = mask((0..6).filter(|i| has(*i)).map(event));
+        let events = mask((0..6).filter(|i| has(*i)).map(event_bit));
         let threshold = self.reading == 0x01;
         // Automatic re-arm; thresholds by the mask; hysteresis readable.
         let mut capabilities = 0x40;
@@ -172,7 +173,8 @@ impl Full {
         body.push(nibble(self.exponent) << 4 | nibble(self.b_exponent));
         // Nominal reading, normal maximum and minimum, maximum and minimum of a byte.
         body.extend([u8::from(self.nominal.is_some()), self.nominal.unwrap_or(0), 0, 0]);
-        body.extend(if self.units & 0xC0 == 0x80 { [0x7F, 0x80] } else { [0xFF, 0] });
+        let is_unsigned = Format::of(self.units) == Format::Unsigned;
+        body.extend(if is_unsigned { [0xFF, 0] } else { [0x7F, 0x80] });
         let limit = |i: usize| self.thresholds[i].unwrap_or(0);
         body.extend([5, 4, 3, 2, 1, 0].map(limit));
         let (positive, negative) = self.hysteresis.unwrap_or_default();
@@ -275,11 +277,6 @@ pub fn oem(manufacturer: u32, data: &[u8]) -> Vec<u8> {
 fn with_header(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u8::try_from(body.len()).expect("a body has less than 256 bytes");
     [&[0, 0, 0x51, kind, length], body].concat()
-}
-
-/// The event bit of a threshold: lower ones going low (even), upper ones going high (odd).
-fn event(threshold: usize) -> usize {
-    if threshold < 3 { 2 * threshold } else { 2 * threshold + 1 }
 }
 
 fn mask(bits: impl Iterator<Item = usize>) -> u16 {

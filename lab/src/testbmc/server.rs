@@ -80,9 +80,9 @@ pub fn neighbours() -> Machine {
     machine.analog(&warm, 57);
     machine.analog(&celsius(Owner { lun: 1, ..of(ENGINE) }, 0x08, "ME Margin"), 33);
     // Not linear: two volts a count, less 100.
-    machine.analog(&Full { linearisation: 0x70, ..volts(of(ENGINE), 0x09, "ME Bent") }, 120);
+    let bent = Full { linearisation: 0x70, ..volts(of(ENGINE), 0x09, "ME Bent") };
     let factors = Factors { m: 2, b: -100, ..Factors::default() };
-    machine.last_sensor_of(ENGINE.1).factors = vec![(255, factors)];
+    machine.analog(&bent, 120).factors = vec![(255, factors)];
     machine.analog(&celsius(of(SUPPLY), 0x05, "PSU Hot Spot"), 71);
     machine.analog(&Full { exponent: -1, ..volts(of(SUPPLY), 0x01, "PSU Input") }, 231);
     // A number that the BMC has not.

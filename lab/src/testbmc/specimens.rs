@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::inventory::{controller_locator, fru_locator};
 use super::machine::{Controller, Device, Factors, Format, Machine, Sensor, Value};
+use super::quirks::SensorFault;
 use super::records::{
     Compact, Full, Name, Owner, Share, device_relative_association, entity_association, event_only,
     oem,
 };
-use super::server;
+use super::server::{ENGINE, without_sensors};
 
 /// Event/reading types (table 42-1): threshold, and states of the sensor type's own.
 const THRESHOLD: u8 = 0x01;
@@ -34,12 +35,9 @@ const HOUR: u8 = 24;
 const METRE: u8 = 34;
 const BYTE: u8 = 70;
 
-/// The management engine: its channel and address.
-pub const ENGINE: (u8, u8) = (6, 0x2C);
-
 /// A machine with all of them.
 pub fn specimens() -> Machine {
-    let mut machine = server::without_sensors();
+    let mut machine = without_sensors();
     machine.controllers = vec![Controller {
         channel: ENGINE.0,
         address: ENGINE.1,
@@ -58,6 +56,18 @@ pub fn specimens() -> Machine {
     others(&mut machine);
     machine
 }
+
+/// What is wrong with some of them at the moment: [`super::Quirks::sensors`].
+pub fn faults() -> BTreeMap<u8, SensorFault> {
+    FAULTS.into_iter().map(|(number, _, fault)| (number, fault)).collect()
+}
+
+/// Sensors without a reading at the moment. D5h: not in the present state.
+const FAULTS: [(u8, &str, SensorFault); 3] = [
+    (0xB0, "unavailable", SensorFault::Unavailable),
+    (0xB1, "not scanned", SensorFault::NotScanning),
+    (0xB2, "in no such state", SensorFault::Code(0xD5)),
+];
 
 /// Analog formats: unsigned, one's and two's complement, positive, negative and both zeros.
 fn formats(machine: &mut Machine) {
@@ -117,16 +127,8 @@ fn formulas(machine: &mut Machine) {
     machine.analog(&Full { linearisation: 1, ..Full::volts(0x2C, "ln of 0") }, 0);
     machine.analog(&Full { linearisation: 7, ..Full::volts(0x2D, "1/0") }, 0);
     machine.analog(&Full { linearisation: 10, m: -1, ..Full::volts(0x2E, "sqrt of -9") }, 9);
-    // Not linear: a volt a count up to 99, from 100 on two less 100.
-    let bands = vec![
-        (99, Factors { m: 1, ..Factors::default() }),
-        (255, Factors { m: 2, b: -100, ..Factors::default() }),
-    ];
     for (number, raw, name) in [(0x2F, 50, "bent below"), (0x30, 120, "bent above")] {
-        let limits = [Some(10), None, None, None, Some(200), None];
-        let full = Full { linearisation: 0x70, thresholds: limits, ..Full::volts(number, name) };
-        machine.analog(&full, raw);
-        machine.last_sensor().factors.clone_from(&bands);
+        machine.bent(&Full::volts(number, name), raw);
     }
 }
 
@@ -205,8 +207,17 @@ fn thresholds(machine: &mut Machine) {
     };
     machine.analog(&hysteresis, 33);
     // Falling: the lower thresholds of the record are the higher volts.
-    let falling = Full { thresholds: all, m: -2, b: 200, ..Full::volts(0x64, "falling") };
+    let hysteresis = Some((2, 3));
+    let falling =
+        Full { thresholds: all, hysteresis, m: -2, b: 200, ..Full::volts(0x64, "falling") };
     machine.analog(&falling, 62);
+    // As many counts are another distance at each threshold.
+    let square = Full { linearisation: 8, hysteresis, ..Full::volts(0x65, "hysteresis, sqr") };
+    machine.analog(&square, 5);
+    // The BMC's thresholds are no longer those of the record.
+    let record = [None, None, None, Some(60), Some(70), None];
+    let moved = Full { thresholds: record, ..Full::celsius(0x66, "moved limits") };
+    machine.analog(&moved, 58).thresholds = [None, None, None, Some(55), Some(75), None];
 }
 
 /// The same number on every LUN of the BMC, and on another controller.
@@ -218,10 +229,12 @@ fn luns_and_owners(machine: &mut Machine) {
     let engine = |lun| Owner { address: ENGINE.1, channel: ENGINE.0, lun };
     machine.analog(&Full { owner: engine(0), ..Full::celsius(0x70, "engine's") }, 90);
     machine.analog(&Full { owner: engine(1), ..Full::celsius(0x70, "engine's LUN 1") }, 91);
+    // The BMC's own sensor of this number has other thresholds.
     let limits = [None, None, None, None, Some(95), None];
     let full =
-        Full { owner: engine(0), thresholds: limits, ..Full::celsius(0x71, "engine's limit") };
+        Full { owner: engine(0), thresholds: limits, ..Full::celsius(0x58, "engine's limit") };
     machine.analog(&full, 96);
+    machine.bent(&Full { owner: engine(0), ..Full::volts(0x72, "engine's bent") }, 120);
     // A software ID (system management software) owns this one: nobody can be asked for it.
     let software = Owner { address: 0x41, channel: 0, lun: 0 };
     machine.records.push(Full { owner: software, ..Full::celsius(0x70, "software's") }.bytes());
@@ -274,31 +287,33 @@ fn states(machine: &mut Machine) {
         base: NONE,
         ..Full::celsius(0x98, "Fan 4")
     };
-    machine.analog(&both, 55);
-    machine.last_sensor().states = 0x0001;
+    machine.analog(&both, 55).states = 0x0001;
     // And one with states alone.
     let none = Full { kind: 0x0D, reading: SENSOR_SPECIFIC, units: NOT_ANALOG, ..both };
-    machine.analog(&Full { number: 0x99, name: Name::latin("full, states"), ..none }, 0);
-    machine.last_sensor().states = 0x0003;
+    machine.analog(&Full { number: 0x99, name: Name::latin("full, states"), ..none }, 0).states =
+        0x0003;
 }
 
-/// Records that describe no sensor that can be read.
+/// Records of sensors that cannot be read now or ever, and of none.
 fn others(machine: &mut Machine) {
     machine.records.extend([
         event_only(Owner::bmc(0), 0xA0, (0x22, 1), 0x0F, &Name::latin("events alone")),
         entity_association((0x17, 1), [(0x07, 1), (0x0A, 1), (0, 0), (0, 0)]),
-        device_relative_association((0x17, 1), [(0x60, 1), (0x60, 2), (0, 0), (0, 0)]),
+        device_relative_association((0x17, 1), [(0x0A, 0x60), (0x0A, 0x61), (0, 0), (0, 0)]),
         fru_locator(1, (0x0A, 1), "PSU 1"),
         controller_locator((0x06, 1), "the BMC"),
         oem(343, &[1, 2, 3, 4]),
     ]);
     // A record whose sensor does not exist.
     machine.records.push(Full::celsius(0xA8, "record alone").bytes());
+    for (number, name, _) in FAULTS {
+        machine.analog(&Full::celsius(number, name), 33);
+    }
 }
 
 impl Machine {
     /// Adds a sensor with a full record, to the BMC or to the controller that owns it.
-    pub(super) fn analog(&mut self, full: &Full, raw: u8) {
+    pub(super) fn analog(&mut self, full: &Full, raw: u8) -> &mut Sensor {
         let record = full.bytes();
         self.records.push(record.clone());
         let sensor = Sensor {
@@ -307,16 +322,22 @@ impl Machine {
             kind: (full.kind, full.reading),
             value: Value::Fixed(raw),
             states: 0,
-            format: match full.units & 0xC0 {
-                ONES_COMPLEMENT => Format::OnesComplement,
-                TWOS_COMPLEMENT => Format::TwosComplement,
-                _ => Format::Unsigned,
-            },
+            format: Format::of(full.units),
             thresholds: if full.reading == THRESHOLD { full.thresholds } else { [None; 6] },
             hysteresis: full.hysteresis,
             factors: Vec::new(),
         };
-        self.add_sensor(full.owner.address, sensor, record);
+        self.add_sensor(full.owner.address, sensor, record)
+    }
+
+    /// Adds a sensor that is not linear: a unit a count up to 99, from 100 on two less 100.
+    fn bent(&mut self, full: &Full, raw: u8) {
+        let limits = [Some(10), None, None, None, Some(200), None];
+        let full = Full { linearisation: 0x70, thresholds: limits, ..full.clone() };
+        self.analog(&full, raw).factors = vec![
+            (99, Factors { m: 1, ..Factors::default() }),
+            (255, Factors { m: 2, b: -100, ..Factors::default() }),
+        ];
     }
 
     /// Adds the sensors of a compact record, all with the same states.
@@ -335,15 +356,5 @@ impl Machine {
                 factors: Vec::new(),
             });
         }
-    }
-
-    fn last_sensor(&mut self) -> &mut Sensor {
-        self.sensors.last_mut().expect("one was added")
-    }
-
-    /// The sensor that a controller was given last.
-    pub(super) fn last_sensor_of(&mut self, controller: u8) -> &mut Sensor {
-        let controller = self.controllers.iter_mut().find(|one| one.address == controller);
-        controller.and_then(|one| one.sensors.last_mut()).expect("one was added")
     }
 }

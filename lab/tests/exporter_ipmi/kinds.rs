@@ -12,7 +12,7 @@ use turbulence_lab::testbmc::{Machine, Quirks, TestBmc};
 use crate::exporter::Exporter;
 
 const KEYED: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 1);
-const AWKWARD: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 2);
+const SPECIMENS: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 2);
 const OLD: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 3);
 const MISKEYED: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 4);
 
@@ -23,7 +23,8 @@ fn fleet() -> Fleet {
         ..rack_server()
     };
     let old = Machine { suites: vec![Suite::Three], ..rack_server() };
-    let machines = [(KEYED, keyed.clone()), (AWKWARD, specimens()), (OLD, old), (MISKEYED, keyed)];
+    let machines =
+        [(KEYED, keyed.clone()), (SPECIMENS, specimens()), (OLD, old), (MISKEYED, keyed)];
     let bmcs = machines
         .map(|(address, machine)| (address, TestBmc::new(Arc::new(machine), Quirks::default(), 1)));
     Fleet::start(0, bmcs).unwrap()
@@ -38,7 +39,7 @@ fn config(port: u16) -> String {
          \x20 default: {{{module}}}\n\
          targets:\n\
          \x20 - {{name: keyed, address: \"{KEYED}:{port}\", module: keyed}}\n\
-         \x20 - {{name: awkward, address: \"{AWKWARD}:{port}\"}}\n\
+         \x20 - {{name: specimens, address: \"{SPECIMENS}:{port}\"}}\n\
          \x20 - {{name: old, address: \"{OLD}:{port}\"}}\n\
          \x20 - {{name: miskeyed, address: \"{MISKEYED}:{port}\", module: miskeyed}}\n"
     )
@@ -53,30 +54,27 @@ async fn what_ipmi_sim_lacks_is_read_as_well() {
             "ipmi_up{target=\"keyed\"  collector=\"ipmi\"} 1",
             "ipmi_up{target=\"keyed\"  collector=\"dcmi\"} 1",
             "ipmi_up{target=\"old\"  collector=\"ipmi\"} 1",
-            "ipmi_up{target=\"awkward\"  collector=\"ipmi\"} 1",
+            "ipmi_up{target=\"specimens\"  collector=\"ipmi\"} 1",
             "ipmi_up{target=\"miskeyed\"  collector=\"ipmi\"} 0",
             "ipmi_dcmi_power_consumption_watts{target=\"keyed\"",
             "ipmi_sel_entries{target=\"keyed\"} 3",
             "ipmi_bmc_info{target=\"old\"  manufacturer_id=\"11\"",
-            // The values that the script of the specimens works out by hand.
-            "ipmi_voltage_volts  name=\"M -1 B 100\"  } 60",
-            "ipmi_voltage_volts  name=\"twos, M -3\"  } 23",
+            // The values that `lab/tests/testbmc/oracle/script.rs` works out by hand.
             "ipmi_temperature_celsius  name=\"ones -25\"  } -25",
             "ipmi_temperature_celsius  name=\"twos -128\"  } -128",
             "ipmi_temperature_celsius  name=\"on LUN 0\"  } 50",
-            "ipmi_temperature_celsius  name=\"on LUN 3\"  } 53",
+            "ipmi_temperature_celsius  name=\"on LUN 1\"  } 51",
+            "ipmi_voltage_volts  name=\"M -1 B 100\"  } 60",
             "ipmi_voltage_volts  name=\"B exponent -1\"  } 10.5",
-            "ipmi_voltage_volts  name=\"cube\"  } 125",
+            "ipmi_voltage_volts  name=\"sqr\"  } 25",
             "ipmi_voltage_volts  name=\"bent above\"  } 140",
-            "ipmi_temperature_celsius  name=\"Temp Ω\"  } 26",
-            "ipmi_fan_speed_ratio  name=\"percent of RPM\"  } 0.4",
         ])
         .await;
     assert!(!text.contains("NaN"));
     assert!(!text.contains("the key of the BMC") && !text.contains("s3cretpass"));
 
     exporter.stop();
-    for bmc in [KEYED, AWKWARD, OLD] {
+    for bmc in [KEYED, SPECIMENS, OLD] {
         let (open, counted) = fleet.with(bmc, |bmc| (bmc.open_sessions(), bmc.counters())).unwrap();
         assert_eq!((open, counted.refused_changes), (0, 0), "{bmc}: {counted:?}");
     }

@@ -1,12 +1,11 @@
 //! Controllers behind the BMC: `ipmitool`, `ipmi-sensors` and our client reach them, each at its own sensors.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipmi_lan::sdr::{FullSensor, Record};
 use ipmi_lan::sensor::ReadingError;
-use ipmi_lan::{CommandError, CompletionCode, Credentials, Options, Password, SensorId, Session};
+use ipmi_lan::{CommandError, CompletionCode, Options, SensorId, Session};
 use turbulence_lab::testbmc::quirks::{BridgeReply, ControllerFault, Late};
 use turbulence_lab::testbmc::{Quirks, server};
 
@@ -33,13 +32,6 @@ fn bmc(bridge: BridgeReply, controllers: impl IntoIterator<Item = (u8, Controlle
 
 fn bridging() -> Options {
     Options { bridge_sensors: true, timeout: Duration::from_millis(400), ..Options::default() }
-}
-
-async fn open(bmc: &Bmc, options: &Options) -> Session {
-    let address = SocketAddr::from(([127, 0, 0, 1], bmc.port()));
-    let password = Password::new(bmc.password).unwrap();
-    let credentials = Credentials { user: bmc.user.into(), password, k_g: None };
-    Session::open(address, &credentials, options).await.unwrap()
 }
 
 async fn sensors(session: &mut Session) -> Vec<FullSensor> {
@@ -139,7 +131,7 @@ fn what_changes_a_controllers_state_is_refused() {
 async fn our_client_reads_each_sensor_at_its_owner_both_ways() {
     for bridge in BOTH_WAYS {
         let bmc = bmc(bridge, []);
-        let mut session = open(&bmc, &bridging()).await;
+        let mut session = bmc.session(&bridging()).await;
         for (name, owner, lun, number, expected) in THEIRS {
             assert_eq!(value(&mut session, name).await, Ok(expected), "{bridge:?} {name}");
             assert_eq!(bmc.with(|bmc| bmc.asked(owner, lun, number)), 1, "{bridge:?} {name}");
@@ -161,7 +153,7 @@ async fn our_client_reads_each_sensor_at_its_owner_both_ways() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_leave_no_number_of_theirs_is_asked_at_the_bmc() {
     let bmc = bmc(BridgeReply::OwnMessage, []);
-    let mut session = open(&bmc, &Options::default()).await;
+    let mut session = bmc.session(&Options::default()).await;
     for (name, owner, lun, number, _) in THEIRS {
         assert_eq!(value(&mut session, name).await, Err(ReadingError::NotBridged), "{name}");
         for asked in [owner, 0x20] {
@@ -178,7 +170,7 @@ async fn a_silent_or_slow_controller_costs_only_its_own_values() {
         let slow = ControllerFault::Slow(Duration::from_millis(150));
         let bmc = bmc(bridge, [(SUPPLY, ControllerFault::Silent), (ENGINE, slow)]);
         let options = Options { retries: 1, ..bridging() };
-        let mut session = open(&bmc, &options).await;
+        let mut session = bmc.session(&options).await;
         let error = match bridge {
             BridgeReply::OwnMessage => ReadingError::Timeout,
             BridgeReply::Embedded => ReadingError::Completion(CompletionCode::TIMEOUT),
@@ -198,7 +190,7 @@ async fn a_late_answer_of_a_controller_is_never_anothers_value() {
         let faults = [ENGINE, SUPPLY].map(|one| (one, ControllerFault::Late(late)));
         let bmc = bmc(bridge, faults);
         let options = Options { timeout: Duration::from_millis(60), retries: 0, ..bridging() };
-        let mut session = open(&bmc, &options).await;
+        let mut session = bmc.session(&options).await;
         let sensors = sensors(&mut session).await;
         let (mut right, mut absent) = (0, 0);
         for _ in 0..12 {
@@ -225,7 +217,7 @@ async fn a_late_answer_of_a_controller_is_never_anothers_value() {
 async fn an_answer_under_another_address_counts_for_nobody() {
     for bridge in BOTH_WAYS {
         let bmc = bmc(bridge, [(ENGINE, ControllerFault::AnswersAs(SUPPLY))]);
-        let mut session = open(&bmc, &Options { retries: 1, ..bridging() }).await;
+        let mut session = bmc.session(&Options { retries: 1, ..bridging() }).await;
         assert_eq!(value(&mut session, "ME PCH Temp").await, Err(ReadingError::Timeout));
         assert_eq!(value(&mut session, "PSU Hot Spot").await, Ok(71.0), "{bridge:?}");
         session.close().await;
@@ -236,7 +228,7 @@ async fn an_answer_under_another_address_counts_for_nobody() {
 async fn a_refusal_of_a_controller_is_its_own() {
     for bridge in BOTH_WAYS {
         let bmc = bmc(bridge, [(ENGINE, ControllerFault::Code(0xCE))]);
-        let mut session = open(&bmc, &bridging()).await;
+        let mut session = bmc.session(&bridging()).await;
         let refused = ReadingError::from(CommandError::Completion(CompletionCode(0xCE)));
         assert_eq!(value(&mut session, "ME PCH Temp").await, Err(refused), "{bridge:?}");
         assert_eq!(value(&mut session, "PSU Hot Spot").await, Ok(71.0), "{bridge:?}");

@@ -1,9 +1,10 @@
-//! Runs the tools against one BMC at 127.0.0.1.
+//! Runs the tools, and our own client, against one BMC at 127.0.0.1.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::Arc;
 
+use ipmi_lan::{Credentials, Options, Password, Session};
 use turbulence_lab::testbmc::fleet::Fleet;
 use turbulence_lab::testbmc::{Machine, Quirks, TestBmc, server};
 
@@ -48,6 +49,14 @@ impl Bmc {
     /// The port of the BMC.
     pub(crate) fn port(&self) -> u16 {
         self.fleet.port()
+    }
+
+    /// A session of our own client.
+    pub(crate) async fn session(&self, options: &Options) -> Session {
+        let address = SocketAddr::from((BMC, self.port()));
+        let password = Password::new(self.password).unwrap();
+        let credentials = Credentials { user: self.user.into(), password, k_g: None };
+        Session::open(address, &credentials, options).await.unwrap()
     }
 
     /// Looks at the BMC or changes it.

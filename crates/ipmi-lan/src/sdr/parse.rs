@@ -97,12 +97,11 @@ fn compact(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
     let [owner, owner_lun, number, entity, instance, _, _, sensor_type, event_type, rest @ ..] =
         *fixed;
     let [_, _, _, _, _, _, units_1, base, modifier, share_1, share_2, ..] = rest;
-    let stem = text::parse_stem(id_string);
     let (id, channel) = sensor_key(owner, owner_lun, number);
     let share = Share::parse(share_1, share_2);
     Some(
         share
-            .members(id, Entity::parse(entity, instance), &stem)
+            .members(id, Entity::parse(entity, instance), id_string)
             .map(|(id, entity, name)| {
                 Record::Compact(CompactSensor {
                     record_id,
@@ -124,12 +123,11 @@ fn event_only(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
     let (fixed, id_string) = body.split_first_chunk::<11>()?;
     let [owner, owner_lun, number, entity, instance, sensor_type, event_type, share_1, share_2, ..] =
         *fixed;
-    let stem = text::parse_stem(id_string);
     let (id, _channel) = sensor_key(owner, owner_lun, number);
     let share = Share::parse(share_1, share_2);
     Some(
         share
-            .members(id, Entity::parse(entity, instance), &stem)
+            .members(id, Entity::parse(entity, instance), id_string)
             .map(|(id, entity, name)| {
                 Record::EventOnly(EventOnlySensor {
                     record_id,
@@ -168,7 +166,7 @@ impl Share {
         self,
         id: SensorId,
         entity: Entity,
-        stem: &str,
+        id_string: &[u8],
     ) -> impl Iterator<Item = (SensorId, Entity, String)> {
         // Numbers that would pass 0xFF do not exist.
         (0..self.count).map_while(move |step| {
@@ -179,9 +177,9 @@ impl Share {
                 entity.instance
             };
             let name = if self.count > 1 {
-                format!("{stem}{}", self.suffix(self.offset.saturating_add(step)))
+                text::parse_name_with(id_string, &self.suffix(self.offset.saturating_add(step)))
             } else {
-                stem.trim_end().to_owned()
+                text::parse_name(id_string)
             };
             Some((id, Entity { instance, ..entity }, name))
         })
@@ -250,4 +248,39 @@ fn mc_locator(record_id: u16, body: &[u8]) -> Option<McLocator> {
         entity: Entity::parse(entity, instance),
         name: text::parse_name(id_string),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names and entity instances of the sensors that share an event-only record.
+    fn shared(share: [u8; 2], id_string: &[u8]) -> Vec<(String, u8)> {
+        let body = [&[0x20, 0, 5, 7, 1, 4, 0x6F, share[0], share[1], 0, 0], id_string].concat();
+        let header = [1, 0, 0x51, 3, u8::try_from(body.len()).unwrap()];
+        let records = Record::parse(&[&header, body.as_slice()].concat());
+        let members = records.into_iter().map(|record| match record {
+            Record::EventOnly(sensor) => (sensor.name, sensor.entity.instance),
+            other => panic!("{other:?}"),
+        });
+        members.collect()
+    }
+
+    #[test]
+    fn a_shared_name_keeps_the_blank_before_its_number() {
+        let names = |share, id_string: &[u8]| -> Vec<String> {
+            shared(share, id_string).into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names([3, 1], &[0xC4, b'F', b'a', b'n', b' ']), ["Fan 1", "Fan 2", "Fan 3"]);
+        assert_eq!(names([2, 0], &[0xC5, b'F', b'a', b'n', 0, 0]), ["Fan0", "Fan1"]);
+        assert_eq!(names([0x12, 25], &[0xC4, b'B', b'a', b'y', b' ']), ["Bay Z", "Bay AA"]);
+        assert_eq!(names([1, 9], &[0xC4, b'F', b'a', b'n', b' ']), ["Fan"], "one shares nothing");
+    }
+
+    #[test]
+    fn sensors_that_share_a_record_are_of_one_entity_or_of_several() {
+        let instances = |offset| shared([2, offset], &[0xC0]).into_iter().map(|(_, one)| one);
+        assert!(instances(0).eq([1, 1]));
+        assert!(instances(0x80).eq([1, 2]));
+    }
 }

@@ -1,99 +1,139 @@
-//! Every sensor as `ipmi-lan` reads it.
+//! The specimens as our client reads them: every record, every sensor by its own commands.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 
 use ipmi_lan::sdr::{CompactSensor, FullSensor, Record};
-use ipmi_lan::sensor::{RawReading, ThresholdState};
-use ipmi_lan::threshold::Level;
-use ipmi_lan::{Credentials, Options, Password, SensorType, Session, states};
+use ipmi_lan::sensor::{RawReading, ReadingError, Severity, ThresholdState};
+use ipmi_lan::threshold::{Level, Thresholds};
+use ipmi_lan::{CommandError, Entity, Options, SensorId, SensorType, Session, states};
 
-use super::seen::{self, Seen};
+use super::row::{Digits, Field, NOTHING, Row, six, state_names, value};
+use crate::tool::Bmc;
 
-/// A sensor, where its record is, and the names of the states that hold.
-pub(crate) struct Ours {
-    pub(crate) record: u16,
-    pub(crate) id: String,
-    pub(crate) seen: Seen,
-    pub(crate) names: Vec<String>,
-}
+/// More than any tool prints, less than the last bits of a double, which depend on the way there.
+pub(super) const DIGITS: Digits = Digits::Significant(12);
 
-/// Logs in as the tools do and reads every sensor, those of other controllers too.
-pub(crate) async fn read(bmc: SocketAddr) -> Vec<Ours> {
-    let credentials = Credentials {
-        user: "monitor".into(),
-        password: Password::new("s3cretpass").unwrap(),
-        k_g: None,
-    };
+/// Reads everything.
+pub(super) async fn read(bmc: &Bmc) -> Vec<Row> {
     let options = Options { bridge_sensors: true, ..Options::default() };
-    let mut session = Session::open(bmc, &credentials, &options).await.unwrap();
+    let mut session = bmc.session(&options).await;
     let repository = session.read_sdr().await.unwrap();
     assert!(repository.complete, "every record is there");
-    let mut all = Vec::new();
-    for record in repository.records {
-        let ours = match record {
-            Record::Full(sensor) => full(&mut session, &sensor).await,
-            Record::Compact(sensor) => compact(&mut session, &sensor).await,
-            _ => continue,
-        };
-        all.push(ours);
+    let mut rows = Vec::new();
+    for record in &repository.records {
+        match record {
+            Record::Full(sensor) => rows.push(full(&mut session, sensor).await),
+            Record::Compact(sensor) => rows.push(compact(&mut session, sensor).await),
+            _ => {}
+        }
     }
     session.close().await;
-    all
+    rows
 }
 
-async fn full(session: &mut Session, sensor: &FullSensor) -> Ours {
-    let value = if sensor.is_analog() { session.sensor_value(sensor).await.ok() } else { None };
-    let reading = session.reading_of(sensor).await.ok();
-    let in_force = session.sensor_threshold_values(sensor).await.unwrap_or_default();
-    let digits = |value: f64| format!("{value:.3}");
-    let levels = Level::ALL.map(|level| in_force.get(level).map(digits));
-    let hysteresis =
-        if sensor.id.is_bmc() { session.sensor_hysteresis(sensor.id).await.ok() } else { None };
-    let mut seen = Seen {
-        name: sensor.name.clone(),
-        value: value.map(digits).unwrap_or_default(),
-        unit: value.map(|_| sensor.unit.to_string()).unwrap_or_default(),
-        state: reading.and_then(|it| sensor.state(&it)).map(level).unwrap_or_default().to_owned(),
-        thresholds: seen::thresholds(levels.iter().map(|it| it.as_deref().unwrap_or("-")), "-"),
-        hysteresis: String::new(),
-    };
-    if let Some((positive, negative)) = hysteresis.and_then(|raw| sensor.convert_hysteresis(&raw)) {
-        seen.hysteresis = format!("{} {}", digits(positive), digits(negative));
+async fn full(session: &mut Session, sensor: &FullSensor) -> Row {
+    let raw = reading(session, sensor.channel, sensor.id).await;
+    let number = session.sensor_value(sensor).await;
+    let limits = session.sensor_threshold_values(sensor).await.unwrap_or_default();
+    let hysteresis = session.sensor_hysteresis(sensor.id).await.ok();
+    if let Some(live) = &hysteresis {
+        assert_eq!(*live, sensor.hysteresis, "{}: in the record and live", sensor.name);
     }
-    let mut names = Vec::new();
-    if !sensor.is_threshold() {
-        (seen.state, names) = held(sensor.event_type, sensor.sensor_type, reading);
+    let hysteresis = hysteresis.and_then(|raw| sensor.convert_hysteresis(&raw));
+    let hysteresis = hysteresis.map(|(positive, negative)| {
+        format!("{} {}", DIGITS.write(positive), DIGITS.write(negative))
+    });
+    let state = raw.ok().and_then(|raw| sensor.state(&raw));
+    let bits = raw.ok().filter(|_| !sensor.is_threshold()).and_then(|raw| raw.discrete_states());
+    row(
+        sensor.id,
+        &sensor.name,
+        sensor.entity,
+        [
+            (Field::Value, value(&DIGITS.write_some(number.ok()), &sensor.unit.to_string())),
+            (Field::Reason, number.err().map_or(NOTHING, ReadingError::as_str).into()),
+            (Field::State, state.map_or(NOTHING.into(), state_and_severity)),
+            (Field::Thresholds, six_of(&limits)),
+            (Field::InRecord, six_of(&sensor.thresholds)),
+            (Field::Nominal, DIGITS.write_some(sensor.nominal)),
+            (Field::Hysteresis, hysteresis.unwrap_or(NOTHING.into())),
+            (Field::States, states_as_bits(bits)),
+            (Field::StateNames, names(sensor.event_type, sensor.sensor_type, bits)),
+        ],
+    )
+}
+
+async fn compact(session: &mut Session, sensor: &CompactSensor) -> Row {
+    let raw = reading(session, sensor.channel, sensor.id).await;
+    let bits = raw.ok().and_then(|raw| sensor.states(&raw));
+    row(
+        sensor.id,
+        &sensor.name,
+        sensor.entity,
+        [
+            (Field::Value, NOTHING.into()),
+            // A compact record cannot have a number.
+            (Field::Reason, ReadingError::NotAnalog.as_str().into()),
+            (Field::State, NOTHING.into()),
+            (Field::Thresholds, NOTHING.into()),
+            (Field::InRecord, NOTHING.into()),
+            (Field::Nominal, NOTHING.into()),
+            (Field::Hysteresis, NOTHING.into()),
+            (Field::States, states_as_bits(bits)),
+            (Field::StateNames, names(sensor.event_type, sensor.sensor_type, bits)),
+        ],
+    )
+}
+
+async fn reading(
+    session: &mut Session,
+    channel: u8,
+    id: SensorId,
+) -> Result<RawReading, CommandError> {
+    if id.is_bmc() {
+        session.sensor_reading(id).await
+    } else {
+        session.bridged_reading(channel, id).await
     }
-    Ours { record: sensor.record_id, id: sensor.id.to_string(), seen, names }
 }
 
-async fn compact(session: &mut Session, sensor: &CompactSensor) -> Ours {
-    let reading = session.sensor_reading(sensor.id).await.ok();
-    let (state, names) = held(sensor.event_type, sensor.sensor_type, reading);
-    let seen = Seen { name: sensor.name.clone(), state, ..Seen::default() };
-    Ours { record: sensor.record_id, id: sensor.id.to_string(), seen, names }
+fn row(id: SensorId, name: &str, entity: Entity, read: [(Field, String); 9]) -> Row {
+    let mut cells = BTreeMap::from(read);
+    cells.extend([
+        (Field::Listed, "listed".into()),
+        (Field::Name, name.into()),
+        (Field::Entity, format!("{}.{}", entity.id, entity.instance)),
+    ]);
+    Row { owner: Some((id.owner, id.lun)), number: id.number, cells }
 }
 
-fn level(state: ThresholdState) -> &'static str {
-    match state {
-        ThresholdState::Nominal => "ok",
-        ThresholdState::At(Level::LowerNonCritical) => "lnc",
-        ThresholdState::At(Level::LowerCritical) => "lcr",
+fn six_of(thresholds: &Thresholds<f64>) -> String {
+    six(&Level::ALL.map(|level| DIGITS.write_some(thresholds.get(level))))
+}
+
+fn state_and_severity(state: ThresholdState) -> String {
+    let level = match state {
+        ThresholdState::Nominal => return "ok".into(),
         ThresholdState::At(Level::LowerNonRecoverable) => "lnr",
+        ThresholdState::At(Level::LowerCritical) => "lcr",
+        ThresholdState::At(Level::LowerNonCritical) => "lnc",
         ThresholdState::At(Level::UpperNonCritical) => "unc",
         ThresholdState::At(Level::UpperCritical) => "ucr",
         ThresholdState::At(Level::UpperNonRecoverable) => "unr",
-    }
+    };
+    let severity = match state.severity() {
+        Severity::Nominal => "nominal",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    };
+    format!("{level}, {severity}")
 }
 
-/// The states that hold, by number and by name; those without a name by number again.
-fn held(
-    event_type: u8,
-    sensor_type: SensorType,
-    reading: Option<RawReading>,
-) -> (String, Vec<String>) {
-    let Some(bits) = reading.and_then(|it| it.discrete_states()) else { return Default::default() };
-    let names = states::names(event_type, sensor_type, bits);
-    let name = |(state, name): (u8, Option<&str>)| name.map_or(state.to_string(), str::to_owned);
-    (seen::states(bits), names.map(name).collect())
+fn states_as_bits(bits: Option<u16>) -> String {
+    bits.map_or(NOTHING.into(), |bits| format!("{bits:#06x}"))
+}
+
+fn names(event_type: u8, sensor_type: SensorType, bits: Option<u16>) -> String {
+    let names = states::names(event_type, sensor_type, bits.unwrap_or(0));
+    state_names(names.filter_map(|(_, name)| name))
 }
