@@ -28,6 +28,7 @@ mod healthcheck;
 mod landing;
 mod listen;
 mod logging;
+mod open_files;
 mod process;
 mod reload;
 mod rounds;
@@ -46,9 +47,12 @@ pub use targets::{Target, Targets};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::Router;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Builder;
 use tracing::{error, info};
 
 use crate::flags::{Command, Flags};
@@ -104,6 +108,9 @@ pub struct Kit {
     pub rounds: Rounds,
 }
 
+/// How long the threads that still wait for something may take at exit.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
 /// Runs an exporter until it is told to stop: all that an exporter's `main` has to call.
 pub fn main<E: Exporter>() -> ExitCode {
     let flags = Flags::parse::<E>();
@@ -113,6 +120,7 @@ pub fn main<E: Exporter>() -> ExitCode {
     if let Err(message) = logging::start(&flags) {
         return refuse(&message);
     }
+    open_files::allow_all();
     match run::<E>(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -124,8 +132,16 @@ pub fn main<E: Exporter>() -> ExitCode {
 
 /// One worker: handing small tasks from thread to thread costs more than it gains, a quarter of the
 /// CPU of ten thousand probes a second (`make bench`). What takes long goes to a thread of its own.
-#[tokio::main(worker_threads = 1)]
-async fn run<E: Exporter>(flags: &Flags) -> anyhow::Result<()> {
+fn run<E: Exporter>(flags: &Flags) -> anyhow::Result<()> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.context("starting the runtime")?;
+    let result = runtime.block_on(start::<E>(flags));
+    // A thread that waits for a device or a resolver that hangs is not waited for.
+    runtime.shutdown_timeout(LAST_WAIT);
+    result
+}
+
+async fn start<E: Exporter>(flags: &Flags) -> anyhow::Result<()> {
     flags.refuse_what_is_not_supported()?;
     let config_file = flags.config_file();
     let config = config::load::<E>(config_file)?;
