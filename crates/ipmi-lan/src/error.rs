@@ -31,7 +31,7 @@ pub enum SessionError {
     Protocol,
     /// The credentials cannot be sent: a user name of more than 16 bytes.
     Credentials,
-    /// This machine could not open or use a socket.
+    /// This machine could not open or use a socket or a device.
     Local,
     /// There is no such device, or no driver behind it (in-band).
     NoDevice,
@@ -99,7 +99,7 @@ impl fmt::Display for SessionError {
             SessionError::SessionTableFull => "the BMC has no room for another session",
             SessionError::Protocol => "the BMC's answer breaks the protocol",
             SessionError::Credentials => "the user name is longer than 16 bytes",
-            SessionError::Local => "no socket could be used",
+            SessionError::Local => "no socket, or no device, could be used",
             SessionError::NoDevice => {
                 "no such device: are the kernel modules ipmi_si and ipmi_devintf loaded?"
             }

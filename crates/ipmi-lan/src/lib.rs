@@ -26,7 +26,7 @@
 //! ```
 //!
 //! With the feature `in-band` a session can also go through `/dev/ipmi0`, the device of the machine's
-//! own BMC on Linux.
+//! own BMC on 64-bit Linux.
 //!
 //! No command that changes a BMC's state can be sent: [`command::Command`] has no such variant.
 

@@ -59,11 +59,11 @@ impl Session {
 
     /// Opens the way to the BMC of this machine, such as `/dev/ipmi0` of Linux's `ipmi_devintf`.
     ///
-    /// No account is needed, but the right to open the device: root's, as a rule. Of `options`,
-    /// `timeout`, `ignore_scanning_disabled` and `bridge_sensors` count; `retries` is how often a
-    /// BMC is asked again that says it is busy. Fails with [`SessionError::NoDevice`],
-    /// [`SessionError::DevicePermission`], [`SessionError::NotIpmi`] (another kind of device) or
-    /// [`SessionError::NoAnswer`].
+    /// On 64-bit Linux. No account is needed, but the right to open the device: root's, as a rule. Of `options`,
+    /// `timeout`, `ignore_scanning_disabled` and `bridge_sensors` count; `timeout` is one of 1 to
+    /// 65,535 ms here, and `retries` is how often a BMC is asked again that says it is busy. Fails
+    /// with [`SessionError::NoDevice`], [`SessionError::DevicePermission`], [`SessionError::NotIpmi`]
+    /// (another kind of device), [`SessionError::NoAnswer`] or [`SessionError::Local`].
     #[cfg(feature = "in-band")]
     pub async fn open_in_band(
         device: &std::path::Path,

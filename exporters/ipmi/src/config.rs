@@ -248,8 +248,7 @@ impl TryFrom<String> for Address {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // The names that udev and the kernel's documents give the device: ipmi0, ipmi/0, ipmidev/0.
-        if text.starts_with("/dev/ipmi") && !text.contains("..") {
+        if is_device(&text) {
             return Ok(Self::Device(PathBuf::from(text)));
         }
         let bare_v6 = text.parse::<std::net::Ipv6Addr>().is_ok();
@@ -273,6 +272,14 @@ impl TryFrom<String> for Address {
             )),
         }
     }
+}
+
+/// Whether it is a name that udev or the kernel's documents give a BMC's device: `/dev/ipmi0`,
+/// `/dev/ipmi/0` or `/dev/ipmidev/0`.
+fn is_device(text: &str) -> bool {
+    let places = ["/dev/ipmidev/", "/dev/ipmi/", "/dev/ipmi"];
+    let number = places.iter().find_map(|place| text.strip_prefix(place));
+    number.is_some_and(|it| (1..=3).contains(&it.len()) && it.bytes().all(|c| c.is_ascii_digit()))
 }
 
 impl fmt::Display for Address {

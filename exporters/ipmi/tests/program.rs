@@ -131,7 +131,7 @@ fn a_device_that_is_not_there_is_a_reason_of_its_own_and_costs_the_others_nothin
     let config = format!(
         "modules: {{ default: {}, own: {{ driver: OPENIPMI, interval: 1s }} }}\n\
          targets: [ {{ name: srv-1, address: '{}' }},\n\
-         {{ name: own, address: /dev/ipmi-none, module: own }} ]\n",
+         {{ name: own, address: /dev/ipmi99, module: own }} ]\n",
         module(""),
         sim.address()
     );
@@ -144,7 +144,7 @@ fn a_device_that_is_not_there_is_a_reason_of_its_own_and_costs_the_others_nothin
     assert!(sample(&text, &missing("ipmi_session_failures_total{")) > Some(0.0), "{text}");
     let up = ["ipmi_up{", "target=\"own\"", "collector=\"ipmi\""];
     assert_eq!(sample(&text, &up), Some(0.0), "{text}");
-    let page = exporter.ask("GET", "/ipmi?target=/dev/ipmi-none").1;
+    let page = exporter.ask("GET", "/ipmi?target=/dev/ipmi99").1;
     assert!(page.contains("target=\"own\"") && !page.contains("target=\"srv-1\""), "{page}");
 }
 

@@ -64,13 +64,16 @@ impl Guest {
         command.args(["-device", "isa-serial,chardev=orders,index=1"]).args(bmc);
         let mut qemu = Program::start("qemu", folder, command, |it| launcher.spawn(it))?;
 
-        let stream = loop {
-            qemu.must_run()?;
-            match UnixStream::connect(&socket).await {
-                Ok(stream) => break stream,
-                Err(_) => sleep(Duration::from_millis(50)).await,
+        let connecting = async {
+            loop {
+                qemu.must_run()?;
+                match UnixStream::connect(&socket).await {
+                    Ok(stream) => return anyhow::Ok(stream),
+                    Err(_) => sleep(Duration::from_millis(50)).await,
+                }
             }
         };
+        let stream = timeout(BOOT, connecting).await.context("QEMU makes no socket")??;
         let mut guest = Self { qemu, console, port: BufReader::new(stream) };
         match timeout(BOOT, guest.ready()).await {
             Ok(Ok(())) => Ok(guest),

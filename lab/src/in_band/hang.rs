@@ -1,6 +1,6 @@
 //! A BMC that hangs and comes back with other values: what the exporter's pages may say meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -37,6 +37,10 @@ const FAILED_POLLS: f64 = 6.0;
 pub(super) struct Watch {
     /// By sensor: the value before, and the value after, as ipmitool printed them.
     allowed: BTreeMap<String, [f64; 2]>,
+    /// Sensors that have shown their new value since the last hang, and which of the two it is: the
+    /// old one would be a late answer.
+    renewed: BTreeSet<String>,
+    index: usize,
     pages: usize,
     samples: usize,
     wrong: Vec<String>,
@@ -94,7 +98,14 @@ impl Watch {
             };
             allowed.insert(sensor.id(), [scale(was), scale(is)]);
         }
-        Ok(Self { allowed, pages: 0, samples: 0, wrong: Vec::new() })
+        Ok(Self {
+            allowed,
+            renewed: BTreeSet::new(),
+            index: 0,
+            pages: 0,
+            samples: 0,
+            wrong: Vec::new(),
+        })
     }
 
     /// How many pages were looked at.
@@ -122,6 +133,8 @@ impl Watch {
         let before = self.look(machine).await?;
         machine.simulator.pause()?;
         machine.simulator.show(phase)?;
+        self.renewed.clear();
+        self.index = usize::from(phase == Phase::After);
         let mut silent_pages = 0;
         let mut noticed = self.until(machine, "ipmi_up 0", |page| up(page) == Some(false)).await?;
         if length == Length::Longer {
@@ -141,7 +154,7 @@ impl Watch {
         silent_pages += 1;
         machine.simulator.resume()?;
         let allowed = self.allowed.clone();
-        let index = usize::from(phase == Phase::After);
+        let index = self.index;
         let over = self
             .until(machine, "every reading has its new value", |page| {
                 up(page) == Some(true)
@@ -202,7 +215,11 @@ impl Watch {
             let (id, value) = (sample.label("id"), percent(sample.value, &sample.metric));
             match self.allowed.get(id) {
                 _ if is_down => self.wrong.push(format!("stale: {sample:?}")),
-                Some(values) if values.iter().any(|it| is_close(*it, value)) => {}
+                Some(values) if is_close(values[self.index], value) => {
+                    self.renewed.insert(id.to_owned());
+                }
+                Some(values)
+                    if !self.renewed.contains(id) && is_close(values[1 - self.index], value) => {}
                 values => self.wrong.push(format!("{sample:?} instead of {values:?}")),
             }
         }

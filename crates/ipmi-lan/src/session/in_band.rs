@@ -1,7 +1,7 @@
 //! A session over a device such as `/dev/ipmi0`: the kernel's driver carries the messages.
 //!
-//! `ipmi-rs` speaks to the device and blocks, so each exchange runs on tokio's blocking threads,
-//! bounded by the timeout. The device is closed after every fault and opened anew for the next
+//! `ipmi-rs` speaks to the device and blocks, so each exchange runs on tokio's blocking threads; the
+//! wait for a reply is bounded by the timeout. The device is closed after every fault and opened anew for the next
 //! command: what the kernel still has for the old one, it drops, so that no late reply is taken
 //! for another command's. A request that got no answer is not sent again, because the kernel
 //! goes on trying, and a queue would grow in it while a BMC hangs.
@@ -40,10 +40,9 @@ impl InBand {
             InBand { path: path.to_owned(), device: None, counters: Counters::default() };
         // Any file can be opened; a BMC answers.
         match in_band.exchange(Command::DeviceId, options.timeout).await {
-            Ok(_) => Ok(in_band),
-            Err(Fault::Open(error)) => Err(refusal(&error)),
-            Err(Fault::Silence) => Err(SessionError::NoAnswer),
-            Err(Fault::Device) => Err(SessionError::NotIpmi),
+            Ok((CompletionCode(0), _)) => Ok(in_band),
+            Ok(_) | Err(Fault::Silence) => Err(SessionError::NoAnswer),
+            Err(Fault::Open(error) | Fault::Device(error)) => Err(refusal(&error)),
             Err(Fault::Garbled | Fault::NoSuchChannel) => Err(SessionError::Protocol),
         }
     }
@@ -62,7 +61,7 @@ impl InBand {
                 self.exchange(command, options.timeout).await.map_err(|fault| match fault {
                     Fault::Silence => CommandError::Timeout,
                     Fault::NoSuchChannel => CommandError::NotBridged,
-                    Fault::Open(_) | Fault::Device | Fault::Garbled => CommandError::SessionLost,
+                    Fault::Open(_) | Fault::Device(_) | Fault::Garbled => CommandError::SessionLost,
                 })?;
             match completion {
                 CompletionCode(0) => return Ok(data),
@@ -70,6 +69,12 @@ impl InBand {
                     attempt = attempt.saturating_add(1);
                     self.counters.retries += 1;
                     tokio::time::sleep(options.timeout).await;
+                }
+                // Every BMC must know Get Device ID, and the kernel makes up a refusal for one that
+                // does not answer: this is no sign of life.
+                _ if command == Command::DeviceId => {
+                    self.device = None;
+                    return Err(CommandError::Timeout);
                 }
                 code => return Err(CommandError::Completion(code)),
             }
@@ -88,20 +93,23 @@ impl InBand {
     ) -> Result<(CompletionCode, Vec<u8>), Fault> {
         let mut request = request(command).ok_or(Fault::NoSuchChannel)?;
         let device = self.device.take();
-        if device.is_none() {
-            self.counters.sessions += 1;
-        }
+        let is_new = device.is_none();
         let path = self.path.clone();
         let exchange = spawn_blocking(move || {
             let Device(mut file) = match device {
                 Some(open) => open,
                 None => Device(File::new(path, timeout).map_err(Fault::Open)?),
             };
-            let reply = file.send_recv(&mut request).map_err(|error| fault(&error))?;
+            let reply = file.send_recv(&mut request).map_err(fault)?;
             Ok((Device(file), reply))
         });
-        self.counters.sent += 1;
-        let (device, reply) = exchange.await.unwrap_or(Err(Fault::Device))?;
+        // An exchange that panicked has closed the device.
+        let done = exchange.await.unwrap_or(Err(Fault::Garbled));
+        if !matches!(done, Err(Fault::Open(_))) {
+            self.counters.sessions += u64::from(is_new);
+            self.counters.sent += 1;
+        }
+        let (device, reply) = done?;
         self.counters.received += 1;
         if !answers(&reply, command) {
             self.counters.corrupt += 1;
@@ -122,7 +130,7 @@ enum Fault {
     /// Nothing came in time.
     Silence,
     /// The device does not know such requests, is gone, or refuses.
-    Device,
+    Device(io::Error),
     /// The reply is another command's.
     Garbled,
 }
@@ -149,18 +157,26 @@ fn answers(reply: &Response, command: Command) -> bool {
     (reply.netfn_raw(), reply.cmd()) == (net_fn | 1, number)
 }
 
-fn fault(error: &io::Error) -> Fault {
+fn fault(error: io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Fault::Silence,
-        _ => Fault::Device,
+        _ => Fault::Device(error),
     }
 }
 
+/// Why the device could not be opened or used, by the numbers of errno(3).
 fn refusal(error: &io::Error) -> SessionError {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => SessionError::DevicePermission,
+    const ENXIO: i32 = 6;
+    const ENODEV: i32 = 19;
+    const EINVAL: i32 = 22;
+    const ENOTTY: i32 = 25;
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::PermissionDenied, _) => SessionError::DevicePermission,
         // No node, or no driver behind it.
-        _ => SessionError::NoDevice,
+        (io::ErrorKind::NotFound, _) | (_, Some(ENXIO | ENODEV)) => SessionError::NoDevice,
+        // Another kind of device, or a file.
+        (_, Some(EINVAL | ENOTTY)) => SessionError::NotIpmi,
+        _ => SessionError::Local,
     }
 }
 
@@ -184,6 +200,27 @@ mod tests {
     async fn what_is_no_bmc_is_told_apart() {
         assert_eq!(open("/dev/no-such-ipmi").await.unwrap_err(), SessionError::NoDevice);
         assert_eq!(open("/dev/null").await.unwrap_err(), SessionError::NotIpmi);
+    }
+
+    #[test]
+    fn each_error_of_the_device_has_its_reason() {
+        let reason = |number| refusal(&io::Error::from_raw_os_error(number));
+        assert_eq!([1, 13].map(reason), [SessionError::DevicePermission; 2], "EPERM, EACCES");
+        assert_eq!([2, 6, 19].map(reason), [SessionError::NoDevice; 3], "ENOENT, ENXIO, ENODEV");
+        assert_eq!([22, 25].map(reason), [SessionError::NotIpmi; 2], "EINVAL, ENOTTY");
+        assert_eq!([5, 16, 24].map(reason), [SessionError::Local; 3], "EIO, EBUSY, EMFILE");
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_opened_counts_as_nothing() {
+        let mut nothing = InBand {
+            path: "/dev/no-such-ipmi".into(),
+            device: None,
+            counters: Counters::default(),
+        };
+        let lost = nothing.read(Command::DeviceId, &Options::default()).await;
+        assert_eq!(lost, Err(CommandError::SessionLost));
+        assert_eq!(nothing.counters(), Counters::default());
     }
 
     #[test]

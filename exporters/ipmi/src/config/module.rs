@@ -252,6 +252,10 @@ impl RawModule {
             ("suites", self.suites.is_some()),
             ("k_g", self.k_g.is_some()),
             ("k_g_file", self.k_g_file.is_some()),
+            (
+                "workaround_flags",
+                self.workaround_flags.iter().any(|flag| flag != IGNORE_SCANNING_DISABLED),
+            ),
         ];
         match words.iter().find(|(_, is_set)| *is_set) {
             None => Ok(()),

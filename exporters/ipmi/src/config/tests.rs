@@ -130,6 +130,12 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
         ),
         (target("name: a, address: /dev/sda"), "address: `/dev/sda` must be a host or host:port"),
         (
+            module("driver: OPENIPMI, workaround_flags: [authcap]"),
+            "workaround_flags: has no meaning with the driver OPENIPMI",
+        ),
+        (target("name: a, address: '/dev/ipmi0:623'"), "address: `/dev/ipmi0:623` must be a host"),
+        (target("name: a, address: /dev/ipmi"), "address: `/dev/ipmi` must be a host"),
+        (
             target("name: a, address: /dev/ipmi/../sda"),
             "address: `/dev/ipmi/../sda` must be a host",
         ),
