@@ -45,6 +45,11 @@ impl Outcome {
         self.wrong == 0 && self.failed == 0
     }
 
+    /// Whether it is the other exporter's.
+    pub fn is_peer(&self) -> bool {
+        self.peer == PEER
+    }
+
     /// Adds what else is to be said.
     #[must_use]
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -323,7 +323,13 @@ impl Bmc {
                     self.stage = Stage::Waiting;
                 }
             }
-            _ => self.stage = Stage::Lost,
+            (stage, _) => {
+                // What will not be polled any more has failed.
+                let under_way = u64::from(matches!(stage, Stage::Reading { .. }));
+                tally.failed += under_way + self.polls.len() as u64;
+                self.polls.clear();
+                self.stage = Stage::Lost;
+            }
         }
     }
 }

@@ -27,9 +27,6 @@ const FIRST_POLLS: Duration = Duration::from_secs(600);
 /// The exporter does not take a shorter `slow_interval`, in seconds.
 const LEAST_SLOW: u64 = 10;
 
-/// Opens files up to the hard limit: one socket a BMC. Services are given as many by their unit.
-const WITH_ALL_FILES: &str = "ulimit -n \"$(ulimit -H -n)\" && exec \"$0\" \"$@\"";
-
 /// What a page told, added up.
 #[derive(Debug, Default)]
 struct Told {
@@ -108,10 +105,8 @@ pub(super) async fn measure(
 async fn start(folder: &Path, address: SocketAddr, config: &str) -> anyhow::Result<Program> {
     let file = folder.join("ipmi.yml");
     fs::write(&file, config)?;
-    let mut command = Command::new("sh");
+    let mut command = Command::new(process::find_own(NAME)?);
     command
-        .args(["-c", WITH_ALL_FILES])
-        .arg(process::find_own(NAME)?)
         .arg("--config.file")
         .arg(&file)
         .arg(format!("--web.listen-address={address}"))
