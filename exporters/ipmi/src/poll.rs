@@ -122,14 +122,10 @@ impl<'a> Poller<'a> {
     }
 
     async fn open(&mut self) -> Result<Session, PollFailure> {
-        let opened = match &self.state.bmc.address {
+        let session = match &self.state.bmc.address {
             Address::Lan { host, port } => self.log_in(host, *port).await?,
             Address::Device(path) => self.open_device(path).await?,
         };
-        let session = opened.map_err(|error| {
-            self.state.refused(error);
-            PollFailure::Session(error)
-        })?;
         let logged_in = session.counters();
         self.state.traffic(Counters::default(), logged_in, None);
         self.counted = logged_in;
@@ -137,23 +133,17 @@ impl<'a> Poller<'a> {
         Ok(session)
     }
 
-    async fn log_in(
-        &self,
-        host: &str,
-        port: u16,
-    ) -> Result<Result<Session, SessionError>, PollFailure> {
+    async fn log_in(&self, host: &str, port: u16) -> Result<Session, PollFailure> {
         let bmc = &self.state.bmc;
         let address = resolve(host, port).await?;
         let credentials = credentials(bmc).map_err(PollFailure::Session)?;
-        Ok(Session::open(address, &credentials, &options(bmc)).await)
+        let opened = Session::open(address, &credentials, &options(bmc)).await;
+        opened.map_err(|error| self.refused(error))
     }
 
     /// A request that a hanging BMC leaves unanswered stays queued in the kernel, so that one which
     /// goes on hanging is asked less and less often.
-    async fn open_device(
-        &mut self,
-        path: &Path,
-    ) -> Result<Result<Session, SessionError>, PollFailure> {
+    async fn open_device(&mut self, path: &Path) -> Result<Session, PollFailure> {
         if !self.silence.is_due(self.began.elapsed()) {
             return Err(PollFailure::Session(SessionError::NoAnswer));
         }
@@ -162,7 +152,13 @@ impl<'a> Poller<'a> {
             Err(SessionError::NoAnswer) => self.silence.failed(self.began.elapsed()),
             _ => self.silence.succeeded(),
         }
-        Ok(opened)
+        opened.map_err(|error| self.refused(error))
+    }
+
+    /// Counts a session that was asked for and could not be opened.
+    fn refused(&self, error: SessionError) -> PollFailure {
+        self.state.refused(error);
+        PollFailure::Session(error)
     }
 
     /// Counts what was just sent as commands of one kind.
