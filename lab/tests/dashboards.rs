@@ -5,8 +5,12 @@
 mod files;
 #[path = "dashboards/lint.rs"]
 mod lint;
+#[path = "dashboards/panels.rs"]
+mod panels;
 #[path = "dashboards/prometheus.rs"]
 mod prometheus;
+#[path = "dashboards/verdicts.rs"]
+mod verdicts;
 
 use std::path::Path;
 use std::time::Duration;
