@@ -1,4 +1,15 @@
-//! Reading a config file: YAML in, a valid config or an error that names the place.
+//! Reading a config file: YAML in, a valid config or an error that names the place; and the types that
+//! every config is written with: [`Duration`], [`Name`], [`Labels`], [`Vantage`].
+
+mod duration;
+mod labels;
+mod name;
+mod vantage;
+
+pub use duration::Duration;
+pub use labels::Labels;
+pub use name::{LONGEST_NAME, Name, visible};
+pub use vantage::Vantage;
 
 use std::path::Path;
 

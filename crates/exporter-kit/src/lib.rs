@@ -7,7 +7,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `flags` | the command line, the same for every exporter |
-//! | `config` | reading a YAML file; errors name file, line and field |
+//! | [`config`] | reading a YAML file; errors name file, line and field; durations, names, labels, vantages |
 //! | `secret` | a value that never shows itself |
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
@@ -20,7 +20,7 @@
 //! | `process` | build and process metrics |
 //! | `healthcheck` | the subcommand for images without a shell |
 
-mod config;
+pub mod config;
 mod exposition;
 mod flags;
 mod health;
