@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use exporter_kit::{Exporter, Health, Kit, Rounds, Target, Targets};
+use exporter_kit::config::{self, Labels, Name};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
@@ -16,12 +17,19 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    clocks: BTreeMap<String, Clock>,
+    clocks: BTreeMap<Name, Clock>,
 }
 
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields, try_from = "RawClock")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawClock")]
 struct Clock {
+    work: Work,
+    labels: Labels,
+}
+
+/// What the task of a clock does: with another one, it is another clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Work {
     period: Duration,
     mood: Mood,
 }
@@ -29,9 +37,11 @@ struct Clock {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawClock {
-    period_ms: u64,
+    period: config::Duration,
     #[serde(default)]
     mood: Mood,
+    #[serde(default)]
+    labels: Labels,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
@@ -46,10 +56,11 @@ impl TryFrom<RawClock> for Clock {
     type Error = String;
 
     fn try_from(raw: RawClock) -> Result<Self, String> {
-        match raw.period_ms {
-            1..=60_000 => Ok(Self { period: Duration::from_millis(raw.period_ms), mood: raw.mood }),
-            other => Err(format!("period_ms is {other}, must be from 1 to 60000")),
-        }
+        let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(60));
+        let period = raw.period.within(shortest, longest);
+        let period = period.map_err(|error| format!("period: {error}"))?;
+        raw.labels.refuse(&["clock"]).map_err(|error| format!("labels: {error}"))?;
+        Ok(Self { work: Work { period, mood: raw.mood }, labels: raw.labels })
     }
 }
 
@@ -58,10 +69,11 @@ struct State {
     name: String,
     ticks: Counter,
     health: Arc<Health>,
+    labels: Mutex<Labels>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Clocks(Arc<Targets<Clock, State>>);
+struct Clocks(Arc<Targets<Work, State, Labels>>);
 
 struct Tick {
     clocks: Clocks,
@@ -82,31 +94,55 @@ impl Exporter for Tick {
     }
 
     fn reload(&self, config: Config) -> anyhow::Result<()> {
-        self.clocks.0.apply(config.clocks, |name, clock| start(name, clock, self.rounds.clone()));
+        let wanted = config.clocks.into_iter().map(|(name, clock)| {
+            (name.into_string(), Wanted { work: clock.work, labels: clock.labels })
+        });
+        let start = |name: &str, wanted: &Wanted<Work, Labels>| start(name, wanted, &self.rounds);
+        self.clocks.0.update(wanted.collect(), start, State::relabel);
         Ok(())
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
         self.clocks.0.states().iter().map(|state| Arc::clone(&state.health)).collect()
     }
+
+    async fn stop(&self) {
+        self.clocks.0.close().await;
+    }
 }
 
-fn start(name: &str, clock: Clock, rounds: Rounds) -> Target<Clock, State> {
-    let health = Arc::new(Health::new(name, format!("every {:?}", clock.period)));
-    let state = Arc::new(State { name: name.to_owned(), ticks: Counter::default(), health });
-    let task = tokio::spawn(run(clock.clone(), Arc::clone(&state), rounds));
-    Target::new(clock, state, task)
+fn start(name: &str, wanted: &Wanted<Work, Labels>, rounds: &Rounds) -> Running<State> {
+    let detail = format!("every {}", config::Duration::new(wanted.work.period));
+    let state = Arc::new(State {
+        name: name.to_owned(),
+        ticks: Counter::default(),
+        health: Arc::new(Health::new(name, detail)),
+        labels: Mutex::new(wanted.labels.clone()),
+    });
+    let task = tokio::spawn(run(wanted.work, Arc::clone(&state), rounds.clone()));
+    let name = name.to_owned();
+    Running::new(state, task).with_farewell(async move { tracing::debug!(name, "clock stopped") })
 }
 
-async fn run(clock: Clock, state: Arc<State>, rounds: Rounds) {
-    let mut every = rounds.every(clock.period, &state.name);
+async fn run(work: Work, state: Arc<State>, rounds: Rounds) {
+    let mut every = rounds.every(work.period, &state.name);
     loop {
         every.next().await;
         state.ticks.inc();
-        match clock.mood {
+        match work.mood {
             Mood::Good => state.health.up(),
             Mood::Bad => state.health.down("bad_mood"),
         }
+    }
+}
+
+impl State {
+    fn relabel(self: &Arc<Self>, labels: &Labels) {
+        *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = labels.clone();
+    }
+
+    fn labels(&self) -> Labels {
+        self.labels.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -115,7 +151,10 @@ impl Collector for Clocks {
         let mut ticks =
             encoder.encode_descriptor("tick_ticks", "Ticks so far.", None, MetricType::Counter)?;
         for state in self.0.states() {
-            state.ticks.encode(ticks.encode_family(&[("clock", state.name.as_str())])?)?;
+            let labels = state.labels();
+            let labels: Vec<_> =
+                [("clock", state.name.as_str())].into_iter().chain(labels.iter()).collect();
+            state.ticks.encode(ticks.encode_family(&labels)?)?;
         }
         Ok(())
     }

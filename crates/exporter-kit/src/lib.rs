@@ -13,8 +13,8 @@
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
 //! | `landing` | the page at `/` |
 //! | `exposition` | the text that a scraper gets |
-//! | `reload` | one door for SIGHUP and POST |
-//! | `targets` | the set of running targets, kept in step with the config |
+//! | `reload` | one door for SIGHUP and POST, beside the worker that measures |
+//! | `targets` | the set of running targets, kept in step with the config: work and labels apart |
 //! | `health` | a target's state, logged when it changes |
 //! | `rounds` | when the next round is due: splayed, never overlapping |
 //! | `process` | build and process metrics |
@@ -42,7 +42,7 @@ pub use health::{Health, State};
 pub use prometheus_client::registry::Registry;
 pub use rounds::{Every, Rounds};
 pub use secret::Secret;
-pub use targets::{Target, Targets};
+pub use targets::{Running, Target, Targets, Wanted};
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -81,7 +81,8 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     /// Starts probing and registers the collectors. Called once, inside the runtime.
     fn start(config: Self::Config, kit: &mut Kit) -> anyhow::Result<Self>;
 
-    /// Puts a new config in force. On an error the old one stays in force, whole.
+    /// Puts a new config in force. On an error the old one stays in force, whole. Called inside the
+    /// runtime, on a thread that may block, never on the one that measures.
     fn reload(&self, config: Self::Config) -> anyhow::Result<()>;
 
     /// The health of every target, in the order of the landing page's table. The exporter is ready

@@ -1,5 +1,8 @@
-//! Reloading the config: the signal that asks for it, and the gauges that say how the last one went.
+//! Reloading the config: the signal that asks for it, the reload itself on a thread that measures
+//! nothing, and the gauges that say how the last one went.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,10 +10,24 @@ use anyhow::Context as _;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
+
+use crate::{Exporter, config};
 
 /// SIGHUPs, caught from here on.
 pub(crate) fn hangups() -> anyhow::Result<Signal> {
     signal(SignalKind::hangup()).context("catching SIGHUP")
+}
+
+/// Reads the config file and puts it in force, all of it beside the worker that measures: a file on
+/// a slow disk, or ten thousand targets to start, delay no measurement.
+pub(crate) async fn run<E: Exporter>(exporter: Arc<E>, file: &Path) -> anyhow::Result<()> {
+    let file = file.to_owned();
+    let reload = spawn_blocking(move || {
+        let config = config::load::<E>(&file)?;
+        exporter.reload(config)
+    });
+    reload.await.context("reloading")?
 }
 
 #[derive(Clone, Debug, Default)]

@@ -20,8 +20,8 @@ use tracing::{info, warn};
 
 use crate::flags::Flags;
 use crate::health::State;
-use crate::reload::Reloads;
-use crate::{Exporter, config, exposition, landing};
+use crate::reload::{self, Reloads};
+use crate::{Exporter, exposition, landing};
 
 /// How long requests in flight, and then the exporter's own farewells, may take at exit.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -57,8 +57,7 @@ impl<E: Exporter> App<E> {
     /// Validates, then swaps; a config that is not good changes nothing.
     async fn reload(&self) -> anyhow::Result<()> {
         let _alone = self.reloading.lock().await;
-        let result =
-            config::load::<E>(&self.config_file).and_then(|config| self.exporter.reload(config));
+        let result = reload::run(Arc::clone(&self.exporter), &self.config_file).await;
         self.reloads.record(result.is_ok());
         match &result {
             Ok(()) => info!("config reloaded"),
@@ -151,7 +150,9 @@ async fn ready<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
 }
 
 async fn reload<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
-    match app.reload().await {
+    // A task of its own, which ends as it should even if the client does not wait for it.
+    let reload = tokio::spawn(async move { app.reload().await });
+    match reload.await.map_err(anyhow::Error::from).flatten() {
         Ok(()) => "Reloaded\n".into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response(),
     }

@@ -1,112 +1,185 @@
 //! The set of running targets, kept in step with the config.
+//!
+//! What a config says of a target is of two kinds. Its *work* is what its task does: another work is
+//! another task, with another state. Its *labels* are what is shown beside what it found: another
+//! label, pin or contact is written into the state, and nothing restarts.
+
+mod running;
+
+pub use running::Running;
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
-/// A running target: its state lives as long as its task, and longer only while it is being read.
-#[derive(Debug)]
-pub struct Target<C, S> {
-    config: C,
-    state: Arc<S>,
-    task: JoinHandle<()>,
-}
+/// So many targets are changed before those who read have a turn.
+const CHUNK: usize = 256;
 
-impl<C, S> Target<C, S> {
-    /// A target whose `task` writes `state`.
-    pub fn new(config: C, state: Arc<S>, task: JoinHandle<()>) -> Self {
-        Self { config, state, task }
-    }
-}
-
-impl<C, S> Drop for Target<C, S> {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+/// What the config wants of one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted<W, L> {
+    /// What its task does.
+    pub work: W,
+    /// What is shown beside what it finds.
+    pub labels: L,
 }
 
 /// All targets, by name.
 #[derive(Debug)]
-pub struct Targets<C, S>(RwLock<BTreeMap<String, Target<C, S>>>);
+pub struct Targets<W, S, L = ()> {
+    running: RwLock<BTreeMap<String, Target<W, S, L>>>,
+    /// Held while the set is brought in step, so that two reloads cannot interleave.
+    updating: Mutex<()>,
+}
 
-impl<C, S> Default for Targets<C, S> {
-    fn default() -> Self {
-        Self(RwLock::default())
+/// A running target: its state lives as long as its task, and longer only while it is being read.
+#[derive(Debug)]
+pub struct Target<W, S, L = ()> {
+    work: W,
+    labels: L,
+    running: Running<S>,
+}
+
+impl<W, S> Target<W, S> {
+    /// A target without labels of its own, whose `task` writes `state`.
+    pub fn new(work: W, state: Arc<S>, task: JoinHandle<()>) -> Self {
+        Self { work, labels: (), running: Running::new(state, task) }
     }
 }
 
-impl<C: PartialEq, S> Targets<C, S> {
-    /// Stops what is no longer wanted, starts what is new, and leaves alone what did not change, so
-    /// that a reload costs no target its history.
-    pub fn apply(&self, wanted: BTreeMap<String, C>, start: impl Fn(&str, C) -> Target<C, S>) {
-        let mut running = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|name, target| wanted.get(name) == Some(&target.config));
-        for (name, config) in wanted {
-            if let Entry::Vacant(free) = running.entry(name) {
-                let target = start(free.key(), config);
-                free.insert(target);
+impl<W, S, L> Default for Targets<W, S, L> {
+    fn default() -> Self {
+        Self { running: RwLock::default(), updating: Mutex::default() }
+    }
+}
+
+impl<W: PartialEq, S> Targets<W, S> {
+    /// [`Targets::update`] for targets that have no labels of their own.
+    pub fn apply(&self, wanted: BTreeMap<String, W>, start: impl Fn(&str, W) -> Target<W, S>) {
+        let wanted = wanted.into_iter().map(|(name, work)| (name, Wanted { work, labels: () }));
+        self.keep_in_step(wanted.collect(), |name, wanted| start(name, wanted.work), |_, ()| {});
+    }
+}
+
+impl<W: PartialEq, S, L: PartialEq> Targets<W, S, L> {
+    /// Stops what is no longer wanted, starts what is new or has other work, calls `relabel` where
+    /// only the labels are others, and leaves alone what did not change: a reload costs no target its
+    /// history.
+    ///
+    /// Who reads meanwhile never waits for a start, and for `relabel` a few hundred times at most;
+    /// `relabel` itself must not read the set. It is meant for a thread that may block, as that of
+    /// [`Exporter::reload`](crate::Exporter::reload) is, inside the runtime.
+    pub fn update(
+        &self,
+        wanted: BTreeMap<String, Wanted<W, L>>,
+        start: impl Fn(&str, &Wanted<W, L>) -> Running<S>,
+        relabel: impl Fn(&Arc<S>, &L),
+    ) {
+        let start = |name: &str, wanted: Wanted<W, L>| {
+            let running = start(name, &wanted);
+            Target { work: wanted.work, labels: wanted.labels, running }
+        };
+        self.keep_in_step(wanted, start, relabel);
+    }
+
+    fn keep_in_step(
+        &self,
+        wanted: BTreeMap<String, Wanted<W, L>>,
+        start: impl Fn(&str, Wanted<W, L>) -> Target<W, S, L>,
+        relabel: impl Fn(&Arc<S>, &L),
+    ) {
+        let _alone = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
+        self.remove(|name, target| wanted.get(name).is_some_and(|new| new.work == target.work));
+        let mut wanted = wanted.into_iter();
+        loop {
+            let chunk: Vec<_> = wanted.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            let fresh = self.relabel(chunk, &relabel);
+            // Nobody else adds targets meanwhile: `updating` is held.
+            let started = fresh.into_iter().map(|(name, wanted)| {
+                let target = start(&name, wanted);
+                (name, target)
+            });
+            let started: Vec<_> = started.collect();
+            self.write().extend(started);
+        }
+    }
+
+    /// Writes labels that are others into the targets that run, and returns what does not run yet.
+    fn relabel(
+        &self,
+        wanted: Vec<(String, Wanted<W, L>)>,
+        relabel: impl Fn(&Arc<S>, &L),
+    ) -> Vec<(String, Wanted<W, L>)> {
+        let mut running = self.write();
+        let mut fresh = Vec::new();
+        for (name, wanted) in wanted {
+            match running.get_mut(&name) {
+                None => fresh.push((name, wanted)),
+                Some(target) if target.labels == wanted.labels => {}
+                Some(target) => {
+                    relabel(target.running.state(), &wanted.labels);
+                    target.labels = wanted.labels;
+                }
+            }
+        }
+        fresh
+    }
+}
+
+impl<W, S, L> Targets<W, S, L> {
+    /// Stops all but those to `keep`. They say farewell in the background.
+    fn remove(&self, keep: impl Fn(&str, &Target<W, S, L>) -> bool) {
+        let removed: Vec<String> = {
+            let running = self.read();
+            let removed = running.iter().filter(|(name, target)| !keep(name, target));
+            removed.map(|(name, _)| name.clone()).collect()
+        };
+        for names in removed.chunks(CHUNK) {
+            let removed: Vec<_> = {
+                let mut running = self.write();
+                names.iter().filter_map(|name| running.remove(name)).collect()
+            };
+            for target in removed {
+                drop(tokio::spawn(target.running.stop()));
             }
         }
     }
 
     /// The state of one target.
     pub fn state(&self, name: &str) -> Option<Arc<S>> {
-        let running = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        running.get(name).map(|target| Arc::clone(&target.state))
-    }
-
-    /// Stops every target and returns the states they leave.
-    pub fn stop(&self) -> Vec<Arc<S>> {
-        let mut running = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *running)
-            .into_values()
-            .map(|target| Arc::clone(&target.state))
-            .collect()
+        self.read().get(name).map(|target| Arc::clone(target.running.state()))
     }
 
     /// The states of all targets, in the order of their names.
     pub fn states(&self) -> Vec<Arc<S>> {
-        let running = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        running.values().map(|target| Arc::clone(&target.state)).collect()
+        self.read().values().map(|target| Arc::clone(target.running.state())).collect()
+    }
+
+    /// Stops every target and returns the states they leave, without a farewell.
+    pub fn stop(&self) -> Vec<Arc<S>> {
+        let stopped = std::mem::take(&mut *self.write());
+        stopped.into_values().map(|target| Arc::clone(target.running.state())).collect()
+    }
+
+    /// Stops every target and waits until each has said farewell, or has had its time for it.
+    pub async fn close(&self) {
+        let stopped = std::mem::take(&mut *self.write());
+        let farewells: JoinSet<()> = stopped.into_values().map(|it| it.running.stop()).collect();
+        farewells.join_all().await;
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Target<W, S, L>>> {
+        self.running.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Target<W, S, L>>> {
+        self.running.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn start(_: &str, config: u32) -> Target<u32, u32> {
-        Target::new(config, Arc::new(config), tokio::spawn(std::future::pending()))
-    }
-
-    #[tokio::test]
-    async fn a_reload_keeps_what_did_not_change() {
-        let targets = Targets::default();
-        targets.apply([("a".into(), 1), ("b".into(), 2)].into(), start);
-        let before = targets.states();
-        targets.apply([("a".into(), 1), ("b".into(), 3), ("c".into(), 4)].into(), start);
-        let after = targets.states();
-        assert!(Arc::ptr_eq(&before[0], &after[0]));
-        assert_eq!(after.iter().map(|s| **s).collect::<Vec<_>>(), [1, 3, 4]);
-    }
-
-    #[tokio::test]
-    async fn a_removed_target_is_stopped() {
-        let targets = Targets::default();
-        let held = Arc::new(());
-        targets.apply([("a".into(), 1)].into(), |_, config| {
-            let held = Arc::clone(&held);
-            let task = tokio::spawn(async move {
-                std::future::pending::<()>().await;
-                drop(held);
-            });
-            Target::new(config, Arc::new(()), task)
-        });
-        targets.apply(BTreeMap::new(), |_, _| unreachable!("nothing is wanted"));
-        while Arc::strong_count(&held) > 1 {
-            tokio::task::yield_now().await;
-        }
-    }
-}
+mod tests;

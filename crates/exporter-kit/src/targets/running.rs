@@ -1,0 +1,74 @@
+//! One running task, the state that it writes, and its farewell.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+/// How long a farewell may take. A peer that answers at all answers within a second.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+type Farewell = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A task, the state that it writes, and what is done when it is stopped.
+pub struct Running<S> {
+    state: Arc<S>,
+    /// Gone once it was stopped.
+    task: Option<JoinHandle<()>>,
+    /// Behind a lock only so that the set can be shared: nobody but [`Running::stop`] takes it.
+    farewell: Mutex<Option<Farewell>>,
+}
+
+impl<S> Running<S> {
+    /// A `task` that writes `state`.
+    pub fn new(state: Arc<S>, task: JoinHandle<()>) -> Self {
+        Self { state, task: Some(task), farewell: Mutex::new(None) }
+    }
+
+    /// Runs `farewell` when the target is removed, has other work or the program ends, after its task
+    /// has stopped, for three seconds at most: to close a session that a peer would otherwise have to
+    /// time out.
+    #[must_use]
+    pub fn with_farewell(mut self, farewell: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.farewell = Mutex::new(Some(Box::pin(farewell)));
+        self
+    }
+
+    pub(super) fn state(&self) -> &Arc<S> {
+        &self.state
+    }
+
+    /// Stops the task now; what is returned waits for its end and says farewell.
+    pub(super) fn stop(mut self) -> impl Future<Output = ()> + Send + 'static {
+        let task = self.task.take();
+        let farewell = self.farewell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = &task {
+            task.abort();
+        }
+        async move {
+            if let Some(task) = task {
+                // That it was cancelled is no news.
+                let _ = task.await;
+            }
+            if let Some(farewell) = farewell {
+                let _ = tokio::time::timeout(FAREWELL, farewell).await;
+            }
+        }
+    }
+}
+
+impl<S> Drop for Running<S> {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Running<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("state", &self.state).finish_non_exhaustive()
+    }
+}
