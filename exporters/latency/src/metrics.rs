@@ -129,10 +129,13 @@ impl TargetState {
         self.standing().resolved(ips);
     }
 
-    /// The target has no address: its one probe of this round has failed.
+    /// No address was found: the one probe of this round has failed. Where the lookup failed on our
+    /// side, the addresses are what they were.
     pub fn unresolved(&self, outcome: &Outcome) {
         self.count(outcome);
-        self.standing().resolved(&[]);
+        if !outcome.failure.is_some_and(Failure::is_ours) {
+            self.standing().resolved(&[]);
+        }
     }
 
     /// One probe of one address is decided.
@@ -140,16 +143,17 @@ impl TargetState {
         self.count(outcome);
         let mut standing = self.standing();
         standing.decided(round, ip, outcome, at);
-        if standing.is_up() == Some(true) {
+        if outcome.failure.is_none() && standing.is_up(at.monotonic) == Some(true) {
             self.health.up();
         }
     }
 
     /// Every probe of this round has failed; the first one for this reason.
-    pub fn silent(&self, round: u64, reason: Failure) {
+    pub fn silent(&self, round: u64, reason: Failure, at: Moment) {
         let mut standing = self.standing();
-        standing.silent(round);
-        if standing.is_up() == Some(false) {
+        standing.silent(round, reason, at);
+        // What fails on our side is told at once to those who look after this exporter.
+        if reason.is_ours() || standing.is_up(at.monotonic) == Some(false) {
             self.health.down(reason.as_str());
         }
     }

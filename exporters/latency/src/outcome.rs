@@ -28,7 +28,7 @@ pub enum Failure {
     Body,
     /// The peer closed or reset the connection before it had answered.
     Reset,
-    /// Something on this side: no socket, no permission, no memory.
+    /// Something on this side: no socket, no permission, no descriptor, no memory.
     Local,
 }
 
@@ -65,6 +65,11 @@ impl Failure {
         }
     }
 
+    /// Whether the cause is on our side, so that it says nothing of the target.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Local)
+    }
+
     /// Classifies what the kernel said of a socket.
     pub fn of_io(error: &io::Error) -> Self {
         // What the kernel makes of ICMP "administratively prohibited" (IPv6) and "protocol
@@ -75,9 +80,7 @@ impl Failure {
         match error.kind() {
             ErrorKind::TimedOut => Self::Timeout,
             ErrorKind::ConnectionRefused => Self::Refused,
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
-                Self::Unreachable
-            }
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Self::Unreachable,
             ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
@@ -203,6 +206,9 @@ mod tests {
             (libc::EPIPE, Failure::Reset),
             (libc::ETIMEDOUT, Failure::Timeout),
             (libc::EMFILE, Failure::Local),
+            (libc::ENFILE, Failure::Local),
+            (libc::ENOBUFS, Failure::Local),
+            (libc::ENETDOWN, Failure::Local),
             (libc::EADDRNOTAVAIL, Failure::Local),
         ];
         for (errno, failure) in cases {

@@ -93,7 +93,7 @@ impl Round {
         let spent = started.elapsed();
         let outcomes = self.probe_all(number, resolved.ips, spent).await;
         if let Some(reason) = first_reason(&outcomes) {
-            state.silent(number, reason);
+            state.silent(number, reason, self.task.clock.now());
         }
     }
 
@@ -149,15 +149,19 @@ impl Round {
         }
         let state = &self.task.state;
         state.unresolved(&outcome);
-        state.silent(number, outcome.failure.unwrap_or(Failure::Dns));
+        state.silent(number, outcome.failure.unwrap_or(Failure::Dns), self.task.clock.now());
     }
 }
 
-/// Why no address answered: the reason of the first of them; `None` if one answered.
+/// Why no address answered: the reason of the first of those whose failure says something of the
+/// target, or of the first of all when none does; `None` if one answered.
 fn first_reason(outcomes: &[(IpAddr, Option<Failure>)]) -> Option<Failure> {
-    let all_failed = outcomes.iter().all(|(_, failure)| failure.is_some());
-    let first = outcomes.iter().min_by_key(|(ip, _)| *ip);
-    first.filter(|_| all_failed).and_then(|(_, failure)| *failure)
+    let failures: Option<Vec<_>> = outcomes
+        .iter()
+        .map(|(ip, failure)| Some((failure.as_ref()?.is_ours(), ip, *failure)))
+        .collect();
+    let first = failures?.into_iter().min_by_key(|(is_ours, ip, _)| (*is_ours, *ip));
+    first.and_then(|(.., failure)| failure)
 }
 
 #[cfg(test)]
@@ -170,5 +174,13 @@ mod tests {
         let (timeout, refused) = (Some(Failure::Timeout), Some(Failure::Refused));
         assert_eq!(first_reason(&[(b, timeout), (a, refused)]), refused);
         assert_eq!(first_reason(&[(b, timeout), (a, None)]), None);
+    }
+
+    #[test]
+    fn a_round_is_judged_by_the_addresses_that_could_be_probed() {
+        let [a, b] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+        let (timeout, local) = (Some(Failure::Timeout), Some(Failure::Local));
+        assert_eq!(first_reason(&[(a, local), (b, timeout)]), timeout);
+        assert_eq!(first_reason(&[(a, local), (b, local)]), local);
     }
 }

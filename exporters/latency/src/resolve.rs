@@ -1,6 +1,7 @@
 //! The addresses of a target: a literal, or a name that is looked up again when its answer expires.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -122,7 +123,7 @@ impl Names {
             }
             Err(error) => {
                 debug!(name, "lookup failed: {error}");
-                (State::Unknown, Err(Failure::Dns))
+                (State::Unknown, Err(classify(&error)))
             }
         };
         *self.state() = state;
@@ -174,10 +175,36 @@ impl Names {
     }
 }
 
+/// A lookup that could not be asked for (no descriptor, no memory) says nothing of the name.
+fn classify(error: &NetError) -> Failure {
+    let is_ours = match error {
+        NetError::Io(error) => Failure::of_io(error).is_ours(),
+        // The library does not say why it has none: the resolvers refuse, or there is no socket.
+        NetError::NoConnections => UnixDatagram::unbound().is_err(),
+        _ => false,
+    };
+    if is_ours { Failure::Local } else { Failure::Dns }
+}
+
 fn name_server(address: &SocketAddr) -> NameServerConfig {
     let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
     for connection in &mut connections {
         connection.port = address.port();
     }
     NameServerConfig::new(address.ip(), true, connections.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookup_that_could_not_be_asked_for_says_nothing_of_the_name() {
+        use nix::libc::{ECONNREFUSED, EMFILE};
+        let io = |errno| NetError::from(std::io::Error::from_raw_os_error(errno));
+        assert_eq!(classify(&io(EMFILE)), Failure::Local);
+        assert_eq!(classify(&io(ECONNREFUSED)), Failure::Dns);
+        assert_eq!(classify(&NetError::Timeout), Failure::Dns);
+        assert_eq!(classify(&NetError::NoConnections), Failure::Dns, "there are sockets");
+    }
 }

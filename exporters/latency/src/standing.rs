@@ -3,15 +3,23 @@
 //! Probes are decided out of order: one that gets no answer is decided a timeout later than those
 //! that were sent after it. So every round has a number, and what an older round found does not
 //! overrule a newer one.
+//!
+//! A failure on our side (no permission, no descriptor, no memory) is no evidence about the target: a
+//! round of nothing else decides nothing. What was known before holds a little longer, then the
+//! target is not judged.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Failure, Outcome};
 use crate::window::Window;
 
 /// So many addresses of a name are probed; the rest are only counted.
 pub const MOST_ADDRESSES: usize = 4;
+
+/// A judgement holds for so long while rounds fail on our side. Judged from the alerts, which take a
+/// canary for silent after 30 s and a service after 57: three rounds of 5 s are over before that.
+pub const KEPT: Duration = Duration::from_secs(15);
 
 /// When something was decided.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,11 +30,46 @@ pub struct Moment {
     pub unix_seconds: f64,
 }
 
+/// The newest of what was found, and whether it still says something.
+#[derive(Clone, Copy, Debug)]
+struct Newest<T> {
+    /// The newest round that found something, what that was, and when it was decided.
+    judged: Option<(u64, T, Duration)>,
+    /// The newest round that failed on our side.
+    unjudged: Option<u64>,
+}
+
+impl<T> Default for Newest<T> {
+    fn default() -> Self {
+        Self { judged: None, unjudged: None }
+    }
+}
+
+impl<T: Copy> Newest<T> {
+    fn judge(&mut self, round: u64, found: T, at: Duration) {
+        if self.judged.is_none_or(|(newest, ..)| round >= newest) {
+            self.judged = Some((round, found, at));
+        }
+    }
+
+    fn fail_here(&mut self, round: u64) {
+        self.unjudged = self.unjudged.max(Some(round));
+    }
+
+    /// `None` before the first judgement, and when rounds have failed on our side for [`KEPT`].
+    fn get(&self, now: Duration) -> Option<T> {
+        let (round, found, at) = self.judged?;
+        let holds =
+            self.unjudged.is_none_or(|newest| newest <= round) || now.saturating_sub(at) <= KEPT;
+        holds.then_some(found)
+    }
+}
+
 /// What is known of a target.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
-    /// The newest round that was decided, and whether any address answered.
-    latest: Option<(u64, bool)>,
+    /// Whether any address answered.
+    up: Newest<bool>,
     /// Rounds in a row in which no address answered.
     consecutive_failures: u64,
     /// Seconds since the epoch.
@@ -42,8 +85,8 @@ pub struct Standing {
 pub struct Address {
     /// The address.
     pub ip: IpAddr,
-    /// The newest decided probe: its round, whether it succeeded, the status that came.
-    latest: Option<(u64, bool, Option<u16>)>,
+    /// Whether its newest probe succeeded, and the status that came.
+    latest: Newest<(bool, Option<u16>)>,
     rtts: Window,
 }
 
@@ -58,7 +101,7 @@ impl Standing {
             .take(MOST_ADDRESSES)
             .map(|ip| match before.iter().position(|known| known.ip == *ip) {
                 Some(index) => before.swap_remove(index),
-                None => Address { ip: *ip, latest: None, rtts: Window::default() },
+                None => Address { ip: *ip, latest: Newest::default(), rtts: Window::default() },
             })
             .collect();
     }
@@ -69,51 +112,59 @@ impl Standing {
             if let Some(rtt) = outcome.rtt {
                 address.rtts.push(at.monotonic, rtt);
             }
-            if address.latest.is_none_or(|(newest, ..)| round >= newest) {
-                address.latest = Some((round, outcome.failure.is_none(), outcome.status));
+            if outcome.failure.is_some_and(Failure::is_ours) {
+                address.latest.fail_here(round);
+            } else {
+                let found = (outcome.failure.is_none(), outcome.status);
+                address.latest.judge(round, found, at.monotonic);
             }
         }
         if outcome.failure.is_none() {
-            self.answered(round, at.unix_seconds);
+            self.answered(round, at);
         }
     }
 
     /// Some address answered in this round.
-    fn answered(&mut self, round: u64, unix_seconds: f64) {
+    fn answered(&mut self, round: u64, at: Moment) {
         // Not the larger one: a wall clock that was set back must not hide an outage.
-        self.last_success = Some(unix_seconds);
-        if self.latest.is_none_or(|(newest, _)| round >= newest) {
-            self.latest = Some((round, true));
+        self.last_success = Some(at.unix_seconds);
+        if self.up.judged.is_none_or(|(newest, ..)| round >= newest) {
+            self.up.judge(round, true, at.monotonic);
             self.consecutive_failures = 0;
         }
     }
 
-    /// Every probe of this round failed, or the name has no address.
-    pub fn silent(&mut self, round: u64) {
-        match self.latest {
-            Some((newest, true)) if round <= newest => {}
-            _ => {
-                let newest = self.latest.map_or(round, |(newest, _)| newest.max(round));
-                self.latest = Some((newest, false));
+    /// Every probe of this round failed, or the name has no address; `reason` is the first that says
+    /// something of the target, if any does.
+    pub fn silent(&mut self, round: u64, reason: Failure, at: Moment) {
+        if reason.is_ours() {
+            return self.up.fail_here(round);
+        }
+        match self.up.judged {
+            Some((newest, true, _)) if round <= newest => {}
+            judged => {
+                let newest = judged.map_or(round, |(newest, ..)| newest.max(round));
+                self.up.judge(newest, false, at.monotonic);
                 self.consecutive_failures += 1;
             }
         }
     }
 
-    /// Whether any address answered in the newest decided round; `None` before the first.
-    pub fn is_up(&self) -> Option<bool> {
-        self.latest.map(|(_, up)| up)
+    /// Whether any address answered in the newest round that says something of the target; `None`
+    /// before the first, and when rounds have failed on our side for [`KEPT`].
+    pub fn is_up(&self, now: Duration) -> Option<bool> {
+        self.up.get(now)
     }
 
-    /// Rounds in a row in which no address answered.
+    /// Rounds in a row in which no address answered; those that failed on our side are not counted.
     pub fn consecutive_failures(&self) -> u64 {
         self.consecutive_failures
     }
 
-    /// Seconds since the epoch; 0 when a round was decided and none has ever succeeded, so that a
-    /// target that never answered counts as long down and not as unknown.
-    pub fn last_success(&self) -> Option<f64> {
-        self.latest.and(Some(self.last_success.unwrap_or(0.0)))
+    /// Seconds since the epoch; 0 when the target was judged and has never answered, so that it
+    /// counts as long down and not as unknown. `None` as long as it is not judged.
+    pub fn last_success(&self, now: Duration) -> Option<f64> {
+        self.is_up(now).map(|_| self.last_success.unwrap_or(0.0))
     }
 
     /// How many addresses the name has; those above [`MOST_ADDRESSES`] are not probed.
@@ -128,14 +179,14 @@ impl Standing {
 }
 
 impl Address {
-    /// Whether its newest decided probe succeeded; `None` before the first.
-    pub fn is_up(&self) -> Option<bool> {
-        self.latest.map(|(_, up, _)| up)
+    /// Whether its newest probe succeeded; `None` while it is not judged.
+    pub fn is_up(&self, now: Duration) -> Option<bool> {
+        self.latest.get(now).map(|(up, _)| up)
     }
 
-    /// The status that its newest decided probe got.
-    pub fn status(&self) -> Option<u16> {
-        self.latest.and_then(|(_, _, status)| status)
+    /// The status that its newest probe got.
+    pub fn status(&self, now: Duration) -> Option<u16> {
+        self.latest.get(now).and_then(|(_, status)| status)
     }
 
     /// The smallest round trip of the last minute.
@@ -147,7 +198,6 @@ impl Address {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Failure;
 
     const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
@@ -167,6 +217,9 @@ mod tests {
         Outcome::failed(Failure::Timeout)
     }
 
+    /// At an hour in which nothing else happens.
+    const NOW: Duration = Duration::from_secs(3600);
+
     fn standing() -> Standing {
         let mut standing = Standing::default();
         standing.resolved(&[A, B]);
@@ -176,28 +229,28 @@ mod tests {
     #[test]
     fn nothing_is_claimed_before_the_first_decision() {
         let standing = standing();
-        assert_eq!((standing.is_up(), standing.last_success()), (None, None));
-        assert_eq!(standing.addresses()[0].is_up(), None);
+        assert_eq!((standing.is_up(NOW), standing.last_success(NOW)), (None, None));
+        assert_eq!(standing.addresses()[0].is_up(NOW), None);
     }
 
     #[test]
     fn one_address_that_answers_is_enough() {
         let mut standing = standing();
         standing.decided(1, A, &bad(), at(1));
-        assert_eq!(standing.is_up(), None, "the other one may still answer");
+        assert_eq!(standing.is_up(NOW), None, "the other one may still answer");
         standing.decided(1, B, &good(), at(1));
-        assert_eq!(standing.is_up(), Some(true));
-        assert_eq!(standing.addresses()[0].is_up(), Some(false));
-        assert_eq!(standing.addresses()[1].is_up(), Some(true));
+        assert_eq!(standing.is_up(NOW), Some(true));
+        assert_eq!(standing.addresses()[0].is_up(NOW), Some(false));
+        assert_eq!(standing.addresses()[1].is_up(NOW), Some(true));
     }
 
     #[test]
     fn a_target_that_never_answered_is_long_down() {
         let mut standing = standing();
-        standing.silent(1);
-        standing.silent(2);
-        assert_eq!(standing.is_up(), Some(false));
-        assert_eq!((standing.consecutive_failures(), standing.last_success()), (2, Some(0.0)));
+        standing.silent(1, Failure::Timeout, at(4));
+        standing.silent(2, Failure::Timeout, at(4));
+        assert_eq!(standing.is_up(NOW), Some(false));
+        assert_eq!((standing.consecutive_failures(), standing.last_success(NOW)), (2, Some(0.0)));
     }
 
     #[test]
@@ -205,19 +258,19 @@ mod tests {
         let mut standing = standing();
         standing.decided(2, A, &good(), at(2));
         standing.decided(1, A, &bad(), at(4));
-        standing.silent(1);
-        assert_eq!(standing.is_up(), Some(true));
+        standing.silent(1, Failure::Timeout, at(4));
+        assert_eq!(standing.is_up(NOW), Some(true));
         assert_eq!(standing.consecutive_failures(), 0);
-        assert_eq!(standing.addresses()[0].is_up(), Some(true));
+        assert_eq!(standing.addresses()[0].is_up(NOW), Some(true));
     }
 
     #[test]
     fn an_old_answer_does_not_overrule_a_newer_failure_but_is_remembered() {
         let mut standing = standing();
-        standing.silent(2);
+        standing.silent(2, Failure::Timeout, at(4));
         standing.decided(1, A, &good(), at(4));
-        assert_eq!(standing.is_up(), Some(false));
-        assert_eq!(standing.last_success(), Some(at(4).unix_seconds));
+        assert_eq!(standing.is_up(NOW), Some(false));
+        assert_eq!(standing.last_success(NOW), Some(at(4).unix_seconds));
     }
 
     #[test]
@@ -225,18 +278,18 @@ mod tests {
         let mut standing = standing();
         standing.decided(1, A, &good(), at(3600));
         standing.decided(2, A, &good(), at(2));
-        assert_eq!(standing.last_success(), Some(at(2).unix_seconds));
+        assert_eq!(standing.last_success(NOW), Some(at(2).unix_seconds));
     }
 
     #[test]
     fn failures_decided_out_of_order_all_count() {
         let mut standing = standing();
         for round in [2, 3, 1] {
-            standing.silent(round);
+            standing.silent(round, Failure::Timeout, at(4));
         }
         assert_eq!(standing.consecutive_failures(), 3);
         standing.decided(4, A, &good(), at(9));
-        assert_eq!((standing.is_up(), standing.consecutive_failures()), (Some(true), 0));
+        assert_eq!((standing.is_up(NOW), standing.consecutive_failures()), (Some(true), 0));
     }
 
     #[test]
@@ -257,5 +310,48 @@ mod tests {
         let mut standing = Standing::default();
         standing.resolved(&ips);
         assert_eq!((standing.found(), standing.addresses().len()), (6, MOST_ADDRESSES));
+    }
+
+    #[test]
+    fn a_failure_on_our_side_says_nothing_of_the_target() {
+        let local = Outcome::failed(Failure::Local);
+        let mut standing = standing();
+        standing.decided(1, A, &local, at(1));
+        standing.silent(1, Failure::Local, at(1));
+        let never =
+            (standing.is_up(NOW), standing.last_success(NOW), standing.consecutive_failures());
+        assert_eq!(never, (None, None, 0));
+
+        for (up, round, before) in [(true, 2, good()), (false, 3, bad())] {
+            standing.decided(round, A, &before, at(100));
+            if !up {
+                standing.silent(round, Failure::Timeout, at(100));
+            }
+            let failures = standing.consecutive_failures();
+            standing.decided(round + 1, A, &local, at(105));
+            standing.silent(round + 1, Failure::Local, at(105));
+            let (kept, over) = (at(115).monotonic, at(116).monotonic);
+            assert_eq!(standing.is_up(kept), Some(up), "it holds for a while");
+            assert_eq!(standing.addresses()[0].is_up(kept), Some(up));
+            assert_eq!(standing.last_success(kept), Some(at(100).unix_seconds));
+            assert_eq!((standing.is_up(over), standing.last_success(over)), (None, None));
+            assert_eq!(standing.addresses()[0].is_up(over), None);
+            assert_eq!(standing.consecutive_failures(), failures);
+        }
+    }
+
+    #[test]
+    fn a_judgement_that_is_newer_than_our_failure_holds_for_good() {
+        let mut standing = standing();
+        standing.silent(2, Failure::Local, at(2));
+        standing.decided(1, A, &good(), at(3));
+        assert_eq!(
+            standing.is_up(at(4).monotonic),
+            Some(true),
+            "an older round says at least this"
+        );
+        assert_eq!(standing.is_up(NOW), None);
+        standing.decided(3, A, &good(), at(5));
+        assert_eq!(standing.is_up(NOW), Some(true));
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 mod echoes;
 #[path = "program/names.rs"]
 mod names;
+#[path = "program/ours.rs"]
+mod ours;
 #[path = "program/running.rs"]
 mod running;
 #[path = "program/web.rs"]

@@ -116,10 +116,11 @@ impl Page<'_> {
 
     fn state(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = "latency_up";
-        let help = "Whether any address answered in the newest round that is decided.";
+        let help =
+            "Whether any address answered in the newest round that says something of the target.";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (state, standing) in &self.targets {
-            let up = standing.is_up().map(u32::from);
+            let up = standing.is_up(self.now).map(u32::from);
             self.put_if(&mut family, state, &[], up)?;
         }
         let name = "latency_last_success_timestamp";
@@ -127,7 +128,7 @@ impl Page<'_> {
         let unit = Some(&Unit::Seconds);
         let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (state, standing) in &self.targets {
-            self.put_if(&mut family, state, &[], standing.last_success())?;
+            self.put_if(&mut family, state, &[], standing.last_success(self.now))?;
         }
         let name = "latency_consecutive_failures";
         let help = "Rounds in a row, up to now, in which no address answered.";
@@ -170,14 +171,14 @@ impl Page<'_> {
         let help = "Addresses that the target has; the first four in order are probed.";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (state, standing) in &self.targets {
-            let found = standing.is_up().map(|_| standing.found() as f64);
+            let found = standing.is_up(self.now).map(|_| standing.found() as f64);
             self.put_if(&mut family, state, &[], found)?;
         }
         let name = "latency_address_up";
         let help = "Whether the newest decided probe of this address succeeded.";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (state, slot, address) in self.slots() {
-            let up = address.is_up().map(u32::from);
+            let up = address.is_up(self.now).map(u32::from);
             self.put_if(&mut family, state, &[("slot", &slot)], up)?;
         }
         let name = "latency_address";
@@ -191,7 +192,7 @@ impl Page<'_> {
         let help = "HTTP status that the newest decided probe of this address got.";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (state, slot, address) in self.slots() {
-            let status = address.status().map(u32::from);
+            let status = address.status(self.now).map(u32::from);
             self.put_if(&mut family, state, &[("slot", &slot)], status)?;
         }
         Ok(())

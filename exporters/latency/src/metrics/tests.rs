@@ -66,7 +66,7 @@ fn states() -> (Vantage, Vec<TargetState>) {
     states[0].decided(1, ip, &answered(20), at(10));
     states[0].decided(2, ip, &answered(18), at(11));
     states[0].decided(3, ip, &Outcome::timed_out(ms(3000)), at(15));
-    states[0].silent(3, Failure::Timeout);
+    states[0].silent(3, Failure::Timeout, at(15));
     states[0].strays.late.store(1, Ordering::Relaxed);
 
     let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];

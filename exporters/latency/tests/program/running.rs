@@ -9,6 +9,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use http_body_util::{BodyExt as _, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 
 /// How many times a page is fetched, each 20 ms, until it shows a state: a minute in all, for a
@@ -29,12 +34,17 @@ pub(crate) fn command() -> Command {
 impl Program {
     /// Starts the program with this config. `files` are put beside it.
     pub(crate) fn start(config: &str, files: &[(&str, &str)]) -> Self {
+        Self::start_by(command(), config, files)
+    }
+
+    /// Starts the program by a command to which only its flags are added.
+    pub(crate) fn start_by(mut command: Command, config: &str, files: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
         }
         fs::write(folder.path().join("config.yml"), config).unwrap();
-        let mut child = command()
+        let mut child = command
             .args(["--web.listen-address", "127.0.0.1:0", "--log.format", "json", "--config.file"])
             .arg(folder.path().join("config.yml"))
             .stderr(Stdio::piped())
@@ -96,6 +106,22 @@ impl Program {
         })
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A connection that is kept, for the time when the program can open no other.
+    pub(crate) fn connect(&self) -> Connection {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let sender = runtime.block_on(async {
+            let stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+            tokio::spawn(connection);
+            sender
+        });
+        Connection { runtime, sender }
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
@@ -108,6 +134,35 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+pub(crate) struct Connection {
+    runtime: tokio::runtime::Runtime,
+    sender: http1::SendRequest<Empty<Bytes>>,
+}
+
+impl Connection {
+    fn metrics(&mut self) -> Metrics {
+        let request = Request::get("/metrics").header("host", "test").body(Empty::new()).unwrap();
+        let body = self.runtime.block_on(async {
+            let response = self.sender.send_request(request).await.unwrap();
+            response.into_body().collect().await.unwrap().to_bytes()
+        });
+        Metrics::of(String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// As [`Program::wait_until`].
+    #[track_caller]
+    pub(crate) fn wait_until(&mut self, what: &str, holds: impl Fn(&Metrics) -> bool) -> Metrics {
+        for _ in 0..PATIENCE {
+            let metrics = self.metrics();
+            if holds(&metrics) {
+                return metrics;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("never: {what}\n{}", self.metrics().text);
     }
 }
 
