@@ -11,6 +11,7 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::Name;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
@@ -136,7 +137,8 @@ impl Names {
     }
 
     async fn look_up(&self, name: &str) -> Result<(Vec<IpAddr>, Duration), NetError> {
-        let answer = self.resolver()?.lookup_ip(name).await?;
+        // As it stands: the rules of IDNA, which a text would be put through, know no underscore.
+        let answer = self.resolver()?.lookup_ip(Name::from_ascii(name)?).await?;
         let mut ips: Vec<IpAddr> = answer.iter().collect();
         ips.sort_unstable();
         ips.dedup();

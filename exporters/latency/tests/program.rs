@@ -286,6 +286,7 @@ fn each_address_of_a_name_is_probed_by_itself() {
         &["127.0.0.9", "127.0.0.8", "127.0.0.7", "127.0.0.6", "127.0.0.5", "127.0.0.4"],
     );
     names.set("both.test", &["::1", "127.0.0.1"]);
+    names.set("under_score.test", &["127.0.0.1"]);
     names.silence("silent.test");
     let head = format!("resolvers: ['{}']\n", names.address);
     let url = format!("http://two.test:{}/ok", web.port);
@@ -297,6 +298,7 @@ fn each_address_of_a_name_is_probed_by_itself() {
             ("half", "http", &url),
             ("six", "icmp", "six.test"),
             ("both", "icmp", "both.test"),
+            ("underscore", "icmp", "under_score.test"),
             ("nowhere", "icmp", "nowhere.test"),
             ("silent", "http", "http://silent.test/"),
         ],
@@ -328,6 +330,7 @@ fn each_address_of_a_name_is_probed_by_itself() {
         metrics.get("latency_address_info{target=\"both\",slot=\"1\",address=\"::1\"}"),
         Some(1.0)
     );
+    assert_up(&metrics, "underscore");
     // No address: a failed probe, and no slot.
     assert_down(&metrics, "nowhere", "dns");
     assert_down(&metrics, "silent", "dns");
