@@ -143,7 +143,7 @@ impl Fetch {
         if self.bytes.len() < usize::from(self.length) {
             return Next::Ask;
         }
-        // So do a record's; the last one says that it is.
+        // A record's first bytes tell its length, too, and whether it is the last.
         if self.part == Part::MultiRecords
             && let Some(length) = self.next_record()
         {

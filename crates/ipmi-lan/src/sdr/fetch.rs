@@ -243,7 +243,8 @@ impl Fetch {
                 }
                 self.hole(next)
             }
-            // Whatever the BMC calls it (0xCA, 0xC3, 0xFF, ...), less at a time may do.
+            // A BMC that cannot give so many bytes at once refuses with 0xCA, 0xC3, 0xFF or another
+            // code: it is asked for fewer.
             Err(CommandError::Completion(_)) if self.chunk.saturating_add(1) < CHUNKS.len() => {
                 self.chunk = self.chunk.saturating_add(1);
                 self.step = Step::Body { next, record, length };

@@ -70,7 +70,7 @@ impl Session {
         }
         let mut values: Vec<(Level, f64)> = Vec::new();
         for (level, value) in raw.iter() {
-            // A threshold is a reading that may be used.
+            // A raw threshold is converted as a raw reading is; 40h says that it may be used.
             let reading = RawReading::parse(&[value, 0x40])?;
             match self.factors_of(sensor, value).await {
                 Ok(factors) => values.extend(
