@@ -183,33 +183,37 @@ async fn a_silent_or_slow_controller_costs_only_its_own_values() {
 }
 
 /// Both controllers and the BMC have a number 5, and answers come while the next question is asked.
+///
+/// Goes on until enough was read and enough came late, however long a busy machine takes for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_answer_of_a_controller_is_never_anothers_value() {
     for bridge in BOTH_WAYS {
         let late = Late { every: 3, by: Duration::from_millis(130) };
         let faults = [ENGINE, SUPPLY].map(|one| (one, ControllerFault::Late(late)));
         let bmc = bmc(bridge, faults);
+        let mut patient = bmc.session(&bridging()).await;
+        let sensors = sensors(&mut patient).await;
+        patient.close().await;
+
         let options = Options { timeout: Duration::from_millis(60), retries: 0, ..bridging() };
-        let mut session = bmc.session(&options).await;
-        let sensors = sensors(&mut session).await;
-        let (mut right, mut absent) = (0, 0);
-        for _ in 0..12 {
-            for (name, _, _, _, expected) in THEIRS {
-                let sensor = sensors.iter().find(|one| one.name == name).unwrap();
+        let (mut right, mut absent, mut stale) = (0, 0, 0);
+        while right < 40 || absent < 15 || stale < 15 {
+            // A log-in has no more patience than a reading; a busy machine may need several.
+            let Ok(mut session) = bmc.log_in(&options).await else { continue };
+            for (name, _, _, _, expected) in THEIRS.iter().cycle().take(60) {
+                let sensor = sensors.iter().find(|one| one.name == *name).unwrap();
                 match session.sensor_value(sensor).await {
                     read @ Ok(_) => {
-                        assert_eq!(read, Ok(expected), "{bridge:?} {name}");
+                        assert_eq!(read, Ok(*expected), "{bridge:?} {name}");
                         right += 1;
                     }
                     Err(_) => absent += 1,
                 }
             }
+            stale += session.counters().stale_replies;
+            println!("{bridge:?}: {right} right, {absent} absent, {:?}", session.counters());
+            session.close().await;
         }
-        let counters = session.counters();
-        println!("{bridge:?}: {right} right, {absent} absent, {counters:?}");
-        assert_eq!((right, absent), (40, 20), "each third answer is late");
-        assert!(counters.stale_replies >= 15, "{bridge:?}: {counters:?}");
-        session.close().await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::Arc;
 
-use ipmi_lan::{Credentials, Options, Password, Session};
+use ipmi_lan::{Credentials, Options, Password, Session, SessionError};
 use turbulence_lab::testbmc::fleet::Fleet;
 use turbulence_lab::testbmc::{Machine, Quirks, TestBmc, server};
 
@@ -53,10 +53,15 @@ impl Bmc {
 
     /// A session of our own client.
     pub(crate) async fn session(&self, options: &Options) -> Session {
+        self.log_in(options).await.unwrap()
+    }
+
+    /// The same, for who has so little patience that a busy machine's log-in may fail.
+    pub(crate) async fn log_in(&self, options: &Options) -> Result<Session, SessionError> {
         let address = SocketAddr::from((BMC, self.port()));
         let password = Password::new(self.password).unwrap();
         let credentials = Credentials { user: self.user.into(), password, k_g: None };
-        Session::open(address, &credentials, options).await.unwrap()
+        Session::open(address, &credentials, options).await
     }
 
     /// Looks at the BMC or changes it.
