@@ -150,7 +150,8 @@ impl TestBmc {
         let console = slot.console;
         let State::Active(active) = &mut slot.state else { return None };
         active.sent = active.sent.checked_add(1).unwrap_or(1);
-        Some(wire::protected(&active.keys, console, active.sent, vector, &message))
+        let padding = self.quirks.padding;
+        Some(wire::protected(&active.keys, console, active.sent, vector, padding, &message))
     }
 
     /// Gives a sensor of the BMC a value of its own instead of the script's.

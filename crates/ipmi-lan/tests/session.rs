@@ -15,7 +15,7 @@ use ipmi_lan::{
 mod responder;
 #[path = "bmc/served.rs"]
 mod served;
-use responder::Bmc;
+use responder::{Bmc, Padding};
 use served::serve;
 
 fn credentials(password: &str, k_g: Option<&str>) -> Credentials {
@@ -289,6 +289,22 @@ fn a_session_whose_requests_get_lost_wears_out_instead_of_using_a_number_twice()
     connection.request(now, command);
     let lost = Event::Reply(command, Err(CommandError::SessionLost));
     assert_eq!(connection.next_event(), Some(lost));
+}
+
+#[test]
+fn replies_of_every_length_are_read_however_a_bmc_pads_them() {
+    for padding in [Padding::Counted, Padding::WholeBlock, Padding::Zeroes] {
+        let mut bmc = Bmc { padding, ..Bmc::new() };
+        let mut connection =
+            log_in(&mut bmc, &credentials("s3cretpass", None), &Options::default()).unwrap();
+        for length in 0..48 {
+            let data: Vec<u8> = (0..length).collect();
+            bmc.scripted.insert((0x06, 0, 0x01, Vec::new()), (0, data.clone()));
+            let read = ask(&mut connection, &mut bmc, Command::DeviceId);
+            assert_eq!(read, Ok(data), "{padding:?}, {length} bytes");
+        }
+        assert_eq!(connection.counters().corrupt, 0, "{padding:?}");
+    }
 }
 
 /// `ipmitool` speaks suite 17 and `K_g`: if it reads from our BMC what our client reads, all

@@ -9,6 +9,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use sha2::Sha256;
 
+use super::quirks::Padding;
+
 /// A cipher suite (IPMI 2.0 table 22-20).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Suite {
@@ -96,12 +98,13 @@ impl Keys {
         (self.sign(signed) == trailer).then_some(signed)
     }
 
-    /// Vector, then the message with its padding 1, 2, 3, .. and the padding's length (13.29).
-    pub(super) fn encrypt(&self, vector: [u8; 16], message: &[u8]) -> Vec<u8> {
+    /// Vector, then the message with its padding and the padding's length (13.29).
+    pub(super) fn encrypt(&self, vector: [u8; 16], padding: Padding, message: &[u8]) -> Vec<u8> {
         let mut text = message.to_vec();
-        let padding = 15 - u8::try_from(message.len() % 16).expect("a remainder of 16");
-        text.extend(1..=padding);
-        text.push(padding);
+        let least = 15 - u8::try_from(message.len() % 16).expect("a remainder of 16");
+        let length = if padding == Padding::Phosphor && least == 0 { 16 } else { least };
+        text.extend((1..=length).map(|place| if padding == Padding::Zeroes { 0 } else { place }));
+        text.push(length);
         let length = text.len();
         cbc::Encryptor::<Aes128>::new(&self.cipher.into(), &vector.into())
             .encrypt_padded::<NoPadding>(&mut text, length)
@@ -131,7 +134,7 @@ mod tests {
         let keys = Keys::new(Suite::Seventeen, &[7; 32]);
         for length in 0..64 {
             let message = vec![0x5A; length];
-            let secret = keys.encrypt([9; 16], &message);
+            let secret = keys.encrypt([9; 16], Padding::Least, &message);
             assert_eq!(secret.len() % 16, 0);
             assert_eq!(keys.decrypt(&secret), Some(message));
         }

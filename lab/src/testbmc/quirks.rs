@@ -30,6 +30,8 @@ pub struct Quirks {
     pub bridge: BridgeReply,
     /// What is wrong with another controller, by its address.
     pub controllers: BTreeMap<u8, ControllerFault>,
+    /// How replies are filled up to whole blocks before they are encrypted.
+    pub padding: Padding,
     /// The level that Open Session is answered with.
     pub open_session_level: OpenLevel,
     /// Dead and rebooting from one moment to the other, both since the start; sessions are lost.
@@ -48,6 +50,19 @@ pub enum OpenLevel {
     Echoed,
     /// Always 0.
     Zero,
+}
+
+/// How a reply is filled up to whole blocks of AES, 16 bytes with the padding's length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Padding {
+    /// With as few bytes as do (IPMI 2.0 section 13.29).
+    #[default]
+    Least,
+    /// With `16 - ((length + 1) & 0xF)` bytes, as OpenBMC's phosphor-net-ipmid reckons: 16 where none
+    /// is needed.
+    Phosphor,
+    /// With as few bytes as do, all of them 0 where the specification has 1, 2, 3 and so on.
+    Zeroes,
 }
 
 /// What is wrong with a sensor.

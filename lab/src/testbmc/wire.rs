@@ -4,6 +4,7 @@
 
 use super::crypto::Keys;
 use super::machine::BMC;
+use super::quirks::Padding;
 
 /// RMCP version 1, reserved, no RMCP acknowledge, class IPMI.
 const RMCP_IPMI: [u8; 4] = [0x06, 0x00, 0xFF, 0x07];
@@ -127,9 +128,10 @@ pub(super) fn protected(
     session: u32,
     sequence: u32,
     vector: [u8; 16],
+    filler: Padding,
     message: &[u8],
 ) -> Vec<u8> {
-    let secret = keys.encrypt(vector, message);
+    let secret = keys.encrypt(vector, filler, message);
     let mut packet = header(ENCRYPTED | AUTHENTICATED | PAYLOAD_IPMI, session, sequence, &secret);
     // Padding, so that what is signed ends at a multiple of four; its length; "next header" 07h.
     let padding = (4 - (packet.len() + 2) % 4) % 4;

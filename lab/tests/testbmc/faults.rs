@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use turbulence_lab::testbmc::quirks::{Changes, Late, OpenLevel, SensorFault};
+use turbulence_lab::testbmc::quirks::{Changes, Late, OpenLevel, Padding, SensorFault};
 use turbulence_lab::testbmc::{Quirks, server};
 
 use crate::tool::{Bmc, fields};
@@ -99,6 +99,36 @@ fn open_session_may_tell_no_level() {
     let output = bmc.freeipmi("ipmi-sensors", &["-W", "opensesspriv"]);
     assert!(output.err.contains("privilege level cannot be obtained"), "{output:?}");
     assert!(bmc.read(&["mc", "info"]).contains("Device Revision"), "ipmitool does not look at it");
+}
+
+/// The header of a sensor's record, 5 bytes after the next record's id, is 15 modulo 16 bytes in all.
+#[test]
+fn a_whole_block_of_padding_is_read_by_the_tools() {
+    let bmc = bmc(Quirks { padding: Padding::Phosphor, ..Quirks::default() });
+    for suite in ["3", "17"] {
+        let text = bmc.read(&["-C", suite, "sdr", "elist", "all"]);
+        assert_eq!(text.lines().count(), 19, "suite {suite}: {text}");
+        assert_eq!(fields(&text, "05-HD Max", '|')[4], "24 degrees C", "suite {suite}");
+        assert_eq!(bmc.read(&["-C", suite, "raw", "0x0a", "0x22"]).split_whitespace().count(), 2);
+    }
+    assert_eq!(fields(&bmc.sensors(&[]), "05-HD Max", ',')[3], "24.00");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_client_reads_every_sensor_however_replies_are_padded() {
+    for padding in [Padding::Least, Padding::Phosphor, Padding::Zeroes] {
+        let bmc = bmc(Quirks { padding, ..Quirks::default() });
+        let mut session = bmc.session(&ipmi_lan::Options::default()).await;
+        let read = session.read_sdr().await.unwrap();
+        assert!(read.complete && read.records.len() == 19, "{padding:?}: {read:?}");
+        let record = read.records.iter().find_map(|record| match record {
+            ipmi_lan::sdr::Record::Full(it) if it.name == "05-HD Max" => Some(it),
+            _ => None,
+        });
+        assert_eq!(session.sensor_value(record.unwrap()).await, Ok(24.0), "{padding:?}");
+        assert_eq!(session.counters().corrupt, 0, "{padding:?}");
+        session.close().await;
+    }
 }
 
 #[test]

@@ -19,6 +19,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
 
+/// How the BMC fills a message up to whole blocks of 16 bytes before it is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Padding {
+    /// With as few bytes as do, holding 1, 2, 3 and so on (specification table 13-20).
+    #[default]
+    Counted,
+    /// The same, but 16 bytes where none is needed, as OpenBMC's phosphor-net-ipmid does.
+    WholeBlock,
+    /// With as few bytes as do, all of them 0.
+    Zeroes,
+}
+
 /// Network function, LUN, command and data.
 type Question = (u8, u8, u8, Vec<u8>);
 
@@ -68,6 +80,7 @@ pub(crate) struct Bmc {
     pub(crate) bad_checksums: bool,
     /// It says that it knows IPMI 1.5 only.
     pub(crate) denies_2_0: bool,
+    pub(crate) padding: Padding,
     /// Once put over the next reply, by XOR; its checksums and seal are right again.
     pub(crate) bend: Vec<u8>,
     /// Datagrams that follow the one just given.
@@ -163,6 +176,7 @@ impl Bmc {
             answers_as: None,
             bad_checksums: false,
             denies_2_0: false,
+            padding: Padding::Counted,
             bend: Vec::new(),
             more: Vec::new(),
             sdr_commands: 0,
@@ -193,7 +207,7 @@ impl Bmc {
         let (_, session) = open.max_by_key(|(id, _)| **id)?;
         session.sequence += 1;
         let (k_1, k_2) = session.keys.clone()?;
-        Some(protect(session, &k_1, k_2, message))
+        Some(protect(session, &k_1, k_2, self.padding, message))
     }
 
     /// What a reboot does.
@@ -423,10 +437,10 @@ impl Bmc {
         }
         let session = self.sessions.get_mut(&bmc_id)?;
         session.sequence += 1;
-        let packet = protect(session, &k_1, k_2, &reply);
+        let packet = protect(session, &k_1, k_2, self.padding, &reply);
         if let Some(message) = behind {
             session.sequence += 1;
-            let packet = protect(session, &k_1, k_2, &message);
+            let packet = protect(session, &k_1, k_2, self.padding, &message);
             self.more.push(packet);
         }
         if plain[1] >> 2 == 6 && plain[5] == 0x3C {
@@ -554,12 +568,19 @@ impl Bmc {
     }
 }
 
-fn protect(session: &Session, k_1: &[u8], k_2: [u8; 16], message: &[u8]) -> Vec<u8> {
+fn protect(
+    session: &Session,
+    k_1: &[u8],
+    k_2: [u8; 16],
+    padding: Padding,
+    message: &[u8],
+) -> Vec<u8> {
     let mut payload = message.to_vec();
     let mut count = 0;
-    while !(payload.len() + 1).is_multiple_of(16) {
+    let whole_block = padding == Padding::WholeBlock;
+    while !(payload.len() + 1).is_multiple_of(16) || (whole_block && count == 0) {
         count += 1;
-        payload.push(count);
+        payload.push(if padding == Padding::Zeroes { 0 } else { count });
     }
     payload.push(count);
     let iv = [0x77; 16];
