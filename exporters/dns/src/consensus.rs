@@ -15,6 +15,7 @@ pub mod votes;
 pub use class::{Class, State};
 pub use countries::CountryVerdict;
 pub use votes::{Ratios, Votes};
+use votes::{Share, Weight};
 
 use crate::answer::{Content, Flag};
 use crate::consensus::groups::Group;
@@ -24,7 +25,10 @@ use crate::resolvers::ResolverList;
 use crate::special;
 
 /// Share of the networks that must agree for the answers to be called one.
-const NEARLY_ALL: f64 = 0.95;
+const NEARLY_ALL: Share = (19, 20);
+
+/// Share of the networks that must agree for there to be a consensus at all.
+const HALF: Share = (1, 2);
 
 /// What measures the answers to one question.
 #[derive(Clone, Copy, Debug)]
@@ -105,20 +109,23 @@ pub fn judge(list: &ResolverList, outcomes: &[Option<Outcome>], rules: Rules<'_>
     }
 
     let agrees = |at: usize| classes[at] == Class::Agree;
-    let coverage = votes.ratios(list, &contents, agrees);
+    let coverage = votes.ratios(list, agrees);
     let groups = groups::collect(list, outcomes, &classes);
-    let plurality = groups.iter().find(|group| group.class.is_conclusive()).and_then(|group| {
-        votes.ratios(list, &contents, |at| {
-            contents[at].is_some() && contents[at] == group.content.as_ref()
-        })
-    });
+    let plurality = groups
+        .iter()
+        .find(|group| group.class.is_conclusive())
+        .and_then(|group| votes.ratios(list, |at| contents[at] == group.content.as_ref()));
     let entropy_bits = spread::entropy_bits(contents.iter().flatten().copied());
+    let is = |weight: Weight, share| weight.is_at_least(share, votes.whole());
     let enough =
         votes.resolvers >= rules.min_resolvers.max(1) && votes.networks >= rules.min_networks;
-    let state = match (coverage, entropy_bits) {
-        (Some(coverage), Some(entropy)) if enough => {
+    let state = match entropy_bits {
+        Some(entropy) if enough => {
+            let agreeing = votes.weight(list, agrees);
+            let one_answer =
+                || entropy < 0.5 || is(votes.largest_answer(list, &contents), NEARLY_ALL);
             let geo = || spread::geo_dependence(list, &contents, agrees);
-            state(coverage.network, entropy, geo)
+            state(|share| is(agreeing, share), one_answer, geo)
         }
         _ => State::Insufficient,
     };
@@ -128,7 +135,7 @@ pub fn judge(list: &ResolverList, outcomes: &[Option<Outcome>], rules: Rules<'_>
         responses,
         state,
         consensus: coverage,
-        outlier: votes.ratios(list, &contents, |at| !agrees(at)),
+        outlier: votes.ratios(list, |at| !agrees(at)),
         plurality,
         distinct_answers: groups::distinct(&groups),
         entropy_bits,
@@ -145,15 +152,19 @@ pub fn judge(list: &ResolverList, outcomes: &[Option<Outcome>], rules: Rules<'_>
     }
 }
 
-/// The state, from the share that agrees, the entropy of all answers, and how much the answer
-/// depends on the country. Entropy comes first: a uniform name that one country tampers with
-/// depends on the country as well.
-fn state(coverage: f64, entropy_bits: f64, geo: impl FnOnce() -> f64) -> State {
-    if coverage < 0.5 {
+/// The state, from the share that agrees, whether nearly all give one answer, and how much the
+/// answer depends on the country. Whether it is one answer comes first: a uniform name that one
+/// country tampers with depends on the country as well.
+fn state(
+    agree: impl Fn(Share) -> bool,
+    one_answer: impl FnOnce() -> bool,
+    geo: impl FnOnce() -> f64,
+) -> State {
+    if !agree(HALF) {
         State::Dispersed
-    } else if coverage < NEARLY_ALL {
+    } else if !agree(NEARLY_ALL) {
         State::Split
-    } else if entropy_bits < 0.5 {
+    } else if one_answer() {
         State::Uniform
     } else if geo() < 0.2 {
         State::Rotating

@@ -27,7 +27,7 @@ pub struct Group {
     pub resolvers: usize,
     /// How many of them in which country, the most first.
     pub countries: Vec<(String, usize)>,
-    /// Some of them.
+    /// Those of them with the lowest addresses.
     pub sample: Vec<IpAddr>,
     /// How many more answers are summed up in this group: 0 but for the last.
     pub more_answers: usize,
@@ -89,8 +89,10 @@ impl Members {
     fn add(&mut self, address: IpAddr, country: u16) {
         self.count += 1;
         *self.countries.entry(country).or_default() += 1;
-        if self.sample.len() < SAMPLE {
-            self.sample.push(address);
+        let at = self.sample.partition_point(|known| *known < address);
+        if at < SAMPLE {
+            self.sample.insert(at, address);
+            self.sample.truncate(SAMPLE);
         }
     }
 

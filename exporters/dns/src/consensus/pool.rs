@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::answer::{Content, fingerprint};
-use crate::consensus::Votes;
+use crate::consensus::votes::{Share, Tally, Votes};
 use crate::resolvers::{ANYCAST, Resolver, ResolverList, UNKNOWN};
 
 /// Share of the network votes that an address needs. Judged from simulations with 25,000 resolvers
 /// (see the tests): a name that rotates over eight addresses gives each far more, and scattered
 /// poison far less.
-const MIN_SUPPORT: f64 = 0.02;
+const MIN_SUPPORT: Share = (1, 50);
 
 /// Places that an address must be seen from. One country can tamper with all its resolvers, and a
 /// large one has more than the share above.
@@ -65,36 +65,41 @@ impl Consensus {
 pub fn find(
     list: &ResolverList,
     contents: &[Option<&Content>],
-    shares: &Votes,
+    votes: &Votes,
     is_bogon: impl Fn(&Content) -> bool,
 ) -> Consensus {
-    let voters = || list.resolvers.iter().zip(contents).filter_map(|(r, c)| Some((r, (*c)?)));
-    let weight_of = |wanted: &dyn Fn(&Content) -> bool| -> f64 {
-        let wanted = voters().filter(|(_, content)| wanted(content));
-        wanted.map(|(resolver, _)| shares.weight(resolver.network)).sum()
+    let weight_of = |wanted: &dyn Fn(&Content) -> bool| {
+        votes.weight(list, |at| contents[at].is_some_and(wanted))
     };
     let data = weight_of(&|content| matches!(content, Content::Addresses(_)));
-    for absence in [Content::Nxdomain, Content::Nodata] {
-        let other = if absence == Content::Nodata { Content::Nxdomain } else { Content::Nodata };
-        let (this, other) = (weight_of(&|c| *c == absence), weight_of(&|c| *c == other));
-        if this > data && this >= other {
-            return Consensus::Absence(absence);
-        }
+    let nxdomain = weight_of(&|content| *content == Content::Nxdomain);
+    let nodata = weight_of(&|content| *content == Content::Nodata);
+    if nxdomain > data && nxdomain >= nodata {
+        return Consensus::Absence(Content::Nxdomain);
+    }
+    if nodata > data {
+        return Consensus::Absence(Content::Nodata);
     }
 
     let places = Places::new(list);
     let mut support: HashMap<IpAddr, Support> = HashMap::new();
     let mut seen = HashSet::new();
-    for (resolver, content) in voters().filter(|(_, content)| !is_bogon(content)) {
+    for at in votes.voters() {
+        let (resolver, content) = (&list.resolvers[at], contents[at]);
+        let Some(content) = content.filter(|content| !is_bogon(content)) else { continue };
         let Content::Addresses(addresses) = content else { continue };
-        let (place, weight) = (places.of(resolver), shares.weight(resolver.network));
+        let place = places.of(resolver);
         seen.insert(place);
         for address in addresses {
-            support.entry(*address).or_default().add(place, weight);
+            let support = support.entry(*address).or_default();
+            votes.add(&mut support.tally, resolver.network);
+            support.add_place(place);
         }
     }
-    let needed = (shares.networks as f64 * MIN_SUPPORT, MIN_PLACES.min(seen.len()));
-    let enough = |support: &Support| support.weight >= needed.0 && support.places() >= needed.1;
+    let places = MIN_PLACES.min(seen.len());
+    let enough = |support: &Support| {
+        support.tally.weight().is_at_least(MIN_SUPPORT, votes.whole()) && support.places() >= places
+    };
     let supported = support.into_iter().filter(|(_, support)| enough(support));
     let mut pool: Vec<IpAddr> = supported.map(|(address, _)| address).collect();
     pool.sort_unstable();
@@ -104,14 +109,13 @@ pub fn find(
 /// What speaks for one address.
 #[derive(Default)]
 struct Support {
-    weight: f64,
+    tally: Tally,
     /// The first few places; more than are needed need not be known.
     first_places: [Option<Place>; MIN_PLACES],
 }
 
 impl Support {
-    fn add(&mut self, place: Place, weight: f64) {
-        self.weight += weight;
+    fn add_place(&mut self, place: Place) {
         for known in &mut self.first_places {
             match known {
                 Some(known) if *known == place => return,

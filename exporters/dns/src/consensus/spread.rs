@@ -27,15 +27,18 @@ pub fn geo_dependence(
     agrees: impl Fn(usize) -> bool,
 ) -> f64 {
     let placed = |code: &str| code != ANYCAST && code != UNKNOWN;
-    let mut numbers: HashMap<&Content, u32> = HashMap::new();
-    let mut pairs = Vec::new();
+    let mut voters = Vec::new();
     for (at, resolver) in list.resolvers.iter().enumerate() {
-        let Some(content) = contents[at].filter(|_| agrees(at)) else { continue };
-        if placed(list.country(resolver)) {
-            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-            pairs.push((resolver.country, *numbers.entry(content).or_insert(next)));
-        }
+        let (country, content) = (list.country(resolver), contents[at].filter(|_| agrees(at)));
+        voters.extend(content.filter(|_| placed(country)).map(|content| (country, content)));
     }
+    // Sorted, since the shuffle below depends on the order, and that of the list says nothing.
+    voters.sort_unstable();
+    let (mut countries, mut answers) = (HashMap::new(), HashMap::new());
+    let mut pairs: Vec<(u32, u32)> = voters
+        .into_iter()
+        .map(|(country, content)| (number(&mut countries, country), number(&mut answers, content)))
+        .collect();
     let by_country = conditional_entropy(&pairs);
     // Fixed, so that the same answers always give the same state.
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
@@ -51,8 +54,14 @@ pub fn geo_dependence(
     if by_chance > 1e-9 { 1.0 - by_country / by_chance } else { 0.0 }
 }
 
+/// The number of an item: 0 for the first that is asked for, 1 for the next that is another.
+fn number<T: Eq + Hash>(numbers: &mut HashMap<T, u32>, item: T) -> u32 {
+    let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+    *numbers.entry(item).or_insert(next)
+}
+
 /// H(answer | country) of (country, answer) pairs, in bits.
-fn conditional_entropy(pairs: &[(u16, u32)]) -> f64 {
+fn conditional_entropy(pairs: &[(u32, u32)]) -> f64 {
     let joint = entropy(count(pairs.iter()).into_values());
     let country = entropy(count(pairs.iter().map(|(country, _)| country)).into_values());
     joint - country

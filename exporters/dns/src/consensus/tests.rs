@@ -368,3 +368,96 @@ fn a_list_without_countries_places_resolvers_by_network() {
         judge(&list, &outcomes, Rules { expected: None, min_resolvers: 20, min_networks: 10 });
     assert_eq!((verdict.state, verdict.outliers()), (State::Uniform, 1));
 }
+
+/// A voter: its address, network and country, and what it answers.
+type Voter = (u32, u32, &'static str, Option<Outcome>);
+
+/// The verdict on voters in this order.
+fn verdict_in_order(voters: &[Voter]) -> Verdict {
+    let mut text = String::from("ip_address,as_number,country_code\n");
+    for (address, network, country, _) in voters {
+        let address = std::net::Ipv4Addr::from(0x0b00_0000 + address);
+        text.extend([format!("{address},{network},{country}\n")]);
+    }
+    let list = ResolverList::parse(&text, false).unwrap();
+    let outcomes: Vec<_> = voters.iter().map(|(.., outcome)| outcome.clone()).collect();
+    judge(&list, &outcomes, Rules { expected: None, min_resolvers: 3, min_networks: 1 })
+}
+
+#[test]
+fn a_verdict_does_not_depend_on_the_order_of_the_list() {
+    const COUNTRIES: [&str; 6] = ["DE", "FR", "NL", "CN", "US", "anycast"];
+    let mut world = World::new();
+    let mut states = std::collections::HashSet::new();
+    for round in 0..200 {
+        // Networks of one to nine resolvers, and names of every manner: one answer, few, many, one
+        // for each country, none.
+        let (mut voters, mut address): (Vec<Voter>, _) = (Vec::new(), 0);
+        for network in 1..=(1 + world.random(40)) as u32 {
+            let country = COUNTRIES[world.random(COUNTRIES.len())];
+            for _ in 0..=world.random(9) {
+                address += 1;
+                let by_country = country.as_bytes()[0];
+                let outcome = match (round % 6, world.random(50)) {
+                    (_, 0) => Some(Outcome::Timeout),
+                    (_, 1) => outcome(Content::Nodata).into(),
+                    (0, 2..10) | (_, 2) => outcome(Content::Nxdomain).into(),
+                    (0 | 1, n) => addresses_outcome(&[u8::from(n > 40)]).into(),
+                    (2, n) => addresses_outcome(&[n as u8 % 4, n as u8 % 3]).into(),
+                    (3, n) => addresses_outcome(&[by_country, by_country + n as u8 % 2]).into(),
+                    (4, n) => addresses_outcome(&[n as u8]).into(),
+                    (_, n) if n % 2 == 0 => outcome(Content::Nxdomain).into(),
+                    _ => addresses_outcome(&[7]).into(),
+                };
+                voters.push((address, network, country, outcome));
+            }
+        }
+        let verdict = verdict_in_order(&voters);
+        states.insert(verdict.state.as_str());
+        for _ in 0..4 {
+            for last in (1..voters.len()).rev() {
+                voters.swap(last, world.random(last + 1));
+            }
+            assert_eq!(verdict_in_order(&voters), verdict, "round {round}");
+        }
+    }
+    assert_eq!(states.len(), State::ALL.len() - 1, "all but insufficient: {states:?}");
+}
+
+#[test]
+fn an_even_vote_is_even_however_many_share_it() {
+    for resolvers in 1..=60 {
+        // One network says that there is an address, and one that there is none.
+        let mut voters: Vec<Voter> =
+            (1..=resolvers).map(|n| (n, 1, "DE", Some(addresses_outcome(&[1])))).collect();
+        voters.push((100, 2, "FR", Some(outcome(Content::Nxdomain))));
+        voters.push((101, 2, "FR", Some(outcome(Content::Nxdomain))));
+        let verdict = verdict_in_order(&voters);
+        let agree = verdict.responses[Class::Agree as usize];
+        assert_eq!(agree, resolvers as usize, "addresses win a tie");
+
+        // One network of fifty is two per cent: its address is in the pool.
+        let mut voters: Vec<Voter> = (1..50)
+            .map(|n| (n, n, ["DE", "FR", "NL"][n as usize % 3], Some(addresses_outcome(&[1]))))
+            .collect();
+        voters.extend((0..resolvers).map(|n| {
+            (100 + n, 999, ["DE", "FR", "NL"][n as usize % 3], Some(addresses_outcome(&[2])))
+        }));
+        let verdict = verdict_in_order(&voters);
+        let places = resolvers.min(3);
+        assert_eq!(verdict.outliers() == 0, places == 3, "{resolvers} resolvers");
+    }
+}
+
+#[test]
+fn one_answer_of_nearly_all_networks_is_uniform_however_large_the_others_are() {
+    let mut voters: Vec<Voter> = (1..=98)
+        .map(|n| (n, n, ["DE", "FR", "NL"][n as usize % 3], Some(addresses_outcome(&[1]))))
+        .collect();
+    for n in 0..80 {
+        let country = ["DE", "FR", "NL"][n as usize % 3];
+        let answer = addresses_outcome(&[2 + n as u8 % 2]);
+        voters.push((200 + n, 900 + n % 2, country, Some(answer)));
+    }
+    assert_eq!(verdict_in_order(&voters).state, State::Uniform);
+}
