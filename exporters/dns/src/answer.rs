@@ -311,7 +311,7 @@ mod tests {
     const CASE: u64 = 0b1011;
 
     fn template() -> Template {
-        Template::new(&NAME.parse().unwrap(), Kind::A).unwrap()
+        Template::new(&NAME.parse().unwrap(), Kind::A)
     }
 
     /// A reply to the template's question, changed by `change`.

@@ -252,14 +252,15 @@ impl<'a> Pending<'a> {
         self.in_flight
     }
 
-    /// When something will be due: a deadline, or, when every query has its outcome, the end of the
-    /// last linger. Nothing if there is nothing to wait for, or nothing but TCP.
-    pub fn next_due(&self) -> Option<Duration> {
-        if self.in_flight == 0 {
-            self.last_answer.map(|at| at + LINGER)
-        } else {
-            self.deadlines.front().map(|&(deadline, _)| deadline)
-        }
+    /// When [`Pending::expire`] will have something to do. Nothing if no query waits for anything, or
+    /// for anything but TCP.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.deadlines.front().map(|&(deadline, _)| deadline)
+    }
+
+    /// Until when a second, different answer to the last one answered is waited for.
+    pub fn lingers_until(&self) -> Option<Duration> {
+        self.last_answer.map(|at| at + LINGER)
     }
 
     /// What became of a query, if that is known by now.
@@ -269,7 +270,7 @@ impl<'a> Pending<'a> {
 
     /// Whether every query has its outcome and the last answer's linger is over.
     pub fn is_over(&self, now: Duration) -> bool {
-        self.in_flight == 0 && self.last_answer.is_none_or(|at| now >= at + LINGER)
+        self.in_flight == 0 && self.lingers_until().is_none_or(|end| now >= end)
     }
 
     /// The outcomes, in the order in which the queries began. A query that has none by now was cut
@@ -287,6 +288,10 @@ impl<'a> Pending<'a> {
         debug_assert!(query.outcome.is_none(), "an outcome is set once");
         query.outcome = Some(outcome);
         self.in_flight -= 1;
+        if self.in_flight == 0 {
+            // Deadlines of queries that were answered in time.
+            self.deadlines.clear();
+        }
     }
 }
 
@@ -317,7 +322,7 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(2);
 
     fn templates() -> Vec<Template> {
-        vec![Template::new(&"a.example".parse().unwrap(), Kind::A).unwrap()]
+        vec![Template::new(&"a.example".parse().unwrap(), Kind::A)]
     }
 
     fn peer(n: u8) -> SocketAddr {
@@ -415,7 +420,7 @@ mod tests {
             let mut pending = Pending::new(&templates, TIMEOUT, 0);
             pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
             act(&mut pending);
-            assert_eq!(pending.next_due(), Some(TIMEOUT));
+            assert_eq!(pending.next_deadline(), Some(TIMEOUT));
             assert!(pending.expire(Duration::from_millis(1999)).is_empty());
             assert_eq!(pending.in_flight(), 1);
             assert!(pending.expire(TIMEOUT).is_empty());

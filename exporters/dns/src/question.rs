@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context as _, ensure};
-use hickory_proto::op::{Edns, Message, Query};
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::{DNSClass, RecordType};
 use serde::Deserialize;
 
 /// The UDP payload size that is offered (EDNS), and the most that is read of one datagram. It fits
@@ -13,6 +11,12 @@ use serde::Deserialize;
 pub const MAX_UDP_PAYLOAD: u16 = 1232;
 
 const HEADER: usize = 12;
+
+/// RD, in the first of the two bytes of flags.
+const RECURSION_DESIRED: u8 = 0x01;
+
+/// AD, in the second one.
+const AUTHENTIC_DATA: u8 = 0x20;
 
 /// A record type that can be asked for. A closed set, since it is a label.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -51,6 +55,15 @@ impl HostName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name as it goes over the wire: at most 255 bytes (RFC 1035 §3.1).
+    fn wire(&self) -> impl Iterator<Item = u8> {
+        let label = |label: &str| {
+            let length = u8::try_from(label.len()).expect("a label has at most 63 characters");
+            std::iter::once(length).chain(label.to_owned().into_bytes())
+        };
+        self.0.split('.').flat_map(label).chain([0])
     }
 }
 
@@ -113,26 +126,24 @@ pub struct Template {
 impl Template {
     /// Encodes the question: recursion desired, AD set (the resolver is asked to say whether it
     /// validated, RFC 6840 §5.7), DO clear (no signatures: small replies), EDNS with 1,232 bytes.
-    pub fn new(name: &HostName, kind: Kind) -> anyhow::Result<Self> {
-        let name = Name::from_ascii(format!("{name}.")).with_context(|| format!("name {name}"))?;
-        let mut message = Message::query();
-        message.metadata.id = 0;
-        message.metadata.recursion_desired = true;
-        message.metadata.authentic_data = true;
-        message.add_query(Query::query(name, kind.record_type()));
-        let mut edns = Edns::new();
-        edns.set_max_payload(MAX_UDP_PAYLOAD);
-        message.set_edns(edns);
-        let message = message.to_vec().context("encoding the question")?;
-
-        let name_end =
-            message[HEADER..].iter().position(|&byte| byte == 0).map(|at| HEADER + at + 1);
-        let question_end = name_end.context("a question has a name")? + 4;
-        ensure!(message.len() >= question_end, "a question has a type and a class");
-        let letters = (HEADER..question_end - 4).filter(|&at| message[at].is_ascii_alphabetic());
+    ///
+    /// Every host name has a template, so no name that a config may hold can fail a sweep.
+    pub fn new(name: &HostName, kind: Kind) -> Self {
+        // One question, and one record in the additional section: EDNS.
+        let mut message = vec![0, 0, RECURSION_DESIRED, AUTHENTIC_DATA, 0, 1, 0, 0, 0, 0, 0, 1];
+        message.extend(name.wire());
+        let name_end = message.len();
+        message.extend(u16::from(kind.record_type()).to_be_bytes());
+        message.extend(u16::from(DNSClass::IN).to_be_bytes());
+        let question_end = message.len();
+        // The root's name, OPT, the payload size; no extended code, version 0, no flag, no option.
+        message.push(0);
+        message.extend(u16::from(RecordType::OPT).to_be_bytes());
+        message.extend(MAX_UDP_PAYLOAD.to_be_bytes());
+        message.extend([0; 6]);
         // A length byte of a label is at most 63, below every letter.
-        let letters = letters.collect();
-        Ok(Self { kind, message, question_end, letters })
+        let letters = (HEADER..name_end).filter(|&at| message[at].is_ascii_alphabetic()).collect();
+        Self { kind, message, question_end, letters }
     }
 
     /// The type asked for.
@@ -171,10 +182,12 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::op::Message;
+
     use super::*;
 
     fn template(name: &str) -> Template {
-        Template::new(&name.parse().unwrap(), Kind::A).unwrap()
+        Template::new(&name.parse().unwrap(), Kind::A)
     }
 
     #[test]
@@ -191,13 +204,29 @@ mod tests {
     }
 
     #[test]
+    fn every_host_name_makes_a_query_that_another_decoder_reads() {
+        let long = ["x".repeat(63).as_str(); 4].join(".")[..253].to_owned();
+        for name in
+            ["-a.example", "a-.example", "--", "_dmarc.example", "7", "xn--bcher-kva", &long]
+        {
+            let mut bytes = Vec::new();
+            template(name).write(7, u64::MAX, &mut bytes);
+            let message = Message::from_vec(&bytes).unwrap();
+            let labels = message.queries[0].name().iter().map(|it| String::from_utf8_lossy(it));
+            let read = labels.map(|it| it.to_ascii_lowercase()).collect::<Vec<_>>().join(".");
+            assert_eq!(read, name);
+            assert_eq!(message.to_vec().unwrap().len(), bytes.len());
+        }
+    }
+
+    #[test]
     fn an_echo_is_told_from_another_case_and_another_question() {
         let (template, mut bytes) = (template("a-1.example"), Vec::new());
         template.write(7, 0b11, &mut bytes);
         assert_eq!(template.echoed(0b11, &bytes[12..]), Echo::Exact);
         assert_eq!(template.echoed(0b10, &bytes[12..]), Echo::OtherCase);
         assert_eq!(template.echoed(0b11, &bytes[12..20]), Echo::Different);
-        let aaaa = Template::new(&"a-1.example".parse().unwrap(), Kind::Aaaa).unwrap();
+        let aaaa = Template::new(&"a-1.example".parse().unwrap(), Kind::Aaaa);
         assert_eq!(aaaa.echoed(0b11, &bytes[12..]), Echo::Different);
         assert_eq!(aaaa.kind(), Kind::Aaaa);
     }

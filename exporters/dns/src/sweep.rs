@@ -3,7 +3,9 @@
 //! The resolvers are shuffled and dealt to a few lanes, each with sockets and a share of the rate
 //! of its own. Sockets live for one sweep: the next one has other ports.
 
+mod junk;
 mod lane;
+mod schedule;
 mod socket;
 mod tcp;
 
@@ -50,8 +52,9 @@ pub struct Sweep {
 struct LaneReport {
     /// Resolver, question and outcome of every query that was sent.
     outcomes: Vec<(usize, usize, Outcome)>,
-    /// Answers that the kernel dropped.
-    dropped: u64,
+    /// Datagrams that the kernel dropped, and that no single peer's junk explains: answers, as far
+    /// as we know.
+    lost: u64,
 }
 
 /// What all lanes of a sweep share.
@@ -69,11 +72,9 @@ struct Ground {
 pub async fn run(plan: &Arc<Plan>, metrics: &Arc<SetMetrics>) -> anyhow::Result<Sweep> {
     let control = plan.set.control.as_ref().map(|name| (name, Kind::A));
     let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind)).chain(control);
-    let templates =
-        asked.map(|(name, kind)| Template::new(name, kind)).collect::<Result<_, _>>()?;
     let ground = Arc::new(Ground {
         plan: Arc::clone(plan),
-        templates,
+        templates: asked.map(|(name, kind)| Template::new(name, kind)).collect(),
         metrics: Arc::clone(metrics),
         tcp_connections: Semaphore::new(tcp::MAX_CONNECTIONS),
         began: Instant::now(),
@@ -87,7 +88,7 @@ pub async fn run(plan: &Arc<Plan>, metrics: &Arc<SetMetrics>) -> anyhow::Result<
     while let Some(lane) = lanes.join_next().await {
         let lane = lane??;
         report.outcomes.extend(lane.outcomes);
-        report.dropped += lane.dropped;
+        report.lost += lane.lost;
     }
     Ok(collate(plan, report))
 }
@@ -112,7 +113,7 @@ fn deal(ground: &Arc<Ground>) -> Vec<Lane> {
 /// Puts the outcomes in the order of the plan.
 fn collate(plan: &Plan, report: LaneReport) -> Sweep {
     let resolvers = plan.set.list.resolvers.len();
-    let mut lost = report.dropped;
+    let mut lost = report.lost;
     let mut healthy = vec![true; resolvers];
     let mut outcomes = vec![vec![None; resolvers]; plan.questions.len()];
     for (resolver, question, outcome) in report.outcomes {

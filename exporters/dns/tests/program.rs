@@ -498,6 +498,7 @@ impl Unbound {
   local-zone: \"messenger.example.\" static
   local-data: \"api.messenger.example. A 149.154.167.220\"
   local-data: \"api.messenger.example. A 149.154.167.99\"
+  local-data: \"-odd-._.messenger.example. A 149.154.167.1\"
 {many}",
             folder.path().display()
         );
@@ -556,6 +557,7 @@ sets:
 questions:
   - {{ name: api.messenger.example, types: [A, AAAA], expected: {{ A: {{ mode: superset, answers: [149.154.167.220] }} }} }}
   - {{ name: gone.messenger.example, types: [A] }}
+  - {{ name: -odd-._.messenger.example, types: [A] }}
   - {{ name: many.messenger.example, types: [A], expected: {{ A: {{ mode: subset, answers: [149.154.167.0/24] }} }} }}
 ",
             unbound.port
@@ -563,7 +565,9 @@ questions:
     );
     program.wait_until_ready();
     let metrics = program.metrics();
-    for (name, kind) in [("api", "A"), ("api", "AAAA"), ("gone", "A"), ("many", "A")] {
+    for (name, kind) in
+        [("api", "A"), ("api", "AAAA"), ("gone", "A"), ("-odd-._", "A"), ("many", "A")]
+    {
         let labels = format!(
             "name=\"{name}.messenger.example\",outcome=\"agree\",set=\"world\",type=\"{kind}\""
         );
