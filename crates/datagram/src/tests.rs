@@ -1,0 +1,196 @@
+//! Sockets on loopback: what arrives, what is dropped, what is refused.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::*;
+
+/// A socket and its address.
+fn open(bind: &str, receive_buffer: usize) -> (Socket, SocketAddr) {
+    let socket = Socket::udp(format!("{bind}:0").parse().unwrap(), receive_buffer).unwrap();
+    let address = socket.local_address().unwrap();
+    (socket, address)
+}
+
+/// The addresses of this machine to itself.
+fn loopbacks() -> impl Iterator<Item = &'static str> {
+    let both = ["127.0.0.1", "[::1]"].into_iter();
+    both.filter(|it| UdpSocket::bind(format!("{it}:0")).is_ok())
+}
+
+/// An address at which nobody listens.
+fn closed(bind: &str) -> SocketAddr {
+    UdpSocket::bind(format!("{bind}:0")).unwrap().local_addr().unwrap()
+}
+
+fn until_some<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing comes");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_datagram_tells_its_sender_and_how_long_it_waited() {
+    for bind in loopbacks() {
+        let (socket, own) = open(bind, 4096);
+        let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
+        let mut buffer = Buffer::new(8);
+        let sent = Instant::now();
+        peer.send_to(b"longer than it may be", own).unwrap();
+        until_some(|| {
+            let mut first = [std::mem::MaybeUninit::uninit()];
+            socket2::SockRef::from(&socket).peek(&mut first).ok()
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        let datagram = socket.receive(&mut buffer).unwrap();
+        assert_eq!((datagram.bytes, datagram.is_cut), (&b"longer t"[..], true));
+        assert_eq!((datagram.from, datagram.dropped), (peer.local_addr().unwrap(), 0));
+        assert!(datagram.waited >= Duration::from_millis(50), "{:?}", datagram.waited);
+        assert!(datagram.waited <= sent.elapsed(), "{:?}", datagram.waited);
+        let none = socket.receive(&mut buffer).unwrap_err();
+        assert_eq!(none.kind(), std::io::ErrorKind::WouldBlock);
+        // Whatever the time stamp says, nothing can have waited longer than since then.
+        let empty = Instant::now();
+        peer.send_to(b"", own).unwrap();
+        let waited = until_some(|| Some(socket.receive(&mut buffer).ok()?.waited));
+        assert!(waited <= empty.elapsed() + Duration::from_millis(1), "{waited:?}");
+    }
+}
+
+#[test]
+fn what_the_kernel_drops_is_counted_to_the_last_datagram() {
+    for bind in loopbacks() {
+        // The least that the kernel allows: a few datagrams.
+        let (socket, own) = open(bind, 0);
+        let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
+        let mut buffer = Buffer::new(100);
+        let (mut received, mut told) = (0, 0);
+        for sent in [100, 200] {
+            for _ in 0..100 {
+                peer.send_to(&[0; 100], own).unwrap();
+            }
+            let before = told;
+            until_some(|| (socket.dropped() > before).then_some(()));
+            // To the last one: all are accounted for, and none came after it to tell of it.
+            until_some(|| {
+                while let Ok(datagram) = socket.receive(&mut buffer) {
+                    received += 1;
+                    told = datagram.dropped;
+                }
+                (received + socket.dropped() == sent).then_some(())
+            });
+            assert!(socket.dropped() > 0 && told < socket.dropped(), "{received} {told}");
+        }
+        assert!(told > 0, "a datagram knows of those before it");
+    }
+}
+
+#[test]
+fn a_closed_port_is_told_with_who_says_so_and_what_was_sent() {
+    for bind in loopbacks() {
+        let (socket, own) = open(bind, 4096);
+        let (closed, mut buffer) = (closed(bind), Buffer::new(64));
+        let port_unreachable =
+            if own.is_ipv4() { (Origin::Icmp, 3, 3) } else { (Origin::Icmp6, 1, 4) };
+        // Where the machine is busy, the network is not told at once: then once more.
+        until_some(|| {
+            let sent = Instant::now();
+            socket.send(b"to nobody", closed).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            let notice = socket.notice(&mut buffer).ok()?;
+            assert_eq!((notice.to, notice.offender), (closed, Some(own.ip())));
+            assert_eq!(notice.quoted, b"to nobody");
+            assert_eq!(notice.error().kind(), std::io::ErrorKind::ConnectionRefused);
+            assert_eq!((notice.origin, notice.kind, notice.code), port_unreachable);
+            assert_eq!(notice.info, 0);
+            assert!(notice.waited <= sent.elapsed(), "{:?}", notice.waited);
+            (notice.waited >= Duration::from_millis(10)).then_some(())
+        });
+        while socket.notice(&mut buffer).is_ok() {}
+        let none = socket.notice(&mut buffer).unwrap_err();
+        assert_eq!(none.kind(), std::io::ErrorKind::WouldBlock);
+    }
+}
+
+#[test]
+fn an_error_of_one_datagram_costs_no_other() {
+    for bind in loopbacks() {
+        // Notices take room in the receive buffer, too.
+        let (socket, own) = open(bind, 1 << 17);
+        let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
+        let (closed, mut buffer) = (closed(bind), Buffer::new(64));
+        for n in 0..10 {
+            socket.send(b"to nobody", closed).unwrap();
+            socket.send(&[n], peer.local_addr().unwrap()).unwrap();
+            let mut received = [0; 8];
+            assert_eq!(peer.recv(&mut received).unwrap(), 1);
+            assert_eq!(received[0], n);
+            socket.send(b"to nobody", closed).unwrap();
+            peer.send_to(&[n], own).unwrap();
+            let received = until_some(|| Some(socket.receive(&mut buffer).ok()?.bytes.to_vec()));
+            assert_eq!(received, [n]);
+        }
+        for _ in 0..20 {
+            until_some(|| socket.notice(&mut buffer).is_ok().then_some(()));
+        }
+    }
+}
+
+#[test]
+fn what_the_kernel_refuses_is_named_and_the_rest_works() {
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    let socket = Socket::of(std::os::fd::OwnedFd::from(ours).into(), i32::MAX as usize).unwrap();
+    let missing: Vec<_> = socket.missing().iter().map(|it| it.feature).collect();
+    assert_eq!(missing, [Feature::ReceiveBuffer, Feature::Notices]);
+    let shown: Vec<_> = socket.missing().iter().map(Missing::to_string).collect();
+    assert!(shown[0].starts_with("receive buffer: the kernel gives "), "{shown:?}");
+    assert!(shown[1].starts_with("error queue: "), "{shown:?}");
+    // A peer without an address is none that could be measured.
+    theirs.send(b"x").unwrap();
+    assert!(socket.receive(&mut Buffer::new(8)).is_err());
+
+    let (socket, _) = open("127.0.0.1", 4096);
+    assert!(socket.missing().is_empty(), "{:?}", socket.missing());
+}
+
+#[tokio::test]
+async fn a_watched_socket_wakes_for_datagrams_and_for_notices() {
+    for bind in loopbacks() {
+        let (socket, own) = open(bind, 4096);
+        let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
+        let (socket, mut buffer) = (Watched::new(socket).unwrap(), Buffer::new(64));
+        assert!(socket.receive(&mut buffer).is_none() && socket.notice(&mut buffer).is_none());
+        for _ in 0..3 {
+            peer.send_to(b"answer", own).unwrap();
+            let datagram = loop {
+                socket.ready().await.unwrap();
+                assert!(socket.notice(&mut buffer).is_none());
+                if let Some(datagram) = socket.receive(&mut buffer) {
+                    break datagram.bytes.to_vec();
+                }
+            };
+            assert_eq!(datagram, b"answer");
+            socket.send(b"to nobody", closed(bind)).await.unwrap();
+            let quoted = loop {
+                socket.ready().await.unwrap();
+                assert!(socket.receive(&mut buffer).is_none());
+                if let Some(notice) = socket.notice(&mut buffer) {
+                    break notice.quoted.to_vec();
+                }
+            };
+            assert_eq!(quoted, b"to nobody");
+        }
+        // Nothing is left to wake for.
+        while socket.receive(&mut buffer).is_some() || socket.notice(&mut buffer).is_some() {}
+        let woken = tokio::time::timeout(Duration::from_millis(50), socket.ready()).await;
+        assert!(woken.is_err(), "a socket with nothing to read wakes nobody");
+    }
+}
