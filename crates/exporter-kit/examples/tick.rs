@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use exporter_kit::config::{self, Labels, Name};
-use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
+use exporter_kit::{
+    Collector, Counter, Exporter, Health, Histogram, Kit, Page, Rounds, Running, Targets, Wanted,
+};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +67,8 @@ impl TryFrom<RawClock> for Clock {
 struct State {
     name: String,
     ticks: Counter,
+    /// Between each tick and the one before.
+    gaps: Histogram,
     health: Arc<Health>,
     labels: Mutex<Labels>,
 }
@@ -88,7 +89,7 @@ impl Exporter for Tick {
 
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let tick = Self { clocks: Clocks::default(), rounds: kit.rounds.clone() };
-        kit.registry.register_collector(Box::new(tick.clocks.clone()));
+        kit.registry.register(tick.clocks.clone());
         tick.reload(config)?;
         Ok(tick)
     }
@@ -116,6 +117,7 @@ fn start(name: &str, wanted: &Wanted<Work, Labels>, rounds: &Rounds) -> Running<
     let state = Arc::new(State {
         name: name.to_owned(),
         ticks: Counter::default(),
+        gaps: Histogram::default(),
         health: Arc::new(Health::new(name, detail)),
         labels: Mutex::new(wanted.labels.clone()),
     });
@@ -126,9 +128,12 @@ fn start(name: &str, wanted: &Wanted<Work, Labels>, rounds: &Rounds) -> Running<
 
 async fn run(work: Work, state: Arc<State>, rounds: Rounds) {
     let mut every = rounds.every(work.period, &state.name);
+    let mut last = Instant::now();
     loop {
         every.next().await;
         state.ticks.inc();
+        state.gaps.observe(last.elapsed());
+        last = Instant::now();
         match work.mood {
             Mood::Good => state.health.up(),
             Mood::Bad => state.health.down("bad_mood"),
@@ -147,16 +152,22 @@ impl State {
 }
 
 impl Collector for Clocks {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let mut ticks =
-            encoder.encode_descriptor("tick_ticks", "Ticks so far.", None, MetricType::Counter)?;
-        for state in self.0.states() {
-            let labels = state.labels();
-            let labels: Vec<_> =
-                [("clock", state.name.as_str())].into_iter().chain(labels.iter()).collect();
-            state.ticks.encode(ticks.encode_family(&labels)?)?;
-        }
-        Ok(())
+    fn collect(&self, page: &mut Page<'_>) {
+        let clocks = self.0.states();
+        let clocks = clocks.iter().map(|state| (state, state.labels())).collect::<Vec<_>>();
+        let clocks = || {
+            clocks.iter().map(|(state, labels)| (([("clock", state.name.as_str())], labels), state))
+        };
+        page.counter(
+            "tick_ticks_total",
+            "Ticks so far.",
+            clocks().map(|(labels, state)| (labels, &state.ticks)),
+        );
+        page.histogram(
+            "tick_gap_seconds",
+            "Time between a tick and the one before.",
+            clocks().map(|(labels, state)| (labels, &state.gaps)),
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! The text that a scraper gets: OpenMetrics when it asks for it, the classic format when not.
+//! What a scraper gets: protobuf or OpenMetrics when it asks for it, the classic text when not.
 //!
 //! A page of ten thousand targets is 150 MB of text. It is written on a thread of its own while it
 //! is read, so that it never exists whole, and packed there, so that nothing else waits for it.
@@ -6,24 +6,21 @@
 mod accept;
 mod chunks;
 mod classic;
-mod page;
+mod packer;
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tower_http::compression::Predicate;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType};
 use tracing::{debug, error, warn};
 
-use self::accept::{Encoding, Format};
-use self::page::Unwritten;
-
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+use self::accept::Encoding;
+use self::packer::Unwritten;
+use crate::registry::Registry;
 
 /// Pages that are written at once; further requests wait for their turn. Room for a pair of
 /// Prometheus servers and for someone who looks, and a bound on threads and memory.
@@ -37,24 +34,22 @@ static TURNS: Semaphore = Semaphore::const_new(4);
 /// (By HTTP/1.0, which ends a body with the connection, only the end of OpenMetrics or of gzip tells.)
 /// Likewise for a reader that takes nothing for 30 s, which is given up.
 pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
-    let (format, encoding) = (accept::format(request), accept::encoding(request));
+    let (format, kind) = accept::format(request, registry.texts().is_none());
+    let encoding = accept::encoding(request);
     let turn = TURNS.acquire().await.expect("nobody closes this semaphore");
     let (chunks, mut body) = chunks::channel();
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        tell(page::write(&registry, format, encoding, chunks));
+        tell(packer::write(&registry, format, encoding, chunks));
     });
     if !body.begins().await {
         let message = "rendering the metrics failed\n";
         return (StatusCode::INTERNAL_SERVER_ERROR, message).into_response();
     }
-    let kind = match format {
-        Format::OpenMetrics => OPENMETRICS,
-        Format::Classic => CLASSIC,
-    };
     let vary = "accept, accept-encoding";
     let mut response =
-        ([(header::CONTENT_TYPE, kind), (header::VARY, vary)], Body::new(body)).into_response();
+        ([(header::CONTENT_TYPE, kind.as_str()), (header::VARY, vary)], Body::new(body))
+            .into_response();
     if encoding == Encoding::Gzip {
         let gzip = header::HeaderValue::from_static("gzip");
         response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
@@ -67,6 +62,7 @@ pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
 pub(crate) fn may_be_compressed() -> impl Predicate {
     DefaultPredicate::new()
         .and(NotForContentType::const_new("application/openmetrics-text"))
+        .and(NotForContentType::const_new("application/vnd.google.protobuf"))
         .and(NotForContentType::const_new("text/plain"))
 }
 

@@ -12,7 +12,11 @@
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
 //! | `landing` | the page at `/` |
-//! | `exposition` | the text that a scraper gets |
+//! | `exposition` | what a scraper gets: protobuf or text, packed, never whole in memory |
+//! | `page` | a page of metrics, family by family |
+//! | `registry` | the collectors of a process |
+//! | `counts` | counters, alone and by the values of a closed label |
+//! | `histogram` | a histogram with buckets for text and native ones for protobuf |
 //! | `reload` | one door for SIGHUP and POST, beside the worker that measures |
 //! | `targets` | the set of running targets, kept in step with the config: work and labels apart |
 //! | `health` | a target's state, logged when it changes |
@@ -21,15 +25,19 @@
 //! | `healthcheck` | the subcommand for images without a shell |
 
 pub mod config;
+mod counts;
 mod exposition;
 mod flags;
 mod health;
 mod healthcheck;
+mod histogram;
 mod landing;
 mod listen;
 mod logging;
 mod open_files;
+mod page;
 mod process;
+mod registry;
 mod reload;
 mod rounds;
 mod secret;
@@ -37,9 +45,12 @@ mod server;
 mod targets;
 
 pub use config::parse;
+pub use counts::{Counter, Counts, LabelEnum};
 pub use exposition::respond;
 pub use health::{Health, State};
-pub use prometheus_client::registry::Registry;
+pub use histogram::{BOUNDS, Buckets, Histogram};
+pub use page::{Collector, Count, LabelSet, LabelWriter, Number, Page, Value, openmetrics};
+pub use registry::Registry;
 pub use rounds::{Every, Rounds};
 pub use secret::Secret;
 pub use targets::{Running, Target, Targets, Wanted};

@@ -2,15 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use procfs::process::{LimitValue, Process};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
-
 use crate::Exporter;
+use crate::page::{Collector, Page};
+use crate::registry::Registry;
+use procfs::process::{LimitValue, Process};
 
 /// The version of the suite, shared by all its programs.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -21,14 +16,13 @@ pub(crate) const REVISION: &str = match option_env!("TURBULENCE_REVISION") {
 };
 
 pub(crate) fn register<E: Exporter>(registry: &mut Registry) {
-    let build = Info::new([("program", E::NAME), ("version", VERSION), ("revision", REVISION)]);
-    registry.register("turbulence_build", "What is running", build);
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    registry.register_collector(Box::new(ProcessCollector { started }));
+    registry.register(ProcessCollector { program: E::NAME, started });
 }
 
 #[derive(Debug)]
 struct ProcessCollector {
+    program: &'static str,
     /// Seconds since the epoch. Read once: a clock step must not look like a restart.
     started: f64,
 }
@@ -44,61 +38,40 @@ struct Usage {
 }
 
 impl Collector for ProcessCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        gauge(
-            &mut encoder,
+    fn collect(&self, page: &mut Page<'_>) {
+        let build = [("program", self.program), ("version", VERSION), ("revision", REVISION)];
+        page.info("turbulence_build_info", "What is running.", [build]);
+        // Where there is no /proc, the rest is absent rather than zero.
+        let usage = Usage::read();
+        let of = |value: fn(&Usage) -> Option<f64>| [((), usage.as_ref().and_then(value))];
+        page.gauge(
             "process_start_time_seconds",
             "When the process started, as seconds since the epoch.",
-            self.started,
-        )?;
-        // Where there is no /proc, the rest is absent rather than zero.
-        let Some(usage) = Usage::read() else { return Ok(()) };
-        let cpu = encoder.encode_descriptor(
-            "process_cpu_seconds",
+            [((), self.started)],
+        );
+        page.counter(
+            "process_cpu_seconds_total",
             "User and system CPU time spent.",
-            None,
-            prometheus_client::metrics::MetricType::Counter,
-        )?;
-        ConstCounter::new(usage.cpu_seconds).encode(cpu)?;
-        gauge(
-            &mut encoder,
+            of(|it| Some(it.cpu_seconds)),
+        );
+        page.gauge(
             "process_resident_memory_bytes",
             "Resident memory size.",
-            usage.resident_bytes,
-        )?;
-        gauge(
-            &mut encoder,
+            of(|it| Some(it.resident_bytes)),
+        );
+        page.gauge(
             "process_virtual_memory_bytes",
             "Virtual memory size.",
-            usage.virtual_bytes,
-        )?;
-        gauge(&mut encoder, "process_open_fds", "Open file descriptors.", usage.open_fds)?;
-        if let Some(max_fds) = usage.max_fds {
-            gauge(
-                &mut encoder,
-                "process_max_fds",
-                "Most file descriptors that may be open.",
-                max_fds,
-            )?;
-        }
-        gauge(&mut encoder, "process_threads", "Operating system threads.", usage.threads)
+            of(|it| Some(it.virtual_bytes)),
+        );
+        page.gauge("process_open_fds", "Open file descriptors.", of(|it| Some(it.open_fds)));
+        page.gauge(
+            "process_max_fds",
+            "Most file descriptors that may be open.",
+            of(|it| it.max_fds),
+        );
+        page.gauge("process_threads", "Operating system threads.", of(|it| Some(it.threads)));
     }
-}
-
-fn gauge(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    value: f64,
-) -> Result<(), std::fmt::Error> {
-    let metric = ConstGauge::new(value);
-    let encoder = encoder.encode_descriptor(
-        name,
-        help,
-        None,
-        prometheus_client::metrics::MetricType::Gauge,
-    )?;
-    metric.encode(encoder)
 }
 
 impl Usage {

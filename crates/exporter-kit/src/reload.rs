@@ -2,16 +2,15 @@
 //! nothing, and the gauges that say how the last one went.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
+use crate::page::{Collector, Page};
+use crate::registry::Registry;
 use crate::{Exporter, config};
 
 /// SIGHUPs, caught from here on.
@@ -31,35 +30,46 @@ pub(crate) async fn run<E: Exporter>(exporter: Arc<E>, file: &Path) -> anyhow::R
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reloads {
-    successful: Gauge,
-    at: Gauge<f64, AtomicU64>,
+pub(crate) struct Reloads(Arc<Mutex<Last>>);
+
+/// How the last load went, and when one last went well, as seconds since the epoch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    succeeded: bool,
+    success: f64,
 }
 
 impl Reloads {
     /// The first load has succeeded, or nobody would be here to register.
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let reloads = Self::default();
-        registry.register(
-            "turbulence_config_last_reload_successful",
-            "Whether the last load of the config file succeeded",
-            reloads.successful.clone(),
-        );
-        registry.register_with_unit(
-            "turbulence_config_last_reload_success_timestamp",
-            "When the config file was last loaded with success, as seconds since the epoch",
-            Unit::Seconds,
-            reloads.at.clone(),
-        );
+        registry.register(reloads.clone());
         reloads.record(true);
         reloads
     }
 
     pub(crate) fn record(&self, ok: bool) {
-        self.successful.set(i64::from(ok));
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.succeeded = ok;
         if ok {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.at.set(now.as_secs_f64());
+            last.success = now.as_secs_f64();
         }
+    }
+}
+
+impl Collector for Reloads {
+    fn collect(&self, page: &mut Page<'_>) {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        page.gauge(
+            "turbulence_config_last_reload_successful",
+            "Whether the last load of the config file succeeded.",
+            [((), last.succeeded)],
+        );
+        page.gauge(
+            "turbulence_config_last_reload_success_timestamp_seconds",
+            "When the config file was last loaded with success, as seconds since the epoch.",
+            [((), last.success)],
+        );
     }
 }

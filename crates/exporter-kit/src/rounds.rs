@@ -1,11 +1,14 @@
 //! The beginnings of rounds at an interval: splayed, never overlapping, missed ones skipped and counted.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::registry::Registry;
 use tokio::time::{Instant, sleep_until};
+
+use crate::counts::Counter;
+use crate::page::{Collector, Page};
+use crate::registry::Registry;
 
 /// The first round of a slow target is not put off for longer than this.
 const LONGEST_SPLAY: Duration = Duration::from_secs(5);
@@ -13,16 +16,12 @@ const LONGEST_SPLAY: Duration = Duration::from_secs(5);
 /// Runs rounds at an interval, and counts those that had to be left out.
 #[derive(Clone, Debug, Default)]
 pub struct Rounds {
-    missed: Counter,
+    missed: Arc<Counter>,
 }
 
 impl Rounds {
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "turbulence_rounds_missed",
-            "Rounds left out because the one before had not ended in time",
-            self.missed.clone(),
-        );
+        registry.register(self.clone());
     }
 
     /// The beginnings of rounds every `period`, for a task that loops over [`Every::next`]. The first
@@ -34,8 +33,18 @@ impl Rounds {
             start: Instant::now() + splay(period, key),
             period,
             tick: None,
-            missed: self.missed.clone(),
+            missed: Arc::clone(&self.missed),
         }
+    }
+}
+
+impl Collector for Rounds {
+    fn collect(&self, page: &mut Page<'_>) {
+        page.counter(
+            "turbulence_rounds_missed_total",
+            "Rounds left out because the one before had not ended in time.",
+            [((), &*self.missed)],
+        );
     }
 }
 
@@ -46,7 +55,7 @@ pub struct Every {
     period: Duration,
     /// The tick that last began; none before the first.
     tick: Option<u64>,
-    missed: Counter,
+    missed: Arc<Counter>,
 }
 
 impl Every {

@@ -10,7 +10,6 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
-use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, watch};
@@ -20,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::flags::Flags;
 use crate::health::State;
+use crate::registry::Registry;
 use crate::reload::{self, Reloads};
 use crate::{Exporter, exposition, landing};
 

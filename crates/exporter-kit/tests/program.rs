@@ -1,6 +1,9 @@
 //! The life of a real exporter process: the example `tick`, started, scraped, reloaded, stopped.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "program/prometheus.rs"]
+mod prometheus;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;

@@ -1,6 +1,5 @@
 //! Pages that are read to their end, that fail, and whose reader goes away or stops reading.
 
-use std::fmt;
 use std::io::Read as _;
 
 use axum::Router;
@@ -8,17 +7,18 @@ use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE
 use axum::routing::get;
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower_http::compression::CompressionLayer;
 
 use super::chunks::PATIENCE;
-use super::classic::Classic;
 use super::*;
+use crate::page::{Collector, Format, LabelSet, LabelWriter, Page, written};
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PROTOBUF: &str = "application/vnd.google.protobuf; \
+                        proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 /// Series of a page that fills many chunks, also when it is packed.
 const MANY: u64 = 200_000;
@@ -30,28 +30,31 @@ struct Series(u64, End);
 #[derive(Debug)]
 enum End {
     Good,
-    Failure,
     Panic,
 }
 
 impl Collector for Series {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut family = encoder.encode_descriptor("a", "Things", None, MetricType::Counter)?;
-        for n in 0..self.0 {
-            let labels = [("hash", n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_string())];
-            ConstCounter::new(n).encode(family.encode_family(&labels)?)?;
-        }
+    fn collect(&self, page: &mut Page<'_>) {
+        let labels = |n: u64| Hash(n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_string());
+        page.counter("a_total", "Things.", (0..self.0).map(|n| (labels(n), n)));
         match self.1 {
-            End::Good => Ok(()),
-            End::Failure => Err(fmt::Error),
+            End::Good => {}
             End::Panic => panic!("a collector with a mistake in it"),
         }
     }
 }
 
+struct Hash(String);
+
+impl LabelSet for Hash {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        to.label("hash", &self.0);
+    }
+}
+
 fn registry(series: u64, end: End) -> Arc<Registry> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Series(series, end)));
+    registry.register(Series(series, end));
     Arc::new(registry)
 }
 
@@ -61,17 +64,16 @@ async fn ask(accept: &'static str, encoding: &'static str, registry: &Arc<Regist
     respond(&HeaderMap::from_iter(headers), Arc::clone(registry)).await
 }
 
-async fn text(response: Response) -> String {
+async fn bytes(response: Response) -> Vec<u8> {
     assert_eq!(response.status(), 200);
     let packed = response.headers().contains_key(CONTENT_ENCODING);
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    let mut text = String::new();
-    if packed {
-        MultiGzDecoder::new(&body[..]).read_to_string(&mut text).unwrap();
-    } else {
-        text.push_str(std::str::from_utf8(&body).unwrap());
+    if !packed {
+        return body.into();
     }
-    text
+    let mut bytes = Vec::new();
+    MultiGzDecoder::new(&body[..]).read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 /// Waits until nobody writes the page any more.
@@ -83,22 +85,24 @@ async fn until_given_up(registry: &Arc<Registry>) {
 
 #[tokio::test]
 async fn a_page_is_the_same_however_it_is_packed_and_cut() {
+    let formats = [
+        (Format::OpenMetrics, OPENMETRICS),
+        (Format::Classic, CLASSIC),
+        (Format::Protobuf, PROTOBUF),
+    ];
     for series in [0, 1, MANY] {
         let registry = registry(series, End::Good);
-        let (mut openmetrics, mut classic) = (String::new(), String::new());
-        prometheus_client::encoding::text::encode(&mut openmetrics, &registry).unwrap();
-        Classic::default().translate(&openmetrics, &mut classic);
-        for encoding in ["", "gzip"] {
-            let response = ask("application/openmetrics-text", encoding, &registry).await;
-            assert_eq!(response.headers()[CONTENT_TYPE], OPENMETRICS);
-            assert!(text(response).await == openmetrics, "{series} {encoding}");
-            let response = ask("*/*", encoding, &registry).await;
-            assert_eq!(response.headers()[CONTENT_TYPE], CLASSIC);
-            assert!(text(response).await == classic, "{series} {encoding}");
+        for (format, kind) in formats {
+            let whole = written(format, |page| registry.collect(page));
+            for encoding in ["", "gzip"] {
+                let response = ask(kind, encoding, &registry).await;
+                assert_eq!(response.headers()[CONTENT_TYPE], kind);
+                assert!(bytes(response).await == whole, "{series} {encoding} {kind}");
+            }
         }
     }
     let nothing = Arc::new(Registry::default());
-    assert_eq!(text(ask("*/*", "", &nothing).await).await, "");
+    assert_eq!(bytes(ask("*/*", "", &nothing).await).await, b"");
 }
 
 #[tokio::test]
@@ -114,17 +118,15 @@ async fn gzip_is_for_those_who_want_it() {
 
 #[tokio::test]
 async fn a_page_that_fails_never_looks_whole() {
-    for end in [|| End::Failure, || End::Panic] {
-        for encoding in ["", "gzip"] {
-            // Nothing was sent yet: the status can say it.
-            let response = ask("*/*", encoding, &registry(1, end())).await;
-            assert_eq!(response.status(), 500);
-            assert!(!response.headers().contains_key(CONTENT_ENCODING));
+    for encoding in ["", "gzip"] {
+        // Nothing was sent yet: the status can say it.
+        let response = ask("*/*", encoding, &registry(1, End::Panic)).await;
+        assert_eq!(response.status(), 500);
+        assert!(!response.headers().contains_key(CONTENT_ENCODING));
 
-            let response = ask("*/*", encoding, &registry(MANY, end())).await;
-            assert_eq!(response.status(), 200);
-            assert!(response.into_body().collect().await.is_err(), "{encoding}");
-        }
+        let response = ask("*/*", encoding, &registry(MANY, End::Panic)).await;
+        assert_eq!(response.status(), 200);
+        assert!(response.into_body().collect().await.is_err(), "{encoding}");
     }
 }
 
@@ -150,7 +152,7 @@ async fn sent(registry: Arc<Registry>, encoding: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_scraper_is_told_the_end_of_a_whole_page_only() {
     for encoding in ["gzip", "gzip;q=0"] {
-        for (end, whole) in [(End::Good, true), (End::Failure, false)] {
+        for (end, whole) in [(End::Good, true), (End::Panic, false)] {
             let answer = sent(registry(MANY, end), encoding).await;
             assert!(answer.starts_with(b"HTTP/1.1 200"));
             assert_eq!(answer.ends_with(b"\r\n0\r\n\r\n"), whole, "{encoding}");

@@ -30,7 +30,7 @@ impl Collector for Fixed {
 }
 
 fn exposition(views: Vec<View>) -> String {
-    let mut registry = Registry::default();
+    let mut registry = prometheus_client::registry::Registry::default();
     registry.register_collector(Box::new(Fixed(views)));
     let mut text = String::new();
     text::encode(&mut text, &registry).unwrap();

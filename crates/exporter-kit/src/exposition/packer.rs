@@ -1,16 +1,16 @@
-//! A page from the registry to its chunks: translated and packed on the way, never whole.
+//! A page from the registry to its chunks: packed on the way, never whole.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
 
-use super::accept::{Encoding, Format};
+use super::accept::Encoding;
 use super::chunks::{CHUNK_BYTES, Chunks};
 use super::classic::Classic;
+use crate::page::{Format, Page};
+use crate::registry::Registry;
 
 /// Why a page has no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +30,19 @@ pub(super) fn write(
     encoding: Encoding,
     chunks: Chunks,
 ) -> Result<(), Unwritten> {
-    let mut lines = Lines {
-        waiting: String::new(),
-        classic: (format == Format::Classic).then(Classic::default),
-        translated: String::new(),
-        packer: Packer::new(encoding, chunks),
-        failure: None,
-    };
-    if encode(&mut lines, registry).is_err() {
-        return Err(lines.failure.map_or(Unwritten::Collector, Unwritten::from));
+    let mut packer = Packer::new(encoding, chunks);
+    let mut page = Page::new(format, &mut packer);
+    registry.collect(&mut page);
+    if let Some(texts) = registry.texts() {
+        let classic = (format == Format::Classic).then(Classic::default);
+        let mut lines = Lines { waiting: String::new(), classic, page: &mut page };
+        let encoded = prometheus_client::encoding::text::encode_registry(&mut lines, texts);
+        lines.pass(lines.waiting.len());
+        if encoded.is_err() && !page.is_lost() {
+            return Err(Unwritten::Collector);
+        }
     }
-    lines.finish().map_err(|error| Unwritten::from(error.kind()))
+    page.finish().and_then(|()| packer.finish()).map_err(|error| Unwritten::from(error.kind()))
 }
 
 impl From<ErrorKind> for Unwritten {
@@ -50,39 +52,29 @@ impl From<ErrorKind> for Unwritten {
 }
 
 /// Collects what the encoder writes, which is a word at a time, and passes on many lines at once.
-struct Lines {
+struct Lines<'p, 'r> {
     waiting: String,
     /// `None` for OpenMetrics, which is what the encoder writes.
     classic: Option<Classic>,
-    /// Kept for its memory alone.
-    translated: String,
-    packer: Packer,
-    /// What the encoder's own error cannot say.
-    failure: Option<ErrorKind>,
+    page: &'p mut Page<'r>,
 }
 
-impl Lines {
+impl Lines<'_, '_> {
     /// Passes on the first `length` bytes of what waits.
-    fn pass(&mut self, length: usize) -> io::Result<()> {
+    fn pass(&mut self, length: usize) {
         let lines = &self.waiting[..length];
         if let Some(classic) = &mut self.classic {
-            self.translated.clear();
-            classic.translate(lines, &mut self.translated);
-            self.packer.write(&self.translated)?;
+            let mut translated = String::new();
+            classic.translate(lines, &mut translated);
+            self.page.lines(&translated);
         } else {
-            self.packer.write(lines)?;
+            self.page.lines(lines);
         }
         self.waiting.drain(..length);
-        Ok(())
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        self.pass(self.waiting.len())?;
-        self.packer.finish()
     }
 }
 
-impl fmt::Write for Lines {
+impl fmt::Write for Lines<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.waiting.push_str(text);
         if self.waiting.len() < CHUNK_BYTES {
@@ -90,14 +82,12 @@ impl fmt::Write for Lines {
         }
         let Some(end) = text.rfind('\n') else { return Ok(()) };
         let whole = self.waiting.len() - text.len() + end + 1;
-        self.pass(whole).map_err(|error| {
-            self.failure = Some(error.kind());
-            fmt::Error
-        })
+        self.pass(whole);
+        if self.page.is_lost() { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
-/// Packs text as the reader wants it.
+/// Packs a page as its reader wants it.
 enum Packer {
     Identity(Chunks),
     Gzip(GzEncoder<Chunks>),
@@ -112,18 +102,24 @@ impl Packer {
         }
     }
 
-    fn write(&mut self, text: &str) -> io::Result<()> {
-        match self {
-            Self::Identity(chunks) => chunks.write_all(text.as_bytes()),
-            Self::Gzip(packed) => packed.write_all(text.as_bytes()),
-        }
-    }
-
     fn finish(self) -> io::Result<()> {
         let chunks = match self {
             Self::Identity(chunks) => chunks,
             Self::Gzip(packed) => packed.finish()?,
         };
         chunks.finish()
+    }
+}
+
+impl Write for Packer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Identity(chunks) => chunks.write(bytes),
+            Self::Gzip(packed) => packed.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -1,0 +1,137 @@
+//! Counters, alone and by the values of a closed label. No I/O, no clock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::page::{Count, Number};
+
+/// What was counted so far; many may count at once.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn inc(&self) {
+        self.inc_by(1);
+    }
+
+    /// So many more.
+    pub fn inc_by(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// The count so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Count for &Counter {
+    fn count(self) -> Option<Number> {
+        self.get().count()
+    }
+}
+
+/// A closed set of values of a label, as [`label_enum`](crate::label_enum) makes it.
+pub trait LabelEnum: Copy + 'static {
+    /// Every value, in the order of a page.
+    const VALUES: &'static [Self];
+
+    /// The value as it stands in a label.
+    fn name(self) -> &'static str;
+
+    /// Its place in [`VALUES`](Self::VALUES).
+    fn place(self) -> usize;
+}
+
+/// A counter for each value of a closed label.
+#[derive(Debug)]
+pub struct Counts<E> {
+    counters: Box<[Counter]>,
+    of: std::marker::PhantomData<fn(E)>,
+}
+
+impl<E: LabelEnum> Default for Counts<E> {
+    fn default() -> Self {
+        let counters = E::VALUES.iter().map(|_| Counter::default()).collect();
+        Self { counters, of: std::marker::PhantomData }
+    }
+}
+
+impl<E: LabelEnum> Counts<E> {
+    /// One more of this value.
+    pub fn inc(&self, value: E) {
+        self.inc_by(value, 1);
+    }
+
+    /// So many more of this value.
+    pub fn inc_by(&self, value: E, count: u64) {
+        self.counters[value.place()].inc_by(count);
+    }
+
+    /// The count of this value so far.
+    pub fn get(&self, value: E) -> u64 {
+        self.counters[value.place()].get()
+    }
+
+    /// The counts of all values, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (E, u64)> {
+        E::VALUES.iter().copied().zip(self.counters.iter().map(Counter::get))
+    }
+}
+
+/// Makes an enum whose values are those of a label: with `ALL`, `as_str`, and as a [`LabelEnum`].
+///
+/// ```
+/// exporter_kit::label_enum! {
+///     /// How a query is sent.
+///     pub enum Transport {
+///         /// One datagram.
+///         Udp = "udp",
+///         /// One connection.
+///         Tcp = "tcp",
+///     }
+/// }
+/// let sent = exporter_kit::Counts::<Transport>::default();
+/// sent.inc(Transport::Tcp);
+/// let counts: Vec<_> = sent.iter().map(|(it, count)| (it.as_str(), count)).collect();
+/// assert_eq!(counts, [("udp", 0), ("tcp", 1)]);
+/// ```
+#[macro_export]
+macro_rules! label_enum {
+    (
+        $(#[$about:meta])*
+        $visible:vis enum $name:ident {
+            $($(#[$of:meta])* $value:ident = $text:literal),+ $(,)?
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $visible enum $name {
+            $($(#[$of])* $value),+
+        }
+
+        impl $name {
+            /// Every value, in the order of a page.
+            $visible const ALL: [Self; [$($text),+].len()] = [$(Self::$value),+];
+
+            /// The value as it stands in a label.
+            $visible const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$value => $text),+
+                }
+            }
+        }
+
+        impl $crate::LabelEnum for $name {
+            const VALUES: &'static [Self] = &Self::ALL;
+
+            fn name(self) -> &'static str {
+                self.as_str()
+            }
+
+            fn place(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
