@@ -1,6 +1,6 @@
 //! The collectors of a process, in the order of its page.
 
-use crate::page::{Collector, Page};
+use crate::page::{self, Collector, Page};
 
 /// What has metrics to show.
 #[derive(Debug, Default)]
@@ -29,9 +29,19 @@ impl Registry {
     pub(crate) fn texts(&self) -> Option<&prometheus_client::registry::Registry> {
         self.has_texts.then_some(&self.texts)
     }
-}
 
-impl Registry {
+    /// The whole page as OpenMetrics text: for tests.
+    pub fn openmetrics(&self) -> String {
+        page::openmetrics(|page| {
+            self.collect(page);
+            let mut texts = String::new();
+            let written =
+                prometheus_client::encoding::text::encode_registry(&mut texts, &self.texts);
+            written.expect("memory takes everything");
+            page.lines(&texts);
+        })
+    }
+
     /// Puts all of it on a page, but for what knows text alone.
     pub(crate) fn collect(&self, page: &mut Page<'_>) {
         self.collectors.iter().for_each(|collector| collector.collect(page));
