@@ -160,14 +160,17 @@ fn the_kit_names_no_protocol() {
 
 #[test]
 fn no_exporter_depends_on_another_or_on_the_lab() {
-    let products = ["turbulence-ipmi", "turbulence-latency", "turbulence-dns", "turbulence-lab"];
+    let name = |folder: PathBuf| folder.file_name().unwrap().to_string_lossy().into_owned();
+    let mut products: Vec<String> =
+        exporters().into_iter().map(|folder| format!("turbulence-{}", name(folder))).collect();
+    products.push("turbulence-lab".to_owned());
     let manifests =
         ["crates", "exporters"].map(|folder| files(&root().join(folder), "Cargo.toml")).concat();
     let offenders = manifests.into_iter().flat_map(|(path, text)| {
         let dependencies: String = text.split("[dependencies]").skip(1).collect();
         products
             .iter()
-            .filter(|product| dependencies.contains(**product))
+            .filter(|product| dependencies.contains(product.as_str()))
             .map(|product| format!("{} depends on {product}", shown(&path)))
             .collect::<Vec<_>>()
     });
@@ -262,18 +265,44 @@ fn golden_metrics() -> BTreeSet<String> {
         .collect()
 }
 
+/// What the suite's metrics begin with, up to the first `_`: an exporter that gives `homing_distance`
+/// has every word that begins with `homing_` looked at.
+fn prefixes(known: &BTreeSet<String>) -> BTreeSet<&str> {
+    known.iter().filter_map(|name| Some(name.split_once('_')?.0)).collect()
+}
+
 /// The words of a text that look like metrics of the suite's exporters.
 fn metrics_named(text: &str, known: &BTreeSet<String>) -> BTreeSet<String> {
+    let prefixes = prefixes(known);
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-        .filter(|word| {
-            ["ipmi_", "latency_", "dns_consistency_"].iter().any(|p| word.starts_with(p))
-        })
+        .filter(|word| word.split_once('_').is_some_and(|(first, _)| prefixes.contains(first)))
         .filter(|word| !word.contains(':') && !PROGRAMS.contains(word))
         .map(|word| {
             let base = ["_bucket", "_sum", "_count"].iter().find_map(|s| word.strip_suffix(s));
             base.filter(|base| known.contains(*base)).unwrap_or(word).to_owned()
         })
         .collect()
+}
+
+/// The lines of a README below its headings `Kept for users of ...`: a table of names that another
+/// program's dashboards and alerts ask for, which ours need not.
+fn kept(readme: &str) -> String {
+    let mut inside = false;
+    let mut kept = String::new();
+    for line in readme.lines() {
+        if let Some(heading) = line.strip_prefix('#') {
+            inside = heading.trim_start_matches('#').trim().starts_with("Kept for users of ");
+        } else if inside && line.starts_with('|') {
+            kept += line;
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+fn readmes() -> Vec<String> {
+    let readme = |folder: PathBuf| fs::read_to_string(folder.join("README.md")).unwrap();
+    exporters().into_iter().map(readme).collect()
 }
 
 fn rules_and_dashboards() -> Vec<(PathBuf, String)> {
@@ -286,8 +315,7 @@ fn rules_and_dashboards() -> Vec<(PathBuf, String)> {
 fn every_metric_is_documented_and_every_documented_metric_exists() {
     let golden = golden_metrics();
     let mut documented = BTreeSet::new();
-    for folder in exporters() {
-        let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    for readme in readmes() {
         let tables: Vec<_> = readme.lines().filter(|line| line.starts_with('|')).collect();
         documented.extend(metrics_named(&tables.join("\n"), &golden));
     }
@@ -306,11 +334,27 @@ fn every_metric_serves_a_rule_or_a_dashboard_and_every_name_there_exists() {
     for (_, text) in rules_and_dashboards() {
         used.extend(metrics_named(&text, &golden));
     }
-    let idle =
-        golden.difference(&used).map(|name| format!("{name} is in no rule and no dashboard"));
+    let kept: BTreeSet<String> =
+        readmes().iter().flat_map(|readme| metrics_named(&kept(readme), &golden)).collect();
+    let idle = golden
+        .difference(&used)
+        .filter(|name| !kept.contains(*name))
+        .map(|name| format!("{name} is in no rule, in no dashboard, and kept for nobody"));
     let invented =
         used.difference(&golden).map(|name| format!("{name} is used and in no golden file"));
     assert_none(idle.chain(invented).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_new_prefix_is_looked_at_and_a_name_kept_for_others_needs_no_place() {
+    let known = BTreeSet::from(["homing_distance_metres".to_owned(), "probe_success".to_owned()]);
+    let named = metrics_named("min(homing_distance_meters) + homing + up{job=\"probe_\"}", &known);
+    assert_eq!(named, BTreeSet::from(["homing_distance_meters".to_owned(), "probe_".to_owned()]));
+
+    let readme = "## Metrics\n| `homing_distance_metres` |\n\n### Kept for users of blackbox_exporter\n\n\
+                  | name |\n|---|\n| `probe_success` |\n## Flags\n| `probe_flag` |\n";
+    let kept = metrics_named(&kept(readme), &known);
+    assert_eq!(kept, BTreeSet::from(["probe_success".to_owned()]));
 }
 
 #[test]

@@ -68,3 +68,26 @@ fn label_names(labels: &str) -> impl Iterator<Item = String> + '_ {
     });
     names.filter(|name| !name.is_empty() && name != "le")
 }
+
+/// What the exporters' metrics begin with, as in `ipmi_`: the first words of the golden files.
+pub(crate) fn prefixes() -> BTreeSet<String> {
+    let golden = JOBS.iter().filter_map(|(job, _)| golden(job));
+    let names = golden.flat_map(|golden| metrics(&golden).into_keys());
+    names.filter_map(|name| Some(format!("{}_", name.split_once('_')?.0))).collect()
+}
+
+/// The metrics that the exporters give to users of another program: the tables below the headings
+/// `Kept for users of ...` in their READMEs. No dashboard of ours has to show them.
+pub(crate) fn kept() -> String {
+    let mut kept = String::new();
+    for (job, _) in JOBS {
+        let Some(exporter) = job.strip_prefix("turbulence-") else { continue };
+        let path = root().join("exporters").join(exporter).join("README.md");
+        let readme = std::fs::read_to_string(path).unwrap();
+        let sections = readme.split("\n#").filter(|section| {
+            section.trim_start_matches('#').trim_start().starts_with("Kept for users of ")
+        });
+        kept.extend(sections);
+    }
+    kept
+}

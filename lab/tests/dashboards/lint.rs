@@ -1,14 +1,13 @@
 //! What can be read off the dashboard files without running a query.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use turbulence_lab::dashboards::DATA_SOURCE_INTERVAL_SECONDS;
 
 use crate::files;
 use crate::panels::{all_panels, expressions, items, panels, words};
-
-const OURS: [&str; 3] = ["ipmi_", "latency_", "dns_consistency_"];
 
 /// Panels that Grafana ships; anything else is a plugin to install.
 const PANEL_TYPES: [&str; 7] =
@@ -26,12 +25,17 @@ const UNITS: [(&str, &str); 8] = [
     ("_bytes", "bytes"),
 ];
 
+/// Whether a word begins as the exporters' metrics do.
+fn is_ours(word: &str) -> bool {
+    static PREFIXES: LazyLock<BTreeSet<String>> = LazyLock::new(files::prefixes);
+    PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+}
+
 /// The metrics of ours in an expression, without a histogram's suffix.
 fn metrics_in<'a>(expression: &'a str, known: &BTreeSet<String>) -> Vec<(&'a str, &'a str)> {
-    let ours = |word: &&(&str, &str)| OURS.iter().any(|prefix| word.0.starts_with(prefix));
     let words = words(expression);
     let mut metrics = Vec::new();
-    for &(word, after) in words.iter().filter(ours) {
+    for &(word, after) in words.iter().filter(|(word, _)| is_ours(word)) {
         let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end));
         metrics.push((base.filter(|base| known.contains(*base)).unwrap_or(word), after));
     }
@@ -154,7 +158,7 @@ fn rates_are_taken_over_the_rate_interval_and_counters_only_as_rates() {
             for (word, _) in words(expression) {
                 let counter =
                     ["_total", "_bucket", "_sum", "_count"].iter().any(|end| word.ends_with(end));
-                let ours = OURS.iter().any(|prefix| word.starts_with(prefix));
+                let ours = is_ours(word);
                 let before = &expression[..expression.find(word).unwrap()];
                 let as_rate = before.ends_with("rate(") || before.ends_with("increase(");
                 assert!(!(counter && ours) || as_rate, "{place}: {word} is a counter");
@@ -171,7 +175,7 @@ fn units_fit_the_metrics() {
         assert!(table || !stateless || !panel.unit().is_empty(), "{}: no unit", panel.place);
         for expression in panel.expressions().filter(|_| stateless && !table) {
             let plain = words(expression);
-            let plain = plain.first().filter(|(word, _)| OURS.iter().any(|p| word.starts_with(p)));
+            let plain = plain.first().filter(|(word, _)| is_ours(word));
             let alone = expression.ends_with('}') && expression.matches('}').count() == 1;
             let Some((metric, _)) = plain.filter(|_| alone) else { continue };
             let unit = UNITS.iter().find(|(end, _)| metric.ends_with(end));
@@ -221,7 +225,9 @@ fn only_metrics_that_exist_are_asked_for_and_each_is_shown_somewhere() {
             }
         }
     }
-    let ours = known.iter().filter(|metric| OURS.iter().any(|prefix| metric.starts_with(prefix)));
+    let kept = files::kept();
+    let kept: Vec<&str> = words(&kept).into_iter().map(|(word, _)| word).collect();
+    let ours = known.iter().filter(|metric| is_ours(metric) && !kept.contains(&metric.as_str()));
     let unused: Vec<&String> = ours.filter(|metric| !used.contains(*metric)).collect();
     assert!(unused.is_empty(), "in no dashboard: {unused:?}");
 }
@@ -258,9 +264,8 @@ fn the_samples_are_what_the_exporters_give() {
     for (job, sample) in files::JOBS {
         let Some(golden) = files::golden(job) else { continue };
         let golden = files::metrics(&golden);
-        let ours = |name: &&String| OURS.iter().any(|prefix| name.starts_with(prefix));
         let sample = files::metrics(sample);
-        for (metric, labels) in sample.iter().filter(|(name, _)| ours(name)) {
+        for (metric, labels) in sample.iter().filter(|(name, _)| is_ours(name)) {
             let real = golden.get(metric).unwrap_or_else(|| panic!("{job} gives no {metric}"));
             let optional = |label: &&String| *label == "site" || *label == "rack";
             let differ: Vec<_> =
