@@ -2,7 +2,7 @@
 
 /// The consensus that is established, and the one that may follow it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Change {
+pub(crate) struct Change {
     established: Option<u64>,
     candidate: Option<u64>,
 }
@@ -10,7 +10,7 @@ pub struct Change {
 impl Change {
     /// Takes the fingerprint of a sweep's consensus, if it had one; true if this establishes
     /// another than before. The first one establishes, but changes nothing.
-    pub fn observe(&mut self, fingerprint: Option<u64>) -> bool {
+    pub(crate) fn observe(&mut self, fingerprint: Option<u64>) -> bool {
         let Some(seen) = fingerprint else { return false };
         if self.established.is_none_or(|established| established == seen) {
             self.established = Some(seen);

@@ -3,7 +3,7 @@
 mod duration;
 mod plan;
 
-pub use plan::{Asked, Plan};
+pub(crate) use plan::{Asked, Plan};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,69 +23,69 @@ use crate::resolvers::{Entry, ResolverList};
 #[serde(try_from = "RawConfig")]
 pub struct Config {
     /// Where the exporter asks from.
-    pub vantage: Vantage,
+    pub(crate) vantage: Vantage,
     /// The sets of resolvers.
-    pub sets: Vec<Set>,
+    pub(crate) sets: Vec<Set>,
     /// What they are asked.
-    pub questions: Vec<Question>,
+    pub(crate) questions: Vec<Question>,
 }
 
 /// Where the exporter asks from: labels of every metric.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct Vantage {
+pub(crate) struct Vantage {
     /// Name of the place, as in `fra`.
-    pub name: String,
+    pub(crate) name: String,
     /// Region it stands for, as in `EMEA`.
-    pub region: String,
+    pub(crate) region: String,
 }
 
 /// A set of resolvers, asked together.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawSet")]
-pub struct Set {
+pub(crate) struct Set {
     /// Its name: a label.
-    pub name: String,
+    pub(crate) name: String,
     /// Where the resolvers stand written.
     source: Source,
     /// The resolvers, once [`Config::complete`] has read them.
-    pub list: Arc<ResolverList>,
+    pub(crate) list: Arc<ResolverList>,
     /// Port that all of them are asked at.
-    pub port: u16,
+    pub(crate) port: u16,
     /// Whether special-purpose addresses may be asked.
-    pub allow_private: bool,
+    pub(crate) allow_private: bool,
     /// From the start of one sweep to the start of the next.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// Queries per second, over all resolvers.
-    pub rate: u32,
+    pub(crate) rate: u32,
     /// How long an answer may take.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// How often a query is sent again after a timeout: 0 or 1.
-    pub retries: u8,
+    pub(crate) retries: u8,
     /// A name that every healthy resolver can resolve.
-    pub control: Option<HostName>,
+    pub(crate) control: Option<HostName>,
     /// Fewer conclusive answers make no consensus.
-    pub min_resolvers: usize,
+    pub(crate) min_resolvers: usize,
     /// Answers from fewer networks make no consensus.
-    pub min_networks: usize,
+    pub(crate) min_networks: usize,
     /// The operator knows that third parties are probed.
     acknowledge_third_party_probing: bool,
     /// Whom a third party can write to; shown on the landing page.
-    pub contact: Option<String>,
+    pub(crate) contact: Option<String>,
 }
 
 /// One name, and what is asked about it.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawQuestion")]
-pub struct Question {
+pub(crate) struct Question {
     /// The name.
-    pub name: HostName,
+    pub(crate) name: HostName,
     /// The types.
-    pub types: Vec<Kind>,
+    pub(crate) types: Vec<Kind>,
     /// The sets that are asked; all of them if not given.
     sets: Option<Vec<String>>,
     /// The pinned answer of each type, where there is one.
-    pub expected: BTreeMap<Kind, Expected>,
+    pub(crate) expected: BTreeMap<Kind, Expected>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +99,7 @@ const MIN_RETRY: Duration = Duration::from_secs(2);
 
 impl Config {
     /// Reads the lists of resolvers (relative paths from `folder`), and checks what depends on them.
-    pub fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
         for set in &mut self.sets {
             let list = match &set.source {
                 Source::Inline(entries) => ResolverList::inline(entries, set.allow_private),
@@ -120,7 +120,7 @@ impl Config {
     }
 
     /// What each set is asked, by its name.
-    pub fn plans(&self) -> BTreeMap<String, Plan> {
+    pub(crate) fn plans(&self) -> BTreeMap<String, Plan> {
         let plan = |set: &Set| {
             let asked = self.questions.iter().filter(|question| question.is_for(&set.name));
             let questions = asked.flat_map(Question::asked).collect();

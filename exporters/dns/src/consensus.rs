@@ -5,22 +5,22 @@
 //! consensus if enough networks in enough places saw it, and a resolver agrees if it answers with
 //! nothing else.
 
-pub mod class;
-pub mod countries;
-pub mod groups;
-pub mod pool;
-pub mod spread;
-pub mod votes;
+pub(crate) mod countries;
+pub(crate) mod groups;
+pub(crate) mod pool;
+pub(crate) mod spread;
+pub(crate) mod state;
+pub(crate) mod votes;
 
-pub use class::{Class, State};
-pub use countries::CountryVerdict;
-pub use votes::{Ratios, Votes};
+pub(crate) use countries::CountryVerdict;
+pub(crate) use state::State;
+pub(crate) use votes::{Ratios, Votes};
 use votes::{Share, Weight};
 
 use crate::answer::{Content, Flag};
 use crate::consensus::groups::Group;
 use crate::expected::Expected;
-use crate::pending::Outcome;
+use crate::outcome::{Class, Outcome};
 use crate::resolvers::ResolverList;
 use crate::special;
 
@@ -30,56 +30,56 @@ const NEARLY_ALL: Share = (19, 20);
 /// Share of the networks that must agree for there to be a consensus at all.
 const HALF: Share = (1, 2);
 
-/// What measures the answers to one question.
+/// By which the answers to one question are judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules<'a> {
+pub(crate) struct Rules<'a> {
     /// The pinned set, if there is one.
-    pub expected: Option<&'a Expected>,
+    pub(crate) expected: Option<&'a Expected>,
     /// Fewer conclusive answers say nothing.
-    pub min_resolvers: usize,
+    pub(crate) min_resolvers: usize,
     /// Answers from fewer networks say nothing.
-    pub min_networks: usize,
+    pub(crate) min_networks: usize,
 }
 
 /// Everything that is said about the answers to one question in one sweep.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// How many resolvers are in which class, in the order of [`Class::ALL`].
-    pub responses: [usize; Class::ALL.len()],
+    pub(crate) responses: [usize; Class::ALL.len()],
     /// How the answers look as a whole.
-    pub state: State,
-    /// Share that agrees, of the conclusive answers; absent if there are none.
-    pub consensus: Option<Ratios>,
-    /// Share that does not.
-    pub outlier: Option<Ratios>,
-    /// Share of the most frequent answer.
-    pub plurality: Option<Ratios>,
-    /// Different answers.
-    pub distinct_answers: usize,
+    pub(crate) state: State,
+    /// Share of the conclusive answers that agrees with the consensus; absent if there are none.
+    pub(crate) consensus: Option<Ratios>,
+    /// Share of the conclusive answers that does not agree; absent if there are none.
+    pub(crate) outlier: Option<Ratios>,
+    /// Share of the conclusive answers that is the most frequent one.
+    pub(crate) plurality: Option<Ratios>,
+    /// How many different conclusive answers there are.
+    pub(crate) distinct_answers: usize,
     /// Entropy of the answers, in bits; absent if there are none.
-    pub entropy_bits: Option<f64>,
+    pub(crate) entropy_bits: Option<f64>,
     /// Fingerprint of the consensus; absent without one.
-    pub fingerprint: Option<u64>,
+    pub(crate) fingerprint: Option<u64>,
     /// Whether the consensus is as expected; absent without a consensus or an expectation.
-    pub matches_expected: Option<bool>,
+    pub(crate) matches_expected: Option<bool>,
     /// Resolvers whose answer is not as expected; absent without an expectation.
-    pub unexpected: Option<usize>,
+    pub(crate) unexpected: Option<usize>,
     /// Country by country.
-    pub countries: Vec<CountryVerdict>,
+    pub(crate) countries: Vec<CountryVerdict>,
     /// How many replies had which flag, in the order of [`Flag::ALL`].
-    pub flags: [usize; Flag::ALL.len()],
+    pub(crate) flags: [usize; Flag::ALL.len()],
     /// The answers themselves, the most frequent first.
-    pub groups: Vec<Group>,
+    pub(crate) groups: Vec<Group>,
 }
 
 impl Verdict {
     /// Resolvers with a conclusive answer that do not agree.
-    pub fn outliers(&self) -> usize {
+    pub(crate) fn outliers(&self) -> usize {
         self.conclusive() - self.responses[Class::Agree as usize]
     }
 
     /// Resolvers with a conclusive answer.
-    pub fn conclusive(&self) -> usize {
+    pub(crate) fn conclusive(&self) -> usize {
         let counted = Class::ALL.into_iter().zip(self.responses);
         counted.filter(|(class, _)| class.is_conclusive()).map(|(_, count)| count).sum()
     }
@@ -87,7 +87,11 @@ impl Verdict {
 
 /// Judges the answers to one question. `outcomes` has one entry for each resolver of the list, in
 /// its order; a resolver that failed the control question has none.
-pub fn judge(list: &ResolverList, outcomes: &[Option<Outcome>], rules: Rules<'_>) -> Verdict {
+pub(crate) fn judge(
+    list: &ResolverList,
+    outcomes: &[Option<Outcome>],
+    rules: Rules<'_>,
+) -> Verdict {
     let contents: Vec<Option<&Content>> =
         outcomes.iter().map(|outcome| conclusive_content(outcome.as_ref())).collect();
     let votes = Votes::count(list, &contents);

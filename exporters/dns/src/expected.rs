@@ -10,7 +10,7 @@ use crate::answer::Content;
 /// How the answer and the expected set must compare.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub(crate) enum Mode {
     /// The consensus has every expected entry and nothing else.
     #[default]
     Exact,
@@ -23,24 +23,24 @@ pub enum Mode {
 /// The pinned set of one name and type.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// How to compare.
     #[serde(default)]
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// Addresses or prefixes. None at all: the name must have no record of this type.
     #[serde(deserialize_with = "addresses_or_prefixes")]
-    pub answers: Vec<IpNet>,
+    pub(crate) answers: Vec<IpNet>,
 }
 
 impl Expected {
     /// Whether an address belongs to the set.
-    pub fn allows(&self, address: &IpAddr) -> bool {
+    pub(crate) fn allows(&self, address: &IpAddr) -> bool {
         self.answers.iter().any(|net| net.contains(address))
     }
 
     /// Whether the consensus of the whole is as expected; `addresses` is empty if the consensus is
     /// that there are none.
-    pub fn is_met_by_consensus(&self, addresses: &[IpAddr]) -> bool {
+    pub(crate) fn is_met_by_consensus(&self, addresses: &[IpAddr]) -> bool {
         let covered = || self.answers.iter().all(|net| addresses.iter().any(|it| net.contains(it)));
         let within = || addresses.iter().all(|address| self.allows(address));
         let some = !addresses.is_empty() || self.answers.is_empty();
@@ -53,7 +53,7 @@ impl Expected {
 
     /// Whether one resolver's answer fits. A name that rotates shows each resolver but a part, so
     /// `exact` asks of one answer no more than `subset`.
-    pub fn is_met_by_answer(&self, content: &Content) -> bool {
+    pub(crate) fn is_met_by_answer(&self, content: &Content) -> bool {
         let Content::Addresses(addresses) = content else { return self.answers.is_empty() };
         match self.mode {
             Mode::Exact | Mode::Subset => addresses.iter().all(|address| self.allows(address)),

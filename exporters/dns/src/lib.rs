@@ -1,47 +1,47 @@
 //! Asks the world's resolvers the same questions, and says who answers otherwise.
 //!
-//! * [`config`]: the file, its defaults and its validation; [`resolvers`]: the list of whom to ask;
-//! * [`poll`]: one set of resolvers, swept for ever; [`sweep`]: one sweep, the part that does I/O;
-//! * [`question`], [`answer`]: messages to and from the wire; [`pending`]: the queries on their way;
-//! * [`consensus`]: what is agreed upon and who does not agree; [`expected`]: what the owner of the
-//!   name says; [`change`]: whether it became another; [`special`]: special-purpose addresses;
-//! * [`metrics`]: every metric, the only part that knows Prometheus; [`mod@answers`]: the page of answers.
+//! * `config`: the file, its defaults and its validation; `resolvers`: the list of whom to ask;
+//! * `state`: what is known of one set; `poll`: one set, swept for ever; `sweep`: one sweep, the part
+//!   that does I/O;
+//! * `question`, `reply`: messages to and from the wire; `pending`: the queries on their way;
+//!   `answer`: what a resolver said; `outcome`: every reason that is a label;
+//! * `consensus`: what is agreed upon and who does not agree; `expected`: what the owner of the name
+//!   says; `change`: whether it became another; `special`: special-purpose addresses;
+//! * `metrics`: every metric, the only part that knows Prometheus; `pages`: the page of answers.
 //!
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
 
-pub mod answer;
-pub mod answers;
-pub mod change;
-pub mod config;
-pub mod consensus;
-pub mod expected;
-pub mod metrics;
-pub mod pending;
-pub mod poll;
-pub mod question;
-pub mod resolvers;
-pub mod special;
-pub mod sweep;
+mod answer;
+mod change;
+mod config;
+mod consensus;
+mod expected;
+mod metrics;
+mod outcome;
+mod pages;
+mod pending;
+mod poll;
+mod question;
+mod reply;
+mod resolvers;
+mod special;
+mod state;
+mod sweep;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::extract::{Query, State as Shared};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Router;
 use exporter_kit::{Exporter, Health, Kit, Rounds, Target, Targets};
 
-use crate::answers::{Filter, Page};
-use crate::config::{Config, Plan};
-use crate::metrics::Metrics;
-use crate::poll::SetState;
+use crate::config::Config;
+use crate::metrics::page::Metrics;
+use crate::state::{SetState, Sets};
 
 /// Sweeps sets of resolvers, each in its own task.
 #[derive(Debug)]
 pub struct DnsExporter {
-    sets: Arc<Targets<Plan, SetState>>,
+    sets: Arc<Sets>,
     rounds: Rounds,
 }
 
@@ -82,49 +82,6 @@ impl Exporter for DnsExporter {
     }
 
     fn routes(self: &Arc<Self>) -> Router {
-        Router::new().route("/answers", get(answers)).with_state(Arc::clone(self))
+        pages::routes(Arc::clone(&self.sets))
     }
-}
-
-/// The answers of the last sweep. Sends nothing: whoever asks sees what is configured, and no more.
-async fn answers(
-    Shared(exporter): Shared<Arc<DnsExporter>>,
-    Query(filter): Query<Filter>,
-) -> Response {
-    let sets: Vec<_> = exporter.sets.states().into_iter().map(|set| (set.latest(), set)).collect();
-    let mut pages = Vec::new();
-    for (latest, set) in &sets {
-        for (number, asked) in set.plan.questions.iter().enumerate() {
-            if filter.matches(&set.plan, asked) {
-                let verdict = latest.snapshot.as_ref().map(|snapshot| &snapshot.verdicts[number]);
-                pages.push(Page::new(&set.plan, asked, verdict, latest.completed));
-            }
-        }
-    }
-    if pages.is_empty() {
-        let questions = sets.iter().flat_map(|(_, set)| {
-            set.plan.questions.iter().map(|asked| {
-                format!(
-                    "?name={}&type={}&set={}\n",
-                    asked.name,
-                    asked.kind.as_str(),
-                    set.plan.set.name
-                )
-            })
-        });
-        let known: String = questions.collect();
-        return (
-            StatusCode::NOT_FOUND,
-            format!("No such question is configured. There are:\n{known}"),
-        )
-            .into_response();
-    }
-    if filter.wants_json() {
-        return Json(pages).into_response();
-    }
-    let mut text = String::new();
-    for page in &pages {
-        page.write(&mut text);
-    }
-    text.into_response()
 }

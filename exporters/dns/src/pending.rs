@@ -7,38 +7,23 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::answer::{self, Answer, Flag, Ignored, Reply};
+use crate::answer::Flag;
+use crate::outcome::{Ignored, Outcome};
 use crate::question::{MAX_UDP_PAYLOAD, Template};
+use crate::reply::{self, Reply};
 
 /// How long a query stays open for a second, different answer after its first. An injector on the
 /// path loses the race to the true answer in one case of nine, and wins it in the others; both then
 /// arrive within a round trip of each other.
-pub const LINGER: Duration = Duration::from_secs(1);
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 /// Queries whose id is remembered, so that a late or repeated answer is known as such. Half of all
 /// ids: a free one is found in two draws.
 const REMEMBERED: usize = 1 << 15;
 
-/// What became of a query.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// There was an answer.
-    Answer(Answer),
-    /// There was a truncated answer, and the whole was not to be had over TCP.
-    Truncated,
-    /// Something came, but nothing that could be read.
-    Malformed,
-    /// Nothing came in time.
-    Timeout,
-    /// The network said that the resolver cannot be reached.
-    Unreachable,
-    /// The query never left this machine: says nothing about the resolver.
-    LocalError,
-}
-
 /// What a datagram turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
+pub(crate) enum Received {
     /// The first answer to a query, which was sent that long ago.
     Answered(Duration),
     /// A truncated answer to this query: ask again over TCP, then call [`Pending::whole`].
@@ -51,15 +36,15 @@ pub enum Received {
 
 /// One query on its way.
 #[derive(Clone, Debug)]
-pub struct Query {
+pub(crate) struct Query {
     /// Where it went.
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// Which question it puts: an index into the templates.
-    pub question: usize,
+    pub(crate) question: usize,
     /// Its id.
-    pub id: u16,
+    pub(crate) id: u16,
     /// The letter case of its name.
-    pub case: u64,
+    pub(crate) case: u64,
     /// When it was (last) sent.
     sent: Duration,
     retries_left: u8,
@@ -73,7 +58,7 @@ pub struct Query {
 
 /// All queries of one socket.
 #[derive(Debug)]
-pub struct Pending<'a> {
+pub(crate) struct Pending<'a> {
     templates: &'a [Template],
     timeout: Duration,
     retries: u8,
@@ -90,7 +75,7 @@ pub struct Pending<'a> {
 
 impl<'a> Pending<'a> {
     /// No query yet. Each will be given up after `timeout`, having been sent again `retries` times.
-    pub fn new(templates: &'a [Template], timeout: Duration, retries: u8) -> Self {
+    pub(crate) fn new(templates: &'a [Template], timeout: Duration, retries: u8) -> Self {
         Self {
             templates,
             timeout,
@@ -105,7 +90,7 @@ impl<'a> Pending<'a> {
     }
 
     /// An id that no remembered query has.
-    pub fn free_id(&self, mut draw: impl FnMut() -> u16) -> u16 {
+    pub(crate) fn free_id(&self, mut draw: impl FnMut() -> u16) -> u16 {
         loop {
             let id = draw();
             if !self.by_id.contains_key(&id) {
@@ -115,7 +100,7 @@ impl<'a> Pending<'a> {
     }
 
     /// Adds a query that is being sent now.
-    pub fn begin(
+    pub(crate) fn begin(
         &mut self,
         now: Duration,
         peer: SocketAddr,
@@ -148,18 +133,23 @@ impl<'a> Pending<'a> {
     }
 
     /// A query by its index.
-    pub fn query(&self, index: usize) -> &Query {
+    pub(crate) fn query(&self, index: usize) -> &Query {
         &self.queries[index]
     }
 
     /// The query could not be sent.
-    pub fn not_sent(&mut self, index: usize) {
+    pub(crate) fn not_sent(&mut self, index: usize) {
         self.settle(index, Outcome::LocalError);
     }
 
-    /// Takes a datagram.
-    pub fn received(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) -> Received {
-        let Some(id) = answer::id(datagram) else { return Received::Ignored(Ignored::Malformed) };
+    /// Takes a datagram that arrived at `now`, which may be a while ago.
+    pub(crate) fn received(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Received {
+        let Some(id) = reply::id(datagram) else { return Received::Ignored(Ignored::Malformed) };
         let Some(&index) = self.by_id.get(&id) else {
             return Received::Ignored(Ignored::Unmatched);
         };
@@ -167,11 +157,16 @@ impl<'a> Pending<'a> {
         if (query.peer.ip(), query.peer.port()) != (from.ip(), from.port()) {
             return Received::Ignored(Ignored::WrongSource);
         }
+        let waits = query.outcome.is_none() && !query.over_tcp;
+        if waits && now > query.sent + self.timeout {
+            // About to be given up.
+            return Received::Ignored(Ignored::Late);
+        }
         if datagram.len() > usize::from(MAX_UDP_PAYLOAD) {
             query.saw_malformed = true;
             return Received::Ignored(Ignored::Oversize);
         }
-        match answer::read(datagram, &self.templates[query.question], query.case) {
+        match reply::read(datagram, &self.templates[query.question], query.case) {
             Reply::Ignored(reason) => {
                 query.saw_malformed |= reason == Ignored::Malformed;
                 Received::Ignored(reason)
@@ -192,11 +187,11 @@ impl<'a> Pending<'a> {
     }
 
     /// Takes what TCP brought for a truncated query: the whole message, or nothing.
-    pub fn whole(&mut self, index: usize, message: Option<&[u8]>) {
+    pub(crate) fn whole(&mut self, index: usize, message: Option<&[u8]>) {
         let query = &self.queries[index];
         let reply = message
-            .filter(|message| answer::id(message) == Some(query.id))
-            .map(|message| answer::read(message, &self.templates[query.question], query.case));
+            .filter(|message| reply::id(message) == Some(query.id))
+            .map(|message| reply::read(message, &self.templates[query.question], query.case));
         let outcome = match reply {
             Some(Reply::Answer(mut answer)) => {
                 answer.flags.set(Flag::Tc);
@@ -209,7 +204,7 @@ impl<'a> Pending<'a> {
 
     /// The network says that a query did not reach its resolver. It is noted, and the query goes on
     /// waiting: the message may be forged, and the answer on its way.
-    pub fn unreachable(&mut self, peer: SocketAddr, id: u16) {
+    pub(crate) fn unreachable(&mut self, peer: SocketAddr, id: u16) {
         if let Some(&index) = self.by_id.get(&id) {
             let query = &mut self.queries[index];
             query.saw_unreachable |=
@@ -218,7 +213,7 @@ impl<'a> Pending<'a> {
     }
 
     /// Gives up the queries whose time is over; returns those that are to be sent once more.
-    pub fn expire(&mut self, now: Duration) -> Vec<usize> {
+    pub(crate) fn expire(&mut self, now: Duration) -> Vec<usize> {
         let mut again = Vec::new();
         while let Some(&(deadline, index)) = self.deadlines.front() {
             let query = &mut self.queries[index];
@@ -248,34 +243,34 @@ impl<'a> Pending<'a> {
     }
 
     /// How many queries have no outcome yet.
-    pub fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
     /// When [`Pending::expire`] will have something to do. Nothing if no query waits for anything, or
     /// for anything but TCP.
-    pub fn next_deadline(&self) -> Option<Duration> {
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
         self.deadlines.front().map(|&(deadline, _)| deadline)
     }
 
     /// Until when a second, different answer to the last one answered is waited for.
-    pub fn lingers_until(&self) -> Option<Duration> {
+    pub(crate) fn lingers_until(&self) -> Option<Duration> {
         self.last_answer.map(|at| at + LINGER)
     }
 
     /// What became of a query, if that is known by now.
-    pub fn outcome(&self, index: usize) -> Option<&Outcome> {
+    pub(crate) fn outcome(&self, index: usize) -> Option<&Outcome> {
         self.queries[index].outcome.as_ref()
     }
 
     /// Whether every query has its outcome and the last answer's linger is over.
-    pub fn is_over(&self, now: Duration) -> bool {
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
         self.in_flight == 0 && self.lingers_until().is_none_or(|end| now >= end)
     }
 
     /// The outcomes, in the order in which the queries began. A query that has none by now was cut
     /// short by us.
-    pub fn into_outcomes(self) -> impl Iterator<Item = Outcome> {
+    pub(crate) fn into_outcomes(self) -> impl Iterator<Item = Outcome> {
         self.queries.into_iter().map(|query| match query.outcome {
             Some(outcome) => outcome,
             None if query.over_tcp => Outcome::Truncated,
@@ -396,6 +391,21 @@ mod tests {
             assert!(pending.is_over(after.max(SECOND)));
             let Outcome::Answer(answer) = only(pending) else { panic!() };
             assert_eq!(answer.flags.has(Flag::MultipleAnswers), flagged);
+        }
+    }
+
+    #[test]
+    fn it_counts_when_an_answer_arrived_and_not_when_it_was_read() {
+        for (arrived, wanted) in [
+            (TIMEOUT, Received::Answered(TIMEOUT)),
+            (TIMEOUT + Duration::from_millis(1), Received::Ignored(Ignored::Late)),
+        ] {
+            let templates = templates();
+            let mut pending = Pending::new(&templates, TIMEOUT, 0);
+            pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+            assert_eq!(pending.received(arrived, peer(1), &reply(7, 1)), wanted);
+            pending.expire(TIMEOUT * 5);
+            assert_eq!(only(pending) == Outcome::Timeout, wanted != Received::Answered(TIMEOUT));
         }
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// The UDP payload size that is offered (EDNS), and the most that is read of one datagram. It fits
 /// every path without fragments (DNS flag day 2020), and keeps a reply about as small as it can be.
-pub const MAX_UDP_PAYLOAD: u16 = 1232;
+pub(crate) const MAX_UDP_PAYLOAD: u16 = 1232;
 
 const HEADER: usize = 12;
 
@@ -21,7 +21,7 @@ const AUTHENTIC_DATA: u8 = 0x20;
 /// A record type that can be asked for. A closed set, since it is a label.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// IPv4 addresses.
     A,
     /// IPv6 addresses.
@@ -30,7 +30,7 @@ pub enum Kind {
 
 impl Kind {
     /// The label value.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::A => "A",
             Self::Aaaa => "AAAA",
@@ -49,11 +49,11 @@ impl Kind {
 /// hyphens and underscores only, so that it can stand in a label as it is.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[serde(try_from = "String")]
-pub struct HostName(String);
+pub(crate) struct HostName(String);
 
 impl HostName {
     /// The name as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -103,7 +103,7 @@ impl FromStr for HostName {
 
 /// What came back as the question of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Echo {
+pub(crate) enum Echo {
     /// The very bytes that were sent.
     Exact,
     /// The same question, in other letter case.
@@ -114,7 +114,7 @@ pub enum Echo {
 
 /// A query message, complete but for its id and its letter case.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub(crate) struct Template {
     kind: Kind,
     message: Vec<u8>,
     /// Where the question section ends.
@@ -128,7 +128,7 @@ impl Template {
     /// validated, RFC 6840 §5.7), DO clear (no signatures: small replies), EDNS with 1,232 bytes.
     ///
     /// Every host name has a template, so no name that a config may hold can fail a sweep.
-    pub fn new(name: &HostName, kind: Kind) -> Self {
+    pub(crate) fn new(name: &HostName, kind: Kind) -> Self {
         // One question, and one record in the additional section: EDNS.
         let mut message = vec![0, 0, RECURSION_DESIRED, AUTHENTIC_DATA, 0, 1, 0, 0, 0, 0, 0, 1];
         message.extend(name.wire());
@@ -147,13 +147,13 @@ impl Template {
     }
 
     /// The type asked for.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
     /// Writes the query with this id; bit `n` of `case` makes letter `n` (modulo 64) a capital
     /// (draft-vixie-dnsext-dns0x20).
-    pub fn write(&self, id: u16, case: u64, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, id: u16, case: u64, out: &mut Vec<u8>) {
         out.clear();
         out.extend_from_slice(&self.message);
         out[..2].copy_from_slice(&id.to_be_bytes());
@@ -165,7 +165,7 @@ impl Template {
     }
 
     /// Compares the question section of a reply (its bytes after the header) with the one sent.
-    pub fn echoed(&self, case: u64, after_header: &[u8]) -> Echo {
+    pub(crate) fn echoed(&self, case: u64, after_header: &[u8]) -> Echo {
         let sent = &self.message[HEADER..self.question_end];
         let Some(got) = after_header.get(..sent.len()) else { return Echo::Different };
         if !got.eq_ignore_ascii_case(sent) {

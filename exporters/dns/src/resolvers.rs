@@ -9,35 +9,35 @@ use serde::Deserialize;
 use crate::special;
 
 /// The country of a resolver that answers from many places: its address says nothing about where.
-pub const ANYCAST: &str = "anycast";
+pub(crate) const ANYCAST: &str = "anycast";
 
 /// The country of a resolver of which none is known (a user-assigned code of ISO 3166-1).
-pub const UNKNOWN: &str = "ZZ";
+pub(crate) const UNKNOWN: &str = "ZZ";
 
 /// One resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     /// Its address.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// Its country: an index into [`ResolverList::countries`].
-    pub country: u16,
+    pub(crate) country: u16,
     /// Its network (AS, else its /24 or /48): the same number for all that share one.
-    pub network: u32,
+    pub(crate) network: u32,
 }
 
 /// The resolvers of a set, each address once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ResolverList {
+pub(crate) struct ResolverList {
     /// The resolvers, in the order of the list.
-    pub resolvers: Vec<Resolver>,
+    pub(crate) resolvers: Vec<Resolver>,
     /// Country codes: two capitals, [`ANYCAST`] or [`UNKNOWN`].
-    pub countries: Vec<String>,
+    pub(crate) countries: Vec<String>,
     /// How many networks there are.
-    pub networks: usize,
+    pub(crate) networks: usize,
     /// Entries that named an address for a second time.
-    pub duplicates: usize,
+    pub(crate) duplicates: usize,
     /// Entries left out because their address is special-purpose.
-    pub excluded: usize,
+    pub(crate) excluded: usize,
 }
 
 /// One entry of the config: an address, or more about it.
@@ -46,7 +46,7 @@ pub struct ResolverList {
     untagged,
     expecting = "expected an IP address, or a mapping with `address` and, if known, `country`, `asn`, `name`"
 )]
-pub enum Entry {
+pub(crate) enum Entry {
     /// An address alone.
     Bare(IpAddr),
     /// An address, and what is known of it.
@@ -56,7 +56,7 @@ pub enum Entry {
 /// An address, and what is known of it.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct FullEntry {
+pub(crate) struct FullEntry {
     /// The address.
     address: IpAddr,
     /// Two letters, or `anycast`.
@@ -72,7 +72,7 @@ pub struct FullEntry {
 impl ResolverList {
     /// Builds a list from the entries of a config. A special-purpose address is an error unless
     /// `allow_private`.
-    pub fn inline(entries: &[Entry], allow_private: bool) -> anyhow::Result<Self> {
+    pub(crate) fn inline(entries: &[Entry], allow_private: bool) -> anyhow::Result<Self> {
         let mut builder = Builder::new(allow_private);
         for entry in entries {
             let (address, country, asn) = match entry {
@@ -96,7 +96,7 @@ impl ResolverList {
     /// is needed; `country_code` and `as_number` are used; the others are not), or one address a
     /// line. Special-purpose addresses are left out and counted, unless `allow_private`. An error
     /// names the line.
-    pub fn parse(text: &str, allow_private: bool) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &str, allow_private: bool) -> anyhow::Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -132,17 +132,17 @@ impl ResolverList {
     }
 
     /// How many are third parties: anybody on the public internet.
-    pub fn third_parties(&self) -> usize {
+    pub(crate) fn third_parties(&self) -> usize {
         self.resolvers.iter().filter(|resolver| !special::is_special(resolver.address)).count()
     }
 
     /// Whether all are on this very machine.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.resolvers.iter().all(|resolver| resolver.address.is_loopback())
     }
 
     /// A resolver's country code.
-    pub fn country(&self, resolver: &Resolver) -> &str {
+    pub(crate) fn country(&self, resolver: &Resolver) -> &str {
         &self.countries[usize::from(resolver.country)]
     }
 }

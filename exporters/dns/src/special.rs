@@ -47,7 +47,7 @@ static V6_NETS: LazyLock<Vec<Ipv6Net>> =
     LazyLock::new(|| V6.iter().map(|net| net.parse().expect("a constant")).collect());
 
 /// Whether an address is of no use on the public internet.
-pub fn is_special(address: IpAddr) -> bool {
+pub(crate) fn is_special(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_special_v4(v4),
         IpAddr::V6(v6) => {
@@ -58,7 +58,7 @@ pub fn is_special(address: IpAddr) -> bool {
 }
 
 /// Whether no datagram may ever be sent there, whatever the config says.
-pub fn is_never_a_resolver(address: IpAddr) -> bool {
+pub(crate) fn is_never_a_resolver(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.octets()[0] >= 224,
         IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast(),

@@ -1,13 +1,13 @@
 //! One sweep: every resolver of a set is asked every question, one datagram each.
 //!
-//! The resolvers are shuffled and dealt to a few lanes, each with sockets and a share of the rate
+//! The resolvers are shuffled and dealt to a few workers, each with sockets and a share of the rate
 //! of its own. Sockets live for one sweep: the next one has other ports.
 
 mod junk;
-mod lane;
 mod schedule;
-mod socket;
+mod sockets;
 mod tcp;
+mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,19 +19,19 @@ use tokio::time::Instant;
 
 use crate::answer::Content;
 use crate::config::Plan;
-use crate::metrics::{LocalError, SetMetrics};
-use crate::pending::Outcome;
+use crate::metrics::counts::Counts;
+use crate::outcome::{LocalError, Outcome};
 use crate::question::{Kind, Template};
 use crate::special;
 
-use lane::Lane;
+use worker::Worker;
 
 /// Sockets of a sweep, at least and at most. More of them mean more bits that a blind forger must
 /// guess, and shorter receive queues.
-const LANES: (usize, usize) = (4, 16);
+const WORKERS: (usize, usize) = (4, 16);
 
-/// Queries that one lane can hold well.
-const QUERIES_PER_LANE: usize = 5_000;
+/// Queries that one worker can hold well.
+const QUERIES_PER_WORKER: usize = 5_000;
 
 /// Share of the queries that may be lost on this machine before the sweep is called degraded. A
 /// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
@@ -39,17 +39,17 @@ const TOLERATED_LOSS: f64 = 0.01;
 
 /// What a sweep brought.
 #[derive(Debug)]
-pub struct Sweep {
+pub(crate) struct Sweep {
     /// The outcome of each question (outer) at each resolver (inner), in the order of the plan. A
     /// resolver that failed the control question has none.
-    pub outcomes: Vec<Vec<Option<Outcome>>>,
+    pub(crate) outcomes: Vec<Vec<Option<Outcome>>>,
     /// Whether so much was lost on this machine that resolvers may look worse than they are.
-    pub degraded: bool,
+    pub(crate) degraded: bool,
 }
 
-/// What one lane brought.
+/// What one worker brought.
 #[derive(Debug, Default)]
-struct LaneReport {
+struct WorkerReport {
     /// Resolver, question and outcome of every query that was sent.
     outcomes: Vec<(usize, usize, Outcome)>,
     /// Datagrams that the kernel dropped, and that no single peer's junk explains: answers, as far
@@ -57,61 +57,61 @@ struct LaneReport {
     lost: u64,
 }
 
-/// What all lanes of a sweep share.
+/// What all workers of a sweep share.
 #[derive(Debug)]
-struct Ground {
+struct Shared {
     plan: Arc<Plan>,
     /// The questions of the plan, and after them the control question if there is one.
     templates: Vec<Template>,
-    metrics: Arc<SetMetrics>,
+    counts: Arc<Counts>,
     tcp_connections: Semaphore,
     began: Instant,
 }
 
 /// Asks everybody everything. An error means that nobody could be asked.
-pub async fn run(plan: &Arc<Plan>, metrics: &Arc<SetMetrics>) -> anyhow::Result<Sweep> {
+pub(crate) async fn run(plan: &Arc<Plan>, counts: &Arc<Counts>) -> anyhow::Result<Sweep> {
     let control = plan.set.control.as_ref().map(|name| (name, Kind::A));
     let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind)).chain(control);
-    let ground = Arc::new(Ground {
+    let shared = Arc::new(Shared {
         plan: Arc::clone(plan),
         templates: asked.map(|(name, kind)| Template::new(name, kind)).collect(),
-        metrics: Arc::clone(metrics),
+        counts: Arc::clone(counts),
         tcp_connections: Semaphore::new(tcp::MAX_CONNECTIONS),
         began: Instant::now(),
     });
 
-    let mut lanes = JoinSet::new();
-    for lane in deal(&ground) {
-        lanes.spawn(lane.run());
+    let mut workers = JoinSet::new();
+    for worker in deal(&shared) {
+        workers.spawn(worker.run());
     }
-    let mut report = LaneReport::default();
-    while let Some(lane) = lanes.join_next().await {
-        let lane = lane??;
-        report.outcomes.extend(lane.outcomes);
-        report.lost += lane.lost;
+    let mut report = WorkerReport::default();
+    while let Some(worker) = workers.join_next().await {
+        let worker = worker??;
+        report.outcomes.extend(worker.outcomes);
+        report.lost += worker.lost;
     }
     Ok(collate(plan, report))
 }
 
-/// Deals the shuffled resolvers to lanes, and staggers the lanes so that together they keep the
+/// Deals the shuffled resolvers to workers, and staggers the workers so that together they keep the
 /// rate.
-fn deal(ground: &Arc<Ground>) -> Vec<Lane> {
-    let plan = &ground.plan;
+fn deal(shared: &Arc<Shared>) -> Vec<Worker> {
+    let plan = &shared.plan;
     let mut members: Vec<usize> = (0..plan.set.list.resolvers.len()).collect();
     members.shuffle(&mut rand::rng());
     let queries = members.len() * plan.queries_per_resolver();
-    let lanes = (queries / QUERIES_PER_LANE).clamp(LANES.0, LANES.1).min(members.len());
+    let workers = (queries / QUERIES_PER_WORKER).clamp(WORKERS.0, WORKERS.1).min(members.len());
     let step = Duration::from_secs(1) / plan.set.rate;
-    let count = u32::try_from(lanes).expect("a few lanes");
+    let count = u32::try_from(workers).expect("a few workers");
     let hand = |number: u32| {
-        let members = members.iter().copied().skip(number as usize).step_by(lanes).collect();
-        Lane::new(Arc::clone(ground), members, step * number, step * count)
+        let members = members.iter().copied().skip(number as usize).step_by(workers).collect();
+        Worker::new(Arc::clone(shared), members, step * number, step * count)
     };
     (0..count).map(hand).collect()
 }
 
 /// Puts the outcomes in the order of the plan.
-fn collate(plan: &Plan, report: LaneReport) -> Sweep {
+fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
     let resolvers = plan.set.list.resolvers.len();
     let mut lost = report.lost;
     let mut healthy = vec![true; resolvers];
@@ -154,6 +154,6 @@ fn passes_control(outcome: &Outcome) -> bool {
 }
 
 /// Counts what could not be done here.
-fn local_error(metrics: &SetMetrics, error: &std::io::Error) {
-    metrics.local_error(LocalError::of(error), 1);
+fn local_error(counts: &Counts, error: &std::io::Error) {
+    counts.local_error(LocalError::of(error), 1);
 }

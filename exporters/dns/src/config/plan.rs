@@ -22,29 +22,29 @@ const MAX_PER_RESOLVER_AND_HOUR: f64 = 60.0;
 
 /// What one set is asked: all that its task needs, and what a reload compares.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where the exporter asks from.
-    pub vantage: Vantage,
+    pub(crate) vantage: Vantage,
     /// The set.
-    pub set: Set,
+    pub(crate) set: Set,
     /// One entry for each name and type.
-    pub questions: Vec<Asked>,
+    pub(crate) questions: Vec<Asked>,
 }
 
 /// One name and type.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The name.
-    pub name: HostName,
+    pub(crate) name: HostName,
     /// The type.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The pinned answer.
-    pub expected: Option<Expected>,
+    pub(crate) expected: Option<Expected>,
 }
 
 impl Plan {
     /// How many queries one resolver gets in a sweep.
-    pub fn queries_per_resolver(&self) -> usize {
+    pub(crate) fn queries_per_resolver(&self) -> usize {
         self.questions.len() + usize::from(self.set.control.is_some())
     }
 
@@ -100,7 +100,7 @@ impl Plan {
     }
 
     /// Least time between two queries to the same resolver.
-    pub fn gap(&self) -> Duration {
+    pub(crate) fn gap(&self) -> Duration {
         if self.set.list.is_loopback() { Duration::ZERO } else { Duration::from_secs(1) }
     }
 }

@@ -1,6 +1,6 @@
 //! The figures of each country: how many of its resolvers agree with all the others. No I/O, no clock.
 
-use crate::consensus::Class;
+use crate::outcome::Class;
 use crate::resolvers::{ANYCAST, ResolverList};
 
 /// A country gets figures of its own from this many resolvers on: fewer make no ratio.
@@ -11,19 +11,19 @@ const MAX_COUNTRIES: usize = 60;
 
 /// One country's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CountryVerdict {
+pub(crate) struct CountryVerdict {
     /// Its code, or `other` for the sum of the small ones.
-    pub country: String,
+    pub(crate) country: String,
     /// Resolvers there with a conclusive answer.
-    pub conclusive: usize,
+    pub(crate) conclusive: usize,
     /// Those of them that agree.
-    pub agree: usize,
+    pub(crate) agree: usize,
 }
 
 /// Country by country: those with enough resolvers by themselves, the largest first to be kept, the
 /// rest as `other`. Anycast is no country. A country's own resolvers are counted, not those that
 /// happened to answer, so that a country does not come and go.
-pub fn count(list: &ResolverList, classes: &[Class]) -> Vec<CountryVerdict> {
+pub(crate) fn count(list: &ResolverList, classes: &[Class]) -> Vec<CountryVerdict> {
     let mut size = vec![0_usize; list.countries.len()];
     for resolver in &list.resolvers {
         size[usize::from(resolver.country)] += 1;

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::answer::Content;
-use crate::consensus::Class;
-use crate::pending::Outcome;
+use crate::outcome::{Class, Outcome};
 use crate::resolvers::ResolverList;
 
 /// Different answers that are kept; a name on a large CDN has thousands, of which the rare ones say
@@ -18,23 +17,27 @@ const SAMPLE: usize = 5;
 
 /// Resolvers that answered the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// Their class.
-    pub class: Class,
+    pub(crate) class: Class,
     /// Their answer, if there was any.
-    pub content: Option<Content>,
+    pub(crate) content: Option<Content>,
     /// How many they are.
-    pub resolvers: usize,
+    pub(crate) resolvers: usize,
     /// How many of them in which country, the most first.
-    pub countries: Vec<(String, usize)>,
+    pub(crate) countries: Vec<(String, usize)>,
     /// Those of them with the lowest addresses.
-    pub sample: Vec<IpAddr>,
+    pub(crate) sample: Vec<IpAddr>,
     /// How many more answers are summed up in this group: 0 but for the last.
-    pub more_answers: usize,
+    pub(crate) more_answers: usize,
 }
 
 /// Groups the answers, the most frequent first.
-pub fn collect(list: &ResolverList, outcomes: &[Option<Outcome>], classes: &[Class]) -> Vec<Group> {
+pub(crate) fn collect(
+    list: &ResolverList,
+    outcomes: &[Option<Outcome>],
+    classes: &[Class],
+) -> Vec<Group> {
     let mut groups: HashMap<(Class, Option<&Content>), Members> = HashMap::new();
     for ((resolver, outcome), class) in list.resolvers.iter().zip(outcomes).zip(classes) {
         let content = match outcome {
@@ -52,12 +55,12 @@ pub fn collect(list: &ResolverList, outcomes: &[Option<Outcome>], classes: &[Cla
 }
 
 /// How many different conclusive answers there are.
-pub fn distinct(groups: &[Group]) -> usize {
+pub(crate) fn distinct(groups: &[Group]) -> usize {
     groups.iter().filter(|group| group.class.is_conclusive()).count()
 }
 
 /// Keeps the most frequent answers and sums up the rest of each class.
-pub fn shorten(mut groups: Vec<Group>) -> Vec<Group> {
+pub(crate) fn shorten(mut groups: Vec<Group>) -> Vec<Group> {
     if groups.len() <= MAX_GROUPS {
         return groups;
     }

@@ -18,7 +18,7 @@ const MIN_PLACES: usize = 3;
 
 /// What the voters agree on.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Consensus {
+pub(crate) enum Consensus {
     /// These addresses, sorted; a resolver may see a part of them. Empty: on nothing.
     Pool(Vec<IpAddr>),
     /// That there is no such name, or no such record.
@@ -27,7 +27,7 @@ pub enum Consensus {
 
 impl Consensus {
     /// Whether an answer is in keeping with it.
-    pub fn has(&self, content: &Content) -> bool {
+    pub(crate) fn has(&self, content: &Content) -> bool {
         match (self, content) {
             (Self::Pool(pool), Content::Addresses(addresses)) => {
                 addresses.iter().all(|address| pool.binary_search(address).is_ok())
@@ -38,7 +38,7 @@ impl Consensus {
     }
 
     /// Its addresses.
-    pub fn addresses(&self) -> &[IpAddr] {
+    pub(crate) fn addresses(&self) -> &[IpAddr] {
         match self {
             Self::Pool(pool) => pool,
             Self::Absence(_) => &[],
@@ -46,7 +46,7 @@ impl Consensus {
     }
 
     /// A number that changes when it does.
-    pub fn fingerprint(&self) -> u64 {
+    pub(crate) fn fingerprint(&self) -> u64 {
         match self {
             Self::Pool(pool) => fingerprint(pool.iter()),
             Self::Absence(content) => content.fingerprint(),
@@ -62,7 +62,7 @@ impl Consensus {
 ///
 /// A place is a country. An anycast or unplaced resolver is a place by its network; and where fewer
 /// than three countries are known at all, every resolver is.
-pub fn find(
+pub(crate) fn find(
     list: &ResolverList,
     contents: &[Option<&Content>],
     votes: &Votes,

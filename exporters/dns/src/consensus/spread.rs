@@ -10,7 +10,7 @@ use crate::resolvers::{ANYCAST, ResolverList, UNKNOWN};
 const SHUFFLES: usize = 8;
 
 /// Shannon entropy of the answers, in bits: 0 if all are the same. Nothing if there are none.
-pub fn entropy_bits<'a>(contents: impl Iterator<Item = &'a Content>) -> Option<f64> {
+pub(crate) fn entropy_bits<'a>(contents: impl Iterator<Item = &'a Content>) -> Option<f64> {
     let mut counts = HashMap::new();
     for content in contents {
         *counts.entry(content).or_insert(0_u32) += 1;
@@ -21,7 +21,7 @@ pub fn entropy_bits<'a>(contents: impl Iterator<Item = &'a Content>) -> Option<f
 /// How much the country tells about the answer: 0 nothing, 1 everything. It is 1 - H(answer |
 /// country) / H(answer | shuffled country); the shuffle takes away what small samples feign. Only
 /// the voters for which `agrees`, and which have a country, count.
-pub fn geo_dependence(
+pub(crate) fn geo_dependence(
     list: &ResolverList,
     contents: &[Option<&Content>],
     agrees: impl Fn(usize) -> bool,
@@ -82,7 +82,7 @@ fn entropy(counts: impl Iterator<Item = u32>) -> f64 {
     let total: f64 = counts.iter().map(|count| f64::from(*count)).sum();
     let bits =
         counts.iter().map(|count| f64::from(*count) / total).map(|p| -p * p.log2()).sum::<f64>();
-    // Not -0.
+    // Adding 0 turns a negative zero into a positive one, which is what a page shows.
     bits.max(0.0) + 0.0
 }
 

@@ -7,19 +7,19 @@ use crate::resolvers::ResolverList;
 
 /// A share, counted once with one vote a resolver and once with one vote a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ratios {
+pub(crate) struct Ratios {
     /// One vote a resolver.
-    pub resolver: f64,
+    pub(crate) resolver: f64,
     /// One vote a network, divided among its resolvers.
-    pub network: f64,
+    pub(crate) network: f64,
 }
 
 /// A share of the networks that decides something: so many of so many.
-pub type Share = (u32, u32);
+pub(crate) type Share = (u32, u32);
 
 /// Network votes, in whole parts of one: a sum is the same in any order, and a tie is a tie.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Weight(u128);
+pub(crate) struct Weight(u128);
 
 impl Weight {
     /// The parts of one vote: the least number that can be divided by every number up to 40. A
@@ -27,7 +27,7 @@ impl Weight {
     const ONE: u128 = 5_342_931_457_063_200;
 
     /// The votes of whole networks.
-    pub fn networks(count: usize) -> Self {
+    pub(crate) fn networks(count: usize) -> Self {
         Self(Self::ONE * count as u128)
     }
 
@@ -37,7 +37,7 @@ impl Weight {
     }
 
     /// Whether this is at least that share of the whole.
-    pub fn is_at_least(self, share: Share, whole: Self) -> bool {
+    pub(crate) fn is_at_least(self, share: Share, whole: Self) -> bool {
         self.0 * u128::from(share.1) >= whole.0 * u128::from(share.0)
     }
 
@@ -48,20 +48,20 @@ impl Weight {
 
 /// Who votes: the resolvers with a conclusive answer, network by network.
 #[derive(Debug)]
-pub struct Votes {
+pub(crate) struct Votes {
     /// Conclusive answers of each network.
     of_network: Vec<u32>,
     /// The resolvers with a conclusive answer, network by network: indices into the list.
     voters: Vec<usize>,
     /// How many resolvers vote.
-    pub resolvers: usize,
+    pub(crate) resolvers: usize,
     /// How many networks they are in.
-    pub networks: usize,
+    pub(crate) networks: usize,
 }
 
 impl Votes {
     /// Counts who has a conclusive answer.
-    pub fn count(list: &ResolverList, contents: &[Option<&Content>]) -> Self {
+    pub(crate) fn count(list: &ResolverList, contents: &[Option<&Content>]) -> Self {
         let mut voters: Vec<usize> =
             (0..contents.len()).filter(|at| contents[*at].is_some()).collect();
         voters.sort_by_key(|at| list.resolvers[*at].network);
@@ -74,17 +74,17 @@ impl Votes {
     }
 
     /// The voters, network by network: their indices in the list.
-    pub fn voters(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn voters(&self) -> impl Iterator<Item = usize> {
         self.voters.iter().copied()
     }
 
     /// The votes of all networks.
-    pub fn whole(&self) -> Weight {
+    pub(crate) fn whole(&self) -> Weight {
         Weight::networks(self.networks)
     }
 
     /// One more voter for a tally. Voters are to be added in the order of [`Votes::voters`].
-    pub fn add(&self, tally: &mut Tally, network: u32) {
+    pub(crate) fn add(&self, tally: &mut Tally, network: u32) {
         if tally.network != network {
             *tally = Tally { done: tally.weight(), network, ..Tally::default() };
         }
@@ -93,7 +93,7 @@ impl Votes {
     }
 
     /// The network votes of the voters for which `holds`.
-    pub fn weight(&self, list: &ResolverList, holds: impl Fn(usize) -> bool) -> Weight {
+    pub(crate) fn weight(&self, list: &ResolverList, holds: impl Fn(usize) -> bool) -> Weight {
         let mut tally = Tally::default();
         for at in self.voters().filter(|at| holds(*at)) {
             self.add(&mut tally, list.resolvers[at].network);
@@ -102,7 +102,11 @@ impl Votes {
     }
 
     /// The network votes of the answer that has most of them.
-    pub fn largest_answer(&self, list: &ResolverList, contents: &[Option<&Content>]) -> Weight {
+    pub(crate) fn largest_answer(
+        &self,
+        list: &ResolverList,
+        contents: &[Option<&Content>],
+    ) -> Weight {
         let mut tallies: HashMap<Option<&Content>, Tally> = HashMap::new();
         for at in self.voters() {
             self.add(tallies.entry(contents[at]).or_default(), list.resolvers[at].network);
@@ -111,7 +115,11 @@ impl Votes {
     }
 
     /// The share of the voters for which `holds`, or nothing if nobody votes.
-    pub fn ratios(&self, list: &ResolverList, holds: impl Fn(usize) -> bool) -> Option<Ratios> {
+    pub(crate) fn ratios(
+        &self,
+        list: &ResolverList,
+        holds: impl Fn(usize) -> bool,
+    ) -> Option<Ratios> {
         let holding = self.voters().filter(|at| holds(*at)).count();
         (self.resolvers > 0).then(|| Ratios {
             resolver: holding as f64 / self.resolvers as f64,
@@ -122,7 +130,7 @@ impl Votes {
 
 /// The votes for one thing in the counting.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// What the networks before have given.
     done: Weight,
     /// The network that is being counted,
@@ -135,7 +143,7 @@ pub struct Tally {
 
 impl Tally {
     /// The network votes that were counted.
-    pub fn weight(&self) -> Weight {
+    pub(crate) fn weight(&self) -> Weight {
         Weight(self.done.0 + Weight::part(self.some, self.of).0)
     }
 }

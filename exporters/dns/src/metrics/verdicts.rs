@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::{Label, gauges, set_labels, with};
+use super::labels::{Label, gauges, set_labels, with};
 use crate::answer::Flag;
 use crate::config::Asked;
-use crate::consensus::{Class, Ratios, State, Verdict};
-use crate::poll::{SetState, Snapshot};
+use crate::consensus::{Ratios, State, Verdict};
+use crate::outcome::Class;
+use crate::state::{SetState, Snapshot};
 
 /// The snapshots of one scrape: taken once, so that a sweep that ends meanwhile cannot mix in.
 type Snapshots<'a> = Vec<(&'a SetState, Arc<Snapshot>)>;

@@ -1,4 +1,4 @@
-//! When the queries of one lane are due, and when it has something to do next. No I/O, no clock.
+//! When the queries of one worker are due, and when it has something to do next. No I/O, no clock.
 //!
 //! Time is the time since the sweep began, and is an argument.
 
@@ -13,7 +13,7 @@ const WINDOW: usize = 1_000;
 /// How much of a delay is made good by sending faster afterwards.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
-/// What a lane has to ask, and how fast.
+/// What a worker has to ask, and how fast.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     /// How many resolvers it asks.
@@ -28,7 +28,7 @@ pub(super) struct Pace {
     pub(super) step: Duration,
     /// Least time between two queries to the same resolver.
     pub(super) gap: Duration,
-    /// When the lane stops, whatever is left to do.
+    /// When the worker stops, whatever is left to do.
     pub(super) end: Duration,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Due {
     pub(super) question: usize,
 }
 
-/// Where a lane is in its list of queries.
+/// Where a worker is in its list of queries.
 #[derive(Debug)]
 pub(super) struct Schedule {
     pace: Pace,
@@ -96,7 +96,7 @@ impl Schedule {
     }
 
     /// When there will be something to do, if nothing arrives before: a query to send, one to give
-    /// up, or the end. Later than now for a lane that is not over and has done all that was due:
+    /// up, or the end. Later than now for a worker that is not over and has done all that was due:
     /// one that woke in the past would never sleep.
     pub(super) fn wake(&self, pending: &Pending<'_>) -> Duration {
         let may_send = !self.is_done() && pending.in_flight() < WINDOW;
@@ -120,7 +120,7 @@ mod tests {
         Pace { members, questions: 1, has_control: false, first: step, step, gap: SECOND, end }
     }
 
-    /// Runs a lane in virtual time against resolvers that answer after `latency`, or never. Returns
+    /// Runs a worker in virtual time against resolvers that answer after `latency`, or never. Returns
     /// how many queries it sent, how often it woke, and when it was over.
     fn run(pace: Pace, latency: Option<Duration>) -> (usize, usize, Duration) {
         let templates = [Template::new(&"a.example".parse().unwrap(), Kind::A)];
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_wakes_a_few_times_a_query_and_no_more_at_any_rate() {
+    fn a_worker_wakes_a_few_times_a_query_and_no_more_at_any_rate() {
         for rate in [1, 2, 3, 4, 5, 10, 100, 1_000] {
             for latency in [None, Some(30), Some(900), Some(1_500)] {
                 let latency = latency.map(Duration::from_millis);

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Content;
 use crate::config::{Asked, Plan};
+use crate::consensus::Verdict;
 use crate::consensus::groups::Group;
-use crate::consensus::{Class, Verdict};
+use crate::outcome::Class;
 
 /// Countries that are named for each answer in the text.
 const COUNTRIES_SHOWN: usize = 12;
@@ -16,7 +17,7 @@ const COUNTRIES_SHOWN: usize = 12;
 /// What is to be shown: everything, unless a part is named.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Filter {
+pub(crate) struct Filter {
     name: Option<String>,
     r#type: Option<String>,
     set: Option<String>,
@@ -26,12 +27,12 @@ pub struct Filter {
 
 impl Filter {
     /// Whether JSON was asked for.
-    pub fn wants_json(&self) -> bool {
+    pub(crate) fn wants_json(&self) -> bool {
         self.format.as_deref() == Some("json")
     }
 
     /// Whether the answers to this question were asked for.
-    pub fn matches(&self, plan: &Plan, asked: &Asked) -> bool {
+    pub(crate) fn matches(&self, plan: &Plan, asked: &Asked) -> bool {
         let is = |wanted: &Option<String>, value: &str| {
             wanted.as_ref().is_none_or(|it| it.trim_end_matches('.').eq_ignore_ascii_case(value))
         };
@@ -43,7 +44,7 @@ impl Filter {
 
 /// The answers to one question.
 #[derive(Debug, Serialize)]
-pub struct Page<'a> {
+pub(crate) struct Page<'a> {
     name: &'a str,
     r#type: &'static str,
     set: &'a str,
@@ -77,7 +78,7 @@ fn is_zero(number: &usize) -> bool {
 
 impl<'a> Page<'a> {
     /// The page of one question; without a verdict, there was no sweep yet.
-    pub fn new(
+    pub(crate) fn new(
         plan: &'a Plan,
         asked: &'a Asked,
         verdict: Option<&'a Verdict>,
@@ -106,7 +107,7 @@ impl<'a> Page<'a> {
     }
 
     /// The page as text, in the manner of `blaeu-resolve`.
-    pub fn write(&self, out: &mut String) {
+    pub(crate) fn write(&self, out: &mut String) {
         let Self { name, r#type: kind, set, resolvers, .. } = self;
         let state = self.state.unwrap_or("no sweep yet");
         // Writing to a string cannot fail.

@@ -1,0 +1,224 @@
+//! What can become of a query, a datagram, a resolver's answer and a sweep: every reason that is a
+//! label. No I/O, no clock.
+
+use std::io;
+
+use nix::errno::Errno;
+
+use crate::answer::Answer;
+
+/// What became of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// There was an answer.
+    Answer(Answer),
+    /// There was a truncated answer, and the whole was not to be had over TCP.
+    Truncated,
+    /// Something came, but nothing that could be read.
+    Malformed,
+    /// Nothing came in time.
+    Timeout,
+    /// The network said that the resolver cannot be reached.
+    Unreachable,
+    /// The query never left this machine: says nothing about the resolver.
+    LocalError,
+}
+
+/// Why a datagram was not taken for an answer. A closed set, since it is a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ignored {
+    /// No query has its id.
+    Unmatched,
+    /// A query has its id, but went to another address or port.
+    WrongSource,
+    /// It answers another question.
+    WrongQuestion,
+    /// It is not a reply that can be read.
+    Malformed,
+    /// It is longer than what was offered.
+    Oversize,
+    /// The query has its answer, and this one says the same.
+    Duplicate,
+    /// The query was given up before.
+    Late,
+}
+
+impl Ignored {
+    /// All values.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Unmatched,
+        Self::WrongSource,
+        Self::WrongQuestion,
+        Self::Malformed,
+        Self::Oversize,
+        Self::Duplicate,
+        Self::Late,
+    ];
+
+    /// The label value.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unmatched => "unmatched",
+            Self::WrongSource => "wrong_source",
+            Self::WrongQuestion => "wrong_question",
+            Self::Malformed => "malformed",
+            Self::Oversize => "oversize",
+            Self::Duplicate => "duplicate",
+            Self::Late => "late",
+        }
+    }
+}
+
+/// What a resolver's answer is, measured against the others: a partition of those that were asked.
+/// A closed set, since it is a label.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Class {
+    /// It answers as the consensus does.
+    Agree,
+    /// It answers with other addresses, or with addresses where the others say there are none.
+    Dissent,
+    /// It says that there is no such name, and the others do not.
+    Nxdomain,
+    /// It says that there is no such record, and the others do not.
+    Nodata,
+    /// It failed.
+    Servfail,
+    /// It does not serve us.
+    Refused,
+    /// Another response code.
+    OtherRcode,
+    /// It answers with a special-purpose address, as a block page or sinkhole does.
+    Bogon,
+    /// It sent a truncated answer, and TCP did not bring the whole.
+    Truncated,
+    /// It sent something that cannot be read.
+    Malformed,
+    /// It was silent.
+    Timeout,
+    /// The network says that it cannot be reached.
+    Unreachable,
+    /// It failed the control question, so nothing follows from its answers.
+    Unhealthy,
+    /// The query never left this machine: never part of a ratio.
+    LocalError,
+}
+
+impl Class {
+    /// All values.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Agree,
+        Self::Dissent,
+        Self::Nxdomain,
+        Self::Nodata,
+        Self::Servfail,
+        Self::Refused,
+        Self::OtherRcode,
+        Self::Bogon,
+        Self::Truncated,
+        Self::Malformed,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Unhealthy,
+        Self::LocalError,
+    ];
+
+    /// The label value.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Agree => "agree",
+            Self::Dissent => "dissent",
+            Self::Nxdomain => "nxdomain",
+            Self::Nodata => "nodata",
+            Self::Servfail => "servfail",
+            Self::Refused => "refused",
+            Self::OtherRcode => "other_rcode",
+            Self::Bogon => "bogon",
+            Self::Truncated => "truncated",
+            Self::Malformed => "malformed",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Unhealthy => "unhealthy",
+            Self::LocalError => "local_error",
+        }
+    }
+
+    /// Whether it says something about the name.
+    pub(crate) fn is_conclusive(self) -> bool {
+        matches!(self, Self::Agree | Self::Dissent | Self::Nxdomain | Self::Nodata | Self::Bogon)
+    }
+}
+
+/// What went wrong on this machine. A closed set, since it is a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LocalError {
+    /// A datagram could not be sent.
+    Send,
+    /// There are no more file descriptors.
+    Emfile,
+    /// A datagram arrived, and the kernel had no room for it.
+    ReceiveBufferDrop,
+    /// The kernel had no memory to send from.
+    NoBuffers,
+}
+
+impl LocalError {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Send, Self::Emfile, Self::ReceiveBufferDrop, Self::NoBuffers];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Emfile => "emfile",
+            Self::ReceiveBufferDrop => "rcvbuf_drop",
+            Self::NoBuffers => "nobufs",
+        }
+    }
+
+    /// The kind of an error that opening or sending met.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EMFILE | Errno::ENFILE) => Self::Emfile,
+            Some(Errno::ENOBUFS | Errno::ENOMEM) => Self::NoBuffers,
+            _ => Self::Send,
+        }
+    }
+}
+
+/// How a sweep ended. A closed set, since it is a label.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SweepResult {
+    /// Everybody was asked everything.
+    Complete,
+    /// The same, but more than a little was lost on this machine.
+    Degraded,
+    /// Nobody was asked.
+    Failed,
+}
+
+impl SweepResult {
+    pub(crate) const ALL: [Self; 3] = [Self::Complete, Self::Degraded, Self::Failed];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Degraded => "degraded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_this_machine_are_told_apart() {
+        for (errno, kind) in [
+            (Errno::EMFILE, LocalError::Emfile),
+            (Errno::ENOBUFS, LocalError::NoBuffers),
+            (Errno::ENETUNREACH, LocalError::Send),
+        ] {
+            assert_eq!(LocalError::of(&errno.into()), kind);
+        }
+    }
+}

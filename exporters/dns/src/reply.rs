@@ -1,0 +1,383 @@
+//! A datagram, read as the answer to a question: what it says, and how far it can be believed. No I/O, no clock.
+
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{DNSClass, Name, RData};
+
+use crate::answer::{Answer, Content, Flag, Flags};
+use crate::outcome::Ignored;
+use crate::question::{Echo, MAX_UDP_PAYLOAD, Template};
+
+/// Most records that are looked at in a datagram. The decoder is linear in them, but hostile ones
+/// are costly: a message of nothing but long names takes milliseconds.
+const MAX_RECORDS: u32 = 64;
+
+/// The same for what came over TCP because it does not fit a datagram. There are at most fifty such
+/// answers at a time.
+const MAX_TCP_RECORDS: u32 = 512;
+
+/// Longest chain of CNAMEs that is followed.
+const MAX_CHAIN: usize = 16;
+
+const HEADER: usize = 12;
+
+/// What a datagram is to the query whose id it carries and whose resolver it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// An answer.
+    Answer(Answer),
+    /// Cut to fit the datagram: the whole is to be had over TCP.
+    Truncated,
+    /// Not an answer; the query goes on waiting for one.
+    Ignored(Ignored),
+}
+
+/// The id of a message, if it is long enough to be one.
+pub(crate) fn id(datagram: &[u8]) -> Option<u16> {
+    (datagram.len() >= HEADER).then(|| u16::from_be_bytes([datagram[0], datagram[1]]))
+}
+
+/// Reads a datagram whose id and sender match a query. The checks, in this order: it is long
+/// enough; it is a reply (QR) of a plain query (opcode 0); its question is the one that was sent,
+/// or, with a response code that says the question was not understood or not served, it has none;
+/// it is whole (TC); its records are few enough; it can be decoded.
+pub(crate) fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
+    let Some((header, rest)) = datagram.split_first_chunk::<HEADER>() else {
+        return Reply::Ignored(Ignored::Malformed);
+    };
+    let count = |at: usize| u32::from(u16::from_be_bytes([header[at], header[at + 1]]));
+    let (is_reply, opcode, rcode) = (header[2] & 0x80 != 0, header[2] >> 3 & 0xf, header[3] & 0xf);
+    if !is_reply || opcode != 0 {
+        return Reply::Ignored(Ignored::Malformed);
+    }
+
+    let mut flags = Flags::default();
+    match (count(4), template.echoed(case, rest)) {
+        (1, Echo::Exact) => {}
+        (1, Echo::OtherCase) => flags.set(Flag::CaseMismatch),
+        // FORMERR, SERVFAIL, NOTIMP, REFUSED: a server that did not parse or did not want the
+        // question may leave it out.
+        (0, _) if matches!(rcode, 1 | 2 | 4 | 5) => {
+            return Reply::Answer(Answer { content: content_of_rcode(rcode), flags });
+        }
+        _ => return Reply::Ignored(Ignored::WrongQuestion),
+    }
+    if header[2] & 0x02 != 0 {
+        return Reply::Truncated;
+    }
+    let is_datagram = datagram.len() <= usize::from(MAX_UDP_PAYLOAD);
+    let most = if is_datagram { MAX_RECORDS } else { MAX_TCP_RECORDS };
+    if count(6) + count(8) + count(10) > most {
+        return Reply::Ignored(Ignored::Malformed);
+    }
+    let Ok(message) = Message::from_vec(datagram) else {
+        return Reply::Ignored(Ignored::Malformed);
+    };
+    match content(&message, template, &mut flags) {
+        Some(content) => Reply::Answer(Answer { content, flags }),
+        None => Reply::Ignored(Ignored::Malformed),
+    }
+}
+
+fn content_of_rcode(rcode: u8) -> Content {
+    match rcode {
+        2 => Content::Servfail,
+        5 => Content::Refused,
+        _ => Content::OtherRcode,
+    }
+}
+
+/// What a decoded message says, or nothing if it contradicts itself.
+fn content(message: &Message, template: &Template, flags: &mut Flags) -> Option<Content> {
+    if message.metadata.authentic_data {
+        flags.set(Flag::Ad);
+    }
+    if !message.metadata.recursion_available {
+        flags.set(Flag::RaMissing);
+    }
+    match message.metadata.response_code {
+        ResponseCode::NoError => {}
+        ResponseCode::NXDomain => return Some(Content::Nxdomain),
+        ResponseCode::ServFail => return Some(Content::Servfail),
+        ResponseCode::Refused => return Some(Content::Refused),
+        _ => return Some(Content::OtherRcode),
+    }
+    let owner = canonical_name(message)?;
+    let mut addresses = Vec::new();
+    for record in &message.answers {
+        let wanted = record.record_type() == template.kind().record_type()
+            && record.dns_class == DNSClass::IN
+            && &record.name == owner;
+        if let Some(address) = record.data.ip_addr().filter(|_| wanted) {
+            addresses.push(address);
+            if record.ttl == 0 {
+                flags.set(Flag::TtlZero);
+            }
+        }
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    if addresses.is_empty() {
+        Some(Content::Nodata)
+    } else {
+        Some(Content::Addresses(addresses.into()))
+    }
+}
+
+/// The end of the chain of CNAMEs that begins at the name asked for; nothing if it is a loop or
+/// longer than any honest one.
+fn canonical_name(message: &Message) -> Option<&Name> {
+    let mut owner = message.queries.first()?.name();
+    for _ in 0..=MAX_CHAIN {
+        let next = message.answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(cname) if &record.name == owner => Some(&cname.0),
+            _ => None,
+        });
+        match next {
+            Some(next) => owner = next,
+            None => return Some(owner),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use hickory_proto::op::OpCode;
+    use hickory_proto::rr::Record;
+    use hickory_proto::rr::rdata::{A, AAAA, CNAME};
+
+    use super::*;
+    use crate::question::Kind;
+
+    const NAME: &str = "api.messenger.example";
+    const CASE: u64 = 0b1011;
+
+    fn template() -> Template {
+        Template::new(&NAME.parse().unwrap(), Kind::A)
+    }
+
+    /// A reply to the template's question, changed by `change`.
+    fn reply(change: impl FnOnce(&mut Message)) -> Vec<u8> {
+        let mut query = Vec::new();
+        template().write(7, CASE, &mut query);
+        let asked = Message::from_vec(&query).unwrap();
+        let mut message = Message::response(7, OpCode::Query);
+        message.metadata.recursion_available = true;
+        message.add_query(asked.queries[0].clone());
+        change(&mut message);
+        message.to_vec().unwrap()
+    }
+
+    fn a(owner: &str, address: &str) -> Record {
+        Record::from_rdata(
+            Name::from_ascii(owner).unwrap(),
+            60,
+            RData::A(A(address.parse().unwrap())),
+        )
+    }
+
+    fn cname(owner: &str, target: &str) -> Record {
+        let target = Name::from_ascii(target).unwrap();
+        Record::from_rdata(Name::from_ascii(owner).unwrap(), 60, RData::CNAME(CNAME(target)))
+    }
+
+    fn read(datagram: &[u8]) -> Reply {
+        super::read(datagram, &template(), CASE)
+    }
+
+    #[track_caller]
+    fn content(change: impl FnOnce(&mut Message)) -> Content {
+        match read(&reply(change)) {
+            Reply::Answer(answer) => answer.content,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn addresses(list: &[&str]) -> Content {
+        Content::Addresses(list.iter().map(|address| address.parse().unwrap()).collect())
+    }
+
+    const FQDN: &str = "api.messenger.example.";
+
+    #[test]
+    fn order_repetition_case_ttl_and_the_path_do_not_change_the_content() {
+        let plain = content(|m| {
+            m.add_answers([a(FQDN, "1.1.1.1"), a(FQDN, "2.2.2.2")]);
+        });
+        let other = content(|m| {
+            let mut record = a("EDGE.example.", "1.1.1.1");
+            record.ttl = 9;
+            m.add_answers([a("edge.example.", "2.2.2.2"), record.clone(), record]);
+            m.add_answer(cname("Api.Messenger.Example.", "edge.EXAMPLE."));
+        });
+        assert_eq!(plain, addresses(&["1.1.1.1", "2.2.2.2"]));
+        assert_eq!(plain, other);
+        assert_eq!(plain.fingerprint(), other.fingerprint());
+        assert!(
+            plain.fingerprint() < 1 << 48
+                && plain.fingerprint() != addresses(&["1.1.1.1"]).fingerprint()
+        );
+    }
+
+    #[test]
+    fn response_codes_become_contents() {
+        for (rcode, wanted) in [
+            (ResponseCode::NXDomain, Content::Nxdomain),
+            (ResponseCode::ServFail, Content::Servfail),
+            (ResponseCode::Refused, Content::Refused),
+            (ResponseCode::FormErr, Content::OtherRcode),
+            (ResponseCode::NotImp, Content::OtherRcode),
+            (ResponseCode::NoError, Content::Nodata),
+        ] {
+            assert_eq!(content(|m| m.metadata.response_code = rcode), wanted, "{rcode:?}");
+        }
+    }
+
+    #[test]
+    fn records_of_another_owner_or_type_are_no_answer() {
+        assert_eq!(
+            content(|m| {
+                m.add_answer(a("evil.example.", "6.6.6.6"));
+            }),
+            Content::Nodata
+        );
+        let aaaa = RData::AAAA(AAAA("2606:4700::1".parse().unwrap()));
+        let aaaa = Record::from_rdata(Name::from_ascii(FQDN).unwrap(), 60, aaaa);
+        assert_eq!(
+            content(|m| {
+                m.add_answer(aaaa);
+            }),
+            Content::Nodata
+        );
+    }
+
+    #[test]
+    fn a_chain_is_followed_but_not_for_ever() {
+        let chain = |length: usize| {
+            reply(|m| {
+                m.add_answer(cname(FQDN, "c0.example."));
+                m.add_answers(
+                    (1..length)
+                        .map(|n| cname(&format!("c{}.example.", n - 1), &format!("c{n}.example."))),
+                );
+                m.add_answer(a(&format!("c{}.example.", length - 1), "1.1.1.1"));
+            })
+        };
+        assert!(matches!(
+            read(&chain(16)),
+            Reply::Answer(Answer { content: Content::Addresses(_), .. })
+        ));
+        assert_eq!(read(&chain(17)), Reply::Ignored(Ignored::Malformed));
+        let looped = reply(|m| {
+            m.add_answers([cname(FQDN, "b.example."), cname("b.example.", FQDN)]);
+        });
+        assert_eq!(read(&looped), Reply::Ignored(Ignored::Malformed));
+        assert_eq!(
+            content(|m| {
+                m.add_answer(cname(FQDN, "gone.example."));
+            }),
+            Content::Nodata
+        );
+    }
+
+    #[test]
+    fn what_is_no_reply_to_this_question_is_ignored() {
+        let good = reply(|m| {
+            m.add_answer(a(FQDN, "1.1.1.1"));
+        });
+        let broken = |change: fn(&mut Vec<u8>)| {
+            let mut bytes = good.clone();
+            change(&mut bytes);
+            read(&bytes)
+        };
+        assert_eq!(broken(|b| b.truncate(11)), Reply::Ignored(Ignored::Malformed));
+        assert_eq!(
+            broken(|b| b[2] &= 0x7f),
+            Reply::Ignored(Ignored::Malformed),
+            "a query reflected"
+        );
+        assert_eq!(broken(|b| b[2] |= 0x20), Reply::Ignored(Ignored::Malformed), "another opcode");
+        assert_eq!(broken(|b| b[14] ^= 1), Reply::Ignored(Ignored::WrongQuestion));
+        assert_eq!(broken(|b| b[5] = 2), Reply::Ignored(Ignored::WrongQuestion), "two questions");
+        assert_eq!(
+            broken(|b| b[5] = 0),
+            Reply::Ignored(Ignored::WrongQuestion),
+            "no question, no error"
+        );
+        assert_eq!(
+            broken(|b| b[7] = 65),
+            Reply::Ignored(Ignored::Malformed),
+            "more records than read"
+        );
+        assert_eq!(broken(|b| b[7] = 2), Reply::Ignored(Ignored::Malformed), "a record is missing");
+        assert_eq!(read(&[]), Reply::Ignored(Ignored::Malformed));
+    }
+
+    #[test]
+    fn a_server_that_did_not_understand_may_leave_the_question_out() {
+        let header_only = |rcode: u8| [0, 7, 0x81, 0x80 | rcode, 0, 0, 0, 0, 0, 0, 0, 0];
+        for (rcode, wanted) in [
+            (1, Content::OtherRcode),
+            (2, Content::Servfail),
+            (4, Content::OtherRcode),
+            (5, Content::Refused),
+        ] {
+            let Reply::Answer(answer) = read(&header_only(rcode)) else { panic!("rcode {rcode}") };
+            assert_eq!(answer.content, wanted);
+        }
+        assert_eq!(read(&header_only(3)), Reply::Ignored(Ignored::WrongQuestion));
+    }
+
+    #[test]
+    fn truncation_is_seen_before_the_message_is_parsed() {
+        let mut cut = reply(|m| {
+            m.metadata.truncation = true;
+            m.add_answer(a(FQDN, "1.1.1.1"));
+        });
+        cut.truncate(cut.len() - 3);
+        assert_eq!(read(&cut), Reply::Truncated);
+    }
+
+    #[test]
+    fn flags_are_noted() {
+        let bytes = reply(|m| {
+            m.metadata.recursion_available = false;
+            m.metadata.authentic_data = true;
+            let mut record = a(FQDN, "1.1.1.1");
+            record.ttl = 0;
+            m.add_answer(record);
+        });
+        let Reply::Answer(answer) = super::read(&bytes, &template(), 0) else { panic!() };
+        let noted: Vec<_> = Flag::ALL.into_iter().filter(|flag| answer.flags.has(*flag)).collect();
+        assert_eq!(noted, [Flag::Ad, Flag::RaMissing, Flag::CaseMismatch, Flag::TtlZero]);
+    }
+
+    #[test]
+    fn no_mutation_of_a_reply_panics_and_none_is_read_as_another_address_family() {
+        let good = reply(|m| {
+            m.add_answers([a(FQDN, "1.1.1.1"), cname("x.example.", FQDN)]);
+        });
+        let mut state = 1_u64;
+        let mut random = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap()
+        };
+        for _ in 0..20_000 {
+            let mut bytes = good.clone();
+            for _ in 0..=random() % 6 {
+                let at = random() % bytes.len();
+                bytes[at] = random().to_le_bytes()[0];
+            }
+            bytes.truncate(random() % (2 * bytes.len()) + 1);
+            if let Reply::Answer(Answer { content: Content::Addresses(addresses), .. }) =
+                read(&bytes)
+            {
+                assert!(!addresses.is_empty() && addresses.iter().all(IpAddr::is_ipv4));
+            }
+        }
+    }
+}
