@@ -57,7 +57,9 @@ pub(crate) fn render(
     }
     json["fieldConfig"]["overrides"] = json!(overrides);
     if let Some(title) = &panel.sort {
-        json["options"]["sortBy"] = json!([{"displayName": title, "desc": false}]);
+        let largest = title.strip_suffix(", largest first");
+        let by = json!([{"displayName": largest.unwrap_or(title), "desc": largest.is_some()}]);
+        json["options"]["sortBy"] = by;
     }
     if let Some(markers) = &panel.markers {
         let mut layer = shared.markers.clone();

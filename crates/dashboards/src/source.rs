@@ -127,7 +127,8 @@ pub(crate) struct Panel {
     pub(crate) series: Option<Vec<Series>>,
     /// Of a table or a map.
     pub(crate) columns: Option<Vec<Column>>,
-    /// The title of the column by which a table is sorted, the smallest first.
+    /// The title of the column by which a table is sorted, the smallest value first unless
+    /// `, largest first` follows.
     pub(crate) sort: Option<String>,
     /// Labels that are needed to tell rows apart and are not shown.
     pub(crate) hide: Option<Vec<String>>,
@@ -186,7 +187,7 @@ impl Panel {
         said.next().filter(|_| said.next().is_none())
     }
 
-    /// The panel with what `base` says where it says nothing.
+    /// The panel with what `base` says where it says nothing. Its columns follow those of `base`.
     pub(crate) fn over(self, base: Self) -> Self {
         Self {
             r#use: base.r#use,
@@ -209,11 +210,19 @@ impl Panel {
             legend: self.legend.or(base.legend),
             queries: self.queries.or(base.queries),
             series: self.series.or(base.series),
-            columns: self.columns.or(base.columns),
+            columns: appended(base.columns, self.columns),
             sort: self.sort.or(base.sort),
             hide: self.hide.or(base.hide),
             markers: self.markers.or(base.markers),
             grafana: self.grafana.or(base.grafana),
         }
+    }
+}
+
+/// The one list behind the other, where there are both.
+fn appended<T>(first: Option<Vec<T>>, then: Option<Vec<T>>) -> Option<Vec<T>> {
+    match (first, then) {
+        (Some(first), Some(then)) => Some(first.into_iter().chain(then).collect()),
+        (first, then) => first.or(then),
     }
 }

@@ -72,7 +72,11 @@ fn a_fault_in_the_source_is_told_with_its_place() {
         ),
         ("{@vantages}", "{@everybody}", &["turbulence-world.yaml", "@everybody is no name"]),
         ("use: critical alerts", "use: critical", &["turbulence-world.yaml", "no shared panel"]),
-        ("size: 14x11", "size: 25x11", &["\"Down, as each vantage sees it\"", "25x11"]),
+        (
+            "use: critical alerts",
+            "use: critical alerts\n        size: 25x3",
+            &["\"critical alerts\"", "25x3"],
+        ),
         ("link: vantage", "link: nowhere", &["column \"Vantage\"", "no link \"nowhere\""]),
     ];
     for (from, to, wanted) in cases {

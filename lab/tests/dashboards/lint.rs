@@ -170,7 +170,8 @@ fn rates_are_taken_over_the_rate_interval_and_counters_only_as_rates() {
 #[test]
 fn units_fit_the_metrics() {
     for panel in all_panels() {
-        let stateless = panel.json["fieldConfig"]["defaults"]["mappings"] == json!([]);
+        let mut mappings = items(&panel.json["fieldConfig"]["defaults"]["mappings"]);
+        let stateless = mappings.all(|mapping| mapping["type"] == "special");
         let table = panel.json["type"] == "table";
         assert!(table || !stateless || !panel.unit().is_empty(), "{}: no unit", panel.place);
         for expression in panel.expressions().filter(|_| stateless && !table) {
@@ -193,6 +194,23 @@ fn colour_is_not_the_only_sign_of_a_state() {
         let texts = mappings.flat_map(|mapping| mapping["options"].as_object().unwrap().values());
         assert!(texts.clone().count() > 0, "{}: colours without words", panel.place);
         assert!(texts.clone().all(|one| one["text"].is_string()), "{}", panel.place);
+    }
+}
+
+/// A stat without an answer has the colour of the smallest values, unless "no data" has one.
+#[test]
+fn no_data_is_never_green() {
+    for panel in all_panels().iter().filter(|panel| panel.json["type"] == "stat") {
+        let mut mappings = items(&panel.json["fieldConfig"]["defaults"]["mappings"]);
+        let nothing = mappings.find(|mapping| mapping["options"]["match"] == "null+nan");
+        let shown = &nothing.unwrap_or(&Value::Null)["options"]["result"];
+        assert_eq!(shown["color"], "#6e7680", "{}: grey", panel.place);
+        for expression in panel.expressions() {
+            assert!(!expression.contains("vector("), "{}: a number of nothing", panel.place);
+        }
+        let asked_now =
+            items(&panel.json["targets"]).all(|target| target["instant"] == json!(true));
+        assert!(asked_now, "{}: the last value of an hour is not the present", panel.place);
     }
 }
 
