@@ -8,16 +8,16 @@ use crate::standing::Moment;
 
 /// Counts from the program's start.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+pub(crate) struct Clock(Instant);
 
 impl Clock {
     /// Starts now.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
     /// The present moment.
-    pub fn now(self) -> Moment {
+    pub(crate) fn now(self) -> Moment {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Moment { monotonic: self.0.elapsed(), unix_seconds: since_epoch.as_secs_f64() }
     }

@@ -18,10 +18,10 @@ mod tests;
 mod vantage;
 
 use address::Endpoint;
-pub use address::{Host, HttpProbe};
+pub(crate) use address::{Host, HttpProbe};
 use module::Module;
-pub use module::{Families, HttpSettings, Prober, TlsSettings};
-pub use vantage::Vantage;
+pub(crate) use module::{Families, Prober};
+pub(crate) use vantage::Vantage;
 
 use crate::tls::{TlsClient, Trust};
 
@@ -30,7 +30,7 @@ use crate::tls::{TlsClient, Trust};
 #[serde(try_from = "RawConfig")]
 pub struct Config {
     /// From where is probed.
-    pub vantage: Vantage,
+    pub(crate) vantage: Vantage,
     resolvers: Vec<SocketAddr>,
     modules: BTreeMap<String, Module>,
     targets: Vec<Entry>,
@@ -70,7 +70,7 @@ struct RawEntry {
 /// What a target is there for.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Hash)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub(crate) enum Role {
     /// Its own reachability matters.
     #[default]
     Service,
@@ -80,7 +80,7 @@ pub enum Role {
 
 impl Role {
     /// The label's value.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Service => "service",
             Self::Canary => "canary",
@@ -90,30 +90,30 @@ impl Role {
 
 /// One target with all that is needed to probe it. Equal ones need no restart on a reload.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Target {
+pub(crate) struct Target {
     /// Its name; the label `target`.
-    pub name: String,
+    pub(crate) name: String,
     /// The name of its module; the label of that name.
-    pub module: String,
+    pub(crate) module: String,
     /// What it is there for.
-    pub role: Role,
+    pub(crate) role: Role,
     /// Whose addresses are probed.
-    pub host: Host,
+    pub(crate) host: Host,
     /// Which of its addresses.
-    pub families: Families,
+    pub(crate) families: Families,
     /// Who is asked for them; the system's resolvers when empty, and for a literal address.
-    pub resolvers: Vec<SocketAddr>,
+    pub(crate) resolvers: Vec<SocketAddr>,
     /// The time from one probe to the next.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// How long a probe may take.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// What a probe is.
-    pub probe: Probe,
+    pub(crate) probe: Probe,
 }
 
 /// What is done with each address.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Probe {
+pub(crate) enum Probe {
     /// An ICMP echo.
     Icmp,
     /// A TCP handshake.

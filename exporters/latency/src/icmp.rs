@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
 use crate::clock::Clock;
-use crate::metrics::ReceiveQueue;
+use crate::metrics::counts::{ReceiveQueue, Strays};
 use crate::outcome::{Failure, Outcome};
 
 mod echo;
@@ -38,7 +38,7 @@ const BATCH: usize = 256;
 
 /// Sends echoes to anybody.
 #[derive(Clone, Debug)]
-pub struct Icmp(Arc<[Option<Line>; 2]>);
+pub(crate) struct Icmp(Arc<[Option<Line>; 2]>);
 
 /// The socket of one family and the task that reads it.
 #[derive(Debug)]
@@ -61,19 +61,10 @@ struct Waiter {
     strays: Arc<Strays>,
 }
 
-/// Replies to a target's echoes that decided nothing. Belongs to the target.
-#[derive(Debug, Default)]
-pub struct Strays {
-    /// Came after the timeout.
-    pub late: AtomicU64,
-    /// Came again.
-    pub duplicate: AtomicU64,
-}
-
 impl Icmp {
     /// Opens a socket for each family that there is and that we may use. Must be called inside the
     /// runtime. What cannot be opened is logged, and its probes fail as `local`.
-    pub fn open(clock: Clock, queue: &ReceiveQueue) -> Self {
+    pub(crate) fn open(clock: Clock, queue: &ReceiveQueue) -> Self {
         Self(Arc::new(Family::ALL.map(|family| match Line::open(family, clock, queue.clone()) {
             Ok(line) => Some(line),
             Err(error) => {
@@ -87,7 +78,7 @@ impl Icmp {
     }
 
     /// The sockets there are, as `(family, mode)`.
-    pub fn sockets(&self) -> Vec<(&'static str, &'static str)> {
+    pub(crate) fn sockets(&self) -> Vec<(&'static str, &'static str)> {
         let lines = self.0.iter().flatten();
         lines
             .map(|line| line.shared.socket.get_ref())
@@ -96,7 +87,12 @@ impl Icmp {
     }
 
     /// Sends one echo and waits for what becomes of it, at most for `timeout`.
-    pub async fn ping(&self, to: IpAddr, timeout: Duration, strays: &Arc<Strays>) -> Outcome {
+    pub(crate) async fn ping(
+        &self,
+        to: IpAddr,
+        timeout: Duration,
+        strays: &Arc<Strays>,
+    ) -> Outcome {
         let Some(line) = &self.0[Family::of(to) as usize] else {
             return Outcome::failed(Failure::Local);
         };

@@ -2,30 +2,32 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | [`config`] | the file: from where, to what and how is probed |
-//! | [`poll`] | one target, probed for ever |
-//! | [`resolve`] | the addresses of a target (I/O) |
-//! | [`icmp`], `tcp`, `http` | one probe of one address (I/O) |
-//! | [`tls`] | whom to trust, and the handshake (I/O) |
-//! | `stopwatch`, [`clock`] | the times of a probe's phases; the time |
-//! | [`outcome`] | what one probe found, or why it failed (pure) |
-//! | [`standing`] | how a target stands after all its probes (pure) |
-//! | [`window`] | the minimum of the last minute (pure) |
-//! | [`metrics`] | every metric; nothing else knows Prometheus |
+//! | `config` | the file: from where, to what and how is probed |
+//! | `poll` | one target, probed for ever |
+//! | `resolve` | the addresses of a target (I/O) |
+//! | `icmp`, `tcp`, `http` | one probe of one address (I/O) |
+//! | `tls` | whom to trust, and the handshake (I/O) |
+//! | `stopwatch`, `clock` | the times of a probe's phases; the time |
+//! | `outcome` | what one probe found, or why it failed (pure) |
+//! | `standing` | how a target stands after all its probes (pure) |
+//! | `window` | the minimum of the last minute (pure) |
+//! | `state` | what is known of one target, for its task and the pages |
+//! | `metrics` | every metric: the counts and the page; nothing else knows Prometheus |
 
-pub mod clock;
-pub mod config;
+mod clock;
+mod config;
 mod http;
-pub mod icmp;
-pub mod metrics;
-pub mod outcome;
-pub mod poll;
-pub mod resolve;
-pub mod standing;
+mod icmp;
+mod metrics;
+mod outcome;
+mod poll;
+mod resolve;
+mod standing;
+mod state;
 mod stopwatch;
 mod tcp;
-pub mod tls;
-pub mod window;
+mod tls;
+mod window;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,13 +37,15 @@ use exporter_kit::{Exporter, Health, Kit, Rounds, Targets};
 use clock::Clock;
 use config::{Config, Target};
 use icmp::Icmp;
-use metrics::{Metrics, Place, ReceiveQueue, TargetState};
+use metrics::counts::ReceiveQueue;
+use metrics::page::Metrics;
+use state::{CurrentVantage, TargetState};
 
 /// Probes targets, each in its own task.
 #[derive(Debug)]
 pub struct LatencyExporter {
     targets: Arc<Targets<Target, TargetState>>,
-    place: Arc<Place>,
+    vantage: Arc<CurrentVantage>,
     icmp: Icmp,
     rounds: Rounds,
     clock: Clock,
@@ -62,15 +66,15 @@ impl Exporter for LatencyExporter {
         let queue = ReceiveQueue::default();
         let icmp = Icmp::open(clock, &queue);
         let targets = Arc::new(Targets::default());
-        let place = Arc::new(Place::new(config.vantage.clone()));
+        let vantage = Arc::new(CurrentVantage::new(config.vantage.clone()));
         kit.registry.register_collector(Box::new(Metrics {
-            place: Arc::clone(&place),
+            vantage: Arc::clone(&vantage),
             targets: Arc::clone(&targets),
             icmp: icmp.clone(),
             queue,
             clock,
         }));
-        let exporter = Self { targets, place, icmp, rounds: kit.rounds.clone(), clock };
+        let exporter = Self { targets, vantage, icmp, rounds: kit.rounds.clone(), clock };
         exporter.reload(config)?;
         Ok(exporter)
     }
@@ -87,7 +91,7 @@ impl Exporter for LatencyExporter {
             let task = tokio::spawn(task.run(self.rounds.clone()));
             exporter_kit::Target::new(target, state, task)
         });
-        self.place.set(config.vantage);
+        self.vantage.set(config.vantage);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use nix::libc::{EACCES, ENOPROTOOPT};
 
 /// Why a probe failed. A closed set, since it is a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// No answer within the module's timeout.
     Timeout,
     /// The name could not be resolved.
@@ -34,7 +34,7 @@ pub enum Failure {
 
 impl Failure {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Timeout,
         Self::Dns,
         Self::Refused,
@@ -49,7 +49,7 @@ impl Failure {
     ];
 
     /// The label's value.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
             Self::Dns => "dns",
@@ -66,12 +66,12 @@ impl Failure {
     }
 
     /// Whether the cause is on our side, so that it says nothing of the target.
-    pub const fn is_ours(self) -> bool {
+    pub(crate) const fn is_ours(self) -> bool {
         matches!(self, Self::Local)
     }
 
     /// Classifies what the kernel said of a socket.
-    pub fn of_io(error: &io::Error) -> Self {
+    pub(crate) fn of_io(error: &io::Error) -> Self {
         // What the kernel makes of ICMP "administratively prohibited" (IPv6) and "protocol
         // unreachable"; a local firewall's refusal is EPERM instead.
         if let Some(EACCES | ENOPROTOOPT) = error.raw_os_error() {
@@ -93,7 +93,7 @@ impl Failure {
 
 /// A part of a probe that is timed by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Looking up the name.
     Resolve,
     /// The TCP handshake.
@@ -108,11 +108,11 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in the order in which they happen.
-    pub const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 5] =
         [Self::Resolve, Self::Connect, Self::Tls, Self::Ttfb, Self::Transfer];
 
     /// The label's value.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
@@ -125,45 +125,45 @@ impl Phase {
 
 /// How long each phase took: those that ended, and the one that the timeout cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases([Option<Duration>; Phase::ALL.len()]);
+pub(crate) struct Phases([Option<Duration>; Phase::ALL.len()]);
 
 impl Phases {
     /// Records a phase.
-    pub fn set(&mut self, phase: Phase, took: Duration) {
+    pub(crate) fn set(&mut self, phase: Phase, took: Duration) {
         self.0[phase as usize] = Some(took);
     }
 
     /// How long a phase took, if it took place.
-    pub fn get(&self, phase: Phase) -> Option<Duration> {
+    pub(crate) fn get(&self, phase: Phase) -> Option<Duration> {
         self.0[phase as usize]
     }
 }
 
 /// One decided probe of one address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Why it failed; `None` is a success.
-    pub failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     /// What goes into the distribution of durations: the whole probe when an answer came (a wrong
     /// one too), the timeout when the probe used it up, and nothing when it failed sooner than an
     /// answer could have come, for a fast refusal is no fast service.
-    pub duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
     /// The time there and back: of an echo, or of the TCP handshake.
-    pub rtt: Option<Duration>,
+    pub(crate) rtt: Option<Duration>,
     /// The parts of it.
-    pub phases: Phases,
+    pub(crate) phases: Phases,
     /// The HTTP status, if one came.
-    pub status: Option<u16>,
+    pub(crate) status: Option<u16>,
 }
 
 impl Outcome {
     /// A probe that failed before anything could be measured.
-    pub fn failed(failure: Failure) -> Self {
+    pub(crate) fn failed(failure: Failure) -> Self {
         Self { failure: Some(failure), ..Self::default() }
     }
 
     /// A probe that got no answer within `timeout`, which stays in the distribution as just that.
-    pub fn timed_out(timeout: Duration) -> Self {
+    pub(crate) fn timed_out(timeout: Duration) -> Self {
         Self { duration: Some(timeout), ..Self::failed(Failure::Timeout) }
     }
 }

@@ -17,28 +17,28 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::config::{Probe, Target};
 use crate::icmp::Icmp;
-use crate::metrics::TargetState;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::resolve::Addresses;
 use crate::standing::MOST_ADDRESSES;
+use crate::state::TargetState;
 use crate::{http, tcp};
 
 /// All that probing one target needs.
 #[derive(Debug)]
-pub struct Task {
+pub(crate) struct Task {
     /// What is probed, and how.
-    pub target: Target,
+    pub(crate) target: Target,
     /// Where the outcomes go.
-    pub state: Arc<TargetState>,
+    pub(crate) state: Arc<TargetState>,
     /// For echoes.
-    pub icmp: Icmp,
+    pub(crate) icmp: Icmp,
     /// For the time of each outcome.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 impl Task {
     /// Probes at the target's interval, splayed by its name.
-    pub async fn run(self, rounds: Rounds) {
+    pub(crate) async fn run(self, rounds: Rounds) {
         let (interval, name) = (self.target.interval, self.target.name.clone());
         let round = Arc::new(Round {
             addresses: Addresses::new(

@@ -35,7 +35,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// The addresses of one target.
 #[derive(Debug)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     host: Host,
     names: Arc<Names>,
 }
@@ -64,22 +64,22 @@ type Answer = Option<Result<Vec<IpAddr>, Failure>>;
 
 /// What a round gets to probe.
 #[derive(Debug)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// Sorted, none of them twice, at least one.
-    pub ips: Vec<IpAddr>,
+    pub(crate) ips: Vec<IpAddr>,
     /// How long this round waited for a lookup, if it had to.
-    pub took: Option<Duration>,
+    pub(crate) took: Option<Duration>,
 }
 
 impl Addresses {
     /// The addresses of `host`, asked of `resolvers`, or of the system's when there are none.
-    pub fn new(host: Host, families: Families, resolvers: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(host: Host, families: Families, resolvers: Vec<SocketAddr>) -> Self {
         let names = Names { families, resolvers, state: Mutex::new(State::Unknown) };
         Self { host, names: Arc::new(names) }
     }
 
     /// The addresses as they are now. Takes as long as a lookup takes: the caller sets the limit.
-    pub async fn get(&self) -> Result<Resolved, Failure> {
+    pub(crate) async fn get(&self) -> Result<Resolved, Failure> {
         let name = match &self.host {
             Host::Ip(ip) => return Ok(Resolved { ips: vec![*ip], took: None }),
             Host::Name(name) => name,

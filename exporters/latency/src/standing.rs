@@ -15,19 +15,19 @@ use crate::outcome::{Failure, Outcome};
 use crate::window::Window;
 
 /// So many addresses of a name are probed; the rest are only counted.
-pub const MOST_ADDRESSES: usize = 4;
+pub(crate) const MOST_ADDRESSES: usize = 4;
 
 /// A judgement holds for so long while rounds fail on our side. Judged from the alerts, which take a
 /// canary for silent after 30 s and a service after 57: three rounds of 5 s are over before that.
-pub const KEPT: Duration = Duration::from_secs(15);
+pub(crate) const KEPT: Duration = Duration::from_secs(15);
 
 /// When something was decided.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// On a clock that never goes back, since the program's start.
-    pub monotonic: Duration,
+    pub(crate) monotonic: Duration,
     /// Seconds since the epoch.
-    pub unix_seconds: f64,
+    pub(crate) unix_seconds: f64,
 }
 
 /// The newest of what was found, and whether it still says something.
@@ -67,7 +67,7 @@ impl<T: Copy> Newest<T> {
 
 /// What is known of a target.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Whether any address answered.
     up: Newest<bool>,
     /// Rounds in a row in which no address answered.
@@ -82,9 +82,9 @@ pub struct Standing {
 
 /// What is known of one address.
 #[derive(Clone, Debug)]
-pub struct Address {
+pub(crate) struct Address {
     /// The address.
-    pub ip: IpAddr,
+    pub(crate) ip: IpAddr,
     /// Whether its newest probe succeeded, and the status that came.
     latest: Newest<(bool, Option<u16>)>,
     rtts: Window,
@@ -93,7 +93,7 @@ pub struct Address {
 impl Standing {
     /// Takes in the addresses of the name (sorted, so that slots stay what they are). Those that
     /// were there before keep what is known of them.
-    pub fn resolved(&mut self, ips: &[IpAddr]) {
+    pub(crate) fn resolved(&mut self, ips: &[IpAddr]) {
         self.found = ips.len();
         let mut before = std::mem::take(&mut self.addresses);
         self.addresses = ips
@@ -107,7 +107,7 @@ impl Standing {
     }
 
     /// Takes in one decided probe of one address.
-    pub fn decided(&mut self, round: u64, ip: IpAddr, outcome: &Outcome, at: Moment) {
+    pub(crate) fn decided(&mut self, round: u64, ip: IpAddr, outcome: &Outcome, at: Moment) {
         if let Some(address) = self.addresses.iter_mut().find(|address| address.ip == ip) {
             if let Some(rtt) = outcome.rtt {
                 address.rtts.push(at.monotonic, rtt);
@@ -136,7 +136,7 @@ impl Standing {
 
     /// Every probe of this round failed, or the name has no address; `reason` is the first that says
     /// something of the target, if any does.
-    pub fn silent(&mut self, round: u64, reason: Failure, at: Moment) {
+    pub(crate) fn silent(&mut self, round: u64, reason: Failure, at: Moment) {
         if reason.is_ours() {
             return self.up.fail_here(round);
         }
@@ -152,45 +152,45 @@ impl Standing {
 
     /// Whether any address answered in the newest round that says something of the target; `None`
     /// before the first, and when rounds have failed on our side for [`KEPT`].
-    pub fn is_up(&self, now: Duration) -> Option<bool> {
+    pub(crate) fn is_up(&self, now: Duration) -> Option<bool> {
         self.up.get(now)
     }
 
     /// Rounds in a row in which no address answered; those that failed on our side are not counted.
-    pub fn consecutive_failures(&self) -> u64 {
+    pub(crate) fn consecutive_failures(&self) -> u64 {
         self.consecutive_failures
     }
 
     /// Seconds since the epoch; 0 when the target was judged and has never answered, so that it
     /// counts as long down and not as unknown. `None` as long as it is not judged.
-    pub fn last_success(&self, now: Duration) -> Option<f64> {
+    pub(crate) fn last_success(&self, now: Duration) -> Option<f64> {
         self.is_up(now).map(|_| self.last_success.unwrap_or(0.0))
     }
 
     /// How many addresses the name has; those above [`MOST_ADDRESSES`] are not probed.
-    pub fn found(&self) -> usize {
+    pub(crate) fn found(&self) -> usize {
         self.found
     }
 
     /// The probed addresses, by slot.
-    pub fn addresses(&self) -> &[Address] {
+    pub(crate) fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 }
 
 impl Address {
     /// Whether its newest probe succeeded; `None` while it is not judged.
-    pub fn is_up(&self, now: Duration) -> Option<bool> {
+    pub(crate) fn is_up(&self, now: Duration) -> Option<bool> {
         self.latest.get(now).map(|(up, _)| up)
     }
 
     /// The status that its newest probe got.
-    pub fn status(&self, now: Duration) -> Option<u16> {
+    pub(crate) fn status(&self, now: Duration) -> Option<u16> {
         self.latest.get(now).and_then(|(_, status)| status)
     }
 
     /// The smallest round trip of the last minute.
-    pub fn min_rtt(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn min_rtt(&self, now: Duration) -> Option<Duration> {
         self.rtts.min(now)
     }
 }

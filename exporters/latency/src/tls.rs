@@ -1,7 +1,7 @@
 //! TLS to a target: whom to trust, the handshake, and what its failures mean.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
@@ -11,17 +11,56 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tracing::warn;
 
-use crate::config::TlsSettings;
 use crate::outcome::Failure;
+
+/// Whom to trust.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(try_from = "RawTls")]
+pub(crate) struct TlsSettings {
+    /// PEM; in place of the system's certificates.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// In place of the URL's host.
+    pub(crate) server_name: Option<ServerName<'static>>,
+    /// Any certificate will do.
+    pub(crate) insecure_skip_verify: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTls {
+    ca_file: Option<PathBuf>,
+    server_name: Option<String>,
+    #[serde(default)]
+    insecure_skip_verify: bool,
+}
+
+impl TryFrom<RawTls> for TlsSettings {
+    type Error = String;
+
+    fn try_from(raw: RawTls) -> Result<Self, String> {
+        let server_name = match raw.server_name {
+            None => None,
+            Some(name) => Some(ServerName::try_from(name.clone()).map_err(|_| {
+                format!("tls_config.server_name: `{name}` must be a host name or an IP address")
+            })?),
+        };
+        Ok(Self {
+            ca_file: raw.ca_file,
+            server_name,
+            insecure_skip_verify: raw.insecure_skip_verify,
+        })
+    }
+}
 
 /// What a target's connections begin with. Equal ones trust the same and ask for the same.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TlsClient {
+pub(crate) struct TlsClient {
     trust: Trust,
     server_name: ServerName<'static>,
 }

@@ -7,16 +7,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What the label `window="1m"` stands for.
-pub const WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 
 /// Values of the last minute that can still become its minimum: each is larger than all before it,
 /// so the first is the minimum.
 #[derive(Clone, Debug, Default)]
-pub struct Window(VecDeque<(Duration, Duration)>);
+pub(crate) struct Window(VecDeque<(Duration, Duration)>);
 
 impl Window {
     /// Takes in a value that was measured at `now` (any clock that never goes back).
-    pub fn push(&mut self, now: Duration, value: Duration) {
+    pub(crate) fn push(&mut self, now: Duration, value: Duration) {
         self.forget(now);
         while self.0.back().is_some_and(|(_, larger)| *larger >= value) {
             self.0.pop_back();
@@ -25,7 +25,7 @@ impl Window {
     }
 
     /// The smallest value of the minute that ends at `now`.
-    pub fn min(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn min(&self, now: Duration) -> Option<Duration> {
         self.0.iter().find(|(at, _)| is_fresh(*at, now)).map(|(_, value)| *value)
     }
 

@@ -12,7 +12,7 @@ use crate::tls::TlsClient;
 
 /// Whose addresses are probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Host {
+pub(crate) enum Host {
     /// This one.
     Ip(IpAddr),
     /// Those of this name.
@@ -39,18 +39,18 @@ pub(super) struct HttpUrl {
 
 /// A request, ready to be sent, and what is a good answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HttpProbe {
+pub(crate) struct HttpProbe {
     /// The method.
-    pub method: Method,
+    pub(crate) method: Method,
     /// Path and query.
-    pub path: Uri,
+    pub(crate) path: Uri,
     /// The header `Host`.
-    pub host: HeaderValue,
+    pub(crate) host: HeaderValue,
     /// Headers of the module, which override ours.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     valid_status_codes: Vec<u16>,
     /// Of an https URL.
-    pub tls: Option<TlsClient>,
+    pub(crate) tls: Option<TlsClient>,
 }
 
 impl HttpProbe {
@@ -66,7 +66,7 @@ impl HttpProbe {
     }
 
     /// Whether a status is a good answer: one of the module's, or any 2xx.
-    pub fn is_valid(&self, status: u16) -> bool {
+    pub(crate) fn is_valid(&self, status: u16) -> bool {
         if self.valid_status_codes.is_empty() {
             (200..300).contains(&status)
         } else {

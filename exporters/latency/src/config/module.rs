@@ -1,15 +1,14 @@
 //! A module: how targets are probed, in the words of `blackbox_exporter`. No I/O, no clock.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
-use rustls_pki_types::ServerName;
 use serde::Deserialize;
 
 use super::span::Span;
+use crate::tls::TlsSettings;
 
 /// The timeout where none is set.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -32,7 +31,7 @@ pub(super) struct Module {
 
 /// The kind of probe.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Prober {
+pub(crate) enum Prober {
     /// An ICMP echo.
     Icmp,
     /// A TCP handshake.
@@ -43,7 +42,7 @@ pub enum Prober {
 
 /// Which addresses of a name are probed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Families {
+pub(crate) enum Families {
     /// All of them: no `preferred_ip_protocol`.
     #[default]
     Both,
@@ -59,24 +58,12 @@ pub enum Families {
 
 /// What is asked, and what is a good answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct HttpSettings {
+pub(crate) struct HttpSettings {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     /// Any 2xx when empty.
     pub(super) valid_status_codes: Vec<u16>,
     pub(super) tls: TlsSettings,
-}
-
-/// Whom to trust.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(try_from = "RawTls")]
-pub struct TlsSettings {
-    /// PEM; in place of the system's certificates.
-    pub ca_file: Option<PathBuf>,
-    /// In place of the URL's host.
-    pub server_name: Option<ServerName<'static>>,
-    /// Any certificate will do.
-    pub insecure_skip_verify: bool,
 }
 
 #[derive(Deserialize)]
@@ -121,15 +108,6 @@ struct RawHttp {
     follow_redirects: Option<bool>,
     enable_http2: Option<bool>,
     enable_http3: Option<bool>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTls {
-    ca_file: Option<PathBuf>,
-    server_name: Option<String>,
-    #[serde(default)]
-    insecure_skip_verify: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -230,22 +208,4 @@ fn headers(raw: BTreeMap<String, String>) -> Result<HeaderMap, String> {
         headers.insert(parsed, value);
     }
     Ok(headers)
-}
-
-impl TryFrom<RawTls> for TlsSettings {
-    type Error = String;
-
-    fn try_from(raw: RawTls) -> Result<Self, String> {
-        let server_name = match raw.server_name {
-            None => None,
-            Some(name) => Some(ServerName::try_from(name.clone()).map_err(|_| {
-                format!("tls_config.server_name: `{name}` must be a host name or an IP address")
-            })?),
-        };
-        Ok(Self {
-            ca_file: raw.ca_file,
-            server_name,
-            insecure_skip_verify: raw.insecure_skip_verify,
-        })
-    }
 }

@@ -5,19 +5,19 @@ use serde::Deserialize;
 /// Where this exporter stands.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(try_from = "RawVantage")]
-pub struct Vantage {
+pub(crate) struct Vantage {
     /// Its name; a label on every series.
-    pub name: String,
+    pub(crate) name: String,
     /// The part of the world, as the alerts count it; a label on every series.
-    pub region: String,
+    pub(crate) region: String,
     /// The country, as in `NL`.
-    pub country: Option<String>,
+    pub(crate) country: Option<String>,
     /// The data centre or town.
-    pub site: Option<String>,
+    pub(crate) site: Option<String>,
     /// The number of the autonomous system, as in `64500`.
-    pub asn: Option<String>,
+    pub(crate) asn: Option<String>,
     /// Degrees north and degrees east.
-    pub place: Option<(f64, f64)>,
+    pub(crate) place: Option<(f64, f64)>,
 }
 
 #[derive(Deserialize)]

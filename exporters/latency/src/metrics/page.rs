@@ -15,12 +15,13 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use super::{Place, ReceiveQueue, TargetLabels, TargetState};
+use super::counts::ReceiveQueue;
 use crate::clock::Clock;
 use crate::config::{Target, Vantage};
 use crate::icmp::Icmp;
 use crate::outcome::Failure;
 use crate::standing::{Address, Standing};
+use crate::state::{CurrentVantage, TargetLabels, TargetState};
 
 /// The labels of one series: the vantage's, the target's if it is of one, and its own.
 #[derive(Debug)]
@@ -46,24 +47,24 @@ impl EncodeLabelSet for Labels<'_> {
 
 /// Renders all of it: metric by metric, and within each, target by target.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Where this exporter stands.
-    pub place: Arc<Place>,
+    pub(crate) vantage: Arc<CurrentVantage>,
     /// What it probes.
-    pub targets: Arc<Targets<Target, TargetState>>,
+    pub(crate) targets: Arc<Targets<Target, TargetState>>,
     /// Its ICMP sockets.
-    pub icmp: Icmp,
+    pub(crate) icmp: Icmp,
     /// How promptly they are read.
-    pub queue: ReceiveQueue,
+    pub(crate) queue: ReceiveQueue,
     /// The time of a scrape.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 impl Collector for Metrics {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let states = self.targets.states();
         let page = Page {
-            vantage: &self.place.get(),
+            vantage: &self.vantage.get(),
             // Copied, so that no lock is held while rendering.
             targets: states.iter().map(|state| (&**state, state.standing().clone())).collect(),
             sockets: self.icmp.sockets(),
@@ -100,7 +101,7 @@ impl Page<'_> {
         let help = "Probes, each counted once, when it was decided.";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (state, _) in &self.targets {
-            self.put(&mut family, state, &[], &state.probes)?;
+            self.put(&mut family, state, &[], &state.counts.probes)?;
         }
         let name = "latency_probe_failures";
         let help = "Probes that failed, by reason.";
@@ -108,7 +109,7 @@ impl Page<'_> {
         for (state, _) in &self.targets {
             for reason in Failure::ALL {
                 let own = [("reason", reason.as_str())];
-                self.put(&mut family, state, &own, &state.failures[reason as usize])?;
+                self.put(&mut family, state, &own, state.counts.failed(reason))?;
             }
         }
         Ok(())
@@ -146,13 +147,13 @@ impl Page<'_> {
         let help = "Time of the whole probe, if an answer came; the timeout, if none came.";
         let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
         for (state, _) in &self.targets {
-            self.put(&mut family, state, &[], &state.durations)?;
+            self.put(&mut family, state, &[], &state.counts.durations)?;
         }
         let name = "latency_phase_duration";
         let help = "Time of each part of a probe; of the part that a timeout cut, until then.";
         let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
         for (state, _) in &self.targets {
-            for (phase, histogram) in &state.phases {
+            for (phase, histogram) in &state.counts.phases {
                 self.put(&mut family, state, &[("phase", phase.as_str())], histogram)?;
             }
         }
@@ -204,14 +205,15 @@ impl Page<'_> {
         let help = "Echo replies that came after the timeout; their probes count as failed.";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for state in echoed() {
-            let late = ConstCounter::new(state.strays.late.load(Ordering::Relaxed));
+            let late = ConstCounter::new(state.counts.strays.late.load(Ordering::Relaxed));
             self.put(&mut family, state, &[], &late)?;
         }
         let name = "latency_icmp_duplicate_replies";
         let help = "Echo replies that came again.";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for state in echoed() {
-            let duplicate = ConstCounter::new(state.strays.duplicate.load(Ordering::Relaxed));
+            let duplicate =
+                ConstCounter::new(state.counts.strays.duplicate.load(Ordering::Relaxed));
             self.put(&mut family, state, &[], &duplicate)?;
         }
         Ok(())

@@ -1,8 +1,10 @@
 //! The golden exposition: every metric, from a fixed state.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use exporter_kit::Exporter as _;
 use prometheus_client::collector::Collector;
@@ -10,11 +12,13 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+use super::counts::ReceiveQueue;
 use super::page::Page;
-use super::*;
 use crate::LatencyExporter;
-use crate::config::Config;
-use crate::outcome::Phases;
+use crate::config::{Config, Vantage};
+use crate::outcome::{Failure, Outcome, Phase, Phases};
+use crate::standing::Moment;
+use crate::state::TargetState;
 
 const CONFIG: &str = r#"
 vantage: {name: fra, region: EMEA, country: DE, site: Frankfurt, asn: 64500, latitude: 50.11, longitude: 8.68}
@@ -67,7 +71,7 @@ fn states() -> (Vantage, Vec<TargetState>) {
     states[0].decided(2, ip, &answered(18), at(11));
     states[0].decided(3, ip, &Outcome::timed_out(ms(3000)), at(15));
     states[0].silent(3, Failure::Timeout, at(15));
-    states[0].strays.late.store(1, Ordering::Relaxed);
+    states[0].strays().late.store(1, Ordering::Relaxed);
 
     let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];
     states[1].resolved(&ips, Some(ms(7)));
