@@ -6,24 +6,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
+use exporter_kit::Wanted;
+use exporter_kit::config::{Name, Vantage};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-mod address;
 mod module;
-mod span;
 #[cfg(test)]
 mod tests;
-mod vantage;
 
-use address::Endpoint;
-pub(crate) use address::{Host, HttpProbe};
 use module::Module;
-pub(crate) use module::{Families, Prober};
-pub(crate) use vantage::Vantage;
 
-use crate::tls::{TlsClient, Trust};
+use crate::host::{Families, Host};
+use crate::probe::{Address, Probe};
 
 /// The whole file, each part valid by itself and together.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,8 +30,6 @@ pub struct Config {
     resolvers: Vec<SocketAddr>,
     modules: BTreeMap<String, Module>,
     targets: Vec<Entry>,
-    /// By module; filled in by [`Config::with_trust`].
-    trust: BTreeMap<String, Trust>,
 }
 
 #[derive(Deserialize)]
@@ -44,17 +38,17 @@ struct RawConfig {
     vantage: Vantage,
     #[serde(default)]
     resolvers: Vec<Resolver>,
-    modules: BTreeMap<String, Module>,
+    modules: BTreeMap<Name, Module>,
     targets: Vec<Spanned<RawEntry>>,
 }
 
-/// One target as it stands in the file, its address read as its module needs it.
+/// One target as it stands in the file, its address read by its module's prober.
 #[derive(Clone, Debug)]
 struct Entry {
     name: String,
     module: String,
     role: Role,
-    endpoint: Endpoint,
+    address: Address,
 }
 
 #[derive(Deserialize)]
@@ -88,15 +82,9 @@ impl Role {
     }
 }
 
-/// One target with all that is needed to probe it. Equal ones need no restart on a reload.
+/// What the task of a target does. Over a reload, equal work goes on.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Target {
-    /// Its name; the label `target`.
-    pub(crate) name: String,
-    /// The name of its module; the label of that name.
-    pub(crate) module: String,
-    /// What it is there for.
-    pub(crate) role: Role,
+pub(crate) struct Work {
     /// Whose addresses are probed.
     pub(crate) host: Host,
     /// Which of its addresses.
@@ -107,90 +95,57 @@ pub(crate) struct Target {
     pub(crate) interval: Duration,
     /// How long a probe may take.
     pub(crate) timeout: Duration,
-    /// What a probe is.
+    /// What is done with each address.
     pub(crate) probe: Probe,
 }
 
-/// What is done with each address.
+/// What is shown of a target beside its name. Over a reload, other labels restart nothing.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Probe {
-    /// An ICMP echo.
-    Icmp,
-    /// A TCP handshake.
-    Tcp {
-        /// With this port.
-        port: u16,
-    },
-    /// An HTTP request.
-    Http {
-        /// To this port.
-        port: u16,
-        /// This one.
-        http: Box<HttpProbe>,
-    },
+pub(crate) struct Labels {
+    /// The name of its module.
+    pub(crate) module: String,
+    /// What it is there for.
+    pub(crate) role: Role,
 }
 
 impl Config {
-    /// Reads the CA files, relative paths being taken from `folder`.
-    pub(crate) fn with_trust(mut self, folder: &Path) -> anyhow::Result<Self> {
-        let used: BTreeSet<&String> = self
-            .targets
-            .iter()
-            .filter(|target| target.endpoint.server_name().is_some())
-            .map(|target| &target.module)
-            .collect();
-        for (name, module) in &self.modules {
-            // A CA file is read in any case, so that a bad path does not wait for its first target.
-            if let Prober::Http(http) = &module.prober
-                && (used.contains(name) || http.tls.ca_file.is_some())
-            {
-                let trust = Trust::load(&http.tls, folder);
-                let trust = trust.with_context(|| format!("modules.{name}.http.tls_config"))?;
-                self.trust.insert(name.clone(), trust);
-            }
+    /// Reads the files that modules name, relative paths being taken from `folder`.
+    pub(crate) fn load_files(mut self, folder: &Path) -> anyhow::Result<Self> {
+        let mut addresses: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+        for target in &self.targets {
+            addresses.entry(&target.module).or_default().push(&target.address);
+        }
+        for (name, module) in &mut self.modules {
+            let addresses = addresses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            let loaded = module.prober.load(folder, addresses);
+            loaded.map_err(|error| anyhow!("modules.{name}.{error:#}"))?;
         }
         Ok(self)
     }
 
     /// The targets by name.
-    pub(crate) fn targets(&self) -> BTreeMap<String, Target> {
-        self.targets.iter().map(|entry| (entry.name.clone(), self.target(entry))).collect()
+    pub(crate) fn targets(&self) -> BTreeMap<String, Wanted<Work, Labels>> {
+        let wanted = |entry: &Entry| Wanted {
+            work: self.work(entry),
+            labels: Labels { module: entry.module.clone(), role: entry.role },
+        };
+        self.targets.iter().map(|entry| (entry.name.clone(), wanted(entry))).collect()
     }
 
-    fn target(&self, entry: &Entry) -> Target {
+    fn work(&self, entry: &Entry) -> Work {
         let module = &self.modules[&entry.module];
-        let host = entry.endpoint.host().clone();
+        let host = entry.address.host().clone();
         let resolvers = match host {
             Host::Ip(_) => Vec::new(),
             Host::Name(_) => self.resolvers.clone(),
         };
-        Target {
-            name: entry.name.clone(),
-            module: entry.module.clone(),
-            role: entry.role,
+        Work {
             host,
-            families: module.families,
+            families: module.prober.families(),
             resolvers,
             interval: module.interval,
             timeout: module.timeout,
-            probe: self.probe(entry, module),
-        }
-    }
-
-    fn probe(&self, entry: &Entry, module: &Module) -> Probe {
-        match (&entry.endpoint, &module.prober) {
-            (Endpoint::Icmp { .. }, _) => Probe::Icmp,
-            (Endpoint::Tcp { port, .. }, _) => Probe::Tcp { port: *port },
-            (Endpoint::Http { url, .. }, Prober::Http(settings)) => {
-                let tls = entry.endpoint.server_name().map(|name| {
-                    let trust = self.trust.get(&entry.module);
-                    let trust = trust.expect("each module of an https target has been loaded");
-                    let name = settings.tls.server_name.clone().unwrap_or(name);
-                    TlsClient::new(trust.clone(), name)
-                });
-                Probe::Http { port: url.port, http: Box::new(HttpProbe::new(url, settings, tls)) }
-            }
-            (Endpoint::Http { .. }, _) => unreachable!("an endpoint is read as its module says"),
+            probe: module.prober.probe(&entry.address),
         }
     }
 }
@@ -199,11 +154,13 @@ impl TryFrom<RawConfig> for Config {
     type Error = String;
 
     fn try_from(raw: RawConfig) -> Result<Self, String> {
+        let modules = raw.modules.into_iter().map(|(name, module)| (name.into_string(), module));
+        let modules = modules.collect();
         let mut names = BTreeSet::new();
         let mut targets = Vec::new();
         for target in raw.targets {
             let line = target.defined.line();
-            let entry = Entry::try_from((target.value, &raw.modules))
+            let entry = Entry::try_from((target.value, &modules))
                 .map_err(|error| format!("line {line}: targets: {error}"))?;
             if !names.insert(entry.name.clone()) {
                 let name = entry.name;
@@ -211,13 +168,8 @@ impl TryFrom<RawConfig> for Config {
             }
             targets.push(entry);
         }
-        Ok(Self {
-            vantage: raw.vantage,
-            resolvers: raw.resolvers.into_iter().map(|resolver| resolver.0).collect(),
-            modules: raw.modules,
-            targets,
-            trust: BTreeMap::new(),
-        })
+        let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();
+        Ok(Self { vantage: raw.vantage, resolvers, modules, targets })
     }
 }
 
@@ -225,7 +177,7 @@ impl TryFrom<(RawEntry, &BTreeMap<String, Module>)> for Entry {
     type Error = String;
 
     fn try_from((raw, modules): (RawEntry, &BTreeMap<String, Module>)) -> Result<Self, String> {
-        let name = raw.name.0;
+        let name = raw.name.into_string();
         let Some(module) = modules.get(&raw.module) else {
             let allowed: Vec<_> = modules.keys().map(String::as_str).collect();
             return Err(format!(
@@ -234,9 +186,9 @@ impl TryFrom<(RawEntry, &BTreeMap<String, Module>)> for Entry {
                 allowed.join(", ")
             ));
         };
-        let endpoint = Endpoint::parse(&raw.address, &module.prober)
-            .map_err(|error| format!("`{name}`: address: {error}"))?;
-        Ok(Self { name, module: raw.module, role: raw.role, endpoint })
+        let address = module.prober.address(&raw.address);
+        let address = address.map_err(|error| format!("`{name}`: address: {error}"))?;
+        Ok(Self { name, module: raw.module, role: raw.role, address })
     }
 }
 
@@ -253,21 +205,5 @@ impl TryFrom<String> for Resolver {
         bare.or_else(|_| text.parse()).map(Self).map_err(|_| {
             format!("resolvers: `{text}` must be an IP address, or IP:PORT ([IP]:PORT for IPv6)")
         })
-    }
-}
-
-/// A name that is fit for a label.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Name(String);
-
-impl TryFrom<String> for Name {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text.is_empty() || text.chars().any(char::is_control) {
-            return Err("name: must not be empty".to_owned());
-        }
-        Ok(Self(text))
     }
 }

@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 
 use crate::clock::Clock;
 use crate::metrics::counts::{ReceiveQueue, Strays};
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::Failure;
 
 mod echo;
 mod pending;
@@ -86,21 +86,15 @@ impl Icmp {
             .collect()
     }
 
-    /// Sends one echo and waits for what becomes of it, at most for `timeout`.
+    /// Sends one echo and waits for what becomes of it, at most for `timeout`; returns the round trip.
     pub(crate) async fn ping(
         &self,
         to: IpAddr,
         timeout: Duration,
         strays: &Arc<Strays>,
-    ) -> Outcome {
-        let Some(line) = &self.0[Family::of(to) as usize] else {
-            return Outcome::failed(Failure::Local);
-        };
-        match line.shared.ping(to, timeout, strays).await {
-            Ok(rtt) => Outcome { duration: Some(rtt), rtt: Some(rtt), ..Outcome::default() },
-            Err(Failure::Timeout) => Outcome::timed_out(timeout),
-            Err(failure) => Outcome::failed(failure),
-        }
+    ) -> Result<Duration, Failure> {
+        let line = self.0[Family::of(to) as usize].as_ref().ok_or(Failure::Local)?;
+        line.shared.ping(to, timeout, strays).await
     }
 }
 

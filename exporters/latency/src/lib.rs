@@ -5,7 +5,9 @@
 //! | `config` | the file: from where, to what and how is probed |
 //! | `poll` | one target, probed for ever |
 //! | `resolve` | the addresses of a target (I/O) |
-//! | `icmp`, `tcp`, `http` | one probe of one address (I/O) |
+//! | `host` | whose addresses are probed, and which of them (pure) |
+//! | `probe` | the probers, each a file: its settings, its addresses, a probe (I/O) |
+//! | `icmp` | echoes: one socket a family for all targets (I/O) |
 //! | `tls` | whom to trust, and the handshake (I/O) |
 //! | `stopwatch`, `clock` | the times of a probe's phases; the time |
 //! | `outcome` | what one probe found, or why it failed (pure) |
@@ -16,26 +18,26 @@
 
 mod clock;
 mod config;
-mod http;
+mod host;
 mod icmp;
 mod metrics;
 mod outcome;
 mod poll;
+mod probe;
 mod resolve;
 mod standing;
 mod state;
 mod stopwatch;
-mod tcp;
 mod tls;
 mod window;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use exporter_kit::{Exporter, Health, Kit, Rounds, Targets};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
 
 use clock::Clock;
-use config::{Config, Target};
+use config::{Config, Labels, Work};
 use icmp::Icmp;
 use metrics::counts::ReceiveQueue;
 use metrics::page::Metrics;
@@ -44,7 +46,7 @@ use state::{CurrentVantage, TargetState};
 /// Probes targets, each in its own task.
 #[derive(Debug)]
 pub struct LatencyExporter {
-    targets: Arc<Targets<Target, TargetState>>,
+    targets: Arc<Targets<Work, TargetState, Labels>>,
     vantage: Arc<CurrentVantage>,
     icmp: Icmp,
     rounds: Rounds,
@@ -58,7 +60,7 @@ impl Exporter for LatencyExporter {
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
-        config.with_trust(folder)
+        config.load_files(folder)
     }
 
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
@@ -80,17 +82,18 @@ impl Exporter for LatencyExporter {
     }
 
     fn reload(&self, config: Config) -> anyhow::Result<()> {
-        self.targets.apply(config.targets(), |_, target| {
-            let state = Arc::new(TargetState::new(&target));
+        let start = |name: &str, wanted: &Wanted<Work, Labels>| {
+            let state = Arc::new(TargetState::new(name, wanted));
             let task = poll::Task {
-                target: target.clone(),
+                name: name.to_owned(),
+                work: wanted.work.clone(),
                 state: Arc::clone(&state),
                 icmp: self.icmp.clone(),
                 clock: self.clock,
             };
-            let task = tokio::spawn(task.run(self.rounds.clone()));
-            exporter_kit::Target::new(target, state, task)
-        });
+            Running::new(state, tokio::spawn(task.run(self.rounds.clone())))
+        };
+        self.targets.update(config.targets(), start, |state, labels| state.relabel(labels));
         self.vantage.set(config.vantage);
         Ok(())
     }

@@ -139,6 +139,23 @@ impl Phases {
     }
 }
 
+/// What came back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Nothing, or nothing that could be read.
+    #[default]
+    Nothing,
+    /// The reply to an echo.
+    Echo,
+    /// A connection.
+    Connection,
+    /// An answer of HTTP.
+    Http {
+        /// Its status.
+        status: u16,
+    },
+}
+
 /// One decided probe of one address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -152,8 +169,8 @@ pub(crate) struct Outcome {
     pub(crate) rtt: Option<Duration>,
     /// The parts of it.
     pub(crate) phases: Phases,
-    /// The HTTP status, if one came.
-    pub(crate) status: Option<u16>,
+    /// What came back.
+    pub(crate) seen: Seen,
 }
 
 impl Outcome {

@@ -5,7 +5,7 @@
 //! distribution. How many are under way is bounded all the same: each ends by its timeout, an echo
 //! whose name had to be looked up by twice that, and the config bounds the timeout in intervals.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +15,21 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::config::{Probe, Target};
+use crate::config::Work;
 use crate::icmp::Icmp;
 use crate::outcome::{Failure, Outcome, Phase};
+use crate::probe::Attempt;
 use crate::resolve::Addresses;
 use crate::standing::MOST_ADDRESSES;
 use crate::state::TargetState;
-use crate::{http, tcp};
 
 /// All that probing one target needs.
 #[derive(Debug)]
 pub(crate) struct Task {
+    /// The name of the target.
+    pub(crate) name: String,
     /// What is probed, and how.
-    pub(crate) target: Target,
+    pub(crate) work: Work,
     /// Where the outcomes go.
     pub(crate) state: Arc<TargetState>,
     /// For echoes.
@@ -39,19 +41,13 @@ pub(crate) struct Task {
 impl Task {
     /// Probes at the target's interval, splayed by its name.
     pub(crate) async fn run(self, rounds: Rounds) {
-        let (interval, name) = (self.target.interval, self.target.name.clone());
-        let round = Arc::new(Round {
-            addresses: Addresses::new(
-                self.target.host.clone(),
-                self.target.families,
-                self.target.resolvers.clone(),
-            ),
-            task: self,
-        });
+        let Work { host, families, resolvers, interval, .. } = self.work.clone();
+        let mut every = rounds.every(interval, &self.name);
+        let addresses = Addresses::new(host, families, resolvers);
+        let round = Arc::new(Round { addresses, task: self });
         let mut number = 0;
         // Dropped with this task, and every probe with it.
         let mut under_way = JoinSet::new();
-        let mut every = rounds.every(interval, &name);
         loop {
             let mut due = pin!(every.next());
             loop {
@@ -76,7 +72,7 @@ struct Round {
 impl Round {
     /// One probe of each address.
     async fn play(self: Arc<Self>, number: u64) {
-        let timeout = self.task.target.timeout;
+        let timeout = self.task.work.timeout;
         let started = Instant::now();
         let resolved = match tokio::time::timeout(timeout, self.addresses.get()).await {
             Ok(Ok(resolved)) => resolved,
@@ -115,28 +111,17 @@ impl Round {
         probes.join_all().await
     }
 
-    /// Probes one address in what is left of the timeout, and records the outcome. An echo is a round
-    /// trip and nothing else: it has all of the timeout, or a slow resolver would look like loss.
+    /// Probes one address, and records the outcome.
     async fn probe_one(
         &self,
         number: u64,
         ip: IpAddr,
         spent: Duration,
     ) -> (IpAddr, Option<Failure>) {
-        let Task { target, state, icmp, clock } = &self.task;
-        let left = target.timeout.saturating_sub(spent);
-        let mut outcome = match &target.probe {
-            Probe::Icmp => icmp.ping(ip, target.timeout, state.strays()).await,
-            // Boxed: an echo's task must not have the size of a request's.
-            Probe::Tcp { port } => Box::pin(tcp::probe(SocketAddr::new(ip, *port), left)).await,
-            Probe::Http { port, http } => {
-                Box::pin(http::probe(SocketAddr::new(ip, *port), http, left)).await
-            }
-        };
-        // The lookup is part of the whole, but not of an echo.
-        if target.probe != Probe::Icmp {
-            outcome.duration = outcome.duration.map(|duration| duration + spent);
-        }
+        let Task { work, state, icmp, clock, .. } = &self.task;
+        let strays = &state.counts.strays;
+        let attempt = Attempt { ip, timeout: work.timeout, spent, icmp, strays };
+        let outcome = work.probe.run(&attempt).await;
         let failure = outcome.failure;
         state.decided(number, ip, &outcome, clock.now());
         (ip, failure)

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::config::{Families, Host};
+use crate::host::{Families, Host};
 use crate::outcome::Failure;
 
 /// An answer is used for at least so long, whatever its TTL: a TTL of 0 must not make a lookup of

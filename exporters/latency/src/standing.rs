@@ -11,7 +11,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::{Failure, Outcome, Seen};
 use crate::window::Window;
 
 /// So many addresses of a name are probed; the rest are only counted.
@@ -85,8 +85,8 @@ pub(crate) struct Standing {
 pub(crate) struct Address {
     /// The address.
     pub(crate) ip: IpAddr,
-    /// Whether its newest probe succeeded, and the status that came.
-    latest: Newest<(bool, Option<u16>)>,
+    /// Whether its newest probe succeeded, and what came back.
+    latest: Newest<(bool, Seen)>,
     rtts: Window,
 }
 
@@ -115,7 +115,7 @@ impl Standing {
             if outcome.failure.is_some_and(Failure::is_ours) {
                 address.latest.fail_here(round);
             } else {
-                let found = (outcome.failure.is_none(), outcome.status);
+                let found = (outcome.failure.is_none(), outcome.seen);
                 address.latest.judge(round, found, at.monotonic);
             }
         }
@@ -184,9 +184,9 @@ impl Address {
         self.latest.get(now).map(|(up, _)| up)
     }
 
-    /// The status that its newest probe got.
-    pub(crate) fn status(&self, now: Duration) -> Option<u16> {
-        self.latest.get(now).and_then(|(_, status)| status)
+    /// What came back to its newest probe; `None` while it is not judged.
+    pub(crate) fn seen(&self, now: Duration) -> Option<Seen> {
+        self.latest.get(now).map(|(_, seen)| seen)
     }
 
     /// The smallest round trip of the last minute.

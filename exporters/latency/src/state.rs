@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use exporter_kit::Health;
+use exporter_kit::config::Vantage;
+use exporter_kit::{Health, Wanted};
 
-use crate::config::{Host, Probe, Role, Target, Vantage};
-use crate::metrics::counts::{Counts, Strays};
+use crate::config::{Labels, Work};
+use crate::host::Host;
+use crate::metrics::counts::Counts;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::standing::{Moment, Standing};
 
@@ -32,46 +34,46 @@ impl CurrentVantage {
 /// What is known of one target. Dropped with it, so a removed target leaves no series behind.
 #[derive(Debug)]
 pub(crate) struct TargetState {
-    pub(crate) labels: TargetLabels,
+    name: String,
+    labels: RwLock<Arc<Labels>>,
     pub(crate) counts: Counts,
-    pub(crate) is_icmp: bool,
+    pub(crate) has_echoes: bool,
     health: Arc<Health>,
     standing: Mutex<Standing>,
 }
 
-/// The labels of a target's series.
-#[derive(Clone, Debug)]
-pub(crate) struct TargetLabels {
-    pub(crate) target: String,
-    pub(crate) module: String,
-    pub(crate) role: Role,
-}
-
 impl TargetState {
     /// Nothing is known yet; all counters are zero.
-    pub(crate) fn new(target: &Target) -> Self {
-        let health = Health::new(&target.name, detail(target));
+    pub(crate) fn new(name: &str, wanted: &Wanted<Work, Labels>) -> Self {
+        let Wanted { work, labels } = wanted;
         Self {
-            labels: TargetLabels {
-                target: target.name.clone(),
-                module: target.module.clone(),
-                role: target.role,
-            },
-            counts: Counts::new(phases_of(target)),
-            is_icmp: target.probe == Probe::Icmp,
-            health: Arc::new(health),
+            name: name.to_owned(),
+            labels: RwLock::new(Arc::new(labels.clone())),
+            counts: Counts::new(phases_of(work)),
+            has_echoes: work.probe.has_echoes(),
+            health: Arc::new(Health::new(name, work.probe.detail(&work.host))),
             standing: Mutex::default(),
         }
+    }
+
+    /// Its name; the label `target`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its other labels.
+    pub(crate) fn labels(&self) -> Arc<Labels> {
+        Arc::clone(&self.labels.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shows other labels from now on.
+    pub(crate) fn relabel(&self, labels: &Labels) {
+        *self.labels.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
     }
 
     /// Its health, for the landing page.
     pub(crate) fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
-    }
-
-    /// Where its stray echo replies are counted.
-    pub(crate) fn strays(&self) -> &Arc<Strays> {
-        &self.counts.strays
     }
 
     /// The target has these addresses; `took` is the time of the lookup, if there was one.
@@ -117,33 +119,9 @@ impl TargetState {
     }
 }
 
-/// The phases that a target's probes can have; a name is looked up, a literal is not.
-fn phases_of(target: &Target) -> Vec<Phase> {
-    let rest: &[Phase] = match &target.probe {
-        Probe::Icmp => return Vec::new(),
-        Probe::Tcp { .. } => &[Phase::Connect],
-        Probe::Http { http, .. } if http.tls.is_none() => {
-            &[Phase::Connect, Phase::Ttfb, Phase::Transfer]
-        }
-        Probe::Http { .. } => &[Phase::Connect, Phase::Tls, Phase::Ttfb, Phase::Transfer],
-    };
-    let resolve = matches!(target.host, Host::Name(_)).then_some(Phase::Resolve);
-    resolve.into_iter().chain(rest.iter().copied()).collect()
-}
-
-/// What is probed, in a few words.
-fn detail(target: &Target) -> String {
-    let host = match &target.host {
-        Host::Ip(ip) => ip.to_string(),
-        Host::Name(name) => name.clone(),
-    };
-    match &target.probe {
-        Probe::Icmp => format!("icmp {host}"),
-        Probe::Tcp { port } => format!("tcp {host} port {port}"),
-        Probe::Http { http, .. } => {
-            let scheme = if http.tls.is_some() { "https" } else { "http" };
-            let authority = http.host.to_str().unwrap_or(&host);
-            format!("{} {scheme}://{authority}{}", http.method, http.path.path())
-        }
-    }
+/// The phases that the probes can have; a name is looked up, a literal is not.
+fn phases_of(work: &Work) -> Vec<Phase> {
+    let phases = work.probe.phases();
+    let is_looked_up = matches!(work.host, Host::Name(_)) && !phases.is_empty();
+    is_looked_up.then_some(Phase::Resolve).into_iter().chain(phases.iter().copied()).collect()
 }

@@ -142,7 +142,6 @@ fn each_way_to_fail_has_its_reason() {
         &[],
         &[
             ("refused", "tcp", &closed),
-            ("no-route", "icmp", "240.0.0.1"),
             ("error", "http", &error),
             ("moved", "http", &moved),
             ("hold", "http", &hold),
@@ -155,7 +154,6 @@ fn each_way_to_fail_has_its_reason() {
         ],
     );
     assert_down(&metrics, "refused", "refused");
-    assert_down(&metrics, "no-route", "unreachable");
     assert_down(&metrics, "error", "http_status");
     assert_down(&metrics, "moved", "http_status");
     assert_down(&metrics, "hold", "timeout");
@@ -400,13 +398,19 @@ fn a_bad_reload_changes_nothing_and_a_good_one_keeps_the_counters() {
     assert!(metrics.of_target("latency_probes_total", "kept") >= before, "it goes on");
     assert!(metrics.text.contains("target=\"gone\""));
 
-    // The vantage moves, a target goes, another comes.
-    let text = config("", &[("kept", "icmp", "127.0.0.1"), ("new", "icmp", "::1")]);
-    program.rewrite(&text.replace("name: test", "name: moved"));
+    // The vantage moves, a module has another name, a target another role; one goes, another comes.
+    let text = config("", &[("kept", "icmp", "127.0.0.1"), ("new", "icmp", "::1")])
+        .replace("name: test, region: EMEA", "name: moved, region: APAC")
+        .replace("  icmp: {", "  ping: {")
+        .replace("module: icmp", "module: ping")
+        .replace("{name: kept,", "{name: kept, role: canary,");
+    program.rewrite(&text);
     assert_eq!(program.request("POST", "/-/reload").0, 200);
     let metrics = program.wait_for_probes("new", 1.0);
     assert_eq!(metrics.get("turbulence_config_last_reload_successful{}"), Some(1.0));
     assert!(metrics.of_target("latency_probes_total", "kept") >= before, "its counters stay");
+    let series = "latency_up{vantage=\"moved\",region=\"APAC\",target=\"kept\",module=\"ping\",role=\"canary\"}";
+    assert!(metrics.text.contains(series), "{}", metrics.text);
     assert!(
         !metrics.text.contains("target=\"gone\"") && !metrics.text.contains("vantage=\"test\"")
     );
@@ -469,11 +473,18 @@ fn echoes_are_judged_one_by_one() {
     }
     for (prefix, families) in [("127.1.0.", "ip4"), ("fd00::", "ip6")] {
         let hosts = hosts(prefix);
-        let targets: Vec<_> = hosts.iter().map(|(name, ip)| (*name, "icmp", ip.as_str())).collect();
+        let mut targets: Vec<_> =
+            hosts.iter().map(|(name, ip)| (*name, "icmp", ip.as_str())).collect();
+        // The namespace has no way out.
+        targets.push((
+            "no-route",
+            "icmp",
+            if families == "ip4" { "192.0.2.1" } else { "2001:db8::1" },
+        ));
         for (allowed, mode) in [(true, "dgram"), (false, "raw")] {
             echoes::allow_dgram(allowed);
             let program = Program::start(&config("", &targets), &[]);
-            for (name, ..) in &hosts {
+            for (name, ..) in &targets {
                 program.wait_for_probes(name, 20.0);
             }
             let metrics = program.wait_until("strays", |metrics| {
@@ -504,7 +515,7 @@ fn judge(metrics: &Metrics) {
     for target in ["late", "silent", "elsewhere", "altered"] {
         assert_down(metrics, target, "timeout");
     }
-    for target in ["unreachable", "terse"] {
+    for target in ["unreachable", "terse", "no-route"] {
         assert_down(metrics, target, "unreachable");
     }
     assert_down(metrics, "exceeded", "ttl_exceeded");

@@ -19,11 +19,11 @@ fn the_example_is_good() {
     let config = load(include_str!("../../turbulence-latency.example.yml")).unwrap();
     let targets = config.targets();
     assert_eq!(config.vantage.place, Some((50.11, 8.68)));
-    assert_eq!(targets.values().filter(|target| target.role == Role::Canary).count(), 3);
-    assert!(targets.values().any(|target| target.role == Role::Service));
-    let icmp = &targets["canary-a"];
+    assert_eq!(targets.values().filter(|target| target.labels.role == Role::Canary).count(), 3);
+    assert!(targets.values().any(|target| target.labels.role == Role::Service));
+    let icmp = &targets["canary-a"].work;
     assert_eq!((icmp.interval, icmp.timeout), (Duration::from_secs(1), Duration::from_secs(3)));
-    assert_eq!(targets["mail"].interval, Duration::from_secs(5));
+    assert_eq!(targets["mail"].work.interval, Duration::from_secs(5));
 }
 
 #[test]
@@ -54,13 +54,11 @@ targets:
     );
     let targets = load(&text).unwrap().targets();
     assert_eq!(
-        (targets["a"].families, targets["b"].families),
+        (targets["a"].work.families, targets["b"].work.families),
         (Families::OnlyV4, Families::V4ElseV6)
     );
-    let Probe::Http { port, http } = &targets["a"].probe else { panic!("not http") };
-    assert_eq!(*port, 443);
-    assert_eq!(http.headers["host"], "vhost.example.com");
-    assert!(http.is_valid(204) && !http.is_valid(301) && !http.is_valid(500));
+    let detail = targets["a"].work.probe.detail(&targets["a"].work.host);
+    assert_eq!(detail, "GET https://www.example.com/");
 }
 
 #[test]
@@ -75,7 +73,21 @@ targets: [{{name: a, address: a.example, module: icmp}}, {{name: b, address: 192
     let (one, other) = (targets("[192.0.2.53]"), targets("[\"[2001:db8::53]:5353\"]"));
     assert_ne!(one["a"], other["a"]);
     assert_eq!(one["b"], other["b"]);
-    assert_eq!(one["a"].resolvers, ["192.0.2.53:53".parse().unwrap()]);
+    assert_eq!(one["a"].work.resolvers, ["192.0.2.53:53".parse().unwrap()]);
+}
+
+#[test]
+fn a_label_is_no_work() {
+    let targets = |module: &str, role: &str| {
+        let text = format!(
+            "{VANTAGE}modules: {{{module}: {{prober: icmp}}}}
+targets: [{{name: a, address: 192.0.2.1, module: {module}, role: {role}}}]"
+        );
+        load(&text).unwrap().targets()
+    };
+    let (one, other) = (targets("fast", "service"), targets("quick", "canary"));
+    assert_eq!(one["a"].work, other["a"].work);
+    assert_ne!(one["a"].labels, other["a"].labels);
 }
 
 #[test]
@@ -107,12 +119,12 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         ("vantage: {name: a}\nmodules: {}\ntargets: []".to_owned(), &["missing field `region`"]),
         (
             "vantage: {name: '', region: a}\nmodules: {}\ntargets: []".to_owned(),
-            &["vantage.name: must not be empty"],
+            &["test.yml:1:", "must not be empty"],
         ),
         (
             "vantage: {name: a, region: b, latitude: 91, longitude: 0}\nmodules: {}\ntargets: []"
                 .to_owned(),
-            &["vantage.latitude: `91`", "between -90 and 90"],
+            &["latitude: must be from -90 to 90"],
         ),
         (
             "vantage: {name: a, region: b, latitude: 9}\nmodules: {}\ntargets: []".to_owned(),
@@ -121,7 +133,7 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         (
             "vantage: {name: a, region: b, latitude: .nan, longitude: 1}\nmodules: {}\ntargets: []"
                 .to_owned(),
-            &["vantage.latitude"],
+            &["latitude: must be from"],
         ),
         (
             format!("{VANTAGE}resolvers: [a.example]\nmodules: {{}}\ntargets: []"),
@@ -132,8 +144,8 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
             module("prober: icmp, intervall: 1s"),
             &["test.yml:2:", "unknown field `intervall`", "interval"],
         ),
-        (module("prober: icmp, interval: 1"), &["must be a length of time above zero"]),
-        (module("prober: icmp, interval: 0s"), &["must be a length of time above zero"]),
+        (module("prober: icmp, interval: 1"), &["must be a duration above zero"]),
+        (module("prober: icmp, interval: 0s"), &["must be a duration above zero"]),
         (
             module("prober: icmp, interval: 10ms, timeout: 3s"),
             &["timeout: 3s must not be longer than 60 intervals"],
@@ -160,7 +172,10 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
             target("{name: a, address: 192.0.2.1, module: icmp, role: cannary}"),
             &["unknown variant `cannary`", "canary"],
         ),
-        (target("{name: '', address: 192.0.2.1, module: icmp}"), &["name: must not be empty"]),
+        (
+            target("{name: '', address: 192.0.2.1, module: icmp}"),
+            &["test.yml:3:", "must not be empty"],
+        ),
         (
             target("{name: a, address: 192.0.2, module: icmp}"),
             &["`a`: address: `192.0.2` must be a host name or an IP address"],

@@ -7,16 +7,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use exporter_kit::Exporter as _;
+use exporter_kit::config::Vantage;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use super::counts::ReceiveQueue;
-use super::page::Page;
+use super::page::{Page, Row};
 use crate::LatencyExporter;
-use crate::config::{Config, Vantage};
-use crate::outcome::{Failure, Outcome, Phase, Phases};
+use crate::config::Config;
+use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
 use crate::standing::Moment;
 use crate::state::TargetState;
 
@@ -56,14 +57,15 @@ fn web(status: u16) -> Outcome {
         duration: Some(ms(84)),
         rtt: Some(ms(20)),
         phases,
-        status: Some(status),
+        seen: Seen::Http { status },
     }
 }
 
 fn states() -> (Vantage, Vec<TargetState>) {
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
     let config = LatencyExporter::prepare(config, Path::new(".")).unwrap();
-    let states: Vec<_> = config.targets().values().map(TargetState::new).collect();
+    let states: Vec<_> =
+        config.targets().iter().map(|(name, wanted)| TargetState::new(name, wanted)).collect();
 
     let ip = IpAddr::from([192, 0, 2, 1]);
     states[0].resolved(&[ip], None);
@@ -71,7 +73,7 @@ fn states() -> (Vantage, Vec<TargetState>) {
     states[0].decided(2, ip, &answered(18), at(11));
     states[0].decided(3, ip, &Outcome::timed_out(ms(3000)), at(15));
     states[0].silent(3, Failure::Timeout, at(15));
-    states[0].strays().late.store(1, Ordering::Relaxed);
+    states[0].counts.strays.late.store(1, Ordering::Relaxed);
 
     let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];
     states[1].resolved(&ips, Some(ms(7)));
@@ -90,7 +92,7 @@ impl Collector for Fixed {
         queue.observe(Duration::from_micros(40));
         let page = Page {
             vantage: &self.0,
-            targets: self.1.iter().map(|state| (state, state.standing().clone())).collect(),
+            targets: self.1.iter().map(Row::of).collect(),
             sockets: vec![("ip4", "dgram"), ("ip6", "raw")],
             queue: &queue,
             now: at(20).monotonic,

@@ -1,0 +1,205 @@
+//! The probers: what each is told by the config, and one probe of one address.
+//!
+//! A prober is a file: its settings, what its addresses look like, its phases, a probe. The table below
+//! names each once, and nothing else does.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exporter_kit::config;
+use serde::Deserialize;
+
+use crate::host::{Families, Host};
+use crate::icmp::Icmp;
+use crate::metrics::counts::Strays;
+use crate::outcome::{Outcome, Phase};
+
+mod http;
+mod icmp;
+mod tcp;
+
+/// What a prober is told: its section of a module.
+pub(crate) trait Settings {
+    /// The time from one probe to the next where the module sets none.
+    const INTERVAL: Duration;
+    /// The address of a target, as this prober reads it.
+    type Address;
+    /// A probe, ready to be made.
+    type Probe;
+
+    /// Which addresses of a name are probed.
+    fn families(&self) -> Families;
+
+    /// Reads the address of a target; the error says what it must be.
+    fn address(text: &str) -> Result<Self::Address, String>;
+
+    /// Reads the files that the settings name, relative paths being taken from `folder`, as far as
+    /// these addresses need them.
+    fn load(&mut self, folder: &Path, addresses: &[&Self::Address]) -> anyhow::Result<()> {
+        let _ = (folder, addresses);
+        Ok(())
+    }
+
+    /// The probe of an address. Called after [`Settings::load`].
+    fn probe(&self, address: &Self::Address) -> Self::Probe;
+}
+
+/// What can be done with a probe.
+pub(crate) trait Run {
+    /// Whether it sends echoes, whose replies may go astray.
+    const HAS_ECHOES: bool = false;
+
+    /// The phases that it can have beside the lookup; none if it is a round trip and nothing else.
+    fn phases(&self) -> &'static [Phase];
+
+    /// What is probed at this host, in a few words.
+    fn detail(&self, host: &Host) -> String;
+
+    /// Probes one address.
+    fn run(&self, attempt: &Attempt<'_>) -> impl Future<Output = Outcome> + Send;
+}
+
+/// One probe of one address: where, how long it may take, and by what.
+#[derive(Debug)]
+pub(crate) struct Attempt<'a> {
+    /// Where.
+    pub(crate) ip: IpAddr,
+    /// How long it may take, lookup included.
+    pub(crate) timeout: Duration,
+    /// How long the lookup took.
+    pub(crate) spent: Duration,
+    /// Sends echoes.
+    pub(crate) icmp: &'a Icmp,
+    /// Counts those of their replies that come late or twice.
+    pub(crate) strays: &'a Arc<Strays>,
+}
+
+impl Attempt<'_> {
+    /// What the lookup has left of the time.
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.spent)
+    }
+}
+
+/// Makes of each prober a variant of [`Prober`], [`Address`] and [`Probe`] and a section of a module.
+macro_rules! probers {
+    ($($Variant:ident in $file:ident),* $(,)?) => {
+        #[derive(Clone, Copy, Debug, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Word { $($Variant),* }
+
+        /// A module as it stands in the file.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct RawModule {
+            prober: Word,
+            pub(crate) timeout: Option<config::Duration>,
+            pub(crate) interval: Option<config::Duration>,
+            $($file: Option<$file::Settings>,)*
+        }
+
+        impl RawModule {
+            /// The prober with its section, or with that section's defaults.
+            pub(crate) fn prober(self) -> Result<Prober, String> {
+                $(if self.$file.is_some() && !matches!(self.prober, Word::$Variant) {
+                    return Err(concat!("`", stringify!($file), "` has no effect: the prober is another").to_owned());
+                })*
+                Ok(match self.prober {
+                    $(Word::$Variant => Prober::$Variant(Box::new(self.$file.unwrap_or_default())),)*
+                })
+            }
+        }
+
+        /// A prober and what it was told.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Prober { $($Variant(Box<$file::Settings>)),* }
+
+        impl Prober {
+            /// The time from one probe to the next where the module sets none.
+            pub(crate) fn interval(&self) -> Duration {
+                match self { $(Self::$Variant(_) => <$file::Settings as Settings>::INTERVAL,)* }
+            }
+
+            /// Which addresses of a name are probed.
+            pub(crate) fn families(&self) -> Families {
+                match self { $(Self::$Variant(settings) => settings.families(),)* }
+            }
+
+            /// Reads the address of a target; the error says what it must be.
+            pub(crate) fn address(&self, text: &str) -> Result<Address, String> {
+                match self {
+                    $(Self::$Variant(_) => <$file::Settings as Settings>::address(text).map(Address::$Variant),)*
+                }
+            }
+
+            /// Reads the files that the settings name, as far as these addresses need them.
+            pub(crate) fn load(&mut self, folder: &Path, addresses: &[&Address]) -> anyhow::Result<()> {
+                match self {
+                    $(Self::$Variant(settings) => {
+                        let own = addresses.iter().filter_map(|address| match address {
+                            Address::$Variant(address) => Some(address),
+                            _ => None,
+                        });
+                        settings.load(folder, &own.collect::<Vec<_>>())
+                    })*
+                }
+            }
+
+            /// The probe of an address that this prober has read.
+            pub(crate) fn probe(&self, address: &Address) -> Probe {
+                match (self, address) {
+                    $((Self::$Variant(settings), Address::$Variant(address)) => {
+                        Probe::$Variant(Box::new(settings.probe(address)))
+                    })*
+                    _ => unreachable!("an address is read by the prober of its module"),
+                }
+            }
+        }
+
+        /// The address of a target, as its prober reads it.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Address { $($Variant($file::Address)),* }
+
+        impl Address {
+            /// Whose addresses are probed.
+            pub(crate) fn host(&self) -> &Host {
+                match self { $(Self::$Variant(address) => &address.host,)* }
+            }
+        }
+
+        /// What is done with each address of a target.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Probe { $($Variant(Box<$file::Probe>)),* }
+
+        impl Probe {
+            /// Whether it sends echoes, whose replies may go astray.
+            pub(crate) fn has_echoes(&self) -> bool {
+                match self { $(Self::$Variant(_) => <$file::Probe as Run>::HAS_ECHOES,)* }
+            }
+
+            /// The phases that it can have beside the lookup.
+            pub(crate) fn phases(&self) -> &'static [Phase] {
+                match self { $(Self::$Variant(probe) => probe.phases(),)* }
+            }
+
+            /// What is probed at this host, in a few words.
+            pub(crate) fn detail(&self, host: &Host) -> String {
+                match self { $(Self::$Variant(probe) => probe.detail(host),)* }
+            }
+
+            /// Probes one address.
+            pub(crate) async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
+                match self { $(Self::$Variant(probe) => probe.run(attempt).await,)* }
+            }
+        }
+    };
+}
+
+// The word for a module's `prober` and the name of its section is that of the file.
+probers! {
+    Icmp in icmp,
+    Tcp in tcp,
+    Http in http,
+}

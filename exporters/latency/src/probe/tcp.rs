@@ -1,0 +1,94 @@
+//! The prober `tcp`: a TCP handshake with one address.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::{Attempt, Run};
+use crate::host::{Families, Host};
+use crate::outcome::{Failure, Outcome, Phase, Seen};
+use crate::stopwatch::Stopwatch;
+
+/// The section `tcp` of a module.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(transparent)]
+pub(crate) struct Settings {
+    families: Families,
+}
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Address {
+    pub(super) host: Host,
+    port: u16,
+}
+
+/// A handshake with this port.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Probe {
+    port: u16,
+}
+
+impl super::Settings for Settings {
+    const INTERVAL: Duration = Duration::from_secs(5);
+    type Address = Address;
+    type Probe = Probe;
+
+    fn families(&self) -> Families {
+        self.families
+    }
+
+    fn address(text: &str) -> Result<Address, String> {
+        let must = || format!("`{text}` must be HOST:PORT ([IP]:PORT for IPv6)");
+        let (host, port) = Host::parse_with_port(text).ok_or_else(must)?;
+        Ok(Address { host, port })
+    }
+
+    fn probe(&self, address: &Address) -> Probe {
+        Probe { port: address.port }
+    }
+}
+
+impl Run for Probe {
+    fn phases(&self) -> &'static [Phase] {
+        &[Phase::Connect]
+    }
+
+    fn detail(&self, host: &Host) -> String {
+        format!("tcp {host} port {}", self.port)
+    }
+
+    /// Connects, and hangs up.
+    async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
+        // Boxed: an echo's task must not have the size of a connection's.
+        Box::pin(shake_hands(SocketAddr::new(attempt.ip, self.port), attempt)).await
+    }
+}
+
+async fn shake_hands(address: SocketAddr, attempt: &Attempt<'_>) -> Outcome {
+    let started = Instant::now();
+    let mut watch = Stopwatch::default();
+    let connected = tokio::time::timeout(attempt.left(), connect(address, &mut watch)).await;
+    let took = attempt.spent + started.elapsed();
+    let (failure, duration, seen) = match connected {
+        Ok(Ok(_)) => (None, Some(took), Seen::Connection),
+        Ok(Err(failure)) => (Some(failure), None, Seen::Nothing),
+        Err(_) => (Some(Failure::Timeout), Some(attempt.timeout), Seen::Nothing),
+    };
+    let (phases, rtt) = watch.stop(failure == Some(Failure::Timeout));
+    Outcome { failure, duration, rtt, phases, seen }
+}
+
+/// Connects to one address; the handshake is the phase `connect`.
+pub(super) async fn connect(
+    address: SocketAddr,
+    watch: &mut Stopwatch,
+) -> Result<TcpStream, Failure> {
+    watch.begin(Phase::Connect);
+    let stream = TcpStream::connect(address).await.map_err(|error| Failure::of_io(&error))?;
+    watch.end();
+    Ok(stream)
+}
