@@ -25,6 +25,7 @@ wanted="
   ipmi-sensors:freeipmi-tools
   fping:fping
   unbound:unbound
+  nsd:nsd
   dig:bind9-dnsutils
   ip:iproute2
   cc:gcc

@@ -13,8 +13,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 
+use crate::exchange::HostName;
 use crate::expected::{Expected, Mode};
-use crate::question::{HostName, Kind};
+use crate::kind::Kind;
 use crate::resolvers::{Entry, ResolverList};
 
 /// The whole file. Deserialised, it is checked as far as that goes without the lists of resolvers;

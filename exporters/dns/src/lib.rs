@@ -3,7 +3,9 @@
 //! * `config`: the file, its defaults and its validation; `resolvers`: the list of whom to ask;
 //! * `state`: what is known of one set; `poll`: one set, swept for ever; `sweep`: one sweep, the part
 //!   that does I/O;
-//! * `question`, `reply`: messages to and from the wire; `pending`: the queries on their way;
+//! * [`exchange`]: one question to one server, and the messages of which sweeps are made as well;
+//!   `kind`: the types that are asked for; `reply`: a message as an answer; `pending`: queries on
+//!   their way;
 //!   `answer`: what a resolver said; `outcome`: every reason that is a label;
 //! * `consensus`: what is agreed upon and who does not agree; `expected`: what the owner of the name
 //!   says; `change`: whether it became another; `special`: special-purpose addresses;
@@ -15,13 +17,14 @@ mod answer;
 mod change;
 mod config;
 mod consensus;
+pub mod exchange;
 mod expected;
+mod kind;
 mod metrics;
 mod outcome;
 mod pages;
 mod pending;
 mod poll;
-mod question;
 mod reply;
 mod resolvers;
 mod special;

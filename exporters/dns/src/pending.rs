@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::answer::Flag;
+use crate::exchange::message;
+use crate::exchange::question::{MAX_UDP_PAYLOAD, Template};
 use crate::outcome::{Ignored, Outcome};
-use crate::question::{MAX_UDP_PAYLOAD, Template};
 use crate::reply::{self, Reply};
 
 /// How long a query stays open for a second, different answer after its first. An injector on the
@@ -149,7 +150,7 @@ impl<'a> Pending<'a> {
         from: SocketAddr,
         datagram: &[u8],
     ) -> Received {
-        let Some(id) = reply::id(datagram) else { return Received::Ignored(Ignored::Malformed) };
+        let Some(id) = message::id(datagram) else { return Received::Ignored(Ignored::Malformed) };
         let Some(&index) = self.by_id.get(&id) else {
             return Received::Ignored(Ignored::Unmatched);
         };
@@ -190,7 +191,7 @@ impl<'a> Pending<'a> {
     pub(crate) fn whole(&mut self, index: usize, message: Option<&[u8]>) {
         let query = &self.queries[index];
         let reply = message
-            .filter(|message| reply::id(message) == Some(query.id))
+            .filter(|message| message::id(message) == Some(query.id))
             .map(|message| reply::read(message, &self.templates[query.question], query.case));
         let outcome = match reply {
             Some(Reply::Answer(mut answer)) => {
@@ -311,13 +312,16 @@ fn repeated(query: &mut Query, now: Duration, reply: Reply) -> Received {
 mod tests {
     use super::*;
     use crate::answer::Content;
-    use crate::question::Kind;
+    use crate::exchange::question::Question;
 
     const SECOND: Duration = Duration::from_secs(1);
     const TIMEOUT: Duration = Duration::from_secs(2);
 
     fn templates() -> Vec<Template> {
-        vec![Template::new(&"a.example".parse().unwrap(), Kind::A)]
+        vec![Template::new(&Question::recursive(
+            "a.example".parse().unwrap(),
+            hickory_proto::rr::RecordType::A,
+        ))]
     }
 
     fn peer(n: u8) -> SocketAddr {

@@ -4,21 +4,12 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData};
 
 use crate::answer::{Answer, Content, Flag, Flags};
+use crate::exchange::message::{self, Flaw, Whole};
+use crate::exchange::question::Template;
 use crate::outcome::Ignored;
-use crate::question::{Echo, MAX_UDP_PAYLOAD, Template};
-
-/// Most records that are looked at in a datagram. The decoder is linear in them, but hostile ones
-/// are costly: a message of nothing but long names takes milliseconds.
-const MAX_RECORDS: u32 = 64;
-
-/// The same for what came over TCP because it does not fit a datagram. There are at most fifty such
-/// answers at a time.
-const MAX_TCP_RECORDS: u32 = 512;
 
 /// Longest chain of CNAMEs that is followed.
 const MAX_CHAIN: usize = 16;
-
-const HEADER: usize = 12;
 
 /// What a datagram is to the query whose id it carries and whose resolver it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,47 +22,23 @@ pub(crate) enum Reply {
     Ignored(Ignored),
 }
 
-/// The id of a message, if it is long enough to be one.
-pub(crate) fn id(datagram: &[u8]) -> Option<u16> {
-    (datagram.len() >= HEADER).then(|| u16::from_be_bytes([datagram[0], datagram[1]]))
-}
-
-/// Reads a datagram whose id and sender match a query. The checks, in this order: it is long
-/// enough; it is a reply (QR) of a plain query (opcode 0); its question is the one that was sent,
-/// or, with a response code that says the question was not understood or not served, it has none;
-/// it is whole (TC); its records are few enough; it can be decoded.
+/// Reads a datagram whose id and sender match a query, as [`message::read`] does, and takes from it
+/// the addresses that were asked for.
 pub(crate) fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
-    let Some((header, rest)) = datagram.split_first_chunk::<HEADER>() else {
-        return Reply::Ignored(Ignored::Malformed);
-    };
-    let count = |at: usize| u32::from(u16::from_be_bytes([header[at], header[at + 1]]));
-    let (is_reply, opcode, rcode) = (header[2] & 0x80 != 0, header[2] >> 3 & 0xf, header[3] & 0xf);
-    if !is_reply || opcode != 0 {
-        return Reply::Ignored(Ignored::Malformed);
-    }
-
-    let mut flags = Flags::default();
-    match (count(4), template.echoed(case, rest)) {
-        (1, Echo::Exact) => {}
-        (1, Echo::OtherCase) => flags.set(Flag::CaseMismatch),
-        // FORMERR, SERVFAIL, NOTIMP, REFUSED: a server that did not parse or did not want the
-        // question may leave it out.
-        (0, _) if matches!(rcode, 1 | 2 | 4 | 5) => {
-            return Reply::Answer(Answer { content: content_of_rcode(rcode), flags });
+    let Whole { message, is_case_kept } = match message::read(datagram, template, case) {
+        Ok(message::Reply::Whole(whole)) => whole,
+        Ok(message::Reply::Truncated) => return Reply::Truncated,
+        Ok(message::Reply::Code(rcode)) => {
+            let content = content_of_rcode(rcode);
+            return Reply::Answer(Answer { content, flags: Flags::default() });
         }
-        _ => return Reply::Ignored(Ignored::WrongQuestion),
-    }
-    if header[2] & 0x02 != 0 {
-        return Reply::Truncated;
-    }
-    let is_datagram = datagram.len() <= usize::from(MAX_UDP_PAYLOAD);
-    let most = if is_datagram { MAX_RECORDS } else { MAX_TCP_RECORDS };
-    if count(6) + count(8) + count(10) > most {
-        return Reply::Ignored(Ignored::Malformed);
-    }
-    let Ok(message) = Message::from_vec(datagram) else {
-        return Reply::Ignored(Ignored::Malformed);
+        Err(Flaw::WrongQuestion) => return Reply::Ignored(Ignored::WrongQuestion),
+        Err(Flaw::Malformed) => return Reply::Ignored(Ignored::Malformed),
     };
+    let mut flags = Flags::default();
+    if !is_case_kept {
+        flags.set(Flag::CaseMismatch);
+    }
     match content(&message, template, &mut flags) {
         Some(content) => Reply::Answer(Answer { content, flags }),
         None => Reply::Ignored(Ignored::Malformed),
@@ -104,7 +71,7 @@ fn content(message: &Message, template: &Template, flags: &mut Flags) -> Option<
     let owner = canonical_name(message)?;
     let mut addresses = Vec::new();
     for record in &message.answers {
-        let wanted = record.record_type() == template.kind().record_type()
+        let wanted = record.record_type() == template.kind()
             && record.dns_class == DNSClass::IN
             && &record.name == owner;
         if let Some(address) = record.data.ip_addr().filter(|_| wanted) {
@@ -146,16 +113,17 @@ mod tests {
 
     use hickory_proto::op::OpCode;
     use hickory_proto::rr::Record;
+    use hickory_proto::rr::RecordType;
     use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 
     use super::*;
-    use crate::question::Kind;
+    use crate::exchange::question::Question;
 
     const NAME: &str = "api.messenger.example";
     const CASE: u64 = 0b1011;
 
     fn template() -> Template {
-        Template::new(&NAME.parse().unwrap(), Kind::A)
+        Template::new(&Question::recursive(NAME.parse().unwrap(), RecordType::A))
     }
 
     /// A reply to the template's question, changed by `change`.

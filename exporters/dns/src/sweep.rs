@@ -6,7 +6,6 @@
 mod junk;
 mod schedule;
 mod sockets;
-mod tcp;
 mod worker;
 
 use std::sync::Arc;
@@ -19,9 +18,10 @@ use tokio::time::Instant;
 
 use crate::answer::Content;
 use crate::config::Plan;
+use crate::exchange::question::{Question, Template};
+use crate::kind::Kind;
 use crate::metrics::counts::Counts;
 use crate::outcome::{LocalError, Outcome};
-use crate::question::{Kind, Template};
 use crate::special;
 
 use worker::Worker;
@@ -32,6 +32,9 @@ const WORKERS: (usize, usize) = (4, 16);
 
 /// Queries that one worker can hold well.
 const QUERIES_PER_WORKER: usize = 5_000;
+
+/// TCP connections of one sweep at the same time.
+const MAX_CONNECTIONS: usize = 50;
 
 /// Share of the queries that may be lost on this machine before the sweep is called degraded. A
 /// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
@@ -74,9 +77,13 @@ pub(crate) async fn run(plan: &Arc<Plan>, counts: &Arc<Counts>) -> anyhow::Resul
     let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind)).chain(control);
     let shared = Arc::new(Shared {
         plan: Arc::clone(plan),
-        templates: asked.map(|(name, kind)| Template::new(name, kind)).collect(),
+        templates: asked
+            .map(|(name, kind)| {
+                Template::new(&Question::recursive(name.clone(), kind.record_type()))
+            })
+            .collect(),
         counts: Arc::clone(counts),
-        tcp_connections: Semaphore::new(tcp::MAX_CONNECTIONS),
+        tcp_connections: Semaphore::new(MAX_CONNECTIONS),
         began: Instant::now(),
     });
 

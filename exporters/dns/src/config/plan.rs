@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::{Set, Vantage, duration};
+use crate::exchange::HostName;
 use crate::expected::Expected;
-use crate::question::{HostName, Kind};
+use crate::kind::Kind;
 
 /// Above this many third-party resolvers, the operator must say that it is meant.
 const MAX_UNACKNOWLEDGED: usize = 200;

@@ -5,31 +5,12 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
+use crate::exchange::Transport;
 use crate::outcome::{Ignored, LocalError, SweepResult};
 
 /// From a resolver next door to the longest timeout that anybody sets.
 const BUCKETS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0];
-
-/// How a query was sent. A closed set, since it is a label.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Transport {
-    /// One datagram.
-    Udp,
-    /// One connection.
-    Tcp,
-}
-
-impl Transport {
-    pub(super) const ALL: [Self; 2] = [Self::Udp, Self::Tcp];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-        }
-    }
-}
 
 /// What is counted for one set. Dropped with it, so a removed set leaves no series behind.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Unit;
 
-use super::counts::Transport;
 use super::labels::{Label, gauges, set_labels, with};
 use super::verdicts;
+use crate::exchange::Transport;
 use crate::outcome::{Ignored, LocalError, SweepResult};
 use crate::state::{SetState, Sets};
 

@@ -9,11 +9,11 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode as encode_text;
 use prometheus_client::registry::Registry;
 
-use super::counts::Transport;
 use super::page::encode;
 use crate::answer::{Answer, Content, Flag, Flags};
 use crate::config::Config;
 use crate::consensus::{Rules, judge};
+use crate::exchange::Transport;
 use crate::outcome::{Ignored, LocalError, Outcome, SweepResult};
 use crate::state::{SetState, Snapshot};
 

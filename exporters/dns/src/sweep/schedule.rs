@@ -111,7 +111,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::question::{Kind, Template};
+    use crate::exchange::question::{Question, Template};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -123,7 +123,9 @@ mod tests {
     /// Runs a worker in virtual time against resolvers that answer after `latency`, or never. Returns
     /// how many queries it sent, how often it woke, and when it was over.
     fn run(pace: Pace, latency: Option<Duration>) -> (usize, usize, Duration) {
-        let templates = [Template::new(&"a.example".parse().unwrap(), Kind::A)];
+        let name = "a.example".parse().unwrap();
+        let templates =
+            [Template::new(&Question::recursive(name, hickory_proto::rr::RecordType::A))];
         let mut pending = Pending::new(&templates, SECOND * 2, 0);
         let mut schedule = Schedule::new(pace);
         let (mut now, mut sent, mut turns) = (Duration::ZERO, 0, 0);

@@ -11,11 +11,11 @@ use tokio::time::sleep_until;
 use super::junk::Junk;
 use super::schedule::{Due, Pace, Schedule};
 use super::sockets::Sockets;
-use super::{Shared, WorkerReport, local_error, passes_control, tcp};
-use crate::metrics::counts::Transport;
+use super::{Shared, WorkerReport, local_error, passes_control};
+use crate::exchange::question::MAX_UDP_PAYLOAD;
+use crate::exchange::{Transport, tcp};
 use crate::outcome::{Ignored, LocalError};
 use crate::pending::{Pending, Received};
-use crate::question::MAX_UDP_PAYLOAD;
 
 /// Datagrams that are read before it is time to send again.
 const BURST: usize = 256;
@@ -23,6 +23,9 @@ const BURST: usize = 256;
 /// Bursts that are read before queries are given up: a buffer of four megabytes, and no more, since
 /// a flood may go on for ever.
 const BURSTS: usize = 32;
+
+/// How long connection, question and answer over TCP may take together.
+const TCP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a query over TCP brought: its index, and the message if there is one.
 type Whole = (usize, Option<Vec<u8>>);
@@ -223,5 +226,5 @@ impl Worker {
 async fn whole(shared: &Shared, peer: SocketAddr, query: &[u8]) -> Option<Vec<u8>> {
     let _permit = shared.tcp_connections.acquire().await.ok()?;
     shared.counts.query(Transport::Tcp);
-    tcp::ask(peer, query).await.ok()
+    tcp::ask(peer, query, TCP_LIMIT).await.ok()
 }

@@ -1,4 +1,4 @@
-//! One question over TCP, after a truncated answer over UDP.
+//! One question over TCP (RFC 7766).
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,19 +8,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Connections of one sweep at the same time.
-pub(super) const MAX_CONNECTIONS: usize = 50;
-
-/// How long connection, question and answer may take together.
-const LIMIT: Duration = Duration::from_secs(5);
-
 /// Longest answer that is read: hundreds of addresses. To decode 64 KiB of hostile compression
 /// pointers takes a tenth of a second.
 const MAX_ANSWER: u16 = 16 * 1024;
 
-/// Asks; the message is not looked into.
-pub(super) async fn ask(peer: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
-    timeout(LIMIT, exchange(peer, query)).await?
+/// Asks; connection, question and answer may take so long together. The message is not looked into.
+pub(crate) async fn ask(peer: SocketAddr, query: &[u8], limit: Duration) -> io::Result<Vec<u8>> {
+    timeout(limit, exchange(peer, query)).await?
 }
 
 async fn exchange(peer: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
