@@ -45,19 +45,19 @@ pub trait LabelEnum: Copy + 'static {
 
 /// A counter for each value of a closed label.
 #[derive(Debug)]
-pub struct Counts<E> {
+pub struct CountsBy<E> {
     counters: Box<[Counter]>,
     of: std::marker::PhantomData<fn(E)>,
 }
 
-impl<E: LabelEnum> Default for Counts<E> {
+impl<E: LabelEnum> Default for CountsBy<E> {
     fn default() -> Self {
         let counters = E::VALUES.iter().map(|_| Counter::default()).collect();
         Self { counters, of: std::marker::PhantomData }
     }
 }
 
-impl<E: LabelEnum> Counts<E> {
+impl<E: LabelEnum> CountsBy<E> {
     /// One more of this value.
     pub fn inc(&self, value: E) {
         self.inc_by(value, 1);
@@ -91,7 +91,7 @@ impl<E: LabelEnum> Counts<E> {
 ///         Tcp = "tcp",
 ///     }
 /// }
-/// let sent = exporter_kit::Counts::<Transport>::default();
+/// let sent = exporter_kit::CountsBy::<Transport>::default();
 /// sent.inc(Transport::Tcp);
 /// let counts: Vec<_> = sent.iter().map(|(it, count)| (it.as_str(), count)).collect();
 /// assert_eq!(counts, [("udp", 0), ("tcp", 1)]);

@@ -45,7 +45,7 @@ mod server;
 mod targets;
 
 pub use config::parse;
-pub use counts::{Counter, Counts, LabelEnum};
+pub use counts::{Counter, CountsBy, LabelEnum};
 pub use exposition::respond;
 pub use health::{Health, State};
 pub use histogram::{BOUNDS, Buckets, Histogram};
