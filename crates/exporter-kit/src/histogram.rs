@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) use self::native::Native;
 
 /// The bounds of all histograms, in seconds: from a neighbour in the rack to the longest timeout,
-/// closest where the distances of a continent and of the world are. Each costs every target a line
-/// of text; who wants to know more reads the native buckets, which are 9 % apart.
-pub const BOUNDS: [f64; 12] =
-    [0.000_05, 0.000_2, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 2.0, 10.0];
+/// closest where the distances of a continent and of the world are. Few, since each costs every target
+/// a line of text; who wants to know more reads the native buckets, which are 9 % apart.
+pub const BOUNDS: [f64; 11] =
+    [0.000_05, 0.000_25, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 2.0, 10.0];
 
 /// Bounds that many histograms share.
 #[derive(Clone, Debug)]

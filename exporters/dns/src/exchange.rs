@@ -20,25 +20,13 @@ use tokio::time::{Instant, timeout_at};
 use message::{Reply, Whole};
 use question::{Question, Template};
 
-/// How a query was sent. A closed set, since it is a label.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Transport {
-    /// One datagram.
-    Udp,
-    /// One connection.
-    Tcp,
-}
-
-impl Transport {
-    /// All values.
-    pub(crate) const ALL: [Self; 2] = [Self::Udp, Self::Tcp];
-
-    /// The label value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-        }
+exporter_kit::label_enum! {
+    /// How a query was sent. A closed set, since it is a label.
+    pub enum Transport {
+        /// One datagram.
+        Udp = "udp",
+        /// One connection.
+        Tcp = "tcp",
     }
 }
 

@@ -65,7 +65,7 @@ impl Exporter for DnsExporter {
 
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let sets = Arc::new(Targets::default());
-        kit.registry.register_collector(Box::new(Metrics(Arc::clone(&sets))));
+        kit.registry.register(Metrics(Arc::clone(&sets)));
         let exporter = Self { sets, rounds: kit.rounds.clone() };
         exporter.reload(config)?;
         Ok(exporter)

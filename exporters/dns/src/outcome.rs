@@ -24,48 +24,23 @@ pub(crate) enum Outcome {
     LocalError,
 }
 
-/// Why a datagram was not taken for an answer. A closed set, since it is a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ignored {
-    /// No query has its id.
-    Unmatched,
-    /// A query has its id, but went to another address or port.
-    WrongSource,
-    /// It answers another question.
-    WrongQuestion,
-    /// It is not a reply that can be read.
-    Malformed,
-    /// It is longer than what was offered.
-    Oversize,
-    /// The query has its answer, and this one says the same.
-    Duplicate,
-    /// The query was given up before.
-    Late,
-}
-
-impl Ignored {
-    /// All values.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Unmatched,
-        Self::WrongSource,
-        Self::WrongQuestion,
-        Self::Malformed,
-        Self::Oversize,
-        Self::Duplicate,
-        Self::Late,
-    ];
-
-    /// The label value.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Unmatched => "unmatched",
-            Self::WrongSource => "wrong_source",
-            Self::WrongQuestion => "wrong_question",
-            Self::Malformed => "malformed",
-            Self::Oversize => "oversize",
-            Self::Duplicate => "duplicate",
-            Self::Late => "late",
-        }
+exporter_kit::label_enum! {
+    /// Why a datagram was not taken for an answer. A closed set, since it is a label.
+    pub(crate) enum Ignored {
+        /// No query has its id.
+        Unmatched = "unmatched",
+        /// A query has its id, but went to another address or port.
+        WrongSource = "wrong_source",
+        /// It answers another question.
+        WrongQuestion = "wrong_question",
+        /// It is not a reply that can be read.
+        Malformed = "malformed",
+        /// It is longer than what was offered.
+        Oversize = "oversize",
+        /// The query has its answer, and this one says the same.
+        Duplicate = "duplicate",
+        /// The query was given up before.
+        Late = "late",
     }
 }
 
@@ -148,32 +123,21 @@ impl Class {
     }
 }
 
-/// What went wrong on this machine. A closed set, since it is a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LocalError {
-    /// A datagram could not be sent.
-    Send,
-    /// There are no more file descriptors.
-    Emfile,
-    /// A datagram arrived, and the kernel had no room for it.
-    ReceiveBufferDrop,
-    /// The kernel had no memory to send from.
-    NoBuffers,
+exporter_kit::label_enum! {
+    /// What went wrong on this machine. A closed set, since it is a label.
+    pub(crate) enum LocalError {
+        /// A datagram could not be sent.
+        Send = "send",
+        /// There are no more file descriptors.
+        Emfile = "emfile",
+        /// A datagram arrived, and the kernel had no room for it.
+        ReceiveBufferDrop = "rcvbuf_drop",
+        /// The kernel had no memory to send from.
+        NoBuffers = "nobufs",
+    }
 }
 
 impl LocalError {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Send, Self::Emfile, Self::ReceiveBufferDrop, Self::NoBuffers];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Send => "send",
-            Self::Emfile => "emfile",
-            Self::ReceiveBufferDrop => "rcvbuf_drop",
-            Self::NoBuffers => "nobufs",
-        }
-    }
-
     /// The kind of an error that opening or sending met.
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
@@ -184,26 +148,15 @@ impl LocalError {
     }
 }
 
-/// How a sweep ended. A closed set, since it is a label.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum SweepResult {
-    /// Everybody was asked everything.
-    Complete,
-    /// The same, but more than a little was lost on this machine.
-    Degraded,
-    /// Nobody was asked.
-    Failed,
-}
-
-impl SweepResult {
-    pub(crate) const ALL: [Self; 3] = [Self::Complete, Self::Degraded, Self::Failed];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Degraded => "degraded",
-            Self::Failed => "failed",
-        }
+exporter_kit::label_enum! {
+    /// How a sweep ended. A closed set, since it is a label.
+    pub(crate) enum SweepResult {
+        /// Everybody was asked everything.
+        Complete = "complete",
+        /// The same, but more than a little was lost on this machine.
+        Degraded = "degraded",
+        /// Nobody was asked.
+        Failed = "failed",
     }
 }
 

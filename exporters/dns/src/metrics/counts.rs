@@ -2,24 +2,19 @@
 
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::histogram::Histogram;
+use exporter_kit::{Counter, CountsBy, Histogram};
 
 use crate::exchange::Transport;
 use crate::outcome::{Ignored, LocalError, SweepResult};
 
-/// From a resolver next door to the longest timeout that anybody sets.
-const BUCKETS: [f64; 13] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0];
-
 /// What is counted for one set. Dropped with it, so a removed set leaves no series behind.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    pub(super) queries: [Counter; Transport::ALL.len()],
+    pub(super) queries: CountsBy<Transport>,
     pub(super) retries: Counter,
-    pub(super) ignored: [Counter; Ignored::ALL.len()],
-    pub(super) local_errors: [Counter; LocalError::ALL.len()],
-    pub(super) sweeps: [Counter; SweepResult::ALL.len()],
+    pub(super) ignored: CountsBy<Ignored>,
+    pub(super) local_errors: CountsBy<LocalError>,
+    pub(super) sweeps: CountsBy<SweepResult>,
     pub(super) response_seconds: Histogram,
     /// One for each question of the set, in their order.
     pub(super) consensus_changes: Vec<Counter>,
@@ -29,20 +24,19 @@ impl Counts {
     /// Everything at zero, for a set that is asked this many questions.
     pub(crate) fn new(questions: usize) -> Self {
         Self {
-            queries: Default::default(),
+            queries: CountsBy::default(),
             retries: Counter::default(),
-            ignored: Default::default(),
-            local_errors: Default::default(),
-            sweeps: Default::default(),
-            response_seconds: Histogram::new(BUCKETS),
-            // Not `vec![counter; n]`: its clones would all count as one.
+            ignored: CountsBy::default(),
+            local_errors: CountsBy::default(),
+            sweeps: CountsBy::default(),
+            response_seconds: Histogram::default(),
             consensus_changes: (0..questions).map(|_| Counter::default()).collect(),
         }
     }
 
     /// Counts a query that was sent.
     pub(crate) fn query(&self, transport: Transport) {
-        self.queries[transport as usize].inc();
+        self.queries.inc(transport);
     }
 
     /// Counts a query that is sent again.
@@ -52,22 +46,22 @@ impl Counts {
 
     /// Records the time that a first answer took.
     pub(crate) fn answered(&self, took: Duration) {
-        self.response_seconds.observe(took.as_secs_f64());
+        self.response_seconds.observe(took);
     }
 
     /// Counts a datagram that was no answer.
     pub(crate) fn ignored(&self, reason: Ignored) {
-        self.ignored[reason as usize].inc();
+        self.ignored.inc(reason);
     }
 
     /// Counts what went wrong on this machine.
     pub(crate) fn local_error(&self, kind: LocalError, count: u64) {
-        self.local_errors[kind as usize].inc_by(count);
+        self.local_errors.inc_by(kind, count);
     }
 
     /// Counts a sweep.
     pub(crate) fn sweep(&self, result: SweepResult) {
-        self.sweeps[result as usize].inc();
+        self.sweeps.inc(result);
     }
 
     /// Counts a change of the consensus on a question.

@@ -1,13 +1,7 @@
 //! The golden exposition, from a fixed snapshot.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::encoding::text::encode as encode_text;
-use prometheus_client::registry::Registry;
 
 use super::page::encode;
 use crate::answer::{Answer, Content, Flag, Flags};
@@ -16,15 +10,6 @@ use crate::consensus::{Rules, judge};
 use crate::exchange::Transport;
 use crate::outcome::{Ignored, LocalError, Outcome, SweepResult};
 use crate::state::{SetState, Snapshot};
-
-#[derive(Debug)]
-struct Fixed(Vec<Arc<SetState>>);
-
-impl Collector for Fixed {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        encode(&self.0, &mut encoder)
-    }
-}
 
 const CONFIG: &str = "\
 vantage: { name: fra, region: EMEA }
@@ -99,10 +84,7 @@ fn states() -> Vec<Arc<SetState>> {
 
 #[test]
 fn exposition() {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Fixed(states())));
-    let mut text = String::new();
-    encode_text(&mut text, &registry).unwrap();
+    let text = exporter_kit::openmetrics(|page| encode(&states(), page));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();
     }

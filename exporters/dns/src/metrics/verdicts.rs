@@ -1,11 +1,10 @@
 //! The gauges of a sweep's verdicts: replaced as a whole with the snapshot, absent without one.
 
-use std::fmt;
 use std::sync::Arc;
 
-use prometheus_client::encoding::DescriptorEncoder;
+use exporter_kit::Page;
 
-use super::labels::{Label, gauges, set_labels, with};
+use super::labels::{Label, set_labels, with};
 use crate::answer::Flag;
 use crate::config::Asked;
 use crate::consensus::{Ratios, State, Verdict};
@@ -15,128 +14,104 @@ use crate::state::{SetState, Snapshot};
 /// The snapshots of one scrape: taken once, so that a sweep that ends meanwhile cannot mix in.
 type Snapshots<'a> = Vec<(&'a SetState, Arc<Snapshot>)>;
 
-pub(super) fn encode(sets: &[Arc<SetState>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+pub(super) fn encode(sets: &[Arc<SetState>], page: &mut Page<'_>) {
     let snapshots: Snapshots<'_> =
         sets.iter().filter_map(|set| Some((&**set, set.latest().snapshot?))).collect();
-    responses(&snapshots, encoder)?;
-    consensus(&snapshots, encoder)?;
-    outliers(&snapshots, encoder)?;
-    countries(&snapshots, encoder)
+    responses(&snapshots, page);
+    consensus(&snapshots, page);
+    outliers(&snapshots, page);
+    countries(&snapshots, page);
 }
 
-fn responses(snapshots: &Snapshots<'_>, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    gauges(
-        encoder,
+fn responses(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
+    page.gauge(
         "dns_consistency_responses",
         "Resolvers asked in the last sweep, by what became of it; adds up to all of them.",
-        None,
         each(snapshots).flat_map(|(labels, verdict)| {
             let classes = Class::ALL.into_iter().zip(verdict.responses);
             classes.map(move |(class, count)| {
                 (with(labels.clone(), ("outcome", class.as_str())), count as f64)
             })
         }),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_distinct_answers",
         "Different conclusive answers.",
-        None,
         each(snapshots).map(|(labels, verdict)| (labels, verdict.distinct_answers as f64)),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_answer_entropy",
         "Shannon entropy of the conclusive answers, in bits: 0 if all are the same.",
-        None,
         each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.entropy_bits?))),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_flag_resolvers",
         "Resolvers whose reply had a peculiarity.",
-        None,
         each(snapshots).flat_map(|(labels, verdict)| {
             let flags = Flag::ALL.into_iter().zip(verdict.flags);
             flags.map(move |(flag, count)| {
                 (with(labels.clone(), ("flag", flag.as_str())), count as f64)
             })
         }),
-    )
+    );
 }
 
-fn consensus(snapshots: &Snapshots<'_>, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    gauges(
-        encoder,
+fn consensus(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
+    page.gauge(
         "dns_consistency_consensus_state",
         "How the answers look as a whole: 1 for the present state.",
-        None,
         each(snapshots).flat_map(|(labels, verdict)| {
             State::ALL.into_iter().map(move |state| {
                 let is = f64::from(u8::from(state == verdict.state));
                 (with(labels.clone(), ("state", state.as_str())), is)
             })
         }),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_consensus_ratio",
         "Share of the conclusive answers that agree with the consensus.",
-        None,
         weighted(snapshots, |verdict| verdict.consensus),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_plurality_ratio",
         "Share of the conclusive answers that are the most frequent one.",
-        None,
         weighted(snapshots, |verdict| verdict.plurality),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_consensus_fingerprint",
         "A number that stands for what is agreed upon.",
-        None,
         each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.fingerprint? as f64))),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_consensus_matches_expected",
         "Whether the consensus is as the config expects it.",
-        None,
         each(snapshots).filter_map(|(labels, verdict)| {
             Some((labels, f64::from(u8::from(verdict.matches_expected?))))
         }),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_unexpected_resolvers",
         "Resolvers whose answer is not as the config expects it.",
-        None,
         each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.unexpected? as f64))),
-    )
+    );
 }
 
-fn outliers(snapshots: &Snapshots<'_>, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    gauges(
-        encoder,
+fn outliers(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
+    page.gauge(
         "dns_consistency_outliers",
         "Resolvers with a conclusive answer that does not agree with the consensus.",
-        None,
         each(snapshots)
             .filter(|(_, verdict)| verdict.state.has_consensus())
             .map(|(labels, verdict)| (labels, verdict.outliers() as f64)),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_outlier_ratio",
         "Share of the conclusive answers that does not agree with the consensus.",
-        None,
         weighted(snapshots, |verdict| verdict.outlier.filter(|_| verdict.state.has_consensus())),
-    )
+    );
 }
 
-fn countries(snapshots: &Snapshots<'_>, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+fn countries(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     let by_country = || {
         each(snapshots).flat_map(|(labels, verdict)| {
             verdict.countries.iter().map(move |country| {
@@ -149,29 +124,23 @@ fn countries(snapshots: &Snapshots<'_>, encoder: &mut DescriptorEncoder<'_>) -> 
             .filter(|(_, state, country)| state.has_consensus() && country.conclusive > 0)
             .map(|(labels, _, country)| (labels, country))
     };
-    gauges(
-        encoder,
+    page.gauge(
         "dns_consistency_country_resolvers",
         "Resolvers of a country with a conclusive answer.",
-        None,
         by_country().map(|(labels, _, country)| (labels, country.conclusive as f64)),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_country_agree_ratio",
         "Share of a country's conclusive answers that agree with the consensus of all.",
-        None,
         agreed_upon()
             .map(|(labels, country)| (labels, country.agree as f64 / country.conclusive as f64)),
-    )?;
-    gauges(
-        encoder,
+    );
+    page.gauge(
         "dns_consistency_country_outliers",
         "Resolvers of a country with a conclusive answer that does not agree.",
-        None,
         agreed_upon()
             .map(|(labels, country)| (labels, (country.conclusive - country.agree) as f64)),
-    )
+    );
 }
 
 /// Every verdict with its labels.
