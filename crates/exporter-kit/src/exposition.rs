@@ -7,24 +7,32 @@ mod accept;
 mod chunks;
 mod classic;
 mod packer;
+mod turns;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tower_http::compression::Predicate;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType};
 use tracing::{debug, error, warn};
 
 use self::accept::Encoding;
 use self::packer::Unwritten;
+use self::turns::Turns;
 use crate::registry::Registry;
+use crate::web::Connection;
 
-/// Pages that are written at once; further requests wait for their turn. Room for a pair of
-/// Prometheus servers and for someone who looks, and a bound on threads and memory.
-static TURNS: Semaphore = Semaphore::const_new(4);
+static TURNS: Turns = Turns::new();
+
+/// A page has to be read in that time, unless the scraper says how long it waits itself.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// No page may take longer, whatever the scraper says.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Renders a registry in the format that the request's `Accept` header names, packed if its
 /// `Accept-Encoding` allows. For the kit's `/metrics` and for an exporter's own pages of metrics.
@@ -32,14 +40,16 @@ static TURNS: Semaphore = Semaphore::const_new(4);
 /// The page is written while it is read. When that fails, the answer is an error as long as none of
 /// the page was sent; after that the body breaks off, so that no part of a page looks like a whole.
 /// (By HTTP/1.0, which ends a body with the connection, only the end of OpenMetrics or of gzip tells.)
-/// Likewise for a reader that takes nothing for 30 s, which is given up.
+/// Likewise for a reader that takes nothing for 30 s, or has not read the page within a minute or the
+/// time that Prometheus says it waits: it is given up. When too many pages are asked for, the one that
+/// nobody reads gives way, and who finds no place within 5 s is answered 503.
 pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
     let (format, kind) = accept::format(request, registry.texts().is_none());
     let encoding = accept::encoding(request);
-    let turn = TURNS.acquire().await.expect("nobody closes this semaphore");
-    let (chunks, mut body) = chunks::channel();
+    let Some(turn) = TURNS.take(Connection::present()).await else { return busy() };
+    let (mut chunks, mut body) = chunks::channel(turn, Instant::now() + patience(request));
     tokio::task::spawn_blocking(move || {
-        let _turn = turn;
+        chunks.take_pen();
         tell(packer::write(&registry, format, encoding, chunks));
     });
     if !body.begins().await {
@@ -55,6 +65,19 @@ pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
         response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
     }
     response
+}
+
+/// How long the scraper waits, and a little more, so that it is the one that gives up.
+fn patience(request: &HeaderMap) -> Duration {
+    let told = request.get("x-prometheus-scrape-timeout-seconds");
+    let seconds = told.and_then(|told| told.to_str().ok()?.parse::<f64>().ok());
+    let told = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds + 1.0).ok());
+    told.unwrap_or(DEADLINE).min(LONGEST_DEADLINE)
+}
+
+fn busy() -> Response {
+    let message = "too many pages are being written\n";
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], message).into_response()
 }
 
 /// What may be compressed after it was answered: anything but metrics, which come as their reader

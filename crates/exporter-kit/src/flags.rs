@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use crate::web::Guard;
 use crate::{Exporter, process};
 
 /// The flags every exporter takes. What to probe is the config file's business.
@@ -38,6 +39,9 @@ pub(crate) struct Flags {
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     pub(crate) telemetry_path: String,
 
+    #[command(flatten)]
+    changes: Changes,
+
     /// Least severe level that is logged.
     #[arg(long = "log.level", default_value = "info", value_parser = ["error", "warn", "info", "debug", "trace"])]
     pub(crate) log_level: String,
@@ -45,6 +49,24 @@ pub(crate) struct Flags {
     /// Form of the log on stderr.
     #[arg(long = "log.format", default_value = "text", value_parser = ["text", "json"])]
     pub(crate) log_format: String,
+}
+
+/// Who may change something by HTTP.
+#[derive(Debug, clap::Args)]
+struct Changes {
+    /// Let POST requests change something: `/-/reload`, and what an exporter has beside it. This is
+    /// the default.
+    #[arg(long = "web.enable-lifecycle", overrides_with = "no_lifecycle")]
+    lifecycle: bool,
+
+    /// Let nothing be changed by HTTP. SIGHUP still reloads.
+    #[arg(long = "no-web.enable-lifecycle", overrides_with = "lifecycle")]
+    no_lifecycle: bool,
+
+    /// Name by which those POST requests may come, beside addresses, names without a dot and the
+    /// machine's own name. May be repeated.
+    #[arg(long = "web.allow-host", value_name = "NAME")]
+    allowed_hosts: Vec<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -75,6 +97,13 @@ impl Flags {
 
     pub(crate) fn config_file(&self) -> &Path {
         self.config_file.as_deref().expect("clap requires --config.file without a subcommand")
+    }
+
+    pub(crate) fn guard(&self) -> Guard {
+        let mut names = self.changes.allowed_hosts.clone();
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        names.extend(machine.map(|name| name.trim().to_owned()));
+        Guard { lifecycle: !self.changes.no_lifecycle, names }
     }
 
     pub(crate) fn refuse_what_is_not_supported(&self) -> anyhow::Result<()> {

@@ -3,12 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use axum::http::header;
+use axum::response::IntoResponse;
+use maud::{DOCTYPE, Markup, html};
 
 use crate::health::{Health, State};
 use crate::{Exporter, process};
 
 const STYLE: &str = include_str!("landing.css");
+
+/// The style of every page, apart from them: none of them may hold a style of its own.
+pub(crate) async fn style() -> impl IntoResponse {
+    let kind = (header::CONTENT_TYPE, "text/css; charset=utf-8");
+    ([kind, (header::CACHE_CONTROL, "max-age=3600")], STYLE)
+}
 
 pub(crate) fn page<E: Exporter>(telemetry_path: &str, targets: &[Arc<Health>]) -> Markup {
     let down = targets.iter().filter(|target| matches!(target.state(), State::Down(_))).count();
@@ -20,7 +28,7 @@ pub(crate) fn page<E: Exporter>(telemetry_path: &str, targets: &[Arc<Health>]) -
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="refresh" content="15";
                 title { (E::NAME) }
-                style { (PreEscaped(STYLE)) }
+                link rel="stylesheet" href="/-/style.css";
             }
             body {
                 header {

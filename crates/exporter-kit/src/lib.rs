@@ -11,6 +11,7 @@
 //! | `secret` | a value that never shows itself |
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
+//! | `web` | connections: taken, limited, served; on a thread of their own |
 //! | `landing` | the page at `/` |
 //! | `exposition` | what a scraper gets: protobuf or text, packed, never whole in memory |
 //! | `page` | a page of metrics, family by family |
@@ -22,6 +23,8 @@
 //! | `health` | a target's state, logged when it changes |
 //! | `rounds` | when the next round is due: splayed, never overlapping |
 //! | `process` | build and process metrics |
+//! | `open_files` | the limit of open files, and what of it is the web server's |
+//! | `logging` | the log on stderr |
 //! | `healthcheck` | the subcommand for images without a shell |
 
 pub mod config;
@@ -43,6 +46,7 @@ mod rounds;
 mod secret;
 mod server;
 mod targets;
+mod web;
 
 pub use config::parse;
 pub use counts::{Counter, CountsBy, LabelEnum};
@@ -63,7 +67,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use serde::de::DeserializeOwned;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tracing::{error, info};
 
 use crate::flags::{Command, Flags};
@@ -129,9 +133,10 @@ pub fn main<E: Exporter>() -> ExitCode {
     if let Some(Command::Healthcheck(check)) = &flags.command {
         return healthcheck::run(check, E::PORT);
     }
-    if let Err(message) = logging::start(&flags) {
-        return refuse(&message);
-    }
+    let _log = match logging::start(&flags) {
+        Ok(log) => log,
+        Err(message) => return refuse(&message),
+    };
     open_files::allow_all();
     match run::<E>(&flags) {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,18 +147,23 @@ pub fn main<E: Exporter>() -> ExitCode {
     }
 }
 
-/// One worker: handing small tasks from thread to thread costs more than it gains, a quarter of the
-/// CPU of ten thousand probes a second (`make bench`). What takes long goes to a thread of its own.
+/// Two runtimes, so that whoever looks at a page does not disturb what is measured: the caller's
+/// thread serves, one worker measures. One worker, because handing small tasks from thread to thread
+/// costs more than it gains, a quarter of the CPU of ten thousand probes a second (`make bench`).
+/// What takes long goes to a thread of its own.
 fn run<E: Exporter>(flags: &Flags) -> anyhow::Result<()> {
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.context("starting the runtime")?;
-    let result = runtime.block_on(start::<E>(flags));
+    let measuring = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let measuring = measuring.context("starting the runtime")?;
+    let serving = Builder::new_current_thread().enable_all().build();
+    let serving = serving.context("starting the runtime")?;
+    let result = serving.block_on(start::<E>(flags, measuring.handle()));
     // A thread that waits for a device or a resolver that hangs is not waited for.
-    runtime.shutdown_timeout(LAST_WAIT);
+    serving.shutdown_background();
+    measuring.shutdown_timeout(LAST_WAIT);
     result
 }
 
-async fn start<E: Exporter>(flags: &Flags) -> anyhow::Result<()> {
+async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result<()> {
     flags.refuse_what_is_not_supported()?;
     let config_file = flags.config_file();
     let config = config::load::<E>(config_file)?;
@@ -170,10 +180,14 @@ async fn start<E: Exporter>(flags: &Flags) -> anyhow::Result<()> {
     let mut kit = Kit { registry: Registry::default(), rounds: Rounds::default() };
     process::register::<E>(&mut kit.registry);
     kit.rounds.register(&mut kit.registry);
+    logging::register(&mut kit.registry);
     let reloads = Reloads::register(&mut kit.registry);
-    let exporter = Arc::new(E::start(config, &mut kit)?);
+    let exporter = {
+        let _there = measuring.enter();
+        Arc::new(E::start(config, &mut kit)?)
+    };
 
-    let app = server::App::new(exporter, kit.registry, reloads, flags);
+    let app = server::App::new(exporter, kit.registry, reloads, flags, measuring.clone());
     server::serve(listeners, app, hangups, stopped).await
 }
 

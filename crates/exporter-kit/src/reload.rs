@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
@@ -19,10 +20,16 @@ pub(crate) fn hangups() -> anyhow::Result<Signal> {
 }
 
 /// Reads the config file and puts it in force, all of it beside the worker that measures: a file on
-/// a slow disk, or ten thousand targets to start, delay no measurement.
-pub(crate) async fn run<E: Exporter>(exporter: Arc<E>, file: &Path) -> anyhow::Result<()> {
+/// a slow disk, or ten thousand targets to start, delay no measurement. What it starts runs where
+/// everything that measures runs.
+pub(crate) async fn run<E: Exporter>(
+    exporter: Arc<E>,
+    file: &Path,
+    measuring: Handle,
+) -> anyhow::Result<()> {
     let file = file.to_owned();
     let reload = spawn_blocking(move || {
+        let _there = measuring.enter();
         let config = config::load::<E>(&file)?;
         exporter.reload(config)
     });

@@ -1,4 +1,4 @@
-//! The web server: `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload`; a drain with a limit.
+//! What is served: `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload`; a drain with a limit.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, watch};
-use tokio::task::JoinSet;
 use tower_http::compression::CompressionLayer;
 use tracing::{info, warn};
 
@@ -21,7 +21,7 @@ use crate::flags::Flags;
 use crate::health::State;
 use crate::registry::Registry;
 use crate::reload::{self, Reloads};
-use crate::{Exporter, exposition, landing};
+use crate::{Exporter, exposition, landing, open_files, web};
 
 /// How long requests in flight, and then the exporter's own farewells, may take at exit.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -33,6 +33,9 @@ pub(crate) struct App<E> {
     reloads: Reloads,
     config_file: PathBuf,
     telemetry_path: String,
+    guard: web::Guard,
+    /// Where everything that measures runs: what a reload starts belongs there.
+    measuring: Handle,
     /// Held while reloading, so that SIGHUP and POST cannot interleave.
     reloading: Mutex<()>,
 }
@@ -43,6 +46,7 @@ impl<E: Exporter> App<E> {
         registry: Registry,
         reloads: Reloads,
         flags: &Flags,
+        measuring: Handle,
     ) -> Self {
         Self {
             exporter,
@@ -50,14 +54,18 @@ impl<E: Exporter> App<E> {
             reloads,
             config_file: flags.config_file().to_owned(),
             telemetry_path: flags.telemetry_path.clone(),
+            guard: flags.guard(),
+            measuring,
             reloading: Mutex::new(()),
         }
     }
 
-    /// Validates, then swaps; a config that is not good changes nothing.
+    /// Validates, then swaps; a config that is not good changes nothing. Neither the thread that
+    /// measures nor the one that serves waits for it.
     async fn reload(&self) -> anyhow::Result<()> {
         let _alone = self.reloading.lock().await;
-        let result = reload::run(Arc::clone(&self.exporter), &self.config_file).await;
+        let exporter = Arc::clone(&self.exporter);
+        let result = reload::run(exporter, &self.config_file, self.measuring.clone()).await;
         self.reloads.record(result.is_ok());
         match &result {
             Ok(()) => info!("config reloaded"),
@@ -89,27 +97,22 @@ pub(crate) async fn serve<E: Exporter>(
 ) -> anyhow::Result<()> {
     let app = Arc::new(app);
     let reloader = tokio::spawn(reload_on_sighup(Arc::clone(&app), hangups));
-    let router = router(&app);
-    let (stop, stopping) = watch::channel(false);
-    let mut servers = JoinSet::new();
-    for listener in listeners {
+    for listener in &listeners {
         info!(address = %listener.local_addr()?, "listening");
-        let mut stopping = stopping.clone();
-        let server = axum::serve(listener, router.clone()).with_graceful_shutdown(async move {
-            // An error means that the sender is gone, which is a reason to stop as well.
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-        });
-        servers.spawn(server.into_future());
     }
+    let limit = open_files::connections(app.exporter.health().len());
+    let (stop, stopping) = watch::channel(false);
+    let served = tokio::spawn(web::serve(listeners, router(&app), limit, stopping));
 
     stopped.await;
     let _ = stop.send(true);
     reloader.abort();
-    let drained = async { while servers.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+    if tokio::time::timeout(DRAIN, served).await.is_err() {
         warn!("some requests did not end in time and were cut");
     }
-    if tokio::time::timeout(DRAIN, app.exporter.stop()).await.is_err() {
+    let exporter = Arc::clone(&app.exporter);
+    let farewells = app.measuring.spawn(async move { exporter.stop().await });
+    if tokio::time::timeout(DRAIN, farewells).await.is_err() {
         warn!("not every session could be closed in time");
     }
     info!("stopped");
@@ -117,14 +120,16 @@ pub(crate) async fn serve<E: Exporter>(
 }
 
 fn router<E: Exporter>(app: &Arc<App<E>>) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/", get(landing))
         .route(&app.telemetry_path, get(metrics))
         .route("/-/healthy", get(|| async { "Healthy\n" }))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
+        .route("/-/style.css", get(landing::style))
         .with_state(Arc::clone(app))
-        .merge(app.exporter.routes())
+        .merge(app.exporter.routes());
+    web::hardened(router, app.guard.clone())
         .layer(CompressionLayer::new().compress_when(exposition::may_be_compressed()))
 }
 

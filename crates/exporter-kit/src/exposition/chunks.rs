@@ -8,8 +8,11 @@ use std::time::Duration;
 use axum::body::{Bytes, HttpBody};
 use hyper::body::Frame;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::time::{Instant, timeout_at};
+
+use super::turns::Turn;
 
 /// A chunk is sent once it is as long as this. Some thousand of them make up the longest pages, so
 /// that the hand-over from thread to thread costs next to nothing.
@@ -21,11 +24,22 @@ const WAITING: usize = 4;
 /// A reader that takes nothing for so long is given up. Longer than any scraper waits by default.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Both ends of the way. To be called inside the runtime.
-pub(super) fn channel() -> (Chunks, Page) {
+/// Pages that are being written at the same moment; one whose reader is waited for is not. So many
+/// threads at most compete for the CPU with the one that measures.
+static PENS: Semaphore = Semaphore::const_new(2);
+
+/// Both ends of the way of a page that has to be read by `deadline`. To be called inside the runtime.
+pub(super) fn channel(turn: Turn, deadline: Instant) -> (Chunks, Page) {
     let (sender, parts) = mpsc::channel(WAITING);
-    let chunks =
-        Chunks { parts: sender, runtime: Handle::current(), filling: Vec::new(), lost: None };
+    let chunks = Chunks {
+        parts: sender,
+        runtime: Handle::current(),
+        filling: Vec::new(),
+        turn,
+        deadline,
+        pen: None,
+        lost: None,
+    };
     (chunks, Page { parts, ahead: None })
 }
 
@@ -43,11 +57,21 @@ pub(super) struct Chunks {
     parts: mpsc::Sender<Part>,
     runtime: Handle,
     filling: Vec<u8>,
+    turn: Turn,
+    deadline: Instant,
+    /// Held while writing, put down while the reader is waited for.
+    pen: Option<SemaphorePermit<'static>>,
     /// Why nothing can be sent any more: said again at once, as an encoder that is dropped writes.
     lost: Option<ErrorKind>,
 }
 
 impl Chunks {
+    /// Waits until not too many others write. To be called before any work.
+    pub(super) fn take_pen(&mut self) {
+        let pen = self.runtime.block_on(PENS.acquire());
+        self.pen = Some(pen.expect("nobody closes this semaphore"));
+    }
+
     /// Sends what is left, and that the page is whole. A page without this ends in an error.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.send_filling()?;
@@ -65,15 +89,37 @@ impl Chunks {
         if let Some(kind) = self.lost {
             return Err(kind.into());
         }
-        let sent = self.runtime.block_on(self.parts.send_timeout(part, PATIENCE));
-        sent.map_err(|error| {
-            let kind = match error {
-                SendTimeoutError::Closed(_) => ErrorKind::BrokenPipe,
-                SendTimeoutError::Timeout(_) => ErrorKind::TimedOut,
-            };
+        let sent = match self.parts.try_send(part) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(ErrorKind::BrokenPipe),
+            Err(TrySendError::Full(part)) => self.wait_for_the_reader(part),
+        };
+        sent.map_err(|kind| {
             self.lost = Some(kind);
             kind.into()
         })
+    }
+
+    fn wait_for_the_reader(&mut self, part: Part) -> Result<(), ErrorKind> {
+        self.pen = None;
+        self.turn.stalled(true);
+        let until = self.deadline.min(Instant::now() + PATIENCE);
+        let sent = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.turn.over() => Err(ErrorKind::BrokenPipe),
+                sent = timeout_at(until, self.parts.send(part)) => match sent {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(_)) => Err(ErrorKind::BrokenPipe),
+                    Err(_) => Err(ErrorKind::TimedOut),
+                },
+            }
+        });
+        self.turn.stalled(false);
+        if sent.is_ok() {
+            self.take_pen();
+        }
+        sent
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use axum::Router;
-use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use axum::routing::get;
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
@@ -187,17 +187,13 @@ async fn a_reader_that_stops_reading_is_given_up() {
     }
 }
 
-#[tokio::test]
-async fn pages_wait_for_their_turn() {
-    let others = TURNS.acquire_many(4).await.unwrap();
-    let registry = registry(1, End::Good);
-    let page = ask("*/*", "", &registry);
-    tokio::pin!(page);
-    tokio::select! {
-        biased;
-        _ = &mut page => panic!("a fifth page is written"),
-        () = tokio::task::yield_now() => drop(others),
+#[test]
+fn a_scraper_may_say_how_long_it_waits() {
+    for (told, seconds) in [("10", 11), ("0.5", 1), ("9e9", 300), ("NaN", 60), ("-5", 60), ("", 60)]
+    {
+        let name = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
+        let request = HeaderMap::from_iter([(name, told.parse().unwrap())]);
+        assert_eq!(patience(&request).as_secs(), seconds, "{told}");
     }
-    assert_eq!(page.await.status(), 200);
-    until_given_up(&registry).await;
+    assert_eq!(patience(&HeaderMap::new()), DEADLINE);
 }

@@ -1,0 +1,79 @@
+//! What every answer has: headers that bind a browser's hands, and an error page where there is none.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{Html, IntoResponse as _, Response};
+use maud::{DOCTYPE, html};
+
+use super::guard::Guard;
+
+/// No script, nothing from elsewhere, in nobody's frame; forms come back here.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+    base-uri 'none'; frame-ancestors 'none'";
+
+/// The same routes; what changes something is refused to whom the guard refuses it.
+pub(crate) fn hardened(router: Router, guard: Guard) -> Router {
+    let guard = Arc::new(guard);
+    let refuse = from_fn(move |request: Request, next: Next| {
+        let refusal = guard.refusal(request.method(), request.uri(), request.headers());
+        async move {
+            match refusal {
+                None => next.run(request).await,
+                Some(reason) => page(StatusCode::FORBIDDEN, request.headers(), &reason),
+            }
+        }
+    });
+    router
+        .fallback(|headers: HeaderMap| async move {
+            page(StatusCode::NOT_FOUND, &headers, "There is no such page.")
+        })
+        .method_not_allowed_fallback(|method: Method, headers: HeaderMap| async move {
+            let message = format!("The page does not take {method}.");
+            page(StatusCode::METHOD_NOT_ALLOWED, &headers, &message)
+        })
+        .layer(refuse)
+        .layer(from_fn(|request: Request, next: Next| async {
+            let mut response = next.run(request).await;
+            bind(response.headers_mut());
+            response
+        }))
+}
+
+fn bind(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// A page that says what is wrong: HTML for who reads HTML, a line of text for others.
+fn page(status: StatusCode, headers: &HeaderMap, message: &str) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if !accept.is_some_and(|accept| accept.contains("text/html")) {
+        return (status, format!("{message}\n")).into_response();
+    }
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (status) }
+                link rel="stylesheet" href="/-/style.css";
+            }
+            body {
+                h1 { (status) }
+                p { (message) }
+                p { a href="/" { "What there is" } }
+            }
+        }
+    };
+    (status, Html(page.into_string())).into_response()
+}
