@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::web::Guard;
-use crate::{Exporter, process};
+use crate::web_config::{Current, WebConfig};
+use crate::{Exporter, process, web_config};
 
 /// The flags every exporter takes. What to probe is the config file's business.
 #[derive(Debug, clap::Parser)]
@@ -31,7 +31,7 @@ pub(crate) struct Flags {
     #[arg(long = "web.systemd-socket", conflicts_with = "listen_addresses")]
     pub(crate) systemd_socket: bool,
 
-    /// TLS and basic auth of the web server.
+    /// TLS, basic auth and headers of the web server: a file in exporter-toolkit's format.
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config_file: Option<PathBuf>,
 
@@ -80,6 +80,9 @@ pub(crate) struct Healthcheck {
     /// Address of the running exporter. [default: 127.0.0.1 and the exporter's own port]
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) address: Option<String>,
+    /// The running exporter's web config: speak TLS if that says so. Any certificate is good.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(crate) web_config_file: Option<PathBuf>,
     /// Path to ask for.
     #[arg(long, value_name = "PATH", default_value = "/-/healthy")]
     pub(crate) path: String,
@@ -106,15 +109,11 @@ impl Flags {
         Guard { lifecycle: !self.changes.no_lifecycle, names }
     }
 
-    pub(crate) fn refuse_what_is_not_supported(&self) -> anyhow::Result<()> {
-        if let Some(file) = &self.web_config_file {
-            bail!(
-                "--web.config.file {}: TLS and basic auth are not supported by this version; \
-                 listen on 127.0.0.1 behind a reverse proxy, or leave the flag out",
-                file.display()
-            );
-        }
-        Ok(())
+    /// The web config, followed from here on. To be called inside the runtime that serves.
+    pub(crate) fn web_config(&self) -> anyhow::Result<Option<Current>> {
+        let Some(file) = &self.web_config_file else { return Ok(None) };
+        let config = WebConfig::load(file)?;
+        Ok(Some(web_config::follow(file, config)))
     }
 }
 

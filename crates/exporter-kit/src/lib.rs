@@ -12,6 +12,7 @@
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
 //! | `web` | connections: taken, limited, served; on a thread of their own |
+//! | `web_config` | TLS, basic auth and headers, in exporter-toolkit's format |
 //! | `landing` | the page at `/` |
 //! | `exposition` | what a scraper gets: protobuf or text, packed, never whole in memory |
 //! | `page` | a page of metrics, family by family |
@@ -47,6 +48,7 @@ mod secret;
 mod server;
 mod targets;
 mod web;
+mod web_config;
 
 pub use config::parse;
 pub use counts::{Counter, CountsBy, LabelEnum};
@@ -164,9 +166,9 @@ fn run<E: Exporter>(flags: &Flags) -> anyhow::Result<()> {
 }
 
 async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result<()> {
-    flags.refuse_what_is_not_supported()?;
     let config_file = flags.config_file();
     let config = config::load::<E>(config_file)?;
+    let web_config = flags.web_config()?;
     if flags.config_check {
         info!(file = %config_file.display(), "config file is good");
         return Ok(());
@@ -188,7 +190,7 @@ async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result
     };
 
     let app = server::App::new(exporter, kit.registry, reloads, flags, measuring.clone());
-    server::serve(listeners, app, hangups, stopped).await
+    server::serve(listeners, app, web_config, hangups, stopped).await
 }
 
 /// Says what is wrong with the command line before there is a log to say it in.

@@ -21,6 +21,7 @@ use crate::flags::Flags;
 use crate::health::State;
 use crate::registry::Registry;
 use crate::reload::{self, Reloads};
+use crate::web_config::Current;
 use crate::{Exporter, exposition, landing, open_files, web};
 
 /// How long requests in flight, and then the exporter's own farewells, may take at exit.
@@ -92,6 +93,7 @@ pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
 pub(crate) async fn serve<E: Exporter>(
     listeners: Vec<TcpListener>,
     app: App<E>,
+    web_config: Option<Current>,
     hangups: Signal,
     stopped: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -102,7 +104,9 @@ pub(crate) async fn serve<E: Exporter>(
     }
     let limit = open_files::connections(app.exporter.health().len());
     let (stop, stopping) = watch::channel(false);
-    let served = tokio::spawn(web::serve(listeners, router(&app), limit, stopping));
+    let router = router(&app, web_config.clone());
+    let service = web::Service { router, config: web_config, stopping };
+    let served = tokio::spawn(web::serve(listeners, service, limit));
 
     stopped.await;
     let _ = stop.send(true);
@@ -119,7 +123,7 @@ pub(crate) async fn serve<E: Exporter>(
     Ok(())
 }
 
-fn router<E: Exporter>(app: &Arc<App<E>>) -> Router {
+fn router<E: Exporter>(app: &Arc<App<E>>, web_config: Option<Current>) -> Router {
     let router = Router::new()
         .route("/", get(landing))
         .route(&app.telemetry_path, get(metrics))
@@ -129,7 +133,7 @@ fn router<E: Exporter>(app: &Arc<App<E>>) -> Router {
         .route("/-/style.css", get(landing::style))
         .with_state(Arc::clone(app))
         .merge(app.exporter.routes());
-    web::hardened(router, app.guard.clone())
+    web::hardened(router, app.guard.clone(), web_config)
         .layer(CompressionLayer::new().compress_when(exposition::may_be_compressed()))
 }
 

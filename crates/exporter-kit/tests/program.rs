@@ -251,7 +251,12 @@ fn what_cannot_work_is_refused_at_once() {
         ("clocks: {a: {period: 2m}}", &["--config.check"], 1, "period: must be from 1ms to 1m"),
         ("a: b: c", &[], 1, "tick.yml:1:"),
         ("", &[], 1, "tick.yml:"),
-        (TWO, &["--web.config.file", "x.yml"], 1, "TLS and basic auth are not supported"),
+        (
+            TWO,
+            &["--config.check", "--web.config.file", "x.yml"],
+            1,
+            "reading web config file x.yml",
+        ),
         (TWO, &["--web.telemetry-path", "/-/x"], 2, "must start with a slash"),
         (TWO, &["--web.systemd-socket"], 1, "no socket was handed over"),
         (TWO, &["--log.level", "loud"], 2, "error, warn, info, debug, trace"),

@@ -148,7 +148,9 @@ fn the_kit_names_no_protocol() {
     let mut texts = files(&kit.join("src"), ".rs");
     texts.push((kit.join("Cargo.toml"), fs::read_to_string(kit.join("Cargo.toml")).unwrap()));
     let offenders = texts.into_iter().flat_map(|(path, text)| {
-        let lines: Vec<_> = production(&text).map(str::to_lowercase).collect();
+        // A kind of name in a certificate, by X.509's own word for it.
+        let lines = production(&text).map(|line| line.replace("GeneralName::DNSName", ""));
+        let lines: Vec<_> = lines.map(|line| line.to_lowercase()).collect();
         PROTOCOLS
             .iter()
             .filter(|word| lines.iter().any(|line| line.contains(**word)))

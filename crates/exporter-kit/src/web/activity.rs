@@ -14,6 +14,10 @@ pub(super) const IDLE: Duration = Duration::from_secs(120);
 /// A peer that takes nothing of its answer for so long is given up.
 pub(super) const STALL: Duration = Duration::from_secs(30);
 
+/// No answer takes longer: beyond the longest deadline of a page. Without this, a stream whose window is
+/// never opened would hold its connection for ever.
+const ANSWER: Duration = Duration::from_secs(330);
+
 /// A peer that takes nothing of its answer for so long gives way to others, if there is no room.
 const UNMOVED: Duration = Duration::from_secs(1);
 
@@ -39,22 +43,29 @@ pub(super) struct Activity {
     served: bool,
     /// Since when the peer takes nothing of what is sent.
     stalled: Option<Duration>,
+    /// Whether bytes come beside requests, as they do by HTTP/2.
+    multiplexed: bool,
 }
 
 impl Activity {
     pub(super) fn opened(now: Duration) -> Self {
-        Self { doing: Doing::Opened, since: now, served: false, stalled: None }
+        Self { doing: Doing::Opened, since: now, served: false, stalled: None, multiplexed: false }
+    }
+
+    /// Bytes beside requests say nothing from now on.
+    pub(super) fn multiplexed(&mut self) {
+        self.multiplexed = true;
     }
 
     /// Bytes came. The limit of a new connection's first request runs from its opening.
     pub(super) fn read(&mut self, now: Duration) {
         match self.doing {
             Doing::Opened => self.doing = Doing::Asking,
-            Doing::Idle => {
+            Doing::Idle if !self.multiplexed => {
                 self.doing = Doing::Asking;
                 self.since = now;
             }
-            Doing::Asking | Doing::Answering(_) => {}
+            Doing::Idle | Doing::Asking | Doing::Answering(_) => {}
         }
     }
 
@@ -89,6 +100,7 @@ impl Activity {
         match self.doing {
             Doing::Opened | Doing::Asking if past(REQUEST) => Some("no request came"),
             Doing::Idle if past(IDLE) => Some("idle"),
+            Doing::Answering(_) if past(ANSWER) => Some("the answer takes too long"),
             _ if self.stalled.is_some_and(stalled) => Some("the answer is not read"),
             _ => None,
         }
@@ -167,5 +179,16 @@ mod tests {
         asked.written(false, now);
         assert_eq!(asked.gives_way(now), None);
         assert!(asked.gives_way(now + UNMOVED) > scraper.gives_way(now + UNMOVED));
+    }
+
+    #[test]
+    fn bytes_beside_requests_do_not_make_a_multiplexed_connection_overdue() {
+        let start = Duration::from_secs(1_000);
+        let mut activity = Activity::opened(start);
+        activity.multiplexed();
+        activity.begin(start);
+        activity.end(start);
+        activity.read(start + SECOND);
+        assert_eq!(activity.overdue(start + 20 * SECOND), None);
     }
 }

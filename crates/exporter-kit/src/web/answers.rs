@@ -10,13 +10,15 @@ use axum::response::{Html, IntoResponse as _, Response};
 use maud::{DOCTYPE, html};
 
 use super::guard::Guard;
+use crate::web_config::{Answer, Current};
 
 /// No script, nothing from elsewhere, in nobody's frame; forms come back here.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
     base-uri 'none'; frame-ancestors 'none'";
 
-/// The same routes; what changes something is refused to whom the guard refuses it.
-pub(crate) fn hardened(router: Router, guard: Guard) -> Router {
+/// The same routes; what changes something is refused to whom the guard refuses it, and everything to
+/// whom the web config does not know.
+pub(crate) fn hardened(router: Router, guard: Guard, config: Option<Current>) -> Router {
     let guard = Arc::new(guard);
     let refuse = from_fn(move |request: Request, next: Next| {
         let refusal = guard.refusal(request.method(), request.uri(), request.headers());
@@ -36,10 +38,25 @@ pub(crate) fn hardened(router: Router, guard: Guard) -> Router {
             page(StatusCode::METHOD_NOT_ALLOWED, &headers, &message)
         })
         .layer(refuse)
-        .layer(from_fn(|request: Request, next: Next| async {
-            let mut response = next.run(request).await;
-            bind(response.headers_mut());
-            response
+        .layer(from_fn(move |request: Request, next: Next| {
+            let config = config.as_ref().map(|config| Arc::clone(&config.borrow()));
+            async move {
+                let headers = request.headers();
+                let answer = match &config {
+                    None => Answer::Welcome,
+                    Some(config) => config.users.ask(headers).await,
+                };
+                let mut response = match answer {
+                    Answer::Welcome => next.run(request).await,
+                    Answer::Unknown => unknown(headers),
+                    Answer::Busy => busy(headers),
+                };
+                for (name, value) in config.iter().flat_map(|config| &config.headers) {
+                    response.headers_mut().insert(name, value.clone());
+                }
+                bind(response.headers_mut());
+                response
+            }
         }))
 }
 
@@ -51,6 +68,21 @@ fn bind(headers: &mut HeaderMap) {
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+}
+
+fn unknown(headers: &HeaderMap) -> Response {
+    let mut response =
+        page(StatusCode::UNAUTHORIZED, headers, "A name and its password are needed.");
+    let ask = HeaderValue::from_static("Basic realm=\"exporter\", charset=\"UTF-8\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+    response
+}
+
+fn busy(headers: &HeaderMap) -> Response {
+    let message = "Too many passwords are being checked.";
+    let mut response = page(StatusCode::SERVICE_UNAVAILABLE, headers, message);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }
 
 /// A page that says what is wrong: HTML for who reads HTML, a line of text for others.

@@ -1,0 +1,88 @@
+//! Files that are good and files that are not, and what is said of those.
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A folder with a certificate, its key, and the file `web.yml`.
+fn folder(config: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("cert.pem", &pair.cert.pem());
+    write("key.pem", &pair.signing_key.serialize_pem());
+    write("web.yml", config);
+    folder
+}
+
+fn load(config: &str) -> anyhow::Result<WebConfig> {
+    WebConfig::load(&folder(config).path().join("web.yml"))
+}
+
+const PAIR: &str = "cert_file: cert.pem, key_file: key.pem";
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let config = load(&format!("tls_server_config: {{{PAIR}}}")).unwrap();
+    assert_eq!(config.tls.unwrap().alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+    assert_eq!(config.files.len(), 3);
+}
+
+#[test]
+fn every_word_of_the_toolkit_is_known() {
+    for config in [
+        "",
+        "# nothing\n",
+        "http_server_config: {http2: false, headers: {X-Frame-Options: deny}}",
+        "basic_auth_users: {me: $2b$10$iSm4GMDQr8ptNk.TBykcBeUwlinLQDlqfOf09RVwmfMbdhcqNY.gu}",
+        &format!("tls_server_config: {{{PAIR}, client_auth_type: RequestClientCert}}"),
+        &format!(
+            "tls_server_config: {{{PAIR}, client_auth_type: RequireAnyClientCert, client_allowed_sans: [a]}}"
+        ),
+        &format!(
+            "tls_server_config: {{{PAIR}, client_ca_file: cert.pem, client_auth_type: VerifyClientCertIfGiven}}"
+        ),
+        &format!(
+            "tls_server_config: {{{PAIR}, client_ca_file: cert.pem, client_auth_type: RequireAndVerifyClientCert}}"
+        ),
+        &format!(
+            "tls_server_config: {{{PAIR}, min_version: TLS12, max_version: TLS12, \
+             cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384], \
+             curve_preferences: [CurveP256, X25519], prefer_server_cipher_suites: false}}"
+        ),
+    ] {
+        assert!(load(config).is_ok(), "{config}: {:#}", load(config).unwrap_err());
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_and_no_secret_is() {
+    let tls = |rest: &str| format!("tls_server_config: {{{PAIR}, {rest}}}");
+    for (config, message) in [
+        ("tls_server_config: {cert_file: cert.pem}".to_owned(), "key and key_file is missing"),
+        ("tls_server_config: {}".to_owned(), "cert and cert_file is missing"),
+        (
+            "tls_server_config: {cert_file: no.pem, key_file: key.pem}".to_owned(),
+            "reading cert_file",
+        ),
+        ("tls_server_config: {cert_file: key.pem, key_file: key.pem}".to_owned(), "no certificate"),
+        (tls("cert: x"), "exclude each other"),
+        (tls("min_version: TLS11"), "TLS12"),
+        (tls("min_version: TLS13, max_version: TLS12"), "newer than max_version"),
+        (tls("cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]"), "`TLS_RSA_WITH_RC4_128_SHA`"),
+        (tls("curve_preferences: [CurveP521]"), "CurveP384"),
+        (tls("client_auth_type: Maybe"), "RequireAndVerifyClientCert"),
+        (tls("client_auth_type: RequireAndVerifyClientCert"), "client_ca_file is missing"),
+        (tls("client_ca_file: cert.pem"), "asks for no certificate"),
+        (tls("client_allowed_sans: [a]"), "RequireAnyClientCert"),
+        ("http_server_config: {headers: {Server: x}}".to_owned(), "those that can"),
+        ("http_server_config: {headers: {X-Frame-Options: x}}".to_owned(), "deny, sameorigin"),
+        ("basic_auth_users: {me: hunter2}".to_owned(), "the password of `me` is not a bcrypt hash"),
+        ("rate_limit: {interval: 1s, burst: 3}".to_owned(), "rate_limit is not supported"),
+        ("basic_auth: {}".to_owned(), "unknown field"),
+    ] {
+        let error = format!("{:#}", load(&config).unwrap_err());
+        assert!(error.contains(message), "{config}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,130 @@
+//! Who may ask by which password: bcrypt hashes, checked beside everything else and remembered.
+
+use std::collections::{BTreeMap, HashSet};
+use std::str::FromStr as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context as _;
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::Secret;
+
+/// Passwords that may wait to be checked: each takes the tenth of a second that bcrypt is made for.
+const WAITING: usize = 16;
+
+/// Checked against when there is no such user, so that this takes as long: nobody's password.
+const NOBODY: &str = "$2b$10$iSm4GMDQr8ptNk.TBykcBeUwlinLQDlqfOf09RVwmfMbdhcqNY.gu";
+
+/// How many good passwords are remembered.
+const REMEMBERED: usize = 256;
+
+/// One is checked at a time, so that guessing costs one core at most.
+static CHECKING: Semaphore = Semaphore::const_new(1);
+
+/// The users, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Users {
+    hashes: BTreeMap<String, Secret>,
+    /// Digests of names and passwords that were good. A wrong one is not remembered: guessing must
+    /// not push these out.
+    good: Mutex<HashSet<[u8; 32]>>,
+    waiting: Mutex<usize>,
+}
+
+/// What a request's name and password are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Welcome,
+    Unknown,
+    /// Too many are being checked.
+    Busy,
+}
+
+impl Users {
+    pub(super) fn new(hashes: BTreeMap<String, Secret>) -> anyhow::Result<Self> {
+        for (name, hash) in &hashes {
+            // The error's own words would quote the hash.
+            let parsed = bcrypt::HashParts::from_str(hash.expose()).ok();
+            parsed.with_context(|| format!("the password of `{name}` is not a bcrypt hash"))?;
+        }
+        Ok(Self { hashes, ..Self::default() })
+    }
+
+    /// Whether the request may be answered. The hash is computed on a thread of its own.
+    pub(crate) async fn ask(&self, request: &HeaderMap) -> Answer {
+        if self.hashes.is_empty() {
+            return Answer::Welcome;
+        }
+        let Some((name, password)) = credentials(request) else { return Answer::Unknown };
+        let known = self.hashes.get(&name);
+        let hash = known.map_or(NOBODY, Secret::expose);
+        let digest = digest(&[name.as_bytes(), hash.as_bytes(), password.as_bytes()]);
+        if known.is_some() && self.good().contains(&digest) {
+            return Answer::Welcome;
+        }
+        let Some(_place) = Place::take(self) else { return Answer::Busy };
+        let _alone = CHECKING.acquire().await.expect("nobody closes this semaphore");
+        let hash = Zeroizing::new(hash.to_owned());
+        let checked =
+            tokio::task::spawn_blocking(move || bcrypt::verify(password.as_bytes(), &hash));
+        if known.is_none() || !matches!(checked.await, Ok(Ok(true))) {
+            return Answer::Unknown;
+        }
+        let mut good = self.good();
+        if good.len() >= REMEMBERED {
+            good.clear();
+        }
+        good.insert(digest);
+        Answer::Welcome
+    }
+
+    fn good(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among those that wait.
+struct Place<'a>(&'a Users);
+
+impl<'a> Place<'a> {
+    fn take(users: &'a Users) -> Option<Self> {
+        let mut waiting = users.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        (*waiting < WAITING).then(|| {
+            *waiting += 1;
+            Self(users)
+        })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+    }
+}
+
+/// Name and password out of `Authorization: Basic` (RFC 7617).
+fn credentials(request: &HeaderMap) -> Option<(String, Zeroizing<String>)> {
+    let value = request.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
+    let (name, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some((name.to_owned(), Zeroizing::new(password.to_owned())))
+}
+
+/// One digest of several parts, none of which can pass for another's.
+fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+}
