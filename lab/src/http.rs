@@ -30,6 +30,11 @@ pub async fn post_form(url: &str, form: String) -> anyhow::Result<(u16, String)>
     request(Method::POST, url, "application/x-www-form-urlencoded", form).await
 }
 
+/// Posts JSON; gives the status and the body.
+pub async fn post_json(url: &str, body: String) -> anyhow::Result<(u16, String)> {
+    request(Method::POST, url, "application/json", body).await
+}
+
 async fn request(
     method: Method,
     url: &str,
