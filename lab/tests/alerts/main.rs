@@ -1,12 +1,11 @@
 //! What every alert must have: its labels, its annotations, a runbook that works, a line in the table.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod runbooks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use turbulence_lab::process::find;
 
 fn alerts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../alerts")
@@ -131,31 +130,6 @@ fn runbooks_have_the_same_parts_and_name_the_severity() {
             assert!(target.starts_with("http") || file.exists(), "{name} links to {target}");
         }
     }
-}
-
-/// Each line of a `promql` block is one expression.
-#[test]
-fn the_queries_of_the_runbooks_can_be_pasted() {
-    let mut rules = String::from("groups:\n  - name: runbooks\n    rules:\n");
-    let mut queries = 0;
-    for (name, text) in runbooks() {
-        for block in text.split("```promql").skip(1) {
-            let block = block.split("```").next().unwrap();
-            for query in block.lines().map(str::trim).filter(|line| !line.is_empty()) {
-                queries += 1;
-                let query = query.replace('\'', "''");
-                rules += &format!("      - record: {name}:{queries}\n        expr: '{query}'\n")
-                    .replace("record: ", "record: runbook:");
-            }
-        }
-    }
-    assert!(queries > 30, "only {queries} queries were found");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("runbooks.rules.yml");
-    fs::write(&file, rules).unwrap();
-    let promtool = find("promtool", "prometheus").unwrap();
-    let output = Command::new(promtool).args(["check", "rules"]).arg(&file).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
