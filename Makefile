@@ -18,7 +18,7 @@ help:
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
 	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; two minutes, amd64"
 	@echo "make fuzz                 what BMCs may send, by libFuzzer; FUZZ_SECONDS=30 for each of six targets"
-	@echo "make dist                 release builds of the three exporters in dist/"
+	@echo "make dist                 release builds of the three exporters in dist/; needs Rust and a C compiler"
 
 setup:
 	@./lab/setup.sh
@@ -58,7 +58,10 @@ in-band: setup
 mutations: setup
 	$(CARGO) test -p turbulence-lab --test mutations -- --ignored --nocapture
 
-dist: setup
+# Needs nothing of the lab, so it does not set it up.
+dist:
+	@command -v $(CARGO) >/dev/null && command -v cc >/dev/null || \
+	  { echo "make dist needs Rust (https://rustup.rs) and a C compiler (on Debian: gcc libc6-dev)" >&2; exit 1; }
 	TURBULENCE_REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) \
 	  $(CARGO) build --release -p turbulence-ipmi -p turbulence-latency -p turbulence-dns
 	mkdir -p dist && cp target/release/turbulence-ipmi target/release/turbulence-latency target/release/turbulence-dns dist/

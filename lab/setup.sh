@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the demo and the tests need on a Debian machine, and only what is missing.
+# Installs what the demo and the tests need on a Debian machine, and only what is missing. The programs are
+# wanted, their services are not: none that comes with a package of this is left running, nor enabled for the next boot.
 #
 #   lab/setup.sh [PROGRAM[:PACKAGE]...]      programs besides, or files by their path; a package that is
 #                                            not named has the program's name
@@ -74,8 +75,8 @@ if [ "$(id -u)" != 0 ]; then
   say "sudo may ask for your password, to install packages"
 fi
 
-# The services of the packages are not wanted, their programs are: keep them from starting.
-hold=/usr/sbin/policy-rc.d
+# Keeps services from starting while their packages are installed.
+hold=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
 held=no
 if [ ! -e $hold ]; then
   printf '#!/bin/sh\nexit 101\n' | $as_root tee $hold >/dev/null && $as_root chmod +x $hold && held=yes
@@ -83,9 +84,31 @@ fi
 release() { if [ $held = yes ]; then $as_root rm -f $hold; held=no; fi; }
 trap release EXIT INT TERM
 
+installed() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' | sed -n 's/^installed //p' | sort; }
+
 install() {
   say "installing Debian packages: $*"
+  before=$(installed)
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+  for package in $(installed); do
+    printf '%s\n' "$before" | grep -qxF "$package" || quiet "$package"
+  done
+}
+
+# Stops and disables the services of a package that was not there before.
+quiet() {
+  for unit in $(dpkg -L "$1" | sed -n -E 's#^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket|timer|path))$#\2#p; s#^/etc/init\.d/([^/]+)$#\1#p' | sort -u); do
+    if has systemctl; then
+      if [ -d /run/systemd/system ]; then $as_root systemctl --quiet stop "$unit" || true; fi
+      # One that cannot be enabled cannot be disabled either: what counts is how it is in the end.
+      $as_root systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
+      case $(systemctl is-enabled "$unit" 2>/dev/null) in
+        enabled*) die "the service $unit of the package $1 is still enabled" ;;
+      esac
+    elif [ -e "/etc/init.d/$unit" ]; then
+      $as_root update-rc.d "$unit" disable
+    fi
+  done
 }
 
 updated=no
