@@ -8,6 +8,7 @@ pub mod bench_ipmi;
 pub mod bmc;
 pub mod dashboards;
 mod datagrams;
+pub mod debian_sid;
 pub mod demo;
 pub mod drives;
 pub mod exposition;
