@@ -5,14 +5,17 @@ export CARGO_TERM_COLOR ?= auto
 # Where rustup puts the programs of a toolchain.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test check bench bench-ipmi in-band fuzz mutations dist setup
+.PHONY: help demo test long check bench bench-ipmi in-band fuzz mutations dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
 	@echo "make demo REPLAY=phantom  one incident; REPLAY=none plays none and stays up until Ctrl-C"
 	@echo "DEMO_ONCE=1 make demo     side by side what does not touch, ends by itself after a quarter of an"
 	@echo "                          hour; exit code 0 only if each notification was as expected"
-	@echo "make test                 unit tests, golden files, rule tests, end-to-end replays"
+	@echo "make test                 unit tests, golden files, rule tests, three of the incidents end to end, drawn by"
+	@echo "                          the commit; TURBULENCE_SHARE=all make test plays all of them"
+	@echo "make long                 what that leaves out: all incidents, the newest Prometheus too, each clause of the"
+	@echo "                          rules broken once, ten minutes of each fuzz target; an hour and a half"
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
 	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
@@ -29,7 +32,11 @@ demo: setup
 
 test: setup
 	$(CARGO) build --workspace --bins --examples
-	$(CARGO) test --workspace --no-fail-fast
+	TURBULENCE_SHARE=$${TURBULENCE_SHARE:-$$(git rev-parse HEAD 2>/dev/null || echo none)} \
+	  $(CARGO) test --workspace --no-fail-fast
+
+long:
+	./.ci/long
 
 check: setup
 	./.ci/check
@@ -56,7 +63,7 @@ in-band: setup
 
 # Each clause of the rules broken once; a quarter of an hour, so not part of the tests.
 mutations: setup
-	$(CARGO) test -p turbulence-lab --test mutations -- --ignored --nocapture
+	$(CARGO) test --workspace --test mutations -- --ignored --nocapture
 
 # Needs nothing of the lab, so it does not set it up.
 dist:

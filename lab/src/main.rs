@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use turbulence_lab::bench;
 use turbulence_lab::bench_ipmi;
+use turbulence_lab::debian_sid::Sid;
 use turbulence_lab::demo::{self, Outcome, inspection};
 use turbulence_lab::in_band;
 use turbulence_lab::netns;
@@ -39,6 +40,13 @@ enum Command {
     InBand(in_band::Options),
     /// List the replays.
     Replays,
+    /// Unpack Debian's newest builds of packages below target/, and print the folders of their programs
+    /// as a PATH begins.
+    DebianSid {
+        /// The packages.
+        #[arg(required = true, value_name = "PACKAGE")]
+        packages: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +55,9 @@ struct Demo {
     /// Play this one only; `none` plays none. May be repeated.
     #[arg(long = "replay", value_name = "NAME")]
     replays: Vec<String>,
+    /// Play a share of them: one of each kind, drawn by this text (a commit, say).
+    #[arg(long, value_name = "SEED", conflicts_with = "replays")]
+    share: Option<String>,
     /// End after the replays, with exit code 0 only if every notification was as expected.
     #[arg(long)]
     once: bool,
@@ -107,6 +118,14 @@ fn run(command: Command) -> anyhow::Result<bool> {
             }
             Ok(true)
         }
+        Command::DebianSid { packages } => {
+            let sid = Sid::read()?;
+            let roots = packages.iter().map(|package| sid.unpack(package));
+            let folders: Vec<PathBuf> =
+                roots.map(|root| Ok(root?.join("usr/bin"))).collect::<anyhow::Result<_>>()?;
+            println(&std::env::join_paths(folders)?.to_string_lossy());
+            Ok(true)
+        }
         Command::Demo(options) => {
             // Before the first thread: a user namespace is entered by a process that has only one.
             let privilege = netns::acquire()?;
@@ -128,7 +147,10 @@ fn run(command: Command) -> anyhow::Result<bool> {
 
 #[tokio::main]
 async fn start_demo(options: &Demo) -> anyhow::Result<bool> {
-    let replays = chosen(&options.replays)?;
+    let replays = match &options.share {
+        Some(seed) => replay::share(seed),
+        None => chosen(&options.replays)?,
+    };
     // Interrupted, the world is dropped, and with it everything that was started.
     tokio::select! {
         result = demo(options, replays) => result,

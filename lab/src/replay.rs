@@ -7,6 +7,8 @@ pub mod reachability;
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use self::fault::Fault;
 use crate::sink::notification::Alert;
 use crate::verdict::Expectation;
@@ -88,6 +90,20 @@ pub fn lanes(replays: Vec<Replay>) -> Vec<Vec<Vec<Replay>>> {
     vec![vec![machines], reachability, dns]
 }
 
+/// A share of the replays: one of each lane, drawn by `seed`. With a commit for a seed every replay is
+/// drawn sooner or later, and the same ones again when a commit is tried again.
+pub fn share(seed: &str) -> Vec<Replay> {
+    let mut share = Vec::new();
+    for (number, stages) in lanes(all()).into_iter().enumerate() {
+        let lane: Vec<Replay> = stages.into_iter().flatten().collect();
+        let lot = Sha256::digest(format!("{seed} {number}"));
+        let lot = u32::from_be_bytes([lot[0], lot[1], lot[2], lot[3]]) as usize;
+        let drawn = lot % lane.len().max(1);
+        share.extend(lane.into_iter().nth(drawn));
+    }
+    share
+}
+
 /// Seconds, as the tables of replays read best.
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -105,5 +121,18 @@ mod tests {
         assert_eq!(names.len(), all().len());
         let played = lanes(all()).into_iter().flatten().flatten().count();
         assert_eq!(played, all().len());
+    }
+    #[test]
+    fn a_share_is_one_of_each_lane_and_the_same_for_the_same_seed() {
+        let names = |seed: &str| share(seed).iter().map(|replay| replay.name).collect::<Vec<_>>();
+        assert_eq!(names("0e1f").len(), lanes(all()).len());
+        assert_eq!(names("0e1f"), names("0e1f"));
+    }
+
+    #[test]
+    fn every_replay_is_drawn_by_some_seed() {
+        let drawn: BTreeSet<_> =
+            (0..100).flat_map(|seed| share(&seed.to_string())).map(|replay| replay.name).collect();
+        assert_eq!(drawn.len(), all().len(), "{drawn:?}");
     }
 }
