@@ -10,8 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use datagram::Buffer;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tracing::{debug, warn};
@@ -26,30 +25,29 @@ mod socket;
 
 use echo::Family;
 use pending::{Arrival, Pending};
-use socket::{Buffers, EchoSocket, is_of_an_earlier_packet};
+pub(crate) use socket::Refusal;
+use socket::{EchoSocket, LONGEST_PACKET};
 
 /// How long a reply may lie in the socket before it is too late to look at its time stamp. A loaded
 /// machine was seen to take 100 ms.
 const GRACE: Duration = Duration::from_millis(200);
-/// Sending is tried so often when the kernel reports what befell earlier packets.
-const SENDS: usize = 8;
 /// So many packets are read before other tasks have their turn.
 const BATCH: usize = 256;
 
 /// Sends echoes to anybody.
 #[derive(Clone, Debug)]
-pub(crate) struct Icmp(Arc<[Option<Line>; 2]>);
+pub(crate) struct Icmp(Arc<[Option<Opened>; 2]>);
 
-/// The socket of one family and the task that reads it.
+/// The socket of one family, and the task that reads it.
 #[derive(Debug)]
-struct Line {
+struct Opened {
     shared: Arc<Shared>,
     reader: AbortHandle,
 }
 
 #[derive(Debug)]
 struct Shared {
-    socket: AsyncFd<EchoSocket>,
+    socket: EchoSocket,
     pending: Mutex<Pending<Waiter>>,
     clock: Clock,
 }
@@ -57,32 +55,48 @@ struct Shared {
 #[derive(Debug)]
 struct Waiter {
     /// Taken by what decides the echo.
-    verdict: Option<oneshot::Sender<Result<Duration, Failure>>>,
+    verdict: Option<oneshot::Sender<Result<Duration, Refusal>>>,
+    /// The first ICMP error about the echo. Boxed: hardly any has one, and many wait.
+    refusal: Option<Box<Refusal>>,
     strays: Arc<Strays>,
+}
+
+/// What is to be shown of a socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketFigures {
+    /// The network family, as a label has it.
+    pub(crate) family: &'static str,
+    /// `dgram` or `raw`.
+    pub(crate) mode: &'static str,
+    /// How many packets the kernel has dropped, where it says so.
+    pub(crate) dropped: Option<u32>,
 }
 
 impl Icmp {
     /// Opens a socket for each family that there is and that we may use. Must be called inside the
     /// runtime. What cannot be opened is logged, and its probes fail as `local`.
     pub(crate) fn open(clock: Clock, queue: &ReceiveQueue) -> Self {
-        Self(Arc::new(Family::ALL.map(|family| match Line::open(family, clock, queue.clone()) {
-            Ok(line) => Some(line),
+        Self(Arc::new(Family::ALL.map(|family| match Opened::open(family, clock, queue.clone()) {
+            Ok(opened) => Some(opened),
             Err(error) => {
                 warn!(
                     family = family.as_str(),
-                    "no ICMP: {error:#}; allow it by net.ipv4.ping_group_range or CAP_NET_RAW"
+                    "no ICMP: {error}; allow it by net.ipv4.ping_group_range or CAP_NET_RAW"
                 );
                 None
             }
         })))
     }
 
-    /// The sockets there are, as `(family, mode)`.
-    pub(crate) fn sockets(&self) -> Vec<(&'static str, &'static str)> {
-        let lines = self.0.iter().flatten();
-        lines
-            .map(|line| line.shared.socket.get_ref())
-            .map(|socket| (socket.family.as_str(), socket.mode.as_str()))
+    /// The sockets that there are.
+    pub(crate) fn sockets(&self) -> Vec<SocketFigures> {
+        let sockets = self.0.iter().flatten().map(|opened| &opened.shared.socket);
+        sockets
+            .map(|socket| SocketFigures {
+                family: socket.family.as_str(),
+                mode: socket.mode.as_str(),
+                dropped: socket.dropped(),
+            })
             .collect()
     }
 
@@ -92,22 +106,22 @@ impl Icmp {
         to: IpAddr,
         timeout: Duration,
         strays: &Arc<Strays>,
-    ) -> Result<Duration, Failure> {
-        let line = self.0[Family::of(to) as usize].as_ref().ok_or(Failure::Local)?;
-        line.shared.ping(to, timeout, strays).await
+    ) -> Result<Duration, Refusal> {
+        let opened = self.0[Family::of(to) as usize].as_ref().ok_or(Refusal::of(Failure::Local))?;
+        opened.shared.ping(to, timeout, strays).await
     }
 }
 
-impl Line {
-    fn open(family: Family, clock: Clock, queue: ReceiveQueue) -> anyhow::Result<Self> {
-        let socket = EchoSocket::open(family)?.watched()?;
+impl Opened {
+    fn open(family: Family, clock: Clock, queue: ReceiveQueue) -> io::Result<Self> {
+        let socket = EchoSocket::open(family)?;
         let shared = Arc::new(Shared { socket, pending: Mutex::default(), clock });
         let reader = tokio::spawn(read(Arc::clone(&shared), queue)).abort_handle();
         Ok(Self { shared, reader })
     }
 }
 
-impl Drop for Line {
+impl Drop for Opened {
     fn drop(&mut self) {
         self.reader.abort();
     }
@@ -119,16 +133,16 @@ impl Shared {
         to: IpAddr,
         timeout: Duration,
         strays: &Arc<Strays>,
-    ) -> Result<Duration, Failure> {
+    ) -> Result<Duration, Refusal> {
         let cookie = rand::random();
         let (sender, verdict) = oneshot::channel();
-        let waiter = Waiter { verdict: Some(sender), strays: Arc::clone(strays) };
-        let sequence = self.send(cookie, to, timeout, waiter)?;
+        let waiter = Waiter { verdict: Some(sender), refusal: None, strays: Arc::clone(strays) };
+        let sequence = self.send(cookie, to, timeout, waiter).map_err(Refusal::of)?;
         if let Ok(verdict) = tokio::time::timeout(timeout + GRACE, verdict).await {
-            return verdict.unwrap_or(Err(Failure::Local));
+            return verdict.unwrap_or(Err(Refusal::of(Failure::Local)));
         }
-        self.pending().give_up(sequence, cookie);
-        Err(Failure::Timeout)
+        let mut pending = self.pending();
+        Err(pending.give_up(sequence, cookie).map_or(TIMEOUT, |waiter| waiter.without_reply()))
     }
 
     fn send(
@@ -138,62 +152,68 @@ impl Shared {
         limit: Duration,
         waiter: Waiter,
     ) -> Result<u16, Failure> {
-        // Recorded before it is sent, at a time read before it is sent: the reply may be faster
+        // The echo is recorded before it is sent, at a time read before that: the reply may be faster
         // than we are. Sending does not block, so the lock may be held meanwhile.
         let mut pending = self.pending();
         let sequence = pending.send(cookie, to, self.clock.now().monotonic, limit, waiter);
-        let mut result = Ok(());
-        for _ in 0..SENDS {
-            result = self.socket.get_ref().send(to, sequence, cookie);
-            match &result {
-                Err(error) if is_of_an_earlier_packet(error) => {}
-                _ => break,
+        match self.socket.send(to, sequence, cookie) {
+            Ok(()) => Ok(sequence),
+            Err(error) => {
+                debug!(%to, "echo not sent: {error}");
+                pending.unsend();
+                Err(Failure::of_io(&error))
             }
         }
-        result.map(|()| sequence).map_err(|error| {
-            debug!(%to, "echo not sent: {error}");
-            pending.unsend();
-            Failure::of_io(&error)
-        })
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending<Waiter>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read_replies(&self, buffers: &mut Buffers, queue: &ReceiveQueue) -> io::Result<()> {
+    /// Reads packets; returns whether there may be more.
+    fn read_replies(&self, buffer: &mut Buffer, queue: &ReceiveQueue) -> bool {
         for _ in 0..BATCH {
-            let received = self.socket.get_ref().receive(buffers);
-            let Some((from, queued, echo)) = or_next(received)? else { continue };
-            queue.observe(queued);
+            let Some(packet) = self.socket.receive(buffer) else { return false };
+            let Some(echo) = self.socket.reply(&packet) else { continue };
+            queue.observe(packet.waited);
             let now = self.clock.now().monotonic;
-            if let Some((arrival, waiter)) = self.pending().reply(echo, from, now, queued) {
+            let mut pending = self.pending();
+            let found = pending.reply(echo, packet.from.ip(), now, packet.waited);
+            if let Some((arrival, waiter)) = found {
                 waiter.take(arrival);
             }
         }
-        Ok(())
+        true
     }
 
-    fn read_errors(&self, buffers: &mut Buffers) -> io::Result<()> {
+    /// Reads ICMP errors; returns whether there may be more.
+    fn read_errors(&self, buffer: &mut Buffer) -> bool {
         for _ in 0..BATCH {
-            let received = self.socket.get_ref().receive_error(buffers);
-            let Some((to, failure, echo)) = or_next(received)? else { continue };
-            if let Some((arrival, waiter)) = self.pending().error(echo, to, failure) {
-                waiter.take(arrival);
+            let Some(notice) = self.socket.notice(buffer) else { return false };
+            let Some((refusal, echo)) = self.socket.refusal(&notice) else { continue };
+            if let Some(waiter) = self.pending().error(echo, notice.to.ip()) {
+                waiter.refusal.get_or_insert_with(|| Box::new(refusal));
             }
         }
-        Ok(())
+        true
     }
 }
 
+/// No reply and no error came.
+const TIMEOUT: Refusal = Refusal::of(Failure::Timeout);
+
 impl Waiter {
+    /// Why it failed, when no reply came within the limit.
+    fn without_reply(&self) -> Refusal {
+        self.refusal.as_deref().copied().unwrap_or(TIMEOUT)
+    }
+
     fn take(&mut self, arrival: Arrival) {
         let verdict = match arrival {
             Arrival::Answer(rtt) => Ok(rtt),
-            Arrival::Failed(failure) => Err(failure),
             Arrival::Late => {
                 self.strays.late.fetch_add(1, Ordering::Relaxed);
-                Err(Failure::Timeout)
+                Err(self.without_reply())
             }
             Arrival::Duplicate => {
                 self.strays.duplicate.fetch_add(1, Ordering::Relaxed);
@@ -209,40 +229,17 @@ impl Waiter {
 
 /// Reads a socket for ever.
 async fn read(shared: Arc<Shared>, queue: ReceiveQueue) {
-    let mut buffers = Buffers::default();
+    let mut buffer = Buffer::new(LONGEST_PACKET);
     loop {
-        let mut ready = match shared.socket.ready(Interest::READABLE | Interest::ERROR).await {
-            Ok(ready) => ready,
-            Err(error) => {
-                warn!("the ICMP socket cannot be read any more: {error}");
-                return;
-            }
-        };
-        // Errors first: reading a packet would report the oldest of them and lose which it was.
-        let errors = shared.read_errors(&mut buffers);
-        let replies = shared.read_replies(&mut buffers, &queue);
-        match (is_empty(errors), is_empty(replies)) {
-            (true, true) => ready.clear_ready(),
-            _ => tokio::task::yield_now().await,
+        if let Err(error) = shared.socket.ready().await {
+            warn!("the ICMP socket cannot be read any more: {error}");
+            return;
         }
-    }
-}
-
-/// Skips over what the kernel reports of earlier packets.
-fn or_next<T>(received: io::Result<Option<T>>) -> io::Result<Option<T>> {
-    match received {
-        Err(error) if is_of_an_earlier_packet(&error) => Ok(None),
-        other => other,
-    }
-}
-
-fn is_empty(read: io::Result<()>) -> bool {
-    match read {
-        Ok(()) => false,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
-        Err(error) => {
-            debug!("reading the ICMP socket: {error}");
-            true
+        // Errors first: reading a packet would report the oldest of them and lose which it was.
+        let more_errors = shared.read_errors(&mut buffer);
+        let more_replies = shared.read_replies(&mut buffer, &queue);
+        if more_errors || more_replies {
+            tokio::task::yield_now().await;
         }
     }
 }

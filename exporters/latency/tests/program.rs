@@ -453,7 +453,9 @@ fn hosts(prefix: &str) -> Vec<(&'static str, String)> {
         ("unreachable", error(unreachable, 64)),
         ("terse", error(unreachable, 8)),
         ("exceeded", error(exceeded, 64)),
+        ("routed", Manner::Router { kind: unreachable.0, code: unreachable.1 }),
         ("mtu", Manner::ErrorThenReply { kind: too_big.0, code: too_big.1 }),
+        ("slandered", Manner::ErrorThenReply { kind: unreachable.0, code: unreachable.1 }),
     ];
     manners
         .iter()
@@ -483,10 +485,15 @@ fn echoes_are_judged_one_by_one() {
         ));
         for (allowed, mode) in [(true, "dgram"), (false, "raw")] {
             echoes::allow_dgram(allowed);
-            let program = Program::start(&config("", &targets), &[]);
+            let mut command = command();
+            command.args(["--log.level", "debug"]);
+            let program = Program::start_by(command, &config("", &targets), &[]);
             for (name, ..) in &targets {
                 program.wait_for_probes(name, 20.0);
             }
+            // Who refused an echo is told, also where it is not who was asked.
+            let router = echoes::elsewhere(hosts[0].1.parse().unwrap()).to_string();
+            program.wait_for_log("\"offender\":", &router);
             let metrics = program.wait_until("strays", |metrics| {
                 metrics.of_target("latency_icmp_late_replies_total", "late") >= 5.0
                     && metrics.of_target("latency_icmp_duplicate_replies_total", "twice") >= 5.0
@@ -498,6 +505,8 @@ fn echoes_are_judged_one_by_one() {
                 )),
                 Some(1.0)
             );
+            let drops = format!("latency_icmp_receive_buffer_drops_total{{family=\"{families}\"}}");
+            assert_eq!(metrics.get(&drops), Some(0.0), "there was room");
             judge(&metrics);
             if families == "ip4" {
                 compare_with_fping(&metrics, &format!("{prefix}1"));
@@ -509,17 +518,20 @@ fn echoes_are_judged_one_by_one() {
 
 #[track_caller]
 fn judge(metrics: &Metrics) {
-    for target in ["steady", "twice", "mtu"] {
+    // Whoever says that it is unreachable: it answers.
+    for target in ["steady", "twice", "mtu", "slandered"] {
         assert_up(metrics, target);
     }
     for target in ["late", "silent", "elsewhere", "altered"] {
         assert_down(metrics, target, "timeout");
     }
-    for target in ["unreachable", "terse", "no-route"] {
+    for target in ["unreachable", "terse", "routed", "no-route"] {
         assert_down(metrics, target, "unreachable");
     }
     assert_down(metrics, "exceeded", "ttl_exceeded");
-    for target in ["steady", "silent", "elsewhere", "altered", "unreachable", "exceeded", "mtu"] {
+    for target in
+        ["steady", "silent", "elsewhere", "altered", "unreachable", "exceeded", "mtu", "slandered"]
+    {
         assert_eq!(count(metrics, "latency_icmp_late_replies_total", target), 0, "{target}");
         assert_eq!(count(metrics, "latency_icmp_duplicate_replies_total", target), 0, "{target}");
     }

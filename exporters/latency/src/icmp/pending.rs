@@ -1,13 +1,14 @@
 //! The echoes that were sent and what became of each. No I/O, no clock.
 //!
-//! An echo is decided once: by its reply, by an ICMP error, or by its limit. It is remembered a
-//! while longer, so that a reply that comes late or twice is known as such.
+//! An echo is decided once: by its reply, or by its limit. It is remembered a while longer, so that a
+//! reply that comes late or twice is known as such.
+//!
+//! An ICMP error decides nothing: anybody may send one, and quote 8 bytes of an echo to somebody else
+//! (RFC 5927). It is told to who waits, and says why when no reply comes within the limit.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
-
-use crate::outcome::Failure;
 
 use super::echo::{Echo, round_trip};
 
@@ -55,8 +56,6 @@ enum Fate {
 pub(crate) enum Arrival {
     /// The answer, after this round trip.
     Answer(Duration),
-    /// The probe failed.
-    Failed(Failure),
     /// The answer, but later than the limit. It decides the echo, if that was open, as a timeout.
     Late,
     /// An answer that had come already.
@@ -108,34 +107,25 @@ impl<T> Pending<T> {
         Some((arrival, &mut sent.waiter))
     }
 
-    /// An ICMP error that quotes an echo to `to`. `None` if it is nobody's or came after the
-    /// decision. One that quotes no cookie is of the newest echo with its number.
-    pub(crate) fn error(
-        &mut self,
-        quoted: Echo,
-        to: IpAddr,
-        failure: Failure,
-    ) -> Option<(Arrival, &mut T)> {
+    /// Who waits for an echo to `to` that an ICMP error quotes; nobody if it is decided. An error that
+    /// quotes no cookie, but a header and 8 bytes as is the least (RFC 792), is taken to be of the
+    /// newest echo with its number.
+    pub(crate) fn error(&mut self, quoted: Echo, to: IpAddr) -> Option<&mut T> {
         let sent = if let Some(cookie) = quoted.cookie {
             self.find(quoted.sequence, cookie)?
         } else {
             let newest = self.places(quoted.sequence).next()?;
             &mut self.sent[newest]
         };
-        if sent.to != to || sent.fate != Fate::Open {
-            return None;
-        }
-        sent.fate = Fate::GivenUp;
-        Some((Arrival::Failed(failure), &mut sent.waiter))
+        (sent.to == to && sent.fate == Fate::Open).then_some(&mut sent.waiter)
     }
 
-    /// The limit of an echo has passed. A reply from now on is late.
-    pub(crate) fn give_up(&mut self, sequence: u16, cookie: u128) {
-        if let Some(sent) = self.find(sequence, cookie)
-            && sent.fate == Fate::Open
-        {
-            sent.fate = Fate::GivenUp;
-        }
+    /// The limit of an echo has passed: a reply from now on is late. Returns who waited, if the echo
+    /// was not decided.
+    pub(crate) fn give_up(&mut self, sequence: u16, cookie: u128) -> Option<&mut T> {
+        let sent = self.find(sequence, cookie).filter(|sent| sent.fate == Fate::Open)?;
+        sent.fate = Fate::GivenUp;
+        Some(&mut sent.waiter)
     }
 
     /// The echo that was recorded last could not be sent after all.
@@ -229,23 +219,23 @@ mod tests {
     }
 
     #[test]
-    fn an_error_decides_once_with_or_without_a_cookie() {
+    fn an_error_is_told_to_who_waits_and_the_reply_still_wins() {
         for cookie in [Some(COOKIE), None] {
             let mut pending = sent();
             let quoted = Echo { identifier: 0, sequence: 0, cookie };
-            assert!(pending.error(quoted, ELSEWHERE, Failure::Unreachable).is_none());
-            let (arrival, waiter) = pending.error(quoted, HERE, Failure::Unreachable).unwrap();
-            assert_eq!((arrival, *waiter), (Arrival::Failed(Failure::Unreachable), "waiter"));
-            assert!(pending.error(quoted, HERE, Failure::Unreachable).is_none());
-            assert_eq!(reply(&mut pending, 1900, 0), Some(Arrival::Late));
+            assert_eq!(pending.error(quoted, ELSEWHERE), None);
+            assert_eq!(pending.error(quoted, HERE), Some(&mut "waiter"));
+            assert_eq!(reply(&mut pending, 1900, 0), Some(Arrival::Answer(ms(900))));
+            assert_eq!(pending.error(quoted, HERE), None, "the echo is decided");
+            assert_eq!(pending.give_up(0, COOKIE), None);
         }
     }
 
     #[test]
-    fn an_error_after_the_answer_changes_nothing() {
+    fn an_error_is_of_no_use_after_the_limit() {
         let mut pending = sent();
-        reply(&mut pending, 1020, 0);
-        assert!(pending.error(echo(), HERE, Failure::TtlExceeded).is_none());
+        assert_eq!(pending.give_up(0, COOKIE), Some(&mut "waiter"));
+        assert_eq!(pending.error(echo(), HERE), None);
     }
 
     #[test]
@@ -263,7 +253,7 @@ mod tests {
             pending.send(cookie, HERE, ms(1), LIMIT, cookie);
         }
         let quoted = Echo { identifier: 0, sequence: 0, cookie: None };
-        assert_eq!(*pending.error(quoted, HERE, Failure::Unreachable).unwrap().1, 65_536);
+        assert_eq!(pending.error(quoted, HERE), Some(&mut 65_536));
         // With a cookie, both are told apart.
         let first = Echo { cookie: Some(0), ..quoted };
         assert_eq!(*pending.reply(first, HERE, ms(2), ms(0)).unwrap().1, 0);

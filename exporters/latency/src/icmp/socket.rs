@@ -1,36 +1,24 @@
 //! One socket for the echoes of a family: unprivileged (dgram) where the kernel allows it, raw where
-//! not, with the kernel's receive time stamps and its queue of ICMP errors.
-//!
-//! Unsafe: one call, which hands the socket to the runtime's poller. The safe way, as a `UdpSocket`,
-//! would wake the program for each packet that left the send buffer as well.
-#![expect(unsafe_code, reason = "AsyncFd takes any file descriptor, so the caller vouches for it")]
+//! not.
 
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd, RawFd};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context as _;
-use nix::errno::Errno;
+use datagram::{Buffer, Datagram, Feature, Notice, Origin, Watched};
 use nix::libc::{
     BPF_ABS, BPF_B, BPF_H, BPF_IND, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MSH, BPF_RET,
-    SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, sock_extended_err,
-};
-use nix::sys::socket::sockopt::{
-    Ipv4RecvErr, Ipv6RecvErr, RcvBuf, RcvBufForce, ReceiveTimestampns,
-};
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendto, setsockopt, sockaddr_in6,
 };
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tracing::{info, warn};
 
 use super::echo::{self, Echo, Family};
 use crate::outcome::Failure;
 
 /// Room for a burst: the default of 208 KiB holds about 277 small packets.
 const RECEIVE_BUFFER: usize = 8 << 20;
+
+/// The largest packet that is read whole: an echo with the largest IPv4 header and some room.
+pub(super) const LONGEST_PACKET: usize = 512;
 
 /// How a socket was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,27 +45,28 @@ pub(crate) struct EchoSocket {
     pub(crate) mode: Mode,
     /// Sent in each request; a dgram socket's kernel puts its own in its place.
     identifier: u16,
-    socket: Socket,
+    socket: Watched,
 }
 
-/// Buffers for [`EchoSocket::receive`] and [`EchoSocket::receive_error`].
-#[derive(Debug)]
-pub(crate) struct Buffers {
-    packet: [u8; 512],
-    control: Vec<u8>,
+/// An ICMP error about an echo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// What it means for the probe.
+    pub(crate) failure: Failure,
+    /// Who says so: a router on the way, or the host itself.
+    pub(crate) offender: Option<IpAddr>,
 }
 
-impl Default for Buffers {
-    fn default() -> Self {
-        // The offender's address follows the error; IPv6's is the larger one.
-        let control = nix::cmsg_space!(nix::sys::time::TimeSpec, sock_extended_err, sockaddr_in6);
-        Self { packet: [0; 512], control }
+impl Refusal {
+    /// One that nobody on the way has spoken.
+    pub(crate) const fn of(failure: Failure) -> Self {
+        Self { failure, offender: None }
     }
 }
 
 impl EchoSocket {
-    /// Opens the socket of a family, dgram if possible.
-    pub(crate) fn open(family: Family) -> anyhow::Result<Self> {
+    /// Opens the socket of a family, dgram if possible. Must be called inside the runtime.
+    pub(crate) fn open(family: Family) -> io::Result<Self> {
         let (domain, protocol) = match family {
             Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
             Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
@@ -86,133 +75,79 @@ impl EchoSocket {
             Ok(socket) => (Mode::Dgram, socket),
             Err(_) => (Mode::Raw, Socket::new(domain, Type::RAW, Some(protocol))?),
         };
+        let name = family.as_str();
         let identifier = rand::random();
-        if mode == Mode::Raw {
-            let filter = own_replies(family, identifier);
-            socket.attach_filter(&filter).context("attaching the packet filter")?;
+        if mode == Mode::Raw
+            && let Err(error) = socket.attach_filter(&own_replies(family, identifier))
+        {
+            warn!(
+                family = name,
+                "the kernel takes no filter, so that every reply is read: {error}"
+            );
         }
-        socket.set_nonblocking(true)?;
-        setsockopt(&socket, ReceiveTimestampns, &true).context("asking for receive time stamps")?;
-        match family {
-            Family::V4 => setsockopt(&socket, Ipv4RecvErr, &true),
-            Family::V6 => setsockopt(&socket, Ipv6RecvErr, &true),
+        let socket = datagram::Socket::of(socket, RECEIVE_BUFFER)?;
+        for missing in socket.missing() {
+            // A large buffer needs CAP_NET_ADMIN or a larger net.core.rmem_max.
+            if missing.feature == Feature::ReceiveBuffer {
+                info!(family = name, "echoes have less: {missing}");
+            } else {
+                warn!(family = name, "echoes have less: {missing}");
+            }
         }
-        .context("asking for ICMP errors")?;
-        // Beyond net.core.rmem_max with CAP_NET_ADMIN; up to it without. Neither is worth failing.
-        let _ = setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER)
-            .or_else(|_| setsockopt(&socket, RcvBuf, &RECEIVE_BUFFER));
-        Ok(Self { family, mode, identifier, socket })
+        Ok(Self { family, mode, identifier, socket: Watched::new(socket)? })
     }
 
-    /// Has the runtime watch the socket for replies and errors.
-    pub(crate) fn watched(self) -> io::Result<AsyncFd<Self>> {
-        let interest = Interest::READABLE | Interest::ERROR;
-        // SAFETY: the descriptor is that of `self.socket`, which is open as long as `self` lives and
-        // is never exchanged for another; the AsyncFd owns `self` and deregisters before it drops it.
-        let watched = unsafe { AsyncFd::register_with_interest(self, interest) };
-        watched.map_err(Into::into)
+    /// Completes when there may be a packet or an ICMP error.
+    pub(crate) async fn ready(&self) -> io::Result<()> {
+        self.socket.ready().await
     }
 
     /// Sends an echo request.
     pub(crate) fn send(&self, to: IpAddr, sequence: u16, cookie: u128) -> io::Result<()> {
         let request = echo::request(self.family, self.identifier, sequence, cookie);
-        let to = SockaddrStorage::from(SocketAddr::new(to, 0));
-        sendto(self.socket.as_raw_fd(), &request, &to, MsgFlags::MSG_DONTWAIT)?;
-        Ok(())
+        self.socket.get().send(&request, SocketAddr::new(to, 0))
     }
 
-    /// Takes one packet out of the socket: from whom, how long it had waited there, and the echo
-    /// reply, if it is one. `WouldBlock` when there is none.
-    pub(crate) fn receive(
-        &self,
-        buffers: &mut Buffers,
-    ) -> io::Result<Option<(IpAddr, Duration, Echo)>> {
-        let mut parts = [IoSliceMut::new(&mut buffers.packet)];
-        let received = recvmsg::<SockaddrStorage>(
-            self.socket.as_raw_fd(),
-            &mut parts,
-            Some(&mut buffers.control),
-            MsgFlags::MSG_DONTWAIT,
-        )?;
-        let wall = SystemTime::now();
-        let queued = received
-            .cmsgs()?
-            .find_map(|message| match message {
-                ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
-                _ => None,
-            })
-            .and_then(|stamp| wall.duration_since(UNIX_EPOCH + stamp).ok())
-            .unwrap_or_default();
-        let (from, length) = (received.address.as_ref().and_then(ip), received.bytes);
-        let packet = &buffers.packet[..length];
+    /// The next packet, if there is one.
+    pub(crate) fn receive<'a>(&self, buffer: &'a mut Buffer) -> Option<Datagram<'a>> {
+        self.socket.receive(buffer)
+    }
+
+    /// The echo reply in a packet, if it is one.
+    pub(crate) fn reply(&self, packet: &Datagram<'_>) -> Option<Echo> {
         let message = match (self.family, self.mode) {
-            (Family::V4, Mode::Raw) => echo::after_ipv4_header(packet),
-            _ => Some(packet),
+            (Family::V4, Mode::Raw) => echo::after_ipv4_header(packet.bytes)?,
+            _ => packet.bytes,
         };
-        let echo = message.and_then(|message| echo::reply(self.family, message));
-        Ok(from.zip(echo).map(|(from, echo)| (from, queued, echo)))
+        echo::reply(self.family, message)
     }
 
-    /// Takes one ICMP error out of the socket: to whom the echo was sent, and what it means, if it
-    /// means anything. `WouldBlock` when there is none.
-    pub(crate) fn receive_error(
-        &self,
-        buffers: &mut Buffers,
-    ) -> io::Result<Option<(IpAddr, Failure, Echo)>> {
-        let mut parts = [IoSliceMut::new(&mut buffers.packet)];
-        let received = recvmsg::<SockaddrStorage>(
-            self.socket.as_raw_fd(),
-            &mut parts,
-            Some(&mut buffers.control),
-            MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_ERRQUEUE,
-        )?;
-        let failure = received.cmsgs()?.find_map(|message| match message {
-            ControlMessageOwned::Ipv4RecvErr(error, _) if error.ee_origin == SO_EE_ORIGIN_ICMP => {
-                echo::verdict(Family::V4, error.ee_type, error.ee_code)
-            }
-            ControlMessageOwned::Ipv6RecvErr(error, _) if error.ee_origin == SO_EE_ORIGIN_ICMP6 => {
-                echo::verdict(Family::V6, error.ee_type, error.ee_code)
-            }
-            _ => None,
-        });
-        let (to, length) = (received.address.as_ref().and_then(ip), received.bytes);
-        // A raw socket is told of the errors of every program's echoes.
-        let echo = echo::quoted(self.family, &buffers.packet[..length])
-            .filter(|echo| self.mode == Mode::Dgram || echo.identifier == self.identifier);
-        Ok(to.zip(failure).zip(echo).map(|((to, failure), echo)| (to, failure, echo)))
+    /// The next ICMP error, if there is one.
+    pub(crate) fn notice<'a>(&self, buffer: &'a mut Buffer) -> Option<Notice<'a>> {
+        self.socket.notice(buffer)
     }
-}
 
-impl AsRawFd for EchoSocket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+    /// What an ICMP error means, and of which echo it is. A raw socket is told of the errors of every
+    /// program's echoes.
+    pub(crate) fn refusal(&self, notice: &Notice<'_>) -> Option<(Refusal, Echo)> {
+        let family = match notice.origin {
+            Origin::Icmp => Family::V4,
+            Origin::Icmp6 => Family::V6,
+            Origin::Local | Origin::Other(_) => return None,
+        };
+        let failure = echo::verdict(family, notice.kind, notice.code)?;
+        let echo = echo::quoted(self.family, notice.quoted)
+            .filter(|echo| self.mode == Mode::Dgram || echo.identifier == self.identifier)?;
+        Some((Refusal { failure, offender: notice.offender }, echo))
     }
-}
 
-/// Whether a call failed because of an ICMP error that an earlier packet, maybe to another address,
-/// had caused: the kernel reports those once, on whichever call comes next.
-pub(crate) fn is_of_an_earlier_packet(error: &io::Error) -> bool {
-    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-    matches!(
-        errno,
-        Errno::EHOSTUNREACH
-            | Errno::ENETUNREACH
-            | Errno::ECONNREFUSED
-            | Errno::EHOSTDOWN
-            | Errno::ENONET
-            | Errno::ENOPROTOOPT
-            | Errno::EPROTO
-            | Errno::EMSGSIZE
-            | Errno::EOPNOTSUPP
-            | Errno::EACCES
-    )
-}
-
-fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
-    if let Some(v4) = address.as_sockaddr_in() {
-        return Some(v4.ip().into());
+    /// How many packets the kernel has dropped for want of room, or because they were damaged;
+    /// `None` where it does not say.
+    pub(crate) fn dropped(&self) -> Option<u32> {
+        let socket = self.socket.get();
+        let is_told = socket.missing().iter().all(|missing| missing.feature != Feature::Drops);
+        is_told.then(|| socket.dropped())
     }
-    address.as_sockaddr_in6().map(|v6| v6.ip().into())
 }
 
 /// A packet filter that passes the echo replies with our identifier. IPv4 packets begin with the IP

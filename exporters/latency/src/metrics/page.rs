@@ -19,7 +19,7 @@ use prometheus_client::registry::Unit;
 use super::counts::ReceiveQueue;
 use crate::clock::Clock;
 use crate::config::{Labels, Work};
-use crate::icmp::Icmp;
+use crate::icmp::{Icmp, SocketFigures};
 use crate::outcome::{Failure, Seen};
 use crate::standing::{Address, Standing};
 use crate::state::{CurrentVantage, TargetState};
@@ -93,7 +93,7 @@ impl<'a> Row<'a> {
 pub(super) struct Page<'a> {
     pub(super) vantage: &'a Vantage,
     pub(super) targets: Vec<Row<'a>>,
-    pub(super) sockets: Vec<(&'static str, &'static str)>,
+    pub(super) sockets: Vec<SocketFigures>,
     pub(super) queue: &'a ReceiveQueue,
     pub(super) now: Duration,
 }
@@ -238,8 +238,18 @@ impl Page<'_> {
         let name = "latency_icmp_socket";
         let help = "How echoes of this family are sent: dgram is unprivileged, raw is not.";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Info)?;
-        for (of, mode) in &self.sockets {
-            self.info(&mut family, None, &[("family", of), ("mode", mode)])?;
+        for socket in &self.sockets {
+            self.info(&mut family, None, &[("family", socket.family), ("mode", socket.mode)])?;
+        }
+        let name = "latency_icmp_receive_buffer_drops";
+        let help = "Packets that the kernel dropped: the socket had no room, or they were damaged.";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for socket in &self.sockets {
+            if let Some(dropped) = socket.dropped {
+                let own = [("family", socket.family)];
+                let series = self.series(None, &own);
+                ConstCounter::new(u64::from(dropped)).encode(family.encode_family(&series)?)?;
+            }
         }
         let name = "latency_icmp_receive_queue";
         let help =

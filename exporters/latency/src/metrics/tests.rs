@@ -17,6 +17,7 @@ use super::counts::ReceiveQueue;
 use super::page::{Page, Row};
 use crate::LatencyExporter;
 use crate::config::Config;
+use crate::icmp::SocketFigures;
 use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
 use crate::standing::Moment;
 use crate::state::TargetState;
@@ -93,7 +94,10 @@ impl Collector for Fixed {
         let page = Page {
             vantage: &self.0,
             targets: self.1.iter().map(Row::of).collect(),
-            sockets: vec![("ip4", "dgram"), ("ip6", "raw")],
+            sockets: vec![
+                SocketFigures { family: "ip4", mode: "dgram", dropped: Some(3) },
+                SocketFigures { family: "ip6", mode: "raw", dropped: None },
+            ],
             queue: &queue,
             now: at(20).monotonic,
         };

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use tracing::debug;
 
 use super::{Attempt, Run};
 use crate::host::{Families, Host};
+use crate::icmp::Refusal;
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 
 /// The section `icmp` of a module.
@@ -68,8 +70,13 @@ impl Run for Probe {
                 seen: Seen::Echo,
                 ..Outcome::default()
             },
-            Err(Failure::Timeout) => Outcome::timed_out(*timeout),
-            Err(failure) => Outcome::failed(failure),
+            Err(Refusal { failure: Failure::Timeout, .. }) => Outcome::timed_out(*timeout),
+            Err(Refusal { failure, offender }) => {
+                if let Some(offender) = offender {
+                    debug!(%ip, %offender, reason = failure.as_str(), "an echo was refused");
+                }
+                Outcome::failed(failure)
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Manner {
     Altered,
     /// With this ICMP error, which quotes so much of the request beside the IP header.
     Error { kind: u8, code: u8, quoted: usize },
+    /// Not at all; but a router says this.
+    Router { kind: u8, code: u8 },
     /// With this ICMP error, and then with a reply.
     ErrorThenReply { kind: u8, code: u8 },
 }
@@ -70,7 +72,7 @@ pub(crate) fn host(ip: &str, manner: Manner) {
     let ip: IpAddr = ip.parse().unwrap();
     add(ip);
     let host = Host { ip, socket: raw(ip) };
-    if matches!(manner, Manner::FromElsewhere) {
+    if matches!(manner, Manner::FromElsewhere | Manner::Router { .. }) {
         add(elsewhere(ip));
     }
     thread::spawn(move || {
@@ -116,6 +118,9 @@ impl Host {
             }
             Manner::Error { kind, code, quoted } => {
                 self.send(to, &self.error(kind, code, to, &request[..quoted]));
+            }
+            Manner::Router { kind, code } => {
+                send(&raw(elsewhere(self.ip)), to, &self.error(kind, code, to, request));
             }
             Manner::ErrorThenReply { kind, code } => {
                 self.send(to, &self.error(kind, code, to, request));
@@ -182,7 +187,7 @@ fn send(socket: &UdpSocket, to: IpAddr, message: &[u8]) {
 /// Every address of 127.0.0.0/8 is there already.
 fn add(ip: IpAddr) {
     if ip.is_ipv6() {
-        run("ip", &["address", "add", &ip.to_string(), "dev", "lo", "nodad"]);
+        run("ip", &["address", "replace", &ip.to_string(), "dev", "lo", "nodad"]);
     }
 }
 
@@ -196,7 +201,8 @@ fn raw(ip: IpAddr) -> UdpSocket {
     socket.into()
 }
 
-fn elsewhere(ip: IpAddr) -> IpAddr {
+/// A router's address, or a stranger's.
+pub(crate) fn elsewhere(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => "127.7.7.7".parse().unwrap(),
         IpAddr::V6(_) => "fd00:7::7".parse().unwrap(),

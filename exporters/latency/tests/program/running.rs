@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(crate) struct Program {
     child: Child,
     address: SocketAddr,
     folder: TempDir,
+    /// What it has logged since it listens.
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 /// The program's binary, ready for flags.
@@ -59,8 +62,16 @@ impl Program {
             let port: String = after.chars().take_while(char::is_ascii_digit).collect();
             Some(SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap())))
         });
-        std::thread::spawn(move || log.for_each(|line| eprintln!("{}", line.unwrap_or_default())));
-        Self { child, address: address.expect("it says where it listens"), folder }
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&lines);
+        std::thread::spawn(move || {
+            for line in log.map_while(Result::ok) {
+                eprintln!("{line}");
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let address = address.expect("it says where it listens");
+        Self { child, address, folder, log: lines }
     }
 
     pub(crate) fn rewrite(&self, config: &str) {
@@ -104,6 +115,19 @@ impl Program {
         self.wait_until(&format!("{count} probes of {target}"), |metrics| {
             metrics.of_target("latency_probes_total", target) >= count
         })
+    }
+
+    /// Waits until a line of the log has both of these.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, one: &str, other: &str) {
+        let has = |line: &String| line.contains(one) && line.contains(other);
+        for _ in 0..PATIENCE {
+            if self.log.lock().unwrap().iter().any(has) {
+                return;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        panic!("no line of the log has {one} and {other}");
     }
 
     pub(crate) fn id(&self) -> u32 {
