@@ -7,7 +7,7 @@ use ipmi_lan::sel::{SelInfo, SelTime};
 use ipmi_lan::{CommandError, SessionError};
 
 use super::labels::{CommandLabels, InfoLabels, StateLabels, TargetLabels};
-use super::{Gauges, View, Writer, reasons};
+use super::writer::{Gauges, View, Writer, reasons};
 use crate::command::Kind;
 
 pub(super) fn machine(writer: &mut Writer<'_, '_>) -> fmt::Result {

@@ -12,11 +12,12 @@ use prometheus_client::encoding::text;
 
 use super::*;
 use crate::entity::Entity;
+use crate::inventory::{Known, Presence};
 use crate::sensor::Sensors;
 use crate::sensor::tests::{Sdr, fan, hd_max};
 use crate::slew::Window;
 use crate::slow::Slow;
-use crate::state::{Repository, Snapshot};
+use crate::state::{Account, Repository, Snapshot};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/metrics.prom");
 

@@ -1,0 +1,288 @@
+//! The page of metrics: of all targets, or of one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use exporter_kit::{Registry, Targets};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels};
+use super::machine;
+use super::writer::{Gauges, View, Writer, reasons};
+use crate::config::Bmc;
+use crate::outcome::{PollFailure, ReadFailure};
+use crate::sensor::{Quantity, Sensor};
+use crate::slew::Slew;
+use crate::slow::Collector as Part;
+use crate::state::{BmcState, Value};
+
+/// Renders every target.
+#[derive(Debug)]
+pub(crate) struct Metrics(pub(crate) Arc<Targets<Bmc, BmcState>>);
+
+impl Collector for Metrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let views: Vec<_> = self.0.states().iter().map(|state| View::of(state)).collect();
+        encode(&views, &mut encoder)
+    }
+}
+
+/// A registry with one target's series alone.
+pub(crate) fn page(state: Arc<BmcState>) -> Registry {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(One(state)));
+    registry
+}
+
+#[derive(Debug)]
+struct One(Arc<BmcState>);
+
+impl Collector for One {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode(&[View::of(&self.0)], &mut encoder)
+    }
+}
+
+fn encode(views: &[View], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let mut writer = Writer { encoder, views };
+    polls(&mut writer)?;
+    temperatures(&mut writer)?;
+    quantities(&mut writer)?;
+    inventory(&mut writer)?;
+    machine::machine(&mut writer)?;
+    machine::sessions(&mut writer)
+}
+
+fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    writer.gauge(
+        "ipmi_up",
+        "Whether the collector's last request to the BMC succeeded. Absent before its first.",
+        |view| {
+            let labels =
+                |part: Part| CollectorLabels { target: &view.labels, collector: part.as_str() };
+            view.up().map(|(part, up)| (labels(part), f64::from(u8::from(up)))).collect()
+        },
+    )?;
+    writer.counter("ipmi_polls", "Polls that ended, well or not.", |view| {
+        vec![(&view.labels, view.account.polls)]
+    })?;
+    writer.counter("ipmi_poll_failures", "Polls that failed, by reason.", |view| {
+        reasons(view, &PollFailure::REASONS, &view.account.poll_failures)
+    })?;
+    writer.gauge(
+        "ipmi_poll_duration_seconds",
+        "How long the last poll took, from first to last request.",
+        |view| seconds(view, view.account.duration),
+    )?;
+    writer.gauge(
+        "ipmi_poll_age_seconds",
+        "Time since the last successful poll ended: how old the readings are.",
+        |view| seconds(view, view.age),
+    )?;
+    writer.gauge(
+        "ipmi_last_success_timestamp_seconds",
+        "When the last successful poll ended, as seconds since the epoch.",
+        |view| {
+            let since_epoch = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            seconds(view, view.account.success.map(|(_, at)| since_epoch(at)))
+        },
+    )
+}
+
+fn temperatures(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    readings(writer, Quantity::Temperature, "ipmi_temperature_celsius", "Temperature.")?;
+    states(writer, Quantity::Temperature, "ipmi_temperature_state", "temperature")?;
+    thresholds(writer, Quantity::Temperature, "ipmi_temperature_threshold_celsius")?;
+    slews(
+        writer,
+        "ipmi_temperature_window_min_celsius",
+        "Lowest reading of the last 60 s.",
+        |slew| slew.min,
+    )?;
+    slews(
+        writer,
+        "ipmi_temperature_window_max_celsius",
+        "Highest reading of the last 60 s.",
+        |slew| slew.max,
+    )?;
+    slews(
+        writer,
+        "ipmi_temperature_rise_celsius_per_second",
+        "Steepest rise of at least 3 degrees in the last 60 s, over the true time between the two \
+         readings; 0 when there was none.",
+        |slew| slew.rise,
+    )?;
+    writer.gauge(
+        "ipmi_temperature_rise_limit_celsius_per_second",
+        "Fastest that a part of this kind can rise. Absent where a fast rise proves nothing.",
+        |view| {
+            let limits = view.sensors().map(|(sensor, _)| (&sensor.known, sensor.rise_limit));
+            limits.filter_map(|(known, limit)| Some((view.sensor(known), limit?))).collect()
+        },
+    )
+}
+
+fn quantities(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    readings(
+        writer,
+        Quantity::FanSpeed,
+        "ipmi_fan_speed_rpm",
+        "Fan speed in revolutions per minute.",
+    )?;
+    readings(
+        writer,
+        Quantity::FanRatio,
+        "ipmi_fan_speed_ratio",
+        "Fan speed as a share of full speed.",
+    )?;
+    thresholds(writer, Quantity::FanSpeed, "ipmi_fan_speed_threshold_rpm")?;
+    thresholds(writer, Quantity::FanRatio, "ipmi_fan_speed_threshold_ratio")?;
+    writer.gauge("ipmi_fan_speed_state", &state_help("fan speed"), |view| {
+        let is_fan = |it: Quantity| matches!(it, Quantity::FanSpeed | Quantity::FanRatio);
+        severities(view, is_fan).map(|(sensor, it)| (view.sensor(&sensor.known), it)).collect()
+    })?;
+    for (quantity, [name, state, threshold], what) in [
+        (
+            Quantity::Voltage,
+            ["ipmi_voltage_volts", "ipmi_voltage_state", "ipmi_voltage_threshold_volts"],
+            "Voltage",
+        ),
+        (
+            Quantity::Current,
+            ["ipmi_current_amperes", "ipmi_current_state", "ipmi_current_threshold_amperes"],
+            "Current",
+        ),
+        (
+            Quantity::Power,
+            ["ipmi_power_watts", "ipmi_power_state", "ipmi_power_threshold_watts"],
+            "Power",
+        ),
+    ] {
+        readings(writer, quantity, name, &format!("{what}."))?;
+        states(writer, quantity, state, &what.to_lowercase())?;
+        thresholds(writer, quantity, threshold)?;
+    }
+    writer.gauge("ipmi_sensor_value", "Value of any other sensor, in its own unit.", |view| {
+        let rows = view
+            .values()
+            .filter_map(|(sensor, value)| Some((typed(view, sensor)?, value.reading.value)));
+        rows.collect()
+    })?;
+    writer.gauge("ipmi_sensor_state", &state_help("sensor"), |view| {
+        let others = |it: Quantity| matches!(it, Quantity::Other(_));
+        let rows = severities(view, others);
+        rows.filter_map(|(sensor, state)| Some((typed(view, sensor)?, state))).collect()
+    })
+}
+
+fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
+    writer.gauge(
+        "ipmi_sensor_present",
+        "Whether a sensor that was ever seen is there: 0 after two polls without it, until it is \
+         seen again or the inventory is accepted.",
+        |view| {
+            // That a sensor is there is told by a poll that went well alone; that it was lost
+            // stays true until the contrary is seen.
+            let polled = view.account.snapshot.is_some();
+            let told = view.presence.iter().filter(|it| polled || !it.present);
+            told.map(|it| (view.sensor(&it.sensor), f64::from(u8::from(it.present)))).collect()
+        },
+    )?;
+    writer.gauge(
+        "ipmi_sensor_readable",
+        "Whether the last poll got a value from the sensor.",
+        |view| {
+            let readable = |value: Option<&Value>| f64::from(u8::from(value.is_some()));
+            let rows = view.sensors();
+            rows.map(|(sensor, value)| (view.sensor(&sensor.known), readable(value))).collect()
+        },
+    )?;
+    writer.counter(
+        "ipmi_sensor_read_failures",
+        "Sensors that gave no value in a poll that succeeded, by reason.",
+        |view| reasons(view, &ReadFailure::REASONS, &view.account.read_failures),
+    )?;
+    writer.gauge("ipmi_sdr_records", "Records in the BMC's SDR repository.", |view| {
+        repository(view, |it| it.records)
+    })?;
+    writer.gauge(
+        "ipmi_sdr_duplicate_records",
+        "Records left out because an earlier one describes the same sensor by the same name.",
+        |view| repository(view, |it| it.sensors.duplicates),
+    )
+}
+
+fn readings(
+    writer: &mut Writer<'_, '_>,
+    quantity: Quantity,
+    name: &str,
+    help: &str,
+) -> fmt::Result {
+    writer.gauge(name, help, |view| {
+        let rows = view.values().filter(|(sensor, _)| sensor.quantity == quantity);
+        rows.map(|(sensor, value)| (view.sensor(&sensor.known), value.reading.value)).collect()
+    })
+}
+
+fn states(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str, what: &str) -> fmt::Result {
+    writer.gauge(name, &state_help(what), |view| {
+        let rows = severities(view, |it| it == quantity);
+        rows.map(|(sensor, state)| (view.sensor(&sensor.known), state)).collect()
+    })
+}
+
+fn slews(
+    writer: &mut Writer<'_, '_>,
+    name: &str,
+    help: &str,
+    of: impl Fn(&Slew) -> f64,
+) -> fmt::Result {
+    writer.gauge(name, help, |view| {
+        let rows = view.values().filter_map(|(sensor, value)| Some((sensor, value.slew.as_ref()?)));
+        rows.map(|(sensor, slew)| (view.sensor(&sensor.known), of(slew))).collect()
+    })
+}
+
+fn state_help(what: &str) -> String {
+    format!("What the BMC holds of the {what}: 0 nominal, 1 warning, 2 critical.")
+}
+
+fn severities(view: &View, of: impl Fn(Quantity) -> bool) -> impl Iterator<Item = (&Sensor, f64)> {
+    let rows = view.values().filter(move |(sensor, _)| of(sensor.quantity));
+    rows.filter_map(|(sensor, value)| Some((sensor, f64::from(value.reading.severity? as u8))))
+}
+
+fn thresholds(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str) -> fmt::Result {
+    writer.gauge(name, "Threshold in force at the BMC, by level.", |view| {
+        let sensors = view.sensors().filter(|(sensor, _)| sensor.quantity == quantity);
+        let rows = sensors.flat_map(|(sensor, _)| {
+            sensor.thresholds.iter().map(|(level, value)| {
+                let sensor = view.sensor(&sensor.known);
+                (LevelLabels { sensor, level: level.as_str() }, *value)
+            })
+        });
+        rows.collect()
+    })
+}
+
+fn typed<'v>(view: &'v View, sensor: &'v Sensor) -> Option<TypeLabels<'v>> {
+    let Quantity::Other(sensor_type) = sensor.quantity else { return None };
+    Some(TypeLabels { sensor: view.sensor(&sensor.known), sensor_type })
+}
+
+fn seconds(view: &View, time: Option<Duration>) -> Gauges<'_, &TargetLabels> {
+    time.map(|time| (&view.labels, time.as_secs_f64())).into_iter().collect()
+}
+
+fn repository(
+    view: &View,
+    of: impl Fn(&crate::state::Repository) -> usize,
+) -> Gauges<'_, &TargetLabels> {
+    let snapshot = view.account.snapshot.iter();
+    snapshot.map(|snapshot| (&view.labels, of(&snapshot.repository) as f64)).collect()
+}
+
+#[cfg(test)]
+mod tests;
