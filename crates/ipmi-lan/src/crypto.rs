@@ -115,7 +115,7 @@ impl SessionKeys {
     /// block.
     ///
     /// What the padding holds is not looked at: the integrity code vouches for it. Some firmware
-    /// fills it with zeroes, and OpenBMC adds a whole block where none is needed.
+    /// fills it with zeroes, and `OpenBMC` adds a whole block where none is needed.
     pub(crate) fn decrypt(&self, payload: &[u8]) -> Option<Vec<u8>> {
         let (iv, encrypted) = payload.split_first_chunk::<AES_BLOCK>()?;
         let mut plain = encrypted.to_vec();

@@ -13,8 +13,6 @@ use super::commands::{
 use super::quirks::{BridgeReply, ControllerFault};
 use super::wire::Request;
 
-pub(super) const SEND_MESSAGE: u8 = 0x34;
-
 /// Nobody took the message on that channel.
 const NAK_ON_WRITE: u8 = 0x83;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::TestBmc;
 use super::machine::{BMC, Device, Machine, Privilege};
 use super::sessions::State;
 use super::wire::Request;
-use super::{TestBmc, bridge};
 
 pub(super) const OK: u8 = 0x00;
 pub(super) const INVALID_COMMAND: u8 = 0xC1;
@@ -23,6 +23,9 @@ pub(super) const SENSOR: u8 = 0x04;
 pub(super) const APP: u8 = 0x06;
 const STORAGE: u8 = 0x0A;
 const GROUP: u8 = 0x2C;
+
+/// Of the network function App (IPMI 2.0 section 22.7).
+pub(super) const SEND_MESSAGE: u8 = 0x34;
 
 /// The answer to a request inside a session.
 #[derive(Clone, Debug, Default)]
@@ -141,7 +144,7 @@ impl TestBmc {
             SENSOR => self.sensor(BMC, request, now),
             STORAGE => self.storage(request, now).into(),
             GROUP => self.dcmi(request, now).into(),
-            APP if request.command == bridge::SEND_MESSAGE => self.send_message(request, now),
+            APP if request.command == SEND_MESSAGE => self.send_message(request, now),
             _ => self.app(session, request),
         }
     }

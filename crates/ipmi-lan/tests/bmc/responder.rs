@@ -25,7 +25,7 @@ pub(crate) enum Padding {
     /// With as few bytes as do, holding 1, 2, 3 and so on (specification table 13-20).
     #[default]
     Counted,
-    /// The same, but 16 bytes where none is needed, as OpenBMC's phosphor-net-ipmid does.
+    /// The same, but 16 bytes where none is needed, as `OpenBMC`'s phosphor-net-ipmid does.
     WholeBlock,
     /// With as few bytes as do, all of them 0.
     Zeroes,
