@@ -1,11 +1,18 @@
 //! A value that never shows itself: not in `Debug`, not in a log, not on a page.
 
 use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
+use nix::fcntl::OFlag;
 use serde::Deserialize;
 use zeroize::Zeroizing;
+
+/// The most bytes that are read of a secret's file.
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// A password or a key. Its memory is overwritten when it is dropped.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
@@ -18,12 +25,18 @@ impl Secret {
         Self(Zeroizing::new(value))
     }
 
-    /// Reads a file, less one line end at its end. An empty file is an error, so that an unfilled
-    /// mount does not become an empty password.
+    /// Reads a regular file of at most 64 KiB, less one line end at its end. An empty file is an error,
+    /// so that an unfilled mount does not become an empty password.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
+        let mut text = Zeroizing::new(String::new());
+        open(path)
+            .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
             .with_context(|| format!("reading secret file {}", path.display()))?;
-        let text = Zeroizing::new(text);
+        ensure!(
+            text.len() as u64 <= MOST_BYTES,
+            "secret file {} is larger than {MOST_BYTES} bytes",
+            path.display()
+        );
         let value = text.strip_suffix('\n').unwrap_or(&text);
         let value = value.strip_suffix('\r').unwrap_or(value);
         ensure!(!value.is_empty(), "secret file {} is empty", path.display());
@@ -33,6 +46,16 @@ impl Secret {
     /// The value, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// Opens a regular file. Does not wait, as opening a FIFO would.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no regular file"))
     }
 }
 
@@ -59,5 +82,23 @@ mod tests {
         assert_eq!(Secret::read(file.path()).unwrap().expose(), " pass word ");
         std::fs::write(&file, "\n").unwrap();
         assert!(Secret::read(file.path()).unwrap_err().to_string().ends_with("is empty"));
+    }
+
+    #[test]
+    fn a_file_without_end_is_not_read() {
+        let error = |path: &Path| format!("{:#}", Secret::read(path).unwrap_err());
+        assert!(error(Path::new("/dev/zero")).ends_with("it is no regular file"));
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(error(&fifo).ends_with("it is no regular file"));
+        let long = folder.path().join("long");
+        std::fs::write(&long, "x".repeat(65_537)).unwrap();
+        assert!(error(&long).ends_with("is larger than 65536 bytes"));
+        // As a secret of Kubernetes is mounted.
+        let link = folder.path().join("link");
+        std::fs::write(&long, "hunter2").unwrap();
+        std::os::unix::fs::symlink(&long, &link).unwrap();
+        assert_eq!(Secret::read(&link).unwrap().expose(), "hunter2");
     }
 }
