@@ -143,6 +143,17 @@ fn only_metrics_rs_names_prometheus_client() {
 }
 
 #[test]
+fn only_the_sources_of_ipmi_name_the_client() {
+    let source = root().join("exporters/ipmi/src");
+    let offenders = files(&source, ".rs")
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with(source.join("source")))
+        .filter(|(_, text)| text.contains("ipmi_lan"))
+        .map(|(path, _)| format!("{} names ipmi_lan", shown(&path)));
+    assert_none(offenders);
+}
+
+#[test]
 fn the_kit_names_no_protocol() {
     let kit = root().join("crates/exporter-kit");
     let mut texts = files(&kit.join("src"), ".rs");

@@ -9,20 +9,20 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// One sensor's or device's record of failures. Times are since any fixed moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct BackOff {
+pub(crate) struct BackOff {
     failures: u32,
     not_before: Duration,
 }
 
 impl BackOff {
     /// Whether it should be asked `now`.
-    pub fn is_due(&self, now: Duration) -> bool {
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
         now >= self.not_before
     }
 
     /// Records a failure: from the third in a row on it waits, each time twice as long, for
     /// a minute at most.
-    pub fn failed(&mut self, now: Duration) {
+    pub(crate) fn failed(&mut self, now: Duration) {
         self.failures = self.failures.saturating_add(1);
         if let Some(doublings) = self.failures.checked_sub(PATIENCE) {
             let wait = SHORTEST.saturating_mul(1 << doublings.min(8));
@@ -31,7 +31,7 @@ impl BackOff {
     }
 
     /// Forgets all failures.
-    pub fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         *self = Self::default();
     }
 }

@@ -1,21 +1,46 @@
 //! The baselines of sensors on disk: one JSON file a BMC, written whole or not at all.
+//!
+//! Only regular files are touched, and no symlink is followed: whatever else stands in a file's place
+//! costs that one BMC its baseline, with a warning, and the others nothing.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
-use tracing::error;
+use tracing::{info, warn};
 
 use crate::inventory::Known;
 
 const FORMAT: u32 = 1;
+/// Ten times what the most sensors take that are remembered.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+/// The longest name of a file on Linux, less the longest ending that is used here.
+const LONGEST_NAME: usize = 255 - ".json.unreadable".len();
 
 /// Where one BMC's baseline is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Store {
     file: PathBuf,
+}
+
+/// What was found of one BMC's baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kept {
+    store: Store,
+    found: Found,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Found {
+    /// The baseline; empty when there is none yet.
+    Baseline(Vec<Known>),
+    /// A file that cannot be understood.
+    Unreadable,
+    /// Something that must not be touched, or cannot be read at all.
+    Unusable,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -24,88 +49,138 @@ struct Document {
     sensors: Vec<Known>,
 }
 
+impl Kept {
+    /// Looks for the baseline of the BMC called `target`, whose name was checked when the config was
+    /// read. Warns once of one that cannot be had; changes nothing.
+    pub(crate) fn find(directory: &Path, target: &str) -> Self {
+        let store = Store::new(directory, target);
+        let found = match store.read() {
+            _ if target.len() > LONGEST_NAME => {
+                let bytes = target.len();
+                warn!(
+                    target_name = target,
+                    bytes, "the name is too long for a file: the baseline is not kept"
+                );
+                Found::Unusable
+            }
+            Err(error) => {
+                warn!(target_name = target, "the baseline is not kept: {error:#}");
+                Found::Unusable
+            }
+            Ok(None) => Found::Baseline(Vec::new()),
+            Ok(Some(text)) => match parse(&text) {
+                Ok(baseline) => Found::Baseline(baseline),
+                Err(error) => {
+                    let file = store.file.display();
+                    warn!(
+                        target_name = target,
+                        "the baseline {file} cannot be read, is moved aside and begun anew: {error:#}"
+                    );
+                    Found::Unreadable
+                }
+            },
+        };
+        Self { store, found }
+    }
+
+    /// The store, if it can be used, and the baseline. A file that cannot be understood is moved aside,
+    /// since overwriting it would forget in silence what it knew.
+    pub(crate) fn open(self) -> (Option<Store>, Vec<Known>) {
+        match self.found {
+            Found::Baseline(baseline) => (Some(self.store), baseline),
+            Found::Unusable => (None, Vec::new()),
+            Found::Unreadable => match self.store.move_aside() {
+                Ok(()) => (Some(self.store), Vec::new()),
+                Err(error) => {
+                    warn!("{error:#}");
+                    (None, Vec::new())
+                }
+            },
+        }
+    }
+}
+
 impl Store {
-    /// The store of the BMC called `target`, whose name was checked when the config was read.
-    pub(crate) fn new(directory: &Path, target: &str) -> Self {
+    fn new(directory: &Path, target: &str) -> Self {
         Self { file: directory.join(format!("{target}.json")) }
     }
 
-    /// The baseline that was kept; empty when none was. A file that cannot be understood is put
-    /// aside, since overwriting it would forget in silence what it knew.
-    pub(crate) fn load(&self) -> anyhow::Result<Vec<Known>> {
-        let text = match fs::read_to_string(&self.file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            read => read.with_context(|| format!("reading baseline {}", self.file.display()))?,
+    /// What the file holds; `None` when there is none.
+    fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        let read = || -> io::Result<Vec<u8>> {
+            let file = open(&self.file, OpenOptions::new().read(true))?;
+            let mut text = Vec::new();
+            // One more byte than is allowed, which `parse` then refuses.
+            file.take(MOST_BYTES + 1).read_to_end(&mut text)?;
+            Ok(text)
         };
-        parse(&text).or_else(|error| {
-            let aside = self.file.with_extension("json.unreadable");
-            error!(file = %self.file.display(), moved_to = %aside.display(), "baseline cannot be read: {error:#}");
-            fs::rename(&self.file, &aside)
-                .with_context(|| format!("moving {} aside", self.file.display()))?;
-            Ok(Vec::new())
-        })
+        match read() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).with_context(|| format!("reading {}", self.file.display())),
+        }
     }
 
-    /// Replaces the baseline.
+    fn move_aside(&self) -> anyhow::Result<()> {
+        let aside = self.file.with_extension("json.unreadable");
+        fs::rename(&self.file, &aside)
+            .with_context(|| format!("moving {} aside", self.file.display()))?;
+        info!(moved_to = %aside.display(), "moved aside");
+        Ok(())
+    }
+
+    /// Replaces the baseline. Waits for the disk.
     pub(crate) fn save(&self, sensors: Vec<Known>) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(&Document { format: FORMAT, sensors })?;
         let fresh = self.file.with_extension("json.new");
-        File::create(&fresh)
+        create(&fresh)
             .and_then(|mut file| {
                 file.write_all(&text)?;
                 file.sync_all()
             })
             .and_then(|()| fs::rename(&fresh, &self.file))
-            .with_context(|| format!("writing baseline {}", self.file.display()))
+            .with_context(|| format!("writing {}", self.file.display()))
     }
 }
 
 /// Makes the directory if it is not there yet, and makes sure that files can be written in it.
 pub(crate) fn prepare(directory: &Path) -> anyhow::Result<()> {
     let probe = directory.join(".turbulence-ipmi");
-    fs::create_dir_all(directory)
-        .and_then(|()| File::create(&probe))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .and_then(|()| create(&probe))
         .and_then(|_| fs::remove_file(&probe))
         .with_context(|| format!("state_directory: preparing {}", directory.display()))
 }
 
-fn parse(text: &str) -> anyhow::Result<Vec<Known>> {
-    let document: Document = serde_json::from_str(text)?;
+/// An empty file that its owner alone may read.
+fn create(path: &Path) -> io::Result<File> {
+    let file = open(path, OpenOptions::new().write(true).create(true).mode(0o600))?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// Opens a regular file without waiting, as opening a FIFO would, and without following a symlink.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let no_regular_file = || io::Error::other("it is no regular file");
+    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let file = file.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP | libc::EISDIR | libc::ENXIO) => no_regular_file(),
+        _ => error,
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(no_regular_file()) }
+}
+
+fn parse(text: &[u8]) -> anyhow::Result<Vec<Known>> {
+    ensure!(text.len() as u64 <= MOST_BYTES, "it is larger than {MOST_BYTES} bytes");
+    let document: Document = serde_json::from_slice(text)?;
     ensure!(document.format == FORMAT, "format {} is not known", document.format);
-    Ok(document.sensors)
+    // As names are kept today: an older version kept what deceives the eye.
+    let clean = |known: &Known| Known::new(&known.id, &known.name, known.entity);
+    Ok(document.sensors.iter().map(clean).collect())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::entity::Entity;
-
-    #[test]
-    fn a_baseline_survives_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::new(folder.path(), "srv-1");
-        assert_eq!(store.load().unwrap(), []);
-        let known = Known { id: "32.0.5".into(), name: "05-HD Max".into(), entity: Entity::Disk };
-        store.save(vec![known.clone()]).unwrap();
-        assert_eq!(Store::new(folder.path(), "srv-1").load().unwrap(), [known]);
-        assert_eq!(Store::new(folder.path(), "srv-2").load().unwrap(), []);
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_understood_is_put_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("srv-1.json"), "{\"format\": 9, \"sensors\": []}").unwrap();
-        let store = Store::new(folder.path(), "srv-1");
-        assert_eq!(store.load().unwrap(), []);
-        assert!(folder.path().join("srv-1.json.unreadable").exists());
-        store.save(Vec::new()).unwrap();
-        assert!(folder.path().join("srv-1.json").exists());
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_made_is_an_error_that_names_the_field() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let error = prepare(&file.path().join("state")).unwrap_err();
-        assert!(error.to_string().starts_with("state_directory: "), "{error:#}");
-    }
-}
+mod tests;

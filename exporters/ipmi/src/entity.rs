@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The class of part that a sensor watches: the `entity` label.
 #[derive(Clone, Copy, Debug, Deserialize, Hash, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Entity {
+pub(crate) enum Entity {
     /// A disk, a disk bay or a drive backplane.
     Disk,
     /// A processor.
@@ -28,7 +28,7 @@ pub enum Entity {
 
 impl Entity {
     /// The label value.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Disk => "disk",
             Self::Cpu => "cpu",
@@ -42,22 +42,12 @@ impl Entity {
         }
     }
 
-    /// The class of a sensor, from the SDR's entity id (IPMI 2.0 table 43-13) and, where that says
-    /// no more than "board" or nothing, from the sensor's name.
-    pub fn of(entity_id: u8, name: &str) -> Self {
-        let by_id = match entity_id {
-            0x04 | 0x0F | 0x1A => Self::Disk,
-            0x03 | 0x09 | 0x41 => Self::Cpu,
-            0x08 | 0x20 => Self::Memory,
-            0x37 | 0x40 => Self::Inlet,
-            0x07 | 0x0C | 0x0D | 0x10 | 0x11 | 0x12 | 0x42 => Self::Board,
-            0x0A | 0x0E | 0x13 | 0x14 | 0x15 => Self::Psu,
-            0x1D | 0x1E => Self::Fan,
-            _ => Self::Other,
-        };
-        match by_id {
+    /// The class of a sensor that its source takes for this one, from its name where the source says
+    /// no more than "board" or nothing.
+    pub(crate) fn or_by_name(self, name: &str) -> Self {
+        match self {
             // Some BMCs name every sensor of the air an inlet.
-            Self::Board | Self::Other | Self::Inlet => named(name).unwrap_or(by_id),
+            Self::Board | Self::Other | Self::Inlet => named(name).unwrap_or(self),
             certain => certain,
         }
     }
@@ -95,26 +85,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_entity_id_decides_and_the_name_helps_where_it_says_little() {
-        for (id, name, entity) in [
-            (0x04, "05-HD Max", Entity::Disk),
-            (0x41, "02-CPU", Entity::Cpu),
-            (0x20, "03-P1 DIMM 1-2", Entity::Memory),
-            (0x40, "01-Inlet Ambient", Entity::Inlet),
-            (0x40, "Exhaust Temp", Entity::Exhaust),
-            (0x07, "06-Chipset", Entity::Board),
-            (0x07, "Exhaust Temp", Entity::Exhaust),
-            (0x07, "CPU1 Temp", Entity::Cpu),
-            (0x07, "CPU1 VR", Entity::Board),
-            (0x07, "12-HD Max", Entity::Disk),
-            (0x13, "07-VR P1", Entity::Psu),
-            (0x0A, "PS 1 Input", Entity::Psu),
-            (0x1D, "Fan 1 DutyCycle", Entity::Fan),
-            (0x0B, "GPU 1", Entity::Other),
-            (0x00, "", Entity::Other),
-            (0x00, "HDMI", Entity::Other),
+    fn the_source_decides_and_the_name_helps_where_it_says_little() {
+        for (told, name, entity) in [
+            (Entity::Disk, "05-HD Max", Entity::Disk),
+            (Entity::Cpu, "02-CPU", Entity::Cpu),
+            (Entity::Memory, "03-P1 DIMM 1-2", Entity::Memory),
+            (Entity::Inlet, "01-Inlet Ambient", Entity::Inlet),
+            (Entity::Inlet, "Exhaust Temp", Entity::Exhaust),
+            (Entity::Board, "06-Chipset", Entity::Board),
+            (Entity::Board, "Exhaust Temp", Entity::Exhaust),
+            (Entity::Board, "CPU1 Temp", Entity::Cpu),
+            (Entity::Board, "CPU1 VR", Entity::Board),
+            (Entity::Board, "12-HD Max", Entity::Disk),
+            (Entity::Psu, "07-VR P1", Entity::Psu),
+            (Entity::Fan, "Fan 1 DutyCycle", Entity::Fan),
+            (Entity::Other, "GPU 1", Entity::Other),
+            (Entity::Other, "", Entity::Other),
+            (Entity::Other, "HDMI", Entity::Other),
         ] {
-            assert_eq!(Entity::of(id, name), entity, "{id:#04x} {name}");
+            assert_eq!(told.or_by_name(name), entity, "{told:?} {name}");
         }
     }
 }

@@ -12,15 +12,21 @@ use crate::entity::Entity;
 /// Polls without a sensor after which it is lost. One miss alone is common when a BMC restarts.
 const POLLS_UNTIL_LOST: u32 = 2;
 
+/// The most sensors that are remembered of one BMC. Real ones have up to a few hundred; one that makes
+/// up new ones must not fill this machine's memory and disk.
+pub(crate) const MOST_SENSORS: usize = 1_024;
+/// The most characters of a sensor's id and of its name that are kept.
+const MOST_CHARACTERS: usize = 96;
+
 /// A sensor, as it is remembered. Shared by all that remembers it.
 #[derive(Clone, Debug, Deserialize, Hash, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Known {
-    /// `owner.lun.number`, decimal.
-    pub id: String,
-    /// As the SDR names it.
-    pub name: String,
+pub(crate) struct Known {
+    /// What its source tells it from others by, as in `32.0.5`: opaque here.
+    pub(crate) id: String,
+    /// As the BMC names it, less what [`clean`] takes out.
+    pub(crate) name: String,
     /// The part that it watches.
-    pub entity: Entity,
+    pub(crate) entity: Entity,
 }
 
 /// Every sensor that was ever seen, and for how many polls each has been missing.
@@ -28,9 +34,11 @@ pub struct Known {
 /// A sensor is told from another by id and name together: firmware that renumbers its sensors must
 /// not pass one off as the other.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     /// In the order of their ids and names. A list, since thousands of machines each have one.
     sensors: Vec<Entry>,
+    /// Sensors of the last list that found no room.
+    left_out: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,24 +50,46 @@ struct Entry {
 
 /// Whether a sensor of the baseline is there.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Presence {
+pub(crate) struct Presence {
     /// The sensor.
-    pub sensor: Arc<Known>,
+    pub(crate) sensor: Arc<Known>,
     /// False once it is lost.
-    pub present: bool,
+    pub(crate) present: bool,
 }
 
 impl Known {
+    /// A sensor by what its source says of it.
+    pub(crate) fn new(id: &str, name: &str, entity: Entity) -> Self {
+        Self { id: clean(id), name: clean(name), entity }
+    }
+
     /// What tells it from another.
     fn key(&self) -> (&str, &str) {
         (&self.id, &self.name)
     }
 }
 
+/// The text of a BMC, fit for a label, a log and a page: without what would turn the direction of the
+/// text around it, is not seen, or is no text at all; and of bounded length.
+fn clean(text: &str) -> String {
+    let fit = |c: char| if is_deceptive(c) { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().take(MOST_CHARACTERS).map(fit).collect()
+}
+
+/// Control characters, and those of Unicode's category Cf (format) that are invisible or turn the
+/// direction of text, with line and paragraph separators.
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{AD}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
 impl Inventory {
     /// The inventory of a baseline that was kept; each of its sensors is taken for present until
     /// polls say otherwise.
-    pub fn from_baseline(baseline: impl IntoIterator<Item = Arc<Known>>) -> Self {
+    pub(crate) fn from_baseline(baseline: impl IntoIterator<Item = Arc<Known>>) -> Self {
         let mut inventory = Self::default();
         for known in baseline {
             inventory.see(known);
@@ -69,18 +99,19 @@ impl Inventory {
     }
 
     /// The baseline: every sensor that was ever seen.
-    pub fn baseline(&self) -> Vec<Known> {
+    pub(crate) fn baseline(&self) -> Vec<Known> {
         self.sensors.iter().map(|entry| Known::clone(&entry.known)).collect()
     }
 
-    /// Records a poll that went well, with the sensors of the SDR. Returns whether the baseline grew.
+    /// Records a poll that went well, with the sensors that the source lists. Returns whether the baseline grew.
     ///
     /// A list that is not `complete` shows what is there, and nothing of what is not.
-    pub fn observe(&mut self, seen: &[Arc<Known>], complete: bool) -> bool {
+    pub(crate) fn observe(&mut self, seen: &[Arc<Known>], complete: bool) -> bool {
         let before = self.sensors.len();
         for entry in self.sensors.iter_mut().filter(|_| complete) {
             entry.missing = entry.missing.saturating_add(1);
         }
+        self.left_out = 0;
         for known in seen {
             self.see(Arc::clone(known));
         }
@@ -89,7 +120,7 @@ impl Inventory {
     }
 
     /// Takes what is there now for the baseline. Returns the sensors that were given up.
-    pub fn accept(&mut self, seen: &[Arc<Known>]) -> Vec<Arc<Known>> {
+    pub(crate) fn accept(&mut self, seen: &[Arc<Known>]) -> Vec<Arc<Known>> {
         let accepted = Self::from_baseline(seen.iter().cloned());
         let before = std::mem::replace(self, accepted);
         let gone = |known: &Arc<Known>| self.place(known).is_err();
@@ -97,7 +128,7 @@ impl Inventory {
     }
 
     /// Each sensor of the baseline, and whether it is there.
-    pub fn presence(&self) -> Vec<Presence> {
+    pub(crate) fn presence(&self) -> Vec<Presence> {
         let presence = |entry: &Entry| Presence {
             sensor: Arc::clone(&entry.known),
             present: entry.missing < POLLS_UNTIL_LOST,
@@ -105,9 +136,15 @@ impl Inventory {
         self.sensors.iter().map(presence).collect()
     }
 
+    /// How many sensors of the last list are not remembered, since there are too many.
+    pub(crate) fn left_out(&self) -> usize {
+        self.left_out
+    }
+
     fn see(&mut self, known: Arc<Known>) {
         match self.place(&known) {
             Ok(place) => self.sensors[place] = Entry { known, missing: 0 },
+            Err(_) if self.sensors.len() >= MOST_SENSORS => self.left_out += 1,
             Err(place) => self.sensors.insert(place, Entry { known, missing: 0 }),
         }
     }
@@ -184,5 +221,28 @@ mod tests {
         let mut inventory = Inventory::from_baseline(vec![hd.clone(), cpu.clone()]);
         assert_eq!(inventory.accept(std::slice::from_ref(&cpu)), [hd]);
         assert_eq!(inventory.baseline(), [Known::clone(&cpu)]);
+    }
+
+    #[test]
+    fn a_bmc_that_makes_up_sensors_fills_no_more_than_its_room() {
+        let mut inventory = Inventory::default();
+        for poll in 0..40 {
+            let made_up: Vec<_> = (0..100).map(|n| known(&format!("{poll}.{n}"), "new")).collect();
+            inventory.observe(&made_up, true);
+        }
+        assert_eq!((inventory.baseline().len(), inventory.left_out()), (MOST_SENSORS, 100));
+        // Those that are remembered are still missed, and accepting makes room again.
+        assert_eq!(lost(&inventory).len(), MOST_SENSORS);
+        inventory.accept(&[known("1", "one")]);
+        inventory.observe(&[known("1", "one")], true);
+        assert_eq!((inventory.baseline().len(), inventory.left_out()), (1, 0));
+    }
+
+    #[test]
+    fn a_name_that_deceives_the_eye_is_made_to_show_it() {
+        let name = |name: &str| Known::new("1", name, Entity::Other).name;
+        assert_eq!(name("In\u{202E}let\u{200B} \u{7}1"), "In\u{FFFD}let\u{FFFD} \u{FFFD}1");
+        assert_eq!(name("Zuluft \u{FC} \u{6E29}\u{5EA6}"), "Zuluft \u{FC} \u{6E29}\u{5EA6}");
+        assert_eq!(name(&"x".repeat(1000)).len(), MOST_CHARACTERS);
     }
 }

@@ -1,52 +1,56 @@
 //! Polls BMCs over IPMI 2.0 and says when a sensor lies, is lost, or nears a limit in silence.
 //!
-//! * [`config`]: the file, its defaults and its validation;
-//! * [`poll`]: one BMC, polled for ever over one session that is kept: the I/O;
-//! * [`sensor`], [`entity`]: from SDR records and raw readings to values and classes of parts: pure;
-//! * [`slew`]: how fast a temperature rose, and how fast its part can: pure;
-//! * [`inventory`]: which sensors there once were, and which are lost: pure;
-//! * [`backoff`]: when a sensor that fails is asked again: pure;
-//! * [`outcome`], [`command`]: the closed sets of reasons and of commands: pure;
-//! * [`slow`]: what is asked beside the sensors' values, and in which turn: pure;
-//! * [`baseline`]: the inventories on disk;
-//! * [`state`]: what is known of one BMC, between the poll and the pages;
-//! * [`metrics`]: every metric, the only part that knows Prometheus;
-//! * [`pages`]: `/ipmi` and `/-/accept-inventory`.
+//! * `config`: the file, its defaults and its validation;
+//! * `source`: how a BMC is read, one file for each way; the only part that knows IPMI;
+//! * `sensor`: a sensor, its list and its readings, in words that hold for every source: pure;
+//! * `entity`, `slew`: classes of parts, how fast a temperature rose and how fast its part can: pure;
+//! * `inventory`: which sensors there once were, and which are lost: pure;
+//! * `backoff`: when a sensor that fails is asked again: pure;
+//! * `slow`: what is asked beside the sensors' values, and in which turn: pure;
+//! * `outcome`, `command`, `closed`: the closed sets of reasons and of commands, and counters by them:
+//!   pure;
+//! * `baseline`: the inventories on disk;
+//! * `state`: what is known of one BMC, between the poll and the pages;
+//! * `poll`: one BMC, polled for ever;
+//! * `metrics`: every metric, the only part that knows Prometheus;
+//! * `pages`: `/ipmi` and `/-/accept-inventory`.
 //!
-//! A poll goes `poll` -> `sensor` -> `slew` -> `state`; a scrape goes `state` -> `metrics` and asks
+//! A poll goes `source` -> `poll` (with `slew`) -> `state`; a scrape goes `state` -> `metrics` and asks
 //! no BMC anything.
 
-pub mod backoff;
+mod backoff;
 mod baseline;
-pub mod command;
-pub mod config;
-pub mod entity;
-pub mod inventory;
+mod closed;
+mod command;
+mod config;
+mod entity;
+mod inventory;
 mod metrics;
-pub mod outcome;
+mod outcome;
 mod pages;
 mod poll;
-pub mod sensor;
-pub mod slew;
-pub mod slow;
-pub mod state;
+mod sensor;
+mod slew;
+mod slow;
+mod source;
+mod state;
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use exporter_kit::{Exporter, Health, Kit, Rounds, Target, Targets};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running};
 
-use crate::baseline::Store;
-use crate::config::{Bmc, Config};
-use crate::inventory::Known;
-use crate::state::BmcState;
+use crate::baseline::Kept;
+use crate::config::Bmc;
+pub use crate::config::Config;
+use crate::source::Source;
+use crate::state::{BmcState, Targets};
 
 /// Polls BMCs, each in its own task.
 #[derive(Debug)]
 pub struct IpmiExporter {
-    targets: Arc<Targets<Bmc, BmcState>>,
+    targets: Arc<Targets>,
     rounds: Rounds,
 }
 
@@ -60,26 +64,19 @@ impl Exporter for IpmiExporter {
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
-        config.with_passwords(folder)
+        config.with_files(folder)
     }
 
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
-        let targets = Arc::new(Targets::default());
-        kit.registry.register_collector(Box::new(metrics::Metrics(Arc::clone(&targets))));
-        let exporter = Self { targets, rounds: kit.rounds.clone() };
+        let exporter = Self::new(kit.rounds.clone());
+        let metrics = metrics::Metrics(Arc::clone(&exporter.targets));
+        kit.registry.register_collector(Box::new(metrics));
         exporter.reload(config)?;
         Ok(exporter)
     }
 
     fn reload(&self, config: Config) -> anyhow::Result<()> {
-        let stores = stores(&config)?;
-        self.targets.apply(config.bmcs(), |name, bmc| {
-            let (store, baseline) = stores.get(name).cloned().unzip();
-            let state = Arc::new(BmcState::new(bmc.clone(), store, baseline.unwrap_or_default()));
-            let task = tokio::spawn(poll::run(Arc::clone(&state), self.rounds.clone()));
-            Target::new(bmc, state, task)
-        });
-        Ok(())
+        self.apply(config, Source::of)
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
@@ -92,28 +89,41 @@ impl Exporter for IpmiExporter {
 
     /// Closes every session, so that no BMC has to time it out: some have room for four.
     async fn stop(&self) {
-        let mut farewells = tokio::task::JoinSet::new();
-        for state in self.targets.stop() {
-            farewells.spawn(async move {
-                if let Some(session) = state.session.lock().await.take() {
-                    session.close().await;
-                }
-            });
-        }
-        farewells.join_all().await;
+        self.targets.close().await;
     }
 }
 
-/// The baselines that were kept. Read before anything changes, so that a reload which cannot have
-/// them leaves the old config in force.
-fn stores(config: &Config) -> anyhow::Result<BTreeMap<String, (Store, Vec<Known>)>> {
-    let Some(directory) = &config.state_directory else { return Ok(BTreeMap::new()) };
-    baseline::prepare(directory)?;
-    let mut stores = BTreeMap::new();
-    for name in config.bmcs().into_keys() {
-        let store = Store::new(directory, &name);
-        let baseline = store.load()?;
-        stores.insert(name, (store, baseline));
+impl IpmiExporter {
+    fn new(rounds: Rounds) -> Self {
+        Self { targets: Arc::default(), rounds }
     }
-    Ok(stores)
+
+    /// Puts a config in force. Of a target whose work is unchanged nothing but its labels is touched.
+    fn apply(
+        &self,
+        mut config: Config,
+        source: impl Fn(&Arc<Bmc>) -> Source,
+    ) -> anyhow::Result<()> {
+        config.prepare_state_directory()?;
+        let kept = Mutex::new(std::mem::take(&mut config.kept));
+        self.targets.update(
+            config.wanted(),
+            |name, wanted| {
+                let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+                let (store, baseline) = kept.map(Kept::open).unwrap_or_default();
+                let bmc = Arc::clone(&wanted.work);
+                let labels = wanted.labels.clone();
+                let state = BmcState::new(bmc, labels, source(&wanted.work), store, baseline);
+                let state = Arc::new(state);
+                let task = tokio::spawn(poll::run(Arc::clone(&state), self.rounds.clone()));
+                let farewell = Arc::clone(&state);
+                Running::new(state, task).with_farewell(async move { farewell.close().await })
+            },
+            |state, labels| state.relabel(labels.clone()),
+        );
+        Ok(())
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! The metrics of this exporter, the only part that knows Prometheus.
 //!
+//! * `counts`: what is counted of a target, and which of the counts its source can have;
 //! * `page`: every metric, of all targets or of one; `machine` has those of the slow lane;
 //! * `labels`: their label sets;
 //! * `writer`: what is rendered of a target, and how a metric is written.
 
+pub(crate) mod counts;
 mod labels;
 mod machine;
 mod page;

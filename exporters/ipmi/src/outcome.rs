@@ -1,145 +1,109 @@
 //! Why a poll, or the reading of one sensor, gave nothing: closed sets, used as labels. No I/O, no clock.
 
-use ipmi_lan::sensor::ReadingError;
-use ipmi_lan::{CommandError, SessionError};
+use crate::closed::closed;
 
-/// Why a whole poll failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PollFailure {
-    /// The BMC's name has no address, or none could be asked for.
-    Resolve,
-    /// No session could be opened.
-    Session(SessionError),
-    /// The session broke, or the SDR repository could not be read.
-    Command(CommandError),
-    /// The SDR repository could not be read in time.
-    Deadline,
+closed! {
+    /// Why a whole poll failed. Which of these a target can have is for its source to say.
+    enum PollFailure {
+        /// The BMC's name has no address, or none could be asked for.
+        Resolve = "resolve",
+        /// Nothing came back, or nothing more after the first messages.
+        NoAnswer = "no_answer",
+        /// The host or the port is unreachable, or there is no route.
+        Unreachable = "unreachable",
+        /// Something answers, but not with IPMI.
+        NotIpmi = "not_ipmi",
+        /// The BMC speaks IPMI 1.5 only.
+        Ipmi15Only = "ipmi_1_5_only",
+        /// The password is wrong.
+        WrongPassword = "wrong_password",
+        /// The BMC's own key is missing or wrong.
+        WrongKg = "wrong_k_g",
+        /// The BMC knows no such user, or the user is disabled.
+        UnknownUser = "unknown_user",
+        /// The user may not log in with the privilege that was asked for.
+        Privilege = "privilege",
+        /// The BMC refuses every cipher suite that was allowed.
+        SuiteRefused = "suite_refused",
+        /// The BMC answered with other algorithms than those asked for.
+        SuiteMismatch = "suite_mismatch",
+        /// The BMC has no room for another session now.
+        SessionTableFull = "session_table_full",
+        /// The BMC answered with something that the protocol does not allow.
+        Protocol = "protocol",
+        /// The credentials cannot be sent.
+        Credentials = "credentials",
+        /// This machine could not open or use a socket or a device.
+        Local = "local",
+        /// There is no such device, or no driver behind it.
+        NoDevice = "no_device",
+        /// The device may not be opened.
+        DevicePermission = "device_permission",
+        /// An open session gave no answer.
+        Timeout = "timeout",
+        /// The BMC refused with a completion code.
+        CompletionCode = "completion_code",
+        /// The BMC's answer is too short, or contradicts itself.
+        Malformed = "malformed",
+        /// The session cannot be used any more.
+        SessionLost = "session_lost",
+        /// The list of sensors could not be read in time.
+        Deadline = "deadline",
+        /// Licence missing: of the source that exists in tests alone.
+        #[cfg(test)]
+        Licence = "licence",
+    }
 }
 
 impl PollFailure {
-    /// Every reason, so that each is counted from the start.
-    pub const REASONS: [&'static str; 22] = [
-        "resolve",
-        "no_answer",
-        "unreachable",
-        "not_ipmi",
-        "ipmi_1_5_only",
-        "wrong_password",
-        "wrong_k_g",
-        "unknown_user",
-        "privilege",
-        "suite_refused",
-        "suite_mismatch",
-        "session_table_full",
-        "protocol",
-        "credentials",
-        "local",
-        "no_device",
-        "device_permission",
-        "timeout",
-        "completion_code",
-        "malformed",
-        "session_lost",
-        "deadline",
-    ];
-
-    /// The reason as a label value, one of [`Self::REASONS`].
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Resolve => "resolve",
-            Self::Session(error) => error.as_str(),
-            // Only a sensor belongs to another controller; the session and the SDR do not.
-            Self::Command(CommandError::NotBridged) => CommandError::Malformed.as_str(),
-            Self::Command(error) => error.as_str(),
-            Self::Deadline => "deadline",
-        }
-    }
-
     /// Whether a new session may do better, as when the BMC was reset and forgot the old one.
-    pub fn is_of_the_session(self) -> bool {
-        matches!(self, Self::Command(error) if error.ends_session())
+    pub(crate) fn is_of_the_session(self) -> bool {
+        matches!(self, Self::Timeout | Self::Unreachable | Self::SessionLost)
     }
 }
 
-/// Why one sensor gave no reading in a poll that went well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadFailure {
-    /// The BMC gave none, or none that can be used.
-    Reading(ReadingError),
-    /// The poll's time was over before it was this sensor's turn.
-    Deadline,
-    /// It failed several times in a row, and is only tried now and then.
-    BackOff,
+closed! {
+    /// Why one sensor gave no reading in a poll that went well.
+    enum ReadFailure {
+        /// The BMC says that the reading is not available now.
+        Unavailable = "unavailable",
+        /// The BMC does not scan the sensor.
+        ScanningDisabled = "scanning_disabled",
+        /// The BMC says that there is no such sensor.
+        NotPresent = "not_present",
+        /// Not possible in the present state, the host being off for instance.
+        NotInThisState = "not_in_this_state",
+        /// The BMC refused for another reason.
+        CompletionCode = "completion_code",
+        /// No answer.
+        Timeout = "timeout",
+        /// Host or port unreachable.
+        Unreachable = "unreachable",
+        /// The session was lost.
+        SessionLost = "session_lost",
+        /// The sensor belongs to another controller, which may not be asked.
+        NotBridged = "not_bridged",
+        /// The answer is malformed.
+        Malformed = "malformed",
+        /// The sensor gives no number.
+        NotAnalog = "not_analog",
+        /// The sensor's conversion differs from reading to reading and is not known.
+        NonLinear = "non_linear",
+        /// The conversion gives no finite number.
+        NotFinite = "not_finite",
+        /// The poll's time was over before it was this sensor's turn.
+        Deadline = "deadline",
+        /// It failed several times in a row, and is only tried now and then.
+        BackOff = "back_off",
+        /// HTTP status 500: of the source that exists in tests alone.
+        #[cfg(test)]
+        HttpStatus = "http_status",
+    }
 }
 
 impl ReadFailure {
-    /// Every reason, so that each is counted from the start.
-    pub const REASONS: [&'static str; 15] = [
-        "unavailable",
-        "scanning_disabled",
-        "not_present",
-        "not_in_this_state",
-        "completion_code",
-        "timeout",
-        "unreachable",
-        "session_lost",
-        "not_bridged",
-        "malformed",
-        "not_analog",
-        "non_linear",
-        "not_finite",
-        "deadline",
-        "back_off",
-    ];
-
-    /// The reason as a label value, one of [`Self::REASONS`].
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reading(error) => error.as_str(),
-            Self::Deadline => "deadline",
-            Self::BackOff => "back_off",
-        }
-    }
-
     /// Whether asking on in every poll costs the BMC, or the other sensors, more than it is worth.
-    pub fn is_costly(self) -> bool {
-        matches!(
-            self,
-            Self::Reading(
-                ReadingError::Timeout
-                    | ReadingError::Completion(_)
-                    | ReadingError::NotPresent
-                    | ReadingError::Malformed
-            )
-        )
-    }
-}
-
-impl From<ReadingError> for ReadFailure {
-    fn from(error: ReadingError) -> Self {
-        Self::Reading(error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn are_the_same(mut counted: Vec<&str>, mut possible: Vec<&str>) {
-        possible.sort_unstable();
-        possible.dedup();
-        counted.sort_unstable();
-        assert_eq!(counted, possible);
-    }
-
-    #[test]
-    fn every_reason_is_counted_and_no_other() {
-        let of_commands = CommandError::LABELS.into_iter().filter(|label| *label != "not_bridged");
-        let of_sessions = SessionError::ALL.map(SessionError::as_str);
-        let possible = of_sessions.into_iter().chain(of_commands).chain(["resolve", "deadline"]);
-        are_the_same(PollFailure::REASONS.to_vec(), possible.collect());
-
-        let possible = ReadingError::LABELS.into_iter().chain(["deadline", "back_off"]);
-        are_the_same(ReadFailure::REASONS.to_vec(), possible.collect());
+    pub(crate) fn is_costly(self) -> bool {
+        matches!(self, Self::Timeout | Self::CompletionCode | Self::NotPresent | Self::Malformed)
     }
 }

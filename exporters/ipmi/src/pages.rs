@@ -10,14 +10,12 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use exporter_kit::Targets;
 use serde::Deserialize;
 
-use crate::config::Bmc;
 use crate::metrics;
-use crate::state::BmcState;
+use crate::state::{BmcState, Targets};
 
-type All = Arc<Targets<Bmc, BmcState>>;
+type All = Arc<Targets>;
 
 #[derive(Debug, Deserialize)]
 struct Asked {
@@ -41,10 +39,11 @@ async fn ipmi(
         Ok(state) => state,
         Err(refusal) => return *refusal,
     };
-    if let Some(module) = asked.module.filter(|module| *module != state.bmc.module_name) {
+    let labels = state.labels();
+    if let Some(module) = asked.module.filter(|module| *module != labels.module_name) {
         let message = format!(
             "target `{}` is polled with the module `{}`, not with `{module}`\n",
-            state.bmc.name, state.bmc.module_name
+            state.bmc.name, labels.module_name
         );
         return (StatusCode::BAD_REQUEST, message).into_response();
     }
@@ -56,7 +55,7 @@ async fn accept_inventory(State(targets): State<All>, Query(asked): Query<Asked>
         Ok(state) => state,
         Err(refusal) => return *refusal,
     };
-    match state.accept_inventory() {
+    match state.accept_inventory().await {
         Ok(Some(gone)) if gone.is_empty() => {
             "Accepted: every sensor of the baseline is there\n".into_response()
         }
@@ -66,7 +65,7 @@ async fn accept_inventory(State(targets): State<All>, Query(asked): Query<Asked>
             format!("Accepted: no longer expected: {}\n", names.join(", ")).into_response()
         }
         Ok(None) => {
-            let message = "Not accepted: the last poll did not see the whole SDR repository\n";
+            let message = "Not accepted: the last poll did not see the whole list of sensors\n";
             (StatusCode::CONFLICT, message).into_response()
         }
         Err(error) => {

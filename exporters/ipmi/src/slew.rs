@@ -11,22 +11,22 @@ use std::time::Duration;
 use crate::entity::Entity;
 
 /// For how long a reading counts: several scrapes long, so that no scrape interval misses a jump.
-pub const WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 
 /// A smaller rise is not taken for one: counts of 1 degree are exact to about +-1.
 const LEAST_RISE: f64 = 3.0;
 
 /// The readings of one temperature in the last [`WINDOW`].
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Window {
+pub(crate) struct Window {
     /// In the order of their times.
     samples: VecDeque<Sample>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Sample {
-    /// Since any fixed moment.
-    at: Duration,
+    /// When it was asked for, since any fixed moment.
+    asked: Duration,
     /// Degrees Celsius.
     value: f64,
     /// The steepest rise that ends here, degrees Celsius per second; 0 if none does.
@@ -35,25 +35,29 @@ struct Sample {
 
 /// What the last [`WINDOW`] shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Slew {
+pub(crate) struct Slew {
     /// The lowest reading, degrees Celsius.
-    pub min: f64,
+    pub(crate) min: f64,
     /// The highest reading, degrees Celsius.
-    pub max: f64,
+    pub(crate) max: f64,
     /// The steepest rise of at least 3 degrees between any two readings, in degrees Celsius per
     /// second of the true time between them; 0 when there was none.
-    pub rise: f64,
+    pub(crate) rise: f64,
 }
 
 impl Window {
-    /// Adds a reading taken `at` a time since any fixed moment, and returns what the window shows.
-    pub fn push(&mut self, at: Duration, value: f64) -> Slew {
-        self.forget_before(at.saturating_sub(WINDOW));
+    /// Adds a reading that was `asked` for and `answered` at these times since any fixed moment, and
+    /// returns what the window shows.
+    ///
+    /// When within that span the value was measured, nobody says. So a rise counts over the longest
+    /// time that it may have taken, and a slow answer never makes a rise steeper than it was.
+    pub(crate) fn push(&mut self, asked: Duration, answered: Duration, value: f64) -> Slew {
+        self.forget_before(asked.saturating_sub(WINDOW));
         let rise =
-            self.samples.iter().filter_map(|from| rise(*from, at, value)).fold(0.0, f64::max);
-        // As long as it has to be: ten thousand machines have seventy thousand of these.
+            self.samples.iter().filter_map(|from| rise(*from, answered, value)).fold(0.0, f64::max);
+        // Grown by one, not doubled: ten thousand machines have seventy thousand of these windows.
         self.samples.reserve_exact(1);
-        self.samples.push_back(Sample { at, value, rise });
+        self.samples.push_back(Sample { asked, value, rise });
         let values = || self.samples.iter().map(|sample| sample.value);
         Slew {
             min: values().fold(f64::INFINITY, f64::min),
@@ -62,15 +66,20 @@ impl Window {
         }
     }
 
+    /// Whether no reading of it counts any more at `now`.
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        self.samples.back().is_none_or(|last| last.asked < now.saturating_sub(WINDOW))
+    }
+
     fn forget_before(&mut self, start: Duration) {
-        while self.samples.front().is_some_and(|oldest| oldest.at < start) {
+        while self.samples.front().is_some_and(|oldest| oldest.asked < start) {
             self.samples.pop_front();
         }
     }
 }
 
-fn rise(from: Sample, at: Duration, value: f64) -> Option<f64> {
-    let seconds = at.saturating_sub(from.at).as_secs_f64();
+fn rise(from: Sample, answered: Duration, value: f64) -> Option<f64> {
+    let seconds = answered.saturating_sub(from.asked).as_secs_f64();
     let degrees = value - from.value;
     (degrees >= LEAST_RISE && seconds > 0.0).then(|| degrees / seconds)
 }
@@ -79,7 +88,7 @@ fn rise(from: Sample, at: Duration, value: f64) -> Option<f64> {
 /// spare; `None` where a fast rise proves nothing. Judged from heat capacities and powers: a disk's
 /// true ceiling is 0.03, a DIMM's 0.2, a SATA SSD's 0.09 (its die 1), an M.2 drive's 1 to 3, a
 /// voltage regulator's 0.5 to 3. A CPU rises 20 to 40 degrees in less than a second.
-pub fn limit(entity: Entity, name: &str) -> Option<f64> {
+pub(crate) fn limit(entity: Entity, name: &str) -> Option<f64> {
     let name = name.to_ascii_uppercase();
     let has = |part: &str| name.contains(part);
     match entity {
@@ -105,7 +114,11 @@ mod tests {
     fn last(readings: &[(u64, f64)]) -> Slew {
         let mut window = Window::default();
         let at = |seconds| Duration::from_secs(1000 + seconds);
-        readings.iter().map(|(seconds, value)| window.push(at(*seconds), *value)).last().unwrap()
+        readings
+            .iter()
+            .map(|(seconds, value)| window.push(at(*seconds), at(*seconds), *value))
+            .last()
+            .unwrap()
     }
 
     #[test]
@@ -151,6 +164,24 @@ mod tests {
     #[test]
     fn two_readings_at_one_moment_are_no_rise() {
         assert_eq!(rise(&[(0, 24.0), (0, 58.0)]), 0);
+    }
+
+    #[test]
+    fn a_slow_answer_makes_no_rise_steeper() {
+        let mut window = Window::default();
+        let at = Duration::from_secs;
+        window.push(at(0), at(12), 24.0);
+        // At once this time: measured 1 to 16 s after the first.
+        let slew = window.push(at(15), at(16), 40.0);
+        assert!((slew.rise - 1.0).abs() < 1e-9, "{slew:?}");
+    }
+
+    #[test]
+    fn a_window_is_over_when_its_last_reading_is() {
+        let mut window = Window::default();
+        assert!(window.is_over(Duration::ZERO));
+        window.push(Duration::ZERO, Duration::from_secs(1), 24.0);
+        assert!(!window.is_over(WINDOW) && window.is_over(WINDOW + Duration::from_secs(1)));
     }
 
     #[test]

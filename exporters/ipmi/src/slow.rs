@@ -4,34 +4,30 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipmi_lan::chassis::ChassisStatus;
-use ipmi_lan::dcmi::DcmiPower;
-use ipmi_lan::sel::SelInfo;
-use ipmi_lan::{CommandError, DeviceId};
-
 use crate::inventory::Known;
+use crate::outcome::PollFailure;
 
 /// A part of what is read, under the name that `ipmi_exporter` has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Collector {
+pub(crate) enum Collector {
     /// The sensors.
     Ipmi,
-    /// Get Chassis Status.
+    /// Whether the machine is on, and what is wrong with it.
     Chassis,
-    /// Get SEL Info.
+    /// The event log.
     Sel,
-    /// DCMI's power reading.
+    /// The power of the whole machine.
     Dcmi,
-    /// Get Device ID.
+    /// Who made the BMC, and its firmware.
     Bmc,
 }
 
 impl Collector {
     /// Every collector.
-    pub const ALL: [Self; 5] = [Self::Ipmi, Self::Chassis, Self::Sel, Self::Dcmi, Self::Bmc];
+    pub(crate) const ALL: [Self; 5] = [Self::Ipmi, Self::Chassis, Self::Sel, Self::Dcmi, Self::Bmc];
 
     /// The name in the config and in the label.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ipmi => "ipmi",
             Self::Chassis => "chassis",
@@ -40,27 +36,94 @@ impl Collector {
             Self::Bmc => "bmc",
         }
     }
+
+    /// What it asks; `None` for the sensors, which are read in polls.
+    fn question(self) -> Option<Question> {
+        match self {
+            Self::Ipmi => None,
+            Self::Chassis => Some(Question::Power),
+            Self::Sel => Some(Question::Log),
+            Self::Dcmi => Some(Question::Watts),
+            Self::Bmc => Some(Question::Who),
+        }
+    }
 }
 
-/// One request of the slow lane.
+/// A question of the slow lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// All that a collector other than `ipmi` asks.
-    Of(Collector),
-    /// The states of a discrete sensor, by its place in the repository.
+pub(crate) enum Question {
+    /// Whether the machine is on, and what is wrong with it.
+    Power,
+    /// How full the event log is.
+    Log,
+    /// The power of the whole machine.
+    Watts,
+    /// Who made the BMC, and its firmware.
+    Who,
+    /// The states of a discrete sensor, by its place in the list.
     States(usize),
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// To [`Question::Power`].
+    Power(Power),
+    /// To [`Question::Log`].
+    Log(Log),
+    /// To [`Question::Watts`]; `None` while the power is not measured.
+    Watts(Option<f64>),
+    /// To [`Question::Who`].
+    Who(Who),
+    /// To [`Question::States`]: those that hold, each once, in the order of their names; `None` while
+    /// they cannot be read.
+    States(Option<Box<[&'static str]>>),
+}
+
+/// Whether the machine is on, and what is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Power {
+    /// The machine is on.
+    pub(crate) is_on: bool,
+    /// A drive has a fault.
+    pub(crate) drive_fault: bool,
+    /// The cooling has a fault.
+    pub(crate) cooling_fault: bool,
+}
+
+/// How full the event log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Log {
+    /// Entries in it.
+    pub(crate) entries: u32,
+    /// Space left, bytes; `None` where nobody says.
+    pub(crate) free_bytes: Option<u32>,
+    /// When an entry was last added, seconds since the epoch by the BMC's clock; `None` while that is
+    /// not set.
+    pub(crate) last_entry: Option<u32>,
+}
+
+/// Who made the BMC, and its firmware.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Who {
+    /// As in `2.70`.
+    pub(crate) firmware: Box<str>,
+    /// The maker, by IANA enterprise number where the source tells one.
+    pub(crate) manufacturer: Box<str>,
+    /// The product, by the maker's own number.
+    pub(crate) product: Box<str>,
 }
 
 /// The questions that wait for their turn. Times are since any fixed moment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Turns {
+pub(crate) struct Turns {
     waiting: VecDeque<Question>,
     last: Option<Duration>,
 }
 
 impl Turns {
     /// Puts every question in line, once the last ones are answered and `interval` old.
-    pub fn refill(
+    pub(crate) fn refill(
         &mut self,
         now: Duration,
         interval: Duration,
@@ -70,51 +133,98 @@ impl Turns {
         let due = self.last.is_none_or(|last| now.saturating_sub(last) >= interval);
         if due && self.waiting.is_empty() {
             self.last = Some(now);
-            let others = collectors.iter().filter(|it| **it != Collector::Ipmi);
-            self.waiting.extend(others.map(|it| Question::Of(*it)));
+            self.waiting.extend(collectors.iter().filter_map(|it| it.question()));
             self.waiting.extend((0..discrete).map(Question::States));
         }
     }
 
     /// The question whose turn it is.
-    pub fn take(&mut self) -> Option<Question> {
+    pub(crate) fn take(&mut self) -> Option<Question> {
         self.waiting.pop_front()
     }
 
     /// Makes every question due, as when no answer holds any more.
-    pub fn start_over(&mut self) {
+    pub(crate) fn start_over(&mut self) {
         *self = Self::default();
     }
 }
 
 /// What a question brought; `None` while it was not asked.
-pub type Answer<T> = Option<Result<T, CommandError>>;
+type Told<T> = Option<Result<T, PollFailure>>;
 
 /// What the slow lane knows.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Slow {
-    /// Whether the machine is on, and what is wrong with it.
-    pub chassis: Answer<ChassisStatus>,
-    /// How full the event log is.
-    pub sel: Answer<SelInfo>,
-    /// The power of the whole machine.
-    pub dcmi: Answer<DcmiPower>,
-    /// What the BMC says of itself.
-    pub bmc: Answer<DeviceId>,
-    /// The states of discrete sensors, bits 0 to 14; those that can be read.
-    pub states: BTreeMap<Arc<Known>, u16>,
+pub(crate) struct Slow {
+    power: Told<Power>,
+    log: Told<Log>,
+    watts: Told<Option<f64>>,
+    who: Told<Who>,
+    /// The states of discrete sensors; those that can be read.
+    states: BTreeMap<Arc<Known>, Box<[&'static str]>>,
 }
 
 impl Slow {
+    /// Takes in what `question` brought; `sensor` is the one whose states were asked for.
+    pub(crate) fn learn(
+        &mut self,
+        question: Question,
+        sensor: Option<&Arc<Known>>,
+        answer: Result<Answer, PollFailure>,
+    ) {
+        match (question, answer) {
+            (_, Ok(Answer::Power(power))) => self.power = Some(Ok(power)),
+            (_, Ok(Answer::Log(log))) => self.log = Some(Ok(log)),
+            (_, Ok(Answer::Watts(watts))) => self.watts = Some(Ok(watts)),
+            (_, Ok(Answer::Who(who))) => self.who = Some(Ok(who)),
+            (_, Ok(Answer::States(Some(states)))) => {
+                if let Some(sensor) = sensor {
+                    self.states.insert(Arc::clone(sensor), states);
+                }
+            }
+            (Question::States(_), _) | (_, Ok(Answer::States(None))) => {
+                sensor.map(|sensor| self.states.remove(sensor));
+            }
+            (Question::Power, Err(failure)) => self.power = Some(Err(failure)),
+            (Question::Log, Err(failure)) => self.log = Some(Err(failure)),
+            (Question::Watts, Err(failure)) => self.watts = Some(Err(failure)),
+            (Question::Who, Err(failure)) => self.who = Some(Err(failure)),
+        }
+    }
+
     /// Whether a collector other than `ipmi` got its answer; `None` while it was not asked.
-    pub fn is_up(&self, collector: Collector) -> Option<bool> {
+    pub(crate) fn is_up(&self, collector: Collector) -> Option<bool> {
         match collector {
             Collector::Ipmi => None,
-            Collector::Chassis => self.chassis.as_ref().map(Result::is_ok),
-            Collector::Sel => self.sel.as_ref().map(Result::is_ok),
-            Collector::Dcmi => self.dcmi.as_ref().map(Result::is_ok),
-            Collector::Bmc => self.bmc.as_ref().map(Result::is_ok),
+            Collector::Chassis => self.power.as_ref().map(Result::is_ok),
+            Collector::Sel => self.log.as_ref().map(Result::is_ok),
+            Collector::Dcmi => self.watts.as_ref().map(Result::is_ok),
+            Collector::Bmc => self.who.as_ref().map(Result::is_ok),
         }
+    }
+
+    /// Whether the machine is on, and what is wrong with it.
+    pub(crate) fn power(&self) -> Option<Power> {
+        self.power?.ok()
+    }
+
+    /// How full the event log is.
+    pub(crate) fn log(&self) -> Option<Log> {
+        self.log?.ok()
+    }
+
+    /// The power of the whole machine, watts.
+    pub(crate) fn watts(&self) -> Option<f64> {
+        self.watts?.ok()?
+    }
+
+    /// Who made the BMC, and its firmware.
+    pub(crate) fn who(&self) -> Option<&Who> {
+        self.who.as_ref()?.as_ref().ok()
+    }
+
+    /// The states of a discrete sensor that hold; none while they are not known.
+    pub(crate) fn states(&self, sensor: &Arc<Known>) -> &[&'static str] {
+        self.states.get(sensor).map_or(&[], |states| states)
     }
 }
 
@@ -133,7 +243,7 @@ mod tests {
         let mut turns = Turns::default();
         let collectors = [Collector::Ipmi, Collector::Sel];
         turns.refill(Duration::ZERO, MINUTE, &collectors, 2);
-        let expected = [Question::Of(Collector::Sel), Question::States(0), Question::States(1)];
+        let expected = [Question::Log, Question::States(0), Question::States(1)];
         assert_eq!(all(&mut turns), expected);
         turns.refill(Duration::from_secs(59), MINUTE, &collectors, 2);
         assert_eq!(all(&mut turns), []);
@@ -164,8 +274,24 @@ mod tests {
 
     #[test]
     fn a_refusal_is_an_answer() {
-        let slow = Slow { dcmi: Some(Err(CommandError::Malformed)), ..Slow::default() };
-        assert_eq!(slow.is_up(Collector::Dcmi), Some(false));
+        let mut slow = Slow::default();
+        slow.learn(Question::Watts, None, Err(PollFailure::Malformed));
+        assert_eq!((slow.is_up(Collector::Dcmi), slow.watts()), (Some(false), None));
         assert_eq!(slow.is_up(Collector::Chassis), None);
+        slow.learn(Question::Watts, None, Ok(Answer::Watts(Some(121.0))));
+        assert_eq!((slow.is_up(Collector::Dcmi), slow.watts()), (Some(true), Some(121.0)));
+    }
+
+    #[test]
+    fn states_that_cannot_be_read_any_more_are_not_known() {
+        let bay = Arc::new(Known::new("32.0.64", "Bay 1", crate::entity::Entity::Disk));
+        let mut slow = Slow::default();
+        let fault = Answer::States(Some(["drive fault"].into()));
+        for lost in [Ok(Answer::States(None)), Err(PollFailure::Timeout)] {
+            slow.learn(Question::States(0), Some(&bay), Ok(fault.clone()));
+            assert_eq!(slow.states(&bay), ["drive fault"]);
+            slow.learn(Question::States(0), Some(&bay), lost);
+            assert_eq!(slow.states(&bay), [""; 0]);
+        }
     }
 }

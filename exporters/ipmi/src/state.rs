@@ -1,246 +1,267 @@
-//! What is known of one BMC: its counters, its last poll, its inventory, its session.
+//! What is known of one BMC: its counters, its last poll, its inventory, the way to it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use exporter_kit::Health;
-use ipmi_lan::{Counters, Session, SessionError};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::baseline::Store;
-use crate::command::{self, Kind};
-use crate::config::Bmc;
+use crate::closed::Closed as _;
+use crate::config::{Bmc, Labels};
 use crate::inventory::{Inventory, Known, Presence};
+use crate::metrics::counts::{Counts, Possible, ReadFailures, Traffic};
 use crate::outcome::{PollFailure, ReadFailure};
-use crate::sensor::{Reading, Sensor, Sensors};
+use crate::sensor::list::SensorList;
+use crate::sensor::{Sensor, Severity};
 use crate::slew::Slew;
-use crate::slow::Slow;
+use crate::slow::{Answer, Question, Slow};
+use crate::source::Source;
+
+/// All BMCs, by name: of each the work, the labels and the state.
+pub(crate) type Targets = exporter_kit::Targets<Arc<Bmc>, BmcState, Labels>;
 
 /// One BMC's state, shared by the task that polls it and the pages that show it. Dropped with its
 /// target, so a removed target leaves no series behind.
 #[derive(Debug)]
-pub struct BmcState {
-    /// What is polled, and the place labels.
-    pub bmc: Bmc,
+pub(crate) struct BmcState {
+    /// What is polled.
+    pub(crate) bmc: Arc<Bmc>,
     /// For the log and the landing page.
-    pub health: Arc<Health>,
-    /// The one session with the BMC. Held by the poll while it runs.
-    pub session: tokio::sync::Mutex<Option<Session>>,
-    memory: Mutex<Memory>,
+    pub(crate) health: Arc<Health>,
+    /// What its source can count.
+    pub(crate) possible: &'static Possible,
+    /// The one way to the BMC. Held by the poll while it runs; `None` once it was closed.
+    pub(crate) source: tokio::sync::Mutex<Option<Source>>,
+    labels: Mutex<Arc<Labels>>,
+    remembered: Mutex<Remembered>,
     store: Option<Store>,
-    account: Mutex<Account>,
+    /// Held while the baseline is written, so that an older one never replaces a newer one.
+    saving: tokio::sync::Mutex<()>,
+    polled: Mutex<Polled>,
 }
 
 /// The inventory, and whether it is on disk.
 #[derive(Debug, Default)]
-struct Memory {
+struct Remembered {
     inventory: Inventory,
     unsaved: bool,
+    /// Whether it was said that it cannot be saved.
+    warned: bool,
 }
 
-/// What the polls so far add up to.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// Polls that ended.
-    pub polls: u64,
-    /// Those that failed, by [`PollFailure::REASONS`].
-    pub poll_failures: [u64; PollFailure::REASONS.len()],
-    /// Sensors that gave no reading in a poll that went well, by [`ReadFailure::REASONS`].
-    pub read_failures: [u64; ReadFailure::REASONS.len()],
-    /// Sessions that were opened.
-    pub sessions: u64,
-    /// Sessions that could not be opened, by [`SessionError::ALL`].
-    pub session_failures: [u64; SessionError::ALL.len()],
-    /// Commands that were sent, by [`Kind::ALL`].
-    pub commands: [u64; Kind::ALL.len()],
-    /// Requests that were sent again.
-    pub retries: u64,
-    /// Replies that came too late to be used.
-    pub stale_replies: u64,
+/// What the polls so far have left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Polled {
+    /// What was counted.
+    pub(crate) counts: Counts,
     /// How long the last poll took.
-    pub duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
     /// When the last successful poll ended.
-    pub success: Option<(Instant, SystemTime)>,
+    pub(crate) success: Option<(Instant, SystemTime)>,
     /// What the last poll found; `None` when it failed, so that nothing stale is shown.
-    pub snapshot: Option<Arc<Snapshot>>,
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// What was last learnt beside the polls; nothing once one failed.
-    pub slow: Slow,
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        Self {
-            polls: 0,
-            poll_failures: [0; PollFailure::REASONS.len()],
-            read_failures: [0; ReadFailure::REASONS.len()],
-            sessions: 0,
-            session_failures: [0; SessionError::ALL.len()],
-            commands: [0; Kind::ALL.len()],
-            retries: 0,
-            stale_replies: 0,
-            duration: None,
-            success: None,
-            snapshot: None,
-            slow: Slow::default(),
-        }
-    }
+    pub(crate) slow: Slow,
 }
 
 /// What one successful poll found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
-    /// The repository that the poll went by.
-    pub repository: Arc<Repository>,
-    /// Outcomes in the order of [`Sensors::read`].
-    pub outcomes: Vec<Result<Value, ReadFailure>>,
+pub(crate) struct Snapshot {
+    /// The sensors that the poll went by.
+    pub(crate) list: Arc<SensorList>,
+    /// Outcomes by the places of [`SensorList::sensors`].
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// What is known of one sensor after a poll.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// Its value, read in this poll or in the turn before.
+    Read(Value),
+    /// When it was last asked, it gave none.
+    Failed(ReadFailure),
+    /// It was not asked yet, or not for too long.
+    NotAsked,
 }
 
 /// A value that was read, and what the last minute shows of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Value {
-    /// The reading.
-    pub reading: Reading,
-    /// For a temperature.
-    pub slew: Option<Slew>,
-}
-
-/// An SDR repository as it was read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Repository {
-    /// Its sensors.
-    pub sensors: Sensors,
-    /// How many records it has.
-    pub records: usize,
-    /// Whether every record was read: only then does a missing sensor count as missing.
-    pub complete: bool,
+pub(crate) struct Value {
+    /// In the unit of the sensor's quantity; finite.
+    pub(crate) number: f64,
+    /// What the BMC holds of it.
+    pub(crate) severity: Option<Severity>,
+    /// For a temperature that was measured.
+    pub(crate) slew: Option<Slew>,
 }
 
 impl Snapshot {
     /// Each sensor with its outcome.
-    pub fn rows(&self) -> impl Iterator<Item = (&Sensor, &Result<Value, ReadFailure>)> {
-        self.repository.sensors.read.iter().zip(&self.outcomes)
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Sensor, &Outcome)> {
+        self.list.sensors.iter().zip(&self.outcomes)
     }
 }
 
 impl BmcState {
     /// Nothing is known yet but the baseline that was kept.
-    pub(crate) fn new(bmc: Bmc, store: Option<Store>, baseline: Vec<Known>) -> Self {
+    pub(crate) fn new(
+        bmc: Arc<Bmc>,
+        labels: Labels,
+        source: Source,
+        store: Option<Store>,
+        baseline: Vec<Known>,
+    ) -> Self {
         let detail = format!("ipmi {} each {:?}", bmc.address, bmc.module.interval);
         Self {
             health: Arc::new(Health::new(&bmc.name, detail)),
-            session: tokio::sync::Mutex::new(None),
-            memory: Mutex::new(Memory {
+            possible: source.possible(),
+            source: tokio::sync::Mutex::new(Some(source)),
+            labels: Mutex::new(Arc::new(labels)),
+            remembered: Mutex::new(Remembered {
                 inventory: Inventory::from_baseline(baseline.into_iter().map(Arc::new)),
-                unsaved: false,
+                ..Remembered::default()
             }),
             store,
-            account: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
+            polled: Mutex::default(),
             bmc,
         }
     }
 
-    /// Records a poll.
-    pub fn record(&self, outcome: Result<Snapshot, PollFailure>, duration: Duration) {
-        if let Ok(snapshot) = &outcome {
-            self.observe(&snapshot.repository);
+    /// What is only said of it.
+    pub(crate) fn labels(&self) -> Arc<Labels> {
+        Arc::clone(&lock(&self.labels))
+    }
+
+    /// Says something else of it. Nothing is restarted for that.
+    pub(crate) fn relabel(&self, labels: Labels) {
+        let mut current = lock(&self.labels);
+        if **current != labels {
+            *current = Arc::new(labels);
         }
-        let mut account = lock(&self.account);
-        account.polls += 1;
-        account.duration = Some(duration);
+    }
+
+    /// Records a poll, and the sensors that gave nothing in it.
+    pub(crate) fn record(
+        &self,
+        outcome: Result<Snapshot, PollFailure>,
+        failed: &ReadFailures,
+        duration: Duration,
+    ) {
+        if let Ok(snapshot) = &outcome {
+            let mut remembered = lock(&self.remembered);
+            let list = &snapshot.list;
+            remembered.unsaved |= remembered.inventory.observe(&list.known, list.complete);
+        }
+        let mut polled = lock(&self.polled);
+        polled.counts.polls += 1;
+        polled.duration = Some(duration);
         match &outcome {
-            Ok(snapshot) => {
-                account.success = Some((Instant::now(), SystemTime::now()));
-                for failure in snapshot.outcomes.iter().filter_map(|it| it.as_ref().err()) {
-                    count(&mut account.read_failures, &ReadFailure::REASONS, failure.as_str());
-                }
+            Ok(_) => {
+                polled.success = Some((Instant::now(), SystemTime::now()));
+                polled.counts.read_failures.add_all(failed);
             }
             Err(failure) => {
-                count(&mut account.poll_failures, &PollFailure::REASONS, failure.as_str());
-                account.slow = Slow::default();
+                polled.counts.poll_failures.add(*failure, 1);
+                polled.slow = Slow::default();
             }
         }
         let health = outcome.as_ref().map(|_| ()).map_err(|failure| failure.as_str());
-        account.snapshot = outcome.ok().map(Arc::new);
-        drop(account);
+        polled.snapshot = outcome.ok().map(Arc::new);
+        drop(polled);
         match health {
             Ok(()) => self.health.up(),
             Err(reason) => self.health.down(reason),
         }
     }
 
-    /// Records what the slow lane was told.
-    pub fn learn(&self, lesson: impl FnOnce(&mut Slow)) {
-        lesson(&mut lock(&self.account).slow);
+    /// Records what the slow lane was told; `sensor` is the one that a question about states was of.
+    pub(crate) fn learn(
+        &self,
+        question: Question,
+        sensor: Option<&Arc<Known>>,
+        answer: Result<Answer, PollFailure>,
+    ) {
+        lock(&self.polled).slow.learn(question, sensor, answer);
     }
 
-    /// Records a session that could not be opened.
-    pub fn refused(&self, error: SessionError) {
-        let place = SessionError::ALL.iter().position(|it| *it == error);
-        if let Some(place) = place {
-            lock(&self.account).session_failures[place] += 1;
-        }
+    /// Counts what the source has sent and received.
+    pub(crate) fn count(&self, traffic: &Traffic) {
+        lock(&self.polled).counts.traffic.add(traffic);
     }
 
-    /// Adds what a session counted since `before`, its commands being of one `kind`.
-    pub fn traffic(&self, before: Counters, now: Counters, kind: Option<Kind>) {
-        let mut account = lock(&self.account);
-        if let Some(kind) = kind {
-            account.commands[kind as usize] += command::sent(before, now);
-        }
-        account.sessions += now.sessions.saturating_sub(before.sessions);
-        account.retries += now.retries.saturating_sub(before.retries);
-        account.stale_replies += now.stale_replies.saturating_sub(before.stale_replies);
+    /// What the polls so far have left.
+    pub(crate) fn polled(&self) -> Polled {
+        lock(&self.polled).clone()
     }
 
-    /// What the polls so far add up to.
-    pub fn account(&self) -> Account {
-        lock(&self.account).clone()
+    /// What the last poll found, unless it failed.
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        lock(&self.polled).snapshot.clone()
     }
 
     /// Each sensor that was ever seen, and whether it is there.
-    pub fn presence(&self) -> Vec<Presence> {
-        lock(&self.memory).inventory.presence()
+    pub(crate) fn presence(&self) -> Vec<Presence> {
+        lock(&self.remembered).inventory.presence()
+    }
+
+    /// Sensors that the last list had, and that found no room in the inventory.
+    pub(crate) fn not_remembered(&self) -> usize {
+        lock(&self.remembered).inventory.left_out()
     }
 
     /// Takes the sensors of the last poll for the baseline; returns those that were given up, or
-    /// `None` when the last poll failed, or did not see the whole repository.
-    pub fn accept_inventory(&self) -> anyhow::Result<Option<Vec<Arc<Known>>>> {
-        let snapshot = lock(&self.account).snapshot.clone();
-        let Some(snapshot) = snapshot.filter(|it| it.repository.complete) else { return Ok(None) };
-        let mut memory = lock(&self.memory);
-        let gone = memory.inventory.accept(&snapshot.repository.sensors.known);
-        memory.unsaved = true;
-        self.save(&mut memory)?;
+    /// `None` when the last poll failed, or did not see the whole list.
+    pub(crate) async fn accept_inventory(&self) -> anyhow::Result<Option<Vec<Arc<Known>>>> {
+        let Some(snapshot) = self.snapshot().filter(|it| it.list.complete) else { return Ok(None) };
+        let gone = {
+            let mut remembered = lock(&self.remembered);
+            remembered.unsaved = true;
+            remembered.inventory.accept(&snapshot.list.known)
+        };
+        self.save().await?;
         info!(target_name = self.bmc.name, given_up = gone.len(), "inventory accepted");
         Ok(Some(gone))
     }
 
-    fn observe(&self, repository: &Repository) {
-        let mut memory = lock(&self.memory);
-        let grew = memory.inventory.observe(&repository.sensors.known, repository.complete);
-        memory.unsaved |= grew;
-        match self.save(&mut memory) {
-            // Tried again after each poll, and said once.
-            Err(error) if grew => {
-                warn!(target_name = self.bmc.name, "baseline not kept: {error:#}");
-            }
-            Ok(()) | Err(_) => {}
+    /// Brings the baseline to disk if it changed. What fails is tried again after the next poll, and
+    /// said once.
+    pub(crate) async fn keep(&self) {
+        let Err(error) = self.save().await else { return };
+        if !std::mem::replace(&mut lock(&self.remembered).warned, true) {
+            warn!(target_name = self.bmc.name, "baseline not kept: {error:#}");
         }
     }
 
-    fn save(&self, memory: &mut Memory) -> anyhow::Result<()> {
-        if let Some(store) = self.store.as_ref().filter(|_| memory.unsaved) {
-            store.save(memory.inventory.baseline())?;
+    /// Closes the way to the BMC, once the poll that runs has ended. For how long a BMC is waited for
+    /// that does not answer is for the caller to say.
+    pub(crate) async fn close(&self) {
+        if let Some(source) = self.source.lock().await.take() {
+            source.close().await;
         }
-        memory.unsaved = false;
-        Ok(())
     }
-}
 
-fn count(counts: &mut [u64], reasons: &[&str], reason: &str) {
-    if let Some(place) = reasons.iter().position(|it| *it == reason) {
-        counts[place] += 1;
+    /// Writes on a thread that may wait for a disk.
+    async fn save(&self) -> anyhow::Result<()> {
+        let Some(store) = self.store.clone().filter(|_| lock(&self.remembered).unsaved) else {
+            return Ok(());
+        };
+        let _one_at_a_time = self.saving.lock().await;
+        let baseline = {
+            let mut remembered = lock(&self.remembered);
+            remembered.unsaved = false;
+            remembered.inventory.baseline()
+        };
+        let saved = tokio::task::spawn_blocking(move || store.save(baseline)).await;
+        let saved = saved.unwrap_or_else(|panicked| Err(panicked.into()));
+        let mut remembered = lock(&self.remembered);
+        match &saved {
+            Ok(()) => remembered.warned = false,
+            Err(_) => remembered.unsaved = true,
+        }
+        saved
     }
 }
 

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use exporter_kit::Secret;
-use ipmi_lan::{CipherSuite, Workaround};
+use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, Visitor};
-use serde::{Deserialize, Serialize};
 
-use super::{INTERVAL, span};
+use super::login::{IGNORE_SCANNING_DISABLED, Privilege, Suite, Workaround, suites, workarounds};
+use super::span;
 use crate::slow::Collector;
 
 /// The longest user name of IPMI 2.0 (table 22-20), in bytes.
@@ -18,58 +18,56 @@ const USER_BYTES: usize = 16;
 pub(super) const PASSWORD_BYTES: usize = 20;
 const TIMEOUT: Duration = Duration::from_secs(1);
 const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
+/// How often a BMC is polled unless the file says otherwise. A drive's temperature that jumps by 34
+/// degrees is then seen as a rise of 6.8 degrees per second, thirteen times its limit; BMCs bear it.
+const INTERVAL: Duration = Duration::from_secs(5);
 /// Faster polling has been seen to upset boards (fans to full speed, drives warming).
 const INTERVAL_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
 const SLOW_INTERVAL: Duration = Duration::from_secs(60);
 const SLOW_INTERVAL_RANGE: (Duration, Duration) =
     (Duration::from_secs(10), Duration::from_secs(3600));
-const SUITES: [CipherSuite; 2] = [CipherSuite::Suite17, CipherSuite::Suite3];
-/// `FreeIPMI`'s flag for [`Module::ignore_scanning_disabled`].
-const IGNORE_SCANNING_DISABLED: &str = "ignorescanningdisabled";
-/// `FreeIPMI`'s flag for what is always done here.
-const ALWAYS_ON: &str = "opensesspriv";
 const RETRIES: u8 = 2;
 const MOST_RETRIES: u8 = 10;
 
 /// How a BMC is polled, and as whom.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawModule")]
-pub struct Module {
+pub(crate) struct Module {
     /// How the BMC is reached. What is about accounts, cipher suites and faults of LAN firmware
     /// is empty or the default with [`Driver::OpenIpmi`].
-    pub driver: Driver,
+    pub(crate) driver: Driver,
     /// The account's name.
-    pub user: String,
+    pub(crate) user: String,
     /// The account's password. Empty until the file that holds it has been read.
-    pub password: Secret,
+    pub(crate) password: Secret,
     /// The file that holds the password.
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     /// The privilege that is asked for. Reading sensors needs no more than `user`.
-    pub privilege: Privilege,
+    pub(crate) privilege: Privilege,
     /// For how long one request waits for its answer.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// How often a request that got no answer is sent again.
-    pub retries: u8,
+    pub(crate) retries: u8,
     /// From the start of one poll to the start of the next.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// Sensors that are not read: ids as in `32.0.5`, or names.
-    pub exclude_sensor_ids: Vec<String>,
+    pub(crate) exclude_sensor_ids: Vec<String>,
     /// From one asking for everything else to the next.
-    pub slow_interval: Duration,
+    pub(crate) slow_interval: Duration,
     /// What is read.
-    pub collectors: Vec<Collector>,
+    pub(crate) collectors: Vec<Collector>,
     /// The cipher suites, in the order they are tried.
-    pub suites: Vec<CipherSuite>,
+    pub(crate) suites: Vec<Suite>,
     /// The BMC's own key, where one is set: text, or `0x` and hexadecimal digits.
-    pub k_g: Option<Secret>,
+    pub(crate) k_g: Option<Secret>,
     /// The file that holds it.
-    pub k_g_file: Option<PathBuf>,
+    pub(crate) k_g_file: Option<PathBuf>,
     /// Faults of firmware to put up with.
-    pub workarounds: Vec<Workaround>,
+    pub(crate) workarounds: Vec<Workaround>,
     /// Whether a value counts that the BMC says it does not scan.
-    pub ignore_scanning_disabled: bool,
+    pub(crate) ignore_scanning_disabled: bool,
     /// Whether sensors of other controllers are read through the BMC.
-    pub bridge_sensors: bool,
+    pub(crate) bridge_sensors: bool,
 }
 
 impl Module {
@@ -102,7 +100,7 @@ fn nibble(digit: u8) -> Option<u8> {
 
 /// The way to a BMC, under the name that `FreeIPMI` gives it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-pub enum Driver {
+pub(crate) enum Driver {
     /// IPMI 2.0 over the LAN.
     #[default]
     #[serde(rename = "LAN_2_0")]
@@ -119,19 +117,6 @@ impl fmt::Display for Driver {
             Self::OpenIpmi => "OPENIPMI",
         })
     }
-}
-
-/// The privilege level of a session (IPMI 2.0 table 22-18).
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Privilege {
-    /// Reads sensors and the SDR repository.
-    #[default]
-    User,
-    /// As `User`, and some configuration.
-    Operator,
-    /// Everything.
-    Admin,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +146,7 @@ struct RawModule {
     workaround_flags: Vec<String>,
     #[serde(default)]
     bridge_sensors: bool,
-    // What follows are words of ipmi_exporter that have one meaning here, or none.
+    // Keys of ipmi_exporter's modules that are refused by name, each with the reason.
     collector_cmd: Option<IgnoredAny>,
     default_args: Option<IgnoredAny>,
     collector_args: Option<IgnoredAny>,
@@ -307,42 +292,6 @@ fn collectors(names: Option<Vec<String>>) -> Result<Vec<Collector>, String> {
     } else {
         Err("collectors: `ipmi` must be among them".to_owned())
     }
-}
-
-fn suites(numbers: Option<Vec<u8>>) -> Result<Vec<CipherSuite>, String> {
-    let Some(numbers) = numbers else { return Ok(SUITES.to_vec()) };
-    let mut suites = Vec::new();
-    for number in numbers {
-        let Some(suite) = SUITES.into_iter().find(|suite| suite.number() == number) else {
-            return Err(format!("suites: {number} is not supported; allowed: 17, 3"));
-        };
-        if suites.contains(&suite) {
-            return Err(format!("suites: {number} is there twice"));
-        }
-        suites.push(suite);
-    }
-    if suites.is_empty() {
-        Err("suites: none is left to log in with".to_owned())
-    } else {
-        Ok(suites)
-    }
-}
-
-fn workarounds(flags: &[String]) -> Result<Vec<Workaround>, String> {
-    let mut workarounds = Vec::new();
-    for flag in flags {
-        match Workaround::ALL.into_iter().find(|it| it.as_str() == flag) {
-            Some(workaround) => workarounds.push(workaround),
-            None if flag == IGNORE_SCANNING_DISABLED || flag == ALWAYS_ON => {}
-            None => {
-                return Err(format!(
-                    "workaround_flags: `{flag}` is not supported; allowed: authcap, \
-                     nochecksumcheck, {IGNORE_SCANNING_DISABLED}, {ALWAYS_ON}"
-                ));
-            }
-        }
-    }
-    Ok(workarounds)
 }
 
 /// A sensor that is not read. `ipmi_exporter` takes SDR record numbers here, which move when a

@@ -1,6 +1,6 @@
 //! What a config file may say, and what is answered to one that is wrong.
 
-use ipmi_lan::{CipherSuite, Workaround};
+use std::time::Duration;
 
 use super::*;
 use crate::slow::Collector;
@@ -16,25 +16,51 @@ targets:
 state_directory: state
 ";
 
+/// The work and the labels of each BMC.
+fn both(config: &Config) -> (BTreeMap<String, Arc<Bmc>>, BTreeMap<String, Labels>) {
+    let both = |(name, wanted): (String, Wanted<_, _>)| {
+        ((name.clone(), wanted.work), (name, wanted.labels))
+    };
+    config.wanted().into_iter().map(both).unzip()
+}
+
+fn bmcs(config: &Config) -> BTreeMap<String, Arc<Bmc>> {
+    both(config).0
+}
+
 fn parse(text: &str) -> anyhow::Result<Config> {
     exporter_kit::parse(text, "ipmi.yml")
 }
 
 #[test]
 fn a_file_says_how_each_bmc_is_polled() {
-    let bmcs = parse(GOOD).unwrap().bmcs();
+    let (bmcs, labels) = both(&parse(GOOD).unwrap());
     let (first, second) = (&bmcs["srv-1"], &bmcs["srv-2"]);
     assert_eq!(first.address.to_string(), "192.0.2.1:623");
-    assert_eq!((first.site.as_deref(), first.rack.as_deref()), (Some("ams"), Some("r1")));
-    assert_eq!((first.module.timeout, first.module.interval), (Duration::from_secs(1), INTERVAL));
+    let place = |name: &str| (labels[name].site.as_deref(), labels[name].rack.as_deref());
+    assert_eq!((place("srv-1"), place("srv-2")), ((Some("ams"), Some("r1")), (None, None)));
+    assert_eq!(
+        (first.module.timeout, first.module.interval),
+        (Duration::from_secs(1), Duration::from_secs(5))
+    );
     assert_eq!((first.module.retries, first.module.privilege), (2, Privilege::User));
     assert_eq!(second.address.to_string(), "[2001:db8::2]:1623");
-    assert_eq!(second.module_name, "slow");
+    assert_eq!(labels["srv-2"].module_name, "slow");
     assert_eq!(second.module.timeout, Duration::from_secs(10));
     assert_eq!(second.module.interval, Duration::from_secs(30));
     assert_eq!(second.module.exclude_sensor_ids, ["32.0.5", "12V"]);
     assert_eq!(format!("{:?}", second.rise_limits), "{\"02-CPU\": 9.0, \"disk\": 0.2}");
-    assert_eq!(second.site, None);
+}
+
+#[test]
+fn what_is_only_said_of_a_bmc_is_no_part_of_the_work() {
+    let (before, after) =
+        (parse(GOOD).unwrap(), parse(&GOOD.replace("rack: r1", "rack: r2")).unwrap());
+    assert_eq!(bmcs(&before), bmcs(&after));
+    assert_ne!(both(&before).1, both(&after).1);
+    // A module by another name is the same work.
+    let renamed = parse(&GOOD.replace("slow:", "calm:").replace("module: slow", "module: calm"));
+    assert_eq!(bmcs(&before), bmcs(&renamed.unwrap()));
 }
 
 #[test]
@@ -44,16 +70,16 @@ fn a_module_says_what_is_read_and_with_which_key() {
         "user: u, pass: p, suites: [3], k_g: '0x00fF', bridge_sensors: true, slow_interval: 2m,
          collectors: [dcmi, ipmi], workaround_flags: [authcap, ignorescanningdisabled, opensesspriv]",
     );
-    let module = &parse(&text).unwrap().bmcs()["srv-1"].module;
-    assert_eq!(module.suites, [CipherSuite::Suite3]);
+    let module = &bmcs(&parse(&text).unwrap())["srv-1"].module;
+    assert_eq!(module.suites, [Suite::Three]);
     assert_eq!(module.k_g_bytes(), Some(vec![0x00, 0xFF]));
     assert_eq!(module.collectors, [Collector::Ipmi, Collector::Dcmi]);
     assert_eq!(module.workarounds, [Workaround::AuthCap]);
     assert!(module.ignore_scanning_disabled && module.bridge_sensors);
     assert_eq!(module.slow_interval, Duration::from_secs(120));
 
-    let module = &parse(GOOD).unwrap().bmcs()["srv-1"].module;
-    assert_eq!(module.suites, [CipherSuite::Suite17, CipherSuite::Suite3]);
+    let module = &bmcs(&parse(GOOD).unwrap())["srv-1"].module;
+    assert_eq!(module.suites, [Suite::Seventeen, Suite::Three]);
     assert_eq!((module.k_g_bytes(), module.collectors.len()), (None, 5));
     assert!(!module.ignore_scanning_disabled && !module.bridge_sensors);
 }
@@ -84,7 +110,7 @@ fn a_target_is_found_by_its_address_with_a_port_and_without() {
 fn the_machines_own_bmc_needs_no_account() {
     let text = "modules: { default: { driver: OPENIPMI, timeout: 5s } }\n\
                 targets: [ { name: self, address: /dev/ipmi0 } ]";
-    let bmcs = parse(text).unwrap().bmcs();
+    let bmcs = bmcs(&parse(text).unwrap());
     assert_eq!(bmcs["self"].address, Address::Device("/dev/ipmi0".into()));
     assert_eq!(bmcs["self"].module.driver, Driver::OpenIpmi);
     assert_eq!(bmcs["self"].module.user, "");
@@ -197,16 +223,16 @@ fn a_password_is_never_shown() {
 #[test]
 fn a_password_file_is_read_beside_the_config_file() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = parse(GOOD).unwrap().with_passwords(folder.path()).unwrap_err();
+    let missing = parse(GOOD).unwrap().with_files(folder.path()).unwrap_err();
     assert!(format!("{missing:#}").starts_with("modules.default.password_file: "), "{missing:#}");
 
     std::fs::write(folder.path().join("bmc.password"), "s3cret pass\n").unwrap();
-    let config = parse(GOOD).unwrap().with_passwords(folder.path()).unwrap();
-    assert_eq!(config.bmcs()["srv-1"].module.password.expose(), "s3cret pass");
+    let config = parse(GOOD).unwrap().with_files(folder.path()).unwrap();
+    assert_eq!(bmcs(&config)["srv-1"].module.password.expose(), "s3cret pass");
     assert_eq!(config.state_directory, Some(folder.path().join("state")));
 
     std::fs::write(folder.path().join("bmc.password"), "x".repeat(21)).unwrap();
-    let long = parse(GOOD).unwrap().with_passwords(folder.path()).unwrap_err();
+    let long = parse(GOOD).unwrap().with_files(folder.path()).unwrap_err();
     assert!(long.to_string().contains("longer than the 20 bytes"), "{long}");
 }
 
@@ -216,11 +242,11 @@ fn a_key_file_is_read_beside_the_config_file() {
     let text = GOOD.replace("pass: hunter2", "pass: hunter2, k_g_file: bmc.key");
     std::fs::write(folder.path().join("bmc.password"), "s3cret").unwrap();
     std::fs::write(folder.path().join("bmc.key"), "0x0102\n").unwrap();
-    let config = parse(&text).unwrap().with_passwords(folder.path()).unwrap();
-    assert_eq!(config.bmcs()["srv-2"].module.k_g_bytes(), Some(vec![1, 2]));
+    let config = parse(&text).unwrap().with_files(folder.path()).unwrap();
+    assert_eq!(bmcs(&config)["srv-2"].module.k_g_bytes(), Some(vec![1, 2]));
 
     std::fs::write(folder.path().join("bmc.key"), "0x01020\n").unwrap();
-    let odd = parse(&text).unwrap().with_passwords(folder.path()).unwrap_err();
+    let odd = parse(&text).unwrap().with_files(folder.path()).unwrap_err();
     assert!(odd.to_string().starts_with("modules.slow.k_g_file: must be 1 to 20"), "{odd}");
 }
 
@@ -228,11 +254,11 @@ fn a_key_file_is_read_beside_the_config_file() {
 fn the_example_shows_every_key_and_the_defaults() {
     let text = include_str!("../../turbulence-ipmi.example.yml");
     let config = parse(text).unwrap();
-    let shown = &config.bmcs()["srv-1"].module;
+    let shown = &bmcs(&config)["srv-1"].module;
     let bare = "modules: { default: { user: monitor, password_file: bmc.password } }\n\
                 targets: [ { name: srv-1, address: 192.0.2.11 } ]";
-    assert_eq!(*shown, parse(bare).unwrap().bmcs()["srv-1"].module);
-    assert_eq!(config.bmcs()["srv-2"].module_name, "slow");
+    assert_eq!(*shown, bmcs(&parse(bare).unwrap())["srv-1"].module);
+    assert_eq!(both(&config).1["srv-2"].module_name, "slow");
     assert_eq!(config.state_directory, Some("/var/lib/turbulence-ipmi".into()));
 }
 

@@ -1,31 +1,25 @@
 //! The label sets of this exporter's metrics.
 
 use std::fmt;
+use std::sync::Arc;
 
-use ipmi_lan::DeviceId;
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 
-use crate::config::Bmc;
+use crate::config::{Bmc, Labels};
 use crate::inventory::Known;
+use crate::slow::Who;
 
 /// The BMC and its place; a place that is not configured is left out.
 #[derive(Debug)]
 pub(super) struct TargetLabels {
-    pub(super) target: String,
-    pub(super) site: Option<String>,
-    pub(super) rack: Option<String>,
-}
-
-impl TargetLabels {
-    pub(super) fn of(bmc: &Bmc) -> Self {
-        Self { target: bmc.name.clone(), site: bmc.site.clone(), rack: bmc.rack.clone() }
-    }
+    pub(super) bmc: Arc<Bmc>,
+    pub(super) labels: Arc<Labels>,
 }
 
 impl EncodeLabelSet for TargetLabels {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        ("target", self.target.as_str()).encode(encoder.encode_label())?;
-        for (name, place) in [("site", &self.site), ("rack", &self.rack)] {
+        ("target", self.bmc.name.as_str()).encode(encoder.encode_label())?;
+        for (name, place) in [("site", &self.labels.site), ("rack", &self.labels.rack)] {
             if let Some(place) = place {
                 (name, place.as_str()).encode(encoder.encode_label())?;
             }
@@ -134,19 +128,17 @@ impl EncodeLabelSet for CommandLabels<'_> {
     }
 }
 
-/// Numbers as they came: the maker by its IANA enterprise number, its product by its own.
 #[derive(Debug)]
 pub(super) struct InfoLabels<'v> {
     pub(super) target: &'v TargetLabels,
-    pub(super) device: &'v DeviceId,
+    pub(super) who: &'v Who,
 }
 
 impl EncodeLabelSet for InfoLabels<'_> {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        let device = self.device;
         self.target.encode(encoder)?;
-        ("firmware_revision", device.firmware().as_str()).encode(encoder.encode_label())?;
-        ("manufacturer_id", device.manufacturer_id.to_string()).encode(encoder.encode_label())?;
-        ("product_id", device.product_id.to_string()).encode(encoder.encode_label())
+        ("firmware_revision", &*self.who.firmware).encode(encoder.encode_label())?;
+        ("manufacturer_id", &*self.who.manufacturer).encode(encoder.encode_label())?;
+        ("product_id", &*self.who.product).encode(encoder.encode_label())
     }
 }

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use ipmi_lan::chassis::{ChassisFact, ChassisStatus};
-use ipmi_lan::sel::{SelInfo, SelTime};
-use ipmi_lan::{CommandError, SessionError};
-
 use super::labels::{CommandLabels, InfoLabels, StateLabels, TargetLabels};
-use super::writer::{Gauges, View, Writer, reasons};
-use crate::command::Kind;
+use super::writer::{Gauges, View, Writer, by_reason};
+use crate::closed::Closed as _;
+use crate::command::Command;
+use crate::slow::Power;
 
 pub(super) fn machine(writer: &mut Writer<'_, '_>) -> fmt::Result {
     chassis(writer)?;
@@ -16,14 +14,10 @@ pub(super) fn machine(writer: &mut Writer<'_, '_>) -> fmt::Result {
     writer.gauge(
         "ipmi_dcmi_power_consumption_watts",
         "Power of the whole machine by DCMI. Absent while the BMC does not measure it, or says 0.",
-        |view| {
-            let watts = view.account.slow.dcmi.as_ref().and_then(|it| it.as_ref().ok()?.watts());
-            watts.map(|watts| (&view.labels, f64::from(watts))).into_iter().collect()
-        },
+        |view| told(view, view.polled.slow.watts()),
     )?;
     writer.gauge("ipmi_bmc_info", "What the BMC says of itself; always 1.", |view| {
-        let device = view.account.slow.bmc.as_ref().and_then(|it| it.as_ref().ok());
-        let labels = device.map(|device| InfoLabels { target: &view.labels, device });
+        let labels = view.polled.slow.who().map(|who| InfoLabels { target: &view.labels, who });
         labels.map(|labels| (labels, 1.0)).into_iter().collect()
     })?;
     writer.gauge(
@@ -34,28 +28,26 @@ pub(super) fn machine(writer: &mut Writer<'_, '_>) -> fmt::Result {
 }
 
 fn chassis(writer: &mut Writer<'_, '_>) -> fmt::Result {
-    let known = |fact: ChassisFact, value_if: bool| {
-        move |status: &ChassisStatus| f64::from(u8::from(status.is(fact) == value_if))
-    };
-    for (name, help, of) in [
-        (
-            "ipmi_chassis_power_state",
-            "Whether the machine is on (1=on, 0=off).",
-            known(ChassisFact::PowerOn, true),
-        ),
+    type Fact = fn(Power) -> bool;
+    let facts: [(&str, &str, Fact); 3] = [
+        ("ipmi_chassis_power_state", "Whether the machine is on (1=on, 0=off).", |power| {
+            power.is_on
+        }),
         (
             "ipmi_chassis_drive_fault_state",
             "Whether the drives are well (1=no fault, 0=fault), as ipmi_exporter has it.",
-            known(ChassisFact::DriveFault, false),
+            |power| !power.drive_fault,
         ),
         (
             "ipmi_chassis_cooling_fault_state",
             "Whether the cooling is well (1=no fault, 0=fault), as ipmi_exporter has it.",
-            known(ChassisFact::CoolingFault, false),
+            |power| !power.cooling_fault,
         ),
-    ] {
+    ];
+    for (name, help, fact) in facts {
         writer.gauge(name, help, |view| {
-            told(view, view.account.slow.chassis.as_ref(), |it| Some(of(it)))
+            let power = view.polled.slow.power();
+            told(view, power.map(|power| f64::from(u8::from(fact(power)))))
         })?;
     }
     Ok(())
@@ -63,69 +55,63 @@ fn chassis(writer: &mut Writer<'_, '_>) -> fmt::Result {
 
 fn log(writer: &mut Writer<'_, '_>) -> fmt::Result {
     writer.gauge("ipmi_sel_entries", "Entries in the system event log.", |view| {
-        told(view, view.account.slow.sel.as_ref(), |it| Some(f64::from(it.entries)))
+        told(view, view.polled.slow.log().map(|log| f64::from(log.entries)))
     })?;
     writer.gauge(
         "ipmi_sel_free_space_bytes",
         "Space left in the system event log; 65535 means that or more.",
-        |view| told(view, view.account.slow.sel.as_ref(), |it| Some(f64::from(it.free_bytes))),
+        |view| told(view, view.polled.slow.log().and_then(|log| log.free_bytes).map(f64::from)),
     )?;
     writer.gauge(
         "ipmi_sel_last_entry_timestamp_seconds",
         "When an entry was last added to the system event log, by the BMC's clock. Absent while \
          that is not set.",
-        |view| {
-            told(view, view.account.slow.sel.as_ref(), |it: &SelInfo| match it.last_addition {
-                SelTime::Clock(at) => Some(f64::from(at)),
-                SelTime::SinceStart(_) | SelTime::Unspecified => None,
-            })
-        },
+        |view| told(view, view.polled.slow.log().and_then(|log| log.last_entry).map(f64::from)),
     )
 }
 
 pub(super) fn sessions(writer: &mut Writer<'_, '_>) -> fmt::Result {
     writer.counter("ipmi_sessions_opened", "Sessions opened with the BMC.", |view| {
-        vec![(&view.labels, view.account.sessions)]
+        vec![(&view.labels, view.polled.counts.traffic.sessions)]
     })?;
     writer.counter(
         "ipmi_retries",
         "Requests sent again because no answer came in time.",
-        |view| vec![(&view.labels, view.account.retries)],
+        |view| vec![(&view.labels, view.polled.counts.traffic.retries)],
     )?;
     writer.counter(
         "ipmi_stale_replies",
         "Replies that came after their request was given up, and were dropped.",
-        |view| vec![(&view.labels, view.account.stale_replies)],
+        |view| {
+            let stale =
+                view.possible.stale_replies.then_some(view.polled.counts.traffic.stale_replies);
+            stale.map(|stale| (&view.labels, stale)).into_iter().collect()
+        },
     )?;
     writer.counter(
         "ipmi_session_failures",
         "Sessions that could not be opened, by reason.",
         |view| {
-            let labels = SessionError::ALL.map(SessionError::as_str);
-            reasons(view, &labels, &view.account.session_failures)
+            let failures = &view.polled.counts.traffic.session_failures;
+            by_reason(view, view.possible.session_failures, failures)
         },
     )?;
     writer.counter("ipmi_commands", "Commands sent to the BMC, retries not counted.", |view| {
-        let labels = |kind: Kind| CommandLabels { target: &view.labels, command: kind.as_str() };
-        Kind::ALL.map(labels).into_iter().zip(view.account.commands).collect()
+        let commands = &view.polled.counts.traffic.commands;
+        let labels = |it: Command| CommandLabels { target: &view.labels, command: it.as_str() };
+        view.possible.commands.iter().map(|it| (labels(*it), commands.get(*it))).collect()
     })
 }
 
-fn told<'v, T>(
-    view: &'v View,
-    answer: Option<&Result<T, CommandError>>,
-    of: impl Fn(&T) -> Option<f64>,
-) -> Gauges<'v, &'v TargetLabels> {
-    let told = answer.and_then(|it| of(it.as_ref().ok()?));
-    told.map(|value| (&view.labels, value)).into_iter().collect()
+fn told(view: &View, value: Option<f64>) -> Gauges<'_, &TargetLabels> {
+    value.map(|value| (&view.labels, value)).into_iter().collect()
 }
 
 fn asserted(view: &View) -> Gauges<'_, StateLabels<'_>> {
-    let sensors = view.account.snapshot.iter().flat_map(|it| &it.repository.sensors.discrete);
+    let sensors = view.polled.snapshot.iter().flat_map(|it| &it.list.discrete);
     let states = sensors.flat_map(|sensor| {
-        let bits = view.account.slow.states.get(&sensor.known).copied().unwrap_or(0);
-        let labels = |state| StateLabels { sensor: view.sensor(&sensor.known), state };
-        sensor.states(bits).into_iter().map(labels)
+        let labels = |state: &&'static str| StateLabels { sensor: view.sensor(sensor), state };
+        view.polled.slow.states(sensor).iter().map(labels)
     });
     states.map(|labels| (labels, 1.0)).collect()
 }

@@ -4,23 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use exporter_kit::{Registry, Targets};
+use exporter_kit::Registry;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels};
 use super::machine;
-use super::writer::{Gauges, View, Writer, reasons};
-use crate::config::Bmc;
-use crate::outcome::{PollFailure, ReadFailure};
+use super::writer::{Gauges, View, Writer, by_reason};
+use crate::sensor::list::SensorList;
 use crate::sensor::{Quantity, Sensor};
 use crate::slew::Slew;
 use crate::slow::Collector as Part;
-use crate::state::{BmcState, Value};
+use crate::state::{BmcState, Outcome, Targets};
 
 /// Renders every target.
 #[derive(Debug)]
-pub(crate) struct Metrics(pub(crate) Arc<Targets<Bmc, BmcState>>);
+pub(crate) struct Metrics(pub(crate) Arc<Targets>);
 
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -66,15 +65,15 @@ fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
         },
     )?;
     writer.counter("ipmi_polls", "Polls that ended, well or not.", |view| {
-        vec![(&view.labels, view.account.polls)]
+        vec![(&view.labels, view.polled.counts.polls)]
     })?;
     writer.counter("ipmi_poll_failures", "Polls that failed, by reason.", |view| {
-        reasons(view, &PollFailure::REASONS, &view.account.poll_failures)
+        by_reason(view, view.possible.poll_failures, &view.polled.counts.poll_failures)
     })?;
     writer.gauge(
         "ipmi_poll_duration_seconds",
         "How long the last poll took, from first to last request.",
-        |view| seconds(view, view.account.duration),
+        |view| seconds(view, view.polled.duration),
     )?;
     writer.gauge(
         "ipmi_poll_age_seconds",
@@ -86,7 +85,7 @@ fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
         "When the last successful poll ended, as seconds since the epoch.",
         |view| {
             let since_epoch = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default();
-            seconds(view, view.account.success.map(|(_, at)| since_epoch(at)))
+            seconds(view, view.polled.success.map(|(_, at)| since_epoch(at)))
         },
     )
 }
@@ -118,7 +117,7 @@ fn temperatures(writer: &mut Writer<'_, '_>) -> fmt::Result {
         "ipmi_temperature_rise_limit_celsius_per_second",
         "Fastest that a part of this kind can rise. Absent where a fast rise proves nothing.",
         |view| {
-            let limits = view.sensors().map(|(sensor, _)| (&sensor.known, sensor.rise_limit));
+            let limits = view.rows().map(|(sensor, _)| (&sensor.known, sensor.rise_limit));
             limits.filter_map(|(known, limit)| Some((view.sensor(known), limit?))).collect()
         },
     )
@@ -165,9 +164,8 @@ fn quantities(writer: &mut Writer<'_, '_>) -> fmt::Result {
         thresholds(writer, quantity, threshold)?;
     }
     writer.gauge("ipmi_sensor_value", "Value of any other sensor, in its own unit.", |view| {
-        let rows = view
-            .values()
-            .filter_map(|(sensor, value)| Some((typed(view, sensor)?, value.reading.value)));
+        let rows =
+            view.values().filter_map(|(sensor, value)| Some((typed(view, sensor)?, value.number)));
         rows.collect()
     })?;
     writer.gauge("ipmi_sensor_state", &state_help("sensor"), |view| {
@@ -185,7 +183,7 @@ fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
         |view| {
             // That a sensor is there is told by a poll that went well alone; that it was lost
             // stays true until the contrary is seen.
-            let polled = view.account.snapshot.is_some();
+            let polled = view.polled.snapshot.is_some();
             let told = view.presence.iter().filter(|it| polled || !it.present);
             told.map(|it| (view.sensor(&it.sensor), f64::from(u8::from(it.present)))).collect()
         },
@@ -194,23 +192,37 @@ fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
         "ipmi_sensor_readable",
         "Whether the last poll got a value from the sensor.",
         |view| {
-            let readable = |value: Option<&Value>| f64::from(u8::from(value.is_some()));
-            let rows = view.sensors();
-            rows.map(|(sensor, value)| (view.sensor(&sensor.known), readable(value))).collect()
+            let readable = |outcome: &Outcome| match outcome {
+                Outcome::Read(_) => Some(1.0),
+                Outcome::Failed(_) => Some(0.0),
+                Outcome::NotAsked => None,
+            };
+            let rows = view.rows();
+            rows.filter_map(|(sensor, it)| Some((view.sensor(&sensor.known), readable(it)?)))
+                .collect()
         },
     )?;
     writer.counter(
         "ipmi_sensor_read_failures",
         "Sensors that gave no value in a poll that succeeded, by reason.",
-        |view| reasons(view, &ReadFailure::REASONS, &view.account.read_failures),
+        |view| by_reason(view, view.possible.read_failures, &view.polled.counts.read_failures),
     )?;
     writer.gauge("ipmi_sdr_records", "Records in the BMC's SDR repository.", |view| {
-        repository(view, |it| it.records)
+        listed(view, |it| it.records)
     })?;
     writer.gauge(
         "ipmi_sdr_duplicate_records",
         "Records left out because an earlier one describes the same sensor by the same name.",
-        |view| repository(view, |it| it.sensors.duplicates),
+        |view| listed(view, |it| it.records.map(|_| it.duplicates)),
+    )?;
+    writer.gauge(
+        "ipmi_sensors_left_out",
+        "Sensors that are not exported, or not remembered, because the BMC lists more than 1024. \
+         Absent while there are none.",
+        |view| {
+            let left_out = |it: &SensorList| it.left_out + view.not_remembered;
+            listed(view, |it| Some(left_out(it)).filter(|count| *count > 0))
+        },
     )
 }
 
@@ -222,7 +234,7 @@ fn readings(
 ) -> fmt::Result {
     writer.gauge(name, help, |view| {
         let rows = view.values().filter(|(sensor, _)| sensor.quantity == quantity);
-        rows.map(|(sensor, value)| (view.sensor(&sensor.known), value.reading.value)).collect()
+        rows.map(|(sensor, value)| (view.sensor(&sensor.known), value.number)).collect()
     })
 }
 
@@ -251,12 +263,12 @@ fn state_help(what: &str) -> String {
 
 fn severities(view: &View, of: impl Fn(Quantity) -> bool) -> impl Iterator<Item = (&Sensor, f64)> {
     let rows = view.values().filter(move |(sensor, _)| of(sensor.quantity));
-    rows.filter_map(|(sensor, value)| Some((sensor, f64::from(value.reading.severity? as u8))))
+    rows.filter_map(|(sensor, value)| Some((sensor, f64::from(value.severity? as u8))))
 }
 
 fn thresholds(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str) -> fmt::Result {
     writer.gauge(name, "Threshold in force at the BMC, by level.", |view| {
-        let sensors = view.sensors().filter(|(sensor, _)| sensor.quantity == quantity);
+        let sensors = view.rows().filter(|(sensor, _)| sensor.quantity == quantity);
         let rows = sensors.flat_map(|(sensor, _)| {
             sensor.thresholds.iter().map(|(level, value)| {
                 let sensor = view.sensor(&sensor.known);
@@ -276,12 +288,9 @@ fn seconds(view: &View, time: Option<Duration>) -> Gauges<'_, &TargetLabels> {
     time.map(|time| (&view.labels, time.as_secs_f64())).into_iter().collect()
 }
 
-fn repository(
-    view: &View,
-    of: impl Fn(&crate::state::Repository) -> usize,
-) -> Gauges<'_, &TargetLabels> {
-    let snapshot = view.account.snapshot.iter();
-    snapshot.map(|snapshot| (&view.labels, of(&snapshot.repository) as f64)).collect()
+fn listed(view: &View, of: impl Fn(&SensorList) -> Option<usize>) -> Gauges<'_, &TargetLabels> {
+    let counts = view.polled.snapshot.iter().filter_map(|snapshot| of(&snapshot.list));
+    counts.map(|count| (&view.labels, count as f64)).collect()
 }
 
 #[cfg(test)]

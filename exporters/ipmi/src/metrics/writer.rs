@@ -1,6 +1,7 @@
 //! What is rendered of a target, and how a metric is written: each metric once, every target within.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
@@ -8,57 +9,64 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use super::counts::Possible;
 use super::labels::{ReasonLabels, SensorLabels, TargetLabels};
+use crate::closed::{Closed, CountsBy};
 use crate::inventory::{Known, Presence};
 use crate::sensor::Sensor;
 use crate::slow::Collector as Part;
-use crate::state::{Account, BmcState, Value};
+use crate::state::{BmcState, Outcome, Polled, Value};
 
 /// What is rendered of one target: taken at one moment, so that its metrics agree.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) labels: TargetLabels,
-    pub(super) account: Account,
+    pub(super) polled: Polled,
+    pub(super) possible: &'static Possible,
     pub(super) presence: Vec<Presence>,
+    /// Sensors of the last list that are not remembered.
+    pub(super) not_remembered: usize,
     /// Since the last successful poll.
     pub(super) age: Option<Duration>,
-    pub(super) parts: Vec<Part>,
 }
 
 impl View {
     pub(super) fn of(state: &BmcState) -> Self {
-        let account = state.account();
+        let polled = state.polled();
         Self {
-            labels: TargetLabels::of(&state.bmc),
+            labels: TargetLabels { bmc: Arc::clone(&state.bmc), labels: state.labels() },
+            possible: state.possible,
             presence: state.presence(),
-            age: account.success.map(|(at, _)| at.elapsed()),
-            parts: state.bmc.module.collectors.clone(),
-            account,
+            not_remembered: state.not_remembered(),
+            age: polled.success.map(|(at, _)| at.elapsed()),
+            polled,
         }
     }
 
     /// Whether each collector got what it asked for last; those that have not asked yet left out.
     pub(super) fn up(&self) -> impl Iterator<Item = (Part, bool)> {
-        let polled = self.account.polls > 0;
-        let well = self.account.snapshot.is_some();
+        let was_polled = self.polled.counts.polls > 0;
+        let well = self.polled.snapshot.is_some();
         let up = move |part: Part| match part {
             Part::Ipmi => Some(well),
             // With no session there is no answer to anything.
             _ if !well => Some(false),
-            other => self.account.slow.is_up(other),
+            other => self.polled.slow.is_up(other),
         };
-        let parts = self.parts.iter().filter(move |_| polled);
+        let parts = self.labels.bmc.module.collectors.iter().filter(move |_| was_polled);
         parts.filter_map(move |part| Some((*part, up(*part)?)))
     }
 
-    /// The sensors that the last poll was to read; none when it failed.
-    pub(super) fn sensors(&self) -> impl Iterator<Item = (&Sensor, Option<&Value>)> {
-        let rows = self.account.snapshot.iter().flat_map(|snapshot| snapshot.rows());
-        rows.map(|(sensor, outcome)| (sensor, outcome.as_ref().ok()))
+    /// The sensors that the last poll went by; none when it failed.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&Sensor, &Outcome)> {
+        self.polled.snapshot.iter().flat_map(|snapshot| snapshot.rows())
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = (&Sensor, &Value)> {
-        self.sensors().filter_map(|(sensor, value)| Some((sensor, value?)))
+        self.rows().filter_map(|(sensor, outcome)| match outcome {
+            Outcome::Read(value) => Some((sensor, value)),
+            Outcome::Failed(_) | Outcome::NotAsked => None,
+        })
     }
 
     pub(super) fn sensor<'a>(&'a self, known: &'a Known) -> SensorLabels<'a> {
@@ -109,11 +117,12 @@ impl<'w> Writer<'w, '_> {
     }
 }
 
-pub(super) fn reasons<'v>(
+/// The counts of those values that the target's source can have.
+pub(super) fn by_reason<'v, E: Closed, const N: usize>(
     view: &'v View,
-    reasons: &[&'static str],
-    counts: &[u64],
+    possible: &[E],
+    counts: &CountsBy<E, N>,
 ) -> Counts<'v, ReasonLabels<'v>> {
-    let labels = |reason: &&'static str| ReasonLabels { target: &view.labels, reason };
-    reasons.iter().map(labels).zip(counts.iter().copied()).collect()
+    let labels = |reason: E| ReasonLabels { target: &view.labels, reason: reason.as_str() };
+    possible.iter().map(|reason| (labels(*reason), counts.get(*reason))).collect()
 }

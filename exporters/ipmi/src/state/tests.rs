@@ -1,74 +1,76 @@
 //! What polls leave behind.
 
-use std::collections::BTreeMap;
-
-use ipmi_lan::SessionError;
-use ipmi_lan::sensor::ReadingError;
-
 use super::*;
-use crate::sensor::tests::{fan, hd_max};
+use crate::config::Config;
+use crate::source::samples::{Listed, fan, hd_max};
 
-fn bmc() -> Bmc {
+fn state(store: Option<Store>, baseline: Vec<Known>) -> BmcState {
     let text = "modules: { default: { user: u, pass: p } }\ntargets: [ { name: a, address: b } ]\n";
-    let config: crate::config::Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
-    config.bmcs().remove("a").unwrap()
+    let config: Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
+    let bmc = config.wanted().remove("a").unwrap().work;
+    let source = Source::of(&bmc);
+    BmcState::new(bmc, Labels::default(), source, store, baseline)
 }
 
 fn snapshot() -> Snapshot {
-    let records = [hd_max().records(), fan().records()].concat();
-    let sensors = Sensors::of(&records, &[], &BTreeMap::new());
-    let reading = Reading { value: 24.0, severity: None };
-    let outcomes =
-        vec![Ok(Value { reading, slew: None }), Err(ReadingError::ScanningDisabled.into())];
-    Snapshot { repository: Arc::new(Repository { sensors, records: 2, complete: true }), outcomes }
+    let list = Listed::of(&[hd_max().records(), fan().records()].concat()).list;
+    let value = Value { number: 24.0, severity: None, slew: None };
+    let outcomes = vec![Outcome::Read(value), Outcome::Failed(ReadFailure::ScanningDisabled)];
+    Snapshot { list: Arc::new(list), outcomes }
 }
 
-#[test]
-fn a_failed_poll_leaves_no_reading_and_counts_its_reason() {
-    let state = BmcState::new(bmc(), None, Vec::new());
-    state.record(Ok(snapshot()), Duration::from_millis(9));
-    assert!(state.account().snapshot.is_some());
-    let failure = PollFailure::Session(SessionError::NoAnswer);
-    state.record(Err(failure), Duration::from_millis(9));
+fn record(state: &BmcState, outcome: Result<Snapshot, PollFailure>) {
+    let mut failed = ReadFailures::default();
+    failed.add(ReadFailure::ScanningDisabled, 1);
+    state.record(outcome, &failed, Duration::from_millis(9));
+}
 
-    let account = state.account();
-    assert!(account.snapshot.is_none() && account.success.is_some());
-    assert_eq!((account.polls, account.poll_failures.iter().sum::<u64>()), (2, 1));
-    let place = PollFailure::REASONS.iter().position(|it| *it == "no_answer").unwrap();
-    assert_eq!(account.poll_failures[place], 1);
-    assert_eq!(account.read_failures.iter().sum::<u64>(), 1);
+#[tokio::test]
+async fn a_failed_poll_leaves_no_reading_and_counts_its_reason() {
+    let state = state(None, Vec::new());
+    record(&state, Ok(snapshot()));
+    assert!(state.polled().snapshot.is_some());
+    record(&state, Err(PollFailure::NoAnswer));
+
+    let polled = state.polled();
+    assert!(polled.snapshot.is_none() && polled.success.is_some());
+    assert_eq!(polled.counts.polls, 2);
+    assert_eq!(polled.counts.poll_failures.get(PollFailure::NoAnswer), 1);
+    // What a poll that failed in the end did not read is no failure of its own.
+    assert_eq!(polled.counts.read_failures.get(ReadFailure::ScanningDisabled), 1);
     assert_eq!(state.health.state(), exporter_kit::State::Down("no_answer"));
 }
 
-#[test]
-fn what_counts_of_a_session_is_what_came_since() {
-    let state = BmcState::new(bmc(), None, Vec::new());
-    let before = Counters { sessions: 1, retries: 5, stale_replies: 2, ..Counters::default() };
-    let now = Counters { sessions: 2, retries: 7, stale_replies: 2, ..Counters::default() };
-    state.traffic(before, now, None);
-    let account = state.account();
-    assert_eq!((account.sessions, account.retries, account.stale_replies), (1, 2, 0));
+#[tokio::test]
+async fn what_a_source_spent_adds_up() {
+    let state = state(None, Vec::new());
+    let traffic = Traffic { sessions: 1, retries: 2, ..Traffic::default() };
+    state.count(&traffic);
+    state.count(&traffic);
+    let total = state.polled().counts.traffic;
+    assert_eq!((total.sessions, total.retries, total.stale_replies), (2, 4, 0));
 }
 
-#[test]
-fn a_baseline_that_could_not_be_kept_is_kept_later() {
+#[tokio::test]
+async fn a_baseline_that_could_not_be_kept_is_kept_later() {
     let folder = tempfile::tempdir().unwrap();
     let later = folder.path().join("later");
-    let store = Store::new(&later, "a");
-    let state = BmcState::new(bmc(), Some(store.clone()), Vec::new());
-    state.record(Ok(snapshot()), Duration::ZERO);
-    assert_eq!(store.load().unwrap(), []);
+    let kept = |directory| crate::baseline::Kept::find(directory, "a").open();
+    let state = state(kept(&later).0, Vec::new());
+    record(&state, Ok(snapshot()));
+    state.keep().await;
+    assert_eq!(kept(&later).1, []);
     std::fs::create_dir(&later).unwrap();
-    state.record(Ok(snapshot()), Duration::ZERO);
-    assert_eq!(store.load().unwrap().len(), 2);
+    record(&state, Ok(snapshot()));
+    state.keep().await;
+    assert_eq!(kept(&later).1.len(), 2);
 }
 
-#[test]
-fn nothing_is_accepted_that_was_not_seen() {
-    let known = &snapshot().repository.sensors.known;
-    let baseline = known.iter().map(|known| Known::clone(known)).collect();
-    let state = BmcState::new(bmc(), None, baseline);
-    assert_eq!(state.accept_inventory().unwrap(), None);
-    state.record(Ok(snapshot()), Duration::ZERO);
-    assert_eq!(state.accept_inventory().unwrap(), Some(Vec::new()));
+#[tokio::test]
+async fn nothing_is_accepted_that_was_not_seen() {
+    let known = snapshot().list.known.clone();
+    let state = state(None, known.iter().map(|known| Known::clone(known)).collect());
+    assert_eq!(state.accept_inventory().await.unwrap(), None);
+    record(&state, Ok(snapshot()));
+    assert_eq!(state.accept_inventory().await.unwrap(), Some(Vec::new()));
 }

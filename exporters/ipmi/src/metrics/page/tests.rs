@@ -3,21 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use ipmi_lan::chassis::ChassisStatus;
-use ipmi_lan::dcmi::DcmiPower;
-use ipmi_lan::sel::SelInfo;
-use ipmi_lan::sensor::{RawReading, ReadingError};
-use ipmi_lan::{CommandError, DeviceId, SessionError};
 use prometheus_client::encoding::text;
 
 use super::*;
+use crate::command::Command;
+use crate::config::{Config, Labels};
 use crate::entity::Entity;
 use crate::inventory::{Known, Presence};
-use crate::sensor::Sensors;
-use crate::sensor::tests::{Sdr, fan, hd_max};
+use crate::metrics::counts::Counts;
+use crate::outcome::{PollFailure, ReadFailure};
+use crate::sensor::Kind;
+use crate::sensor::list::Lister;
 use crate::slew::Window;
-use crate::slow::Slow;
-use crate::state::{Account, Repository, Snapshot};
+use crate::slow::{Answer, Log, Power, Question, Slow, Who};
+use crate::source::Source;
+use crate::source::samples::{Listed, Sdr, fan, hd_max};
+use crate::state::{Polled, Snapshot, Value};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/metrics.prom");
 
@@ -38,13 +39,18 @@ fn exposition(views: Vec<View>) -> String {
     text
 }
 
-fn view(name: &str, site: Option<&str>, account: Account) -> View {
-    let labels = TargetLabels {
-        target: name.to_owned(),
-        site: site.map(str::to_owned),
-        rack: site.map(|_| "r1".to_owned()),
-    };
-    View { labels, account, presence: Vec::new(), age: None, parts: Part::ALL.to_vec() }
+fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
+    let text = format!(
+        "modules: {{ default: {{ user: u, pass: p }} }}\n\
+         targets: [ {{ name: {name}, address: 192.0.2.1 }} ]\n"
+    );
+    let config: Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
+    let bmc = Arc::clone(&config.wanted()[name].work);
+    let possible = Source::of(&bmc).possible();
+    let place = |place: &str| site.map(|_| place.to_owned());
+    let labels = Labels { site: site.map(str::to_owned), rack: place("r1"), ..Labels::default() };
+    let labels = TargetLabels { bmc, labels: Arc::new(labels) };
+    View { labels, polled, possible, presence: Vec::new(), not_remembered: 0, age: None }
 }
 
 /// The sensors of a repository, each with its raw reading and its raw reading 5 s before.
@@ -106,24 +112,19 @@ fn bay() -> Sdr {
 }
 
 /// An iLO that is on, whose drive has a fault, and which knows no DCMI.
-fn asked() -> Slow {
-    let device = [0x13, 1, 2, 0x70, 0x02, 0x8F, 0x0B, 0, 0, 0, 0x20];
-    let sel = [0x51, 3, 0, 0xD0, 3, 0x00, 0x2F, 0x68, 0x59, 0, 0, 0, 0, 2];
-    let bay = Known { id: "32.0.64".into(), name: "Bay 1".into(), entity: Entity::Disk };
-    Slow {
-        chassis: Some(ChassisStatus::parse(&[0x21, 0, 0x04])),
-        sel: Some(SelInfo::parse(&sel)),
-        dcmi: Some(DcmiPower::parse(&power(0x40))),
-        bmc: Some(DeviceId::parse(&device)),
-        states: [(Arc::new(bay), 0b11)].into(),
-    }
-}
-
-/// DCMI's power reading of 121 W, with a state byte.
-fn power(state: u8) -> [u8; 18] {
-    let mut reply = [0; 18];
-    (reply[0], reply[1], reply[17]) = (0xDC, 121, state);
-    reply
+fn asked(listed: &Listed) -> Slow {
+    let mut slow = Slow::default();
+    let power = Power { is_on: true, drive_fault: true, cooling_fault: false };
+    let log = Log { entries: 3, free_bytes: Some(976), last_entry: Some(1_500_000_000) };
+    let who = Who { firmware: "2.70".into(), manufacturer: "11".into(), product: "8192".into() };
+    slow.learn(Question::Power, None, Ok(Answer::Power(power)));
+    slow.learn(Question::Log, None, Ok(Answer::Log(log)));
+    slow.learn(Question::Watts, None, Ok(Answer::Watts(Some(121.0))));
+    slow.learn(Question::Who, None, Ok(Answer::Who(who)));
+    let (place, bay) = (0, listed.list.discrete.first());
+    let states = Answer::States(Some(listed.states(place, 0b11)));
+    slow.learn(Question::States(place), bay, Ok(states));
+    slow
 }
 
 fn well() -> View {
@@ -131,57 +132,54 @@ fn well() -> View {
     let mut records: Vec<_> = records.iter().flat_map(Sdr::records).collect();
     records.extend(hd_max().records());
     records.extend(bay().records());
-    let sensors = Sensors::of(&records, &[], &BTreeMap::new());
-    let outcomes = sensors.read.iter().zip(raws).map(|(sensor, [now, before])| {
-        if sensor.known.name == "11-GPU" {
-            return Err(ReadingError::Unavailable.into());
-        }
-        let status = if sensor.known.entity == Entity::Disk { 0xC8 } else { 0xC0 };
-        let reading = |value| sensor.reading(RawReading::parse(&[value, 0xC0, status]).unwrap());
+    let listed = Listed::of(&records);
+    let outcomes = listed.list.sensors.iter().zip(raws).enumerate();
+    let outcomes = outcomes.map(|(place, (sensor, [now, before]))| {
+        let status = if sensor.known.name == "05-HD Max" { 0xC8 } else { 0xC0 };
+        let flags = if sensor.known.name == "11-GPU" { 0xE0 } else { 0xC0 };
+        let reading = |value| listed.read(place, &[value, flags, status]);
+        let (before, now) = match (reading(before), reading(now)) {
+            (Ok(before), Ok(now)) => (before, now),
+            (Err(failure), _) | (_, Err(failure)) => return Outcome::Failed(failure),
+        };
         let mut window = Window::default();
-        window.push(Duration::from_secs(5), reading(before)?.value);
-        let slew = window.push(Duration::from_secs(10), reading(now)?.value);
+        let at = Duration::from_secs;
+        window.push(at(5), at(5), before.value);
+        let slew = window.push(at(10), at(10), now.value);
         let slew = (sensor.quantity == Quantity::Temperature).then_some(slew);
-        Ok(Value { reading: reading(now)?, slew })
+        Outcome::Read(Value { number: now.value, severity: now.severity, slew })
     });
     let outcomes = outcomes.collect();
-    let known = sensors.known.iter();
+    let known = listed.list.known.iter();
     let presence = known.map(|it| Presence { sensor: Arc::clone(it), present: true }).collect();
-    let mut read_failures = [0; ReadFailure::REASONS.len()];
-    read_failures[0] = 7;
-    let repository = Arc::new(Repository { sensors, records: 17, complete: true });
-    let account = Account {
-        polls: 7,
-        read_failures,
-        sessions: 1,
-        retries: 2,
-        stale_replies: 1,
-        commands: [2, 1, 20, 70, 0, 9, 1, 1, 1],
+    let mut counts = Counts { polls: 7, ..Counts::default() };
+    counts.read_failures.add(ReadFailure::Unavailable, 7);
+    counts.traffic.sessions = 1;
+    counts.traffic.retries = 2;
+    counts.traffic.stale_replies = 1;
+    for (command, count) in Command::ALL.iter().zip([2, 1, 20, 70, 0, 9, 1, 1, 1]) {
+        counts.traffic.commands.add(*command, count);
+    }
+    let slow = asked(&listed);
+    let list = Arc::new(SensorList { records: Some(17), ..listed.list });
+    let polled = Polled {
+        counts,
         duration: Some(Duration::from_millis(250)),
         success: Some((
             tokio::time::Instant::now(),
             UNIX_EPOCH + Duration::from_secs(1_500_000_000),
         )),
-        snapshot: Some(Arc::new(Snapshot { repository, outcomes })),
-        slow: asked(),
-        ..Account::default()
+        snapshot: Some(Arc::new(Snapshot { list, outcomes })),
+        slow,
     };
-    View { presence, age: Some(Duration::from_millis(1500)), ..view("srv-1", Some("ams"), account) }
+    View { presence, age: Some(Duration::from_millis(1500)), ..view("srv-1", Some("ams"), polled) }
 }
 
 fn down() -> View {
-    let mut poll_failures = [0; PollFailure::REASONS.len()];
-    let reason = PollFailure::Session(SessionError::WrongPassword).as_str();
-    poll_failures[PollFailure::REASONS.iter().position(|it| *it == reason).unwrap()] = 3;
-    let mut session_failures = [0; SessionError::ALL.len()];
-    session_failures[4] = 3;
-    let account = Account {
-        polls: 3,
-        poll_failures,
-        session_failures,
-        duration: Some(Duration::from_millis(40)),
-        ..Account::default()
-    };
+    let mut counts = Counts { polls: 3, ..Counts::default() };
+    counts.poll_failures.add(PollFailure::WrongPassword, 3);
+    counts.traffic.session_failures.add(PollFailure::WrongPassword, 3);
+    let polled = Polled { counts, duration: Some(Duration::from_millis(40)), ..Polled::default() };
     let known = |id: &str, name: &str| {
         Arc::new(Known { id: id.into(), name: name.into(), entity: Entity::Disk })
     };
@@ -189,12 +187,12 @@ fn down() -> View {
         Presence { sensor: known("32.0.5", "05-HD Max"), present: false },
         Presence { sensor: known("32.0.6", "06-HD Bay"), present: true },
     ];
-    View { presence, ..view("srv-2", None, account) }
+    View { presence, ..view("srv-2", None, polled) }
 }
 
 #[test]
 fn the_exposition_is_the_golden_one() {
-    let text = exposition(vec![well(), down(), view("srv-3", None, Account::default())]);
+    let text = exposition(vec![well(), down(), view("srv-3", None, Polled::default())]);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(GOLDEN, &text).unwrap();
     }
@@ -213,7 +211,8 @@ fn a_target_that_is_down_shows_no_reading_but_remembers_what_was_lost() {
 #[test]
 fn a_collector_that_is_refused_is_down_and_shows_nothing() {
     let mut view = well();
-    view.account.slow = Slow { dcmi: Some(Err(CommandError::Malformed)), ..Slow::default() };
+    view.polled.slow = Slow::default();
+    view.polled.slow.learn(Question::Watts, None, Err(PollFailure::Malformed));
     let text = exposition(vec![view]);
     let up = |collector: &str| format!("rack=\"r1\",collector=\"{collector}\"}}");
     assert!(text.contains(&(up("dcmi") + " 0")), "{text}");
@@ -227,7 +226,7 @@ fn a_collector_that_is_refused_is_down_and_shows_nothing() {
 #[test]
 fn power_that_is_not_measured_is_not_shown() {
     let mut view = well();
-    view.account.slow.dcmi = Some(DcmiPower::parse(&power(0)));
+    view.polled.slow.learn(Question::Watts, None, Ok(Answer::Watts(None)));
     let text = exposition(vec![view]);
     assert!(text.contains("collector=\"dcmi\"} 1") && !text.contains("ipmi_dcmi"), "{text}");
 }
@@ -242,11 +241,33 @@ fn without_a_session_every_collector_is_down() {
 #[test]
 fn what_is_not_a_number_is_never_written() {
     let mut view = well();
-    view.account.duration = None;
-    let snapshot = view.account.snapshot.as_mut().unwrap();
-    for value in Arc::get_mut(snapshot).unwrap().outcomes.iter_mut().flatten() {
-        value.reading.value = f64::NAN;
+    view.polled.duration = None;
+    let snapshot = view.polled.snapshot.as_mut().unwrap();
+    for outcome in &mut Arc::get_mut(snapshot).unwrap().outcomes {
+        if let Outcome::Read(value) = outcome {
+            value.number = f64::NAN;
+        }
     }
     let text = exposition(vec![view]);
     assert!(!text.to_lowercase().contains("nan"), "{text}");
+}
+
+#[test]
+fn what_is_left_out_is_said_only_when_something_is() {
+    let mut view = well();
+    assert!(!exposition(vec![well()]).contains("ipmi_sensors_left_out"));
+    let limits = BTreeMap::new();
+    let mut lister = Lister::new(&[], &limits);
+    for number in 0..1030 {
+        if let Some(known) = lister.sensor(&number.to_string(), "made up", Entity::Other) {
+            lister.number(known, Quantity::Voltage, Kind::Measured, Vec::new());
+        }
+    }
+    let list = Arc::new(lister.finish(true));
+    view.polled.snapshot = Some(Arc::new(Snapshot { list, outcomes: Vec::new() }));
+    view.not_remembered = 10;
+    let text = exposition(vec![view]);
+    let left_out = text.lines().find(|line| line.starts_with("ipmi_sensors_left_out{")).unwrap();
+    assert!(left_out.ends_with(" 16.0"), "{left_out}");
+    assert!(!text.contains("ipmi_sdr_records"), "a source without records shows none: {text}");
 }

@@ -1,0 +1,82 @@
+//! Baselines that are there, and what may stand in their place.
+
+use nix::sys::stat::Mode;
+
+use super::*;
+use crate::entity::Entity;
+
+fn found(directory: &Path, target: &str) -> Vec<Known> {
+    Kept::find(directory, target).open().1
+}
+
+fn store(directory: &Path, target: &str) -> Store {
+    Kept::find(directory, target).open().0.unwrap()
+}
+
+#[test]
+fn a_baseline_survives_a_restart_and_is_its_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(found(folder.path(), "srv-1"), []);
+    let known = Known { id: "32.0.5".into(), name: "05-HD Max".into(), entity: Entity::Disk };
+    store(folder.path(), "srv-1").save(vec![known.clone()]).unwrap();
+    assert_eq!(found(folder.path(), "srv-1"), [known]);
+    assert_eq!(found(folder.path(), "srv-2"), []);
+    let mode = fs::metadata(folder.path().join("srv-1.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_that_cannot_be_understood_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("srv-1.json");
+    let too_large = vec![b' '; 5 * 1024 * 1024];
+    for unreadable in [b"{\"format\": 9, \"sensors\": []}".as_slice(), b"\xFF\xFE", &too_large] {
+        fs::write(&file, unreadable).unwrap();
+        let kept = Kept::find(folder.path(), "srv-1");
+        assert!(file.exists(), "looking for it changes nothing");
+        let (store, baseline) = kept.open();
+        assert_eq!(baseline, []);
+        let aside = fs::read(folder.path().join("srv-1.json.unreadable")).unwrap();
+        assert!(aside == unreadable);
+        store.unwrap().save(Vec::new()).unwrap();
+        assert!(file.exists());
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::write(&elsewhere, "precious").unwrap();
+    let file = |name: &str| folder.path().join(name);
+    fs::create_dir(file("directory.json")).unwrap();
+    nix::unistd::mkfifo(&file("fifo.json"), Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, file("symlink.json")).unwrap();
+    for name in ["directory", "fifo", "symlink", "x".repeat(300).as_str()] {
+        assert_eq!(Kept::find(folder.path(), name).open(), (None, Vec::new()), "{name}");
+    }
+    // Nor is one followed where the next baseline is written.
+    std::os::unix::fs::symlink(&elsewhere, file("srv-1.json.new")).unwrap();
+    nix::unistd::mkfifo(&file("srv-2.json.new"), Mode::S_IRWXU).unwrap();
+    for name in ["srv-1", "srv-2"] {
+        let error = store(folder.path(), name).save(Vec::new()).unwrap_err();
+        assert!(format!("{error:#}").ends_with("it is no regular file"), "{error:#}");
+    }
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
+}
+
+#[test]
+fn a_name_of_an_older_version_is_cleaned_like_those_of_today() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        "{\"format\":1,\"sensors\":[{\"id\":\"1\",\"name\":\"a\u{200B}\",\"entity\":\"disk\"}]}";
+    fs::write(folder.path().join("srv-1.json"), text).unwrap();
+    assert_eq!(found(folder.path(), "srv-1")[0].name, "a\u{FFFD}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_an_error_that_names_the_field() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = prepare(&file.path().join("state")).unwrap_err();
+    assert!(error.to_string().starts_with("state_directory: "), "{error:#}");
+}

@@ -1,0 +1,103 @@
+//! How a BMC is read: a closed set of sources, one file each.
+//!
+//! A source owns its connection, how each sensor is asked for, and the quirks of its protocol; it
+//! speaks of sensors, reasons and questions in words that hold for all. When to ask, what to make of an
+//! answer, and what is remembered is not its business.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::config::{Address, Bmc};
+use crate::metrics::counts::{Possible, Traffic};
+use crate::outcome::PollFailure;
+use crate::sensor::Slot;
+use crate::sensor::list::SensorList;
+use crate::slow::{Answer, Question};
+
+mod device;
+mod lan;
+mod reasons;
+mod records;
+#[cfg(test)]
+pub(crate) mod scripted;
+mod session;
+
+#[cfg(test)]
+pub(crate) use records::tests as samples;
+
+/// The way to one BMC.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// IPMI 2.0 over the LAN.
+    Lan(lan::Lan),
+    /// The device of the machine's own BMC.
+    Device(device::Device),
+    /// As unlike the others as can be.
+    #[cfg(test)]
+    Scripted(scripted::Scripted),
+}
+
+/// What every source does.
+macro_rules! each {
+    ($source:expr, $it:ident => $does:expr) => {
+        match $source {
+            Source::Lan($it) => $does,
+            Source::Device($it) => $does,
+            #[cfg(test)]
+            Source::Scripted($it) => $does,
+        }
+    };
+}
+
+impl Source {
+    /// The source of a BMC; nothing is opened yet.
+    pub(crate) fn of(bmc: &Arc<Bmc>) -> Self {
+        match &bmc.address {
+            Address::Lan { .. } => Self::Lan(lan::Lan::new(Arc::clone(bmc))),
+            Address::Device(_) => Self::Device(device::Device::new(Arc::clone(bmc))),
+        }
+    }
+
+    /// What it can count.
+    pub(crate) fn possible(&self) -> &'static Possible {
+        each!(self, it => it.possible())
+    }
+
+    /// Whether a session is open that an earlier poll has left.
+    pub(crate) fn is_open(&self) -> bool {
+        each!(self, it => it.is_open())
+    }
+
+    /// The sensors there are, the same `Arc` while nothing changed. Opens a session if none is open;
+    /// one that is in doubt is given up with the failure.
+    pub(crate) async fn look(&mut self, until: Instant) -> Result<Arc<SensorList>, PollFailure> {
+        each!(self, it => it.look(until).await)
+    }
+
+    /// Reads the sensors of the list that [`Self::look`] gave last, one slot each, by their places.
+    /// Those that are not `due` are [`Slot::NotAsked`].
+    pub(crate) async fn read(
+        &mut self,
+        due: impl Fn(usize) -> bool,
+        until: Instant,
+    ) -> Result<Vec<Slot>, PollFailure> {
+        each!(self, it => it.read(due, until).await)
+    }
+
+    /// Asks a question of the slow lane over the session there is. No failure of it ends the session:
+    /// the next poll finds out whether that still lives.
+    pub(crate) async fn ask(&mut self, question: Question) -> Result<Answer, PollFailure> {
+        each!(self, it => it.ask(question).await)
+    }
+
+    /// What was sent and received since this was last asked.
+    pub(crate) fn spent(&mut self) -> Traffic {
+        each!(self, it => it.spent())
+    }
+
+    /// Says good-bye, so that the BMC need not time a session out: some have room for four.
+    pub(crate) async fn close(self) {
+        each!(self, it => it.close().await);
+    }
+}

@@ -1,0 +1,215 @@
+//! The reasons and commands of IPMI in words that hold for every source, and which of them the LAN and
+//! the device can have. No I/O, no clock.
+
+use ipmi_lan::sensor::ReadingError;
+use ipmi_lan::{CommandError, SessionError};
+
+use crate::command::Command;
+use crate::metrics::counts::Possible;
+use crate::outcome::{PollFailure, ReadFailure};
+
+/// What can be counted of a BMC over the LAN. The two reasons of a device are among these since they
+/// were exported for every BMC from the start.
+pub(super) const LAN: Possible = Possible {
+    poll_failures: &[
+        PollFailure::Resolve,
+        PollFailure::NoAnswer,
+        PollFailure::Unreachable,
+        PollFailure::NotIpmi,
+        PollFailure::Ipmi15Only,
+        PollFailure::WrongPassword,
+        PollFailure::WrongKg,
+        PollFailure::UnknownUser,
+        PollFailure::Privilege,
+        PollFailure::SuiteRefused,
+        PollFailure::SuiteMismatch,
+        PollFailure::SessionTableFull,
+        PollFailure::Protocol,
+        PollFailure::Credentials,
+        PollFailure::Local,
+        PollFailure::NoDevice,
+        PollFailure::DevicePermission,
+        PollFailure::Timeout,
+        PollFailure::CompletionCode,
+        PollFailure::Malformed,
+        PollFailure::SessionLost,
+        PollFailure::Deadline,
+    ],
+    session_failures: &[
+        PollFailure::NoAnswer,
+        PollFailure::Unreachable,
+        PollFailure::NotIpmi,
+        PollFailure::Ipmi15Only,
+        PollFailure::WrongPassword,
+        PollFailure::WrongKg,
+        PollFailure::UnknownUser,
+        PollFailure::Privilege,
+        PollFailure::SuiteRefused,
+        PollFailure::SuiteMismatch,
+        PollFailure::SessionTableFull,
+        PollFailure::Protocol,
+        PollFailure::Credentials,
+        PollFailure::Local,
+        PollFailure::NoDevice,
+        PollFailure::DevicePermission,
+    ],
+    read_failures: READ_FAILURES,
+    commands: COMMANDS,
+    stale_replies: true,
+};
+
+/// What can be counted of the machine's own BMC.
+pub(super) const DEVICE: Possible = Possible {
+    poll_failures: &[
+        PollFailure::NoAnswer,
+        PollFailure::NotIpmi,
+        PollFailure::Protocol,
+        PollFailure::Local,
+        PollFailure::NoDevice,
+        PollFailure::DevicePermission,
+        PollFailure::Timeout,
+        PollFailure::CompletionCode,
+        PollFailure::Malformed,
+        PollFailure::SessionLost,
+        PollFailure::Deadline,
+    ],
+    session_failures: &[
+        PollFailure::NoAnswer,
+        PollFailure::NotIpmi,
+        PollFailure::Protocol,
+        PollFailure::Local,
+        PollFailure::NoDevice,
+        PollFailure::DevicePermission,
+    ],
+    read_failures: READ_FAILURES,
+    commands: COMMANDS,
+    stale_replies: true,
+};
+
+const READ_FAILURES: &[ReadFailure] = &[
+    ReadFailure::Unavailable,
+    ReadFailure::ScanningDisabled,
+    ReadFailure::NotPresent,
+    ReadFailure::NotInThisState,
+    ReadFailure::CompletionCode,
+    ReadFailure::Timeout,
+    ReadFailure::Unreachable,
+    ReadFailure::SessionLost,
+    ReadFailure::NotBridged,
+    ReadFailure::Malformed,
+    ReadFailure::NotAnalog,
+    ReadFailure::NonLinear,
+    ReadFailure::NotFinite,
+    ReadFailure::Deadline,
+    ReadFailure::BackOff,
+];
+
+const COMMANDS: &[Command] = &[
+    Command::DeviceId,
+    Command::SdrRepositoryInfo,
+    Command::Sdr,
+    Command::SensorReading,
+    Command::SensorReadingFactors,
+    Command::SensorThresholds,
+    Command::ChassisStatus,
+    Command::SelInfo,
+    Command::PowerReading,
+];
+
+/// Why no session could be opened.
+pub(super) fn of_opening(error: SessionError) -> PollFailure {
+    match error {
+        SessionError::NoAnswer => PollFailure::NoAnswer,
+        SessionError::Unreachable => PollFailure::Unreachable,
+        SessionError::NotIpmi => PollFailure::NotIpmi,
+        SessionError::Ipmi15Only => PollFailure::Ipmi15Only,
+        SessionError::WrongPassword => PollFailure::WrongPassword,
+        SessionError::WrongKg => PollFailure::WrongKg,
+        SessionError::UnknownUser => PollFailure::UnknownUser,
+        SessionError::Privilege => PollFailure::Privilege,
+        SessionError::SuiteRefused => PollFailure::SuiteRefused,
+        SessionError::SuiteMismatch => PollFailure::SuiteMismatch,
+        SessionError::SessionTableFull => PollFailure::SessionTableFull,
+        SessionError::Protocol => PollFailure::Protocol,
+        SessionError::Credentials => PollFailure::Credentials,
+        SessionError::Local => PollFailure::Local,
+        SessionError::NoDevice => PollFailure::NoDevice,
+        SessionError::DevicePermission => PollFailure::DevicePermission,
+    }
+}
+
+/// Why a command failed on which the whole poll depends.
+pub(super) fn of_command(error: CommandError) -> PollFailure {
+    match error {
+        CommandError::Timeout => PollFailure::Timeout,
+        CommandError::Unreachable => PollFailure::Unreachable,
+        CommandError::Completion(_) => PollFailure::CompletionCode,
+        // Only a sensor's reading can be refused for belonging to another controller, and no poll
+        // depends on one.
+        CommandError::Malformed | CommandError::NotBridged => PollFailure::Malformed,
+        CommandError::SessionLost => PollFailure::SessionLost,
+    }
+}
+
+/// Why a sensor gave no value.
+pub(super) fn of_reading(error: ReadingError) -> ReadFailure {
+    match error {
+        ReadingError::Unavailable => ReadFailure::Unavailable,
+        ReadingError::ScanningDisabled => ReadFailure::ScanningDisabled,
+        ReadingError::NotPresent => ReadFailure::NotPresent,
+        ReadingError::NotInThisState => ReadFailure::NotInThisState,
+        ReadingError::Completion(_) => ReadFailure::CompletionCode,
+        ReadingError::Timeout => ReadFailure::Timeout,
+        ReadingError::Unreachable => ReadFailure::Unreachable,
+        ReadingError::SessionLost => ReadFailure::SessionLost,
+        ReadingError::NotBridged => ReadFailure::NotBridged,
+        ReadingError::Malformed => ReadFailure::Malformed,
+        ReadingError::NotAnalog => ReadFailure::NotAnalog,
+        ReadingError::NonLinear => ReadFailure::NonLinear,
+        ReadingError::NotFinite => ReadFailure::NotFinite,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipmi_lan::CompletionCode;
+
+    use super::*;
+    use crate::closed::Closed as _;
+
+    #[test]
+    fn every_reason_of_the_client_keeps_its_label_and_is_counted() {
+        for error in SessionError::ALL {
+            let failure = of_opening(error);
+            assert_eq!(failure.as_str(), error.as_str());
+            assert!(LAN.session_failures.contains(&failure), "{failure:?}");
+            assert!(LAN.poll_failures.contains(&failure), "{failure:?}");
+        }
+        let code = CompletionCode(0xC1);
+        for error in [
+            CommandError::Timeout,
+            CommandError::Unreachable,
+            CommandError::Completion(code),
+            CommandError::Malformed,
+            CommandError::SessionLost,
+        ] {
+            let failure = of_command(error);
+            assert_eq!(failure.as_str(), error.as_str());
+            assert_eq!(failure.is_of_the_session(), error.ends_session());
+            assert!(LAN.poll_failures.contains(&failure), "{failure:?}");
+        }
+        for label in ReadingError::LABELS {
+            assert!(LAN.read_failures.iter().any(|it| it.as_str() == label), "{label}");
+        }
+        assert_eq!(of_reading(ReadingError::Completion(code)).as_str(), "completion_code");
+    }
+
+    #[test]
+    fn nothing_is_counted_of_a_device_that_only_a_log_in_can_have() {
+        for of_the_lan in [PollFailure::WrongPassword, PollFailure::Resolve] {
+            assert!(!DEVICE.poll_failures.contains(&of_the_lan));
+        }
+        assert!(DEVICE.poll_failures.contains(&PollFailure::NoDevice));
+        assert!(DEVICE.session_failures.iter().all(|it| DEVICE.poll_failures.contains(it)));
+    }
+}

@@ -1,0 +1,337 @@
+//! One session with a BMC that speaks IPMI, and what is known of its sensors: the part that the LAN and
+//! the device have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipmi_lan::sdr::{FullSensor, SdrRepository, SdrRepositoryInfo};
+use ipmi_lan::sensor::ReadingError;
+use ipmi_lan::{CommandError, Counters, Session};
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+
+use super::reasons;
+use super::records::{self, Asked};
+use crate::command::Command;
+use crate::config::Bmc;
+use crate::metrics::counts::Traffic;
+use crate::outcome::{PollFailure, ReadFailure};
+use crate::sensor::list::{Lister, SensorList};
+use crate::sensor::{Reading, Severity, Slot};
+
+mod questions;
+
+/// How often the BMC is asked whether its SDR repository changed.
+const CHECK: Duration = Duration::from_secs(60);
+/// Sensors that do not answer, one after the other, after which it may be the session that is dead.
+const SILENT_SENSORS: usize = 2;
+
+/// A session, or none, and what the last ones have told.
+#[derive(Debug)]
+pub(super) struct IpmiSession {
+    bmc: Arc<Bmc>,
+    session: Option<Session>,
+    /// `None` until it was read once; survives the session.
+    repository: Option<Arc<Repository>>,
+    /// What the BMC said of its repository when that was read, and when it was last asked.
+    info: Option<(SdrRepositoryInfo, Instant)>,
+    /// The sensor that the next poll begins with, since the last one had no time for it.
+    first: usize,
+    /// What the session had counted when `traffic` was last added to.
+    counted: Counters,
+    traffic: Traffic,
+}
+
+/// An SDR repository as it was read.
+#[derive(Debug, PartialEq)]
+struct Repository {
+    list: Arc<SensorList>,
+    /// How each sensor of the list is asked for.
+    asked: Asked,
+    /// Whether every record was read.
+    is_whole: bool,
+}
+
+impl IpmiSession {
+    pub(super) fn new(bmc: Arc<Bmc>) -> Self {
+        Self {
+            bmc,
+            session: None,
+            repository: None,
+            info: None,
+            first: 0,
+            counted: Counters::default(),
+            traffic: Traffic::default(),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Takes over a session that was asked for, or counts why there is none.
+    pub(super) fn opened(
+        &mut self,
+        opened: Result<Session, PollFailure>,
+    ) -> Result<(), PollFailure> {
+        match opened {
+            Ok(session) => {
+                self.counted = Counters::default();
+                self.info = None;
+                self.session = Some(session);
+                self.count(None);
+                Ok(())
+            }
+            Err(failure) => {
+                // A name without an address is no session that was refused.
+                if failure != PollFailure::Resolve {
+                    self.traffic.session_failures.add(failure, 1);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// The sensors. A session in doubt is dropped, which tells the BMC to forget it.
+    pub(super) async fn look(&mut self, until: Instant) -> Result<Arc<SensorList>, PollFailure> {
+        match timeout_at(until, self.repository()).await {
+            Ok(Ok(repository)) => Ok(Arc::clone(&repository.list)),
+            Ok(Err(error)) => Err(self.failed(error)),
+            Err(_) => {
+                self.session = None;
+                Err(PollFailure::Deadline)
+            }
+        }
+    }
+
+    /// Reads every sensor that is due once, as far as the time allows.
+    pub(super) async fn read(
+        &mut self,
+        due: impl Fn(usize) -> bool,
+        until: Instant,
+    ) -> Result<Vec<Slot>, PollFailure> {
+        let slots = self.slots(due, until).await;
+        slots.map_err(|error| self.failed(error))
+    }
+
+    pub(super) fn spent(&mut self) -> Traffic {
+        std::mem::take(&mut self.traffic)
+    }
+
+    pub(super) async fn close(self) {
+        if let Some(session) = self.session {
+            session.close().await;
+        }
+    }
+
+    /// A BMC that refuses would refuse in a new session too.
+    fn failed(&mut self, error: CommandError) -> PollFailure {
+        if !matches!(error, CommandError::Completion(_)) {
+            self.session = None;
+        }
+        reasons::of_command(error)
+    }
+
+    fn session(&mut self) -> Result<&mut Session, CommandError> {
+        self.session.as_mut().ok_or(CommandError::SessionLost)
+    }
+
+    /// Counts what was just sent, as commands of this kind if they are any.
+    fn count(&mut self, command: Option<Command>) {
+        let Some(session) = &self.session else { return };
+        let now = session.counters();
+        let before = std::mem::replace(&mut self.counted, now);
+        if let Some(command) = command {
+            self.traffic.commands.add(command, sent(before, now));
+        }
+        self.traffic.sessions += now.sessions.saturating_sub(before.sessions);
+        self.traffic.retries += now.retries.saturating_sub(before.retries);
+        self.traffic.stale_replies += now.stale_replies.saturating_sub(before.stale_replies);
+    }
+
+    /// The repository: read anew in a new session and whenever the BMC says that it changed. What was
+    /// read before stays in force while the BMC refuses, or gives a list with holes.
+    async fn repository(&mut self) -> Result<Arc<Repository>, CommandError> {
+        if let Some(unchanged) = self.unchanged().await? {
+            return Ok(unchanged);
+        }
+        let read = self.session()?.read_sdr().await;
+        self.count(Some(Command::Sdr));
+        let read = match read {
+            Ok(read) => read,
+            Err(error) if error.ends_session() => return Err(error),
+            Err(error) => return self.repository.clone().ok_or(error),
+        };
+        self.info = Some((read.info, Instant::now()));
+        if let Some(whole) = self.repository.as_ref().filter(|it| it.is_whole && !read.complete) {
+            return Ok(Arc::clone(whole));
+        }
+        let repository = self.understood(read).await?;
+        // Read in each new session, and nearly always the same: then what shares it goes on doing so.
+        if let Some(same) = self.repository.as_ref().filter(|it| ***it == repository) {
+            return Ok(Arc::clone(same));
+        }
+        let repository = Arc::new(repository);
+        self.repository = Some(Arc::clone(&repository));
+        Ok(repository)
+    }
+
+    /// The repository as it was read, if it is still the BMC's.
+    async fn unchanged(&mut self) -> Result<Option<Arc<Repository>>, CommandError> {
+        let (Some(repository), Some((info, asked))) = (self.repository.clone(), self.info) else {
+            return Ok(None);
+        };
+        if asked.elapsed() >= CHECK {
+            let answer = self.session()?.sdr_repository_info().await;
+            self.count(Some(Command::SdrRepositoryInfo));
+            match answer {
+                Ok(now) if now != info || !repository.is_whole => return Ok(None),
+                Err(error) if error.ends_session() => return Err(error),
+                // A BMC that refuses to say it now has said it before; it is asked again after CHECK.
+                Ok(_) | Err(_) => self.info = Some((info, Instant::now())),
+            }
+        }
+        Ok(Some(repository))
+    }
+
+    async fn understood(&mut self, read: SdrRepository) -> Result<Repository, CommandError> {
+        let bmc = Arc::clone(&self.bmc);
+        let mut lister = Lister::new(&bmc.module.exclude_sensor_ids, &bmc.rise_limits);
+        let asked = records::list(&read.records, &mut lister);
+        let mut list = lister.finish(read.complete);
+        list.records = Some(read.read);
+        let (records, complete, left_out) = (read.read, read.complete, list.left_out);
+        info!(target_name = bmc.name, records, complete, "SDR repository read");
+        if left_out > 0 {
+            warn!(target_name = bmc.name, left_out, "too many sensors");
+        }
+        drop(read);
+        self.thresholds_in_force(&asked.numbers, &mut list).await?;
+        Ok(Repository { list: Arc::new(list), asked, is_whole: complete })
+    }
+
+    /// Asks for the thresholds that are in force; they may differ from the records'. A BMC that does
+    /// not say, or names none, has those of its records.
+    async fn thresholds_in_force(
+        &mut self,
+        records: &[FullSensor],
+        list: &mut SensorList,
+    ) -> Result<(), CommandError> {
+        let mut silent = 0;
+        for (record, sensor) in records.iter().zip(&mut list.sensors) {
+            if !record.is_threshold() {
+                continue;
+            }
+            let answer = self.session()?.sensor_threshold_values(record).await;
+            self.count(Some(Command::SensorThresholds));
+            match answer {
+                Ok(thresholds) => {
+                    silent = 0;
+                    if thresholds.iter().next().is_some() {
+                        sensor.thresholds = records::in_force(record, &thresholds);
+                    }
+                }
+                Err(error) if error.ends_session() => silent += 1,
+                Err(_) => silent = 0,
+            }
+            if silent >= SILENT_SENSORS {
+                self.sign_of_life().await?;
+                silent = 0;
+            }
+        }
+        Ok(())
+    }
+
+    async fn slots(
+        &mut self,
+        due: impl Fn(usize) -> bool,
+        until: Instant,
+    ) -> Result<Vec<Slot>, CommandError> {
+        let Some(repository) = self.repository.clone() else { return Ok(Vec::new()) };
+        let records = &repository.asked.numbers;
+        let mut slots = vec![Slot::Failed(ReadFailure::Deadline); records.len()];
+        let mut silent = 0;
+        let first = std::mem::take(&mut self.first).checked_rem(records.len()).unwrap_or(0);
+        for place in (0..records.len()).map(|step| (first + step) % records.len()) {
+            let asked = Instant::now();
+            if asked >= until {
+                self.first = place;
+                break;
+            }
+            if !due(place) {
+                slots[place] = Slot::NotAsked;
+                continue;
+            }
+            let value = self.value(&records[place]).await;
+            let answered = Instant::now();
+            slots[place] = match value {
+                Ok((value, severity)) => Slot::Fresh(Reading { value, severity, asked, answered }),
+                Err(error) => Slot::Failed(reasons::of_reading(error)),
+            };
+            match value {
+                Err(
+                    ReadingError::Timeout | ReadingError::Unreachable | ReadingError::SessionLost,
+                ) => silent += 1,
+                _ => silent = 0,
+            }
+            if silent >= SILENT_SENSORS {
+                self.sign_of_life().await?;
+                silent = 0;
+            }
+        }
+        if !slots.iter().any(|slot| matches!(slot, Slot::Fresh(_))) {
+            self.sign_of_life().await?;
+        }
+        Ok(slots)
+    }
+
+    /// Reads one sensor, another controller's over the bridge, a non-linear one with its factors.
+    async fn value(
+        &mut self,
+        record: &FullSensor,
+    ) -> Result<(f64, Option<Severity>), ReadingError> {
+        let raw = self.session()?.reading_of(record).await;
+        self.count(Some(Command::SensorReading));
+        let raw = raw?;
+        if !record.is_non_linear() || raw.usable().is_err() {
+            return records::value(record, raw);
+        }
+        let factors = self.session()?.factors_of(record, raw.value).await;
+        self.count(Some(Command::SensorReadingFactors));
+        records::value_by_factors(record, raw, &factors?)
+    }
+
+    /// Tells a session that is dead from sensors that are: any answer will do.
+    async fn sign_of_life(&mut self) -> Result<(), CommandError> {
+        let answer = self.session()?.device_id().await;
+        self.count(Some(Command::DeviceId));
+        match answer {
+            Err(error) if error.ends_session() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many commands a session sent between two looks at its counters, retries not counted.
+fn sent(before: Counters, now: Counters) -> u64 {
+    if now.sessions > before.sessions {
+        // The session was renewed first; the datagrams of the log-in are no commands.
+        return 1;
+    }
+    let datagrams = now.sent.saturating_sub(before.sent);
+    datagrams.saturating_sub(now.retries.saturating_sub(before.retries))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_and_log_ins_are_no_commands() {
+        let counters =
+            |sessions, sent, retries| Counters { sessions, sent, retries, ..Counters::default() };
+        assert_eq!(sent(counters(1, 10, 0), counters(1, 14, 3)), 1);
+        assert_eq!(sent(counters(1, 10, 0), counters(1, 20, 0)), 10);
+        assert_eq!(sent(counters(1, 10, 0), counters(2, 20, 0)), 1);
+    }
+}

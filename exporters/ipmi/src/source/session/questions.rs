@@ -1,0 +1,76 @@
+//! The questions of the slow lane, as IPMI asks them.
+
+use ipmi_lan::CommandError;
+use ipmi_lan::chassis::ChassisFact;
+use ipmi_lan::sel::SelTime;
+use ipmi_lan::sensor::RawReading;
+
+use super::IpmiSession;
+use crate::command::Command;
+use crate::outcome::PollFailure;
+use crate::slow::{Answer, Log, Power, Question, Who};
+use crate::source::reasons;
+
+impl IpmiSession {
+    /// Asks a question of the slow lane.
+    pub(in crate::source) async fn ask(
+        &mut self,
+        question: Question,
+    ) -> Result<Answer, PollFailure> {
+        let (command, answer) = match question {
+            Question::Power => (Command::ChassisStatus, self.power().await),
+            Question::Log => (Command::SelInfo, self.log().await),
+            Question::Watts => (Command::PowerReading, self.watts().await),
+            Question::Who => (Command::DeviceId, self.who().await),
+            Question::States(place) => (Command::SensorReading, self.states(place).await),
+        };
+        self.count(Some(command));
+        answer.map_err(reasons::of_command)
+    }
+
+    async fn power(&mut self) -> Result<Answer, CommandError> {
+        let status = self.session()?.chassis_status().await?;
+        Ok(Answer::Power(Power {
+            is_on: status.is(ChassisFact::PowerOn),
+            drive_fault: status.is(ChassisFact::DriveFault),
+            cooling_fault: status.is(ChassisFact::CoolingFault),
+        }))
+    }
+
+    async fn log(&mut self) -> Result<Answer, CommandError> {
+        let info = self.session()?.sel_info().await?;
+        let last_entry = match info.last_addition {
+            SelTime::Clock(at) => Some(at),
+            SelTime::SinceStart(_) | SelTime::Unspecified => None,
+        };
+        let free_bytes = Some(u32::from(info.free_bytes));
+        Ok(Answer::Log(Log { entries: u32::from(info.entries), free_bytes, last_entry }))
+    }
+
+    async fn watts(&mut self) -> Result<Answer, CommandError> {
+        let power = self.session()?.dcmi_power().await?;
+        Ok(Answer::Watts(power.watts().map(f64::from)))
+    }
+
+    async fn who(&mut self) -> Result<Answer, CommandError> {
+        let device = self.session()?.device_id().await?;
+        Ok(Answer::Who(Who {
+            firmware: device.firmware().into(),
+            manufacturer: device.manufacturer_id.to_string().into(),
+            product: device.product_id.to_string().into(),
+        }))
+    }
+
+    async fn states(&mut self, place: usize) -> Result<Answer, CommandError> {
+        let repository = self.repository.clone();
+        let sensor = repository.as_ref().and_then(|it| it.asked.states.get(place));
+        let Some(sensor) = sensor else { return Ok(Answer::States(None)) };
+        let session = self.session()?;
+        let raw = if sensor.id.is_bmc() {
+            session.sensor_reading(sensor.id).await?
+        } else {
+            session.bridged_reading(sensor.channel, sensor.id).await?
+        };
+        Ok(Answer::States(RawReading::discrete_states(&raw).map(|bits| sensor.states(bits))))
+    }
+}

@@ -1,0 +1,91 @@
+//! Reloads: what they leave alone, and what they end.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::*;
+use crate::source::scripted::{Script, Scripted};
+
+/// An exporter whose every target follows one script.
+struct Reloaded {
+    exporter: IpmiExporter,
+    script: Arc<Mutex<Script>>,
+}
+
+impl Reloaded {
+    fn new() -> Self {
+        Self { exporter: IpmiExporter::new(Rounds::default()), script: Script::new() }
+    }
+
+    fn reload(&self, targets: &str, interval: &str) {
+        let text = format!(
+            "modules: {{ default: {{ user: u, pass: p, interval: {interval} }} }}\n\
+             targets: [ {targets} ]\n"
+        );
+        let config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
+        let script = |_: &Arc<Bmc>| Source::Scripted(Scripted::new(Arc::clone(&self.script)));
+        self.exporter.apply(config, script).unwrap();
+    }
+
+    /// Waits until the one target was polled so often.
+    async fn polls(&self, polls: u64) -> Arc<BmcState> {
+        loop {
+            let state = self.exporter.targets.states().remove(0);
+            if state.polled().counts.polls >= polls {
+                return state;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Waits until sessions were closed so often.
+    async fn closed(&self, closed: u32) {
+        while self.script.lock().unwrap().closed < closed {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_label_changes_without_a_new_session_and_no_counter_starts_over() {
+    let all = Reloaded::new();
+    all.reload("{ name: a, address: b, site: ams, rack: r1 }", "30s");
+    let before = all.polls(2).await;
+    all.reload("{ name: a, address: b, site: fra }", "30s");
+    let after = all.polls(3).await;
+    assert!(Arc::ptr_eq(&before, &after));
+    let script = all.script.lock().unwrap();
+    assert_eq!((script.opened, script.closed), (1, 0));
+    let page = metrics::page(after).openmetrics();
+    assert!(page.contains("ipmi_polls_total{target=\"a\",site=\"fra\"} 3"), "{page}");
+    assert!(!page.contains("rack="), "{page}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_changes_or_goes_gives_its_session_back() {
+    let all = Reloaded::new();
+    all.reload("{ name: a, address: b }", "30s");
+    all.polls(1).await;
+    all.reload("{ name: a, address: b }", "40s");
+    all.closed(1).await;
+    all.polls(1).await;
+    all.reload("", "40s");
+    all.closed(2).await;
+    assert_eq!(all.script.lock().unwrap().opened, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_session_is_closed_at_the_end_and_a_bmc_that_hangs_holds_nobody_up() {
+    let all = Reloaded::new();
+    all.reload("{ name: a, address: b }", "30s");
+    all.polls(1).await;
+    all.exporter.stop().await;
+    assert_eq!(all.script.lock().unwrap().closed, 1);
+
+    all.reload("{ name: a, address: b }", "30s");
+    all.polls(1).await;
+    all.script.lock().unwrap().hangs = true;
+    let started = tokio::time::Instant::now();
+    all.exporter.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
