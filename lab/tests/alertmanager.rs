@@ -406,7 +406,10 @@ fn a_notification_says_what_where_and_since_when() {
     assert_eq!(text, "[CRITICAL] The fans ran up: HD on a (and 1 more)");
     assert_eq!(rendered("turbulence.severity", "firing"), "critical");
     let text = rendered("turbulence.title", "resolved");
-    assert_eq!(text, "[RESOLVED] The fans ran up: HD on a (and 1 more)");
+    assert_eq!(text, "[RESOLVED after 15m] The fans ran up: HD on a (and 1 more)");
+    // The first is over, the second is not: the title is about that.
+    let text = rendered("turbulence.title", "mixed");
+    assert_eq!(text, "[WARNING] The fans ran up: HD on a");
 
     let text = rendered("turbulence.text", "firing");
     let lines: Vec<&str> = text.lines().collect();
@@ -424,17 +427,23 @@ fn a_notification_says_what_where_and_since_when() {
         ]
     );
     assert!(lines.contains(&"Dashboard: http://grafana/d/x?from=1795312800000&to=now"), "{text}");
+    // Each alert has a silence of its own.
+    for name in ["IpmiPhantomFanRunaway%22%2Cdomain", "IpmiPhantomTemperature%22%2Cdomain"] {
+        let link =
+            format!("Silence: http://alertmanager/#/silences/new?filter=%7Balertname%3D%22{name}");
+        assert!(text.contains(&link), "{text}");
+    }
+    let common = rendered("turbulence.silence", "firing");
     assert!(
-        text.ends_with(
-            "Silence: http://alertmanager/#/silences/new?filter=%7Bdomain%3D%22thermal%22%2Ctarget%3D%22a%22%7D"
-        ),
-        "{text}"
+        common.ends_with("?filter=%7Bdomain%3D%22thermal%22%2Ctarget%3D%22a%22%7D"),
+        "{common}"
     );
     let resolved = rendered("turbulence.text", "resolved");
     // A quarter of an hour after the end.
     assert!(resolved.contains("&from=1795312800000&to=1795318200000"), "{resolved}");
-    assert!(resolved.contains("2026-11-22 03:00:00 UTC, until 03:15:00 UTC"), "{resolved}");
-    assert!(!resolved.contains("First:"), "{resolved}");
+    assert!(resolved.contains("2026-11-22 03:00:00 UTC, until 03:15:00 UTC (15m)"), "{resolved}");
+    assert!(resolved.contains("It was: From 19% to 100%."), "{resolved}");
+    assert!(!resolved.contains("First:") && !resolved.contains("Silence:"), "{resolved}");
     assert!(rendered("turbulence.html", "firing").contains("<a href=\"http://runbooks/"));
 }
 
@@ -447,7 +456,8 @@ fn every_template_is_good_as_html_too() {
     assert!(names.len() > 5, "{names:?}");
     for name in names {
         // Those of one alert, and those of a notification.
-        let of_one = ["turbulence.subject", "turbulence.dashboard"].contains(&name);
+        let of_one =
+            ["turbulence.subject", "turbulence.dashboard", "turbulence.duration"].contains(&name);
         let data = if of_one { "(index .Alerts 0)" } else { "." };
         for status in ["firing", "resolved"] {
             let html =
@@ -457,15 +467,16 @@ fn every_template_is_good_as_html_too() {
     }
 }
 
-/// A template of the suite for two alerts, by amtool.
+/// A template of the suite for two alerts, by amtool; `mixed`: the first is over, the second fires.
 fn rendered(template: &str, status: &str) -> String {
     rendered_as("text", &format!("{{{{ template \"{template}\" . }}}}"), status)
 }
 
 fn rendered_as(kind: &str, text: &str, status: &str) -> String {
     let alert = |name: &str, severity: &str, dashboard: &str| {
+        let over = status == "resolved" || (status == "mixed" && severity == "critical");
         json!({
-            "status": status,
+            "status": if over { "resolved" } else { "firing" },
             "labels": {"alertname": name, "severity": severity, "target": "a", "name": "HD", "domain": "thermal"},
             "annotations": {
                 "summary": "The fans ran up.", "description": "From 19% to 100%.", "first_action": "Reset the BMC.",
@@ -476,7 +487,8 @@ fn rendered_as(kind: &str, text: &str, status: &str) -> String {
         })
     };
     let data = json!({
-        "receiver": "page", "status": status, "externalURL": "http://alertmanager",
+        "receiver": "page", "externalURL": "http://alertmanager",
+        "status": if status == "resolved" { "resolved" } else { "firing" },
         "alerts": [
             alert("IpmiPhantomFanRunaway", "critical", "http://grafana/d/x?var-target=a"),
             alert("IpmiPhantomTemperature", "warning", "http://grafana/d/x"),
