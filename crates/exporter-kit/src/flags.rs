@@ -95,6 +95,10 @@ impl Flags {
             process::VERSION,
             process::REVISION
         ));
+        let command = command.mut_arg("listen_addresses", |arg| {
+            let help = arg.get_help().cloned().unwrap_or_default();
+            arg.help(format!("{help} [default: :{}, every address of the machine]", E::PORT))
+        });
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
     }
 

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use tracing::{info, warn};
 
+use crate::changes::{self, Change};
+
 /// Whether a target can be read at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -21,13 +23,24 @@ pub enum State {
 pub struct Health {
     name: String,
     detail: String,
-    current: Mutex<(State, SystemTime)>,
+    current: Mutex<Standing>,
+}
+
+/// How a target stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) state: State,
+    /// When that state was entered.
+    pub(crate) since: SystemTime,
+    /// Why it was last down, and until when.
+    pub(crate) last_failure: Option<(&'static str, SystemTime)>,
 }
 
 impl Health {
     /// A target called `name`, pending; `detail` says in a few words what is polled there.
     pub fn new(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        let current = Mutex::new((State::Pending, SystemTime::now()));
+        let (state, since) = (State::Pending, SystemTime::now());
+        let current = Mutex::new(Standing { state, since, last_failure: None });
         Self { name: name.into(), detail: detail.into(), current }
     }
 
@@ -43,12 +56,17 @@ impl Health {
 
     /// The present state.
     pub fn state(&self) -> State {
-        self.lock().0
+        self.lock().state
     }
 
     /// When the present state was entered.
     pub fn since(&self) -> SystemTime {
-        self.lock().1
+        self.lock().since
+    }
+
+    /// All of it at one moment.
+    pub(crate) fn standing(&self) -> Standing {
+        *self.lock()
     }
 
     /// Records a round that succeeded.
@@ -77,14 +95,26 @@ impl Health {
 
     /// Enters a state; returns the one that was left, if it was another.
     fn enter(&self, state: State) -> Option<(State, SystemTime)> {
-        let mut current = self.lock();
-        if current.0 == state {
-            return None;
+        let now = SystemTime::now();
+        let before = {
+            let mut current = self.lock();
+            if current.state == state {
+                return None;
+            }
+            let last_failure = match current.state {
+                State::Down(reason) => Some((reason, now)),
+                State::Up | State::Pending => current.last_failure,
+            };
+            std::mem::replace(&mut *current, Standing { state, since: now, last_failure })
+        };
+        // That a target came up for the first time is no news; at a start all of them do.
+        if before.state != State::Pending || state != State::Up {
+            changes::record(Change { name: self.name.clone(), state, at: now });
         }
-        Some(std::mem::replace(&mut current, (state, SystemTime::now())))
+        Some((before.state, before.since))
     }
 
-    fn lock(&self) -> MutexGuard<'_, (State, SystemTime)> {
+    fn lock(&self) -> MutexGuard<'_, Standing> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

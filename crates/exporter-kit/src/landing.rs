@@ -1,16 +1,26 @@
 //! The page at `/`: what this is, where its pages are, what is being polled and how it fares.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod table;
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use axum::http::header;
 use axum::response::IntoResponse;
 use maud::{DOCTYPE, Markup, html};
+use serde::Deserialize;
+use tokio::time::Instant;
 
-use crate::health::{Health, State};
+use self::table::{Part, Row, Table};
+use crate::changes::{self, Change};
+use crate::health::State;
 use crate::{Exporter, process};
 
 const STYLE: &str = include_str!("landing.css");
+
+/// How long the targets are shown as they were: however many look, they are gathered once a second.
+const KEPT: Duration = Duration::from_secs(1);
 
 /// The style of every page, apart from them: none of them may hold a style of its own.
 pub(crate) async fn style() -> impl IntoResponse {
@@ -18,16 +28,60 @@ pub(crate) async fn style() -> impl IntoResponse {
     ([kind, (header::CACHE_CONTROL, "max-age=3600")], STYLE)
 }
 
-pub(crate) fn page<E: Exporter>(telemetry_path: &str, targets: &[Arc<Health>]) -> Markup {
-    let down = targets.iter().filter(|target| matches!(target.state(), State::Down(_))).count();
+/// What of the targets is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    filter: String,
+    page: usize,
+}
+
+/// The page, and the targets as they were a moment ago.
+#[derive(Debug, Default)]
+pub(crate) struct Landing {
+    gathered: Mutex<Option<(Instant, Arc<Table>)>>,
+}
+
+impl Landing {
+    pub(crate) fn page<E: Exporter>(
+        &self,
+        exporter: &E,
+        telemetry_path: &str,
+        asked: &Asked,
+    ) -> String {
+        let table = self.table(exporter);
+        page::<E>(telemetry_path, &table, asked, &changes::last(), SystemTime::now()).into_string()
+    }
+
+    fn table<E: Exporter>(&self, exporter: &E) -> Arc<Table> {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*gathered {
+            Some((at, table)) if at.elapsed() < KEPT => Arc::clone(table),
+            _ => {
+                let table = Arc::new(Table::new(exporter.health()));
+                *gathered = Some((Instant::now(), Arc::clone(&table)));
+                table
+            }
+        }
+    }
+}
+
+fn page<E: Exporter>(
+    telemetry_path: &str,
+    table: &Table,
+    asked: &Asked,
+    changes: &[Change],
+    now: SystemTime,
+) -> Markup {
+    let part = table.part(&asked.filter, asked.page);
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="refresh" content="15";
-                title { (E::NAME) }
+                meta http-equiv="refresh" content="30";
+                title { @if table.down > 0 { "(" (table.down) ") " } (E::NAME) }
                 link rel="stylesheet" href="/-/style.css";
             }
             body {
@@ -43,8 +97,17 @@ pub(crate) fn page<E: Exporter>(telemetry_path: &str, targets: &[Arc<Health>]) -
                 }
                 main {
                     h2 { "Targets" }
-                    p { (targets.len()) " in all, " (down) " down." }
-                    (table(targets))
+                    p.counts {
+                        (table.len()) " in all, "
+                        span.down[table.down > 0] { (table.down) " down" }
+                        @if table.pending > 0 { ", " (table.pending) " pending" }
+                        "."
+                    }
+                    (filter(asked))
+                    @if part.found != table.len() { p { (part.found) " of them hold “" (asked.filter) "”." } }
+                    (rows::<E>(&part, now))
+                    (pages(&part, &asked.filter))
+                    (history(changes, now))
                 }
             }
         }
@@ -52,30 +115,87 @@ pub(crate) fn page<E: Exporter>(telemetry_path: &str, targets: &[Arc<Health>]) -
 }
 
 fn link(path: &str, what: &str) -> Markup {
-    html! { a href=(path) { code { (path) } } " " span { (what) } br; }
+    html! { p { a href=(path) { (path) } " " span { (what) } } }
 }
 
-fn table(targets: &[Arc<Health>]) -> Markup {
+fn filter(asked: &Asked) -> Markup {
+    html! {
+        form method="get" action="/" role="search" {
+            label for="filter" { "Filter" }
+            input #filter type="search" name="filter" value=(asked.filter) placeholder="name, down, reason";
+            button { "Show" }
+            @if !asked.filter.is_empty() { a href="/" { "all" } }
+        }
+    }
+}
+
+fn rows<E: Exporter>(part: &Part<'_>, now: SystemTime) -> Markup {
     html! {
         table {
-            thead { tr { th { "target" } th { "what" } th { "state" } th { "for" } } }
-            tbody {
-                @for target in targets {
-                    @let (class, state) = match target.state() {
-                        State::Pending => ("pending", "pending".to_owned()),
-                        State::Up => ("up", "up".to_owned()),
-                        State::Down(reason) => ("down", format!("down: {reason}")),
-                    };
-                    tr {
-                        td { (target.name()) }
-                        td { (target.detail()) }
-                        td class=(class) { (state) }
-                        td { (duration(target.since().elapsed().unwrap_or_default())) }
-                    }
+            thead { tr { th { "target" } th { "what" } th { "state" } th { "since" } th { "last failure" } } }
+            tbody { @for row in &part.rows { (tr::<E>(row, now)) } }
+        }
+    }
+}
+
+fn tr<E: Exporter>(row: &Row, now: SystemTime) -> Markup {
+    let name = row.target.name();
+    html! {
+        tr {
+            td.name {
+                @match E::TARGET_PAGE {
+                    Some(path) => a href={ (path) (in_a_query(name)) } { (name) },
+                    None => (name),
+                }
+            }
+            td.what { (row.target.detail()) }
+            td { (state(row.standing.state)) }
+            td.since { (ago(row.standing.since, now)) }
+            td.failure {
+                @if let Some((reason, at)) = row.standing.last_failure && row.standing.state == State::Up {
+                    (reason) ", " (ago(at, now)) " ago"
                 }
             }
         }
     }
+}
+
+fn state(state: State) -> Markup {
+    match state {
+        State::Pending => html! { span.pending { "pending" } },
+        State::Up => html! { span.up { "up" } },
+        State::Down(reason) => html! { span.down { "down: " (reason) } },
+    }
+}
+
+fn pages(part: &Part<'_>, filter: &str) -> Markup {
+    let to = |page: usize| format!("/?filter={}&page={page}", in_a_query(filter));
+    html! {
+        @if part.pages > 1 {
+            p.pages {
+                @if part.page > 1 { a href=(to(part.page - 1)) rel="prev" { "before" } " " }
+                "Page " (part.page) " of " (part.pages)
+                @if part.page < part.pages { " " a href=(to(part.page + 1)) rel="next" { "next" } }
+            }
+        }
+    }
+}
+
+fn history(changes: &[Change], now: SystemTime) -> Markup {
+    html! {
+        @if !changes.is_empty() {
+            h2 { "Last changes" }
+            ul.changes {
+                @for change in changes {
+                    li { span.since { (ago(change.at, now)) " ago" } " " span.name { (change.name) } " " (state(change.state)) }
+                }
+            }
+        }
+    }
+}
+
+fn ago(at: SystemTime, now: SystemTime) -> String {
+    duration(now.duration_since(at).unwrap_or_default())
 }
 
 /// The two largest units, as in `3d 4h`.
@@ -89,9 +209,53 @@ fn duration(duration: Duration) -> String {
     }
 }
 
+/// A value as a part of a URL's query (RFC 3986, section 2.3).
+fn in_a_query(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // A string takes whatever is written to it.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Kit;
+    use crate::health::Health;
+
+    struct Nothing;
+
+    impl Exporter for Nothing {
+        const NAME: &'static str = "nothing";
+        const ABOUT: &'static str = "Measures nothing.";
+        const PORT: u16 = 0;
+        const TARGET_PAGE: Option<&'static str> = Some("/one?target=");
+        type Config = ();
+
+        fn start((): (), _: &mut Kit) -> anyhow::Result<Self> {
+            Ok(Self)
+        }
+
+        fn reload(&self, (): ()) -> anyhow::Result<()> {
+            Ok(())
+        }
+
+        fn health(&self) -> Vec<Arc<Health>> {
+            let names = ["a&b", "<b>"];
+            names.map(|name| Arc::new(Health::new(name, "\"quoted\""))).into()
+        }
+    }
+
+    fn shown(filter: &str) -> String {
+        let asked = Asked { filter: filter.to_owned(), page: 0 };
+        Landing::default().page(&Nothing, "/metrics", &asked)
+    }
 
     #[test]
     fn a_duration_shows_its_two_largest_units() {
@@ -100,9 +264,19 @@ mod tests {
     }
 
     #[test]
-    fn names_are_escaped() {
-        let targets = [Arc::new(Health::new("<b>", "\"quoted\""))];
-        let table = table(&targets).into_string();
-        assert!(table.contains("&lt;b&gt;") && !table.contains("<b>"), "{table}");
+    fn names_and_filters_are_escaped() {
+        let page = shown("");
+        assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"), "{page}");
+        assert!(page.contains("href=\"/one?target=a%26b\""), "{page}");
+        let page = shown("\"><script>");
+        assert!(!page.contains("<script>") && page.contains("0 of them hold"), "{page}");
+    }
+
+    #[test]
+    fn a_page_asks_for_nothing_that_its_policy_forbids() {
+        let page = shown("");
+        for forbidden in ["<script", "<style", "style=", "onclick", "http://", "https://"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
     }
 }

@@ -21,6 +21,7 @@
 //! | `histogram` | a histogram with buckets for text and native ones for protobuf |
 //! | `reload` | one door for SIGHUP and POST, beside the worker that measures |
 //! | `targets` | the set of running targets, kept in step with the config: work and labels apart |
+//! | `changes` | the last changes of state |
 //! | `health` | a target's state, logged when it changes |
 //! | `rounds` | when the next round is due: splayed, never overlapping |
 //! | `process` | build and process metrics |
@@ -28,6 +29,7 @@
 //! | `logging` | the log on stderr |
 //! | `healthcheck` | the subcommand for images without a shell |
 
+mod changes;
 pub mod config;
 mod counts;
 mod exposition;
@@ -85,6 +87,9 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     const PORT: u16;
     /// Pages of its own, as `(path, what it shows)`, linked from the landing page.
     const LINKS: &'static [(&'static str, &'static str)] = &[];
+    /// Where one target's own page is, up to its name, as in `/ipmi?target=`; linked from each row of
+    /// the landing page.
+    const TARGET_PAGE: Option<&'static str> = None;
     /// The config file. Deserialising it is also what validates it.
     type Config: DeserializeOwned + Send + 'static;
 

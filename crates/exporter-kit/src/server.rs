@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::State as Shared;
+use axum::extract::{Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::flags::Flags;
 use crate::health::State;
+use crate::landing::{Asked, Landing};
 use crate::registry::Registry;
 use crate::reload::{self, Reloads};
 use crate::web_config::Current;
@@ -34,6 +35,7 @@ pub(crate) struct App<E> {
     reloads: Reloads,
     config_file: PathBuf,
     telemetry_path: String,
+    landing: Landing,
     guard: web::Guard,
     /// Where everything that measures runs: what a reload starts belongs there.
     measuring: Handle,
@@ -55,6 +57,7 @@ impl<E: Exporter> App<E> {
             reloads,
             config_file: flags.config_file().to_owned(),
             telemetry_path: flags.telemetry_path.clone(),
+            landing: Landing::default(),
             guard: flags.guard(),
             measuring,
             reloading: Mutex::new(()),
@@ -137,9 +140,11 @@ fn router<E: Exporter>(app: &Arc<App<E>>, web_config: Option<Current>) -> Router
         .layer(CompressionLayer::new().compress_when(exposition::may_be_compressed()))
 }
 
-async fn landing<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
-    let page = landing::page::<E>(&app.telemetry_path, &app.exporter.health());
-    Html(page.into_string()).into_response()
+async fn landing<E: Exporter>(
+    Shared(app): Shared<Arc<App<E>>>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    Html(app.landing.page(&*app.exporter, &app.telemetry_path, &asked)).into_response()
 }
 
 async fn metrics<E: Exporter>(Shared(app): Shared<Arc<App<E>>>, headers: HeaderMap) -> Response {

@@ -61,6 +61,7 @@ impl Exporter for IpmiExporter {
     const PORT: u16 = 9290;
     const LINKS: &'static [(&'static str, &'static str)] =
         &[("/ipmi", "one target's metrics: /ipmi?target=NAME")];
+    const TARGET_PAGE: Option<&'static str> = Some("/ipmi?target=");
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
