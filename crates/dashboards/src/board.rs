@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::grid::{Grid, Size};
 use crate::merge::{lay, sorted};
 use crate::notation::{Names, spelled_out};
-use crate::panel;
+use crate::panel::{self, chosen};
 use crate::source::{Dashboard, Row, Shared, Variable};
 
 /// What a dashboard's title begins with.
@@ -52,11 +52,6 @@ fn data_source() -> Value {
         "name": "datasource", "options": [], "query": "prometheus", "refresh": 1, "regex": "",
         "skipUrlSync": false, "type": "datasource",
     })
-}
-
-/// Prometheus, as the reader chose it.
-pub(crate) fn chosen() -> Value {
-    json!({"type": "prometheus", "uid": "${datasource}"})
 }
 
 fn drop_down(variable: &Variable, look: &Value) -> Value {

@@ -3,7 +3,6 @@
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value, json};
 
-use crate::board::chosen;
 use crate::grid::Size;
 use crate::merge::lay;
 use crate::notation::{Names, colour, size, spelled_out, steps, words};
@@ -70,6 +69,11 @@ pub(crate) fn render(
         lay(&mut json, own.clone());
     }
     Ok((json, size))
+}
+
+/// Prometheus, as the reader chose it.
+pub(crate) fn chosen() -> Value {
+    json!({"type": "prometheus", "uid": "${datasource}"})
 }
 
 /// What holds for every field of the panel.

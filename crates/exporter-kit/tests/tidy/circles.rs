@@ -1,0 +1,152 @@
+//! No file needs another that needs it: whoever reads one file need not have read the other first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::{assert_none, exporters, files, is_test, production, root, shown};
+
+/// Imports that close a circle, each with its reason: a crate, who imports, and what.
+const KNOWN: [(&str, &str, &str); 3] = [
+    // A change names the state that was entered, and entering a state is a change.
+    ("crates/exporter-kit/src", "changes", "health"),
+    // Labels write themselves in each format, and a format's writer writes labels.
+    ("crates/exporter-kit/src", "page::labels", "page::protobuf"),
+    ("crates/exporter-kit/src", "page::labels", "page::text"),
+];
+
+/// Each module of a crate, by its path, with the modules that it imports from.
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+fn no_file_of_an_exporter_or_crate_imports_in_a_circle() {
+    let crates = std::fs::read_dir(root().join("crates")).unwrap();
+    let folders = crates.map(|entry| entry.unwrap().path()).chain(exporters());
+    let sources = folders.map(|folder| folder.join("src"));
+    let offenders = sources.filter_map(|source| {
+        let mut imports = imports(&source);
+        for (_, from, to) in KNOWN.iter().filter(|(folder, _, _)| *folder == shown(&source)) {
+            let known = imports.get_mut(*from).is_some_and(|imports| imports.remove(*to));
+            assert!(known, "{from} no longer imports {to}: take it out of the list");
+        }
+        let circle = circle(&imports)?;
+        Some(format!("{}: {}", shown(&source), circle.join(" -> ")))
+    });
+    assert_none(offenders.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_circle_is_found_and_a_module_may_use_what_it_stands_in() {
+    let texts = [
+        ("poll", "use crate::state::{self, State};\nuse std::fmt;\n"),
+        ("state", "use crate::{config, metrics::Counts};\n"),
+        ("metrics", "mod counts;\nuse counts::Counts;\n"),
+        ("metrics::counts", "use super::Family;\nuse crate::config::Config;\n"),
+        ("config", ""),
+    ];
+    let modules = |texts: &[(&str, &str)]| -> BTreeMap<String, String> {
+        texts.iter().map(|&(module, text)| (module.to_owned(), text.to_owned())).collect()
+    };
+    assert_eq!(circle(&imports_of(&modules(&texts))), None);
+
+    let mut closed = texts;
+    closed[4].1 = "use crate::poll::Pace;\n";
+    let found = circle(&imports_of(&modules(&closed))).unwrap();
+    assert_eq!(found, ["config", "poll", "state", "config"]);
+}
+
+fn imports(source: &Path) -> Imports {
+    let mut modules = BTreeMap::new();
+    for (path, text) in files(source, ".rs") {
+        let inner = path.strip_prefix(source).unwrap().with_extension("");
+        let module = inner.to_string_lossy().replace('/', "::");
+        if !is_test(&path) && !["lib", "main"].contains(&module.as_str()) {
+            let lines: Vec<&str> = production(&text).collect();
+            modules.insert(module, lines.join("\n"));
+        }
+    }
+    imports_of(&modules)
+}
+
+fn imports_of(modules: &BTreeMap<String, String>) -> Imports {
+    let mut imports = Imports::new();
+    for (module, text) in modules {
+        let mut found = BTreeSet::new();
+        for statement in text.split("use crate::").skip(1) {
+            for path in paths(statement.split(';').next().unwrap()) {
+                found.extend(nearest(&path, modules));
+            }
+        }
+        for statement in text.split("use super::").skip(1) {
+            let outer = module.rsplit_once("::").map_or("", |(outer, _)| outer);
+            for path in paths(statement.split(';').next().unwrap()) {
+                found.extend(nearest(&format!("{outer}::{path}"), modules));
+            }
+        }
+        // A module and what it stands in are read together.
+        let within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        let own = |other: &String| within(module, other) || within(other, module);
+        found.retain(|other| !own(other));
+        imports.insert(module.clone(), found);
+    }
+    imports
+}
+
+/// `a::{b, c::{d, e}}` as `a::b`, `a::c::d`, `a::c::e`.
+fn paths(tree: &str) -> Vec<String> {
+    let Some((before, inside)) = tree.split_once('{') else {
+        return vec![tree.split(" as ").next().unwrap().trim().to_owned()];
+    };
+    let (mut parts, mut depth, mut part) = (Vec::new(), 0, String::new());
+    for sign in inside.chars() {
+        match sign {
+            '}' if depth == 0 => break,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(std::mem::take(&mut part));
+                continue;
+            }
+            _ => {}
+        }
+        part.push(sign);
+    }
+    parts.push(part);
+    let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
+    parts.flat_map(|part| paths(part)).map(|path| before.trim().to_owned() + &path).collect()
+}
+
+/// The module that a path is in: its longest beginning that is one.
+fn nearest(path: &str, modules: &BTreeMap<String, String>) -> Option<String> {
+    let mut path = path.trim_start_matches("::");
+    while !modules.contains_key(path) {
+        path = path.rsplit_once("::")?.0;
+    }
+    Some(path.to_owned())
+}
+
+/// Some circle: a module, what it imports, and so on, to itself.
+fn circle(imports: &Imports) -> Option<Vec<String>> {
+    let mut done = BTreeSet::new();
+    imports.keys().find_map(|module| walk(module, imports, &mut Vec::new(), &mut done))
+}
+
+fn walk(
+    module: &str,
+    imports: &Imports,
+    way: &mut Vec<String>,
+    done: &mut BTreeSet<String>,
+) -> Option<Vec<String>> {
+    if let Some(at) = way.iter().position(|before| before == module) {
+        return Some(way[at..].iter().cloned().chain([module.to_owned()]).collect());
+    }
+    if done.contains(module) {
+        return None;
+    }
+    way.push(module.to_owned());
+    let found = imports[module].iter().find_map(|other| walk(other, imports, way, done));
+    way.pop();
+    done.insert(module.to_owned());
+    found
+}
