@@ -7,6 +7,7 @@ mod exporter;
 mod sim;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use exporter::{Exporter, sample};
@@ -212,6 +213,69 @@ fn a_lost_sensor_is_still_lost_after_a_restart_of_the_exporter() {
     sim.start_again_without(&[5]);
     let exporter = Exporter::start_in(folder, &config);
     exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 0.0);
+}
+
+/// What stands in the place of state files that cannot be had: their targets, and a config with them.
+fn broken_state(sim: &Sim, state: &Path) -> (Vec<String>, String) {
+    std::fs::create_dir_all(state.join("directory.json")).unwrap();
+    std::fs::write(state.join("no-text.json"), b"\xFF\xFE").unwrap();
+    std::fs::write(state.join("elsewhere"), "precious").unwrap();
+    std::os::unix::fs::symlink(state.join("elsewhere"), state.join("symlink.json")).unwrap();
+    let fifo = Command::new("mkfifo").arg(state.join("fifo.json")).status().unwrap();
+    assert!(fifo.success());
+    let names = ["directory", "no-text", "symlink", "fifo"].map(str::to_owned);
+    let names: Vec<_> = names.into_iter().chain(["x".repeat(300)]).collect();
+    let others = names.iter().map(|it| format!("{{ name: {it}, address: 127.0.0.1:9 }},"));
+    let targets = format!("targets: [ {}", others.collect::<String>());
+    let config = config(sim).replace("targets: [", &targets);
+    (names, format!("{config}state_directory: state\n"))
+}
+
+#[test]
+fn a_state_file_that_cannot_be_had_costs_one_warning_and_the_other_targets_nothing() {
+    let sim = Sim::start();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let (names, config) = broken_state(&sim, &state);
+    let exporter = Exporter::start_in(folder, &config);
+    exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 1.0);
+    exporter.wait("the baseline on disk", |_| state.join("srv-1.json").exists());
+    assert_eq!(std::fs::read_to_string(state.join("elsewhere")).unwrap(), "precious");
+    assert!(state.join("no-text.json.unreadable").exists());
+
+    // A reload looks at all of them again, and says the same of each.
+    assert_eq!(exporter.config(&config).0, 200);
+    let (status, log, _) = exporter.stop();
+    assert!(status.success(), "{status}: {log}");
+    for name in names.iter().filter(|name| name.as_str() != "no-text") {
+        let is_it = format!("target_name={name:?}");
+        let about = |line: &&str| {
+            line.contains("WARN") && line.contains("baseline") && line.contains(&is_it)
+        };
+        assert_eq!(log.lines().filter(about).count(), 1, "{name}: {log}");
+    }
+}
+
+#[test]
+fn a_state_file_that_cannot_be_had_is_seen_by_the_check_and_left_as_it_is() {
+    let sim = Sim::start();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let (names, config) = broken_state(&sim, &state);
+    let file = folder.path().join("ipmi.yml");
+    std::fs::write(&file, config).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_turbulence-ipmi"));
+    let output = program.arg("--config.check").arg("--config.file").arg(file).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    for name in names {
+        let is_it = format!("target_name={name:?}");
+        let about = |line: &&str| {
+            line.contains("WARN") && line.contains("baseline") && line.contains(&is_it)
+        };
+        assert_eq!(said.lines().filter(about).count(), 1, "{name}: {said}");
+    }
+    assert!(state.join("no-text.json").exists(), "a check changes nothing");
 }
 
 #[test]

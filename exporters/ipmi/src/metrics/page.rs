@@ -181,8 +181,8 @@ fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
         "Whether a sensor that was ever seen is there: 0 after two polls without it, until it is \
          seen again or the inventory is accepted.",
         |view| {
-            // That a sensor is there is told by a poll that went well alone; that it was lost
-            // stays true until the contrary is seen.
+            // Only a poll that went well tells that a sensor is there. A sensor that was lost stays
+            // lost until a poll sees it again.
             let polled = view.polled.snapshot.is_some();
             let told = view.presence.iter().filter(|it| polled || !it.present);
             told.map(|it| (view.sensor(&it.sensor), f64::from(u8::from(it.present)))).collect()
