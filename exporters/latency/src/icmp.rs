@@ -6,7 +6,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -212,11 +211,11 @@ impl Waiter {
         let verdict = match arrival {
             Arrival::Answer(rtt) => Ok(rtt),
             Arrival::Late => {
-                self.strays.late.fetch_add(1, Ordering::Relaxed);
+                self.strays.late.inc();
                 Err(self.without_reply())
             }
             Arrival::Duplicate => {
-                self.strays.duplicate.fetch_add(1, Ordering::Relaxed);
+                self.strays.duplicate.inc();
                 return;
             }
         };

@@ -14,7 +14,7 @@
 //! | `standing` | how a target stands after all its probes (pure) |
 //! | `window` | the minimum of the last minute (pure) |
 //! | `state` | what is known of one target, for its task and the pages |
-//! | `metrics` | every metric: the counts and the page; nothing else knows Prometheus |
+//! | `metrics` | every metric: the counts and the page; nothing else writes one |
 
 mod clock;
 mod config;
@@ -69,13 +69,13 @@ impl Exporter for LatencyExporter {
         let icmp = Icmp::open(clock, &queue);
         let targets = Arc::new(Targets::default());
         let vantage = Arc::new(CurrentVantage::new(config.vantage.clone()));
-        kit.registry.register_collector(Box::new(Metrics {
+        kit.registry.register(Metrics {
             vantage: Arc::clone(&vantage),
             targets: Arc::clone(&targets),
             icmp: icmp.clone(),
             queue,
             clock,
-        }));
+        });
         let exporter = Self { targets, vantage, icmp, rounds: kit.rounds.clone(), clock };
         exporter.reload(config)?;
         Ok(exporter)

@@ -3,68 +3,38 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use exporter_kit::label_enum;
 use nix::libc::{EACCES, ENOPROTOOPT};
 
-/// Why a probe failed. A closed set, since it is a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Failure {
-    /// No answer within the module's timeout.
-    Timeout,
-    /// The name could not be resolved.
-    Dns,
-    /// The port is closed: the connection was refused.
-    Refused,
-    /// A router, or the kernel's own routing table, says that there is no way.
-    Unreachable,
-    /// A router says that the packet went round too long.
-    TtlExceeded,
-    /// TLS could not be agreed upon.
-    TlsHandshake,
-    /// The certificate is not one to be trusted for this name.
-    TlsVerify,
-    /// The HTTP status is not among the valid ones, or what came is not HTTP.
-    HttpStatus,
-    /// The body did not come to its end.
-    Body,
-    /// The peer closed or reset the connection before it had answered.
-    Reset,
-    /// Something on this side: no socket, no permission, no descriptor, no memory.
-    Local,
+label_enum! {
+    /// Why a probe failed. A closed set, since it is a label.
+    pub(crate) enum Failure {
+        /// No answer within the module's timeout.
+        Timeout = "timeout",
+        /// The name could not be resolved.
+        Dns = "dns",
+        /// The port is closed: the connection was refused.
+        Refused = "refused",
+        /// A router, or the kernel's own routing table, says that there is no way.
+        Unreachable = "unreachable",
+        /// A router says that the packet went round too long.
+        TtlExceeded = "ttl_exceeded",
+        /// TLS could not be agreed upon.
+        TlsHandshake = "tls_handshake",
+        /// The certificate is not one to be trusted for this name.
+        TlsVerify = "tls_verify",
+        /// The HTTP status is not among the valid ones, or what came is not HTTP.
+        HttpStatus = "http_status",
+        /// The body did not come to its end.
+        Body = "body",
+        /// The peer closed or reset the connection before it had answered.
+        Reset = "reset",
+        /// Something on this side: no socket, no permission, no descriptor, no memory.
+        Local = "local",
+    }
 }
 
 impl Failure {
-    /// All of them, in the order of their counters.
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Timeout,
-        Self::Dns,
-        Self::Refused,
-        Self::Unreachable,
-        Self::TtlExceeded,
-        Self::TlsHandshake,
-        Self::TlsVerify,
-        Self::HttpStatus,
-        Self::Body,
-        Self::Reset,
-        Self::Local,
-    ];
-
-    /// The label's value.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Dns => "dns",
-            Self::Refused => "refused",
-            Self::Unreachable => "unreachable",
-            Self::TtlExceeded => "ttl_exceeded",
-            Self::TlsHandshake => "tls_handshake",
-            Self::TlsVerify => "tls_verify",
-            Self::HttpStatus => "http_status",
-            Self::Body => "body",
-            Self::Reset => "reset",
-            Self::Local => "local",
-        }
-    }
-
     /// Whether the cause is on our side, so that it says nothing of the target.
     pub(crate) const fn is_ours(self) -> bool {
         matches!(self, Self::Local)
@@ -91,35 +61,19 @@ impl Failure {
     }
 }
 
-/// A part of a probe that is timed by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Phase {
-    /// Looking up the name.
-    Resolve,
-    /// The TCP handshake.
-    Connect,
-    /// The TLS handshake.
-    Tls,
-    /// From the request to the first byte of the answer.
-    Ttfb,
-    /// From there to the last byte.
-    Transfer,
-}
-
-impl Phase {
-    /// All of them, in the order in which they happen.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Resolve, Self::Connect, Self::Tls, Self::Ttfb, Self::Transfer];
-
-    /// The label's value.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Resolve => "resolve",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Ttfb => "ttfb",
-            Self::Transfer => "transfer",
-        }
+label_enum! {
+    /// A part of a probe that is timed by itself.
+    pub(crate) enum Phase {
+        /// Looking up the name.
+        Resolve = "resolve",
+        /// The TCP handshake.
+        Connect = "connect",
+        /// The TLS handshake.
+        Tls = "tls",
+        /// From the request to the first byte of the answer.
+        Ttfb = "ttfb",
+        /// From there to the last byte.
+        Transfer = "transfer",
     }
 }
 
@@ -188,16 +142,6 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_order_of_the_list_is_that_of_the_enum() {
-        for (index, failure) in Failure::ALL.into_iter().enumerate() {
-            assert_eq!(failure as usize, index);
-        }
-        for (index, phase) in Phase::ALL.into_iter().enumerate() {
-            assert_eq!(phase as usize, index);
-        }
-    }
 
     #[test]
     fn labels_are_lower_case_and_differ() {

@@ -1,30 +1,17 @@
 //! What is counted: probes and failures, distributions of their times, stray replies.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::histogram::Histogram;
+use exporter_kit::{Counter, CountsBy, Histogram};
 
 use crate::outcome::{Failure, Outcome, Phase};
-
-/// Finest where the distances of a continent and of the world are.
-const SECONDS: [f64; 16] =
-    [0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0];
-const LONGEST: [f64; 1] = [10.0];
-/// From an idle machine's 10 us to a starved one's 100 ms.
-const QUEUE_SECONDS: [f64; 6] = [0.000_01, 0.000_1, 0.001, 0.01, 0.1, 1.0];
-
-fn durations() -> Histogram {
-    Histogram::new(SECONDS.into_iter().chain(LONGEST))
-}
 
 /// The counters and distributions of one target; zero at first.
 #[derive(Debug)]
 pub(crate) struct Counts {
     pub(super) probes: Counter,
-    failures: [Counter; Failure::ALL.len()],
+    pub(super) failures: CountsBy<Failure>,
     pub(super) durations: Histogram,
     /// Those that a probe of the target can have.
     pub(super) phases: Vec<(Phase, Histogram)>,
@@ -37,9 +24,9 @@ impl Counts {
     pub(crate) fn new(phases: impl IntoIterator<Item = Phase>) -> Self {
         Self {
             probes: Counter::default(),
-            failures: Default::default(),
-            durations: durations(),
-            phases: phases.into_iter().map(|phase| (phase, durations())).collect(),
+            failures: CountsBy::default(),
+            durations: Histogram::default(),
+            phases: phases.into_iter().map(|phase| (phase, Histogram::default())).collect(),
             strays: Arc::default(),
         }
     }
@@ -48,10 +35,10 @@ impl Counts {
     pub(crate) fn count(&self, outcome: &Outcome) {
         self.probes.inc();
         if let Some(failure) = outcome.failure {
-            self.failures[failure as usize].inc();
+            self.failures.inc(failure);
         }
         if let Some(duration) = outcome.duration {
-            self.durations.observe(duration.as_secs_f64());
+            self.durations.observe(duration);
         }
         for phase in Phase::ALL {
             if let Some(took) = outcome.phases.get(phase) {
@@ -63,12 +50,8 @@ impl Counts {
     /// Counts a phase by itself, as that of a lookup that several probes share.
     pub(crate) fn observe_phase(&self, phase: Phase, took: Duration) {
         if let Some((_, histogram)) = self.phases.iter().find(|(known, _)| *known == phase) {
-            histogram.observe(took.as_secs_f64());
+            histogram.observe(took);
         }
-    }
-
-    pub(super) fn failed(&self, reason: Failure) -> &Counter {
-        &self.failures[reason as usize]
     }
 }
 
@@ -76,24 +59,18 @@ impl Counts {
 #[derive(Debug, Default)]
 pub(crate) struct Strays {
     /// Came after the timeout.
-    pub(crate) late: AtomicU64,
+    pub(crate) late: Counter,
     /// Came again.
-    pub(crate) duplicate: AtomicU64,
+    pub(crate) duplicate: Counter,
 }
 
 /// How long replies had waited in the ICMP sockets when they were read.
-#[derive(Clone, Debug)]
-pub(crate) struct ReceiveQueue(pub(super) Histogram);
-
-impl Default for ReceiveQueue {
-    fn default() -> Self {
-        Self(Histogram::new(QUEUE_SECONDS))
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReceiveQueue(pub(super) Arc<Histogram>);
 
 impl ReceiveQueue {
     /// Counts one reply.
     pub(crate) fn observe(&self, queued: Duration) {
-        self.0.observe(queued.as_secs_f64());
+        self.0.observe(queued);
     }
 }

@@ -1,20 +1,14 @@
 //! The golden exposition: every metric, from a fixed state.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use exporter_kit::Exporter as _;
 use exporter_kit::config::Vantage;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
 
 use super::counts::ReceiveQueue;
-use super::page::{Page, Row};
+use super::page::{Row, Scrape};
 use crate::LatencyExporter;
 use crate::config::Config;
 use crate::icmp::SocketFigures;
@@ -74,7 +68,7 @@ fn states() -> (Vantage, Vec<TargetState>) {
     states[0].decided(2, ip, &answered(18), at(11));
     states[0].decided(3, ip, &Outcome::timed_out(ms(3000)), at(15));
     states[0].silent(3, Failure::Timeout, at(15));
-    states[0].counts.strays.late.store(1, Ordering::Relaxed);
+    states[0].counts.strays.late.inc();
 
     let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];
     states[1].resolved(&ips, Some(ms(7)));
@@ -83,35 +77,21 @@ fn states() -> (Vantage, Vec<TargetState>) {
     (config.vantage, states)
 }
 
-/// Renders the fixed state as the collector renders the running one.
-#[derive(Debug)]
-struct Fixed(Vantage, Vec<TargetState>);
-
-impl Collector for Fixed {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let queue = ReceiveQueue::default();
-        queue.observe(Duration::from_micros(40));
-        let page = Page {
-            vantage: &self.0,
-            targets: self.1.iter().map(Row::of).collect(),
-            sockets: vec![
-                SocketFigures { family: "ip4", mode: "dgram", dropped: Some(3) },
-                SocketFigures { family: "ip6", mode: "raw", dropped: None },
-            ],
-            queue: &queue,
-            now: at(20).monotonic,
-        };
-        page.encode(encoder)
-    }
-}
-
 fn exposition() -> String {
     let (vantage, states) = states();
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Fixed(vantage, states)));
-    let mut text = String::new();
-    encode(&mut text, &registry).unwrap();
-    text
+    let queue = ReceiveQueue::default();
+    queue.observe(Duration::from_micros(40));
+    let scrape = Scrape {
+        vantage: &vantage,
+        targets: states.iter().map(Row::of).collect(),
+        sockets: vec![
+            SocketFigures { family: "ip4", mode: "dgram", dropped: Some(3) },
+            SocketFigures { family: "ip6", mode: "raw", dropped: None },
+        ],
+        queue: &queue,
+        now: at(20).monotonic,
+    };
+    exporter_kit::openmetrics(|page| scrape.write(page))
 }
 
 #[test]
