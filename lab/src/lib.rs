@@ -11,7 +11,6 @@ mod datagrams;
 pub mod debian_sid;
 pub mod demo;
 pub mod drives;
-pub mod exposition;
 pub mod folder;
 pub mod http;
 pub mod in_band;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::exposition::samples;
+use peers::exposition::samples;
 
 /// The sum of all series of a metric, 0 if there is none.
 pub fn sum(page: &str, metric: &str) -> f64 {

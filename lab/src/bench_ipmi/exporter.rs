@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use peers::exposition;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -14,7 +15,7 @@ use super::outcome::{PEER, Tally, Used};
 use super::{Options, Outcome, page};
 use crate::bench::usage;
 use crate::process::Program;
-use crate::{exposition, http, ports};
+use crate::{http, ports};
 
 /// It listens within a fraction of this.
 const START: Duration = Duration::from_secs(60);

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use peers::exposition::{self, Sample};
 use tokio::time::Instant;
 
 use super::bmcs;
-use crate::exposition::{self, Sample};
 
 /// So many of a BMC's 16 sensors have a value; the other two have states.
 pub(super) const VALUES: usize = 14;

@@ -9,13 +9,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use peers::exposition::Sample;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::bmcs::{Bmcs, PASSWORD, USER};
 use super::outcome::{Tally, Used};
 use super::{Options, Outcome, page};
 use crate::bench::usage;
-use crate::exposition::Sample;
 use crate::ports;
 use crate::process::{self, Program};
 

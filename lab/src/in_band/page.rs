@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::exposition;
+use peers::exposition;
 
 /// A page's samples.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -114,7 +114,7 @@ fn paths(tree: &str) -> Vec<String> {
     }
     parts.push(part);
     let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
-    parts.flat_map(|part| paths(part)).map(|path| before.trim().to_owned() + &path).collect()
+    parts.flat_map(paths).map(|path| before.trim().to_owned() + &path).collect()
 }
 
 /// The module that a path is in: its longest beginning that is one.
