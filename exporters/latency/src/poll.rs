@@ -77,7 +77,7 @@ impl Round {
         let resolved = match tokio::time::timeout(timeout, self.addresses.get()).await {
             Ok(Ok(resolved)) => resolved,
             Ok(Err(failure)) => return self.without_address(number, Outcome::failed(failure)),
-            // Who waits for the resolver waits as long as for anything else.
+            // A lookup may take as long as the probe: its timeout counts as the probe's.
             Err(_) => {
                 let failure = Some(Failure::Dns);
                 let outcome = Outcome { failure, ..Outcome::timed_out(timeout) };

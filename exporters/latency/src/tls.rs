@@ -150,7 +150,8 @@ fn roots_of(pem: &[u8]) -> anyhow::Result<RootCertStore> {
     Ok(roots)
 }
 
-/// What cannot be read is left out, as everywhere: a server that needs it fails as `tls_verify`.
+/// The system's certificates, less those that cannot be read: a server that needs one of these fails
+/// as `tls_verify`.
 fn roots_of_the_system() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();

@@ -252,7 +252,7 @@ impl Probe {
         let took = attempt.spent + started.elapsed();
         let (failure, duration) = match asked {
             Ok(Ok(())) => (None, Some(took)),
-            // An answer came; how long it took is as true as if it had been the right one.
+            // A wrong answer is an answer: its time counts.
             Ok(Err(failure @ Failure::HttpStatus)) if seen != Seen::Nothing => {
                 (Some(failure), Some(took))
             }
