@@ -71,7 +71,7 @@ impl Exporter for IpmiExporter {
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let exporter = Self::new(kit.rounds.clone());
         let metrics = metrics::Metrics(Arc::clone(&exporter.targets));
-        kit.registry.register_collector(Box::new(metrics));
+        kit.registry.register(metrics);
         exporter.reload(config)?;
         Ok(exporter)
     }

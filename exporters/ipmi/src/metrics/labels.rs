@@ -1,9 +1,8 @@
 //! The label sets of this exporter's metrics.
 
-use std::fmt;
 use std::sync::Arc;
 
-use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
+use exporter_kit::{LabelSet, LabelWriter};
 
 use crate::config::{Bmc, Labels};
 use crate::inventory::Known;
@@ -16,21 +15,14 @@ pub(super) struct TargetLabels {
     pub(super) labels: Arc<Labels>,
 }
 
-impl EncodeLabelSet for TargetLabels {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        ("target", self.bmc.name.as_str()).encode(encoder.encode_label())?;
+impl LabelSet for TargetLabels {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        to.label("target", self.bmc.name.as_str());
         for (name, place) in [("site", &self.labels.site), ("rack", &self.labels.rack)] {
             if let Some(place) = place {
-                (name, place.as_str()).encode(encoder.encode_label())?;
+                to.label(name, place);
             }
         }
-        Ok(())
-    }
-}
-
-impl EncodeLabelSet for &TargetLabels {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        (**self).encode(encoder)
     }
 }
 
@@ -41,10 +33,10 @@ pub(super) struct CollectorLabels<'v> {
     pub(super) collector: &'static str,
 }
 
-impl EncodeLabelSet for CollectorLabels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.target.encode(encoder)?;
-        ("collector", self.collector).encode(encoder.encode_label())
+impl LabelSet for CollectorLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.target.put(to);
+        to.label("collector", self.collector);
     }
 }
 
@@ -54,10 +46,10 @@ pub(super) struct ReasonLabels<'v> {
     pub(super) reason: &'static str,
 }
 
-impl EncodeLabelSet for ReasonLabels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.target.encode(encoder)?;
-        ("reason", self.reason).encode(encoder.encode_label())
+impl LabelSet for ReasonLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.target.put(to);
+        to.label("reason", self.reason);
     }
 }
 
@@ -67,12 +59,12 @@ pub(super) struct SensorLabels<'v> {
     pub(super) known: &'v Known,
 }
 
-impl EncodeLabelSet for SensorLabels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.target.encode(encoder)?;
-        ("id", self.known.id.as_str()).encode(encoder.encode_label())?;
-        ("name", self.known.name.as_str()).encode(encoder.encode_label())?;
-        ("entity", self.known.entity.as_str()).encode(encoder.encode_label())
+impl LabelSet for SensorLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.target.put(to);
+        to.label("id", self.known.id.as_str());
+        to.label("name", self.known.name.as_str());
+        to.label("entity", self.known.entity.as_str());
     }
 }
 
@@ -82,10 +74,10 @@ pub(super) struct LevelLabels<'v> {
     pub(super) level: &'static str,
 }
 
-impl EncodeLabelSet for LevelLabels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.sensor.encode(encoder)?;
-        ("level", self.level).encode(encoder.encode_label())
+impl LabelSet for LevelLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.sensor.put(to);
+        to.label("level", self.level);
     }
 }
 
@@ -95,10 +87,10 @@ pub(super) struct TypeLabels<'v> {
     pub(super) sensor_type: &'static str,
 }
 
-impl EncodeLabelSet for TypeLabels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.sensor.encode(encoder)?;
-        ("type", self.sensor_type).encode(encoder.encode_label())
+impl LabelSet for TypeLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.sensor.put(to);
+        to.label("type", self.sensor_type);
     }
 }
 
@@ -108,10 +100,10 @@ pub(super) struct StateLabels<'v> {
     pub(super) state: &'static str,
 }
 
-impl EncodeLabelSet for StateLabels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.sensor.encode(encoder)?;
-        ("state", self.state).encode(encoder.encode_label())
+impl LabelSet for StateLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.sensor.put(to);
+        to.label("state", self.state);
     }
 }
 
@@ -121,10 +113,10 @@ pub(super) struct CommandLabels<'v> {
     pub(super) command: &'static str,
 }
 
-impl EncodeLabelSet for CommandLabels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.target.encode(encoder)?;
-        ("command", self.command).encode(encoder.encode_label())
+impl LabelSet for CommandLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.target.put(to);
+        to.label("command", self.command);
     }
 }
 
@@ -134,11 +126,11 @@ pub(super) struct InfoLabels<'v> {
     pub(super) who: &'v Who,
 }
 
-impl EncodeLabelSet for InfoLabels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        self.target.encode(encoder)?;
-        ("firmware_revision", &*self.who.firmware).encode(encoder.encode_label())?;
-        ("manufacturer_id", &*self.who.manufacturer).encode(encoder.encode_label())?;
-        ("product_id", &*self.who.product).encode(encoder.encode_label())
+impl LabelSet for InfoLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.target.put(to);
+        to.label("firmware_revision", &self.who.firmware);
+        to.label("manufacturer_id", &self.who.manufacturer);
+        to.label("product_id", &self.who.product);
     }
 }

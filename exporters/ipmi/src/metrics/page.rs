@@ -1,12 +1,9 @@
 //! The page of metrics: of all targets, or of one.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use exporter_kit::Registry;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
+use exporter_kit::{Collector, Page, Registry};
 
 use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels};
 use super::machine;
@@ -22,16 +19,16 @@ use crate::state::{BmcState, Outcome, Targets};
 pub(crate) struct Metrics(pub(crate) Arc<Targets>);
 
 impl Collector for Metrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+    fn collect(&self, page: &mut Page<'_>) {
         let views: Vec<_> = self.0.states().iter().map(|state| View::of(state)).collect();
-        encode(&views, &mut encoder)
+        put(&views, page);
     }
 }
 
 /// A registry with one target's series alone.
 pub(crate) fn page(state: Arc<BmcState>) -> Registry {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(One(state)));
+    registry.register(One(state));
     registry
 }
 
@@ -39,22 +36,22 @@ pub(crate) fn page(state: Arc<BmcState>) -> Registry {
 struct One(Arc<BmcState>);
 
 impl Collector for One {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        encode(&[View::of(&self.0)], &mut encoder)
+    fn collect(&self, page: &mut Page<'_>) {
+        put(&[View::of(&self.0)], page);
     }
 }
 
-fn encode(views: &[View], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let mut writer = Writer { encoder, views };
-    polls(&mut writer)?;
-    temperatures(&mut writer)?;
-    quantities(&mut writer)?;
-    inventory(&mut writer)?;
-    machine::machine(&mut writer)?;
-    machine::sessions(&mut writer)
+fn put(views: &[View], page: &mut Page<'_>) {
+    let mut writer = Writer { page, views };
+    polls(&mut writer);
+    temperatures(&mut writer);
+    quantities(&mut writer);
+    inventory(&mut writer);
+    machine::machine(&mut writer);
+    machine::sessions(&mut writer);
 }
 
-fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
+fn polls(writer: &mut Writer<'_, '_>) {
     writer.gauge(
         "ipmi_up",
         "Whether the collector's last request to the BMC succeeded. Absent before its first.",
@@ -63,23 +60,23 @@ fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
                 |part: Part| CollectorLabels { target: &view.labels, collector: part.as_str() };
             view.up().map(|(part, up)| (labels(part), f64::from(u8::from(up)))).collect()
         },
-    )?;
-    writer.counter("ipmi_polls", "Polls that ended, well or not.", |view| {
+    );
+    writer.counter("ipmi_polls_total", "Polls that ended, well or not.", |view| {
         vec![(&view.labels, view.polled.counts.polls)]
-    })?;
-    writer.counter("ipmi_poll_failures", "Polls that failed, by reason.", |view| {
+    });
+    writer.counter("ipmi_poll_failures_total", "Polls that failed, by reason.", |view| {
         by_reason(view, view.possible.poll_failures, &view.polled.counts.poll_failures)
-    })?;
+    });
     writer.gauge(
         "ipmi_poll_duration_seconds",
         "How long the last poll took, from first to last request.",
         |view| seconds(view, view.polled.duration),
-    )?;
+    );
     writer.gauge(
         "ipmi_poll_age_seconds",
         "Time since the last successful poll ended: how old the readings are.",
         |view| seconds(view, view.age),
-    )?;
+    );
     writer.gauge(
         "ipmi_last_success_timestamp_seconds",
         "When the last successful poll ended, as seconds since the epoch.",
@@ -87,32 +84,32 @@ fn polls(writer: &mut Writer<'_, '_>) -> fmt::Result {
             let since_epoch = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default();
             seconds(view, view.polled.success.map(|(_, at)| since_epoch(at)))
         },
-    )
+    );
 }
 
-fn temperatures(writer: &mut Writer<'_, '_>) -> fmt::Result {
-    readings(writer, Quantity::Temperature, "ipmi_temperature_celsius", "Temperature.")?;
-    states(writer, Quantity::Temperature, "ipmi_temperature_state", "temperature")?;
-    thresholds(writer, Quantity::Temperature, "ipmi_temperature_threshold_celsius")?;
+fn temperatures(writer: &mut Writer<'_, '_>) {
+    readings(writer, Quantity::Temperature, "ipmi_temperature_celsius", "Temperature.");
+    states(writer, Quantity::Temperature, "ipmi_temperature_state", "temperature");
+    thresholds(writer, Quantity::Temperature, "ipmi_temperature_threshold_celsius");
     slews(
         writer,
         "ipmi_temperature_window_min_celsius",
         "Lowest reading of the last 60 s.",
         |slew| slew.min,
-    )?;
+    );
     slews(
         writer,
         "ipmi_temperature_window_max_celsius",
         "Highest reading of the last 60 s.",
         |slew| slew.max,
-    )?;
+    );
     slews(
         writer,
         "ipmi_temperature_rise_celsius_per_second",
         "Steepest rise of at least 3 degrees in the last 60 s, over the true time between the two \
          readings; 0 when there was none.",
         |slew| slew.rise,
-    )?;
+    );
     writer.gauge(
         "ipmi_temperature_rise_limit_celsius_per_second",
         "Fastest that a part of this kind can rise. Absent where a fast rise proves nothing.",
@@ -120,28 +117,28 @@ fn temperatures(writer: &mut Writer<'_, '_>) -> fmt::Result {
             let limits = view.rows().map(|(sensor, _)| (&sensor.known, sensor.rise_limit));
             limits.filter_map(|(known, limit)| Some((view.sensor(known), limit?))).collect()
         },
-    )
+    );
 }
 
-fn quantities(writer: &mut Writer<'_, '_>) -> fmt::Result {
+fn quantities(writer: &mut Writer<'_, '_>) {
     readings(
         writer,
         Quantity::FanSpeed,
         "ipmi_fan_speed_rpm",
         "Fan speed in revolutions per minute.",
-    )?;
+    );
     readings(
         writer,
         Quantity::FanRatio,
         "ipmi_fan_speed_ratio",
         "Fan speed as a share of full speed.",
-    )?;
-    thresholds(writer, Quantity::FanSpeed, "ipmi_fan_speed_threshold_rpm")?;
-    thresholds(writer, Quantity::FanRatio, "ipmi_fan_speed_threshold_ratio")?;
+    );
+    thresholds(writer, Quantity::FanSpeed, "ipmi_fan_speed_threshold_rpm");
+    thresholds(writer, Quantity::FanRatio, "ipmi_fan_speed_threshold_ratio");
     writer.gauge("ipmi_fan_speed_state", &state_help("fan speed"), |view| {
         let is_fan = |it: Quantity| matches!(it, Quantity::FanSpeed | Quantity::FanRatio);
         severities(view, is_fan).map(|(sensor, it)| (view.sensor(&sensor.known), it)).collect()
-    })?;
+    });
     for (quantity, [name, state, threshold], what) in [
         (
             Quantity::Voltage,
@@ -159,23 +156,23 @@ fn quantities(writer: &mut Writer<'_, '_>) -> fmt::Result {
             "Power",
         ),
     ] {
-        readings(writer, quantity, name, &format!("{what}."))?;
-        states(writer, quantity, state, &what.to_lowercase())?;
-        thresholds(writer, quantity, threshold)?;
+        readings(writer, quantity, name, &format!("{what}."));
+        states(writer, quantity, state, &what.to_lowercase());
+        thresholds(writer, quantity, threshold);
     }
     writer.gauge("ipmi_sensor_value", "Value of any other sensor, in its own unit.", |view| {
         let rows =
             view.values().filter_map(|(sensor, value)| Some((typed(view, sensor)?, value.number)));
         rows.collect()
-    })?;
+    });
     writer.gauge("ipmi_sensor_state", &state_help("sensor"), |view| {
         let others = |it: Quantity| matches!(it, Quantity::Other(_));
         let rows = severities(view, others);
         rows.filter_map(|(sensor, state)| Some((typed(view, sensor)?, state))).collect()
-    })
+    });
 }
 
-fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
+fn inventory(writer: &mut Writer<'_, '_>) {
     writer.gauge(
         "ipmi_sensor_present",
         "Whether a sensor that was ever seen is there: 0 after two polls without it, until it is \
@@ -187,7 +184,7 @@ fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
             let told = view.presence.iter().filter(|it| polled || !it.present);
             told.map(|it| (view.sensor(&it.sensor), f64::from(u8::from(it.present)))).collect()
         },
-    )?;
+    );
     writer.gauge(
         "ipmi_sensor_readable",
         "Whether the last poll got a value from the sensor.",
@@ -201,20 +198,20 @@ fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
             rows.filter_map(|(sensor, it)| Some((view.sensor(&sensor.known), readable(it)?)))
                 .collect()
         },
-    )?;
+    );
     writer.counter(
-        "ipmi_sensor_read_failures",
+        "ipmi_sensor_read_failures_total",
         "Sensors that gave no value in a poll that succeeded, by reason.",
         |view| by_reason(view, view.possible.read_failures, &view.polled.counts.read_failures),
-    )?;
+    );
     writer.gauge("ipmi_sdr_records", "Records in the BMC's SDR repository.", |view| {
         listed(view, |it| it.records)
-    })?;
+    });
     writer.gauge(
         "ipmi_sdr_duplicate_records",
         "Records left out because an earlier one describes the same sensor by the same name.",
         |view| listed(view, |it| it.records.map(|_| it.duplicates)),
-    )?;
+    );
     writer.gauge(
         "ipmi_sensors_left_out",
         "Sensors that are not exported, or not remembered, because the BMC lists more than 1024. \
@@ -223,38 +220,28 @@ fn inventory(writer: &mut Writer<'_, '_>) -> fmt::Result {
             let left_out = |it: &SensorList| it.left_out + view.not_remembered;
             listed(view, |it| Some(left_out(it)).filter(|count| *count > 0))
         },
-    )
+    );
 }
 
-fn readings(
-    writer: &mut Writer<'_, '_>,
-    quantity: Quantity,
-    name: &str,
-    help: &str,
-) -> fmt::Result {
+fn readings(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str, help: &str) {
     writer.gauge(name, help, |view| {
         let rows = view.values().filter(|(sensor, _)| sensor.quantity == quantity);
         rows.map(|(sensor, value)| (view.sensor(&sensor.known), value.number)).collect()
-    })
+    });
 }
 
-fn states(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str, what: &str) -> fmt::Result {
+fn states(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str, what: &str) {
     writer.gauge(name, &state_help(what), |view| {
         let rows = severities(view, |it| it == quantity);
         rows.map(|(sensor, state)| (view.sensor(&sensor.known), state)).collect()
-    })
+    });
 }
 
-fn slews(
-    writer: &mut Writer<'_, '_>,
-    name: &str,
-    help: &str,
-    of: impl Fn(&Slew) -> f64,
-) -> fmt::Result {
+fn slews(writer: &mut Writer<'_, '_>, name: &str, help: &str, of: impl Fn(&Slew) -> f64) {
     writer.gauge(name, help, |view| {
         let rows = view.values().filter_map(|(sensor, value)| Some((sensor, value.slew.as_ref()?)));
         rows.map(|(sensor, slew)| (view.sensor(&sensor.known), of(slew))).collect()
-    })
+    });
 }
 
 fn state_help(what: &str) -> String {
@@ -266,7 +253,7 @@ fn severities(view: &View, of: impl Fn(Quantity) -> bool) -> impl Iterator<Item 
     rows.filter_map(|(sensor, value)| Some((sensor, f64::from(value.severity? as u8))))
 }
 
-fn thresholds(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str) -> fmt::Result {
+fn thresholds(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str) {
     writer.gauge(name, "Threshold in force at the BMC, by level.", |view| {
         let sensors = view.rows().filter(|(sensor, _)| sensor.quantity == quantity);
         let rows = sensors.flat_map(|(sensor, _)| {
@@ -276,7 +263,7 @@ fn thresholds(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str) -> fm
             })
         });
         rows.collect()
-    })
+    });
 }
 
 fn typed<'v>(view: &'v View, sensor: &'v Sensor) -> Option<TypeLabels<'v>> {

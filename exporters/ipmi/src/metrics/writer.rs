@@ -1,13 +1,9 @@
 //! What is rendered of a target, and how a metric is written: each metric once, every target within.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use exporter_kit::{LabelSet, Page};
 
 use super::counts::Possible;
 use super::labels::{ReasonLabels, SensorLabels, TargetLabels};
@@ -75,8 +71,8 @@ impl View {
 }
 
 /// One metric at a time, every target within.
-pub(super) struct Writer<'w, 'e> {
-    pub(super) encoder: &'w mut DescriptorEncoder<'e>,
+pub(super) struct Writer<'w, 'p> {
+    pub(super) page: &'w mut Page<'p>,
     pub(super) views: &'w [View],
 }
 
@@ -84,36 +80,22 @@ pub(super) type Counts<'v, L> = Vec<(L, u64)>;
 pub(super) type Gauges<'v, L> = Vec<(L, f64)>;
 
 impl<'w> Writer<'w, '_> {
-    pub(super) fn counter<L: EncodeLabelSet>(
+    pub(super) fn counter<L: LabelSet>(
         &mut self,
         name: &str,
         help: &str,
         series: impl Fn(&'w View) -> Counts<'w, L>,
-    ) -> fmt::Result {
-        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in self.views.iter().flat_map(series) {
-            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
+    ) {
+        self.page.counter(name, help, self.views.iter().flat_map(series));
     }
 
-    /// Leaves out a metric that has no series, and never writes what is not a number.
-    pub(super) fn gauge<L: EncodeLabelSet>(
+    pub(super) fn gauge<L: LabelSet>(
         &mut self,
         name: &str,
         help: &str,
         series: impl Fn(&'w View) -> Gauges<'w, L>,
-    ) -> fmt::Result {
-        let mut series =
-            self.views.iter().flat_map(series).filter(|(_, it)| it.is_finite()).peekable();
-        if series.peek().is_none() {
-            return Ok(());
-        }
-        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (labels, value) in series {
-            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
+    ) {
+        self.page.gauge(name, help, self.views.iter().flat_map(series));
     }
 }
 

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use prometheus_client::encoding::text;
-
 use super::*;
 use crate::command::Command;
 use crate::config::{Config, Labels};
@@ -22,21 +20,8 @@ use crate::state::{Polled, Snapshot, Value};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/metrics.prom");
 
-#[derive(Debug)]
-struct Fixed(Vec<View>);
-
-impl Collector for Fixed {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        encode(&self.0, &mut encoder)
-    }
-}
-
-fn exposition(views: Vec<View>) -> String {
-    let mut registry = prometheus_client::registry::Registry::default();
-    registry.register_collector(Box::new(Fixed(views)));
-    let mut text = String::new();
-    text::encode(&mut text, &registry).unwrap();
-    text
+fn exposition(views: &[View]) -> String {
+    exporter_kit::openmetrics(|page| put(views, page))
 }
 
 fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
@@ -192,7 +177,7 @@ fn down() -> View {
 
 #[test]
 fn the_exposition_is_the_golden_one() {
-    let text = exposition(vec![well(), down(), view("srv-3", None, Polled::default())]);
+    let text = exposition(&[well(), down(), view("srv-3", None, Polled::default())]);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(GOLDEN, &text).unwrap();
     }
@@ -201,7 +186,7 @@ fn the_exposition_is_the_golden_one() {
 
 #[test]
 fn a_target_that_is_down_shows_no_reading_but_remembers_what_was_lost() {
-    let text = exposition(vec![down()]);
+    let text = exposition(&[down()]);
     assert!(text.contains("ipmi_up{target=\"srv-2\",collector=\"ipmi\"} 0"), "{text}");
     assert!(!text.contains("celsius"), "{text}");
     assert!(text.contains("name=\"05-HD Max\",entity=\"disk\"} 0"), "{text}");
@@ -213,7 +198,7 @@ fn a_collector_that_is_refused_is_down_and_shows_nothing() {
     let mut view = well();
     view.polled.slow = Slow::default();
     view.polled.slow.learn(Question::Watts, None, Err(PollFailure::Malformed));
-    let text = exposition(vec![view]);
+    let text = exposition(&[view]);
     let up = |collector: &str| format!("rack=\"r1\",collector=\"{collector}\"}}");
     assert!(text.contains(&(up("dcmi") + " 0")), "{text}");
     assert!(text.contains(&(up("ipmi") + " 1")), "{text}");
@@ -227,13 +212,13 @@ fn a_collector_that_is_refused_is_down_and_shows_nothing() {
 fn power_that_is_not_measured_is_not_shown() {
     let mut view = well();
     view.polled.slow.learn(Question::Watts, None, Ok(Answer::Watts(None)));
-    let text = exposition(vec![view]);
+    let text = exposition(&[view]);
     assert!(text.contains("collector=\"dcmi\"} 1") && !text.contains("ipmi_dcmi"), "{text}");
 }
 
 #[test]
 fn without_a_session_every_collector_is_down() {
-    let text = exposition(vec![down()]);
+    let text = exposition(&[down()]);
     let zeroes = text.lines().filter(|it| it.starts_with("ipmi_up{") && it.contains("} 0"));
     assert_eq!(zeroes.count(), Part::ALL.len(), "{text}");
 }
@@ -248,14 +233,14 @@ fn what_is_not_a_number_is_never_written() {
             value.number = f64::NAN;
         }
     }
-    let text = exposition(vec![view]);
+    let text = exposition(&[view]);
     assert!(!text.to_lowercase().contains("nan"), "{text}");
 }
 
 #[test]
 fn what_is_left_out_is_said_only_when_something_is() {
     let mut view = well();
-    assert!(!exposition(vec![well()]).contains("ipmi_sensors_left_out"));
+    assert!(!exposition(&[well()]).contains("ipmi_sensors_left_out"));
     let limits = BTreeMap::new();
     let mut lister = Lister::new(&[], &limits);
     for number in 0..1030 {
@@ -266,7 +251,7 @@ fn what_is_left_out_is_said_only_when_something_is() {
     let list = Arc::new(lister.finish(true));
     view.polled.snapshot = Some(Arc::new(Snapshot { list, outcomes: Vec::new() }));
     view.not_remembered = 10;
-    let text = exposition(vec![view]);
+    let text = exposition(&[view]);
     let left_out = text.lines().find(|line| line.starts_with("ipmi_sensors_left_out{")).unwrap();
     assert!(left_out.ends_with(" 16.0"), "{left_out}");
     assert!(!text.contains("ipmi_sdr_records"), "a source without records shows none: {text}");
