@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// What a resolver said.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Answer {
     /// The answer itself.
     pub(crate) content: Content,
@@ -59,7 +59,7 @@ pub(crate) fn fingerprint<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> u6
 }
 
 /// What a reply showed beside its content, as a set of flags.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub(crate) struct Flags(u8);
 
 /// One of the flags. A closed set, since it is a label.

@@ -1,9 +1,8 @@
 //! The config file: who is asked, what, how often, and what the answer must be.
 
-mod duration;
 mod plan;
 
-pub(crate) use plan::{Asked, Plan};
+pub(crate) use plan::{Asked, Plan, Work};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use exporter_kit::config::{self as kit, Vantage};
 use serde::Deserialize;
 
 use crate::exchange::HostName;
@@ -29,16 +29,6 @@ pub struct Config {
     pub(crate) sets: Vec<Set>,
     /// What they are asked.
     pub(crate) questions: Vec<Question>,
-}
-
-/// Where the exporter asks from: labels of every metric.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Vantage {
-    /// Name of the place, as in `fra`.
-    pub(crate) name: String,
-    /// Region it stands for, as in `EMEA`.
-    pub(crate) region: String,
 }
 
 /// A set of resolvers, asked together.
@@ -158,9 +148,6 @@ impl TryFrom<RawConfig> for Config {
 
     fn try_from(raw: RawConfig) -> anyhow::Result<Self> {
         let RawConfig { vantage, sets, questions } = raw;
-        for (field, value) in [("name", &vantage.name), ("region", &vantage.region)] {
-            ensure!(!value.is_empty(), "vantage: {field} must not be empty");
-        }
         let mut names = BTreeSet::new();
         for set in &sets {
             ensure!(names.insert(set.name.as_str()), "sets: {:?} is there twice", set.name);
@@ -203,12 +190,12 @@ struct RawSet {
     port: u16,
     #[serde(default)]
     allow_private: bool,
-    #[serde(default = "default_interval", deserialize_with = "duration::deserialize")]
-    interval: Duration,
+    #[serde(default = "default_interval")]
+    interval: kit::Duration,
     #[serde(default = "default_rate")]
     rate: u32,
-    #[serde(default = "default_timeout", deserialize_with = "duration::deserialize")]
-    timeout: Duration,
+    #[serde(default = "default_timeout")]
+    timeout: kit::Duration,
     #[serde(default)]
     retries: u8,
     control: Option<HostName>,
@@ -225,16 +212,16 @@ fn default_port() -> u16 {
     53
 }
 
-fn default_interval() -> Duration {
-    Duration::from_secs(3600)
+fn default_interval() -> kit::Duration {
+    kit::Duration::new(Duration::from_secs(3600))
 }
 
 fn default_rate() -> u32 {
     100
 }
 
-fn default_timeout() -> Duration {
-    Duration::from_secs(2)
+fn default_timeout() -> kit::Duration {
+    kit::Duration::new(Duration::from_secs(2))
 }
 
 fn default_min_resolvers() -> usize {
@@ -256,20 +243,16 @@ impl TryFrom<RawSet> for Set {
             _ => bail!("set {}: give either `resolvers` or `resolvers_file`", raw.name),
         };
         let (shortest, longest) = (Duration::from_millis(50), Duration::from_secs(30));
-        ensure!(
-            (shortest..=longest).contains(&raw.timeout),
-            "set {}: timeout: must be within {} to {}",
-            raw.name,
-            duration::show(shortest),
-            duration::show(longest)
-        );
+        let timeout = raw.timeout.within(shortest, longest);
+        let timeout =
+            timeout.map_err(|must| anyhow::anyhow!("set {}: timeout: {must}", raw.name))?;
         ensure!(raw.port > 0, "set {}: port: must be above 0", raw.name);
         ensure!(raw.retries <= 1, "set {}: retries: 0 or 1", raw.name);
         ensure!(
-            raw.retries == 0 || raw.timeout >= MIN_RETRY,
+            raw.retries == 0 || timeout >= MIN_RETRY,
             "set {}: retries: only with a timeout of at least {} (RFC 1035 §4.2.1)",
             raw.name,
-            duration::show(MIN_RETRY)
+            kit::Duration::new(MIN_RETRY)
         );
         Ok(Self {
             name: raw.name,
@@ -277,9 +260,9 @@ impl TryFrom<RawSet> for Set {
             list: Arc::default(),
             port: raw.port,
             allow_private: raw.allow_private,
-            interval: raw.interval,
+            interval: raw.interval.get(),
             rate: raw.rate,
-            timeout: raw.timeout,
+            timeout,
             retries: raw.retries,
             control: raw.control,
             min_resolvers: raw.min_resolvers,

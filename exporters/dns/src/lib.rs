@@ -1,7 +1,7 @@
 //! Asks the world's resolvers the same questions, and says who answers otherwise.
 //!
 //! * `config`: the file, its defaults and its validation; `resolvers`: the list of whom to ask;
-//! * `state`: what is known of one set; `poll`: one set, swept for ever; `sweep`: one sweep, the part
+//! * `state`: what is known of one set; `kept`: its last sweep's outcomes; `poll`: one set, swept for ever; `sweep`: one sweep, the part
 //!   that does I/O;
 //! * [`exchange`]: one question to one server, and the messages of which sweeps are made as well;
 //!   `kind`: the types that are asked for; `reply`: a message as an answer; `pending`: queries on
@@ -19,6 +19,7 @@ mod config;
 mod consensus;
 pub mod exchange;
 mod expected;
+mod kept;
 mod kind;
 mod metrics;
 mod outcome;
@@ -35,17 +36,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use exporter_kit::{Exporter, Health, Kit, Rounds, Target, Targets};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
 
-use crate::config::Config;
+use crate::config::{Config, Plan, Work};
 use crate::metrics::page::Metrics;
-use crate::state::{SetState, Sets};
+use crate::poll::Strangers;
+use crate::state::{RunningSet, Sets};
 
 /// Sweeps sets of resolvers, each in its own task.
 #[derive(Debug)]
 pub struct DnsExporter {
     sets: Arc<Sets>,
     rounds: Rounds,
+    strangers: Strangers,
 }
 
 impl Exporter for DnsExporter {
@@ -66,22 +69,29 @@ impl Exporter for DnsExporter {
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let sets = Arc::new(Targets::default());
         kit.registry.register(Metrics(Arc::clone(&sets)));
-        let exporter = Self { sets, rounds: kit.rounds.clone() };
+        let exporter = Self { sets, rounds: kit.rounds.clone(), strangers: Strangers::default() };
         exporter.reload(config)?;
         Ok(exporter)
     }
 
     fn reload(&self, config: Config) -> anyhow::Result<()> {
-        self.sets.apply(config.plans(), |_, plan| {
-            let state = Arc::new(SetState::new(plan.clone()));
-            let task = tokio::spawn(poll::run(Arc::clone(&state), self.rounds.clone()));
-            Target::new(plan, state, task)
-        });
+        let wanted =
+            |(name, plan): (String, Plan)| (name, Wanted { work: plan.work(), labels: plan });
+        let wanted = config.plans().into_iter().map(wanted).collect();
+        let start = |_: &str, wanted: &Wanted<Work, Plan>| {
+            let plan = wanted.labels.clone();
+            let earliest = self.strangers.earliest(&plan);
+            let set = Arc::new(RunningSet::new(plan));
+            let (rounds, strangers) = (self.rounds.clone(), self.strangers.clone());
+            let task = tokio::spawn(poll::run(Arc::clone(&set), rounds, strangers, earliest));
+            Running::new(set, task)
+        };
+        self.sets.update(wanted, start, |set, plan| set.relabel(plan));
         Ok(())
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
-        self.sets.states().iter().map(|set| Arc::clone(&set.health)).collect()
+        self.sets.states().iter().map(|set| Arc::clone(&set.state().health)).collect()
     }
 
     fn routes(self: &Arc<Self>) -> Router {

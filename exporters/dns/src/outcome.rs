@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use crate::answer::Answer;
 
 /// What became of a query.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Outcome {
     /// There was an answer.
     Answer(Answer),

@@ -20,7 +20,8 @@ pub(crate) fn routes(sets: Arc<Sets>) -> Router {
 
 /// The answers of the last sweep. Sends nothing: whoever asks sees what is configured, and no more.
 async fn answers(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Response {
-    let sets: Vec<_> = sets.states().into_iter().map(|set| (set.latest(), set)).collect();
+    let sets: Vec<_> =
+        sets.states().into_iter().map(|set| set.state()).map(|set| (set.latest(), set)).collect();
     let mut pages = Vec::new();
     for (latest, set) in &sets {
         for (number, asked) in set.plan.questions.iter().enumerate() {

@@ -136,6 +136,15 @@ impl ResolverList {
         self.resolvers.iter().filter(|resolver| !special::is_special(resolver.address)).count()
     }
 
+    /// Whether a third party is in both lists.
+    pub(crate) fn shares_a_stranger_with(&self, other: &Self) -> bool {
+        let strangers = |list: &Self| -> HashSet<IpAddr> {
+            let addresses = list.resolvers.iter().map(|resolver| resolver.address);
+            addresses.filter(|address| !special::is_special(*address)).collect()
+        };
+        !strangers(self).is_disjoint(&strangers(other))
+    }
+
     /// Whether all are on this very machine.
     pub(crate) fn is_loopback(&self) -> bool {
         self.resolvers.iter().all(|resolver| resolver.address.is_loopback())

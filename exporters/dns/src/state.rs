@@ -2,25 +2,33 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use exporter_kit::{Health, Targets};
+use exporter_kit::{Health, State, Targets};
+use tokio::sync::Notify;
 
-use crate::config::Plan;
+use crate::config::{Plan, Work};
 use crate::consensus::Verdict;
 use crate::metrics::counts::Counts;
 
 /// All sets, by name.
-pub(crate) type Sets = Targets<Plan, SetState>;
+pub(crate) type Sets = Targets<Work, RunningSet, Plan>;
 
-/// A set, and all that is known about it. Written by its task, read by the pages.
+/// A set that is swept. A reload that does not touch its work exchanges its plan in place.
 #[derive(Debug)]
+pub(crate) struct RunningSet {
+    state: Mutex<Arc<SetState>>,
+    relabelled: Notify,
+}
+
+/// A set, and all that is known about it, under one plan. Written by its task, read by the pages.
+#[derive(Clone, Debug)]
 pub(crate) struct SetState {
-    /// What is asked of whom.
+    /// What is asked of whom, and how it is judged and shown.
     pub(crate) plan: Arc<Plan>,
     /// Whether the last sweep was good.
     pub(crate) health: Arc<Health>,
     /// Counters and histograms.
     pub(crate) counts: Arc<Counts>,
-    latest: Mutex<Latest>,
+    latest: Arc<Mutex<Latest>>,
 }
 
 /// The latest sweep.
@@ -43,6 +51,31 @@ pub(crate) struct Snapshot {
     pub(crate) verdicts: Vec<Verdict>,
 }
 
+impl RunningSet {
+    /// Nothing is known yet.
+    pub(crate) fn new(plan: Plan) -> Self {
+        let state = Mutex::new(Arc::new(SetState::new(plan)));
+        Self { state, relabelled: Notify::new() }
+    }
+
+    /// The set as it is now.
+    pub(crate) fn state(&self) -> Arc<SetState> {
+        Arc::clone(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Exchanges a plan for one with the same work, and tells the task.
+    pub(crate) fn relabel(&self, plan: &Plan) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = Arc::new(state.with(plan));
+        self.relabelled.notify_one();
+    }
+
+    /// Completes when the plan was exchanged since this was called last.
+    pub(crate) async fn relabelled(&self) {
+        self.relabelled.notified().await;
+    }
+}
+
 impl SetState {
     /// Nothing is known yet.
     pub(crate) fn new(plan: Plan) -> Self {
@@ -51,8 +84,24 @@ impl SetState {
             health: Arc::new(Health::new(&plan.set.name, detail)),
             counts: Arc::new(Counts::new(plan.questions.len())),
             plan: Arc::new(plan),
-            latest: Mutex::default(),
+            latest: Arc::default(),
         }
+    }
+
+    /// The same set and what is known about it, under another plan.
+    fn with(&self, plan: &Plan) -> Self {
+        let mut state = Self { plan: Arc::new(plan.clone()), ..self.clone() };
+        let detail = detail(plan);
+        if state.health.detail() != detail {
+            let health = Health::new(&plan.set.name, detail);
+            match self.health.state() {
+                State::Pending => {}
+                State::Up => health.up(),
+                State::Down(reason) => health.down(reason),
+            }
+            state.health = Arc::new(health);
+        }
+        state
     }
 
     /// The latest sweep.
@@ -64,6 +113,15 @@ impl SetState {
     pub(crate) fn publish(&self, snapshot: Snapshot, completed: f64) {
         let snapshot = Some(Arc::new(snapshot));
         *self.lock() = Latest { snapshot, completed: Some(completed) };
+    }
+
+    /// Puts other verdicts on the latest sweep.
+    pub(crate) fn judged_anew(&self, verdicts: Vec<Verdict>) {
+        let mut latest = self.lock();
+        if let Some(snapshot) = &latest.snapshot {
+            let snapshot = Snapshot { verdicts, ..Snapshot::clone(snapshot) };
+            latest.snapshot = Some(Arc::new(snapshot));
+        }
     }
 
     /// Takes back what is no longer fresh.

@@ -122,17 +122,35 @@ fn sweeps_classifies_reloads_and_stops() {
     assert_eq!(program.metrics().value("turbulence_config_last_reload_successful{}"), 0.0);
     assert_eq!(responses(&program.metrics(), "A", "closed", "unreachable"), 3.0);
 
-    // A good one: the set that changed is swept again, the other keeps its counters.
-    fs::write(&program.config, config(responder.port, closed, &Ipv4Addr::from(LIE).to_string()))
-        .unwrap();
+    // Another pin and another region: nobody is asked again, the counters go on, and what is known is
+    // judged and shown anew.
+    let asked = responder.counts();
+    let queries = |metrics: &Metrics, set: &str| {
+        let labels = format!("set=\"{set}\",transport=\"udp\"");
+        metrics.value(&format!("dns_consistency_queries_total{{{labels}}}"))
+    };
+    let sent = queries(&program.metrics(), "world");
+    let moved = config(responder.port, closed, &Ipv4Addr::from(LIE).to_string());
+    let moved = moved.replace("region: EMEA", "region: APAC");
+    fs::write(&program.config, &moved).unwrap();
+    assert!(program.request("POST", "/-/reload", "").starts_with("HTTP/1.0 200"));
+    program.wait_until("the other pin is not met", |it| {
+        of_world(&it.metrics(), "consensus_matches_expected", "") == 0.0
+    });
+    assert!(program.request("GET", "/-/ready", "").starts_with("HTTP/1.0 200"));
+    let page = program.page("/metrics");
+    assert!(page.contains("region=\"APAC\"") && !page.contains("region=\"EMEA\""), "{page}");
+    each_class_is_counted(&program.metrics(), addresses.len());
+    assert_eq!((queries(&program.metrics(), "world"), responder.counts()), (sent, asked));
+
+    // Other work: the set is swept again, and counts from the start; the other set goes on.
+    fs::write(&program.config, moved.replace("rate: 200", "rate: 199")).unwrap();
     assert!(program.request("POST", "/-/reload", "").starts_with("HTTP/1.0 200"));
     program.wait_until_ready();
     let metrics = program.metrics();
     assert_eq!(of_world(&metrics, "consensus_matches_expected", ""), 0.0);
-    assert_eq!(
-        metrics.value("dns_consistency_queries_total{set=\"closed\",transport=\"udp\"}"),
-        3.0
-    );
+    assert_eq!((queries(&metrics, "world"), queries(&metrics, "closed")), (sent, 3.0));
+    assert!(responder.counts().values().all(|count| *count == 2));
 
     assert!(program.terminate().success());
 }
@@ -296,7 +314,7 @@ fn the_exposition_is_sound(program: &Program) {
         "accept: application/openmetrics-text; version=1.0.0\r\n",
     );
     assert!(openmetrics.ends_with("# EOF\n"));
-    assert!(openmetrics.contains("# UNIT dns_consistency_response_seconds seconds"));
+    assert!(openmetrics.contains("# TYPE dns_consistency_response_seconds histogram"));
 }
 
 #[test]

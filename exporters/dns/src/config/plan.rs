@@ -1,13 +1,16 @@
 //! What one set is asked, and whether that is polite and feasible. No I/O, no clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
+use exporter_kit::config::{self as kit, Vantage};
 
-use super::{Set, Vantage, duration};
+use super::{Set, Source};
 use crate::exchange::HostName;
 use crate::expected::Expected;
 use crate::kind::Kind;
+use crate::resolvers::ResolverList;
 
 /// Above this many third-party resolvers, the operator must say that it is meant.
 const MAX_UNACKNOWLEDGED: usize = 200;
@@ -21,7 +24,7 @@ const MAX_LOOPBACK_RATE: u32 = 100_000;
 /// Queries an hour that a third-party resolver gets at most: less than one person's browser.
 const MAX_PER_RESOLVER_AND_HOUR: f64 = 60.0;
 
-/// What one set is asked: all that its task needs, and what a reload compares.
+/// What one set is asked, and how the answers are judged and shown: all that its task needs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
     /// Where the exporter asks from.
@@ -30,6 +33,26 @@ pub(crate) struct Plan {
     pub(crate) set: Set,
     /// One entry for each name and type.
     pub(crate) questions: Vec<Asked>,
+}
+
+/// The part of a plan that a sweep does: other work is another task, with counters of its own. Where
+/// the rest of the plan becomes another one (a pin, a threshold, the region, the contact, the
+/// country of a resolver), the task goes on, and what it knows is judged and shown anew.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    /// A plan without all that a sweep does not need, and without its resolvers.
+    plan: Plan,
+    list: Arc<ResolverList>,
+}
+
+impl PartialEq for Work {
+    fn eq(&self, other: &Self) -> bool {
+        let addresses = |work: &'_ Self| {
+            work.list.resolvers.iter().map(|resolver| resolver.address).collect::<Vec<_>>()
+        };
+        let same_list = Arc::ptr_eq(&self.list, &other.list) || addresses(self) == addresses(other);
+        self.plan == other.plan && same_list
+    }
 }
 
 /// One name and type.
@@ -44,6 +67,23 @@ pub(crate) struct Asked {
 }
 
 impl Plan {
+    /// What a sweep does.
+    pub(crate) fn work(&self) -> Work {
+        let set = Set {
+            source: Source::Inline(Vec::new()),
+            list: Arc::default(),
+            min_resolvers: 0,
+            min_networks: 0,
+            acknowledge_third_party_probing: false,
+            contact: None,
+            ..self.set.clone()
+        };
+        let asked = |asked: &Asked| Asked { expected: None, ..asked.clone() };
+        let questions = self.questions.iter().map(asked).collect();
+        let plan = Self { vantage: Vantage::default(), set, questions };
+        Work { plan, list: Arc::clone(&self.set.list) }
+    }
+
     /// How many queries one resolver gets in a sweep.
     pub(crate) fn queries_per_resolver(&self) -> usize {
         self.questions.len() + usize::from(self.set.control.is_some())
@@ -75,7 +115,7 @@ impl Plan {
             strangers == 0 || hourly <= MAX_PER_RESOLVER_AND_HOUR,
             "interval: {each} queries each {} are {hourly:.0} an hour for each resolver; the most for \
              resolvers of others is {MAX_PER_RESOLVER_AND_HOUR}",
-            duration::show(set.interval)
+            kit::Duration::new(set.interval)
         );
         let sweep = self.longest_sweep();
         ensure!(
@@ -84,8 +124,8 @@ impl Plan {
              longer than {}",
             list.resolvers.len(),
             set.rate,
-            duration::show(sweep),
-            duration::show(set.interval)
+            kit::Duration::new(sweep),
+            kit::Duration::new(set.interval)
         );
         Ok(())
     }
@@ -98,6 +138,13 @@ impl Plan {
             u32::try_from(self.queries_per_resolver().saturating_sub(1)).unwrap_or(u32::MAX);
         let spaced = self.gap().saturating_mul(passes);
         paced.max(spaced) + self.set.timeout * (u32::from(self.set.retries) + 1)
+    }
+
+    /// For how long a sweep uses up what third parties may be asked; nothing if there are none.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        let hours = self.queries_per_resolver() as f64 / MAX_PER_RESOLVER_AND_HOUR;
+        let has_strangers = self.set.list.third_parties() > 0;
+        has_strangers.then(|| Duration::from_secs_f64(hours * 3600.0))
     }
 
     /// Least time between two queries to the same resolver.

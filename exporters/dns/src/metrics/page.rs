@@ -14,7 +14,8 @@ pub(crate) struct Metrics(pub(crate) Arc<Sets>);
 
 impl Collector for Metrics {
     fn collect(&self, page: &mut Page<'_>) {
-        encode(&self.0.states(), page);
+        let sets: Vec<_> = self.0.states().iter().map(|set| set.state()).collect();
+        encode(&sets, page);
     }
 }
 

@@ -1,0 +1,59 @@
+//! The outcomes of a sweep, kept small until the next one: each different outcome once. No I/O, no clock.
+
+use std::collections::HashMap;
+
+use crate::outcome::Outcome;
+
+/// The outcomes of each question at each resolver, four bytes each.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    different: Vec<Option<Outcome>>,
+    /// For each question (outer) and resolver (inner): an index into the different ones.
+    numbers: Vec<Vec<u32>>,
+}
+
+impl Kept {
+    /// Keeps what a sweep brought.
+    pub(crate) fn new(outcomes: &[Vec<Option<Outcome>>]) -> Self {
+        let mut known: HashMap<&Option<Outcome>, u32> = HashMap::new();
+        let mut different = Vec::new();
+        let mut number = |outcome| {
+            *known.entry(outcome).or_insert_with(|| {
+                different.push(outcome.clone());
+                u32::try_from(different.len() - 1).expect("fewer outcomes than IPv4 addresses")
+            })
+        };
+        let numbers = outcomes.iter().map(|of_one| of_one.iter().map(&mut number).collect());
+        let numbers = numbers.collect();
+        Self { different, numbers }
+    }
+
+    /// The outcomes of one question after the other, as they were.
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = Vec<Option<Outcome>>> {
+        let of_one = |numbers: &Vec<u32>| {
+            numbers.iter().map(|number| self.different[*number as usize].clone()).collect()
+        };
+        self.numbers.iter().map(of_one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::{Answer, Content, Flags};
+
+    #[test]
+    fn what_was_kept_is_what_there_was() {
+        let answer = |n: u8| {
+            let content = Content::Addresses([[192, 0, 2, n].into()].into());
+            Some(Outcome::Answer(Answer { content, flags: Flags::default() }))
+        };
+        let outcomes = [
+            vec![answer(1), None, answer(1), Some(Outcome::Timeout)],
+            vec![None, answer(2), answer(1), Some(Outcome::Timeout)],
+        ];
+        let kept = Kept::new(&outcomes);
+        assert_eq!(kept.outcomes().collect::<Vec<_>>(), outcomes);
+        assert_eq!(kept.different.len(), 4);
+    }
+}
