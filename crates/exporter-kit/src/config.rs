@@ -1,43 +1,72 @@
-//! Reading a config file: YAML in, a valid config or an error that names the place; and the types that
-//! every config is written with: [`Duration`], [`Name`], [`Labels`], [`Vantage`].
+//! Reading a config file: YAML in, a valid config or an error that names the place of everything that
+//! is wrong; and the types that every config is written with: [`Duration`], [`Name`], [`Labels`],
+//! [`Vantage`], [`Identity`].
 
 mod duration;
+mod identity;
 mod labels;
+mod located;
 mod name;
+mod problems;
+mod read;
+mod tree;
 mod vantage;
 
 pub use duration::Duration;
+pub use identity::{Identity, refuse_duplicates, shared_addresses};
 pub use labels::Labels;
+pub use located::Located;
 pub use name::{LONGEST_NAME, Name, visible};
+pub use problems::Problems;
+pub use tree::Place;
 pub use vantage::Vantage;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use serde::de::DeserializeOwned;
+use tracing::warn;
+use zeroize::Zeroizing;
 
 use crate::Exporter;
 
-/// Reads, validates and completes an exporter's config file.
+/// Bytes of a config file; a million targets fit.
+const LARGEST: u64 = 64 << 20;
+
+/// Reads, validates and completes an exporter's config file, and logs what is not wrong but odd.
 pub(crate) fn load<E: Exporter>(path: &Path) -> anyhow::Result<E::Config> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("reading config file {}", path.display()))?;
-    let config = parse::<E::Config>(&text, &path.display().to_string())?;
-    E::prepare(config, path.parent().unwrap_or_else(|| Path::new(".")))
-        .with_context(|| format!("config file {}", path.display()))
+    let file = path.display();
+    let text = read_text(path).with_context(|| format!("reading config file {file}"))?;
+    let config = parse::<E::Config>(&text, &file.to_string())?;
+    let config = E::prepare(config, path.parent().unwrap_or_else(|| Path::new(".")))
+        .with_context(|| format!("config file {file}"))?;
+    for warning in E::warnings(&config) {
+        warn!("{file}: {warning}");
+    }
+    Ok(config)
 }
 
-/// Parses YAML that came from `name` (a path, for the error message). An error names the file, the
-/// line, the column, the field and, for an unknown key or value, those that are allowed. It quotes no
-/// line of the file: the line beside a mistake may hold a password.
+/// The text of a file, which may hold passwords and is wiped when it is dropped.
+fn read_text(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() as u64 <= LARGEST, "it has more than {} MiB", LARGEST >> 20);
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+        anyhow!("line {line} is not UTF-8 text")
+    })?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Parses YAML that came from `name` (a path, for the error message). The error has a line for each
+/// thing that is wrong: file, line, column, field and what is allowed there. It repeats no value of the
+/// file, which may be a password, and no key that does not look like a field's name.
 pub fn parse<C: DeserializeOwned>(text: &str, name: &str) -> anyhow::Result<C> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let place = error
-            .location()
-            .map_or_else(String::new, |at| format!(":{}:{}", at.line(), at.column()));
-        let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or_default();
-        anyhow!("{name}{place}: {message}")
-    })
+    let mut problems = Problems::default();
+    match read::read(text, &mut problems) {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(anyhow!(problems.in_file(name))),
+    }
 }

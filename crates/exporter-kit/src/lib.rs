@@ -60,7 +60,7 @@ pub use histogram::{BOUNDS, Buckets, Histogram};
 pub use page::{Collector, Count, LabelSet, LabelWriter, Number, Page, Value, openmetrics};
 pub use registry::Registry;
 pub use rounds::{Every, Rounds};
-pub use secret::Secret;
+pub use secret::{Secret, SecretSource};
 pub use targets::{Running, Target, Targets, Wanted};
 
 use std::path::Path;
@@ -98,6 +98,13 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     fn prepare(config: Self::Config, folder: &Path) -> anyhow::Result<Self::Config> {
         let _ = folder;
         Ok(config)
+    }
+
+    /// What is not wrong in a config and may still not be meant, as in `line 7: address: ...`: logged
+    /// at start, at a reload and by `--config.check`.
+    fn warnings(config: &Self::Config) -> Vec<String> {
+        let _ = config;
+        Vec::new()
     }
 
     /// Starts probing and registers the collectors. Called once, inside the runtime.
@@ -148,7 +155,8 @@ pub fn main<E: Exporter>() -> ExitCode {
     match run::<E>(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!("{error:#}");
+            // One line each: a config may have more than one mistake.
+            format!("{error:#}").lines().for_each(|line| error!("{line}"));
             ExitCode::FAILURE
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use nix::fcntl::OFlag;
@@ -59,6 +59,42 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Where a secret stands: in the config itself, or in a file of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In the config.
+    Inline(Secret),
+    /// In this file; a relative path begins at the config file's folder.
+    File(PathBuf),
+}
+
+impl SecretSource {
+    /// What the fields `field` and `field_file` say: one of them, or neither.
+    pub fn either(
+        field: &str,
+        inline: Option<Secret>,
+        file: Option<PathBuf>,
+    ) -> Result<Option<Self>, String> {
+        match (inline, file) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => Err(format!("{field}: give it or {field}_file, not both")),
+            (Some(inline), None) if inline.expose().is_empty() => {
+                Err(format!("{field}: must not be empty"))
+            }
+            (Some(inline), None) => Ok(Some(Self::Inline(inline))),
+            (None, Some(file)) => Ok(Some(Self::File(file))),
+        }
+    }
+
+    /// The secret; a file is read.
+    pub fn read(&self, folder: &Path) -> anyhow::Result<Secret> {
+        match self {
+            Self::Inline(secret) => Ok(secret.clone()),
+            Self::File(file) => Secret::read(&folder.join(file)),
+        }
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")
@@ -100,5 +136,20 @@ mod tests {
         std::fs::write(&long, "hunter2").unwrap();
         std::os::unix::fs::symlink(&long, &link).unwrap();
         assert_eq!(Secret::read(&link).unwrap().expose(), "hunter2");
+    }
+    #[test]
+    fn a_secret_stands_in_one_place() {
+        let either = |inline: Option<&str>, file: Option<&str>| {
+            let inline = inline.map(|value| Secret::new(value.to_owned()));
+            SecretSource::either("pass", inline, file.map(PathBuf::from))
+        };
+        assert_eq!(either(None, None), Ok(None));
+        assert!(either(Some("a"), Some("b")).unwrap_err().contains("pass_file, not both"));
+        assert_eq!(either(Some(""), None), Err("pass: must not be empty".to_owned()));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("b"), "hunter2\n").unwrap();
+        let source = either(None, Some("b")).unwrap().unwrap();
+        assert_eq!(source.read(folder.path()).unwrap().expose(), "hunter2");
+        assert_eq!(format!("{:?}", either(Some("a"), None)), "Ok(Some(Inline(<secret>)))");
     }
 }

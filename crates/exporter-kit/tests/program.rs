@@ -150,7 +150,10 @@ fn it_lives_is_reloaded_and_ends() {
     program.write_config("clocks: {a: {perid: 10ms}}");
     let (status, answer) = program.ask("POST", "/-/reload", "Content-Length: 0\r\n");
     assert_eq!(status, 500);
-    assert!(answer.contains("tick.yml:1:14: unknown field `perid`, expected"), "{answer}");
+    assert!(
+        answer.contains("tick.yml:1:14: clocks.a: unknown field `perid`, did you mean `period`?"),
+        "{answer}"
+    );
     let text = program.wait_for("turbulence_config_last_reload_successful 0");
     let before = value(&text, "tick_ticks_total{clock=\"a\"}");
 
@@ -247,7 +250,7 @@ fn what_cannot_work_is_refused_at_once() {
     };
     assert_eq!(run(TWO, &["--config.check"]).0, 0);
     let cases: [(&str, &[&str], i32, &str); 8] = [
-        ("clocks: {a: {}}", &[], 1, "tick.yml:1:13: missing field `period`"),
+        ("clocks: {a: {}}", &[], 1, "tick.yml:1:13: clocks.a: missing field `period`"),
         ("clocks: {a: {period: 2m}}", &["--config.check"], 1, "period: must be from 1ms to 1m"),
         ("a: b: c", &[], 1, "tick.yml:1:"),
         ("", &[], 1, "tick.yml:"),

@@ -1,16 +1,15 @@
 //! The config file: from where, to what, and how is probed. Words of `blackbox_exporter`'s modules
 //! are kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use exporter_kit::Wanted;
-use exporter_kit::config::{Name, Vantage};
+use exporter_kit::config::{Identity, Located, Name, Problems, Vantage, refuse_duplicates};
 use serde::Deserialize;
-use serde_saphyr::Spanned;
 
 mod module;
 #[cfg(test)]
@@ -39,7 +38,7 @@ struct RawConfig {
     #[serde(default)]
     resolvers: Vec<Resolver>,
     modules: BTreeMap<Name, Module>,
-    targets: Vec<Spanned<RawEntry>>,
+    targets: Vec<Located<RawEntry>>,
 }
 
 /// One target as it stands in the file, its address read by its module's prober.
@@ -151,23 +150,28 @@ impl Config {
 }
 
 impl TryFrom<RawConfig> for Config {
-    type Error = String;
+    type Error = Problems;
 
-    fn try_from(raw: RawConfig) -> Result<Self, String> {
+    fn try_from(raw: RawConfig) -> Result<Self, Problems> {
         let modules = raw.modules.into_iter().map(|(name, module)| (name.into_string(), module));
         let modules = modules.collect();
-        let mut names = BTreeSet::new();
+        let mut problems = Problems::default();
         let mut targets = Vec::new();
-        for target in raw.targets {
-            let line = target.defined.line();
-            let entry = Entry::try_from((target.value, &modules))
-                .map_err(|error| format!("line {line}: targets: {error}"))?;
-            if !names.insert(entry.name.clone()) {
-                let name = entry.name;
-                return Err(format!("line {line}: targets: the name `{name}` is there twice"));
+        for (number, Located { place, value }) in raw.targets.into_iter().enumerate() {
+            match Entry::try_from((value, &modules)) {
+                Ok(value) => targets.push(Located { place, value }),
+                Err(error) => problems.add(place, format!("targets[{number}].{error}")),
             }
-            targets.push(entry);
         }
+        let identities = targets.iter().map(|Located { place, value }| Identity {
+            place: *place,
+            group: "",
+            name: &value.name,
+            address: "",
+        });
+        refuse_duplicates("team", identities, &mut problems);
+        problems.into_result()?;
+        let targets = targets.into_iter().map(|target| target.value).collect();
         let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();
         Ok(Self { vantage: raw.vantage, resolvers, modules, targets })
     }
@@ -180,14 +184,11 @@ impl TryFrom<(RawEntry, &BTreeMap<String, Module>)> for Entry {
         let name = raw.name.into_string();
         let Some(module) = modules.get(&raw.module) else {
             let allowed: Vec<_> = modules.keys().map(String::as_str).collect();
-            return Err(format!(
-                "`{name}` names the module `{}`, which is not among the modules: {}",
-                raw.module,
-                allowed.join(", ")
-            ));
+            let allowed = allowed.join(", ");
+            return Err(format!("module: is not among the modules; must be one of {allowed}"));
         };
         let address = module.prober.address(&raw.address);
-        let address = address.map_err(|error| format!("`{name}`: address: {error}"))?;
+        let address = address.map_err(|error| format!("address: {error}"))?;
         Ok(Self { name, module: raw.module, role: raw.role, address })
     }
 }
@@ -202,8 +203,8 @@ impl TryFrom<String> for Resolver {
 
     fn try_from(text: String) -> Result<Self, String> {
         let bare = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-        bare.or_else(|_| text.parse()).map(Self).map_err(|_| {
-            format!("resolvers: `{text}` must be an IP address, or IP:PORT ([IP]:PORT for IPv6)")
-        })
+        bare.or_else(|_| text.parse())
+            .map(Self)
+            .map_err(|_| "must be an IP address, or IP:PORT ([IP]:PORT for IPv6)".to_owned())
     }
 }

@@ -47,7 +47,7 @@ impl TryFrom<RawTls> for TlsSettings {
         let server_name = match raw.server_name {
             None => None,
             Some(name) => Some(ServerName::try_from(name.clone()).map_err(|_| {
-                format!("tls_config.server_name: `{name}` must be a host name or an IP address")
+                "tls_config.server_name: must be a host name or an IP address".to_owned()
             })?),
         };
         Ok(Self {

@@ -69,7 +69,10 @@ fn what_is_wrong_is_said_and_no_secret_is() {
         (tls("cert: x"), "exclude each other"),
         (tls("min_version: TLS11"), "TLS12"),
         (tls("min_version: TLS13, max_version: TLS12"), "newer than max_version"),
-        (tls("cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]"), "`TLS_RSA_WITH_RC4_128_SHA`"),
+        (
+            tls("cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]"),
+            "cipher_suites[0]: unknown cipher suite",
+        ),
         (tls("curve_preferences: [CurveP521]"), "CurveP384"),
         (tls("client_auth_type: Maybe"), "RequireAndVerifyClientCert"),
         (tls("client_auth_type: RequireAndVerifyClientCert"), "client_ca_file is missing"),

@@ -137,9 +137,12 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         ),
         (
             format!("{VANTAGE}resolvers: [a.example]\nmodules: {{}}\ntargets: []"),
-            &["test.yml:2:13", "`a.example` must be an IP address"],
+            &["test.yml:2:13: resolvers[0]: ", "must be an IP address"],
         ),
-        (module("prober: dns"), &["test.yml:2:", "unknown variant `dns`", "icmp, tcp, http"]),
+        (
+            module("prober: dns"),
+            &["test.yml:2:", "modules.m.prober: must be one of icmp, tcp, http"],
+        ),
         (
             module("prober: icmp, intervall: 1s"),
             &["test.yml:2:", "unknown field `intervall`", "interval"],
@@ -154,23 +157,23 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         (module("prober: icmp, icmp: {payload_size: 100}"), &["unknown field `payload_size`"]),
         (
             module("prober: icmp, icmp: {preferred_ip_protocol: ipv4}"),
-            &["unknown variant `ipv4`", "ip4"],
+            &["preferred_ip_protocol: must be one of ip4, ip6, did you mean `ip4`?"],
         ),
-        (http("follow_redirects: true"), &["http.follow_redirects: `true` is not supported"]),
-        (http("enable_http2: true"), &["http.enable_http2: `true` is not supported"]),
+        (http("follow_redirects: true"), &["http.follow_redirects: true is not supported"]),
+        (http("enable_http2: true"), &["http.enable_http2: true is not supported"]),
         (http("fail_if_ssl: true"), &["unknown field `fail_if_ssl`", "valid_status_codes"]),
-        (http("method: 'G T'"), &["http.method: `G T`"]),
-        (http("valid_status_codes: [20]"), &["http.valid_status_codes: `20`"]),
-        (http("headers: {'a b': c}"), &["http.headers: `a b`"]),
-        (http("tls_config: {server_name: 'a b'}"), &["tls_config.server_name: `a b`"]),
+        (http("method: 'G T'"), &["http.method: must be the name"]),
+        (http("valid_status_codes: [20]"), &["http.valid_status_codes: each must be"]),
+        (http("headers: {'a b': c}"), &["http.headers: a key must be"]),
+        (http("tls_config: {server_name: 'a b'}"), &["tls_config.server_name: must be"]),
         (http("tls_config: {ca_file: nowhere.pem}"), &["modules.m.http.tls_config", "nowhere.pem"]),
         (
             target("{name: a, address: 192.0.2.1, module: ping}"),
-            &["test.yml: line 3: targets: `a` names the module `ping`", "http, icmp, tcp"],
+            &["test.yml:3:11: targets[0].module: is not among", "http, icmp, tcp"],
         ),
         (
             target("{name: a, address: 192.0.2.1, module: icmp, role: cannary}"),
-            &["unknown variant `cannary`", "canary"],
+            &["role: must be one of service, canary, did you mean `canary`?"],
         ),
         (
             target("{name: '', address: 192.0.2.1, module: icmp}"),
@@ -178,20 +181,20 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         ),
         (
             target("{name: a, address: 192.0.2, module: icmp}"),
-            &["`a`: address: `192.0.2` must be a host name or an IP address"],
+            &["targets[0].address: must be a host name or an IP address"],
         ),
         (
             target("{name: a, address: 192.0.2.1, module: tcp}"),
-            &["`a`: address: `192.0.2.1` must be HOST:PORT"],
+            &["targets[0].address: must be HOST:PORT"],
         ),
         (
             target("{name: a, address: www.example.com, module: http}"),
-            &["`a`: address: `www.example.com` must be a URL"],
+            &["targets[0].address: must be a URL"],
         ),
         (target("{name: a, address: 'http://u:p@a.example', module: http}"), &["http.headers"]),
         (
             target("{name: a, address: ::1, module: icmp}, {name: a, address: ::1, module: icmp}"),
-            &["line 3", "the name `a` is there twice"],
+            &["test.yml:3:50: name: line 3 has the same team and name"],
         ),
     ];
     for (text, expected) in cases {
@@ -200,6 +203,31 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
             assert!(error.contains(words), "{text}\n  gave   {error}\n  wanted {words}");
         }
     }
+}
+
+#[test]
+fn all_mistakes_are_told_and_no_value_repeated() {
+    let text = format!(
+        "{VANTAGE}modules: {{icmp: {{prober: icmp}}, http: {{prober: http, http: {{headers: {{'Basic hunter2': a}}}}}}}}
+targets:
+  - {{name: a, address: \"https://u:hunter2@h/\", module: icmp}}
+  - {{name: b, address: \"http://u:hunter2@h:99999/\", module: icmp}}
+  - {{name: b, address: \"htps://u:hunter2/@h\", module: icmp, pass: hunter2}}
+"
+    );
+    let error = format!("{:#}", load(&text).unwrap_err());
+    assert!(!error.contains("hunter2"), "{error}");
+    for wanted in
+        ["test.yml:2:", "http.headers: a key must be", "test.yml:6:", "unknown field `pass`"]
+    {
+        assert!(error.contains(wanted), "{error}\nwanted {wanted}");
+    }
+    let error = format!(
+        "{:#}",
+        load(&text.replace("Basic hunter2", "a").replace(", pass: hunter2", "")).unwrap_err()
+    );
+    assert!(!error.contains("hunter2"), "{error}");
+    assert_eq!(error.matches("address: must be a host name").count(), 3, "{error}");
 }
 
 #[test]

@@ -143,15 +143,15 @@ impl TryFrom<RawSettings> for Settings {
         ];
         if let Some((field, _)) = unsupported.iter().find(|(_, value)| *value == Some(true)) {
             return Err(format!(
-                "http.{field}: `true` is not supported by this version; leave it out, or set false"
+                "http.{field}: true is not supported by this version; leave it out, or set false"
             ));
         }
         let method = raw.method.unwrap_or_else(|| "GET".to_owned());
         let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| format!("http.method: `{method}` is not an HTTP method"))?;
+            .map_err(|_| "http.method: must be the name of an HTTP method, as in GET".to_owned())?;
         for code in &raw.valid_status_codes {
             if StatusCode::from_u16(*code).is_err() {
-                return Err(format!("http.valid_status_codes: `{code}` must be 100 to 999"));
+                return Err("http.valid_status_codes: each must be from 100 to 999".to_owned());
             }
         }
         Ok(Self {
@@ -170,9 +170,10 @@ fn headers(raw: BTreeMap<String, String>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in raw {
         let parsed = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| format!("http.headers: `{name}` is not a header's name"))?;
-        let mut value = HeaderValue::from_str(&value)
-            .map_err(|_| format!("http.headers: the value of `{name}` is not one of a header"))?;
+            .map_err(|_| "http.headers: a key must be the name of a header".to_owned())?;
+        let mut value = HeaderValue::from_str(&value).map_err(|_| {
+            "http.headers: a value has a character that no header may have".to_owned()
+        })?;
         value.set_sensitive(true);
         headers.insert(parsed, value);
     }
@@ -181,7 +182,7 @@ fn headers(raw: BTreeMap<String, String>) -> Result<HeaderMap, String> {
 
 impl Address {
     fn parse(text: &str) -> Result<Self, String> {
-        let must = || format!("`{text}` must be a URL, as in https://www.example.com/health");
+        let must = || "must be a URL, as in https://www.example.com/health".to_owned();
         let url = Url::parse(text).map_err(|_| must())?;
         let is_https = match url.scheme() {
             "http" => false,

@@ -39,7 +39,7 @@ impl super::Settings for Settings {
 
     fn address(text: &str) -> Result<Address, String> {
         let host = Host::parse(text);
-        let host = host.ok_or_else(|| format!("`{text}` must be a host name or an IP address"))?;
+        let host = host.ok_or_else(|| "must be a host name or an IP address".to_owned())?;
         Ok(Address { host })
     }
 

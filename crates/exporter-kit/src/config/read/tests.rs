@@ -1,0 +1,273 @@
+//! What is said of a file that is wrong, and what a good one may look like.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::*;
+use crate::config::{Duration, Labels, Located, parse};
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, try_from = "RawFile")]
+struct File {
+    modules: BTreeMap<String, Module>,
+    targets: Vec<Located<Target>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    #[serde(default)]
+    modules: BTreeMap<String, Module>,
+    targets: Vec<Located<Target>>,
+}
+
+impl TryFrom<RawFile> for File {
+    type Error = Problems;
+
+    fn try_from(raw: RawFile) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        for target in &raw.targets {
+            if !raw.modules.is_empty() && !raw.modules.contains_key(&target.module) {
+                problems.add(target.place, format!("module: `{}` is none", target.module));
+            }
+        }
+        problems.into_result()?;
+        Ok(Self { modules: raw.modules, targets: raw.targets })
+    }
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, try_from = "RawModule")]
+struct Module {
+    timeout: Duration,
+    kind: Kind,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawModule {
+    timeout: Duration,
+    #[serde(default)]
+    kind: Kind,
+    retries: Option<u8>,
+    secret: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Plain,
+    Fancy,
+}
+
+impl TryFrom<RawModule> for Module {
+    type Error = String;
+
+    fn try_from(raw: RawModule) -> Result<Self, String> {
+        if raw.retries.is_some_and(|retries| retries > 9) {
+            return Err("retries: must be at most 9".to_owned());
+        }
+        // As a careless check would say it.
+        if let Some(secret) = raw.secret.filter(|secret| secret.len() < 9) {
+            return Err(format!("secret: `{secret}` must have nine characters"));
+        }
+        Ok(Self { timeout: raw.timeout, kind: raw.kind })
+    }
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    name: String,
+    #[serde(default)]
+    module: String,
+    port: Option<u16>,
+    on: Option<bool>,
+    share: Option<f64>,
+    #[serde(default)]
+    labels: Labels,
+}
+
+fn errors(text: &str) -> Vec<String> {
+    let error = parse::<File>(text, "f").expect_err(text);
+    error.to_string().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_file_is_read() {
+    let text = "
+# A comment.
+modules:
+  a: &a {timeout: 1.5s, kind: fancy}
+  b: *a
+  c: {<<: *a, timeout: 2s}
+targets:
+- name: 5
+  module: a
+  port: 0x10
+  on: true
+  share: 1
+- {name: \"x\\ty\", module: c, labels: {env: prod}}
+";
+    let file: File = parse(text, "f").unwrap();
+    assert_eq!(file.modules["a"], file.modules["b"]);
+    assert_eq!(
+        file.modules["c"],
+        Module { timeout: Duration::parse("2s").unwrap(), kind: Kind::Fancy }
+    );
+    assert_eq!((file.targets[0].place.line, file.targets[0].place.column), (8, 3));
+    assert_eq!(
+        (&*file.targets[0].name, file.targets[0].port, file.targets[0].on),
+        ("5", Some(16), Some(true))
+    );
+    assert_eq!((file.targets[0].share, &*file.targets[1].name), (Some(1.0), "x\ty"));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_each_with_its_place() {
+    let text = "modules:
+  a: {timeout: never, kind: fanci, retries: 300}
+  b: {timeout: 1s, retries: 12}
+  c: {timout: 1s}
+targets:
+  - {name: x, port: 70000, on: perhaps, share: much}
+  - {module: a, colour: red}
+  - name: y
+    labels: {env: [1]}
+  - name: y
+    name: z
+  - 5
+extra: 1
+";
+    assert_eq!(
+        errors(text),
+        [
+            "f:2:16: modules.a.timeout: must be a duration above zero, as in 500ms, 1.5s, 1m30s, 1h, 1d or 1w",
+            "f:2:29: modules.a.kind: must be one of plain, fancy, did you mean `fancy`?",
+            "f:2:45: modules.a.retries: must be a whole number from 0 to 255",
+            "f:3:29: modules.b.retries: must be at most 9",
+            "f:4:7: modules.c: unknown field `timout`, did you mean `timeout`?; known: timeout, kind, retries, secret",
+            "f:6:21: targets[0].port: must be a whole number from 0 to 65535",
+            "f:6:32: targets[0].on: must be true or false",
+            "f:6:48: targets[0].share: must be a number",
+            "f:7:5: targets[1]: missing field `name`",
+            "f:7:17: targets[1]: unknown field `colour`; known: name, module, port, on, share, labels",
+            "f:9:19: targets[2].labels.env: must be text",
+            "f:11:5: `name` is there twice; the first is in line 10",
+            "f:12:5: targets[4]: must be a mapping with the fields name, module, port, on, share, labels",
+            "f:13:1: unknown field `extra`; known: modules, targets",
+        ]
+    );
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_told() {
+    // The module `a` is left out because it is wrong, not because the target names none.
+    let text = "modules: {a: {timeout: x}, b: {timeout: 1s}}\ntargets: [{name: n, module: a}]";
+    assert_eq!(errors(text).len(), 1, "{:?}", errors(text));
+    let text = "modules: {b: {timeout: 1s}}\ntargets: [{name: n, module: a}, {name: m, module: c}]";
+    assert_eq!(
+        errors(text),
+        ["f:2:11: module: the value is none", "f:2:33: module: the value is none"]
+    );
+}
+
+#[test]
+fn no_value_is_repeated() {
+    for text in [
+        "modules: {m: {timeout: 1s, secret: hunter2}}\ntargets: []",
+        "modules: {m: {timeout: hunter2}}\ntargets: []",
+        "modules: {m: {timeout: 1s, retries: hunter2}}\ntargets: []",
+        "modules: {m: {timeout: 1s, kind: hunter2}}\ntargets: []",
+        "modules: {m: {timeout: 1s, kind: {hunter2: 1}}}\ntargets: []",
+        "modules: {m: {timeout: 1s, \"Basic hunter2\": x}}\ntargets: []",
+        "modules: {\"Basic hunter2\": {timeout: x}}\ntargets: []",
+        "modules: {m: hunter2}\ntargets: []",
+        "modules: [hunter2]\ntargets: []",
+        "hunter2",
+        "targets: [hunter2]",
+        "targets: hunter2",
+        "targets: [{name: [hunter2]}]",
+        "targets: [{name: a, labels: {a: \"hunter2\\n\"}}]",
+        "targets: [{name: a, module: hunter2 : x}]",
+        "targets: [{name: a, module: 'hunter2]}]",
+        "targets: [{name: *hunter2}]",
+        "targets: [{name: !hunter2 a}]",
+        "? {hunter2: 1}\n: 2\ntargets: []",
+        "targets: []\nmodules: {m: {timeout: 1s, secret: 'h\"unter2'}}",
+    ] {
+        let errors = errors(text);
+        assert!(!errors.iter().any(|line| line.contains("unter2")), "{text}\n{errors:?}");
+        assert!(errors.iter().all(|line| line.starts_with("f:")), "{text}\n{errors:?}");
+    }
+}
+
+#[test]
+fn a_line_has_an_end_and_so_has_the_list() {
+    let long = format!("{}: 1\ntargets: []", "k".repeat(1_000));
+    assert!(errors(&long).iter().all(|line| line.len() < 500));
+    let many = format!("targets:\n{}", "  - {name: []}\n".repeat(200));
+    let errors = errors(&many);
+    assert_eq!(errors.len(), 51);
+    assert_eq!(errors[50], "f: there may be more; these are the first");
+}
+
+/// So many lines, each by its number.
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn fleets_are_ordinary() {
+    let anchored = format!(
+        "modules:\n  m: &m {{timeout: 1s}}\n{}targets: []",
+        lines(100_000, |n| format!("  m{n}: *m\n"))
+    );
+    assert_eq!(parse::<File>(&anchored, "f").unwrap().modules.len(), 100_001);
+    let commented = format!("{}targets: []", "# A comment.\n".repeat(1_000_000));
+    assert!(parse::<File>(&commented, "f").is_ok());
+    let fleet = format!(
+        "targets:\n{}",
+        lines(100_000, |n| format!(
+            "- {{name: t{n}, module: m, port: 1, on: true, labels: {{env: e}}}}\n"
+        ))
+    );
+    assert_eq!(parse::<File>(&fleet, "f").unwrap().targets.len(), 100_000);
+}
+
+#[test]
+fn a_bad_anchor_is_one_mistake_however_often_it_is_used() {
+    let text = format!(
+        "modules:\n  m: &m {{timeout: x}}\n{}targets: []",
+        lines(1_000, |n| format!("  m{n}: *m\n"))
+    );
+    assert_eq!(errors(&text).len(), 1, "{:?}", errors(&text));
+}
+
+#[test]
+fn what_grows_or_nests_without_measure_is_refused_in_plain_words() {
+    let laughs = "a0: &a0 [x, x]\n".to_owned()
+        + &lines(39, |n| format!("a{1}: &a{1} [*a{0}, *a{0}]\n", n, n + 1));
+    for (text, wanted) in [
+        (laughs, "more than 5000000 values, aliases written out"),
+        (format!("targets: {}{}", "[".repeat(100_000), "]".repeat(100_000)), "more than 64 deep"),
+        (lines(500, |n| format!("{}a:\n", " ".repeat(n))), "more than 64 deep"),
+        ("a: &a [*a]".to_owned(), "an alias stands inside of what it names"),
+        (String::new(), "the file is empty"),
+        ("# nothing\n".to_owned(), "the file is empty"),
+        ("targets: []\n---\ntargets: []".to_owned(), "a second document begins"),
+        ("a: b: c".to_owned(), "f:1:5: a colon where none may be; put the value in quotes"),
+        ("targets:\n\t- a".to_owned(), "a tab where spaces must be"),
+        ("targets: [{name: a]".to_owned(), "a bracket is not closed"),
+        ("targets: ['a]".to_owned(), "a quote is not closed"),
+        ("targets:".to_owned(), "targets: has no value; must be a list"),
+        ("targets: [{name: ~}]".to_owned(), "targets[0].name: has no value; must be text"),
+        ("<<: 5\ntargets: []".to_owned(), "`<<` takes in a mapping"),
+    ] {
+        let errors = errors(&text);
+        assert!(errors[0].contains(wanted), "{errors:?}\nwanted {wanted}");
+        assert!(errors[0].len() < 300, "{errors:?}");
+    }
+}
