@@ -7,16 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use exporter_kit::config::{self, Labels, Name};
+use exporter_kit::discovery::{Discovery, FileSd, Found, Skipped};
 use exporter_kit::{
     Collector, Counter, Exporter, Health, Histogram, Kit, Page, Rounds, Running, Targets, Wanted,
 };
 use serde::Deserialize;
 use tokio::time::Instant;
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
     clocks: BTreeMap<Name, Clock>,
+    /// What clocks that are discovered look like; `__param_module` names one.
+    #[serde(default)]
+    modules: BTreeMap<Name, Clock>,
+    #[serde(default)]
+    file_sd_configs: Vec<FileSd>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -79,6 +85,8 @@ struct Clocks(Arc<Targets<Work, State, Labels>>);
 struct Tick {
     clocks: Clocks,
     rounds: Rounds,
+    /// The config in force, and what is discovered beside it.
+    wanted: Mutex<(Config, Vec<Found>)>,
 }
 
 impl Exporter for Tick {
@@ -88,19 +96,35 @@ impl Exporter for Tick {
     type Config = Config;
 
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
-        let tick = Self { clocks: Clocks::default(), rounds: kit.rounds.clone() };
+        let (clocks, rounds) = (Clocks::default(), kit.rounds.clone());
+        let tick = Self { clocks, rounds, wanted: Mutex::default() };
         kit.registry.register(tick.clocks.clone());
         tick.reload(config)?;
         Ok(tick)
     }
 
+    fn warnings(config: &Config) -> Vec<String> {
+        let idle = config.clocks.is_empty() && config.file_sd_configs.is_empty();
+        idle.then(|| "clocks: there is none, so nothing is measured".to_owned())
+            .into_iter()
+            .collect()
+    }
+
     fn reload(&self, config: Config) -> anyhow::Result<()> {
-        let wanted = config.clocks.into_iter().map(|(name, clock)| {
-            (name.into_string(), Wanted { work: clock.work, labels: clock.labels })
-        });
-        let start = |name: &str, wanted: &Wanted<Work, Labels>| start(name, wanted, &self.rounds);
-        self.clocks.0.update(wanted.collect(), start, State::relabel);
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.0 = config;
+        self.keep_in_step(&wanted);
         Ok(())
+    }
+
+    fn discovery(config: &Config) -> Discovery {
+        Discovery { files: config.file_sd_configs.clone() }
+    }
+
+    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.1 = found;
+        self.keep_in_step(&wanted)
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
@@ -110,6 +134,38 @@ impl Exporter for Tick {
     async fn stop(&self) {
         self.clocks.0.close().await;
     }
+}
+
+impl Tick {
+    /// Runs the clocks of the config and those that are discovered; returns those that are left out.
+    fn keep_in_step(&self, (config, found): &(Config, Vec<Found>)) -> Vec<Skipped> {
+        let mut clocks = config.clocks.clone();
+        let mut skipped = Vec::new();
+        for found in found {
+            match discovered(config, found) {
+                Ok((name, _)) if clocks.contains_key(&name) => {
+                    skipped.push(found.clone().skip("another clock has its name"));
+                }
+                Ok((name, clock)) => drop(clocks.insert(name, clock)),
+                Err(reason) => skipped.push(found.clone().skip(reason)),
+            }
+        }
+        let wanted = clocks.into_iter().map(|(name, clock)| {
+            (name.into_string(), Wanted { work: clock.work, labels: clock.labels })
+        });
+        let start = |name: &str, wanted: &Wanted<Work, Labels>| start(name, wanted, &self.rounds);
+        self.clocks.0.update(wanted.collect(), start, State::relabel);
+        skipped
+    }
+}
+
+/// The clock that a discovered target is: as its module says.
+fn discovered(config: &Config, found: &Found) -> Result<(Name, Clock), String> {
+    let parts = found.parts(&[])?;
+    let module = parts.module.ok_or("__param_module: must name a module")?;
+    let clock = config.modules.get(&module).ok_or("__param_module: is none of the modules")?;
+    parts.labels.refuse(&["clock"])?;
+    Ok((parts.name, Clock { work: clock.work, labels: parts.labels }))
 }
 
 fn start(name: &str, wanted: &Wanted<Work, Labels>, rounds: &Rounds) -> Running<State> {

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `flags` | the command line, the same for every exporter |
 //! | [`config`] | reading a YAML file; errors name file, line and field; durations, names, labels, vantages |
+//! | [`discovery`] | targets that others list: `file_sd_configs` |
 //! | `secret` | a value that never shows itself |
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
@@ -32,6 +33,7 @@
 mod changes;
 pub mod config;
 mod counts;
+pub mod discovery;
 mod exposition;
 mod flags;
 mod health;
@@ -74,6 +76,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle};
 use tracing::{error, info};
 
+use crate::discovery::{Discovery, Found, Skipped};
 use crate::flags::{Command, Flags};
 use crate::reload::Reloads;
 
@@ -113,6 +116,21 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     /// Puts a new config in force. On an error the old one stays in force, whole. Called inside the
     /// runtime, on a thread that may block, never on the one that measures.
     fn reload(&self, config: Self::Config) -> anyhow::Result<()>;
+
+    /// Where a config says that targets are discovered.
+    fn discovery(config: &Self::Config) -> Discovery {
+        let _ = config;
+        Discovery::default()
+    }
+
+    /// Puts discovered targets in force, beside those of the config and in place of those that were
+    /// discovered before, and returns those that were left out. What the config's own targets may not
+    /// be, these may not be either. Called after `start`, again after each reload, never at the same
+    /// time as `reload`, and on a thread that may block.
+    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
+        let skip = |found: Found| found.skip("this exporter takes no discovered targets");
+        found.into_iter().map(skip).collect()
+    }
 
     /// The health of every target, in the order of the landing page's table. The exporter is ready
     /// when none of them is pending.
@@ -197,10 +215,12 @@ async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result
     kit.rounds.register(&mut kit.registry);
     logging::register(&mut kit.registry);
     let reloads = Reloads::register(&mut kit.registry);
+    let discovery = E::discovery(&config);
     let exporter = {
         let _there = measuring.enter();
         Arc::new(E::start(config, &mut kit)?)
     };
+    reloads.discover(&exporter, config_file, discovery, measuring.clone());
 
     let app = server::App::new(exporter, kit.registry, reloads, flags, measuring.clone());
     server::serve(listeners, app, web_config, hangups, stopped).await

@@ -8,8 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tracing::{info, warn};
 
+use crate::discovery::{self, Discovery, Status};
 use crate::page::{Collector, Page};
 use crate::registry::Registry;
 use crate::{Exporter, config};
@@ -19,25 +22,16 @@ pub(crate) fn hangups() -> anyhow::Result<Signal> {
     signal(SignalKind::hangup()).context("catching SIGHUP")
 }
 
-/// Reads the config file and puts it in force, all of it beside the worker that measures: a file on
-/// a slow disk, or ten thousand targets to start, delay no measurement. What it starts runs where
-/// everything that measures runs.
-pub(crate) async fn run<E: Exporter>(
-    exporter: Arc<E>,
-    file: &Path,
-    measuring: Handle,
-) -> anyhow::Result<()> {
-    let file = file.to_owned();
-    let reload = spawn_blocking(move || {
-        let _there = measuring.enter();
-        let config = config::load::<E>(&file)?;
-        exporter.reload(config)
-    });
-    reload.await.context("reloading")?
-}
-
+/// What may change the set of targets while the program runs: a reload, and discovery.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reloads(Arc<Mutex<Last>>);
+pub(crate) struct Reloads {
+    last: Arc<Mutex<Last>>,
+    /// Held while targets change, so that SIGHUP, POST and discovery cannot interleave.
+    alone: Arc<tokio::sync::Mutex<()>>,
+    settings: watch::Sender<Discovery>,
+    /// How discovery goes.
+    pub(crate) discovery: Status,
+}
 
 /// How the last load went, and when one last went well, as seconds since the epoch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,12 +45,65 @@ impl Reloads {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let reloads = Self::default();
         registry.register(reloads.clone());
+        registry.register(reloads.discovery.clone());
         reloads.record(true);
         reloads
     }
 
-    pub(crate) fn record(&self, ok: bool) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reads the config file and puts it in force, all of it beside the worker that measures: a file
+    /// on a slow disk, or ten thousand targets to start, delay no measurement. A config that is not
+    /// good changes nothing. What it starts runs where everything that measures runs.
+    pub(crate) async fn run<E: Exporter>(
+        &self,
+        exporter: Arc<E>,
+        file: &Path,
+        measuring: Handle,
+    ) -> anyhow::Result<()> {
+        let alone = Arc::clone(&self.alone).lock_owned().await;
+        let file = file.to_owned();
+        let reload = spawn_blocking(move || {
+            let (_alone, _there) = (alone, measuring.enter());
+            let config = config::load::<E>(&file)?;
+            let discovery = E::discovery(&config);
+            exporter.reload(config).map(|()| discovery)
+        });
+        let result = reload.await.context("reloading").flatten();
+        self.record(result.is_ok());
+        match result {
+            Ok(discovery) => {
+                info!("config reloaded");
+                self.settings.send_replace(discovery);
+                Ok(())
+            }
+            Err(error) => {
+                warn!("config not reloaded, the old one stays in force");
+                format!("{error:#}").lines().for_each(|line| warn!("{line}"));
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins to discover what the config names, and goes on with what later ones name.
+    pub(crate) fn discover<E: Exporter>(
+        &self,
+        exporter: &Arc<E>,
+        file: &Path,
+        first: Discovery,
+        measuring: Handle,
+    ) {
+        self.settings.send_replace(first);
+        tokio::spawn(discovery::watch(
+            Arc::clone(exporter),
+            measuring,
+            file.to_owned(),
+            self.settings.subscribe(),
+            Arc::clone(&self.alone),
+            self.discovery.clone(),
+        ));
+    }
+
+    fn record(&self, ok: bool) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.succeeded = ok;
         if ok {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -67,7 +114,7 @@ impl Reloads {
 
 impl Collector for Reloads {
     fn collect(&self, page: &mut Page<'_>) {
-        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         page.gauge(
             "turbulence_config_last_reload_successful",
             "Whether the last load of the config file succeeded.",

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tracing::{info, warn};
 
@@ -21,7 +21,7 @@ use crate::flags::Flags;
 use crate::health::State;
 use crate::landing::{Asked, Landing};
 use crate::registry::Registry;
-use crate::reload::{self, Reloads};
+use crate::reload::Reloads;
 use crate::web_config::Current;
 use crate::{Exporter, exposition, landing, open_files, web};
 
@@ -39,8 +39,6 @@ pub(crate) struct App<E> {
     guard: web::Guard,
     /// Where everything that measures runs: what a reload starts belongs there.
     measuring: Handle,
-    /// Held while reloading, so that SIGHUP and POST cannot interleave.
-    reloading: Mutex<()>,
 }
 
 impl<E: Exporter> App<E> {
@@ -60,22 +58,14 @@ impl<E: Exporter> App<E> {
             landing: Landing::default(),
             guard: flags.guard(),
             measuring,
-            reloading: Mutex::new(()),
         }
     }
 
     /// Validates, then swaps; a config that is not good changes nothing. Neither the thread that
     /// measures nor the one that serves waits for it.
     async fn reload(&self) -> anyhow::Result<()> {
-        let _alone = self.reloading.lock().await;
         let exporter = Arc::clone(&self.exporter);
-        let result = reload::run(exporter, &self.config_file, self.measuring.clone()).await;
-        self.reloads.record(result.is_ok());
-        match &result {
-            Ok(()) => info!("config reloaded"),
-            Err(error) => warn!("config not reloaded, the old one stays in force: {error:#}"),
-        }
-        result
+        self.reloads.run(exporter, &self.config_file, self.measuring.clone()).await
     }
 }
 
@@ -132,6 +122,7 @@ fn router<E: Exporter>(app: &Arc<App<E>>, web_config: Option<Current>) -> Router
         .route(&app.telemetry_path, get(metrics))
         .route("/-/healthy", get(|| async { "Healthy\n" }))
         .route("/-/ready", get(ready))
+        .route("/-/discovery", get(discovery))
         .route("/-/reload", post(reload).put(reload))
         .route("/-/style.css", get(landing::style))
         .with_state(Arc::clone(app))
@@ -149,6 +140,10 @@ async fn landing<E: Exporter>(
 
 async fn metrics<E: Exporter>(Shared(app): Shared<Arc<App<E>>>, headers: HeaderMap) -> Response {
     exposition::respond(&headers, Arc::clone(&app.registry)).await
+}
+
+async fn discovery<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> String {
+    app.reloads.discovery.page()
 }
 
 async fn ready<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {

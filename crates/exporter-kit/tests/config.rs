@@ -1,13 +1,20 @@
 //! What a config file does to a running exporter, and what is said of one that is wrong.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
+
+use tempfile::TempDir;
 
 #[path = "tick/running.rs"]
 mod running;
 
 use running::Tick;
+
+fn file(tick: &Tick) -> PathBuf {
+    tick.folder.path().join("tick.yml")
+}
 
 /// The value of the one series of the clock `a`.
 fn ticks(page: &str) -> Option<f64> {
@@ -18,18 +25,18 @@ fn ticks(page: &str) -> Option<f64> {
 #[test]
 fn a_label_changes_without_a_restart() {
     let config = |labels: &str| format!("clocks: {{a: {{period: 10ms, labels: {{{labels}}}}}}}");
-    let tick = Tick::start(&config("env: test"));
+    let tick = Tick::start_in(TempDir::new().unwrap(), &config("env: test"));
     let page = tick.wait_for("/metrics", |page| ticks(page).is_some_and(|ticks| ticks > 100.0));
     assert!(page.contains("{clock=\"a\",env=\"test\"}"), "{page}");
 
-    std::fs::write(tick.file(), config("env: prod, rank: '1'")).unwrap();
+    std::fs::write(file(&tick), config("env: prod, rank: '1'")).unwrap();
     assert_eq!(tick.reload().0, 200);
     let page = tick.wait_for("/metrics", |page| page.contains("env=\"prod\",rank=\"1\""));
     assert!(!page.contains("env=\"test\""), "{page}");
     assert!(ticks(&page).unwrap() > 100.0, "the clock was restarted: {page}");
 
     // Other work is another clock; the old one is said farewell to.
-    std::fs::write(tick.file(), config("env: prod").replace("10ms", "20s")).unwrap();
+    std::fs::write(file(&tick), config("env: prod").replace("10ms", "20s")).unwrap();
     assert_eq!(tick.reload().0, 200);
     tick.wait_for_log("clock stopped");
     tick.wait_for("/metrics", |page| ticks(page).is_some_and(|ticks| ticks < 100.0));
@@ -38,9 +45,9 @@ fn a_label_changes_without_a_restart() {
 #[test]
 fn a_config_file_that_is_slow_to_read_delays_no_measurement() {
     let config = "clocks: {a: {period: 10ms}}";
-    let tick = Tick::start(config);
-    std::fs::remove_file(tick.file()).unwrap();
-    assert!(Command::new("mkfifo").arg(tick.file()).status().unwrap().success());
+    let tick = Tick::start_in(TempDir::new().unwrap(), config);
+    std::fs::remove_file(file(&tick)).unwrap();
+    assert!(Command::new("mkfifo").arg(file(&tick)).status().unwrap().success());
     thread::scope(|scope| {
         // Waits until somebody writes into the pipe.
         let reload = scope.spawn(|| tick.reload().0);
@@ -50,7 +57,103 @@ fn a_config_file_that_is_slow_to_read_delays_no_measurement() {
             last = ticks(&page);
         }
         assert!(!reload.is_finished());
-        std::fs::write(tick.file(), config).unwrap();
+        std::fs::write(file(&tick), config).unwrap();
         assert_eq!(reload.join().unwrap(), 200);
     });
+}
+
+/// What `--config.check` says of a file, and its exit code.
+fn check(config: &[u8]) -> (i32, String) {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("tick.yml");
+    std::fs::write(&file, config).unwrap();
+    let mut command = running::tick();
+    let output = command.args(["--config.check", "--config.file"]).arg(file).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn every_kind_of_bad_file_is_answered_in_plain_words() {
+    let long = format!("clocks: {{a: {{period: 1s, {}: 1}}}}", "k".repeat(1_000_000));
+    let laughs: Vec<_> = (1..40).map(|n| format!("a{n}: &a{n} [*a{0}, *a{0}]\n", n - 1)).collect();
+    let laughs = "a0: &a0 [x, x]\n".to_owned() + &laughs.concat();
+    let cases: [(&[u8], &[&str]); 24] = [
+        (b"", &["tick.yml:1:1: the file is empty"]),
+        (b"\xff\xfe", &["line 1 is not UTF-8 text"]),
+        (b"clocks: {}\nx: \"\xc3\x28\"", &["line 2 is not UTF-8 text"]),
+        (b"clocks", &[":1:1: must be a mapping with the fields clocks, "]),
+        (b"clocks:", &[":1:7: clocks: has no value; must be a mapping"]),
+        (b"clocks: []", &[":1:9: clocks: must be a mapping"]),
+        (b"a: b: c", &[":1:5: a colon where none may be"]),
+        (b"clocks: {a: {period: 1s}", &["a bracket is not closed"]),
+        (b"clocks:\n\ta: 1", &[":2:", "a tab where spaces must be"]),
+        (b"clocks: *x", &["an alias (`*`) names an anchor (`&`) that does not stand above it"]),
+        (
+            b"clocks: {a: {perid: hunter2}}",
+            &[":1:14: clocks.a: unknown field `perid`, did you mean `period`?"],
+        ),
+        (
+            b"clocks: {a: {period: 1s}, a: {period: 1s}}",
+            &[":1:27: `a` is there twice; the first is in line 1"],
+        ),
+        (
+            b"clocks: {a: {period: 5}}",
+            &[":1:22: clocks.a.period: must be a duration above zero, as in 500ms"],
+        ),
+        (b"clocks: {a: {period: 0s}}", &["must be a duration above zero"]),
+        (b"clocks: {a: {period: 2m}}", &[":1:22: clocks.a.period: must be from 1ms to 1m"]),
+        (b"clocks: {a: {period: hunter2}}", &["clocks.a.period: must be a duration"]),
+        (b"clocks: {a: {period: 1s, mood: hunter2}}", &["clocks.a.mood: must be one of good, bad"]),
+        (
+            b"clocks: {a: {period: 1s, labels: {job: hunter2}}}",
+            &["clocks.a.labels.job: the suite itself"],
+        ),
+        (
+            b"clocks: {a: {period: 1s, labels: {env: \"hunter2\\e\"}}}",
+            &["clocks.a.labels.env: the value must have no"],
+        ),
+        (
+            b"clocks: {a: {period: 1s, 'Basic hunter2': 1}}",
+            &[":1:26: clocks.a: unknown field; known: "],
+        ),
+        (
+            b"clocks: {\"hunter2\\u202e\": {period: 1s}}",
+            &[":1:10: clocks: must have no control character"],
+        ),
+        (b"clocks: {}\n---\nclocks: {}", &["a second document begins"]),
+        (long.as_bytes(), &["tick.yml:1:"]),
+        (laughs.as_bytes(), &["more than 5000000 values, aliases written out"]),
+    ];
+    for (config, wanted) in cases {
+        let (code, said) = check(config);
+        let shown = String::from_utf8_lossy(&config[..config.len().min(200)]);
+        assert_eq!(code, 1, "{shown}\n{said}");
+        for wanted in wanted {
+            assert!(said.contains(wanted), "{shown}\n  gave   {said}\n  wanted {wanted}");
+        }
+        assert!(!said.contains("hunter2"), "{shown}\n{said}");
+        assert!(said.lines().all(|line| line.len() < 700), "{said}");
+        for slang in
+            ["panicked", "serde", "saphyr", "granit", "struct ", "untagged", "variant", "RUST_"]
+        {
+            assert!(!said.contains(slang), "{said}");
+        }
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let (code, said) =
+        check(b"clocks:\n  a: {period: x}\n  b: {mood: 1, period: 9m}\n  c: 5\nfile_sd_configs: [{files: [a.txt]}]\n");
+    assert_eq!(code, 1);
+    for place in [":2:15: ", ":3:13: ", ":4:6: ", ":5:28: "] {
+        assert!(said.contains(place), "{said}\nwanted {place}");
+    }
+}
+
+#[test]
+fn what_may_not_be_meant_is_told() {
+    let (code, said) = check(b"clocks: {}");
+    assert_eq!(code, 0);
+    assert!(said.contains("clocks: there is none, so nothing is measured"), "{said}");
 }

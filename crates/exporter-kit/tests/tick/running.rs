@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, mpsc};
 use std::thread;
@@ -27,10 +26,6 @@ pub(crate) struct Tick {
 }
 
 impl Tick {
-    pub(crate) fn start(config: &str) -> Self {
-        Self::start_in(TempDir::new().unwrap(), config)
-    }
-
     /// Starts beside files that the config names.
     pub(crate) fn start_in(folder: TempDir, config: &str) -> Self {
         std::fs::write(folder.path().join("tick.yml"), config).unwrap();
@@ -54,10 +49,6 @@ impl Tick {
             }
         };
         Self { child, address, folder, log: Mutex::new(log) }
-    }
-
-    pub(crate) fn file(&self) -> PathBuf {
-        self.folder.path().join("tick.yml")
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str) -> (u16, String) {

@@ -1,0 +1,134 @@
+//! How discovery goes: its metrics, and the page that shows what was left out and why.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tracing::warn;
+
+use super::Skipped;
+use crate::page::{Collector, Page};
+
+/// So many targets that were left out are shown and logged.
+const MOST_SHOWN: usize = 100;
+
+/// Shared by the task that discovers and the pages.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Status(Arc<Mutex<Shown>>);
+
+#[derive(Debug, Default)]
+struct Shown {
+    measured: usize,
+    left_out: usize,
+    failures: u64,
+    /// Seconds since the epoch; `None` until a list was read.
+    last_success: Option<f64>,
+    sources: Vec<(String, usize, Option<String>)>,
+    skipped: Vec<String>,
+}
+
+impl Status {
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn failed(&self) {
+        self.lock().failures += 1;
+    }
+
+    pub(super) fn succeeded(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.lock().last_success = Some(now.as_secs_f64());
+    }
+
+    /// Records the sources as they are now.
+    pub(super) fn sources(&self, sources: Vec<(String, usize, Option<String>)>) {
+        self.lock().sources = sources;
+    }
+
+    /// Records what was put in force and what was left out; logs what was not left out before.
+    pub(super) fn applied(&self, found: usize, skipped: &[Skipped], too_many: usize) {
+        let mut lines: Vec<_> = skipped.iter().take(MOST_SHOWN).map(line).collect();
+        if skipped.len() > MOST_SHOWN {
+            lines.push(format!("and {} more", skipped.len() - MOST_SHOWN));
+        }
+        if too_many > 0 {
+            lines.push(format!("{too_many} targets are too many"));
+        }
+        let mut shown = self.lock();
+        shown.measured = found.saturating_sub(skipped.len());
+        shown.left_out = skipped.len() + too_many;
+        for line in lines.iter().filter(|line| !shown.skipped.contains(line)) {
+            warn!("a discovered target is left out: {line}");
+        }
+        shown.skipped = lines;
+    }
+
+    /// The page: each source, and each target that was left out.
+    pub(crate) fn page(&self) -> String {
+        let shown = self.lock();
+        let mut page = "Sources:\n".to_owned();
+        for (source, targets, error) in &shown.sources {
+            // Writing into a string cannot fail.
+            let _ = writeln!(page, "  {source}: {targets} targets");
+            for line in error.iter().flat_map(|error| error.lines()) {
+                let _ = writeln!(page, "    broken, the last good list stays in force: {line}");
+            }
+        }
+        let _ = writeln!(page, "Measured: {}", shown.measured);
+        let _ = writeln!(page, "Left out: {}", shown.left_out);
+        for line in &shown.skipped {
+            let _ = writeln!(page, "  {line}");
+        }
+        page
+    }
+}
+
+impl Collector for Status {
+    fn collect(&self, page: &mut Page<'_>) {
+        let shown = self.lock();
+        // Not there where nothing is discovered.
+        let Shown { measured, left_out, failures, last_success, sources, .. } = &*shown;
+        if sources.is_empty() {
+            return;
+        }
+        let broken = sources.iter().filter(|(_, _, error)| error.is_some()).count();
+        for (name, help, count) in [
+            ("turbulence_sd_targets", "Targets that are discovered and measured.", *measured),
+            (
+                "turbulence_sd_skipped_targets",
+                "Targets that are discovered and left out, because they are wrong or not allowed.",
+                *left_out,
+            ),
+            (
+                "turbulence_sd_broken_sources",
+                "Lists of targets that cannot be read; the last good one stays in force.",
+                broken,
+            ),
+        ] {
+            page.gauge(name, help, [((), count)]);
+        }
+        page.counter(
+            "turbulence_sd_refresh_failures_total",
+            "Times that a list of targets could not be read.",
+            [((), *failures)],
+        );
+        page.gauge(
+            "turbulence_sd_last_success_timestamp_seconds",
+            "When a list of targets was last read with success, as seconds since the epoch.",
+            [((), *last_success)],
+        );
+    }
+}
+
+/// One that was left out; its address only if it cannot hold a password.
+fn line(skipped: &Skipped) -> String {
+    let Skipped { found, reason } = skipped;
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    let address = &found.address;
+    if (1..=100).contains(&address.len()) && address.chars().all(fits) {
+        format!("{}: {address}: {reason}", found.source)
+    } else {
+        format!("{}: {reason}", found.source)
+    }
+}
