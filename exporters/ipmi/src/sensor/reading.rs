@@ -19,7 +19,7 @@ pub(crate) enum Slot {
 /// One value of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Reading {
-    /// In the unit of the sensor's [`Quantity`]; finite.
+    /// In the unit of the sensor's [`Quantity`](super::Quantity); finite.
     pub(crate) value: f64,
     /// What the BMC holds of it; `None` where it says nothing.
     pub(crate) severity: Option<Severity>,
