@@ -5,7 +5,6 @@
 
 mod accept;
 mod chunks;
-mod classic;
 mod packer;
 mod turns;
 
@@ -18,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::time::Instant;
 use tower_http::compression::Predicate;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType};
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use self::accept::Encoding;
 use self::packer::Unwritten;
@@ -44,7 +43,7 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(300);
 /// time that Prometheus says it waits: it is given up. When too many pages are asked for, the one that
 /// nobody reads gives way, and who finds no place within 5 s is answered 503.
 pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
-    let (format, kind) = accept::format(request, registry.texts().is_none());
+    let (format, kind) = accept::format(request);
     let encoding = accept::encoding(request);
     let Some(turn) = TURNS.take(Connection::present()).await else { return busy() };
     let (mut chunks, mut body) = chunks::channel(turn, Instant::now() + patience(request));
@@ -92,7 +91,6 @@ pub(crate) fn may_be_compressed() -> impl Predicate {
 fn tell(written: Result<(), Unwritten>) {
     match written {
         Ok(()) => {}
-        Err(Unwritten::Collector) => error!("rendering the metrics failed"),
         Err(Unwritten::Stalled) => warn!("a reader of the metrics stopped reading: given up"),
         Err(Unwritten::Gone) => debug!("a reader of the metrics went away"),
     }

@@ -182,17 +182,6 @@ impl<'a> Page<'a> {
         self.metrics.clear();
     }
 
-    /// Lines that were written elsewhere.
-    pub(crate) fn lines(&mut self, lines: &str) {
-        self.waiting.extend_from_slice(lines.as_bytes());
-        self.pass_if(PART_BYTES);
-    }
-
-    /// Whether the reader went away or was given up.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lost.is_some()
-    }
-
     /// Ends the page; fails if the reader was lost on the way.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         if self.format == Format::OpenMetrics {

@@ -25,12 +25,12 @@ struct Range<'a> {
 /// The format that a request likes best of those that we have, and its content type. The text format
 /// 0.0.4 is what any wildcard means and what those get who want none of ours: a scrape that shows
 /// something is better than one that fails.
-pub(super) fn format(request: &HeaderMap, has_protobuf: bool) -> (Format, String) {
+pub(super) fn format(request: &HeaderMap) -> (Format, String) {
     let mut best: (f32, Format, String) = (0.0, Format::Classic, classic("0.0.4", ""));
     for range in values(request, ACCEPT).flat_map(ranges) {
         let Some((format, kind)) = range.format() else { continue };
         // The first of equals: it was named first.
-        if range.quality > best.0 && (has_protobuf || format != Format::Protobuf) {
+        if range.quality > best.0 {
             best = (range.quality, format, kind);
         }
     }

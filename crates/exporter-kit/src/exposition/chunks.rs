@@ -16,7 +16,7 @@ use super::turns::Turn;
 
 /// A chunk is sent once it is as long as this. Some thousand of them make up the longest pages, so
 /// that the hand-over from thread to thread costs next to nothing.
-pub(super) const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Chunks that wait for their reader: enough to write on while it reads.
 const WAITING: usize = 4;

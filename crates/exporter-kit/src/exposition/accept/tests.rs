@@ -87,9 +87,9 @@ fn scrapers_get_what_they_like_best() {
             CLASSIC,
         ),
     ] {
-        assert_eq!(format(&request(accept), true).1, kind, "{who}");
+        assert_eq!(format(&request(accept)).1, kind, "{who}");
     }
-    assert_eq!(format(&HeaderMap::new(), true), (Format::Classic, CLASSIC.to_owned()));
+    assert_eq!(format(&HeaderMap::new()), (Format::Classic, CLASSIC.to_owned()));
 }
 
 #[test]
@@ -122,12 +122,11 @@ fn quality_order_case_and_parameters_decide() {
         ("application/json", CLASSIC),
         (",;=, ;q=1", CLASSIC),
     ] {
-        assert_eq!(format(&request(accept), true).1, kind, "{accept}");
+        assert_eq!(format(&request(accept)).1, kind, "{accept}");
     }
     let protobuf = "application/vnd.google.protobuf;encoding=delimited;\
                     proto=io.prometheus.client.MetricFamily;escaping=values";
-    assert_eq!(format(&request(protobuf), true).1, format!("{PROTOBUF}; escaping=values"));
-    assert_eq!(format(&request(protobuf), false).1, CLASSIC);
+    assert_eq!(format(&request(protobuf)).1, format!("{PROTOBUF}; escaping=values"));
 }
 
 #[test]
@@ -162,5 +161,5 @@ fn a_header_may_come_in_parts() {
     request.append(ACCEPT, "text/plain;q=0.5".parse().unwrap());
     request.append(ACCEPT, "application/openmetrics-text".parse().unwrap());
     assert_eq!(encoding(&request), Encoding::Gzip);
-    assert_eq!(format(&request, true).0, Format::OpenMetrics);
+    assert_eq!(format(&request).0, Format::OpenMetrics);
 }
