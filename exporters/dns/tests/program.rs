@@ -4,20 +4,19 @@
 
 #[path = "program/responder.rs"]
 mod responder;
-#[path = "program/running.rs"]
-mod running;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use peers::{Program, Scrape};
 use tokio::time::Instant;
 
 use responder::{Behaviour, LIE, Responder, TRUTH, closed_port};
-use running::{Metrics, Program};
 
 /// How many resolvers behave how, and where they are.
 const WORLD: [(Behaviour, u8, &str); 24] = [
@@ -66,6 +65,11 @@ fn list() -> (String, Vec<Ipv4Addr>) {
     (text, addresses)
 }
 
+/// The program on this config, in a folder that may hold its lists.
+fn start(folder: &Path, config: &str) -> Program {
+    Program::start_in(Command::new(env!("CARGO_BIN_EXE_turbulence-dns")), folder, config)
+}
+
 fn config(port: u16, closed: u16, expected: &str) -> String {
     format!(
         "vantage: {{ name: fra, region: EMEA }}
@@ -81,13 +85,13 @@ questions:
 
 const A: &str = "name=\"api.messenger.example\"";
 
-fn responses(metrics: &Metrics, kind: &str, set: &str, outcome: &str) -> f64 {
+fn responses(metrics: &Scrape, kind: &str, set: &str, outcome: &str) -> f64 {
     metrics.value(&format!(
         "dns_consistency_responses{{{A},outcome=\"{outcome}\",set=\"{set}\",type=\"{kind}\"}}"
     ))
 }
 
-fn of_world(metrics: &Metrics, metric: &str, labels: &str) -> f64 {
+fn of_world(metrics: &Scrape, metric: &str, labels: &str) -> f64 {
     let mut labels: Vec<_> = labels.split(',').filter(|it| !it.is_empty()).collect();
     labels.extend([A, "set=\"world\"", "type=\"A\""]);
     labels.sort_unstable();
@@ -101,8 +105,8 @@ fn sweeps_classifies_reloads_and_stops() {
     fs::write(folder.path().join("list.csv"), list).unwrap();
     let (responder, closed) = (Responder::start(), closed_port());
     let pinned = config(responder.port, closed, &Ipv4Addr::from(TRUTH).to_string());
-    let program = Program::start(folder.path(), &pinned);
-    assert!(program.request("GET", "/-/healthy", "").starts_with("HTTP/1.0 200"));
+    let program = start(folder.path(), &pinned);
+    assert_eq!(program.request("GET", "/-/healthy", "").status, 200);
     program.wait_until_ready();
 
     each_class_is_counted(&program.metrics(), addresses.len());
@@ -113,49 +117,44 @@ fn sweeps_classifies_reloads_and_stops() {
     the_exposition_is_sound(&program);
 
     // A bad config changes nothing, and is shown.
-    fs::write(&program.config, pinned.replace("rate:", "speed:")).unwrap();
-    let refused = program.request("POST", "/-/reload", "");
-    assert!(
-        refused.starts_with("HTTP/1.0 500") && refused.contains("unknown field `speed`"),
-        "{refused}"
-    );
+    let refused = program.reload(&pinned.replace("rate:", "speed:"));
+    assert_eq!(refused.status, 500);
+    assert!(refused.body.contains("unknown field `speed`"), "{}", refused.body);
     assert_eq!(program.metrics().value("turbulence_config_last_reload_successful{}"), 0.0);
     assert_eq!(responses(&program.metrics(), "A", "closed", "unreachable"), 3.0);
 
     // Another pin and another region: nobody is asked again, the counters go on, and what is known is
     // judged and shown anew.
     let asked = responder.counts();
-    let queries = |metrics: &Metrics, set: &str| {
+    let queries = |metrics: &Scrape, set: &str| {
         let labels = format!("set=\"{set}\",transport=\"udp\"");
         metrics.value(&format!("dns_consistency_queries_total{{{labels}}}"))
     };
     let sent = queries(&program.metrics(), "world");
     let moved = config(responder.port, closed, &Ipv4Addr::from(LIE).to_string());
     let moved = moved.replace("region: EMEA", "region: APAC");
-    fs::write(&program.config, &moved).unwrap();
-    assert!(program.request("POST", "/-/reload", "").starts_with("HTTP/1.0 200"));
+    assert_eq!(program.reload(&moved).status, 200);
     program.wait_until("the other pin is not met", |it| {
-        of_world(&it.metrics(), "consensus_matches_expected", "") == 0.0
+        of_world(it, "consensus_matches_expected", "") == 0.0
     });
-    assert!(program.request("GET", "/-/ready", "").starts_with("HTTP/1.0 200"));
+    assert_eq!(program.request("GET", "/-/ready", "").status, 200);
     let page = program.page("/metrics");
     assert!(page.contains("region=\"APAC\"") && !page.contains("region=\"EMEA\""), "{page}");
     each_class_is_counted(&program.metrics(), addresses.len());
     assert_eq!((queries(&program.metrics(), "world"), responder.counts()), (sent, asked));
 
     // Other work: the set is swept again, and counts from the start; the other set goes on.
-    fs::write(&program.config, moved.replace("rate: 200", "rate: 199")).unwrap();
-    assert!(program.request("POST", "/-/reload", "").starts_with("HTTP/1.0 200"));
+    assert_eq!(program.reload(&moved.replace("rate: 200", "rate: 199")).status, 200);
     program.wait_until_ready();
     let metrics = program.metrics();
     assert_eq!(of_world(&metrics, "consensus_matches_expected", ""), 0.0);
     assert_eq!((queries(&metrics, "world"), queries(&metrics, "closed")), (sent, 3.0));
     assert!(responder.counts().values().all(|count| *count == 2));
 
-    assert!(program.terminate().success());
+    assert!(program.stop().success());
 }
 
-fn each_class_is_counted(metrics: &Metrics, resolvers: usize) {
+fn each_class_is_counted(metrics: &Scrape, resolvers: usize) {
     for (outcome, count) in [
         ("agree", 34.0 + 2.0 + 1.0 + 1.0 + 1.0),
         ("dissent", 6.0 + 1.0),
@@ -199,7 +198,7 @@ fn each_class_is_counted(metrics: &Metrics, resolvers: usize) {
     assert_eq!(responses(metrics, "AAAA", "world", "agree"), 34.0 + 2.0 + 5.0);
 }
 
-fn the_evidence_is_kept(metrics: &Metrics) {
+fn the_evidence_is_kept(metrics: &Scrape) {
     for (reason, least) in [
         ("wrong_question", 2.0),
         // Malformed, MalformedThenGood, Reflected; for both types.
@@ -238,7 +237,7 @@ fn the_evidence_is_kept(metrics: &Metrics) {
     assert_eq!(metrics.sum("dns_consistency_local_errors_total"), 0.0);
 }
 
-fn the_consensus_is_judged(metrics: &Metrics) {
+fn the_consensus_is_judged(metrics: &Scrape) {
     let conclusive = 39.0 + 7.0 + 2.0 + 2.0 + 2.0;
     assert_eq!(of_world(metrics, "consensus_ratio", "weight=\"resolver\""), 39.0 / conclusive);
     assert_eq!(of_world(metrics, "outliers", ""), conclusive - 39.0);
@@ -284,11 +283,9 @@ fn the_pages_show_it_and_send_nothing(program: &Program, responder: &Responder) 
         "{json}"
     );
     let other = program.request("GET", "/answers?name=elsewhere.example", "");
-    assert!(
-        other.starts_with("HTTP/1.0 404") && other.contains("?name=api.messenger.example&type=A"),
-        "{other}"
-    );
-    assert!(program.request("GET", "/answers?resolver=1.1.1.1", "").starts_with("HTTP/1.0 400"));
+    assert_eq!(other.status, 404);
+    assert!(other.body.contains("?name=api.messenger.example&type=A"), "{}", other.body);
+    assert_eq!(program.request("GET", "/answers?resolver=1.1.1.1", "").status, 400);
     assert!(program.page("/").contains("/answers"));
     for _ in 0..20 {
         program.page("/metrics");
@@ -313,8 +310,8 @@ fn the_exposition_is_sound(program: &Program) {
         "/metrics",
         "accept: application/openmetrics-text; version=1.0.0\r\n",
     );
-    assert!(openmetrics.ends_with("# EOF\n"));
-    assert!(openmetrics.contains("# TYPE dns_consistency_response_seconds histogram"));
+    assert!(openmetrics.body.ends_with("# EOF\n"));
+    assert!(openmetrics.body.contains("# TYPE dns_consistency_response_seconds histogram"));
 }
 
 #[test]
@@ -329,7 +326,7 @@ fn resolvers_that_fail_the_control_question_are_unhealthy_and_asked_no_further()
         .map(|it| format!("{{ address: {it}, asn: {} }}", 1 + it.octets()[3]))
         .collect();
     // At 10 a second, the control question of the last is answered long before its next one is due.
-    let program = Program::start(
+    let program = start(
         folder.path(),
         &format!(
             "vantage: {{ name: fra, region: EMEA }}
@@ -358,7 +355,7 @@ fn a_silent_resolver_is_asked_once_more_if_so_configured_and_nobody_else_is() {
     let silent: Vec<_> = (1..=3).map(|n| Behaviour::Silent.address(n)).collect();
     let garbled: Vec<_> = (1..=3).map(|n| Behaviour::Malformed.address(n)).collect();
     let all: Vec<_> = silent.iter().chain(&garbled).map(Ipv4Addr::to_string).collect();
-    let program = Program::start(
+    let program = start(
         folder.path(),
         &format!(
             "vantage: {{ name: fra, region: EMEA }}
@@ -387,7 +384,7 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
 fn a_sweep_that_cannot_open_sockets_fails_and_the_next_one_mends_it() {
     let folder = tempfile::tempdir().unwrap();
     let responder = Responder::start();
-    let program = Program::start(
+    let program = start(
         folder.path(),
         &format!(
             "vantage: {{ name: fra, region: EMEA }}
@@ -407,7 +404,7 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
         assert!(status.expect("prlimit is needed: Debian package util-linux").success());
     };
     limit_files("3");
-    program.wait_until("a sweep fails", |it| it.log().contains("sweep failed"));
+    program.wait_for_log("sweep failed");
     limit_files("1024");
     let metrics = program.metrics();
     assert!(metrics.value("dns_consistency_sweeps_total{result=\"failed\",set=\"world\"}") >= 1.0);
@@ -419,7 +416,7 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
             .get("dns_consistency_sweep_last_completed_timestamp_seconds{set=\"world\"}")
             .is_some()
     );
-    program.wait_until("a sweep succeeds again", |it| it.log().contains("target is up again"));
+    program.wait_for_log("target is up again");
     assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 1.0);
 }
 
@@ -436,14 +433,14 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
         (1..200).map(|n| Behaviour::Honest.address(n).to_string()).collect::<Vec<_>>().join(", "),
         responder.port
     );
-    let program = Program::start(folder.path(), &config);
-    program.wait_until("the first query was sent", |_| !responder.counts().is_empty());
-    assert!(program.request("GET", "/-/ready", "").starts_with("HTTP/1.0 503"));
+    let program = start(folder.path(), &config);
+    program.wait("the first query was sent", || !responder.counts().is_empty());
+    assert_eq!(program.request("GET", "/-/ready", "").status, 503);
     assert!(
         !program.page("/metrics").contains("dns_consistency_responses{"),
         "half a sweep is none"
     );
-    assert!(program.terminate().success());
+    assert!(program.stop().success());
 }
 
 #[test]
@@ -561,7 +558,7 @@ impl Drop for Unbound {
 fn a_real_resolver_is_understood() {
     let (unbound, folder) = (Unbound::start(), tempfile::tempdir().unwrap());
     let (six, all) = if has_ipv6() { (", '::1'", 5.0) } else { ("", 4.0) };
-    let program = Program::start(
+    let program = start(
         folder.path(),
         &format!(
             "vantage: {{ name: fra, region: EMEA }}
