@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use exporter_kit::Wanted;
-use exporter_kit::config::{Identity, Located, Name, Problems, Vantage, refuse_duplicates};
+use exporter_kit::config::{self, Identity, Located, Name, Problems, Vantage, refuse_duplicates};
+use exporter_kit::discovery::{FileSd, Found, Skipped};
 use serde::Deserialize;
 
 mod module;
@@ -29,7 +30,13 @@ pub struct Config {
     resolvers: Vec<SocketAddr>,
     modules: BTreeMap<String, Module>,
     targets: Vec<Entry>,
+    /// Where more targets are discovered.
+    pub(crate) file_sd: Vec<FileSd>,
 }
+
+/// Labels of the metrics, which a target's own labels may not be.
+const TAKEN: [&str; 9] =
+    ["address", "family", "mode", "module", "phase", "reason", "role", "slot", "window"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +45,10 @@ struct RawConfig {
     #[serde(default)]
     resolvers: Vec<Resolver>,
     modules: BTreeMap<Name, Module>,
+    #[serde(default)]
     targets: Vec<Located<RawEntry>>,
+    #[serde(default)]
+    file_sd_configs: Vec<FileSd>,
 }
 
 /// One target as it stands in the file, its address read by its module's prober.
@@ -47,6 +57,7 @@ struct Entry {
     name: String,
     module: String,
     role: Role,
+    labels: config::Labels,
     address: Address,
 }
 
@@ -58,6 +69,8 @@ struct RawEntry {
     module: String,
     #[serde(default)]
     role: Role,
+    #[serde(default)]
+    labels: config::Labels,
 }
 
 /// What a target is there for.
@@ -72,12 +85,18 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    const ALL: [Self; 2] = [Self::Service, Self::Canary];
+
     /// The label's value.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Service => "service",
             Self::Canary => "canary",
         }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 }
 
@@ -105,7 +124,12 @@ pub(crate) struct Labels {
     pub(crate) module: String,
     /// What it is there for.
     pub(crate) role: Role,
+    /// The user's own.
+    pub(crate) own: config::Labels,
 }
+
+/// What is to be probed, by name.
+pub(crate) type Probed = BTreeMap<String, Wanted<Work, Labels>>;
 
 impl Config {
     /// Reads the files that modules name, relative paths being taken from `folder`.
@@ -116,19 +140,56 @@ impl Config {
         }
         for (name, module) in &mut self.modules {
             let addresses = addresses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            // What will be discovered may need what no target of this file does.
+            let addresses = self.file_sd.is_empty().then_some(addresses);
             let loaded = module.prober.load(folder, addresses);
             loaded.map_err(|error| anyhow!("modules.{name}.{error:#}"))?;
         }
         Ok(self)
     }
 
-    /// The targets by name.
-    pub(crate) fn targets(&self) -> BTreeMap<String, Wanted<Work, Labels>> {
-        let wanted = |entry: &Entry| Wanted {
-            work: self.work(entry),
-            labels: Labels { module: entry.module.clone(), role: entry.role },
+    /// The targets of the file, and with them those that are discovered; which of these are left out.
+    pub(crate) fn targets(&self, found: &[Found]) -> (Probed, Vec<Skipped>) {
+        let of_file = self.targets.iter().map(|entry| (entry.name.clone(), self.wanted(entry)));
+        let mut targets: Probed = of_file.collect();
+        let mut skipped = Vec::new();
+        for found in found {
+            match self.discovered(found) {
+                Ok(entry) if targets.contains_key(&entry.name) => {
+                    skipped.push(found.clone().skip("another target has its name"));
+                }
+                Ok(entry) => drop(targets.insert(entry.name.clone(), self.wanted(&entry))),
+                Err(reason) => skipped.push(found.clone().skip(reason)),
+            }
+        }
+        (targets, skipped)
+    }
+
+    /// A discovered target, held to the same conditions as one of the file.
+    fn discovered(&self, found: &Found) -> Result<Entry, String> {
+        let parts = found.parts(&["role"])?;
+        let module = parts.module.ok_or("module: must be named, by __param_module or module")?;
+        let role = match parts.fields.get("role") {
+            None => Role::default(),
+            Some(name) => {
+                Role::named(name.as_str()).ok_or("role: must be one of service, canary")?
+            }
         };
-        self.targets.iter().map(|entry| (entry.name.clone(), wanted(entry))).collect()
+        let (name, module, labels) = (parts.name, module.into_string(), parts.labels);
+        let raw = RawEntry { name, address: found.address.clone(), module, role, labels };
+        Entry::try_from((raw, &self.modules))
+    }
+
+    fn wanted(&self, entry: &Entry) -> Wanted<Work, Labels> {
+        let (module, own) = (entry.module.clone(), entry.labels.clone());
+        Wanted { work: self.work(entry), labels: Labels { module, role: entry.role, own } }
+    }
+
+    /// What is allowed and hardly meant.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let idle = self.targets.is_empty() && self.file_sd.is_empty();
+        let idle = idle.then(|| "targets: there is none, so nothing is probed".to_owned());
+        idle.into_iter().collect()
     }
 
     fn work(&self, entry: &Entry) -> Work {
@@ -173,7 +234,8 @@ impl TryFrom<RawConfig> for Config {
         problems.into_result()?;
         let targets = targets.into_iter().map(|target| target.value).collect();
         let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();
-        Ok(Self { vantage: raw.vantage, resolvers, modules, targets })
+        let file_sd = raw.file_sd_configs;
+        Ok(Self { vantage: raw.vantage, resolvers, modules, targets, file_sd })
     }
 }
 
@@ -189,7 +251,8 @@ impl TryFrom<(RawEntry, &BTreeMap<String, Module>)> for Entry {
         };
         let address = module.prober.address(&raw.address);
         let address = address.map_err(|error| format!("address: {error}"))?;
-        Ok(Self { name, module: raw.module, role: raw.role, address })
+        raw.labels.refuse(&TAKEN).map_err(|error| format!("labels: {error}"))?;
+        Ok(Self { name, module: raw.module, role: raw.role, labels: raw.labels, address })
     }
 }
 

@@ -32,8 +32,9 @@ mod tls;
 mod window;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use exporter_kit::discovery::{Discovery, Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
 
 use clock::Clock;
@@ -51,6 +52,8 @@ pub struct LatencyExporter {
     icmp: Icmp,
     rounds: Rounds,
     clock: Clock,
+    /// The config in force, and what is discovered beside it.
+    wanted: Mutex<(Config, Vec<Found>)>,
 }
 
 impl Exporter for LatencyExporter {
@@ -76,12 +79,45 @@ impl Exporter for LatencyExporter {
             queue,
             clock,
         });
-        let exporter = Self { targets, vantage, icmp, rounds: kit.rounds.clone(), clock };
+        let rounds = kit.rounds.clone();
+        let wanted = Mutex::new((config.clone(), Vec::new()));
+        let exporter = Self { targets, vantage, icmp, rounds, clock, wanted };
         exporter.reload(config)?;
         Ok(exporter)
     }
 
+    fn warnings(config: &Config) -> Vec<String> {
+        config.warnings()
+    }
+
     fn reload(&self, config: Config) -> anyhow::Result<()> {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        self.vantage.set(config.vantage.clone());
+        wanted.0 = config;
+        // What was discovered and fits no more is told when it is looked at next.
+        self.keep_in_step(&wanted);
+        Ok(())
+    }
+
+    fn discovery(config: &Config) -> Discovery {
+        Discovery { files: config.file_sd.clone() }
+    }
+
+    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.1 = found;
+        self.keep_in_step(&wanted)
+    }
+
+    fn health(&self) -> Vec<Arc<Health>> {
+        self.targets.states().iter().map(|state| state.health()).collect()
+    }
+}
+
+impl LatencyExporter {
+    /// Probes the targets of the config and those that are discovered; returns those left out.
+    fn keep_in_step(&self, (config, found): &(Config, Vec<Found>)) -> Vec<Skipped> {
+        let (targets, skipped) = config.targets(found);
         let start = |name: &str, wanted: &Wanted<Work, Labels>| {
             let state = Arc::new(TargetState::new(name, wanted));
             let task = poll::Task {
@@ -93,12 +129,7 @@ impl Exporter for LatencyExporter {
             };
             Running::new(state, tokio::spawn(task.run(self.rounds.clone())))
         };
-        self.targets.update(config.targets(), start, |state, labels| state.relabel(labels));
-        self.vantage.set(config.vantage);
-        Ok(())
-    }
-
-    fn health(&self) -> Vec<Arc<Health>> {
-        self.targets.states().iter().map(|state| state.health()).collect()
+        self.targets.update(targets, start, |state, labels| state.relabel(labels));
+        skipped
     }
 }

@@ -36,8 +36,8 @@ pub(crate) trait Settings {
     fn address(text: &str) -> Result<Self::Address, String>;
 
     /// Reads the files that the settings name, relative paths being taken from `folder`, as far as
-    /// these addresses need them.
-    fn load(&mut self, folder: &Path, addresses: &[&Self::Address]) -> anyhow::Result<()> {
+    /// these addresses need them; all of them when addresses are `None`, because not all are known yet.
+    fn load(&mut self, folder: &Path, addresses: Option<&[&Self::Address]>) -> anyhow::Result<()> {
         let _ = (folder, addresses);
         Ok(())
     }
@@ -134,15 +134,23 @@ macro_rules! probers {
                 }
             }
 
-            /// Reads the files that the settings name, as far as these addresses need them.
-            pub(crate) fn load(&mut self, folder: &Path, addresses: &[&Address]) -> anyhow::Result<()> {
+            /// Reads the files that the settings name, as far as these addresses need them; all of
+            /// them when addresses are `None`, because not all are known yet.
+            pub(crate) fn load(
+                &mut self,
+                folder: &Path,
+                addresses: Option<&[&Address]>,
+            ) -> anyhow::Result<()> {
                 match self {
                     $(Self::$Variant(settings) => {
-                        let own = addresses.iter().filter_map(|address| match address {
-                            Address::$Variant(address) => Some(address),
-                            _ => None,
+                        let own: Option<Vec<_>> = addresses.map(|all| {
+                            let own = all.iter().filter_map(|address| match address {
+                                Address::$Variant(address) => Some(address),
+                                _ => None,
+                            });
+                            own.collect()
                         });
-                        settings.load(folder, &own.collect::<Vec<_>>())
+                        settings.load(folder, own.as_deref())
                     })*
                 }
             }

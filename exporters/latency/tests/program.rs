@@ -418,6 +418,37 @@ fn a_bad_reload_changes_nothing_and_a_good_one_keeps_the_counters() {
 }
 
 #[test]
+fn targets_are_discovered_beside_those_of_the_config() {
+    let head = "file_sd_configs: [{files: [list-*.json]}]\n";
+    let program = Program::start(&config(head, &[("own", "icmp", "127.0.0.1")]), &[]);
+    program.list(
+        "list-a.json",
+        r#"[{"targets": ["127.0.0.2", "not an address"],
+             "labels": {"__param_module": "icmp", "env": "prod", "role": "canary"}},
+            {"targets": ["127.0.0.3"], "labels": {"module": "icmp", "target": "own"}},
+            {"targets": ["127.0.0.4"], "labels": {"module": "nothing"}},
+            {"targets": ["127.0.0.5"], "labels": {"module": "icmp", "slot": "9"}}]"#,
+    );
+    let found = r#"latency_up{target="127.0.0.2",env="prod"}"#;
+    let metrics = program.wait_until("the one that is good", |it| it.get(found) == Some(1.0));
+    assert!(metrics.text.contains(r#"role="canary",env="prod"}"#), "{}", metrics.text);
+    assert_eq!(metrics.get("turbulence_sd_skipped_targets{}"), Some(4.0), "{}", metrics.text);
+    let (_, page) = program.request("GET", "/-/discovery");
+    for said in ["address: ", "another target has its name", "module: is not among", "slot"] {
+        assert!(page.contains(said), "{said} is not in: {page}");
+    }
+
+    // A reload keeps what is discovered, and its counters; a list without it ends it.
+    let probes = r#"latency_probes_total{target="127.0.0.2",env="prod"}"#;
+    let before = program.wait_until("ten probes", |it| it.get(probes) >= Some(10.0)).value(probes);
+    assert_eq!(program.request("POST", "/-/reload").0, 200);
+    assert!(program.metrics().value(probes) >= before);
+    program.list("list-a.json", "[]");
+    let metrics = program.wait_until("the end of it", |it| it.get(found).is_none());
+    assert!(metrics.of_target("latency_probes_total", "own") > 0.0);
+}
+
+#[test]
 fn a_bad_config_starts_nothing_and_the_example_is_good() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("bad.yml");

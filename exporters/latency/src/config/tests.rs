@@ -17,7 +17,7 @@ fn load(text: &str) -> anyhow::Result<Config> {
 #[test]
 fn the_example_is_good() {
     let config = load(include_str!("../../turbulence-latency.example.yml")).unwrap();
-    let targets = config.targets();
+    let targets = config.targets(&[]).0;
     assert_eq!(config.vantage.place, Some((50.11, 8.68)));
     assert_eq!(targets.values().filter(|target| target.labels.role == Role::Canary).count(), 3);
     assert!(targets.values().any(|target| target.labels.role == Role::Service));
@@ -52,7 +52,7 @@ targets:
   - {{name: b, address: www.example.com, module: icmp_example}}
 "
     );
-    let targets = load(&text).unwrap().targets();
+    let targets = load(&text).unwrap().targets(&[]).0;
     assert_eq!(
         (targets["a"].work.families, targets["b"].work.families),
         (Families::OnlyV4, Families::V4ElseV6)
@@ -68,7 +68,7 @@ fn only_a_name_depends_on_the_resolvers() {
             "{VANTAGE}resolvers: {resolvers}\nmodules: {{icmp: {{prober: icmp}}}}
 targets: [{{name: a, address: a.example, module: icmp}}, {{name: b, address: 192.0.2.1, module: icmp}}]"
         );
-        load(&text).unwrap().targets()
+        load(&text).unwrap().targets(&[]).0
     };
     let (one, other) = (targets("[192.0.2.53]"), targets("[\"[2001:db8::53]:5353\"]"));
     assert_ne!(one["a"], other["a"]);
@@ -83,7 +83,7 @@ fn a_label_is_no_work() {
             "{VANTAGE}modules: {{{module}: {{prober: icmp}}}}
 targets: [{{name: a, address: 192.0.2.1, module: {module}, role: {role}}}]"
         );
-        load(&text).unwrap().targets()
+        load(&text).unwrap().targets(&[]).0
     };
     let (one, other) = (targets("fast", "service"), targets("quick", "canary"));
     assert_eq!(one["a"].work, other["a"].work);
@@ -97,7 +97,7 @@ fn another_module_is_another_target() {
             "{VANTAGE}modules: {{fast: {{prober: icmp, interval: {interval}}}, other: {{prober: tcp}}}}
 targets: [{{name: a, address: 192.0.2.1, module: fast}}, {{name: b, address: \"192.0.2.1:1\", module: other}}]"
         );
-        load(&text).unwrap().targets()
+        load(&text).unwrap().targets(&[]).0
     };
     let (one, other) = (targets("1s"), targets("2s"));
     assert_ne!(one["a"], other["a"]);
@@ -237,6 +237,31 @@ fn a_header_is_never_shown() {
 targets: [{{name: a, address: \"http://a.example/\", module: m}}]"
     );
     let config = load(&text).unwrap();
-    let shown = format!("{config:?} {:?}", config.targets());
+    let shown = format!("{config:?} {:?}", config.targets(&[]).0);
     assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_target_may_have_labels_but_not_those_of_the_metrics() {
+    let with = |labels: &str| {
+        format!(
+            "{VANTAGE}modules: {{icmp: {{prober: icmp}}}}\ntargets: [{{name: a, address: 192.0.2.1, module: icmp, \
+             labels: {{{labels}}}}}]"
+        )
+    };
+    let (targets, _) = load(&with("env: prod")).unwrap().targets(&[]);
+    assert_eq!(targets["a"].labels.own.iter().collect::<Vec<_>>(), [("env", "prod")]);
+    for taken in ["slot", "module", "vantage", "le"] {
+        let error = format!("{:#}", load(&with(&format!("{taken}: hunter2"))).unwrap_err());
+        assert!(error.contains("test.yml:3:") && error.contains(taken), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_config_without_targets_is_good_and_told() {
+    let head = format!("{VANTAGE}modules: {{icmp: {{prober: icmp}}}}\n");
+    let warnings = |text: &str| LatencyExporter::warnings(&load(text).unwrap()).len();
+    assert_eq!(warnings(&format!("{head}targets: []")), 1);
+    assert_eq!(warnings(&format!("{head}file_sd_configs: [{{files: [a.json]}}]")), 0);
 }

@@ -66,6 +66,7 @@ impl LabelSet for Row<'_> {
         to.label("target", self.state.name());
         to.label("module", &self.labels.module);
         to.label("role", self.labels.role.as_str());
+        self.labels.own.iter().for_each(|(name, value)| to.label(name, value));
     }
 }
 

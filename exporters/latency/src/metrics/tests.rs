@@ -60,7 +60,7 @@ fn states() -> (Vantage, Vec<TargetState>) {
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
     let config = LatencyExporter::prepare(config, Path::new(".")).unwrap();
     let states: Vec<_> =
-        config.targets().iter().map(|(name, wanted)| TargetState::new(name, wanted)).collect();
+        config.targets(&[]).0.iter().map(|(name, wanted)| TargetState::new(name, wanted)).collect();
 
     let ip = IpAddr::from([192, 0, 2, 1]);
     states[0].resolved(&[ip], None);

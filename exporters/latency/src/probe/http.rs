@@ -107,8 +107,9 @@ impl super::Settings for Settings {
     }
 
     /// A CA file is read in any case, so that a bad path does not wait for its first target.
-    fn load(&mut self, folder: &Path, addresses: &[&Address]) -> anyhow::Result<()> {
-        let is_needed = addresses.iter().any(|address| address.server_name.is_some());
+    fn load(&mut self, folder: &Path, addresses: Option<&[&Address]>) -> anyhow::Result<()> {
+        let is_https = |address: &&Address| address.server_name.is_some();
+        let is_needed = addresses.is_none_or(|addresses| addresses.iter().any(is_https));
         if is_needed || self.tls.ca_file.is_some() {
             self.trust = Some(Trust::load(&self.tls, folder).context("http.tls_config")?);
         }

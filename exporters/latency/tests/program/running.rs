@@ -78,6 +78,13 @@ impl Program {
         fs::write(self.config_file(), config).unwrap();
     }
 
+    /// Writes a list of targets beside the config as Prometheus' documents demand: whole, by a rename.
+    pub(crate) fn list(&self, name: &str, text: &str) {
+        let new = self.folder.path().join("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.folder.path().join(name)).unwrap();
+    }
+
     pub(crate) fn config_file(&self) -> PathBuf {
         self.folder.path().join("config.yml")
     }
