@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
+use exporter_kit::config::{Identity, Located, Problems, refuse_duplicates, shared_addresses};
 use exporter_kit::{Secret, Wanted};
 use serde::Deserialize;
 use tracing::warn;
@@ -20,7 +21,6 @@ mod target;
 
 pub(crate) use address::Address;
 pub(crate) use login::{Privilege, Suite, Workaround};
-use module::Driver;
 pub(crate) use module::Module;
 use target::Target;
 pub(crate) use target::{Bmc, Labels};
@@ -35,13 +35,15 @@ pub struct Config {
     pub(crate) state_directory: Option<PathBuf>,
     /// The baselines that were found there, by target.
     pub(crate) kept: BTreeMap<String, Kept>,
+    /// What is allowed and hardly meant.
+    pub(crate) warnings: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
     modules: BTreeMap<String, Module>,
-    targets: Vec<Target>,
+    targets: Vec<Located<Target>>,
     state_directory: Option<PathBuf>,
 }
 
@@ -106,42 +108,45 @@ fn warn_if_public(file: &Path) {
 }
 
 impl TryFrom<RawConfig> for Config {
-    type Error = String;
+    type Error = Problems;
 
-    fn try_from(raw: RawConfig) -> Result<Self, String> {
-        let mut names = std::collections::BTreeSet::new();
-        for target in &raw.targets {
-            if !names.insert(&target.name) {
-                return Err(format!("targets: the name `{}` is there twice", target.name));
+    fn try_from(raw: RawConfig) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        for (number, Located { place, value }) in raw.targets.iter().enumerate() {
+            if let Err(error) = value.fits(&raw.modules) {
+                problems.add(*place, format!("targets[{number}].{error}"));
             }
-            if !raw.modules.contains_key(&target.module) {
-                let allowed: Vec<_> = raw.modules.keys().map(String::as_str).collect();
-                return Err(format!(
-                    "targets: `{}` names the module `{}`, which is not among the modules: {}",
-                    target.name,
-                    target.module,
-                    allowed.join(", ")
-                ));
-            }
-            let driver = raw.modules[&target.module].driver;
-            if driver != target.address.driver() {
-                return Err(format!(
-                    "targets: `{}` has the address {} and a module with the driver {driver}; a host \
-                     needs {}, a device {}",
-                    target.name,
-                    target.address,
-                    Driver::Lan20,
-                    Driver::OpenIpmi
-                ));
-            }
+        }
+        refuse_duplicates(None, identities(&raw.targets, &[]), &mut problems);
+        problems.into_result()?;
+        let addresses: Vec<_> =
+            raw.targets.iter().map(|target| target.value.address.to_string()).collect();
+        let mut warnings = shared_addresses(identities(&raw.targets, &addresses));
+        if raw.targets.is_empty() {
+            warnings.push("targets: there is none, so nothing is polled".to_owned());
         }
         Ok(Self {
             modules: raw.modules,
-            targets: raw.targets,
+            targets: raw.targets.into_iter().map(|target| target.value).collect(),
             state_directory: raw.state_directory,
             kept: BTreeMap::new(),
+            warnings,
         })
     }
+}
+
+/// The targets by their names, which are labels and files of the state directory; `addresses` are in
+/// the order of the targets, or none where they do not matter.
+fn identities<'a>(
+    targets: &'a [Located<Target>],
+    addresses: &'a [String],
+) -> impl Iterator<Item = Identity<'a>> {
+    targets.iter().enumerate().map(|(number, Located { place, value })| Identity {
+        place: *place,
+        group: "",
+        name: &value.name,
+        address: addresses.get(number).map_or("", String::as_str),
+    })
 }
 
 #[cfg(test)]

@@ -76,6 +76,10 @@ impl Exporter for IpmiExporter {
         Ok(exporter)
     }
 
+    fn warnings(config: &Config) -> Vec<String> {
+        config.warnings.clone()
+    }
+
     fn reload(&self, config: Config) -> anyhow::Result<()> {
         self.apply(config, Source::of)
     }

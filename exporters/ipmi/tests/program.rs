@@ -352,7 +352,7 @@ fn a_reload_is_taken_whole_or_not_at_all() {
     let (status, answer) = exporter.config("modules: {}\ntargets: [ { name: a, address: b } ]\n");
     assert_eq!(status, 500);
     assert!(
-        answer.contains("names the module `default`, which is not among the modules"),
+        answer.contains("ipmi.yml:2:12: targets[0].module: is not among the modules"),
         "{answer}"
     );
     let text = exporter.wait_for(&["turbulence_config_last_reload_successful"], 0.0);

@@ -230,7 +230,7 @@ impl TryFrom<RawConfig> for Config {
             name: &value.name,
             address: "",
         });
-        refuse_duplicates("team", identities, &mut problems);
+        refuse_duplicates(None, identities, &mut problems);
         problems.into_result()?;
         let targets = targets.into_iter().map(|target| target.value).collect();
         let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();

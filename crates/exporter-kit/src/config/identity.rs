@@ -18,9 +18,9 @@ pub struct Identity<'a> {
 }
 
 /// Adds a problem for each entry whose name was used before within its group. `word` says what a
-/// group is: `site` or `team`.
+/// group is, `site` or `team`; `None` where there are no groups, so that each name must be unique.
 pub fn refuse_duplicates<'a>(
-    word: &str,
+    word: Option<&str>,
     identities: impl IntoIterator<Item = Identity<'a>>,
     problems: &mut Problems,
 ) {
@@ -30,7 +30,12 @@ pub fn refuse_duplicates<'a>(
             let line = first.line;
             problems.add(
                 place,
-                format!("name: line {line} has the same {word} and name; the pair must be unique"),
+                match word {
+                    Some(word) => {
+                        format!("name: line {line} has the same {word} and name; the pair must be unique")
+                    }
+                    None => format!("name: line {line} has the same; each must be unique"),
+                },
             );
         } else {
             seen.insert((group, name), place);
@@ -72,7 +77,7 @@ mod tests {
             identity(4, "x", "a", "2"),
         ];
         let mut problems = Problems::default();
-        refuse_duplicates("site", all, &mut problems);
+        refuse_duplicates(Some("site"), all, &mut problems);
         assert_eq!(
             problems.to_string(),
             "line 4:3: name: line 2 has the same site and name; the pair must be unique"

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::address::Address;
-use super::module::Module;
+use super::module::{Driver, Module};
 
 /// One BMC, as written in the file.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -62,6 +62,21 @@ pub(crate) struct Labels {
 }
 
 impl Target {
+    /// Whether it has a module, and one that can reach it.
+    pub(super) fn fits(&self, modules: &BTreeMap<String, Module>) -> Result<(), String> {
+        let Some(module) = modules.get(&self.module) else {
+            let allowed: Vec<_> = modules.keys().map(String::as_str).collect();
+            let allowed = allowed.join(", ");
+            return Err(format!("module: is not among the modules; must be one of {allowed}"));
+        };
+        let (wanted, is) = (self.address.driver(), module.driver);
+        if is == wanted {
+            return Ok(());
+        }
+        let kind = if wanted == Driver::OpenIpmi { "a device" } else { "a host" };
+        Err(format!("module: has the driver {is}; the address is {kind} and needs {wanted}"))
+    }
+
     /// What there is to do for it, with its module.
     pub(super) fn work(&self, module: Arc<Module>) -> Bmc {
         Bmc {

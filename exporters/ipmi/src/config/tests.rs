@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::config::module::Driver;
 use crate::slow::Collector;
 
 const GOOD: &str = "
@@ -151,8 +152,7 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
         ),
         (
             target("name: a, address: /dev/ipmi0"),
-            "has the address /dev/ipmi0 and a module with the driver LAN_2_0; a host needs \
-             LAN_2_0, a device OPENIPMI",
+            "targets[0].module: has the driver LAN_2_0; the address is a device and needs OPENIPMI",
         ),
         (target("name: a, address: /dev/sda"), "address: the value must be a host or host:port"),
         (
@@ -196,12 +196,12 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
         (target("name: a, address: a, colour: red"), "colour"),
         (
             target("name: a, address: a, module: fast"),
-            "names the module the value, which is not among the modules: default",
+            "targets[0].module: is not among the modules; must be one of default",
         ),
         (target("name: a, address: a, rise_limits: { disk: 0 }"), "`disk: 0` must be above 0"),
         (
             target("name: a, address: a }, { name: a, address: b"),
-            "targets: the name the value is there twice",
+            "ipmi.yml:2:37: name: line 2 has the same; each must be unique",
         ),
     ];
     for (text, expected) in cases {
@@ -281,4 +281,17 @@ modules:
 targets: []
 ";
     parse(text).unwrap();
+}
+
+#[test]
+fn what_is_allowed_and_hardly_meant_is_told() {
+    let warnings = |targets: &str| {
+        let text =
+            format!("modules: {{ default: {{ user: u, pass: p }} }}\ntargets: [ {targets} ]\n");
+        parse(&text).unwrap().warnings
+    };
+    assert!(warnings("{ name: a, address: h }, { name: b, address: i }").is_empty());
+    assert_eq!(warnings(""), ["targets: there is none, so nothing is polled"]);
+    let twice = warnings("{ name: a, address: h }, { name: b, address: 'h:623' }");
+    assert!(twice.len() == 1 && twice[0].contains("what is there is measured twice"), "{twice:?}");
 }

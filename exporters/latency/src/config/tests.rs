@@ -194,7 +194,7 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         (target("{name: a, address: 'http://u:p@a.example', module: http}"), &["http.headers"]),
         (
             target("{name: a, address: ::1, module: icmp}, {name: a, address: ::1, module: icmp}"),
-            &["test.yml:3:50: name: line 3 has the same team and name"],
+            &["test.yml:3:50: name: line 3 has the same; each must be unique"],
         ),
     ];
     for (text, expected) in cases {
