@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::health::State;
+use crate::state::State;
 
 /// As many as a glance takes in.
 const KEPT: usize = 50;

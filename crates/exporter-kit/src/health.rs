@@ -6,17 +6,7 @@ use std::time::SystemTime;
 use tracing::{info, warn};
 
 use crate::changes::{self, Change};
-
-/// Whether a target can be read at present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Its first round has not ended yet.
-    Pending,
-    /// The last round succeeded.
-    Up,
-    /// The last round failed, for a reason out of the exporter's closed set.
-    Down(&'static str),
-}
+use crate::state::State;
 
 /// The health of one target. Shared by the task that polls it and the pages that show it.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use self::table::{Part, Row, Table};
 use crate::changes::{self, Change};
-use crate::health::State;
+use crate::state::State;
 use crate::{Exporter, process};
 
 const STYLE: &str = include_str!("landing.css");

@@ -23,7 +23,8 @@
 //! | `reload` | one door for SIGHUP and POST, beside the worker that measures |
 //! | `targets` | the set of running targets, kept in step with the config: work and labels apart |
 //! | `changes` | the last changes of state |
-//! | `health` | a target's state, logged when it changes |
+//! | `state` | the states of a target |
+//! | `health` | how a target stands, logged when that changes |
 //! | `rounds` | when the next round is due: splayed, never overlapping |
 //! | `process` | build and process metrics |
 //! | `open_files` | the limit of open files, and what of it is the web server's |
@@ -50,6 +51,7 @@ mod reload;
 mod rounds;
 mod secret;
 mod server;
+mod state;
 mod targets;
 mod web;
 mod web_config;
@@ -57,12 +59,13 @@ mod web_config;
 pub use config::parse;
 pub use counts::{Counter, CountsBy, LabelEnum};
 pub use exposition::respond;
-pub use health::{Health, State};
+pub use health::Health;
 pub use histogram::{BOUNDS, Buckets, Histogram};
 pub use page::{Collector, Count, LabelSet, LabelWriter, Number, Page, Value, openmetrics};
 pub use registry::Registry;
 pub use rounds::{Every, Rounds};
 pub use secret::{Secret, SecretSource};
+pub use state::State;
 pub use targets::{Running, Target, Targets, Wanted};
 
 use std::path::Path;

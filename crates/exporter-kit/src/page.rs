@@ -5,6 +5,8 @@
 //! Nothing is kept of a page but the part that is being written (of protobuf, whose families begin
 //! with their length, the family), so that it never exists whole.
 
+mod escape;
+mod field;
 mod labels;
 mod protobuf;
 #[cfg(test)]

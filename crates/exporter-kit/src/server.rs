@@ -18,10 +18,10 @@ use tower_http::compression::CompressionLayer;
 use tracing::{info, warn};
 
 use crate::flags::Flags;
-use crate::health::State;
 use crate::landing::{Asked, Landing};
 use crate::registry::Registry;
 use crate::reload::Reloads;
+use crate::state::State;
 use crate::web_config::Current;
 use crate::{Exporter, exposition, landing, open_files, web};
 

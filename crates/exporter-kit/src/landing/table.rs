@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::health::{Health, Standing, State};
+use crate::health::{Health, Standing};
+use crate::state::State;
 
 /// Rows on one page: a phone shows them at once, and a fleet's first page is all that is wrong.
 pub(super) const ROWS: usize = 200;

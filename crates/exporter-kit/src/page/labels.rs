@@ -1,6 +1,7 @@
 //! The labels of a series, as text or as protobuf. No I/O, no clock.
 
-use super::{protobuf, text};
+use super::escape::{escaped, put};
+use super::field;
 use crate::config;
 
 /// The labels of a series: a list of pairs, a pair of such lists, or a type of one's own.
@@ -32,9 +33,14 @@ impl LabelWriter<'_> {
             Form::Text { begun } => {
                 self.out.push(if *begun { b',' } else { b'{' });
                 *begun = true;
-                text::label(self.out, name, value);
+                put(self.out, &[name, "=\""]);
+                escaped(self.out, value, true);
+                self.out.push(b'"');
             }
-            Form::Protobuf => protobuf::label(self.out, name, value),
+            Form::Protobuf => field::message(self.out, 1, |out| {
+                field::text(out, 1, name);
+                field::text(out, 2, value);
+            }),
         }
     }
 }

@@ -3,14 +3,10 @@
 //! Written by hand: a family of ten thousand series goes to its reader without a message for each
 //! label in memory. The numbers are those of the fields in `metrics.proto`.
 
+use super::field::{double, message, number, text, varint, zigzag};
 use super::labels::{Form, LabelSet, LabelWriter};
 use super::{Family, Kind, Sample};
 use crate::histogram::Histogram;
-
-/// Types of a field on the wire.
-const VARINT: u64 = 0;
-const DOUBLE: u64 = 1;
-const LENGTH: u64 = 2;
 
 /// What comes before the metrics of a family, which are so many bytes long: the length of it all,
 /// its name, help and type.
@@ -39,13 +35,6 @@ pub(super) fn metric(out: &mut Vec<u8>, kind: Kind, labels: &impl LabelSet, samp
             }
             Sample::Histogram(of) => message(out, 7, |out| histogram(out, of)),
         }
-    });
-}
-
-pub(super) fn label(out: &mut Vec<u8>, name: &str, value: &str) {
-    message(out, 1, |out| {
-        text(out, 1, name);
-        text(out, 2, value);
     });
 }
 
@@ -78,45 +67,4 @@ fn histogram(out: &mut Vec<u8>, histogram: &Histogram) {
         number(out, 1, known.created().as_secs());
         number(out, 2, known.created().subsec_nanos().into());
     });
-}
-
-fn text(out: &mut Vec<u8>, field: u64, text: &str) {
-    varint(out, field << 3 | LENGTH);
-    varint(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn number(out: &mut Vec<u8>, field: u64, number: u64) {
-    varint(out, field << 3 | VARINT);
-    varint(out, number);
-}
-
-fn double(out: &mut Vec<u8>, field: u64, number: f64) {
-    varint(out, field << 3 | DOUBLE);
-    out.extend_from_slice(&number.to_le_bytes());
-}
-
-/// A message within another one: its length, which is known afterwards, moves before it.
-fn message(out: &mut Vec<u8>, field: u64, write: impl FnOnce(&mut Vec<u8>)) {
-    varint(out, field << 3 | LENGTH);
-    let start = out.len();
-    write(out);
-    let end = out.len();
-    varint(out, (end - start) as u64);
-    let length = out.len() - end;
-    out[start..].rotate_right(length);
-}
-
-/// Seven bits a byte, the lowest first; the eighth says that there are more.
-fn varint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
-}
-
-/// Signed numbers, small ones in few bytes whatever their sign.
-fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)).cast_unsigned()
 }

@@ -1,5 +1,6 @@
 //! Families and series as text: OpenMetrics 1.0.0, and the format 0.0.4 before it. No I/O, no clock.
 
+use super::escape::{escaped, put};
 use super::labels::{Form, LabelSet, LabelWriter};
 use super::value::Number;
 use super::{Family, Kind, Sample};
@@ -61,32 +62,4 @@ fn line(
         Number::Real(number) => put(out, &[dtoa::Buffer::new().format(number)]),
     }
     out.push(b'\n');
-}
-
-pub(super) fn label(out: &mut Vec<u8>, name: &str, value: &str) {
-    put(out, &[name, "=\""]);
-    escaped(out, value, true);
-    out.push(b'"');
-}
-
-/// Quotes are escaped where they would end the text.
-fn escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
-    let is_special = |byte: &u8| matches!(byte, b'\\' | b'\n') || (quotes && *byte == b'"');
-    if !text.as_bytes().iter().any(is_special) {
-        out.extend_from_slice(text.as_bytes());
-        return;
-    }
-    for byte in text.bytes() {
-        match byte {
-            b'\n' => out.extend_from_slice(b"\\n"),
-            special if is_special(&special) => out.extend_from_slice(&[b'\\', special]),
-            other => out.push(other),
-        }
-    }
-}
-
-fn put(out: &mut Vec<u8>, texts: &[&str]) {
-    for text in texts {
-        out.extend_from_slice(text.as_bytes());
-    }
 }
