@@ -28,6 +28,8 @@ wanted="
   unbound:unbound
   nsd:nsd
   dig:bind9-dnsutils
+  curl:curl
+  openssl:openssl
   ip:iproute2
   cc:gcc
   cc:libc6-dev
