@@ -9,13 +9,15 @@
 //! |---|---|
 //! | `topology` | which nodes there are, and where |
 //! | `geometry` | distance, and the time it costs |
-//! | `faults` | what is broken, and the handle that breaks and mends |
+//! | `broken` | what is broken |
+//! | `faults` | the handle that breaks and mends |
 //! | `routes` | who gets what, when, past which routers |
 //! | `packet` | the parts of a packet that a router touches |
 //! | `forward` | what becomes of one packet |
 //! | `switch` | the thread that does it |
 //! | `counters` | what it counted |
 
+mod broken;
 mod counters;
 pub mod faults;
 mod forward;
@@ -35,9 +37,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+pub use self::broken::{ANY, Broken};
 use self::counters::Counters;
 pub use self::counters::Stats;
-pub use self::faults::{ANY, Broken, Faults};
+pub use self::faults::Faults;
 use self::routes::NodeId;
 use self::switch::Switch;
 use self::topology::Node;

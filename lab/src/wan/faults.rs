@@ -1,6 +1,5 @@
-//! What is broken in the world right now, and the handle by which a replay breaks and mends it.
+//! The handle by which a replay breaks and mends the world.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,41 +7,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use super::broken::{ANY, Broken};
 use super::routes::Routes;
 use super::topology::Topology;
-
-/// Any node, in the place of a name.
-pub const ANY: &str = "*";
-
-/// The faults in force. Plain data: what they do to a packet is decided in [`Routes`].
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Broken {
-    /// Nodes without power: nothing gets in or out, and their anycast addresses move.
-    pub down: BTreeSet<String>,
-    /// Nodes whose uplink is cut: nothing gets in or out, and nobody else notices.
-    pub isolated: BTreeSet<String>,
-    /// Anycast addresses that a node does not announce any more.
-    pub withdrawn: BTreeSet<(IpAddr, String)>,
-    /// The share of packets lost on the way from one node to another; either may be [`ANY`].
-    pub loss: BTreeMap<(String, String), f64>,
-    /// The share of packets that arrive twice, likewise.
-    pub duplicates: BTreeMap<(String, String), f64>,
-    /// Round trips other than the distance says, either way round.
-    pub round_trips: BTreeMap<(String, String), Duration>,
-}
-
-impl Broken {
-    /// The entry for a direction: the most exact of those that match.
-    pub(super) fn of<'a, V>(
-        table: &'a BTreeMap<(String, String), V>,
-        from: &str,
-        to: &str,
-    ) -> Option<&'a V> {
-        [(from, to), (ANY, to), (from, ANY), (ANY, ANY)]
-            .iter()
-            .find_map(|(from, to)| table.get(&((*from).to_owned(), (*to).to_owned())))
-    }
-}
 
 /// The handle that breaks and mends the world while it runs. Clones break the same world.
 #[derive(Debug, Clone)]
@@ -216,15 +183,5 @@ mod tests {
         faults.restore_link("lon", "blog").unwrap();
         faults.announce(anycast, "any-lon").unwrap();
         assert_eq!(faults.broken(), Broken::default());
-    }
-
-    #[test]
-    fn the_most_exact_entry_counts() {
-        let entry = |from: &str, to: &str, share| ((from.to_owned(), to.to_owned()), share);
-        let table =
-            [entry("*", "*", 0.1), entry("*", "shop", 0.2), entry("fra", "shop", 0.3)].into();
-        assert_eq!(Broken::of(&table, "fra", "shop"), Some(&0.3));
-        assert_eq!(Broken::of(&table, "lon", "shop"), Some(&0.2));
-        assert_eq!(Broken::of(&table, "lon", "blog"), Some(&0.1));
     }
 }

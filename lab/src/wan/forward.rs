@@ -91,7 +91,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::wan::faults::Broken;
+    use crate::wan::broken::Broken;
     use crate::wan::topology::{Topology, default_world};
 
     /// The world without jitter, and what becomes of an echo from New York to Amsterdam in it.

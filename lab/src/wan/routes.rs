@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::faults::Broken;
+use super::broken::Broken;
 use super::topology::{Node, Prefix, Router, Topology};
 
 /// A router in the sender's own city is not nearer than this share of the way, and one in the
