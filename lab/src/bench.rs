@@ -11,9 +11,11 @@ pub mod report;
 pub mod scrape;
 pub mod usage;
 
+mod echoes;
 mod fping;
 mod massdns;
 mod smokeping;
+mod sweeps;
 
 use std::io::Write as _;
 

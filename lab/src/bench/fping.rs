@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::latency::Seen;
+use super::echoes::Seen;
 use super::usage;
 use crate::netns::Namespace;
 use crate::process::find;

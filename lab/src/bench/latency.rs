@@ -2,69 +2,18 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use tokio::time::{Instant, sleep};
-
+use super::echoes::{PAGE, Reading, Seen, watch};
 use super::report::{Bound, Goal, Row, quantile};
-use super::scrape::{scrape, wait_for};
-use super::{Options, fping, page, say, smokeping, usage};
+use super::{Options, fping, page, say, smokeping};
 use crate::netns::Namespace;
-use crate::process::{Program, find_own};
+use crate::process::find_own;
 
 /// Our program, as it stands in the results.
 pub const OURS: &str = "turbulence-latency";
-
-/// Where a program's page is, in the namespace of its own.
-pub(super) const PAGE: SocketAddr = SocketAddr::new(
-    // Not among the targets.
-    std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
-    9290,
-);
-/// How long a program may take to ask every target once.
-const START_LIMIT: Duration = Duration::from_secs(60);
-/// From then on until it is measured.
-const SETTLING: Duration = Duration::from_secs(5);
-
-/// How the page of a program that probes for ever is to be read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
-    pub(super) peer: &'static str,
-    /// Counts all probes.
-    pub(super) probes: &'static str,
-    /// Gives how many of them were answered.
-    pub(super) answered: fn(&str) -> f64,
-    /// The histogram of round trips.
-    pub(super) histogram: &'static str,
-}
-
-/// What was seen of a program.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) cpu_seconds: f64,
-    pub(super) seconds: f64,
-    /// In which the probes were counted.
-    pub(super) probing_seconds: f64,
-    pub(super) rss: f64,
-    pub(super) peak_rss: f64,
-    pub(super) probes: f64,
-    pub(super) answered: f64,
-    /// Sorted, in seconds.
-    pub(super) round_trips: Vec<f64>,
-    pub(super) scrape: Option<SeenScrape>,
-}
-
-/// What one scrape took.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SeenScrape {
-    bytes: usize,
-    seconds: f64,
-    cpu_seconds: f64,
-}
 
 /// Measures every program on `targets` addresses, each in a namespace of its own.
 pub async fn measure(targets: usize, options: &Options) -> anyhow::Result<Vec<Row>> {
@@ -148,61 +97,6 @@ fn config_of_ours(hosts: &[Ipv4Addr]) -> anyhow::Result<String> {
         writeln!(config, "  - {{name: {host}, module: icmp, address: {host}}}")?;
     }
     Ok(config)
-}
-
-/// Starts a program that probes for ever, lets it settle, and watches it: first undisturbed, then
-/// while it is scraped.
-pub(super) async fn watch(
-    namespace: &Namespace,
-    folder: &Path,
-    command: Command,
-    reading: Reading,
-    targets: usize,
-    watched: Duration,
-) -> anyhow::Result<Seen> {
-    let mut pid = 0;
-    let mut program = Program::start(reading.peer, folder, command, |command| {
-        let child = namespace.spawn(command)?;
-        pid = child.id();
-        Ok(child)
-    })?;
-    let asked_all = |text: &str| page::sum(text, reading.probes) >= targets as f64;
-    wait_for(namespace, PAGE, START_LIMIT, asked_all)
-        .await
-        .with_context(|| format!("{}; its last words:\n{}", reading.peer, program.last_words()))?;
-    sleep(SETTLING).await;
-    program.must_run()?;
-
-    let (before, counted) = (scrape(namespace, PAGE)?, Instant::now());
-    // What the scrape left behind shall not be counted.
-    sleep(Duration::from_millis(500)).await;
-    let (began, used) = (Instant::now(), usage::of(pid)?);
-    sleep(watched).await;
-    let (seconds, now) = (began.elapsed().as_secs_f64(), usage::of(pid)?);
-    let after = scrape(namespace, PAGE)?;
-    let scraped = usage::of(pid)?;
-    let probing_seconds = counted.elapsed().as_secs_f64();
-    // A second later, each target has had one more probe, and so each sum tells its round trip.
-    sleep(Duration::from_secs(1).saturating_sub(Duration::from_secs_f64(after.seconds))).await;
-    let last = scrape(namespace, PAGE)?;
-    program.must_run()?;
-
-    let between = |of: &dyn Fn(&str) -> f64| of(&after.page) - of(&before.page);
-    Ok(Seen {
-        cpu_seconds: now.cpu_seconds - used.cpu_seconds,
-        seconds,
-        probing_seconds,
-        rss: now.rss,
-        peak_rss: usage::of(pid)?.peak_rss,
-        probes: between(&|text| page::sum(text, reading.probes)),
-        answered: between(&reading.answered),
-        round_trips: page::durations_between(&after.page, &last.page, reading.histogram),
-        scrape: Some(SeenScrape {
-            bytes: after.page.len(),
-            seconds: after.seconds,
-            cpu_seconds: scraped.cpu_seconds - now.cpu_seconds,
-        }),
-    })
 }
 
 fn row(peer: &str, targets: usize, seen: &Seen) -> Row {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::dns::{Seen, World};
+use super::sweeps::{Seen, World};
 use super::usage;
 use crate::process::find;
 use crate::resolvers::NAME;

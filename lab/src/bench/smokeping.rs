@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
-use super::latency::{PAGE, Reading, Seen, watch};
+use super::echoes::{PAGE, Reading, Seen, watch};
 use super::page;
 use crate::netns::Namespace;
 use crate::process::find;
