@@ -73,6 +73,17 @@ impl<E: LabelEnum> CountsBy<E> {
         self.counters[value.place()].get()
     }
 
+    /// The counts of all values together.
+    pub fn total(&self) -> u64 {
+        self.counters.iter().map(Counter::get).sum()
+    }
+
+    /// The values that were counted at all, with their counts, in their order: what a page shows of
+    /// each target, since most targets never have most values.
+    pub fn counted(&self) -> impl Iterator<Item = (E, u64)> {
+        self.iter().filter(|(_, count)| *count > 0)
+    }
+
     /// The counts of all values, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (E, u64)> {
         E::VALUES.iter().copied().zip(self.counters.iter().map(Counter::get))
@@ -95,6 +106,7 @@ impl<E: LabelEnum> CountsBy<E> {
 /// sent.inc(Transport::Tcp);
 /// let counts: Vec<_> = sent.iter().map(|(it, count)| (it.as_str(), count)).collect();
 /// assert_eq!(counts, [("udp", 0), ("tcp", 1)]);
+/// assert_eq!((sent.total(), sent.counted().count()), (1, 1));
 /// ```
 #[macro_export]
 macro_rules! label_enum {

@@ -48,9 +48,6 @@ pub(crate) trait Settings {
 
 /// What can be done with a probe.
 pub(crate) trait Run {
-    /// Whether it sends echoes, whose replies may go astray.
-    const HAS_ECHOES: bool = false;
-
     /// The phases that it can have beside the lookup; none if it is a round trip and nothing else.
     fn phases(&self) -> &'static [Phase];
 
@@ -182,11 +179,6 @@ macro_rules! probers {
         pub(crate) enum Probe { $($Variant(Box<$file::Probe>)),* }
 
         impl Probe {
-            /// Whether it sends echoes, whose replies may go astray.
-            pub(crate) fn has_echoes(&self) -> bool {
-                match self { $(Self::$Variant(_) => <$file::Probe as Run>::HAS_ECHOES,)* }
-            }
-
             /// The phases that it can have beside the lookup.
             pub(crate) fn phases(&self) -> &'static [Phase] {
                 match self { $(Self::$Variant(probe) => probe.phases(),)* }

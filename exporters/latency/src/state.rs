@@ -37,7 +37,6 @@ pub(crate) struct TargetState {
     name: String,
     labels: RwLock<Arc<Labels>>,
     pub(crate) counts: Counts,
-    pub(crate) has_echoes: bool,
     health: Arc<Health>,
     standing: Mutex<Standing>,
 }
@@ -50,7 +49,6 @@ impl TargetState {
             name: name.to_owned(),
             labels: RwLock::new(Arc::new(labels.clone())),
             counts: Counts::new(phases_of(work)),
-            has_echoes: work.probe.has_echoes(),
             health: Arc::new(Health::new(name, work.probe.detail(&work.host))),
             standing: Mutex::default(),
         }

@@ -78,8 +78,7 @@ async fn ours(hosts: &[Ipv4Addr], watched: Duration) -> anyhow::Result<Seen> {
         peer: OURS,
         probes: "latency_probes_total",
         answered: |text| {
-            page::sum(text, "latency_probes_total")
-                - page::sum(text, "latency_probe_failures_total")
+            page::sum(text, "latency_probes_total") - page::sum(text, "latency_failures_total")
         },
         histogram: "latency_probe_duration_seconds",
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::config::Vantage;
-use exporter_kit::{Collector, LabelSet, LabelWriter, Page, Targets};
+use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, Targets};
 
 use super::counts::ReceiveQueue;
 use crate::clock::Clock;
@@ -70,6 +70,11 @@ impl LabelSet for Row<'_> {
     }
 }
 
+/// A count that is shown once there is one: most targets never have any.
+fn counted(counter: &Counter) -> Option<u64> {
+    Some(counter.get()).filter(|count| *count > 0)
+}
+
 /// The label `address`.
 struct AddressLabel(IpAddr);
 
@@ -106,10 +111,15 @@ impl Scrape<'_> {
             self.rows().map(|row| (self.of(row), &row.state.counts.probes)),
         );
         page.counter(
+            "latency_failures_total",
+            "Probes that failed.",
+            self.rows().map(|row| (self.of(row), row.state.counts.failures.total())),
+        );
+        page.counter(
             "latency_probe_failures_total",
-            "Probes that failed, by reason.",
+            "Probes that failed, by reason; a reason is there once it has occurred.",
             self.rows().flat_map(|row| {
-                let failures = row.state.counts.failures.iter();
+                let failures = row.state.counts.failures.counted();
                 failures
                     .map(|(reason, count)| ((self.of(row), [("reason", reason.as_str())]), count))
             }),
@@ -194,16 +204,15 @@ impl Scrape<'_> {
     }
 
     fn strays(&self, page: &mut Page<'_>) {
-        let echoed = || self.rows().filter(|row| row.state.has_echoes);
         page.counter(
             "latency_icmp_late_replies_total",
             "Echo replies that came after the timeout; their probes count as failed.",
-            echoed().map(|row| (self.of(row), &row.state.counts.strays.late)),
+            self.rows().map(|row| (self.of(row), counted(&row.state.counts.strays.late))),
         );
         page.counter(
             "latency_icmp_duplicate_replies_total",
             "Echo replies that came again.",
-            echoed().map(|row| (self.of(row), &row.state.counts.strays.duplicate)),
+            self.rows().map(|row| (self.of(row), counted(&row.state.counts.strays.duplicate))),
         );
     }
 

@@ -1,5 +1,6 @@
 //! The golden exposition: every metric, from a fixed state.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -69,6 +70,7 @@ fn states() -> (Vantage, Vec<TargetState>) {
     states[0].decided(3, ip, &Outcome::timed_out(ms(3000)), at(15));
     states[0].silent(3, Failure::Timeout, at(15));
     states[0].counts.strays.late.inc();
+    states[0].counts.strays.duplicate.inc();
 
     let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];
     states[1].resolved(&ips, Some(ms(7)));
@@ -104,15 +106,18 @@ fn the_exposition_is_the_golden_one() {
 }
 
 #[test]
-fn every_reason_is_there_from_the_start() {
+fn a_reason_is_there_once_it_has_occurred_and_the_sum_of_all_from_the_start() {
     let text = exposition();
-    for reason in Failure::ALL {
-        let of = format!(
-            "target=\"new\",module=\"tcp\",role=\"service\",reason=\"{}\"",
-            reason.as_str()
-        );
-        assert!(text.contains(&of), "{of}");
-    }
+    let of = |series: &str| text.lines().filter(|line| line.starts_with(series)).count();
+    let total = "latency_failures_total{vantage=\"fra\",region=\"EMEA\",target=\"new\"";
+    assert_eq!(
+        text.lines().find_map(|line| line.strip_prefix(total)?.split_once("} ")).unwrap().1,
+        "0"
+    );
+    assert_eq!(of("latency_failures_total{"), 3);
+    assert_eq!(of("latency_probe_failures_total{"), 2);
+    assert_eq!(of("latency_icmp_late_replies_total{"), 1);
+    assert_eq!(of("latency_icmp_duplicate_replies_total{"), 1);
 }
 
 #[test]
@@ -122,4 +127,55 @@ fn what_is_not_known_is_absent() {
         let of_new = |line: &&str| line.starts_with(gauge) && line.contains("target=\"new\"");
         assert_eq!(text.lines().find(of_new), None);
     }
+}
+
+/// What a page of so many targets costs its reader, by family; to be seen with `--nocapture`.
+fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Outcome) -> usize {
+    let mut config = format!(
+        "vantage: {{name: bench, region: LAB}}\nmodules: {{{module}: {{prober: {prober}}}}}\ntargets:\n"
+    );
+    for n in 0..targets {
+        let ip = format!("127.1.{}.{}", n / 250, n % 250 + 1);
+        let address = address.replace("IP", &ip);
+        writeln!(config, "  - {{name: {ip}, module: {module}, address: \"{address}\"}}").unwrap();
+    }
+    let config: Config = exporter_kit::parse(&config, "many").unwrap();
+    let config = LatencyExporter::prepare(config, Path::new(".")).unwrap();
+    let of = |(name, wanted)| {
+        let state = TargetState::new(name, wanted);
+        let ip: IpAddr = name.parse().unwrap();
+        state.resolved(&[ip], None);
+        (1..=100).for_each(|round| state.decided(round, ip, outcome, at(round)));
+        state
+    };
+    let states: Vec<_> = config.targets(&[]).0.iter().map(|(name, it)| of((name, it))).collect();
+    let scrape = Scrape {
+        vantage: &config.vantage,
+        targets: states.iter().map(Row::of).collect(),
+        sockets: Vec::new(),
+        queue: &ReceiveQueue::default(),
+        now: at(101).monotonic,
+    };
+    let text = exporter_kit::openmetrics(|page| scrape.write(page));
+    println!("{targets} targets by {module}: {} bytes, of a target:", text.len());
+    for family in text.split("# HELP ").skip(1) {
+        let (name, _) = family.split_once(' ').unwrap();
+        let lines = family.lines().filter(|line| !line.starts_with('#')).count();
+        println!("{:>8} bytes {:>3} lines {name}", family.len() / targets, lines / targets);
+    }
+    text.len()
+}
+
+#[test]
+fn a_page_of_ten_thousand_echoed_targets_is_smaller_than_30_mb() {
+    let outcome = Outcome {
+        duration: Some(Duration::from_nanos(20_123_456)),
+        rtt: Some(Duration::from_nanos(20_123_456)),
+        ..Outcome::default()
+    };
+    assert!(size(10_000, ["icmp", "icmp"], "IP", &outcome) < 30_000_000);
+    // What a target with phases costs, is printed alone.
+    size(100, ["tcp", "tcp"], "IP:25", &outcome);
+    let https = "http, http: {tls_config: {insecure_skip_verify: true}}";
+    size(100, ["http", https], "https://IP/", &web(200));
 }

@@ -49,8 +49,6 @@ impl super::Settings for Settings {
 }
 
 impl Run for Probe {
-    const HAS_ECHOES: bool = true;
-
     fn phases(&self) -> &'static [Phase] {
         &[]
     }
