@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use exporter_kit::config::{self, Labels, Name};
-use exporter_kit::discovery::{Discovery, FileSd, Found, Skipped};
+use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
 use exporter_kit::{
     Collector, Counter, Exporter, Health, Histogram, Kit, Page, Rounds, Running, Targets, Wanted,
 };
@@ -23,6 +23,8 @@ struct Config {
     modules: BTreeMap<Name, Clock>,
     #[serde(default)]
     file_sd_configs: Vec<FileSd>,
+    #[serde(default)]
+    http_sd_configs: Vec<HttpSd>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -104,7 +106,7 @@ impl Exporter for Tick {
     }
 
     fn warnings(config: &Config) -> Vec<String> {
-        let idle = config.clocks.is_empty() && config.file_sd_configs.is_empty();
+        let idle = config.clocks.is_empty() && Self::discovery(config) == Discovery::default();
         idle.then(|| "clocks: there is none, so nothing is measured".to_owned())
             .into_iter()
             .collect()
@@ -118,7 +120,7 @@ impl Exporter for Tick {
     }
 
     fn discovery(config: &Config) -> Discovery {
-        Discovery { files: config.file_sd_configs.clone() }
+        Discovery { files: config.file_sd_configs.clone(), http: config.http_sd_configs.clone() }
     }
 
     fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {

@@ -40,8 +40,9 @@ pub(crate) fn load<E: Exporter>(path: &Path) -> anyhow::Result<E::Config> {
     let file = path.display();
     let text = read_text(path).with_context(|| format!("reading config file {file}"))?;
     let config = parse::<E::Config>(&text, &file.to_string())?;
-    let config = E::prepare(config, path.parent().unwrap_or_else(|| Path::new(".")))
-        .with_context(|| format!("config file {file}"))?;
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let config = E::prepare(config, folder).with_context(|| format!("config file {file}"))?;
+    E::discovery(&config).check(folder).with_context(|| format!("config file {file}"))?;
     for warning in E::warnings(&config) {
         warn!("{file}: {warning}");
     }

@@ -6,22 +6,25 @@
 //! | `found` | one discovered target, and what an exporter makes of it |
 //! | `groups` | the format of the lists |
 //! | `files` | the lists in files |
+//! | `pull`, `client` | the lists at URLs: when they are asked for, and how |
 //! | `sources` | the last good list of each source |
 //! | `watch` | the task that looks for changes |
 //!
 //! A list that cannot be had leaves the last one in force, and a target that is wrong is left out:
 //! both are counted, logged and shown at `/-/discovery`, and neither is ever fatal.
 
+mod client;
 mod files;
 mod found;
 mod groups;
+mod pull;
 mod settings;
 mod sources;
 mod status;
 mod watch;
 
 pub use found::{Found, Parts, Skipped};
-pub use settings::{Discovery, FileSd};
+pub use settings::{Discovery, FileSd, HttpSd};
 
 pub(crate) use status::Status;
 pub(crate) use watch::watch;

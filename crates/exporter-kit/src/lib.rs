@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `flags` | the command line, the same for every exporter |
 //! | [`config`] | reading a YAML file; errors name file, line and field; durations, names, labels, vantages |
-//! | [`discovery`] | targets that others list: `file_sd_configs` |
+//! | [`discovery`] | targets that others list: `file_sd_configs`, `http_sd_configs` |
+//! | `http_auth` | who sends an HTTP request: `basic_auth`, `authorization`, `http_headers` |
 //! | `secret` | a value that never shows itself |
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
@@ -40,6 +41,7 @@ mod flags;
 mod health;
 mod healthcheck;
 mod histogram;
+mod http_auth;
 mod landing;
 mod listen;
 mod logging;
@@ -61,6 +63,7 @@ pub use counts::{Counter, CountsBy, LabelEnum};
 pub use exposition::respond;
 pub use health::Health;
 pub use histogram::{BOUNDS, Buckets, Histogram};
+pub use http_auth::{Authorization, BasicAuth, HttpAuth, HttpHeader};
 pub use page::{Collector, Count, LabelSet, LabelWriter, Number, Page, Value, openmetrics};
 pub use registry::Registry;
 pub use rounds::{Every, Rounds};

@@ -18,9 +18,10 @@ use anyhow::{Context as _, bail, ensure};
 use axum::http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-pub(crate) use self::any_server::any_server;
+pub(crate) use self::any_server::{any_certificate, any_server};
 use self::clients::ClientAuth;
-use self::names::{Cipher, Curve, Version};
+use self::names::{Cipher, Curve};
+pub(crate) use self::names::{Version, versions};
 pub(crate) use self::reread::{Current, follow};
 pub(crate) use self::users::Answer;
 use self::users::Users;

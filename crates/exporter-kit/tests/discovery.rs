@@ -1,4 +1,4 @@
-//! Targets that are discovered: from files in Prometheus' own format, watched, never fatal.
+//! Targets that are discovered, from files and by HTTP, in Prometheus' own formats; never fatal.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
@@ -6,6 +6,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+#[path = "discovery/http.rs"]
+mod http;
 #[path = "tick/running.rs"]
 mod running;
 

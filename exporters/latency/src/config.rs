@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use exporter_kit::Wanted;
 use exporter_kit::config::{self, Identity, Located, Name, Problems, Vantage, refuse_duplicates};
-use exporter_kit::discovery::{FileSd, Found, Skipped};
+use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
 use serde::Deserialize;
 
 mod module;
@@ -31,7 +31,7 @@ pub struct Config {
     modules: BTreeMap<String, Module>,
     targets: Vec<Entry>,
     /// Where more targets are discovered.
-    pub(crate) file_sd: Vec<FileSd>,
+    pub(crate) discovery: Discovery,
 }
 
 /// Labels of the metrics, which a target's own labels may not be.
@@ -49,6 +49,8 @@ struct RawConfig {
     targets: Vec<Located<RawEntry>>,
     #[serde(default)]
     file_sd_configs: Vec<FileSd>,
+    #[serde(default)]
+    http_sd_configs: Vec<HttpSd>,
 }
 
 /// One target as it stands in the file, its address read by its module's prober.
@@ -138,10 +140,11 @@ impl Config {
         for target in &self.targets {
             addresses.entry(&target.module).or_default().push(&target.address);
         }
+        // What will be discovered may need what no target of this file does.
+        let discovers = self.discovers();
         for (name, module) in &mut self.modules {
             let addresses = addresses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
-            // What will be discovered may need what no target of this file does.
-            let addresses = self.file_sd.is_empty().then_some(addresses);
+            let addresses = (!discovers).then_some(addresses);
             let loaded = module.prober.load(folder, addresses);
             loaded.map_err(|error| anyhow!("modules.{name}.{error:#}"))?;
         }
@@ -185,9 +188,14 @@ impl Config {
         Wanted { work: self.work(entry), labels: Labels { module, role: entry.role, own } }
     }
 
+    /// Whether there may be more targets than those of the file.
+    fn discovers(&self) -> bool {
+        self.discovery != Discovery::default()
+    }
+
     /// What is allowed and hardly meant.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let idle = self.targets.is_empty() && self.file_sd.is_empty();
+        let idle = self.targets.is_empty() && !self.discovers();
         let idle = idle.then(|| "targets: there is none, so nothing is probed".to_owned());
         idle.into_iter().collect()
     }
@@ -234,8 +242,8 @@ impl TryFrom<RawConfig> for Config {
         problems.into_result()?;
         let targets = targets.into_iter().map(|target| target.value).collect();
         let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();
-        let file_sd = raw.file_sd_configs;
-        Ok(Self { vantage: raw.vantage, resolvers, modules, targets, file_sd })
+        let discovery = Discovery { files: raw.file_sd_configs, http: raw.http_sd_configs };
+        Ok(Self { vantage: raw.vantage, resolvers, modules, targets, discovery })
     }
 }
 

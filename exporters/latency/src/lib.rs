@@ -100,7 +100,7 @@ impl Exporter for LatencyExporter {
     }
 
     fn discovery(config: &Config) -> Discovery {
-        Discovery { files: config.file_sd.clone() }
+        config.discovery.clone()
     }
 
     fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {

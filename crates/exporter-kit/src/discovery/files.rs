@@ -12,7 +12,7 @@ use super::settings::{FileSd, fits};
 use super::{Found, groups};
 
 /// Bytes of one list.
-const LARGEST: u64 = 16 << 20;
+pub(super) const LARGEST: u64 = 16 << 20;
 
 /// What tells whether a file changed without reading it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,5 +1,10 @@
 //! Where targets are discovered, as a config says it. No I/O, no clock.
 
+mod http;
+
+pub(super) use http::ClientTls;
+pub use http::HttpSd;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +24,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 pub struct Discovery {
     /// `file_sd_configs`.
     pub files: Vec<FileSd>,
+    /// `http_sd_configs`.
+    pub http: Vec<HttpSd>,
 }
 
 /// One entry of `file_sd_configs`, in Prometheus' words.

@@ -9,14 +9,25 @@ use tracing::{info, warn};
 
 use super::files::{self, Stamp};
 use super::groups::MOST_TARGETS;
+use super::pull::Answer;
 use super::{Discovery, Found, Status};
 
 /// Every source and what it listed last.
 #[derive(Debug, Default)]
-pub(super) struct Sources(BTreeMap<PathBuf, Source>);
+pub(super) struct Sources(BTreeMap<Key, Source>);
+
+/// Which source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    File(PathBuf),
+    /// By its number.
+    Http(u64),
+}
 
 #[derive(Debug)]
 struct Source {
+    /// What it is called on a page.
+    name: String,
     stamp: Option<Stamp>,
     read: Instant,
     targets: Vec<Found>,
@@ -37,49 +48,65 @@ impl Sources {
         status: &Status,
     ) -> bool {
         let present = files::present(&discovery.files, folder);
-        let before = self.0.len();
-        self.0.retain(|path, _| present.contains_key(path));
-        let mut changed = self.0.len() != before;
+        let mut changed = self.keep(|key| match key {
+            Key::File(path) => present.contains_key(path),
+            Key::Http(_) => true,
+        });
         let every =
             discovery.files.iter().map(|it| it.refresh_interval).min().unwrap_or(Duration::MAX);
         for (path, stamp) in present {
-            let known = self.0.get(&path);
+            let key = Key::File(path.clone());
+            let known = self.0.get(&key);
             let is_due = known.is_none_or(|it| it.stamp != stamp || it.read.elapsed() >= every);
             if is_due {
-                changed |= self.read(path, stamp, status);
+                let result = files::read(&path);
+                let source = self.source(key, &path.display().to_string());
+                (source.stamp, source.read) = (stamp, Instant::now());
+                changed |= source.take(result, "file", status);
             }
         }
         changed
     }
 
-    /// Reads one list; one that is broken leaves the last good one.
-    fn read(&mut self, path: PathBuf, stamp: Option<Stamp>, status: &Status) -> bool {
-        let result = files::read(&path).map_err(|error| format!("{error:#}"));
-        let read = Instant::now();
-        let source = self.0.entry(path);
-        let source =
-            source.or_insert_with(|| Source { stamp, read, targets: Vec::new(), error: None });
-        (source.stamp, source.read) = (stamp, read);
-        match result {
-            Ok(targets) => {
-                status.succeeded();
-                if source.error.take().is_some() {
-                    info!(targets = targets.len(), "a list of targets can be read again");
-                }
-                let changed = source.targets != targets;
-                source.targets = targets;
-                changed
-            }
-            Err(error) => {
-                status.failed();
-                if source.error.as_ref() != Some(&error) {
-                    warn!("a list of targets is broken, the last good one stays in force");
-                    error.lines().for_each(|line| warn!("{line}"));
-                }
-                source.error = Some(error);
-                false
+    /// Takes answers of the URLs that are asked, by their numbers. Returns whether there are other
+    /// targets now.
+    pub(super) fn answered(
+        &mut self,
+        asked: &[(u64, String)],
+        answers: Vec<Answer>,
+        status: &Status,
+    ) -> bool {
+        let mut changed = self.keep(|key| match key {
+            Key::File(_) => true,
+            Key::Http(id) => asked.iter().any(|(other, _)| other == id),
+        });
+        for (id, name) in asked {
+            self.source(Key::Http(*id), name);
+        }
+        for (id, answer) in answers {
+            // One that is no longer asked may have answered before.
+            if let Some(source) = self.0.get_mut(&Key::Http(id)) {
+                changed |= source.take(answer, "http", status);
             }
         }
+        changed
+    }
+
+    /// Forgets all but those to keep. Returns whether there were others.
+    fn keep(&mut self, keep: impl Fn(&Key) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(|key, _| keep(key));
+        self.0.len() != before
+    }
+
+    fn source(&mut self, key: Key, name: &str) -> &mut Source {
+        self.0.entry(key).or_insert_with(|| Source {
+            name: name.to_owned(),
+            stamp: None,
+            read: Instant::now(),
+            targets: Vec::new(),
+            error: None,
+        })
     }
 
     /// All targets that are discovered now, each once, and how many are too many.
@@ -93,9 +120,40 @@ impl Sources {
 
     /// Of each source: its name, how many targets it lists, and why that is not the newest.
     pub(super) fn lines(&self) -> Vec<(String, usize, Option<String>)> {
-        let line = |(path, source): (&PathBuf, &Source)| {
-            (path.display().to_string(), source.targets.len(), source.error.clone())
-        };
-        self.0.iter().map(line).collect()
+        let line =
+            |source: &Source| (source.name.clone(), source.targets.len(), source.error.clone());
+        self.0.values().map(line).collect()
+    }
+}
+
+impl Source {
+    /// Takes a list; one that is broken leaves the last good one. Returns whether it is another.
+    fn take(
+        &mut self,
+        result: anyhow::Result<Vec<Found>>,
+        mechanism: &'static str,
+        status: &Status,
+    ) -> bool {
+        match result {
+            Ok(targets) => {
+                status.succeeded(mechanism);
+                if self.error.take().is_some() {
+                    info!(targets = targets.len(), "a list of targets can be read again");
+                }
+                let changed = self.targets != targets;
+                self.targets = targets;
+                changed
+            }
+            Err(error) => {
+                status.failed(mechanism);
+                let error = format!("{error:#}");
+                if self.error.as_ref() != Some(&error) {
+                    warn!("a list of targets is broken, the last good one stays in force");
+                    error.lines().for_each(|line| warn!("{line}"));
+                }
+                self.error = Some(error);
+                false
+            }
+        }
     }
 }

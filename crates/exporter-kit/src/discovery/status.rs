@@ -1,5 +1,6 @@
 //! How discovery goes: its metrics, and the page that shows what was left out and why.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,7 +21,8 @@ pub(crate) struct Status(Arc<Mutex<Shown>>);
 struct Shown {
     measured: usize,
     left_out: usize,
-    failures: u64,
+    /// By mechanism, those that were used.
+    failures: BTreeMap<&'static str, u64>,
     /// Seconds since the epoch; `None` until a list was read.
     last_success: Option<f64>,
     sources: Vec<(String, usize, Option<String>)>,
@@ -32,13 +34,17 @@ impl Status {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn failed(&self) {
-        self.lock().failures += 1;
+    /// Records that a list could not be had, by this mechanism.
+    pub(super) fn failed(&self, mechanism: &'static str) {
+        *self.lock().failures.entry(mechanism).or_default() += 1;
     }
 
-    pub(super) fn succeeded(&self) {
+    /// Records that a list was read.
+    pub(super) fn succeeded(&self, mechanism: &'static str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.lock().last_success = Some(now.as_secs_f64());
+        let mut shown = self.lock();
+        shown.last_success = Some(now.as_secs_f64());
+        shown.failures.entry(mechanism).or_default();
     }
 
     /// Records the sources as they are now.
@@ -110,8 +116,8 @@ impl Collector for Status {
         }
         page.counter(
             "turbulence_sd_refresh_failures_total",
-            "Times that a list of targets could not be read.",
-            [((), *failures)],
+            "Times that a list of targets could not be read, by file or http.",
+            failures.iter().map(|(mechanism, count)| ([("mechanism", *mechanism)], *count)),
         );
         page.gauge(
             "turbulence_sd_last_success_timestamp_seconds",

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tracing::error;
 
+use super::pull::Pulls;
 use super::sources::Sources;
 use super::{Discovery, Status};
 use crate::Exporter;
@@ -30,19 +31,24 @@ pub(crate) async fn watch<E: Exporter>(
 ) {
     let folder: Arc<Path> = config_file.parent().unwrap_or_else(|| Path::new(".")).into();
     let mut sources = Sources::default();
+    let (mut pulls, mut answers) = Pulls::new(Arc::clone(&folder));
+    let mut answered = Vec::new();
     let mut reloaded = true;
     loop {
         let discovery = settings.borrow_and_update().clone();
-        if !(discovery.files.is_empty() && sources.is_empty()) {
+        pulls.keep_in_step(&discovery.http);
+        let asked = pulls.sources();
+        if !(discovery.files.is_empty() && asked.is_empty() && sources.is_empty()) {
             let (exporter, folder) = (Arc::clone(&exporter), Arc::clone(&folder));
             let (mut held, status) = (std::mem::take(&mut sources), status.clone());
             let alone = Arc::clone(&alone).lock_owned().await;
-            let measuring = measuring.clone();
+            let (measuring, answered) = (measuring.clone(), std::mem::take(&mut answered));
             let done = spawn_blocking(move || {
                 let (_alone, _there) = (alone, measuring.enter());
-                let changed = held.refresh(&discovery, &folder, &status);
+                let of_files = held.refresh(&discovery, &folder, &status);
+                let of_urls = held.answered(&asked, answered, &status);
                 status.sources(held.lines());
-                if changed || reloaded {
+                if of_files || of_urls || reloaded {
                     let (found, too_many) = held.targets();
                     let count = found.len();
                     status.applied(count, &exporter.discovered(found), too_many);
@@ -54,11 +60,18 @@ pub(crate) async fn watch<E: Exporter>(
                 Err(error) => error!("discovery: {error}"),
             }
         }
-        reloaded = match timeout(LOOK, settings.changed()).await {
-            Ok(Ok(())) => true,
-            // Nobody can reload any more: the program ends.
-            Ok(Err(_)) => return,
-            Err(_) => false,
-        };
+        tokio::select! {
+            changed = settings.changed() => match changed {
+                Ok(()) => reloaded = true,
+                // Nobody can reload any more: the program ends.
+                Err(_) => return,
+            },
+            // There is always one who can send: `pulls` is held.
+            Some(answer) = answers.recv() => {
+                reloaded = false;
+                answered.push(answer);
+            }
+            () = sleep(LOOK) => reloaded = false,
+        }
     }
 }

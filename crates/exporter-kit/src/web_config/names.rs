@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// A version of TLS. Older ones than these are spoken by nothing that is kept up.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd)]
-pub(super) enum Version {
+pub(crate) enum Version {
     #[serde(rename = "TLS12")]
     Tls12,
     #[serde(rename = "TLS13")]
@@ -14,7 +14,7 @@ pub(super) enum Version {
 }
 
 /// The versions from `least` to `most`; none if there are none.
-pub(super) fn versions(least: Version, most: Version) -> Vec<&'static SupportedProtocolVersion> {
+pub(crate) fn versions(least: Version, most: Version) -> Vec<&'static SupportedProtocolVersion> {
     let all = [(Version::Tls13, &version::TLS13), (Version::Tls12, &version::TLS12)];
     let wanted = all.into_iter().filter(|(version, _)| (least..=most).contains(version));
     wanted.map(|(_, version)| version).collect()
