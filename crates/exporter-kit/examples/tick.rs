@@ -63,7 +63,7 @@ impl TryFrom<RawClock> for Clock {
     type Error = String;
 
     fn try_from(raw: RawClock) -> Result<Self, String> {
-        let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(60));
+        let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(3_600));
         let period = raw.period.within(shortest, longest);
         let period = period.map_err(|error| format!("period: {error}"))?;
         raw.labels.refuse(&["clock"]).map_err(|error| format!("labels: {error}"))?;

@@ -101,7 +101,7 @@ fn every_kind_of_bad_file_is_answered_in_plain_words() {
             &[":1:22: clocks.a.period: must be a duration above zero, as in 500ms"],
         ),
         (b"clocks: {a: {period: 0s}}", &["must be a duration above zero"]),
-        (b"clocks: {a: {period: 2m}}", &[":1:22: clocks.a.period: must be from 1ms to 1m"]),
+        (b"clocks: {a: {period: 2h}}", &[":1:22: clocks.a.period: must be from 1ms to 1h"]),
         (b"clocks: {a: {period: hunter2}}", &["clocks.a.period: must be a duration"]),
         (b"clocks: {a: {period: 1s, mood: hunter2}}", &["clocks.a.mood: must be one of good, bad"]),
         (

@@ -254,11 +254,8 @@ async fn without_leave_nothing_is_bridged_and_never_the_wrong_way() {
 async fn an_answer_of_another_controller_than_the_one_asked_does_not_count() {
     for answers_inside in [false, true] {
         let bmc = Bmc { answers_as: Some(0x2E), answers_inside, ..with_neighbours() };
-        let quick = Options {
-            bridge_sensors: true,
-            timeout: Duration::from_millis(50),
-            ..Options::default()
-        };
+        let quick =
+            Options { bridge_sensors: true, timeout: Duration::from_secs(1), ..Options::default() };
         let mut session = session(bmc, &quick).await;
         let read = session.bridged_reading(6, sensor(0x2C, 0, 8)).await;
         assert_eq!(read, Err(CommandError::Timeout));
@@ -270,7 +267,7 @@ async fn an_answer_of_another_controller_than_the_one_asked_does_not_count() {
 
 #[tokio::test]
 async fn faults_of_firmware_are_put_up_with_when_asked() {
-    let quick = Options { timeout: Duration::from_millis(50), ..Options::default() };
+    let quick = Options { timeout: Duration::from_secs(1), ..Options::default() };
     let denies = serve(Bmc { denies_2_0: true, ..Bmc::new() });
     assert_eq!(open(denies, &quick).await.err(), Some(SessionError::Ipmi15Only));
     let authcap = Options { workarounds: vec![Workaround::AuthCap], ..quick.clone() };

@@ -21,12 +21,11 @@ async fn session(sim: &Sim) -> Session {
     let credentials = Credentials { user: USER.into(), password, k_g: None };
     let begun = tokio::time::Instant::now();
     loop {
-        let quick =
-            Options { timeout: Duration::from_millis(500), retries: 2, ..Options::default() };
+        let quick = Options { timeout: Duration::from_secs(5), retries: 2, ..Options::default() };
         match Session::open(sim.address, &credentials, &quick).await {
             Ok(session) => return session,
             Err(SessionError::Unreachable | SessionError::NoAnswer)
-                if begun.elapsed() < Duration::from_secs(60) => {}
+                if begun.elapsed() < Duration::from_secs(120) => {}
             Err(error) => panic!("ipmi_sim does not answer: {error}\n{}", sim.log()),
         }
     }

@@ -156,14 +156,14 @@ async fn first_session(sim: &Sim) -> Session {
     let begun = tokio::time::Instant::now();
     loop {
         let impatient =
-            Options { timeout: Duration::from_millis(200), retries: 0, ..Options::default() };
+            Options { timeout: Duration::from_secs(5), retries: 2, ..Options::default() };
         match open(sim, USER, PASSWORD, &impatient).await {
             Ok(session) => {
                 session.close().await;
                 break;
             }
             Err(SessionError::Unreachable | SessionError::NoAnswer)
-                if begun.elapsed() < Duration::from_secs(60) => {}
+                if begun.elapsed() < Duration::from_secs(120) => {}
             Err(error) => panic!("ipmi_sim does not answer: {error}\n{}", sim.log()),
         }
     }

@@ -74,8 +74,8 @@ fn config(port: u16, closed: u16, expected: &str) -> String {
     format!(
         "vantage: {{ name: fra, region: EMEA }}
 sets:
-  - {{ name: world, resolvers_file: list.csv, port: {port}, allow_private: true, timeout: 3s, rate: 200 }}
-  - {{ name: closed, resolvers: [127.0.0.1, 127.0.0.2, 127.0.0.3], port: {closed}, allow_private: true, timeout: 300ms }}
+  - {{ name: world, resolvers_file: list.csv, port: {port}, allow_private: true, timeout: 5s, rate: 200 }}
+  - {{ name: closed, resolvers: [127.0.0.1, 127.0.0.2, 127.0.0.3], port: {closed}, allow_private: true, timeout: 5s }}
 questions:
   - {{ name: api.messenger.example, types: [A, AAAA], sets: [world], expected: {{ A: {{ answers: [{expected}] }} }} }}
   - {{ name: api.messenger.example, types: [A], sets: [closed] }}
@@ -331,7 +331,7 @@ fn resolvers_that_fail_the_control_question_are_unhealthy_and_asked_no_further()
         &format!(
             "vantage: {{ name: fra, region: EMEA }}
 sets:
-  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 1s, rate: 50, control: control.example }}
+  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 5s, rate: 10, control: control.example }}
 questions: [{{ name: api.messenger.example, types: [A] }}]
 ",
             all.join(", "),
@@ -389,7 +389,7 @@ fn a_sweep_that_cannot_open_sockets_fails_and_the_next_one_mends_it() {
         &format!(
             "vantage: {{ name: fra, region: EMEA }}
 sets:
-  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 50ms, interval: 2s }}
+  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 1500ms, interval: 2s }}
 questions: [{{ name: api.messenger.example, types: [A] }}]
 ",
             Behaviour::Honest.address(1),

@@ -45,16 +45,17 @@ fn fleet() -> Fleet {
 }
 
 fn config(port: u16) -> String {
-    let module = "user: monitor, pass: s3cretpass, interval: 1s, timeout: 100ms, retries: 1";
+    let module = "user: monitor, pass: s3cretpass, interval: 1s, retries: 1";
     format!(
         "modules:\n\
-         \x20 default: {{{module}}}\n\
-         \x20 bridging: {{{module}, bridge_sensors: true}}\n\
+         \x20 default: {{{module}, timeout: 5s}}\n\
+         \x20 bridging: {{{module}, timeout: 5s, bridge_sensors: true}}\n\
+         \x20 impatient: {{{module}, timeout: 500ms, bridge_sensors: true}}\n\
          targets:\n\
          \x20 - {{name: \"off\", address: \"{OFF}:{port}\"}}\n\
          \x20 - {{name: own, address: \"{OWN}:{port}\", module: bridging}}\n\
          \x20 - {{name: embedded, address: \"{EMBEDDED}:{port}\", module: bridging}}\n\
-         \x20 - {{name: silent, address: \"{SILENT}:{port}\", module: bridging}}\n"
+         \x20 - {{name: silent, address: \"{SILENT}:{port}\", module: impatient}}\n"
     )
 }
 

@@ -47,7 +47,7 @@ impl Exporter {
     /// The first page for which `is_there` holds.
     pub(crate) async fn page_where(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let mut text = String::new();
-        for _ in 0..600 {
+        for _ in 0..1200 {
             text = self.page().await;
             if is_there(&text) {
                 return text;

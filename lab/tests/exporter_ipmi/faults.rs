@@ -58,14 +58,24 @@ fn is_up(text: &str) -> bool {
     sample(text, "ipmi_up", &[("collector", "ipmi")]) == Some(1.0)
 }
 
-/// A BMC at an address of its own, with the exporter polling it.
+/// A BMC at an address of its own, with the exporter polling it, which is as patient as a busy
+/// machine needs it.
 fn start(address: Ipv4Addr, machine: Machine, quirks: Quirks) -> (Fleet, Exporter) {
+    start_with("2s", address, machine, quirks)
+}
+
+fn start_with(
+    timeout: &str,
+    address: Ipv4Addr,
+    machine: Machine,
+    quirks: Quirks,
+) -> (Fleet, Exporter) {
     let bmc = TestBmc::new(Arc::new(machine), quirks, 1);
     let fleet = Fleet::start(0, [(address, bmc)]).unwrap();
     let port = fleet.port();
     let exporter = Exporter::start(&format!(
         "modules:\n\
-         \x20 default: {{user: monitor, pass: s3cretpass, interval: 1s, timeout: 100ms, retries: 1}}\n\
+         \x20 default: {{user: monitor, pass: s3cretpass, interval: 1s, timeout: {timeout}, retries: 1}}\n\
          targets:\n\
          \x20 - {{name: bmc, address: \"{address}:{port}\"}}\n"
     ));
@@ -167,7 +177,7 @@ async fn late_replies_are_nobodys_values() {
     // Later than both attempts of a request: the reply comes while another sensor is asked for.
     let late = Late { every: 7, by: Duration::from_millis(260) };
     let quirks = Quirks { late: Some(late), duplicated: Some(5), ..Quirks::default() };
-    let (fleet, exporter) = start(BMC, rack_server(), quirks);
+    let (fleet, exporter) = start_with("100ms", BMC, rack_server(), quirks);
     let text = exporter
         .page_where("ten polls and thirty late replies", |text| {
             // Every page on the way is judged as well.

@@ -31,7 +31,7 @@ fn bmc(bridge: BridgeReply, controllers: impl IntoIterator<Item = (u8, Controlle
 }
 
 fn bridging() -> Options {
-    Options { bridge_sensors: true, timeout: Duration::from_millis(400), ..Options::default() }
+    Options { bridge_sensors: true, timeout: Duration::from_secs(3), ..Options::default() }
 }
 
 async fn sensors(session: &mut Session) -> Vec<FullSensor> {

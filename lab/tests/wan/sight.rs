@@ -35,8 +35,9 @@ pub(crate) fn privileged(test: &str) -> bool {
         return false;
     }
     let again = std::env::current_exe().unwrap();
-    let run = in_user_namespace().arg(again).args([test, "--exact", "--nocapture"]).status();
-    assert!(run.unwrap().success(), "{test} failed in a user namespace");
+    let run = in_user_namespace().arg(again).args([test, "--exact"]).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{test} failed in a user namespace:\n{said}");
     false
 }
 

@@ -108,10 +108,10 @@ fn number(value: &Value) -> f64 {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// Clocks that tick once within seconds, each after a time of its own, and then not for a minute:
+/// Clocks that tick once within seconds, each after a time of its own, and then not for an hour:
 /// what two servers scrape is the same, and every histogram holds one duration, which is its sum.
 fn clocks() -> Program {
-    let clocks: Vec<String> = (0..CLOCKS).map(|n| format!("\"c{n}\": {{period: 60s}}")).collect();
+    let clocks: Vec<String> = (0..CLOCKS).map(|n| format!("\"c{n}\": {{period: 1h}}")).collect();
     let program = Program::start(&format!("clocks: {{{}}}", clocks.join(", ")));
     for n in 0..CLOCKS {
         program.wait_for(&format!("tick_ticks_total{{clock=\"c{n}\"}} 1"));

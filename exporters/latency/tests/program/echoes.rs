@@ -45,14 +45,16 @@ pub(crate) fn in_a_namespace(name: &str) -> bool {
         return false;
     }
     let test = std::env::current_exe().unwrap();
-    let status = Command::new("unshare")
+    let run = Command::new("unshare")
         .arg(how)
         .arg(test)
-        .args([name, "--exact", "--nocapture"])
+        .args([name, "--exact"])
         .env(MARK, "1")
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "{name} failed in its namespace");
+    // A test that passes says nothing; one that fails prints what it captured.
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{name} failed in its namespace:\n{said}");
     false
 }
 

@@ -17,9 +17,9 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 
-/// How many times a page is fetched, each 20 ms, until it shows a state: a minute in all, for a
+/// How many times a page is fetched, each 20 ms, until it shows a state: two minutes at least, for a
 /// loaded machine.
-const PATIENCE: usize = 3000;
+const PATIENCE: usize = 6000;
 
 pub(crate) struct Program {
     child: Child,
