@@ -20,7 +20,9 @@ pub fn listener_on(address: IpAddr, usual: Option<u16>) -> anyhow::Result<TcpLis
     Ok(listener)
 }
 
-/// An address on 127.0.0.1 for a program that binds it itself. It was free a moment ago.
-pub fn address(usual: Option<u16>) -> anyhow::Result<SocketAddr> {
-    Ok(listener(usual)?.local_addr()?)
+/// An address on 127.0.0.1 for a program that binds it itself: at the usual port when that is free.
+pub fn address(usual: Option<u16>) -> SocketAddr {
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let port = usual.filter(is_free).unwrap_or_else(peers::free_port);
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

@@ -66,7 +66,7 @@ impl Prometheus {
         let folder = setup.folder;
         let data = folder.join("data");
         history::fill(folder, &data, setup.history)?;
-        let address = ports::address(setup.usual_port)?;
+        let address = ports::address(setup.usual_port);
         let mut command = Command::new(find("prometheus", "prometheus")?);
         command
             .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))

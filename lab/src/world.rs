@@ -120,7 +120,7 @@ impl World {
         })
         .await?;
 
-        let address = ports::address(usual(ALERTMANAGER_PORT))?;
+        let address = ports::address(usual(ALERTMANAGER_PORT));
         let alertmanager_folder = subfolder(folder.path(), "alertmanager")?;
         let alertmanager = Alertmanager::start(
             &launcher,

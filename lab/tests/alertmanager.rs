@@ -52,7 +52,7 @@ impl Chain {
         let folder = tempfile::tempdir().unwrap();
         let launcher = Launcher::start().unwrap();
         let sink = Sink::start(ports::listener(None).unwrap(), folder.path()).unwrap();
-        let address = ports::address(None).unwrap();
+        let address = ports::address(None);
         let alertmanager =
             Alertmanager::start(&launcher, suite(), folder.path(), address, sink.address())
                 .await

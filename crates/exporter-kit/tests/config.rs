@@ -1,63 +1,58 @@
 //! What a config file does to a running exporter, and what is said of one that is wrong.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
+use peers::example;
+use peers::exposition::samples;
 use tempfile::TempDir;
 
 #[path = "tick/running.rs"]
 mod running;
 
-use running::Tick;
-
-fn file(tick: &Tick) -> PathBuf {
-    tick.folder.path().join("tick.yml")
-}
+use running::{start, wait_for};
 
 /// The value of the one series of the clock `a`.
 fn ticks(page: &str) -> Option<f64> {
-    let line = page.lines().find(|line| line.starts_with("tick_ticks_total{clock=\"a\""))?;
-    line.rsplit(' ').next()?.parse().ok()
+    let of_a = samples(page).filter(|it| it.label("clock").as_deref() == Some("a"));
+    of_a.into_iter().find(|it| it.name == "tick_ticks_total").map(|it| it.value)
 }
 
 #[test]
 fn a_label_changes_without_a_restart() {
     let config = |labels: &str| format!("clocks: {{a: {{period: 10ms, labels: {{{labels}}}}}}}");
-    let tick = Tick::start_in(TempDir::new().unwrap(), &config("env: test"));
-    let page = tick.wait_for("/metrics", |page| ticks(page).is_some_and(|ticks| ticks > 100.0));
+    let tick = start(&[], &config("env: test"));
+    let page = wait_for(&tick, |page| ticks(page).is_some_and(|ticks| ticks > 100.0));
     assert!(page.contains("{clock=\"a\",env=\"test\"}"), "{page}");
 
-    std::fs::write(file(&tick), config("env: prod, rank: '1'")).unwrap();
-    assert_eq!(tick.reload().0, 200);
-    let page = tick.wait_for("/metrics", |page| page.contains("env=\"prod\",rank=\"1\""));
+    assert_eq!(tick.reload(&config("env: prod, rank: '1'")).status, 200);
+    let page = wait_for(&tick, |page| page.contains("env=\"prod\",rank=\"1\""));
     assert!(!page.contains("env=\"test\""), "{page}");
     assert!(ticks(&page).unwrap() > 100.0, "the clock was restarted: {page}");
 
     // Other work is another clock; the old one is said farewell to.
-    std::fs::write(file(&tick), config("env: prod").replace("10ms", "20s")).unwrap();
-    assert_eq!(tick.reload().0, 200);
-    tick.wait_for_log("clock stopped");
-    tick.wait_for("/metrics", |page| ticks(page).is_some_and(|ticks| ticks < 100.0));
+    assert_eq!(tick.reload(&config("env: prod").replace("10ms", "20s")).status, 200);
+    tick.wait_for_log(&["clock stopped"]);
+    wait_for(&tick, |page| ticks(page).is_some_and(|ticks| ticks < 100.0));
 }
 
 #[test]
 fn a_config_file_that_is_slow_to_read_delays_no_measurement() {
     let config = "clocks: {a: {period: 10ms}}";
-    let tick = Tick::start_in(TempDir::new().unwrap(), config);
-    std::fs::remove_file(file(&tick)).unwrap();
-    assert!(Command::new("mkfifo").arg(file(&tick)).status().unwrap().success());
+    let tick = start(&[], config);
+    std::fs::remove_file(tick.config_file()).unwrap();
+    assert!(Command::new("mkfifo").arg(tick.config_file()).status().unwrap().success());
     thread::scope(|scope| {
         // Waits until somebody writes into the pipe.
-        let reload = scope.spawn(|| tick.reload().0);
+        let reload = scope.spawn(|| tick.request("POST", "/-/reload", "").status);
         let mut last = None;
         for _ in 0..3 {
-            let page = tick.wait_for("/metrics", |page| ticks(page) > last);
+            let page = wait_for(&tick, |page| ticks(page) > last);
             last = ticks(&page);
         }
         assert!(!reload.is_finished());
-        std::fs::write(file(&tick), config).unwrap();
+        std::fs::write(tick.config_file(), config).unwrap();
         assert_eq!(reload.join().unwrap(), 200);
     });
 }
@@ -67,7 +62,7 @@ fn check(config: &[u8]) -> (i32, String) {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("tick.yml");
     std::fs::write(&file, config).unwrap();
-    let mut command = running::tick();
+    let mut command = example("tick");
     let output = command.args(["--config.check", "--config.file"]).arg(file).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }

@@ -4,14 +4,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
+use peers::Program;
 
 #[path = "discovery/http.rs"]
 mod http;
 #[path = "tick/running.rs"]
 mod running;
 
-use running::Tick;
+use running::wait_for;
 
 const CONFIG: &str = "
 clocks: {own: {period: 10ms}}
@@ -35,46 +35,46 @@ const LISTS: [(&str, &str, bool); 8] = [
     ("a.yml", "- targets: {c: d}\n", false),
 ];
 
-fn start() -> Tick {
-    let folder = TempDir::new().unwrap();
-    std::fs::create_dir(folder.path().join("sd")).unwrap();
-    Tick::start_in(folder, CONFIG)
+fn start() -> Program {
+    running::start(&[("sd/other", "")], CONFIG)
 }
 
-impl Tick {
-    /// Writes a list as Prometheus' documents demand: whole, by a rename.
-    fn list(&self, name: &str, text: &str) {
-        let folder = self.folder.path().join("sd");
-        std::fs::write(folder.join("new"), text).unwrap();
-        std::fs::rename(folder.join("new"), folder.join(name)).unwrap();
-    }
+/// Writes a list as Prometheus' documents demand: whole, by a rename.
+fn list(tick: &Program, name: &str, text: &str) {
+    let folder = tick.folder().join("sd");
+    std::fs::write(folder.join("new"), text).unwrap();
+    std::fs::rename(folder.join("new"), folder.join(name)).unwrap();
 }
 
 #[test]
 fn lists_are_watched_and_a_broken_one_changes_nothing() {
     let tick = start();
-    tick.list("a.json", LISTS[0].1);
-    let page = tick.wait_for("/metrics", |page| page.contains("{clock=\"a\",env=\"prod\"}"));
+    list(&tick, "a.json", LISTS[0].1);
+    let page = wait_for(&tick, |page| page.contains("{clock=\"a\",env=\"prod\"}"));
     assert!(
         page.contains("{clock=\"b\",env=\"prod\"}") && page.contains("{clock=\"own\"}"),
         "{page}"
     );
 
     // Broken, beside `one.yml`, which is not there: the last good list stays, and it is told.
-    tick.list("a.json", LISTS[4].1);
-    let page =
-        tick.wait_for("/metrics", |page| page.contains("turbulence_sd_broken_sources 2.0\n"));
+    list(&tick, "a.json", LISTS[4].1);
+    let page = wait_for(&tick, |page| page.contains("turbulence_sd_broken_sources 2.0\n"));
     assert!(page.contains("{clock=\"a\""), "{page}");
-    let page = tick.ask("GET", "/-/discovery").1;
+    let page = tick.page("/-/discovery");
     assert!(page.contains("sd/a.json:1:") && page.contains("the last good list stays"), "{page}");
 
     // Good again, with another target less and one that is wrong; a second file by its name.
-    tick.list(
+    list(
+        &tick,
         "a.json",
         r#"[{"targets": ["b"], "labels": {"__param_module": "fast", "env": "test"}}]"#,
     );
-    tick.list("one.yml", "- targets: [c, own]\n  labels: {__param_module: fast}\n- targets: [d]\n");
-    let page = tick.wait_for("/metrics", |page| {
+    list(
+        &tick,
+        "one.yml",
+        "- targets: [c, own]\n  labels: {__param_module: fast}\n- targets: [d]\n",
+    );
+    let page = wait_for(&tick, |page| {
         page.contains("turbulence_sd_skipped_targets 2.0\n") && page.contains("env=\"test\"")
     });
     assert!(
@@ -82,19 +82,19 @@ fn lists_are_watched_and_a_broken_one_changes_nothing() {
         "{page}"
     );
     assert!(page.contains("{clock=\"own\"}") && !page.contains("{clock=\"a\""), "{page}");
-    let page = tick.ask("GET", "/-/discovery").1;
+    let page = tick.page("/-/discovery");
     assert!(page.contains("sd/one.yml: d: __param_module: must name a module"), "{page}");
     assert!(page.contains("sd/one.yml: own: another clock has its name"), "{page}");
 
     // A reload keeps what is discovered, and its history.
-    assert_eq!(tick.reload().0, 200);
-    tick.wait_for_log("config reloaded");
-    assert!(tick.ask("GET", "/metrics").1.contains("{clock=\"c\"}"));
+    assert_eq!(tick.request("POST", "/-/reload", "").status, 200);
+    tick.wait_for_log(&["config reloaded"]);
+    assert!(tick.page("/metrics").contains("{clock=\"c\"}"));
 
     // The file of a pattern goes, and so do its targets; that of a name goes, and its targets stay.
-    std::fs::remove_file(tick.folder.path().join("sd/a.json")).unwrap();
-    std::fs::remove_file(tick.folder.path().join("sd/one.yml")).unwrap();
-    let page = tick.wait_for("/metrics", |page| !page.contains("{clock=\"b\""));
+    std::fs::remove_file(tick.folder().join("sd/a.json")).unwrap();
+    std::fs::remove_file(tick.folder().join("sd/one.yml")).unwrap();
+    let page = wait_for(&tick, |page| !page.contains("{clock=\"b\""));
     assert!(page.contains("{clock=\"c\"}"), "{page}");
 }
 
@@ -109,18 +109,16 @@ fn a_list_is_good_where_promtool_says_so() {
         promtool.output().unwrap().status.success()
     };
     for (name, text, good) in LISTS {
-        let folder = TempDir::new().unwrap();
-        std::fs::create_dir(folder.path().join("sd")).unwrap();
-        std::fs::write(folder.path().join("sd").join(name), text).unwrap();
-        assert_eq!(promtool(folder.path(), &format!("sd/{name}")), good, "promtool, of {text}");
-        let tick = Tick::start_in(folder, &CONFIG.replace("one.yml", name));
+        let file = format!("sd/{name}");
+        let tick = running::start(&[(&file, text)], &CONFIG.replace("one.yml", name));
+        assert_eq!(promtool(tick.folder(), &file), good, "promtool, of {text}");
         // The other source of the config has no file, which is neither good nor bad.
         let read = if good {
             "turbulence_sd_broken_sources 0.0\n"
         } else {
             "turbulence_sd_broken_sources 1.0\n"
         };
-        tick.wait_for("/metrics", |page| {
+        wait_for(&tick, |page| {
             page.contains(read)
                 && (!good || !page.contains("turbulence_sd_last_success_timestamp_seconds 0.0\n"))
         });

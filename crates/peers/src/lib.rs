@@ -4,12 +4,21 @@
 //! | file | what |
 //! |---|---|
 //! | `program` | a real exporter: started on a free port, asked, reloaded, stopped |
+//! | `connection` | a connection to it that is kept |
+//! | `name_server` | a real name server |
+//! | `port` | ports for programs that bind them themselves |
 //! | `scrape` | one page of metrics, and the value of a series on it |
 //! | `exposition` | the text format, line by line |
 
+mod connection;
 pub mod exposition;
+mod name_server;
+mod port;
 mod program;
 mod scrape;
 
-pub use program::{Answer, PATIENCE, Program};
+pub use connection::Connection;
+pub use name_server::NameServer;
+pub use port::free_port;
+pub use program::{Answer, PATIENCE, Program, example};
 pub use scrape::Scrape;

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread::sleep;
+use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -17,7 +17,17 @@ use crate::scrape::Scrape;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two looks at a state.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
+
+/// The binary of an example of the package whose test asks, ready for flags.
+pub fn example(name: &str) -> Command {
+    let test = std::env::current_exe().expect("a test has a file");
+    // A test stands in a folder beside that of the examples.
+    let folder = test.ancestors().nth(2).expect("target/debug");
+    let program = folder.join("examples").join(name);
+    assert!(program.exists(), "{}: build it: cargo build --examples", program.display());
+    Command::new(program)
+}
 
 /// An exporter's process, its folder and its log. It is killed when this is dropped.
 #[derive(Debug)]
@@ -26,6 +36,8 @@ pub struct Program {
     address: SocketAddr,
     folder: Folder,
     log: Arc<Mutex<String>>,
+    /// Ends with what the program logs.
+    reader: JoinHandle<()>,
 }
 
 /// Where the config lies.
@@ -43,7 +55,7 @@ pub struct Answer {
     pub status: u16,
     /// The status line and the headers.
     pub head: String,
-    /// All after the headers.
+    /// All after the headers; what is no text, in its place a sign for that.
     pub body: String,
 }
 
@@ -53,11 +65,14 @@ impl Program {
         Self::start_beside(command, &[], config)
     }
 
-    /// The same, with files (their names and texts) beside the config.
+    /// The same, with files (their paths and texts) beside the config.
     pub fn start_beside(command: Command, files: &[(&str, &str)], config: &str) -> Self {
         let own = TempDir::new().expect("a temporary folder");
         for (name, text) in files {
-            fs::write(own.path().join(name), text).expect("a file beside the config");
+            let file = own.path().join(name);
+            let folder = file.parent().expect("it is in a folder");
+            fs::create_dir_all(folder).expect("the folder of a file beside the config");
+            fs::write(&file, text).expect("a file beside the config");
         }
         let mut program = Self::start_in(command, own.path(), config);
         program.folder = Folder::Own(own);
@@ -76,21 +91,19 @@ impl Program {
             .spawn()
             .unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
         let stderr = child.stderr.take().expect("stderr is piped");
-        let mut lines = BufReader::new(stderr).lines().map_while(Result::ok).inspect(|line| {
-            eprintln!("{line}");
-        });
-        let address = lines.find_map(|line| address_in(&line));
         let log = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines {
-                let mut kept = kept.lock().expect("nobody panics with the log");
-                kept.push_str(&line);
-                kept.push('\n');
-            }
+        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        let mut lines = lines.inspect(move |line| {
+            eprintln!("{line}");
+            let mut kept = kept.lock().expect("nobody panics with the log");
+            kept.push_str(line);
+            kept.push('\n');
         });
+        let address = lines.find_map(|line| address_in(&line));
+        let reader = thread::spawn(move || lines.for_each(drop));
         let address = address.expect("the program says where it listens");
-        Self { child, address, folder: Folder::Given(folder.to_owned()), log }
+        Self { child, address, folder: Folder::Given(folder.to_owned()), log, reader }
     }
 
     /// Where it listens.
@@ -116,7 +129,7 @@ impl Program {
         self.folder().join("config.yml")
     }
 
-    /// What it has logged since it listens.
+    /// What it has logged.
     pub fn log(&self) -> String {
         self.log.lock().expect("nobody panics with the log").clone()
     }
@@ -126,8 +139,9 @@ impl Program {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         write!(stream, "{method} {path} HTTP/1.0\r\nhost: {}\r\n{headers}\r\n", self.address)
             .expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer of text");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").expect("headers and body");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status in {head:?}"));
@@ -151,13 +165,17 @@ impl Program {
     #[track_caller]
     pub fn wait_until(&self, what: &str, holds: impl Fn(&Scrape) -> bool) -> Scrape {
         for _ in 0..looks() {
-            let metrics = self.metrics();
-            if holds(&metrics) {
-                return metrics;
+            // One that is too busy for a scrape is asked again.
+            let answer = self.request("GET", "/metrics", "");
+            if answer.status == 200 {
+                let metrics = Scrape::of(answer.body);
+                if holds(&metrics) {
+                    return metrics;
+                }
             }
             sleep(PAUSE);
         }
-        panic!("never: {what}\n{}", self.metrics().text);
+        panic!("never: {what}\n{}", self.page("/metrics"));
     }
 
     /// Waits until every target had its first round.
@@ -166,10 +184,11 @@ impl Program {
         self.wait("it is ready", || self.request("GET", "/-/ready", "").status == 200);
     }
 
-    /// Waits until it has logged a text.
+    /// Waits for a line of its log that has all of these words.
     #[track_caller]
-    pub fn wait_for_log(&self, text: &str) {
-        self.wait(&format!("the log says {text:?}"), || self.log().contains(text));
+    pub fn wait_for_log(&self, words: &[&str]) {
+        let has_all = |line: &str| words.iter().all(|word| line.contains(word));
+        self.wait(&format!("the log says {words:?}"), || self.log().lines().any(has_all));
     }
 
     /// Waits for anything.
@@ -190,12 +209,26 @@ impl Program {
         self.request("POST", "/-/reload", "")
     }
 
-    /// Ends it as systemd does, by SIGTERM.
-    pub fn stop(mut self) -> ExitStatus {
+    /// Sends a signal: `HUP` ...
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", "TERM", &pid]).status();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.expect("the program kill").success(), "the exporter had ended by itself");
-        self.child.wait().expect("it can be waited for")
+    }
+
+    /// Ends it as systemd does, by SIGTERM.
+    pub fn stop(self) -> ExitStatus {
+        self.end().0
+    }
+
+    /// The same; also returns all that it logged.
+    pub fn end(mut self) -> (ExitStatus, String) {
+        self.signal("TERM");
+        let status = self.child.wait().expect("it can be waited for");
+        while !self.reader.is_finished() {
+            sleep(PAUSE);
+        }
+        (status, self.log())
     }
 }
 
@@ -207,7 +240,7 @@ impl Drop for Program {
 }
 
 /// How often a state is looked at before it counts as never come.
-fn looks() -> u128 {
+pub(crate) fn looks() -> u128 {
     PATIENCE.as_millis() / PAUSE.as_millis()
 }
 

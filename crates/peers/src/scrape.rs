@@ -1,5 +1,7 @@
 //! One page of metrics. No I/O, no clock.
 
+use std::fmt;
+
 use crate::exposition::{Sample, sample, samples};
 
 /// A page of metrics, as it was at one moment.
@@ -40,6 +42,12 @@ impl Scrape {
         let line = format!("{series} 0");
         let wanted = sample(&line).unwrap_or_else(|| panic!("{series:?} is no series"));
         samples(&self.text).filter(|one| has(one, &wanted)).map(|one| one.value).sum()
+    }
+}
+
+impl fmt::Display for Scrape {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(&self.text)
     }
 }
 

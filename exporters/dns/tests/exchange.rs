@@ -3,16 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{RData, RecordType};
-use tokio::time::{Instant, sleep};
+use peers::{NameServer, free_port};
+use tokio::time::sleep;
 use turbulence_dns::exchange::message::Reply;
 use turbulence_dns::exchange::question::{Edns, Flags, Question};
 use turbulence_dns::exchange::{Failure, HostName, Transport, ask};
@@ -35,62 +34,20 @@ sub      NS    ns.sub
 ns.sub   A     127.0.0.2
 ";
 
-/// A server that lives as long as the test.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    _folder: tempfile::TempDir,
+/// The zone, with two hundred addresses of one name.
+fn zone() -> String {
+    let mut zone = ZONE.to_owned();
+    for n in 0..200 {
+        writeln!(zone, "many     A     149.154.167.{n}").unwrap();
+    }
+    zone
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    loop {
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
-impl Server {
-    /// Starts a server that serves the zone, with two hundred addresses of one name.
-    async fn start(program: &str, config: impl Fn(&Path, u16) -> String) -> Self {
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let mut zone = ZONE.to_owned();
-        for n in 0..200 {
-            writeln!(zone, "many     A     149.154.167.{n}").unwrap();
-        }
-        fs::write(folder.path().join("zone"), zone).unwrap();
-        let file = folder.path().join("server.conf");
-        fs::write(&file, config(folder.path(), port)).unwrap();
-        let child = Command::new(program)
-            .args(["-d", "-c"])
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{program} is needed, a Debian package: {error}"));
-        let server = Self { child, address: ([127, 0, 0, 1], port).into(), _folder: folder };
-        let began = Instant::now();
-        let question = Question::authoritative(name("api.messenger.example"), RecordType::A);
-        while ask(server.address, &question, Duration::from_millis(200)).await.is_err() {
-            assert!(began.elapsed() < Duration::from_secs(60), "{program} does not answer");
-            sleep(Duration::from_millis(20)).await;
-        }
-        server
-    }
-
-    async fn nsd() -> Self {
-        Self::start("/usr/sbin/nsd", |folder, port| {
-            let folder = folder.display();
-            format!(
-                "server:
+fn nsd() -> NameServer {
+    NameServer::start("/usr/sbin/nsd", &zone(), |folder, port| {
+        let folder = folder.display();
+        format!(
+            "server:
   ip-address: 127.0.0.1@{port}
   server-count: 1
   username: \"\"
@@ -107,15 +64,14 @@ zone:
   name: messenger.example
   zonefile: zone
 "
-            )
-        })
-        .await
-    }
+        )
+    })
+}
 
-    async fn unbound() -> Self {
-        Self::start("/usr/sbin/unbound", |folder, port| {
-            format!(
-                "server:
+fn unbound() -> NameServer {
+    NameServer::start("/usr/sbin/unbound", &zone(), |folder, port| {
+        format!(
+            "server:
   interface: 127.0.0.1@{port}
   do-daemonize: no
   use-syslog: no
@@ -132,23 +88,21 @@ auth-zone:
   for-upstream: yes
   fallback-enabled: no
 ",
-                folder = folder.display()
-            )
-        })
-        .await
-    }
+            folder = folder.display()
+        )
+    })
+}
 
-    /// What dig prints with these arguments.
-    fn dig(&self, arguments: &[&str]) -> String {
-        let port = self.address.port().to_string();
-        let output = Command::new("dig")
-            .args(["-r", "@127.0.0.1", "-p", &port, "+time=30", "+nocookie"])
-            .args(arguments)
-            .output()
-            .expect("dig is needed: Debian package bind9-dnsutils");
-        assert!(output.status.success());
-        String::from_utf8(output.stdout).unwrap()
-    }
+/// What dig prints with these arguments.
+fn dig_says(server: &NameServer, arguments: &[&str]) -> String {
+    let port = server.address().port().to_string();
+    let output = Command::new("dig")
+        .args(["-r", "@127.0.0.1", "-p", &port, "+time=30", "+nocookie"])
+        .args(arguments)
+        .output()
+        .expect("dig is needed: Debian package bind9-dnsutils");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn name(text: &str) -> HostName {
@@ -203,7 +157,7 @@ fn nsid(message: &Message) -> Option<Vec<u8>> {
 
 #[tokio::test]
 async fn an_authoritative_server_is_asked_without_recursion_and_answers_as_it_answers_dig() {
-    let server = Server::nsd().await;
+    let server = nsd();
     for (asked, kind, kind_name) in [
         ("messenger.example", RecordType::SOA, "SOA"),
         ("messenger.example", RecordType::NS, "NS"),
@@ -216,10 +170,12 @@ async fn an_authoritative_server_is_asked_without_recursion_and_answers_as_it_an
         ("elsewhere.example", RecordType::SOA, "SOA"),
     ] {
         let question = Question::authoritative(name(asked), kind);
-        let answer = ask(server.address, &question, LIMIT).await.unwrap();
+        let answer = ask(server.address(), &question, LIMIT).await.unwrap();
         let message = answer.message().unwrap();
-        let dig =
-            server.dig(&["+norecurse", "+noadflag", "+bufsize=1232", "+nsid", asked, kind_name]);
+        let dig = dig_says(
+            &server,
+            &["+norecurse", "+noadflag", "+bufsize=1232", "+nsid", asked, kind_name],
+        );
         assert_eq!(flags(message), flags_of_dig(&dig), "{asked} {kind_name}\n{dig}");
         assert_eq!(answers(message), answers_of_dig(&dig), "{asked} {kind_name}\n{dig}");
         let status = match message.metadata.response_code {
@@ -239,40 +195,37 @@ async fn an_authoritative_server_is_asked_without_recursion_and_answers_as_it_an
 
 #[tokio::test]
 async fn text_and_types_that_nobody_knows_are_carried_as_they_are() {
-    let server = Server::nsd().await;
+    let server = nsd();
     let ask_for = async |kind: RecordType| {
         let question = Question::authoritative(name("messenger.example"), kind);
-        ask(server.address, &question, LIMIT).await.unwrap().message().unwrap().clone()
+        ask(server.address(), &question, LIMIT).await.unwrap().message().unwrap().clone()
     };
     let message = ask_for(RecordType::TXT).await;
     let [record] = &message.answers[..] else { panic!("{message:?}") };
     let RData::TXT(text) = &record.data else { panic!("{record:?}") };
     let parts: Vec<_> = text.txt_data.iter().map(|part| String::from_utf8_lossy(part)).collect();
     assert_eq!(parts, ["v=spf1 -all", "of two parts"]);
-    let dig = server.dig(&["+norecurse", "+short", "messenger.example", "TXT"]);
+    let dig = dig_says(&server, &["+norecurse", "+short", "messenger.example", "TXT"]);
     assert_eq!(dig.trim(), "\"v=spf1 -all\" \"of two parts\"");
 
     let message = ask_for(RecordType::Unknown(65280)).await;
     let [record] = &message.answers[..] else { panic!("{message:?}") };
     let RData::Unknown { rdata, .. } = &record.data else { panic!("{record:?}") };
     assert_eq!(rdata.anything, [10, 0, 0, 1]);
-    let dig = server.dig(&["+norecurse", "+short", "messenger.example", "TYPE65280"]);
+    let dig = dig_says(&server, &["+norecurse", "+short", "messenger.example", "TYPE65280"]);
     assert_eq!(dig.trim(), "\\# 4 0A000001");
 }
 
 #[tokio::test]
 async fn what_does_not_fit_a_datagram_is_asked_for_over_tcp() {
-    for server in [Server::nsd().await, Server::unbound().await] {
+    for server in [nsd(), unbound()] {
         let question = Question::authoritative(name("many.messenger.example"), RecordType::A);
-        let answer = ask(server.address, &question, LIMIT).await.unwrap();
+        let answer = ask(server.address(), &question, LIMIT).await.unwrap();
         let message = answer.message().unwrap();
-        let dig = server.dig(&[
-            "+norecurse",
-            "+noadflag",
-            "+bufsize=1232",
-            "many.messenger.example",
-            "A",
-        ]);
+        let dig = dig_says(
+            &server,
+            &["+norecurse", "+noadflag", "+bufsize=1232", "many.messenger.example", "A"],
+        );
         assert!(dig.contains("Truncated, retrying in TCP mode"), "{dig}");
         assert_eq!((answer.transport, message.answers.len()), (Transport::Tcp, 200));
         assert_eq!(flags(message), flags_of_dig(&dig));
@@ -282,7 +235,7 @@ async fn what_does_not_fit_a_datagram_is_asked_for_over_tcp() {
 
 #[tokio::test]
 async fn a_resolver_gets_the_flags_that_it_gets_from_dig() {
-    let server = Server::unbound().await;
+    let server = unbound();
     for bits in 0..8 {
         let is_set = |bit: u8| bits >> bit & 1 == 1;
         let flags_sent = Flags {
@@ -297,18 +250,21 @@ async fn a_resolver_gets_the_flags_that_it_gets_from_dig() {
             flags: flags_sent,
             edns,
         };
-        let answer = ask(server.address, &question, LIMIT).await.unwrap();
+        let answer = ask(server.address(), &question, LIMIT).await.unwrap();
         let message = answer.message().unwrap();
         let flag =
             |is_set, with: &'static str, without: &'static str| if is_set { with } else { without };
-        let dig = server.dig(&[
-            flag(is_set(0), "+recurse", "+norecurse"),
-            flag(is_set(1), "+adflag", "+noadflag"),
-            flag(is_set(2), "+cdflag", "+nocdflag"),
-            flag(edns.is_some(), "+nsid", "+noedns"),
-            "api.messenger.example",
-            "A",
-        ]);
+        let dig = dig_says(
+            &server,
+            &[
+                flag(is_set(0), "+recurse", "+norecurse"),
+                flag(is_set(1), "+adflag", "+noadflag"),
+                flag(is_set(2), "+cdflag", "+nocdflag"),
+                flag(edns.is_some(), "+nsid", "+noedns"),
+                "api.messenger.example",
+                "A",
+            ],
+        );
         assert_eq!(flags(message), flags_of_dig(&dig), "{dig}");
         assert_eq!(message.edns.is_some(), dig.contains("OPT PSEUDOSECTION"), "{dig}");
         let told = nsid(message);
@@ -324,7 +280,7 @@ async fn silence_a_closed_port_and_forged_answers_are_told_apart() {
     let failure = ask(silent.local_addr().unwrap(), &question, limit).await.unwrap_err();
     assert!(matches!(failure, Failure::Timeout), "{failure:?}");
 
-    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let failure = ask(closed, &question, LIMIT).await.unwrap_err();
     let Failure::Unreachable(offender) = failure else { panic!("{failure:?}") };
     assert_eq!(offender, Some(closed.ip()));

@@ -8,15 +8,13 @@ mod responder;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use peers::{Program, Scrape};
-use tokio::time::Instant;
+use peers::{NameServer, Program, Scrape, free_port};
 
-use responder::{Behaviour, LIE, Responder, TRUTH, closed_port};
+use responder::{Behaviour, LIE, Responder, TRUTH};
 
 /// How many resolvers behave how, and where they are.
 const WORLD: [(Behaviour, u8, &str); 24] = [
@@ -103,7 +101,7 @@ fn sweeps_classifies_reloads_and_stops() {
     let folder = tempfile::tempdir().unwrap();
     let (list, addresses) = list();
     fs::write(folder.path().join("list.csv"), list).unwrap();
-    let (responder, closed) = (Responder::start(), closed_port());
+    let (responder, closed) = (Responder::start(), free_port());
     let pinned = config(responder.port, closed, &Ipv4Addr::from(TRUTH).to_string());
     let program = start(folder.path(), &pinned);
     assert_eq!(program.request("GET", "/-/healthy", "").status, 200);
@@ -404,7 +402,7 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
         assert!(status.expect("prlimit is needed: Debian package util-linux").success());
     };
     limit_files("3");
-    program.wait_for_log("sweep failed");
+    program.wait_for_log(&["sweep failed"]);
     limit_files("1024");
     let metrics = program.metrics();
     assert!(metrics.value("dns_consistency_sweeps_total{result=\"failed\",set=\"world\"}") >= 1.0);
@@ -416,7 +414,7 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
             .get("dns_consistency_sweep_last_completed_timestamp_seconds{set=\"world\"}")
             .is_some()
     );
-    program.wait_for_log("target is up again");
+    program.wait_for_log(&["target is up again"]);
     assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 1.0);
 }
 
@@ -477,22 +475,8 @@ fn has_ipv6() -> bool {
 }
 
 /// A real resolver that serves a zone of its own.
-struct Unbound {
-    child: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Unbound {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = loop {
-            let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-            let port = udp.local_addr().unwrap().port();
-            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-                break port;
-            }
-        };
+fn unbound() -> NameServer {
+    NameServer::start("/usr/sbin/unbound", "", |folder, port| {
         let interface = |n| format!("  interface: 127.0.0.{n}@{port}\n");
         let record = |n| format!("  local-data: \"many.messenger.example. A 149.154.167.{n}\"\n");
         let mut interfaces = (1..=4).map(interface).collect::<Vec<_>>().concat();
@@ -500,7 +484,7 @@ impl Unbound {
             write!(interfaces, "  interface: ::1@{port}\n  access-control: ::1 allow\n").unwrap();
         }
         let many = (1..=60).map(record).collect::<Vec<_>>().concat();
-        let config = format!(
+        format!(
             "server:
 {interfaces}  do-daemonize: no
   use-syslog: no
@@ -515,48 +499,14 @@ impl Unbound {
   local-data: \"api.messenger.example. A 149.154.167.99\"
   local-data: \"-odd-._.messenger.example. A 149.154.167.1\"
 {many}",
-            folder.path().display()
-        );
-        let file = folder.path().join("unbound.conf");
-        fs::write(&file, config).unwrap();
-        let child = Command::new("/usr/sbin/unbound")
-            .args(["-d", "-c"])
-            .arg(&file)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("unbound is needed: Debian package unbound");
-        let unbound = Self { child, port, _folder: folder };
-        unbound.wait_until_it_answers();
-        unbound
-    }
-
-    fn wait_until_it_answers(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        // Any question: api.messenger.example, class IN, type A.
-        let mut query = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        query.extend_from_slice(b"\x03api\x09messenger\x07example\x00\x00\x01\x00\x01");
-        loop {
-            socket.send_to(&query, ("127.0.0.1", self.port)).unwrap();
-            if socket.recv(&mut [0; 512]).is_ok() {
-                return;
-            }
-            assert!(Instant::now() < deadline, "unbound does not answer");
-        }
-    }
-}
-
-impl Drop for Unbound {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+            folder.display()
+        )
+    })
 }
 
 #[test]
 fn a_real_resolver_is_understood() {
-    let (unbound, folder) = (Unbound::start(), tempfile::tempdir().unwrap());
+    let (unbound, folder) = (unbound(), tempfile::tempdir().unwrap());
     let (six, all) = if has_ipv6() { (", '::1'", 5.0) } else { ("", 4.0) };
     let program = start(
         folder.path(),
@@ -575,7 +525,7 @@ questions:
   - {{ name: -odd-._.messenger.example, types: [A] }}
   - {{ name: many.messenger.example, types: [A], expected: {{ A: {{ mode: subset, answers: [149.154.167.0/24] }} }} }}
 ",
-            unbound.port
+            unbound.address().port()
         ),
     );
     program.wait_until_ready();

@@ -1,8 +1,6 @@
 //! The real program against a BMC that is `ipmi_sim`: read it, break it, reload.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "program/exporter.rs"]
-mod exporter;
 #[path = "program/sim.rs"]
 mod sim;
 
@@ -10,10 +8,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use exporter::{Exporter, sample};
+use peers::{Program, Scrape};
 use sim::{PASSWORD, Sim, USER};
 
-const HD_MAX: [&str; 2] = ["id=\"32.0.5\"", "name=\"05-HD Max\""];
+const HD_MAX: &str = "id=\"32.0.5\",name=\"05-HD Max\"";
 
 fn module(more: &str) -> String {
     format!("{{ user: {USER}, pass: {PASSWORD}, interval: 1s, timeout: 2s, retries: 1{more} }}")
@@ -28,78 +26,93 @@ fn config(sim: &Sim) -> String {
     )
 }
 
-fn of_hd_max(metric: &str) -> Vec<&str> {
-    [metric].into_iter().chain(HD_MAX).collect()
+fn of_hd_max(metric: &str) -> String {
+    format!("{metric}{{{HD_MAX}}}")
+}
+
+fn start(config: &str) -> Program {
+    Program::start(Command::new(env!("CARGO_BIN_EXE_turbulence-ipmi")), config)
+}
+
+fn start_in(folder: &Path, config: &str) -> Program {
+    Program::start_in(Command::new(env!("CARGO_BIN_EXE_turbulence-ipmi")), folder, config)
+}
+
+/// Waits until a series has that value; returns the page.
+#[track_caller]
+fn shows(exporter: &Program, series: &str, value: f64) -> Scrape {
+    let what = format!("{series} {value}");
+    exporter.wait_until(&what, |page| page.get(series).is_some_and(|it| (it - value).abs() < 1e-6))
 }
 
 #[test]
 fn every_sensor_is_read_over_one_session() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    let text = exporter.wait_for(&["ipmi_up{", "collector=\"ipmi\""], 1.0);
+    let exporter = start(&config(&sim));
+    let page = shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 1.0);
 
     let place = "target=\"srv-1\",site=\"lab\",rack=\"r1\"";
-    let close_to = |parts: &[&str], value: f64| {
-        let found = sample(&text, parts).unwrap_or(f64::NAN);
-        assert!((found - value).abs() < 1e-9, "{parts:?} is {found}, not {value}, in:\n{text}");
+    let close_to = |series: &str, value: f64| {
+        let found = page.get(series).unwrap_or(f64::NAN);
+        assert!((found - value).abs() < 1e-9, "{series} is {found}, not {value}, in:\n{page}");
     };
-    close_to(&["ipmi_temperature_celsius{", place, HD_MAX[0], HD_MAX[1], "entity=\"disk\""], 24.0);
-    close_to(&of_hd_max("ipmi_temperature_state{"), 0.0);
-    close_to(&["ipmi_temperature_threshold_celsius{", "level=\"upper_non_critical\""], 60.0);
-    close_to(&of_hd_max("ipmi_temperature_rise_limit_celsius_per_second{"), 0.5);
-    close_to(&["ipmi_fan_speed_ratio{", "Fan 1 DutyCycle", "entity=\"fan\""], 0.19208);
-    close_to(&["ipmi_power_watts{", "Power Meter"], 70.0);
-    close_to(&["ipmi_current_amperes{", "PS 1 Input"], 0.3);
-    close_to(&of_hd_max("ipmi_sensor_present{"), 1.0);
-    close_to(&of_hd_max("ipmi_sensor_readable{"), 1.0);
+    close_to(&format!("ipmi_temperature_celsius{{{place},{HD_MAX},entity=\"disk\"}}"), 24.0);
+    close_to(&of_hd_max("ipmi_temperature_state"), 0.0);
+    close_to("ipmi_temperature_threshold_celsius{level=\"upper_non_critical\"}", 60.0);
+    close_to(&of_hd_max("ipmi_temperature_rise_limit_celsius_per_second"), 0.5);
+    close_to("ipmi_fan_speed_ratio{name=\"Fan 1 DutyCycle\",entity=\"fan\"}", 0.19208);
+    close_to("ipmi_power_watts{name=\"Power Meter\"}", 70.0);
+    close_to("ipmi_current_amperes{name=\"PS 1 Input\"}", 0.3);
+    close_to(&of_hd_max("ipmi_sensor_present"), 1.0);
+    close_to(&of_hd_max("ipmi_sensor_readable"), 1.0);
     // Two sensors of one name, and a record that is there twice.
-    close_to(&["ipmi_temperature_celsius{", "id=\"32.0.1\"", "01-Inlet Ambient"], 21.0);
-    close_to(&["ipmi_temperature_celsius{", "id=\"32.0.6\"", "01-Inlet Ambient"], 22.0);
-    close_to(&["ipmi_sdr_records{"], 10.0);
-    close_to(&["ipmi_sdr_duplicate_records{"], 1.0);
+    close_to("ipmi_temperature_celsius{id=\"32.0.1\",name=\"01-Inlet Ambient\"}", 21.0);
+    close_to("ipmi_temperature_celsius{id=\"32.0.6\",name=\"01-Inlet Ambient\"}", 22.0);
+    close_to("ipmi_sdr_records", 10.0);
+    close_to("ipmi_sdr_duplicate_records", 1.0);
 
     // A sensor that cannot be read does not cost the others their readings.
-    close_to(&["ipmi_sensor_readable{", "61-AHCI HD Max"], 0.0);
-    close_to(&["ipmi_sensor_present{", "61-AHCI HD Max"], 1.0);
-    assert_eq!(sample(&text, &["ipmi_temperature_celsius{", "61-AHCI HD Max"]), None);
-    let refused = ["ipmi_sensor_read_failures_total{", "reason=\"completion_code\""];
-    assert!(sample(&text, &refused) > Some(0.0), "{text}");
+    close_to("ipmi_sensor_readable{name=\"61-AHCI HD Max\"}", 0.0);
+    close_to("ipmi_sensor_present{name=\"61-AHCI HD Max\"}", 1.0);
+    assert_eq!(page.get("ipmi_temperature_celsius{name=\"61-AHCI HD Max\"}"), None);
+    let refused = "ipmi_sensor_read_failures_total{reason=\"completion_code\"}";
+    assert!(page.get(refused) > Some(0.0), "{page}");
 
-    let text = exporter.wait("five polls", |text| {
-        sample(text, &["ipmi_polls_total{"]).is_some_and(|polls| polls >= 5.0)
+    let page = exporter.wait_until("five polls", |page| {
+        page.get("ipmi_polls_total").is_some_and(|polls| polls >= 5.0)
     });
-    assert_eq!(sample(&text, &["ipmi_sessions_opened_total{"]), Some(1.0));
-    assert_eq!(exporter.ask("GET", "/-/ready").0, 200);
+    assert_eq!(page.get("ipmi_sessions_opened_total"), Some(1.0));
+    assert_eq!(exporter.request("GET", "/-/ready", "").status, 200);
 }
 
 #[test]
 fn the_slow_lane_tells_what_the_bmc_knows_and_nothing_of_what_it_refuses() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    let bay = ["ipmi_sensor_state_asserted{", "id=\"32.0.64\"", "state=\"drive fault\""];
-    let text = exporter.wait_for(&bay, 1.0);
+    let exporter = start(&config(&sim));
+    let bay = "ipmi_sensor_state_asserted{id=\"32.0.64\",state=\"drive fault\"}";
+    let page = shows(&exporter, bay, 1.0);
 
-    let value = |parts: &[&str]| sample(&text, parts);
+    let value = |series: &str| page.get(series);
     for (collector, up) in [("ipmi", 1.0), ("chassis", 1.0), ("sel", 1.0), ("bmc", 1.0)] {
         let collector = format!("collector=\"{collector}\"");
-        assert_eq!(value(&["ipmi_up{", &collector]), Some(up), "{collector}: {text}");
+        assert_eq!(value(&format!("ipmi_up{{{collector}}}")), Some(up), "{collector}: {page}");
     }
-    assert_eq!(value(&["ipmi_chassis_power_state{"]), Some(1.0), "{text}");
-    assert_eq!(value(&["ipmi_chassis_drive_fault_state{"]), Some(1.0), "{text}");
-    assert_eq!(value(&["ipmi_sel_entries{"]), Some(1.0), "{text}");
-    assert!(value(&["ipmi_sel_free_space_bytes{"]) > Some(0.0), "{text}");
+    assert_eq!(value("ipmi_chassis_power_state"), Some(1.0), "{page}");
+    assert_eq!(value("ipmi_chassis_drive_fault_state"), Some(1.0), "{page}");
+    assert_eq!(value("ipmi_sel_entries"), Some(1.0), "{page}");
+    assert!(value("ipmi_sel_free_space_bytes") > Some(0.0), "{page}");
     // Its clock was never set: the time since its start is no date.
-    assert!(!text.contains("ipmi_sel_last_entry_timestamp_seconds"), "{text}");
+    assert!(!page.text.contains("ipmi_sel_last_entry_timestamp_seconds"), "{page}");
     let info = "firmware_revision=\"2.70\",manufacturer_id=\"11\",product_id=\"8192\"";
-    assert_eq!(value(&["ipmi_bmc_info{", info]), Some(1.0), "{text}");
+    assert_eq!(value(&format!("ipmi_bmc_info{{{info}}}")), Some(1.0), "{page}");
 
     // The simulator knows no DCMI.
-    assert_eq!(value(&["ipmi_up{", "collector=\"dcmi\""]), Some(0.0), "{text}");
-    assert!(!text.contains("ipmi_dcmi_power"), "{text}");
-    assert_eq!(value(&["ipmi_commands_total{", "command=\"get_power_reading\""]), Some(1.0));
-    assert_eq!(value(&["ipmi_commands_total{", "command=\"get_sel_info\""]), Some(1.0));
-    assert!(value(&["ipmi_commands_total{", "command=\"get_sensor_thresholds\""]) >= Some(7.0));
-    assert_eq!(value(&["ipmi_sessions_opened_total{"]), Some(1.0), "{text}");
+    assert_eq!(value("ipmi_up{collector=\"dcmi\"}"), Some(0.0), "{page}");
+    assert!(!page.text.contains("ipmi_dcmi_power"), "{page}");
+    assert_eq!(value("ipmi_commands_total{command=\"get_power_reading\"}"), Some(1.0));
+    assert_eq!(value("ipmi_commands_total{command=\"get_sel_info\"}"), Some(1.0));
+    assert!(value("ipmi_commands_total{command=\"get_sensor_thresholds\"}") >= Some(7.0));
+    assert_eq!(value("ipmi_sessions_opened_total"), Some(1.0), "{page}");
 }
 
 #[test]
@@ -107,20 +120,20 @@ fn only_the_collectors_that_are_wanted_ask() {
     let sim = Sim::start();
     let config =
         config(&sim).replace("retries: 1", "retries: 1, collectors: [ipmi, bmc], suites: [3]");
-    let exporter = Exporter::start(&config);
-    let text = exporter.wait_for(&["ipmi_bmc_info{"], 1.0);
+    let exporter = start(&config);
+    let page = shows(&exporter, "ipmi_bmc_info", 1.0);
     for unasked in ["chassis", "sel", "dcmi"] {
-        assert!(!text.contains(&format!("collector=\"{unasked}\"")), "{unasked}: {text}");
+        assert!(!page.text.contains(&format!("collector=\"{unasked}\"")), "{unasked}: {page}");
     }
 }
 
 #[test]
 fn a_suite_that_the_bmc_refuses_is_a_reason_of_its_own() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim).replace("retries: 1", "retries: 1, suites: [17]"));
-    let refused = ["ipmi_session_failures_total{", "reason=\"suite_refused\""];
-    let text = exporter.wait("the reason", |text| sample(text, &refused) > Some(0.0));
-    let ups: Vec<_> = text.lines().filter(|line| line.starts_with("ipmi_up{")).collect();
+    let exporter = start(&config(&sim).replace("retries: 1", "retries: 1, suites: [17]"));
+    let refused = "ipmi_session_failures_total{reason=\"suite_refused\"}";
+    let page = exporter.wait_until("the reason", |page| page.get(refused) > Some(0.0));
+    let ups: Vec<_> = page.text.lines().filter(|line| line.starts_with("ipmi_up{")).collect();
     assert!(
         ups.len() == 5 && ups.iter().all(|line| line.ends_with(" 0") || line.ends_with(" 0.0"))
     );
@@ -136,83 +149,85 @@ fn a_device_that_is_not_there_is_a_reason_of_its_own_and_costs_the_others_nothin
         module(""),
         sim.address()
     );
-    let exporter = Exporter::start(&config);
-    let missing = |metric| [metric, "target=\"own\"", "reason=\"no_device\""];
-    let text = exporter.wait("the reason", |text| {
-        sample(text, &missing("ipmi_poll_failures_total{")) > Some(0.0)
-            && sample(text, &["ipmi_up{", "target=\"srv-1\"", "collector=\"ipmi\""]) == Some(1.0)
+    let exporter = start(&config);
+    let missing = |metric| format!("{metric}{{target=\"own\",reason=\"no_device\"}}");
+    let page = exporter.wait_until("the reason", |page| {
+        page.get(&missing("ipmi_poll_failures_total")) > Some(0.0)
+            && page.get("ipmi_up{target=\"srv-1\",collector=\"ipmi\"}") == Some(1.0)
     });
-    assert!(sample(&text, &missing("ipmi_session_failures_total{")) > Some(0.0), "{text}");
-    let up = ["ipmi_up{", "target=\"own\"", "collector=\"ipmi\""];
-    assert_eq!(sample(&text, &up), Some(0.0), "{text}");
-    let page = exporter.ask("GET", "/ipmi?target=/dev/ipmi99").1;
+    assert!(page.get(&missing("ipmi_session_failures_total")) > Some(0.0), "{page}");
+    let up = "ipmi_up{target=\"own\",collector=\"ipmi\"}";
+    assert_eq!(page.get(up), Some(0.0), "{page}");
+    let page = exporter.page("/ipmi?target=/dev/ipmi99");
     assert!(page.contains("target=\"own\"") && !page.contains("target=\"srv-1\""), "{page}");
 }
 
 #[test]
 fn a_jump_is_seen_and_stays_in_sight() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    exporter.wait_for(&of_hd_max("ipmi_temperature_rise_celsius_per_second{"), 0.0);
+    let exporter = start(&config(&sim));
+    shows(&exporter, &of_hd_max("ipmi_temperature_rise_celsius_per_second"), 0.0);
     sim.set(5, 58);
-    exporter.wait_for(&of_hd_max("ipmi_temperature_celsius{"), 58.0);
-    let text = exporter.wait_for(&of_hd_max("ipmi_temperature_window_min_celsius{"), 24.0);
+    shows(&exporter, &of_hd_max("ipmi_temperature_celsius"), 58.0);
+    let page = shows(&exporter, &of_hd_max("ipmi_temperature_window_min_celsius"), 24.0);
     // 34 degrees between two polls: about 34 a second, and less by what a busy machine is late.
-    let rise = sample(&text, &of_hd_max("ipmi_temperature_rise_celsius_per_second{")).unwrap();
+    let rise = page.get(&of_hd_max("ipmi_temperature_rise_celsius_per_second")).unwrap();
     assert!(rise > 1.0, "{rise}");
-    let other = ["ipmi_temperature_rise_celsius_per_second{", "02-CPU"];
-    assert_eq!(sample(&text, &other), Some(0.0));
+    let other = "ipmi_temperature_rise_celsius_per_second{name=\"02-CPU\"}";
+    assert_eq!(page.get(other), Some(0.0));
 
     sim.set(5, 61);
-    exporter.wait_for(&of_hd_max("ipmi_temperature_state{"), 1.0);
+    shows(&exporter, &of_hd_max("ipmi_temperature_state"), 1.0);
 }
 
 #[test]
 fn a_bmc_that_is_gone_shows_no_reading_and_one_that_comes_back_without_a_sensor_has_lost_it() {
     let mut sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 1.0);
+    let exporter = start(&config(&sim));
+    shows(&exporter, &of_hd_max("ipmi_sensor_present"), 1.0);
 
     sim.kill();
-    let text = exporter.wait_for(&["ipmi_up{"], 0.0);
+    let page = shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 0.0);
     for gone in ["celsius", "watts", "ipmi_sensor_", "ipmi_sdr_"] {
         let metric = |line: &str| line.starts_with("ipmi_") && !line.contains("_total");
-        let left = text.lines().find(|line| metric(line) && line.contains(gone));
+        let left = page.text.lines().find(|line| metric(line) && line.contains(gone));
         assert_eq!(left, None);
     }
-    let failures = |reason: &str| sample(&text, &["ipmi_poll_failures_total{", reason]).unwrap();
-    assert!(failures("reason=\"no_answer\"") + failures("reason=\"unreachable\"") > 0.0, "{text}");
+    let failures =
+        |reason: &str| page.get(&format!("ipmi_poll_failures_total{{{reason}}}")).unwrap();
+    assert!(failures("reason=\"no_answer\"") + failures("reason=\"unreachable\"") > 0.0, "{page}");
     assert!(
         failures("reason=\"wrong_password\"") + failures("reason=\"protocol\"") < 1.0,
-        "{text}"
+        "{page}"
     );
-    assert!(sample(&text, &["ipmi_poll_age_seconds{"]).is_some(), "{text}");
+    assert!(page.get("ipmi_poll_age_seconds").is_some(), "{page}");
 
     sim.start_again_without(&[5]);
-    let text = exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 0.0);
-    assert_eq!(sample(&text, &["ipmi_sensor_present{", "02-CPU"]), Some(1.0));
-    assert_eq!(sample(&text, &["ipmi_up{"]), Some(1.0));
-    assert_eq!(sample(&text, &of_hd_max("ipmi_temperature_celsius{")), None);
+    let page = shows(&exporter, &of_hd_max("ipmi_sensor_present"), 0.0);
+    assert_eq!(page.get("ipmi_sensor_present{name=\"02-CPU\"}"), Some(1.0));
+    assert_eq!(page.get("ipmi_up{collector=\"ipmi\"}"), Some(1.0));
+    assert_eq!(page.get(&of_hd_max("ipmi_temperature_celsius")), None);
 
-    let (status, answer) = exporter.ask("POST", "/-/accept-inventory?target=srv-1");
+    let accepted = exporter.request("POST", "/-/accept-inventory?target=srv-1", "");
     assert_eq!(
-        (status, answer.as_str()),
+        (accepted.status, accepted.body.as_str()),
         (200, "Accepted: no longer expected: 05-HD Max (32.0.5)\n")
     );
-    exporter.wait("no more of the sensor", |text| !text.contains("05-HD Max"));
+    exporter.wait_until("no more of the sensor", |page| !page.text.contains("05-HD Max"));
 }
 
 #[test]
 fn a_lost_sensor_is_still_lost_after_a_restart_of_the_exporter() {
     let mut sim = Sim::start();
     let config = format!("{}state_directory: state\n", config(&sim));
-    let exporter = Exporter::start(&config);
-    exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 1.0);
-    let (_, _, folder) = exporter.stop();
+    let folder = tempfile::tempdir().unwrap();
+    let exporter = start_in(folder.path(), &config);
+    shows(&exporter, &of_hd_max("ipmi_sensor_present"), 1.0);
+    exporter.stop();
 
     sim.start_again_without(&[5]);
-    let exporter = Exporter::start_in(folder, &config);
-    exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 0.0);
+    let exporter = start_in(folder.path(), &config);
+    shows(&exporter, &of_hd_max("ipmi_sensor_present"), 0.0);
 }
 
 /// What stands in the place of state files that cannot be had: their targets, and a config with them.
@@ -237,22 +252,22 @@ fn a_state_file_that_cannot_be_had_costs_one_warning_and_the_other_targets_nothi
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let (names, config) = broken_state(&sim, &state);
-    let exporter = Exporter::start_in(folder, &config);
-    exporter.wait_for(&of_hd_max("ipmi_sensor_present{"), 1.0);
-    exporter.wait("the baseline on disk", |_| state.join("srv-1.json").exists());
+    let exporter = start_in(folder.path(), &config);
+    shows(&exporter, &of_hd_max("ipmi_sensor_present"), 1.0);
+    exporter.wait_until("the baseline on disk", |_| state.join("srv-1.json").exists());
     assert_eq!(std::fs::read_to_string(state.join("elsewhere")).unwrap(), "precious");
     assert!(state.join("no-text.json.unreadable").exists());
 
-    // A reload looks at all of them again, and says the same of each.
-    assert_eq!(exporter.config(&config).0, 200);
-    let (status, log, _) = exporter.stop();
+    // A reload looks at all of them again, and says the same of each once more.
+    assert_eq!(exporter.reload(&config).status, 200);
+    let (status, log) = exporter.end();
     assert!(status.success(), "{status}: {log}");
     for name in names.iter().filter(|name| name.as_str() != "no-text") {
         let is_it = format!("target_name={name:?}");
         let about = |line: &&str| {
             line.contains("WARN") && line.contains("baseline") && line.contains(&is_it)
         };
-        assert_eq!(log.lines().filter(about).count(), 1, "{name}: {log}");
+        assert_eq!(log.lines().filter(about).count(), 2, "{name}: {log}");
     }
 }
 
@@ -281,10 +296,10 @@ fn a_state_file_that_cannot_be_had_is_seen_by_the_check_and_left_as_it_is() {
 #[test]
 fn a_session_is_closed_at_the_end() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    exporter.wait_for(&["ipmi_up{"], 1.0);
+    let exporter = start(&config(&sim));
+    shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 1.0);
     assert_eq!(sim.sessions(), 1);
-    let (status, log, _) = exporter.stop();
+    let (status, log) = exporter.end();
     assert!(status.success(), "{status}: {log}");
     assert_eq!(sim.sessions(), 0);
 }
@@ -292,29 +307,29 @@ fn a_session_is_closed_at_the_end() {
 #[test]
 fn a_target_that_is_removed_gives_its_session_back() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    exporter.wait_for(&["ipmi_up{"], 1.0);
+    let exporter = start(&config(&sim));
+    shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 1.0);
     let none = format!("modules: {{ default: {} }}\ntargets: []\n", module(""));
-    assert_eq!(exporter.config(&none).0, 200);
-    exporter.wait("no target", |text| !text.contains("srv-1"));
+    assert_eq!(exporter.reload(&none).status, 200);
+    exporter.wait_until("no target", |page| !page.text.contains("srv-1"));
     assert!((0..100).any(|_| sim.sessions() == 0), "{} sessions are left", sim.sessions());
 }
 
 #[test]
 fn a_late_answer_is_never_taken_for_another_sensors() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    exporter.wait_for(&["ipmi_up{"], 1.0);
+    let exporter = start(&config(&sim));
+    shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 1.0);
     sim.signal("STOP");
-    exporter.wait_for(&["ipmi_up{"], 0.0);
+    shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 0.0);
     sim.signal("CONT");
     for _ in 0..3 {
-        let text = exporter.wait_for(&["ipmi_up{"], 1.0);
-        assert_eq!(sample(&text, &of_hd_max("ipmi_temperature_celsius{")), Some(24.0), "{text}");
-        assert_eq!(sample(&text, &["ipmi_temperature_celsius{", "02-CPU"]), Some(40.0), "{text}");
-        assert_eq!(sample(&text, &of_hd_max("ipmi_temperature_window_max_celsius{")), Some(24.0));
-        let polls = sample(&text, &["ipmi_polls_total{"]);
-        exporter.wait("another poll", |text| sample(text, &["ipmi_polls_total{"]) > polls);
+        let page = shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 1.0);
+        assert_eq!(page.get(&of_hd_max("ipmi_temperature_celsius")), Some(24.0), "{page}");
+        assert_eq!(page.get("ipmi_temperature_celsius{name=\"02-CPU\"}"), Some(40.0), "{page}");
+        assert_eq!(page.get(&of_hd_max("ipmi_temperature_window_max_celsius")), Some(24.0));
+        let polls = page.get("ipmi_polls_total");
+        exporter.wait_until("another poll", |page| page.get("ipmi_polls_total") > polls);
     }
 }
 
@@ -322,13 +337,13 @@ fn a_late_answer_is_never_taken_for_another_sensors() {
 fn a_wrong_password_is_told_from_a_bmc_that_is_gone() {
     let sim = Sim::start();
     let config = config(&sim).replace(PASSWORD, "wrong");
-    let exporter = Exporter::start(&config);
-    let text = exporter.wait_for(&["ipmi_up{"], 0.0);
-    let reason = ["ipmi_poll_failures_total{", "reason=\"wrong_password\""];
-    exporter.wait("the reason", |text| sample(text, &reason) > Some(0.0));
-    assert!(!text.contains("ipmi_temperature_celsius"), "{text}");
-    assert_eq!(exporter.ask("GET", "/-/ready").0, 200);
-    let (_, log, _) = exporter.stop();
+    let exporter = start(&config);
+    let page = shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 0.0);
+    let reason = "ipmi_poll_failures_total{reason=\"wrong_password\"}";
+    exporter.wait_until("the reason", |page| page.get(reason) > Some(0.0));
+    assert!(!page.text.contains("ipmi_temperature_celsius"), "{page}");
+    assert_eq!(exporter.request("GET", "/-/ready", "").status, 200);
+    let (_, log) = exporter.end();
     assert!(log.contains("reason=\"wrong_password\""), "{log}");
 }
 
@@ -338,38 +353,38 @@ fn a_name_that_has_no_address_is_a_reason_of_its_own() {
         "modules: {{ default: {} }}\ntargets: [ {{ name: a, address: bmc.invalid }} ]\n",
         module("")
     );
-    let exporter = Exporter::start(&config);
-    let reason = ["ipmi_poll_failures_total{", "reason=\"resolve\""];
-    exporter.wait("the reason", |text| sample(text, &reason) > Some(0.0));
+    let exporter = start(&config);
+    let reason = "ipmi_poll_failures_total{reason=\"resolve\"}";
+    exporter.wait_until("the reason", |page| page.get(reason) > Some(0.0));
 }
 
 #[test]
 fn a_reload_is_taken_whole_or_not_at_all() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    exporter.wait("two polls", |text| sample(text, &["ipmi_polls_total{"]) >= Some(2.0));
+    let exporter = start(&config(&sim));
+    exporter.wait_until("two polls", |page| page.get("ipmi_polls_total") >= Some(2.0));
 
-    let (status, answer) = exporter.config("modules: {}\ntargets: [ { name: a, address: b } ]\n");
-    assert_eq!(status, 500);
+    let refused = exporter.reload("modules: {}\ntargets: [ { name: a, address: b } ]\n");
+    assert_eq!(refused.status, 500);
     assert!(
-        answer.contains("ipmi.yml:2:12: targets[0].module: is not among the modules"),
-        "{answer}"
+        refused.body.contains("config.yml:2:12: targets[0].module: is not among the modules"),
+        "{refused:?}"
     );
-    let text = exporter.wait_for(&["turbulence_config_last_reload_successful"], 0.0);
-    let polls = sample(&text, &["ipmi_polls_total{"]);
-    exporter.wait("polls that go on", |text| sample(text, &["ipmi_polls_total{"]) > polls);
+    let page = shows(&exporter, "turbulence_config_last_reload_successful", 0.0);
+    let polls = page.get("ipmi_polls_total");
+    exporter.wait_until("polls that go on", |page| page.get("ipmi_polls_total") > polls);
 
     let two =
         config(&sim).replace("targets: [", "targets: [ { name: srv-2, address: 127.0.0.1:9 },");
-    assert_eq!(exporter.config(&two).0, 200);
-    let text = exporter.wait_for(&["turbulence_config_last_reload_successful"], 1.0);
-    let kept = sample(&text, &["ipmi_polls_total{", "target=\"srv-1\""]);
-    assert!(kept >= polls, "{text}");
-    assert_eq!(sample(&text, &["ipmi_sessions_opened_total{", "target=\"srv-1\""]), Some(1.0));
-    exporter.wait_for(&["ipmi_up{", "target=\"srv-2\""], 0.0);
+    assert_eq!(exporter.reload(&two).status, 200);
+    let page = shows(&exporter, "turbulence_config_last_reload_successful", 1.0);
+    let kept = page.get("ipmi_polls_total{target=\"srv-1\"}");
+    assert!(kept >= polls, "{page}");
+    assert_eq!(page.get("ipmi_sessions_opened_total{target=\"srv-1\"}"), Some(1.0));
+    shows(&exporter, "ipmi_up{target=\"srv-2\",collector=\"ipmi\"}", 0.0);
 
-    assert_eq!(exporter.config(&config(&sim)).0, 200);
-    exporter.wait("a target less", |text| !text.contains("srv-2"));
+    assert_eq!(exporter.reload(&config(&sim)).status, 200);
+    exporter.wait_until("a target less", |page| !page.text.contains("srv-2"));
 }
 
 #[test]
@@ -377,37 +392,41 @@ fn one_target_has_a_page_and_strangers_have_none() {
     let sim = Sim::start();
     let two =
         config(&sim).replace("targets: [", "targets: [ { name: srv-2, address: 127.0.0.1:9 },");
-    let exporter = Exporter::start(&two);
-    exporter.wait_for(&of_hd_max("ipmi_temperature_celsius{"), 24.0);
+    let exporter = start(&two);
+    shows(&exporter, &of_hd_max("ipmi_temperature_celsius"), 24.0);
 
     for allowed in ["srv-1", "srv-1&module=default", &sim.address()] {
-        let (status, page) = exporter.ask("GET", &format!("/ipmi?target={allowed}"));
-        assert_eq!(status, 200, "{page}");
-        assert!(sample(&page, &of_hd_max("ipmi_temperature_celsius{")).is_some(), "{page}");
-        assert!(!page.contains("srv-2") && !page.contains("process_"), "{page}");
+        let answer = exporter.request("GET", &format!("/ipmi?target={allowed}"), "");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let page = Scrape::of(answer.body);
+        assert!(page.get(&of_hd_max("ipmi_temperature_celsius")).is_some(), "{page}");
+        assert!(!page.text.contains("srv-2") && !page.text.contains("process_"), "{page}");
     }
-    let (status, answer) = exporter.ask("GET", "/ipmi?target=192.0.2.1");
-    assert_eq!((status, answer.as_str()), (404, "no such target; allowed: srv-1, srv-2\n"));
-    assert_eq!(exporter.ask("GET", "/ipmi").0, 400);
-    assert_eq!(exporter.ask("GET", "/ipmi?target=srv-1&module=other").0, 400);
-    assert_eq!(exporter.ask("POST", "/-/accept-inventory?target=192.0.2.1").0, 404);
-    assert_eq!(exporter.ask("POST", "/-/accept-inventory?target=srv-2").0, 409);
-    assert_eq!(exporter.ask("GET", "/-/accept-inventory?target=srv-1").0, 405);
+    let refused = exporter.request("GET", "/ipmi?target=192.0.2.1", "");
+    assert_eq!(
+        (refused.status, refused.body.as_str()),
+        (404, "no such target; allowed: srv-1, srv-2\n")
+    );
+    assert_eq!(exporter.request("GET", "/ipmi", "").status, 400);
+    assert_eq!(exporter.request("GET", "/ipmi?target=srv-1&module=other", "").status, 400);
+    assert_eq!(exporter.request("POST", "/-/accept-inventory?target=192.0.2.1", "").status, 404);
+    assert_eq!(exporter.request("POST", "/-/accept-inventory?target=srv-2", "").status, 409);
+    assert_eq!(exporter.request("GET", "/-/accept-inventory?target=srv-1", "").status, 405);
 }
 
 #[test]
 fn promtool_finds_nothing_to_say_about_the_metrics() {
     let sim = Sim::start();
-    let exporter = Exporter::start(&config(&sim));
-    let text = exporter.wait_for(&["ipmi_up{"], 1.0);
-    let samples = text.lines().filter(|line| !line.starts_with('#'));
-    assert!(!samples.clone().any(|line| line.ends_with("NaN") || line.ends_with("Inf")), "{text}");
-    assert!(!text.contains(PASSWORD));
+    let exporter = start(&config(&sim));
+    let page = shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 1.0);
+    let samples = page.text.lines().filter(|line| !line.starts_with('#'));
+    assert!(!samples.clone().any(|line| line.ends_with("NaN") || line.ends_with("Inf")), "{page}");
+    assert!(!page.text.contains(PASSWORD));
 
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "metrics"]).stdin(Stdio::piped());
     let mut promtool = promtool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    promtool.stdin.take().unwrap().write_all(page.text.as_bytes()).unwrap();
     let judged = promtool.wait_with_output().unwrap();
     let said = [judged.stdout, judged.stderr].concat();
     assert!(judged.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));

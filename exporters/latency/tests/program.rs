@@ -19,7 +19,9 @@ mod web;
 
 use echoes::{Manner, host, in_a_namespace};
 use names::Names;
-use running::{Metrics, Program, command};
+use peers::exposition::samples;
+use peers::{Program, Scrape, free_port};
+use running::{command, fails_for, failures, list, of_target, start, wait_for_probes};
 use web::{Authority, Web};
 
 const VANTAGE: &str = "vantage: {name: test, region: EMEA, latitude: 1, longitude: 2}\n";
@@ -46,29 +48,29 @@ fn config(head: &str, targets: &[(&str, &str, &str)]) -> String {
 
 /// Starts the program on these targets, and waits until each was probed a few times.
 #[track_caller]
-fn probe(head: &str, files: &[(&str, &str)], targets: &[(&str, &str, &str)]) -> (Program, Metrics) {
-    let program = Program::start(&config(head, targets), files);
+fn probe(head: &str, files: &[(&str, &str)], targets: &[(&str, &str, &str)]) -> (Program, Scrape) {
+    let program = start(&config(head, targets), files);
     for (name, ..) in targets {
-        program.wait_for_probes(name, 4.0);
+        wait_for_probes(&program, name, 4.0);
     }
     let metrics = program.metrics();
     (program, metrics)
 }
 
 #[track_caller]
-fn assert_up(metrics: &Metrics, target: &str) {
-    assert_eq!(metrics.failures(target), [].into(), "{target}");
-    assert!((metrics.of_target("latency_up", target) - 1.0).abs() < f64::EPSILON, "{target}");
+fn assert_up(metrics: &Scrape, target: &str) {
+    assert_eq!(failures(metrics, target), [].into(), "{target}");
+    assert!((of_target(metrics, "latency_up", target) - 1.0).abs() < f64::EPSILON, "{target}");
 }
 
 #[track_caller]
-fn assert_down(metrics: &Metrics, target: &str, reason: &str) {
-    assert!(metrics.fails_for(target, reason), "{target}: {:?}", metrics.failures(target));
+fn assert_down(metrics: &Scrape, target: &str, reason: &str) {
+    assert!(fails_for(metrics, target, reason), "{target}: {:?}", failures(metrics, target));
     assert_eq!(metrics.get(&format!("latency_up{{target=\"{target}\"}}")), Some(0.0), "{target}");
 }
 
-fn count(metrics: &Metrics, name: &str, target: &str) -> u64 {
-    let count = metrics.of_target(name, target).round();
+fn count(metrics: &Scrape, name: &str, target: &str) -> u64 {
+    let count = of_target(metrics, name, target).round();
     format!("{count}").parse().unwrap()
 }
 
@@ -106,10 +108,10 @@ fn every_prober_answers_and_the_page_is_well_formed() {
         metrics.get("latency_address_info{target=\"v6\",slot=\"0\",address=\"::1\"}"),
         Some(1.0)
     );
-    assert_eq!(program.request("GET", "/-/ready").0, 200);
-    assert_eq!(metrics.not_numbers(), Vec::<&String>::new());
+    assert_eq!(program.request("GET", "/-/ready", "").status, 200);
+    assert!(samples(&metrics.text).all(|sample| !sample.value.is_nan()), "{}", metrics.text);
     promtool(&metrics.text);
-    assert!(program.terminate().success());
+    assert!(program.stop().success());
 }
 
 fn promtool(text: &str) {
@@ -132,7 +134,7 @@ fn promtool(text: &str) {
 fn each_way_to_fail_has_its_reason() {
     let web = Web::plain([127, 0, 0, 1]);
     let url = |path: &str| format!("http://127.0.0.1:{}{path}", web.port);
-    let closed = format!("127.0.0.1:{}", web::closed_port());
+    let closed = format!("127.0.0.1:{}", free_port());
     let rude = format!("http://127.0.0.1:{}/", web::rude());
     // A listener whose backlog is never emptied still shakes hands; it never speaks.
     let mute = web::mute();
@@ -170,12 +172,12 @@ fn each_way_to_fail_has_its_reason() {
     assert_eq!(metrics.get("latency_http_status_code{target=\"error\",slot=\"0\"}"), Some(500.0));
     assert_eq!(metrics.get("latency_http_status_code{target=\"hold\",slot=\"0\"}"), None);
     assert_eq!(metrics.get("latency_last_success_timestamp_seconds{target=\"error\"}"), Some(0.0));
-    assert!(metrics.of_target("latency_consecutive_failures", "error") >= 4.0);
+    assert!(of_target(&metrics, "latency_consecutive_failures", "error") >= 4.0);
 
     // What timed out is in the distribution as the timeout, and in the phase that it was cut in.
     for (target, phase) in [("hold", "ttfb"), ("stall", "transfer"), ("mute", "ttfb")] {
-        let count = metrics.of_target("latency_probe_duration_seconds_count", target);
-        let sum = metrics.of_target("latency_probe_duration_seconds_sum", target);
+        let count = of_target(&metrics, "latency_probe_duration_seconds_count", target);
+        let sum = of_target(&metrics, "latency_probe_duration_seconds_sum", target);
         assert!(count >= 4.0 && (sum - count * 0.5).abs() < 1e-6, "{target}: {count} {sum}");
         let series = format!(
             "latency_phase_duration_seconds_count{{target=\"{target}\",phase=\"{phase}\"}}"
@@ -184,21 +186,21 @@ fn each_way_to_fail_has_its_reason() {
     }
     // What was refused is not: it would look like a fast answer.
     assert_eq!(count(&metrics, "latency_probe_duration_seconds_count", "refused"), 0);
-    assert!(program.terminate().success());
+    assert!(program.stop().success());
 }
 
 #[test]
 fn probes_do_not_wait_for_each_other() {
     let web = Web::plain([127, 0, 0, 1]);
     let url = format!("http://127.0.0.1:{}/hold", web.port);
-    let program = Program::start(&config("", &[("slow", "http", &url)]), &[]);
+    let program = start(&config("", &[("slow", "http", &url)]), &[]);
     // Before the first of them has timed out.
     program.wait_until("many requests are held", |_| web.held.load(Ordering::SeqCst) >= 10);
     assert_eq!(count(&program.metrics(), "latency_probes_total", "slow"), 0);
-    assert_eq!(program.request("GET", "/-/ready").0, 503, "nothing is decided yet");
-    let metrics = program.wait_for_probes("slow", 10.0);
+    assert_eq!(program.request("GET", "/-/ready", "").status, 503, "nothing is decided yet");
+    let metrics = wait_for_probes(&program, "slow", 10.0);
     assert_down(&metrics, "slow", "timeout");
-    assert!(program.terminate().success());
+    assert!(program.stop().success());
 }
 
 #[test]
@@ -237,9 +239,9 @@ fn certificates_are_verified() {
     let text =
         config(&head, &targets).replace("modules:\n", &format!("modules:\n{}", modules.concat()));
     let files = [("ca.pem", good.pem()), ("other.pem", other.pem())];
-    let program = Program::start(&text, &files.each_ref().map(|(name, pem)| (*name, pem.as_str())));
+    let program = start(&text, &files.each_ref().map(|(name, pem)| (*name, pem.as_str())));
     for (name, ..) in &targets {
-        program.wait_for_probes(name, 3.0);
+        wait_for_probes(&program, name, 3.0);
     }
     let metrics = program.metrics();
     for target in ["good", "renamed", "careless"] {
@@ -259,9 +261,10 @@ fn certificates_are_verified() {
     );
     // The other side does not speak TLS; it waits for the end of a request.
     assert!(
-        metrics.fails_for("not-tls", "timeout") || metrics.fails_for("not-tls", "tls_handshake")
+        fails_for(&metrics, "not-tls", "timeout")
+            || fails_for(&metrics, "not-tls", "tls_handshake")
     );
-    assert!(program.terminate().success());
+    assert!(program.stop().success());
 }
 
 #[test]
@@ -271,8 +274,8 @@ fn headers_of_the_module_are_sent() {
     let module = "modules:\n  headers: {prober: http, interval: 100ms, http: {headers: \
                   {Host: vhost.example, Authorization: Bearer abc}}}\n";
     let text = config("", &[("echo", "headers", &url)]).replace("modules:\n", module);
-    let program = Program::start(&text, &[]);
-    assert_up(&program.wait_for_probes("echo", 2.0), "echo");
+    let program = start(&text, &[]);
+    assert_up(&wait_for_probes(&program, "echo", 2.0), "echo");
 }
 
 #[test]
@@ -321,7 +324,7 @@ fn each_address_of_a_name_is_probed_by_itself() {
     assert_eq!(metrics.get("latency_consecutive_failures{target=\"half\"}"), Some(0.0));
     assert_eq!(metrics.get("latency_address_up{target=\"half\",slot=\"0\"}"), Some(1.0));
     assert_eq!(metrics.get("latency_address_up{target=\"half\",slot=\"1\"}"), Some(0.0));
-    assert_eq!(metrics.failures("half").keys().collect::<Vec<_>>(), ["refused"]);
+    assert_eq!(failures(&metrics, "half").keys().collect::<Vec<_>>(), ["refused"]);
     // Four of six are probed.
     assert_eq!(metrics.get("latency_addresses{target=\"six\"}"), Some(6.0));
     assert!(metrics.get("latency_address_up{target=\"six\",slot=\"3\"}").is_some());
@@ -341,7 +344,7 @@ fn each_address_of_a_name_is_probed_by_itself() {
             .contains("latency_address_up{vantage=\"test\",region=\"EMEA\",target=\"nowhere\"")
     );
     // Who waited for the resolver waited.
-    let waited = metrics.of_target("latency_probe_duration_seconds_count", "silent");
+    let waited = of_target(&metrics, "latency_probe_duration_seconds_count", "silent");
     assert!(waited >= 4.0, "{waited}");
 
     // The name moves: followed when the answer has expired, which is after five seconds at least.
@@ -353,14 +356,14 @@ fn each_address_of_a_name_is_probed_by_itself() {
             .is_some()
     });
     program.wait_until("the name is there", |metrics| {
-        metrics.of_target("latency_up", "nowhere") > 0.0
+        of_target(metrics, "latency_up", "nowhere") > 0.0
     });
     names.set("two.test", &[]);
     let metrics = program.wait_until("the name is gone", |metrics| {
         metrics.get("latency_up{target=\"two\"}") == Some(0.0)
     });
-    assert_eq!(metrics.failures("two").keys().collect::<Vec<_>>(), ["dns"]);
-    assert!(program.terminate().success());
+    assert_eq!(failures(&metrics, "two").keys().collect::<Vec<_>>(), ["dns"]);
+    assert!(program.stop().success());
 }
 
 #[test]
@@ -369,35 +372,33 @@ fn a_resolver_that_is_slower_than_a_probe_is_waited_for() {
     // Its module's timeout is 500 ms.
     names.slow("slow.test", &["127.0.0.1"], Duration::from_millis(800));
     let head = format!("resolvers: ['{}']\n", names.address);
-    let program = Program::start(&config(&head, &[("slow", "brief-icmp", "slow.test")]), &[]);
+    let program = start(&config(&head, &[("slow", "brief-icmp", "slow.test")]), &[]);
     let metrics =
-        program.wait_until("it is up", |metrics| metrics.of_target("latency_up", "slow") > 0.0);
-    assert!(metrics.failures("slow").contains_key("dns"), "{}", metrics.text);
-    assert!(program.terminate().success());
+        program.wait_until("it is up", |metrics| of_target(metrics, "latency_up", "slow") > 0.0);
+    assert!(failures(&metrics, "slow").contains_key("dns"), "{}", metrics.text);
+    assert!(program.stop().success());
 }
 
 #[test]
 fn a_bad_reload_changes_nothing_and_a_good_one_keeps_the_counters() {
-    let closed = format!("127.0.0.1:{}", web::closed_port());
-    let program = Program::start(
-        &config("", &[("kept", "icmp", "127.0.0.1"), ("gone", "tcp", &closed)]),
-        &[],
-    );
-    program.wait_for_probes("gone", 3.0);
-    let before = program.wait_for_probes("kept", 20.0).of_target("latency_probes_total", "kept");
+    let closed = format!("127.0.0.1:{}", free_port());
+    let program =
+        start(&config("", &[("kept", "icmp", "127.0.0.1"), ("gone", "tcp", &closed)]), &[]);
+    wait_for_probes(&program, "gone", 3.0);
+    let before =
+        of_target(&wait_for_probes(&program, "kept", 20.0), "latency_probes_total", "kept");
 
     for bad in [
         "nonsense: true\n".to_owned(),
         config("", &[("kept", "icmp", "not an address")]),
         config("", &[("kept", "nothing", "127.0.0.1")]),
     ] {
-        program.rewrite(&bad);
-        let (status, message) = program.request("POST", "/-/reload");
-        assert!(status == 500 && message.contains("config.yml"), "{status} {message}");
+        let refused = program.reload(&bad);
+        assert!(refused.status == 500 && refused.body.contains("config.yml"), "{refused:?}");
     }
     let metrics = program.metrics();
     assert_eq!(metrics.get("turbulence_config_last_reload_successful{}"), Some(0.0));
-    assert!(metrics.of_target("latency_probes_total", "kept") >= before, "it goes on");
+    assert!(of_target(&metrics, "latency_probes_total", "kept") >= before, "it goes on");
     assert!(metrics.text.contains("target=\"gone\""));
 
     // The vantage moves, a module has another name, a target another role; one goes, another comes.
@@ -406,24 +407,24 @@ fn a_bad_reload_changes_nothing_and_a_good_one_keeps_the_counters() {
         .replace("  icmp: {", "  ping: {")
         .replace("module: icmp", "module: ping")
         .replace("{name: kept,", "{name: kept, role: canary,");
-    program.rewrite(&text);
-    assert_eq!(program.request("POST", "/-/reload").0, 200);
-    let metrics = program.wait_for_probes("new", 1.0);
+    assert_eq!(program.reload(&text).status, 200);
+    let metrics = wait_for_probes(&program, "new", 1.0);
     assert_eq!(metrics.get("turbulence_config_last_reload_successful{}"), Some(1.0));
-    assert!(metrics.of_target("latency_probes_total", "kept") >= before, "its counters stay");
+    assert!(of_target(&metrics, "latency_probes_total", "kept") >= before, "its counters stay");
     let series = "latency_up{vantage=\"moved\",region=\"APAC\",target=\"kept\",module=\"ping\",role=\"canary\"}";
     assert!(metrics.text.contains(series), "{}", metrics.text);
     assert!(
         !metrics.text.contains("target=\"gone\"") && !metrics.text.contains("vantage=\"test\"")
     );
-    assert!(program.terminate().success());
+    assert!(program.stop().success());
 }
 
 #[test]
 fn targets_are_discovered_beside_those_of_the_config() {
     let head = "file_sd_configs: [{files: [list-*.json]}]\n";
-    let program = Program::start(&config(head, &[("own", "icmp", "127.0.0.1")]), &[]);
-    program.list(
+    let program = start(&config(head, &[("own", "icmp", "127.0.0.1")]), &[]);
+    list(
+        &program,
         "list-a.json",
         r#"[{"targets": ["127.0.0.2", "not an address"],
              "labels": {"__param_module": "icmp", "env": "prod", "role": "canary"}},
@@ -435,7 +436,7 @@ fn targets_are_discovered_beside_those_of_the_config() {
     let metrics = program.wait_until("the one that is good", |it| it.get(found) == Some(1.0));
     assert!(metrics.text.contains(r#"role="canary",env="prod"}"#), "{}", metrics.text);
     assert_eq!(metrics.get("turbulence_sd_skipped_targets{}"), Some(4.0), "{}", metrics.text);
-    let (_, page) = program.request("GET", "/-/discovery");
+    let page = program.page("/-/discovery");
     for said in ["address: ", "another target has its name", "module: is not among", "slot"] {
         assert!(page.contains(said), "{said} is not in: {page}");
     }
@@ -443,11 +444,11 @@ fn targets_are_discovered_beside_those_of_the_config() {
     // A reload keeps what is discovered, and its counters; a list without it ends it.
     let probes = r#"latency_probes_total{target="127.0.0.2",env="prod"}"#;
     let before = program.wait_until("ten probes", |it| it.get(probes) >= Some(10.0)).value(probes);
-    assert_eq!(program.request("POST", "/-/reload").0, 200);
+    assert_eq!(program.request("POST", "/-/reload", "").status, 200);
     assert!(program.metrics().value(probes) >= before);
-    program.list("list-a.json", "[]");
+    list(&program, "list-a.json", "[]");
     let metrics = program.wait_until("the end of it", |it| it.get(found).is_none());
-    assert!(metrics.of_target("latency_probes_total", "own") > 0.0);
+    assert!(of_target(&metrics, "latency_probes_total", "own") > 0.0);
 }
 
 #[test]
@@ -524,16 +525,16 @@ fn echoes_are_judged_one_by_one() {
             echoes::allow_dgram(allowed);
             let mut command = command();
             command.args(["--log.level", "debug"]);
-            let program = Program::start_by(command, &config("", &targets), &[]);
+            let program = Program::start(command, &config("", &targets));
             for (name, ..) in &targets {
-                program.wait_for_probes(name, 20.0);
+                wait_for_probes(&program, name, 20.0);
             }
             // Who refused an echo is told, also where it is not who was asked.
             let router = echoes::elsewhere(hosts[0].1.parse().unwrap()).to_string();
-            program.wait_for_log("\"offender\":", &router);
+            program.wait_for_log(&["\"offender\":", &router]);
             let metrics = program.wait_until("strays", |metrics| {
-                metrics.of_target("latency_icmp_late_replies_total", "late") >= 5.0
-                    && metrics.of_target("latency_icmp_duplicate_replies_total", "twice") >= 5.0
+                of_target(metrics, "latency_icmp_late_replies_total", "late") >= 5.0
+                    && of_target(metrics, "latency_icmp_duplicate_replies_total", "twice") >= 5.0
             });
             eprintln!("{families} {mode}");
             assert_eq!(
@@ -548,13 +549,13 @@ fn echoes_are_judged_one_by_one() {
             if families == "ip4" {
                 compare_with_fping(&program, &format!("{prefix}1"));
             }
-            assert!(program.terminate().success());
+            assert!(program.stop().success());
         }
     }
 }
 
 #[track_caller]
-fn judge(metrics: &Metrics) {
+fn judge(metrics: &Scrape) {
     // Whoever says that it is unreachable: it answers.
     for target in ["steady", "twice", "mtu", "slandered"] {
         assert_up(metrics, target);

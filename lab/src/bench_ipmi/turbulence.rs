@@ -50,7 +50,7 @@ pub(super) async fn measure(
     options: &Options,
 ) -> anyhow::Result<Outcome> {
     let folder = tempfile::tempdir()?;
-    let address = ports::address(None)?;
+    let address = ports::address(None);
     let started = Instant::now();
     let config = configuration(collectors, bmcs, options.interval);
     let program = start(folder.path(), address, &config).await?;

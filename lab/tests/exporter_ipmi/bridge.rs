@@ -9,7 +9,7 @@ use turbulence_lab::testbmc::quirks::{BridgeReply, ControllerFault};
 use turbulence_lab::testbmc::server::{ENGINE, SUPPLY, neighbours};
 use turbulence_lab::testbmc::{Quirks, TestBmc};
 
-use crate::exporter::{Exporter, count, sample};
+use crate::exporter::{count, page_where, sample, start};
 
 const OFF: Ipv4Addr = Ipv4Addr::new(127, 45, 0, 1);
 const OWN: Ipv4Addr = Ipv4Addr::new(127, 45, 0, 2);
@@ -74,11 +74,11 @@ fn has_polled_thrice(text: &str) -> bool {
     })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sensor_of_another_controller_is_read_there_or_not_at_all() {
+#[test]
+fn a_sensor_of_another_controller_is_read_there_or_not_at_all() {
     let fleet = fleet();
-    let exporter = Exporter::start(&config(fleet.port()));
-    let text = exporter.page_where("three polls of each", has_polled_thrice).await;
+    let exporter = start(&config(fleet.port()));
+    let text = page_where(&exporter, "three polls of each", has_polled_thrice);
     for target in ["off", "own", "embedded", "silent"] {
         assert_eq!(value(&text, CELSIUS, target, "05-HD Max"), Some(24.0), "{target}");
         assert_eq!(value(&text, CELSIUS, target, "01-Inlet Ambient"), Some(22.0), "{target}");
@@ -121,9 +121,9 @@ async fn a_sensor_of_another_controller_is_read_there_or_not_at_all() {
                 .iter()
                 .all(|target| value(text, CELSIUS, target, "PSU Hot Spot") == Some(77.0))
     };
-    let text = exporter.page_where("the changed values", changed).await;
+    let text = page_where(&exporter, "the changed values", changed);
     assert_eq!(value(&text, CELSIUS, "off", "ME PCH Temp"), None);
-    exporter.stop();
+    assert!(exporter.stop().success());
 
     for bmc in ALL {
         let (open, counted) = fleet.with(bmc, |bmc| (bmc.open_sessions(), bmc.counters())).unwrap();

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipmi_lan::{Credentials, Options, Password, Session};
+use peers::Program;
 use turbulence_lab::testbmc::fleet::Fleet;
 use turbulence_lab::testbmc::quirks::Late;
 use turbulence_lab::testbmc::server::rack_server;
 use turbulence_lab::testbmc::{Machine, Quirks, TestBmc};
 
-use crate::exporter::{Exporter, count, sample};
+use crate::exporter::{self, count, page_where, sample};
 
 /// The sensors of the rack server: name and value, as its script has them.
 const VALUES: [(&str, f64); 13] = [
@@ -60,7 +61,7 @@ fn is_up(text: &str) -> bool {
 
 /// A BMC at an address of its own, with the exporter polling it, which is as patient as a busy
 /// machine needs it.
-fn start(address: Ipv4Addr, machine: Machine, quirks: Quirks) -> (Fleet, Exporter) {
+fn start(address: Ipv4Addr, machine: Machine, quirks: Quirks) -> (Fleet, Program) {
     start_with("2s", address, machine, quirks)
 }
 
@@ -69,11 +70,11 @@ fn start_with(
     address: Ipv4Addr,
     machine: Machine,
     quirks: Quirks,
-) -> (Fleet, Exporter) {
+) -> (Fleet, Program) {
     let bmc = TestBmc::new(Arc::new(machine), quirks, 1);
     let fleet = Fleet::start(0, [(address, bmc)]).unwrap();
     let port = fleet.port();
-    let exporter = Exporter::start(&format!(
+    let exporter = exporter::start(&format!(
         "modules:\n\
          \x20 default: {{user: monitor, pass: s3cretpass, interval: 1s, timeout: {timeout}, retries: 1}}\n\
          targets:\n\
@@ -86,48 +87,46 @@ fn all_are_there(text: &str) -> bool {
     is_up(text) && right_values(text) == VALUES.len()
 }
 
-fn ends_without_sessions(exporter: Exporter, fleet: &Fleet, address: Ipv4Addr) {
-    exporter.stop();
+fn ends_without_sessions(exporter: Program, fleet: &Fleet, address: Ipv4Addr) {
+    assert!(exporter.stop().success());
     let (open, counted) = fleet.with(address, |bmc| (bmc.open_sessions(), bmc.counters())).unwrap();
     assert_eq!((open, counted.refused_changes), (0, 0), "{counted:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reboot_in_mid_session_leaves_no_value_standing() {
+#[test]
+fn a_reboot_in_mid_session_leaves_no_value_standing() {
     const BMC: Ipv4Addr = Ipv4Addr::new(127, 46, 0, 1);
     let (fleet, exporter) = start(BMC, rack_server(), Quirks::default());
-    exporter.page_where("all values", all_are_there).await;
+    page_where(&exporter, "all values", all_are_there);
 
     let forever = Duration::from_secs(86_400);
     fleet.with(BMC, |bmc| bmc.quirks.reboot = Some((Duration::ZERO, forever)));
-    let down = exporter.page_where("the BMC down", |text| !is_up(text)).await;
+    let down = page_where(&exporter, "the BMC down", |text| !is_up(text));
     assert_eq!(right_values(&down), 0, "no value of a BMC that is down");
-    let down = exporter
-        .page_where("a refused log-in", |text| {
-            counted(text, "ipmi_session_failures_total", "no_answer") >= 1
-        })
-        .await;
+    let down = page_where(&exporter, "a refused log-in", |text| {
+        counted(text, "ipmi_session_failures_total", "no_answer") >= 1
+    });
     assert!(counted(&down, "ipmi_poll_failures_total", "no_answer") >= 1);
     assert_eq!(right_values(&down), 0);
 
     fleet.with(BMC, |bmc| bmc.quirks.reboot = None);
-    let back = exporter.page_where("all values again", all_are_there).await;
+    let back = page_where(&exporter, "all values again", all_are_there);
     assert_eq!(counted(&back, "ipmi_sessions_opened_total", ""), 2);
     ends_without_sessions(exporter, &fleet, BMC);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_session_table_costs_a_log_in() {
+#[test]
+fn a_lost_session_table_costs_a_log_in() {
     const BMC: Ipv4Addr = Ipv4Addr::new(127, 46, 0, 2);
     let (fleet, exporter) = start(BMC, rack_server(), Quirks::default());
-    exporter.page_where("all values", all_are_there).await;
+    page_where(&exporter, "all values", all_are_there);
     for opened in [2, 3] {
         fleet.with(BMC, TestBmc::lose_sessions);
         let again = |text: &str| {
             right_values(text);
             counted(text, "ipmi_sessions_opened_total", "") == opened && all_are_there(text)
         };
-        let text = exporter.page_where("all values in a new session", again).await;
+        let text = page_where(&exporter, "all values in a new session", again);
         assert_eq!(counted(&text, "ipmi_session_failures_total", "no_answer"), 0);
     }
     let dropped = fleet.with(BMC, |bmc| bmc.counters().dropped).unwrap();
@@ -135,12 +134,12 @@ async fn a_lost_session_table_costs_a_log_in() {
     ends_without_sessions(exporter, &fleet, BMC);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_full_session_table_is_named() {
     const BMC: Ipv4Addr = Ipv4Addr::new(127, 46, 0, 3);
     let machine = Machine { session_limit: 1, ..rack_server() };
     let (fleet, exporter) = start(BMC, machine, Quirks::default());
-    exporter.page_where("all values", all_are_there).await;
+    page_where(&exporter, "all values", all_are_there);
 
     // Somebody else takes the only slot.
     fleet.with(BMC, TestBmc::lose_sessions);
@@ -157,37 +156,33 @@ async fn a_full_session_table_is_named() {
             fleet.with(BMC, TestBmc::lose_sessions);
         }
     }
-    let full = exporter
-        .page_where("the table full", |text| {
-            !is_up(text) && counted(text, "ipmi_session_failures_total", "session_table_full") >= 1
-        })
-        .await;
+    let full = page_where(&exporter, "the table full", |text| {
+        !is_up(text) && counted(text, "ipmi_session_failures_total", "session_table_full") >= 1
+    });
     assert_eq!(right_values(&full), 0);
     assert!(counted(&full, "ipmi_poll_failures_total", "session_table_full") >= 1);
     assert!(fleet.with(BMC, |bmc| bmc.counters().table_full).unwrap() >= 1);
 
     other.unwrap().close().await;
-    exporter.page_where("all values again", all_are_there).await;
+    page_where(&exporter, "all values again", all_are_there);
     ends_without_sessions(exporter, &fleet, BMC);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn late_replies_are_nobodys_values() {
+#[test]
+fn late_replies_are_nobodys_values() {
     const BMC: Ipv4Addr = Ipv4Addr::new(127, 46, 0, 4);
     // Later than both attempts of a request: the reply comes while another sensor is asked for.
     let late = Late { every: 7, by: Duration::from_millis(260) };
     let quirks = Quirks { late: Some(late), duplicated: Some(5), ..Quirks::default() };
     let (fleet, exporter) = start_with("100ms", BMC, rack_server(), quirks);
-    let text = exporter
-        .page_where("ten polls and thirty late replies", |text| {
-            // Every page on the way is judged as well.
-            right_values(text);
-            counted(text, "ipmi_polls_total", "") >= 10
-                && counted(text, "ipmi_stale_replies_total", "") >= 30
-        })
-        .await;
+    let text = page_where(&exporter, "ten polls and thirty late replies", |text| {
+        // Every page on the way is judged as well.
+        right_values(text);
+        counted(text, "ipmi_polls_total", "") >= 10
+            && counted(text, "ipmi_stale_replies_total", "") >= 30
+    });
     assert!(counted(&text, "ipmi_retries_total", "") >= 10);
     fleet.with(BMC, |bmc| bmc.quirks = Quirks::default());
-    exporter.page_where("all values", all_are_there).await;
+    page_where(&exporter, "all values", all_are_there);
     ends_without_sessions(exporter, &fleet, BMC);
 }

@@ -9,7 +9,7 @@ use turbulence_lab::testbmc::server::rack_server;
 use turbulence_lab::testbmc::specimens::specimens;
 use turbulence_lab::testbmc::{Machine, Quirks, TestBmc};
 
-use crate::exporter::Exporter;
+use crate::exporter::{page_with, start};
 
 const KEYED: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 1);
 const SPECIMENS: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 2);
@@ -45,12 +45,13 @@ fn config(port: u16) -> String {
     )
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ipmi_sim_lacks_is_read_as_well() {
+#[test]
+fn what_ipmi_sim_lacks_is_read_as_well() {
     let fleet = fleet();
-    let exporter = Exporter::start(&config(fleet.port()));
-    let text = exporter
-        .page_with(&[
+    let exporter = start(&config(fleet.port()));
+    let text = page_with(
+        &exporter,
+        &[
             "ipmi_up{target=\"keyed\"  collector=\"ipmi\"} 1",
             "ipmi_up{target=\"keyed\"  collector=\"dcmi\"} 1",
             "ipmi_up{target=\"old\"  collector=\"ipmi\"} 1",
@@ -68,12 +69,12 @@ async fn what_ipmi_sim_lacks_is_read_as_well() {
             "ipmi_voltage_volts  name=\"B exponent -1\"  } 10.5",
             "ipmi_voltage_volts  name=\"sqr\"  } 25",
             "ipmi_voltage_volts  name=\"bent above\"  } 140",
-        ])
-        .await;
+        ],
+    );
     assert!(!text.contains("NaN"));
     assert!(!text.contains("the key of the BMC") && !text.contains("s3cretpass"));
 
-    exporter.stop();
+    assert!(exporter.stop().success());
     for bmc in [KEYED, SPECIMENS, OLD] {
         let (open, counted) = fleet.with(bmc, |bmc| (bmc.open_sessions(), bmc.counters())).unwrap();
         assert_eq!((open, counted.refused_changes), (0, 0), "{bmc}: {counted:?}");

@@ -138,7 +138,7 @@ async fn every_documented_receiver_is_delivered_to() {
     let (smtp, mut letters) = smtp::start().await;
     let (web, mut posts) = web().await;
     lay_out(folder.path(), smtp, web);
-    let address = ports::address(None).unwrap();
+    let address = ports::address(None);
     let data = folder.path().join("alertmanager");
     fs::create_dir(&data).unwrap();
     let alertmanager =

@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use peers::exposition::samples;
+use peers::{PATIENCE, Program, free_port};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::running::{PATIENCE, Tick};
+use super::running;
 
 /// A server of lists. Everything it was asked is kept, by path.
 #[derive(Clone)]
@@ -111,10 +113,6 @@ impl Drop for Ended {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// A CA, and files signed by it for a server called `lists.example` and for a client.
 fn certificates(folder: &Path) {
     let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
@@ -165,10 +163,10 @@ fn found_by_prometheus(port: u16) -> BTreeSet<String> {
     targets.iter().map(address).collect()
 }
 
-fn found_by_tick(tick: &Tick) -> BTreeSet<String> {
-    let page = tick.ask("GET", "/metrics").1;
-    let ticks = page.lines().filter_map(|line| line.strip_prefix("tick_ticks_total{clock=\""));
-    ticks.filter_map(|line| Some(line.split_once('"')?.0.to_owned())).collect()
+fn found_by_tick(tick: &Program) -> BTreeSet<String> {
+    let page = tick.metrics().text;
+    let ticks = samples(&page).filter(|sample| sample.name == "tick_ticks_total");
+    ticks.filter_map(|tick| Some(tick.label("clock")?.into_owned())).collect()
 }
 
 /// Both say the same to the server.
@@ -259,7 +257,7 @@ fn a_server_s_lists_are_found_as_prometheus_finds_them() {
         "modules: {{fast: {{period: 10ms}}}}\nclocks: {{}}\nhttp_sd_configs: [{}]\n",
         sources.join(", ")
     );
-    let tick = Tick::start_in(folder, &config);
+    let tick = Program::start_in(running::tick(), folder.path(), &config);
 
     let wanted = ["good", "charset", "redirect", "basic", "bearer", "token", "secure"];
     let wanted: BTreeSet<_> = wanted.iter().map(|name| format!("{name}:1")).collect();
@@ -275,7 +273,7 @@ fn a_server_s_lists_are_found_as_prometheus_finds_them() {
 
     say_the_same(&lists);
     assert!(lists.heads("/bearer", "Turbulence")[0].contains("authorization: Bearer hunter2\r\n"));
-    let page = tick.ask("GET", "/-/discovery").1;
+    let page = tick.page("/-/discovery");
     for wanted in [
         "/latin: the answer's Content-Type must be application/json",
         "/created: answered 201, must be 200",
@@ -302,10 +300,10 @@ fn a_server_that_fails_changes_nothing() {
         )
     };
     let folder = TempDir::new().unwrap();
-    let tick = Tick::start_in(folder, &config(""));
+    let tick = Program::start_in(running::tick(), folder.path(), &config(""));
     let has =
         |page: &str, clock: &str| page.contains(&format!("tick_ticks_total{{clock=\"{clock}\""));
-    tick.wait_for("/metrics", |page| has(page, "a"));
+    running::wait_for(&tick, |page| has(page, "a"));
     assert!(lists.heads(path, "Turbulence")[0].contains("x-key: hunter2"));
     assert!(lists.heads(path, "Turbulence")[0].contains("authorization: Bearer hunter2"));
 
@@ -326,34 +324,32 @@ fn a_server_that_fails_changes_nothing() {
         ("hunter2\r\n\r\n", "asking"),
     ] {
         lists.set(path, answer);
-        let shown = tick.wait_for("/-/discovery", |page| page.contains(wanted));
+        tick.wait(wanted, || tick.page("/-/discovery").contains(wanted));
+        let shown = tick.page("/-/discovery");
         assert!(!shown.contains("hunter2"), "{shown}");
-        let page = tick.ask("GET", "/metrics").1;
+        let page = tick.metrics().text;
         assert!(has(&page, "a") && page.contains("turbulence_sd_broken_sources 1"), "{page}");
     }
     assert!(elsewhere.asked.lock().unwrap().is_empty());
-    let page = tick.ask("GET", "/metrics").1;
+    let page = tick.metrics().text;
     let failures =
         page.lines().find(|line| line.starts_with("turbulence_sd_refresh_failures_total"));
     assert!(failures.unwrap().contains("{mechanism=\"http\"} "), "{failures:?}");
 
     // Other settings of the same URL are no reason to forget its list.
-    std::fs::write(tick.folder.path().join("tick.yml"), config(", enable_http2: false")).unwrap();
-    assert_eq!(tick.reload().0, 200);
-    tick.wait_for_log("config reloaded");
+    assert_eq!(tick.reload(&config(", enable_http2: false")).status, 200);
+    tick.wait_for_log(&["config reloaded"]);
     let before = lists.heads(path, "Turbulence").len();
     wait("a request", || lists.heads(path, "Turbulence").len() > before + 1);
-    assert!(has(&tick.ask("GET", "/metrics").1, "a"));
+    assert!(has(&tick.metrics().text, "a"));
     // Good again, and another.
     lists.set(path, &list("b"));
-    let page = tick.wait_for("/metrics", |page| has(page, "b") && !has(page, "a"));
+    let page = running::wait_for(&tick, |page| has(page, "b") && !has(page, "a"));
     assert!(page.contains("turbulence_sd_broken_sources 0"), "{page}");
     // Gone from the config, its targets are gone too.
-    std::fs::write(tick.folder.path().join("tick.yml"), "clocks: {own: {period: 10ms}}\n").unwrap();
-    assert_eq!(tick.reload().0, 200);
-    tick.wait_for("/metrics", |page| has(page, "own") && !has(page, "b"));
-    let log = tick.log.lock().unwrap();
-    assert!(log.try_iter().all(|line| !line.contains("hunter2")));
+    assert_eq!(tick.reload("clocks: {own: {period: 10ms}}\n").status, 200);
+    running::wait_for(&tick, |page| has(page, "own") && !has(page, "b"));
+    assert!(!tick.log().contains("hunter2"));
 }
 
 #[test]
@@ -362,7 +358,7 @@ fn what_a_source_needs_is_read_when_the_config_is_checked() {
     let file = folder.path().join("tick.yml");
     let source = "{url: 'https://127.0.0.1:9/', basic_auth: {username: a, password_file: none}}";
     std::fs::write(&file, format!("clocks: {{}}\nhttp_sd_configs: [{source}]\n")).unwrap();
-    let mut tick = super::running::tick();
+    let mut tick = running::tick();
     let checked = tick.arg("--config.check").arg("--config.file").arg(&file).output().unwrap();
     let error = String::from_utf8(checked.stderr).unwrap();
     assert!(!checked.status.success(), "{error}");

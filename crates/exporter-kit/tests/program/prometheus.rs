@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use peers::exposition::samples;
+use peers::{Program, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::Program;
+use super::{start, wait_for};
 
 const CLOCKS: usize = 24;
 
@@ -42,7 +44,7 @@ impl Prometheus {
              static_configs: [{{targets: ['{target}']}}]\n"
         );
         std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let child = Command::new(program)
             .arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
@@ -82,7 +84,7 @@ impl Prometheus {
     /// Asks until the answer has so many series.
     fn wait_for(&self, query: &str, series: usize) -> BTreeMap<String, Value> {
         const PAUSE: Duration = Duration::from_millis(100);
-        for _ in 0..600 {
+        for _ in 0..1200 {
             let found = self.query(query);
             if found.len() == series {
                 return found;
@@ -112,9 +114,9 @@ fn number(value: &Value) -> f64 {
 /// what two servers scrape is the same, and every histogram holds one duration, which is its sum.
 fn clocks() -> Program {
     let clocks: Vec<String> = (0..CLOCKS).map(|n| format!("\"c{n}\": {{period: 1h}}")).collect();
-    let program = Program::start(&format!("clocks: {{{}}}", clocks.join(", ")));
+    let program = start(&format!("clocks: {{{}}}", clocks.join(", ")));
     for n in 0..CLOCKS {
-        program.wait_for(&format!("tick_ticks_total{{clock=\"c{n}\"}} 1"));
+        wait_for(&program, &format!("tick_ticks_total{{clock=\"c{n}\"}} 1"));
     }
     program
 }
@@ -122,14 +124,13 @@ fn clocks() -> Program {
 #[test]
 fn prometheus_reads_native_histograms_right() {
     let program = clocks();
-    let (_, page) = program.get("/metrics");
-    let sums = page.lines().filter(|line| line.starts_with("tick_gap_seconds_sum"));
-    let mut gaps: Vec<f64> =
-        sums.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+    let page = program.page("/metrics");
+    let sums = samples(&page).filter(|sample| sample.name == "tick_gap_seconds_sum");
+    let mut gaps: Vec<f64> = sums.map(|sample| sample.value).collect();
     gaps.sort_by(f64::total_cmp);
     for server in servers() {
         let flags = ["--enable-feature=native-histograms"];
-        let prometheus = Prometheus::start(&server, program.address, &flags);
+        let prometheus = Prometheus::start(&server, program.address(), &flags);
         prometheus.wait_for("histogram_count(tick_gap_seconds) == 1", CLOCKS);
         prometheus.wait_for(&format!("histogram_count(sum(tick_gap_seconds)) == {CLOCKS}"), 1);
         let sum = prometheus.number("histogram_sum(sum(tick_gap_seconds))");
@@ -148,8 +149,8 @@ fn every_series_is_the_same_by_text_and_by_protobuf() {
     let program = clocks();
     for server in servers() {
         let flags = ["--enable-feature=native-histograms"];
-        let protobuf = Prometheus::start(&server, program.address, &flags);
-        let text = Prometheus::start(&server, program.address, &[]);
+        let protobuf = Prometheus::start(&server, program.address(), &flags);
+        let text = Prometheus::start(&server, program.address(), &[]);
         let bounds = exporter_kit::BOUNDS.len() + 1;
         text.wait_for("{__name__=~'tick.*_bucket'}", CLOCKS * bounds);
         protobuf.wait_for("histogram_count(tick_gap_seconds)", CLOCKS);

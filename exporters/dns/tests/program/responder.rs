@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -256,10 +256,4 @@ fn data(query: &[u8], address: [u8; 4]) -> Vec<u8> {
     bytes.extend_from_slice(&[0, 1, 0, 0, 0, 60, 0, u8::try_from(rdata.len()).unwrap()]);
     bytes.extend_from_slice(&rdata);
     bytes
-}
-
-/// A UDP port of the loopback addresses at which nobody listens.
-pub(crate) fn closed_port() -> u16 {
-    let free = UdpSocket::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    free.local_addr().unwrap().port()
 }

@@ -95,11 +95,6 @@ pub(crate) fn mute() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
-/// A port that nobody listens on.
-pub(crate) fn closed_port() -> u16 {
-    mute().local_addr().unwrap().port()
-}
-
 /// Hangs up at once.
 pub(crate) fn rude() -> u16 {
     let listener = mute();

@@ -1,0 +1,71 @@
+//! A real name server, Debian's nsd or unbound, on a free port of loopback.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::port::free_port;
+use crate::program::PATIENCE;
+
+/// Between two questions whether it is there.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// A running server. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct NameServer {
+    child: Child,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl NameServer {
+    /// Starts a program with the config that it shall have in that folder and at that port, beside a
+    /// file `zone`; waits until it answers for `api.messenger.example`, a name of that zone.
+    pub fn start(program: &str, zone: &str, config: impl Fn(&Path, u16) -> String) -> Self {
+        let (folder, port) = (TempDir::new().expect("a temporary folder"), free_port());
+        fs::write(folder.path().join("zone"), zone).expect("a zone file");
+        let file = folder.path().join("server.conf");
+        fs::write(&file, config(folder.path(), port)).expect("a config file");
+        let child = Command::new(program)
+            .args(["-d", "-c"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} is needed, a Debian package: {error}"));
+        let server = Self { child, port, _folder: folder };
+        server.wait_until_it_answers(program);
+        server
+    }
+
+    /// Where it listens, or one of the addresses at which it does.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    fn wait_until_it_answers(&self, program: &str) {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.set_read_timeout(Some(AGAIN)).expect("a time limit above zero");
+        // Of its own zone, so that it asks nobody else: api.messenger.example, class IN, type A.
+        let mut query = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        query.extend_from_slice(b"\x03api\x09messenger\x07example\x00\x00\x01\x00\x01");
+        for _ in 0..PATIENCE.as_millis() / AGAIN.as_millis() {
+            socket.send_to(&query, self.address()).expect("a question is sent");
+            if socket.recv(&mut [0; 512]).is_ok() {
+                return;
+            }
+        }
+        panic!("{program} does not answer");
+    }
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
