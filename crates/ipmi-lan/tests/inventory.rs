@@ -11,18 +11,19 @@ use ipmi_lan::chassis::ChassisFact;
 use ipmi_lan::fru::RecordContent;
 use ipmi_lan::sel::SelRecord;
 use ipmi_lan::{Credentials, Options, Password, Session, SessionError};
+use peers::ipmi_sim::{IpmiSim, PASSWORD, USER};
 
 #[path = "oracle/sim.rs"]
 mod sim;
-use sim::{PASSWORD, Sensor, Sim, USER};
+use sim::{Sensor, start_with};
 
-async fn session(sim: &Sim) -> Session {
+async fn session(sim: &IpmiSim) -> Session {
     let password = Password::new(PASSWORD).unwrap();
     let credentials = Credentials { user: USER.into(), password, k_g: None };
     let begun = tokio::time::Instant::now();
     loop {
         let quick = Options { timeout: Duration::from_secs(5), retries: 2, ..Options::default() };
-        match Session::open(sim.address, &credentials, &quick).await {
+        match Session::open(sim.address(), &credentials, &quick).await {
             Ok(session) => return session,
             Err(SessionError::Unreachable | SessionError::NoAnswer)
                 if begun.elapsed() < Duration::from_secs(120) => {}
@@ -31,11 +32,11 @@ async fn session(sim: &Sim) -> Session {
     }
 }
 
-fn ipmitool(sim: &Sim, arguments: &[&str]) -> String {
+fn ipmitool(sim: &IpmiSim, arguments: &[&str]) -> String {
     let output = Command::new("ipmitool")
         .env("IPMI_PASSWORD", PASSWORD)
         .args(["-I", "lanplus", "-C", "3", "-L", "USER", "-U", USER, "-E"])
-        .args(["-H", &sim.address.ip().to_string(), "-p", &sim.address.port().to_string()])
+        .args(["-H", &sim.address().ip().to_string(), "-p", &sim.address().port().to_string()])
         .args(arguments)
         .output()
         .expect("ipmitool is in Debian's package `ipmitool`");
@@ -43,10 +44,10 @@ fn ipmitool(sim: &Sim, arguments: &[&str]) -> String {
 }
 
 /// What a tool of FreeIPMI prints.
-fn freeipmi(sim: &Sim, tool: &str, arguments: &[&str]) -> String {
+fn freeipmi(sim: &IpmiSim, tool: &str, arguments: &[&str]) -> String {
     let cache = tempfile::tempdir().unwrap();
     let output = Command::new(tool)
-        .args(["-h", &sim.address.to_string(), "-u", USER, "-p", PASSWORD, "-l", "USER"])
+        .args(["-h", &sim.address().to_string(), "-u", USER, "-p", PASSWORD, "-l", "USER"])
         .args(["-D", "LAN_2_0", "-I", "3", "-W", "opensesspriv"])
         .args(["--sdr-cache-directory", &cache.path().display().to_string()])
         .args(arguments)
@@ -133,7 +134,7 @@ fn words(name: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_state_has_the_name_that_ipmi_sel_gives_it() {
-    let sim = Sim::start_with(&[], &[], &events());
+    let sim = start_with(&[], &[], &events());
     let mut session = session(&sim).await;
     let sel = session.read_sel(0, 2_000).await.unwrap();
     session.close().await;
@@ -171,7 +172,7 @@ async fn the_log_is_what_ipmitool_prints() {
                sel_add 0x20 0x02 9 0 0 0 0x41 0 4 8 0x31 0xef 0x03 0xff 0xff\n\
                sel_add 0x20 0xc5 0x10 0x20 0x30 0x60 0x0b 0 0 1 2 3 4 5 6\n\
                sel_add 0x20 0xe1 1 2 3 4 5 6 7 8 9 10 11 12 13\n";
-    let sim = Sim::start_with(&[], &[], log);
+    let sim = start_with(&[], &[], log);
     let mut session = session(&sim).await;
     let sel = session.read_sel(0, 100).await.unwrap();
     let part = session.read_sel(0, 2).await.unwrap();
@@ -218,7 +219,7 @@ async fn the_log_is_what_ipmitool_prints() {
 
 #[tokio::test]
 async fn chassis_and_guid_are_what_ipmitool_prints() {
-    let sim = Sim::start_with(&[], &[], "");
+    let sim = start_with(&[], &[], "");
     let mut session = session(&sim).await;
     let status = session.chassis_status().await.unwrap();
     let text = ipmitool(&sim, &["chassis", "status"]);
@@ -358,7 +359,7 @@ async fn the_multi_records_are_what_ipmi_fru_prints() {
     let data: Vec<_> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
     let command = format!("mc_add_fru_data 0x20 0 {} data {}\n", bytes.len(), data.join(" "));
     // ipmi-fru wants a repository that is not empty.
-    let sim = Sim::start_with(&[Sensor::new(1, "Inlet", 1, 1, 21)], &[], &command);
+    let sim = start_with(&[Sensor::new(1, "Inlet", 1, 1, 21)], &[], &command);
     let mut session = session(&sim).await;
     let fru = session.fru(0).await.unwrap();
     session.close().await;
@@ -402,7 +403,7 @@ async fn the_inventory_is_what_ipmitool_prints() {
     let bytes = [&fru[..], &chassis, &board, &product, &[0; 64]].concat();
     let data: Vec<_> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
     let command = format!("mc_add_fru_data 0x20 0 {} data {}\n", bytes.len(), data.join(" "));
-    let sim = Sim::start_with(&[], &[], &command);
+    let sim = start_with(&[], &[], &command);
     let mut session = session(&sim).await;
     let fru = session.fru(0).await.unwrap();
     let none = session.fru(9).await;

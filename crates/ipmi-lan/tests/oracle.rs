@@ -12,10 +12,11 @@ use ipmi_lan::{
     CipherSuite, CommandError, CompletionCode, Credentials, Options, Password, Privilege, Session,
     SessionError,
 };
+use peers::ipmi_sim::{ADMIN, ADMIN_PASSWORD, IpmiSim, PASSWORD, USER};
 
 #[path = "oracle/sim.rs"]
 mod sim;
-use sim::{Discrete, PASSWORD, Sensor, Sim, USER};
+use sim::{Discrete, Sensor, start};
 
 const TEMPERATURE: u8 = 1;
 const VOLTAGE: u8 = 2;
@@ -141,18 +142,18 @@ struct Seen {
 }
 
 async fn open(
-    sim: &Sim,
+    sim: &IpmiSim,
     user: &str,
     password: &str,
     options: &Options,
 ) -> Result<Session, SessionError> {
     let password = Password::new(password).unwrap();
     let credentials = Credentials { user: user.into(), password, k_g: None };
-    Session::open(sim.address, &credentials, options).await
+    Session::open(sim.address(), &credentials, options).await
 }
 
 /// Waits until the simulator answers.
-async fn first_session(sim: &Sim) -> Session {
+async fn first_session(sim: &IpmiSim) -> Session {
     let begun = tokio::time::Instant::now();
     loop {
         let impatient =
@@ -232,11 +233,11 @@ fn full(
 }
 
 /// Everything as ipmitool reads it.
-fn ipmitool(sim: &Sim) -> Vec<Seen> {
+fn ipmitool(sim: &IpmiSim) -> Vec<Seen> {
     let output = Command::new("ipmitool")
         .env("IPMI_PASSWORD", PASSWORD)
         .args(["-I", "lanplus", "-C", "3", "-L", "USER", "-U", USER, "-E"])
-        .args(["-H", &sim.address.ip().to_string(), "-p", &sim.address.port().to_string()])
+        .args(["-H", &sim.address().ip().to_string(), "-p", &sim.address().port().to_string()])
         .args(["-c", "sensor"])
         .output()
         .expect("ipmitool is in Debian's package `ipmitool`: apt-get install openipmi ipmitool");
@@ -259,10 +260,10 @@ fn ipmitool(sim: &Sim) -> Vec<Seen> {
 }
 
 /// Value and thresholds by name as FreeIPMI's ipmi-sensors reads them, which prints two digits.
-fn ipmi_sensors(sim: &Sim) -> Vec<(String, Vec<String>)> {
+fn ipmi_sensors(sim: &IpmiSim) -> Vec<(String, Vec<String>)> {
     let cache = tempfile::tempdir().unwrap();
     let output = Command::new("ipmi-sensors")
-        .args(["-h", &sim.address.to_string(), "-u", USER, "-p", PASSWORD, "-l", "USER"])
+        .args(["-h", &sim.address().to_string(), "-u", USER, "-p", PASSWORD, "-l", "USER"])
         .args(["-D", "LAN_2_0", "-I", "3", "-W", "opensesspriv", "--quiet-cache"])
         .args(["--sdr-cache-directory", &cache.path().display().to_string()])
         .args(["--output-sensor-thresholds", "--comma-separated-output", "--no-header-output"])
@@ -294,7 +295,7 @@ fn is_explained(ours: &Seen, theirs: &Seen) -> Option<&'static str> {
 
 #[tokio::test]
 async fn every_sensor_reads_as_ipmitool_and_ipmi_sensors_read_it() {
-    let sim = Sim::start(&sensors(), &discretes());
+    let sim = start(&sensors(), &discretes());
     let mut session = first_session(&sim).await;
     let ours = ours(&mut session).await;
     session.close().await;
@@ -343,7 +344,7 @@ async fn every_sensor_reads_as_ipmitool_and_ipmi_sensors_read_it() {
 
 #[tokio::test]
 async fn each_missing_value_says_why() {
-    let sim = Sim::start(&sensors(), &discretes());
+    let sim = start(&sensors(), &discretes());
     let mut session = first_session(&sim).await;
     let records = session.read_sdr().await.unwrap().records;
     let mut reasons = Vec::new();
@@ -366,7 +367,7 @@ async fn each_missing_value_says_why() {
 
 #[tokio::test]
 async fn each_refused_log_in_says_why() {
-    let sim = Sim::start(&sensors()[..1], &[]);
+    let sim = start(&sensors()[..1], &[]);
     first_session(&sim).await.close().await;
     let default = Options::default();
     let admin = Options { privilege: Privilege::Administrator, ..Options::default() };
@@ -379,14 +380,14 @@ async fn each_refused_log_in_says_why() {
     ] {
         assert_eq!(open(&sim, user, password, options).await.err(), Some(error), "{user}");
     }
-    let mut session = open(&sim, "admin", "adminpass", &admin).await.unwrap();
+    let mut session = open(&sim, ADMIN, ADMIN_PASSWORD, &admin).await.unwrap();
     assert_eq!(session.device_id().await.unwrap().firmware(), "2.70");
     session.close().await;
 }
 
 #[tokio::test]
 async fn closed_and_dropped_sessions_leave_the_table_empty() {
-    let sim = Sim::start(&sensors()[..1], &[]);
+    let sim = start(&sensors()[..1], &[]);
     // The simulator has room for 63 sessions, and forgets one after 30 s only.
     for round in 0..70 {
         let session = first_session(&sim).await;

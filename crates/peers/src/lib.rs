@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `program` | a real exporter: started on a free port, asked, reloaded, stopped |
 //! | `connection` | a connection to it that is kept |
+//! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
 //! | `port` | ports for programs that bind them themselves |
 //! | `scrape` | one page of metrics, and the value of a series on it |
@@ -12,6 +13,7 @@
 
 mod connection;
 pub mod exposition;
+pub mod ipmi_sim;
 mod name_server;
 mod port;
 mod program;

@@ -8,8 +8,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use peers::ipmi_sim::{PASSWORD, USER};
 use peers::{Program, Scrape};
-use sim::{PASSWORD, Sim, USER};
+use sim::Sim;
 
 const HD_MAX: &str = "id=\"32.0.5\",name=\"05-HD Max\"";
 

@@ -1,4 +1,4 @@
-//! Debian's `ipmi_sim` on a private loopback address, with sensors written for this test.
+//! Debian's `ipmi_sim` with sensors written for this test.
 #![allow(
     dead_code,
     clippy::allow_attributes,
@@ -6,14 +6,8 @@
 )]
 
 use std::fmt::Write as _;
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
 
-use tempfile::TempDir;
-
-pub(crate) const USER: &str = "monitor";
-pub(crate) const PASSWORD: &str = "s3cretpass";
+use peers::ipmi_sim::IpmiSim;
 
 /// A sensor as the BMC has it; the record is made from it.
 #[derive(Clone)]
@@ -178,80 +172,11 @@ fn command_file(sensors: &[Sensor], discretes: &[Discrete], more: &str) -> Strin
     text + more + "mc_enable 0x20\n"
 }
 
-/// A running simulator; it ends with this value.
-pub(crate) struct Sim {
-    process: Child,
-    pub(crate) address: SocketAddr,
-    folder: TempDir,
+pub(crate) fn start(sensors: &[Sensor], discretes: &[Discrete]) -> IpmiSim {
+    start_with(sensors, discretes, "")
 }
 
-impl Sim {
-    pub(crate) fn start(sensors: &[Sensor], discretes: &[Discrete]) -> Sim {
-        Sim::start_with(sensors, discretes, "")
-    }
-
-    /// With more commands for the simulator, and a machine that is on.
-    pub(crate) fn start_with(sensors: &[Sensor], discretes: &[Discrete], more: &str) -> Sim {
-        let folder = tempfile::tempdir().unwrap();
-        let address = free_address();
-        let (ip, port) = (address.ip(), address.port());
-        let privileges = ["callback", "user", "operator", "admin"]
-            .map(|level| format!("  allowed_auths_{level} none md2 md5 straight\n"))
-            .concat();
-        let chassis = folder.path().join("chassis").display().to_string();
-        let lan = format!(
-            "name \"oracle\"\nstartlan 1\n  addr {ip} {port}\n  priv_limit admin\n{privileges}  \
-             guid a123456789abcdefa123456789abcdef\nendlan\n\
-             chassis_control \"/bin/sh {chassis} 0x20\"\n\
-             user 1 false \"\" \"test\" user 10 none md2 md5 straight\n\
-             user 2 true \"{USER}\" \"{PASSWORD}\" user 10 none md2 md5 straight\n\
-             user 3 true \"admin\" \"adminpass\" admin 10 none md2 md5 straight\n"
-        );
-        let [lan_path, commands_path, state_path, log_path] =
-            ["lan.conf", "bmc.emu", "state", "log"].map(|name| folder.path().join(name));
-        fs::write(&lan_path, lan).unwrap();
-        fs::write(&commands_path, command_file(sensors, discretes, more)).unwrap();
-        // Asked as `SCRIPT ADDRESS get NAME`, it says that the machine is on.
-        fs::write(folder.path().join("chassis"), "echo $3:1\n").unwrap();
-        fs::create_dir(&state_path).unwrap();
-        let log = fs::File::create(log_path).unwrap();
-        let process = Command::new("ipmi_sim")
-            .arg("-c")
-            .arg(&lan_path)
-            .arg("-f")
-            .arg(&commands_path)
-            .arg("-s")
-            .arg(&state_path)
-            .arg("-n")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn();
-        let process = match process {
-            Ok(process) => process,
-            Err(error) => panic!(
-                "ipmi_sim cannot be started ({error}). It comes with Debian's package `openipmi`: \
-                 apt-get install openipmi ipmitool"
-            ),
-        };
-        Sim { process, address, folder }
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A loopback address of this process's own, so that copies of the test never meet.
-fn free_address() -> SocketAddr {
-    let [_, _, high, low] = std::process::id().to_be_bytes();
-    let probe = UdpSocket::bind((Ipv4Addr::new(127, 90, high, low.clamp(1, 254)), 0)).unwrap();
-    probe.local_addr().unwrap()
+/// With more commands for the simulator.
+pub(crate) fn start_with(sensors: &[Sensor], discretes: &[Discrete], more: &str) -> IpmiSim {
+    IpmiSim::start(|_| command_file(sensors, discretes, more))
 }

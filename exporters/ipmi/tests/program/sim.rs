@@ -2,16 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::path::Path;
+use std::process::Command;
 
-use tempfile::TempDir;
-
-pub(crate) const USER: &str = "monitor";
-const ADMIN: &str = "admin";
-pub(crate) const PASSWORD: &str = "s3cretpass";
+use peers::ipmi_sim::{ADMIN, ADMIN_PASSWORD, IpmiSim};
 
 /// A sensor and its record: full (IPMI 2.0 table 43-1), thresholds raw, readable where given.
 struct Sensor {
@@ -114,45 +108,37 @@ impl Sensor {
 }
 
 /// A running `ipmi_sim`.
-pub(crate) struct Sim {
-    folder: TempDir,
-    listen: SocketAddr,
-    child: Child,
-}
+pub(crate) struct Sim(IpmiSim);
 
 impl Sim {
     /// A BMC with all its sensors.
     pub(crate) fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        fs::create_dir(folder.path().join("values")).unwrap();
-        for sensor in &ALL {
-            write_value(folder.path(), sensor.number, sensor.value);
-        }
-        let listen = UdpSocket::bind((host_of_its_own(), 0)).unwrap().local_addr().unwrap();
-        // Asked as `SCRIPT ADDRESS get NAME`, it says that the machine is on.
-        let chassis = folder.path().join("chassis");
-        fs::write(&chassis, "echo $3:1\n").unwrap();
-        fs::write(folder.path().join("lan.conf"), lan(listen, &chassis)).unwrap();
-        let child = spawn(folder.path(), &[]);
-        Self { folder, listen, child }
+        Self(IpmiSim::start(|folder| {
+            fs::create_dir(folder.join("values")).unwrap();
+            for sensor in &ALL {
+                write_value(folder, sensor.number, sensor.value);
+            }
+            emulation(folder, &[])
+        }))
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
-        self.listen.to_string()
+        self.0.address().to_string()
     }
 
     /// Sets a sensor's raw value; the simulator takes it within 100 ms.
     pub(crate) fn set(&self, number: u8, raw: u8) {
-        write_value(self.folder.path(), number, raw);
+        write_value(self.0.folder(), number, raw);
     }
 
     /// How many sessions are open, the one that asks not counted.
     pub(crate) fn sessions(&self) -> u32 {
+        let address = self.0.address();
         let output = Command::new("ipmitool")
-            .args(["-I", "lanplus", "-C", "3", "-H", &self.listen.ip().to_string()])
-            .args(["-p", &self.listen.port().to_string()])
-            .args(["-U", ADMIN, "-P", PASSWORD, "session", "info", "active"])
+            .args(["-I", "lanplus", "-C", "3", "-H", &address.ip().to_string()])
+            .args(["-p", &address.port().to_string(), "-U", ADMIN, "-P", ADMIN_PASSWORD])
+            .args(["session", "info", "active"])
             .output()
             .expect("ipmitool is there");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -162,31 +148,22 @@ impl Sim {
     }
 
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.0.kill();
     }
 
     /// As after the reset of a BMC: a new process, no sessions, some sensors gone.
     pub(crate) fn start_again_without(&mut self, gone: &[u8]) {
-        self.kill();
-        self.child = spawn(self.folder.path(), gone);
+        let commands = emulation(self.0.folder(), gone);
+        self.0.start_again(&commands);
     }
 
     /// `STOP` and `CONT`: a BMC that hangs, and then answers what was asked meanwhile.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        self.0.signal(name);
     }
 }
 
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(folder: &Path, gone: &[u8]) -> Child {
+fn emulation(folder: &Path, gone: &[u8]) -> String {
     let mut emulation = String::from(
         "mc_setbmc 0x20\n\
          mc_add 0x20 0x13 no-device-sdrs 0x01 0x02 0x70 0x8f 0x00000b 0x2000\n\
@@ -203,24 +180,7 @@ fn spawn(folder: &Path, gone: &[u8]) -> Child {
         let record: Vec<_> = record.iter().map(|byte| format!("{byte:#04x}")).collect();
         writeln!(emulation, "main_sdr_add 0x20 {}", record.join(" ")).unwrap();
     }
-    emulation.push_str("mc_enable 0x20\n");
-    fs::write(folder.join("bmc.emu"), emulation).unwrap();
-    let state: PathBuf = folder.join("state");
-    let _ = fs::remove_dir_all(&state);
-    fs::create_dir(&state).unwrap();
-    Command::new("ipmi_sim")
-        .arg("-c")
-        .arg(folder.join("lan.conf"))
-        .arg("-f")
-        .arg(folder.join("bmc.emu"))
-        .arg("-s")
-        .arg(&state)
-        .arg("-n")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("ipmi_sim is there (Debian: openipmi)")
+    emulation + "mc_enable 0x20\n"
 }
 
 /// A drive slot with a fault: a compact record (IPMI 2.0 table 43-2), its event type
@@ -241,28 +201,6 @@ fn bay() -> String {
          sensor_set_bit 0x20 0 {BAY} 1 1 0\n\
          main_sdr_add 0x20 {}\n",
         record.join(" ")
-    )
-}
-
-/// Another loopback address for each simulator of each test run, so that no port is taken twice.
-fn host_of_its_own() -> Ipv4Addr {
-    static STARTED: AtomicU8 = AtomicU8::new(0);
-    let [_, high, middle, low] = std::process::id().to_be_bytes();
-    let number = STARTED.fetch_add(1, Ordering::Relaxed);
-    Ipv4Addr::new(127, 64 + number.wrapping_add(high.wrapping_mul(32)) % 128, middle, low)
-}
-
-fn lan(listen: SocketAddr, chassis: &Path) -> String {
-    format!(
-        "name \"bmc\"\nstartlan 1\n  addr {} {}\n  priv_limit admin\n\
-         allowed_auths_user md5 straight\n  allowed_auths_admin md5 straight\n\
-         guid a123456789abcdefa123456789abcdef\nendlan\n\
-         chassis_control \"/bin/sh {} 0x20\"\n\
-         user 2 true \"{USER}\" \"{PASSWORD}\" user 10 none md2 md5 straight\n\
-         user 3 true \"{ADMIN}\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n",
-        listen.ip(),
-        listen.port(),
-        chassis.display()
     )
 }
 
