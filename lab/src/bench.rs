@@ -77,8 +77,9 @@ fn tell(rows: &[Row], ours: &str, goals: &[report::Goal]) {
     let mut lines = report::table(rows);
     lines.push(String::new());
     lines.extend(rows.iter().map(Row::line));
-    lines.extend(report::ratios(rows, ours));
-    lines.extend(report::verdicts(rows, ours, goals));
+    lines.extend(report::ratios(rows, &[ours]));
+    let own = rows.iter().filter(|row| row.peer() == ours);
+    lines.extend(own.flat_map(|row| report::verdicts(row, goals)));
     for line in &lines {
         say(line);
     }
@@ -86,7 +87,7 @@ fn tell(rows: &[Row], ours: &str, goals: &[report::Goal]) {
 }
 
 /// Prints a line, also when nobody reads it any more.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{text}");
     let _ = out.flush();

@@ -7,19 +7,21 @@ mod bmcs;
 mod debian;
 mod exporter;
 mod ours;
-mod outcome;
 mod page;
 mod shared;
+mod tally;
 mod turbulence;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use self::bmcs::Bmcs;
-pub use self::outcome::Outcome;
+pub use self::tally::is_good;
+use self::tally::{EXPORTER, OURS, SHARED};
+use crate::bench::report::{self, Row};
+use crate::bench::say;
 
 /// So many BMCs are polled side by side with the other exporter.
 const SIDE_BY_SIDE: usize = 100;
@@ -71,15 +73,15 @@ impl Options {
 ///
 /// This starts the same program again with the same arguments, for the BMCs: it must come here
 /// before it prints or changes anything.
-pub async fn run(options: &Options) -> anyhow::Result<Vec<Outcome>> {
+pub async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     if let Some(count) = bmcs::asked_to_serve()? {
         bmcs::serve(count)?;
         return Ok(Vec::new());
     }
-    let mut outcomes = Vec::new();
-    let mut tell = |outcome: Outcome| {
-        say(&outcome.line());
-        outcomes.push(outcome);
+    let mut rows = Vec::new();
+    let mut tell = |row: Row| {
+        say(&row.line());
+        rows.push(row);
     };
     if options.which.contains(&Poller::IpmiExporter) {
         let (program, remarks) = debian::exporter(options.peer.as_deref())?;
@@ -116,21 +118,20 @@ pub async fn run(options: &Options) -> anyhow::Result<Vec<Outcome>> {
             }
         }
     }
-    tell_together(&outcomes);
-    Ok(outcomes)
+    tell_together(&rows);
+    Ok(rows)
 }
 
-fn tell_together(outcomes: &[Outcome]) {
+/// The rows side by side; shared sockets are compared with one a BMC.
+fn tell_together(rows: &[Row]) {
     let blank = || vec![String::new()];
-    let (ratios, verdicts) = (outcome::ratios(outcomes), outcome::verdicts(outcomes));
-    for line in [blank(), outcome::table(outcomes), blank(), ratios, verdicts].concat() {
+    let shared: Vec<Row> =
+        rows.iter().filter(|row| [OURS, SHARED].contains(&row.peer())).cloned().collect();
+    let others: Vec<Row> = rows.iter().filter(|row| row.peer() != SHARED).cloned().collect();
+    let ratios = [report::ratios(&others, &[OURS, EXPORTER]), report::ratios(&shared, &[SHARED])];
+    let verdicts = rows.iter().flat_map(|row| report::verdicts(row, &tally::goals(row)));
+    let lines = [blank(), report::table(rows), blank(), ratios.concat(), verdicts.collect()];
+    for line in lines.concat() {
         say(&line);
     }
-}
-
-/// Prints a line, also when nobody reads it any more.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}");
-    let _ = out.flush();
 }

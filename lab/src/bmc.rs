@@ -218,7 +218,7 @@ impl Bmc {
         let Options { name, listen, .. } = self.options.clone();
         let child = self.child.as_ref().context("the BMC is stopped")?;
         let process = Path::new("/proc").join(child.id().to_string());
-        for _ in 0..600 {
+        for _ in 0..2_400 {
             match bound(&process, listen) {
                 Some(true) => return Ok(()),
                 Some(false) => bail!("ipmi_sim of {name}: {listen} is in use"),
@@ -227,7 +227,7 @@ impl Bmc {
             self.must_run()?;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!("ipmi_sim of {name} does not listen on {listen} after 30 s")
+        bail!("ipmi_sim of {name} does not listen on {listen} after two minutes")
     }
 }
 

@@ -174,8 +174,7 @@ async fn start_bench(options: &bench::Options) -> anyhow::Result<bool> {
 async fn start_bench_ipmi(options: &bench_ipmi::Options) -> anyhow::Result<bool> {
     tokio::select! {
         result = bench_ipmi::run(options) => {
-            // The other exporter's failures are its own.
-            result.map(|found| found.iter().all(|it| it.is_peer() || it.is_good()))
+            result.map(|found| found.iter().all(bench_ipmi::is_good))
         }
         signal = interrupted() => signal.map(|_| false),
     }

@@ -5,8 +5,8 @@ use std::process::Command;
 
 const BMCS: &str = "20";
 /// The figures that each line begins with, in this order.
-const FIGURES: [&str; 7] =
-    ["peer", "bmcs", "cpu_ms_per_poll", "p99_ms", "rss_mb", "wrong", "failed"];
+const FIGURES: [&str; 8] =
+    ["peer", "bmcs", "collectors", "cpu_ms_per_poll", "p99_ms", "rss_mb", "wrong", "failed"];
 
 /// The words of a `RESULT ipmi` line, each of the form name=value.
 fn words(line: &str) -> Vec<(&str, &str)> {

@@ -11,7 +11,8 @@ use tokio::time::sleep;
 use super::report::{Bound, Goal, Row};
 use super::scrape::{scrape, wait_for};
 use super::sweeps::{Seen, World};
-use super::{Options, massdns, page, say, usage};
+use super::usage::Watch;
+use super::{Options, massdns, page, say};
 use crate::process::{Program, find_own};
 use crate::resolvers::NAME;
 
@@ -96,9 +97,9 @@ async fn ours(world: &World, sweeps: u32) -> anyhow::Result<Seen> {
         .with_context(|| format!("{OURS}; its last words:\n{}", program.last_words()))?;
     // Half a second into the pause after a sweep, and so is the end: whole sweeps are counted.
     sleep(Duration::from_millis(500)).await;
-    let (used, received) = (usage::of(pid)?, world.resolvers.received_by_each());
+    let (watch, received) = (Watch::start(pid)?, world.resolvers.received_by_each());
     sleep(INTERVAL * sweeps).await;
-    let now = usage::of(pid)?;
+    let used = watch.end()?;
     let (datagrams, most) = world.received_since(&received);
     let after = scrape(&world.namespace, PAGE)?;
     program.must_run()?;
@@ -115,9 +116,9 @@ async fn ours(world: &World, sweeps: u32) -> anyhow::Result<Seen> {
     };
     let all = page::sum(&after.page, "dns_consistency_responses");
     Ok(Seen {
-        cpu_seconds: now.cpu_seconds - used.cpu_seconds,
-        rss: now.rss,
-        peak_rss: usage::of(pid)?.peak_rss,
+        cpu_seconds: used.cpu_seconds,
+        rss: used.rss,
+        peak_rss: watch.end()?.peak_rss,
         datagrams,
         most: (most / done).ceil(),
         sweeps: done,

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
+use super::page;
 use super::scrape::{scrape, wait_for};
-use super::{page, usage};
+use super::usage::Watch;
 use crate::netns::Namespace;
 use crate::process::Program;
 
@@ -86,11 +87,11 @@ pub(super) async fn watch(
     let (before, counted) = (scrape(namespace, PAGE)?, Instant::now());
     // What the scrape left behind shall not be counted.
     sleep(Duration::from_millis(500)).await;
-    let (began, used) = (Instant::now(), usage::of(pid)?);
+    let watch = Watch::start(pid)?;
     sleep(watched).await;
-    let (seconds, now) = (began.elapsed().as_secs_f64(), usage::of(pid)?);
+    let used = watch.end()?;
     let after = scrape(namespace, PAGE)?;
-    let scraped = usage::of(pid)?;
+    let scraped = watch.end()?;
     let probing_seconds = counted.elapsed().as_secs_f64();
     // A second later, each target has had one more probe, and so each sum tells its round trip.
     sleep(Duration::from_secs(1).saturating_sub(Duration::from_secs_f64(after.seconds))).await;
@@ -99,18 +100,18 @@ pub(super) async fn watch(
 
     let between = |of: &dyn Fn(&str) -> f64| of(&after.page) - of(&before.page);
     Ok(Seen {
-        cpu_seconds: now.cpu_seconds - used.cpu_seconds,
-        seconds,
+        cpu_seconds: used.cpu_seconds,
+        seconds: used.seconds,
         probing_seconds,
-        rss: now.rss,
-        peak_rss: usage::of(pid)?.peak_rss,
+        rss: used.rss,
+        peak_rss: watch.end()?.peak_rss,
         probes: between(&|text| page::sum(text, reading.probes)),
         answered: between(&reading.answered),
         round_trips: page::durations_between(&after.page, &last.page, reading.histogram),
         scrape: Some(SeenScrape {
             bytes: after.page.len(),
             seconds: after.seconds,
-            cpu_seconds: scraped.cpu_seconds - now.cpu_seconds,
+            cpu_seconds: scraped.cpu_seconds - used.cpu_seconds,
         }),
     })
 }

@@ -9,6 +9,8 @@ pub struct Row {
     peer: String,
     /// Of what size the world was: `targets` or `resolvers`, and how many.
     size: (&'static str, usize),
+    /// What else rows must have in common to be compared, name and value.
+    alike: Vec<(&'static str, String)>,
     figures: Vec<Figure>,
 }
 
@@ -42,7 +44,14 @@ pub enum Bound {
 impl Row {
     /// A row without figures.
     pub fn new(bench: &'static str, peer: &str, size: (&'static str, usize)) -> Self {
-        Self { bench, peer: peer.to_owned(), size, figures: Vec::new() }
+        Self { bench, peer: peer.to_owned(), size, alike: Vec::new(), figures: Vec::new() }
+    }
+
+    /// Says what else it must have in common with a row that it is compared with.
+    #[must_use]
+    pub fn alike(mut self, name: &'static str, value: &str) -> Self {
+        self.alike.push((name, value.to_owned()));
+        self
     }
 
     /// Adds a figure, to be shown with so many digits after the point.
@@ -62,14 +71,31 @@ impl Row {
         self.figures.iter().find(|figure| figure.name == name)?.value
     }
 
+    /// How many of what there were.
+    pub fn size(&self) -> usize {
+        self.size.1
+    }
+
     /// `RESULT <bench> peer=<..> <size>=<n> <figure>=<..> ...`
     pub fn line(&self) -> String {
-        let (kind, count) = self.size;
-        let mut line = format!("RESULT {} peer={} {kind}={count}", self.bench, self.peer);
+        let mut line = format!("RESULT {} peer={} {}", self.bench, self.peer, self.of());
         for figure in &self.figures {
             let _ = write!(line, " {}={}", figure.name, figure.show());
         }
         line
+    }
+}
+
+impl Row {
+    /// The size and what else it has in common with those that it is compared with, name by name.
+    fn of(&self) -> String {
+        let (kind, count) = self.size;
+        let alike = self.alike.iter().map(|(name, value)| format!(" {name}={value}"));
+        format!("{kind}={count}{}", alike.collect::<String>())
+    }
+
+    fn is_comparable(&self, other: &Self) -> bool {
+        (self.size, &self.alike) == (other.size, &other.alike)
     }
 }
 
@@ -81,17 +107,25 @@ impl Figure {
 
 /// The rows as an aligned table.
 pub fn table(rows: &[Row]) -> Vec<String> {
-    let Some(first) = rows.first() else { return Vec::new() };
-    let head = ["peer"].into_iter().chain(first.figures.iter().map(|figure| figure.name));
-    let mut cells: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
+    let Some(first) = rows.first() else {
+        return Vec::new();
+    };
+    let words = ["peer", first.size.0].into_iter().chain(first.alike.iter().map(|(name, _)| *name));
+    let head: Vec<&str> = words.chain(first.figures.iter().map(|figure| figure.name)).collect();
+    let mut cells: Vec<Vec<String>> = vec![head.iter().map(|it| (*it).to_owned()).collect()];
     for row in rows {
-        let figures = row.figures.iter().map(Figure::show);
-        cells.push([row.peer.clone()].into_iter().chain(figures).collect());
+        let words = [row.peer.clone(), row.size.1.to_string()].into_iter();
+        let words = words.chain(row.alike.iter().map(|(_, value)| value.clone()));
+        let figures = first.figures.iter().map(|wanted| {
+            let figure = row.figures.iter().find(|figure| figure.name == wanted.name);
+            figure.map_or_else(|| "-".to_owned(), Figure::show)
+        });
+        cells.push(words.chain(figures).collect());
     }
     let width = |column: usize| {
         cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };
-    let widths: Vec<usize> = (0..cells[0].len()).map(|column| width(column).unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..head.len()).map(|column| width(column).unwrap_or(0)).collect();
     let show = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
             if column == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") }
@@ -101,28 +135,31 @@ pub fn table(rows: &[Row]) -> Vec<String> {
     cells.iter().map(show).collect()
 }
 
-/// Each figure of ours, divided by the peer's from the same run.
-pub fn ratios(rows: &[Row], ours: &str) -> Vec<String> {
-    let Some(own) = rows.iter().find(|row| row.peer == ours) else { return Vec::new() };
-    let peers = rows.iter().filter(|row| row.peer != ours);
-    let line = |peer: &Row| {
-        let (kind, count) = own.size;
-        let mut line = format!("RATIO {} {ours}/{} {kind}={count}", own.bench, peer.peer);
-        for figure in &own.figures {
-            if let (Some(own), Some(other)) = (figure.value, peer.figure(figure.name))
-                && other > 0.0
-            {
-                let _ = write!(line, " {}={:.3}", figure.name, own / other);
-            }
-        }
-        line
-    };
-    peers.map(line).collect()
+/// Each figure of ours, divided by the peer's from the same run; of the peers, all that are not ours
+/// in any of the rows.
+pub fn ratios(rows: &[Row], ours: &[&str]) -> Vec<String> {
+    let is_own = |row: &&Row| ours.contains(&row.peer.as_str());
+    let pairs = rows.iter().filter(is_own).flat_map(|own| {
+        let others = rows.iter().filter(|row| !is_own(row) && row.is_comparable(own));
+        others.map(move |other| (own, other))
+    });
+    pairs.map(|(own, other)| ratio(own, other)).collect()
 }
 
-/// Whether ours reaches each goal.
-pub fn verdicts(rows: &[Row], ours: &str, goals: &[Goal]) -> Vec<String> {
-    let Some(own) = rows.iter().find(|row| row.peer == ours) else { return Vec::new() };
+fn ratio(own: &Row, other: &Row) -> String {
+    let mut line = format!("RATIO {} {}/{} {}", own.bench, own.peer, other.peer, own.of());
+    for figure in &own.figures {
+        if let (Some(own), Some(other)) = (figure.value, other.figure(figure.name))
+            && other > 0.0
+        {
+            let _ = write!(line, " {}={:.4}", figure.name, own / other);
+        }
+    }
+    line
+}
+
+/// Whether a row of ours reaches each goal.
+pub fn verdicts(own: &Row, goals: &[Goal]) -> Vec<String> {
     let line = |goal: &Goal| {
         let (relation, bound) = match goal.bound {
             Bound::AtMost(bound) => ("<=", bound),
@@ -134,9 +171,8 @@ pub fn verdicts(rows: &[Row], ours: &str, goals: &[Goal]) -> Vec<String> {
             (Some(value), Bound::AtLeast(bound)) if value >= bound => "reached",
             _ => "MISSED",
         };
-        let (kind, count) = own.size;
-        let figure = goal.figure;
-        format!("GOAL {} {kind}={count} {figure}{relation}{bound} {verdict}", own.bench)
+        let (bench, peer, of, figure) = (own.bench, &own.peer, own.of(), goal.figure);
+        format!("GOAL {bench} peer={peer} {of} {figure}{relation}{bound} {verdict}")
     };
     goals.iter().map(line).collect()
 }
@@ -171,12 +207,37 @@ mod tests {
 
     #[test]
     fn a_table_is_aligned() {
-        assert_eq!(table(&rows()), ["peer     cpu  rss", "ours     2.0    8", "theirs  20.0    -"]);
+        assert_eq!(
+            table(&rows()),
+            [
+                "peer    targets   cpu  rss",
+                "ours         10   2.0    8",
+                "theirs       10  20.0    -"
+            ]
+        );
     }
 
     #[test]
     fn a_ratio_needs_both_figures() {
-        assert_eq!(ratios(&rows(), "ours"), ["RATIO latency ours/theirs targets=10 cpu=0.100"]);
+        assert_eq!(ratios(&rows(), &["ours"]), ["RATIO latency ours/theirs targets=10 cpu=0.1000"]);
+    }
+
+    #[test]
+    fn only_like_is_compared_with_like() {
+        let row = |peer, count, parts| {
+            let row = Row::new("ipmi", peer, ("bmcs", count)).alike("collectors", parts);
+            row.with("cpu", Some(2.0), 1)
+        };
+        let rows = [
+            row("theirs", 100, "ipmi"),
+            row("ours", 100, "ipmi"),
+            row("ours", 100, "bmc,ipmi"),
+            row("ours", 9, "ipmi"),
+        ];
+        assert_eq!(
+            ratios(&rows, &["ours"]),
+            ["RATIO ipmi ours/theirs bmcs=100 collectors=ipmi cpu=1.0000"]
+        );
     }
 
     #[test]
@@ -187,7 +248,7 @@ mod tests {
             goal("rss", Bound::AtLeast(9.0)),
             goal("answered", Bound::AtLeast(1.0)),
         ];
-        let said = verdicts(&rows(), "ours", &goals);
+        let said = verdicts(&rows()[0], &goals);
         let ends: Vec<_> = said.iter().filter_map(|line| line.rsplit(' ').next()).collect();
         assert_eq!(ends, ["reached", "MISSED", "unknown"]);
     }

@@ -1,4 +1,4 @@
-//! A scrape of a program in a namespace, from within it, as Prometheus asks for it but uncompressed.
+//! A scrape of a program, as Prometheus asks for it; of one in a namespace from within that, and uncompressed.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::netns::Namespace;
 
 /// A page that takes longer is of no use to Prometheus, whose own limit is 10 s by default.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// As Prometheus 2 asks.
 const ACCEPT: &str = "application/openmetrics-text;version=1.0.0;q=0.75,\
@@ -30,12 +30,9 @@ pub struct Scrape {
 
 /// Fetches `http://<address>/metrics`.
 pub fn scrape(namespace: &Namespace, address: SocketAddr) -> anyhow::Result<Scrape> {
-    let (answer, seconds) =
-        namespace.run(move || get(address)).with_context(|| format!("asking {address}"))?;
-    let answer = String::from_utf8(answer).context("the answer is not text")?;
-    let (head, page) = answer.split_once("\r\n\r\n").context("the answer has no head")?;
-    ensure!(head.split(' ').nth(1) == Some("200"), "{address} answered: {head}");
-    Ok(Scrape { page: page.to_owned(), seconds })
+    let answer = namespace.run(move || fetch(address, "/metrics", ""))?;
+    let page = String::from_utf8(answer.body).context("the page is not text")?;
+    Ok(Scrape { page, seconds: answer.seconds })
 }
 
 /// Waits until the page says what it shall.
@@ -57,8 +54,31 @@ pub async fn wait_for(
     }
 }
 
+/// A page as it came.
+#[derive(Debug)]
+pub struct Answer {
+    /// The headers, in lower case.
+    pub head: String,
+    /// All after them.
+    pub body: Vec<u8>,
+    /// From the request to the last byte, in seconds.
+    pub seconds: f64,
+}
+
+/// Fetches a page, which must be there, as Prometheus asks, with header lines that each end with
+/// `\r\n`; blocks.
+pub fn fetch(address: SocketAddr, path: &str, headers: &str) -> anyhow::Result<Answer> {
+    let (mut head, seconds) =
+        get(address, path, headers).with_context(|| format!("asking {address}"))?;
+    let end = head.windows(4).position(|four| four == b"\r\n\r\n");
+    let body = head.split_off(end.context("the answer has no head")? + 4);
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    ensure!(head.split(' ').nth(1) == Some("200"), "{path} of {address} answered: {head}");
+    Ok(Answer { head, body, seconds })
+}
+
 /// The answer, and how long it took.
-fn get(address: SocketAddr) -> io::Result<(Vec<u8>, f64)> {
+fn get(address: SocketAddr, path: &str, headers: &str) -> io::Result<(Vec<u8>, f64)> {
     // In place before the clock runs: the time is to be the program's, not ours.
     let mut answer = vec![0; ROOM];
     let mut length = 0;
@@ -66,7 +86,7 @@ fn get(address: SocketAddr) -> io::Result<(Vec<u8>, f64)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     // HTTP/1.0: the body ends with the connection, and is never in chunks.
-    write!(stream, "GET /metrics HTTP/1.0\r\nHost: {address}\r\nAccept: {ACCEPT}\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: {ACCEPT}\r\n{headers}\r\n")?;
     loop {
         if length == answer.len() {
             answer.resize(2 * length, 0);

@@ -34,6 +34,41 @@ pub struct Ended {
     pub seconds: f64,
 }
 
+/// What a process used from one moment to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    /// CPU time, as in [`Usage`].
+    pub cpu_seconds: f64,
+    /// Between the two moments, in seconds.
+    pub seconds: f64,
+    /// Resident memory at the second, in megabytes (10^6 bytes).
+    pub rss: f64,
+    /// The most that it ever was.
+    pub peak_rss: f64,
+}
+
+/// The first of two moments.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    pid: u32,
+    before: Usage,
+    began: Instant,
+}
+
+impl Watch {
+    /// Begins to watch a process.
+    pub fn start(pid: u32) -> anyhow::Result<Self> {
+        Ok(Self { pid, before: of(pid)?, began: Instant::now() })
+    }
+
+    /// What it used since.
+    pub fn end(&self) -> anyhow::Result<Spent> {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let Usage { cpu_seconds, rss, peak_rss } = of(self.pid)?;
+        Ok(Spent { cpu_seconds: cpu_seconds - self.before.cpu_seconds, seconds, rss, peak_rss })
+    }
+}
+
 /// What a running process has used so far.
 pub fn of(pid: u32) -> anyhow::Result<Usage> {
     let read = |file| {

@@ -11,9 +11,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::bmcs::{Bmcs, PASSWORD, USER};
 use super::debian::Peer;
-use super::outcome::{PEER, Tally, Used};
-use super::{Options, Outcome, page};
-use crate::bench::usage;
+use super::tally::{PEER, Tally};
+use super::{Options, page};
+use crate::bench::report::Row;
+use crate::bench::usage::Watch;
 use crate::process::Program;
 use crate::{http, ports};
 
@@ -26,7 +27,7 @@ pub(super) async fn measure(
     collectors: &str,
     bmcs: &Bmcs,
     options: &Options,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Row> {
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("ipmi.yml");
     // FreeIPMI keeps the SDR of each BMC in files; not in the home of whoever measures.
@@ -51,21 +52,14 @@ pub(super) async fn measure(
     let pid = exporter.id();
     let parts = collectors.split(',').count();
     round(port, parts, bmcs, Duration::ZERO).await?;
-    let (before, began) = (usage::of(pid)?, Instant::now());
+    let watch = Watch::start(pid)?;
     let mut all = Tally::default();
     for _ in 0..options.rounds {
         let next = Instant::now() + options.interval();
         all.add(round(port, parts, bmcs, options.interval()).await?);
         sleep_until(next).await;
     }
-    let now = usage::of(pid)?;
-    let used = Used {
-        cpu_seconds: now.cpu_seconds - before.cpu_seconds,
-        wall_seconds: began.elapsed().as_secs_f64(),
-        rss_mb: now.rss,
-    };
-    let outcome = all.outcome(PEER, bmcs.count(), used);
-    Ok(outcome.with("collectors", collectors).with("version", &peer.version))
+    Ok(all.row((PEER, collectors), bmcs.count(), all.took.len() as f64, &watch.end()?))
 }
 
 /// Asks for every BMC once, spread over a time.

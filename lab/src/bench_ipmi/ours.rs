@@ -12,10 +12,11 @@ use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::Options;
 use super::bmcs::{self, Bmcs, PASSWORD, USER};
-use super::outcome::{OURS, Tally, Used};
-use super::{Options, Outcome};
-use crate::bench::usage;
+use super::tally::{OURS, Tally};
+use crate::bench::report::Row;
+use crate::bench::usage::{Spent, Watch};
 
 /// So many log-ins at a time: they are not what is measured.
 pub(super) const LOGINS: usize = 50;
@@ -23,7 +24,7 @@ pub(super) const LOGINS: usize = 50;
 const RECORDS: usize = 16;
 
 /// Logs in everywhere, then polls and measures.
-pub(super) async fn measure(bmcs: &Bmcs, options: &Options) -> anyhow::Result<Outcome> {
+pub(super) async fn measure(bmcs: &Bmcs, options: &Options) -> anyhow::Result<Row> {
     let count = bmcs.count();
     let credentials = Arc::new(credentials()?);
     let logins = Arc::new(Semaphore::new(LOGINS));
@@ -59,7 +60,7 @@ pub(super) async fn measure(bmcs: &Bmcs, options: &Options) -> anyhow::Result<Ou
         });
     }
     let (tally, used) = watch(&start, &end, options, tasks).await?;
-    Ok(tally.outcome(OURS, count, used).with("collectors", "ipmi"))
+    Ok(tally.row((OURS, "ipmi"), count, tally.took.len() as f64, &used))
 }
 
 /// What this process takes from the start of all pollers to their end, and what they found.
@@ -68,18 +69,14 @@ pub(super) async fn watch(
     end: &Barrier,
     options: &Options,
     mut pollers: JoinSet<Tally>,
-) -> anyhow::Result<(Tally, Used)> {
+) -> anyhow::Result<(Tally, Spent)> {
     let pid = std::process::id();
     start.wait().await;
-    let (before, began) = (usage::of(pid)?, Instant::now());
+    let watch = Watch::start(pid)?;
     end.wait().await;
-    let now = usage::of(pid)?;
-    let used = Used {
-        cpu_seconds: now.cpu_seconds - before.cpu_seconds,
-        // To the last poll's own end of its interval.
-        wall_seconds: began.elapsed().max(options.interval() * options.rounds).as_secs_f64(),
-        rss_mb: now.rss,
-    };
+    let mut used = watch.end()?;
+    // To the last poll's own end of its interval.
+    used.seconds = used.seconds.max((options.interval() * options.rounds).as_secs_f64());
     let mut all = Tally::default();
     while let Some(tally) = pollers.join_next().await {
         all.add(tally.context("a poller panicked")?);

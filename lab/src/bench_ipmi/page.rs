@@ -1,16 +1,15 @@
 //! A metrics page of an exporter: fetched as Prometheus does, and its values held against the script.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use peers::exposition::{self, Sample};
-use tokio::time::Instant;
 
 use super::bmcs;
+use crate::bench::scrape::{self, Answer};
 
 /// So many of a BMC's 16 sensors have a value; the other two have states.
 pub(super) const VALUES: usize = 14;
@@ -27,13 +26,6 @@ const METRICS: [&str; 7] = [
 ];
 const RATIO: &str = "ipmi_fan_speed_ratio";
 
-/// As Prometheus asks.
-const HEADERS: &str = "Accept: application/openmetrics-text;version=1.0.0;q=0.75,\
-                       text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\nAccept-Encoding: gzip\r\n";
-
-/// A page that takes longer to come is not coming.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 /// Whether this is a value of a sensor of that BMC, and the script's; none for what is none.
 pub(super) fn is_right(sample: &Sample<'_>, bmc: usize) -> Option<bool> {
     METRICS.contains(&sample.name).then_some(())?;
@@ -42,62 +34,39 @@ pub(super) fn is_right(sample: &Sample<'_>, bmc: usize) -> Option<bool> {
     Some(bmcs::is_right(value, expected))
 }
 
-/// A page as it came.
-#[derive(Debug)]
-pub(super) struct Page {
-    body: Vec<u8>,
-    compressed: bool,
-    /// From the request to the last byte, in seconds.
-    pub(super) seconds: f64,
+/// Fetches a page compressed, as Prometheus does; blocks.
+pub(super) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
+    scrape::fetch(address, path, "Accept-Encoding: gzip\r\n")
 }
 
-/// Fetches a page; blocks.
-pub(super) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<Page> {
-    let began = Instant::now();
-    let mut stream = TcpStream::connect(address).with_context(|| format!("asking {address}"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    // HTTP/1.0: the body ends with the connection, and is never in chunks.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n{HEADERS}\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let seconds = began.elapsed().as_secs_f64();
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").context("no head")?;
-    let body = answer.split_off(end + 4);
-    let head = String::from_utf8_lossy(&answer).to_lowercase();
-    ensure!(head.split(' ').nth(1) == Some("200"), "{path} of {address} answered: {head}");
-    Ok(Page { body, compressed: head.contains("content-encoding: gzip"), seconds })
-}
-
-impl Page {
-    /// Looks at each sample; gives the length of the text in bytes.
-    pub(super) fn read(self, mut look: impl FnMut(Sample<'_>)) -> anyhow::Result<usize> {
-        if !self.compressed {
-            let text = String::from_utf8(self.body).context("the page is not text")?;
-            exposition::samples(&text).for_each(look);
-            return Ok(text.len());
-        }
-        let mut gzip = Command::new("gzip")
-            .arg("-dc")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting gzip")?;
-        let mut input = gzip.stdin.take().context("gzip's input")?;
-        let output = gzip.stdout.take().context("gzip's output")?;
-        let writer = thread::spawn(move || input.write_all(&self.body));
-        let mut lines = BufReader::with_capacity(1 << 16, output);
-        let (mut line, mut length) = (String::new(), 0);
-        while lines.read_line(&mut line)? > 0 {
-            length += line.len();
-            if let Some(sample) = exposition::sample(line.trim_end()) {
-                look(sample);
-            }
-            line.clear();
-        }
-        writer.join().ok().context("the thread that feeds gzip panicked")??;
-        ensure!(gzip.wait()?.success(), "gzip does not take the page");
-        Ok(length)
+/// Looks at each sample of a page; gives the length of the text in bytes.
+pub(super) fn read(page: Answer, mut look: impl FnMut(Sample<'_>)) -> anyhow::Result<usize> {
+    if !page.head.contains("content-encoding: gzip") {
+        let text = String::from_utf8(page.body).context("the page is not text")?;
+        exposition::samples(&text).for_each(look);
+        return Ok(text.len());
     }
+    let mut gzip = Command::new("gzip")
+        .arg("-dc")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("starting gzip")?;
+    let mut input = gzip.stdin.take().context("gzip's input")?;
+    let output = gzip.stdout.take().context("gzip's output")?;
+    let writer = thread::spawn(move || input.write_all(&page.body));
+    let mut lines = BufReader::with_capacity(1 << 16, output);
+    let (mut line, mut length) = (String::new(), 0);
+    while lines.read_line(&mut line)? > 0 {
+        length += line.len();
+        if let Some(sample) = exposition::sample(line.trim_end()) {
+            look(sample);
+        }
+        line.clear();
+    }
+    writer.join().ok().context("the thread that feeds gzip panicked")??;
+    ensure!(gzip.wait()?.success(), "gzip does not take the page");
+    Ok(length)
 }
 
 #[cfg(test)]

@@ -22,8 +22,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::bmcs::Bmcs;
-use super::outcome::{SHARED, Tally};
-use super::{Options, Outcome, ours};
+use super::tally::{SHARED, Tally};
+use super::{Options, ours};
+use crate::bench::report::Row;
 use crate::datagrams;
 
 /// Measured: one carries 10,000 BMCs with a fifth of a core, and two take more, waking each other's
@@ -37,7 +38,7 @@ const DATAGRAM: usize = 2_048;
 const BATCH: usize = 256;
 
 /// Logs in everywhere, then polls and measures.
-pub(super) async fn measure(bmcs: &Bmcs, options: &Options) -> anyhow::Result<Outcome> {
+pub(super) async fn measure(bmcs: &Bmcs, options: &Options) -> anyhow::Result<Row> {
     let credentials = Arc::new(ours::credentials()?);
     // All sockets and the one who measures.
     let (start, end) = (Barrier::new(SOCKETS + 1), Barrier::new(SOCKETS + 1));
@@ -52,7 +53,7 @@ pub(super) async fn measure(bmcs: &Bmcs, options: &Options) -> anyhow::Result<Ou
         tasks.spawn(line.run(plan, Arc::clone(&start), Arc::clone(&end)));
     }
     let (tally, used) = ours::watch(&start, &end, options, tasks).await?;
-    Ok(tally.outcome(SHARED, bmcs.count(), used).with("collectors", "ipmi"))
+    Ok(tally.row((SHARED, "ipmi"), bmcs.count(), tally.took.len() as f64, &used))
 }
 
 /// When which BMC is polled.
@@ -157,7 +158,9 @@ impl Line {
         let mut alarm = pin!(sleep_until(self.epoch));
         while self.under_way > 0 {
             // Whoever is under way has one.
-            let Some(&Reverse((next, _))) = self.alarms.peek() else { return };
+            let Some(&Reverse((next, _))) = self.alarms.peek() else {
+                return;
+            };
             if alarm.deadline() != self.epoch + next {
                 alarm.as_mut().reset(self.epoch + next);
             }
@@ -174,8 +177,12 @@ impl Line {
     fn receive(&mut self) {
         let mut buffer = [0; DATAGRAM];
         for _ in 0..BATCH {
-            let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) else { return };
-            let Some(&place) = self.places.get(&from) else { continue };
+            let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) else {
+                return;
+            };
+            let Some(&place) = self.places.get(&from) else {
+                continue;
+            };
             let now = self.epoch.elapsed();
             self.bmcs[place].connection.datagram_received(now, &buffer[..length]);
             self.settle(place, now);

@@ -13,13 +13,12 @@ use peers::exposition::Sample;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::bmcs::{Bmcs, PASSWORD, USER};
-use super::outcome::{Tally, Used};
-use super::{Options, Outcome, page};
-use crate::bench::usage;
+use super::tally::{EXPORTER, Tally};
+use super::{Options, page};
+use crate::bench::report::Row;
+use crate::bench::usage::Watch;
 use crate::ports;
 use crate::process::{self, Program};
-
-const NAME: &str = "turbulence-ipmi";
 
 /// Ten thousand log-ins and inventories may take this long on a slow machine.
 const FIRST_POLLS: Duration = Duration::from_secs(600);
@@ -48,7 +47,7 @@ pub(super) async fn measure(
     collectors: &str,
     bmcs: &Bmcs,
     options: &Options,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Row> {
     let folder = tempfile::tempdir()?;
     let address = ports::address(None);
     let started = Instant::now();
@@ -58,7 +57,7 @@ pub(super) async fn measure(
 
     let interval = options.interval();
     let before = scrape(address).await?;
-    let (used, began) = (usage::of(pid)?, Instant::now());
+    let (watch, began) = (Watch::start(pid)?, Instant::now());
     let mut durations = Vec::new();
     let mut wrong = before.wrong;
     let mut incomplete = 0;
@@ -74,12 +73,7 @@ pub(super) async fn measure(
         slowest = slowest.max(told.seconds);
         last = Some(told);
     }
-    let now = usage::of(pid)?;
-    let used = Used {
-        cpu_seconds: now.cpu_seconds - used.cpu_seconds,
-        wall_seconds: began.elapsed().as_secs_f64(),
-        rss_mb: now.rss,
-    };
+    let used = watch.end()?;
     let last = last.context("no round was asked for")?;
     let counted = (last.poll_failures - before.poll_failures)
         + (last.read_failures - before.read_failures)
@@ -89,32 +83,31 @@ pub(super) async fn measure(
     let failed = (counted as u64).max(incomplete as u64);
     let polls = last.polls - before.polls;
     let tally = Tally { took: durations, wrong, failed };
-    let mut outcome = tally.outcome(NAME, bmcs.count(), used);
-    outcome.cpu_ms_per_poll = used.cpu_seconds * 1e3 / polls;
-    Ok(outcome
-        .with("collectors", collectors)
-        .with("polls", format!("{polls:.0}"))
-        .with("peak_rss_mb", format!("{:.1}", now.peak_rss))
-        .with("page_mb", format!("{:.1}", last.length as f64 / 1e6))
-        .with("scrape_s", format!("{slowest:.3}"))
-        .with("first_polls_s", format!("{:.1}", first_polls.as_secs_f64()))
-        .with("failed_at_first", format!("{:.0}", before.poll_failures)))
+    Ok(tally
+        .row((EXPORTER, collectors), bmcs.count(), polls, &used)
+        .with("polls", Some(polls), 0)
+        .with("peak_rss_mb", Some(used.peak_rss), 1)
+        .with("page_mb", Some(last.length as f64 / 1e6), 1)
+        .with("scrape_s", Some(slowest), 3)
+        .with("first_polls_s", Some(first_polls.as_secs_f64()), 1)
+        .with("failed_at_first", Some(before.poll_failures), 0))
 }
 
 /// Starts it and waits until it has polled every BMC once.
 async fn start(folder: &Path, address: SocketAddr, config: &str) -> anyhow::Result<Program> {
     let file = folder.join("ipmi.yml");
     fs::write(&file, config)?;
-    let mut command = Command::new(process::find_own(NAME)?);
+    let mut command = Command::new(process::find_own(EXPORTER)?);
     command
         .arg("--config.file")
         .arg(&file)
         .arg(format!("--web.listen-address={address}"))
         .arg("--log.level=warn");
-    let mut program = Program::start(NAME, folder, command, |mut command| Ok(command.spawn()?))?;
+    let mut program =
+        Program::start(EXPORTER, folder, command, |mut command| Ok(command.spawn()?))?;
     let page = format!("http://{address}/-/ready");
     let answers = program.until_it_answers(&page);
-    timeout(FIRST_POLLS, answers).await.with_context(|| format!("{NAME} is not ready"))??;
+    timeout(FIRST_POLLS, answers).await.with_context(|| format!("{EXPORTER} is not ready"))??;
     Ok(program)
 }
 
@@ -135,7 +128,7 @@ async fn scrape(address: SocketAddr) -> anyhow::Result<Told> {
     let scraped = tokio::task::spawn_blocking(move || {
         let page = page::fetch(address, "/metrics")?;
         let mut told = Told { seconds: page.seconds, ..Told::default() };
-        told.length = page.read(|sample| told.look(sample))?;
+        told.length = page::read(page, |sample| told.look(sample))?;
         anyhow::Ok(told)
     });
     scraped.await.context("the scraper panicked")?
@@ -152,11 +145,15 @@ impl Told {
                 self.durations.push(Duration::from_secs_f64(sample.value));
             }
             _ => {
-                let Some(target) = sample.label("target") else { return };
+                let Some(target) = sample.label("target") else {
+                    return;
+                };
                 let Some(bmc) = target.strip_prefix("bmc-").and_then(|it| it.parse().ok()) else {
                     return;
                 };
-                let Some(right) = page::is_right(&sample, bmc) else { return };
+                let Some(right) = page::is_right(&sample, bmc) else {
+                    return;
+                };
                 self.wrong += u64::from(!right);
                 *self.values.entry(bmc).or_default() += 1;
             }
