@@ -1,7 +1,8 @@
 //! Whose page is written: a few at once, and never for long one that nobody reads.
 //!
 //! A place is held by who reads. When there is none left, the reader that has stood still for the
-//! longest time makes room, so that no number of readers that read nothing keeps a scrape waiting.
+//! longest time makes room, and who asked last gets it: a queue of readers that read nothing would use
+//! up the time that a scrape can wait, and who has waited in it for long has mostly given up already.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,8 +26,8 @@ const WAITING_OF_A_CLIENT: usize = 16;
 const WAIT: Duration = Duration::from_secs(5);
 
 /// A reader that takes nothing for so long makes room, if there is no other. Longer than it takes to
-/// read a chunk over a slow line.
-const UNMOVED: Duration = Duration::from_millis(250);
+/// read a chunk over a slow line, or on a machine that has too much to do.
+const UNMOVED: Duration = Duration::from_secs(1);
 
 /// How often who waits looks whether somebody stands still by now.
 const LOOK: Duration = Duration::from_millis(50);
@@ -87,15 +88,14 @@ impl Turns {
         timeout(WAIT, turn.begins()).await.ok()?.then_some(turn)
     }
 
-    /// Gives places to those who wait, in their order, as long as there are any or somebody has to
-    /// make room.
+    /// Gives places to those who wait as long as there are any or somebody has to make room.
     fn settle(&self) {
         let (all, now) = (self.all(), Instant::now());
         loop {
             let readers = || all.iter().filter(|slot| slot.phase() == Phase::Writing);
             let of = |client| readers().filter(|slot| slot.client == client).count();
-            let waiting = all.iter().filter(|slot| slot.phase() == Phase::Waiting);
-            // Who has the fewest pages comes first; of several, who came first.
+            let waiting = all.iter().rev().filter(|slot| slot.phase() == Phase::Waiting);
+            // Who has the fewest pages comes first; of several, who came last.
             let Some(next) = waiting.min_by_key(|slot| of(slot.client)) else { return };
             let crowded = of(next.client) >= PLACES_OF_A_CLIENT;
             if !crowded && readers().count() < PLACES {
