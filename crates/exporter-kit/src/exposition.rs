@@ -27,6 +27,10 @@ use crate::web::Connection;
 
 static TURNS: Turns = Turns::new();
 
+/// How long a request waits for its page to be begun, unless the scraper says how long it waits itself:
+/// then half of that. Scrapers wait for 10 s if they are not told otherwise.
+const WAIT: Duration = Duration::from_secs(5);
+
 /// A page has to be read in that time, unless the scraper says how long it waits itself.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -41,11 +45,12 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(300);
 /// (By HTTP/1.0, which ends a body with the connection, only the end of OpenMetrics or of gzip tells.)
 /// Likewise for a reader that takes nothing for 30 s, or has not read the page within a minute or the
 /// time that Prometheus says it waits: it is given up. When too many pages are asked for, the one that
-/// nobody reads gives way, and who finds no place within 5 s is answered 503.
+/// nobody reads gives way, and who finds no place within 5 s, or half the time that Prometheus says it
+/// waits, is answered 503.
 pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
     let (format, kind) = accept::format(request);
     let encoding = accept::encoding(request);
-    let Some(turn) = TURNS.take(Connection::present()).await else { return busy() };
+    let Some(turn) = TURNS.take(Connection::present(), wait(request)).await else { return busy() };
     let (mut chunks, mut body) = chunks::channel(turn, Instant::now() + patience(request));
     tokio::task::spawn_blocking(move || {
         chunks.take_pen();
@@ -66,12 +71,21 @@ pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
     response
 }
 
+/// How long the request may wait until its page is begun.
+fn wait(request: &HeaderMap) -> Duration {
+    told(request).map_or(WAIT, |told| (told / 2).min(LONGEST_DEADLINE))
+}
+
 /// How long the scraper waits, and a little more, so that it is the one that gives up.
 fn patience(request: &HeaderMap) -> Duration {
-    let told = request.get("x-prometheus-scrape-timeout-seconds");
-    let seconds = told.and_then(|told| told.to_str().ok()?.parse::<f64>().ok());
-    let told = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds + 1.0).ok());
-    told.unwrap_or(DEADLINE).min(LONGEST_DEADLINE)
+    let patience = told(request).map(|told| told.saturating_add(Duration::from_secs(1)));
+    patience.unwrap_or(DEADLINE).min(LONGEST_DEADLINE)
+}
+
+/// How long the scraper says that it waits.
+fn told(request: &HeaderMap) -> Option<Duration> {
+    let told = request.get("x-prometheus-scrape-timeout-seconds")?;
+    Duration::try_from_secs_f64(told.to_str().ok()?.parse().ok()?).ok()
 }
 
 fn busy() -> Response {

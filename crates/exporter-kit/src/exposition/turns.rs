@@ -22,9 +22,6 @@ const PLACES_OF_A_CLIENT: usize = 8;
 const WAITING: usize = 32;
 const WAITING_OF_A_CLIENT: usize = 16;
 
-/// How long a request waits for a place. A scraper waits for 10 s, unless it was told otherwise.
-const WAIT: Duration = Duration::from_secs(5);
-
 /// A reader that takes nothing for so long makes room, if there is no other. Longer than it takes to
 /// read a chunk over a slow line, or on a machine that has too much to do.
 const UNMOVED: Duration = Duration::from_secs(1);
@@ -66,16 +63,21 @@ impl Turns {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Waits for a place. None if there is none in time, or too many wait for one.
-    pub(super) async fn take(&'static self, connection: Option<Arc<Connection>>) -> Option<Turn> {
+    /// Waits for a place for so long. None if there is none in time, or too many wait for one.
+    pub(super) async fn take(
+        &'static self,
+        connection: Option<Arc<Connection>>,
+        wait: Duration,
+    ) -> Option<Turn> {
         let client = connection.as_ref().map(|connection| connection.client());
-        self.take_for(client, connection).await
+        self.take_for(client, connection, wait).await
     }
 
     async fn take_for(
         &'static self,
         client: Option<Client>,
         connection: Option<Arc<Connection>>,
+        wait: Duration,
     ) -> Option<Turn> {
         let phase = watch::Sender::new(Phase::Waiting);
         let slot = Arc::new(Slot { client, connection, phase, stalled: Mutex::default() });
@@ -85,7 +87,7 @@ impl Turns {
             all.push(slot);
             refuse_one_too_many(&all, client);
         }
-        timeout(WAIT, turn.begins()).await.ok()?.then_some(turn)
+        timeout(wait, turn.begins()).await.ok()?.then_some(turn)
     }
 
     /// Gives places to those who wait as long as there are any or somebody has to make room.
@@ -193,6 +195,8 @@ mod tests {
     use std::net::IpAddr;
     use tokio::time::sleep;
 
+    const WAIT: Duration = Duration::from_secs(5);
+
     fn client(last: u8) -> Client {
         IpAddr::from([192, 0, 2, last]).into()
     }
@@ -206,7 +210,7 @@ mod tests {
         let turns = turns();
         for number in 0..60 {
             tokio::spawn(async move {
-                if let Some(turn) = turns.take_for(Some(client(number % 3)), None).await {
+                if let Some(turn) = turns.take_for(Some(client(number % 3)), None, WAIT).await {
                     turn.stalled(true);
                     turn.over().await;
                 }
@@ -215,7 +219,7 @@ mod tests {
         }
         for _ in 0..8 {
             let began = Instant::now();
-            let scrape = turns.take_for(Some(client(0)), None).await.unwrap();
+            let scrape = turns.take_for(Some(client(0)), None, WAIT).await.unwrap();
             assert!(began.elapsed() < WAIT, "{:?}", began.elapsed());
             assert_eq!(scrape.slot.phase(), Phase::Writing);
             sleep(Duration::from_secs(10)).await;
@@ -228,14 +232,14 @@ mod tests {
         let turns = turns();
         let mut taken = Vec::new();
         for _ in 0..PLACES_OF_A_CLIENT {
-            taken.push(turns.take_for(Some(client(1)), None).await.unwrap());
+            taken.push(turns.take_for(Some(client(1)), None, WAIT).await.unwrap());
         }
-        assert!(turns.take_for(Some(client(1)), None).await.is_none(), "all of them read");
+        assert!(turns.take_for(Some(client(1)), None, WAIT).await.is_none(), "all of them read");
         let began = Instant::now();
-        assert!(turns.take_for(Some(client(2)), None).await.is_some());
+        assert!(turns.take_for(Some(client(2)), None, WAIT).await.is_some());
         assert_eq!(began.elapsed(), Duration::ZERO);
         drop(taken);
-        assert!(turns.take_for(Some(client(1)), None).await.is_some());
+        assert!(turns.take_for(Some(client(1)), None, WAIT).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -243,13 +247,13 @@ mod tests {
         let turns = turns();
         let mut taken = Vec::new();
         for _ in 0..PLACES_OF_A_CLIENT {
-            taken.push(turns.take_for(Some(client(1)), None).await.unwrap());
+            taken.push(turns.take_for(Some(client(1)), None, WAIT).await.unwrap());
         }
         let began = Instant::now();
-        let first = tokio::spawn(turns.take_for(Some(client(1)), None));
+        let first = tokio::spawn(turns.take_for(Some(client(1)), None, WAIT));
         tokio::task::yield_now().await;
         let others: Vec<_> = (0..WAITING_OF_A_CLIENT)
-            .map(|_| tokio::spawn(turns.take_for(Some(client(1)), None)))
+            .map(|_| tokio::spawn(turns.take_for(Some(client(1)), None, WAIT)))
             .collect();
         assert!(first.await.unwrap().is_none());
         assert!(began.elapsed() < WAIT);
