@@ -133,6 +133,10 @@ impl Exporter for Tick {
         self.clocks.0.states().iter().map(|state| Arc::clone(&state.health)).collect()
     }
 
+    fn has_target(&self, name: &str) -> bool {
+        self.clocks.0.state(name).is_some()
+    }
+
     async fn stop(&self) {
         self.clocks.0.close().await;
     }
@@ -211,7 +215,7 @@ impl State {
 
 impl Collector for Clocks {
     fn collect(&self, page: &mut Page<'_>) {
-        let clocks = self.0.states();
+        let clocks = self.0.wanted_on(page);
         let clocks = clocks.iter().map(|state| (state, state.labels())).collect::<Vec<_>>();
         let clocks = || {
             clocks.iter().map(|(state, labels)| (([("clock", state.name.as_str())], labels), state))

@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 use self::accept::Encoding;
 use self::packer::Unwritten;
 use self::turns::Turns;
+use crate::page::Selection;
 use crate::registry::Registry;
 use crate::web::Connection;
 
@@ -48,13 +49,22 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(300);
 /// nobody reads gives way, and who finds no place within 5 s, or half the time that Prometheus says it
 /// waits, is answered 503.
 pub async fn respond(request: &HeaderMap, registry: Arc<Registry>) -> Response {
+    respond_with(request, registry, Selection::Everything).await
+}
+
+/// The same for a part of the page.
+pub(crate) async fn respond_with(
+    request: &HeaderMap,
+    registry: Arc<Registry>,
+    selection: Selection,
+) -> Response {
     let (format, kind) = accept::format(request);
     let encoding = accept::encoding(request);
     let Some(turn) = TURNS.take(Connection::present(), wait(request)).await else { return busy() };
     let (mut chunks, mut body) = chunks::channel(turn, Instant::now() + patience(request));
     tokio::task::spawn_blocking(move || {
         chunks.take_pen();
-        tell(packer::write(&registry, format, encoding, chunks));
+        tell(packer::write(&registry, &selection, format, encoding, chunks));
     });
     if !body.begins().await {
         let message = "rendering the metrics failed\n";

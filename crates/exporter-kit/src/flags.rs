@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use crate::http_sd::Front;
 use crate::web::Guard;
 use crate::web_config::{Current, WebConfig};
 use crate::{Exporter, process, web_config};
@@ -38,6 +39,11 @@ pub(crate) struct Flags {
     /// Path of the metrics page.
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     pub(crate) telemetry_path: String,
+
+    /// URL by which scrapers reach this exporter, where that is not the one by which they ask for
+    /// `/sd`: behind a proxy, as in `https://exporter.example/path`.
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = Front::parse)]
+    pub(crate) external_url: Option<Front>,
 
     #[command(flatten)]
     changes: Changes,
@@ -122,10 +128,10 @@ impl Flags {
 }
 
 fn telemetry_path(path: &str) -> Result<String, String> {
-    let reserved = path == "/" || path.starts_with("/-/");
+    let reserved = path == "/" || path == "/sd" || path.starts_with("/-/");
     if path.starts_with('/') && !reserved && !path.contains(['{', '}', '?', '#', ' ']) {
         Ok(path.to_owned())
     } else {
-        Err("must start with a slash and be neither / nor below /-/".to_owned())
+        Err("must start with a slash and be neither / nor /sd nor below /-/".to_owned())
     }
 }

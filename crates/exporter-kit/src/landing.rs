@@ -94,6 +94,8 @@ fn page<E: Exporter>(
                     @for (path, what) in E::LINKS { (link(path, what)) }
                     (link("/-/healthy", "health of the process"))
                     (link("/-/ready", "whether every target had its first round"))
+                    (link("/-/discovery", "where targets are discovered, and what was left out"))
+                    (link("/sd", "the targets as a list for Prometheus, which can scrape them one by one"))
                 }
                 main {
                     h2 { "Targets" }
@@ -105,7 +107,7 @@ fn page<E: Exporter>(
                     }
                     (filter(asked))
                     @if part.found != table.len() { p { (part.found) " of them hold “" (asked.filter) "”." } }
-                    (rows::<E>(&part, now))
+                    (rows::<E>(&part, telemetry_path, now))
                     (pages(&part, &asked.filter))
                     (history(changes, now))
                 }
@@ -129,23 +131,23 @@ fn filter(asked: &Asked) -> Markup {
     }
 }
 
-fn rows<E: Exporter>(part: &Part<'_>, now: SystemTime) -> Markup {
+fn rows<E: Exporter>(part: &Part<'_>, telemetry_path: &str, now: SystemTime) -> Markup {
     html! {
         table {
             thead { tr { th { "target" } th { "what" } th { "state" } th { "since" } th { "last failure" } } }
-            tbody { @for row in &part.rows { (tr::<E>(row, now)) } }
+            tbody { @for row in &part.rows { (tr::<E>(row, telemetry_path, now)) } }
         }
     }
 }
 
-fn tr<E: Exporter>(row: &Row, now: SystemTime) -> Markup {
+fn tr<E: Exporter>(row: &Row, telemetry_path: &str, now: SystemTime) -> Markup {
     let name = row.target.name();
     html! {
         tr {
             td.name {
                 @match E::TARGET_PAGE {
                     Some(path) => a href={ (path) (in_a_query(name)) } { (name) },
-                    None => (name),
+                    None => a href={ (telemetry_path) "?target=" (in_a_query(name)) } { (name) },
                 }
             }
             td.what { (row.target.detail()) }

@@ -16,6 +16,7 @@
 //! | `web` | connections: taken, limited, served; on a thread of their own |
 //! | `web_config` | TLS, basic auth and headers, in exporter-toolkit's format |
 //! | `landing` | the page at `/` |
+//! | `http_sd` | the page at `/sd`: the exporter's own targets, for Prometheus to discover |
 //! | `exposition` | what a scraper gets: protobuf or text, packed, never whole in memory |
 //! | `page` | a page of metrics, family by family |
 //! | `registry` | the collectors of a process |
@@ -42,6 +43,7 @@ mod health;
 mod healthcheck;
 mod histogram;
 mod http_auth;
+mod http_sd;
 mod landing;
 mod listen;
 mod logging;
@@ -96,8 +98,8 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     const PORT: u16;
     /// Pages of its own, as `(path, what it shows)`, linked from the landing page.
     const LINKS: &'static [(&'static str, &'static str)] = &[];
-    /// Where one target's own page is, up to its name, as in `/ipmi?target=`; linked from each row of
-    /// the landing page.
+    /// Where one target's own page is, up to its name, as in `/one?target=`; linked from each row of
+    /// the landing page. Where there is none, its part of the page of metrics is.
     const TARGET_PAGE: Option<&'static str> = None;
     /// The config file. Deserialising it is also what validates it.
     type Config: DeserializeOwned + Send + 'static;
@@ -141,6 +143,12 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     /// The health of every target, in the order of the landing page's table. The exporter is ready
     /// when none of them is pending.
     fn health(&self) -> Vec<Arc<Health>>;
+
+    /// Whether there is a target of that name, so that the page of it alone can be asked for. To be
+    /// answered faster by who has 10,000 targets.
+    fn has_target(&self, name: &str) -> bool {
+        self.health().iter().any(|target| target.name() == name)
+    }
 
     /// Pages of its own, beside the kit's.
     fn routes(self: &Arc<Self>) -> Router {

@@ -54,7 +54,7 @@ pub(crate) fn start(flags: &Flags) -> Result<Log, String> {
 }
 
 pub(crate) fn register(registry: &mut Registry) {
-    registry.register(Dropped);
+    registry.register_process(Dropped);
 }
 
 /// How many lines were dropped.

@@ -9,6 +9,7 @@ mod escape;
 mod field;
 mod labels;
 mod protobuf;
+mod selection;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 pub use self::labels::{LabelSet, LabelWriter};
+pub(crate) use self::selection::{MOST_SHARDS, Selection, Shard};
 pub use self::value::{Count, Number, Value};
 use crate::histogram::Histogram;
 
@@ -41,6 +43,7 @@ pub(crate) enum Format {
 /// A page that is being written.
 pub struct Page<'a> {
     format: Format,
+    selection: &'a Selection,
     reader: &'a mut dyn Write,
     /// What was not passed on yet: whole lines.
     waiting: Vec<u8>,
@@ -78,7 +81,24 @@ const PART_BYTES: usize = 64 * 1024;
 
 impl<'a> Page<'a> {
     pub(crate) fn new(format: Format, reader: &'a mut dyn Write) -> Self {
-        Self { format, reader, waiting: Vec::new(), metrics: Vec::new(), lost: None }
+        let selection = &selection::EVERYTHING;
+        Self { format, selection, reader, waiting: Vec::new(), metrics: Vec::new(), lost: None }
+    }
+
+    /// The same page, of which that part is wanted.
+    pub(crate) fn of(self, selection: &'a Selection) -> Self {
+        Self { selection, ..self }
+    }
+
+    /// Which part of it is wanted.
+    pub(crate) fn selection(&self) -> &'a Selection {
+        self.selection
+    }
+
+    /// Whether what the exporter says of itself is wanted: all that belongs to no target. Which targets
+    /// are wanted, [`Targets::wanted_on`](crate::Targets::wanted_on) says.
+    pub fn shows_exporter(&self) -> bool {
+        self.selection.shows_exporter()
     }
 
     /// A gauge with all its series. A bool is 0 or 1, a duration its seconds.

@@ -17,7 +17,7 @@ pub(crate) const REVISION: &str = match option_env!("TURBULENCE_REVISION") {
 
 pub(crate) fn register<E: Exporter>(registry: &mut Registry) {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    registry.register(ProcessCollector { program: E::NAME, started });
+    registry.register_process(ProcessCollector { program: E::NAME, started });
 }
 
 #[derive(Debug)]

@@ -5,6 +5,8 @@ use crate::page::{self, Collector, Page};
 /// What has metrics to show.
 #[derive(Debug, Default)]
 pub struct Registry {
+    /// What the process says of itself.
+    process: Vec<Box<dyn Collector>>,
     collectors: Vec<Box<dyn Collector>>,
 }
 
@@ -14,13 +16,21 @@ impl Registry {
         self.collectors.push(Box::new(collector));
     }
 
+    /// Adds what the process says of itself, beside its targets.
+    pub(crate) fn register_process(&mut self, collector: impl Collector) {
+        self.process.push(Box::new(collector));
+    }
+
     /// The whole page as OpenMetrics text: for tests.
     pub fn openmetrics(&self) -> String {
         page::openmetrics(|page| self.collect(page))
     }
 
-    /// Puts all of it on a page.
+    /// Puts on a page what is wanted there.
     pub(crate) fn collect(&self, page: &mut Page<'_>) {
+        if page.shows_exporter() {
+            self.process.iter().for_each(|collector| collector.collect(page));
+        }
         self.collectors.iter().for_each(|collector| collector.collect(page));
     }
 }

@@ -44,8 +44,8 @@ impl Reloads {
     /// The first load has succeeded, or nobody would be here to register.
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let reloads = Self::default();
-        registry.register(reloads.clone());
-        registry.register(reloads.discovery.clone());
+        registry.register_process(reloads.clone());
+        registry.register_process(reloads.discovery.clone());
         reloads.record(true);
         reloads
     }

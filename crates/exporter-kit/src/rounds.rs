@@ -21,7 +21,7 @@ pub struct Rounds {
 
 impl Rounds {
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register(self.clone());
+        registry.register_process(self.clone());
     }
 
     /// The beginnings of rounds every `period`, for a task that loops over [`Every::next`]. The first

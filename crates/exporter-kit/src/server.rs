@@ -1,15 +1,15 @@
-//! What is served: `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload`; a drain with a limit.
+//! What is served: `/`, `/metrics`, `/sd`, `/-/healthy`, `/-/ready`, `/-/reload`; a drain with a limit.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
 use axum::extract::{Query, State as Shared};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,12 +18,14 @@ use tower_http::compression::CompressionLayer;
 use tracing::{info, warn};
 
 use crate::flags::Flags;
+use crate::http_sd::Front;
 use crate::landing::{Asked, Landing};
+use crate::page::Selection;
 use crate::registry::Registry;
 use crate::reload::Reloads;
 use crate::state::State;
 use crate::web_config::Current;
-use crate::{Exporter, exposition, landing, open_files, web};
+use crate::{Exporter, exposition, http_sd, landing, open_files, web};
 
 /// How long requests in flight, and then the exporter's own farewells, may take at exit.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -37,6 +39,8 @@ pub(crate) struct App<E> {
     telemetry_path: String,
     landing: Landing,
     guard: web::Guard,
+    /// Where scrapers reach it, if they are to be told another way than the one they came.
+    external: Option<Front>,
     /// Where everything that measures runs: what a reload starts belongs there.
     measuring: Handle,
 }
@@ -57,6 +61,7 @@ impl<E: Exporter> App<E> {
             telemetry_path: flags.telemetry_path.clone(),
             landing: Landing::default(),
             guard: flags.guard(),
+            external: flags.external_url.clone(),
             measuring,
         }
     }
@@ -117,9 +122,15 @@ pub(crate) async fn serve<E: Exporter>(
 }
 
 fn router<E: Exporter>(app: &Arc<App<E>>, web_config: Option<Current>) -> Router {
+    let tls = web_config.clone();
+    let list = move |app, uri, query, headers| {
+        let tls = tls.as_ref().is_some_and(|config| config.borrow().tls.is_some());
+        std::future::ready(list::<E>(app, &uri, query, &headers, tls))
+    };
     let router = Router::new()
         .route("/", get(landing))
         .route(&app.telemetry_path, get(metrics))
+        .route("/sd", get(list))
         .route("/-/healthy", get(|| async { "Healthy\n" }))
         .route("/-/ready", get(ready))
         .route("/-/discovery", get(discovery))
@@ -138,8 +149,42 @@ async fn landing<E: Exporter>(
     Html(app.landing.page(&*app.exporter, &app.telemetry_path, &asked)).into_response()
 }
 
-async fn metrics<E: Exporter>(Shared(app): Shared<Arc<App<E>>>, headers: HeaderMap) -> Response {
-    exposition::respond(&headers, Arc::clone(&app.registry)).await
+async fn metrics<E: Exporter>(
+    Shared(app): Shared<Arc<App<E>>>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
+    let selection = match Selection::asked(query) {
+        Ok(selection) => selection,
+        Err(message) => return (StatusCode::BAD_REQUEST, format!("{message}\n")).into_response(),
+    };
+    if !selection.names().all(|name| app.exporter.has_target(name)) {
+        let message = "no target of this exporter has that name; /sd lists those that there are\n";
+        return (StatusCode::NOT_FOUND, message).into_response();
+    }
+    exposition::respond_with(&headers, Arc::clone(&app.registry), selection).await
+}
+
+/// The exporter's own targets, for Prometheus to scrape a target or a share of them at a time.
+fn list<E: Exporter>(
+    Shared(app): Shared<Arc<App<E>>>,
+    uri: &Uri,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: &HeaderMap,
+    tls: bool,
+) -> Response {
+    let front = match &app.external {
+        Some(front) => Ok(front.clone()),
+        None => Front::of(uri, headers, tls).map_err(str::to_owned),
+    };
+    match front.and_then(|front| Ok((front, http_sd::shards(&query)?))) {
+        Ok((front, shards)) => {
+            let targets = app.exporter.health();
+            let names = targets.iter().map(|target| target.name());
+            Json(front.entries(&app.telemetry_path, names, shards)).into_response()
+        }
+        Err(message) => (StatusCode::BAD_REQUEST, format!("{message}\n")).into_response(),
+    }
 }
 
 async fn discovery<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> String {

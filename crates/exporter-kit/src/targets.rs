@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::page::{Page, Selection};
+
 /// So many targets are changed before those who read have a turn.
 const CHUNK: usize = 256;
 
@@ -157,6 +159,22 @@ impl<W, S, L> Targets<W, S, L> {
     /// The states of all targets, in the order of their names.
     pub fn states(&self) -> Vec<Arc<S>> {
         self.read().values().map(|target| Arc::clone(target.running.state())).collect()
+    }
+
+    /// The states of those targets that are wanted on a page, in the order of their names.
+    pub fn wanted_on(&self, page: &Page<'_>) -> Vec<Arc<S>> {
+        let running = self.read();
+        let state = |target: &Target<W, S, L>| Arc::clone(target.running.state());
+        match page.selection() {
+            // One of ten thousand is not looked for.
+            selection @ Selection::Targets(_) => {
+                selection.names().filter_map(|name| running.get(name)).map(state).collect()
+            }
+            selection => {
+                let wanted = running.iter().filter(|(name, _)| selection.takes(name));
+                wanted.map(|(_, target)| state(target)).collect()
+            }
+        }
     }
 
     /// Stops every target and returns the states they leave, without a farewell.

@@ -8,6 +8,7 @@
 //! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
 //! | `port` | ports for programs that bind them themselves |
+//! | `prometheus` | a real Prometheus, and what it found |
 //! | `scrape` | one page of metrics, and the value of a series on it |
 //! | `exposition` | the text format, line by line |
 
@@ -17,10 +18,12 @@ pub mod ipmi_sim;
 mod name_server;
 mod port;
 mod program;
+mod prometheus;
 mod scrape;
 
 pub use connection::Connection;
 pub use name_server::NameServer;
 pub use port::free_port;
 pub use program::{Answer, PATIENCE, Program, example};
+pub use prometheus::{Found, Prometheus, yaml_block};
 pub use scrape::Scrape;

@@ -94,6 +94,10 @@ impl Exporter for DnsExporter {
         self.sets.states().iter().map(|set| Arc::clone(&set.state().health)).collect()
     }
 
+    fn has_target(&self, name: &str) -> bool {
+        self.sets.state(name).is_some()
+    }
+
     fn routes(self: &Arc<Self>) -> Router {
         pages::routes(Arc::clone(&self.sets))
     }

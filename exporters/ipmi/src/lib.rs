@@ -88,6 +88,10 @@ impl Exporter for IpmiExporter {
         self.targets.states().iter().map(|state| Arc::clone(&state.health)).collect()
     }
 
+    fn has_target(&self, name: &str) -> bool {
+        self.targets.state(name).is_some()
+    }
+
     fn routes(self: &Arc<Self>) -> Router {
         pages::routes(&self.targets)
     }

@@ -112,6 +112,10 @@ impl Exporter for LatencyExporter {
     fn health(&self) -> Vec<Arc<Health>> {
         self.targets.states().iter().map(|state| state.health()).collect()
     }
+
+    fn has_target(&self, name: &str) -> bool {
+        self.targets.state(name).is_some()
+    }
 }
 
 impl LatencyExporter {

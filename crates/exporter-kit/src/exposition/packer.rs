@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 
 use super::accept::Encoding;
 use super::chunks::Chunks;
-use crate::page::{Format, Page};
+use crate::page::{Format, Page, Selection};
 use crate::registry::Registry;
 
 /// Why a page has no end.
@@ -19,15 +19,16 @@ pub(super) enum Unwritten {
     Stalled,
 }
 
-/// Writes the whole page; blocks while the reader has enough to read.
+/// Writes what is wanted of a page; blocks while the reader has enough to read.
 pub(super) fn write(
     registry: &Registry,
+    selection: &Selection,
     format: Format,
     encoding: Encoding,
     chunks: Chunks,
 ) -> Result<(), Unwritten> {
     let mut packer = Packer::new(encoding, chunks);
-    let mut page = Page::new(format, &mut packer);
+    let mut page = Page::new(format, &mut packer).of(selection);
     registry.collect(&mut page);
     page.finish().and_then(|()| packer.finish()).map_err(|error| Unwritten::from(error.kind()))
 }

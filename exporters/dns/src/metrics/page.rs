@@ -14,7 +14,7 @@ pub(crate) struct Metrics(pub(crate) Arc<Sets>);
 
 impl Collector for Metrics {
     fn collect(&self, page: &mut Page<'_>) {
-        let sets: Vec<_> = self.0.states().iter().map(|set| set.state()).collect();
+        let sets: Vec<_> = self.0.wanted_on(page).iter().map(|set| set.state()).collect();
         encode(&sets, page);
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Metrics(pub(crate) Arc<Targets>);
 
 impl Collector for Metrics {
     fn collect(&self, page: &mut Page<'_>) {
-        let views: Vec<_> = self.0.states().iter().map(|state| View::of(state)).collect();
+        let views: Vec<_> = self.0.wanted_on(page).iter().map(|state| View::of(state)).collect();
         put(&views, page);
     }
 }

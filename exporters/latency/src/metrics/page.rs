@@ -35,7 +35,7 @@ pub(crate) struct Metrics {
 
 impl Collector for Metrics {
     fn collect(&self, page: &mut Page<'_>) {
-        let states = self.targets.states();
+        let states = self.targets.wanted_on(page);
         let scrape = Scrape {
             vantage: &self.vantage.get(),
             targets: states.iter().map(|state| Row::of(state)).collect(),
@@ -100,8 +100,10 @@ impl Scrape<'_> {
         self.times(page);
         self.addresses(page);
         self.strays(page);
-        self.sockets(page);
-        self.vantage(page);
+        if page.shows_exporter() {
+            self.sockets(page);
+            self.vantage(page);
+        }
     }
 
     fn probes(&self, page: &mut Page<'_>) {

@@ -1,0 +1,120 @@
+//! A real Prometheus: the installed one, or the newest one where somebody names it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::PATIENCE;
+
+/// Between two looks at an answer.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A running Prometheus. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    child: Child,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+/// What a query finds: each series by its labels, as JSON, with its value or native histogram.
+pub type Found = BTreeMap<String, Value>;
+
+impl Prometheus {
+    /// The programs to try: the installed one, and the one that `PROMETHEUS_NEWEST` names.
+    pub fn programs() -> Vec<PathBuf> {
+        let newest = std::env::var_os("PROMETHEUS_NEWEST").map(PathBuf::from);
+        [PathBuf::from("prometheus")].into_iter().chain(newest).collect()
+    }
+
+    /// Starts that program on this config, whose relative paths are taken from `/`.
+    pub fn start(program: &Path, config: &str, flags: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = folder.path().join("prometheus.yml");
+        std::fs::write(&file, config).expect("a config file");
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let address = free.expect("a free port");
+        let child = Command::new(program)
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let child = child.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        Self { child, address, _folder: folder }
+    }
+
+    /// What a query finds; nothing while it does not answer.
+    pub fn query(&self, query: &str) -> Found {
+        let mut escaped = String::new();
+        for byte in query.bytes() {
+            write!(escaped, "%{byte:02x}").expect("a string takes everything");
+        }
+        let body = self.get(&format!("/api/v1/query?query={escaped}")).unwrap_or_default();
+        let body: Value = serde_json::from_str(&body).unwrap_or_default();
+        let found = body["data"]["result"].as_array().cloned().unwrap_or_default();
+        let series = found.into_iter().map(|series| {
+            let value = [&series["value"][1], &series["histogram"][1]];
+            let value = value.into_iter().find(|it| !it.is_null()).cloned();
+            (series["metric"].to_string(), value.unwrap_or_default())
+        });
+        series.collect()
+    }
+
+    /// Asks until so many series are found.
+    #[track_caller]
+    pub fn wait_for(&self, query: &str, series: usize) -> Found {
+        for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
+            let found = self.query(query);
+            if found.len() == series {
+                return found;
+            }
+            sleep(PAUSE);
+        }
+        panic!(
+            "{query}: {:?}\n{}",
+            self.query(query),
+            self.get("/api/v1/targets").unwrap_or_default()
+        );
+    }
+
+    /// The value of the only series that a query finds, once it does.
+    #[track_caller]
+    pub fn number(&self, query: &str) -> f64 {
+        let found = self.wait_for(query, 1);
+        let value = found.into_values().next().and_then(|value| value.as_str()?.parse().ok());
+        value.unwrap_or_else(|| panic!("{query} is no number"))
+    }
+
+    fn get(&self, path: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The block of YAML in a text of Markdown that holds `word`.
+#[track_caller]
+pub fn yaml_block<'a>(markdown: &'a str, word: &str) -> &'a str {
+    let mut blocks = markdown.split("```yaml\n").skip(1).filter_map(|it| it.split("```").next());
+    blocks.find(|block| block.contains(word)).unwrap_or_else(|| panic!("no block with {word}"))
+}
