@@ -179,7 +179,7 @@ mod tests {
             ("proxy_url: 'http://s3cret/'", "unknown field `proxy_url`"),
             ("oauth2: {client_secret: s3cret}", "unknown field `oauth2`"),
             ("bearer_token: s3cret", "unknown field `bearer_token`"),
-            ("refresh_interval: 0s", "refresh_interval: must be from 1s to 1d"),
+            ("refresh_interval: 10ms", "refresh_interval: must be from 1s to 1d"),
             ("basic_auth: {password: s3cret}", "basic_auth.username: must be given"),
             (
                 "basic_auth: {username: a, password: s3cret, password_file: b}",
