@@ -17,7 +17,7 @@ pub use identity::{Identity, refuse_duplicates, shared_addresses};
 pub use labels::Labels;
 pub use located::Located;
 pub use name::{LONGEST_NAME, Name, visible};
-pub use problems::Problems;
+pub use problems::{Problems, all};
 pub use tree::Place;
 pub use vantage::Vantage;
 
@@ -41,7 +41,11 @@ pub(crate) fn load<E: Exporter>(path: &Path) -> anyhow::Result<E::Config> {
     let text = read_text(path).with_context(|| format!("reading config file {file}"))?;
     let config = parse::<E::Config>(&text, &file.to_string())?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let config = E::prepare(config, folder).with_context(|| format!("config file {file}"))?;
+    let config =
+        E::prepare(config, folder).map_err(|error| match error.downcast::<Problems>() {
+            Ok(problems) => anyhow!(problems.in_file(&file.to_string())),
+            Err(error) => error.context(format!("config file {file}")),
+        })?;
     E::discovery(&config).check(folder).with_context(|| format!("config file {file}"))?;
     for warning in E::warnings(&config) {
         warn!("{file}: {warning}");
@@ -64,6 +68,9 @@ fn read_text(path: &Path) -> anyhow::Result<Zeroizing<String>> {
 /// Parses YAML that came from `name` (a path, for the error message). The error has a line for each
 /// thing that is wrong: file, line, column, field and what is allowed there. It repeats no value of the
 /// file, which may be a password, and no key that does not look like a field's name.
+///
+/// Of a mapping's fields an error offers those before the field `-`, if it has one: behind it stand
+/// those that are known and always refused, with a reason of their own.
 pub fn parse<C: DeserializeOwned>(text: &str, name: &str) -> anyhow::Result<C> {
     let mut problems = Problems::default();
     match read::read(text, &mut problems) {

@@ -25,6 +25,18 @@ impl Counter {
     }
 }
 
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Self(self.get().into())
+    }
+}
+
+impl PartialEq for Counter {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
 impl Count for &Counter {
     fn count(self) -> Option<Number> {
         self.get().count()
@@ -44,7 +56,7 @@ pub trait LabelEnum: Copy + 'static {
 }
 
 /// A counter for each value of a closed label.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CountsBy<E> {
     counters: Box<[Counter]>,
     of: std::marker::PhantomData<fn(E)>,
@@ -66,6 +78,13 @@ impl<E: LabelEnum> CountsBy<E> {
     /// So many more of this value.
     pub fn inc_by(&self, value: E, count: u64) {
         self.counters[value.place()].inc_by(count);
+    }
+
+    /// Counts what others have counted.
+    pub fn add_all(&self, others: &Self) {
+        for (counter, other) in self.counters.iter().zip(&others.counters) {
+            counter.inc_by(other.get());
+        }
     }
 
     /// The count of this value so far.
@@ -90,7 +109,8 @@ impl<E: LabelEnum> CountsBy<E> {
     }
 }
 
-/// Makes an enum whose values are those of a label: with `ALL`, `as_str`, and as a [`LabelEnum`].
+/// Makes an enum whose values are those of a label: with `ALL`, `as_str`, and as a [`LabelEnum`]. A
+/// value may exist under a condition: after its documentation stands `#[cfg(...)]`.
 ///
 /// ```
 /// exporter_kit::label_enum! {
@@ -113,23 +133,24 @@ macro_rules! label_enum {
     (
         $(#[$about:meta])*
         $visible:vis enum $name:ident {
-            $($(#[$of:meta])* $value:ident = $text:literal),+ $(,)?
+            $($(#[doc = $says:expr])* $(#[cfg($when:meta)])? $value:ident = $text:literal),+ $(,)?
         }
     ) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         $visible enum $name {
-            $($(#[$of])* $value),+
+            $($(#[doc = $says])* $(#[cfg($when)])? $value),+
         }
 
         impl $name {
             /// Every value, in the order of a page.
-            $visible const ALL: [Self; [$($text),+].len()] = [$(Self::$value),+];
+            $visible const ALL: [Self; [$($(#[cfg($when)])? $text),+].len()] =
+                [$($(#[cfg($when)])? Self::$value),+];
 
             /// The value as it stands in a label.
             $visible const fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$value => $text),+
+                    $($(#[cfg($when)])? Self::$value => $text,)+
                 }
             }
         }
@@ -146,4 +167,36 @@ macro_rules! label_enum {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::label_enum! {
+        /// Four of them, of which one is never there.
+        enum Fruit {
+            /// First.
+            Apple = "apple",
+            /// Never.
+            #[cfg(not(test))]
+            Stone = "stone",
+            /// Second.
+            #[cfg(test)]
+            Pear = "pear",
+            Quince = "quince",
+        }
+    }
+
+    #[test]
+    fn each_value_that_exists_has_its_own_count() {
+        let counts = CountsBy::<Fruit>::default();
+        counts.inc_by(Fruit::Pear, 2);
+        let more = counts.clone();
+        more.inc_by(Fruit::Quince, 5);
+        assert_ne!(counts, more);
+        counts.add_all(&more);
+        let counted: Vec<_> = counts.iter().map(|(it, count)| (it.as_str(), count)).collect();
+        assert_eq!(counted, [("apple", 0), ("pear", 4), ("quince", 5)]);
+    }
 }

@@ -30,6 +30,8 @@ pub struct Problems {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Problem {
+    /// Another file than the config: a list that it names.
+    file: Option<String>,
     place: Place,
     what: String,
 }
@@ -37,7 +39,23 @@ struct Problem {
 impl Problems {
     /// Adds what is wrong at a place, as in `"name: must not be empty"`.
     pub fn add(&mut self, place: Place, what: impl fmt::Display) {
-        let problem = Problem { place, what: one_line(&what.to_string()) };
+        self.push(Problem { file: None, place, what: one_line(&what.to_string()) });
+    }
+
+    /// Adds all that is wrong with a file that the config names.
+    pub fn add_file(&mut self, file: impl fmt::Display, problems: Self) {
+        let file = file.to_string();
+        for problem in problems.list {
+            self.push(Problem {
+                file: Some(problem.file.unwrap_or_else(|| file.clone())),
+                ..problem
+            });
+        }
+        self.more += problems.more;
+        self.unfinished |= problems.unfinished;
+    }
+
+    fn push(&mut self, problem: Problem) {
         if self.list.contains(&problem) {
             return;
         }
@@ -72,7 +90,8 @@ impl Problems {
         list.sort();
         let mut lines: Vec<_> = list
             .iter()
-            .map(|Problem { place, what }| {
+            .map(|Problem { file: other, place, what }| {
+                let file = other.as_deref().unwrap_or(file);
                 format!("{file}:{}:{}: {what}", place.line, place.column)
             })
             .collect();
@@ -87,15 +106,23 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Problem { place, what }) in self.list.iter().enumerate() {
+        for (number, Problem { file, place, what }) in self.list.iter().enumerate() {
             let end = if number == 0 { "" } else { "\n" };
-            write!(f, "{end}line {}:{}: {what}", place.line, place.column)?;
+            let file = file.iter().fold(String::new(), |_, file| format!("{file}: "));
+            write!(f, "{end}{file}line {}:{}: {what}", place.line, place.column)?;
         }
         Ok(())
     }
 }
 
 impl std::error::Error for Problems {}
+
+/// The errors of all checks, one a line. A `TryFrom` that returns them has each told by itself, at the
+/// place of the field that it begins with, as in `"timeout: must be from 1s to 1m"`.
+pub fn all(checks: impl IntoIterator<Item = Result<(), String>>) -> Result<(), String> {
+    let errors: Vec<_> = checks.into_iter().filter_map(Result::err).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
+}
 
 /// A line as [`Problems`] writes it, taken apart again.
 pub(super) fn with_place(line: &str) -> Option<(Place, &str)> {

@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use self::access::{Entries, Items, Located, Variant};
-use self::error::{Error, at};
+use self::error::{Error, at, offered};
 use self::scalar::Scalar;
 use super::located;
 use super::problems::Problems;
@@ -183,7 +183,7 @@ impl<'a> Deserializer<'a> for Reader<'a, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let must = || format!("a mapping with the fields {}", fields.join(", "));
+        let must = || format!("a mapping with the fields {}", offered(fields).join(", "));
         match &self.node().value {
             Value::Map(_) => visitor.visit_map(Entries::new(self)),
             value if value.is_nothing() => Err(nothing(&must())),

@@ -169,7 +169,7 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         (http("tls_config: {ca_file: nowhere.pem}"), &["modules.m.http.tls_config", "nowhere.pem"]),
         (
             target("{name: a, address: 192.0.2.1, module: ping}"),
-            &["test.yml:3:11: targets[0].module: is not among", "http, icmp, tcp"],
+            &["test.yml:3:49: targets[0].module: is not among", "http, icmp, tcp"],
         ),
         (
             target("{name: a, address: 192.0.2.1, module: icmp, role: cannary}"),

@@ -63,7 +63,7 @@ impl Error {
     /// Makes a problem of the error unless it follows from another, and leaves out of the tree what
     /// it is about. Returns whether there is anything left to read.
     pub(super) fn tell(self, tree: &Tree<'_>, problems: &mut Problems) -> bool {
-        let mut path: Vec<String> = self.path.into_iter().rev().collect();
+        let path: Vec<String> = self.path.into_iter().rev().collect();
         let id = match self.whose {
             Some(Whose::Key(map, number)) => {
                 if let Value::Map(entries) = &tree.node(map).value {
@@ -96,8 +96,9 @@ impl Error {
                 for line in what.lines() {
                     let what = scrubbed(line, &values);
                     if let Some((place, what)) = with_place(&what) {
-                        problems.add(place, what);
+                        problems.add(within(tree, id, place, what), what);
                     } else {
+                        let mut path = path.clone();
                         let (place, what) = narrowed(tree, id, &mut path, &what);
                         problems.add(place, sentence(&path, what));
                     }
@@ -157,6 +158,27 @@ fn narrowed<'m>(
     (tree.node(id).place, what)
 }
 
+/// The place of the field that a message about an entry names, as `targets[3].module: must be ...` does
+/// where the place is that of the fourth target; else the place of the entry.
+fn within(tree: &Tree<'_>, root: Id, entry: Place, message: &str) -> Place {
+    let steps = message.split_once(": ").map_or("", |it| it.0).split('.');
+    let (mut id, mut is_below) = (root, false);
+    for step in steps {
+        let (field, number) = step.strip_suffix(']').and_then(|it| it.split_once('[')).unzip();
+        let field = field.unwrap_or(step);
+        let Some(found) = tree.entries(id).find(|entry| entry.key == field) else { break };
+        id = found.value;
+        if let (Some(number), Value::List(items)) = (number, &tree.node(id).value) {
+            let Some(item) = number.parse::<usize>().ok().and_then(|it| items.get(it)) else {
+                break;
+            };
+            id = *item;
+        }
+        is_below |= tree.node(id).place == entry;
+    }
+    if is_below { tree.node(id).place } else { entry }
+}
+
 /// The message without what it quotes of the values: one of them may be a password.
 fn scrubbed(message: &str, values: &[&str]) -> String {
     let is_of_a_value = |quoted: &str| {
@@ -198,6 +220,12 @@ fn closing(inner: &str, quote: &str) -> Option<usize> {
         .find(ends)
         .or_else(|| inner.match_indices(quote).last())
         .map(|it| it.0)
+}
+
+/// The fields that an error offers: those before the field `-`, if there is one. Those behind it are
+/// known and always refused, each with a reason of its own.
+pub(super) fn offered(fields: &'static [&'static str]) -> &'static [&'static str] {
+    fields.iter().position(|field| *field == "-").map_or(fields, |end| &fields[..end])
 }
 
 /// The known word that was probably meant, as a question.
@@ -261,6 +289,7 @@ impl serde::de::Error for Error {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        let expected = offered(expected);
         let field_shown = if is_name(field) { shown(field) } else { String::new() };
         let known = if expected.is_empty() { "none".to_owned() } else { expected.join(", ") };
         let hint = hint(field, expected);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::*;
-use crate::config::{Duration, Labels, Located, parse};
+use crate::config::{Duration, Labels, Located, all, parse};
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, try_from = "RawFile")]
@@ -27,9 +27,10 @@ impl TryFrom<RawFile> for File {
 
     fn try_from(raw: RawFile) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        for target in &raw.targets {
+        for (number, target) in raw.targets.iter().enumerate() {
             if !raw.modules.is_empty() && !raw.modules.contains_key(&target.module) {
-                problems.add(target.place, format!("module: `{}` is none", target.module));
+                let what = format!("targets[{number}].module: `{}` is none", target.module);
+                problems.add(target.place, what);
             }
         }
         problems.into_result()?;
@@ -66,13 +67,16 @@ impl TryFrom<RawModule> for Module {
     type Error = String;
 
     fn try_from(raw: RawModule) -> Result<Self, String> {
-        if raw.retries.is_some_and(|retries| retries > 9) {
-            return Err("retries: must be at most 9".to_owned());
-        }
-        // As a careless check would say it.
-        if let Some(secret) = raw.secret.filter(|secret| secret.len() < 9) {
-            return Err(format!("secret: `{secret}` must have nine characters"));
-        }
+        let retries = match raw.retries {
+            Some(10..) => Err("retries: must be at most 9".to_owned()),
+            _ => Ok(()),
+        };
+        let secret = match raw.secret.filter(|secret| secret.len() < 9) {
+            // As a careless check would say it.
+            Some(secret) => Err(format!("secret: `{secret}` must have nine characters")),
+            None => Ok(()),
+        };
+        all([retries, secret])?;
         Ok(Self { timeout: raw.timeout, kind: raw.kind })
     }
 }
@@ -129,7 +133,7 @@ targets:
 fn all_mistakes_are_told_at_once_each_with_its_place() {
     let text = "modules:
   a: {timeout: never, kind: fanci, retries: 300}
-  b: {timeout: 1s, retries: 12}
+  b: {timeout: 1s, retries: 12, secret: hunter}
   c: {timout: 1s}
 targets:
   - {name: x, port: 70000, on: perhaps, share: much}
@@ -148,6 +152,7 @@ extra: 1
             "f:2:29: modules.a.kind: must be one of plain, fancy, did you mean `fancy`?",
             "f:2:45: modules.a.retries: must be a whole number from 0 to 255",
             "f:3:29: modules.b.retries: must be at most 9",
+            "f:3:41: modules.b.secret: the value must have nine characters",
             "f:4:7: modules.c: unknown field `timout`, did you mean `timeout`?; known: timeout, kind, retries, secret",
             "f:6:21: targets[0].port: must be a whole number from 0 to 65535",
             "f:6:32: targets[0].on: must be true or false",
@@ -170,7 +175,10 @@ fn what_follows_from_a_mistake_is_not_told() {
     let text = "modules: {b: {timeout: 1s}}\ntargets: [{name: n, module: a}, {name: m, module: c}]";
     assert_eq!(
         errors(text),
-        ["f:2:11: module: the value is none", "f:2:33: module: the value is none"]
+        [
+            "f:2:29: targets[0].module: the value is none",
+            "f:2:51: targets[1].module: the value is none"
+        ]
     );
 }
 
