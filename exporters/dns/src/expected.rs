@@ -62,17 +62,27 @@ impl Expected {
     }
 }
 
+/// What a pin may be: an address or a prefix.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Pinned(IpNet);
+
+impl TryFrom<String> for Pinned {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        let net = address.or_else(|_| text.parse());
+        net.map(Self).map_err(|_| "must be an IP address or a prefix, as in 192.0.2.0/24")
+    }
+}
+
 fn addresses_or_prefixes<'de, D>(deserializer: D) -> Result<Vec<IpNet>, D::Error>
 where
     D: serde::Deserializer<'de>,
 {
-    let parse = |text: &String| {
-        let address = text.parse::<IpAddr>().map(IpNet::from);
-        address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
-            serde::de::Error::custom(format!("{text:?} is neither an IP address nor a prefix"))
-        })
-    };
-    Vec::<String>::deserialize(deserializer)?.iter().map(parse).collect()
+    let pinned = Vec::<Pinned>::deserialize(deserializer)?;
+    Ok(pinned.into_iter().map(|pinned| pinned.0).collect())
 }
 
 #[cfg(test)]

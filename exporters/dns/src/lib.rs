@@ -33,9 +33,10 @@ mod state;
 mod sweep;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use exporter_kit::discovery::{Discovery, Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
 
 use crate::config::{Config, Plan, Work};
@@ -49,6 +50,8 @@ pub struct DnsExporter {
     sets: Arc<Sets>,
     rounds: Rounds,
     strangers: Strangers,
+    /// The config in force, and what is discovered beside it.
+    wanted: Mutex<(Config, Vec<Found>)>,
 }
 
 impl Exporter for DnsExporter {
@@ -66,28 +69,36 @@ impl Exporter for DnsExporter {
         config.complete(folder)
     }
 
+    fn warnings(config: &Config) -> Vec<String> {
+        config.warnings.clone()
+    }
+
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let sets = Arc::new(Targets::default());
         kit.registry.register(Metrics(Arc::clone(&sets)));
-        let exporter = Self { sets, rounds: kit.rounds.clone(), strangers: Strangers::default() };
+        let (rounds, strangers) = (kit.rounds.clone(), Strangers::default());
+        let wanted = Mutex::new((config.clone(), Vec::new()));
+        let exporter = Self { sets, rounds, strangers, wanted };
         exporter.reload(config)?;
         Ok(exporter)
     }
 
     fn reload(&self, config: Config) -> anyhow::Result<()> {
-        let wanted =
-            |(name, plan): (String, Plan)| (name, Wanted { work: plan.work(), labels: plan });
-        let wanted = config.plans().into_iter().map(wanted).collect();
-        let start = |_: &str, wanted: &Wanted<Work, Plan>| {
-            let plan = wanted.labels.clone();
-            let earliest = self.strangers.earliest(&plan);
-            let set = Arc::new(RunningSet::new(plan));
-            let (rounds, strangers) = (self.rounds.clone(), self.strangers.clone());
-            let task = tokio::spawn(poll::run(Arc::clone(&set), rounds, strangers, earliest));
-            Running::new(set, task)
-        };
-        self.sets.update(wanted, start, |set, plan| set.relabel(plan));
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.0 = config;
+        // What was discovered and fits no more is told when it is looked at next.
+        self.keep_in_step(&wanted);
         Ok(())
+    }
+
+    fn discovery(config: &Config) -> Discovery {
+        config.discovery.clone()
+    }
+
+    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.1 = found;
+        self.keep_in_step(&wanted)
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
@@ -100,5 +111,25 @@ impl Exporter for DnsExporter {
 
     fn routes(self: &Arc<Self>) -> Router {
         pages::routes(Arc::clone(&self.sets))
+    }
+}
+
+impl DnsExporter {
+    /// Sweeps the sets of the config with the resolvers that are discovered; returns those left out.
+    fn keep_in_step(&self, (config, found): &(Config, Vec<Found>)) -> Vec<Skipped> {
+        let (plans, skipped) = config.plans(found);
+        let wanted =
+            |(name, plan): (String, Plan)| (name, Wanted { work: plan.work(), labels: plan });
+        let wanted = plans.into_iter().map(wanted).collect();
+        let start = |_: &str, wanted: &Wanted<Work, Plan>| {
+            let plan = wanted.labels.clone();
+            let earliest = self.strangers.earliest(&plan);
+            let set = Arc::new(RunningSet::new(plan));
+            let (rounds, strangers) = (self.rounds.clone(), self.strangers.clone());
+            let task = tokio::spawn(poll::run(Arc::clone(&set), rounds, strangers, earliest));
+            Running::new(set, task)
+        };
+        self.sets.update(wanted, start, |set, plan| set.relabel(plan));
+        skipped
     }
 }

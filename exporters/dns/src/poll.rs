@@ -156,7 +156,7 @@ questions: [{{ name: a.example }}]
 "
         );
         let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
-        config.complete(std::path::Path::new(".")).unwrap().plans()["world"].clone()
+        config.complete(std::path::Path::new(".")).unwrap().plans(&[]).0["world"].clone()
     }
 
     #[tokio::test(start_paused = true)]

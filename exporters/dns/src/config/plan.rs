@@ -1,16 +1,18 @@
 //! What one set is asked, and whether that is polite and feasible. No I/O, no clock.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::ensure;
 use exporter_kit::config::{self as kit, Vantage};
 
-use super::{Set, Source};
+use super::Set;
+use super::set::Source;
 use crate::exchange::HostName;
 use crate::expected::Expected;
 use crate::kind::Kind;
 use crate::resolvers::ResolverList;
+use crate::special;
 
 /// Above this many third-party resolvers, the operator must say that it is meant.
 const MAX_UNACKNOWLEDGED: usize = 200;
@@ -66,6 +68,37 @@ pub(crate) struct Asked {
     pub(crate) expected: Option<Expected>,
 }
 
+/// How many resolvers a set has, as its politeness counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Size {
+    resolvers: usize,
+    /// Anybody on the public internet.
+    strangers: usize,
+    /// On this very machine.
+    loopback: usize,
+}
+
+impl Size {
+    /// The size of a list.
+    pub(super) fn of(list: &ResolverList) -> Self {
+        let addresses = list.resolvers.iter().map(|resolver| resolver.address);
+        addresses.fold(Self::default(), Self::with)
+    }
+
+    /// The size with one more.
+    pub(super) fn with(self, address: IpAddr) -> Self {
+        Self {
+            resolvers: self.resolvers + 1,
+            strangers: self.strangers + usize::from(!special::is_special(address)),
+            loopback: self.loopback + usize::from(address.is_loopback()),
+        }
+    }
+
+    fn is_loopback(self) -> bool {
+        self.loopback == self.resolvers
+    }
+}
+
 impl Plan {
     /// What a sweep does.
     pub(crate) fn work(&self) -> Work {
@@ -89,54 +122,60 @@ impl Plan {
         self.questions.len() + usize::from(self.set.control.is_some())
     }
 
-    /// Checks what depends on the list of resolvers: politeness, and that a sweep fits its interval.
-    pub(super) fn check(&self) -> anyhow::Result<()> {
-        let (set, list) = (&self.set, &self.set.list);
-        let strangers = list.third_parties();
-        if strangers > MAX_UNACKNOWLEDGED {
-            ensure!(
-                set.acknowledge_third_party_probing,
-                "{strangers} resolvers of others would be probed; above {MAX_UNACKNOWLEDGED}, say that \
-                 it is meant with `acknowledge_third_party_probing: true`"
-            );
-            ensure!(
-                set.contact.is_some(),
-                "{strangers} resolvers of others would be probed; above {MAX_UNACKNOWLEDGED}, give them \
-                 a `contact`"
-            );
+    /// What depends on the list of resolvers and is wrong: politeness, and that a sweep fits its
+    /// interval. Each begins with the field that mends it.
+    pub(super) fn faults(&self, size: Size) -> Vec<String> {
+        let set = &self.set;
+        let strangers = size.strangers;
+        let mut faults = Vec::new();
+        if strangers > MAX_UNACKNOWLEDGED && !set.acknowledge_third_party_probing {
+            faults.push(format!(
+                "acknowledge_third_party_probing: {strangers} resolvers of others would be probed; above \
+                 {MAX_UNACKNOWLEDGED}, say that it is meant with `acknowledge_third_party_probing: true`"
+            ));
+        }
+        if strangers > MAX_UNACKNOWLEDGED && set.contact.is_none() {
+            faults.push(format!(
+                "contact: {strangers} resolvers of others would be probed; above {MAX_UNACKNOWLEDGED}, \
+                 say whom they can write to"
+            ));
         }
         let cap =
-            if set.allow_private && list.is_loopback() { MAX_LOOPBACK_RATE } else { MAX_RATE };
-        ensure!((1..=cap).contains(&set.rate), "rate: {} is not within 1 to {cap}", set.rate);
-
+            if set.allow_private && size.is_loopback() { MAX_LOOPBACK_RATE } else { MAX_RATE };
+        if !(1..=cap).contains(&set.rate) {
+            faults.push(format!("rate: must be from 1 to {cap}"));
+            return faults;
+        }
         let each = self.queries_per_resolver();
         let hourly = each as f64 * 3600.0 / set.interval.as_secs_f64();
-        ensure!(
-            strangers == 0 || hourly <= MAX_PER_RESOLVER_AND_HOUR,
-            "interval: {each} queries each {} are {hourly:.0} an hour for each resolver; the most for \
-             resolvers of others is {MAX_PER_RESOLVER_AND_HOUR}",
-            kit::Duration::new(set.interval)
-        );
-        let sweep = self.longest_sweep();
-        ensure!(
-            sweep < set.interval,
-            "interval: a sweep of {} resolvers x {each} queries at {} a second takes up to {}, which is \
-             longer than {}",
-            list.resolvers.len(),
-            set.rate,
-            kit::Duration::new(sweep),
-            kit::Duration::new(set.interval)
-        );
-        Ok(())
+        if strangers > 0 && hourly > MAX_PER_RESOLVER_AND_HOUR {
+            faults.push(format!(
+                "interval: {each} queries each {} are {hourly:.0} an hour for each resolver; the most for \
+                 resolvers of others is {MAX_PER_RESOLVER_AND_HOUR}",
+                kit::Duration::new(set.interval)
+            ));
+        }
+        let sweep = self.longest_sweep(size);
+        if sweep >= set.interval {
+            faults.push(format!(
+                "interval: a sweep of {} resolvers x {each} queries at {} a second takes up to {}, which \
+                 is longer than {}",
+                size.resolvers,
+                set.rate,
+                kit::Duration::new(sweep),
+                kit::Duration::new(set.interval)
+            ));
+        }
+        faults
     }
 
     /// How long a sweep takes if every resolver is silent.
-    fn longest_sweep(&self) -> Duration {
-        let queries = self.queries_per_resolver() * self.set.list.resolvers.len();
+    fn longest_sweep(&self, size: Size) -> Duration {
+        let queries = self.queries_per_resolver() * size.resolvers;
         let paced = Duration::from_secs_f64(queries as f64 / f64::from(self.set.rate));
         let passes =
             u32::try_from(self.queries_per_resolver().saturating_sub(1)).unwrap_or(u32::MAX);
-        let spaced = self.gap().saturating_mul(passes);
+        let spaced = gap(size.is_loopback()).saturating_mul(passes);
         paced.max(spaced) + self.set.timeout * (u32::from(self.set.retries) + 1)
     }
 
@@ -149,6 +188,10 @@ impl Plan {
 
     /// Least time between two queries to the same resolver.
     pub(crate) fn gap(&self) -> Duration {
-        if self.set.list.is_loopback() { Duration::ZERO } else { Duration::from_secs(1) }
+        gap(self.set.list.is_loopback())
     }
+}
+
+fn gap(is_loopback: bool) -> Duration {
+    if is_loopback { Duration::ZERO } else { Duration::from_secs(1) }
 }

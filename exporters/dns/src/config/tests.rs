@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use std::time::Duration;
+
 use super::*;
 
 const GOOD: &str = "\
@@ -13,7 +15,16 @@ questions:
 ";
 
 fn load(text: &str) -> anyhow::Result<Config> {
-    exporter_kit::parse::<Config>(text, "test.yml")?.complete(Path::new("."))
+    load_in(text, Path::new("."))
+}
+
+/// Loads as the kit does.
+fn load_in(text: &str, folder: &Path) -> anyhow::Result<Config> {
+    let config = exporter_kit::parse::<Config>(text, "test.yml")?;
+    config.complete(folder).map_err(|error| {
+        let problems = error.downcast::<Problems>().expect("all that is wrong has a place");
+        anyhow::anyhow!("test.yml: {problems}")
+    })
 }
 
 #[test]
@@ -24,7 +35,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!((set.interval, set.timeout), (Duration::from_secs(3600), Duration::from_secs(2)));
     assert_eq!((set.min_resolvers, set.min_networks), (20, 10));
     assert_eq!(set.list.resolvers.len(), 2);
-    let plan = &config.plans()["world"];
+    let plan = &config.plans(&[]).0["world"];
     assert_eq!(plan.questions[0].name.as_str(), "api.example");
     assert_eq!(plan.questions[0].expected.as_ref().unwrap().answers.len(), 2);
     assert_eq!(plan.gap(), Duration::from_secs(1));
@@ -33,52 +44,85 @@ fn defaults_are_those_of_the_reference() {
 #[test]
 fn every_fault_has_its_message() {
     let faults = [
-        ("region: EMEA", "region: EMEA, city: x", "unknown field `city`"),
-        ("name: fra", "name: ''", "must not be empty"),
+        ("region: EMEA", "region: EMEA, city: x", "1:37: vantage: unknown field `city`"),
+        ("name: fra", "name: ''", "1:18: vantage.name: must not be empty"),
+        ("name: world,", "name: ' ',", "3:13: sets[0].name: must not begin or end with a space"),
         ("name: world,", "name: world, sped: 1,", "unknown field `sped`"),
         (
             "name: world,",
             "name: world, resolvers_file: x.csv,",
-            "either `resolvers` or `resolvers_file`",
+            "3:54: sets[0].resolvers: give them or `resolvers_file`, not both",
         ),
-        ("[9.9.9.9,", "[nonsense,", "expected an IP address, or a mapping with `address`"),
+        (
+            "[9.9.9.9,",
+            "[s3cret,",
+            "3:32: sets[0].resolvers[0]: must be an IP address, or a mapping",
+        ),
         (
             "[9.9.9.9,",
             "[10.0.0.1,",
-            "10.0.0.1: a special-purpose address is asked only with `allow_private: true`",
+            "3:32: sets[0].resolvers[0]: a special-purpose address is asked only with `allow_private: true`",
         ),
-        ("country: anycast", "country: Mars", "neither two letters nor `anycast`"),
-        ("name: world,", "name: world, rate: 1001,", "rate: 1001 is not within 1 to 1000"),
-        ("name: world,", "name: world, rate: 0,", "rate: 0 is not within 1 to 1000"),
+        ("name: x }", "nome: x }", "sets[0].resolvers[1]: unknown field `nome`"),
+        (
+            "country: anycast",
+            "country: s3cret",
+            "3:70: sets[0].resolvers[1].country: must be two letters, as in NL, or anycast",
+        ),
+        ("asn: 13335", "asn: s3cret", "sets[0].resolvers[1].asn: must be a whole number"),
+        ("name: world,", "name: world, rate: 1001,", "3:26: sets[0].rate: must be from 1 to 1000"),
+        ("name: world,", "name: world, rate: 0,", "sets[0].rate: must be from 1 to 1000"),
         ("name: world,", "name: world, timeout: 5,", "must be a duration above zero"),
         ("name: world,", "name: world, timeout: 31s,", "timeout: must be from 50ms to 30s"),
-        ("name: world,", "name: world, retries: 2,", "retries: 0 or 1"),
-        ("name: world,", "name: world, retries: 1, timeout: 1s,", "timeout of at least 2s"),
+        ("name: world,", "name: world, retries: 2,", "3:29: sets[0].retries: must be 0 or 1"),
+        ("name: world,", "name: world, retries: 1, timeout: 1s,", "the timeout is at least 2s"),
         (
             "name: world,",
             "name: world, interval: 30s,",
-            "120 an hour for each resolver; the most for resolvers of others is 60",
+            "3:30: sets[0].interval: 1 queries each 30s are 120 an hour for each resolver; the most for resolvers \
+             of others is 60",
         ),
-        ("name: world,", "name: world, port: 0,", "port: must be above 0"),
-        ("name: world,", "name: world, control: 'a b',", "is not a host name"),
+        ("name: world,", "name: world, port: 0,", "port: must be from 1 to 65535"),
+        (
+            "name: world,",
+            "name: world, control: 's3 cret',",
+            "sets[0].control: must be a host name",
+        ),
         ("types: [A]", "types: [TXT]", "must be one of A, AAAA"),
-        ("types: [A]", "types: []", "types: there must be one at least"),
-        ("types: [A]", "types: [A, A]", "asked for api.example A twice"),
-        ("types: [A]", "types: [A], sets: [moon]", "set the value is none of: world"),
-        ("types: [A]", "types: [AAAA]", "expected: A is not among its types"),
-        ("API.example.", "'a b'", "is not a host name"),
-        ("1.2.3.4,", "'::1',", "::1/128 can not be the answer for A"),
-        ("1.2.3.4,", "x,", "the value is neither an IP address nor a prefix"),
-        ("answers: [1.2.3.4, 5.6.0.0/16]", "mode: subset, answers: []", "only with mode exact"),
+        ("types: [A]", "types: []", "5:34: questions[0].types: there must be one at least"),
+        ("types: [A]", "types: [A, A]", "questions[0].types: A is there twice"),
+        (
+            "types: [A]",
+            "types: [A], sets: [s3cret]",
+            "5:46: questions[0].sets[0]: is not among the sets; must be one of world",
+        ),
+        ("types: [A]", "types: [AAAA]", "expected.A: is not among the types that are asked for"),
+        ("API.example.", "'s3 cret'", "5:13: questions[0].name: must be a host name"),
+        ("1.2.3.4,", "'::1',", "expected.A.answers: must be IPv4 addresses or prefixes"),
+        (
+            "1.2.3.4,",
+            "s3cret,",
+            "5:66: questions[0].expected.A.answers[0]: must be an IP address or a prefix",
+        ),
+        (
+            "answers: [1.2.3.4, 5.6.0.0/16]",
+            "mode: subset, answers: []",
+            "must not be empty unless the mode is exact",
+        ),
         ("answers:", "mode: some, answers:", "must be one of exact, subset, superset"),
         ("questions:\n", "questions: []\nquestion:\n", "unknown field `question`"),
+        (
+            "questions:\n  - {",
+            "questions:\n  - { name: api.example }\n  - {",
+            "6:5: questions[1]: line 5",
+        ),
     ];
     let mut wrong = Vec::new();
     for (good, bad, wanted) in faults {
         assert!(GOOD.contains(good), "{good}");
         let error = load(&GOOD.replacen(good, bad, 1)).err();
         let error = error.map_or("no error".to_owned(), |error| format!("{error:#}"));
-        if !error.contains(wanted) {
+        if !error.contains(wanted) || error.contains("s3cret") || !error.starts_with("test.yml:") {
             wrong.push(format!("{bad}\n  wanted {wanted}\n  got    {error}"));
         }
     }
@@ -92,10 +136,52 @@ fn an_error_names_file_and_line() {
 }
 
 #[test]
+fn all_faults_are_told_at_once() {
+    let text = GOOD
+        .replace("name: world,", "name: world, port: 0, timeout: 1h,")
+        .replace("types: [A]", "types: [A, TXT], colour: red");
+    let error = load(&text).unwrap_err().to_string();
+    for place in [":3:26: sets[0].port", ":3:38: sets[0].timeout", ":5:38: questions[0].types[1]"] {
+        assert!(error.contains(place), "{place} is not in {error}");
+    }
+    // What is only seen when all parts are good is told at once as well.
+    let text = GOOD
+        .replace("world,", "world, rate: 0,")
+        .replace("[9.9.9.9,", "[10.0.0.1, 224.0.0.1,")
+        .replace("questions:", "  - { name: world, resolvers: [8.8.8.8] }\nquestions:")
+        .replace("types: [A],", "types: [A], sets: [moon],");
+    let error = load(&text).unwrap_err().to_string();
+    for what in [
+        "sets[0].rate",
+        "resolvers[0]",
+        "resolvers[1]",
+        ":4:5: name: line 3",
+        "sets[0]: is not among",
+    ] {
+        assert!(error.contains(what), "{what} is not in {error}");
+    }
+}
+
+#[test]
+fn what_is_allowed_and_hardly_meant_is_told() {
+    assert!(load(GOOD).unwrap().warnings.is_empty());
+    let text = GOOD
+        .replace("[9.9.9.9,", "[9.9.9.9, 1.1.1.1, 9.9.9.9,")
+        .replace("questions:", "  - { name: other, resolvers: [9.9.9.9, 8.8.8.8] }\nquestions:");
+    assert_eq!(
+        load(&text).unwrap().warnings,
+        [
+            "line 3: resolvers: line 3 has the same address, and 1 more are there twice; each is asked once",
+            "line 4: resolvers: 1 of them are in the set of line 3 too; they are asked for both",
+        ]
+    );
+}
+
+#[test]
 fn a_set_that_is_asked_nothing_is_refused() {
     let text = GOOD.replace("questions:", "  - { name: idle, resolvers: [8.8.8.8] }\nquestions:");
     let error = load(&text.replace("types: [A],", "types: [A], sets: [world],")).unwrap_err();
-    assert!(error.to_string().contains("set idle is asked nothing"), "{error:#}");
+    assert!(error.to_string().contains(":4:5: sets[1]: is asked nothing"), "{error:#}");
 }
 
 /// A config whose set reads a file of `count` addresses, the first of them `first`.
@@ -111,14 +197,16 @@ fn with_file(first: &str, count: u32, options: &str) -> anyhow::Result<Config> {
         "resolvers: [9.9.9.9, { address: 1.1.1.1, country: anycast, asn: 13335, name: x }]",
         &set,
     );
-    exporter_kit::parse::<Config>(&text, "test.yml")?.complete(folder.path())
+    load_in(&text, folder.path())
 }
 
 #[test]
 fn many_third_parties_need_to_be_meant_and_a_contact() {
     let error = |options| format!("{:#}", with_file("11.0.0.1", 201, options).unwrap_err());
     assert!(error("").contains("201 resolvers of others would be probed"));
-    assert!(error(", acknowledge_third_party_probing: true").contains("give them a `contact`"));
+    assert!(
+        error(", acknowledge_third_party_probing: true").contains("say whom they can write to")
+    );
     let options = ", acknowledge_third_party_probing: true, contact: mailto:noc@example.com";
     assert_eq!(with_file("11.0.0.1", 201, options).unwrap().sets[0].list.resolvers.len(), 201);
     assert!(with_file("11.0.0.1", 200, "").is_ok());
@@ -129,7 +217,7 @@ fn one_s_own_machine_may_be_asked_as_one_likes() {
     let options = ", allow_private: true, rate: 100000, interval: 5s";
     assert!(with_file("127.1.0.1", 300, options).is_ok());
     let error = with_file("10.1.0.1", 300, options).unwrap_err();
-    assert!(format!("{error:#}").contains("not within 1 to 1000"), "{error:#}");
+    assert!(format!("{error:#}").contains("rate: must be from 1 to 1000"), "{error:#}");
 }
 
 #[test]
@@ -142,18 +230,33 @@ fn a_sweep_that_does_not_fit_its_interval_is_refused_with_the_arithmetic() {
 }
 
 #[test]
-fn a_missing_list_is_named() {
-    let text = GOOD.replace(
-        "resolvers: [9.9.9.9, { address: 1.1.1.1, country: anycast, asn: 13335, name: x }]",
-        "resolvers_file: no.csv",
-    );
-    let error = format!("{:#}", load(&text).unwrap_err());
-    assert!(error.contains("set world: resolvers_file ./no.csv: reading it"), "{error}");
+fn lists_that_are_missing_or_wrong_are_told_with_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.csv"), "9.9.9.9\ns3cret\n8.8.8.8\ns3cret\n").unwrap();
+    std::fs::write(folder.path().join("latin.csv"), b"9.9.9.9\n\xff\n").unwrap();
+    let text = GOOD
+        .replace("resolvers: [9.9.9.9, { address: 1.1.1.1, country: anycast, asn: 13335, name: x }]", "resolvers_file: no.csv")
+        .replace(
+            "questions:",
+            "  - { name: bad, resolvers_file: bad.csv }\n  - { name: latin, resolvers_file: latin.csv }\n\
+             \x20 - { name: folder, resolvers_file: . }\nquestions:",
+        );
+    let error = load_in(&text, folder.path()).unwrap_err().to_string();
+    for what in [
+        "line 3:36: sets[0].resolvers_file: cannot be read: No such file",
+        "bad.csv: line 2:1: must begin with an IP address",
+        "bad.csv: line 4:1: must begin with an IP address",
+        "line 5:36: sets[2].resolvers_file: its line 2 is not UTF-8 text",
+        "line 6:37: sets[3].resolvers_file: cannot be read: it is no regular file",
+    ] {
+        assert!(error.contains(what), "{what} is not in\n{error}");
+    }
+    assert!(!error.contains("s3cret"), "{error}");
 }
 
 #[test]
 fn labels_pins_and_thresholds_are_no_work_and_all_else_is() {
-    let work = |text: &str| load(text).unwrap().plans()["world"].work();
+    let work = |text: &str| load(text).unwrap().plans(&[]).0["world"].work();
     let before = work(GOOD);
     for (old, new) in [
         ("region: EMEA", "region: APAC, country: JP"),
@@ -165,7 +268,7 @@ fn labels_pins_and_thresholds_are_no_work_and_all_else_is() {
         assert!(GOOD.contains(old), "{old}");
         let changed = GOOD.replace(old, new);
         assert_eq!(work(&changed), before, "{new}");
-        assert_ne!(load(&changed).unwrap().plans(), load(GOOD).unwrap().plans(), "{new}");
+        assert_ne!(load(&changed).unwrap().plans(&[]).0, load(GOOD).unwrap().plans(&[]).0, "{new}");
     }
     for (old, new) in [
         ("9.9.9.9", "9.9.9.10"),
@@ -181,7 +284,7 @@ fn labels_pins_and_thresholds_are_no_work_and_all_else_is() {
 
 #[test]
 fn a_sweep_uses_up_a_minute_of_a_strangers_patience_with_each_query() {
-    let pause = |text: &str| load(text).unwrap().plans()["world"].pause();
+    let pause = |text: &str| load(text).unwrap().plans(&[]).0["world"].pause();
     assert_eq!(pause(GOOD), Some(Duration::from_secs(60)));
     assert_eq!(
         pause(&GOOD.replace("types: [A]", "types: [A, AAAA]")),

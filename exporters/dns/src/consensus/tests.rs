@@ -9,7 +9,7 @@
 use super::*;
 use crate::answer::{Answer, Flags};
 use crate::expected::Mode;
-use crate::resolvers::Entry;
+use crate::resolvers::{self, Builder, Entry};
 
 /// Resolvers of the simulated world: countries with sizes as of a Zipf law.
 const RESOLVERS: usize = 5_000;
@@ -45,7 +45,7 @@ impl World {
                 ]);
             }
         }
-        let list = ResolverList::parse(&text, false).unwrap();
+        let list = resolvers::parse(&text, false).unwrap().finish();
         Self { outcomes: vec![None; list.resolvers.len()], list, random: 42 }
     }
 
@@ -237,7 +237,9 @@ fn one_operator_with_many_resolvers_has_one_vote() {
     // 30 networks with a resolver each, and one network with 70 that lies.
     let honest = (0..30).map(|n| entry(n, 1 + n, ["DE", "FR", "NL"][n as usize % 3]));
     let liars = (100..170).map(|n| entry(n, 999, ["DE", "FR", "NL"][n as usize % 3]));
-    let list = ResolverList::inline(&honest.chain(liars).collect::<Vec<_>>(), false).unwrap();
+    let mut builder = Builder::new(false);
+    honest.chain(liars).for_each(|entry| _ = builder.add(&entry));
+    let list = builder.finish();
     let outcomes: Vec<_> =
         (0..100).map(|n| Some(addresses_outcome(&[if n < 30 { 1 } else { 2 }]))).collect();
     let verdict =
@@ -349,7 +351,7 @@ fn small_countries_are_summed_up_and_anycast_is_none() {
     {
         text.extend([&format!("11.0.{n}.1"), ",", country, "\n"]);
     }
-    let list = ResolverList::parse(&text, false).unwrap();
+    let list = resolvers::parse(&text, false).unwrap().finish();
     let outcomes = vec![Some(addresses_outcome(&[1])); list.resolvers.len()];
     let verdict =
         judge(&list, &outcomes, Rules { expected: None, min_resolvers: 20, min_networks: 10 });
@@ -361,7 +363,7 @@ fn small_countries_are_summed_up_and_anycast_is_none() {
 #[test]
 fn a_list_without_countries_places_resolvers_by_network() {
     let text = (0..40).map(|n| format!("11.0.{n}.1\n")).collect::<Vec<_>>().concat();
-    let list = ResolverList::parse(&text, false).unwrap();
+    let list = resolvers::parse(&text, false).unwrap().finish();
     let mut outcomes = vec![Some(addresses_outcome(&[1])); 40];
     outcomes[0] = Some(addresses_outcome(&[2]));
     let verdict =
@@ -379,7 +381,7 @@ fn verdict_in_order(voters: &[Voter]) -> Verdict {
         let address = std::net::Ipv4Addr::from(0x0b00_0000 + address);
         text.extend([format!("{address},{network},{country}\n")]);
     }
-    let list = ResolverList::parse(&text, false).unwrap();
+    let list = resolvers::parse(&text, false).unwrap().finish();
     let outcomes: Vec<_> = voters.iter().map(|(.., outcome)| outcome.clone()).collect();
     judge(&list, &outcomes, Rules { expected: None, min_resolvers: 3, min_networks: 1 })
 }

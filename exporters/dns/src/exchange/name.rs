@@ -53,10 +53,9 @@ impl FromStr for HostName {
         if name.len() <= 253 && name.split('.').all(good) {
             Ok(Self(name))
         } else {
-            Err(format!(
-                "{text:?} is not a host name: letters, digits, hyphens, underscores and full stops \
-                 only (an internationalised name in its xn-- form)"
-            ))
+            Err("must be a host name: letters, digits, hyphens, underscores and full stops only (an \
+                 internationalised name in its xn-- form)"
+                .to_owned())
         }
     }
 }

@@ -52,7 +52,7 @@ fn answer(address: [u8; 4]) -> Outcome {
 /// A set that was swept, and one that was not.
 fn states() -> Vec<Arc<SetState>> {
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
-    let plans = config.complete(std::path::Path::new(".")).unwrap().plans();
+    let plans = config.complete(std::path::Path::new(".")).unwrap().plans(&[]).0;
     let states: Vec<_> = plans.into_values().map(|plan| Arc::new(SetState::new(plan))).collect();
     let world = &states[1];
     let honest = || Some(answer([149, 154, 167, 220]));

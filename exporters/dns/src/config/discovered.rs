@@ -1,0 +1,238 @@
+//! Discovered resolvers: which set each of them joins, and which may not be asked. No I/O, no clock.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use exporter_kit::config::{Located, Problems};
+use exporter_kit::discovery::{Discovery, Found, Skipped};
+
+use super::plan::Size;
+use super::{Config, Plan, Set};
+use crate::resolvers::{Added, Builder, Country, Entry};
+
+/// A set that resolvers join.
+struct Joined {
+    plan: Plan,
+    builder: Builder,
+    size: Size,
+}
+
+impl Config {
+    /// What each set is asked, by its name, with the resolvers that were found; and which of these are
+    /// left out. A set that has no resolver yet is asked nothing.
+    pub(crate) fn plans(&self, found: &[Found]) -> (BTreeMap<String, Plan>, Vec<Skipped>) {
+        let mut joined: BTreeMap<usize, Joined> = BTreeMap::new();
+        let mut skipped = Vec::new();
+        for found in found {
+            let added = self.place_of(found).and_then(|(number, address)| {
+                let entry = entry(found, address)?;
+                joined.entry(number).or_insert_with(|| self.joined(number)).add(&entry)
+            });
+            if let Err(reason) = added {
+                skipped.push(found.clone().skip(reason));
+            }
+        }
+        let plan = |(number, set): (usize, &Located<Set>)| match joined.remove(&number) {
+            Some(Joined { mut plan, builder, .. }) => {
+                plan.set.list = Arc::new(builder.finish());
+                plan
+            }
+            None => self.plan(set),
+        };
+        let plans = self.sets.iter().enumerate().map(plan);
+        let plans = plans.filter(|plan| !plan.set.list.resolvers.is_empty());
+        (plans.map(|plan| (plan.set.name.clone(), plan)).collect(), skipped)
+    }
+
+    /// Checks a set all of whose resolvers are discovered.
+    pub(super) fn check_discovered(&self, number: usize, problems: &mut Problems) {
+        let set = &self.sets[number];
+        if self.discovery == Discovery::default() {
+            problems.add(
+                set.place,
+                format!(
+                    "sets[{number}].resolvers: give them, or `resolvers_file`, or `file_sd_configs` beside \
+                     `sets`"
+                ),
+            );
+        }
+        for fault in self.plan(set).faults(Size::default()) {
+            problems.add(set.place, format!("sets[{number}].{fault}"));
+        }
+    }
+
+    fn joined(&self, number: usize) -> Joined {
+        let set = &self.sets[number];
+        let builder = match &self.own[number] {
+            Some(builder) => Builder::clone(builder),
+            None => Builder::new(set.allow_private),
+        };
+        Joined { plan: self.plan(set), builder, size: Size::of(&set.list) }
+    }
+
+    /// The number of the set that a resolver joins, and its address.
+    fn place_of(&self, found: &Found) -> Result<(usize, IpAddr), String> {
+        let name = found.labels.get("set").filter(|name| !name.is_empty());
+        let number = match name {
+            Some(name) => self.sets.iter().position(|set| set.name == *name),
+            None => (self.sets.len() == 1).then_some(0),
+        };
+        let number = number.ok_or_else(|| {
+            let known: Vec<_> = self.sets.iter().map(|set| set.name.as_str()).collect();
+            format!("set: must be one of {}", known.join(", "))
+        })?;
+        let port = self.sets[number].port;
+        if let Ok(address) = found.address.parse() {
+            return Ok((number, address));
+        }
+        match found.address.parse::<SocketAddr>() {
+            Ok(address) if address.port() == port => Ok((number, address.ip())),
+            Ok(_) => Err(format!("address: the port must be that of the set, {port}")),
+            Err(_) => {
+                Err("address: must be an IP address, or IP:PORT ([IP]:PORT for IPv6)".to_owned())
+            }
+        }
+    }
+}
+
+impl Joined {
+    /// Adds a resolver unless the set may not ask it, or not so many.
+    fn add(&mut self, entry: &Entry) -> Result<(), String> {
+        if !self.builder.takes(entry.address) {
+            return Err(
+                "address: special-purpose addresses are asked only with `allow_private: true`, \
+                        and those of no host never"
+                    .to_owned(),
+            );
+        }
+        let size = self.size.with(entry.address);
+        if let Some(fault) = self.plan.faults(size).into_iter().next() {
+            return Err(fault);
+        }
+        if self.builder.add(entry) == Added::Again {
+            return Err("another resolver of the set has its address".to_owned());
+        }
+        self.size = size;
+        Ok(())
+    }
+}
+
+/// A resolver, with what its labels say of it.
+fn entry(found: &Found, address: IpAddr) -> Result<Entry, String> {
+    let label = |name: &str| found.labels.get(name).filter(|value| !value.is_empty());
+    let country = label("country").map(|country| Country::try_from(country.clone())).transpose();
+    let country = country.map_err(|error| format!("country: {error}"))?;
+    let asn = label("asn").map(|asn| asn.strip_prefix("AS").unwrap_or(asn).parse()).transpose();
+    let asn = asn.map_err(|_| "asn: must be a number, as in 64500 or AS64500".to_owned())?;
+    Ok(Entry { address, country, asn })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "vantage: { name: fra, region: EMEA }\nfile_sd_configs: [{ files: [a.json] }]\n\
+                        questions: [{ name: a.example, types: [A] }]\n";
+
+    fn config(sets: &str) -> Config {
+        exporter_kit::parse(&format!("{HEAD}sets: [{sets}]\n"), "test.yml").unwrap()
+    }
+
+    fn found(address: &str, labels: &[(&str, &str)]) -> Found {
+        let labels = labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Found { address: address.into(), labels: Arc::new(labels), source: "a.json".into() }
+    }
+
+    fn reasons(skipped: &[Skipped]) -> Vec<&str> {
+        skipped.iter().map(|skipped| skipped.reason.as_str()).collect()
+    }
+
+    #[test]
+    fn a_resolver_joins_the_set_that_it_names_and_the_others_stay_as_they_are() {
+        let config = config("{ name: own, resolvers: [9.9.9.9] }, { name: found }");
+        assert_eq!(config.plans(&[]).0.keys().collect::<Vec<_>>(), ["own"]);
+        let (plans, skipped) = config.plans(&[
+            found(
+                "8.8.8.8",
+                &[("set", "found"), ("country", "nl"), ("asn", "AS15169"), ("x", "y")],
+            ),
+            found("8.8.4.4:53", &[("set", "found"), ("asn", "15169")]),
+            found("[2620:fe::fe]:53", &[("set", "own")]),
+        ]);
+        assert_eq!(skipped, []);
+        let list = &plans["found"].set.list;
+        assert_eq!((list.resolvers.len(), list.networks, list.countries[0].as_str()), (2, 1, "NL"));
+        assert_eq!(plans["own"].set.list.resolvers.len(), 2);
+        assert_eq!(config.plans(&[]).0["own"].set.list.resolvers.len(), 1);
+    }
+
+    #[test]
+    fn what_the_config_may_not_ask_is_not_asked_because_it_was_discovered() {
+        let config = config("{ name: own, resolvers: [9.9.9.9] }, { name: found, port: 5353 }");
+        let (plans, skipped) = config.plans(&[
+            found("10.0.0.1", &[("set", "own")]),
+            found("224.0.0.1", &[("set", "own")]),
+            found("9.9.9.9", &[("set", "own")]),
+            found("8.8.8.8", &[]),
+            found("8.8.8.8", &[("set", "s3cret")]),
+            found("8.8.8.8:53", &[("set", "found")]),
+            found("s3cret.example", &[("set", "found")]),
+            found("8.8.8.8", &[("set", "found"), ("country", "s3cret")]),
+            found("8.8.8.8", &[("set", "found"), ("asn", "s3cret")]),
+        ]);
+        assert_eq!((plans.len(), plans["own"].set.list.resolvers.len()), (1, 1));
+        let reasons = reasons(&skipped);
+        for (reason, wanted) in reasons.iter().zip([
+            "address: special-purpose addresses are asked only with",
+            "address: special-purpose addresses are asked only with",
+            "another resolver of the set has its address",
+            "set: must be one of own, found",
+            "set: must be one of own, found",
+            "address: the port must be that of the set, 5353",
+            "address: must be an IP address",
+            "country: must be two letters",
+            "asn: must be a number",
+        ]) {
+            assert!(reason.starts_with(wanted), "{reason}, not {wanted}");
+        }
+        assert_eq!(reasons.len(), 9);
+        assert!(!reasons.concat().contains("s3cret"));
+    }
+
+    #[test]
+    fn so_many_strangers_join_as_the_config_may_ask() {
+        let many: Vec<_> = (1..=201).map(|n| found(&format!("11.0.0.{n}"), &[])).collect();
+        let (plans, skipped) = config("{ name: found }").plans(&many);
+        assert_eq!(plans["found"].set.list.resolvers.len(), 200);
+        assert!(
+            skipped[0].reason.starts_with("acknowledge_third_party_probing: 201"),
+            "{skipped:?}"
+        );
+        let meant = config("{ name: found, acknowledge_third_party_probing: true, contact: noc }");
+        assert_eq!(meant.plans(&many).0["found"].set.list.resolvers.len(), 201);
+    }
+
+    #[test]
+    fn a_set_that_hurries_on_this_machine_takes_no_stranger() {
+        let fast =
+            config("{ name: found, allow_private: true, rate: 5000, interval: 5s, timeout: 1s }");
+        let (plans, skipped) =
+            fast.plans(&[found("127.0.0.1", &[]), found("8.8.8.8", &[]), found("127.0.0.2", &[])]);
+        assert_eq!(plans["found"].set.list.resolvers.len(), 2);
+        assert_eq!(reasons(&skipped), ["rate: must be from 1 to 1000"]);
+    }
+
+    #[test]
+    fn a_set_without_resolvers_needs_a_list_of_them() {
+        let text = format!(
+            "{}sets: [{{ name: a }}]",
+            HEAD.replace("file_sd_configs: [{ files: [a.json] }]", "")
+        );
+        let error = exporter_kit::parse::<Config>(&text, "test.yml").unwrap_err().to_string();
+        assert!(error.contains("sets[0].resolvers: give them, or `resolvers_file`, or"), "{error}");
+        let text = format!("{HEAD}sets: [{{ name: a, rate: 0 }}]");
+        let error = exporter_kit::parse::<Config>(&text, "test.yml").unwrap_err().to_string();
+        assert!(error.contains("sets[0].rate: must be from 1 to"), "{error}");
+    }
+}
