@@ -1,10 +1,10 @@
 //! The kinds of commands that are sent, as they are counted. No I/O, no clock.
 
-use crate::closed::closed;
+use exporter_kit::label_enum;
 
-closed! {
+label_enum! {
     /// A kind of command, by its name in IPMI 2.0 or DCMI 1.5.
-    enum Command {
+    pub(crate) enum Command {
         /// Get Device ID.
         DeviceId = "get_device_id",
         /// Get SDR Repository Info.

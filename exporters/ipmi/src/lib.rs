@@ -7,8 +7,7 @@
 //! * `inventory`: which sensors there once were, and which are lost: pure;
 //! * `backoff`: when a sensor that fails is asked again: pure;
 //! * `slow`: what is asked beside the sensors' values, and in which turn: pure;
-//! * `outcome`, `command`, `closed`: the closed sets of reasons and of commands, and counters by them:
-//!   pure;
+//! * `outcome`, `command`: the closed sets of reasons and of commands: pure;
 //! * `baseline`: the inventories on disk;
 //! * `state`: what is known of one BMC, between the poll and the pages;
 //! * `poll`: one BMC, polled for ever;
@@ -20,7 +19,6 @@
 
 mod backoff;
 mod baseline;
-mod closed;
 mod command;
 mod config;
 mod entity;

@@ -1,10 +1,10 @@
 //! Why a poll, or the reading of one sensor, gave nothing: closed sets, used as labels. No I/O, no clock.
 
-use crate::closed::closed;
+use exporter_kit::label_enum;
 
-closed! {
+label_enum! {
     /// Why a whole poll failed. Which of these a target can have is for its source to say.
-    enum PollFailure {
+    pub(crate) enum PollFailure {
         /// The BMC's name has no address, or none could be asked for.
         Resolve = "resolve",
         /// Nothing came back, or nothing more after the first messages.
@@ -62,9 +62,9 @@ impl PollFailure {
     }
 }
 
-closed! {
+label_enum! {
     /// Why one sensor gave no reading in a poll that went well.
-    enum ReadFailure {
+    pub(crate) enum ReadFailure {
         /// The BMC says that the reading is not available now.
         Unavailable = "unavailable",
         /// The BMC does not scan the sensor.

@@ -73,11 +73,11 @@ impl<'a> Poller<'a> {
         let mut source = state.source.lock().await;
         let Some(source) = source.as_mut() else { return };
         let was_open = source.is_open();
-        let mut failed = ReadFailures::default();
-        let mut outcome = self.attempt(source, &mut failed).await;
+        let failed = ReadFailures::default();
+        let mut outcome = self.attempt(source, &failed).await;
         if was_open && outcome.as_ref().is_err_and(|failure| failure.is_of_the_session()) {
             debug!(target_name = self.state.bmc.name, "session lost");
-            outcome = self.attempt(source, &mut failed).await;
+            outcome = self.attempt(source, &failed).await;
         }
         let is_well = outcome.is_ok();
         self.state.record(outcome, &failed, started.elapsed());
@@ -93,7 +93,7 @@ impl<'a> Poller<'a> {
     async fn attempt(
         &mut self,
         source: &mut Source,
-        failed: &mut ReadFailures,
+        failed: &ReadFailures,
     ) -> Result<Snapshot, PollFailure> {
         let outcome = self.snapshot(source, failed).await;
         self.state.count(&source.spent());
@@ -103,7 +103,7 @@ impl<'a> Poller<'a> {
     async fn snapshot(
         &mut self,
         source: &mut Source,
-        failed: &mut ReadFailures,
+        failed: &ReadFailures,
     ) -> Result<Snapshot, PollFailure> {
         let list = source.look(Instant::now() + LONGEST_LOOK).await?;
         self.follow(&list);
@@ -140,7 +140,7 @@ impl<'a> Poller<'a> {
         &mut self,
         list: &SensorList,
         slots: &[Slot],
-        failed: &mut ReadFailures,
+        failed: &ReadFailures,
     ) -> Vec<Outcome> {
         let before = self.state.snapshot();
         let outcome = |(place, (sensor, slot)): (usize, (&Sensor, &Slot))| match *slot {
@@ -150,7 +150,7 @@ impl<'a> Poller<'a> {
                 Outcome::Read(self.value(sensor, reading))
             }
             Slot::Failed(failure) => {
-                failed.add(failure, 1);
+                failed.inc(failure);
                 if failure.is_costly() {
                     let now = self.began.elapsed();
                     self.back_offs.entry(Arc::clone(&sensor.known)).or_default().failed(now);

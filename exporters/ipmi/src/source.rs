@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::config::{Address, Bmc};
+use crate::config::Bmc;
 use crate::metrics::counts::{Possible, Traffic};
 use crate::outcome::PollFailure;
 use crate::sensor::Slot;
@@ -17,6 +17,7 @@ use crate::slow::{Answer, Question};
 
 mod device;
 mod lan;
+mod options;
 mod reasons;
 mod records;
 #[cfg(test)]
@@ -29,10 +30,8 @@ pub(crate) use records::tests as samples;
 /// The way to one BMC.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// IPMI 2.0 over the LAN.
-    Lan(lan::Lan),
-    /// The device of the machine's own BMC.
-    Device(device::Device),
+    /// IPMI, over the LAN or by the device of the machine's own BMC.
+    Ipmi(session::IpmiSession),
     /// As unlike the others as can be.
     #[cfg(test)]
     Scripted(scripted::Scripted),
@@ -42,8 +41,7 @@ pub(crate) enum Source {
 macro_rules! each {
     ($source:expr, $it:ident => $does:expr) => {
         match $source {
-            Source::Lan($it) => $does,
-            Source::Device($it) => $does,
+            Source::Ipmi($it) => $does,
             #[cfg(test)]
             Source::Scripted($it) => $does,
         }
@@ -53,10 +51,7 @@ macro_rules! each {
 impl Source {
     /// The source of a BMC; nothing is opened yet.
     pub(crate) fn of(bmc: &Arc<Bmc>) -> Self {
-        match &bmc.address {
-            Address::Lan { .. } => Self::Lan(lan::Lan::new(Arc::clone(bmc))),
-            Address::Device(_) => Self::Device(device::Device::new(Arc::clone(bmc))),
-        }
+        Self::Ipmi(session::IpmiSession::new(Arc::clone(bmc)))
     }
 
     /// What it can count.

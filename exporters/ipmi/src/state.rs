@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::baseline::Store;
-use crate::closed::Closed as _;
 use crate::config::{Bmc, Labels};
 use crate::inventory::{Inventory, Known, Presence};
 use crate::metrics::counts::{Counts, Possible, ReadFailures, Traffic};
@@ -164,7 +163,7 @@ impl BmcState {
                 polled.counts.read_failures.add_all(failed);
             }
             Err(failure) => {
-                polled.counts.poll_failures.add(*failure, 1);
+                polled.counts.poll_failures.inc(*failure);
                 polled.slow = Slow::default();
             }
         }

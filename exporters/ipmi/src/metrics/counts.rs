@@ -1,15 +1,16 @@
 //! What is counted of a target, and which of the counts its source can have. No I/O, no clock.
 
-use crate::closed::CountsBy;
+use exporter_kit::CountsBy;
+
 use crate::command::Command;
 use crate::outcome::{PollFailure, ReadFailure};
 
 /// Counts by the reason of a failed poll, or of an opening that failed.
-pub(crate) type PollFailures = CountsBy<PollFailure, { PollFailure::ALL.len() }>;
+pub(crate) type PollFailures = CountsBy<PollFailure>;
 /// Counts by the reason for which a sensor gave no value.
-pub(crate) type ReadFailures = CountsBy<ReadFailure, { ReadFailure::ALL.len() }>;
+pub(crate) type ReadFailures = CountsBy<ReadFailure>;
 /// Counts by the kind of command.
-pub(crate) type Commands = CountsBy<Command, { Command::ALL.len() }>;
+pub(crate) type Commands = CountsBy<Command>;
 
 /// The counters of one target, which owns them: they go with it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,13 +55,13 @@ impl Traffic {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Possible {
     /// Why a poll can fail, in the order of the page.
-    pub(crate) poll_failures: &'static [PollFailure],
+    pub(crate) poll_failures: Vec<PollFailure>,
     /// Why a session cannot be opened.
-    pub(crate) session_failures: &'static [PollFailure],
+    pub(crate) session_failures: Vec<PollFailure>,
     /// Why a sensor gives no value.
-    pub(crate) read_failures: &'static [ReadFailure],
+    pub(crate) read_failures: Vec<ReadFailure>,
     /// What is sent.
-    pub(crate) commands: &'static [Command],
+    pub(crate) commands: Vec<Command>,
     /// Whether a reply can be told from one that comes too late.
     pub(crate) stale_replies: bool,
 }

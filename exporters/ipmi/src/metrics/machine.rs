@@ -2,7 +2,6 @@
 
 use super::labels::{CommandLabels, InfoLabels, StateLabels, TargetLabels};
 use super::writer::{Gauges, View, Writer, by_reason};
-use crate::closed::Closed as _;
 use crate::command::Command;
 use crate::slow::Power;
 
@@ -90,7 +89,7 @@ pub(super) fn sessions(writer: &mut Writer<'_, '_>) {
         "Sessions that could not be opened, by reason.",
         |view| {
             let failures = &view.polled.counts.traffic.session_failures;
-            by_reason(view, view.possible.session_failures, failures)
+            by_reason(view, &view.possible.session_failures, failures)
         },
     );
     writer.counter(

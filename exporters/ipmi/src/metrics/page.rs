@@ -65,7 +65,7 @@ fn polls(writer: &mut Writer<'_, '_>) {
         vec![(&view.labels, view.polled.counts.polls)]
     });
     writer.counter("ipmi_poll_failures_total", "Polls that failed, by reason.", |view| {
-        by_reason(view, view.possible.poll_failures, &view.polled.counts.poll_failures)
+        by_reason(view, &view.possible.poll_failures, &view.polled.counts.poll_failures)
     });
     writer.gauge(
         "ipmi_poll_duration_seconds",
@@ -202,7 +202,7 @@ fn inventory(writer: &mut Writer<'_, '_>) {
     writer.counter(
         "ipmi_sensor_read_failures_total",
         "Sensors that gave no value in a poll that succeeded, by reason.",
-        |view| by_reason(view, view.possible.read_failures, &view.polled.counts.read_failures),
+        |view| by_reason(view, &view.possible.read_failures, &view.polled.counts.read_failures),
     );
     writer.gauge("ipmi_sdr_records", "Records in the BMC's SDR repository.", |view| {
         listed(view, |it| it.records)

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_kit::{LabelSet, Page};
+use exporter_kit::{CountsBy, LabelEnum, LabelSet, Page};
 
 use super::counts::Possible;
 use super::labels::{ReasonLabels, SensorLabels, TargetLabels};
-use crate::closed::{Closed, CountsBy};
 use crate::inventory::{Known, Presence};
 use crate::sensor::Sensor;
 use crate::slow::Collector as Part;
@@ -100,11 +99,11 @@ impl<'w> Writer<'w, '_> {
 }
 
 /// The counts of those values that the target's source can have.
-pub(super) fn by_reason<'v, E: Closed, const N: usize>(
+pub(super) fn by_reason<'v, E: LabelEnum>(
     view: &'v View,
     possible: &[E],
-    counts: &CountsBy<E, N>,
+    counts: &CountsBy<E>,
 ) -> Counts<'v, ReasonLabels<'v>> {
-    let labels = |reason: E| ReasonLabels { target: &view.labels, reason: reason.as_str() };
+    let labels = |reason: E| ReasonLabels { target: &view.labels, reason: reason.name() };
     possible.iter().map(|reason| (labels(*reason), counts.get(*reason))).collect()
 }

@@ -1,6 +1,8 @@
 //! The reasons and commands of IPMI in words that hold for every source, and which of them the LAN and
 //! the device can have. No I/O, no clock.
 
+use std::sync::LazyLock;
+
 use ipmi_lan::sensor::ReadingError;
 use ipmi_lan::{CommandError, SessionError};
 
@@ -10,111 +12,89 @@ use crate::outcome::{PollFailure, ReadFailure};
 
 /// What can be counted of a BMC over the LAN. The two reasons of a device are among these since they
 /// were exported for every BMC from the start.
-pub(super) const LAN: Possible = Possible {
-    poll_failures: &[
-        PollFailure::Resolve,
-        PollFailure::NoAnswer,
-        PollFailure::Unreachable,
-        PollFailure::NotIpmi,
-        PollFailure::Ipmi15Only,
-        PollFailure::WrongPassword,
-        PollFailure::WrongKg,
-        PollFailure::UnknownUser,
-        PollFailure::Privilege,
-        PollFailure::SuiteRefused,
-        PollFailure::SuiteMismatch,
-        PollFailure::SessionTableFull,
-        PollFailure::Protocol,
-        PollFailure::Credentials,
-        PollFailure::Local,
-        PollFailure::NoDevice,
-        PollFailure::DevicePermission,
-        PollFailure::Timeout,
-        PollFailure::CompletionCode,
-        PollFailure::Malformed,
-        PollFailure::SessionLost,
-        PollFailure::Deadline,
-    ],
-    session_failures: &[
-        PollFailure::NoAnswer,
-        PollFailure::Unreachable,
-        PollFailure::NotIpmi,
-        PollFailure::Ipmi15Only,
-        PollFailure::WrongPassword,
-        PollFailure::WrongKg,
-        PollFailure::UnknownUser,
-        PollFailure::Privilege,
-        PollFailure::SuiteRefused,
-        PollFailure::SuiteMismatch,
-        PollFailure::SessionTableFull,
-        PollFailure::Protocol,
-        PollFailure::Credentials,
-        PollFailure::Local,
-        PollFailure::NoDevice,
-        PollFailure::DevicePermission,
-    ],
-    read_failures: READ_FAILURES,
-    commands: COMMANDS,
-    stale_replies: true,
-};
+pub(super) static LAN: LazyLock<Possible> =
+    LazyLock::new(|| possible(&[When::Resolving, When::LoggingIn, When::Opening, When::Talking]));
 
 /// What can be counted of the machine's own BMC.
-pub(super) const DEVICE: Possible = Possible {
-    poll_failures: &[
-        PollFailure::NoAnswer,
-        PollFailure::NotIpmi,
-        PollFailure::Protocol,
-        PollFailure::Local,
-        PollFailure::NoDevice,
-        PollFailure::DevicePermission,
-        PollFailure::Timeout,
-        PollFailure::CompletionCode,
-        PollFailure::Malformed,
-        PollFailure::SessionLost,
-        PollFailure::Deadline,
-    ],
-    session_failures: &[
-        PollFailure::NoAnswer,
-        PollFailure::NotIpmi,
-        PollFailure::Protocol,
-        PollFailure::Local,
-        PollFailure::NoDevice,
-        PollFailure::DevicePermission,
-    ],
-    read_failures: READ_FAILURES,
-    commands: COMMANDS,
-    stale_replies: true,
-};
+pub(super) static DEVICE: LazyLock<Possible> =
+    LazyLock::new(|| possible(&[When::Opening, When::Talking]));
 
-const READ_FAILURES: &[ReadFailure] = &[
-    ReadFailure::Unavailable,
-    ReadFailure::ScanningDisabled,
-    ReadFailure::NotPresent,
-    ReadFailure::NotInThisState,
-    ReadFailure::CompletionCode,
-    ReadFailure::Timeout,
-    ReadFailure::Unreachable,
-    ReadFailure::SessionLost,
-    ReadFailure::NotBridged,
-    ReadFailure::Malformed,
-    ReadFailure::NotAnalog,
-    ReadFailure::NonLinear,
-    ReadFailure::NotFinite,
-    ReadFailure::Deadline,
-    ReadFailure::BackOff,
+/// Why a reading can fail in other sources alone.
+const READS_ELSEWHERE: &[ReadFailure] = &[
+    #[cfg(test)]
+    ReadFailure::HttpStatus,
 ];
 
-const COMMANDS: &[Command] = &[
-    Command::DeviceId,
-    Command::SdrRepositoryInfo,
-    Command::Sdr,
-    Command::SensorReading,
-    Command::SensorReadingFactors,
-    Command::SensorThresholds,
-    Command::ChassisStatus,
-    Command::SelInfo,
-    Command::PowerReading,
+/// What other sources alone send.
+const SENT_ELSEWHERE: &[Command] = &[
+    #[cfg(test)]
+    Command::Get,
 ];
+
+/// When a poll of a BMC fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// While its name is resolved.
+    Resolving,
+    /// While somebody logs in over the LAN.
+    LoggingIn,
+    /// While a session is opened, be it of the device.
+    Opening,
+    /// In a session.
+    Talking,
+    /// In another source.
+    #[cfg(test)]
+    Elsewhere,
+}
+
+impl When {
+    fn fails(failure: PollFailure) -> Self {
+        match failure {
+            PollFailure::Resolve => Self::Resolving,
+            PollFailure::Unreachable
+            | PollFailure::Ipmi15Only
+            | PollFailure::WrongPassword
+            | PollFailure::WrongKg
+            | PollFailure::UnknownUser
+            | PollFailure::Privilege
+            | PollFailure::SuiteRefused
+            | PollFailure::SuiteMismatch
+            | PollFailure::SessionTableFull
+            | PollFailure::Credentials => Self::LoggingIn,
+            PollFailure::NoAnswer
+            | PollFailure::NotIpmi
+            | PollFailure::Protocol
+            | PollFailure::Local
+            | PollFailure::NoDevice
+            | PollFailure::DevicePermission => Self::Opening,
+            PollFailure::Timeout
+            | PollFailure::CompletionCode
+            | PollFailure::Malformed
+            | PollFailure::SessionLost
+            | PollFailure::Deadline => Self::Talking,
+            #[cfg(test)]
+            PollFailure::Licence => Self::Elsewhere,
+        }
+    }
+}
+
+fn possible(when: &[When]) -> Possible {
+    let failures = |when: &[When]| -> Vec<_> {
+        PollFailure::ALL.into_iter().filter(|it| when.contains(&When::fails(*it))).collect()
+    };
+    let of_a_session = |when: &When| matches!(when, When::LoggingIn | When::Opening);
+    let opening: Vec<_> = when.iter().copied().filter(of_a_session).collect();
+    Possible {
+        poll_failures: failures(when),
+        session_failures: failures(&opening),
+        read_failures: ReadFailure::ALL
+            .into_iter()
+            .filter(|it| !READS_ELSEWHERE.contains(it))
+            .collect(),
+        commands: Command::ALL.into_iter().filter(|it| !SENT_ELSEWHERE.contains(it)).collect(),
+        stale_replies: true,
+    }
+}
 
 /// Why no session could be opened.
 pub(super) fn of_opening(error: SessionError) -> PollFailure {
@@ -175,7 +155,6 @@ mod tests {
     use ipmi_lan::CompletionCode;
 
     use super::*;
-    use crate::closed::Closed as _;
 
     #[test]
     fn every_reason_of_the_client_keeps_its_label_and_is_counted() {

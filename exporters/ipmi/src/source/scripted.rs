@@ -5,7 +5,7 @@
 //! reasons of its own.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -33,13 +33,13 @@ pub(crate) const DISCRETE: usize = 2;
 /// The one that cannot be read.
 pub(crate) const BROKEN: usize = 7;
 
-const POSSIBLE: Possible = Possible {
-    poll_failures: &[PollFailure::NoAnswer, PollFailure::Licence],
-    session_failures: &[PollFailure::Licence],
-    read_failures: &[ReadFailure::HttpStatus],
-    commands: &[Command::Get],
+static POSSIBLE: LazyLock<Possible> = LazyLock::new(|| Possible {
+    poll_failures: vec![PollFailure::NoAnswer, PollFailure::Licence],
+    session_failures: vec![PollFailure::Licence],
+    read_failures: vec![ReadFailure::HttpStatus],
+    commands: vec![Command::Get],
     stale_replies: false,
-};
+});
 
 /// What it does, and what was done with it; a test holds the other end.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Scripted {
         let mut script = self.script.lock().unwrap();
         if let Some(failure) = script.failure {
             self.is_open = false;
-            self.traffic.session_failures.add(failure, 1);
+            self.traffic.session_failures.inc(failure);
             return Err(failure);
         }
         if !self.is_open {
@@ -121,7 +121,7 @@ impl Scripted {
             self.traffic.sessions += 1;
             self.is_open = true;
         }
-        self.traffic.commands.add(Command::Get, 1);
+        self.traffic.commands.inc(Command::Get);
         self.looks += 1;
         self.places = (0..SENSORS).filter(|place| script.gone != Some(*place)).collect();
         let limits = BTreeMap::new();
@@ -167,7 +167,7 @@ impl Scripted {
 
     #[expect(clippy::unused_async, reason = "other sources ask their BMC")]
     pub(super) async fn ask(&mut self, question: Question) -> Result<Answer, PollFailure> {
-        self.traffic.commands.add(Command::Get, 1);
+        self.traffic.commands.inc(Command::Get);
         match question {
             Question::Log => {
                 Ok(Answer::Log(Log { entries: 70_000, free_bytes: None, last_entry: None }))

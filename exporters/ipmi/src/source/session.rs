@@ -1,5 +1,5 @@
-//! One session with a BMC that speaks IPMI, and what is known of its sensors: the part that the LAN and
-//! the device have in common.
+//! One session with a BMC that speaks IPMI, over the LAN or by the device, and what is known of its
+//! sensors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,12 @@ use ipmi_lan::{CommandError, Counters, Session};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use super::reasons;
+use super::device::Device;
 use super::records::{self, Asked};
+use super::{lan, options, reasons};
 use crate::command::Command;
-use crate::config::Bmc;
-use crate::metrics::counts::Traffic;
+use crate::config::{Address, Bmc};
+use crate::metrics::counts::{Possible, Traffic};
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::{Lister, SensorList};
 use crate::sensor::{Reading, Severity, Slot};
@@ -28,8 +29,9 @@ const SILENT_SENSORS: usize = 2;
 
 /// A session, or none, and what the last ones have told.
 #[derive(Debug)]
-pub(super) struct IpmiSession {
+pub(crate) struct IpmiSession {
     bmc: Arc<Bmc>,
+    way: Way,
     session: Option<Session>,
     /// `None` until it was read once; survives the session.
     repository: Option<Arc<Repository>>,
@@ -40,6 +42,13 @@ pub(super) struct IpmiSession {
     /// What the session had counted when `traffic` was last added to.
     counted: Counters,
     traffic: Traffic,
+}
+
+/// How a session is opened.
+#[derive(Debug)]
+enum Way {
+    Lan,
+    Device(Device),
 }
 
 /// An SDR repository as it was read.
@@ -54,8 +63,13 @@ struct Repository {
 
 impl IpmiSession {
     pub(super) fn new(bmc: Arc<Bmc>) -> Self {
+        let way = match bmc.address {
+            Address::Lan { .. } => Way::Lan,
+            Address::Device(_) => Way::Device(Device::new()),
+        };
         Self {
             bmc,
+            way,
             session: None,
             repository: None,
             info: None,
@@ -65,15 +79,24 @@ impl IpmiSession {
         }
     }
 
+    pub(super) fn possible(&self) -> &'static Possible {
+        match self.way {
+            Way::Lan => &reasons::LAN,
+            Way::Device(_) => &reasons::DEVICE,
+        }
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.session.is_some()
     }
 
-    /// Takes over a session that was asked for, or counts why there is none.
-    pub(super) fn opened(
-        &mut self,
-        opened: Result<Session, PollFailure>,
-    ) -> Result<(), PollFailure> {
+    /// Opens a session, or counts why there is none.
+    async fn open(&mut self) -> Result<(), PollFailure> {
+        let options = options::of(&self.bmc.module);
+        let opened = match &mut self.way {
+            Way::Lan => lan::open(&self.bmc, &options).await,
+            Way::Device(device) => device.open(&self.bmc, &options).await,
+        };
         match opened {
             Ok(session) => {
                 self.counted = Counters::default();
@@ -85,15 +108,19 @@ impl IpmiSession {
             Err(failure) => {
                 // A name without an address is no session that was refused.
                 if failure != PollFailure::Resolve {
-                    self.traffic.session_failures.add(failure, 1);
+                    self.traffic.session_failures.inc(failure);
                 }
                 Err(failure)
             }
         }
     }
 
-    /// The sensors. A session in doubt is dropped, which tells the BMC to forget it.
+    /// The sensors, in a session that is opened if there is none. One in doubt is dropped, which tells
+    /// the BMC to forget it.
     pub(super) async fn look(&mut self, until: Instant) -> Result<Arc<SensorList>, PollFailure> {
+        if self.session.is_none() {
+            self.open().await?;
+        }
         match timeout_at(until, self.repository()).await {
             Ok(Ok(repository)) => Ok(Arc::clone(&repository.list)),
             Ok(Err(error)) => Err(self.failed(error)),
@@ -142,7 +169,7 @@ impl IpmiSession {
         let now = session.counters();
         let before = std::mem::replace(&mut self.counted, now);
         if let Some(command) = command {
-            self.traffic.commands.add(command, sent(before, now));
+            self.traffic.commands.inc_by(command, sent(before, now));
         }
         self.traffic.sessions += now.sessions.saturating_sub(before.sessions);
         self.traffic.retries += now.retries.saturating_sub(before.retries);

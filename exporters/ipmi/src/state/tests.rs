@@ -20,8 +20,8 @@ fn snapshot() -> Snapshot {
 }
 
 fn record(state: &BmcState, outcome: Result<Snapshot, PollFailure>) {
-    let mut failed = ReadFailures::default();
-    failed.add(ReadFailure::ScanningDisabled, 1);
+    let failed = ReadFailures::default();
+    failed.inc(ReadFailure::ScanningDisabled);
     state.record(outcome, &failed, Duration::from_millis(9));
 }
 

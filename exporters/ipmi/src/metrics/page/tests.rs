@@ -138,12 +138,12 @@ fn well() -> View {
     let known = listed.list.known.iter();
     let presence = known.map(|it| Presence { sensor: Arc::clone(it), present: true }).collect();
     let mut counts = Counts { polls: 7, ..Counts::default() };
-    counts.read_failures.add(ReadFailure::Unavailable, 7);
+    counts.read_failures.inc_by(ReadFailure::Unavailable, 7);
     counts.traffic.sessions = 1;
     counts.traffic.retries = 2;
     counts.traffic.stale_replies = 1;
     for (command, count) in Command::ALL.iter().zip([2, 1, 20, 70, 0, 9, 1, 1, 1]) {
-        counts.traffic.commands.add(*command, count);
+        counts.traffic.commands.inc_by(*command, count);
     }
     let slow = asked(&listed);
     let list = Arc::new(SensorList { records: Some(17), ..listed.list });
@@ -161,9 +161,9 @@ fn well() -> View {
 }
 
 fn down() -> View {
-    let mut counts = Counts { polls: 3, ..Counts::default() };
-    counts.poll_failures.add(PollFailure::WrongPassword, 3);
-    counts.traffic.session_failures.add(PollFailure::WrongPassword, 3);
+    let counts = Counts { polls: 3, ..Counts::default() };
+    counts.poll_failures.inc_by(PollFailure::WrongPassword, 3);
+    counts.traffic.session_failures.inc_by(PollFailure::WrongPassword, 3);
     let polled = Polled { counts, duration: Some(Duration::from_millis(40)), ..Polled::default() };
     let known = |id: &str, name: &str| {
         Arc::new(Known { id: id.into(), name: name.into(), entity: Entity::Disk })

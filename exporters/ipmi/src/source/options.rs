@@ -1,0 +1,30 @@
+//! How a session is opened and used, from the words of a module. No I/O, no clock.
+
+use ipmi_lan::{CipherSuite, Options};
+
+use crate::config::{Module, Privilege, Suite, Workaround};
+
+/// How a session is opened, and for how long an answer is waited for: of the device as well.
+pub(super) fn of(module: &Module) -> Options {
+    let suite = |suite: &Suite| match suite {
+        Suite::Seventeen => CipherSuite::Suite17,
+        Suite::Three => CipherSuite::Suite3,
+    };
+    let workaround = |workaround: &Workaround| match workaround {
+        Workaround::AuthCap => ipmi_lan::Workaround::AuthCap,
+        Workaround::NoChecksumCheck => ipmi_lan::Workaround::NoChecksumCheck,
+    };
+    Options {
+        privilege: match module.privilege {
+            Privilege::User => ipmi_lan::Privilege::User,
+            Privilege::Operator => ipmi_lan::Privilege::Operator,
+            Privilege::Admin => ipmi_lan::Privilege::Administrator,
+        },
+        timeout: module.timeout,
+        retries: u32::from(module.retries),
+        suites: module.suites.iter().map(suite).collect(),
+        ignore_scanning_disabled: module.ignore_scanning_disabled,
+        bridge_sensors: module.bridge_sensors,
+        workarounds: module.workarounds.iter().map(workaround).collect(),
+    }
+}
