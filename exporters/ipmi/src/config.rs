@@ -1,18 +1,19 @@
 //! The config file: which BMCs are polled, and how. Words of `ipmi_exporter`'s modules are kept.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
-use exporter_kit::config::{Identity, Located, Problems, refuse_duplicates, shared_addresses};
-use exporter_kit::{Secret, Wanted};
+use exporter_kit::Wanted;
+use exporter_kit::config::{
+    Identity, Located, Name, Problems, refuse_duplicates, shared_addresses,
+};
+use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
 use serde::Deserialize;
-use tracing::warn;
 
 use crate::baseline::{self, Kept};
 
+mod account;
 mod address;
 mod login;
 mod module;
@@ -29,8 +30,10 @@ pub(crate) use target::{Bmc, Labels};
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawConfig")]
 pub struct Config {
-    modules: BTreeMap<String, Module>,
+    modules: BTreeMap<String, Located<Module>>,
     targets: Vec<Target>,
+    /// Where more targets are discovered.
+    pub(crate) discovery: Discovery,
     /// Where the baselines of sensors are kept over a restart; nowhere when not set.
     pub(crate) state_directory: Option<PathBuf>,
     /// The baselines that were found there, by target.
@@ -42,8 +45,13 @@ pub struct Config {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
-    modules: BTreeMap<String, Module>,
+    modules: BTreeMap<Name, Located<Module>>,
+    #[serde(default)]
     targets: Vec<Located<Target>>,
+    #[serde(default)]
+    file_sd_configs: Vec<FileSd>,
+    #[serde(default)]
+    http_sd_configs: Vec<HttpSd>,
     state_directory: Option<PathBuf>,
 }
 
@@ -51,27 +59,13 @@ impl Config {
     /// Reads the files of passwords and keys, and the baselines, relative paths being taken from
     /// `folder`. Changes nothing on disk.
     pub(crate) fn with_files(mut self, folder: &Path) -> anyhow::Result<Self> {
-        for (name, module) in &mut self.modules {
-            if let Some(file) = &module.password_file {
-                let field = || format!("modules.{name}.password_file");
-                let file = folder.join(file);
-                module.password = Secret::read(&file).with_context(field)?;
-                warn_if_public(&file);
-                ensure!(
-                    module.password.expose().len() <= module::PASSWORD_BYTES,
-                    "{}: the password is longer than the 20 bytes that IPMI 2.0 allows",
-                    field()
-                );
-            }
-            if let Some(file) = &module.k_g_file {
-                let field = || format!("modules.{name}.k_g_file");
-                let file = folder.join(file);
-                let k_g = Secret::read(&file).with_context(field)?;
-                warn_if_public(&file);
-                ensure!(module::key(k_g.expose()).is_some(), "{}: {}", field(), module::KEY_RULE);
-                module.k_g = Some(k_g);
+        let mut problems = Problems::default();
+        for (name, Located { place, value }) in &mut self.modules {
+            for error in value.account.load(folder) {
+                problems.add(*place, format!("modules.{name}.{error}"));
             }
         }
+        problems.into_result()?;
         if let Some(directory) = &self.state_directory {
             let directory = folder.join(directory);
             let kept =
@@ -87,33 +81,51 @@ impl Config {
         self.state_directory.as_deref().map_or(Ok(()), baseline::prepare)
     }
 
-    /// What there is to do for each BMC, and what is only said of it. Those of one module share it.
-    pub(crate) fn wanted(&self) -> BTreeMap<String, Wanted<Arc<Bmc>, Labels>> {
-        let shared: BTreeMap<_, _> =
-            self.modules.iter().map(|(name, module)| (name, Arc::new(module.clone()))).collect();
+    /// The targets of the file, and with them those that are discovered; which of these are left out.
+    pub(crate) fn wanted(&self, found: &[Found]) -> (Polled, Vec<Skipped>) {
+        // Targets of one module share it.
+        let shared = |(name, module): (&String, &Located<Module>)| {
+            (name.clone(), Arc::new(module.value.clone()))
+        };
+        let shared: BTreeMap<_, _> = self.modules.iter().map(shared).collect();
         let wanted = |target: &Target| {
             let work = Arc::new(target.work(Arc::clone(&shared[&target.module])));
-            (target.name.clone(), Wanted { work, labels: target.labels() })
+            Wanted { work, labels: target.labels() }
         };
-        self.targets.iter().map(wanted).collect()
+        let of_file = self.targets.iter().map(|target| (target.name.clone(), wanted(target)));
+        let mut polled: Polled = of_file.collect();
+        let mut skipped = Vec::new();
+        for found in found {
+            match self.discovered(found) {
+                Ok(target) if polled.contains_key(&target.name) => {
+                    skipped.push(found.clone().skip("another target has its name"));
+                }
+                Ok(target) => drop(polled.insert(target.name.clone(), wanted(&target))),
+                Err(reason) => skipped.push(found.clone().skip(reason)),
+            }
+        }
+        (polled, skipped)
+    }
+
+    fn discovered(&self, found: &Found) -> Result<Target, String> {
+        let target = Target::try_from(found)?;
+        target.fits(&self.modules)?;
+        Ok(target)
     }
 }
 
-/// Not an error, since secrets are mounted like this where only one user is.
-fn warn_if_public(file: &Path) {
-    let mode = std::fs::metadata(file).map_or(0, |it| it.permissions().mode());
-    if mode & 0o007 != 0 {
-        warn!(file = %file.display(), "every user of this machine can read the password file");
-    }
-}
+/// What is polled, by the target's name.
+pub(crate) type Polled = BTreeMap<String, Wanted<Arc<Bmc>, Labels>>;
 
 impl TryFrom<RawConfig> for Config {
     type Error = Problems;
 
     fn try_from(raw: RawConfig) -> Result<Self, Problems> {
         let mut problems = Problems::default();
+        let modules = raw.modules.into_iter().map(|(name, module)| (name.into_string(), module));
+        let modules = modules.collect();
         for (number, Located { place, value }) in raw.targets.iter().enumerate() {
-            if let Err(error) = value.fits(&raw.modules) {
+            if let Err(error) = value.fits(&modules) {
                 problems.add(*place, format!("targets[{number}].{error}"));
             }
         }
@@ -122,11 +134,17 @@ impl TryFrom<RawConfig> for Config {
         let addresses: Vec<_> =
             raw.targets.iter().map(|target| target.value.address.to_string()).collect();
         let mut warnings = shared_addresses(identities(&raw.targets, &addresses));
-        if raw.targets.is_empty() {
-            warnings.push("targets: there is none, so nothing is polled".to_owned());
+        let discovery = Discovery { files: raw.file_sd_configs, http: raw.http_sd_configs };
+        if raw.targets.is_empty() && discovery == Discovery::default() {
+            warnings.push(
+                "targets: there is none, so nothing is polled; name them here or in `file_sd_configs`, not \
+                 in the scraper"
+                    .to_owned(),
+            );
         }
         Ok(Self {
-            modules: raw.modules,
+            modules,
+            discovery,
             targets: raw.targets.into_iter().map(|target| target.value).collect(),
             state_directory: raw.state_directory,
             kept: BTreeMap::new(),

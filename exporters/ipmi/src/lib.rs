@@ -37,6 +37,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use exporter_kit::discovery::{Discovery, Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running};
 
 use crate::baseline::Kept;
@@ -50,6 +51,8 @@ use crate::state::{BmcState, Targets};
 pub struct IpmiExporter {
     targets: Arc<Targets>,
     rounds: Rounds,
+    /// The config in force, and what is discovered beside it.
+    wanted: Mutex<(Config, Vec<Found>)>,
 }
 
 impl Exporter for IpmiExporter {
@@ -67,7 +70,7 @@ impl Exporter for IpmiExporter {
     }
 
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
-        let exporter = Self::new(kit.rounds.clone());
+        let exporter = Self::new(config.clone(), kit.rounds.clone());
         let metrics = metrics::Metrics(Arc::clone(&exporter.targets));
         kit.registry.register(metrics);
         exporter.reload(config)?;
@@ -80,6 +83,14 @@ impl Exporter for IpmiExporter {
 
     fn reload(&self, config: Config) -> anyhow::Result<()> {
         self.apply(config, Source::of)
+    }
+
+    fn discovery(config: &Config) -> Discovery {
+        config.discovery.clone()
+    }
+
+    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
+        self.apply_found(found, Source::of)
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
@@ -101,22 +112,41 @@ impl Exporter for IpmiExporter {
 }
 
 impl IpmiExporter {
-    fn new(rounds: Rounds) -> Self {
-        Self { targets: Arc::default(), rounds }
+    fn new(config: Config, rounds: Rounds) -> Self {
+        Self { targets: Arc::default(), rounds, wanted: Mutex::new((config, Vec::new())) }
     }
 
     /// Puts a config in force. Of a target whose work is unchanged nothing but its labels is touched.
-    fn apply(
-        &self,
-        mut config: Config,
-        source: impl Fn(&Arc<Bmc>) -> Source,
-    ) -> anyhow::Result<()> {
+    fn apply(&self, config: Config, source: impl Fn(&Arc<Bmc>) -> Source) -> anyhow::Result<()> {
         config.prepare_state_directory()?;
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.0 = config;
+        // What was discovered and fits no more is told when it is looked at next.
+        self.keep_in_step(&mut wanted, source);
+        Ok(())
+    }
+
+    /// Puts discovered targets in force; returns those left out.
+    fn apply_found(&self, found: Vec<Found>, source: impl Fn(&Arc<Bmc>) -> Source) -> Vec<Skipped> {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.1 = found;
+        self.keep_in_step(&mut wanted, source)
+    }
+
+    fn keep_in_step(
+        &self,
+        (config, found): &mut (Config, Vec<Found>),
+        source: impl Fn(&Arc<Bmc>) -> Source,
+    ) -> Vec<Skipped> {
+        let (polled, skipped) = config.wanted(found);
+        // Those of the file were looked for when it was read.
         let kept = Mutex::new(std::mem::take(&mut config.kept));
+        let directory = config.state_directory.as_deref();
         self.targets.update(
-            config.wanted(),
+            polled,
             |name, wanted| {
                 let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+                let kept = kept.or_else(|| Some(Kept::find(directory?, name)));
                 let (store, baseline) = kept.map(Kept::open).unwrap_or_default();
                 let bmc = Arc::clone(&wanted.work);
                 let labels = wanted.labels.clone();
@@ -128,7 +158,7 @@ impl IpmiExporter {
             },
             |state, labels| state.relabel(labels.clone()),
         );
-        Ok(())
+        skipped
     }
 }
 

@@ -14,7 +14,8 @@ struct Reloaded {
 
 impl Reloaded {
     fn new() -> Self {
-        Self { exporter: IpmiExporter::new(Rounds::default()), script: Script::new() }
+        let nobody = exporter_kit::parse("modules: {}", "ipmi.yml").unwrap();
+        Self { exporter: IpmiExporter::new(nobody, Rounds::default()), script: Script::new() }
     }
 
     fn reload(&self, targets: &str, interval: &str) {
@@ -49,16 +50,17 @@ impl Reloaded {
 #[tokio::test(start_paused = true)]
 async fn a_label_changes_without_a_new_session_and_no_counter_starts_over() {
     let all = Reloaded::new();
-    all.reload("{ name: a, address: b, site: ams, rack: r1 }", "30s");
+    all.reload("{ name: a, address: b, site: ams, rack: r1, labels: { env: prod } }", "30s");
     let before = all.polls(2).await;
-    all.reload("{ name: a, address: b, site: fra }", "30s");
+    all.reload("{ name: a, address: b, site: fra, labels: { owner: x y } }", "30s");
     let after = all.polls(3).await;
     assert!(Arc::ptr_eq(&before, &after));
     let script = all.script.lock().unwrap();
     assert_eq!((script.opened, script.closed), (1, 0));
     let page = metrics::page(after).openmetrics();
-    assert!(page.contains("ipmi_polls_total{target=\"a\",site=\"fra\"} 3"), "{page}");
-    assert!(!page.contains("rack="), "{page}");
+    let polls = "ipmi_polls_total{target=\"a\",site=\"fra\",owner=\"x y\"} 3";
+    assert!(page.contains(polls), "{page}");
+    assert!(!page.contains("rack=") && !page.contains("env="), "{page}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,6 +163,60 @@ fn a_device_that_is_not_there_is_a_reason_of_its_own_and_costs_the_others_nothin
     assert!(page.contains("target=\"own\"") && !page.contains("target=\"srv-1\""), "{page}");
 }
 
+/// Writes a list of targets as Prometheus would take it: by promtool's word.
+fn list(exporter: &Program, text: &str) {
+    let folder = exporter.folder();
+    // Moved into its place whole, as the programs that write such lists do.
+    std::fs::write(folder.join("new.tmp"), text).unwrap();
+    std::fs::rename(folder.join("new.tmp"), folder.join("list.json")).unwrap();
+    let scrape = "scrape_configs: [{job_name: x, file_sd_configs: [{files: [list.json]}]}]";
+    std::fs::write(folder.join("prometheus.yml"), scrape).unwrap();
+    let mut promtool = Command::new("promtool");
+    let output =
+        promtool.args(["check", "config"]).arg(folder.join("prometheus.yml")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn bmcs_are_discovered_and_the_session_of_one_that_goes_is_closed() {
+    let (own, other) = (Sim::start(), Sim::start());
+    let config = format!("{}file_sd_configs: [ {{ files: [list.json] }} ]\n", config(&own));
+    let exporter = start(&config);
+    let listed = |labels: &str| {
+        format!(
+            r#"[{{"targets": ["{}"], "labels": {{"target": "srv-2", {labels}}}}},
+                {{"targets": ["{0}"], "labels": {{"target": "srv-1"}}}},
+                {{"targets": ["u:s3cret@h"], "labels": {{"target": "x"}}}},
+                {{"targets": ["127.0.0.9"], "labels": {{"module": "none", "pass": "s3cret"}}}}]"#,
+            other.address()
+        )
+    };
+    list(&exporter, &listed(r#""site": "lab", "env": "prod""#));
+    let found = "ipmi_up{target=\"srv-2\",site=\"lab\",env=\"prod\",collector=\"ipmi\"}";
+    let metrics = shows(&exporter, found, 1.0);
+    assert_eq!(metrics.get("turbulence_sd_targets"), Some(1.0), "{metrics}");
+    assert_eq!(metrics.get("turbulence_sd_skipped_targets"), Some(3.0), "{metrics}");
+    let page = exporter.page("/-/discovery");
+    for said in ["another target has its name", "must be a host or", "among the modules"] {
+        assert!(page.contains(said), "{said} is not in: {page}");
+    }
+    assert!(!page.contains("s3cret") && !metrics.text.contains("s3cret"), "{page}");
+    assert!(exporter.page("/ipmi?target=srv-2").contains("target=\"srv-2\""));
+    assert_eq!(other.sessions(), 1);
+
+    // Other labels, and a reload: the same session, and the counters go on.
+    list(&exporter, &listed(r#""site": "moon""#));
+    shows(&exporter, "ipmi_up{target=\"srv-2\",site=\"moon\",collector=\"ipmi\"}", 1.0);
+    assert_eq!(exporter.reload(&config).status, 200);
+    let opened = "ipmi_sessions_opened_total{target=\"srv-2\",site=\"moon\"}";
+    assert_eq!(exporter.metrics().get(opened), Some(1.0));
+
+    list(&exporter, "[]");
+    exporter.wait_until("no more of it", |page| !page.text.contains("srv-2"));
+    exporter.wait("its session is given back", || other.sessions() == 0);
+    assert_eq!(own.sessions(), 1);
+}
+
 #[test]
 fn a_jump_is_seen_and_stays_in_sight() {
     let sim = Sim::start();
@@ -453,7 +507,7 @@ fn the_example_is_good_and_a_mistake_is_named_with_its_place() {
 
     let (good, said) = check(&example.replace("privilege: user", "privilege: root"));
     assert!(!good);
-    for part in ["ipmi.yml:14:16: modules.default.privilege:", "one of user, operator, admin"] {
+    for part in ["ipmi.yml:15:16: modules.default.privilege:", "one of user, operator, admin"] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
     // Whatever stands where a value should may be a secret.

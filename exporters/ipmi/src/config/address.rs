@@ -65,10 +65,9 @@ impl TryFrom<String> for Address {
             Some(port) if !host.is_empty() && host.chars().all(clean) => {
                 Ok(Self::Lan { host: host.to_owned(), port })
             }
-            _ => Err(format!(
-                "address: `{text}` must be a host or host:port, as in 192.0.2.1, \
-                 bmc.example:623 or [2001:db8::1]:623, or a device, as in /dev/ipmi0"
-            )),
+            _ => Err("must be a host or host:port, as in 192.0.2.1, bmc.example:623 or \
+                      [2001:db8::1]:623, or a device, as in /dev/ipmi0"
+                .to_owned()),
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn suites(numbers: Option<Vec<u8>>) -> Result<Vec<Suite>, String> {
     let mut suites = Vec::new();
     for number in numbers {
         let Some(suite) = SUITES.into_iter().find(|suite| suite.number() == number) else {
-            return Err(format!("suites: {number} is not supported; allowed: 17, 3"));
+            return Err("suites: must be some of 17, 3".to_owned());
         };
         if suites.contains(&suite) {
             return Err(format!("suites: {number} is there twice"));
@@ -87,8 +87,8 @@ pub(super) fn workarounds(flags: &[String]) -> Result<Vec<Workaround>, String> {
             None if flag == IGNORE_SCANNING_DISABLED || flag == ALWAYS_ON => {}
             None => {
                 return Err(format!(
-                    "workaround_flags: `{flag}` is not supported; allowed: authcap, \
-                     nochecksumcheck, {IGNORE_SCANNING_DISABLED}, {ALWAYS_ON}"
+                    "workaround_flags: must be some of authcap, nochecksumcheck, \
+                     {IGNORE_SCANNING_DISABLED}, {ALWAYS_ON}"
                 ));
             }
         }

@@ -3,12 +3,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use exporter_kit::config::{self, Located, all};
+use exporter_kit::discovery::Found;
 use serde::Deserialize;
 
 use super::address::Address;
 use super::module::{Driver, Module};
 
-/// One BMC, as written in the file.
+/// Labels of the metrics, which a target's own labels may not be.
+const TAKEN: [&str; 12] = [
+    "collector",
+    "command",
+    "entity",
+    "firmware_revision",
+    "id",
+    "level",
+    "manufacturer_id",
+    "name",
+    "product_id",
+    "reason",
+    "state",
+    "type",
+];
+
+/// One BMC, as written in the file or in a list.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawTarget")]
 pub(super) struct Target {
@@ -17,6 +35,7 @@ pub(super) struct Target {
     pub(super) module: String,
     site: Option<String>,
     rack: Option<String>,
+    labels: config::Labels,
     rise_limits: BTreeMap<String, f64>,
 }
 
@@ -27,10 +46,28 @@ struct RawTarget {
     address: Address,
     #[serde(default = "default_module")]
     module: String,
-    site: Option<String>,
-    rack: Option<String>,
+    site: Option<Place>,
+    rack: Option<Place>,
+    #[serde(default)]
+    labels: config::Labels,
     #[serde(default)]
     rise_limits: BTreeMap<String, f64>,
+}
+
+/// What a site or a rack is called; an empty text is no place.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Place(Option<String>);
+
+impl TryFrom<String> for Place {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        config::Name::new(text).map(|name| Self(Some(name.into_string())))
+    }
 }
 
 fn default_module() -> String {
@@ -59,11 +96,13 @@ pub(crate) struct Labels {
     pub(crate) site: Option<String>,
     /// The rack that it stands in; the `rack` label.
     pub(crate) rack: Option<String>,
+    /// The user's own.
+    pub(crate) own: config::Labels,
 }
 
 impl Target {
     /// Whether it has a module, and one that can reach it.
-    pub(super) fn fits(&self, modules: &BTreeMap<String, Module>) -> Result<(), String> {
+    pub(super) fn fits(&self, modules: &BTreeMap<String, Located<Module>>) -> Result<(), String> {
         let Some(module) = modules.get(&self.module) else {
             let allowed: Vec<_> = modules.keys().map(String::as_str).collect();
             let allowed = allowed.join(", ");
@@ -93,7 +132,37 @@ impl Target {
             module_name: self.module.clone(),
             site: self.site.clone(),
             rack: self.rack.clone(),
+            own: self.labels.clone(),
         }
+    }
+}
+
+/// A discovered BMC, held to the same conditions as one of the file. Its account is that of the module
+/// that a label names: a list names no secret.
+impl TryFrom<&Found> for Target {
+    type Error = String;
+
+    fn try_from(found: &Found) -> Result<Self, String> {
+        let mut parts = found.parts(&["site", "rack"])?;
+        let address = Address::try_from(found.address.clone());
+        let address = address.map_err(|error| format!("address: {error}"))?;
+        if let Address::Device(_) = address {
+            return Err("address: must be a host; a device is named in the config".to_owned());
+        }
+        let mut place = |field: &str| {
+            let name = parts.fields.remove(field);
+            name.map(|name| Place(Some(name.into_string())))
+        };
+        let (site, rack) = (place("site"), place("rack"));
+        Self::try_from(RawTarget {
+            name: parts.name.into_string(),
+            address,
+            module: parts.module.map_or_else(default_module, config::Name::into_string),
+            site,
+            rack,
+            labels: parts.labels,
+            rise_limits: BTreeMap::new(),
+        })
     }
 }
 
@@ -103,26 +172,31 @@ impl TryFrom<RawTarget> for Target {
     fn try_from(raw: RawTarget) -> Result<Self, String> {
         // The name is a file name in the state directory as well.
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-        if raw.name.is_empty() || raw.name.starts_with('.') || !raw.name.chars().all(allowed) {
-            return Err(format!(
-                "name: `{}` must be letters, digits and any of . _ : - and not begin with a dot",
-                raw.name
-            ));
-        }
-        for (part, limit) in &raw.rise_limits {
-            if !limit.is_finite() || *limit <= 0.0 {
-                return Err(format!(
-                    "rise_limits: `{part}: {limit}` must be above 0 (degrees Celsius per second)"
-                ));
-            }
-        }
-        let filled = |place: Option<String>| place.filter(|place| !place.is_empty());
+        let name = &raw.name;
+        let is_good = !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed);
+        let name = if is_good {
+            Ok(())
+        } else {
+            Err("name: must be letters, digits and any of . _ : - and not begin with a dot"
+                .to_owned())
+        };
+        let limits_are_good =
+            raw.rise_limits.values().all(|limit| limit.is_finite() && *limit > 0.0);
+        let limits = if limits_are_good {
+            Ok(())
+        } else {
+            Err("rise_limits: each must be above 0 (degrees Celsius per second)".to_owned())
+        };
+        let labels = raw.labels.refuse(&TAKEN).map_err(|error| format!("labels: {error}"));
+        all([name, limits, labels])?;
+        let filled = |place: Option<Place>| place.and_then(|place| place.0);
         Ok(Self {
             name: raw.name,
             address: raw.address,
             module: raw.module,
             site: filled(raw.site),
             rack: filled(raw.rack),
+            labels: raw.labels,
             rise_limits: raw.rise_limits,
         })
     }

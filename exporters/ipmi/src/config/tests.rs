@@ -22,7 +22,7 @@ fn both(config: &Config) -> (BTreeMap<String, Arc<Bmc>>, BTreeMap<String, Labels
     let both = |(name, wanted): (String, Wanted<_, _>)| {
         ((name.clone(), wanted.work), (name, wanted.labels))
     };
-    config.wanted().into_iter().map(both).unzip()
+    config.wanted(&[]).0.into_iter().map(both).unzip()
 }
 
 fn bmcs(config: &Config) -> BTreeMap<String, Arc<Bmc>> {
@@ -73,7 +73,7 @@ fn a_module_says_what_is_read_and_with_which_key() {
     );
     let module = &bmcs(&parse(&text).unwrap())["srv-1"].module;
     assert_eq!(module.suites, [Suite::Three]);
-    assert_eq!(module.k_g_bytes(), Some(vec![0x00, 0xFF]));
+    assert_eq!(module.account.k_g_bytes(), Some(vec![0x00, 0xFF]));
     assert_eq!(module.collectors, [Collector::Ipmi, Collector::Dcmi]);
     assert_eq!(module.workarounds, [Workaround::AuthCap]);
     assert!(module.ignore_scanning_disabled && module.bridge_sensors);
@@ -81,7 +81,7 @@ fn a_module_says_what_is_read_and_with_which_key() {
 
     let module = &bmcs(&parse(GOOD).unwrap())["srv-1"].module;
     assert_eq!(module.suites, [Suite::Seventeen, Suite::Three]);
-    assert_eq!((module.k_g_bytes(), module.collectors.len()), (None, 5));
+    assert_eq!((module.account.k_g_bytes(), module.collectors.len()), (None, 5));
     assert!(!module.ignore_scanning_disabled && !module.bridge_sensors);
 }
 
@@ -114,7 +114,7 @@ fn the_machines_own_bmc_needs_no_account() {
     let bmcs = bmcs(&parse(text).unwrap());
     assert_eq!(bmcs["self"].address, Address::Device("/dev/ipmi0".into()));
     assert_eq!(bmcs["self"].module.driver, Driver::OpenIpmi);
-    assert_eq!(bmcs["self"].module.user, "");
+    assert_eq!(bmcs["self"].module.account.user.expose(), "");
 }
 
 #[test]
@@ -126,12 +126,20 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
     let cases = [
         ("targets: []\n".to_owned(), "missing field `modules`"),
         ("module: {}\n".to_owned(), "module"),
-        (module("pass: p"), "user: must be set, as in `user: monitor`"),
-        (module("user: u"), "exactly one of pass and password_file must be set"),
-        (module("user: u, pass: p, password_file: f"), "exactly one of pass and password_file"),
+        (module("pass: p"), "modules.default: user: must be set, as in `user: monitor`"),
+        (module("user: u"), "pass: must be set, as in `password_file: bmc.password`"),
+        (
+            module("user: u, pass: p, password_file: f"),
+            ":1:38: modules.default.pass: give it or password_file, not both",
+        ),
+        (module("user: u, user_file: f, pass: p"), "user: give it or user_file, not both"),
+        (module("user: u, pass: ''"), "pass: must be 1 to 20 bytes"),
         (module("user: u, password: p"), "password"),
-        (module("user: uuuuuuuuuuuuuuuuu, pass: p"), "user: longer than the 16 bytes"),
-        (module("user: u, pass: ppppppppppppppppppppp"), "pass: longer than the 20 bytes"),
+        (module("user: uuuuuuuuuuuuuuuuu, pass: p"), "user: must be 1 to 16 bytes, as IPMI 2.0"),
+        (
+            module("user: u, pass: ppppppppppppppppppppp"),
+            "pass: must be 1 to 20 bytes, as IPMI 2.0",
+        ),
         (
             module("user: u, pass: p, privilege: root"),
             "privilege: must be one of user, operator, admin",
@@ -140,7 +148,7 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
         (module("user: u, pass: p, timeout: 1ms"), "timeout: must be from 50ms to 30s"),
         (module("user: u, pass: p, interval: 5"), "a duration with a unit"),
         (module("user: u, pass: p, interval: 500ms"), "interval: must be from 1s to 1h"),
-        (module("user: u, pass: p, retries: 11"), "retries: 11 must be 0 to 10"),
+        (module("user: u, pass: p, retries: 11"), "retries: must be 0 to 10"),
         (module("user: u, pass: p, driver: LAN"), "driver: must be one of LAN_2_0, OPENIPMI"),
         (
             module("driver: OPENIPMI, user: u"),
@@ -154,51 +162,64 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
             target("name: a, address: /dev/ipmi0"),
             "targets[0].module: has the driver LAN_2_0; the address is a device and needs OPENIPMI",
         ),
-        (target("name: a, address: /dev/sda"), "address: the value must be a host or host:port"),
+        (target("name: a, address: /dev/sda"), "address: must be a host or host:port"),
         (
             module("driver: OPENIPMI, workaround_flags: [authcap]"),
             "workaround_flags: has no meaning with the driver OPENIPMI",
         ),
-        (target("name: a, address: '/dev/ipmi0:623'"), "address: the value must be a host"),
-        (target("name: a, address: /dev/ipmi"), "address: the value must be a host"),
-        (target("name: a, address: /dev/ipmi/../sda"), "address: the value must be a host"),
+        (target("name: a, address: '/dev/ipmi0:623'"), "address: must be a host"),
+        (target("name: a, address: /dev/ipmi"), "address: must be a host"),
+        (target("name: a, address: /dev/ipmi/../sda"), "address: must be a host"),
         (
             module("user: u, pass: p, collectors: [ipmi, sm-lan-mode]"),
-            "collectors: the value is not supported; allowed: ipmi, chassis, sel, dcmi, bmc",
+            "collectors: must be some of ipmi, chassis, sel, dcmi, bmc",
         ),
         (module("user: u, pass: p, collectors: [sel]"), "collectors: `ipmi` must be among them"),
         (
             module("user: u, pass: p, workaround_flags: [authcap, sun20]"),
-            "workaround_flags: the value is not supported; allowed: authcap, nochecksumcheck",
+            "workaround_flags: must be some of authcap, nochecksumcheck",
         ),
-        (module("user: u, pass: p, suites: [17, 0]"), "suites: 0 is not supported; allowed: 17, 3"),
+        (module("user: u, pass: p, suites: [17, 0]"), "suites: must be some of 17, 3"),
         (module("user: u, pass: p, suites: [3, 3]"), "suites: 3 is there twice"),
         (module("user: u, pass: p, suites: []"), "suites: none is left"),
         (module("user: u, pass: p, k_g: 0x123"), "k_g: must be 1 to 20 bytes"),
         (module("user: u, pass: p, k_g: kkkkkkkkkkkkkkkkkkkkk"), "k_g: must be 1 to 20 bytes"),
-        (module("user: u, pass: p, k_g: k, k_g_file: f"), "at most one of k_g and k_g_file"),
+        (module("user: u, pass: p, k_g: k, k_g_file: f"), "k_g: give it or k_g_file, not both"),
         (module("user: u, pass: p, slow_interval: 1s"), "slow_interval: must be from 10s to 1h"),
         (
             module("user: u, pass: p, bridge_sensors: perhaps"),
             "bridge_sensors: must be true or false",
         ),
-        (module("user: u, pass: p, custom_args: { ipmi: [-v] }"), "custom_args: is not supported"),
-        (module("user: u, pass: p, collector_cmd: { ipmi: sudo }"), "collector_cmd: is not"),
-        (module("user: u, pass: p, sel_events: []"), "sel_events: is not supported yet"),
+        (
+            module("user: u, pass: p, custom_args: { ipmi: [-v] }"),
+            ":1:54: modules.default.custom_args: is not supported",
+        ),
+        (
+            module("user: u, pass: p, collector_cmd: { ipmi: sudo }"),
+            "collector_cmd: is not supported",
+        ),
+        (module("user: u, pass: p, sel_events: []"), "sel_events: is not supported, because"),
         (
             module("user: u, pass: p, exclude_sensor_ids: [29]"),
-            "exclude_sensor_ids[0]: 29 is the number of an SDR record",
+            "exclude_sensor_ids[0]: a bare number is that of an SDR record",
         ),
         (target("address: a"), "missing field `name`"),
         (target("name: a"), "missing field `address`"),
-        (target("name: ../a, address: a"), "name: the value must be letters, digits"),
-        (target("name: a, address: 'a:b'"), "address: the value must be a host or host:port"),
+        (target("name: ../a, address: a"), "name: must be letters, digits"),
+        (target("name: a, address: a, site: ' x'"), "targets[0].site: must not begin"),
+        (target("name: a, address: a, labels: { job: x }"), "labels.job: the suite itself"),
+        (target("name: a, address: a, labels: { entity: x }"), "labels.entity: the suite itself"),
+        (target("name: a, address: a, labels: { a-b: x }"), "labels: a label's name must be"),
+        (target("name: a, address: 'a:b'"), "address: must be a host or host:port"),
         (target("name: a, address: a, colour: red"), "colour"),
         (
             target("name: a, address: a, module: fast"),
             "targets[0].module: is not among the modules; must be one of default",
         ),
-        (target("name: a, address: a, rise_limits: { disk: 0 }"), "`disk: 0` must be above 0"),
+        (
+            target("name: a, address: a, rise_limits: { disk: 0 }"),
+            "rise_limits: each must be above 0",
+        ),
         (
             target("name: a, address: a }, { name: a, address: b"),
             "ipmi.yml:2:37: name: line 2 has the same; each must be unique",
@@ -224,16 +245,18 @@ fn a_password_is_never_shown() {
 fn a_password_file_is_read_beside_the_config_file() {
     let folder = tempfile::tempdir().unwrap();
     let missing = parse(GOOD).unwrap().with_files(folder.path()).unwrap_err();
-    assert!(format!("{missing:#}").starts_with("modules.default.password_file: "), "{missing:#}");
+    assert_eq!(missing.to_string().lines().count(), 1, "{missing}");
+    let place = "line 3:12: modules.default.password_file: reading secret file ";
+    assert!(missing.to_string().starts_with(place), "{missing}");
 
     std::fs::write(folder.path().join("bmc.password"), "s3cret pass\n").unwrap();
     let config = parse(GOOD).unwrap().with_files(folder.path()).unwrap();
-    assert_eq!(bmcs(&config)["srv-1"].module.password.expose(), "s3cret pass");
+    assert_eq!(bmcs(&config)["srv-1"].module.account.password.expose(), "s3cret pass");
     assert_eq!(config.state_directory, Some(folder.path().join("state")));
 
     std::fs::write(folder.path().join("bmc.password"), "x".repeat(21)).unwrap();
     let long = parse(GOOD).unwrap().with_files(folder.path()).unwrap_err();
-    assert!(long.to_string().contains("longer than the 20 bytes"), "{long}");
+    assert!(long.to_string().contains("password_file: must be 1 to 20 bytes"), "{long}");
 }
 
 #[test]
@@ -243,11 +266,11 @@ fn a_key_file_is_read_beside_the_config_file() {
     std::fs::write(folder.path().join("bmc.password"), "s3cret").unwrap();
     std::fs::write(folder.path().join("bmc.key"), "0x0102\n").unwrap();
     let config = parse(&text).unwrap().with_files(folder.path()).unwrap();
-    assert_eq!(bmcs(&config)["srv-2"].module.k_g_bytes(), Some(vec![1, 2]));
+    assert_eq!(bmcs(&config)["srv-2"].module.account.k_g_bytes(), Some(vec![1, 2]));
 
     std::fs::write(folder.path().join("bmc.key"), "0x01020\n").unwrap();
     let odd = parse(&text).unwrap().with_files(folder.path()).unwrap_err();
-    assert!(odd.to_string().starts_with("modules.slow.k_g_file: must be 1 to 20"), "{odd}");
+    assert!(odd.to_string().contains("modules.slow.k_g_file: must be 1 to 20"), "{odd}");
 }
 
 #[test]
@@ -284,6 +307,120 @@ targets: []
 }
 
 #[test]
+fn a_config_of_ipmi_exporter_is_told_each_key_that_it_must_do_without() {
+    let text = "
+modules:
+  default:
+    user: some_user
+    pass: hunter2
+    collectors: [bmc, ipmi, sel-events]
+    exclude_sensor_ids: [2, 29]
+  advanced:
+    user: some_user
+    pass: hunter2
+    collectors: [ipmi, sel]
+    collector_cmd: { ipmi: sudo, sel: sudo }
+    default_args: { ipmi: [--bridge-sensors] }
+    custom_args: { ipmi: [hunter2] }
+    sel_events: [ { name: x, regex: hunter2 } ]
+";
+    let error = parse(text).unwrap_err().to_string();
+    for (place, said) in [
+        ("ipmi.yml:7:26: modules.default.exclude_sensor_ids[0]", "write the sensor's id label"),
+        ("ipmi.yml:7:29: modules.default.exclude_sensor_ids[1]", "write the sensor's id label"),
+        ("ipmi.yml:12:20: modules.advanced.collector_cmd", "leave it out, and say by `collectors`"),
+        ("ipmi.yml:13:19: modules.advanced.default_args", "because no other program is run"),
+        ("ipmi.yml:14:18: modules.advanced.custom_args", "because no other program is run"),
+        ("ipmi.yml:15:17: modules.advanced.sel_events", "watch ipmi_sel_entries"),
+    ] {
+        let line = error.lines().find(|line| line.starts_with(place));
+        assert!(line.is_some_and(|line| line.contains(said)), "{place} in\n{error}");
+    }
+    assert!(!error.contains("hunter2"), "{error}");
+    // Nothing is offered that is always refused.
+    let mistyped = "modules: { a: { user: u, pass: p, colectors: [ipmi] } }";
+    let error = parse(mistyped).unwrap_err().to_string();
+    assert!(error.contains("did you mean `collectors`?") && error.contains("bridge_sensors"));
+    assert!(!error.contains("collector_cmd") && !error.ends_with('-'), "{error}");
+}
+
+#[test]
+fn labels_of_the_user_are_labels_and_no_work() {
+    let text = GOOD.replace("rack: r1", "rack: r1, labels: { env: prod, owner: '' }");
+    let (before, after) = (both(&parse(GOOD).unwrap()), both(&parse(&text).unwrap()));
+    assert_eq!(before.0, after.0);
+    let own: Vec<_> = after.1["srv-1"].own.iter().collect();
+    assert_eq!(own, [("env", "prod")]);
+}
+
+#[test]
+fn every_file_of_a_secret_that_is_wrong_is_told() {
+    let text = "modules:
+  a: { user_file: user, password_file: none, k_g_file: key }
+  b: { user_file: user, pass: hunter2 }
+";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("user"), "uuuuuuuuuuuuuuuuu").unwrap();
+    std::fs::write(folder.path().join("key"), "0x1").unwrap();
+    let error = parse(text).unwrap().with_files(folder.path()).unwrap_err().to_string();
+    for said in [
+        "line 2:6: modules.a.user_file: must be 1 to 16 bytes",
+        "line 2:6: modules.a.password_file: reading secret file",
+        "line 2:6: modules.a.k_g_file: must be 1 to 20 bytes",
+        "line 3:6: modules.b.user_file: must be 1 to 16 bytes",
+    ] {
+        assert!(error.contains(said), "{said} is not in\n{error}");
+    }
+    std::fs::write(folder.path().join("user"), "monitor\n").unwrap();
+    let text = "modules: { a: { user_file: user, pass: hunter2 } }";
+    let config = parse(text).unwrap().with_files(folder.path()).unwrap();
+    assert_eq!(config.modules["a"].account.user.expose(), "monitor");
+}
+
+#[test]
+fn what_is_discovered_is_held_to_the_conditions_of_the_file() {
+    let found = |address: &str, labels: &[(&str, &str)]| Found {
+        address: address.into(),
+        labels: Arc::new(
+            labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        ),
+        source: "list.json".into(),
+    };
+    let found = [
+        found("192.0.2.9", &[("target", "srv-9"), ("site", "ams"), ("env", "prod")]),
+        found("192.0.2.8:1623", &[("__param_module", "slow")]),
+        found("192.0.2.7", &[("target", "srv-1")]),
+        found("192.0.2.7", &[("module", "none"), ("target", "b")]),
+        found("/dev/ipmi0", &[("target", "c")]),
+        found("monitor:s3cret@192.0.2.7", &[("target", "d")]),
+        found("192.0.2.7", &[("target", "../e")]),
+        found("192.0.2.7", &[("target", "f"), ("entity", "disk")]),
+        found("192.0.2.7", &[("target", "g"), ("password_file", "/etc/shadow")]),
+    ];
+    let (polled, skipped) = parse(GOOD).unwrap().wanted(&found);
+    let names: Vec<_> = polled.keys().map(String::as_str).collect();
+    assert_eq!(names, ["192.0.2.8:1623", "g", "srv-1", "srv-2", "srv-9"]);
+    assert_eq!(polled["srv-9"].labels.site.as_deref(), Some("ams"));
+    assert_eq!(polled["srv-9"].labels.own.iter().collect::<Vec<_>>(), [("env", "prod")]);
+    assert_eq!(polled["192.0.2.8:1623"].work.module.account.password.expose(), "hunter2");
+    // A label is a label, whatever it is called: the account is the module's.
+    assert_eq!(polled["g"].work.module, polled["srv-1"].work.module);
+    let reasons: Vec<_> = skipped.iter().map(|it| it.reason.as_str()).collect();
+    for (reason, wanted) in reasons.iter().zip([
+        "another target has its name",
+        "module: is not among the modules; must be one of default, slow",
+        "address: must be a host; a device is named in the config",
+        "address: must be a host or host:port",
+        "name: must be letters",
+        "labels: entity: the suite itself uses this label",
+    ]) {
+        assert!(reason.starts_with(wanted), "{reason}");
+    }
+    assert_eq!(reasons.len(), 6);
+    assert!(!reasons.concat().contains("s3cret"));
+}
+
+#[test]
 fn what_is_allowed_and_hardly_meant_is_told() {
     let warnings = |targets: &str| {
         let text =
@@ -291,7 +428,7 @@ fn what_is_allowed_and_hardly_meant_is_told() {
         parse(&text).unwrap().warnings
     };
     assert!(warnings("{ name: a, address: h }, { name: b, address: i }").is_empty());
-    assert_eq!(warnings(""), ["targets: there is none, so nothing is polled"]);
+    assert!(warnings("")[0].starts_with("targets: there is none, so nothing is polled"));
     let twice = warnings("{ name: a, address: h }, { name: b, address: 'h:623' }");
     assert!(twice.len() == 1 && twice[0].contains("what is there is measured twice"), "{twice:?}");
 }

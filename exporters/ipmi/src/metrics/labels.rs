@@ -23,6 +23,7 @@ impl LabelSet for TargetLabels {
                 to.label(name, place);
             }
         }
+        self.labels.own.iter().for_each(|(name, value)| to.label(name, value));
     }
 }
 

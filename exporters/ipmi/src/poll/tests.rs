@@ -18,7 +18,7 @@ fn state(script: &Arc<Mutex<Script>>, store: Option<Store>, baseline: Vec<Known>
     let text = "modules: { default: { user: u, pass: p, interval: 30s } }\n\
                 targets: [ { name: a, address: b } ]\n";
     let config: Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
-    let bmc = config.wanted().remove("a").unwrap().work;
+    let bmc = config.wanted(&[]).0.remove("a").unwrap().work;
     let source = Source::Scripted(Scripted::new(Arc::clone(script)));
     Arc::new(BmcState::new(bmc, Labels::default(), source, store, baseline))
 }

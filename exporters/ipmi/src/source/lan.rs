@@ -24,7 +24,8 @@ async fn resolve(host: &str, port: u16) -> Result<SocketAddr, PollFailure> {
 
 /// `None` when they are longer than IPMI allows.
 fn credentials(bmc: &Bmc) -> Option<Credentials> {
-    let password = Password::new(bmc.module.password.expose()).ok()?;
-    let k_g = bmc.module.k_g_bytes().map(Password::new).transpose().ok()?;
-    Some(Credentials { user: bmc.module.user.clone(), password, k_g })
+    let account = &bmc.module.account;
+    let password = Password::new(account.password.expose()).ok()?;
+    let k_g = account.k_g_bytes().map(Password::new).transpose().ok()?;
+    Some(Credentials { user: account.user.expose().to_owned(), password, k_g })
 }

@@ -7,7 +7,7 @@ use crate::source::samples::{Listed, fan, hd_max};
 fn state(store: Option<Store>, baseline: Vec<Known>) -> BmcState {
     let text = "modules: { default: { user: u, pass: p } }\ntargets: [ { name: a, address: b } ]\n";
     let config: Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
-    let bmc = config.wanted().remove("a").unwrap().work;
+    let bmc = config.wanted(&[]).0.remove("a").unwrap().work;
     let source = Source::of(&bmc);
     BmcState::new(bmc, Labels::default(), source, store, baseline)
 }
