@@ -1,70 +1,15 @@
 //! A histogram of durations: buckets for those who read text, native ones for those who read
 //! protobuf, both of the same observations.
 
+mod bounds;
 mod native;
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub(crate) use self::bounds::Bound;
+pub use self::bounds::{BOUNDS, Buckets};
 pub(crate) use self::native::Native;
-
-/// The bounds of all histograms, in seconds: from a neighbour in the rack to the longest timeout,
-/// closest where the distances of a continent and of the world are. Few, since each costs every target
-/// a line of text; who wants to know more reads the native buckets, which are 9 % apart.
-pub const BOUNDS: [f64; 11] =
-    [0.000_05, 0.000_25, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 2.0, 10.0];
-
-/// Bounds that many histograms share.
-#[derive(Clone, Debug)]
-pub struct Buckets(Arc<[Bound]>);
-
-/// The upper bound of a bucket.
-#[derive(Clone, Debug)]
-pub(crate) struct Bound {
-    seconds: f64,
-    text: Box<str>,
-}
-
-impl Bound {
-    pub(crate) fn seconds(&self) -> f64 {
-        self.seconds
-    }
-
-    /// As Prometheus itself writes it, so that it is the same label by text and by protobuf.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-}
-
-impl Buckets {
-    /// These bounds, in seconds, which are finite and rise. None where they do not.
-    pub fn new(bounds: &[f64]) -> Option<Self> {
-        let rising = bounds.iter().is_sorted_by(|one, next| one < next);
-        let finite = bounds.iter().all(|it| it.is_finite() && *it > 0.0);
-        let bound = |seconds: &f64| Bound { seconds: *seconds, text: text_of(*seconds).into() };
-        (rising && finite).then(|| Self(bounds.iter().map(bound).collect()))
-    }
-}
-
-impl Default for Buckets {
-    fn default() -> Self {
-        static DEFAULT: LazyLock<Buckets> =
-            LazyLock::new(|| Buckets::new(&BOUNDS).expect("these are finite and rise"));
-        DEFAULT.clone()
-    }
-}
-
-/// A float as Go's shortest format has it, with `.0` after a whole number.
-fn text_of(number: f64) -> String {
-    let text = format!("{number:e}");
-    let (digits, exponent) = text.split_once('e').expect("this format has an exponent");
-    match exponent.parse() {
-        Ok(-4..=5) => format!("{number:?}"),
-        Ok(exponent @ 0i32..) => format!("{digits}e+{exponent:02}"),
-        Ok(exponent) => format!("{digits}e-{:02}", -exponent),
-        Err(_) => text,
-    }
-}
 
 /// How often durations came, by their length.
 #[derive(Debug)]
@@ -154,34 +99,5 @@ mod tests {
         assert_eq!(buckets, [(0.001, 2), (0.01, 4)]);
         assert_eq!(known.count(), 6);
         assert!((known.sum() - 5.022_002).abs() < 1e-9);
-    }
-
-    /// What `strconv.FormatFloat(bound, 'g', -1, 64)` says, with the ending that OpenMetrics wants.
-    #[test]
-    fn bounds_are_written_as_prometheus_writes_them() {
-        let texts = [
-            (0.000_05, "5e-05"),
-            (0.000_012_5, "1.25e-05"),
-            (0.000_2, "0.0002"),
-            (0.000_1, "0.0001"),
-            (0.025, "0.025"),
-            (1.0, "1.0"),
-            (2.5, "2.5"),
-            (100_000.0, "100000.0"),
-            (1e6, "1e+06"),
-            (1.5e10, "1.5e+10"),
-        ];
-        for (bound, text) in texts {
-            assert_eq!(text_of(bound), text);
-        }
-    }
-
-    #[test]
-    fn bounds_that_do_not_rise_are_refused() {
-        for bounds in [&[1.0, 1.0][..], &[2.0, 1.0], &[0.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]]
-        {
-            assert!(Buckets::new(bounds).is_none(), "{bounds:?}");
-        }
-        assert!(Buckets::new(&[]).is_some());
     }
 }
