@@ -36,9 +36,16 @@ impl Default for Histogram {
 impl Histogram {
     /// Nothing was observed yet.
     pub fn new(buckets: Buckets) -> Self {
-        let counts = vec![0; buckets.0.len() + 1].into();
-        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(Mutex::new(Known { buckets, counts, sum: 0.0, created, native: Native::default() }))
+        Self(Mutex::new(Known::new(buckets)))
+    }
+
+    /// Counts by these bounds from now on. Where they are others than before, it begins at zero, as
+    /// after a restart: what was counted cannot be divided anew, and a page that mixed both would lie.
+    pub fn set_buckets(&self, buckets: &Buckets) {
+        let mut known = self.known();
+        if known.buckets != *buckets {
+            *known = Known::new(buckets.clone());
+        }
     }
 
     /// Takes in a duration.
@@ -57,6 +64,12 @@ impl Histogram {
 }
 
 impl Known {
+    fn new(buckets: Buckets) -> Self {
+        let counts = vec![0; buckets.0.len() + 1].into();
+        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { buckets, counts, sum: 0.0, created, native: Native::default() }
+    }
+
     pub(crate) fn sum(&self) -> f64 {
         self.sum
     }
@@ -99,5 +112,22 @@ mod tests {
         assert_eq!(buckets, [(0.001, 2), (0.01, 4)]);
         assert_eq!(known.count(), 6);
         assert!((known.sum() - 5.022_002).abs() < 1e-9);
+    }
+
+    #[test]
+    fn other_bounds_begin_at_zero_and_the_same_ones_go_on() {
+        let bounds = Buckets::new(&[0.001, 0.01]).unwrap();
+        let histogram = Histogram::new(bounds);
+        histogram.observe(Duration::from_millis(5));
+        histogram.set_buckets(&Buckets::new(&[0.001, 0.01]).unwrap());
+        assert_eq!(histogram.known().count(), 1);
+        histogram.set_buckets(&Buckets::new(&[0.1]).unwrap());
+        assert_eq!(histogram.known().count(), 0);
+        assert_eq!(histogram.known().native().spans(), (vec![], vec![]));
+        histogram.observe(Duration::from_millis(50));
+        let known = histogram.known();
+        let buckets: Vec<_> = known.buckets().map(|(bound, count)| (bound.text(), count)).collect();
+        assert_eq!(buckets, [("0.1", 1)]);
+        assert!((known.sum() - 0.05).abs() < 1e-9);
     }
 }

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use exporter_kit::Wanted;
 use exporter_kit::config::{self, Identity, Located, Name, Problems, Vantage, refuse_duplicates};
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
+use exporter_kit::{Buckets, Wanted};
 use serde::Deserialize;
 
 mod module;
@@ -30,6 +30,8 @@ pub struct Config {
     resolvers: Vec<SocketAddr>,
     modules: BTreeMap<String, Module>,
     targets: Vec<Entry>,
+    /// By which bounds times are counted.
+    pub(crate) buckets: Buckets,
     /// Where more targets are discovered.
     pub(crate) discovery: Discovery,
 }
@@ -42,6 +44,8 @@ const TAKEN: [&str; 9] =
 #[serde(deny_unknown_fields)]
 struct RawConfig {
     vantage: Vantage,
+    #[serde(default)]
+    buckets: Buckets,
     #[serde(default)]
     resolvers: Vec<Resolver>,
     modules: BTreeMap<Name, Module>,
@@ -128,6 +132,8 @@ pub(crate) struct Labels {
     pub(crate) role: Role,
     /// The user's own.
     pub(crate) own: config::Labels,
+    /// The bounds of its histograms, the values of the label `le`.
+    pub(crate) buckets: Buckets,
 }
 
 /// What is to be probed, by name.
@@ -185,7 +191,10 @@ impl Config {
 
     fn wanted(&self, entry: &Entry) -> Wanted<Work, Labels> {
         let (module, own) = (entry.module.clone(), entry.labels.clone());
-        Wanted { work: self.work(entry), labels: Labels { module, role: entry.role, own } }
+        Wanted {
+            work: self.work(entry),
+            labels: Labels { module, role: entry.role, own, buckets: self.buckets.clone() },
+        }
     }
 
     /// Whether there may be more targets than those of the file.
@@ -243,7 +252,14 @@ impl TryFrom<RawConfig> for Config {
         let targets = targets.into_iter().map(|target| target.value).collect();
         let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();
         let discovery = Discovery { files: raw.file_sd_configs, http: raw.http_sd_configs };
-        Ok(Self { vantage: raw.vantage, resolvers, modules, targets, discovery })
+        Ok(Self {
+            vantage: raw.vantage,
+            buckets: raw.buckets,
+            resolvers,
+            modules,
+            targets,
+            discovery,
+        })
     }
 }
 

@@ -50,6 +50,7 @@ pub struct LatencyExporter {
     targets: Arc<Targets<Work, TargetState, Labels>>,
     vantage: Arc<CurrentVantage>,
     icmp: Icmp,
+    queue: ReceiveQueue,
     rounds: Rounds,
     clock: Clock,
     /// The config in force, and what is discovered beside it.
@@ -76,12 +77,12 @@ impl Exporter for LatencyExporter {
             vantage: Arc::clone(&vantage),
             targets: Arc::clone(&targets),
             icmp: icmp.clone(),
-            queue,
+            queue: queue.clone(),
             clock,
         });
         let rounds = kit.rounds.clone();
         let wanted = Mutex::new((config.clone(), Vec::new()));
-        let exporter = Self { targets, vantage, icmp, rounds, clock, wanted };
+        let exporter = Self { targets, vantage, icmp, queue, rounds, clock, wanted };
         exporter.reload(config)?;
         Ok(exporter)
     }
@@ -93,6 +94,7 @@ impl Exporter for LatencyExporter {
     fn reload(&self, config: Config) -> anyhow::Result<()> {
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         self.vantage.set(config.vantage.clone());
+        self.queue.set_buckets(&config.buckets);
         wanted.0 = config;
         // What was discovered and fits no more is told when it is looked at next.
         self.keep_in_step(&wanted);

@@ -48,7 +48,7 @@ impl TargetState {
         Self {
             name: name.to_owned(),
             labels: RwLock::new(Arc::new(labels.clone())),
-            counts: Counts::new(phases_of(work)),
+            counts: Counts::new(phases_of(work), &labels.buckets),
             health: Arc::new(Health::new(name, work.probe.detail(&work.host))),
             standing: Mutex::default(),
         }
@@ -64,8 +64,9 @@ impl TargetState {
         Arc::clone(&self.labels.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Shows other labels from now on.
+    /// Shows other labels, and times by other bounds, from now on.
     pub(crate) fn relabel(&self, labels: &Labels) {
+        self.counts.set_buckets(&labels.buckets);
         *self.labels.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
     }
 

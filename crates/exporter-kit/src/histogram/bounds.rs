@@ -2,18 +2,25 @@
 
 use std::sync::{Arc, LazyLock};
 
-/// The bounds of all histograms, in seconds: from a neighbour in the rack to the longest timeout,
+use serde::Deserialize;
+
+/// The bounds of all histograms where the config names no others, in seconds: from a neighbour in the rack to the longest timeout,
 /// closest where the distances of a continent and of the world are. Few, since each costs every target
 /// a line of text; who wants to know more reads the native buckets, which are 9 % apart.
 pub const BOUNDS: [f64; 11] =
     [0.000_05, 0.000_25, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 2.0, 10.0];
 
-/// Bounds that many histograms share.
-#[derive(Clone, Debug)]
+/// As many bounds a config may name: each costs every target a line of text for each histogram.
+const MOST: usize = 64;
+
+/// Bounds that many histograms share. In a config they are the field `buckets` of an exporter: a list
+/// of seconds, as they stand in the label `le`. An empty one leaves sum, count and native buckets.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "Vec<f64>")]
 pub struct Buckets(pub(super) Arc<[Bound]>);
 
 /// The upper bound of a bucket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bound {
     pub(super) seconds: f64,
     text: Box<str>,
@@ -37,6 +44,20 @@ impl Buckets {
         let finite = bounds.iter().all(|it| it.is_finite() && *it > 0.0);
         let bound = |seconds: &f64| Bound { seconds: *seconds, text: text_of(*seconds).into() };
         (rising && finite).then(|| Self(bounds.iter().map(bound).collect()))
+    }
+}
+
+impl TryFrom<Vec<f64>> for Buckets {
+    type Error = String;
+
+    fn try_from(bounds: Vec<f64>) -> Result<Self, String> {
+        let few = Some(bounds).filter(|bounds| bounds.len() <= MOST);
+        few.and_then(|bounds| Self::new(&bounds)).ok_or_else(|| {
+            format!(
+                "must be at most {MOST} bounds in seconds, each above zero and above the one before \
+                 it, as in [0.001, 0.02, 0.5]"
+            )
+        })
     }
 }
 
@@ -91,5 +112,16 @@ mod tests {
             assert!(Buckets::new(bounds).is_none(), "{bounds:?}");
         }
         assert!(Buckets::new(&[]).is_some());
+    }
+
+    #[test]
+    fn a_config_names_as_many_as_a_page_can_bear() {
+        let rising = |count: u8| (1..=count).map(f64::from).collect::<Vec<_>>();
+        assert_eq!(Buckets::try_from(rising(64)).unwrap().0.len(), 64);
+        assert_eq!(Buckets::try_from(vec![]).unwrap().0.len(), 0);
+        assert_eq!(Buckets::try_from(BOUNDS.to_vec()).unwrap(), Buckets::default());
+        for bad in [rising(65), vec![0.1, 0.05], vec![0.0], vec![f64::NAN]] {
+            assert!(Buckets::try_from(bad).unwrap_err().contains("at most 64 bounds in seconds"));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_kit::{Counter, CountsBy, Histogram};
+use exporter_kit::{Buckets, Counter, CountsBy, Histogram};
 
 use crate::outcome::{Failure, Outcome, Phase};
 
@@ -21,14 +21,21 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Counts for a target whose probes can have these phases.
-    pub(crate) fn new(phases: impl IntoIterator<Item = Phase>) -> Self {
+    pub(crate) fn new(phases: impl IntoIterator<Item = Phase>, buckets: &Buckets) -> Self {
+        let histogram = || Histogram::new(buckets.clone());
         Self {
             probes: Counter::default(),
             failures: CountsBy::default(),
-            durations: Histogram::default(),
-            phases: phases.into_iter().map(|phase| (phase, Histogram::default())).collect(),
+            durations: histogram(),
+            phases: phases.into_iter().map(|phase| (phase, histogram())).collect(),
             strays: Arc::default(),
         }
+    }
+
+    /// Counts times by these bounds from now on.
+    pub(crate) fn set_buckets(&self, buckets: &Buckets) {
+        let phases = self.phases.iter().map(|(_, histogram)| histogram);
+        phases.chain([&self.durations]).for_each(|histogram| histogram.set_buckets(buckets));
     }
 
     /// Counts one decided probe.
@@ -69,6 +76,11 @@ pub(crate) struct Strays {
 pub(crate) struct ReceiveQueue(pub(super) Arc<Histogram>);
 
 impl ReceiveQueue {
+    /// Counts by these bounds from now on.
+    pub(crate) fn set_buckets(&self, buckets: &Buckets) {
+        self.0.set_buckets(buckets);
+    }
+
     /// Counts one reply.
     pub(crate) fn observe(&self, queued: Duration) {
         self.0.observe(queued);

@@ -129,6 +129,41 @@ fn what_is_not_known_is_absent() {
     }
 }
 
+#[test]
+fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
+    let (vantage, states) = states();
+    let page = |states: &[TargetState]| {
+        let scrape = Scrape {
+            vantage: &vantage,
+            targets: states.iter().map(Row::of).collect(),
+            sockets: Vec::new(),
+            queue: &ReceiveQueue::default(),
+            now: at(20).monotonic,
+        };
+        exporter_kit::openmetrics(|page| scrape.write(page))
+    };
+    let shows = |text: &str, series: &str| {
+        text.lines().filter(|line| line.starts_with(series) && line.contains("canary")).count()
+    };
+    let other: Config = exporter_kit::parse(&format!("buckets: [0.5]{CONFIG}"), "golden").unwrap();
+    let other = LatencyExporter::prepare(other, Path::new(".")).unwrap().targets(&[]).0;
+    let before = page(&states);
+    states.iter().zip(other.values()).for_each(|(state, wanted)| state.relabel(&wanted.labels));
+    let after = page(&states);
+    let buckets = "latency_probe_duration_seconds_bucket{le=\"";
+    assert_eq!((shows(&before, buckets), shows(&after, buckets)), (12, 2));
+    assert_eq!(shows(&after, &format!("{buckets}0.5\"")), 1);
+    let nothing = after.lines().filter(|line| line.contains("_duration_seconds_"));
+    assert!(nothing.clone().all(|line| line.ends_with(" 0") || line.ends_with(" 0.0")), "{after}");
+    assert!(nothing.count() > 0);
+    let probes = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with("latency_probes_total{"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(probes(&before), probes(&after));
+    assert!(probes(&after)[0].ends_with(" 3"));
+}
+
 /// What a page of so many targets costs its reader, by family; to be seen with `--nocapture`.
 fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Outcome) -> usize {
     let mut config = format!(
