@@ -1,6 +1,8 @@
 //! The shipped dashboards: every query against a live Prometheus, and what can be read off the files.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "dashboards/buckets.rs"]
+mod buckets;
 #[path = "dashboards/files.rs"]
 mod files;
 #[path = "dashboards/lint.rs"]
