@@ -1,13 +1,18 @@
 //! The smallest exporter: every target is a clock that ticks. It shows what an exporter has to say,
 //! and is the program that the kit's own tests run.
 
+#[path = "tick/listen.rs"]
+mod listen;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use exporter_kit::config::{self, Labels, Name};
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
+use exporter_kit::on_demand;
 use exporter_kit::{
     Collector, Counter, Exporter, Health, Histogram, Kit, Page, Rounds, Running, Targets, Wanted,
 };
@@ -25,6 +30,9 @@ struct Config {
     file_sd_configs: Vec<FileSd>,
     #[serde(default)]
     http_sd_configs: Vec<HttpSd>,
+    /// Whose clocks may be listened to on demand.
+    #[serde(default)]
+    on_demand: on_demand::Settings,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -84,6 +92,7 @@ struct State {
 #[derive(Clone, Debug, Default)]
 struct Clocks(Arc<Targets<Work, State, Labels>>);
 
+#[derive(Debug)]
 struct Tick {
     clocks: Clocks,
     rounds: Rounds,
@@ -95,6 +104,8 @@ impl Exporter for Tick {
     const NAME: &'static str = "tick";
     const ABOUT: &'static str = "Counts the ticks of clocks.";
     const PORT: u16 = 9799;
+    const LINKS: &'static [(&'static str, &'static str)] =
+        &[("/listen", "whether a clock elsewhere ticks: /listen?target=HOST:PORT&module=NAME")];
     type Config = Config;
 
     fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
@@ -135,6 +146,10 @@ impl Exporter for Tick {
 
     fn has_target(&self, name: &str) -> bool {
         self.clocks.0.state(name).is_some()
+    }
+
+    fn routes(self: &Arc<Self>) -> Router {
+        on_demand::page("/listen", Arc::clone(self))
     }
 
     async fn stop(&self) {

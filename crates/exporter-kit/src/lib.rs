@@ -19,6 +19,7 @@
 //! | `http_sd` | the page at `/sd`: the exporter's own targets, for Prometheus to discover |
 //! | `exposition` | what a scraper gets: protobuf or text, packed, never whole in memory |
 //! | `page` | a page of metrics, family by family |
+//! | [`on_demand`] | pages that measure when they are asked to: whom, how long, how many at once |
 //! | `registry` | the collectors of a process |
 //! | `counts` | counters, alone and by the values of a closed label |
 //! | `histogram` | a histogram with buckets for text and native ones for protobuf |
@@ -47,6 +48,7 @@ mod http_sd;
 mod landing;
 mod listen;
 mod logging;
+pub mod on_demand;
 mod open_files;
 mod page;
 mod process;
@@ -150,7 +152,7 @@ pub trait Exporter: Sized + Send + Sync + 'static {
         self.health().iter().any(|target| target.name() == name)
     }
 
-    /// Pages of its own, beside the kit's.
+    /// Pages of its own, beside the kit's. Called inside the runtime that measures.
     fn routes(self: &Arc<Self>) -> Router {
         Router::new()
     }

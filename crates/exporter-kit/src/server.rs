@@ -127,6 +127,10 @@ fn router<E: Exporter>(app: &Arc<App<E>>, web_config: Option<Current>) -> Router
         let tls = tls.as_ref().is_some_and(|config| config.borrow().tls.is_some());
         std::future::ready(list::<E>(app, &uri, query, &headers, tls))
     };
+    let own = {
+        let _there = app.measuring.enter();
+        app.exporter.routes()
+    };
     let router = Router::new()
         .route("/", get(landing))
         .route(&app.telemetry_path, get(metrics))
@@ -137,7 +141,7 @@ fn router<E: Exporter>(app: &Arc<App<E>>, web_config: Option<Current>) -> Router
         .route("/-/reload", post(reload).put(reload))
         .route("/-/style.css", get(landing::style))
         .with_state(Arc::clone(app))
-        .merge(app.exporter.routes());
+        .merge(own);
     web::hardened(router, app.guard.clone(), web_config)
         .layer(CompressionLayer::new().compress_when(exposition::may_be_compressed()))
 }

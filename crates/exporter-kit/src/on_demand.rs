@@ -1,0 +1,181 @@
+//! Pages that measure when they are asked to, as Prometheus asks many exporters of this ecosystem:
+//! `?target=...&module=...`.
+//!
+//! The frame decides what may be measured, for how long and how much at once; an [`Engine`] measures.
+//! What comes of it is rendered as every page of metrics is.
+
+mod allow;
+mod asked;
+mod log;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+
+pub use self::allow::{AllowList, Destination};
+pub use self::asked::Asked;
+pub use self::log::Log;
+use crate::page::{Format, written};
+use crate::registry::Registry;
+use crate::{config, exposition};
+
+/// What a measurement may take after its deadline to give what it has.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Measurements of one page that run at once: each holds a connection and what it measures with.
+const AT_ONCE: usize = 200;
+
+/// What measures. One exporter's way to answer a question about one target, once.
+pub trait Engine: Debug + Send + Sync + 'static {
+    /// A question, checked: all that is needed to measure.
+    type Plan: Send + 'static;
+
+    /// What the config in force says of on-demand pages.
+    fn settings(&self) -> Arc<Settings>;
+
+    /// Makes a plan of a query. Contacts nobody. An error says what is wrong with the query.
+    fn plan(&self, asked: &Asked) -> Result<Planned<Self::Plan>, String>;
+
+    /// Measures, until the deadline at the latest; a failure is a result as well, and has metrics.
+    ///
+    /// Dropped when nobody waits for the answer any more, and shortly after the deadline. It runs
+    /// where everything that measures runs.
+    fn measure(
+        self: Arc<Self>,
+        plan: Self::Plan,
+        deadline: Instant,
+        log: Log,
+    ) -> impl Future<Output = Registry> + Send;
+}
+
+/// A plan, and what the frame has to know of it.
+#[derive(Debug)]
+pub struct Planned<P> {
+    /// All that the engine needs.
+    pub plan: P,
+    /// Whom that contacts.
+    pub contacts: Contacts,
+    /// The longest that its module lets it take.
+    pub timeout: Duration,
+}
+
+/// Whom a plan contacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contacts {
+    /// A target of the config, as the config has it: always allowed.
+    Configured,
+    /// Whom the query names: allowed if the config lists it.
+    Named(Destination),
+}
+
+/// The section `on_demand` of an exporter's config.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Who may be contacted beside the targets of the config. Nobody, by default.
+    pub allow: AllowList,
+    /// What is kept of the scraper's timeout for the answer to get there.
+    pub timeout_offset: config::Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let timeout_offset = config::Duration::new(Duration::from_millis(500));
+        Self { allow: AllowList::default(), timeout_offset }
+    }
+}
+
+/// A page of that path by that engine. To be called where [`Exporter::routes`](crate::Exporter::routes)
+/// is: inside the runtime that measures.
+pub fn page<E: Engine>(path: &str, engine: Arc<E>) -> Router {
+    let (measuring, places) = (Handle::current(), Semaphore::new(AT_ONCE));
+    Router::new().route(path, get(answer::<E>)).with_state(Arc::new(Page {
+        engine,
+        measuring,
+        places,
+    }))
+}
+
+#[derive(Debug)]
+struct Page<E> {
+    engine: Arc<E>,
+    measuring: Handle,
+    places: Semaphore,
+}
+
+async fn answer<E: Engine>(
+    State(page): State<Arc<Page<E>>>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(query);
+    let settings = page.engine.settings();
+    let told = headers.get("x-prometheus-scrape-timeout-seconds");
+    let told = told.map(|told| told.to_str().unwrap_or_default());
+    let offset = settings.timeout_offset.get();
+    let planned = page.engine.plan(&asked).and_then(|planned| {
+        let time = asked::time(told, offset, planned.timeout)?;
+        Ok((planned, time))
+    });
+    let (planned, time) = match planned {
+        Ok(planned) => planned,
+        Err(message) => return refusal(StatusCode::BAD_REQUEST, &message),
+    };
+    if let Contacts::Named(destination) = &planned.contacts
+        && !settings.allow.allows(destination)
+    {
+        debug!(%destination, "an on-demand page was asked for what the config does not allow");
+        let message = format!(
+            "{destination} is not allowed: this exporter contacts its own targets, and whom its config \
+             lists, as in `on_demand: {{allow: ['{destination}']}}`"
+        );
+        return refusal(StatusCode::FORBIDDEN, &message);
+    }
+    let Ok(_place) = page.places.try_acquire() else {
+        let mut busy = refusal(StatusCode::SERVICE_UNAVAILABLE, "too much is being measured");
+        busy.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
+        return busy;
+    };
+
+    let log = Log::new(asked.debug());
+    let deadline = Instant::now() + time;
+    let mut running = JoinSet::new();
+    let measure = Arc::clone(&page.engine).measure(planned.plan, deadline, log.clone());
+    running.spawn_on(measure, &page.measuring);
+    let registry = match timeout_at(deadline + GRACE, running.join_next()).await {
+        Ok(Some(Ok(registry))) => registry,
+        Ok(_) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the measurement broke off"),
+        Err(_) => return refusal(StatusCode::GATEWAY_TIMEOUT, "the measurement took too long"),
+    };
+    if asked.debug() {
+        return debug_page(&log, time, &registry).into_response();
+    }
+    exposition::respond(&headers, Arc::new(registry)).await
+}
+
+/// For people: what happened, and what a scraper would have got.
+fn debug_page(log: &Log, time: Duration, registry: &Registry) -> String {
+    let metrics = written(Format::Classic, |page| registry.collect(page));
+    let metrics = String::from_utf8_lossy(&metrics);
+    let time = time.as_secs_f64();
+    format!("It had {time} s.\n\nLog:\n{}\nMetrics:\n{metrics}", log.text())
+}
+
+fn refusal(status: StatusCode, message: &str) -> Response {
+    (status, format!("{message}\n")).into_response()
+}
+
+#[cfg(test)]
+mod tests;
