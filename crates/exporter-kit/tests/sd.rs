@@ -1,9 +1,7 @@
 //! The list at `/sd` and the pages that it names, by a real Prometheus on the README's own example.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::process::Command;
-
-use peers::{Program, Prometheus, yaml_block};
+use peers::{Program, Prometheus, example, yaml_block};
 
 const README: &str = include_str!("../README.md");
 
@@ -12,10 +10,7 @@ const CLOCKS: &str =
     "clocks: {'a b&c=%25+d': {period: 10ms}, 'ü': {period: 10ms, mood: bad}, c: {period: 10ms}}";
 
 fn start(flags: &[&str]) -> Program {
-    let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join("examples/tick");
-    assert!(program.exists(), "{}: build it: cargo build --examples", program.display());
-    let mut command = Command::new(program);
+    let mut command = example("tick");
     command.args(flags);
     let program = Program::start(command, CLOCKS);
     program.wait_until_ready();
@@ -23,7 +18,7 @@ fn start(flags: &[&str]) -> Program {
 }
 
 /// The README's example, with a shorter interval and the address where the program really is.
-fn example(program: &Program) -> String {
+fn pasted(program: &Program) -> String {
     let block = yaml_block(README, "/sd");
     assert!(block.contains("localhost:9799"), "{block}");
     let block = block.replace("localhost:9799", &program.address().to_string());
@@ -34,7 +29,7 @@ fn example(program: &Program) -> String {
 fn prometheus_scrapes_a_target_at_a_time() {
     let program = start(&[]);
     for server in Prometheus::programs() {
-        let prometheus = Prometheus::start(&server, &example(&program), &[]);
+        let prometheus = Prometheus::start(&server, &pasted(&program), &[]);
         prometheus.wait_for("up{job='tick'} == 1", 4);
         let instances = prometheus.wait_for("count by (instance) (tick_ticks_total)", 3);
         for (name, (labels, each)) in ["a b&c=%25+d", "c", "ü"].iter().zip(instances) {
@@ -61,7 +56,7 @@ fn prometheus_scrapes_a_target_at_a_time() {
 fn prometheus_scrapes_a_share_at_a_time() {
     let program = start(&[]);
     let config =
-        example(&program).replace("/sd", "/sd?shards=2").replace("__param_target", "__param_shard");
+        pasted(&program).replace("/sd", "/sd?shards=2").replace("__param_target", "__param_shard");
     let prometheus = Prometheus::start("prometheus".as_ref(), &config, &[]);
     prometheus.wait_for("up{job='tick'} == 1", 3);
     prometheus.wait_for("tick_ticks_total", 3);
