@@ -76,12 +76,11 @@ impl Front {
             Entry { targets: [self.address.clone()], labels }
         };
         let exporter = entry("__param_part", "exporter".to_owned());
-        let parts: Vec<_> = match shards {
-            Some(of) => Shard::all(of).map(|it| entry("__param_shard", it.to_string())).collect(),
-            None => {
-                let names: BTreeSet<&str> = targets.collect();
-                names.into_iter().map(|name| entry("__param_target", name.to_owned())).collect()
-            }
+        let parts: Vec<_> = if let Some(of) = shards {
+            Shard::all(of).map(|it| entry("__param_shard", it.to_string())).collect()
+        } else {
+            let names: BTreeSet<&str> = targets.collect();
+            names.into_iter().map(|name| entry("__param_target", name.to_owned())).collect()
         };
         [exporter].into_iter().chain(parts).collect()
     }

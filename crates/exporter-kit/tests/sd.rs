@@ -1,5 +1,4 @@
 //! The list at `/sd` and the pages that it names, by a real Prometheus on the README's own example.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use peers::{Program, Prometheus, example, yaml_block};
 

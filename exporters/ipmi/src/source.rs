@@ -29,6 +29,10 @@ pub(crate) use records::tests as samples;
 
 /// The way to one BMC.
 #[derive(Debug)]
+#[cfg_attr(
+    test,
+    expect(clippy::large_enum_variant, reason = "the small one exists in tests alone")
+)]
 pub(crate) enum Source {
     /// IPMI, over the LAN or by the device of the machine's own BMC.
     Ipmi(session::IpmiSession),

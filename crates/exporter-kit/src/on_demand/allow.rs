@@ -120,7 +120,7 @@ impl Hosts {
         if let Ok(address) = bare.parse::<IpAddr>() {
             let all = if address.is_ipv4() { 32 } else { 128 };
             let bits = bits.unwrap_or(all);
-            return (bits <= all).then(|| Self::Network(address, bits));
+            return (bits <= all).then_some(Self::Network(address, bits));
         }
         let (below, domain) = match text.strip_prefix("*.") {
             Some(domain) => (true, domain),

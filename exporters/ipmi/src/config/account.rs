@@ -69,9 +69,9 @@ impl Account {
         ])?;
         let sources = Sources { user: user?, password: password?, k_g: k_g? };
         Ok(Self {
-            user: inline(&sources.user).unwrap_or_else(empty),
-            password: inline(&sources.password).unwrap_or_else(empty),
-            k_g: inline(&sources.k_g),
+            user: inline(sources.user.as_ref()).unwrap_or_else(empty),
+            password: inline(sources.password.as_ref()).unwrap_or_else(empty),
+            k_g: inline(sources.k_g.as_ref()),
             sources,
         })
     }
@@ -79,20 +79,22 @@ impl Account {
     /// Reads the files, relative paths being taken from `folder`; returns what is wrong with each.
     pub(super) fn load(&mut self, folder: &Path) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut read = |field: &str, source: &Option<SecretSource>, check: Check| {
+        let mut read = |field: &str, source: Option<&SecretSource>, check: Check| {
             let Some(source @ SecretSource::File(path)) = source else { return None };
             warn_if_public(&folder.join(path));
             let read = source.read(folder).map_err(|error| format!("{error:#}"));
             let checked = read.and_then(|secret| check(secret.expose()).map(|()| secret));
             checked.map_err(|error| problems.push(format!("{field}: {error}"))).ok()
         };
-        if let Some(user) = read("user_file", &self.sources.user, check_user) {
+        if let Some(user) = read("user_file", self.sources.user.as_ref(), check_user) {
             self.user = user;
         }
-        if let Some(password) = read("password_file", &self.sources.password, check_password) {
+        if let Some(password) =
+            read("password_file", self.sources.password.as_ref(), check_password)
+        {
             self.password = password;
         }
-        if let Some(k_g) = read("k_g_file", &self.sources.k_g, check_key) {
+        if let Some(k_g) = read("k_g_file", self.sources.k_g.as_ref(), check_key) {
             self.k_g = Some(k_g);
         }
         problems
@@ -110,7 +112,7 @@ fn empty() -> Secret {
     Secret::new(String::new())
 }
 
-fn inline(source: &Option<SecretSource>) -> Option<Secret> {
+fn inline(source: Option<&SecretSource>) -> Option<Secret> {
     match source {
         Some(SecretSource::Inline(secret)) => Some(secret.clone()),
         _ => None,

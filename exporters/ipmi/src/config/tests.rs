@@ -117,13 +117,19 @@ fn the_machines_own_bmc_needs_no_account() {
     assert_eq!(bmcs["self"].module.account.user.expose(), "");
 }
 
+/// Holds each file against what its error has to say.
+fn refuse(cases: &[(String, &str)]) {
+    for (text, expected) in cases {
+        let error = parse(text).expect_err(text).to_string();
+        assert!(error.contains(expected), "{text}\nis answered with\n{error}");
+        assert!(error.starts_with("ipmi.yml:"), "{error}");
+    }
+}
+
 #[test]
-fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
+fn a_wrong_module_is_answered_with_the_field_and_what_is_allowed() {
     let module = |text: &str| format!("modules: {{ default: {{ {text} }} }}\ntargets: []\n");
-    let target = |text: &str| {
-        format!("modules: {{ default: {{ user: u, pass: p }} }}\ntargets: [ {{ {text} }} ]\n")
-    };
-    let cases = [
+    refuse(&[
         ("targets: []\n".to_owned(), "missing field `modules`"),
         ("module: {}\n".to_owned(), "module"),
         (module("pass: p"), "modules.default: user: must be set, as in `user: monitor`"),
@@ -159,17 +165,9 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
             "suites: has no meaning with the driver OPENIPMI",
         ),
         (
-            target("name: a, address: /dev/ipmi0"),
-            "targets[0].module: has the driver LAN_2_0; the address is a device and needs OPENIPMI",
-        ),
-        (target("name: a, address: /dev/sda"), "address: must be a host or host:port"),
-        (
             module("driver: OPENIPMI, workaround_flags: [authcap]"),
             "workaround_flags: has no meaning with the driver OPENIPMI",
         ),
-        (target("name: a, address: '/dev/ipmi0:623'"), "address: must be a host"),
-        (target("name: a, address: /dev/ipmi"), "address: must be a host"),
-        (target("name: a, address: /dev/ipmi/../sda"), "address: must be a host"),
         (
             module("user: u, pass: p, collectors: [ipmi, sm-lan-mode]"),
             "collectors: must be some of ipmi, chassis, sel, dcmi, bmc",
@@ -203,6 +201,23 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
             module("user: u, pass: p, exclude_sensor_ids: [29]"),
             "exclude_sensor_ids[0]: a bare number is that of an SDR record",
         ),
+    ]);
+}
+
+#[test]
+fn a_wrong_target_is_answered_with_the_field_and_what_is_allowed() {
+    let target = |text: &str| {
+        format!("modules: {{ default: {{ user: u, pass: p }} }}\ntargets: [ {{ {text} }} ]\n")
+    };
+    refuse(&[
+        (
+            target("name: a, address: /dev/ipmi0"),
+            "targets[0].module: has the driver LAN_2_0; the address is a device and needs OPENIPMI",
+        ),
+        (target("name: a, address: /dev/sda"), "address: must be a host or host:port"),
+        (target("name: a, address: '/dev/ipmi0:623'"), "address: must be a host"),
+        (target("name: a, address: /dev/ipmi"), "address: must be a host"),
+        (target("name: a, address: /dev/ipmi/../sda"), "address: must be a host"),
         (target("address: a"), "missing field `name`"),
         (target("name: a"), "missing field `address`"),
         (target("name: ../a, address: a"), "name: must be letters, digits"),
@@ -224,12 +239,7 @@ fn a_wrong_file_is_answered_with_the_field_and_what_is_allowed() {
             target("name: a, address: a }, { name: a, address: b"),
             "ipmi.yml:2:37: name: line 2 has the same; each must be unique",
         ),
-    ];
-    for (text, expected) in cases {
-        let error = parse(&text).expect_err(&text).to_string();
-        assert!(error.contains(expected), "{text}\nis answered with\n{error}");
-        assert!(error.starts_with("ipmi.yml:"), "{error}");
-    }
+    ]);
 }
 
 #[test]
