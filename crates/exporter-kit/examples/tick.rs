@@ -145,7 +145,7 @@ impl Exporter for Tick {
     }
 
     fn has_target(&self, name: &str) -> bool {
-        self.clocks.0.state(name).is_some()
+        self.clocks.0.has(name)
     }
 
     fn routes(self: &Arc<Self>) -> Router {
@@ -174,7 +174,8 @@ impl Tick {
         let wanted = clocks.into_iter().map(|(name, clock)| {
             (name.into_string(), Wanted { work: clock.work, labels: clock.labels })
         });
-        let start = |name: &str, wanted: &Wanted<Work, Labels>| start(name, wanted, &self.rounds);
+        let start =
+            |name: &String, wanted: &Wanted<Work, Labels>| start(name, wanted, &self.rounds);
         self.clocks.0.update(wanted.collect(), start, State::relabel);
         skipped
     }

@@ -13,6 +13,8 @@ use crate::state::State;
 pub struct Health {
     name: String,
     detail: String,
+    /// Its site or team; empty for none.
+    group: Mutex<String>,
     current: Mutex<Standing>,
 }
 
@@ -31,7 +33,17 @@ impl Health {
     pub fn new(name: impl Into<String>, detail: impl Into<String>) -> Self {
         let (state, since) = (State::Pending, SystemTime::now());
         let current = Mutex::new(Standing { state, since, last_failure: None });
-        Self { name: name.into(), detail: detail.into(), current }
+        Self { name: name.into(), detail: detail.into(), group: Mutex::default(), current }
+    }
+
+    /// Says which site or team it belongs to, where one is configured.
+    pub fn set_group(&self, group: &str) {
+        group.clone_into(&mut self.group.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Its site or team; empty for none.
+    pub(crate) fn group(&self) -> String {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The target's name, as in the config.

@@ -146,9 +146,10 @@ fn tr<E: Exporter>(row: &Row, telemetry_path: &str, now: SystemTime) -> Markup {
         tr {
             td.name {
                 @match E::TARGET_PAGE {
-                    Some(path) => a href={ (path) (in_a_query(name)) } { (name) },
+                    Some(path) => a href=(target_page::<E>(path, name, &row.group)) { (name) },
                     None => a href={ (telemetry_path) "?target=" (in_a_query(name)) } { (name) },
                 }
+                @if !row.group.is_empty() { " " span.group { "(" (E::GROUP) " " (row.group) ")" } }
             }
             td.what { (row.target.detail()) }
             td { (state(row.standing.state)) }
@@ -160,6 +161,15 @@ fn tr<E: Exporter>(row: &Row, telemetry_path: &str, now: SystemTime) -> Markup {
             }
         }
     }
+}
+
+fn target_page<E: Exporter>(path: &str, name: &str, group: &str) -> String {
+    let mut page = format!("{path}{}", in_a_query(name));
+    if !group.is_empty() {
+        // A string takes whatever is written to it.
+        let _ = write!(page, "&{}={}", E::GROUP, in_a_query(group));
+    }
+    page
 }
 
 fn state(state: State) -> Markup {
@@ -238,6 +248,7 @@ mod tests {
         const ABOUT: &'static str = "Measures nothing.";
         const PORT: u16 = 0;
         const TARGET_PAGE: Option<&'static str> = Some("/one?target=");
+        const GROUP: &'static str = "site";
         type Config = ();
 
         fn start((): (), _: &mut Kit) -> anyhow::Result<Self> {
@@ -250,7 +261,9 @@ mod tests {
 
         fn health(&self) -> Vec<Arc<Health>> {
             let names = ["a&b", "<b>"];
-            names.map(|name| Arc::new(Health::new(name, "\"quoted\""))).into()
+            let all = names.map(|name| Arc::new(Health::new(name, "\"quoted\"")));
+            all[1].set_group("a&s");
+            all.into()
         }
     }
 
@@ -270,6 +283,8 @@ mod tests {
         let page = shown("");
         assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"), "{page}");
         assert!(page.contains("href=\"/one?target=a%26b\""), "{page}");
+        assert!(page.contains("href=\"/one?target=%3Cb%3E&amp;site=a%26s\""), "{page}");
+        assert!(page.contains("(site a&amp;s)"), "{page}");
         let page = shown("\"><script>");
         assert!(!page.contains("<script>") && page.contains("0 of them hold"), "{page}");
     }

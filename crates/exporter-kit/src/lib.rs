@@ -73,7 +73,7 @@ pub use registry::Registry;
 pub use rounds::{Every, Rounds};
 pub use secret::{Secret, SecretSource};
 pub use state::State;
-pub use targets::{Running, Target, Targets, Wanted};
+pub use targets::{Key, Running, Target, TargetId, Targets, Wanted};
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -103,6 +103,9 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     /// Where one target's own page is, up to its name, as in `/one?target=`; linked from each row of
     /// the landing page. Where there is none, its part of the page of metrics is.
     const TARGET_PAGE: Option<&'static str> = None;
+    /// What a name is unique within, as in `site`: the parameter of that page that tells targets of one
+    /// name apart, and the word for it on the landing page.
+    const GROUP: &'static str = "group";
     /// The config file. Deserialising it is also what validates it.
     type Config: DeserializeOwned + Send + 'static;
 

@@ -4,8 +4,10 @@
 //! another task, with another state. Its *labels* are what is shown beside what it found: another
 //! label, pin or contact is written into the state, and nothing restarts.
 
+mod key;
 mod running;
 
+pub use key::{Key, TargetId};
 pub use running::Running;
 
 use std::collections::BTreeMap;
@@ -27,10 +29,10 @@ pub struct Wanted<W, L> {
     pub labels: L,
 }
 
-/// All targets, by name.
+/// All targets, each by its key: a name, or whatever else tells one from the others.
 #[derive(Debug)]
-pub struct Targets<W, S, L = ()> {
-    running: RwLock<BTreeMap<String, Target<W, S, L>>>,
+pub struct Targets<W, S, L = (), K = String> {
+    running: RwLock<BTreeMap<K, Target<W, S, L>>>,
     /// Held while the set is brought in step, so that two reloads cannot interleave.
     updating: Mutex<()>,
 }
@@ -50,36 +52,37 @@ impl<W, S> Target<W, S> {
     }
 }
 
-impl<W, S, L> Default for Targets<W, S, L> {
+impl<W, S, L, K> Default for Targets<W, S, L, K> {
     fn default() -> Self {
         Self { running: RwLock::default(), updating: Mutex::default() }
     }
 }
 
-impl<W: PartialEq, S> Targets<W, S> {
+impl<W: PartialEq, S, K: Key> Targets<W, S, (), K> {
     /// [`Targets::update`] for targets that have no labels of their own.
-    pub fn apply(&self, wanted: BTreeMap<String, W>, start: impl Fn(&str, W) -> Target<W, S>) {
+    pub fn apply(&self, wanted: BTreeMap<K, W>, start: impl Fn(&K, W) -> Target<W, S>) {
         let wanted = wanted.into_iter().map(|(name, work)| (name, Wanted { work, labels: () }));
         self.keep_in_step(wanted.collect(), |name, wanted| start(name, wanted.work), |_, ()| {});
     }
 }
 
-impl<W: PartialEq, S, L: PartialEq> Targets<W, S, L> {
+impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
     /// Stops what is no longer wanted, starts what is new or has other work, calls `relabel` where
     /// only the labels are others, and leaves alone what did not change: a reload costs no target its
-    /// history.
+    /// history. The same work under the same name is the same target though the rest of its key is
+    /// another: a machine that moves to another site goes on with new labels.
     ///
     /// Who reads meanwhile never waits for a start, and for `relabel` a few hundred times at most;
     /// `relabel` itself must not read the set. It is meant for a thread that may block, as that of
     /// [`Exporter::reload`](crate::Exporter::reload) is, inside the runtime.
     pub fn update(
         &self,
-        wanted: BTreeMap<String, Wanted<W, L>>,
-        start: impl Fn(&str, &Wanted<W, L>) -> Running<S>,
+        wanted: BTreeMap<K, Wanted<W, L>>,
+        start: impl Fn(&K, &Wanted<W, L>) -> Running<S>,
         relabel: impl Fn(&Arc<S>, &L),
     ) {
-        let start = |name: &str, wanted: Wanted<W, L>| {
-            let running = start(name, &wanted);
+        let start = |key: &K, wanted: Wanted<W, L>| {
+            let running = start(key, &wanted);
             Target { work: wanted.work, labels: wanted.labels, running }
         };
         self.keep_in_step(wanted, start, relabel);
@@ -87,12 +90,13 @@ impl<W: PartialEq, S, L: PartialEq> Targets<W, S, L> {
 
     fn keep_in_step(
         &self,
-        wanted: BTreeMap<String, Wanted<W, L>>,
-        start: impl Fn(&str, Wanted<W, L>) -> Target<W, S, L>,
+        wanted: BTreeMap<K, Wanted<W, L>>,
+        start: impl Fn(&K, Wanted<W, L>) -> Target<W, S, L>,
         relabel: impl Fn(&Arc<S>, &L),
     ) {
         let _alone = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
-        self.remove(|name, target| wanted.get(name).is_some_and(|new| new.work == target.work));
+        self.rename(&wanted);
+        self.remove(|key, target| wanted.get(key).is_some_and(|new| new.work == target.work));
         let mut wanted = wanted.into_iter();
         loop {
             let chunk: Vec<_> = wanted.by_ref().take(CHUNK).collect();
@@ -101,26 +105,50 @@ impl<W: PartialEq, S, L: PartialEq> Targets<W, S, L> {
             }
             let fresh = self.relabel(chunk, &relabel);
             // Nobody else adds targets meanwhile: `updating` is held.
-            let started = fresh.into_iter().map(|(name, wanted)| {
-                let target = start(&name, wanted);
-                (name, target)
+            let started = fresh.into_iter().map(|(key, wanted)| {
+                let target = start(&key, wanted);
+                (key, target)
             });
             let started: Vec<_> = started.collect();
             self.write().extend(started);
         }
     }
 
+    /// Gives new keys to the targets that are the same but for what stands beside their names.
+    fn rename(&self, wanted: &BTreeMap<K, Wanted<W, L>>) {
+        let renamed: Vec<(K, K)> = {
+            let running = self.read();
+            let mut gone: BTreeMap<&str, Vec<(&K, &W)>> = BTreeMap::new();
+            for (key, target) in running.iter().filter(|(key, _)| !wanted.contains_key(key)) {
+                gone.entry(key.name()).or_default().push((key, &target.work));
+            }
+            let come = wanted.iter().filter(|(key, _)| !running.contains_key(key));
+            let renamed = come.filter_map(|(key, new)| {
+                let alike = gone.get_mut(key.name())?;
+                let place = alike.iter().position(|(_, work)| **work == new.work)?;
+                Some((alike.remove(place).0.clone(), key.clone()))
+            });
+            renamed.collect()
+        };
+        let mut running = self.write();
+        for (old, new) in renamed {
+            if let Some(target) = running.remove(&old) {
+                running.insert(new, target);
+            }
+        }
+    }
+
     /// Writes labels that are others into the targets that run, and returns what does not run yet.
     fn relabel(
         &self,
-        wanted: Vec<(String, Wanted<W, L>)>,
+        wanted: Vec<(K, Wanted<W, L>)>,
         relabel: impl Fn(&Arc<S>, &L),
-    ) -> Vec<(String, Wanted<W, L>)> {
+    ) -> Vec<(K, Wanted<W, L>)> {
         let mut running = self.write();
         let mut fresh = Vec::new();
-        for (name, wanted) in wanted {
-            match running.get_mut(&name) {
-                None => fresh.push((name, wanted)),
+        for (key, wanted) in wanted {
+            match running.get_mut(&key) {
+                None => fresh.push((key, wanted)),
                 Some(target) if target.labels == wanted.labels => {}
                 Some(target) => {
                     relabel(target.running.state(), &wanted.labels);
@@ -132,18 +160,18 @@ impl<W: PartialEq, S, L: PartialEq> Targets<W, S, L> {
     }
 }
 
-impl<W, S, L> Targets<W, S, L> {
+impl<W, S, L, K: Key> Targets<W, S, L, K> {
     /// Stops all but those to `keep`. They say farewell in the background.
-    fn remove(&self, keep: impl Fn(&str, &Target<W, S, L>) -> bool) {
-        let removed: Vec<String> = {
+    fn remove(&self, keep: impl Fn(&K, &Target<W, S, L>) -> bool) {
+        let removed: Vec<K> = {
             let running = self.read();
-            let removed = running.iter().filter(|(name, target)| !keep(name, target));
-            removed.map(|(name, _)| name.clone()).collect()
+            let removed = running.iter().filter(|(key, target)| !keep(key, target));
+            removed.map(|(key, _)| key.clone()).collect()
         };
-        for names in removed.chunks(CHUNK) {
+        for keys in removed.chunks(CHUNK) {
             let removed: Vec<_> = {
                 let mut running = self.write();
-                names.iter().filter_map(|name| running.remove(name)).collect()
+                keys.iter().filter_map(|key| running.remove(key)).collect()
             };
             for target in removed {
                 drop(tokio::spawn(target.running.stop()));
@@ -152,11 +180,17 @@ impl<W, S, L> Targets<W, S, L> {
     }
 
     /// The state of one target.
-    pub fn state(&self, name: &str) -> Option<Arc<S>> {
-        self.read().get(name).map(|target| Arc::clone(target.running.state()))
+    pub fn state(&self, key: &K) -> Option<Arc<S>> {
+        self.read().get(key).map(|target| Arc::clone(target.running.state()))
     }
 
-    /// The states of all targets, in the order of their names.
+    /// Whether any target has that name.
+    pub fn has(&self, name: &str) -> bool {
+        let first = K::first(name);
+        self.read().range(first..).next().is_some_and(|(key, _)| key.name() == name)
+    }
+
+    /// The states of all targets, in the order of their keys.
     pub fn states(&self) -> Vec<Arc<S>> {
         self.read().values().map(|target| Arc::clone(target.running.state())).collect()
     }
@@ -168,10 +202,13 @@ impl<W, S, L> Targets<W, S, L> {
         match page.selection() {
             // One of ten thousand is not looked for.
             selection @ Selection::Targets(_) => {
-                selection.names().filter_map(|name| running.get(name)).map(state).collect()
+                let named = |name| {
+                    running.range(K::first(name)..).take_while(move |(key, _)| key.name() == name)
+                };
+                selection.names().flat_map(named).map(|(_, target)| state(target)).collect()
             }
             selection => {
-                let wanted = running.iter().filter(|(name, _)| selection.takes(name));
+                let wanted = running.iter().filter(|(key, _)| selection.takes(key.name()));
                 wanted.map(|(_, target)| state(target)).collect()
             }
         }
@@ -190,11 +227,11 @@ impl<W, S, L> Targets<W, S, L> {
         farewells.join_all().await;
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Target<W, S, L>>> {
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<K, Target<W, S, L>>> {
         self.running.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Target<W, S, L>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<K, Target<W, S, L>>> {
         self.running.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -106,7 +106,7 @@ impl Exporter for DnsExporter {
     }
 
     fn has_target(&self, name: &str) -> bool {
-        self.sets.state(name).is_some()
+        self.sets.has(name)
     }
 
     fn routes(self: &Arc<Self>) -> Router {
@@ -121,7 +121,7 @@ impl DnsExporter {
         let wanted =
             |(name, plan): (String, Plan)| (name, Wanted { work: plan.work(), labels: plan });
         let wanted = plans.into_iter().map(wanted).collect();
-        let start = |_: &str, wanted: &Wanted<Work, Plan>| {
+        let start = |_: &String, wanted: &Wanted<Work, Plan>| {
             let plan = wanted.labels.clone();
             let earliest = self.strangers.earliest(&plan);
             let set = Arc::new(RunningSet::new(plan));

@@ -3,6 +3,7 @@
 //! Only regular files are touched, and no symlink is followed: whatever else stands in a file's place
 //! costs that one BMC its baseline, with a warning, and the others nothing.
 
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -46,17 +47,30 @@ enum Found {
 #[derive(Deserialize, Serialize)]
 struct Document {
     format: u32,
+    /// Whose they are, where the file's name says less; empty for no site.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    site: String,
     sensors: Vec<Known>,
 }
 
 impl Kept {
-    /// Looks for the baseline of the BMC called `target`, whose name was checked when the config was
-    /// read. Warns once of one that cannot be had; changes nothing.
-    pub(crate) fn find(directory: &Path, target: &str) -> Self {
-        let store = Store::new(directory, target);
+    /// Looks for the baseline of the BMC called `target` at `site`, whose name was checked when the
+    /// config was read; `alone` says that no other site has that name. Warns once of one that cannot be
+    /// had; changes nothing.
+    ///
+    /// A name that is alone is the file's name. Another has its site beside it; a file from the time
+    /// when it was alone goes on if it says that it is of that site.
+    pub(crate) fn find(directory: &Path, target: &str, site: &str, alone: bool) -> Self {
+        let (by_name, by_pair) =
+            (Store::new(directory, target.to_owned()), Store::new(directory, pair(target, site)));
+        let (first, second) = if alone { (by_name, by_pair) } else { (by_pair, by_name) };
+        let is_its_own = || alone || second.is_of(site);
+        let store =
+            if !first.is_there() && second.is_there() && is_its_own() { second } else { first };
+        let name = store.file.file_stem().unwrap_or_default();
         let found = match store.read() {
-            _ if target.len() > LONGEST_NAME => {
-                let bytes = target.len();
+            _ if name.len() > LONGEST_NAME => {
+                let bytes = name.len();
                 warn!(
                     target_name = target,
                     bytes, "the name is too long for a file: the baseline is not kept"
@@ -100,9 +114,35 @@ impl Kept {
     }
 }
 
+/// The name of the file of a name that more than one site has. No target's name has an `@`.
+fn pair(target: &str, site: &str) -> String {
+    let mut name = format!("{target}@");
+    for byte in site.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' {
+            name.push(char::from(byte));
+        } else {
+            // A string takes whatever is written to it.
+            let _ = write!(name, "%{byte:02X}");
+        }
+    }
+    name
+}
+
 impl Store {
-    fn new(directory: &Path, target: &str) -> Self {
-        Self { file: directory.join(format!("{target}.json")) }
+    fn new(directory: &Path, name: String) -> Self {
+        Self { file: directory.join(name + ".json") }
+    }
+
+    /// Whether anything stands there.
+    fn is_there(&self) -> bool {
+        self.file.symlink_metadata().is_ok()
+    }
+
+    /// Whether it says that it is of this site.
+    fn is_of(&self, site: &str) -> bool {
+        let text = self.read().ok().flatten();
+        let document = text.and_then(|text| serde_json::from_slice::<Document>(&text).ok());
+        document.is_some_and(|document| document.site == site)
     }
 
     /// What the file holds; `None` when there is none.
@@ -129,8 +169,9 @@ impl Store {
     }
 
     /// Replaces the baseline. Waits for the disk.
-    pub(crate) fn save(&self, sensors: Vec<Known>) -> anyhow::Result<()> {
-        let text = serde_json::to_vec_pretty(&Document { format: FORMAT, sensors })?;
+    pub(crate) fn save(&self, site: &str, sensors: Vec<Known>) -> anyhow::Result<()> {
+        let document = Document { format: FORMAT, site: site.to_owned(), sensors };
+        let text = serde_json::to_vec_pretty(&document)?;
         let fresh = self.file.with_extension("json.new");
         create(&fresh)
             .and_then(|mut file| {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use exporter_kit::Wanted;
 use exporter_kit::config::{
     Identity, Located, Name, Problems, refuse_duplicates, shared_addresses,
 };
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
+use exporter_kit::{TargetId, Wanted};
 use serde::Deserialize;
 
 use crate::baseline::{self, Kept};
@@ -37,7 +37,7 @@ pub struct Config {
     /// Where the baselines of sensors are kept over a restart; nowhere when not set.
     pub(crate) state_directory: Option<PathBuf>,
     /// The baselines that were found there, by target.
-    pub(crate) kept: BTreeMap<String, Kept>,
+    pub(crate) kept: BTreeMap<TargetId, Kept>,
     /// What is allowed and hardly meant.
     pub(crate) warnings: Vec<String>,
 }
@@ -68,8 +68,15 @@ impl Config {
         problems.into_result()?;
         if let Some(directory) = &self.state_directory {
             let directory = folder.join(directory);
-            let kept =
-                |target: &Target| (target.name.clone(), Kept::find(&directory, &target.name));
+            let mut named: BTreeMap<&str, usize> = BTreeMap::new();
+            for target in &self.targets {
+                *named.entry(&target.name).or_default() += 1;
+            }
+            let kept = |target: &Target| {
+                let (id, alone) = (target.id(), named[target.name.as_str()] == 1);
+                let kept = Kept::find(&directory, &id.name, &id.group, alone);
+                (id, kept)
+            };
             self.kept = self.targets.iter().map(kept).collect();
             self.state_directory = Some(directory);
         }
@@ -92,15 +99,15 @@ impl Config {
             let work = Arc::new(target.work(Arc::clone(&shared[&target.module])));
             Wanted { work, labels: target.labels() }
         };
-        let of_file = self.targets.iter().map(|target| (target.name.clone(), wanted(target)));
+        let of_file = self.targets.iter().map(|target| (target.id(), wanted(target)));
         let mut polled: Polled = of_file.collect();
         let mut skipped = Vec::new();
         for found in found {
             match self.discovered(found) {
-                Ok(target) if polled.contains_key(&target.name) => {
-                    skipped.push(found.clone().skip("another target has its name"));
+                Ok(target) if polled.contains_key(&target.id()) => {
+                    skipped.push(found.clone().skip("another target has its name and site"));
                 }
-                Ok(target) => drop(polled.insert(target.name.clone(), wanted(&target))),
+                Ok(target) => drop(polled.insert(target.id(), wanted(&target))),
                 Err(reason) => skipped.push(found.clone().skip(reason)),
             }
         }
@@ -115,7 +122,7 @@ impl Config {
 }
 
 /// What is polled, by the target's name.
-pub(crate) type Polled = BTreeMap<String, Wanted<Arc<Bmc>, Labels>>;
+pub(crate) type Polled = BTreeMap<TargetId, Wanted<Arc<Bmc>, Labels>>;
 
 impl TryFrom<RawConfig> for Config {
     type Error = Problems;
@@ -129,7 +136,7 @@ impl TryFrom<RawConfig> for Config {
                 problems.add(*place, format!("targets[{number}].{error}"));
             }
         }
-        refuse_duplicates(None, identities(&raw.targets, &[]), &mut problems);
+        refuse_duplicates(Some("site"), identities(&raw.targets, &[]), &mut problems);
         problems.into_result()?;
         let addresses: Vec<_> =
             raw.targets.iter().map(|target| target.value.address.to_string()).collect();
@@ -153,15 +160,15 @@ impl TryFrom<RawConfig> for Config {
     }
 }
 
-/// The targets by their names, which are labels and files of the state directory; `addresses` are in
-/// the order of the targets, or none where they do not matter.
+/// The targets by their sites and names, which are labels and files of the state directory; `addresses`
+/// are in the order of the targets, or none where they do not matter.
 fn identities<'a>(
     targets: &'a [Located<Target>],
     addresses: &'a [String],
 ) -> impl Iterator<Item = Identity<'a>> {
     targets.iter().enumerate().map(|(number, Located { place, value })| Identity {
         place: *place,
-        group: "",
+        group: value.site(),
         name: &value.name,
         address: addresses.get(number).map_or("", String::as_str),
     })

@@ -33,6 +33,7 @@ mod slow;
 mod source;
 mod state;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -61,8 +62,9 @@ impl Exporter for IpmiExporter {
         "Exports BMC sensors, and says when one lies, is lost, or nears a limit in silence.";
     const PORT: u16 = 9290;
     const LINKS: &'static [(&'static str, &'static str)] =
-        &[("/ipmi", "one target's metrics: /ipmi?target=NAME")];
+        &[("/ipmi", "one target's metrics: /ipmi?target=NAME, and &site= where two sites have it")];
     const TARGET_PAGE: Option<&'static str> = Some("/ipmi?target=");
+    const GROUP: &'static str = "site";
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
@@ -98,7 +100,7 @@ impl Exporter for IpmiExporter {
     }
 
     fn has_target(&self, name: &str) -> bool {
-        self.targets.state(name).is_some()
+        self.targets.has(name)
     }
 
     fn routes(self: &Arc<Self>) -> Router {
@@ -142,11 +144,18 @@ impl IpmiExporter {
         // Those of the file were looked for when it was read.
         let kept = Mutex::new(std::mem::take(&mut config.kept));
         let directory = config.state_directory.as_deref();
+        let mut named: BTreeMap<String, usize> = BTreeMap::new();
+        for id in polled.keys() {
+            *named.entry(id.name.clone()).or_default() += 1;
+        }
         self.targets.update(
             polled,
-            |name, wanted| {
-                let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-                let kept = kept.or_else(|| Some(Kept::find(directory?, name)));
+            |id, wanted| {
+                let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+                let kept = kept.or_else(|| {
+                    let alone = named[&id.name] == 1;
+                    Some(Kept::find(directory?, &id.name, &id.group, alone))
+                });
                 let (store, baseline) = kept.map(Kept::open).unwrap_or_default();
                 let bmc = Arc::clone(&wanted.work);
                 let labels = wanted.labels.clone();

@@ -20,6 +20,8 @@ type All = Arc<Targets>;
 #[derive(Debug, Deserialize)]
 struct Asked {
     target: Option<String>,
+    /// Tells targets of one name apart.
+    site: Option<String>,
     module: Option<String>,
 }
 
@@ -35,7 +37,7 @@ async fn ipmi(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    let state = match find(&targets, asked.target.as_deref()) {
+    let state = match find(&targets, &asked) {
         Ok(state) => state,
         Err(refusal) => return *refusal,
     };
@@ -51,7 +53,7 @@ async fn ipmi(
 }
 
 async fn accept_inventory(State(targets): State<All>, Query(asked): Query<Asked>) -> Response {
-    let state = match find(&targets, asked.target.as_deref()) {
+    let state = match find(&targets, &asked) {
         Ok(state) => state,
         Err(refusal) => return *refusal,
     };
@@ -76,24 +78,39 @@ async fn accept_inventory(State(targets): State<All>, Query(asked): Query<Asked>
 }
 
 /// The target of that name, or of that address as the config writes it; else a refusal.
-fn find(targets: &All, asked: Option<&str>) -> Result<Arc<BmcState>, Box<Response>> {
+fn find(targets: &All, asked: &Asked) -> Result<Arc<BmcState>, Box<Response>> {
     let states = targets.states();
-    let Some(asked) = asked else {
+    let Some(target) = &asked.target else {
         let message = "the parameter `target` is missing";
         return Err(Box::new(refusal(StatusCode::BAD_REQUEST, message, &states)));
     };
-    let by_name = states.iter().find(|state| state.bmc.name == asked);
-    let by_address = || {
-        let is = |state: &&Arc<BmcState>| state.bmc.address.is(asked);
-        states.iter().find(is)
-    };
-    match by_name.or_else(by_address) {
-        Some(state) => Ok(Arc::clone(state)),
-        None => Err(Box::new(refusal(StatusCode::NOT_FOUND, "no such target", &states))),
+    let is_there =
+        |state: &&Arc<BmcState>| asked.site.as_deref().is_none_or(|site| site == site_of(state));
+    let there = || states.iter().filter(is_there);
+    let mut found: Vec<_> = there().filter(|state| state.bmc.name == *target).cloned().collect();
+    if found.is_empty() {
+        // One BMC may have two names: it is the same whichever is shown.
+        found = there().find(|state| state.bmc.address.is(target)).cloned().into_iter().collect();
+    }
+    match found.as_slice() {
+        [state] => Ok(Arc::clone(state)),
+        [] => Err(Box::new(refusal(StatusCode::NOT_FOUND, "no such target", &states))),
+        several => {
+            let message = "more than one site has that target: say which by `site`";
+            Err(Box::new(refusal(StatusCode::MULTIPLE_CHOICES, message, several)))
+        }
     }
 }
 
+fn site_of(state: &BmcState) -> String {
+    state.labels().site.clone().unwrap_or_default()
+}
+
 fn refusal(status: StatusCode, message: &str, known: &[Arc<BmcState>]) -> Response {
-    let names: Vec<_> = known.iter().map(|state| state.bmc.name.as_str()).collect();
+    let name = |state: &Arc<BmcState>| match site_of(state) {
+        site if site.is_empty() => state.bmc.name.clone(),
+        site => format!("{} (site {site})", state.bmc.name),
+    };
+    let names: Vec<_> = known.iter().map(name).collect();
     (status, format!("{message}; allowed: {}\n", names.join(", "))).into_response()
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use exporter_kit::Health;
+use exporter_kit::{Health, TargetId};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -19,7 +19,7 @@ use crate::slow::{Answer, Question, Slow};
 use crate::source::Source;
 
 /// All BMCs, by name: of each the work, the labels and the state.
-pub(crate) type Targets = exporter_kit::Targets<Arc<Bmc>, BmcState, Labels>;
+pub(crate) type Targets = exporter_kit::Targets<Arc<Bmc>, BmcState, Labels, TargetId>;
 
 /// One BMC's state, shared by the task that polls it and the pages that show it. Dropped with its
 /// target, so a removed target leaves no series behind.
@@ -113,8 +113,10 @@ impl BmcState {
         baseline: Vec<Known>,
     ) -> Self {
         let detail = format!("ipmi {} each {:?}", bmc.address, bmc.module.interval);
+        let health = Health::new(&bmc.name, detail);
+        health.set_group(labels.site.as_deref().unwrap_or_default());
         Self {
-            health: Arc::new(Health::new(&bmc.name, detail)),
+            health: Arc::new(health),
             possible: source.possible(),
             source: tokio::sync::Mutex::new(Some(source)),
             labels: Mutex::new(Arc::new(labels)),
@@ -138,6 +140,7 @@ impl BmcState {
     pub(crate) fn relabel(&self, labels: Labels) {
         let mut current = lock(&self.labels);
         if **current != labels {
+            self.health.set_group(labels.site.as_deref().unwrap_or_default());
             *current = Arc::new(labels);
         }
     }
@@ -253,7 +256,8 @@ impl BmcState {
             remembered.unsaved = false;
             remembered.inventory.baseline()
         };
-        let saved = tokio::task::spawn_blocking(move || store.save(baseline)).await;
+        let site = self.labels().site.clone().unwrap_or_default();
+        let saved = tokio::task::spawn_blocking(move || store.save(&site, baseline)).await;
         let saved = saved.unwrap_or_else(|panicked| Err(panicked.into()));
         let mut remembered = lock(&self.remembered);
         match &saved {

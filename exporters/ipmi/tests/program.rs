@@ -185,7 +185,7 @@ fn bmcs_are_discovered_and_the_session_of_one_that_goes_is_closed() {
     let listed = |labels: &str| {
         format!(
             r#"[{{"targets": ["{}"], "labels": {{"target": "srv-2", {labels}}}}},
-                {{"targets": ["{0}"], "labels": {{"target": "srv-1"}}}},
+                {{"targets": ["{0}"], "labels": {{"target": "srv-1", "site": "lab"}}}},
                 {{"targets": ["u:s3cret@h"], "labels": {{"target": "x"}}}},
                 {{"targets": ["127.0.0.9"], "labels": {{"module": "none", "pass": "s3cret"}}}}]"#,
             other.address()
@@ -460,13 +460,33 @@ fn one_target_has_a_page_and_strangers_have_none() {
     let refused = exporter.request("GET", "/ipmi?target=192.0.2.1", "");
     assert_eq!(
         (refused.status, refused.body.as_str()),
-        (404, "no such target; allowed: srv-1, srv-2\n")
+        (404, "no such target; allowed: srv-1 (site lab), srv-2\n")
     );
     assert_eq!(exporter.request("GET", "/ipmi", "").status, 400);
     assert_eq!(exporter.request("GET", "/ipmi?target=srv-1&module=other", "").status, 400);
     assert_eq!(exporter.request("POST", "/-/accept-inventory?target=192.0.2.1", "").status, 404);
     assert_eq!(exporter.request("POST", "/-/accept-inventory?target=srv-2", "").status, 409);
     assert_eq!(exporter.request("GET", "/-/accept-inventory?target=srv-1", "").status, 405);
+}
+
+#[test]
+fn two_sites_may_each_have_a_machine_of_one_name() {
+    let sim = Sim::start();
+    let two = config(&sim)
+        .replace("targets: [", "targets: [ { name: srv-1, site: fra, address: 127.0.0.1:9 },");
+    let exporter = start(&two);
+    let answer = exporter.request("GET", "/ipmi?target=srv-1", "");
+    assert_eq!(answer.status, 300, "{answer:?}");
+    for wanted in ["say which by `site`; allowed: ", "srv-1 (site fra)"] {
+        assert!(answer.body.contains(wanted), "{answer:?}");
+    }
+    let answer = exporter.request("GET", "/ipmi?target=srv-1&site=fra", "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let page = answer.body;
+    assert!(page.contains("site=\"fra\"") && !page.contains("site=\"lab\""), "{page}");
+    assert_eq!(exporter.request("GET", "/ipmi?target=srv-1&site=nowhere", "").status, 404);
+    let page = exporter.request("GET", "/", "").body;
+    assert!(page.contains("/ipmi?target=srv-1&amp;site=fra"), "{page}");
 }
 
 #[test]

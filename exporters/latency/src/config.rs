@@ -9,13 +9,16 @@ use std::time::Duration;
 use anyhow::anyhow;
 use exporter_kit::config::{self, Identity, Located, Name, Problems, Vantage, refuse_duplicates};
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
-use exporter_kit::{Buckets, Wanted};
+use exporter_kit::{Buckets, TargetId, Wanted};
 use serde::Deserialize;
 
+mod entry;
 mod module;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use entry::Role;
+use entry::{Entry, RawEntry};
 use module::Module;
 
 use crate::host::{Families, Host};
@@ -36,10 +39,6 @@ pub struct Config {
     pub(crate) discovery: Discovery,
 }
 
-/// Labels of the metrics, which a target's own labels may not be.
-const TAKEN: [&str; 9] =
-    ["address", "family", "mode", "module", "phase", "reason", "role", "slot", "window"];
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
@@ -55,55 +54,6 @@ struct RawConfig {
     file_sd_configs: Vec<FileSd>,
     #[serde(default)]
     http_sd_configs: Vec<HttpSd>,
-}
-
-/// One target as it stands in the file, its address read by its module's prober.
-#[derive(Clone, Debug)]
-struct Entry {
-    name: String,
-    module: String,
-    role: Role,
-    labels: config::Labels,
-    address: Address,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEntry {
-    name: Name,
-    address: String,
-    module: String,
-    #[serde(default)]
-    role: Role,
-    #[serde(default)]
-    labels: config::Labels,
-}
-
-/// What a target is there for.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Hash)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Role {
-    /// Its own reachability matters.
-    #[default]
-    Service,
-    /// It is known to be reachable, and shows whether the vantage itself is.
-    Canary,
-}
-
-impl Role {
-    const ALL: [Self; 2] = [Self::Service, Self::Canary];
-
-    /// The label's value.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Service => "service",
-            Self::Canary => "canary",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == name)
-    }
 }
 
 /// What the task of a target does. Over a reload, equal work goes on.
@@ -128,6 +78,8 @@ pub(crate) struct Work {
 pub(crate) struct Labels {
     /// The name of its module.
     pub(crate) module: String,
+    /// Whose it is; empty where none is configured.
+    pub(crate) team: String,
     /// What it is there for.
     pub(crate) role: Role,
     /// The user's own.
@@ -136,15 +88,15 @@ pub(crate) struct Labels {
     pub(crate) buckets: Buckets,
 }
 
-/// What is to be probed, by name.
-pub(crate) type Probed = BTreeMap<String, Wanted<Work, Labels>>;
+/// What is to be probed, each by its name, its team and its module.
+pub(crate) type Probed = BTreeMap<TargetId, Wanted<Work, Labels>>;
 
 impl Config {
     /// Reads the files that modules name, relative paths being taken from `folder`.
     pub(crate) fn load_files(mut self, folder: &Path) -> anyhow::Result<Self> {
         let mut addresses: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
         for target in &self.targets {
-            addresses.entry(&target.module).or_default().push(&target.address);
+            addresses.entry(&target.id.module).or_default().push(&target.address);
         }
         // What will be discovered may need what no target of this file does.
         let discovers = self.discovers();
@@ -159,15 +111,16 @@ impl Config {
 
     /// The targets of the file, and with them those that are discovered; which of these are left out.
     pub(crate) fn targets(&self, found: &[Found]) -> (Probed, Vec<Skipped>) {
-        let of_file = self.targets.iter().map(|entry| (entry.name.clone(), self.wanted(entry)));
+        let of_file = self.targets.iter().map(|entry| (entry.id.clone(), self.wanted(entry)));
         let mut targets: Probed = of_file.collect();
         let mut skipped = Vec::new();
         for found in found {
             match self.discovered(found) {
-                Ok(entry) if targets.contains_key(&entry.name) => {
-                    skipped.push(found.clone().skip("another target has its name"));
+                Ok(entry) if targets.contains_key(&entry.id) => {
+                    skipped
+                        .push(found.clone().skip("another target has its team, name and module"));
                 }
-                Ok(entry) => drop(targets.insert(entry.name.clone(), self.wanted(&entry))),
+                Ok(entry) => drop(targets.insert(entry.id.clone(), self.wanted(&entry))),
                 Err(reason) => skipped.push(found.clone().skip(reason)),
             }
         }
@@ -176,7 +129,7 @@ impl Config {
 
     /// A discovered target, held to the same conditions as one of the file.
     fn discovered(&self, found: &Found) -> Result<Entry, String> {
-        let parts = found.parts(&["role"])?;
+        let mut parts = found.parts(&["role", "team"])?;
         let module = parts.module.ok_or("module: must be named, by __param_module or module")?;
         let role = match parts.fields.get("role") {
             None => Role::default(),
@@ -184,17 +137,24 @@ impl Config {
                 Role::named(name.as_str()).ok_or("role: must be one of service, canary")?
             }
         };
-        let (name, module, labels) = (parts.name, module.into_string(), parts.labels);
-        let raw = RawEntry { name, address: found.address.clone(), module, role, labels };
-        Entry::try_from((raw, &self.modules))
+        let raw = RawEntry {
+            name: parts.name,
+            team: parts.fields.remove("team"),
+            address: found.address.clone(),
+            module: Some(module.into_string()),
+            modules: None,
+            role,
+            labels: parts.labels,
+        };
+        let mut entries = raw.entries(&self.modules)?;
+        entries.pop().ok_or_else(|| "module: must be named".to_owned())
     }
 
     fn wanted(&self, entry: &Entry) -> Wanted<Work, Labels> {
-        let (module, own) = (entry.module.clone(), entry.labels.clone());
-        Wanted {
-            work: self.work(entry),
-            labels: Labels { module, role: entry.role, own, buckets: self.buckets.clone() },
-        }
+        let TargetId { group: team, module, .. } = entry.id.clone();
+        let (own, buckets) = (entry.labels.clone(), self.buckets.clone());
+        let labels = Labels { module, team, role: entry.role, own, buckets };
+        Wanted { work: self.work(entry), labels }
     }
 
     /// Whether there may be more targets than those of the file.
@@ -210,7 +170,7 @@ impl Config {
     }
 
     fn work(&self, entry: &Entry) -> Work {
-        let module = &self.modules[&entry.module];
+        let module = &self.modules[&entry.id.module];
         let host = entry.address.host().clone();
         let resolvers = match host {
             Host::Ip(_) => Vec::new(),
@@ -236,18 +196,22 @@ impl TryFrom<RawConfig> for Config {
         let mut problems = Problems::default();
         let mut targets = Vec::new();
         for (number, Located { place, value }) in raw.targets.into_iter().enumerate() {
-            match Entry::try_from((value, &modules)) {
-                Ok(value) => targets.push(Located { place, value }),
+            match value.entries(&modules) {
+                Ok(entries) => {
+                    targets.extend(entries.into_iter().map(|value| Located { place, value }));
+                }
                 Err(error) => problems.add(place, format!("targets[{number}].{error}")),
             }
         }
-        let identities = targets.iter().map(|Located { place, value }| Identity {
-            place: *place,
-            group: "",
-            name: &value.name,
+        let group = |target: &Located<Entry>| format!("{}\0{}", target.id.group, target.id.module);
+        let groups: Vec<_> = targets.iter().map(group).collect();
+        let identities = targets.iter().zip(&groups).map(|(target, group)| Identity {
+            place: target.place,
+            group,
+            name: &target.id.name,
             address: "",
         });
-        refuse_duplicates(None, identities, &mut problems);
+        refuse_duplicates(Some("team, module"), identities, &mut problems);
         problems.into_result()?;
         let targets = targets.into_iter().map(|target| target.value).collect();
         let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();
@@ -260,23 +224,6 @@ impl TryFrom<RawConfig> for Config {
             targets,
             discovery,
         })
-    }
-}
-
-impl TryFrom<(RawEntry, &BTreeMap<String, Module>)> for Entry {
-    type Error = String;
-
-    fn try_from((raw, modules): (RawEntry, &BTreeMap<String, Module>)) -> Result<Self, String> {
-        let name = raw.name.into_string();
-        let Some(module) = modules.get(&raw.module) else {
-            let allowed: Vec<_> = modules.keys().map(String::as_str).collect();
-            let allowed = allowed.join(", ");
-            return Err(format!("module: is not among the modules; must be one of {allowed}"));
-        };
-        let address = module.prober.address(&raw.address);
-        let address = address.map_err(|error| format!("address: {error}"))?;
-        raw.labels.refuse(&TAKEN).map_err(|error| format!("labels: {error}"))?;
-        Ok(Self { name, module: raw.module, role: raw.role, labels: raw.labels, address })
     }
 }
 

@@ -35,7 +35,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use exporter_kit::discovery::{Discovery, Found, Skipped};
-use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, TargetId, Targets, Wanted};
 
 use clock::Clock;
 use config::{Config, Labels, Work};
@@ -47,7 +47,7 @@ use state::{CurrentVantage, TargetState};
 /// Probes targets, each in its own task.
 #[derive(Debug)]
 pub struct LatencyExporter {
-    targets: Arc<Targets<Work, TargetState, Labels>>,
+    targets: Arc<Targets<Work, TargetState, Labels, TargetId>>,
     vantage: Arc<CurrentVantage>,
     icmp: Icmp,
     queue: ReceiveQueue,
@@ -61,6 +61,7 @@ impl Exporter for LatencyExporter {
     const NAME: &'static str = "turbulence-latency";
     const ABOUT: &'static str = "Latency of endpoints from this vantage: ICMP, TCP and HTTP.";
     const PORT: u16 = 9770;
+    const GROUP: &'static str = "team";
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
@@ -116,7 +117,7 @@ impl Exporter for LatencyExporter {
     }
 
     fn has_target(&self, name: &str) -> bool {
-        self.targets.state(name).is_some()
+        self.targets.has(name)
     }
 }
 
@@ -124,10 +125,10 @@ impl LatencyExporter {
     /// Probes the targets of the config and those that are discovered; returns those left out.
     fn keep_in_step(&self, (config, found): &(Config, Vec<Found>)) -> Vec<Skipped> {
         let (targets, skipped) = config.targets(found);
-        let start = |name: &str, wanted: &Wanted<Work, Labels>| {
-            let state = Arc::new(TargetState::new(name, wanted));
+        let start = |id: &TargetId, wanted: &Wanted<Work, Labels>| {
+            let state = Arc::new(TargetState::new(&id.name, wanted));
             let task = poll::Task {
-                name: name.to_owned(),
+                name: id.name.clone(),
                 work: wanted.work.clone(),
                 state: Arc::clone(&state),
                 icmp: self.icmp.clone(),

@@ -45,11 +45,13 @@ impl TargetState {
     /// Nothing is known yet; all counters are zero.
     pub(crate) fn new(name: &str, wanted: &Wanted<Work, Labels>) -> Self {
         let Wanted { work, labels } = wanted;
+        let health = Health::new(name, work.probe.detail(&work.host));
+        health.set_group(&labels.team);
         Self {
             name: name.to_owned(),
             labels: RwLock::new(Arc::new(labels.clone())),
             counts: Counts::new(phases_of(work), &labels.buckets),
-            health: Arc::new(Health::new(name, work.probe.detail(&work.host))),
+            health: Arc::new(health),
             standing: Mutex::default(),
         }
     }
@@ -67,6 +69,7 @@ impl TargetState {
     /// Shows other labels, and times by other bounds, from now on.
     pub(crate) fn relabel(&self, labels: &Labels) {
         self.counts.set_buckets(&labels.buckets);
+        self.health.set_group(&labels.team);
         *self.labels.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
     }
 

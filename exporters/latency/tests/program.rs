@@ -279,6 +279,34 @@ fn headers_of_the_module_are_sent() {
 }
 
 #[test]
+fn secrets_of_a_request_may_stand_in_files() {
+    const UP: &str = "latency_up{target=\"echo\"}";
+    let web = Web::plain([127, 0, 0, 1]);
+    let url = format!("http://127.0.0.1:{}/echo", web.port);
+    // What the page asks for is a host and this header.
+    let with = |section: &str| {
+        let module = format!(
+            "modules:\n  secret: {{prober: http, interval: 100ms, http: {{headers: {{Host: \
+             vhost.example}}, {section}}}}}\n"
+        );
+        config("", &[("echo", "secret", &url)]).replace("modules:\n", &module)
+    };
+    let program = start(&with("authorization: {credentials: abd}"), &[]);
+    program.wait_until("that it is down", |it| it.get(UP) == Some(0.0));
+    list(&program, "token", "abc\n");
+    let by_file = with("authorization: {credentials_file: token}");
+    assert_eq!(program.reload(&by_file).status, 200);
+    program.wait_until("that it is up", |it| it.get(UP) == Some(1.0));
+    // Another secret is read at a reload; a file that is gone is no secret.
+    list(&program, "token", "abd");
+    assert_eq!(program.reload(&by_file).status, 200);
+    program.wait_until("that it is down", |it| it.get(UP) == Some(0.0));
+    let said = program.reload(&with("basic_auth: {username: a, password_file: nowhere}"));
+    assert_eq!(said.status, 500);
+    assert!(said.body.contains("modules.secret.http: reading secret file"), "{said:?}");
+}
+
+#[test]
 fn each_address_of_a_name_is_probed_by_itself() {
     // On one of the two addresses only.
     let web = Web::plain([127, 0, 0, 2]);
@@ -420,6 +448,43 @@ fn a_bad_reload_changes_nothing_and_a_good_one_keeps_the_counters() {
 }
 
 #[test]
+fn one_name_is_several_targets_by_its_team_and_its_module() {
+    let web = Web::plain([127, 0, 0, 1]);
+    let targets = format!(
+        "targets:\n  - {{name: www, address: 'http://127.0.0.1:{}/ok', modules: [icmp, http]}}\n  \
+         - {{name: www, team: shop, address: 127.0.0.2, module: icmp}}\n",
+        web.port
+    );
+    let program = start(&config("", &[]).replace("targets:\n", &targets), &[]);
+    let of = |labels: &str| {
+        format!(
+            "latency_up{{vantage=\"test\",region=\"EMEA\",target=\"www\",{labels},role=\"service\"}} 1"
+        )
+    };
+    program.wait_until("all three", |it| {
+        [of("module=\"icmp\""), of("module=\"http\""), of("team=\"shop\",module=\"icmp\"")]
+            .iter()
+            .all(|series| it.text.contains(series))
+    });
+    let page = program.page("/");
+    assert!(page.contains("(team shop)"), "{page}");
+    // A team that has another name is the same team: nothing restarts.
+    let probes = "latency_probes_total{vantage=\"test\",region=\"EMEA\",target=\"www\",team=\"TEAM\",module=\"icmp\",role=\"service\"} ";
+    let count = |text: &str, team: &str| {
+        let probes = probes.replace("TEAM", team);
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(probes.as_str()).map(str::to_owned));
+        line.map(|value| value.parse::<f64>().unwrap())
+    };
+    let before = program.wait_until("ten", |it| count(&it.text, "shop") >= Some(10.0));
+    let renamed = config("", &[]).replace("targets:\n", &targets.replace("shop", "store"));
+    assert_eq!(program.reload(&renamed).status, 200);
+    let after = program.metrics();
+    assert!(count(&after.text, "store") >= count(&before.text, "shop"), "{}", after.text);
+    assert_eq!(count(&after.text, "shop"), None);
+}
+
+#[test]
 fn targets_are_discovered_beside_those_of_the_config() {
     let head = "file_sd_configs: [{files: [list-*.json]}]\n";
     let program = start(&config(head, &[("own", "icmp", "127.0.0.1")]), &[]);
@@ -437,7 +502,7 @@ fn targets_are_discovered_beside_those_of_the_config() {
     assert!(metrics.text.contains(r#"role="canary",env="prod"}"#), "{}", metrics.text);
     assert_eq!(metrics.get("turbulence_sd_skipped_targets{}"), Some(4.0), "{}", metrics.text);
     let page = program.page("/-/discovery");
-    for said in ["address: ", "another target has its name", "module: is not among", "slot"] {
+    for said in ["address: ", "another target has its team", "module: is not among", "slot"] {
         assert!(page.contains(said), "{said} is not in: {page}");
     }
 

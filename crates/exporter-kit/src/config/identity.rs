@@ -32,7 +32,7 @@ pub fn refuse_duplicates<'a>(
                 place,
                 match word {
                     Some(word) => {
-                        format!("name: line {line} has the same {word} and name; the pair must be unique")
+                        format!("name: line {line} has the same {word} and name; together they must be unique")
                     }
                     None => format!("name: line {line} has the same; each must be unique"),
                 },
@@ -80,7 +80,7 @@ mod tests {
         refuse_duplicates(Some("site"), all, &mut problems);
         assert_eq!(
             problems.to_string(),
-            "line 4:3: name: line 2 has the same site and name; the pair must be unique"
+            "line 4:3: name: line 2 has the same site and name; together they must be unique"
         );
         assert_eq!(
             shared_addresses(all),

@@ -12,6 +12,8 @@ pub(super) const ROWS: usize = 200;
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) target: Arc<Health>,
+    /// Its site or team; empty for none.
+    pub(super) group: String,
     pub(super) standing: Standing,
 }
 
@@ -37,8 +39,8 @@ pub(super) struct Part<'a> {
 impl Table {
     pub(super) fn new(targets: Vec<Arc<Health>>) -> Self {
         let row = |target: Arc<Health>| {
-            let standing = target.standing();
-            Row { target, standing }
+            let (standing, group) = (target.standing(), target.group());
+            Row { target, group, standing }
         };
         let mut rows: Vec<_> = targets.into_iter().map(row).collect();
         // Stable: within a state they stay in the exporter's order.
@@ -80,7 +82,8 @@ impl Row {
             State::Down(reason) => ["down", reason],
         };
         text.clear();
-        for part in [self.target.name(), self.target.detail(), state[0], state[1]] {
+        let texts = [self.target.name(), &self.group, self.target.detail(), state[0], state[1]];
+        for part in texts {
             text.push_str(part);
             text.push('\n');
         }

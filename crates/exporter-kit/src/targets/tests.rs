@@ -35,7 +35,7 @@ fn shown(states: &[Arc<State>]) -> Vec<(u32, &'static str)> {
 #[tokio::test]
 async fn a_reload_keeps_what_did_not_change() {
     let targets = Targets::default();
-    let start = |_: &str, work: u32| {
+    let start = |_: &String, work: u32| {
         Target::new(work, Arc::new(work), tokio::spawn(std::future::pending()))
     };
     targets.apply([("a".into(), 1), ("b".into(), 2)].into(), start);
@@ -65,7 +65,7 @@ async fn another_label_restarts_nothing() {
 async fn a_removed_target_is_stopped() {
     let targets = Targets::default();
     let held = Arc::new(());
-    targets.apply([("a".into(), 1)].into(), |_, work| {
+    targets.apply([("a".into(), 1)].into(), |_: &String, work| {
         let held = Arc::clone(&held);
         let task = tokio::spawn(async move {
             std::future::pending::<()>().await;
@@ -94,7 +94,7 @@ async fn each_farewell_is_said_once_after_its_task_and_has_an_end() {
     let said = Arc::new(AtomicUsize::new(0));
     let set = |works: &[u32]| {
         let wanted = works.iter().map(|&work| (work.to_string(), Wanted { work, labels: () }));
-        let start = |_: &str, wanted: &Wanted<u32, ()>| {
+        let start = |_: &String, wanted: &Wanted<u32, ()>| {
             let (said, work) = (Arc::clone(&said), wanted.work);
             let ended = Arc::new(AtomicBool::new(false));
             let by_task = Ended(Arc::clone(&ended));
@@ -127,7 +127,7 @@ async fn who_reads_waits_for_no_start() {
     let targets = Set::default();
     let wanted: BTreeMap<_, _> =
         (0..2_000_u32).map(|work| (format!("t{work:04}"), Wanted { work, labels: "" })).collect();
-    let start = |_: &str, wanted: &Wanted<u32, &'static str>| {
+    let start = |_: &String, wanted: &Wanted<u32, &'static str>| {
         // Would wait for ever if the set were held while a target starts.
         let read = u32::try_from(targets.states().len()).unwrap();
         assert!(read <= wanted.work && read + 256 > wanted.work, "{read} of {}", wanted.work);
@@ -136,4 +136,35 @@ async fn who_reads_waits_for_no_start() {
     };
     targets.update(wanted, start, |_, _| {});
     assert_eq!(targets.states().len(), 2_000);
+}
+
+#[tokio::test]
+async fn the_same_work_under_the_same_name_is_the_same_target() {
+    type Moving = Targets<u32, State, &'static str, TargetId>;
+    let targets = Moving::default();
+    let update = |wanted: &[(&str, &str, u32)]| {
+        let wanted = wanted.iter().map(|(name, group, work)| {
+            let id =
+                TargetId { name: (*name).into(), group: (*group).into(), ..TargetId::default() };
+            let labels = if group.is_empty() { "none" } else { "some" };
+            (id, Wanted { work: *work, labels })
+        });
+        targets.update(
+            wanted.collect(),
+            |_, wanted| {
+                let state = State { work: wanted.work, labels: Mutex::new(wanted.labels) };
+                Running::new(Arc::new(state), tokio::spawn(std::future::pending()))
+            },
+            |state, labels| *state.labels.lock().unwrap() = labels,
+        );
+        targets.states()
+    };
+    let before = update(&[("a", "", 1), ("b", "", 2)]);
+    // `a` gets a group and a namesake; `b` a group and other work.
+    let after = update(&[("a", "x", 3), ("a", "y", 1), ("b", "x", 4)]);
+    assert_eq!(shown(&after), [(3, "some"), (1, "some"), (4, "some")]);
+    assert!(Arc::ptr_eq(&before[0], &after[1]), "a was restarted");
+    // Another name is another target, whatever its work.
+    let last = update(&[("c", "y", 1)]);
+    assert!(!Arc::ptr_eq(&before[0], &last[0]));
 }

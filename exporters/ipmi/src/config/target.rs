@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use exporter_kit::TargetId;
 use exporter_kit::config::{self, Located, all};
 use exporter_kit::discovery::Found;
 use serde::Deserialize;
@@ -101,6 +102,17 @@ pub(crate) struct Labels {
 }
 
 impl Target {
+    /// Its site; empty where none is configured.
+    pub(super) fn site(&self) -> &str {
+        self.site.as_deref().unwrap_or_default()
+    }
+
+    /// Who it is.
+    pub(super) fn id(&self) -> TargetId {
+        let (name, group) = (self.name.clone(), self.site().to_owned());
+        TargetId { name, group, ..TargetId::default() }
+    }
+
     /// Whether it has a module, and one that can reach it.
     pub(super) fn fits(&self, modules: &BTreeMap<String, Located<Module>>) -> Result<(), String> {
         let Some(module) = modules.get(&self.module) else {

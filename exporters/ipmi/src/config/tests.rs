@@ -19,8 +19,8 @@ state_directory: state
 
 /// The work and the labels of each BMC.
 fn both(config: &Config) -> (BTreeMap<String, Arc<Bmc>>, BTreeMap<String, Labels>) {
-    let both = |(name, wanted): (String, Wanted<_, _>)| {
-        ((name.clone(), wanted.work), (name, wanted.labels))
+    let both = |(id, wanted): (TargetId, Wanted<_, _>)| {
+        ((id.name.clone(), wanted.work), (id.name, wanted.labels))
     };
     config.wanted(&[]).0.into_iter().map(both).unzip()
 }
@@ -237,7 +237,7 @@ fn a_wrong_target_is_answered_with_the_field_and_what_is_allowed() {
         ),
         (
             target("name: a, address: a }, { name: a, address: b"),
-            "ipmi.yml:2:37: name: line 2 has the same; each must be unique",
+            "ipmi.yml:2:37: name: line 2 has the same site and name; together they must be unique",
         ),
     ]);
 }
@@ -399,7 +399,8 @@ fn what_is_discovered_is_held_to_the_conditions_of_the_file() {
     let found = [
         found("192.0.2.9", &[("target", "srv-9"), ("site", "ams"), ("env", "prod")]),
         found("192.0.2.8:1623", &[("__param_module", "slow")]),
-        found("192.0.2.7", &[("target", "srv-1")]),
+        found("192.0.2.7", &[("target", "srv-1"), ("site", "ams")]),
+        found("192.0.2.6", &[("target", "srv-1"), ("site", "fra")]),
         found("192.0.2.7", &[("module", "none"), ("target", "b")]),
         found("/dev/ipmi0", &[("target", "c")]),
         found("monitor:s3cret@192.0.2.7", &[("target", "d")]),
@@ -408,8 +409,19 @@ fn what_is_discovered_is_held_to_the_conditions_of_the_file() {
         found("192.0.2.7", &[("target", "g"), ("password_file", "/etc/shadow")]),
     ];
     let (polled, skipped) = parse(GOOD).unwrap().wanted(&found);
-    let names: Vec<_> = polled.keys().map(String::as_str).collect();
-    assert_eq!(names, ["192.0.2.8:1623", "g", "srv-1", "srv-2", "srv-9"]);
+    let names: Vec<_> = polled.keys().map(|id| (id.name.as_str(), id.group.as_str())).collect();
+    assert_eq!(
+        names,
+        [
+            ("192.0.2.8:1623", ""),
+            ("g", ""),
+            ("srv-1", "ams"),
+            ("srv-1", "fra"),
+            ("srv-2", ""),
+            ("srv-9", "ams")
+        ]
+    );
+    let polled: BTreeMap<_, _> = polled.into_iter().map(|(id, it)| (id.name, it)).collect();
     assert_eq!(polled["srv-9"].labels.site.as_deref(), Some("ams"));
     assert_eq!(polled["srv-9"].labels.own.iter().collect::<Vec<_>>(), [("env", "prod")]);
     assert_eq!(polled["192.0.2.8:1623"].work.module.account.password.expose(), "hunter2");
@@ -417,7 +429,7 @@ fn what_is_discovered_is_held_to_the_conditions_of_the_file() {
     assert_eq!(polled["g"].work.module, polled["srv-1"].work.module);
     let reasons: Vec<_> = skipped.iter().map(|it| it.reason.as_str()).collect();
     for (reason, wanted) in reasons.iter().zip([
-        "another target has its name",
+        "another target has its name and site",
         "module: is not among the modules; must be one of default, slow",
         "address: must be a host; a device is named in the config",
         "address: must be a host or host:port",

@@ -18,7 +18,7 @@ fn state(script: &Arc<Mutex<Script>>, store: Option<Store>, baseline: Vec<Known>
     let text = "modules: { default: { user: u, pass: p, interval: 30s } }\n\
                 targets: [ { name: a, address: b } ]\n";
     let config: Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
-    let bmc = config.wanted(&[]).0.remove("a").unwrap().work;
+    let bmc = config.wanted(&[]).0.into_values().next().unwrap().work;
     let source = Source::Scripted(Scripted::new(Arc::clone(script)));
     Arc::new(BmcState::new(bmc, Labels::default(), source, store, baseline))
 }
@@ -159,7 +159,7 @@ async fn a_page_has_no_series_that_its_source_cannot_have() {
 #[tokio::test(start_paused = true)]
 async fn a_list_that_is_not_complete_loses_nothing_and_a_whole_one_does() {
     let folder = tempfile::tempdir().unwrap();
-    let kept = || Kept::find(folder.path(), "a").open();
+    let kept = || Kept::find(folder.path(), "a", "", true).open();
     let script = Script::new();
     let (store, baseline) = kept();
     let before = state(&script, store, baseline);

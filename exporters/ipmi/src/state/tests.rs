@@ -7,7 +7,7 @@ use crate::source::samples::{Listed, fan, hd_max};
 fn state(store: Option<Store>, baseline: Vec<Known>) -> BmcState {
     let text = "modules: { default: { user: u, pass: p } }\ntargets: [ { name: a, address: b } ]\n";
     let config: Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
-    let bmc = config.wanted(&[]).0.remove("a").unwrap().work;
+    let bmc = config.wanted(&[]).0.into_values().next().unwrap().work;
     let source = Source::of(&bmc);
     BmcState::new(bmc, Labels::default(), source, store, baseline)
 }
@@ -55,7 +55,7 @@ async fn what_a_source_spent_adds_up() {
 async fn a_baseline_that_could_not_be_kept_is_kept_later() {
     let folder = tempfile::tempdir().unwrap();
     let later = folder.path().join("later");
-    let kept = |directory| crate::baseline::Kept::find(directory, "a").open();
+    let kept = |directory| crate::baseline::Kept::find(directory, "a", "", true).open();
     let state = state(kept(&later).0, Vec::new());
     record(&state, Ok(snapshot()));
     state.keep().await;

@@ -14,10 +14,15 @@ fn load(text: &str) -> anyhow::Result<Config> {
     LatencyExporter::prepare(config, Path::new("."))
 }
 
+/// The targets, whose names are unique here.
+fn by_name(config: &Config) -> BTreeMap<String, Wanted<Work, Labels>> {
+    config.targets(&[]).0.into_iter().map(|(id, wanted)| (id.name, wanted)).collect()
+}
+
 #[test]
 fn the_example_is_good() {
     let config = load(include_str!("../../turbulence-latency.example.yml")).unwrap();
-    let targets = config.targets(&[]).0;
+    let targets = by_name(&config);
     assert_eq!(config.vantage.place, Some((50.11, 8.68)));
     assert_eq!(targets.values().filter(|target| target.labels.role == Role::Canary).count(), 3);
     assert!(targets.values().any(|target| target.labels.role == Role::Service));
@@ -52,7 +57,7 @@ targets:
   - {{name: b, address: www.example.com, module: icmp_example}}
 "
     );
-    let targets = load(&text).unwrap().targets(&[]).0;
+    let targets = by_name(&load(&text).unwrap());
     assert_eq!(
         (targets["a"].work.families, targets["b"].work.families),
         (Families::OnlyV4, Families::V4ElseV6)
@@ -68,7 +73,7 @@ fn only_a_name_depends_on_the_resolvers() {
             "{VANTAGE}resolvers: {resolvers}\nmodules: {{icmp: {{prober: icmp}}}}
 targets: [{{name: a, address: a.example, module: icmp}}, {{name: b, address: 192.0.2.1, module: icmp}}]"
         );
-        load(&text).unwrap().targets(&[]).0
+        by_name(&load(&text).unwrap())
     };
     let (one, other) = (targets("[192.0.2.53]"), targets("[\"[2001:db8::53]:5353\"]"));
     assert_ne!(one["a"], other["a"]);
@@ -83,7 +88,7 @@ fn a_label_is_no_work() {
             "{VANTAGE}modules: {{{module}: {{prober: icmp}}}}
 targets: [{{name: a, address: 192.0.2.1, module: {module}, role: {role}}}]"
         );
-        load(&text).unwrap().targets(&[]).0
+        by_name(&load(&text).unwrap())
     };
     let (one, other) = (targets("fast", "service"), targets("quick", "canary"));
     assert_eq!(one["a"].work, other["a"].work);
@@ -97,7 +102,7 @@ fn another_module_is_another_target() {
             "{VANTAGE}modules: {{fast: {{prober: icmp, interval: {interval}}}, other: {{prober: tcp}}}}
 targets: [{{name: a, address: 192.0.2.1, module: fast}}, {{name: b, address: \"192.0.2.1:1\", module: other}}]"
         );
-        load(&text).unwrap().targets(&[]).0
+        by_name(&load(&text).unwrap())
     };
     let (one, other) = (targets("1s"), targets("2s"));
     assert_ne!(one["a"], other["a"]);
@@ -194,7 +199,9 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         (target("{name: a, address: 'http://u:p@a.example', module: http}"), &["http.headers"]),
         (
             target("{name: a, address: ::1, module: icmp}, {name: a, address: ::1, module: icmp}"),
-            &["test.yml:3:50: name: line 3 has the same; each must be unique"],
+            &[
+                "test.yml:3:50: name: line 3 has the same team, module and name; together they must be unique",
+            ],
         ),
     ];
     for (text, expected) in cases {
@@ -249,7 +256,7 @@ fn a_target_may_have_labels_but_not_those_of_the_metrics() {
              labels: {{{labels}}}}}]"
         )
     };
-    let (targets, _) = load(&with("env: prod")).unwrap().targets(&[]);
+    let targets = by_name(&load(&with("env: prod")).unwrap());
     assert_eq!(targets["a"].labels.own.iter().collect::<Vec<_>>(), [("env", "prod")]);
     for taken in ["slot", "module", "vantage", "le"] {
         let error = format!("{:#}", load(&with(&format!("{taken}: hunter2"))).unwrap_err());
@@ -264,4 +271,49 @@ fn a_config_without_targets_is_good_and_told() {
     let warnings = |text: &str| LatencyExporter::warnings(&load(text).unwrap()).len();
     assert_eq!(warnings(&format!("{head}targets: []")), 1);
     assert_eq!(warnings(&format!("{head}file_sd_configs: [{{files: [a.json]}}]")), 0);
+}
+
+#[test]
+fn one_name_may_have_several_teams_and_modules() {
+    let head = format!(
+        "{VANTAGE}modules: {{icmp: {{prober: icmp}}, tcp: {{prober: tcp}}, web: {{prober: http}}}}\n"
+    );
+    let text = format!(
+        "{head}targets:
+  - {{name: www, address: \"https://a.example/b\", modules: [icmp, tcp, web]}}
+  - {{name: www, team: shop, address: b.example, module: icmp}}
+  - {{name: www, team: shop, address: \"b.example:25\", module: tcp}}
+"
+    );
+    let config = load(&text).unwrap();
+    let shown = config.targets(&[]).0.into_iter().map(|(id, wanted)| {
+        let detail = wanted.work.probe.detail(&wanted.work.host);
+        assert_eq!((&id.group, &id.module), (&wanted.labels.team, &wanted.labels.module));
+        format!("{} {} {}: {detail}", id.name, id.group, id.module)
+    });
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            "www  icmp: icmp a.example",
+            "www  tcp: tcp a.example port 443",
+            "www  web: GET https://a.example/b",
+            "www shop icmp: icmp b.example",
+            "www shop tcp: tcp b.example port 25",
+        ]
+    );
+    for (targets, wanted) in [
+        (
+            "{name: a, team: t, address: ::1, module: icmp}, {name: a, team: t, address: ::2, module: icmp}",
+            "line 3 has the same team, module and name",
+        ),
+        ("{name: a, address: ::1, modules: [icmp, icmp]}", "line 3 has the same team, module"),
+        ("{name: a, address: ::1, modules: [icmp, nope]}", "targets[0].modules[1]: is not among"),
+        ("{name: a, address: ::1, modules: []}", "modules: there must be one at least"),
+        ("{name: a, address: ::1}", "module: must be given, or modules"),
+        ("{name: a, address: ::1, module: icmp, modules: [icmp]}", "not both"),
+        ("{name: a, address: ::1, modules: [icmp, web]}", "address: must be a URL"),
+    ] {
+        let error = format!("{:#}", load(&format!("{head}targets: [{targets}]\n")).unwrap_err());
+        assert!(error.contains("test.yml:3:") && error.contains(wanted), "{targets}: {error}");
+    }
 }

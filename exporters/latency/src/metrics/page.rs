@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::config::Vantage;
-use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, Targets};
+use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, TargetId, Targets};
 
 use super::counts::ReceiveQueue;
 use crate::clock::Clock;
@@ -24,7 +24,7 @@ pub(crate) struct Metrics {
     /// Where this exporter stands.
     pub(crate) vantage: Arc<CurrentVantage>,
     /// What it probes.
-    pub(crate) targets: Arc<Targets<Work, TargetState, Labels>>,
+    pub(crate) targets: Arc<Targets<Work, TargetState, Labels, TargetId>>,
     /// Its ICMP sockets.
     pub(crate) icmp: Icmp,
     /// How promptly they are read.
@@ -64,6 +64,9 @@ impl<'a> Row<'a> {
 impl LabelSet for Row<'_> {
     fn put(&self, to: &mut LabelWriter<'_>) {
         to.label("target", self.state.name());
+        if !self.labels.team.is_empty() {
+            to.label("team", &self.labels.team);
+        }
         to.label("module", &self.labels.module);
         to.label("role", self.labels.role.as_str());
         self.labels.own.iter().for_each(|(name, value)| to.label(name, value));

@@ -60,8 +60,12 @@ fn web(status: u16) -> Outcome {
 fn states() -> (Vantage, Vec<TargetState>) {
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
     let config = LatencyExporter::prepare(config, Path::new(".")).unwrap();
-    let states: Vec<_> =
-        config.targets(&[]).0.iter().map(|(name, wanted)| TargetState::new(name, wanted)).collect();
+    let states: Vec<_> = config
+        .targets(&[])
+        .0
+        .iter()
+        .map(|(id, wanted)| TargetState::new(&id.name, wanted))
+        .collect();
 
     let ip = IpAddr::from([192, 0, 2, 1]);
     states[0].resolved(&[ip], None);
@@ -183,7 +187,8 @@ fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Ou
         (1..=100).for_each(|round| state.decided(round, ip, outcome, at(round)));
         state
     };
-    let states: Vec<_> = config.targets(&[]).0.iter().map(|(name, it)| of((name, it))).collect();
+    let states: Vec<_> =
+        config.targets(&[]).0.iter().map(|(id, it)| of((id.name.as_str(), it))).collect();
     let scrape = Scrape {
         vantage: &config.vantage,
         targets: states.iter().map(Row::of).collect(),

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use exporter_kit::{Authorization, BasicAuth, HttpAuth, HttpHeader};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -41,6 +42,9 @@ pub(crate) struct Settings {
     families: Families,
     method: Method,
     headers: HeaderMap,
+    auth: HttpAuth,
+    /// What `auth` says, once its files were read.
+    said: HeaderMap,
     /// Any 2xx when empty.
     valid_status_codes: Vec<u16>,
     tls: TlsSettings,
@@ -56,6 +60,10 @@ struct RawSettings {
     method: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    basic_auth: Option<BasicAuth>,
+    authorization: Option<Authorization>,
+    #[serde(default)]
+    http_headers: BTreeMap<String, HttpHeader>,
     #[serde(default)]
     valid_status_codes: Vec<u16>,
     #[serde(default)]
@@ -106,8 +114,10 @@ impl super::Settings for Settings {
         Address::parse(text)
     }
 
-    /// A CA file is read in any case, so that a bad path does not wait for its first target.
+    /// A CA file and secrets are read in any case, so that a bad path does not wait for its first
+    /// target.
     fn load(&mut self, folder: &Path, addresses: Option<&[&Address]>) -> anyhow::Result<()> {
+        self.said = self.auth.headers(folder).context("http")?;
         let is_https = |address: &&Address| address.server_name.is_some();
         let is_needed = addresses.is_none_or(|addresses| addresses.iter().any(is_https));
         if is_needed || self.tls.ca_file.is_some() {
@@ -121,12 +131,14 @@ impl super::Settings for Settings {
             let trust = self.trust.clone().expect("it is loaded where a URL is https");
             TlsClient::new(trust, self.tls.server_name.clone().unwrap_or(name))
         });
+        let mut headers = self.headers.clone();
+        headers.extend(self.said.clone());
         Probe {
             port: address.port,
             method: self.method.clone(),
             path: address.path.clone(),
             authority: address.authority.clone(),
-            headers: self.headers.clone(),
+            headers,
             valid_status_codes: self.valid_status_codes.clone(),
             tls,
         }
@@ -155,10 +167,13 @@ impl TryFrom<RawSettings> for Settings {
                 return Err("http.valid_status_codes: each must be from 100 to 999".to_owned());
             }
         }
+        let auth = HttpAuth::new(raw.basic_auth, raw.authorization, raw.http_headers);
         Ok(Self {
             families: Families::of(raw.preferred_ip_protocol, raw.ip_protocol_fallback),
             method,
             headers: headers(raw.headers)?,
+            auth: auth.map_err(|error| format!("http.{error}"))?,
+            said: HeaderMap::new(),
             valid_status_codes: raw.valid_status_codes,
             tls: raw.tls_config,
             trust: None,
@@ -191,7 +206,10 @@ impl Address {
             _ => return Err(must()),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("a URL must not hold a user or a password; use http.headers".to_owned());
+            return Err(
+                "a URL must not hold a user or a password; use http.basic_auth or http.headers"
+                    .to_owned(),
+            );
         }
         let host = match url.host().ok_or_else(must)? {
             url::Host::Ipv4(ip) => Host::Ip(ip.into()),
@@ -321,9 +339,7 @@ impl Probe {
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        for (name, value) in &self.headers {
-            headers.insert(name, value.clone());
-        }
+        headers.extend(self.headers.clone());
         request
     }
 

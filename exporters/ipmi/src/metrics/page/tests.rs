@@ -30,7 +30,7 @@ fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
          targets: [ {{ name: {name}, address: 192.0.2.1 }} ]\n"
     );
     let config: Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
-    let bmc = Arc::clone(&config.wanted(&[]).0[name].work);
+    let bmc = config.wanted(&[]).0.into_values().next().unwrap().work;
     let possible = Source::of(&bmc).possible();
     let place = |place: &str| site.map(|_| place.to_owned());
     let labels = Labels { site: site.map(str::to_owned), rack: place("r1"), ..Labels::default() };
