@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use exporter_kit::Buckets;
 use exporter_kit::config::{Identity, Located, Place, Problems, Vantage, refuse_duplicates};
 use exporter_kit::discovery::{Discovery, FileSd, HttpSd};
 use serde::Deserialize;
@@ -36,6 +37,8 @@ const LARGEST: u64 = 256 << 20;
 pub struct Config {
     /// Where the exporter asks from.
     vantage: Vantage,
+    /// By which bounds times are counted.
+    buckets: Buckets,
     /// The sets of resolvers.
     sets: Vec<Located<Set>>,
     /// What they are asked.
@@ -103,7 +106,8 @@ impl Config {
     fn plan(&self, set: &Set) -> Plan {
         let asked = self.questions.iter().filter(|question| question.is_for(&set.name));
         let questions = asked.flat_map(|question| question.asked()).collect();
-        Plan { vantage: self.vantage.clone(), set: set.clone(), questions }
+        let (vantage, buckets) = (self.vantage.clone(), self.buckets.clone());
+        Plan { vantage, buckets, set: set.clone(), questions }
     }
 
     /// A warning for each two sets that ask the same resolvers.
@@ -205,6 +209,8 @@ fn read(path: &Path) -> Result<String, String> {
 #[serde(deny_unknown_fields)]
 struct RawConfig {
     vantage: Vantage,
+    #[serde(default)]
+    buckets: Buckets,
     sets: Located<Vec<Located<Set>>>,
     questions: Vec<Located<Question>>,
     #[serde(default)]
@@ -217,7 +223,7 @@ impl TryFrom<RawConfig> for Config {
     type Error = Problems;
 
     fn try_from(raw: RawConfig) -> Result<Self, Problems> {
-        let RawConfig { vantage, sets, questions, file_sd_configs, http_sd_configs } = raw;
+        let RawConfig { vantage, buckets, sets, questions, file_sd_configs, http_sd_configs } = raw;
         let discovery = Discovery { files: file_sd_configs, http: http_sd_configs };
         let mut problems = Problems::default();
         if sets.is_empty() {
@@ -232,7 +238,8 @@ impl TryFrom<RawConfig> for Config {
         });
         refuse_duplicates(None, identities, &mut problems);
         let own = sets.iter().map(|_| None).collect();
-        let mut config = Self { vantage, sets, questions, discovery, own, warnings: Vec::new() };
+        let warnings = Vec::new();
+        let mut config = Self { vantage, buckets, sets, questions, discovery, own, warnings };
         config.check_questions(&mut problems);
         for number in 0..config.sets.len() {
             let set = &config.sets[number];

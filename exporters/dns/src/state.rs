@@ -82,7 +82,7 @@ impl SetState {
         let detail = detail(&plan);
         Self {
             health: Arc::new(Health::new(&plan.set.name, detail)),
-            counts: Arc::new(Counts::new(plan.questions.len())),
+            counts: Arc::new(Counts::new(plan.questions.len(), &plan.buckets)),
             plan: Arc::new(plan),
             latest: Arc::default(),
         }
@@ -91,6 +91,7 @@ impl SetState {
     /// The same set and what is known about it, under another plan.
     fn with(&self, plan: &Plan) -> Self {
         let mut state = Self { plan: Arc::new(plan.clone()), ..self.clone() };
+        state.counts.set_buckets(&plan.buckets);
         let detail = detail(plan);
         if state.health.detail() != detail {
             let health = Health::new(&plan.set.name, detail);

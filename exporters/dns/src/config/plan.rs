@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use exporter_kit::Buckets;
 use exporter_kit::config::{self as kit, Vantage};
 
 use super::Set;
@@ -31,6 +32,8 @@ const MAX_PER_RESOLVER_AND_HOUR: f64 = 60.0;
 pub(crate) struct Plan {
     /// Where the exporter asks from.
     pub(crate) vantage: Vantage,
+    /// By which bounds times are counted.
+    pub(crate) buckets: Buckets,
     /// The set.
     pub(crate) set: Set,
     /// One entry for each name and type.
@@ -113,7 +116,8 @@ impl Plan {
         };
         let asked = |asked: &Asked| Asked { expected: None, ..asked.clone() };
         let questions = self.questions.iter().map(asked).collect();
-        let plan = Self { vantage: Vantage::default(), set, questions };
+        let (vantage, buckets) = (Vantage::default(), Buckets::default());
+        let plan = Self { vantage, buckets, set, questions };
         Work { plan, list: Arc::clone(&self.set.list) }
     }
 

@@ -63,6 +63,8 @@ fn every_fault_has_its_message() {
             "[10.0.0.1,",
             "3:32: sets[0].resolvers[0]: a special-purpose address is asked only with `allow_private: true`",
         ),
+        ("vantage:", "buckets: [1, s3cret]\nvantage:", "test.yml:1:"),
+        ("vantage:", "buckets: [2, 1]\nvantage:", "1:10: buckets: must be at most 64 bounds"),
         ("name: x }", "nome: x }", "sets[0].resolvers[1]: unknown field `nome`"),
         (
             "country: anycast",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use exporter_kit::{Counter, CountsBy, Histogram};
+use exporter_kit::{Buckets, Counter, CountsBy, Histogram};
 
 use crate::exchange::Transport;
 use crate::outcome::{Ignored, LocalError, SweepResult};
@@ -22,16 +22,21 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Everything at zero, for a set that is asked this many questions.
-    pub(crate) fn new(questions: usize) -> Self {
+    pub(crate) fn new(questions: usize, buckets: &Buckets) -> Self {
         Self {
             queries: CountsBy::default(),
             retries: Counter::default(),
             ignored: CountsBy::default(),
             local_errors: CountsBy::default(),
             sweeps: CountsBy::default(),
-            response_seconds: Histogram::default(),
+            response_seconds: Histogram::new(buckets.clone()),
             consensus_changes: (0..questions).map(|_| Counter::default()).collect(),
         }
+    }
+
+    /// Counts times by other bounds, from zero on; by the same ones nothing changes.
+    pub(crate) fn set_buckets(&self, buckets: &Buckets) {
+        self.response_seconds.set_buckets(buckets);
     }
 
     /// Counts a query that was sent.

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::consensus::{Rules, judge};
 use crate::exchange::Transport;
 use crate::outcome::{Ignored, LocalError, Outcome, SweepResult};
-use crate::state::{SetState, Snapshot};
+use crate::state::{RunningSet, SetState, Snapshot};
 
 const CONFIG: &str = "\
 vantage: { name: fra, region: EMEA }
@@ -80,6 +80,35 @@ fn states() -> Vec<Arc<SetState>> {
     world.counts.sweep(SweepResult::Degraded);
     world.counts.consensus_changed(0);
     states
+}
+
+#[test]
+fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
+    let plan = |buckets: &str| {
+        let config: Config = exporter_kit::parse(&format!("{buckets}{CONFIG}"), "golden").unwrap();
+        config.complete(std::path::Path::new(".")).unwrap().plans(&[]).0["world"].clone()
+    };
+    let set = RunningSet::new(plan(""));
+    set.state().counts.query(Transport::Udp);
+    set.state().counts.answered(Duration::from_millis(20));
+    let page = || exporter_kit::openmetrics(|page| encode(&[set.state()], page));
+    let of = |text: &str, start: &str| {
+        let lines = text.lines().filter(|line| line.starts_with(start));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (queries, times) = ("dns_consistency_queries_total", "dns_consistency_response_seconds_");
+    let before = page();
+    // The same bounds, written out or not, are the same.
+    set.relabel(&plan(
+        "buckets: [0.00005, 0.00025, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 2, 10]\n",
+    ));
+    assert_eq!(page(), before);
+    set.relabel(&plan("buckets: [0.03]\n"));
+    let after = page();
+    assert_eq!(of(&after, queries), of(&before, queries));
+    let after = of(&after, times);
+    assert!(after.len() == 4 && after[2].contains("le=\"0.03\""), "{after:?}");
+    assert!(after.iter().all(|line| line.ends_with(" 0") || line.ends_with(" 0.0")), "{after:?}");
 }
 
 #[test]
