@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::PATIENCE;
+use crate::{PATIENCE, free_port};
 
 /// Between two looks at an answer.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -40,8 +40,7 @@ impl Prometheus {
         let folder = TempDir::new().expect("a temporary folder");
         let file = folder.path().join("prometheus.yml");
         std::fs::write(&file, config).expect("a config file");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let address = free.expect("a free port");
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let child = Command::new(program)
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))

@@ -121,7 +121,7 @@ impl Config {
     }
 }
 
-/// What is polled, by the target's name.
+/// What is polled, by the target's name and site.
 pub(crate) type Polled = BTreeMap<TargetId, Wanted<Arc<Bmc>, Labels>>;
 
 impl TryFrom<RawConfig> for Config {

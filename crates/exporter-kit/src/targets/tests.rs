@@ -18,8 +18,15 @@ fn update(targets: &Set, wanted: &[(&str, u32, &'static str)]) {
     let wanted = wanted
         .iter()
         .map(|(name, work, labels)| ((*name).to_owned(), Wanted { work: *work, labels: *labels }));
+    keep(targets, wanted.collect());
+}
+
+fn keep<K: Key>(
+    targets: &Targets<u32, State, &'static str, K>,
+    wanted: BTreeMap<K, Wanted<u32, &'static str>>,
+) {
     targets.update(
-        wanted.collect(),
+        wanted,
         |_, wanted| {
             let state = State { work: wanted.work, labels: Mutex::new(wanted.labels) };
             Running::new(Arc::new(state), tokio::spawn(std::future::pending()))
@@ -149,14 +156,7 @@ async fn the_same_work_under_the_same_name_is_the_same_target() {
             let labels = if group.is_empty() { "none" } else { "some" };
             (id, Wanted { work: *work, labels })
         });
-        targets.update(
-            wanted.collect(),
-            |_, wanted| {
-                let state = State { work: wanted.work, labels: Mutex::new(wanted.labels) };
-                Running::new(Arc::new(state), tokio::spawn(std::future::pending()))
-            },
-            |state, labels| *state.labels.lock().unwrap() = labels,
-        );
+        keep(&targets, wanted.collect());
         targets.states()
     };
     let before = update(&[("a", "", 1), ("b", "", 2)]);
