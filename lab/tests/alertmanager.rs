@@ -100,7 +100,7 @@ impl Chain {
 /// Alerts by which a test tells them apart: the name and the labels that say what it is about.
 fn description(labels: &BTreeMap<String, String>) -> String {
     let about = labels.iter().filter(|(name, _)| {
-        !matches!(name.as_str(), "alertname" | "severity" | "domain" | "scope" | "site" | "rack")
+        !matches!(name.as_str(), "alertname" | "severity" | "domain" | "scope" | "rack")
     });
     let mut text = labels["alertname"].clone();
     for (name, value) in about {
@@ -159,6 +159,9 @@ async fn one_incident_is_one_notification() {
         a_phantom_whose_fans_stay_calm_is_one_ticket(),
         a_rack_that_overheats_is_one_page_which_covers_its_fans(),
         a_lossy_sweep_holds_back_the_verdicts_of_its_set(),
+        one_team_s_outage_silences_nothing_of_another_s(),
+        one_site_s_machine_silences_nothing_of_another_s(),
+        a_vantage_of_the_same_name_elsewhere_is_another(),
         a_missing_label_is_equal_to_nothing(),
         the_watchdog_has_a_receiver_of_its_own_and_info_has_none(),
     );
@@ -351,6 +354,77 @@ async fn a_lossy_sweep_holds_back_the_verdicts_of_its_set() {
     .await;
 }
 
+async fn one_team_s_outage_silences_nothing_of_another_s() {
+    scenario(
+        "one team's outage silences nothing of another's",
+        &[
+            (
+                PAGE,
+                &["LatencyEndpointDownGlobally critical reachability global team=shop target=www"],
+            ),
+            // Of another team, and of none; one region's page.
+            (
+                PAGE,
+                &[
+                    "LatencyEndpointDownRegion critical reachability region team=blog target=www region=APAC",
+                    "LatencyEndpointDownRegion critical reachability region target=www region=APAC",
+                ],
+            ),
+            (TICKET, &["LatencyRegionRerouted warning reachability region target=www region=EMEA"]),
+            (TICKET, &["LatencySaturation warning reachability global team=news target=www"]),
+        ],
+        &[
+            "LatencyEndpointDownRegion critical reachability region team=shop target=www region=APAC",
+            "LatencySaturation warning reachability global team=shop target=www",
+            "LatencyRegionRerouted warning reachability region team=blog target=www region=APAC",
+            "LatencyEndpointDownOneVantage info reachability host target=www region=APAC vantage=sin",
+            "LatencySaturation warning reachability global team=blog target=www",
+        ],
+    )
+    .await;
+}
+
+async fn one_site_s_machine_silences_nothing_of_another_s() {
+    scenario(
+        "one site's machine silences nothing of another's",
+        &[
+            (PAGE, &["IpmiPhantomFanRunaway critical thermal host target=web-1 site=s id=32.0.5"]),
+            (PAGE, &["IpmiThermalRunaway critical thermal host target=web-1 site=t"]),
+            (
+                TICKET,
+                &["IpmiPhantomTemperature warning thermal host target=web-1 site=t id=32.0.5"],
+            ),
+            (
+                TICKET,
+                &["IpmiDriveTemperatureDisagrees warning thermal host target=web-1 id=32.0.5"],
+            ),
+            (TICKET, &["IpmiFanFailed warning thermal host target=web-1 site=s name=Fan"]),
+        ],
+        &[
+            "IpmiPhantomTemperature warning thermal host target=web-1 site=s id=32.0.5",
+            "IpmiFanFailed warning thermal host target=web-1 site=t name=Fan",
+        ],
+    )
+    .await;
+}
+
+async fn a_vantage_of_the_same_name_elsewhere_is_another() {
+    scenario(
+        "a vantage of the same name elsewhere is another",
+        &[
+            (TICKET, &["LatencyVantageBroken warning reachability host vantage=1 region=AMER"]),
+            (TICKET, &["ExporterDown warning meta host job=turbulence-dns instance=d:9771 vantage=1 region=EMEA"]),
+            (TICKET, &["DnsSweepDegraded warning dns global vantage=1 region=EMEA set=w"]),
+            (PAGE, &["DnsAnswerUnexpected critical dns global vantage=1 region=AMER name=n type=A set=w"]),
+        ],
+        &[
+            "DnsSweepStale warning dns global vantage=1 region=AMER set=x",
+            "DnsAnswerUnexpected critical dns global vantage=1 region=EMEA name=n type=A set=w",
+        ],
+    )
+    .await;
+}
+
 /// Alertmanager takes two missing labels for equal; no rule may fall into that.
 async fn a_missing_label_is_equal_to_nothing() {
     scenario(
@@ -447,6 +521,24 @@ fn a_notification_says_what_where_and_since_when() {
     assert!(rendered("turbulence.html", "firing").contains("<a href=\"http://runbooks/"));
 }
 
+#[test]
+fn a_notification_says_whose_it_is() {
+    let said = |template: &str, labels: &[(&str, &str)]| {
+        rendered_of("text", &format!("{{{{ template \"{template}\" . }}}}"), "mixed", labels)
+    };
+    let endpoint = [("target", "www"), ("team", "shop"), ("region", "EMEA")];
+    assert_eq!(said("turbulence.source", &endpoint), "www of shop");
+    assert_eq!(
+        said("turbulence.title", &endpoint),
+        "[WARNING] The fans ran up: www of shop / EMEA"
+    );
+    let machine = [("target", "web-1"), ("site", "fra"), ("name", "HD")];
+    assert_eq!(said("turbulence.source", &machine), "web-1 at fra");
+    assert_eq!(said("turbulence.title", &machine), "[WARNING] The fans ran up: HD on web-1 at fra");
+    let vantage = [("vantage", "lon"), ("region", "EMEA")];
+    assert_eq!(said("turbulence.source", &vantage), "lon");
+}
+
 /// A mail's page is written by another library, which refuses what it cannot place; the text is not.
 #[test]
 fn every_template_is_good_as_html_too() {
@@ -473,11 +565,20 @@ fn rendered(template: &str, status: &str) -> String {
 }
 
 fn rendered_as(kind: &str, text: &str, status: &str) -> String {
+    rendered_of(kind, text, status, &[("target", "a"), ("name", "HD"), ("domain", "thermal")])
+}
+
+/// The same, of alerts with these labels beside name and severity.
+fn rendered_of(kind: &str, text: &str, status: &str, labels: &[(&str, &str)]) -> String {
+    let common: BTreeMap<&str, &str> =
+        labels.iter().copied().filter(|(name, _)| *name != "name").collect();
     let alert = |name: &str, severity: &str, dashboard: &str| {
         let over = status == "resolved" || (status == "mixed" && severity == "critical");
+        let own = [("alertname", name), ("severity", severity)];
+        let labels: BTreeMap<&str, &str> = labels.iter().copied().chain(own).collect();
         json!({
             "status": if over { "resolved" } else { "firing" },
-            "labels": {"alertname": name, "severity": severity, "target": "a", "name": "HD", "domain": "thermal"},
+            "labels": labels,
             "annotations": {
                 "summary": "The fans ran up.", "description": "From 19% to 100%.", "first_action": "Reset the BMC.",
                 "runbook_url": format!("http://runbooks/{name}"), "dashboard_url": dashboard,
@@ -493,7 +594,7 @@ fn rendered_as(kind: &str, text: &str, status: &str) -> String {
             alert("IpmiPhantomFanRunaway", "critical", "http://grafana/d/x?var-target=a"),
             alert("IpmiPhantomTemperature", "warning", "http://grafana/d/x"),
         ],
-        "groupLabels": {}, "commonLabels": {"domain": "thermal", "target": "a"}, "commonAnnotations": {},
+        "groupLabels": {}, "commonLabels": common, "commonAnnotations": {},
     });
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("data.json");
