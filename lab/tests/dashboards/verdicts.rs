@@ -51,6 +51,46 @@ fn no_vote_is_filtered_by_region_or_vantage() {
     assert!(votes > GLOBAL.len(), "only {votes} votes are asked for");
 }
 
+/// An agent or a pair of Prometheis gives a series several times: what is added up or counted is first
+/// made one. Shares and quantiles are the same of one as of all copies.
+#[test]
+fn copies_of_a_series_count_once() {
+    let mut counted = 0;
+    for board in ["turbulence-world", "turbulence-dns"] {
+        for panel in panels(&files::boards()[board]) {
+            for expression in panel.expressions() {
+                let alike =
+                    expression.contains(" / ") || expression.contains("histogram_quantile(");
+                for (at, _) in expression.match_indices('{').filter(|_| !alike) {
+                    let adds = ["sum", "count", "avg"].contains(&aggregation(&expression[..at]));
+                    assert!(!adds, "{}: {expression}", panel.place);
+                    counted += 1;
+                }
+            }
+        }
+    }
+    assert!(counted > 50, "only {counted} series are looked at");
+}
+
+/// The innermost aggregation around a series whose name ends the text; "" where there is none.
+fn aggregation(before: &str) -> &str {
+    let mut text = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "_:".contains(c));
+    loop {
+        let open = text.trim_end();
+        let Some(rest) = open.strip_suffix('(') else { return "" };
+        let rest = rest.trim_end();
+        if let Some(labels) = rest.strip_suffix(')') {
+            let by = labels.rfind('(').map_or("", |at| &labels[..at]);
+            return by.trim_end().trim_end_matches(" by").rsplit([' ', '(']).next().unwrap();
+        }
+        let function = rest.rsplit([' ', '(']).next().unwrap();
+        if !["rate", "increase", "avg_over_time", ""].contains(&function) {
+            return function;
+        }
+        text = &rest[..rest.len() - function.len()];
+    }
+}
+
 #[test]
 fn no_link_to_an_endpoint_selects_a_region() {
     for panel in all_panels() {
