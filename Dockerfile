@@ -25,9 +25,9 @@ RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
 FROM build AS build-lab
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
- && cargo build --release --locked --target "$target" \
-      --package turbulence-lab --package turbulence-ipmi --package turbulence-latency --package turbulence-dns \
- && for program in lab ipmi latency dns; do \
+ && cargo build --release --locked --target "$target" --workspace --bins \
+ && for program in lab exporters/*; do \
+      program="${program#exporters/}"; \
       install -D "target/$target/release/turbulence-$program" "/out/lab/bin/turbulence-$program"; \
     done \
  && install -d /out/lab/share/alerts \

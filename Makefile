@@ -4,6 +4,7 @@ CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 # Where rustup puts the programs of a toolchain.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
+PRODUCTS := $(addprefix turbulence-,$(notdir $(wildcard exporters/*)))
 
 .PHONY: help demo test long check bench bench-ipmi in-band fuzz mutations dist setup
 
@@ -21,7 +22,7 @@ help:
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
 	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; two minutes, amd64"
 	@echo "make fuzz                 what BMCs may send, by libFuzzer; FUZZ_SECONDS=30 for each of six targets"
-	@echo "make dist                 release builds of the three exporters in dist/; needs Rust and a C compiler"
+	@echo "make dist                 release builds of the exporters in dist/; needs Rust and a C compiler"
 
 setup:
 	@./lab/setup.sh
@@ -70,5 +71,5 @@ dist:
 	@command -v $(CARGO) >/dev/null && command -v cc >/dev/null || \
 	  { echo "make dist needs Rust (https://rustup.rs) and a C compiler (on Debian: gcc libc6-dev)" >&2; exit 1; }
 	TURBULENCE_REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) \
-	  $(CARGO) build --release -p turbulence-ipmi -p turbulence-latency -p turbulence-dns
-	mkdir -p dist && cp target/release/turbulence-ipmi target/release/turbulence-latency target/release/turbulence-dns dist/
+	  $(CARGO) build --release $(addprefix -p ,$(PRODUCTS))
+	mkdir -p dist && cp $(addprefix target/release/,$(PRODUCTS)) dist/

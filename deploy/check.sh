@@ -65,7 +65,8 @@ else
   skip 'systemd units' 'systemd-analyze 250 or newer is not installed'
 fi
 
-for exporter in ipmi latency dns; do
+for exporter in exporters/*; do
+  exporter=${exporter#exporters/}
   config=exporters/$exporter/turbulence-$exporter.example.yml
   if [ -x "$built/turbulence-$exporter" ]; then
     step "$config is accepted by turbulence-$exporter"

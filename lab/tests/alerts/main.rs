@@ -14,8 +14,9 @@ fn alerts() -> PathBuf {
 /// A rule as its lines; those of `IpmiPhantomTemperature` are two.
 fn rules() -> Vec<(String, Vec<String>)> {
     let mut rules: Vec<(String, Vec<String>)> = Vec::new();
-    for domain in ["thermal", "reachability", "dns", "meta"] {
-        let text = fs::read_to_string(alerts().join(format!("{domain}.rules.yml"))).unwrap();
+    let files = fs::read_dir(alerts()).unwrap().map(|file| file.unwrap().path());
+    for file in files.filter(|file| file.to_string_lossy().ends_with(".rules.yml")) {
+        let text = fs::read_to_string(file).unwrap();
         let mut in_alert = false;
         for line in text.lines() {
             if let Some(name) = line.trim().strip_prefix("- alert: ") {
