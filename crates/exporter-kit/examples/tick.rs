@@ -14,7 +14,8 @@ use exporter_kit::config::{self, Labels, Name};
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
 use exporter_kit::on_demand;
 use exporter_kit::{
-    Collector, Counter, Exporter, Health, Histogram, Kit, Page, Rounds, Running, Targets, Wanted,
+    Buckets, Collector, Counter, Exporter, Health, Histogram, Kit, Page, Rounds, Running, Targets,
+    Wanted,
 };
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -30,6 +31,9 @@ struct Config {
     file_sd_configs: Vec<FileSd>,
     #[serde(default)]
     http_sd_configs: Vec<HttpSd>,
+    /// Those of all histograms.
+    #[serde(default)]
+    buckets: Buckets,
     /// Whose clocks may be listened to on demand.
     #[serde(default)]
     on_demand: on_demand::Settings,
@@ -47,6 +51,13 @@ struct Clock {
 struct Work {
     period: Duration,
     mood: Mood,
+}
+
+/// How a clock is shown: with other labels or buckets it goes on.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    labels: Labels,
+    buckets: Buckets,
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,14 +101,14 @@ struct State {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Clocks(Arc<Targets<Work, State, Labels>>);
+struct Clocks(Arc<Targets<Work, State, Shown>>);
 
 #[derive(Debug)]
 struct Tick {
     clocks: Clocks,
     rounds: Rounds,
-    /// The config in force, and what is discovered beside it.
-    wanted: Mutex<(Config, Vec<Found>)>,
+    /// What the page that listens on demand asks.
+    config: Mutex<Config>,
 }
 
 impl Exporter for Tick {
@@ -108,12 +119,10 @@ impl Exporter for Tick {
         &[("/listen", "whether a clock elsewhere ticks: /listen?target=HOST:PORT&module=NAME")];
     type Config = Config;
 
-    fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
+    fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let (clocks, rounds) = (Clocks::default(), kit.rounds.clone());
-        let tick = Self { clocks, rounds, wanted: Mutex::default() };
-        kit.registry.register(tick.clocks.clone());
-        tick.reload(config)?;
-        Ok(tick)
+        kit.registry.register(clocks.clone());
+        Ok(Self { clocks, rounds, config: Mutex::default() })
     }
 
     fn warnings(config: &Config) -> Vec<String> {
@@ -123,21 +132,30 @@ impl Exporter for Tick {
             .collect()
     }
 
-    fn reload(&self, config: Config) -> anyhow::Result<()> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.0 = config;
-        self.keep_in_step(&wanted);
-        Ok(())
-    }
-
     fn discovery(config: &Config) -> Discovery {
         Discovery { files: config.file_sd_configs.clone(), http: config.http_sd_configs.clone() }
     }
 
-    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.1 = found;
-        self.keep_in_step(&wanted)
+    fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
+        let mut clocks = config.clocks.clone();
+        let mut skipped = Vec::new();
+        for found in found {
+            match discovered(config, found) {
+                Ok((name, _)) if clocks.contains_key(&name) => {
+                    skipped.push(found.clone().skip("another clock has its name"));
+                }
+                Ok((name, clock)) => drop(clocks.insert(name, clock)),
+                Err(reason) => skipped.push(found.clone().skip(reason)),
+            }
+        }
+        let wanted = clocks.into_iter().map(|(name, clock)| {
+            let labels = Shown { labels: clock.labels, buckets: config.buckets.clone() };
+            (name.into_string(), Wanted { work: clock.work, labels })
+        });
+        let start = |name: &String, wanted: &Wanted<Work, Shown>| start(name, wanted, &self.rounds);
+        self.clocks.0.update(wanted.collect(), start, State::relabel);
+        skipped
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
@@ -157,30 +175,6 @@ impl Exporter for Tick {
     }
 }
 
-impl Tick {
-    /// Runs the clocks of the config and those that are discovered; returns those that are left out.
-    fn keep_in_step(&self, (config, found): &(Config, Vec<Found>)) -> Vec<Skipped> {
-        let mut clocks = config.clocks.clone();
-        let mut skipped = Vec::new();
-        for found in found {
-            match discovered(config, found) {
-                Ok((name, _)) if clocks.contains_key(&name) => {
-                    skipped.push(found.clone().skip("another clock has its name"));
-                }
-                Ok((name, clock)) => drop(clocks.insert(name, clock)),
-                Err(reason) => skipped.push(found.clone().skip(reason)),
-            }
-        }
-        let wanted = clocks.into_iter().map(|(name, clock)| {
-            (name.into_string(), Wanted { work: clock.work, labels: clock.labels })
-        });
-        let start =
-            |name: &String, wanted: &Wanted<Work, Labels>| start(name, wanted, &self.rounds);
-        self.clocks.0.update(wanted.collect(), start, State::relabel);
-        skipped
-    }
-}
-
 /// The clock that a discovered target is: as its module says.
 fn discovered(config: &Config, found: &Found) -> Result<(Name, Clock), String> {
     let parts = found.parts(&[])?;
@@ -190,15 +184,16 @@ fn discovered(config: &Config, found: &Found) -> Result<(Name, Clock), String> {
     Ok((parts.name, Clock { work: clock.work, labels: parts.labels }))
 }
 
-fn start(name: &str, wanted: &Wanted<Work, Labels>, rounds: &Rounds) -> Running<State> {
+fn start(name: &str, wanted: &Wanted<Work, Shown>, rounds: &Rounds) -> Running<State> {
     let detail = format!("every {}", config::Duration::new(wanted.work.period));
     let state = Arc::new(State {
         name: name.to_owned(),
         ticks: Counter::default(),
         gaps: Histogram::default(),
         health: Arc::new(Health::new(name, detail)),
-        labels: Mutex::new(wanted.labels.clone()),
+        labels: Mutex::default(),
     });
+    state.relabel(&wanted.labels);
     let task = tokio::spawn(run(wanted.work, Arc::clone(&state), rounds.clone()));
     let name = name.to_owned();
     Running::new(state, task).with_farewell(async move { tracing::debug!(name, "clock stopped") })
@@ -220,8 +215,9 @@ async fn run(work: Work, state: Arc<State>, rounds: Rounds) {
 }
 
 impl State {
-    fn relabel(self: &Arc<Self>, labels: &Labels) {
-        *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = labels.clone();
+    fn relabel(self: &Arc<Self>, shown: &Shown) {
+        *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = shown.labels.clone();
+        self.gaps.set_buckets(&shown.buckets);
     }
 
     fn labels(&self) -> Labels {

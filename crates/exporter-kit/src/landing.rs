@@ -239,6 +239,7 @@ fn in_a_query(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::Kit;
+    use crate::discovery::{Found, Skipped};
     use crate::health::Health;
 
     struct Nothing;
@@ -251,12 +252,12 @@ mod tests {
         const GROUP: &'static str = "site";
         type Config = ();
 
-        fn start((): (), _: &mut Kit) -> anyhow::Result<Self> {
+        fn start((): &(), _: &mut Kit) -> anyhow::Result<Self> {
             Ok(Self)
         }
 
-        fn reload(&self, (): ()) -> anyhow::Result<()> {
-            Ok(())
+        fn keep_in_step(&self, (): &mut (), _: &[Found]) -> Vec<Skipped> {
+            Vec::new()
         }
 
         fn health(&self) -> Vec<Arc<Health>> {

@@ -24,6 +24,7 @@
 //! | `counts` | counters, alone and by the values of a closed label |
 //! | `histogram` | a histogram with buckets for text and native ones for protobuf |
 //! | `reload` | one door for SIGHUP and POST, beside the worker that measures |
+//! | `in_force` | the config and what is discovered beside it, changed one at a time |
 //! | `targets` | the set of running targets, kept in step with the config: work and labels apart |
 //! | `changes` | the last changes of state |
 //! | `state` | the states of a target |
@@ -45,6 +46,7 @@ mod healthcheck;
 mod histogram;
 mod http_auth;
 mod http_sd;
+mod in_force;
 mod landing;
 mod listen;
 mod logging;
@@ -84,10 +86,12 @@ use anyhow::Context as _;
 use axum::Router;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::Mutex;
 use tracing::{error, info};
 
 use crate::discovery::{Discovery, Found, Skipped};
 use crate::flags::{Command, Flags};
+use crate::in_force::InForce;
 use crate::reload::Reloads;
 
 /// What differs from one exporter to the next.
@@ -123,12 +127,17 @@ pub trait Exporter: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Starts probing and registers the collectors. Called once, inside the runtime.
-    fn start(config: Self::Config, kit: &mut Kit) -> anyhow::Result<Self>;
+    /// What a config needs of the machine before it can be in force: a folder that can be written, say.
+    /// Called before it is, at start and at a reload, on a thread that may block. On an error the old
+    /// one stays in force, whole.
+    fn admit(config: &Self::Config) -> anyhow::Result<()> {
+        let _ = config;
+        Ok(())
+    }
 
-    /// Puts a new config in force. On an error the old one stays in force, whole. Called inside the
-    /// runtime, on a thread that may block, never on the one that measures.
-    fn reload(&self, config: Self::Config) -> anyhow::Result<()>;
+    /// Makes the exporter and registers the collectors; what is measured comes with `keep_in_step`.
+    /// Called once, inside the runtime.
+    fn start(config: &Self::Config, kit: &mut Kit) -> anyhow::Result<Self>;
 
     /// Where a config says that targets are discovered.
     fn discovery(config: &Self::Config) -> Discovery {
@@ -136,14 +145,12 @@ pub trait Exporter: Sized + Send + Sync + 'static {
         Discovery::default()
     }
 
-    /// Puts discovered targets in force, beside those of the config and in place of those that were
-    /// discovered before, and returns those that were left out. What the config's own targets may not
-    /// be, these may not be either. Called after `start`, again after each reload, never at the same
-    /// time as `reload`, and on a thread that may block.
-    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
-        let skip = |found: Found| found.skip("this exporter takes no discovered targets");
-        found.into_iter().map(skip).collect()
-    }
+    /// Measures what the config says and what is discovered beside it, from now on and nothing else;
+    /// returns the discovered targets that were left out. What the config's own targets may not be, these
+    /// may not be either. Called after `start`, at each reload and whenever something else is discovered,
+    /// inside the runtime, on a thread that may block, never on the one that measures, and never twice
+    /// at a time. The config is the exporter's to take out of it what is needed once.
+    fn keep_in_step(&self, config: &mut Self::Config, found: &[Found]) -> Vec<Skipped>;
 
     /// The health of every target, in the order of the landing page's table. The exporter is ready
     /// when none of them is pending.
@@ -235,13 +242,16 @@ async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result
     logging::register(&mut kit.registry);
     let reloads = Reloads::register(&mut kit.registry);
     let discovery = E::discovery(&config);
-    let exporter = {
+    E::admit(&config)?;
+    let (exporter, in_force) = {
         let _there = measuring.enter();
-        Arc::new(E::start(config, &mut kit)?)
+        let exporter = Arc::new(E::start(&config, &mut kit)?);
+        let in_force = InForce::new(Arc::clone(&exporter), config);
+        (exporter, Arc::new(Mutex::new(in_force)))
     };
-    reloads.discover(&exporter, config_file, discovery, measuring.clone());
+    reloads.discover(&in_force, config_file, discovery, measuring.clone());
 
-    let app = server::App::new(exporter, kit.registry, reloads, flags, measuring.clone());
+    let app = server::App::new(exporter, in_force, kit.registry, reloads, flags, measuring.clone());
     server::serve(listeners, app, web_config, hangups, stopped).await
 }
 

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::discovery::{self, Discovery, Status};
 use crate::page::{Collector, Page};
 use crate::registry::Registry;
-use crate::{Exporter, config};
+use crate::{Exporter, in_force};
 
 /// SIGHUPs, caught from here on.
 pub(crate) fn hangups() -> anyhow::Result<Signal> {
@@ -26,8 +26,6 @@ pub(crate) fn hangups() -> anyhow::Result<Signal> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reloads {
     last: Arc<Mutex<Last>>,
-    /// Held while targets change, so that SIGHUP, POST and discovery cannot interleave.
-    alone: Arc<tokio::sync::Mutex<()>>,
     settings: watch::Sender<Discovery>,
     /// How discovery goes.
     pub(crate) discovery: Status,
@@ -55,17 +53,15 @@ impl Reloads {
     /// good changes nothing. What it starts runs where everything that measures runs.
     pub(crate) async fn run<E: Exporter>(
         &self,
-        exporter: Arc<E>,
+        in_force: in_force::Shared<E>,
         file: &Path,
         measuring: Handle,
     ) -> anyhow::Result<()> {
-        let alone = Arc::clone(&self.alone).lock_owned().await;
+        let mut in_force = in_force.lock_owned().await;
         let file = file.to_owned();
         let reload = spawn_blocking(move || {
-            let (_alone, _there) = (alone, measuring.enter());
-            let config = config::load::<E>(&file)?;
-            let discovery = E::discovery(&config);
-            exporter.reload(config).map(|()| discovery)
+            let _there = measuring.enter();
+            in_force.reload(&file)
         });
         let result = reload.await.context("reloading").flatten();
         self.record(result.is_ok());
@@ -86,18 +82,17 @@ impl Reloads {
     /// Begins to discover what the config names, and goes on with what later ones name.
     pub(crate) fn discover<E: Exporter>(
         &self,
-        exporter: &Arc<E>,
+        in_force: &in_force::Shared<E>,
         file: &Path,
         first: Discovery,
         measuring: Handle,
     ) {
         self.settings.send_replace(first);
         tokio::spawn(discovery::watch(
-            Arc::clone(exporter),
+            Arc::clone(in_force),
             measuring,
             file.to_owned(),
             self.settings.subscribe(),
-            Arc::clone(&self.alone),
             self.discovery.clone(),
         ));
     }

@@ -25,13 +25,14 @@ use crate::registry::Registry;
 use crate::reload::Reloads;
 use crate::state::State;
 use crate::web_config::Current;
-use crate::{Exporter, exposition, http_sd, landing, open_files, web};
+use crate::{Exporter, exposition, http_sd, in_force, landing, open_files, web};
 
 /// How long requests in flight, and then the exporter's own farewells, may take at exit.
 const DRAIN: Duration = Duration::from_secs(5);
 
-pub(crate) struct App<E> {
+pub(crate) struct App<E: Exporter> {
     exporter: Arc<E>,
+    in_force: in_force::Shared<E>,
     /// Shared with the pages that are being written.
     registry: Arc<Registry>,
     reloads: Reloads,
@@ -48,6 +49,7 @@ pub(crate) struct App<E> {
 impl<E: Exporter> App<E> {
     pub(crate) fn new(
         exporter: Arc<E>,
+        in_force: in_force::Shared<E>,
         registry: Registry,
         reloads: Reloads,
         flags: &Flags,
@@ -55,6 +57,7 @@ impl<E: Exporter> App<E> {
     ) -> Self {
         Self {
             exporter,
+            in_force,
             registry: Arc::new(registry),
             reloads,
             config_file: flags.config_file().to_owned(),
@@ -69,8 +72,8 @@ impl<E: Exporter> App<E> {
     /// Validates, then swaps; a config that is not good changes nothing. Neither the thread that
     /// measures nor the one that serves waits for it.
     async fn reload(&self) -> anyhow::Result<()> {
-        let exporter = Arc::clone(&self.exporter);
-        self.reloads.run(exporter, &self.config_file, self.measuring.clone()).await
+        let in_force = Arc::clone(&self.in_force);
+        self.reloads.run(in_force, &self.config_file, self.measuring.clone()).await
     }
 }
 

@@ -38,6 +38,23 @@ fn a_label_changes_without_a_restart() {
 }
 
 #[test]
+fn buckets_change_without_a_restart() {
+    let config = |buckets: &str| format!("clocks: {{a: {{period: 10ms}}}}\nbuckets: {buckets}\n");
+    let bucket = |bound: &str| format!("tick_gap_seconds_bucket{{le=\"{bound}\",clock=\"a\"}} ");
+    let tick = start(&[], &config("[0.001, 5]"));
+    let page = wait_for(&tick, |page| ticks(page).is_some_and(|ticks| ticks > 50.0));
+    for bound in ["0.001", "5.0", "+Inf"] {
+        assert!(page.contains(&bucket(bound)), "{page}");
+    }
+    assert_eq!(page.matches("_bucket{").count(), 3, "{page}");
+
+    assert_eq!(tick.reload(&config("[]")).status, 200);
+    let page = wait_for(&tick, |page| !page.contains(&bucket("5.0")));
+    assert!(ticks(&page).unwrap() > 50.0, "the clock was restarted: {page}");
+    assert!(page.contains("tick_gap_seconds_count{clock=\"a\"}"), "{page}");
+}
+
+#[test]
 fn a_config_file_that_is_slow_to_read_delays_no_measurement() {
     let config = "clocks: {a: {period: 10ms}}";
     let tick = start(&[], config);

@@ -33,7 +33,7 @@ mod state;
 mod sweep;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
@@ -50,8 +50,6 @@ pub struct DnsExporter {
     sets: Arc<Sets>,
     rounds: Rounds,
     strangers: Strangers,
-    /// The config in force, and what is discovered beside it.
-    wanted: Mutex<(Config, Vec<Found>)>,
 }
 
 impl Exporter for DnsExporter {
@@ -73,50 +71,17 @@ impl Exporter for DnsExporter {
         config.warnings.clone()
     }
 
-    fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
+    fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let sets = Arc::new(Targets::default());
         kit.registry.register(Metrics(Arc::clone(&sets)));
-        let (rounds, strangers) = (kit.rounds.clone(), Strangers::default());
-        let wanted = Mutex::new((config.clone(), Vec::new()));
-        let exporter = Self { sets, rounds, strangers, wanted };
-        exporter.reload(config)?;
-        Ok(exporter)
-    }
-
-    fn reload(&self, config: Config) -> anyhow::Result<()> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.0 = config;
-        // What was discovered and fits no more is told when it is looked at next.
-        self.keep_in_step(&wanted);
-        Ok(())
+        Ok(Self { sets, rounds: kit.rounds.clone(), strangers: Strangers::default() })
     }
 
     fn discovery(config: &Config) -> Discovery {
         config.discovery.clone()
     }
 
-    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.1 = found;
-        self.keep_in_step(&wanted)
-    }
-
-    fn health(&self) -> Vec<Arc<Health>> {
-        self.sets.states().iter().map(|set| Arc::clone(&set.state().health)).collect()
-    }
-
-    fn has_target(&self, name: &str) -> bool {
-        self.sets.has(name)
-    }
-
-    fn routes(self: &Arc<Self>) -> Router {
-        pages::routes(Arc::clone(&self.sets))
-    }
-}
-
-impl DnsExporter {
-    /// Sweeps the sets of the config with the resolvers that are discovered; returns those left out.
-    fn keep_in_step(&self, (config, found): &(Config, Vec<Found>)) -> Vec<Skipped> {
+    fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
         let (plans, skipped) = config.plans(found);
         let wanted =
             |(name, plan): (String, Plan)| (name, Wanted { work: plan.work(), labels: plan });
@@ -131,5 +96,17 @@ impl DnsExporter {
         };
         self.sets.update(wanted, start, |set, plan| set.relabel(plan));
         skipped
+    }
+
+    fn health(&self) -> Vec<Arc<Health>> {
+        self.sets.states().iter().map(|set| Arc::clone(&set.state().health)).collect()
+    }
+
+    fn has_target(&self, name: &str) -> bool {
+        self.sets.has(name)
+    }
+
+    fn routes(self: &Arc<Self>) -> Router {
+        pages::routes(Arc::clone(&self.sets))
     }
 }

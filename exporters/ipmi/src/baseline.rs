@@ -3,6 +3,7 @@
 //! Only regular files are touched, and no symlink is followed: whatever else stands in a file's place
 //! costs that one BMC its baseline, with a warning, and the others nothing.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -51,6 +52,24 @@ struct Document {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     site: String,
     sensors: Vec<Known>,
+}
+
+/// How many sites have a BMC of each name.
+pub(crate) struct Names(BTreeMap<String, usize>);
+
+impl Names {
+    pub(crate) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut counted = BTreeMap::new();
+        for name in names {
+            *counted.entry(name.to_owned()).or_default() += 1;
+        }
+        Self(counted)
+    }
+
+    /// Whether no other site has that name.
+    pub(crate) fn alone(&self, name: &str) -> bool {
+        self.0.get(name).is_none_or(|sites| *sites == 1)
+    }
 }
 
 impl Kept {

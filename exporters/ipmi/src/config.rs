@@ -11,7 +11,7 @@ use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
 use exporter_kit::{TargetId, Wanted};
 use serde::Deserialize;
 
-use crate::baseline::{self, Kept};
+use crate::baseline::{self, Kept, Names};
 
 mod account;
 mod address;
@@ -68,13 +68,10 @@ impl Config {
         problems.into_result()?;
         if let Some(directory) = &self.state_directory {
             let directory = folder.join(directory);
-            let mut named: BTreeMap<&str, usize> = BTreeMap::new();
-            for target in &self.targets {
-                *named.entry(&target.name).or_default() += 1;
-            }
+            let names = Names::of(self.targets.iter().map(|target| &*target.name));
             let kept = |target: &Target| {
-                let (id, alone) = (target.id(), named[target.name.as_str()] == 1);
-                let kept = Kept::find(&directory, &id.name, &id.group, alone);
+                let id = target.id();
+                let kept = Kept::find(&directory, &id.name, &id.group, names.alone(&id.name));
                 (id, kept)
             };
             self.kept = self.targets.iter().map(kept).collect();

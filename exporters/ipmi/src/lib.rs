@@ -33,7 +33,6 @@ mod slow;
 mod source;
 mod state;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -41,7 +40,7 @@ use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running};
 
-use crate::baseline::Kept;
+use crate::baseline::{Kept, Names};
 use crate::config::Bmc;
 pub use crate::config::Config;
 use crate::source::Source;
@@ -52,8 +51,6 @@ use crate::state::{BmcState, Targets};
 pub struct IpmiExporter {
     targets: Arc<Targets>,
     rounds: Rounds,
-    /// The config in force, and what is discovered beside it.
-    wanted: Mutex<(Config, Vec<Found>)>,
 }
 
 impl Exporter for IpmiExporter {
@@ -71,11 +68,14 @@ impl Exporter for IpmiExporter {
         config.with_files(folder)
     }
 
-    fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
-        let exporter = Self::new(config.clone(), kit.rounds.clone());
+    fn admit(config: &Config) -> anyhow::Result<()> {
+        config.prepare_state_directory()
+    }
+
+    fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
+        let exporter = Self::new(kit.rounds.clone());
         let metrics = metrics::Metrics(Arc::clone(&exporter.targets));
         kit.registry.register(metrics);
-        exporter.reload(config)?;
         Ok(exporter)
     }
 
@@ -83,16 +83,12 @@ impl Exporter for IpmiExporter {
         config.warnings.clone()
     }
 
-    fn reload(&self, config: Config) -> anyhow::Result<()> {
-        self.apply(config, Source::of)
-    }
-
     fn discovery(config: &Config) -> Discovery {
         config.discovery.clone()
     }
 
-    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
-        self.apply_found(found, Source::of)
+    fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
+        self.poll(config, found, Source::of)
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
@@ -114,47 +110,29 @@ impl Exporter for IpmiExporter {
 }
 
 impl IpmiExporter {
-    fn new(config: Config, rounds: Rounds) -> Self {
-        Self { targets: Arc::default(), rounds, wanted: Mutex::new((config, Vec::new())) }
+    fn new(rounds: Rounds) -> Self {
+        Self { targets: Arc::default(), rounds }
     }
 
-    /// Puts a config in force. Of a target whose work is unchanged nothing but its labels is touched.
-    fn apply(&self, config: Config, source: impl Fn(&Arc<Bmc>) -> Source) -> anyhow::Result<()> {
-        config.prepare_state_directory()?;
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.0 = config;
-        // What was discovered and fits no more is told when it is looked at next.
-        self.keep_in_step(&mut wanted, source);
-        Ok(())
-    }
-
-    /// Puts discovered targets in force; returns those left out.
-    fn apply_found(&self, found: Vec<Found>, source: impl Fn(&Arc<Bmc>) -> Source) -> Vec<Skipped> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.1 = found;
-        self.keep_in_step(&mut wanted, source)
-    }
-
-    fn keep_in_step(
+    /// Polls the targets of the config and those that are discovered; returns those left out. Of a target
+    /// whose work is unchanged nothing but its labels is touched.
+    fn poll(
         &self,
-        (config, found): &mut (Config, Vec<Found>),
+        config: &mut Config,
+        found: &[Found],
         source: impl Fn(&Arc<Bmc>) -> Source,
     ) -> Vec<Skipped> {
         let (polled, skipped) = config.wanted(found);
         // Those of the file were looked for when it was read.
         let kept = Mutex::new(std::mem::take(&mut config.kept));
         let directory = config.state_directory.as_deref();
-        let mut named: BTreeMap<String, usize> = BTreeMap::new();
-        for id in polled.keys() {
-            *named.entry(id.name.clone()).or_default() += 1;
-        }
+        let names = Names::of(polled.keys().map(|id| &*id.name));
         self.targets.update(
             polled,
             |id, wanted| {
                 let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
                 let kept = kept.or_else(|| {
-                    let alone = named[&id.name] == 1;
-                    Some(Kept::find(directory?, &id.name, &id.group, alone))
+                    Some(Kept::find(directory?, &id.name, &id.group, names.alone(&id.name)))
                 });
                 let (store, baseline) = kept.map(Kept::open).unwrap_or_default();
                 let bmc = Arc::clone(&wanted.work);

@@ -14,8 +14,7 @@ struct Reloaded {
 
 impl Reloaded {
     fn new() -> Self {
-        let nobody = exporter_kit::parse("modules: {}", "ipmi.yml").unwrap();
-        Self { exporter: IpmiExporter::new(nobody, Rounds::default()), script: Script::new() }
+        Self { exporter: IpmiExporter::new(Rounds::default()), script: Script::new() }
     }
 
     fn reload(&self, targets: &str, interval: &str) {
@@ -23,9 +22,9 @@ impl Reloaded {
             "modules: {{ default: {{ user: u, pass: p, interval: {interval} }} }}\n\
              targets: [ {targets} ]\n"
         );
-        let config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
+        let mut config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
         let script = |_: &Arc<Bmc>| Source::Scripted(Scripted::new(Arc::clone(&self.script)));
-        self.exporter.apply(config, script).unwrap();
+        self.exporter.poll(&mut config, &[], script);
     }
 
     /// Waits until the one target was polled so often.

@@ -32,7 +32,7 @@ mod tls;
 mod window;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use exporter_kit::discovery::{Discovery, Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running, TargetId, Targets, Wanted};
@@ -53,8 +53,6 @@ pub struct LatencyExporter {
     queue: ReceiveQueue,
     rounds: Rounds,
     clock: Clock,
-    /// The config in force, and what is discovered beside it.
-    wanted: Mutex<(Config, Vec<Found>)>,
 }
 
 impl Exporter for LatencyExporter {
@@ -68,7 +66,7 @@ impl Exporter for LatencyExporter {
         config.load_files(folder)
     }
 
-    fn start(config: Config, kit: &mut Kit) -> anyhow::Result<Self> {
+    fn start(config: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let queue = ReceiveQueue::default();
         let icmp = Icmp::open(clock, &queue);
@@ -81,49 +79,20 @@ impl Exporter for LatencyExporter {
             queue: queue.clone(),
             clock,
         });
-        let rounds = kit.rounds.clone();
-        let wanted = Mutex::new((config.clone(), Vec::new()));
-        let exporter = Self { targets, vantage, icmp, queue, rounds, clock, wanted };
-        exporter.reload(config)?;
-        Ok(exporter)
+        Ok(Self { targets, vantage, icmp, queue, rounds: kit.rounds.clone(), clock })
     }
 
     fn warnings(config: &Config) -> Vec<String> {
         config.warnings()
     }
 
-    fn reload(&self, config: Config) -> anyhow::Result<()> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        self.vantage.set(config.vantage.clone());
-        self.queue.set_buckets(&config.buckets);
-        wanted.0 = config;
-        // What was discovered and fits no more is told when it is looked at next.
-        self.keep_in_step(&wanted);
-        Ok(())
-    }
-
     fn discovery(config: &Config) -> Discovery {
         config.discovery.clone()
     }
 
-    fn discovered(&self, found: Vec<Found>) -> Vec<Skipped> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.1 = found;
-        self.keep_in_step(&wanted)
-    }
-
-    fn health(&self) -> Vec<Arc<Health>> {
-        self.targets.states().iter().map(|state| state.health()).collect()
-    }
-
-    fn has_target(&self, name: &str) -> bool {
-        self.targets.has(name)
-    }
-}
-
-impl LatencyExporter {
-    /// Probes the targets of the config and those that are discovered; returns those left out.
-    fn keep_in_step(&self, (config, found): &(Config, Vec<Found>)) -> Vec<Skipped> {
+    fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
+        self.vantage.set(config.vantage.clone());
+        self.queue.set_buckets(&config.buckets);
         let (targets, skipped) = config.targets(found);
         let start = |id: &TargetId, wanted: &Wanted<Work, Labels>| {
             let state = Arc::new(TargetState::new(&id.name, wanted));
@@ -138,5 +107,13 @@ impl LatencyExporter {
         };
         self.targets.update(targets, start, |state, labels| state.relabel(labels));
         skipped
+    }
+
+    fn health(&self) -> Vec<Arc<Health>> {
+        self.targets.states().iter().map(|state| state.health()).collect()
+    }
+
+    fn has_target(&self, name: &str) -> bool {
+        self.targets.has(name)
     }
 }

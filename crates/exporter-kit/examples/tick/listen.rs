@@ -31,15 +31,14 @@ impl Engine for Tick {
     type Plan = Plan;
 
     fn settings(&self) -> Arc<Settings> {
-        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::new(wanted.0.on_demand.clone())
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::new(config.on_demand.clone())
     }
 
     fn plan(&self, asked: &Asked) -> Result<Planned<Plan>, String> {
         let target = asked.target().ok_or("target: is missing")?;
         let module = asked.module().ok_or("module: is missing")?;
-        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        let config = &wanted.0;
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let module = config.modules.iter().find(|(name, _)| name.as_str() == module);
         let (_, module) = module.ok_or("module: is none of the config's")?;
         let timeout = module.work.period;

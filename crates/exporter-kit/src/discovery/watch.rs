@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::error;
@@ -13,20 +13,18 @@ use tracing::error;
 use super::pull::Pulls;
 use super::sources::Sources;
 use super::{Discovery, Status};
-use crate::Exporter;
+use crate::{Exporter, in_force};
 
 /// How often it is looked whether a file changed.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Keeps the exporter's discovered targets in step, for ever. A message in `settings` means that the
-/// config may be another; `alone` is held while targets change, so that no reload interleaves;
-/// what is started runs where everything that measures runs.
+/// config may be another; what is started runs where everything that measures runs.
 pub(crate) async fn watch<E: Exporter>(
-    exporter: Arc<E>,
+    in_force: in_force::Shared<E>,
     measuring: Handle,
     config_file: PathBuf,
     mut settings: watch::Receiver<Discovery>,
-    alone: Arc<Mutex<()>>,
     status: Status,
 ) {
     let folder: Arc<Path> = config_file.parent().unwrap_or_else(|| Path::new(".")).into();
@@ -39,19 +37,19 @@ pub(crate) async fn watch<E: Exporter>(
         pulls.keep_in_step(&discovery.http);
         let asked = pulls.sources();
         if !(discovery.files.is_empty() && asked.is_empty() && sources.is_empty()) {
-            let (exporter, folder) = (Arc::clone(&exporter), Arc::clone(&folder));
             let (mut held, status) = (std::mem::take(&mut sources), status.clone());
-            let alone = Arc::clone(&alone).lock_owned().await;
+            let (folder, mut in_force) =
+                (Arc::clone(&folder), Arc::clone(&in_force).lock_owned().await);
             let (measuring, answered) = (measuring.clone(), std::mem::take(&mut answered));
             let done = spawn_blocking(move || {
-                let (_alone, _there) = (alone, measuring.enter());
+                let _there = measuring.enter();
                 let of_files = held.refresh(&discovery, &folder, &status);
                 let of_urls = held.answered(&asked, answered, &status);
                 status.sources(held.lines());
                 if of_files || of_urls || reloaded {
                     let (found, too_many) = held.targets();
                     let count = found.len();
-                    status.applied(count, &exporter.discovered(found), too_many);
+                    status.applied(count, &in_force.discovered(found), too_many);
                 }
                 held
             });
