@@ -76,6 +76,7 @@ pub use rounds::{Every, Rounds};
 pub use secret::{Secret, SecretSource};
 pub use state::State;
 pub use targets::{Key, Running, Target, TargetId, Targets, Wanted};
+pub use web_config::any_certificate;
 
 use std::path::Path;
 use std::process::ExitCode;

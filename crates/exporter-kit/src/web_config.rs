@@ -18,7 +18,8 @@ use anyhow::{Context as _, bail, ensure};
 use axum::http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-pub(crate) use self::any_server::{any_certificate, any_server};
+pub use self::any_server::any_certificate;
+pub(crate) use self::any_server::any_server;
 use self::clients::ClientAuth;
 use self::names::{Cipher, Curve};
 pub(crate) use self::names::{Version, versions};

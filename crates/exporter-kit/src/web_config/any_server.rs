@@ -15,8 +15,8 @@ pub(crate) fn any_server() -> anyhow::Result<ClientConfig> {
     Ok(config.dangerous().with_custom_certificate_verifier(any_certificate()).with_no_client_auth())
 }
 
-/// What takes any certificate of whoever has its key.
-pub(crate) fn any_certificate() -> Arc<dyn ServerCertVerifier> {
+/// What takes any certificate of whoever has its key: for `insecure_skip_verify`.
+pub fn any_certificate() -> Arc<dyn ServerCertVerifier> {
     Arc::new(Any(Arc::new(ring::default_provider())))
 }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
@@ -16,6 +16,8 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use serde::Deserialize;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::any_server::any_certificate;
 
 /// Go's `ClientAuthType`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -64,7 +66,7 @@ pub(super) fn verifier(
             Some(verifier.build().context("client_ca")?)
         }
     };
-    Ok(Arc::new(Verifier { auth, chain, allowed, provider: Arc::clone(provider) }))
+    Ok(Arc::new(Verifier { auth, chain, allowed, signatures: any_certificate() }))
 }
 
 #[derive(Debug)]
@@ -73,7 +75,8 @@ struct Verifier {
     /// Judges the chain; none where any certificate is good.
     chain: Option<Arc<dyn ClientCertVerifier>>,
     allowed: Option<Vec<String>>,
-    provider: Arc<CryptoProvider>,
+    /// Judges whether the client has the key of what it shows.
+    signatures: Arc<dyn ServerCertVerifier>,
 }
 
 impl ClientCertVerifier for Verifier {
@@ -109,8 +112,7 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        self.signatures.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -119,12 +121,11 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        self.signatures.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.signatures.supported_verify_schemes()
     }
 }
 
