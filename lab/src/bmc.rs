@@ -14,7 +14,7 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -186,23 +186,14 @@ impl Bmc {
             .with_context(|| format!("write the password file {}", path.display()))
     }
 
-    /// Starts the simulator with an empty memory of earlier inventories.
+    /// Starts the simulator anew.
     async fn launch(&mut self, without: &[&str]) -> anyhow::Result<()> {
         let Options { name, listen, folder, password } = &self.options;
-        let state = folder.join("state");
-        match fs::remove_dir_all(&state) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => fs::create_dir_all(&state)?,
-        }
         let values = self.values();
         let values = values.to_str().context("the BMC's directory is not UTF-8")?;
         fs::write(folder.join("lan.conf"), files::lan(name, *listen, USER, password))?;
         fs::write(folder.join("bmc.emu"), files::emulator(values, without))?;
-        let log = fs::File::create(folder.join("log"))?;
-        let mut command = Command::new("ipmi_sim");
-        command.arg("-c").arg(folder.join("lan.conf")).arg("-f").arg(folder.join("bmc.emu"));
-        command.arg("-s").arg(&state).arg("-n");
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let mut command = peers::ipmi_sim::command(folder)?;
         let child = (self.spawn)(&mut command).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => anyhow::anyhow!(
                 "no ipmi_sim, the BMC simulator: install the Debian package openipmi"

@@ -1,6 +1,7 @@
 //! Debian's `ipmi_sim`, a BMC, on a loopback address of its own.
 
 use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -85,24 +86,25 @@ impl Drop for IpmiSim {
 
 fn spawn(folder: &Path, commands: &str) -> Child {
     fs::write(folder.join("bmc.emu"), commands).expect("a file of commands");
+    let mut command = command(folder).expect("a folder of its own");
+    command.spawn().expect("ipmi_sim comes with Debian's package `openipmi`")
+}
+
+/// What starts a simulator with the files `lan.conf` and `bmc.emu` of a folder, where it writes the file
+/// `log`, and with an empty memory of earlier inventories.
+pub fn command(folder: &Path) -> io::Result<Command> {
     let state = folder.join("state");
-    // There is none the first time.
-    let _ = fs::remove_dir_all(&state);
-    fs::create_dir(&state).expect("a folder");
-    let log = fs::File::create(folder.join("log")).expect("a log");
-    Command::new("ipmi_sim")
-        .arg("-c")
-        .arg(folder.join("lan.conf"))
-        .arg("-f")
-        .arg(folder.join("bmc.emu"))
-        .arg("-s")
-        .arg(&state)
-        .arg("-n")
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("a second handle"))
-        .stderr(log)
-        .spawn()
-        .expect("ipmi_sim comes with Debian's package `openipmi`")
+    match fs::remove_dir_all(&state) {
+        // There is none the first time.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fs::create_dir(&state)?,
+    }
+    let log = fs::File::create(folder.join("log"))?;
+    let mut command = Command::new("ipmi_sim");
+    command.arg("-c").arg(folder.join("lan.conf")).arg("-f").arg(folder.join("bmc.emu"));
+    command.arg("-s").arg(&state).arg("-n");
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    Ok(command)
 }
 
 /// Another loopback address for each simulator of each test run, so that no two meet.
