@@ -7,8 +7,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use peers::{Found, Program, Prometheus, yaml_block};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use peers::{Authority, Found, Program, Prometheus, yaml_block};
 use tempfile::TempDir;
 use turbulence_lab::bmc::{Bmc, Options};
 use turbulence_lab::resolvers::{self, NAME, Resolvers};
@@ -99,27 +98,14 @@ impl Exporter {
 
 /// Writes a CA, a certificate of it for `localhost`, and a web config that asks for a password.
 fn certify(folder: &Path) {
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let ca = params.self_signed(&key).unwrap();
-    let own_key = KeyPair::generate().unwrap();
-    let own = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    let own = own.signed_by(&own_key, &Issuer::new(params, key)).unwrap();
-    for (file, text) in [
-        ("ca.pem", ca.pem()),
-        ("server.pem", own.pem()),
-        ("server.key", own_key.serialize_pem()),
-        (
-            "web.yml",
-            format!(
-                "tls_server_config: {{cert_file: server.pem, key_file: server.key}}\n\
-                 basic_auth_users: {{me: {HASH}}}\n"
-            ),
-        ),
-    ] {
-        fs::write(folder.join(file), text).unwrap();
-    }
+    let authority = Authority::default();
+    authority.sign("localhost").write(folder, "server");
+    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+    let web = format!(
+        "tls_server_config: {{cert_file: server.pem, key_file: server.key}}\n\
+         basic_auth_users: {{me: {HASH}}}\n"
+    );
+    fs::write(folder.join("web.yml"), web).unwrap();
 }
 
 #[tokio::test]

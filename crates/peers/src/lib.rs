@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `program` | a real exporter: started on a free port, asked, reloaded, stopped |
+//! | `authority` | a CA, and what it has signed |
 //! | `connection` | a connection to it that is kept |
 //! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
@@ -12,6 +13,7 @@
 //! | `scrape` | one page of metrics, and the value of a series on it |
 //! | `exposition` | the text format, line by line |
 
+mod authority;
 mod connection;
 pub mod exposition;
 pub mod ipmi_sim;
@@ -21,6 +23,7 @@ mod program;
 mod prometheus;
 mod scrape;
 
+pub use authority::{Authority, Signed};
 pub use connection::Connection;
 pub use name_server::NameServer;
 pub use port::free_port;

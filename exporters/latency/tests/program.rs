@@ -20,9 +20,9 @@ mod web;
 use echoes::{Manner, host, in_a_namespace};
 use names::Names;
 use peers::exposition::samples;
-use peers::{Program, Scrape, free_port};
+use peers::{Authority, Program, Scrape, free_port};
 use running::{command, fails_for, failures, list, of_target, start, wait_for_probes};
-use web::{Authority, Web};
+use web::Web;
 
 const VANTAGE: &str = "vantage: {name: test, region: EMEA, latitude: 1, longitude: 2}\n";
 
@@ -205,8 +205,8 @@ fn probes_do_not_wait_for_each_other() {
 
 #[test]
 fn certificates_are_verified() {
-    let (good, other) = (Authority::new(), Authority::new());
-    let right = Web::tls(good.server("www.test"));
+    let (good, other) = (Authority::default(), Authority::default());
+    let right = Web::tls(web::server(&good, "www.test"));
     let plain = Web::plain([127, 0, 0, 1]);
     let names = Names::serve();
     for name in ["www.test", "wrong.test"] {

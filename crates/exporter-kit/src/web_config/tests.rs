@@ -1,5 +1,6 @@
 //! Files that are good and files that are not, and what is said of those.
 
+use peers::Authority;
 use tempfile::TempDir;
 
 use super::*;
@@ -7,10 +8,10 @@ use super::*;
 /// A folder with a certificate, its key, and the file `web.yml`.
 fn folder(config: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let pair = Authority::default().sign("localhost");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("cert.pem", &pair.cert.pem());
-    write("key.pem", &pair.signing_key.serialize_pem());
+    write("cert.pem", &pair.certificate);
+    write("key.pem", &pair.key);
     write("web.yml", config);
     folder
 }

@@ -11,8 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use peers::exposition::samples;
-use peers::{PATIENCE, Program, free_port};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use peers::{Authority, PATIENCE, Program, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -115,20 +114,10 @@ impl Drop for Ended {
 
 /// A CA, and files signed by it for a server called `lists.example` and for a client.
 fn certificates(folder: &Path) {
-    let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, "ca");
-    write("ca.pem", params.self_signed(&key).unwrap().pem());
-    let issuer = Issuer::new(params, key);
-    for (name, host) in [("server", "lists.example"), ("client", "client.example")] {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        write(&format!("{name}.pem"), params.signed_by(&key, &issuer).unwrap().pem());
-        write(&format!("{name}.key"), key.serialize_pem());
-    }
+    let authority = Authority::default();
+    std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+    authority.sign("lists.example").write(folder, "server");
+    authority.sign("client.example").write(folder, "client");
 }
 
 /// openssl serves `folder` by TLS to whom the CA knows.

@@ -3,34 +3,40 @@
 //! Nothing here is timed: what counts is whether a scrape came.
 
 use std::io::{Read as _, Write as _};
-use std::process::Command;
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::{Program, clocks};
+use peers::free_port;
+use tempfile::TempDir;
+
+use crate::{ask, clocks, limited, metric, resident_megabytes, scrape, start};
 
 #[test]
 fn readers_that_read_nothing_keep_no_scrape_waiting() {
-    let program = Program::start(&clocks(4_000, "good"), 16_384, &[]);
-    assert!(program.scrape());
-    let mut silent: Vec<_> = (0..60).map(|_| program.connect()).collect();
+    let program = start(&clocks(4_000, "good"), 16_384, &[]);
+    let address = program.address();
+    assert!(scrape(address));
+    let mut silent: Vec<_> = (0..60).map(|_| TcpStream::connect(address).unwrap()).collect();
     for stream in &mut silent {
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     }
     // Whoever comes in the very moment of the rush may be the one too many.
-    while !program.scrape() {}
-    let scrapes = (0..8).filter(|_| program.scrape()).count();
+    while !scrape(address) {}
+    let scrapes = (0..8).filter(|_| scrape(address)).count();
     assert_eq!(scrapes, 8);
 }
 
 #[test]
 fn unfinished_requests_cost_neither_memory_nor_scrapes() {
-    let program = Program::start(&clocks(1_500, "good"), 4096, &[]);
-    assert!(program.scrape());
+    let program = start(&clocks(1_500, "good"), 4096, &[]);
+    let address = program.address();
+    assert!(scrape(address));
     let head = [b"GET / HTTP/1.1\r\nHost: x\r\nX: ".as_slice(), &vec![b'A'; 400_000]].concat();
     let mut kept = Vec::new();
     for number in 0..1_300 {
-        let mut stream = program.connect();
+        let mut stream = TcpStream::connect(address).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
         // A connection that is refused is as good as one that is kept.
         if number < 300 {
@@ -40,49 +46,77 @@ fn unfinished_requests_cost_neither_memory_nor_scrapes() {
         }
         kept.push(stream);
         if number % 100 == 0 {
-            assert!(program.scrape(), "beside {number}");
+            assert!(scrape(address), "beside {number}");
         }
     }
-    assert!(program.scrape());
-    let resident = program.resident_megabytes();
+    assert!(scrape(address));
+    let resident = resident_megabytes(program.id());
     assert!(resident < 64, "{resident} MB");
 }
 
 #[test]
 fn idle_connections_take_no_descriptor_that_measuring_needs() {
-    let program = Program::start(&clocks(3, "good"), 32, &[]);
-    let idle: Vec<_> = (0..60).map(|_| program.connect()).collect();
+    let program = start(&clocks(3, "good"), 32, &[]);
+    let address = program.address();
+    let idle: Vec<_> = (0..60).map(|_| TcpStream::connect(address).unwrap()).collect();
     for _ in 0..3 {
-        let left = program.metric("process_max_fds") - program.metric("process_open_fds");
+        let left = metric(address, "process_max_fds") - metric(address, "process_open_fds");
         assert!(left >= 6.0, "{left} descriptors are left beside {} connections", idle.len());
     }
-    assert!(program.scrape());
+    assert!(scrape(address));
 }
 
+/// Ends with the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Not by the common runner, which reads the log.
 #[test]
 fn a_log_that_nobody_reads_stops_nothing() {
-    let mut program = Program::start(&clocks(6_000, "bad"), 16_384, &[]);
-    while program.metric("turbulence_log_lines_dropped_total") == 0.0 {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("tick.yml");
+    std::fs::write(&file, clocks(6_000, "bad")).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let mut command = limited(16_384, &["--web.listen-address", &address.to_string()]);
+    let command = command.arg("--config.file").arg(&file).stderr(Stdio::piped());
+    let mut tick = Killed(command.spawn().unwrap());
+    while TcpStream::connect(address).is_err() {
+        thread::sleep(Duration::from_millis(100));
+        assert!(tick.0.try_wait().unwrap().is_none(), "it ended");
+    }
+    while metric(address, "turbulence_log_lines_dropped_total") == 0.0 {
         thread::sleep(Duration::from_millis(100));
     }
-    assert!(program.scrape());
-    let pid = program.child.id().to_string();
-    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
-    assert!(program.child.wait().unwrap().success());
+    assert!(scrape(address));
+    assert!(
+        Command::new("kill")
+            .args(["-s", "TERM", &tick.0.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(tick.0.wait().unwrap().success());
     let mut rest = Vec::new();
-    program.stderr.read_to_end(&mut rest).unwrap();
+    tick.0.stderr.take().unwrap().read_to_end(&mut rest).unwrap();
     assert!(!rest.is_empty());
 }
 
 #[test]
 fn a_page_of_a_stranger_changes_nothing() {
-    let program = Program::start(&clocks(1, "good"), 4096, &[]);
+    let program = start(&clocks(1, "good"), 4096, &[]);
+    let address = program.address();
     let post = |headers: &str| {
         let request = format!("POST /-/reload HTTP/1.1\r\nContent-Length: 0\r\n{headers}");
-        program.ask(&request).unwrap().0
+        ask(address, &request).unwrap().0
     };
     assert_eq!(post("Host: localhost"), 200);
-    assert_eq!(post(&format!("Host: {0}\r\nOrigin: http://{0}", program.address)), 200);
+    assert_eq!(post(&format!("Host: {address}\r\nOrigin: http://{address}")), 200);
     assert_eq!(post("Host: localhost\r\nOrigin: http://evil.example"), 403);
     assert_eq!(post("Host: localhost\r\nSec-Fetch-Site: cross-site"), 403);
     assert_eq!(post("Host: evil.example\r\nOrigin: http://evil.example"), 403);
@@ -91,20 +125,21 @@ fn a_page_of_a_stranger_changes_nothing() {
 
 #[test]
 fn every_answer_binds_a_browser_and_an_error_says_something() {
-    let program = Program::start(&clocks(1, "good"), 4096, &[]);
+    let program = start(&clocks(1, "good"), 4096, &[]);
+    let address = program.address();
     for path in ["/", "/metrics", "/-/healthy", "/nowhere", "/-/reload"] {
-        let (_, answer) = program.ask(&format!("GET {path} HTTP/1.1\r\nHost: t")).unwrap();
+        let (_, answer) = ask(address, &format!("GET {path} HTTP/1.1\r\nHost: t")).unwrap();
         let answer = answer.to_lowercase();
         for header in ["x-content-type-options: nosniff", "content-security-policy: default-src"] {
             assert!(answer.contains(header), "{path}: {answer}");
         }
     }
     let browser = "Host: t\r\nAccept: text/html";
-    let (status, page) = program.ask(&format!("GET /nowhere HTTP/1.1\r\n{browser}")).unwrap();
+    let (status, page) = ask(address, &format!("GET /nowhere HTTP/1.1\r\n{browser}")).unwrap();
     assert!(status == 404 && page.contains("<h1>404 Not Found</h1>"), "{page}");
-    let (status, text) = program.ask("GET /nowhere HTTP/1.1\r\nHost: t").unwrap();
+    let (status, text) = ask(address, "GET /nowhere HTTP/1.1\r\nHost: t").unwrap();
     assert!(status == 404 && text.ends_with("There is no such page.\n"), "{text}");
-    let (status, text) = program.ask("GET /-/reload HTTP/1.1\r\nHost: t").unwrap();
+    let (status, text) = ask(address, "GET /-/reload HTTP/1.1\r\nHost: t").unwrap();
     assert!(status == 405 && text.ends_with("does not take GET.\n"), "{text}");
     assert!(text.to_lowercase().contains("allow: "), "{text}");
 }

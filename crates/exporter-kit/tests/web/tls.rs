@@ -6,12 +6,10 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-};
+use peers::{Program, Prometheus};
 use tempfile::TempDir;
 
-use crate::{Program, clocks, tick};
+use crate::{clocks, start, tick};
 
 /// `secret`, by a hash of the least cost.
 const HASH: &str = "$2b$04$iSm4GMDQr8ptNk.TBykcBeQ7WGhcFCuXbuzZuwWRiC1MCoMmNVj4.";
@@ -22,33 +20,20 @@ const PATIENCE: usize = 600;
 /// A folder with a CA (`ca.pem`), and what it has signed.
 struct Authority {
     folder: TempDir,
-    issuer: Issuer<'static, KeyPair>,
+    ca: peers::Authority,
 }
 
 impl Authority {
     fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        fs::write(folder.path().join("ca.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
-        Self { folder, issuer: Issuer::new(params, key) }
+        let (folder, ca) = (TempDir::new().unwrap(), peers::Authority::default());
+        fs::write(folder.path().join("ca.pem"), ca.pem()).unwrap();
+        Self { folder, ca }
     }
 
     /// Signs `<file>.pem` with `<file>.key` for that name; an expired one ended in 2001.
     fn sign(&self, file: &str, name: &str, expired: bool) {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        if expired {
-            params.not_before = rcgen::date_time_ymd(2000, 1, 1);
-            params.not_after = rcgen::date_time_ymd(2001, 1, 1);
-        }
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        self.write(&format!("{file}.pem"), &certificate.pem());
-        self.write(&format!("{file}.key"), &key.serialize_pem());
+        let signed = if expired { self.ca.sign_expired(name) } else { self.ca.sign(name) };
+        signed.write(self.folder.path(), file);
     }
 
     /// Writes a file in one step, as whoever renews certificates should.
@@ -66,14 +51,20 @@ impl Authority {
     fn serve(&self, web_config: &str) -> Program {
         self.sign("server", "localhost", false);
         self.write("web.yml", web_config);
-        Program::start(&clocks(1, "good"), 1024, &["--web.config.file", &self.path("web.yml")])
+        start(&clocks(1, "good"), 1024, &["--web.config.file", &self.path("web.yml")])
     }
 }
 
-impl Program {
+/// A program, as these see it.
+trait Met {
+    fn curl(&self, authority: &Authority, arguments: &[&str]) -> String;
+    fn openssl(&self, arguments: &[&str]) -> Output;
+}
+
+impl Met for Program {
     /// What curl gets from `/-/healthy`: the status, or 000 where there was no answer.
     fn curl(&self, authority: &Authority, arguments: &[&str]) -> String {
-        let port = self.address.port();
+        let port = self.address().port();
         let output = Command::new("curl")
             .args(["-s", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", "--cacert"])
             .arg(authority.path("ca.pem"))
@@ -86,7 +77,7 @@ impl Program {
     }
 
     fn openssl(&self, arguments: &[&str]) -> Output {
-        let address = self.address.to_string();
+        let address = self.address().to_string();
         Command::new("openssl")
             .args(["s_client", "-connect", &address])
             .args(arguments)
@@ -121,8 +112,8 @@ fn curl_gets_in_by_the_right_password_alone() {
     }
     assert_eq!(program.curl(&ca, &[]), "401 2");
     let healthcheck = |flags: &[&str]| {
-        let address = program.address.to_string();
-        let mut check = Command::new(tick());
+        let address = program.address().to_string();
+        let mut check = tick();
         check.args(["healthcheck", "--address", &address]).args(flags).stderr(Stdio::null());
         check.status().unwrap().success()
     };
@@ -208,8 +199,8 @@ fn clients_show_what_the_config_asks_for() {
         ", client_ca_file: ca.pem, client_allowed_sans: [scraper]",
     );
     assert!(come(&program, &ca, "good") && !come(&program, &ca, "other"));
-    let check = Command::new(tick())
-        .args(["healthcheck", "--address", &program.address.to_string()])
+    let check = tick()
+        .args(["healthcheck", "--address", &program.address().to_string()])
         .args(["--web.config.file", &ca.path("web.yml")])
         .status();
     assert!(check.unwrap().success(), "it answers, though not to the check");
@@ -223,36 +214,16 @@ fn prometheus_scrapes_through_tls_and_basic_auth() {
         "tls_server_config: {{{PAIR}, client_ca_file: ca.pem, \
          client_auth_type: RequireAndVerifyClientCert}}\nbasic_auth_users: {{me: {HASH}}}"
     ));
-    ca.write(
-        "prometheus.yml",
-        &format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: tick\n  scheme: https\n  \
-             basic_auth: {{username: me, password: secret}}\n  tls_config: {{ca_file: ca.pem, \
-             cert_file: good.pem, key_file: good.key, server_name: localhost}}\n  \
-             static_configs: [{{targets: ['{}']}}]\n",
-            program.address
-        ),
+    let file = |name: &str| ca.path(name);
+    let config = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: tick\n  scheme: https\n  \
+         basic_auth: {{username: me, password: secret}}\n  tls_config: {{ca_file: {}, \
+         cert_file: {}, key_file: {}, server_name: localhost}}\n  \
+         static_configs: [{{targets: ['{}']}}]\n",
+        file("ca.pem"),
+        file("good.pem"),
+        file("good.key"),
+        program.address()
     );
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut prometheus = Command::new("prometheus")
-        .arg(format!("--config.file={}", ca.path("prometheus.yml")))
-        .arg(format!("--storage.tsdb.path={}", ca.path("data")))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .current_dir(Path::new(&ca.path("")))
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let asked = format!("http://127.0.0.1:{port}/api/v1/query?query=up");
-    let mut answer = String::new();
-    for _ in 0..PATIENCE {
-        let output = Command::new("curl").args(["-s", &asked]).output().unwrap();
-        answer = String::from_utf8(output.stdout).unwrap();
-        if answer.contains("\"1\"]") {
-            break;
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    prometheus.kill().unwrap();
-    prometheus.wait().unwrap();
-    assert!(answer.contains("\"1\"]"), "{answer}");
+    Prometheus::start(Path::new("prometheus"), &config, &[]).wait_for("up == 1", 1);
 }
