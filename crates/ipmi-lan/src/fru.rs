@@ -249,7 +249,8 @@ impl ProductArea {
 /// 1996-01-01 00:00, from which dates of manufacture count, in seconds since 1970.
 const EPOCH_1996: u64 = 820_454_400;
 
-/// Language codes 0 and 25 (FRU 1.3 §15): text is Latin 1, in all others it is UCS-2.
+/// Language codes 0 and 25 (FRU 1.3 §15): text is Latin 1, in all others it is UCS-2, as it should
+/// be ([`text::unicode`]).
 fn is_english(language: u8) -> bool {
     matches!(language, 0 | 25)
 }
@@ -287,7 +288,7 @@ impl Iterator for Fields<'_> {
             0 => text::hexadecimal(field),
             1 => text::bcd_plus(field),
             2 => text::six_bit(field),
-            _ if self.english => text::latin_1(field),
+            _ if self.english => text::eight_bit(field),
             _ => text::unicode(field),
         }))
     }
@@ -340,6 +341,10 @@ mod tests {
         assert!(board.custom.is_empty() && board.checksum_holds);
         let product = fru.product.unwrap();
         assert_eq!((product.manufacturer.as_str(), product.serial_number.as_str()), ("BЖ", "S"));
+        let bare = area(&[9], &[b"\xC8Kr\xFCger 1", b"\xC4PR-1", b"\xC0", b"\xC0", b"\xC3S-1"]);
+        let bare = ProductArea::parse(&bare).unwrap();
+        assert_eq!((bare.manufacturer.as_str(), bare.product_name.as_str()), ("Krüger 1", "PR-1"));
+        assert_eq!(bare.serial_number, "S-1", "German, and no UCS-2 all the same");
     }
 
     #[test]

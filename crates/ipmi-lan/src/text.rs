@@ -16,7 +16,7 @@ pub(crate) fn parse_name_with(bytes: &[u8], suffix: &str) -> String {
         0 => unicode(bytes),
         1 => bcd_plus(bytes),
         2 => six_bit(bytes),
-        _ => latin_1(bytes),
+        _ => eight_bit(bytes),
     };
     clean(&format!("{}{suffix}", until_nul(&name)))
 }
@@ -31,13 +31,36 @@ fn until_nul(text: &str) -> &str {
     text.split_once('\0').map_or(text, |(text, _)| text)
 }
 
-/// "Unicode": UCS-2, least significant byte first; a byte left over is left out.
+/// What is said to be "Unicode": UCS-2, least significant byte first as a rule, if it can be that.
+///
+/// Much firmware writes the length of a name without saying what it is encoded in, and thereby says
+/// this of plain text. In UCS-2 the first character's upper byte, or everybody's, is no printable one.
 pub(crate) fn unicode(bytes: &[u8]) -> String {
-    let units = bytes.chunks_exact(2).map(|pair| match pair {
-        [low, high] => u16::from_le_bytes([*low, *high]),
-        _ => 0,
-    });
+    match *bytes {
+        [0, low, ..] if low != 0 => ucs_2(bytes, u16::from_be_bytes),
+        [low, 0, ..] if low != 0 => ucs_2(bytes, u16::from_le_bytes),
+        _ if bytes.len().is_multiple_of(2)
+            && bytes.iter().skip(1).step_by(2).all(|it| *it < 0x20) =>
+        {
+            ucs_2(bytes, u16::from_le_bytes)
+        }
+        _ => eight_bit(bytes),
+    }
+}
+
+/// A byte left over is left out.
+fn ucs_2(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> String {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| unit(*pair));
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// 8-bit ASCII and Latin 1; UTF-8, where it can be nothing else.
+pub(crate) fn eight_bit(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => latin_1(bytes),
+    }
 }
 
 /// Bytes that are no text, as hexadecimal digits.
@@ -72,8 +95,8 @@ pub(crate) fn six_bit(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// 8-bit ASCII and Latin 1: each byte is its own code point.
-pub(crate) fn latin_1(bytes: &[u8]) -> String {
+/// Each byte is its own code point.
+fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
@@ -101,6 +124,7 @@ mod tests {
         assert_eq!(parse_name(&[0xC6, b'F', b'a', b'n', 0, 0xFF, 0xFF]), "Fan");
         assert_eq!(parse_name(&[0xC5, b' ', b'F', b'a', b'n', b' ']), "Fan");
         assert_eq!(parse_name(&[0xC3, b'5', 0xB0, b'C']), "5°C");
+        assert_eq!(parse_name(&[0xC4, b'5', 0xC2, 0xB0, b'C']), "5°C", "UTF-8");
         assert_eq!(parse_name(&[0xC3, b'a', b'\n', b'b']), "a?b");
     }
 
@@ -109,7 +133,21 @@ mod tests {
         assert_eq!(parse_name(&[0x43, 0x12, 0xA3, 0xC4]), "12 3.4");
         assert_eq!(parse_name(&[0x04, b'T', 0, 0xB0, 0]), "T°");
         assert_eq!(parse_name(&[0x03, b'T', 0, 0xB0]), "T");
-        assert_eq!(parse_name(&[0x02, 0x00, 0xD8]), "\u{FFFD}");
+        assert_eq!(parse_name(&[0x04, b'T', 0, 0x00, 0xD8]), "T\u{FFFD}");
+        assert_eq!(parse_name(&[0x06, 0x22, 0x04, 0x35, 0x04, 0x3C, 0x04]), "Тем");
+        assert_eq!(parse_name(&[0x06, 0, b'T', 0, b'1', 0, 0]), "T1");
+    }
+
+    #[test]
+    fn a_length_without_an_encoding_is_of_plain_text() {
+        let bare = |text: &[u8]| parse_name(&[&[u8::try_from(text.len()).unwrap()], text].concat());
+        for name in ["Inlet Temp", "CPU Temp", "P0_VR_TEMP", "Fan 1", "A1", "X"] {
+            assert_eq!(bare(name.as_bytes()), name);
+        }
+        assert_eq!(bare(b"Zuluft \xFC"), "Zuluft ü");
+        assert_eq!(bare("Zuluft °C".as_bytes()), "Zuluft °C");
+        assert_eq!(bare(b"Fan\0\0\0"), "Fan");
+        assert_eq!((bare(b"\0\0\0\0"), bare(b"")), (String::new(), String::new()));
     }
 
     #[test]

@@ -288,7 +288,7 @@ impl ManagementAccess {
     fn parse(data: &[u8]) -> Option<ManagementAccess> {
         let (&kind, text) = data.split_first()?;
         let text =
-            if kind == 7 { text::hexadecimal(text) } else { text::clean(&text::latin_1(text)) };
+            if kind == 7 { text::hexadecimal(text) } else { text::clean(&text::eight_bit(text)) };
         Some(ManagementAccess { kind, text })
     }
 }
