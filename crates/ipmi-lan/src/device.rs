@@ -15,7 +15,7 @@ pub struct DeviceId {
     pub updating: bool,
     /// Major firmware revision, 0-127.
     pub firmware_major: u8,
-    /// Minor firmware revision, decoded from BCD.
+    /// Minor firmware revision as it came: two digits of BCD, or what the maker likes.
     pub firmware_minor: u8,
     /// IPMI version as (major, minor).
     pub ipmi_version: (u8, u8),
@@ -40,7 +40,7 @@ impl DeviceId {
             provides_device_sdrs: revision & 0x80 != 0,
             updating: major & 0x80 != 0,
             firmware_major: major & 0x7F,
-            firmware_minor: (minor >> 4).saturating_mul(10).saturating_add(minor & 0x0F),
+            firmware_minor: minor,
             // The version is BCD with its nibbles the other way round: 51h is 1.5, 02h is 2.0.
             ipmi_version: (version & 0x0F, version >> 4),
             support,
@@ -49,9 +49,10 @@ impl DeviceId {
         })
     }
 
-    /// Firmware revision as it is usually printed: `2.70`.
+    /// Firmware revision as it is usually printed: `2.70`, and `2.3c` where the minor one is no BCD, so
+    /// that no two revisions look alike.
     pub fn firmware(&self) -> String {
-        format!("{}.{:02}", self.firmware_major, self.firmware_minor)
+        format!("{}.{:02x}", self.firmware_major, self.firmware_minor)
     }
 }
 
@@ -155,6 +156,15 @@ mod tests {
         assert_eq!(id.ipmi_version, (2, 0));
         assert_eq!((id.manufacturer_id, id.product_id), (11, 0x2000));
         assert!(!id.provides_device_sdrs && !id.updating);
+    }
+
+    #[test]
+    fn revisions_that_are_no_bcd_stay_apart() {
+        let firmware = |minor| {
+            let data = [0x20, 0x01, 0x02, minor, 0x02, 0xBF, 0x57, 0x03, 0, 0x8C, 0x04];
+            DeviceId::parse(&data).unwrap().firmware()
+        };
+        assert_eq!([0x3C, 0x42, 0x05].map(firmware), ["2.3c", "2.42", "2.05"]);
     }
 
     #[test]
