@@ -91,8 +91,8 @@ struct RawModule {
     pass: Option<Secret>,
     password_file: Option<PathBuf>,
     privilege: Option<Privilege>,
-    #[serde(default, deserialize_with = "span::number_is_milliseconds")]
-    timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "span::patience")]
+    timeout: Option<span::Patience>,
     #[serde(default = "default_retries")]
     retries: u8,
     #[serde(default, deserialize_with = "span::with_unit")]
@@ -159,7 +159,12 @@ impl TryFrom<RawModule> for Module {
         let suites = suites(raw.suites);
         let workarounds = workarounds(&raw.workaround_flags);
         let slow_interval = raw.slow_interval.unwrap_or(SLOW_INTERVAL);
-        let timeout = raw.timeout.unwrap_or(TIMEOUT);
+        // A request to the device that gets no answer is not sent again.
+        let attempts = match raw.driver {
+            Driver::Lan20 => u32::from(raw.retries) + 1,
+            Driver::OpenIpmi => 1,
+        };
+        let timeout = raw.timeout.map_or(TIMEOUT, |patience| patience.of_each(attempts));
         let interval = raw.interval.unwrap_or(INTERVAL);
         let retries = match raw.retries {
             0..=MOST_RETRIES => Ok(()),

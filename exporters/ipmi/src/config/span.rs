@@ -6,10 +6,30 @@ use std::time::Duration;
 use exporter_kit::config;
 use serde::de::{self, Deserializer, Visitor};
 
+/// How long the BMC is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// In each attempt of a request.
+    Attempt(Duration),
+    /// In all of them together: a bare number of milliseconds, as in `ipmi_exporter`, which hands it to
+    /// `FreeIPMI` as the time after which a session without an answer is given up.
+    Session(Duration),
+}
+
+impl Patience {
+    /// How long each of so many attempts waits.
+    pub(super) fn of_each(self, attempts: u32) -> Duration {
+        match self {
+            Self::Attempt(span) => span,
+            Self::Session(span) => span / attempts.max(1),
+        }
+    }
+}
+
 /// A duration with a unit, or a bare number of milliseconds as `ipmi_exporter` writes it.
-pub(super) fn number_is_milliseconds<'de, D: Deserializer<'de>>(
+pub(super) fn patience<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<Duration>, D::Error> {
+) -> Result<Option<Patience>, D::Error> {
     deserializer.deserialize_any(Span { bare_milliseconds: true }).map(Some)
 }
 
@@ -17,7 +37,10 @@ pub(super) fn number_is_milliseconds<'de, D: Deserializer<'de>>(
 pub(super) fn with_unit<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
-    deserializer.deserialize_any(Span { bare_milliseconds: false }).map(Some)
+    let span = deserializer.deserialize_any(Span { bare_milliseconds: false })?;
+    Ok(Some(match span {
+        Patience::Attempt(span) | Patience::Session(span) => span,
+    }))
 }
 
 /// Says which range `field` must keep to, when it does not.
@@ -35,29 +58,30 @@ struct Span {
 }
 
 impl Visitor<'_> for Span {
-    type Value = Duration;
+    type Value = Patience;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a duration with a unit, as in 500ms, 5s or 1m30s")?;
         if self.bare_milliseconds { f.write_str(", or milliseconds") } else { Ok(()) }
     }
 
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Duration, E> {
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Patience, E> {
         if self.bare_milliseconds {
-            Ok(Duration::from_millis(number))
+            Ok(Patience::Session(Duration::from_millis(number)))
         } else {
             Err(E::invalid_value(de::Unexpected::Unsigned(number), &self))
         }
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Duration, E> {
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Patience, E> {
         match u64::try_from(number) {
             Ok(number) => self.visit_u64(number),
             Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
         }
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-        config::Duration::parse(text).map(config::Duration::get).map_err(E::custom)
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Patience, E> {
+        let span = config::Duration::parse(text).map(config::Duration::get);
+        span.map(Patience::Attempt).map_err(E::custom)
     }
 }
