@@ -111,11 +111,12 @@ impl SessionKeys {
         out
     }
 
-    /// Undoes [`SessionKeys::encrypt`]; `None` when the length is wrong or the padding longer than a
-    /// block.
+    /// Undoes [`SessionKeys::encrypt`]; `None` when the length is wrong or the padding longer than the
+    /// payload.
     ///
-    /// What the padding holds is not looked at: the integrity code vouches for it. Some firmware
-    /// fills it with zeroes, and `OpenBMC` adds a whole block where none is needed.
+    /// What the padding holds, and whether there is more of it than is needed, is not looked at: the
+    /// integrity code vouches for it. Some firmware fills it with zeroes, and `OpenBMC` adds a whole
+    /// block where none is needed.
     pub(crate) fn decrypt(&self, payload: &[u8]) -> Option<Vec<u8>> {
         let (iv, encrypted) = payload.split_first_chunk::<AES_BLOCK>()?;
         let mut plain = encrypted.to_vec();
@@ -125,7 +126,7 @@ impl SessionKeys {
         let padding = usize::from(plain.pop()?);
         let length = plain.len().checked_sub(padding)?;
         plain.truncate(length);
-        (padding <= AES_BLOCK).then_some(plain)
+        Some(plain)
     }
 }
 

@@ -5,8 +5,11 @@ use std::fmt;
 /// Why no session could be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionError {
-    /// Nothing came back, or nothing more after the first messages.
+    /// Nothing came back, or not enough of a log-in.
     NoAnswer,
+    /// The BMC begins a log-in and does not answer its proofs in time: it is slow, or silent to an account
+    /// that it does not know.
+    Slow,
     /// The host or the port is unreachable (ICMP), or there is no route.
     Unreachable,
     /// Something answers on that port, but not with IPMI.
@@ -41,8 +44,9 @@ pub enum SessionError {
 
 impl SessionError {
     /// Every value, for counters that must all be there from the start.
-    pub const ALL: [SessionError; 16] = [
+    pub const ALL: [SessionError; 17] = [
         SessionError::NoAnswer,
+        SessionError::Slow,
         SessionError::Unreachable,
         SessionError::NotIpmi,
         SessionError::Ipmi15Only,
@@ -64,6 +68,7 @@ impl SessionError {
     pub fn as_str(self) -> &'static str {
         match self {
             SessionError::NoAnswer => "no_answer",
+            SessionError::Slow => "slow",
             SessionError::Unreachable => "unreachable",
             SessionError::NotIpmi => "not_ipmi",
             SessionError::Ipmi15Only => "ipmi_1_5_only",
@@ -87,6 +92,7 @@ impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             SessionError::NoAnswer => "no answer from the BMC",
+            SessionError::Slow => "the BMC begins a log-in and does not answer its proofs in time",
             SessionError::Unreachable => "host or port unreachable",
             SessionError::NotIpmi => "something answers, but it is not IPMI",
             SessionError::Ipmi15Only => "the BMC speaks IPMI 1.5 only",
@@ -121,6 +127,8 @@ impl CompletionCode {
     pub const INVALID_COMMAND: CompletionCode = CompletionCode(0xC1);
     /// Time-out inside the BMC.
     pub const TIMEOUT: CompletionCode = CompletionCode(0xC3);
+    /// Out of space.
+    pub const OUT_OF_SPACE: CompletionCode = CompletionCode(0xC4);
     /// The reservation was cancelled.
     pub const RESERVATION_LOST: CompletionCode = CompletionCode(0xC5);
     /// The BMC cannot return that many bytes at once.
@@ -137,6 +145,76 @@ impl CompletionCode {
     pub const NOT_IN_THIS_STATE: CompletionCode = CompletionCode(0xD5);
     /// Unspecified error.
     pub const UNSPECIFIED: CompletionCode = CompletionCode(0xFF);
+}
+
+/// What a completion code means for whoever has to do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The account's privilege, or the firmware's firewall, does not allow it (D4h).
+    Privilege,
+    /// The BMC does not know the command or has switched it off (C1h, C2h, D6h).
+    NotSupported,
+    /// The BMC is busy, starting or being updated; it may answer later (C0h, D0h to D2h).
+    Busy,
+    /// The BMC has no space left (C4h).
+    OutOfSpace,
+    /// What is behind the BMC did not answer it (C3h, CEh, D3h).
+    BmcTimeout,
+    /// The sensor, record or datum is not there (CBh, CDh).
+    NotPresent,
+    /// Not possible in the present state, the host being off for instance (D5h).
+    NotInThisState,
+    /// The BMC does not take the request as it is (C5h to CAh, CCh, CFh).
+    InvalidRequest,
+    /// Any other code: the command's own, the maker's, or none in particular.
+    Other,
+}
+
+impl Refusal {
+    /// Every meaning.
+    pub const ALL: [Refusal; 9] = [
+        Refusal::Privilege,
+        Refusal::NotSupported,
+        Refusal::Busy,
+        Refusal::OutOfSpace,
+        Refusal::BmcTimeout,
+        Refusal::NotPresent,
+        Refusal::NotInThisState,
+        Refusal::InvalidRequest,
+        Refusal::Other,
+    ];
+
+    /// The meaning as a label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refusal::Privilege => "privilege",
+            Refusal::NotSupported => "not_supported",
+            Refusal::Busy => "busy",
+            Refusal::OutOfSpace => "out_of_space",
+            Refusal::BmcTimeout => "bmc_timeout",
+            Refusal::NotPresent => "not_present",
+            Refusal::NotInThisState => "not_in_this_state",
+            Refusal::InvalidRequest => "invalid_request",
+            Refusal::Other => "other",
+        }
+    }
+}
+
+impl CompletionCode {
+    /// What it means (specification table 5-2).
+    pub fn refusal(self) -> Refusal {
+        match self.0 {
+            0xD4 => Refusal::Privilege,
+            0xC1 | 0xC2 | 0xD6 => Refusal::NotSupported,
+            0xC0 | 0xD0..=0xD2 => Refusal::Busy,
+            0xC4 => Refusal::OutOfSpace,
+            0xC3 | 0xCE | 0xD3 => Refusal::BmcTimeout,
+            0xCB | 0xCD => Refusal::NotPresent,
+            0xD5 => Refusal::NotInThisState,
+            0xC5..=0xCA | 0xCC | 0xCF => Refusal::InvalidRequest,
+            _ => Refusal::Other,
+        }
+    }
 }
 
 impl fmt::Display for CompletionCode {
@@ -164,16 +242,12 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// Every label value that [`CommandError::as_str`] can give.
-    pub const LABELS: [&'static str; 6] =
-        ["timeout", "unreachable", "completion_code", "malformed", "not_bridged", "session_lost"];
-
-    /// The reason as a label value.
+    /// The reason as a label value; of a refusal, what it means ([`Refusal::as_str`]).
     pub fn as_str(self) -> &'static str {
         match self {
             CommandError::Timeout => "timeout",
             CommandError::Unreachable => "unreachable",
-            CommandError::Completion(_) => "completion_code",
+            CommandError::Completion(code) => code.refusal().as_str(),
             CommandError::Malformed => "malformed",
             CommandError::NotBridged => "not_bridged",
             CommandError::SessionLost => "session_lost",

@@ -37,6 +37,8 @@ pub(crate) struct Exchange {
 /// What RAKP message 2 brings.
 #[derive(Clone, Copy)]
 pub(crate) struct BmcIdentity {
+    /// The tag of the attempt that it answers: the BMC has forgotten what it said to earlier ones.
+    pub(crate) tag: u8,
     /// `Rc`: the BMC's random number.
     pub(crate) random: [u8; 16],
     /// `GUIDc`: the BMC's GUID.
@@ -58,54 +60,87 @@ pub(crate) fn open_session_request(
     message
 }
 
+/// The tags of the attempts of one message. The answer to any of them answers the message: a BMC may
+/// take longer than one attempt is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tags {
+    /// Of the first attempt.
+    pub(crate) first: u8,
+    /// Of the newest.
+    pub(crate) last: u8,
+}
+
+impl Tags {
+    fn contain(self, tag: u8) -> bool {
+        tag.wrapping_sub(self.first) <= self.last.wrapping_sub(self.first)
+    }
+}
+
 /// What follows a message of the BMC in the log-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer<T> {
-    /// An earlier attempt's, another session's, or too short: go on waiting.
+    /// Another message's, another session's, or too short: go on waiting.
     NotThisOne,
     /// The BMC refuses with this status.
     Refused(u8),
+    /// Somebody is refused with this status: neither tag nor session ID say who. Some firmware leaves
+    /// both 0.
+    RefusedNobody(u8),
     /// What was asked for.
     Accepted(T),
 }
 
-/// RMCP+ Open Session Response (specification table 13-10). Gives the BMC's session ID, or an
-/// error when the BMC chose other algorithms than those asked for.
+/// What an Open Session Response brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Opened {
+    /// The tag of the attempt that it answers.
+    pub(crate) tag: u8,
+    /// `SIDc`, or an error when it is none.
+    pub(crate) bmc_id: Result<u32, SessionError>,
+    /// The algorithms that the BMC chose; `None` if it left some out.
+    pub(crate) chosen: [Option<u8>; 3],
+}
+
+impl Opened {
+    /// Whether the BMC chose this suite.
+    pub(crate) fn is_of(&self, suite: CipherSuite) -> bool {
+        self.chosen == algorithms(suite).map(Some)
+    }
+}
+
+/// RMCP+ Open Session Response (specification table 13-10). Whether the BMC chose the algorithms that
+/// it was asked for is for the caller to see.
 ///
 /// The privilege in it is not looked at: some firmware leaves it 0 (FreeIPMI's `opensesspriv`), and
 /// RAKP decides.
-pub(crate) fn open_session_response(
-    message: &[u8],
-    tag: u8,
-    console_id: u32,
-    suite: CipherSuite,
-) -> Answer<Result<u32, SessionError>> {
-    let answer = status_and_id(message, tag, console_id);
-    let Answer::Accepted(()) = answer else { return answer.cast() };
+pub(crate) fn open_session_response(message: &[u8], tags: Tags, console_id: u32) -> Answer<Opened> {
+    let answer = status_and_id(message, tags, console_id);
+    let Answer::Accepted(tag) = answer else { return answer.cast() };
     let Some(([.., i0, i1, i2, i3], rest)) = message.split_first_chunk::<12>() else {
         return Answer::NotThisOne;
     };
     let chosen = [rest.get(4), rest.get(12), rest.get(20)].map(|a| a.map(|byte| byte & 0x3F));
     let bmc_id = u32::from_le_bytes([*i0, *i1, *i2, *i3]);
-    Answer::Accepted(if chosen != algorithms(suite).map(Some) {
-        Err(SessionError::SuiteMismatch)
-    } else if bmc_id == 0 {
-        Err(SessionError::Protocol)
-    } else {
-        Ok(bmc_id)
-    })
+    let bmc_id = if bmc_id == 0 { Err(SessionError::Protocol) } else { Ok(bmc_id) };
+    Answer::Accepted(Opened { tag, bmc_id, chosen })
 }
 
-/// Tag, status, and our session ID, which error forms may leave out.
-fn status_and_id(message: &[u8], tag: u8, console_id: u32) -> Answer<()> {
-    match *message {
-        [got, ..] if got != tag => Answer::NotThisOne,
-        [_, _, _, _, i0, i1, i2, i3, ..] if u32::from_le_bytes([i0, i1, i2, i3]) != console_id => {
-            Answer::NotThisOne
-        }
-        [_, STATUS_OK, _, _, _, _, _, _, ..] => Answer::Accepted(()),
-        [_, STATUS_OK, ..] | [] | [_] => Answer::NotThisOne,
-        [_, status, ..] => Answer::Refused(status),
+/// Tag, status, and our session ID, which error forms may leave out or leave 0. Gives the tag.
+fn status_and_id(message: &[u8], tags: Tags, console_id: u32) -> Answer<u8> {
+    let [tag, status, rest @ ..] = message else { return Answer::NotThisOne };
+    let id = match rest {
+        [_, _, id @ ..] => id.first_chunk::<4>().map(|id| u32::from_le_bytes(*id)),
+        _ => None,
+    };
+    let is_ours = id == Some(console_id);
+    match (*status, tags.contain(*tag), id) {
+        (STATUS_OK, true, _) if is_ours => Answer::Accepted(*tag),
+        (STATUS_OK, ..) => Answer::NotThisOne,
+        // The tag alone tells whose it is, or the session ID alone.
+        (status, true, None | Some(0)) => Answer::Refused(status),
+        (status, is_tag, _) if is_ours && (is_tag || *tag == 0) => Answer::Refused(status),
+        (status, false, None | Some(0)) if *tag == 0 => Answer::RefusedNobody(status),
+        _ => Answer::NotThisOne,
     }
 }
 
@@ -114,6 +149,7 @@ impl<T> Answer<T> {
     fn cast<U>(self) -> Answer<U> {
         match self {
             Answer::Refused(status) => Answer::Refused(status),
+            Answer::RefusedNobody(status) => Answer::RefusedNobody(status),
             Answer::NotThisOne | Answer::Accepted(_) => Answer::NotThisOne,
         }
     }
@@ -145,11 +181,11 @@ impl Exchange {
     pub(crate) fn rakp_2(
         &self,
         message: &[u8],
-        tag: u8,
+        tags: Tags,
         credentials: &Credentials,
     ) -> Answer<Result<BmcIdentity, SessionError>> {
-        let answer = status_and_id(message, tag, self.console_id);
-        let Answer::Accepted(()) = answer else { return answer.cast() };
+        let answer = status_and_id(message, tags, self.console_id);
+        let Answer::Accepted(tag) = answer else { return answer.cast() };
         let Some((_, rest)) = message.split_first_chunk::<8>() else { return Answer::NotThisOne };
         let Some((random, rest)) = rest.split_first_chunk::<16>() else {
             return Answer::NotThisOne;
@@ -173,7 +209,7 @@ impl Exchange {
             ],
         );
         Answer::Accepted(if equal(&expected, code) {
-            Ok(BmcIdentity { random: *random, guid: *guid })
+            Ok(BmcIdentity { tag, random: *random, guid: *guid })
         } else {
             Err(SessionError::WrongPassword)
         })
@@ -225,12 +261,12 @@ impl Exchange {
     pub(crate) fn rakp_4(
         &self,
         message: &[u8],
-        tag: u8,
+        tags: Tags,
         bmc: &BmcIdentity,
         sik: &[u8],
     ) -> Answer<Result<(), SessionError>> {
-        let answer = status_and_id(message, tag, self.console_id);
-        let Answer::Accepted(()) = answer else { return answer.cast() };
+        let answer = status_and_id(message, tags, self.console_id);
+        let Answer::Accepted(_) = answer else { return answer.cast() };
         let length = integrity_bytes(self.suite);
         let Some(code) = message.get(8..8_usize.saturating_add(length)) else {
             return Answer::Accepted(Err(SessionError::Protocol));
@@ -289,7 +325,13 @@ mod tests {
     }
 
     fn parse(message: &[u8]) -> Answer<Result<u32, SessionError>> {
-        open_session_response(message, 7, 0x0403_0201, CipherSuite::Suite3)
+        match open_session_response(message, Tags { first: 6, last: 7 }, 0x0403_0201) {
+            Answer::Accepted(opened) if opened.is_of(CipherSuite::Suite3) => {
+                Answer::Accepted(opened.bmc_id)
+            }
+            Answer::Accepted(_) => Answer::Accepted(Err(SessionError::SuiteMismatch)),
+            other => other.cast(),
+        }
     }
 
     #[test]
@@ -305,9 +347,14 @@ mod tests {
 
     #[test]
     fn other_tags_and_other_sessions_are_left_alone() {
-        let mut other_tag = response([1, 1, 1]);
-        other_tag[0] = 6;
-        assert_eq!(parse(&other_tag), Answer::NotThisOne);
+        for (tag, expected) in [(5, Answer::NotThisOne), (8, Answer::NotThisOne)] {
+            let mut other_tag = response([1, 1, 1]);
+            other_tag[0] = tag;
+            assert_eq!(parse(&other_tag), expected, "{tag}");
+        }
+        let mut earlier_attempt = response([1, 1, 1]);
+        earlier_attempt[0] = 6;
+        assert_eq!(parse(&earlier_attempt), Answer::Accepted(Ok(9)));
         let mut other_session = response([1, 1, 1]);
         other_session[4] = 0;
         assert_eq!(parse(&other_session), Answer::NotThisOne);
@@ -319,6 +366,25 @@ mod tests {
         assert_eq!(parse(&[7, 0x11, 0, 0, 1, 2, 3, 4]), Answer::Refused(0x11));
         assert_eq!(parse(&[7]), Answer::NotThisOne);
         assert_eq!(parse(&[7, 0, 0, 0]), Answer::NotThisOne);
+    }
+
+    #[test]
+    fn a_refusal_may_leave_out_who_is_refused_and_nothing_else_may() {
+        let refusal = |tag, id: [u8; 4]| parse(&[&[tag, 0x0D, 0, 0], &id[..]].concat());
+        let (ours, none, other) = ([1, 2, 3, 4], [0; 4], [9; 4]);
+        assert_eq!(refusal(7, none), Answer::Refused(0x0D));
+        assert_eq!(refusal(0, ours), Answer::Refused(0x0D));
+        assert_eq!(refusal(0, none), Answer::RefusedNobody(0x0D));
+        assert_eq!(parse(&[0, 0x0D, 0, 0]), Answer::RefusedNobody(0x0D));
+        for (tag, id) in [(7, other), (5, ours), (5, none), (0, other)] {
+            assert_eq!(refusal(tag, id), Answer::NotThisOne, "{tag} {id:?}");
+        }
+        for (tag, place) in [(0, 0), (7, 4)] {
+            let mut accepted = response([1, 1, 1]);
+            accepted[0] = tag;
+            accepted[place..place + 1].fill(0);
+            assert_eq!(parse(&accepted), Answer::NotThisOne, "{tag} {place}");
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub use counters::Counters;
 pub use credentials::{Credentials, MAX_PASSWORD_BYTES, MAX_USER_BYTES, Password, PasswordTooLong};
 pub use device::{DeviceId, SelfTest, SystemGuid};
 pub use entity::Entity;
-pub use error::{CommandError, CompletionCode, SessionError};
+pub use error::{CommandError, CompletionCode, Refusal, SessionError};
 pub use event_status::EventStatus;
 pub use options::{CipherSuite, Options, Privilege, Workaround};
 pub use sensor::SensorId;

@@ -1,4 +1,10 @@
 //! The log-in as a state machine: capabilities, Open Session, RAKP. No I/O, no clock.
+//!
+//! Some BMCs take seconds for each message of RAKP, and answer one datagram after the other:
+//! 1. The answer to any attempt of a message counts.
+//! 2. A message of RAKP is given all the time of its attempts before it is sent again, and no second
+//!    attempt once a BMC has shown that it is slow: each makes the BMC forget what it said to the last.
+//! 3. What a BMC says to a later attempt of the message before replaces what it said to an earlier one.
 
 use std::time::Duration;
 
@@ -10,13 +16,12 @@ use crate::command::NET_FN_APP;
 use crate::credentials::{Credentials, MAX_USER_BYTES};
 use crate::crypto::SessionKeys;
 use crate::error::SessionError;
-use crate::handshake::{
-    Answer, BmcIdentity, Exchange, Lookup, STATUS_BAD_INTEGRITY, open_session_request,
-    open_session_response, refusal,
-};
-use crate::message::{Reply, Request};
-use crate::options::{CipherSuite, Options, Workaround};
+use crate::handshake::{BmcIdentity, Exchange, Lookup, Tags, open_session_request};
+use crate::message::Request;
+use crate::options::{CipherSuite, Options};
 use crate::packet::{self, Packet, payload_type};
+
+mod answers;
 
 /// Get Channel Authentication Capabilities (specification table 22-15).
 const GET_CHANNEL_AUTH_CAPABILITIES: u8 = 0x38;
@@ -32,8 +37,16 @@ pub(crate) struct Login {
     suite: usize,
     lookup: Lookup,
     step: Step,
-    /// The newest message's tag; answers to older ones are not looked at.
-    tag: u8,
+    /// The tags of the present step's message.
+    tags: Tags,
+    /// Those of the message before.
+    earlier: Tags,
+    /// Whether the BMC answered a message of RAKP late, or not in time.
+    slow: bool,
+    /// A refusal of nobody in particular, which counts if nothing better comes.
+    nobody: Option<u8>,
+    /// Why the first lookup of the user failed.
+    first_refusal: Option<SessionError>,
     attempt: u32,
     restarts: u32,
     /// When the newest message's time is over.
@@ -49,9 +62,21 @@ pub(crate) struct Login {
 /// Which answer is awaited.
 enum Step {
     Capabilities,
-    OpenSession { console_id: u32 },
-    Rakp1(Exchange),
-    Rakp3 { exchange: Exchange, bmc: BmcIdentity, sik: Zeroizing<Vec<u8>> },
+    OpenSession {
+        console_id: u32,
+    },
+    Rakp1 {
+        exchange: Exchange,
+        /// The newest tag of Open Session that was answered.
+        opened: u8,
+        /// The session of that answer, if it is another one.
+        spare: Option<u32>,
+    },
+    Rakp3 {
+        exchange: Exchange,
+        bmc: BmcIdentity,
+        sik: Zeroizing<Vec<u8>>,
+    },
 }
 
 /// What a log-in wants after it was given something.
@@ -94,7 +119,11 @@ impl Login {
             suite: 0,
             lookup: Lookup::Name,
             step: Step::Capabilities,
-            tag: 0,
+            tags: Tags { first: 0, last: 0 },
+            earlier: Tags { first: 0, last: 0 },
+            slow: false,
+            nobody: None,
+            first_refusal: None,
             attempt: 0,
             restarts: 0,
             deadline: now.saturating_add(options.timeout),
@@ -113,7 +142,7 @@ impl Login {
     /// The present step's message with the present tag.
     fn message(&self) -> Vec<u8> {
         use payload_type::{OPEN_SESSION_REQUEST, RAKP_1, RAKP_3};
-        let tag = self.tag;
+        let tag = self.tags.last;
         match &self.step {
             Step::Capabilities => {
                 // The present channel, asked for its IPMI 2.0 capabilities.
@@ -131,7 +160,7 @@ impl Login {
                 OPEN_SESSION_REQUEST,
                 &open_session_request(tag, self.options.privilege, *console_id, self.suite()),
             ),
-            Step::Rakp1(exchange) => {
+            Step::Rakp1 { exchange, .. } => {
                 packet::outside_session(RAKP_1, &exchange.rakp_1(tag, &self.credentials.user))
             }
             Step::Rakp3 { exchange, bmc, .. } => {
@@ -144,14 +173,41 @@ impl Login {
     fn enter(&mut self, now: Duration, step: Step) -> Vec<u8> {
         self.step = step;
         self.attempt = 0;
+        self.nobody = None;
+        self.earlier = self.tags;
+        let next = self.tags.last.wrapping_add(1);
+        self.tags = Tags { first: next, last: self.tags.last };
         self.send(now)
     }
 
     /// The present step's message under a new tag, with a new deadline.
     fn send(&mut self, now: Duration) -> Vec<u8> {
-        self.tag = self.tag.wrapping_add(1);
-        self.deadline = now.saturating_add(self.options.timeout);
+        self.tags.last = self.tags.last.wrapping_add(1);
+        self.deadline = now.saturating_add(self.patience());
         self.message()
+    }
+
+    /// How long the present attempt is waited for.
+    fn patience(&self) -> Duration {
+        let timeout = self.options.timeout;
+        let all = timeout.saturating_mul(self.options.retries.saturating_add(1));
+        match (&self.step, self.attempt) {
+            (Step::OpenSession { .. }, _) if self.slow => all.saturating_mul(3),
+            (Step::Capabilities | Step::OpenSession { .. }, _) => timeout,
+            (Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) if self.attempts() > 0 => all,
+            (Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) => all.saturating_mul(3),
+            (Step::Rakp1 { .. } | Step::Rakp3 { .. }, _) => all.saturating_mul(2),
+        }
+    }
+
+    /// How often the present step's message may be sent again.
+    fn attempts(&self) -> u32 {
+        match self.step {
+            Step::Capabilities => self.options.retries,
+            _ if self.slow => 0,
+            Step::OpenSession { .. } => self.options.retries,
+            Step::Rakp1 { .. } | Step::Rakp3 { .. } => self.options.retries.min(1),
+        }
     }
 
     fn open_session(&mut self, now: Duration, rng: &mut StdRng) -> Vec<u8> {
@@ -176,74 +232,30 @@ impl Login {
         packet: &Packet<'_>,
         rng: &mut StdRng,
     ) -> Progress {
-        use payload_type::{OPEN_SESSION_RESPONSE, RAKP_2, RAKP_4};
+        use payload_type::{IPMI, OPEN_SESSION_RESPONSE, RAKP_2, RAKP_4};
         match (&self.step, packet) {
-            (Step::Capabilities, Packet::V15(message)) => self.capabilities(now, message, rng),
+            (
+                Step::Capabilities,
+                Packet::V15(message) | Packet::Outside { payload_type: IPMI, payload: message },
+            ) => self.capabilities(now, message, rng),
             (
                 &Step::OpenSession { console_id },
                 Packet::Outside { payload_type: OPEN_SESSION_RESPONSE, payload },
             ) => self.session_opened(now, console_id, payload, rng),
-            (Step::Rakp1(_), Packet::Outside { payload_type: RAKP_2, payload }) => {
+            (
+                Step::Rakp1 { .. },
+                Packet::Outside { payload_type: OPEN_SESSION_RESPONSE, payload },
+            ) => self.opened_again(payload),
+            (Step::Rakp1 { .. }, Packet::Outside { payload_type: RAKP_2, payload }) => {
                 self.bmc_proven(now, payload, rng)
+            }
+            (Step::Rakp3 { .. }, Packet::Outside { payload_type: RAKP_2, payload }) => {
+                self.proven_again(now, payload)
             }
             (Step::Rakp3 { .. }, Packet::Outside { payload_type: RAKP_4, payload }) => {
                 self.logged_in(now, payload, rng)
             }
             _ => Progress::Waiting,
-        }
-    }
-
-    fn capabilities(&mut self, now: Duration, message: &[u8], rng: &mut StdRng) -> Progress {
-        let reply = if self.options.workarounds.contains(&Workaround::NoChecksumCheck) {
-            Reply::parse_unchecked(message)
-        } else {
-            Reply::parse(message)
-        };
-        let Some(reply) = reply else {
-            self.garbage = true;
-            return Progress::Waiting;
-        };
-        if (reply.net_fn, reply.command) != (NET_FN_APP | 1, GET_CHANNEL_AUTH_CAPABILITIES) {
-            return Progress::Waiting;
-        }
-        // A refusal is no reason to give up: what counts is whether a session can be opened.
-        let believed = !self.options.workarounds.contains(&Workaround::AuthCap);
-        if let (0, [_channel, types, _status, extended, ..]) = (reply.completion, reply.data)
-            && believed
-            && (types & 0x80 == 0 || extended & 0x02 == 0)
-        {
-            return Progress::Failed(SessionError::Ipmi15Only, Vec::new());
-        }
-        Progress::Send(vec![self.open_session(now, rng)])
-    }
-
-    fn session_opened(
-        &mut self,
-        now: Duration,
-        console_id: u32,
-        payload: &[u8],
-        rng: &mut StdRng,
-    ) -> Progress {
-        match open_session_response(payload, self.tag, console_id, self.suite()) {
-            Answer::NotThisOne => Progress::Waiting,
-            Answer::Refused(status) => match refusal(status) {
-                SessionError::SuiteRefused => self.next_suite(now, SessionError::SuiteRefused, rng),
-                error => Progress::Failed(error, Vec::new()),
-            },
-            Answer::Accepted(Err(error)) => Progress::Failed(error, Vec::new()),
-            Answer::Accepted(Ok(bmc_id)) => {
-                let mut console_random = [0; 16];
-                rng.fill_bytes(&mut console_random);
-                let exchange = Exchange {
-                    suite: self.suite(),
-                    privilege: self.options.privilege,
-                    lookup: self.lookup,
-                    console_id,
-                    bmc_id,
-                    console_random,
-                };
-                Progress::Send(vec![self.enter(now, Step::Rakp1(exchange))])
-            }
         }
     }
 
@@ -258,62 +270,6 @@ impl Login {
         }
         self.suite = self.suite.saturating_add(1);
         Progress::Send(vec![self.open_session(now, rng)])
-    }
-
-    fn bmc_proven(&mut self, now: Duration, payload: &[u8], rng: &mut StdRng) -> Progress {
-        let Step::Rakp1(exchange) = &self.step else { return Progress::Waiting };
-        match exchange.rakp_2(payload, self.tag, &self.credentials) {
-            Answer::NotThisOne => Progress::Waiting,
-            Answer::Refused(status) => self.user_refused(now, refusal(status), rng),
-            Answer::Accepted(Err(error)) => {
-                let refusal = exchange.rakp_3_refusal(self.tag, STATUS_BAD_INTEGRITY);
-                let goodbye = packet::outside_session(payload_type::RAKP_3, &refusal);
-                Progress::Failed(error, vec![goodbye])
-            }
-            Answer::Accepted(Ok(bmc)) => {
-                let sik = exchange.session_integrity_key(&bmc, &self.credentials);
-                let step = std::mem::replace(&mut self.step, Step::Capabilities);
-                let Step::Rakp1(exchange) = step else { return Progress::Waiting };
-                Progress::Send(vec![self.enter(now, Step::Rakp3 { exchange, bmc, sik })])
-            }
-        }
-    }
-
-    /// RAKP 2 refuses. Some firmware knows no lookup by name alone, so the other way is tried once.
-    fn user_refused(&mut self, now: Duration, error: SessionError, rng: &mut StdRng) -> Progress {
-        let lookup_matters = matches!(error, SessionError::UnknownUser | SessionError::Privilege);
-        if lookup_matters && self.lookup == Lookup::Name {
-            self.lookup = Lookup::NameAndPrivilege;
-            return Progress::Send(vec![self.open_session(now, rng)]);
-        }
-        // A BMC that had taken an earlier RAKP 1 may refuse the second.
-        if error == SessionError::Protocol && self.attempt > 0 {
-            return self.restart(now, SessionError::NoAnswer, rng);
-        }
-        Progress::Failed(error, Vec::new())
-    }
-
-    fn logged_in(&mut self, now: Duration, payload: &[u8], rng: &mut StdRng) -> Progress {
-        let Step::Rakp3 { exchange, bmc, sik } = &self.step else { return Progress::Waiting };
-        match exchange.rakp_4(payload, self.tag, bmc, sik) {
-            Answer::NotThisOne => Progress::Waiting,
-            // RAKP 2 proved that the BMC knows the same password. So a message got lost or doubled:
-            // RAKP 4, and the second RAKP 3 means nothing to the BMC, or RAKP 1, and the BMC has
-            // another random number now.
-            Answer::Refused(_) if self.attempt > 0 => {
-                self.restart(now, SessionError::NoAnswer, rng)
-            }
-            Answer::Refused(status) => match refusal(status) {
-                SessionError::WrongPassword => self.restart(now, SessionError::Protocol, rng),
-                error => self.restart(now, error, rng),
-            },
-            Answer::Accepted(Err(error)) => Progress::Failed(error, self.goodbye(rng)),
-            Answer::Accepted(Ok(())) => Progress::Open(Established {
-                keys: SessionKeys::derive(exchange.suite, sik),
-                console_id: exchange.console_id,
-                bmc_id: exchange.bmc_id,
-            }),
-        }
     }
 
     /// Begins anew from Open Session, unless that was done often enough.
@@ -336,7 +292,10 @@ impl Login {
 
     /// The newest message's time is over.
     pub(crate) fn timed_out(&mut self, now: Duration, rng: &mut StdRng) -> Progress {
-        if self.attempt < self.options.retries {
+        if let Some(status) = self.nobody.take() {
+            return self.refused(now, status, rng);
+        }
+        if self.attempt < self.attempts() {
             self.attempt = self.attempt.saturating_add(1);
             return Progress::Send(vec![self.send(now)]);
         }
@@ -344,8 +303,17 @@ impl Login {
         match self.step {
             // A BMC that just answered and is now silent may not like the suite.
             Step::OpenSession { .. } => self.next_suite(now, error, rng),
-            Step::Rakp3 { .. } => self.restart(now, error, rng),
-            Step::Capabilities | Step::Rakp1(_) => Progress::Failed(error, Vec::new()),
+            Step::Rakp3 { .. } => {
+                self.slow = true;
+                self.restart(now, error, rng)
+            }
+            // Some firmware is silent about a user that it does not find by name alone.
+            Step::Rakp1 { .. } if error == SessionError::Slow && self.lookup == Lookup::Name => {
+                self.slow = true;
+                self.lookup = Lookup::NameAndPrivilege;
+                Progress::Send(vec![self.open_session(now, rng)])
+            }
+            Step::Capabilities | Step::Rakp1 { .. } => Progress::Failed(error, Vec::new()),
         }
     }
 
@@ -353,7 +321,9 @@ impl Login {
         match self.step {
             Step::Capabilities if self.garbage => SessionError::NotIpmi,
             _ if self.unreachable => SessionError::Unreachable,
-            _ => SessionError::NoAnswer,
+            Step::Rakp1 { .. } | Step::Rakp3 { .. } => SessionError::Slow,
+            Step::OpenSession { .. } if self.slow => SessionError::Slow,
+            Step::Capabilities | Step::OpenSession { .. } => SessionError::NoAnswer,
         }
     }
 

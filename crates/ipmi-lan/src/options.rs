@@ -79,8 +79,9 @@ pub struct Options {
 pub enum Workaround {
     /// `authcap`: the authentication capabilities are wrong; try IPMI 2.0 whatever they say.
     AuthCap,
-    /// `nochecksumcheck`: the two checksums of a reply are wrong. The session's integrity code
-    /// still protects it.
+    /// `nochecksumcheck`: the two checksums of replies are wrong. In a session they are not looked at
+    /// anyhow, since the integrity code protects more; this is about the answers of other controllers
+    /// behind the BMC, and about what the BMC says of its capabilities.
     NoChecksumCheck,
 }
 

@@ -192,31 +192,14 @@ pub enum ReadingError {
 }
 
 impl ReadingError {
-    /// Every label value that [`ReadingError::as_str`] can give.
-    pub const LABELS: [&'static str; 13] = [
-        "unavailable",
-        "scanning_disabled",
-        "not_present",
-        "not_in_this_state",
-        "completion_code",
-        "timeout",
-        "unreachable",
-        "session_lost",
-        "not_bridged",
-        "malformed",
-        "not_analog",
-        "non_linear",
-        "not_finite",
-    ];
-
-    /// The reason as a label value.
+    /// The reason as a label value; of a refusal, what it means ([`crate::Refusal::as_str`]).
     pub fn as_str(self) -> &'static str {
         match self {
             ReadingError::Unavailable => "unavailable",
             ReadingError::ScanningDisabled => "scanning_disabled",
             ReadingError::NotPresent => "not_present",
             ReadingError::NotInThisState => "not_in_this_state",
-            ReadingError::Completion(_) => "completion_code",
+            ReadingError::Completion(code) => code.refusal().as_str(),
             ReadingError::Timeout => "timeout",
             ReadingError::Unreachable => "unreachable",
             ReadingError::SessionLost => "session_lost",

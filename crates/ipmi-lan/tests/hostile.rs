@@ -152,7 +152,8 @@ impl World {
                     // Nothing but the network is wrong. A log-in is not protected yet, so only a
                     // changed bit, which UDP's own checksum would catch, may look like more.
                     let corrupt = self.network.weather.corrupt > 0.0;
-                    let network = [SessionError::NoAnswer, SessionError::Protocol];
+                    let network =
+                        [SessionError::NoAnswer, SessionError::Slow, SessionError::Protocol];
                     assert!(corrupt || network.contains(&error), "{error:?}");
                     self.end(connection);
                 }

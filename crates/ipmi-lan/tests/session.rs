@@ -146,6 +146,18 @@ fn a_bmc_that_weakens_the_algorithms_is_refused() {
 }
 
 #[test]
+fn a_bmc_that_answers_with_the_next_suite_is_asked_for_that() {
+    let mut bmc = Bmc { answers_with: Some([1, 1, 1]), ..Bmc::new() };
+    let right = credentials("s3cretpass", None);
+    let mut connection = log_in(&mut bmc, &right, &Options::default()).unwrap();
+    assert!(ask(&mut connection, &mut bmc, Command::DeviceId).is_ok());
+    // But not where that was not allowed.
+    let suite_17 = options(&[CipherSuite::Suite17], Privilege::User);
+    let mut bmc = Bmc { answers_with: Some([1, 1, 1]), ..Bmc::new() };
+    assert_eq!(log_in(&mut bmc, &right, &suite_17).err(), Some(SessionError::SuiteMismatch));
+}
+
+#[test]
 fn a_bmc_without_lookup_by_name_alone_is_logged_in_to() {
     let mut bmc = Bmc { name_only: false, ..Bmc::new() };
     let right = credentials("s3cretpass", None);

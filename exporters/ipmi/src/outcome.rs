@@ -7,8 +7,10 @@ label_enum! {
     pub(crate) enum PollFailure {
         /// The BMC's name has no address, or none could be asked for.
         Resolve = "resolve",
-        /// Nothing came back, or nothing more after the first messages.
+        /// Nothing came back, or not enough of a log-in.
         NoAnswer = "no_answer",
+        /// The BMC begins a log-in and takes too long over its proofs.
+        Slow = "slow",
         /// The host or the port is unreachable, or there is no route.
         Unreachable = "unreachable",
         /// Something answers, but not with IPMI.
@@ -21,7 +23,8 @@ label_enum! {
         WrongKg = "wrong_k_g",
         /// The BMC knows no such user, or the user is disabled.
         UnknownUser = "unknown_user",
-        /// The user may not log in with the privilege that was asked for.
+        /// The user may not log in with the privilege that was asked for, or not do with it what a poll
+        /// needs.
         Privilege = "privilege",
         /// The BMC refuses every cipher suite that was allowed.
         SuiteRefused = "suite_refused",
@@ -41,8 +44,22 @@ label_enum! {
         DevicePermission = "device_permission",
         /// An open session gave no answer.
         Timeout = "timeout",
-        /// The BMC refused with a completion code.
-        CompletionCode = "completion_code",
+        /// The BMC knows no list of sensors, or has it switched off.
+        NotSupported = "not_supported",
+        /// The BMC is busy, starting or being updated.
+        Busy = "busy",
+        /// The BMC has no space left.
+        OutOfSpace = "out_of_space",
+        /// What is behind the BMC did not answer it.
+        BmcTimeout = "bmc_timeout",
+        /// The BMC says that what was asked for is not there.
+        NotPresent = "not_present",
+        /// Not possible in the present state.
+        NotInThisState = "not_in_this_state",
+        /// The BMC does not take the request as it is.
+        InvalidRequest = "invalid_request",
+        /// The BMC refused for a reason of its own.
+        Other = "other",
         /// The BMC's answer is too short, or contradicts itself.
         Malformed = "malformed",
         /// The session cannot be used any more.
@@ -73,8 +90,20 @@ label_enum! {
         NotPresent = "not_present",
         /// Not possible in the present state, the host being off for instance.
         NotInThisState = "not_in_this_state",
-        /// The BMC refused for another reason.
-        CompletionCode = "completion_code",
+        /// The account may not read it.
+        Privilege = "privilege",
+        /// The BMC does not know the command, or has it switched off.
+        NotSupported = "not_supported",
+        /// The BMC is busy, starting or being updated.
+        Busy = "busy",
+        /// The BMC has no space left.
+        OutOfSpace = "out_of_space",
+        /// What is behind the BMC did not answer it.
+        BmcTimeout = "bmc_timeout",
+        /// The BMC does not take the request as it is.
+        InvalidRequest = "invalid_request",
+        /// The BMC refused for a reason of its own.
+        Other = "other",
         /// No answer.
         Timeout = "timeout",
         /// Host or port unreachable.
@@ -104,6 +133,18 @@ label_enum! {
 impl ReadFailure {
     /// Whether asking on in every poll costs the BMC, or the other sensors, more than it is worth.
     pub(crate) fn is_costly(self) -> bool {
-        matches!(self, Self::Timeout | Self::CompletionCode | Self::NotPresent | Self::Malformed)
+        matches!(
+            self,
+            Self::Timeout
+                | Self::Privilege
+                | Self::NotSupported
+                | Self::Busy
+                | Self::OutOfSpace
+                | Self::BmcTimeout
+                | Self::InvalidRequest
+                | Self::Other
+                | Self::NotPresent
+                | Self::Malformed
+        )
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use ipmi_lan::sensor::ReadingError;
-use ipmi_lan::{CommandError, SessionError};
+use ipmi_lan::{CommandError, CompletionCode, Refusal, SessionError};
 
 use crate::command::Command;
 use crate::metrics::counts::Possible;
@@ -48,39 +48,48 @@ enum When {
 }
 
 impl When {
-    fn fails(failure: PollFailure) -> Self {
+    fn fails(failure: PollFailure) -> &'static [Self] {
         match failure {
-            PollFailure::Resolve => Self::Resolving,
-            PollFailure::Unreachable
+            PollFailure::Resolve => &[Self::Resolving],
+            PollFailure::Privilege => &[Self::LoggingIn, Self::Talking],
+            PollFailure::Slow
+            | PollFailure::Unreachable
             | PollFailure::Ipmi15Only
             | PollFailure::WrongPassword
             | PollFailure::WrongKg
             | PollFailure::UnknownUser
-            | PollFailure::Privilege
             | PollFailure::SuiteRefused
             | PollFailure::SuiteMismatch
             | PollFailure::SessionTableFull
-            | PollFailure::Credentials => Self::LoggingIn,
+            | PollFailure::Credentials => &[Self::LoggingIn],
             PollFailure::NoAnswer
             | PollFailure::NotIpmi
             | PollFailure::Protocol
             | PollFailure::Local
             | PollFailure::NoDevice
-            | PollFailure::DevicePermission => Self::Opening,
+            | PollFailure::DevicePermission => &[Self::Opening],
             PollFailure::Timeout
-            | PollFailure::CompletionCode
+            | PollFailure::NotSupported
+            | PollFailure::Busy
+            | PollFailure::OutOfSpace
+            | PollFailure::BmcTimeout
+            | PollFailure::NotPresent
+            | PollFailure::NotInThisState
+            | PollFailure::InvalidRequest
+            | PollFailure::Other
             | PollFailure::Malformed
             | PollFailure::SessionLost
-            | PollFailure::Deadline => Self::Talking,
+            | PollFailure::Deadline => &[Self::Talking],
             #[cfg(test)]
-            PollFailure::Licence => Self::Elsewhere,
+            PollFailure::Licence => &[Self::Elsewhere],
         }
     }
 }
 
 fn possible(when: &[When]) -> Possible {
     let failures = |when: &[When]| -> Vec<_> {
-        PollFailure::ALL.into_iter().filter(|it| when.contains(&When::fails(*it))).collect()
+        let can_fail = |it: &PollFailure| When::fails(*it).iter().any(|it| when.contains(it));
+        PollFailure::ALL.into_iter().filter(can_fail).collect()
     };
     let of_a_session = |when: &When| matches!(when, When::LoggingIn | When::Opening);
     let opening: Vec<_> = when.iter().copied().filter(of_a_session).collect();
@@ -100,6 +109,7 @@ fn possible(when: &[When]) -> Possible {
 pub(super) fn of_opening(error: SessionError) -> PollFailure {
     match error {
         SessionError::NoAnswer => PollFailure::NoAnswer,
+        SessionError::Slow => PollFailure::Slow,
         SessionError::Unreachable => PollFailure::Unreachable,
         SessionError::NotIpmi => PollFailure::NotIpmi,
         SessionError::Ipmi15Only => PollFailure::Ipmi15Only,
@@ -123,11 +133,25 @@ pub(super) fn of_command(error: CommandError) -> PollFailure {
     match error {
         CommandError::Timeout => PollFailure::Timeout,
         CommandError::Unreachable => PollFailure::Unreachable,
-        CommandError::Completion(_) => PollFailure::CompletionCode,
+        CommandError::Completion(code) => of_refusal(code),
         // Only a sensor's reading can be refused for belonging to another controller, and no poll
         // depends on one.
         CommandError::Malformed | CommandError::NotBridged => PollFailure::Malformed,
         CommandError::SessionLost => PollFailure::SessionLost,
+    }
+}
+
+fn of_refusal(code: CompletionCode) -> PollFailure {
+    match code.refusal() {
+        Refusal::Privilege => PollFailure::Privilege,
+        Refusal::NotSupported => PollFailure::NotSupported,
+        Refusal::Busy => PollFailure::Busy,
+        Refusal::OutOfSpace => PollFailure::OutOfSpace,
+        Refusal::BmcTimeout => PollFailure::BmcTimeout,
+        Refusal::NotPresent => PollFailure::NotPresent,
+        Refusal::NotInThisState => PollFailure::NotInThisState,
+        Refusal::InvalidRequest => PollFailure::InvalidRequest,
+        Refusal::Other => PollFailure::Other,
     }
 }
 
@@ -138,7 +162,17 @@ pub(super) fn of_reading(error: ReadingError) -> ReadFailure {
         ReadingError::ScanningDisabled => ReadFailure::ScanningDisabled,
         ReadingError::NotPresent => ReadFailure::NotPresent,
         ReadingError::NotInThisState => ReadFailure::NotInThisState,
-        ReadingError::Completion(_) => ReadFailure::CompletionCode,
+        ReadingError::Completion(code) => match code.refusal() {
+            Refusal::Privilege => ReadFailure::Privilege,
+            Refusal::NotSupported => ReadFailure::NotSupported,
+            Refusal::Busy => ReadFailure::Busy,
+            Refusal::OutOfSpace => ReadFailure::OutOfSpace,
+            Refusal::BmcTimeout => ReadFailure::BmcTimeout,
+            Refusal::NotPresent => ReadFailure::NotPresent,
+            Refusal::NotInThisState => ReadFailure::NotInThisState,
+            Refusal::InvalidRequest => ReadFailure::InvalidRequest,
+            Refusal::Other => ReadFailure::Other,
+        },
         ReadingError::Timeout => ReadFailure::Timeout,
         ReadingError::Unreachable => ReadFailure::Unreachable,
         ReadingError::SessionLost => ReadFailure::SessionLost,
@@ -152,8 +186,6 @@ pub(super) fn of_reading(error: ReadingError) -> ReadFailure {
 
 #[cfg(test)]
 mod tests {
-    use ipmi_lan::CompletionCode;
-
     use super::*;
 
     #[test]
@@ -164,28 +196,56 @@ mod tests {
             assert!(LAN.session_failures.contains(&failure), "{failure:?}");
             assert!(LAN.poll_failures.contains(&failure), "{failure:?}");
         }
-        let code = CompletionCode(0xC1);
-        for error in [
+        let codes = (1..=0xFF).map(|code| CommandError::Completion(CompletionCode(code)));
+        let others = [
             CommandError::Timeout,
             CommandError::Unreachable,
-            CommandError::Completion(code),
             CommandError::Malformed,
             CommandError::SessionLost,
-        ] {
+        ];
+        for error in codes.chain(others) {
             let failure = of_command(error);
             assert_eq!(failure.as_str(), error.as_str());
             assert_eq!(failure.is_of_the_session(), error.ends_session());
             assert!(LAN.poll_failures.contains(&failure), "{failure:?}");
         }
-        for label in ReadingError::LABELS {
-            assert!(LAN.read_failures.iter().any(|it| it.as_str() == label), "{label}");
+        let codes = (1..=0xFF).map(|code| ReadingError::Completion(CompletionCode(code)));
+        let others = [
+            ReadingError::Unavailable,
+            ReadingError::ScanningDisabled,
+            ReadingError::NotPresent,
+            ReadingError::NotInThisState,
+            ReadingError::Timeout,
+            ReadingError::Unreachable,
+            ReadingError::SessionLost,
+            ReadingError::NotBridged,
+            ReadingError::Malformed,
+            ReadingError::NotAnalog,
+            ReadingError::NonLinear,
+            ReadingError::NotFinite,
+        ];
+        for error in codes.chain(others) {
+            let failure = of_reading(error);
+            assert_eq!(failure.as_str(), error.as_str());
+            assert!(LAN.read_failures.contains(&failure), "{failure:?}");
         }
-        assert_eq!(of_reading(ReadingError::Completion(code)).as_str(), "completion_code");
+    }
+
+    #[test]
+    fn a_refusal_tells_what_to_do() {
+        let reason = |code| of_command(CommandError::Completion(CompletionCode(code))).as_str();
+        assert_eq!(
+            [0xD4, 0xC1, 0xC0, 0xC4].map(reason),
+            ["privilege", "not_supported", "busy", "out_of_space"]
+        );
+        assert_eq!([0xCC, 0xFF, 0x80].map(reason), ["invalid_request", "other", "other"]);
     }
 
     #[test]
     fn nothing_is_counted_of_a_device_that_only_a_log_in_can_have() {
-        for of_the_lan in [PollFailure::WrongPassword, PollFailure::Resolve] {
+        assert!(DEVICE.poll_failures.contains(&PollFailure::Privilege), "a command's");
+        assert!(!DEVICE.session_failures.contains(&PollFailure::Privilege));
+        for of_the_lan in [PollFailure::WrongPassword, PollFailure::Resolve, PollFailure::Slow] {
             assert!(!DEVICE.poll_failures.contains(&of_the_lan));
         }
         assert!(DEVICE.poll_failures.contains(&PollFailure::NoDevice));
