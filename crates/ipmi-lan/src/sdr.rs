@@ -10,6 +10,9 @@ use crate::unit::Unit;
 
 pub mod fetch;
 mod parse;
+mod stamp;
+
+pub use stamp::SdrStamp;
 
 /// The reply to Get SDR Repository Info (specification table 33-3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,8 +73,8 @@ impl DeviceSdrInfo {
 /// The records that a BMC has of its own, beside its repository.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeviceSdrs {
-    /// What the BMC said of them.
-    pub info: DeviceSdrInfo,
+    /// What the BMC said of them; `None` where it does not say.
+    pub info: Option<DeviceSdrInfo>,
     /// The records by LUN and then in the BMC's order, shared ones expanded.
     pub records: Vec<Record>,
     /// How many records were read, before expansion.
@@ -80,19 +83,27 @@ pub struct DeviceSdrs {
     pub complete: bool,
 }
 
-/// What was read of a BMC's SDR repository.
+/// What was read of a BMC's list of records: of its SDR repository, or of its device SDRs where it has
+/// no other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SdrRepository {
-    /// What the BMC said of its repository when the reading began.
-    pub info: SdrRepositoryInfo,
+    /// What the BMC said of the list when the reading began; `None` where it does not say.
+    pub stamp: Option<SdrStamp>,
     /// The records in the BMC's order; a record that several sensors share is expanded into one
     /// per sensor.
     pub records: Vec<Record>,
     /// How many records were read, before expansion.
     pub read: usize,
-    /// Whether every record was read, the list ended as it should, its length is what the BMC
+    /// Whether every record was read, the list ended as it should, it is no shorter than the BMC
     /// said, and nothing changed meanwhile. An incomplete list must not replace a complete one.
     pub complete: bool,
+}
+
+impl SdrRepository {
+    /// Whether there is a sensor in it.
+    pub fn has_sensors(&self) -> bool {
+        self.records.iter().any(|record| record.sensor_id().is_some())
+    }
 }
 
 /// A sensor data record (specification §43).

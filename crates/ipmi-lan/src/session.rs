@@ -8,8 +8,7 @@ use crate::credentials::Credentials;
 use crate::device::DeviceId;
 use crate::error::{CommandError, SessionError};
 use crate::options::Options;
-use crate::sdr::fetch::Fetch;
-use crate::sdr::{SdrRepository, SdrRepositoryInfo};
+use crate::sdr::SdrRepositoryInfo;
 use crate::sensor::{RawReading, SensorId};
 use crate::threshold::RawThresholds;
 
@@ -17,6 +16,7 @@ use crate::threshold::RawThresholds;
 mod in_band;
 mod lan;
 mod more;
+mod records;
 
 use lan::Lan;
 
@@ -81,12 +81,6 @@ impl Session {
     /// How many records there are and when they last changed.
     pub async fn sdr_repository_info(&mut self) -> Result<SdrRepositoryInfo, CommandError> {
         SdrRepositoryInfo::parse(&self.read(Command::SdrRepositoryInfo).await?)
-    }
-
-    /// Reads every record. An error means that the session ended or the BMC has no repository; a
-    /// list with holes comes with `complete: false`.
-    pub async fn read_sdr(&mut self) -> Result<SdrRepository, CommandError> {
-        self.fetch(Fetch::new(self.chunk)).await
     }
 
     /// Reads a sensor. A sensor that the BMC does not own gives [`CommandError::NotBridged`] and

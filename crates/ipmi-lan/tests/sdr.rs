@@ -89,8 +89,8 @@ async fn a_wrong_count_is_seen_where_it_matters() {
     assert!(!missing.complete, "five records were promised and not given");
     let more = read(Bmc { count: Some(15), ..bmc() }).await.unwrap();
     assert!(more.complete, "the list ended as it should");
-    let endless = read(Bmc { count: Some(1), ..bmc() }).await.unwrap();
-    assert!(!endless.complete && endless.read < 20, "far more than promised is called endless");
+    let few = read(Bmc { count: Some(1), ..bmc() }).await.unwrap();
+    assert_eq!((few.complete, few.read), (true, 20), "the list ends where it ends");
 }
 
 #[tokio::test]
@@ -103,7 +103,81 @@ async fn an_empty_repository_is_complete_and_none_is_an_error() {
         one.complete && matches!(&one.records[..], [Record::Other(raw)] if raw.body == [1, 2, 3])
     );
     let not_present = CommandError::Completion(CompletionCode::NOT_PRESENT);
-    assert_eq!(not_present.as_str(), "completion_code");
+    assert_eq!(not_present.as_str(), "not_present");
+}
+
+/// Length bytes that are wrong, and a name that is longer than its record says.
+#[tokio::test]
+async fn a_record_is_as_long_as_its_fields() {
+    let whole = read(bmc()).await.unwrap();
+    for wrong in [-59_i8, -40, -9, -1, 1, 5, 40, 100] {
+        let mut bent = bmc();
+        for record in &mut bent.records {
+            record[4] = record[4].wrapping_add_signed(wrong);
+        }
+        let read = read(bent).await.unwrap();
+        assert!(read.complete, "{wrong}");
+        assert_eq!(names(&read), names(&whole), "{wrong}");
+    }
+    for chunk in [16, 8] {
+        let mut bent = Bmc { chunk, ..bmc() };
+        bent.records[3][4] += 7;
+        // It ends in the middle of its name.
+        bent.records[5].truncate(55);
+        let cut = read(bent).await.unwrap();
+        assert_eq!((cut.read, cut.complete), (20, false), "chunk {chunk}");
+        assert_eq!(names(&cut)[5], "sensor", "chunk {chunk}");
+        assert_eq!(names(&cut)[6..], names(&whole)[6..], "chunk {chunk}");
+    }
+}
+
+/// A BMC that refuses one record tells nobody what comes after it.
+#[tokio::test]
+async fn what_comes_behind_a_record_that_is_refused_is_read() {
+    let mut bmc = bmc();
+    for (reservation, length) in [(1_u8, 5_u8), (0, 5)] {
+        let header = vec![reservation, 0, 7, 0, 0, length];
+        bmc.scripted.insert((0x0A, 0, 0x23, header), (0xFF, Vec::new()));
+    }
+    let read = read(bmc).await.unwrap();
+    assert_eq!((read.read, read.complete), (19, false));
+    assert!(!names(&read).contains(&"sensor number 7".to_owned()));
+    assert_eq!(names(&read)[18], "sensor number 20");
+}
+
+/// Whatever is refused about the repository, the records are read where they are.
+#[tokio::test]
+async fn device_sdrs_are_read_where_there_is_no_repository() {
+    let (own, empty) = (bmc().records, Vec::new());
+    let refused = |codes: [Option<u8>; 3], records: &Vec<Vec<u8>>| {
+        let mut bmc = Bmc { records: records.clone(), ..Bmc::new() };
+        bmc.device_records.insert(0, own.clone());
+        for (command, code) in [0x20, 0x22, 0x23].into_iter().zip(codes) {
+            if let Some(code) = code {
+                bmc.refused.insert((0x0A, command), code);
+            }
+        }
+        bmc
+    };
+    for code in [0xC1, 0xC9, 0xD4, 0xFF, 0x80] {
+        for codes in [[Some(code); 3], [None, None, Some(code)], [Some(code), None, Some(code)]] {
+            let read = read(refused(codes, &own)).await.unwrap();
+            assert_eq!((read.read, read.complete), (20, true), "{codes:x?}");
+        }
+        let read = read(refused([Some(code), None, None], &own)).await.unwrap();
+        assert_eq!((read.read, read.stamp), (20, None), "{code:x}: the repository itself");
+    }
+    let read = read(refused([None; 3], &empty)).await.unwrap();
+    assert_eq!((read.read, read.complete), (20, true), "an empty repository");
+}
+
+#[tokio::test]
+async fn a_bmc_with_no_list_at_all_says_why() {
+    let mut bmc = Bmc::new();
+    bmc.refused.extend([((0x0A, 0x20), 0xD4), ((0x0A, 0x23), 0xD4), ((4, 0x20), 0xC1)]);
+    bmc.refused.insert((4, 0x21), 0xC1);
+    let privilege = CommandError::Completion(CompletionCode::PRIVILEGE);
+    assert_eq!(read(bmc).await.err(), Some(privilege));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use crate::inventory::Known;
 
 pub(crate) mod list;
 mod reading;
+pub(crate) mod thresholds;
 
 pub(crate) use reading::{Reading, Slot};
 

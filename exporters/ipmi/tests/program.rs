@@ -76,7 +76,7 @@ fn every_sensor_is_read_over_one_session() {
     close_to("ipmi_sensor_readable{name=\"61-AHCI HD Max\"}", 0.0);
     close_to("ipmi_sensor_present{name=\"61-AHCI HD Max\"}", 1.0);
     assert_eq!(page.get("ipmi_temperature_celsius{name=\"61-AHCI HD Max\"}"), None);
-    let refused = "ipmi_sensor_read_failures_total{reason=\"completion_code\"}";
+    let refused = "ipmi_sensor_read_failures_total{reason=\"invalid_request\"}";
     assert!(page.get(refused) > Some(0.0), "{page}");
 
     let page = exporter.wait_until("five polls", |page| {

@@ -15,6 +15,27 @@ use crate::unit::Unit;
 /// The bytes before a record's body: ID, version, type, length (specification §43).
 pub(crate) const HEADER_BYTES: usize = 5;
 
+/// How long a record is, header included, as far as its bytes so far can tell.
+///
+/// A sensor's record ends with its name, which says how long it is. Its length byte does not count:
+/// firmware has put the length of the whole record there, or less than there is.
+pub(crate) fn needed_bytes(record: &[u8]) -> usize {
+    let [_, _, _, record_type, length, ..] = *record else { return HEADER_BYTES };
+    let fixed = match record_type {
+        0x01 => FULL_BYTES,
+        0x02 => COMPACT_BYTES,
+        0x03 => EVENT_ONLY_BYTES,
+        _ => return HEADER_BYTES + usize::from(length),
+    };
+    let name = record.get(HEADER_BYTES + fixed).map_or(0, |byte| usize::from(byte & 0x1F));
+    HEADER_BYTES + fixed + 1 + name
+}
+
+/// The bytes of a body before the name: specification tables 43-1 to 43-3.
+const FULL_BYTES: usize = 42;
+const COMPACT_BYTES: usize = 26;
+const EVENT_ONLY_BYTES: usize = 11;
+
 impl Record {
     /// Decodes a whole record, header included.
     ///
@@ -50,7 +71,7 @@ fn sensor_key(owner: u8, owner_lun: u8, number: u8) -> (SensorId, u8) {
 
 /// Type 01h, specification table 43-1. `body` begins with byte 6 of the table.
 fn full(record_id: u16, body: &[u8]) -> Option<FullSensor> {
-    let (fixed, id_string) = body.split_first_chunk::<42>()?;
+    let (fixed, id_string) = body.split_first_chunk::<FULL_BYTES>()?;
     let [owner, owner_lun, number, entity, instance, _init, capabilities, sensor_type, ..] = *fixed;
     let [.., unr, uc, unc, lnr, lc, lnc, positive, negative, _, _, _oem] = *fixed;
     let [_, _, _, _, _, _, _, _, event_type, _, _, _, _, readable, _settable, rest @ ..] = *fixed;
@@ -93,7 +114,7 @@ fn full(record_id: u16, body: &[u8]) -> Option<FullSensor> {
 
 /// Type 02h, specification table 43-2. `body` begins with byte 6 of the table.
 fn compact(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
-    let (fixed, id_string) = body.split_first_chunk::<26>()?;
+    let (fixed, id_string) = body.split_first_chunk::<COMPACT_BYTES>()?;
     let [owner, owner_lun, number, entity, instance, _, _, sensor_type, event_type, rest @ ..] =
         *fixed;
     let [_, _, _, _, _, _, units_1, base, modifier, share_1, share_2, ..] = rest;
@@ -120,7 +141,7 @@ fn compact(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
 
 /// Type 03h, specification table 43-3. `body` begins with byte 6 of the table.
 fn event_only(record_id: u16, body: &[u8]) -> Option<Vec<Record>> {
-    let (fixed, id_string) = body.split_first_chunk::<11>()?;
+    let (fixed, id_string) = body.split_first_chunk::<EVENT_ONLY_BYTES>()?;
     let [owner, owner_lun, number, entity, instance, sensor_type, event_type, share_1, share_2, ..] =
         *fixed;
     let (id, _channel) = sensor_key(owner, owner_lun, number);

@@ -11,8 +11,7 @@ use crate::device::{SelfTest, SystemGuid};
 use crate::error::CommandError;
 use crate::event_status::EventStatus;
 use crate::fru::{self, Fru};
-use crate::sdr::fetch::{Fetch, Next};
-use crate::sdr::{DeviceSdrInfo, DeviceSdrs, FullSensor, Hysteresis, SdrRepository};
+use crate::sdr::{FullSensor, Hysteresis};
 use crate::sel::{self, Sel, SelEntry, SelInfo};
 use crate::sensor::{RawReading, ReadingError, SensorId};
 use crate::threshold::{Level, RawThresholds, Thresholds};
@@ -124,32 +123,6 @@ impl Session {
         reading: u8,
     ) -> Result<Factors, CommandError> {
         Factors::parse_reply(&self.read(Command::SensorReadingFactors { id, reading }).await?)
-    }
-
-    /// Reads the records that the BMC has of its own
-    /// ([`crate::DeviceId::provides_device_sdrs`]), on every LUN that has sensors.
-    pub async fn read_device_sdrs(&mut self) -> Result<DeviceSdrs, CommandError> {
-        let info = DeviceSdrInfo::parse(&self.read(Command::DeviceSdrInfo).await?)?;
-        let mut sdrs = DeviceSdrs { info, records: Vec::new(), read: 0, complete: true };
-        for lun in (0..4).filter(|lun| info.luns & (1 << lun) != 0) {
-            let part = self.fetch(Fetch::of_device(lun, self.chunk)).await?;
-            sdrs.records.extend(part.records);
-            sdrs.read += part.read;
-            sdrs.complete &= part.complete;
-        }
-        sdrs.complete &= sdrs.read >= usize::from(info.record_count);
-        Ok(sdrs)
-    }
-
-    pub(super) async fn fetch(&mut self, mut fetch: Fetch) -> Result<SdrRepository, CommandError> {
-        loop {
-            let answer = self.read(fetch.question()).await;
-            let next = fetch.answer(answer.as_deref().map_err(|error| *error));
-            self.chunk = fetch.chunk();
-            if let Next::Done(result) = next {
-                return result;
-            }
-        }
     }
 
     /// The result of the BMC's self test.

@@ -68,6 +68,8 @@ pub(crate) struct Bmc {
     pub(crate) busy: u32,
     /// What it answers to other commands: by network function, LUN, command and data.
     pub(crate) scripted: HashMap<Question, (u8, Vec<u8>)>,
+    /// What it refuses, whatever the data: network function and command, and the code.
+    pub(crate) refused: HashMap<(u8, u8), u8>,
     /// Records of its own by LUN.
     pub(crate) device_records: BTreeMap<u8, Vec<Vec<u8>>>,
     /// Raw readings of sensors of other controllers by channel, address, LUN and number.
@@ -170,6 +172,7 @@ impl Bmc {
             silent_about: HashSet::new(),
             busy: 0,
             scripted: HashMap::new(),
+            refused: HashMap::new(),
             device_records: BTreeMap::new(),
             behind: BTreeMap::new(),
             answers_inside: false,
@@ -486,6 +489,9 @@ impl Bmc {
         let key = (message[1] >> 2, lun, message[5], data.to_vec());
         if let Some(answer) = self.scripted.get(&key) {
             return answer.clone();
+        }
+        if let Some(code) = self.refused.get(&(message[1] >> 2, message[5])) {
+            return (*code, Vec::new());
         }
         match (message[1] >> 2, message[5], data) {
             (4, 0x20, [1]) => {

@@ -54,6 +54,12 @@ fn a_file_says_how_each_bmc_is_polled() {
 }
 
 #[test]
+fn a_bare_timeout_is_that_of_all_attempts_together() {
+    let (bmcs, _) = both(&parse(&GOOD.replace("retries: 0", "retries: 3")).unwrap());
+    assert_eq!(bmcs["srv-2"].module.timeout, Duration::from_millis(2_500));
+}
+
+#[test]
 fn what_is_only_said_of_a_bmc_is_no_part_of_the_work() {
     let (before, after) =
         (parse(GOOD).unwrap(), parse(&GOOD.replace("rack: r1", "rack: r2")).unwrap());

@@ -9,6 +9,7 @@ use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels};
 use super::machine;
 use super::writer::{Gauges, View, Writer, by_reason};
 use crate::sensor::list::SensorList;
+use crate::sensor::thresholds::plausible;
 use crate::sensor::{Quantity, Sensor};
 use crate::slew::Slew;
 use crate::slow::Collector as Part;
@@ -208,9 +209,25 @@ fn inventory(writer: &mut Writer<'_, '_>) {
         listed(view, |it| it.records)
     });
     writer.gauge(
+        "ipmi_sdr_complete",
+        "Whether the BMC's list of sensors could be read to its end and is no shorter than the BMC \
+         says. A sensor that is not in a list of which this is 0 is lost when the list has read the \
+         same twice.",
+        |view| listed(view, |it| it.records.map(|_| usize::from(it.is_whole))),
+    );
+    writer.gauge(
         "ipmi_sdr_duplicate_records",
         "Records left out because an earlier one describes the same sensor by the same name.",
         |view| listed(view, |it| it.records.map(|_| it.duplicates)),
+    );
+    writer.gauge(
+        "ipmi_sensors_implausible_thresholds",
+        "Sensors whose thresholds cannot be meant: all the same, an upper one that is 0, not above a \
+         lower one, or critical before it warns.",
+        |view| {
+            let is_doubtful = |it: &&Sensor| !plausible(it.quantity, &it.thresholds);
+            listed(view, |it| Some(it.sensors.iter().filter(is_doubtful).count()))
+        },
     );
     writer.gauge(
         "ipmi_sensors_left_out",

@@ -25,11 +25,18 @@ pub(crate) struct SensorList {
     pub(crate) records: Option<usize>,
     /// Whether no sensor of the machine is missing here: only then is one that is not here lost.
     pub(crate) complete: bool,
+    /// Whether the source could read its list to the end.
+    pub(crate) is_whole: bool,
     /// In how many polls every sensor has its turn once; 1 when each poll reads all.
     pub(crate) turn: u32,
 }
 
 impl SensorList {
+    /// Takes it for complete although its end was not seen.
+    pub(crate) fn believe(&mut self) {
+        self.complete = self.left_out == 0;
+    }
+
     /// Whether each sensor that is read has the same place in both lists.
     pub(crate) fn has_the_places_of(&self, other: &Self) -> bool {
         let is_same = |(one, other): (&Sensor, &Sensor)| one.known == other.known;
@@ -98,6 +105,7 @@ impl<'a> Lister<'a> {
 
     /// The list, of which the source says whether it `is_whole`.
     pub(crate) fn finish(mut self, is_whole: bool) -> SensorList {
+        self.list.is_whole = is_whole;
         self.list.complete = is_whole && self.list.left_out == 0;
         // Kept as long as the machine is polled.
         self.list.sensors.shrink_to_fit();

@@ -2,28 +2,26 @@
 //! sensors.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use ipmi_lan::sdr::{FullSensor, SdrRepository, SdrRepositoryInfo};
+use ipmi_lan::sdr::FullSensor;
 use ipmi_lan::sensor::ReadingError;
-use ipmi_lan::{CommandError, Counters, Session};
+use ipmi_lan::{CommandError, Counters, DeviceId, Session};
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
 
+use self::listing::Listing;
 use super::device::Device;
-use super::records::{self, Asked};
+use super::records;
 use super::{lan, options, reasons};
 use crate::command::Command;
 use crate::config::{Address, Bmc};
 use crate::metrics::counts::{Possible, Traffic};
 use crate::outcome::{PollFailure, ReadFailure};
-use crate::sensor::list::{Lister, SensorList};
+use crate::sensor::list::SensorList;
 use crate::sensor::{Reading, Severity, Slot};
 
+mod listing;
 mod questions;
 
-/// How often the BMC is asked whether its SDR repository changed.
-const CHECK: Duration = Duration::from_secs(60);
 /// Sensors that do not answer, one after the other, after which it may be the session that is dead.
 const SILENT_SENSORS: usize = 2;
 
@@ -33,10 +31,10 @@ pub(crate) struct IpmiSession {
     bmc: Arc<Bmc>,
     way: Way,
     session: Option<Session>,
-    /// `None` until it was read once; survives the session.
-    repository: Option<Arc<Repository>>,
-    /// What the BMC said of its repository when that was read, and when it was last asked.
-    info: Option<(SdrRepositoryInfo, Instant)>,
+    /// What is known of its sensors; survives the session.
+    listing: Listing,
+    /// What the BMC last said of itself.
+    device: Option<DeviceId>,
     /// The sensor that the next poll begins with, since the last one had no time for it.
     first: usize,
     /// What the session had counted when `traffic` was last added to.
@@ -51,16 +49,6 @@ enum Way {
     Device(Device),
 }
 
-/// An SDR repository as it was read.
-#[derive(Debug, PartialEq)]
-struct Repository {
-    list: Arc<SensorList>,
-    /// How each sensor of the list is asked for.
-    asked: Asked,
-    /// Whether every record was read.
-    is_whole: bool,
-}
-
 impl IpmiSession {
     pub(super) fn new(bmc: Arc<Bmc>) -> Self {
         let way = match bmc.address {
@@ -71,8 +59,8 @@ impl IpmiSession {
             bmc,
             way,
             session: None,
-            repository: None,
-            info: None,
+            listing: Listing::default(),
+            device: None,
             first: 0,
             counted: Counters::default(),
             traffic: Traffic::default(),
@@ -100,7 +88,7 @@ impl IpmiSession {
         match opened {
             Ok(session) => {
                 self.counted = Counters::default();
-                self.info = None;
+                self.listing.session_opened();
                 self.session = Some(session);
                 self.count(None);
                 Ok(())
@@ -176,105 +164,12 @@ impl IpmiSession {
         self.traffic.stale_replies += now.stale_replies.saturating_sub(before.stale_replies);
     }
 
-    /// The repository: read anew in a new session and whenever the BMC says that it changed. What was
-    /// read before stays in force while the BMC refuses, or gives a list with holes.
-    async fn repository(&mut self) -> Result<Arc<Repository>, CommandError> {
-        if let Some(unchanged) = self.unchanged().await? {
-            return Ok(unchanged);
-        }
-        let read = self.session()?.read_sdr().await;
-        self.count(Some(Command::Sdr));
-        let read = match read {
-            Ok(read) => read,
-            Err(error) if error.ends_session() => return Err(error),
-            Err(error) => return self.repository.clone().ok_or(error),
-        };
-        self.info = Some((read.info, Instant::now()));
-        if let Some(whole) = self.repository.as_ref().filter(|it| it.is_whole && !read.complete) {
-            return Ok(Arc::clone(whole));
-        }
-        let repository = self.understood(read).await?;
-        // Read in each new session, and nearly always the same: then what shares it goes on doing so.
-        if let Some(same) = self.repository.as_ref().filter(|it| ***it == repository) {
-            return Ok(Arc::clone(same));
-        }
-        let repository = Arc::new(repository);
-        self.repository = Some(Arc::clone(&repository));
-        Ok(repository)
-    }
-
-    /// The repository as it was read, if it is still the BMC's.
-    async fn unchanged(&mut self) -> Result<Option<Arc<Repository>>, CommandError> {
-        let (Some(repository), Some((info, asked))) = (self.repository.clone(), self.info) else {
-            return Ok(None);
-        };
-        if asked.elapsed() >= CHECK {
-            let answer = self.session()?.sdr_repository_info().await;
-            self.count(Some(Command::SdrRepositoryInfo));
-            match answer {
-                Ok(now) if now != info || !repository.is_whole => return Ok(None),
-                Err(error) if error.ends_session() => return Err(error),
-                // A BMC that refuses to say it now has said it before; it is asked again after CHECK.
-                Ok(_) | Err(_) => self.info = Some((info, Instant::now())),
-            }
-        }
-        Ok(Some(repository))
-    }
-
-    async fn understood(&mut self, read: SdrRepository) -> Result<Repository, CommandError> {
-        let bmc = Arc::clone(&self.bmc);
-        let mut lister = Lister::new(&bmc.module.exclude_sensor_ids, &bmc.rise_limits);
-        let asked = records::list(&read.records, &mut lister);
-        let mut list = lister.finish(read.complete);
-        list.records = Some(read.read);
-        let (records, complete, left_out) = (read.read, read.complete, list.left_out);
-        info!(target_name = bmc.name, records, complete, "SDR repository read");
-        if left_out > 0 {
-            warn!(target_name = bmc.name, left_out, "too many sensors");
-        }
-        drop(read);
-        self.thresholds_in_force(&asked.numbers, &mut list).await?;
-        Ok(Repository { list: Arc::new(list), asked, is_whole: complete })
-    }
-
-    /// Asks for the thresholds that are in force; they may differ from the records'. A BMC that does
-    /// not say, or names none, has those of its records.
-    async fn thresholds_in_force(
-        &mut self,
-        records: &[FullSensor],
-        list: &mut SensorList,
-    ) -> Result<(), CommandError> {
-        let mut silent = 0;
-        for (record, sensor) in records.iter().zip(&mut list.sensors) {
-            if !record.is_threshold() {
-                continue;
-            }
-            let answer = self.session()?.sensor_threshold_values(record).await;
-            self.count(Some(Command::SensorThresholds));
-            match answer {
-                Ok(thresholds) => {
-                    silent = 0;
-                    if thresholds.iter().next().is_some() {
-                        sensor.thresholds = records::in_force(record, &thresholds);
-                    }
-                }
-                Err(error) if error.ends_session() => silent += 1,
-                Err(_) => silent = 0,
-            }
-            if silent >= SILENT_SENSORS {
-                self.sign_of_life().await?;
-                silent = 0;
-            }
-        }
-        Ok(())
-    }
-
     async fn slots(
         &mut self,
         due: impl Fn(usize) -> bool,
         until: Instant,
     ) -> Result<Vec<Slot>, CommandError> {
-        let Some(repository) = self.repository.clone() else { return Ok(Vec::new()) };
+        let Some(repository) = self.listing.in_force() else { return Ok(Vec::new()) };
         let records = &repository.asked.numbers;
         let mut slots = vec![Slot::Failed(ReadFailure::Deadline); records.len()];
         let mut silent = 0;

@@ -54,6 +54,7 @@ impl IpmiSession {
 
     async fn who(&mut self) -> Result<Answer, CommandError> {
         let device = self.session()?.device_id().await?;
+        self.device = Some(device.clone());
         Ok(Answer::Who(Who {
             firmware: device.firmware().into(),
             manufacturer: device.manufacturer_id.to_string().into(),
@@ -62,7 +63,7 @@ impl IpmiSession {
     }
 
     async fn states(&mut self, place: usize) -> Result<Answer, CommandError> {
-        let repository = self.repository.clone();
+        let repository = self.listing.in_force();
         let sensor = repository.as_ref().and_then(|it| it.asked.states.get(place));
         let Some(sensor) = sensor else { return Ok(Answer::States(None)) };
         let session = self.session()?;
