@@ -75,6 +75,8 @@ pub struct TestBmc {
     controllers_answers: u32,
     rebooted: bool,
     lost_sessions: bool,
+    /// Until when it works on a message of RAKP.
+    busy_until: Duration,
 }
 
 /// What a BMC has counted.
@@ -116,6 +118,7 @@ impl TestBmc {
             controllers_answers: 0,
             rebooted: false,
             lost_sessions: false,
+            busy_until: Duration::ZERO,
         }
     }
 
@@ -134,7 +137,16 @@ impl TestBmc {
             Some(Datagram::Old(message)) => {
                 at_once(self.outside(message).map(|answer| wire::old(&answer)))
             }
-            Some(Datagram::Plain(kind, payload)) => at_once(self.plain(kind, from, payload, now)),
+            Some(Datagram::Plain(kind, payload)) => {
+                let takes = match kind {
+                    wire::PAYLOAD_RAKP_1 | wire::PAYLOAD_RAKP_3 => self.quirks.rakp_takes,
+                    _ => Duration::ZERO,
+                };
+                self.busy_until = self.busy_until.max(now) + takes;
+                let delay = self.busy_until.saturating_sub(now);
+                let answer = self.plain(kind, from, payload, now);
+                answer.map(|bytes| (delay, Outgoing::Datagram(bytes))).into_iter().collect()
+            }
             Some(Datagram::Protected(packet)) => self.inside(from, &packet, now),
         }
     }
@@ -222,7 +234,7 @@ impl TestBmc {
             wire::PAYLOAD_RAKP_3 => (login::RAKP_4, self.rakp_3(payload, now)?),
             _ => return None,
         };
-        Some(wire::plain(kind, &answer))
+        Some(wire::plain(kind, &login::as_refused(answer, self.quirks.refusals)))
     }
 
     /// A message outside of any session.
@@ -240,6 +252,9 @@ impl TestBmc {
         };
         self.counters.requests += 1;
         let answer = self.execute(packet.session, level, &request, now);
+        if answer.is_silence {
+            return Vec::new();
+        }
         let session = packet.session;
         let mut replies =
             self.deliver(session, answer.delay, request.respond(answer.code, &answer.data));

@@ -34,6 +34,8 @@ pub(super) struct Answer {
     pub(super) data: Vec<u8>,
     pub(super) delay: Duration,
     pub(super) closes: bool,
+    /// There is none.
+    pub(super) is_silence: bool,
     /// A message of its own that follows, so long after the request: another controller's answer.
     pub(super) behind: Option<(Duration, Vec<u8>)>,
 }
@@ -142,7 +144,10 @@ impl TestBmc {
         match request.net_fn {
             CHASSIS => self.chassis(request).into(),
             SENSOR => self.sensor(BMC, request, now),
-            STORAGE => self.storage(request, now).into(),
+            STORAGE => match self.repository_fault(request.command) {
+                Some(fault) => fault,
+                None => self.storage(request, now).into(),
+            },
             GROUP => self.dcmi(request, now).into(),
             APP if request.command == SEND_MESSAGE => self.send_message(request, now),
             _ => self.app(session, request),
@@ -178,7 +183,12 @@ impl TestBmc {
     fn device_id(&self) -> (u8, Vec<u8>) {
         let machine = &self.machine;
         let bridge = if machine.controllers.is_empty() { 0 } else { 0x40 };
-        (OK, device_id(machine.device, !machine.device_records.is_empty(), 0x0F | bridge))
+        let mut bytes =
+            device_id(machine.device, !machine.device_records.is_empty(), 0x0F | bridge);
+        if let Some(minor) = self.quirks.firmware_minor {
+            bytes[3] = minor;
+        }
+        (OK, bytes)
     }
 
     /// Set Session Privilege Level: 0 only asks.

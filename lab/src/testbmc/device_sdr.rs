@@ -4,7 +4,7 @@ use super::TestBmc;
 use super::commands::{
     INVALID_COMMAND, INVALID_LENGTH, NOT_PRESENT, OK, RESERVATION_CANCELLED, refusal,
 };
-use super::repository::{LAST, part_of_record};
+use super::repository::{LAST, bend, part_of_record};
 use super::wire::Request;
 
 impl TestBmc {
@@ -73,7 +73,8 @@ impl TestBmc {
         };
         let mut record = record.clone();
         record[..2].copy_from_slice(&id.to_le_bytes());
+        bend(&mut record, &self.quirks);
         let next = if id == last { LAST } else { id + 1 };
-        part_of_record(&record, next, (offset, count), self.quirks.sdr_read_limit)
+        part_of_record(&record, next, (offset, count), &self.quirks)
     }
 }

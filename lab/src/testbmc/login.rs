@@ -10,7 +10,7 @@ use rand::RngExt as _;
 use super::TestBmc;
 use super::crypto::{Keys, Suite};
 use super::machine::{Privilege, User};
-use super::quirks::OpenLevel;
+use super::quirks::{OpenLevel, Refusals};
 use super::sessions::{Active, Challenge, Slot, State, Window};
 
 pub(super) const OPEN_RESPONSE: u8 = 0x11;
@@ -50,6 +50,7 @@ impl TestBmc {
         let tag = head[0];
         let console = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
         let suite = match self.choose_suite(algorithms) {
+            Ok(_) if self.quirks.answers_suite_3 => Suite::Three,
             Ok(suite) => suite,
             Err(status) => return Some(refuse(tag, status, console)),
         };
@@ -137,7 +138,9 @@ impl TestBmc {
         };
         let bmc_random = match &slot.state {
             // The same request again: the console may still use the first answer.
-            State::Challenged(before) if before.console_random == console_random => {
+            State::Challenged(before)
+                if before.console_random == console_random && !self.quirks.rakp_forgets =>
+            {
                 before.bmc_random
             }
             State::Active(_) => return None,
@@ -209,6 +212,20 @@ impl TestBmc {
         self.counters.sessions += 1;
         Some(answer)
     }
+}
+
+/// The answer, without what the BMC leaves out of a refusal.
+pub(super) fn as_refused(mut answer: Vec<u8>, refusals: Refusals) -> Vec<u8> {
+    let [tag, status, _, _, session @ ..] = answer.as_mut_slice() else { return answer };
+    if *status != 0 {
+        if matches!(refusals, Refusals::NoTag | Refusals::Nobody) {
+            *tag = 0;
+        }
+        if matches!(refusals, Refusals::NoSession | Refusals::Nobody) {
+            session.fill(0);
+        }
+    }
+    answer
 }
 
 /// The account and the level that the session may reach, or the status that refuses it.

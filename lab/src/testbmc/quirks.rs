@@ -18,6 +18,16 @@ pub struct Quirks {
     pub sdr_count: Option<u16>,
     /// The last record's successor is the first one.
     pub sdr_loops: bool,
+    /// The last record names a successor, which is refused with this code.
+    pub sdr_unended: Option<u8>,
+    /// How the BMC has no SDR repository, or not all of it.
+    pub repository: RepositoryFault,
+    /// How much more is given than was asked of a record.
+    pub sdr_gives: SdrGives,
+    /// By how much the length byte of each sensor's record is wrong.
+    pub record_length: i8,
+    /// Names have a length, and say nothing of their encoding.
+    pub bare_names: bool,
     /// The time stamps of the repository are always zero.
     pub no_time_stamps: bool,
     /// The repository changes while it is being read.
@@ -34,6 +44,18 @@ pub struct Quirks {
     pub padding: Padding,
     /// The level that Open Session is answered with.
     pub open_session_level: OpenLevel,
+    /// Open Session is answered with suite 3, whatever was asked.
+    pub answers_suite_3: bool,
+    /// What refusals of a log-in leave out.
+    pub refusals: Refusals,
+    /// How long each message of RAKP takes, one after the other.
+    pub rakp_takes: Duration,
+    /// RAKP 1 that comes again is answered with another random number.
+    pub rakp_forgets: bool,
+    /// The minor firmware revision as it is sent, instead of the device's in BCD.
+    pub firmware_minor: Option<u8>,
+    /// Get Sensor Thresholds calls four thresholds readable that are all 0.
+    pub zero_thresholds: bool,
     /// Dead and rebooting from one moment to the other, both since the start; sessions are lost.
     pub reboot: Option<(Duration, Duration)>,
     /// Forgets all sessions at that moment since the start, and goes on.
@@ -52,6 +74,50 @@ pub enum OpenLevel {
     Zero,
 }
 
+/// How a BMC has no SDR repository, or not all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RepositoryFault {
+    /// It has one.
+    #[default]
+    None,
+    /// Everything about it is refused with this code, e.g. 0xC1.
+    Refused(u8),
+    /// Get SDR Repository Info is refused with this code.
+    InfoRefused(u8),
+    /// Reserve SDR Repository is refused with this code; parts of records are given without.
+    ReserveRefused(u8),
+    /// Nothing about it is answered at all.
+    Silent,
+}
+
+/// How much Get SDR gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SdrGives {
+    /// What was asked for.
+    #[default]
+    Asked,
+    /// So many bytes more, which are no part of the record.
+    Junk(u8),
+    /// The rest of the record.
+    Rest,
+    /// The record from its start on.
+    Whole,
+}
+
+/// What a refusal of a log-in leaves out: it is 0 there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refusals {
+    /// Nothing.
+    #[default]
+    Whole,
+    /// The message tag.
+    NoTag,
+    /// The console's session ID.
+    NoSession,
+    /// Both, as OpenBMC's phosphor-net-ipmid does.
+    Nobody,
+}
+
 /// How a reply is filled up to whole blocks of AES, 16 bytes with the padding's length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Padding {
@@ -61,7 +127,8 @@ pub enum Padding {
     /// With `16 - ((length + 1) & 0xF)` bytes, as OpenBMC's phosphor-net-ipmid reckons: 16 where none
     /// is needed.
     Phosphor,
-    /// With as few bytes as do, all of them 0 where the specification has 1, 2, 3 and so on.
+    /// With as few bytes as do, all of them 0 where the specification has 1, 2, 3 and so on; the
+    /// session trailer's padding and next header are 0, too.
     Zeroes,
 }
 

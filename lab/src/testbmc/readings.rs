@@ -40,6 +40,9 @@ impl TestBmc {
                 Some((positive, negative)) => (OK, vec![positive, negative]).into(),
                 None => refusal(INVALID_COMMAND).into(),
             },
+            0x27 if sensor.kind.1 == THRESHOLD && self.quirks.zero_thresholds => {
+                (OK, vec![0x1B, 0, 0, 0, 0, 0, 0]).into()
+            }
             0x27 if sensor.kind.1 == THRESHOLD => (OK, thresholds(sensor)).into(),
             0x29 => {
                 (OK, [[EVENTS_ENABLED | SCANNING].as_slice(), &event_mask(sensor)].concat()).into()

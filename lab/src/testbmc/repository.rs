@@ -2,10 +2,11 @@
 
 use super::TestBmc;
 use super::commands::{
-    CANNOT_RETURN_SO_MUCH, INVALID_LENGTH, NOT_PRESENT, OK, OUT_OF_RANGE, RESERVATION_CANCELLED,
-    TIMEOUT, refusal,
+    Answer, CANNOT_RETURN_SO_MUCH, INVALID_LENGTH, NOT_PRESENT, OK, OUT_OF_RANGE,
+    RESERVATION_CANCELLED, TIMEOUT, refusal,
 };
 use super::machine::Machine;
+use super::quirks::{Quirks, RepositoryFault, SdrGives};
 
 /// A whole record is asked for.
 pub(super) const WHOLE: u8 = 0xFF;
@@ -33,6 +34,19 @@ impl Repository {
 }
 
 impl TestBmc {
+    /// What a BMC says of a repository that it has not, or not all of.
+    pub(super) fn repository_fault(&self, command: u8) -> Option<Answer> {
+        match (self.quirks.repository, command) {
+            (RepositoryFault::Refused(code), 0x20 | 0x22 | 0x23)
+            | (RepositoryFault::InfoRefused(code), 0x20)
+            | (RepositoryFault::ReserveRefused(code), 0x22) => Some(refusal(code).into()),
+            (RepositoryFault::Silent, 0x20 | 0x22 | 0x23) => {
+                Some(Answer { is_silence: true, ..Answer::default() })
+            }
+            _ => None,
+        }
+    }
+
     /// Get SDR Repository Info (table 33-3).
     pub(super) fn repository_info(&self) -> (u8, Vec<u8>) {
         let count = u16::try_from(self.machine.records.len()).expect("a script has few records");
@@ -65,12 +79,13 @@ impl TestBmc {
         let reservation = u16::from_le_bytes([reservation_low, reservation_high]);
         // Reading from the record's start needs none, but a stale one is refused all the same.
         let repository = &self.repository;
-        let valid = repository.reserved && reservation == repository.reservation;
+        let needs_none = matches!(self.quirks.repository, RepositoryFault::ReserveRefused(_));
+        let valid = needs_none || repository.reserved && reservation == repository.reservation;
         if (offset != 0 || reservation != 0) && !valid {
             return refusal(RESERVATION_CANCELLED);
         }
         let Some((id, next, record)) = self.record(u16::from_le_bytes([id_low, id_high])) else {
-            return refusal(NOT_PRESENT);
+            return refusal(self.quirks.sdr_unended.unwrap_or(NOT_PRESENT));
         };
         if count == WHOLE {
             if let Some(code) = self.quirks.whole_record {
@@ -80,7 +95,7 @@ impl TestBmc {
                 return refusal(TIMEOUT);
             }
         }
-        part_of_record(&record, next, (offset, count), self.quirks.sdr_read_limit)
+        part_of_record(&record, next, (offset, count), &self.quirks)
     }
 
     /// A record by its ID: the true ID, the next one's, and the bytes. ID 0 is the first.
@@ -95,7 +110,12 @@ impl TestBmc {
         let position = usize::from(id).checked_sub(1).filter(|_| id <= count)?;
         let mut bytes = records[(position + self.repository.turns) % records.len()].clone();
         bytes[..2].copy_from_slice(&id.to_le_bytes());
-        let after_last = if self.quirks.sdr_loops { 1 } else { LAST };
+        bend(&mut bytes, &self.quirks);
+        let after_last = match self.quirks.sdr_unended {
+            _ if self.quirks.sdr_loops => 1,
+            Some(_) => count + 1,
+            None => LAST,
+        };
         Some((id, if id == count { after_last } else { id + 1 }, bytes))
     }
 
@@ -113,19 +133,44 @@ impl TestBmc {
     }
 }
 
-/// The answer to Get SDR and Get Device SDR: the next record's ID, then `count` bytes from `offset`.
+/// What firmware writes wrong into the record of a sensor.
+pub(super) fn bend(record: &mut [u8], quirks: &Quirks) {
+    // Where the type and length of its name are, by tables 43-1 to 43-3.
+    let name = match record[3] {
+        0x01 => 5 + 42,
+        0x02 => 5 + 26,
+        0x03 => 5 + 11,
+        _ => return,
+    };
+    record[4] = record[4].wrapping_add_signed(quirks.record_length);
+    if quirks.bare_names {
+        record[name] &= 0x1F;
+    }
+}
+
+/// The answer to Get SDR and Get Device SDR: the next record's ID, then `count` bytes from `offset`, or
+/// what the BMC gives instead.
 pub(super) fn part_of_record(
     record: &[u8],
     next: u16,
     (offset, count): (u8, u8),
-    limit: Option<u8>,
+    quirks: &Quirks,
 ) -> (u8, Vec<u8>) {
     let Some(rest) = record.get(offset.into()..).filter(|rest| !rest.is_empty()) else {
         return refusal(OUT_OF_RANGE);
     };
     let wanted = if count == WHOLE { rest.len() } else { rest.len().min(count.into()) };
-    if wanted > limit.map_or(250, usize::from) {
+    if wanted > quirks.sdr_read_limit.map_or(250, usize::from) {
         return refusal(CANNOT_RETURN_SO_MUCH);
     }
-    (OK, [next.to_le_bytes().as_slice(), &rest[..wanted]].concat())
+    let mut part = match quirks.sdr_gives {
+        SdrGives::Asked | SdrGives::Junk(_) => &rest[..wanted],
+        SdrGives::Rest => rest,
+        SdrGives::Whole => record,
+    }
+    .to_vec();
+    if let SdrGives::Junk(more) = quirks.sdr_gives {
+        part.extend(std::iter::repeat_n(0xEE, more.into()));
+    }
+    (OK, [next.to_le_bytes().as_slice(), &part].concat())
 }

@@ -48,6 +48,14 @@ pub fn sixteen_sensors() -> Machine {
     machine
 }
 
+/// The rack server with its records as device SDRs: the quirk
+/// [`RepositoryFault`](super::quirks::RepositoryFault) says how the repository is not there.
+pub fn device_sdrs() -> Machine {
+    let mut machine = rack_server();
+    machine.device_records.insert(0, std::mem::take(&mut machine.records));
+    machine
+}
+
 /// The management engine of [`neighbours`]: its channel and address.
 pub const ENGINE: (u8, u8) = (6, 0x2C);
 /// The power supply of [`neighbours`], on the primary IPMB.

@@ -135,8 +135,9 @@ pub(super) fn protected(
     let mut packet = header(ENCRYPTED | AUTHENTICATED | PAYLOAD_IPMI, session, sequence, &secret);
     // Padding, so that what is signed ends at a multiple of four; its length; "next header" 07h.
     let padding = (4 - (packet.len() + 2) % 4) % 4;
-    packet.extend(std::iter::repeat_n(0xFF, padding));
-    packet.extend([u8::try_from(padding).expect("below four"), 0x07]);
+    let (filling, next) = if filler == Padding::Zeroes { (0, 0) } else { (0xFF, 0x07) };
+    packet.extend(std::iter::repeat_n(filling, padding));
+    packet.extend([u8::try_from(padding).expect("below four"), next]);
     let trailer = keys.sign(&packet);
     [RMCP_IPMI.as_slice(), &packet, &trailer].concat()
 }

@@ -15,7 +15,7 @@ use turbulence_lab::testbmc::{Machine, Quirks, TestBmc};
 use crate::exporter::{self, count, page_where, sample};
 
 /// The sensors of the rack server: name and value, as its script has them.
-const VALUES: [(&str, f64); 13] = [
+pub(crate) const VALUES: [(&str, f64); 13] = [
     ("01-Inlet Ambient", 22.0),
     ("02-CPU", 40.0),
     ("03-P1 DIMM 1-2", 31.0),
@@ -31,7 +31,7 @@ const VALUES: [(&str, f64); 13] = [
     ("Fan 1 DutyCycle", 0.19208),
 ];
 
-const METRICS: [&str; 6] = [
+pub(crate) const METRICS: [&str; 6] = [
     "ipmi_temperature_celsius",
     "ipmi_fan_speed_rpm",
     "ipmi_fan_speed_ratio",

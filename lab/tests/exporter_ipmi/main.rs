@@ -5,4 +5,5 @@
 mod bridge;
 mod exporter;
 mod faults;
+mod firmware;
 mod kinds;
