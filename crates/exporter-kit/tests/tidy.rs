@@ -108,6 +108,22 @@ fn assert_none(offenders: impl IntoIterator<Item = String>) {
     assert!(offenders.is_empty(), "\n  {}\n", offenders.join("\n  "));
 }
 
+/// `cargo test` looks for none in a crate that says that it has none, which spares it a compilation.
+#[test]
+fn an_example_in_the_docs_is_run() {
+    let silent = files(&root(), "Cargo.toml");
+    let silent = silent.iter().filter(|(_, text)| text.contains("doctest = false"));
+    let silent: Vec<_> = silent.map(|(path, _)| path.parent().unwrap().join("src")).collect();
+    assert!(silent.len() >= 6, "{silent:?}");
+    let offenders = silent.iter().flat_map(|folder| files(folder, ".rs"));
+    let offenders = offenders.filter(|(_, text)| {
+        text.lines().any(|line| line.trim_start().starts_with("//") && line.contains("```"))
+    });
+    assert_none(
+        offenders.map(|(path, _)| format!("{} has an example, its crate none", shown(&path))),
+    );
+}
+
 #[test]
 fn pure_files_stay_pure() {
     let offenders =
