@@ -9,7 +9,8 @@
 //!   `answer`: what a resolver said; `outcome`: every reason that is a label;
 //! * `consensus`: what is agreed upon and who does not agree; `expected`: what the owner of the name
 //!   says; `change`: whether it became another; `special`: special-purpose addresses;
-//! * `metrics`: every metric, the only part that knows Prometheus; `pages`: the page of answers.
+//! * `metrics`: every metric, the only part that knows Prometheus; `pages`: the page of answers;
+//! * [`simulation`]: the same in virtual time, for the judge of worlds.
 //!
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
 
@@ -28,6 +29,7 @@ mod pending;
 mod poll;
 mod reply;
 mod resolvers;
+pub mod simulation;
 mod special;
 mod state;
 mod sweep;

@@ -129,7 +129,11 @@ fn judge_anew(state: &SetState, kept: Option<&Kept>) {
     }
 }
 
-fn judge(plan: &Plan, outcomes: impl Iterator<Item = Vec<Option<Outcome>>>) -> Vec<Verdict> {
+/// Judges the outcomes of each question of a plan.
+pub(crate) fn judge(
+    plan: &Plan,
+    outcomes: impl Iterator<Item = Vec<Option<Outcome>>>,
+) -> Vec<Verdict> {
     let judge = |(asked, outcomes): (&Asked, Vec<_>)| {
         let rules = Rules {
             expected: asked.expected.as_ref(),

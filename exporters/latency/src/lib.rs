@@ -15,6 +15,7 @@
 //! | `window` | the minimum of the last minute (pure) |
 //! | `state` | what is known of one target, for its task and the pages |
 //! | `metrics` | every metric: the counts and the page; nothing else writes one |
+//! | [`simulation`] | the same in virtual time, for the judge of worlds |
 
 mod clock;
 mod config;
@@ -25,6 +26,7 @@ mod outcome;
 mod poll;
 mod probe;
 mod resolve;
+pub mod simulation;
 mod standing;
 mod state;
 mod stopwatch;

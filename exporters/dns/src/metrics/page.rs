@@ -19,6 +19,11 @@ impl Collector for Metrics {
     }
 }
 
+/// The page of these sets.
+pub(crate) fn page_of(sets: &[Arc<SetState>]) -> String {
+    exporter_kit::openmetrics(|page| encode(sets, page))
+}
+
 pub(super) fn encode(sets: &[Arc<SetState>], page: &mut Page<'_>) {
     verdicts::encode(sets, page);
     sweeps(sets, page);

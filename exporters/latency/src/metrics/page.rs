@@ -47,6 +47,22 @@ impl Collector for Metrics {
     }
 }
 
+/// The page of an exporter that opened no socket.
+pub(crate) fn page_of<'a>(
+    vantage: &'a Vantage,
+    targets: impl Iterator<Item = &'a TargetState>,
+    now: Duration,
+) -> String {
+    let scrape = Scrape {
+        vantage,
+        targets: targets.map(Row::of).collect(),
+        sockets: Vec::new(),
+        queue: &ReceiveQueue::default(),
+        now,
+    };
+    exporter_kit::openmetrics(|page| scrape.write(page))
+}
+
 /// One target in one scrape: copies, so that rendering holds no lock.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
