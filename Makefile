@@ -6,7 +6,7 @@ export CARGO_TERM_COLOR ?= auto
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 PRODUCTS := $(addprefix turbulence-,$(notdir $(wildcard exporters/*)))
 
-.PHONY: help demo test long check bench bench-ipmi in-band fuzz mutations dist setup
+.PHONY: help demo test judge long check bench bench-ipmi in-band fuzz mutations dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
@@ -15,6 +15,7 @@ help:
 	@echo "                          hour; exit code 0 only if each notification was as expected"
 	@echo "make test                 unit tests, golden files, rule tests, three of the incidents end to end, drawn by"
 	@echo "                          the commit; TURBULENCE_SHARE=all make test plays all of them"
+	@echo "make judge                every world of worlds/: what would have been notified, and whether that was wanted"
 	@echo "make long                 what that leaves out: all incidents, the newest Prometheus too, each clause of the"
 	@echo "                          rules broken once, ten minutes of each fuzz target; an hour and a half"
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
@@ -35,6 +36,10 @@ test: setup
 	$(CARGO) build --workspace --bins --examples
 	TURBULENCE_SHARE=$${TURBULENCE_SHARE:-$$(git rev-parse HEAD 2>/dev/null || echo none)} \
 	  $(CARGO) test --workspace --no-fail-fast
+
+judge: setup
+	$(CARGO) build --workspace --bins
+	target/debug/turbulence-lab judge $(or $(WORLDS),$(wildcard worlds/*/))
 
 long:
 	./.ci/long

@@ -14,6 +14,7 @@ pub mod drives;
 pub mod folder;
 pub mod http;
 pub mod in_band;
+pub mod judge;
 pub mod netns;
 pub mod ports;
 pub mod process;

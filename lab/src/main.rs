@@ -11,6 +11,7 @@ use turbulence_lab::bench_ipmi;
 use turbulence_lab::debian_sid::Sid;
 use turbulence_lab::demo::{self, Outcome, inspection};
 use turbulence_lab::in_band;
+use turbulence_lab::judge;
 use turbulence_lab::netns;
 use turbulence_lab::rehearsal;
 use turbulence_lab::replay::{self, Replay};
@@ -38,6 +39,8 @@ enum Command {
     BenchIpmi(bench_ipmi::Options),
     /// Prove turbulence-ipmi on /dev/ipmi0, in a QEMU guest whose BMC is simulated.
     InBand(in_band::Options),
+    /// Feed worlds to the exporters' own code in virtual time, and say what would have been notified.
+    Judge(judge::Options),
     /// List the replays.
     Replays,
     /// Unpack Debian's newest builds of packages below target/, and print the folders of their programs
@@ -138,6 +141,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         }
         Command::BenchIpmi(options) => start_bench_ipmi(&options),
         Command::InBand(options) => start_in_band(&options),
+        Command::Judge(options) => judge::run(&options, println),
         Command::World(options) => {
             netns::acquire()?;
             start_world(options)
