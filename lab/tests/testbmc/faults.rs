@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use turbulence_lab::testbmc::quirks::{
-    Changes, Late, OpenLevel, Padding, RepositoryFault, SensorFault,
-};
-use turbulence_lab::testbmc::server::{device_sdrs, rack_server};
-use turbulence_lab::testbmc::{Machine, Quirks, server};
+use turbulence_lab::testbmc::quirks::{Changes, Late, OpenLevel, Padding, SensorFault};
+use turbulence_lab::testbmc::{Quirks, server};
 
 use crate::tool::{Bmc, fields};
 
@@ -115,32 +112,6 @@ fn a_whole_block_of_padding_is_read_by_the_tools() {
         assert_eq!(bmc.read(&["-C", suite, "raw", "0x0a", "0x22"]).split_whitespace().count(), 2);
     }
     assert_eq!(fields(&bmc.sensors(&[]), "05-HD Max", ',')[3], "24.00");
-}
-
-/// What `ipmitool` reads of a BMC without these faults, and of one with them.
-fn read_alike(machine: Machine, quirks: Quirks) {
-    let whole = bmc(Quirks::default()).read(&["sdr", "elist", "full"]);
-    assert_eq!(whole.lines().count(), 13);
-    let read = Bmc::start(machine, quirks.clone()).read(&["sdr", "elist", "full"]);
-    assert_eq!(read, whole, "{quirks:?}");
-}
-
-#[test]
-fn the_tools_read_firmware_that_departs_from_the_specification() {
-    let none = Quirks::default;
-    for quirks in [
-        Quirks { repository: RepositoryFault::Refused(0xC1), ..none() },
-        Quirks { padding: Padding::Phosphor, repository: RepositoryFault::Refused(0xC1), ..none() },
-    ] {
-        read_alike(device_sdrs(), quirks);
-    }
-    for quirks in [
-        Quirks { sdr_count: Some(2), ..none() },
-        Quirks { padding: Padding::Zeroes, ..none() },
-        Quirks { rakp_takes: Duration::from_millis(300), ..none() },
-    ] {
-        read_alike(rack_server(), quirks);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
