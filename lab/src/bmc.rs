@@ -5,6 +5,7 @@
 
 pub mod dl320e;
 pub mod files;
+pub mod known;
 pub mod replay;
 pub mod sdr;
 
@@ -112,23 +113,7 @@ impl Bmc {
 
     /// Sets all sensors to what a machine's parts have.
     pub fn show(&self, values: &Values) -> io::Result<()> {
-        let shown = [
-            (Sensor::Inlet, values.inlet),
-            (Sensor::Cpu, values.cpu),
-            (Sensor::Dimm1, values.dimm_1),
-            (Sensor::Dimm2, values.dimm_2),
-            (Sensor::HdMax, values.hd_max),
-            (Sensor::Chipset, values.chipset),
-            (Sensor::Vr, values.vr),
-            (Sensor::Fan1Duty, values.fan_1),
-            (Sensor::Fan2Duty, values.fan_2),
-            (Sensor::Fan1Rpm, Values::rpm(values.fan_1)),
-            (Sensor::Fan2Rpm, Values::rpm(values.fan_2)),
-            (Sensor::Power, values.power),
-            (Sensor::Current, values.current()),
-            (Sensor::Volts12, 12.0),
-        ];
-        shown.into_iter().try_for_each(|(sensor, value)| self.set(sensor, value))
+        shown(values).into_iter().try_for_each(|(sensor, value)| self.set(sensor, value))
     }
 
     /// A reset of the BMC, after which it has all of its sensors but those named: its sessions are
@@ -255,4 +240,24 @@ fn bound(process: &Path, listen: SocketAddrV4) -> Option<bool> {
 
 fn pid(child: &Child) -> io::Result<Pid> {
     i32::try_from(child.id()).map(Pid::from_raw).map_err(io::Error::other)
+}
+
+/// What each sensor shows at these values.
+fn shown(values: &Values) -> [(Sensor, f64); Sensor::ALL.len()] {
+    [
+        (Sensor::Inlet, values.inlet),
+        (Sensor::Cpu, values.cpu),
+        (Sensor::Dimm1, values.dimm_1),
+        (Sensor::Dimm2, values.dimm_2),
+        (Sensor::HdMax, values.hd_max),
+        (Sensor::Chipset, values.chipset),
+        (Sensor::Vr, values.vr),
+        (Sensor::Fan1Duty, values.fan_1),
+        (Sensor::Fan2Duty, values.fan_2),
+        (Sensor::Fan1Rpm, Values::rpm(values.fan_1)),
+        (Sensor::Fan2Rpm, Values::rpm(values.fan_2)),
+        (Sensor::Power, values.power),
+        (Sensor::Current, values.current()),
+        (Sensor::Volts12, 12.0),
+    ]
 }

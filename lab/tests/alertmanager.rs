@@ -155,9 +155,10 @@ async fn one_incident_is_one_notification() {
         a_dark_region_is_one_page_for_all_that_it_cannot_reach(),
         blind_monitoring_silences_what_it_cannot_know(),
         a_broken_vantage_is_one_ticket_and_silences_its_own_alone(),
-        a_phantom_with_its_fans_is_one_page_a_machine(),
+        phantoms_with_their_fans_are_one_page_a_site(),
         a_phantom_whose_fans_stay_calm_is_one_ticket(),
         a_rack_that_overheats_is_one_page_which_covers_its_fans(),
+        a_rack_that_heats_stands_for_its_machines_and_slow_heat_for_limits(),
         a_lossy_sweep_holds_back_the_verdicts_of_its_set(),
         one_team_s_outage_silences_nothing_of_another_s(),
         one_site_s_machine_silences_nothing_of_another_s(),
@@ -265,20 +266,15 @@ async fn a_broken_vantage_is_one_ticket_and_silences_its_own_alone() {
     .await;
 }
 
-async fn a_phantom_with_its_fans_is_one_page_a_machine() {
+async fn phantoms_with_their_fans_are_one_page_a_site() {
     scenario(
-        "a phantom with its fans is one page a machine",
+        "phantoms with their fans are one page a site",
         &[
             (
                 PAGE,
                 &[
                     "IpmiPhantomTemperature critical thermal host target=a site=s rack=r id=32.0.5 name=HD",
                     "IpmiPhantomFanRunaway critical thermal host target=a site=s rack=r id=32.0.5 name=HD",
-                ],
-            ),
-            (
-                PAGE,
-                &[
                     "IpmiPhantomTemperature critical thermal host target=b site=s rack=r id=32.0.5 name=HD",
                     "IpmiPhantomFanRunaway critical thermal host target=b site=s rack=r id=32.0.5 name=HD",
                 ],
@@ -325,6 +321,28 @@ async fn a_rack_that_overheats_is_one_page_which_covers_its_fans() {
             "IpmiFanFailed warning thermal host target=a site=s rack=r name=Fan",
             "IpmiSensorNearSilentLimit info thermal host target=a site=s rack=r id=32.0.5",
             "IpmiDriveTemperatureDisagrees warning thermal host target=a site=s rack=r id=32.0.5",
+        ],
+    )
+    .await;
+}
+
+async fn a_rack_that_heats_stands_for_its_machines_and_slow_heat_for_limits() {
+    scenario(
+        "a rack that heats stands for its machines, and slow heat for the limits of its machine",
+        &[
+            (PAGE, &["IpmiThermalRunaway critical thermal rack site=s rack=r"]),
+            // Another rack, and a machine of none, which missing labels must not make one of it.
+            (TICKET, &["IpmiThermalRunaway warning thermal host target=d site=s rack=q"]),
+            (PAGE, &["IpmiThermalRunaway critical thermal host target=e"]),
+        ],
+        &[
+            "IpmiThermalRunaway critical thermal host target=a site=s rack=r",
+            "IpmiThermalRunaway critical thermal host target=b site=s rack=r",
+            "IpmiThermalRunaway warning thermal host target=c site=s rack=r",
+            "IpmiLimitExceeded warning thermal host target=a site=s rack=r id=32.0.2",
+            "IpmiLimitExceeded warning thermal host target=d site=s rack=q id=32.0.2",
+            // The ticket of the minutes before.
+            "IpmiThermalRunaway warning thermal host target=e",
         ],
     )
     .await;

@@ -15,12 +15,28 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::inventory::Known;
+use crate::verdict;
 
 const FORMAT: u32 = 1;
 /// Ten times what the most sensors take that are remembered.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 /// The longest name of a file on Linux, less the longest ending that is used here.
 const LONGEST_NAME: usize = 255 - ".json.unreadable".len();
+
+/// What is kept of one BMC.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Baseline {
+    /// Every sensor that was ever seen.
+    pub(crate) sensors: Vec<Known>,
+    /// What is usual for each, and what was held when it was kept.
+    pub(crate) standing: Option<verdict::Kept>,
+}
+
+impl From<Vec<Known>> for Baseline {
+    fn from(sensors: Vec<Known>) -> Self {
+        Self { sensors, standing: None }
+    }
+}
 
 /// Where one BMC's baseline is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +54,7 @@ pub(crate) struct Kept {
 #[derive(Clone, Debug, PartialEq)]
 enum Found {
     /// The baseline; empty when there is none yet.
-    Baseline(Vec<Known>),
+    Baseline(Baseline),
     /// A file that cannot be understood.
     Unreadable,
     /// Something that must not be touched, or cannot be read at all.
@@ -52,6 +68,9 @@ struct Document {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     site: String,
     sensors: Vec<Known>,
+    /// Read apart: one that another version wrote costs no more than itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    standing: Option<serde_json::Value>,
 }
 
 /// How many sites have a BMC of each name.
@@ -100,7 +119,7 @@ impl Kept {
                 warn!(target_name = target, "the baseline is not kept: {error:#}");
                 Found::Unusable
             }
-            Ok(None) => Found::Baseline(Vec::new()),
+            Ok(None) => Found::Baseline(Baseline::default()),
             Ok(Some(text)) => match parse(&text) {
                 Ok(baseline) => Found::Baseline(baseline),
                 Err(error) => {
@@ -118,15 +137,15 @@ impl Kept {
 
     /// The store, if it can be used, and the baseline. A file that cannot be understood is moved aside,
     /// since overwriting it would forget in silence what it knew.
-    pub(crate) fn open(self) -> (Option<Store>, Vec<Known>) {
+    pub(crate) fn open(self) -> (Option<Store>, Baseline) {
         match self.found {
             Found::Baseline(baseline) => (Some(self.store), baseline),
-            Found::Unusable => (None, Vec::new()),
+            Found::Unusable => (None, Baseline::default()),
             Found::Unreadable => match self.store.move_aside() {
-                Ok(()) => (Some(self.store), Vec::new()),
+                Ok(()) => (Some(self.store), Baseline::default()),
                 Err(error) => {
                     warn!("{error:#}");
-                    (None, Vec::new())
+                    (None, Baseline::default())
                 }
             },
         }
@@ -188,9 +207,8 @@ impl Store {
     }
 
     /// Replaces the baseline. Waits for the disk.
-    pub(crate) fn save(&self, site: &str, sensors: Vec<Known>) -> anyhow::Result<()> {
-        let document = Document { format: FORMAT, site: site.to_owned(), sensors };
-        let text = serde_json::to_vec_pretty(&document)?;
+    pub(crate) fn save(&self, site: &str, baseline: Baseline) -> anyhow::Result<()> {
+        let text = text(site, baseline)?;
         let fresh = self.file.with_extension("json.new");
         create(&fresh)
             .and_then(|mut file| {
@@ -233,13 +251,28 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(no_regular_file()) }
 }
 
-fn parse(text: &[u8]) -> anyhow::Result<Vec<Known>> {
+/// The baseline of a file's text.
+pub(crate) fn parse(text: &[u8]) -> anyhow::Result<Baseline> {
     ensure!(text.len() as u64 <= MOST_BYTES, "it is larger than {MOST_BYTES} bytes");
     let document: Document = serde_json::from_slice(text)?;
     ensure!(document.format == FORMAT, "format {} is not known", document.format);
     // As names are kept today: an older version kept what deceives the eye.
     let clean = |known: &Known| Known::new(&known.id, &known.name, known.entity);
-    Ok(document.sensors.iter().map(clean).collect())
+    let sensors = document.sensors.iter().map(clean).collect();
+    let standing =
+        document.standing.map(serde_json::from_value).transpose().unwrap_or_else(|error| {
+            warn!("what was usual for the sensors is begun anew, the inventory is kept: {error}");
+            None
+        });
+    Ok(Baseline { sensors, standing })
+}
+
+/// The text of a baseline's file.
+pub(crate) fn text(site: &str, baseline: Baseline) -> anyhow::Result<Vec<u8>> {
+    let Baseline { sensors, standing } = baseline;
+    let standing = standing.map(serde_json::to_value).transpose()?;
+    let document = Document { format: FORMAT, site: site.to_owned(), sensors, standing };
+    Ok(serde_json::to_vec(&document)?)
 }
 
 #[cfg(test)]

@@ -127,6 +127,13 @@ impl Inventory {
         before.sensors.into_iter().map(|entry| entry.known).filter(gone).collect()
     }
 
+    /// Forgets a sensor: it is another one now.
+    pub(crate) fn forget(&mut self, known: &Known) {
+        if let Ok(place) = self.place(known) {
+            self.sensors.remove(place);
+        }
+    }
+
     /// Each sensor of the baseline, and whether it is there.
     pub(crate) fn presence(&self) -> Vec<Presence> {
         let presence = |entry: &Entry| Presence {

@@ -3,7 +3,8 @@
 //! * `config`: the file, its defaults and its validation;
 //! * `source`: how a BMC is read, one file for each way; the only part that knows IPMI;
 //! * `sensor`: a sensor, its list and its readings, in words that hold for every source: pure;
-//! * `entity`, `slew`: classes of parts, how fast a temperature rose and how fast its part can: pure;
+//! * `entity`: classes of parts: pure;
+//! * `verdict`: what is said of a machine's heat, one state machine a BMC: pure;
 //! * `inventory`: which sensors there once were, and which are lost: pure;
 //! * `backoff`: when a sensor that fails is asked again: pure;
 //! * `slow`: what is asked beside the sensors' values, and in which turn: pure;
@@ -11,10 +12,11 @@
 //! * `baseline`: the inventories on disk;
 //! * `state`: what is known of one BMC, between the poll and the pages;
 //! * `poll`: one BMC, polled for ever;
+//! * [`simulation`]: a machine that is polled in virtual time, for worlds and histories;
 //! * `metrics`: every metric, the only part that knows Prometheus;
 //! * `pages`: `/ipmi` and `/-/accept-inventory`.
 //!
-//! A poll goes `source` -> `poll` (with `slew`) -> `state`; a scrape goes `state` -> `metrics` and asks
+//! A poll goes `source` -> `poll` -> `state` (with `verdict`); a scrape goes `state` -> `metrics` and asks
 //! no BMC anything.
 
 mod backoff;
@@ -28,10 +30,11 @@ mod outcome;
 mod pages;
 mod poll;
 mod sensor;
-mod slew;
+pub mod simulation;
 mod slow;
 mod source;
 mod state;
+mod verdict;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,11 +14,11 @@ use crate::inventory::Known;
 use crate::metrics::counts::ReadFailures;
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
-use crate::sensor::{Kind, Quantity, Reading, Sensor, Slot};
-use crate::slew::Window;
+use crate::sensor::{Sensor, Slot};
 use crate::slow::Turns;
 use crate::source::Source;
-use crate::state::{BmcState, Outcome, Snapshot, Value};
+use crate::state::{BmcState, Found, Outcome, Snapshot, Value};
+use crate::verdict::Reading;
 
 mod slow;
 
@@ -44,7 +44,6 @@ struct Poller<'a> {
     state: &'a BmcState,
     /// The sensors of the last poll that went well.
     list: Option<Arc<SensorList>>,
-    windows: HashMap<Arc<Known>, Window>,
     /// Of the sensors that failed when they were last asked.
     back_offs: HashMap<Arc<Known>, BackOff>,
     /// Polls in a row in which a sensor was not asked, by its place. Empty while all are asked.
@@ -59,7 +58,6 @@ impl<'a> Poller<'a> {
         Self {
             state,
             list: None,
-            windows: HashMap::new(),
             back_offs: HashMap::new(),
             not_asked: Vec::new(),
             turns: Turns::default(),
@@ -94,17 +92,17 @@ impl<'a> Poller<'a> {
         &mut self,
         source: &mut Source,
         failed: &ReadFailures,
-    ) -> Result<Snapshot, PollFailure> {
-        let outcome = self.snapshot(source, failed).await;
+    ) -> Result<Found, PollFailure> {
+        let outcome = self.found(source, failed).await;
         self.state.count(&source.spent());
         outcome
     }
 
-    async fn snapshot(
+    async fn found(
         &mut self,
         source: &mut Source,
         failed: &ReadFailures,
-    ) -> Result<Snapshot, PollFailure> {
+    ) -> Result<Found, PollFailure> {
         let list = source.look(Instant::now() + LONGEST_LOOK).await?;
         self.follow(&list);
         let now = self.began.elapsed();
@@ -118,7 +116,9 @@ impl<'a> Poller<'a> {
                 *slot = Slot::Failed(ReadFailure::BackOff);
             }
         }
-        Ok(Snapshot { outcomes: self.outcomes(&list, &slots, failed), list })
+        let readings = self.readings(&slots);
+        let snapshot = Snapshot { outcomes: self.outcomes(&list, &slots, failed), list };
+        Ok(Found { snapshot, readings })
     }
 
     /// Forgets what is known of sensors that are listed no more, once that says nothing any more: else
@@ -127,8 +127,6 @@ impl<'a> Poller<'a> {
         if self.list.as_ref().is_some_and(|last| Arc::ptr_eq(last, list)) {
             return;
         }
-        let now = self.began.elapsed();
-        self.windows.retain(|_, window| !window.is_over(now));
         self.back_offs.retain(|known, _| list.known.contains(known));
         if !self.list.as_ref().is_some_and(|last| last.has_the_places_of(list)) {
             self.not_asked.clear();
@@ -147,7 +145,7 @@ impl<'a> Poller<'a> {
             Slot::Fresh(reading) => {
                 self.back_offs.remove(&sensor.known);
                 self.was_asked(place);
-                Outcome::Read(self.value(sensor, reading))
+                Outcome::Read(Value { number: reading.value, severity: reading.severity })
             }
             Slot::Failed(failure) => {
                 failed.inc(failure);
@@ -184,19 +182,22 @@ impl<'a> Poller<'a> {
         self.not_asked[place]
     }
 
-    /// The value with what the last minute shows of it, if it is one that is judged.
-    fn value(&mut self, sensor: &Sensor, reading: Reading) -> Value {
-        let is_judged = sensor.quantity == Quantity::Temperature && sensor.kind == Kind::Measured;
-        let slew = is_judged.then(|| {
-            let since = |at: Instant| at.saturating_duration_since(self.began);
-            let (asked, answered) = (since(reading.asked), since(reading.answered));
-            if let Some(window) = self.windows.get_mut(&sensor.known) {
-                return window.push(asked, answered, reading.value);
-            }
-            let window = self.windows.entry(Arc::clone(&sensor.known)).or_default();
-            window.push(asked, answered, reading.value)
-        });
-        Value { number: reading.value, severity: reading.severity, slew }
+    /// What was asked in this poll, for the verdicts.
+    fn readings(&self, slots: &[Slot]) -> Vec<Reading> {
+        let now = Instant::now();
+        let reading = |(place, slot): (usize, &Slot)| {
+            let (value, severity, asked, answered) = match *slot {
+                Slot::Fresh(it) => {
+                    (Some(it.value), it.severity.map(|it| it as u8), it.asked, it.answered)
+                }
+                Slot::Failed(_) => (None, None, now, now),
+                Slot::NotAsked => return None,
+            };
+            let clock = self.state.clock();
+            let (asked, answered) = (clock.moment(asked), clock.moment(answered));
+            Some(Reading { place, value, severity, asked, answered })
+        };
+        slots.iter().enumerate().filter_map(reading).collect()
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Sensor {
     /// Its thresholds, in the metric's unit.
     pub(crate) thresholds: Vec<(Level, f64)>,
     /// For a temperature that was measured: the fastest that its part can rise, degrees Celsius per
-    /// second.
+    /// second, where the config says so.
     pub(crate) rise_limit: Option<f64>,
 }
 
@@ -75,7 +75,7 @@ impl Kind {
 
 /// A threshold's level: how far from normal, and on which side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
     /// Lower non-recoverable.
     LowerNonRecoverable,
     /// Lower critical.

@@ -24,6 +24,7 @@ mod records;
 pub(crate) mod scripted;
 mod session;
 
+pub(crate) use records::entity_of;
 #[cfg(test)]
 pub(crate) use records::tests as samples;
 

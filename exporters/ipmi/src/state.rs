@@ -4,19 +4,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use exporter_kit::{Health, TargetId};
-use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::baseline::Store;
+use crate::baseline::{Baseline, Store};
 use crate::config::{Bmc, Labels};
-use crate::inventory::{Inventory, Known, Presence};
+use crate::inventory::{Known, Presence};
 use crate::metrics::counts::{Counts, Possible, ReadFailures, Traffic};
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Sensor, Severity};
-use crate::slew::Slew;
 use crate::slow::{Answer, Question, Slow};
 use crate::source::Source;
+use crate::verdict::{Moment, Reading, Verdict};
+use remembered::Remembered;
+
+mod clock;
+mod remembered;
+
+pub(crate) use clock::Clock;
 
 /// All BMCs, by name: of each the work, the labels and the state.
 pub(crate) type Targets = exporter_kit::Targets<Arc<Bmc>, BmcState, Labels, TargetId>;
@@ -39,15 +44,7 @@ pub(crate) struct BmcState {
     /// Held while the baseline is written, so that an older one never replaces a newer one.
     saving: tokio::sync::Mutex<()>,
     polled: Mutex<Polled>,
-}
-
-/// The inventory, and whether it is on disk.
-#[derive(Debug, Default)]
-struct Remembered {
-    inventory: Inventory,
-    unsaved: bool,
-    /// Whether it was said that it cannot be saved.
-    warned: bool,
+    clock: Clock,
 }
 
 /// What the polls so far have left.
@@ -58,7 +55,7 @@ pub(crate) struct Polled {
     /// How long the last poll took.
     pub(crate) duration: Option<Duration>,
     /// When the last successful poll ended.
-    pub(crate) success: Option<(Instant, SystemTime)>,
+    pub(crate) success: Option<(Moment, SystemTime)>,
     /// What the last poll found; `None` when it failed, so that nothing stale is shown.
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// What was last learnt beside the polls; nothing once one failed.
@@ -74,6 +71,15 @@ pub(crate) struct Snapshot {
     pub(crate) outcomes: Vec<Outcome>,
 }
 
+/// What a poll that went well brought.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found {
+    /// What is shown of it.
+    pub(crate) snapshot: Snapshot,
+    /// What was asked and answered in it.
+    pub(crate) readings: Vec<Reading>,
+}
+
 /// What is known of one sensor after a poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Outcome {
@@ -85,15 +91,13 @@ pub(crate) enum Outcome {
     NotAsked,
 }
 
-/// A value that was read, and what the last minute shows of it.
+/// A value that was read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Value {
     /// In the unit of the sensor's quantity; finite.
     pub(crate) number: f64,
     /// What the BMC holds of it.
     pub(crate) severity: Option<Severity>,
-    /// For a temperature that was measured.
-    pub(crate) slew: Option<Slew>,
 }
 
 impl Snapshot {
@@ -110,7 +114,7 @@ impl BmcState {
         labels: Labels,
         source: Source,
         store: Option<Store>,
-        baseline: Vec<Known>,
+        baseline: Baseline,
     ) -> Self {
         let detail = format!("ipmi {} each {:?}", bmc.address, bmc.module.interval);
         let health = Health::new(&bmc.name, detail);
@@ -120,10 +124,8 @@ impl BmcState {
             possible: source.possible(),
             source: tokio::sync::Mutex::new(Some(source)),
             labels: Mutex::new(Arc::new(labels)),
-            remembered: Mutex::new(Remembered {
-                inventory: Inventory::from_baseline(baseline.into_iter().map(Arc::new)),
-                ..Remembered::default()
-            }),
+            remembered: Mutex::new(Remembered::new(&bmc.name, baseline)),
+            clock: Clock::default(),
             store,
             saving: tokio::sync::Mutex::default(),
             polled: Mutex::default(),
@@ -148,21 +150,31 @@ impl BmcState {
     /// Records a poll, and the sensors that gave nothing in it.
     pub(crate) fn record(
         &self,
-        outcome: Result<Snapshot, PollFailure>,
+        outcome: Result<Found, PollFailure>,
         failed: &ReadFailures,
         duration: Duration,
     ) {
-        if let Ok(snapshot) = &outcome {
-            let mut remembered = lock(&self.remembered);
-            let list = &snapshot.list;
-            remembered.unsaved |= remembered.inventory.observe(&list.known, list.complete);
-        }
+        let now = self.clock.now();
+        let outcome = outcome.map(|found| {
+            let is_on = lock(&self.polled).slow.power().map(|power| power.is_on);
+            let moved =
+                lock(&self.remembered).observe(now, &found.snapshot.list, &found.readings, is_on);
+            for (from, to) in moved {
+                info!(
+                    target_name = self.bmc.name,
+                    from = format!("{} ({})", from.name, from.id),
+                    to = format!("{} ({})", to.name, to.id),
+                    "a sensor goes on by another id or name"
+                );
+            }
+            found.snapshot
+        });
         let mut polled = lock(&self.polled);
         polled.counts.polls += 1;
         polled.duration = Some(duration);
         match &outcome {
             Ok(_) => {
-                polled.success = Some((Instant::now(), SystemTime::now()));
+                polled.success = Some((now, self.clock.wall()));
                 polled.counts.read_failures.add_all(failed);
             }
             Err(failure) => {
@@ -204,25 +216,36 @@ impl BmcState {
         lock(&self.polled).snapshot.clone()
     }
 
+    /// The same with a clock that is set by hand.
+    pub(crate) fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The clock that its times are told by.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The verdicts that are held; `None` while the machine is not judged.
+    pub(crate) fn verdicts(&self) -> Option<Vec<Verdict>> {
+        lock(&self.remembered).verdicts(self.clock.now())
+    }
+
     /// Each sensor that was ever seen, and whether it is there.
     pub(crate) fn presence(&self) -> Vec<Presence> {
-        lock(&self.remembered).inventory.presence()
+        lock(&self.remembered).inventory().presence()
     }
 
     /// Sensors that the last list had, and that found no room in the inventory.
     pub(crate) fn not_remembered(&self) -> usize {
-        lock(&self.remembered).inventory.left_out()
+        lock(&self.remembered).inventory().left_out()
     }
 
     /// Takes the sensors of the last poll for the baseline; returns those that were given up, or
     /// `None` when the last poll failed, or did not see the whole list.
     pub(crate) async fn accept_inventory(&self) -> anyhow::Result<Option<Vec<Arc<Known>>>> {
         let Some(snapshot) = self.snapshot().filter(|it| it.list.complete) else { return Ok(None) };
-        let gone = {
-            let mut remembered = lock(&self.remembered);
-            remembered.unsaved = true;
-            remembered.inventory.accept(&snapshot.list.known)
-        };
+        let gone = lock(&self.remembered).accept(&snapshot.list.known);
         self.save().await?;
         info!(target_name = self.bmc.name, given_up = gone.len(), "inventory accepted");
         Ok(Some(gone))
@@ -232,38 +255,39 @@ impl BmcState {
     /// said once.
     pub(crate) async fn keep(&self) {
         let Err(error) = self.save().await else { return };
-        if !std::mem::replace(&mut lock(&self.remembered).warned, true) {
+        if lock(&self.remembered).is_first_failure() {
             warn!(target_name = self.bmc.name, "baseline not kept: {error:#}");
         }
     }
 
-    /// Closes the way to the BMC, once the poll that runs has ended. For how long a BMC is waited for
-    /// that does not answer is for the caller to say.
+    /// Closes the way to the BMC, once the poll that runs has ended, and brings to disk what is known.
+    /// For how long a BMC is waited for that does not answer is for the caller to say.
     pub(crate) async fn close(&self) {
         if let Some(source) = self.source.lock().await.take() {
             source.close().await;
         }
+        lock(&self.remembered).ends();
+        self.keep().await;
+    }
+
+    /// What is to be written to disk, if anything is.
+    pub(crate) fn unsaved(&self) -> Option<Baseline> {
+        let mut remembered = lock(&self.remembered);
+        remembered.is_unsaved().then(|| remembered.take_unsaved())
     }
 
     /// Writes on a thread that may wait for a disk.
     async fn save(&self) -> anyhow::Result<()> {
-        let Some(store) = self.store.clone().filter(|_| lock(&self.remembered).unsaved) else {
+        let Some(store) = &self.store else { return Ok(()) };
+        if !lock(&self.remembered).is_unsaved() {
             return Ok(());
-        };
+        }
         let _one_at_a_time = self.saving.lock().await;
-        let baseline = {
-            let mut remembered = lock(&self.remembered);
-            remembered.unsaved = false;
-            remembered.inventory.baseline()
-        };
-        let site = self.labels().site.clone().unwrap_or_default();
+        let baseline = lock(&self.remembered).take_unsaved();
+        let (store, site) = (store.clone(), self.labels().site.clone().unwrap_or_default());
         let saved = tokio::task::spawn_blocking(move || store.save(&site, baseline)).await;
         let saved = saved.unwrap_or_else(|panicked| Err(panicked.into()));
-        let mut remembered = lock(&self.remembered);
-        match &saved {
-            Ok(()) => remembered.warned = false,
-            Err(_) => remembered.unsaved = true,
-        }
+        lock(&self.remembered).was_saved(saved.is_ok());
         saved
     }
 }

@@ -60,7 +60,7 @@ fn every_sensor_is_read_over_one_session() {
     close_to(&format!("ipmi_temperature_celsius{{{place},{HD_MAX},entity=\"disk\"}}"), 24.0);
     close_to(&of_hd_max("ipmi_temperature_state"), 0.0);
     close_to("ipmi_temperature_threshold_celsius{level=\"upper_non_critical\"}", 60.0);
-    close_to(&of_hd_max("ipmi_temperature_rise_limit_celsius_per_second"), 0.5);
+    close_to("ipmi_verdicts_held", 0.0);
     close_to("ipmi_fan_speed_ratio{name=\"Fan 1 DutyCycle\",entity=\"fan\"}", 0.19208);
     close_to("ipmi_power_watts{name=\"Power Meter\"}", 70.0);
     close_to("ipmi_current_amperes{name=\"PS 1 Input\"}", 0.3);
@@ -218,21 +218,29 @@ fn bmcs_are_discovered_and_the_session_of_one_that_goes_is_closed() {
 }
 
 #[test]
-fn a_jump_is_seen_and_stays_in_sight() {
+fn a_jump_that_no_disk_can_make_is_called_a_phantom_until_it_is_over() {
     let sim = Sim::start();
     let exporter = start(&config(&sim));
-    shows(&exporter, &of_hd_max("ipmi_temperature_rise_celsius_per_second"), 0.0);
+    shows(&exporter, &of_hd_max("ipmi_temperature_celsius"), 24.0);
+    shows(&exporter, "ipmi_verdicts_held", 0.0);
     sim.set(5, 58);
-    shows(&exporter, &of_hd_max("ipmi_temperature_celsius"), 58.0);
-    let page = shows(&exporter, &of_hd_max("ipmi_temperature_window_min_celsius"), 24.0);
-    // 34 degrees between two polls: about 34 a second, and less by what a busy machine is late.
-    let rise = page.get(&of_hd_max("ipmi_temperature_rise_celsius_per_second")).unwrap();
-    assert!(rise > 1.0, "{rise}");
-    let other = "ipmi_temperature_rise_celsius_per_second{name=\"02-CPU\"}";
-    assert_eq!(page.get(other), Some(0.0));
+    let verdict =
+        |verdict: &str| format!("ipmi_verdict{{name=\"05-HD Max\",verdict=\"{verdict}\"}}");
+    let page = shows(&exporter, &verdict("phantom_temperature"), 2.0);
+    assert!(page.text.contains("verdict=\"phantom_temperature\",cause=\"jump\""), "{page}");
+    let evidence = |what: &str| {
+        page.get(&format!(
+            "ipmi_verdict_evidence{{verdict=\"phantom_temperature\",what=\"{what}\"}}"
+        ))
+    };
+    assert_eq!((evidence("base"), evidence("now")), (Some(24.0), Some(58.0)), "{page}");
+    // The others did not move, and nothing is said of them.
+    assert_eq!(page.get("ipmi_verdicts_held"), Some(1.0), "{page}");
 
     sim.set(5, 61);
     shows(&exporter, &of_hd_max("ipmi_temperature_state"), 1.0);
+    sim.set(5, 24);
+    shows(&exporter, "ipmi_verdicts_held", 0.0);
 }
 
 #[test]
@@ -382,7 +390,6 @@ fn a_late_answer_is_never_taken_for_another_sensors() {
         let page = shows(&exporter, "ipmi_up{collector=\"ipmi\"}", 1.0);
         assert_eq!(page.get(&of_hd_max("ipmi_temperature_celsius")), Some(24.0), "{page}");
         assert_eq!(page.get("ipmi_temperature_celsius{name=\"02-CPU\"}"), Some(40.0), "{page}");
-        assert_eq!(page.get(&of_hd_max("ipmi_temperature_window_max_celsius")), Some(24.0));
         let polls = page.get("ipmi_polls_total");
         exporter.wait_until("another poll", |page| page.get("ipmi_polls_total") > polls);
     }

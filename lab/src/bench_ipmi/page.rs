@@ -82,7 +82,7 @@ mod tests {
         let good = Sample { value: expected, ..exposition::sample(LINE).unwrap() };
         assert_eq!(is_right(&good, 7), Some(true));
         assert_eq!(is_right(&Sample { value: expected + 1.0, ..good }, 7), Some(false));
-        let other = Sample { name: "ipmi_temperature_window_max_celsius", ..good };
+        let other = Sample { name: "ipmi_temperature_threshold_celsius", ..good };
         assert_eq!(is_right(&other, 7), None);
     }
 }

@@ -86,7 +86,7 @@ fn cooling_lost() -> Replay {
                 ramp up late. Slow, plausible and real.",
         fault: Fault::Machine("srv-cooling", Scenario::CoolingLost),
         lasts: None,
-        watch: seconds(420),
+        watch: seconds(480),
         expectation: Expectation {
             must: vec!["IpmiThermalRunaway"],
             pages: 1,

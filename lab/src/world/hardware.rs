@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::Command;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use crate::prometheus::ScrapeTarget;
 pub const MACHINES: [&str; 6] =
     ["srv-phantom", "srv-cooling", "srv-fan", "srv-load", "srv-lost", "srv-control"];
 
+/// Where they are.
+const SITE: &str = "lab";
 /// The IPMI port of every BMC; each has an address of its own.
 const PORT: u16 = 623;
 /// Not a secret: the BMCs live in a namespace that has no way out.
@@ -43,6 +46,7 @@ impl Hardware {
         let mut servers = Vec::new();
         let mut scraped = Vec::new();
         let mut config = String::new();
+        let states = subfolder(&ground.folder, "ipmi-state")?;
         for (number, name) in (1..).zip(MACHINES) {
             let options = bmc::Options {
                 name: name.to_owned(),
@@ -56,20 +60,22 @@ impl Hardware {
                 let password_file = bmc.password_file();
                 writeln!(config, "modules:\n  default:\n    user: {}", bmc::USER)?;
                 writeln!(config, "    password_file: {}", password_file.display())?;
-                writeln!(
-                    config,
-                    "state_directory: {}",
-                    subfolder(&ground.folder, "ipmi-state")?.display()
-                )?;
+                writeln!(config, "state_directory: {}", states.display())?;
                 writeln!(config, "targets:")?;
             }
-            writeln!(config, "  - {{name: {name}, address: \"{address}\", site: lab, rack: r1}}")?;
+            // The exporter has watched them for hours: what is usual for a fan takes ten minutes to learn.
+            let state_file = bmc::known::state_file(name, SITE)?;
+            fs::write(states.join(format!("{name}.json")), state_file)?;
+            writeln!(
+                config,
+                "  - {{name: {name}, address: \"{address}\", site: {SITE}, rack: r1}}"
+            )?;
             let drives = Drives::default();
             let server = drives.serve(ports::listener_on(ground.listen, None)?)?;
             scraped.push(ScrapeTarget {
                 job: "drives",
                 address: format!("{}:{}", ground.host, server.address().port()),
-                labels: vec![("target", name.to_owned())],
+                labels: vec![("target", name.to_owned()), ("site", SITE.to_owned())],
             });
             servers.push(server);
             players.insert(name, Player::start(bmc, drives));

@@ -6,7 +6,7 @@ use super::*;
 use crate::entity::Entity;
 
 fn found(directory: &Path, target: &str) -> Vec<Known> {
-    Kept::find(directory, target, "", true).open().1
+    Kept::find(directory, target, "", true).open().1.sensors
 }
 
 fn store(directory: &Path, target: &str) -> Store {
@@ -18,7 +18,7 @@ fn a_baseline_survives_a_restart_and_is_its_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(found(folder.path(), "srv-1"), []);
     let known = Known { id: "32.0.5".into(), name: "05-HD Max".into(), entity: Entity::Disk };
-    store(folder.path(), "srv-1").save("", vec![known.clone()]).unwrap();
+    store(folder.path(), "srv-1").save("", vec![known.clone()].into()).unwrap();
     assert_eq!(found(folder.path(), "srv-1"), [known]);
     assert_eq!(found(folder.path(), "srv-2"), []);
     let mode = fs::metadata(folder.path().join("srv-1.json")).unwrap().permissions().mode();
@@ -35,10 +35,10 @@ fn a_file_that_cannot_be_understood_is_put_aside() {
         let kept = Kept::find(folder.path(), "srv-1", "", true);
         assert!(file.exists(), "looking for it changes nothing");
         let (store, baseline) = kept.open();
-        assert_eq!(baseline, []);
+        assert_eq!(baseline, Baseline::default());
         let aside = fs::read(folder.path().join("srv-1.json.unreadable")).unwrap();
         assert!(aside == unreadable);
-        store.unwrap().save("", Vec::new()).unwrap();
+        store.unwrap().save("", Vec::new().into()).unwrap();
         assert!(file.exists());
     }
 }
@@ -53,13 +53,17 @@ fn what_is_no_regular_file_is_left_alone() {
     nix::unistd::mkfifo(&file("fifo.json"), Mode::S_IRWXU).unwrap();
     std::os::unix::fs::symlink(&elsewhere, file("symlink.json")).unwrap();
     for name in ["directory", "fifo", "symlink", "x".repeat(300).as_str()] {
-        assert_eq!(Kept::find(folder.path(), name, "", true).open(), (None, Vec::new()), "{name}");
+        assert_eq!(
+            Kept::find(folder.path(), name, "", true).open(),
+            (None, Baseline::default()),
+            "{name}"
+        );
     }
     // Nor is one followed where the next baseline is written.
     std::os::unix::fs::symlink(&elsewhere, file("srv-1.json.new")).unwrap();
     nix::unistd::mkfifo(&file("srv-2.json.new"), Mode::S_IRWXU).unwrap();
     for name in ["srv-1", "srv-2"] {
-        let error = store(folder.path(), name).save("", Vec::new()).unwrap_err();
+        let error = store(folder.path(), name).save("", Vec::new().into()).unwrap_err();
         assert!(format!("{error:#}").ends_with("it is no regular file"), "{error:#}");
     }
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
@@ -85,23 +89,37 @@ fn a_directory_that_cannot_be_made_is_an_error_that_names_the_field() {
 fn a_name_of_two_sites_has_two_files_and_what_was_there_is_not_lost() {
     let folder = tempfile::tempdir().unwrap();
     let known = |id: &str| Known { id: id.into(), name: "HD".into(), entity: Entity::Disk };
-    let find = |site: &str, alone: bool| Kept::find(folder.path(), "web-1", site, alone).open();
+    let find = |site: &str, alone: bool| {
+        let (store, baseline) = Kept::find(folder.path(), "web-1", site, alone).open();
+        (store, baseline.sensors)
+    };
     // Alone, it keeps its name whether it has a site or not.
-    find("", true).0.unwrap().save("", vec![known("1")]).unwrap();
+    find("", true).0.unwrap().save("", vec![known("1")].into()).unwrap();
     assert_eq!(find("ams", true).1, [known("1")]);
     // An older file says no site, so that nobody can tell whose it is.
     assert_eq!((find("ams", false).1, find("fra", false).1), (vec![], vec![]));
-    find("ams", true).0.unwrap().save("ams", vec![known("1")]).unwrap();
+    find("ams", true).0.unwrap().save("ams", vec![known("1")].into()).unwrap();
     // Now it does: it goes on as that of its site, and the other one has a file of its own.
     assert_eq!((find("ams", false).1, find("fra", false).1), (vec![known("1")], vec![]));
-    find("fra", false).0.unwrap().save("fra", vec![known("2")]).unwrap();
-    find("ams", false).0.unwrap().save("ams", vec![known("3")]).unwrap();
+    find("fra", false).0.unwrap().save("fra", vec![known("2")].into()).unwrap();
+    find("ams", false).0.unwrap().save("ams", vec![known("3")].into()).unwrap();
     assert_eq!((find("ams", false).1, find("fra", false).1), (vec![known("3")], vec![known("2")]));
     // Alone again.
     assert_eq!(find("ams", true).1, [known("3")]);
     std::fs::remove_file(folder.path().join("web-1.json")).unwrap();
     assert_eq!(find("fra", true).1, [known("2")]);
     // A site is no path.
-    find("../a/b", false).0.unwrap().save("../a/b", vec![]).unwrap();
+    find("../a/b", false).0.unwrap().save("../a/b", vec![].into()).unwrap();
     assert!(folder.path().join("web-1@%2E%2E%2Fa%2Fb.json").exists());
+}
+
+#[test]
+fn a_standing_that_cannot_be_understood_costs_no_inventory() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "{\"format\":1,\"sensors\":[{\"id\":\"1\",\"name\":\"a\",\"entity\":\"disk\"}],\
+                \"standing\":{\"sensors\":7}}";
+    fs::write(folder.path().join("srv-1.json"), text).unwrap();
+    let (store, baseline) = Kept::find(folder.path(), "srv-1", "", true).open();
+    assert!(store.is_some() && baseline.standing.is_none());
+    assert_eq!(baseline.sensors.len(), 1);
 }

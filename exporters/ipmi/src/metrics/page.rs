@@ -6,12 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use exporter_kit::{Collector, Page, Registry};
 
 use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels};
-use super::machine;
 use super::writer::{Gauges, View, Writer, by_reason};
+use super::{machine, verdicts};
 use crate::sensor::list::SensorList;
 use crate::sensor::thresholds::plausible;
 use crate::sensor::{Quantity, Sensor};
-use crate::slew::Slew;
 use crate::slow::Collector as Part;
 use crate::state::{BmcState, Outcome, Targets};
 
@@ -45,6 +44,7 @@ impl Collector for One {
 fn put(views: &[View], page: &mut Page<'_>) {
     let mut writer = Writer { page, views };
     polls(&mut writer);
+    verdicts::verdicts(&mut writer);
     temperatures(&mut writer);
     quantities(&mut writer);
     inventory(&mut writer);
@@ -92,33 +92,6 @@ fn temperatures(writer: &mut Writer<'_, '_>) {
     readings(writer, Quantity::Temperature, "ipmi_temperature_celsius", "Temperature.");
     states(writer, Quantity::Temperature, "ipmi_temperature_state", "temperature");
     thresholds(writer, Quantity::Temperature, "ipmi_temperature_threshold_celsius");
-    slews(
-        writer,
-        "ipmi_temperature_window_min_celsius",
-        "Lowest reading of the last 60 s.",
-        |slew| slew.min,
-    );
-    slews(
-        writer,
-        "ipmi_temperature_window_max_celsius",
-        "Highest reading of the last 60 s.",
-        |slew| slew.max,
-    );
-    slews(
-        writer,
-        "ipmi_temperature_rise_celsius_per_second",
-        "Steepest rise of at least 3 degrees in the last 60 s, over the true time between the two \
-         readings; 0 when there was none.",
-        |slew| slew.rise,
-    );
-    writer.gauge(
-        "ipmi_temperature_rise_limit_celsius_per_second",
-        "Fastest that a part of this kind can rise. Absent where a fast rise proves nothing.",
-        |view| {
-            let limits = view.rows().map(|(sensor, _)| (&sensor.known, sensor.rise_limit));
-            limits.filter_map(|(known, limit)| Some((view.sensor(known), limit?))).collect()
-        },
-    );
 }
 
 fn quantities(writer: &mut Writer<'_, '_>) {
@@ -251,13 +224,6 @@ fn states(writer: &mut Writer<'_, '_>, quantity: Quantity, name: &str, what: &st
     writer.gauge(name, &state_help(what), |view| {
         let rows = severities(view, |it| it == quantity);
         rows.map(|(sensor, state)| (view.sensor(&sensor.known), state)).collect()
-    });
-}
-
-fn slews(writer: &mut Writer<'_, '_>, name: &str, help: &str, of: impl Fn(&Slew) -> f64) {
-    writer.gauge(name, help, |view| {
-        let rows = view.values().filter_map(|(sensor, value)| Some((sensor, value.slew.as_ref()?)));
-        rows.map(|(sensor, slew)| (view.sensor(&sensor.known), of(slew))).collect()
     });
 }
 

@@ -1,7 +1,7 @@
 //! What is rendered of a target, and how a metric is written: each metric once, every target within.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{CountsBy, LabelEnum, LabelSet, Page};
 
@@ -11,6 +11,7 @@ use crate::inventory::{Known, Presence};
 use crate::sensor::Sensor;
 use crate::slow::Collector as Part;
 use crate::state::{BmcState, Outcome, Polled, Value};
+use crate::verdict::{Moment, Verdict};
 
 /// What is rendered of one target: taken at one moment, so that its metrics agree.
 #[derive(Debug)]
@@ -19,21 +20,27 @@ pub(super) struct View {
     pub(super) polled: Polled,
     pub(super) possible: &'static Possible,
     pub(super) presence: Vec<Presence>,
+    /// Verdicts that are held; `None` while the machine is not judged.
+    pub(super) verdicts: Option<Vec<Verdict>>,
     /// Sensors of the last list that are not remembered.
     pub(super) not_remembered: usize,
     /// Since the last successful poll.
     pub(super) age: Option<Duration>,
+    /// This moment, by the clock that never jumps and by the wall clock.
+    pub(super) now: (Moment, SystemTime),
 }
 
 impl View {
     pub(super) fn of(state: &BmcState) -> Self {
-        let polled = state.polled();
+        let (polled, now) = (state.polled(), state.clock().now());
         Self {
             labels: TargetLabels { bmc: Arc::clone(&state.bmc), labels: state.labels() },
             possible: state.possible,
             presence: state.presence(),
+            verdicts: state.verdicts(),
             not_remembered: state.not_remembered(),
-            age: polled.success.map(|(at, _)| at.elapsed()),
+            age: polled.success.map(|(at, _)| Duration::from_secs_f64(now.since(at).max(0.0))),
+            now: (now, state.clock().wall()),
             polled,
         }
     }
@@ -62,6 +69,14 @@ impl View {
             Outcome::Read(value) => Some((sensor, value)),
             Outcome::Failed(_) | Outcome::NotAsked => None,
         })
+    }
+
+    /// A moment as the wall clock has it now, seconds since the epoch.
+    pub(super) fn timestamp(&self, moment: Moment) -> f64 {
+        let (now, wall) = self.now;
+        let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        // To the millisecond: more digits would change from scrape to scrape.
+        ((wall - now.since(moment)) * 1000.0).round() / 1000.0
     }
 
     pub(super) fn sensor<'a>(&'a self, known: &'a Known) -> SensorLabels<'a> {

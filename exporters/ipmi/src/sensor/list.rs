@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::{Kind, Level, Quantity, Sensor};
 use crate::entity::Entity;
 use crate::inventory::{Known, MOST_SENSORS};
-use crate::slew;
 
 /// The sensors of a machine. How each is asked for is known to its source alone.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,9 +91,8 @@ impl<'a> Lister<'a> {
     ) {
         let limits = self.rise_limits;
         let configured = limits.get(&known.name).or(limits.get(known.entity.as_str()));
-        let limit = || configured.copied().or_else(|| slew::limit(known.entity, &known.name));
         let is_judged = quantity == Quantity::Temperature && kind == Kind::Measured;
-        let rise_limit = if is_judged { limit() } else { None };
+        let rise_limit = configured.copied().filter(|_| is_judged);
         self.list.sensors.push(Sensor { known, quantity, kind, thresholds, rise_limit });
     }
 
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_temperature_that_is_measured_has_a_rise_limit() {
+    fn only_a_temperature_that_is_measured_takes_a_rise_limit() {
         let limit = |quantity, kind, limits: &[(&str, f64)]| {
             let limits = limits.iter().map(|(part, limit)| ((*part).to_owned(), *limit)).collect();
             let mut all = Lister::new(&[], &limits);
@@ -176,11 +174,11 @@ mod tests {
             all.finish(true).sensors.remove(0).rise_limit
         };
         let (temperature, measured) = (Quantity::Temperature, Kind::Measured);
-        assert_eq!(limit(temperature, measured, &[]), Some(0.5));
+        assert_eq!(limit(temperature, measured, &[]), None);
         assert_eq!(limit(temperature, measured, &[("disk", 0.2)]), Some(0.2));
         let both = [("disk", 0.2), ("05-HD Max", 3.0)];
         assert_eq!(limit(temperature, measured, &both), Some(3.0));
-        assert_eq!(limit(temperature, measured, &[("cpu", 9.0)]), Some(0.5));
+        assert_eq!(limit(temperature, measured, &[("cpu", 9.0)]), None);
         for kind in [Kind::Margin, Kind::Setting, Kind::Discrete] {
             assert_eq!(limit(temperature, kind, &both), None);
         }

@@ -67,7 +67,7 @@ pub(super) fn list(records: &[Record], lister: &mut Lister<'_>) -> Asked {
 }
 
 /// The class of part by entity id (IPMI 2.0 table 43-13).
-fn entity_of(id: u8) -> Entity {
+pub(crate) fn entity_of(id: u8) -> Entity {
     match id {
         0x04 | 0x0F | 0x1A => Entity::Disk,
         0x03 | 0x09 | 0x41 => Entity::Cpu,

@@ -46,6 +46,8 @@ static POSSIBLE: LazyLock<Possible> = LazyLock::new(|| Possible {
 pub(crate) struct Script {
     /// What every temperature reads.
     pub(crate) celsius: f64,
+    /// A sensor that reads something else, by its place.
+    pub(crate) jumps: Option<(usize, f64)>,
     /// Whether the list is whole.
     pub(crate) complete: bool,
     /// A sensor that is not listed, by its place.
@@ -67,6 +69,7 @@ impl Script {
     pub(crate) fn new() -> Arc<Mutex<Self>> {
         Arc::new(Mutex::new(Self {
             celsius: 30.0,
+            jumps: None,
             complete: false,
             gone: None,
             forgotten: None,
@@ -156,7 +159,11 @@ impl Scripted {
             place if place % TURN != self.looks % TURN => Slot::NotAsked,
             BROKEN => Slot::Failed(ReadFailure::HttpStatus),
             place => Slot::Fresh(Reading {
-                value: if place == DISCRETE { 0.0 } else { script.celsius },
+                value: match script.jumps {
+                    _ if place == DISCRETE => 0.0,
+                    Some((jumps, celsius)) if jumps == place => celsius,
+                    _ => script.celsius,
+                },
                 severity: Some(Severity::Nominal),
                 asked,
                 answered,

@@ -9,12 +9,12 @@ fn state(store: Option<Store>, baseline: Vec<Known>) -> BmcState {
     let config: Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
     let bmc = config.wanted(&[]).0.into_values().next().unwrap().work;
     let source = Source::of(&bmc);
-    BmcState::new(bmc, Labels::default(), source, store, baseline)
+    BmcState::new(bmc, Labels::default(), source, store, baseline.into())
 }
 
 fn snapshot() -> Snapshot {
     let list = Listed::of(&[hd_max().records(), fan().records()].concat()).list;
-    let value = Value { number: 24.0, severity: None, slew: None };
+    let value = Value { number: 24.0, severity: None };
     let outcomes = vec![Outcome::Read(value), Outcome::Failed(ReadFailure::ScanningDisabled)];
     Snapshot { list: Arc::new(list), outcomes }
 }
@@ -22,7 +22,8 @@ fn snapshot() -> Snapshot {
 fn record(state: &BmcState, outcome: Result<Snapshot, PollFailure>) {
     let failed = ReadFailures::default();
     failed.inc(ReadFailure::ScanningDisabled);
-    state.record(outcome, &failed, Duration::from_millis(9));
+    let found = outcome.map(|snapshot| Found { snapshot, readings: Vec::new() });
+    state.record(found, &failed, Duration::from_millis(9));
 }
 
 #[tokio::test]
@@ -59,11 +60,11 @@ async fn a_baseline_that_could_not_be_kept_is_kept_later() {
     let state = state(kept(&later).0, Vec::new());
     record(&state, Ok(snapshot()));
     state.keep().await;
-    assert_eq!(kept(&later).1, []);
+    assert_eq!(kept(&later).1.sensors, []);
     std::fs::create_dir(&later).unwrap();
     record(&state, Ok(snapshot()));
     state.keep().await;
-    assert_eq!(kept(&later).1.len(), 2);
+    assert_eq!(kept(&later).1.sensors.len(), 2);
 }
 
 #[tokio::test]

@@ -10,13 +10,13 @@ use crate::entity::Entity;
 use crate::inventory::{Known, Presence};
 use crate::metrics::counts::Counts;
 use crate::outcome::{PollFailure, ReadFailure};
-use crate::sensor::Kind;
+use crate::sensor::Kind as Measured;
 use crate::sensor::list::Lister;
-use crate::slew::Window;
 use crate::slow::{Answer, Log, Power, Question, Slow, Who};
 use crate::source::Source;
 use crate::source::samples::{Listed, Sdr, fan, hd_max};
 use crate::state::{Polled, Snapshot, Value};
+use crate::verdict::{Cause, Kind, Level, Moment, Verdict, What};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/metrics.prom");
 
@@ -35,11 +35,14 @@ fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
     let place = |place: &str| site.map(|_| place.to_owned());
     let labels = Labels { site: site.map(str::to_owned), rack: place("r1"), ..Labels::default() };
     let labels = TargetLabels { bmc, labels: Arc::new(labels) };
-    View { labels, polled, possible, presence: Vec::new(), not_remembered: 0, age: None }
+    let now =
+        (Moment::from_seconds(1_500_000_010.0), UNIX_EPOCH + Duration::from_secs(1_500_000_020));
+    let (presence, not_remembered) = (Vec::new(), 0);
+    View { labels, polled, possible, presence, not_remembered, verdicts: None, age: None, now }
 }
 
-/// The sensors of a repository, each with its raw reading and its raw reading 5 s before.
-fn machine() -> (Vec<Sdr>, Vec<[u8; 2]>) {
+/// The sensors of a repository, each with its raw reading.
+fn machine() -> (Vec<Sdr>, Vec<u8>) {
     let analog = |number, name, sensor_type, entity, base_unit, m, exponent| Sdr {
         number,
         name,
@@ -67,18 +70,7 @@ fn machine() -> (Vec<Sdr>, Vec<[u8; 2]>) {
         analog(35, "Air Flow", 0x0B, 0x40, 17, 1, 0),
         Sdr { name: "11-GPU", number: 11, entity: 0x0B, ..Sdr::default() },
     ];
-    let raws = [
-        [21, 21],
-        [41, 40],
-        [58, 24],
-        [255, 49],
-        [160, 45],
-        [58, 35],
-        [5, 3],
-        [200, 200],
-        [30, 30],
-        [0, 0],
-    ];
+    let raws = [21, 41, 58, 255, 160, 58, 5, 200, 30, 0];
     (records, raws.to_vec())
 }
 
@@ -119,20 +111,14 @@ fn well() -> View {
     records.extend(bay().records());
     let listed = Listed::of(&records);
     let outcomes = listed.list.sensors.iter().zip(raws).enumerate();
-    let outcomes = outcomes.map(|(place, (sensor, [now, before]))| {
+    let outcomes = outcomes.map(|(place, (sensor, raw))| {
         let status = if sensor.known.name == "05-HD Max" { 0xC8 } else { 0xC0 };
         let flags = if sensor.known.name == "11-GPU" { 0xE0 } else { 0xC0 };
         let reading = |value| listed.read(place, &[value, flags, status]);
-        let (before, now) = match (reading(before), reading(now)) {
-            (Ok(before), Ok(now)) => (before, now),
-            (Err(failure), _) | (_, Err(failure)) => return Outcome::Failed(failure),
-        };
-        let mut window = Window::default();
-        let at = Duration::from_secs;
-        window.push(at(5), at(5), before.value);
-        let slew = window.push(at(10), at(10), now.value);
-        let slew = (sensor.quantity == Quantity::Temperature).then_some(slew);
-        Outcome::Read(Value { number: now.value, severity: now.severity, slew })
+        match reading(raw) {
+            Ok(now) => Outcome::Read(Value { number: now.value, severity: now.severity }),
+            Err(failure) => Outcome::Failed(failure),
+        }
     });
     let outcomes = outcomes.collect();
     let known = listed.list.known.iter();
@@ -147,17 +133,42 @@ fn well() -> View {
     }
     let slow = asked(&listed);
     let list = Arc::new(SensorList { records: Some(17), ..listed.list });
+    let shown = Arc::clone(&list);
     let polled = Polled {
         counts,
         duration: Some(Duration::from_millis(250)),
         success: Some((
-            tokio::time::Instant::now(),
+            Moment::from_seconds(1_500_000_000.0),
             UNIX_EPOCH + Duration::from_secs(1_500_000_000),
         )),
-        snapshot: Some(Arc::new(Snapshot { list, outcomes })),
+        snapshot: Some(Arc::new(Snapshot { list: shown, outcomes })),
         slow,
     };
-    View { presence, age: Some(Duration::from_millis(1500)), ..view("srv-1", Some("ams"), polled) }
+    let hd_max = list.known.iter().find(|it| it.name == "05-HD Max").cloned();
+    let phantom = |kind, level, cause, evidence| Verdict {
+        kind,
+        sensor: hd_max.clone(),
+        level,
+        cause,
+        since: Moment::from_seconds(1_499_999_950.0),
+        evidence,
+    };
+    let verdicts = Some(vec![
+        phantom(
+            Kind::PhantomTemperature,
+            Level::Ticket,
+            Cause::Jump,
+            vec![(What::Base, 24.0), (What::Limit, 9.5), (What::Now, 58.0), (What::Rate, 6.8)],
+        ),
+        phantom(
+            Kind::FansFollowPhantom,
+            Level::Page,
+            Cause::FansUp,
+            vec![(What::FansBefore, 0.1), (What::FansNow, 0.95)],
+        ),
+    ]);
+    let age = Some(Duration::from_millis(1500));
+    View { presence, verdicts, age, ..view("srv-1", Some("ams"), polled) }
 }
 
 fn down() -> View {
@@ -245,7 +256,7 @@ fn what_is_left_out_is_said_only_when_something_is() {
     let mut lister = Lister::new(&[], &limits);
     for number in 0..1030 {
         if let Some(known) = lister.sensor(&number.to_string(), "made up", Entity::Other) {
-            lister.number(known, Quantity::Voltage, Kind::Measured, Vec::new());
+            lister.number(known, Quantity::Voltage, Measured::Measured, Vec::new());
         }
     }
     let list = Arc::new(lister.finish(true));

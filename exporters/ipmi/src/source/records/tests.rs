@@ -145,7 +145,7 @@ fn a_drive_has_its_threshold_and_its_limit() {
     assert_eq!((sensor.known.id.as_str(), sensor.known.entity), ("32.0.5", Entity::Disk));
     assert_eq!((sensor.quantity, sensor.kind), (Quantity::Temperature, Kind::Measured));
     assert_eq!(sensor.thresholds, [(Level::UpperNonCritical, 60.0)]);
-    assert_eq!(sensor.rise_limit, Some(0.5));
+    assert_eq!(sensor.rise_limit, None);
     assert_eq!(drive.reading(raw(58, 0xC0)), Ok((58.0, Some(Severity::Nominal))));
     assert_eq!(drive.reading(raw(61, 0xC8)), Ok((61.0, Some(Severity::Warning))));
 }

@@ -1,0 +1,250 @@
+//! What is said of a machine: one state machine a BMC, fed by every poll that succeeded. No I/O, no clock.
+//!
+//! * `class`, `moment`, `median`, `history`: parts and how fast they warm, times, the last half hour;
+//! * `measure`, `limit`: what a number is, which of a sensor's thresholds are believed;
+//! * `watched`, `sensors`, `running`, `observed`: which readings are believed, and whether the machine is on;
+//! * `usual`: what is usual for each sensor;
+//! * `phantom`, `follow`: temperatures that cannot be, and the fans that follow them;
+//! * `trend`, `cooling`: the rise that all parts share, and whether cooling is lost;
+//! * `fans`, `limits`, `presence`, `power_step`: the other verdicts;
+//! * `matching`: sensors that moved their id or have another name;
+//! * `held`, `record`, `kept`: what is held, what is remembered of it, and what outlives the process.
+//!
+//! Verdicts are judged here, at the full rate of polling and from raw readings, since a rule of
+//! Prometheus sees only samples: windows that end at different times, and lost scrapes.
+
+use std::sync::Arc;
+
+use crate::inventory::Known;
+
+mod class;
+mod cooling;
+mod fans;
+mod follow;
+mod held;
+mod history;
+mod kept;
+mod limit;
+mod limits;
+mod matching;
+mod measure;
+mod median;
+mod moment;
+mod observed;
+mod phantom;
+mod power_step;
+mod presence;
+mod record;
+mod running;
+mod sensors;
+mod trend;
+mod usual;
+mod watched;
+
+pub(crate) use held::Verdict;
+#[cfg(test)]
+pub(crate) use held::{Cause, Kind, Level, What};
+pub(crate) use kept::Kept;
+pub(crate) use limit::Limits;
+pub(crate) use measure::Measure;
+pub(crate) use moment::Moment;
+pub(crate) use watched::Listed;
+
+use cooling::Cooling;
+use held::Held;
+use history::Clock;
+use observed::Observed;
+use power_step::Step;
+use running::Running;
+use watched::{Raw, Watched};
+
+/// Seconds of failed polls after which nothing is said of a machine any more.
+const SILENT: f64 = 900.0;
+/// Gaps of so many seconds between polls say nothing of their interval.
+const LONGEST_INTERVAL: f64 = 75.0;
+
+/// A reading of a poll.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Reading {
+    /// The place of its sensor in the list that [`Machine::follow`] was given last.
+    pub(crate) place: usize,
+    /// The value; `None` if there was none to read.
+    pub(crate) value: Option<f64>,
+    /// What the BMC itself holds of it: 0 nominal, 1 warning, 2 critical.
+    pub(crate) severity: Option<u8>,
+    /// When it was asked for.
+    pub(crate) asked: Moment,
+    /// When it was answered: it was measured before that, and as a rule not before `asked`.
+    pub(crate) answered: Moment,
+}
+
+/// The state of one machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Machine {
+    /// `None` before the first poll.
+    observed: Option<Observed>,
+    /// Sensors of the last process, until the first list.
+    kept: Vec<Watched>,
+    /// For each place of the list, the place of its sensor in [`Observed::sensors`].
+    places: Vec<usize>,
+    usual_watts: Option<f64>,
+    cooling: Cooling,
+    step: Option<Step>,
+    held: Held,
+}
+
+impl Machine {
+    /// A machine of which nothing is known but what was kept, and sensors that once were there.
+    pub(crate) fn new(kept: Option<Kept>, baseline: &[Arc<Known>]) -> Self {
+        let kept = kept.unwrap_or_default();
+        let (usual_watts, cooling) = (kept.watts(), Cooling::of(kept.episode()));
+        let mut sensors: Vec<Watched> = kept.sensors().collect();
+        for known in baseline {
+            if sensors.iter().all(|it| *it.known != **known) {
+                let (known, measure) = (Arc::clone(known), Measure::None);
+                sensors.push(Watched::new(&Listed {
+                    known,
+                    measure,
+                    limits: Limits::default(),
+                    rate: None,
+                }));
+            }
+        }
+        Self { kept: sensors, usual_watts, cooling, ..Self::default() }
+    }
+
+    /// Goes by another list of sensors. One that moved its id or has another name goes on as the same;
+    /// returns those, as they were and as they are.
+    pub(crate) fn follow(&mut self, now: Moment, list: &[Listed]) -> Vec<(Arc<Known>, Arc<Known>)> {
+        let observed = self.observed.get_or_insert_with(|| Observed {
+            clock: Clock::new(now),
+            was_known: self.kept.iter().any(|it| it.usual.observed > 0.0),
+            sensors: std::mem::take(&mut self.kept),
+            running: Running::default(),
+            usual_watts: self.usual_watts,
+            interval: 5.0,
+        });
+        let moved = matching::go_on(&mut observed.sensors, list);
+        for (from, to) in &moved {
+            self.held.rename(from, to);
+        }
+        let places = matching::places(&observed.sensors);
+        let place = |it: &Listed| places.get(&it.known).copied().unwrap_or(usize::MAX);
+        self.places = list.iter().map(place).collect();
+        moved
+    }
+
+    /// Takes a poll that succeeded. Sensors that were not asked are left out of `readings`; those that
+    /// are not in the list are lost if it `is_complete`. `chassis` is whether the BMC says that the
+    /// machine is on.
+    pub(crate) fn feed(
+        &mut self,
+        now: Moment,
+        readings: &[Reading],
+        is_complete: bool,
+        chassis: Option<bool>,
+    ) {
+        let Some(seen) = &mut self.observed else { return };
+        let gap = now.since(seen.clock.now).max(0.0);
+        if gap > 0.0 && gap < LONGEST_INTERVAL {
+            seen.interval += 0.2 * (gap - seen.interval);
+        }
+        let closed = seen.clock.advance(now);
+        for it in &mut seen.sensors {
+            if let Some(ring) = &mut it.ring {
+                ring.close(&seen.clock, closed);
+            }
+        }
+        lose(seen, &self.places, is_complete);
+        let mut jumped = take(seen, &self.places, readings);
+        let usual_watts = seen.usual_watts;
+        let (running, clock) = (&mut seen.running, &mut seen.clock);
+        running.observe(clock, &seen.sensors, usual_watts, chassis, gap);
+        jumped.sort_unstable();
+        phantom::jumps(seen, &jumped);
+        follow::phantoms(seen, &mut self.held);
+        let slot_ended = closed > 0;
+        if slot_ended {
+            usual::learn(seen, closed);
+        }
+        fans::judge(seen, &mut self.held);
+        limits::judge(seen, &mut self.held);
+        self.cooling.judge(seen, slot_ended, &mut self.held);
+        presence::judge(seen, &mut self.held);
+        if slot_ended {
+            power_step::judge(&mut self.step, seen, &mut self.held);
+        }
+    }
+
+    /// The verdicts that are held; `None` while the machine is not judged: before its first poll, and
+    /// a quarter of an hour after its last.
+    pub(crate) fn verdicts(&self, now: Moment) -> Option<&[Verdict]> {
+        let last = self.observed.as_ref()?.clock.now;
+        (now.since(last) < SILENT).then(|| self.held.all())
+    }
+
+    /// What is worth keeping; `None` before the first poll.
+    pub(crate) fn keep(&self) -> Option<Kept> {
+        let seen = self.observed.as_ref()?;
+        Some(Kept::of(seen.usual_watts, self.cooling.episode, &seen.sensors))
+    }
+
+    /// Takes the sensors of the last list for all there are.
+    pub(crate) fn accept(&mut self) {
+        let Some(seen) = &mut self.observed else { return };
+        let mut moved_to = vec![usize::MAX; seen.sensors.len()];
+        let mut left = Vec::new();
+        for (place, it) in std::mem::take(&mut seen.sensors).into_iter().enumerate() {
+            if self.places.contains(&place) {
+                moved_to[place] = left.len();
+                left.push(it);
+            } else {
+                self.held.forget(&it.known);
+            }
+        }
+        seen.sensors = left;
+        for place in &mut self.places {
+            *place = moved_to.get(*place).copied().unwrap_or(usize::MAX);
+        }
+    }
+}
+
+/// Gives each reading to its sensor; returns the places of those that confirm a jump.
+fn take(seen: &mut Observed, places: &[usize], readings: &[Reading]) -> Vec<usize> {
+    let (now, interval) = (seen.clock.now, seen.interval);
+    let mut jumped = Vec::new();
+    for reading in readings {
+        let Some(place) = places.get(reading.place).copied() else { continue };
+        let Some(it) = seen.sensors.get_mut(place) else { continue };
+        let raw = reading.value.map_or(Raw::Unreadable, Raw::Value);
+        it.severity = reading.severity;
+        if it.take(now, raw, (reading.asked, reading.answered), interval) {
+            jumped.push(place);
+        }
+    }
+    jumped
+}
+
+/// Says of every sensor whether it is listed; of those that are not, whether they are lost.
+fn lose(seen: &mut Observed, places: &[usize], is_complete: bool) {
+    let (now, interval) = (seen.clock.now, seen.interval);
+    let mut is_listed = vec![false; seen.sensors.len()];
+    for place in places {
+        if let Some(it) = is_listed.get_mut(*place) {
+            *it = true;
+        }
+    }
+    for (it, is_listed) in seen.sensors.iter_mut().zip(is_listed) {
+        match (is_listed, is_complete) {
+            (true, _) => it.is_there(),
+            (false, true) => {
+                it.take(now, Raw::Gone, (now, now), interval);
+            }
+            // A list with holes says nothing of what is not in it.
+            (false, false) => it.is_not_told(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

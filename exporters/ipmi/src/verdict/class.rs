@@ -1,0 +1,272 @@
+//! What a temperature is the temperature of, and how fast that can warm. No I/O, no clock.
+//!
+//! Boards give GPUs, NICs and M.2 drives the entity of a board, so the name decides where it says more.
+
+use crate::entity::Entity;
+
+/// The class of part behind a temperature or a fan, finer than [`Entity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// A processor: 20 to 40 degrees in under a second.
+    Cpu,
+    /// A graphics processor or another accelerator: as fast.
+    Gpu,
+    /// A flash drive on PCI Express, in any form.
+    Nvme,
+    /// A disk with platters, a bay, or the hottest of several.
+    Hdd,
+    /// A flash drive in a disk's case.
+    Ssd,
+    /// A memory module.
+    Memory,
+    /// A board and what is soldered on it.
+    Board,
+    /// The air that comes in.
+    Inlet,
+    /// The air that goes out.
+    Exhaust,
+    /// A voltage regulator.
+    Regulator,
+    /// A power supply.
+    Psu,
+    /// An add-in card, or a chip that works like one.
+    Card,
+    /// Anything else.
+    Other,
+}
+
+/// How far a part can warm in a time: `offset + rate * seconds` degrees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Physics {
+    /// Degrees that any rise may have: counts, a warm part put in, air that moves.
+    pub(crate) offset: f64,
+    /// Degrees Celsius per second.
+    pub(crate) rate: f64,
+    /// The most degrees after a time of unknown length; `None` where such a rise proves nothing.
+    pub(crate) cap: Option<f64>,
+}
+
+/// Beginnings of words.
+const GPU: &[&str] = &[
+    "GPU", "ACCEL", "TESLA", "NVLINK", "NVSWITCH", "HGX", "SXM", "OAM", "XPU", "GAUDI", "INSTINCT",
+    "FPGA", "MIC", "VGA",
+];
+/// Accelerators by the maker's number for them, as a whole word.
+const GPU_MODELS: &[&str] = &[
+    "A2", "A10", "A30", "A40", "A100", "A800", "H20", "H100", "H200", "H800", "B100", "B200",
+    "GB200", "L4", "L40", "L40S", "T4", "P4", "P40", "P100", "V100", "K80", "M60", "MI100",
+    "MI210", "MI250", "MI250X", "MI300", "MI300X", "MI325X", "MI355X", "PVC",
+];
+const NVME: &[&str] = &["NVME", "NVM", "M2", "BOSS", "EDSFF", "RULER", "OPTANE", "AIC"];
+/// Forms of `NVMe` drives, which have a stop or a digit in the middle.
+const NVME_FORMS: &[&str] = &["M.2", "U.2", "U.3", "E1.S", "E1.L", "E3.S", "E3.L", "NVME"];
+const REGULATOR: &[&str] = &[
+    "VR",
+    "VDD",
+    "VDDQ",
+    "PVCC",
+    "VCCIN",
+    "PVNN",
+    "MOSFET",
+    "VREG",
+    "DRMOS",
+    "PMIC",
+    "REGULATOR",
+    "VCORE",
+];
+const CARD: &[&str] = &[
+    "NIC",
+    "HBA",
+    "RAID",
+    "OCP",
+    "PCI",
+    "PCIE",
+    "RISER",
+    "LAN",
+    "CTLR",
+    "CONTROLLER",
+    "BBU",
+    "AOC",
+    "SAS",
+    "PERC",
+    "MEZZ",
+    "ROC",
+    "LOM",
+    "CNA",
+    "ETH",
+    "NET",
+    "QSFP",
+    "SFP",
+    "OSFP",
+    "XCVR",
+    "TRANSCEIVER",
+    "OPTIC",
+    "DPU",
+    "BLUEFIELD",
+    "CX4",
+    "CX5",
+    "CX6",
+    "CX7",
+    "CONNECTX",
+    "MLX",
+    "PHY",
+    "PEX",
+    "PLX",
+    "RETIMER",
+    "EXPANDER",
+    "IOM",
+    "BATT",
+    "BATTERY",
+    "SUPERCAP",
+    "IB0",
+    "IB1",
+    "FC",
+    "SLOT",
+    "MELLANOX",
+];
+const SPEEDS: &[&str] = &["1G", "10G", "25G", "40G", "50G", "100G", "200G", "400G", "800G"];
+const DISK: &[&str] = &["HDD", "DISK", "DRIVE", "BACKPLANE", "BP"];
+
+impl Class {
+    /// The class of a sensor of this part and name.
+    pub(crate) fn of(entity: Entity, name: &str) -> Self {
+        let name = name.to_ascii_uppercase();
+        let words: Vec<&str> = name
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+            .filter(|it| !it.is_empty())
+            .collect();
+        let starts = |starts: &[&str]| {
+            words.iter().any(|it| starts.iter().any(|start| it.starts_with(start)))
+        };
+        let is = |whole: &[&str]| words.iter().any(|it| whole.contains(it));
+        let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+        match entity {
+            // What the air is, nothing on the board decides.
+            Entity::Inlet => return Self::Inlet,
+            Entity::Exhaust => return Self::Exhaust,
+            Entity::Psu => return Self::Psu,
+            _ => {}
+        }
+        // A regulator that feeds a GPU or a DIMM is a regulator.
+        if starts(REGULATOR) || has(&["VRM", "_VR", "VRD"]) {
+            Self::Regulator
+        } else if starts(GPU) || is(GPU_MODELS) {
+            Self::Gpu
+        } else if has(NVME_FORMS) || starts(NVME) {
+            Self::Nvme
+        } else if entity == Entity::Disk || is(&["HD"]) || starts(DISK) {
+            if has(&["SSD"]) { Self::Ssd } else { Self::Hdd }
+        } else if entity == Entity::Memory {
+            Self::Memory
+        } else if entity == Entity::Cpu {
+            Self::Cpu
+        } else if starts(CARD) || has(SPEEDS) {
+            Self::Card
+        } else if entity == Entity::Board {
+            Self::Board
+        } else {
+            Self::Other
+        }
+    }
+
+    /// How fast it can warm; `None` where a fast rise proves nothing.
+    ///
+    /// From heat capacities and powers, with room to spare: a 2.5" disk without cooling warms by 0.033
+    /// degrees per second, a DIMM by 0.2, a SATA SSD's case by 0.09 and its die by 1, an M.2 drive by 1
+    /// to 3, a regulator by 0.5 to 3.
+    pub(crate) fn physics(self) -> Option<Physics> {
+        let (offset, rate, cap) = match self {
+            Self::Cpu | Self::Gpu => return None,
+            Self::Hdd => (6.0, 0.1, Some(20.0)),
+            Self::Ssd => (10.0, 0.5, Some(40.0)),
+            Self::Memory => (8.0, 0.5, Some(30.0)),
+            Self::Board => (10.0, 0.5, Some(30.0)),
+            Self::Inlet => (6.0, 0.25, Some(15.0)),
+            Self::Exhaust => (12.0, 0.5, Some(30.0)),
+            Self::Psu => (15.0, 1.0, Some(40.0)),
+            Self::Nvme => (18.0, 2.0, None),
+            Self::Regulator => (20.0, 3.0, None),
+            Self::Card | Self::Other => (15.0, 3.0, None),
+        };
+        Some(Physics { offset, rate, cap })
+    }
+
+    /// Whether it warms with the work that is done, in a second.
+    pub(crate) fn is_processor(self) -> bool {
+        matches!(self, Self::Cpu | Self::Gpu)
+    }
+
+    /// Whether it lives near its warning limit when it works.
+    pub(crate) fn runs_hot(self) -> bool {
+        matches!(self, Self::Cpu | Self::Gpu | Self::Nvme)
+    }
+
+    /// Whether its neighbours' warming is taken off its own.
+    pub(crate) fn shares_its_air(self) -> bool {
+        matches!(
+            self,
+            Self::Hdd | Self::Ssd | Self::Memory | Self::Board | Self::Inlet | Self::Exhaust
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_real_machines() {
+        use Class::*;
+        for (entity, name, class) in [
+            (Entity::Board, "GPU1 Temp", Gpu),
+            (Entity::Other, "PCIe 3 A100 Temp", Gpu),
+            (Entity::Board, "HGX_GPU_SXM_1_Temp", Gpu),
+            (Entity::Board, "NVSwitch 2 Temp", Gpu),
+            (Entity::Board, "OAM3 Temp", Gpu),
+            (Entity::Board, "M2NVMeSSD Temp1", Nvme),
+            (Entity::Board, "U.2 Temp", Nvme),
+            (Entity::Disk, "NVMe_SSD_3", Nvme),
+            (Entity::Disk, "E1.S 4 Temp", Nvme),
+            (Entity::Other, "BOSS Temp", Nvme),
+            (Entity::Board, "MB_10G_LAN Temp", Card),
+            (Entity::Board, "AOC_SAS Temp", Card),
+            (Entity::Board, "HBA Temp", Card),
+            (Entity::Board, "LOM Temp", Card),
+            (Entity::Other, "PERC1 Temp", Card),
+            (Entity::Board, "OCP NIC Temp", Card),
+            (Entity::Board, "MLX CX6 Temp", Card),
+            (Entity::Board, "RAID BBU Temp", Card),
+            (Entity::Board, "CPU1_VRM Temp", Regulator),
+            (Entity::Board, "P1-VRMCPU Temp", Regulator),
+            (Entity::Board, "VDDQ_AB Temp", Regulator),
+            (Entity::Board, "GPU1 VR Temp", Regulator),
+            (Entity::Disk, "05-HD Max", Hdd),
+            (Entity::Disk, "HDD BP Temp", Hdd),
+            (Entity::Disk, "SSD 3", Ssd),
+            (Entity::Memory, "P1-DIMMA1 Temp", Memory),
+            (Entity::Cpu, "02-CPU", Cpu),
+            (Entity::Cpu, "Temp", Cpu),
+            (Entity::Board, "06-Chipset", Board),
+            (Entity::Board, "PCH Temp", Board),
+            (Entity::Board, "System Temp", Board),
+            (Entity::Board, "Peripheral Temp", Board),
+            (Entity::Board, "BMC Temp", Board),
+            (Entity::Inlet, "Inlet Temp", Inlet),
+            (Entity::Inlet, "01-Inlet Ambient", Inlet),
+            (Entity::Exhaust, "Exhaust Temp", Exhaust),
+            (Entity::Psu, "PS1 Inlet Temp", Psu),
+            (Entity::Other, "Coolant Out", Other),
+        ] {
+            assert_eq!(Class::of(entity, name), class, "{entity:?} {name}");
+        }
+    }
+
+    #[test]
+    fn a_processor_has_no_limit_and_a_disk_the_lowest() {
+        let rates = [Class::Hdd, Class::Inlet, Class::Memory, Class::Nvme]
+            .map(|it| it.physics().unwrap().rate);
+        assert!(
+            rates.is_sorted() && Class::Cpu.physics().is_none() && Class::Gpu.physics().is_none()
+        );
+    }
+}

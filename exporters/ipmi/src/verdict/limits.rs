@@ -1,0 +1,158 @@
+//! What the BMC's own limits say. No I/O, no clock.
+
+use std::sync::Arc;
+
+use super::class::Class;
+use super::held::{Cause, Held, Kind, Level, Verdict, What};
+use super::moment::Moment;
+use super::observed::Observed;
+use super::watched::Watched;
+
+/// Just below a limit is so many degrees below it.
+const NEAR: f64 = 3.0;
+/// Normal for so many seconds, a sensor that was beyond its limit from the start is like any other.
+const NORMAL: f64 = 600.0;
+
+/// Judges each sensor by its limits.
+pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
+    let (now, interval, is_off) = (seen.now(), seen.interval, seen.running.is_off());
+    for it in &mut seen.sensors {
+        implausible(it, now, held);
+        if it.measure.is_fan() {
+            continue;
+        }
+        let Some(value) = it.believed().filter(|_| it.pending.is_none()) else {
+            let is_lost =
+                it.is_gone() || it.unreadable.is_some_and(|since| now.since(since) > 300.0);
+            if is_lost {
+                (it.beyond.degree, it.beyond.since, it.beyond.polls) = (0, None, 0);
+                held.drop(Kind::LimitExceeded, Some(&it.known));
+                held.drop(Kind::NearSilentLimit, Some(&it.known));
+            }
+            continue;
+        };
+        note(it, now, degree(it, value));
+        exceeded(it, now, value, interval, is_off, held);
+        near(it, now, value, held);
+    }
+}
+
+/// How far a value is beyond its limits, as the BMC says; by the limits where it says nothing.
+fn degree(it: &Watched, value: f64) -> u8 {
+    let is_at = |limit: Option<f32>| limit.is_some_and(|limit| value >= f64::from(limit));
+    if !it.is_temperature() {
+        return if it.limits.implausible { 0 } else { it.severity.unwrap_or(0) };
+    }
+    if it.limits.warning.is_none() && it.limits.critical.is_none() {
+        return 0;
+    }
+    let is_fatal = is_at(it.limits.fatal) && it.limits.fatal != it.limits.critical;
+    let by_limits = match () {
+        () if is_fatal => 3,
+        () if is_at(it.limits.critical) => 2,
+        () if is_at(it.limits.warning) => 1,
+        () => 0,
+    };
+    match it.severity.filter(|_| !it.limits.implausible) {
+        // The BMC knows critical and non-recoverable as one.
+        Some(severity) if severity >= 2 && is_fatal => 3,
+        Some(severity) => severity,
+        None => by_limits,
+    }
+}
+
+fn note(it: &mut Watched, now: Moment, degree: u8) {
+    let beyond = &mut it.beyond;
+    if !beyond.judged {
+        beyond.judged = true;
+        beyond.from_the_start = degree >= 1;
+    }
+    if degree != beyond.degree {
+        if degree == 0 || degree > beyond.degree {
+            (beyond.since, beyond.polls) = (Some(now), 0);
+        }
+        beyond.degree = degree;
+    }
+    beyond.polls = beyond.polls.saturating_add(1);
+    let age = beyond.since.map_or(0.0, |since| now.since(since));
+    if degree == 0 && age > NORMAL {
+        beyond.from_the_start = false;
+    }
+    if degree > 0 && !it.is_phantom() {
+        it.beyond.since.get_or_insert(now);
+    }
+}
+
+fn exceeded(
+    it: &mut Watched,
+    now: Moment,
+    value: f64,
+    interval: f64,
+    is_off: bool,
+    held: &mut Held,
+) {
+    let beyond = it.beyond;
+    let age = beyond.since.map_or(0.0, |since| now.since(since));
+    let polls = if interval > 25.0 { 2 } else { 3 };
+    let warns_after = if it.class == Class::Inlet { 115.0 } else { 300.0 };
+    let level = match beyond.degree {
+        2.. if age >= 55.0 && beyond.polls >= polls => Some(Level::Ticket),
+        1 if age >= warns_after && it.class.runs_hot() => Some(Level::Info),
+        1 if age >= warns_after => Some(Level::Ticket),
+        _ => None,
+    };
+    let is_silent = it.is_phantom() || is_off && it.class != Class::Inlet;
+    let level = level
+        .filter(|_| !is_silent)
+        .map(|level| if beyond.from_the_start { Level::Info } else { level });
+    if let Some(level) = level {
+        let before = held.level(Kind::LimitExceeded, &it.known);
+        let level = if beyond.degree >= 2 {
+            before.map_or(level, |before| before.max(level))
+        } else {
+            level
+        };
+        let (cause, limit) = match beyond.degree {
+            3 => (Cause::NonRecoverable, it.limits.fatal),
+            2 => (Cause::Critical, it.limits.critical),
+            _ => (Cause::NonCritical, it.limits.warning),
+        };
+        let mut evidence = vec![(What::Now, value)];
+        evidence.extend(limit.map(|limit| (What::Limit, f64::from(limit))));
+        let (sensor, since) = (Some(Arc::clone(&it.known)), beyond.since.unwrap_or(now));
+        held.hold(Verdict { kind: Kind::LimitExceeded, sensor, level, cause, since, evidence });
+    } else if beyond.degree == 0 && beyond.since.is_some() && age >= 60.0 || is_silent {
+        held.drop(Kind::LimitExceeded, Some(&it.known));
+    }
+}
+
+fn near(it: &mut Watched, now: Moment, value: f64, held: &mut Held) {
+    let limit =
+        it.limits.warning.map(f64::from).filter(|_| it.is_temperature() && !it.class.runs_hot());
+    let Some(limit) = limit.filter(|limit| value >= limit - NEAR && value < *limit) else {
+        it.beyond.near = None;
+        held.drop(Kind::NearSilentLimit, Some(&it.known));
+        return;
+    };
+    let since = *it.beyond.near.get_or_insert(now);
+    if now.since(since) >= 300.0 {
+        let evidence = vec![(What::Now, value), (What::Limit, limit)];
+        let (sensor, level, cause) = (Some(Arc::clone(&it.known)), Level::Info, Cause::NearLimit);
+        held.hold(Verdict { kind: Kind::NearSilentLimit, sensor, level, cause, since, evidence });
+    }
+}
+
+fn implausible(it: &Watched, now: Moment, held: &mut Held) {
+    if !it.limits.implausible || it.is_gone() {
+        held.drop(Kind::ThresholdsImplausible, Some(&it.known));
+        return;
+    }
+    held.hold(Verdict {
+        kind: Kind::ThresholdsImplausible,
+        sensor: Some(Arc::clone(&it.known)),
+        level: Level::Info,
+        cause: Cause::Contradictory,
+        since: now,
+        evidence: Vec::new(),
+    });
+}

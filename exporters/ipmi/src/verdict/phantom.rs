@@ -1,0 +1,185 @@
+//! Temperatures that their parts cannot have. No I/O, no clock.
+//!
+//! What tells a phantom from a fire is not the height of a temperature but its slope, and what the
+//! parts beside it do: a disk that takes 10 W cannot warm by more than 0.03 degrees a second, and a
+//! step of 34 degrees between two polls 5 s apart would need 4 kW in it.
+
+use super::class::{Class, Physics};
+use super::held::Cause;
+use super::median::median;
+use super::moment::Moment;
+use super::observed::Observed;
+use super::record::Phantom;
+use super::sensors::{common_rise, enough, neighbours, run_up, warmed, watts};
+use super::watched::Watched;
+
+/// A gap longer than this hides how long a rise took; seconds.
+const LONG_GAP: f64 = 60.0;
+/// After a start all parts warm for so many seconds.
+const BOOT: f64 = 600.0;
+/// Seconds that a baseline was learnt from before it proves anything.
+const LEARNT: f64 = 1800.0;
+
+/// Judges and accepts the jumps that this poll confirmed, at these places.
+pub(super) fn jumps(seen: &mut Observed, jumped: &[usize]) {
+    for &place in jumped {
+        if let Some(phantom) = jump(seen, place, jumped) {
+            seen.sensors[place].phantom = Some(Box::new(phantom));
+        }
+    }
+}
+
+fn jump(seen: &mut Observed, place: usize, jumped: &[usize]) -> Option<Phantom> {
+    let now = seen.now();
+    let it = &mut seen.sensors[place];
+    let (value, first) = (it.value()?, it.pending.take()?.since);
+    let (base, read) = (it.accepted?, it.accepted_at);
+    it.accept(now, value);
+    if value <= base || !seen.running.is_on() {
+        return None;
+    }
+    let it = &seen.sensors[place];
+    let physics = it.physics()?;
+    if it.is_phantom() {
+        return None;
+    }
+    let took = read.map(|read| first.since(read).max(0.0));
+    let is_long = took.is_none_or(|took| took > LONG_GAP);
+    let allowed = match (took, physics.cap) {
+        (_, None) if is_long => return None,
+        (None, cap) => cap?,
+        (Some(took), cap) => {
+            let refresh = if took < LONG_GAP { it.refresh } else { 0.0 };
+            let allowed = physics.offset + physics.rate * (took + refresh);
+            if is_long { cap.map_or(allowed, |cap| allowed.min(cap)) } else { allowed }
+        }
+    };
+    let rate = took.map(|took| (value - base) / took.max(1.0));
+    if seen.boots(BOOT) {
+        // While everything warms, only the drives' own figures tell: a candidate for them.
+        let is_disk = matches!(it.class, Class::Hdd | Class::Ssd);
+        let is_candidate = is_disk && value - base > allowed;
+        return is_candidate.then(|| record(seen, first, base, value, rate, allowed, Cause::Boot));
+    }
+    let common = common_rise(&seen.sensors, &seen.clock, it, read);
+    let shared = if it.class.shares_its_air() { common.unwrap_or(0.0).max(0.0) } else { 0.0 };
+    if value - base - shared <= allowed || others_warm(seen, it, jumped, common) {
+        return None;
+    }
+    let mut phantom = record(seen, first, base, value, rate, allowed, Cause::Jump);
+    if took.is_none() {
+        // What the fans did before is known from the last process alone.
+        (phantom.fans, phantom.processors) = (fans(seen, None), processors(seen, None));
+        phantom.following = None;
+    }
+    Some(phantom)
+}
+
+/// Whether so much else warms that it is no phantom.
+fn others_warm(seen: &Observed, it: &Watched, jumped: &[usize], common: Option<f64>) -> bool {
+    if it.class == Class::Hdd {
+        return common.is_some_and(|common| common >= 5.0);
+    }
+    let (warm, all) = warmed(&seen.sensors, &seen.clock, it, jumped);
+    warm as f64 >= (0.3 * all as f64).max(2.0)
+}
+
+/// Looks, once a slot, for what no jump shows: a ramp in small steps, and a value far above all that
+/// was usual when the sensor is seen again after a start.
+pub(super) fn unusual(seen: &mut Observed, place: usize) -> bool {
+    let it = &seen.sensors[place];
+    let (Some(accepted), Some(physics)) = (it.accepted, it.physics()) else { return false };
+    let found = above_usual(seen, it, accepted, physics)
+        .or_else(|| if it.phantom.is_some() { None } else { ramp(seen, it, accepted, physics) });
+    let is_found = found.is_some();
+    if let Some(phantom) = found {
+        seen.sensors[place].phantom = Some(Box::new(phantom));
+    }
+    is_found
+}
+
+fn above_usual(seen: &Observed, it: &Watched, accepted: f64, physics: Physics) -> Option<Phantom> {
+    let (cap, highest) = (physics.cap?, f64::from(it.usual.highest?));
+    let is_new = seen.now().since(seen.clock.born) < 300.0 || seen.boots(1200.0);
+    let is_air = matches!(it.class, Class::Inlet | Class::Exhaust);
+    if f64::from(it.usual.observed) < LEARNT || is_air || !is_new || accepted - highest <= cap {
+        return None;
+    }
+    let off = |it: &Watched| Some(it.value()? - f64::from(it.usual.highest?));
+    let is_usual_else = median(neighbours(&seen.sensors, it).filter_map(off))? < 6.0;
+    let base = it.usual.value.map_or(highest, f64::from);
+    is_usual_else.then(|| record(seen, seen.now(), base, accepted, None, cap, Cause::AboveUsual))
+}
+
+fn ramp(seen: &Observed, it: &Watched, accepted: f64, physics: Physics) -> Option<Phantom> {
+    let is_slow_part = matches!(it.class, Class::Hdd | Class::Memory | Class::Board | Class::Inlet);
+    if !is_slow_part || seen.boots(900.0) {
+        return None;
+    }
+    let then = seen.now().after(-60.0);
+    let before = it.ago(&seen.clock, 60.0, 1)?;
+    let common = common_rise(&seen.sensors, &seen.clock, it, Some(then))?.max(0.0);
+    let allowed = physics.offset + physics.rate * (90.0 + it.refresh) + 3.0;
+    let is_ramp =
+        accepted - before - common > allowed && warmed(&seen.sensors, &seen.clock, it, &[]).0 < 2;
+    let rate = Some((accepted - before) / 60.0);
+    let limit = physics.offset + physics.rate * 90.0;
+    is_ramp.then(|| record(seen, then, before, accepted, rate, limit, Cause::Ramp))
+}
+
+fn record(
+    seen: &Observed,
+    since: Moment,
+    base: f64,
+    top: f64,
+    rate: Option<f64>,
+    limit: f64,
+    cause: Cause,
+) -> Phantom {
+    // Before a boot there were other speeds; what is usual is what counts then.
+    let then = matches!(cause, Cause::Jump | Cause::Ramp).then_some(since);
+    let fans = fans(seen, then);
+    // They may have run up since the first false reading, while that waited to be confirmed.
+    let previous = fans.iter().filter_map(|(known, base)| {
+        let fan = seen.system_fans().find(|it| *it.known == *known)?;
+        Some((fan.measure, *base, fan.previous?))
+    });
+    let (up, _, all) = run_up(previous);
+    let ran_up = cause == Cause::Jump && all > 0.0 && up >= enough(all);
+    let following = ran_up.then(|| (seen.now().after(-seen.interval), 1));
+    let before =
+        watts(&seen.sensors, |it| it.before(&seen.clock, since)).filter(|watts| *watts > 0.0);
+    Phantom {
+        base,
+        top,
+        since,
+        rate,
+        limit,
+        cause,
+        told: false,
+        fans,
+        processors: processors(seen, then),
+        watts: before.or(seen.usual_watts),
+        followed: None,
+        following,
+        calming: None,
+        low: 0,
+    }
+}
+
+/// Each system fan's speed before `then`; what is usual where that is not known.
+fn fans(seen: &Observed, then: Option<Moment>) -> Vec<(crate::inventory::Known, f64)> {
+    let speed = |it: &Watched| {
+        let before = then.and_then(|then| it.before(&seen.clock, then));
+        Some((crate::inventory::Known::clone(&it.known), before.or(it.usual.value.map(f64::from))?))
+    };
+    seen.system_fans().filter_map(speed).collect()
+}
+
+/// The processors' median before `then`; what is usual where that is not known.
+fn processors(seen: &Observed, then: Option<Moment>) -> Option<f64> {
+    let processors = seen.temperatures().filter(|it| it.class == Class::Cpu);
+    median(processors.filter_map(|it| {
+        then.and_then(|then| it.before(&seen.clock, then)).or(it.usual.value.map(f64::from))
+    }))
+}

@@ -1,0 +1,83 @@
+//! Power that stepped up and stayed, and that nothing explains. No I/O, no clock.
+
+use super::class::Class;
+use super::held::{Cause, Held, Kind, Level, Verdict, What};
+use super::history::Clock;
+use super::moment::Moment;
+use super::observed::Observed;
+use super::sensors::{fan_gain, watts_between, watts_now};
+use super::trend::Trend;
+use super::watched::Watched;
+
+/// It is looked at each so many slots.
+const SLOTS: u64 = 4;
+/// Seconds after a start in which power settles.
+const BOOT: f64 = 2400.0;
+/// Slots that are needed: half an hour.
+const HISTORY: usize = 62;
+
+/// A step that is held.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Step {
+    since: Moment,
+    before: f64,
+    after: f64,
+}
+
+/// Judges the power at the end of a slot.
+pub(super) fn judge(step: &mut Option<Step>, seen: &Observed, held: &mut Held) {
+    if seen.running.is_off() {
+        *step = None;
+    } else if seen.clock.slot().is_multiple_of(SLOTS)
+        && !seen.boots(BOOT)
+        && seen.clock.filled() >= HISTORY
+    {
+        look(step, seen);
+    }
+    let Some(Step { since, before, .. }) = *step else {
+        held.drop(Kind::PowerStep, None);
+        return;
+    };
+    let mut evidence = vec![(What::WattsBefore, before)];
+    evidence.extend(watts_now(&seen.sensors).map(|now| (What::WattsNow, now)));
+    let (level, cause) = (Level::Info, Cause::NothingElse);
+    held.hold(Verdict { kind: Kind::PowerStep, sensor: None, level, cause, since, evidence });
+}
+
+fn look(step: &mut Option<Step>, seen: &Observed) {
+    let power = |first, last| -> Vec<f64> {
+        watts_between(&seen.sensors, &seen.clock, first, last).collect()
+    };
+    // The last ten minutes, and those from half an hour ago to twenty minutes ago.
+    let (new, old) = (power(30, 599), power(1260, 1859));
+    if new.len() < 6 || old.len() < 6 {
+        return;
+    }
+    let least = new.iter().copied().fold(f64::INFINITY, f64::min);
+    let most_new = new.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let most_old = old.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    match *step {
+        None if least - most_old >= (0.25 * most_old).max(15.0) && !has_a_cause(seen) => {
+            *step = Some(Step { since: seen.now().after(-900.0), before: most_old, after: least });
+        }
+        Some(Step { before, after, .. }) if most_new < f64::midpoint(before, after) => *step = None,
+        _ => {}
+    }
+}
+
+/// A part warmed more than the air did, or the fans hold what a load makes.
+fn has_a_cause(seen: &Observed) -> bool {
+    let air = Trend::of(seen).over(1200).inlet.unwrap_or(0.0).max(0.0);
+    let rise = |it: &Watched| Some(peak(it, &seen.clock)? - it.ago(&seen.clock, 1740.0, 2)? - air);
+    let parts = seen
+        .temperatures()
+        .filter(|it| !matches!(it.class, Class::Inlet | Class::Psu) && !it.is_phantom());
+    let Some(most) = parts.filter_map(rise).max_by(f64::total_cmp) else { return true };
+    let fans_hold_it =
+        fan_gain(&seen.sensors, &seen.clock, 1200.0).is_some_and(|gain| gain > 1.05) && most > -1.0;
+    most >= 2.5 || fans_hold_it
+}
+
+fn peak(it: &Watched, clock: &Clock) -> Option<f64> {
+    (60..1440).step_by(60).filter_map(|ago| it.ago(clock, f64::from(ago), 1)).max_by(f64::total_cmp)
+}

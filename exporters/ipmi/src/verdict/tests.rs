@@ -1,0 +1,367 @@
+//! Machines of a few sensors, told second by second what they read.
+
+use super::*;
+use crate::entity::Entity;
+use crate::sensor::Level as Threshold;
+
+/// A sensor of a test, and what it reads at a second: `None` for no reading.
+struct Told {
+    listed: Listed,
+    reads: Box<dyn Fn(f64) -> Option<f64>>,
+}
+
+fn told(
+    id: &str,
+    name: &str,
+    entity: Entity,
+    measure: Measure,
+    reads: impl Fn(f64) -> Option<f64> + 'static,
+) -> Told {
+    let known = Arc::new(Known::new(id, name, entity));
+    let limits = Limits::default();
+    Told { listed: Listed { known, measure, limits, rate: None }, reads: Box::new(reads) }
+}
+
+/// A small server: a processor, a disk sensor, a chipset, an inlet, three fans, a meter.
+fn server() -> Vec<Told> {
+    use Entity::{Board, Cpu, Disk, Fan, Inlet, Psu};
+    use Measure::{Ratio, Temperature, Watts};
+    let mut all = vec![
+        told("1", "01-Inlet Ambient", Inlet, Temperature, |_| Some(21.0)),
+        told("2", "02-CPU", Cpu, Temperature, |_| Some(41.0)),
+        told("5", "05-HD Max", Disk, Temperature, |_| Some(24.0)),
+        told("6", "06-Chipset", Board, Temperature, |_| Some(45.0)),
+        told("60", "Power Meter", Psu, Watts, |_| Some(70.0)),
+    ];
+    for fan in 16..19 {
+        all.push(told(&fan.to_string(), &format!("Fan {fan}"), Fan, Ratio, |_| Some(0.1)));
+    }
+    all
+}
+
+fn with(
+    mut all: Vec<Told>,
+    name: &str,
+    reads: impl Fn(f64) -> Option<f64> + Clone + 'static,
+) -> Vec<Told> {
+    let mut found = false;
+    for it in all.iter_mut().filter(|it| it.listed.known.name.starts_with(name)) {
+        it.reads = Box::new(reads.clone());
+        found = true;
+    }
+    assert!(found, "{name}");
+    all
+}
+
+struct Play {
+    machine: Machine,
+    second: f64,
+    step: f64,
+    chassis: Option<bool>,
+}
+
+const START: f64 = 1_700_000_000.0;
+
+impl Play {
+    fn of(all: &[Told]) -> Self {
+        Self::restarted(None, 0.0, all)
+    }
+
+    fn restarted(kept: Option<Kept>, second: f64, all: &[Told]) -> Self {
+        let mut play = Self { machine: Machine::new(kept, &[]), second, step: 5.0, chassis: None };
+        play.list(all);
+        play
+    }
+
+    fn list(&mut self, all: &[Told]) -> Vec<(String, String)> {
+        let list: Vec<_> = all.iter().map(|it| it.listed.clone()).collect();
+        let moved = self.machine.follow(Moment::from_seconds(START + self.second), &list);
+        moved.into_iter().map(|(from, to)| (from.name.clone(), to.name.clone())).collect()
+    }
+
+    /// Polls until that second.
+    fn until(&mut self, second: f64, all: &[Told]) -> &mut Self {
+        while self.second < second {
+            let now = Moment::from_seconds(START + self.second);
+            let reading = |(place, it): (usize, &Told)| Reading {
+                place,
+                value: (it.reads)(self.second),
+                severity: None,
+                asked: now,
+                answered: now,
+            };
+            let readings: Vec<_> = all.iter().enumerate().map(reading).collect();
+            self.machine.feed(now, &readings, true, self.chassis);
+            self.second += self.step;
+        }
+        self
+    }
+
+    /// What is held: kind, level, and the sensor's name.
+    fn held(&self) -> Vec<(&'static str, u8, String)> {
+        let now = Moment::from_seconds(START + self.second);
+        let name = |it: &Verdict| it.sensor.as_ref().map(|it| it.name.clone()).unwrap_or_default();
+        let held = self.machine.verdicts(now).unwrap();
+        let mut held: Vec<_> =
+            held.iter().map(|it| (it.kind.as_str(), it.level as u8, name(it))).collect();
+        held.sort();
+        held
+    }
+}
+
+fn one(kind: &'static str, level: u8, name: &str) -> (&'static str, u8, String) {
+    (kind, level, name.to_owned())
+}
+
+fn step(at: f64, before: f64, after: f64) -> impl Fn(f64) -> Option<f64> + Clone {
+    move |second| Some(if second < at { before } else { after })
+}
+
+#[test]
+fn a_calm_machine_is_judged_and_nothing_is_held() {
+    let all = server();
+    assert_eq!(Play::of(&all).until(7_200.0, &all).held(), []);
+}
+
+#[test]
+fn the_phantom_of_2017_is_told_in_three_polls_and_its_fans_are_a_page() {
+    let all = with(server(), "05-HD Max", step(3_600.0, 24.0, 58.0));
+    let all = with(all, "Fan", step(3_605.0, 0.1, 0.95));
+    let mut play = Play::of(&all);
+    assert_eq!(play.until(3_610.0, &all).held(), []);
+    // The fans were seen to run up while the jump waited to be confirmed.
+    let both =
+        [one("fans_follow_phantom", 3, "05-HD Max"), one("phantom_temperature", 2, "05-HD Max")];
+    assert_eq!(play.until(3_615.0, &all).held(), both);
+    // Hours later, and after the exporter was restarted.
+    assert_eq!(play.until(9_000.0, &all).held(), both);
+    let text = serde_json::to_string(&play.machine.keep().unwrap()).unwrap();
+    let kept = serde_json::from_str(&text).unwrap();
+    assert_eq!(Play::restarted(Some(kept), 9_300.0, &all).until(9_305.0, &all).held(), both);
+}
+
+#[test]
+fn fans_that_answer_later_are_a_page_after_two_polls_and_those_that_never_do_are_none() {
+    let all = with(server(), "05-HD Max", step(3_600.0, 24.0, 58.0));
+    let all = with(all, "Fan", step(3_700.0, 0.1, 0.95));
+    let mut play = Play::of(&all);
+    assert_eq!(play.until(3_705.0, &all).held(), [one("phantom_temperature", 2, "05-HD Max")]);
+    let both =
+        [one("fans_follow_phantom", 3, "05-HD Max"), one("phantom_temperature", 2, "05-HD Max")];
+    assert_eq!(play.until(3_710.0, &all).held(), both);
+    let all = with(all, "Fan", step(5_000.0, 0.1, 0.95));
+    let mut play = Play::of(&all);
+    assert_eq!(play.until(6_000.0, &all).held(), [one("phantom_temperature", 2, "05-HD Max")]);
+}
+
+#[test]
+fn a_glitch_of_two_polls_is_nothing() {
+    for glitch in [255.0, 0.0, 90.0, -1.0] {
+        let reads = move |second: f64| {
+            Some(if (3_600.0..3_610.0).contains(&second) { glitch } else { 24.0 })
+        };
+        let all = with(server(), "05-HD Max", reads);
+        for until in (3_600..3_700).step_by(5) {
+            assert_eq!(Play::of(&all).until(f64::from(until), &all).held(), [], "{glitch} {until}");
+        }
+    }
+}
+
+#[test]
+fn a_jump_across_a_restart_still_pages_since_the_fans_usual_speed_is_kept() {
+    let calm = server();
+    let mut play = Play::of(&calm);
+    play.until(1_200.0, &calm);
+    let kept = play.machine.keep();
+    let all = with(with(server(), "05-HD Max", |_| Some(58.0)), "Fan", |_| Some(0.95));
+    let mut play = Play::restarted(kept, 1_260.0, &all);
+    play.until(1_330.0, &all);
+    let both =
+        [one("fans_follow_phantom", 3, "05-HD Max"), one("phantom_temperature", 2, "05-HD Max")];
+    assert_eq!(play.held(), both);
+}
+
+#[test]
+fn a_jump_while_the_machine_boots_is_a_candidate() {
+    let off = |second: f64| (1_800.0..2_400.0).contains(&second);
+    let all = with(server(), "02-CPU", move |it| (!off(it)).then_some(41.0));
+    let all = with(all, "Fan", move |it| {
+        Some(if off(it) {
+            0.0
+        } else if it >= 2_460.0 {
+            1.0
+        } else {
+            0.1
+        })
+    });
+    let all = with(all, "05-HD Max", step(2_460.0, 24.0, 58.0));
+    let mut play = Play::of(&all);
+    play.until(2_520.0, &all);
+    let candidates =
+        [one("fans_follow_phantom", 1, "05-HD Max"), one("phantom_temperature", 1, "05-HD Max")];
+    assert_eq!(play.held(), candidates);
+}
+
+#[test]
+fn air_that_warms_is_cooling_lost() {
+    // 3 degrees a minute, everything alike.
+    let warm =
+        |base: f64| move |second: f64| Some((base + ((second - 3_600.0) / 20.0).max(0.0)).round());
+    let all = with(server(), "01-Inlet", warm(21.0));
+    let all =
+        with(with(with(all, "02-CPU", warm(41.0)), "05-HD", warm(24.0)), "06-Chipset", warm(45.0));
+    let mut play = Play::of(&all);
+    play.until(3_600.0 + 320.0, &all);
+    assert_eq!(play.held(), [one("cooling_lost", 3, "")]);
+}
+
+#[test]
+fn an_inlet_that_is_stuck_is_no_reference() {
+    let warm =
+        |base: f64| move |second: f64| Some((base + ((second - 3_600.0) / 20.0).max(0.0)).round());
+    let all = with(
+        with(with(server(), "02-CPU", warm(41.0)), "05-HD", warm(24.0)),
+        "06-Chipset",
+        warm(45.0),
+    );
+    let mut all =
+        with(all, "Fan", |second| Some(0.1 + ((second - 3_600.0) / 1_000.0).clamp(0.0, 0.9)));
+    all.push(told("7", "07-DIMM", Entity::Memory, Measure::Temperature, warm(30.0)));
+    let mut play = Play::of(&all);
+    play.until(3_600.0 + 500.0, &all);
+    assert_eq!(play.held(), [one("cooling_lost", 3, "")]);
+}
+
+#[test]
+fn a_load_is_no_loss_of_cooling() {
+    let load = |second: f64| (second - 3_600.0).max(0.0);
+    let all = with(server(), "02-CPU", move |it| {
+        Some((41.0 + 35.0 * (1.0 - (-load(it) / 20.0).exp())).round())
+    });
+    let all = with(all, "06-Chipset", move |it| {
+        Some((45.0 + 8.0 * (1.0 - (-load(it) / 400.0).exp())).round())
+    });
+    let all = with(all, "05-HD", move |it| {
+        Some((24.0 + 4.0 * (1.0 - (-load(it) / 900.0).exp())).round())
+    });
+    let all = with(all, "Power", step(3_600.0, 70.0, 180.0));
+    let all = with(all, "Fan", step(3_640.0, 0.1, 0.35));
+    let mut play = Play::of(&all);
+    for minute in 60..180 {
+        assert_eq!(play.until(f64::from(minute) * 60.0, &all).held(), [], "{minute}");
+    }
+}
+
+#[test]
+fn ten_minutes_of_history_are_enough() {
+    // Unreadable from the tenth minute on.
+    let all = with(server(), "05-HD Max", |second| (second < 600.0).then_some(24.0));
+    let mut play = Play::of(&all);
+    play.until(1_230.0, &all);
+    assert_eq!(play.held(), [one("sensor_unreadable", 2, "05-HD Max")]);
+    let all = with(server(), "Fan 17", step(600.0, 0.1, 0.0));
+    let mut play = Play::of(&all);
+    play.until(640.0, &all);
+    assert_eq!(play.held(), [one("fan_failed", 2, "Fan 17")]);
+}
+
+#[test]
+fn a_sensor_that_moves_or_is_renamed_goes_on() {
+    let mut all = server();
+    let mut play = Play::of(&all);
+    play.until(3_600.0, &all);
+    let rename = |it: &mut Told, id: &str, name: &str| {
+        let entity = it.listed.known.entity;
+        it.listed.known = Arc::new(Known::new(id, name, entity));
+    };
+    rename(&mut all[2], "6", "06-HD Max");
+    rename(&mut all[3], "7", "07-Chipset");
+    let mut moved = play.list(&all);
+    moved.sort();
+    let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    assert_eq!(moved, [pair("05-HD Max", "06-HD Max"), pair("06-Chipset", "07-Chipset")]);
+    assert_eq!(play.until(4_200.0, &all).held(), []);
+    rename(&mut all[2], "6", "Bay Max");
+    assert_eq!(play.list(&all), [pair("06-HD Max", "Bay Max")]);
+    assert_eq!(play.until(4_800.0, &all).held(), []);
+    // And what is held of it goes along.
+    let all = with(all, "Bay Max", step(4_860.0, 24.0, 60.0));
+    assert_eq!(play.until(4_900.0, &all).held(), [one("phantom_temperature", 2, "Bay Max")]);
+}
+
+#[test]
+fn a_sensor_that_is_gone_is_lost_also_after_a_restart_and_until_the_inventory_is_accepted() {
+    let mut all = server();
+    let mut play = Play::of(&all);
+    play.until(3_600.0, &all);
+    all.remove(2);
+    play.list(&all);
+    assert_eq!(play.until(3_700.0, &all).held(), []);
+    assert_eq!(play.until(3_800.0, &all).held(), [one("sensor_lost", 2, "05-HD Max")]);
+    let mut play = Play::restarted(play.machine.keep(), 3_900.0, &all);
+    assert_eq!(play.until(3_910.0, &all).held(), [one("sensor_lost", 2, "05-HD Max")]);
+    play.machine.accept();
+    assert_eq!(play.until(4_500.0, &all).held(), []);
+}
+
+#[test]
+fn a_machine_that_is_off_is_left_alone() {
+    let all = with(server(), "02-CPU", |second| (second < 3_600.0).then_some(41.0));
+    let all = with(with(all, "Fan", step(3_600.0, 0.1, 0.0)), "Power", step(3_600.0, 70.0, 4.0));
+    let mut play = Play::of(&all);
+    play.until(9_000.0, &all);
+    assert_eq!(play.held(), []);
+}
+
+#[test]
+fn a_bmc_that_calls_a_machine_off_which_works_is_not_believed() {
+    let all = with(server(), "05-HD Max", step(3_600.0, 24.0, 58.0));
+    let mut play = Play { chassis: Some(false), ..Play::of(&all) };
+    play.until(3_620.0, &all);
+    assert_eq!(play.held(), [one("phantom_temperature", 2, "05-HD Max")]);
+}
+
+#[test]
+fn limits_that_a_bmc_never_set_say_nothing() {
+    let mut all = with(server(), "06-Chipset", |_| Some(45.0));
+    let zero = [(Threshold::UpperNonCritical, 0.0), (Threshold::UpperCritical, 0.0)];
+    all[3].listed.limits = Limits::of(Measure::Temperature, &zero);
+    let mut play = Play::of(&all);
+    play.until(3_600.0, &all);
+    assert_eq!(play.held(), [one("thresholds_implausible", 1, "06-Chipset")]);
+}
+
+#[test]
+fn a_limit_that_is_exceeded_is_told_after_a_minute_and_ends() {
+    let mut all = with(server(), "06-Chipset", |second| {
+        Some(if (3_600.0..4_000.0).contains(&second) { 48.0 } else { 45.0 })
+    });
+    all[3].listed.limits = Limits::of(Measure::Temperature, &[(Threshold::UpperCritical, 47.0)]);
+    let mut play = Play::of(&all);
+    assert_eq!(play.until(3_650.0, &all).held(), []);
+    assert_eq!(play.until(3_670.0, &all).held(), [one("limit_exceeded", 2, "06-Chipset")]);
+    assert_eq!(play.until(4_080.0, &all).held(), []);
+}
+
+#[test]
+fn a_bmc_that_does_not_answer_is_not_judged_after_a_quarter_of_an_hour() {
+    let all = server();
+    let mut play = Play::of(&all);
+    play.until(600.0, &all);
+    let at = |second| Moment::from_seconds(START + second);
+    assert!(play.machine.verdicts(at(1_400.0)).is_some());
+    assert!(play.machine.verdicts(at(1_500.0)).is_none());
+    assert!(Machine::default().verdicts(at(0.0)).is_none());
+}
+
+#[test]
+fn polls_of_any_interval_tell_a_phantom_within_two_or_three() {
+    for (step_seconds, within) in
+        [(1.0, 3.0), (5.0, 15.0), (15.0, 45.0), (30.0, 60.0), (60.0, 120.0)]
+    {
+        let all = with(server(), "05-HD Max", step(7_200.0, 24.0, 58.0));
+        let mut play = Play { step: step_seconds, ..Play::of(&all) };
+        play.until(7_200.0 + within, &all);
+        assert_eq!(play.held(), [one("phantom_temperature", 2, "05-HD Max")], "{step_seconds}");
+    }
+}
