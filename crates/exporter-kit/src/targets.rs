@@ -74,7 +74,7 @@ impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
     ///
     /// Who reads meanwhile never waits for a start, and for `relabel` a few hundred times at most;
     /// `relabel` itself must not read the set. It is meant for a thread that may block, as that of
-    /// [`Exporter::reload`](crate::Exporter::reload) is, inside the runtime.
+    /// [`Exporter::keep_in_step`](crate::Exporter::keep_in_step) is, inside the runtime.
     pub fn update(
         &self,
         wanted: BTreeMap<K, Wanted<W, L>>,

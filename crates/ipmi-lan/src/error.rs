@@ -156,15 +156,15 @@ pub enum Refusal {
     NotSupported,
     /// The BMC is busy, starting or being updated; it may answer later (C0h, D0h to D2h).
     Busy,
-    /// The BMC has no space left (C4h).
+    /// The BMC has no space left (`C4h`).
     OutOfSpace,
-    /// What is behind the BMC did not answer it (C3h, CEh, D3h).
+    /// What is behind the BMC did not answer it (`C3h`, `CEh`, `D3h`).
     BmcTimeout,
-    /// The sensor, record or datum is not there (CBh, CDh).
+    /// The sensor, record or datum is not there (`CBh`, `CDh`).
     NotPresent,
-    /// Not possible in the present state, the host being off for instance (D5h).
+    /// Not possible in the present state, the host being off for instance (`D5h`).
     NotInThisState,
-    /// The BMC does not take the request as it is (C5h to CAh, CCh, CFh).
+    /// The BMC does not take the request as it is (`C5h` to `CAh`, `CCh`, `CFh`).
     InvalidRequest,
     /// Any other code: the command's own, the maker's, or none in particular.
     Other,

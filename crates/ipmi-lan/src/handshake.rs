@@ -382,7 +382,7 @@ mod tests {
         for (tag, place) in [(0, 0), (7, 4)] {
             let mut accepted = response([1, 1, 1]);
             accepted[0] = tag;
-            accepted[place..place + 1].fill(0);
+            accepted[place..=place].fill(0);
             assert_eq!(parse(&accepted), Answer::NotThisOne, "{tag} {place}");
         }
     }

@@ -60,15 +60,12 @@ fn log_in(bmc: &mut Slow, user: &str, options: &Options) -> (Duration, Event) {
             return (now, event);
         }
         let deadline = connection.deadline().unwrap();
-        match bmc.next(deadline) {
-            Some((at, answer)) => {
-                now = now.max(at);
-                connection.datagram_received(now, &answer);
-            }
-            None => {
-                now = deadline;
-                connection.time_passed(now);
-            }
+        if let Some((at, answer)) = bmc.next(deadline) {
+            now = now.max(at);
+            connection.datagram_received(now, &answer);
+        } else {
+            now = deadline;
+            connection.time_passed(now);
         }
     }
 }

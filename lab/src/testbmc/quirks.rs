@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// What is wrong with a BMC; nothing, by default.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Quirks {
     /// What is wrong with a sensor, by its number.
     pub sensors: BTreeMap<u8, SensorFault>,

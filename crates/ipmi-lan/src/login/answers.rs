@@ -128,11 +128,12 @@ impl Login {
     /// The present message is refused.
     pub(super) fn refused(&mut self, now: Duration, status: u8, rng: &mut StdRng) -> Progress {
         match (&self.step, refusal(status)) {
-            (Step::Capabilities, error) => Progress::Failed(error, Vec::new()),
             (Step::OpenSession { .. }, SessionError::SuiteRefused) => {
                 self.next_suite(now, SessionError::SuiteRefused, rng)
             }
-            (Step::OpenSession { .. }, error) => Progress::Failed(error, Vec::new()),
+            (Step::Capabilities | Step::OpenSession { .. }, error) => {
+                Progress::Failed(error, Vec::new())
+            }
             (Step::Rakp1 { .. }, error) => self.user_refused(now, error, rng),
             // RAKP 2 proved that the BMC knows the same password. So a message got lost or doubled:
             // RAKP 4, and the second RAKP 3 means nothing to the BMC, or RAKP 1, and the BMC has

@@ -325,7 +325,7 @@ impl Fetch {
             return self.end();
         }
         let counted = self.count().unwrap_or(0).saturating_add(SLACK);
-        let limit = counted.max(UNCOUNTED).min(MAX_RECORDS);
+        let limit = counted.clamp(UNCOUNTED, MAX_RECORDS);
         if self.seen.len() > limit || !self.seen.insert(next) {
             self.whole = false;
             return self.end();
