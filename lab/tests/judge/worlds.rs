@@ -49,8 +49,10 @@ fn every_world_comes_out_as_wanted() {
     let (not_yet, files) = (not_yet(), drawn(all()));
     let mut wrong = Vec::new();
     Suite::read(&suite()).unwrap().judge_all(&files, folder.path(), |file, judgement| {
+        let name = file.file_stem().unwrap().to_string_lossy();
         match judgement {
-            Ok(it) if it.opinion.wrong.is_empty() || not_yet.contains(&it.name) => {}
+            _ if not_yet.contains(&*name) => {}
+            Ok(it) if it.opinion.wrong.is_empty() => {}
             Ok(it) => wrong.push(it.line()),
             Err(error) => wrong.push(format!("{}: {error:#}", file.display())),
         }

@@ -13,7 +13,6 @@ use super::steps::Steps;
 /// A BMC, and who polls it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "machines are read, and not judged yet")]
 pub(crate) struct Machine {
     /// The label `target`.
     pub(crate) target: String,
@@ -61,7 +60,6 @@ fn default_state_file() -> bool {
 /// A sensor of a BMC.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "machines are read, and not judged yet")]
 pub(crate) struct Sensor {
     /// Its number: the last part of the label `id`.
     pub(crate) number: u8,
