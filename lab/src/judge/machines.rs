@@ -24,8 +24,8 @@ pub(crate) fn record(world: &World, recording: &mut Recording) -> anyhow::Result
 
 fn record_one(world: &World, machine: &Machine, recording: &mut Recording) -> anyhow::Result<()> {
     let mut scraped = Scraped::new("turbulence-ipmi", &machine.exporter);
-    let scrapes: Vec<(usize, u64)> = recording.scrapes().collect();
-    let mut scrapes = scrapes.into_iter().peekable();
+    let moments: Vec<(usize, u64)> = recording.scrapes().collect();
+    let mut moments = moments.into_iter().peekable();
     let mut running: Option<Running> = None;
     let mut kept: Option<String> = None;
     for second in machine.added_at..=world.seconds {
@@ -40,7 +40,7 @@ fn record_one(world: &World, machine: &Machine, recording: &mut Recording) -> an
             };
             running.poll(machine, second);
         }
-        while let Some((scrape, at)) = scrapes.next_if(|(_, at)| *at <= second) {
+        while let Some((scrape, at)) = moments.next_if(|(_, at)| *at <= second) {
             if at == second
                 && !world.is_lost(second)
                 && let Some(running) = &mut running
