@@ -168,7 +168,7 @@ fn good_letter(letter: &smtp::Letter) {
     assert_eq!(message::header(text, "From"), "alertmanager@example.com");
     assert_eq!(
         message::header(text, "Subject"),
-        "[WARNING] A sensor is gone: 05-HD Max on srv <1>&\"a\""
+        "[WARNING] A sensor is gone: 05-HD Max on srv <1>&\"a\" at s"
     );
     let plain = message::part(text, "text/plain").expect("a part of plain text");
     let html = message::part(text, "text/html").expect("a part of HTML");
@@ -188,7 +188,7 @@ fn good_letter(letter: &smtp::Letter) {
 fn good_slack(body: &Value) {
     assert_eq!(body["channel"], "#on-call");
     let message = &body["attachments"][0];
-    assert_eq!(message["title"], "[CRITICAL] A sensor is gone: 05-HD Max on srv-2");
+    assert_eq!(message["title"], "[CRITICAL] A sensor is gone: 05-HD Max on srv-2 at s");
     assert_eq!(message["fallback"], message["title"], "what a phone shows");
     assert_eq!(message["color"], "danger");
     assert!(message["text"].as_str().unwrap().contains("24 °C"), "{body}");
@@ -205,10 +205,10 @@ fn good_slack(body: &Value) {
 fn good_pagerduty(body: &Value) {
     assert_eq!((&body["event_action"], &body["routing_key"]), (&json!("trigger"), &json!("key")));
     let payload = &body["payload"];
-    assert_eq!(payload["summary"], "[CRITICAL] A sensor is gone: 05-HD Max on srv-2");
+    assert_eq!(payload["summary"], "[CRITICAL] A sensor is gone: 05-HD Max on srv-2 at s");
     assert_eq!(payload["severity"], "critical");
     assert_eq!(payload["class"], "IpmiSensorLost");
-    assert_eq!(payload["source"], "srv-2", "what it is about, not who says it");
+    assert_eq!(payload["source"], "srv-2 at s", "what it is about, not who says it");
     assert!(payload["custom_details"]["text"].as_str().unwrap().contains("24 °C"), "{body}");
     let links = body["links"].as_array().unwrap();
     assert_eq!(links[0]["href"], "http://runbooks/IpmiSensorLost");
