@@ -148,6 +148,35 @@ impl ChassisStatus {
     }
 }
 
+/// Why the system was last started (Get System Restart Cause, table 28-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RestartCause(pub u8);
+
+impl RestartCause {
+    /// Decodes the reply's data (without completion code).
+    pub fn parse(data: &[u8]) -> Result<RestartCause, CommandError> {
+        data.first().map(|cause| RestartCause(cause & 0x0F)).ok_or(CommandError::Malformed)
+    }
+
+    /// The cause as a label value.
+    pub fn as_str(self) -> &'static str {
+        match self.0 {
+            0x1 => "chassis_control",
+            0x2 => "reset_button",
+            0x3 => "power_button",
+            0x4 => "watchdog",
+            0x5 => "oem",
+            0x6 => "power_restored_always_on",
+            0x7 => "power_restored_previous_state",
+            0x8 => "pef_reset",
+            0x9 => "pef_power_cycle",
+            0xA => "soft_reset",
+            0xB => "real_time_clock",
+            _ => "unknown",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

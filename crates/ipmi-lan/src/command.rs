@@ -74,6 +74,19 @@ pub enum Command {
     SystemGuid,
     /// Get Chassis Status (table 28-3).
     ChassisStatus,
+    /// Get System Restart Cause (table 28-11).
+    RestartCause,
+    /// Get Watchdog Timer (table 27-7).
+    WatchdogTimer,
+    /// Get System Info Parameters (table 22-16c): part of a text about the system.
+    SystemInfo {
+        /// Which text: 1 the system's firmware version, 6 the BMC's URL (table 22-16d).
+        parameter: u8,
+        /// Which part, from 0 on.
+        set: u8,
+    },
+    /// Which of its ports a BMC of Supermicro uses (its own command; the data only ask).
+    SupermicroLanMode,
     /// Get SEL Info (table 31-2).
     SelInfo,
     /// Get SEL Entry (table 31-5): a whole record.
@@ -102,6 +115,8 @@ pub enum Command {
     },
     /// Get Power Reading (DCMI 1.5 §6.6.1).
     DcmiPowerReading,
+    /// Get Power Limit (DCMI 1.5 §6.6.2).
+    DcmiPowerLimit,
     /// Get Temperature Readings (DCMI 1.5 §6.7.3).
     DcmiTemperatures {
         /// Entity ID: 0x40 inlet, 0x41 processor, 0x42 baseboard.
@@ -179,6 +194,10 @@ impl Command {
             Command::SelfTestResults => (NET_FN_APP, 0x04),
             Command::SystemGuid => (NET_FN_APP, 0x37),
             Command::ChassisStatus => (NET_FN_CHASSIS, 0x01),
+            Command::RestartCause => (NET_FN_CHASSIS, 0x07),
+            Command::WatchdogTimer => (NET_FN_APP, 0x25),
+            Command::SystemInfo { .. } => (NET_FN_APP, 0x59),
+            Command::SupermicroLanMode => (NET_FN_OEM, 0x70),
             Command::FruInfo { .. } => (NET_FN_STORAGE, 0x10),
             Command::FruData { .. } => (NET_FN_STORAGE, 0x11),
             Command::SdrRepositoryInfo => (NET_FN_STORAGE, 0x20),
@@ -199,6 +218,7 @@ impl Command {
             Command::Bridged { query, .. } => (NET_FN_SENSOR, query.number()),
             Command::DcmiCapabilities { .. } => (NET_FN_GROUP, 0x01),
             Command::DcmiPowerReading => (NET_FN_GROUP, 0x02),
+            Command::DcmiPowerLimit => (NET_FN_GROUP, 0x03),
             Command::DcmiTemperatures { .. } => (NET_FN_GROUP, 0x10),
         }
     }
@@ -240,6 +260,11 @@ impl Command {
             Command::DcmiCapabilities { parameter } => vec![DCMI_GROUP, parameter],
             // Mode 1: system power statistics.
             Command::DcmiPowerReading => vec![DCMI_GROUP, 1, 0, 0],
+            Command::DcmiPowerLimit => vec![DCMI_GROUP, 0, 0],
+            // The parameter itself, not its revision alone; no block.
+            Command::SystemInfo { parameter, set } => vec![0, parameter, set, 0],
+            // 0: tell; 1 would set.
+            Command::SupermicroLanMode => vec![0x0C, 0],
             // Sensor type 1: temperature; instance 0: all of them.
             Command::DcmiTemperatures { entity, start } => vec![DCMI_GROUP, 1, entity, 0, start],
             _ => Vec::new(),
@@ -276,6 +301,8 @@ const NET_FN_SENSOR: u8 = 0x04;
 pub(crate) const NET_FN_APP: u8 = 0x06;
 /// Network function Storage.
 const NET_FN_STORAGE: u8 = 0x0A;
+/// Network function that makers use as they please.
+const NET_FN_OEM: u8 = 0x30;
 /// Network function Group Extension.
 const NET_FN_GROUP: u8 = 0x2C;
 /// The group extension that is DCMI's, first byte of every request and reply.

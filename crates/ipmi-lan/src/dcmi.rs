@@ -118,6 +118,31 @@ impl DcmiPower {
     }
 }
 
+/// The reply to Get Power Limit (DCMI 1.5 §6.6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DcmiPowerLimit {
+    /// What happens when it is exceeded: 0 nothing, 1 hard power off, 11h an entry in the log.
+    pub exception_action: u8,
+    /// The limit, in watts.
+    pub watts: u16,
+    /// In how many milliseconds the power is brought below it.
+    pub correction_milliseconds: u32,
+}
+
+impl DcmiPowerLimit {
+    /// Decodes the reply's data (without completion code).
+    pub fn parse(data: &[u8]) -> Result<DcmiPowerLimit, CommandError> {
+        let [_, _, exception_action, w0, w1, c0, c1, c2, c3, ..] = *body(data)? else {
+            return Err(CommandError::Malformed);
+        };
+        Ok(DcmiPowerLimit {
+            exception_action,
+            watts: u16::from_le_bytes([w0, w1]),
+            correction_milliseconds: u32::from_le_bytes([c0, c1, c2, c3]),
+        })
+    }
+}
+
 /// What DCMI gives the temperature of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DcmiEntity {

@@ -56,9 +56,11 @@ pub mod sensor;
 mod sensor_type;
 mod session;
 pub mod states;
+pub mod system_info;
 mod text;
 pub mod threshold;
 mod unit;
+pub mod watchdog;
 
 pub use counters::Counters;
 pub use credentials::{Credentials, MAX_PASSWORD_BYTES, MAX_USER_BYTES, Password, PasswordTooLong};

@@ -17,6 +17,7 @@ mod in_band;
 mod lan;
 mod more;
 mod records;
+mod says;
 
 use lan::Lan;
 
