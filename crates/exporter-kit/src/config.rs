@@ -37,13 +37,21 @@ const LARGEST: u64 = 64 << 20;
 
 /// Reads, validates and completes an exporter's config file, and logs what is not wrong but odd.
 pub(crate) fn load<E: Exporter>(path: &Path) -> anyhow::Result<E::Config> {
-    let file = path.display();
-    let text = read_text(path).with_context(|| format!("reading config file {file}"))?;
-    let config = parse::<E::Config>(&text, &file.to_string())?;
+    let (file, text) = match E::NO_CONFIG {
+        Some((text, _)) if path.as_os_str().is_empty() => {
+            ("(no config file)".to_owned(), Zeroizing::new(text.to_owned()))
+        }
+        _ => {
+            let file = path.display().to_string();
+            let text = read_text(path).with_context(|| format!("reading config file {file}"))?;
+            (file, text)
+        }
+    };
+    let config = parse::<E::Config>(&text, &file)?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let config =
         E::prepare(config, folder).map_err(|error| match error.downcast::<Problems>() {
-            Ok(problems) => anyhow!(problems.in_file(&file.to_string())),
+            Ok(problems) => anyhow!(problems.in_file(&file)),
             Err(error) => error.context(format!("config file {file}")),
         })?;
     E::discovery(&config).check(folder).with_context(|| format!("config file {file}"))?;

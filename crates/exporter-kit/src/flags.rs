@@ -17,7 +17,7 @@ pub(crate) struct Flags {
     pub(crate) command: Option<Command>,
 
     /// Config file (YAML).
-    #[arg(long = "config.file", value_name = "FILE", required = true)]
+    #[arg(long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 
     /// Check the config file and exit.
@@ -105,11 +105,19 @@ impl Flags {
             let help = arg.get_help().cloned().unwrap_or_default();
             arg.help(format!("{help} [default: :{}, every address of the machine]", E::PORT))
         });
+        let command = command.mut_arg("config_file", |arg| match E::NO_CONFIG {
+            None => arg.required(true),
+            Some((_, does)) => {
+                let help = arg.get_help().cloned().unwrap_or_default();
+                arg.help(format!("{help} Without one: {does}."))
+            }
+        });
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
     }
 
+    /// The config file; empty where none is named and the exporter can do without.
     pub(crate) fn config_file(&self) -> &Path {
-        self.config_file.as_deref().expect("clap requires --config.file without a subcommand")
+        self.config_file.as_deref().unwrap_or_else(|| Path::new(""))
     }
 
     pub(crate) fn guard(&self) -> Guard {

@@ -111,6 +111,9 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     /// What a name is unique within, as in `site`: the parameter of that page that tells targets of one
     /// name apart, and the word for it on the landing page.
     const GROUP: &'static str = "group";
+    /// The config of a program that is started without a file, and what it then does, as in
+    /// `("{}", "watches this machine")`. Where there is none, a file must be named.
+    const NO_CONFIG: Option<(&'static str, &'static str)> = None;
     /// The config file. Deserialising it is also what validates it.
     type Config: DeserializeOwned + Send + 'static;
 
