@@ -64,13 +64,12 @@ impl Fetch {
         };
         let whole = text.get(..usize::from(*length));
         // A part that is not full is the last one, whatever the length says.
-        match whole.or((part.len() < PART).then_some(text)) {
-            Some(text) => Next::Done(Ok(decoded(*encoding, text))),
-            None => {
-                self.set += 1;
-                Next::Ask
-            }
+        let text = whole.or((part.len() < PART).then_some(text));
+        if let Some(text) = text {
+            return Next::Done(Ok(decoded(*encoding, text)));
         }
+        self.set += 1;
+        Next::Ask
     }
 }
 
