@@ -23,6 +23,20 @@ label_enum! {
         SelInfo = "get_sel_info",
         /// Get Power Reading.
         PowerReading = "get_power_reading",
+        /// Get SEL Entry.
+        SelEntry = "get_sel_entry",
+        /// Get System Restart Cause.
+        RestartCause = "get_system_restart_cause",
+        /// Get Watchdog Timer.
+        WatchdogTimer = "get_watchdog_timer",
+        /// Get System Info Parameters.
+        SystemInfo = "get_system_info_parameters",
+        /// Get System GUID.
+        SystemGuid = "get_system_guid",
+        /// Get Power Limit.
+        PowerLimit = "get_power_limit",
+        /// Supermicro's own question for the port in use.
+        LanMode = "supermicro_get_lan_mode",
         /// GET: of the source that exists in tests alone.
         #[cfg(test)]
         Get = "get",

@@ -8,6 +8,7 @@ use exporter_kit::config::{
     Identity, Located, Name, Problems, refuse_duplicates, shared_addresses,
 };
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
+use exporter_kit::on_demand::{AllowList, Settings};
 use exporter_kit::{TargetId, Wanted};
 use serde::Deserialize;
 
@@ -15,12 +16,17 @@ use crate::baseline::{self, Kept, Names};
 
 mod account;
 mod address;
+mod driver;
+mod foreign;
+mod guestbook;
 mod login;
 mod module;
+mod own;
 mod span;
 mod target;
 
 pub(crate) use address::Address;
+pub(crate) use guestbook::{Guest, Guestbook};
 pub(crate) use login::{Privilege, Suite, Workaround};
 pub(crate) use module::Module;
 use target::Target;
@@ -32,8 +38,12 @@ pub(crate) use target::{Bmc, Labels};
 pub struct Config {
     modules: BTreeMap<String, Located<Module>>,
     targets: Vec<Target>,
+    /// Whether the machine's own BMC is polled since nobody is named.
+    polls_itself: bool,
     /// Where more targets are discovered.
     pub(crate) discovery: Discovery,
+    /// Who may be asked for beside the targets, and discovered.
+    pub(crate) on_demand: Arc<Settings>,
     /// Where the baselines of sensors are kept over a restart; nowhere when not set.
     pub(crate) state_directory: Option<PathBuf>,
     /// The baselines that were found there, by target.
@@ -45,9 +55,11 @@ pub struct Config {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
-    modules: BTreeMap<Name, Located<Module>>,
     #[serde(default)]
-    targets: Vec<Located<Target>>,
+    modules: BTreeMap<Name, Located<Module>>,
+    targets: Option<Vec<Located<Target>>>,
+    #[serde(default)]
+    on_demand: Settings,
     #[serde(default)]
     file_sd_configs: Vec<FileSd>,
     #[serde(default)]
@@ -66,6 +78,9 @@ impl Config {
             }
         }
         problems.into_result()?;
+        if self.polls_itself {
+            self.targets.push(own::target()?);
+        }
         if let Some(directory) = &self.state_directory {
             let directory = folder.join(directory);
             let names = Names::of(self.targets.iter().map(|target| &*target.name));
@@ -114,7 +129,25 @@ impl Config {
     fn discovered(&self, found: &Found) -> Result<Target, String> {
         let target = Target::try_from(found)?;
         target.fits(&self.modules)?;
-        Ok(target)
+        let allow = &self.on_demand.allow;
+        let may_be_anybody = *allow == AllowList::default();
+        match target.address.destination().filter(|it| !may_be_anybody && !allow.allows(it)) {
+            Some(_) => Err("address: `on_demand.allow` does not list it".to_owned()),
+            None => Ok(target),
+        }
+    }
+
+    /// The modules, by their names.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = (&str, &Module)> {
+        self.modules.iter().map(|(name, module)| (name.as_str(), &module.value))
+    }
+
+    /// What there is to know of those that a scraper names.
+    pub(crate) fn guestbook(&self) -> Guestbook {
+        let shared = |(name, module): (&String, &Located<Module>)| {
+            (name.clone(), Arc::new(module.value.clone()))
+        };
+        Guestbook::new(self.modules.iter().map(shared).collect(), Arc::clone(&self.on_demand))
     }
 }
 
@@ -127,29 +160,37 @@ impl TryFrom<RawConfig> for Config {
     fn try_from(raw: RawConfig) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let modules = raw.modules.into_iter().map(|(name, module)| (name.into_string(), module));
-        let modules = modules.collect();
-        for (number, Located { place, value }) in raw.targets.iter().enumerate() {
+        let mut modules: BTreeMap<_, Located<Module>> = modules.collect();
+        let discovery = Discovery { files: raw.file_sd_configs, http: raw.http_sd_configs };
+        let names_nobody = raw.targets.is_none() && discovery == Discovery::default();
+        let polls_itself = names_nobody && own::is_polled(&mut modules);
+        let targets = raw.targets.unwrap_or_default();
+        let mut warnings = own::warnings(&mut modules);
+        for (number, Located { place, value }) in targets.iter().enumerate() {
             if let Err(error) = value.fits(&modules) {
                 problems.add(*place, format!("targets[{number}].{error}"));
             }
         }
-        refuse_duplicates(Some("site"), identities(&raw.targets, &[]), &mut problems);
+        refuse_duplicates(Some("site"), identities(&targets, &[]), &mut problems);
         problems.into_result()?;
         let addresses: Vec<_> =
-            raw.targets.iter().map(|target| target.value.address.to_string()).collect();
-        let mut warnings = shared_addresses(identities(&raw.targets, &addresses));
-        let discovery = Discovery { files: raw.file_sd_configs, http: raw.http_sd_configs };
-        if raw.targets.is_empty() && discovery == Discovery::default() {
+            targets.iter().map(|target| target.value.address.to_string()).collect();
+        warnings.extend(shared_addresses(identities(&targets, &addresses)));
+        let may_be_asked = raw.on_demand.allow != AllowList::default();
+        if targets.is_empty() && discovery == Discovery::default() && !polls_itself && !may_be_asked
+        {
             warnings.push(
-                "targets: there is none, so nothing is polled; name them here or in `file_sd_configs`, not \
-                 in the scraper"
+                "targets: there is none, so nothing is polled; name them here or in `file_sd_configs`, or \
+                 list in `on_demand.allow` whom the scraper may name"
                     .to_owned(),
             );
         }
         Ok(Self {
             modules,
             discovery,
-            targets: raw.targets.into_iter().map(|target| target.value).collect(),
+            polls_itself,
+            on_demand: Arc::new(raw.on_demand),
+            targets: targets.into_iter().map(|target| target.value).collect(),
             state_directory: raw.state_directory,
             kept: BTreeMap::new(),
             warnings,

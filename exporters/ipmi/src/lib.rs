@@ -6,6 +6,7 @@
 //! * `entity`: classes of parts: pure;
 //! * `verdict`: what is said of a machine's heat, one state machine a BMC: pure;
 //! * `inventory`: which sensors there once were, and which are lost: pure;
+//! * `journal`: what the entries of an event log come to: pure;
 //! * `backoff`: when a sensor that fails is asked again: pure;
 //! * `slow`: what is asked beside the sensors' values, and in which turn: pure;
 //! * `outcome`, `command`: the closed sets of reasons and of commands: pure;
@@ -14,7 +15,8 @@
 //! * `poll`: one BMC, polled for ever;
 //! * [`simulation`]: a machine that is polled in virtual time, for worlds and histories;
 //! * `metrics`: every metric, the only part that knows Prometheus;
-//! * `pages`: `/ipmi` and `/-/accept-inventory`.
+//! * `guests`: BMCs that a scraper names, polled as long as it asks for them;
+//! * `pages`: `/ipmi`, `/events` and `/-/accept-inventory`.
 //!
 //! A poll goes `source` -> `poll` -> `state` (with `verdict`); a scrape goes `state` -> `metrics` and asks
 //! no BMC anything.
@@ -24,7 +26,9 @@ mod baseline;
 mod command;
 mod config;
 mod entity;
+mod guests;
 mod inventory;
+mod journal;
 mod metrics;
 mod outcome;
 mod pages;
@@ -44,8 +48,9 @@ use exporter_kit::discovery::{Discovery, Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running};
 
 use crate::baseline::{Kept, Names};
-use crate::config::Bmc;
 pub use crate::config::Config;
+use crate::config::{Bmc, Guestbook};
+use crate::guests::Guests;
 use crate::source::Source;
 use crate::state::{BmcState, Targets};
 
@@ -53,6 +58,8 @@ use crate::state::{BmcState, Targets};
 #[derive(Debug)]
 pub struct IpmiExporter {
     targets: Arc<Targets>,
+    guests: Arc<Guests>,
+    guestbook: Mutex<Arc<Guestbook>>,
     rounds: Rounds,
 }
 
@@ -61,14 +68,24 @@ impl Exporter for IpmiExporter {
     const ABOUT: &'static str =
         "Exports BMC sensors, and says when one lies, is lost, or nears a limit in silence.";
     const PORT: u16 = 9290;
-    const LINKS: &'static [(&'static str, &'static str)] =
-        &[("/ipmi", "one target's metrics: /ipmi?target=NAME, and &site= where two sites have it")];
+    const LINKS: &'static [(&'static str, &'static str)] = &[
+        (
+            "/ipmi",
+            "one target's metrics: /ipmi?target=NAME, and &site= where two sites have it; &module=",
+        ),
+        ("/events", "the newest entries of one target's event log: /events?target=NAME"),
+    ];
     const TARGET_PAGE: Option<&'static str> = Some("/ipmi?target=");
     const GROUP: &'static str = "site";
+    const NO_CONFIG: Option<(&'static str, &'static str)> =
+        Some(("{}", "polls the BMC of this machine"));
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
-        config.with_files(folder)
+        let config = config.with_files(folder)?;
+        let problems: Vec<_> = config.modules().flat_map(Source::problems).collect();
+        anyhow::ensure!(problems.is_empty(), problems.join("\n"));
+        Ok(config)
     }
 
     fn admit(config: &Config) -> anyhow::Result<()> {
@@ -79,6 +96,7 @@ impl Exporter for IpmiExporter {
         let exporter = Self::new(kit.rounds.clone());
         let metrics = metrics::Metrics(Arc::clone(&exporter.targets));
         kit.registry.register(metrics);
+        tokio::spawn(Arc::clone(&exporter.guests).sweep());
         Ok(exporter)
     }
 
@@ -91,6 +109,9 @@ impl Exporter for IpmiExporter {
     }
 
     fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
+        let guestbook = Arc::new(config.guestbook());
+        *self.guestbook.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&guestbook);
+        self.guests.reload(|id| guestbook.still(&id.name, &id.module));
         self.poll(config, found, Source::of)
     }
 
@@ -103,18 +124,28 @@ impl Exporter for IpmiExporter {
     }
 
     fn routes(self: &Arc<Self>) -> Router {
-        pages::routes(&self.targets)
+        pages::routes(self, &self.targets)
     }
 
     /// Closes every session, so that no BMC has to time it out: some have room for four.
     async fn stop(&self) {
-        self.targets.close().await;
+        tokio::join!(self.targets.close(), self.guests.close());
     }
 }
 
 impl IpmiExporter {
     fn new(rounds: Rounds) -> Self {
-        Self { targets: Arc::default(), rounds }
+        Self {
+            targets: Arc::default(),
+            guests: Arc::new(Guests::new(rounds.clone())),
+            guestbook: Mutex::default(),
+            rounds,
+        }
+    }
+
+    /// What there is to know of those that a scraper names.
+    fn guestbook(&self) -> Arc<Guestbook> {
+        Arc::clone(&self.guestbook.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Polls the targets of the config and those that are discovered; returns those left out. Of a target

@@ -1,8 +1,8 @@
 //! The metrics of this exporter, the only part that knows Prometheus.
 //!
 //! * `counts`: what is counted of a target, and which of the counts its source can have;
-//! * `page`: every metric, of all targets or of one; `machine` has those of the slow lane, `verdicts` those of
-//!   the verdicts;
+//! * `page`: every metric, of all targets or of one; `machine` has those of the slow lane, `watchdog`
+//!   those of the watchdog timer, `verdicts` those of the verdicts;
 //! * `labels`: their label sets;
 //! * `writer`: what is rendered of a target, and how a metric is written.
 
@@ -11,6 +11,7 @@ mod labels;
 mod machine;
 mod page;
 mod verdicts;
+mod watchdog;
 mod writer;
 
 pub(crate) use page::{Metrics, page};

@@ -1,61 +1,120 @@
-//! `/ipmi?target=` shows one target's metrics; `/-/accept-inventory?target=` adopts its sensors.
+//! `/ipmi?target=` shows one target's metrics, `/events?target=` the newest entries of its event log;
+//! `/-/accept-inventory?target=` adopts its sensors.
 //!
-//! Both know the configured targets alone: an exporter that contacts whatever an HTTP client names
-//! would hand its credentials to strangers.
+//! The first knows the configured targets, and beside them whom the config allows a scraper to name: an
+//! exporter that contacts whatever an HTTP client names would hand its credentials to strangers.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use exporter_kit::on_demand::{self, Asked, Contacts, Engine, Log, Planned, Settings};
+use exporter_kit::{Registry, TargetId};
 use serde::Deserialize;
+use tokio::time::Instant;
 
-use crate::metrics;
+use crate::config::Guest;
+use crate::journal::{Entry, Summary};
 use crate::state::{BmcState, Targets};
+use crate::{IpmiExporter, guests, metrics};
 
 type All = Arc<Targets>;
 
+/// The module of a query that names none.
+const MODULE: &str = "default";
+/// A page is rendered at this moment at the latest, for a scraper that does not say how long it waits.
+const LONGEST_ANSWER: std::time::Duration = std::time::Duration::from_secs(60);
+
+pub(crate) fn routes(exporter: &Arc<IpmiExporter>, targets: &All) -> Router {
+    Router::new()
+        .route("/events", get(events))
+        .route("/-/accept-inventory", post(accept_inventory))
+        .with_state(Arc::clone(targets))
+        .merge(on_demand::page("/ipmi", Arc::new(Requests(Arc::clone(exporter)))))
+}
+
+/// Whose page it is.
+#[derive(Debug)]
+enum Plan {
+    /// A target that is polled anyway.
+    Target(Arc<BmcState>),
+    /// A host that the query names.
+    Guest(TargetId, Guest),
+}
+
+/// What answers for one target.
+#[derive(Debug)]
+struct Requests(Arc<IpmiExporter>);
+
+impl Engine for Requests {
+    type Plan = Plan;
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.guestbook().settings)
+    }
+
+    fn plan(&self, asked: &Asked) -> Result<Planned<Plan>, String> {
+        let target = asked.target().ok_or("target: is missing")?;
+        let module = asked.module();
+        let found = find(&self.0.targets, target, asked.parameter("site"));
+        let is_its_own =
+            |state: &Arc<BmcState>| module.is_none_or(|it| it == state.labels().module_name);
+        let timeout = LONGEST_ANSWER;
+        match found.as_slice() {
+            [state] if is_its_own(state) => {
+                let plan = Plan::Target(Arc::clone(state));
+                Ok(Planned { plan, contacts: Contacts::Configured, timeout })
+            }
+            [_, _, ..] => Err(format!(
+                "more than one site has that target: say which by `site`; allowed: {}",
+                names(&found)
+            )),
+            // By another module than its own it is a host like any other.
+            _ => {
+                let module = module.unwrap_or(MODULE);
+                let (guest, destination) = self.0.guestbook().guest(target, module)?;
+                let id = TargetId {
+                    name: target.to_owned(),
+                    module: module.to_owned(),
+                    ..TargetId::default()
+                };
+                let plan = Plan::Guest(id, guest);
+                Ok(Planned { plan, contacts: Contacts::Named(destination), timeout })
+            }
+        }
+    }
+
+    async fn measure(self: Arc<Self>, plan: Plan, deadline: Instant, log: Log) -> Registry {
+        let state = match plan {
+            Plan::Target(state) => state,
+            Plan::Guest(id, guest) => {
+                let state = self.0.guests.ask(&id, guest);
+                log.line(|| {
+                    format!("{} is polled each {:?}", state.bmc.address, state.bmc.module.interval)
+                });
+                guests::heard(&state, deadline).await;
+                state
+            }
+        };
+        log.line(|| format!("{} polls so far", state.polled().counts.polls));
+        metrics::page(state)
+    }
+}
+
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct Wanted {
     target: Option<String>,
     /// Tells targets of one name apart.
     site: Option<String>,
-    module: Option<String>,
 }
 
-pub(crate) fn routes(targets: &All) -> Router {
-    Router::new()
-        .route("/ipmi", get(ipmi))
-        .route("/-/accept-inventory", post(accept_inventory))
-        .with_state(Arc::clone(targets))
-}
-
-async fn ipmi(
-    State(targets): State<All>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let state = match find(&targets, &asked) {
+async fn accept_inventory(State(targets): State<All>, Query(wanted): Query<Wanted>) -> Response {
+    let state = match the_one(&targets, &wanted) {
         Ok(state) => state,
-        Err(refusal) => return *refusal,
-    };
-    let labels = state.labels();
-    if let Some(module) = asked.module.filter(|module| *module != labels.module_name) {
-        let message = format!(
-            "target `{}` is polled with the module `{}`, not with `{module}`\n",
-            state.bmc.name, labels.module_name
-        );
-        return (StatusCode::BAD_REQUEST, message).into_response();
-    }
-    exporter_kit::respond(&headers, Arc::new(metrics::page(state))).await
-}
-
-async fn accept_inventory(State(targets): State<All>, Query(asked): Query<Asked>) -> Response {
-    let state = match find(&targets, &asked) {
-        Ok(state) => state,
-        Err(refusal) => return *refusal,
+        Err(refusal) => return refusal.into_response(),
     };
     match state.accept_inventory().await {
         Ok(Some(gone)) if gone.is_empty() => {
@@ -77,40 +136,82 @@ async fn accept_inventory(State(targets): State<All>, Query(asked): Query<Asked>
     }
 }
 
-/// The target of that name, or of that address as the config writes it; else a refusal.
-fn find(targets: &All, asked: &Asked) -> Result<Arc<BmcState>, Box<Response>> {
-    let states = targets.states();
-    let Some(target) = &asked.target else {
-        let message = "the parameter `target` is missing";
-        return Err(Box::new(refusal(StatusCode::BAD_REQUEST, message, &states)));
+/// The newest entries of a target's event log, the newest first: a line each.
+async fn events(State(targets): State<All>, Query(wanted): Query<Wanted>) -> Response {
+    let state = match the_one(&targets, &wanted) {
+        Ok(state) => state,
+        Err(refusal) => return refusal.into_response(),
     };
-    let is_there =
-        |state: &&Arc<BmcState>| asked.site.as_deref().is_none_or(|site| site == site_of(state));
-    let there = || states.iter().filter(is_there);
-    let mut found: Vec<_> = there().filter(|state| state.bmc.name == *target).cloned().collect();
-    if found.is_empty() {
-        // One BMC may have two names: it is the same whichever is shown.
-        found = there().find(|state| state.bmc.address.is(target)).cloned().into_iter().collect();
-    }
-    match found.as_slice() {
+    let polled = state.polled();
+    let Some(events) = polled.slow.events() else {
+        let message = "Its event log was not read: the module's collectors lack sel-events, or the last \
+                       poll failed\n";
+        return (StatusCode::NOT_FOUND, message).into_response();
+    };
+    let line = |entry: &Arc<Entry>| {
+        let state = entry.severity.map_or(3, |severity| severity as usize);
+        let time = entry.time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+        format!(
+            "{:<6} {time:<12} {:<9} {:<18} {:<20} {}\n",
+            entry.id,
+            Summary::STATES[state],
+            entry.sensor,
+            entry.sensor_type,
+            entry.event
+        )
+    };
+    let head = format!(
+        "{:<6} {:<12} {:<9} {:<18} {:<20} {}\n",
+        "entry", "seconds", "state", "sensor", "type", "event"
+    );
+    let lines: String = events.newest.iter().rev().map(line).collect();
+    (head + &lines).into_response()
+}
+
+/// The one target that is wanted, else what to answer.
+fn the_one(targets: &All, wanted: &Wanted) -> Result<Arc<BmcState>, (StatusCode, String)> {
+    let Some(target) = &wanted.target else {
+        let allowed = names(&targets.states());
+        let message = format!("the parameter `target` is missing; allowed: {allowed}\n");
+        return Err((StatusCode::BAD_REQUEST, message));
+    };
+    match find(targets, target, wanted.site.as_deref()).as_slice() {
         [state] => Ok(Arc::clone(state)),
-        [] => Err(Box::new(refusal(StatusCode::NOT_FOUND, "no such target", &states))),
+        [] => {
+            let message = format!("no such target; allowed: {}\n", names(&targets.states()));
+            Err((StatusCode::NOT_FOUND, message))
+        }
         several => {
-            let message = "more than one site has that target: say which by `site`";
-            Err(Box::new(refusal(StatusCode::MULTIPLE_CHOICES, message, several)))
+            let allowed = names(several);
+            let message = format!(
+                "more than one site has that target: say which by `site`; allowed: {allowed}\n"
+            );
+            Err((StatusCode::MULTIPLE_CHOICES, message))
         }
     }
+}
+
+/// The targets of that name, or one of that address as the config writes it.
+fn find(targets: &All, target: &str, site: Option<&str>) -> Vec<Arc<BmcState>> {
+    let states = targets.states();
+    let is_there = |state: &&Arc<BmcState>| site.is_none_or(|site| site == site_of(state));
+    let there = || states.iter().filter(is_there);
+    let found: Vec<_> = there().filter(|state| state.bmc.name == target).cloned().collect();
+    if found.is_empty() {
+        // One BMC may have two names: it is the same whichever is shown.
+        return there().find(|state| state.bmc.address.is(target)).cloned().into_iter().collect();
+    }
+    found
 }
 
 fn site_of(state: &BmcState) -> String {
     state.labels().site.clone().unwrap_or_default()
 }
 
-fn refusal(status: StatusCode, message: &str, known: &[Arc<BmcState>]) -> Response {
+fn names(states: &[Arc<BmcState>]) -> String {
     let name = |state: &Arc<BmcState>| match site_of(state) {
         site if site.is_empty() => state.bmc.name.clone(),
         site => format!("{} (site {site})", state.bmc.name),
     };
-    let names: Vec<_> = known.iter().map(name).collect();
-    (status, format!("{message}; allowed: {}\n", names.join(", "))).into_response()
+    states.iter().map(name).collect::<Vec<_>>().join(", ")
 }

@@ -29,14 +29,14 @@ const TURNS_SHOWN: u32 = 2;
 
 /// Polls `state`'s BMC at its interval and records every poll, until its source is closed.
 pub(crate) async fn run(state: Arc<BmcState>, rounds: Rounds) {
+    Poller::new(&state).go_on(&rounds).await;
+}
+
+/// As [`run`], the first poll being at once since somebody waits for it.
+pub(crate) async fn run_at_once(state: Arc<BmcState>, rounds: Rounds) {
     let mut poller = Poller::new(&state);
-    let interval = state.bmc.module.interval;
-    let mut ticks = rounds.every(interval, &state.bmc.name);
-    loop {
-        ticks.next().await;
-        // A future of its own, so that a BMC holds the memory of a poll only while it is polled.
-        Box::pin(poller.poll()).await;
-    }
+    Box::pin(poller.poll()).await;
+    poller.go_on(&rounds).await;
 }
 
 /// What one poll leaves to the next.
@@ -62,6 +62,16 @@ impl<'a> Poller<'a> {
             not_asked: Vec::new(),
             turns: Turns::default(),
             began: Instant::now(),
+        }
+    }
+
+    async fn go_on(mut self, rounds: &Rounds) {
+        let bmc = &self.state.bmc;
+        let mut ticks = rounds.every(bmc.module.interval, &bmc.name);
+        loop {
+            ticks.next().await;
+            // A future of its own, so that a BMC holds the memory of a poll only while it is polled.
+            Box::pin(self.poll()).await;
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::inventory::Known;
 
 pub(crate) mod list;
@@ -105,14 +107,15 @@ impl Level {
 }
 
 /// What the BMC holds of a reading; the discriminants are the values of the `ipmi_*_state` metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub(crate) enum Severity {
     /// Within all thresholds.
     Nominal = 0,
-    /// Beyond a non-critical threshold.
+    /// Beyond a non-critical threshold, or in a state that is somebody's business.
     Warning = 1,
-    /// Beyond a critical or non-recoverable threshold.
+    /// Beyond a critical or non-recoverable threshold, or in a state that is a failure.
     Critical = 2,
 }
 

@@ -146,7 +146,14 @@ impl Machine {
 
     /// What the BMC says of the machine's power; `None` if it was not asked.
     pub fn chassis(&self, is_on: Option<bool>) {
-        let power = |is_on| Power { is_on, drive_fault: false, cooling_fault: false };
+        let power = |is_on| Power {
+            is_on,
+            main_fault: false,
+            drive_fault: false,
+            cooling_fault: false,
+            intrusion: false,
+            restart_cause: None,
+        };
         if let Some(is_on) = is_on {
             self.state.learn(Question::Power, None, Ok(Answer::Power(power(is_on))));
         }

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::inventory::Known;
+use crate::journal::Summary;
 use crate::outcome::PollFailure;
+
+mod answer;
+
+pub(crate) use answer::{Answer, Asserted, Drawn, Log, Power, Watchdog, Watts, Who};
 
 /// A part of what is read, under the name that `ipmi_exporter` has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +25,29 @@ pub(crate) enum Collector {
     Dcmi,
     /// Who made the BMC, and its firmware.
     Bmc,
+    /// The entries of the event log.
+    SelEvents,
+    /// The watchdog timer.
+    BmcWatchdog,
+    /// Which of its ports a BMC of Supermicro uses.
+    SmLanMode,
 }
 
 impl Collector {
     /// Every collector.
-    pub(crate) const ALL: [Self; 5] = [Self::Ipmi, Self::Chassis, Self::Sel, Self::Dcmi, Self::Bmc];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Ipmi,
+        Self::Chassis,
+        Self::Sel,
+        Self::Dcmi,
+        Self::Bmc,
+        Self::SelEvents,
+        Self::BmcWatchdog,
+        Self::SmLanMode,
+    ];
+    /// Those of a module that does not say.
+    pub(crate) const USUAL: [Self; 5] =
+        [Self::Ipmi, Self::Chassis, Self::Sel, Self::Dcmi, Self::Bmc];
 
     /// The name in the config and in the label.
     pub(crate) fn as_str(self) -> &'static str {
@@ -34,6 +57,9 @@ impl Collector {
             Self::Sel => "sel",
             Self::Dcmi => "dcmi",
             Self::Bmc => "bmc",
+            Self::SelEvents => "sel-events",
+            Self::BmcWatchdog => "bmc-watchdog",
+            Self::SmLanMode => "sm-lan-mode",
         }
     }
 
@@ -45,6 +71,9 @@ impl Collector {
             Self::Sel => Some(Question::Log),
             Self::Dcmi => Some(Question::Watts),
             Self::Bmc => Some(Question::Who),
+            Self::SelEvents => Some(Question::Events),
+            Self::BmcWatchdog => Some(Question::Watchdog),
+            Self::SmLanMode => Some(Question::LanMode),
         }
     }
 }
@@ -60,58 +89,14 @@ pub(crate) enum Question {
     Watts,
     /// Who made the BMC, and its firmware.
     Who,
+    /// The entries of the event log that were added, as many as are read at once.
+    Events,
+    /// The watchdog timer.
+    Watchdog,
+    /// Which of its ports a BMC of Supermicro uses.
+    LanMode,
     /// The states of a discrete sensor, by its place in the list.
     States(usize),
-}
-
-/// The answer to a question.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Answer {
-    /// To [`Question::Power`].
-    Power(Power),
-    /// To [`Question::Log`].
-    Log(Log),
-    /// To [`Question::Watts`]; `None` while the power is not measured.
-    Watts(Option<f64>),
-    /// To [`Question::Who`].
-    Who(Who),
-    /// To [`Question::States`]: those that hold, each once, in the order of their names; `None` while
-    /// they cannot be read.
-    States(Option<Box<[&'static str]>>),
-}
-
-/// Whether the machine is on, and what is wrong with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Power {
-    /// The machine is on.
-    pub(crate) is_on: bool,
-    /// A drive has a fault.
-    pub(crate) drive_fault: bool,
-    /// The cooling has a fault.
-    pub(crate) cooling_fault: bool,
-}
-
-/// How full the event log is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Log {
-    /// Entries in it.
-    pub(crate) entries: u32,
-    /// Space left, bytes; `None` where nobody says.
-    pub(crate) free_bytes: Option<u32>,
-    /// When an entry was last added, seconds since the epoch by the BMC's clock; `None` while that is
-    /// not set.
-    pub(crate) last_entry: Option<u32>,
-}
-
-/// Who made the BMC, and its firmware.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Who {
-    /// As in `2.70`.
-    pub(crate) firmware: Box<str>,
-    /// The maker, by IANA enterprise number where the source tells one.
-    pub(crate) manufacturer: Box<str>,
-    /// The product, by the maker's own number.
-    pub(crate) product: Box<str>,
 }
 
 /// The questions that wait for their turn. Times are since any fixed moment.
@@ -143,6 +128,11 @@ impl Turns {
         self.waiting.pop_front()
     }
 
+    /// Puts a question in line once more, since its answer was not all.
+    pub(crate) fn again(&mut self, question: Question) {
+        self.waiting.push_back(question);
+    }
+
     /// Makes every question due, as when no answer holds any more.
     pub(crate) fn start_over(&mut self) {
         *self = Self::default();
@@ -157,10 +147,15 @@ type Told<T> = Option<Result<T, PollFailure>>;
 pub(crate) struct Slow {
     power: Told<Power>,
     log: Told<Log>,
-    watts: Told<Option<f64>>,
+    watts: Told<Watts>,
     who: Told<Who>,
+    events: Told<Arc<Summary>>,
+    watchdog: Told<Watchdog>,
+    lan_mode: Told<u8>,
     /// The states of discrete sensors; those that can be read.
-    states: BTreeMap<Arc<Known>, Box<[&'static str]>>,
+    states: BTreeMap<Arc<Known>, Asserted>,
+    /// Questions about states that were answered.
+    states_told: usize,
 }
 
 impl Slow {
@@ -171,11 +166,15 @@ impl Slow {
         sensor: Option<&Arc<Known>>,
         answer: Result<Answer, PollFailure>,
     ) {
+        self.states_told += usize::from(matches!(question, Question::States(_)));
         match (question, answer) {
             (_, Ok(Answer::Power(power))) => self.power = Some(Ok(power)),
             (_, Ok(Answer::Log(log))) => self.log = Some(Ok(log)),
             (_, Ok(Answer::Watts(watts))) => self.watts = Some(Ok(watts)),
             (_, Ok(Answer::Who(who))) => self.who = Some(Ok(who)),
+            (_, Ok(Answer::Events(events))) => self.events = Some(Ok(events)),
+            (_, Ok(Answer::Watchdog(watchdog))) => self.watchdog = Some(Ok(watchdog)),
+            (_, Ok(Answer::LanMode(mode))) => self.lan_mode = Some(Ok(mode)),
             (_, Ok(Answer::States(Some(states)))) => {
                 if let Some(sensor) = sensor {
                     self.states.insert(Arc::clone(sensor), states);
@@ -188,6 +187,9 @@ impl Slow {
             (Question::Log, Err(failure)) => self.log = Some(Err(failure)),
             (Question::Watts, Err(failure)) => self.watts = Some(Err(failure)),
             (Question::Who, Err(failure)) => self.who = Some(Err(failure)),
+            (Question::Events, Err(failure)) => self.events = Some(Err(failure)),
+            (Question::Watchdog, Err(failure)) => self.watchdog = Some(Err(failure)),
+            (Question::LanMode, Err(failure)) => self.lan_mode = Some(Err(failure)),
         }
     }
 
@@ -199,7 +201,17 @@ impl Slow {
             Collector::Sel => self.log.as_ref().map(Result::is_ok),
             Collector::Dcmi => self.watts.as_ref().map(Result::is_ok),
             Collector::Bmc => self.who.as_ref().map(Result::is_ok),
+            Collector::SelEvents => self.events.as_ref().map(Result::is_ok),
+            Collector::BmcWatchdog => self.watchdog.as_ref().map(Result::is_ok),
+            Collector::SmLanMode => self.lan_mode.as_ref().map(Result::is_ok),
         }
+    }
+
+    /// Whether every question of `collectors` was answered once, and that about each of so many
+    /// `discrete` sensors.
+    pub(crate) fn has_told(&self, collectors: &[Collector], discrete: usize) -> bool {
+        let asking = collectors.iter().filter(|it| it.question().is_some());
+        self.states_told >= discrete && asking.into_iter().all(|it| self.is_up(*it).is_some())
     }
 
     /// Whether the machine is on, and what is wrong with it.
@@ -212,9 +224,29 @@ impl Slow {
         self.log?.ok()
     }
 
-    /// The power of the whole machine, watts.
-    pub(crate) fn watts(&self) -> Option<f64> {
-        self.watts?.ok()?
+    /// The power of the whole machine, and what it was of late; `None` while it is not measured.
+    pub(crate) fn drawn(&self) -> Option<Drawn> {
+        self.watts?.ok()?.drawn
+    }
+
+    /// The limit that holds it, watts.
+    pub(crate) fn limit(&self) -> Option<f64> {
+        self.watts?.ok()?.limit
+    }
+
+    /// What the entries of the event log come to.
+    pub(crate) fn events(&self) -> Option<&Arc<Summary>> {
+        self.events.as_ref()?.as_ref().ok()
+    }
+
+    /// The watchdog timer.
+    pub(crate) fn watchdog(&self) -> Option<Watchdog> {
+        self.watchdog?.ok()
+    }
+
+    /// Which of its ports a BMC of Supermicro uses.
+    pub(crate) fn lan_mode(&self) -> Option<u8> {
+        self.lan_mode?.ok()
     }
 
     /// Who made the BMC, and its firmware.
@@ -222,15 +254,17 @@ impl Slow {
         self.who.as_ref()?.as_ref().ok()
     }
 
-    /// The states of a discrete sensor that hold; none while they are not known.
-    pub(crate) fn states(&self, sensor: &Arc<Known>) -> &[&'static str] {
-        self.states.get(sensor).map_or(&[], |states| states)
+    /// The states of a discrete sensor; `None` while they are not known.
+    pub(crate) fn states(&self, sensor: &Arc<Known>) -> Option<&Asserted> {
+        self.states.get(sensor)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::sensor::Severity;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -276,22 +310,29 @@ mod tests {
     fn a_refusal_is_an_answer() {
         let mut slow = Slow::default();
         slow.learn(Question::Watts, None, Err(PollFailure::Malformed));
-        assert_eq!((slow.is_up(Collector::Dcmi), slow.watts()), (Some(false), None));
+        assert_eq!((slow.is_up(Collector::Dcmi), slow.drawn()), (Some(false), None));
         assert_eq!(slow.is_up(Collector::Chassis), None);
-        slow.learn(Question::Watts, None, Ok(Answer::Watts(Some(121.0))));
-        assert_eq!((slow.is_up(Collector::Dcmi), slow.watts()), (Some(true), Some(121.0)));
+        let drawn = Drawn { now: 121.0, least: 90.0, most: 300.0, average: 130.0 };
+        let watts = Watts { drawn: Some(drawn), limit: None };
+        slow.learn(Question::Watts, None, Ok(Answer::Watts(watts)));
+        assert_eq!((slow.is_up(Collector::Dcmi), slow.drawn()), (Some(true), Some(drawn)));
     }
 
     #[test]
     fn states_that_cannot_be_read_any_more_are_not_known() {
         let bay = Arc::new(Known::new("32.0.64", "Bay 1", crate::entity::Entity::Disk));
         let mut slow = Slow::default();
-        let fault = Answer::States(Some(["drive fault"].into()));
+        let fault = Asserted {
+            sensor_type: "Drive Slot",
+            states: ["drive fault"].into(),
+            severity: Some(Severity::Critical),
+        };
         for lost in [Ok(Answer::States(None)), Err(PollFailure::Timeout)] {
-            slow.learn(Question::States(0), Some(&bay), Ok(fault.clone()));
-            assert_eq!(slow.states(&bay), ["drive fault"]);
+            let answer = Answer::States(Some(fault.clone()));
+            slow.learn(Question::States(0), Some(&bay), Ok(answer));
+            assert_eq!(slow.states(&bay), Some(&fault));
             slow.learn(Question::States(0), Some(&bay), lost);
-            assert_eq!(slow.states(&bay), [""; 0]);
+            assert_eq!(slow.states(&bay), None);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::config::Bmc;
+use crate::config::{Bmc, Module};
 use crate::metrics::counts::{Possible, Traffic};
 use crate::outcome::PollFailure;
 use crate::sensor::Slot;
@@ -16,7 +16,10 @@ use crate::sensor::list::SensorList;
 use crate::slow::{Answer, Question};
 
 mod device;
+mod events;
+mod interpretation;
 mod lan;
+mod makers;
 mod options;
 mod reasons;
 mod records;
@@ -57,6 +60,12 @@ impl Source {
     /// The source of a BMC; nothing is opened yet.
     pub(crate) fn of(bmc: &Arc<Bmc>) -> Self {
         Self::Ipmi(session::IpmiSession::new(Arc::clone(bmc)))
+    }
+
+    /// What is wrong with a module that only a source can know, each with its field.
+    pub(crate) fn problems((name, module): (&str, &Module)) -> Vec<String> {
+        let problems = interpretation::problems(&module.sensor_states).into_iter();
+        problems.map(|problem| format!("modules.{name}.{problem}")).collect()
     }
 
     /// What it can count.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use exporter_kit::on_demand::Destination;
 use serde::Deserialize;
 
-use super::module::Driver;
+use super::driver::Driver;
 
 /// The port of IPMI over LAN.
 const PORT: u16 = 623;
@@ -30,6 +31,14 @@ impl Address {
         match self {
             Self::Lan { .. } => Driver::Lan20,
             Self::Device(_) => Driver::OpenIpmi,
+        }
+    }
+
+    /// Whom it contacts; `None` for a device.
+    pub(super) fn destination(&self) -> Option<Destination> {
+        match self {
+            Self::Lan { host, port } => Some(Destination::new(host, Some(*port))),
+            Self::Device(_) => None,
         }
     }
 

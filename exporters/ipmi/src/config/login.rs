@@ -5,8 +5,29 @@ use serde::{Deserialize, Serialize};
 const SUITES: [Suite; 2] = [Suite::Seventeen, Suite::Three];
 /// `FreeIPMI`'s flag for values of sensors that the BMC says it does not scan.
 pub(super) const IGNORE_SCANNING_DISABLED: &str = "ignorescanningdisabled";
-/// `FreeIPMI`'s flag for what is always done here.
-const ALWAYS_ON: &str = "opensesspriv";
+/// `FreeIPMI`'s flags for what is always done here.
+const ALWAYS_ON: [&str; 3] = ["opensesspriv", "discretereading", "none"];
+/// `FreeIPMI`'s flags for faults that are met in another way here, or by nobody that was heard of.
+const ELSEWHERE: [&str; 18] = [
+    "assumebmcowner",
+    "assumeio",
+    "assumemaxsdrrecordcount",
+    "assumesystemevent",
+    "endianseq",
+    "forcepermsg",
+    "guestspec",
+    "idzero",
+    "ignoreauthcode",
+    "integritycheckvalue",
+    "intel20",
+    "malformedack",
+    "noauthcodecheck",
+    "slowcommit",
+    "spinpoll",
+    "sun20",
+    "supermicro20",
+    "unexpectedauth",
+];
 
 /// A cipher suite of IPMI 2.0 (table 22-20).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,19 +100,30 @@ pub(super) fn suites(numbers: Option<Vec<u8>>) -> Result<Vec<Suite>, String> {
     }
 }
 
-pub(super) fn workarounds(flags: &[String]) -> Result<Vec<Workaround>, String> {
-    let mut workarounds = Vec::new();
+/// Whether a flag is about the LAN alone.
+pub(super) fn is_of_the_lan(flag: &str) -> bool {
+    Workaround::ALL.iter().any(|it| it.as_str() == flag)
+}
+
+/// The workarounds of a module, and what there is to say of its flags.
+pub(super) fn workarounds(flags: &[String]) -> Result<(Vec<Workaround>, Vec<String>), String> {
+    let (mut workarounds, mut warnings) = (Vec::new(), Vec::new());
     for flag in flags {
         match Workaround::ALL.into_iter().find(|it| it.as_str() == flag) {
             Some(workaround) => workarounds.push(workaround),
-            None if flag == IGNORE_SCANNING_DISABLED || flag == ALWAYS_ON => {}
+            None if flag == IGNORE_SCANNING_DISABLED || ALWAYS_ON.contains(&flag.as_str()) => {}
+            None if ELSEWHERE.contains(&flag.as_str()) => warnings.push(format!(
+                "workaround_flags: {flag} has no meaning here; leave it out, and report the BMC if it \
+                 cannot be read"
+            )),
             None => {
+                let always = ALWAYS_ON.join(", ");
                 return Err(format!(
                     "workaround_flags: must be some of authcap, nochecksumcheck, \
-                     {IGNORE_SCANNING_DISABLED}, {ALWAYS_ON}"
+                     {IGNORE_SCANNING_DISABLED}, {always}"
                 ));
             }
         }
     }
-    Ok(workarounds)
+    Ok((workarounds, warnings))
 }

@@ -1,17 +1,24 @@
 //! One module: an account and the manners of polling.
 
-use std::fmt;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::Secret;
 use exporter_kit::config::all;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, Deserializer};
 
 use super::account::{Account, Written};
-use super::login::{IGNORE_SCANNING_DISABLED, Privilege, Suite, Workaround, suites, workarounds};
-use super::span;
+use super::driver::Driver;
+use super::foreign::{self, Aside, Exclusion};
+use super::login::{
+    IGNORE_SCANNING_DISABLED, Privilege, Suite, Workaround, is_of_the_lan, suites, workarounds,
+};
+use super::span::{self, Patience};
+use crate::journal::{MOST_NAMED, SelEvent};
+use crate::sensor::Severity;
 use crate::slow::Collector;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -38,7 +45,7 @@ pub(crate) struct Module {
     pub(crate) account: Account,
     /// The privilege that is asked for. Reading sensors needs no more than `user`.
     pub(crate) privilege: Privilege,
-    /// For how long one request waits for its answer.
+    /// For how long each attempt of a request waits for its answer.
     pub(crate) timeout: Duration,
     /// How often a request that got no answer is sent again.
     pub(crate) retries: u8,
@@ -50,6 +57,10 @@ pub(crate) struct Module {
     pub(crate) slow_interval: Duration,
     /// What is read.
     pub(crate) collectors: Vec<Collector>,
+    /// Entries of the event log that are counted by names of their own.
+    pub(crate) sel_events: Arc<[SelEvent]>,
+    /// What states of discrete sensors say, by sensor type and state, in place of the usual.
+    pub(crate) sensor_states: BTreeMap<String, BTreeMap<String, Severity>>,
     /// The cipher suites, in the order they are tried.
     pub(crate) suites: Vec<Suite>,
     /// Faults of firmware to put up with.
@@ -58,43 +69,22 @@ pub(crate) struct Module {
     pub(crate) ignore_scanning_disabled: bool,
     /// Whether sensors of other controllers are read through the BMC.
     pub(crate) bridge_sensors: bool,
+    /// What is taken and left aside; taken out of it once the whole file was read.
+    pub(super) warnings: Vec<String>,
 }
 
-/// The way to a BMC, under the name that `FreeIPMI` gives it.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-pub(crate) enum Driver {
-    /// IPMI 2.0 over the LAN.
-    #[default]
-    #[serde(rename = "LAN_2_0")]
-    Lan20,
-    /// The device of Linux's `ipmi_devintf`.
-    #[serde(rename = "OPENIPMI")]
-    OpenIpmi,
-}
-
-impl fmt::Display for Driver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Lan20 => "LAN_2_0",
-            Self::OpenIpmi => "OPENIPMI",
-        })
-    }
-}
-
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawModule {
-    #[serde(default)]
-    driver: Driver,
+    driver: Option<String>,
     user: Option<Secret>,
     user_file: Option<PathBuf>,
     pass: Option<Secret>,
     password_file: Option<PathBuf>,
     privilege: Option<Privilege>,
     #[serde(default, deserialize_with = "span::patience")]
-    timeout: Option<span::Patience>,
-    #[serde(default = "default_retries")]
-    retries: u8,
+    timeout: Option<Patience>,
+    retries: Option<u8>,
     #[serde(default, deserialize_with = "span::with_unit")]
     interval: Option<Duration>,
     #[serde(default)]
@@ -102,6 +92,10 @@ struct RawModule {
     #[serde(default, deserialize_with = "span::with_unit")]
     slow_interval: Option<Duration>,
     collectors: Option<Vec<String>>,
+    #[serde(default)]
+    sel_events: Vec<SelEvent>,
+    #[serde(default)]
+    sensor_states: BTreeMap<String, BTreeMap<String, Severity>>,
     suites: Option<Vec<u8>>,
     k_g: Option<Secret>,
     k_g_file: Option<PathBuf>,
@@ -109,68 +103,61 @@ struct RawModule {
     workaround_flags: Vec<String>,
     #[serde(default)]
     bridge_sensors: bool,
-    // Keys of ipmi_exporter's modules that are refused, each with what to do instead. No error offers
-    // what stands behind this one.
+    // Keys of ipmi_exporter's modules that are left aside or refused. No error offers what stands behind
+    // this one.
     #[serde(default, rename = "-", deserialize_with = "nothing")]
     _not_offered: (),
-    #[serde(default, rename = "collector_cmd", deserialize_with = "runs_no_program")]
-    _collector_cmd: (),
-    #[serde(default, rename = "default_args", deserialize_with = "runs_no_program")]
-    _default_args: (),
-    #[serde(default, rename = "collector_args", deserialize_with = "runs_no_program")]
-    _collector_args: (),
-    #[serde(default, rename = "custom_args", deserialize_with = "runs_no_program")]
-    _custom_args: (),
-    #[serde(default, rename = "sel_events", deserialize_with = "counts_no_events")]
-    _sel_events: (),
+    collector_cmd: Aside,
+    default_args: Aside,
+    collector_args: Aside,
+    custom_args: Aside,
 }
 
 fn nothing<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
     Err(de::Error::custom("is no key; leave it out"))
 }
 
-fn runs_no_program<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
-    Err(de::Error::custom(
-        "is not supported, because no other program is run; leave it out, and say by `collectors`, \
-         `suites`, `workaround_flags` and `bridge_sensors` what its arguments said",
-    ))
-}
-
-fn counts_no_events<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
-    Err(de::Error::custom(
-        "is not supported, because no entry of the event log is read; leave it out, and watch \
-         ipmi_sel_entries and ipmi_sensor_state_asserted",
-    ))
-}
-
-fn default_retries() -> u8 {
-    RETRIES
+impl Module {
+    /// How the machine's own BMC is polled where no module says how.
+    pub(super) fn own() -> Result<Self, String> {
+        RawModule::default().try_into()
+    }
 }
 
 impl TryFrom<RawModule> for Module {
     type Error = String;
 
     fn try_from(raw: RawModule) -> Result<Self, String> {
-        if raw.driver == Driver::OpenIpmi {
+        let driver = Driver::of(raw.driver.as_deref(), raw.has_account());
+        if let Ok((Driver::OpenIpmi, _)) = driver {
             raw.refuse_what_is_of_the_lan()?;
         }
-        let account = raw.account();
-        let collectors = collectors(raw.collectors);
-        let suites = suites(raw.suites);
+        let account = raw.account(driver.as_ref().map_or(Driver::OpenIpmi, |(driver, _)| *driver));
+        let collectors = collectors(raw.collectors.as_deref());
+        let suites = suites(raw.suites.clone());
         let workarounds = workarounds(&raw.workaround_flags);
         let slow_interval = raw.slow_interval.unwrap_or(SLOW_INTERVAL);
+        let retries = raw.retries.unwrap_or(RETRIES);
         // A request to the device that gets no answer is not sent again.
-        let attempts = match raw.driver {
-            Driver::Lan20 => u32::from(raw.retries) + 1,
-            Driver::OpenIpmi => 1,
+        let attempts = match driver {
+            Ok((Driver::OpenIpmi, _)) => 1,
+            _ => u32::from(retries) + 1,
         };
         let timeout = raw.timeout.map_or(TIMEOUT, |patience| patience.of_each(attempts));
         let interval = raw.interval.unwrap_or(INTERVAL);
-        let retries = match raw.retries {
+        let mut names: Vec<_> = raw.sel_events.iter().map(|event| &event.name).collect();
+        names.sort_unstable();
+        let sel_events = match raw.sel_events.len() {
+            0..=MOST_NAMED if names.windows(2).all(|two| two[0] != two[1]) => Ok(()),
+            0..=MOST_NAMED => Err("sel_events: two have the same name".to_owned()),
+            _ => Err(format!("sel_events: must be {MOST_NAMED} at most")),
+        };
+        let few_retries = match retries {
             0..=MOST_RETRIES => Ok(()),
             _ => Err(format!("retries: must be 0 to {MOST_RETRIES}")),
         };
         all([
+            driver.as_ref().map(drop).map_err(String::clone),
             account.as_ref().map(drop).map_err(String::clone),
             collectors.as_ref().map(drop).map_err(String::clone),
             suites.as_ref().map(drop).map_err(String::clone),
@@ -178,30 +165,64 @@ impl TryFrom<RawModule> for Module {
             span::within("slow_interval", slow_interval, SLOW_INTERVAL_RANGE),
             span::within("timeout", timeout, TIMEOUT_RANGE),
             span::within("interval", interval, INTERVAL_RANGE),
-            retries,
+            few_retries,
+            sel_events,
         ])?;
+        let (driver, of_driver) = driver?;
+        let (workarounds, of_flags) = workarounds?;
+        let warnings = of_driver.map(str::to_owned).into_iter().chain(raw.left_aside());
+        let mut warnings: Vec<_> = warnings.chain(of_flags).collect();
+        let reads_log = matches!(&collectors, Ok(it) if it.contains(&Collector::SelEvents));
+        if !raw.sel_events.is_empty() && !reads_log {
+            warnings
+                .push("sel_events: are not counted without the collector sel-events".to_owned());
+        }
+        let sensors = raw.exclude_sensor_ids.into_iter().filter_map(|it| match it {
+            Exclusion::Sensor(sensor) => Some(sensor),
+            Exclusion::Number => None,
+        });
         Ok(Self {
-            driver: raw.driver,
+            driver,
             account: account?,
             privilege: raw.privilege.unwrap_or_default(),
             timeout,
-            retries: raw.retries,
+            retries,
             interval,
-            exclude_sensor_ids: raw.exclude_sensor_ids.into_iter().map(|it| it.0).collect(),
+            exclude_sensor_ids: sensors.collect(),
             slow_interval,
             collectors: collectors?,
+            sel_events: raw.sel_events.into(),
+            sensor_states: raw.sensor_states,
             suites: suites?,
-            workarounds: workarounds?,
+            workarounds,
             ignore_scanning_disabled: raw
                 .workaround_flags
                 .iter()
                 .any(|flag| flag == IGNORE_SCANNING_DISABLED),
             bridge_sensors: raw.bridge_sensors,
+            warnings,
         })
     }
 }
 
 impl RawModule {
+    fn has_account(&self) -> bool {
+        let secrets = [&self.user, &self.pass, &self.k_g];
+        let files = [&self.user_file, &self.password_file, &self.k_g_file];
+        secrets.iter().any(|it| it.is_some()) || files.iter().any(|it| it.is_some())
+    }
+
+    fn left_aside(&self) -> Vec<String> {
+        let arguments = [
+            ("custom_args", self.custom_args),
+            ("default_args", self.default_args),
+            ("collector_args", self.collector_args),
+        ];
+        let is_number = |it: &Exclusion| matches!(it, Exclusion::Number);
+        let numbers = self.exclude_sensor_ids.iter().any(is_number);
+        foreign::warnings(arguments, self.collector_cmd, numbers)
+    }
+
     /// What the device has no use for would give a false sense of safety there.
     fn refuse_what_is_of_the_lan(&self) -> Result<(), String> {
         let words = [
@@ -213,23 +234,26 @@ impl RawModule {
             ("suites", self.suites.is_some()),
             ("k_g", self.k_g.is_some()),
             ("k_g_file", self.k_g_file.is_some()),
-            (
-                "workaround_flags",
-                self.workaround_flags.iter().any(|flag| flag != IGNORE_SCANNING_DISABLED),
-            ),
+            ("workaround_flags", self.workaround_flags.iter().any(|flag| is_of_the_lan(flag))),
         ];
+        let written = self.driver.is_some();
         all(words.into_iter().map(|(word, is_set)| {
             let driver = Driver::OpenIpmi;
-            if is_set {
-                Err(format!("{word}: has no meaning with the driver {driver}; leave it out"))
-            } else {
-                Ok(())
+            match (is_set, written) {
+                (false, _) => Ok(()),
+                (true, true) => {
+                    Err(format!("{word}: has no meaning with the driver {driver}; leave it out"))
+                }
+                (true, false) => Err(format!(
+                    "{word}: has a meaning for a BMC over the LAN alone, which needs an account; give it \
+                     `user` and `password_file`, or leave this out"
+                )),
             }
         }))
     }
 
-    fn account(&self) -> Result<Account, String> {
-        match self.driver {
+    fn account(&self, driver: Driver) -> Result<Account, String> {
+        match driver {
             Driver::OpenIpmi => Ok(Account::none()),
             Driver::Lan20 => Account::new(Written {
                 user: self.user.clone(),
@@ -243,50 +267,12 @@ impl RawModule {
     }
 }
 
-fn collectors(names: Option<Vec<String>>) -> Result<Vec<Collector>, String> {
-    let Some(names) = names else { return Ok(Collector::ALL.to_vec()) };
+fn collectors(names: Option<&[String]>) -> Result<Vec<Collector>, String> {
+    let Some(names) = names else { return Ok(Collector::USUAL.to_vec()) };
     let allowed = Collector::ALL.map(Collector::as_str);
     if !names.iter().all(|name| allowed.contains(&name.as_str())) {
         return Err(format!("collectors: must be some of {}", allowed.join(", ")));
     }
     let is_wanted = |it: &Collector| names.iter().any(|name| name == it.as_str());
-    let collectors: Vec<_> = Collector::ALL.into_iter().filter(is_wanted).collect();
-    if collectors.contains(&Collector::Ipmi) {
-        Ok(collectors)
-    } else {
-        Err("collectors: `ipmi` must be among them".to_owned())
-    }
-}
-
-/// A sensor that is not read. `ipmi_exporter` takes SDR record numbers here, which move when a
-/// sensor vanishes: the wrong sensor would be left out from then on.
-struct Exclusion(String);
-
-impl<'de> Deserialize<'de> for Exclusion {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Exclusion;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("the sensor's id label, as in \"32.0.5\", or its name")
-            }
-
-            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Exclusion, E> {
-                Err(E::custom(
-                    "a bare number is that of an SDR record, which moves when a sensor vanishes; write \
-                     the sensor's id label, as in \"32.0.5\", or its name",
-                ))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Exclusion, E> {
-                self.visit_u64(number.unsigned_abs())
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Exclusion, E> {
-                Ok(Exclusion(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Text)
-    }
+    Ok(Collector::ALL.into_iter().filter(is_wanted).collect())
 }

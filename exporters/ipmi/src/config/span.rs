@@ -1,4 +1,5 @@
-//! Durations in the config file: the kit's, and for one field `ipmi_exporter`'s bare milliseconds.
+//! Durations in the config file: the kit's, and for one field `ipmi_exporter`'s bare milliseconds. No
+//! I/O, no clock.
 
 use std::fmt;
 use std::time::Duration;

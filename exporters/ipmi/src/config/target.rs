@@ -9,22 +9,32 @@ use exporter_kit::discovery::Found;
 use serde::Deserialize;
 
 use super::address::Address;
-use super::module::{Driver, Module};
+use super::driver::Driver;
+use super::module::Module;
 
 /// Labels of the metrics, which a target's own labels may not be.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 21] = [
+    "action",
+    "address",
+    "bmc_url",
+    "cause",
     "collector",
     "command",
     "entity",
     "firmware_revision",
+    "guid",
     "id",
+    "interrupt",
     "level",
     "manufacturer_id",
     "name",
     "product_id",
     "reason",
     "state",
+    "system_firmware_version",
     "type",
+    "verdict",
+    "what",
 ];
 
 /// One BMC, as written in the file or in a list.
@@ -102,6 +112,19 @@ pub(crate) struct Labels {
 }
 
 impl Target {
+    /// The machine's own BMC.
+    pub(super) fn own(name: &str, device: &str, module: &str) -> Result<Self, String> {
+        Self::try_from(RawTarget {
+            name: name.to_owned(),
+            address: Address::try_from(device.to_owned())?,
+            module: module.to_owned(),
+            site: None,
+            rack: None,
+            labels: config::Labels::default(),
+            rise_limits: BTreeMap::new(),
+        })
+    }
+
     /// Its site; empty where none is configured.
     pub(super) fn site(&self) -> &str {
         self.site.as_deref().unwrap_or_default()
@@ -125,7 +148,10 @@ impl Target {
             return Ok(());
         }
         let kind = if wanted == Driver::OpenIpmi { "a device" } else { "a host" };
-        Err(format!("module: has the driver {is}; the address is {kind} and needs {wanted}"))
+        let account = if wanted == Driver::OpenIpmi { "" } else { " and an account" };
+        Err(format!(
+            "module: has the driver {is}; the address is {kind} and needs {wanted}{account}"
+        ))
     }
 
     /// What there is to do for it, with its module.

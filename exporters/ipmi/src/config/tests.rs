@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::module::Driver;
+use crate::config::driver::Driver;
 use crate::slow::Collector;
 
 const GOOD: &str = "
@@ -47,16 +47,10 @@ fn a_file_says_how_each_bmc_is_polled() {
     assert_eq!((first.module.retries, first.module.privilege), (2, Privilege::User));
     assert_eq!(second.address.to_string(), "[2001:db8::2]:1623");
     assert_eq!(labels["srv-2"].module_name, "slow");
-    assert_eq!(second.module.timeout, Duration::from_secs(10));
+    assert_eq!(second.module.timeout, Duration::from_secs(10), "all of the time, without retries");
     assert_eq!(second.module.interval, Duration::from_secs(30));
     assert_eq!(second.module.exclude_sensor_ids, ["32.0.5", "12V"]);
     assert_eq!(format!("{:?}", second.rise_limits), "{\"02-CPU\": 9.0, \"disk\": 0.2}");
-}
-
-#[test]
-fn a_bare_timeout_is_that_of_all_attempts_together() {
-    let (bmcs, _) = both(&parse(&GOOD.replace("retries: 0", "retries: 3")).unwrap());
-    assert_eq!(bmcs["srv-2"].module.timeout, Duration::from_millis(2_500));
 }
 
 #[test]
@@ -136,7 +130,6 @@ fn refuse(cases: &[(String, &str)]) {
 fn a_wrong_module_is_answered_with_the_field_and_what_is_allowed() {
     let module = |text: &str| format!("modules: {{ default: {{ {text} }} }}\ntargets: []\n");
     refuse(&[
-        ("targets: []\n".to_owned(), "missing field `modules`"),
         ("module: {}\n".to_owned(), "module"),
         (module("pass: p"), "modules.default: user: must be set, as in `user: monitor`"),
         (module("user: u"), "pass: must be set, as in `password_file: bmc.password`"),
@@ -161,7 +154,11 @@ fn a_wrong_module_is_answered_with_the_field_and_what_is_allowed() {
         (module("user: u, pass: p, interval: 5"), "a duration with a unit"),
         (module("user: u, pass: p, interval: 500ms"), "interval: must be from 1s to 1h"),
         (module("user: u, pass: p, retries: 11"), "retries: must be 0 to 10"),
-        (module("user: u, pass: p, driver: LAN"), "driver: must be one of LAN_2_0, OPENIPMI"),
+        (module("user: u, pass: p, driver: LAN_3"), "driver: must be one of LAN_2_0, OPENIPMI"),
+        (module("driver: KCS"), "in-band by the kernel's driver alone: write OPENIPMI"),
+        (module("privilege: admin"), "privilege: has a meaning for a BMC over the LAN alone"),
+        (module("suites: [3]"), "which needs an account; give it `user` and `password_file`"),
+        (module("user: u, pass: p, timeout: 100"), "timeout: must be from 50ms to 30s"),
         (
             module("driver: OPENIPMI, user: u"),
             "user: has no meaning with the driver OPENIPMI; leave it out",
@@ -175,12 +172,15 @@ fn a_wrong_module_is_answered_with_the_field_and_what_is_allowed() {
             "workaround_flags: has no meaning with the driver OPENIPMI",
         ),
         (
-            module("user: u, pass: p, collectors: [ipmi, sm-lan-mode]"),
-            "collectors: must be some of ipmi, chassis, sel, dcmi, bmc",
+            module("user: u, pass: p, collectors: [ipmi, smart]"),
+            "collectors: must be some of ipmi, chassis, sel, dcmi, bmc, sel-events, bmc-watchdog",
         ),
-        (module("user: u, pass: p, collectors: [sel]"), "collectors: `ipmi` must be among them"),
         (
-            module("user: u, pass: p, workaround_flags: [authcap, sun20]"),
+            module("user: u, pass: p, sensor_states: { Memory: { spare: bad } }"),
+            "must be one of nominal, warning, critical",
+        ),
+        (
+            module("user: u, pass: p, workaround_flags: [authcap, sun30]"),
             "workaround_flags: must be some of authcap, nochecksumcheck",
         ),
         (module("user: u, pass: p, suites: [17, 0]"), "suites: must be some of 17, 3"),
@@ -193,19 +193,6 @@ fn a_wrong_module_is_answered_with_the_field_and_what_is_allowed() {
         (
             module("user: u, pass: p, bridge_sensors: perhaps"),
             "bridge_sensors: must be true or false",
-        ),
-        (
-            module("user: u, pass: p, custom_args: { ipmi: [-v] }"),
-            ":1:54: modules.default.custom_args: is not supported",
-        ),
-        (
-            module("user: u, pass: p, collector_cmd: { ipmi: sudo }"),
-            "collector_cmd: is not supported",
-        ),
-        (module("user: u, pass: p, sel_events: []"), "sel_events: is not supported, because"),
-        (
-            module("user: u, pass: p, exclude_sensor_ids: [29]"),
-            "exclude_sensor_ids[0]: a bare number is that of an SDR record",
         ),
     ]);
 }
@@ -323,41 +310,107 @@ targets: []
 }
 
 #[test]
-fn a_config_of_ipmi_exporter_is_told_each_key_that_it_must_do_without() {
+fn what_has_no_meaning_here_is_left_aside_and_said() {
     let text = "
 modules:
   default:
     user: some_user
     pass: hunter2
     collectors: [bmc, ipmi, sel-events]
-    exclude_sensor_ids: [2, 29]
+    exclude_sensor_ids: [2, 29, 12V]
   advanced:
     user: some_user
     pass: hunter2
+    driver: LAN
     collectors: [ipmi, sel]
+    workaround_flags: [discretereading, sun20]
     collector_cmd: { ipmi: sudo, sel: sudo }
     default_args: { ipmi: [--bridge-sensors] }
     custom_args: { ipmi: [hunter2] }
     sel_events: [ { name: x, regex: hunter2 } ]
+targets: [ { name: a, address: b } ]
 ";
-    let error = parse(text).unwrap_err().to_string();
-    for (place, said) in [
-        ("ipmi.yml:7:26: modules.default.exclude_sensor_ids[0]", "write the sensor's id label"),
-        ("ipmi.yml:7:29: modules.default.exclude_sensor_ids[1]", "write the sensor's id label"),
-        ("ipmi.yml:12:20: modules.advanced.collector_cmd", "leave it out, and say by `collectors`"),
-        ("ipmi.yml:13:19: modules.advanced.default_args", "because no other program is run"),
-        ("ipmi.yml:14:18: modules.advanced.custom_args", "because no other program is run"),
-        ("ipmi.yml:15:17: modules.advanced.sel_events", "watch ipmi_sel_entries"),
+    let config = parse(text).unwrap();
+    assert_eq!(bmcs(&config)["a"].module.exclude_sensor_ids, ["12V"]);
+    let said = config.warnings.join("\n");
+    for warning in [
+        "line 9: modules.advanced.driver: LAN is IPMI 1.5, which is not spoken",
+        "line 9: modules.advanced.custom_args: no other program is run",
+        "line 9: modules.advanced.default_args: no other program is run",
+        "line 9: modules.advanced.collector_cmd: no other program is run",
+        "line 9: modules.advanced.workaround_flags: sun20 has no meaning here",
+        "line 9: modules.advanced.sel_events: are not counted without the collector sel-events",
+        "line 4: modules.default.exclude_sensor_ids: bare numbers are those of SDR records",
     ] {
-        let line = error.lines().find(|line| line.starts_with(place));
-        assert!(line.is_some_and(|line| line.contains(said)), "{place} in\n{error}");
+        assert!(said.lines().any(|line| line.starts_with(warning)), "{warning} in\n{said}");
     }
-    assert!(!error.contains("hunter2"), "{error}");
-    // Nothing is offered that is always refused.
+    assert_eq!(config.warnings.len(), 7, "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    // Nothing is offered that is always left aside.
     let mistyped = "modules: { a: { user: u, pass: p, colectors: [ipmi] } }";
     let error = parse(mistyped).unwrap_err().to_string();
     assert!(error.contains("did you mean `collectors`?") && error.contains("bridge_sensors"));
     assert!(!error.contains("collector_cmd") && !error.ends_with('-'), "{error}");
+}
+
+#[test]
+fn a_bare_timeout_is_that_of_all_attempts_together() {
+    let timeout = |text: &str| {
+        let text = format!(
+            "modules: {{ default: {{ user: u, pass: p, {text} }} }}\ntargets: [ {{ name: a, address: b }} ]"
+        );
+        bmcs(&parse(&text).unwrap())["a"].module.timeout
+    };
+    assert_eq!(timeout("timeout: 9000"), Duration::from_secs(3));
+    assert_eq!(timeout("timeout: 10000, retries: 0"), Duration::from_secs(10));
+    assert_eq!(timeout("timeout: 9s"), Duration::from_secs(9));
+}
+
+#[test]
+fn a_config_that_names_nobody_is_that_of_the_machine_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let polled = |text: &str| {
+        let config = parse(text).unwrap().with_files(folder.path()).unwrap();
+        bmcs(&config).into_values().map(|bmc| bmc.address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(polled("{}"), ["/dev/ipmi0"]);
+    assert_eq!(polled("modules: { default: { collectors: [ipmi] } }"), ["/dev/ipmi0"]);
+    for nobody in [
+        "modules: { default: { collectors: [] } }",
+        "modules: { default: { user: u, pass: p } }",
+        "modules: {}\ntargets: []",
+        "file_sd_configs: [ { files: [list.json] } ]",
+    ] {
+        assert!(polled(nobody).is_empty(), "{nobody}");
+    }
+}
+
+#[test]
+fn a_guest_has_the_account_of_its_module_and_is_a_host() {
+    let text = "
+modules:
+  default: {}
+  lan: { user: u, pass: hunter2 }
+on_demand: { allow: [192.0.2.0/24, '*.example'] }
+";
+    let guestbook = parse(text).unwrap().guestbook();
+    let (guest, destination) = guestbook.guest("192.0.2.7", "lan").unwrap();
+    assert_eq!(guest.work.module.account.password.expose(), "hunter2");
+    assert_eq!(
+        (guest.work.name.as_str(), destination.to_string()),
+        ("192.0.2.7", "192.0.2.7:623".into())
+    );
+    for (host, module, said) in [
+        ("192.0.2.7", "wan", "module: must be one of default, lan"),
+        ("192.0.2.7", "default", "module: has no account"),
+        ("/dev/ipmi0", "lan", "target: must be a host; a device"),
+        ("u:p@192.0.2.7", "lan", "target: must be a host or host:port"),
+    ] {
+        let error = guestbook.guest(host, module).unwrap_err();
+        assert!(error.starts_with(said), "{error}");
+    }
+    assert!(guestbook.still("a.example", "lan").is_some());
+    assert!(guestbook.still("198.51.100.1", "lan").is_none());
 }
 
 #[test]

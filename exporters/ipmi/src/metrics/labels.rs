@@ -6,7 +6,11 @@ use exporter_kit::{LabelSet, LabelWriter};
 
 use crate::config::{Bmc, Labels};
 use crate::inventory::Known;
+use crate::journal::Named;
 use crate::slow::Who;
+
+/// What `ipmi_exporter` has where a BMC does not tell.
+const NOT_TOLD: &str = "N/A";
 
 /// The BMC and its place; a place that is not configured is left out.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ impl LabelSet for ReasonLabels<'_> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SensorLabels<'v> {
     pub(super) target: &'v TargetLabels,
     pub(super) known: &'v Known,
@@ -82,7 +86,7 @@ impl LabelSet for LevelLabels<'_> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TypeLabels<'v> {
     pub(super) sensor: SensorLabels<'v>,
     pub(super) sensor_type: &'static str,
@@ -92,6 +96,19 @@ impl LabelSet for TypeLabels<'_> {
     fn put(&self, to: &mut LabelWriter<'_>) {
         self.sensor.put(to);
         to.label("type", self.sensor_type);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct TypeLevelLabels<'v> {
+    pub(super) typed: TypeLabels<'v>,
+    pub(super) level: &'static str,
+}
+
+impl LabelSet for TypeLevelLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.typed.put(to);
+        to.label("level", self.level);
     }
 }
 
@@ -121,6 +138,35 @@ impl LabelSet for CommandLabels<'_> {
     }
 }
 
+/// A kind of entries of the event log, by the config's name.
+#[derive(Debug)]
+pub(super) struct EventLabels<'v> {
+    pub(super) target: &'v TargetLabels,
+    pub(super) event: &'v Named,
+}
+
+impl LabelSet for EventLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.target.put(to);
+        to.label("name", &self.event.name);
+    }
+}
+
+/// One label of a closed set beside those of the target.
+#[derive(Debug)]
+pub(super) struct NamedLabels<'v> {
+    pub(super) target: &'v TargetLabels,
+    pub(super) label: &'static str,
+    pub(super) value: &'static str,
+}
+
+impl LabelSet for NamedLabels<'_> {
+    fn put(&self, to: &mut LabelWriter<'_>) {
+        self.target.put(to);
+        to.label(self.label, self.value);
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct InfoLabels<'v> {
     pub(super) target: &'v TargetLabels,
@@ -133,5 +179,12 @@ impl LabelSet for InfoLabels<'_> {
         to.label("firmware_revision", &self.who.firmware);
         to.label("manufacturer_id", &self.who.manufacturer);
         to.label("product_id", &self.who.product);
+        let or_none = |text: &'_ Option<Box<str>>| text.clone().unwrap_or_else(|| NOT_TOLD.into());
+        to.label("system_firmware_version", &or_none(&self.who.system_firmware));
+        to.label("bmc_url", &or_none(&self.who.url));
+        if let Some(guid) = &self.who.guid {
+            to.label("guid", guid);
+        }
+        to.label("address", &self.target.bmc.address.to_string());
     }
 }

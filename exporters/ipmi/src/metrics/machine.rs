@@ -1,17 +1,27 @@
 //! The metrics of the slow lane, and of the talking itself.
 
-use super::labels::{CommandLabels, InfoLabels, StateLabels, TargetLabels};
+use std::sync::Arc;
+
+use super::labels::{
+    CommandLabels, EventLabels, InfoLabels, NamedLabels, StateLabels, TargetLabels,
+};
+use super::watchdog;
 use super::writer::{Gauges, View, Writer, by_reason};
 use crate::command::Command;
-use crate::slow::Power;
+use crate::journal::{Named, Summary};
+use crate::slow::{Drawn, Power};
 
 pub(super) fn machine(writer: &mut Writer<'_, '_>) {
     chassis(writer);
+    restart_cause(writer);
     log(writer);
+    events(writer);
+    power(writer);
+    watchdog::watchdog(writer);
     writer.gauge(
-        "ipmi_dcmi_power_consumption_watts",
-        "Power of the whole machine by DCMI. Absent while the BMC does not measure it, or says 0.",
-        |view| told(view, view.polled.slow.watts()),
+        "ipmi_config_lan_mode",
+        "Which port a Supermicro BMC uses (0=dedicated, 1=shared, 2=failover).",
+        |view| told(view, view.polled.slow.lan_mode().map(f64::from)),
     );
     writer.gauge("ipmi_bmc_info", "What the BMC says of itself; always 1.", |view| {
         let labels = view.polled.slow.who().map(|who| InfoLabels { target: &view.labels, who });
@@ -26,7 +36,7 @@ pub(super) fn machine(writer: &mut Writer<'_, '_>) {
 
 fn chassis(writer: &mut Writer<'_, '_>) {
     type Fact = fn(Power) -> bool;
-    let facts: [(&str, &str, Fact); 3] = [
+    let facts: [(&str, &str, Fact); 5] = [
         ("ipmi_chassis_power_state", "Whether the machine is on (1=on, 0=off).", |power| {
             power.is_on
         }),
@@ -40,6 +50,16 @@ fn chassis(writer: &mut Writer<'_, '_>) {
             "Whether the cooling is well (1=no fault, 0=fault), as ipmi_exporter has it.",
             |power| !power.cooling_fault,
         ),
+        (
+            "ipmi_chassis_power_fault_state",
+            "Whether the main power is well (1=no fault, 0=fault).",
+            |power| !power.main_fault,
+        ),
+        (
+            "ipmi_chassis_intrusion_state",
+            "Whether the chassis is closed (1=closed, 0=open).",
+            |power| !power.intrusion,
+        ),
     ];
     for (name, help, fact) in facts {
         writer.gauge(name, help, |view| {
@@ -49,10 +69,85 @@ fn chassis(writer: &mut Writer<'_, '_>) {
     }
 }
 
+/// The power of the whole machine. `ipmi_exporter` has the first of them.
+fn power(writer: &mut Writer<'_, '_>) {
+    const ABSENT: &str = "Absent while the BMC does not measure it, or says 0.";
+    type Part = fn(Drawn) -> f64;
+    let parts: [(&str, &str, Part); 4] = [
+        ("ipmi_dcmi_power_consumption_watts", "Power of the whole machine by DCMI.", |it| it.now),
+        (
+            "ipmi_dcmi_power_minimum_watts",
+            "Least power of the time that the BMC looks back.",
+            |it| it.least,
+        ),
+        (
+            "ipmi_dcmi_power_maximum_watts",
+            "Most power of the time that the BMC looks back.",
+            |it| it.most,
+        ),
+        (
+            "ipmi_dcmi_power_average_watts",
+            "Mean power over the time that the BMC looks back.",
+            |it| it.average,
+        ),
+    ];
+    for (name, help, part) in parts {
+        writer.gauge(name, &format!("{help} {ABSENT}"), |view| {
+            told(view, view.polled.slow.drawn().map(part))
+        });
+    }
+    writer.gauge(
+        "ipmi_dcmi_power_limit_watts",
+        "Limit that holds the machine's power. Absent where none is set.",
+        |view| told(view, view.polled.slow.limit()),
+    );
+}
+
+/// What the entries of the log come to, by `ipmi_exporter`'s names.
+fn events(writer: &mut Writer<'_, '_>) {
+    type Part = fn(&Named) -> f64;
+    writer.gauge(
+        "ipmi_sel_events_count_by_state",
+        "Entries in the system event log by what they say of the machine.",
+        |view| {
+            let of_all = |events: &'_ Arc<Summary>| {
+                let counts = Summary::STATES.into_iter().zip(events.by_state);
+                // Of entries that nobody understands there are none at most BMCs.
+                let told = counts.filter(|(state, count)| *state != "N/A" || *count > 0);
+                let labels = |value| NamedLabels { target: &view.labels, label: "state", value };
+                told.map(|(state, count)| (labels(state), f64::from(count))).collect()
+            };
+            view.polled.slow.events().map(of_all).unwrap_or_default()
+        },
+    );
+    let parts: [(&str, &str, Part); 2] = [
+        (
+            "ipmi_sel_events_count_by_name",
+            "Entries in the system event log that match an event of the config.",
+            |it| f64::from(it.count),
+        ),
+        (
+            "ipmi_sel_events_latest_timestamp",
+            "When the latest entry was that matches an event of the config, as seconds since the epoch by \
+             the BMC's clock; 0 for never.",
+            |it| f64::from(it.latest),
+        ),
+    ];
+    for (name, help, part) in parts {
+        writer.gauge(name, help, |view| {
+            let named = view.polled.slow.events().into_iter().flat_map(|it| &it.by_name);
+            let row = |it| (EventLabels { target: &view.labels, event: it }, part(it));
+            named.map(row).collect()
+        });
+    }
+}
+
 fn log(writer: &mut Writer<'_, '_>) {
-    writer.gauge("ipmi_sel_entries", "Entries in the system event log.", |view| {
-        told(view, view.polled.slow.log().map(|log| f64::from(log.entries)))
-    });
+    for name in ["ipmi_sel_entries", "ipmi_sel_logs_count"] {
+        writer.gauge(name, "Entries in the system event log.", |view| {
+            told(view, view.polled.slow.log().map(|log| f64::from(log.entries)))
+        });
+    }
     writer.gauge(
         "ipmi_sel_free_space_bytes",
         "Space left in the system event log; 65535 means that or more.",
@@ -98,7 +193,21 @@ pub(super) fn sessions(writer: &mut Writer<'_, '_>) {
         |view| {
             let commands = &view.polled.counts.traffic.commands;
             let labels = |it: Command| CommandLabels { target: &view.labels, command: it.as_str() };
-            view.possible.commands.iter().map(|it| (labels(*it), commands.get(*it))).collect()
+            let sent = view.possible.commands.iter().filter(|it| commands.get(**it) > 0);
+            sent.map(|it| (labels(*it), commands.get(*it))).collect()
+        },
+    );
+}
+
+/// Why the machine was last started.
+fn restart_cause(writer: &mut Writer<'_, '_>) {
+    writer.gauge(
+        "ipmi_chassis_restart_cause_info",
+        "Why the machine was last started; always 1.",
+        |view| {
+            let cause = view.polled.slow.power().and_then(|power| power.restart_cause);
+            let labels = |value| NamedLabels { target: &view.labels, label: "cause", value };
+            cause.map(|cause| (labels(cause), 1.0)).into_iter().collect()
         },
     );
 }
@@ -111,7 +220,8 @@ fn asserted(view: &View) -> Gauges<'_, StateLabels<'_>> {
     let sensors = view.polled.snapshot.iter().flat_map(|it| &it.list.discrete);
     let states = sensors.flat_map(|sensor| {
         let labels = |state: &&'static str| StateLabels { sensor: view.sensor(sensor), state };
-        view.polled.slow.states(sensor).iter().map(labels)
+        let asserted = view.polled.slow.states(sensor);
+        asserted.into_iter().flat_map(|it| &it.states).map(labels)
     });
     states.map(|labels| (labels, 1.0)).collect()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{Collector, Page, Registry};
 
-use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels};
+use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels, TypeLevelLabels};
 use super::writer::{Gauges, View, Writer, by_reason};
 use super::{machine, verdicts};
 use crate::sensor::list::SensorList;
@@ -139,11 +139,37 @@ fn quantities(writer: &mut Writer<'_, '_>) {
             view.values().filter_map(|(sensor, value)| Some((typed(view, sensor)?, value.number)));
         rows.collect()
     });
-    writer.gauge("ipmi_sensor_state", &state_help("sensor"), |view| {
+    writer.gauge(
+        "ipmi_sensor_threshold_value",
+        "Threshold in force at the BMC, by level.",
+        |view| {
+            let rows = view.rows().filter_map(|(sensor, _)| Some((sensor, typed(view, sensor)?)));
+            let rows = rows.flat_map(|(sensor, labels)| {
+                sensor.thresholds.iter().map(move |(level, value)| {
+                    (TypeLevelLabels { typed: labels.clone(), level: level.as_str() }, *value)
+                })
+            });
+            rows.collect()
+        },
+    );
+    let help = "What the BMC holds of the sensor: 0 nominal, 1 warning, 2 critical; of discrete sensors by \
+                FreeIPMI's interpretation of their states.";
+    writer.gauge("ipmi_sensor_state", help, |view| {
         let others = |it: Quantity| matches!(it, Quantity::Other(_));
         let rows = severities(view, others);
-        rows.filter_map(|(sensor, state)| Some((typed(view, sensor)?, state))).collect()
+        let rows = rows.filter_map(|(sensor, state)| Some((typed(view, sensor)?, state)));
+        rows.chain(discrete(view)).collect()
     });
+}
+
+/// The discrete sensors of whose states somebody knows what they say.
+fn discrete(view: &View) -> impl Iterator<Item = (TypeLabels<'_>, f64)> {
+    let sensors = view.polled.snapshot.iter().flat_map(|it| &it.list.discrete);
+    sensors.filter_map(|known| {
+        let asserted = view.polled.slow.states(known)?;
+        let labels = TypeLabels { sensor: view.sensor(known), sensor_type: asserted.sensor_type };
+        Some((labels, f64::from(asserted.severity? as u8)))
+    })
 }
 
 fn inventory(writer: &mut Writer<'_, '_>) {

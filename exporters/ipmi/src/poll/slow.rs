@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::Poller;
 use crate::outcome::PollFailure;
-use crate::slow::Question;
+use crate::slow::{Answer, Question};
 use crate::source::Source;
 
 impl Poller<'_> {
@@ -23,6 +23,9 @@ impl Poller<'_> {
                 Question::States(place) => self.list.as_ref().and_then(|it| it.discrete.get(place)),
                 _ => None,
             };
+            if matches!(&answer, Ok(Answer::Events(events)) if !events.is_whole) {
+                self.turns.again(question);
+            }
             self.state.learn(question, sensor, answer);
             // It is for the next poll to find out whether the session is dead.
             if is_lost || Instant::now() >= deadline {

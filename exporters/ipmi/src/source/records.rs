@@ -9,9 +9,11 @@ use ipmi_lan::sensor::{self, RawReading, ReadingError, ThresholdState};
 use ipmi_lan::threshold::{self, Thresholds};
 use ipmi_lan::{SensorId, SensorType, Unit, UnitCode, states};
 
+use super::interpretation::{self, Own};
 use crate::entity::Entity;
 use crate::sensor::list::Lister;
 use crate::sensor::{Kind, Level, Quantity, Severity};
+use crate::slow::Asserted;
 
 /// Event/reading type of sensors with thresholds (IPMI 2.0 table 42-1).
 const THRESHOLD: u8 = 0x01;
@@ -134,10 +136,19 @@ impl Discrete {
 
     /// The names of the states that are set in `bits`, each once: those of IPMI 2.0 tables 42-2 and
     /// 42-3 for the sensor's event type, `state N` where these name none.
-    pub(super) fn states(self, bits: u16) -> Box<[&'static str]> {
+    fn states(self, bits: u16) -> Box<[&'static str]> {
         let states = states::names(self.event_type, self.sensor_type, bits);
         let named = |(offset, name): (u8, Option<_>)| name.unwrap_or(UNNAMED[usize::from(offset)]);
         states.map(named).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The states that are set in `bits`, and what they say, `own` being the config's own word on that.
+    pub(super) fn asserted(self, bits: u16, own: &Own) -> Asserted {
+        Asserted {
+            sensor_type: self.sensor_type.name(),
+            states: self.states(bits),
+            severity: interpretation::severity(self.event_type, self.sensor_type, bits, own),
+        }
     }
 }
 

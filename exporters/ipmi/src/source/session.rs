@@ -2,6 +2,7 @@
 //! sensors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipmi_lan::sdr::FullSensor;
 use ipmi_lan::sensor::ReadingError;
@@ -18,10 +19,15 @@ use crate::metrics::counts::{Possible, Traffic};
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Reading, Severity, Slot};
+use crate::slow::{Collector, Who};
 
+mod events;
 mod listing;
 mod questions;
+mod says;
 
+/// How often a BMC is asked for what its firmware alone changes.
+const ASK_AGAIN: Duration = Duration::from_secs(3600);
 /// Sensors that do not answer, one after the other, after which it may be the session that is dead.
 const SILENT_SENSORS: usize = 2;
 
@@ -37,6 +43,10 @@ pub(crate) struct IpmiSession {
     device: Option<DeviceId>,
     /// The sensor that the next poll begins with, since the last one had no time for it.
     first: usize,
+    /// The event log as far as it was read; outlives the session.
+    log_read: Option<events::LogRead>,
+    /// Who the BMC said that it is, and when.
+    who: Option<(Who, Instant)>,
     /// What the session had counted when `traffic` was last added to.
     counted: Counters,
     traffic: Traffic,
@@ -62,6 +72,8 @@ impl IpmiSession {
             listing: Listing::default(),
             device: None,
             first: 0,
+            log_read: None,
+            who: None,
             counted: Counters::default(),
             traffic: Traffic::default(),
         }
@@ -108,6 +120,14 @@ impl IpmiSession {
     pub(super) async fn look(&mut self, until: Instant) -> Result<Arc<SensorList>, PollFailure> {
         if self.session.is_none() {
             self.open().await?;
+        }
+        if !self.bmc.module.collectors.contains(&Collector::Ipmi) {
+            return match self.sign_of_life().await {
+                Ok(()) => {
+                    Ok(Arc::new(SensorList { complete: false, turn: 1, ..SensorList::default() }))
+                }
+                Err(error) => Err(self.failed(error)),
+            };
         }
         match timeout_at(until, self.repository()).await {
             Ok(Ok(repository)) => Ok(Arc::clone(&repository.list)),

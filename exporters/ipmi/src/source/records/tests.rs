@@ -110,6 +110,11 @@ impl Listed {
     pub(crate) fn states(&self, place: usize, bits: u16) -> Box<[&'static str]> {
         self.asked.states[place].states(bits)
     }
+
+    /// Those states, and what they say.
+    pub(crate) fn asserted(&self, place: usize, bits: u16) -> Asserted {
+        self.asked.states[place].asserted(bits, &Own::new())
+    }
 }
 
 /// The drive sensor of the incident: 60 degrees warn, nothing else is there.

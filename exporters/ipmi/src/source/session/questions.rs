@@ -1,14 +1,13 @@
 //! The questions of the slow lane, as IPMI asks them.
 
 use ipmi_lan::CommandError;
-use ipmi_lan::chassis::ChassisFact;
 use ipmi_lan::sel::SelTime;
 use ipmi_lan::sensor::RawReading;
 
 use super::IpmiSession;
 use crate::command::Command;
 use crate::outcome::PollFailure;
-use crate::slow::{Answer, Log, Power, Question, Who};
+use crate::slow::{Answer, Log, Question};
 use crate::source::reasons;
 
 impl IpmiSession {
@@ -22,19 +21,13 @@ impl IpmiSession {
             Question::Log => (Command::SelInfo, self.log().await),
             Question::Watts => (Command::PowerReading, self.watts().await),
             Question::Who => (Command::DeviceId, self.who().await),
+            Question::Events => (Command::SelEntry, self.events().await),
+            Question::Watchdog => (Command::WatchdogTimer, self.watchdog().await),
+            Question::LanMode => (Command::LanMode, self.lan_mode().await),
             Question::States(place) => (Command::SensorReading, self.states(place).await),
         };
         self.count(Some(command));
         answer.map_err(reasons::of_command)
-    }
-
-    async fn power(&mut self) -> Result<Answer, CommandError> {
-        let status = self.session()?.chassis_status().await?;
-        Ok(Answer::Power(Power {
-            is_on: status.is(ChassisFact::PowerOn),
-            drive_fault: status.is(ChassisFact::DriveFault),
-            cooling_fault: status.is(ChassisFact::CoolingFault),
-        }))
     }
 
     async fn log(&mut self) -> Result<Answer, CommandError> {
@@ -47,21 +40,6 @@ impl IpmiSession {
         Ok(Answer::Log(Log { entries: u32::from(info.entries), free_bytes, last_entry }))
     }
 
-    async fn watts(&mut self) -> Result<Answer, CommandError> {
-        let power = self.session()?.dcmi_power().await?;
-        Ok(Answer::Watts(power.watts().map(f64::from)))
-    }
-
-    async fn who(&mut self) -> Result<Answer, CommandError> {
-        let device = self.session()?.device_id().await?;
-        self.device = Some(device.clone());
-        Ok(Answer::Who(Who {
-            firmware: device.firmware().into(),
-            manufacturer: device.manufacturer_id.to_string().into(),
-            product: device.product_id.to_string().into(),
-        }))
-    }
-
     async fn states(&mut self, place: usize) -> Result<Answer, CommandError> {
         let repository = self.listing.in_force();
         let sensor = repository.as_ref().and_then(|it| it.asked.states.get(place));
@@ -72,6 +50,8 @@ impl IpmiSession {
         } else {
             session.bridged_reading(sensor.channel, sensor.id).await?
         };
-        Ok(Answer::States(RawReading::discrete_states(&raw).map(|bits| sensor.states(bits))))
+        let own = &self.bmc.module.sensor_states;
+        let bits = RawReading::discrete_states(&raw);
+        Ok(Answer::States(bits.map(|bits| sensor.asserted(bits, own))))
     }
 }

@@ -1,0 +1,206 @@
+//! What the entries of an event log come to: counts by state and by the config's own names, and the last
+//! few as they are. No I/O, no clock.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::sensor::Severity;
+
+mod sel_event;
+
+pub(crate) use sel_event::SelEvent;
+
+/// So many entries are counted; a log that has more is counted by its newest. Real ones have 3,000.
+const MOST_COUNTED: usize = 4_096;
+/// So many can be named in a module: each is two series of every target, and a bit.
+pub(crate) const MOST_NAMED: usize = 32;
+/// So many are shown, the newest.
+const MOST_SHOWN: usize = 50;
+
+/// An entry of an event log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The log's own number of it.
+    pub(crate) id: u32,
+    /// When, seconds since the epoch by the BMC's clock; `None` while that is not set.
+    pub(crate) time: Option<u32>,
+    /// The sensor's name, or its number where it has none.
+    pub(crate) sensor: Box<str>,
+    /// The name of the sensor's type.
+    pub(crate) sensor_type: &'static str,
+    /// What it says of the machine; `None` where nobody knows.
+    pub(crate) severity: Option<Severity>,
+    /// What happened, in the words of `ipmi-sel`.
+    pub(crate) event: Box<str>,
+}
+
+/// What is counted of an entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Counted {
+    severity: Option<Severity>,
+    /// A bit for each of the config's events that it matches.
+    named: u32,
+}
+
+/// A log as far as it was read. Its oldest entries come first.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Journal {
+    wanted: Arc<[SelEvent]>,
+    counted: VecDeque<Counted>,
+    summary: Summary,
+}
+
+/// What is told of a log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Summary {
+    /// Entries that are nominal, a warning, critical, and of which nobody knows.
+    pub(crate) by_state: [u32; 4],
+    /// Of each of the config's events how many there are, and the time of the latest.
+    pub(crate) by_name: Vec<Named>,
+    /// The newest entries, the newest last.
+    pub(crate) newest: VecDeque<Arc<Entry>>,
+    /// Whether all of the log was read; else there is more to come.
+    pub(crate) is_whole: bool,
+}
+
+/// How often one of the config's events is in the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Its name in the config.
+    pub(crate) name: Arc<str>,
+    /// How many entries.
+    pub(crate) count: u32,
+    /// When the latest was, seconds since the epoch; 0 where none has a time, as in `ipmi_exporter`.
+    pub(crate) latest: u32,
+}
+
+impl Summary {
+    /// The names of [`Summary::by_state`]'s counts, as `ipmi-sel` writes them.
+    pub(crate) const STATES: [&'static str; 4] = ["Nominal", "Warning", "Critical", "N/A"];
+}
+
+impl Journal {
+    /// A log of which nothing was read yet.
+    pub(crate) fn new(wanted: Arc<[SelEvent]>) -> Self {
+        let mut journal = Self { wanted, counted: VecDeque::new(), summary: Summary::default() };
+        journal.clear();
+        journal
+    }
+
+    /// Forgets everything, as when the log was erased.
+    pub(crate) fn clear(&mut self) {
+        self.counted.clear();
+        let named = |event: &SelEvent| Named { name: Arc::clone(&event.name), ..Named::default() };
+        let by_name = self.wanted.iter().map(named).collect();
+        self.summary = Summary { by_name, ..Summary::default() };
+    }
+
+    /// Takes in the entry after the last one.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        let matches = self.wanted.iter().map(|event| event.regex.is_match(&entry.event));
+        let named =
+            matches.enumerate().fold(0, |named, (place, is)| named | u32::from(is) << place);
+        let counted = Counted { severity: entry.severity, named };
+        self.count(counted, 1);
+        for (place, name) in self.summary.by_name.iter_mut().enumerate() {
+            if named & (1 << place) != 0 {
+                name.latest = name.latest.max(entry.time.unwrap_or(0));
+            }
+        }
+        self.counted.push_back(counted);
+        self.summary.newest.push_back(Arc::new(entry));
+        if self.summary.newest.len() > MOST_SHOWN {
+            self.summary.newest.pop_front();
+        }
+        self.keep(MOST_COUNTED);
+    }
+
+    /// Forgets the oldest entries of more than so many: a log that is full drops them.
+    pub(crate) fn keep(&mut self, most: usize) {
+        while self.counted.len() > most {
+            if let Some(oldest) = self.counted.pop_front() {
+                self.count(oldest, u32::MAX);
+            }
+        }
+        while self.summary.newest.len() > most {
+            self.summary.newest.pop_front();
+        }
+    }
+
+    /// What there is to tell, `is_whole` saying whether all was read.
+    pub(crate) fn summary(&self, is_whole: bool) -> Summary {
+        Summary { is_whole, ..self.summary.clone() }
+    }
+
+    /// Adds 1 to what counts an entry, or -1, which is [`u32::MAX`].
+    fn count(&mut self, entry: Counted, by: u32) {
+        let state = entry.severity.map_or(3, |severity| severity as usize);
+        let state = &mut self.summary.by_state[state];
+        *state = state.wrapping_add(by);
+        for (place, name) in self.summary.by_name.iter_mut().enumerate() {
+            if entry.named & (1 << place) != 0 {
+                name.count = name.count.wrapping_add(by);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal() -> Journal {
+        let event = |name: &str, regex: &str| SelEvent::new(name, regex).unwrap();
+        Journal::new([event("ecc", "^Correctable"), event("any", "memory")].into())
+    }
+
+    fn entry(id: u32, severity: Option<Severity>, event: &str) -> Entry {
+        Entry {
+            id,
+            time: Some(1_700_000_000 + id),
+            sensor: "DIMM 1".into(),
+            sensor_type: "Memory",
+            severity,
+            event: event.into(),
+        }
+    }
+
+    #[test]
+    fn entries_are_counted_by_state_and_by_name() {
+        let mut journal = journal();
+        journal.push(entry(1, Some(Severity::Warning), "Correctable memory error ; x"));
+        journal.push(entry(2, Some(Severity::Critical), "Uncorrectable memory error"));
+        journal.push(entry(3, None, "OEM Event = 12h"));
+        let summary = journal.summary(true);
+        assert_eq!(summary.by_state, [0, 1, 1, 1]);
+        let named: Vec<_> = summary.by_name.iter().map(|it| (&*it.name, it.count)).collect();
+        assert_eq!(named, [("ecc", 1), ("any", 2)]);
+        assert_eq!(summary.by_name[1].latest, 1_700_000_002);
+        journal.clear();
+        let summary = journal.summary(true);
+        assert_eq!((summary.by_state, summary.by_name[1].count), ([0; 4], 0));
+    }
+
+    #[test]
+    fn what_a_full_log_drops_is_counted_no_more() {
+        let mut journal = journal();
+        for id in 0..10 {
+            journal.push(entry(id, Some(Severity::Warning), "Correctable memory error"));
+        }
+        journal.keep(4);
+        let summary = journal.summary(false);
+        assert_eq!((summary.by_state, summary.by_name[0].count), ([0, 4, 0, 0], 4));
+        assert_eq!((summary.newest.len(), summary.newest[0].id), (4, 6));
+    }
+
+    #[test]
+    fn an_endless_log_fills_no_more_than_its_room() {
+        let mut journal = journal();
+        for id in 0..10_000 {
+            journal.push(entry(id, None, "memory"));
+        }
+        let summary = journal.summary(true);
+        assert_eq!((journal.counted.len(), summary.newest.len()), (MOST_COUNTED, MOST_SHOWN));
+        assert_eq!(summary.by_state[3], 4_096);
+    }
+}
