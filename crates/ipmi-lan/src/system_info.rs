@@ -73,12 +73,12 @@ impl Fetch {
     }
 }
 
-/// A text by its encoding: 0 Latin 1, 1 UTF-8, 2 UCS-2.
+/// A text by its encoding: 0 Latin 1, 1 UTF-8, 2 UCS-2, read as names are.
 fn decoded(encoding: u8, text: &[u8]) -> String {
     text::clean(&match encoding & 0x0F {
         1 => String::from_utf8_lossy(text).into_owned(),
         2 => text::unicode(text),
-        _ => text::latin_1(text),
+        _ => text::eight_bit(text),
     })
 }
 
