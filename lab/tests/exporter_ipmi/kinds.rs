@@ -59,7 +59,7 @@ fn what_ipmi_sim_lacks_is_read_as_well() {
             "ipmi_up{target=\"miskeyed\"  collector=\"ipmi\"} 0",
             "ipmi_dcmi_power_consumption_watts{target=\"keyed\"",
             "ipmi_sel_entries{target=\"keyed\"} 3",
-            "ipmi_bmc_info{target=\"old\"  manufacturer_id=\"11\"",
+            "ipmi_bmc_info{target=\"old\"  manufacturer_id=\"Hewlett-Packard (11)\"",
             // The values that `lab/tests/testbmc/oracle/script.rs` works out by hand.
             "ipmi_temperature_celsius  name=\"ones -25\"  } -25",
             "ipmi_temperature_celsius  name=\"twos -128\"  } -128",
