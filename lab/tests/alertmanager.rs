@@ -159,6 +159,7 @@ async fn one_incident_is_one_notification() {
         a_phantom_whose_fans_stay_calm_is_one_ticket(),
         a_rack_that_overheats_is_one_page_which_covers_its_fans(),
         a_rack_that_heats_stands_for_its_machines_and_slow_heat_for_limits(),
+        a_fault_that_stops_a_machine_covers_the_ticket_about_its_parts(),
         a_lossy_sweep_holds_back_the_verdicts_of_its_set(),
         one_team_s_outage_silences_nothing_of_another_s(),
         one_site_s_machine_silences_nothing_of_another_s(),
@@ -322,6 +323,18 @@ async fn a_rack_that_overheats_is_one_page_which_covers_its_fans() {
             "IpmiSensorNearSilentLimit info thermal host target=a site=s rack=r id=32.0.5",
             "IpmiDriveTemperatureDisagrees warning thermal host target=a site=s rack=r id=32.0.5",
         ],
+    )
+    .await;
+}
+
+async fn a_fault_that_stops_a_machine_covers_the_ticket_about_its_parts() {
+    scenario(
+        "a fault that stops a machine covers the ticket about its parts",
+        &[
+            (PAGE, &["IpmiHardwareStopsMachine critical thermal host target=a site=s rack=r"]),
+            (TICKET, &["IpmiHardwareFault warning thermal host target=b site=s rack=r"]),
+        ],
+        &["IpmiHardwareFault warning thermal host target=a site=s rack=r"],
     )
     .await;
 }
