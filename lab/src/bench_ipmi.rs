@@ -58,6 +58,9 @@ pub struct Options {
     /// How often each BMC is polled while it is measured.
     #[arg(long, default_value_t = 4)]
     pub rounds: u32,
+    /// In how many shares turbulence-ipmi is scraped besides as one page; 0 for not at all.
+    #[arg(long, default_value_t = 8)]
+    pub shards: u32,
     /// The exporter to compare with. [default: the newest of Debian sid, else the installed one]
     #[arg(long, value_name = "PROGRAM")]
     pub peer: Option<PathBuf>,
@@ -111,10 +114,13 @@ pub async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     if options.which.contains(&Poller::Exporter) {
         for &count in &counts {
             let bmcs = Bmcs::start(count)?;
-            tell(turbulence::measure(COLLECTORS[0], &bmcs, options).await?);
+            tell(turbulence::measure(COLLECTORS[0], &bmcs, options, None).await?);
             if count == SIDE_BY_SIDE {
                 let bmcs = Bmcs::start(count)?;
-                tell(turbulence::measure(COLLECTORS[1], &bmcs, options).await?);
+                tell(turbulence::measure(COLLECTORS[1], &bmcs, options, None).await?);
+            } else if options.shards > 0 {
+                let (bmcs, shards) = (Bmcs::start(count)?, Some(options.shards));
+                tell(turbulence::measure(COLLECTORS[0], &bmcs, options, shards).await?);
             }
         }
     }

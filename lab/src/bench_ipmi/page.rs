@@ -39,12 +39,31 @@ pub(super) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
     scrape::fetch(address, path, "Accept-Encoding: gzip\r\n")
 }
 
+/// The text of what came; blocks.
+pub(super) fn text(answer: Answer) -> anyhow::Result<String> {
+    let mut text = String::new();
+    lines(answer, |line| text.push_str(line))?;
+    Ok(text)
+}
+
 /// Looks at each sample of a page; gives the length of the text in bytes.
 pub(super) fn read(page: Answer, mut look: impl FnMut(Sample<'_>)) -> anyhow::Result<usize> {
+    let mut length = 0;
+    lines(page, |line| {
+        length += line.len();
+        if let Some(sample) = exposition::sample(line.trim_end()) {
+            look(sample);
+        }
+    })?;
+    Ok(length)
+}
+
+/// Looks at each line, with its end.
+fn lines(page: Answer, mut look: impl FnMut(&str)) -> anyhow::Result<()> {
     if !page.head.contains("content-encoding: gzip") {
         let text = String::from_utf8(page.body).context("the page is not text")?;
-        exposition::samples(&text).for_each(look);
-        return Ok(text.len());
+        text.split_inclusive('\n').for_each(look);
+        return Ok(());
     }
     let mut gzip = Command::new("gzip")
         .arg("-dc")
@@ -56,17 +75,14 @@ pub(super) fn read(page: Answer, mut look: impl FnMut(Sample<'_>)) -> anyhow::Re
     let output = gzip.stdout.take().context("gzip's output")?;
     let writer = thread::spawn(move || input.write_all(&page.body));
     let mut lines = BufReader::with_capacity(1 << 16, output);
-    let (mut line, mut length) = (String::new(), 0);
+    let mut line = String::new();
     while lines.read_line(&mut line)? > 0 {
-        length += line.len();
-        if let Some(sample) = exposition::sample(line.trim_end()) {
-            look(sample);
-        }
+        look(&line);
         line.clear();
     }
     writer.join().ok().context("the thread that feeds gzip panicked")??;
     ensure!(gzip.wait()?.success(), "gzip does not take the page");
-    Ok(length)
+    Ok(())
 }
 
 #[cfg(test)]

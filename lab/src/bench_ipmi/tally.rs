@@ -9,7 +9,7 @@ use crate::bench::usage::Spent;
 const CPU_MS: f64 = 0.5;
 const LARGE: usize = 10_000;
 const CORES: f64 = 1.0;
-const RSS_MB: f64 = 250.0;
+const RSS_MB: f64 = 220.0;
 
 /// The program that is not ours.
 pub(super) const PEER: &str = "ipmi_exporter";

@@ -1,6 +1,7 @@
-//! turbulence-ipmi, the program itself: polling by its own clock, and scraped once an interval.
+//! turbulence-ipmi, the program itself: polling by its own clock, keeping a state file of each BMC, and
+//! scraped once an interval, as one page or a share of the BMCs at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use peers::exposition::Sample;
+use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::bmcs::{Bmcs, PASSWORD, USER};
@@ -33,11 +35,12 @@ struct Told {
     poll_failures: f64,
     read_failures: f64,
     missed: f64,
+    retries: f64,
     durations: Vec<Duration>,
     wrong: u64,
     /// Values by BMC.
     values: HashMap<usize, usize>,
-    /// The page's length in bytes, and how long it took to come, in seconds.
+    /// The length of all pages in bytes, and how long the slowest took to come, in seconds.
     length: usize,
     seconds: f64,
 }
@@ -47,16 +50,18 @@ pub(super) async fn measure(
     collectors: &str,
     bmcs: &Bmcs,
     options: &Options,
+    shards: Option<u32>,
 ) -> anyhow::Result<Row> {
     let folder = tempfile::tempdir()?;
     let address = ports::address(None);
     let started = Instant::now();
-    let config = configuration(collectors, bmcs, options.interval);
+    let config = configuration(collectors, bmcs, options.interval, folder.path());
     let program = start(folder.path(), address, &config).await?;
     let (pid, first_polls) = (program.id(), started.elapsed());
 
     let interval = options.interval();
-    let before = scrape(address).await?;
+    let pages = pages(address, shards).await?;
+    let before = scrape(address, &pages, Instant::now(), Duration::ZERO).await?;
     let (watch, began) = (Watch::start(pid)?, Instant::now());
     let mut durations = Vec::new();
     let mut wrong = before.wrong;
@@ -64,8 +69,7 @@ pub(super) async fn measure(
     let mut slowest: f64 = 0.0;
     let mut last = None;
     for round in 1..=options.rounds {
-        sleep_until(began + interval * round).await;
-        let mut told = scrape(address).await?;
+        let mut told = scrape(address, &pages, began + interval * (round - 1), interval).await?;
         durations.append(&mut told.durations);
         wrong += told.wrong;
         incomplete +=
@@ -86,6 +90,8 @@ pub(super) async fn measure(
     Ok(tally
         .row((EXPORTER, collectors), bmcs.count(), polls, &used)
         .with("polls", Some(polls), 0)
+        .with("retries", Some(last.retries - before.retries), 0)
+        .with("pages", Some(pages.len() as f64), 0)
         .with("peak_rss_mb", Some(used.peak_rss), 1)
         .with("page_mb", Some(last.length as f64 / 1e6), 1)
         .with("scrape_s", Some(slowest), 3)
@@ -112,11 +118,12 @@ async fn start(folder: &Path, address: SocketAddr, config: &str) -> anyhow::Resu
 }
 
 /// Each sensor once an interval; what else there is as well, unless that would be too often.
-fn configuration(collectors: &str, bmcs: &Bmcs, interval: u64) -> String {
+fn configuration(collectors: &str, bmcs: &Bmcs, interval: u64, folder: &Path) -> String {
     let slow = interval.max(LEAST_SLOW);
     let mut text = format!(
-        "modules:\n  default: {{ user: {USER}, pass: {PASSWORD}, interval: {interval}s, \
-         slow_interval: {slow}s, collectors: [{collectors}] }}\ntargets:\n"
+        "state_directory: '{}/state'\nmodules:\n  default: {{ user: {USER}, pass: {PASSWORD}, interval: {interval}s, \
+         slow_interval: {slow}s, collectors: [{collectors}] }}\ntargets:\n",
+        folder.display()
     );
     for bmc in 0..bmcs.count() {
         let _ = writeln!(text, "  - {{ name: bmc-{bmc}, address: '{}' }}", bmcs.address(bmc));
@@ -124,14 +131,56 @@ fn configuration(collectors: &str, bmcs: &Bmcs, interval: u64) -> String {
     text
 }
 
-async fn scrape(address: SocketAddr) -> anyhow::Result<Told> {
-    let scraped = tokio::task::spawn_blocking(move || {
-        let page = page::fetch(address, "/metrics")?;
-        let mut told = Told { seconds: page.seconds, ..Told::default() };
-        told.length = page::read(page, |sample| told.look(sample))?;
-        anyhow::Ok(told)
-    });
-    scraped.await.context("the scraper panicked")?
+/// The paths of its pages: of one, or of as many as its list for Prometheus has with so many shares.
+async fn pages(address: SocketAddr, shards: Option<u32>) -> anyhow::Result<Vec<String>> {
+    let Some(shards) = shards else { return Ok(vec!["/metrics".to_owned()]) };
+    let list = format!("/sd?shards={shards}");
+    let asked = tokio::task::spawn_blocking(move || page::fetch(address, &list));
+    let list = page::text(asked.await.context("the scraper panicked")??)?;
+    let entries: Vec<Entry> = serde_json::from_str(&list).context("the list of pages")?;
+    entries.iter().map(Entry::path).collect()
+}
+
+/// An entry of a list of targets.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    labels: BTreeMap<String, String>,
+}
+
+impl Entry {
+    /// The path of its page, with the query.
+    fn path(&self) -> anyhow::Result<String> {
+        let path = self.labels.get("__metrics_path__").context("an entry has no path")?;
+        let parameter = |(name, value): (&String, &String)| {
+            Some(format!("{}={value}", name.strip_prefix("__param_")?))
+        };
+        let query: Vec<_> = self.labels.iter().filter_map(parameter).collect();
+        Ok(format!("{path}?{}", query.join("&")))
+    }
+}
+
+/// Scrapes each page once in the interval that begins at `from`, as far apart as there is room.
+async fn scrape(
+    address: SocketAddr,
+    pages: &[String],
+    from: Instant,
+    interval: Duration,
+) -> anyhow::Result<Told> {
+    let mut told = Told::default();
+    let (mut turn, each) = (from, interval / u32::try_from(pages.len())?);
+    for page in pages {
+        let page = page.clone();
+        turn += each;
+        sleep_until(turn).await;
+        let scraped = tokio::task::spawn_blocking(move || {
+            let page = page::fetch(address, &page)?;
+            told.seconds = told.seconds.max(page.seconds);
+            told.length += page::read(page, |sample| told.look(sample))?;
+            anyhow::Ok(told)
+        });
+        told = scraped.await.context("the scraper panicked")??;
+    }
+    Ok(told)
 }
 
 impl Told {
@@ -140,6 +189,7 @@ impl Told {
             "ipmi_polls_total" => self.polls += sample.value,
             "ipmi_poll_failures_total" => self.poll_failures += sample.value,
             "ipmi_sensor_read_failures_total" => self.read_failures += sample.value,
+            "ipmi_retries_total" => self.retries += sample.value,
             "turbulence_rounds_missed_total" => self.missed += sample.value,
             "ipmi_poll_duration_seconds" => {
                 self.durations.push(Duration::from_secs_f64(sample.value));
