@@ -43,7 +43,8 @@ pub(crate) struct BmcState {
     store: Option<Store>,
     /// Held while the baseline is written, so that an older one never replaces a newer one.
     saving: tokio::sync::Mutex<()>,
-    polled: Mutex<Polled>,
+    /// Taken by a page as it is; written anew only while one holds it.
+    polled: Mutex<Arc<Polled>>,
     clock: Clock,
 }
 
@@ -169,7 +170,8 @@ impl BmcState {
             }
             found.snapshot
         });
-        let mut polled = lock(&self.polled);
+        let mut shown = lock(&self.polled);
+        let polled = Arc::make_mut(&mut shown);
         polled.counts.polls += 1;
         polled.duration = Some(duration);
         match &outcome {
@@ -184,7 +186,7 @@ impl BmcState {
         }
         let health = outcome.as_ref().map(|_| ()).map_err(|failure| failure.as_str());
         polled.snapshot = outcome.ok().map(Arc::new);
-        drop(polled);
+        drop(shown);
         match health {
             Ok(()) => self.health.up(),
             Err(reason) => self.health.down(reason),
@@ -198,17 +200,17 @@ impl BmcState {
         sensor: Option<&Arc<Known>>,
         answer: Result<Answer, PollFailure>,
     ) {
-        lock(&self.polled).slow.learn(question, sensor, answer);
+        Arc::make_mut(&mut lock(&self.polled)).slow.learn(question, sensor, answer);
     }
 
     /// Counts what the source has sent and received.
     pub(crate) fn count(&self, traffic: &Traffic) {
-        lock(&self.polled).counts.traffic.add(traffic);
+        Arc::make_mut(&mut lock(&self.polled)).counts.traffic.add(traffic);
     }
 
     /// What the polls so far have left.
-    pub(crate) fn polled(&self) -> Polled {
-        lock(&self.polled).clone()
+    pub(crate) fn polled(&self) -> Arc<Polled> {
+        Arc::clone(&lock(&self.polled))
     }
 
     /// What the last poll found, unless it failed.

@@ -17,7 +17,7 @@ use crate::verdict::{Moment, Verdict};
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) labels: TargetLabels,
-    pub(super) polled: Polled,
+    pub(super) polled: Arc<Polled>,
     pub(super) possible: &'static Possible,
     pub(super) presence: Vec<Presence>,
     /// Verdicts that are held; `None` while the machine is not judged.

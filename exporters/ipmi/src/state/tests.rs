@@ -48,7 +48,8 @@ async fn what_a_source_spent_adds_up() {
     let traffic = Traffic { sessions: 1, retries: 2, ..Traffic::default() };
     state.count(&traffic);
     state.count(&traffic);
-    let total = state.polled().counts.traffic;
+    let polled = state.polled();
+    let total = &polled.counts.traffic;
     assert_eq!((total.sessions, total.retries, total.stale_replies), (2, 4, 0));
 }
 

@@ -39,6 +39,7 @@ fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
     let now =
         (Moment::from_seconds(1_500_000_010.0), UNIX_EPOCH + Duration::from_secs(1_500_000_020));
     let (presence, not_remembered) = (Vec::new(), 0);
+    let polled = Arc::new(polled);
     View { labels, polled, possible, presence, not_remembered, verdicts: None, age: None, now }
 }
 
@@ -248,8 +249,8 @@ fn a_target_that_is_down_shows_no_reading_but_remembers_what_was_lost() {
 #[test]
 fn a_collector_that_is_refused_is_down_and_shows_nothing() {
     let mut view = well();
-    view.polled.slow = Slow::default();
-    view.polled.slow.learn(Question::Watts, None, Err(PollFailure::Malformed));
+    Arc::make_mut(&mut view.polled).slow = Slow::default();
+    Arc::make_mut(&mut view.polled).slow.learn(Question::Watts, None, Err(PollFailure::Malformed));
     let text = exposition(&[view]);
     let up = |collector: &str| format!("rack=\"r1\",collector=\"{collector}\"}}");
     assert!(text.contains(&(up("dcmi") + " 0")), "{text}");
@@ -263,7 +264,8 @@ fn a_collector_that_is_refused_is_down_and_shows_nothing() {
 #[test]
 fn power_that_is_not_measured_is_not_shown() {
     let mut view = well();
-    view.polled.slow.learn(Question::Watts, None, Ok(Answer::Watts(Watts::default())));
+    let watts = Answer::Watts(Watts::default());
+    Arc::make_mut(&mut view.polled).slow.learn(Question::Watts, None, Ok(watts));
     let text = exposition(&[view]);
     assert!(text.contains("collector=\"dcmi\"} 1") && !text.contains("ipmi_dcmi"), "{text}");
 }
@@ -278,8 +280,8 @@ fn without_a_session_every_collector_is_down() {
 #[test]
 fn what_is_not_a_number_is_never_written() {
     let mut view = well();
-    view.polled.duration = None;
-    let snapshot = view.polled.snapshot.as_mut().unwrap();
+    Arc::make_mut(&mut view.polled).duration = None;
+    let snapshot = Arc::make_mut(&mut view.polled).snapshot.as_mut().unwrap();
     for outcome in &mut Arc::get_mut(snapshot).unwrap().outcomes {
         if let Outcome::Read(value) = outcome {
             value.number = f64::NAN;
@@ -301,7 +303,8 @@ fn what_is_left_out_is_said_only_when_something_is() {
         }
     }
     let list = Arc::new(lister.finish(true));
-    view.polled.snapshot = Some(Arc::new(Snapshot { list, outcomes: Vec::new() }));
+    Arc::make_mut(&mut view.polled).snapshot =
+        Some(Arc::new(Snapshot { list, outcomes: Vec::new() }));
     view.not_remembered = 10;
     let text = exposition(&[view]);
     let left_out = text.lines().find(|line| line.starts_with("ipmi_sensors_left_out{")).unwrap();
