@@ -25,6 +25,7 @@ mod events;
 mod listing;
 mod questions;
 mod says;
+mod shared;
 
 /// How often a BMC is asked for what its firmware alone changes.
 const ASK_AGAIN: Duration = Duration::from_secs(3600);

@@ -5,7 +5,8 @@
 //! 2. What was believed before stays in force until another list is.
 //! 3. In a new session the list is not read again while the BMC's time stamps say that it is the same.
 
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ipmi_lan::CommandError;
@@ -13,6 +14,7 @@ use ipmi_lan::sdr::{FullSensor, SdrRepository, SdrStamp};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::shared::Shared;
 use super::{IpmiSession, SILENT_SENSORS};
 use crate::command::Command;
 use crate::inventory::Known;
@@ -211,7 +213,7 @@ impl IpmiSession {
         if left_out > 0 {
             warn!(target_name = bmc.name, left_out, "too many sensors");
         }
-        let repository = Arc::new(repository);
+        let repository = shared(repository);
         self.listing.in_force = Some(Arc::clone(&repository));
         Ok(repository)
     }
@@ -247,6 +249,22 @@ impl IpmiSession {
         }
         Ok(())
     }
+}
+
+/// The lists in force, each once for all BMCs that have it.
+static LISTS: Mutex<Shared<Repository>> = Mutex::new(Shared::new());
+
+/// The list, or one that is equal to it.
+fn shared(repository: Repository) -> Arc<Repository> {
+    let mut hasher = DefaultHasher::new();
+    repository.list.known.hash(&mut hasher);
+    for sensor in &repository.list.sensors {
+        for (_, limit) in &sensor.thresholds {
+            limit.to_bits().hash(&mut hasher);
+        }
+    }
+    // 0.0 and -0.0 are equal and differ here: then they are two.
+    LISTS.lock().unwrap_or_else(PoisonError::into_inner).of(hasher.finish(), repository)
 }
 
 #[cfg(test)]
