@@ -1,8 +1,8 @@
 //! What is said of a machine: one state machine a BMC, fed by every poll that succeeded. No I/O, no clock.
 //!
 //! * `class`, `moment`, `median`, `history`: parts and how fast they warm, times, the last half hour;
-//! * `measure`, `limit`: what a number is, which of a sensor's thresholds are believed;
-//! * `watched`, `sensors`, `running`, `observed`: which readings are believed, and whether the machine is on;
+//! * `measure`: what a number is;
+//! * `watched`, `heat`, `fan`, `sensors`, `running`, `observed`: which readings are believed, and whether the machine is on;
 //! * `usual`: what is usual for each sensor;
 //! * `phantom`, `follow`: temperatures that cannot be, and the fans that follow them;
 //! * `trend`, `cooling`: the rise that all parts share, and whether cooling is lost;
@@ -16,15 +16,17 @@
 use std::sync::Arc;
 
 use crate::inventory::Known;
+use crate::sensor::thresholds::Limits;
 
 mod class;
 mod cooling;
+mod fan;
 mod fans;
 mod follow;
+mod heat;
 mod held;
 mod history;
 mod kept;
-mod limit;
 mod limits;
 mod matching;
 mod measure;
@@ -45,7 +47,6 @@ pub(crate) use held::Verdict;
 #[cfg(test)]
 pub(crate) use held::{Cause, Kind, Level, What};
 pub(crate) use kept::Kept;
-pub(crate) use limit::Limits;
 pub(crate) use measure::Measure;
 pub(crate) use moment::Moment;
 pub(crate) use watched::Listed;
@@ -86,7 +87,8 @@ pub(crate) struct Machine {
     /// Sensors of the last process, until the first list.
     kept: Vec<Watched>,
     /// For each place of the list, the place of its sensor in [`Observed::sensors`].
-    places: Vec<usize>,
+    places: Box<[Place]>,
+    /// The usual power of the last process, until the first list.
     usual_watts: Option<f64>,
     cooling: Cooling,
     step: Option<Step>,
@@ -118,10 +120,10 @@ impl Machine {
     pub(crate) fn follow(&mut self, now: Moment, list: &[Listed]) -> Vec<(Arc<Known>, Arc<Known>)> {
         let observed = self.observed.get_or_insert_with(|| Observed {
             clock: Clock::new(now),
-            was_known: self.kept.iter().any(|it| it.usual.observed > 0.0),
+            was_known: self.kept.iter().any(|it| it.observed() > 0.0),
             sensors: std::mem::take(&mut self.kept),
             running: Running::default(),
-            usual_watts: self.usual_watts,
+            usual_watts: self.usual_watts.take(),
             interval: 5.0,
         });
         let moved = matching::go_on(&mut observed.sensors, list);
@@ -129,8 +131,7 @@ impl Machine {
             self.held.rename(from, to);
         }
         let places = matching::places(&observed.sensors);
-        let place = |it: &Listed| places.get(&it.known).copied().unwrap_or(usize::MAX);
-        self.places = list.iter().map(place).collect();
+        self.places = list.iter().map(|it| place(*places.get(&it.known)?)).collect();
         moved
     }
 
@@ -151,7 +152,7 @@ impl Machine {
         }
         let closed = seen.clock.advance(now);
         for it in &mut seen.sensors {
-            if let Some(ring) = &mut it.ring {
+            if let Some(ring) = it.ring_mut() {
                 ring.close(&seen.clock, closed);
             }
         }
@@ -192,11 +193,11 @@ impl Machine {
     /// Takes the sensors of the last list for all there are.
     pub(crate) fn accept(&mut self) {
         let Some(seen) = &mut self.observed else { return };
-        let mut moved_to = vec![usize::MAX; seen.sensors.len()];
-        let mut left = Vec::new();
-        for (place, it) in std::mem::take(&mut seen.sensors).into_iter().enumerate() {
-            if self.places.contains(&place) {
-                moved_to[place] = left.len();
+        let mut moved_to = vec![None; seen.sensors.len()];
+        let mut left = Vec::with_capacity(self.places.len());
+        for (was, it) in std::mem::take(&mut seen.sensors).into_iter().enumerate() {
+            if self.places.contains(&place(was)) {
+                moved_to[was] = place(left.len());
                 left.push(it);
             } else {
                 self.held.forget(&it.known);
@@ -204,17 +205,26 @@ impl Machine {
         }
         seen.sensors = left;
         for place in &mut self.places {
-            *place = moved_to.get(*place).copied().unwrap_or(usize::MAX);
+            *place = place.and_then(|was| moved_to.get(usize::from(was)).copied().flatten());
         }
     }
 }
 
+/// The place of a sensor among those of its machine, of which there are at most twice
+/// [`MOST_SENSORS`](crate::inventory::MOST_SENSORS); `None` of one that found no room.
+type Place = Option<u16>;
+
+fn place(place: usize) -> Place {
+    u16::try_from(place).ok()
+}
+
 /// Gives each reading to its sensor; returns the places of those that confirm a jump.
-fn take(seen: &mut Observed, places: &[usize], readings: &[Reading]) -> Vec<usize> {
+fn take(seen: &mut Observed, places: &[Place], readings: &[Reading]) -> Vec<usize> {
     let (now, interval) = (seen.clock.now, seen.interval);
     let mut jumped = Vec::new();
     for reading in readings {
-        let Some(place) = places.get(reading.place).copied() else { continue };
+        let Some(place) = places.get(reading.place).copied().flatten() else { continue };
+        let place = usize::from(place);
         let Some(it) = seen.sensors.get_mut(place) else { continue };
         let raw = reading.value.map_or(Raw::Unreadable, Raw::Value);
         it.severity = reading.severity;
@@ -226,11 +236,11 @@ fn take(seen: &mut Observed, places: &[usize], readings: &[Reading]) -> Vec<usiz
 }
 
 /// Says of every sensor whether it is listed; of those that are not, whether they are lost.
-fn lose(seen: &mut Observed, places: &[usize], is_complete: bool) {
+fn lose(seen: &mut Observed, places: &[Place], is_complete: bool) {
     let (now, interval) = (seen.clock.now, seen.interval);
     let mut is_listed = vec![false; seen.sensors.len()];
-    for place in places {
-        if let Some(it) = is_listed.get_mut(*place) {
+    for place in places.iter().flatten() {
+        if let Some(it) = is_listed.get_mut(usize::from(*place)) {
             *it = true;
         }
     }

@@ -9,7 +9,6 @@ use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels, Type
 use super::writer::{Gauges, View, Writer, by_reason};
 use super::{machine, verdicts};
 use crate::sensor::list::SensorList;
-use crate::sensor::thresholds::plausible;
 use crate::sensor::{Quantity, Sensor};
 use crate::slow::Collector as Part;
 use crate::state::{BmcState, Outcome, Targets};
@@ -221,12 +220,9 @@ fn inventory(writer: &mut Writer<'_, '_>) {
     );
     writer.gauge(
         "ipmi_sensors_implausible_thresholds",
-        "Sensors whose thresholds cannot be meant: all the same, an upper one that is 0, not above a \
-         lower one, or critical before it warns.",
-        |view| {
-            let is_doubtful = |it: &&Sensor| !plausible(it.quantity, &it.thresholds);
-            listed(view, |it| Some(it.sensors.iter().filter(is_doubtful).count()))
-        },
+        "Sensors with thresholds that cannot be meant and are not believed: all the same, an upper one \
+         that is 0, that no part can have or that is not above a lower one, or critical before it warns.",
+        |view| listed(view, |it| Some(it.implausible)),
     );
     writer.gauge(
         "ipmi_sensors_left_out",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::thresholds::Limits;
 use super::{Kind, Level, Quantity, Sensor};
 use crate::entity::Entity;
 use crate::inventory::{Known, MOST_SENSORS};
@@ -20,6 +21,8 @@ pub(crate) struct SensorList {
     pub(crate) duplicates: usize,
     /// Those left out because there are too many.
     pub(crate) left_out: usize,
+    /// Sensors with thresholds that are not believed.
+    pub(crate) implausible: usize,
     /// How many records the source has of its sensors, where it has records.
     pub(crate) records: Option<usize>,
     /// Whether no sensor of the machine is missing here: only then is one that is not here lost.
@@ -34,6 +37,12 @@ impl SensorList {
     /// Takes it for complete although its end was not seen.
     pub(crate) fn believe(&mut self) {
         self.complete = self.left_out == 0;
+    }
+
+    /// Judges the thresholds: to be called again whenever they are others.
+    pub(crate) fn judge_thresholds(&mut self) {
+        let limits = |it: &Sensor| Limits::of(it.quantity, it.kind, &it.thresholds);
+        self.implausible = self.sensors.iter().filter(|it| limits(it).implausible).count();
     }
 
     /// Whether each sensor that is read has the same place in both lists.
@@ -105,6 +114,7 @@ impl<'a> Lister<'a> {
     pub(crate) fn finish(mut self, is_whole: bool) -> SensorList {
         self.list.is_whole = is_whole;
         self.list.complete = is_whole && self.list.left_out == 0;
+        self.list.judge_thresholds();
         // Kept as long as the machine is polled.
         self.list.sensors.shrink_to_fit();
         self.list.discrete.shrink_to_fit();

@@ -1,43 +1,94 @@
-//! Whether thresholds can be meant as what they are. No I/O, no clock.
+//! Which of a sensor's thresholds can be meant as what they are. No I/O, no clock.
 //!
 //! Much firmware calls thresholds readable that nobody has set: they read as raw 0, or as what was in the
-//! memory. An alarm that believes them pages for a machine that is well.
+//! memory; some gives a critical limit below the warning. An alarm that believes them pages for a machine
+//! that is well. What is judged here is counted, and is what the verdicts go by.
 
-use super::{Level, Quantity};
+use super::{Kind, Level, Quantity};
 
-/// Whether the thresholds of one sensor, in the unit of its metric, can be meant:
-/// 1. three or more are not all the same value, as those that nobody has set;
-/// 2. no upper limit is 0, or less where the quantity cannot be;
-/// 3. every upper limit is above every lower one;
-/// 4. the upper critical limit is above the non-critical one, and the non-recoverable one not below it;
-///    a lower one that is worse is not above one that is less so.
-///
-/// No thresholds at all say nothing, and that is plausible.
-pub(crate) fn plausible(quantity: Quantity, thresholds: &[(Level, f64)]) -> bool {
-    let of = |level: Level| thresholds.iter().find(|(it, _)| *it == level).map(|(_, value)| *value);
-    let some = |levels: [Level; 3]| levels.map(of).into_iter().flatten();
-    let lower =
-        || some([Level::LowerNonRecoverable, Level::LowerCritical, Level::LowerNonCritical]);
-    let upper =
-        || some([Level::UpperNonCritical, Level::UpperCritical, Level::UpperNonRecoverable]);
+/// A measured temperature's upper limit outside these is none, degrees Celsius.
+const TEMPERATURES: std::ops::RangeInclusive<f64> = 15.0..=130.0;
 
-    let all = || lower().chain(upper());
-    let is_one_value =
-        all().count() > 2 && all().zip(all().skip(1)).all(|(one, next)| is_same(one, next));
-    let is_unset = |limit: f64| is_same(limit, 0.0) || (limit < 0.0 && never_negative(quantity));
-    let is_crossed = lower().any(|lower| upper().any(|upper| upper <= lower));
-    let ascends = |limits: Vec<f64>| limits.is_sorted();
-    let critical_is_below = match (of(Level::UpperNonCritical), of(Level::UpperCritical)) {
-        (Some(warning), Some(critical)) => critical <= warning,
-        _ => false,
-    };
+/// The limits that are believed, in the unit of the sensor's metric.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Limits {
+    /// Upper non-critical, of measured temperatures.
+    pub(crate) warning: Option<f32>,
+    /// Upper critical, of measured temperatures.
+    pub(crate) critical: Option<f32>,
+    /// Upper non-recoverable, of measured temperatures.
+    pub(crate) fatal: Option<f32>,
+    /// Lower critical, of fans.
+    pub(crate) lower: Option<f32>,
+    /// Some that the BMC gives are not believed.
+    pub(crate) implausible: bool,
+}
 
-    !is_one_value
-        && !upper().any(is_unset)
-        && !is_crossed
-        && !critical_is_below
-        && ascends(lower().collect())
-        && ascends(upper().collect())
+impl Limits {
+    /// Those of a sensor's thresholds that can be meant:
+    /// 1. several that are all 0, or three and more that are all the same, are those that nobody has set:
+    ///    none of them is believed;
+    /// 2. an upper one is not believed that is 0, that is below where the quantity cannot be, or that no
+    ///    part has: of a measured temperature, outside 15 to 130 degrees;
+    /// 3. nor one that is not above every lower one;
+    /// 4. the critical limit is not below the non-critical one, and of a measured temperature above it:
+    ///    else neither is believed. A non-recoverable one below either of them is not;
+    /// 5. a lower one that is worse is not above one that is less so: else none of the lower ones is
+    ///    believed.
+    ///
+    /// No thresholds at all say nothing, and that is plausible.
+    pub(crate) fn of(quantity: Quantity, kind: Kind, thresholds: &[(Level, f64)]) -> Self {
+        let at = |level| thresholds.iter().find(|(it, _)| *it == level).map(|(_, value)| *value);
+        let lower =
+            [Level::LowerNonRecoverable, Level::LowerCritical, Level::LowerNonCritical].map(at);
+        let upper =
+            [Level::UpperNonCritical, Level::UpperCritical, Level::UpperNonRecoverable].map(at);
+        if is_unset(lower.iter().chain(&upper).flatten().copied()) {
+            return Self { implausible: true, ..Self::default() };
+        }
+        let is_temperature = quantity == Quantity::Temperature && kind == Kind::Measured;
+        let is_fan = matches!(quantity, Quantity::FanSpeed | Quantity::FanRatio);
+
+        let is_limit = |limit: f64| {
+            !is_same(limit, 0.0)
+                && (limit > 0.0 || !never_negative(quantity))
+                && (!is_temperature || TEMPERATURES.contains(&limit))
+                && lower.iter().flatten().all(|lower| limit > *lower)
+        };
+        let [mut warning, mut critical, fatal] = upper.map(|it| it.filter(|it| is_limit(*it)));
+        let highest = warning.into_iter().chain(critical).fold(f64::NEG_INFINITY, f64::max);
+        let fatal = fatal.filter(|fatal| *fatal >= highest);
+        let contradicts = |(warning, critical): (f64, f64)| {
+            critical < warning || is_temperature && critical <= warning
+        };
+        if warning.zip(critical).is_some_and(contradicts) {
+            (warning, critical) = (None, None);
+        }
+        let lower_ascends = lower.iter().flatten().is_sorted();
+
+        let believed = [warning, critical, fatal].iter().flatten().count();
+        let implausible = believed < upper.iter().flatten().count() || !lower_ascends;
+        let of_heat = |limit: Option<f64>| limit.filter(|_| is_temperature).map(small);
+        let lower = lower[1].filter(|lower| is_fan && lower_ascends && *lower > 0.0);
+        Self {
+            warning: of_heat(warning),
+            critical: of_heat(critical),
+            fatal: of_heat(fatal),
+            lower: lower.map(small),
+            implausible,
+        }
+    }
+}
+
+/// Whether nobody has set these.
+fn is_unset(mut all: impl Iterator<Item = f64>) -> bool {
+    let Some(first) = all.next() else { return false };
+    let (mut others, mut is_one_value) = (0, true);
+    for limit in all {
+        others += 1;
+        is_one_value &= is_same(limit, first);
+    }
+    is_one_value && others >= if is_same(first, 0.0) { 1 } else { 2 }
 }
 
 /// The same value, less what conversions do to the last digits.
@@ -51,58 +102,12 @@ fn never_negative(quantity: Quantity) -> bool {
     matches!(quantity, Quantity::FanSpeed | Quantity::FanRatio | Quantity::Power)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LEVELS: [Level; 6] = [
-        Level::LowerNonRecoverable,
-        Level::LowerCritical,
-        Level::LowerNonCritical,
-        Level::UpperNonCritical,
-        Level::UpperCritical,
-        Level::UpperNonRecoverable,
-    ];
-
-    /// From the lower non-recoverable one to the upper non-recoverable one.
-    fn is_plausible(quantity: Quantity, thresholds: [Option<f64>; 6]) -> bool {
-        let thresholds = LEVELS.into_iter().zip(thresholds);
-        let thresholds: Vec<_> = thresholds.filter_map(|(at, value)| Some((at, value?))).collect();
-        plausible(quantity, &thresholds)
-    }
-
-    #[test]
-    fn what_real_machines_have_set_is_plausible() {
-        for (quantity, thresholds) in [
-            (Quantity::Temperature, [None; 6]),
-            (Quantity::Temperature, [None, None, None, Some(42.0), Some(46.0), None]),
-            (Quantity::Temperature, [None, Some(-7.0), Some(3.0), Some(42.0), Some(47.0), None]),
-            (Quantity::Temperature, [None, None, None, None, Some(70.0), Some(70.0)]),
-            (Quantity::Temperature, [None, None, None, Some(-10.0), Some(-5.0), None]),
-            (Quantity::FanSpeed, [Some(300.0), Some(500.0), Some(700.0), None, None, None]),
-            (Quantity::Voltage, [None, Some(-13.1), None, None, Some(-10.8), None]),
-            (Quantity::Other("x"), [None, None, None, Some(100.0), Some(131.0), None]),
-        ] {
-            assert!(is_plausible(quantity, thresholds), "{quantity:?} {thresholds:?}");
-        }
-    }
-
-    #[test]
-    fn what_nobody_has_set_is_not() {
-        let zero = Some(0.0);
-        for (quantity, thresholds) in [
-            (Quantity::Temperature, [None, zero, zero, zero, zero, None]),
-            // Raw 0 of a sensor whose scale begins at -128.
-            (Quantity::Temperature, [Some(-128.0); 6]),
-            (Quantity::Temperature, [None, None, None, None, zero, None]),
-            (Quantity::Temperature, [None, None, Some(10.0), Some(10.0), Some(20.0), None]),
-            (Quantity::Temperature, [None, None, None, Some(75.0), Some(75.0), None]),
-            (Quantity::Temperature, [None, None, None, Some(80.0), Some(75.0), None]),
-            (Quantity::Temperature, [None, None, None, None, Some(75.0), Some(70.0)]),
-            (Quantity::Voltage, [None, Some(12.0), Some(11.0), Some(13.0), Some(14.0), None]),
-            (Quantity::Power, [None, None, None, Some(-4.0), None, None]),
-        ] {
-            assert!(!is_plausible(quantity, thresholds), "{quantity:?} {thresholds:?}");
-        }
-    }
+/// A limit is kept for each sensor of thousands of machines: seven digits are enough.
+fn small(limit: f64) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
+    let small = limit as f32;
+    small
 }
+
+#[cfg(test)]
+mod tests;

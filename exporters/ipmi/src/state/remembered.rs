@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::baseline::Baseline;
 use crate::inventory::{Inventory, Known};
 use crate::sensor::list::SensorList;
+use crate::sensor::thresholds::Limits;
 use crate::sensor::{Kind, Quantity, Sensor};
-use crate::verdict::{Limits, Listed, Machine, Measure, Moment, Reading, Verdict};
+use crate::verdict::{Listed, Machine, Measure, Moment, Reading, Verdict};
 
 /// Seconds until the standing is kept for the first time: until then little was learnt.
 const FIRST: f64 = 120.0;
@@ -142,7 +143,7 @@ fn signature(verdicts: &[Verdict]) -> u64 {
 fn listed(list: &SensorList) -> Vec<Listed> {
     let with_number = |sensor: &Sensor| {
         let measure = measure(sensor);
-        let limits = Limits::of(measure, &sensor.thresholds);
+        let limits = Limits::of(sensor.quantity, sensor.kind, &sensor.thresholds);
         Listed { known: Arc::clone(&sensor.known), measure, limits, rate: sensor.rise_limit }
     };
     let mut listed: Vec<_> = list.sensors.iter().map(with_number).collect();

@@ -46,12 +46,33 @@ struct Condition {
     level: u8,
 }
 
+/// Spans of which one is taken for the time that an episode's rise took so far, seconds.
+const ONSETS: [u32; 4] = [300, 600, 1200, 1800];
+
+/// What is remembered of a trend from slot to slot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Slope {
+    /// Whether the air is known by an inlet.
+    has_inlet: bool,
+    /// Which of [`ONSETS`] has the largest rise.
+    span: u32,
+}
+
+impl Slope {
+    fn of(trend: &Trend) -> Self {
+        let rise = |span: u32| trend.rise(span).unwrap_or(f64::NEG_INFINITY);
+        let largest = |best, span| if rise(span) > rise(best) { span } else { best };
+        let span = ONSETS.into_iter().fold(ONSETS[0], largest);
+        Self { has_inlet: trend.has_inlet(), span }
+    }
+}
+
 /// What is known of the machine's cooling.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Cooling {
     pub(super) episode: Option<Episode>,
-    /// The trend at the last slot.
-    trend: Option<Trend>,
+    /// What is left of the trend at the last slot.
+    trend: Option<Slope>,
     /// Since when each of [`CONDITIONS`] holds.
     since: [Option<Moment>; CONDITIONS.len()],
     /// The power, now and before, at the last slot.
@@ -81,8 +102,9 @@ impl Cooling {
             return;
         }
         if slot_ended {
-            self.trend = Some(Trend::of(seen));
-            self.trends(seen);
+            let trend = Trend::of(seen);
+            self.trends(seen, &trend);
+            self.trend = Some(Slope::of(&trend));
         }
         self.limits(seen);
         let now = seen.now();
@@ -110,7 +132,7 @@ impl Cooling {
     }
 
     fn has_inlet(&self) -> bool {
-        self.trend.as_ref().is_some_and(Trend::has_inlet)
+        self.trend.is_some_and(|trend| trend.has_inlet)
     }
 
     fn set(&mut self, now: Moment, cause: Cause, holds: bool) {
@@ -120,8 +142,7 @@ impl Cooling {
         }
     }
 
-    fn trends(&mut self, seen: &Observed) {
-        let Some(trend) = self.trend.take() else { return };
+    fn trends(&mut self, seen: &Observed, trend: &Trend) {
         let now = seen.now();
         let is_old = !seen.boots(BOOT);
         let over = |span| trend.rise(span);
@@ -147,8 +168,8 @@ impl Cooling {
         self.set(now, Cause::HotAir, is_old && rising && is_hot && rise >= 6.0);
         let far = if by_inlet { 13.0 } else { 12.0 };
         self.set(now, Cause::LargeRise, is_old && rising && total >= far);
-        self.set(now, Cause::HeatWithoutLoad, is_old && heat_without_load(seen, &trend));
-        let (fan, fans) = fans_failed(seen, &trend);
+        self.set(now, Cause::HeatWithoutLoad, is_old && heat_without_load(seen, trend));
+        let (fan, fans) = fans_failed(seen, trend);
         self.set(now, Cause::FanFailed, fan);
         self.set(now, Cause::AllStopped, fans);
         self.evidence.clear();
@@ -156,7 +177,6 @@ impl Cooling {
         self.evidence.extend(
             watts_ago(&seen.sensors, &seen.clock, 630.0).map(|watts| (What::WattsBefore, watts)),
         );
-        self.trend = Some(trend);
     }
 
     fn limits(&mut self, seen: &Observed) {
@@ -216,17 +236,11 @@ impl Cooling {
             return;
         }
         self.episode = Some(Episode { level, cause, since: now, seen: now, peak: None, rose: now });
-        let rise = |span: &u32| {
-            self.trend.as_ref().and_then(|it| it.rise(*span)).unwrap_or(f64::NEG_INFINITY)
-        };
-        let span = [300, 600, 1200, 1800]
-            .into_iter()
-            .reduce(|best, it| if rise(&it) > rise(&best) { it } else { best });
-        let ago = f64::from(span.unwrap_or(300)) + 30.0;
+        let ago = f64::from(self.trend.map_or(ONSETS[0], |trend| trend.span)) + 30.0;
         for it in &mut seen.sensors {
             let counts = it.is_temperature() && !it.is_phantom() || it.measure.is_fan();
             let at_onset = it.ago(&seen.clock, ago, 2).or_else(|| it.ago(&seen.clock, 300.0, 2));
-            it.at_onset = at_onset.filter(|_| counts);
+            it.set_onset(at_onset.filter(|_| counts));
         }
     }
 
@@ -251,7 +265,7 @@ impl Cooling {
     fn end(&mut self, seen: &mut Observed, held: &mut Held) {
         if self.episode.take().is_some() {
             for it in &mut seen.sensors {
-                it.at_onset = None;
+                it.set_onset(None);
             }
         }
         held.drop(Kind::CoolingLost, None);
@@ -289,7 +303,7 @@ fn heat_without_load(seen: &Observed, trend: &Trend) -> bool {
 
 /// Whether a fan failed and parts warm, and whether most failed and one warms.
 fn fans_failed(seen: &Observed, trend: &Trend) -> (bool, bool) {
-    let failed = seen.system_fans().filter(|it| it.failed.is_some()).count();
+    let failed = seen.system_fans().filter(|it| it.failed().is_some()).count();
     if failed == 0 {
         return (false, false);
     }
@@ -303,7 +317,7 @@ fn fans_failed(seen: &Observed, trend: &Trend) -> (bool, bool) {
 }
 
 fn is_at_limit(it: &Watched) -> bool {
-    let Some((warning, value)) = it.limits.warning.zip(it.accepted) else { return false };
+    let Some((warning, value)) = it.limits.warning.zip(it.accepted()) else { return false };
     let warning = f64::from(warning);
     let critical = it.limits.critical.map_or(warning + 6.0, f64::from);
     it.class == Class::Cpu && (it.beyond.degree >= 2 || value >= f64::midpoint(warning, critical))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::class::Class;
+use super::fan::Fan;
 use super::held::{Cause, Held, Kind, Level, Verdict, What};
 use super::median::median;
 use super::observed::Observed;
@@ -35,7 +36,7 @@ fn parked(seen: &Observed) -> Vec<usize> {
         it.is_system_fan()
             && it.value() == Some(0.0)
             && it.limits.lower.is_none()
-            && it.usual.lowest.is_some()
+            && it.fan().is_some_and(|fan| fan.lowest.is_some())
     };
     let still: Vec<_> =
         (0..seen.sensors.len()).filter(|place| is_still(&seen.sensors[*place])).collect();
@@ -55,29 +56,24 @@ enum Finding {
 fn look(seen: &Observed, place: usize, parked: &[usize]) -> Finding {
     let it = &seen.sensors[place];
     let is_system = it.is_system_fan();
-    let peers: Vec<&Watched> = seen
-        .sensors
-        .iter()
-        .enumerate()
-        .filter(|(other, fan)| *other != place && fan.is_system_fan() && fan.measure == it.measure)
-        .filter_map(|(_, fan)| fan.value().map(|_| fan))
-        .collect();
-    let turning = peers.iter().any(|fan| fan.value().is_some_and(|speed| speed > 0.0));
-    let is_alone = peers.is_empty();
+    let Some(fan) = it.fan() else { return Finding::Nothing };
+    let speeds = || peers(seen, place).filter_map(Watched::value);
+    let turning = speeds().any(|speed| speed > 0.0);
+    let is_alone = speeds().next().is_none();
     let may_judge = seen.running.is_on()
         && !seen.boots(60.0)
-        && it.usual.observed >= LEARNT
+        && fan.observed >= LEARNT
         && (!is_system || turning || is_alone);
     if !may_judge || it.is_gone() {
         return Finding::Nothing;
     }
-    let Some(speed) = it.value() else { return unreadable(seen, it, &peers) };
-    let Some(lowest) = it.usual.lowest.map(f64::from) else { return Finding::Nothing };
-    let peers = median(peers.iter().filter_map(|fan| fan.value())).filter(|peers| *peers > 0.0);
-    let of_peers = it.usual.share.map(f64::from).zip(peers).map(|(share, peers)| share * peers);
+    let Some(speed) = it.value() else { return unreadable(seen, place, fan) };
+    let Some(lowest) = fan.lowest.map(f64::from) else { return Finding::Nothing };
+    let of_peers = fan.share.map(f64::from).zip(median(speeds()).filter(|peers| *peers > 0.0));
+    let of_peers = of_peers.map(|(share, peers)| share * peers);
     let lower = it.limits.lower.map(f64::from).filter(|lower| *lower > 0.0 && *lower < lowest);
     if speed <= standstill(it.measure) || speed < 0.1 * lowest {
-        let may_stand = it.usual.stood >= MAY_STAND || parked.contains(&place);
+        let may_stand = fan.stood >= MAY_STAND || parked.contains(&place);
         if (!is_system || turning) && !may_stand {
             return Finding::Fails(Cause::Stopped);
         }
@@ -90,56 +86,64 @@ fn look(seen: &Observed, place: usize, parked: &[usize]) -> Finding {
     if is_well { Finding::Well } else { Finding::Nothing }
 }
 
+/// The other system fans whose speed is given in the same unit.
+fn peers(seen: &Observed, place: usize) -> impl Iterator<Item = &Watched> {
+    let measure = seen.sensors[place].measure;
+    let others = seen.sensors.iter().enumerate().filter(move |(other, _)| *other != place);
+    others.map(|(_, fan)| fan).filter(move |fan| fan.is_system_fan() && fan.measure == measure)
+}
+
 /// A fan that gives no value while the others run up.
-fn unreadable(seen: &Observed, it: &Watched, peers: &[&Watched]) -> Finding {
+fn unreadable(seen: &Observed, place: usize, fan: &Fan) -> Finding {
+    let it = &seen.sensors[place];
     let is_long = it.unreadable.is_some_and(|since| seen.now().since(since) >= 60.0);
-    if it.usual.lowest.is_none() || !is_long || !it.is_system_fan() {
+    if fan.lowest.is_none() || !is_long || !it.is_system_fan() {
         return Finding::Nothing;
     }
-    let runs_up = |fan: &&Watched| {
-        Some(fan.value()? >= 1.2 * f64::from(fan.usual.value.filter(|it| *it > 0.0)?))
-    };
-    let run: Vec<bool> = peers.iter().filter_map(runs_up).collect();
-    let up = run.iter().filter(|it| **it).count();
-    if !run.is_empty() && up * 2 >= run.len() {
-        Finding::Fails(Cause::NoReading)
-    } else {
-        Finding::Nothing
+    let runs_up =
+        |peer: &Watched| Some(peer.value()? >= 1.2 * peer.usual().filter(|it| *it > 0.0)?);
+    let (mut run, mut up) = (0, 0);
+    for is_up in peers(seen, place).filter_map(runs_up) {
+        run += 1;
+        up += usize::from(is_up);
     }
+    if run > 0 && up * 2 >= run { Finding::Fails(Cause::NoReading) } else { Finding::Nothing }
 }
 
 fn note(seen: &mut Observed, place: usize, finding: Finding) {
     let now = seen.now();
     let it = &mut seen.sensors[place];
+    let is_gone = it.gone.is_some_and(|(_, polls)| polls >= 2);
+    let Some(fan) = it.fan_mut() else { return };
     match finding {
         Finding::Fails(cause) => {
-            it.recovering = None;
-            let (since, polls) = it.failing.map_or((now, 1), |(since, polls)| (since, polls + 1));
-            it.failing = Some((since, polls));
-            if it.failed.is_none() && polls >= 3 && now.since(since) >= 15.0 {
-                it.failed = Some(FanFailure { since, cause });
+            fan.recovering = None;
+            let (since, polls) = fan.failing.map_or((now, 1), |(since, polls)| (since, polls + 1));
+            fan.failing = Some((since, polls));
+            if fan.failed.is_none() && polls >= 3 && now.since(since) >= 15.0 {
+                fan.failed = Some(FanFailure { since, cause });
             }
         }
         Finding::Well => {
-            it.failing = None;
-            if it.failed.is_some() && now.since(*it.recovering.get_or_insert(now)) >= 60.0 {
-                (it.failed, it.recovering) = (None, None);
+            fan.failing = None;
+            if fan.failed.is_some() && now.since(*fan.recovering.get_or_insert(now)) >= 60.0 {
+                (fan.failed, fan.recovering) = (None, None);
             }
         }
         Finding::Nothing => {
-            if it.failed.is_none() {
-                it.failing = None;
+            if fan.failed.is_none() {
+                fan.failing = None;
             }
         }
     }
-    if it.gone.is_some_and(|(_, polls)| polls >= 2) {
-        it.failed = None;
+    if is_gone {
+        fan.failed = None;
     }
 }
 
 fn say(seen: &Observed, place: usize, held: &mut Held) {
     let it = &seen.sensors[place];
-    let Some(failure) = it.failed.filter(|_| seen.running.is_on()) else {
+    let Some(failure) = it.failed().filter(|_| seen.running.is_on()) else {
         held.drop(Kind::FanFailed, Some(&it.known));
         return;
     };
@@ -148,7 +152,7 @@ fn say(seen: &Observed, place: usize, held: &mut Held) {
     let level = if is_sure { Level::Ticket } else { Level::Info };
     let mut evidence = Vec::new();
     evidence.extend(it.value().map(|now| (What::Now, now)));
-    evidence.extend(it.usual.value.map(|usual| (What::Usual, f64::from(usual))));
+    evidence.extend(it.usual().map(|usual| (What::Usual, usual)));
     evidence.extend(it.limits.lower.map(|lower| (What::Limit, f64::from(lower))));
     let peers = seen.system_fans().filter(|fan| fan.measure == it.measure && fan.known != it.known);
     evidence.extend(median(peers.filter_map(Watched::value)).map(|peers| (What::Peers, peers)));
@@ -165,13 +169,12 @@ fn all_stopped(seen: &mut Observed) {
     let counts = |it: &Watched| {
         it.is_system_fan()
             && !matches!(it.raw, Raw::Gone | Raw::Unknown)
-            && it.usual.lowest.is_some()
-            && it.usual.stood < MAY_STAND
+            && it.fan().is_some_and(|fan| fan.lowest.is_some() && fan.stood < MAY_STAND)
     };
-    let fans: Vec<_> = seen.sensors.iter().filter(|it| counts(it)).collect();
-    let is_still = |it: &&Watched| it.value().is_none_or(|speed| speed <= 0.0);
+    let fans = || seen.sensors.iter().filter(|it| counts(it));
+    let is_still = |it: &Watched| it.value().is_none_or(|speed| speed <= 0.0);
     let have_stopped =
-        fans.len() >= 2 && fans.iter().all(is_still) && fans.iter().any(|it| it.value().is_some());
+        fans().all(is_still) && fans().nth(1).is_some() && fans().any(|it| it.value().is_some());
     let warms = |it: &Watched| it.rise(&seen.clock, 120.0, 1).is_some_and(|rise| rise >= 6.0);
     let is_warm = seen.temperatures().any(|it| it.class == Class::Cpu && warms(it));
     if !have_stopped || !is_warm {
@@ -179,6 +182,8 @@ fn all_stopped(seen: &mut Observed) {
     }
     let since = seen.now();
     for it in seen.sensors.iter_mut().filter(|it| counts(it)) {
-        it.failed.get_or_insert(FanFailure { since, cause: Cause::AllStopped });
+        if let Some(fan) = it.fan_mut() {
+            fan.failed.get_or_insert(FanFailure { since, cause: Cause::AllStopped });
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn phantoms(seen: &mut Observed, held: &mut Held) {
             continue;
         }
         let known = Arc::clone(&it.known);
-        let Some(mut phantom) = it.phantom.take() else {
+        let Some(mut phantom) = it.heat_mut().and_then(|heat| heat.phantom.take()) else {
             held.drop(Kind::PhantomTemperature, Some(&known));
             held.drop(Kind::FansFollowPhantom, Some(&known));
             continue;
@@ -42,7 +42,9 @@ pub(super) fn phantoms(seen: &mut Observed, held: &mut Held) {
             Fate::Unsaid => {}
             Fate::Said => say(seen, place, &phantom, held),
         }
-        seen.sensors[place].phantom = Some(phantom);
+        if let Some(heat) = seen.sensors[place].heat_mut() {
+            heat.phantom = Some(phantom);
+        }
     }
 }
 
@@ -65,7 +67,7 @@ fn go_on(seen: &Observed, place: usize, phantom: &mut Phantom) -> Fate {
         return Fate::Unsaid;
     }
     let age = now.since(phantom.since);
-    if let Some(value) = it.believed().filter(|_| it.pending.is_none()) {
+    if let Some(value) = it.believed().filter(|_| it.pending().is_none()) {
         let is_low = value <= f64::midpoint(phantom.base, phantom.top);
         phantom.low = if is_low { phantom.low + 1 } else { 0 };
         if phantom.low >= 2 {

@@ -30,7 +30,7 @@ pub(super) struct Clock {
 /// The means of one sensor's readings, slot by slot.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ring {
-    slots: Box<[i16; SLOTS]>,
+    slots: [i16; SLOTS],
     /// Counts per unit.
     scale: f32,
     sum: f64,
@@ -72,7 +72,7 @@ impl Clock {
 impl Ring {
     /// For numbers of at most `32767 / scale`.
     pub(super) fn new(scale: f32) -> Self {
-        Self { slots: Box::new([EMPTY; SLOTS]), scale, sum: 0.0, readings: 0 }
+        Self { slots: [EMPTY; SLOTS], scale, sum: 0.0, readings: 0 }
     }
 
     /// Takes a reading into the open slot.

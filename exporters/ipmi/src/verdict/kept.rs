@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::limit::Limits;
 use super::measure::Measure;
 use super::moment::Moment;
 use super::record::{Episode, FanFailure, Phantom};
-use super::watched::{Listed, Usual, Watched};
+use super::watched::{Listed, Watched};
 use crate::inventory::Known;
+use crate::sensor::thresholds::Limits;
 
 /// The standing of a machine.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -65,19 +65,19 @@ impl Kept {
         let kept = |it: &Watched| KeptSensor {
             known: Known::clone(&it.known),
             measure: it.measure,
-            accepted: it.accepted,
-            usual: it.usual.value,
-            highest: it.usual.highest,
-            observed: it.usual.observed,
-            readable: it.usual.readable,
-            lowest: it.usual.lowest,
-            share: it.usual.share,
-            stood: it.usual.stood,
+            accepted: it.accepted(),
+            usual: it.heat().map_or_else(|| it.fan()?.usual, |heat| heat.usual),
+            highest: it.heat().and_then(|heat| heat.highest),
+            observed: it.observed(),
+            readable: it.readable,
+            lowest: it.fan().and_then(|fan| fan.lowest),
+            share: it.fan().and_then(|fan| fan.share),
+            stood: it.fan().map_or(0.0, |fan| fan.stood),
             exceeded_from_the_start: it.beyond.from_the_start,
             gone: it.gone.map(|(since, _)| since),
-            at_onset: it.at_onset,
-            phantom: it.phantom.as_deref().cloned(),
-            failed: it.failed,
+            at_onset: it.at_onset(),
+            phantom: it.phantom().cloned(),
+            failed: it.failed(),
         };
         Self { watts, episode, sensors: sensors.iter().map(kept).collect() }
     }
@@ -103,22 +103,19 @@ impl KeptSensor {
         let (known, measure) = (Arc::new(self.known), self.measure);
         let mut watched =
             Watched::new(&Listed { known, measure, limits: Limits::default(), rate: None });
-        watched.usual = Usual {
-            value: self.usual,
-            highest: self.highest,
-            observed: self.observed,
-            readable: self.readable,
-            lowest: self.lowest,
-            share: self.share,
-            stood: self.stood,
-        };
-        watched.accepted = self.accepted;
-        watched.beyond.judged = self.accepted.is_some();
+        watched.had_accepted(self.accepted);
         watched.beyond.from_the_start = self.exceeded_from_the_start;
-        watched.at_onset = self.at_onset;
+        watched.readable = self.readable;
         watched.gone = self.gone.map(|since| (since, 0));
-        watched.phantom = self.phantom.map(Box::new);
-        watched.failed = self.failed;
+        watched.set_onset(self.at_onset);
+        if let Some(heat) = watched.heat_mut() {
+            (heat.usual, heat.highest, heat.observed) = (self.usual, self.highest, self.observed);
+            heat.phantom = self.phantom.map(Box::new);
+        }
+        if let Some(fan) = watched.fan_mut() {
+            (fan.usual, fan.observed, fan.failed) = (self.usual, self.observed, self.failed);
+            (fan.lowest, fan.share, fan.stood) = (self.lowest, self.share, self.stood);
+        }
         watched
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
         if it.measure.is_fan() {
             continue;
         }
-        let Some(value) = it.believed().filter(|_| it.pending.is_none()) else {
+        let Some(value) = it.believed().filter(|_| it.pending().is_none()) else {
             let is_lost =
                 it.is_gone() || it.unreadable.is_some_and(|since| now.since(since) > 300.0);
             if is_lost {

@@ -26,6 +26,34 @@ impl Measure {
     }
 }
 
+/// A number that may not be known, in the room of one that is: not a number stands for none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Maybe(f64);
+
+impl Maybe {
+    pub(super) fn get(self) -> Option<f64> {
+        (!self.0.is_nan()).then_some(self.0)
+    }
+}
+
+impl From<Option<f64>> for Maybe {
+    fn from(number: Option<f64>) -> Self {
+        Self(number.unwrap_or(f64::NAN))
+    }
+}
+
+impl Default for Maybe {
+    fn default() -> Self {
+        None.into()
+    }
+}
+
+impl PartialEq for Maybe {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
 /// A number that is kept by the dozen for each sensor: seven digits are enough.
 pub(super) fn small(number: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]

@@ -24,7 +24,7 @@ const LEARNT: f64 = 1800.0;
 pub(super) fn jumps(seen: &mut Observed, jumped: &[usize]) {
     for &place in jumped {
         if let Some(phantom) = jump(seen, place, jumped) {
-            seen.sensors[place].phantom = Some(Box::new(phantom));
+            seen.sensors[place].hold_phantom(phantom);
         }
     }
 }
@@ -32,8 +32,9 @@ pub(super) fn jumps(seen: &mut Observed, jumped: &[usize]) {
 fn jump(seen: &mut Observed, place: usize, jumped: &[usize]) -> Option<Phantom> {
     let now = seen.now();
     let it = &mut seen.sensors[place];
-    let (value, first) = (it.value()?, it.pending.take()?.since);
-    let (base, read) = (it.accepted?, it.accepted_at);
+    let (value, base) = (it.value()?, it.accepted()?);
+    let heat = it.heat_mut()?;
+    let (first, read, refresh) = (heat.pending.take()?.since, heat.accepted_at, heat.refresh);
     it.accept(now, value);
     if value <= base || !seen.running.is_on() {
         return None;
@@ -49,7 +50,7 @@ fn jump(seen: &mut Observed, place: usize, jumped: &[usize]) -> Option<Phantom> 
         (_, None) if is_long => return None,
         (None, cap) => cap?,
         (Some(took), cap) => {
-            let refresh = if took < LONG_GAP { it.refresh } else { 0.0 };
+            let refresh = if took < LONG_GAP { refresh } else { 0.0 };
             let allowed = physics.offset + physics.rate * (took + refresh);
             if is_long { cap.map_or(allowed, |cap| allowed.min(cap)) } else { allowed }
         }
@@ -88,26 +89,26 @@ fn others_warm(seen: &Observed, it: &Watched, jumped: &[usize], common: Option<f
 /// was usual when the sensor is seen again after a start.
 pub(super) fn unusual(seen: &mut Observed, place: usize) -> bool {
     let it = &seen.sensors[place];
-    let (Some(accepted), Some(physics)) = (it.accepted, it.physics()) else { return false };
+    let (Some(accepted), Some(physics)) = (it.accepted(), it.physics()) else { return false };
     let found = above_usual(seen, it, accepted, physics)
-        .or_else(|| if it.phantom.is_some() { None } else { ramp(seen, it, accepted, physics) });
+        .or_else(|| if it.phantom().is_some() { None } else { ramp(seen, it, accepted, physics) });
     let is_found = found.is_some();
     if let Some(phantom) = found {
-        seen.sensors[place].phantom = Some(Box::new(phantom));
+        seen.sensors[place].hold_phantom(phantom);
     }
     is_found
 }
 
 fn above_usual(seen: &Observed, it: &Watched, accepted: f64, physics: Physics) -> Option<Phantom> {
-    let (cap, highest) = (physics.cap?, f64::from(it.usual.highest?));
+    let (cap, highest) = (physics.cap?, f64::from(it.heat()?.highest?));
     let is_new = seen.now().since(seen.clock.born) < 300.0 || seen.boots(1200.0);
     let is_air = matches!(it.class, Class::Inlet | Class::Exhaust);
-    if f64::from(it.usual.observed) < LEARNT || is_air || !is_new || accepted - highest <= cap {
+    if f64::from(it.observed()) < LEARNT || is_air || !is_new || accepted - highest <= cap {
         return None;
     }
-    let off = |it: &Watched| Some(it.value()? - f64::from(it.usual.highest?));
+    let off = |it: &Watched| Some(it.value()? - f64::from(it.heat()?.highest?));
     let is_usual_else = median(neighbours(&seen.sensors, it).filter_map(off))? < 6.0;
-    let base = it.usual.value.map_or(highest, f64::from);
+    let base = it.usual().unwrap_or(highest);
     is_usual_else.then(|| record(seen, seen.now(), base, accepted, None, cap, Cause::AboveUsual))
 }
 
@@ -119,7 +120,7 @@ fn ramp(seen: &Observed, it: &Watched, accepted: f64, physics: Physics) -> Optio
     let then = seen.now().after(-60.0);
     let before = it.ago(&seen.clock, 60.0, 1)?;
     let common = common_rise(&seen.sensors, &seen.clock, it, Some(then))?.max(0.0);
-    let allowed = physics.offset + physics.rate * (90.0 + it.refresh) + 3.0;
+    let allowed = physics.offset + physics.rate * (90.0 + it.heat()?.refresh) + 3.0;
     let is_ramp =
         accepted - before - common > allowed && warmed(&seen.sensors, &seen.clock, it, &[]).0 < 2;
     let rate = Some((accepted - before) / 60.0);
@@ -142,7 +143,7 @@ fn record(
     // They may have run up since the first false reading, while that waited to be confirmed.
     let previous = fans.iter().filter_map(|(known, base)| {
         let fan = seen.system_fans().find(|it| *it.known == *known)?;
-        Some((fan.measure, *base, fan.previous?))
+        Some((fan.measure, *base, fan.fan()?.previous.get()?))
     });
     let (up, _, all) = run_up(previous);
     let ran_up = cause == Cause::Jump && all > 0.0 && up >= enough(all);
@@ -171,7 +172,7 @@ fn record(
 fn fans(seen: &Observed, then: Option<Moment>) -> Vec<(crate::inventory::Known, f64)> {
     let speed = |it: &Watched| {
         let before = then.and_then(|then| it.before(&seen.clock, then));
-        Some((crate::inventory::Known::clone(&it.known), before.or(it.usual.value.map(f64::from))?))
+        Some((crate::inventory::Known::clone(&it.known), before.or(it.usual())?))
     };
     seen.system_fans().filter_map(speed).collect()
 }
@@ -179,7 +180,8 @@ fn fans(seen: &Observed, then: Option<Moment>) -> Vec<(crate::inventory::Known, 
 /// The processors' median before `then`; what is usual where that is not known.
 fn processors(seen: &Observed, then: Option<Moment>) -> Option<f64> {
     let processors = seen.temperatures().filter(|it| it.class == Class::Cpu);
-    median(processors.filter_map(|it| {
-        then.and_then(|then| it.before(&seen.clock, then)).or(it.usual.value.map(f64::from))
-    }))
+    median(
+        processors
+            .filter_map(|it| then.and_then(|then| it.before(&seen.clock, then)).or(it.usual())),
+    )
 }

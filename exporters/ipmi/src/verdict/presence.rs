@@ -34,8 +34,8 @@ pub(super) fn judge(seen: &Observed, held: &mut Held) {
             && seen.running.is_on()
             && others_are_read
             && !seen.boots(600.0)
-            && it.usual.readable >= READABLE
-            && it.failed.is_none();
+            && it.readable >= READABLE
+            && it.failed().is_none();
         match it.unreadable.filter(|since| may_judge && now.since(*since) >= UNREADABLE) {
             Some(since) => held.hold(Verdict {
                 kind: Kind::SensorUnreadable,
@@ -51,5 +51,5 @@ pub(super) fn judge(seen: &Observed, held: &mut Held) {
 }
 
 fn last(it: &Watched) -> Vec<(What, f64)> {
-    it.accepted.map(|last| (What::Base, last)).into_iter().collect()
+    it.accepted().map(|last| (What::Base, last)).into_iter().collect()
 }

@@ -20,8 +20,7 @@ pub(super) fn neighbours<'a>(
             && !it.class.is_processor()
             && it.class != Class::Psu
             && !it.is_phantom()
-            && it.value().is_some()
-            && it.accepted.is_some()
+            && it.believed().is_some()
     })
 }
 
@@ -35,7 +34,7 @@ pub(super) fn common_rise(
 ) -> Option<f64> {
     let seconds = then.map_or(90.0, |then| (clock.now.since(then) + 30.0).max(60.0));
     let rise = |it: &Watched| {
-        let before = it.ago(clock, seconds, 2).or(it.usual.value.map(f64::from))?;
+        let before = it.ago(clock, seconds, 2).or(it.usual())?;
         Some(it.value()? - before)
     };
     median(neighbours(sensors, of).filter_map(rise))

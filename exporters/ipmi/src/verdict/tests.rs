@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::entity::Entity;
-use crate::sensor::Level as Threshold;
+use crate::sensor::{Kind as Number, Level as Threshold, Quantity};
 
 /// A sensor of a test, and what it reads at a second: `None` for no reading.
 struct Told {
@@ -325,7 +325,7 @@ fn a_bmc_that_calls_a_machine_off_which_works_is_not_believed() {
 fn limits_that_a_bmc_never_set_say_nothing() {
     let mut all = with(server(), "06-Chipset", |_| Some(45.0));
     let zero = [(Threshold::UpperNonCritical, 0.0), (Threshold::UpperCritical, 0.0)];
-    all[3].listed.limits = Limits::of(Measure::Temperature, &zero);
+    all[3].listed.limits = Limits::of(Quantity::Temperature, Number::Measured, &zero);
     let mut play = Play::of(&all);
     play.until(3_600.0, &all);
     assert_eq!(play.held(), [one("thresholds_implausible", 1, "06-Chipset")]);
@@ -336,7 +336,8 @@ fn a_limit_that_is_exceeded_is_told_after_a_minute_and_ends() {
     let mut all = with(server(), "06-Chipset", |second| {
         Some(if (3_600.0..4_000.0).contains(&second) { 48.0 } else { 45.0 })
     });
-    all[3].listed.limits = Limits::of(Measure::Temperature, &[(Threshold::UpperCritical, 47.0)]);
+    all[3].listed.limits =
+        Limits::of(Quantity::Temperature, Number::Measured, &[(Threshold::UpperCritical, 47.0)]);
     let mut play = Play::of(&all);
     assert_eq!(play.until(3_650.0, &all).held(), []);
     assert_eq!(play.until(3_670.0, &all).held(), [one("limit_exceeded", 2, "06-Chipset")]);

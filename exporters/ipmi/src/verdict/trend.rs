@@ -56,7 +56,7 @@ impl Trend {
         let sensors = || {
             let whole = |it: &&Watched| {
                 !it.is_phantom()
-                    && it.pending.is_none()
+                    && it.pending().is_none()
                     && it.value().is_some()
                     && it.class != Class::Psu
             };
@@ -176,22 +176,22 @@ fn followed(rises: &Rises, inlet: f64) -> bool {
 
 /// The rise of a machine since the moment at which `at_onset` was set, by the same reference.
 pub(super) fn since_onset(seen: &Observed, by_inlet: bool) -> Option<f64> {
-    let rise = |it: &Watched| Some(it.believed()? - it.at_onset?);
+    let rise = |it: &Watched| Some(it.believed()? - it.at_onset()?);
     let temperatures = || seen.temperatures().filter(|it| !it.is_phantom());
     if by_inlet {
-        let inlets = temperatures().filter(|it| it.class == Class::Inlet && it.pending.is_none());
+        let inlets = temperatures().filter(|it| it.class == Class::Inlet && it.pending().is_none());
         return inlets.filter_map(rise).min_by(f64::total_cmp);
     }
     let parts = temperatures().filter(|it| !it.class.is_processor() && it.class != Class::Psu);
     let rise = median(parts.filter_map(rise))?;
-    let gain = |it: &Watched| Some(it.believed()? / it.at_onset.filter(|it| *it != 0.0)?);
+    let gain = |it: &Watched| Some(it.believed()? / it.at_onset().filter(|it| *it != 0.0)?);
     Some(rise + taken_away(median(seen.system_fans().filter_map(gain)), rise))
 }
 
 /// The air that comes in, degrees: the coolest of the inlets.
 pub(super) fn air(seen: &Observed) -> Option<f64> {
     let inlets = seen.temperatures().filter(|it| it.class == Class::Inlet && !it.is_phantom());
-    inlets.filter(|it| it.pending.is_none()).filter_map(Watched::believed).min_by(f64::total_cmp)
+    inlets.filter(|it| it.pending().is_none()).filter_map(Watched::believed).min_by(f64::total_cmp)
 }
 
 /// By how much a part rose in so many seconds, or in fewer where more are not known.

@@ -6,7 +6,7 @@ use super::median::median;
 use super::observed::Observed;
 use super::phantom::unusual;
 use super::sensors::watts_now;
-use super::watched::{Usual, Watched};
+use super::watched::Watched;
 
 /// Seconds in which a usual value follows.
 const FOLLOWS_IN: f64 = 21_600.0;
@@ -28,12 +28,12 @@ pub(super) fn learn(seen: &mut Observed, closed: usize) {
     }
     for place in 0..seen.sensors.len() {
         let it = &seen.sensors[place];
-        let is_read = it.value().is_some() && it.accepted.is_some() && it.pending.is_none();
+        let is_read = it.believed().is_some() && it.pending().is_none();
         if !is_read || seen.running.is_off() {
             continue;
         }
         if !seen.boots(300.0) {
-            let readable = &mut seen.sensors[place].usual.readable;
+            let readable = &mut seen.sensors[place].readable;
             *readable = small((f64::from(*readable) + seconds).min(DAY));
         }
         if boots || seen.sensors[place].is_phantom() {
@@ -41,7 +41,7 @@ pub(super) fn learn(seen: &mut Observed, closed: usize) {
         }
         match seen.sensors[place].measure {
             Measure::Temperature => {
-                if !unusual(seen, place) && seen.sensors[place].phantom.is_none() {
+                if !unusual(seen, place) && seen.sensors[place].phantom().is_none() {
                     learn_temperature(&mut seen.sensors[place], seconds);
                 }
             }
@@ -58,18 +58,18 @@ fn learn_watts(seen: &mut Observed, seconds: f64) {
 }
 
 fn learn_temperature(it: &mut Watched, seconds: f64) {
-    let Some(value) = it.accepted else { return };
-    let usual = &mut it.usual;
-    usual.observed += small(seconds);
-    usual.value = Some(follow(usual, value, seconds));
-    let highest = usual.highest.map_or(value, |it| value.max(f64::from(it) - seconds / DAY));
-    usual.highest = Some(small(highest));
+    let Some(value) = it.accepted() else { return };
+    let Some(heat) = it.heat_mut() else { return };
+    heat.observed += small(seconds);
+    heat.usual = Some(follow(heat.usual, heat.observed, value, seconds));
+    let highest = heat.highest.map_or(value, |it| value.max(f64::from(it) - seconds / DAY));
+    heat.highest = Some(small(highest));
 }
 
 /// The usual value after so many seconds at this one: quick at first, then in hours.
-fn follow(usual: &Usual, value: f64, seconds: f64) -> f32 {
-    let before = usual.value.map_or(value, f64::from);
-    let share = share(f64::from(usual.observed), seconds, FOLLOWS_IN);
+fn follow(usual: Option<f32>, observed: f32, value: f64, seconds: f64) -> f32 {
+    let before = usual.map_or(value, f64::from);
+    let share = share(f64::from(observed), seconds, FOLLOWS_IN);
     small(before + (value - before) * share)
 }
 
@@ -90,35 +90,35 @@ fn learn_fan(seen: &mut Observed, place: usize, seconds: f64) {
     let held =
         minutes.into_iter().try_fold(f64::NEG_INFINITY, |most, speed| Some(most.max(speed?)));
     let is_on = seen.running.is_on();
-    let is_suspected = it.failed.is_some() || it.failing.is_some();
     let still = standstill(it.measure);
 
-    let usual = &mut seen.sensors[place].usual;
-    usual.observed += small(seconds);
-    let observed = f64::from(usual.observed);
+    let Some(fan) = seen.sensors[place].fan_mut() else { return };
+    let is_suspected = fan.failed.is_some() || fan.failing.is_some();
+    fan.observed += small(seconds);
+    let observed = f64::from(fan.observed);
     let mut is_well = true;
     if let Some(peers) = peers {
         let now = speed / peers;
-        let before = usual.share.map_or(now, f64::from);
-        is_well = usual.share.is_none() || now >= TOO_SLOW * before || observed <= 600.0;
+        let before = fan.share.map_or(now, f64::from);
+        is_well = fan.share.is_none() || now >= TOO_SLOW * before || observed <= 600.0;
         let gain = if is_well {
             share(observed, seconds, SHARE_FOLLOWS_IN)
         } else {
             seconds / SLOW_SHARE_FOLLOWS_IN
         };
-        usual.share = Some(small(before + (now - before) * gain));
+        fan.share = Some(small(before + (now - before) * gain));
     }
     if is_suspected {
         return;
     }
-    usual.value = Some(follow(usual, speed, seconds));
+    fan.usual = Some(follow(fan.usual, fan.observed, speed, seconds));
     let Some(held) = held.filter(|_| is_on) else { return };
     if held <= still {
-        usual.stood += if speed == 0.0 { small(seconds) } else { 0.0 };
+        fan.stood += if speed == 0.0 { small(seconds) } else { 0.0 };
     } else if (is_well || observed < 1800.0)
-        && usual.lowest.is_none_or(|lowest| held < f64::from(lowest))
+        && fan.lowest.is_none_or(|lowest| held < f64::from(lowest))
     {
-        usual.lowest = Some(small(held));
+        fan.lowest = Some(small(held));
     }
 }
 

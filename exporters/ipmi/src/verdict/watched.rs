@@ -1,29 +1,21 @@
 //! One sensor, as the verdicts see it: which of its readings are believed. No I/O, no clock.
+//!
+//! Ten thousand machines have twenty sensors each, so a sensor has room for what it is judged for,
+//! and for nothing else.
 
 use std::sync::Arc;
 
 use super::class::{Class, Physics};
+use super::fan::Fan;
+use super::heat::{Heat, Pending};
 use super::held::Cause;
 use super::history::{Clock, Ring};
-use super::limit::Limits;
-use super::measure::Measure;
+use super::measure::{Maybe, Measure};
 use super::moment::Moment;
 use super::record::{FanFailure, Phantom};
 use crate::entity::Entity;
 use crate::inventory::Known;
-
-/// At this and above, a temperature is no temperature: the codes 126 to 255 of BMCs for "no reading".
-const NO_TEMPERATURE: f64 = 126.0;
-/// Below this, a temperature is no temperature either.
-const COLDEST: f64 = -100.0;
-/// A value that high is taken once it has lasted for so many seconds.
-const HIGH_FOR: f64 = 60.0;
-/// A smaller step is believed at once.
-const STEP: f64 = 6.0;
-/// Polls further apart than this, in seconds, confirm a jump by two readings, closer ones by three.
-const SLOW_POLLS: f64 = 15.0;
-/// How long a BMC may hold a reading before it reads anew, until it is seen to be quicker; seconds.
-const REFRESH: f64 = 30.0;
+use crate::sensor::thresholds::Limits;
 
 /// What a poll brought of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,33 +43,6 @@ pub(crate) struct Listed {
     pub(crate) rate: Option<f64>,
 }
 
-/// What is usual for a sensor; kept over a restart.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Usual {
-    /// The usual value: it follows in six hours.
-    pub(crate) value: Option<f32>,
-    /// The highest, less a degree a day.
-    pub(crate) highest: Option<f32>,
-    /// Seconds that it was learnt from.
-    pub(crate) observed: f32,
-    /// Seconds that it was readable while the machine was on.
-    pub(crate) readable: f32,
-    /// Of a fan: the lowest speed that it held for five minutes.
-    pub(crate) lowest: Option<f32>,
-    /// Of a fan: its speed as a share of its peers' median.
-    pub(crate) share: Option<f32>,
-    /// Of a fan: seconds that it stood still in peace.
-    pub(crate) stood: f32,
-}
-
-/// A value that is too far off to be believed at once.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pending {
-    pub(super) value: f64,
-    pub(super) since: Moment,
-    polls: u8,
-}
-
 /// How far a sensor is beyond the limits of the BMC.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Beyond {
@@ -99,86 +64,60 @@ pub(super) struct Beyond {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Watched {
     pub(super) known: Arc<Known>,
-    pub(super) measure: Measure,
-    pub(super) class: Class,
-    pub(super) limits: Limits,
-    /// The fastest that its part can warm, where the config says so.
-    rate: Option<f64>,
     /// The last poll's; [`Raw::Unreadable`] for a value that is none.
     pub(super) raw: Raw,
-    /// The value of the poll before.
-    pub(super) previous: Option<f64>,
-    /// What the BMC itself holds of it: 0 to 2.
-    pub(super) severity: Option<u8>,
     /// The last value that is believed.
-    pub(super) accepted: Option<f64>,
-    /// When that was read; `None` for one that comes from the last process.
-    pub(super) accepted_at: Option<Moment>,
-    pub(super) pending: Option<Pending>,
-    /// Impossible values since, and how many.
-    bad: Option<(Moment, u32)>,
+    accepted: Maybe,
     /// Without a value since.
     pub(super) unreadable: Option<Moment>,
     /// Not listed since, and for how many polls.
     pub(super) gone: Option<(Moment, u32)>,
-    /// The half hour behind it; of temperatures, fans and power only.
-    pub(super) ring: Option<Ring>,
-    pub(super) usual: Usual,
     pub(super) beyond: Beyond,
-    /// Held while its value is impossible.
-    pub(super) phantom: Option<Box<Phantom>>,
-    pub(super) failed: Option<FanFailure>,
-    /// A fan that seems to fail since, and for how many polls.
-    pub(super) failing: Option<(Moment, u32)>,
-    /// A failed fan that seems well since.
-    pub(super) recovering: Option<Moment>,
-    /// Its value when the machine began to lose its cooling.
-    pub(super) at_onset: Option<f64>,
-    /// The last change of its value, and the last value with its time.
-    changed: Option<Moment>,
-    last: Option<(f64, Moment)>,
-    /// How long the BMC may hold a reading, seconds.
-    pub(super) refresh: f64,
+    pub(super) limits: Limits,
+    /// Seconds that it was readable while the machine was on; kept over a restart.
+    pub(super) readable: f32,
+    pub(super) measure: Measure,
+    pub(super) class: Class,
+    /// What the BMC itself holds of it: 0 to 2.
+    pub(super) severity: Option<u8>,
+    judged: Judged,
+}
+
+/// What a sensor is judged for, with what is remembered for that alone.
+#[derive(Clone, Debug, PartialEq)]
+enum Judged {
+    /// A temperature, which may be a phantom.
+    Heat(Box<Heat>),
+    /// A fan, which may fail.
+    Fan(Box<Fan>),
+    /// Power, by what it was in the half hour behind it.
+    Power(Box<Ring>),
+    /// By the limits of the BMC alone, or for being there.
+    Listed,
 }
 
 impl Watched {
     pub(super) fn new(listed: &Listed) -> Self {
-        let Listed { known, measure, limits, rate } = listed;
-        let (known, measure, limits, rate) = (Arc::clone(known), *measure, *limits, *rate);
-        let class = class(&known, measure);
-        let ring = match measure {
-            Measure::Temperature => Some(Ring::new(16.0)),
-            Measure::Rpm => Some(Ring::new(0.5)),
-            Measure::Ratio => Some(Ring::new(8192.0)),
-            Measure::Watts => Some(Ring::new(1.0)),
-            Measure::Other | Measure::None => None,
+        let judged = match listed.measure {
+            Measure::Temperature => Judged::Heat(Box::new(Heat::new(listed.rate))),
+            Measure::Rpm => Judged::Fan(Box::new(Fan::new(0.5))),
+            Measure::Ratio => Judged::Fan(Box::new(Fan::new(8192.0))),
+            Measure::Watts => Judged::Power(Box::new(Ring::new(1.0))),
+            Measure::Other | Measure::None => Judged::Listed,
         };
         Self {
-            known,
-            measure,
-            class,
-            limits,
-            rate,
+            known: Arc::clone(&listed.known),
             raw: Raw::Unknown,
-            previous: None,
-            severity: None,
-            accepted: None,
-            accepted_at: None,
-            pending: None,
-            bad: None,
+            accepted: Maybe::default(),
             unreadable: None,
             gone: None,
-            ring,
-            usual: Usual::default(),
             beyond: Beyond::default(),
-            phantom: None,
-            failed: None,
-            failing: None,
-            recovering: None,
-            at_onset: None,
-            changed: None,
-            last: None,
-            refresh: REFRESH,
+            limits: listed.limits,
+            readable: 0.0,
+            measure: listed.measure,
+            class: class(&listed.known, listed.measure),
+            severity: None,
+            judged,
         }
     }
 
@@ -190,13 +129,65 @@ impl Watched {
         }
         self.class = class(&listed.known, listed.measure);
         self.known = Arc::clone(&listed.known);
-        (self.limits, self.rate) = (listed.limits, listed.rate);
+        self.limits = listed.limits;
+        if let Some(heat) = self.heat_mut() {
+            heat.rate = listed.rate.into();
+        }
+    }
+
+    /// What is remembered of a temperature.
+    pub(super) fn heat(&self) -> Option<&Heat> {
+        match &self.judged {
+            Judged::Heat(heat) => Some(heat),
+            _ => None,
+        }
+    }
+
+    pub(super) fn heat_mut(&mut self) -> Option<&mut Heat> {
+        match &mut self.judged {
+            Judged::Heat(heat) => Some(heat),
+            _ => None,
+        }
+    }
+
+    /// What is remembered of a fan.
+    pub(super) fn fan(&self) -> Option<&Fan> {
+        match &self.judged {
+            Judged::Fan(fan) => Some(fan),
+            _ => None,
+        }
+    }
+
+    pub(super) fn fan_mut(&mut self) -> Option<&mut Fan> {
+        match &mut self.judged {
+            Judged::Fan(fan) => Some(fan),
+            _ => None,
+        }
+    }
+
+    /// The half hour behind it; of temperatures, fans and power only.
+    fn ring(&self) -> Option<&Ring> {
+        match &self.judged {
+            Judged::Heat(heat) => Some(&heat.ring),
+            Judged::Fan(fan) => Some(&fan.ring),
+            Judged::Power(ring) => Some(ring),
+            Judged::Listed => None,
+        }
+    }
+
+    pub(super) fn ring_mut(&mut self) -> Option<&mut Ring> {
+        match &mut self.judged {
+            Judged::Heat(heat) => Some(&mut heat.ring),
+            Judged::Fan(fan) => Some(&mut fan.ring),
+            Judged::Power(ring) => Some(ring),
+            Judged::Listed => None,
+        }
     }
 
     /// How fast it can warm; `None` where a fast rise proves nothing.
     pub(super) fn physics(&self) -> Option<Physics> {
         let known = self.class.physics();
-        let Some(rate) = self.rate else { return known };
+        let Some(rate) = self.heat().and_then(|heat| heat.rate.get()) else { return known };
         let by_config = Physics { offset: 15.0, rate, cap: None };
         Some(known.map_or(by_config, |known| Physics { rate, ..known }))
     }
@@ -218,14 +209,78 @@ impl Watched {
         }
     }
 
+    /// The last value that was believed, whenever that was.
+    pub(super) fn accepted(&self) -> Option<f64> {
+        self.accepted.get()
+    }
+
     /// The value that is believed, if the last poll gave one.
     pub(super) fn believed(&self) -> Option<f64> {
-        self.value().and(self.accepted)
+        self.value().and(self.accepted())
+    }
+
+    /// A value that is too far off to be believed at once.
+    pub(super) fn pending(&self) -> Option<Pending> {
+        self.heat()?.pending
+    }
+
+    /// What is usual for it: of a temperature in degrees, of a fan in its own unit.
+    pub(super) fn usual(&self) -> Option<f64> {
+        let usual = match &self.judged {
+            Judged::Heat(heat) => heat.usual,
+            Judged::Fan(fan) => fan.usual,
+            Judged::Power(_) | Judged::Listed => None,
+        };
+        usual.map(f64::from)
+    }
+
+    /// Seconds that its usual value was learnt from.
+    pub(super) fn observed(&self) -> f32 {
+        match &self.judged {
+            Judged::Heat(heat) => heat.observed,
+            Judged::Fan(fan) => fan.observed,
+            Judged::Power(_) | Judged::Listed => 0.0,
+        }
+    }
+
+    /// Holds its value for impossible.
+    pub(super) fn hold_phantom(&mut self, phantom: Phantom) {
+        if let Some(heat) = self.heat_mut() {
+            heat.phantom = Some(Box::new(phantom));
+        }
+    }
+
+    /// Held while its value is impossible.
+    pub(super) fn phantom(&self) -> Option<&Phantom> {
+        self.heat()?.phantom.as_deref()
     }
 
     /// Its value is held for impossible; a candidate of a boot is not.
     pub(super) fn is_phantom(&self) -> bool {
-        self.phantom.as_ref().is_some_and(|it| it.cause != Cause::Boot)
+        self.phantom().is_some_and(|it| it.cause != Cause::Boot)
+    }
+
+    /// It is a fan that failed.
+    pub(super) fn failed(&self) -> Option<FanFailure> {
+        self.fan()?.failed
+    }
+
+    /// Its value when the machine began to lose its cooling.
+    pub(super) fn at_onset(&self) -> Option<f64> {
+        match &self.judged {
+            Judged::Heat(heat) => heat.at_onset.get(),
+            Judged::Fan(fan) => fan.at_onset.get(),
+            Judged::Power(_) | Judged::Listed => None,
+        }
+    }
+
+    /// Says what that was, of a temperature or a fan.
+    pub(super) fn set_onset(&mut self, value: Option<f64>) {
+        match &mut self.judged {
+            Judged::Heat(heat) => heat.at_onset = value.into(),
+            Judged::Fan(fan) => fan.at_onset = value.into(),
+            Judged::Power(_) | Judged::Listed => {}
+        }
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -233,11 +288,11 @@ impl Watched {
     }
 
     pub(super) fn ago(&self, clock: &Clock, seconds: f64, reach: usize) -> Option<f64> {
-        self.ring.as_ref()?.ago(clock, seconds, reach)
+        self.ring()?.ago(clock, seconds, reach)
     }
 
     pub(super) fn before(&self, clock: &Clock, then: Moment) -> Option<f64> {
-        self.ring.as_ref()?.before(clock, then)
+        self.ring()?.before(clock, then)
     }
 
     /// By how much the believed value rose in so many seconds.
@@ -256,7 +311,13 @@ impl Watched {
     /// Nothing is known of it now.
     pub(super) fn is_not_told(&mut self) {
         self.raw = Raw::Unknown;
-        self.pending = None;
+        self.forget_pending();
+    }
+
+    fn forget_pending(&mut self) {
+        if let Some(heat) = self.heat_mut() {
+            heat.pending = None;
+        }
     }
 
     /// Takes what a poll brought, and when it was asked for and answered: a rise counts over the
@@ -269,105 +330,58 @@ impl Watched {
         (asked, answered): (Moment, Moment),
         interval: f64,
     ) -> bool {
-        self.previous = self.value();
+        let previous = self.value();
+        if let Some(fan) = self.fan_mut() {
+            fan.previous = previous.into();
+        }
         self.raw = raw;
         if raw == Raw::Gone {
-            self.pending = None;
+            self.forget_pending();
             let (since, polls) = self.gone.unwrap_or((now, 0));
             self.gone = Some((since, polls.saturating_add(1)));
             return false;
         }
         self.gone = None;
         let Raw::Value(value) = raw else {
-            self.pending = None;
+            self.forget_pending();
             self.unreadable.get_or_insert(now);
             return false;
         };
-        if self.measure != Measure::Temperature {
-            self.unreadable = None;
-            self.accept(asked, value);
-            return false;
-        }
-        if self.is_no_reading(now, value) {
-            self.raw = Raw::Unreadable;
-            self.unreadable.get_or_insert(now);
-            return false;
+        let (accepted, is_processor) = (self.accepted(), self.class.is_processor());
+        if let Some(heat) = self.heat_mut() {
+            if heat.is_no_reading(now, value, accepted) {
+                self.raw = Raw::Unreadable;
+                self.unreadable.get_or_insert(now);
+                return false;
+            }
+            heat.note_refresh(now, value, interval);
+            if !heat.believes(value, accepted, is_processor) {
+                let confirmed = accepted
+                    .is_some_and(|accepted| heat.is_confirmed(answered, value, accepted, interval));
+                self.unreadable = None;
+                return confirmed;
+            }
         }
         self.unreadable = None;
-        self.note_refresh(now, value, interval);
-        let Some(accepted) = self.accepted else {
-            self.accept(asked, value);
-            return false;
-        };
-        if self.class.is_processor() || (value - accepted).abs() < STEP {
-            self.pending = None;
-            self.accept(asked, value);
-            return false;
-        }
-        self.is_confirmed(answered, value, accepted, interval)
+        self.accept(asked, value);
+        false
     }
 
     /// Believes a value.
     pub(super) fn accept(&mut self, now: Moment, value: f64) {
-        self.accepted = Some(value);
-        self.accepted_at = Some(now);
-        if let Some(ring) = &mut self.ring {
+        self.accepted = Some(value).into();
+        if let Some(heat) = self.heat_mut() {
+            heat.accepted_at = Some(now);
+        }
+        if let Some(ring) = self.ring_mut() {
             ring.push(value);
         }
     }
 
-    /// Whether a value of a temperature is none: a code for "no reading", or 0 where it is never so cold.
-    fn is_no_reading(&mut self, now: Moment, value: f64) -> bool {
-        let usual = self.usual.value.map(f64::from);
-        let base = self.accepted.or(usual);
-        let is_high = value >= NO_TEMPERATURE;
-        let is_warm_here = base.is_none_or(|it| it > 8.0) || usual.is_some_and(|it| it > 8.0);
-        let is_cold_here = base.is_some_and(|it| it <= 0.0);
-        let is_zero = value <= 0.0 && is_warm_here && !is_cold_here;
-        if !is_high && value > COLDEST && !is_zero {
-            self.bad = None;
-            return false;
-        }
-        let (since, polls) = self.bad.map_or((now, 1), |(since, polls)| (since, polls + 1));
-        self.bad = Some((since, polls));
-        // What is that high for a minute may be a fire.
-        !is_high || now.since(since) < HIGH_FOR || polls < 3
-    }
-
-    /// Learns how quickly the BMC reads anew: as quickly as its value was ever seen to change twice.
-    fn note_refresh(&mut self, now: Moment, value: f64, interval: f64) {
-        if let Some((last, at)) = self.last
-            && value.total_cmp(&last).is_ne()
-        {
-            if let Some(changed) = self.changed
-                && now.since(at) <= 20.0
-                && now.since(changed) <= 20.0
-            {
-                self.refresh = self.refresh.min(now.since(changed)).max(interval);
-            }
-            self.changed = Some(now);
-        }
-        self.last = Some((value, now));
-    }
-
-    /// A jump is confirmed by readings in a row on the same side, each at least half as far off as the
-    /// first: so no glitch of one or two polls is ever judged.
-    fn is_confirmed(&mut self, now: Moment, value: f64, accepted: f64, interval: f64) -> bool {
-        let jump = value - accepted;
-        let goes_on = |pending: &Pending| {
-            let first = pending.value - accepted;
-            jump * first > 0.0 && jump.abs() >= 0.5 * first.abs()
-        };
-        match &mut self.pending {
-            Some(pending) if goes_on(pending) => {
-                pending.polls = pending.polls.saturating_add(1);
-                pending.polls >= if interval <= SLOW_POLLS { 3 } else { 2 }
-            }
-            _ => {
-                self.pending = Some(Pending { value, since: now, polls: 1 });
-                false
-            }
-        }
+    /// Goes on with what was believed in the last process.
+    pub(super) fn had_accepted(&mut self, value: Option<f64>) {
+        self.accepted = value.into();
+        self.beyond.judged = value.is_some();
     }
 }
 

@@ -197,6 +197,7 @@ impl IpmiSession {
         }
         info!(target_name = bmc.name, records, complete, "SDR repository read");
         self.thresholds_in_force(&asked.numbers, &mut list).await?;
+        list.judge_thresholds();
         let repository = Repository { list: Arc::new(list), asked };
         // Read now and then, and nearly always the same: then what shares it goes on doing so.
         if let Some(same) = self.listing.in_force().filter(|it| **it == repository) {
