@@ -2,7 +2,9 @@
 //!
 //! Boards give GPUs, NICs and M.2 drives the entity of a board, so the name decides where it says more.
 
+use super::measure::Measure;
 use crate::entity::Entity;
+use crate::inventory::Known;
 
 /// The class of part behind a temperature or a fan, finer than [`Entity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +130,16 @@ const SPEEDS: &[&str] = &["1G", "10G", "25G", "40G", "50G", "100G", "200G", "400
 const DISK: &[&str] = &["HDD", "DISK", "DRIVE", "BACKPLANE", "BP"];
 
 impl Class {
+    /// The class behind a sensor whose number is that.
+    pub(super) fn of_sensor(known: &Known, measure: Measure) -> Self {
+        match measure {
+            Measure::Temperature => Self::of(known.entity, &known.name),
+            // Some boards list the fans of power supplies among their own.
+            _ if is_of_a_supply(known) => Self::Psu,
+            _ => Self::Other,
+        }
+    }
+
     /// The class of a sensor of this part and name.
     pub(crate) fn of(entity: Entity, name: &str) -> Self {
         let name = name.to_ascii_uppercase();
@@ -208,6 +220,15 @@ impl Class {
             Self::Hdd | Self::Ssd | Self::Memory | Self::Board | Self::Inlet | Self::Exhaust
         )
     }
+}
+
+fn is_of_a_supply(known: &Known) -> bool {
+    let name = known.name.to_ascii_uppercase();
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_digit = |c: char| c.is_ascii_digit();
+    known.entity == Entity::Psu
+        || name.starts_with("POWER SUPPLY")
+        || words.any(|word| word.starts_with("PSU") || word.trim_end_matches(is_digit) == "PS")
 }
 
 #[cfg(test)]

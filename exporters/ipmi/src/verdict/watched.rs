@@ -13,7 +13,6 @@ use super::history::{Clock, Ring};
 use super::measure::{Maybe, Measure};
 use super::moment::Moment;
 use super::record::{FanFailure, Phantom};
-use crate::entity::Entity;
 use crate::inventory::Known;
 use crate::sensor::thresholds::Limits;
 
@@ -115,7 +114,7 @@ impl Watched {
             limits: listed.limits,
             readable: 0.0,
             measure: listed.measure,
-            class: class(&listed.known, listed.measure),
+            class: Class::of_sensor(&listed.known, listed.measure),
             severity: None,
             judged,
         }
@@ -127,7 +126,7 @@ impl Watched {
             *self = Self::new(listed);
             return;
         }
-        self.class = class(&listed.known, listed.measure);
+        self.class = Class::of_sensor(&listed.known, listed.measure);
         self.known = Arc::clone(&listed.known);
         self.limits = listed.limits;
         if let Some(heat) = self.heat_mut() {
@@ -383,22 +382,4 @@ impl Watched {
         self.accepted = value.into();
         self.beyond.judged = value.is_some();
     }
-}
-
-fn class(known: &Known, measure: Measure) -> Class {
-    match measure {
-        Measure::Temperature => Class::of(known.entity, &known.name),
-        // Some boards list the fans of power supplies among their own.
-        _ if is_of_a_supply(known) => Class::Psu,
-        _ => Class::Other,
-    }
-}
-
-fn is_of_a_supply(known: &Known) -> bool {
-    let name = known.name.to_ascii_uppercase();
-    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
-    let is_digit = |c: char| c.is_ascii_digit();
-    known.entity == Entity::Psu
-        || name.starts_with("POWER SUPPLY")
-        || words.any(|word| word.starts_with("PSU") || word.trim_end_matches(is_digit) == "PS")
 }
