@@ -171,6 +171,23 @@ impl Suite {
     }
 }
 
+/// What each scrape of a world's machines gets: the second, and the page.
+pub fn pages(file: &Path) -> anyhow::Result<Vec<(u64, String)>> {
+    let world = World::parse(&read(file)?, &file.display().to_string())?;
+    let scrapes: Vec<(usize, u64)> =
+        Recording::new(world.scrapes.interval.0, world.seconds, BTreeSet::new())
+            .scrapes()
+            .collect();
+    let mut pages = Vec::new();
+    for machine in &world.machines {
+        machines::pages(&world, machine, &scrapes, |_, second, page| {
+            pages.push((second, page.to_owned()));
+        })?;
+    }
+    pages.sort_by_key(|(second, _)| *second);
+    Ok(pages)
+}
+
 /// Judges worlds and prints a line for each; whether all came out as wanted.
 pub fn run(options: &Options, mut print: impl FnMut(&str)) -> anyhow::Result<bool> {
     let suite = Suite::read(&options.suite)?;

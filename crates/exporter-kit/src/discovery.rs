@@ -23,6 +23,7 @@ mod sources;
 mod status;
 mod watch;
 
+pub use client::HttpClient;
 pub use found::{Found, Parts, Skipped};
 pub use settings::{Discovery, FileSd, HttpSd};
 

@@ -101,6 +101,7 @@ impl Flags {
             process::VERSION,
             process::REVISION
         ));
+        let command = command.after_help(E::COMMANDS);
         let command = command.mut_arg("listen_addresses", |arg| {
             let help = arg.get_help().cloned().unwrap_or_default();
             arg.help(format!("{help} [default: :{}, every address of the machine]", E::PORT))

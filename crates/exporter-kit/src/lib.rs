@@ -114,6 +114,8 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     /// The config of a program that is started without a file, and what it then does, as in
     /// `("{}", "watches this machine")`. Where there is none, a file must be named.
     const NO_CONFIG: Option<(&'static str, &'static str)> = None;
+    /// What `--help` says at its end: commands that its `main` takes before the kit's.
+    const COMMANDS: &'static str = "";
     /// The config file. Deserialising it is also what validates it.
     type Config: DeserializeOwned + Send + 'static;
 

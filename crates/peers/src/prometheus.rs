@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Prometheus {
     child: Child,
     address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a query finds: each series by its labels, as JSON, with its value or native histogram.
@@ -50,7 +50,17 @@ impl Prometheus {
             .stderr(Stdio::null())
             .spawn();
         let child = child.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        Self { child, address, _folder: folder }
+        Self { child, address, folder }
+    }
+
+    /// The URL of its page.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The folder of its data.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// What a query finds; nothing while it does not answer.

@@ -14,6 +14,7 @@
 //! * `state`: what is known of one BMC, between the poll and the pages;
 //! * `poll`: one BMC, polled for ever;
 //! * [`simulation`]: a machine that is polled in virtual time, for worlds and histories;
+//! * [`backtest`]: the command of that name: what would have been said of a history;
 //! * `metrics`: every metric, the only part that knows Prometheus;
 //! * `guests`: BMCs that a scraper names, polled as long as it asks for them;
 //! * `pages`: `/ipmi`, `/events` and `/-/accept-inventory`.
@@ -22,6 +23,7 @@
 //! no BMC anything.
 
 mod backoff;
+pub mod backtest;
 mod baseline;
 mod command;
 mod config;
@@ -79,6 +81,8 @@ impl Exporter for IpmiExporter {
     const GROUP: &'static str = "site";
     const NO_CONFIG: Option<(&'static str, &'static str)> =
         Some(("{}", "polls the BMC of this machine"));
+    const COMMANDS: &'static str = "\
+turbulence-ipmi backtest says which alerts it would have sent on a history of readings: backtest --help.";
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {

@@ -2,6 +2,12 @@
 
 use std::process::ExitCode;
 
+use turbulence_ipmi::{IpmiExporter, backtest};
+
 fn main() -> ExitCode {
-    exporter_kit::main::<turbulence_ipmi::IpmiExporter>()
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.peek().is_some_and(|word| word == backtest::NAME) {
+        return backtest::main(arguments);
+    }
+    exporter_kit::main::<IpmiExporter>()
 }

@@ -93,6 +93,19 @@ pub enum Level {
 }
 
 impl Level {
+    /// The level that a label names.
+    pub(crate) fn of(label: &str) -> Option<Self> {
+        let all = [
+            Self::LowerNonRecoverable,
+            Self::LowerCritical,
+            Self::LowerNonCritical,
+            Self::UpperNonCritical,
+            Self::UpperCritical,
+            Self::UpperNonRecoverable,
+        ];
+        all.into_iter().find(|it| it.as_str() == label)
+    }
+
     /// The label value.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -35,6 +35,8 @@ pub enum Quantity {
     Power,
     /// Volts.
     Voltage,
+    /// Amperes.
+    Current,
 }
 
 /// A sensor of a simulated machine.
@@ -74,10 +76,29 @@ pub struct Setup {
 pub enum Reading {
     /// A value, in the sensor's unit.
     Value(f64),
+    /// A value, and what the BMC itself holds of it: 0 nominal, 1 warning, 2 critical.
+    Judged(f64, u8),
     /// None, though the BMC lists the sensor.
     Unreadable,
     /// The BMC does not list the sensor.
     Gone,
+}
+
+/// A verdict that is held.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// What is said, as the label `verdict` has it.
+    pub verdict: &'static str,
+    /// Why, as the label `cause` has it.
+    pub cause: &'static str,
+    /// 1 information, 2 ticket, 3 page.
+    pub level: u8,
+    /// The id and the name of the sensor; of the machine, none.
+    pub sensor: Option<(String, String)>,
+    /// Since when, since the epoch.
+    pub since: Duration,
+    /// What it rests on, as the label `what` has it.
+    pub evidence: Vec<(&'static str, f64)>,
 }
 
 /// One machine and its exporter.
@@ -159,6 +180,44 @@ impl Machine {
         }
     }
 
+    /// Learns of a sensor, or of other thresholds of one; returns its place in [`Setup::sensors`].
+    ///
+    /// Fails if there are too many.
+    pub fn know(&mut self, sensor: Sensor) -> anyhow::Result<usize> {
+        let is_it = |it: &Sensor| (&it.id, &it.name) == (&sensor.id, &sensor.name);
+        let place = self.setup.sensors.iter().position(is_it);
+        let place = place.unwrap_or(self.setup.sensors.len());
+        ensure!(place < MOST_SENSORS, "more than {MOST_SENSORS} sensors");
+        match self.setup.sensors.get_mut(place) {
+            Some(known) if *known == sensor => return Ok(place),
+            Some(known) => *known = sensor,
+            None => self.setup.sensors.push(sensor),
+        }
+        // The next poll makes another list.
+        self.listed.clear();
+        Ok(place)
+    }
+
+    /// How many sensors are known.
+    pub fn sensors(&self) -> usize {
+        self.setup.sensors.len()
+    }
+
+    /// The verdicts that are held at that moment; `None` while the machine is not judged.
+    pub fn verdicts(&self, at: Duration) -> Option<Vec<Verdict>> {
+        self.state.clock().set(moment(at));
+        let held = self.state.verdicts()?;
+        let told = held.into_iter().map(|it| Verdict {
+            verdict: it.kind.as_str(),
+            cause: it.cause.as_str(),
+            level: it.level as u8,
+            sensor: it.sensor.map(|known| (known.id.clone(), known.name.clone())),
+            since: Duration::from_secs_f64(it.since.seconds()),
+            evidence: it.evidence.iter().map(|(what, number)| (what.as_str(), *number)).collect(),
+        });
+        Some(told.collect())
+    }
+
     /// The page of metrics, as a scrape at that moment would get it.
     pub fn page(&self, at: Duration) -> String {
         self.state.clock().set(moment(at));
@@ -180,11 +239,14 @@ impl Machine {
         let now = moment(at);
         let (mut outcomes, mut fed) = (Vec::new(), Vec::new());
         for (place, sensor) in self.list.sensors.iter().enumerate() {
-            let value = match readings.get(self.listed.get(place).copied().unwrap_or(usize::MAX)) {
-                Some(Reading::Value(value)) => Some(*value),
-                _ => None,
-            };
-            let severity = value.map(|value| severity(&sensor.thresholds, value));
+            let (value, severity) =
+                match readings.get(self.listed.get(place).copied().unwrap_or(usize::MAX)) {
+                    Some(Reading::Value(value)) => {
+                        (Some(*value), Some(severity(&sensor.thresholds, *value)))
+                    }
+                    Some(Reading::Judged(value, held)) => (Some(*value), Some(told(*held))),
+                    _ => (None, None),
+                };
             outcomes.push(if let Some(number) = value {
                 Outcome::Read(Value { number, severity })
             } else {
@@ -210,6 +272,7 @@ impl Machine {
                 Quantity::FanRatio => crate::sensor::Quantity::FanRatio,
                 Quantity::Power => crate::sensor::Quantity::Power,
                 Quantity::Voltage => crate::sensor::Quantity::Voltage,
+                Quantity::Current => crate::sensor::Quantity::Current,
             };
             let kind = Kind::by_name(quantity, &sensor.name);
             all.number(known, quantity, kind, sensor.thresholds.clone());
@@ -220,6 +283,15 @@ impl Machine {
 
 fn moment(at: Duration) -> Moment {
     Moment::from_seconds(at.as_secs_f64())
+}
+
+/// What the number of a state says.
+fn told(state: u8) -> Severity {
+    match state {
+        0 => Severity::Nominal,
+        1 => Severity::Warning,
+        _ => Severity::Critical,
+    }
 }
 
 /// What a BMC holds of a value with these thresholds.

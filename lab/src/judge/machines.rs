@@ -25,7 +25,17 @@ pub(crate) fn record(world: &World, recording: &mut Recording) -> anyhow::Result
 fn record_one(world: &World, machine: &Machine, recording: &mut Recording) -> anyhow::Result<()> {
     let mut scraped = Scraped::new("turbulence-ipmi", &machine.exporter);
     let moments: Vec<(usize, u64)> = recording.scrapes().collect();
-    let mut moments = moments.into_iter().peekable();
+    pages(world, machine, &moments, |scrape, _, page| recording.page(&mut scraped, scrape, page))
+}
+
+/// Polls a machine of a world, and gives the page of each scrape that reaches its exporter.
+pub(crate) fn pages(
+    world: &World,
+    machine: &Machine,
+    scrapes: &[(usize, u64)],
+    mut each: impl FnMut(usize, u64, &str),
+) -> anyhow::Result<()> {
+    let mut moments = scrapes.iter().copied().peekable();
     let mut running: Option<Running> = None;
     let mut kept: Option<String> = None;
     for second in machine.added_at..=world.seconds {
@@ -45,8 +55,7 @@ fn record_one(world: &World, machine: &Machine, recording: &mut Recording) -> an
                 && !world.is_lost(second)
                 && let Some(running) = &mut running
             {
-                let page = running.machine.page(Duration::from_secs(second));
-                recording.page(&mut scraped, scrape, &page);
+                each(scrape, second, &running.machine.page(Duration::from_secs(second)));
             }
         }
     }

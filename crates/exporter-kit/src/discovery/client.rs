@@ -1,5 +1,6 @@
 //! An HTTP client for one list: files read, one request made, the answer checked as Prometheus does.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,28 +63,18 @@ impl Asker {
     pub(super) async fn ask(&self) -> anyhow::Result<Zeroizing<String>> {
         let patience = self.settings.refresh_interval.min(LONGEST_WAIT);
         let asked = tokio::time::timeout(patience, self.ask_and_read()).await;
-        asked.unwrap_or_else(|_| Err(anyhow!("no whole answer within {} s", patience.as_secs())))
+        asked.unwrap_or_else(|_| Err(too_late(patience)))
     }
 
     async fn ask_and_read(&self) -> anyhow::Result<Zeroizing<String>> {
-        let response = self.follow().await?;
+        let response = self.follow(self.settings.url.0.clone()).await?;
         let status = response.status();
         ensure!(status == StatusCode::OK, "answered {}, must be 200", status.as_u16());
         ensure!(is_json(response.headers()), "the answer's Content-Type must be application/json");
-        let largest = usize::try_from(LARGEST).unwrap_or(usize::MAX);
-        let body = Limited::new(response.into_body(), largest).collect().await;
-        // The error is of the body's own kind, or that it is too long.
-        let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
-            Ok(error) => anyhow!(error).context("reading the answer"),
-            Err(_) => anyhow!("the answer has more than {} MiB", LARGEST >> 20),
-        })?;
-        let text =
-            std::str::from_utf8(&body.to_bytes()).map(|text| Zeroizing::new(text.to_owned()));
-        text.context("the answer is not UTF-8 text")
+        text_of(response, LARGEST).await
     }
 
-    async fn follow(&self) -> anyhow::Result<Response<Incoming>> {
-        let mut url = self.settings.url.0.clone();
+    async fn follow(&self, mut url: Url) -> anyhow::Result<Response<Incoming>> {
         for _ in 0..=MOST_REDIRECTS {
             let response = self.client.request(self.request(&url)?).await.context("asking")?;
             if !(self.settings.follow_redirects && is_redirect(response.status())) {
@@ -102,6 +93,61 @@ impl Asker {
         *request.headers_mut() = self.headers.clone();
         Ok(request)
     }
+}
+
+/// A server that is asked as that of a list is: with its accounts, its TLS, and no redirect that leads to
+/// another host.
+pub struct HttpClient(Asker);
+
+impl HttpClient {
+    /// Reads the files that the settings name, relative paths being taken from `folder`.
+    pub fn new(settings: HttpSd, folder: &Path) -> anyhow::Result<Self> {
+        Asker::load(Arc::new(settings), folder).map(Self)
+    }
+
+    /// Asks for a path below the URL of the settings: the status of the answer, and its text of at most
+    /// so many bytes.
+    pub async fn get(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        most: u64,
+        patience: Duration,
+    ) -> anyhow::Result<(u16, String)> {
+        let mut url = self.0.settings.url.0.clone();
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        url.query_pairs_mut().extend_pairs(query);
+        let asked = async {
+            let response = self.0.follow(url).await?;
+            let status = response.status().as_u16();
+            let mut text = text_of(response, most).await?;
+            Ok((status, std::mem::take(&mut *text)))
+        };
+        let asked = tokio::time::timeout(patience, asked).await;
+        asked.unwrap_or_else(|_| Err(too_late(patience)))
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HttpClient").field(&self.0.settings.url).finish()
+    }
+}
+
+fn too_late(patience: Duration) -> anyhow::Error {
+    anyhow!("no whole answer within {} s", patience.as_secs())
+}
+
+async fn text_of(response: Response<Incoming>, largest: u64) -> anyhow::Result<Zeroizing<String>> {
+    let most = usize::try_from(largest).unwrap_or(usize::MAX);
+    let body = Limited::new(response.into_body(), most).collect().await;
+    // The error is of the body's own kind, or that it is too long.
+    let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
+        Ok(error) => anyhow!(error).context("reading the answer"),
+        Err(_) => anyhow!("the answer has more than {} MiB", largest >> 20),
+    })?;
+    let text = std::str::from_utf8(&body.to_bytes()).map(|text| Zeroizing::new(text.to_owned()));
+    text.context("the answer is not UTF-8 text")
 }
 
 fn is_redirect(status: StatusCode) -> bool {
