@@ -75,6 +75,23 @@ fn a_world_has_the_name_of_its_file() {
     assert!(gone.is_empty(), "worlds/not-yet.txt names {gone:?}");
 }
 
+/// The page of the format shows a world, and what it says of it is so.
+#[test]
+fn the_example_of_the_page_is_read_and_judged() {
+    let page = fs::read_to_string(suite().join("worlds/FORMAT.md")).unwrap();
+    let example = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("example.yml");
+    fs::write(&file, example).unwrap();
+    let (text, good) = judge(&[file.to_str().unwrap()]);
+    let begin =
+        "world=example wanted=<a ticket for the fan, no page; the page of the outage> got=<";
+    assert!(good && text.starts_with(begin), "{text}");
+    for told in ["IpmiFanFailed:ticket@", "LatencyEndpointDownGlobally:page@", " ok\n"] {
+        assert!(text.contains(told), "no {told} in {text}");
+    }
+}
+
 #[test]
 fn a_world_with_a_mistake_is_told_with_its_place_and_the_exit_code_is_1() {
     let folder = tempfile::tempdir().unwrap();
