@@ -6,7 +6,7 @@ export CARGO_TERM_COLOR ?= auto
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 PRODUCTS := $(addprefix turbulence-,$(notdir $(wildcard exporters/*)))
 
-.PHONY: help demo test judge long check bench bench-ipmi in-band fuzz mutations dist setup
+.PHONY: help demo test judge long check bench bench-ipmi bench-rules in-band fuzz mutations dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
@@ -21,6 +21,7 @@ help:
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
 	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
+	@echo "make bench-rules          a real Prometheus with 10,000 BMCs: how long each group of the hardware's rules takes"
 	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; two minutes, amd64"
 	@echo "make fuzz                 what BMCs may send, by libFuzzer; FUZZ_SECONDS=30 for each of six targets"
 	@echo "make dist                 release builds of the exporters in dist/; needs Rust and a C compiler"
@@ -56,6 +57,10 @@ bench-ipmi:
 	@./lab/setup.sh gzip /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
 	$(CARGO) build --release -p turbulence-lab -p turbulence-ipmi --bins
 	target/release/turbulence-lab bench-ipmi
+
+bench-rules: setup
+	$(CARGO) build -p turbulence-lab --bins
+	target/debug/turbulence-lab bench-rules $(if $(BMCS),--bmcs $(BMCS))
 
 fuzz:
 	@./lab/setup.sh g++

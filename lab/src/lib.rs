@@ -5,6 +5,7 @@
 pub mod alertmanager;
 pub mod bench;
 pub mod bench_ipmi;
+pub mod bench_rules;
 pub mod bmc;
 pub mod dashboards;
 mod datagrams;

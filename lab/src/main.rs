@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use turbulence_lab::bench;
 use turbulence_lab::bench_ipmi;
+use turbulence_lab::bench_rules;
 use turbulence_lab::debian_sid::Sid;
 use turbulence_lab::demo::{self, Outcome, inspection};
 use turbulence_lab::in_band;
@@ -37,6 +38,8 @@ enum Command {
     /// Poll simulated BMCs of 16 sensors with turbulence-ipmi, with its client alone, and with Debian's
     /// newest `ipmi_exporter`.
     BenchIpmi(bench_ipmi::Options),
+    /// Let a Prometheus evaluate the rules of server hardware with 10,000 BMCs, and say how long it takes.
+    BenchRules(bench_rules::Options),
     /// Prove turbulence-ipmi on /dev/ipmi0, in a QEMU guest whose BMC is simulated.
     InBand(in_band::Options),
     /// Feed worlds to the exporters' own code in virtual time, and say what would have been notified.
@@ -140,6 +143,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
             start_bench(&options)
         }
         Command::BenchIpmi(options) => start_bench_ipmi(&options),
+        Command::BenchRules(options) => start_bench_rules(&options),
         Command::InBand(options) => start_in_band(&options),
         Command::Judge(options) => judge::run(&options, println),
         Command::World(options) => {
@@ -180,6 +184,14 @@ async fn start_bench_ipmi(options: &bench_ipmi::Options) -> anyhow::Result<bool>
         result = bench_ipmi::run(options) => {
             result.map(|found| found.iter().all(bench_ipmi::is_good))
         }
+        signal = interrupted() => signal.map(|_| false),
+    }
+}
+
+#[tokio::main]
+async fn start_bench_rules(options: &bench_rules::Options) -> anyhow::Result<bool> {
+    tokio::select! {
+        result = bench_rules::run(options) => result,
         signal = interrupted() => signal.map(|_| false),
     }
 }

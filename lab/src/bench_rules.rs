@@ -1,0 +1,149 @@
+//! What it costs a Prometheus to evaluate the shipped rules of server hardware, with so many BMCs.
+//!
+//! A real Prometheus scrapes what the exporter shows of machines, of which some have verdicts standing,
+//! and says itself how long each group took.
+
+mod fleet;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use peers::Prometheus;
+use peers::exposition::samples;
+use tokio::time::{Instant, sleep};
+
+use self::fleet::Fleet;
+use crate::bench::report::quantile;
+use crate::bench::say;
+use crate::http;
+
+/// The rules that read BMCs' series.
+const RULES: [&str; 2] = ["thermal.rules.yml", "hardware.rules.yml"];
+/// Prometheus scrapes so often.
+const SCRAPES: Duration = Duration::from_secs(15);
+/// The windows of the rules are full after so long.
+const WARM: Duration = Duration::from_secs(75);
+/// A group may take this share of its interval.
+const SHARE: f64 = 0.2;
+
+/// What is measured; the defaults are the measurement that the README quotes.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// How many BMCs.
+    #[arg(long, default_value_t = 10_000)]
+    bmcs: usize,
+    /// For how many seconds, once the windows of the rules are full.
+    #[arg(long, default_value_t = 120)]
+    seconds: u64,
+    /// The Prometheus.
+    #[arg(long, value_name = "PROGRAM", default_value = "prometheus")]
+    prometheus: PathBuf,
+    /// The root of the repository, for its alerts/ and worlds/.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    suite: PathBuf,
+}
+
+/// What a group took.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Group {
+    interval: f64,
+    /// Seconds of evaluations.
+    took: Vec<f64>,
+    missed: f64,
+}
+
+/// Measures; whether each group reached the goal.
+pub async fn run(options: &Options) -> anyhow::Result<bool> {
+    let suite = options.suite.canonicalize().context("finding the repository")?;
+    let rules: Vec<PathBuf> = RULES.map(|name| suite.join("alerts").join(name)).to_vec();
+    let rules: Vec<PathBuf> = rules.into_iter().filter(|file| file.is_file()).collect();
+    ensure!(!rules.is_empty(), "{} has no rules", suite.join("alerts").display());
+    let words = rules.iter().map(std::fs::read_to_string).collect::<Result<String, _>>()?;
+    let fleet = Fleet::new(&suite, &words, options.bmcs)?;
+    say(&format!("{} BMCs, {} series that the rules read", options.bmcs, fleet.series()));
+    let shards = fleet.shards();
+    let address = fleet.serve()?;
+    let config = config(&rules, address, shards);
+    let prometheus = {
+        let program = options.prometheus.clone();
+        tokio::task::spawn_blocking(move || Prometheus::start(&program, &config, &[])).await?
+    };
+    let page = format!("{}/metrics", prometheus.url());
+    let groups = watch(&page, options).await?;
+    let mut is_good = true;
+    for (name, group) in &groups {
+        is_good &= tell(name, group, options.bmcs)?;
+    }
+    Ok(is_good && !groups.is_empty())
+}
+
+fn config(rules: &[PathBuf], address: std::net::SocketAddr, shards: usize) -> String {
+    let files: Vec<_> =
+        rules.iter().map(|file| format!("{:?}", file.display().to_string())).collect();
+    let scrapes: String = (0..shards)
+        .map(|shard| {
+            format!(
+                "- {{job_name: shard-{shard}, honor_labels: true, params: {{shard: ['{shard}']}}, \
+                 static_configs: [{{targets: ['{address}'], labels: {{job: turbulence-ipmi}}}}]}}\n"
+            )
+        })
+        .collect();
+    format!(
+        "global: {{scrape_interval: {0}s, scrape_timeout: {0}s}}\nrule_files: [{1}]\nscrape_configs:\n{scrapes}",
+        SCRAPES.as_secs(),
+        files.join(", ")
+    )
+}
+
+/// Looks each second at what Prometheus says of its groups.
+async fn watch(page: &str, options: &Options) -> anyhow::Result<BTreeMap<String, Group>> {
+    let begin = Instant::now();
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let mut before: BTreeMap<String, f64> = BTreeMap::new();
+    while begin.elapsed() < WARM + Duration::from_secs(options.seconds) {
+        sleep(Duration::from_secs(1)).await;
+        // It may not be up yet, or be busy.
+        let Ok(text) = http::fetch(page).await else { continue };
+        if begin.elapsed() < WARM {
+            continue;
+        }
+        for sample in samples(&text) {
+            let Some(group) = sample.label("rule_group") else { continue };
+            let name = group.rsplit(';').next().unwrap_or_default().to_owned();
+            let group = groups.entry(name.clone()).or_default();
+            match sample.name {
+                "prometheus_rule_group_last_duration_seconds" => {
+                    // The same as a moment ago is the same evaluation.
+                    if before.insert(name, sample.value) != Some(sample.value) {
+                        group.took.push(sample.value);
+                    }
+                }
+                "prometheus_rule_group_interval_seconds" => group.interval = sample.value,
+                "prometheus_rule_group_iterations_missed_total" => group.missed = sample.value,
+                _ => {}
+            }
+        }
+    }
+    ensure!(!groups.is_empty(), "Prometheus evaluated nothing: does it run, and take the rules?");
+    Ok(groups)
+}
+
+fn tell(name: &str, group: &Group, bmcs: usize) -> anyhow::Result<bool> {
+    let mut took = group.took.clone();
+    took.sort_by(f64::total_cmp);
+    let median = quantile(&took, 0.5).with_context(|| format!("{name} was never evaluated"))?;
+    let most = quantile(&took, 1.0).unwrap_or(median);
+    let (interval, missed, count) = (group.interval, group.missed, took.len());
+    say(&format!(
+        "RESULT rules group={name} bmcs={bmcs} seconds={median:.3} interval={interval} worst={most:.3} \
+         evaluations={count} missed={missed}"
+    ));
+    let goal = interval * SHARE;
+    let is_good = median <= goal;
+    let word = if is_good { "reached" } else { "MISSED" };
+    say(&format!("GOAL rules group={name} bmcs={bmcs} seconds<={goal} {word}"));
+    Ok(is_good)
+}

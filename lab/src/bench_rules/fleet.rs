@@ -1,0 +1,195 @@
+//! Pages of many BMCs: what the exporter itself shows of a few machines, under many names.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::Query;
+use axum::http::StatusCode;
+use axum::routing::get;
+use serde::Deserialize;
+
+use crate::judge;
+use crate::ports;
+
+/// BMCs of a page.
+const SHARD: usize = 250;
+/// BMCs of a rack, and racks of a site.
+const RACK: usize = 40;
+const SITE: usize = 50;
+
+/// Of a hundred BMCs so many are like each of these worlds, where the most verdicts stand; the others are
+/// like the first.
+const KINDS: [(&str, usize); 5] = [
+    ("a-quiet-week-begins", 0),
+    ("phantom-polled-each-15s", 2),
+    ("all-fans-stop", 1),
+    ("voltage-falls", 1),
+    ("a-sensor-cannot-be-read", 1),
+];
+
+/// What a BMC says of itself beside its sensors: `{}` is where its labels go.
+const SAYS: [&str; 15] = [
+    "ipmi_sensor_state{{},id=\"32.0.150\",name=\"PS1 Status\",entity=\"psu\",type=\"Power Supply\"} 0",
+    "ipmi_sensor_state{{},id=\"32.0.151\",name=\"PS2 Status\",entity=\"psu\",type=\"Power Supply\"} {ill}",
+    "ipmi_sensor_state{{},id=\"32.0.152\",name=\"Drive 1\",entity=\"disk\",type=\"Drive Slot\"} 0",
+    "ipmi_sensor_state{{},id=\"32.0.153\",name=\"Drive 2\",entity=\"disk\",type=\"Drive Slot\"} 0",
+    "ipmi_sensor_state{{},id=\"32.0.154\",name=\"Memory\",entity=\"memory\",type=\"Memory\"} 0",
+    "ipmi_sensor_state_asserted{{},id=\"32.0.150\",name=\"PS1 Status\",entity=\"psu\",state=\"presence detected\"} 1",
+    "ipmi_sensor_state_asserted{{},id=\"32.0.151\",name=\"PS2 Status\",entity=\"psu\",state=\"presence detected\"} 1",
+    "ipmi_sensor_state_asserted{{},id=\"32.0.152\",name=\"Drive 1\",entity=\"disk\",state=\"drive presence\"} 1",
+    "ipmi_chassis_power_state{{}} 1",
+    "ipmi_chassis_power_fault_state{{}} 1",
+    "ipmi_chassis_drive_fault_state{{}} 1",
+    "ipmi_chassis_cooling_fault_state{{}} 1",
+    "ipmi_chassis_intrusion_state{{}} 1",
+    "ipmi_sel_free_space_bytes{{}} 14000",
+    "ipmi_sel_entries{{}} 40",
+];
+
+/// Every page.
+pub(super) struct Fleet {
+    pages: Vec<String>,
+    series: usize,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    shard: usize,
+}
+
+impl Fleet {
+    /// So many BMCs, with the series that rules of these words read; `suite` has the worlds.
+    pub(super) fn new(suite: &Path, words: &str, bmcs: usize) -> anyhow::Result<Self> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+        let read: BTreeSet<&str> = words.split(|c| !is_part(c)).collect();
+        let is_read =
+            |line: &&str| line.split(['{', ' ']).next().is_some_and(|it| read.contains(it));
+        let mut kinds = Vec::new();
+        for (name, share) in KINDS {
+            let file = suite.join(format!("worlds/thermal/{name}.yml"));
+            let pages = judge::pages(&file).with_context(|| file.display().to_string())?;
+            let standing = |page: &String| page.matches("\nipmi_verdict{").count();
+            let page = pages.into_iter().map(|(_, page)| page).max_by_key(standing);
+            let page = page.with_context(|| format!("{name} has no page"))?;
+            let lines: Vec<String> = page.lines().filter(is_read).map(unnamed).collect();
+            kinds.push((lines, share));
+        }
+        let says: Vec<&str> = SAYS.into_iter().filter(|it| is_read(it)).collect();
+        let mut pages = Vec::new();
+        let mut series = 0;
+        for first in (0..bmcs).step_by(SHARD) {
+            let mut page = String::new();
+            for bmc in first..(first + SHARD).min(bmcs) {
+                let rack = bmc / RACK;
+                let machine = format!("target=\"bmc-{bmc}\",site=\"s{}\"", rack / SITE);
+                let labels = format!("{machine},rack=\"r{rack}\"");
+                for line in kind(&kinds, bmc) {
+                    let _ = writeln!(page, "{}", line.replace("{}", &labels));
+                }
+                for line in &says {
+                    let ill = if bmc % 100 == 50 { "1" } else { "0" };
+                    let _ = writeln!(page, "{}", line.replace("{}", &labels).replace("{ill}", ill));
+                }
+                // Half of the machines have an exporter of their drives.
+                if bmc % 2 == 0 {
+                    for drive in ["sda", "sdb"] {
+                        let _ = writeln!(
+                            page,
+                            "smartctl_device_temperature{{{machine},device={drive:?},temperature_type=\"current\"}} 22"
+                        );
+                    }
+                }
+            }
+            series += page.lines().count();
+            pages.push(page);
+        }
+        Ok(Self { pages, series })
+    }
+
+    /// How many series there are.
+    pub(super) fn series(&self) -> usize {
+        self.series
+    }
+
+    /// How many pages there are.
+    pub(super) fn shards(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Serves each page as `/metrics?shard=NUMBER`.
+    pub(super) fn serve(self) -> anyhow::Result<SocketAddr> {
+        let listener = ports::listener(None)?;
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let pages: Arc<[axum::body::Bytes]> = self.pages.into_iter().map(Into::into).collect();
+        let page = move |Query(Asked { shard }): Query<Asked>| {
+            let page = pages.get(shard).cloned();
+            std::future::ready(page.ok_or(StatusCode::NOT_FOUND))
+        };
+        let app = Router::new().route("/metrics", get(page));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Ok(address)
+    }
+}
+
+/// The lines of a BMC, by its number.
+fn kind(kinds: &[(Vec<String>, usize)], bmc: usize) -> &[String] {
+    let mut place = bmc % 100;
+    for (lines, share) in &kinds[1..] {
+        if place < *share {
+            return lines;
+        }
+        place -= share;
+    }
+    &kinds[0].0
+}
+
+/// A line of a page with `{}` where the labels of the machine were, which come first.
+fn unnamed(line: &str) -> String {
+    let mut line = line.to_owned();
+    for label in ["target", "site", "rack"] {
+        if let Some(from) = line.find(&format!("{label}=\""))
+            && let Some(end) = line[from + label.len() + 2..].find('"')
+        {
+            let end = from + label.len() + 2 + end + 1;
+            let more = usize::from(line[end..].starts_with(','));
+            line.replace_range(from..end + more, "");
+        }
+    }
+    match line.find('{') {
+        Some(at) if line[at + 1..].starts_with('}') => line.insert_str(at + 1, "{}"),
+        Some(at) => line.insert_str(at + 1, "{},"),
+        None => {}
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_loses_its_machine_and_keeps_the_rest() {
+        let line = "ipmi_up{target=\"a\",site=\"hq\",rack=\"r1\",collector=\"ipmi\"} 1";
+        assert_eq!(unnamed(line), "ipmi_up{{},collector=\"ipmi\"} 1");
+        assert_eq!(
+            unnamed("ipmi_polls_total{target=\"a\",site=\"hq\"} 7"),
+            "ipmi_polls_total{{}} 7"
+        );
+        assert_eq!(unnamed("up 1"), "up 1");
+    }
+
+    #[test]
+    fn few_have_verdicts_and_most_have_none() {
+        let kinds =
+            [(vec!["well".to_owned()], 0), (vec!["a".to_owned()], 2), (vec!["b".to_owned()], 1)];
+        let of = |bmc| kind(&kinds, bmc)[0].as_str();
+        assert_eq!([0, 1, 2, 3, 99, 101].map(of), ["a", "a", "b", "well", "well", "a"]);
+    }
+}
