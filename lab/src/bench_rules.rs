@@ -83,14 +83,13 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
 fn config(rules: &[PathBuf], address: std::net::SocketAddr, shards: usize) -> String {
     let files: Vec<_> =
         rules.iter().map(|file| format!("{:?}", file.display().to_string())).collect();
-    let scrapes: String = (0..shards)
-        .map(|shard| {
-            format!(
-                "- {{job_name: shard-{shard}, honor_labels: true, params: {{shard: ['{shard}']}}, \
-                 static_configs: [{{targets: ['{address}'], labels: {{job: turbulence-ipmi}}}}]}}\n"
-            )
-        })
-        .collect();
+    let scrape = |shard: usize| {
+        format!(
+            "- {{job_name: shard-{shard}, honor_labels: true, params: {{shard: ['{shard}']}}, \
+             static_configs: [{{targets: ['{address}'], labels: {{job: turbulence-ipmi}}}}]}}\n"
+        )
+    };
+    let scrapes = (0..shards).map(scrape).collect::<Vec<_>>().concat();
     format!(
         "global: {{scrape_interval: {0}s, scrape_timeout: {0}s}}\nrule_files: [{1}]\nscrape_configs:\n{scrapes}",
         SCRAPES.as_secs(),
@@ -115,11 +114,11 @@ async fn watch(page: &str, options: &Options) -> anyhow::Result<BTreeMap<String,
             let name = group.rsplit(';').next().unwrap_or_default().to_owned();
             let group = groups.entry(name.clone()).or_default();
             match sample.name {
-                "prometheus_rule_group_last_duration_seconds" => {
-                    // The same as a moment ago is the same evaluation.
-                    if before.insert(name, sample.value) != Some(sample.value) {
-                        group.took.push(sample.value);
-                    }
+                // The same as a moment ago is the same evaluation.
+                "prometheus_rule_group_last_duration_seconds"
+                    if before.insert(name, sample.value) != Some(sample.value) =>
+                {
+                    group.took.push(sample.value);
                 }
                 "prometheus_rule_group_interval_seconds" => group.interval = sample.value,
                 "prometheus_rule_group_iterations_missed_total" => group.missed = sample.value,

@@ -86,7 +86,7 @@ impl Played {
 /// A page of a moment, as the text format has it.
 fn dated(page: &str, at: u64) -> String {
     let lines = page.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| format!("{line} {at}000\n")).collect()
+    lines.map(|line| format!("{line} {at}000\n")).collect::<Vec<_>>().concat()
 }
 
 fn file(name: &str) -> PathBuf {

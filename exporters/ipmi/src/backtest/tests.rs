@@ -1,3 +1,5 @@
+//! Histories that were written by hand, and what is said of them.
+
 use std::fmt::Write as _;
 
 use super::*;
