@@ -5,6 +5,7 @@
 
 mod fixture;
 mod openbmc;
+mod phantom;
 mod readers;
 
 use std::fmt::Write as _;

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
 
 use aes::Aes128;
 use aes::cipher::block_padding::NoPadding;
@@ -24,10 +25,23 @@ const GUID: [u8; 16] = *b"phosphor--lab--1";
 
 /// Serves such a BMC with these sensors until the test ends.
 pub(crate) fn serve(sensors: Vec<Sensor>, has_repository: bool) -> SocketAddr {
+    serve_changing(sensors, has_repository, Changed::default())
+}
+
+/// Raw readings by the numbers of their sensors, where they are other ones than at first.
+pub(crate) type Changed = Arc<Mutex<HashMap<u8, u8>>>;
+
+/// The same, and its readings may change.
+pub(crate) fn serve_changing(
+    sensors: Vec<Sensor>,
+    has_repository: bool,
+    changed: Changed,
+) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     std::thread::spawn(move || {
-        let mut bmc = OpenBmc { sensors, has_repository, sessions: HashMap::new(), count: 0 };
+        let sessions = HashMap::new();
+        let mut bmc = OpenBmc { sensors, changed, has_repository, sessions, count: 0 };
         let mut buffer = [0; 2048];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             if let Some(answer) = bmc.answer(&buffer[..length]) {
@@ -40,6 +54,7 @@ pub(crate) fn serve(sensors: Vec<Sensor>, has_repository: bool) -> SocketAddr {
 
 struct OpenBmc {
     sensors: Vec<Sensor>,
+    changed: Changed,
     has_repository: bool,
     sessions: HashMap<u32, Session>,
     count: u32,
@@ -208,7 +223,10 @@ impl OpenBmc {
             }
             (0x0A, 0x22, _) if self.has_repository => (0, vec![1, 0]),
             (0x0A, 0x23, _) if self.has_repository => self.record(data),
-            (4, 0x2D, Some(sensor)) => (0, vec![sensor.reading, 0xC0, 0xC0]),
+            (4, 0x2D, Some(sensor)) => {
+                let changed = self.changed.lock().unwrap();
+                (0, vec![*changed.get(&sensor.number).unwrap_or(&sensor.reading), 0xC0, 0xC0])
+            }
             (4, 0x27, Some(Sensor { thresholds: Some(limits), .. })) => (0, limits.to_vec()),
             (4, 0x2D | 0x27, _) => (0xCB, Vec::new()),
             _ => (0xC1, Vec::new()),
