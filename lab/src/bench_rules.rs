@@ -26,6 +26,8 @@ const RULES: [&str; 2] = ["thermal.rules.yml", "hardware.rules.yml"];
 const SCRAPES: Duration = Duration::from_secs(15);
 /// The windows of the rules are full after so long.
 const WARM: Duration = Duration::from_secs(75);
+/// So many rules are named, those that took longest.
+const DEAREST: usize = 8;
 /// A group may take this share of its interval.
 const SHARE: f64 = 0.2;
 
@@ -73,6 +75,10 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
     };
     let page = format!("{}/metrics", prometheus.url());
     let groups = watch(&page, options).await?;
+    let answer = http::fetch(&format!("{}/api/v1/rules", prometheus.url())).await?;
+    for line in dearest(&answer).context("the answer of /api/v1/rules")? {
+        say(&line);
+    }
     let mut is_good = true;
     for (name, group) in &groups {
         is_good &= tell(name, group, options.bmcs)?;
@@ -128,6 +134,23 @@ async fn watch(page: &str, options: &Options) -> anyhow::Result<BTreeMap<String,
     }
     ensure!(!groups.is_empty(), "Prometheus evaluated nothing: does it run, and take the rules?");
     Ok(groups)
+}
+
+/// The rules that took longest when they were evaluated last, so that one sees where to mend.
+fn dearest(answer: &str) -> Option<Vec<String>> {
+    let answer: serde_json::Value = serde_json::from_str(answer).ok()?;
+    let mut rules = Vec::new();
+    for group in answer["data"]["groups"].as_array()? {
+        for rule in group["rules"].as_array()? {
+            let name = rule["name"].as_str()?;
+            rules.push((rule["evaluationTime"].as_f64()?, name, group["name"].as_str()?));
+        }
+    }
+    rules.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let line = |(seconds, rule, group): &(f64, &str, &str)| {
+        format!("RULE group={group} rule={rule} seconds={seconds:.3}")
+    };
+    Some(rules.iter().take(DEAREST).map(line).collect())
 }
 
 fn tell(name: &str, group: &Group, bmcs: usize) -> anyhow::Result<bool> {
