@@ -31,7 +31,7 @@ const DEAREST: usize = 8;
 /// A group may take this share of its interval.
 const SHARE: f64 = 0.2;
 
-/// What is measured; the defaults are the measurement that the README quotes.
+/// What is measured; the defaults are the fleet that the exporter's README speaks of.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// How many BMCs.
