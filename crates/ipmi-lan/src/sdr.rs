@@ -3,7 +3,7 @@
 use crate::conversion::{Conversion, Factors, Format, Linearization};
 use crate::entity::Entity;
 use crate::error::CommandError;
-use crate::sensor::{RawReading, ReadingError, SensorId, ThresholdState};
+use crate::sensor::{BMC_ADDRESS, RawReading, ReadingError, SensorId, ThresholdState};
 use crate::sensor_type::SensorType;
 use crate::threshold::{RawThresholds, Thresholds};
 use crate::unit::Unit;
@@ -306,6 +306,13 @@ pub struct FruLocator {
     pub entity: Entity,
     /// The device's name.
     pub name: String,
+}
+
+impl FruLocator {
+    /// Whether the BMC itself reads the inventory, by the number [`FruLocator::device`].
+    pub fn is_at_the_bmc(&self) -> bool {
+        self.logical && self.access_address == BMC_ADDRESS && self.lun == 0
+    }
 }
 
 /// Another management controller: record type 12h (specification table 43-8).

@@ -37,6 +37,8 @@ label_enum! {
         PowerLimit = "get_power_limit",
         /// Supermicro's own question for the port in use.
         LanMode = "supermicro_get_lan_mode",
+        /// Get FRU Inventory Area Info, and Read FRU Data.
+        Fru = "read_fru_data",
         /// GET: of the source that exists in tests alone.
         #[cfg(test)]
         Get = "get",

@@ -2,7 +2,7 @@
 //!
 //! * `counts`: what is counted of a target, and which of the counts its source can have;
 //! * `page`: every metric, of all targets or of one; `machine` has those of the slow lane, `watchdog`
-//!   those of the watchdog timer, `verdicts` those of the verdicts;
+//!   those of the watchdog timer, `parts` those of the inventories, `verdicts` those of the verdicts;
 //! * `labels`: their label sets;
 //! * `writer`: what is rendered of a target, and how a metric is written.
 
@@ -10,6 +10,7 @@ pub(crate) mod counts;
 mod labels;
 mod machine;
 mod page;
+mod parts;
 mod verdicts;
 mod watchdog;
 mod writer;

@@ -10,7 +10,7 @@ use crate::outcome::PollFailure;
 
 mod answer;
 
-pub(crate) use answer::{Answer, Asserted, Drawn, Log, Power, Watchdog, Watts, Who};
+pub(crate) use answer::{Answer, Asserted, Drawn, Log, Part, Parts, Power, Watchdog, Watts, Who};
 
 /// A part of what is read, under the name that `ipmi_exporter` has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,13 @@ pub(crate) enum Collector {
     BmcWatchdog,
     /// Which of its ports a BMC of Supermicro uses.
     SmLanMode,
+    /// What the machine's parts say that they are.
+    Fru,
 }
 
 impl Collector {
     /// Every collector.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Ipmi,
         Self::Chassis,
         Self::Sel,
@@ -44,6 +46,7 @@ impl Collector {
         Self::SelEvents,
         Self::BmcWatchdog,
         Self::SmLanMode,
+        Self::Fru,
     ];
     /// Those of a module that does not say.
     pub(crate) const USUAL: [Self; 5] =
@@ -60,6 +63,7 @@ impl Collector {
             Self::SelEvents => "sel-events",
             Self::BmcWatchdog => "bmc-watchdog",
             Self::SmLanMode => "sm-lan-mode",
+            Self::Fru => "fru",
         }
     }
 
@@ -74,6 +78,7 @@ impl Collector {
             Self::SelEvents => Some(Question::Events),
             Self::BmcWatchdog => Some(Question::Watchdog),
             Self::SmLanMode => Some(Question::LanMode),
+            Self::Fru => Some(Question::Parts),
         }
     }
 }
@@ -95,6 +100,8 @@ pub(crate) enum Question {
     Watchdog,
     /// Which of its ports a BMC of Supermicro uses.
     LanMode,
+    /// What the parts say that they are, one part at once.
+    Parts,
     /// The states of a discrete sensor, by its place in the list.
     States(usize),
 }
@@ -152,6 +159,7 @@ pub(crate) struct Slow {
     events: Told<Arc<Summary>>,
     watchdog: Told<Watchdog>,
     lan_mode: Told<u8>,
+    parts: Told<Arc<Parts>>,
     /// The states of discrete sensors; those that can be read.
     states: BTreeMap<Arc<Known>, Asserted>,
     /// Questions about states that were answered.
@@ -175,6 +183,7 @@ impl Slow {
             (_, Ok(Answer::Events(events))) => self.events = Some(Ok(events)),
             (_, Ok(Answer::Watchdog(watchdog))) => self.watchdog = Some(Ok(watchdog)),
             (_, Ok(Answer::LanMode(mode))) => self.lan_mode = Some(Ok(mode)),
+            (_, Ok(Answer::Parts(parts))) => self.parts = Some(Ok(parts)),
             (_, Ok(Answer::States(Some(states)))) => {
                 if let Some(sensor) = sensor {
                     self.states.insert(Arc::clone(sensor), states);
@@ -190,6 +199,7 @@ impl Slow {
             (Question::Events, Err(failure)) => self.events = Some(Err(failure)),
             (Question::Watchdog, Err(failure)) => self.watchdog = Some(Err(failure)),
             (Question::LanMode, Err(failure)) => self.lan_mode = Some(Err(failure)),
+            (Question::Parts, Err(failure)) => self.parts = Some(Err(failure)),
         }
     }
 
@@ -204,6 +214,7 @@ impl Slow {
             Collector::SelEvents => self.events.as_ref().map(Result::is_ok),
             Collector::BmcWatchdog => self.watchdog.as_ref().map(Result::is_ok),
             Collector::SmLanMode => self.lan_mode.as_ref().map(Result::is_ok),
+            Collector::Fru => self.parts.as_ref().map(Result::is_ok),
         }
     }
 
@@ -247,6 +258,11 @@ impl Slow {
     /// Which of its ports a BMC of Supermicro uses.
     pub(crate) fn lan_mode(&self) -> Option<u8> {
         self.lan_mode?.ok()
+    }
+
+    /// What the machine's parts say that they are; none while that is not known.
+    pub(crate) fn parts(&self) -> &[Part] {
+        self.parts.as_ref().and_then(|it| it.as_ref().ok()).map_or(&[], |it| &it.parts)
     }
 
     /// Who made the BMC, and its firmware.

@@ -21,10 +21,12 @@ pub struct Inventory<'a> {
     pub product_part: &'a str,
     pub product_version: &'a str,
     pub product_serial: &'a str,
+    /// Of a power supply, watts; 0 for what is none.
+    pub capacity: u16,
 }
 
 impl Inventory<'_> {
-    /// The bytes: common header, then chassis, board and product area.
+    /// The bytes: common header, then chassis, board and product area, and the record of a power supply.
     pub fn bytes(&self) -> Vec<u8> {
         // Chassis type 17h: rack mount.
         let chassis = area(&[0x17], &[self.chassis_part, self.chassis_serial]);
@@ -45,9 +47,11 @@ impl Inventory<'_> {
         let eighths = |bytes: usize| u8::try_from(bytes / 8).expect("areas are short");
         let (first, second) = (8, 8 + chassis.len());
         let third = second + board.len();
-        let mut header = vec![1, 0, eighths(first), eighths(second), eighths(third), 0, 0];
+        let fourth = if self.capacity == 0 { 0 } else { eighths(third + product.len()) };
+        let mut header = vec![1, 0, eighths(first), eighths(second), eighths(third), fourth, 0];
         header.push(zero_sum(&header));
-        [header, chassis, board, product].concat()
+        let supply = if self.capacity == 0 { Vec::new() } else { supply(self.capacity) };
+        [header, chassis, board, product, supply].concat()
     }
 }
 
@@ -67,6 +71,21 @@ fn area(fixed: &[u8], fields: &[&str]) -> Vec<u8> {
     bytes[1] = u8::try_from((bytes.len() + 1) / 8).expect("areas are short");
     bytes.push(zero_sum(&bytes));
     bytes
+}
+
+/// The multi-record of a power supply (FRU 1.0 §16.1 and §18.1), the last of its area: 90 to 264 V.
+fn supply(capacity: u16) -> Vec<u8> {
+    let mut data = vec![0; 24];
+    data[..2].copy_from_slice(&capacity.to_le_bytes());
+    // No peak power and no inrush are told.
+    data[2..5].fill(0xFF);
+    data[6..8].copy_from_slice(&9_000_u16.to_le_bytes());
+    data[8..10].copy_from_slice(&26_400_u16.to_le_bytes());
+    data[14..16].copy_from_slice(&[47, 63]);
+    let mut record = vec![0x00, 0x82, 24, zero_sum(&data)];
+    record.push(zero_sum(&record));
+    record.extend(data);
+    record
 }
 
 /// The byte that makes the sum zero.

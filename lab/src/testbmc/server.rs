@@ -158,11 +158,13 @@ fn inventories() -> BTreeMap<u8, Vec<u8>> {
         product_part: "717170-421",
         product_version: "02",
         product_serial: "CZ1234ABCD",
+        capacity: 0,
     };
     let supply = Inventory {
         product_maker: "Delta",
         product_name: "Power Supply 350W",
         product_serial: "5AEHL0A1B2C3D4",
+        capacity: 350,
         ..Inventory::default()
     };
     BTreeMap::from([(0, server.bytes()), (1, supply.bytes())])

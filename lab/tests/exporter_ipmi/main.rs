@@ -7,3 +7,4 @@ mod exporter;
 mod faults;
 mod firmware;
 mod kinds;
+mod parts;

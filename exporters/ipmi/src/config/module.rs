@@ -69,6 +69,8 @@ pub(crate) struct Module {
     pub(crate) ignore_scanning_disabled: bool,
     /// Whether sensors of other controllers are read through the BMC.
     pub(crate) bridge_sensors: bool,
+    /// Whether the inventories' serial numbers are shown.
+    pub(crate) serial_numbers: bool,
     /// What is taken and left aside; taken out of it once the whole file was read.
     pub(super) warnings: Vec<String>,
 }
@@ -103,6 +105,8 @@ struct RawModule {
     workaround_flags: Vec<String>,
     #[serde(default)]
     bridge_sensors: bool,
+    #[serde(default)]
+    serial_numbers: bool,
     // Keys of ipmi_exporter's modules that are left aside or refused. No error offers what stands behind
     // this one.
     #[serde(default, rename = "-", deserialize_with = "nothing")]
@@ -200,6 +204,7 @@ impl TryFrom<RawModule> for Module {
                 .iter()
                 .any(|flag| flag == IGNORE_SCANNING_DISABLED),
             bridge_sensors: raw.bridge_sensors,
+            serial_numbers: raw.serial_numbers,
             warnings,
         })
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::labels::{
     CommandLabels, EventLabels, InfoLabels, NamedLabels, StateLabels, TargetLabels,
 };
-use super::watchdog;
 use super::writer::{Gauges, View, Writer, by_reason};
+use super::{parts, watchdog};
 use crate::command::Command;
 use crate::journal::{Named, Summary};
 use crate::slow::{Drawn, Power};
@@ -27,6 +27,7 @@ pub(super) fn machine(writer: &mut Writer<'_, '_>) {
         let labels = view.polled.slow.who().map(|who| InfoLabels { target: &view.labels, who });
         labels.map(|labels| (labels, 1.0)).into_iter().collect()
     });
+    parts::parts(writer);
     writer.gauge(
         "ipmi_sensor_state_asserted",
         "1 for each state of a discrete sensor that holds. Absent while it does not.",

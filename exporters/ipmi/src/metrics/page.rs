@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use exporter_kit::{Collector, Page, Registry};
+use exporter_kit::{Page, Registry};
 
 use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels, TypeLevelLabels};
 use super::writer::{Gauges, View, Writer, by_reason};
 use super::{machine, verdicts};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Quantity, Sensor};
-use crate::slow::Collector as Part;
+use crate::slow::Collector;
 use crate::state::{BmcState, Outcome, Targets};
 
 /// Renders every target.
 #[derive(Debug)]
 pub(crate) struct Metrics(pub(crate) Arc<Targets>);
 
-impl Collector for Metrics {
+impl exporter_kit::Collector for Metrics {
     fn collect(&self, page: &mut Page<'_>) {
         let views: Vec<_> = self.0.wanted_on(page).iter().map(|state| View::of(state)).collect();
         put(&views, page);
@@ -34,7 +34,7 @@ pub(crate) fn page(state: Arc<BmcState>) -> Registry {
 #[derive(Debug)]
 struct One(Arc<BmcState>);
 
-impl Collector for One {
+impl exporter_kit::Collector for One {
     fn collect(&self, page: &mut Page<'_>) {
         put(&[View::of(&self.0)], page);
     }
@@ -57,7 +57,7 @@ fn polls(writer: &mut Writer<'_, '_>) {
         "Whether the collector's last request to the BMC succeeded. Absent before its first.",
         |view| {
             let labels =
-                |part: Part| CollectorLabels { target: &view.labels, collector: part.as_str() };
+                |of: Collector| CollectorLabels { target: &view.labels, collector: of.as_str() };
             view.up().map(|(part, up)| (labels(part), f64::from(u8::from(up)))).collect()
         },
     );

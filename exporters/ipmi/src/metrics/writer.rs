@@ -9,7 +9,7 @@ use super::counts::Possible;
 use super::labels::{ReasonLabels, SensorLabels, TargetLabels};
 use crate::inventory::{Known, Presence};
 use crate::sensor::Sensor;
-use crate::slow::Collector as Part;
+use crate::slow::Collector;
 use crate::state::{BmcState, Outcome, Polled, Value};
 use crate::verdict::{Moment, Verdict};
 
@@ -46,11 +46,11 @@ impl View {
     }
 
     /// Whether each collector got what it asked for last; those that have not asked yet left out.
-    pub(super) fn up(&self) -> impl Iterator<Item = (Part, bool)> {
+    pub(super) fn up(&self) -> impl Iterator<Item = (Collector, bool)> {
         let was_polled = self.polled.counts.polls > 0;
         let well = self.polled.snapshot.is_some();
-        let up = move |part: Part| match part {
-            Part::Ipmi => Some(well),
+        let up = move |of: Collector| match of {
+            Collector::Ipmi => Some(well),
             // With no session there is no answer to anything.
             _ if !well => Some(false),
             other => self.polled.slow.is_up(other),

@@ -23,7 +23,12 @@ impl Poller<'_> {
                 Question::States(place) => self.list.as_ref().and_then(|it| it.discrete.get(place)),
                 _ => None,
             };
-            if matches!(&answer, Ok(Answer::Events(events)) if !events.is_whole) {
+            let is_all = match &answer {
+                Ok(Answer::Events(events)) => events.is_whole,
+                Ok(Answer::Parts(parts)) => parts.is_whole,
+                _ => true,
+            };
+            if !is_all {
                 self.turns.again(question);
             }
             self.state.learn(question, sensor, answer);

@@ -23,6 +23,8 @@ pub(crate) enum Answer {
     /// To [`Question::LanMode`](super::Question::LanMode): 0 a port of its own, 1 one of the machine's,
     /// 2 either.
     LanMode(u8),
+    /// To [`Question::Parts`](super::Question::Parts).
+    Parts(Arc<Parts>),
     /// To [`Question::States`](super::Question::States); `None` while they cannot be read.
     States(Option<Asserted>),
 }
@@ -138,4 +140,40 @@ pub(crate) struct Who {
     pub(crate) url: Option<Box<str>>,
     /// The machine's GUID, as SMBIOS writes it.
     pub(crate) guid: Option<Box<str>>,
+}
+
+/// The parts of a machine that have an inventory of their own (FRU), as far as they were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// Those that say something.
+    pub(crate) parts: Vec<Part>,
+    /// All were read.
+    pub(crate) is_whole: bool,
+}
+
+/// What a part says that it is. A text that it does not have is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Its number at the BMC; 0 is the machine's own.
+    pub(crate) id: u8,
+    /// As the BMC calls it.
+    pub(crate) name: Box<str>,
+    /// Who made the board.
+    pub(crate) board_maker: Box<str>,
+    /// The board's name.
+    pub(crate) board: Box<str>,
+    /// The board's part number.
+    pub(crate) board_number: Box<str>,
+    /// Who sells it.
+    pub(crate) maker: Box<str>,
+    /// The product's name.
+    pub(crate) product: Box<str>,
+    /// The product's part or model number.
+    pub(crate) number: Box<str>,
+    /// The product's version.
+    pub(crate) version: Box<str>,
+    /// Serial numbers of chassis, board and product, where the config wants them.
+    pub(crate) serials: Option<[Box<str>; 3]>,
+    /// What a power supply can give, watts.
+    pub(crate) capacity: Option<u16>,
 }

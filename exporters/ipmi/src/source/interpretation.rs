@@ -159,7 +159,8 @@ const RULES: &[Rule] = &[
     (SENSOR_SPECIFIC, &[0x1E], "22221"),
     (SENSOR_SPECIFIC, &[0x1F], "00000010012"),
     (SENSOR_SPECIFIC, &[0x21], "2100001110"),
-    (SENSOR_SPECIFIC, &[0x22], "000000000000022"),
+    // Of the last state, "unknown", the page says critical and the tools say nominal: users know the tools.
+    (SENSOR_SPECIFIC, &[0x22], "00000000000002"),
     (SENSOR_SPECIFIC, &[0x23], "122200001"),
     (SENSOR_SPECIFIC, &[0x25], "022"),
     (SENSOR_SPECIFIC, &[0x28], "222222"),

@@ -25,7 +25,12 @@ pub(super) struct Asked {
     pub(super) numbers: Vec<FullSensor>,
     /// Of those that have states.
     pub(super) states: Vec<Discrete>,
+    /// The parts with an inventory that the BMC reads itself: their numbers and names.
+    pub(super) parts: Vec<(u8, Box<str>)>,
 }
+
+/// So many parts have their inventories read; real machines have forty.
+const MOST_PARTS: usize = 64;
 
 /// How the states of a discrete sensor are asked for and named.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +49,13 @@ pub(super) fn list(records: &[Record], lister: &mut Lister<'_>) -> Asked {
         let (id, name, entity) = match record {
             Record::Full(it) => (it.id, &it.name, it.entity),
             Record::Compact(it) => (it.id, &it.name, it.entity),
+            Record::FruLocator(it) if it.is_at_the_bmc() => {
+                if asked.parts.len() < MOST_PARTS && asked.parts.iter().all(|at| at.0 != it.device)
+                {
+                    asked.parts.push((it.device, it.name.as_str().into()));
+                }
+                continue;
+            }
             _ => continue,
         };
         let Some(known) = lister.sensor(&id.to_string(), name, entity_of(entity.id)) else {
@@ -65,6 +77,7 @@ pub(super) fn list(records: &[Record], lister: &mut Lister<'_>) -> Asked {
     }
     asked.numbers.shrink_to_fit();
     asked.states.shrink_to_fit();
+    asked.parts.shrink_to_fit();
     asked
 }
 

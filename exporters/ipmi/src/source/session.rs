@@ -23,6 +23,7 @@ use crate::slow::{Collector, Who};
 
 mod events;
 mod listing;
+mod parts;
 mod questions;
 mod says;
 mod shared;
@@ -48,6 +49,8 @@ pub(crate) struct IpmiSession {
     log_read: Option<events::LogRead>,
     /// Who the BMC said that it is, and when.
     who: Option<(Who, Instant)>,
+    /// The parts as far as they were read; outlives the session.
+    parts_read: Option<parts::PartsRead>,
     /// What the session had counted when `traffic` was last added to.
     counted: Counters,
     traffic: Traffic,
@@ -75,6 +78,7 @@ impl IpmiSession {
             first: 0,
             log_read: None,
             who: None,
+            parts_read: None,
             counted: Counters::default(),
             traffic: Traffic::default(),
         }

@@ -13,7 +13,7 @@ use crate::metrics::counts::Counts;
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::Lister;
 use crate::sensor::{Kind as Measured, Severity};
-use crate::slow::{Answer, Drawn, Log, Power, Question, Slow, Watchdog, Watts, Who};
+use crate::slow::{Answer, Drawn, Log, Part, Parts, Power, Question, Slow, Watchdog, Watts, Who};
 use crate::source::Source;
 use crate::source::samples::{Listed, Sdr, fan, hd_max};
 use crate::state::{Polled, Snapshot, Value};
@@ -133,6 +133,17 @@ fn asked(listed: &Listed) -> Slow {
     let events = Answer::Events(Arc::new(journal.summary(true)));
     slow.learn(Question::Events, None, Ok(events));
     slow.learn(Question::Watchdog, None, Ok(Answer::Watchdog(watchdog)));
+    let supply = Part {
+        id: 1,
+        name: "PSU 1".into(),
+        board_maker: "DELTA".into(),
+        board: "PWR SPLY,460W".into(),
+        serials: Some(["".into(), "5BXRA0A4D3Z0".into(), "".into()]),
+        capacity: Some(460),
+        ..Part::default()
+    };
+    let parts = Parts { parts: vec![supply], is_whole: true };
+    slow.learn(Question::Parts, None, Ok(Answer::Parts(Arc::new(parts))));
     slow.learn(Question::LanMode, None, Ok(Answer::LanMode(2)));
     slow.learn(Question::Power, None, Ok(Answer::Power(power)));
     slow.learn(Question::Log, None, Ok(Answer::Log(log)));
@@ -274,7 +285,7 @@ fn power_that_is_not_measured_is_not_shown() {
 fn without_a_session_every_collector_is_down() {
     let text = exposition(&[down()]);
     let zeroes = text.lines().filter(|it| it.starts_with("ipmi_up{") && it.contains("} 0"));
-    assert_eq!(zeroes.count(), Part::USUAL.len(), "{text}");
+    assert_eq!(zeroes.count(), Collector::USUAL.len(), "{text}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ impl IpmiSession {
             Question::Events => (Command::SelEntry, self.events().await),
             Question::Watchdog => (Command::WatchdogTimer, self.watchdog().await),
             Question::LanMode => (Command::LanMode, self.lan_mode().await),
+            Question::Parts => (Command::Fru, self.parts().await),
             Question::States(place) => (Command::SensorReading, self.states(place).await),
         };
         self.count(Some(command));
