@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::config::{Bmc, Module};
-use crate::metrics::counts::{Possible, Traffic};
+use crate::metrics::counts::Traffic;
 use crate::outcome::PollFailure;
 use crate::sensor::Slot;
 use crate::sensor::list::SensorList;
@@ -68,9 +68,13 @@ impl Source {
         problems.map(|problem| format!("modules.{name}.{problem}")).collect()
     }
 
-    /// What it can count.
-    pub(crate) fn possible(&self) -> &'static Possible {
-        each!(self, it => it.possible())
+    /// Whether it can tell a reply from one that comes too late.
+    pub(crate) fn tells_stale_replies(&self) -> bool {
+        match self {
+            Self::Ipmi(_) => true,
+            #[cfg(test)]
+            Self::Scripted(_) => false,
+        }
     }
 
     /// Whether a session is open that an earlier poll has left.

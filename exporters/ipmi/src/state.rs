@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use exporter_kit::{Health, TargetId};
+use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::baseline::{Baseline, Store};
 use crate::config::{Bmc, Labels};
 use crate::inventory::{Known, Presence};
-use crate::metrics::counts::{Counts, Possible, ReadFailures, Traffic};
+use crate::metrics::counts::{Counts, ReadFailures, Traffic};
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Sensor, Severity};
@@ -23,6 +24,10 @@ mod remembered;
 
 pub(crate) use clock::Clock;
 
+/// Baselines that are written at the same moment. Hundreds of threads would take the CPU from the one
+/// that polls when thousands of machines change their verdicts at once, and memory for good.
+static PENS: Semaphore = Semaphore::const_new(8);
+
 /// All BMCs, by name: of each the work, the labels and the state.
 pub(crate) type Targets = exporter_kit::Targets<Arc<Bmc>, BmcState, Labels, TargetId>;
 
@@ -34,8 +39,8 @@ pub(crate) struct BmcState {
     pub(crate) bmc: Arc<Bmc>,
     /// For the log and the landing page.
     pub(crate) health: Arc<Health>,
-    /// What its source can count.
-    pub(crate) possible: &'static Possible,
+    /// Whether its source can tell a reply from one that comes too late.
+    pub(crate) tells_stale_replies: bool,
     /// The one way to the BMC. Held by the poll while it runs; `None` once it was closed.
     pub(crate) source: tokio::sync::Mutex<Option<Source>>,
     labels: Mutex<Arc<Labels>>,
@@ -122,7 +127,7 @@ impl BmcState {
         health.set_group(labels.site.as_deref().unwrap_or_default());
         Self {
             health: Arc::new(health),
-            possible: source.possible(),
+            tells_stale_replies: source.tells_stale_replies(),
             source: tokio::sync::Mutex::new(Some(source)),
             labels: Mutex::new(Arc::new(labels)),
             remembered: Mutex::new(Remembered::new(&bmc.name, baseline)),
@@ -285,6 +290,7 @@ impl BmcState {
             return Ok(());
         }
         let _one_at_a_time = self.saving.lock().await;
+        let _pen = PENS.acquire().await?;
         let baseline = lock(&self.remembered).take_unsaved();
         let (store, site) = (store.clone(), self.labels().site.clone().unwrap_or_default());
         let saved = tokio::task::spawn_blocking(move || store.save(&site, baseline)).await;

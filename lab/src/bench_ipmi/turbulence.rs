@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use peers::exposition::Sample;
 use serde::Deserialize;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::bmcs::{Bmcs, PASSWORD, USER};
 use super::tally::{EXPORTER, Tally};
@@ -61,6 +61,8 @@ pub(super) async fn measure(
 
     let interval = options.interval();
     let pages = pages(address, shards).await?;
+    // Until the last poll of none is its first, with the log-in and the list.
+    sleep(interval).await;
     let before = scrape(address, &pages, Instant::now(), Duration::ZERO).await?;
     let (watch, began) = (Watch::start(pid)?, Instant::now());
     let mut durations = Vec::new();
@@ -187,7 +189,7 @@ impl Told {
     fn look(&mut self, sample: Sample<'_>) {
         match sample.name {
             "ipmi_polls_total" => self.polls += sample.value,
-            "ipmi_poll_failures_total" => self.poll_failures += sample.value,
+            "ipmi_failures_total" => self.poll_failures += sample.value,
             "ipmi_sensor_read_failures_total" => self.read_failures += sample.value,
             "ipmi_retries_total" => self.retries += sample.value,
             "turbulence_rounds_missed_total" => self.missed += sample.value,

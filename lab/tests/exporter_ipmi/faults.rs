@@ -52,7 +52,11 @@ fn right_values(text: &str) -> usize {
 
 fn counted(text: &str, metric: &str, reason: &str) -> u64 {
     let labels = [("reason", reason)];
-    count(text, metric, if reason.is_empty() { &[] } else { &labels })
+    if reason.is_empty() {
+        return count(text, metric, &[]);
+    }
+    // A reason is there once it has occurred.
+    sample(text, metric, &labels).map_or(0, |_| count(text, metric, &labels))
 }
 
 fn is_up(text: &str) -> bool {
@@ -71,12 +75,17 @@ fn start_with(
     machine: Machine,
     quirks: Quirks,
 ) -> (Fleet, Program) {
+    start_as(&format!("timeout: {timeout}, retries: 1"), address, machine, quirks)
+}
+
+/// With more of the module.
+fn start_as(module: &str, address: Ipv4Addr, machine: Machine, quirks: Quirks) -> (Fleet, Program) {
     let bmc = TestBmc::new(Arc::new(machine), quirks, 1);
     let fleet = Fleet::start(0, [(address, bmc)]).unwrap();
     let port = fleet.port();
     let exporter = exporter::start(&format!(
         "modules:\n\
-         \x20 default: {{user: monitor, pass: s3cretpass, interval: 1s, timeout: {timeout}, retries: 1}}\n\
+         \x20 default: {{user: monitor, pass: s3cretpass, interval: 1s, {module}}}\n\
          targets:\n\
          \x20 - {{name: bmc, address: \"{address}:{port}\"}}\n"
     ));
@@ -112,6 +121,25 @@ fn a_reboot_in_mid_session_leaves_no_value_standing() {
     fleet.with(BMC, |bmc| bmc.quirks.reboot = None);
     let back = page_where(&exporter, "all values again", all_are_there);
     assert_eq!(counted(&back, "ipmi_sessions_opened_total", ""), 2);
+    ends_without_sessions(exporter, &fleet, BMC);
+}
+
+#[test]
+fn a_bmc_of_17_sensors_has_110_series_at_most() {
+    const BMC: Ipv4Addr = Ipv4Addr::new(127, 46, 0, 8);
+    let module = "timeout: 2s, slow_interval: 10s, collectors: [bmc, ipmi, chassis, dcmi, sel]";
+    let (fleet, exporter) = start_as(module, BMC, rack_server(), Quirks::default());
+    let is_series = |line: &&str| line.starts_with("ipmi_");
+    let all_have_answered = |text: &str| {
+        let up = |it| sample(text, "ipmi_up", &[("collector", it)]).is_some();
+        ["bmc", "ipmi", "chassis", "dcmi", "sel"].into_iter().all(up)
+            && sample(text, "ipmi_sensor_state_asserted", &[]).is_some()
+    };
+    let text = page_where(&exporter, "each collector's answers", all_have_answered);
+    let sensors = text.lines().filter(|line| line.starts_with("ipmi_sensor_present{")).count();
+    let series = text.lines().filter(is_series).count();
+    assert_eq!(sensors, 17, "{text}");
+    assert!(series <= 110, "{series} series:\n{text}");
     ends_without_sessions(exporter, &fleet, BMC);
 }
 

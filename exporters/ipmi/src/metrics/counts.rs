@@ -1,4 +1,4 @@
-//! What is counted of a target, and which of the counts its source can have. No I/O, no clock.
+//! What is counted of a target. No I/O, no clock.
 
 use exporter_kit::CountsBy;
 
@@ -49,19 +49,4 @@ impl Traffic {
         self.retries += more.retries;
         self.stale_replies += more.stale_replies;
     }
-}
-
-/// What a source can count: a target shows no other series, so that none stands at 0 for ever.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Possible {
-    /// Why a poll can fail, in the order of the page.
-    pub(crate) poll_failures: Vec<PollFailure>,
-    /// Why a session cannot be opened.
-    pub(crate) session_failures: Vec<PollFailure>,
-    /// Why a sensor gives no value.
-    pub(crate) read_failures: Vec<ReadFailure>,
-    /// What is sent.
-    pub(crate) commands: Vec<Command>,
-    /// Whether a reply can be told from one that comes too late.
-    pub(crate) stale_replies: bool,
 }

@@ -176,26 +176,22 @@ pub(super) fn sessions(writer: &mut Writer<'_, '_>) {
         "Replies that came after their request was given up, and were dropped.",
         |view| {
             let stale =
-                view.possible.stale_replies.then_some(view.polled.counts.traffic.stale_replies);
+                view.tells_stale_replies.then_some(view.polled.counts.traffic.stale_replies);
             stale.map(|stale| (&view.labels, stale)).into_iter().collect()
         },
     );
     writer.counter(
         "ipmi_session_failures_total",
-        "Sessions that could not be opened, by reason.",
-        |view| {
-            let failures = &view.polled.counts.traffic.session_failures;
-            by_reason(view, &view.possible.session_failures, failures)
-        },
+        "Sessions that could not be opened, by reason; a reason is there once it has occurred.",
+        |view| by_reason(view, &view.polled.counts.traffic.session_failures),
     );
     writer.counter(
         "ipmi_commands_total",
-        "Commands sent to the BMC, retries not counted.",
+        "Commands sent to the BMC, retries not counted; a command is there once it was sent.",
         |view| {
             let commands = &view.polled.counts.traffic.commands;
             let labels = |it: Command| CommandLabels { target: &view.labels, command: it.as_str() };
-            let sent = view.possible.commands.iter().filter(|it| commands.get(**it) > 0);
-            sent.map(|it| (labels(*it), commands.get(*it))).collect()
+            commands.counted().map(|(it, count)| (labels(it), count)).collect()
         },
     );
 }

@@ -64,9 +64,14 @@ fn polls(writer: &mut Writer<'_, '_>) {
     writer.counter("ipmi_polls_total", "Polls that ended, well or not.", |view| {
         vec![(&view.labels, view.polled.counts.polls)]
     });
-    writer.counter("ipmi_poll_failures_total", "Polls that failed, by reason.", |view| {
-        by_reason(view, &view.possible.poll_failures, &view.polled.counts.poll_failures)
+    writer.counter("ipmi_failures_total", "Polls that failed.", |view| {
+        vec![(&view.labels, view.polled.counts.poll_failures.total())]
     });
+    writer.counter(
+        "ipmi_poll_failures_total",
+        "Polls that failed, by reason; a reason is there once it has occurred.",
+        |view| by_reason(view, &view.polled.counts.poll_failures),
+    );
     writer.gauge(
         "ipmi_poll_duration_seconds",
         "How long the last poll took, from first to last request.",
@@ -186,22 +191,17 @@ fn inventory(writer: &mut Writer<'_, '_>) {
     );
     writer.gauge(
         "ipmi_sensor_readable",
-        "Whether the last poll got a value from the sensor.",
+        "0 for a sensor from which the last poll got no value. Absent while there is one.",
         |view| {
-            let readable = |outcome: &Outcome| match outcome {
-                Outcome::Read(_) => Some(1.0),
-                Outcome::Failed(_) => Some(0.0),
-                Outcome::NotAsked => None,
-            };
-            let rows = view.rows();
-            rows.filter_map(|(sensor, it)| Some((view.sensor(&sensor.known), readable(it)?)))
-                .collect()
+            let failed = view.rows().filter(|(_, it)| matches!(it, Outcome::Failed(_)));
+            failed.map(|(sensor, _)| (view.sensor(&sensor.known), 0.0)).collect()
         },
     );
     writer.counter(
         "ipmi_sensor_read_failures_total",
-        "Sensors that gave no value in a poll that succeeded, by reason.",
-        |view| by_reason(view, &view.possible.read_failures, &view.polled.counts.read_failures),
+        "Sensors that gave no value in a poll that succeeded, by reason; a reason is there once it \
+         has occurred.",
+        |view| by_reason(view, &view.polled.counts.read_failures),
     );
     writer.gauge("ipmi_sdr_records", "Records in the BMC's SDR repository.", |view| {
         listed(view, |it| it.records)

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{CountsBy, LabelEnum, LabelSet, Page};
 
-use super::counts::Possible;
 use super::labels::{ReasonLabels, SensorLabels, TargetLabels};
 use crate::inventory::{Known, Presence};
 use crate::sensor::Sensor;
@@ -18,7 +17,8 @@ use crate::verdict::{Moment, Verdict};
 pub(super) struct View {
     pub(super) labels: TargetLabels,
     pub(super) polled: Arc<Polled>,
-    pub(super) possible: &'static Possible,
+    /// Whether its source can tell a reply from one that comes too late.
+    pub(super) tells_stale_replies: bool,
     pub(super) presence: Vec<Presence>,
     /// Verdicts that are held; `None` while the machine is not judged.
     pub(super) verdicts: Option<Vec<Verdict>>,
@@ -35,7 +35,7 @@ impl View {
         let (polled, now) = (state.polled(), state.clock().now());
         Self {
             labels: TargetLabels { bmc: Arc::clone(&state.bmc), labels: state.labels() },
-            possible: state.possible,
+            tells_stale_replies: state.tells_stale_replies,
             presence: state.presence(),
             verdicts: state.verdicts(),
             not_remembered: state.not_remembered(),
@@ -113,12 +113,11 @@ impl<'w> Writer<'w, '_> {
     }
 }
 
-/// The counts of those values that the target's source can have.
+/// The counts of those values that were counted at all: most targets never have most of them.
 pub(super) fn by_reason<'v, E: LabelEnum>(
     view: &'v View,
-    possible: &[E],
     counts: &CountsBy<E>,
 ) -> Counts<'v, ReasonLabels<'v>> {
     let labels = |reason: E| ReasonLabels { target: &view.labels, reason: reason.name() };
-    possible.iter().map(|reason| (labels(*reason), counts.get(*reason))).collect()
+    counts.counted().map(|(reason, count)| (labels(reason), count)).collect()
 }

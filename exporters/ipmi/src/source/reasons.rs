@@ -1,109 +1,9 @@
-//! The reasons and commands of IPMI in words that hold for every source, and which of them the LAN and
-//! the device can have. No I/O, no clock.
-
-use std::sync::LazyLock;
+//! The reasons of IPMI in words that hold for every source. No I/O, no clock.
 
 use ipmi_lan::sensor::ReadingError;
 use ipmi_lan::{CommandError, CompletionCode, Refusal, SessionError};
 
-use crate::command::Command;
-use crate::metrics::counts::Possible;
 use crate::outcome::{PollFailure, ReadFailure};
-
-/// What can be counted of a BMC over the LAN. The two reasons of a device are among these since they
-/// were exported for every BMC from the start.
-pub(super) static LAN: LazyLock<Possible> =
-    LazyLock::new(|| possible(&[When::Resolving, When::LoggingIn, When::Opening, When::Talking]));
-
-/// What can be counted of the machine's own BMC.
-pub(super) static DEVICE: LazyLock<Possible> =
-    LazyLock::new(|| possible(&[When::Opening, When::Talking]));
-
-/// Why a reading can fail in other sources alone.
-const READS_ELSEWHERE: &[ReadFailure] = &[
-    #[cfg(test)]
-    ReadFailure::HttpStatus,
-];
-
-/// What other sources alone send.
-const SENT_ELSEWHERE: &[Command] = &[
-    #[cfg(test)]
-    Command::Get,
-];
-
-/// When a poll of a BMC fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum When {
-    /// While its name is resolved.
-    Resolving,
-    /// While somebody logs in over the LAN.
-    LoggingIn,
-    /// While a session is opened, be it of the device.
-    Opening,
-    /// In a session.
-    Talking,
-    /// In another source.
-    #[cfg(test)]
-    Elsewhere,
-}
-
-impl When {
-    fn fails(failure: PollFailure) -> &'static [Self] {
-        match failure {
-            PollFailure::Resolve => &[Self::Resolving],
-            PollFailure::Privilege => &[Self::LoggingIn, Self::Talking],
-            PollFailure::Slow
-            | PollFailure::Unreachable
-            | PollFailure::Ipmi15Only
-            | PollFailure::WrongPassword
-            | PollFailure::WrongKg
-            | PollFailure::UnknownUser
-            | PollFailure::SuiteRefused
-            | PollFailure::SuiteMismatch
-            | PollFailure::SessionTableFull
-            | PollFailure::Credentials => &[Self::LoggingIn],
-            PollFailure::NoAnswer
-            | PollFailure::NotIpmi
-            | PollFailure::Protocol
-            | PollFailure::Local
-            | PollFailure::NoDevice
-            | PollFailure::DevicePermission => &[Self::Opening],
-            PollFailure::Timeout
-            | PollFailure::NotSupported
-            | PollFailure::Busy
-            | PollFailure::OutOfSpace
-            | PollFailure::BmcTimeout
-            | PollFailure::NotPresent
-            | PollFailure::NotInThisState
-            | PollFailure::InvalidRequest
-            | PollFailure::Other
-            | PollFailure::Malformed
-            | PollFailure::SessionLost
-            | PollFailure::Deadline => &[Self::Talking],
-            #[cfg(test)]
-            PollFailure::Licence => &[Self::Elsewhere],
-        }
-    }
-}
-
-fn possible(when: &[When]) -> Possible {
-    let failures = |when: &[When]| -> Vec<_> {
-        let can_fail = |it: &PollFailure| When::fails(*it).iter().any(|it| when.contains(it));
-        PollFailure::ALL.into_iter().filter(can_fail).collect()
-    };
-    let of_a_session = |when: &When| matches!(when, When::LoggingIn | When::Opening);
-    let opening: Vec<_> = when.iter().copied().filter(of_a_session).collect();
-    Possible {
-        poll_failures: failures(when),
-        session_failures: failures(&opening),
-        read_failures: ReadFailure::ALL
-            .into_iter()
-            .filter(|it| !READS_ELSEWHERE.contains(it))
-            .collect(),
-        commands: Command::ALL.into_iter().filter(|it| !SENT_ELSEWHERE.contains(it)).collect(),
-        stale_replies: true,
-    }
-}
 
 /// Why no session could be opened.
 pub(super) fn of_opening(error: SessionError) -> PollFailure {
@@ -189,12 +89,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_of_the_client_keeps_its_label_and_is_counted() {
+    fn every_reason_of_the_client_keeps_its_label() {
         for error in SessionError::ALL {
             let failure = of_opening(error);
             assert_eq!(failure.as_str(), error.as_str());
-            assert!(LAN.session_failures.contains(&failure), "{failure:?}");
-            assert!(LAN.poll_failures.contains(&failure), "{failure:?}");
         }
         let codes = (1..=0xFF).map(|code| CommandError::Completion(CompletionCode(code)));
         let others = [
@@ -207,7 +105,6 @@ mod tests {
             let failure = of_command(error);
             assert_eq!(failure.as_str(), error.as_str());
             assert_eq!(failure.is_of_the_session(), error.ends_session());
-            assert!(LAN.poll_failures.contains(&failure), "{failure:?}");
         }
         let codes = (1..=0xFF).map(|code| ReadingError::Completion(CompletionCode(code)));
         let others = [
@@ -227,7 +124,6 @@ mod tests {
         for error in codes.chain(others) {
             let failure = of_reading(error);
             assert_eq!(failure.as_str(), error.as_str());
-            assert!(LAN.read_failures.contains(&failure), "{failure:?}");
         }
     }
 
@@ -239,16 +135,5 @@ mod tests {
             ["privilege", "not_supported", "busy", "out_of_space"]
         );
         assert_eq!([0xCC, 0xFF, 0x80].map(reason), ["invalid_request", "other", "other"]);
-    }
-
-    #[test]
-    fn nothing_is_counted_of_a_device_that_only_a_log_in_can_have() {
-        assert!(DEVICE.poll_failures.contains(&PollFailure::Privilege), "a command's");
-        assert!(!DEVICE.session_failures.contains(&PollFailure::Privilege));
-        for of_the_lan in [PollFailure::WrongPassword, PollFailure::Resolve, PollFailure::Slow] {
-            assert!(!DEVICE.poll_failures.contains(&of_the_lan));
-        }
-        assert!(DEVICE.poll_failures.contains(&PollFailure::NoDevice));
-        assert!(DEVICE.session_failures.iter().all(|it| DEVICE.poll_failures.contains(it)));
     }
 }

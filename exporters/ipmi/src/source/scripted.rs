@@ -5,14 +5,14 @@
 //! reasons of its own.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use crate::command::Command;
 use crate::entity::Entity;
-use crate::metrics::counts::{Possible, Traffic};
+use crate::metrics::counts::Traffic;
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::{Lister, SensorList};
 use crate::sensor::{Kind, Level, Quantity, Reading, Severity, Slot};
@@ -32,14 +32,6 @@ pub(crate) const SETTING: usize = 1;
 pub(crate) const DISCRETE: usize = 2;
 /// The one that cannot be read.
 pub(crate) const BROKEN: usize = 7;
-
-static POSSIBLE: LazyLock<Possible> = LazyLock::new(|| Possible {
-    poll_failures: vec![PollFailure::NoAnswer, PollFailure::Licence],
-    session_failures: vec![PollFailure::Licence],
-    read_failures: vec![ReadFailure::HttpStatus],
-    commands: vec![Command::Get],
-    stale_replies: false,
-});
 
 /// What it does, and what was done with it; a test holds the other end.
 #[derive(Debug)]
@@ -100,11 +92,6 @@ impl Scripted {
     pub(crate) fn new(script: Arc<Mutex<Script>>) -> Self {
         let traffic = Traffic::default();
         Self { script, is_open: false, looks: 0, places: Vec::new(), traffic }
-    }
-
-    #[expect(clippy::unused_self, reason = "every source says it")]
-    pub(super) fn possible(&self) -> &'static Possible {
-        &POSSIBLE
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -15,7 +15,7 @@ use super::records;
 use super::{lan, options, reasons};
 use crate::command::Command;
 use crate::config::{Address, Bmc};
-use crate::metrics::counts::{Possible, Traffic};
+use crate::metrics::counts::Traffic;
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Reading, Severity, Slot};
@@ -81,13 +81,6 @@ impl IpmiSession {
             parts_read: None,
             counted: Counters::default(),
             traffic: Traffic::default(),
-        }
-    }
-
-    pub(super) fn possible(&self) -> &'static Possible {
-        match self.way {
-            Way::Lan => &reasons::LAN,
-            Way::Device(_) => &reasons::DEVICE,
         }
     }
 

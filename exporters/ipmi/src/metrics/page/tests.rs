@@ -32,7 +32,7 @@ fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
     );
     let config: Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
     let bmc = config.wanted(&[]).0.into_values().next().unwrap().work;
-    let possible = Source::of(&bmc).possible();
+    let tells_stale_replies = Source::of(&bmc).tells_stale_replies();
     let place = |place: &str| site.map(|_| place.to_owned());
     let labels = Labels { site: site.map(str::to_owned), rack: place("r1"), ..Labels::default() };
     let labels = TargetLabels { bmc, labels: Arc::new(labels) };
@@ -40,7 +40,8 @@ fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
         (Moment::from_seconds(1_500_000_010.0), UNIX_EPOCH + Duration::from_secs(1_500_000_020));
     let (presence, not_remembered) = (Vec::new(), 0);
     let polled = Arc::new(polled);
-    View { labels, polled, possible, presence, not_remembered, verdicts: None, age: None, now }
+    let verdicts = None;
+    View { labels, polled, tells_stale_replies, presence, not_remembered, verdicts, age: None, now }
 }
 
 /// The sensors of a repository, each with its raw reading.
