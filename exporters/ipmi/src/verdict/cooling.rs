@@ -32,7 +32,7 @@ const CONDITIONS: [Condition; 11] = [
     Condition { cause: Cause::LargeRise, holds: 55.0, level: PAGE },
     Condition { cause: Cause::HeatWithoutLoad, holds: 85.0, level: PAGE },
     Condition { cause: Cause::FanFailed, holds: 55.0, level: PAGE },
-    Condition { cause: Cause::AllStopped, holds: 25.0, level: PAGE },
+    Condition { cause: Cause::AllStopped, holds: 0.0, level: PAGE },
     Condition { cause: Cause::ProcessorsAtLimit, holds: 14.0, level: PAGE },
     Condition { cause: Cause::TwoPartsCritical, holds: 55.0, level: PAGE },
     Condition { cause: Cause::AirCritical, holds: 55.0, level: PAGE },
@@ -313,7 +313,8 @@ fn fans_failed(seen: &Observed, trend: &Trend) -> (bool, bool) {
     let is_load = rises.watts.is_some_and(|share| share >= 0.15);
     let still_warms = median(trend.over(60).all()).unwrap_or(0.0) > 0.0;
     let one = (warm >= 3 || warm >= 2 && parts <= 4) && !is_load && still_warms;
-    (one, failed * 2 > all && warm >= 1)
+    // Fans count as failed once that is certain: there is nothing to wait for.
+    (one, failed * 2 > all && warm >= 1 && still_warms)
 }
 
 fn is_at_limit(it: &Watched) -> bool {

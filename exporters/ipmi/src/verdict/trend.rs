@@ -33,9 +33,9 @@ pub(super) struct Trend {
 pub(super) struct Rises {
     /// The least of the inlets'.
     pub(super) inlet: Option<f64>,
-    /// Of all but inlets, processors and power supplies.
+    /// Of all but inlets, processors and power supplies; under a load that grew, but regulators.
     pub(super) parts: Vec<f64>,
-    /// Of processors of all kinds.
+    /// Of processors of all kinds; under a load that grew, of regulators, too.
     pub(super) processors: Vec<f64>,
     /// By which share the power grew.
     pub(super) watts: Option<f64>,
@@ -82,13 +82,15 @@ impl Trend {
             };
             let watts =
                 |ago| watts_ago(&seen.sensors, &seen.clock, ago).filter(|watts| *watts > 0.0);
+            let watts =
+                watts(30.0).zip(watts(seconds + 30.0)).map(|(now, before)| now / before - 1.0);
+            // While the load grows, regulators tell of it and not of the air, as processors do.
+            let is_loaded = |it: &Watched| is_load(watts) && it.class == Class::Regulator;
             Rises {
                 inlet: of(&|it| it.class == Class::Inlet).into_iter().min_by(f64::total_cmp),
-                parts: of(&is_part),
-                processors: of(&|it| it.class.is_processor()),
-                watts: watts(30.0)
-                    .zip(watts(seconds + 30.0))
-                    .map(|(now, before)| now / before - 1.0),
+                parts: of(&|it| is_part(it) && !is_loaded(it)),
+                processors: of(&|it| it.class.is_processor() || is_loaded(it)),
+                watts,
                 fans,
             }
         };
@@ -145,8 +147,7 @@ fn common_rise(rises: &Rises) -> Option<f64> {
     }
     let (middle, (low, high)) = (median(parts.iter().copied())?, quartiles(parts.iter().copied())?);
     let Some(hot) = median(rises.processors.iter().copied()) else {
-        let load = rises.watts.is_some_and(|share| share > 0.15);
-        return Some(low - if load { 4.0 } else { 0.0 });
+        return Some(low - if is_load(rises.watts) { 4.0 } else { 0.0 });
     };
     if hot - middle > 3.0 {
         let of_the_load = if parts.len() >= 3 { 0.25 } else { 0.4 };
@@ -154,6 +155,11 @@ fn common_rise(rises: &Rises) -> Option<f64> {
     }
     let common = if high - low <= (0.6 * middle).max(4.0) { middle } else { low };
     Some(common + taken_away(rises.fans, common))
+}
+
+/// Whether the power grew by a share that makes a load.
+fn is_load(share: Option<f64>) -> bool {
+    share.is_some_and(|share| share > 0.15)
 }
 
 /// What faster fans took away from a rise, degrees.
