@@ -15,6 +15,9 @@ use crate::{dashboards, http};
 /// After an incident it takes a while until every series is there again.
 const RECOVERY: Duration = Duration::from_secs(300);
 
+/// Names that are kept for the users of another exporter, though promtool finds fault with them.
+const KEPT: [&str; 1] = ["ipmi_sel_logs_count"];
+
 /// Fetches every exporter's metrics by hand and holds them against `promtool check metrics`; runs
 /// every query of every dashboard. Returns what is wrong, and still is when the world has had time
 /// to recover from the last incident.
@@ -53,7 +56,9 @@ fn check_metrics(text: &str) -> anyhow::Result<()> {
         .stderr(Stdio::piped())
         .spawn()
         .context("running promtool")?;
-    promtool.stdin.take().context("promtool's input")?.write_all(text.as_bytes())?;
+    let is_judged = |line: &&str| !KEPT.iter().any(|name| line.contains(name));
+    let judged: String = text.lines().filter(is_judged).flat_map(|line| [line, "\n"]).collect();
+    promtool.stdin.take().context("promtool's input")?.write_all(judged.as_bytes())?;
     let output = promtool.wait_with_output()?;
     anyhow::ensure!(
         output.status.success(),
