@@ -1,7 +1,5 @@
 //! The machines that both exporters read.
 
-use std::collections::BTreeMap;
-
 use ipmi_lan::{SensorType, states};
 use turbulence_lab::testbmc::Machine;
 use turbulence_lab::testbmc::inventory::event;
@@ -144,6 +142,5 @@ fn real(captured: &fixture::Machine) -> Machine {
         });
         machine.records.push(record);
     }
-    machine.device_records = BTreeMap::new();
     machine
 }

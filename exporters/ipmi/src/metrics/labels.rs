@@ -179,9 +179,9 @@ impl LabelSet for InfoLabels<'_> {
         to.label("firmware_revision", &self.who.firmware);
         to.label("manufacturer_id", &self.who.manufacturer);
         to.label("product_id", &self.who.product);
-        let or_none = |text: &'_ Option<Box<str>>| text.clone().unwrap_or_else(|| NOT_TOLD.into());
-        to.label("system_firmware_version", &or_none(&self.who.system_firmware));
-        to.label("bmc_url", &or_none(&self.who.url));
+        let firmware = self.who.system_firmware.as_deref();
+        to.label("system_firmware_version", firmware.unwrap_or(NOT_TOLD));
+        to.label("bmc_url", self.who.url.as_deref().unwrap_or(NOT_TOLD));
         if let Some(guid) = &self.who.guid {
             to.label("guid", guid);
         }
