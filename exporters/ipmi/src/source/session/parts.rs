@@ -18,51 +18,75 @@ const OWN_NAME: &str = "system";
 /// The inventories as far as they were read.
 #[derive(Debug)]
 pub(super) struct PartsRead {
+    /// What is told: the last whole list while it is read again.
     told: Arc<Parts>,
+    /// What was read of the next one.
+    read: Vec<Part>,
     /// Those that are to be read, the next one last.
     left: Vec<(u8, Box<str>)>,
     began: Instant,
+    /// Why the last part that was refused was.
+    refusal: Option<CommandError>,
 }
 
 impl IpmiSession {
     /// Reads the next part. A BMC that has an inventory of none, its own neither, refuses the question.
     pub(super) async fn parts(&mut self) -> Result<Answer, CommandError> {
-        let known = self.parts_read.take().filter(|it| it.began.elapsed() < ASK_AGAIN);
-        let mut read = known.unwrap_or_else(|| self.all_parts());
-        let mut refusal = None;
-        if let Some((id, name)) = read.left.pop() {
-            let fru = self.session()?.fru(id).await;
-            match fru {
-                Ok(fru) => {
-                    let serials = self.bmc.module.serial_numbers;
-                    Arc::make_mut(&mut read.told).parts.extend(part(id, name, fru, serials));
-                }
-                Err(error) if error.ends_session() => {
-                    read.left.push((id, name));
-                    self.parts_read = Some(read);
-                    return Err(error);
-                }
-                // A bay that is empty, or a part that is switched off.
-                Err(error) => refusal = Some(error),
-            }
-        }
-        let is_whole = read.left.is_empty();
-        Arc::make_mut(&mut read.told).is_whole = is_whole;
-        let told = Arc::clone(&read.told);
-        self.parts_read = Some(read);
-        match refusal {
-            Some(error) if is_whole && told.parts.is_empty() => Err(error),
-            _ => Ok(Answer::Parts(told)),
-        }
+        let mut parts = match self.parts_read.take() {
+            Some(parts) if parts.began.elapsed() < ASK_AGAIN => parts,
+            last => self.all_parts(last.map(|it| it.told).unwrap_or_default()),
+        };
+        let answer = self.next_part(&mut parts).await.and_then(|()| parts.answer());
+        self.parts_read = Some(parts);
+        answer
     }
 
-    fn all_parts(&self) -> PartsRead {
+    /// Fails if the session ended.
+    async fn next_part(&mut self, parts: &mut PartsRead) -> Result<(), CommandError> {
+        let Some((id, name)) = parts.left.pop() else { return Ok(()) };
+        match self.session()?.fru(id).await {
+            Ok(fru) => parts.read.extend(part(id, name, fru, self.bmc.module.serial_numbers)),
+            Err(error) if error.ends_session() => {
+                parts.left.push((id, name));
+                return Err(error);
+            }
+            // A bay that is empty, or a part that is switched off.
+            Err(error) => parts.refusal = Some(error),
+        }
+        parts.took_one();
+        Ok(())
+    }
+
+    /// All that there are, to be read; `told` is what is known of them from the last time.
+    fn all_parts(&self, told: Arc<Parts>) -> PartsRead {
         let listed = self.listing.in_force();
         let listed = listed.as_ref().map_or(&[][..], |it| &it.asked.parts);
         let own = listed.iter().find(|(id, _)| *id == OWN).map_or(OWN_NAME, |(_, name)| name);
         let others = listed.iter().filter(|(id, _)| *id != OWN).rev().cloned();
         let left = others.chain([(OWN, own.into())]).collect();
-        PartsRead { told: Arc::default(), left, began: Instant::now() }
+        PartsRead { told, read: Vec::new(), left, began: Instant::now(), refusal: None }
+    }
+}
+
+impl PartsRead {
+    fn took_one(&mut self) {
+        let is_whole = self.left.is_empty();
+        if is_whole {
+            self.told = Arc::new(Parts { parts: std::mem::take(&mut self.read), is_whole });
+        }
+    }
+
+    /// What there is to tell: of the first time what was read so far, then the last whole list.
+    fn answer(&self) -> Result<Answer, CommandError> {
+        let is_whole = self.left.is_empty();
+        match (self.refusal, is_whole) {
+            (Some(refusal), true) if self.told.parts.is_empty() => Err(refusal),
+            (_, true) => Ok(Answer::Parts(Arc::clone(&self.told))),
+            (_, false) => {
+                let parts = if self.told.is_whole { &self.told.parts } else { &self.read };
+                Ok(Answer::Parts(Arc::new(Parts { parts: parts.clone(), is_whole })))
+            }
+        }
     }
 }
 
@@ -99,5 +123,68 @@ fn capacity(record: &MultiRecord) -> Option<u16> {
     match &record.content {
         RecordContent::PowerSupply(supply) => Some(supply.capacity_watts).filter(|it| *it > 0),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(told: Parts, left: &[u8]) -> PartsRead {
+        let left = left.iter().map(|id| (*id, "part".into())).collect();
+        let told = Arc::new(told);
+        PartsRead { told, read: Vec::new(), left, began: Instant::now(), refusal: None }
+    }
+
+    fn part(id: u8) -> Part {
+        Part { id, ..Part::default() }
+    }
+
+    /// The ids that are told, and whether these are all.
+    fn told(parts: &PartsRead) -> (Vec<u8>, bool) {
+        let Ok(Answer::Parts(told)) = parts.answer() else { panic!("{parts:?} tells nothing") };
+        (told.parts.iter().map(|it| it.id).collect(), told.is_whole)
+    }
+
+    /// Takes the next part as a BMC's answer would have it.
+    fn take(parts: &mut PartsRead, answer: Result<Part, CommandError>) {
+        parts.left.pop();
+        match answer {
+            Ok(part) => parts.read.push(part),
+            Err(error) => parts.refusal = Some(error),
+        }
+        parts.took_one();
+    }
+
+    #[test]
+    fn the_first_time_tells_each_part_as_it_comes() {
+        let mut parts = read(Parts::default(), &[2, 1]);
+        take(&mut parts, Ok(part(1)));
+        assert_eq!(told(&parts), (vec![1], false));
+        take(&mut parts, Ok(part(2)));
+        assert_eq!(told(&parts), (vec![1, 2], true));
+    }
+
+    #[test]
+    fn no_part_is_missing_while_they_are_read_again() {
+        let whole = Parts { parts: vec![part(1), part(2), part(3)], is_whole: true };
+        let mut parts = read(whole, &[2, 1]);
+        take(&mut parts, Ok(part(1)));
+        assert_eq!(told(&parts), (vec![1, 2, 3], false));
+        take(&mut parts, Ok(part(2)));
+        assert_eq!(told(&parts), (vec![1, 2], true));
+    }
+
+    #[test]
+    fn a_bmc_that_refuses_every_part_refuses_until_it_is_asked_anew() {
+        let mut parts = read(Parts::default(), &[1]);
+        take(&mut parts, Err(CommandError::Timeout));
+        for _ in 0..3 {
+            assert!(parts.answer().is_err());
+        }
+        let mut parts = read(Parts::default(), &[2, 1]);
+        take(&mut parts, Err(CommandError::Timeout));
+        take(&mut parts, Ok(part(2)));
+        assert_eq!(told(&parts), (vec![2], true));
     }
 }
