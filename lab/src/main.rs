@@ -101,12 +101,15 @@ struct Rehearsal {
 }
 
 fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    // What exporters warn of in a world is the world's own trouble.
+    let is_of_worlds = matches!(command, Command::Judge(_));
     tracing_subscriber::fmt()
-        .with_env_filter("turbulence_lab=info,warn")
+        .with_env_filter(if is_of_worlds { "error" } else { "turbulence_lab=info,warn" })
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
-    match run(Cli::parse().command) {
+    match run(command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
