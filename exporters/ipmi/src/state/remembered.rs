@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use crate::baseline::Baseline;
+use crate::entity::Entity;
 use crate::inventory::{Inventory, Known};
 use crate::sensor::list::SensorList;
 use crate::sensor::thresholds::Limits;
@@ -141,8 +142,12 @@ fn signature(verdicts: &[Verdict]) -> u64 {
 
 /// The list as the verdicts take it: first the sensors with numbers, by their places, then the others.
 fn listed(list: &SensorList) -> Vec<Listed> {
+    let has_meter = list.sensors.iter().any(|it| measure(it) == Measure::Watts);
     let with_number = |sensor: &Sensor| {
-        let measure = measure(sensor);
+        let measure = match measure(sensor) {
+            Measure::Amperes if has_meter => Measure::Other,
+            measure => measure,
+        };
         let limits = Limits::of(sensor.quantity, sensor.kind, &sensor.thresholds);
         Listed { known: Arc::clone(&sensor.known), measure, limits, rate: sensor.rise_limit }
     };
@@ -165,6 +170,7 @@ fn measure(sensor: &Sensor) -> Measure {
         (_, Quantity::FanSpeed) => Measure::Rpm,
         (_, Quantity::FanRatio) => Measure::Ratio,
         (_, Quantity::Power) => Measure::Watts,
+        (_, Quantity::Current) if sensor.known.entity == Entity::Psu => Measure::Amperes,
         _ => Measure::Other,
     }
 }

@@ -114,6 +114,10 @@ label_enum! {
         WattsBefore = "watts_before",
         /// Power now, watts.
         WattsNow = "watts_now",
+        /// Current before, amperes.
+        AmperesBefore = "amperes_before",
+        /// Current now, amperes.
+        AmperesNow = "amperes_now",
         /// The rise of the air or of all parts, degrees Celsius.
         Rise = "rise",
         /// The temperature of the air that comes in, degrees Celsius.

@@ -14,6 +14,8 @@ pub(crate) enum Measure {
     Ratio,
     /// Watts.
     Watts,
+    /// Amperes into a power supply, where a machine has no meter of watts.
+    Amperes,
     /// A number that is judged by the BMC's own limits alone.
     Other,
     /// No number at all: it is there, or it is lost.

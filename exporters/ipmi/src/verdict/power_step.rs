@@ -3,9 +3,10 @@
 use super::class::Class;
 use super::held::{Cause, Held, Kind, Level, Verdict, What};
 use super::history::Clock;
+use super::measure::Measure;
 use super::moment::Moment;
 use super::observed::Observed;
-use super::sensors::{fan_gain, watts_between, watts_now};
+use super::sensors::{amperes, fan_gain, watts};
 use super::trend::Trend;
 use super::watched::Watched;
 
@@ -20,8 +21,52 @@ const HISTORY: usize = 62;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Step {
     since: Moment,
+    meter: Meter,
     before: f64,
     after: f64,
+}
+
+/// What the power is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meter {
+    Watts,
+    /// A machine without a meter of watts may still tell the current into its supplies.
+    Amperes,
+}
+
+impl Meter {
+    fn of(seen: &Observed) -> Self {
+        let has_amperes = seen.sensors.iter().any(|it| it.measure == Measure::Amperes);
+        if has_amperes { Self::Amperes } else { Self::Watts }
+    }
+
+    /// The least step that counts: 15 W, which at 230 V are 65 mA.
+    const fn least(self) -> f64 {
+        match self {
+            Self::Watts => 15.0,
+            Self::Amperes => 0.065,
+        }
+    }
+
+    fn read(self, seen: &Observed, of: impl Fn(&Watched) -> Option<f64>) -> Option<f64> {
+        match self {
+            Self::Watts => watts(&seen.sensors, of),
+            Self::Amperes => amperes(&seen.sensors, of),
+        }
+    }
+
+    /// Each minute's power from `first` to `last` seconds ago.
+    fn between(self, seen: &Observed, first: u32, last: u32) -> Vec<f64> {
+        let ago = |ago| self.read(seen, |it| it.ago(&seen.clock, f64::from(ago), 1));
+        (first..=last).step_by(60).filter_map(ago).collect()
+    }
+
+    const fn evidence(self) -> (What, What) {
+        match self {
+            Self::Watts => (What::WattsBefore, What::WattsNow),
+            Self::Amperes => (What::AmperesBefore, What::AmperesNow),
+        }
+    }
 }
 
 /// Judges the power at the end of a slot.
@@ -34,22 +79,21 @@ pub(super) fn judge(step: &mut Option<Step>, seen: &Observed, held: &mut Held) {
     {
         look(step, seen);
     }
-    let Some(Step { since, before, .. }) = *step else {
+    let Some(Step { since, meter, before, .. }) = *step else {
         held.drop(Kind::PowerStep, None);
         return;
     };
-    let mut evidence = vec![(What::WattsBefore, before)];
-    evidence.extend(watts_now(&seen.sensors).map(|now| (What::WattsNow, now)));
+    let (then, now) = meter.evidence();
+    let mut evidence = vec![(then, before)];
+    evidence.extend(meter.read(seen, Watched::value).map(|it| (now, it)));
     let (level, cause) = (Level::Info, Cause::NothingElse);
     held.hold(Verdict { kind: Kind::PowerStep, sensor: None, level, cause, since, evidence });
 }
 
 fn look(step: &mut Option<Step>, seen: &Observed) {
-    let power = |first, last| -> Vec<f64> {
-        watts_between(&seen.sensors, &seen.clock, first, last).collect()
-    };
+    let meter = Meter::of(seen);
     // The last ten minutes, and those from half an hour ago to twenty minutes ago.
-    let (new, old) = (power(30, 599), power(1260, 1859));
+    let (new, old) = (meter.between(seen, 30, 599), meter.between(seen, 1260, 1859));
     if new.len() < 6 || old.len() < 6 {
         return;
     }
@@ -57,8 +101,9 @@ fn look(step: &mut Option<Step>, seen: &Observed) {
     let most_new = new.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let most_old = old.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     match *step {
-        None if least - most_old >= (0.25 * most_old).max(15.0) && !has_a_cause(seen) => {
-            *step = Some(Step { since: seen.now().after(-900.0), before: most_old, after: least });
+        None if least - most_old >= (0.25 * most_old).max(meter.least()) && !has_a_cause(seen) => {
+            let since = seen.now().after(-900.0);
+            *step = Some(Step { since, meter, before: most_old, after: least });
         }
         Some(Step { before, after, .. }) if most_new < f64::midpoint(before, after) => *step = None,
         _ => {}

@@ -95,6 +95,12 @@ pub(super) fn watts_between(
     (first..=last).step_by(60).filter_map(move |ago| watts_ago(sensors, clock, f64::from(ago)))
 }
 
+/// The current into all supplies, amperes.
+pub(super) fn amperes(sensors: &[Watched], of: impl Fn(&Watched) -> Option<f64>) -> Option<f64> {
+    let supplies = sensors.iter().filter(|it| it.measure == Measure::Amperes);
+    supplies.filter_map(of).reduce(|one, other| one + other)
+}
+
 /// How many of the system fans run far faster than they did, how many run half as much faster, and of
 /// how many; `speeds` are pairs of before and now.
 pub(super) fn run_up(speeds: impl Iterator<Item = (Measure, f64, f64)>) -> (f64, f64, f64) {

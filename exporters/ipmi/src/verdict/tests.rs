@@ -366,3 +366,55 @@ fn polls_of_any_interval_tell_a_phantom_within_two_or_three() {
         assert_eq!(play.held(), [one("phantom_temperature", 2, "05-HD Max")], "{step_seconds}");
     }
 }
+
+/// The fans and temperatures of the machine, and these meters.
+fn metered(
+    meters: &[(&str, Measure)],
+    reads: impl Fn(f64) -> Option<f64> + Clone + 'static,
+) -> Vec<Told> {
+    let mut all = server();
+    all.retain(|it| it.listed.measure != Measure::Watts);
+    for (name, measure) in meters {
+        all.push(told(name, name, Entity::Psu, *measure, reads.clone()));
+    }
+    all
+}
+
+fn evidence(play: &Play, kind: Kind) -> Vec<(What, f64)> {
+    let now = Moment::from_seconds(START + play.second);
+    let held = play.machine.verdicts(now).unwrap().iter().find(|it| it.kind == kind);
+    held.map(|it| it.evidence.clone()).unwrap_or_default()
+}
+
+#[test]
+fn power_that_steps_up_and_stays_is_told_in_watts_or_in_amperes() {
+    use What::{AmperesBefore, AmperesNow, WattsBefore, WattsNow};
+    let watts = metered(&[("Power Meter", Measure::Watts)], step(7_200.0, 70.0, 115.0));
+    let mut play = Play::of(&watts);
+    play.until(7_200.0, &watts);
+    assert_eq!(play.held(), []);
+    play.until(9_000.0, &watts);
+    assert_eq!(play.held(), [one("power_step", 1, "")]);
+    assert_eq!(evidence(&play, Kind::PowerStep), [(WattsBefore, 70.0), (WattsNow, 115.0)]);
+    // Two supplies share what the machine draws: 0.3 A, then 0.5 A.
+    let supplies = [("PS 1 Input", Measure::Amperes), ("PS 2 Input", Measure::Amperes)];
+    let amperes = metered(&supplies, step(7_200.0, 0.15, 0.25));
+    let mut play = Play::of(&amperes);
+    play.until(9_000.0, &amperes);
+    assert_eq!(play.held(), [one("power_step", 1, "")]);
+    let told = evidence(&play, Kind::PowerStep);
+    let is =
+        |at: usize, what, number: f64| told[at].0 == what && (told[at].1 - number).abs() < 0.01;
+    assert!(told.len() == 2 && is(0, AmperesBefore, 0.3) && is(1, AmperesNow, 0.5), "{told:?}");
+}
+
+#[test]
+fn power_that_a_load_explains_or_that_hardly_steps_is_not_told() {
+    for (before, after) in [(0.15, 0.16), (0.02, 0.03)] {
+        let all = metered(&[("PS 1 Input", Measure::Amperes)], step(7_200.0, before, after));
+        assert_eq!(Play::of(&all).until(9_000.0, &all).held(), [], "{before} to {after} A");
+    }
+    let all = metered(&[("PS 1 Input", Measure::Amperes)], step(7_200.0, 0.3, 0.5));
+    let all = with(all, "02-CPU", step(7_200.0, 41.0, 55.0));
+    assert_eq!(Play::of(&all).until(9_000.0, &all).held(), []);
+}

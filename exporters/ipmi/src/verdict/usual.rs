@@ -46,7 +46,7 @@ pub(super) fn learn(seen: &mut Observed, closed: usize) {
                 }
             }
             Measure::Rpm | Measure::Ratio => learn_fan(seen, place, seconds),
-            Measure::Watts | Measure::Other | Measure::None => {}
+            Measure::Watts | Measure::Amperes | Measure::Other | Measure::None => {}
         }
     }
 }

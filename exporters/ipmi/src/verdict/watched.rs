@@ -102,6 +102,8 @@ impl Watched {
             Measure::Rpm => Judged::Fan(Box::new(Fan::new(0.5))),
             Measure::Ratio => Judged::Fan(Box::new(Fan::new(8192.0))),
             Measure::Watts => Judged::Power(Box::new(Ring::new(1.0))),
+            // To two milliamperes, up to 64 A.
+            Measure::Amperes => Judged::Power(Box::new(Ring::new(500.0))),
             Measure::Other | Measure::None => Judged::Listed,
         };
         Self {
