@@ -25,6 +25,7 @@ use std::thread;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use serde::Deserialize;
 
 use self::format::World;
 use self::notifications::{Config, notifications};
@@ -72,10 +73,23 @@ impl Judgement {
     }
 }
 
+/// What is read of a file of rules.
+#[derive(Debug, Deserialize)]
+struct RuleFile {
+    groups: Vec<RuleGroup>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RuleGroup {
+    name: String,
+}
+
 /// The shipped rules and routes.
 #[derive(Debug)]
 pub struct Suite {
     rules: Vec<PathBuf>,
+    /// Their groups in the order of the files. Without it, promtool takes them in a new order each time.
+    groups: Vec<String>,
     /// The words of the rules; the metrics that they read are among them.
     words: BTreeSet<String>,
     routes: Config,
@@ -87,15 +101,17 @@ impl Suite {
         let alerts = root.join("alerts");
         let rules = listed(&alerts, ".rules.yml")?;
         ensure!(!rules.is_empty(), "{} has no rules", alerts.display());
-        let mut words = BTreeSet::new();
+        let (mut words, mut groups) = (BTreeSet::new(), Vec::new());
         for file in &rules {
             let text = read(file)?;
+            let parsed: RuleFile = exporter_kit::config::parse(&text, &file.display().to_string())?;
+            groups.extend(parsed.groups.into_iter().map(|it| it.name));
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
             words.extend(text.split(|c| !is_part(c)).map(str::to_owned));
         }
         let file = alerts.join("alertmanager.yml");
         let routes = Config::parse(&read(&file)?, &file.display().to_string())?;
-        Ok(Self { rules, words, routes })
+        Ok(Self { rules, groups, words, routes })
     }
 
     /// Judges the world of a file; promtool reads what was scraped from `folder`.
@@ -116,6 +132,7 @@ impl Suite {
         let step = interval.max(EVALUATION);
         let asked = Asked {
             rules: &self.rules,
+            groups: &self.groups,
             recording: &recording,
             scrapes: interval,
             evaluations: step,

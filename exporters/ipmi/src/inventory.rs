@@ -44,8 +44,16 @@ pub(crate) struct Inventory {
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
     known: Arc<Known>,
-    /// Polls in a row without it.
+    /// Polls in a row that showed that it is not there.
     missing: u32,
+    /// Whether the last list had it.
+    listed: bool,
+}
+
+impl Entry {
+    fn there(known: Arc<Known>) -> Self {
+        Self { known, missing: 0, listed: true }
+    }
 }
 
 /// Whether a sensor of the baseline is there.
@@ -108,8 +116,9 @@ impl Inventory {
     /// A list that is not `complete` shows what is there, and nothing of what is not.
     pub(crate) fn observe(&mut self, seen: &[Arc<Known>], complete: bool) -> bool {
         let before = self.sensors.len();
-        for entry in self.sensors.iter_mut().filter(|_| complete) {
-            entry.missing = entry.missing.saturating_add(1);
+        for entry in &mut self.sensors {
+            entry.missing = entry.missing.saturating_add(u32::from(complete));
+            entry.listed = false;
         }
         self.left_out = 0;
         for known in seen {
@@ -134,13 +143,13 @@ impl Inventory {
         }
     }
 
-    /// Each sensor of the baseline, and whether it is there.
-    pub(crate) fn presence(&self) -> Vec<Presence> {
+    /// Each sensor of the baseline that the last list did not have, and whether it is taken to be there.
+    pub(crate) fn missing(&self) -> Vec<Presence> {
         let presence = |entry: &Entry| Presence {
             sensor: Arc::clone(&entry.known),
             present: entry.missing < POLLS_UNTIL_LOST,
         };
-        self.sensors.iter().map(presence).collect()
+        self.sensors.iter().filter(|entry| !entry.listed).map(presence).collect()
     }
 
     /// How many sensors of the last list are not remembered, since there are too many.
@@ -150,9 +159,9 @@ impl Inventory {
 
     fn see(&mut self, known: Arc<Known>) {
         match self.place(&known) {
-            Ok(place) => self.sensors[place] = Entry { known, missing: 0 },
+            Ok(place) => self.sensors[place] = Entry::there(known),
             Err(_) if self.sensors.len() >= MOST_SENSORS => self.left_out += 1,
-            Err(place) => self.sensors.insert(place, Entry { known, missing: 0 }),
+            Err(place) => self.sensors.insert(place, Entry::there(known)),
         }
     }
 
@@ -171,7 +180,7 @@ mod tests {
     }
 
     fn lost(inventory: &Inventory) -> Vec<String> {
-        let lost = inventory.presence().into_iter().filter(|it| !it.present);
+        let lost = inventory.missing().into_iter().filter(|it| !it.present);
         lost.map(|it| it.sensor.name.clone()).collect()
     }
 

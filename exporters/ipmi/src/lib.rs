@@ -28,6 +28,7 @@ mod baseline;
 mod command;
 mod config;
 mod entity;
+mod fault;
 mod guests;
 mod inventory;
 mod journal;

@@ -1,6 +1,6 @@
 //! What is asked of a BMC now and then beside its sensors' values, and in which turn. No I/O, no clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,8 +160,9 @@ pub(crate) struct Slow {
     watchdog: Told<Watchdog>,
     lan_mode: Told<u8>,
     parts: Told<Arc<Parts>>,
-    /// The states of discrete sensors; those that can be read.
-    states: BTreeMap<Arc<Known>, Asserted>,
+    /// The states of discrete sensors, those that can be read, by sensor. A list with no room to spare:
+    /// a tree would have room for eleven at each of ten thousand machines.
+    states: Vec<(Arc<Known>, Asserted)>,
     /// Questions about states that were answered.
     states_told: usize,
 }
@@ -186,11 +187,12 @@ impl Slow {
             (_, Ok(Answer::Parts(parts))) => self.parts = Some(Ok(parts)),
             (_, Ok(Answer::States(Some(states)))) => {
                 if let Some(sensor) = sensor {
-                    self.states.insert(Arc::clone(sensor), states);
+                    self.set_states(sensor, states);
                 }
             }
             (Question::States(_), _) | (_, Ok(Answer::States(None))) => {
-                sensor.map(|sensor| self.states.remove(sensor));
+                let place = sensor.and_then(|sensor| self.place(sensor).ok());
+                place.map(|place| self.states.remove(place));
             }
             (Question::Power, Err(failure)) => self.power = Some(Err(failure)),
             (Question::Log, Err(failure)) => self.log = Some(Err(failure)),
@@ -272,7 +274,23 @@ impl Slow {
 
     /// The states of a discrete sensor; `None` while they are not known.
     pub(crate) fn states(&self, sensor: &Arc<Known>) -> Option<&Asserted> {
-        self.states.get(sensor)
+        let place = self.place(sensor).ok()?;
+        self.states.get(place).map(|(_, states)| states)
+    }
+
+    fn set_states(&mut self, sensor: &Arc<Known>, states: Asserted) {
+        match self.place(sensor) {
+            Ok(place) => self.states[place].1 = states,
+            Err(place) => {
+                self.states.reserve_exact(1);
+                self.states.insert(place, (Arc::clone(sensor), states));
+            }
+        }
+    }
+
+    /// Where the states of a sensor are, or would be.
+    fn place(&self, sensor: &Arc<Known>) -> Result<usize, usize> {
+        self.states.binary_search_by(|(known, _)| known.cmp(sensor))
     }
 }
 
@@ -342,6 +360,7 @@ mod tests {
             sensor_type: "Drive Slot",
             states: ["drive fault"].into(),
             severity: Some(Severity::Critical),
+            worst: Some("drive fault"),
         };
         for lost in [Ok(Answer::States(None)), Err(PollFailure::Timeout)] {
             let answer = Answer::States(Some(fault.clone()));

@@ -238,9 +238,9 @@ impl BmcState {
         lock(&self.remembered).verdicts(self.clock.now())
     }
 
-    /// Each sensor that was ever seen, and whether it is there.
-    pub(crate) fn presence(&self) -> Vec<Presence> {
-        lock(&self.remembered).inventory().presence()
+    /// Each sensor that was once seen and that the last list did not have.
+    pub(crate) fn missing(&self) -> Vec<Presence> {
+        lock(&self.remembered).inventory().missing()
     }
 
     /// Sensors that the last list had, and that found no room in the inventory.

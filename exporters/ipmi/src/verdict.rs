@@ -43,9 +43,9 @@ mod trend;
 mod usual;
 mod watched;
 
-pub(crate) use held::Verdict;
 #[cfg(test)]
-pub(crate) use held::{Cause, Kind, Level, What};
+pub(crate) use held::{Cause, Level, What};
+pub(crate) use held::{Kind, Verdict};
 pub(crate) use kept::Kept;
 pub(crate) use measure::Measure;
 pub(crate) use moment::Moment;

@@ -22,6 +22,8 @@ const BITS: usize = 48;
 pub(crate) struct Asked<'a> {
     /// The rules.
     pub(crate) rules: &'a [PathBuf],
+    /// Their groups, in the order in which they are evaluated.
+    pub(crate) groups: &'a [String],
     /// What was scraped.
     pub(crate) recording: &'a Recording,
     /// Seconds from one scrape to the next.
@@ -69,6 +71,7 @@ fn test(asked: &Asked<'_>, timeline: &Timeline) -> serde_json::Value {
         .collect();
     json!({
         "rule_files": asked.rules,
+        "group_eval_order": asked.groups,
         "evaluation_interval": format!("{}s", asked.evaluations),
         "tests": [{
             "interval": format!("{}s", asked.scrapes),

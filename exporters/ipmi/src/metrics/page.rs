@@ -7,7 +7,7 @@ use exporter_kit::{Page, Registry};
 
 use super::labels::{CollectorLabels, LevelLabels, TargetLabels, TypeLabels, TypeLevelLabels};
 use super::writer::{Gauges, View, Writer, by_reason};
-use super::{machine, verdicts};
+use super::{faults, machine, verdicts};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Quantity, Sensor};
 use crate::slow::Collector;
@@ -44,6 +44,7 @@ fn put(views: &[View], page: &mut Page<'_>) {
     let mut writer = Writer { page, views };
     polls(&mut writer);
     verdicts::verdicts(&mut writer);
+    faults::faults(&mut writer);
     temperatures(&mut writer);
     quantities(&mut writer);
     inventory(&mut writer);
@@ -182,11 +183,9 @@ fn inventory(writer: &mut Writer<'_, '_>) {
         "Whether a sensor that was ever seen is there: 0 after two polls without it, until it is \
          seen again or the inventory is accepted.",
         |view| {
-            // Only a poll that went well tells that a sensor is there. A sensor that was lost stays
-            // lost until a poll sees it again.
-            let polled = view.polled.snapshot.is_some();
-            let told = view.presence.iter().filter(|it| polled || !it.present);
-            told.map(|it| (view.sensor(&it.sensor), f64::from(u8::from(it.present)))).collect()
+            view.presence()
+                .map(|(it, there)| (view.sensor(it), f64::from(u8::from(there))))
+                .collect()
         },
     );
     writer.gauge(

@@ -19,7 +19,8 @@ pub(super) struct View {
     pub(super) polled: Arc<Polled>,
     /// Whether its source can tell a reply from one that comes too late.
     pub(super) tells_stale_replies: bool,
-    pub(super) presence: Vec<Presence>,
+    /// Sensors that were once seen and that the last list did not have: few, of ten thousand machines.
+    pub(super) missing: Vec<Presence>,
     /// Verdicts that are held; `None` while the machine is not judged.
     pub(super) verdicts: Option<Vec<Verdict>>,
     /// Sensors of the last list that are not remembered.
@@ -36,7 +37,7 @@ impl View {
         Self {
             labels: TargetLabels { bmc: Arc::clone(&state.bmc), labels: state.labels() },
             tells_stale_replies: state.tells_stale_replies,
-            presence: state.presence(),
+            missing: state.missing(),
             verdicts: state.verdicts(),
             not_remembered: state.not_remembered(),
             age: polled.success.map(|(at, _)| Duration::from_secs_f64(now.since(at).max(0.0))),
@@ -62,6 +63,18 @@ impl View {
     /// The sensors that the last poll went by; none when it failed.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&Sensor, &Outcome)> {
         self.polled.snapshot.iter().flat_map(|snapshot| snapshot.rows())
+    }
+
+    /// Each sensor that was ever seen, and whether it is there. Only a poll that went well tells that one
+    /// is there; one that was lost stays lost until a poll sees it again.
+    pub(super) fn presence(&self) -> impl Iterator<Item = (&Arc<Known>, bool)> {
+        let snapshot = self.polled.snapshot.as_ref();
+        let listed = snapshot.map_or(&[][..], |snapshot| &snapshot.list.known);
+        // A poll may have ended between the looks at the list and at what is missing.
+        let missing = self.missing.iter().filter(|it| !listed.contains(&it.sensor));
+        let told = missing.filter(move |it| snapshot.is_some() || !it.present);
+        let there = listed.iter().map(|known| (known, true));
+        there.chain(told.map(|it| (&it.sensor, it.present)))
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = (&Sensor, &Value)> {

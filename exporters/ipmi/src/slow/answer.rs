@@ -38,6 +38,8 @@ pub(crate) struct Asserted {
     pub(crate) states: Box<[&'static str]>,
     /// What they say of the machine; `None` where nobody knows.
     pub(crate) severity: Option<Severity>,
+    /// The state that says so; `None` where all is well.
+    pub(crate) worst: Option<&'static str>,
 }
 
 /// Whether the machine is on, and what is wrong with it.

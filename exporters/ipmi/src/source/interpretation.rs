@@ -23,14 +23,15 @@ const SENSOR_SPECIFIC: u8 = 0x6F;
 /// Generic event/reading types (IPMI 2.0 table 42-2), and the last one.
 const GENERIC: std::ops::RangeInclusive<u8> = 0x02..=0x0C;
 
-/// The worst of the states that are set in `bits`. No state at all is well, and so is one that the rules
-/// of the sensor's types do not name; `None` where there are no rules.
+/// The worst of the states that are set in `bits`, with its offset where it is not well. No state at all
+/// is well, and so is one that the rules of the sensor's types do not name; `None` where there are no
+/// rules.
 pub(super) fn severity(
     event_type: u8,
     sensor_type: SensorType,
     bits: u16,
     own: &Own,
-) -> Option<Severity> {
+) -> Option<(Severity, Option<u8>)> {
     let rule = rule(event_type, sensor_type);
     let own = own.get(sensor_type.name());
     if rule.is_none() && own.is_none() {
@@ -46,7 +47,9 @@ pub(super) fn severity(
         })
     };
     let set = STATES.filter(|offset| bits & (1 << offset) != 0);
-    Some(set.filter_map(of_state).max().unwrap_or(Severity::Nominal))
+    let said = set.filter_map(|offset| Some((of_state(offset)?, offset)));
+    let worst = said.filter(|(it, _)| *it > Severity::Nominal).max_by_key(|(it, _)| *it);
+    Some(worst.map_or((Severity::Nominal, None), |(it, offset)| (it, Some(offset))))
 }
 
 /// What an event says: as the state that it is about, but that its end may say less than its beginning,
@@ -193,7 +196,7 @@ mod tests {
     use super::*;
 
     fn by_rules(event_type: u8, sensor_type: u8, bits: u16) -> Option<Severity> {
-        severity(event_type, SensorType(sensor_type), bits, &Own::new())
+        severity(event_type, SensorType(sensor_type), bits, &Own::new()).map(|(it, _)| it)
     }
 
     #[test]
@@ -221,10 +224,13 @@ mod tests {
     fn the_config_has_the_last_word() {
         let memory = SensorType(0x0C);
         let ecc = own("Memory", "correctable ECC", Severity::Nominal);
-        assert_eq!(severity(0x6F, memory, 1, &ecc), Some(Severity::Nominal));
-        assert_eq!(severity(0x6F, memory, 3, &ecc), Some(Severity::Critical));
+        assert_eq!(severity(0x6F, memory, 1, &ecc), Some((Severity::Nominal, None)));
+        assert_eq!(severity(0x6F, memory, 3, &ecc), Some((Severity::Critical, Some(1))));
         let enabled = own("Drive Slot", "device disabled", Severity::Warning);
-        assert_eq!(severity(0x09, SensorType::DRIVE_SLOT, 1, &enabled), Some(Severity::Warning));
+        assert_eq!(
+            severity(0x09, SensorType::DRIVE_SLOT, 1, &enabled),
+            Some((Severity::Warning, Some(0)))
+        );
     }
 
     #[test]

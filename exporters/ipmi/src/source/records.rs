@@ -151,16 +151,23 @@ impl Discrete {
     /// 42-3 for the sensor's event type, `state N` where these name none.
     fn states(self, bits: u16) -> Box<[&'static str]> {
         let states = states::names(self.event_type, self.sensor_type, bits);
-        let named = |(offset, name): (u8, Option<_>)| name.unwrap_or(UNNAMED[usize::from(offset)]);
-        states.map(named).collect::<BTreeSet<_>>().into_iter().collect()
+        states.map(|(offset, _)| self.state(offset)).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The name of the state at an offset.
+    fn state(self, offset: u8) -> &'static str {
+        let name = states::name(self.event_type, self.sensor_type, offset);
+        name.unwrap_or(UNNAMED[usize::from(offset)])
     }
 
     /// The states that are set in `bits`, and what they say, `own` being the config's own word on that.
     pub(super) fn asserted(self, bits: u16, own: &Own) -> Asserted {
+        let said = interpretation::severity(self.event_type, self.sensor_type, bits, own);
         Asserted {
             sensor_type: self.sensor_type.name(),
             states: self.states(bits),
-            severity: interpretation::severity(self.event_type, self.sensor_type, bits, own),
+            severity: said.map(|(severity, _)| severity),
+            worst: said.and_then(|(_, offset)| offset).map(|offset| self.state(offset)),
         }
     }
 }

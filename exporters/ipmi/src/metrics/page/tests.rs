@@ -38,10 +38,10 @@ fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
     let labels = TargetLabels { bmc, labels: Arc::new(labels) };
     let now =
         (Moment::from_seconds(1_500_000_010.0), UNIX_EPOCH + Duration::from_secs(1_500_000_020));
-    let (presence, not_remembered) = (Vec::new(), 0);
+    let (missing, not_remembered) = (Vec::new(), 0);
     let polled = Arc::new(polled);
     let verdicts = None;
-    View { labels, polled, tells_stale_replies, presence, not_remembered, verdicts, age: None, now }
+    View { labels, polled, tells_stale_replies, missing, not_remembered, verdicts, age: None, now }
 }
 
 /// The sensors of a repository, each with its raw reading.
@@ -175,8 +175,6 @@ fn well() -> View {
         }
     });
     let outcomes = outcomes.collect();
-    let known = listed.list.known.iter();
-    let presence = known.map(|it| Presence { sensor: Arc::clone(it), present: true }).collect();
     let mut counts = Counts { polls: 7, ..Counts::default() };
     counts.read_failures.inc_by(ReadFailure::Unavailable, 7);
     counts.traffic.sessions = 1;
@@ -222,7 +220,7 @@ fn well() -> View {
         ),
     ]);
     let age = Some(Duration::from_millis(1500));
-    View { presence, verdicts, age, ..view("srv-1", Some("ams"), polled) }
+    View { verdicts, age, ..view("srv-1", Some("ams"), polled) }
 }
 
 fn down() -> View {
@@ -233,11 +231,11 @@ fn down() -> View {
     let known = |id: &str, name: &str| {
         Arc::new(Known { id: id.into(), name: name.into(), entity: Entity::Disk })
     };
-    let presence = vec![
+    let missing = vec![
         Presence { sensor: known("32.0.5", "05-HD Max"), present: false },
         Presence { sensor: known("32.0.6", "06-HD Bay"), present: true },
     ];
-    View { presence, ..view("srv-2", None, polled) }
+    View { missing, ..view("srv-2", None, polled) }
 }
 
 #[test]

@@ -1,0 +1,197 @@
+//! The parts of a machine that are not well by its BMC's own word. No I/O, no clock.
+//!
+//! A rule that looked for them among all that is well would read thirty series a machine, of ten
+//! thousand machines each fifteen seconds; here it costs nothing.
+
+use std::sync::Arc;
+
+use crate::inventory::Known;
+use crate::sensor::{Quantity, Sensor, Severity};
+use crate::slow::{Asserted, Log, Power, Slow};
+use crate::state::{Outcome, Snapshot};
+use crate::verdict::{Kind, Verdict};
+
+/// Types of sensors (IPMI 2.0 table 42-3) whose warnings are somebody's work. Presence, log-ins and the
+/// like are none; temperatures are judged by verdicts.
+const TYPES: [&str; 19] = [
+    "Power Supply",
+    "Power Unit",
+    "Cooling Device",
+    "Fan",
+    "Voltage",
+    "Current",
+    "Processor",
+    "Memory",
+    "Drive Slot",
+    "Physical Security",
+    "Critical Interrupt",
+    "Battery",
+    "Module/Board",
+    "Add In Card",
+    "Chip Set",
+    "Cable/Interconnect",
+    "Slot/Connector",
+    "Management Subsystem Health",
+    "Event Logging Disabled",
+];
+/// States of a slot that is empty, or was emptied.
+const REMOVED: [&str; 3] = ["device removed/device absent", "entity absent", "FRU not installed"];
+/// States that a machine does not survive.
+const FATAL: [&str; 10] = [
+    "IERR",
+    "thermal trip",
+    "uncorrectable ECC",
+    "machine check exception",
+    "SM BIOS uncorrectable CPU-complex error",
+    "fatal NMI",
+    "bus fatal error",
+    "power unit failure detected",
+    "non-redundant: insufficient resources",
+    "run-time critical stop",
+];
+/// Sensors of this type carry the machine together.
+const SUPPLY: &str = "Power Supply";
+/// Bytes of an entry of the event log (IPMI 2.0 table 32-1).
+const ENTRY: u64 = 16;
+/// Free bytes that may be more (IPMI 2.0 section 31.2).
+const SO_MUCH_OR_MORE: u32 = 0xFFFF;
+
+/// How bad it is; the discriminants are the values of `ipmi_fault_state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Degree {
+    /// The BMC warns.
+    Warning = 1,
+    /// The part has failed.
+    Critical = 2,
+    /// It stops the machine.
+    Fatal = 3,
+}
+
+/// A part that is not well.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fault<'a> {
+    /// Which part.
+    pub(crate) part: Part<'a>,
+    /// What is wrong with it; `None` where only its maker can say.
+    pub(crate) state: Option<&'static str>,
+    /// How bad it is.
+    pub(crate) degree: Degree,
+}
+
+/// What is not well.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Part<'a> {
+    /// What a sensor watches.
+    Sensor(&'a Arc<Known>),
+    /// What the BMC says of the whole machine.
+    Machine(&'static str),
+}
+
+/// All that is not well of a machine, once each: what a verdict is held on is left to the verdict.
+pub(crate) fn faults<'a>(
+    snapshot: &'a Snapshot,
+    slow: &Slow,
+    verdicts: &[Verdict],
+) -> Vec<Fault<'a>> {
+    let mut faults = numbers(snapshot, slow.power(), verdicts);
+    let mut supplies = (0, 0);
+    for known in &snapshot.list.discrete {
+        let Some(asserted) = slow.states(known) else { continue };
+        let fault = of_states(asserted);
+        if asserted.sensor_type == SUPPLY && asserted.severity.is_some() {
+            let has_failed = asserted.severity == Some(Severity::Critical);
+            supplies = (supplies.0 + 1, supplies.1 + usize::from(has_failed));
+        }
+        let part = Part::Sensor(known);
+        faults.extend(fault.map(|(state, degree)| Fault { part, state, degree }));
+    }
+    let whole =
+        |part, state, degree| Fault { part: Part::Machine(part), state: Some(state), degree };
+    if supplies.0 > 0 && supplies.0 == supplies.1 {
+        faults.push(whole("every power supply", "failed", Degree::Fatal));
+    }
+    faults
+        .extend(of_chassis(slow.power()).map(|(part, state)| whole(part, state, Degree::Critical)));
+    if slow.log().is_some_and(is_nearly_full) {
+        faults.push(whole("event log", "nearly full", Degree::Warning));
+    }
+    faults
+}
+
+/// Numbers beyond a critical threshold. The fans and voltages of a machine that is off are at 0, and
+/// nothing is wrong with them.
+fn numbers<'a>(
+    snapshot: &'a Snapshot,
+    power: Option<Power>,
+    verdicts: &[Verdict],
+) -> Vec<Fault<'a>> {
+    if power.is_some_and(|power| !power.is_on) {
+        return Vec::new();
+    }
+    let is_told = |known: &Arc<Known>| {
+        let of_it = |it: &&Verdict| it.sensor.as_ref() == Some(known);
+        verdicts.iter().filter(of_it).any(|it| is_fault(it.kind))
+    };
+    let degree = |quantity, severity| match (quantity, severity) {
+        (Quantity::Temperature, _) | (_, Severity::Nominal) => None,
+        (Quantity::Other(of), _) if !TYPES.contains(&of) => None,
+        (_, Severity::Critical) => Some(("beyond a critical threshold", Degree::Critical)),
+        (Quantity::Other(_), Severity::Warning) => Some(("beyond a threshold", Degree::Warning)),
+        (_, Severity::Warning) => None,
+    };
+    let fault = |(sensor, outcome): (&'a Sensor, &Outcome)| {
+        let Outcome::Read(value) = outcome else { return None };
+        let (state, degree) = degree(sensor.quantity, value.severity?)?;
+        let part = Part::Sensor(&sensor.known);
+        (!is_told(&sensor.known)).then_some(Fault { part, state: Some(state), degree })
+    };
+    snapshot.rows().filter_map(fault).collect()
+}
+
+/// Whether a verdict has an alert of its own that says what a fault of its sensor would.
+fn is_fault(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::FanFailed
+            | Kind::LimitExceeded
+            | Kind::SensorUnreadable
+            | Kind::ThresholdsImplausible
+    )
+}
+
+fn of_states(asserted: &Asserted) -> Option<(Option<&'static str>, Degree)> {
+    let severity = asserted.severity.filter(|it| *it > Severity::Nominal)?;
+    let holds = |states: &[&str]| asserted.states.iter().find(|it| states.contains(it)).copied();
+    if let Some(state) = holds(&FATAL) {
+        return Some((Some(state), Degree::Fatal));
+    }
+    if !TYPES.contains(&asserted.sensor_type) || holds(&REMOVED).is_some() {
+        return None;
+    }
+    let is_critical = severity == Severity::Critical;
+    Some((asserted.worst, if is_critical { Degree::Critical } else { Degree::Warning }))
+}
+
+fn of_chassis(power: Option<Power>) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let facts = power.map(|power| {
+        [
+            (power.main_fault, "main power"),
+            (power.drive_fault, "a drive"),
+            (power.cooling_fault, "the cooling"),
+            (power.intrusion, "the chassis"),
+        ]
+    });
+    let set = facts.into_iter().flatten().filter(|(is_set, _)| *is_set);
+    set.map(|(_, part)| (part, if part == "the chassis" { "open" } else { "failed" }))
+}
+
+/// Nine tenths of it are used, by the size of an entry.
+fn is_nearly_full(log: Log) -> bool {
+    let used = ENTRY * u64::from(log.entries);
+    let free = log.free_bytes.filter(|free| *free < SO_MUCH_OR_MORE);
+    free.is_some_and(|free| 9 * u64::from(free) < used)
+}
+
+#[cfg(test)]
+mod tests;

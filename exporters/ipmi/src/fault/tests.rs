@@ -1,0 +1,159 @@
+//! Machines of a few parts, each well or not.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::entity::Entity;
+use crate::sensor::Kind as Number;
+use crate::sensor::list::{Lister, SensorList};
+use crate::slow::{Answer, Question};
+use crate::state::Value;
+use crate::verdict::{Cause, Level, Moment};
+
+const ON: Power = Power {
+    is_on: true,
+    main_fault: false,
+    drive_fault: false,
+    cooling_fault: false,
+    intrusion: false,
+    restart_cause: None,
+};
+
+/// A machine with these numbers, each critical or not, and these discrete sensors.
+fn machine(numbers: &[(&str, Quantity, Severity)], discrete: &[&str]) -> Snapshot {
+    let limits = BTreeMap::new();
+    let mut lister = Lister::new(&[], &limits);
+    let mut outcomes = Vec::new();
+    for (name, quantity, severity) in numbers {
+        let known = lister.sensor(name, name, Entity::Other).unwrap();
+        lister.number(known, *quantity, Number::Measured, vec![]);
+        outcomes.push(Outcome::Read(Value { number: 1.0, severity: Some(*severity) }));
+    }
+    for name in discrete {
+        let known = lister.sensor(name, name, Entity::Other).unwrap();
+        lister.discrete(known);
+    }
+    let list: SensorList = lister.finish(true);
+    Snapshot { list: Arc::new(list), outcomes }
+}
+
+fn state(sensor_type: &'static str, states: &[&'static str], severity: Severity) -> Asserted {
+    let worst = states.last().copied();
+    Asserted { sensor_type, states: states.into(), severity: Some(severity), worst }
+}
+
+fn slow(snapshot: &Snapshot, states: &[Asserted], power: Power) -> Slow {
+    let mut slow = Slow::default();
+    for (known, it) in snapshot.list.discrete.iter().zip(states) {
+        let answer = Ok(Answer::States(Some(it.clone())));
+        slow.learn(Question::States(0), Some(known), answer);
+    }
+    slow.learn(Question::Power, None, Ok(Answer::Power(power)));
+    slow
+}
+
+fn told(snapshot: &Snapshot, slow: &Slow, verdicts: &[Verdict]) -> Vec<String> {
+    let line = |it: &Fault<'_>| {
+        let name = match it.part {
+            Part::Sensor(known) => &*known.name,
+            Part::Machine(name) => name,
+        };
+        format!("{name}: {} ({:?})", it.state.unwrap_or("?"), it.degree)
+    };
+    faults(snapshot, slow, verdicts).iter().map(line).collect()
+}
+
+#[test]
+fn what_warns_or_failed_is_told_and_what_is_well_or_not_there_is_not() {
+    let names = ["PS1", "PS2", "ECC", "Bay 3", "Bay 4", "Riser", "Logins", "OEM"];
+    let snapshot = machine(&[], &names);
+    let nobody_knows =
+        Asserted { severity: None, ..state("Processor", &["IERR"], Severity::Nominal) };
+    let states = [
+        state(
+            "Power Supply",
+            &["presence detected", "power supply input lost"],
+            Severity::Critical,
+        ),
+        state("Power Supply", &["presence detected"], Severity::Nominal),
+        state("Memory", &["correctable ECC"], Severity::Warning),
+        state("Drive Slot", &["device removed/device absent"], Severity::Critical),
+        state("Drive Slot", &["drive fault"], Severity::Critical),
+        state("Entity Presence", &["entity absent"], Severity::Critical),
+        state("Session Audit", &["session activated"], Severity::Warning),
+        nobody_knows,
+    ];
+    assert_eq!(
+        told(&snapshot, &slow(&snapshot, &states, ON), &[]),
+        [
+            "PS1: power supply input lost (Critical)",
+            "ECC: correctable ECC (Warning)",
+            "Bay 4: drive fault (Critical)",
+        ]
+    );
+}
+
+#[test]
+fn what_stops_the_machine_is_fatal_unless_the_config_calls_it_well() {
+    let snapshot = machine(&[], &["CPU1", "PS1", "PS2"]);
+    let lost = state("Power Supply", &["power supply input lost"], Severity::Critical);
+    let ierr = |severity| state("Processor", &["IERR"], severity);
+    let all = [ierr(Severity::Critical), lost.clone(), lost.clone()];
+    let said = told(&snapshot, &slow(&snapshot, &all, ON), &[]);
+    assert_eq!(said[0], "CPU1: IERR (Fatal)");
+    assert_eq!(said[3], "every power supply: failed (Fatal)");
+    let all = [ierr(Severity::Nominal), lost, state("Power Supply", &[], Severity::Nominal)];
+    let said = told(&snapshot, &slow(&snapshot, &all, ON), &[]);
+    assert_eq!(said, ["PS1: power supply input lost (Critical)"]);
+}
+
+#[test]
+fn a_number_counts_when_it_is_critical_and_no_verdict_says_so_already() {
+    let rows = [
+        ("CPU Temp", Quantity::Temperature, Severity::Critical),
+        ("12V", Quantity::Voltage, Severity::Critical),
+        ("5V", Quantity::Voltage, Severity::Warning),
+        ("Fan 1", Quantity::FanSpeed, Severity::Critical),
+        ("VBAT", Quantity::Other("Battery"), Severity::Warning),
+        ("Airflow", Quantity::Other("Other"), Severity::Critical),
+    ];
+    let snapshot = machine(&rows, &[]);
+    let fan = Verdict {
+        kind: Kind::FanFailed,
+        sensor: Some(Arc::clone(&snapshot.list.known[3])),
+        level: Level::Ticket,
+        cause: Cause::BelowLimit,
+        since: Moment::from_seconds(0.0),
+        evidence: vec![],
+    };
+    let well =
+        ["12V: beyond a critical threshold (Critical)", "VBAT: beyond a threshold (Warning)"];
+    assert_eq!(told(&snapshot, &slow(&snapshot, &[], ON), std::slice::from_ref(&fan)), well);
+    let near = Verdict { kind: Kind::NearSilentLimit, ..fan };
+    assert_eq!(told(&snapshot, &slow(&snapshot, &[], ON), &[near]).len(), 3);
+    let off = Power { is_on: false, ..ON };
+    assert!(told(&snapshot, &slow(&snapshot, &[], off), &[]).is_empty());
+}
+
+#[test]
+fn the_chassis_and_the_log_have_their_say() {
+    let snapshot = machine(&[], &[]);
+    let faulty =
+        Power { main_fault: true, drive_fault: true, cooling_fault: true, intrusion: true, ..ON };
+    let mut slow = slow(&snapshot, &[], faulty);
+    let chassis = [
+        "main power: failed (Critical)",
+        "a drive: failed (Critical)",
+        "the cooling: failed (Critical)",
+        "the chassis: open (Critical)",
+    ];
+    assert_eq!(told(&snapshot, &slow, &[]), chassis);
+    for (entries, free, full) in
+        [(502, 160, true), (250, 4000, false), (0, 0, false), (70_000, 65_535, false)]
+    {
+        let log = Log { entries, free_bytes: Some(free), last_entry: None };
+        slow.learn(Question::Log, None, Ok(Answer::Log(log)));
+        let said = told(&snapshot, &slow, &[]);
+        assert_eq!(said.len() == 5, full, "{said:?}");
+    }
+}
