@@ -44,13 +44,15 @@ async fn every_echo_on_loopback_is_answered_and_timed() {
 }
 
 #[tokio::test]
-async fn each_resolver_is_asked_once_in_a_sweep() {
+async fn each_resolver_is_asked_each_question_once_in_a_sweep() {
     if !privileged() {
         return;
     }
     let rows = dns::measure(&options()).await.unwrap();
     assert_eq!(rows.len(), 1);
-    assert!((figure(&rows, "datagrams_per_resolver") - 1.0).abs() < 1e-9, "{}", rows[0].line());
-    assert!(figure(&rows, "most_datagrams") <= 1.0);
+    // The control question, and of who passes it the question itself.
+    let each = figure(&rows, "datagrams_per_resolver");
+    assert!((1.5..=2.0).contains(&each), "{}", rows[0].line());
+    assert!(figure(&rows, "most_datagrams") <= 2.0);
     assert!(figure(&rows, "answered") > 0.9);
 }

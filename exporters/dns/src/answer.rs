@@ -9,6 +9,20 @@ pub(crate) struct Answer {
     pub(crate) content: Content,
     /// What else was to be seen.
     pub(crate) flags: Flags,
+    /// Why the resolver answers so, as it says itself: the code of an extended error (RFC 8914).
+    pub(crate) extended_error: Option<u16>,
+    /// The largest TTL of its records, seconds. Not kept with a sweep, which has one figure for all.
+    pub(crate) ttl: u32,
+    /// What else came in reply to the same query; whatever came first.
+    pub(crate) others: Vec<Content>,
+}
+
+impl Answer {
+    /// An answer of which nothing else is known.
+    pub(crate) fn new(content: Content) -> Self {
+        let (flags, others) = (Flags::default(), Vec::new());
+        Self { content, flags, extended_error: None, ttl: 0, others }
+    }
 }
 
 /// The substance of an answer: equal contents are the same answer. TTL, order, repetition, letter
@@ -27,9 +41,18 @@ pub(crate) enum Content {
     Refused,
     /// Any other response code, FORMERR for one.
     OtherRcode,
+    /// No answer, but a pointer to other servers (RFC 2308 §2.2): this is no resolver.
+    Referral,
+    /// Records, none of them of the type that was asked for, nor a CNAME that leads on.
+    Offtype,
 }
 
 impl Content {
+    /// Whether it says something about the name.
+    pub(crate) fn is_conclusive(&self) -> bool {
+        matches!(self, Self::Addresses(_) | Self::Nxdomain | Self::Nodata)
+    }
+
     /// A number that stands for the content: the same in every run and on every machine, and below
     /// 2^48, so that an f64 holds it exactly (FNV-1a, folded).
     pub(crate) fn fingerprint(&self) -> u64 {
@@ -40,6 +63,8 @@ impl Content {
             Self::Servfail => 3,
             Self::Refused => 4,
             Self::OtherRcode => 5,
+            Self::Referral => 6,
+            Self::Offtype => 7,
         }
     }
 }

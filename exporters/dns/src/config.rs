@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use exporter_kit::Buckets;
@@ -45,6 +45,8 @@ pub struct Config {
     questions: Vec<Located<Question>>,
     /// Where more resolvers are discovered.
     pub(crate) discovery: Discovery,
+    /// Where it is kept what is remembered from sweep to sweep.
+    pub(crate) state_directory: Option<PathBuf>,
     /// Where they are: the list of each set in the making, for them to be added to.
     own: Vec<Option<Arc<Builder>>>,
     /// What is allowed and hardly meant.
@@ -71,6 +73,7 @@ impl Config {
             }
         }
         problems.into_result()?;
+        self.state_directory = self.state_directory.map(|directory| folder.join(directory));
         self.warnings.extend(self.shared_resolvers());
         Ok(self)
     }
@@ -217,13 +220,15 @@ struct RawConfig {
     file_sd_configs: Vec<FileSd>,
     #[serde(default)]
     http_sd_configs: Vec<HttpSd>,
+    state_directory: Option<PathBuf>,
 }
 
 impl TryFrom<RawConfig> for Config {
     type Error = Problems;
 
     fn try_from(raw: RawConfig) -> Result<Self, Problems> {
-        let RawConfig { vantage, buckets, sets, questions, file_sd_configs, http_sd_configs } = raw;
+        let RawConfig { vantage, buckets, sets, questions, state_directory, .. } = raw;
+        let (file_sd_configs, http_sd_configs) = (raw.file_sd_configs, raw.http_sd_configs);
         let discovery = Discovery { files: file_sd_configs, http: http_sd_configs };
         let mut problems = Problems::default();
         if sets.is_empty() {
@@ -239,7 +244,8 @@ impl TryFrom<RawConfig> for Config {
         refuse_duplicates(None, identities, &mut problems);
         let own = sets.iter().map(|_| None).collect();
         let warnings = Vec::new();
-        let mut config = Self { vantage, buckets, sets, questions, discovery, own, warnings };
+        let mut config =
+            Self { vantage, buckets, sets, questions, discovery, state_directory, own, warnings };
         config.check_questions(&mut problems);
         for number in 0..config.sets.len() {
             let set = &config.sets[number];

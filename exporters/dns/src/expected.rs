@@ -3,12 +3,10 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::Deserialize;
-
-use crate::answer::Content;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// How the answer and the expected set must compare.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
     /// The consensus has every expected entry and nothing else.
@@ -21,14 +19,14 @@ pub(crate) enum Mode {
 }
 
 /// The pinned set of one name and type.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
     /// How to compare.
     #[serde(default)]
     pub(crate) mode: Mode,
     /// Addresses or prefixes. None at all: the name must have no record of this type.
-    #[serde(deserialize_with = "addresses_or_prefixes")]
+    #[serde(deserialize_with = "addresses_or_prefixes", serialize_with = "prefixes")]
     pub(crate) answers: Vec<IpNet>,
 }
 
@@ -36,6 +34,20 @@ impl Expected {
     /// Whether an address belongs to the set.
     pub(crate) fn allows(&self, address: &IpAddr) -> bool {
         self.answers.iter().any(|net| net.contains(address))
+    }
+
+    /// Whether the name must have no record of this type.
+    pub(crate) fn is_absence(&self) -> bool {
+        self.answers.is_empty()
+    }
+
+    /// The addresses that must be seen, one by one: none if a part of them is enough.
+    pub(crate) fn must_be_seen(&self) -> Vec<IpAddr> {
+        if self.mode == Mode::Subset {
+            return Vec::new();
+        }
+        let is_host = |net: &&IpNet| net.prefix_len() == net.max_prefix_len();
+        self.answers.iter().filter(is_host).map(IpNet::addr).collect()
     }
 
     /// Whether the consensus of the whole is as expected; `addresses` is empty if the consensus is
@@ -51,10 +63,9 @@ impl Expected {
         }
     }
 
-    /// Whether one resolver's answer fits. A name that rotates shows each resolver but a part, so
+    /// Whether one resolver's addresses fit. A name that rotates shows each resolver but a part, so
     /// `exact` asks of one answer no more than `subset`.
-    pub(crate) fn is_met_by_answer(&self, content: &Content) -> bool {
-        let Content::Addresses(addresses) = content else { return self.answers.is_empty() };
+    pub(crate) fn is_met_by_addresses(&self, addresses: &[IpAddr]) -> bool {
         match self.mode {
             Mode::Exact | Mode::Subset => addresses.iter().all(|address| self.allows(address)),
             Mode::Superset => self.is_met_by_consensus(addresses),
@@ -83,6 +94,10 @@ where
 {
     let pinned = Vec::<Pinned>::deserialize(deserializer)?;
     Ok(pinned.into_iter().map(|pinned| pinned.0).collect())
+}
+
+fn prefixes<S: Serializer>(nets: &[IpNet], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(nets.iter().map(IpNet::to_string))
 }
 
 #[cfg(test)]
@@ -129,13 +144,21 @@ mod tests {
     #[test]
     fn one_resolver_may_see_a_part_of_an_exact_set() {
         let pinned = expected(Mode::Exact, &["1.1.1.1", "2.2.2.2"]);
-        let answer = |list: &[&str]| Content::Addresses(addresses(list).into());
-        assert!(pinned.is_met_by_answer(&answer(&["1.1.1.1"])));
-        assert!(!pinned.is_met_by_answer(&answer(&["1.1.1.1", "3.3.3.3"])));
-        assert!(!pinned.is_met_by_answer(&Content::Nxdomain));
-        assert!(expected(Mode::Exact, &[]).is_met_by_answer(&Content::Nodata));
+        assert!(pinned.is_met_by_addresses(&addresses(&["1.1.1.1"])));
+        assert!(!pinned.is_met_by_addresses(&addresses(&["1.1.1.1", "3.3.3.3"])));
+        assert!(!pinned.is_absence());
+        let none = expected(Mode::Exact, &[]);
+        assert!(none.is_absence() && !none.is_met_by_addresses(&addresses(&["1.1.1.1"])));
         let superset = expected(Mode::Superset, &["1.1.1.1"]);
-        assert!(superset.is_met_by_answer(&answer(&["1.1.1.1", "3.3.3.3"])));
-        assert!(!superset.is_met_by_answer(&answer(&["3.3.3.3"])));
+        assert!(superset.is_met_by_addresses(&addresses(&["1.1.1.1", "3.3.3.3"])));
+        assert!(!superset.is_met_by_addresses(&addresses(&["3.3.3.3"])));
+    }
+
+    #[test]
+    fn a_pin_is_read_as_it_was_written() {
+        let pinned = expected(Mode::Superset, &["1.1.1.1", "2001:db8::/48"]);
+        let text = serde_json::to_string(&pinned).unwrap();
+        assert_eq!(serde_json::from_str::<Expected>(&text).unwrap(), pinned);
+        assert_eq!(pinned.must_be_seen(), addresses(&["1.1.1.1"]));
     }
 }

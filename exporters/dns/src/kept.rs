@@ -2,11 +2,17 @@
 
 use std::collections::HashMap;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Control, Outcome};
+use crate::sweep::Sweep;
 
 /// The outcomes of each question at each resolver, four bytes each.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Kept {
+    /// What the control question said of each resolver.
+    pub(crate) control: Vec<Control>,
+    /// The largest TTL of an answer to each question, seconds.
+    pub(crate) ttls: Vec<Option<u32>>,
+
     different: Vec<Option<Outcome>>,
     /// For each question (outer) and resolver (inner): an index into the different ones.
     numbers: Vec<Vec<u32>>,
@@ -14,7 +20,8 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Keeps what a sweep brought.
-    pub(crate) fn new(outcomes: &[Vec<Option<Outcome>>]) -> Self {
+    pub(crate) fn new(sweep: Sweep) -> Self {
+        let Sweep { outcomes, control, ttls, .. } = sweep;
         let mut known: HashMap<&Option<Outcome>, u32> = HashMap::new();
         let mut different = Vec::new();
         let mut number = |outcome| {
@@ -25,7 +32,7 @@ impl Kept {
         };
         let numbers = outcomes.iter().map(|of_one| of_one.iter().map(&mut number).collect());
         let numbers = numbers.collect();
-        Self { different, numbers }
+        Self { control, ttls, different, numbers }
     }
 
     /// The outcomes of one question after the other, as they were.
@@ -40,19 +47,21 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Answer, Content, Flags};
+    use crate::answer::{Answer, Content};
 
     #[test]
     fn what_was_kept_is_what_there_was() {
         let answer = |n: u8| {
             let content = Content::Addresses([[192, 0, 2, n].into()].into());
-            Some(Outcome::Answer(Answer { content, flags: Flags::default() }))
+            Some(Outcome::Answer(Answer::new(content)))
         };
         let outcomes = [
             vec![answer(1), None, answer(1), Some(Outcome::Timeout)],
             vec![None, answer(2), answer(1), Some(Outcome::Timeout)],
         ];
-        let kept = Kept::new(&outcomes);
+        let (control, ttls) = (vec![Control::Passed; 4], vec![Some(60), None]);
+        let sweep = Sweep { outcomes: outcomes.to_vec(), control, ttls, degraded: false };
+        let kept = Kept::new(sweep);
         assert_eq!(kept.outcomes().collect::<Vec<_>>(), outcomes);
         assert_eq!(kept.different.len(), 4);
     }

@@ -7,17 +7,15 @@
 //!   `kind`: the types that are asked for; `reply`: a message as an answer; `pending`: queries on
 //!   their way;
 //!   `answer`: what a resolver said; `outcome`: every reason that is a label;
-//! * `consensus`: what is agreed upon and who does not agree; `expected`: what the owner of the name
-//!   says; `change`: whether it became another; `special`: special-purpose addresses;
+//! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
+//!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: the page of answers;
 //! * [`simulation`]: the same in virtual time, for the judge of worlds.
 //!
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
 
 mod answer;
-mod change;
 mod config;
-mod consensus;
 pub mod exchange;
 mod expected;
 mod kept;
@@ -31,8 +29,11 @@ mod reply;
 mod resolvers;
 pub mod simulation;
 mod special;
+mod standing;
 mod state;
+mod store;
 mod sweep;
+mod verdict;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ use crate::config::{Config, Plan, Work};
 use crate::metrics::page::Metrics;
 use crate::poll::Strangers;
 use crate::state::{RunningSet, Sets};
+use crate::store::Store;
 
 /// Sweeps sets of resolvers, each in its own task.
 #[derive(Debug)]
@@ -69,6 +71,10 @@ impl Exporter for DnsExporter {
         config.complete(folder)
     }
 
+    fn admit(config: &Config) -> anyhow::Result<()> {
+        config.state_directory.as_deref().map_or(Ok(()), store::prepare)
+    }
+
     fn warnings(config: &Config) -> Vec<String> {
         config.warnings.clone()
     }
@@ -85,15 +91,19 @@ impl Exporter for DnsExporter {
 
     fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
         let (plans, skipped) = config.plans(found);
+        let directory = config.state_directory.clone();
         let wanted =
             |(name, plan): (String, Plan)| (name, Wanted { work: plan.work(), labels: plan });
         let wanted = plans.into_iter().map(wanted).collect();
         let start = |_: &String, wanted: &Wanted<Work, Plan>| {
             let plan = wanted.labels.clone();
             let earliest = self.strangers.earliest(&plan);
+            let plan_name = plan.set.name.clone();
             let set = Arc::new(RunningSet::new(plan));
             let (rounds, strangers) = (self.rounds.clone(), self.strangers.clone());
-            let task = tokio::spawn(poll::run(Arc::clone(&set), rounds, strangers, earliest));
+            let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
+            let run = poll::run(Arc::clone(&set), rounds, strangers, earliest, store);
+            let task = tokio::spawn(run);
             Running::new(set, task)
         };
         self.sets.update(wanted, start, |set, plan| set.relabel(plan));

@@ -44,17 +44,17 @@ exporter_kit::label_enum! {
     }
 }
 
-/// What a resolver's answer is, measured against the others: a partition of those that were asked.
-/// A closed set, since it is a label.
+/// What a resolver's answer is, measured against what is accepted: a partition of those that were
+/// asked. A closed set, since it is a label.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Class {
-    /// It answers as the consensus does.
+    /// It gives an answer that is accepted.
     Agree,
-    /// It answers with other addresses, or with addresses where the others say there are none.
+    /// It answers with other addresses, or with addresses where there should be none.
     Dissent,
-    /// It says that there is no such name, and the others do not.
+    /// It says that there is no such name, and there should be.
     Nxdomain,
-    /// It says that there is no such record, and the others do not.
+    /// It says that there is no such record, and there should be.
     Nodata,
     /// It failed.
     Servfail,
@@ -76,11 +76,25 @@ pub(crate) enum Class {
     Unhealthy,
     /// The query never left this machine: never part of a ratio.
     LocalError,
+    /// Two replies came, and they do not say the same.
+    Conflict,
+    /// It answers otherwise, and says itself that it filters.
+    Filtered,
+    /// It gives the answer that was expected before, and whose TTL may last.
+    Stale,
+    /// It gives an answer of its place, of a name that is answered by place.
+    Local,
+    /// It makes an IPv6 address of the IPv4 one (RFC 6147).
+    Dns64,
+    /// It points to other servers: it is no resolver.
+    Referral,
+    /// It answers with records of other types.
+    Offtype,
 }
 
 impl Class {
     /// All values.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Agree,
         Self::Dissent,
         Self::Nxdomain,
@@ -95,6 +109,13 @@ impl Class {
         Self::Unreachable,
         Self::Unhealthy,
         Self::LocalError,
+        Self::Conflict,
+        Self::Filtered,
+        Self::Stale,
+        Self::Local,
+        Self::Dns64,
+        Self::Referral,
+        Self::Offtype,
     ];
 
     /// The label value.
@@ -114,13 +135,67 @@ impl Class {
             Self::Unreachable => "unreachable",
             Self::Unhealthy => "unhealthy",
             Self::LocalError => "local_error",
+            Self::Conflict => "conflict",
+            Self::Filtered => "filtered",
+            Self::Stale => "stale",
+            Self::Local => "local",
+            Self::Dns64 => "dns64",
+            Self::Referral => "referral",
+            Self::Offtype => "offtype",
         }
+    }
+
+    /// Whether there was no answer about the name.
+    pub(crate) fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::Servfail
+                | Self::Refused
+                | Self::OtherRcode
+                | Self::Truncated
+                | Self::Malformed
+                | Self::Timeout
+                | Self::Unreachable
+                | Self::Referral
+                | Self::Offtype
+        )
     }
 
     /// Whether it says something about the name.
     pub(crate) fn is_conclusive(self) -> bool {
-        matches!(self, Self::Agree | Self::Dissent | Self::Nxdomain | Self::Nodata | Self::Bogon)
+        !self.is_failure() && !matches!(self, Self::Unhealthy | Self::LocalError | Self::Dns64)
     }
+
+    /// Whether it is an answer that the name is not expected to have, and that nobody owns up to.
+    pub(crate) fn is_unexpected(self) -> bool {
+        matches!(self, Self::Dissent | Self::Nxdomain | Self::Nodata | Self::Bogon)
+    }
+
+    /// Whether it differs from what is accepted.
+    pub(crate) fn is_outlier(self) -> bool {
+        self.is_unexpected() || matches!(self, Self::Conflict | Self::Filtered)
+    }
+
+    /// Whether it counts when a country is judged.
+    pub(crate) fn is_judged(self) -> bool {
+        let says_nothing = matches!(
+            self,
+            Self::Unhealthy | Self::LocalError | Self::Stale | Self::Local | Self::Dns64
+        );
+        !says_nothing
+    }
+}
+
+/// What the control question said of a resolver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// None was asked.
+    #[default]
+    Unknown,
+    /// It resolves.
+    Passed,
+    /// It does not, or not honestly.
+    Failed,
 }
 
 exporter_kit::label_enum! {

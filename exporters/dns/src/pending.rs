@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::answer::Flag;
+use crate::answer::{Answer, Flag};
 use crate::exchange::message;
 use crate::exchange::question::{MAX_UDP_PAYLOAD, Template};
 use crate::outcome::{Ignored, Outcome};
@@ -17,6 +17,9 @@ use crate::reply::{self, Reply};
 /// path loses the race to the true answer in one case of nine, and wins it in the others; both then
 /// arrive within a round trip of each other.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// Different replies to one query that are kept beside the first.
+const MAX_OTHERS: usize = 3;
 
 /// Queries whose id is remembered, so that a late or repeated answer is known as such. Half of all
 /// ids: a free one is found in two draws.
@@ -52,8 +55,10 @@ pub(crate) struct Query {
     over_tcp: bool,
     saw_malformed: bool,
     saw_unreachable: bool,
-    /// Set once.
+    /// Set once; but an error gives way to an answer that comes in time.
     outcome: Option<Outcome>,
+    /// An answer that came while the whole of a cut one is fetched.
+    meanwhile: Option<Box<Answer>>,
     answered: Duration,
 }
 
@@ -71,7 +76,8 @@ pub(crate) struct Pending<'a> {
     /// Deadlines in their order: the timeout is the same for all, so a queue does.
     deadlines: VecDeque<(Duration, usize)>,
     in_flight: usize,
-    last_answer: Option<Duration>,
+    /// Until when anything more may come to a query that has its reply.
+    lingers_until: Option<Duration>,
 }
 
 impl<'a> Pending<'a> {
@@ -86,7 +92,7 @@ impl<'a> Pending<'a> {
             oldest: 0,
             deadlines: VecDeque::new(),
             in_flight: 0,
-            last_answer: None,
+            lingers_until: None,
         }
     }
 
@@ -121,6 +127,7 @@ impl<'a> Pending<'a> {
             saw_malformed: false,
             saw_unreachable: false,
             outcome: None,
+            meanwhile: None,
             answered: Duration::ZERO,
         });
         self.by_id.insert(id, index);
@@ -172,7 +179,9 @@ impl<'a> Pending<'a> {
                 query.saw_malformed |= reason == Ignored::Malformed;
                 Received::Ignored(reason)
             }
-            reply if query.outcome.is_some() || query.over_tcp => repeated(query, now, reply),
+            reply if query.outcome.is_some() || query.over_tcp => {
+                repeated(query, now, self.timeout, reply)
+            }
             Reply::Truncated => {
                 query.over_tcp = true;
                 Received::Truncated(index)
@@ -180,7 +189,10 @@ impl<'a> Pending<'a> {
             Reply::Answer(answer) => {
                 let took = now.saturating_sub(query.sent);
                 query.answered = now;
-                self.last_answer = Some(now);
+                // An error may be forged, and the answer on its way.
+                let is_error = !answer.content.is_conclusive();
+                let until = if is_error { query.sent + self.timeout } else { now + LINGER };
+                self.lingers_until = self.lingers_until.max(Some(until));
                 self.settle(index, Outcome::Answer(answer));
                 Received::Answered(took)
             }
@@ -189,16 +201,26 @@ impl<'a> Pending<'a> {
 
     /// Takes what TCP brought for a truncated query: the whole message, or nothing.
     pub(crate) fn whole(&mut self, index: usize, message: Option<&[u8]>) {
-        let query = &self.queries[index];
+        let query = &mut self.queries[index];
+        let meanwhile = query.meanwhile.take();
         let reply = message
             .filter(|message| message::id(message) == Some(query.id))
             .map(|message| reply::read(message, &self.templates[query.question], query.case));
-        let outcome = match reply {
+        let whole = match reply {
             Some(Reply::Answer(mut answer)) => {
                 answer.flags.set(Flag::Tc);
-                Outcome::Answer(answer)
+                Some(answer)
             }
-            _ => Outcome::Truncated,
+            _ => None,
+        };
+        let outcome = match (whole, meanwhile) {
+            (Some(mut whole), Some(other)) => {
+                add(&mut whole, *other);
+                Outcome::Answer(whole)
+            }
+            (Some(answer), None) => Outcome::Answer(answer),
+            (None, Some(answer)) => Outcome::Answer(*answer),
+            (None, None) => Outcome::Truncated,
         };
         self.settle(index, outcome);
     }
@@ -254,9 +276,9 @@ impl<'a> Pending<'a> {
         self.deadlines.front().map(|&(deadline, _)| deadline)
     }
 
-    /// Until when a second, different answer to the last one answered is waited for.
+    /// Until when a second, different answer is waited for, or one after an error.
     pub(crate) fn lingers_until(&self) -> Option<Duration> {
-        self.last_answer.map(|at| at + LINGER)
+        self.lingers_until
     }
 
     /// What became of a query, if that is known by now.
@@ -292,20 +314,48 @@ impl<'a> Pending<'a> {
 }
 
 /// An answer to a query that has one, was given up, or is being asked over TCP.
-fn repeated(query: &mut Query, now: Duration, reply: Reply) -> Received {
+fn repeated(query: &mut Query, now: Duration, timeout: Duration, reply: Reply) -> Received {
     match (&mut query.outcome, reply) {
-        (Some(Outcome::Answer(first)), Reply::Answer(second)) if !query.over_tcp => {
-            if first.content != second.content && now <= query.answered + LINGER {
-                first.flags.set(Flag::MultipleAnswers);
+        (Some(Outcome::Answer(first)), Reply::Answer(second)) => {
+            let is_error = !first.content.is_conclusive();
+            let until = if is_error { query.sent + timeout } else { query.answered + LINGER };
+            if first.content != second.content && now <= until && !first.flags.has(Flag::Tc) {
+                add(first, second);
                 return Received::SecondAnswer;
             }
             Received::Ignored(Ignored::Duplicate)
+        }
+        (None, Reply::Answer(answer)) if query.over_tcp && now <= query.sent + timeout => {
+            match &mut query.meanwhile {
+                Some(first) if first.content == answer.content => {
+                    return Received::Ignored(Ignored::Duplicate);
+                }
+                Some(first) => add(first, answer),
+                none => *none = Some(Box::new(answer)),
+            }
+            Received::SecondAnswer
         }
         (Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable), _) => {
             Received::Ignored(Ignored::Late)
         }
         _ => Received::Ignored(Ignored::Duplicate),
     }
+}
+
+/// Adds another reply to the same query. The order of the two says nothing: an answer stands before an
+/// error, and what came first before what came later.
+fn add(first: &mut Answer, mut second: Answer) {
+    let is_known = first.others.contains(&second.content) || first.content == second.content;
+    if is_known || first.others.len() >= MAX_OTHERS {
+        first.flags.set(Flag::MultipleAnswers);
+        return;
+    }
+    if !first.content.is_conclusive() && second.content.is_conclusive() {
+        std::mem::swap(first, &mut second);
+        first.others.append(&mut second.others);
+    }
+    first.others.push(second.content);
+    first.flags.set(Flag::MultipleAnswers);
 }
 
 #[cfg(test)]

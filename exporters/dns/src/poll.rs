@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use exporter_kit::Rounds;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use crate::change::Change;
-use crate::config::{Asked, Plan};
-use crate::consensus::{self, Rules, Verdict};
+use crate::config::Plan;
 use crate::kept::Kept;
-use crate::outcome::{Outcome, SweepResult};
+use crate::outcome::SweepResult;
 use crate::resolvers::ResolverList;
-use crate::state::{RunningSet, SetState, Snapshot};
+use crate::standing::Standing;
+use crate::state::{Moment, RunningSet, SetState, Snapshot};
+use crate::store::Store;
 use crate::sweep;
 
 /// The sweeps of strangers that have just been made, over all sets. A reload that starts a set anew
@@ -48,16 +49,26 @@ impl Strangers {
     }
 }
 
+/// What the task of a set knows.
+#[derive(Debug)]
+struct Known {
+    standing: Standing,
+    /// When the pins of the plan came into force, in seconds since the epoch.
+    pinned_at: u64,
+    store: Option<Store>,
+}
+
 /// Sweeps at the set's interval, from the earliest moment on.
 pub(crate) async fn run(
     set: Arc<RunningSet>,
     rounds: Rounds,
     strangers: Strangers,
     earliest: Instant,
+    store: Option<Store>,
 ) {
     let plan = Arc::clone(&set.state().plan);
-    let mut changes = vec![Change::default(); plan.questions.len()];
-    let mut kept = None;
+    set.state().begins(Moment::Real(Instant::now()));
+    let mut known = load(&plan, store).await;
     sleep_until(earliest).await;
     let mut rounds = rounds.every(plan.set.interval, &format!("dns/{}", plan.set.name));
     loop {
@@ -66,17 +77,25 @@ pub(crate) async fn run(
             loop {
                 tokio::select! {
                     () = &mut next => break,
-                    () = set.relabelled() => judge_anew(&set.state(), kept.as_ref()),
+                    () = set.relabelled() => known = judge_anew(&set.state(), known).await,
                 }
             }
         }
         strangers.swept(&set.state().plan);
-        kept = round(&set, &mut changes).await;
+        known = round(&set, known).await;
     }
 }
 
-/// Sweeps once; what is returned can be judged again.
-async fn round(set: &RunningSet, changes: &mut [Change]) -> Option<Kept> {
+/// What a file remembers of a set.
+async fn load(plan: &Arc<Plan>, store: Option<Store>) -> Known {
+    let (plan, read) = (Arc::clone(plan), store.clone());
+    let memories = off_the_thread(move || read.map(|store| store.load(&plan))).await;
+    let standing = memories.map_or_else(Standing::default, Standing::new);
+    Known { standing, pinned_at: unix_seconds(), store }
+}
+
+/// Sweeps once.
+async fn round(set: &RunningSet, mut known: Known) -> Known {
     let (began, state) = (Instant::now(), set.state());
     let sweep = sweep::run(&state.plan, &state.counts).await;
     // The plan may have become another meanwhile.
@@ -87,62 +106,80 @@ async fn round(set: &RunningSet, changes: &mut [Change]) -> Option<Kept> {
         Err(error) => {
             error!(set = name, "sweep failed: {error:#}");
             state.counts.sweep(SweepResult::Failed);
-            state.withdraw();
             state.health.down("sweep_failed");
-            return None;
+            return known;
         }
     };
-    let degraded = sweep.degraded;
-    let kept = Kept::new(&sweep.outcomes);
-    let verdicts = judge(&state.plan, sweep.outcomes.into_iter());
-    for (number, (verdict, change)) in verdicts.iter().zip(changes).enumerate() {
-        if change.observe(verdict.fingerprint) {
-            let asked = &state.plan.questions[number];
-            info!(
-                set = name,
-                name = asked.name.as_str(),
-                r#type = asked.kind.as_str(),
-                "consensus changed"
-            );
-            state.counts.consensus_changed(number);
-        }
+    let (degraded, seconds) = (sweep.degraded, began.elapsed().as_secs_f64());
+    let (plan, now) = (Arc::clone(&state.plan), unix_seconds());
+    let (known, verdicts) = off_the_thread(move || {
+        let verdicts =
+            known.standing.swept(&plan, Kept::new(sweep), degraded, known.pinned_at, now);
+        known.save(&plan);
+        (known, verdicts)
+    })
+    .await;
+    for (number, _) in verdicts.iter().enumerate().filter(|(_, it)| it.is_changed) {
+        let asked = &state.plan.questions[number];
+        info!(
+            set = name,
+            name = asked.name.as_str(),
+            r#type = asked.kind.as_str(),
+            "the answer became another one"
+        );
+        state.counts.consensus_changed(number);
     }
     let silent = verdicts.iter().all(|verdict| verdict.conclusive() == 0);
     let completed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    state.publish(
-        Snapshot { seconds: began.elapsed().as_secs_f64(), degraded, verdicts },
-        completed,
-    );
+    let snapshot = Snapshot { seconds, degraded, verdicts };
+    state.publish(snapshot, completed, Moment::Real(Instant::now()));
     state.counts.sweep(if degraded { SweepResult::Degraded } else { SweepResult::Complete });
     match (degraded, silent) {
         (true, _) => state.health.down("degraded"),
         (false, true) => state.health.down("no_answers"),
         (false, false) => state.health.up(),
     }
-    Some(kept)
+    known
 }
 
 /// Judges the last sweep by another plan.
-fn judge_anew(state: &SetState, kept: Option<&Kept>) {
-    if let Some(kept) = kept {
-        state.judged_anew(judge(&state.plan, kept.outcomes()));
+async fn judge_anew(state: &SetState, mut known: Known) -> Known {
+    let (plan, now) = (Arc::clone(&state.plan), unix_seconds());
+    known.pinned_at = now;
+    let (known, verdicts) = off_the_thread(move || {
+        let verdicts = known.standing.judged_anew(&plan, now);
+        if verdicts.is_some() {
+            known.save(&plan);
+        }
+        (known, verdicts)
+    })
+    .await;
+    if let Some(verdicts) = verdicts {
+        state.judged_anew(verdicts);
+    }
+    known
+}
+
+impl Known {
+    /// Keeps on disk what is to be remembered. Waits for it.
+    fn save(&self, plan: &Plan) {
+        let Some(store) = &self.store else { return };
+        if let Err(error) = store.save(plan, self.standing.memories()) {
+            warn!(set = plan.set.name, "what is remembered is not kept: {error:#}");
+        }
     }
 }
 
-/// Judges the outcomes of each question of a plan.
-pub(crate) fn judge(
-    plan: &Plan,
-    outcomes: impl Iterator<Item = Vec<Option<Outcome>>>,
-) -> Vec<Verdict> {
-    let judge = |(asked, outcomes): (&Asked, Vec<_>)| {
-        let rules = Rules {
-            expected: asked.expected.as_ref(),
-            min_resolvers: plan.set.min_resolvers,
-            min_networks: plan.set.min_networks,
-        };
-        consensus::judge(&plan.set.list, &outcomes, rules)
-    };
-    plan.questions.iter().zip(outcomes).map(judge).collect()
+/// Does what takes long off the thread that measures.
+async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! A datagram, read as the answer to a question: what it says, and how far it can be believed. No I/O, no clock.
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{DNSClass, Name, RData};
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
 use crate::answer::{Answer, Content, Flag, Flags};
 use crate::exchange::message::{self, Flaw, Whole};
@@ -10,6 +11,9 @@ use crate::outcome::Ignored;
 
 /// Longest chain of CNAMEs that is followed.
 const MAX_CHAIN: usize = 16;
+
+/// The option of an extended error.
+const EXTENDED_ERROR: u16 = 15;
 
 /// What a datagram is to the query whose id it carries and whose resolver it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +33,7 @@ pub(crate) fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
         Ok(message::Reply::Whole(whole)) => whole,
         Ok(message::Reply::Truncated) => return Reply::Truncated,
         Ok(message::Reply::Code(rcode)) => {
-            let content = content_of_rcode(rcode);
-            return Reply::Answer(Answer { content, flags: Flags::default() });
+            return Reply::Answer(Answer::new(content_of_rcode(rcode)));
         }
         Err(Flaw::WrongQuestion) => return Reply::Ignored(Ignored::WrongQuestion),
         Err(Flaw::Malformed) => return Reply::Ignored(Ignored::Malformed),
@@ -39,9 +42,22 @@ pub(crate) fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
     if !is_case_kept {
         flags.set(Flag::CaseMismatch);
     }
-    match content(&message, template, &mut flags) {
-        Some(content) => Reply::Answer(Answer { content, flags }),
+    let mut ttl = 0;
+    match content(&message, template, &mut flags, &mut ttl) {
+        Some(content) => {
+            let extended_error = extended_error(&message);
+            Reply::Answer(Answer { flags, extended_error, ttl, ..Answer::new(content) })
+        }
         None => Reply::Ignored(Ignored::Malformed),
+    }
+}
+
+/// The code of the first extended error (RFC 8914 §2), if there is one.
+fn extended_error(message: &Message) -> Option<u16> {
+    let options = message.edns.as_ref()?.options();
+    match options.get(EdnsCode::Unknown(EXTENDED_ERROR))? {
+        EdnsOption::Unknown(_, data) => data.first_chunk().map(|code| u16::from_be_bytes(*code)),
+        _ => None,
     }
 }
 
@@ -54,7 +70,12 @@ fn content_of_rcode(rcode: u8) -> Content {
 }
 
 /// What a decoded message says, or nothing if it contradicts itself.
-fn content(message: &Message, template: &Template, flags: &mut Flags) -> Option<Content> {
+fn content(
+    message: &Message,
+    template: &Template,
+    flags: &mut Flags,
+    ttl: &mut u32,
+) -> Option<Content> {
     if message.metadata.authentic_data {
         flags.set(Flag::Ad);
     }
@@ -76,6 +97,7 @@ fn content(message: &Message, template: &Template, flags: &mut Flags) -> Option<
             && &record.name == owner;
         if let Some(address) = record.data.ip_addr().filter(|_| wanted) {
             addresses.push(address);
+            *ttl = record.ttl.max(*ttl);
             if record.ttl == 0 {
                 flags.set(Flag::TtlZero);
             }
@@ -83,11 +105,29 @@ fn content(message: &Message, template: &Template, flags: &mut Flags) -> Option<
     }
     addresses.sort_unstable();
     addresses.dedup();
-    if addresses.is_empty() {
-        Some(Content::Nodata)
-    } else {
-        Some(Content::Addresses(addresses.into()))
-    }
+    Some(match &addresses[..] {
+        [] if !message.answers.iter().all(is_on_the_way) => Content::Offtype,
+        [] if is_referral(message) => Content::Referral,
+        [] => Content::Nodata,
+        _ => Content::Addresses(addresses.into()),
+    })
+}
+
+/// Whether a record may stand in an answer that has none of the type that was asked for: a step of the
+/// chain, or a signature of one.
+fn is_on_the_way(record: &Record) -> bool {
+    let kind = record.record_type();
+    matches!(kind, RecordType::CNAME | RecordType::DNAME) || kind.is_dnssec()
+}
+
+/// Whether an answer without records points to other servers (RFC 2308 §2.2): it names them, gives no
+/// SOA for the absence, and does not speak for the zone.
+fn is_referral(message: &Message) -> bool {
+    let has = |kind| message.authorities.iter().any(|record| record.record_type() == kind);
+    !message.metadata.authoritative
+        && has(RecordType::NS)
+        && !has(RecordType::SOA)
+        && message.answers.is_empty()
 }
 
 /// The end of the chain of CNAMEs that begins at the name asked for; nothing if it is a loop or
@@ -112,9 +152,7 @@ mod tests {
     use std::net::IpAddr;
 
     use hickory_proto::op::OpCode;
-    use hickory_proto::rr::Record;
-    use hickory_proto::rr::RecordType;
-    use hickory_proto::rr::rdata::{A, AAAA, CNAME};
+    use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS};
 
     use super::*;
     use crate::exchange::question::Question;
@@ -209,7 +247,7 @@ mod tests {
             content(|m| {
                 m.add_answer(a("evil.example.", "6.6.6.6"));
             }),
-            Content::Nodata
+            Content::Offtype
         );
         let aaaa = RData::AAAA(AAAA("2606:4700::1".parse().unwrap()));
         let aaaa = Record::from_rdata(Name::from_ascii(FQDN).unwrap(), 60, aaaa);
@@ -217,8 +255,43 @@ mod tests {
             content(|m| {
                 m.add_answer(aaaa);
             }),
+            Content::Offtype
+        );
+    }
+
+    #[test]
+    fn a_pointer_to_other_servers_is_no_absence() {
+        let ns = |m: &mut Message| {
+            let server = RData::NS(NS(Name::from_ascii("ns.example.").unwrap()));
+            m.add_authority(Record::from_rdata(Name::from_ascii("example.").unwrap(), 60, server));
+        };
+        assert_eq!(content(ns), Content::Referral);
+        assert_eq!(
+            content(|m| {
+                ns(m);
+                m.metadata.authoritative = true;
+            }),
             Content::Nodata
         );
+        assert_eq!(
+            content(|m| {
+                ns(m);
+                m.add_answer(cname(FQDN, "x.example."));
+            }),
+            Content::Nodata
+        );
+    }
+
+    #[test]
+    fn what_a_resolver_says_of_its_reasons_is_kept() {
+        let bytes = reply(|m| {
+            let mut edns = hickory_proto::op::Edns::new();
+            edns.options_mut().insert(EdnsOption::Unknown(EXTENDED_ERROR, vec![0, 17, b'x']));
+            m.set_edns(edns);
+            m.metadata.response_code = ResponseCode::NXDomain;
+        });
+        let Reply::Answer(answer) = read(&bytes) else { panic!() };
+        assert_eq!((answer.content, answer.extended_error), (Content::Nxdomain, Some(17)));
     }
 
     #[test]

@@ -64,9 +64,4 @@ impl ResolverList {
     pub(crate) fn is_loopback(&self) -> bool {
         self.resolvers.iter().all(|resolver| resolver.address.is_loopback())
     }
-
-    /// A resolver's country code.
-    pub(crate) fn country(&self, resolver: &Resolver) -> &str {
-        &self.countries[usize::from(resolver.country)]
-    }
 }

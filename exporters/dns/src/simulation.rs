@@ -9,13 +9,14 @@ use std::sync::Arc;
 use exporter_kit::Exporter as _;
 
 use crate::DnsExporter;
-use crate::answer::{Answer, Content, Flags};
-use crate::change::Change;
+use crate::answer::{Answer, Content, Flag};
 use crate::config::{Config, Plan};
+use crate::kept::Kept;
 use crate::metrics::page::page_of;
-use crate::outcome::{Outcome, SweepResult};
-use crate::poll::judge;
-use crate::state::{RunningSet, Snapshot};
+use crate::outcome::{Control, Outcome, SweepResult};
+use crate::standing::Standing;
+use crate::state::{Moment, RunningSet, Snapshot};
+use crate::sweep::Sweep;
 
 /// What is asked of whom.
 #[derive(Clone, Debug)]
@@ -34,6 +35,10 @@ pub struct Setup {
     pub mode: String,
     /// The pinned answer, where there is one.
     pub expected: Option<Vec<String>>,
+    /// From one sweep to the next, seconds.
+    pub interval: u64,
+    /// The TTL of the answers, seconds, where it is known.
+    pub ttl: Option<u32>,
     /// Country and network of each resolver; those of one network have the same name for it.
     pub resolvers: Vec<(String, String)>,
 }
@@ -51,12 +56,39 @@ pub enum Said {
     Servfail,
     /// It does not serve us.
     Refused,
+    /// Another response code.
+    OtherRcode,
+    /// It points to other servers.
+    Referral,
+    /// It gives records of other types.
+    Offtype,
     /// Nothing came in time.
     Timeout,
     /// The network says that it cannot be reached.
     Unreachable,
+    /// What came was cut, and the whole was not to be had.
+    Truncated,
     /// Nothing that could be read.
     Malformed,
+}
+
+/// All that comes of one resolver in a sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// What it says.
+    pub said: Said,
+    /// What comes in reply to the same query after that.
+    pub then: Option<Said>,
+    /// The code of its extended error.
+    pub extended_error: Option<u16>,
+    /// Whether it resolves the control question, where one is asked.
+    pub passes_control: Option<bool>,
+}
+
+impl From<Said> for Reply {
+    fn from(said: Said) -> Self {
+        Self { said, then: None, extended_error: None, passes_control: None }
+    }
 }
 
 impl Said {
@@ -67,8 +99,12 @@ impl Said {
             "nodata" => Self::Nodata,
             "servfail" => Self::Servfail,
             "refused" => Self::Refused,
+            "other_rcode" => Self::OtherRcode,
+            "referral" => Self::Referral,
+            "offtype" => Self::Offtype,
             "timeout" => Self::Timeout,
             "unreachable" => Self::Unreachable,
+            "truncated" => Self::Truncated,
             "malformed" => Self::Malformed,
             _ => return None,
         })
@@ -78,6 +114,7 @@ impl Said {
         let content = match self {
             Self::Timeout => return Outcome::Timeout,
             Self::Unreachable => return Outcome::Unreachable,
+            Self::Truncated => return Outcome::Truncated,
             Self::Malformed => return Outcome::Malformed,
             Self::Addresses(addresses) => {
                 let mut addresses = addresses.clone();
@@ -89,8 +126,45 @@ impl Said {
             Self::Nodata => Content::Nodata,
             Self::Servfail => Content::Servfail,
             Self::Refused => Content::Refused,
+            Self::OtherRcode => Content::OtherRcode,
+            Self::Referral => Content::Referral,
+            Self::Offtype => Content::Offtype,
         };
-        Outcome::Answer(Answer { content, flags: Flags::default() })
+        Outcome::Answer(Answer::new(content))
+    }
+}
+
+impl Reply {
+    /// As a sweep would bring it: an answer stands before an error, whichever came first.
+    fn outcome(&self) -> Outcome {
+        let mut outcome = self.said.outcome();
+        let then = self.then.as_ref().map(Said::outcome);
+        if let Some(Outcome::Answer(then)) = then {
+            outcome = match outcome {
+                Outcome::Answer(mut first) => {
+                    let mut then = then;
+                    if !first.content.is_conclusive() && then.content.is_conclusive() {
+                        std::mem::swap(&mut first, &mut then);
+                    }
+                    first.others.push(then.content);
+                    first.flags.set(Flag::MultipleAnswers);
+                    Outcome::Answer(first)
+                }
+                _ => Outcome::Answer(then),
+            };
+        }
+        if let Outcome::Answer(answer) = &mut outcome {
+            answer.extended_error = self.extended_error;
+        }
+        outcome
+    }
+
+    fn control(&self) -> Control {
+        match self.passes_control {
+            None => Control::Unknown,
+            Some(true) => Control::Passed,
+            Some(false) => Control::Failed,
+        }
     }
 }
 
@@ -99,62 +173,88 @@ impl Said {
 pub struct Set {
     setup: Setup,
     running: RunningSet,
-    change: [Change; 1],
+    standing: Standing,
+    /// When what is expected came into force.
+    pinned_at: u64,
 }
 
 impl Set {
-    /// Nothing is known yet.
+    /// Nothing is known yet, at second 0.
     pub fn new(setup: Setup) -> anyhow::Result<Self> {
         let running = RunningSet::new(plan(&setup)?);
-        Ok(Self { setup, running, change: [Change::default()] })
+        running.state().begins(Moment::Virtual(0.0));
+        Ok(Self { setup, running, standing: Standing::of_a_world(Vec::new()), pinned_at: 0 })
     }
 
-    /// A reload changed what is expected.
-    pub fn expect(&mut self, expected: Option<Vec<String>>) -> anyhow::Result<()> {
+    /// A reload changed what is expected, if it is not the same as before.
+    pub fn expect(&mut self, expected: Option<Vec<String>>, second: u64) -> anyhow::Result<()> {
+        if self.setup.expected == expected {
+            return Ok(());
+        }
         self.setup.expected = expected;
         self.running.relabel(&plan(&self.setup)?);
+        self.pinned_at = second;
+        let state = self.running.state();
+        if let Some(verdicts) = self.standing.judged_anew(&state.plan, second) {
+            state.judged_anew(verdicts);
+        }
         Ok(())
     }
 
-    /// A sweep ended at a time of the wall clock, in seconds since the epoch. `said` has one entry for
-    /// each resolver.
-    pub fn swept(&mut self, said: &[Said], degraded: bool, unix_seconds: f64) {
+    /// The program starts anew: it knows what its state file says.
+    pub fn restart(&mut self, second: u64) -> anyhow::Result<()> {
+        self.running = RunningSet::new(plan(&self.setup)?);
+        self.running.state().begins(Moment::Virtual(second as f64));
+        self.standing = Standing::of_a_world(self.standing.memories().to_vec());
+        Ok(())
+    }
+
+    /// A sweep ended. `replies` has one entry for each resolver.
+    pub fn swept(&mut self, replies: &[Reply], degraded: bool, second: u64) {
         let state = self.running.state();
-        let outcomes = said.iter().map(|said| Some(said.outcome())).collect();
-        let verdicts = judge(&state.plan, std::iter::once(outcomes));
-        for (number, (verdict, change)) in verdicts.iter().zip(&mut self.change).enumerate() {
-            if change.observe(verdict.fingerprint) {
-                state.counts.consensus_changed(number);
-            }
+        let sweep = Sweep {
+            outcomes: vec![replies.iter().map(|reply| Some(reply.outcome())).collect()],
+            control: replies.iter().map(Reply::control).collect(),
+            ttls: vec![self.setup.ttl],
+            degraded,
+        };
+        let kept = Kept::new(sweep);
+        let verdicts = self.standing.swept(&state.plan, kept, degraded, self.pinned_at, second);
+        for (number, _) in verdicts.iter().enumerate().filter(|(_, verdict)| verdict.is_changed) {
+            state.counts.consensus_changed(number);
         }
-        state.publish(Snapshot { seconds: 1.0, degraded, verdicts }, unix_seconds);
+        let at = second as f64;
+        state.publish(Snapshot { seconds: 1.0, degraded, verdicts }, at, Moment::Virtual(at));
         state.counts.sweep(if degraded { SweepResult::Degraded } else { SweepResult::Complete });
     }
 
     /// A sweep failed: nobody could be asked.
     pub fn failed(&self) {
-        let state = self.running.state();
-        state.counts.sweep(SweepResult::Failed);
-        state.withdraw();
+        self.running.state().counts.sweep(SweepResult::Failed);
     }
 
-    /// The page that a scrape would show now.
-    pub fn page(&self) -> String {
-        page_of(&[Arc::clone(&self.running.state())])
+    /// The page that a scrape would show.
+    pub fn page(&self, second: u64) -> String {
+        page_of(&[Arc::clone(&self.running.state())], Moment::Virtual(second as f64))
     }
 }
 
 /// The plan of such a set. Its resolvers have private addresses, so that nothing but their number,
 /// country and network matters.
 fn plan(setup: &Setup) -> anyhow::Result<Plan> {
-    let Setup { vantage, region, set, name, kind, mode, expected, resolvers } = setup;
+    let Setup { vantage, region, set, name, kind, mode, expected, resolvers, .. } = setup;
+    let interval = setup.interval.max(1);
     let mut text = format!(
         "vantage: {{name: {vantage:?}, region: {region:?}}}\nquestions:\n  - name: {name:?}\n    types: [{kind}]\n"
     );
     if let Some(answers) = expected {
         let _ = writeln!(text, "    expected: {{{kind}: {{mode: {mode}, answers: {answers:?}}}}}");
     }
-    let _ = writeln!(text, "sets:\n  - name: {set:?}\n    allow_private: true\n    rate: 1000");
+    let _ = writeln!(
+        text,
+        "sets:\n  - name: {set:?}\n    allow_private: true\n    rate: 1000\n    interval: {interval}s\n    timeout: 50ms"
+    );
+    text.push_str("    control: control.example\n");
     text.push_str("    resolvers:\n");
     let mut networks: Vec<&str> = Vec::new();
     for (number, (country, network)) in resolvers.iter().enumerate() {
@@ -180,11 +280,9 @@ fn plan(setup: &Setup) -> anyhow::Result<Plan> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_page_shows_how_the_answers_were_judged() {
-        let resolvers = (0..30).map(|n| ("DE".to_owned(), format!("as{}", n % 12))).collect();
+    fn set(resolvers: Vec<(String, String)>) -> Set {
         let word = str::to_owned;
-        let mut set = Set::new(Setup {
+        let setup = Setup {
             vantage: word("fra"),
             region: word("EMEA"),
             set: word("world"),
@@ -192,24 +290,49 @@ mod tests {
             kind: word("A"),
             mode: word("exact"),
             expected: Some(vec![word("11.0.0.1")]),
+            interval: 3600,
+            ttl: None,
             resolvers,
-        })
-        .unwrap();
-        let is = |set: &Set, line: &str| set.page().lines().any(|it| it.contains(line));
-        assert!(!is(&set, "dns_consistency_responses{"));
-        set.swept(&vec![Said::Addresses(vec!["11.0.0.1".parse().unwrap()]); 30], false, 60.0);
-        let matches = |set: &Set, value: &str| {
-            let page = set.page();
-            let line = page
-                .lines()
-                .find(|it| it.starts_with("dns_consistency_consensus_matches_expected"));
-            line.is_some_and(|line| line.ends_with(value))
         };
-        assert!(matches(&set, "} 1") || matches(&set, "} 1.0"), "{}", set.page());
-        set.expect(Some(vec![word("11.0.0.2")])).unwrap();
-        set.swept(&vec![Said::Addresses(vec!["11.0.0.1".parse().unwrap()]); 30], false, 3660.0);
-        assert!(matches(&set, "} 0") || matches(&set, "} 0.0"), "{}", set.page());
+        Set::new(setup).unwrap()
+    }
+
+    fn all(address: &str, count: usize) -> Vec<Reply> {
+        vec![Said::Addresses(vec![address.parse().unwrap()]).into(); count]
+    }
+
+    fn verdict(set: &Set, second: u64, verdict: &str) -> bool {
+        let page = set.page(second);
+        let of = format!("verdict=\"{verdict}\"}}");
+        let mut lines = page.lines().filter(|line| line.starts_with("dns_consistency_verdict{"));
+        lines.any(|line| line.contains(&of) && (line.ends_with(" 1") || line.ends_with(" 1.0")))
+    }
+
+    #[test]
+    fn a_page_shows_how_the_answers_were_judged_until_a_sweep_says_otherwise() {
+        let resolvers = (0..30).map(|n| ("DE".to_owned(), format!("as{}", n % 12))).collect();
+        let mut set = set(resolvers);
+        assert!(!set.page(0).contains("dns_consistency_responses{"));
+        set.swept(&all("11.0.0.1", 30), false, 60);
+        assert!(!verdict(&set, 60, "unexpected"), "{}", set.page(60));
+        set.expect(Some(vec!["11.0.0.2".to_owned()]), 3000).unwrap();
+        assert!(!verdict(&set, 3000, "unexpected"), "its TTL may last");
+        set.swept(&all("11.0.0.1", 30), false, 3660);
+        assert!(verdict(&set, 3660, "unexpected") && verdict(&set, 3660, "unseen"));
         set.failed();
-        assert!(!is(&set, "dns_consistency_responses{"));
+        assert!(verdict(&set, 7260, "unexpected"), "nothing was measured");
+        set.swept(&all("11.0.0.2", 30), false, 10_860);
+        assert!(!verdict(&set, 10_860, "unexpected"));
+    }
+
+    #[test]
+    fn a_restart_remembers_which_pin_was_there_before() {
+        let resolvers = (0..30).map(|n| ("DE".to_owned(), format!("as{}", n % 12))).collect();
+        let mut set = set(resolvers);
+        set.swept(&all("11.0.0.1", 30), false, 60);
+        set.expect(Some(vec!["11.0.0.2".to_owned()]), 3600).unwrap();
+        set.restart(3610).unwrap();
+        set.swept(&all("11.0.0.1", 30), false, 3660);
+        assert!(!verdict(&set, 3660, "unexpected"), "{}", set.page(3660));
     }
 }

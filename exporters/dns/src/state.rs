@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exporter_kit::{Health, State, Targets};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::config::{Plan, Work};
-use crate::consensus::Verdict;
 use crate::metrics::counts::Counts;
+use crate::verdict::Verdict;
 
 /// All sets, by name.
 pub(crate) type Sets = Targets<Work, RunningSet, Plan>;
@@ -34,10 +35,36 @@ pub(crate) struct SetState {
 /// The latest sweep.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Latest {
-    /// What it brought; absent before the first sweep and after one that failed.
+    /// What it brought; absent before the first one. It stands, with its age, until another sweep
+    /// says otherwise: that nothing could be measured changes nothing.
     pub(crate) snapshot: Option<Arc<Snapshot>>,
-    /// When the latest complete sweep ended, in seconds since the epoch. Survives failures.
+    /// When the latest complete sweep ended, in seconds since the epoch.
     pub(crate) completed: Option<f64>,
+    /// From when on the age of the verdicts counts: when the latest complete sweep ended, or else when
+    /// the set began.
+    pub(crate) since: Option<Moment>,
+}
+
+/// Since when something is, by a clock that nobody sets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Moment {
+    /// Of this machine.
+    Real(Instant),
+    /// Seconds of a world in virtual time.
+    Virtual(f64),
+}
+
+impl Moment {
+    /// Seconds from then to now. Between two kinds of clocks there are none.
+    pub(crate) fn age(self, now: Self) -> f64 {
+        match (self, now) {
+            (Self::Real(then), Self::Real(now)) => {
+                now.saturating_duration_since(then).as_secs_f64()
+            }
+            (Self::Virtual(then), Self::Virtual(now)) => now - then,
+            _ => 0.0,
+        }
+    }
 }
 
 /// One sweep, judged. Never changed once it is published.
@@ -111,9 +138,14 @@ impl SetState {
     }
 
     /// Puts a sweep in the place of the one before, as a whole.
-    pub(crate) fn publish(&self, snapshot: Snapshot, completed: f64) {
+    pub(crate) fn publish(&self, snapshot: Snapshot, completed: f64, now: Moment) {
         let snapshot = Some(Arc::new(snapshot));
-        *self.lock() = Latest { snapshot, completed: Some(completed) };
+        *self.lock() = Latest { snapshot, completed: Some(completed), since: Some(now) };
+    }
+
+    /// The age of the verdicts counts from here on, until a sweep is complete.
+    pub(crate) fn begins(&self, now: Moment) {
+        self.lock().since.get_or_insert(now);
     }
 
     /// Puts other verdicts on the latest sweep.
@@ -123,11 +155,6 @@ impl SetState {
             let snapshot = Snapshot { verdicts, ..Snapshot::clone(snapshot) };
             latest.snapshot = Some(Arc::new(snapshot));
         }
-    }
-
-    /// Takes back what is no longer fresh.
-    pub(crate) fn withdraw(&self) {
-        self.lock().snapshot = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, Latest> {

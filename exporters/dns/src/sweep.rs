@@ -9,6 +9,7 @@ mod sockets;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rand::seq::SliceRandom as _;
@@ -21,7 +22,7 @@ use crate::config::Plan;
 use crate::exchange::question::{Question, Template};
 use crate::kind::Kind;
 use crate::metrics::counts::Counts;
-use crate::outcome::{LocalError, Outcome};
+use crate::outcome::{Control, LocalError, Outcome};
 use crate::special;
 
 use worker::Worker;
@@ -40,12 +41,19 @@ const MAX_CONNECTIONS: usize = 50;
 /// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
 const TOLERATED_LOSS: f64 = 0.01;
 
+/// Results of the control question that show whether the question itself is good.
+const ENOUGH_CONTROLS: usize = 200;
+
 /// What a sweep brought.
 #[derive(Debug)]
 pub(crate) struct Sweep {
     /// The outcome of each question (outer) at each resolver (inner), in the order of the plan. A
-    /// resolver that failed the control question has none.
+    /// resolver that failed the control question may have none.
     pub(crate) outcomes: Vec<Vec<Option<Outcome>>>,
+    /// What the control question said of each resolver; empty if none is asked.
+    pub(crate) control: Vec<Control>,
+    /// The largest TTL of an answer to each question, seconds.
+    pub(crate) ttls: Vec<Option<u32>>,
     /// Whether so much was lost on this machine that resolvers may look worse than they are.
     pub(crate) degraded: bool,
 }
@@ -68,7 +76,29 @@ struct Shared {
     templates: Vec<Template>,
     counts: Arc<Counts>,
     tcp_connections: Semaphore,
+    tally: Tally,
     began: Instant,
+}
+
+/// What the control question has brought so far, over all workers.
+#[derive(Debug, Default)]
+struct Tally {
+    asked: AtomicUsize,
+    passed: AtomicUsize,
+}
+
+impl Tally {
+    fn add(&self, passed: bool) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.passed.fetch_add(usize::from(passed), Ordering::Relaxed);
+    }
+
+    /// Whether the control can be believed when it speaks against a resolver: if it is broken itself,
+    /// everybody must be asked.
+    fn is_good(&self) -> bool {
+        let asked = self.asked.load(Ordering::Relaxed);
+        asked >= ENOUGH_CONTROLS && 2 * self.passed.load(Ordering::Relaxed) >= asked
+    }
 }
 
 /// Asks everybody everything. An error means that nobody could be asked.
@@ -84,6 +114,7 @@ pub(crate) async fn run(plan: &Arc<Plan>, counts: &Arc<Counts>) -> anyhow::Resul
             .collect(),
         counts: Arc::clone(counts),
         tcp_connections: Semaphore::new(MAX_CONNECTIONS),
+        tally: Tally::default(),
         began: Instant::now(),
     });
 
@@ -121,21 +152,31 @@ fn deal(shared: &Arc<Shared>) -> Vec<Worker> {
 fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
     let resolvers = plan.set.list.resolvers.len();
     let mut lost = report.lost;
-    let mut healthy = vec![true; resolvers];
+    let mut control = vec![Control::Unknown; resolvers];
     let mut outcomes = vec![vec![None; resolvers]; plan.questions.len()];
     for (resolver, question, outcome) in report.outcomes {
         match outcomes.get_mut(question) {
             Some(of_question) => of_question[resolver] = Some(outcome),
-            None => healthy[resolver] = passes_control(&outcome),
+            None => control[resolver] = judged_control(&outcome),
+        }
+    }
+    let mut ttls = vec![None; plan.questions.len()];
+    for (of_question, ttl) in outcomes.iter_mut().zip(&mut ttls) {
+        for outcome in of_question.iter_mut().flatten() {
+            if let Outcome::Answer(answer) = outcome
+                && let Content::Addresses(_) = answer.content
+            {
+                *ttl = Some(answer.ttl).max(*ttl);
+                answer.ttl = 0;
+            }
         }
     }
     for of_question in &mut outcomes {
-        for (outcome, healthy) in of_question.iter_mut().zip(&healthy) {
+        for (outcome, control) in of_question.iter_mut().zip(&control) {
             match outcome {
                 Some(Outcome::LocalError) => lost += 1,
-                Some(_) if !healthy => *outcome = None,
                 // Not asked, though it passed: the sweep was cut short.
-                None if *healthy => {
+                None if *control != Control::Failed => {
                     *outcome = Some(Outcome::LocalError);
                     lost += 1;
                 }
@@ -144,7 +185,19 @@ fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
         }
     }
     let queries = resolvers * plan.queries_per_resolver();
-    Sweep { outcomes, degraded: lost as f64 > queries as f64 * TOLERATED_LOSS }
+    if plan.set.control.is_none() {
+        control.clear();
+    }
+    Sweep { outcomes, control, ttls, degraded: lost as f64 > queries as f64 * TOLERATED_LOSS }
+}
+
+/// What the control question's outcome says of the resolver.
+fn judged_control(outcome: &Outcome) -> Control {
+    match outcome {
+        Outcome::LocalError => Control::Unknown,
+        outcome if passes_control(outcome) => Control::Passed,
+        _ => Control::Failed,
+    }
 }
 
 /// Whether the control question's outcome speaks for the resolver. One that was never sent does not

@@ -132,19 +132,21 @@ fn sweeps_classifies_reloads_and_stops() {
     let moved = config(responder.port, closed, &Ipv4Addr::from(LIE).to_string());
     let moved = moved.replace("region: EMEA", "region: APAC");
     assert_eq!(program.reload(&moved).status, 200);
-    program.wait_until("the other pin is not met", |it| {
-        of_world(it, "consensus_matches_expected", "") == 0.0
+    // Who gives the former answer is not wrong while its TTL may last.
+    program.wait_until("the former answer is stale", |it| {
+        responses(it, "A", "world", "stale") == 34.0 + 2.0 + 1.0 + 1.0 + 1.0
     });
     assert_eq!(program.request("GET", "/-/ready", "").status, 200);
     let page = program.page("/metrics");
     assert!(page.contains("region=\"APAC\"") && !page.contains("region=\"EMEA\""), "{page}");
-    each_class_is_counted(&program.metrics(), addresses.len());
+    assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 6.0);
     assert_eq!((queries(&program.metrics(), "world"), responder.counts()), (sent, asked));
 
     // Other work: the set is swept again, and counts from the start; the other set goes on.
     assert_eq!(program.reload(&moved.replace("rate: 200", "rate: 199")).status, 200);
     program.wait_until_ready();
     let metrics = program.metrics();
+    // Without a state file it is not known which pin was there before.
     assert_eq!(of_world(&metrics, "consensus_matches_expected", ""), 0.0);
     assert_eq!((queries(&metrics, "world"), queries(&metrics, "closed")), (sent, 3.0));
     assert!(responder.counts().values().all(|count| *count == 2));
@@ -155,7 +157,8 @@ fn sweeps_classifies_reloads_and_stops() {
 fn each_class_is_counted(metrics: &Scrape, resolvers: usize) {
     for (outcome, count) in [
         ("agree", 34.0 + 2.0 + 1.0 + 1.0 + 1.0),
-        ("dissent", 6.0 + 1.0),
+        ("dissent", 6.0),
+        ("conflict", 1.0),
         ("nxdomain", 2.0),
         ("nodata", 2.0),
         ("servfail", 3.0),
@@ -187,13 +190,20 @@ fn each_class_is_counted(metrics: &Scrape, resolvers: usize) {
             "unreachable",
             "unhealthy",
             "local_error",
+            "conflict",
+            "filtered",
+            "stale",
+            "local",
+            "dns64",
+            "referral",
+            "offtype",
         ];
         let sum: f64 = classes.iter().map(|it| responses(metrics, kind, "world", it)).sum();
         assert_eq!(sum, resolvers as f64, "{kind}");
     }
     assert_eq!(responses(metrics, "A", "closed", "unreachable"), 3.0);
-    // An IPv6 address that nobody has is the consensus of nobody: that there is none is.
-    assert_eq!(responses(metrics, "AAAA", "world", "agree"), 34.0 + 2.0 + 5.0);
+    // An IPv6 address that nobody has is the consensus of nobody: that there is none is, in both forms.
+    assert_eq!(responses(metrics, "AAAA", "world", "agree"), 34.0 + 2.0 + 2.0 + 5.0);
 }
 
 fn the_evidence_is_kept(metrics: &Scrape) {
@@ -240,9 +250,11 @@ fn the_consensus_is_judged(metrics: &Scrape) {
     assert_eq!(of_world(metrics, "consensus_ratio", "weight=\"resolver\""), 39.0 / conclusive);
     assert_eq!(of_world(metrics, "outliers", ""), conclusive - 39.0);
     assert_eq!(of_world(metrics, "distinct_answers", ""), 5.0);
-    assert_eq!(of_world(metrics, "consensus_state", "state=\"split\""), 1.0);
+    assert_eq!(of_world(metrics, "consensus_state", "state=\"unexpected\""), 1.0);
+    assert_eq!(of_world(metrics, "verdict", "verdict=\"unexpected\""), 1.0);
     assert_eq!(of_world(metrics, "consensus_matches_expected", ""), 1.0);
-    assert_eq!(of_world(metrics, "unexpected_resolvers", ""), conclusive - 39.0);
+    assert_eq!(of_world(metrics, "unexpected_resolvers", ""), conclusive - 39.0 - 1.0);
+    assert_eq!(of_world(metrics, "country_networks", "country=\"CN\""), 5.0);
     for (country, ratio) in [("DE", 1.0), ("FR", 1.0), ("CN", 0.4)] {
         let label = format!("country=\"{country}\"");
         assert_eq!(of_world(metrics, "country_agree_ratio", &label), ratio, "{country}");
@@ -272,7 +284,7 @@ fn the_pages_show_it_and_send_nothing(program: &Program, responder: &Responder) 
     let before = responder.counts();
     let text = program.page("/answers?name=API.messenger.example.&type=A");
     assert!(text.contains("[149.154.167.220] : 39 occurrences ("), "{text}");
-    assert!(text.contains("[174.37.154.236] : 7 occurrences, dissent (CN 6, US 1)"), "{text}");
+    assert!(text.contains("[174.37.154.236] : 6 occurrences, dissent (CN 6)"), "{text}");
     assert!(text.contains("[127.0.0.1] : 2 occurrences, bogon (TR 2)"), "{text}");
     assert!(text.contains("[ERROR: TIMEOUT] : 6 occurrences (US 6)"), "{text}");
     let json = program.page("/answers?name=api.messenger.example&type=A&set=world&format=json");
@@ -313,7 +325,7 @@ fn the_exposition_is_sound(program: &Program) {
 }
 
 #[test]
-fn resolvers_that_fail_the_control_question_are_unhealthy_and_asked_no_further() {
+fn resolvers_that_fail_the_control_question_are_unhealthy() {
     let folder = tempfile::tempdir().unwrap();
     let responder = Responder::start();
     let good: Vec<_> = (1..=20).map(|n| Behaviour::Honest.address(n)).collect();
@@ -323,7 +335,7 @@ fn resolvers_that_fail_the_control_question_are_unhealthy_and_asked_no_further()
         .chain(&bad)
         .map(|it| format!("{{ address: {it}, asn: {} }}", 1 + it.octets()[3]))
         .collect();
-    // At 10 a second, the control question of the last is answered long before its next one is due.
+    // They are asked nevertheless, since so few do not show whether the control itself is good.
     let program = start(
         folder.path(),
         &format!(
@@ -343,7 +355,7 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
     assert_eq!(of_world(&metrics, "consensus_state", "state=\"uniform\""), 1.0);
     let counts = responder.counts();
     assert!(good.iter().all(|it| counts[&(*it, 1)] == 2), "{counts:?}");
-    assert!(bad.iter().all(|it| counts[&(*it, 1)] == 1), "{counts:?}");
+    assert!(bad.iter().all(|it| counts[&(*it, 1)] == 2), "{counts:?}");
 }
 
 #[test]

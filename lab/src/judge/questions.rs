@@ -4,18 +4,23 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use turbulence_dns::simulation::{Said, Set, Setup};
+use turbulence_dns::simulation::{Reply, Said, Set, Setup};
 
 use super::format::World;
 use super::format::question::{Question, Say, Sweep};
 use super::format::steps::is_on;
 use super::recording::{Recording, Scraped};
 
+/// A reload of which no second is given is this part of the interval before the end of the sweep that
+/// is the first to know of it.
+const RELOAD: u64 = 6;
+
 /// Sweeps every set of a world, and records what is scraped.
 pub(crate) fn record(world: &World, recording: &mut Recording) -> anyhow::Result<()> {
     let mut scraped = BTreeMap::new();
     for question in &world.dns {
-        let instance = format!("{}:9771", question.vantage);
+        let usual = || format!("{}:9771", question.vantage);
+        let instance = question.exporter.clone().unwrap_or_else(usual);
         let exporter = scraped
             .entry(instance.clone())
             .or_insert_with(|| Scraped::new("turbulence-dns", &instance));
@@ -31,14 +36,21 @@ fn record_one(
     recording: &mut Recording,
 ) -> anyhow::Result<()> {
     let mut set = Set::new(setup(question))?;
-    let mut said = vec![Said::Timeout; question.resolvers.len()];
+    let mut replies = vec![Reply::from(Said::Timeout); question.resolvers.len()];
     let mut sweeps = question.sweeps.iter().peekable();
+    let mut restarts = question.exporter_restarts.iter().peekable();
     for (scrape, second) in recording.scrapes() {
         while let Some(sweep) = sweeps.next_if(|sweep| sweep.at <= second) {
-            play(&mut set, &mut said, sweep)?;
+            while let Some(restart) = restarts.next_if(|restart| **restart < sweep.at) {
+                set.restart(*restart)?;
+            }
+            play(&mut set, question, &mut replies, sweep)?;
+        }
+        while let Some(restart) = restarts.next_if(|restart| **restart <= second) {
+            set.restart(*restart)?;
         }
         if is_on(question.scraped.as_ref(), second) && !world.is_lost(second) {
-            recording.page(scraped, scrape, &set.page());
+            recording.page(scraped, scrape, &set.page(second));
         }
     }
     Ok(())
@@ -55,27 +67,44 @@ fn setup(question: &Question) -> Setup {
         kind: question.r#type.clone(),
         mode: question.mode.clone(),
         expected: question.expected.clone().or(first),
+        interval: question.interval.0,
+        ttl: question.ttl,
         resolvers: resolvers.map(|it| (it.country.clone(), it.network.clone())).collect(),
     }
 }
 
-fn play(set: &mut Set, said: &mut [Said], sweep: &Sweep) -> anyhow::Result<()> {
+fn play(
+    set: &mut Set,
+    question: &Question,
+    replies: &mut [Reply],
+    sweep: &Sweep,
+) -> anyhow::Result<()> {
     if let Some(expected) = &sweep.expected {
-        set.expect(Some(expected.clone()))?;
+        let usual = sweep.at.saturating_sub(question.interval.0 / RELOAD);
+        set.expect(Some(expected.clone()), sweep.reloaded_at.unwrap_or(usual))?;
     }
     for answers in &sweep.answers {
-        let says = match &answers.say {
-            Say::Addresses(addresses) => Said::Addresses(addresses.clone()),
-            Say::Word(word) => Said::word(word).with_context(|| format!("{word} is no answer"))?,
+        let reply = Reply {
+            said: said(&answers.say)?,
+            then: answers.then.as_ref().map(said).transpose()?,
+            extended_error: answers.extended_error,
+            passes_control: answers.passes_control,
         };
         for number in &answers.resolvers.0 {
-            said[*number] = says.clone();
+            replies[*number] = reply.clone();
         }
     }
     if sweep.fails {
         set.failed();
     } else {
-        set.swept(said, sweep.degraded, sweep.at as f64);
+        set.swept(replies, sweep.degraded, sweep.at);
     }
     Ok(())
+}
+
+fn said(say: &Say) -> anyhow::Result<Said> {
+    Ok(match say {
+        Say::Addresses(addresses) => Said::Addresses(addresses.clone()),
+        Say::Word(word) => Said::word(word).with_context(|| format!("{word} is no answer"))?,
+    })
 }

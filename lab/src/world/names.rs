@@ -9,7 +9,7 @@ use super::{Ground, start_exporter, subfolder};
 use crate::netns::Namespace;
 use crate::process::Program;
 use crate::prometheus::ScrapeTarget;
-use crate::resolvers::{self, MAJORITY, MAJORITY_V6, NAME, Resolvers};
+use crate::resolvers::{self, CONTROL, MAJORITY, MAJORITY_V6, NAME, Resolvers};
 
 /// Where the exporter is said to stand.
 const VANTAGE: &str = "fra";
@@ -42,6 +42,7 @@ impl Names {
              \x20   allow_private: true\n\
              \x20   acknowledge_third_party_probing: true\n\
              \x20   contact: the lab itself\n\
+             \x20   control: {CONTROL}\n\
              \x20   interval: 15s\n\
              \x20   timeout: 2s\n\
              \x20   rate: 1000\n\

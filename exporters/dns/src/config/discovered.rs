@@ -209,7 +209,9 @@ mod tests {
             skipped[0].reason.starts_with("acknowledge_third_party_probing: 201"),
             "{skipped:?}"
         );
-        let meant = config("{ name: found, acknowledge_third_party_probing: true, contact: noc }");
+        let meant = config(
+            "{ name: found, acknowledge_third_party_probing: true, contact: noc, control: a.example }",
+        );
         assert_eq!(meant.plans(&many).0["found"].set.list.resolvers.len(), 201);
     }
 

@@ -18,6 +18,9 @@ use crate::special;
 /// Above this many third-party resolvers, the operator must say that it is meant.
 const MAX_UNACKNOWLEDGED: usize = 200;
 
+/// Above this many resolvers, some of which are always dead, a control question is needed.
+const MAX_WITHOUT_CONTROL: usize = 200;
+
 /// Queries per second that may be sent to others; with 60 byte queries, half a megabit a second.
 const MAX_RATE: u32 = 1_000;
 
@@ -108,8 +111,8 @@ impl Plan {
         let set = Set {
             source: Source::Inline(Vec::new()),
             list: Arc::default(),
-            min_resolvers: 0,
-            min_networks: 0,
+            min_resolvers: None,
+            min_networks: None,
             acknowledge_third_party_probing: false,
             contact: None,
             ..self.set.clone()
@@ -142,6 +145,14 @@ impl Plan {
             faults.push(format!(
                 "contact: {strangers} resolvers of others would be probed; above {MAX_UNACKNOWLEDGED}, \
                  say whom they can write to"
+            ));
+        }
+        if size.resolvers > MAX_WITHOUT_CONTROL && set.control.is_none() {
+            faults.push(format!(
+                "control: {} resolvers are asked; above {MAX_WITHOUT_CONTROL}, name what any healthy resolver \
+                 resolves, as in `control: example.com`, so that a name that fails is told from a \
+                 resolver that does",
+                size.resolvers
             ));
         }
         let cap =

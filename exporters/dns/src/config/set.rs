@@ -39,10 +39,10 @@ pub(crate) struct Set {
     pub(crate) retries: u8,
     /// A name that every healthy resolver can resolve.
     pub(crate) control: Option<HostName>,
-    /// Fewer conclusive answers make no consensus.
-    pub(crate) min_resolvers: usize,
-    /// Answers from fewer networks make no consensus.
-    pub(crate) min_networks: usize,
+    /// Fewer conclusive answers say nothing; as few as a verdict needs, if it is not given.
+    pub(crate) min_resolvers: Option<usize>,
+    /// Answers from fewer networks say nothing.
+    pub(crate) min_networks: Option<usize>,
     /// The operator knows that third parties are probed.
     pub(super) acknowledge_third_party_probing: bool,
     /// Whom a third party can write to; shown on the landing page.
@@ -121,10 +121,8 @@ struct RawSet {
     #[serde(default)]
     retries: u8,
     control: Option<HostName>,
-    #[serde(default = "default_min_resolvers")]
-    min_resolvers: usize,
-    #[serde(default = "default_min_networks")]
-    min_networks: usize,
+    min_resolvers: Option<usize>,
+    min_networks: Option<usize>,
     #[serde(default)]
     acknowledge_third_party_probing: bool,
     contact: Option<String>,
@@ -144,14 +142,6 @@ fn default_rate() -> u32 {
 
 fn default_timeout() -> kit::Duration {
     kit::Duration::new(Duration::from_secs(2))
-}
-
-fn default_min_resolvers() -> usize {
-    20
-}
-
-fn default_min_networks() -> usize {
-    10
 }
 
 impl TryFrom<RawSet> for Set {

@@ -33,7 +33,7 @@ fn defaults_are_those_of_the_reference() {
     let set = &config.sets[0];
     assert_eq!((set.port, set.rate, set.retries, set.allow_private), (53, 100, 0, false));
     assert_eq!((set.interval, set.timeout), (Duration::from_secs(3600), Duration::from_secs(2)));
-    assert_eq!((set.min_resolvers, set.min_networks), (20, 10));
+    assert_eq!((set.min_resolvers, set.min_networks), (None, None));
     assert_eq!(set.list.resolvers.len(), 2);
     let plan = &config.plans(&[]).0["world"];
     assert_eq!(plan.questions[0].name.as_str(), "api.example");
@@ -210,13 +210,15 @@ fn many_third_parties_need_to_be_meant_and_a_contact() {
         error(", acknowledge_third_party_probing: true").contains("say whom they can write to")
     );
     let options = ", acknowledge_third_party_probing: true, contact: mailto:noc@example.com";
+    assert!(error(options).contains("sets[0].control: 201 resolvers are asked; above 200, name"));
+    let options = &format!("{options}, control: example.com");
     assert_eq!(with_file("11.0.0.1", 201, options).unwrap().sets[0].list.resolvers.len(), 201);
     assert!(with_file("11.0.0.1", 200, "").is_ok());
 }
 
 #[test]
 fn one_s_own_machine_may_be_asked_as_one_likes() {
-    let options = ", allow_private: true, rate: 100000, interval: 5s";
+    let options = ", allow_private: true, rate: 100000, interval: 5s, control: a.example";
     assert!(with_file("127.1.0.1", 300, options).is_ok());
     let error = with_file("10.1.0.1", 300, options).unwrap_err();
     assert!(format!("{error:#}").contains("rate: must be from 1 to 1000"), "{error:#}");
@@ -226,6 +228,7 @@ fn one_s_own_machine_may_be_asked_as_one_likes() {
 fn a_sweep_that_does_not_fit_its_interval_is_refused_with_the_arithmetic() {
     let error =
         with_file("127.1.0.1", 300, ", allow_private: true, rate: 10, interval: 30s").unwrap_err();
+    assert!(format!("{error:#}").contains("sets[0].control: 300 resolvers"), "{error:#}");
     let wanted =
         "300 resolvers x 1 queries at 10 a second takes up to 32s, which is longer than 30s";
     assert!(format!("{error:#}").contains(wanted), "{error:#}");

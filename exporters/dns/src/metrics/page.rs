@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use exporter_kit::{Collector, CountsBy, LabelEnum, Page};
+use tokio::time::Instant;
 
 use super::labels::{Label, set_labels, with};
 use super::verdicts;
-use crate::state::{SetState, Sets};
+use crate::state::{Moment, SetState, Sets};
 
 /// Renders all sets: metric by metric, and within each, set by set.
 #[derive(Debug)]
@@ -15,23 +16,23 @@ pub(crate) struct Metrics(pub(crate) Arc<Sets>);
 impl Collector for Metrics {
     fn collect(&self, page: &mut Page<'_>) {
         let sets: Vec<_> = self.0.wanted_on(page).iter().map(|set| set.state()).collect();
-        encode(&sets, page);
+        encode(&sets, Moment::Real(Instant::now()), page);
     }
 }
 
-/// The page of these sets.
-pub(crate) fn page_of(sets: &[Arc<SetState>]) -> String {
-    exporter_kit::openmetrics(|page| encode(sets, page))
+/// The page of these sets, at a moment.
+pub(crate) fn page_of(sets: &[Arc<SetState>], now: Moment) -> String {
+    exporter_kit::openmetrics(|page| encode(sets, now, page))
 }
 
-pub(super) fn encode(sets: &[Arc<SetState>], page: &mut Page<'_>) {
+pub(super) fn encode(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
     verdicts::encode(sets, page);
-    sweeps(sets, page);
+    sweeps(sets, now, page);
     counters(sets, page);
 }
 
 /// The last sweep of each set, as a whole.
-fn sweeps(sets: &[Arc<SetState>], page: &mut Page<'_>) {
+fn sweeps(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
     page.gauge(
         "dns_consistency_resolvers",
         "Resolvers of the list: configured (entries), active (asked), duplicate (entries left out), \
@@ -57,6 +58,16 @@ fn sweeps(sets: &[Arc<SetState>], page: &mut Page<'_>) {
         "dns_consistency_sweep_last_completed_timestamp_seconds",
         "When the last sweep was completed, as seconds since the epoch.",
         sets.iter().filter_map(|set| Some((set_labels(set), set.latest().completed?))),
+    );
+    page.gauge(
+        "dns_consistency_sweep_age_seconds",
+        "How long ago the last complete sweep ended; before the first one, how long ago the set began.",
+        sets.iter().filter_map(|set| Some((set_labels(set), set.latest().since?.age(now)))),
+    );
+    page.gauge(
+        "dns_consistency_sweep_interval_seconds",
+        "From the start of one sweep to the start of the next.",
+        sets.iter().map(|set| (set_labels(set), set.plan.set.interval.as_secs_f64())),
     );
     page.gauge(
         "dns_consistency_sweep_degraded",
@@ -95,7 +106,7 @@ fn counters(sets: &[Arc<SetState>], page: &mut Page<'_>) {
     );
     page.counter(
         "dns_consistency_consensus_changes_total",
-        "How often the consensus became another one, and stayed so for two sweeps.",
+        "How often the answer became another one, none, or one again.",
         sets.iter().flat_map(|set| {
             let questions = set.plan.questions.iter().zip(&set.counts.consensus_changes);
             questions.map(|(asked, counter)| {

@@ -4,12 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::page::encode;
-use crate::answer::{Answer, Content, Flag, Flags};
+use crate::answer::{Answer, Content, Flag};
 use crate::config::Config;
-use crate::consensus::{Rules, judge};
 use crate::exchange::Transport;
-use crate::outcome::{Ignored, LocalError, Outcome, SweepResult};
-use crate::state::{RunningSet, SetState, Snapshot};
+use crate::kept::Kept;
+use crate::outcome::{Control, Ignored, LocalError, Outcome, SweepResult};
+use crate::standing::Standing;
+use crate::state::{Moment, RunningSet, SetState, Snapshot};
+use crate::sweep::Sweep;
+
+/// When the page is read.
+const NOW: Moment = Moment::Virtual(1900.0);
 
 const CONFIG: &str = "\
 vantage: { name: fra, region: EMEA }
@@ -44,9 +49,12 @@ questions:
 ";
 
 fn answer(address: [u8; 4]) -> Outcome {
-    let mut flags = Flags::default();
-    flags.set(Flag::Ad);
-    Outcome::Answer(Answer { content: Content::Addresses([address.into()].into()), flags })
+    let mut answer = Answer::new(Content::Addresses([address.into()].into()));
+    answer.flags.set(Flag::Ad);
+    if address[0] == 174 {
+        answer.extended_error = Some(4);
+    }
+    Outcome::Answer(answer)
 }
 
 /// A set that was swept, and one that was not.
@@ -61,18 +69,26 @@ fn states() -> Vec<Arc<SetState>> {
     a.extend([forged(), forged(), forged(), honest(), Some(Outcome::Timeout)]);
     a.extend([honest(), honest(), Some(Outcome::LocalError)]);
     let aaaa = vec![Some(Outcome::Timeout); 13];
-    let outcomes = [a, aaaa];
-    let verdicts = outcomes.iter().zip(&world.plan.questions).map(|(outcomes, asked)| {
-        let set = &world.plan.set;
-        let rules = Rules {
-            expected: asked.expected.as_ref(),
-            min_resolvers: set.min_resolvers,
-            min_networks: set.min_networks,
-        };
-        judge(&set.list, outcomes, rules)
-    });
-    let verdicts = verdicts.collect();
-    world.publish(Snapshot { seconds: 3.25, degraded: true, verdicts }, 1_522_281_600.5);
+    let sweep = |a: Vec<Option<Outcome>>| {
+        let outcomes = vec![a, aaaa.clone()];
+        let control = vec![Control::Unknown; 13];
+        Kept::new(Sweep { outcomes, control, ttls: vec![Some(60), None], degraded: true })
+    };
+    // The pin was changed a moment ago, and half of the world has followed since.
+    let mut standing = Standing::default();
+    let (former, half) = (Some(answer([149, 154, 167, 99])), a.clone());
+    let before = CONFIG.replace("149.154.167.220", "149.154.167.99");
+    let before: Config = exporter_kit::parse(&before, "golden").unwrap();
+    let before = before.complete(std::path::Path::new(".")).unwrap().plans(&[]).0;
+    standing.swept(&before["world"], sweep(vec![former.clone(); 13]), false, 0, 1_522_281_300);
+    let half = half.into_iter().enumerate();
+    let half = half.map(|(at, it)| if at % 2 == 0 { former.clone() } else { it }).collect();
+    let pinned_at = 1_522_281_550;
+    standing.swept(&world.plan, sweep(half), false, pinned_at, pinned_at);
+    let verdicts = standing.swept(&world.plan, sweep(a), true, pinned_at, pinned_at + 50);
+    let now = Moment::Virtual(1000.0);
+    world.publish(Snapshot { seconds: 3.25, degraded: true, verdicts }, 1_522_281_600.5, now);
+    states[0].begins(Moment::Virtual(400.0));
     world.counts.answered(Duration::from_millis(20));
     world.counts.query(Transport::Udp);
     world.counts.ignored(Ignored::WrongSource);
@@ -91,7 +107,7 @@ fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
     let set = RunningSet::new(plan(""));
     set.state().counts.query(Transport::Udp);
     set.state().counts.answered(Duration::from_millis(20));
-    let page = || exporter_kit::openmetrics(|page| encode(&[set.state()], page));
+    let page = || exporter_kit::openmetrics(|page| encode(&[set.state()], NOW, page));
     let of = |text: &str, start: &str| {
         let lines = text.lines().filter(|line| line.starts_with(start));
         lines.map(str::to_owned).collect::<Vec<_>>()
@@ -113,7 +129,7 @@ fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
 
 #[test]
 fn exposition() {
-    let text = exporter_kit::openmetrics(|page| encode(&states(), page));
+    let text = exporter_kit::openmetrics(|page| encode(&states(), NOW, page));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();
     }

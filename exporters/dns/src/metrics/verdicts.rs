@@ -1,5 +1,6 @@
 //! The gauges of a sweep's verdicts: replaced as a whole with the snapshot, absent without one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use exporter_kit::Page;
@@ -7,9 +8,9 @@ use exporter_kit::Page;
 use super::labels::{Label, set_labels, with};
 use crate::answer::Flag;
 use crate::config::Asked;
-use crate::consensus::{Ratios, State, Verdict};
 use crate::outcome::Class;
 use crate::state::{SetState, Snapshot};
+use crate::verdict::{Difference, Ratios, Severity, State, Verdict};
 
 /// The snapshots of one scrape: taken once, so that a sweep that ends meanwhile cannot mix in.
 type Snapshots<'a> = Vec<(&'a SetState, Arc<Snapshot>)>;
@@ -18,9 +19,12 @@ pub(super) fn encode(sets: &[Arc<SetState>], page: &mut Page<'_>) {
     let snapshots: Snapshots<'_> =
         sets.iter().filter_map(|set| Some((&**set, set.latest().snapshot?))).collect();
     responses(&snapshots, page);
+    told(&snapshots, page);
+    shares(&snapshots, page);
     consensus(&snapshots, page);
     outliers(&snapshots, page);
     countries(&snapshots, page);
+    country_counts(&snapshots, page);
 }
 
 fn responses(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
@@ -41,7 +45,7 @@ fn responses(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     );
     page.gauge(
         "dns_consistency_answer_entropy",
-        "Shannon entropy of the conclusive answers, in bits: 0 if all are the same.",
+        "Shannon entropy of the answers that agree, in bits: 0 if all are the same.",
         each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.entropy_bits?))),
     );
     page.gauge(
@@ -52,6 +56,122 @@ fn responses(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
             flags.map(move |(flag, count)| {
                 (with(labels.clone(), ("flag", flag.as_str())), count as f64)
             })
+        }),
+    );
+    page.gauge(
+        "dns_consistency_ede_resolvers",
+        "Resolvers that gave a reason of their own, by the code of the extended error (RFC 8914); other: above 30.",
+        each(snapshots).flat_map(|(labels, verdict)| {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for (code, count) in &verdict.extended_errors {
+                let code = CODES.get(usize::from(*code)).copied().unwrap_or("other");
+                *counts.entry(code).or_default() += count;
+            }
+            let counts = counts.into_iter();
+            counts.map(move |(code, count)| (with(labels.clone(), ("code", code)), count as f64))
+        }),
+    );
+    page.gauge(
+        "dns_consistency_dns64_resolvers",
+        "Resolvers that make an IPv6 address of the IPv4 one.",
+        each(snapshots)
+            .map(|(labels, verdict)| (labels, verdict.responses[Class::Dns64 as usize] as f64)),
+    );
+}
+
+/// The codes of extended errors that are assigned (IANA), as labels.
+const CODES: [&str; 31] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
+    "17", "18", "19", "20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "30",
+];
+
+/// What is told of a name.
+fn told(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
+    page.gauge(
+        "dns_consistency_verdict",
+        "What is told of a name: 1 where it is. unexpected, failing: a page; unexpected_some, failing_some: a ticket; split: a change has stopped half way; unseen: the pin was changed, and nobody gives the new answer.",
+        each(snapshots).flat_map(|(labels, verdict)| {
+            let verdicts = [
+                ("unexpected", verdict.unexpected == Severity::Page),
+                ("unexpected_some", verdict.unexpected == Severity::Ticket),
+                ("failing", verdict.failing == Severity::Page),
+                ("failing_some", verdict.failing == Severity::Ticket),
+                ("split", verdict.is_split),
+                ("unseen", verdict.is_unseen),
+            ];
+            verdicts.map(move |(name, is)| {
+                (with(labels.clone(), ("verdict", name)), f64::from(u8::from(is)))
+            })
+        }),
+    );
+    page.gauge(
+        "dns_consistency_expected_missing",
+        "Expected addresses that were in answers before, and are in none now.",
+        each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.missing? as f64))),
+    );
+    page.gauge(
+        "dns_consistency_control_void",
+        "Whether the control question fails at most resolvers that reply, so that it is not used.",
+        each(snapshots)
+            .map(|(labels, verdict)| (labels, f64::from(u8::from(verdict.is_control_void)))),
+    );
+    let moving = || each(snapshots).filter_map(|(labels, it)| Some((labels, it.migration?)));
+    page.gauge(
+        "dns_consistency_migration_ratio",
+        "Share of the votes that a change of the answer has reached.",
+        moving().map(|(labels, progress)| (labels, progress.share)),
+    );
+    page.gauge(
+        "dns_consistency_migration_monotone",
+        "Whether that share has never fallen.",
+        moving().map(|(labels, progress)| (labels, f64::from(u8::from(progress.is_monotone)))),
+    );
+    page.gauge(
+        "dns_consistency_migration_remaining_seconds",
+        "How long until all have the new answer, at the pace so far.",
+        moving().filter_map(|(labels, progress)| Some((labels, progress.remaining?))),
+    );
+}
+
+/// What that rests on.
+fn shares(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
+    page.gauge(
+        "dns_consistency_unexpected_ratio",
+        "Share of the conclusive votes for answers that the config does not expect.",
+        each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.unexpected_ratio?))),
+    );
+    page.gauge(
+        "dns_consistency_unexpected_resolvers",
+        "Resolvers whose answer is not as the config expects it.",
+        each(snapshots)
+            .filter_map(|(labels, verdict)| Some((labels, verdict.unexpected_resolvers? as f64))),
+    );
+    page.gauge(
+        "dns_consistency_failing_ratio",
+        "Share of the votes of resolvers that work, and fail on the name.",
+        each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.failing_ratio?))),
+    );
+    page.gauge(
+        "dns_consistency_conflict_ratio",
+        "Share of the conclusive votes of resolvers from which two different replies came.",
+        each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.conflict_ratio?))),
+    );
+    page.gauge(
+        "dns_consistency_conclusive_resolvers",
+        "Resolvers that answered about the name.",
+        each(snapshots).map(|(labels, verdict)| (labels, verdict.conclusive() as f64)),
+    );
+    page.gauge(
+        "dns_consistency_healthy_resolvers",
+        "Resolvers that are known to work.",
+        each(snapshots).map(|(labels, verdict)| (labels, verdict.healthy as f64)),
+    );
+    page.gauge(
+        "dns_consistency_healthy_ratio",
+        "Share of the list that is known to work.",
+        each(snapshots).map(|(labels, verdict)| {
+            let all: usize = verdict.responses.iter().sum();
+            (labels, verdict.healthy as f64 / all.max(1) as f64)
         }),
     );
 }
@@ -69,7 +189,7 @@ fn consensus(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     );
     page.gauge(
         "dns_consistency_consensus_ratio",
-        "Share of the conclusive answers that agree with the consensus.",
+        "Share of the conclusive answers that are accepted.",
         weighted(snapshots, |verdict| verdict.consensus),
     );
     page.gauge(
@@ -84,37 +204,70 @@ fn consensus(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     );
     page.gauge(
         "dns_consistency_consensus_matches_expected",
-        "Whether the consensus is as the config expects it.",
+        "Whether most of the conclusive votes are as the config expects it.",
         each(snapshots).filter_map(|(labels, verdict)| {
-            Some((labels, f64::from(u8::from(verdict.matches_expected?))))
+            Some((labels, f64::from(u8::from(verdict.matches_expected()?))))
         }),
-    );
-    page.gauge(
-        "dns_consistency_unexpected_resolvers",
-        "Resolvers whose answer is not as the config expects it.",
-        each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.unexpected? as f64))),
     );
 }
 
 fn outliers(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     page.gauge(
         "dns_consistency_outliers",
-        "Resolvers with a conclusive answer that does not agree with the consensus.",
+        "Resolvers with an answer that differs from what is accepted.",
         each(snapshots)
             .filter(|(_, verdict)| verdict.state.has_consensus())
             .map(|(labels, verdict)| (labels, verdict.outliers() as f64)),
     );
     page.gauge(
         "dns_consistency_outlier_ratio",
-        "Share of the conclusive answers that does not agree with the consensus.",
+        "Share of the conclusive answers that differ from what is accepted.",
         weighted(snapshots, |verdict| verdict.outlier.filter(|_| verdict.state.has_consensus())),
     );
 }
 
+/// The verdict on each country, by its networks. One with fewer than four can have none.
 fn countries(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
+    let judged = || {
+        each(snapshots).flat_map(|(labels, verdict)| {
+            let judged = verdict.countries.iter().filter(|it| it.networks >= FEWEST_NETWORKS);
+            judged.map(move |country| (with(labels.clone(), ("country", &country.code)), country))
+        })
+    };
+    page.gauge(
+        "dns_consistency_country_networks",
+        "Networks of a country that are judged.",
+        judged().map(|(labels, country)| (labels, country.networks as f64)),
+    );
+    page.gauge(
+        "dns_consistency_country_bad_ratio",
+        "Share of a country's networks that answer otherwise or fail.",
+        judged().map(|(labels, country)| (labels, country.bad)),
+    );
+    page.gauge(
+        "dns_consistency_country_verdict",
+        "How a country differs from the rest of the world: 1 where it does.",
+        judged().flat_map(|(labels, country)| {
+            Difference::ALL.map(|difference| {
+                let is = f64::from(u8::from(country.difference == Some(difference)));
+                (with(labels.clone(), ("verdict", difference.as_str())), is)
+            })
+        }),
+    );
+    page.gauge(
+        "dns_consistency_rest_bad_ratio",
+        "Share of the votes outside of the countries that diverge that answer otherwise or fail.",
+        each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.rest_bad?))),
+    );
+}
+
+/// With fewer networks a country cannot be told from chance.
+const FEWEST_NETWORKS: usize = 4;
+
+fn country_counts(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     let by_country = || {
         each(snapshots).flat_map(|(labels, verdict)| {
-            verdict.countries.iter().map(move |country| {
+            verdict.country_counts.iter().map(move |country| {
                 (with(labels.clone(), ("country", &country.country)), verdict.state, country)
             })
         })
@@ -131,13 +284,13 @@ fn countries(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     );
     page.gauge(
         "dns_consistency_country_agree_ratio",
-        "Share of a country's conclusive answers that agree with the consensus of all.",
+        "Share of a country's conclusive answers that are accepted.",
         agreed_upon()
             .map(|(labels, country)| (labels, country.agree as f64 / country.conclusive as f64)),
     );
     page.gauge(
         "dns_consistency_country_outliers",
-        "Resolvers of a country with a conclusive answer that does not agree.",
+        "Resolvers of a country with a conclusive answer that is not accepted.",
         agreed_upon()
             .map(|(labels, country)| (labels, (country.conclusive - country.agree) as f64)),
     );

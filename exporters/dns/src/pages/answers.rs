@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Content;
 use crate::config::{Asked, Plan};
-use crate::consensus::Verdict;
-use crate::consensus::groups::Group;
 use crate::outcome::Class;
+use crate::verdict::Verdict;
+use crate::verdict::groups::Group;
 
 /// Countries that are named for each answer in the text.
 const COUNTRIES_SHOWN: usize = 12;
@@ -62,6 +62,9 @@ struct Row<'a> {
     class: &'static str,
     /// Absent where there was no answer.
     addresses: Option<&'a [IpAddr]>,
+    /// That there is none, and in which words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absence: Option<&'static str>,
     resolvers: usize,
     countries: &'a [(String, usize)],
     /// A few of the resolvers.
@@ -88,6 +91,11 @@ impl<'a> Page<'a> {
             class: group.class.as_str(),
             addresses: match &group.content {
                 Some(Content::Addresses(addresses)) => Some(addresses),
+                _ => None,
+            },
+            absence: match &group.content {
+                Some(Content::Nxdomain) => Some("NXDOMAIN"),
+                Some(Content::Nodata) => Some("NODATA"),
                 _ => None,
             },
             resolvers: group.resolvers,
@@ -126,10 +134,14 @@ impl Row<'_> {
             Some(addresses) => {
                 addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ")
             }
-            None => format!("ERROR: {}", self.class.to_ascii_uppercase()),
+            None => match self.absence {
+                Some(absence) => absence.to_owned(),
+                None => format!("ERROR: {}", self.class.to_ascii_uppercase()),
+            },
         };
         let _ = write!(out, "[{answer}] : {} occurrences", self.resolvers);
-        if self.addresses.is_some() && self.class != Class::Agree.as_str() {
+        let is_answer = self.addresses.is_some() || self.absence.is_some();
+        if is_answer && self.class != Class::Agree.as_str() {
             let _ = write!(out, ", {}", self.class);
         }
         let shown = self.countries.iter().take(COUNTRIES_SHOWN);

@@ -109,7 +109,10 @@ mod tests {
 
     fn places(list: &ResolverList) -> Vec<(String, &str, u32)> {
         let place = |r: &Resolver| (r.address.to_string(), r.network);
-        list.resolvers.iter().map(|r| (place(r).0, list.country(r), place(r).1)).collect()
+        list.resolvers
+            .iter()
+            .map(|r| (place(r).0, list.countries[usize::from(r.country)].as_str(), place(r).1))
+            .collect()
     }
 
     #[test]

@@ -75,6 +75,8 @@ impl Worker {
         let mut pending = Pending::new(&shared.templates, set.timeout, set.retries);
         let mut schedule = Schedule::new(self.pace());
         let mut asked = Vec::new();
+        // Control questions that are counted.
+        let mut controls = 0;
 
         loop {
             let mut now = shared.began.elapsed();
@@ -92,6 +94,7 @@ impl Worker {
                 }
             }
             while let Some(due) = schedule.due(now, pending.in_flight()) {
+                self.count_controls(&pending, asked.len(), &mut controls);
                 if !self.failed_control(&pending, asked.len(), due) {
                     let (peer, id) = (self.peer(due.member), pending.free_id(rand::random));
                     let index = pending.begin(now, peer, due.question, id, rand::random());
@@ -161,12 +164,28 @@ impl Worker {
         }
     }
 
-    /// Whether the member whose turn it is has shown itself unhealthy: it is asked no further.
+    /// Whether the member whose turn it is has shown itself unhealthy, by a control that is good: it is
+    /// asked no further.
     fn failed_control(&self, pending: &Pending<'_>, asked: usize, due: Due) -> bool {
         let has_control = self.shared.plan.set.control.is_some();
         // In the first pass nobody is left out: query number and index in `pending` are the same.
         let was_asked = has_control && due.number >= self.members.len() && due.member < asked;
-        was_asked && pending.outcome(due.member).is_some_and(|outcome| !passes_control(outcome))
+        was_asked
+            && self.shared.tally.is_good()
+            && pending.outcome(due.member).is_some_and(|outcome| !passes_control(outcome))
+    }
+
+    /// Counts the results of the control question, in the order in which it was asked.
+    fn count_controls(&self, pending: &Pending<'_>, asked: usize, counted: &mut usize) {
+        if self.shared.plan.set.control.is_none() {
+            return;
+        }
+        while *counted < self.members.len().min(asked)
+            && let Some(outcome) = pending.outcome(*counted)
+        {
+            self.shared.tally.add(passes_control(outcome));
+            *counted += 1;
+        }
     }
 
     fn peer(&self, member: usize) -> SocketAddr {

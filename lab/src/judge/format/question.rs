@@ -16,15 +16,18 @@ pub(crate) struct Question {
     pub(crate) set: String,
     /// The label `vantage`.
     pub(crate) vantage: String,
+    /// The exporter that asks: the label `instance`; one at each vantage, if it is left out.
+    pub(crate) exporter: Option<String>,
     /// The label `region`.
     pub(crate) region: String,
     /// The name.
     pub(crate) name: String,
     /// The type: `A` or `AAAA`.
     pub(crate) r#type: String,
-    /// The time from one sweep to the next. For the reader alone: each sweep says when it ends.
-    #[serde(rename = "interval")]
-    _interval: Period,
+    /// The time from one sweep to the next. Each sweep says when it ends.
+    pub(crate) interval: Period,
+    /// The TTL of the answers, seconds, where it is known.
+    pub(crate) ttl: Option<u32>,
     /// How the answer must compare with what is expected: `exact`, `subset`, `superset`.
     #[serde(default = "default_mode")]
     pub(crate) mode: String,
@@ -36,6 +39,9 @@ pub(crate) struct Question {
     pub(crate) sweeps: Vec<Located<Sweep>>,
     /// Whether Prometheus reaches the exporter.
     pub(crate) scraped: Option<Steps<bool>>,
+    /// Seconds at which the exporter is restarted; it keeps a state file.
+    #[serde(default)]
+    pub(crate) exporter_restarts: Vec<u64>,
 }
 
 fn default_mode() -> String {
@@ -79,6 +85,9 @@ pub(crate) struct Sweep {
     pub(crate) degraded: bool,
     /// What is expected from now on, where a reload changed it.
     pub(crate) expected: Option<Vec<String>>,
+    /// The second of that reload; a sixth of the interval before the end of the sweep, if it is left
+    /// out.
+    pub(crate) reloaded_at: Option<u64>,
 }
 
 /// What some resolvers say.
@@ -87,6 +96,12 @@ pub(crate) struct Sweep {
 pub(crate) struct Answers {
     /// What they say.
     pub(crate) say: Say,
+    /// What comes in reply to the same query after that.
+    pub(crate) then: Option<Say>,
+    /// The code of their extended error.
+    pub(crate) extended_error: Option<u16>,
+    /// Whether they resolve the control question, where one is asked.
+    pub(crate) passes_control: Option<bool>,
     /// Their numbers, as in `0-4,7`.
     pub(crate) resolvers: Numbers,
 }

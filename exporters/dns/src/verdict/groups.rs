@@ -1,7 +1,7 @@
 //! The answers themselves, each with who gave it: what a person reads when a figure is odd. No I/O, no clock.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::answer::Content;
@@ -33,7 +33,7 @@ pub(crate) struct Group {
 }
 
 /// Groups the answers, the most frequent first.
-pub(crate) fn collect(
+pub(super) fn collect(
     list: &ResolverList,
     outcomes: &[Option<Outcome>],
     classes: &[Class],
@@ -55,12 +55,25 @@ pub(crate) fn collect(
 }
 
 /// How many different conclusive answers there are.
-pub(crate) fn distinct(groups: &[Group]) -> usize {
-    groups.iter().filter(|group| group.class.is_conclusive()).count()
+pub(super) fn distinct(groups: &[Group]) -> usize {
+    let conclusive = groups.iter().filter(|group| group.class.is_conclusive());
+    conclusive.filter_map(|group| group.content.as_ref()).collect::<HashSet<_>>().len()
+}
+
+/// The answers that agree.
+pub(super) fn agreeing<'a>(
+    outcomes: &'a [Option<Outcome>],
+    classes: &'a [Class],
+) -> impl Iterator<Item = &'a Content> {
+    let agreeing = outcomes.iter().zip(classes).filter(|(_, class)| **class == Class::Agree);
+    agreeing.filter_map(|(outcome, _)| match outcome {
+        Some(Outcome::Answer(answer)) => Some(&answer.content),
+        _ => None,
+    })
 }
 
 /// Keeps the most frequent answers and sums up the rest of each class.
-pub(crate) fn shorten(mut groups: Vec<Group>) -> Vec<Group> {
+pub(super) fn shorten(mut groups: Vec<Group>) -> Vec<Group> {
     if groups.len() <= MAX_GROUPS {
         return groups;
     }

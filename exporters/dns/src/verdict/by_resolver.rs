@@ -1,17 +1,16 @@
-//! The figures of each country: how many of its resolvers agree with all the others. No I/O, no clock.
+//! The figures of each country by resolver: how many agree with all the others. No I/O, no clock.
 
 use crate::outcome::Class;
 use crate::resolvers::{ANYCAST, ResolverList};
 
 /// A country gets figures of its own from this many resolvers on: fewer make no ratio.
 const MIN_COUNTRY_RESOLVERS: usize = 5;
-
 /// Countries with figures of their own, at most; the rest is summed up.
 const MAX_COUNTRIES: usize = 60;
 
-/// One country's part.
+/// One country's part, by resolver.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CountryVerdict {
+pub(crate) struct CountryCounts {
     /// Its code, or `other` for the sum of the small ones.
     pub(crate) country: String,
     /// Resolvers there with a conclusive answer.
@@ -23,7 +22,7 @@ pub(crate) struct CountryVerdict {
 /// Country by country: those with enough resolvers by themselves, the largest first to be kept, the
 /// rest as `other`. Anycast is no country. A country's own resolvers are counted, not those that
 /// happened to answer, so that a country does not come and go.
-pub(crate) fn count(list: &ResolverList, classes: &[Class]) -> Vec<CountryVerdict> {
+pub(super) fn count(list: &ResolverList, classes: &[Class]) -> Vec<CountryCounts> {
     let mut size = vec![0_usize; list.countries.len()];
     for resolver in &list.resolvers {
         size[usize::from(resolver.country)] += 1;
@@ -42,7 +41,7 @@ pub(crate) fn count(list: &ResolverList, classes: &[Class]) -> Vec<CountryVerdic
     if (0..size.len()).filter(is_place).any(|country| rows[country] == other) {
         verdicts.push("other".to_owned());
     }
-    let empty = |country| CountryVerdict { country, conclusive: 0, agree: 0 };
+    let empty = |country| CountryCounts { country, conclusive: 0, agree: 0 };
     let mut verdicts: Vec<_> = verdicts.into_iter().map(empty).collect();
     for (resolver, class) in list.resolvers.iter().zip(classes) {
         let country = usize::from(resolver.country);

@@ -1,0 +1,193 @@
+//! The verdict on each country: by its networks, against the rest of the world. No I/O, no clock.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::case::Case;
+use super::figures::{is_above, is_at_least, lower_end};
+use super::votes::Weight;
+use super::whole::REST;
+use crate::outcome::Class;
+
+/// A country keeps its verdict from this share and so many networks on.
+const STAYS: f64 = 0.5;
+const NETWORKS: usize = 4;
+
+/// How a country differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Difference {
+    /// It gives other answers.
+    Differs,
+    /// It says that there is no such name or record.
+    Absent,
+    /// Its resolvers work, but fail on this name.
+    Fails,
+    /// It is silent, and there is no control to tell whether for this name alone.
+    Silent,
+}
+
+impl Difference {
+    /// All values.
+    pub(crate) const ALL: [Self; 4] = [Self::Differs, Self::Absent, Self::Fails, Self::Silent];
+
+    /// The label value.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Differs => "differs",
+            Self::Absent => "absent",
+            Self::Fails => "fails",
+            Self::Silent => "silent",
+        }
+    }
+
+    fn of(class: Class) -> Self {
+        match class {
+            Class::Nxdomain | Class::Nodata => Self::Absent,
+            _ if class.is_failure() => Self::Fails,
+            _ => Self::Differs,
+        }
+    }
+}
+
+/// The verdict on one country.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Country {
+    /// Its code.
+    pub(crate) code: String,
+    /// Its networks with a resolver that is judged.
+    pub(crate) networks: usize,
+    /// The share of them that differs.
+    pub(crate) bad: f64,
+    /// How it differs, if that is beyond chance and the rest of the world does not.
+    pub(crate) difference: Option<Difference>,
+}
+
+/// The resolvers of one network in one country.
+#[derive(Debug, Default)]
+struct Members {
+    all: usize,
+    bad: usize,
+}
+
+/// What is counted for one place.
+#[derive(Debug, Default)]
+struct Count {
+    networks: HashMap<u32, Members>,
+    votes: Weight,
+    bad: Weight,
+    kinds: [Weight; Difference::ALL.len()],
+}
+
+impl Count {
+    fn share(&self) -> f64 {
+        let bad: Weight = self.networks.values().map(Members::share).sum();
+        bad.networks() / self.networks.len().max(1) as f64
+    }
+
+    /// Whether more than half of the networks are bad beyond chance.
+    fn diverges(&self) -> bool {
+        is_above(lower_end(self.share(), self.networks.len() as f64), STAYS)
+    }
+}
+
+impl Members {
+    fn share(&self) -> Weight {
+        let part = Weight::shared_by(self.all);
+        (0..self.bad).map(|_| part).sum()
+    }
+}
+
+/// The verdict on each country, and the share of the rest of the world that is bad. `may_speak` is false
+/// while too few answer in all, or while the whole is told already.
+pub(super) fn judge(
+    case: &Case<'_>,
+    classes: &[Class],
+    may_speak: bool,
+    before: &BTreeSet<String>,
+) -> (Vec<Country>, Option<f64>) {
+    let (counts, all) = count(case, classes);
+    let diverging = || counts.iter().filter(|count| count.diverges());
+    let votes = all.votes.without(diverging().map(|count| count.votes).sum());
+    let bad = all.bad.without(diverging().map(|count| count.bad).sum());
+    let rest = (votes.networks() > 1e-9).then(|| bad.of(votes));
+    let is_measure = may_speak && rest.is_some_and(|rest| !is_at_least(rest, REST));
+    let country = |(place, count): (usize, &Count)| {
+        let (code, networks, bad) =
+            (case.places.code(place).to_owned(), count.networks.len(), count.share());
+        let stays = || before.contains(&code) && is_at_least(bad, STAYS) && networks >= NETWORKS;
+        let differs = is_measure && (count.diverges() || stays());
+        let kinds = Difference::ALL.into_iter().zip(count.kinds);
+        let largest = kinds.max_by_key(|(kind, weight)| (*weight, std::cmp::Reverse(*kind as u8)));
+        let difference = largest.filter(|_| differs).map(|(kind, _)| kind);
+        Country { code, networks, bad, difference }
+    };
+    let counted = counts.iter().enumerate().filter(|(_, count)| !count.networks.is_empty());
+    (counted.map(country).collect(), rest)
+}
+
+fn count(case: &Case<'_>, classes: &[Class]) -> (Vec<Count>, Count) {
+    let mut counts: Vec<Count> = Vec::new();
+    counts.resize_with(case.places.len(), Count::default);
+    let mut all = Count::default();
+    for (at, resolver) in case.list.resolvers.iter().enumerate() {
+        let class = classes[at];
+        let is_silent = case.health.silent[at];
+        let (vote, share) = match case.health.works[at] {
+            _ if is_silent => (Weight::shared_by(1), Weight::shared_by(1)),
+            true if class.is_judged() => (case.votes.vote[at], case.votes.share[at]),
+            _ => continue,
+        };
+        let is_bad = is_silent || class.is_outlier() || class.is_failure();
+        let kind = if is_silent { Difference::Silent } else { Difference::of(class) };
+        let add = |count: &mut Count| {
+            count.votes += vote;
+            if is_bad {
+                count.bad += vote;
+                count.kinds[kind as usize] += share;
+            }
+        };
+        add(&mut all);
+        if let Some(place) = case.places.of(resolver) {
+            add(&mut counts[place]);
+            let members = counts[place].networks.entry(resolver.network).or_default();
+            members.all += 1;
+            members.bad += usize::from(is_bad);
+        }
+    }
+    (counts, all)
+}
+
+/// The share of the votes that is bad, of all and outside of the countries that diverge as such.
+pub(super) fn outside(
+    case: &Case<'_>,
+    counts: impl Fn(usize) -> bool,
+    is_bad: impl Fn(usize) -> bool,
+) -> (f64, f64) {
+    let mut of_places: Vec<Count> = Vec::new();
+    of_places.resize_with(case.places.len(), Count::default);
+    let (mut votes, mut bad) = (Weight::default(), Weight::default());
+    for (at, resolver) in case.list.resolvers.iter().enumerate() {
+        if !case.health.works[at] || !counts(at) {
+            continue;
+        }
+        let (vote, is_bad) = (case.votes.vote[at], is_bad(at));
+        votes += vote;
+        if is_bad {
+            bad += vote;
+        }
+        let Some(place) = case.places.of(resolver) else { continue };
+        let count = &mut of_places[place];
+        count.votes += vote;
+        if is_bad {
+            count.bad += vote;
+        }
+        let members = count.networks.entry(resolver.network).or_default();
+        members.all += 1;
+        members.bad += usize::from(is_bad);
+    }
+    let share = bad.of(votes);
+    for count in of_places.iter().filter(|count| count.diverges()) {
+        votes = votes.without(count.votes);
+        bad = bad.without(count.bad);
+    }
+    (share, if votes.networks() > 1e-9 { bad.of(votes) } else { 1.0 })
+}

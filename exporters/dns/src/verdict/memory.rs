@@ -1,0 +1,70 @@
+//! What is remembered of one question from sweep to sweep, and over a restart. No I/O, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::migration::Migration;
+use super::pin::Former;
+use super::reference::Reference;
+use super::whole::Severity;
+use crate::expected::Expected;
+
+/// How long an answer shows that a resolver works, minutes.
+const DAY: u32 = 24 * 60;
+
+/// What is remembered of one question. Times are seconds since the epoch.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub(crate) struct Memory {
+    /// The pin of the last sweep,
+    pub(super) pin: Option<Expected>,
+    /// and the one before it, while its answers may last.
+    pub(super) former: Option<Former>,
+    /// The share of the agreeing networks that gave each pinned address when it was last seen.
+    pub(super) seen: BTreeMap<IpAddr, f64>,
+    /// The largest TTL of an accepted answer, seconds.
+    pub(super) ttl: u32,
+    /// What was agreed upon.
+    pub(super) reference: Option<Reference>,
+    /// The change that is going on.
+    pub(super) migration: Option<Migration>,
+    /// The share that failed before it failed more, or fails by now.
+    pub(super) failing_share: Option<f64>,
+    /// How badly the name fails.
+    pub(super) failing: Severity,
+    /// The countries that diverge.
+    pub(super) countries: BTreeSet<String>,
+    /// When each resolver answered last, in minutes since the epoch; 0 for never. In the order of the
+    /// list, so it is kept apart from the rest.
+    #[serde(skip)]
+    pub(crate) answered: Vec<u32>,
+}
+
+impl Memory {
+    /// Whether a resolver, by its number in the list, answered within a day.
+    pub(super) fn answered_within_a_day(&self, at: usize, now: u64) -> bool {
+        let last = self.answered.get(at).copied().unwrap_or_default();
+        last > 0 && minutes(now).saturating_sub(last) <= DAY
+    }
+
+    /// Notes who answered.
+    pub(super) fn note_answers(&mut self, answers: impl Fn(usize) -> bool, count: usize, now: u64) {
+        self.answered.resize(count, 0);
+        for (at, last) in self.answered.iter_mut().enumerate() {
+            if answers(at) {
+                *last = minutes(now).max(1);
+            }
+        }
+    }
+
+    /// This memory with the pins of another one: what a reload judges the last sweep by.
+    pub(crate) fn with_pins_of(&self, other: &Self) -> Self {
+        Self { pin: other.pin.clone(), former: other.former.clone(), ..self.clone() }
+    }
+}
+
+fn minutes(seconds: u64) -> u32 {
+    u32::try_from(seconds / 60).unwrap_or(u32::MAX)
+}

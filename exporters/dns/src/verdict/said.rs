@@ -1,0 +1,123 @@
+//! What each resolver said of the name, each different answer once. No I/O, no clock.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::accepted::Accepted;
+use crate::answer::{Answer, Content};
+use crate::outcome::{Class, Outcome};
+use crate::special;
+
+/// What a resolver said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Addresses: an index into [`Heard::answers`].
+    Data(usize),
+    /// No such name, or no such record: the two say the same of a type (RFC 9824).
+    Absent,
+    /// An IPv6 address made of the IPv4 one.
+    Dns64,
+    /// No answer.
+    Failure(Class),
+    /// It was not asked, since it failed the control.
+    NotAsked,
+    /// The query never left.
+    NotSent,
+}
+
+impl Said {
+    /// Whether it is an answer about the name.
+    pub(super) fn is_answer(self) -> bool {
+        matches!(self, Self::Data(_) | Self::Absent | Self::Dns64)
+    }
+}
+
+/// What all said.
+#[derive(Debug)]
+pub(super) struct Heard<'a> {
+    /// For each resolver of the list: the first reply that answers, else the failure.
+    pub(super) said: Vec<Said>,
+    /// What else some said to the same query.
+    pub(super) others: HashMap<usize, Vec<Said>>,
+    /// The different sets of addresses.
+    pub(super) answers: Vec<&'a [IpAddr]>,
+}
+
+impl<'a> Heard<'a> {
+    /// Notes who said what. `v4` is what the same name has for IPv4, where that is asked.
+    pub(super) fn listen(outcomes: &'a [Option<Outcome>], v4: Option<&Accepted>) -> Self {
+        let mut known: HashMap<&'a [IpAddr], Said> = HashMap::new();
+        let mut heard = Self { said: Vec::new(), others: HashMap::new(), answers: Vec::new() };
+        for (at, outcome) in outcomes.iter().enumerate() {
+            let Some(Outcome::Answer(answer)) = outcome else {
+                heard.said.push(no_answer(outcome.as_ref()));
+                continue;
+            };
+            let mut say = |content: &'a Content| match content {
+                Content::Addresses(addresses) => {
+                    *known.entry(addresses).or_insert_with(|| heard.number(addresses, v4))
+                }
+                Content::Nxdomain | Content::Nodata => Said::Absent,
+                failure => Said::Failure(class_of(failure)),
+            };
+            let said = say(&answer.content);
+            let others: Vec<Said> = answer.others.iter().map(&mut say).collect();
+            if !others.is_empty() {
+                heard.others.insert(at, others);
+            }
+            heard.said.push(said);
+        }
+        heard
+    }
+
+    /// All that a resolver said to one query.
+    pub(super) fn replies(&self, at: usize) -> impl Iterator<Item = Said> {
+        std::iter::once(self.said[at]).chain(self.others.get(&at).into_iter().flatten().copied())
+    }
+
+    /// What a resolver said of the name, if it said one thing alone.
+    pub(super) fn one_answer(&self, at: usize) -> Option<Said> {
+        let mut answers =
+            self.replies(at).filter(|said| matches!(said, Said::Data(_) | Said::Absent));
+        let first = answers.next()?;
+        answers.all(|said| said == first).then_some(first)
+    }
+
+    fn number(&mut self, addresses: &'a [IpAddr], v4: Option<&Accepted>) -> Said {
+        if is_dns64(addresses, v4) {
+            return Said::Dns64;
+        }
+        self.answers.push(addresses);
+        Said::Data(self.answers.len() - 1)
+    }
+}
+
+/// Whether all of the addresses are made of IPv4 ones that the name has.
+fn is_dns64(addresses: &[IpAddr], v4: Option<&Accepted>) -> bool {
+    addresses.iter().all(|address| {
+        special::dns64_of(*address)
+            .is_some_and(|made_of| v4.is_none_or(|v4| v4.has(&IpAddr::V4(made_of))))
+    })
+}
+
+fn no_answer(outcome: Option<&Outcome>) -> Said {
+    Said::Failure(match outcome {
+        None => return Said::NotAsked,
+        Some(Outcome::LocalError) => return Said::NotSent,
+        Some(Outcome::Truncated) => Class::Truncated,
+        Some(Outcome::Malformed) => Class::Malformed,
+        Some(Outcome::Unreachable) => Class::Unreachable,
+        Some(Outcome::Timeout) => Class::Timeout,
+        Some(Outcome::Answer(Answer { content, .. })) => class_of(content),
+    })
+}
+
+fn class_of(failure: &Content) -> Class {
+    match failure {
+        Content::Servfail => Class::Servfail,
+        Content::Refused => Class::Refused,
+        Content::Referral => Class::Referral,
+        Content::Offtype => Class::Offtype,
+        _ => Class::OtherRcode,
+    }
+}
