@@ -153,6 +153,7 @@ async fn one_incident_is_one_notification() {
     tokio::join!(
         a_global_outage_is_one_page(),
         a_dark_region_is_one_page_for_all_that_it_cannot_reach(),
+        what_half_fails_is_one_page_and_what_some_fails_one_ticket(),
         blind_monitoring_silences_what_it_cannot_know(),
         a_broken_vantage_is_one_ticket_and_silences_its_own_alone(),
         phantoms_with_their_fans_are_one_page_a_site(),
@@ -205,21 +206,60 @@ async fn a_dark_region_is_one_page_for_all_that_it_cannot_reach() {
     scenario(
         "a dark region is one page for all that it cannot reach",
         &[
+            // Two regions at once are one incident.
             (
                 PAGE,
                 &[
                     "LatencyEndpointDownRegion critical reachability region target=api region=APAC",
                     "LatencyEndpointDownRegion critical reachability region target=web region=APAC",
+                    "LatencyEndpointDownRegion critical reachability region target=api region=AMER",
                 ],
-            ),
-            (
-                PAGE,
-                &["LatencyEndpointDownRegion critical reachability region target=api region=AMER"],
             ),
             // Slower elsewhere is another matter.
             (TICKET, &["LatencyRegionRerouted warning reachability region target=api region=EMEA"]),
         ],
-        &["LatencyRegionRerouted warning reachability region target=api region=APAC"],
+        &[
+            "LatencyRegionRerouted warning reachability region target=api region=APAC",
+            "LatencyEndpointDownRegion warning reachability region target=api region=LATAM",
+            "LatencyEndpointDegraded warning reachability region target=api region=EMEA",
+            "LatencyEndpointFamilyDown warning reachability global target=api family=ip6",
+            "LatencySaturation warning reachability global target=web",
+        ],
+    )
+    .await;
+}
+
+async fn what_half_fails_is_one_page_and_what_some_fails_one_ticket() {
+    scenario(
+        "what half fails is one page, and what some fails is one ticket",
+        &[
+            (PAGE, &["LatencyEndpointDegraded critical reachability global target=api"]),
+            (
+                TICKET,
+                &[
+                    "LatencyEndpointDegraded warning reachability region target=web region=EMEA",
+                    "LatencyEndpointDegraded warning reachability region target=web region=AMER",
+                ],
+            ),
+            (TICKET, &["LatencyEndpointDownRegion warning reachability region target=shop region=EMEA"]),
+            (
+                TICKET,
+                &[
+                    "LatencyVantageLossy warning reachability host vantage=fra region=EMEA part=loss",
+                    "LatencyVantageLossy warning reachability host vantage=nyc region=AMER part=loss",
+                ],
+            ),
+            (TICKET, &["ExporterScrapesLost warning meta global"]),
+        ],
+        &[
+            "LatencyEndpointDownRegion critical reachability region target=api region=EMEA",
+            "LatencyEndpointDegraded warning reachability region target=api region=EMEA",
+            "LatencyEndpointDegraded warning reachability global target=api",
+            "LatencyRegionRerouted warning reachability region target=api region=EMEA",
+            "LatencySaturation warning reachability global target=api",
+            "LatencyEndpointFamilyDown warning reachability global target=web family=ip6",
+            "LatencyEndpointDegraded warning reachability region target=shop region=EMEA",
+        ],
     )
     .await;
 }
@@ -229,16 +269,19 @@ async fn blind_monitoring_silences_what_it_cannot_know() {
         "blind monitoring silences what it cannot know",
         &[
             (PAGE, &["LatencyMonitoringBlind critical reachability global"]),
+            // Who still votes can see.
+            (PAGE, &["LatencyEndpointDownGlobally critical reachability global target=api"]),
             // The machines, and a name taken over, do not depend on the vantages.
             (PAGE, &["IpmiThermalRunaway critical thermal host target=a site=s rack=r"]),
             (PAGE, &["DnsAnswerUnexpected critical dns global vantage=fra region=EMEA name=n type=A set=w"]),
             OTHER_TICKET,
         ],
         &[
-            "LatencyVantageBroken warning reachability host vantage=fra region=EMEA",
-            "LatencyVantageBroken warning reachability host vantage=nyc region=AMER",
-            "LatencyEndpointDownRegion critical reachability region target=api region=EMEA",
-            "LatencyEndpointDownGlobally critical reachability global target=api",
+            "LatencyVantageBroken warning reachability host vantage=fra region=EMEA part=network",
+            "LatencyVantageBroken warning reachability host vantage=nyc region=AMER part=data",
+            "LatencyEndpointUnjudged warning reachability global target=gw",
+            "LatencyEndpointDegraded warning reachability region target=web region=EMEA",
+            "ExporterJobGone warning meta global job=turbulence-latency",
             "LatencyRegionRerouted warning reachability region target=api region=EMEA",
             "LatencySaturation warning reachability global target=api",
             "DnsCountryDiverges warning dns region vantage=lon region=EMEA name=n type=A set=w country=CN",
@@ -252,12 +295,22 @@ async fn a_broken_vantage_is_one_ticket_and_silences_its_own_alone() {
     scenario(
         "a broken vantage is one ticket and silences its own alone",
         &[
-            (TICKET, &["LatencyVantageBroken warning reachability host vantage=nyc region=AMER"]),
+            (
+                TICKET,
+                &[
+                    "LatencyVantageBroken warning reachability host vantage=nyc region=AMER part=network",
+                    // Its resolver alone explains nothing else.
+                    "LatencyVantageBroken warning reachability host vantage=lon region=EMEA part=resolver",
+                ],
+            ),
+            (TICKET, &["LatencyVantageLossy warning reachability host vantage=lon region=EMEA part=loss"]),
             (TICKET, &["ExporterDown warning meta host job=turbulence-dns instance=d:9771 vantage=fra region=EMEA"]),
             // A ticket never silences a page.
             (PAGE, &["DnsAnswerUnexpected critical dns global vantage=nyc region=AMER name=n type=A set=w"]),
         ],
         &[
+            "LatencyVantageBroken warning reachability host vantage=nyc region=AMER part=canaries",
+            "LatencyVantageLossy warning reachability host vantage=nyc region=AMER part=loss",
             "LatencyEndpointDownOneVantage info reachability host target=api region=AMER vantage=nyc",
             "ExporterDown warning meta host job=turbulence-latency instance=l:9770 vantage=nyc region=AMER",
             "DnsCountryDiverges warning dns region vantage=nyc region=AMER name=n type=A set=w country=CN",
@@ -443,7 +496,7 @@ async fn a_vantage_of_the_same_name_elsewhere_is_another() {
     scenario(
         "a vantage of the same name elsewhere is another",
         &[
-            (TICKET, &["LatencyVantageBroken warning reachability host vantage=1 region=AMER"]),
+            (TICKET, &["LatencyVantageBroken warning reachability host vantage=1 region=AMER part=data"]),
             (TICKET, &["ExporterDown warning meta host job=turbulence-dns instance=d:9771 vantage=1 region=EMEA"]),
             (TICKET, &["DnsSweepDegraded warning dns global vantage=1 region=EMEA set=w"]),
             (PAGE, &["DnsAnswerUnexpected critical dns global vantage=1 region=AMER name=n type=A set=w"]),

@@ -30,7 +30,8 @@ use crate::probe::{Address, Probe};
 pub struct Config {
     /// From where is probed.
     pub(crate) vantage: Vantage,
-    resolvers: Vec<SocketAddr>,
+    /// Who is asked for names; the system's resolvers when empty.
+    pub(crate) resolvers: Vec<SocketAddr>,
     modules: BTreeMap<String, Module>,
     targets: Vec<Entry>,
     /// By which bounds times are counted.

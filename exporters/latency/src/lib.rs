@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `config` | the file: from where, to what and how is probed |
 //! | `poll` | one target, probed for ever |
-//! | `resolve` | the addresses of a target (I/O) |
+//! | `resolve`, `resolver_check` | the addresses of a target; whether resolvers answer at all (I/O) |
 //! | `host` | whose addresses are probed, and which of them (pure) |
 //! | `probe` | the probers, each a file: its settings, its addresses, a probe (I/O) |
 //! | `icmp` | echoes: one socket a family for all targets (I/O) |
@@ -13,6 +13,8 @@
 //! | `outcome` | what one probe found, or why it failed (pure) |
 //! | `standing` | how a target stands after all its probes (pure) |
 //! | `window` | the minimum of the last minute (pure) |
+//! | `verdict` | what this vantage says of its endpoints, and of itself (pure) |
+//! | `seat` | the place of one target among the verdicts |
 //! | `state` | what is known of one target, for its task and the pages |
 //! | `metrics` | every metric: the counts and the page; nothing else writes one |
 //! | [`simulation`] | the same in virtual time, for the judge of worlds |
@@ -26,11 +28,14 @@ mod outcome;
 mod poll;
 mod probe;
 mod resolve;
+mod resolver_check;
+mod seat;
 pub mod simulation;
 mod standing;
 mod state;
 mod stopwatch;
 mod tls;
+mod verdict;
 mod window;
 
 use std::path::Path;
@@ -41,9 +46,12 @@ use exporter_kit::{Exporter, Health, Kit, Rounds, Running, TargetId, Targets, Wa
 
 use clock::Clock;
 use config::{Config, Labels, Work};
+use host::Host;
 use icmp::Icmp;
 use metrics::counts::ReceiveQueue;
 use metrics::page::Metrics;
+use resolver_check::ResolverCheck;
+use seat::SharedVerdicts;
 use state::{CurrentVantage, TargetState};
 
 /// Probes targets, each in its own task.
@@ -53,6 +61,8 @@ pub struct LatencyExporter {
     vantage: Arc<CurrentVantage>,
     icmp: Icmp,
     queue: ReceiveQueue,
+    verdicts: SharedVerdicts,
+    resolver_check: ResolverCheck,
     rounds: Rounds,
     clock: Clock,
 }
@@ -71,6 +81,7 @@ impl Exporter for LatencyExporter {
     fn start(config: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let queue = ReceiveQueue::default();
+        let verdicts = SharedVerdicts::default();
         let icmp = Icmp::open(clock, &queue);
         let targets = Arc::new(Targets::default());
         let vantage = Arc::new(CurrentVantage::new(config.vantage.clone()));
@@ -79,9 +90,19 @@ impl Exporter for LatencyExporter {
             targets: Arc::clone(&targets),
             icmp: icmp.clone(),
             queue: queue.clone(),
+            verdicts: verdicts.clone(),
             clock,
         });
-        Ok(Self { targets, vantage, icmp, queue, rounds: kit.rounds.clone(), clock })
+        Ok(Self {
+            targets,
+            vantage,
+            icmp,
+            queue,
+            verdicts,
+            resolver_check: ResolverCheck::default(),
+            rounds: kit.rounds.clone(),
+            clock,
+        })
     }
 
     fn warnings(config: &Config) -> Vec<String> {
@@ -96,8 +117,11 @@ impl Exporter for LatencyExporter {
         self.vantage.set(config.vantage.clone());
         self.queue.set_buckets(&config.buckets);
         let (targets, skipped) = config.targets(found);
+        let looks_up = targets.values().any(|it| matches!(it.work.host, Host::Name(_)));
+        let resolvers = looks_up.then_some(config.resolvers.as_slice());
+        self.resolver_check.ask(resolvers, &self.verdicts, self.clock);
         let start = |id: &TargetId, wanted: &Wanted<Work, Labels>| {
-            let state = Arc::new(TargetState::new(&id.name, wanted));
+            let state = Arc::new(TargetState::new(&id.name, wanted, &self.verdicts));
             let task = poll::Task {
                 name: id.name.clone(),
                 work: wanted.work.clone(),

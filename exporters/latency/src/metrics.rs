@@ -4,3 +4,4 @@ pub(crate) mod counts;
 pub(crate) mod page;
 #[cfg(test)]
 mod tests;
+mod verdicts;

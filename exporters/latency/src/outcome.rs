@@ -125,6 +125,8 @@ pub(crate) struct Outcome {
     pub(crate) phases: Phases,
     /// What came back.
     pub(crate) seen: Seen,
+    /// Seconds by which our wall clock is ahead of what the server says, where it does.
+    pub(crate) ahead: Option<i64>,
 }
 
 impl Outcome {

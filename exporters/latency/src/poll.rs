@@ -20,7 +20,7 @@ use crate::icmp::Icmp;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::probe::Attempt;
 use crate::resolve::Addresses;
-use crate::standing::MOST_ADDRESSES;
+use crate::standing::{MOST_ADDRESSES, Moment};
 use crate::state::TargetState;
 
 /// All that probing one target needs.
@@ -73,15 +73,18 @@ impl Round {
     /// One probe of each address.
     async fn play(self: Arc<Self>, number: u64) {
         let timeout = self.task.work.timeout;
+        let begun = self.task.clock.now();
         let started = Instant::now();
         let resolved = match tokio::time::timeout(timeout, self.addresses.get()).await {
             Ok(Ok(resolved)) => resolved,
-            Ok(Err(failure)) => return self.without_address(number, Outcome::failed(failure)),
+            Ok(Err(failure)) => {
+                return self.without_address(number, Outcome::failed(failure), begun);
+            }
             // A lookup may take as long as the probe: its timeout counts as the probe's.
             Err(_) => {
                 let failure = Some(Failure::Dns);
                 let outcome = Outcome { failure, ..Outcome::timed_out(timeout) };
-                return self.without_address(number, outcome);
+                return self.without_address(number, outcome, begun);
             }
         };
         let state = &self.task.state;
@@ -91,6 +94,7 @@ impl Round {
         if let Some(reason) = first_reason(&outcomes) {
             state.silent(number, reason, self.task.clock.now());
         }
+        state.judge(begun, self.task.clock.now(), &outcomes);
     }
 
     /// Probes each address, all at the same time.
@@ -99,7 +103,7 @@ impl Round {
         number: u64,
         ips: Vec<IpAddr>,
         spent: Duration,
-    ) -> Vec<(IpAddr, Option<Failure>)> {
+    ) -> Vec<(IpAddr, Outcome)> {
         if let [ip] = ips[..] {
             return vec![self.probe_one(number, ip, spent).await];
         }
@@ -112,38 +116,34 @@ impl Round {
     }
 
     /// Probes one address, and records the outcome.
-    async fn probe_one(
-        &self,
-        number: u64,
-        ip: IpAddr,
-        spent: Duration,
-    ) -> (IpAddr, Option<Failure>) {
+    async fn probe_one(&self, number: u64, ip: IpAddr, spent: Duration) -> (IpAddr, Outcome) {
         let Task { work, state, icmp, clock, .. } = &self.task;
         let strays = &state.counts.strays;
         let attempt = Attempt { ip, timeout: work.timeout, spent, icmp, strays };
         let outcome = work.probe.run(&attempt).await;
-        let failure = outcome.failure;
         state.decided(number, ip, &outcome, clock.now());
-        (ip, failure)
+        (ip, outcome)
     }
 
-    fn without_address(&self, number: u64, outcome: Outcome) {
+    fn without_address(&self, number: u64, outcome: Outcome, begun: Moment) {
         let mut outcome = outcome;
         if let Some(duration) = outcome.duration {
             outcome.phases.set(Phase::Resolve, duration);
         }
         let state = &self.task.state;
         state.unresolved(&outcome);
-        state.silent(number, outcome.failure.unwrap_or(Failure::Dns), self.task.clock.now());
+        let (reason, now) = (outcome.failure.unwrap_or(Failure::Dns), self.task.clock.now());
+        state.silent(number, reason, now);
+        state.judge_unresolved(begun, now, reason);
     }
 }
 
 /// Why no address answered: the reason of the first of those whose failure says something of the
 /// target, or of the first of all when none does; `None` if one answered.
-fn first_reason(outcomes: &[(IpAddr, Option<Failure>)]) -> Option<Failure> {
+fn first_reason(outcomes: &[(IpAddr, Outcome)]) -> Option<Failure> {
     let failures: Option<Vec<_>> = outcomes
         .iter()
-        .map(|(ip, failure)| Some((failure.as_ref()?.is_ours(), ip, *failure)))
+        .map(|(ip, outcome)| Some((outcome.failure?.is_ours(), ip, outcome.failure)))
         .collect();
     let first = failures?.into_iter().min_by_key(|(is_ours, ip, _)| (*is_ours, *ip));
     first.and_then(|(.., failure)| failure)
@@ -153,19 +153,26 @@ fn first_reason(outcomes: &[(IpAddr, Option<Failure>)]) -> Option<Failure> {
 mod tests {
     use super::*;
 
+    fn reason(outcomes: [(u8, Option<Failure>); 2]) -> Option<Failure> {
+        let outcome = |(last, failure): (u8, Option<Failure>)| {
+            (IpAddr::from([192, 0, 2, last]), Outcome { failure, ..Outcome::default() })
+        };
+        first_reason(&outcomes.map(outcome))
+    }
+
+    const TIMEOUT: Option<Failure> = Some(Failure::Timeout);
+
     #[test]
     fn a_round_is_silent_only_when_every_address_is() {
-        let [a, b] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
-        let (timeout, refused) = (Some(Failure::Timeout), Some(Failure::Refused));
-        assert_eq!(first_reason(&[(b, timeout), (a, refused)]), refused);
-        assert_eq!(first_reason(&[(b, timeout), (a, None)]), None);
+        let refused = Some(Failure::Refused);
+        assert_eq!(reason([(2, TIMEOUT), (1, refused)]), refused);
+        assert_eq!(reason([(2, TIMEOUT), (1, None)]), None);
     }
 
     #[test]
     fn a_round_is_judged_by_the_addresses_that_could_be_probed() {
-        let [a, b] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
-        let (timeout, local) = (Some(Failure::Timeout), Some(Failure::Local));
-        assert_eq!(first_reason(&[(a, local), (b, timeout)]), timeout);
-        assert_eq!(first_reason(&[(a, local), (b, local)]), local);
+        let local = Some(Failure::Local);
+        assert_eq!(reason([(1, local), (2, TIMEOUT)]), TIMEOUT);
+        assert_eq!(reason([(1, local), (2, local)]), local);
     }
 }

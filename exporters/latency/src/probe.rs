@@ -15,6 +15,7 @@ use crate::host::{Families, Host};
 use crate::icmp::Icmp;
 use crate::metrics::counts::Strays;
 use crate::outcome::{Outcome, Phase};
+use crate::verdict::Layer;
 
 mod http;
 mod icmp;
@@ -48,6 +49,9 @@ pub(crate) trait Settings {
 
 /// What can be done with a probe.
 pub(crate) trait Run {
+    /// What it probes, from the ground up.
+    const LAYER: Layer;
+
     /// The phases that it can have beside the lookup; none if it is a round trip and nothing else.
     fn phases(&self) -> &'static [Phase];
 
@@ -182,6 +186,11 @@ macro_rules! probers {
             /// The phases that it can have beside the lookup.
             pub(crate) fn phases(&self) -> &'static [Phase] {
                 match self { $(Self::$Variant(probe) => probe.phases(),)* }
+            }
+
+            /// What it probes, from the ground up.
+            pub(crate) fn layer(&self) -> Layer {
+                match self { $(Self::$Variant(_) => <$file::Probe as Run>::LAYER,)* }
             }
 
             /// What is probed at this host, in a few words.

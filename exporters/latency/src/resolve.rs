@@ -9,9 +9,10 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
 };
-use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::Name;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RecordType};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
@@ -174,6 +175,22 @@ impl Names {
             Families::V6ElseV4 => LookupIpStrategy::Ipv6thenIpv4,
         };
         builder.build()
+    }
+}
+
+/// Whether a resolver answers when it is asked for the root, which none of its users asks for: names that are
+/// cached hide for minutes that it is dead. Who refuses, or knows no root, is alive.
+pub(crate) async fn answers(resolvers: &[SocketAddr]) -> bool {
+    let state = Mutex::new(State::Unknown);
+    let names = Names { families: Families::Both, resolvers: resolvers.to_vec(), state };
+    let Ok(resolver) = names.resolver() else { return false };
+    match resolver.lookup(Name::root(), RecordType::SOA).await {
+        Ok(_) => true,
+        Err(NetError::Dns(DnsError::ResponseCode(code))) => code != ResponseCode::ServFail,
+        Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+            none.response_code != ResponseCode::ServFail
+        }
+        Err(_) => false,
     }
 }
 

@@ -6,13 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
-use exporter_kit::Exporter as _;
 use exporter_kit::config::Vantage;
+use exporter_kit::{Exporter as _, TargetId, Wanted};
 
 use crate::LatencyExporter;
-use crate::config::Config;
+use crate::config::{Config, Labels, Work};
 use crate::metrics::page::page_of;
 use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
+use crate::seat::SharedVerdicts;
 use crate::standing::{MOST_ADDRESSES, Moment};
 use crate::state::TargetState;
 
@@ -20,8 +21,17 @@ use crate::state::TargetState;
 #[derive(Debug)]
 pub struct Place {
     vantage: Vantage,
-    /// Each target, and whether it is there yet.
-    states: Vec<(TargetState, bool)>,
+    verdicts: SharedVerdicts,
+    targets: Vec<Known>,
+}
+
+/// A target of the config.
+#[derive(Debug)]
+struct Known {
+    id: TargetId,
+    wanted: Wanted<Work, Labels>,
+    /// While it is there.
+    state: Option<TargetState>,
 }
 
 /// What is probed, by one module.
@@ -33,6 +43,30 @@ pub struct Target<'a> {
     pub module: &'a str,
     /// Whether it is a canary.
     pub is_canary: bool,
+    /// Whose it is; nobody's in particular where it is empty.
+    pub team: &'a str,
+    /// The time from one round to the next.
+    pub interval: Duration,
+    /// How long a probe may take.
+    pub timeout: Duration,
+}
+
+/// When a round of probes began and was decided, since any moment, and what the vantage's wall clock
+/// showed then.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// When it began.
+    pub begun: Duration,
+    /// When its last probe was decided.
+    pub decided: Duration,
+    /// Seconds by which the wall clock is ahead of those.
+    pub ahead: f64,
+}
+
+impl Times {
+    fn moment(self, monotonic: Duration) -> Moment {
+        Moment { monotonic, unix_seconds: monotonic.as_secs_f64() + self.ahead }
+    }
 }
 
 /// What one probe of one address found.
@@ -48,6 +82,8 @@ pub struct Found<'a> {
     pub ttfb: Option<Duration>,
     /// How long the probe might have taken.
     pub timeout: Duration,
+    /// Seconds by which the vantage's clock is ahead of the server's, where that answered.
+    pub ahead: i64,
 }
 
 /// Whether a word is a reason for which probes fail.
@@ -64,35 +100,37 @@ impl Place {
     pub fn new(name: &str, region: &str, targets: &[Target<'_>]) -> anyhow::Result<Self> {
         let config: Config = exporter_kit::parse(&written(name, region, targets), "simulation")?;
         let config = LatencyExporter::prepare(config, Path::new("."))?;
-        let probed = config.targets(&[]).0;
-        let state = |target: &Target<'_>| {
-            let same =
-                |id: &exporter_kit::TargetId| id.name == target.name && id.module == target.module;
-            let (id, wanted) = probed.iter().find(|(id, _)| same(id))?;
-            Some((TargetState::new(&id.name, wanted), false))
+        let mut probed = config.targets(&[]).0;
+        let known = |target: &Target<'_>| {
+            let id = TargetId {
+                name: target.name.to_owned(),
+                group: target.team.to_owned(),
+                module: target.module.to_owned(),
+            };
+            let mut wanted = probed.remove(&id)?;
+            (wanted.work.interval, wanted.work.timeout) = (target.interval, target.timeout);
+            Some(Known { id, wanted, state: None })
         };
-        let states = targets.iter().filter_map(state).collect();
-        Ok(Self { vantage: config.vantage, states })
+        let targets = targets.iter().filter_map(known).collect();
+        Ok(Self { vantage: config.vantage, verdicts: SharedVerdicts::default(), targets })
     }
 
     /// A target is there from now on.
     pub fn add(&mut self, target: usize) {
-        self.states[target].1 = true;
+        let Known { id, wanted, state } = &mut self.targets[target];
+        state.get_or_insert_with(|| TargetState::new(&id.name, wanted, &self.verdicts));
     }
 
-    /// A round of probes of a target is decided: what was found at each of its addresses, the first of
-    /// which is IPv4 and the others IPv6. `monotonic` counts from any moment, `unix_seconds` is the
-    /// vantage's wall clock.
-    pub fn decided(
-        &self,
-        target: usize,
-        round: u64,
-        addresses: &[Found<'_>],
-        monotonic: Duration,
-        unix_seconds: f64,
-    ) {
-        let (state, at) = (&self.states[target].0, Moment { monotonic, unix_seconds });
-        let ips: Vec<IpAddr> = (0..addresses.len().min(MOST_ADDRESSES)).map(address).collect();
+    /// A target is there no longer.
+    pub fn remove(&mut self, target: usize) {
+        self.targets[target].state = None;
+    }
+
+    /// A round of probes of a target is decided: what was found at each of its addresses, the first half of
+    /// which are IPv4 (or the only one) and the others IPv6.
+    pub fn decided(&self, target: usize, round: u64, addresses: &[Found<'_>], times: Times) {
+        let Some(state) = &self.targets[target].state else { return };
+        let (begun, at) = (times.moment(times.begun), times.moment(times.decided));
         let outcomes: Vec<Outcome> =
             addresses.iter().map(|found| outcome(found, &state.labels().module)).collect();
         if let [only] = &outcomes[..]
@@ -100,22 +138,32 @@ impl Place {
         {
             state.unresolved(only);
             state.silent(round, Failure::Dns, at);
-            return;
+            return state.judge_unresolved(begun, at, Failure::Dns);
         }
+        let count = outcomes.len();
+        // The modules of an endpoint share its addresses.
+        let same = |known: &&Known| known.id.name == self.targets[target].id.name;
+        let number = self.targets.iter().take_while(|known| !same(known)).count();
+        let ips = (0..count.min(MOST_ADDRESSES)).map(|slot| address(number, slot, count));
+        let probed: Vec<(IpAddr, Outcome)> = ips.zip(outcomes).collect();
+        let ips: Vec<IpAddr> = probed.iter().map(|(ip, _)| *ip).collect();
         state.resolved(&ips, None);
-        for (ip, outcome) in ips.iter().zip(&outcomes) {
+        for (ip, outcome) in &probed {
             state.decided(round, *ip, outcome, at);
         }
-        let failures: Option<Vec<Failure>> = outcomes.iter().map(|it| it.failure).collect();
+        let failures: Option<Vec<Failure>> = probed.iter().map(|(_, it)| it.failure).collect();
         if let Some(reason) = failures.and_then(|failures| failures.first().copied()) {
             state.silent(round, reason, at);
         }
+        state.judge(begun, at, &probed);
     }
 
-    /// The page that a scrape at this moment would show.
-    pub fn page(&self, now: Duration) -> String {
-        let there = self.states.iter().filter(|(_, is_there)| *is_there);
-        page_of(&self.vantage, there.map(|(state, _)| state), now)
+    /// The page that a scrape at this moment would show, by a wall clock that is so many seconds ahead.
+    pub fn page(&self, now: Duration, ahead: f64) -> String {
+        let there = self.targets.iter().filter_map(|target| target.state.as_ref());
+        let report = self.verdicts.lock().report(now.as_secs_f64());
+        let unix_seconds = now.as_secs_f64() + ahead;
+        page_of(&self.vantage, there, report, Moment { monotonic: now, unix_seconds })
     }
 }
 
@@ -130,17 +178,19 @@ fn written(name: &str, region: &str, targets: &[Target<'_>]) -> String {
         let _ = writeln!(text, "  {module:?}: {{prober: {prober}}}");
     }
     text.push_str("targets:\n");
-    for target in targets {
-        let Target { name, module, is_canary } = target;
+    for (number, target) in targets.iter().enumerate() {
+        let Target { name, module, is_canary, team, .. } = target;
         let role = if *is_canary { "canary" } else { "service" };
         let address = match prober(module) {
-            "icmp" => "192.0.2.1",
-            "tcp" => "192.0.2.1:443",
-            _ => "http://192.0.2.1/",
+            "icmp" => "192.0.2.1".to_owned(),
+            "tcp" => "192.0.2.1:443".to_owned(),
+            // Each name of a domain of its own.
+            _ => format!("http://d{number}.example/"),
         };
+        let team = if team.is_empty() { String::new() } else { format!("team: {team:?}, ") };
         let _ = writeln!(
             text,
-            "  - {{name: {name:?}, module: {module:?}, role: {role}, address: {address:?}}}"
+            "  - {{name: {name:?}, module: {module:?}, {team}role: {role}, address: {address:?}}}"
         );
     }
     text
@@ -150,16 +200,20 @@ fn prober(module: &str) -> &'static str {
     ["icmp", "tcp"].into_iter().find(|prober| module.starts_with(prober)).unwrap_or("http")
 }
 
-/// An address of those that documentation may use.
-fn address(slot: usize) -> IpAddr {
-    match u16::try_from(slot).unwrap_or(u16::MAX) {
-        0 => Ipv4Addr::new(192, 0, 2, 1).into(),
-        slot => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, slot).into(),
+/// An address of those that documentation or benchmarks may use, in a network of the target's own.
+fn address(target: usize, slot: usize, count: usize) -> IpAddr {
+    let number = u16::try_from(target).unwrap_or(u16::MAX);
+    let slot = u8::try_from(slot).unwrap_or(u8::MAX);
+    if usize::from(slot) < count.div_ceil(2) {
+        let [high, low] = number.to_be_bytes();
+        Ipv4Addr::new(198, 18 + high, low, slot + 1).into()
+    } else {
+        Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, u16::from(slot) + 1).into()
     }
 }
 
 fn outcome(found: &Found<'_>, module: &str) -> Outcome {
-    let Found { reason, status, rtt, ttfb, timeout } = *found;
+    let Found { reason, status, rtt, ttfb, timeout, ahead } = *found;
     let failure = reason.and_then(failure);
     let mut phases = Phases::default();
     // A reason that comes before the handshake ends leaves nothing to be timed.
@@ -185,7 +239,8 @@ fn outcome(found: &Found<'_>, module: &str) -> Outcome {
         ("http", Some(status)) if reaches && answers => Seen::Http { status },
         _ => Seen::Nothing,
     };
-    Outcome { failure, duration, rtt: reaches.then_some(rtt), phases, seen }
+    let ahead = matches!(seen, Seen::Http { .. }).then_some(ahead);
+    Outcome { failure, duration, rtt: reaches.then_some(rtt), phases, seen, ahead }
 }
 
 #[cfg(test)]
@@ -198,21 +253,31 @@ mod tests {
         rtt: Duration::from_millis(20),
         ttfb: None,
         timeout: Duration::from_secs(3),
+        ahead: 0,
     };
 
     #[test]
     fn a_page_shows_what_was_said_to_have_been_found() {
-        let target = |name, module, is_canary| Target { name, module, is_canary };
+        let (interval, timeout) = (Duration::from_secs(5), Duration::from_secs(3));
+        let target = |name, module, is_canary| Target {
+            name,
+            module,
+            is_canary,
+            team: "",
+            interval,
+            timeout,
+        };
         let targets = [target("canary-a", "icmp", true), target("shop", "http_2xx", false)];
         let mut place = Place::new("fra", "EMEA", &targets).unwrap();
-        assert!(!place.page(Duration::ZERO).contains("latency_probes_total{"));
+        assert!(!place.page(Duration::ZERO, 0.0).contains("latency_probes_total{"));
         place.add(0);
         place.add(1);
         let second = Duration::from_secs;
-        place.decided(0, 1, &[FOUND], second(1), 1.0);
+        let at = |at| Times { begun: second(at), decided: second(at), ahead: 0.0 };
+        place.decided(0, 1, &[FOUND], at(1));
         let failed = Found { reason: Some("http_status"), status: Some(503), ..FOUND };
-        place.decided(1, 1, &[failed], second(1), 1.0);
-        let page = place.page(second(5));
+        place.decided(1, 1, &[failed], at(1));
+        let page = place.page(second(5), 0.0);
         let labels = |name, module, role| {
             format!(
                 "{{vantage=\"fra\",region=\"EMEA\",target=\"{name}\",module=\"{module}\",role=\"{role}\""
@@ -228,7 +293,7 @@ mod tests {
             assert!(has, "{line} is not in\n{page}");
         }
         // One address of two that answers is enough.
-        place.decided(1, 2, &[FOUND, failed], second(6), 6.0);
-        assert!(place.page(second(7)).contains(&format!("latency_up{shop}}} 1")));
+        place.decided(1, 2, &[FOUND, failed], at(6));
+        assert!(place.page(second(7), 0.0).contains(&format!("latency_up{shop}}} 1")));
     }
 }

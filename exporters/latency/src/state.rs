@@ -11,7 +11,9 @@ use crate::config::{Labels, Work};
 use crate::host::Host;
 use crate::metrics::counts::Counts;
 use crate::outcome::{Failure, Outcome, Phase};
+use crate::seat::{Seat, SharedVerdicts};
 use crate::standing::{Moment, Standing};
+use crate::verdict::{self, Layer, Span};
 
 /// Where this exporter stands. A reload may move it without a target losing its counters.
 #[derive(Debug)]
@@ -39,11 +41,19 @@ pub(crate) struct TargetState {
     pub(crate) counts: Counts,
     health: Arc<Health>,
     standing: Mutex<Standing>,
+    seat: Seat,
+    /// How long a probe may take, and a round with its lookup.
+    timeout: Duration,
+    limit: Duration,
 }
 
 impl TargetState {
     /// Nothing is known yet; all counters are zero.
-    pub(crate) fn new(name: &str, wanted: &Wanted<Work, Labels>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        wanted: &Wanted<Work, Labels>,
+        verdicts: &SharedVerdicts,
+    ) -> Self {
         let Wanted { work, labels } = wanted;
         let health = Health::new(name, work.probe.detail(&work.host));
         health.set_group(&labels.team);
@@ -53,6 +63,9 @@ impl TargetState {
             counts: Counts::new(phases_of(work), &labels.buckets),
             health: Arc::new(health),
             standing: Mutex::default(),
+            seat: Seat::take(verdicts, name, work, labels),
+            timeout: work.timeout,
+            limit: longest_round(work),
         }
     }
 
@@ -70,6 +83,7 @@ impl TargetState {
     pub(crate) fn relabel(&self, labels: &Labels) {
         self.counts.set_buckets(&labels.buckets);
         self.health.set_group(&labels.team);
+        self.seat.relabel(&self.name, labels);
         *self.labels.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
     }
 
@@ -115,10 +129,37 @@ impl TargetState {
         }
     }
 
+    /// A round is decided, of these outcomes.
+    pub(crate) fn judge(&self, begun: Moment, decided: Moment, outcomes: &[(IpAddr, Outcome)]) {
+        let outcomes = outcomes.iter().map(|(ip, outcome)| (*ip, outcome));
+        let timeout = self.timeout.as_secs_f64();
+        self.seat.feed(&verdict::round(self.span(begun, decided), timeout, outcomes));
+    }
+
+    /// A round found no address, for this reason.
+    pub(crate) fn judge_unresolved(&self, begun: Moment, decided: Moment, reason: Failure) {
+        let timeout = self.timeout.as_secs_f64();
+        self.seat.feed(&verdict::without_address(self.span(begun, decided), timeout, reason));
+    }
+
+    fn span(&self, begun: Moment, decided: Moment) -> Span {
+        Span {
+            begun: begun.monotonic.as_secs_f64(),
+            decided: decided.monotonic.as_secs_f64(),
+            limit: self.limit.as_secs_f64(),
+        }
+    }
+
     /// How the target stands.
     pub(crate) fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long a round may take: an echo whose name had to be looked up, twice the timeout.
+fn longest_round(work: &Work) -> Duration {
+    let waits_anew = matches!(work.host, Host::Name(_)) && work.probe.layer() == Layer::Icmp;
+    if waits_anew { 2 * work.timeout } else { work.timeout }
 }
 
 /// The phases that the probes can have; a name is looked up, a literal is not.

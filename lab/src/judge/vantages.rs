@@ -1,9 +1,10 @@
 //! The vantages of a world, probed in virtual time by turbulence-latency's own code. No I/O, no clock.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
-use turbulence_latency::simulation::{Found, Place, Target};
+use turbulence_latency::simulation::{Found, Place, Target, Times};
 
 use super::format::World;
 use super::format::steps::is_on;
@@ -15,14 +16,25 @@ const RTT: f64 = 0.02;
 
 /// Probes from every vantage of a world, and records what is scraped.
 pub(crate) fn record(world: &World, recording: &mut Recording) -> anyhow::Result<()> {
+    // Exporters are told apart by their addresses, also where two have one name.
+    let mut names: HashMap<&str, usize> = HashMap::new();
     for vantage in &world.vantages {
-        record_one(world, vantage, recording)?;
+        let same = names.entry(&vantage.name).or_default();
+        *same += 1;
+        let host =
+            if *same == 1 { vantage.name.clone() } else { format!("{}-{same}", vantage.name) };
+        record_one(world, vantage, &format!("{host}:9770"), recording)?;
     }
     Ok(())
 }
 
-fn record_one(world: &World, vantage: &Vantage, recording: &mut Recording) -> anyhow::Result<()> {
-    let mut scraped = Scraped::new("turbulence-latency", &format!("{}:9770", vantage.name));
+fn record_one(
+    world: &World,
+    vantage: &Vantage,
+    instance: &str,
+    recording: &mut Recording,
+) -> anyhow::Result<()> {
+    let mut scraped = Scraped::new("turbulence-latency", instance);
     // Prometheus gives `up` the labels of the target: those of its file.
     let labels = [("vantage", vantage.name.as_str()), ("region", vantage.region.as_str())];
     let up = scraped.series("up", &labels);
@@ -38,7 +50,7 @@ fn record_one(world: &World, vantage: &Vantage, recording: &mut Recording) -> an
         let reached = is_on(vantage.scraped.as_ref(), second) && !world.is_lost(second);
         recording.put(scrape, &up, Some(f64::from(u8::from(reached))));
         if reached {
-            let page = running.place.page(Duration::from_secs(second));
+            let page = running.place.page(Duration::from_secs(second), vantage.clock);
             recording.page(&mut scraped, scrape + late, &page);
         }
     }
@@ -86,24 +98,40 @@ impl<'a> Running<'a> {
             if *begins <= second {
                 self.place.add(number);
             }
-            while *begins <= second {
-                pending.push((*begins as f64 + took(probe, *begins), *begins, *round));
+            let removed = probe.removed_at.unwrap_or(u64::MAX);
+            while *begins <= second && *begins < removed {
+                pending.push((
+                    *begins as f64 + took(&self.vantage.name, probe, *begins),
+                    *begins,
+                    *round,
+                ));
                 *begins += probe.interval.0;
                 *round += 1;
             }
             pending.sort_by(|a, b| a.0.total_cmp(&b.0));
             let due = pending.partition_point(|(at, ..)| *at <= second as f64);
             for (at, began, round) in pending.drain(..due) {
-                let found = found(probe, began);
-                let wall = at + self.vantage.clock;
-                self.place.decided(number, round, &found, Duration::from_secs_f64(at), wall);
+                let ahead = self.vantage.clock;
+                let [begun, decided] = [began as f64, at].map(Duration::from_secs_f64);
+                let found = found(&self.vantage.name, probe, began, ahead);
+                self.place.decided(number, round, &found, Times { begun, decided, ahead });
+            }
+            if removed <= second {
+                self.place.remove(number);
             }
         }
     }
 }
 
 fn target(probe: &Probe) -> Target<'_> {
-    Target { name: &probe.target, module: &probe.module, is_canary: probe.role == Role::Canary }
+    Target {
+        name: &probe.target,
+        module: &probe.module,
+        is_canary: probe.role == Role::Canary,
+        team: &probe.team,
+        interval: Duration::from_secs(probe.interval.0),
+        timeout: probe.timeout.get(),
+    }
 }
 
 fn times(probe: &Probe, second: u64) -> (f64, Option<f64>) {
@@ -111,16 +139,30 @@ fn times(probe: &Probe, second: u64) -> (f64, Option<f64>) {
     (rtt, probe.ttfb.as_ref().and_then(|steps| steps.at(second)).copied())
 }
 
-fn outcome(probe: &Probe, second: u64) -> &Outcome {
+fn outcome<'a>(at: &str, probe: &'a Probe, second: u64) -> &'a Outcome {
     static OK: Outcome = Outcome { reason: None, status: Some(200) };
-    probe.outcome.at(second).unwrap_or(&OK)
+    let outcome = probe.outcome.at(second).unwrap_or(&OK);
+    let share =
+        probe.fails.as_ref().and_then(|steps| steps.at(second)).copied().unwrap_or_default();
+    if outcome.reason.is_none() && share > drawn(at, probe, second) {
+        &probe.fails_as
+    } else {
+        outcome
+    }
+}
+
+/// A number from 0 to 1 that is another for each probe, and the same whenever the world is judged.
+fn drawn(at: &str, probe: &Probe, second: u64) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    (at, &probe.target, &probe.module, second).hash(&mut hasher);
+    f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
 /// Seconds until the probe that begins then is decided.
-fn took(probe: &Probe, second: u64) -> f64 {
+fn took(at: &str, probe: &Probe, second: u64) -> f64 {
     let timeout = probe.timeout.get().as_secs_f64();
     let (rtt, ttfb) = times(probe, second);
-    match outcome(probe, second).reason.as_deref() {
+    match outcome(at, probe, second).reason.as_deref() {
         Some("timeout") => timeout,
         Some("local") => 0.0,
         _ => (rtt + ttfb.unwrap_or_default()).min(timeout),
@@ -128,9 +170,9 @@ fn took(probe: &Probe, second: u64) -> f64 {
 }
 
 /// What the probe that begins then finds, at each address.
-fn found(probe: &Probe, second: u64) -> Vec<Found<'_>> {
+fn found<'a>(at: &str, probe: &'a Probe, second: u64, ahead: f64) -> Vec<Found<'a>> {
     let (rtt, ttfb) = times(probe, second);
-    let outcome = outcome(probe, second);
+    let outcome = outcome(at, probe, second);
     let is_slow = rtt + ttfb.unwrap_or_default() > probe.timeout.get().as_secs_f64();
     let reason = outcome.reason.as_deref().or_else(|| is_slow.then_some("timeout"));
     let whole = Found {
@@ -139,6 +181,7 @@ fn found(probe: &Probe, second: u64) -> Vec<Found<'_>> {
         rtt: Duration::from_secs_f64(rtt),
         ttfb: ttfb.map(Duration::from_secs_f64),
         timeout: probe.timeout.get(),
+        ahead: whole_seconds(ahead),
     };
     let Some(addresses) = &probe.addresses_up else { return vec![whole] };
     // An address that is down answers as a server does that has nothing behind it.
@@ -147,6 +190,12 @@ fn found(probe: &Probe, second: u64) -> Vec<Found<'_>> {
         status: outcome.status.filter(|_| outcome.reason.is_some()).or(Some(500)),
         ..whole
     };
-    let at = |steps: &super::format::steps::Steps<bool>| is_on(Some(steps), second);
-    addresses.iter().map(|steps| if at(steps) { whole } else { down }).collect()
+    let is_up = |steps: &super::format::steps::Steps<bool>| is_on(Some(steps), second);
+    addresses.iter().map(|steps| if is_up(steps) { whole } else { down }).collect()
+}
+
+fn whole_seconds(seconds: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+    let whole = seconds.round() as i64;
+    whole
 }

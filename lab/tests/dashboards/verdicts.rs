@@ -18,8 +18,13 @@ const GLOBAL: [&str; 7] = [
 ];
 
 /// Series of votes and verdicts; whoever filters them by region or vantage holds a vote of his own.
-const VOTES: [&str; 3] =
-    ["vantage_target:latency_down:bool", "region_target:latency_down:bool", "ALERTS"];
+const VOTES: [&str; 5] = [
+    "latency_endpoint_verdict",
+    "region_target:latency_down:ratio",
+    "region_target:latency_voters",
+    "target:latency_down:ratio",
+    "ALERTS",
+];
 
 #[test]
 fn global_verdicts_follow_neither_region_nor_vantage() {

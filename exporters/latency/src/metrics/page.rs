@@ -2,18 +2,20 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use exporter_kit::config::Vantage;
 use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, TargetId, Targets};
 
 use super::counts::ReceiveQueue;
+use super::verdicts;
 use crate::clock::Clock;
 use crate::config::{Labels, Work};
 use crate::icmp::{Icmp, SocketFigures};
 use crate::outcome::Seen;
-use crate::standing::{Address, MOST_ADDRESSES, Standing};
+use crate::seat::SharedVerdicts;
+use crate::standing::{Address, MOST_ADDRESSES, Moment, Standing};
 use crate::state::{CurrentVantage, TargetState};
+use crate::verdict::Report;
 
 /// The label of each probed address.
 const SLOTS: [&str; MOST_ADDRESSES] = ["0", "1", "2", "3"];
@@ -29,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) icmp: Icmp,
     /// How promptly they are read.
     pub(crate) queue: ReceiveQueue,
+    /// What is said of the endpoints, and of the vantage.
+    pub(crate) verdicts: SharedVerdicts,
     /// The time of a scrape.
     pub(crate) clock: Clock,
 }
@@ -36,12 +40,15 @@ pub(crate) struct Metrics {
 impl Collector for Metrics {
     fn collect(&self, page: &mut Page<'_>) {
         let states = self.targets.wanted_on(page);
+        let now = self.clock.now();
+        let report = self.verdicts.lock().report(now.monotonic.as_secs_f64());
         let scrape = Scrape {
             vantage: &self.vantage.get(),
             targets: states.iter().map(|state| Row::of(state)).collect(),
             sockets: self.icmp.sockets(),
             queue: &self.queue,
-            now: self.clock.now().monotonic,
+            report,
+            now,
         };
         scrape.write(page);
     }
@@ -51,13 +58,15 @@ impl Collector for Metrics {
 pub(crate) fn page_of<'a>(
     vantage: &'a Vantage,
     targets: impl Iterator<Item = &'a TargetState>,
-    now: Duration,
+    report: Report,
+    now: Moment,
 ) -> String {
     let scrape = Scrape {
         vantage,
         targets: targets.map(Row::of).collect(),
         sockets: Vec::new(),
         queue: &ReceiveQueue::default(),
+        report,
         now,
     };
     exporter_kit::openmetrics(|page| scrape.write(page))
@@ -109,7 +118,8 @@ pub(super) struct Scrape<'a> {
     pub(super) targets: Vec<Row<'a>>,
     pub(super) sockets: Vec<SocketFigures>,
     pub(super) queue: &'a ReceiveQueue,
-    pub(super) now: Duration,
+    pub(super) report: Report,
+    pub(super) now: Moment,
 }
 
 impl Scrape<'_> {
@@ -119,9 +129,12 @@ impl Scrape<'_> {
         self.times(page);
         self.addresses(page);
         self.strays(page);
+        let shown = self.rows().map(|row| (row.labels.team.as_str(), row.state.name())).collect();
+        verdicts::endpoints(page, self.vantage, &self.report, &shown);
         if page.shows_exporter() {
             self.sockets(page);
             self.vantage(page);
+            verdicts::own(page, self.vantage, &self.report, self.now.unix_seconds);
         }
     }
 
@@ -151,12 +164,12 @@ impl Scrape<'_> {
         page.gauge(
             "latency_up",
             "Whether any address answered in the newest round that says something of the target.",
-            self.rows().map(|row| (self.of(row), row.standing.is_up(self.now))),
+            self.rows().map(|row| (self.of(row), row.standing.is_up(self.now.monotonic))),
         );
         page.gauge(
             "latency_last_success_timestamp_seconds",
             "When a probe last succeeded, as seconds since the epoch; 0 for never.",
-            self.rows().map(|row| (self.of(row), row.standing.last_success(self.now))),
+            self.rows().map(|row| (self.of(row), row.standing.last_success(self.now.monotonic))),
         );
         page.gauge(
             "latency_consecutive_failures",
@@ -186,7 +199,7 @@ impl Scrape<'_> {
             "Smallest round trip (ICMP echo or TCP handshake) of the last minute.",
             self.slots().map(|(row, slot, address)| {
                 let own = [("slot", slot), ("window", "1m")];
-                ((self.of(row), own), address.min_rtt(self.now))
+                ((self.of(row), own), address.min_rtt(self.now.monotonic))
             }),
         );
     }
@@ -196,7 +209,7 @@ impl Scrape<'_> {
             "latency_addresses",
             "Addresses that the target has; the first four in order are probed.",
             self.rows().map(|row| {
-                let is_judged = row.standing.is_up(self.now).is_some();
+                let is_judged = row.standing.is_up(self.now.monotonic).is_some();
                 (self.of(row), is_judged.then_some(row.standing.found()))
             }),
         );
@@ -204,7 +217,7 @@ impl Scrape<'_> {
             "latency_address_up",
             "Whether the newest decided probe of this address succeeded.",
             self.slots().map(|(row, slot, address)| {
-                ((self.of(row), [("slot", slot)]), address.is_up(self.now))
+                ((self.of(row), [("slot", slot)]), address.is_up(self.now.monotonic))
             }),
         );
         page.info(
@@ -217,9 +230,11 @@ impl Scrape<'_> {
         page.gauge(
             "latency_http_status_code",
             "HTTP status that the newest decided probe of this address got.",
-            self.slots().filter_map(|(row, slot, address)| match address.seen(self.now) {
-                Some(Seen::Http { status }) => Some(((self.of(row), [("slot", slot)]), status)),
-                _ => None,
+            self.slots().filter_map(|(row, slot, address)| {
+                match address.seen(self.now.monotonic) {
+                    Some(Seen::Http { status }) => Some(((self.of(row), [("slot", slot)]), status)),
+                    _ => None,
+                }
             }),
         );
     }

@@ -14,8 +14,10 @@ use crate::LatencyExporter;
 use crate::config::Config;
 use crate::icmp::SocketFigures;
 use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
+use crate::seat::SharedVerdicts;
 use crate::standing::Moment;
 use crate::state::TargetState;
+use crate::verdict::Report;
 
 const CONFIG: &str = r#"
 vantage: {name: fra, region: EMEA, country: DE, site: Frankfurt, asn: 64500, latitude: 50.11, longitude: 8.68}
@@ -25,8 +27,8 @@ modules:
   tcp: {prober: tcp}
 targets:
   - {name: canary, address: 192.0.2.1, module: icmp, role: canary}
-  - {name: "named \"web\"", address: "https://www.example.com/", module: http_2xx}
-  - {name: new, address: "192.0.2.3:25", module: tcp}
+  - {name: "named \"web\"", address: "https://www.example.com/", modules: [http_2xx, tcp]}
+  - {name: new, address: "192.0.2.3:25", modules: [icmp, tcp]}
 "#;
 
 fn at(seconds: u64) -> Moment {
@@ -54,17 +56,20 @@ fn web(status: u16) -> Outcome {
         rtt: Some(ms(20)),
         phases,
         seen: Seen::Http { status },
+        ahead: Some(0),
     }
 }
 
-fn states() -> (Vantage, Vec<TargetState>) {
+/// What is probed, and what is said of it.
+fn states() -> (Vantage, Vec<TargetState>, SharedVerdicts) {
+    let verdicts = SharedVerdicts::default();
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
     let config = LatencyExporter::prepare(config, Path::new(".")).unwrap();
     let states: Vec<_> = config
         .targets(&[])
         .0
         .iter()
-        .map(|(id, wanted)| TargetState::new(&id.name, wanted))
+        .map(|(id, wanted)| TargetState::new(&id.name, wanted, &verdicts))
         .collect();
 
     let ip = IpAddr::from([192, 0, 2, 1]);
@@ -80,11 +85,12 @@ fn states() -> (Vantage, Vec<TargetState>) {
     states[1].resolved(&ips, Some(ms(7)));
     states[1].decided(1, ips[0], &web(200), at(12));
     states[1].decided(1, ips[1], &web(500), at(12));
-    (config.vantage, states)
+    (config.vantage, states, verdicts)
 }
 
 fn exposition() -> String {
-    let (vantage, states) = states();
+    let (vantage, states, verdicts) = states();
+    judged(&states);
     let queue = ReceiveQueue::default();
     queue.observe(Duration::from_micros(40));
     let scrape = Scrape {
@@ -95,9 +101,40 @@ fn exposition() -> String {
             SocketFigures { family: "ip6", mode: "raw", dropped: None },
         ],
         queue: &queue,
-        now: at(20).monotonic,
+        report: verdicts.lock().report(JUDGED as f64 + 20.0),
+        now: at(20),
     };
     exporter_kit::openmetrics(|page| scrape.write(page))
+}
+
+/// So many seconds of rounds are judged.
+const JUDGED: u64 = 4000;
+
+/// The canary answers; over IPv6 the web server has failed for an hour, and it takes a longer path and ever
+/// longer for the first byte, while a filter drops other connections; the new target, which answers echoes,
+/// was refused for two minutes.
+fn judged(states: &[TargetState]) {
+    let ip = IpAddr::from([192, 0, 2, 1]);
+    let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];
+    for second in (0..JUDGED).step_by(5) {
+        let is_late = second > JUDGED - 600;
+        states[0].judge(at(second), at(second), &[(ip, answered(20))]);
+        let mut four = web(200);
+        four.rtt = Some(ms(if is_late { 60 } else { 20 }));
+        four.phases.set(Phase::Ttfb, ms(if is_late { 900 } else { 22 }));
+        let six = web(if second > 400 { 500 } else { 200 });
+        states[1].judge(
+            at(second),
+            at(second),
+            &[(ips[0], four), (ips[1], Outcome { rtt: None, ..six })],
+        );
+        states[3].judge(at(second), at(second), &[([192, 0, 2, 3].into(), answered(20))]);
+        if second > JUDGED - 120 {
+            let [silent, refused] = [Failure::Timeout, Failure::Refused].map(Outcome::failed);
+            states[2].judge(at(second), at(second), &[(ips[0], silent)]);
+            states[4].judge(at(second), at(second), &[([192, 0, 2, 3].into(), refused)]);
+        }
+    }
 }
 
 #[test]
@@ -118,7 +155,7 @@ fn a_reason_is_there_once_it_has_occurred_and_the_sum_of_all_from_the_start() {
         text.lines().find_map(|line| line.strip_prefix(total)?.split_once("} ")).unwrap().1,
         "0"
     );
-    assert_eq!(of("latency_failures_total{"), 3);
+    assert_eq!(of("latency_failures_total{"), 5);
     assert_eq!(of("latency_probe_failures_total{"), 2);
     assert_eq!(of("latency_icmp_late_replies_total{"), 1);
     assert_eq!(of("latency_icmp_duplicate_replies_total{"), 1);
@@ -135,14 +172,15 @@ fn what_is_not_known_is_absent() {
 
 #[test]
 fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
-    let (vantage, states) = states();
+    let (vantage, states, _) = states();
     let page = |states: &[TargetState]| {
         let scrape = Scrape {
             vantage: &vantage,
             targets: states.iter().map(Row::of).collect(),
             sockets: Vec::new(),
             queue: &ReceiveQueue::default(),
-            now: at(20).monotonic,
+            report: Report::default(),
+            now: at(20),
         };
         exporter_kit::openmetrics(|page| scrape.write(page))
     };
@@ -180,11 +218,13 @@ fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Ou
     }
     let config: Config = exporter_kit::parse(&config, "many").unwrap();
     let config = LatencyExporter::prepare(config, Path::new(".")).unwrap();
+    let verdicts = SharedVerdicts::default();
     let of = |(name, wanted)| {
-        let state = TargetState::new(name, wanted);
+        let state = TargetState::new(name, wanted, &verdicts);
         let ip: IpAddr = name.parse().unwrap();
         state.resolved(&[ip], None);
         (1..=100).for_each(|round| state.decided(round, ip, outcome, at(round)));
+        state.judge(at(100), at(100), &[(ip, outcome.clone())]);
         state
     };
     let states: Vec<_> =
@@ -194,7 +234,8 @@ fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Ou
         targets: states.iter().map(Row::of).collect(),
         sockets: Vec::new(),
         queue: &ReceiveQueue::default(),
-        now: at(101).monotonic,
+        report: verdicts.lock().report(101.0),
+        now: at(101),
     };
     let text = exporter_kit::openmetrics(|page| scrape.write(page));
     println!("{targets} targets by {module}: {} bytes, of a target:", text.len());

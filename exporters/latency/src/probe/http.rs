@@ -23,10 +23,12 @@ use tracing::debug;
 use url::Url;
 
 use super::{Attempt, Run, tcp};
+use crate::clock;
 use crate::host::{Families, Host, IpProtocol};
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::stopwatch::Stopwatch;
 use crate::tls::{self, TlsClient, TlsSettings, Trust};
+use crate::verdict::Layer;
 
 /// So much of a body is read; a longer one is good as far as it goes. Judged from what a page to be
 /// watched weighs, and from what an endless one must not cost.
@@ -240,6 +242,8 @@ impl Address {
 }
 
 impl Run for Probe {
+    const LAYER: Layer = Layer::Http;
+
     fn phases(&self) -> &'static [Phase] {
         match self.tls {
             None => &[Phase::Connect, Phase::Ttfb, Phase::Transfer],
@@ -266,8 +270,8 @@ impl Probe {
     async fn ask_in_time(&self, attempt: &Attempt<'_>) -> Outcome {
         let started = Instant::now();
         let mut watch = Stopwatch::default();
-        let mut seen = Seen::Nothing;
-        let asking = self.ask(attempt.ip, &mut watch, &mut seen);
+        let (mut seen, mut ahead) = (Seen::Nothing, None);
+        let asking = self.ask(attempt.ip, &mut watch, &mut seen, &mut ahead);
         let asked = tokio::time::timeout(attempt.left(), asking).await;
         let took = attempt.spent + started.elapsed();
         let (failure, duration) = match asked {
@@ -280,7 +284,7 @@ impl Probe {
             Err(_) => (Some(Failure::Timeout), Some(attempt.timeout)),
         };
         let (phases, rtt) = watch.stop(failure == Some(Failure::Timeout));
-        Outcome { failure, duration, rtt, phases, seen }
+        Outcome { failure, duration, rtt, phases, seen, ahead }
     }
 
     async fn ask(
@@ -288,13 +292,14 @@ impl Probe {
         ip: std::net::IpAddr,
         watch: &mut Stopwatch,
         seen: &mut Seen,
+        ahead: &mut Option<i64>,
     ) -> Result<(), Failure> {
         let address = SocketAddr::new(ip, self.port);
         let stream = tcp::connect(address, watch).await?;
         // A request is one small packet, which must not wait until another fills it up.
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => self.exchange(stream, watch, seen).await,
+            None => self.exchange(stream, watch, seen, ahead).await,
             Some(client) => {
                 watch.begin(Phase::Tls);
                 let stream = client.connect(stream).await.map_err(|error| {
@@ -302,7 +307,7 @@ impl Probe {
                     tls::classify(&error)
                 })?;
                 watch.end();
-                self.exchange(stream, watch, seen).await
+                self.exchange(stream, watch, seen, ahead).await
             }
         }
     }
@@ -312,6 +317,7 @@ impl Probe {
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         watch: &mut Stopwatch,
         seen: &mut Seen,
+        ahead: &mut Option<i64>,
     ) -> Result<(), Failure> {
         watch.begin(Phase::Ttfb);
         let (mut sender, connection) =
@@ -325,6 +331,7 @@ impl Probe {
         watch.begin(Phase::Transfer);
         let status = response.status().as_u16();
         *seen = Seen::Http { status };
+        *ahead = clock::ahead_of(response.headers());
         read_to_end(response).await?;
         watch.end();
         if self.is_valid(status) { Ok(()) } else { Err(Failure::HttpStatus) }

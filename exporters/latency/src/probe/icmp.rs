@@ -9,6 +9,7 @@ use super::{Attempt, Run};
 use crate::host::{Families, Host};
 use crate::icmp::Refusal;
 use crate::outcome::{Failure, Outcome, Phase, Seen};
+use crate::verdict::Layer;
 
 /// The section `icmp` of a module.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
@@ -49,6 +50,8 @@ impl super::Settings for Settings {
 }
 
 impl Run for Probe {
+    const LAYER: Layer = Layer::Icmp;
+
     fn phases(&self) -> &'static [Phase] {
         &[]
     }

@@ -11,6 +11,7 @@ use super::{Attempt, Run};
 use crate::host::{Families, Host};
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::stopwatch::Stopwatch;
+use crate::verdict::Layer;
 
 /// The section `tcp` of a module.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
@@ -53,6 +54,8 @@ impl super::Settings for Settings {
 }
 
 impl Run for Probe {
+    const LAYER: Layer = Layer::Tcp;
+
     fn phases(&self) -> &'static [Phase] {
         &[Phase::Connect]
     }
@@ -79,7 +82,7 @@ async fn shake_hands(address: SocketAddr, attempt: &Attempt<'_>) -> Outcome {
         Err(_) => (Some(Failure::Timeout), Some(attempt.timeout), Seen::Nothing),
     };
     let (phases, rtt) = watch.stop(failure == Some(Failure::Timeout));
-    Outcome { failure, duration, rtt, phases, seen }
+    Outcome { failure, duration, rtt, phases, seen, ahead: None }
 }
 
 /// Connects to one address; the handshake is the phase `connect`.

@@ -41,13 +41,20 @@ pub(crate) struct Probe {
     /// The label `role`.
     #[serde(default)]
     pub(crate) role: Role,
+    /// The label `team`; none where it is empty.
+    #[serde(default)]
+    pub(crate) team: String,
     /// The time from one probe to the next.
     pub(crate) interval: Period,
     /// How long a probe may take.
     pub(crate) timeout: exporter_kit::config::Duration,
     /// What a probe that begins then finds.
     pub(crate) outcome: Steps<Outcome>,
-    /// Of each address, whether a probe succeeds there: the first is IPv4, the second IPv6.
+    /// The share of the probes that fail where `outcome` says ok, drawn evenly, and how.
+    pub(crate) fails: Option<Steps<f64>>,
+    #[serde(default = "default_failure")]
+    pub(crate) fails_as: Outcome,
+    /// Of each address, whether a probe succeeds there: the first half is IPv4, the other IPv6.
     pub(crate) addresses_up: Option<Vec<Steps<bool>>>,
     /// Seconds there and back.
     pub(crate) rtt: Option<Steps<f64>>,
@@ -56,6 +63,12 @@ pub(crate) struct Probe {
     /// The second of the first probe.
     #[serde(default)]
     pub(crate) added_at: u64,
+    /// The second from which on it is no longer there.
+    pub(crate) removed_at: Option<u64>,
+}
+
+fn default_failure() -> Outcome {
+    Outcome { reason: Some("timeout".to_owned()), status: None }
 }
 
 /// What a target is there for.

@@ -1,0 +1,106 @@
+//! What one round of probes says of its target, and of our own side. No I/O, no clock.
+//!
+//! All times are seconds on a clock that never goes back.
+
+use crate::outcome::Failure;
+
+/// Why a round failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// The reason.
+    pub(crate) reason: Failure,
+    /// The HTTP status, where one came.
+    pub(crate) status: Option<u16>,
+}
+
+/// An IP family that a target has addresses of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Family {
+    /// IPv4.
+    Ip4,
+    /// IPv6.
+    Ip6,
+}
+
+impl Family {
+    pub(crate) const ALL: [Self; 2] = [Self::Ip4, Self::Ip6];
+
+    /// The value of the label `family`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ip4 => "ip4",
+            Self::Ip6 => "ip6",
+        }
+    }
+}
+
+/// One decided round: the probes of all addresses that began together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Round {
+    /// When it began.
+    pub(crate) begun: f64,
+    /// When its last probe was decided.
+    pub(crate) decided: f64,
+    /// Why it failed; none where any address answered.
+    pub(crate) failed: Option<Failed>,
+    /// Of each family that was probed, whether any address answered, or why none did.
+    pub(crate) families: [Option<Result<(), Failed>>; 2],
+    /// Seconds to connect, and from the request to the first byte, of HTTP.
+    pub(crate) times: Option<(f32, f32)>,
+    /// The shortest round trip, in seconds.
+    pub(crate) rtt: Option<f32>,
+    /// Seconds by which our wall clock is ahead of what the server says.
+    pub(crate) ahead: Option<f64>,
+    /// The network that the target is in: a /24 or a /48.
+    pub(crate) network: Option<u64>,
+}
+
+/// What kind of evidence an outcome is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The target answered well.
+    Good,
+    /// It answered, and wrongly: a failure, which proves that our network works.
+    Wrong,
+    /// Nothing came.
+    Silent,
+    /// Its name could not be looked up: a failure while our resolver is well.
+    Name,
+    /// The fault is ours: no evidence at all.
+    Ours,
+}
+
+impl Class {
+    /// The class of an outcome. A certificate is not judged by a clock that is days off.
+    pub(crate) const fn of(failed: Option<Failed>, is_clock_off: bool) -> Self {
+        let Some(Failed { reason, .. }) = failed else { return Self::Good };
+        match reason {
+            Failure::TlsVerify if is_clock_off => Self::Ours,
+            Failure::HttpStatus
+            | Failure::TlsVerify
+            | Failure::TlsHandshake
+            | Failure::Body
+            | Failure::Reset
+            | Failure::Refused => Self::Wrong,
+            Failure::Timeout | Failure::Unreachable | Failure::TtlExceeded => Self::Silent,
+            Failure::Dns => Self::Name,
+            Failure::Local => Self::Ours,
+        }
+    }
+
+    /// Whether the far side spoke.
+    pub(crate) const fn is_heard(self) -> bool {
+        matches!(self, Self::Good | Self::Wrong)
+    }
+}
+
+/// Something is alive while it was heard within so many seconds, and its timeout.
+pub(crate) const ALIVE: f64 = 30.0;
+
+/// Or within so many intervals.
+const ALIVE_ROUNDS: f64 = 3.5;
+
+/// How long silence of what is probed at this interval says nothing.
+pub(crate) fn patience(interval: f64) -> f64 {
+    ALIVE.max(ALIVE_ROUNDS * interval)
+}

@@ -1,0 +1,150 @@
+//! A round, gathered from what was found at each address. No I/O, no clock.
+
+use std::net::IpAddr;
+
+use super::evidence::{Failed, Round};
+use crate::outcome::{Failure, Outcome, Phase, Seen};
+
+/// When a round began and was decided, and how long it might have taken, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) begun: f64,
+    pub(crate) decided: f64,
+    pub(crate) limit: f64,
+}
+
+impl Span {
+    /// Whether it took longer than it could: our own machine was starved, or slept.
+    fn is_starved(self, timeout: f64) -> bool {
+        self.decided - self.begun > self.limit + timeout / 2.0
+    }
+}
+
+/// The round of these outcomes.
+pub(crate) fn round<'a>(
+    span: Span,
+    timeout: f64,
+    outcomes: impl Iterator<Item = (IpAddr, &'a Outcome)> + Clone,
+) -> Round {
+    let ours = span.is_starved(timeout).then_some(Failed { reason: Failure::Local, status: None });
+    let of = |family: Option<bool>| {
+        let those = outcomes
+            .clone()
+            .filter(move |(ip, _)| family.is_none_or(|is_v4| ip.is_ipv4() == is_v4));
+        let failed = failed(those)?;
+        // What succeeded, succeeded all the same.
+        Some(failed.map_err(|failed| ours.unwrap_or(failed)))
+    };
+    let answers = outcomes.clone().map(|(_, outcome)| outcome);
+    let times = answers.clone().find_map(|outcome| {
+        let phase = |phase| Some(outcome.phases.get(phase)?.as_secs_f32());
+        Some((phase(Phase::Connect)?, phase(Phase::Ttfb)?))
+    });
+    let rtt = answers.clone().filter_map(|outcome| outcome.rtt).min();
+    Round {
+        begun: span.begun,
+        decided: span.decided,
+        failed: of(None).and_then(Result::err),
+        families: [of(Some(true)), of(Some(false))],
+        times,
+        rtt: rtt.map(|rtt| rtt.as_secs_f32()),
+        ahead: answers.clone().find_map(|outcome| outcome.ahead).map(|seconds| seconds as f64),
+        network: outcomes.map(|(ip, _)| ip).min().map(network),
+    }
+}
+
+/// A round in which no address was found.
+pub(crate) fn without_address(span: Span, timeout: f64, reason: Failure) -> Round {
+    let reason = if span.is_starved(timeout) { Failure::Local } else { reason };
+    Round {
+        begun: span.begun,
+        decided: span.decided,
+        failed: Some(Failed { reason, status: None }),
+        ..Round::default()
+    }
+}
+
+/// Why all failed: the first in order whose failure says something of the target, or the first of all when
+/// none does; `Ok` if one answered, none if there is no outcome.
+fn failed<'a>(outcomes: impl Iterator<Item = (IpAddr, &'a Outcome)>) -> Option<Result<(), Failed>> {
+    let mut first: Option<((bool, IpAddr), Failed)> = None;
+    for (ip, outcome) in outcomes {
+        let Some(reason) = outcome.failure else { return Some(Ok(())) };
+        let status = match outcome.seen {
+            Seen::Http { status } => Some(status),
+            _ => None,
+        };
+        let order = (reason.is_ours(), ip);
+        if first.as_ref().is_none_or(|(known, _)| order < *known) {
+            first = Some((order, Failed { reason, status }));
+        }
+    }
+    first.map(|(_, failed)| Err(failed))
+}
+
+/// The /24 or /48 that an address is in, as a number.
+fn network(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(ip) => u64::from(u32::from(ip) >> 8),
+        IpAddr::V6(ip) => (1 << 63) | u64::try_from(u128::from(ip) >> 80).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Span = Span { begun: 10.0, decided: 13.0, limit: 3.0 };
+
+    fn ip(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    fn bad(reason: Failure) -> Outcome {
+        Outcome::failed(reason)
+    }
+
+    fn gathered(outcomes: &[(IpAddr, Outcome)]) -> Round {
+        round(SPAN, 3.0, outcomes.iter().map(|(ip, outcome)| (*ip, outcome)))
+    }
+
+    #[test]
+    fn a_round_fails_only_when_every_address_does() {
+        let [timeout, refused] = [bad(Failure::Timeout), bad(Failure::Refused)];
+        let both = [(ip(2), timeout.clone()), (ip(1), refused)];
+        assert_eq!(gathered(&both).failed.map(|it| it.reason), Some(Failure::Refused));
+        assert_eq!(gathered(&[(ip(2), timeout), (ip(1), Outcome::default())]).failed, None);
+    }
+
+    #[test]
+    fn a_round_is_judged_by_the_addresses_that_could_be_probed() {
+        let outcomes = [(ip(1), bad(Failure::Local)), (ip(2), bad(Failure::Timeout))];
+        assert_eq!(gathered(&outcomes).failed.map(|it| it.reason), Some(Failure::Timeout));
+        assert_eq!(gathered(&outcomes[..1]).failed.map(|it| it.reason), Some(Failure::Local));
+    }
+
+    #[test]
+    fn families_are_told_apart() {
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        let round = gathered(&[(ip(1), Outcome::default()), (v6, bad(Failure::HttpStatus))]);
+        assert_eq!(round.families[0], Some(Ok(())));
+        assert_eq!(
+            round.families[1].and_then(Result::err).map(|it| it.reason),
+            Some(Failure::HttpStatus)
+        );
+        assert_eq!(gathered(&[(ip(1), Outcome::default())]).families[1], None);
+    }
+
+    #[test]
+    fn a_round_that_took_longer_than_it_could_is_our_own_fault() {
+        let late = Span { decided: 15.0, ..SPAN };
+        let timeout = bad(Failure::Timeout);
+        let of = |outcome: &Outcome| round(late, 3.0, [(ip(1), outcome)].into_iter()).failed;
+        assert_eq!(of(&timeout).map(|it| it.reason), Some(Failure::Local));
+        assert_eq!(of(&Outcome::default()), None, "an answer is an answer");
+        assert_eq!(
+            without_address(late, 3.0, Failure::Dns).failed.map(|it| it.reason),
+            Some(Failure::Local)
+        );
+    }
+}

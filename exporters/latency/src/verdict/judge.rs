@@ -1,0 +1,241 @@
+//! One module of one endpoint, or one IP family of it: up, down, or some fail. No I/O, no clock.
+
+use super::evidence::{Class, Failed, Round, patience};
+use super::hold::Hold;
+use super::run::Run;
+use super::shares::{Much, Shares};
+
+/// A target is down when rounds that began so far apart have failed, and all between them: an outage of
+/// just so long contains none, whatever interval and phase.
+const DOWN_SPAN: f64 = 90.0;
+
+/// And so many of them.
+const DOWN_ROUNDS: u64 = 3;
+
+/// A verdict is no longer known when nothing was decided for so long, or for some intervals.
+const STALE: f64 = 65.0;
+
+/// What is judged, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verdict {
+    /// It answers.
+    Up,
+    /// Some rounds fail.
+    Some,
+    /// About half of them fail, or more.
+    Half,
+    /// All fail, for a minute and a half at least.
+    Down,
+}
+
+impl Verdict {
+    /// The value of the metric; what is not judged is -1.
+    pub(crate) const fn code(verdict: Option<Self>) -> i8 {
+        match verdict {
+            None => -1,
+            Some(Self::Up) => 0,
+            Some(Self::Some) => 1,
+            Some(Self::Half) => 2,
+            Some(Self::Down) => 3,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    /// Nothing is known yet.
+    New,
+    Up,
+    /// Since the first round that failed began.
+    Down(f64),
+}
+
+/// What is known of what one module probes.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge {
+    interval: f64,
+    state: State,
+    run: Run,
+    hold: Hold,
+    shares: Shares,
+    /// When the newest round began.
+    begun: f64,
+    /// Whether any round ever succeeded.
+    has_succeeded: bool,
+    /// When the far side was heard last.
+    pub(crate) heard: Option<f64>,
+    /// When a round was decided last that was not our own fault.
+    pub(crate) known: Option<f64>,
+    /// When one was that was.
+    pub(crate) ours: Option<f64>,
+    /// The newest failure, and whether it is the newest round.
+    last: Option<(Failed, bool)>,
+}
+
+impl Judge {
+    /// Nothing is known of what is probed at this interval.
+    pub(crate) fn new(interval: f64) -> Self {
+        Self {
+            interval,
+            state: State::New,
+            run: Run::default(),
+            hold: Hold::default(),
+            shares: Shares::new(interval),
+            begun: f64::INFINITY,
+            has_succeeded: false,
+            heard: None,
+            known: None,
+            ours: None,
+            last: None,
+        }
+    }
+
+    /// Nothing is known either of what is probed at the same interval.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.interval)
+    }
+
+    /// Takes in a round. While we are unwell ourselves, a failure is no evidence; a success always is.
+    pub(crate) fn feed(
+        &mut self,
+        round: &Round,
+        failed: Option<Failed>,
+        class: Class,
+        is_unwell: bool,
+    ) {
+        let Round { begun, decided, .. } = *round;
+        let is_down = matches!(self.state, State::Down(_));
+        // A machine that slept, or was starved, has no evidence of what was between.
+        if begun - self.begun > patience(self.interval) && !is_down {
+            self.run.clear();
+        }
+        self.begun = if self.begun.is_finite() { self.begun.max(begun) } else { begun };
+        if class.is_heard() {
+            self.heard = Some(decided);
+        }
+        if class == Class::Ours {
+            self.ours = Some(decided);
+            return;
+        }
+        self.known = Some(decided);
+        let good = failed.is_none();
+        self.last = match failed {
+            Some(failed) => Some((failed, true)),
+            None => self.last.map(|(failed, _)| (failed, false)),
+        };
+        if !good && is_unwell {
+            if !is_down {
+                self.run.clear();
+            }
+            return;
+        }
+        if good {
+            self.has_succeeded = true;
+            self.run.succeed(begun);
+            if self.state == State::New {
+                self.state = State::Up;
+            }
+        } else {
+            self.run.fail(begun);
+        }
+        if !is_down {
+            self.shares.feed(begun, failed);
+        } else if self.hold.ends(begun, good, self.run.count(), self.interval) {
+            self.state = State::Up;
+            self.shares.clear();
+        }
+    }
+
+    /// When the run of failures began that is long enough for an outage, if one is open and not decided.
+    pub(crate) fn suspects(&self) -> Option<f64> {
+        if matches!(self.state, State::Down(_)) {
+            return None;
+        }
+        self.run.begun(DOWN_SPAN, DOWN_ROUNDS)
+    }
+
+    /// Our network was proved during that run: it is an outage.
+    pub(crate) fn convict(&mut self, since: f64) {
+        self.state = State::Down(since);
+        self.hold.begin(self.begun);
+    }
+
+    /// What failed lately was our own fault: the open run and the failures of the last minute are dropped.
+    /// An outage from before is kept.
+    pub(crate) fn acquit(&mut self, now: f64) {
+        if !matches!(self.state, State::Down(_)) {
+            self.run.clear();
+        }
+        self.shares.forget_failures(now - 2.0 * patience(self.interval));
+    }
+
+    /// What is judged; none where nothing is known, or no longer.
+    pub(crate) fn verdict(&self, now: f64) -> Option<Verdict> {
+        let known = self.known?;
+        if now - known > STALE.max(patience(self.interval) + 5.0) {
+            return None;
+        }
+        match self.state {
+            State::New => None,
+            State::Down(_) => Some(Verdict::Down),
+            State::Up => Some(match self.shares.much() {
+                None => Verdict::Up,
+                Some(Much::Some) => Verdict::Some,
+                Some(Much::Half) => Verdict::Half,
+            }),
+        }
+    }
+
+    /// Since when it is as it is, while it is not well.
+    pub(crate) fn since(&self) -> f64 {
+        match self.state {
+            State::Down(since) => since,
+            State::New | State::Up => self.shares.since(),
+        }
+    }
+
+    /// The share of rounds that fail.
+    pub(crate) fn ratio(&self, verdict: Verdict) -> f64 {
+        match verdict {
+            Verdict::Up => 0.0,
+            Verdict::Some => self.shares.ratio(Much::Some),
+            Verdict::Half => self.shares.ratio(Much::Half),
+            Verdict::Down => 1.0,
+        }
+    }
+
+    /// Why: the newest failure of an outage, else the most frequent of the last ones.
+    pub(crate) fn reason(&self) -> Option<Failed> {
+        match (self.state, self.last) {
+            (State::Down(_), Some((failed, true))) => Some(failed),
+            (_, last) => self.shares.reason().or(last.map(|(failed, _)| failed)),
+        }
+    }
+
+    /// Whether it is down.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self.state, State::Down(_))
+    }
+
+    /// Whether any round ever succeeded.
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.has_succeeded
+    }
+
+    /// Whether it was heard lately.
+    pub(crate) fn is_alive(&self, now: f64, timeout: f64) -> bool {
+        self.heard.is_some_and(|heard| now - heard <= patience(self.interval) + timeout)
+    }
+
+    /// Whether it had nothing but faults of ours for a minute.
+    pub(crate) fn is_our_fault(&self, now: f64) -> bool {
+        is_our_fault(self.known, self.ours, self.interval, now)
+    }
+}
+
+/// Whether what is probed at this interval had nothing but faults of ours for a minute.
+pub(crate) fn is_our_fault(known: Option<f64>, ours: Option<f64>, interval: f64, now: f64) -> bool {
+    let Some(ours) = ours else { return false };
+    let lasts = 60.0_f64.max(3.5 * interval);
+    now - ours <= lasts && known.is_none_or(|known| known < ours - 60.0)
+}
