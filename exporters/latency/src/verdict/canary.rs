@@ -1,7 +1,7 @@
 //! What canaries say: whether our own network works, and how much it loses. No I/O, no clock.
 
 use super::evidence::{Class, Round, patience};
-use super::judge::is_our_fault;
+use super::judge::Ours;
 use super::rounds::Rounds;
 
 /// Losses are counted over so many seconds.
@@ -13,7 +13,7 @@ pub(crate) struct Canary {
     interval: f64,
     pub(crate) heard: Option<f64>,
     pub(crate) known: Option<f64>,
-    pub(crate) ours: Option<f64>,
+    pub(crate) ours: Option<Ours>,
     rounds: Rounds,
 }
 
@@ -30,11 +30,14 @@ impl Canary {
             self.heard = Some(round.decided);
         }
         if class == Class::Ours {
-            self.ours = Some(round.decided);
+            self.ours = Some(Ours::after(self.ours, round.decided));
             return;
         }
-        self.known = Some(round.decided);
-        self.rounds.put(round.begun, class != Class::Good);
+        (self.known, self.ours) = (Some(round.decided), None);
+        // A wrong answer came all the way, and a name that is not looked up sends nothing.
+        if class != Class::Name {
+            self.rounds.put(round.begun, !class.is_heard());
+        }
     }
 
     /// Whether it was heard lately.
@@ -50,7 +53,7 @@ impl Canary {
 
     /// Whether it had nothing but faults of ours for a minute.
     pub(crate) fn is_our_fault(&self, now: f64) -> bool {
-        is_our_fault(self.known, self.ours, self.interval, now)
+        self.ours.is_some_and(|ours| ours.lasts(self.interval, now))
     }
 
     /// How long its silence says nothing.

@@ -43,6 +43,9 @@ pub(crate) struct Round {
     pub(crate) decided: f64,
     /// Why it failed; none where any address answered.
     pub(crate) failed: Option<Failed>,
+    /// Why one of the addresses failed, another each round, though one of its family answered: so that a
+    /// backend that is dead is a share of the failures.
+    pub(crate) sampled: Option<Failed>,
     /// Of each family that was probed, whether any address answered, or why none did.
     pub(crate) families: [Option<Result<(), Failed>>; 2],
     /// Seconds to connect, and from the request to the first byte, of HTTP.

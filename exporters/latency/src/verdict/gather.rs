@@ -1,5 +1,6 @@
 //! A round, gathered from what was found at each address. No I/O, no clock.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use super::evidence::{Failed, Round};
@@ -36,21 +37,42 @@ pub(crate) fn round<'a>(
         Some(failed.map_err(|failed| ours.unwrap_or(failed)))
     };
     let answers = outcomes.clone().map(|(_, outcome)| outcome);
-    let times = answers.clone().find_map(|outcome| {
+    // The slowest address is the one that runs full first, whichever answered first.
+    let times = answers.clone().filter_map(|outcome| {
         let phase = |phase| Some(outcome.phases.get(phase)?.as_secs_f32());
         Some((phase(Phase::Connect)?, phase(Phase::Ttfb)?))
     });
+    let times = times.max_by(|one, other| one.1.total_cmp(&other.1));
+    let families = [of(Some(true)), of(Some(false))];
+    let answers_over = |ip: IpAddr| families[usize::from(ip.is_ipv6())] == Some(Ok(()));
+    let reachable = outcomes.clone().filter(|(ip, _)| answers_over(*ip));
     let rtt = answers.clone().filter_map(|outcome| outcome.rtt).min();
     Round {
         begun: span.begun,
         decided: span.decided,
         failed: of(None).and_then(Result::err),
-        families: [of(Some(true)), of(Some(false))],
+        sampled: sample(reachable, span.begun),
+        families,
         times,
         rtt: rtt.map(|rtt| rtt.as_secs_f32()),
         ahead: answers.clone().find_map(|outcome| outcome.ahead).map(|seconds| seconds as f64),
         network: outcomes.map(|(ip, _)| ip).min().map(network),
     }
+}
+
+/// Why one of these failed, if it did, and not by our own fault: which one is drawn by the time.
+fn sample<'a>(
+    outcomes: impl Iterator<Item = (IpAddr, &'a Outcome)> + Clone,
+    begun: f64,
+) -> Option<Failed> {
+    let count = outcomes.clone().count() as u64;
+    let mut hasher = DefaultHasher::new();
+    begun.to_bits().hash(&mut hasher);
+    let mut ips: Vec<IpAddr> = outcomes.clone().map(|(ip, _)| ip).collect();
+    ips.sort_unstable();
+    let drawn = *ips.get(usize::try_from(hasher.finish().checked_rem(count)?).ok()?)?;
+    let failed = failed(outcomes.filter(|(ip, _)| *ip == drawn))?.err();
+    failed.filter(|it| !it.reason.is_ours())
 }
 
 /// A round in which no address was found.
@@ -146,5 +168,38 @@ mod tests {
             without_address(late, 3.0, Failure::Dns).failed.map(|it| it.reason),
             Some(Failure::Local)
         );
+    }
+
+    #[test]
+    fn a_dead_backend_is_a_share_of_the_failures_and_a_dead_family_is_not() {
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        let sampled = |outcomes: &[(IpAddr, Outcome)]| {
+            let of = |second: u32| {
+                let span = Span { begun: f64::from(second), decided: f64::from(second), ..SPAN };
+                round(span, 3.0, outcomes.iter().map(|(ip, it)| (*ip, it))).sampled.is_some()
+            };
+            (0..5_000).step_by(5).filter(|second| of(*second)).count()
+        };
+        let dead = bad(Failure::Timeout);
+        let one_of_two = sampled(&[(ip(1), Outcome::default()), (ip(2), dead.clone())]);
+        assert!((430..570).contains(&one_of_two), "{one_of_two} of 1000");
+        assert_eq!(sampled(&[(ip(1), Outcome::default()), (v6, dead.clone())]), 0);
+        assert_eq!(sampled(&[(ip(1), Outcome::default()), (ip(2), bad(Failure::Local))]), 0);
+        assert_eq!(sampled(&[(ip(1), dead)]), 0, "the round says so itself");
+    }
+
+    #[test]
+    fn times_are_those_of_the_slowest_address() {
+        let took = |ttfb: u64| {
+            let mut outcome = Outcome::default();
+            outcome.phases.set(Phase::Connect, std::time::Duration::from_millis(10));
+            outcome.phases.set(Phase::Ttfb, std::time::Duration::from_millis(ttfb));
+            outcome
+        };
+        for outcomes in
+            [[(ip(1), took(20)), (ip(2), took(900))], [(ip(2), took(900)), (ip(1), took(20))]]
+        {
+            assert_eq!(gathered(&outcomes).times, Some((0.01, 0.9)));
+        }
     }
 }

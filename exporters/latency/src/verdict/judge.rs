@@ -67,7 +67,7 @@ pub(crate) struct Judge {
     /// When a round was decided last that was not our own fault.
     pub(crate) known: Option<f64>,
     /// When one was that was.
-    pub(crate) ours: Option<f64>,
+    pub(crate) ours: Option<Ours>,
     /// The newest failure, and whether it is the newest round.
     last: Option<(Failed, bool)>,
 }
@@ -105,6 +105,10 @@ impl Judge {
     ) {
         let Round { begun, decided, .. } = *round;
         let is_down = matches!(self.state, State::Down(_));
+        if class == Class::Ours {
+            self.ours = Some(Ours::after(self.ours, decided));
+            return;
+        }
         // A machine that slept, or was starved, has no evidence of what was between.
         if begun - self.begun > patience(self.interval) && !is_down {
             self.run.clear();
@@ -113,11 +117,7 @@ impl Judge {
         if class.is_heard() {
             self.heard = Some(decided);
         }
-        if class == Class::Ours {
-            self.ours = Some(decided);
-            return;
-        }
-        self.known = Some(decided);
+        (self.known, self.ours) = (Some(decided), None);
         let good = failed.is_none();
         self.last = match failed {
             Some(failed) => Some((failed, true)),
@@ -139,7 +139,7 @@ impl Judge {
             self.run.fail(begun);
         }
         if !is_down {
-            self.shares.feed(begun, failed);
+            self.shares.feed(begun, failed.or(round.sampled));
         } else if self.hold.ends(begun, good, self.run.count(), self.interval) {
             self.state = State::Up;
             self.shares.clear();
@@ -212,9 +212,9 @@ impl Judge {
         }
     }
 
-    /// Whether it is down.
-    pub(crate) fn is_down(&self) -> bool {
-        matches!(self.state, State::Down(_))
+    /// Whether nothing is known of it yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.state == State::New
     }
 
     /// Whether any round ever succeeded.
@@ -229,13 +229,28 @@ impl Judge {
 
     /// Whether it had nothing but faults of ours for a minute.
     pub(crate) fn is_our_fault(&self, now: f64) -> bool {
-        is_our_fault(self.known, self.ours, self.interval, now)
+        self.ours.is_some_and(|ours| ours.lasts(self.interval, now))
     }
 }
 
-/// Whether what is probed at this interval had nothing but faults of ours for a minute.
-pub(crate) fn is_our_fault(known: Option<f64>, ours: Option<f64>, interval: f64, now: f64) -> bool {
-    let Some(ours) = ours else { return false };
-    let lasts = 60.0_f64.max(3.5 * interval);
-    now - ours <= lasts && known.is_none_or(|known| known < ours - 60.0)
+/// Rounds in a row that were our own fault.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ours {
+    /// When the first was decided.
+    since: f64,
+    /// When the last was.
+    last: f64,
+}
+
+impl Ours {
+    /// One more.
+    pub(crate) fn after(before: Option<Self>, decided: f64) -> Self {
+        Self { since: before.map_or(decided, |before| before.since), last: decided }
+    }
+
+    /// Whether what is probed at this interval has had nothing else for a minute, or for three rounds.
+    pub(crate) fn lasts(self, interval: f64, now: f64) -> bool {
+        let lasts = 60.0_f64.max(3.5 * interval);
+        now - self.since >= lasts && now - self.last <= lasts
+    }
 }

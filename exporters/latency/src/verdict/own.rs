@@ -255,5 +255,5 @@ fn loss_of(members: &Members, now: f64) -> f64 {
         members.canaries().filter(|(member, canary)| canary.is_alive(now, member.spec.timeout));
     let mut losses: Vec<f64> = living.filter_map(|(_, canary)| canary.loss()).collect();
     losses.sort_unstable_by(f64::total_cmp);
-    losses.get(losses.len() / 2).copied().unwrap_or_default()
+    losses.get(losses.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }

@@ -54,18 +54,20 @@ type Families = BTreeMap<Family, (usize, usize)>;
 
 /// All that is said now.
 pub(crate) fn report(members: &Members, own: &Own, now: f64) -> Report {
-    let families = count_families(members);
+    let families = count_families(members, now);
     let endpoints = members.endpoints();
     let said = endpoints.filter_map(|(id, modules)| endpoint(id, &modules, own, &families, now));
     Report { endpoints: said.collect(), own: own.parts(now) }
 }
 
-fn count_families(members: &Members) -> Families {
+fn count_families(members: &Members, now: f64) -> Families {
     let mut families = Families::new();
     for (_, modules) in members.endpoints() {
         for family in Family::ALL {
             let of = |service: &Service| {
-                service.each_family().find(|(its, _)| *its == family).map(|(_, j)| j.is_down())
+                // What is not probed any more neither has the family nor lost it.
+                let judge = service.each_family().find(|(its, _)| *its == family)?.1;
+                judge.verdict(now).map(|verdict| verdict == Verdict::Down)
             };
             let mut down = modules.iter().filter_map(|(_, service)| of(service)).peekable();
             if down.peek().is_some() {
@@ -90,6 +92,11 @@ fn endpoint(
         modules.iter().copied().partition(|(member, _)| member.spec.layer == top);
     let has_evidence = |judge: &Judge| judge.known.is_some() || judge.ours.is_some();
     if !mine.iter().any(|(_, service)| has_evidence(&service.judge)) {
+        return None;
+    }
+    // It was begun to be probed, and nothing is known that would count for or against it.
+    let is_young = |judge: &Judge| judge.is_new() && !judge.is_our_fault(now);
+    if own.network == Some(true) && own.resolver && mine.iter().all(|(_, it)| is_young(&it.judge)) {
         return None;
     }
     let known = mine

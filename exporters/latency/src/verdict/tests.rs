@@ -330,3 +330,43 @@ fn a_removed_target_leaves_nothing_and_a_new_role_begins_anew() {
     place.verdicts.relabel(number, ("red".into(), "b".into()), "other".into(), true);
     assert!(place.codes(100).is_empty());
 }
+
+const OURS: Option<Failure> = Some(Failure::Local);
+
+#[test]
+fn our_own_fault_bridges_no_run_of_failures() {
+    let mut place = Place::new(3, &["a", "b"]);
+    place.run(0, 600, OK, &[OK, OK]);
+    place.run(600, 615, OK, &[SILENT, OK]);
+    place.run(615, 1_200, OK, &[OURS, OK]);
+    place.run(1_200, 1_240, OK, &[SILENT, OK]);
+    assert_eq!(place.codes(1_240), [0, 0]);
+}
+
+#[test]
+fn our_own_fault_is_told_when_it_lasts_a_minute() {
+    let mut place = Place::new(3, &["a", "b"]);
+    place.run(0, 600, OK, &[OK, OK]);
+    place.run(600, 655, OK, &[OURS, OK]);
+    assert_eq!(place.part(Part::Local, 655), Some(true));
+    place.run(655, 665, OK, &[OURS, OK]);
+    assert_eq!(place.part(Part::Local, 665), Some(false));
+    place.run(665, 670, OK, &[OK, OK]);
+    assert_eq!(place.part(Part::Local, 670), Some(true));
+}
+
+#[test]
+fn a_canary_that_answers_wrongly_has_lost_nothing() {
+    let mut place = Place::new(2, &["a"]);
+    place.run(0, 900, WRONG, &[OK]);
+    assert_eq!(place.part(Part::Loss, 900), Some(true));
+}
+
+#[test]
+fn a_young_target_abstains_until_it_is_known_to_be_down() {
+    let mut place = Place::new(3, &["a", "b"]);
+    place.run(0, 60, OK, &[OK, SILENT]);
+    assert_eq!(place.codes(60), [0], "nothing is said of the other one");
+    place.run(60, 100, OK, &[OK, SILENT]);
+    assert_eq!(place.codes(100), [0, 3]);
+}
