@@ -160,16 +160,17 @@ fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
             None => control[resolver] = judged_control(&outcome),
         }
     }
-    let mut ttls = vec![None; plan.questions.len()];
-    for (of_question, ttl) in outcomes.iter_mut().zip(&mut ttls) {
+    let mut ttls = Vec::with_capacity(plan.questions.len());
+    for of_question in &mut outcomes {
+        let mut told = Vec::new();
         for outcome in of_question.iter_mut().flatten() {
             if let Outcome::Answer(answer) = outcome
                 && let Content::Addresses(_) = answer.content
             {
-                *ttl = Some(answer.ttl).max(*ttl);
-                answer.ttl = 0;
+                told.push(std::mem::take(&mut answer.ttl));
             }
         }
+        ttls.push(longest(told));
     }
     for of_question in &mut outcomes {
         for (outcome, control) in of_question.iter_mut().zip(&control) {
@@ -216,4 +217,28 @@ fn passes_control(outcome: &Outcome) -> bool {
 /// Counts what could not be done here.
 fn local_error(counts: &Counts, error: &std::io::Error) {
     counts.local_error(LocalError::of(error), 1);
+}
+
+/// The longest that an answer may be kept, of what resolvers say: the twentieth part of them that says most
+/// may make it up, or one of twenty would keep a former answer from ever being wrong.
+fn longest(mut ttls: Vec<u32>) -> Option<u32> {
+    ttls.sort_unstable_by(|one, other| other.cmp(one));
+    ttls.get(ttls.len() / 20).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::longest;
+
+    #[test]
+    fn few_that_make_up_a_ttl_do_not_decide_how_long_an_answer_lasts() {
+        let week = 604_800;
+        assert_eq!(longest(vec![]), None);
+        assert_eq!(longest(vec![12, 300, 250]), Some(300));
+        let mut many: Vec<u32> = (0..1_000).map(|number| number % 301).collect();
+        many[7] = week;
+        let told = longest(many).unwrap();
+        assert!((280..=300).contains(&told), "{told}");
+        assert_eq!(longest([vec![300; 28], vec![week]].concat()), Some(300));
+    }
 }
