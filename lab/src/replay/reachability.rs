@@ -17,7 +17,7 @@ pub(super) fn amsterdam() -> Replay {
             must: vec!["LatencyEndpointDownGlobally"],
             pages: 1,
             within: Some(seconds(120)),
-            says: vec!["500", "6 of 6"],
+            says: vec!["500", "of 6 vantages"],
             ..Expectation::default()
         },
         concern: Concern::Target("messenger-api"),
