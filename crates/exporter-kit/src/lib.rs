@@ -11,6 +11,8 @@
 //! | [`discovery`] | targets that others list: `file_sd_configs`, `http_sd_configs` |
 //! | `http_auth` | who sends an HTTP request: `basic_auth`, `authorization`, `http_headers` |
 //! | `secret` | a value that never shows itself |
+//! | `regular_file` | a file that is opened only if it is a regular one |
+//! | `state_file` | what outlives the process, written whole or not at all |
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
 //! | `web` | connections: taken, limited, served; on a thread of their own |
@@ -55,11 +57,13 @@ mod open_files;
 mod page;
 mod process;
 mod registry;
+mod regular_file;
 mod reload;
 mod rounds;
 mod secret;
 mod server;
 mod state;
+mod state_file;
 mod targets;
 mod web;
 mod web_config;
@@ -75,6 +79,7 @@ pub use registry::Registry;
 pub use rounds::{Every, Rounds};
 pub use secret::{Secret, SecretSource};
 pub use state::State;
+pub use state_file::StateFile;
 pub use targets::{Key, Running, Target, TargetId, Targets, Wanted};
 pub use web_config::any_certificate;
 

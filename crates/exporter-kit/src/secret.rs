@@ -1,15 +1,14 @@
 //! A value that never shows itself: not in `Debug`, not in a log, not on a page.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use nix::fcntl::OFlag;
 use serde::Deserialize;
 use zeroize::Zeroizing;
+
+use crate::regular_file::open;
 
 /// The most bytes that are read of a secret's file.
 const MOST_BYTES: u64 = 64 * 1024;
@@ -46,16 +45,6 @@ impl Secret {
     /// The value, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
-    }
-}
-
-/// Opens a regular file. Does not wait, as opening a FIFO would.
-fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it is no regular file"))
     }
 }
 

@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
-use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, StateFile, Targets, Wanted};
 
 use crate::config::{Config, Plan, Work};
 use crate::metrics::page::Metrics;
@@ -72,7 +72,10 @@ impl Exporter for DnsExporter {
     }
 
     fn admit(config: &Config) -> anyhow::Result<()> {
-        config.state_directory.as_deref().map_or(Ok(()), store::prepare)
+        config
+            .state_directory
+            .as_deref()
+            .map_or(Ok(()), |it| StateFile::prepare(it, "turbulence-dns"))
     }
 
     fn warnings(config: &Config) -> Vec<String> {

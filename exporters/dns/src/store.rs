@@ -1,17 +1,13 @@
-//! What is remembered of a set, on disk: one JSON file a set, written whole or not at all.
-//!
-//! Only regular files are touched, and no symlink is followed. A file that cannot be understood is moved
-//! aside, and the set begins anew.
+//! What is remembered of a set, on disk: one JSON file a set. One that cannot be understood is moved aside,
+//! and the set begins anew.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
+use exporter_kit::StateFile;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -25,7 +21,7 @@ const MOST_BYTES: u64 = 256 << 20;
 /// Where what is remembered of one set is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Store {
-    file: PathBuf,
+    file: StateFile,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -56,21 +52,20 @@ impl Store {
                 let _ = write!(name, "%{byte:02X}");
             }
         }
-        Self { file: directory.join(name + ".json") }
+        Self { file: StateFile::new(directory, &name) }
     }
 
     /// What is remembered for the questions of a plan, in their order. Warns of a file that is of no use.
     pub(crate) fn load(&self, plan: &Plan) -> Vec<Memory> {
-        match self.read() {
+        match self.file.read(MOST_BYTES) {
             Ok(None) => Vec::new(),
             Ok(Some(text)) => match parse(&text) {
                 Ok(document) => document.memories(plan),
                 Err(error) => {
-                    let file = self.file.display();
+                    let file = self.file.path().display();
                     warn!("what {file} remembers cannot be read, and is moved aside: {error:#}");
-                    let aside = self.file.with_extension("json.unreadable");
-                    if let Err(error) = fs::rename(&self.file, aside) {
-                        warn!("{file} cannot be moved aside: {error}");
+                    if let Err(error) = self.file.move_aside() {
+                        warn!("{error:#}");
                     }
                     Vec::new()
                 }
@@ -82,43 +77,10 @@ impl Store {
         }
     }
 
-    fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        let read = || -> io::Result<Vec<u8>> {
-            let file = open(&self.file, OpenOptions::new().read(true))?;
-            let mut text = Vec::new();
-            file.take(MOST_BYTES + 1).read_to_end(&mut text)?;
-            Ok(text)
-        };
-        match read() {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            read => read.map(Some).with_context(|| format!("reading {}", self.file.display())),
-        }
-    }
-
     /// Replaces what is remembered. Waits for the disk.
     pub(crate) fn save(&self, plan: &Plan, memories: &[Memory]) -> anyhow::Result<()> {
-        let text = serde_json::to_vec(&Document::new(plan, memories))?;
-        let fresh = self.file.with_extension("json.new");
-        create(&fresh)
-            .and_then(|mut file| {
-                file.write_all(&text)?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&fresh, &self.file))
-            .with_context(|| format!("writing {}", self.file.display()))
+        self.file.replace(&serde_json::to_vec(&Document::new(plan, memories))?)
     }
-}
-
-/// Makes the directory if it is not there yet, and makes sure that files can be written in it.
-pub(crate) fn prepare(directory: &Path) -> anyhow::Result<()> {
-    let probe = directory.join(".turbulence-dns");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .and_then(|()| create(&probe))
-        .and_then(|_| fs::remove_file(&probe))
-        .with_context(|| format!("state_directory: preparing {}", directory.display()))
 }
 
 impl Document {
@@ -163,27 +125,10 @@ fn parse(text: &[u8]) -> anyhow::Result<Document> {
     Ok(document)
 }
 
-/// An empty file that its owner alone may read.
-fn create(path: &Path) -> io::Result<File> {
-    let file = open(path, OpenOptions::new().write(true).create(true).mode(0o600))?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.set_len(0)?;
-    Ok(file)
-}
-
-/// Opens a regular file without waiting, as opening a FIFO would, and without following a symlink.
-fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let no_regular_file = || io::Error::other("it is no regular file");
-    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
-    let file = file.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP | libc::EISDIR | libc::ENXIO) => no_regular_file(),
-        _ => error,
-    })?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(no_regular_file()) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::config::Config;
 

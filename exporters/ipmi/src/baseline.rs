@@ -1,16 +1,11 @@
-//! The baselines of sensors on disk: one JSON file a BMC, written whole or not at all.
-//!
-//! Only regular files are touched, and no symlink is followed: whatever else stands in a file's place
-//! costs that one BMC its baseline, with a warning, and the others nothing.
+//! The baselines of sensors on disk: one JSON file a BMC. Whatever else stands in a file's place costs that one BMC its baseline, with a warning, and the others nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
+use exporter_kit::StateFile;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -20,8 +15,8 @@ use crate::verdict;
 const FORMAT: u32 = 1;
 /// Ten times what the most sensors take that are remembered.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
-/// The longest name of a file on Linux, less the longest ending that is used here.
-const LONGEST_NAME: usize = 255 - ".json.unreadable".len();
+/// The longest name of a file on Linux, less the longest ending that is used.
+const LONGEST_NAME: usize = 255 - StateFile::LONGEST_ENDING.len();
 
 /// What is kept of one BMC.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,7 +36,7 @@ impl From<Vec<Known>> for Baseline {
 /// Where one BMC's baseline is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Store {
-    file: PathBuf,
+    file: StateFile,
 }
 
 /// What was found of one BMC's baseline.
@@ -100,13 +95,16 @@ impl Kept {
     /// when it was alone goes on if it says that it is of that site.
     pub(crate) fn find(directory: &Path, target: &str, site: &str, alone: bool) -> Self {
         let (by_name, by_pair) =
-            (Store::new(directory, target.to_owned()), Store::new(directory, pair(target, site)));
+            (Store::new(directory, target), Store::new(directory, &pair(target, site)));
         let (first, second) = if alone { (by_name, by_pair) } else { (by_pair, by_name) };
         let is_its_own = || alone || second.is_of(site);
-        let store =
-            if !first.is_there() && second.is_there() && is_its_own() { second } else { first };
-        let name = store.file.file_stem().unwrap_or_default();
-        let found = match store.read() {
+        let store = if !first.file.is_there() && second.file.is_there() && is_its_own() {
+            second
+        } else {
+            first
+        };
+        let name = store.file.path().file_stem().unwrap_or_default();
+        let found = match store.file.read(MOST_BYTES) {
             _ if name.len() > LONGEST_NAME => {
                 let bytes = name.len();
                 warn!(
@@ -123,7 +121,7 @@ impl Kept {
             Ok(Some(text)) => match parse(&text) {
                 Ok(baseline) => Found::Baseline(baseline),
                 Err(error) => {
-                    let file = store.file.display();
+                    let file = store.file.path().display();
                     warn!(
                         target_name = target,
                         "the baseline {file} cannot be read, is moved aside and begun anew: {error:#}"
@@ -167,88 +165,27 @@ fn pair(target: &str, site: &str) -> String {
 }
 
 impl Store {
-    fn new(directory: &Path, name: String) -> Self {
-        Self { file: directory.join(name + ".json") }
-    }
-
-    /// Whether anything stands there.
-    fn is_there(&self) -> bool {
-        self.file.symlink_metadata().is_ok()
+    fn new(directory: &Path, name: &str) -> Self {
+        Self { file: StateFile::new(directory, name) }
     }
 
     /// Whether it says that it is of this site.
     fn is_of(&self, site: &str) -> bool {
-        let text = self.read().ok().flatten();
+        let text = self.file.read(MOST_BYTES).ok().flatten();
         let document = text.and_then(|text| serde_json::from_slice::<Document>(&text).ok());
         document.is_some_and(|document| document.site == site)
     }
 
-    /// What the file holds; `None` when there is none.
-    fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        let read = || -> io::Result<Vec<u8>> {
-            let file = open(&self.file, OpenOptions::new().read(true))?;
-            let mut text = Vec::new();
-            // One more byte than is allowed, which `parse` then refuses.
-            file.take(MOST_BYTES + 1).read_to_end(&mut text)?;
-            Ok(text)
-        };
-        match read() {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            read => read.map(Some).with_context(|| format!("reading {}", self.file.display())),
-        }
-    }
-
     fn move_aside(&self) -> anyhow::Result<()> {
-        let aside = self.file.with_extension("json.unreadable");
-        fs::rename(&self.file, &aside)
-            .with_context(|| format!("moving {} aside", self.file.display()))?;
+        let aside = self.file.move_aside()?;
         info!(moved_to = %aside.display(), "moved aside");
         Ok(())
     }
 
     /// Replaces the baseline. Waits for the disk.
     pub(crate) fn save(&self, site: &str, baseline: Baseline) -> anyhow::Result<()> {
-        let text = text(site, baseline)?;
-        let fresh = self.file.with_extension("json.new");
-        create(&fresh)
-            .and_then(|mut file| {
-                file.write_all(&text)?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&fresh, &self.file))
-            .with_context(|| format!("writing {}", self.file.display()))
+        self.file.replace(&text(site, baseline)?)
     }
-}
-
-/// Makes the directory if it is not there yet, and makes sure that files can be written in it.
-pub(crate) fn prepare(directory: &Path) -> anyhow::Result<()> {
-    let probe = directory.join(".turbulence-ipmi");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .and_then(|()| create(&probe))
-        .and_then(|_| fs::remove_file(&probe))
-        .with_context(|| format!("state_directory: preparing {}", directory.display()))
-}
-
-/// An empty file that its owner alone may read.
-fn create(path: &Path) -> io::Result<File> {
-    let file = open(path, OpenOptions::new().write(true).create(true).mode(0o600))?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.set_len(0)?;
-    Ok(file)
-}
-
-/// Opens a regular file without waiting, as opening a FIFO would, and without following a symlink.
-fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let no_regular_file = || io::Error::other("it is no regular file");
-    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
-    let file = file.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP | libc::EISDIR | libc::ENXIO) => no_regular_file(),
-        _ => error,
-    })?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(no_regular_file()) }
 }
 
 /// The baseline of a file's text.

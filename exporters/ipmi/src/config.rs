@@ -9,10 +9,10 @@ use exporter_kit::config::{
 };
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
 use exporter_kit::on_demand::{AllowList, Settings};
-use exporter_kit::{TargetId, Wanted};
+use exporter_kit::{StateFile, TargetId, Wanted};
 use serde::Deserialize;
 
-use crate::baseline::{self, Kept, Names};
+use crate::baseline::{Kept, Names};
 
 mod account;
 mod address;
@@ -97,7 +97,9 @@ impl Config {
 
     /// Makes the folder of the baselines, and makes sure that files can be written in it.
     pub(crate) fn prepare_state_directory(&self) -> anyhow::Result<()> {
-        self.state_directory.as_deref().map_or(Ok(()), baseline::prepare)
+        self.state_directory
+            .as_deref()
+            .map_or(Ok(()), |it| StateFile::prepare(it, "turbulence-ipmi"))
     }
 
     /// The targets of the file, and with them those that are discovered; which of these are left out.

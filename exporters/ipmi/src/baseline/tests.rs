@@ -1,5 +1,8 @@
 //! Baselines that are there, and what may stand in their place.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use nix::sys::stat::Mode;
 
 use super::*;
@@ -81,7 +84,7 @@ fn a_name_of_an_older_version_is_cleaned_like_those_of_today() {
 #[test]
 fn a_directory_that_cannot_be_made_is_an_error_that_names_the_field() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let error = prepare(&file.path().join("state")).unwrap_err();
+    let error = StateFile::prepare(&file.path().join("state"), "turbulence-ipmi").unwrap_err();
     assert!(error.to_string().starts_with("state_directory: "), "{error:#}");
 }
 
