@@ -176,14 +176,14 @@ fn of_states(asserted: &Asserted) -> Option<(Option<&'static str>, Degree)> {
 fn of_chassis(power: Option<Power>) -> impl Iterator<Item = (&'static str, &'static str)> {
     let facts = power.map(|power| {
         [
-            (power.main_fault, "main power"),
-            (power.drive_fault, "a drive"),
-            (power.cooling_fault, "the cooling"),
-            (power.intrusion, "the chassis"),
+            (power.main_fault, "main power", "failed"),
+            (power.drive_fault, "a drive", "failed"),
+            (power.cooling_fault, "the cooling", "failed"),
+            (power.intrusion, "the chassis", "open"),
         ]
     });
-    let set = facts.into_iter().flatten().filter(|(is_set, _)| *is_set);
-    set.map(|(_, part)| (part, if part == "the chassis" { "open" } else { "failed" }))
+    let set = facts.into_iter().flatten().filter(|(is_set, ..)| *is_set);
+    set.map(|(_, part, state)| (part, state))
 }
 
 /// Nine tenths of it are used, by the size of an entry.

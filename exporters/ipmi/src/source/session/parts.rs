@@ -43,17 +43,12 @@ impl IpmiSession {
 
     /// Fails if the session ended.
     async fn next_part(&mut self, parts: &mut PartsRead) -> Result<(), CommandError> {
-        let Some((id, name)) = parts.left.pop() else { return Ok(()) };
-        match self.session()?.fru(id).await {
-            Ok(fru) => parts.read.extend(part(id, name, fru, self.bmc.module.serial_numbers)),
-            Err(error) if error.ends_session() => {
-                parts.left.push((id, name));
-                return Err(error);
-            }
-            // A bay that is empty, or a part that is switched off.
-            Err(error) => parts.refusal = Some(error),
-        }
-        parts.took_one();
+        let Some((id, name)) = parts.left.last().cloned() else { return Ok(()) };
+        let answer = match self.session()?.fru(id).await {
+            Err(error) if error.ends_session() => return Err(error),
+            answer => answer.map(|fru| part(id, name, fru, self.bmc.module.serial_numbers)),
+        };
+        parts.take(answer);
         Ok(())
     }
 
@@ -69,7 +64,14 @@ impl IpmiSession {
 }
 
 impl PartsRead {
-    fn took_one(&mut self) {
+    /// Takes what the next part says, if it says anything.
+    fn take(&mut self, answer: Result<Option<Part>, CommandError>) {
+        self.left.pop();
+        match answer {
+            Ok(part) => self.read.extend(part),
+            // A bay that is empty, or a part that is switched off.
+            Err(error) => self.refusal = Some(error),
+        }
         let is_whole = self.left.is_empty();
         if is_whole {
             self.told = Arc::new(Parts { parts: std::mem::take(&mut self.read), is_whole });
@@ -146,22 +148,12 @@ mod tests {
         (told.parts.iter().map(|it| it.id).collect(), told.is_whole)
     }
 
-    /// Takes the next part as a BMC's answer would have it.
-    fn take(parts: &mut PartsRead, answer: Result<Part, CommandError>) {
-        parts.left.pop();
-        match answer {
-            Ok(part) => parts.read.push(part),
-            Err(error) => parts.refusal = Some(error),
-        }
-        parts.took_one();
-    }
-
     #[test]
     fn the_first_time_tells_each_part_as_it_comes() {
         let mut parts = read(Parts::default(), &[2, 1]);
-        take(&mut parts, Ok(part(1)));
+        parts.take(Ok(Some(part(1))));
         assert_eq!(told(&parts), (vec![1], false));
-        take(&mut parts, Ok(part(2)));
+        parts.take(Ok(Some(part(2))));
         assert_eq!(told(&parts), (vec![1, 2], true));
     }
 
@@ -169,22 +161,22 @@ mod tests {
     fn no_part_is_missing_while_they_are_read_again() {
         let whole = Parts { parts: vec![part(1), part(2), part(3)], is_whole: true };
         let mut parts = read(whole, &[2, 1]);
-        take(&mut parts, Ok(part(1)));
+        parts.take(Ok(Some(part(1))));
         assert_eq!(told(&parts), (vec![1, 2, 3], false));
-        take(&mut parts, Ok(part(2)));
+        parts.take(Ok(Some(part(2))));
         assert_eq!(told(&parts), (vec![1, 2], true));
     }
 
     #[test]
     fn a_bmc_that_refuses_every_part_refuses_until_it_is_asked_anew() {
         let mut parts = read(Parts::default(), &[1]);
-        take(&mut parts, Err(CommandError::Timeout));
+        parts.take(Err(CommandError::Timeout));
         for _ in 0..3 {
             assert!(parts.answer().is_err());
         }
         let mut parts = read(Parts::default(), &[2, 1]);
-        take(&mut parts, Err(CommandError::Timeout));
-        take(&mut parts, Ok(part(2)));
+        parts.take(Err(CommandError::Timeout));
+        parts.take(Ok(Some(part(2))));
         assert_eq!(told(&parts), (vec![2], true));
     }
 }
