@@ -1,7 +1,5 @@
 //! A real Prometheus which runs the shipped configuration and rules on the lab's own targets.
 
-pub mod history;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
@@ -48,8 +46,6 @@ pub struct Setup<'a> {
     pub alertmanager: SocketAddr,
     /// Where the links to the runbooks lead.
     pub runbooks: SocketAddr,
-    /// Samples that lie in the past, as OpenMetrics text; may be empty.
-    pub history: &'a str,
 }
 
 /// A running Prometheus.
@@ -65,7 +61,6 @@ impl Prometheus {
         lay_out(setup)?;
         let folder = setup.folder;
         let data = folder.join("data");
-        history::fill(folder, &data, setup.history)?;
         let address = ports::address(setup.usual_port);
         let mut command = Command::new(find("prometheus", "prometheus")?);
         command

@@ -137,7 +137,6 @@ impl World {
             targets: simulation.scraped(),
             alertmanager: address,
             runbooks: sink.address(),
-            history: &simulation.wide.history(),
         };
         let prometheus = Prometheus::start(&launcher, setup).await?;
 

@@ -1,21 +1,13 @@
 //! The WAN: six vantages in three regions, each with a turbulence-latency, and what they watch.
 
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime};
 
 use super::{Ground, start_exporter, subfolder};
 use crate::process::Program;
 use crate::prometheus::ScrapeTarget;
-use crate::prometheus::history::{self, Constant};
 use crate::services::{self, Services};
 use crate::wan::topology::{Node, Role};
 use crate::wan::{Wan, default_world};
-
-/// The recorded series that says how long a round trip is, whose last day the rules look back at.
-const ROUND_TRIP: &str = "vantage_target:latency_rtt_min_seconds:2m";
-/// The rules look back at one day, fifteen minutes ago.
-const HISTORY: Duration = Duration::from_secs(26 * 3600);
-const HISTORY_STEP: Duration = Duration::from_secs(60);
 
 /// The WAN and its exporters.
 #[derive(Debug)]
@@ -26,7 +18,6 @@ pub struct Wide {
     pub services: Services,
     /// The emulator, to be broken.
     pub wan: Wan,
-    watched: Vec<Watched>,
 }
 
 /// One line of every vantage's list of targets.
@@ -36,8 +27,6 @@ struct Watched {
     module: &'static str,
     address: String,
     role: &'static str,
-    /// Where the round trip goes.
-    host: std::net::IpAddr,
 }
 
 impl Wide {
@@ -61,33 +50,12 @@ impl Wide {
                 labels: vec![("vantage", vantage.name.clone()), ("region", vantage.region.clone())],
             });
         }
-        Ok((Self { exporters, services, wan, watched }, scraped))
+        Ok((Self { exporters, services, wan }, scraped))
     }
 
     /// The names of the vantages.
     pub fn vantages(&self) -> Vec<String> {
         self.wan.topology().with_role(Role::Vantage).map(|node| node.name.clone()).collect()
-    }
-
-    /// Yesterday's round trips, which were those of today: OpenMetrics text for Prometheus.
-    pub fn history(&self) -> String {
-        let vantages = self.wan.topology().with_role(Role::Vantage);
-        let series: Vec<Constant> = vantages
-            .flat_map(|vantage| self.watched.iter().map(move |target| (vantage, target)))
-            .filter_map(|(vantage, target)| {
-                let receiver = self.wan.receiver(&vantage.name, target.host).ok()??;
-                let round_trip = self.wan.rtt(&vantage.name, &receiver.name).ok()?;
-                Some(Constant {
-                    labels: vec![
-                        ("vantage", vantage.name.clone()),
-                        ("region", vantage.region.clone()),
-                        ("target", target.name.clone()),
-                    ],
-                    value: round_trip.as_secs_f64(),
-                })
-            })
-            .collect();
-        history::constant(ROUND_TRIP, &series, SystemTime::now(), HISTORY, HISTORY_STEP)
     }
 
     pub(crate) fn must_run(&mut self) -> anyhow::Result<()> {
@@ -109,7 +77,6 @@ fn watched(wan: &Wan) -> Vec<Watched> {
             module: "https_2xx",
             address: format!("https://{}/", service.host),
             role: "service",
-            host: service.address,
         });
         if ["messenger-api", "anycast"].contains(&service.name.as_str()) {
             watched.push(Watched {
@@ -117,7 +84,6 @@ fn watched(wan: &Wan) -> Vec<Watched> {
                 module: "icmp",
                 address: service.host.clone(),
                 role: "service",
-                host: service.address,
             });
         }
     }
@@ -127,7 +93,6 @@ fn watched(wan: &Wan) -> Vec<Watched> {
             module: "icmp",
             address: canary.addresses[0].to_string(),
             role: "canary",
-            host: canary.addresses[0],
         });
     }
     watched
