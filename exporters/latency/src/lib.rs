@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config` | the file: from where, to what and how is probed |
 //! | `poll` | one target, probed for ever |
+//! | `blackbox` | what is measured when a scraper asks, in the words of `blackbox_exporter` |
 //! | `resolve`, `resolver_check` | the addresses of a target; whether resolvers answer at all (I/O) |
 //! | `host` | whose addresses are probed, and which of them (pure) |
 //! | `probe` | the probers, each a file: its settings, its addresses, a probe (I/O) |
@@ -19,6 +20,7 @@
 //! | `metrics` | every metric: the counts and the page; nothing else writes one |
 //! | [`simulation`] | the same in virtual time, for the judge of worlds |
 
+mod blackbox;
 mod clock;
 mod config;
 mod host;
