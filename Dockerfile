@@ -15,6 +15,8 @@ ARG EXPORTER=ipmi
 ARG TURBULENCE_REVISION=unknown
 # With an explicit target, these flags are not for build scripts and macros, which cannot be static.
 ENV RUSTFLAGS="-C target-feature=+crt-static"
+# OpenSSL too, which turbulence-latency measures old devices with: the image above has the library to link with.
+ENV OPENSSL_STATIC=1
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
  && cargo build --release --locked --target "$target" --package "turbulence-$EXPORTER" \
  && install -D "target/$target/release/turbulence-$EXPORTER" /out/root/usr/bin/turbulence-exporter \

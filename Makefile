@@ -24,7 +24,7 @@ help:
 	@echo "make bench-rules          a real Prometheus with 10,000 BMCs: how long each group of the hardware's rules takes"
 	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; two minutes, amd64"
 	@echo "make fuzz                 what BMCs may send, by libFuzzer; FUZZ_SECONDS=30 for each of six targets"
-	@echo "make dist                 release builds of the exporters in dist/; needs Rust and a C compiler"
+	@echo "make dist                 release builds of the exporters in dist/; needs Rust, a C compiler, OpenSSL"
 
 setup:
 	@./lab/setup.sh
@@ -80,6 +80,10 @@ mutations: setup
 dist:
 	@command -v $(CARGO) >/dev/null && command -v cc >/dev/null || \
 	  { echo "make dist needs Rust (https://rustup.rs) and a C compiler (on Debian: gcc libc6-dev)" >&2; exit 1; }
+	@pkg-config --exists libssl || \
+	  { echo "make dist needs OpenSSL to link with (on Debian: libssl-dev pkg-config)" >&2; exit 1; }
 	TURBULENCE_REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) \
+	  OPENSSL_STATIC=1 OPENSSL_LIB_DIR=$$(pkg-config --variable=libdir libssl) \
+	  OPENSSL_INCLUDE_DIR=$$(pkg-config --variable=includedir libssl) \
 	  $(CARGO) build --release $(addprefix -p ,$(PRODUCTS))
 	mkdir -p dist && cp $(addprefix target/release/,$(PRODUCTS)) dist/

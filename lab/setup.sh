@@ -33,6 +33,8 @@ wanted="
   ip:iproute2
   cc:gcc
   cc:libc6-dev
+  /usr/include/openssl/ssl.h:libssl-dev
+  pkg-config:pkg-config
 "
 
 for program in "$@"; do

@@ -17,7 +17,8 @@ pub struct Log {
 }
 
 impl Log {
-    pub(super) fn new(wanted: bool) -> Self {
+    /// Begins one now; it is kept only where it is wanted.
+    pub fn new(wanted: bool) -> Self {
         Self { start: Instant::now(), text: wanted.then(Arc::default) }
     }
 
@@ -34,7 +35,8 @@ impl Log {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// All lines so far.
+    pub fn text(&self) -> String {
         let text = self.text.as_ref();
         text.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
     }
