@@ -4,12 +4,16 @@
 //! |---|---|
 //! | `ask` | one question: whom, until when, by what |
 //! | `found` | what a probe found, figure by figure (pure) |
+//! | `http` | the prober of this name |
+//! | `http_client` | an HTTP client as a module sets it up |
 //! | `tls` | TLS of the measuring client |
 
 #[expect(dead_code, reason = "its probers come next")]
 pub(crate) mod ask;
 pub(crate) mod found;
-#[cfg_attr(not(test), expect(dead_code, reason = "its probers come next"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "the page that asks comes next"))]
+pub(crate) mod http;
+mod http_client;
 pub(crate) mod tls;
 #[cfg(test)]
 mod trial;

@@ -282,7 +282,6 @@ fn begin<S: AsyncRead + AsyncWrite>(
 }
 
 /// Whether a connection speaks HTTP/2.
-#[cfg_attr(test, expect(dead_code, reason = "its prober comes next"))]
 pub(crate) fn is_h2<S>(stream: &Stream<S>) -> bool {
     stream.ssl().selected_alpn_protocol() == Some(b"h2")
 }

@@ -1,0 +1,395 @@
+//! The prober `http`: a request, its redirects, and what the answer has to be.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `settings` | the section of a module, read and checked |
+//! | `target` | a URL, and where a redirect leads (pure) |
+//! | `cookies` | what servers want to be told again on the way (pure) |
+//! | `figures` | what stands in the head of an answer (pure) |
+//! | `body` | the body of an answer, unpacked and bounded (I/O) |
+//! | `compression` | how a body is packed (pure) |
+//! | `conditions`, `pattern` | what an answer has to be (pure) |
+//! | `cel` | conditions on JSON, and what they may cost (pure) |
+
+mod body;
+mod cel;
+mod compression;
+mod conditions;
+mod cookies;
+mod figures;
+mod pattern;
+mod settings;
+mod target;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use exporter_kit::on_demand::Destination;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Response};
+use tokio::time::Instant;
+
+use self::conditions::Kind;
+use self::cookies::Cookies;
+use self::figures::{content_length, last_modified, version};
+use self::target::Target;
+use super::ask::Ask;
+use super::found::{Found, Http};
+use super::http_client::connection::{Asked, Connection, Peer, authority, open};
+use super::http_client::{USER_AGENT, basic, lookup};
+use crate::clock;
+use crate::outcome::Failure;
+
+pub(crate) use self::settings::Settings;
+
+/// As in the peer.
+const MOST_REDIRECTS: u32 = 10;
+
+/// One request on the way.
+struct Hop {
+    target: Target,
+    method: Method,
+    /// What is sent in `Host` in place of the URL's.
+    host: Option<HeaderValue>,
+    has_body: bool,
+}
+
+/// What came of it, at its end.
+struct Answered {
+    response: Response<Incoming>,
+    /// When its first byte came.
+    began: Instant,
+    /// A redirect that is not followed: its body says nothing.
+    is_cut: bool,
+    /// Ends the connection once the body was read.
+    _connection: Connection,
+}
+
+impl Settings {
+    /// Asks, follows where that leads, and judges what comes.
+    pub(crate) async fn probe(&self, ask: &Ask<'_>, found: &mut Found) -> Result<(), Failure> {
+        found.http = Some(Http::default());
+        found.failed_due_to_regex = Some(false);
+        found.failed_due_to_cel = self.conditions.has_cel().then_some(false);
+        let target = Target::parse(ask.target).map_err(|error| {
+            ask.log.line(|| format!("the target {error}"));
+            Failure::Dns
+        })?;
+        let answered = Box::pin(self.answer(target, ask, found)).await?;
+        self.judge(answered, ask, found).await
+    }
+
+    /// Whom it contacts by itself: the target's host, at a proxy's request where there is one.
+    #[expect(clippy::unused_self, reason = "other probers have to look")]
+    pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
+        let target = Target::parse(target).map_err(|error| format!("target: {error}"))?;
+        Ok(target.destination())
+    }
+
+    /// The last answer of a chain of redirects.
+    async fn answer(
+        &self,
+        target: Target,
+        ask: &Ask<'_>,
+        found: &mut Found,
+    ) -> Result<Answered, Failure> {
+        let said = self.client.said(ask).await?;
+        let first_host = target.host().to_owned();
+        let mut first_ip = None;
+        if !(self.skip_resolve && self.client.has_proxy()) {
+            let looked_up = lookup::address(&first_host, self.families, ask, found).await;
+            let took = found.lookup;
+            http(found).phases.resolve += took;
+            first_ip = Some(looked_up?);
+        }
+        let mut hop = Hop {
+            target,
+            method: self.method.clone(),
+            host: self.host_header(ask),
+            has_body: !self.body().is_empty(),
+        };
+        let mut cookies = Cookies::default();
+        for redirects in 1.. {
+            let is_first = hop.target.host() == first_host;
+            let ip =
+                if is_first { first_ip } else { self.elsewhere(&hop.target, ask, found).await? };
+            let headers = self.headers(&said, &hop, &first_host, &cookies);
+            let mut answered = self.ask(&hop, ip, is_first, headers, ask, found).await?;
+            let headers = answered.response.headers();
+            cookies.take(&hop.target, headers);
+            let status = answered.response.status().as_u16();
+            let Some(location) = target::location(status, headers) else { return Ok(answered) };
+            http(found).redirects = redirects;
+            ask.log.line(|| format!("status {status} leads elsewhere"));
+            if redirects > MOST_REDIRECTS || !self.client.follow_redirects {
+                ask.log.line(|| "the redirect is not followed");
+                answered.is_cut = true;
+                return Ok(answered);
+            }
+            hop = next(&hop, status, location).inspect_err(|_| {
+                ask.log.line(|| "the redirect leads to what is no URL of HTTP");
+            })?;
+        }
+        unreachable!("it ends with the last redirect")
+    }
+
+    /// The address of another host than the target's, where that may be contacted.
+    async fn elsewhere(
+        &self,
+        target: &Target,
+        ask: &Ask<'_>,
+        found: &mut Found,
+    ) -> Result<Option<IpAddr>, Failure> {
+        if !may_contact(ask, &target.destination()) {
+            ask.log.line(|| format!("{} may not be contacted", target.destination()));
+            return Err(Failure::HttpStatus);
+        }
+        if self.client.has_proxy() && self.skip_resolve {
+            return Ok(None);
+        }
+        // What was found of the target itself stays.
+        let mut other = Found::default();
+        let elsewhere = Ask { ip: None, ..ask.clone() };
+        let looked_up = lookup::address(target.host(), self.families, &elsewhere, &mut other).await;
+        http(found).phases.resolve += other.lookup;
+        looked_up.map(Some)
+    }
+
+    /// One request to one host, up to the end of the headers of its answer.
+    async fn ask(
+        &self,
+        hop: &Hop,
+        ip: Option<IpAddr>,
+        is_first: bool,
+        mut headers: HeaderMap,
+        ask: &Ask<'_>,
+        found: &mut Found,
+    ) -> Result<Answered, Failure> {
+        let (host, port, is_tls) = (hop.target.host(), hop.target.port(), hop.target.is_tls());
+        // The figures are those of the last one.
+        found.tls = None;
+        http(found).ssl = false;
+        let via = match self.client.via(is_tls, host, port) {
+            None => None,
+            Some(via) => {
+                let (mut unused, other) = (Found::default(), Ask { ip: None, ..ask.clone() });
+                Some((via, lookup::address(&via.host, self.families, &other, &mut unused).await?))
+            }
+        };
+        if let Some((via, _)) = via
+            && !is_tls
+            && let Some(login) = via.connect.get(header::PROXY_AUTHORIZATION)
+        {
+            headers.insert(header::PROXY_AUTHORIZATION, login.clone());
+        }
+        let shown = hop.target.host_header();
+        let host_header = hop.host.clone().unwrap_or(shown);
+        let server_name = match (&hop.host, is_first) {
+            (Some(value), true) => value.to_str().map_or(host, without_port).to_owned(),
+            _ => host.to_owned(),
+        };
+        let alpn: &[&str] =
+            if self.client.enable_http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
+        let tls = &self.client.tls;
+        let server_name = server_name.as_str();
+        let peer = Peer { is_tls, host, port, ip, via, tls, server_name, is_first, alpn };
+        let mut phases = http(found).phases;
+        let opened = open(&peer, &mut phases, ask, found).await;
+        http(found).phases = phases;
+        let (stream, is_h2) = opened?;
+        let is_to_proxy = via.is_some() && !is_tls;
+        let began = Instant::now();
+        let mut connection = Connection::begin(stream, is_h2, is_to_proxy, ask).await?;
+        ask.log.line(|| format!("asking {} {}", hop.method, hop.target));
+        let asked = Asked {
+            method: hop.method.clone(),
+            scheme: if is_tls { "https" } else { "http" },
+            host: host_header,
+            authority: if ip.is_some() {
+                authority(host, ip, port)
+            } else {
+                hop.target.authority()
+            },
+            path: hop.target.path(),
+            headers,
+            body: if hop.has_body { self.body() } else { Bytes::new() },
+        };
+        let (response, came) = connection.send(asked, ask).await?;
+        let http = http(found);
+        http.phases.processing += came.saturating_duration_since(began);
+        http.ssl = is_tls;
+        http.status_code = response.status().as_u16();
+        http.version = version(response.version()).1;
+        http.content_length = content_length(&response, &hop.method);
+        http.last_modified = last_modified(response.headers());
+        http.ahead = clock::ahead_of(response.headers());
+        ask.log.line(|| {
+            format!("answered {} by {}", response.status().as_u16(), version(response.version()).0)
+        });
+        Ok(Answered { response, began: came, is_cut: false, _connection: connection })
+    }
+
+    /// The headers of a request. What says who asks goes to the target's host alone, and to those below it.
+    fn headers(
+        &self,
+        said: &HeaderMap,
+        hop: &Hop,
+        first_host: &str,
+        cookies: &Cookies,
+    ) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        headers.extend(self.headers.clone());
+        headers.remove(header::HOST);
+        if target::is_within(hop.target.host(), first_host) {
+            headers.extend(said.clone());
+        } else {
+            for name in ["authorization", "cookie", "proxy-authorization", "www-authenticate"] {
+                headers.remove(name);
+            }
+        }
+        if !hop.has_body {
+            for name in ["content-type", "content-length", "content-encoding"] {
+                if hop.method != self.method {
+                    headers.remove(name);
+                }
+            }
+        }
+        if !headers.contains_key(header::AUTHORIZATION)
+            && let Some((user, password)) = hop.target.login()
+            && let Ok(login) = basic(&user, &password)
+        {
+            headers.insert(header::AUTHORIZATION, login);
+        }
+        if let Some(cookie) = cookies.of(&hop.target) {
+            headers.append(header::COOKIE, cookie);
+        }
+        headers
+    }
+
+    /// What is sent in `Host` and asked for by TLS: the query's word, or the module's.
+    fn host_header(&self, ask: &Ask<'_>) -> Option<HeaderValue> {
+        match ask.hostname {
+            Some(name) if !name.is_empty() => HeaderValue::from_str(name).ok(),
+            _ => self.headers.get(header::HOST).cloned(),
+        }
+    }
+
+    /// Judges an answer as the peer does, first by its status; no later fault hides that one.
+    async fn judge(
+        &self,
+        answered: Answered,
+        ask: &Ask<'_>,
+        found: &mut Found,
+    ) -> Result<(), Failure> {
+        let Answered { response, began, is_cut, _connection } = answered;
+        let (head, body) = response.into_parts();
+        let say = |text: String| ask.log.line(|| text);
+        let mut failure = None;
+        if let Some(why) = self.conditions.status(head.status.as_u16()) {
+            say(why);
+            failure = Some(Failure::HttpStatus);
+        }
+        if failure.is_none() && self.conditions.has_header_patterns() {
+            let refused = self.conditions.headers(&head.headers);
+            found.failed_due_to_regex = Some(refused.is_some());
+            failure = refused.map(|why| {
+                say(why);
+                FAILED_CONDITION
+            });
+        }
+        let wants_body = failure.is_none() && self.conditions.needs_body();
+        let mut read = body::Read::default();
+        if !is_cut || wants_body {
+            let keep = if wants_body { body::MOST_KEPT } else { 0 };
+            read = body::read(body, self.compression, self.body_size_limit, keep, |length| {
+                http(found).uncompressed_body_length = length;
+            })
+            .await;
+            http(found).phases.transfer += began.elapsed();
+        }
+        let mut judged = None;
+        if wants_body {
+            (read, judged) = self.judge_body(read).await;
+        }
+        if let Some((why, condition)) = judged {
+            say(why);
+            match condition {
+                Kind::Pattern => found.failed_due_to_regex = Some(true),
+                Kind::Cel => found.failed_due_to_cel = Some(true),
+            }
+            failure = Some(FAILED_CONDITION);
+        }
+        if let Some(error) = read.error {
+            say(format!("the body failed: {error}"));
+            failure = failure.or(Some(Failure::Body));
+        }
+        for why in [
+            self.conditions.version(version(head.version).0),
+            self.conditions.tls(http(found).ssl, failure.is_none()),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            say(why);
+            failure = failure.or(Some(FAILED_CONDITION));
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Settings {
+    /// Judges a body; beside whoever else measures, where that may take long.
+    async fn judge_body(&self, read: body::Read) -> (body::Read, Option<(String, Kind)>) {
+        let conditions = Arc::clone(&self.conditions.body);
+        let judge = move || {
+            let judged = conditions.judge(&read);
+            (read, judged)
+        };
+        if !self.conditions.has_cel() {
+            return judge();
+        }
+        let judged = tokio::task::spawn_blocking(judge).await;
+        judged.unwrap_or_else(|_| {
+            let why = "the CEL expression could not be evaluated".to_owned();
+            (body::Read::default(), Some((why, Kind::Cel)))
+        })
+    }
+}
+
+/// What an answer that does not meet a condition fails as.
+const FAILED_CONDITION: Failure = Failure::Body;
+
+/// The figures of this prober.
+fn http(found: &mut Found) -> &mut Http {
+    found.http.get_or_insert_default()
+}
+
+/// Whether somebody may be contacted whom a redirect names.
+fn may_contact(_ask: &Ask<'_>, _destination: &Destination) -> bool {
+    true
+}
+
+/// The request that a redirect asks for, as Go has it.
+fn next(hop: &Hop, status: u16, location: &str) -> Result<Hop, Failure> {
+    let target = hop.target.join(location).ok_or(Failure::HttpStatus)?;
+    let keeps = matches!(status, 307 | 308) || matches!(hop.method, Method::GET | Method::HEAD);
+    Ok(Hop {
+        // A name of the module's is meant for the place that it names.
+        host: hop.host.clone().filter(|_| target::is_relative(location)),
+        method: if keeps { hop.method.clone() } else { Method::GET },
+        has_body: hop.has_body && matches!(status, 307 | 308),
+        target,
+    })
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests;

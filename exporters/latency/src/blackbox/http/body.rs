@@ -1,0 +1,117 @@
+//! The body of an answer: read to its end, unpacked, counted, and kept as far as somebody wants to see it.
+//!
+//! Whatever a server sends, so much memory is used and no more: what is beyond is counted. What is packed
+//! may become so long and no longer, since unpacking costs time of everybody's.
+
+use std::error::Error as _;
+use std::io::{self, Write};
+
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use super::compression::{Compression, Unpacker};
+
+/// So much is kept for patterns and conditions: what is beyond is not looked at.
+pub(super) const MOST_KEPT: usize = 4 << 20;
+/// So long may a packed body become where no `body_size_limit` says less.
+const MOST_UNPACKED: u64 = if cfg!(test) { 8 << 20 } else { 256 << 20 };
+/// Pieces of a packed body: each may become a thousand times as long, in one go.
+const PIECE: usize = 4096;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) kept: Vec<u8>,
+    /// Whether there was more than that.
+    pub(super) is_cut: bool,
+    /// Why it ended before its end.
+    pub(super) error: Option<String>,
+}
+
+/// Takes what is unpacked.
+struct Sink {
+    kept: Vec<u8>,
+    keep: usize,
+    length: u64,
+    most: u64,
+    is_too_long: bool,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.most - self.length;
+        let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        self.length += taken as u64;
+        let room = (self.keep - self.kept.len()).min(taken);
+        self.kept.extend_from_slice(&bytes[..room]);
+        if taken < bytes.len() {
+            self.is_too_long = true;
+            return Err(io::Error::other("it is too long"));
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads a body; `count` is told its length, unpacked, as it grows.
+pub(super) async fn read(
+    mut body: Incoming,
+    compression: Compression,
+    limit: u64,
+    keep: usize,
+    mut count: impl FnMut(u64),
+) -> Read {
+    let is_packed = !matches!(compression, Compression::Unsaid | Compression::Identity);
+    let most = match limit {
+        0 if is_packed => MOST_UNPACKED,
+        0 => u64::MAX,
+        limit => limit,
+    };
+    let sink = Sink { kept: Vec::new(), keep, length: 0, most, is_too_long: false };
+    let mut unpacker = Unpacker::new(compression, sink);
+    let ended = loop {
+        let Some(frame) = body.frame().await else { break unpacker.finish() };
+        let bytes = match frame.map(hyper::body::Frame::into_data) {
+            Ok(Ok(bytes)) => bytes,
+            // Trailers.
+            Ok(Err(_)) => continue,
+            Err(error) => break Err(io::Error::other(said(&error))),
+        };
+        let written = if is_packed {
+            write_slowly(&mut unpacker, &bytes).await
+        } else {
+            unpacker.write(&bytes)
+        };
+        count(unpacker.sink().map_or(0, |sink| sink.length));
+        if written.is_err() {
+            break written;
+        }
+    };
+    let Some(sink) = unpacker.sink() else { return Read::default() };
+    count(sink.length);
+    let error = ended.err().map(|error| {
+        if sink.is_too_long {
+            format!("it has more than {most} bytes (body_size_limit)")
+        } else {
+            error.to_string()
+        }
+    });
+    let is_cut = sink.length > sink.kept.len() as u64;
+    Read { kept: std::mem::take(&mut sink.kept), is_cut, error }
+}
+
+/// Lets others have the thread between two pieces.
+async fn write_slowly(unpacker: &mut Unpacker<Sink>, bytes: &[u8]) -> io::Result<()> {
+    for piece in bytes.chunks(PIECE) {
+        unpacker.write(piece)?;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+fn said(error: &hyper::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}

@@ -1,0 +1,351 @@
+//! The section `http` of a module, read and checked.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use exporter_kit::{Authorization, BasicAuth, HttpHeader, Secret};
+use hyper::Method;
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::cel::Expression;
+use super::compression::Compression;
+use super::conditions::{BodyConditions, Conditions, HeaderMatch};
+use super::pattern::Pattern;
+use crate::blackbox::http_client::{self, Client};
+use crate::blackbox::tls;
+use crate::host::{Families, IpProtocol};
+
+/// So long may a request's body be.
+const MOST_BODY: u64 = 8 << 20;
+
+/// The section `http` of a module: what is asked, and what is a good answer.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "Raw")]
+pub(crate) struct Settings {
+    pub(super) client: Client,
+    pub(super) families: Families,
+    pub(super) skip_resolve: bool,
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    body: Secret,
+    body_file: Option<PathBuf>,
+    /// The request's body, once its file was read.
+    sent: Sent,
+    pub(super) compression: Compression,
+    /// 0 for none.
+    pub(super) body_size_limit: u64,
+    pub(super) conditions: Conditions,
+}
+
+/// A request's body, which may be a password.
+#[derive(Clone, Default, PartialEq)]
+struct Sent(Bytes);
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "<{} bytes>", self.0.len())
+    }
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "they are the words of the file")]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    valid_status_codes: Vec<u16>,
+    valid_http_versions: Vec<String>,
+    preferred_ip_protocol: Option<IpProtocol>,
+    ip_protocol_fallback: Option<bool>,
+    skip_resolve_phase_with_proxy: bool,
+    no_follow_redirects: Option<bool>,
+    fail_if_ssl: bool,
+    fail_if_not_ssl: bool,
+    method: String,
+    headers: BTreeMap<String, Secret>,
+    fail_if_body_matches_regexp: Vec<Pattern>,
+    fail_if_body_not_matches_regexp: Vec<Pattern>,
+    fail_if_body_json_matches_cel: Option<Expression>,
+    fail_if_body_json_not_matches_cel: Option<Expression>,
+    fail_if_header_matches: Vec<HeaderMatch>,
+    fail_if_header_not_matches: Vec<HeaderMatch>,
+    body: Option<Secret>,
+    body_file: Option<PathBuf>,
+    compression: Compression,
+    body_size_limit: Size,
+    enable_http3: bool,
+    // What it has of its client.
+    basic_auth: Option<BasicAuth>,
+    authorization: Option<Authorization>,
+    bearer_token: Option<Secret>,
+    bearer_token_file: Option<PathBuf>,
+    oauth2: Option<http_client::OAuth2>,
+    http_headers: BTreeMap<String, HttpHeader>,
+    tls_config: tls::Settings,
+    proxy_url: Option<Secret>,
+    no_proxy: Option<String>,
+    proxy_from_environment: bool,
+    proxy_connect_header: BTreeMap<String, Vec<Secret>>,
+    enable_http2: Option<bool>,
+    follow_redirects: Option<bool>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::try_from(Raw::default()).expect("the defaults are good")
+    }
+}
+
+impl TryFrom<Raw> for Settings {
+    type Error = String;
+
+    fn try_from(raw: Raw) -> Result<Self, String> {
+        if raw.enable_http3 {
+            return Err(
+                "enable_http3: true is not supported by this version; leave it out, or set \
+                        false"
+                    .to_owned(),
+            );
+        }
+        if raw.valid_http_versions.iter().any(|version| version == "HTTP/3.0") {
+            return Err(
+                "valid_http_versions: HTTP/3.0 needs enable_http3, which is not supported \
+                        by this version"
+                    .to_owned(),
+            );
+        }
+        let method = if raw.method.is_empty() { "GET" } else { &raw.method };
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| "method: must be the name of an HTTP method, as in GET".to_owned())?;
+        let body = raw.body.unwrap_or(Secret::new(String::new()));
+        if !body.expose().is_empty() && raw.body_file.is_some() {
+            return Err("body: give it or body_file, not both".to_owned());
+        }
+        let headers = headers(raw.headers)?;
+        if let Some(accepted) = headers.get(header::ACCEPT_ENCODING)
+            && !raw.compression.is_accepted_by(accepted.to_str().unwrap_or_default())
+        {
+            return Err("compression: the header Accept-Encoding does not allow it".to_owned());
+        }
+        let follow_redirects = match raw.no_follow_redirects {
+            Some(not) => Some(!not),
+            None => raw.follow_redirects,
+        };
+        let client = Client::try_from(http_client::Raw {
+            basic_auth: raw.basic_auth,
+            authorization: raw.authorization,
+            bearer_token: raw.bearer_token,
+            bearer_token_file: raw.bearer_token_file,
+            oauth2: raw.oauth2,
+            http_headers: raw.http_headers,
+            tls_config: raw.tls_config,
+            proxy_url: raw.proxy_url,
+            no_proxy: raw.no_proxy,
+            proxy_from_environment: raw.proxy_from_environment,
+            proxy_connect_header: raw.proxy_connect_header,
+            enable_http2: raw.enable_http2,
+            follow_redirects,
+        })?;
+        let body_conditions = BodyConditions {
+            matches: raw.fail_if_body_matches_regexp,
+            not_matches: raw.fail_if_body_not_matches_regexp,
+            matches_cel: raw.fail_if_body_json_matches_cel,
+            not_matches_cel: raw.fail_if_body_json_not_matches_cel,
+        };
+        let preferred = raw.preferred_ip_protocol.unwrap_or(IpProtocol::Ip6);
+        Ok(Self {
+            client,
+            families: Families::of(Some(preferred), raw.ip_protocol_fallback),
+            skip_resolve: raw.skip_resolve_phase_with_proxy,
+            method,
+            headers,
+            body,
+            body_file: raw.body_file,
+            sent: Sent::default(),
+            compression: raw.compression,
+            body_size_limit: raw.body_size_limit.0,
+            conditions: Conditions {
+                valid_status_codes: raw.valid_status_codes,
+                valid_versions: raw.valid_http_versions,
+                fail_if_tls: raw.fail_if_ssl,
+                fail_if_not_tls: raw.fail_if_not_ssl,
+                header_matches: raw.fail_if_header_matches,
+                header_not_matches: raw.fail_if_header_not_matches,
+                body: Arc::new(body_conditions),
+            },
+        })
+    }
+}
+
+impl Settings {
+    /// Reads what it names, relative paths being taken from `folder`.
+    pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
+        self.client.load(folder).context("http")?;
+        let sent = match &self.body_file {
+            None => Bytes::from(self.body.expose().to_owned()),
+            Some(file) => {
+                let file = folder.join(file);
+                let read = read(&file);
+                read.with_context(|| format!("http.body_file: reading {}", file.display()))?.into()
+            }
+        };
+        self.sent = Sent(sent);
+        Ok(())
+    }
+
+    /// What is sent.
+    pub(super) fn body(&self) -> Bytes {
+        self.sent.0.clone()
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    ensure!(std::fs::metadata(file)?.is_file(), "it is no regular file");
+    let mut body = Vec::new();
+    File::open(file)?.take(MOST_BODY + 1).read_to_end(&mut body)?;
+    ensure!(body.len() as u64 <= MOST_BODY, "it is larger than {MOST_BODY} bytes");
+    Ok(body)
+}
+
+/// No value is ever shown: one of them may be a password.
+fn headers(raw: BTreeMap<String, Secret>) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in raw {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| "headers: a key must be the name of a header".to_owned())?;
+        let mut value = HeaderValue::from_str(value.expose())
+            .map_err(|_| "headers: a value has a character that no header may have".to_owned())?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// A number of bytes, as in `10MB`: a kilobyte has 1,024, as in the peer.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(try_from = "SizeText")]
+struct Size(u64);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SizeText {
+    Number(i64),
+    Text(String),
+}
+
+impl TryFrom<SizeText> for Size {
+    type Error = String;
+
+    fn try_from(text: SizeText) -> Result<Self, String> {
+        let must = || "must be a number of bytes, as in 10MB or 512KiB; 0 is no limit".to_owned();
+        let text = match text {
+            SizeText::Number(number) => return u64::try_from(number).map(Self).map_err(|_| must()),
+            SizeText::Text(text) => text,
+        };
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let number: f64 = number.parse().map_err(|_| must())?;
+        let unit = unit.trim().to_ascii_uppercase();
+        let factor = match unit.trim_end_matches('B').trim_end_matches('I') {
+            "" => 1_u64,
+            "K" => 1 << 10,
+            "M" => 1 << 20,
+            "G" => 1 << 30,
+            "T" => 1 << 40,
+            _ => return Err(must()),
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "there is no sign, and what is too much is the most"
+        )]
+        Ok(Self((number * factor as f64) as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(yaml: &str) -> Result<Settings, String> {
+        exporter_kit::parse(yaml, "test.yml").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_peer() {
+        let settings = parse("{}").unwrap();
+        assert!(settings == Settings::default());
+        assert!(settings.client.follow_redirects && settings.client.enable_http2);
+        assert_eq!((settings.families, settings.method), (Families::V6ElseV4, Method::GET));
+        let not = parse("{no_follow_redirects: true, ip_protocol_fallback: false}").unwrap();
+        assert!(!not.client.follow_redirects);
+        assert_eq!(not.families, Families::OnlyV6);
+    }
+
+    #[test]
+    fn a_size_has_units_of_1024() {
+        for (text, wanted) in [
+            ("0", 0),
+            ("1024", 1024),
+            ("10MB", 10 << 20),
+            ("512KiB", 512 << 10),
+            ("1.5KB", 1536),
+            ("1B", 1),
+            ("2g", 2 << 30),
+        ] {
+            let settings = parse(&format!("{{body_size_limit: {text}}}")).unwrap();
+            assert_eq!(settings.body_size_limit, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_its_field_and_not_repeated() {
+        for (yaml, wanted) in [
+            ("{enable_http3: true}", "enable_http3: true is not supported"),
+            ("{valid_http_versions: [HTTP/3.0]}", "valid_http_versions: HTTP/3.0 needs"),
+            ("{method: 'G T'}", "method: must be"),
+            ("{body: s3cret, body_file: a}", "body: give it or body_file, not both"),
+            ("{compression: zip}", "compression: must be gzip"),
+            ("{compression: gzip, headers: {Accept-Encoding: br}}", "compression: the header"),
+            ("{headers: {'s3cret x': a}}", "headers: a key must be"),
+            ("{headers: {X-A: \"s3cret\\n\"}}", "headers: a value has"),
+            ("{body_size_limit: 10XB}", "body_size_limit: must be"),
+            ("{body_size_limit: -1}", "body_size_limit: must be"),
+            ("{fail_if_body_matches_regexp: ['(']}", "fail_if_body_matches_regexp[0]: must be"),
+            ("{fail_if_header_matches: [{header: a}]}", "regexp"),
+            ("{fail_if_header_matches: [{header: a, regexp: ''}]}", "regexp: must not be empty"),
+            ("{fail_if_body_json_matches_cel: 'body.'}", "fail_if_body_json_matches_cel: must be"),
+            (
+                "{basic_auth: {username: a}, bearer_token: s3cret}",
+                "bearer_token: give it or basic_auth",
+            ),
+            ("{oauth2: {client_id: a}}", "token_url"),
+            ("{oauth2: {client_id: a, token_url: s3cret}}", "oauth2.token_url: must be a URL"),
+            ("{tls_config: {cert: s3cret}}", "tls_config: key: must be given beside cert"),
+            ("{proxy_url: 'ftp://s3cret/'}", "proxy_url: must be"),
+            ("{preferred_ip_protocol: ip5}", "ip4"),
+            ("{follow_redirect: true}", "did you mean `follow_redirects`"),
+        ] {
+            let error = parse(yaml).unwrap_err();
+            assert!(error.contains(wanted) && !error.contains("s3cret"), "{yaml}: {error}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_it_shows_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("body"), "s3cret").unwrap();
+        let yaml = "{body_file: body, headers: {X-A: s3cret}, bearer_token: s3cret, \
+                    http_headers: {X-B: {secrets: [s3cret]}}, proxy_url: 'http://u:s3cret@p:1/', \
+                    proxy_connect_header: {X-C: [s3cret]}}";
+        let mut settings = parse(yaml).unwrap();
+        settings.load(folder.path()).unwrap();
+        assert_eq!(settings.body(), "s3cret");
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains("czNjcmV0"), "{shown}");
+    }
+}

@@ -1,0 +1,400 @@
+//! Requests to servers of every temper.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::blackbox::trial::Trial;
+
+/// A server that gives each path the bytes that it has for it, then hangs up; 404 for any other.
+struct Server {
+    address: SocketAddr,
+    /// The heads of all requests so far.
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    async fn start(pages: &[(&str, &[u8])]) -> Self {
+        let pages: BTreeMap<String, Vec<u8>> =
+            pages.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (asked, pages) = (Arc::new(Mutex::new(Vec::new())), Arc::new(pages));
+        let heads = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (heads, pages) = (Arc::clone(&heads), Arc::clone(&pages));
+                tokio::spawn(async move {
+                    let head = head(&mut stream).await;
+                    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                    heads.lock().unwrap().push(head);
+                    let missing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec();
+                    let _ = stream.write_all(pages.get(&path).unwrap_or(&missing)).await;
+                    let _ = stream.shutdown().await;
+                    let _ = stream.read_to_end(&mut Vec::new()).await;
+                });
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    async fn probe(&self, path: &str, yaml: &str) -> Probed {
+        probe(&format!("http://{}{path}", self.address), yaml).await
+    }
+}
+
+async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8(head).unwrap()
+}
+
+struct Probed {
+    result: Result<(), Failure>,
+    found: Found,
+    said: String,
+}
+
+impl Probed {
+    fn http(&self) -> &Http {
+        self.found.http.as_ref().unwrap()
+    }
+}
+
+fn settings(yaml: &str) -> Settings {
+    let mut settings: Settings = exporter_kit::parse(yaml, "test.yml").unwrap();
+    settings.load(Path::new("/")).unwrap();
+    settings
+}
+
+async fn probe(target: &str, yaml: &str) -> Probed {
+    let (trial, mut found, settings) = (Trial::new(), Found::default(), settings(yaml));
+    let result = settings.probe(&trial.ask(target), &mut found).await;
+    Probed { result, found, said: trial.said() }
+}
+
+fn page(headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+fn moved(status: u16, location: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+        .into_bytes()
+}
+
+#[tokio::test]
+async fn a_good_answer_is_described() {
+    let modified = "Last-Modified: Thu, 01 Jan 1970 00:01:00 GMT\r\n";
+    let server = Server::start(&[("/a?b", &page(modified, b"hello"))]).await;
+    let probed = server.probe("/a?b", "{}").await;
+    assert_eq!(probed.result, Ok(()), "{}", probed.said);
+    let http = probed.http();
+    assert_eq!((http.status_code, http.content_length, http.uncompressed_body_length), (200, 5, 5));
+    assert_eq!((http.version.to_string().as_str(), http.redirects, http.ssl), ("1.1", 0, false));
+    assert_eq!(http.last_modified, Some(60));
+    assert!(http.phases.connect > Duration::ZERO && http.phases.processing > Duration::ZERO);
+    assert_eq!(probed.found.failed_due_to_regex, Some(false));
+    assert_eq!((probed.found.failed_due_to_cel, probed.found.tls), (None, None));
+    assert!(!probed.said.contains("?b"), "a query may be a secret: {}", probed.said);
+    let head = &server.asked()[0];
+    let host = format!("GET /a?b HTTP/1.1\r\nHost: {}\r\nUser-Agent: turbulence", server.address);
+    assert!(head.starts_with(&host) && head.contains("Connection: close\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn headers_that_real_servers_send_are_read() {
+    let many = (0..500).fold(String::new(), |mut text, number| {
+        let _ = write!(text, "X-H{number}: v\r\n");
+        text
+    });
+    let big = format!("X-Big: {}\r\n", "a".repeat(500_000));
+    let pages: Vec<(&str, Vec<u8>)> = vec![
+        ("/many", page(&many, b"hi")),
+        ("/big", page(&big, b"hi")),
+        ("/space", page("X-A : b\r\n", b"hi")),
+        ("/folded", page("X-A: b\r\n  continued\r\n", b"hi")),
+        ("/control", page("Set-Cookie: a=\x08b\r\n", b"hi")),
+        ("/none", page("no header at all\r\n", b"hi")),
+        ("/utf8", page("X-N: M\u{fc}nchen\r\n", b"hi")),
+        ("/bare", b"HTTP/1.1 200 OK\nContent-Length: 2\n\nhi".to_vec()),
+        ("/reasonless", b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nhi".to_vec()),
+        (
+            "/early",
+            [&b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"[..], &page("", b"hi")].concat(),
+        ),
+        ("/old", b"HTTP/1.0 200 OK\r\n\r\nhi".to_vec()),
+        (
+            "/chunked",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n".to_vec(),
+        ),
+        (
+            "/endless-head",
+            [b"HTTP/1.1 200 OK\r\n".to_vec(), many.repeat(500).into_bytes()].concat(),
+        ),
+        ("/no-http", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
+        ("/nothing", Vec::new()),
+    ];
+    let pages: Vec<_> = pages.iter().map(|(path, bytes)| (*path, &bytes[..])).collect();
+    let server = Server::start(&pages).await;
+    for (path, length, version) in [
+        ("/many", 2, 1.1),
+        ("/big", 2, 1.1),
+        ("/space", 2, 1.1),
+        ("/folded", 2, 1.1),
+        ("/control", 2, 1.1),
+        ("/none", 2, 1.1),
+        ("/utf8", 2, 1.1),
+        ("/bare", 2, 1.1),
+        ("/reasonless", 2, 1.1),
+        ("/early", 2, 1.1),
+        ("/old", -1, 1.0),
+        ("/chunked", -1, 1.1),
+    ] {
+        let probed = server.probe(path, "{fail_if_body_not_matches_regexp: ['^hi$']}").await;
+        assert_eq!(probed.result, Ok(()), "{path}: {}", probed.said);
+        let http = probed.http();
+        assert_eq!((http.status_code, http.content_length), (200, length), "{path}");
+        assert!((http.version - version).abs() < 0.01, "{path}");
+    }
+    for (path, failure) in [
+        ("/endless-head", Failure::HttpStatus),
+        ("/no-http", Failure::HttpStatus),
+        ("/nothing", Failure::Reset),
+    ] {
+        let probed = server.probe(path, "{}").await;
+        assert_eq!(probed.result, Err(failure), "{path}: {}", probed.said);
+        assert_eq!(probed.http(), &Http { phases: probed.http().phases, ..Http::default() });
+        assert!(probed.said.contains("no answer of HTTP came"), "{}", probed.said);
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_followed_as_far_as_the_module_says() {
+    let mut pages: Vec<(String, Vec<u8>)> = (1..=11)
+        .map(|number| (format!("/{number}"), moved(302, &format!("/{}", number - 1))))
+        .collect();
+    pages.push(("/0".to_owned(), page("", b"end")));
+    pages.push(("/loop".to_owned(), moved(301, "/loop")));
+    pages
+        .push(("/nowhere".to_owned(), b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n".to_vec()));
+    pages.push(("/file".to_owned(), moved(301, "file:///etc/passwd")));
+    let pages: Vec<_> = pages.iter().map(|(path, bytes)| (path.as_str(), &bytes[..])).collect();
+    let server = Server::start(&pages).await;
+    for (path, yaml, result, redirects, status) in [
+        ("/3", "{}", Ok(()), 3, 200),
+        ("/10", "{}", Ok(()), 10, 200),
+        ("/11", "{}", Err(Failure::HttpStatus), 11, 302),
+        ("/loop", "{}", Err(Failure::HttpStatus), 11, 301),
+        ("/3", "{follow_redirects: false}", Err(Failure::HttpStatus), 1, 302),
+        ("/3", "{no_follow_redirects: true, valid_status_codes: [302]}", Ok(()), 1, 302),
+        ("/nowhere", "{valid_status_codes: [301]}", Ok(()), 0, 301),
+        ("/file", "{valid_status_codes: [301]}", Err(Failure::HttpStatus), 1, 301),
+    ] {
+        let probed = server.probe(path, yaml).await;
+        assert_eq!(probed.result, result, "{path} {yaml}: {}", probed.said);
+        let http = probed.http();
+        assert_eq!((http.redirects, http.status_code), (redirects, status), "{path} {yaml}");
+    }
+}
+
+#[tokio::test]
+async fn what_says_who_asks_goes_to_the_target_alone() {
+    let other = Server::start(&[("/", &page("", b""))]).await;
+    let there = format!("http://localhost:{}/", other.address.port());
+    let server = Server::start(&[
+        ("/other", &moved(307, &there)),
+        (
+            "/same",
+            &[&b"HTTP/1.1 303 See\r\nSet-Cookie: a=b; Path=/\r\nLocation: /end\r\n\r\n"[..]]
+                .concat(),
+        ),
+        ("/end", &page("", b"")),
+    ])
+    .await;
+    let yaml = "{preferred_ip_protocol: ip4, method: POST, body: hello, basic_auth: {username: u, password: p}, \
+                headers: {Host: vhost.example, Cookie: c=d, X-A: b}}";
+    assert_eq!(server.probe("/other", yaml).await.result, Ok(()));
+    let (here, there) = (&server.asked()[0], &other.asked()[0]);
+    for sent in ["POST", "Host: vhost.example\r\n", "Authorization: Basic dTpw\r\n", "Cookie: c=d"]
+    {
+        assert!(here.contains(sent), "{sent}: {here}");
+        assert!(sent == "POST" || !there.contains(sent), "{sent}: {there}");
+    }
+    assert!(there.contains("POST / ") && there.contains("X-A: b\r\n"), "{there}");
+    assert!(here.contains("Content-Length: 5\r\n") && there.contains("Content-Length: 5\r\n"));
+    assert_eq!(server.probe("/same", yaml).await.result, Ok(()));
+    let end = &server.asked()[2];
+    assert!(end.starts_with("GET /end ") && !end.contains("Content-Length"), "{end}");
+    for sent in ["Host: vhost.example\r\n", "Authorization: Basic dTpw\r\n", "a=b"] {
+        assert!(end.contains(sent), "{sent}: {end}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_as_the_module_says() {
+    let server = Server::start(&[("/", &page("", b""))]).await;
+    for (yaml, sent) in [
+        ("{method: POST}", "Content-Length: 0\r\n"),
+        ("{method: HEAD}", "HEAD / "),
+        ("{headers: {user-agent: mine}}", "User-Agent: mine\r\n"),
+        ("{authorization: {credentials: c}}", "Authorization: Bearer c\r\n"),
+        ("{bearer_token: c}", "Authorization: Bearer c\r\n"),
+        ("{http_headers: {X-A: {values: [b], secrets: [c]}}}", "X-A: b\r\nX-A: c\r\n"),
+        ("{headers: {Content-Type: a/b}, body: '{}', method: PUT}", "Content-Type: a/b\r\n"),
+    ] {
+        let probed = server.probe("/", yaml).await;
+        assert_eq!(probed.result, Ok(()), "{yaml}: {}", probed.said);
+        let asked = server.asked();
+        let head = asked.last().unwrap().to_lowercase();
+        assert!(head.contains(&sent.to_lowercase()), "{yaml}: {head}");
+    }
+    let with_login = format!("http://u:p@{}/", server.address);
+    assert_eq!(probe(&with_login, "{}").await.result, Ok(()));
+    assert!(server.asked().last().unwrap().contains("Authorization: Basic dTpw\r\n"));
+    let trial = Trial::new();
+    let target = server.address.to_string();
+    let ask = Ask { hostname: Some("asked.example"), ..trial.ask(&target) };
+    assert_eq!(settings("{}").probe(&ask, &mut Found::default()).await, Ok(()));
+    assert!(server.asked().last().unwrap().contains("Host: asked.example\r\n"));
+}
+
+#[tokio::test]
+async fn no_body_hides_a_status_and_none_is_kept_whole() {
+    let gzip = |length: usize| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&vec![b'a'; length]).unwrap();
+        encoder.finish().unwrap()
+    };
+    let long = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &vec![b'a'; 6 << 20], b"end"].concat();
+    let server = Server::start(&[
+        ("/cut", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi"),
+        ("/500", b"HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nhi"),
+        ("/gzip", &page("", &gzip(1000))),
+        ("/plain", &page("", b"not packed")),
+        ("/bomb", &page("", &gzip(9 << 20))),
+        ("/long", &long),
+    ])
+    .await;
+    for (path, yaml, result, length) in [
+        ("/cut", "{}", Err(Failure::Body), 2),
+        ("/500", "{}", Err(Failure::HttpStatus), 2),
+        ("/500", "{valid_status_codes: [500]}", Err(Failure::Body), 2),
+        ("/gzip", "{compression: gzip}", Ok(()), 1000),
+        ("/gzip", "{compression: gzip, body_size_limit: 999B}", Err(Failure::Body), 999),
+        ("/gzip", "{compression: gzip, body_size_limit: 1000B}", Ok(()), 1000),
+        ("/gzip", "{compression: gzip, fail_if_body_not_matches_regexp: ['^a+$']}", Ok(()), 1000),
+        ("/plain", "{compression: gzip}", Err(Failure::Body), 0),
+        ("/plain", "{body_size_limit: 10B}", Ok(()), 10),
+        ("/bomb", "{compression: gzip}", Err(Failure::Body), 8 << 20),
+        ("/long", "{}", Ok(()), (6 << 20) + 3),
+        ("/long", "{fail_if_body_matches_regexp: [end]}", Ok(()), (6 << 20) + 3),
+        ("/long", "{fail_if_body_not_matches_regexp: [end]}", Err(FAILED_CONDITION), (6 << 20) + 3),
+    ] {
+        let probed = server.probe(path, yaml).await;
+        assert_eq!(probed.result, result, "{path} {yaml}: {}", probed.said);
+        assert_eq!(probed.http().uncompressed_body_length, length, "{path} {yaml}");
+    }
+}
+
+#[tokio::test]
+async fn conditions_are_told_by_their_kind() {
+    let server = Server::start(&[
+        ("/json", &page("X-A: one\r\n", br#"{"ok": true, "n": 3}"#)),
+        ("/html", &page("", b"<html>")),
+        ("/500", b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nhi"),
+    ])
+    .await;
+    let (no, yes) = (Some(false), Some(true));
+    let fails = Err(FAILED_CONDITION);
+    for (path, yaml, result, regex, cel) in [
+        ("/json", "{fail_if_body_not_matches_regexp: [ok]}", Ok(()), no, None),
+        ("/json", "{fail_if_body_matches_regexp: [ok]}", fails, yes, None),
+        ("/json", "{fail_if_body_json_not_matches_cel: 'body.n == 3'}", Ok(()), no, no),
+        ("/json", "{fail_if_body_json_matches_cel: 'body.ok'}", fails, no, yes),
+        ("/html", "{fail_if_body_json_not_matches_cel: 'body.ok'}", fails, no, yes),
+        ("/json", "{fail_if_header_matches: [{header: x-a, regexp: o}]}", fails, yes, None),
+        ("/json", "{fail_if_header_not_matches: [{header: x-b, regexp: o}]}", fails, yes, None),
+        ("/json", "{fail_if_not_ssl: true}", fails, no, None),
+        ("/json", "{fail_if_ssl: true}", Ok(()), no, None),
+        ("/json", "{valid_http_versions: [HTTP/2.0]}", fails, no, None),
+        ("/json", "{valid_http_versions: [HTTP/1.1]}", Ok(()), no, None),
+        // A status that is wrong is told alone.
+        ("/500", "{fail_if_body_matches_regexp: [hi]}", Err(Failure::HttpStatus), no, None),
+    ] {
+        let probed = server.probe(path, yaml).await;
+        assert_eq!(probed.result, result, "{path} {yaml}: {}", probed.said);
+        let told = (probed.found.failed_due_to_regex, probed.found.failed_due_to_cel);
+        assert_eq!(told, (regex, cel), "{path} {yaml}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_in_place_of_the_target() {
+    let proxy = Server::start(&[("http://127.0.0.1:80/a", &page("", b"by proxy"))]).await;
+    let yaml = format!("{{proxy_url: 'http://u:p@{}'}}", proxy.address);
+    let probed = probe("http://target.example/a", &yaml).await;
+    assert_eq!(probed.result, Ok(()), "{}", probed.said);
+    let head = &proxy.asked()[0];
+    assert!(head.contains("Host: target.example\r\n") && head.contains("dTpw"), "{head}");
+    let skipping = yaml.replace('}', ", skip_resolve_phase_with_proxy: true}");
+    let probed = probe("http://target.example/a", &skipping).await;
+    assert_eq!(probed.http().status_code, 404);
+    assert!(proxy.asked()[1].starts_with("GET http://target.example/a HTTP/1.1"));
+    let probed = probe("https://target.example/a", &skipping).await;
+    assert_eq!(probed.result, Err(Failure::HttpStatus));
+    assert!(proxy.asked()[2].starts_with("CONNECT target.example:443 HTTP/1.1\r\n"));
+    assert!(probed.said.contains("the proxy does not connect: HTTP/1.1 404"), "{}", probed.said);
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_once_and_sent() {
+    let answer = br#"{"access_token": "s3cret", "token_type": "bearer", "expires_in": 3600}"#;
+    let tokens = Server::start(&[("/token", &page("", answer))]).await;
+    let server = Server::start(&[("/", &page("", b""))]).await;
+    let yaml = format!(
+        "{{oauth2: {{client_id: me, client_secret: s3cret, scopes: [a, b], \
+         token_url: 'http://{}/token', endpoint_params: {{audience: c}}}}}}",
+        tokens.address
+    );
+    let (settings, trial) = (settings(&yaml), Trial::new());
+    let target = server.address.to_string();
+    for _ in 0..2 {
+        let result = settings.probe(&trial.ask(&target), &mut Found::default()).await;
+        assert_eq!(result, Ok(()), "{}", trial.said());
+    }
+    assert_eq!(tokens.asked().len(), 1);
+    assert!(tokens.asked()[0].contains("Authorization: Basic bWU6czNjcmV0\r\n"));
+    assert!(server.asked().iter().all(|head| head.contains("Authorization: Bearer s3cret\r\n")));
+    assert!(!trial.said().contains("s3cret") && !format!("{settings:?}").contains("s3cret"));
+}
+
+#[test]
+fn whom_it_contacts_is_known_before() {
+    for (target, wanted) in [
+        ("a.example/b", "a.example:80"),
+        ("https://[::1]/", "[::1]:443"),
+        ("http://user@127.1:81", "127.0.0.1:81"),
+    ] {
+        assert_eq!(Settings::default().destination(target).unwrap().to_string(), wanted);
+    }
+    let error = Settings::default().destination("http://a:0/s3cret").unwrap_err();
+    assert!(error.starts_with("target: must be a URL") && !error.contains("s3cret"), "{error}");
+}

@@ -1,0 +1,154 @@
+//! An HTTP client as a module sets it up: who asks, through whom, and by which version.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `connection` | one connection, by HTTP/1.1 or HTTP/2 (I/O) |
+//! | `first_byte` | a stream that notes when its first byte came (I/O) |
+//! | `lookup` | the address of a host (I/O) |
+//! | `oauth2` | a token for client credentials (I/O) |
+//! | `proxy` | through whom a host is asked (pure) |
+
+pub(crate) mod connection;
+mod first_byte;
+pub(crate) mod lookup;
+mod oauth2;
+mod proxy;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use exporter_kit::{Authorization, BasicAuth, HttpAuth, HttpHeader, Secret, SecretSource};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+pub(crate) use self::oauth2::OAuth2;
+use self::proxy::Proxy;
+use super::ask::Ask;
+use super::tls;
+use crate::outcome::Failure;
+
+pub(crate) use self::proxy::Via;
+
+/// What is sent when the module sets no header of that name.
+pub(crate) const USER_AGENT: &str = concat!("turbulence-latency/", env!("CARGO_PKG_VERSION"));
+
+/// What a module says of its client.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Client {
+    auth: HttpAuth,
+    bearer: Option<SecretSource>,
+    oauth2: Option<OAuth2>,
+    /// What these say, once their files were read.
+    said: HeaderMap,
+    proxy: Proxy,
+    pub(crate) tls: tls::Settings,
+    pub(crate) enable_http2: bool,
+    pub(crate) follow_redirects: bool,
+}
+
+/// The section `http_config`, and the keys of it that the prober `http` has in its own.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Raw {
+    pub(crate) basic_auth: Option<BasicAuth>,
+    pub(crate) authorization: Option<Authorization>,
+    pub(crate) bearer_token: Option<Secret>,
+    pub(crate) bearer_token_file: Option<PathBuf>,
+    pub(crate) oauth2: Option<OAuth2>,
+    pub(crate) http_headers: BTreeMap<String, HttpHeader>,
+    pub(crate) tls_config: tls::Settings,
+    pub(crate) proxy_url: Option<Secret>,
+    pub(crate) no_proxy: Option<String>,
+    pub(crate) proxy_from_environment: bool,
+    pub(crate) proxy_connect_header: BTreeMap<String, Vec<Secret>>,
+    pub(crate) enable_http2: Option<bool>,
+    pub(crate) follow_redirects: Option<bool>,
+}
+
+impl TryFrom<Raw> for Client {
+    type Error = String;
+
+    fn try_from(raw: Raw) -> Result<Self, String> {
+        let bearer = SecretSource::either("bearer_token", raw.bearer_token, raw.bearer_token_file)?;
+        let given = [
+            ("basic_auth", raw.basic_auth.is_some()),
+            ("authorization", raw.authorization.is_some()),
+            ("oauth2", raw.oauth2.is_some()),
+            ("bearer_token", bearer.is_some()),
+        ];
+        let given: Vec<_> = given.iter().filter(|(_, is)| *is).map(|(field, _)| *field).collect();
+        if let [first, second, ..] = given[..] {
+            return Err(format!("{second}: give it or {first}, not both"));
+        }
+        let proxy = Proxy::new(
+            raw.proxy_url,
+            raw.no_proxy,
+            raw.proxy_from_environment,
+            raw.proxy_connect_header,
+        )?;
+        Ok(Self {
+            auth: HttpAuth::new(raw.basic_auth, raw.authorization, raw.http_headers)?,
+            bearer,
+            oauth2: raw.oauth2,
+            said: HeaderMap::new(),
+            proxy,
+            tls: raw.tls_config,
+            enable_http2: raw.enable_http2.unwrap_or(true),
+            follow_redirects: raw.follow_redirects.unwrap_or(true),
+        })
+    }
+}
+
+impl Client {
+    /// Reads the files that it names, relative paths being taken from `folder`.
+    pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
+        self.said = self.auth.headers(folder)?;
+        if let Some(bearer) = &self.bearer {
+            let token = bearer.read(folder).context("bearer_token_file")?;
+            let value = Zeroizing::new(format!("Bearer {}", token.expose().trim()));
+            self.said.insert(header::AUTHORIZATION, sensitive(&value)?);
+        }
+        if let Some(oauth2) = &mut self.oauth2 {
+            oauth2.load(folder).context("oauth2")?;
+        }
+        self.proxy.load();
+        self.tls.load(folder)
+    }
+
+    /// The headers that say who asks. A token is fetched where there is none that is still good.
+    pub(crate) async fn said(&self, ask: &Ask<'_>) -> Result<HeaderMap, Failure> {
+        let mut said = self.said.clone();
+        if let Some(oauth2) = &self.oauth2 {
+            said.insert(header::AUTHORIZATION, oauth2.token(ask).await?);
+        }
+        Ok(said)
+    }
+
+    /// Through whom a host is asked, if it is not asked itself.
+    pub(crate) fn via(&self, is_tls: bool, host: &str, port: u16) -> Option<&Via> {
+        self.proxy.via(is_tls, host, port)
+    }
+
+    /// Whether there is a proxy at all.
+    pub(crate) fn has_proxy(&self) -> bool {
+        self.proxy.is_set()
+    }
+}
+
+/// A user and a password, as a header says them.
+pub(crate) fn basic(user: &str, password: &str) -> anyhow::Result<HeaderValue> {
+    let pair = Zeroizing::new(format!("{user}:{password}"));
+    sensitive(&Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes()))))
+}
+
+/// A header's value that no log shows.
+pub(crate) fn sensitive(text: &str) -> anyhow::Result<HeaderValue> {
+    let mut value =
+        HeaderValue::from_str(text).context("it has a character that no header may have")?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,307 @@
+//! Through whom a host is asked: `proxy_url`, `no_proxy`, `proxy_from_environment`. No I/O, no clock.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use exporter_kit::Secret;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+/// The proxies of a client.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Proxy {
+    /// For http, for https.
+    via: [Option<Via>; 2],
+    except: Except,
+    from_environment: bool,
+    connect: HeaderMap,
+}
+
+/// A proxy.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Via {
+    /// Whether it is spoken with by TLS.
+    pub(crate) is_tls: bool,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// What is said to it when it is asked to connect, and `Proxy-Authorization` to any request.
+    pub(crate) connect: HeaderMap,
+}
+
+/// Who is asked without a proxy.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Except {
+    /// This machine is never asked through one, as in Go where there is a list, or the environment.
+    is_set: bool,
+    all: bool,
+    names: Vec<Name>,
+    networks: Vec<(IpAddr, u8, Option<u16>)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Name {
+    /// With a dot before it.
+    suffix: String,
+    /// Whether the name itself is meant as well.
+    is_itself: bool,
+    port: Option<u16>,
+}
+
+impl Proxy {
+    /// What the four keys say.
+    pub(super) fn new(
+        url: Option<Secret>,
+        except: Option<String>,
+        from_environment: bool,
+        connect: BTreeMap<String, Vec<Secret>>,
+    ) -> Result<Self, String> {
+        let url = url.filter(|url| !url.expose().is_empty());
+        let except = except.filter(|except| !except.is_empty());
+        if from_environment && (url.is_some() || except.is_some()) {
+            return Err("proxy_from_environment: leave it out beside proxy_url or no_proxy".into());
+        }
+        if url.is_none() && except.is_some() {
+            return Err("no_proxy: proxy_url must be given beside it".to_owned());
+        }
+        if url.is_none() && !from_environment && !connect.is_empty() {
+            return Err("proxy_connect_header: proxy_url must be given beside it".to_owned());
+        }
+        let mut headers = HeaderMap::new();
+        for (name, values) in connect {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                "proxy_connect_header: a key must be the name of a header".to_owned()
+            })?;
+            for value in values {
+                let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+                    "proxy_connect_header: a value has a character that no header may have"
+                        .to_owned()
+                })?;
+                value.set_sensitive(true);
+                headers.append(name.clone(), value);
+            }
+        }
+        let via = url.map(|url| Via::parse(url.expose(), &headers)).transpose();
+        let via = via.map_err(|error| format!("proxy_url: {error}"))?;
+        let except = except.map(|text| Except::parse(&text)).unwrap_or_default();
+        Ok(Self { via: [via.clone(), via], except, from_environment, connect: headers })
+    }
+
+    /// Takes over what the environment says, where it is asked.
+    pub(super) fn load(&mut self) {
+        if self.from_environment {
+            self.read_environment(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+        }
+    }
+
+    fn read_environment(&mut self, get: impl Fn(&str) -> Option<String>) {
+        let either = |upper: &str, lower: &str| get(upper).or_else(|| get(lower));
+        let via = |text: Option<String>| {
+            let text = text?;
+            // As in Go: one without a scheme is http.
+            let with_scheme = format!("http://{text}");
+            let parsed = if text.contains("://") { &text } else { &with_scheme };
+            Via::parse(parsed, &self.connect).ok()
+        };
+        self.via =
+            [via(either("HTTP_PROXY", "http_proxy")), via(either("HTTPS_PROXY", "https_proxy"))];
+        self.except = Except::parse(&either("NO_PROXY", "no_proxy").unwrap_or_default());
+    }
+
+    /// Whether any is configured, or the environment is asked for one.
+    pub(super) fn is_set(&self) -> bool {
+        self.from_environment || self.via.iter().any(Option::is_some)
+    }
+
+    /// Through whom a host is asked.
+    pub(super) fn via(&self, is_tls: bool, host: &str, port: u16) -> Option<&Via> {
+        let via = self.via[usize::from(is_tls)].as_ref()?;
+        (!self.except.names(host, port)).then_some(via)
+    }
+}
+
+impl Via {
+    fn parse(text: &str, connect: &HeaderMap) -> Result<Self, String> {
+        let must = || "must be a URL, http://HOST:PORT or https://HOST:PORT".to_owned();
+        let url = Url::parse(text).map_err(|_| must())?;
+        let is_tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            "socks5" | "socks5h" => {
+                return Err("socks5 is not supported; give an HTTP proxy".to_owned());
+            }
+            _ => return Err(must()),
+        };
+        let mut connect = connect.clone();
+        if !url.username().is_empty() {
+            let decoded = |text: &str| {
+                let pairs = format!("a={}", text.replace('+', "%2B"));
+                let mut pairs = url::form_urlencoded::parse(pairs.as_bytes());
+                pairs.next().map(|(_, text)| text.into_owned()).unwrap_or_default()
+            };
+            let (user, password) =
+                (decoded(url.username()), decoded(url.password().unwrap_or_default()));
+            let login = super::basic(&user, &password).map_err(|_| must())?;
+            connect.insert(header::PROXY_AUTHORIZATION, login);
+        }
+        Ok(Self {
+            is_tls,
+            host: url.host_str().ok_or_else(must)?.to_owned(),
+            port: url.port_or_known_default().filter(|port| *port != 0).ok_or_else(must)?,
+            connect,
+        })
+    }
+}
+
+/// Its host and port: a URL may hold a password.
+impl fmt::Debug for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl Except {
+    /// Names, addresses, networks and `*`, separated by commas; those that mean nothing are left out, as
+    /// in Go.
+    fn parse(text: &str) -> Self {
+        let mut except = Self { is_set: true, ..Self::default() };
+        for entry in text.split(',').map(|entry| entry.trim().to_ascii_lowercase()) {
+            if entry == "*" {
+                except.all = true;
+            } else if let Some((network, bits)) = entry.split_once('/') {
+                if let (Ok(network), Ok(bits)) = (network.parse(), bits.parse()) {
+                    except.networks.push((network, bits, None));
+                }
+            } else if !entry.is_empty() {
+                except.take(&entry);
+            }
+        }
+        except
+    }
+
+    fn take(&mut self, entry: &str) {
+        let bare = |host: &str| {
+            let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+            inner.unwrap_or(host).parse::<IpAddr>().ok()
+        };
+        let bits = |address: IpAddr| if address.is_ipv4() { 32 } else { 128 };
+        if let Some(address) = bare(entry) {
+            self.networks.push((address, bits(address), None));
+            return;
+        }
+        let (host, port) = match entry.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().ok()),
+            None => (entry, None),
+        };
+        if let Some(address) = bare(host) {
+            self.networks.push((address, bits(address), port));
+            return;
+        }
+        let host = host.strip_prefix('*').unwrap_or(host);
+        let (suffix, is_itself) = match host.strip_prefix('.') {
+            Some(domain) => (domain, false),
+            None => (host, true),
+        };
+        self.names.push(Name { suffix: format!(".{suffix}"), is_itself, port });
+    }
+
+    fn names(&self, host: &str, port: u16) -> bool {
+        if !self.is_set {
+            return false;
+        }
+        let host = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(host);
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let fits_port = |wanted: Option<u16>| wanted.is_none_or(|wanted| wanted == port);
+        if self.all || host == "localhost" {
+            return true;
+        }
+        let Ok(address) = host.parse::<IpAddr>() else {
+            return self.names.iter().any(|name| {
+                fits_port(name.port)
+                    && (host.ends_with(&name.suffix)
+                        || (name.is_itself && name.suffix[1..] == host))
+            });
+        };
+        address.is_loopback()
+            || self.networks.iter().any(|(network, bits, port)| {
+                fits_port(*port) && prefix(*network, *bits) == prefix(address, *bits)
+            })
+    }
+}
+
+fn prefix(address: IpAddr, bits: u8) -> (bool, u128) {
+    let (value, all) = match address {
+        IpAddr::V4(v4) => (u128::from(v4.to_bits()), 32),
+        IpAddr::V6(v6) => (v6.to_bits(), 128),
+    };
+    (address.is_ipv4(), value.checked_shr(u32::from(all - bits.min(all))).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxy(url: Option<&str>, except: Option<&str>) -> Result<Proxy, String> {
+        let url = url.map(|url| Secret::new(url.to_owned()));
+        Proxy::new(url, except.map(str::to_owned), false, BTreeMap::new())
+    }
+
+    #[test]
+    fn a_list_says_who_is_asked_without_a_proxy() {
+        let through = proxy(Some("http://p.example:3128"), None).unwrap();
+        assert!(through.via(true, "127.0.0.1", 443).is_some(), "without a list all are asked so");
+        let list = "a.example, .b.example,10.0.0.0/8,192.0.2.1:81,c.example:8080";
+        let through = proxy(Some("http://p.example:3128"), Some(list)).unwrap();
+        for (host, port, wanted) in [
+            ("a.example", 80, true),
+            ("x.a.example", 80, true),
+            ("xa.example", 80, false),
+            ("b.example", 80, false),
+            ("x.b.example", 80, true),
+            ("10.9.9.9", 80, true),
+            ("11.9.9.9", 80, false),
+            ("192.0.2.1", 81, true),
+            ("192.0.2.1", 80, false),
+            ("c.example", 8080, true),
+            ("c.example", 80, false),
+            ("localhost", 80, true),
+            ("127.0.0.9", 80, true),
+            ("[::1]", 80, true),
+        ] {
+            assert_eq!(through.via(false, host, port).is_none(), wanted, "{host}:{port}");
+        }
+        let all = proxy(Some("http://p.example:3128"), Some("*")).unwrap();
+        assert!(all.via(false, "z.example", 80).is_none());
+    }
+
+    #[test]
+    fn the_environment_says_it_in_big_letters_or_small_ones() {
+        let mut through = Proxy::new(None, None, true, BTreeMap::new()).unwrap();
+        through.read_environment(|name| match name {
+            "HTTP_PROXY" => Some("p.example:3128".to_owned()),
+            "https_proxy" => Some("http://u:s3cret%21@q.example:3129".to_owned()),
+            "NO_PROXY" => Some("a.example".to_owned()),
+            _ => None,
+        });
+        let shown =
+            |is_tls, host: &str| through.via(is_tls, host, 80).map(|via| format!("{via:?}"));
+        assert_eq!(shown(false, "b.example").as_deref(), Some("p.example:3128"));
+        assert_eq!(shown(true, "b.example").as_deref(), Some("q.example:3129"));
+        assert_eq!(shown(true, "a.example"), None);
+        let said = &through.via(true, "b.example", 80).unwrap().connect;
+        assert_eq!(said[header::PROXY_AUTHORIZATION], "Basic dTpzM2NyZXQh");
+        assert!(!format!("{through:?}").contains("dTpz"), "{through:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_and_not_repeated() {
+        for (url, except, wanted) in [
+            (Some("socks5://u:s3cret@p/"), None, "proxy_url: socks5 is not supported"),
+            (Some("s3cret"), None, "proxy_url: must be a URL"),
+            (None, Some("a"), "no_proxy: proxy_url must be given"),
+        ] {
+            let error = proxy(url, except).unwrap_err();
+            assert!(error.contains(wanted) && !error.contains("s3cret"), "{error}");
+        }
+    }
+}
