@@ -27,6 +27,8 @@ wanted="
   fping:fping
   unbound:unbound
   nsd:nsd
+  named:bind9
+  dnssec-signzone:bind9-utils
   dig:bind9-dnsutils
   curl:curl
   openssl:openssl

@@ -1,4 +1,4 @@
-//! A real name server, Debian's nsd or unbound, on a free port of loopback.
+//! A real name server, Debian's nsd, unbound or BIND, on a free port of loopback.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -31,7 +31,7 @@ impl NameServer {
         let file = folder.path().join("server.conf");
         fs::write(&file, config(folder.path(), port)).expect("a config file");
         let child = Command::new(program)
-            .args(["-d", "-c"])
+            .args([if program.ends_with("named") { "-f" } else { "-d" }, "-c"])
             .arg(&file)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

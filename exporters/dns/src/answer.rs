@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::record::Records;
+
 /// What a resolver said.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Answer {
@@ -31,6 +33,8 @@ impl Answer {
 pub(crate) enum Content {
     /// Addresses of the type asked for: sorted, each once, at least one.
     Addresses(Box<[IpAddr]>),
+    /// Records of another type that was asked for.
+    Records(Records),
     /// There is no such name.
     Nxdomain,
     /// There is such a name, but it has no record of this type.
@@ -50,7 +54,7 @@ pub(crate) enum Content {
 impl Content {
     /// Whether it says something about the name.
     pub(crate) fn is_conclusive(&self) -> bool {
-        matches!(self, Self::Addresses(_) | Self::Nxdomain | Self::Nodata)
+        matches!(self, Self::Addresses(_) | Self::Records(_) | Self::Nxdomain | Self::Nodata)
     }
 
     /// A number that stands for the content: the same in every run and on every machine, and below
@@ -58,6 +62,7 @@ impl Content {
     pub(crate) fn fingerprint(&self) -> u64 {
         match self {
             Self::Addresses(addresses) => fingerprint(addresses.iter()),
+            Self::Records(records) => fingerprint(records.ids().iter()),
             Self::Nxdomain => 1,
             Self::Nodata => 2,
             Self::Servfail => 3,

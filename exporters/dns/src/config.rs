@@ -227,10 +227,13 @@ impl TryFrom<RawConfig> for Config {
     type Error = Problems;
 
     fn try_from(raw: RawConfig) -> Result<Self, Problems> {
-        let RawConfig { vantage, buckets, sets, questions, state_directory, .. } = raw;
+        let RawConfig { vantage, buckets, sets, mut questions, state_directory, .. } = raw;
         let (file_sd_configs, http_sd_configs) = (raw.file_sd_configs, raw.http_sd_configs);
         let discovery = Discovery { files: file_sd_configs, http: http_sd_configs };
         let mut problems = Problems::default();
+        for (number, question) in questions.iter_mut().enumerate() {
+            question.value.read_pins(number, &mut problems);
+        }
         if sets.is_empty() {
             problems.add(sets.place, "sets: there must be one at least");
         }

@@ -3,6 +3,7 @@
 //! [`ask`] is for who asks a few servers, each by itself, as a check of a zone's own servers does. A
 //! sweep asks thousands over a few sockets; its queries and replies are made of the same parts.
 
+mod effort;
 pub mod message;
 mod name;
 pub mod question;

@@ -25,7 +25,8 @@ pub(crate) struct Expected {
     /// How to compare.
     #[serde(default)]
     pub(crate) mode: Mode,
-    /// Addresses or prefixes. None at all: the name must have no record of this type.
+    /// Addresses or prefixes, or the numbers of other records. None at all: the name must have no record of
+    /// this type.
     #[serde(deserialize_with = "addresses_or_prefixes", serialize_with = "prefixes")]
     pub(crate) answers: Vec<IpNet>,
 }

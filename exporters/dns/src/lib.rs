@@ -6,7 +6,7 @@
 //! * [`exchange`]: one question to one server, and the messages of which sweeps are made as well;
 //!   `kind`: the types that are asked for; `reply`: a message as an answer; `pending`: queries on
 //!   their way;
-//!   `answer`: what a resolver said; `outcome`: every reason that is a label;
+//!   `answer`: what a resolver said; `record`: records that are no addresses; `outcome`: every reason that is a label;
 //! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
 //!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: the page of answers;
@@ -25,6 +25,7 @@ mod outcome;
 mod pages;
 mod pending;
 mod poll;
+mod record;
 mod reply;
 mod resolvers;
 pub mod simulation;

@@ -8,6 +8,7 @@ use crate::answer::{Answer, Content, Flag, Flags};
 use crate::exchange::message::{self, Flaw, Whole};
 use crate::exchange::question::Template;
 use crate::outcome::Ignored;
+use crate::record::{self, Records};
 
 /// Longest chain of CNAMEs that is followed.
 const MAX_CHAIN: usize = 16;
@@ -27,7 +28,7 @@ pub(crate) enum Reply {
 }
 
 /// Reads a datagram whose id and sender match a query, as [`message::read`] does, and takes from it
-/// the addresses that were asked for.
+/// the records that were asked for.
 pub(crate) fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
     let Whole { message, is_case_kept } = match message::read(datagram, template, case) {
         Ok(message::Reply::Whole(whole)) => whole,
@@ -89,22 +90,33 @@ fn content(
         ResponseCode::Refused => return Some(Content::Refused),
         _ => return Some(Content::OtherRcode),
     }
-    let owner = canonical_name(message)?;
-    let mut addresses = Vec::new();
+    let kind = template.kind();
+    let owner = match kind {
+        RecordType::CNAME => message.queries.first()?.name(),
+        _ => canonical_name(message)?,
+    };
+    let (mut addresses, mut records) = (Vec::new(), Vec::new());
     for record in &message.answers {
-        let wanted = record.record_type() == template.kind()
+        let wanted = record.record_type() == kind
             && record.dns_class == DNSClass::IN
             && &record.name == owner;
-        if let Some(address) = record.data.ip_addr().filter(|_| wanted) {
-            addresses.push(address);
-            *ttl = record.ttl.max(*ttl);
-            if record.ttl == 0 {
-                flags.set(Flag::TtlZero);
-            }
+        if !wanted {
+            continue;
+        }
+        match record.data.ip_addr() {
+            Some(address) => addresses.push(address),
+            None => records.push(record::canonical(kind, &record.data)?),
+        }
+        *ttl = record.ttl.max(*ttl);
+        if record.ttl == 0 {
+            flags.set(Flag::TtlZero);
         }
     }
     addresses.sort_unstable();
     addresses.dedup();
+    if let Some(records) = Records::new(kind, records) {
+        return Some(Content::Records(records));
+    }
     Some(match &addresses[..] {
         [] if !message.answers.iter().all(is_on_the_way) => Content::Offtype,
         [] if is_referral(message) => Content::Referral,

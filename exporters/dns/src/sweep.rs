@@ -165,7 +165,7 @@ fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
         let mut told = Vec::new();
         for outcome in of_question.iter_mut().flatten() {
             if let Outcome::Answer(answer) = outcome
-                && let Content::Addresses(_) = answer.content
+                && let Content::Addresses(_) | Content::Records(_) = answer.content
             {
                 told.push(std::mem::take(&mut answer.ttl));
             }

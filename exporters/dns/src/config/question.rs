@@ -1,14 +1,17 @@
 //! A name and what is asked about it, as a config writes it. No I/O, no clock.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use exporter_kit::config::{Located, all};
+use exporter_kit::config::{Located, Problems, all};
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::Asked;
 use crate::exchange::HostName;
 use crate::expected::{Expected, Mode};
 use crate::kind::Kind;
+use crate::record;
 
 /// One name, and what is asked about it.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -20,8 +23,19 @@ pub(crate) struct Question {
     types: Vec<Kind>,
     /// The sets that are asked; all of them if not given.
     pub(super) sets: Option<Vec<Located<String>>>,
-    /// The pinned answer of each type, where there is one.
+    /// The pinned answer of each type, where there is one: as it is written,
+    written: BTreeMap<Kind, Written>,
+    /// and as it is compared.
     expected: BTreeMap<Kind, Expected>,
+}
+
+/// A pinned answer as it is written.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default)]
+    mode: Mode,
+    answers: Vec<Located<String>>,
 }
 
 impl Question {
@@ -38,6 +52,27 @@ impl Question {
             expected: self.expected.get(&kind).cloned(),
         })
     }
+
+    /// Reads the pinned answers of question `number`, and adds a problem for each that cannot be one of its
+    /// type.
+    pub(super) fn read_pins(&mut self, number: usize, problems: &mut Problems) {
+        for (&kind, written) in &self.written {
+            let mut answers = Vec::new();
+            for (at, text) in written.answers.iter().enumerate() {
+                match pin(kind, &text.value) {
+                    Ok(net) => answers.push(net),
+                    Err(error) => {
+                        let kind = kind.as_str();
+                        problems.add(
+                            text.place,
+                            format!("questions[{number}].expected.{kind}.answers[{at}]: {error}"),
+                        );
+                    }
+                }
+            }
+            self.expected.insert(kind, Expected { mode: written.mode, answers });
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -48,7 +83,7 @@ struct RawQuestion {
     types: Vec<Kind>,
     sets: Option<Vec<Located<String>>>,
     #[serde(default)]
-    expected: BTreeMap<Kind, Expected>,
+    expected: BTreeMap<Kind, Written>,
 }
 
 fn default_types() -> Vec<Kind> {
@@ -68,22 +103,32 @@ impl TryFrom<RawQuestion> for Question {
         };
         let pins = expected.iter().map(|(kind, pinned)| check_pin(&types, *kind, pinned));
         all(std::iter::once(types_are_good).chain(pins))?;
-        Ok(Self { name, types, sets, expected })
+        Ok(Self { name, types, sets, written: expected, expected: BTreeMap::new() })
     }
 }
 
-fn check_pin(types: &[Kind], kind: Kind, pinned: &Expected) -> Result<(), String> {
+fn check_pin(types: &[Kind], kind: Kind, pinned: &Written) -> Result<(), String> {
     let name = kind.as_str();
     if !types.is_empty() && !types.contains(&kind) {
         return Err(format!("expected.{name}: is not among the types that are asked for"));
-    }
-    let fits = |net: &ipnet::IpNet| net.addr().is_ipv4() == (kind == Kind::A);
-    if !pinned.answers.iter().all(fits) {
-        let family = if kind == Kind::A { "IPv4" } else { "IPv6" };
-        return Err(format!("expected.{name}.answers: must be {family} addresses or prefixes"));
     }
     if pinned.answers.is_empty() && pinned.mode != Mode::Exact {
         return Err(format!("expected.{name}.answers: must not be empty unless the mode is exact"));
     }
     Ok(())
+}
+
+/// One entry of a pinned answer: an address or a prefix of them, or the number of another record.
+fn pin(kind: Kind, text: &str) -> Result<IpNet, String> {
+    if !kind.is_address() {
+        let record = record::parse(kind.record_type(), text)?;
+        return Ok(record::id(kind.record_type(), &record).into());
+    }
+    let net = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse());
+    let net = net.map_err(|_| "must be an IP address or a prefix, as in 192.0.2.0/24")?;
+    match (net, kind) {
+        (IpNet::V4(_), Kind::A) | (IpNet::V6(_), Kind::Aaaa) => Ok(net),
+        (IpNet::V4(_), _) => Err("must be an IPv6 address or prefix".to_owned()),
+        (IpNet::V6(_), _) => Err("must be an IPv4 address or prefix".to_owned()),
+    }
 }

@@ -90,7 +90,7 @@ fn every_fault_has_its_message() {
             "name: world, control: 's3 cret',",
             "sets[0].control: must be a host name",
         ),
-        ("types: [A]", "types: [TXT]", "must be one of A, AAAA"),
+        ("types: [A]", "types: [ANY]", "must be one of A, AAAA"),
         ("types: [A]", "types: []", "5:34: questions[0].types: there must be one at least"),
         ("types: [A]", "types: [A, A]", "questions[0].types: A is there twice"),
         (
@@ -100,7 +100,11 @@ fn every_fault_has_its_message() {
         ),
         ("types: [A]", "types: [AAAA]", "expected.A: is not among the types that are asked for"),
         ("API.example.", "'s3 cret'", "5:13: questions[0].name: must be a host name"),
-        ("1.2.3.4,", "'::1',", "expected.A.answers: must be IPv4 addresses or prefixes"),
+        (
+            "1.2.3.4,",
+            "'::1',",
+            "questions[0].expected.A.answers[0]: must be an IPv4 address or prefix",
+        ),
         (
             "1.2.3.4,",
             "s3cret,",
@@ -141,7 +145,7 @@ fn an_error_names_file_and_line() {
 fn all_faults_are_told_at_once() {
     let text = GOOD
         .replace("name: world,", "name: world, port: 0, timeout: 1h,")
-        .replace("types: [A]", "types: [A, TXT], colour: red");
+        .replace("types: [A]", "types: [A, ANY], colour: red");
     let error = load(&text).unwrap_err().to_string();
     for place in [":3:26: sets[0].port", ":3:38: sets[0].timeout", ":5:38: questions[0].types[1]"] {
         assert!(error.contains(place), "{place} is not in {error}");

@@ -2,15 +2,16 @@
 
 use hickory_proto::op::Message;
 
+use super::effort;
 use super::question::{Echo, MAX_UDP_PAYLOAD, Template};
 
 /// Most records that are looked at in a datagram. The decoder is linear in them, but hostile ones
 /// are costly: a message of nothing but long names takes milliseconds.
 const MAX_RECORDS: u32 = 64;
 
-/// The same for what came over TCP because it does not fit a datagram. There are at most fifty such
-/// answers at a time.
-const MAX_TCP_RECORDS: u32 = 512;
+/// The same for what came over TCP because it does not fit a datagram: more addresses than 64 KiB hold.
+/// There are at most fifty such answers at a time, and none makes more than bounded work.
+const MAX_TCP_RECORDS: u32 = 4_096;
 
 const HEADER: usize = 12;
 
@@ -52,7 +53,7 @@ pub fn id(message: &[u8]) -> Option<u16> {
 /// Reads a message whose id and sender match a query. The checks, in this order: it is long
 /// enough; it is a reply (QR) of a plain query (opcode 0); its question is the one that was sent,
 /// or, with a response code that says the question was not understood or not served, it has none;
-/// it is whole (TC); its records are few enough; it can be decoded.
+/// it is whole (TC); its records are few enough, and make bounded work; it can be decoded.
 pub fn read(bytes: &[u8], template: &Template, case: u64) -> Result<Reply, Flaw> {
     let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or(Flaw::Malformed)?;
     let count = |at: usize| u32::from(u16::from_be_bytes([header[at], header[at + 1]]));
@@ -72,7 +73,7 @@ pub fn read(bytes: &[u8], template: &Template, case: u64) -> Result<Reply, Flaw>
     }
     let is_datagram = bytes.len() <= usize::from(MAX_UDP_PAYLOAD);
     let most = if is_datagram { MAX_RECORDS } else { MAX_TCP_RECORDS };
-    if count(6) + count(8) + count(10) > most {
+    if count(6) + count(8) + count(10) > most || !is_datagram && !effort::is_bounded(bytes) {
         return Err(Flaw::Malformed);
     }
     let message = Message::from_vec(bytes).map_err(|_| Flaw::Malformed)?;

@@ -62,6 +62,9 @@ struct Row<'a> {
     class: &'static str,
     /// Absent where there was no answer.
     addresses: Option<&'a [IpAddr]>,
+    /// Records of another type, as `dig +short` prints them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<&'a [Box<str>]>,
     /// That there is none, and in which words.
     #[serde(skip_serializing_if = "Option::is_none")]
     absence: Option<&'static str>,
@@ -91,6 +94,10 @@ impl<'a> Page<'a> {
             class: group.class.as_str(),
             addresses: match &group.content {
                 Some(Content::Addresses(addresses)) => Some(addresses),
+                _ => None,
+            },
+            records: match &group.content {
+                Some(Content::Records(records)) => Some(records.texts()),
                 _ => None,
             },
             absence: match &group.content {
@@ -134,13 +141,15 @@ impl Row<'_> {
             Some(addresses) => {
                 addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ")
             }
-            None => match self.absence {
-                Some(absence) => absence.to_owned(),
-                None => format!("ERROR: {}", self.class.to_ascii_uppercase()),
+            None => match (self.records, self.absence) {
+                (Some(records), _) => records.join(", "),
+                (None, Some(absence)) => absence.to_owned(),
+                (None, None) => format!("ERROR: {}", self.class.to_ascii_uppercase()),
             },
         };
         let _ = write!(out, "[{answer}] : {} occurrences", self.resolvers);
-        let is_answer = self.addresses.is_some() || self.absence.is_some();
+        let is_answer =
+            self.addresses.is_some() || self.records.is_some() || self.absence.is_some();
         if is_answer && self.class != Class::Agree.as_str() {
             let _ = write!(out, ", {}", self.class);
         }

@@ -11,7 +11,7 @@ use crate::special;
 /// What a resolver said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// Addresses: an index into [`Heard::answers`].
+    /// Addresses, or the numbers of other records: an index into [`Heard::answers`].
     Data(usize),
     /// No such name, or no such record: the two say the same of a type (RFC 9824).
     Absent,
@@ -56,6 +56,9 @@ impl<'a> Heard<'a> {
             let mut say = |content: &'a Content| match content {
                 Content::Addresses(addresses) => {
                     *known.entry(addresses).or_insert_with(|| heard.number(addresses, v4))
+                }
+                Content::Records(records) => {
+                    *known.entry(records.ids()).or_insert_with(|| heard.number(records.ids(), v4))
                 }
                 Content::Nxdomain | Content::Nodata => Said::Absent,
                 failure => Said::Failure(class_of(failure)),
