@@ -139,7 +139,7 @@ pub(crate) struct Dns {
 /// A health check of gRPC.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Grpc {
-    /// `probe_grpc_duration_seconds{phase}`: `resolve`, `connect`, `tls`, `rpc`? As the peer has them.
+    /// `probe_grpc_duration_seconds{phase}`: `resolve`, and `check` once that has ended.
     pub(crate) phases: Vec<(&'static str, Duration)>,
     /// `probe_grpc_ssl`.
     pub(crate) ssl: bool,
@@ -150,8 +150,13 @@ pub(crate) struct Grpc {
 }
 
 /// A handshake of WebSocket.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Websocket {
+    /// `probe_websocket_duration_seconds{phase}`: `resolve`, `connect`, `processing`, `transfer`, as far as
+    /// it got.
+    pub(crate) phases: Vec<(&'static str, Duration)>,
+    /// `probe_websocket_failed_due_to_regex`.
+    pub(crate) failed_due_to_regex: bool,
     /// `probe_websocket_connection_upgraded`.
     pub(crate) connection_upgraded: bool,
     /// `probe_websocket_status_code`; 0 without one.

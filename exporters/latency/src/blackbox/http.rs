@@ -17,7 +17,7 @@ mod compression;
 mod conditions;
 mod cookies;
 mod figures;
-mod pattern;
+pub(crate) mod pattern;
 mod settings;
 mod target;
 

@@ -1,6 +1,6 @@
 //! A regular expression of a module. No I/O, no clock.
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde::Deserialize;
 
 /// A pattern.
@@ -25,6 +25,11 @@ impl Pattern {
         self.0.is_match(text)
     }
 
+    /// Its first match, with what its groups took.
+    pub(crate) fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
+        self.0.captures(text)
+    }
+
     /// As the module writes it.
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_str()
@@ -37,6 +42,13 @@ impl TryFrom<String> for Pattern {
     fn try_from(text: String) -> Result<Self, String> {
         Self::new(&text)
     }
+}
+
+/// A text of `${1}` and the like, with what the groups took.
+pub(crate) fn expanded(template: &str, captures: &Captures<'_>) -> String {
+    let mut text = String::new();
+    captures.expand(template, &mut text);
+    text
 }
 
 /// Bytes as text: what is no character stands for none.

@@ -1,0 +1,159 @@
+//! Questions to servers of HTTP/2 that speak gRPC, or something like it.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use http_body_util::StreamBody;
+use hyper::Request;
+use hyper::body::Frame;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::blackbox::trial::Trial;
+
+type Frames = Vec<Result<Frame<Bytes>, Infallible>>;
+
+/// A server of one health: its answer by the service that it is asked for.
+async fn server(answer: fn(&str, &HeaderMap) -> (u16, Frames)) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(move |request: Request<Incoming>| async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let service = String::from_utf8(body.get(7..).unwrap_or_default().to_vec());
+                let is_right = head.uri.path() == "/grpc.health.v1.Health/Check"
+                    && head.headers[header::CONTENT_TYPE] == "application/grpc"
+                    && head.headers[header::TE] == "trailers";
+                let (status, frames) = if is_right {
+                    answer(&service.unwrap(), &head.headers)
+                } else {
+                    (400, Vec::new())
+                };
+                let frames = futures_util::stream::iter(frames);
+                let mut response = Response::new(StreamBody::new(frames));
+                *response.status_mut() = status.try_into().unwrap();
+                Ok::<_, Infallible>(response)
+            });
+            let serving = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(serving.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    address
+}
+
+fn message(bytes: &[u8], code: &str) -> Frames {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", code.parse().unwrap());
+    vec![Ok(Frame::data(Bytes::copy_from_slice(bytes))), Ok(Frame::trailers(trailers))]
+}
+
+fn health(service: &str, headers: &HeaderMap) -> (u16, Frames) {
+    let frames = match service {
+        "" => message(&[0, 0, 0, 0, 2, 8, 1], "0"),
+        "down" => message(&[0, 0, 0, 0, 2, 8, 2], "0"),
+        "default" => message(&[0, 0, 0, 0, 0], "0"),
+        "newer" => message(&[0, 0, 0, 0, 7, 0x12, 1, 97, 8, 1, 0x18, 5], "0"),
+        "unknown" => message(&[], "5"),
+        "cut" => message(&[0, 0, 0, 0, 9, 8, 1], "0"),
+        "long" => message(&vec![0; MOST_BYTES + 1], "0"),
+        "secret" if headers.get("x-key").is_some_and(|key| key == "s3cret") => {
+            message(&[0, 0, 0, 0, 2, 8, 1], "0")
+        }
+        "503" => return (503, Vec::new()),
+        _ => message(&[], "16"),
+    };
+    (200, frames)
+}
+
+async fn probe(target: &str, yaml: &str) -> (Result<(), Failure>, Grpc, String) {
+    let mut settings: Settings = exporter_kit::parse(yaml, "test.yml").unwrap();
+    settings.load(Path::new("/")).unwrap();
+    let (trial, mut found) = (Trial::new(), Found::default());
+    let result = settings.probe(&trial.ask(target), &mut found).await;
+    (result, found.grpc.unwrap(), trial.said())
+}
+
+#[tokio::test]
+async fn only_who_serves_is_well() {
+    let address = server(health).await.to_string();
+    for (yaml, result, code, status) in [
+        ("{}", Ok(()), 0, Some("SERVING")),
+        ("{service: down}", Err(FAILED_CONDITION), 0, Some("NOT_SERVING")),
+        ("{service: default}", Err(FAILED_CONDITION), 0, Some("UNKNOWN")),
+        ("{service: newer}", Ok(()), 0, Some("SERVING")),
+        ("{service: unknown}", Err(FAILED_CONDITION), 5, None),
+        ("{service: '503'}", Err(FAILED_CONDITION), 14, None),
+        ("{service: secret}", Err(FAILED_CONDITION), 16, None),
+        ("{service: secret, metadata: {X-Key: [s3cret]}}", Ok(()), 0, Some("SERVING")),
+        ("{service: cut}", Err(Failure::Body), 14, None),
+        ("{service: long}", Err(Failure::Body), 14, None),
+    ] {
+        let (probed, grpc, said) = probe(&address, yaml).await;
+        assert_eq!(probed, result, "{yaml}: {said}");
+        assert_eq!(
+            (grpc.status_code, grpc.serving_status, grpc.ssl),
+            (code, status, false),
+            "{yaml}"
+        );
+        let phases: Vec<_> = grpc.phases.iter().map(|(phase, _)| *phase).collect();
+        assert_eq!(phases, ["resolve", "check"]);
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_speak_it_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (result, grpc, _) = {
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.try_write(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        });
+        probe(&address, "{}").await
+    };
+    assert!(result.is_err() && grpc.status_code == UNAVAILABLE, "{result:?} {grpc:?}");
+    let (result, grpc, _) = probe(&address, "{}").await;
+    assert_eq!((result, grpc.status_code), (Err(Failure::Refused), UNAVAILABLE));
+}
+
+#[test]
+fn whom_it_contacts_is_known_before() {
+    for (target, plain, tls) in [
+        ("a.example", "a.example:80", "a.example:443"),
+        ("a.example:80", "a.example:80", "a.example:80"),
+        ("https://a.example", "a.example:80", "a.example:443"),
+        ("[::1]:50051", "[::1]:50051", "[::1]:50051"),
+    ] {
+        let shown = |yaml| {
+            let settings: Settings = exporter_kit::parse(yaml, "test.yml").unwrap();
+            settings.destination(target).unwrap().to_string()
+        };
+        assert_eq!((shown("{}").as_str(), shown("{tls: true}").as_str()), (plain, tls));
+    }
+    assert!(Settings::default().destination("a:0").is_err());
+    assert!(Settings::default().destination("").is_err());
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_not_repeated() {
+    for (yaml, wanted) in [
+        ("{metadata: {'s3 cret': [a]}}", "metadata: a key must be"),
+        ("{metadata: {a: [\"s3cret\\n\"]}}", "metadata: a value has"),
+        ("{services: a}", "did you mean `service`"),
+        ("{tls_config: {cert: s3cret}}", "key: must be given beside cert"),
+    ] {
+        let error = exporter_kit::parse::<Settings>(yaml, "test.yml").unwrap_err().to_string();
+        assert!(error.contains(wanted) && !error.contains("s3cret"), "{yaml}: {error}");
+    }
+    let settings: Settings =
+        exporter_kit::parse("{metadata: {a: [s3cret], b-bin: [s3cret], te: [x]}}", "test.yml")
+            .unwrap();
+    assert!(!format!("{settings:?}").contains("s3cret") && settings.metadata.len() == 2);
+    assert_eq!(settings.metadata["b-bin"], "czNjcmV0");
+}

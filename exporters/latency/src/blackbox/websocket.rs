@@ -1,0 +1,311 @@
+//! The prober `websocket`: a handshake, and what is said after it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use exporter_kit::on_demand::Destination;
+use exporter_kit::{HttpAuth, HttpHeader, Secret};
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use hyper::Request;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+use tokio::time::Instant;
+use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use url::Url;
+
+use super::ask::Ask;
+use super::found::{Found, HttpPhases, Websocket};
+use super::http::pattern::{Pattern, expanded, readable};
+use super::http_client::connection::{Peer, open};
+use super::http_client::{self, Client, USER_AGENT, lookup};
+use super::tls;
+use crate::host::{Families, IpProtocol};
+use crate::outcome::Failure;
+
+/// So long may a message be.
+const MOST_BYTES: usize = 4 << 20;
+
+/// The section `websocket` of a module.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "Raw")]
+pub(crate) struct Settings {
+    client: Client,
+    families: Families,
+    /// Those of the section itself; files are read by `load`.
+    headers: HttpAuth,
+    said: HeaderMap,
+    steps: Vec<Step>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    http_config: http_client::Raw,
+    headers: BTreeMap<String, RawHeader>,
+    query_response: Vec<Step>,
+    preferred_ip_protocol: Option<IpProtocol>,
+    ip_protocol_fallback: Option<bool>,
+}
+
+/// A value alone, or values, secrets and files.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawHeader {
+    Value(Secret),
+    Values(HttpHeader),
+}
+
+/// Wait for a message, say something; as far as it is there.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+struct Step {
+    expect: Option<Pattern>,
+    /// May be a password.
+    send: Option<Secret>,
+    /// Words of other probers, which mean nothing here, as in the peer.
+    starttls: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::try_from(Raw::default()).expect("the defaults are good")
+    }
+}
+
+impl TryFrom<Raw> for Settings {
+    type Error = String;
+
+    fn try_from(raw: Raw) -> Result<Self, String> {
+        let client = Client::try_from(raw.http_config);
+        let (mut said, mut others) = (HeaderMap::new(), BTreeMap::new());
+        for (name, header) in raw.headers {
+            match header {
+                RawHeader::Values(values) => {
+                    others.insert(name, values);
+                }
+                RawHeader::Value(value) => {
+                    let name = HeaderName::from_bytes(name.as_bytes())
+                        .map_err(|_| "headers: a key must be the name of a header".to_owned())?;
+                    let value = http_client::sensitive(value.expose());
+                    said.append(name, value.map_err(|error| format!("headers: {error}"))?);
+                }
+            }
+        }
+        let headers = HttpAuth::new(None, None, others);
+        let preferred = raw.preferred_ip_protocol.unwrap_or(IpProtocol::Ip6);
+        Ok(Self {
+            client: client.map_err(|error| format!("http_config.{error}"))?,
+            families: Families::of(Some(preferred), raw.ip_protocol_fallback),
+            headers: headers.map_err(|error| error.replacen("http_headers", "headers", 1))?,
+            said,
+            steps: raw.query_response,
+        })
+    }
+}
+
+/// A URL of WebSocket.
+struct Target(Url);
+
+impl Target {
+    fn parse(text: &str) -> Result<Self, String> {
+        let must = || "must be a URL of WebSocket, as in wss://www.example.com/feed".to_owned();
+        let url = Url::parse(text).map_err(|_| must())?;
+        let is_good = matches!(url.scheme(), "ws" | "wss")
+            && url.host_str().is_some_and(|host| !host.is_empty())
+            && url.port() != Some(0)
+            && url.username().is_empty()
+            && url.password().is_none();
+        if is_good { Ok(Self(url)) } else { Err(must()) }
+    }
+
+    fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(80)
+    }
+}
+
+impl Settings {
+    /// Reads what it names, relative paths being taken from `folder`.
+    pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
+        self.client.load(folder).context("websocket.http_config")?;
+        let said = self.headers.headers(folder).context("websocket.headers")?;
+        self.said.extend(said);
+        Ok(())
+    }
+
+    /// Whom it contacts.
+    #[expect(clippy::unused_self, reason = "other probers have to look")]
+    pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
+        let target = Target::parse(target).map_err(|error| format!("target: {error}"))?;
+        Ok(Destination::new(target.host(), Some(target.port())))
+    }
+
+    /// Shakes hands, then says and awaits what the module says.
+    pub(crate) async fn probe(&self, ask: &Ask<'_>, found: &mut Found) -> Result<(), Failure> {
+        found.websocket = Some(Websocket::default());
+        let target = Target::parse(ask.target).map_err(|error| {
+            ask.log.line(|| format!("the target {error}"));
+            Failure::Dns
+        })?;
+        let said = self.client.said(ask).await?;
+        let ip = lookup::address(target.host(), self.families, ask, found).await?;
+        let took = found.lookup;
+        phase(found, "resolve", took);
+        let peer = Peer {
+            is_tls: target.0.scheme() == "wss",
+            host: target.host(),
+            port: target.port(),
+            ip: Some(ip),
+            via: None,
+            tls: &self.client.tls,
+            server_name: target.host(),
+            is_first: true,
+            alpn: &["http/1.1"],
+        };
+        let (began, mut phases) = (Instant::now(), HttpPhases::default());
+        let opened = open(&peer, &mut phases, ask, found).await;
+        phase(found, "connect", phases.connect);
+        let shaken = match opened {
+            Err(failure) => Err(failure),
+            Ok((stream, _)) => {
+                let mut config = WebSocketConfig::default();
+                config.max_message_size = Some(MOST_BYTES);
+                config.max_frame_size = Some(MOST_BYTES);
+                config.read_buffer_size = 4096;
+                let request = self.request(&target, said).ok_or(Failure::Local)?;
+                client_async_with_config(request, stream, Some(config))
+                    .await
+                    .map_err(|error| refused(&error, ask, found))
+            }
+        };
+        phase(found, "processing", began.elapsed().saturating_sub(phases.connect));
+        let (mut socket, response) = shaken?;
+        let websocket = found.websocket.get_or_insert_default();
+        websocket.status_code = response.status().as_u16();
+        websocket.connection_upgraded = true;
+        ask.log.line(|| "the connection is upgraded");
+        if self.steps.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let mut talked = Ok(());
+        for step in &self.steps {
+            talked = step.run(&mut socket, ask).await;
+            if talked.is_err() {
+                break;
+            }
+        }
+        let websocket = found.websocket.get_or_insert_default();
+        websocket.failed_due_to_regex = talked.is_err();
+        phase(found, "transfer", began.elapsed());
+        talked
+    }
+
+    fn request(&self, target: &Target, said: HeaderMap) -> Option<Request<()>> {
+        let mut request = Request::builder().uri(target.0.as_str()).body(()).ok()?;
+        let shown = match target.0.port() {
+            Some(port) => format!("{}:{port}", target.host()),
+            None => target.host().to_owned(),
+        };
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        headers.extend(said);
+        headers.extend(self.said.clone());
+        if !headers.contains_key(header::HOST) {
+            headers.insert(header::HOST, HeaderValue::from_str(&shown).ok()?);
+        }
+        for (name, value) in [
+            (header::UPGRADE, "websocket"),
+            (header::CONNECTION, "Upgrade"),
+            (header::SEC_WEBSOCKET_VERSION, "13"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_str(&generate_key()).ok()?);
+        Some(request)
+    }
+}
+
+fn phase(found: &mut Found, name: &'static str, took: Duration) {
+    found.websocket.get_or_insert_default().phases.push((name, took));
+}
+
+/// Notes what a server answered that does not shake hands.
+fn refused(error: &Error, ask: &Ask<'_>, found: &mut Found) -> Failure {
+    if let Error::Http(response) = error {
+        let status = response.status().as_u16();
+        found.websocket.get_or_insert_default().status_code = status;
+        ask.log.line(|| format!("answered {status} in place of an upgrade"));
+        return Failure::HttpStatus;
+    }
+    ask.log.line(|| format!("the handshake failed: {error}"));
+    match error {
+        Error::Io(error) => tls::classify(error),
+        Error::ConnectionClosed
+        | Error::Protocol(
+            ProtocolError::HandshakeIncomplete | ProtocolError::ResetWithoutClosingHandshake,
+        ) => Failure::Reset,
+        _ => Failure::HttpStatus,
+    }
+}
+
+impl Step {
+    async fn run<S>(&self, socket: &mut S, ask: &Ask<'_>) -> Result<(), Failure>
+    where
+        S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
+    {
+        let failed = |error: Error| {
+            ask.log.line(|| format!("the connection failed: {error}"));
+            match error {
+                Error::Io(error) => tls::classify(&error),
+                Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(_) => {
+                    Failure::Reset
+                }
+                _ => Failure::Body,
+            }
+        };
+        let said = self.send.as_ref().map_or("", Secret::expose);
+        let mut send = Cow::Borrowed(said);
+        if let Some(expect) = &self.expect {
+            let message = loop {
+                match socket.next().await {
+                    None | Some(Ok(Message::Close(_))) => {
+                        ask.log.line(|| "the server closed the connection");
+                        return Err(Failure::Reset);
+                    }
+                    Some(Err(error)) => return Err(failed(error)),
+                    Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => break message,
+                    // Pings and the like, which are answered below.
+                    Some(Ok(_)) => {}
+                }
+            };
+            let text = readable(&message.into_data());
+            let Some(captures) = expect.captures(&text) else {
+                ask.log.line(|| format!("a message does not match {:?}", expect.as_str()));
+                return Err(FAILED_CONDITION);
+            };
+            ask.log.line(|| format!("a message matches {:?}", expect.as_str()));
+            send = expanded(said, &captures).into();
+        }
+        if !send.is_empty() {
+            socket.send(Message::text(send.into_owned())).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a message that does not match fails as.
+const FAILED_CONDITION: Failure = Failure::Body;
+
+#[cfg(test)]
+mod tests;
