@@ -35,6 +35,8 @@ pub struct Datagram<'a> {
     pub waited: Duration,
     /// How many datagrams had been dropped when it arrived.
     pub dropped: u32,
+    /// Its TTL or hop limit, where the socket asks for that.
+    pub hop_limit: Option<u8>,
 }
 
 /// What the network, or this machine, says of a datagram that was sent.
@@ -81,6 +83,7 @@ pub(crate) struct Message {
     /// When it arrived, by the wall clock.
     stamp: Option<Duration>,
     dropped: Option<u32>,
+    hop_limit: Option<u8>,
     error: Option<(sock_extended_err, Option<IpAddr>)>,
 }
 
@@ -88,7 +91,7 @@ impl Buffer {
     /// Room for datagrams of up to so many bytes.
     pub fn new(bytes: usize) -> Self {
         // The offender's address follows an error; IPv6's is the larger one.
-        let control = cmsg_space!(TimeSpec, u32, sock_extended_err, sockaddr_in6);
+        let control = cmsg_space!(TimeSpec, u32, i32, sock_extended_err, sockaddr_in6);
         Self { bytes: vec![0; bytes].into(), control }
     }
 
@@ -107,12 +110,16 @@ impl Buffer {
             address: message.address.as_ref().and_then(address),
             stamp: None,
             dropped: None,
+            hop_limit: None,
             error: None,
         };
         for control in message.cmsgs()? {
             match control {
                 ControlMessageOwned::ScmTimestampns(stamp) => read.stamp = Some(stamp.into()),
                 ControlMessageOwned::RxqOvfl(dropped) => read.dropped = Some(dropped),
+                ControlMessageOwned::Ipv4Ttl(limit) | ControlMessageOwned::Ipv6HopLimit(limit) => {
+                    read.hop_limit = u8::try_from(limit).ok();
+                }
                 ControlMessageOwned::Ipv4RecvErr(error, offender) => {
                     let offender = offender.map(|it| u32::from_be(it.sin_addr.s_addr));
                     read.error = Some((error, offender.map(|it| IpAddr::V4(it.into()))));
@@ -145,6 +152,7 @@ impl Buffer {
             from: message.address?,
             waited: message.waited(longest),
             dropped: message.dropped.unwrap_or(dropped),
+            hop_limit: message.hop_limit,
         })
     }
 

@@ -13,6 +13,8 @@ pub enum Feature {
     Notices,
     /// How many datagrams were dropped.
     Drops,
+    /// The TTL or hop limit with which a datagram arrived.
+    HopLimits,
 }
 
 impl Feature {
@@ -23,6 +25,7 @@ impl Feature {
             Self::TimeStamps => "receive time stamps",
             Self::Notices => "error queue",
             Self::Drops => "drop counter",
+            Self::HopLimits => "hop limits",
         }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! * When it arrived ([`Datagram::waited`]): a program that was busy measures no longer times.
 //! * What the network says of a datagram that was sent ([`Notice`]): which one, and who says so.
+//! * How many hops it had left, where that is asked for ([`Datagram::hop_limit`]).
 //! * How many were dropped for want of room ([`Socket::dropped`]): a loss of ours is no loss of the
 //!   peer's.
+//!
+//! And each datagram may be sent with a header of its own ([`Header`]).
 //!
 //! A [`Socket`] is any datagram or raw socket of either family: what travels in it, and a filter for
 //! it, are the caller's business. A kernel that refuses one of these gives a socket without it, which
@@ -27,6 +30,7 @@
 
 mod buffer;
 mod feature;
+mod header;
 mod memory;
 mod socket;
 mod watched;
@@ -36,5 +40,6 @@ mod tests;
 
 pub use buffer::{Buffer, Datagram, Notice, Origin};
 pub use feature::{Feature, Missing};
+pub use header::Header;
 pub use socket::Socket;
 pub use watched::Watched;

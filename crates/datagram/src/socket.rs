@@ -11,7 +11,8 @@ use nix::sys::socket::{MsgFlags, SetSockOpt, SockaddrStorage, sendto, setsockopt
 use socket2::{Domain, Protocol, Type};
 use tokio::time::Instant;
 
-use crate::{Buffer, Datagram, Feature, Missing, Notice, memory};
+use crate::header::forbid_fragments;
+use crate::{Buffer, Datagram, Feature, Header, Missing, Notice, memory};
 
 /// Errors of earlier datagrams that one call may meet before it gives up. The kernel keeps one; that
 /// another arrives between two calls is rare.
@@ -72,6 +73,23 @@ impl Socket {
         })
     }
 
+    /// Asks for the TTL or hop limit of each datagram that arrives.
+    pub fn ask_for_hop_limits(&mut self) {
+        let asked = match self.inner.domain() {
+            Ok(Domain::IPV4) => set(&self.inner, sockopt::Ipv4RecvTtl, &true),
+            Ok(Domain::IPV6) => set(&self.inner, sockopt::Ipv6RecvHopLimit, &true),
+            Ok(_) => Err(Errno::EAFNOSUPPORT.into()),
+            Err(error) => Err(error),
+        };
+        let missing = asked.err().map(|cause| Missing { feature: Feature::HopLimits, cause });
+        self.missing.extend(missing);
+    }
+
+    /// Has nobody fragment what is sent: neither this machine nor a router on the way.
+    pub fn forbid_fragments(&self) -> io::Result<()> {
+        forbid_fragments(&self.inner)
+    }
+
     /// What the kernel refused.
     pub fn missing(&self) -> &[Missing] {
         &self.missing
@@ -91,6 +109,14 @@ impl Socket {
         let to = SockaddrStorage::from(to);
         let send = || sendto(self.inner.as_raw_fd(), bytes, &to, MsgFlags::MSG_DONTWAIT);
         past_earlier_errors(send).map(drop).map_err(Into::into)
+    }
+
+    /// Sends one datagram as [`Socket::send`] does, with what its header is to say.
+    pub fn send_with(&self, bytes: &[u8], to: SocketAddr, header: &Header) -> io::Result<()> {
+        if *header == Header::default() {
+            return self.send(bytes, to);
+        }
+        past_earlier_errors(|| header.send(&self.inner, bytes, to)).map(drop).map_err(Into::into)
     }
 
     /// Takes the next datagram out of the socket. `WouldBlock` if there is none.

@@ -161,6 +161,41 @@ fn what_the_kernel_refuses_is_named_and_the_rest_works() {
     assert!(socket.missing().is_empty(), "{:?}", socket.missing());
 }
 
+#[test]
+fn a_datagram_is_sent_with_a_header_of_its_own() {
+    for bind in loopbacks() {
+        let (sender, _) = open(if bind == "127.0.0.1" { "0.0.0.0" } else { "[::]" }, 4096);
+        let (mut receiver, own) = open(bind, 4096);
+        receiver.ask_for_hop_limits();
+        assert!(receiver.missing().is_empty(), "{:?}", receiver.missing());
+        let mut buffer = Buffer::new(16);
+        let mut arrives = |header: &Header| {
+            sender.send_with(b"x", own, header).unwrap();
+            until_some(|| {
+                let datagram = receiver.receive(&mut buffer).ok()?;
+                Some((datagram.from.ip(), datagram.hop_limit))
+            })
+        };
+        let (from, hop_limit) = arrives(&Header::default());
+        assert_eq!((from, hop_limit), (own.ip(), Some(64)));
+        let source = if own.is_ipv4() { "127.9.9.9" } else { "::1" }.parse().unwrap();
+        let header = Header {
+            hop_limit: Some(7),
+            traffic_class: Some(46 << 2),
+            source: Some(source),
+            interface: Some(1),
+        };
+        assert_eq!(arrives(&header), (source, Some(7)));
+        // What was said of one datagram holds for no other.
+        assert_eq!(arrives(&Header::default()), (own.ip(), Some(64)));
+        let other_family = if own.is_ipv4() { "::1" } else { "127.0.0.1" };
+        let refused = Header { source: other_family.parse().ok(), ..Header::default() };
+        assert!(sender.send_with(b"x", own, &refused).is_err());
+        let nowhere = Header { interface: Some(999_999), ..Header::default() };
+        assert!(sender.send_with(b"x", own, &nowhere).is_err());
+    }
+}
+
 #[tokio::test]
 async fn a_watched_socket_wakes_for_datagrams_and_for_notices() {
     for bind in loopbacks() {

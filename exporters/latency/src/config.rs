@@ -174,7 +174,7 @@ impl Config {
         let module = &self.modules[&entry.id.module];
         let host = entry.address.host().clone();
         let resolvers = match host {
-            Host::Ip(_) => Vec::new(),
+            Host::Ip(_) | Host::Zoned(..) => Vec::new(),
             Host::Name(_) => self.resolvers.clone(),
         };
         Work {

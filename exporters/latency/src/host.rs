@@ -1,7 +1,7 @@
 //! Whose addresses are probed, and which of them. No I/O, no clock.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use serde::Deserialize;
 
@@ -10,26 +10,36 @@ use serde::Deserialize;
 pub(crate) enum Host {
     /// This one.
     Ip(IpAddr),
+    /// This one, which means something only on a link of this machine.
+    Zoned(Ipv6Addr, Zone),
     /// Those of this name.
     Name(String),
 }
 
+/// The name or the index of the interface at a link, as it stands after the `%` of `fe80::1%eth0`.
+pub(crate) type Zone = String;
+
 impl Host {
-    /// Reads a name or an address.
+    /// Reads a name or an address. An IPv4 address that is written as an IPv6 one is an IPv4 address;
+    /// a name of other letters is the one that stands for it in the DNS, as in a URL.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        if let Ok(ip) = bare.parse() {
-            return Some(Self::Ip(ip));
+        if let Ok(ip) = bare.parse::<IpAddr>() {
+            return Some(Self::Ip(ip.to_canonical()));
         }
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        // All digits and dots is a mistyped IPv4 address, not a name.
-        let named = !text.is_empty()
-            && text.len() <= 253
-            && text.chars().all(fits)
-            && !text.starts_with('.')
-            && !text.contains("..")
-            && text.chars().any(|c| c.is_ascii_alphabetic());
-        named.then(|| Self::Name(text.to_owned()))
+        if let Some((ip, zone)) = bare.split_once('%') {
+            return Some(Self::Zoned(ip.parse().ok()?, interface(zone)?.to_owned()));
+        }
+        let name = if text.is_ascii() { text.to_owned() } else { to_ascii(text)? };
+        is_name(&name).then_some(Self::Name(name))
+    }
+
+    /// The interface that its address belongs to, where it says so.
+    pub(crate) fn zone(&self) -> Option<&Zone> {
+        match self {
+            Self::Zoned(_, zone) => Some(zone),
+            Self::Ip(_) | Self::Name(_) => None,
+        }
     }
 
     /// Reads `HOST:PORT`, or `[IP]:PORT` for IPv6.
@@ -47,9 +57,36 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(ip) => ip.fmt(f),
+            Self::Zoned(ip, zone) => write!(f, "{ip}%{zone}"),
             Self::Name(name) => name.fmt(f),
         }
     }
+}
+
+/// Whether a text may be looked up.
+fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !text.is_empty()
+        && text.len() <= 253
+        && text.chars().all(fits)
+        && !text.starts_with('.')
+        && !text.contains("..")
+        // All digits and dots is a mistyped IPv4 address, not a name.
+        && text.chars().any(|c| c.is_ascii_alphabetic())
+}
+
+/// A name as it stands in the DNS (RFC 5891).
+fn to_ascii(name: &str) -> Option<String> {
+    match url::Host::parse(name) {
+        Ok(url::Host::Domain(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// A text that can be the name or the index of an interface (`IFNAMSIZ` of `linux/if.h`).
+pub(crate) fn interface(text: &str) -> Option<&str> {
+    let fits = |c: char| c.is_ascii_graphic() && !"/%]".contains(c);
+    ((1..16).contains(&text.len()) && text.chars().all(fits)).then_some(text)
 }
 
 /// Which addresses of a name are probed: a section of a module that has no other keys.
@@ -95,6 +132,18 @@ impl Families {
             (Some(IpProtocol::Ip6), false) => Self::OnlyV6,
         }
     }
+
+    /// Those of them that can be probed from an address of this machine: only its own family.
+    pub(crate) fn probed_from(self, source: Option<IpAddr>) -> Result<Self, String> {
+        match (source, self) {
+            (None, _) => Ok(self),
+            (Some(IpAddr::V4(_)), Self::Both | Self::V4ElseV6 | Self::OnlyV4) => Ok(Self::OnlyV4),
+            (Some(IpAddr::V6(_)), Self::Both | Self::V6ElseV4 | Self::OnlyV6) => Ok(Self::OnlyV6),
+            (Some(_), _) => Err("source_ip_address: is of another family than \
+                                 preferred_ip_protocol; leave that out"
+                .to_owned()),
+        }
+    }
 }
 
 impl From<RawFamilies> for Families {
@@ -121,9 +170,33 @@ mod tests {
         assert_eq!(Host::parse("2001:db8::1"), Some(ip("2001:db8::1")));
         assert_eq!(Host::parse("[2001:db8::1]"), Some(ip("2001:db8::1")));
         assert_eq!(Host::parse("a-b.example"), Some(name("a-b.example")));
-        for bad in ["", "192.0.2", "a b", "http://a/", "a:80", ".a", "a..b"] {
+        for bad in ["", "192.0.2", "a b", "http://a/", "a:80", ".a", "a..b", "ü b", "ü/", "ü..b"]
+        {
             assert_eq!(Host::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_address_may_be_written_in_other_ways() {
+        assert_eq!(Host::parse("::ffff:192.0.2.1"), Some(ip("192.0.2.1")));
+        let zoned = |zone: &str| Some(Host::Zoned("fe80::1".parse().unwrap(), zone.to_owned()));
+        assert_eq!(Host::parse("fe80::1%eth0"), zoned("eth0"));
+        assert_eq!(Host::parse("[fe80::1%2]"), zoned("2"));
+        assert_eq!(zoned("eth0.7").unwrap().to_string(), "fe80::1%eth0.7");
+        assert_eq!(Host::parse_with_port("[fe80::1%eth0]:22"), Some((zoned("eth0").unwrap(), 22)));
+        for bad in ["fe80::1%", "192.0.2.1%eth0", "a%eth0", "fe80::1%a/b", "fe80::1%a%b"] {
+            assert_eq!(Host::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_written_as_people_write_it() {
+        assert_eq!(Host::parse("münchen.de"), Some(name("xn--mnchen-3ya.de")));
+        assert_eq!(Host::parse("例え.テスト"), Some(name("xn--r8jz45g.xn--zckzah")));
+        assert_eq!(
+            Host::parse_with_port("Bücher.example:25"),
+            Some((name("xn--bcher-kva.example"), 25))
+        );
     }
 
     #[test]

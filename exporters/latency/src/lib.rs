@@ -8,6 +8,7 @@
 //! | `resolve`, `resolver_check` | the addresses of a target; whether resolvers answer at all (I/O) |
 //! | `host` | whose addresses are probed, and which of them (pure) |
 //! | `probe` | the probers, each a file: its settings, its addresses, a probe (I/O) |
+//! | `link` | the links of this machine, by their names (I/O) |
 //! | `icmp` | echoes: one socket a family for all targets (I/O) |
 //! | `tls` | whom to trust, and the handshake (I/O) |
 //! | `stopwatch`, `clock` | the times of a probe's phases; the time |
@@ -25,6 +26,7 @@ mod clock;
 mod config;
 mod host;
 mod icmp;
+mod link;
 mod metrics;
 mod outcome;
 mod poll;

@@ -83,6 +83,7 @@ impl Addresses {
     pub(crate) async fn get(&self) -> Result<Resolved, Failure> {
         let name = match &self.host {
             Host::Ip(ip) => return Ok(Resolved { ips: vec![*ip], took: None }),
+            Host::Zoned(ip, _) => return Ok(Resolved { ips: vec![(*ip).into()], took: None }),
             Host::Name(name) => name,
         };
         let started = Instant::now();

@@ -14,6 +14,8 @@ mod names;
 mod ours;
 #[path = "program/running.rs"]
 mod running;
+#[path = "program/sent.rs"]
+mod sent;
 #[path = "program/web.rs"]
 mod web;
 

@@ -110,6 +110,30 @@ targets: [{{name: a, address: 192.0.2.1, module: fast}}, {{name: b, address: \"1
 }
 
 #[test]
+fn an_echo_takes_the_options_that_there_are_and_no_others() {
+    let icmp = |section: &str| {
+        format!("{VANTAGE}modules: {{m: {{prober: icmp, icmp: {{{section}}}}}}}\ntargets: []\n")
+    };
+    load(&icmp("ttl: 0, payload_size: 0, dscp: 0, dont_fragment: false")).unwrap();
+    load(&icmp("ttl: 255, payload_size: 65507, dscp: 63, source_ip_address: '::1'")).unwrap();
+    for (section, expected) in [
+        ("protocol: udp", "unknown field `protocol`"),
+        ("ttl: 256", "icmp.ttl: must be from 1 to 255"),
+        ("dscp: 64", "icmp.dscp: must be from 0 to 63"),
+        ("payload_size: 17", "payload_size: must be from 18 to"),
+        ("source_ip_address: eth0", "source_ip_address: must be an IP address"),
+        (
+            "source_ip_address: '::1', preferred_ip_protocol: ip4",
+            "source_ip_address: is of another family",
+        ),
+        ("interface: 'a b'", "interface: must be the name"),
+    ] {
+        let error = format!("{:#}", load(&icmp(section)).unwrap_err());
+        assert!(error.contains(expected), "{section} gave {error}");
+    }
+}
+
+#[test]
 fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
     let with = |modules: &str, targets: &str| {
         format!("{VANTAGE}modules: {{{modules}}}\ntargets: [{targets}]\n")
@@ -159,7 +183,7 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
             &["timeout: 3s must not be longer than 60 intervals"],
         ),
         (module("prober: icmp, http: {}"), &["`http` has no effect"]),
-        (module("prober: icmp, icmp: {payload_size: 100}"), &["unknown field `payload_size`"]),
+        (module("prober: icmp, icmp: {protocol: udp}"), &["unknown field `protocol`"]),
         (
             module("prober: icmp, icmp: {preferred_ip_protocol: ipv4}"),
             &["preferred_ip_protocol: must be one of ip4, ip6, did you mean `ip4`?"],

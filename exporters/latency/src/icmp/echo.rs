@@ -11,8 +11,8 @@ const HEADER: usize = 8;
 const COOKIE: usize = 16;
 /// Where the two bytes are that even out the checksum.
 const BALANCE: usize = HEADER + COOKIE;
-/// An echo request: 8 bytes of header and 56 of payload, as `ping` sends.
-pub(crate) const LENGTH: usize = 64;
+/// What an echo carries at least: the cookie, and two bytes that even out the checksum.
+pub(crate) const SHORTEST_PAYLOAD: usize = COOKIE + 2;
 
 /// A network family; its constants are those of RFC 792 and RFC 4443.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +62,16 @@ pub(crate) struct Echo {
 
 /// The bytes of a request. The kernel fills in the identifier of a dgram socket and each checksum of
 /// IPv6; the rest stands here. Two bytes after the cookie are such that every request to a target has
-/// the same checksum: routers that spread load by it then send all of them over one path.
+/// the same checksum: routers that spread load by it then send all of them over one path. `payload` is
+/// how many bytes follow the header, [`SHORTEST_PAYLOAD`] at least.
 pub(crate) fn request(
     family: Family,
     identifier: u16,
     sequence: u16,
     cookie: u128,
-) -> [u8; LENGTH] {
-    let mut bytes = [0; LENGTH];
+    payload: usize,
+) -> Vec<u8> {
+    let mut bytes = vec![0; HEADER + payload.max(SHORTEST_PAYLOAD)];
     bytes[0] = family.request_type();
     bytes[4..6].copy_from_slice(&identifier.to_be_bytes());
     bytes[6..8].copy_from_slice(&sequence.to_be_bytes());
@@ -113,10 +115,11 @@ pub(crate) fn after_ipv4_header(packet: &[u8]) -> Option<&[u8]> {
 }
 
 /// What an ICMP error means for the probe; `None` if it does not decide it.
-pub(crate) fn verdict(family: Family, kind: u8, code: u8) -> Option<Failure> {
+pub(crate) fn verdict(family: Family, kind: u8, code: u8, dont_fragment: bool) -> Option<Failure> {
     match (family, kind, code) {
-        // "Fragmentation needed" and "packet too big" say something of the path's MTU only.
-        (Family::V4, 3, 4) | (Family::V6, 2, _) => None,
+        // "Fragmentation needed" and "packet too big" say something of the path's MTU only, unless the
+        // echo must arrive in one piece.
+        (Family::V4, 3, 4) | (Family::V6, 2, _) => dont_fragment.then_some(Failure::Unreachable),
         (Family::V4, 3 | 12, _) | (Family::V6, 1 | 4, _) => Some(Failure::Unreachable),
         (Family::V4, 11, _) | (Family::V6, 3, _) => Some(Failure::TtlExceeded),
         _ => None,
@@ -153,7 +156,7 @@ mod tests {
     #[test]
     fn a_reply_carries_the_cookie_of_its_request() {
         for family in Family::ALL {
-            let mut bytes = request(family, 7, 0x1234, 0xfeed_beef);
+            let mut bytes = request(family, 7, 0x1234, 0xfeed_beef, 56);
             let echo = Echo { identifier: 7, sequence: 0x1234, cookie: Some(0xfeed_beef) };
             assert_eq!(quoted(family, &bytes), Some(echo));
             assert_eq!(reply(family, &bytes), None, "a request is no reply");
@@ -164,14 +167,14 @@ mod tests {
 
     #[test]
     fn a_request_sums_up_to_nothing() {
-        assert_eq!(checksum(&request(Family::V4, 0xabcd, 3, u128::MAX / 3)), 0);
+        assert_eq!(checksum(&request(Family::V4, 0xabcd, 3, u128::MAX / 3, 56)), 0);
         assert_eq!(checksum(&[0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2, "RFC 1071, 3");
     }
 
     #[test]
     fn every_request_of_a_socket_has_the_same_checksum() {
         let sum = |sequence, cookie| {
-            let bytes = request(Family::V4, 0xabcd, sequence, cookie);
+            let bytes = request(Family::V4, 0xabcd, sequence, cookie, 57);
             u16::from_be_bytes([bytes[2], bytes[3]])
         };
         let first = sum(0, 0);
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_router_that_quotes_little_still_gives_the_sequence_number() {
-        let bytes = request(Family::V4, 7, 99, 5);
+        let bytes = request(Family::V4, 7, 99, 5, 18);
         assert_eq!(
             quoted(Family::V4, &bytes[..8]),
             Some(Echo { identifier: 7, sequence: 99, cookie: None })
@@ -214,13 +217,25 @@ mod tests {
     }
 
     #[test]
-    fn errors_that_only_tell_the_mtu_decide_nothing() {
-        assert_eq!(verdict(Family::V4, 3, 1), Some(Failure::Unreachable));
-        assert_eq!(verdict(Family::V4, 3, 4), None);
-        assert_eq!(verdict(Family::V4, 11, 0), Some(Failure::TtlExceeded));
-        assert_eq!(verdict(Family::V4, 5, 0), None);
-        assert_eq!(verdict(Family::V6, 1, 4), Some(Failure::Unreachable));
-        assert_eq!(verdict(Family::V6, 2, 0), None);
-        assert_eq!(verdict(Family::V6, 3, 0), Some(Failure::TtlExceeded));
+    fn an_echo_has_the_length_that_is_asked_for_and_sums_up_to_nothing() {
+        for payload in [18, 19, 56, 1472, 65_507] {
+            let bytes = request(Family::V4, 0xabcd, 3, u128::MAX / 3, payload);
+            assert_eq!((bytes.len(), checksum(&bytes)), (8 + payload, 0));
+        }
+    }
+
+    #[test]
+    fn errors_that_only_tell_the_mtu_decide_what_must_not_be_fragmented() {
+        let verdict_of = |family, kind, code| verdict(family, kind, code, false);
+        assert_eq!(verdict_of(Family::V4, 3, 1), Some(Failure::Unreachable));
+        assert_eq!(verdict_of(Family::V4, 3, 4), None);
+        assert_eq!(verdict_of(Family::V4, 11, 0), Some(Failure::TtlExceeded));
+        assert_eq!(verdict_of(Family::V4, 5, 0), None);
+        assert_eq!(verdict_of(Family::V6, 1, 4), Some(Failure::Unreachable));
+        assert_eq!(verdict_of(Family::V6, 2, 0), None);
+        assert_eq!(verdict_of(Family::V6, 3, 0), Some(Failure::TtlExceeded));
+        for (family, kind, code) in [(Family::V4, 3, 4), (Family::V6, 2, 0)] {
+            assert_eq!(verdict(family, kind, code, true), Some(Failure::Unreachable));
+        }
     }
 }

@@ -2,9 +2,9 @@
 //! not.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use datagram::{Buffer, Datagram, Feature, Notice, Origin, Watched};
+use datagram::{Buffer, Datagram, Feature, Header, Notice, Origin, Watched};
 use nix::libc::{
     BPF_ABS, BPF_B, BPF_H, BPF_IND, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MSH, BPF_RET,
 };
@@ -38,10 +38,21 @@ impl Mode {
     }
 }
 
-/// The socket of a family.
+/// What a socket is for: what cannot be said of one echo alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) family: Family,
+    /// Whether nobody may fragment what is sent.
+    pub(crate) dont_fragment: bool,
+    /// Where it is sent from, of IPv6: an unprivileged socket of the kernel takes no notice of what is
+    /// said of one packet.
+    pub(crate) source: Option<Ipv6Addr>,
+}
+
+/// A socket of a kind.
 #[derive(Debug)]
 pub(crate) struct EchoSocket {
-    pub(crate) family: Family,
+    pub(crate) kind: Kind,
     pub(crate) mode: Mode,
     /// Sent in each request; a dgram socket's kernel puts its own in its place.
     identifier: u16,
@@ -65,8 +76,9 @@ impl Refusal {
 }
 
 impl EchoSocket {
-    /// Opens the socket of a family, dgram if possible. Must be called inside the runtime.
-    pub(crate) fn open(family: Family) -> io::Result<Self> {
+    /// Opens a socket of a kind, dgram if possible. Must be called inside the runtime.
+    pub(crate) fn open(kind: Kind) -> io::Result<Self> {
+        let family = kind.family;
         let (domain, protocol) = match family {
             Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
             Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
@@ -75,6 +87,9 @@ impl EchoSocket {
             Ok(socket) => (Mode::Dgram, socket),
             Err(_) => (Mode::Raw, Socket::new(domain, Type::RAW, Some(protocol))?),
         };
+        if let Some(source) = kind.source {
+            socket.bind(&SocketAddr::new(source.into(), 0).into())?;
+        }
         let name = family.as_str();
         let identifier = rand::random();
         if mode == Mode::Raw
@@ -85,7 +100,11 @@ impl EchoSocket {
                 "the kernel takes no filter, so that every reply is read: {error}"
             );
         }
-        let socket = datagram::Socket::of(socket, RECEIVE_BUFFER)?;
+        let mut socket = datagram::Socket::of(socket, RECEIVE_BUFFER)?;
+        socket.ask_for_hop_limits();
+        if kind.dont_fragment {
+            socket.forbid_fragments()?;
+        }
         for missing in socket.missing() {
             // A large buffer needs CAP_NET_ADMIN or a larger net.core.rmem_max.
             if missing.feature == Feature::ReceiveBuffer {
@@ -94,7 +113,7 @@ impl EchoSocket {
                 warn!(family = name, "echoes have less: {missing}");
             }
         }
-        Ok(Self { family, mode, identifier, socket: Watched::new(socket)? })
+        Ok(Self { kind, mode, identifier, socket: Watched::new(socket)? })
     }
 
     /// Completes when there may be a packet or an ICMP error.
@@ -102,10 +121,18 @@ impl EchoSocket {
         self.socket.ready().await
     }
 
-    /// Sends an echo request.
-    pub(crate) fn send(&self, to: IpAddr, sequence: u16, cookie: u128) -> io::Result<()> {
-        let request = echo::request(self.family, self.identifier, sequence, cookie);
-        self.socket.get().send(&request, SocketAddr::new(to, 0))
+    /// Sends an echo request with this payload, in a packet with this header.
+    pub(crate) fn send(
+        &self,
+        to: SocketAddr,
+        sequence: u16,
+        cookie: u128,
+        payload: usize,
+        header: &Header,
+    ) -> io::Result<()> {
+        let family = self.kind.family;
+        let request = echo::request(family, self.identifier, sequence, cookie, payload);
+        self.socket.get().send_with(&request, to, header)
     }
 
     /// The next packet, if there is one.
@@ -115,11 +142,11 @@ impl EchoSocket {
 
     /// The echo reply in a packet, if it is one.
     pub(crate) fn reply(&self, packet: &Datagram<'_>) -> Option<Echo> {
-        let message = match (self.family, self.mode) {
+        let message = match (self.kind.family, self.mode) {
             (Family::V4, Mode::Raw) => echo::after_ipv4_header(packet.bytes)?,
             _ => packet.bytes,
         };
-        echo::reply(self.family, message)
+        echo::reply(self.kind.family, message)
     }
 
     /// The next ICMP error, if there is one.
@@ -135,8 +162,8 @@ impl EchoSocket {
             Origin::Icmp6 => Family::V6,
             Origin::Local | Origin::Other(_) => return None,
         };
-        let failure = echo::verdict(family, notice.kind, notice.code)?;
-        let echo = echo::quoted(self.family, notice.quoted)
+        let failure = echo::verdict(family, notice.kind, notice.code, self.kind.dont_fragment)?;
+        let echo = echo::quoted(self.kind.family, notice.quoted)
             .filter(|echo| self.mode == Mode::Dgram || echo.identifier == self.identifier)?;
         Some((Refusal { failure, offender: notice.offender }, echo))
     }

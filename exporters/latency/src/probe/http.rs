@@ -221,6 +221,7 @@ impl Address {
         let server_name = match &host {
             Host::Ip(ip) => ServerName::from(*ip),
             Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| must())?,
+            Host::Zoned(..) => return Err(must()),
         };
         let shown = url.host_str().ok_or_else(must)?;
         let authority = match url.port() {

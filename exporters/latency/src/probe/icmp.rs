@@ -1,21 +1,64 @@
 //! The prober `icmp`: one echo to one address.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
 use tracing::debug;
 
 use super::{Attempt, Run};
-use crate::host::{Families, Host};
-use crate::icmp::Refusal;
+use crate::host::{Families, Host, IpProtocol, interface};
+use crate::icmp::{Answer, EchoOptions, Refusal, options};
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::verdict::Layer;
 
 /// The section `icmp` of a module.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(transparent)]
+#[serde(try_from = "RawSettings")]
 pub(crate) struct Settings {
     families: Families,
+    options: EchoOptions,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSettings {
+    preferred_ip_protocol: Option<IpProtocol>,
+    ip_protocol_fallback: Option<bool>,
+    ttl: Option<u64>,
+    dscp: Option<u64>,
+    payload_size: Option<u64>,
+    #[serde(default)]
+    dont_fragment: bool,
+    source_ip_address: Option<String>,
+    interface: Option<String>,
+}
+
+impl TryFrom<RawSettings> for Settings {
+    type Error = String;
+
+    fn try_from(raw: RawSettings) -> Result<Self, String> {
+        let source = raw.source_ip_address.map(|text| text.parse::<IpAddr>());
+        let source = source.transpose().map_err(|_| {
+            "source_ip_address: must be an IP address of this machine, as in 192.0.2.7".to_owned()
+        })?;
+        let families = Families::of(raw.preferred_ip_protocol, raw.ip_protocol_fallback);
+        let interface = raw.interface.map(|name| {
+            let name = interface(&name).map(str::to_owned);
+            name.ok_or_else(|| "interface: must be the name of one, as in eth0".to_owned())
+        });
+        Ok(Self {
+            families: families.probed_from(source)?,
+            options: EchoOptions {
+                ttl: raw.ttl.map(options::ttl).transpose()?.flatten(),
+                dscp: raw.dscp.map(options::dscp).transpose()?,
+                payload: raw.payload_size.map(options::payload).transpose()?.flatten(),
+                dont_fragment: raw.dont_fragment,
+                source,
+                interface: interface.transpose()?,
+            },
+        })
+    }
 }
 
 /// A host.
@@ -24,9 +67,11 @@ pub(crate) struct Address {
     pub(super) host: Host,
 }
 
-/// An echo.
+/// An echo with these options.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Probe;
+pub(crate) struct Probe {
+    options: EchoOptions,
+}
 
 impl super::Settings for Settings {
     // Echoes cost next to nothing.
@@ -44,8 +89,13 @@ impl super::Settings for Settings {
         Ok(Address { host })
     }
 
-    fn probe(&self, _: &Address) -> Probe {
-        Probe
+    fn probe(&self, address: &Address) -> Probe {
+        let mut options = self.options.clone();
+        // A link-local address says itself on which link it is.
+        if let Some(zone) = address.host.zone() {
+            options.interface = Some(zone.clone());
+        }
+        Probe { options }
     }
 }
 
@@ -64,8 +114,8 @@ impl Run for Probe {
     /// look like loss.
     async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
         let Attempt { ip, timeout, icmp, strays, .. } = attempt;
-        match icmp.ping(*ip, *timeout, strays).await {
-            Ok(rtt) => Outcome {
+        match icmp.echo(*ip, &self.options, *timeout, strays).await {
+            Ok(Answer { rtt, .. }) => Outcome {
                 duration: Some(rtt),
                 rtt: Some(rtt),
                 seen: Seen::Echo,

@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::{Attempt, Run};
-use crate::host::{Families, Host};
+use crate::host::{Families, Host, Zone};
+use crate::link;
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::stopwatch::Stopwatch;
 use crate::verdict::Layer;
@@ -31,6 +33,8 @@ pub(crate) struct Address {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Probe {
     port: u16,
+    /// The link that a link-local address is on.
+    zone: Option<Zone>,
 }
 
 impl super::Settings for Settings {
@@ -49,7 +53,7 @@ impl super::Settings for Settings {
     }
 
     fn probe(&self, address: &Address) -> Probe {
-        Probe { port: address.port }
+        Probe { port: address.port, zone: address.host.zone().cloned() }
     }
 }
 
@@ -66,8 +70,16 @@ impl Run for Probe {
 
     /// Connects, and hangs up.
     async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
+        let link = match self.zone.as_deref().map(link::index).transpose() {
+            Ok(link) => link,
+            Err(error) => {
+                debug!(ip = %attempt.ip, "no connection is tried: {error}");
+                return Outcome::failed(Failure::Local);
+            }
+        };
+        let address = link::socket_address(attempt.ip, self.port, link);
         // Boxed: an echo's task must not have the size of a connection's.
-        Box::pin(shake_hands(SocketAddr::new(attempt.ip, self.port), attempt)).await
+        Box::pin(shake_hands(address, attempt)).await
     }
 }
 

@@ -64,7 +64,8 @@ pub(crate) fn allow_dgram(allow: bool) {
     std::fs::write("/proc/sys/net/ipv4/ping_group_range", range).unwrap();
 }
 
-fn run(program: &str, arguments: &[&str]) {
+/// Runs a program that must succeed.
+pub(crate) fn run(program: &str, arguments: &[&str]) {
     let status = Command::new(program).args(arguments).status().unwrap();
     assert!(status.success(), "{program} {arguments:?}");
 }
@@ -187,7 +188,7 @@ fn send(socket: &UdpSocket, to: IpAddr, message: &[u8]) {
 }
 
 /// Every address of 127.0.0.0/8 is there already.
-fn add(ip: IpAddr) {
+pub(crate) fn add(ip: IpAddr) {
     if ip.is_ipv6() {
         run("ip", &["address", "replace", &ip.to_string(), "dev", "lo", "nodad"]);
     }
