@@ -18,7 +18,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct NameServer {
     child: Child,
-    port: u16,
+    address: SocketAddr,
     _folder: TempDir,
 }
 
@@ -26,10 +26,23 @@ impl NameServer {
     /// Starts a program with the config that it shall have in that folder and at that port, beside a
     /// file `zone`; waits until it answers for `api.messenger.example`, a name of that zone.
     pub fn start(program: &str, zone: &str, config: impl Fn(&Path, u16) -> String) -> Self {
-        let (folder, port) = (TempDir::new().expect("a temporary folder"), free_port());
-        fs::write(folder.path().join("zone"), zone).expect("a zone file");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        Self::start_at(program, address, &[("zone", zone)], |folder| config(folder, address.port()))
+    }
+
+    /// The same at an address of its own, beside these files; waits until it replies, be it that it refuses.
+    pub fn start_at(
+        program: &str,
+        address: SocketAddr,
+        files: &[(&str, &str)],
+        config: impl Fn(&Path) -> String,
+    ) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).expect("a file of the server");
+        }
         let file = folder.path().join("server.conf");
-        fs::write(&file, config(folder.path(), port)).expect("a config file");
+        fs::write(&file, config(folder.path())).expect("a config file");
         let child = Command::new(program)
             .args([if program.ends_with("named") { "-f" } else { "-d" }, "-c"])
             .arg(&file)
@@ -37,14 +50,14 @@ impl NameServer {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{program} is needed, a Debian package: {error}"));
-        let server = Self { child, port, _folder: folder };
+        let server = Self { child, address, _folder: folder };
         server.wait_until_it_answers(program);
         server
     }
 
     /// Where it listens, or one of the addresses at which it does.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+        self.address
     }
 
     fn wait_until_it_answers(&self, program: &str) {

@@ -4,12 +4,15 @@ mod discovered;
 mod plan;
 mod question;
 mod set;
+mod zone;
 
 use plan::Size;
 pub(crate) use plan::{Asked, Plan, Work};
 use question::Question;
 pub(crate) use set::Set;
 use set::Source;
+use zone::Zone;
+pub(crate) use zone::{ZonePlan, ZoneWork};
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -43,6 +46,8 @@ pub struct Config {
     sets: Vec<Located<Set>>,
     /// What they are asked.
     questions: Vec<Located<Question>>,
+    /// The zones whose own servers are asked.
+    zones: BTreeMap<HostName, Located<Zone>>,
     /// Where more resolvers are discovered.
     pub(crate) discovery: Discovery,
     /// Where it is kept what is remembered from sweep to sweep.
@@ -102,6 +107,27 @@ impl Config {
                 for fault in self.plan(set).faults(Size::of(list)) {
                     problems.add(set.place, format!("sets[{number}].{fault}"));
                 }
+            }
+        }
+    }
+
+    /// What the servers of each zone are asked, by the zone's name.
+    pub(crate) fn zone_plans(&self) -> BTreeMap<String, ZonePlan> {
+        let plan = |(name, zone): (&HostName, &Located<Zone>)| {
+            (name.to_string(), zone.plan(name, &self.vantage, &self.buckets))
+        };
+        self.zones.iter().map(plan).collect()
+    }
+
+    /// Adds a problem for each zone that has the name of a set, or whose parts do not fit its own.
+    fn check_zones(&self, problems: &mut Problems) {
+        for (name, zone) in &self.zones {
+            if self.sets.iter().any(|set| set.name == name.as_str()) {
+                problems
+                    .add(zone.place, format!("zones.{name}: a set has this name; give it another"));
+            }
+            for fault in zone.faults(name) {
+                problems.add(zone.place, format!("zones.{name}.{fault}"));
             }
         }
     }
@@ -214,8 +240,11 @@ struct RawConfig {
     vantage: Vantage,
     #[serde(default)]
     buckets: Buckets,
-    sets: Located<Vec<Located<Set>>>,
+    sets: Option<Located<Vec<Located<Set>>>>,
+    #[serde(default)]
     questions: Vec<Located<Question>>,
+    #[serde(default)]
+    zones: BTreeMap<HostName, Located<Zone>>,
     #[serde(default)]
     file_sd_configs: Vec<FileSd>,
     #[serde(default)]
@@ -227,17 +256,25 @@ impl TryFrom<RawConfig> for Config {
     type Error = Problems;
 
     fn try_from(raw: RawConfig) -> Result<Self, Problems> {
-        let RawConfig { vantage, buckets, sets, mut questions, state_directory, .. } = raw;
+        let RawConfig { vantage, buckets, sets, mut questions, zones, state_directory, .. } = raw;
         let (file_sd_configs, http_sd_configs) = (raw.file_sd_configs, raw.http_sd_configs);
         let discovery = Discovery { files: file_sd_configs, http: http_sd_configs };
         let mut problems = Problems::default();
         for (number, question) in questions.iter_mut().enumerate() {
             question.value.read_pins(number, &mut problems);
         }
-        if sets.is_empty() {
-            problems.add(sets.place, "sets: there must be one at least");
+        let sets = match sets {
+            Some(sets) => {
+                if sets.is_empty() && zones.is_empty() {
+                    problems.add(sets.place, "sets: there must be one at least, or `zones`");
+                }
+                sets.value
+            }
+            None => Vec::new(),
+        };
+        if sets.is_empty() && zones.is_empty() && problems.is_empty() {
+            problems.add(Place::default(), "sets: there must be one at least, or `zones`");
         }
-        let sets = sets.value;
         let identities = sets.iter().map(|Located { place, value }| Identity {
             place: *place,
             group: "",
@@ -247,9 +284,19 @@ impl TryFrom<RawConfig> for Config {
         refuse_duplicates(None, identities, &mut problems);
         let own = sets.iter().map(|_| None).collect();
         let warnings = Vec::new();
-        let mut config =
-            Self { vantage, buckets, sets, questions, discovery, state_directory, own, warnings };
+        let mut config = Self {
+            vantage,
+            buckets,
+            sets,
+            questions,
+            zones,
+            discovery,
+            state_directory,
+            own,
+            warnings,
+        };
         config.check_questions(&mut problems);
+        config.check_zones(&mut problems);
         for number in 0..config.sets.len() {
             let set = &config.sets[number];
             let place = set.place;

@@ -7,6 +7,7 @@
 //!   `kind`: the types that are asked for; `reply`: a message as an answer; `pending`: queries on
 //!   their way;
 //!   `answer`: what a resolver said; `record`: records that are no addresses; `outcome`: every reason that is a label;
+//! * `authority`: a zone's own servers, and what only they can tell;
 //! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
 //!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: the page of answers;
@@ -15,6 +16,7 @@
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
 
 mod answer;
+mod authority;
 mod config;
 pub mod exchange;
 mod expected;
@@ -42,17 +44,21 @@ use std::sync::Arc;
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running, StateFile, Targets, Wanted};
+use tokio::time::Instant;
 
-use crate::config::{Config, Plan, Work};
+use crate::authority::state::{RunningZone, Zones};
+use crate::config::{Config, Plan, Work, ZonePlan, ZoneWork};
+use crate::metrics::authority::ZoneMetrics;
 use crate::metrics::page::Metrics;
 use crate::poll::Strangers;
-use crate::state::{RunningSet, Sets};
+use crate::state::{Moment, RunningSet, Sets};
 use crate::store::Store;
 
-/// Sweeps sets of resolvers, each in its own task.
+/// Sweeps sets of resolvers and asks the servers of zones, each set and zone in its own task.
 #[derive(Debug)]
 pub struct DnsExporter {
     sets: Arc<Sets>,
+    zones: Arc<Zones>,
     rounds: Rounds,
     strangers: Strangers,
 }
@@ -64,6 +70,7 @@ impl Exporter for DnsExporter {
     const PORT: u16 = 9771;
     const LINKS: &'static [(&'static str, &'static str)] = &[
         ("/answers", "each answer of the last sweep, how many gave it, and in which countries"),
+        ("/zones", "the servers of each zone, and what they said in the last round; ?format=json"),
         ("/answers?format=json", "the same as JSON; ?name=, ?type= and ?set= select"),
     ];
     type Config = Config;
@@ -86,7 +93,9 @@ impl Exporter for DnsExporter {
     fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let sets = Arc::new(Targets::default());
         kit.registry.register(Metrics(Arc::clone(&sets)));
-        Ok(Self { sets, rounds: kit.rounds.clone(), strangers: Strangers::default() })
+        let zones = Arc::new(Targets::default());
+        kit.registry.register(ZoneMetrics(Arc::clone(&zones)));
+        Ok(Self { sets, zones, rounds: kit.rounds.clone(), strangers: Strangers::default() })
     }
 
     fn discovery(config: &Config) -> Discovery {
@@ -111,18 +120,42 @@ impl Exporter for DnsExporter {
             Running::new(set, task)
         };
         self.sets.update(wanted, start, |set, plan| set.relabel(plan));
+        self.keep_zones_in_step(config);
         skipped
     }
 
     fn health(&self) -> Vec<Arc<Health>> {
-        self.sets.states().iter().map(|set| Arc::clone(&set.state().health)).collect()
+        let sets = self.sets.states();
+        let sets = sets.iter().map(|set| Arc::clone(&set.state().health));
+        let zones = self.zones.states();
+        let zones = zones.iter().map(|zone| Arc::clone(&zone.health));
+        sets.chain(zones).collect()
     }
 
     fn has_target(&self, name: &str) -> bool {
-        self.sets.has(name)
+        self.sets.has(name) || self.zones.has(name)
     }
 
     fn routes(self: &Arc<Self>) -> Router {
-        pages::routes(Arc::clone(&self.sets))
+        pages::routes(Arc::clone(&self.sets), Arc::clone(&self.zones))
+    }
+}
+
+impl DnsExporter {
+    fn keep_zones_in_step(&self, config: &Config) {
+        let wanted =
+            |(name, plan): (String, ZonePlan)| (name, Wanted { work: plan.work(), labels: plan });
+        let wanted = config.zone_plans().into_iter().map(wanted).collect();
+        let start = |_: &String, wanted: &Wanted<ZoneWork, ZonePlan>| {
+            let plan = wanted.labels.clone();
+            let store = config
+                .state_directory
+                .as_ref()
+                .map(|directory| authority::store::Store::new(directory, &plan.zone));
+            let zone = Arc::new(RunningZone::new(plan, Moment::Real(Instant::now())));
+            let run = authority::poll::run(Arc::clone(&zone), self.rounds.clone(), store);
+            Running::new(zone, tokio::spawn(run))
+        };
+        self.zones.update(wanted, start, |zone, plan| zone.relabel(plan));
     }
 }

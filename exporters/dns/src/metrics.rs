@@ -1,5 +1,6 @@
 //! Every metric of this exporter: what is counted, and the page that shows it.
 
+pub(crate) mod authority;
 pub(crate) mod counts;
 mod labels;
 pub(crate) mod page;

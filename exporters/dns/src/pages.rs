@@ -1,4 +1,4 @@
-//! The page of answers: `/answers`, as text and as JSON.
+//! The pages of answers and of zones: `/answers` and `/zones`, as text and as JSON.
 
 mod answers;
 
@@ -9,13 +9,38 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 
+use crate::authority::page::Page as ZonePage;
+use crate::authority::state::Zones;
 use crate::pages::answers::{Filter, Page};
 use crate::state::Sets;
 
 /// The pages beside `/metrics`.
-pub(crate) fn routes(sets: Arc<Sets>) -> Router {
-    Router::new().route("/answers", get(answers)).with_state(sets)
+pub(crate) fn routes(sets: Arc<Sets>, zones: Arc<Zones>) -> Router {
+    let answers = Router::new().route("/answers", get(answers)).with_state(sets);
+    answers.merge(Router::new().route("/zones", get(zones_page)).with_state(zones))
+}
+
+/// How the page of zones is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    /// `json` or `text`.
+    format: Option<String>,
+}
+
+/// The last round over each zone's servers. Sends nothing.
+async fn zones_page(State(zones): State<Arc<Zones>>, Query(form): Query<Form>) -> Response {
+    let pages: Vec<_> = zones.states().iter().map(|zone| ZonePage::new(zone)).collect();
+    if form.format.as_deref() == Some("json") {
+        return Json(pages).into_response();
+    }
+    let mut text = String::new();
+    for page in &pages {
+        page.write(&mut text);
+    }
+    text.into_response()
 }
 
 /// The answers of the last sweep. Sends nothing: whoever asks sees what is configured, and no more.

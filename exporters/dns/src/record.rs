@@ -18,7 +18,7 @@ pub(crate) use wire::canonical;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::{RData, RecordType};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of text that are kept of one answer: enough for a person to know it by.
@@ -65,6 +65,11 @@ impl Records {
     pub(crate) fn texts(&self) -> &[Box<str>] {
         &self.texts
     }
+}
+
+/// A record as `dig +short` prints it; nothing if it is of a type that is not compared.
+pub(crate) fn text(kind: RecordType, data: &RData) -> Option<String> {
+    canonical(kind, data).map(|record| text::write(kind, &record))
 }
 
 /// The number that stands for a record where votes are counted, in the guise of an address, since addresses are

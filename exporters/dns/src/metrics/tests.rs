@@ -1,10 +1,16 @@
-//! The golden exposition, from a fixed snapshot.
+//! The golden exposition, from fixed snapshots.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::authority;
 use super::page::encode;
 use crate::answer::{Answer, Content, Flag};
+use crate::authority::finding::Outcome as Asked;
+use crate::authority::judge::{self, Memory, Parent, Round, Server};
+use crate::authority::said::{Canary, Said};
+use crate::authority::signature::Signature;
+use crate::authority::state::{RoundResult, RunningZone, Snapshot as ZoneSnapshot};
 use crate::config::Config;
 use crate::exchange::Transport;
 use crate::kept::Kept;
@@ -46,6 +52,12 @@ questions:
   - name: api.messenger.example
     sets: [fresh]
     types: [A]
+zones:
+  messenger.example:
+    names: { api.messenger.example: [A] }
+    canary: { name: now.messenger.example, max_age: 10m }
+    grace: 1m
+  fresh.example: {}
 ";
 
 fn answer(address: [u8; 4]) -> Outcome {
@@ -98,6 +110,60 @@ fn states() -> Vec<Arc<SetState>> {
     states
 }
 
+/// A zone that was asked about, with all that can be told of it, and one that was not.
+fn zones() -> Vec<Arc<RunningZone>> {
+    let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
+    let zone = |plan| Arc::new(RunningZone::new(plan, Moment::Virtual(400.0)));
+    let zones: Vec<_> = config.zone_plans().into_values().map(zone).collect();
+    let asked = &zones[1];
+    let name = |text: &str| text.parse::<crate::exchange::HostName>().unwrap();
+    let server = |number: u8, outcome, serial| Server {
+        name: format!("ns{number}.messenger.example"),
+        address: ([11, 0, 0, number], 53).into(),
+        outcome,
+        said: Said {
+            serial: (outcome == Asked::Answers).then_some(serial),
+            ns: Some([name("ns1.messenger.example"), name("ns2.messenger.example")].into()),
+            answers: vec![Some([format!("11.0.1.{number}")].into())],
+            canary: Canary::Stamp(1_522_280_000),
+            signatures: vec![Signature {
+                covered: hickory_proto::rr::RecordType::SOA,
+                inception: 1_522_000_000,
+                expiration: 1_522_300_000,
+            }],
+            ..Said::default()
+        },
+    };
+    let servers = vec![
+        server(1, Asked::Answers, 8),
+        server(2, Asked::Answers, 7),
+        server(3, Asked::Refused, 0),
+        server(4, Asked::Answers, 8),
+    ];
+    let addresses = |last: u8| [std::net::IpAddr::from([11, 0, 0, last])].into();
+    let parent = Parent {
+        ns: [name("ns.other.example")].into(),
+        glue: [(name("ns1.messenger.example"), addresses(9))].into(),
+    };
+    let own = [(name("ns1.messenger.example"), addresses(1))].into();
+    let mut memory = Memory::default();
+    let mut round = Round { servers, own, left_out: 1, unix: 1_522_281_600, ..Round::default() };
+    round.parent = Some(Parent { ns: [name("ns1.messenger.example")].into(), ..Parent::default() });
+    let rules = asked.plan().rules();
+    judge::judge(&round, &rules, &mut memory);
+    round.parent = Some(parent);
+    let rounds = (1..=3).map(|minute| {
+        let round = Round { now: 60 * minute, ..round.clone() };
+        let verdict = judge::judge(&round, &rules, &mut memory);
+        ZoneSnapshot { round, verdict }
+    });
+    asked.publish(rounds.last(), Moment::Virtual(1880.0));
+    asked.counts.query(Transport::Udp);
+    asked.counts.answered(Duration::from_millis(20));
+    asked.counts.rounds.inc(RoundResult::Complete);
+    zones
+}
+
 #[test]
 fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
     let plan = |buckets: &str| {
@@ -129,7 +195,10 @@ fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
 
 #[test]
 fn exposition() {
-    let text = exporter_kit::openmetrics(|page| encode(&states(), NOW, page));
+    let text = exporter_kit::openmetrics(|page| {
+        encode(&states(), NOW, page);
+        authority::encode(&zones(), NOW, page);
+    });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();
     }

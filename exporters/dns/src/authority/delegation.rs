@@ -1,0 +1,215 @@
+//! Who a zone's servers are: what its parent says, and at which addresses they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::RecordType;
+use rand::seq::SliceRandom as _;
+use tokio::time::Instant;
+
+use super::ask::{message, once, patiently};
+use super::judge::Parent;
+use super::said;
+use super::state::Counts;
+use crate::config::ZonePlan;
+use crate::exchange::HostName;
+use crate::exchange::question::Question;
+use crate::special;
+
+/// How long what resolvers say is believed: a server's address.
+const ADDRESSES: Duration = Duration::from_secs(300);
+/// The same of the parent's servers.
+const PARENTS: Duration = Duration::from_secs(3600);
+/// Servers of the parent that are asked in a round until one replies.
+const TRIES: usize = 3;
+/// Names that are looked up: more servers than any zone has.
+const MOST_NAMES: usize = 16;
+/// Where the machine's own resolvers stand.
+const RESOLVERS: &str = "/etc/resolv.conf";
+
+/// What is found out about a zone's servers, and kept for a while.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    parents: Option<(Vec<SocketAddr>, Instant)>,
+    addresses: BTreeMap<HostName, (BTreeSet<IpAddr>, Instant)>,
+}
+
+/// A zone's servers, as far as they were found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What the parent says, if it replied.
+    pub(super) parent: Option<Parent>,
+    /// Each server and its address.
+    pub(super) servers: Vec<(HostName, IpAddr)>,
+    /// Whether anybody replied.
+    pub(super) is_online: bool,
+}
+
+/// What is needed to ask on the way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    /// The zone.
+    pub(super) plan: &'a ZonePlan,
+    /// What is counted.
+    pub(super) counts: &'a Counts,
+}
+
+impl Finder {
+    /// Finds the servers. `own` are those that the zone itself named in the round before, and their
+    /// addresses.
+    pub(super) async fn find(
+        &mut self,
+        way: Way<'_>,
+        own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
+    ) -> Found {
+        let resolvers = resolvers(way.plan);
+        let mut found = Found::default();
+        for parent in self.parents(way, &resolvers).await {
+            let question = Question::authoritative(way.plan.zone.clone(), RecordType::NS);
+            let reply = patiently(parent, &question, way.plan, way.counts).await;
+            found.is_online |= reply.is_ok();
+            if let Some(parent) = message(&reply).and_then(|it| read(it, &way.plan.zone)) {
+                found.parent = Some(parent);
+                break;
+            }
+        }
+        let mut names: BTreeSet<HostName> = own.keys().cloned().collect();
+        if let Some(parent) = &found.parent {
+            names.extend(parent.ns.iter().cloned());
+        } else {
+            let reply = resolve(way, &resolvers, &way.plan.zone, RecordType::NS).await;
+            found.is_online |= reply.is_some();
+            names.extend(reply.iter().flat_map(|it| said::ns(&it.answers, &way.plan.zone)));
+        }
+        for name in names.into_iter().take(MOST_NAMES) {
+            let glue = found.parent.as_ref().and_then(|it| it.glue.get(&name));
+            let mut addresses: BTreeSet<IpAddr> = glue.into_iter().flatten().copied().collect();
+            addresses.extend(own.get(&name).into_iter().flatten());
+            addresses.extend(self.addresses(way, &resolvers, &name).await);
+            found.servers.extend(addresses.into_iter().map(|address| (name.clone(), address)));
+        }
+        found
+    }
+
+    /// Servers of the parent, in any order: those that are configured, or what resolvers know.
+    async fn parents(&mut self, way: Way<'_>, resolvers: &[SocketAddr]) -> Vec<SocketAddr> {
+        let mut parents = way.plan.parents.clone();
+        if parents.is_empty() {
+            parents = match &self.parents {
+                Some((parents, since)) if since.elapsed() < PARENTS => parents.clone(),
+                _ => self.find_parents(way, resolvers).await,
+            };
+        }
+        parents.shuffle(&mut rand::rng());
+        parents.truncate(TRIES);
+        parents
+    }
+
+    async fn find_parents(&mut self, way: Way<'_>, resolvers: &[SocketAddr]) -> Vec<SocketAddr> {
+        let mut parent = way.plan.zone.parent();
+        while let Some(zone) = parent {
+            let Some(reply) = resolve(way, resolvers, &zone, RecordType::NS).await else {
+                return Vec::new();
+            };
+            let names = said::ns(&reply.answers, &zone);
+            let mut parents = Vec::new();
+            for name in names.iter().take(MOST_NAMES) {
+                let addresses = self.addresses(way, resolvers, name).await;
+                let allowed = addresses.into_iter().filter(|it| is_allowed(way.plan, *it));
+                parents.extend(allowed.map(|address| SocketAddr::new(address, way.plan.port)));
+            }
+            if !names.is_empty() {
+                if !parents.is_empty() {
+                    self.parents = Some((parents.clone(), Instant::now()));
+                }
+                return parents;
+            }
+            parent = zone.parent();
+        }
+        Vec::new()
+    }
+
+    /// The addresses of a name, as resolvers know them.
+    async fn addresses(
+        &mut self,
+        way: Way<'_>,
+        resolvers: &[SocketAddr],
+        name: &HostName,
+    ) -> BTreeSet<IpAddr> {
+        if let Some((known, since)) = self.addresses.get(name)
+            && since.elapsed() < ADDRESSES
+        {
+            return known.clone();
+        }
+        let mut addresses = BTreeSet::new();
+        for kind in [RecordType::A, RecordType::AAAA] {
+            let reply = resolve(way, resolvers, name, kind).await;
+            let records = reply.iter().flat_map(|it| &it.answers);
+            addresses.extend(records.filter_map(|record| record.data.ip_addr()));
+        }
+        if !addresses.is_empty() {
+            self.addresses.retain(|_, (_, since)| since.elapsed() < ADDRESSES);
+            self.addresses.insert(name.clone(), (addresses.clone(), Instant::now()));
+        }
+        addresses
+    }
+}
+
+/// Whether an address that came over the wire may be asked: one that nobody has for himself, or that is
+/// configured.
+pub(super) fn is_allowed(plan: &ZonePlan, address: IpAddr) -> bool {
+    let is_configured = plan.servers.iter().any(|server| server.address.ip() == address);
+    !special::is_never_a_resolver(address)
+        && (plan.allow_private || is_configured || !special::is_special(address))
+}
+
+/// What the parent's answer says; nothing if it says nothing of the zone.
+fn read(message: &Message, zone: &HostName) -> Option<Parent> {
+    let mut ns = said::ns(&message.authorities, zone);
+    ns.extend(said::ns(&message.answers, zone));
+    let is_absence = match message.metadata.response_code {
+        ResponseCode::NoError => message.metadata.authoritative,
+        ResponseCode::NXDomain => true,
+        _ => false,
+    };
+    let mut glue = said::addresses(message.additionals.iter());
+    glue.retain(|name, _| ns.contains(name));
+    (!ns.is_empty() || is_absence).then_some(Parent { ns, glue })
+}
+
+/// The first answer of a resolver.
+async fn resolve(
+    way: Way<'_>,
+    resolvers: &[SocketAddr],
+    name: &HostName,
+    kind: RecordType,
+) -> Option<Message> {
+    let question = Question::recursive(name.clone(), kind);
+    for resolver in resolvers {
+        let reply = once(*resolver, &question, way.plan, way.counts).await;
+        let Some(message) = message(&reply) else { continue };
+        if matches!(message.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
+        {
+            return Some(message.clone());
+        }
+    }
+    None
+}
+
+/// Who is asked for what the parent does not say: those that are configured; those of this machine where nothing
+/// is.
+fn resolvers(plan: &ZonePlan) -> Vec<SocketAddr> {
+    if !plan.resolvers.is_empty() || !plan.servers.is_empty() || !plan.parents.is_empty() {
+        return plan.resolvers.clone();
+    }
+    let text = fs::read_to_string(RESOLVERS).unwrap_or_default();
+    let addresses = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let address = (words.next()? == "nameserver").then(|| words.next())??;
+        address.parse::<IpAddr>().ok()
+    });
+    addresses.map(|address| SocketAddr::new(address, 53)).collect()
+}

@@ -1,0 +1,369 @@
+//! What follows from a round over a zone's servers, and from those before. No I/O, no clock.
+//!
+//! 1. Nothing is judged if nobody replied at all, neither a server nor whoever was asked for the delegation:
+//!    that says more of this machine's network than of the zone.
+//! 2. A server is lame after [`ROUNDS`] rounds without an answer for the zone, each of which asked it twice;
+//!    and no more after one with an answer.
+//! 3. What differs between servers differs after as many rounds in a row; a round in which it could not
+//!    be measured neither adds nor ends anything, until there were thirty of these.
+//! 4. A server is behind from the moment at which a newer serial was seen anywhere.
+//! 5. The delegation is compared with the pinned one, or with the one that was accepted last: the first
+//!    that was ever seen, or one that has stood for a day.
+
+mod compare;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use exporter_kit::LabelEnum as _;
+use serde::{Deserialize, Serialize};
+
+use super::finding::{Finding, Outcome, Severity};
+use super::said::{Canary, Said};
+use super::serial::{self, History};
+use super::signature::{self, Standing};
+use crate::exchange::HostName;
+
+/// Rounds in a row after which something is so.
+pub(crate) const ROUNDS: u32 = 3;
+/// Rounds without a measurement after which nothing is told of it any more.
+const UNKNOWN: u32 = 30;
+/// Servers that are named as the reason of a finding, over all of them.
+pub(crate) const MAX_CULPRITS: usize = 32;
+/// For how long another delegation is told, seconds: by then somebody has looked.
+const ACCEPTED: u64 = 86_400;
+
+/// One round over a zone's servers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Round {
+    /// Each address that was to be asked.
+    pub(crate) servers: Vec<Server>,
+    /// What the parent says, if it was asked and replied.
+    pub(crate) parent: Option<Parent>,
+    /// The addresses of servers within the zone, as the zone itself gives them.
+    pub(crate) own: BTreeMap<HostName, BTreeSet<IpAddr>>,
+    /// Whether anybody else replied who was asked on the way.
+    pub(crate) is_online: bool,
+    /// Addresses beyond those that are asked.
+    pub(crate) left_out: usize,
+    /// Seconds, by a clock that nobody sets.
+    pub(crate) now: u64,
+    /// Seconds since the epoch.
+    pub(crate) unix: u64,
+}
+
+/// One address of one server.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Server {
+    /// The server's name; as it is configured, where it is.
+    pub(crate) name: String,
+    /// Where it was asked.
+    pub(crate) address: SocketAddr,
+    /// What came of it.
+    pub(crate) outcome: Outcome,
+    /// What it said.
+    pub(crate) said: Said,
+}
+
+/// What the parent says of a zone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Parent {
+    /// The zone's servers.
+    pub(crate) ns: BTreeSet<HostName>,
+    /// Addresses that it gives for them.
+    pub(crate) glue: BTreeMap<HostName, BTreeSet<IpAddr>>,
+}
+
+/// How rounds are judged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rules {
+    /// For how long a server may be behind, seconds.
+    pub(crate) grace: u64,
+    /// The servers that the parent must name.
+    pub(crate) ns: Option<BTreeSet<HostName>>,
+    /// How old the canary may be, seconds.
+    pub(crate) canary_age: Option<u64>,
+    /// Whether the canary is asked for.
+    pub(crate) has_canary: bool,
+}
+
+/// What is remembered from round to round.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    /// What outlives the process.
+    pub(crate) kept: Kept,
+    history: History,
+    /// Rounds in a row in which each server was lame.
+    lame: BTreeMap<SocketAddr, u32>,
+    /// Rounds in a row in which each finding was so, and in which it could not be measured since.
+    streaks: BTreeMap<&'static str, (u32, u32)>,
+    /// The verdict of the last round that could be judged.
+    last: BTreeMap<&'static str, Severity>,
+}
+
+/// What outlives the process.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub(crate) struct Kept {
+    /// The servers that the parent named when that was accepted.
+    pub(crate) accepted: BTreeSet<HostName>,
+    /// Others that it names now, and since when, in seconds since the epoch.
+    pub(crate) other: Option<(BTreeSet<HostName>, u64)>,
+}
+
+/// What is told after a round.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdict {
+    /// How bad each finding is; none of them if nothing could be judged.
+    pub(crate) findings: Vec<(Finding, Severity)>,
+    /// Who is the reason.
+    pub(crate) culprits: Vec<Culprit>,
+    /// How many more are.
+    pub(crate) culprits_left_out: usize,
+    /// How far serials are apart.
+    pub(crate) spread: Option<u32>,
+    /// For how long the server that is behind the longest has been so, seconds.
+    pub(crate) lag: Option<u64>,
+    /// Whether all servers name the same ones.
+    pub(crate) ns_consistent: Option<bool>,
+    /// Whether the parent names the same as the zone.
+    pub(crate) delegation_consistent: Option<bool>,
+    /// Whether the parent's addresses are the servers' own.
+    pub(crate) glue_consistent: Option<bool>,
+    /// The same for each configured question.
+    pub(crate) answers_consistent: Vec<Option<bool>>,
+    /// When the signature that ends first does, in seconds since the epoch.
+    pub(crate) signature_ends: Option<u64>,
+    /// The age of the oldest canary, seconds.
+    pub(crate) canary_age: Option<u64>,
+}
+
+/// A server that is the reason of a finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Culprit {
+    /// Of which one.
+    pub(crate) finding: &'static str,
+    /// The server's name.
+    pub(crate) server: String,
+    /// Its address; empty where none is known.
+    pub(crate) address: String,
+    /// What is wrong with it.
+    pub(crate) reason: &'static str,
+}
+
+/// Judges a round.
+pub(crate) fn judge(round: &Round, rules: &Rules, memory: &mut Memory) -> Verdict {
+    let mut judging = Judging { round, memory, verdict: Verdict::default() };
+    let is_reachable = round.is_online
+        || round.parent.is_some()
+        || round.servers.iter().any(|server| server.outcome.is_reply());
+    if is_reachable || round.servers.is_empty() {
+        judging.delegation_change(rules);
+    }
+    judging.measures(rules);
+    if is_reachable {
+        judging.lame();
+        judging.serials(rules);
+        judging.differences();
+        judging.signatures();
+        judging.canary(rules);
+        let memory = &judging.memory;
+        let judged = Finding::VALUES.iter();
+        let judged = judged.filter(|it| rules.has_canary || **it != Finding::CanaryStale);
+        judging.verdict.findings = judged
+            .map(|it| (*it, memory.last.get(it.name()).copied().unwrap_or_default()))
+            .collect();
+    }
+    let mut verdict = judging.verdict;
+    verdict.culprits.sort_unstable();
+    verdict.culprits.dedup();
+    verdict.culprits_left_out = verdict.culprits.len().saturating_sub(MAX_CULPRITS);
+    verdict.culprits.truncate(MAX_CULPRITS);
+    verdict
+}
+
+/// A round while it is judged.
+struct Judging<'a> {
+    round: &'a Round,
+    memory: &'a mut Memory,
+    verdict: Verdict,
+}
+
+impl<'a> Judging<'a> {
+    /// The servers that answered for the zone.
+    fn good(&self) -> impl Iterator<Item = &'a Server> + use<'a> {
+        self.round.servers.iter().filter(|server| server.outcome == Outcome::Answers)
+    }
+
+    fn tell(&mut self, finding: Finding, severity: Severity) {
+        self.memory.last.insert(finding.name(), severity);
+    }
+
+    fn blame(&mut self, finding: Finding, server: &Server, reason: &'static str) {
+        let (server, address) = (server.name.clone(), server.address.ip().to_string());
+        self.verdict.culprits.push(Culprit { finding: finding.name(), server, address, reason });
+    }
+
+    /// Notes whether something is so, if it was measured; tells whether it has been for long enough.
+    fn holds(&mut self, finding: Finding, is: Option<bool>) -> bool {
+        let (streak, unknown) = self.memory.streaks.entry(finding.name()).or_default();
+        *unknown = if is.is_none() { unknown.saturating_add(1) } else { 0 };
+        match is {
+            Some(true) => *streak = streak.saturating_add(1),
+            None if *unknown < UNKNOWN => {}
+            Some(false) | None => *streak = 0,
+        }
+        *streak >= ROUNDS
+    }
+
+    /// What is measured, and decides nothing by itself.
+    fn measures(&mut self, rules: &Rules) {
+        let good: Vec<_> = self.good().collect();
+        let serials: Vec<u32> = good.iter().filter_map(|server| server.said.serial).collect();
+        self.verdict.spread = serial::spread(&serials);
+        let is_whole = good.len() == self.round.servers.len();
+        self.memory.history.note(&serials, is_whole, self.round.now);
+        let lags = serials.iter().filter_map(|it| self.memory.history.lag(*it, self.round.now));
+        self.verdict.lag = (!serials.is_empty()).then(|| lags.max().unwrap_or(0));
+        let best = good.iter().flat_map(|it| signature::best(&it.said.signatures, self.round.unix));
+        let left = best.map(|it| it.remaining(self.round.unix)).min();
+        self.verdict.signature_ends = left.map(|left| self.round.unix.saturating_add_signed(left));
+        if rules.has_canary {
+            let stamps = good.iter().filter_map(|server| server.said.canary.stamp());
+            let oldest = stamps.min();
+            self.verdict.canary_age = oldest.map(|it| self.round.unix.saturating_sub(it));
+        }
+    }
+
+    fn lame(&mut self) {
+        let round = self.round;
+        let mut lame = BTreeMap::new();
+        for server in &round.servers {
+            let before = self.memory.lame.get(&server.address).copied().unwrap_or_default();
+            let streak = match server.outcome {
+                Outcome::LocalError => before,
+                outcome if outcome.is_lame() => before.saturating_add(1),
+                _ => 0,
+            };
+            lame.insert(server.address, streak);
+            if streak >= ROUNDS {
+                self.blame(Finding::Lame, server, server.outcome.name());
+            }
+        }
+        let count = lame.values().filter(|streak| **streak >= ROUNDS).count();
+        // A zone without any server is looked at as often as a server.
+        let none = self.holds(Finding::Unserved, Some(lame.is_empty()));
+        let all = if lame.is_empty() { none } else { count == lame.len() };
+        // Silence alone is no proof, where nobody else was asked who could reply.
+        let is_sure = round.is_online
+            || round.parent.is_some()
+            || round.servers.iter().any(|server| server.outcome.is_reply());
+        let unserved = if all && is_sure { Severity::Page } else { Severity::None };
+        self.memory.lame = lame;
+        self.tell(Finding::Unserved, unserved);
+        self.tell(Finding::Lame, if count > 0 { Severity::Ticket } else { Severity::None });
+    }
+
+    fn serials(&mut self, rules: &Rules) {
+        let mut is_late = false;
+        for server in self.good() {
+            let lag = server.said.serial.and_then(|it| self.memory.history.lag(it, self.round.now));
+            if lag.is_some_and(|lag| lag > rules.grace) {
+                is_late = true;
+                self.blame(Finding::SerialSpread, server, "behind");
+            }
+        }
+        if self.verdict.lag.is_some() {
+            let severity = if is_late { Severity::Ticket } else { Severity::None };
+            self.tell(Finding::SerialSpread, severity);
+        }
+    }
+
+    fn delegation_change(&mut self, rules: &Rules) {
+        let Some(parent) = &self.round.parent else { return };
+        let (names, unix) = (&parent.ns, self.round.unix);
+        let kept = &mut self.memory.kept;
+        if let Some(pinned) = &rules.ns {
+            kept.accepted.clone_from(pinned);
+        } else if kept.accepted.is_empty() {
+            kept.accepted.clone_from(names);
+        }
+        if *names == kept.accepted {
+            kept.other = None;
+        } else {
+            match &mut kept.other {
+                Some((other, _)) if other == names => {}
+                other => *other = Some((names.clone(), unix)),
+            }
+        }
+        let stands = kept.other.as_ref().map_or(0, |(_, since)| unix.saturating_sub(*since));
+        if rules.ns.is_none() && stands >= ACCEPTED {
+            kept.accepted.clone_from(names);
+            kept.other = None;
+        }
+        let is_other = kept.other.is_some();
+        let is_all = names.is_disjoint(&kept.accepted);
+        let holds = self.holds(Finding::DelegationChanged, Some(is_other));
+        self.tell(
+            Finding::DelegationChanged,
+            match () {
+                () if !is_other || !holds => Severity::None,
+                () if rules.ns.is_some() || is_all => Severity::Page,
+                () => Severity::Ticket,
+            },
+        );
+    }
+
+    fn signatures(&mut self) {
+        let unix = self.round.unix;
+        let (mut worst, mut is_measured) = (Standing::Holds, false);
+        for server in self.good() {
+            is_measured = true;
+            let best = signature::best(&server.said.signatures, unix);
+            let standing = best.iter().map(|it| it.standing(unix)).max();
+            let reason = match standing {
+                None | Some(Standing::Holds) => continue,
+                Some(Standing::Ends | Standing::EndsNow) => "ends",
+                Some(Standing::Expired) => "expired",
+                Some(Standing::NotYet) => "not_yet_valid",
+            };
+            worst = worst.max(standing.unwrap_or(Standing::Holds));
+            self.blame(Finding::Signature, server, reason);
+        }
+        if is_measured {
+            let severity = match worst {
+                Standing::Holds => Severity::None,
+                Standing::Ends => Severity::Ticket,
+                Standing::EndsNow | Standing::Expired | Standing::NotYet => Severity::Page,
+            };
+            self.tell(Finding::Signature, severity);
+        }
+    }
+
+    fn canary(&mut self, rules: &Rules) {
+        if !rules.has_canary {
+            return;
+        }
+        let (mut is_measured, mut bad) = (false, Vec::new());
+        for server in self.good() {
+            let is_old = |stamp| {
+                let age = self.round.unix.saturating_sub(stamp);
+                rules.canary_age.is_some_and(|most| age > most)
+            };
+            match server.said.canary {
+                Canary::Unknown => continue,
+                Canary::Absent => bad.push((server, "absent")),
+                Canary::Stamp(stamp) if is_old(stamp) => bad.push((server, "old")),
+                Canary::Stamp(_) => {}
+            }
+            is_measured = true;
+        }
+        let holds = self.holds(Finding::CanaryStale, is_measured.then_some(!bad.is_empty()));
+        if holds {
+            for (server, reason) in bad {
+                self.blame(Finding::CanaryStale, server, reason);
+            }
+        }
+        self.tell(Finding::CanaryStale, if holds { Severity::Ticket } else { Severity::None });
+    }
+}

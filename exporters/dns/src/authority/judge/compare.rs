@@ -1,0 +1,144 @@
+//! What differs: between the servers of a zone, and between the zone and its parent. No I/O, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use exporter_kit::LabelEnum as _;
+
+use super::{Culprit, Finding, Judging, Server, Severity};
+use crate::exchange::HostName;
+
+impl<'a> Judging<'a> {
+    /// Compares what can be compared.
+    pub(super) fn differences(&mut self) {
+        let told: Vec<(&Server, &BTreeSet<HostName>)> =
+            self.good().filter_map(|server| Some((server, server.said.ns.as_ref()?))).collect();
+        let usual = usual(told.iter().map(|(_, ns)| *ns)).cloned();
+        let others: Vec<_> =
+            told.iter().filter(|(_, ns)| Some(*ns) != usual.as_ref()).map(|(it, _)| *it).collect();
+        let is_same = usual.is_some().then_some(others.is_empty());
+        self.verdict.ns_consistent = is_same;
+        self.servers_differ(Finding::NsDiffers, is_same, &others, "ns_set");
+        self.delegation(usual.as_ref());
+        self.glue();
+        self.answers();
+    }
+
+    /// Tells that some servers differ from the others, once it has been so for long enough.
+    fn servers_differ(
+        &mut self,
+        finding: Finding,
+        is_same: Option<bool>,
+        others: &[&Server],
+        reason: &'static str,
+    ) {
+        let holds = self.holds(finding, is_same.map(|it| !it));
+        if holds {
+            for server in others {
+                self.blame(finding, server, reason);
+            }
+        }
+        self.tell(finding, if holds { Severity::Ticket } else { Severity::None });
+    }
+
+    /// The parent's list of servers against the zone's own.
+    fn delegation(&mut self, own: Option<&BTreeSet<HostName>>) {
+        let parent = self.round.parent.as_ref().map(|parent| &parent.ns);
+        let Some((parent, own)) = parent.zip(own) else {
+            let holds = self.holds(Finding::DelegationDiffers, None);
+            if !holds {
+                self.tell(Finding::DelegationDiffers, Severity::None);
+            }
+            return;
+        };
+        self.verdict.delegation_consistent = Some(parent == own);
+        let holds = self.holds(Finding::DelegationDiffers, Some(parent != own));
+        let severity = match () {
+            () if !holds => Severity::None,
+            // A name more or less is common, and mostly meant for a while.
+            () if !parent.is_disjoint(own) => Severity::Information,
+            () => Severity::Ticket,
+        };
+        self.tell(Finding::DelegationDiffers, severity);
+        if holds {
+            let one_sided = |names: &BTreeSet<HostName>, others: &BTreeSet<HostName>, reason| {
+                let names: Vec<_> = names.difference(others).map(HostName::to_string).collect();
+                names.into_iter().map(move |server| Culprit {
+                    finding: Finding::DelegationDiffers.name(),
+                    server,
+                    address: String::new(),
+                    reason,
+                })
+            };
+            self.verdict.culprits.extend(one_sided(parent, own, "parent_only"));
+            self.verdict.culprits.extend(one_sided(own, parent, "zone_only"));
+        }
+    }
+
+    /// The parent's addresses against the servers' own, of servers within the zone. An address less is no fault:
+    /// a parent's answer has an end.
+    fn glue(&mut self) {
+        let Some(parent) = &self.round.parent else { return };
+        let mut wrong = Vec::new();
+        let mut is_measured = false;
+        for (name, own) in &self.round.own {
+            let Some(glue) = parent.glue.get(name) else { continue };
+            is_measured = true;
+            wrong.extend(glue.difference(own).map(|address| Culprit {
+                finding: Finding::GlueDiffers.name(),
+                server: name.to_string(),
+                address: address.to_string(),
+                reason: "glue",
+            }));
+        }
+        if is_measured {
+            self.verdict.glue_consistent = Some(wrong.is_empty());
+        }
+        let holds = self.holds(Finding::GlueDiffers, is_measured.then_some(!wrong.is_empty()));
+        if holds {
+            self.verdict.culprits.extend(wrong);
+        }
+        self.tell(Finding::GlueDiffers, if holds { Severity::Ticket } else { Severity::None });
+    }
+
+    /// The configured questions, among servers with the same version of the zone.
+    fn answers(&mut self) {
+        let good: Vec<&'a Server> = self.good().collect();
+        let questions = good.iter().map(|server| server.said.answers.len()).max().unwrap_or(0);
+        let (mut others, mut is_measured) = (Vec::new(), false);
+        for question in 0..questions {
+            let mut versions: BTreeMap<Option<u32>, Vec<(&Server, &BTreeSet<String>)>> =
+                BTreeMap::new();
+            for server in &good {
+                let answer = server.said.answers.get(question).and_then(Option::as_ref);
+                if let Some(answer) = answer {
+                    versions.entry(server.said.serial).or_default().push((*server, answer));
+                }
+            }
+            let mut is_same = (!versions.is_empty()).then_some(true);
+            for told in versions.values() {
+                let usual = usual(told.iter().map(|(_, answer)| *answer));
+                for (server, _) in told.iter().filter(|(_, answer)| Some(*answer) != usual) {
+                    is_same = Some(false);
+                    others.push(*server);
+                }
+            }
+            is_measured |= is_same.is_some();
+            self.verdict.answers_consistent.push(is_same);
+        }
+        let is_same = is_measured.then_some(others.is_empty());
+        self.servers_differ(Finding::AnswersDiffer, is_same, &others, "answer");
+    }
+}
+
+/// What most say; of as many, the first.
+fn usual<'a, T: Ord>(told: impl Iterator<Item = &'a T>) -> Option<&'a T> {
+    let mut counts: Vec<(&T, usize)> = Vec::new();
+    for it in told {
+        match counts.iter_mut().find(|(known, _)| *known == it) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((it, 1)),
+        }
+    }
+    let most = counts.iter().map(|(_, count)| *count).max()?;
+    counts.into_iter().find(|(_, count)| *count == most).map(|(it, _)| it)
+}

@@ -1,0 +1,145 @@
+//! One zone, asked for ever: who its servers are, what each says, and what follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use exporter_kit::Rounds;
+use hickory_proto::rr::RecordType;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::ask::{self, authoritative, patiently};
+use super::delegation::{Finder, Found, Way, is_allowed};
+use super::finding::{Finding, Outcome, Severity};
+use super::judge::{self, Memory, Round, Server};
+use super::said::{self, Said};
+use super::state::{RoundResult, RunningZone, Snapshot};
+use super::store::Store;
+use crate::config::ZonePlan;
+use crate::exchange::HostName;
+use crate::exchange::question::Question;
+use crate::state::Moment;
+
+/// Addresses of one zone that are asked.
+const MAX_SERVERS: usize = 32;
+/// Names within the zone whose addresses are compared with the glue.
+const MAX_OWN: usize = 16;
+
+/// Asks at the zone's interval.
+pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, store: Option<Store>) {
+    let plan = zone.plan();
+    let began = Instant::now();
+    let mut memory = Memory::default();
+    if let Some(store) = store.clone() {
+        memory.kept = off_the_thread(move || store.load()).await;
+    }
+    let mut finder = Finder::default();
+    let mut own = BTreeMap::new();
+    let mut rounds = rounds.every(plan.interval, &format!("dns/zone/{}", plan.zone));
+    loop {
+        rounds.next().await;
+        let plan = zone.plan();
+        let round = round(&zone, &plan, &mut finder, &own, began).await;
+        own = named(&round);
+        let kept = memory.kept.clone();
+        let verdict = judge::judge(&round, &plan.rules(), &mut memory);
+        if memory.kept != kept
+            && let Some(store) = store.clone()
+        {
+            let kept = memory.kept.clone();
+            if let Err(error) = off_the_thread(move || store.save(&kept)).await {
+                warn!(zone = plan.zone.as_str(), "what is remembered is not kept: {error:#}");
+            }
+        }
+        let is_judged = !verdict.findings.is_empty();
+        match verdict.findings.iter().find(|(finding, _)| *finding == Finding::Unserved) {
+            None => zone.health.down("no_reply"),
+            Some((_, Severity::Page)) => zone.health.down("unserved"),
+            Some(_) => zone.health.up(),
+        }
+        zone.counts.rounds.inc(if is_judged { RoundResult::Complete } else { RoundResult::Failed });
+        let snapshot = is_judged.then_some(Snapshot { round, verdict });
+        zone.publish(snapshot, Moment::Real(Instant::now()));
+    }
+}
+
+/// One round over all servers.
+async fn round(
+    zone: &Arc<RunningZone>,
+    plan: &Arc<ZonePlan>,
+    finder: &mut Finder,
+    own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
+    began: Instant,
+) -> Round {
+    let way = Way { plan, counts: &zone.counts };
+    let Found { parent, servers: found, is_online } = finder.find(way, own).await;
+    let mut targets: Vec<(String, SocketAddr, bool)> = Vec::new();
+    for server in &plan.servers {
+        targets.push((server.name().to_owned(), server.address, true));
+    }
+    for (name, address) in found {
+        let address = SocketAddr::new(address, plan.port);
+        if targets.iter().all(|(_, known, _)| *known != address) {
+            targets.push((name.to_string(), address, is_allowed(plan, address.ip())));
+        }
+    }
+    let left_out = targets.len().saturating_sub(MAX_SERVERS);
+    targets.truncate(MAX_SERVERS);
+    let mut asked = JoinSet::new();
+    for (number, (name, address, is_allowed)) in targets.into_iter().enumerate() {
+        let (zone, plan) = (Arc::clone(zone), Arc::clone(plan));
+        asked.spawn(async move {
+            let (outcome, said) = if is_allowed {
+                ask::server(address, &plan, &zone.counts).await
+            } else {
+                (Outcome::NotAllowed, Said::default())
+            };
+            (number, Server { name, address, outcome, said })
+        });
+    }
+    let mut servers = asked.join_all().await;
+    servers.sort_by_key(|(number, _)| *number);
+    let servers: Vec<Server> = servers.into_iter().map(|(_, server)| server).collect();
+    let own = addresses_of(&servers, way).await;
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Round { servers, parent, own, is_online, left_out, now: began.elapsed().as_secs(), unix }
+}
+
+/// The servers that most of the zone's servers name, with the addresses that it gives for those within itself.
+fn named(round: &Round) -> BTreeMap<HostName, BTreeSet<IpAddr>> {
+    let named = round.servers.iter().filter_map(|server| server.said.ns.as_ref()).flatten();
+    named.map(|name| (name.clone(), round.own.get(name).cloned().unwrap_or_default())).collect()
+}
+
+/// The addresses of servers within the zone, as a server of it gives them.
+async fn addresses_of(servers: &[Server], way: Way<'_>) -> BTreeMap<HostName, BTreeSet<IpAddr>> {
+    let mut own = BTreeMap::new();
+    let good: Vec<_> = servers.iter().filter(|it| it.outcome == Outcome::Answers).collect();
+    let Some(teller) = good.first() else { return own };
+    let names: BTreeSet<&HostName> =
+        good.iter().filter_map(|it| it.said.ns.as_ref()).flatten().collect();
+    let within = names.into_iter().filter(|name| name.is_within(&way.plan.zone)).take(MAX_OWN);
+    'names: for name in within {
+        let mut addresses = BTreeSet::new();
+        for kind in [RecordType::A, RecordType::AAAA] {
+            let question = Question::authoritative(name.clone(), kind);
+            let reply = patiently(teller.address, &question, way.plan, way.counts).await;
+            // One that was delegated further is another zone's.
+            let Some(message) = authoritative(&reply) else { continue 'names };
+            addresses.extend(said::addresses(message.answers.iter()).into_values().flatten());
+        }
+        own.insert(name.clone(), addresses);
+    }
+    own
+}
+
+/// Does what waits for the disk off the thread that measures.
+async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

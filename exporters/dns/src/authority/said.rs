@@ -1,0 +1,166 @@
+//! What a server says of a zone: its messages as facts. No I/O, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use exporter_kit::config::visible;
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::{RData, Record, RecordType};
+
+use super::canary;
+use super::finding::Outcome;
+use super::signature::{self, Signature};
+use crate::exchange::message::Reply;
+use crate::exchange::{Failure, HostName};
+use crate::record;
+
+/// Name servers of one zone that are looked at: more than any zone has.
+const MOST_NAMES: usize = 64;
+
+/// All that one server said in one round.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Said {
+    /// Its version of the zone.
+    pub(crate) serial: Option<u32>,
+    /// The servers that it names; none if it did not say.
+    pub(crate) ns: Option<BTreeSet<HostName>>,
+    /// Which of its machines answered, as it says itself.
+    pub(crate) nsid: Option<String>,
+    /// Signatures over the records at the top of the zone.
+    pub(crate) signatures: Vec<Signature>,
+    /// What it answers to each configured question; none where it did not answer.
+    pub(crate) answers: Vec<Option<BTreeSet<String>>>,
+    /// The time in the canary's record.
+    pub(crate) canary: Canary,
+}
+
+/// What a server says of the canary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Canary {
+    /// It was not asked, or did not reply.
+    #[default]
+    Unknown,
+    /// It has no such record.
+    Absent,
+    /// The time, in seconds since the epoch.
+    Stamp(u64),
+}
+
+impl Canary {
+    /// The time, if there is one.
+    pub(crate) fn stamp(self) -> Option<u64> {
+        match self {
+            Self::Stamp(stamp) => Some(stamp),
+            Self::Unknown | Self::Absent => None,
+        }
+    }
+}
+
+/// What the answer to the question for the zone's SOA says of the server.
+pub(crate) fn outcome(answer: &Result<Reply, Failure>, zone: &HostName) -> Outcome {
+    let message = match answer {
+        Ok(Reply::Whole(whole)) => &whole.message,
+        Ok(Reply::Code(2)) => return Outcome::Servfail,
+        Ok(Reply::Code(5)) => return Outcome::Refused,
+        Ok(Reply::Code(_)) => return Outcome::OtherRcode,
+        Ok(Reply::Truncated) | Err(Failure::Truncated(_)) => return Outcome::Truncated,
+        Err(Failure::Timeout) => return Outcome::Timeout,
+        Err(Failure::Unreachable(_)) => return Outcome::Unreachable,
+        Err(Failure::Malformed) => return Outcome::Malformed,
+        Err(Failure::Local(_)) => return Outcome::LocalError,
+    };
+    match message.metadata.response_code {
+        ResponseCode::NoError
+            if message.metadata.authoritative && serial(message, zone).is_some() =>
+        {
+            Outcome::Answers
+        }
+        ResponseCode::NoError => Outcome::NotAuthoritative,
+        ResponseCode::ServFail => Outcome::Servfail,
+        ResponseCode::Refused => Outcome::Refused,
+        _ => Outcome::OtherRcode,
+    }
+}
+
+/// The serial in an answer to the question for the zone's SOA.
+pub(crate) fn serial(message: &Message, zone: &HostName) -> Option<u32> {
+    of(&message.answers, zone).find_map(|record| match &record.data {
+        RData::SOA(soa) => Some(soa.serial),
+        _ => None,
+    })
+}
+
+/// The servers that records name for a zone.
+pub(crate) fn ns(records: &[Record], zone: &HostName) -> BTreeSet<HostName> {
+    let names = of(records, zone).filter_map(|record| match &record.data {
+        RData::NS(ns) => ns.0.to_ascii().parse().ok(),
+        _ => None,
+    });
+    names.take(MOST_NAMES).collect()
+}
+
+/// The addresses that records give, by name.
+pub(crate) fn addresses<'a>(
+    records: impl Iterator<Item = &'a Record>,
+) -> BTreeMap<HostName, BTreeSet<IpAddr>> {
+    let mut addresses: BTreeMap<HostName, BTreeSet<IpAddr>> = BTreeMap::new();
+    for record in records {
+        let Some(address) = record.data.ip_addr() else { continue };
+        let Ok(name) = record.name.to_ascii().parse() else { continue };
+        addresses.entry(name).or_default().insert(address);
+    }
+    addresses
+}
+
+/// The signatures among records of a name.
+pub(crate) fn signatures(records: &[Record], name: &HostName) -> Vec<Signature> {
+    of(records, name).filter_map(signature::read).collect()
+}
+
+/// Which machine answered (RFC 5001), as far as it can be shown.
+pub(crate) fn nsid(message: &Message) -> Option<String> {
+    match message.edns.as_ref()?.option(EdnsCode::NSID)? {
+        EdnsOption::NSID(payload) => {
+            let text = String::from_utf8_lossy(payload.as_ref());
+            Some(visible(&text).into_owned()).filter(|text| !text.is_empty())
+        }
+        _ => None,
+    }
+}
+
+/// An answer in a form in which the same is equal: the records of the type asked for, whoever's they are;
+/// or that there are none. Nothing for an error.
+pub(crate) fn content(message: &Message, kind: RecordType) -> Option<BTreeSet<String>> {
+    match message.metadata.response_code {
+        ResponseCode::NoError => {}
+        ResponseCode::NXDomain => return Some(["NXDOMAIN".to_owned()].into()),
+        _ => return None,
+    }
+    let own = message
+        .answers
+        .iter()
+        .filter(|record| record.record_type() == kind || record.record_type() == RecordType::CNAME);
+    let text = |record: &Record| match record.data.ip_addr() {
+        Some(address) => Some(address.to_string()),
+        None => record::text(record.record_type(), &record.data),
+    };
+    own.map(text).collect()
+}
+
+/// The time in the canary's record.
+pub(crate) fn canary(message: &Message) -> Canary {
+    let stamp = message.answers.iter().find_map(|record| match &record.data {
+        RData::TXT(text) => canary::parse(&String::from_utf8_lossy(&text.txt_data.concat())),
+        _ => None,
+    });
+    stamp.map_or(Canary::Absent, Canary::Stamp)
+}
+
+/// The records of one name.
+fn of<'a>(records: &'a [Record], name: &HostName) -> impl Iterator<Item = &'a Record> {
+    records.iter().filter(move |record| {
+        let text = record.name.to_ascii();
+        text.strip_suffix('.').unwrap_or(&text).eq_ignore_ascii_case(name.as_str())
+    })
+}

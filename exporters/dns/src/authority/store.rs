@@ -1,0 +1,88 @@
+//! What is remembered of a zone, on disk: the delegation that was accepted. Without it a restart would take
+//! another one for the first that it ever saw.
+
+use std::path::Path;
+
+use anyhow::ensure;
+use exporter_kit::StateFile;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::judge::Kept;
+use crate::exchange::HostName;
+
+const FORMAT: u32 = 1;
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Where what is remembered of one zone is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Store {
+    file: StateFile,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Document {
+    format: u32,
+    #[serde(flatten)]
+    kept: Kept,
+}
+
+impl Store {
+    /// The file of a zone. No set has one of this name: in theirs a full stop is written otherwise.
+    pub(crate) fn new(directory: &Path, zone: &HostName) -> Self {
+        Self { file: StateFile::new(directory, &format!("zone.{zone}")) }
+    }
+
+    /// What is remembered. Warns of a file that is of no use.
+    pub(super) fn load(&self) -> Kept {
+        match self.file.read(MOST_BYTES) {
+            Ok(None) => Kept::default(),
+            Ok(Some(text)) => parse(&text).unwrap_or_else(|error| {
+                let file = self.file.path().display();
+                warn!("what {file} remembers cannot be read, and is moved aside: {error:#}");
+                if let Err(error) = self.file.move_aside() {
+                    warn!("{error:#}");
+                }
+                Kept::default()
+            }),
+            Err(error) => {
+                warn!("what was remembered is not known: {error:#}");
+                Kept::default()
+            }
+        }
+    }
+
+    /// Replaces what is remembered. Waits for the disk.
+    pub(super) fn save(&self, kept: &Kept) -> anyhow::Result<()> {
+        let document = Document { format: FORMAT, kept: kept.clone() };
+        self.file.replace(&serde_json::to_vec(&document)?)
+    }
+}
+
+fn parse(text: &[u8]) -> anyhow::Result<Kept> {
+    ensure!(text.len() as u64 <= MOST_BYTES, "it is larger than {MOST_BYTES} bytes");
+    let document: Document = serde_json::from_slice(text)?;
+    ensure!(document.format == FORMAT, "format {} is not known", document.format);
+    Ok(document.kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn an_accepted_delegation_outlives_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path(), &"a.example".parse().unwrap());
+        assert_eq!(store.load(), Kept::default());
+        let names = |name: &str| [name.parse().unwrap()].into();
+        let kept = Kept { accepted: names("ns.example"), other: Some((names("evil.example"), 7)) };
+        store.save(&kept).unwrap();
+        assert_eq!(store.load(), kept);
+        fs::write(folder.path().join("zone.a.example.json"), "{}").unwrap();
+        assert_eq!(store.load(), Kept::default());
+        assert!(folder.path().join("zone.a.example.json.unreadable").exists());
+    }
+}

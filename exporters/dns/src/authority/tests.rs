@@ -1,0 +1,290 @@
+//! Rounds over made-up servers, and what is told of them.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use exporter_kit::LabelEnum as _;
+use hickory_proto::rr::RecordType;
+
+use super::finding::{Finding, Outcome, Severity};
+use super::judge::{self, MAX_CULPRITS, Memory, Parent, ROUNDS, Round, Rules, Server, Verdict};
+use super::said::{Canary, Said};
+use super::signature::Signature;
+use crate::exchange::HostName;
+
+const NOW: u64 = 1_795_939_200;
+
+fn names(list: &[&str]) -> BTreeSet<HostName> {
+    list.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+fn server(number: u8, serial: u32) -> Server {
+    let ns = Some(names(&["ns1.a.example", "ns2.a.example"]));
+    Server {
+        name: format!("ns{number}.a.example"),
+        address: SocketAddr::from(([11, 0, 0, number], 53)),
+        outcome: Outcome::Answers,
+        said: Said { serial: Some(serial), ns, ..Said::default() },
+    }
+}
+
+fn lame(number: u8, outcome: Outcome) -> Server {
+    Server { outcome, said: Said::default(), ..server(number, 0) }
+}
+
+fn parent(list: &[&str]) -> Parent {
+    Parent { ns: names(list), glue: [].into() }
+}
+
+/// A healthy round of two servers.
+fn round() -> Round {
+    Round {
+        servers: vec![server(1, 7), server(2, 7)],
+        parent: Some(parent(&["ns1.a.example", "ns2.a.example"])),
+        unix: NOW,
+        ..Round::default()
+    }
+}
+
+fn rules() -> Rules {
+    Rules { grace: 3_600, ..Rules::default() }
+}
+
+/// A zone's memory, and a round each minute.
+#[derive(Default)]
+struct Zone {
+    memory: Memory,
+    minutes: u64,
+}
+
+impl Zone {
+    fn judge(&mut self, rules: &Rules, round: Round) -> Verdict {
+        let seconds = self.minutes * 60;
+        self.minutes += 1;
+        let round = Round { now: seconds, unix: round.unix + seconds, ..round };
+        judge::judge(&round, rules, &mut self.memory)
+    }
+
+    /// Judges the same round so often.
+    fn rounds(&mut self, count: u32, round: &Round) -> Verdict {
+        (0..count).map(|_| self.judge(&rules(), round.clone())).last().unwrap()
+    }
+}
+
+fn severity(verdict: &Verdict, finding: Finding) -> Severity {
+    verdict.findings.iter().find(|(it, _)| *it == finding).unwrap().1
+}
+
+/// All that is told.
+fn told(verdict: &Verdict) -> Vec<(&'static str, Severity)> {
+    let told = verdict.findings.iter().filter(|(_, severity)| *severity > Severity::None);
+    told.map(|(finding, severity)| (finding.name(), *severity)).collect()
+}
+
+fn blamed(verdict: &Verdict) -> Vec<(&str, &str)> {
+    verdict.culprits.iter().map(|it| (&*it.server, it.reason)).collect()
+}
+
+#[test]
+fn of_a_healthy_zone_nothing_is_told() {
+    let verdict = Zone::default().rounds(10, &round());
+    assert_eq!(told(&verdict), []);
+    assert!(verdict.culprits.is_empty() && !verdict.findings.is_empty());
+    assert_eq!((verdict.spread, verdict.lag), (Some(0), Some(0)));
+    assert_eq!(verdict.ns_consistent, Some(true));
+    assert_eq!(verdict.delegation_consistent, Some(true));
+    assert_eq!((verdict.glue_consistent, verdict.signature_ends), (None, None));
+}
+
+#[test]
+fn a_server_is_lame_after_three_rounds_and_no_more_after_one_answer() {
+    let mut zone = Zone::default();
+    let bad = Round { servers: vec![server(1, 7), lame(2, Outcome::Refused)], ..round() };
+    for _ in 1..ROUNDS {
+        assert_eq!(told(&zone.judge(&rules(), bad.clone())), []);
+    }
+    let verdict = zone.judge(&rules(), bad.clone());
+    assert_eq!(told(&verdict), [("lame", Severity::Ticket)]);
+    assert_eq!(blamed(&verdict), [("ns2.a.example", "refused")]);
+    // What was lost on this machine says nothing, either way.
+    let lost = Round { servers: vec![server(1, 7), lame(2, Outcome::LocalError)], ..round() };
+    assert_eq!(told(&zone.judge(&rules(), lost)), [("lame", Severity::Ticket)]);
+    assert_eq!(told(&zone.judge(&rules(), round())), []);
+    // Packets that are lost now and then make nobody lame.
+    for n in 0..30 {
+        let it = if n % 3 == 0 { round() } else { bad.clone() };
+        assert_eq!(told(&zone.judge(&rules(), it)), []);
+    }
+}
+
+#[test]
+fn a_zone_that_nobody_serves_pages_and_a_network_that_is_down_tells_nothing() {
+    let silent = vec![lame(1, Outcome::Timeout), lame(2, Outcome::Timeout)];
+    let served = Round { servers: silent.clone(), ..round() };
+    let verdict = Zone::default().rounds(ROUNDS, &served);
+    assert_eq!(told(&verdict), [("unserved", Severity::Page), ("lame", Severity::Ticket)]);
+    let offline = Round { servers: silent, parent: None, ..round() };
+    let mut zone = Zone::default();
+    assert!(zone.rounds(10, &offline).findings.is_empty());
+    assert!(zone.rounds(10, &offline).culprits.is_empty());
+    let refused = vec![lame(1, Outcome::Refused), lame(2, Outcome::Timeout)];
+    let verdict =
+        Zone::default().rounds(ROUNDS, &Round { servers: refused, parent: None, ..round() });
+    assert_eq!(severity(&verdict, Finding::Unserved), Severity::Page);
+    // A zone that its parent does not know has no servers.
+    let gone = Round { servers: vec![], parent: Some(parent(&[])), ..round() };
+    let mut zone = Zone::default();
+    zone.judge(&rules(), round());
+    let verdict = zone.rounds(ROUNDS, &gone);
+    assert_eq!(
+        told(&verdict),
+        [("delegation_changed", Severity::Page), ("unserved", Severity::Page)]
+    );
+}
+
+#[test]
+fn a_secondary_may_be_behind_for_a_while() {
+    let mut zone = Zone::default();
+    zone.judge(&rules(), round());
+    let late = Round { servers: vec![server(1, 8), server(2, 7)], ..round() };
+    let verdict = zone.rounds(61, &late);
+    assert_eq!((verdict.spread, verdict.lag), (Some(1), Some(3_600)));
+    assert_eq!(told(&verdict), []);
+    let verdict = zone.rounds(1, &late);
+    assert_eq!(told(&verdict), [("serial_spread", Severity::Ticket)]);
+    assert_eq!(blamed(&verdict), [("ns2.a.example", "behind")]);
+    assert_eq!(
+        told(&zone.rounds(1, &Round { servers: vec![server(1, 8), server(2, 8)], ..round() })),
+        []
+    );
+    // One that changes each minute, and is followed within one, is never late.
+    for n in 100..400 {
+        let busy = Round { servers: vec![server(1, n), server(2, n - 1)], ..round() };
+        let verdict = zone.judge(&rules(), busy);
+        assert!(told(&verdict).is_empty() && verdict.lag.unwrap() <= 60);
+    }
+}
+
+#[test]
+fn another_delegation_is_told_until_it_is_accepted() {
+    let mut zone = Zone::default();
+    zone.judge(&rules(), round());
+    let taken = Round { parent: Some(parent(&["ns.evil.example"])), ..round() };
+    assert_eq!(told(&zone.rounds(ROUNDS - 1, &taken)), []);
+    let verdict = zone.rounds(1, &taken);
+    assert_eq!(
+        told(&verdict),
+        [("delegation_changed", Severity::Page), ("delegation_differs", Severity::Ticket)]
+    );
+    assert!(blamed(&verdict).contains(&("ns.evil.example", "parent_only")));
+    // A restart does not accept it.
+    let mut again = Zone::default();
+    again.memory.kept = zone.memory.kept.clone();
+    assert_eq!(severity(&again.rounds(ROUNDS, &taken), Finding::DelegationChanged), Severity::Page);
+    // It goes back: all is well.
+    assert_eq!(told(&zone.rounds(1, &round())), []);
+    // Another server beside the former ones is a ticket, for a day.
+    let more = ["ns1.a.example", "ns2.a.example", "ns3.a.example"];
+    let more = Round { parent: Some(parent(&more)), ..round() };
+    let verdict = zone.rounds(ROUNDS, &more);
+    assert_eq!(severity(&verdict, Finding::DelegationChanged), Severity::Ticket);
+    let verdict = zone.rounds(1_440, &more);
+    assert_eq!(severity(&verdict, Finding::DelegationChanged), Severity::None);
+    assert_eq!(severity(&verdict, Finding::DelegationDiffers), Severity::Information);
+    // A pin is never outdated.
+    let pinned = Rules { ns: Some(names(&["ns1.a.example", "ns2.a.example"])), ..rules() };
+    let verdict = (0..2_000).map(|_| zone.judge(&pinned, more.clone())).last().unwrap();
+    assert_eq!(severity(&verdict, Finding::DelegationChanged), Severity::Page);
+}
+
+#[test]
+fn what_differs_between_servers_is_told_of_those_that_differ() {
+    let mut servers = vec![server(1, 7), server(2, 7), server(3, 7), server(4, 8)];
+    servers[1].said.ns = Some(names(&["ns9.a.example"]));
+    for (at, server) in servers.iter_mut().enumerate() {
+        // The fourth has another version of the zone, which is no difference.
+        let answer = if at >= 2 { "192.0.2.9" } else { "192.0.2.1" };
+        server.said.answers = vec![Some([answer.to_owned()].into()), None];
+    }
+    servers[0].said.answers[0] = servers[2].said.answers[0].clone();
+    let mut differ = Round { servers, ..round() };
+    let own = |addresses: &[[u8; 4]]| addresses.iter().map(|it| (*it).into()).collect();
+    let name = || "ns1.a.example".parse::<HostName>().unwrap();
+    differ.parent.as_mut().unwrap().glue = [(name(), own(&[[11, 0, 0, 1], [11, 0, 0, 99]]))].into();
+    differ.own = [(name(), own(&[[11, 0, 0, 1], [11, 0, 0, 2]]))].into();
+    let mut zone = Zone::default();
+    let verdict = zone.rounds(ROUNDS - 1, &differ);
+    assert_eq!(told(&verdict), []);
+    assert_eq!(verdict.answers_consistent, [Some(false), None]);
+    let verdict = zone.rounds(1, &differ);
+    let ticket = |name| (name, Severity::Ticket);
+    assert_eq!(
+        told(&verdict),
+        [ticket("answers_differ"), ticket("ns_differs"), ticket("glue_differs")]
+    );
+    let wanted =
+        [("ns2.a.example", "answer"), ("ns1.a.example", "glue"), ("ns2.a.example", "ns_set")];
+    assert_eq!(blamed(&verdict), wanted);
+    assert_eq!(verdict.culprits[1].address, "11.0.0.99");
+    // A round in which nothing could be compared ends nothing.
+    let blind = Round {
+        servers: vec![lame(1, Outcome::Timeout)],
+        parent: None,
+        is_online: true,
+        ..round()
+    };
+    assert_eq!(severity(&zone.rounds(1, &blind), Finding::GlueDiffers), Severity::Ticket);
+    assert_eq!(
+        told(&zone.rounds(1, &round())).len(),
+        2,
+        "glue and answers were not compared again"
+    );
+    assert_eq!(told(&zone.rounds(30, &round())), []);
+}
+
+#[test]
+fn a_signature_is_told_of_as_validators_see_it() {
+    let unix = u32::try_from(NOW).unwrap();
+    let told_of = |inception: u32, expiration: u32| {
+        let mut servers = vec![server(1, 7), server(2, 7)];
+        let signature = Signature { covered: RecordType::SOA, inception, expiration };
+        servers[0].said.signatures = vec![signature];
+        let verdict = Zone::default().rounds(1, &Round { servers, ..round() });
+        let reason = verdict.culprits.first().map(|it| it.reason);
+        (severity(&verdict, Finding::Signature), reason)
+    };
+    assert_eq!(told_of(unix - 500, unix + 500), (Severity::None, None));
+    assert_eq!(told_of(unix - 900, unix + 100), (Severity::Ticket, Some("ends")));
+    assert_eq!(told_of(unix - 970, unix + 30), (Severity::Page, Some("ends")));
+    assert_eq!(told_of(unix - 970, unix - 1), (Severity::Page, Some("expired")));
+    assert_eq!(told_of(unix + 60, unix + 970), (Severity::Page, Some("not_yet_valid")));
+}
+
+#[test]
+fn a_canary_is_told_of_when_it_is_old_or_gone() {
+    let rules = Rules { has_canary: true, canary_age: Some(600), ..rules() };
+    let stamps = |stamps: [Option<u64>; 2]| {
+        let mut servers = vec![server(1, 7), server(2, 7)];
+        for (server, stamp) in servers.iter_mut().zip(stamps) {
+            server.said.canary = stamp.map_or(Canary::Absent, Canary::Stamp);
+        }
+        Round { servers, ..round() }
+    };
+    let mut zone = Zone::default();
+    let verdict = zone.judge(&rules, stamps([Some(NOW), Some(NOW - 300)]));
+    assert_eq!((told(&verdict), verdict.canary_age), (vec![], Some(300)));
+    let bad = stamps([Some(NOW - 900), None]);
+    let verdict = (0..ROUNDS).map(|_| zone.judge(&rules, bad.clone())).last().unwrap();
+    assert_eq!(told(&verdict), [("canary_stale", Severity::Ticket)]);
+    assert_eq!(blamed(&verdict), [("ns1.a.example", "old"), ("ns2.a.example", "absent")]);
+}
+
+#[test]
+fn no_more_servers_are_named_than_fit() {
+    let servers = (0..100).map(|n| lame(n, Outcome::Servfail)).collect();
+    let verdict = Zone::default().rounds(ROUNDS, &Round { servers, ..round() });
+    assert_eq!(
+        (verdict.culprits.len(), verdict.culprits_left_out),
+        (MAX_CULPRITS, 100 - MAX_CULPRITS)
+    );
+}

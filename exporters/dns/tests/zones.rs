@@ -1,0 +1,385 @@
+//! Zones whose own servers disagree, are lame, or have signatures that end: real name servers on loopback, asked by
+//! the real program, and by dig.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::float_cmp, reason = "the values are counts, codes and serials")]
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+
+use peers::{NameServer, Program, Scrape, free_port};
+
+fn at(last: u8, port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::new(127, 0, 53, last), port))
+}
+
+/// Where BIND can listen: at addresses that interfaces have.
+fn own(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+fn nsd(address: SocketAddr, nsid: &str, zone: &str, text: &str) -> NameServer {
+    NameServer::start_at("/usr/sbin/nsd", address, &[("zone", text)], |folder| {
+        let (folder, ip, port) = (folder.display(), address.ip(), address.port());
+        format!(
+            "server:
+  ip-address: {ip}@{port}
+  server-count: 1
+  username: \"\"
+  chroot: \"\"
+  pidfile: \"\"
+  database: \"\"
+  zonesdir: \"{folder}\"
+  xfrdfile: \"{folder}/xfrd\"
+  zonelistfile: \"{folder}/zone.list\"
+  nsid: \"ascii_{nsid}\"
+remote-control:
+  control-enable: no
+zone:
+  name: {zone}
+  zonefile: zone
+"
+        )
+    })
+}
+
+/// A resolver that knows nothing of the zone, and asks nobody.
+fn unbound(address: SocketAddr) -> NameServer {
+    NameServer::start_at("/usr/sbin/unbound", address, &[], |folder| {
+        format!(
+            "server:
+  interface: {}@{}
+  access-control: 127.0.0.0/8 allow_snoop
+  do-daemonize: no
+  use-syslog: no
+  username: \"\"
+  chroot: \"\"
+  pidfile: \"\"
+  directory: \"{}\"
+  module-config: \"iterator\"
+  local-zone: messenger.example. static
+",
+            address.ip(),
+            address.port(),
+            folder.display()
+        )
+    })
+}
+
+fn named(address: SocketAddr, zones: &[(&str, &str)]) -> NameServer {
+    NameServer::start_at("/usr/sbin/named", address, zones, |folder| {
+        let zone = |(name, _): &(&str, &str)| {
+            format!("zone \"{name}\" {{ type primary; file \"{name}\"; check-names ignore; }};\n")
+        };
+        let zones: String = zones.iter().map(zone).collect();
+        format!(
+            "options {{
+  directory \"{}\";
+  pid-file none;
+  session-keyfile none;
+  listen-on port {} {{ {}; }};
+  listen-on-v6 {{ none; }};
+  recursion no;
+  dnssec-validation no;
+  notify no;
+  empty-zones-enable no;
+  server-id \"bind\";
+}};
+controls {{ }};
+{zones}",
+            folder.display(),
+            address.port(),
+            address.ip()
+        )
+    })
+}
+
+fn dig(server: SocketAddr, arguments: &[&str]) -> String {
+    let output = Command::new("dig")
+        .args(["-r", &format!("@{}", server.ip()), "-p", &server.port().to_string()])
+        .args(["+time=30", "+nocookie", "+norecurse"])
+        .args(arguments)
+        .output()
+        .expect("dig is needed: Debian package bind9-dnsutils");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn start(config: &str) -> (tempfile::TempDir, Program) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Command::new(env!("CARGO_BIN_EXE_turbulence-dns"));
+    let program = Program::start_in(program, folder.path(), config);
+    (folder, program)
+}
+
+fn verdict(metrics: &Scrape, zone: &str, verdict: &str) -> f64 {
+    metrics.value(&format!("dns_auth_verdict{{verdict=\"{verdict}\",zone=\"{zone}\"}}"))
+}
+
+const ZONE: &str = "\
+$ORIGIN messenger.example.
+$TTL 300
+@    SOA ns1 hostmaster SERIAL 3600 600 86400 300
+@    NS  ns1
+@    NS  ns2
+ns1  A   127.0.53.2
+ns2  A   127.0.53.3
+api  A   127.0.53.99
+now  TXT \"2026-11-29T08:00:00Z\"
+";
+
+/// What the parent says: five servers, of which the first has an address that is not its own.
+const PARENT: &str = "\
+$ORIGIN example.
+$TTL 300
+@ SOA ns hostmaster 1 3600 600 86400 300
+@ NS ns
+ns A 127.0.53.1
+messenger NS ns1.messenger
+messenger NS ns2.messenger
+messenger NS ns3.messenger
+messenger NS ns4.messenger
+messenger NS ns5.messenger
+ns1.messenger A 127.0.53.2
+ns1.messenger A 127.0.53.9
+ns2.messenger A 127.0.53.3
+ns3.messenger A 127.0.53.4
+ns4.messenger A 127.0.53.5
+ns5.messenger A 127.0.0.1
+";
+
+const MESSENGER: &str = "messenger.example";
+
+fn zones(port: u16) -> String {
+    format!(
+        "vantage: {{ name: fra, region: EMEA }}
+zones:
+  messenger.example:
+    interval: 1s
+    port: {port}
+    allow_private: true
+    grace: 1s
+    parents: ['127.0.53.1:{port}']
+    names: {{ api.messenger.example: [A] }}
+    canary: {{ name: now.messenger.example, max_age: 1s }}
+  closed.example:
+    interval: 1s
+    port: {port}
+    servers: ['127.0.53.9:{port}']
+    allow_private: true
+"
+    )
+}
+
+#[test]
+fn servers_that_disagree_or_are_lame_are_told_by_name() {
+    let port = free_port();
+    let _parent = nsd(at(1, port), "parent", "example", PARENT);
+    let newest = ZONE.replace("SERIAL", "4294967295");
+    // A serial ahead of it, on the circle.
+    let ahead = ZONE.replace("SERIAL", "2");
+    let other_answer = ahead.replace("127.0.53.99", "127.0.53.98");
+    let first = nsd(at(2, port), "first", MESSENGER, &ahead);
+    let second = nsd(at(3, port), "second", MESSENGER, &(newest + "@ NS ns7\n"));
+    let third = unbound(at(4, port));
+    let fourth = nsd(at(5, port), "fourth", "other.example", &ZONE.replace("messenger", "other"));
+    let fifth = named(own(port), &[(MESSENGER, &other_answer)]);
+    let config = zones(port);
+    let (_folder, program) = start(&config);
+    program.wait_until_ready();
+    program.wait_until("three rounds were judged", |it| {
+        ["lame", "serial_spread", "ns_differs", "canary_stale"]
+            .iter()
+            .all(|name| verdict(it, MESSENGER, name) == 2.0)
+    });
+    what_is_wrong_is_told(&program, port);
+    dig_sees_the_same(&program, &[&first, &second, &third, &fourth, &fifth]);
+
+    // A server that mends itself is lame no more.
+    drop(fourth);
+    let _fourth = nsd(at(5, port), "fourth", MESSENGER, &ahead);
+    program.wait_until("the fourth server answers", |it| {
+        it.value(&format!("dns_auth_servers{{outcome=\"answers\",zone=\"{MESSENGER}\"}}")) == 4.0
+    });
+    // A reload that judges otherwise starts nothing anew.
+    let queries = |metrics: &Scrape| {
+        metrics.value(&format!("dns_auth_queries_total{{transport=\"udp\",zone=\"{MESSENGER}\"}}"))
+    };
+    let before = queries(&program.metrics());
+    let pinned = config.replace("grace: 1s", "grace: 1h\n    ns: [ns1.messenger.example]");
+    assert_eq!(program.reload(&pinned).status, 200);
+    program.wait_until("another pin is broken", |it| {
+        verdict(it, MESSENGER, "delegation_changed") == 3.0
+            && verdict(it, MESSENGER, "serial_spread") == 0.0
+    });
+    assert!(queries(&program.metrics()) > before);
+    assert!(program.page("/sd").contains(MESSENGER));
+}
+
+fn what_is_wrong_is_told(program: &Program, port: u16) {
+    let metrics = program.metrics();
+    for (name, wanted) in [
+        ("unserved", 0.0),
+        ("delegation_changed", 0.0),
+        ("delegation_differs", 1.0),
+        ("answers_differ", 2.0),
+        ("glue_differs", 2.0),
+        ("signature", 0.0),
+    ] {
+        assert_eq!(
+            verdict(&metrics, MESSENGER, name),
+            wanted,
+            "{name}\n{}",
+            program.page("/zones")
+        );
+    }
+    for (verdict, number, address, reason) in [
+        ("lame", 4, at(5, port), "refused"),
+        ("lame", 1, at(9, port), "unreachable"),
+        ("serial_spread", 2, at(3, port), "behind"),
+        ("ns_differs", 2, at(3, port), "ns_set"),
+        ("answers_differ", 5, own(port), "answer"),
+        ("glue_differs", 1, at(9, port), "glue"),
+    ] {
+        let series = format!(
+            "dns_auth_culprit{{address=\"{}\",reason=\"{reason}\",server=\"ns{number}.{MESSENGER}\",\
+             verdict=\"{verdict}\",zone=\"{MESSENGER}\"}}",
+            address.ip()
+        );
+        assert_eq!(metrics.value(&series), 1.0, "{series}");
+    }
+    let spread = format!("dns_auth_soa_serial_spread{{zone=\"{MESSENGER}\"}}");
+    assert_eq!(metrics.value(&spread), 3.0, "from 4294967295 to 2");
+    let age = metrics.value(&format!("dns_auth_canary_age_seconds{{zone=\"{MESSENGER}\"}}"));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert!((now.as_secs_f64() - 1_795_939_200.0 - age).abs() < 60.0, "{age}");
+    // Where nobody replied at all, nothing is told.
+    let page = program.page("/metrics");
+    let is_told = |line: &str| line.starts_with("dns_auth_verdict{") && line.contains("closed");
+    assert!(!page.lines().any(is_told));
+    let failed = "dns_auth_rounds_total{result=\"failed\",zone=\"closed.example\"}";
+    assert!(metrics.value(failed) >= 1.0);
+}
+
+fn dig_sees_the_same(program: &Program, servers: &[&NameServer]) {
+    let page = program.page("/zones?format=json");
+    let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+    let shown = page.as_array().unwrap().iter().find(|it| it["zone"] == MESSENGER).unwrap();
+    let rows = shown["servers"].as_array().unwrap();
+    for server in servers {
+        let address = server.address();
+        let dig = dig(address, &["+nsid", MESSENGER, "SOA"]);
+        let row = rows.iter().find(|it| it["address"] == address.to_string()).unwrap();
+        let is_authoritative = dig.contains("flags: qr aa") && dig.contains("status: NOERROR");
+        assert_eq!(
+            row["outcome"] == "answers",
+            is_authoritative && dig.contains("\tSOA\t"),
+            "{dig}"
+        );
+        if dig.contains("status: REFUSED") {
+            assert_eq!(row["outcome"], "refused");
+        }
+        if let Some(nsid) = row["nsid"].as_str() {
+            assert!(dig.contains(&format!("(\"{nsid}\")")), "{nsid} {dig}");
+        } else {
+            assert!(!dig.contains("NSID"), "{dig}");
+        }
+        if let Some(serial) = row["serial"].as_u64() {
+            assert!(dig.contains(&format!("hostmaster.messenger.example. {serial} ")), "{dig}");
+        }
+    }
+}
+
+/// A zone with the keys and signatures of Debian's own tools; `from` and `to` are seconds from now.
+fn signed(folder: &Path, zone: &str, from: i64, to: i64) -> String {
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).current_dir(folder).args(arguments).output();
+        let output = output.expect("the Debian package bind9-utils is needed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let text = ZONE.replace("SERIAL", "7").replace("messenger.example", zone);
+    fs::write(folder.join(zone), text).unwrap();
+    run("dnssec-keygen", &["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", zone]);
+    run("dnssec-keygen", &["-q", "-a", "ECDSAP256SHA256", zone]);
+    let (from, to) = (format!("now{from:+}"), format!("now{to:+}"));
+    run("dnssec-signzone", &["-S", "-P", "-s", &from, "-e", &to, "-o", zone, zone]);
+    fs::read_to_string(folder.join(format!("{zone}.signed"))).unwrap()
+}
+
+#[test]
+fn signatures_are_told_of_before_they_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let zones = [
+        ("good.example", -3_600, 2_592_000, 0.0),
+        ("ends.example", -10_000, 1_000, 2.0),
+        ("now.example", -100_000, 1_000, 3.0),
+        ("over.example", -100_000, -60, 3.0),
+        ("early.example", 3_600, 100_000, 3.0),
+    ];
+    let texts: Vec<_> = zones
+        .iter()
+        .map(|(zone, from, to, _)| (*zone, signed(folder.path(), zone, *from, *to)))
+        .collect();
+    let texts: Vec<_> = texts.iter().map(|(zone, text)| (*zone, text.as_str())).collect();
+    let address = own(free_port());
+    let _server = named(address, &texts);
+    let zone = |(zone, ..): &(&str, i64, i64, f64)| {
+        format!("  {zone}: {{ interval: 1s, servers: ['{address}'], allow_private: true }}\n")
+    };
+    let listed: String = zones.iter().map(zone).collect();
+    let (_folder, program) =
+        start(&format!("vantage: {{ name: fra, region: EMEA }}\nzones:\n{listed}"));
+    program.wait_until_ready();
+    let metrics = program.metrics();
+    for (zone, _, _, wanted) in zones {
+        assert_eq!(verdict(&metrics, zone, "signature"), wanted, "{zone}");
+        let ends = metrics
+            .value(&format!("dns_auth_signature_expiry_timestamp_seconds{{zone=\"{zone}\"}}"));
+        let lines = ["SOA", "NS", "DNSKEY"].map(|kind| dig(address, &["+dnssec", zone, kind]));
+        let earliest = lines.iter().flat_map(|text| text.lines()).filter_map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            // Name, TTL, class, RRSIG, type covered, algorithm, labels, TTL, expiration.
+            (words.get(3) == Some(&"RRSIG")).then(|| words[8].to_owned())
+        });
+        let earliest = earliest.min().unwrap();
+        let output = Command::new("date")
+            .args(["-u", "+%Y%m%d%H%M%S", "-d", &format!("@{ends}")])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), earliest, "{zone}");
+    }
+}
+
+#[test]
+fn addresses_that_were_learned_are_not_asked_unless_they_are_allowed() {
+    let port = free_port();
+    let text = "\
+$ORIGIN example.
+$TTL 300
+@ SOA ns hostmaster 1 3600 600 86400 300
+@ NS ns
+ns A 127.0.53.11
+messenger NS ns1.messenger
+ns1.messenger A 127.0.53.12
+";
+    let _parent = nsd(at(11, port), "parent", "example", text);
+    let victim = std::net::UdpSocket::bind(at(12, port)).unwrap();
+    victim.set_nonblocking(true).unwrap();
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+zones:
+  messenger.example: {{ interval: 10s, port: {port}, parents: ['127.0.53.11:{port}'] }}
+"
+    );
+    let (_folder, program) = start(&config);
+    program.wait_until_ready();
+    let zone = "messenger.example";
+    let count = |outcome: &str| {
+        program
+            .metrics()
+            .value(&format!("dns_auth_servers{{outcome=\"{outcome}\",zone=\"{zone}\"}}"))
+    };
+    assert_eq!((count("not_allowed"), count("answers")), (1.0, 0.0));
+    assert!(victim.recv(&mut [0; 512]).is_err(), "nothing was sent there");
+}
