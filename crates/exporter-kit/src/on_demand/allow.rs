@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 /// Hosts that may be contacted, each with any port or with one: `host.example`, `*.example` (every
-/// name below it, however deep), `192.0.2.1`, `10.0.0.0/8`, `[2001:db8::]/32`, `host.example:443`, or `*`.
+/// name below it, however deep), `192.0.2.1`, `10.0.0.0/8`, `[2001:db8::]/32`, `host.example:443`, or `*`;
+/// and sockets of this machine by their paths: `/run/a.sock`, or `/run/a/` for all below. No `*` is one.
 ///
 /// A name is allowed by its name and an address by its network. Names are not looked up here, so that
 /// what a stranger's DNS says allows nothing.
@@ -36,6 +37,8 @@ enum Hosts {
     /// With the dot before it.
     Below(String),
     Network(IpAddr, u8),
+    /// Of a socket, or of a folder if it ends so.
+    Path(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ enum Host {
     /// In small letters, without a dot at its end.
     Name(String),
     Address(IpAddr),
+    /// Of a socket of this machine; from the root, and straight down.
+    Path(String),
 }
 
 impl AllowList {
@@ -51,6 +56,10 @@ impl AllowList {
         self.0.iter().any(|entry| {
             entry.port.is_none_or(|port| destination.port == Some(port))
                 && match (&entry.hosts, &destination.host) {
+                    (Hosts::Path(allowed), Host::Path(path)) => {
+                        allowed == path || (allowed.ends_with('/') && path.starts_with(allowed))
+                    }
+                    (_, Host::Path(_)) => false,
                     (Hosts::Any, _) => true,
                     (Hosts::Name(allowed), Host::Name(name)) => allowed == name,
                     (Hosts::Below(allowed), Host::Name(name)) => name.ends_with(allowed.as_str()),
@@ -73,6 +82,12 @@ impl Destination {
         };
         Self { host, port }
     }
+
+    /// A socket of this machine by its path, which must be one from the root and straight down; none else.
+    pub fn socket(path: &str) -> Option<Self> {
+        let host = is_straight(path).then(|| Host::Path(path.to_owned()))?;
+        Some(Self { host, port: None })
+    }
 }
 
 impl TryFrom<Vec<String>> for AllowList {
@@ -84,7 +99,8 @@ impl TryFrom<Vec<String>> for AllowList {
             entry.ok_or_else(|| {
                 format!(
                     "entry {}: must be a host, `*.` and a domain, an address, a network as in \
-                     `10.0.0.0/8` or `[2001:db8::]/32`, or `*`; a port may follow, as in `:443`",
+                     `10.0.0.0/8` or `[2001:db8::]/32`, or `*`, after which a port may follow, as in `:443`; or the \
+                     path of a socket",
                     number + 1
                 )
             })
@@ -111,6 +127,9 @@ impl Hosts {
     fn parse(text: &str) -> Option<Self> {
         if text == "*" {
             return Some(Self::Any);
+        }
+        if text.starts_with('/') {
+            return is_straight(text).then(|| Self::Path(text.to_owned()));
         }
         let (host, bits) = match text.split_once('/') {
             Some((host, bits)) => (host, Some(bits.parse::<u8>().ok()?)),
@@ -143,6 +162,11 @@ fn prefix(address: IpAddr, bits: u8) -> (bool, u128) {
     (address.is_ipv4(), value.checked_shr(u32::from(all - bits.min(all))).unwrap_or(0))
 }
 
+/// Whether a path begins at the root and never goes up: so it lies below what it begins with.
+fn is_straight(path: &str) -> bool {
+    path.starts_with('/') && !path.contains('\0') && path.split('/').all(|part| part != "..")
+}
+
 fn name(text: &str) -> String {
     text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase()
 }
@@ -163,7 +187,7 @@ fn is_name(text: &str) -> bool {
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
-            Host::Name(name) => write!(f, "{name}")?,
+            Host::Name(name) | Host::Path(name) => write!(f, "{name}")?,
             Host::Address(IpAddr::V6(address)) if self.port.is_some() => write!(f, "[{address}]")?,
             Host::Address(address) => write!(f, "{address}")?,
         }
@@ -225,6 +249,26 @@ mod tests {
             assert_eq!(allowed(entry, host, port), is, "{entry} {host} {port:?}");
         }
         assert!(!AllowList::default().allows(&Destination::new("a", None)));
+    }
+
+    #[test]
+    fn a_socket_is_allowed_by_its_path_and_by_no_star() {
+        let socket = |path: &str| Destination::socket(path).unwrap();
+        for (entry, path, is) in [
+            ("/run/a.sock", "/run/a.sock", true),
+            ("/run/a.sock", "/run/b.sock", false),
+            ("/run/", "/run/a/b.sock", true),
+            ("/run", "/run/b.sock", false),
+            ("/run/", "/running", false),
+            ("*", "/run/a.sock", false),
+            ("run", "/run", false),
+        ] {
+            assert_eq!(list(&[entry]).unwrap().allows(&socket(path)), is, "{entry} {path}");
+        }
+        assert!(!allowed("/", "a.example", None) && list(&["/run/../etc/"]).is_err());
+        for bad in ["run/a.sock", "/run/../a.sock", "@a", ""] {
+            assert_eq!(Destination::socket(bad), None, "{bad}");
+        }
     }
 
     #[test]
