@@ -1,7 +1,8 @@
 //! Reading a config file: YAML in, a valid config or an error that names the place of everything that
 //! is wrong; and the types that every config is written with: [`Duration`], [`Name`], [`Labels`],
-//! [`Vantage`], [`Identity`].
+//! [`Bytes`], [`Vantage`], [`Identity`].
 
+mod bytes;
 mod duration;
 mod identity;
 mod labels;
@@ -10,8 +11,10 @@ mod name;
 mod problems;
 mod read;
 mod tree;
+mod twice;
 mod vantage;
 
+pub use bytes::Bytes;
 pub use duration::Duration;
 pub use identity::{Identity, refuse_duplicates, shared_addresses};
 pub use labels::Labels;
@@ -19,6 +22,7 @@ pub use located::Located;
 pub use name::{LONGEST_NAME, Name, visible};
 pub use problems::{Problems, all};
 pub use tree::Place;
+pub use twice::Twice;
 pub use vantage::Vantage;
 
 use std::fs::File;

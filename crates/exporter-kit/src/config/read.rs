@@ -12,12 +12,12 @@ mod scalar;
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use self::access::{Entries, Items, Located, Variant};
+use self::access::{Again, Entries, Items, Located, Variant};
 use self::error::{Error, at, offered};
 use self::scalar::Scalar;
-use super::located;
 use super::problems::Problems;
 use super::tree::{Id, Node, Tree, Value, build};
+use super::{located, twice};
 
 /// Values that are read, over all attempts, before the search for more mistakes is given up.
 const MOST_VISITS: u64 = 20_000_000;
@@ -59,6 +59,9 @@ impl<'a, 't> Reader<'a, 't> {
         let node = self.node();
         match &node.value {
             value if value.is_nothing() => Err(nothing(must)),
+            Value::Scalar { binary: true, .. } => {
+                Err(Error::must_be(&format!("{must}; `!!binary` has no meaning here")))
+            }
             Value::Scalar { text, .. } => Ok(text),
             _ => Err(Error::must_be(must)),
         }
@@ -90,7 +93,7 @@ impl<'a> Deserializer<'a> for Reader<'a, '_> {
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.node().value {
-            Value::Scalar { text, plain } => match scalar::resolve(text, *plain) {
+            Value::Scalar { text, plain, .. } => match scalar::resolve(text, *plain) {
                 Scalar::Nothing => visitor.visit_unit(),
                 Scalar::Bool(value) => visitor.visit_bool(value),
                 Scalar::Unsigned(value) => visitor.visit_u64(value),
@@ -132,6 +135,16 @@ impl<'a> Deserializer<'a> for Reader<'a, '_> {
         self.deserialize_str(visitor)
     }
 
+    fn deserialize_byte_buf<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node().value {
+            Value::Scalar { text, binary: true, .. } => {
+                let bytes = scalar::binary(text).ok_or_else(|| Error::must_be("base64"))?;
+                visitor.visit_byte_buf(bytes)
+            }
+            _ => self.deserialize_str(visitor),
+        }
+    }
+
     fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
         if self.node().value.is_nothing() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
@@ -141,10 +154,10 @@ impl<'a> Deserializer<'a> for Reader<'a, '_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if name == located::NAME {
-            visitor.visit_seq(Located::new(self))
-        } else {
-            visitor.visit_newtype_struct(self)
+        match name {
+            located::NAME => visitor.visit_seq(Located::new(self)),
+            twice::NAME => visitor.visit_seq(Again::new(self)),
+            _ => visitor.visit_newtype_struct(self),
         }
     }
 
@@ -212,7 +225,7 @@ impl<'a> Deserializer<'a> for Reader<'a, '_> {
         visitor.visit_unit()
     }
 
-    forward_to_deserialize_any! { <V: Visitor<'a>> i128 u128 char bytes byte_buf unit unit_struct identifier }
+    forward_to_deserialize_any! { <V: Visitor<'a>> i128 u128 char bytes unit unit_struct identifier }
 }
 
 #[cfg(test)]

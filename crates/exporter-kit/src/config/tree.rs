@@ -55,6 +55,8 @@ pub(super) enum Value<'t> {
         text: Cow<'t, str>,
         /// Not quoted: it may be a number, a boolean or nothing.
         plain: bool,
+        /// Tagged `!!binary`: base64 of bytes.
+        binary: bool,
     },
     List(Vec<Id>),
     Map(Vec<Entry<'t>>),
@@ -123,7 +125,7 @@ impl<'t> Tree<'t> {
 impl Value<'_> {
     /// Whether nothing is written there.
     pub(super) fn is_nothing(&self) -> bool {
-        matches!(self, Self::Scalar { text, plain: true }
+        matches!(self, Self::Scalar { text, plain: true, .. }
             if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
     }
 }

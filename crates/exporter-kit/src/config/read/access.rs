@@ -120,6 +120,39 @@ impl<'a> SeqAccess<'a> for Located<'a, '_> {
     }
 }
 
+/// A node, and the same node again. Why it is not what it is read as the second time is told whole,
+/// since it is kept, and is no mistake.
+pub(super) struct Again<'a, 't> {
+    node: Reader<'a, 't>,
+    part: u8,
+}
+
+impl<'a, 't> Again<'a, 't> {
+    pub(super) fn new(node: Reader<'a, 't>) -> Self {
+        Self { node, part: 0 }
+    }
+}
+
+impl<'a> SeqAccess<'a> for Again<'a, '_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        self.part += 1;
+        match self.part {
+            1 => seed.deserialize(self.node).map(Some),
+            2 => {
+                let Reader { tree, id } = self.node;
+                let value = at(id, seed.deserialize(self.node));
+                value.map(Some).map_err(|error| error.whole(tree))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
 /// A key of a mapping.
 struct Key<'a>(&'a str);
 

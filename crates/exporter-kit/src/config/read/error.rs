@@ -60,6 +60,25 @@ impl Error {
         self
     }
 
+    /// The same error, where and what it is in its words alone.
+    pub(super) fn whole(self, tree: &Tree<'_>) -> Self {
+        let path: Vec<String> = self.path.into_iter().rev().collect();
+        let what = match self.what {
+            What::Missing(field) => format!("missing field `{field}`"),
+            What::Plain(what) => what,
+            What::Checked(what) => {
+                let mut values = Vec::new();
+                let id = match self.whose {
+                    Some(Whose::Node(id) | Whose::Key(id, _)) => id,
+                    None => tree.root,
+                };
+                tree.texts(id, &mut |text| values.push(text.to_owned()));
+                scrubbed(&what, &values.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+        };
+        Self::plain(sentence(&path, &what))
+    }
+
     /// Makes a problem of the error unless it follows from another, and leaves out of the tree what
     /// it is about. Returns whether there is anything left to read.
     pub(super) fn tell(self, tree: &Tree<'_>, problems: &mut Problems) -> bool {

@@ -1,5 +1,8 @@
 //! What a scalar means: YAML 1.2's core schema. No I/O, no clock.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// The meaning of a scalar whose type nobody asked for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Scalar {
@@ -48,6 +51,12 @@ pub(super) fn integer<T: std::str::FromStr>(text: &str) -> Option<T> {
         return based(digits, 8)?.parse().ok();
     }
     text.parse().ok()
+}
+
+/// The bytes that `!!binary` writes in base64, over as many lines as it likes.
+pub(super) fn binary(text: &str) -> Option<Vec<u8>> {
+    let digits: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    STANDARD.decode(digits).ok()
 }
 
 pub(super) fn float(text: &str) -> Option<f64> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::*;
-use crate::config::{Duration, Labels, Located, all, parse};
+use crate::config::{Bytes, Duration, Labels, Located, Twice, all, parse};
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, try_from = "RawFile")]
@@ -278,4 +278,56 @@ fn what_grows_or_nests_without_measure_is_refused_in_plain_words() {
         assert!(errors[0].contains(wanted), "{errors:?}\nwanted {wanted}");
         assert!(errors[0].len() < 300, "{errors:?}");
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Narrow {
+    #[expect(dead_code, reason = "that it can be read is all that is looked at")]
+    timeout: Duration,
+    inner: Option<BTreeMap<String, u8>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "that it can be read is all that is looked at")]
+struct Wide {
+    timeout: String,
+    inner: Option<BTreeMap<String, String>>,
+    body: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Uses {
+    both: Vec<Twice<Wide, Narrow>>,
+}
+
+#[test]
+fn what_is_read_twice_may_be_no_second() {
+    let text = "both:\n- {timeout: 1s, inner: {a: 1}}\n- {timeout: 1s, body: b}\n- {timeout: hunter2}\n\
+                - {timeout: 1s, inner: {a: hunter2}}\n";
+    let uses: Uses = parse(text, "file").unwrap();
+    let why = |number: usize| uses.both[number].second.as_ref().unwrap_err().as_str();
+    assert_eq!(uses.both[0].second.as_ref().unwrap().inner, Some([("a".to_owned(), 1)].into()));
+    assert_eq!(why(1), "unknown field `body`; known: timeout, inner");
+    assert!(why(2).starts_with("timeout: must be a duration"), "{}", why(2));
+    assert_eq!(why(3), "inner.a: must be a whole number from 0 to 255");
+    let error = parse::<Uses>("both: [1]", "file").unwrap_err();
+    assert_eq!(
+        format!("{error}"),
+        "file:1:8: both[0]: must be a mapping with the fields timeout, inner, body"
+    );
+}
+
+#[test]
+fn bytes_are_a_text_or_base64() {
+    let bytes = |text: &str| parse::<BTreeMap<String, Bytes>>(text, "file");
+    let good = bytes("{a: S, b: !!binary 'AAAACATSFi8=', c: 220, d: ''}").unwrap();
+    assert_eq!(good["a"].as_slice(), b"S");
+    assert_eq!(good["b"].as_slice(), [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f]);
+    assert_eq!(good["c"].as_slice(), b"220");
+    assert!(good["d"].is_empty() && format!("{good:?}").contains("<8 bytes>"));
+    let error = bytes("a: !!binary hunter2").unwrap_err();
+    assert_eq!(format!("{error}"), "file:1:13: a: must be base64");
+    let error = parse::<BTreeMap<String, String>>("a: !!binary AAAA", "file").unwrap_err();
+    assert!(format!("{error}").contains("`!!binary` has no meaning here"), "{error}");
 }

@@ -43,6 +43,9 @@ pub(in crate::config) fn build<'t>(text: &'t str, problems: &mut Problems) -> Op
     Some(Tree { nodes, root, visits: Cell::new(0) })
 }
 
+/// What the tags of YAML itself begin with.
+const NAMESPACE: &str = "tag:yaml.org,2002:";
+
 /// Where the file cannot be read, and why.
 type Fault = (Marker, String);
 
@@ -76,18 +79,20 @@ impl<'t> Builder<'t, '_> {
                 "a second document begins (`---`); one file is one document".to_owned(),
             )),
             Event::Scalar(text, style, anchor, tag) => {
-                let text_tag = tag.as_deref().and_then(yaml::Tag::core_suffix) == Some("str");
-                let plain = style == ScalarStyle::Plain && !text_tag;
+                let core = tag.as_deref().and_then(yaml::Tag::core_suffix);
+                let kind = tag.as_deref().and_then(|tag| tag.suffix_in_namespace(NAMESPACE));
+                let binary = kind.is_some_and(|kind| kind == "binary");
+                let plain = style == ScalarStyle::Plain && core != Some("str") && !binary;
                 if self.wants_key() {
                     return self.key(text, at, plain, span);
                 }
-                if tag.is_some_and(|tag| tag.core_suffix().is_none()) {
+                if tag.is_some() && core.is_none() && !binary {
                     return Err((
                         span.start,
                         "a tag (`!`) has no meaning here; leave it out".to_owned(),
                     ));
                 }
-                self.close(at, Value::Scalar { text, plain }, anchor, span)
+                self.close(at, Value::Scalar { text, plain, binary }, anchor, span)
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.begin(Open { place: at, anchor, items: Items::List(Vec::new()) }, span)
