@@ -4,21 +4,30 @@
 //! |---|---|
 //! | `ask` | one question: whom, until when, by what |
 //! | `found` | what a probe found, figure by figure (pure) |
-//! | `grpc`, `http` | the probers of these names |
+//! | `offer` | what may be asked for (pure) |
+//! | `module` | a module: a prober with its section |
+//! | `choose` | which address of a target is probed |
+//! | `pattern` | a regular expression as RE2 has it (pure) |
+//! | `dialogue` | what is said over a connection, and what must be answered |
+//! | `dns`, `grpc`, `http`, `icmp`, `tcp`, `unix`, `websocket` | the probers, each with its section |
 //! | `http_client` | an HTTP client as a module sets it up |
 //! | `tls` | TLS of the measuring client |
-//! | `websocket` | the prober of this name |
 
-#[expect(dead_code, reason = "its probers come next")]
 pub(crate) mod ask;
+pub(crate) mod choose;
+pub(crate) mod dialogue;
+mod dns;
 pub(crate) mod found;
-#[cfg_attr(not(test), expect(dead_code, reason = "the page that asks comes next"))]
-pub(crate) mod grpc;
-#[cfg_attr(not(test), expect(dead_code, reason = "the page that asks comes next"))]
-pub(crate) mod http;
+mod grpc;
+mod http;
 mod http_client;
+mod icmp;
+pub(crate) mod module;
+pub(crate) mod offer;
+pub(crate) mod pattern;
+mod tcp;
 pub(crate) mod tls;
 #[cfg(test)]
 mod trial;
-#[cfg_attr(not(test), expect(dead_code, reason = "the page that asks comes next"))]
-pub(crate) mod websocket;
+mod unix;
+mod websocket;

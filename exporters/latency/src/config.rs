@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use exporter_kit::config::{self, Identity, Located, Name, Problems, Vantage, refuse_duplicates};
+use exporter_kit::config::{
+    self, Identity, Located, Name, Place, Problems, Vantage, refuse_duplicates,
+};
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
+use exporter_kit::on_demand::{AllowList, Settings};
 use exporter_kit::{Buckets, TargetId, Wanted};
 use serde::Deserialize;
 
@@ -19,8 +23,9 @@ mod tests;
 
 pub(crate) use entry::Role;
 use entry::{Entry, RawEntry};
-use module::Module;
+use module::{Continuous, Module};
 
+use crate::blackbox::offer::{Offer, Offered};
 use crate::host::{Families, Host};
 use crate::probe::{Address, Probe};
 
@@ -28,7 +33,7 @@ use crate::probe::{Address, Probe};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "RawConfig")]
 pub struct Config {
-    /// From where is probed.
+    /// From where is probed; without a name where nothing is probed all the time.
     pub(crate) vantage: Vantage,
     /// Who is asked for names; the system's resolvers when empty.
     pub(crate) resolvers: Vec<SocketAddr>,
@@ -38,12 +43,13 @@ pub struct Config {
     pub(crate) buckets: Buckets,
     /// Where more targets are discovered.
     pub(crate) discovery: Discovery,
+    on_demand: Arc<Settings>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
-    vantage: Vantage,
+    vantage: Option<Vantage>,
     #[serde(default)]
     buckets: Buckets,
     #[serde(default)]
@@ -55,6 +61,8 @@ struct RawConfig {
     file_sd_configs: Vec<FileSd>,
     #[serde(default)]
     http_sd_configs: Vec<HttpSd>,
+    #[serde(default)]
+    on_demand: Settings,
 }
 
 /// What the task of a target does. Over a reload, equal work goes on.
@@ -103,9 +111,13 @@ impl Config {
         let discovers = self.discovers();
         for (name, module) in &mut self.modules {
             let addresses = addresses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            let is_needed = discovers || !addresses.is_empty() || module.asked.has_interval;
             let addresses = (!discovers).then_some(addresses);
-            let loaded = module.prober.load(folder, addresses);
-            loaded.map_err(|error| anyhow!("modules.{name}.{error:#}"))?;
+            if let (true, Ok(continuous)) = (is_needed, &mut module.continuous) {
+                let loaded = continuous.prober.load(folder, addresses);
+                loaded.map_err(|error| anyhow!("modules.{name}.{error:#}"))?;
+            }
+            module.load(folder);
         }
         Ok(self)
     }
@@ -165,13 +177,44 @@ impl Config {
 
     /// What is allowed and hardly meant.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let idle = self.targets.is_empty() && !self.discovers();
-        let idle = idle.then(|| "targets: there is none, so nothing is probed".to_owned());
-        idle.into_iter().collect()
+        let allows = self.on_demand.allow != AllowList::default();
+        let idle = self.targets.is_empty() && !self.discovers() && !allows;
+        let idle = idle.then(|| {
+            "targets: there is none, and on_demand.allow lists nobody, so nothing is probed; \
+             `on_demand: {allow: ['*']}` lets a scraper name any host"
+                .to_owned()
+        });
+        let modules = self.modules.iter().flat_map(|(name, module)| {
+            let fault = module
+                .fault
+                .iter()
+                .map(move |fault| format!("modules.{name}: its probes will fail: {fault}"));
+            let idle = module.asked.idle.iter();
+            fault.chain(idle.map(move |section| {
+                format!("modules.{name}.{section}: has no effect: the prober is another")
+            }))
+        });
+        idle.into_iter().chain(modules).collect()
+    }
+
+    /// What a scraper may ask for.
+    pub(crate) fn offer(&self) -> Offer {
+        let offered = |module: &Module| Offered {
+            module: Arc::new(module.asked.clone()),
+            fault: module.fault.as_deref().map(Arc::from),
+        };
+        Offer {
+            settings: Arc::clone(&self.on_demand),
+            modules: self.modules.iter().map(|(name, it)| (name.clone(), offered(it))).collect(),
+            resolvers: self.resolvers.clone().into(),
+        }
     }
 
     fn work(&self, entry: &Entry) -> Work {
-        let module = &self.modules[&entry.id.module];
+        let Continuous { prober, interval, timeout } = self.modules[&entry.id.module]
+            .continuous
+            .as_ref()
+            .expect("an entry is made with a module that probes all the time");
         let host = entry.address.host().clone();
         let resolvers = match host {
             Host::Ip(_) | Host::Zoned(..) => Vec::new(),
@@ -179,11 +222,11 @@ impl Config {
         };
         Work {
             host,
-            families: module.prober.families(),
+            families: prober.families(),
             resolvers,
-            interval: module.interval,
-            timeout: module.timeout,
-            probe: module.prober.probe(&entry.address),
+            interval: *interval,
+            timeout: *timeout,
+            probe: prober.probe(&entry.address),
         }
     }
 }
@@ -213,17 +256,25 @@ impl TryFrom<RawConfig> for Config {
             address: "",
         });
         refuse_duplicates(Some("team, module"), identities, &mut problems);
+        let has_lists = !raw.file_sd_configs.is_empty() || !raw.http_sd_configs.is_empty();
+        if raw.vantage.is_none() && (has_lists || !targets.is_empty()) {
+            let what = "vantage: must be given where there are targets: from where they are probed, as in \
+                        `vantage: {name: fra, region: EMEA}`";
+            let first = Place { line: 1, column: 1 };
+            problems.add(targets.first().map_or(first, |it| it.place), what);
+        }
         problems.into_result()?;
         let targets = targets.into_iter().map(|target| target.value).collect();
         let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();
         let discovery = Discovery { files: raw.file_sd_configs, http: raw.http_sd_configs };
         Ok(Self {
-            vantage: raw.vantage,
+            vantage: raw.vantage.unwrap_or_default(),
             buckets: raw.buckets,
             resolvers,
             modules,
             targets,
             discovery,
+            on_demand: Arc::new(raw.on_demand),
         })
     }
 }

@@ -18,6 +18,7 @@
 //! | `verdict` | what this vantage says of its endpoints, and of itself (pure) |
 //! | `seat` | the place of one target among the verdicts |
 //! | `state` | what is known of one target, for its task and the pages |
+//! | `pages` | `/probe` |
 //! | `metrics` | every metric: the counts and the page; nothing else writes one |
 //! | [`simulation`] | the same in virtual time, for the judge of worlds |
 
@@ -29,6 +30,7 @@ mod icmp;
 mod link;
 mod metrics;
 mod outcome;
+mod pages;
 mod poll;
 mod probe;
 mod resolve;
@@ -43,16 +45,18 @@ mod verdict;
 mod window;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
-use exporter_kit::{Exporter, Health, Kit, Rounds, Running, TargetId, Targets, Wanted};
+use exporter_kit::{Counter, Exporter, Health, Kit, Rounds, Running, TargetId, Targets, Wanted};
 
+use blackbox::offer::Offer;
 use clock::Clock;
 use config::{Config, Labels, Work};
 use host::Host;
 use icmp::Icmp;
-use metrics::counts::ReceiveQueue;
+use metrics::counts::{ReceiveQueue, Strays};
 use metrics::page::Metrics;
 use resolver_check::ResolverCheck;
 use seat::SharedVerdicts;
@@ -69,6 +73,11 @@ pub struct LatencyExporter {
     resolver_check: ResolverCheck,
     rounds: Rounds,
     clock: Clock,
+    offer: RwLock<Arc<Offer>>,
+    /// Of echoes that were asked for.
+    strays: Arc<Strays>,
+    /// How often a module was asked for that there is not.
+    unknown_modules: Arc<Counter>,
 }
 
 impl Exporter for LatencyExporter {
@@ -106,6 +115,9 @@ impl Exporter for LatencyExporter {
             resolver_check: ResolverCheck::default(),
             rounds: kit.rounds.clone(),
             clock,
+            offer: RwLock::default(),
+            strays: Arc::default(),
+            unknown_modules: Arc::default(),
         })
     }
 
@@ -119,6 +131,7 @@ impl Exporter for LatencyExporter {
 
     fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
         self.vantage.set(config.vantage.clone());
+        *self.offer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.offer());
         self.queue.set_buckets(&config.buckets);
         let (targets, skipped) = config.targets(found);
         let looks_up = targets.values().any(|it| matches!(it.work.host, Host::Name(_)));
@@ -145,5 +158,16 @@ impl Exporter for LatencyExporter {
 
     fn has_target(&self, name: &str) -> bool {
         self.targets.has(name)
+    }
+
+    fn routes(self: &Arc<Self>) -> Router {
+        pages::routes(self)
+    }
+}
+
+impl LatencyExporter {
+    /// What a scraper may ask for, as the config in force says.
+    fn offer(&self) -> Arc<Offer> {
+        Arc::clone(&self.offer.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod counts;
 pub(crate) mod page;
+pub(crate) mod probe;
 #[cfg(test)]
 mod tests;
 mod verdicts;

@@ -29,6 +29,8 @@ label_enum! {
         Body = "body",
         /// The peer closed or reset the connection before it had answered.
         Reset = "reset",
+        /// What came does not meet a condition of the module: a pattern, bytes, a response code.
+        Condition = "condition",
         /// Something on this side: no socket, no permission, no descriptor, no memory.
         Local = "local",
     }

@@ -179,6 +179,21 @@ impl Names {
     }
 }
 
+/// Looks a name up once, for a probe that is asked for: the addresses in the order of the answer.
+pub(crate) async fn once(
+    name: &str,
+    families: Families,
+    resolvers: &[SocketAddr],
+) -> Result<Vec<IpAddr>, Failure> {
+    let state = Mutex::new(State::Unknown);
+    let names = Names { families, resolvers: resolvers.to_vec(), state };
+    let answer = async {
+        let answer = names.resolver()?.lookup_ip(Name::from_ascii(name)?).await?;
+        Ok(answer.iter().collect())
+    };
+    answer.await.map_err(|error: NetError| classify(&error))
+}
+
 /// Whether a resolver answers when it is asked for the root, which none of its users asks for: names that are
 /// cached hide for minutes that it is dead. Who refuses, or knows no root, is alive.
 pub(crate) async fn answers(resolvers: &[SocketAddr]) -> bool {

@@ -8,10 +8,16 @@ use std::time::Duration;
 
 #[path = "program/echoes.rs"]
 mod echoes;
+#[path = "program/modules.rs"]
+mod modules;
 #[path = "program/names.rs"]
 mod names;
 #[path = "program/ours.rs"]
 mod ours;
+#[path = "program/probe.rs"]
+mod probe;
+#[path = "program/probed.rs"]
+mod probed;
 #[path = "program/running.rs"]
 mod running;
 #[path = "program/sent.rs"]

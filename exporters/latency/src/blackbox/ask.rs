@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use exporter_kit::on_demand::Log;
+use exporter_kit::on_demand::{AllowList, Destination, Log};
 use tokio::time::Instant;
 
 use crate::icmp::Icmp;
@@ -16,6 +16,10 @@ pub(crate) struct Ask<'a> {
     pub(crate) target: &'a str,
     /// The query's `hostname`: what is asked for in `Host` and in SNI where the module sets neither.
     pub(crate) hostname: Option<&'a str>,
+    /// Whom the target is, which may be contacted.
+    pub(crate) destination: &'a Destination,
+    /// Who else may be: see [`Ask::may_contact`].
+    pub(crate) allow: &'a AllowList,
     /// The address to probe where it has been chosen already: nothing is looked up then.
     pub(crate) ip: Option<IpAddr>,
     /// When the probe began.
@@ -30,4 +34,12 @@ pub(crate) struct Ask<'a> {
     pub(crate) icmp: &'a Icmp,
     /// Counts replies that come late or twice.
     pub(crate) strays: &'a Arc<Strays>,
+}
+
+impl Ask<'_> {
+    /// Whether somebody may be contacted whom the target names on the way, by a redirect, say: to be asked
+    /// before a name is looked up and before anything is sent. The target itself may.
+    pub(crate) fn may_contact(&self, other: &Destination) -> bool {
+        other == self.destination || self.allow.allows(other)
+    }
 }

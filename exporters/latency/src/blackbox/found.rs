@@ -8,7 +8,9 @@ use std::time::Duration;
 /// All figures of one probe.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Found {
-    /// `probe_dns_lookup_time_seconds`.
+    /// Whether an address was looked for: only then are lookup and address shown. By `choose`.
+    pub(crate) chosen: bool,
+    /// `probe_dns_lookup_time_seconds`. By `choose`.
     pub(crate) lookup: Duration,
     /// The address that was probed: `probe_ip_protocol`, `probe_ip_addr_hash`.
     pub(crate) ip: Option<IpAddr>,

@@ -8,7 +8,7 @@
 //! | `figures` | what stands in the head of an answer (pure) |
 //! | `body` | the body of an answer, unpacked and bounded (I/O) |
 //! | `compression` | how a body is packed (pure) |
-//! | `conditions`, `pattern` | what an answer has to be (pure) |
+//! | `conditions` | what an answer has to be (pure) |
 //! | `cel` | conditions on JSON, and what they may cost (pure) |
 
 mod body;
@@ -17,7 +17,6 @@ mod compression;
 mod conditions;
 mod cookies;
 mod figures;
-pub(crate) mod pattern;
 mod settings;
 mod target;
 
@@ -112,6 +111,11 @@ impl Settings {
         let mut cookies = Cookies::default();
         for redirects in 1.. {
             let is_first = hop.target.host() == first_host;
+            // Another port of the same host is somebody else.
+            if redirects > 1 && !may_contact(ask, &hop.target.destination()) {
+                ask.log.line(|| format!("{} may not be contacted", hop.target.destination()));
+                return Err(Failure::HttpStatus);
+            }
             let ip =
                 if is_first { first_ip } else { self.elsewhere(&hop.target, ask, found).await? };
             let headers = self.headers(&said, &hop, &first_host, &cookies);
@@ -141,10 +145,6 @@ impl Settings {
         ask: &Ask<'_>,
         found: &mut Found,
     ) -> Result<Option<IpAddr>, Failure> {
-        if !may_contact(ask, &target.destination()) {
-            ask.log.line(|| format!("{} may not be contacted", target.destination()));
-            return Err(Failure::HttpStatus);
-        }
         if self.client.has_proxy() && self.skip_resolve {
             return Ok(None);
         }
@@ -359,7 +359,7 @@ impl Settings {
 }
 
 /// What an answer that does not meet a condition fails as.
-const FAILED_CONDITION: Failure = Failure::Body;
+const FAILED_CONDITION: Failure = Failure::Condition;
 
 /// The figures of this prober.
 fn http(found: &mut Found) -> &mut Http {
@@ -367,8 +367,8 @@ fn http(found: &mut Found) -> &mut Http {
 }
 
 /// Whether somebody may be contacted whom a redirect names.
-fn may_contact(_ask: &Ask<'_>, _destination: &Destination) -> bool {
-    true
+fn may_contact(ask: &Ask<'_>, destination: &Destination) -> bool {
+    ask.may_contact(destination)
 }
 
 /// The request that a redirect asks for, as Go has it.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_kit::on_demand::Log;
+use exporter_kit::on_demand::{AllowList, Destination, Log};
 use tokio::time::Instant;
 
 use super::ask::Ask;
@@ -16,6 +16,8 @@ use crate::metrics::counts::{ReceiveQueue, Strays};
 #[derive(Debug)]
 pub(crate) struct Trial {
     log: Log,
+    destination: Destination,
+    allow: AllowList,
     icmp: Icmp,
     strays: Arc<Strays>,
 }
@@ -24,7 +26,13 @@ impl Trial {
     /// To be called within a runtime.
     pub(crate) fn new() -> Self {
         let icmp = Icmp::open(Clock::start(), &ReceiveQueue::default());
-        Self { log: Log::new(true), icmp, strays: Arc::default() }
+        Self {
+            log: Log::new(true),
+            destination: Destination::new("127.0.0.1", None),
+            allow: AllowList::try_from(vec!["*".to_owned()]).unwrap(),
+            icmp,
+            strays: Arc::default(),
+        }
     }
 
     /// A question about a target, at 127.0.0.1 whatever its name.
@@ -34,6 +42,8 @@ impl Trial {
         Ask {
             target,
             hostname: None,
+            destination: &self.destination,
+            allow: &self.allow,
             ip,
             started,
             deadline: started + Duration::from_secs(30),

@@ -22,9 +22,9 @@ use url::Url;
 
 use super::ask::Ask;
 use super::found::{Found, HttpPhases, Websocket};
-use super::http::pattern::{Pattern, expanded, readable};
 use super::http_client::connection::{Peer, open};
 use super::http_client::{self, Client, USER_AGENT, lookup};
+use super::pattern::{Pattern, expanded, readable};
 use super::tls;
 use crate::host::{Families, IpProtocol};
 use crate::outcome::Failure;

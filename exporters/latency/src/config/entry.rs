@@ -88,7 +88,13 @@ impl RawEntry {
                 let allowed = allowed.join(", ");
                 return Err(format!("{field}: is not among the modules; must be one of {allowed}"));
             };
-            let mut read = addresses.iter().map(|address| module.prober.address(address));
+            let continuous = module.continuous.as_ref().map_err(|why| {
+                let field = if is_list { "modules" } else { "module" };
+                format!(
+                    "{field}: cannot probe a target all the time, only when it is asked for: {why}"
+                )
+            })?;
+            let mut read = addresses.iter().map(|address| continuous.prober.address(address));
             let address = match read.next() {
                 Some(Err(error)) => read.find_map(Result::ok).ok_or(error),
                 Some(read) => read,

@@ -112,7 +112,7 @@ targets: [{{name: a, address: 192.0.2.1, module: fast}}, {{name: b, address: \"1
 #[test]
 fn an_echo_takes_the_options_that_there_are_and_no_others() {
     let icmp = |section: &str| {
-        format!("{VANTAGE}modules: {{m: {{prober: icmp, icmp: {{{section}}}}}}}\ntargets: []\n")
+        format!("{VANTAGE}modules: {{m: {{prober: icmp, interval: 1s, icmp: {{{section}}}}}}}\n")
     };
     load(&icmp("ttl: 0, payload_size: 0, dscp: 0, dont_fragment: false")).unwrap();
     load(&icmp("ttl: 255, payload_size: 65507, dscp: 63, source_ip_address: '::1'")).unwrap();
@@ -139,12 +139,11 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         format!("{VANTAGE}modules: {{{modules}}}\ntargets: [{targets}]\n")
     };
     let module = |module: &str| with(&format!("m: {{{module}}}"), "");
-    let http = |http: &str| module(&format!("prober: http, http: {{{http}}}"));
+    let http = |http: &str| module(&format!("prober: http, interval: 5s, http: {{{http}}}"));
     let target = |target: &str| {
         with("icmp: {prober: icmp}, tcp: {prober: tcp}, http: {prober: http}", target)
     };
     let cases: Vec<(String, &[&str])> = vec![
-        ("modules: {}\ntargets: []".to_owned(), &["missing field `vantage`"]),
         ("vantage: {name: a}\nmodules: {}\ntargets: []".to_owned(), &["missing field `region`"]),
         (
             "vantage: {name: '', region: a}\nmodules: {}\ntargets: []".to_owned(),
@@ -169,10 +168,6 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
             &["test.yml:2:13: resolvers[0]: ", "must be an IP address"],
         ),
         (
-            module("prober: dns"),
-            &["test.yml:2:", "modules.m.prober: must be one of icmp, tcp, http"],
-        ),
-        (
             module("prober: icmp, intervall: 1s"),
             &["test.yml:2:", "unknown field `intervall`", "interval"],
         ),
@@ -182,8 +177,9 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
             module("prober: icmp, interval: 10ms, timeout: 3s"),
             &["timeout: 3s must not be longer than 60 intervals"],
         ),
-        (module("prober: icmp, http: {}"), &["`http` has no effect"]),
-        (module("prober: icmp, icmp: {protocol: udp}"), &["unknown field `protocol`"]),
+        (module("prober: icmp, interval: 1s, http: {}"), &["`http` has no effect"]),
+        (module("prober: icmp, icmp: {ttl: 256}"), &["icmp.ttl: must be from 1 to 255"]),
+        (module("prober: icmp, icmp: {tll: 5}"), &["unknown field `tll`, did you mean `ttl`?"]),
         (
             module("prober: icmp, icmp: {preferred_ip_protocol: ipv4}"),
             &["preferred_ip_protocol: must be one of ip4, ip6, did you mean `ip4`?"],
@@ -237,9 +233,21 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
 }
 
 #[test]
+fn a_vantage_is_demanded_where_there_are_targets() {
+    let wanted = "vantage: must be given where there are targets";
+    for (text, place) in [
+        ("modules: {i: {prober: icmp}}\ntargets: [{name: a, address: '::1', module: i}]", "2:11"),
+        ("modules: {}\nfile_sd_configs: [{files: [a.json]}]", "1:1"),
+    ] {
+        let error = format!("{:#}", load(text).unwrap_err());
+        assert!(error.starts_with(&format!("test.yml:{place}: {wanted}")), "{error}");
+    }
+}
+
+#[test]
 fn all_mistakes_are_told_and_no_value_repeated() {
     let text = format!(
-        "{VANTAGE}modules: {{icmp: {{prober: icmp}}, http: {{prober: http, http: {{headers: {{'Basic hunter2': a}}}}}}}}
+        "{VANTAGE}modules: {{icmp: {{prober: icmp}}, http: {{prober: http, interval: 5s, http: {{headers: {{'Basic hunter2': a}}}}}}}}
 targets:
   - {{name: a, address: \"https://u:hunter2@h/\", module: icmp}}
   - {{name: b, address: \"http://u:hunter2@h:99999/\", module: icmp}}
@@ -292,9 +300,122 @@ fn a_target_may_have_labels_but_not_those_of_the_metrics() {
 #[test]
 fn a_config_without_targets_is_good_and_told() {
     let head = format!("{VANTAGE}modules: {{icmp: {{prober: icmp}}}}\n");
-    let warnings = |text: &str| LatencyExporter::warnings(&load(text).unwrap()).len();
-    assert_eq!(warnings(&format!("{head}targets: []")), 1);
-    assert_eq!(warnings(&format!("{head}file_sd_configs: [{{files: [a.json]}}]")), 0);
+    let warnings = |text: &str| LatencyExporter::warnings(&load(text).unwrap());
+    assert_eq!(warnings(&format!("{head}targets: []")).len(), 1);
+    assert_eq!(warnings(&format!("{head}file_sd_configs: [{{files: [a.json]}}]")).len(), 0);
+    assert_eq!(warnings(&format!("{head}on_demand: {{allow: ['*']}}")).len(), 0);
+    let bare = warnings("modules: {icmp: {prober: icmp, tcp: {}}}");
+    assert!(bare[0].contains("on_demand: {allow: ['*']}"), "{bare:?}");
+    assert_eq!(bare[1], "modules.icmp.tcp: has no effect: the prober is another");
+}
+
+/// A file as `blackbox_exporter` takes it, with what its examples show.
+const PEERS: &str = r#"
+modules:
+  ssh:
+    prober: tcp
+    timeout: 5s
+    tcp:
+      preferred_ip_protocol: ip4
+      source_ip_address: "127.0.0.1"
+      query_response:
+      - expect: "^SSH-2.0-([^ -]+)(?: (.*))?$"
+        labels:
+        - {name: version, value: "${1}"}
+      - send: "SSH-2.0-probe"
+  pop3: {prober: tcp, tcp: {query_response: [{expect: "^+OK"}]}}
+  postgresql:
+    prober: tcp
+    tcp:
+      query_response:
+      - send: !!binary AAAACATSFi8=
+      - expect_bytes: S
+      - starttls: true
+  ping:
+    prober: icmp
+    icmp: {ttl: 5, payload_size: 100, dont_fragment: true, source_ip_address: 127.0.0.1}
+  nothing: {prober: icmp, icmp: }
+  soa:
+    prober: dns
+    dns:
+      transport_protocol: "tcp"
+      query_name: example.com
+      query_type: "SOA"
+      query_class: "IN"
+      recursion_desired: false
+      valid_rcodes: [NOERROR, NXDOMAIN]
+      ip_protocol_fallback: false
+      validate_answer_rrs: {fail_if_not_matches_regexp: ["example.com.\\t300\\tIN\\tSOA"], fail_if_matches_regexp: }
+      validate_authority_rrs: {fail_if_all_match_regexp: [".*127.0.0.1"]}
+      validate_additional_rrs: {fail_if_none_matches_regexp: ["127.0.0.1"]}
+  socket: {prober: unix, unix: {query_response: [{send: PING}, {expect: PONG}]}}
+"#;
+
+#[test]
+fn a_file_of_the_peer_is_good_as_it_is() {
+    let config = load(PEERS).unwrap();
+    let offer = config.offer();
+    assert_eq!(offer.modules.len(), 7);
+    assert_eq!(offer.modules["ssh"].module.timeout, Some(Duration::from_secs(5)));
+    assert_eq!(offer.modules["pop3"].module.timeout, None);
+    assert!(offer.modules.values().all(|it| it.fault.is_none() && it.module.idle.is_empty()));
+}
+
+#[test]
+fn what_cannot_be_probed_all_the_time_is_refused_at_the_target_by_the_key() {
+    for (module, key) in [
+        ("soa", "modules.soa.prober: must be one of icmp, tcp, http"),
+        ("pop3", "tcp: unknown field `query_response`"),
+    ] {
+        let text = format!(
+            "{VANTAGE}{PEERS}targets:\n- {{name: a, address: 'a.example:1', module: {module}}}\n"
+        );
+        let error = format!("{:#}", load(&text).expect_err(module));
+        let key = key.trim_start_matches("modules.soa.");
+        let wanted = format!(
+            "targets[0].module: cannot probe a target all the time, only when it is asked for: {key}"
+        );
+        assert!(error.contains(&wanted), "{error}\nwanted {wanted}");
+    }
+}
+
+#[test]
+fn what_the_peer_refuses_is_refused_with_the_place() {
+    for (module, wanted) in [
+        (
+            "{prober: dns, dns: {query_type: A}}",
+            "test.yml:1:33: modules.m.dns: query_name: must be given",
+        ),
+        ("{prober: dns, dns: {query_name: a, query_type: X}}", "dns.query_type: must be a type"),
+        (
+            "{prober: dns, dns: {query_name: a, query_class: X}}",
+            "dns.query_class: must be one of IN",
+        ),
+        ("{prober: icmp, icmp: {ttl: -1}}", "icmp.ttl: must be a whole number"),
+        ("{prober: invalid}", "prober: must be one of"),
+        (
+            "{prober: tcp, tcp: {query_response: [{expect: ':['}]}}",
+            "tcp.query_response[0].expect: must be a regular expression as RE2 has them: a class is",
+        ),
+        (
+            "{prober: unix, unix: {query_response: [{expect: ':['}]}}",
+            "unix.query_response[0].expect",
+        ),
+        (
+            "{prober: tcp, tcp: {query_response: [{expect: a, expect_bytes: b}]}}",
+            "tcp.query_response[0].expect_bytes: must not be given beside",
+        ),
+        (
+            "{prober: tcp, tcp: {query_response: [{labels: [{name: 1a}]}]}}",
+            "labels: each name must",
+        ),
+        ("{prober: tcp, tcp: {query_respons: []}}", "did you mean `query_response`?"),
+        ("{timeout: 5s}", "missing field `prober`"),
+        ("{prober: tpc}", "test.yml:1:23: modules.m.prober: must be one of"),
+    ] {
+        let error = format!("{:#}", load(&format!("modules: {{m: {module}}}")).expect_err(module));
+        assert!(error.contains(wanted), "{module}\n  gave   {error}\n  wanted {wanted}");
+    }
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl Class {
             | Failure::TlsVerify
             | Failure::TlsHandshake
             | Failure::Body
+            | Failure::Condition
             | Failure::Reset
             | Failure::Refused => Self::Wrong,
             Failure::Timeout | Failure::Unreachable | Failure::TtlExceeded => Self::Silent,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::body::Read;
 use super::cel::{Body, Expression};
-use super::pattern::{Pattern, readable};
+use crate::blackbox::pattern::{Pattern, readable};
 
 /// The conditions of a module.
 #[derive(Clone, Debug, Default, PartialEq)]

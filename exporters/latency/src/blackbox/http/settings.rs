@@ -16,8 +16,8 @@ use serde::Deserialize;
 use super::cel::Expression;
 use super::compression::Compression;
 use super::conditions::{BodyConditions, Conditions, HeaderMatch};
-use super::pattern::Pattern;
 use crate::blackbox::http_client::{self, Client};
+use crate::blackbox::pattern::Pattern;
 use crate::blackbox::tls;
 use crate::host::{Families, IpProtocol};
 

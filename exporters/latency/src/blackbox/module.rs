@@ -1,0 +1,105 @@
+//! A module, in the grammar and with the meaning of `blackbox_exporter`. No I/O, no clock of its own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use exporter_kit::config;
+use exporter_kit::on_demand::Destination;
+use serde::Deserialize;
+
+use super::ask::Ask;
+use super::found::Found;
+use super::{dns, grpc, http, icmp, tcp, unix, websocket};
+use crate::outcome::Failure;
+
+/// Makes of each prober a word, a section of a module and a variant of [`Prober`].
+macro_rules! probers {
+    ($($Variant:ident in $file:ident),* $(,)?) => {
+        #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+        #[serde(rename_all = "lowercase")]
+        enum Word { $($Variant),* }
+
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct RawModule {
+            prober: Word,
+            timeout: Option<config::Duration>,
+            interval: Option<config::Duration>,
+            $($file: Option<$file::Settings>,)*
+        }
+
+        /// A prober and what it was told.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Prober {
+            $($Variant(Box<$file::Settings>)),*
+        }
+
+        impl From<RawModule> for Module {
+            fn from(raw: RawModule) -> Self {
+                let mut idle = Vec::new();
+                $(if raw.$file.is_some() && !matches!(raw.prober, Word::$Variant) {
+                    idle.push(stringify!($file));
+                })*
+                let prober = match raw.prober {
+                    $(Word::$Variant => Prober::$Variant(Box::new(raw.$file.unwrap_or_default())),)*
+                };
+                let timeout = raw.timeout.map(config::Duration::get);
+                Self { prober, timeout, has_interval: raw.interval.is_some(), idle }
+            }
+        }
+
+        impl Prober {
+            /// Whom a probe of this target contacts; the error says what a target must be.
+            pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
+                match self {
+                    $(Self::$Variant(settings) => settings.destination(target),)*
+                }
+            }
+
+            fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
+                match self {
+                    $(Self::$Variant(settings) => settings.load(folder),)*
+                }
+            }
+
+            /// Probes, and notes what it finds.
+            pub(crate) async fn probe(&self, ask: &Ask<'_>, found: &mut Found) -> Result<(), Failure> {
+                match self {
+                    $(Self::$Variant(settings) => settings.probe(ask, found).await,)*
+                }
+            }
+        }
+    };
+}
+
+// The word for a module's `prober` and the name of its section is that of the file.
+probers! {
+    Http in http,
+    Tcp in tcp,
+    Icmp in icmp,
+    Dns in dns,
+    Grpc in grpc,
+    Unix in unix,
+    Websocket in websocket,
+}
+
+/// How a target is probed when a scraper asks for it.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(from = "RawModule")]
+pub(crate) struct Module {
+    /// Its prober.
+    pub(crate) prober: Prober,
+    /// How long it may take; as long as the scraper waits where it says nothing.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether it says how often a target is probed: then it is meant for targets as well.
+    pub(crate) has_interval: bool,
+    /// Sections without effect, since the prober is another.
+    pub(crate) idle: Vec<&'static str>,
+}
+
+impl Module {
+    /// Reads the files that it names, relative paths being taken from `folder`.
+    pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
+        self.prober.load(folder)
+    }
+}

@@ -1,0 +1,122 @@
+//! `/probe?target=&module=` probes once, in the words of `blackbox_exporter`.
+//!
+//! Whom a scraper may name, the config lists: an exporter that contacts whatever an HTTP client names is a
+//! tool for strangers, inside of the network.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use exporter_kit::Registry;
+use exporter_kit::on_demand::{self, Asked, Contacts, Destination, Engine, Log, Planned, Settings};
+use tokio::time::{Instant, timeout_at};
+
+use crate::LatencyExporter;
+use crate::blackbox::ask::Ask;
+use crate::blackbox::found::Found;
+use crate::blackbox::module::Module;
+use crate::metrics::probe::{self, Probed};
+use crate::outcome::Failure;
+
+/// The module of a query that names none.
+const MODULE: &str = "http_2xx";
+/// How long a probe may take where neither its module nor the scraper says so; the offset off.
+const LONGEST: Duration = Duration::from_secs(120);
+
+pub(crate) fn routes(exporter: &Arc<LatencyExporter>) -> Router {
+    on_demand::page("/probe", Arc::new(Requests(Arc::clone(exporter))))
+}
+
+/// What answers.
+#[derive(Debug)]
+struct Requests(Arc<LatencyExporter>);
+
+/// One question, checked.
+#[derive(Debug)]
+struct Plan {
+    module: Arc<Module>,
+    fault: Option<Arc<str>>,
+    target: String,
+    hostname: Option<String>,
+    destination: Destination,
+    settings: Arc<Settings>,
+    resolvers: Arc<[SocketAddr]>,
+}
+
+impl Engine for Requests {
+    type Plan = Plan;
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.offer().settings)
+    }
+
+    fn plan(&self, asked: &Asked) -> Result<Planned<Plan>, String> {
+        let offer = self.0.offer();
+        let name = asked.module().unwrap_or(MODULE);
+        let Some(offered) = offer.modules.get(name) else {
+            self.0.unknown_modules.inc();
+            let known: Vec<_> = offer.modules.keys().map(String::as_str).collect();
+            return Err(format!("module: is unknown; must be one of {}", known.join(", ")));
+        };
+        let target = asked.target().ok_or("target: is missing")?;
+        let hostname = asked.parameter("hostname").filter(|hostname| !hostname.is_empty());
+        let destination = offered.module.prober.destination(target);
+        let destination = destination.map_err(|must| format!("target: {must}"))?;
+        let longest = LONGEST.saturating_sub(offer.settings.timeout_offset.get());
+        let plan = Plan {
+            module: Arc::clone(&offered.module),
+            fault: offered.fault.clone(),
+            target: target.to_owned(),
+            hostname: hostname.map(str::to_owned),
+            destination: destination.clone(),
+            settings: Arc::clone(&offer.settings),
+            resolvers: Arc::clone(&offer.resolvers),
+        };
+        let timeout = offered.module.timeout.unwrap_or(longest);
+        Ok(Planned { plan, contacts: Contacts::Named(destination), timeout })
+    }
+
+    async fn measure(self: Arc<Self>, plan: Plan, deadline: Instant, log: Log) -> Registry {
+        let started = Instant::now();
+        let ask = Ask {
+            target: &plan.target,
+            hostname: plan.hostname.as_deref(),
+            destination: &plan.destination,
+            allow: &plan.settings.allow,
+            ip: None,
+            started,
+            deadline,
+            log: &log,
+            resolvers: &plan.resolvers,
+            icmp: &self.0.icmp,
+            strays: &self.0.strays,
+        };
+        let mut found = Found::default();
+        let result = match &plan.fault {
+            Some(fault) => {
+                log.line(|| format!("a file of the module could not be read: {fault}"));
+                Err(Failure::Local)
+            }
+            // Boxed: what a probe of any kind needs is large.
+            None => {
+                match timeout_at(deadline, Box::pin(plan.module.prober.probe(&ask, &mut found)))
+                    .await
+                {
+                    Ok(result) => result,
+                    Err(_) => Err(Failure::Timeout),
+                }
+            }
+        };
+        let failure = result.err();
+        log.line(|| match failure {
+            None => "the probe succeeded".to_owned(),
+            Some(failure) => format!("the probe failed: {}", failure.as_str()),
+        });
+        // It was set a moment ago, to what is hardly finer than that.
+        let hundredths = ((deadline - started).as_secs_f64() * 100.0).ceil();
+        let timeout = Duration::from_secs_f64(hundredths / 100.0);
+        let took = ask.started.elapsed();
+        probe::page(Probed { found, failure, took, timeout })
+    }
+}

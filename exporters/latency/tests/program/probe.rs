@@ -1,0 +1,234 @@
+//! `/probe`, beside the program whose words it answers in: the same modules, the same servers, the same series.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::TcpListener;
+
+use peers::Program;
+use tempfile::TempDir;
+
+use super::modules;
+use super::probed::{self, Page, Peer, page};
+use super::running::{command, start};
+use super::web::Web;
+
+/// One module, and whom it probes.
+struct Case {
+    name: &'static str,
+    module: &'static str,
+    target: String,
+}
+
+/// What is different on purpose: the beginning of a series, in which cases (a part of the name), and why.
+const DIFFERENCES: [(&str, &str, &str); 2] = [
+    ("probe_failure_info", "", "why a probe failed, which the peer does not tell"),
+    ("probe_timeout_seconds", "", "the peer tells it from the version after 0.28 on"),
+];
+
+/// Series whose values differ from run to run.
+const TIMES: [&str; 4] = [
+    "probe_duration_seconds",
+    "probe_dns_lookup_time_seconds",
+    "probe_icmp_duration_seconds",
+    "probe_dns_duration_seconds",
+];
+
+/// Every server, by its word in the tables; whoever has none is a target as it stands.
+fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
+    let ssh = probed::talker(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n").to_string();
+    let socket = folder.path().join("talker.sock").display().to_string();
+    probed::socket(&socket, b"hello there\n");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    BTreeMap::from([
+        ("ssh by name", ssh.replace("127.0.0.1", "localhost")),
+        ("ssh", ssh),
+        ("quiet", probed::talker(b"").to_string()),
+        ("latin", probed::talker(b"220 b\xfccher\r\n").to_string()),
+        ("brief", probed::brief(b"one\ntwo").to_string()),
+        ("bytes", probed::brief(b"S").to_string()),
+        ("zone", probed::zone().to_string()),
+        ("closed", closed.to_string()),
+        ("socket", socket),
+        ("no socket", "/nowhere/at/all.sock".to_owned()),
+    ])
+}
+
+fn cases(folder: &TempDir) -> Vec<Case> {
+    let servers = servers(folder);
+    let rows = modules::TALKS.iter().chain(&modules::QUESTIONS).chain(&modules::ECHOES);
+    let case = |&(name, module, server): &modules::Row| {
+        let target = servers.get(server).cloned().unwrap_or_else(|| server.to_owned());
+        Case { name, module, target }
+    };
+    rows.map(case).collect()
+}
+
+fn config(cases: &[Case]) -> String {
+    let mut text = "modules:\n".to_owned();
+    for case in cases {
+        writeln!(text, "  {}: {}", case.name, case.module).unwrap();
+    }
+    text
+}
+
+fn query(case: &Case) -> (String, String) {
+    let target = case.target.replace('[', "%5B").replace(']', "%5D");
+    let path = format!("/probe?target={target}&module={}", case.name);
+    (path, "X-Prometheus-Scrape-Timeout-Seconds: 5\r\n".to_owned())
+}
+
+fn is_time(series: &str) -> bool {
+    TIMES.iter().any(|time| series.starts_with(time))
+}
+
+/// What is not the same, a line each.
+fn differences(case: &str, ours: &Page, theirs: &Page) -> Vec<String> {
+    let is_meant = |series: &str| {
+        DIFFERENCES
+            .iter()
+            .any(|(begin, cases, _)| series.starts_with(begin) && case.contains(cases))
+    };
+    let mut found = Vec::new();
+    for series in ours.keys().chain(theirs.keys().filter(|series| !ours.contains_key(*series))) {
+        if is_meant(series) {
+            continue;
+        }
+        let near = |one: f64, other: f64| match series.as_str() {
+            "probe_timeout_seconds" => (one - other).abs() < 0.05,
+            _ => (one - other).abs() < f64::EPSILON,
+        };
+        match (ours.get(series), theirs.get(series)) {
+            (Some(one), Some(other)) if is_time(series) || near(*one, *other) => {}
+            (one, other) => found.push(format!("{case}: {series}: ours {one:?}, theirs {other:?}")),
+        }
+    }
+    found
+}
+
+#[test]
+fn every_module_finds_what_the_peer_finds() {
+    let sockets = TempDir::new().unwrap();
+    let cases = cases(&sockets);
+    let modules = config(&cases);
+    let allow =
+        format!("on_demand: {{allow: ['*', '{}/', /nowhere/]}}\n", sockets.path().display());
+    let program = start(&format!("{modules}{allow}"), &[]);
+    let Some(peer) = Peer::start(&modules) else {
+        eprintln!(
+            "skipped: there is no blackbox_exporter; name one by TURBULENCE_BLACKBOX_EXPORTER"
+        );
+        return;
+    };
+    let mut found = Vec::new();
+    for case in &cases {
+        let (path, headers) = query(case);
+        let (status, theirs) = peer.ask(&path, &headers);
+        assert_eq!(status, 200, "{}: {theirs}", case.name);
+        let ours = program.request("GET", &path, &headers);
+        assert_eq!(ours.status, 200, "{}: {}", case.name, ours.body);
+        let differ = differences(case.name, &page(&ours.body), &page(&theirs));
+        if !differ.is_empty() {
+            let debug = program.request("GET", &format!("{path}&debug=true"), &headers);
+            let log = debug.body.split("\nMetrics:").next().unwrap_or_default();
+            eprintln!("{}\n{log}", case.name);
+        }
+        found.extend(differ);
+    }
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+    eprintln!("{} modules found the same", cases.len());
+    assert!(program.stop().success());
+}
+
+/// The program with these modules, and whom it may contact.
+fn with(modules: &str, allow: &str) -> Program {
+    start(&format!("modules: {modules}\non_demand: {{allow: [{allow}]}}\n"), &[])
+}
+
+fn probed(program: &Program, query: &str) -> Page {
+    let answer = program.request("GET", &format!("/probe?{query}"), "");
+    assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+    page(&answer.body)
+}
+
+fn is(page: &Page, series: &str, value: f64) -> bool {
+    page.get(series).is_some_and(|found| (found - value).abs() < f64::EPSILON)
+}
+
+#[test]
+fn a_probe_says_what_it_found_or_why_it_failed() {
+    let talker = probed::talker(b"hello\n");
+    let modules = "{tcp: {prober: tcp}, bye: {prober: tcp, timeout: 300ms, tcp: {query_response: [{expect: bye}]}}}";
+    let program = with(modules, "127.0.0.0/8");
+    let good = probed(&program, &format!("module=tcp&target={talker}"));
+    assert!(is(&good, "probe_success", 1.0) && is(&good, "probe_ip_protocol", 4.0), "{good:?}");
+    assert!(is(&good, "probe_ip_addr_hash", 3_668_918_509.0), "{good:?}");
+    let bad = probed(&program, &format!("module=bye&target={talker}"));
+    let reason = "probe_failure_info{reason=\"timeout\"}";
+    assert!(is(&bad, "probe_success", 0.0) && is(&bad, reason, 1.0), "{bad:?}");
+    let debug =
+        program.request("GET", &format!("/probe?module=bye&target={talker}&debug=true"), "");
+    for words in ["connected with", "read: hello", "the probe failed: timeout", "probe_success 0"] {
+        assert!(debug.body.contains(words), "{}", debug.body);
+    }
+    assert!(program.stop().success());
+}
+
+#[test]
+fn nobody_is_contacted_whom_the_config_does_not_list() {
+    let talker = probed::talker(b"");
+    let program = with("{tcp: {prober: tcp}, unix: {prober: unix}}", "'*.example', '[::1]'");
+    let ask = |query: &str| {
+        let answer = program.request("GET", &format!("/probe?{query}"), "");
+        (answer.status, answer.body)
+    };
+    let (status, body) = ask(&format!("module=tcp&target={talker}"));
+    assert_eq!(status, 403);
+    assert!(body.contains("on_demand: {allow: ['127.0.0.1:"), "{body}");
+    assert_eq!(ask("module=unix&target=/run/a.sock").0, 403);
+    assert_eq!(ask("module=tcp&target=localhost:1").0, 403);
+    for (query, words) in [
+        ("target=a.example:1", "module: is unknown; must be one of tcp, unix"),
+        ("target=a.example:1&module=nope", "module: is unknown"),
+        ("module=tcp", "target: is missing"),
+        ("module=tcp&target=a.example", "target: must be HOST:PORT"),
+        ("module=unix&target=/run/../a.sock", "target: must be the path of a socket"),
+    ] {
+        let (status, body) = ask(query);
+        assert_eq!(status, 400, "{query}");
+        assert!(body.contains(words), "{query}: {body}");
+    }
+    assert!(program.stop().success());
+}
+
+#[test]
+fn no_redirect_leads_to_whom_the_config_does_not_list() {
+    let web = Web::plain([127, 0, 0, 1]);
+    let elsewhere = probed::replier(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let answer =
+        format!("HTTP/1.1 302 No\r\nlocation: http://{elsewhere}/\r\ncontent-length: 0\r\n\r\n");
+    let leads = probed::replier(answer.leak().as_bytes());
+    let ask = |allow: &str, target: &str| {
+        let program = with("{http_2xx: {prober: http}}", allow);
+        let found = probed(&program, &format!("target=http://{target}"));
+        assert!(program.stop().success());
+        found
+    };
+    let good = ask("127.0.0.1", &leads.to_string());
+    assert!(is(&good, "probe_success", 1.0) && is(&good, "probe_http_redirects", 1.0), "{good:?}");
+    let bad = ask(&format!("'{leads}'"), &leads.to_string());
+    assert!(is(&bad, "probe_success", 0.0), "{bad:?}");
+    // A host that is on the list may lead to itself.
+    let port = web.port;
+    let own = ask(&format!("'127.0.0.1:{port}'"), &format!("127.0.0.1:{port}/moved"));
+    assert!(is(&own, "probe_success", 1.0), "{own:?}");
+}
+
+#[test]
+fn a_file_of_the_peer_alone_is_good() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("blackbox.yml");
+    std::fs::write(&file, "modules:\n  icmp:\n    prober: icmp\n  tcp_connect:\n    prober: tcp\n")
+        .unwrap();
+    let status = command().arg("--config.check").arg("--config.file").arg(&file).status().unwrap();
+    assert!(status.success());
+}
