@@ -5,8 +5,10 @@
 //! trip is never too short: 1 ms too short is 100 km too near.
 //!
 //! What an echo is sent with is said of each packet; only what may not be fragmented has sockets of
-//! its own, because the kernel knows that of a socket alone.
+//! its own, because the kernel knows that of a socket alone; and an address that stays silent is asked
+//! through another one, because a router may know the first too well.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,21 +19,26 @@ use crate::clock::Clock;
 use crate::metrics::counts::{ReceiveQueue, Strays};
 use crate::outcome::Failure;
 
+mod asset;
 mod channel;
+mod drops;
 mod echo;
+mod flow;
 pub(crate) mod options;
 mod pending;
 mod socket;
+mod sockets;
 
-use channel::Channel;
+use asset::Asset;
 use echo::Family;
 pub(crate) use options::EchoOptions;
-use socket::Kind;
 pub(crate) use socket::Refusal;
+use socket::{Kind, Mode};
+use sockets::Sockets;
 
 /// Sends echoes to anybody.
 #[derive(Clone, Debug)]
-pub(crate) struct Icmp(Arc<Sockets>);
+pub(crate) struct Icmp(Arc<Engine>);
 
 /// So many kinds of sockets there may be: the two families, what must not be fragmented, and IPv6
 /// addresses that modules send from.
@@ -39,19 +46,19 @@ const MOST_KINDS: usize = 32;
 
 /// The sockets of all kinds.
 #[derive(Debug)]
-struct Sockets {
-    kinds: Mutex<Vec<(Kind, Place)>>,
+struct Engine {
+    kinds: Mutex<Vec<Known>>,
     clock: Clock,
     queue: ReceiveQueue,
 }
 
-/// The socket of a kind.
+/// A kind of sockets that was needed.
 #[derive(Debug)]
-enum Place {
+enum Known {
     /// It cannot be had.
-    Refused,
+    Refused(Kind),
     /// It is there.
-    Open(Arc<Channel>),
+    Open(Box<Sockets>),
 }
 
 /// What came back to an echo.
@@ -63,36 +70,56 @@ pub(crate) struct Answer {
     pub(crate) reply_hop_limit: Option<u8>,
 }
 
-/// What is to be shown of a socket.
-#[derive(Clone, Copy, Debug)]
+/// What is to be shown of the sockets of a family.
+#[derive(Clone, Debug)]
 pub(crate) struct SocketFigures {
     /// The network family, as a label has it.
     pub(crate) family: &'static str,
-    /// `dgram` or `raw`.
+    /// `dgram` or `raw`: that for ordinary echoes.
     pub(crate) mode: &'static str,
+    /// What the kernel may refuse such a socket, and whether it has it.
+    pub(crate) features: Vec<(&'static str, bool)>,
+    /// How many are open.
+    pub(crate) count: usize,
+    /// How often a silent address was given a fresh one.
+    pub(crate) moves: u64,
     /// How many packets the kernel has dropped, where it says so.
-    pub(crate) dropped: Option<u32>,
+    pub(crate) dropped: Option<u64>,
 }
 
 impl Icmp {
     /// Opens a socket for each family that there is and that we may use. Must be called inside the
     /// runtime. What cannot be opened is logged, and its probes fail as `local`.
     pub(crate) fn open(clock: Clock, queue: &ReceiveQueue) -> Self {
-        let sockets = Sockets { kinds: Mutex::default(), clock, queue: queue.clone() };
+        let engine = Engine { kinds: Mutex::default(), clock, queue: queue.clone() };
         for family in Family::ALL {
-            sockets.channel(Kind { family, dont_fragment: false, source: None });
+            engine.with(Kind { family, dont_fragment: false, source: None }, |_| ());
         }
-        Self(Arc::new(sockets))
+        Self(Arc::new(engine))
     }
 
-    /// The sockets for ordinary echoes.
+    /// What is to be shown of the sockets, by family.
     pub(crate) fn sockets(&self) -> Vec<SocketFigures> {
         let kinds = self.0.kinds();
-        let ordinary = kinds.iter().filter_map(|(kind, place)| match place {
-            Place::Open(channel) if kind.is_ordinary() => Some(channel.figures()),
-            Place::Open(_) | Place::Refused => None,
-        });
-        ordinary.collect()
+        let figures = |family: Family| {
+            let all = kinds.iter().filter_map(|known| match known {
+                Known::Open(sockets) if sockets.kind().family == family => Some(&**sockets),
+                _ => None,
+            });
+            let ordinary = all.clone().find(|sockets| sockets.kind().is_ordinary())?;
+            let socket = ordinary.home().socket();
+            let needed = |asset: &Asset| *asset != Asset::Filter || socket.mode == Mode::Raw;
+            let features = Asset::ALL.into_iter().filter(needed);
+            Some(SocketFigures {
+                family: family.as_str(),
+                mode: socket.mode.as_str(),
+                features: features.map(|asset| (asset.as_str(), socket.has(asset))).collect(),
+                count: all.clone().map(Sockets::count).sum(),
+                moves: all.clone().map(Sockets::moves).sum(),
+                dropped: all.map(Sockets::dropped).sum(),
+            })
+        };
+        Family::ALL.into_iter().filter_map(figures).collect()
     }
 
     /// Sends one echo with these options and waits for what becomes of it, at most for `timeout`.
@@ -107,29 +134,47 @@ impl Icmp {
         // An IPv4 address that is written as an IPv6 one is none of the other family's.
         let to = to.to_canonical();
         let kind = options.kind(Family::of(to));
-        let channel = self.0.channel(kind).ok_or(Refusal::of(Failure::Local))?;
-        channel.echo(to, options, timeout, strays).await
+        let Engine { clock, queue, .. } = &*self.0;
+        let sent = clock.now().monotonic;
+        let channel = self.0.with(kind, |sockets| sockets.to(to, sent, *clock, queue));
+        let channel = channel.ok_or(Refusal::of(Failure::Local))?;
+        let found = channel.echo(to, options, timeout, strays).await;
+        match &found {
+            Ok(_) => drop(self.0.with(kind, |sockets| sockets.answered(to))),
+            Err(refusal) if refusal.failure.is_ours() => {}
+            Err(refusal) => {
+                let now = clock.now().monotonic;
+                let silent = self.0.with(kind, |sockets| sockets.silent(to, now)).unwrap_or(1);
+                if refusal.failure == Failure::Timeout && channel.excuses(sent, silent) {
+                    debug!(%to, "an echo without an answer: this machine has dropped replies");
+                    return Err(Refusal::of(Failure::Local));
+                }
+            }
+        }
+        found
     }
 }
 
-impl Sockets {
-    /// The socket of a kind, opened when it is first needed.
-    fn channel(&self, kind: Kind) -> Option<Arc<Channel>> {
+impl Engine {
+    /// Does something with the sockets of a kind, which are opened when they are first needed.
+    fn with<T>(&self, kind: Kind, act: impl FnOnce(&mut Sockets) -> T) -> Option<T> {
         let mut kinds = self.kinds();
-        match kinds.iter().find(|(known, _)| *known == kind) {
-            Some((_, Place::Open(channel))) => return Some(Arc::clone(channel)),
-            Some((_, Place::Refused)) => return None,
-            None if kinds.len() >= MOST_KINDS => {
+        let is_full = kinds.len() >= MOST_KINDS;
+        match kinds.iter_mut().find(|known| known.kind() == kind) {
+            Some(Known::Open(sockets)) => return Some(act(sockets)),
+            Some(Known::Refused(_)) => return None,
+            None if is_full => {
                 debug!(?kind, "no ICMP: there are {MOST_KINDS} kinds of sockets already");
                 return None;
             }
             None => {}
         }
-        match Channel::open(kind, self.clock, self.queue.clone()) {
-            Ok(channel) => {
-                let channel = Arc::new(channel);
-                kinds.push((kind, Place::Open(Arc::clone(&channel))));
-                Some(channel)
+        match Sockets::open(kind, self.clock, self.queue.clone()) {
+            Ok(sockets) => {
+                let mut sockets = Box::new(sockets);
+                let done = act(&mut sockets);
+                kinds.push(Known::Open(sockets));
+                Some(done)
             }
             // The machine may get the address yet.
             Err(error) if kind.source.is_some() => {
@@ -137,18 +182,30 @@ impl Sockets {
                 None
             }
             Err(error) => {
-                warn!(
-                    family = kind.family.as_str(),
-                    "no ICMP: {error}; allow it by net.ipv4.ping_group_range or CAP_NET_RAW"
-                );
-                kinds.push((kind, Place::Refused));
+                let mend = match error.kind() {
+                    ErrorKind::PermissionDenied => {
+                        "; allow it by net.ipv4.ping_group_range or CAP_NET_RAW"
+                    }
+                    _ => "",
+                };
+                warn!(family = kind.family.as_str(), "no ICMP: {error}{mend}");
+                kinds.push(Known::Refused(kind));
                 None
             }
         }
     }
 
-    fn kinds(&self) -> MutexGuard<'_, Vec<(Kind, Place)>> {
+    fn kinds(&self) -> MutexGuard<'_, Vec<Known>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Refused(kind) => *kind,
+            Self::Open(sockets) => sockets.kind(),
+        }
     }
 }
 

@@ -18,10 +18,14 @@ mod ours;
 mod probe;
 #[path = "program/probed.rs"]
 mod probed;
+#[path = "program/refused.rs"]
+mod refused;
 #[path = "program/running.rs"]
 mod running;
 #[path = "program/sent.rs"]
 mod sent;
+#[path = "program/switched.rs"]
+mod switched;
 #[path = "program/web.rs"]
 mod web;
 

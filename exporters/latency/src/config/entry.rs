@@ -12,8 +12,8 @@ use crate::host::Host;
 use crate::probe::Address;
 
 /// Labels of the metrics, which a target's own labels may not be.
-const TAKEN: [&str; 9] =
-    ["address", "family", "mode", "module", "phase", "reason", "role", "slot", "window"];
+const TAKEN: [&str; 10] =
+    ["address", "family", "feature", "mode", "module", "phase", "reason", "role", "slot", "window"];
 
 /// A target by one of its modules, its address read by that module's prober.
 #[derive(Clone, Debug)]

@@ -10,10 +10,11 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
+use super::Answer;
+use super::drops::Drops;
 use super::options::EchoOptions;
 use super::pending::{Arrival, Pending};
 use super::socket::{EchoSocket, Kind, LONGEST_PACKET, Refusal};
-use super::{Answer, SocketFigures};
 use crate::clock::Clock;
 use crate::link;
 use crate::metrics::counts::{ReceiveQueue, Strays};
@@ -36,6 +37,7 @@ pub(super) struct Channel {
 struct Shared {
     socket: EchoSocket,
     pending: Mutex<Pending<Waiter>>,
+    drops: Mutex<Drops>,
     clock: Clock,
 }
 
@@ -52,19 +54,24 @@ impl Channel {
     /// Opens a socket of a kind. Must be called inside the runtime.
     pub(super) fn open(kind: Kind, clock: Clock, queue: ReceiveQueue) -> io::Result<Self> {
         let socket = EchoSocket::open(kind)?;
-        let shared = Arc::new(Shared { socket, pending: Mutex::default(), clock });
+        let shared =
+            Arc::new(Shared { socket, pending: Mutex::default(), drops: Mutex::default(), clock });
         let reader = tokio::spawn(read(Arc::clone(&shared), queue)).abort_handle();
         Ok(Self { shared, reader })
     }
 
-    /// What is to be shown of the socket.
-    pub(super) fn figures(&self) -> SocketFigures {
-        let socket = &self.shared.socket;
-        SocketFigures {
-            family: socket.kind.family.as_str(),
-            mode: socket.mode.as_str(),
-            dropped: socket.dropped(),
-        }
+    /// The socket.
+    pub(super) fn socket(&self) -> &EchoSocket {
+        &self.shared.socket
+    }
+
+    /// Whether an echo that was sent at `sent`, and is the `silent`th in a row to its address without an
+    /// answer, may have been answered: this machine has dropped packets since.
+    pub(super) fn excuses(&self, sent: Duration, silent: u32) -> bool {
+        let Some(count) = self.shared.socket.dropped() else { return false };
+        let mut drops = self.shared.drops();
+        drops.look(count, self.shared.clock.now().monotonic);
+        drops.excuses(sent, silent)
     }
 
     /// Sends one echo and waits for what becomes of it, at most for `timeout`.
@@ -132,6 +139,10 @@ impl Shared {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn drops(&self) -> MutexGuard<'_, Drops> {
+        self.drops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reads packets; returns whether there may be more.
     fn read_replies(&self, buffer: &mut Buffer, queue: &ReceiveQueue) -> bool {
         for _ in 0..BATCH {
@@ -139,6 +150,7 @@ impl Shared {
             let Some(echo) = self.socket.reply(&packet) else { continue };
             queue.observe(packet.waited);
             let now = self.clock.now().monotonic;
+            self.drops().read(packet.dropped, now);
             let mut pending = self.pending();
             let found = pending.reply(echo, packet.from.ip(), now, packet.waited);
             if let Some((arrival, waiter)) = found {

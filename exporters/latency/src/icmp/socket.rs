@@ -4,13 +4,13 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use datagram::{Buffer, Datagram, Feature, Header, Notice, Origin, Watched};
+use datagram::{Buffer, Datagram, Header, Notice, Origin, Watched};
 use nix::libc::{
     BPF_ABS, BPF_B, BPF_H, BPF_IND, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MSH, BPF_RET,
 };
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
-use tracing::{info, warn};
 
+use super::asset::{Asset, say_what_is_lost};
 use super::echo::{self, Echo, Family};
 use crate::outcome::Failure;
 
@@ -56,6 +56,8 @@ pub(crate) struct EchoSocket {
     pub(crate) mode: Mode,
     /// Sent in each request; a dgram socket's kernel puts its own in its place.
     identifier: u16,
+    /// What the kernel refused.
+    lacks: Vec<Asset>,
     socket: Watched,
 }
 
@@ -90,30 +92,25 @@ impl EchoSocket {
         if let Some(source) = kind.source {
             socket.bind(&SocketAddr::new(source.into(), 0).into())?;
         }
-        let name = family.as_str();
         let identifier = rand::random();
+        let mut lacks = Vec::new();
         if mode == Mode::Raw
-            && let Err(error) = socket.attach_filter(&own_replies(family, identifier))
+            && let Err(cause) = socket.attach_filter(&own_replies(family, identifier))
         {
-            warn!(
-                family = name,
-                "the kernel takes no filter, so that every reply is read: {error}"
-            );
+            lacks.push((Asset::Filter, cause.to_string()));
         }
         let mut socket = datagram::Socket::of(socket, RECEIVE_BUFFER)?;
         socket.ask_for_hop_limits();
         if kind.dont_fragment {
             socket.forbid_fragments()?;
         }
-        for missing in socket.missing() {
-            // A large buffer needs CAP_NET_ADMIN or a larger net.core.rmem_max.
-            if missing.feature == Feature::ReceiveBuffer {
-                info!(family = name, "echoes have less: {missing}");
-            } else {
-                warn!(family = name, "echoes have less: {missing}");
-            }
-        }
-        Ok(Self { kind, mode, identifier, socket: Watched::new(socket)? })
+        lacks.extend(
+            socket.missing().iter().map(|it| (Asset::of(it.feature), it.cause.to_string())),
+        );
+        say_what_is_lost(family, &lacks);
+        let lacks = lacks.into_iter().map(|(asset, _)| asset).collect();
+        let socket = Watched::new(socket)?;
+        Ok(Self { kind, mode, identifier, lacks, socket })
     }
 
     /// Completes when there may be a packet or an ICMP error.
@@ -171,9 +168,12 @@ impl EchoSocket {
     /// How many packets the kernel has dropped for want of room, or because they were damaged;
     /// `None` where it does not say.
     pub(crate) fn dropped(&self) -> Option<u32> {
-        let socket = self.socket.get();
-        let is_told = socket.missing().iter().all(|missing| missing.feature != Feature::Drops);
-        is_told.then(|| socket.dropped())
+        self.has(Asset::DropCounter).then(|| self.socket.get().dropped())
+    }
+
+    /// Whether the kernel gives this.
+    pub(crate) fn has(&self, asset: Asset) -> bool {
+        !self.lacks.contains(&asset)
     }
 }
 

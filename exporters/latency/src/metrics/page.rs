@@ -260,12 +260,36 @@ impl Scrape<'_> {
                 .iter()
                 .map(|socket| (self.vantage, [("family", socket.family), ("mode", socket.mode)])),
         );
+        page.gauge(
+            "latency_icmp_socket_feature",
+            "Whether the kernel gives the socket this; echoes go on without it, and know less.",
+            self.sockets.iter().flat_map(|socket| {
+                socket.features.iter().map(|(feature, has)| {
+                    ((self.vantage, [("family", socket.family), ("feature", feature)]), *has)
+                })
+            }),
+        );
+        page.gauge(
+            "latency_icmp_sockets",
+            "Sockets that are open for echoes: one is for all; others are for silent addresses, what \
+             must not be fragmented, and IPv6 sources.",
+            self.sockets
+                .iter()
+                .map(|socket| ((self.vantage, [("family", socket.family)]), socket.count)),
+        );
+        page.counter(
+            "latency_icmp_socket_moves_total",
+            "How often an address that stayed silent was given a socket with another identifier.",
+            self.sockets
+                .iter()
+                .map(|socket| ((self.vantage, [("family", socket.family)]), socket.moves)),
+        );
         page.counter(
             "latency_icmp_receive_buffer_drops_total",
             "Packets that the kernel dropped: the socket had no room, or they were damaged.",
-            self.sockets.iter().map(|socket| {
-                ((self.vantage, [("family", socket.family)]), socket.dropped.map(u64::from))
-            }),
+            self.sockets
+                .iter()
+                .map(|socket| ((self.vantage, [("family", socket.family)]), socket.dropped)),
         );
         page.histogram(
             "latency_icmp_receive_queue_seconds",

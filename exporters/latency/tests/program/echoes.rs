@@ -1,8 +1,10 @@
 //! Hosts that answer echoes in every way there is, in a network namespace of the test's own, whose
 //! kernel answers none.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ pub(crate) enum Manner {
     After(Duration),
     /// Twice.
     Twice,
+    /// A thousand times.
+    Flood,
     /// Not at all.
     Silent,
     /// From an address that is not its own.
@@ -27,6 +31,41 @@ pub(crate) enum Manner {
     Router { kind: u8, code: u8 },
     /// With this ICMP error, and then with a reply.
     ErrorThenReply { kind: u8, code: u8 },
+    /// At once, as long as the uplink carries echoes with this identifier.
+    Behind(&'static Uplink),
+}
+
+/// What a router that translates addresses knows of echoes, by their identifiers.
+#[derive(Debug, Default)]
+pub(crate) struct Uplink {
+    /// Those that it has seen, and of them those that it sends nowhere.
+    known: Mutex<(BTreeSet<u16>, BTreeSet<u16>)>,
+}
+
+impl Uplink {
+    /// From now on, echoes with an identifier that it has seen are sent nowhere.
+    pub(crate) fn switch(&self) {
+        let mut known = self.known.lock().unwrap();
+        let (seen, stale) = &mut *known;
+        stale.clone_from(seen);
+    }
+
+    /// How many identifiers it has seen.
+    pub(crate) fn identifiers(&self) -> usize {
+        self.known.lock().unwrap().0.len()
+    }
+
+    /// Knows nothing.
+    pub(crate) fn forget(&self) {
+        *self.known.lock().unwrap() = Default::default();
+    }
+
+    fn carries(&self, request: &[u8]) -> bool {
+        let identifier = u16::from_be_bytes([request[4], request[5]]);
+        let mut known = self.known.lock().unwrap();
+        known.0.insert(identifier);
+        !known.1.contains(&identifier)
+    }
 }
 
 /// Re-runs the test `name` in a namespace of its own, unless this is that run already, and says
@@ -112,7 +151,16 @@ impl Host {
                 self.send(to, &self.reply(request));
                 self.send(to, &self.reply(request));
             }
-            Manner::Silent => {}
+            Manner::Flood => {
+                for _ in 0..1000 {
+                    self.send(to, &self.reply(request));
+                }
+            }
+            Manner::Behind(uplink) if uplink.carries(request) => {
+                self.send(to, &self.reply(request));
+            }
+
+            Manner::Silent | Manner::Behind(_) => {}
             Manner::FromElsewhere => send(&raw(elsewhere(self.ip)), to, &self.reply(request)),
             Manner::Altered => {
                 let mut altered = request.to_vec();

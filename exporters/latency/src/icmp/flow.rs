@@ -1,0 +1,320 @@
+//! Which socket the echoes to an address go through. No I/O, no clock.
+//!
+//! A router that translates addresses keeps what it has made of the first echo for as long as others with
+//! the same identifier follow: after it has switched to another uplink, they leave with the address of the
+//! old one for ever, and none is answered. So an address that stays silent gets a fresh socket, which has
+//! an identifier of its own:
+//!
+//! 1. after [`SILENT`] echoes without an answer and [`PATIENCE`]: it may be a short outage;
+//! 2. a fresh socket that others were given already, if this address has not used it: those that are
+//!    silent share it, and those that answer stay where they are;
+//! 3. if that does not help, the next one later, and ever later: most that are silent are down;
+//! 4. it stays where it was answered. A fresh socket that nobody uses is closed, and so is the one with the
+//!    fewest users when there are [`MOST_FRESH`]: they move to the newest, which serves them as well.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// So many echoes in a row must have stayed without an answer.
+const SILENT: u32 = 3;
+/// And so long ago must the first of them have been given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The second fresh socket comes so long after the first one, each next after twice the time of the one
+/// before.
+const FIRST_WAIT: Duration = Duration::from_secs(60);
+/// But never later than this. Judged from what it costs: one entry in the table of a router.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// So many fresh sockets a kind may have at once.
+pub(super) const MOST_FRESH: usize = 4;
+/// An address that was not asked for so long is forgotten: its target is gone.
+const MEMORY: Duration = Duration::from_secs(3600);
+/// And nothing is remembered of more silent addresses than this.
+const MOST: usize = 1 << 17;
+
+/// Where echoes to an address go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Via {
+    /// Through the socket of all.
+    Home,
+    /// Through the fresh socket with this number.
+    Fresh(u32),
+}
+
+/// The addresses of a kind that are silent, or were answered by a fresh socket.
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    /// Hardly ever any.
+    known: HashMap<IpAddr, Flow>,
+    /// The numbers of the fresh sockets, the oldest first.
+    fresh: Vec<u32>,
+    newest: u32,
+    /// How often an address was given a fresh socket.
+    moves: u64,
+    /// When it was last looked for what to forget.
+    swept: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Flow {
+    via: Via,
+    /// Echoes in a row without an answer.
+    silent: u32,
+    /// When the first of them was given up.
+    since: Duration,
+    /// When it moved, and how long it waits from then to the next time.
+    moved: Option<(Duration, Duration)>,
+    /// When it was last asked or answered.
+    seen: Duration,
+}
+
+impl Flows {
+    /// Where the next echo to an address goes. A fresh socket that the caller does not know is to be
+    /// opened, and one that is no longer among [`Flows::has`] is to be closed.
+    pub(super) fn via(&mut self, to: IpAddr, now: Duration) -> Via {
+        let Some(flow) = self.known.get_mut(&to) else { return Via::Home };
+        flow.seen = now;
+        if !flow.is_due(now) {
+            return flow.via;
+        }
+        let wait = flow.moved.map_or(FIRST_WAIT, |(_, wait)| (2 * wait).min(LONGEST_WAIT));
+        let number = match (self.fresh.last(), flow.via) {
+            // One that this address has not used.
+            (Some(newest), Via::Home) => *newest,
+            (Some(newest), Via::Fresh(number)) if *newest > number => *newest,
+            _ => {
+                self.newest += 1;
+                self.newest
+            }
+        };
+        (flow.via, flow.silent, flow.moved) = (Via::Fresh(number), 0, Some((now, wait)));
+        self.moves += 1;
+        if self.fresh.last() != Some(&number) {
+            self.fresh.push(number);
+        }
+        self.let_go();
+        Via::Fresh(number)
+    }
+
+    /// An echo to an address was answered.
+    pub(super) fn answered(&mut self, to: IpAddr) {
+        // The common case costs no lookup.
+        if self.known.is_empty() {
+            return;
+        }
+        match self.known.get_mut(&to) {
+            Some(Flow { via: Via::Home, .. }) => drop(self.known.remove(&to)),
+            Some(flow) => (flow.silent, flow.moved) = (0, None),
+            None => {}
+        }
+    }
+
+    /// An echo to an address stayed without an answer; returns how many in a row that makes.
+    pub(super) fn silent(&mut self, to: IpAddr, now: Duration) -> u32 {
+        self.sweep(now);
+        if self.known.len() >= MOST && !self.known.contains_key(&to) {
+            return 1;
+        }
+        let new = Flow { via: Via::Home, silent: 0, since: now, moved: None, seen: now };
+        let flow = self.known.entry(to).or_insert(new);
+        if flow.silent == 0 {
+            flow.since = now;
+        }
+        flow.silent = flow.silent.saturating_add(1);
+        flow.seen = now;
+        flow.silent
+    }
+
+    /// A fresh socket could not be opened: whoever was to use it goes through that of all.
+    pub(super) fn unopened(&mut self, number: u32) {
+        self.fresh.retain(|known| *known != number);
+        for flow in self.known.values_mut().filter(|flow| flow.via == Via::Fresh(number)) {
+            flow.via = Via::Home;
+        }
+    }
+
+    /// Whether a fresh socket is used.
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.fresh.contains(&number)
+    }
+
+    /// How often an address was given a fresh socket.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves
+    }
+
+    /// Lets go of fresh sockets without users, and of that with the fewest where there are too many.
+    fn let_go(&mut self) {
+        let mut users: HashMap<u32, usize> = HashMap::new();
+        for flow in self.known.values() {
+            if let Via::Fresh(number) = flow.via {
+                *users.entry(number).or_default() += 1;
+            }
+        }
+        self.fresh.retain(|number| users.contains_key(number));
+        while self.fresh.len() > MOST_FRESH {
+            let Some((newest, older)) = self.fresh.split_last() else { return };
+            let Some(least) = older.iter().copied().min_by_key(|number| users[number]) else {
+                return;
+            };
+            let newest = Via::Fresh(*newest);
+            for flow in self.known.values_mut().filter(|flow| flow.via == Via::Fresh(least)) {
+                flow.via = newest;
+            }
+            self.fresh.retain(|number| *number != least);
+        }
+    }
+
+    fn sweep(&mut self, now: Duration) {
+        if now.saturating_sub(self.swept) < PATIENCE {
+            return;
+        }
+        self.swept = now;
+        let before = self.known.len();
+        self.known.retain(|_, flow| now.saturating_sub(flow.seen) <= MEMORY);
+        if self.known.len() < before {
+            self.let_go();
+        }
+    }
+}
+
+impl Flow {
+    /// Whether it is time for another socket.
+    fn is_due(&self, now: Duration) -> bool {
+        let waited = match self.moved {
+            None => now.saturating_sub(self.since) >= PATIENCE,
+            Some((at, wait)) => now.saturating_sub(at) >= wait,
+        };
+        self.silent >= SILENT && waited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// An echo a second to an address that never answers; when and where it moved.
+    fn moves(flows: &mut Flows, to: IpAddr, seconds: std::ops::Range<u64>) -> Vec<(u64, Via)> {
+        let mut moves = Vec::new();
+        for second in seconds {
+            let before = flows.known.get(&to).map_or(Via::Home, |flow| flow.via);
+            let via = flows.via(to, s(second));
+            if via != before {
+                moves.push((second, via));
+            }
+            flows.silent(to, s(second));
+        }
+        moves
+    }
+
+    #[test]
+    fn an_address_that_answers_stays_with_all() {
+        let mut flows = Flows::default();
+        for second in 0..1000 {
+            assert_eq!(flows.via(ip(1), s(second)), Via::Home);
+            // Short outages move nobody.
+            if second % 60 < 9 {
+                flows.silent(ip(1), s(second));
+            } else {
+                flows.answered(ip(1));
+            }
+        }
+        assert_eq!((flows.known.len(), flows.moves()), (0, 0));
+    }
+
+    #[test]
+    fn one_that_is_silent_moves_and_ever_later_again() {
+        let mut flows = Flows::default();
+        let moved = moves(&mut flows, ip(1), 0..3000);
+        let at: Vec<u64> = moved.iter().map(|(at, _)| *at).collect();
+        assert_eq!(at, [10, 70, 190, 430, 910, 1510, 2110, 2710]);
+        assert_eq!(moved[2].1, Via::Fresh(3));
+        assert_eq!((flows.fresh.len(), flows.moves()), (1, 8), "the others are closed");
+    }
+
+    #[test]
+    fn it_needs_three_echoes_however_seldom_they_are() {
+        let mut flows = Flows::default();
+        for second in [0, 60, 120] {
+            assert_eq!(flows.via(ip(1), s(second)), Via::Home);
+            flows.silent(ip(1), s(second));
+        }
+        assert_eq!(flows.via(ip(1), s(180)), Via::Fresh(1));
+    }
+
+    #[test]
+    fn those_that_are_silent_share_and_those_that_answer_stay() {
+        let mut flows = Flows::default();
+        moves(&mut flows, ip(1), 0..12);
+        assert_eq!(moves(&mut flows, ip(2), 5..30), [(15, Via::Fresh(1))]);
+        assert_eq!(flows.via(ip(3), s(30)), Via::Home);
+        assert_eq!(flows.fresh, [1]);
+    }
+
+    #[test]
+    fn one_that_was_answered_stays_there_and_begins_anew_when_it_is_silent_again() {
+        let mut flows = Flows::default();
+        moves(&mut flows, ip(1), 0..12);
+        flows.answered(ip(1));
+        assert_eq!(flows.via(ip(1), s(500)), Via::Fresh(1));
+        assert_eq!(moves(&mut flows, ip(1), 500..520), [(510, Via::Fresh(2))]);
+        assert!(!flows.has(1) && flows.has(2));
+    }
+
+    #[test]
+    fn there_are_never_many_and_those_of_the_least_used_move_to_the_newest() {
+        let mut flows = Flows::default();
+        for number in 1..=MOST_FRESH + 1 {
+            // Each socket helps two addresses, the second one a single address.
+            let last = u8::try_from(number * 2).unwrap();
+            let begin = u64::from(last) * 100;
+            if number > 1 {
+                // All that is there does not help this one.
+                flows.known.insert(
+                    ip(last),
+                    Flow {
+                        via: Via::Fresh(flows.newest),
+                        silent: SILENT,
+                        since: s(begin),
+                        moved: None,
+                        seen: s(begin),
+                    },
+                );
+            }
+            moves(&mut flows, ip(last), begin..begin + 12);
+            flows.answered(ip(last));
+            if number != 2 {
+                moves(&mut flows, ip(last + 1), begin..begin + 12);
+                flows.answered(ip(last + 1));
+            }
+        }
+        assert_eq!(flows.fresh, [1, 3, 4, 5]);
+        assert_eq!(flows.via(ip(4), s(5000)), Via::Fresh(5), "its socket was closed");
+        assert_eq!(flows.via(ip(2), s(5000)), Via::Fresh(1));
+    }
+
+    #[test]
+    fn without_a_socket_it_goes_home() {
+        let mut flows = Flows::default();
+        moves(&mut flows, ip(1), 0..12);
+        flows.unopened(1);
+        assert_eq!(flows.via(ip(1), s(12)), Via::Home);
+        assert!(!flows.has(1));
+    }
+
+    #[test]
+    fn one_that_is_asked_no_more_is_forgotten_with_its_socket() {
+        let mut flows = Flows::default();
+        moves(&mut flows, ip(1), 0..12);
+        flows.silent(ip(2), s(12) + MEMORY);
+        assert!(flows.known.len() == 1 && !flows.has(1));
+    }
+}

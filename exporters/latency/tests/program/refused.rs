@@ -1,0 +1,142 @@
+//! A kernel that gives less, and a machine that drops what it should read.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use peers::{Program, Scrape};
+
+use super::echoes::{self, Manner, host, in_a_namespace};
+use super::running::{command, failures, of_target, wait_for_probes};
+use super::{VANTAGE, assert_down, assert_up, config};
+
+/// Stands before the C library: options of the sockets for echoes are refused as a sandbox does it.
+/// `REFUSE` has the numbers, each with its level.
+const REFUSAL: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+int setsockopt(int socket, int level, int option, const void *value, socklen_t length) {
+    static int (*real)(int, int, int, const void *, socklen_t);
+    char wanted[32];
+    const char *refused = getenv("REFUSE");
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "setsockopt");
+    snprintf(wanted, sizeof wanted, " %d/%d ", level, option);
+    if (refused && strstr(refused, wanted)) { errno = ENOPROTOOPT; return -1; }
+    return real(socket, level, option, value, length);
+}
+"#;
+
+/// Builds it; `None` where there is no C compiler.
+fn refusal(folder: &Path) -> Option<String> {
+    let (source, library) = (folder.join("refusal.c"), folder.join("refusal.so"));
+    std::fs::write(&source, REFUSAL).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl");
+    let is_built = compiler.status().is_ok_and(|status| status.success());
+    is_built.then(|| library.display().to_string())
+}
+
+fn feature(metrics: &Scrape, name: &str) -> Option<f64> {
+    metrics.get(&format!("latency_icmp_socket_feature{{family=\"ip4\",feature=\"{name}\"}}"))
+}
+
+#[test]
+fn echoes_go_on_where_the_kernel_gives_less() {
+    if !in_a_namespace("refused::echoes_go_on_where_the_kernel_gives_less") {
+        return;
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    let Some(library) = refusal(folder.path()) else { return eprintln!("skipped: no C compiler") };
+    host("127.6.0.1", Manner::After(Duration::from_millis(20)));
+    host("127.6.0.2", Manner::Error { kind: 3, code: 1, quoted: 64 });
+    let text = config(
+        "",
+        &[("steady", "brief-icmp", "127.6.0.1"), ("refused", "brief-icmp", "127.6.0.2")],
+    );
+    // SO_TIMESTAMPNS by both its numbers, IP_RECVERR, a filter, IP_RECVTTL, the buffer by both.
+    let cases = [
+        (" 1/35 1/64 ", "receive_stamps", "on a busy machine"),
+        (" 0/11 ", "error_queue", "told as timeout"),
+        (" 1/26 ", "filter", "every ICMP packet"),
+        (" 0/12 ", "reply_hop_limit", "TTL of replies"),
+        (" 1/33 1/8 ", "receive_buffer", "net.core.rmem_max"),
+    ];
+    for allowed in [true, false] {
+        echoes::allow_dgram(allowed);
+        for (refused, missing, said) in cases {
+            let mut command = command();
+            command.env("LD_PRELOAD", &library).env("REFUSE", refused);
+            let program = Program::start(command, &text);
+            wait_for_probes(&program, "refused", 4.0);
+            let metrics = wait_for_probes(&program, "steady", 4.0);
+            assert_up(&metrics, "steady");
+            let is_heard = missing != "error_queue";
+            assert_down(&metrics, "refused", if is_heard { "unreachable" } else { "timeout" });
+            // An unprivileged socket has no filter, and needs none.
+            let is_there = missing != "filter" || !allowed;
+            assert_eq!(feature(&metrics, missing), is_there.then_some(0.0), "{missing}");
+            assert_eq!(feature(&metrics, "drop_counter"), Some(1.0));
+            if is_there {
+                program.wait_for_log(&["echoes go on with less", missing, said]);
+            }
+            assert!(program.stop().success());
+        }
+    }
+}
+
+/// Stops the process, or lets it go on.
+fn signal(program: &Program, name: &str) {
+    let id = program.id().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+}
+
+#[test]
+fn what_this_machine_drops_is_no_loss_of_a_target_and_hides_no_outage() {
+    if !in_a_namespace(
+        "refused::what_this_machine_drops_is_no_loss_of_a_target_and_hides_no_outage",
+    ) {
+        return;
+    }
+    echoes::allow_dgram(true);
+    // A small buffer, of which one host's replies take all while nobody reads.
+    let refused = " 1/33 1/8 ";
+    let folder = tempfile::TempDir::new().unwrap();
+    let Some(library) = refusal(folder.path()) else { return eprintln!("skipped: no C compiler") };
+    host("127.6.1.1", Manner::Flood);
+    host("127.6.1.2", Manner::After(Duration::from_millis(300)));
+    host("127.6.1.3", Manner::Silent);
+    let text = format!(
+        "{VANTAGE}modules: {{icmp: {{prober: icmp, interval: 100ms, timeout: 1s}}}}\ntargets:\n  \
+         - {{name: flood, module: icmp, address: 127.6.1.1}}\n  - {{name: victim, module: icmp, \
+         address: 127.6.1.2}}\n  - {{name: dead, module: icmp, address: 127.6.1.3}}\n"
+    );
+    let mut command = command();
+    command.env("LD_PRELOAD", &library).env("REFUSE", refused);
+    let program = Program::start(command, &text);
+    assert_up(&wait_for_probes(&program, "victim", 4.0), "victim");
+    let lost = |metrics: &Scrape| failures(metrics, "victim").contains_key("local");
+    for _ in 0..60 {
+        signal(&program, "-STOP");
+        std::thread::sleep(Duration::from_millis(700));
+        signal(&program, "-CONT");
+        if lost(&program.metrics()) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1500));
+    }
+    let metrics = program.wait_until("a reply that was dropped here", lost);
+    let drops = "latency_icmp_receive_buffer_drops_total{family=\"ip4\"}";
+    assert!(metrics.value(drops) > 0.0);
+    assert_eq!(failures(&metrics, "victim").keys().collect::<Vec<_>>(), ["local"]);
+    // Whoever answers nothing is down all the same.
+    let metrics = program
+        .wait_until("that it is down", |it| it.get("latency_up{target=\"dead\"}") == Some(0.0));
+    assert!(failures(&metrics, "dead")["timeout"] > 10.0);
+    assert!(of_target(&metrics, "latency_up", "victim") > 0.0);
+    assert!(program.stop().success());
+}
