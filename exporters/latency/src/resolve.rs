@@ -179,12 +179,34 @@ impl Names {
     }
 }
 
+/// Where this machine says itself what some names are.
+const HOSTS: &str = "/etc/hosts";
+
+/// The addresses that this machine's own list gives a name, of both families: it is asked before any
+/// resolver, for the whole name, so that what it does not say of one family nobody else does.
+fn listed(hosts: &str, name: &str) -> Vec<IpAddr> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let address = |line: &str| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let ip = words.next()?.parse().ok()?;
+        words.any(|word| word.eq_ignore_ascii_case(name)).then_some(ip)
+    };
+    hosts.lines().filter_map(address).collect()
+}
+
 /// Looks a name up once, for a probe that is asked for: the addresses in the order of the answer.
 pub(crate) async fn once(
     name: &str,
     families: Families,
     resolvers: &[SocketAddr],
 ) -> Result<Vec<IpAddr>, Failure> {
+    if resolvers.is_empty() {
+        let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
+        let listed = listed(&hosts, name);
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+    }
     let state = Mutex::new(State::Unknown);
     let names = Names { families, resolvers: resolvers.to_vec(), state };
     let answer = async {
@@ -232,6 +254,17 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_s_own_list_is_the_last_word_on_a_name() {
+        let hosts = "127.0.0.1 localhost a # b\n::1 A.\n#192.0.2.1 a\n192.0.2.2\nb localhost\n";
+        let listed = |name: &str| -> Vec<String> {
+            super::listed(hosts, name).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(listed("LOCALHOST."), ["127.0.0.1"]);
+        assert_eq!((listed("b"), listed("")), (vec![], vec![]));
+        assert_eq!(super::listed("192.0.2.1 a\n2001:db8::1 b A\n", "a").len(), 2);
+    }
 
     #[test]
     fn a_lookup_that_could_not_be_asked_for_says_nothing_of_the_name() {

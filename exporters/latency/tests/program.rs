@@ -24,6 +24,8 @@ mod refused;
 mod running;
 #[path = "program/sent.rs"]
 mod sent;
+#[path = "program/shaking.rs"]
+mod shaking;
 #[path = "program/switched.rs"]
 mod switched;
 #[path = "program/web.rs"]

@@ -137,6 +137,89 @@ pub(crate) const QUESTIONS: [Row; 18] = [
     ("dns_mute", "{prober: dns, timeout: 500ms, dns: {query_name: mute.example}}", "zone"),
 ];
 
+/// Those that speak TLS; `$CA` is the file of an authority that has signed for `localhost`.
+pub(crate) const SHAKES: [Row; 13] = [
+    (
+        "tls",
+        "{prober: tcp, tcp: {tls: true, query_response: [{expect: '^hello$'}], \
+         tls_config: {ca_file: $CA, server_name: localhost}}}",
+        "tls",
+    ),
+    (
+        "tls_by_name",
+        "{prober: tcp, tcp: {tls: true, preferred_ip_protocol: ip4, tls_config: {ca_file: $CA}}}",
+        "tls by name",
+    ),
+    (
+        "tls_1_2",
+        "{prober: tcp, tcp: {tls: true, \
+         tls_config: {ca_file: $CA, server_name: localhost, max_version: TLS12}}}",
+        "tls",
+    ),
+    ("tls_any", "{prober: tcp, tcp: {tls: true, tls_config: {insecure_skip_verify: true}}}", "tls"),
+    ("tls_untrusted", "{prober: tcp, tcp: {tls: true}}", "tls by name"),
+    (
+        "tls_other_name_untrusted",
+        "{prober: tcp, tcp: {tls: true, tls_config: {ca_file: $CA, server_name: other.example}}}",
+        "tls",
+    ),
+    ("tls_of_none", "{prober: tcp, timeout: 500ms, tcp: {tls: true}}", "quiet"),
+    (
+        "starttls",
+        "{prober: tcp, tcp: {query_response: [{expect: '^220 '}, {send: STARTTLS}, \
+         {expect: '^220'}, {starttls: true}, {expect: '^250 safe'}], \
+         tls_config: {ca_file: $CA, server_name: localhost}}}",
+        "starter",
+    ),
+    (
+        "starttls_untrusted",
+        "{prober: tcp, tcp: {query_response: [{expect: '^220 ', send: STARTTLS}, \
+         {expect: '^220', starttls: true}], tls_config: {server_name: localhost}}}",
+        "starter",
+    ),
+    (
+        "dns_over_tls",
+        "{prober: dns, dns: {query_name: www.example, query_type: A, transport_protocol: tcp, \
+         dns_over_tls: true, tls_config: {ca_file: $CA, server_name: localhost}}}",
+        "zone by tls",
+    ),
+    (
+        "https",
+        "{prober: http, http: {fail_if_not_ssl: true, \
+         tls_config: {ca_file: $CA, server_name: localhost}}}",
+        "https",
+    ),
+    (
+        "https_not_wanted",
+        "{prober: http, http: {fail_if_ssl: true, tls_config: {insecure_skip_verify: true}}}",
+        "https",
+    ),
+    ("https_untrusted", "{prober: http}", "https"),
+];
+
+/// Of the prober `http`.
+pub(crate) const PAGES: [Row; 14] = [
+    ("http", "{prober: http}", "web/ok"),
+    ("http_error", "{prober: http}", "web/error"),
+    ("http_error_wanted", "{prober: http, http: {valid_status_codes: [500]}}", "web/error"),
+    ("http_moved", "{prober: http}", "web/moved"),
+    ("http_not_followed", "{prober: http, http: {follow_redirects: false}}", "web/moved"),
+    ("http_cut", "{prober: http}", "web/cut"),
+    ("http_garbage", "{prober: http}", "web/garbage"),
+    ("http_stall", "{prober: http, timeout: 500ms}", "web/stall"),
+    ("http_refused", "{prober: http}", "closed"),
+    ("http_match", "{prober: http, http: {fail_if_body_not_matches_regexp: ['^hell']}}", "web/ok"),
+    ("http_no_match", "{prober: http, http: {fail_if_body_matches_regexp: [ello]}}", "web/ok"),
+    (
+        "http_header",
+        "{prober: http, http: {fail_if_header_not_matches: [{header: Content-Length, \
+         regexp: '^4$'}]}}",
+        "web/ok",
+    ),
+    ("http_no_ssl", "{prober: http, http: {fail_if_not_ssl: true}}", "web/ok"),
+    ("http_no_such_family", "{prober: http, http: {ip_protocol_fallback: false}}", "web/ok"),
+];
+
 /// Of the prober `icmp`.
 pub(crate) const ECHOES: [Row; 6] = [
     ("icmp", "{prober: icmp}", "127.0.0.1"),

@@ -2,31 +2,42 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
 use std::net::TcpListener;
 
-use peers::Program;
+use peers::{Authority, Program};
 use tempfile::TempDir;
 
 use super::modules;
 use super::probed::{self, Page, Peer, page};
 use super::running::{command, start};
-use super::web::Web;
+use super::shaking;
+use super::web::{Web, server};
 
 /// One module, and whom it probes.
 struct Case {
     name: &'static str,
-    module: &'static str,
+    module: String,
     target: String,
 }
 
 /// What is different on purpose: the beginning of a series, in which cases (a part of the name), and why.
-const DIFFERENCES: [(&str, &str, &str); 2] = [
+const DIFFERENCES: [(&str, &str, &str); 6] = [
     ("probe_failure_info", "", "why a probe failed, which the peer does not tell"),
     ("probe_timeout_seconds", "", "the peer tells it from the version after 0.28 on"),
+    (
+        "probe_ssl_",
+        "untrusted",
+        "a certificate that is refused is shown all the same: it may be expired",
+    ),
+    ("probe_tls_", "untrusted", "so is what was spoken"),
+    ("probe_ssl_", "dns_over_tls", "the certificate of a resolver expires like any other"),
+    ("probe_tls_", "dns_over_tls", "so is told what was spoken with it"),
 ];
 
 /// Series whose values differ from run to run.
-const TIMES: [&str; 4] = [
+const TIMES: [&str; 5] = [
+    "probe_http_duration_seconds",
     "probe_duration_seconds",
     "probe_dns_lookup_time_seconds",
     "probe_icmp_duration_seconds",
@@ -39,7 +50,18 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
     let socket = folder.path().join("talker.sock").display().to_string();
     probed::socket(&socket, b"hello there\n");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let web = Web::plain([127, 0, 0, 1]);
+    let authority = Authority::default();
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    let signed = || server(&authority, "localhost");
+    let tls = shaking::talker(signed());
     BTreeMap::from([
+        ("web", format!("127.0.0.1:{}", web.port)),
+        ("tls", tls.to_string()),
+        ("tls by name", format!("localhost:{}", tls.port())),
+        ("starter", shaking::starter(signed()).to_string()),
+        ("zone by tls", shaking::zone(signed()).to_string()),
+        ("https", format!("https://{}/", shaking::web(signed()))),
         ("ssh by name", ssh.replace("127.0.0.1", "localhost")),
         ("ssh", ssh),
         ("quiet", probed::talker(b"").to_string()),
@@ -55,12 +77,19 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
 
 fn cases(folder: &TempDir) -> Vec<Case> {
     let servers = servers(folder);
-    let rows = modules::TALKS.iter().chain(&modules::QUESTIONS).chain(&modules::ECHOES);
+    let tables: [&[modules::Row]; 5] =
+        [&modules::TALKS, &modules::QUESTIONS, &modules::SHAKES, &modules::PAGES, &modules::ECHOES];
+    let authority = folder.path().join("ca.pem").display().to_string();
     let case = |&(name, module, server): &modules::Row| {
-        let target = servers.get(server).cloned().unwrap_or_else(|| server.to_owned());
-        Case { name, module, target }
+        let (known, path) = server.split_once('/').map_or((server, ""), |(it, path)| (it, path));
+        let target = match servers.get(known) {
+            Some(address) if server.contains('/') => format!("{address}/{path}"),
+            Some(address) => address.clone(),
+            None => server.to_owned(),
+        };
+        Case { name, module: module.replace("$CA", &authority), target }
     };
-    rows.map(case).collect()
+    tables.into_iter().flatten().map(case).collect()
 }
 
 fn config(cases: &[Case]) -> String {
@@ -227,7 +256,7 @@ fn no_redirect_leads_to_whom_the_config_does_not_list() {
 fn a_file_of_the_peer_alone_is_good() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("blackbox.yml");
-    std::fs::write(&file, "modules:\n  icmp:\n    prober: icmp\n  tcp_connect:\n    prober: tcp\n")
+    fs::write(&file, "modules:\n  icmp:\n    prober: icmp\n  tcp_connect:\n    prober: tcp\n")
         .unwrap();
     let status = command().arg("--config.check").arg("--config.file").arg(&file).status().unwrap();
     assert!(status.success());

@@ -200,23 +200,23 @@ pub(crate) fn zone() -> SocketAddr {
     });
     thread::spawn(move || {
         for stream in tcp.incoming() {
-            let mut stream = stream.unwrap();
-            let mut length = [0; 2];
-            if stream.read_exact(&mut length).is_err() {
-                continue;
-            }
-            let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
-            if stream.read_exact(&mut bytes).is_err() {
-                continue;
-            }
-            if let Some(answer) = answer(&bytes) {
-                let mut framed = u16::try_from(answer.len()).unwrap().to_be_bytes().to_vec();
-                framed.extend(answer);
-                let _ = stream.write_all(&framed);
-            }
+            let _ = reply(stream.unwrap());
         }
     });
     address
+}
+
+/// Answers one question over a connection.
+pub(crate) fn reply(mut stream: impl std::io::Read + Write) -> std::io::Result<()> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut bytes)?;
+    let Some(answer) = answer(&bytes) else { return Ok(()) };
+    let mut framed = u16::try_from(answer.len()).unwrap().to_be_bytes().to_vec();
+    framed.extend(answer);
+    stream.write_all(&framed)?;
+    stream.flush()
 }
 
 fn answer(bytes: &[u8]) -> Option<Vec<u8>> {
