@@ -21,9 +21,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::ask::Ask;
+use super::choose;
 use super::found::{Found, Grpc, HttpPhases};
+use super::http_client::USER_AGENT;
 use super::http_client::connection::{Asked, Connection, Peer, open};
-use super::http_client::{USER_AGENT, lookup};
 use super::tls;
 use crate::host::{Families, IpProtocol};
 use crate::outcome::Failure;
@@ -161,7 +162,7 @@ impl Settings {
             ask.log.line(|| format!("the target {error}"));
             Failure::Dns
         })?;
-        let ip = lookup::address(&target.host, self.families, ask, found).await?;
+        let ip = choose::address(&target.host, self.families, ask, found).await?;
         let (lookup, began) = (found.lookup, Instant::now());
         grpc(found).phases = vec![("resolve", lookup)];
         let checked = Box::pin(self.check(&target, ip, ask, found)).await;
@@ -172,12 +173,12 @@ impl Settings {
         grpc.serving_status = answer.serving_status;
         if answer.code != OK {
             ask.log.line(|| format!("answered code {}: {}", answer.code, answer.message));
-            return Err(FAILED_CONDITION);
+            return Err(Failure::Condition);
         }
         if answer.serving_status != Some(SERVING) {
             let status = answer.serving_status.unwrap_or("of no known kind");
             ask.log.line(|| format!("the service is {status}"));
-            return Err(FAILED_CONDITION);
+            return Err(Failure::Condition);
         }
         Ok(())
     }
@@ -236,9 +237,6 @@ impl Settings {
         })
     }
 }
-
-/// What an answer that is not the wanted one fails as.
-const FAILED_CONDITION: Failure = Failure::Body;
 
 /// The figures of this prober.
 fn grpc(found: &mut Found) -> &mut Grpc {

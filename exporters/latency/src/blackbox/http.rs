@@ -6,6 +6,7 @@
 //! | `target` | a URL, and where a redirect leads (pure) |
 //! | `cookies` | what servers want to be told again on the way (pure) |
 //! | `figures` | what stands in the head of an answer (pure) |
+//! | `judge` | whether the last answer is a good one (I/O) |
 //! | `body` | the body of an answer, unpacked and bounded (I/O) |
 //! | `compression` | how a body is packed (pure) |
 //! | `conditions` | what an answer has to be (pure) |
@@ -17,26 +18,27 @@ mod compression;
 mod conditions;
 mod cookies;
 mod figures;
+mod judge;
 mod settings;
 mod target;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use exporter_kit::on_demand::Destination;
-use hyper::body::{Bytes, Incoming};
+use hyper::Method;
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, Response};
 use tokio::time::Instant;
 
-use self::conditions::Kind;
 use self::cookies::Cookies;
 use self::figures::{content_length, last_modified, version};
+use self::judge::Answered;
 use self::target::Target;
 use super::ask::Ask;
+use super::choose;
 use super::found::{Found, Http};
 use super::http_client::connection::{Asked, Connection, Peer, authority, open};
-use super::http_client::{USER_AGENT, basic, lookup};
+use super::http_client::{USER_AGENT, basic};
 use crate::clock;
 use crate::outcome::Failure;
 
@@ -52,17 +54,8 @@ struct Hop {
     /// What is sent in `Host` in place of the URL's.
     host: Option<HeaderValue>,
     has_body: bool,
-}
-
-/// What came of it, at its end.
-struct Answered {
-    response: Response<Incoming>,
-    /// When its first byte came.
-    began: Instant,
-    /// A redirect that is not followed: its body says nothing.
-    is_cut: bool,
-    /// Ends the connection once the body was read.
-    _connection: Connection,
+    /// Where it came from, within one host.
+    referer: Option<HeaderValue>,
 }
 
 impl Settings {
@@ -94,10 +87,10 @@ impl Settings {
         found: &mut Found,
     ) -> Result<Answered, Failure> {
         let said = self.client.said(ask).await?;
-        let first_host = target.host().to_owned();
+        let first = target.clone();
         let mut first_ip = None;
-        if !(self.skip_resolve && self.client.has_proxy()) {
-            let looked_up = lookup::address(&first_host, self.families, ask, found).await;
+        if !self.leaves_lookup_to_proxy(&target) {
+            let looked_up = choose::address(first.host(), self.families, ask, found).await;
             let took = found.lookup;
             http(found).phases.resolve += took;
             first_ip = Some(looked_up?);
@@ -107,18 +100,19 @@ impl Settings {
             method: self.method.clone(),
             host: self.host_header(ask),
             has_body: !self.body().is_empty(),
+            referer: None,
         };
         let mut cookies = Cookies::default();
         for redirects in 1.. {
-            let is_first = hop.target.host() == first_host;
+            let is_first = hop.target.host() == first.host();
             // Another port of the same host is somebody else.
-            if redirects > 1 && !may_contact(ask, &hop.target.destination()) {
+            if redirects > 1 && !ask.may_contact(&hop.target.destination()) {
                 ask.log.line(|| format!("{} may not be contacted", hop.target.destination()));
                 return Err(Failure::HttpStatus);
             }
             let ip =
                 if is_first { first_ip } else { self.elsewhere(&hop.target, ask, found).await? };
-            let headers = self.headers(&said, &hop, &first_host, &cookies);
+            let headers = self.headers(&said, &hop, &first, &cookies);
             let mut answered = self.ask(&hop, ip, is_first, headers, ask, found).await?;
             let headers = answered.response.headers();
             cookies.take(&hop.target, headers);
@@ -138,6 +132,11 @@ impl Settings {
         unreachable!("it ends with the last redirect")
     }
 
+    fn leaves_lookup_to_proxy(&self, target: &Target) -> bool {
+        let via = || self.client.via(target.is_tls(), target.host(), target.port());
+        self.skip_resolve && via().is_some()
+    }
+
     /// The address of another host than the target's, where that may be contacted.
     async fn elsewhere(
         &self,
@@ -145,13 +144,13 @@ impl Settings {
         ask: &Ask<'_>,
         found: &mut Found,
     ) -> Result<Option<IpAddr>, Failure> {
-        if self.client.has_proxy() && self.skip_resolve {
+        if self.leaves_lookup_to_proxy(target) {
             return Ok(None);
         }
         // What was found of the target itself stays.
         let mut other = Found::default();
         let elsewhere = Ask { ip: None, ..ask.clone() };
-        let looked_up = lookup::address(target.host(), self.families, &elsewhere, &mut other).await;
+        let looked_up = choose::address(target.host(), self.families, &elsewhere, &mut other).await;
         http(found).phases.resolve += other.lookup;
         looked_up.map(Some)
     }
@@ -169,12 +168,13 @@ impl Settings {
         let (host, port, is_tls) = (hop.target.host(), hop.target.port(), hop.target.is_tls());
         // The figures are those of the last one.
         found.tls = None;
-        http(found).ssl = false;
+        let (redirects, phases) = (http(found).redirects, http(found).phases);
+        *http(found) = Http { phases, redirects, ..Http::default() };
         let via = match self.client.via(is_tls, host, port) {
             None => None,
             Some(via) => {
                 let (mut unused, other) = (Found::default(), Ask { ip: None, ..ask.clone() });
-                Some((via, lookup::address(&via.host, self.families, &other, &mut unused).await?))
+                Some((via, choose::address(&via.host, self.families, &other, &mut unused).await?))
             }
         };
         if let Some((via, _)) = via
@@ -194,7 +194,7 @@ impl Settings {
         let tls = &self.client.tls;
         let server_name = server_name.as_str();
         let peer = Peer { is_tls, host, port, ip, via, tls, server_name, is_first, alpn };
-        let mut phases = http(found).phases;
+        let mut phases = phases;
         let opened = open(&peer, &mut phases, ask, found).await;
         http(found).phases = phases;
         let (stream, is_h2) = opened?;
@@ -227,22 +227,19 @@ impl Settings {
         ask.log.line(|| {
             format!("answered {} by {}", response.status().as_u16(), version(response.version()).0)
         });
-        Ok(Answered { response, began: came, is_cut: false, _connection: connection })
+        let is_head = hop.method == Method::HEAD;
+        Ok(Answered { response, began: came, is_cut: false, is_head, _connection: connection })
     }
 
-    /// The headers of a request. What says who asks goes to the target's host alone, and to those below it.
-    fn headers(
-        &self,
-        said: &HeaderMap,
-        hop: &Hop,
-        first_host: &str,
-        cookies: &Cookies,
-    ) -> HeaderMap {
+    /// The headers of a request. What says who asks goes to the target's host alone and to those below it,
+    /// and by no plain connection where the first was none.
+    fn headers(&self, said: &HeaderMap, hop: &Hop, first: &Target, cookies: &Cookies) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         headers.extend(self.headers.clone());
         headers.remove(header::HOST);
-        if target::is_within(hop.target.host(), first_host) {
+        let is_private = hop.target.is_tls() || !first.is_tls();
+        if is_private && target::is_within(hop.target.host(), first.host()) {
             headers.extend(said.clone());
         } else {
             for name in ["authorization", "cookie", "proxy-authorization", "www-authenticate"] {
@@ -262,6 +259,9 @@ impl Settings {
         {
             headers.insert(header::AUTHORIZATION, login);
         }
+        if let Some(referer) = &hop.referer {
+            headers.entry(header::REFERER).or_insert(referer.clone());
+        }
         if let Some(cookie) = cookies.of(&hop.target) {
             headers.append(header::COOKIE, cookie);
         }
@@ -275,107 +275,20 @@ impl Settings {
             _ => self.headers.get(header::HOST).cloned(),
         }
     }
-
-    /// Judges an answer as the peer does, first by its status; no later fault hides that one.
-    async fn judge(
-        &self,
-        answered: Answered,
-        ask: &Ask<'_>,
-        found: &mut Found,
-    ) -> Result<(), Failure> {
-        let Answered { response, began, is_cut, _connection } = answered;
-        let (head, body) = response.into_parts();
-        let say = |text: String| ask.log.line(|| text);
-        let mut failure = None;
-        if let Some(why) = self.conditions.status(head.status.as_u16()) {
-            say(why);
-            failure = Some(Failure::HttpStatus);
-        }
-        if failure.is_none() && self.conditions.has_header_patterns() {
-            let refused = self.conditions.headers(&head.headers);
-            found.failed_due_to_regex = Some(refused.is_some());
-            failure = refused.map(|why| {
-                say(why);
-                FAILED_CONDITION
-            });
-        }
-        let wants_body = failure.is_none() && self.conditions.needs_body();
-        let mut read = body::Read::default();
-        if !is_cut || wants_body {
-            let keep = if wants_body { body::MOST_KEPT } else { 0 };
-            read = body::read(body, self.compression, self.body_size_limit, keep, |length| {
-                http(found).uncompressed_body_length = length;
-            })
-            .await;
-            http(found).phases.transfer += began.elapsed();
-        }
-        let mut judged = None;
-        if wants_body {
-            (read, judged) = self.judge_body(read).await;
-        }
-        if let Some((why, condition)) = judged {
-            say(why);
-            match condition {
-                Kind::Pattern => found.failed_due_to_regex = Some(true),
-                Kind::Cel => found.failed_due_to_cel = Some(true),
-            }
-            failure = Some(FAILED_CONDITION);
-        }
-        if let Some(error) = read.error {
-            say(format!("the body failed: {error}"));
-            failure = failure.or(Some(Failure::Body));
-        }
-        for why in [
-            self.conditions.version(version(head.version).0),
-            self.conditions.tls(http(found).ssl, failure.is_none()),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            say(why);
-            failure = failure.or(Some(FAILED_CONDITION));
-        }
-        failure.map_or(Ok(()), Err)
-    }
 }
-
-impl Settings {
-    /// Judges a body; beside whoever else measures, where that may take long.
-    async fn judge_body(&self, read: body::Read) -> (body::Read, Option<(String, Kind)>) {
-        let conditions = Arc::clone(&self.conditions.body);
-        let judge = move || {
-            let judged = conditions.judge(&read);
-            (read, judged)
-        };
-        if !self.conditions.has_cel() {
-            return judge();
-        }
-        let judged = tokio::task::spawn_blocking(judge).await;
-        judged.unwrap_or_else(|_| {
-            let why = "the CEL expression could not be evaluated".to_owned();
-            (body::Read::default(), Some((why, Kind::Cel)))
-        })
-    }
-}
-
-/// What an answer that does not meet a condition fails as.
-const FAILED_CONDITION: Failure = Failure::Condition;
 
 /// The figures of this prober.
 fn http(found: &mut Found) -> &mut Http {
     found.http.get_or_insert_default()
 }
 
-/// Whether somebody may be contacted whom a redirect names.
-fn may_contact(ask: &Ask<'_>, destination: &Destination) -> bool {
-    ask.may_contact(destination)
-}
-
 /// The request that a redirect asks for, as Go has it.
 fn next(hop: &Hop, status: u16, location: &str) -> Result<Hop, Failure> {
     let target = hop.target.join(location).ok_or(Failure::HttpStatus)?;
     let keeps = matches!(status, 307 | 308) || matches!(hop.method, Method::GET | Method::HEAD);
+    let is_told = target.host() == hop.target.host() && target.is_tls() >= hop.target.is_tls();
     Ok(Hop {
+        referer: is_told.then(|| hop.target.referer()).flatten(),
         // A name of the module's is meant for the place that it names.
         host: hop.host.clone().filter(|_| target::is_relative(location)),
         method: if keeps { hop.method.clone() } else { Method::GET },

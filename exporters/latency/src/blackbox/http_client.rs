@@ -4,13 +4,11 @@
 //! |---|---|
 //! | `connection` | one connection, by HTTP/1.1 or HTTP/2 (I/O) |
 //! | `first_byte` | a stream that notes when its first byte came (I/O) |
-//! | `lookup` | the address of a host (I/O) |
 //! | `oauth2` | a token for client credentials (I/O) |
 //! | `proxy` | through whom a host is asked (pure) |
 
 pub(crate) mod connection;
 mod first_byte;
-pub(crate) mod lookup;
 mod oauth2;
 mod proxy;
 
@@ -131,11 +129,6 @@ impl Client {
     /// Through whom a host is asked, if it is not asked itself.
     pub(crate) fn via(&self, is_tls: bool, host: &str, port: u16) -> Option<&Via> {
         self.proxy.via(is_tls, host, port)
-    }
-
-    /// Whether there is a proxy at all.
-    pub(crate) fn has_proxy(&self) -> bool {
-        self.proxy.is_set()
     }
 }
 

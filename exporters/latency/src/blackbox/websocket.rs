@@ -21,9 +21,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use url::Url;
 
 use super::ask::Ask;
+use super::choose;
 use super::found::{Found, HttpPhases, Websocket};
 use super::http_client::connection::{Peer, open};
-use super::http_client::{self, Client, USER_AGENT, lookup};
+use super::http_client::{self, Client, USER_AGENT};
 use super::pattern::{Pattern, expanded, readable};
 use super::tls;
 use crate::host::{Families, IpProtocol};
@@ -158,7 +159,7 @@ impl Settings {
             Failure::Dns
         })?;
         let said = self.client.said(ask).await?;
-        let ip = lookup::address(target.host(), self.families, ask, found).await?;
+        let ip = choose::address(target.host(), self.families, ask, found).await?;
         let took = found.lookup;
         phase(found, "resolve", took);
         let peer = Peer {
@@ -292,7 +293,7 @@ impl Step {
             let text = readable(&message.into_data());
             let Some(captures) = expect.captures(&text) else {
                 ask.log.line(|| format!("a message does not match {:?}", expect.as_str()));
-                return Err(FAILED_CONDITION);
+                return Err(Failure::Condition);
             };
             ask.log.line(|| format!("a message matches {:?}", expect.as_str()));
             send = expanded(said, &captures).into();
@@ -303,9 +304,6 @@ impl Step {
         Ok(())
     }
 }
-
-/// What a message that does not match fails as.
-const FAILED_CONDITION: Failure = Failure::Body;
 
 #[cfg(test)]
 mod tests;

@@ -83,12 +83,12 @@ async fn only_who_serves_is_well() {
     let address = server(health).await.to_string();
     for (yaml, result, code, status) in [
         ("{}", Ok(()), 0, Some("SERVING")),
-        ("{service: down}", Err(FAILED_CONDITION), 0, Some("NOT_SERVING")),
-        ("{service: default}", Err(FAILED_CONDITION), 0, Some("UNKNOWN")),
+        ("{service: down}", Err(Failure::Condition), 0, Some("NOT_SERVING")),
+        ("{service: default}", Err(Failure::Condition), 0, Some("UNKNOWN")),
         ("{service: newer}", Ok(()), 0, Some("SERVING")),
-        ("{service: unknown}", Err(FAILED_CONDITION), 5, None),
-        ("{service: '503'}", Err(FAILED_CONDITION), 14, None),
-        ("{service: secret}", Err(FAILED_CONDITION), 16, None),
+        ("{service: unknown}", Err(Failure::Condition), 5, None),
+        ("{service: '503'}", Err(Failure::Condition), 14, None),
+        ("{service: secret}", Err(Failure::Condition), 16, None),
         ("{service: secret, metadata: {X-Key: [s3cret]}}", Ok(()), 0, Some("SERVING")),
         ("{service: cut}", Err(Failure::Body), 14, None),
         ("{service: long}", Err(Failure::Body), 14, None),

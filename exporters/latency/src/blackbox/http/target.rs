@@ -71,6 +71,14 @@ impl Target {
         HeaderValue::from_str(&self.authority()).unwrap_or(HeaderValue::from_static(""))
     }
 
+    /// All of it but user and password, for the header `Referer`.
+    pub(super) fn referer(&self) -> Option<HeaderValue> {
+        let url = format!("{}://{}{}", self.0.scheme(), self.authority(), self.path());
+        let mut value = HeaderValue::try_from(url).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
     /// User and password, where the URL has them, as a header's value.
     pub(super) fn login(&self) -> Option<(String, String)> {
         let (user, password) = (self.0.username(), self.0.password().unwrap_or_default());

@@ -306,7 +306,12 @@ async fn no_body_hides_a_status_and_none_is_kept_whole() {
         ("/bomb", "{compression: gzip}", Err(Failure::Body), 8 << 20),
         ("/long", "{}", Ok(()), (6 << 20) + 3),
         ("/long", "{fail_if_body_matches_regexp: [end]}", Ok(()), (6 << 20) + 3),
-        ("/long", "{fail_if_body_not_matches_regexp: [end]}", Err(FAILED_CONDITION), (6 << 20) + 3),
+        (
+            "/long",
+            "{fail_if_body_not_matches_regexp: [end]}",
+            Err(Failure::Condition),
+            (6 << 20) + 3,
+        ),
     ] {
         let probed = server.probe(path, yaml).await;
         assert_eq!(probed.result, result, "{path} {yaml}: {}", probed.said);
@@ -323,7 +328,7 @@ async fn conditions_are_told_by_their_kind() {
     ])
     .await;
     let (no, yes) = (Some(false), Some(true));
-    let fails = Err(FAILED_CONDITION);
+    let fails = Err(Failure::Condition);
     for (path, yaml, result, regex, cel) in [
         ("/json", "{fail_if_body_not_matches_regexp: [ok]}", Ok(()), no, None),
         ("/json", "{fail_if_body_matches_regexp: [ok]}", fails, yes, None),

@@ -19,8 +19,9 @@ use zeroize::Zeroizing;
 
 use super::connection::{Asked, Connection, Peer, open};
 use super::proxy::Proxy;
-use super::{basic, lookup, sensitive};
+use super::{basic, sensitive};
 use crate::blackbox::ask::Ask;
+use crate::blackbox::choose;
 use crate::blackbox::found::{Found, HttpPhases};
 use crate::blackbox::tls;
 use crate::host::Families;
@@ -179,13 +180,13 @@ impl OAuth2 {
         let via = match self.proxy.via(is_tls, host, port) {
             Some(via) => Some((
                 via,
-                lookup::address(&via.host, Families::V4ElseV6, &other, &mut unused).await?,
+                choose::address(&via.host, Families::V4ElseV6, &other, &mut unused).await?,
             )),
             None => None,
         };
         let ip = match via {
             Some(_) => None,
-            None => Some(lookup::address(host, Families::V4ElseV6, &other, &mut unused).await?),
+            None => Some(choose::address(host, Families::V4ElseV6, &other, &mut unused).await?),
         };
         let peer = Peer {
             is_tls,

@@ -108,11 +108,6 @@ impl Proxy {
         self.except = Except::parse(&either("NO_PROXY", "no_proxy").unwrap_or_default());
     }
 
-    /// Whether any is configured, or the environment is asked for one.
-    pub(super) fn is_set(&self) -> bool {
-        self.from_environment || self.via.iter().any(Option::is_some)
-    }
-
     /// Through whom a host is asked.
     pub(super) fn via(&self, is_tls: bool, host: &str, port: u16) -> Option<&Via> {
         let via = self.via[usize::from(is_tls)].as_ref()?;

@@ -16,12 +16,12 @@ use crate::blackbox::found::Leaf;
 const KINDS: [(Nid, &str, bool); 9] = [
     (Nid::SERIALNUMBER, "SERIALNUMBER", false),
     (Nid::COMMONNAME, "CN", false),
-    (Nid::POSTALCODE, "POSTALCODE", true),
-    (Nid::STREETADDRESS, "STREET", true),
-    (Nid::STATEORPROVINCENAME, "ST", true),
-    (Nid::LOCALITYNAME, "L", true),
     (Nid::ORGANIZATIONALUNITNAME, "OU", true),
     (Nid::ORGANIZATIONNAME, "O", true),
+    (Nid::POSTALCODE, "POSTALCODE", true),
+    (Nid::STREETADDRESS, "STREET", true),
+    (Nid::LOCALITYNAME, "L", true),
+    (Nid::STATEORPROVINCENAME, "ST", true),
     (Nid::COUNTRYNAME, "C", true),
 ];
 
@@ -110,7 +110,7 @@ fn name(name: &X509NameRef) -> String {
         .entries()
         .zip(numbers)
         .filter(|(it, _)| !KINDS.iter().any(|(kind, ..)| *kind == it.object().nid()))
-        .map(|(it, number)| format!("{number}=#{}", hex(&der(&text(it.data())))))
+        .map(|(it, number)| format!("{number}={}", escaped(&text(it.data()))))
         .collect();
     parts.extend(others.into_iter().rev());
     parts.join(",")
@@ -163,22 +163,6 @@ fn number(content: &[u8]) -> String {
     parts.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
 }
 
-/// A text in DER, as Go writes it: as a `PrintableString` where it may be one.
-fn der(text: &str) -> Vec<u8> {
-    let printable = |c: char| c.is_ascii_alphanumeric() || " '()+,-./:=?*&".contains(c);
-    let mut der = vec![if text.chars().all(printable) { 0x13 } else { 0x0c }];
-    match text.len() {
-        short @ 0..=0x7f => der.push(short.to_le_bytes()[0]),
-        long => {
-            let bytes: Vec<u8> = long.to_be_bytes().into_iter().skip_while(|it| *it == 0).collect();
-            der.push(0x80 | bytes.len().to_le_bytes()[0]);
-            der.extend(bytes);
-        }
-    }
-    der.extend_from_slice(text.as_bytes());
-    der
-}
-
 fn escaped(value: &str) -> String {
     let last = value.chars().count().saturating_sub(1);
     let mut out = String::new();
@@ -226,7 +210,7 @@ mod tests {
         assert_eq!(
             name(&built.build()),
             "CN=a\\, \\\"b\\\"\\ ,OU=first+OU=\\#second,C=NL,\
-             1.2.840.113549.1.9.1=#0c0b6140622e6578616d706c65"
+             1.2.840.113549.1.9.1=a@b.example"
         );
     }
 

@@ -76,7 +76,7 @@ async fn what_is_said_is_held_against_patterns() {
         (
             "/",
             "{query_response: [{expect: Goodbye}]}".to_owned(),
-            Err(FAILED_CONDITION),
+            Err(Failure::Condition),
             true,
             101,
             true,
