@@ -31,8 +31,9 @@ const PROTOCOLS: [&str; 9] =
 /// Files over 400 lines before their tests, each with its reason.
 const LONG: [(&str, &str); 0] = [];
 
-/// Words in tables, rules and dashboards that look like metrics and are programs, or the kernel's.
-const PROGRAMS: [&str; 4] = ["ipmi_exporter", "ipmi_sim", "ipmi_lan", "ipmi_devintf"];
+/// Words in tables, rules and dashboards that look like metrics and are programs, keys, or the kernel's.
+const PROGRAMS: [&str; 6] =
+    ["dns_over_tls", "blackbox_exporter", "ipmi_exporter", "ipmi_sim", "ipmi_lan", "ipmi_devintf"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()

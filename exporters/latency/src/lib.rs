@@ -97,6 +97,7 @@ impl Exporter for LatencyExporter {
         let verdicts = SharedVerdicts::default();
         let icmp = Icmp::open(clock, &queue);
         let targets = Arc::new(Targets::default());
+        let unknown_modules = Arc::<Counter>::default();
         let vantage = Arc::new(CurrentVantage::new(config.vantage.clone()));
         kit.registry.register(Metrics {
             vantage: Arc::clone(&vantage),
@@ -105,6 +106,7 @@ impl Exporter for LatencyExporter {
             queue: queue.clone(),
             verdicts: verdicts.clone(),
             clock,
+            unknown_modules: Arc::clone(&unknown_modules),
         });
         Ok(Self {
             targets,
@@ -117,7 +119,7 @@ impl Exporter for LatencyExporter {
             clock,
             offer: RwLock::default(),
             strays: Arc::default(),
-            unknown_modules: Arc::default(),
+            unknown_modules,
         })
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Metrics {
     pub(crate) verdicts: SharedVerdicts,
     /// The time of a scrape.
     pub(crate) clock: Clock,
+    /// How often a module was asked for that there is not.
+    pub(crate) unknown_modules: Arc<Counter>,
 }
 
 impl Collector for Metrics {
@@ -49,6 +51,7 @@ impl Collector for Metrics {
             queue: &self.queue,
             report,
             now,
+            unknown_modules: self.unknown_modules.get(),
         };
         scrape.write(page);
     }
@@ -68,6 +71,7 @@ pub(crate) fn page_of<'a>(
         queue: &ReceiveQueue::default(),
         report,
         now,
+        unknown_modules: 0,
     };
     exporter_kit::openmetrics(|page| scrape.write(page))
 }
@@ -120,6 +124,7 @@ pub(super) struct Scrape<'a> {
     pub(super) queue: &'a ReceiveQueue,
     pub(super) report: Report,
     pub(super) now: Moment,
+    pub(super) unknown_modules: u64,
 }
 
 impl Scrape<'_> {
@@ -133,8 +138,18 @@ impl Scrape<'_> {
         verdicts::endpoints(page, self.vantage, &self.report, &shown);
         if page.shows_exporter() {
             self.sockets(page);
-            self.vantage(page);
-            verdicts::own(page, self.vantage, &self.report, self.now.unix_seconds);
+            if !self.vantage.name.is_empty() {
+                self.vantage(page);
+            }
+            // Where nothing is probed all the time there may be no vantage to speak for.
+            if !self.vantage.name.is_empty() {
+                verdicts::own(page, self.vantage, &self.report, self.now.unix_seconds);
+            }
+            page.counter(
+                "blackbox_module_unknown_total",
+                "How often /probe was asked for a module that there is not.",
+                [((), self.unknown_modules)],
+            );
         }
     }
 

@@ -338,6 +338,63 @@ fn hash(ip: IpAddr) -> u32 {
 mod tests {
     use super::*;
 
+    /// A probe that found whatever any probe can find.
+    fn everything() -> Probed {
+        let ms = Duration::from_millis;
+        let text = |text: &str| text.to_owned();
+        let found = Found {
+            chosen: true,
+            lookup: ms(3),
+            ip: Some(IpAddr::from([192, 0, 2, 1])),
+            failed_due_to_regex: Some(true),
+            failed_due_to_cel: Some(false),
+            failed_due_to_bytes: Some(false),
+            expect_info: Some(vec![(text("version"), text("OpenSSH_9.2p1"))]),
+            tls: Some(Tls {
+                version: Some("TLS 1.3"),
+                cipher: Some(text("TLS_AES_128_GCM_SHA256")),
+                earliest_expiry: Some(1_893_456_000),
+                last_chain_expiry: Some(1_893_456_000),
+                leaf: Some(Leaf {
+                    fingerprint_sha256: text("ab12"),
+                    subject: text("CN=www.example.com"),
+                    issuer: text("CN=Example CA"),
+                    subject_alternative: text("www.example.com,example.com"),
+                    serial: text("0f"),
+                }),
+            }),
+            http: Some(Http { last_modified: Some(1_893_456_000), ..Http::default() }),
+            icmp: Some(IcmpEcho { rtt: ms(20), reply_hop_limit: Some(57), ..IcmpEcho::default() }),
+            dns: Some(Dns { serial: Some(2_026_112_901), ..Dns::default() }),
+            grpc: None,
+            websocket: Some(Websocket { phases: vec![("resolve", ms(3))], ..Websocket::default() }),
+        };
+        Probed { found, failure: Some(Failure::Condition), took: ms(120), timeout: ms(4_500) }
+    }
+
+    #[test]
+    fn the_page_is_the_golden_one() {
+        let mut probed = everything();
+        let mut text = page(probed.clone()).openmetrics().replace("# EOF\n", "");
+        // What certifies a chain is not shown of gRPC, so it has a page of its own.
+        probed.found = Found {
+            grpc: Some(Grpc {
+                phases: vec![("resolve", Duration::ZERO), ("check", Duration::from_millis(5))],
+                serving_status: Some("SERVING"),
+                ..Grpc::default()
+            }),
+            ..Found::default()
+        };
+        let grpc = page(probed).openmetrics();
+        let own = grpc.split_once("# HELP probe_grpc").map(|(_, own)| own).unwrap();
+        text.extend(["# HELP probe_grpc", own]);
+        let golden = "tests/golden/probe.prom";
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(golden, &text).unwrap();
+        }
+        assert_eq!(text, std::fs::read_to_string(golden).unwrap());
+    }
+
     #[test]
     fn an_address_has_the_hash_that_the_peer_gives_it() {
         // FNV-1a of the bytes 127, 0, 0, 1, reckoned by hand from its definition.

@@ -117,6 +117,7 @@ fn exposition() -> String {
         queue: &queue,
         report: verdicts.lock().report(JUDGED as f64 + 20.0),
         now: at(20),
+        unknown_modules: 0,
     };
     exporter_kit::openmetrics(|page| scrape.write(page))
 }
@@ -195,6 +196,7 @@ fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
             queue: &ReceiveQueue::default(),
             report: Report::default(),
             now: at(20),
+            unknown_modules: 0,
         };
         exporter_kit::openmetrics(|page| scrape.write(page))
     };
@@ -250,6 +252,7 @@ fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Ou
         queue: &ReceiveQueue::default(),
         report: verdicts.lock().report(101.0),
         now: at(101),
+        unknown_modules: 0,
     };
     let text = exporter_kit::openmetrics(|page| scrape.write(page));
     println!("{targets} targets by {module}: {} bytes, of a target:", text.len());

@@ -37,21 +37,24 @@ pub(crate) fn page(text: &str) -> Page {
 
 /// `blackbox_exporter`, running; killed when this is dropped.
 pub(crate) struct Peer {
+    /// Whether it is older than 0.28, whose words we speak.
+    pub(crate) is_old: bool,
     child: Child,
     address: SocketAddr,
     _folder: TempDir,
 }
 
 impl Peer {
-    /// Starts it on this config, if it is there: named by the environment, or by one of its names in the
-    /// path; of version 0.28 at least, whose words they are.
-    pub(crate) fn start(config: &str) -> Option<Self> {
+    /// Starts it, if it is there: named by the environment, or by one of its names in the path. `config` is
+    /// told whether it is old.
+    pub(crate) fn start(config: impl FnOnce(bool) -> String) -> Option<Self> {
         let named = std::env::var("TURBULENCE_BLACKBOX_EXPORTER").ok();
         let usual = ["blackbox_exporter", "prometheus-blackbox-exporter"].map(str::to_owned);
-        let program = named.into_iter().chain(usual).find(|program| is_new_enough(program))?;
+        let mut programs = named.into_iter().chain(usual);
+        let (program, is_old) = programs.find_map(|it| is_old(&it).map(|is_old| (it, is_old)))?;
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("blackbox.yml");
-        fs::write(&file, config).unwrap();
+        fs::write(&file, config(is_old)).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let child = Command::new(program)
             .arg(format!("--config.file={}", file.display()))
@@ -60,7 +63,7 @@ impl Peer {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut peer = Self { child, address, _folder: folder };
+        let mut peer = Self { is_old, child, address, _folder: folder };
         let mut looks = 0;
         while TcpStream::connect(address).is_err() {
             assert!(peer.child.try_wait().unwrap().is_none(), "the peer refuses the config");
@@ -84,18 +87,14 @@ impl Drop for Peer {
     }
 }
 
-fn is_new_enough(program: &str) -> bool {
-    let Ok(output) = Command::new(program).arg("--version").output() else { return false };
+/// Whether a program is older than 0.28; nothing, if there is none.
+fn is_old(program: &str) -> Option<bool> {
+    let output = Command::new(program).arg("--version").output().ok()?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
-    let version = text.split("version ").nth(1).and_then(|rest| rest.split(' ').next());
-    let version: Vec<u32> =
-        version.unwrap_or_default().split('.').filter_map(|part| part.parse().ok()).collect();
-    let is_new = version.as_slice() >= [0, 28].as_slice();
-    if !is_new {
-        eprintln!("{program} is of version {version:?}, older than 0.28: not compared with");
-    }
-    is_new
+    let version = text.split("version ").nth(1)?.split([' ', ',']).next()?;
+    let version: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
+    Some(version.as_slice() < [0, 28].as_slice())
 }
 
 /// Asks a program for a page; its status and its body.
