@@ -26,6 +26,7 @@ use entry::{Entry, RawEntry};
 use module::{Continuous, Module};
 
 use crate::blackbox::offer::{Offer, Offered};
+use crate::figures::Figures;
 use crate::host::{Families, Host};
 use crate::probe::{Address, Probe};
 
@@ -41,6 +42,8 @@ pub struct Config {
     targets: Vec<Entry>,
     /// By which bounds times are counted.
     pub(crate) buckets: Buckets,
+    /// What is shown of each target beside the ordinary.
+    figures: Figures,
     /// Where more targets are discovered.
     pub(crate) discovery: Discovery,
     on_demand: Arc<Settings>,
@@ -52,6 +55,8 @@ struct RawConfig {
     vantage: Option<Vantage>,
     #[serde(default)]
     buckets: Buckets,
+    #[serde(default)]
+    figures: Figures,
     #[serde(default)]
     resolvers: Vec<Resolver>,
     modules: BTreeMap<Name, Module>,
@@ -95,6 +100,8 @@ pub(crate) struct Labels {
     pub(crate) own: config::Labels,
     /// The bounds of its histograms, the values of the label `le`.
     pub(crate) buckets: Buckets,
+    /// What is shown of it beside the ordinary.
+    pub(crate) figures: Figures,
 }
 
 /// What is to be probed, each by its name, its team and its module.
@@ -166,7 +173,8 @@ impl Config {
     fn wanted(&self, entry: &Entry) -> Wanted<Work, Labels> {
         let TargetId { group: team, module, .. } = entry.id.clone();
         let (own, buckets) = (entry.labels.clone(), self.buckets.clone());
-        let labels = Labels { module, team, role: entry.role, own, buckets };
+        let figures = self.figures;
+        let labels = Labels { module, team, role: entry.role, own, buckets, figures };
         Wanted { work: self.work(entry), labels }
     }
 
@@ -270,6 +278,7 @@ impl TryFrom<RawConfig> for Config {
         Ok(Self {
             vantage: raw.vantage.unwrap_or_default(),
             buckets: raw.buckets,
+            figures: raw.figures,
             resolvers,
             modules,
             targets,

@@ -14,7 +14,8 @@
 //! | `stopwatch`, `clock` | the times of a probe's phases; the time |
 //! | `outcome` | what one probe found, or why it failed (pure) |
 //! | `standing` | how a target stands after all its probes (pure) |
-//! | `window` | the minimum of the last minute (pure) |
+//! | `window`, `spread` | the minimum of the last minutes; how much round trips differ (pure) |
+//! | `figures` | what a page shows of each target beside the ordinary (pure) |
 //! | `verdict` | what this vantage says of its endpoints, and of itself (pure) |
 //! | `seat` | the place of one target among the verdicts |
 //! | `state` | what is known of one target, for its task and the pages |
@@ -25,6 +26,7 @@
 mod blackbox;
 mod clock;
 mod config;
+mod figures;
 mod host;
 mod icmp;
 mod link;
@@ -37,6 +39,7 @@ mod resolve;
 mod resolver_check;
 mod seat;
 pub mod simulation;
+mod spread;
 mod standing;
 mod state;
 mod stopwatch;

@@ -3,6 +3,7 @@
 pub(crate) mod counts;
 pub(crate) mod page;
 pub(crate) mod probe;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod verdicts;

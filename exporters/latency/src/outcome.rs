@@ -102,7 +102,10 @@ pub(crate) enum Seen {
     #[default]
     Nothing,
     /// The reply to an echo.
-    Echo,
+    Echo {
+        /// Its TTL or hop limit, where the kernel tells it.
+        hop_limit: Option<u8>,
+    },
     /// A connection.
     Connection,
     /// An answer of HTTP.

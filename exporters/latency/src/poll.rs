@@ -120,6 +120,7 @@ impl Round {
         let Task { work, state, icmp, clock, .. } = &self.task;
         let strays = &state.counts.strays;
         let attempt = Attempt { ip, timeout: work.timeout, spent, icmp, strays };
+        state.begun();
         let outcome = work.probe.run(&attempt).await;
         state.decided(number, ip, &outcome, clock.now());
         (ip, outcome)

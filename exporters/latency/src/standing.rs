@@ -12,7 +12,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::outcome::{Failure, Outcome, Seen};
-use crate::window::Window;
+use crate::spread::Spread;
+use crate::window::{Minutes, Window};
 
 /// So many addresses of a name are probed; the rest are only counted.
 pub(crate) const MOST_ADDRESSES: usize = 4;
@@ -65,9 +66,36 @@ impl<T: Copy> Newest<T> {
     }
 }
 
+/// How many probes there were. Kept with the rest, so that one page agrees with itself: what was sent was
+/// answered, has failed, or is under way.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tally {
+    /// Those that are decided.
+    pub(crate) decided: u64,
+    /// Those of them that failed.
+    pub(crate) failed: u64,
+    /// Those that are not decided yet.
+    pub(crate) in_flight: u64,
+}
+
+impl Tally {
+    /// Those that were sent.
+    pub(crate) fn sent(self) -> u64 {
+        self.decided + self.in_flight
+    }
+
+    fn decide(&mut self, outcome: &Outcome) {
+        self.decided += 1;
+        self.failed += u64::from(outcome.failure.is_some());
+    }
+}
+
 /// What is known of a target.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
+    tally: Tally,
+    /// How often the TTL of an address's replies was another than before.
+    hop_limit_changes: u64,
     /// Whether any address answered.
     up: Newest<bool>,
     /// Rounds in a row in which no address answered.
@@ -88,9 +116,33 @@ pub(crate) struct Address {
     /// Whether its newest probe succeeded, and what came back.
     latest: Newest<(bool, Seen)>,
     rtts: Window,
+    minutes: Minutes,
+    spread: Spread,
+    /// Of the newest reply.
+    hop_limit: Option<u8>,
 }
 
 impl Standing {
+    /// A probe begins.
+    pub(crate) fn begun(&mut self) {
+        self.tally.in_flight += 1;
+    }
+
+    /// The one probe of a round without an address is decided.
+    pub(crate) fn unresolved(&mut self, outcome: &Outcome) {
+        self.tally.decide(outcome);
+    }
+
+    /// How many probes there were.
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// How often the TTL of an address's replies was another than before.
+    pub(crate) fn hop_limit_changes(&self) -> u64 {
+        self.hop_limit_changes
+    }
+
     /// Takes in the addresses of the name (sorted, so that slots stay what they are). Those that
     /// were there before keep what is known of them.
     pub(crate) fn resolved(&mut self, ips: &[IpAddr]) {
@@ -101,16 +153,25 @@ impl Standing {
             .take(MOST_ADDRESSES)
             .map(|ip| match before.iter().position(|known| known.ip == *ip) {
                 Some(index) => before.swap_remove(index),
-                None => Address { ip: *ip, latest: Newest::default(), rtts: Window::default() },
+                None => Address::new(*ip),
             })
             .collect();
     }
 
     /// Takes in one decided probe of one address.
     pub(crate) fn decided(&mut self, round: u64, ip: IpAddr, outcome: &Outcome, at: Moment) {
+        self.tally.in_flight = self.tally.in_flight.saturating_sub(1);
+        self.tally.decide(outcome);
         if let Some(address) = self.addresses.iter_mut().find(|address| address.ip == ip) {
             if let Some(rtt) = outcome.rtt {
                 address.rtts.push(at.monotonic, rtt);
+                address.minutes.push(at.monotonic, rtt);
+                address.spread.push(rtt);
+            }
+            if let Seen::Echo { hop_limit: Some(hop_limit) } = outcome.seen {
+                let before = address.hop_limit.replace(hop_limit);
+                let is_another = before.is_some_and(|before| before != hop_limit);
+                self.hop_limit_changes += u64::from(is_another);
             }
             if outcome.failure.is_some_and(Failure::is_ours) {
                 address.latest.fail_here(round);
@@ -179,6 +240,32 @@ impl Standing {
 }
 
 impl Address {
+    fn new(ip: IpAddr) -> Self {
+        Self {
+            ip,
+            latest: Newest::default(),
+            rtts: Window::default(),
+            minutes: Minutes::default(),
+            spread: Spread::default(),
+            hop_limit: None,
+        }
+    }
+
+    /// The smallest round trip of the last ten minutes.
+    pub(crate) fn min_rtt_of_ten_minutes(&self, now: Duration) -> Option<Duration> {
+        self.minutes.min(now)
+    }
+
+    /// How much its round trips differ, while there are any.
+    pub(crate) fn spread(&self, now: Duration) -> Option<Spread> {
+        self.min_rtt(now).map(|_| self.spread)
+    }
+
+    /// The TTL or hop limit of its newest reply, while there are any.
+    pub(crate) fn reply_hop_limit(&self, now: Duration) -> Option<u8> {
+        self.min_rtt(now).and(self.hop_limit)
+    }
+
     /// Whether its newest probe succeeded; `None` while it is not judged.
     pub(crate) fn is_up(&self, now: Duration) -> Option<bool> {
         self.latest.get(now).map(|(up, _)| up)
@@ -353,5 +440,36 @@ mod tests {
         assert_eq!(standing.is_up(NOW), None);
         standing.decided(3, A, &good(), at(5));
         assert_eq!(standing.is_up(NOW), Some(true));
+    }
+
+    #[test]
+    fn what_was_sent_was_answered_has_failed_or_is_under_way() {
+        let mut standing = standing();
+        for _ in 0..3 {
+            standing.begun();
+        }
+        let tally = |decided, failed, in_flight| Tally { decided, failed, in_flight };
+        assert_eq!((standing.tally(), standing.tally().sent()), (tally(0, 0, 3), 3));
+        standing.decided(1, A, &good(), at(1));
+        standing.decided(1, B, &bad(), at(1));
+        assert_eq!((standing.tally(), standing.tally().sent()), (tally(2, 1, 1), 3));
+        // Nothing was sent anywhere, and it counts as one that failed.
+        standing.unresolved(&Outcome::failed(Failure::Dns));
+        assert_eq!((standing.tally(), standing.tally().sent()), (tally(3, 2, 1), 4));
+    }
+
+    #[test]
+    fn another_hop_limit_is_counted_for_each_address_by_itself() {
+        let reply = |limit| Outcome { seen: Seen::Echo { hop_limit: limit }, ..good() };
+        let mut standing = standing();
+        for (round, a, b) in [(1, 64, 250), (2, 64, 250), (3, 63, 250), (4, 64, 250)] {
+            standing.decided(round, A, &reply(Some(a)), at(1));
+            standing.decided(round, B, &reply(Some(b)), at(1));
+            standing.decided(round, B, &reply(None), at(1));
+        }
+        assert_eq!(standing.hop_limit_changes(), 2);
+        let a = &standing.addresses()[0];
+        assert_eq!(a.reply_hop_limit(at(2).monotonic), Some(64));
+        assert_eq!(a.reply_hop_limit(at(120).monotonic), None, "no reply comes any more");
     }
 }

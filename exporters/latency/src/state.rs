@@ -104,9 +104,16 @@ impl TargetState {
     /// side, the addresses are what they were.
     pub(crate) fn unresolved(&self, outcome: &Outcome) {
         self.counts.count(outcome);
+        let mut standing = self.standing();
+        standing.unresolved(outcome);
         if !outcome.failure.is_some_and(Failure::is_ours) {
-            self.standing().resolved(&[]);
+            standing.resolved(&[]);
         }
+    }
+
+    /// A probe of an address begins.
+    pub(crate) fn begun(&self) {
+        self.standing().begun();
     }
 
     /// One probe of one address is decided.

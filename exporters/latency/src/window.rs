@@ -1,4 +1,4 @@
-//! The smallest value of the last minute. No I/O, no clock.
+//! The smallest value of the last minute, and of the last ten. No I/O, no clock.
 //!
 //! The minimum is the length of the path; what is above it is queueing. It is what may be compared
 //! with the speed of light, and what shows a new route within a minute.
@@ -34,6 +34,56 @@ impl Window {
             self.0.pop_front();
         }
     }
+}
+
+/// What the label `window="10m"` stands for.
+const TENTHS: usize = 10;
+
+/// The smallest value of each of the last ten minutes, in nanoseconds: of ten minutes that end with the
+/// current one, so that no more is kept than a number a minute.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Minutes {
+    smallest: [u64; TENTHS],
+    /// The newest minute with a value.
+    newest: u64,
+}
+
+/// No value in a minute.
+const NONE: u64 = u64::MAX;
+
+impl Default for Minutes {
+    fn default() -> Self {
+        Self { smallest: [NONE; TENTHS], newest: 0 }
+    }
+}
+
+impl Minutes {
+    /// Takes in a value that was measured at `now`.
+    pub(crate) fn push(&mut self, now: Duration, value: Duration) {
+        let minute = now.as_secs() / 60;
+        let new = minute.saturating_sub(self.newest).min(TENTHS as u64);
+        for passed in 0..new {
+            self.smallest[place(minute - passed)] = NONE;
+        }
+        self.newest = self.newest.max(minute);
+        let value = u64::try_from(value.as_nanos()).unwrap_or(NONE - 1);
+        let smallest = &mut self.smallest[place(minute)];
+        *smallest = value.min(*smallest);
+    }
+
+    /// The smallest value of the ten minutes up to `now`, the first of which may have begun before.
+    pub(crate) fn min(&self, now: Duration) -> Option<Duration> {
+        let minute = now.as_secs() / 60;
+        let first = minute.saturating_sub(TENTHS as u64 - 1);
+        let kept = self.newest.saturating_sub(TENTHS as u64 - 1).max(first)..=self.newest;
+        let smallest = kept.map(|minute| self.smallest[place(minute)]).min();
+        smallest.filter(|value| *value != NONE).map(Duration::from_nanos)
+    }
+}
+
+/// Where a minute stands.
+fn place(minute: u64) -> usize {
+    usize::try_from(minute % TENTHS as u64).unwrap_or_default()
 }
 
 fn is_fresh(at: Duration, now: Duration) -> bool {
@@ -90,5 +140,34 @@ mod tests {
     #[test]
     fn an_empty_window_has_no_minimum() {
         assert_eq!(Window::default().min(s(5)), None);
+    }
+
+    #[test]
+    fn ten_minutes_are_looked_at_minute_by_minute() {
+        let mut minutes = Minutes::default();
+        assert_eq!(minutes.min(s(0)), None);
+        for (at, value) in [(0, 30), (59, 20), (60, 25), (300, 40), (301, 50)] {
+            minutes.push(s(at), ms(value));
+        }
+        assert_eq!(minutes.min(s(301)), Some(ms(20)));
+        assert_eq!(minutes.min(s(599)), Some(ms(20)));
+        assert_eq!(minutes.min(s(600)), Some(ms(25)));
+        assert_eq!(minutes.min(s(660)), Some(ms(40)));
+        assert_eq!(minutes.min(s(899)), Some(ms(40)));
+        assert_eq!(minutes.min(s(900)), None);
+        minutes.push(s(100_000), ms(60));
+        assert_eq!(minutes.min(s(100_000)), Some(ms(60)));
+    }
+
+    #[test]
+    fn ten_minutes_agree_with_looking_at_every_value() {
+        let mut minutes = Minutes::default();
+        let values: Vec<(u64, u64)> = (0..900).map(|i| (i * 7, (i * 7919) % 1009 + 1)).collect();
+        for (index, (at, value)) in values.iter().enumerate() {
+            minutes.push(s(*at), ms(*value));
+            let first = at / 60 - (at / 60).min(9);
+            let plain = values[..=index].iter().filter(|(t, _)| t / 60 >= first).map(|(_, v)| *v);
+            assert_eq!(minutes.min(s(*at)), plain.min().map(ms));
+        }
     }
 }

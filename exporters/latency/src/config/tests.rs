@@ -110,6 +110,18 @@ targets: [{{name: a, address: 192.0.2.1, module: fast}}, {{name: b, address: \"1
 }
 
 #[test]
+fn figures_are_asked_for_by_their_words() {
+    let text = |words: &str| format!("{VANTAGE}figures: {words}\nmodules: {{}}\ntargets: []\n");
+    load(&text("[]")).unwrap();
+    load(&text("[rtt_min_10m, jitter, deviation, reply_ttl, sent]")).unwrap();
+    let error = format!("{:#}", load(&text("[jitter, mean]")).unwrap_err());
+    assert!(
+        error.contains("test.yml:2:") && error.contains("figures: each must be one of"),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_echo_takes_the_options_that_there_are_and_no_others() {
     let icmp = |section: &str| {
         format!("{VANTAGE}modules: {{m: {{prober: icmp, interval: 1s, icmp: {{{section}}}}}}}\n")

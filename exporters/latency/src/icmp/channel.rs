@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use super::Answer;
 use super::drops::Drops;
 use super::options::EchoOptions;
-use super::pending::{Arrival, Pending};
+use super::pending::{Arrival, Found, Pending};
 use super::socket::{EchoSocket, Kind, LONGEST_PACKET, Refusal};
 use crate::clock::Clock;
 use crate::link;
@@ -153,7 +153,10 @@ impl Shared {
             self.drops().read(packet.dropped, now);
             let mut pending = self.pending();
             let found = pending.reply(echo, packet.from.ip(), now, packet.waited);
-            if let Some((arrival, waiter)) = found {
+            if let Some(Found { arrival, sent, waiter }) = found {
+                if let Arrival::Answer(_) = arrival {
+                    waiter.strays.answered(packet.from.ip(), sent);
+                }
                 waiter.take(arrival, packet.hop_limit);
             }
         }

@@ -62,6 +62,17 @@ pub(crate) enum Arrival {
     Duplicate,
 }
 
+/// What a reply is to.
+#[derive(Debug)]
+pub(crate) struct Found<'a, T> {
+    /// What it means.
+    pub(crate) arrival: Arrival,
+    /// When its echo was sent.
+    pub(crate) sent: Duration,
+    /// Who waits for it, or did.
+    pub(crate) waiter: &'a mut T,
+}
+
 impl<T> Default for Pending<T> {
     fn default() -> Self {
         Self { sent: VecDeque::new(), first: 0 }
@@ -92,7 +103,7 @@ impl<T> Pending<T> {
         from: IpAddr,
         now: Duration,
         queued: Duration,
-    ) -> Option<(Arrival, &mut T)> {
+    ) -> Option<Found<'_, T>> {
         let sent = self.find(echo.sequence, echo.cookie?)?;
         if sent.to != from {
             return None;
@@ -104,7 +115,7 @@ impl<T> Pending<T> {
             Fate::Open | Fate::GivenUp => Arrival::Late,
             Fate::Replied => Arrival::Duplicate,
         };
-        Some((arrival, &mut sent.waiter))
+        Some(Found { arrival, sent: sent.at, waiter: &mut sent.waiter })
     }
 
     /// Who waits for an echo to `to` that an ICMP error quotes; nobody if it is decided. An error that
@@ -183,7 +194,7 @@ mod tests {
     }
 
     fn reply(pending: &mut Pending<&'static str>, now: u64, queued: u64) -> Option<Arrival> {
-        pending.reply(echo(), HERE, ms(now), ms(queued)).map(|(arrival, _)| arrival)
+        pending.reply(echo(), HERE, ms(now), ms(queued)).map(|found| found.arrival)
     }
 
     #[test]
@@ -256,9 +267,9 @@ mod tests {
         assert_eq!(pending.error(quoted, HERE), Some(&mut 65_536));
         // With a cookie, both are told apart.
         let first = Echo { cookie: Some(0), ..quoted };
-        assert_eq!(*pending.reply(first, HERE, ms(2), ms(0)).unwrap().1, 0);
+        assert_eq!(*pending.reply(first, HERE, ms(2), ms(0)).unwrap().waiter, 0);
         let second = Echo { cookie: Some(65_536), ..quoted };
-        assert_eq!(*pending.reply(second, HERE, ms(2), ms(0)).unwrap().1, 65_536);
+        assert_eq!(*pending.reply(second, HERE, ms(2), ms(0)).unwrap().waiter, 65_536);
     }
 
     #[test]
@@ -268,6 +279,6 @@ mod tests {
         pending.unsend();
         assert_eq!(pending.send(79, HERE, ms(1001), LIMIT, "next"), 1);
         let echo = Echo { identifier: 0, sequence: 1, cookie: Some(79) };
-        assert_eq!(*pending.reply(echo, HERE, ms(1002), ms(0)).unwrap().1, "next");
+        assert_eq!(*pending.reply(echo, HERE, ms(1002), ms(0)).unwrap().waiter, "next");
     }
 }

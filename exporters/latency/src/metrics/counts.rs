@@ -1,6 +1,7 @@
 //! What is counted: probes and failures, distributions of their times, stray replies.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use exporter_kit::{Buckets, Counter, CountsBy, Histogram};
@@ -10,7 +11,6 @@ use crate::outcome::{Failure, Outcome, Phase};
 /// The counters and distributions of one target; zero at first.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    pub(super) probes: Counter,
     pub(super) failures: CountsBy<Failure>,
     pub(super) durations: Histogram,
     /// Those that a probe of the target can have.
@@ -24,7 +24,6 @@ impl Counts {
     pub(crate) fn new(phases: impl IntoIterator<Item = Phase>, buckets: &Buckets) -> Self {
         let histogram = || Histogram::new(buckets.clone());
         Self {
-            probes: Counter::default(),
             failures: CountsBy::default(),
             durations: histogram(),
             phases: phases.into_iter().map(|phase| (phase, histogram())).collect(),
@@ -40,7 +39,6 @@ impl Counts {
 
     /// Counts one decided probe.
     pub(crate) fn count(&self, outcome: &Outcome) {
-        self.probes.inc();
         if let Some(failure) = outcome.failure {
             self.failures.inc(failure);
         }
@@ -69,6 +67,31 @@ pub(crate) struct Strays {
     pub(crate) late: Counter,
     /// Came again.
     pub(crate) duplicate: Counter,
+    /// Came in time, and after that to an echo which was sent later.
+    pub(super) out_of_order: Counter,
+    /// When the newest echo to each address that was answered had been sent.
+    answered: Mutex<Vec<(IpAddr, Duration)>>,
+}
+
+impl Strays {
+    /// So many addresses are kept in order: as many as a target is probed at.
+    const MOST: usize = 4;
+
+    /// The reply to an echo that was sent at `sent` has arrived, in time.
+    pub(crate) fn answered(&self, from: IpAddr, sent: Duration) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        match answered.iter_mut().find(|(ip, _)| *ip == from) {
+            Some((_, newest)) if *newest > sent => self.out_of_order.inc(),
+            Some((_, newest)) => *newest = sent,
+            None => {
+                // An address that the name has no longer makes room.
+                if answered.len() == Self::MOST {
+                    answered.remove(0);
+                }
+                answered.push((from, sent));
+            }
+        }
+    }
 }
 
 /// How long replies had waited in the ICMP sockets when they were read.

@@ -7,12 +7,14 @@ use exporter_kit::config::Vantage;
 use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, TargetId, Targets};
 
 use super::counts::ReceiveQueue;
-use super::verdicts;
+use super::{sockets, verdicts};
 use crate::clock::Clock;
 use crate::config::{Labels, Work};
+use crate::figures::Figure;
 use crate::icmp::{Icmp, SocketFigures};
 use crate::outcome::Seen;
 use crate::seat::SharedVerdicts;
+use crate::spread::Spread;
 use crate::standing::{Address, MOST_ADDRESSES, Moment, Standing};
 use crate::state::{CurrentVantage, TargetState};
 use crate::verdict::Report;
@@ -88,6 +90,10 @@ impl<'a> Row<'a> {
     pub(super) fn of(state: &'a TargetState) -> Self {
         Self { state, labels: state.labels(), standing: state.standing().clone() }
     }
+
+    fn shows(&self, figure: Figure) -> bool {
+        self.labels.figures.has(figure)
+    }
 }
 
 impl LabelSet for Row<'_> {
@@ -134,10 +140,11 @@ impl Scrape<'_> {
         self.times(page);
         self.addresses(page);
         self.strays(page);
+        self.figures(page);
         let shown = self.rows().map(|row| (row.labels.team.as_str(), row.state.name())).collect();
         verdicts::endpoints(page, self.vantage, &self.report, &shown);
         if page.shows_exporter() {
-            self.sockets(page);
+            sockets::all(page, self.vantage, &self.sockets, self.queue);
             if !self.vantage.name.is_empty() {
                 self.vantage(page);
             }
@@ -157,12 +164,12 @@ impl Scrape<'_> {
         page.counter(
             "latency_probes_total",
             "Probes, each counted once, when it was decided.",
-            self.rows().map(|row| (self.of(row), &row.state.counts.probes)),
+            self.rows().map(|row| (self.of(row), row.standing.tally().decided)),
         );
         page.counter(
             "latency_failures_total",
             "Probes that failed.",
-            self.rows().map(|row| (self.of(row), row.state.counts.failures.total())),
+            self.rows().map(|row| (self.of(row), row.standing.tally().failed)),
         );
         page.counter(
             "latency_probe_failures_total",
@@ -211,10 +218,13 @@ impl Scrape<'_> {
         );
         page.gauge(
             "latency_rtt_min_seconds",
-            "Smallest round trip (ICMP echo or TCP handshake) of the last minute.",
-            self.slots().map(|(row, slot, address)| {
-                let own = [("slot", slot), ("window", "1m")];
-                ((self.of(row), own), address.min_rtt(self.now.monotonic))
+            "Smallest round trip (ICMP echo or TCP handshake) of the last minute, or of ten.",
+            self.slots().flat_map(|(row, slot, address)| {
+                let of = move |window| (self.of(row), [("slot", slot), ("window", window)]);
+                let long = row.shows(Figure::Minimum);
+                let long = long.then(|| address.min_rtt_of_ten_minutes(self.now.monotonic));
+                let short = address.min_rtt(self.now.monotonic);
+                [Some((of("1m"), short)), long.map(|rtt| (of("10m"), rtt))].into_iter().flatten()
             }),
         );
     }
@@ -265,51 +275,57 @@ impl Scrape<'_> {
             "Echo replies that came again.",
             self.rows().map(|row| (self.of(row), counted(&row.state.counts.strays.duplicate))),
         );
+        page.counter(
+            "latency_icmp_out_of_order_replies_total",
+            "Echo replies in time that came after that to a later echo.",
+            self.rows().map(|row| (self.of(row), counted(&row.state.counts.strays.out_of_order))),
+        );
+        page.counter(
+            "latency_reply_ttl_changes_total",
+            "How often the TTL of an address's echo replies was another than before.",
+            self.rows().map(|row| {
+                let changes = row.standing.hop_limit_changes();
+                (self.of(row), Some(changes).filter(|changes| *changes > 0))
+            }),
+        );
     }
 
-    fn sockets(&self, page: &mut Page<'_>) {
-        page.info(
-            "latency_icmp_socket_info",
-            "How echoes of this family are sent: dgram is unprivileged, raw is not.",
-            self.sockets
-                .iter()
-                .map(|socket| (self.vantage, [("family", socket.family), ("mode", socket.mode)])),
-        );
+    /// What is shown where it is asked for.
+    fn figures(&self, page: &mut Page<'_>) {
         page.gauge(
-            "latency_icmp_socket_feature",
-            "Whether the kernel gives the socket this; echoes go on without it, and know less.",
-            self.sockets.iter().flat_map(|socket| {
-                socket.features.iter().map(|(feature, has)| {
-                    ((self.vantage, [("family", socket.family), ("feature", feature)]), *has)
-                })
+            "latency_rtt_jitter_seconds",
+            "How much one round trip differs from the next, smoothed as in RFC 3550.",
+            self.shown(Figure::Jitter).map(|(row, slot, address)| {
+                let spread = address.spread(self.now.monotonic);
+                ((self.of(row), [("slot", slot)]), spread.and_then(Spread::jitter))
             }),
         );
         page.gauge(
-            "latency_icmp_sockets",
-            "Sockets that are open for echoes: one is for all; others are for silent addresses, what \
-             must not be fragmented, and IPv6 sources.",
-            self.sockets
-                .iter()
-                .map(|socket| ((self.vantage, [("family", socket.family)]), socket.count)),
+            "latency_rtt_deviation_seconds",
+            "How much round trips differ from their mean, smoothed as in RFC 6298.",
+            self.shown(Figure::Deviation).map(|(row, slot, address)| {
+                let spread = address.spread(self.now.monotonic);
+                ((self.of(row), [("slot", slot)]), spread.and_then(Spread::deviation))
+            }),
         );
+        page.gauge(
+            "latency_reply_ttl",
+            "TTL or hop limit of the newest reply to an echo.",
+            self.shown(Figure::ReplyTtl).map(|(row, slot, address)| {
+                let hop_limit = address.reply_hop_limit(self.now.monotonic);
+                ((self.of(row), [("slot", slot)]), hop_limit.map(f64::from))
+            }),
+        );
+        let counted = || self.rows().filter(|row| row.shows(Figure::Sent));
         page.counter(
-            "latency_icmp_socket_moves_total",
-            "How often an address that stayed silent was given a socket with another identifier.",
-            self.sockets
-                .iter()
-                .map(|socket| ((self.vantage, [("family", socket.family)]), socket.moves)),
+            "latency_probes_sent_total",
+            "Probes that were begun: decided, or under way.",
+            counted().map(|row| (self.of(row), row.standing.tally().sent())),
         );
-        page.counter(
-            "latency_icmp_receive_buffer_drops_total",
-            "Packets that the kernel dropped: the socket had no room, or they were damaged.",
-            self.sockets
-                .iter()
-                .map(|socket| ((self.vantage, [("family", socket.family)]), socket.dropped)),
-        );
-        page.histogram(
-            "latency_icmp_receive_queue_seconds",
-            "Time that replies lay in the socket before they were read; not part of any rtt.",
-            [(self.vantage, &*self.queue.0)],
+        page.gauge(
+            "latency_probes_in_flight",
+            "Probes that are under way.",
+            counted().map(|row| (self.of(row), row.standing.tally().in_flight)),
         );
     }
 
@@ -343,6 +359,11 @@ impl Scrape<'_> {
             let addresses = SLOTS.into_iter().zip(row.standing.addresses());
             addresses.map(move |(slot, address)| (row, slot, address))
         })
+    }
+
+    /// The same, of those targets of which a figure is shown.
+    fn shown(&self, figure: Figure) -> impl Iterator<Item = (&Row<'_>, &'static str, &Address)> {
+        self.slots().filter(move |(row, ..)| row.shows(figure))
     }
 
     /// The labels that every series of a target has.

@@ -115,10 +115,10 @@ impl Run for Probe {
     async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
         let Attempt { ip, timeout, icmp, strays, .. } = attempt;
         match icmp.echo(*ip, &self.options, *timeout, strays).await {
-            Ok(Answer { rtt, .. }) => Outcome {
+            Ok(Answer { rtt, reply_hop_limit }) => Outcome {
                 duration: Some(rtt),
                 rtt: Some(rtt),
-                seen: Seen::Echo,
+                seen: Seen::Echo { hop_limit: reply_hop_limit },
                 ..Outcome::default()
             },
             Err(Refusal { failure: Failure::Timeout, .. }) => Outcome::timed_out(*timeout),

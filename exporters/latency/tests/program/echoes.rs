@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// How a host answers.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub(crate) enum Manner {
     After(Duration),
     /// Twice.
     Twice,
+    /// Every second one late enough to be overtaken, and with another TTL.
+    Uneven,
     /// A thousand times.
     Flood,
     /// Not at all.
@@ -131,6 +133,8 @@ pub(crate) fn host(ip: &str, manner: Manner) {
     });
 }
 
+static TURN: Mutex<()> = Mutex::new(());
+
 struct Host {
     ip: IpAddr,
     /// Bound to the address: it hears what is sent there, and speaks from there.
@@ -150,6 +154,21 @@ impl Host {
             Manner::Twice => {
                 self.send(to, &self.reply(request));
                 self.send(to, &self.reply(request));
+            }
+            Manner::Uneven => {
+                let is_slow = request[7] & 1 == 0;
+                let (socket, reply) = (self.socket.try_clone().unwrap(), self.reply(request));
+                thread::spawn(move || {
+                    if is_slow {
+                        thread::sleep(Duration::from_millis(330));
+                    }
+                    let ttl = if is_slow { 44 } else { 55 };
+                    let socket = SockRef::from(&socket);
+                    // One at a time: the socket has one TTL.
+                    let _turn = TURN.lock().unwrap();
+                    socket.set_ttl_v4(ttl).unwrap();
+                    let _ = socket.send_to(&reply, &SocketAddr::new(to, 0).into());
+                });
             }
             Manner::Flood => {
                 for _ in 0..1000 {

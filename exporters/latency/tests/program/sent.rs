@@ -1,5 +1,6 @@
 //! What an echo is sent with, as the wire shows it; and the ways to write an address.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::net::{IpAddr, TcpListener};
@@ -216,6 +217,58 @@ fn an_echo_leaves_by_the_interface_of_its_module() {
                 assert!(program.stop().success());
             }
         }
+    }
+}
+
+#[test]
+fn what_was_sent_was_answered_has_failed_or_is_under_way_and_replies_have_their_order_and_ttl() {
+    if !in_a_namespace(
+        "sent::what_was_sent_was_answered_has_failed_or_is_under_way_and_replies_have_their_order_and_ttl",
+    ) {
+        return;
+    }
+    host("127.4.1.1", Manner::Uneven);
+    host("127.4.1.2", Manner::After(Duration::from_millis(250)));
+    host("127.4.1.3", Manner::Silent);
+    let targets = [("uneven", "127.4.1.1"), ("steady", "127.4.1.2"), ("silent", "127.4.1.3")];
+    let mut text = format!(
+        "{VANTAGE}figures: [rtt_min_10m, jitter, deviation, reply_ttl, sent]\nmodules: {{m: \
+         {{prober: icmp, interval: 100ms, timeout: 2s}}}}\ntargets:\n"
+    );
+    for (name, ip) in targets {
+        writeln!(text, "  - {{name: {name}, module: m, address: '{ip}'}}").unwrap();
+    }
+    for allowed in [true, false] {
+        echoes::allow_dgram(allowed);
+        let program = Program::start(command(), &text);
+        let seen_in_flight = Cell::new(0.0);
+        let metrics = program.wait_until("figures", |metrics| {
+            for (target, _) in targets {
+                let sent = of_target(metrics, "latency_probes_sent_total", target);
+                let in_flight = of_target(metrics, "latency_probes_in_flight", target);
+                let decided = of_target(metrics, "latency_probes_total", target);
+                assert!((sent - decided - in_flight).abs() < 0.5, "{}", metrics.text);
+                seen_in_flight.set(in_flight.max(seen_in_flight.get()));
+            }
+            of_target(metrics, "latency_icmp_out_of_order_replies_total", "uneven") >= 3.0
+                && of_target(metrics, "latency_reply_ttl_changes_total", "uneven") >= 3.0
+                && of_target(metrics, "latency_failures_total", "silent") >= 10.0
+        });
+        assert!(seen_in_flight.get() > 5.0, "{seen_in_flight:?}");
+        let slot = |name: &str, target: &str| {
+            metrics.get(&format!("{name}{{target=\"{target}\",slot=\"0\"}}"))
+        };
+        assert!([Some(44.0), Some(55.0)].contains(&slot("latency_reply_ttl", "uneven")));
+        assert_eq!(slot("latency_reply_ttl", "steady"), Some(64.0));
+        let jitter = |target| slot("latency_rtt_jitter_seconds", target).unwrap();
+        assert!(jitter("uneven") > 0.1 && jitter("steady") < 0.1, "{}", metrics.text);
+        assert!(slot("latency_rtt_deviation_seconds", "uneven").unwrap() > 0.05);
+        for name in ["latency_icmp_out_of_order_replies_total", "latency_reply_ttl_changes_total"] {
+            assert_eq!(metrics.get(&format!("{name}{{target=\"steady\"}}")), None, "{name}");
+        }
+        let minimum = "latency_rtt_min_seconds{target=\"steady\",slot=\"0\",window=\"10m\"}";
+        assert!(metrics.value(minimum) >= 0.25);
+        assert!(program.stop().success());
     }
 }
 

@@ -1,0 +1,64 @@
+//! Which figures a page shows of each target beside the ordinary ones. No I/O, no clock.
+//!
+//! Each is a line of each target on every page: whoever probes ten thousand may not want to pay for them.
+
+use exporter_kit::label_enum;
+use serde::Deserialize;
+
+label_enum! {
+    /// A figure that is shown where it is asked for; the word in the config.
+    pub(crate) enum Figure {
+        /// The smallest round trip of ten minutes.
+        Minimum = "rtt_min_10m",
+        /// How much one round trip differs from the next (RFC 3550).
+        Jitter = "jitter",
+        /// How much round trips differ from their mean (RFC 6298).
+        Deviation = "deviation",
+        /// The TTL or hop limit of the newest reply.
+        ReplyTtl = "reply_ttl",
+        /// Probes that were sent, and those that are under way.
+        Sent = "sent",
+    }
+}
+
+/// Those that are asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "Vec<String>")]
+pub(crate) struct Figures([bool; Figure::ALL.len()]);
+
+impl Figures {
+    /// Whether it is asked for.
+    pub(crate) fn has(self, figure: Figure) -> bool {
+        self.0[figure as usize]
+    }
+}
+
+impl TryFrom<Vec<String>> for Figures {
+    type Error = String;
+
+    fn try_from(words: Vec<String>) -> Result<Self, String> {
+        let mut figures = Self::default();
+        for word in words {
+            let figure = Figure::ALL.into_iter().find(|figure| figure.as_str() == word);
+            let figure = figure.ok_or_else(|| {
+                format!("each must be one of {}", Figure::ALL.map(Figure::as_str).join(", "))
+            })?;
+            figures.0[figure as usize] = true;
+        }
+        Ok(figures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_name_figures() {
+        let figures = Figures::try_from(vec!["jitter".to_owned(), "sent".to_owned()]).unwrap();
+        assert!(figures.has(Figure::Jitter) && figures.has(Figure::Sent));
+        assert!(!figures.has(Figure::Deviation) && !Figures::default().has(Figure::Jitter));
+        let error = Figures::try_from(vec!["jiter".to_owned()]).unwrap_err();
+        assert!(error.starts_with("each must be one of rtt_min_10m, jitter, "), "{error}");
+    }
+}
