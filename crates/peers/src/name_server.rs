@@ -1,7 +1,7 @@
 //! A real name server, Debian's nsd, unbound or BIND, on a free port of loopback.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -61,7 +61,12 @@ impl NameServer {
     }
 
     fn wait_until_it_answers(&self, program: &str) {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let own: IpAddr = if self.address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        };
+        let socket = UdpSocket::bind((own, 0)).expect("a socket");
         socket.set_read_timeout(Some(AGAIN)).expect("a time limit above zero");
         // Of its own zone, so that it asks nobody else: api.messenger.example, class IN, type A.
         let mut query = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];

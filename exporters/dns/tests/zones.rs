@@ -44,27 +44,33 @@ zone:
     })
 }
 
-/// A resolver that knows nothing of the zone, and asks nobody.
-fn unbound(address: SocketAddr) -> NameServer {
-    NameServer::start_at("/usr/sbin/unbound", address, &[], |folder| {
+/// A resolver that asks nobody beyond this machine.
+fn unbound(address: SocketAddr, files: &[(&str, &str)], more: &str) -> NameServer {
+    NameServer::start_at("/usr/sbin/unbound", address, files, |folder| {
         format!(
             "server:
   interface: {}@{}
+  outgoing-interface: 127.0.0.1
+  do-ip6: no
   access-control: 127.0.0.0/8 allow_snoop
+  do-not-query-localhost: no
   do-daemonize: no
   use-syslog: no
   username: \"\"
   chroot: \"\"
   pidfile: \"\"
   directory: \"{}\"
-  module-config: \"iterator\"
-  local-zone: messenger.example. static
-",
+{more}",
             address.ip(),
             address.port(),
             folder.display()
         )
     })
+}
+
+/// Where a resolver finds zones.
+fn stub(zone: &str, server: SocketAddr) -> String {
+    format!("stub-zone:\n  name: {zone}\n  stub-addr: {}@{}\n", server.ip(), server.port())
 }
 
 fn named(address: SocketAddr, zones: &[(&str, &str)]) -> NameServer {
@@ -182,7 +188,9 @@ fn servers_that_disagree_or_are_lame_are_told_by_name() {
     let other_answer = ahead.replace("127.0.53.99", "127.0.53.98");
     let first = nsd(at(2, port), "first", MESSENGER, &ahead);
     let second = nsd(at(3, port), "second", MESSENGER, &(newest + "@ NS ns7\n"));
-    let third = unbound(at(4, port));
+    // It knows nothing of the zone.
+    let lame = "  module-config: \"iterator\"\n  local-zone: messenger.example. static\n";
+    let third = unbound(at(4, port), &[], lame);
     let fourth = nsd(at(5, port), "fourth", "other.example", &ZONE.replace("messenger", "other"));
     let fifth = named(own(port), &[(MESSENGER, &other_answer)]);
     let config = zones(port);
@@ -307,6 +315,17 @@ fn signed(folder: &Path, zone: &str, from: i64, to: i64) -> String {
     fs::read_to_string(folder.join(format!("{zone}.signed"))).unwrap()
 }
 
+/// The key of a zone that a resolver trusts, as Debian's tools wrote it.
+fn key(folder: &Path, zone: &str) -> String {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let keys = files.filter(|path| {
+        let name = path.file_stem().unwrap().to_string_lossy();
+        name.starts_with(&format!("K{zone}.")) && path.extension().is_some_and(|it| it == "key")
+    });
+    let texts = keys.map(|path| fs::read_to_string(path).unwrap());
+    texts.filter(|text| text.contains("DNSKEY 257 ")).collect()
+}
+
 #[test]
 fn signatures_are_told_of_before_they_end() {
     let folder = tempfile::tempdir().unwrap();
@@ -324,8 +343,19 @@ fn signatures_are_told_of_before_they_end() {
     let texts: Vec<_> = texts.iter().map(|(zone, text)| (*zone, text.as_str())).collect();
     let address = own(free_port());
     let _server = named(address, &texts);
+    // A resolver that validates two of them.
+    let keys: String =
+        ["good.example", "over.example"].map(|zone| key(folder.path(), zone)).concat();
+    let validator = at(8, address.port());
+    let more = "  module-config: \"validator iterator\"\n  trust-anchor-file: \"keys\"\n  val-sig-skew-min: 0\n  val-sig-skew-max: 0\n";
+    let known = ["good.example", "over.example", "example"].map(|zone| stub(zone, address));
+    let _validator = unbound(validator, &[("keys", &keys)], &format!("{more}{}", known.concat()));
     let zone = |(zone, ..): &(&str, i64, i64, f64)| {
-        format!("  {zone}: {{ interval: 1s, servers: ['{address}'], allow_private: true }}\n")
+        format!(
+            "  {zone}: {{ interval: 1s, servers: ['{address}'], resolvers: ['{validator}'], port: {}, \
+             allow_private: true }}\n",
+            address.port()
+        )
     };
     let listed: String = zones.iter().map(zone).collect();
     let (_folder, program) =
@@ -349,6 +379,81 @@ fn signatures_are_told_of_before_they_end() {
             .unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), earliest, "{zone}");
     }
+    program.wait_until("a validator has failed three times", |it| {
+        verdict(it, "over.example", "bogus") == 3.0
+    });
+    assert_eq!(verdict(&program.metrics(), "good.example", "bogus"), 0.0);
+    let status = |zone: &str, more: &str| {
+        let text = dig(validator, &["+recurse", more, zone, "SOA"]);
+        text.lines().find(|line| line.contains("status: ")).unwrap().to_owned()
+    };
+    assert!(status("over.example", "+nocdflag").contains("SERVFAIL"));
+    assert!(status("over.example", "+cdflag").contains("NOERROR"));
+    assert!(status("good.example", "+nocdflag").contains("NOERROR"));
+}
+
+#[test]
+fn the_delegation_is_found_by_resolvers_and_a_takeover_is_told_even_after_a_restart() {
+    let port = free_port();
+    let text = "\
+$ORIGIN example.
+$TTL 1
+@ SOA ns hostmaster 1 3600 600 86400 1
+@ NS ns
+ns A 127.0.53.21
+messenger NS ns1.messenger
+ns1.messenger A 127.0.53.22
+ns1.messenger AAAA ::1
+";
+    let parent = nsd(at(21, port), "parent", "example", text);
+    let zone = "\
+$ORIGIN messenger.example.
+$TTL 1
+@ SOA ns1 hostmaster 7 3600 600 86400 1
+@ NS ns1
+ns1 A 127.0.53.22
+ns1 AAAA ::1
+";
+    let _v4 = nsd(at(22, port), "v4", MESSENGER, zone);
+    let _v6 = nsd(SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, port)), "v6", MESSENGER, zone);
+    let stubs = [stub("example", at(21, port)), stub(MESSENGER, at(22, port))].concat();
+    let _resolver = unbound(at(23, port), &[], &format!("  module-config: \"iterator\"\n{stubs}"));
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+state_directory: state
+zones:
+  messenger.example:
+    interval: 1s
+    port: {port}
+    allow_private: true
+    resolvers: ['127.0.53.23:{port}']
+"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let program = Command::new(env!("CARGO_BIN_EXE_turbulence-dns"));
+        let program = Program::start_in(program, folder.path(), &config);
+        program.wait_until_ready();
+        program
+    };
+    let program = start();
+    program.wait_until("both servers answer, over IPv4 and IPv6", |it| {
+        it.value(&format!("dns_auth_servers{{outcome=\"answers\",zone=\"{MESSENGER}\"}}")) == 2.0
+            && verdict(it, MESSENGER, "delegation_changed") == 0.0
+    });
+    let consistent = |what: &str| {
+        program.metrics().value(&format!("dns_auth_{what}_consistent{{zone=\"{MESSENGER}\"}}"))
+    };
+    assert_eq!(["ns_set", "delegation", "glue"].map(consistent), [1.0; 3]);
+    drop((program, parent));
+    let taken = text.replace("ns1.messenger", "ns1.evil");
+    let _parent = nsd(at(21, port), "parent", "example", &taken);
+    let program = start();
+    program.wait_until("the takeover is told", |it| {
+        verdict(it, MESSENGER, "delegation_changed") == 3.0
+    });
+    let page = program.page("/zones");
+    assert!(page.contains("parent: ns1.evil.example"), "{page}");
 }
 
 #[test]

@@ -15,8 +15,9 @@ use super::judge::Parent;
 use super::said;
 use super::state::Counts;
 use crate::config::ZonePlan;
-use crate::exchange::HostName;
-use crate::exchange::question::Question;
+use crate::exchange::message::Reply;
+use crate::exchange::question::{Flags, Question};
+use crate::exchange::{Failure, HostName};
 use crate::special;
 
 /// How long what resolvers say is believed: a server's address.
@@ -25,6 +26,8 @@ const ADDRESSES: Duration = Duration::from_secs(300);
 const PARENTS: Duration = Duration::from_secs(3600);
 /// Servers of the parent that are asked in a round until one replies.
 const TRIES: usize = 3;
+/// Resolvers that are asked whether they can validate the zone.
+const VALIDATORS: usize = 3;
 /// Names that are looked up: more servers than any zone has.
 const MOST_NAMES: usize = 16;
 /// Where the machine's own resolvers stand.
@@ -67,12 +70,17 @@ impl Finder {
     ) -> Found {
         let resolvers = resolvers(way.plan);
         let mut found = Found::default();
+        let mut tries = 0;
         for parent in self.parents(way, &resolvers).await {
             let question = Question::authoritative(way.plan.zone.clone(), RecordType::NS);
             let reply = patiently(parent, &question, way.plan, way.counts).await;
             found.is_online |= reply.is_ok();
+            // One that cannot be asked from here, over IPv6 where there is none, is no try.
+            tries += usize::from(!matches!(reply, Err(Failure::Local(_))));
             if let Some(parent) = message(&reply).and_then(|it| read(it, &way.plan.zone)) {
                 found.parent = Some(parent);
+            }
+            if found.parent.is_some() || tries >= TRIES {
                 break;
             }
         }
@@ -104,7 +112,6 @@ impl Finder {
             };
         }
         parents.shuffle(&mut rand::rng());
-        parents.truncate(TRIES);
         parents
     }
 
@@ -156,6 +163,35 @@ impl Finder {
         }
         addresses
     }
+}
+
+/// Whether resolvers that validate take the zone for forged: one fails on its SOA, and has it where it is told not
+/// to validate. Nothing if no resolver is known, or none says anything.
+pub(super) async fn is_bogus(way: Way<'_>) -> Option<bool> {
+    let mut is_bogus = None;
+    for resolver in resolvers(way.plan).into_iter().take(VALIDATORS) {
+        let question = Question::recursive(way.plan.zone.clone(), RecordType::SOA);
+        let reply = once(resolver, &question, way.plan, way.counts).await;
+        let is_failing = match &reply {
+            Ok(Reply::Code(rcode)) => *rcode == 2,
+            Ok(Reply::Whole(whole)) => {
+                whole.message.metadata.response_code == ResponseCode::ServFail
+            }
+            _ => continue,
+        };
+        if !is_failing {
+            is_bogus = is_bogus.or(Some(false));
+            continue;
+        }
+        let flags = Flags { checking_disabled: true, ..question.flags };
+        let question = Question { flags, ..question };
+        let reply = once(resolver, &question, way.plan, way.counts).await;
+        let has_soa = message(&reply).is_some_and(|it| said::serial(it, &way.plan.zone).is_some());
+        if has_soa {
+            is_bogus = Some(true);
+        }
+    }
+    is_bogus
 }
 
 /// Whether an address that came over the wire may be asked: one that nobody has for himself, or that is

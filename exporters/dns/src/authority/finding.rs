@@ -7,6 +7,8 @@ exporter_kit::label_enum! {
         DelegationChanged = "delegation_changed",
         /// No server answers for the zone.
         Unserved = "unserved",
+        /// A validating resolver takes the zone's records for forged.
+        Bogus = "bogus",
         /// A server does not answer for the zone.
         Lame = "lame",
         /// A server has had an old version of the zone for too long.

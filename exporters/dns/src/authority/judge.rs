@@ -44,6 +44,8 @@ pub(crate) struct Round {
     pub(crate) own: BTreeMap<HostName, BTreeSet<IpAddr>>,
     /// Whether anybody else replied who was asked on the way.
     pub(crate) is_online: bool,
+    /// Whether a validating resolver takes the zone for forged; nothing where none could be asked.
+    pub(crate) bogus: Option<bool>,
     /// Addresses beyond those that are asked.
     pub(crate) left_out: usize,
     /// Seconds, by a clock that nobody sets.
@@ -166,13 +168,11 @@ pub(crate) fn judge(round: &Round, rules: &Rules, memory: &mut Memory) -> Verdic
         judging.serials(rules);
         judging.differences();
         judging.signatures();
+        judging.bogus();
         judging.canary(rules);
         let memory = &judging.memory;
-        let judged = Finding::VALUES.iter();
-        let judged = judged.filter(|it| rules.has_canary || **it != Finding::CanaryStale);
-        judging.verdict.findings = judged
-            .map(|it| (*it, memory.last.get(it.name()).copied().unwrap_or_default()))
-            .collect();
+        let severity = |it: &Finding| Some((*it, *memory.last.get(it.name())?));
+        judging.verdict.findings = Finding::VALUES.iter().filter_map(severity).collect();
     }
     let mut verdict = judging.verdict;
     verdict.culprits.sort_unstable();
@@ -317,7 +317,9 @@ impl<'a> Judging<'a> {
     fn signatures(&mut self) {
         let unix = self.round.unix;
         let (mut worst, mut is_measured) = (Standing::Holds, false);
-        for server in self.good() {
+        let (unsigned, signed): (Vec<_>, Vec<_>) =
+            self.good().partition(|server| server.said.signatures.is_empty());
+        for server in &signed {
             is_measured = true;
             let best = signature::best(&server.said.signatures, unix);
             let standing = best.iter().map(|it| it.standing(unix)).max();
@@ -330,13 +332,30 @@ impl<'a> Judging<'a> {
             worst = worst.max(standing.unwrap_or(Standing::Holds));
             self.blame(Finding::Signature, server, reason);
         }
+        // A server that was asked without EDNS, since packets were lost, gives no signatures either.
+        let is_partly = !signed.is_empty() && !unsigned.is_empty();
+        is_measured |= !unsigned.is_empty();
+        let is_unsigned = self.holds(Finding::Signature, is_measured.then_some(is_partly));
+        if is_unsigned {
+            for server in unsigned {
+                self.blame(Finding::Signature, server, "unsigned");
+            }
+        }
         if is_measured {
             let severity = match worst {
+                Standing::Holds if is_unsigned => Severity::Ticket,
                 Standing::Holds => Severity::None,
                 Standing::Ends => Severity::Ticket,
                 Standing::EndsNow | Standing::Expired | Standing::NotYet => Severity::Page,
             };
             self.tell(Finding::Signature, severity);
+        }
+    }
+
+    fn bogus(&mut self) {
+        let holds = self.holds(Finding::Bogus, self.round.bogus);
+        if self.round.bogus.is_some() || self.memory.last.contains_key(Finding::Bogus.name()) {
+            self.tell(Finding::Bogus, if holds { Severity::Page } else { Severity::None });
         }
     }
 

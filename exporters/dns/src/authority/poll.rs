@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::ask::{self, authoritative, patiently};
-use super::delegation::{Finder, Found, Way, is_allowed};
+use super::delegation::{Finder, Found, Way, is_allowed, is_bogus};
 use super::finding::{Finding, Outcome, Severity};
 use super::judge::{self, Memory, Round, Server};
 use super::said::{self, Said};
@@ -104,8 +104,9 @@ async fn round(
     servers.sort_by_key(|(number, _)| *number);
     let servers: Vec<Server> = servers.into_iter().map(|(_, server)| server).collect();
     let own = addresses_of(&servers, way).await;
+    let bogus = is_bogus(way).await;
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Round { servers, parent, own, is_online, left_out, now: began.elapsed().as_secs(), unix }
+    Round { servers, parent, own, is_online, bogus, left_out, now: began.elapsed().as_secs(), unix }
 }
 
 /// The servers that most of the zone's servers name, with the addresses that it gives for those within itself.

@@ -253,11 +253,32 @@ fn a_signature_is_told_of_as_validators_see_it() {
         let reason = verdict.culprits.first().map(|it| it.reason);
         (severity(&verdict, Finding::Signature), reason)
     };
+    // Where only some servers give signatures, the others are told of: after a while, since to one that was asked
+    // without EDNS it means nothing.
     assert_eq!(told_of(unix - 500, unix + 500), (Severity::None, None));
+    let mut partly = round();
+    let signature =
+        Signature { covered: RecordType::SOA, inception: unix - 500, expiration: unix + 50_000 };
+    partly.servers[0].said.signatures = vec![signature];
+    let verdict = Zone::default().rounds(ROUNDS, &partly);
+    assert_eq!(severity(&verdict, Finding::Signature), Severity::Ticket);
+    assert_eq!(blamed(&verdict), [("ns2.a.example", "unsigned")]);
     assert_eq!(told_of(unix - 900, unix + 100), (Severity::Ticket, Some("ends")));
     assert_eq!(told_of(unix - 970, unix + 30), (Severity::Page, Some("ends")));
     assert_eq!(told_of(unix - 970, unix - 1), (Severity::Page, Some("expired")));
     assert_eq!(told_of(unix + 60, unix + 970), (Severity::Page, Some("not_yet_valid")));
+}
+
+#[test]
+fn what_validators_take_for_forged_pages() {
+    let bogus = |bogus| Round { bogus, ..round() };
+    let mut zone = Zone::default();
+    let verdict = zone.rounds(5, &bogus(None));
+    assert!(verdict.findings.iter().all(|(it, _)| *it != Finding::Bogus), "no resolver was asked");
+    assert_eq!(told(&zone.rounds(ROUNDS - 1, &bogus(Some(true)))), []);
+    assert_eq!(told(&zone.rounds(1, &bogus(Some(true)))), [("bogus", Severity::Page)]);
+    assert_eq!(told(&zone.rounds(1, &bogus(None))), [("bogus", Severity::Page)]);
+    assert_eq!(told(&zone.rounds(1, &bogus(Some(false)))), []);
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl<'a> Judging<'a> {
         let parent = self.round.parent.as_ref().map(|parent| &parent.ns);
         let Some((parent, own)) = parent.zip(own) else {
             let holds = self.holds(Finding::DelegationDiffers, None);
-            if !holds {
+            if !holds && self.memory.last.contains_key(Finding::DelegationDiffers.name()) {
                 self.tell(Finding::DelegationDiffers, Severity::None);
             }
             return;
