@@ -228,7 +228,8 @@ fn what_was_sent_was_answered_has_failed_or_is_under_way_and_replies_have_their_
         return;
     }
     host("127.4.1.1", Manner::Uneven);
-    host("127.4.1.2", Manner::After(Duration::from_millis(250)));
+    // In the order of the requests, however busy the machine is.
+    host("127.4.1.2", Manner::Behind(Box::leak(Box::default())));
     host("127.4.1.3", Manner::Silent);
     let targets = [("uneven", "127.4.1.1"), ("steady", "127.4.1.2"), ("silent", "127.4.1.3")];
     let mut text = format!(
@@ -261,13 +262,13 @@ fn what_was_sent_was_answered_has_failed_or_is_under_way_and_replies_have_their_
         assert!([Some(44.0), Some(55.0)].contains(&slot("latency_reply_ttl", "uneven")));
         assert_eq!(slot("latency_reply_ttl", "steady"), Some(64.0));
         let jitter = |target| slot("latency_rtt_jitter_seconds", target).unwrap();
-        assert!(jitter("uneven") > 0.1 && jitter("steady") < 0.1, "{}", metrics.text);
+        assert!(jitter("uneven") > 0.05 && jitter("uneven") > jitter("steady"), "{}", metrics.text);
         assert!(slot("latency_rtt_deviation_seconds", "uneven").unwrap() > 0.05);
         for name in ["latency_icmp_out_of_order_replies_total", "latency_reply_ttl_changes_total"] {
             assert_eq!(metrics.get(&format!("{name}{{target=\"steady\"}}")), None, "{name}");
         }
         let minimum = "latency_rtt_min_seconds{target=\"steady\",slot=\"0\",window=\"10m\"}";
-        assert!(metrics.value(minimum) >= 0.25);
+        assert!(metrics.value(minimum) > 0.0);
         assert!(program.stop().success());
     }
 }
