@@ -118,7 +118,7 @@ impl Config {
         let discovers = self.discovers();
         for (name, module) in &mut self.modules {
             let addresses = addresses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
-            let is_needed = discovers || !addresses.is_empty() || module.asked.has_interval;
+            let is_needed = discovers || !addresses.is_empty() || module.asked.interval.is_some();
             let addresses = (!discovers).then_some(addresses);
             if let (true, Ok(continuous)) = (is_needed, &mut module.continuous) {
                 let loaded = continuous.prober.load(folder, addresses);

@@ -17,6 +17,7 @@ use crate::metrics::counts::Strays;
 use crate::outcome::{Outcome, Phase};
 use crate::verdict::Layer;
 
+pub(crate) mod asked;
 mod http;
 mod icmp;
 mod tcp;
@@ -34,7 +35,7 @@ pub(crate) trait Settings {
     fn families(&self) -> Families;
 
     /// Reads the address of a target; the error says what it must be.
-    fn address(text: &str) -> Result<Self::Address, String>;
+    fn address(&self, text: &str) -> Result<Self::Address, String>;
 
     /// Reads the files that the settings name, relative paths being taken from `folder`, as far as
     /// these addresses need them; all of them when addresses are `None`, because not all are known yet.
@@ -84,12 +85,13 @@ impl Attempt<'_> {
     }
 }
 
-/// Makes of each prober a variant of [`Prober`], [`Address`] and [`Probe`] and a section of a module.
+/// Makes of each of the first a section of a module, and of each of the second a variant of [`Prober`],
+/// [`Address`] and [`Probe`].
 macro_rules! probers {
-    ($($Variant:ident in $file:ident),* $(,)?) => {
+    ($($Word:ident in $section:ident),* $(,)?; $($Variant:ident in $file:ident),* $(,)?) => {
         #[derive(Clone, Copy, Debug, Deserialize)]
         #[serde(rename_all = "lowercase")]
-        enum Word { $($Variant),* }
+        enum Word { $($Word),* }
 
         /// A module as it stands in the file.
         #[derive(Deserialize)]
@@ -98,17 +100,17 @@ macro_rules! probers {
             prober: Word,
             pub(crate) timeout: Option<config::Duration>,
             pub(crate) interval: Option<config::Duration>,
-            $($file: Option<$file::Settings>,)*
+            $($section: Option<$section::Settings>,)*
         }
 
         impl RawModule {
             /// The prober with its section, or with that section's defaults.
             pub(crate) fn prober(self) -> Result<Prober, String> {
-                $(if self.$file.is_some() && !matches!(self.prober, Word::$Variant) {
-                    return Err(concat!("`", stringify!($file), "` has no effect: the prober is another").to_owned());
+                $(if self.$section.is_some() && !matches!(self.prober, Word::$Word) {
+                    return Err(concat!("`", stringify!($section), "` has no effect: the prober is another").to_owned());
                 })*
                 Ok(match self.prober {
-                    $(Word::$Variant => Prober::$Variant(Box::new(self.$file.unwrap_or_default())),)*
+                    $(Word::$Word => Prober::$Word(Box::new(self.$section.unwrap_or_default())),)*
                 })
             }
         }
@@ -131,7 +133,7 @@ macro_rules! probers {
             /// Reads the address of a target; the error says what it must be.
             pub(crate) fn address(&self, text: &str) -> Result<Address, String> {
                 match self {
-                    $(Self::$Variant(_) => <$file::Settings as Settings>::address(text).map(Address::$Variant),)*
+                    $(Self::$Variant(settings) => settings.address(text).map(Address::$Variant),)*
                 }
             }
 
@@ -206,9 +208,14 @@ macro_rules! probers {
     };
 }
 
-// The word for a module's `prober` and the name of its section is that of the file.
+// The word for a module's `prober` and the name of its section is that of the file; the last has neither:
+// it does what the others cannot.
 probers! {
     Icmp in icmp,
     Tcp in tcp,
+    Http in http;
+    Icmp in icmp,
+    Tcp in tcp,
     Http in http,
+    Asked in asked,
 }

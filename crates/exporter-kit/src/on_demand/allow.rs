@@ -83,6 +83,15 @@ impl Destination {
         Self { host, port }
     }
 
+    /// The host, by its name or its address; none of a socket.
+    pub fn host(&self) -> Option<String> {
+        match &self.host {
+            Host::Name(name) => Some(name.clone()),
+            Host::Address(address) => Some(address.to_string()),
+            Host::Path(_) => None,
+        }
+    }
+
     /// A socket of this machine by its path, which must be one from the root and straight down; none else.
     pub fn socket(path: &str) -> Option<Self> {
         let host = is_straight(path).then(|| Host::Path(path.to_owned()))?;

@@ -120,6 +120,11 @@ impl Settings {
         })
     }
 
+    /// Which addresses of a name are probed.
+    pub(crate) fn families(&self) -> Families {
+        self.families
+    }
+
     /// Whom a probe of this target contacts.
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
         let (host, port) = self.server(target);

@@ -12,6 +12,8 @@ pub(crate) struct Found {
     pub(crate) chosen: bool,
     /// `probe_dns_lookup_time_seconds`. By `choose`.
     pub(crate) lookup: Duration,
+    /// How long connecting took, of the prober `tcp`: not shown on its page.
+    pub(crate) connect: Option<Duration>,
     /// The address that was probed: `probe_ip_protocol`, `probe_ip_addr_hash`.
     pub(crate) ip: Option<IpAddr>,
     /// `probe_failed_due_to_regex`.

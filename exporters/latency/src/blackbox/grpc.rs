@@ -140,6 +140,11 @@ struct Answer {
 }
 
 impl Settings {
+    /// Which addresses of a name are probed.
+    pub(crate) fn families(&self) -> Families {
+        self.families
+    }
+
     /// Reads what it names, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         self.tls.as_mut().map_or(Ok(()), |tls| tls.load(folder).context("grpc"))

@@ -40,6 +40,7 @@ use super::found::{Found, Http};
 use super::http_client::connection::{Asked, Connection, Peer, authority, open};
 use super::http_client::{USER_AGENT, basic};
 use crate::clock;
+use crate::host::Families;
 use crate::outcome::Failure;
 
 pub(crate) use self::settings::Settings;
@@ -59,6 +60,11 @@ struct Hop {
 }
 
 impl Settings {
+    /// Which addresses of a name are probed.
+    pub(crate) fn families(&self) -> Families {
+        self.families
+    }
+
     /// Asks, follows where that leads, and judges what comes.
     pub(crate) async fn probe(&self, ask: &Ask<'_>, found: &mut Found) -> Result<(), Failure> {
         found.http = Some(Http::default());

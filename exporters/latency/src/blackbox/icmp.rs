@@ -72,6 +72,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Which addresses of a name are probed.
+    pub(crate) fn families(&self) -> Families {
+        self.families
+    }
+
     /// Whom a probe of this target contacts.
     #[expect(clippy::unused_self, reason = "as every prober has it")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {

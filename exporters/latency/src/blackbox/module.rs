@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::ask::Ask;
 use super::found::Found;
 use super::{dns, grpc, http, icmp, tcp, unix, websocket};
+use crate::host::Families;
 use crate::outcome::Failure;
 
 /// Makes of each prober a word, a section of a module and a variant of [`Prober`].
@@ -44,7 +45,8 @@ macro_rules! probers {
                     $(Word::$Variant => Prober::$Variant(Box::new(raw.$file.unwrap_or_default())),)*
                 };
                 let timeout = raw.timeout.map(config::Duration::get);
-                Self { prober, timeout, has_interval: raw.interval.is_some(), idle }
+                let interval = raw.interval.map(config::Duration::get);
+                Self { prober, timeout, interval, idle }
             }
         }
 
@@ -56,7 +58,18 @@ macro_rules! probers {
                 }
             }
 
-            fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
+            /// Its word.
+            pub(crate) fn as_str(&self) -> &'static str {
+                match self { $(Self::$Variant(_) => stringify!($file),)* }
+            }
+
+            /// Which addresses of a name are probed.
+            pub(crate) fn families(&self) -> Families {
+                match self { $(Self::$Variant(settings) => settings.families(),)* }
+            }
+
+            /// Reads the files that its section names.
+            pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
                 match self {
                     $(Self::$Variant(settings) => settings.load(folder),)*
                 }
@@ -91,8 +104,8 @@ pub(crate) struct Module {
     pub(crate) prober: Prober,
     /// How long it may take; as long as the scraper waits where it says nothing.
     pub(crate) timeout: Option<Duration>,
-    /// Whether it says how often a target is probed: then it is meant for targets as well.
-    pub(crate) has_interval: bool,
+    /// How often a target is probed: where it says so, it is meant for targets as well.
+    pub(crate) interval: Option<Duration>,
     /// Sections without effect, since the prober is another.
     pub(crate) idle: Vec<&'static str>,
 }

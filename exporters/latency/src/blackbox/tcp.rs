@@ -7,6 +7,7 @@ use std::path::Path;
 use exporter_kit::on_demand::Destination;
 use serde::Deserialize;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::choose::{self, Source};
@@ -59,6 +60,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Which addresses of a name are probed.
+    pub(crate) fn families(&self) -> Families {
+        self.families
+    }
+
     /// Whom a probe of this target contacts.
     #[expect(clippy::unused_self, reason = "as every prober has it")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
@@ -79,10 +85,12 @@ impl Settings {
         let (host, port) = host_and_port(ask.target).ok_or(Failure::Dns)?;
         let ip = choose::address(host, self.families, ask, found).await?;
         let address = SocketAddr::new(ip, port);
+        let began = Instant::now();
         let stream = connect(address, self.source).await.map_err(|error| {
             ask.log.line(|| format!("no connection with {address}: {error}"));
             Failure::of_io(&error)
         })?;
+        found.connect = Some(began.elapsed());
         ask.log.line(|| format!("connected with {address}"));
         let name = ask.hostname.unwrap_or(host);
         let connection: Connection = if self.tls {

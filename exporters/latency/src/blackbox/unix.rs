@@ -11,6 +11,7 @@ use super::ask::Ask;
 use super::dialogue::{self, Connection, Step};
 use super::found::Found;
 use super::tls;
+use crate::host::Families;
 use crate::outcome::Failure;
 
 /// The section `unix` of a module.
@@ -23,6 +24,12 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// There are none.
+    #[expect(clippy::unused_self, reason = "as every prober has it")]
+    pub(crate) fn families(&self) -> Families {
+        Families::Both
+    }
+
     /// Whom a probe of this target contacts: the socket of that path.
     #[expect(clippy::unused_self, reason = "as every prober has it")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {

@@ -136,6 +136,11 @@ impl Target {
 }
 
 impl Settings {
+    /// Which addresses of a name are probed.
+    pub(crate) fn families(&self) -> Families {
+        self.families
+    }
+
     /// Reads what it names, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         self.client.load(folder).context("websocket.http_config")?;

@@ -8,6 +8,7 @@ use exporter_kit::config::{self, Twice};
 use serde::Deserialize;
 
 use crate::blackbox::module as asked;
+use crate::probe::asked::Settings;
 use crate::probe::{Prober, RawModule};
 
 /// The timeout where none is set.
@@ -48,10 +49,15 @@ impl TryFrom<Twice<asked::Module, Continuous>> for Module {
     type Error = String;
 
     fn try_from(read: Twice<asked::Module, Continuous>) -> Result<Self, String> {
-        match read.second {
+        let asked = read.first;
+        let continuous = match read.second {
+            Err(why) => Continuous::asked(&asked).unwrap_or(Err(why)),
+            own => own,
+        };
+        match continuous {
             // With an interval it is meant for targets: what is wrong is told where it stands.
-            Err(why) if read.first.has_interval => Err(why),
-            continuous => Ok(Self { asked: read.first, fault: None, continuous }),
+            Err(why) if asked.interval.is_some() => Err(why),
+            continuous => Ok(Self { asked, fault: None, continuous }),
         }
     }
 }
@@ -60,10 +66,32 @@ impl TryFrom<RawModule> for Continuous {
     type Error = String;
 
     fn try_from(raw: RawModule) -> Result<Self, String> {
-        let (interval, timeout) = (raw.interval, raw.timeout);
-        let prober = raw.prober()?;
-        let interval = interval.map_or(prober.interval(), config::Duration::get);
-        let timeout = timeout.map_or(TIMEOUT, config::Duration::get);
+        let interval = raw.interval.map(config::Duration::get);
+        let timeout = raw.timeout.map(config::Duration::get);
+        Self::of(raw.prober()?, interval, timeout)
+    }
+}
+
+impl Continuous {
+    /// By a prober that only a scraper could ask for; none where ours has a meaning of its own.
+    fn asked(module: &asked::Module) -> Option<Result<Self, String>> {
+        use asked::Prober as Of;
+        match module.prober {
+            Of::Http(_) | Of::Icmp(_) => None,
+            Of::Tcp(_) | Of::Dns(_) | Of::Grpc(_) | Of::Unix(_) | Of::Websocket(_) => {
+                let prober = Prober::Asked(Box::new(Settings(module.prober.clone())));
+                Some(Self::of(prober, module.interval, module.timeout))
+            }
+        }
+    }
+
+    fn of(
+        prober: Prober,
+        interval: Option<Duration>,
+        timeout: Option<Duration>,
+    ) -> Result<Self, String> {
+        let interval = interval.unwrap_or(prober.interval());
+        let timeout = timeout.unwrap_or(TIMEOUT);
         if timeout > interval.saturating_mul(MOST_IN_FLIGHT) {
             return Err(format!(
                 "timeout: {} must not be longer than {MOST_IN_FLIGHT} intervals of {}: so many \

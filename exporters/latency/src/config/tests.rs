@@ -375,20 +375,45 @@ fn a_file_of_the_peer_is_good_as_it_is() {
 
 #[test]
 fn what_cannot_be_probed_all_the_time_is_refused_at_the_target_by_the_key() {
-    for (module, key) in [
-        ("soa", "modules.soa.prober: must be one of icmp, tcp, http"),
-        ("pop3", "tcp: unknown field `query_response`"),
+    let text = format!(
+        "{VANTAGE}modules:
+  web: {{prober: http, http: {{fail_if_body_matches_regexp: [a]}}}}
+  slow: {{prober: dns, timeout: 10m, dns: {{query_name: a}}}}
+targets: [{{name: a, address: 'http://a.example', module: web}}, {{name: b, address: a, module: slow}}]
+"
+    );
+    let error = format!("{:#}", load(&text).unwrap_err());
+    let refused = "cannot probe a target all the time, only when it is asked for";
+    for wanted in [
+        format!(
+            "test.yml:5:58: targets[0].module: {refused}: http: unknown field `fail_if_body_matches_regexp`"
+        ),
+        format!(
+            "targets[1].module: {refused}: timeout: 10m must not be longer than 60 intervals of 5s"
+        ),
     ] {
-        let text = format!(
-            "{VANTAGE}{PEERS}targets:\n- {{name: a, address: 'a.example:1', module: {module}}}\n"
-        );
-        let error = format!("{:#}", load(&text).expect_err(module));
-        let key = key.trim_start_matches("modules.soa.");
-        let wanted = format!(
-            "targets[0].module: cannot probe a target all the time, only when it is asked for: {key}"
-        );
         assert!(error.contains(&wanted), "{error}\nwanted {wanted}");
     }
+}
+
+#[test]
+fn a_target_may_name_a_module_of_any_prober() {
+    let text = format!(
+        "{VANTAGE}{PEERS}targets:
+  - {{name: a, address: 'a.example:22', module: ssh}}
+  - {{name: b, address: a.example, module: soa}}
+  - {{name: c, address: /run/a.sock, module: socket}}
+"
+    );
+    let targets = by_name(&load(&text).unwrap());
+    let detail = |name: &str| targets[name].work.probe.detail(&targets[name].work.host);
+    assert_eq!(
+        [detail("a"), detail("b"), detail("c")],
+        ["tcp a.example:22", "dns a.example:53", "unix /run/a.sock"]
+    );
+    assert_eq!(targets["a"].work.families, Families::V4ElseV6);
+    let error = format!("{:#}", load(&text.replace("/run/a.sock", "run/a.sock")).unwrap_err());
+    assert!(error.contains("targets[2].address: must be the path of a socket"), "{error}");
 }
 
 #[test]

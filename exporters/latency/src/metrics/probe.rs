@@ -345,6 +345,7 @@ mod tests {
         let found = Found {
             chosen: true,
             lookup: ms(3),
+            connect: None,
             ip: Some(IpAddr::from([192, 0, 2, 1])),
             failed_due_to_regex: Some(true),
             failed_due_to_cel: Some(false),

@@ -112,7 +112,7 @@ impl super::Settings for Settings {
         self.families
     }
 
-    fn address(text: &str) -> Result<Address, String> {
+    fn address(&self, text: &str) -> Result<Address, String> {
         Address::parse(text)
     }
 

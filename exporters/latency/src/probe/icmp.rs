@@ -83,7 +83,7 @@ impl super::Settings for Settings {
         self.families
     }
 
-    fn address(text: &str) -> Result<Address, String> {
+    fn address(&self, text: &str) -> Result<Address, String> {
         let host = Host::parse(text);
         let host = host.ok_or_else(|| "must be a host name or an IP address".to_owned())?;
         Ok(Address { host })

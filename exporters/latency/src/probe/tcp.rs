@@ -46,7 +46,7 @@ impl super::Settings for Settings {
         self.families
     }
 
-    fn address(text: &str) -> Result<Address, String> {
+    fn address(&self, text: &str) -> Result<Address, String> {
         let must = || "must be HOST:PORT ([IP]:PORT for IPv6)".to_owned();
         let (host, port) = Host::parse_with_port(text).ok_or_else(must)?;
         Ok(Address { host, port })

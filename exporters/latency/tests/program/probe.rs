@@ -8,9 +8,10 @@ use std::net::TcpListener;
 use peers::{Authority, Program};
 use tempfile::TempDir;
 
+use super::assert_up;
 use super::modules;
 use super::probed::{self, Page, Peer, page};
-use super::running::{command, start};
+use super::running::{command, fails_for, start, wait_for_probes};
 use super::shaking;
 use super::web::{Web, server};
 
@@ -275,6 +276,43 @@ fn no_redirect_leads_to_whom_the_config_does_not_list() {
     let port = web.port;
     let own = ask(&format!("'127.0.0.1:{port}'"), &format!("127.0.0.1:{port}/moved"));
     assert!(is(&own, "probe_success", 1.0), "{own:?}");
+}
+
+#[test]
+fn a_target_is_probed_all_the_time_by_what_a_scraper_can_ask_for() {
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("talker.sock").display().to_string();
+    probed::socket(&socket, b"hello\n");
+    let (talker, zone) = (probed::talker(b"hello\n"), probed::zone());
+    let text = format!(
+        "vantage: {{name: test, region: EMEA}}
+modules:
+  hello: {{prober: tcp, interval: 100ms, timeout: 6s, tcp: {{query_response: [{{expect: ^hello$}}]}}}}
+  bye: {{prober: tcp, interval: 100ms, timeout: 500ms, tcp: {{query_response: [{{expect: bye}}]}}}}
+  none: {{prober: dns, interval: 100ms, timeout: 6s, dns: {{query_name: none.example}}}}
+  soa: {{prober: dns, interval: 100ms, timeout: 6s, dns: {{query_name: example, query_type: SOA}}}}
+  socket: {{prober: unix, interval: 100ms, timeout: 6s, unix: {{query_response: [{{expect: hello}}]}}}}
+targets:
+  - {{name: said, address: '{talker}', module: hello}}
+  - {{name: unsaid, address: '{talker}', module: bye}}
+  - {{name: zone, address: '{zone}', module: soa}}
+  - {{name: no-zone, address: '{zone}', module: none}}
+  - {{name: socket, address: {socket}, module: socket}}
+"
+    );
+    let program = start(&text, &[]);
+    for target in ["said", "unsaid", "zone", "no-zone", "socket"] {
+        wait_for_probes(&program, target, 3.0);
+    }
+    let metrics = program.metrics();
+    for target in ["said", "zone", "socket"] {
+        assert_up(&metrics, target);
+    }
+    assert!(fails_for(&metrics, "unsaid", "timeout"), "{}", metrics.text);
+    assert!(fails_for(&metrics, "no-zone", "condition"), "{}", metrics.text);
+    let rtt = "latency_rtt_min_seconds{target=\"said\",slot=\"0\",window=\"1m\"}";
+    assert!(metrics.value(rtt) > 0.0, "{}", metrics.text);
+    assert!(program.stop().success());
 }
 
 #[test]
