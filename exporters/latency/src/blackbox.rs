@@ -19,7 +19,7 @@ pub(crate) mod dialogue;
 mod dns;
 pub(crate) mod found;
 mod grpc;
-mod http;
+pub(crate) mod http;
 mod http_client;
 mod icmp;
 pub(crate) mod module;

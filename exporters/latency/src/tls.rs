@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -29,11 +30,20 @@ pub(crate) struct TlsSettings {
     pub(crate) server_name: Option<ServerName<'static>>,
     /// Any certificate will do.
     pub(crate) insecure_skip_verify: bool,
+    /// Whether it says what only the measuring client of `/probe` can do: a version, a certificate of ours.
+    pub(crate) asks_for_more: bool,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawTls {
+    ca: Option<IgnoredAny>,
+    cert: Option<IgnoredAny>,
+    cert_file: Option<IgnoredAny>,
+    key: Option<IgnoredAny>,
+    key_file: Option<IgnoredAny>,
+    min_version: Option<IgnoredAny>,
+    max_version: Option<IgnoredAny>,
     ca_file: Option<PathBuf>,
     server_name: Option<String>,
     #[serde(default)]
@@ -50,7 +60,17 @@ impl TryFrom<RawTls> for TlsSettings {
                 "tls_config.server_name: must be a host name or an IP address".to_owned()
             })?),
         };
+        let more = [
+            raw.ca,
+            raw.cert,
+            raw.cert_file,
+            raw.key,
+            raw.key_file,
+            raw.min_version,
+            raw.max_version,
+        ];
         Ok(Self {
+            asks_for_more: more.iter().any(Option::is_some),
             ca_file: raw.ca_file,
             server_name,
             insecure_skip_verify: raw.insecure_skip_verify,

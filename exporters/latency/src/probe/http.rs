@@ -1,34 +1,38 @@
 //! The prober `http`: one request to one address, over a connection of its own, each phase timed.
 
-use std::collections::BTreeMap;
+mod settings;
+mod thorough;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use exporter_kit::{Authorization, BasicAuth, HttpAuth, HttpHeader};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
-use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
 
+use self::thorough::Thorough;
 use super::{Attempt, Run, tcp};
 use crate::clock;
-use crate::host::{Families, Host, IpProtocol};
+use crate::host::{Families, Host};
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::stopwatch::Stopwatch;
-use crate::tls::{self, TlsClient, TlsSettings, Trust};
+use crate::tls::{self, TlsClient, Trust};
 use crate::verdict::Layer;
+
+pub(crate) use self::settings::Settings;
 
 /// So much of a body is read; a longer one is good as far as it goes. Judged from what a page to be
 /// watched weighs, and from what an endless one must not cost.
@@ -36,45 +40,6 @@ const MOST_BYTES: usize = 8 << 20;
 
 /// What is sent when the module sets no header of that name.
 const USER_AGENT: &str = concat!("turbulence-latency/", env!("CARGO_PKG_VERSION"));
-
-/// The section `http` of a module: what is asked, and what is a good answer.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(try_from = "RawSettings")]
-pub(crate) struct Settings {
-    families: Families,
-    method: Method,
-    headers: HeaderMap,
-    auth: HttpAuth,
-    /// What `auth` says, once its files were read.
-    said: HeaderMap,
-    /// Any 2xx when empty.
-    valid_status_codes: Vec<u16>,
-    tls: TlsSettings,
-    /// Whom to trust by `tls`, once that was loaded.
-    trust: Option<Trust>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSettings {
-    preferred_ip_protocol: Option<IpProtocol>,
-    ip_protocol_fallback: Option<bool>,
-    method: Option<String>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    basic_auth: Option<BasicAuth>,
-    authorization: Option<Authorization>,
-    #[serde(default)]
-    http_headers: BTreeMap<String, HttpHeader>,
-    #[serde(default)]
-    valid_status_codes: Vec<u16>,
-    #[serde(default)]
-    tls_config: TlsSettings,
-    /// Words of `blackbox_exporter` that may only say what is the case here anyway.
-    follow_redirects: Option<bool>,
-    enable_http2: Option<bool>,
-    enable_http3: Option<bool>,
-}
 
 /// The parts of a URL.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +52,8 @@ pub(crate) struct Address {
     authority: HeaderValue,
     /// Path and query.
     path: Uri,
+    /// All of it.
+    url: String,
 }
 
 /// A request, ready to be sent, and what is a good answer.
@@ -101,6 +68,8 @@ pub(crate) struct Probe {
     valid_status_codes: Vec<u16>,
     /// Of an https URL.
     tls: Option<TlsClient>,
+    /// What probes in place of all that.
+    thorough: Option<Thorough>,
 }
 
 impl super::Settings for Settings {
@@ -119,6 +88,9 @@ impl super::Settings for Settings {
     /// A CA file and secrets are read in any case, so that a bad path does not wait for its first
     /// target.
     fn load(&mut self, folder: &Path, addresses: Option<&[&Address]>) -> anyhow::Result<()> {
+        if let Some(thorough) = &mut self.thorough {
+            return Arc::make_mut(thorough).load(folder);
+        }
         self.said = self.auth.headers(folder).context("http")?;
         let is_https = |address: &&Address| address.server_name.is_some();
         let is_needed = addresses.is_none_or(|addresses| addresses.iter().any(is_https));
@@ -129,7 +101,12 @@ impl super::Settings for Settings {
     }
 
     fn probe(&self, address: &Address) -> Probe {
-        let tls = address.server_name.clone().map(|name| {
+        let thorough = self.thorough.as_ref().map(|settings| {
+            let host = address.host.to_string();
+            Thorough::new(Arc::clone(settings), &address.url, &host, address.port)
+        });
+        let server_name = address.server_name.clone().filter(|_| thorough.is_none());
+        let tls = server_name.map(|name| {
             let trust = self.trust.clone().expect("it is loaded where a URL is https");
             TlsClient::new(trust, self.tls.server_name.clone().unwrap_or(name))
         });
@@ -143,59 +120,9 @@ impl super::Settings for Settings {
             headers,
             valid_status_codes: self.valid_status_codes.clone(),
             tls,
+            thorough,
         }
     }
-}
-
-impl TryFrom<RawSettings> for Settings {
-    type Error = String;
-
-    fn try_from(raw: RawSettings) -> Result<Self, String> {
-        let unsupported = [
-            ("follow_redirects", raw.follow_redirects),
-            ("enable_http2", raw.enable_http2),
-            ("enable_http3", raw.enable_http3),
-        ];
-        if let Some((field, _)) = unsupported.iter().find(|(_, value)| *value == Some(true)) {
-            return Err(format!(
-                "http.{field}: true is not supported by this version; leave it out, or set false"
-            ));
-        }
-        let method = raw.method.unwrap_or_else(|| "GET".to_owned());
-        let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| "http.method: must be the name of an HTTP method, as in GET".to_owned())?;
-        for code in &raw.valid_status_codes {
-            if StatusCode::from_u16(*code).is_err() {
-                return Err("http.valid_status_codes: each must be from 100 to 999".to_owned());
-            }
-        }
-        let auth = HttpAuth::new(raw.basic_auth, raw.authorization, raw.http_headers);
-        Ok(Self {
-            families: Families::of(raw.preferred_ip_protocol, raw.ip_protocol_fallback),
-            method,
-            headers: headers(raw.headers)?,
-            auth: auth.map_err(|error| format!("http.{error}"))?,
-            said: HeaderMap::new(),
-            valid_status_codes: raw.valid_status_codes,
-            tls: raw.tls_config,
-            trust: None,
-        })
-    }
-}
-
-/// No value is ever shown: one of them may be a password.
-fn headers(raw: BTreeMap<String, String>) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in raw {
-        let parsed = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| "http.headers: a key must be the name of a header".to_owned())?;
-        let mut value = HeaderValue::from_str(&value).map_err(|_| {
-            "http.headers: a value has a character that no header may have".to_owned()
-        })?;
-        value.set_sensitive(true);
-        headers.insert(parsed, value);
-    }
-    Ok(headers)
 }
 
 impl Address {
@@ -238,6 +165,7 @@ impl Address {
             server_name: is_https.then_some(server_name),
             authority: HeaderValue::from_str(&authority).map_err(|_| must())?,
             path: path.parse().map_err(|_| must())?,
+            url: url.into(),
         })
     }
 }
@@ -246,6 +174,9 @@ impl Run for Probe {
     const LAYER: Layer = Layer::Http;
 
     fn phases(&self) -> &'static [Phase] {
+        if let Some(thorough) = &self.thorough {
+            return thorough.phases();
+        }
         match self.tls {
             None => &[Phase::Connect, Phase::Ttfb, Phase::Transfer],
             Some(_) => &[Phase::Connect, Phase::Tls, Phase::Ttfb, Phase::Transfer],
@@ -253,7 +184,8 @@ impl Run for Probe {
     }
 
     fn detail(&self, host: &Host) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let is_https = self.thorough.as_ref().map_or(self.tls.is_some(), Thorough::is_https);
+        let scheme = if is_https { "https" } else { "http" };
         let host = host.to_string();
         let authority = self.authority.to_str().unwrap_or(&host);
         // Without the query, which may hold a secret.
@@ -263,7 +195,10 @@ impl Run for Probe {
     /// Asks, and reads the answer to its end.
     async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
         // Boxed: an echo's task must not have the size of a request's.
-        Box::pin(self.ask_in_time(attempt)).await
+        match &self.thorough {
+            Some(thorough) => Box::pin(thorough.run(attempt)).await,
+            None => Box::pin(self.ask_in_time(attempt)).await,
+        }
     }
 }
 

@@ -197,6 +197,19 @@ impl Settings {
         Ok(())
     }
 
+    /// The same for a target that is probed all the time, where nothing is followed or offered that the
+    /// module does not name.
+    pub(crate) fn for_targets(mut self, follow_redirects: bool, enable_http2: bool) -> Self {
+        self.client.follow_redirects = follow_redirects;
+        self.client.enable_http2 = enable_http2;
+        self
+    }
+
+    /// Whether redirects are followed.
+    pub(crate) fn follows_redirects(&self) -> bool {
+        self.client.follow_redirects
+    }
+
     /// What is sent.
     pub(super) fn body(&self) -> Bytes {
         self.sent.0.clone()
