@@ -235,7 +235,8 @@ mod tests {
             let mut settings: crate::probe::http::Settings =
                 exporter_kit::parse(yaml, "test.yml").unwrap();
             let url = format!("http://{address}{path}");
-            let read = <crate::probe::http::Settings as crate::probe::Settings>::address(&url);
+            let read =
+                <crate::probe::http::Settings as crate::probe::Settings>::address(&settings, &url);
             let target = read.unwrap();
             crate::probe::Settings::load(&mut settings, std::path::Path::new("/"), None).unwrap();
             let probe = crate::probe::Settings::probe(&settings, &target);
