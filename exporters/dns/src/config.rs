@@ -80,6 +80,7 @@ impl Config {
         problems.into_result()?;
         self.state_directory = self.state_directory.map(|directory| folder.join(directory));
         self.warnings.extend(self.shared_resolvers());
+        self.warnings.extend(self.forgetful_zones());
         Ok(self)
     }
 
@@ -117,6 +118,19 @@ impl Config {
             (name.to_string(), zone.plan(name, &self.vantage, &self.buckets))
         };
         self.zones.iter().map(plan).collect()
+    }
+
+    /// A warning if a restart would take whatever delegation it finds for the accepted one.
+    fn forgetful_zones(&self) -> Option<String> {
+        if self.state_directory.is_some() {
+            return None;
+        }
+        let (_, zone) = self.zones.iter().find(|(_, zone)| !zone.is_pinned())?;
+        Some(format!(
+            "line {}: zones: without `state_directory`, or `ns` of a zone, a restart takes the delegation that \
+             it finds for the accepted one",
+            zone.place.line
+        ))
     }
 
     /// Adds a problem for each zone that has the name of a set, or whose parts do not fit its own.

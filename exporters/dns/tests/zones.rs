@@ -8,6 +8,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
+use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::SOA;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use peers::{NameServer, Program, Scrape, free_port};
 
 fn at(last: u8, port: u16) -> SocketAddr {
@@ -402,6 +405,7 @@ $TTL 1
 @ NS ns
 ns A 127.0.53.21
 messenger NS ns1.messenger
+messenger NS ns.gone
 ns1.messenger A 127.0.53.22
 ns1.messenger AAAA ::1
 ";
@@ -411,6 +415,7 @@ $ORIGIN messenger.example.
 $TTL 1
 @ SOA ns1 hostmaster 7 3600 600 86400 1
 @ NS ns1
+@ NS ns.gone.example.
 ns1 A 127.0.53.22
 ns1 AAAA ::1
 ";
@@ -440,13 +445,17 @@ zones:
     program.wait_until("both servers answer, over IPv4 and IPv6", |it| {
         it.value(&format!("dns_auth_servers{{outcome=\"answers\",zone=\"{MESSENGER}\"}}")) == 2.0
             && verdict(it, MESSENGER, "delegation_changed") == 0.0
+            && verdict(it, MESSENGER, "lame") == 2.0
     });
+    let gone = "address=\"\",reason=\"no_address\",server=\"ns.gone.example\",verdict=\"lame\"";
+    let gone = format!("dns_auth_culprit{{{gone},zone=\"{MESSENGER}\"}}");
+    assert_eq!(program.metrics().value(&gone), 1.0);
     let consistent = |what: &str| {
         program.metrics().value(&format!("dns_auth_{what}_consistent{{zone=\"{MESSENGER}\"}}"))
     };
     assert_eq!(["ns_set", "delegation", "glue"].map(consistent), [1.0; 3]);
     drop((program, parent));
-    let taken = text.replace("ns1.messenger", "ns1.evil");
+    let taken = text.replace("ns1.messenger", "ns1.evil").replace("messenger NS ns.gone\n", "");
     let _parent = nsd(at(21, port), "parent", "example", &taken);
     let program = start();
     program.wait_until("the takeover is told", |it| {
@@ -454,6 +463,61 @@ zones:
     });
     let page = program.page("/zones");
     assert!(page.contains("parent: ns1.evil.example"), "{page}");
+}
+
+/// A server of 1986: whatever has a record in its additional section it does not understand, or does not answer at
+/// all.
+fn averse(address: SocketAddr, is_silent: bool) {
+    let socket = std::net::UdpSocket::bind(address).unwrap();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut bytes) {
+            let query = Message::from_vec(&bytes[..length]).unwrap();
+            let mut reply = Message::response(query.metadata.id, OpCode::Query);
+            if query.edns.is_some() {
+                if is_silent {
+                    continue;
+                }
+                reply.metadata.response_code = ResponseCode::FormErr;
+            } else {
+                let question = query.queries[0].clone();
+                reply.metadata.authoritative = true;
+                let name = |text: &str| Name::from_ascii(text).unwrap();
+                let soa = SOA::new(name("ns."), name("host."), 77, 1, 1, 1, 1);
+                if question.query_type() == RecordType::SOA {
+                    let owner = question.name().clone();
+                    reply.add_answer(Record::from_rdata(owner, 60, RData::SOA(soa)));
+                }
+                reply.add_query(question);
+            }
+            let _ = socket.send_to(&reply.to_vec().unwrap(), from);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_cannot_bear_edns_is_asked_without_it() {
+    let port = free_port();
+    averse(at(31, port), false);
+    averse(at(32, port), true);
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+zones:
+  messenger.example:
+    interval: 10s
+    timeout: 500ms
+    servers: ['127.0.53.31:{port}', '127.0.53.32:{port}']
+"
+    );
+    let (_folder, program) = start(&config);
+    program.wait_until_ready();
+    let metrics = program.metrics();
+    for last in [31, 32] {
+        let serial = format!(
+            "dns_auth_soa_serial{{address=\"127.0.53.{last}\",server=\"127.0.53.{last}\",zone=\"{MESSENGER}\"}}"
+        );
+        assert_eq!(metrics.value(&serial), 77.0);
+    }
 }
 
 #[test]

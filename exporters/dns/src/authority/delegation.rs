@@ -47,6 +47,8 @@ pub(super) struct Found {
     pub(super) parent: Option<Parent>,
     /// Each server and its address.
     pub(super) servers: Vec<(HostName, IpAddr)>,
+    /// Names of servers that have no address, as a resolver says.
+    pub(super) unresolved: Vec<HostName>,
     /// Whether anybody replied.
     pub(super) is_online: bool,
 }
@@ -96,7 +98,11 @@ impl Finder {
             let glue = found.parent.as_ref().and_then(|it| it.glue.get(&name));
             let mut addresses: BTreeSet<IpAddr> = glue.into_iter().flatten().copied().collect();
             addresses.extend(own.get(&name).into_iter().flatten());
-            addresses.extend(self.addresses(way, &resolvers, &name).await);
+            let known = self.addresses(way, &resolvers, &name).await;
+            if addresses.is_empty() && known.as_ref().is_some_and(BTreeSet::is_empty) {
+                found.unresolved.push(name.clone());
+            }
+            addresses.extend(known.into_iter().flatten());
             found.servers.extend(addresses.into_iter().map(|address| (name.clone(), address)));
         }
         found
@@ -125,7 +131,8 @@ impl Finder {
             let mut parents = Vec::new();
             for name in names.iter().take(MOST_NAMES) {
                 let addresses = self.addresses(way, resolvers, name).await;
-                let allowed = addresses.into_iter().filter(|it| is_allowed(way.plan, *it));
+                let allowed =
+                    addresses.into_iter().flatten().filter(|it| is_allowed(way.plan, *it));
                 parents.extend(allowed.map(|address| SocketAddr::new(address, way.plan.port)));
             }
             if !names.is_empty() {
@@ -139,21 +146,22 @@ impl Finder {
         Vec::new()
     }
 
-    /// The addresses of a name, as resolvers know them.
+    /// The addresses of a name, as resolvers know them; nothing if none could say.
     async fn addresses(
         &mut self,
         way: Way<'_>,
         resolvers: &[SocketAddr],
         name: &HostName,
-    ) -> BTreeSet<IpAddr> {
+    ) -> Option<BTreeSet<IpAddr>> {
         if let Some((known, since)) = self.addresses.get(name)
             && since.elapsed() < ADDRESSES
         {
-            return known.clone();
+            return Some(known.clone());
         }
-        let mut addresses = BTreeSet::new();
+        let (mut addresses, mut is_told) = (BTreeSet::new(), true);
         for kind in [RecordType::A, RecordType::AAAA] {
             let reply = resolve(way, resolvers, name, kind).await;
+            is_told &= reply.is_some();
             let records = reply.iter().flat_map(|it| &it.answers);
             addresses.extend(records.filter_map(|record| record.data.ip_addr()));
         }
@@ -161,7 +169,7 @@ impl Finder {
             self.addresses.retain(|_, (_, since)| since.elapsed() < ADDRESSES);
             self.addresses.insert(name.clone(), (addresses.clone(), Instant::now()));
         }
-        addresses
+        (is_told || !addresses.is_empty()).then_some(addresses)
     }
 }
 

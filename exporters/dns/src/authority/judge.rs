@@ -11,6 +11,8 @@
 //!    that was ever seen, or one that has stood for a day.
 
 mod compare;
+mod lame;
+mod signed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -21,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::finding::{Finding, Outcome, Severity};
 use super::said::{Canary, Said};
 use super::serial::{self, History};
-use super::signature::{self, Standing};
+use super::signature;
 use crate::exchange::HostName;
 
 /// Rounds in a row after which something is so.
@@ -38,6 +40,8 @@ const ACCEPTED: u64 = 86_400;
 pub(crate) struct Round {
     /// Each address that was to be asked.
     pub(crate) servers: Vec<Server>,
+    /// Names of servers that have no address.
+    pub(crate) unresolved: Vec<String>,
     /// What the parent says, if it was asked and replied.
     pub(crate) parent: Option<Parent>,
     /// The addresses of servers within the zone, as the zone itself gives them.
@@ -95,8 +99,9 @@ pub(crate) struct Memory {
     /// What outlives the process.
     pub(crate) kept: Kept,
     history: History,
-    /// Rounds in a row in which each server was lame.
+    /// Rounds in a row in which each server was lame, and in which each name had no address.
     lame: BTreeMap<SocketAddr, u32>,
+    unresolved: BTreeMap<String, u32>,
     /// Rounds in a row in which each finding was so, and in which it could not be measured since.
     streaks: BTreeMap<&'static str, (u32, u32)>,
     /// The verdict of the last round that could be judged.
@@ -235,35 +240,6 @@ impl<'a> Judging<'a> {
         }
     }
 
-    fn lame(&mut self) {
-        let round = self.round;
-        let mut lame = BTreeMap::new();
-        for server in &round.servers {
-            let before = self.memory.lame.get(&server.address).copied().unwrap_or_default();
-            let streak = match server.outcome {
-                Outcome::LocalError => before,
-                outcome if outcome.is_lame() => before.saturating_add(1),
-                _ => 0,
-            };
-            lame.insert(server.address, streak);
-            if streak >= ROUNDS {
-                self.blame(Finding::Lame, server, server.outcome.name());
-            }
-        }
-        let count = lame.values().filter(|streak| **streak >= ROUNDS).count();
-        // A zone without any server is looked at as often as a server.
-        let none = self.holds(Finding::Unserved, Some(lame.is_empty()));
-        let all = if lame.is_empty() { none } else { count == lame.len() };
-        // Silence alone is no proof, where nobody else was asked who could reply.
-        let is_sure = round.is_online
-            || round.parent.is_some()
-            || round.servers.iter().any(|server| server.outcome.is_reply());
-        let unserved = if all && is_sure { Severity::Page } else { Severity::None };
-        self.memory.lame = lame;
-        self.tell(Finding::Unserved, unserved);
-        self.tell(Finding::Lame, if count > 0 { Severity::Ticket } else { Severity::None });
-    }
-
     fn serials(&mut self, rules: &Rules) {
         let mut is_late = false;
         for server in self.good() {
@@ -312,51 +288,6 @@ impl<'a> Judging<'a> {
                 () => Severity::Ticket,
             },
         );
-    }
-
-    fn signatures(&mut self) {
-        let unix = self.round.unix;
-        let (mut worst, mut is_measured) = (Standing::Holds, false);
-        let (unsigned, signed): (Vec<_>, Vec<_>) =
-            self.good().partition(|server| server.said.signatures.is_empty());
-        for server in &signed {
-            is_measured = true;
-            let best = signature::best(&server.said.signatures, unix);
-            let standing = best.iter().map(|it| it.standing(unix)).max();
-            let reason = match standing {
-                None | Some(Standing::Holds) => continue,
-                Some(Standing::Ends | Standing::EndsNow) => "ends",
-                Some(Standing::Expired) => "expired",
-                Some(Standing::NotYet) => "not_yet_valid",
-            };
-            worst = worst.max(standing.unwrap_or(Standing::Holds));
-            self.blame(Finding::Signature, server, reason);
-        }
-        // A server that was asked without EDNS, since packets were lost, gives no signatures either.
-        let is_partly = !signed.is_empty() && !unsigned.is_empty();
-        is_measured |= !unsigned.is_empty();
-        let is_unsigned = self.holds(Finding::Signature, is_measured.then_some(is_partly));
-        if is_unsigned {
-            for server in unsigned {
-                self.blame(Finding::Signature, server, "unsigned");
-            }
-        }
-        if is_measured {
-            let severity = match worst {
-                Standing::Holds if is_unsigned => Severity::Ticket,
-                Standing::Holds => Severity::None,
-                Standing::Ends => Severity::Ticket,
-                Standing::EndsNow | Standing::Expired | Standing::NotYet => Severity::Page,
-            };
-            self.tell(Finding::Signature, severity);
-        }
-    }
-
-    fn bogus(&mut self) {
-        let holds = self.holds(Finding::Bogus, self.round.bogus);
-        if self.round.bogus.is_some() || self.memory.last.contains_key(Finding::Bogus.name()) {
-            self.tell(Finding::Bogus, if holds { Severity::Page } else { Severity::None });
-        }
     }
 
     fn canary(&mut self, rules: &Rules) {

@@ -75,7 +75,7 @@ async fn round(
     began: Instant,
 ) -> Round {
     let way = Way { plan, counts: &zone.counts };
-    let Found { parent, servers: found, is_online } = finder.find(way, own).await;
+    let Found { parent, servers: found, unresolved, is_online } = finder.find(way, own).await;
     let mut targets: Vec<(String, SocketAddr, bool)> = Vec::new();
     for server in &plan.servers {
         targets.push((server.name().to_owned(), server.address, true));
@@ -106,7 +106,18 @@ async fn round(
     let own = addresses_of(&servers, way).await;
     let bogus = is_bogus(way).await;
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Round { servers, parent, own, is_online, bogus, left_out, now: began.elapsed().as_secs(), unix }
+    let unresolved = unresolved.iter().map(HostName::to_string).collect();
+    Round {
+        servers,
+        unresolved,
+        parent,
+        own,
+        is_online,
+        bogus,
+        left_out,
+        now: began.elapsed().as_secs(),
+        unix,
+    }
 }
 
 /// The servers that most of the zone's servers name, with the addresses that it gives for those within itself.

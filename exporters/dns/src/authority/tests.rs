@@ -118,6 +118,17 @@ fn a_server_is_lame_after_three_rounds_and_no_more_after_one_answer() {
 }
 
 #[test]
+fn a_name_without_an_address_is_lame_as_well() {
+    let dangling = Round { unresolved: vec!["ns.gone.example".to_owned()], ..round() };
+    let mut zone = Zone::default();
+    assert_eq!(told(&zone.rounds(ROUNDS - 1, &dangling)), []);
+    let verdict = zone.rounds(1, &dangling);
+    assert_eq!(told(&verdict), [("lame", Severity::Ticket)]);
+    assert_eq!(blamed(&verdict), [("ns.gone.example", "no_address")]);
+    assert_eq!(told(&zone.rounds(1, &round())), []);
+}
+
+#[test]
 fn a_zone_that_nobody_serves_pages_and_a_network_that_is_down_tells_nothing() {
     let silent = vec![lame(1, Outcome::Timeout), lame(2, Outcome::Timeout)];
     let served = Round { servers: silent.clone(), ..round() };

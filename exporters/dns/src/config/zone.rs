@@ -185,6 +185,11 @@ impl Zone {
         }
     }
 
+    /// Whether it says whom the parent must name.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.ns.is_some()
+    }
+
     /// What of it does not fit the zone's name.
     pub(super) fn faults(&self, zone: &HostName) -> Vec<String> {
         let foreign = |field: &str, name: &HostName| {
@@ -325,6 +330,17 @@ mod tests {
         let other = ZonePlan { grace: Duration::ZERO, ns: None, canary_age: None, ..plan.clone() };
         assert!(other != plan && other.work() == plan.work());
         assert!(ZonePlan { port: 54, ..plan.clone() }.work() != plan.work());
+    }
+
+    #[test]
+    fn what_the_readme_shows_can_be_pasted() {
+        let readme = include_str!("../../README.md");
+        let block = readme.split("```yaml\nzones:\n").nth(1).unwrap().split("```").next().unwrap();
+        let text = format!("vantage: {{ name: fra, region: EMEA }}\nzones:\n{block}");
+        let config: Config = exporter_kit::config::parse(&text, "README.md").unwrap();
+        let config = config.complete(Path::new(".")).unwrap();
+        assert_eq!(config.zone_plans().len(), 2);
+        assert!(config.warnings[0].contains("without `state_directory`"), "{:?}", config.warnings);
     }
 
     #[test]

@@ -1,0 +1,61 @@
+//! Servers that do not answer for a zone, and names of servers that have no address. No I/O, no clock.
+
+use std::collections::BTreeMap;
+
+use exporter_kit::LabelEnum as _;
+
+use super::{Culprit, Finding, Judging, Outcome, ROUNDS, Severity};
+
+impl Judging<'_> {
+    /// Who does not answer for the zone, and whether anybody does.
+    pub(super) fn lame(&mut self) {
+        let round = self.round;
+        let mut lame = BTreeMap::new();
+        for server in &round.servers {
+            let before = self.memory.lame.get(&server.address).copied().unwrap_or_default();
+            let streak = match server.outcome {
+                Outcome::LocalError => before,
+                outcome if outcome.is_lame() => before.saturating_add(1),
+                _ => 0,
+            };
+            lame.insert(server.address, streak);
+            if streak >= ROUNDS {
+                self.blame(Finding::Lame, server, server.outcome.name());
+            }
+        }
+        let count = lame.values().filter(|streak| **streak >= ROUNDS).count();
+        // A zone without any server is looked at as often as a server.
+        let none = self.holds(Finding::Unserved, Some(lame.is_empty()));
+        let all = if lame.is_empty() { none } else { count == lame.len() };
+        // Silence alone is no proof, where nobody else was asked who could reply.
+        let is_sure = round.is_online
+            || round.parent.is_some()
+            || round.servers.iter().any(|server| server.outcome.is_reply());
+        let unserved = if all && is_sure { Severity::Page } else { Severity::None };
+        self.memory.lame = lame;
+        let names = self.names_without_address();
+        self.tell(Finding::Unserved, unserved);
+        let is_any = count > 0 || names > 0;
+        self.tell(Finding::Lame, if is_any { Severity::Ticket } else { Severity::None });
+    }
+
+    /// How many names of servers have had no address for long enough: whoever registers what is above such a name
+    /// answers for the zone.
+    fn names_without_address(&mut self) -> usize {
+        let mut streaks = BTreeMap::new();
+        for name in &self.round.unresolved {
+            let before = self.memory.unresolved.get(name).copied().unwrap_or_default();
+            streaks.insert(name.clone(), before.saturating_add(1));
+        }
+        let long: Vec<_> = streaks.iter().filter(|(_, streak)| **streak >= ROUNDS).collect();
+        self.verdict.culprits.extend(long.iter().map(|(name, _)| Culprit {
+            finding: Finding::Lame.name(),
+            server: (*name).clone(),
+            address: String::new(),
+            reason: "no_address",
+        }));
+        let count = long.len();
+        self.memory.unresolved = streaks;
+        count
+    }
+}

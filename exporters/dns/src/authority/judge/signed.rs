@@ -1,0 +1,55 @@
+//! What validating resolvers make of a zone. No I/O, no clock.
+
+use exporter_kit::LabelEnum as _;
+
+use super::super::signature::{self, Standing};
+use super::{Finding, Judging, Severity};
+
+impl Judging<'_> {
+    /// Until when signatures hold, and who gives none.
+    pub(super) fn signatures(&mut self) {
+        let unix = self.round.unix;
+        let (mut worst, mut is_measured) = (Standing::Holds, false);
+        let (unsigned, signed): (Vec<_>, Vec<_>) =
+            self.good().partition(|server| server.said.signatures.is_empty());
+        for server in &signed {
+            is_measured = true;
+            let best = signature::best(&server.said.signatures, unix);
+            let standing = best.iter().map(|it| it.standing(unix)).max();
+            let reason = match standing {
+                None | Some(Standing::Holds) => continue,
+                Some(Standing::Ends | Standing::EndsNow) => "ends",
+                Some(Standing::Expired) => "expired",
+                Some(Standing::NotYet) => "not_yet_valid",
+            };
+            worst = worst.max(standing.unwrap_or(Standing::Holds));
+            self.blame(Finding::Signature, server, reason);
+        }
+        // A server that was asked without EDNS, since packets were lost, gives no signatures either.
+        let is_partly = !signed.is_empty() && !unsigned.is_empty();
+        is_measured |= !unsigned.is_empty();
+        let is_unsigned = self.holds(Finding::Signature, is_measured.then_some(is_partly));
+        if is_unsigned {
+            for server in unsigned {
+                self.blame(Finding::Signature, server, "unsigned");
+            }
+        }
+        if is_measured {
+            let severity = match worst {
+                Standing::Holds if is_unsigned => Severity::Ticket,
+                Standing::Holds => Severity::None,
+                Standing::Ends => Severity::Ticket,
+                Standing::EndsNow | Standing::Expired | Standing::NotYet => Severity::Page,
+            };
+            self.tell(Finding::Signature, severity);
+        }
+    }
+
+    /// What validators make of the zone.
+    pub(super) fn bogus(&mut self) {
+        let holds = self.holds(Finding::Bogus, self.round.bogus);
+        if self.round.bogus.is_some() || self.memory.last.contains_key(Finding::Bogus.name()) {
+            self.tell(Finding::Bogus, if holds { Severity::Page } else { Severity::None });
+        }
+    }
+}
