@@ -142,6 +142,10 @@ fn a_zone_that_nobody_serves_pages_and_a_network_that_is_down_tells_nothing() {
     let verdict =
         Zone::default().rounds(ROUNDS, &Round { servers: refused, parent: None, ..round() });
     assert_eq!(severity(&verdict, Finding::Unserved), Severity::Page);
+    // Servers that nobody allowed to ask may serve the zone.
+    let private = vec![lame(1, Outcome::NotAllowed), lame(2, Outcome::NotAllowed)];
+    let verdict = Zone::default().rounds(ROUNDS, &Round { servers: private, ..round() });
+    assert_eq!(told(&verdict), [("lame", Severity::Ticket)]);
     // A zone that its parent does not know has no servers.
     let gone = Round { servers: vec![], parent: Some(parent(&[])), ..round() };
     let mut zone = Zone::default();

@@ -111,3 +111,48 @@ fn a_number_is_no_special_address() {
     assert!(!crate::special::is_special(id) && crate::special::dns64_of(id).is_none());
     assert_ne!(id, super::id(RecordType::CNAME, &record));
 }
+
+#[test]
+fn no_bytes_panic_and_what_is_printed_is_read_as_the_same_record() {
+    let mut state = 1_u64;
+    let mut random = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33).to_le_bytes()[0]
+    };
+    let mut read = 0;
+    for kind in [
+        RecordType::CAA,
+        RecordType::CNAME,
+        RecordType::DNSKEY,
+        RecordType::DS,
+        RecordType::HTTPS,
+        RecordType::MX,
+        RecordType::SOA,
+        RecordType::SRV,
+        RecordType::TXT,
+    ] {
+        for _ in 0..5_000 {
+            // Small lengths, so that names and strings come about.
+            let bytes: Vec<u8> = (0..random() % 40)
+                .map(|_| if random() % 2 == 0 { random() % 5 } else { random() })
+                .collect();
+            let text = text::write(kind, &bytes);
+            let is_simple = !matches!(kind, RecordType::HTTPS | RecordType::SOA);
+            if wire::parts(kind, &bytes).is_some() && is_simple {
+                let again = parse(kind, &text);
+                // An empty digest or key, a tag with a space: no text has them.
+                let Ok(again) = again else { continue };
+                if again != bytes.to_ascii_lowercase() {
+                    assert_eq!(
+                        text::write(kind, &again).to_lowercase(),
+                        text.to_lowercase(),
+                        "{kind} {bytes:?}"
+                    );
+                }
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 1_000, "{read}");
+}

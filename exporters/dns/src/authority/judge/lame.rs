@@ -31,7 +31,10 @@ impl Judging<'_> {
         let is_sure = round.is_online
             || round.parent.is_some()
             || round.servers.iter().any(|server| server.outcome.is_reply());
-        let unserved = if all && is_sure { Severity::Page } else { Severity::None };
+        // Where nobody here allowed to ask any of them, nothing is known of the zone but that.
+        let is_asked = round.servers.is_empty()
+            || round.servers.iter().any(|server| server.outcome != Outcome::NotAllowed);
+        let unserved = if all && is_sure && is_asked { Severity::Page } else { Severity::None };
         self.memory.lame = lame;
         let names = self.names_without_address();
         self.tell(Finding::Unserved, unserved);
