@@ -382,7 +382,7 @@ targets: [{{name: a, address: a, module: slow}}]
 "
     );
     let error = format!("{:#}", load(&text).unwrap_err());
-    let wanted = "test.yml:3:45: targets[0].module: cannot probe a target all the time, only when it is asked \
+    let wanted = "test.yml:3:41: targets[0].module: cannot probe a target all the time, only when it is asked \
                   for: timeout: 10m must not be longer than 60 intervals of 5s";
     assert!(error.contains(wanted), "{error}");
 }
