@@ -124,7 +124,7 @@ impl TryFrom<Twice<RawSettings, blackbox::Settings>> for Settings {
     fn try_from(read: Twice<RawSettings, blackbox::Settings>) -> Result<Self, String> {
         let raw = read.first;
         if raw.enable_http3 {
-            return Err("http.enable_http3: true is not supported by this version; leave it out, \
+            return Err("enable_http3: true is not supported by this version; leave it out, \
                         or set false"
                 .to_owned());
         }
@@ -136,10 +136,10 @@ impl TryFrom<Twice<RawSettings, blackbox::Settings>> for Settings {
         };
         let method = raw.method.unwrap_or_else(|| "GET".to_owned());
         let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| "http.method: must be the name of an HTTP method, as in GET".to_owned())?;
+            .map_err(|_| "method: must be the name of an HTTP method, as in GET".to_owned())?;
         for code in &raw.valid_status_codes {
             if StatusCode::from_u16(*code).is_err() {
-                return Err("http.valid_status_codes: each must be from 100 to 999".to_owned());
+                return Err("valid_status_codes: each must be from 100 to 999".to_owned());
             }
         }
         let auth = HttpAuth::new(raw.basic_auth, raw.authorization, raw.http_headers);
@@ -147,7 +147,7 @@ impl TryFrom<Twice<RawSettings, blackbox::Settings>> for Settings {
             families: Families::of(raw.preferred_ip_protocol, raw.ip_protocol_fallback),
             method,
             headers: headers(raw.headers)?,
-            auth: auth.map_err(|error| format!("http.{error}"))?,
+            auth: auth?,
             said: HeaderMap::new(),
             valid_status_codes: raw.valid_status_codes,
             tls: raw.tls_config,
@@ -162,10 +162,9 @@ fn headers(raw: BTreeMap<String, String>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in raw {
         let parsed = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| "http.headers: a key must be the name of a header".to_owned())?;
-        let mut value = HeaderValue::from_str(&value).map_err(|_| {
-            "http.headers: a value has a character that no header may have".to_owned()
-        })?;
+            .map_err(|_| "headers: a key must be the name of a header".to_owned())?;
+        let mut value = HeaderValue::from_str(&value)
+            .map_err(|_| "headers: a value has a character that no header may have".to_owned())?;
         value.set_sensitive(true);
         headers.insert(parsed, value);
     }
