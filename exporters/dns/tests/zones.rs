@@ -172,6 +172,11 @@ zones:
     parents: ['127.0.53.1:{port}']
     names: {{ api.messenger.example: [A] }}
     canary: {{ name: now.messenger.example, max_age: 1s }}
+  silent.example:
+    interval: 1s
+    timeout: 100ms
+    servers: ['127.0.53.10:{port}']
+    allow_private: true
   closed.example:
     interval: 1s
     port: {port}
@@ -196,6 +201,7 @@ fn servers_that_disagree_or_are_lame_are_told_by_name() {
     let third = unbound(at(4, port), &[], lame);
     let fourth = nsd(at(5, port), "fourth", "other.example", &ZONE.replace("messenger", "other"));
     let fifth = named(own(port), &[(MESSENGER, &other_answer)]);
+    let _silent = std::net::UdpSocket::bind(at(10, port)).unwrap();
     let config = zones(port);
     let (_folder, program) = start(&config);
     program.wait_until_ready();
@@ -247,7 +253,7 @@ fn what_is_wrong_is_told(program: &Program, port: u16) {
     }
     for (verdict, number, address, reason) in [
         ("lame", 4, at(5, port), "refused"),
-        ("lame", 1, at(9, port), "unreachable"),
+        ("lame", 1, at(9, port), "closed"),
         ("serial_spread", 2, at(3, port), "behind"),
         ("ns_differs", 2, at(3, port), "ns_set"),
         ("answers_differ", 5, own(port), "answer"),
@@ -267,10 +273,14 @@ fn what_is_wrong_is_told(program: &Program, port: u16) {
     assert!((now.as_secs_f64() - 1_795_939_200.0 - age).abs() < 60.0, "{age}");
     // Where nobody replied at all, nothing is told.
     let page = program.page("/metrics");
-    let is_told = |line: &str| line.starts_with("dns_auth_verdict{") && line.contains("closed");
+    let is_told = |line: &str| line.starts_with("dns_auth_verdict{") && line.contains("silent");
     assert!(!page.lines().any(is_told));
-    let failed = "dns_auth_rounds_total{result=\"failed\",zone=\"closed.example\"}";
+    let failed = "dns_auth_rounds_total{result=\"failed\",zone=\"silent.example\"}";
     assert!(metrics.value(failed) >= 1.0);
+    // A host on which nothing listens is no network that is down.
+    program.wait_until("nobody serves the other zone", |it| {
+        verdict(it, "closed.example", "unserved") == 3.0
+    });
 }
 
 fn dig_sees_the_same(program: &Program, servers: &[&NameServer]) {

@@ -23,7 +23,7 @@ pub(super) async fn server(
     let mut said = Said::default();
     let zone = &plan.zone;
     let reply = patiently(address, &signed(zone, RecordType::SOA), plan, counts).await;
-    let outcome = said::outcome(&reply, zone);
+    let outcome = said::outcome(&reply, address.ip(), zone);
     let Some(first) = message(&reply) else { return (outcome, said) };
     said.nsid = said::nsid(first);
     if outcome != Outcome::Answers {

@@ -57,6 +57,8 @@ exporter_kit::label_enum! {
         OtherRcode = "other_rcode",
         /// It is silent.
         Timeout = "timeout",
+        /// Its own host says that nothing listens there.
+        Closed = "closed",
         /// The network says that it cannot be reached.
         Unreachable = "unreachable",
         /// It sends what cannot be read.
@@ -76,7 +78,7 @@ impl Outcome {
         !matches!(self, Self::Answers | Self::LocalError)
     }
 
-    /// Whether something came back from it, or its network.
+    /// Whether something came back from it or its host.
     pub(crate) fn is_reply(self) -> bool {
         !matches!(self, Self::Timeout | Self::Unreachable | Self::LocalError | Self::NotAllowed)
     }

@@ -58,7 +58,7 @@ impl Canary {
 }
 
 /// What the answer to the question for the zone's SOA says of the server.
-pub(crate) fn outcome(answer: &Result<Reply, Failure>, zone: &HostName) -> Outcome {
+pub(crate) fn outcome(answer: &Result<Reply, Failure>, server: IpAddr, zone: &HostName) -> Outcome {
     let message = match answer {
         Ok(Reply::Whole(whole)) => &whole.message,
         Ok(Reply::Code(2)) => return Outcome::Servfail,
@@ -66,6 +66,7 @@ pub(crate) fn outcome(answer: &Result<Reply, Failure>, zone: &HostName) -> Outco
         Ok(Reply::Code(_)) => return Outcome::OtherRcode,
         Ok(Reply::Truncated) | Err(Failure::Truncated(_)) => return Outcome::Truncated,
         Err(Failure::Timeout) => return Outcome::Timeout,
+        Err(Failure::Unreachable(Some(it))) if *it == server => return Outcome::Closed,
         Err(Failure::Unreachable(_)) => return Outcome::Unreachable,
         Err(Failure::Malformed) => return Outcome::Malformed,
         Err(Failure::Local(_)) => return Outcome::LocalError,
