@@ -28,7 +28,8 @@ use module::{Continuous, Module};
 use crate::blackbox::offer::{Offer, Offered};
 use crate::figures::Figures;
 use crate::host::{Families, Host};
-use crate::probe::{Address, Probe};
+use crate::icmp::Backend;
+use crate::probe::{Address, Probe, Prober};
 
 /// The whole file, each part valid by itself and together.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,6 +45,8 @@ pub struct Config {
     pub(crate) buckets: Buckets,
     /// What is shown of each target beside the ordinary.
     figures: Figures,
+    /// By what echoes are sent.
+    pub(crate) backend: Backend,
     /// Where more targets are discovered.
     pub(crate) discovery: Discovery,
     on_demand: Arc<Settings>,
@@ -58,6 +61,8 @@ struct RawConfig {
     #[serde(default)]
     figures: Figures,
     #[serde(default)]
+    icmp: RawIcmp,
+    #[serde(default)]
     resolvers: Vec<Resolver>,
     modules: BTreeMap<Name, Module>,
     #[serde(default)]
@@ -68,6 +73,13 @@ struct RawConfig {
     http_sd_configs: Vec<HttpSd>,
     #[serde(default)]
     on_demand: Settings,
+}
+
+/// How echoes are sent, whatever the module.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawIcmp {
+    backend: Backend,
 }
 
 /// What the task of a target does. Over a reload, equal work goes on.
@@ -120,6 +132,12 @@ impl Config {
             let addresses = addresses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
             let is_needed = discovers || !addresses.is_empty() || module.asked.interval.is_some();
             let addresses = (!discovers).then_some(addresses);
+            if let (Backend::Surge, Ok(continuous)) = (self.backend, &module.continuous)
+                && let Prober::Icmp(settings) = &continuous.prober
+            {
+                let able = settings.refuse_beyond_surge();
+                able.map_err(|error| anyhow!("modules.{name}.{error}"))?;
+            }
             if let (true, Ok(continuous)) = (is_needed, &mut module.continuous) {
                 let loaded = continuous.prober.load(folder, addresses);
                 loaded.map_err(|error| anyhow!("modules.{name}.{error:#}"))?;
@@ -279,6 +297,7 @@ impl TryFrom<RawConfig> for Config {
             vantage: raw.vantage.unwrap_or_default(),
             buckets: raw.buckets,
             figures: raw.figures,
+            backend: raw.icmp.backend,
             resolvers,
             modules,
             targets,

@@ -8,11 +8,12 @@
 //! its own, because the kernel knows that of a socket alone; and an address that stays silent is asked
 //! through another one, because a router may know the first too well.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Deserialize;
 use tracing::{debug, warn};
 
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ pub(crate) mod options;
 mod pending;
 mod socket;
 mod sockets;
+mod surge;
 
 use asset::Asset;
 use echo::Family;
@@ -35,10 +37,29 @@ pub(crate) use options::EchoOptions;
 pub(crate) use socket::Refusal;
 use socket::{Kind, Mode};
 use sockets::Sockets;
+use surge::Surge;
 
 /// Sends echoes to anybody.
 #[derive(Clone, Debug)]
-pub(crate) struct Icmp(Arc<Engine>);
+pub(crate) struct Icmp(Arc<Sender>);
+
+/// By what echoes are sent: the word in the config.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Backend {
+    /// Sockets of our own, with all that the kernel knows of their packets.
+    #[default]
+    Kernel,
+    /// The crate `surge-ping`.
+    Surge,
+}
+
+/// What sends them.
+#[derive(Debug)]
+enum Sender {
+    Kernel(Engine),
+    Surge(Surge),
+}
 
 /// So many kinds of sockets there may be: the two families, what must not be fragmented, and IPv6
 /// addresses that modules send from.
@@ -90,17 +111,65 @@ pub(crate) struct SocketFigures {
 impl Icmp {
     /// Opens a socket for each family that there is and that we may use. Must be called inside the
     /// runtime. What cannot be opened is logged, and its probes fail as `local`.
+    pub(crate) fn by(backend: Backend, clock: Clock, queue: &ReceiveQueue) -> Self {
+        Self(Arc::new(match backend {
+            Backend::Kernel => Sender::Kernel(Engine::open(clock, queue)),
+            Backend::Surge => Sender::Surge(Surge::open()),
+        }))
+    }
+
+    /// The same by sockets of our own.
+    #[cfg(test)]
     pub(crate) fn open(clock: Clock, queue: &ReceiveQueue) -> Self {
-        let engine = Engine { kinds: Mutex::default(), clock, queue: queue.clone() };
-        for family in Family::ALL {
-            engine.with(Kind { family, dont_fragment: false, source: None }, |_| ());
+        Self::by(Backend::Kernel, clock, queue)
+    }
+
+    /// By what they are sent.
+    pub(crate) fn backend(&self) -> Backend {
+        match *self.0 {
+            Sender::Kernel(_) => Backend::Kernel,
+            Sender::Surge(_) => Backend::Surge,
         }
-        Self(Arc::new(engine))
     }
 
     /// What is to be shown of the sockets, by family.
     pub(crate) fn sockets(&self) -> Vec<SocketFigures> {
-        let kinds = self.0.kinds();
+        match &*self.0 {
+            Sender::Kernel(engine) => engine.figures(),
+            Sender::Surge(surge) => surge.figures(),
+        }
+    }
+
+    /// Sends one echo with these options and waits for what becomes of it, at most for `timeout`.
+    /// Replies that decide nothing are counted as `strays`.
+    pub(crate) async fn echo(
+        &self,
+        to: IpAddr,
+        options: &EchoOptions,
+        timeout: Duration,
+        strays: &Arc<Strays>,
+    ) -> Result<Answer, Refusal> {
+        // An IPv4 address that is written as an IPv6 one is none of the other family's.
+        let to = to.to_canonical();
+        match &*self.0 {
+            Sender::Kernel(engine) => engine.echo(to, options, timeout, strays).await,
+            Sender::Surge(surge) => surge.echo(to, options, timeout).await,
+        }
+    }
+}
+
+impl Engine {
+    fn open(clock: Clock, queue: &ReceiveQueue) -> Self {
+        let engine = Self { kinds: Mutex::default(), clock, queue: queue.clone() };
+        for family in Family::ALL {
+            engine.with(Kind { family, dont_fragment: false, source: None }, |_| ());
+        }
+        engine
+    }
+
+    /// What is to be shown of the sockets, by family.
+    fn figures(&self) -> Vec<SocketFigures> {
+        let kinds = self.kinds();
         let figures = |family: Family| {
             let all = kinds.iter().filter_map(|known| match known {
                 Known::Open(sockets) if sockets.kind().family == family => Some(&**sockets),
@@ -122,29 +191,25 @@ impl Icmp {
         Family::ALL.into_iter().filter_map(figures).collect()
     }
 
-    /// Sends one echo with these options and waits for what becomes of it, at most for `timeout`.
-    /// Replies that decide nothing are counted as `strays`.
-    pub(crate) async fn echo(
+    async fn echo(
         &self,
         to: IpAddr,
         options: &EchoOptions,
         timeout: Duration,
         strays: &Arc<Strays>,
     ) -> Result<Answer, Refusal> {
-        // An IPv4 address that is written as an IPv6 one is none of the other family's.
-        let to = to.to_canonical();
         let kind = options.kind(Family::of(to));
-        let Engine { clock, queue, .. } = &*self.0;
+        let Engine { clock, queue, .. } = self;
         let sent = clock.now().monotonic;
-        let channel = self.0.with(kind, |sockets| sockets.to(to, sent, *clock, queue));
+        let channel = self.with(kind, |sockets| sockets.to(to, sent, *clock, queue));
         let channel = channel.ok_or(Refusal::of(Failure::Local))?;
         let found = channel.echo(to, options, timeout, strays).await;
         match &found {
-            Ok(_) => drop(self.0.with(kind, |sockets| sockets.answered(to))),
+            Ok(_) => drop(self.with(kind, |sockets| sockets.answered(to))),
             Err(refusal) if refusal.failure.is_ours() => {}
             Err(refusal) => {
                 let now = clock.now().monotonic;
-                let silent = self.0.with(kind, |sockets| sockets.silent(to, now)).unwrap_or(1);
+                let silent = self.with(kind, |sockets| sockets.silent(to, now)).unwrap_or(1);
                 if refusal.failure == Failure::Timeout && channel.excuses(sent, silent) {
                     debug!(%to, "an echo without an answer: this machine has dropped replies");
                     return Err(Refusal::of(Failure::Local));
@@ -153,9 +218,7 @@ impl Icmp {
         }
         found
     }
-}
 
-impl Engine {
     /// Does something with the sockets of a kind, which are opened when they are first needed.
     fn with<T>(&self, kind: Kind, act: impl FnOnce(&mut Sockets) -> T) -> Option<T> {
         let mut kinds = self.kinds();
@@ -182,13 +245,7 @@ impl Engine {
                 None
             }
             Err(error) => {
-                let mend = match error.kind() {
-                    ErrorKind::PermissionDenied => {
-                        "; allow it by net.ipv4.ping_group_range or CAP_NET_RAW"
-                    }
-                    _ => "",
-                };
-                warn!(family = kind.family.as_str(), "no ICMP: {error}{mend}");
+                say_why(kind.family, &error);
                 kinds.push(Known::Refused(kind));
                 None
             }
@@ -198,6 +255,15 @@ impl Engine {
     fn kinds(&self) -> MutexGuard<'_, Vec<Known>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Says why there are no echoes of a family.
+fn say_why(family: Family, error: &io::Error) {
+    let mend = match error.kind() {
+        ErrorKind::PermissionDenied => "; allow it by net.ipv4.ping_group_range or CAP_NET_RAW",
+        _ => "",
+    };
+    warn!(family = family.as_str(), "no ICMP: {error}{mend}");
 }
 
 impl Known {

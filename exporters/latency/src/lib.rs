@@ -9,7 +9,7 @@
 //! | `host` | whose addresses are probed, and which of them (pure) |
 //! | `probe` | the probers, each a file: its settings, its addresses, a probe (I/O) |
 //! | `link` | the links of this machine, by their names (I/O) |
-//! | `icmp` | echoes: one socket a family for all targets (I/O) |
+//! | `icmp` | echoes: one socket a family for all targets, or the crate `surge-ping` (I/O) |
 //! | `tls` | whom to trust, and the handshake (I/O) |
 //! | `stopwatch`, `clock` | the times of a probe's phases; the time |
 //! | `outcome` | what one probe found, or why it failed (pure) |
@@ -53,6 +53,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
 use exporter_kit::{Counter, Exporter, Health, Kit, Rounds, Running, TargetId, Targets, Wanted};
+use tracing::warn;
 
 use blackbox::offer::Offer;
 use clock::Clock;
@@ -98,7 +99,7 @@ impl Exporter for LatencyExporter {
         let clock = Clock::start();
         let queue = ReceiveQueue::default();
         let verdicts = SharedVerdicts::default();
-        let icmp = Icmp::open(clock, &queue);
+        let icmp = Icmp::by(config.backend, clock, &queue);
         let targets = Arc::new(Targets::default());
         let unknown_modules = Arc::<Counter>::default();
         let vantage = Arc::new(CurrentVantage::new(config.vantage.clone()));
@@ -138,6 +139,9 @@ impl Exporter for LatencyExporter {
         self.vantage.set(config.vantage.clone());
         *self.offer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.offer());
         self.queue.set_buckets(&config.buckets);
+        if config.backend != self.icmp.backend() {
+            warn!("icmp.backend: is another; it takes effect at the next start");
+        }
         let (targets, skipped) = config.targets(found);
         let looks_up = targets.values().any(|it| matches!(it.work.host, Host::Name(_)));
         let resolvers = looks_up.then_some(config.resolvers.as_slice());

@@ -26,6 +26,8 @@ mod running;
 mod sent;
 #[path = "program/shaking.rs"]
 mod shaking;
+#[path = "program/surge.rs"]
+mod surge;
 #[path = "program/switched.rs"]
 mod switched;
 #[path = "program/web.rs"]

@@ -110,6 +110,28 @@ targets: [{{name: a, address: 192.0.2.1, module: fast}}, {{name: b, address: \"1
 }
 
 #[test]
+fn the_portable_backend_is_asked_for_nothing_that_it_cannot_do() {
+    let text = |backend: &str, section: &str| {
+        format!(
+            "{VANTAGE}icmp: {{backend: {backend}}}\nmodules: {{m: {{prober: icmp, icmp: \
+             {{{section}}}}}}}\ntargets: []\n"
+        )
+    };
+    load(&text("surge", "payload_size: 100, ttl: 64, preferred_ip_protocol: ip6")).unwrap();
+    for section in
+        ["ttl: 7", "dscp: 1", "dont_fragment: true", "source_ip_address: '::1'", "interface: lo"]
+    {
+        load(&text("kernel", section)).unwrap();
+        let error = format!("{:#}", load(&text("surge", section)).unwrap_err());
+        let (key, _) = section.split_once(':').unwrap();
+        let wanted = format!("modules.m.icmp.{key}: needs `icmp: {{backend: kernel}}`");
+        assert!(error.contains(&wanted), "{error}");
+    }
+    let error = format!("{:#}", load(&text("raw", "ttl: 7")).unwrap_err());
+    assert!(error.contains("icmp.backend: must be one of kernel, surge"), "{error}");
+}
+
+#[test]
 fn figures_are_asked_for_by_their_words() {
     let text = |words: &str| format!("{VANTAGE}figures: {words}\nmodules: {{}}\ntargets: []\n");
     load(&text("[]")).unwrap();

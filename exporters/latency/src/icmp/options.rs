@@ -7,6 +7,8 @@ use super::socket::Kind;
 
 /// What an echo carries where nothing is said: as much as that of `ping`.
 const PAYLOAD: usize = 56;
+/// What a system's TTL is.
+const ORDINARY_TTL: u8 = 64;
 /// The largest that fits an IPv4 packet, with its header and that of ICMP.
 const LONGEST_PAYLOAD: u64 = 65_507;
 
@@ -40,6 +42,18 @@ impl EchoOptions {
             _ => None,
         };
         Kind { family, dont_fragment: self.dont_fragment, source }
+    }
+
+    /// The first of them that `surge-ping` cannot be told. An interface it can, of a link-local address.
+    pub(crate) fn beyond_surge(&self, is_link_local: bool) -> Option<&'static str> {
+        let first = [
+            ("ttl", self.ttl.is_some_and(|ttl| ttl != ORDINARY_TTL)),
+            ("dscp", self.dscp.is_some_and(|dscp| dscp != 0)),
+            ("dont_fragment", self.dont_fragment),
+            ("source_ip_address", self.source.is_some()),
+            ("interface", self.interface.is_some() && !is_link_local),
+        ];
+        first.into_iter().find(|(_, is_asked)| *is_asked).map(|(option, _)| option)
     }
 
     /// The byte TOS, or traffic class.

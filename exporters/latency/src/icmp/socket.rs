@@ -15,7 +15,7 @@ use super::echo::{self, Echo, Family};
 use crate::outcome::Failure;
 
 /// Room for a burst: the default of 208 KiB holds about 277 small packets.
-const RECEIVE_BUFFER: usize = 8 << 20;
+pub(super) const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// The largest packet that is read whole: an echo with the largest IPv4 header and some room.
 pub(super) const LONGEST_PACKET: usize = 512;
@@ -179,7 +179,7 @@ impl EchoSocket {
 
 /// A packet filter that passes the echo replies with our identifier. IPv4 packets begin with the IP
 /// header, whose length is in its first byte; IPv6's is left out.
-fn own_replies(family: Family, identifier: u16) -> Vec<SockFilter> {
+pub(super) fn own_replies(family: Family, identifier: u16) -> Vec<SockFilter> {
     let reply = u32::from(family.reply_type());
     let (mode, start) = match family {
         Family::V4 => (BPF_IND, vec![op(BPF_LDX | BPF_B | BPF_MSH, 0)]),

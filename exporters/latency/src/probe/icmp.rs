@@ -61,6 +61,16 @@ impl TryFrom<RawSettings> for Settings {
     }
 }
 
+impl Settings {
+    /// Refuses what the portable backend cannot do.
+    pub(crate) fn refuse_beyond_surge(&self) -> Result<(), String> {
+        match self.options.beyond_surge(false) {
+            Some(option) => Err(format!("icmp.{option}: needs `icmp: {{backend: kernel}}`")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A host.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Address {
