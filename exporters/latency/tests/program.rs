@@ -8,6 +8,8 @@ use std::time::Duration;
 
 #[path = "program/echoes.rs"]
 mod echoes;
+#[path = "program/healthy.rs"]
+mod healthy;
 #[path = "program/modules.rs"]
 mod modules;
 #[path = "program/names.rs"]

@@ -220,6 +220,15 @@ pub(crate) const PAGES: [Row; 14] = [
     ("http_no_such_family", "{prober: http, http: {ip_protocol_fallback: false}}", "web/ok"),
 ];
 
+/// Of the prober `grpc`.
+pub(crate) const HEALTHS: [Row; 5] = [
+    ("grpc", "{prober: grpc, grpc: {tls: false}}", "health"),
+    ("grpc_down", "{prober: grpc, grpc: {service: down}}", "health"),
+    ("grpc_unknown", "{prober: grpc, grpc: {service: nobody}}", "health"),
+    ("grpc_refused", "{prober: grpc, timeout: 2s, grpc: {service: any}}", "closed"),
+    ("grpc_no_such_family", "{prober: grpc, grpc: {ip_protocol_fallback: false}}", "health"),
+];
+
 /// Of the prober `icmp`.
 pub(crate) const ECHOES: [Row; 6] = [
     ("icmp", "{prober: icmp}", "127.0.0.1"),

@@ -9,11 +9,11 @@ use peers::{Authority, Program};
 use tempfile::TempDir;
 
 use super::assert_up;
-use super::modules;
 use super::probed::{self, Page, Peer, page};
 use super::running::{command, fails_for, start, wait_for_probes};
 use super::shaking;
 use super::web::{Web, server};
+use super::{healthy, modules};
 
 /// One module, and whom it probes.
 struct Case {
@@ -51,7 +51,8 @@ const SINCE: [&str; 3] =
 const REGEX: &str = "probe_failed_due_to_regex";
 
 /// Series whose values differ from run to run.
-const TIMES: [&str; 5] = [
+const TIMES: [&str; 6] = [
+    "probe_grpc_duration_seconds",
     "probe_http_duration_seconds",
     "probe_duration_seconds",
     "probe_dns_lookup_time_seconds",
@@ -72,6 +73,7 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
     let tls = shaking::talker(signed());
     BTreeMap::from([
         ("web", format!("127.0.0.1:{}", web.port)),
+        ("health", healthy::server().to_string()),
         ("tls", tls.to_string()),
         ("tls by name", format!("localhost:{}", tls.port())),
         ("starter", shaking::starter(signed()).to_string()),
@@ -92,8 +94,14 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
 
 fn cases(folder: &TempDir) -> Vec<Case> {
     let servers = servers(folder);
-    let tables: [&[modules::Row]; 5] =
-        [&modules::TALKS, &modules::QUESTIONS, &modules::SHAKES, &modules::PAGES, &modules::ECHOES];
+    let tables: [&[modules::Row]; 6] = [
+        &modules::HEALTHS,
+        &modules::TALKS,
+        &modules::QUESTIONS,
+        &modules::SHAKES,
+        &modules::PAGES,
+        &modules::ECHOES,
+    ];
     let authority = folder.path().join("ca.pem").display().to_string();
     let case = |&(name, module, server): &modules::Row| {
         let (known, path) = server.split_once('/').map_or((server, ""), |(it, path)| (it, path));
