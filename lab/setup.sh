@@ -25,6 +25,7 @@ wanted="
   ipmitool:ipmitool
   ipmi-sensors:freeipmi-tools
   fping:fping
+  prometheus-blackbox-exporter:prometheus-blackbox-exporter
   unbound:unbound
   nsd:nsd
   named:bind9
