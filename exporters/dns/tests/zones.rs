@@ -4,7 +4,7 @@
 #![expect(clippy::float_cmp, reason = "the values are counts, codes and serials")]
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 
@@ -20,6 +20,15 @@ fn at(last: u8, port: u16) -> SocketAddr {
 /// Where BIND can listen: at addresses that interfaces have.
 fn own(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// A port that is free at each of these addresses of ours, whatever sockets other programs have.
+fn port_at(lasts: &[u8]) -> u16 {
+    let is_free = |port: &u16| {
+        let mut addresses = lasts.iter().map(|last| at(*last, *port));
+        addresses.all(|it| UdpSocket::bind(it).is_ok() && TcpListener::bind(it).is_ok())
+    };
+    std::iter::repeat_with(free_port).find(is_free).unwrap()
 }
 
 fn nsd(address: SocketAddr, nsid: &str, zone: &str, text: &str) -> NameServer {
@@ -188,7 +197,7 @@ zones:
 
 #[test]
 fn servers_that_disagree_or_are_lame_are_told_by_name() {
-    let port = free_port();
+    let port = port_at(&[1, 2, 3, 4, 5, 9, 10]);
     let _parent = nsd(at(1, port), "parent", "example", PARENT);
     let newest = ZONE.replace("SERIAL", "4294967295");
     // A serial ahead of it, on the circle.
@@ -201,7 +210,7 @@ fn servers_that_disagree_or_are_lame_are_told_by_name() {
     let third = unbound(at(4, port), &[], lame);
     let fourth = nsd(at(5, port), "fourth", "other.example", &ZONE.replace("messenger", "other"));
     let fifth = named(own(port), &[(MESSENGER, &other_answer)]);
-    let _silent = std::net::UdpSocket::bind(at(10, port)).unwrap();
+    let _silent = UdpSocket::bind(at(10, port)).unwrap();
     let config = zones(port);
     let (_folder, program) = start(&config);
     program.wait_until_ready();
@@ -354,7 +363,7 @@ fn signatures_are_told_of_before_they_end() {
         .map(|(zone, from, to, _)| (*zone, signed(folder.path(), zone, *from, *to)))
         .collect();
     let texts: Vec<_> = texts.iter().map(|(zone, text)| (*zone, text.as_str())).collect();
-    let address = own(free_port());
+    let address = own(port_at(&[8]));
     let _server = named(address, &texts);
     // A resolver that validates two of them.
     let keys: String =
@@ -407,7 +416,7 @@ fn signatures_are_told_of_before_they_end() {
 
 #[test]
 fn the_delegation_is_found_by_resolvers_and_a_takeover_is_told_even_after_a_restart() {
-    let port = free_port();
+    let port = port_at(&[21, 22, 23]);
     let text = "\
 $ORIGIN example.
 $TTL 1
@@ -476,9 +485,9 @@ zones:
 }
 
 /// A server of 1986: whatever has a record in its additional section it does not understand, or does not answer at
-/// all.
-fn averse(address: SocketAddr, is_silent: bool) {
-    let socket = std::net::UdpSocket::bind(address).unwrap();
+/// all. False if the address is taken.
+fn averse(address: SocketAddr, is_silent: bool) -> bool {
+    let Ok(socket) = UdpSocket::bind(address) else { return false };
     std::thread::spawn(move || {
         let mut bytes = [0; 1500];
         while let Ok((length, from)) = socket.recv_from(&mut bytes) {
@@ -503,13 +512,13 @@ fn averse(address: SocketAddr, is_silent: bool) {
             let _ = socket.send_to(&reply.to_vec().unwrap(), from);
         }
     });
+    true
 }
 
 #[test]
 fn a_server_that_cannot_bear_edns_is_asked_without_it() {
-    let port = free_port();
-    averse(at(31, port), false);
-    averse(at(32, port), true);
+    let is_free = |port: &u16| averse(at(31, *port), false) && averse(at(32, *port), true);
+    let port = std::iter::repeat_with(free_port).find(is_free).unwrap();
     let config = format!(
         "vantage: {{ name: fra, region: EMEA }}
 zones:
@@ -532,7 +541,7 @@ zones:
 
 #[test]
 fn addresses_that_were_learned_are_not_asked_unless_they_are_allowed() {
-    let port = free_port();
+    let port = port_at(&[11, 12]);
     let text = "\
 $ORIGIN example.
 $TTL 300
@@ -543,7 +552,7 @@ messenger NS ns1.messenger
 ns1.messenger A 127.0.53.12
 ";
     let _parent = nsd(at(11, port), "parent", "example", text);
-    let victim = std::net::UdpSocket::bind(at(12, port)).unwrap();
+    let victim = UdpSocket::bind(at(12, port)).unwrap();
     victim.set_nonblocking(true).unwrap();
     let config = format!(
         "vantage: {{ name: fra, region: EMEA }}
