@@ -61,6 +61,9 @@ impl Engine for Requests {
         };
         let target = asked.target().ok_or("target: is missing")?;
         let hostname = asked.parameter("hostname").filter(|hostname| !hostname.is_empty());
+        if hostname.is_some_and(|hostname| !offered.module.prober.admits(hostname)) {
+            return Err("hostname: the module sets another one in its header Host".to_owned());
+        }
         let destination = offered.module.prober.destination(target);
         let destination = destination.map_err(|must| format!("target: {must}"))?;
         let longest = LONGEST.saturating_sub(offer.settings.timeout_offset.get());

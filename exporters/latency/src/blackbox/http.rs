@@ -274,6 +274,11 @@ impl Settings {
         headers
     }
 
+    /// Whether a query may ask for a host by that name: where the module sets another, it may not.
+    pub(crate) fn admits(&self, hostname: &str) -> bool {
+        self.headers.get(header::HOST).is_none_or(|own| own == hostname)
+    }
+
     /// What is sent in `Host` and asked for by TLS: the query's word, or the module's.
     fn host_header(&self, ask: &Ask<'_>) -> Option<HeaderValue> {
         match ask.hostname {

@@ -96,6 +96,16 @@ probers! {
     Websocket in websocket,
 }
 
+impl Prober {
+    /// Whether a query may ask for a host by that name.
+    pub(crate) fn admits(&self, hostname: &str) -> bool {
+        match self {
+            Self::Http(settings) => settings.admits(hostname),
+            _ => true,
+        }
+    }
+}
+
 /// How a target is probed when a scraper asks for it.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(from = "RawModule")]

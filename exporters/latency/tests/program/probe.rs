@@ -239,7 +239,9 @@ fn a_probe_says_what_it_found_or_why_it_failed() {
 #[test]
 fn nobody_is_contacted_whom_the_config_does_not_list() {
     let talker = probed::talker(b"");
-    let program = with("{tcp: {prober: tcp}, unix: {prober: unix}}", "'*.example', '[::1]'");
+    let modules = "{tcp: {prober: tcp}, unix: {prober: unix}, \
+                   web: {prober: http, http: {headers: {host: a.example}}}}";
+    let program = with(modules, "'*.example', '[::1]'");
     let ask = |query: &str| {
         let answer = program.request("GET", &format!("/probe?{query}"), "");
         (answer.status, answer.body)
@@ -250,7 +252,8 @@ fn nobody_is_contacted_whom_the_config_does_not_list() {
     assert_eq!(ask("module=unix&target=/run/a.sock").0, 403);
     assert_eq!(ask("module=tcp&target=localhost:1").0, 403);
     for (query, words) in [
-        ("target=a.example:1", "module: is unknown; must be one of tcp, unix"),
+        ("target=a.example:1", "module: is unknown; must be one of tcp, unix, web"),
+        ("module=web&target=a.example&hostname=b", "hostname: the module sets another one"),
         ("target=a.example:1&module=nope", "module: is unknown"),
         ("module=tcp", "target: is missing"),
         ("module=tcp&target=a.example", "target: must be HOST:PORT"),
