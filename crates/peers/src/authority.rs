@@ -43,6 +43,11 @@ impl Authority {
         self.signed(named(name, &[name]))
     }
 
+    /// A certificate for the first of these names, good for all of them; they may be addresses.
+    pub fn sign_for(&self, names: &[&str]) -> Signed {
+        self.signed(named(names[0], names))
+    }
+
     /// A certificate for this name that ended in 2001.
     pub fn sign_expired(&self, name: &str) -> Signed {
         let mut params = named(name, &[name]);

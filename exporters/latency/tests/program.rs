@@ -16,6 +16,8 @@ mod modules;
 mod names;
 #[path = "program/ours.rs"]
 mod ours;
+#[path = "program/paths.rs"]
+mod paths;
 #[path = "program/probe.rs"]
 mod probe;
 #[path = "program/probed.rs"]

@@ -133,6 +133,8 @@ impl Settings {
             }
             hop = next(&hop, status, location).inspect_err(|_| {
                 ask.log.line(|| "the redirect leads to what is no URL of HTTP");
+                let (phases, redirects) = (http(found).phases, http(found).redirects);
+                *http(found) = Http { phases, redirects, ..Http::default() };
             })?;
         }
         unreachable!("it ends with the last redirect")

@@ -103,7 +103,7 @@ impl Found {
             self.expect_info.as_deref().map(Taken),
         );
         if let Some(http) = &self.http {
-            http.put(page, self.ip.is_some());
+            http.put(page, self.chosen, self.ip.is_some());
         }
         if let Some(icmp) = &self.icmp {
             icmp.put(page);
@@ -177,8 +177,9 @@ impl LabelSet for Taken<'_> {
 }
 
 impl Http {
-    /// The phases beside the lookup are there once there is somebody to be asked.
-    fn put(&self, page: &mut Page<'_>, is_asked: bool) {
+    /// The phases beside the lookup are there once there is somebody to be asked; without a lookup, which is
+    /// then a proxy's, they are there alone.
+    fn put(&self, page: &mut Page<'_>, is_looked_up: bool, is_asked: bool) {
         let all = [
             ("resolve", self.phases.resolve),
             ("connect", self.phases.connect),
@@ -186,7 +187,11 @@ impl Http {
             ("processing", self.phases.processing),
             ("transfer", self.phases.transfer),
         ];
-        let shown = if is_asked { &all[..] } else { &all[..1] };
+        let shown = match (is_looked_up, is_asked) {
+            (false, false) => &all[1..],
+            (_, true) => &all[..],
+            (true, false) => &all[..1],
+        };
         phases(
             page,
             "probe_http_duration_seconds",

@@ -13,7 +13,7 @@ use super::probed::{self, Page, Peer, page};
 use super::running::{command, fails_for, start, wait_for_probes};
 use super::shaking;
 use super::web::{Web, server};
-use super::{healthy, modules};
+use super::{healthy, modules, paths};
 
 /// One module, and whom it probes.
 struct Case {
@@ -25,7 +25,10 @@ struct Case {
 impl Case {
     /// Whether an older peer does not know its words.
     fn is_new(&self) -> bool {
-        ["unix", "expect_bytes", "labels", "TLS12"].iter().any(|word| self.module.contains(word))
+        let words = ["unix", "expect_bytes", "labels", "TLS12"];
+        let families = ["page_", "h2"];
+        words.iter().any(|word| self.module.contains(word))
+            || families.iter().any(|family| self.name.starts_with(family))
     }
 }
 
@@ -71,9 +74,12 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
     fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
     let signed = || server(&authority, "localhost");
     let tls = shaking::talker(signed());
+    let own = authority.sign_for(&["localhost", "127.0.0.1"]);
     BTreeMap::from([
         ("web", format!("127.0.0.1:{}", web.port)),
         ("health", healthy::server().to_string()),
+        ("pages", paths::pages().to_string()),
+        ("secure", format!("https://{}", paths::secure(&own))),
         ("tls", tls.to_string()),
         ("tls by name", format!("localhost:{}", tls.port())),
         ("starter", shaking::starter(signed()).to_string()),
@@ -94,13 +100,14 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
 
 fn cases(folder: &TempDir) -> Vec<Case> {
     let servers = servers(folder);
-    let tables: [&[modules::Row]; 6] = [
+    let tables: [&[modules::Row]; 7] = [
         &modules::HEALTHS,
         &modules::TALKS,
         &modules::QUESTIONS,
         &modules::SHAKES,
         &modules::PAGES,
         &modules::ECHOES,
+        &paths::HTTP,
     ];
     let authority = folder.path().join("ca.pem").display().to_string();
     let case = |&(name, module, server): &modules::Row| {
@@ -110,7 +117,11 @@ fn cases(folder: &TempDir) -> Vec<Case> {
             Some(address) => address.clone(),
             None => server.to_owned(),
         };
-        Case { name, module: module.replace("$CA", &authority), target }
+        Case {
+            name,
+            module: module.replace("$CA", &authority).replace("$PAGES", &servers["pages"]),
+            target,
+        }
     };
     tables.into_iter().flatten().map(case).collect()
 }
