@@ -212,6 +212,7 @@ impl Engine {
                 let silent = self.with(kind, |sockets| sockets.silent(to, now)).unwrap_or(1);
                 if refusal.failure == Failure::Timeout && channel.excuses(sent, silent) {
                     debug!(%to, "an echo without an answer: this machine has dropped replies");
+                    self.with(kind, |sockets| sockets.excused(to, now));
                     return Err(Refusal::of(Failure::Local));
                 }
             }

@@ -46,8 +46,9 @@ pub(super) enum Via {
 pub(super) struct Flows {
     /// Hardly ever any.
     known: HashMap<IpAddr, Flow>,
-    /// The numbers of the fresh sockets, the oldest first.
-    fresh: Vec<u32>,
+    /// The numbers of the fresh sockets, the oldest first, each with how many addresses use it: counted as
+    /// they come and go, for all targets may move at once.
+    fresh: Vec<(u32, usize)>,
     newest: u32,
     /// How often an address was given a fresh socket.
     moves: u64,
@@ -78,20 +79,22 @@ impl Flows {
             return flow.via;
         }
         let wait = flow.moved.map_or(FIRST_WAIT, |(_, wait)| (2 * wait).min(LONGEST_WAIT));
-        let number = match (self.fresh.last(), flow.via) {
+        let newest = self.fresh.last().map(|(number, _)| *number);
+        let number = match (newest, flow.via) {
             // One that this address has not used.
-            (Some(newest), Via::Home) => *newest,
-            (Some(newest), Via::Fresh(number)) if *newest > number => *newest,
+            (Some(newest), Via::Home) => newest,
+            (Some(newest), Via::Fresh(number)) if newest > number => newest,
             _ => {
                 self.newest += 1;
+                self.fresh.push((self.newest, 0));
                 self.newest
             }
         };
-        (flow.via, flow.silent, flow.moved) = (Via::Fresh(number), 0, Some((now, wait)));
+        let before = std::mem::replace(&mut flow.via, Via::Fresh(number));
+        (flow.silent, flow.moved) = (0, Some((now, wait)));
         self.moves += 1;
-        if self.fresh.last() != Some(&number) {
-            self.fresh.push(number);
-        }
+        self.count(before, |users| users.saturating_sub(1));
+        self.count(Via::Fresh(number), |users| users + 1);
         self.let_go();
         Via::Fresh(number)
     }
@@ -125,9 +128,16 @@ impl Flows {
         flow.silent
     }
 
+    /// The silence of an address was this machine's own: its patience begins anew.
+    pub(super) fn excused(&mut self, to: IpAddr, now: Duration) {
+        if let Some(flow) = self.known.get_mut(&to) {
+            flow.since = now;
+        }
+    }
+
     /// A fresh socket could not be opened: whoever was to use it goes through that of all.
     pub(super) fn unopened(&mut self, number: u32) {
-        self.fresh.retain(|known| *known != number);
+        self.fresh.retain(|(known, _)| *known != number);
         for flow in self.known.values_mut().filter(|flow| flow.via == Via::Fresh(number)) {
             flow.via = Via::Home;
         }
@@ -135,7 +145,7 @@ impl Flows {
 
     /// Whether a fresh socket is used.
     pub(super) fn has(&self, number: u32) -> bool {
-        self.fresh.contains(&number)
+        self.fresh.iter().any(|(known, _)| *known == number)
     }
 
     /// How often an address was given a fresh socket.
@@ -143,25 +153,27 @@ impl Flows {
         self.moves
     }
 
+    /// Counts the users of a fresh socket anew.
+    fn count(&mut self, via: Via, change: impl FnOnce(usize) -> usize) {
+        let known = self.fresh.iter_mut().find(|(number, _)| Via::Fresh(*number) == via);
+        if let Some((_, users)) = known {
+            *users = change(*users);
+        }
+    }
+
     /// Lets go of fresh sockets without users, and of that with the fewest where there are too many.
     fn let_go(&mut self) {
-        let mut users: HashMap<u32, usize> = HashMap::new();
-        for flow in self.known.values() {
-            if let Via::Fresh(number) = flow.via {
-                *users.entry(number).or_default() += 1;
-            }
-        }
-        self.fresh.retain(|number| users.contains_key(number));
+        self.fresh.retain(|(_, users)| *users > 0);
         while self.fresh.len() > MOST_FRESH {
-            let Some((newest, older)) = self.fresh.split_last() else { return };
-            let Some(least) = older.iter().copied().min_by_key(|number| users[number]) else {
-                return;
-            };
+            let Some(((newest, _), older)) = self.fresh.split_last() else { return };
             let newest = Via::Fresh(*newest);
+            let least = older.iter().copied().min_by_key(|(_, users)| *users);
+            let Some((least, moved)) = least else { return };
             for flow in self.known.values_mut().filter(|flow| flow.via == Via::Fresh(least)) {
                 flow.via = newest;
             }
-            self.fresh.retain(|number| *number != least);
+            self.count(newest, |users| users + moved);
+            self.fresh.retain(|(number, _)| *number != least);
         }
     }
 
@@ -170,9 +182,13 @@ impl Flows {
             return;
         }
         self.swept = now;
-        let before = self.known.len();
-        self.known.retain(|_, flow| now.saturating_sub(flow.seen) <= MEMORY);
-        if self.known.len() < before {
+        let is_old = |flow: &Flow| now.saturating_sub(flow.seen) > MEMORY;
+        let forgotten: Vec<Via> =
+            self.known.extract_if(|_, flow| is_old(flow)).map(|(_, flow)| flow.via).collect();
+        for via in &forgotten {
+            self.count(*via, |users| users.saturating_sub(1));
+        }
+        if !forgotten.is_empty() {
             self.let_go();
         }
     }
@@ -256,7 +272,7 @@ mod tests {
         moves(&mut flows, ip(1), 0..12);
         assert_eq!(moves(&mut flows, ip(2), 5..30), [(15, Via::Fresh(1))]);
         assert_eq!(flows.via(ip(3), s(30)), Via::Home);
-        assert_eq!(flows.fresh, [1]);
+        assert_eq!(flows.fresh, [(1, 2)]);
     }
 
     #[test]
@@ -278,6 +294,8 @@ mod tests {
             let begin = u64::from(last) * 100;
             if number > 1 {
                 // All that is there does not help this one.
+                let newest = Via::Fresh(flows.newest);
+                flows.count(newest, |users| users + 1);
                 flows.known.insert(
                     ip(last),
                     Flow {
@@ -296,7 +314,7 @@ mod tests {
                 flows.answered(ip(last + 1));
             }
         }
-        assert_eq!(flows.fresh, [1, 3, 4, 5]);
+        assert_eq!(flows.fresh, [(1, 2), (3, 2), (4, 2), (5, 3)]);
         assert_eq!(flows.via(ip(4), s(5000)), Via::Fresh(5), "its socket was closed");
         assert_eq!(flows.via(ip(2), s(5000)), Via::Fresh(1));
     }
@@ -316,5 +334,32 @@ mod tests {
         moves(&mut flows, ip(1), 0..12);
         flows.silent(ip(2), s(12) + MEMORY);
         assert!(flows.known.len() == 1 && !flows.has(1));
+    }
+
+    #[test]
+    fn silence_of_our_own_moves_nobody() {
+        let mut flows = Flows::default();
+        for second in 0..100 {
+            assert_eq!(flows.via(ip(1), s(second)), Via::Home);
+            flows.silent(ip(1), s(second));
+            flows.excused(ip(1), s(second));
+        }
+    }
+
+    #[test]
+    fn a_fleet_moves_at_once() {
+        const FLEET: u32 = 50_000;
+        let mut flows = Flows::default();
+        let fleet = || (0..FLEET).map(|number| IpAddr::from((number + 1).to_be_bytes()));
+        for second in 0..13 {
+            for ip in fleet() {
+                flows.via(ip, s(second));
+                flows.silent(ip, s(second));
+            }
+        }
+        assert_eq!(flows.fresh, [(1, 50_000)]);
+        fleet().for_each(|ip| flows.answered(ip));
+        assert!(fleet().all(|ip| flows.via(ip, s(20)) == Via::Fresh(1)));
+        assert_eq!(flows.moves(), u64::from(FLEET));
     }
 }

@@ -77,6 +77,11 @@ impl Sockets {
         silent
     }
 
+    /// The silence of an address was this machine's own.
+    pub(super) fn excused(&mut self, to: IpAddr, now: Duration) {
+        self.flows.excused(to, now);
+    }
+
     /// How many sockets are open.
     pub(super) fn count(&self) -> usize {
         1 + self.fresh.len()
