@@ -59,6 +59,36 @@ pub(super) fn is_weakly_signed(certificate: &X509Ref) -> bool {
     .contains(&method)
 }
 
+/// The extension that says what a certificate is for, and what of it servers need: RFC 5280 §4.2.1.12.
+const EXTENDED_KEY_USAGE: [u8; 3] = [0x55, 0x1d, 0x25];
+const ANY: [u8; 4] = [0x55, 0x1d, 0x25, 0x00];
+const SERVER: [u8; 8] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+
+/// Whether it may certify servers: what says nothing of it may.
+pub(super) fn is_for_servers(certificate: &X509Ref) -> bool {
+    let der = certificate.to_der().unwrap_or_default();
+    let inner = |der| parts(der).into_iter().next().map_or(&[][..], |(_, inner)| inner);
+    let extensions = parts(inner(inner(&der))).into_iter().find(|(kind, _)| *kind == 0xa3);
+    let extensions = extensions.map_or(&[][..], |(_, extensions)| inner(extensions));
+    parts(extensions).into_iter().all(|(_, extension)| match parts(extension)[..] {
+        [(0x06, name), .., (0x04, uses)] if name == EXTENDED_KEY_USAGE => {
+            parts(inner(uses)).iter().any(|(_, purpose)| *purpose == SERVER || *purpose == ANY)
+        }
+        _ => true,
+    })
+}
+
+/// The elements of a piece of DER, each with its tag.
+fn parts(der: &[u8]) -> Vec<(u8, &[u8])> {
+    let (mut parts, mut rest) = (Vec::new(), der);
+    while let [kind, after @ ..] = rest {
+        let Some((content, after)) = content(after) else { break };
+        parts.push((*kind, content));
+        rest = after;
+    }
+    parts
+}
+
 /// Whether it is for this host: an address by an address, a name by a name, whose first label may be `*`.
 /// The common name says nothing, as in Go.
 pub(super) fn is_for(certificate: &X509Ref, host: &str) -> bool {

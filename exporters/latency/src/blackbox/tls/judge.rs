@@ -9,7 +9,7 @@ use openssl::error::ErrorStack;
 use openssl::stack::{Stack, StackRef};
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyFlags;
-use openssl::x509::{X509, X509PurposeId, X509StoreContext, X509VerifyResult};
+use openssl::x509::{X509, X509StoreContext, X509VerifyResult};
 
 use super::certificate;
 
@@ -25,6 +25,8 @@ pub(super) enum Refusal {
     Chain(X509VerifyResult),
     /// It is for other names: these.
     Name(String),
+    /// One of it is for other purposes than serving.
+    Purpose,
     /// One of it is signed by a broken method.
     Weak,
     /// The library could not judge.
@@ -37,6 +39,9 @@ impl fmt::Display for Refusal {
             Self::Nothing => f.write_str("there is none"),
             Self::Chain(result) => f.write_str(result.error_string()),
             Self::Name(names) => write!(f, "it is for other names: {names}"),
+            Self::Purpose => {
+                f.write_str("one of the chain is not for servers (extended key usage)")
+            }
             Self::Weak => f.write_str("one of the chain is signed with SHA-1 or MD5"),
             Self::Library(error) => write!(f, "it could not be judged: {error}"),
         }
@@ -57,7 +62,6 @@ pub(super) fn store_of(certificates: Vec<X509>) -> anyhow::Result<X509Store> {
     }
     // Any of them is an anchor, also one that others have signed.
     builder.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
-    builder.set_purpose(X509PurposeId::SSL_SERVER)?;
     Ok(builder.build())
 }
 
@@ -97,6 +101,10 @@ pub(super) fn judge(
         let chain: Vec<_> = context.chain().into_iter().flatten().map(ToOwned::to_owned).collect();
         Ok(Ok(chain))
     })??;
+    // The library would look at the leaf's key usage as well, which Go does not, and devices get wrong.
+    if !verified.iter().all(|it| certificate::is_for_servers(it)) {
+        return Err(Refusal::Purpose);
+    }
     // What an anchor is signed with does not count: it is trusted for itself.
     let signed = &verified[..verified.len().saturating_sub(1)];
     if signed.iter().any(|it| certificate::is_weakly_signed(it)) {

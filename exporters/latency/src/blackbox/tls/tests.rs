@@ -11,8 +11,10 @@ use openssl::nid::Nid;
 use openssl::pkey::Private;
 use openssl::rsa::Rsa;
 use openssl::ssl::SslContextBuilder;
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
-use openssl::x509::{X509Name, X509NameRef};
+use openssl::x509::extension::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+};
+use openssl::x509::{X509Extension, X509Name, X509NameRef};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -38,6 +40,7 @@ struct Made<'a> {
     /// By itself where there is none.
     by: Option<&'a Identity>,
     is_ca: bool,
+    extensions: Vec<X509Extension>,
 }
 
 fn rsa(bits: u32) -> PKey<Private> {
@@ -63,6 +66,7 @@ impl Default for Made<'_> {
             digest: MessageDigest::sha256(),
             by: None,
             is_ca: false,
+            extensions: Vec::new(),
         }
     }
 }
@@ -97,6 +101,9 @@ impl Made<'_> {
             if self.is_ca {
                 built.append_extension(BasicConstraints::new().ca().build().unwrap()).unwrap();
             }
+        }
+        for extension in self.extensions {
+            built.append_extension(extension).unwrap();
         }
         built.sign(self.by.map_or(&self.key, |by| &by.key), self.digest).unwrap();
         Identity { key: self.key, certificate: built.build() }
@@ -231,6 +238,37 @@ async fn a_certificate_may_be_its_own_authority() {
     // It is still for its names alone.
     let (read, _) = probed(&trusting(&one, "server_name: other.example"), address).await;
     assert_eq!(read, Err(Failure::TlsVerify));
+}
+
+#[tokio::test]
+async fn what_a_certificate_is_for_is_said_by_its_extended_usage() {
+    // An authority that serves: what its key may do counts for those below it alone.
+    let signs = KeyUsage::new().critical().key_cert_sign().crl_sign().build().unwrap();
+    let one = Made { is_ca: true, extensions: vec![signs], ..Made::default() }.make();
+    let address = server(&one, |_| {}).await;
+    assert_eq!(probed(&trusting(&one, ""), address).await.0, hi());
+    let refused = || Err(Failure::TlsVerify);
+    for (usages, wanted) in [
+        (&["clientAuth"][..], refused()),
+        (&["clientAuth", "serverAuth"], hi()),
+        (&["anyExtendedKeyUsage"], hi()),
+    ] {
+        let extensions = || {
+            let mut built = ExtendedKeyUsage::new();
+            for usage in usages {
+                built.other(usage);
+            }
+            vec![built.build().unwrap()]
+        };
+        let leaf = Made { extensions: extensions(), ..Made::default() }.make();
+        let address = server(&leaf, |_| {}).await;
+        assert_eq!(probed(&trusting(&leaf, ""), address).await.0, wanted);
+        // And that of who signed it.
+        let above = Made { is_ca: true, extensions: extensions(), ..Made::default() }.make();
+        let leaf = Made { by: Some(&above), ..Made::default() }.make();
+        let address = server(&leaf, |_| {}).await;
+        assert_eq!(probed(&trusting(&above, ""), address).await.0, wanted);
+    }
 }
 
 #[tokio::test]
