@@ -140,7 +140,7 @@ impl Names {
 
     async fn look_up(&self, name: &str) -> Result<(Vec<IpAddr>, Duration), NetError> {
         // As it stands: the rules of IDNA, which a text would be put through, know no underscore.
-        let answer = self.resolver()?.lookup_ip(Name::from_ascii(name)?).await?;
+        let answer = self.resolver(ATTEMPT)?.lookup_ip(Name::from_ascii(name)?).await?;
         let mut ips: Vec<IpAddr> = answer.iter().collect();
         ips.sort_unstable();
         ips.dedup();
@@ -153,7 +153,7 @@ impl Names {
 
     /// A resolver without a cache, made anew for each lookup: so a changed `/etc/resolv.conf` or
     /// `/etc/hosts` is followed, and one that cannot be read is a failed probe and no more.
-    fn resolver(&self) -> Result<TokioResolver, NetError> {
+    fn resolver(&self, attempt: Duration) -> Result<TokioResolver, NetError> {
         let mut builder = if self.resolvers.is_empty() {
             TokioResolver::builder_tokio()?
         } else {
@@ -166,7 +166,7 @@ impl Names {
         };
         let options = builder.options_mut();
         options.cache_size = 0;
-        options.timeout = ATTEMPT;
+        options.timeout = attempt;
         options.attempts = RETRIES;
         options.ip_strategy = match self.families {
             Families::Both => LookupIpStrategy::Ipv4AndIpv6,
@@ -194,11 +194,14 @@ fn listed(hosts: &str, name: &str) -> Vec<IpAddr> {
     hosts.lines().filter_map(address).collect()
 }
 
-/// Looks a name up once, for a probe that is asked for: the addresses in the order of the answer.
+/// Looks a name up once, for a probe that is asked for and has so much time left: the addresses in the order
+/// of the answer. A slow resolver is waited for as long as there is time to ask it once again, and for both
+/// families at once.
 pub(crate) async fn once(
     name: &str,
     families: Families,
     resolvers: &[SocketAddr],
+    left: Duration,
 ) -> Result<Vec<IpAddr>, Failure> {
     if resolvers.is_empty() {
         let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
@@ -208,9 +211,14 @@ pub(crate) async fn once(
         }
     }
     let state = Mutex::new(State::Unknown);
+    let families = match families {
+        Families::OnlyV4 | Families::OnlyV6 => families,
+        Families::Both | Families::V4ElseV6 | Families::V6ElseV4 => Families::Both,
+    };
     let names = Names { families, resolvers: resolvers.to_vec(), state };
     let answer = async {
-        let answer = names.resolver()?.lookup_ip(Name::from_ascii(name)?).await?;
+        let answer =
+            names.resolver(ATTEMPT.max(left / 2))?.lookup_ip(Name::from_ascii(name)?).await?;
         Ok(answer.iter().collect())
     };
     answer.await.map_err(|error: NetError| classify(&error))
@@ -221,7 +229,7 @@ pub(crate) async fn once(
 pub(crate) async fn answers(resolvers: &[SocketAddr]) -> bool {
     let state = Mutex::new(State::Unknown);
     let names = Names { families: Families::Both, resolvers: resolvers.to_vec(), state };
-    let Ok(resolver) = names.resolver() else { return false };
+    let Ok(resolver) = names.resolver(ATTEMPT) else { return false };
     match resolver.lookup(Name::root(), RecordType::SOA).await {
         Ok(_) => true,
         Err(NetError::Dns(DnsError::ResponseCode(code))) => code != ResponseCode::ServFail,

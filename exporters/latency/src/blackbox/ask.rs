@@ -2,12 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use exporter_kit::on_demand::{AllowList, Destination, Log};
 use tokio::time::Instant;
 
 use crate::icmp::Icmp;
 use crate::metrics::counts::Strays;
+
+/// What noting takes, generously.
+const LAST_MOMENT: Duration = Duration::from_millis(50);
 
 /// What a prober is given beside its section of the module.
 #[derive(Clone, Debug)]
@@ -37,6 +41,12 @@ pub(crate) struct Ask<'a> {
 }
 
 impl Ask<'_> {
+    /// A little before the deadline: who ends what it waits for then, still notes what it came to.
+    pub(crate) fn last_moment(&self) -> Instant {
+        let whole = self.deadline.saturating_duration_since(self.started);
+        self.deadline - (whole / 20).min(LAST_MOMENT)
+    }
+
     /// Whether somebody may be contacted whom the target names on the way, by a redirect, say: to be asked
     /// before a name is looked up and before anything is sent. The target itself may.
     pub(crate) fn may_contact(&self, other: &Destination) -> bool {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::ask::Ask;
 use super::found::Found;
@@ -46,11 +46,15 @@ pub(crate) async fn address(
     found.chosen = true;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let started = Instant::now();
-    let ips = match bare.parse::<IpAddr>() {
-        Ok(ip) => Ok(vec![ip]),
-        Err(_) => resolve::once(bare, families, ask.resolvers).await,
+    let ips = if let Ok(ip) = bare.parse::<IpAddr>() {
+        Ok(vec![ip])
+    } else {
+        let until = ask.last_moment();
+        let left = until.saturating_duration_since(started);
+        let asked = resolve::once(bare, families, ask.resolvers, left);
+        // It is ended here, so that its time is known also of a resolver that is dead.
+        timeout_at(until, asked).await.unwrap_or(Err(Failure::Timeout))
     };
-    // What a timeout cuts is told by whoever sets it: the time of a lookup that has ended is noted here.
     found.lookup = started.elapsed();
     let ips = ips.inspect_err(|_| ask.log.line(|| format!("{bare} could not be resolved")))?;
     let Some(ip) = chosen(&ips, families) else {
@@ -75,7 +79,54 @@ fn chosen(ips: &[IpAddr], families: Families) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::blackbox::trial::Trial;
+
+    #[tokio::test]
+    async fn the_time_of_a_lookup_without_an_answer_is_known() {
+        let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (trial, mut found) = (Trial::new(), Found::default());
+        let resolvers = [silent.local_addr().unwrap()];
+        let mut ask = Ask { ip: None, resolvers: &resolvers, ..trial.ask("") };
+        ask.deadline = ask.started + Duration::from_millis(300);
+        let looking_up = address("name.example", Families::V6ElseV4, &ask, &mut found);
+        let looked_up = timeout_at(ask.deadline, looking_up).await;
+        assert_eq!(looked_up, Ok(Err(Failure::Timeout)));
+        assert!(found.lookup > Duration::from_millis(200), "{:?}", found.lookup);
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_takes_its_time_is_waited_for() {
+        let slow = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let resolvers = [slow.local_addr().unwrap()];
+        tokio::spawn(async move {
+            // Each answer takes longer than the resolver of continuous probing would wait for.
+            let (mut question, mut asked) = ([0; 512], Vec::new());
+            for _ in 0..2 {
+                let (length, from) = slow.recv_from(&mut question).await.unwrap();
+                asked.push((question[..length].to_vec(), from));
+            }
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            for (mut answer, from) in asked {
+                let end = 12 + answer[12..].iter().position(|byte| *byte == 0).unwrap() + 5;
+                let is_a = answer[end - 3] == 1;
+                answer.truncate(end);
+                answer[2] |= 0x80;
+                answer[6..12].copy_from_slice(&[0, u8::from(is_a), 0, 0, 0, 0]);
+                if is_a {
+                    answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
+                }
+                slow.send_to(&answer, from).await.unwrap();
+            }
+            let _ = slow.recv_from(&mut question).await;
+        });
+        let (trial, mut found) = (Trial::new(), Found::default());
+        let ask = Ask { ip: None, resolvers: &resolvers, ..trial.ask("") };
+        let looked_up = address("name.example", Families::V6ElseV4, &ask, &mut found).await;
+        assert_eq!(looked_up, Ok("192.0.2.7".parse().unwrap()), "{}", trial.said());
+    }
 
     #[test]
     fn the_preferred_family_is_chosen_and_the_other_where_that_is_allowed() {
