@@ -17,7 +17,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response};
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::ask::Ask;
@@ -31,9 +31,10 @@ use crate::outcome::Failure;
 
 /// So much of an answer is read: it has two bytes, and five before them.
 const MOST_BYTES: usize = 64 * 1024;
-/// What the answer of one server takes, as a code of gRPC.
+/// Codes of gRPC.
 const OK: i32 = 0;
 const UNKNOWN: i32 = 2;
+const DEADLINE_EXCEEDED: i32 = 4;
 const PERMISSION_DENIED: i32 = 7;
 const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
@@ -170,10 +171,16 @@ impl Settings {
         let ip = choose::address(&target.host, self.families, ask, found).await?;
         let (lookup, began) = (found.lookup, Instant::now());
         grpc(found).phases = vec![("resolve", lookup)];
-        let checked = Box::pin(self.check(&target, ip, ask, found)).await;
+        // The prober ends it by itself: a code of 0 beside a failure would say that all is well.
+        let checking = Box::pin(self.check(&target, ip, ask, found));
+        let checked = timeout_at(ask.last_moment(), checking).await;
         let grpc = grpc(found);
         grpc.phases.push(("check", began.elapsed()));
-        let answer = checked.inspect_err(|_| grpc.status_code = UNAVAILABLE)?;
+        let checked = checked.unwrap_or(Err(Failure::Timeout));
+        let answer = checked.inspect_err(|failure| {
+            let is_late = *failure == Failure::Timeout;
+            grpc.status_code = if is_late { DEADLINE_EXCEEDED } else { UNAVAILABLE };
+        })?;
         grpc.status_code = answer.code;
         grpc.serving_status = answer.serving_status;
         if answer.code != OK {
@@ -216,7 +223,11 @@ impl Settings {
             return Err(Failure::TlsHandshake);
         }
         let mut connection = Connection::begin(stream, true, false, ask).await?;
-        let authority = if peer.is_tls { host.to_owned() } else { format!("{host}:{port}") };
+        // As in grpc-go, the name that is certified is the one that is asked.
+        let authority = match &self.tls {
+            Some(tls) => tls.server_name().unwrap_or(host).to_owned(),
+            None => format!("{host}:{port}"),
+        };
         let mut headers = self.metadata.clone();
         for (name, value) in [
             (header::CONTENT_TYPE, "application/grpc"),

@@ -113,7 +113,7 @@ impl Client {
         if let Some(oauth2) = &mut self.oauth2 {
             oauth2.load(folder).context("oauth2")?;
         }
-        self.proxy.load();
+        self.proxy.load()?;
         self.tls.load(folder)
     }
 
@@ -121,9 +121,18 @@ impl Client {
     pub(crate) async fn said(&self, ask: &Ask<'_>) -> Result<HeaderMap, Failure> {
         let mut said = self.said.clone();
         if let Some(oauth2) = &self.oauth2 {
-            said.insert(header::AUTHORIZATION, oauth2.token(ask).await?);
+            // Whoever gives tokens is not the target.
+            let token = oauth2.token(ask).await.map_err(|_| Failure::Local)?;
+            said.insert(header::AUTHORIZATION, token);
         }
         Ok(said)
+    }
+
+    /// Says that what it sent of [`Client::said`] was refused: a token may have been withdrawn.
+    pub(crate) async fn is_refused(&self) {
+        if let Some(oauth2) = &self.oauth2 {
+            oauth2.forget().await;
+        }
     }
 
     /// Through whom a host is asked, if it is not asked itself.
@@ -136,6 +145,14 @@ impl Client {
 pub(crate) fn basic(user: &str, password: &str) -> anyhow::Result<HeaderValue> {
     let pair = Zeroizing::new(format!("{user}:{password}"));
     sensitive(&Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes()))))
+}
+
+/// A part of a URL's login, whose percent signs stand for characters.
+pub(crate) fn decoded(text: &str) -> String {
+    // Of a form, these two would be more than themselves.
+    let pair = format!("={}", text.replace('+', "%2B").replace('&', "%26"));
+    let mut pairs = url::form_urlencoded::parse(pair.as_bytes());
+    pairs.next().map(|(_, text)| text.into_owned()).unwrap_or_default()
 }
 
 /// A header's value that no log shows.

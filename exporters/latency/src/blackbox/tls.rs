@@ -151,6 +151,11 @@ impl TryFrom<Raw> for Settings {
 }
 
 impl Settings {
+    /// The name that is asked for in place of the target's.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
     /// Reads and takes in the CA, the certificate and the key, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         let (mut digest, mut roots) = (Sha256::new(), None);

@@ -9,26 +9,34 @@ use anyhow::Context as _;
 use exporter_kit::on_demand::Destination;
 use exporter_kit::{HttpAuth, HttpHeader, Secret};
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
-use hyper::Request;
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::upgrade::Upgraded;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::time::Instant;
-use tokio_tungstenite::client_async_with_config;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use url::Url;
 
 use super::ask::Ask;
 use super::choose;
+use super::dialogue::Talk;
 use super::found::{Found, HttpPhases, Websocket};
-use super::http_client::connection::{Peer, open};
+use super::http_client::connection::{Asked, Connection, Peer, open};
 use super::http_client::{self, Client, USER_AGENT};
 use super::pattern::{Pattern, expanded, readable};
 use super::tls;
 use crate::host::{Families, IpProtocol};
 use crate::outcome::Failure;
+
+/// A connection that was upgraded.
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// So long may a message be.
 const MOST_BYTES: usize = 4 << 20;
@@ -70,8 +78,10 @@ struct Step {
     expect: Option<Pattern>,
     /// May be a password.
     send: Option<Secret>,
-    /// Words of other probers, which mean nothing here, as in the peer.
+    // Words of the prober `tcp`, which mean nothing here, as in the peer.
     starttls: bool,
+    expect_bytes: IgnoredAny,
+    labels: IgnoredAny,
 }
 
 impl Default for Settings {
@@ -183,22 +193,11 @@ impl Settings {
         phase(found, "connect", phases.connect);
         let shaken = match opened {
             Err(failure) => Err(failure),
-            Ok((stream, _)) => {
-                let mut config = WebSocketConfig::default();
-                config.max_message_size = Some(MOST_BYTES);
-                config.max_frame_size = Some(MOST_BYTES);
-                config.read_buffer_size = 4096;
-                let request = self.request(&target, said).ok_or(Failure::Local)?;
-                client_async_with_config(request, stream, Some(config))
-                    .await
-                    .map_err(|error| refused(&error, ask, found))
-            }
+            Ok((stream, _)) => self.shake(stream, &target, said, ask, found).await,
         };
         phase(found, "processing", began.elapsed().saturating_sub(phases.connect));
-        let (mut socket, response) = shaken?;
-        let websocket = found.websocket.get_or_insert_default();
-        websocket.status_code = response.status().as_u16();
-        websocket.connection_upgraded = true;
+        let mut socket = shaken?;
+        found.websocket.get_or_insert_default().connection_upgraded = true;
         ask.log.line(|| "the connection is upgraded");
         if self.steps.is_empty() {
             return Ok(());
@@ -217,19 +216,59 @@ impl Settings {
         talked
     }
 
-    fn request(&self, target: &Target, said: HeaderMap) -> Option<Request<()>> {
-        let mut request = Request::builder().uri(target.0.as_str()).body(()).ok()?;
+    /// Has a connection become one of WebSocket. What the answer has to say is as in the peer, and more than
+    /// that may stand beside it.
+    async fn shake(
+        &self,
+        stream: Box<dyn Talk>,
+        target: &Target,
+        said: HeaderMap,
+        ask: &Ask<'_>,
+        found: &mut Found,
+    ) -> Result<Socket, Failure> {
+        let key = generate_key();
+        let asked = self.request(target, said, &key).ok_or(Failure::Local)?;
+        let mut connection = Connection::begin(stream, false, false, ask).await?;
+        let (response, _) = connection.send(asked, ask).await?;
+        let status = response.status();
+        found.websocket.get_or_insert_default().status_code = status.as_u16();
+        let refused = |why: &str| {
+            ask.log.line(|| format!("answered {} in place of an upgrade{why}", status.as_u16()));
+            Failure::HttpStatus
+        };
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(refused(""));
+        }
+        let headers = response.headers();
+        let accepted = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+        if !lists(headers, &header::UPGRADE, "websocket")
+            || !lists(headers, &header::CONNECTION, "upgrade")
+            || accepted != Some(derive_accept_key(key.as_bytes()).as_bytes())
+        {
+            return Err(refused(" to WebSocket"));
+        }
+        let upgraded = hyper::upgrade::on(response).await.map_err(|error| {
+            ask.log.line(|| format!("the handshake failed: {error}"));
+            Failure::Reset
+        })?;
+        let mut config = WebSocketConfig::default();
+        config.max_message_size = Some(MOST_BYTES);
+        config.max_frame_size = Some(MOST_BYTES);
+        config.read_buffer_size = 4096;
+        let (upgraded, role) = (TokioIo::new(upgraded), Role::Client);
+        Ok(WebSocketStream::from_raw_socket(upgraded, role, Some(config)).await)
+    }
+
+    fn request(&self, target: &Target, said: HeaderMap, key: &str) -> Option<Asked> {
         let shown = match target.0.port() {
             Some(port) => format!("{}:{port}", target.host()),
             None => target.host().to_owned(),
         };
-        let headers = request.headers_mut();
+        let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         headers.extend(said);
         headers.extend(self.said.clone());
-        if !headers.contains_key(header::HOST) {
-            headers.insert(header::HOST, HeaderValue::from_str(&shown).ok()?);
-        }
+        let shown = HeaderValue::from_str(&shown).ok()?;
         for (name, value) in [
             (header::UPGRADE, "websocket"),
             (header::CONNECTION, "Upgrade"),
@@ -237,32 +276,30 @@ impl Settings {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_str(&generate_key()).ok()?);
-        Some(request)
+        headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_str(key).ok()?);
+        Some(Asked {
+            method: Method::GET,
+            scheme: "http",
+            host: headers.remove(header::HOST).unwrap_or(shown),
+            authority: String::new(),
+            path: match target.0.query() {
+                Some(query) => format!("{}?{query}", target.0.path()),
+                None => target.0.path().to_owned(),
+            },
+            headers,
+            body: Bytes::new(),
+        })
     }
+}
+
+/// Whether a header lists a word.
+fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case(word))
 }
 
 fn phase(found: &mut Found, name: &'static str, took: Duration) {
     found.websocket.get_or_insert_default().phases.push((name, took));
-}
-
-/// Notes what a server answered that does not shake hands.
-fn refused(error: &Error, ask: &Ask<'_>, found: &mut Found) -> Failure {
-    if let Error::Http(response) = error {
-        let status = response.status().as_u16();
-        found.websocket.get_or_insert_default().status_code = status;
-        ask.log.line(|| format!("answered {status} in place of an upgrade"));
-        return Failure::HttpStatus;
-    }
-    ask.log.line(|| format!("the handshake failed: {error}"));
-    match error {
-        Error::Io(error) => tls::classify(error),
-        Error::ConnectionClosed
-        | Error::Protocol(
-            ProtocolError::HandshakeIncomplete | ProtocolError::ResetWithoutClosingHandshake,
-        ) => Failure::Reset,
-        _ => Failure::HttpStatus,
-    }
 }
 
 impl Step {

@@ -9,6 +9,8 @@ use hyper::body::Frame;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use openssl::ssl::{Ssl, SslContext, SslMethod};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -120,6 +122,84 @@ async fn who_does_not_speak_it_is_unavailable() {
     assert!(result.is_err() && grpc.status_code == UNAVAILABLE, "{result:?} {grpc:?}");
     let (result, grpc, _) = probe(&address, "{}").await;
     assert_eq!((result, grpc.status_code), (Err(Failure::Refused), UNAVAILABLE));
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_not_ok() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = silent.local_addr().unwrap().to_string();
+    let (trial, mut found) = (Trial::new(), Found::default());
+    let mut ask = trial.ask(&target);
+    ask.deadline = ask.started + Duration::from_millis(200);
+    let settings = Settings::default();
+    let probing = Box::pin(settings.probe(&ask, &mut found));
+    let result = tokio::time::timeout_at(ask.deadline, probing).await;
+    assert_eq!(result, Ok(Err(Failure::Timeout)), "{}", trial.said());
+    let grpc = found.grpc.unwrap();
+    let phases: Vec<_> = grpc.phases.iter().map(|(phase, _)| *phase).collect();
+    assert_eq!((grpc.status_code, phases), (DEADLINE_EXCEEDED, vec!["resolve", "check"]));
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_its_probe() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // Settings, and no word about its window ever: the end of the question stays in the client.
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await
+    });
+    let (trial, mut found) = (Trial::new(), Found::default());
+    let mut ask = trial.ask(&target);
+    ask.deadline = ask.started + Duration::from_millis(300);
+    let yaml = format!("{{service: {}}}", "a".repeat(100_000));
+    let settings: Settings = exporter_kit::parse(&yaml, "test.yml").unwrap();
+    let probed = Box::pin(settings.probe(&ask, &mut found)).await;
+    assert_eq!(probed, Err(Failure::Timeout), "{}", trial.said());
+    let ended = tokio::time::timeout(Duration::from_secs(20), serving).await;
+    assert!(ended.is_ok(), "the socket is still open");
+}
+
+#[tokio::test]
+async fn the_name_that_is_certified_is_the_one_that_is_asked() {
+    let key = openssl::rsa::Rsa::generate(2048).unwrap();
+    let key = openssl::pkey::PKey::from_rsa(key).unwrap();
+    let mut built = openssl::x509::X509::builder().unwrap();
+    built.set_pubkey(&key).unwrap();
+    let at = |days| openssl::asn1::Asn1Time::days_from_now(days).unwrap();
+    built.set_not_before(&at(0)).unwrap();
+    built.set_not_after(&at(9)).unwrap();
+    built.sign(&key, openssl::hash::MessageDigest::sha256()).unwrap();
+    let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
+    context.set_certificate(&built.build()).unwrap();
+    context.set_private_key(&key).unwrap();
+    context.set_alpn_select_callback(|_, _| Ok(b"h2"));
+    let context = context.build();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (asked, mut names) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream =
+                tokio_openssl::SslStream::new(Ssl::new(&context).unwrap(), stream).unwrap();
+            std::pin::Pin::new(&mut stream).accept().await.unwrap();
+            let asked = asked.clone();
+            let service = service_fn(move |request: Request<Incoming>| {
+                asked.send(request.uri().authority().unwrap().to_string()).unwrap();
+                async { Ok::<_, Infallible>(Response::new(http_body_util::Empty::<Bytes>::new())) }
+            });
+            let serving = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(serving.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    for (name, wanted) in
+        [("", "target.example"), (", server_name: other.example", "other.example")]
+    {
+        let yaml = format!("{{tls: true, tls_config: {{insecure_skip_verify: true{name}}}}}");
+        let (_, _, said) = probe(&format!("target.example:{port}"), &yaml).await;
+        assert_eq!(names.recv().await.as_deref(), Some(wanted), "{said}");
+    }
 }
 
 #[test]

@@ -6,15 +6,16 @@
 use std::error::Error as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::rt::Executor;
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 use super::Via;
 use super::first_byte::FirstByte;
 use crate::blackbox::ask::Ask;
+use crate::blackbox::dialogue::Talk;
 use crate::blackbox::found::{Found, HttpPhases};
 use crate::blackbox::tls;
 use crate::outcome::Failure;
@@ -33,11 +35,6 @@ const MOST_HEADER_BYTES: usize = 1 << 20;
 const MOST_HEADERS: usize = 2_000;
 /// What a proxy may say before the connection is through.
 const MOST_PROXY_BYTES: usize = 16 * 1024;
-
-/// A stream of any kind.
-pub(crate) trait Talk: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Talk for T {}
 
 /// Whom to connect to, and how.
 pub(crate) struct Peer<'a> {
@@ -60,10 +57,32 @@ pub(crate) struct Peer<'a> {
 pub(crate) struct Connection {
     sender: Sender,
     came: Arc<OnceLock<Instant>>,
-    /// Ends the connection's task with whoever holds it.
-    _tasks: JoinSet<()>,
+    /// Ends the connection's tasks with whoever holds it.
+    _tasks: Ended,
     /// Whether requests name the whole URL: they go to a proxy.
     is_to_proxy: bool,
+}
+
+/// The tasks of one connection: HTTP/2 begins some of its own, which would outlive it.
+#[derive(Clone, Debug, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.spawn(async move {
+            let _ = task.await;
+        });
+    }
+}
+
+/// Ends them when it is dropped.
+struct Ended(Tasks);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
 }
 
 enum Sender {
@@ -102,7 +121,8 @@ pub(crate) async fn open(
     let began = Instant::now();
     let stream = TcpStream::connect(address).await.map_err(|error| {
         ask.log.line(|| format!("connecting failed: {error}"));
-        Failure::of_io(&error)
+        // A proxy that is not there says nothing of the target.
+        if to.via.is_some() { Failure::Local } else { Failure::of_io(&error) }
     })?;
     // A request is one small packet, which must not wait until another fills it up.
     let _ = stream.set_nodelay(true);
@@ -112,7 +132,7 @@ pub(crate) async fn open(
         if via.is_tls {
             let mut unused = Found::default();
             let shaken = to.tls.connect_as(stream, &via.host, &[], ask, &mut unused).await;
-            stream = Box::new(shaken?);
+            stream = Box::new(shaken.map_err(|_| Failure::Local)?);
         }
         if to.is_tls {
             through(&mut *stream, via, to, ask).await?;
@@ -170,7 +190,9 @@ async fn through(
         return Ok(());
     }
     ask.log.line(|| format!("the proxy does not connect: {line}"));
-    Err(Failure::HttpStatus)
+    // 407: it does not know us. Of others it may be the target that it could not reach.
+    let is_ours = line.split(' ').nth(1) == Some("407");
+    Err(if is_ours { Failure::Local } else { Failure::HttpStatus })
 }
 
 /// A host and a port, as a URL has them.
@@ -190,25 +212,22 @@ impl Connection {
         ask: &Ask<'_>,
     ) -> Result<Self, Failure> {
         let (stream, came) = FirstByte::new(stream);
-        let (stream, mut tasks) = (TokioIo::new(stream), JoinSet::new());
+        let (stream, tasks) = (TokioIo::new(stream), Tasks::default());
+        let ended = Ended(tasks.clone());
         let sender = if is_h2 {
-            let mut builder = http2::Builder::new(TokioExecutor::new());
+            let mut builder = http2::Builder::new(tasks.clone());
             builder.max_header_list_size(u32::try_from(MOST_HEADER_BYTES).unwrap_or(u32::MAX));
             let (sender, connection) =
                 builder.handshake(stream).await.map_err(|error| classify(&error, ask))?;
-            tasks.spawn(async move {
-                let _ = connection.await;
-            });
+            tasks.execute(connection);
             Sender::H2(sender)
         } else {
             let (sender, connection) =
                 lenient().handshake(stream).await.map_err(|error| classify(&error, ask))?;
-            tasks.spawn(async move {
-                let _ = connection.with_upgrades().await;
-            });
+            tasks.execute(connection.with_upgrades());
             Sender::H1(sender)
         };
-        Ok(Self { sender, came, _tasks: tasks, is_to_proxy })
+        Ok(Self { sender, came, _tasks: ended, is_to_proxy })
     }
 
     /// Sends a request; its answer, and when the first byte of that came.
@@ -259,7 +278,7 @@ impl Asked {
         let headers = request.headers_mut();
         headers.insert(header::HOST, self.host);
         headers.extend(self.headers);
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
         // Strict servers want to know that nothing comes.
         if has_body {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));

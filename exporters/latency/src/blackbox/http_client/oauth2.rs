@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use exporter_kit::{Secret, SecretSource};
 use http_body_util::{BodyExt as _, Limited};
+use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -54,7 +54,7 @@ struct Address(Url);
 
 struct Token {
     value: HeaderValue,
-    /// For ever where the server does not say.
+    /// Until it is refused where the server does not say.
     until: Option<Instant>,
 }
 
@@ -145,7 +145,7 @@ impl OAuth2 {
     /// Reads the files that it names.
     pub(super) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         self.read = self.secret.as_ref().map(|secret| secret.read(folder)).transpose()?;
-        self.proxy.load();
+        self.proxy.load()?;
         self.tls.load(folder)
     }
 
@@ -166,6 +166,11 @@ impl OAuth2 {
         let value = token.value.clone();
         *kept = Some(token);
         Ok(value)
+    }
+
+    /// Has the next probe ask for another.
+    pub(super) async fn forget(&self) {
+        *self.kept.lock().await = None;
     }
 
     /// Asks for a token; nothing where the server refuses.
@@ -207,7 +212,7 @@ impl OAuth2 {
         let status = response.status();
         let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
         let body = body.map_err(|_| Failure::Body)?.to_bytes();
-        if status != StatusCode::OK {
+        if !status.is_success() {
             ask.log.line(|| format!("no token was given: status {}", status.as_u16()));
             return Ok(None);
         }

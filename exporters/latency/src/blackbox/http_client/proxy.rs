@@ -8,6 +8,8 @@ use exporter_kit::Secret;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use super::decoded;
+
 /// The proxies of a client.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Proxy {
@@ -88,24 +90,28 @@ impl Proxy {
     }
 
     /// Takes over what the environment says, where it is asked.
-    pub(super) fn load(&mut self) {
+    pub(super) fn load(&mut self) -> anyhow::Result<()> {
         if self.from_environment {
-            self.read_environment(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+            let get = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+            self.read_environment(get).map_err(anyhow::Error::msg)?;
         }
+        Ok(())
     }
 
-    fn read_environment(&mut self, get: impl Fn(&str) -> Option<String>) {
+    /// Who is to be asked through a proxy is never asked without, also where it is not to be understood.
+    fn read_environment(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), String> {
         let either = |upper: &str, lower: &str| get(upper).or_else(|| get(lower));
-        let via = |text: Option<String>| {
-            let text = text?;
+        let via = |upper: &str, lower: &str| {
+            let Some(text) = either(upper, lower) else { return Ok(None) };
             // As in Go: one without a scheme is http.
             let with_scheme = format!("http://{text}");
             let parsed = if text.contains("://") { &text } else { &with_scheme };
-            Via::parse(parsed, &self.connect).ok()
+            let via = Via::parse(parsed, &self.connect);
+            via.map(Some).map_err(|error| format!("the environment's {upper}: {error}"))
         };
-        self.via =
-            [via(either("HTTP_PROXY", "http_proxy")), via(either("HTTPS_PROXY", "https_proxy"))];
+        self.via = [via("HTTP_PROXY", "http_proxy")?, via("HTTPS_PROXY", "https_proxy")?];
         self.except = Except::parse(&either("NO_PROXY", "no_proxy").unwrap_or_default());
+        Ok(())
     }
 
     /// Through whom a host is asked.
@@ -129,11 +135,6 @@ impl Via {
         };
         let mut connect = connect.clone();
         if !url.username().is_empty() {
-            let decoded = |text: &str| {
-                let pairs = format!("a={}", text.replace('+', "%2B"));
-                let mut pairs = url::form_urlencoded::parse(pairs.as_bytes());
-                pairs.next().map(|(_, text)| text.into_owned()).unwrap_or_default()
-            };
             let (user, password) =
                 (decoded(url.username()), decoded(url.password().unwrap_or_default()));
             let login = super::basic(&user, &password).map_err(|_| must())?;
@@ -272,12 +273,13 @@ mod tests {
     #[test]
     fn the_environment_says_it_in_big_letters_or_small_ones() {
         let mut through = Proxy::new(None, None, true, BTreeMap::new()).unwrap();
-        through.read_environment(|name| match name {
+        let get = |name: &str| match name {
             "HTTP_PROXY" => Some("p.example:3128".to_owned()),
             "https_proxy" => Some("http://u:s3cret%21@q.example:3129".to_owned()),
             "NO_PROXY" => Some("a.example".to_owned()),
             _ => None,
-        });
+        };
+        through.read_environment(get).unwrap();
         let shown =
             |is_tls, host: &str| through.via(is_tls, host, 80).map(|via| format!("{via:?}"));
         assert_eq!(shown(false, "b.example").as_deref(), Some("p.example:3128"));
@@ -286,6 +288,10 @@ mod tests {
         let said = &through.via(true, "b.example", 80).unwrap().connect;
         assert_eq!(said[header::PROXY_AUTHORIZATION], "Basic dTpzM2NyZXQh");
         assert!(!format!("{through:?}").contains("dTpz"), "{through:?}");
+        for bad in ["socks5://u:s3cret@p.example:1080", "http://s3cret:x:y"] {
+            let error = through.read_environment(|_| Some(bad.to_owned())).unwrap_err();
+            assert!(error.contains("HTTP_PROXY") && !error.contains("s3cret"), "{error}");
+        }
     }
 
     #[test]
