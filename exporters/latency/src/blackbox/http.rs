@@ -11,6 +11,7 @@
 //! | `compression` | how a body is packed (pure) |
 //! | `conditions` | what an answer has to be (pure) |
 //! | `cel` | conditions on JSON, and what they may cost (pure) |
+//! | `json` | a body of JSON, as conditions take it in (pure) |
 
 mod body;
 mod cel;
@@ -18,6 +19,7 @@ mod compression;
 mod conditions;
 mod cookies;
 mod figures;
+mod json;
 mod judge;
 mod settings;
 mod target;
@@ -114,7 +116,7 @@ impl Settings {
             // Another port of the same host is somebody else.
             if redirects > 1 && !ask.may_contact(&hop.target.destination()) {
                 ask.log.line(|| format!("{} may not be contacted", hop.target.destination()));
-                return Err(Failure::HttpStatus);
+                return Err(Failure::Condition);
             }
             let ip =
                 if is_first { first_ip } else { self.elsewhere(&hop.target, ask, found).await? };
@@ -123,6 +125,9 @@ impl Settings {
             let headers = answered.response.headers();
             cookies.take(&hop.target, headers);
             let status = answered.response.status().as_u16();
+            if status == 401 {
+                self.client.is_refused().await;
+            }
             let Some(location) = target::location(status, headers) else { return Ok(answered) };
             http(found).redirects = redirects;
             ask.log.line(|| format!("status {status} leads elsewhere"));
@@ -131,7 +136,7 @@ impl Settings {
                 answered.is_cut = true;
                 return Ok(answered);
             }
-            hop = next(&hop, status, location).inspect_err(|_| {
+            hop = next(&hop, status, &location).inspect_err(|_| {
                 ask.log.line(|| "the redirect leads to what is no URL of HTTP");
                 let (phases, redirects) = (http(found).phases, http(found).redirects);
                 *http(found) = Http { phases, redirects, ..Http::default() };
@@ -182,7 +187,9 @@ impl Settings {
             None => None,
             Some(via) => {
                 let (mut unused, other) = (Found::default(), Ask { ip: None, ..ask.clone() });
-                Some((via, choose::address(&via.host, self.families, &other, &mut unused).await?))
+                let found = choose::address(&via.host, self.families, &other, &mut unused).await;
+                // It says nothing of the target.
+                Some((via, found.map_err(|_| Failure::Local)?))
             }
         };
         if let Some((via, _)) = via
@@ -270,8 +277,8 @@ impl Settings {
         if let Some(referer) = &hop.referer {
             headers.entry(header::REFERER).or_insert(referer.clone());
         }
-        if let Some(cookie) = cookies.of(&hop.target) {
-            headers.append(header::COOKIE, cookie);
+        if let Some(cookie) = cookies.of(&hop.target, headers.get(header::COOKIE)) {
+            headers.insert(header::COOKIE, cookie);
         }
         headers
     }

@@ -8,15 +8,14 @@ use std::io::{self, Write};
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 
 use super::compression::{Compression, Unpacker};
 
-/// So much is kept for patterns and conditions: what is beyond is not looked at.
+/// So much is kept for patterns and conditions: who would have to look beyond fails.
 pub(super) const MOST_KEPT: usize = 4 << 20;
 /// So long may a packed body become where no `body_size_limit` says less.
 const MOST_UNPACKED: u64 = if cfg!(test) { 8 << 20 } else { 256 << 20 };
-/// Pieces of a packed body: each may become a thousand times as long, in one go.
-const PIECE: usize = 4096;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -26,6 +25,8 @@ pub(super) struct Read {
     pub(super) is_cut: bool,
     /// Why it ended before its end.
     pub(super) error: Option<String>,
+    /// Whether that is that it took too long.
+    pub(super) is_late: bool,
 }
 
 /// Takes what is unpacked.
@@ -56,12 +57,13 @@ impl Write for Sink {
     }
 }
 
-/// Reads a body; `count` is told its length, unpacked, as it grows.
+/// Reads a body, for so long; `count` is told its length, unpacked, as it grows.
 pub(super) async fn read(
     mut body: Incoming,
     compression: Compression,
     limit: u64,
     keep: usize,
+    until: Instant,
     mut count: impl FnMut(u64),
 ) -> Read {
     let is_packed = !matches!(compression, Compression::Unsaid | Compression::Identity);
@@ -73,7 +75,8 @@ pub(super) async fn read(
     let sink = Sink { kept: Vec::new(), keep, length: 0, most, is_too_long: false };
     let mut unpacker = Unpacker::new(compression, sink);
     let ended = loop {
-        let Some(frame) = body.frame().await else { break unpacker.finish() };
+        let Ok(frame) = timeout_at(until, body.frame()).await else { break Err(late()) };
+        let Some(frame) = frame else { break unpacker.finish() };
         let bytes = match frame.map(hyper::body::Frame::into_data) {
             Ok(Ok(bytes)) => bytes,
             // Trailers.
@@ -81,7 +84,7 @@ pub(super) async fn read(
             Err(error) => break Err(io::Error::other(said(&error))),
         };
         let written = if is_packed {
-            write_slowly(&mut unpacker, &bytes).await
+            write_slowly(&mut unpacker, &bytes, until).await
         } else {
             unpacker.write(&bytes)
         };
@@ -90,6 +93,7 @@ pub(super) async fn read(
             break written;
         }
     };
+    let is_late = matches!(&ended, Err(error) if error.kind() == io::ErrorKind::TimedOut);
     let Some(sink) = unpacker.sink() else { return Read::default() };
     count(sink.length);
     let error = ended.err().map(|error| {
@@ -100,16 +104,28 @@ pub(super) async fn read(
         }
     });
     let is_cut = sink.length > sink.kept.len() as u64;
-    Read { kept: std::mem::take(&mut sink.kept), is_cut, error }
+    Read { kept: std::mem::take(&mut sink.kept), is_cut, error, is_late }
 }
 
-/// Lets others have the thread between two pieces.
-async fn write_slowly(unpacker: &mut Unpacker<Sink>, bytes: &[u8]) -> io::Result<()> {
-    for piece in bytes.chunks(PIECE) {
-        unpacker.write(piece)?;
+/// Lets others have the thread between two steps.
+async fn write_slowly(
+    unpacker: &mut Unpacker<Sink>,
+    mut bytes: &[u8],
+    until: Instant,
+) -> io::Result<()> {
+    let mut is_more = true;
+    while is_more {
+        if Instant::now() >= until {
+            return Err(late());
+        }
+        is_more = unpacker.step(&mut bytes)?;
         tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "it did not end in time")
 }
 
 fn said(error: &hyper::Error) -> String {

@@ -3,19 +3,18 @@
 //! An expression is the config's and a body is the server's: how many steps the two can take together is
 //! known before, since the language has no loop but over what is there.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
-use cel::objects::{Key, Map};
 use cel::{Context, Program, Value};
 use serde::Deserialize;
-use serde_json::Value as Json;
+
+use super::json::Body;
 
 /// So many steps may be taken.
 const MOST_STEPS: u64 = 2_000_000;
-/// And so many bytes looked at by them.
-const MOST_BYTES: u64 = 1 << 30;
+/// What is done with this much of a body takes about as long as a step.
+const BYTES_PER_STEP: u64 = 16;
 
 /// What an expression may name besides, as in `type(body) == map`.
 const TYPES: [&str; 12] = [
@@ -39,8 +38,6 @@ const TYPES: [&str; 12] = [
 pub(super) struct Expression {
     text: String,
     program: Arc<Program>,
-    /// How deep its loops stand within each other.
-    depth: u32,
 }
 
 impl PartialEq for Expression {
@@ -66,8 +63,7 @@ impl TryFrom<String> for Expression {
         if let Some(name) = names.iter().find(|name| !is_known(name) && !binds(&program, name)) {
             return Err(format!("must be an expression of CEL over `body`; there is no `{name}`"));
         }
-        let depth = depth(program.expression());
-        Ok(Self { text, program: Arc::new(program), depth })
+        Ok(Self { text, program: Arc::new(program) })
     }
 }
 
@@ -91,8 +87,7 @@ impl Expression {
 
     /// What it says of a body, or why it says nothing.
     pub(super) fn evaluate(&self, body: &Body) -> Result<bool, String> {
-        let loops = (body.longest + 1).saturating_pow(self.depth);
-        if loops > MOST_STEPS || loops.saturating_mul(body.bytes) > MOST_BYTES {
+        if cost(self.program.expression(), None, body) > MOST_STEPS {
             return Err("it could take too long with a body so large".to_owned());
         }
         let mut context = Context::default();
@@ -106,53 +101,40 @@ impl Expression {
     }
 }
 
-/// A body of JSON.
-#[derive(Clone, Debug)]
-pub(super) struct Body {
-    value: Value,
-    /// The most elements of one list or map, or characters of one text.
-    longest: u64,
-    bytes: u64,
+/// How many steps an expression may take at most with a body: a loop takes those of its own as often as the
+/// longest list or map there is has elements, and copies each of these once. `own` are the variables of the
+/// loop that it stands in: what is done with others may be done with all of the body each time.
+fn cost(expression: &IdedExpr, own: Option<&[&str]>, body: &Body) -> u64 {
+    let whole = body.bytes / BYTES_PER_STEP;
+    let of = |expression: &IdedExpr| cost(expression, own, body);
+    let Expr::Comprehension(it) = &expression.expr else {
+        let inner = children(expression).into_iter().map(of).fold(1, u64::saturating_add);
+        let is_heavy = matches!(&expression.expr, Expr::Call(call) if !is_logic(&call.func_name));
+        let is_about_others = own.is_some_and(|own| mentions_others(expression, own));
+        return if is_heavy && is_about_others { inner.saturating_add(whole) } else { inner };
+    };
+    let mut vars = vec![it.iter_var.as_str(), it.accu_var.as_str()];
+    vars.extend(it.iter_var2.as_deref());
+    let gathers = matches!(it.accu_init.expr, Expr::List(_));
+    let gathered = if gathers && mentions_others(&it.loop_step, &vars) { whole } else { 0 };
+    let each = [&it.loop_cond, &it.loop_step].map(|inner| cost(inner, Some(&vars), body));
+    let each = each.into_iter().fold(gathered, u64::saturating_add);
+    let once = [&it.iter_range, &it.accu_init, &it.result].map(of);
+    let once = once.into_iter().fold(whole, u64::saturating_add);
+    (body.longest + 1).saturating_mul(each).saturating_add(once)
 }
 
-impl Body {
-    /// Reads a whole body; the error says why it is no JSON.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let json: Json = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        let longest = longest(&json);
-        Ok(Self { value: value(json), longest, bytes: bytes.len() as u64 })
-    }
+/// What looks at truth alone.
+fn is_logic(function: &str) -> bool {
+    matches!(function, "_&&_" | "_||_" | "!_" | "_?_:_" | "@not_strictly_false")
 }
 
-fn longest(json: &Json) -> u64 {
-    match json {
-        Json::Array(items) => items.iter().map(longest).max().unwrap_or(0).max(items.len() as u64),
-        Json::Object(items) => {
-            items.values().map(longest).max().unwrap_or(0).max(items.len() as u64)
-        }
-        _ => 0,
-    }
-}
-
-/// As the peer takes JSON in: each number is a floating one.
-fn value(json: Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(is) => Value::Bool(is),
-        Json::Number(number) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        Json::String(text) => Value::String(Arc::new(text)),
-        Json::Array(items) => Value::List(Arc::new(items.into_iter().map(value).collect())),
-        Json::Object(items) => {
-            let items =
-                items.into_iter().map(|(key, item)| (Key::String(Arc::new(key)), value(item)));
-            Value::Map(Map { map: Arc::new(items.collect::<HashMap<_, _>>()) })
-        }
-    }
-}
-
-fn depth(expression: &IdedExpr) -> u32 {
-    let inner = children(expression).into_iter().map(depth).max().unwrap_or(0);
-    inner + u32::from(matches!(expression.expr, Expr::Comprehension(_)))
+fn mentions_others(expression: &IdedExpr, own: &[&str]) -> bool {
+    let mut does = false;
+    walk(expression, &mut |inner| {
+        does |= matches!(&inner.expr, Expr::Ident(name) if !own.contains(&name.as_str()));
+    });
+    does
 }
 
 fn walk(expression: &IdedExpr, visit: &mut impl FnMut(&IdedExpr)) {
@@ -236,13 +218,29 @@ mod tests {
     }
 
     #[test]
+    fn a_body_of_an_ordinary_service_is_no_matter() {
+        let item = format!(r#"{{"kind": "db", "ok": true, "text": "{}"}}"#, "x".repeat(100));
+        let items = vec![item.as_str(); 200].join(",");
+        let body = format!(r#"{{"items": [{items}]}}"#);
+        let chain = "body.items.filter(i, i.kind == 'db').all(i, i.ok)";
+        assert_eq!(says(chain, &body), Ok(true), "one loop after another");
+        let service = format!(r#"{{"ok": true, "text": "{}"}}"#, "x".repeat(120_000));
+        let services = [service.as_str(); 10].join(",");
+        let others = vec!["1"; 1_000].join(",");
+        let body = format!(r#"{{"services": [{services}], "others": [{others}]}}"#);
+        assert_eq!(says("body.services.all(i, i.ok && i.text != '')", &body), Ok(true));
+    }
+
+    #[test]
     fn a_hostile_body_cannot_make_it_take_long() {
         let list = |length: usize| format!("[{}]", vec!["1"; length].join(","));
         let deep = "body.all(a, body.all(b, body.all(c, a + b + c >= 0.0)))";
         assert_eq!(says(deep, &list(20)), Ok(true));
         assert!(says(deep, &list(2_000)).unwrap_err().contains("too long"));
         assert!(says("body.all(a, a == 1)", &list(100)).unwrap());
-        let nested = "[".repeat(100_000);
-        assert!(Body::parse(nested.as_bytes()).is_err(), "and it has an end in depth");
+        // Copies of all for each of it.
+        for copies in ["body.map(a, body).size() > 0", "body.all(a, body.all(b, b == 1))"] {
+            assert!(says(copies, &list(20_000)).unwrap_err().contains("too long"), "{copies}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use brotli_decompressor::DecompressorWriter;
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use serde::Deserialize;
 
@@ -70,6 +70,64 @@ impl Compression {
     }
 }
 
+/// Bytes that a step takes: each may become a thousand times as long by gzip.
+const PIECE: usize = 4096;
+/// And bytes that a step gives, where any may become any number: by Brotli.
+const STEP: usize = 64 * 1024;
+
+/// Unpacks Brotli, so much at a time: a dozen bytes of it may stand for 16 MiB.
+pub(super) struct Brotli<W: Write> {
+    state: BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
+    unpacked: Vec<u8>,
+    is_done: bool,
+    sink: W,
+}
+
+impl<W: Write> Brotli<W> {
+    fn new(sink: W) -> Self {
+        let memory = StandardAlloc::default;
+        // Strict: no window is larger than RFC 7932 has it, 16 MiB, as in the peer.
+        let state = BrotliState::new_strict(memory(), memory(), memory());
+        Self { state, unpacked: vec![0; STEP], is_done: false, sink }
+    }
+
+    /// Takes from the front of `bytes`; whether it has more to give without any more of them.
+    fn step(&mut self, bytes: &mut &[u8]) -> io::Result<bool> {
+        if self.is_done {
+            let is_all = bytes.is_empty();
+            return if is_all { Ok(false) } else { Err(io::ErrorKind::InvalidData.into()) };
+        }
+        let (mut left, mut taken) = (bytes.len(), 0);
+        let (mut room, mut given, mut total) = (STEP, 0, 0);
+        let result = BrotliDecompressStream(
+            &mut left,
+            &mut taken,
+            bytes,
+            &mut room,
+            &mut given,
+            &mut self.unpacked,
+            &mut total,
+            &mut self.state,
+        );
+        *bytes = &bytes[taken..];
+        self.sink.write_all(&self.unpacked[..given])?;
+        match result {
+            BrotliResult::NeedsMoreInput => Ok(false),
+            BrotliResult::NeedsMoreOutput => Ok(true),
+            BrotliResult::ResultSuccess => {
+                self.is_done = true;
+                Ok(false)
+            }
+            BrotliResult::ResultFailure => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        while self.step(&mut &[][..])? {}
+        if self.is_done { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+}
+
 /// Unpacks what is written to it into a sink.
 pub(super) enum Unpacker<W: Write> {
     Plain(W),
@@ -78,7 +136,7 @@ pub(super) enum Unpacker<W: Write> {
     Deflate(Option<W>),
     Zlib(ZlibDecoder<W>),
     Raw(DeflateDecoder<W>),
-    Brotli(Box<DecompressorWriter<W>>),
+    Brotli(Box<Brotli<W>>),
 }
 
 impl<W: Write> Unpacker<W> {
@@ -87,12 +145,19 @@ impl<W: Write> Unpacker<W> {
             Compression::Unsaid | Compression::Identity => Self::Plain(sink),
             Compression::Gzip => Self::Gzip(MultiGzDecoder::new(sink)),
             Compression::Deflate => Self::Deflate(Some(sink)),
-            Compression::Brotli => Self::Brotli(Box::new(DecompressorWriter::new(sink, 4096))),
+            Compression::Brotli => Self::Brotli(Box::new(Brotli::new(sink))),
         }
     }
 
-    /// Takes a piece. What fails here is not packed so, or the sink wants no more.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Takes all of it. What fails here is not packed so, or the sink wants no more.
+    pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while self.step(&mut bytes)? {}
+        Ok(())
+    }
+
+    /// Takes a piece from the front, or gives more of what was taken: a bounded step in either case. Whether
+    /// there is another to be made.
+    pub(super) fn step(&mut self, bytes: &mut &[u8]) -> io::Result<bool> {
         if let (Self::Deflate(sink), Some(first)) = (&mut *self, bytes.first()) {
             let sink = sink.take().expect("it is taken once, and replaced");
             // RFC 1950: method 8 in the low bits. A raw stream does not begin so but by a rare chance.
@@ -102,14 +167,17 @@ impl<W: Write> Unpacker<W> {
                 Self::Raw(DeflateDecoder::new(sink))
             };
         }
+        let (piece, rest) = bytes.split_at(bytes.len().min(PIECE));
         match self {
-            Self::Plain(sink) => sink.write_all(bytes),
-            Self::Gzip(decoder) => decoder.write_all(bytes),
-            Self::Zlib(decoder) => decoder.write_all(bytes),
-            Self::Raw(decoder) => decoder.write_all(bytes),
-            Self::Brotli(decoder) => decoder.write_all(bytes),
-            Self::Deflate(_) => Ok(()),
+            Self::Plain(sink) => sink.write_all(piece)?,
+            Self::Gzip(decoder) => decoder.write_all(piece)?,
+            Self::Zlib(decoder) => decoder.write_all(piece)?,
+            Self::Raw(decoder) => decoder.write_all(piece)?,
+            Self::Brotli(decoder) => return Ok(decoder.step(bytes)? || !bytes.is_empty()),
+            Self::Deflate(_) => {}
         }
+        *bytes = rest;
+        Ok(!rest.is_empty())
     }
 
     /// Says that nothing follows.
@@ -119,7 +187,7 @@ impl<W: Write> Unpacker<W> {
             Self::Gzip(decoder) => decoder.try_finish(),
             Self::Zlib(decoder) => decoder.try_finish(),
             Self::Raw(decoder) => decoder.try_finish(),
-            Self::Brotli(decoder) => decoder.close(),
+            Self::Brotli(decoder) => decoder.finish(),
             Self::Deflate(_) => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
@@ -131,7 +199,7 @@ impl<W: Write> Unpacker<W> {
             Self::Gzip(decoder) => Some(decoder.get_mut()),
             Self::Zlib(decoder) => Some(decoder.get_mut()),
             Self::Raw(decoder) => Some(decoder.get_mut()),
-            Self::Brotli(decoder) => Some(decoder.get_mut()),
+            Self::Brotli(decoder) => Some(&mut decoder.sink),
             Self::Deflate(sink) => sink.as_mut(),
         }
     }
@@ -197,5 +265,69 @@ mod tests {
         }
         let mut unpacker = Unpacker::new(Compression::Gzip, Vec::new());
         assert!(unpacker.write(b"not gzip").and_then(|()| unpacker.finish()).is_err());
+    }
+
+    /// Fields of so many bits, the lowest first, as RFC 7932 writes them.
+    fn bits(fields: &[(u32, u32)]) -> Vec<u8> {
+        let all =
+            fields.iter().flat_map(|(value, width)| (0..*width).map(move |at| value >> at & 1));
+        let all: Vec<u32> = all.collect();
+        let byte = |bits: &[u32]| {
+            bits.iter().rev().fold(0_u8, |byte, bit| byte << 1 | u8::from(*bit == 1))
+        };
+        all.chunks(8).map(byte).collect()
+    }
+
+    /// A block of 16 MiB in 13 bytes: a letter alone in its alphabet needs no bits.
+    const BLOCK: [(u32, u32); 20] = [
+        (0, 1),
+        (2, 2),
+        ((16 << 20) - 1, 24),
+        (0, 1),
+        (0, 3),
+        (0, 6),
+        (0, 2),
+        (0, 2),
+        // One letter, one kind of command (insert so many), one distance.
+        (1, 2),
+        (0, 2),
+        (97, 8),
+        (1, 2),
+        (0, 2),
+        (504, 10),
+        (1, 2),
+        (0, 2),
+        (0, 6),
+        ((16 << 20) - 22_594, 24),
+        (0, 0),
+        (0, 0),
+    ];
+
+    #[test]
+    fn no_few_bytes_make_much_in_one_step() {
+        let window_and_end = [vec![(15, 4)], BLOCK.repeat(2), vec![(3, 2)]].concat();
+        let bomb = bits(&window_and_end);
+        assert!(bomb.len() < 40);
+        let (mut rest, mut steps) = (&bomb[..], 0);
+        let mut unpacker = Unpacker::new(Compression::Brotli, Vec::new());
+        let mut is_more = true;
+        while is_more {
+            let before = unpacker.sink().unwrap().len();
+            is_more = unpacker.step(&mut rest).unwrap();
+            assert!(unpacker.sink().unwrap().len() - before <= STEP);
+            steps += 1;
+        }
+        unpacker.finish().unwrap();
+        let whole = unpacker.sink().unwrap();
+        assert!(whole.len() == 32 << 20 && whole.iter().all(|byte| *byte == 97));
+        assert!(steps >= (32 << 20) / STEP);
+        assert!(unpacker.write(b"x").is_err(), "nothing follows the end");
+    }
+
+    #[test]
+    fn a_window_beyond_what_the_format_has_is_refused() {
+        // 2^30 bytes, as the extension `large window` says it.
+        let large = bits(&[(0x11, 8), (30, 6), (0, 2)]);
+        assert!(Unpacker::new(Compression::Brotli, Vec::new()).write(&large).is_err());
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use hyper::header::{HeaderMap, HeaderName};
 use serde::Deserialize;
 
-use super::body::Read;
-use super::cel::{Body, Expression};
+use super::body::{MOST_KEPT, Read};
+use super::cel::Expression;
+use super::json::Body;
 use crate::blackbox::pattern::{Pattern, readable};
 
 /// The conditions of a module.
@@ -135,7 +136,7 @@ impl BodyConditions {
         !self.matches.is_empty() || !self.not_matches.is_empty()
     }
 
-    /// Judges what was read of a body: patterns by what was kept, JSON whole.
+    /// Judges what was read of a body: nothing is taken for good that was not looked at.
     pub(super) fn judge(&self, read: &Read) -> Option<(String, Kind)> {
         if self.has_patterns() {
             if let Some(error) = &read.error {
@@ -148,8 +149,14 @@ impl BodyConditions {
                         let missing = self.not_matches.iter().find(|it| !it.is_match(&text));
                         missing.map(|it| (it, "does not match"))
                     });
+            let beyond = if read.is_cut { ", as far as it is kept" } else { "" };
             if let Some((pattern, verb)) = failed {
-                let why = format!("the body {verb} {:?}", pattern.as_str());
+                let why = format!("the body {verb} {:?}{beyond}", pattern.as_str());
+                return Some((why, Kind::Pattern));
+            }
+            // What must not be there might be in the rest.
+            if read.is_cut && !self.matches.is_empty() {
+                let why = format!("the body is longer than the {MOST_KEPT} bytes that are kept");
                 return Some((why, Kind::Pattern));
             }
         }

@@ -21,6 +21,8 @@ struct Cookie {
     is_below: bool,
     path: String,
     is_secure: bool,
+    /// Whether it is set in order to be deleted.
+    is_gone: bool,
 }
 
 impl Cookies {
@@ -32,18 +34,22 @@ impl Cookies {
             self.0.retain(|it| {
                 (&it.name, &it.domain, &it.path) != (&cookie.name, &cookie.domain, &cookie.path)
             });
-            if self.0.len() < MOST {
+            if self.0.len() < MOST && !cookie.is_gone {
                 self.0.push(cookie);
             }
         }
     }
 
-    /// The header for a request.
-    pub(super) fn of(&self, to: &Target) -> Option<HeaderValue> {
+    /// The header for a request, behind what the module has there: there may be but one.
+    pub(super) fn of(&self, to: &Target, before: Option<&HeaderValue>) -> Option<HeaderValue> {
         let told = self.0.iter().filter(|cookie| cookie.is_for(to));
         let told: Vec<_> = told.map(|it| format!("{}={}", it.name, it.value)).collect();
-        let value = (!told.is_empty()).then(|| told.join("; "))?;
-        HeaderValue::from_str(&value).ok().map(|mut value| {
+        if told.is_empty() {
+            return None;
+        }
+        let mut value = before.map_or_else(Vec::new, |before| [before.as_bytes(), b"; "].concat());
+        value.extend(told.join("; ").bytes());
+        HeaderValue::from_bytes(&value).ok().map(|mut value| {
             value.set_sensitive(true);
             value
         })
@@ -63,6 +69,7 @@ impl Cookie {
             is_below: false,
             path: if above.is_empty() { "/".to_owned() } else { above.to_owned() },
             is_secure: false,
+            is_gone: false,
         };
         for part in parts {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
@@ -79,7 +86,9 @@ impl Cookie {
                 }
                 "path" if value.starts_with('/') => value.clone_into(&mut cookie.path),
                 "secure" => cookie.is_secure = true,
-                "max-age" if value.trim().parse::<i64>().is_ok_and(|age| age <= 0) => return None,
+                "max-age" => {
+                    cookie.is_gone = value.trim().parse::<i64>().is_ok_and(|age| age <= 0);
+                }
                 _ => {}
             }
         }
@@ -112,7 +121,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.append(header::SET_COOKIE, HeaderValue::from_static(set));
             cookies.take(&Target::parse(from).unwrap(), &headers);
-            let value = cookies.of(&Target::parse(to).unwrap());
+            let value = cookies.of(&Target::parse(to).unwrap(), None);
             value.map(|value| value.to_str().unwrap().to_owned())
         };
         let is = |set, from, to| told(set, from, to).as_deref() == Some("a=b");
@@ -131,6 +140,21 @@ mod tests {
         assert!(!is("a=b; Path=/; Domain=com", "http://h.com/", "http://i.com/"));
         assert!(!is("a=b; Path=/; Secure", "https://h.example/", "http://h.example/"));
         assert!(!is("a=b; Path=/; Max-Age=0", "https://h.example/", "https://h.example/"));
+    }
+
+    #[test]
+    fn a_cookie_is_deleted_by_one_that_is_over() {
+        let (mut cookies, target) = (Cookies::default(), Target::parse("http://h.example/"));
+        let target = target.unwrap();
+        for (set, wanted) in [
+            ("a=b; Path=/", true),
+            ("a=; Path=/x; Max-Age=0", true),
+            ("a=; Path=/; Max-Age=0", false),
+        ] {
+            let value = HeaderValue::from_static(set);
+            cookies.take(&target, &HeaderMap::from_iter([(header::SET_COOKIE, value)]));
+            assert_eq!(cookies.of(&target, None).is_some(), wanted, "{set}");
+        }
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::blackbox::found::Found;
 use crate::blackbox::http_client::connection::Connection;
 use crate::outcome::Failure;
 
+/// Patterns are through with so many bytes in well under a millisecond.
+const SHORT: usize = 64 * 1024;
+
 /// What came of it, at its end.
 pub(super) struct Answered {
     pub(super) response: Response<Incoming>,
@@ -56,13 +59,15 @@ impl Settings {
         let mut read = body::Read::default();
         if !is_cut || wants_body {
             let keep = if wants_body { body::MOST_KEPT } else { 0 };
-            read = body::read(body, self.compression, self.body_size_limit, keep, |length| {
+            // The reader ends by itself, so that a body without an end hides neither status nor figures.
+            let (limit, until) = (self.body_size_limit, ask.last_moment());
+            read = body::read(body, self.compression, limit, keep, until, |length| {
                 found.http.get_or_insert_default().uncompressed_body_length = length;
             })
             .await;
             found.http.get_or_insert_default().phases.transfer += began.elapsed();
         }
-        let mut judged = None;
+        let (mut judged, is_late) = (None, read.is_late);
         if wants_body {
             (read, judged) = self.judge_body(read).await;
         }
@@ -72,12 +77,12 @@ impl Settings {
                 Kind::Pattern => found.failed_due_to_regex = Some(true),
                 Kind::Cel => found.failed_due_to_cel = Some(true),
             }
-            failure = Some(Failure::Condition);
+            failure = Some(if is_late { Failure::Timeout } else { Failure::Condition });
         }
         // A server that answers HEAD with a body does no harm.
         if let Some(error) = read.error.filter(|_| !is_head) {
             say(format!("the body failed: {error}"));
-            failure = failure.or(Some(Failure::Body));
+            failure = failure.or(Some(if is_late { Failure::Timeout } else { Failure::Body }));
         }
         for why in [
             self.conditions.version(version(head.version).0),
@@ -92,20 +97,22 @@ impl Settings {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Judges a body; beside whoever else measures, where that may take long.
+    /// Judges a body; beside who else measures, where that may take long.
     async fn judge_body(&self, read: body::Read) -> (body::Read, Option<(String, Kind)>) {
         let conditions = Arc::clone(&self.conditions.body);
+        let is_short = read.kept.len() <= SHORT;
         let judge = move || {
             let judged = conditions.judge(&read);
             (read, judged)
         };
-        if !self.conditions.has_cel() {
+        if !self.conditions.has_cel() && is_short {
             return judge();
         }
         let judged = tokio::task::spawn_blocking(judge).await;
         judged.unwrap_or_else(|_| {
-            let why = "the CEL expression could not be evaluated".to_owned();
-            (body::Read::default(), Some((why, Kind::Cel)))
+            let kind = if self.conditions.has_cel() { Kind::Cel } else { Kind::Pattern };
+            let why = "the conditions could not be evaluated".to_owned();
+            (body::Read::default(), Some((why, kind)))
         })
     }
 }

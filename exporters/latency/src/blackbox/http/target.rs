@@ -1,10 +1,12 @@
 //! A URL of HTTP, and where a redirect leads. No I/O, no clock.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use exporter_kit::on_demand::Destination;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use url::Url;
+
+use crate::blackbox::http_client::decoded;
 
 /// Whom a request goes to, and for what.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,12 +84,6 @@ impl Target {
     /// User and password, where the URL has them, as a header's value.
     pub(super) fn login(&self) -> Option<(String, String)> {
         let (user, password) = (self.0.username(), self.0.password().unwrap_or_default());
-        let decoded = |text: &str| {
-            let text = text.replace('+', "%2B");
-            let pairs = format!("a={text}");
-            let mut pairs = url::form_urlencoded::parse(pairs.as_bytes());
-            pairs.next().map(|(_, text)| text.into_owned()).unwrap_or_default()
-        };
         let is_there = !user.is_empty() || !password.is_empty();
         is_there.then(|| (decoded(user), decoded(password)))
     }
@@ -106,10 +102,19 @@ impl fmt::Display for Target {
 }
 
 /// Where an answer leads, if it does.
-pub(super) fn location(status: u16, headers: &HeaderMap) -> Option<&str> {
+pub(super) fn location(status: u16, headers: &HeaderMap) -> Option<String> {
     let is_redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
     let location = headers.get(header::LOCATION).filter(|_| is_redirect)?;
-    location.to_str().ok().filter(|location| !location.is_empty())
+    // Characters beyond ASCII, of whatever encoding, are meant as their bytes.
+    let text = location.as_bytes().iter().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii() {
+            text.push(char::from(*byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    });
+    (!text.is_empty()).then_some(text)
 }
 
 /// Whether a redirect names no scheme, and so stays at the place that was asked.
@@ -147,8 +152,8 @@ mod tests {
         for bad in ["", "http://", "http://a:0/", "http://a b/", "a:b"] {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
-        let login = Target::parse("http://u:s3+cret%21@a/").unwrap().login();
-        assert_eq!(login, Some(("u".to_owned(), "s3+cret!".to_owned())));
+        let login = Target::parse("http://u:s3+c&r=e;t%21%26@a/").unwrap().login();
+        assert_eq!(login, Some(("u".to_owned(), "s3+c&r=e;t!&".to_owned())));
     }
 
     #[test]
@@ -166,6 +171,21 @@ mod tests {
         ] {
             let to = from.join(location).map(|to| to.to_string());
             assert_eq!((to.as_deref(), is_relative(location)), (wanted, relative), "{location}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_may_be_written_in_any_letters() {
+        let from = Target::parse("http://a.example/").unwrap();
+        for (location, wanted) in [
+            ("/caf\u{e9}?\u{e9}".as_bytes(), "http://a.example/caf%C3%A9?%C3%A9"),
+            (b"/caf\xe9", "http://a.example/caf%E9"),
+            ("http://b\u{fc}cher.example/".as_bytes(), "http://xn--bcher-kva.example/"),
+        ] {
+            let value = HeaderValue::from_bytes(location).unwrap();
+            let headers = HeaderMap::from_iter([(header::LOCATION, value)]);
+            let to = from.join(&super::location(301, &headers).unwrap()).unwrap();
+            assert_eq!(to.0.as_str(), wanted);
         }
     }
 

@@ -243,9 +243,21 @@ async fn what_says_who_asks_goes_to_the_target_alone() {
     assert_eq!(server.probe("/same", yaml).await.result, Ok(()));
     let end = &server.asked()[2];
     assert!(end.starts_with("GET /end ") && !end.contains("Content-Length"), "{end}");
-    for sent in ["Host: vhost.example\r\n", "Authorization: Basic dTpw\r\n", "a=b"] {
+    for sent in ["Host: vhost.example\r\n", "Authorization: Basic dTpw\r\n", "Cookie: c=d; a=b\r\n"]
+    {
         assert!(end.contains(sent), "{sent}: {end}");
     }
+}
+
+#[tokio::test]
+async fn a_redirect_to_whom_nobody_allows_is_no_matter_of_its_status() {
+    let server = Server::start(&[("/", &moved(301, "http://192.0.2.9/"))]).await;
+    let (trial, mut found) = (Trial::new(), Found::default());
+    let target = server.address.to_string();
+    let allow = exporter_kit::on_demand::AllowList::try_from(vec!["192.0.2.1".to_owned()]).unwrap();
+    let ask = Ask { allow: &allow, ..trial.ask(&target) };
+    let result = settings("{valid_status_codes: [301]}").probe(&ask, &mut found).await;
+    assert_eq!(result, Err(Failure::Condition), "{}", trial.said());
 }
 
 #[tokio::test]
@@ -305,7 +317,8 @@ async fn no_body_hides_a_status_and_none_is_kept_whole() {
         ("/plain", "{body_size_limit: 10B}", Ok(()), 10),
         ("/bomb", "{compression: gzip}", Err(Failure::Body), 8 << 20),
         ("/long", "{}", Ok(()), (6 << 20) + 3),
-        ("/long", "{fail_if_body_matches_regexp: [end]}", Ok(()), (6 << 20) + 3),
+        ("/long", "{fail_if_body_matches_regexp: [end]}", Err(Failure::Condition), (6 << 20) + 3),
+        ("/long", "{fail_if_body_not_matches_regexp: [aaa]}", Ok(()), (6 << 20) + 3),
         (
             "/long",
             "{fail_if_body_not_matches_regexp: [end]}",
@@ -317,6 +330,40 @@ async fn no_body_hides_a_status_and_none_is_kept_whole() {
         assert_eq!(probed.result, result, "{path} {yaml}: {}", probed.said);
         assert_eq!(probed.http().uncompressed_body_length, length, "{path} {yaml}");
     }
+}
+
+#[tokio::test]
+async fn a_body_without_an_end_hides_neither_status_nor_figures() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}/", listener.local_addr().unwrap());
+    let (end, ended) = tokio::sync::watch::channel(());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut ended = ended.clone();
+            tokio::spawn(async move {
+                head(&mut stream).await;
+                let _ = stream.write_all(b"HTTP/1.1 500 Oops\r\n\r\nhi").await;
+                let _ = ended.changed().await;
+            });
+        }
+    });
+    for (yaml, wanted, regex) in [
+        ("{}", Failure::HttpStatus, false),
+        ("{valid_status_codes: [500]}", Failure::Timeout, false),
+        ("{valid_status_codes: [500], fail_if_body_matches_regexp: [a]}", Failure::Timeout, true),
+    ] {
+        let (trial, mut found, settings) = (Trial::new(), Found::default(), settings(yaml));
+        let mut ask = trial.ask(&target);
+        ask.deadline = ask.started + Duration::from_millis(400);
+        let probing = Box::pin(settings.probe(&ask, &mut found));
+        let result = tokio::time::timeout_at(ask.deadline, probing).await;
+        assert_eq!(result, Ok(Err(wanted)), "{yaml}: {}", trial.said());
+        assert_eq!(found.failed_due_to_regex, Some(regex), "{yaml}");
+        let http = found.http.unwrap();
+        assert_eq!((http.status_code, http.uncompressed_body_length), (500, 2), "{yaml}");
+        assert!(http.phases.transfer > Duration::from_millis(100), "{yaml}");
+    }
+    drop(end);
 }
 
 #[tokio::test]
@@ -367,6 +414,48 @@ async fn a_proxy_is_asked_in_place_of_the_target() {
     assert_eq!(probed.result, Err(Failure::HttpStatus));
     assert!(proxy.asked()[2].starts_with("CONNECT target.example:443 HTTP/1.1\r\n"));
     assert!(probed.said.contains("the proxy does not connect: HTTP/1.1 404"), "{}", probed.said);
+}
+
+#[tokio::test]
+async fn the_faults_of_others_are_not_the_target_s() {
+    let server = Server::start(&[("/", &page("", b""))]).await;
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for yaml in [
+        format!("{{proxy_url: 'http://{closed}'}}"),
+        format!("{{oauth2: {{client_id: me, token_url: 'http://{closed}'}}}}"),
+        format!("{{oauth2: {{client_id: me, token_url: 'http://{}/none'}}}}", server.address),
+    ] {
+        let probed = server.probe("/", &yaml).await;
+        assert_eq!(probed.result, Err(Failure::Local), "{yaml}: {}", probed.said);
+    }
+    let refusing = b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n";
+    let proxy = Server::start(&[("target.example:443", refusing)]).await;
+    let yaml =
+        format!("{{proxy_url: 'http://{}', skip_resolve_phase_with_proxy: true}}", proxy.address);
+    let probed = probe("https://target.example/", &yaml).await;
+    assert_eq!(probed.result, Err(Failure::Local), "{}", probed.said);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_not_used_again() {
+    let answer = br#"{"access_token": "s3cret"}"#;
+    let created = [&b"HTTP/1.1 201 Created\r\n\r\n"[..], answer].concat();
+    let tokens = Server::start(&[("/token", &created)]).await;
+    let server = Server::start(&[
+        ("/", &page("", b"")),
+        ("/401", b"HTTP/1.1 401 Who\r\nContent-Length: 0\r\n\r\n"),
+    ])
+    .await;
+    let token_url = format!("http://{}/token", tokens.address);
+    let settings = settings(&format!("{{oauth2: {{client_id: me, token_url: '{token_url}'}}}}"));
+    let trial = Trial::new();
+    for (path, result, fetched) in
+        [("", Ok(()), 1), ("/401", Err(Failure::HttpStatus), 1), ("", Ok(()), 2), ("", Ok(()), 2)]
+    {
+        let target = format!("http://{}{path}", server.address);
+        let probed = settings.probe(&trial.ask(&target), &mut Found::default()).await;
+        assert_eq!((probed, tokens.asked().len()), (result, fetched), "{}", trial.said());
+    }
 }
 
 #[tokio::test]
