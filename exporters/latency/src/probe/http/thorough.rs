@@ -87,8 +87,9 @@ impl Thorough {
             {
                 (Some(failure), Some(took))
             }
+            // By the prober itself, a moment before.
+            Ok(Err(Failure::Timeout)) | Err(_) => (Some(Failure::Timeout), Some(attempt.timeout)),
             Ok(Err(failure)) => (Some(failure), None),
-            Err(_) => (Some(Failure::Timeout), Some(attempt.timeout)),
         };
         let cut = (failure == Some(Failure::Timeout)).then_some(spent);
         let (phases, rtt) = phases(&http, self.is_https(), cut);
