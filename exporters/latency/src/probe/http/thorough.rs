@@ -227,7 +227,7 @@ mod tests {
             (
                 "/away",
                 "{follow_redirects: true}",
-                Some(Failure::HttpStatus),
+                Some(Failure::Condition),
                 Seen::Http { status: 302 },
             ),
             ("/error", not, Some(Failure::HttpStatus), Seen::Http { status: 500 }),
