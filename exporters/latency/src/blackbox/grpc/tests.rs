@@ -1,6 +1,7 @@
 //! Questions to servers of HTTP/2 that speak gRPC, or something like it.
 
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 use http_body_util::StreamBody;
@@ -10,7 +11,6 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use openssl::ssl::{Ssl, SslContext, SslMethod};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -142,23 +142,34 @@ async fn who_says_nothing_is_not_ok() {
 
 #[tokio::test]
 async fn a_connection_ends_with_its_probe() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap().to_string();
-    let serving = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        // Settings, and no word about its window ever: the end of the question stays in the client.
-        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
-        stream.read_to_end(&mut Vec::new()).await
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // The largest windows, of streams and of the connection; then nothing is read.
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0x7f, 0xff, 0xff, 0xff];
+        let update = [0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7f, 0xff, 0, 0];
+        stream.write_all(&[&settings[..], &update].concat()).unwrap();
+        let _ = ended.recv();
     });
     let (trial, mut found) = (Trial::new(), Found::default());
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
     let mut ask = trial.ask(&target);
-    ask.deadline = ask.started + Duration::from_millis(300);
-    let yaml = format!("{{service: {}}}", "a".repeat(100_000));
-    let settings: Settings = exporter_kit::parse(&yaml, "test.yml").unwrap();
+    ask.deadline = ask.started + Duration::from_secs(1);
+    let settings = Settings { service: "a".repeat(64 << 20), ..Settings::default() };
     let probed = Box::pin(settings.probe(&ask, &mut found)).await;
     assert_eq!(probed, Err(Failure::Timeout), "{}", trial.said());
-    let ended = tokio::time::timeout(Duration::from_secs(20), serving).await;
-    assert!(ended.is_ok(), "the socket is still open");
+    let gone = async {
+        while alive() > before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let gone = tokio::time::timeout(Duration::from_secs(10), gone).await;
+    assert!(gone.is_ok(), "{} tasks are left", alive() - before);
+    drop(end);
+    serving.join().unwrap();
 }
 
 #[tokio::test]
