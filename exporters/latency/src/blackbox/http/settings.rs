@@ -122,7 +122,9 @@ impl TryFrom<Raw> for Settings {
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| "method: must be the name of an HTTP method, as in GET".to_owned())?;
         let body = raw.body.unwrap_or(Secret::new(String::new()));
-        if !body.expose().is_empty() && raw.body_file.is_some() {
+        // Without a name it is left out, as in the peer.
+        let body_file = raw.body_file.filter(|file| !file.as_os_str().is_empty());
+        if !body.expose().is_empty() && body_file.is_some() {
             return Err("body: give it or body_file, not both".to_owned());
         }
         let headers = headers(raw.headers)?;
@@ -164,7 +166,7 @@ impl TryFrom<Raw> for Settings {
             method,
             headers,
             body,
-            body_file: raw.body_file,
+            body_file,
             sent: Sent::default(),
             compression: raw.compression,
             body_size_limit: raw.body_size_limit.0,
@@ -297,6 +299,13 @@ mod tests {
         let not = parse("{no_follow_redirects: true, ip_protocol_fallback: false}").unwrap();
         assert!(!not.client.follow_redirects);
         assert_eq!(not.families, Families::OnlyV6);
+    }
+
+    #[test]
+    fn a_body_s_file_without_a_name_is_none() {
+        let mut settings = parse("{body: a, body_file: ''}").unwrap();
+        settings.load(Path::new("/")).unwrap();
+        assert_eq!(settings.body(), "a");
     }
 
     #[test]
