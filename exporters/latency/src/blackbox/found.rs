@@ -153,6 +153,11 @@ pub(crate) struct Grpc {
     pub(crate) serving_status: Option<&'static str>,
 }
 
+impl Grpc {
+    /// What a service may say of itself, by the number of `ServingStatus`.
+    pub(crate) const STATUSES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+}
+
 /// A handshake of WebSocket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Websocket {

@@ -40,8 +40,6 @@ const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
 const UNAVAILABLE: i32 = 14;
 const UNAUTHENTICATED: i32 = 16;
-/// `ServingStatus`, by its number.
-const SERVING_STATUS: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
 const SERVING: &str = "SERVING";
 
 /// The section `grpc` of a module.
@@ -350,7 +348,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, String> {
     };
     let number = number.ok_or("it is no answer about health")?;
     let serving_status =
-        usize::try_from(number).ok().and_then(|it| SERVING_STATUS.get(it).copied());
+        usize::try_from(number).ok().and_then(|it| Grpc::STATUSES.get(it).copied());
     Ok(Answer { code, serving_status, message })
 }
 

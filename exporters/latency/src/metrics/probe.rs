@@ -278,9 +278,6 @@ impl Dns {
 }
 
 impl Grpc {
-    /// What the health protocol of gRPC knows.
-    const STATUSES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
-
     fn put(&self, page: &mut Page<'_>) {
         phases(page, "probe_grpc_duration_seconds", "Time of each part of the call.", &self.phases);
         one(page, "probe_grpc_ssl", "Whether the call went by TLS.", Some(self.ssl));
