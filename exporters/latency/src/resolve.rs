@@ -13,6 +13,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
+use rand::random;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
@@ -224,19 +225,45 @@ pub(crate) async fn once(
     answer.await.map_err(|error: NetError| classify(&error))
 }
 
-/// Whether a resolver answers when it is asked for the root, which none of its users asks for: names that are
-/// cached hide for minutes that it is dead. Who refuses, or knows no root, is alive.
-pub(crate) async fn answers(resolvers: &[SocketAddr]) -> bool {
+/// What a resolver said when it was asked by the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Something that shows it well: also that there is no such name.
+    Answer,
+    /// That it cannot say.
+    Failure,
+    /// Nothing.
+    Nothing,
+}
+
+/// What resolvers say when they are asked for a name that nobody has asked for, so that no cache answers: one
+/// below this domain, or below the root. None where they could not be asked, by our own fault.
+///
+/// Names that are cached hide for minutes that a resolver is dead.
+pub(crate) async fn ask(resolvers: &[SocketAddr], domain: Option<&str>) -> Option<Said> {
     let state = Mutex::new(State::Unknown);
     let names = Names { families: Families::Both, resolvers: resolvers.to_vec(), state };
-    let Ok(resolver) = names.resolver(ATTEMPT) else { return false };
-    match resolver.lookup(Name::root(), RecordType::SOA).await {
-        Ok(_) => true,
-        Err(NetError::Dns(DnsError::ResponseCode(code))) => code != ResponseCode::ServFail,
-        Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
-            none.response_code != ResponseCode::ServFail
-        }
-        Err(_) => false,
+    let Ok(resolver) = names.resolver(ATTEMPT) else { return Some(Said::Nothing) };
+    // Letters from the first on: a resolver that knows which names there are not (RFC 8198) knows them by their order.
+    let label: String = (0..16).map(|_| char::from(b'a' + random::<u8>() % 26)).collect();
+    let name = domain.map_or_else(|| format!("{label}."), |domain| format!("{label}.{domain}."));
+    let name = Name::from_ascii(name).unwrap_or_else(|_| Name::root());
+    match resolver.lookup(name, RecordType::A).await {
+        Ok(_) => Some(Said::Answer),
+        Err(error) => said(&error),
+    }
+}
+
+/// Who refuses, or knows of no such name, is alive.
+fn said(error: &NetError) -> Option<Said> {
+    let of_code = |code| if code == ResponseCode::ServFail { Said::Failure } else { Said::Answer };
+    match error {
+        NetError::Dns(DnsError::ResponseCode(code)) => Some(of_code(*code)),
+        NetError::Dns(DnsError::NoRecordsFound(none)) => Some(of_code(none.response_code)),
+        _ if classify(error) == Failure::Local => None,
+        // The library does not say why it has none: one that refuses is among the reasons.
+        NetError::NoConnections => Some(Said::Failure),
+        _ => Some(Said::Nothing),
     }
 }
 
@@ -272,6 +299,23 @@ mod tests {
         assert_eq!(listed("LOCALHOST."), ["127.0.0.1"]);
         assert_eq!((listed("b"), listed("")), (vec![], vec![]));
         assert_eq!(super::listed("192.0.2.1 a\n2001:db8::1 b A\n", "a").len(), 2);
+    }
+
+    #[test]
+    fn silence_is_told_from_an_answer_and_from_a_fault_of_ours() {
+        use nix::libc::{ECONNREFUSED, EMFILE};
+        let io = |errno| NetError::from(std::io::Error::from_raw_os_error(errno));
+        let code = |code| NetError::from(DnsError::ResponseCode(code));
+        for (error, wanted) in [
+            (code(ResponseCode::Refused), Some(Said::Answer)),
+            (code(ResponseCode::ServFail), Some(Said::Failure)),
+            (NetError::NoConnections, Some(Said::Failure)),
+            (NetError::Timeout, Some(Said::Nothing)),
+            (io(ECONNREFUSED), Some(Said::Nothing)),
+            (io(EMFILE), None),
+        ] {
+            assert_eq!(said(&error), wanted, "{error}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::resolve;
+use crate::resolve::{self, Said};
 use crate::seat::SharedVerdicts;
 
 /// They are asked so often.
@@ -43,11 +43,65 @@ impl ResolverCheck {
 }
 
 async fn run(resolvers: Vec<SocketAddr>, verdicts: SharedVerdicts, clock: Clock) {
-    loop {
+    verdicts.lock().resolver_replaced();
+    let mut knows_the_root = false;
+    for turn in 0.. {
         tokio::time::sleep(EVERY).await;
-        let answers =
-            tokio::time::timeout(LIMIT, resolve::answers(&resolvers)).await.unwrap_or(false);
-        let now = clock.now().monotonic.as_secs_f64();
-        verdicts.lock().resolver_asked(now, answers);
+        let domains = {
+            let verdicts = verdicts.lock();
+            [turn, turn + 1].map(|turn| verdicts.domain_to_ask(turn))
+        };
+        let mut said = Vec::new();
+        for domain in domains.iter().flatten() {
+            if !said.contains(&Said::Answer) {
+                said.extend(ask(&resolvers, Some(domain)).await);
+            }
+        }
+        // The servers of all these domains may be the ones that are dead. The first time it is learned whether
+        // this resolver knows more than zones of its own.
+        if turn == 0 || !said.contains(&Said::Answer) {
+            let of_the_root = ask(&resolvers, None).await;
+            knows_the_root |= of_the_root == Some(Said::Answer);
+            said.extend(of_the_root);
+        }
+        if let Some(answers) = answers(&said, knows_the_root) {
+            let now = clock.now().monotonic.as_secs_f64();
+            verdicts.lock().resolver_asked(now, answers);
+        }
+    }
+}
+
+/// Whether a resolver that said this answers. Nothing can be said where it could not be asked, by our own fault,
+/// nor where one fails that has never known the root: its zones may be what is dead.
+fn answers(said: &[Said], knows_the_root: bool) -> Option<bool> {
+    match said {
+        [] => None,
+        said if said.contains(&Said::Answer) => Some(true),
+        said if knows_the_root || !said.contains(&Said::Failure) => Some(false),
+        _ => None,
+    }
+}
+
+async fn ask(resolvers: &[SocketAddr], domain: Option<&str>) -> Option<Said> {
+    let asking = resolve::ask(resolvers, domain);
+    tokio::time::timeout(LIMIT, asking).await.unwrap_or(Some(Said::Nothing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_is_dead_that_says_nothing_or_knows_the_root_no_more() {
+        use Said::{Answer, Failure, Nothing};
+        for (said, knows_the_root, wanted) in [
+            (&[Nothing, Nothing][..], false, Some(false)),
+            (&[Failure, Failure], false, None),
+            (&[Failure, Failure], true, Some(false)),
+            (&[Failure, Nothing, Answer], false, Some(true)),
+            (&[], true, None),
+        ] {
+            assert_eq!(answers(said, knows_the_root), wanted, "{said:?} {knows_the_root}");
+        }
     }
 }

@@ -17,6 +17,9 @@ use crate::seat::SharedVerdicts;
 use crate::standing::{MOST_ADDRESSES, Moment};
 use crate::state::TargetState;
 
+/// When worlds are, in seconds since the epoch: 2027-01-15.
+const TODAY: f64 = 1_800_000_000.0;
+
 /// An exporter that nobody has started.
 #[derive(Debug)]
 pub struct Place {
@@ -155,7 +158,9 @@ impl Place {
         if let Some(reason) = failures.and_then(|failures| failures.first().copied()) {
             state.silent(round, reason, at);
         }
-        state.judge(begun, at, &probed);
+        // The worlds begin at the epoch, as promtool does, and a clock that shows 1970 is wrong.
+        let today = Moment { unix_seconds: at.unix_seconds + TODAY, ..at };
+        state.judge(begun, today, &probed);
     }
 
     /// The page that a scrape at this moment would show, by a wall clock that is so many seconds ahead.

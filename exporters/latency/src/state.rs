@@ -13,7 +13,7 @@ use crate::metrics::counts::Counts;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::seat::{Seat, SharedVerdicts};
 use crate::standing::{Moment, Standing};
-use crate::verdict::{self, Layer, Span};
+use crate::verdict::{self, Layer, Round, Span};
 
 /// Where this exporter stands. A reload may move it without a target losing its counters.
 #[derive(Debug)]
@@ -140,7 +140,8 @@ impl TargetState {
     pub(crate) fn judge(&self, begun: Moment, decided: Moment, outcomes: &[(IpAddr, Outcome)]) {
         let outcomes = outcomes.iter().map(|(ip, outcome)| (*ip, outcome));
         let timeout = self.timeout.as_secs_f64();
-        self.seat.feed(&verdict::round(self.span(begun, decided), timeout, outcomes));
+        let round = verdict::round(self.span(begun, decided), timeout, outcomes);
+        self.seat.feed(&Round { wall: Some(decided.unix_seconds), ..round });
     }
 
     /// A round found no address, for this reason.

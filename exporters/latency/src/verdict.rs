@@ -37,6 +37,7 @@ pub(crate) use judge::Verdict;
 pub(crate) use members::{Id, Layer, Spec};
 pub(crate) use report::{Endpoint, Report};
 
+use evidence::ALIVE;
 use members::{Members, Role, Unwell};
 use own::Own;
 
@@ -76,6 +77,9 @@ impl Verdicts {
 
     /// Takes in a decided round.
     pub(crate) fn feed(&mut self, number: u64, round: &Round) {
+        if let Some(wall) = round.wall {
+            self.own.wall_showed(wall);
+        }
         let unwell = Unwell {
             network: self.own.network == Some(false) || round.begun < self.own.network_since,
             resolver: !self.own.resolver || round.begun < self.own.resolver_since,
@@ -94,6 +98,16 @@ impl Verdicts {
         self.own.resolver_asked(at, answered);
     }
 
+    /// Another resolver is asked from now on.
+    pub(crate) fn resolver_replaced(&mut self) {
+        self.own.resolver_replaced();
+    }
+
+    /// A domain to ask the resolver about, another each turn; none where no name is known to be well.
+    pub(crate) fn domain_to_ask(&self, turn: usize) -> Option<Arc<str>> {
+        self.members.domain(turn)
+    }
+
     /// All that is said now.
     pub(crate) fn report(&mut self, now: f64) -> Report {
         self.judge(now);
@@ -106,20 +120,22 @@ impl Verdicts {
         let before = (self.own.network, self.own.resolver);
         self.own.judge(&self.members, now);
         if self.own.network == Some(false) && before.0 != Some(false) {
-            self.acquit(now, |_| true);
+            // Canaries that are probed seldom show late that it was cut.
+            let until = Own::heard(&self.members, now).until() - ALIVE / 2.0;
+            self.acquit(now, |_| Some(until));
         }
         if !self.own.resolver && before.1 {
-            self.acquit(now, |unresolved| unresolved);
+            self.acquit(now, |member| member.unresolved);
         }
         self.convict(now);
     }
 
-    /// What failed lately was our own fault, of those whose name cannot be looked up or of all.
-    fn acquit(&mut self, now: f64, which: impl Fn(bool) -> bool) {
+    /// What failed lately, and what failed since a moment, was our own fault; of those that have one.
+    fn acquit(&mut self, now: f64, since: impl Fn(&members::Member) -> Option<f64>) {
         for member in self.members.all_mut() {
-            let is_meant = which(member.unresolved.is_some());
-            if let (Role::Service(service), true) = (&mut member.role, is_meant) {
-                service.judges().for_each(|judge| judge.acquit(now));
+            let Some(since) = since(member) else { continue };
+            if let Role::Service(service) = &mut member.role {
+                service.judges().for_each(|judge| judge.acquit(now, since));
             }
         }
     }

@@ -63,6 +63,8 @@ struct Running<'a> {
     place: Place,
     /// Of each probe those that are under way.
     probes: Vec<UnderWay>,
+    /// The second that comes next.
+    next: u64,
 }
 
 #[derive(Default)]
@@ -86,11 +88,18 @@ impl<'a> Running<'a> {
         let probes = probes
             .map(|probe| UnderWay { next: (begins(probe), 1), pending: Vec::new() })
             .collect();
-        Ok(Self { vantage, place, probes })
+        Ok(Self { vantage, place, probes, next: second })
     }
 
-    /// Decides all probes that are to be decided by this second.
+    /// Decides all probes that are to be decided by this second, in the order in which they are.
     fn probe_until(&mut self, second: u64) {
+        for each in self.next..=second {
+            self.probe_at(each);
+        }
+        self.next = second + 1;
+    }
+
+    fn probe_at(&mut self, second: u64) {
         for (number, (probe, under_way)) in
             self.vantage.probes.iter().zip(&mut self.probes).enumerate()
         {

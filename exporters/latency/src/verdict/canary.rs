@@ -30,7 +30,7 @@ impl Canary {
             self.heard = Some(round.decided);
         }
         if class == Class::Ours {
-            self.ours = Some(Ours::after(self.ours, round.decided));
+            self.ours = Some(Ours::after(self.ours, round.decided, class));
             return;
         }
         (self.known, self.ours) = (Some(round.decided), None);
@@ -51,8 +51,8 @@ impl Canary {
         (count.rounds > 0).then(|| count.share())
     }
 
-    /// Whether it had nothing but faults of ours for a minute.
-    pub(crate) fn is_our_fault(&self, now: f64) -> bool {
+    /// Whether for a minute nothing has left this machine.
+    pub(crate) fn is_local_fault(&self, now: f64) -> bool {
         self.ours.is_some_and(|ours| ours.lasts(self.interval, now))
     }
 

@@ -54,6 +54,8 @@ pub(crate) struct Round {
     pub(crate) rtt: Option<f32>,
     /// Seconds by which our wall clock is ahead of what the server says.
     pub(crate) ahead: Option<f64>,
+    /// What our wall clock showed when it was decided, in seconds since the epoch.
+    pub(crate) wall: Option<f64>,
     /// The network that the target is in: a /24 or a /48.
     pub(crate) network: Option<u64>,
 }
@@ -69,6 +71,8 @@ pub(crate) enum Class {
     Silent,
     /// Its name could not be looked up: a failure while our resolver is well.
     Name,
+    /// The target spoke, and what it said cannot be judged here.
+    Unjudged,
     /// The fault is ours: no evidence at all.
     Ours,
 }
@@ -78,7 +82,7 @@ impl Class {
     pub(crate) const fn of(failed: Option<Failed>, is_clock_off: bool) -> Self {
         let Some(Failed { reason, .. }) = failed else { return Self::Good };
         match reason {
-            Failure::TlsVerify if is_clock_off => Self::Ours,
+            Failure::TlsVerify if is_clock_off => Self::Unjudged,
             Failure::HttpStatus
             | Failure::TlsVerify
             | Failure::TlsHandshake
@@ -92,9 +96,14 @@ impl Class {
         }
     }
 
+    /// Whether it says something of the target.
+    pub(crate) const fn is_evidence(self) -> bool {
+        !matches!(self, Self::Unjudged | Self::Ours)
+    }
+
     /// Whether the far side spoke.
     pub(crate) const fn is_heard(self) -> bool {
-        matches!(self, Self::Good | Self::Wrong)
+        matches!(self, Self::Good | Self::Wrong | Self::Unjudged)
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn round<'a>(
         times,
         rtt: rtt.map(|rtt| rtt.as_secs_f32()),
         ahead: answers.clone().find_map(|outcome| outcome.ahead).map(|seconds| seconds as f64),
+        wall: None,
         network: outcomes.map(|(ip, _)| ip).min().map(network),
     }
 }

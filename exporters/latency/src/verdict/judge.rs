@@ -105,8 +105,11 @@ impl Judge {
     ) {
         let Round { begun, decided, .. } = *round;
         let is_down = matches!(self.state, State::Down(_));
-        if class == Class::Ours {
-            self.ours = Some(Ours::after(self.ours, decided));
+        if class.is_heard() {
+            self.heard = Some(decided);
+        }
+        if !class.is_evidence() {
+            self.ours = Some(Ours::after(self.ours, decided, class));
             return;
         }
         // A machine that slept, or was starved, has no evidence of what was between.
@@ -114,9 +117,6 @@ impl Judge {
             self.run.clear();
         }
         self.begun = if self.begun.is_finite() { self.begun.max(begun) } else { begun };
-        if class.is_heard() {
-            self.heard = Some(decided);
-        }
         (self.known, self.ours) = (Some(decided), None);
         let good = failed.is_none();
         self.last = match failed {
@@ -160,13 +160,13 @@ impl Judge {
         self.hold.begin(self.begun);
     }
 
-    /// What failed lately was our own fault: the open run and the failures of the last minute are dropped.
-    /// An outage from before is kept.
-    pub(crate) fn acquit(&mut self, now: f64) {
+    /// What failed lately was our own fault: the open run is dropped, and the failures of the last minute and
+    /// since then. An outage from before is kept.
+    pub(crate) fn acquit(&mut self, now: f64, since: f64) {
         if !matches!(self.state, State::Down(_)) {
             self.run.clear();
         }
-        self.shares.forget_failures(now - 2.0 * patience(self.interval));
+        self.shares.forget_failures(since.min(now - 2.0 * patience(self.interval)));
     }
 
     /// What is judged; none where nothing is known, or no longer.
@@ -231,6 +231,11 @@ impl Judge {
     pub(crate) fn is_our_fault(&self, now: f64) -> bool {
         self.ours.is_some_and(|ours| ours.lasts(self.interval, now))
     }
+
+    /// Whether for a minute nothing has left this machine.
+    pub(crate) fn is_local_fault(&self, now: f64) -> bool {
+        self.is_our_fault(now) && self.ours.is_some_and(|ours| ours.is_local)
+    }
 }
 
 /// Rounds in a row that were our own fault.
@@ -240,12 +245,15 @@ pub(crate) struct Ours {
     since: f64,
     /// When the last was.
     last: f64,
+    /// Whether it never left this machine.
+    is_local: bool,
 }
 
 impl Ours {
     /// One more.
-    pub(crate) fn after(before: Option<Self>, decided: f64) -> Self {
-        Self { since: before.map_or(decided, |before| before.since), last: decided }
+    pub(crate) fn after(before: Option<Self>, decided: f64, class: Class) -> Self {
+        let since = before.map_or(decided, |before| before.since);
+        Self { since, last: decided, is_local: class == Class::Ours }
     }
 
     /// Whether what is probed at this interval has had nothing else for a minute, or for three rounds.

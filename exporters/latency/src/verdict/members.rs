@@ -1,6 +1,6 @@
 //! What is probed from here, and what is known of each. No I/O, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -54,6 +54,8 @@ pub(crate) struct Member {
     pub(crate) ahead: Option<(f64, f64)>,
     /// Since when its name cannot be looked up.
     pub(crate) unresolved: Option<f64>,
+    /// A number for the endpoint that it is of.
+    endpoint: u64,
 }
 
 /// What it is there for.
@@ -88,8 +90,8 @@ pub(crate) struct Unwell {
 
 impl Member {
     pub(crate) fn new(spec: Spec) -> Self {
-        let role = Self::fresh(&spec);
-        Self { spec, role, network: None, ahead: None, unresolved: None }
+        let (role, endpoint) = (Self::fresh(&spec), number_of(&spec.endpoint));
+        Self { spec, role, network: None, ahead: None, unresolved: None, endpoint }
     }
 
     fn fresh(spec: &Spec) -> Role {
@@ -109,6 +111,7 @@ impl Member {
     /// Has other labels from now on; as another role it begins anew.
     pub(crate) fn relabel(&mut self, endpoint: Id, module: Arc<str>, is_canary: bool) {
         let was_canary = self.spec.is_canary;
+        self.endpoint = number_of(&endpoint);
         self.spec = Spec { endpoint, module, is_canary, ..self.spec.clone() };
         if was_canary != is_canary {
             self.role = Self::fresh(&self.spec);
@@ -133,6 +136,11 @@ impl Member {
         }
     }
 
+    /// The domain that it is of. A name without a dot is of one that only the search list knows.
+    fn domain(&self) -> Option<&str> {
+        self.spec.domain.as_deref().filter(|domain| domain.contains('.'))
+    }
+
     /// By what it is told from others as a witness: its network, or itself.
     pub(crate) fn witness(&self) -> u64 {
         self.network.unwrap_or_else(|| self.endpoint())
@@ -140,16 +148,14 @@ impl Member {
 
     /// A number for the endpoint that it is of.
     pub(crate) fn endpoint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.spec.endpoint.hash(&mut hasher);
-        hasher.finish()
+        self.endpoint
     }
 
-    /// Whether it had nothing but faults of ours for a minute.
-    pub(crate) fn is_our_fault(&self, now: f64) -> bool {
+    /// Whether for a minute nothing for it has left this machine.
+    pub(crate) fn is_local_fault(&self, now: f64) -> bool {
         match &self.role {
-            Role::Canary(canary) => canary.is_our_fault(now),
-            Role::Service(service) => service.judge.is_our_fault(now),
+            Role::Canary(canary) => canary.is_local_fault(now),
+            Role::Service(service) => service.judge.is_local_fault(now),
         }
     }
 }
@@ -236,6 +242,14 @@ impl Members {
         }
     }
 
+    /// A domain that a resolver can be asked about, another each turn. Of one of whose names none can be looked
+    /// up it may be the servers that are dead.
+    pub(crate) fn domain(&self, turn: usize) -> Option<Arc<str>> {
+        let well = self.all().filter(|member| member.unresolved.is_none());
+        let good: BTreeSet<&str> = well.filter_map(Member::domain).collect();
+        good.iter().nth(turn.checked_rem(good.len())?).map(|domain| Arc::from(*domain))
+    }
+
     /// One of them.
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Member> {
         self.all.get_mut(&number)
@@ -272,6 +286,12 @@ impl Members {
             (!services.is_empty()).then_some((id, services))
         })
     }
+}
+
+fn number_of(endpoint: &Id) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    endpoint.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn as_service(member: &Member) -> Option<(&Member, &Service)> {

@@ -24,6 +24,10 @@ const CLOCK_ENDPOINTS: usize = 3;
 /// Beyond so many seconds nothing is said of certificates.
 const CLOCK_OFF: f64 = 86_400.0;
 
+/// A wall clock before the day that this was written is wrong whatever others say: a machine without a battery
+/// boots in 1970. Seconds since the epoch: 2026-11-29.
+const WRITTEN: f64 = 1_795_910_400.0;
+
 /// A part of a vantage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -67,8 +71,7 @@ pub(crate) struct Own {
     /// Whether names can be looked up, and since when.
     pub(crate) resolver: bool,
     pub(crate) resolver_since: f64,
-    /// Whether the resolver ever answered when it was asked by the way, and since when it has not.
-    has_answered: bool,
+    /// Since when the resolver has not answered when it was asked by the way.
     silent: Option<f64>,
     local: bool,
     canaries: Option<bool>,
@@ -78,6 +81,8 @@ pub(crate) struct Own {
     ahead: Option<f64>,
     /// Since when that is too much.
     wrong: Option<f64>,
+    /// Whether that shows a day that is long past.
+    is_in_the_past: bool,
 }
 
 impl Default for Own {
@@ -88,13 +93,13 @@ impl Default for Own {
             network_since: f64::NEG_INFINITY,
             resolver: true,
             resolver_since: f64::NEG_INFINITY,
-            has_answered: false,
             silent: None,
             local: true,
             canaries: None,
             loss: 0.0,
             ahead: None,
             wrong: None,
+            is_in_the_past: false,
         }
     }
 }
@@ -102,9 +107,17 @@ impl Default for Own {
 impl Own {
     /// The resolver was asked by the way at this moment, and answered or did not.
     pub(crate) fn resolver_asked(&mut self, at: f64, answered: bool) {
-        self.has_answered |= answered;
-        // One that knows its own zones only has never answered for the root.
-        self.silent = (self.has_answered && !answered).then(|| self.silent.unwrap_or(at));
+        self.silent = (!answered).then(|| self.silent.unwrap_or(at));
+    }
+
+    /// Another resolver is asked from now on.
+    pub(crate) fn resolver_replaced(&mut self) {
+        self.silent = None;
+    }
+
+    /// The wall clock showed this, in seconds since the epoch.
+    pub(crate) fn wall_showed(&mut self, unix_seconds: f64) {
+        self.is_in_the_past = unix_seconds < WRITTEN;
     }
 
     /// Judges it anew.
@@ -120,7 +133,7 @@ impl Own {
             self.resolver_since = now;
         }
         self.resolver = resolver;
-        self.local = !members.all().any(|member| member.is_our_fault(now));
+        self.local = !members.all().any(|member| member.is_local_fault(now));
         self.loss = loss_of(members, now);
         self.clock_of(members, now);
     }
@@ -213,13 +226,14 @@ impl Own {
         self.ahead = (ahead.len() >= CLOCK_ENDPOINTS).then(|| ahead[ahead.len() / 2]);
         self.wrong = match self.ahead {
             Some(ahead) if ahead.abs() > CLOCK => Some(self.wrong.unwrap_or(now)),
+            _ if self.is_in_the_past => Some(self.wrong.unwrap_or(now)),
             _ => None,
         };
     }
 
     /// Whether the wall clock is so wrong that nothing can be said of certificates.
     pub(crate) fn is_clock_off(&self) -> bool {
-        self.ahead.is_some_and(|ahead| ahead.abs() > CLOCK_OFF)
+        self.is_in_the_past || self.ahead.is_some_and(|ahead| ahead.abs() > CLOCK_OFF)
     }
 
     /// Each part that something is known of, and whether it is well.
@@ -232,7 +246,7 @@ impl Own {
             Some((Part::Local, self.local)),
             self.canaries.map(|half| (Part::Canaries, half)),
             Some((Part::Loss, self.loss < LOSSY)),
-            self.ahead.map(|_| (Part::Clock, clock())),
+            (self.is_in_the_past || self.ahead.is_some()).then(|| (Part::Clock, clock())),
         ]
         .into_iter()
         .flatten()

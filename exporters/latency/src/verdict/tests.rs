@@ -179,16 +179,70 @@ fn the_names_of_one_domain_prove_no_dead_resolver() {
     place.run(0, 600, OK, &[OK; 3]);
     place.run(600, 720, OK, &[NAMELESS; 3]);
     assert_eq!((place.codes(720), place.part(Part::Resolver, 720)), (vec![3; 3], Some(true)));
-    // The resolver does not answer when it is asked by the way, either; but it never did.
-    place.verdicts.resolver_asked(700.0, false);
-    place.run(720, 760, OK, &[NAMELESS; 3]);
-    assert_eq!(place.part(Part::Resolver, 760), Some(true));
-    place.verdicts.resolver_asked(760.0, true);
     for second in (760..800).step_by(10) {
         place.verdicts.resolver_asked(f64::from(second), false);
     }
-    place.run(760, 800, OK, &[NAMELESS; 3]);
+    place.run(720, 800, OK, &[NAMELESS; 3]);
     assert_eq!((place.codes(800), place.part(Part::Resolver, 800)), (vec![-1; 3], Some(false)));
+    place.verdicts.resolver_replaced();
+    place.run(800, 805, OK, &[NAMELESS; 3]);
+    assert_eq!(place.part(Part::Resolver, 805), Some(true), "another one");
+}
+
+#[test]
+fn a_resolver_is_asked_about_domains_whose_names_can_be_looked_up() {
+    let mut place = Place::new(1, &["a", "b"]);
+    let asked = |place: &Place| [0, 1, 2].map(|turn| place.verdicts.domain_to_ask(turn));
+    let domain = |name: &str| Some(name.into());
+    place.run(0, 5, OK, &[OK; 2]);
+    let all = ["a.example", "b.example", "canary-0.example"].map(domain);
+    assert_eq!(asked(&place), all);
+    place.run(5, 10, OK, &[NAMELESS, OK]);
+    assert_eq!(asked(&place), ["b.example", "canary-0.example", "b.example"].map(domain));
+    place.run(10, 15, NAMELESS, &[NAMELESS; 2]);
+    assert_eq!(asked(&place), [None, None, None]);
+}
+
+#[test]
+fn a_clock_that_starts_in_1970_says_nothing_of_certificates_and_proves_the_network() {
+    let wall = |wall: f64| {
+        // Nobody else shows how the network is.
+        let mut place = Place::new(0, &["a", "b", "c"]);
+        for second in (0..400).step_by(5) {
+            for number in place.services.clone() {
+                let refused = round(second, Some(Failure::TlsVerify));
+                let wall = Some(wall + f64::from(second));
+                place.verdicts.feed(number, &Round { wall, ..refused });
+            }
+        }
+        (place.codes(400), place.part(Part::Network, 400), place.part(Part::Clock, 400))
+    };
+    assert_eq!(wall(0.0), (vec![-1; 3], Some(true), Some(false)));
+    assert_eq!(wall(1_900_000_000.0), (vec![3; 3], Some(true), None), "they ran out");
+}
+
+#[test]
+fn seldom_canaries_show_late_that_all_was_cut() {
+    let mut verdicts = Verdicts::default();
+    let seldom = |n: usize| Spec {
+        interval: 60.0,
+        ..spec(&format!("canary-{n}"), "icmp", Layer::Icmp, true)
+    };
+    let canaries: Vec<u64> = (0..2).map(|n| verdicts.add(seldom(n))).collect();
+    let service = verdicts.add(spec("a", "http", Layer::Http, false));
+    let mut codes = Vec::new();
+    for second in (0..1800).step_by(5) {
+        let failure = if (600..900).contains(&second) { SILENT } else { OK };
+        if second % 60 == 0 {
+            for canary in &canaries {
+                verdicts.feed(*canary, &round(second, failure));
+            }
+        }
+        verdicts.feed(service, &round(second, failure));
+        codes.push(Verdict::code(verdicts.report(f64::from(second + 4)).endpoints[0].verdict));
+    }
+    codes.dedup();
+    assert_eq!(codes, [0, -1, 0], "nothing of it is left as a share of failures");
 }
 
 #[test]

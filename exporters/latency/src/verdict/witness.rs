@@ -52,6 +52,12 @@ impl Heard {
         Self { half, others, by_witness }
     }
 
+    /// Until when our network is proved to have worked, by half of the canaries or a third of the services.
+    pub(crate) fn until(&self) -> f64 {
+        let third = self.others.len().div_ceil(3).checked_sub(1).map(|place| self.others[place]);
+        [self.half, third].into_iter().flatten().fold(f64::NEG_INFINITY, f64::max)
+    }
+
     /// Whether our network is proved to have worked while an endpoint failed: half of the canaries, or a
     /// third of the other services, were heard when it had failed for a while.
     pub(crate) fn proves(&self, failed_since: f64, witness: u64, endpoint: u64) -> bool {
@@ -112,6 +118,18 @@ mod tests {
             "its neighbour does"
         );
         assert!(!proves(&[None], &[(FAILS, 2, 900.0), (FAILS, FAILS, 1020.0)]));
+    }
+
+    #[test]
+    fn a_network_is_proved_until_half_of_the_canaries_or_a_third_of_the_services_fell_silent() {
+        let until = |canaries: &[f64], services: &[f64]| {
+            let canaries = canaries.iter().zip(100..).map(|(heard, n)| (n, Some(*heard)));
+            let services = services.iter().zip(0..).map(|(heard, n)| (n, n, *heard));
+            Heard::new(canaries, services).until()
+        };
+        assert_eq!(until(&[1.0, 2.0, 3.0], &[]).to_bits(), 2.0_f64.to_bits());
+        assert_eq!(until(&[1.0, 1.0], &[9.0, 5.0, 4.0, 3.0]).to_bits(), 5.0_f64.to_bits());
+        assert_eq!(until(&[], &[]).to_bits(), f64::NEG_INFINITY.to_bits());
     }
 
     #[test]
