@@ -57,6 +57,15 @@ impl Content {
         matches!(self, Self::Addresses(_) | Self::Records(_) | Self::Nxdomain | Self::Nodata)
     }
 
+    /// How many addresses or records it has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Addresses(addresses) => addresses.len(),
+            Self::Records(records) => records.ids().len(),
+            _ => 0,
+        }
+    }
+
     /// A number that stands for the content: the same in every run and on every machine, and below
     /// 2^48, so that an f64 holds it exactly (FNV-1a, folded).
     pub(crate) fn fingerprint(&self) -> u64 {

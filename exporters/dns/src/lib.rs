@@ -1,8 +1,8 @@
 //! Asks the world's resolvers the same questions, and says who answers otherwise.
 //!
 //! * `config`: the file, its defaults and its validation; `resolvers`: the list of whom to ask;
-//! * `state`: what is known of one set; `kept`: its last sweep's outcomes; `poll`: one set, swept for ever; `sweep`: one sweep, the part
-//!   that does I/O;
+//! * `state`: what is known of one set; `kept`: its last sweep's outcomes; `poll`: one set, swept for ever;
+//!   `progress`: how far its sweep has come; `sweep`: one sweep, the part that does I/O;
 //! * [`exchange`]: one question to one server, and the messages of which sweeps are made as well;
 //!   `kind`: the types that are asked for; `reply`: a message as an answer; `pending`: queries on
 //!   their way;
@@ -10,7 +10,7 @@
 //! * `authority`: a zone's own servers, and what only they can tell;
 //! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
 //!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses;
-//! * `metrics`: every metric, the only part that knows Prometheus; `pages`: the page of answers;
+//! * `metrics`: every metric, the only part that knows Prometheus; `pages`: what the resolvers said, for people and for programs;
 //! * [`simulation`]: the same in virtual time, for the judge of worlds.
 //!
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
@@ -27,6 +27,7 @@ mod outcome;
 mod pages;
 mod pending;
 mod poll;
+mod progress;
 mod record;
 mod reply;
 mod resolvers;
@@ -71,7 +72,15 @@ impl Exporter for DnsExporter {
     const LINKS: &'static [(&'static str, &'static str)] = &[
         ("/answers", "each answer of the last sweep, how many gave it, and in which countries"),
         ("/zones", "the servers of each zone, and what they said in the last round; ?format=json"),
-        ("/answers?format=json", "the same as JSON; ?name=, ?type= and ?set= select"),
+        (
+            "/api/v1/answers",
+            "the same as JSON; ?name=, ?type=, ?set=, ?country= and ?class= select",
+        ),
+        (
+            "/api/v1/results",
+            "what each resolver said; /api/v1/diff what it says otherwise than in the sweep before",
+        ),
+        ("/api/v1/sweeps", "the last sweep of each set, and how far the one is that is going on"),
     ];
     type Config = Config;
 
@@ -112,14 +121,14 @@ impl Exporter for DnsExporter {
             let plan = wanted.labels.clone();
             let earliest = self.strangers.earliest(&plan);
             let plan_name = plan.set.name.clone();
-            let set = Arc::new(RunningSet::new(plan));
+            let set = Arc::new(RunningSet::new(plan, poll::unix_seconds()));
             let (rounds, strangers) = (self.rounds.clone(), self.strangers.clone());
             let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
             let run = poll::run(Arc::clone(&set), rounds, strangers, earliest, store);
             let task = tokio::spawn(run);
             Running::new(set, task)
         };
-        self.sets.update(wanted, start, |set, plan| set.relabel(plan));
+        self.sets.update(wanted, start, |set, plan| set.relabel(plan, poll::unix_seconds()));
         self.keep_zones_in_step(config);
         skipped
     }

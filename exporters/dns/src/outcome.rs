@@ -196,6 +196,15 @@ pub(crate) enum Control {
     Passed,
     /// It does not, or not honestly.
     Failed,
+    /// Nothing came.
+    Silent,
+}
+
+impl Control {
+    /// Whether it speaks against the resolver.
+    pub(crate) fn is_bad(self) -> bool {
+        matches!(self, Self::Failed | Self::Silent)
+    }
 }
 
 exporter_kit::label_enum! {

@@ -1,85 +1,220 @@
-//! The pages of answers and of zones: `/answers` and `/zones`, as text and as JSON.
+//! What the resolvers said: `/answers` for people, `/api/v1/` for programs; and what zones' own servers did: `/zones`. Sends nothing: whoever asks sees what
+//! is configured, and no more.
 
 mod answers;
+mod filter;
+mod html;
+mod results;
+mod said;
+mod sweeps;
+mod zones;
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Deserialize;
+use futures_util::stream;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
-use crate::authority::page::Page as ZonePage;
 use crate::authority::state::Zones;
-use crate::pages::answers::{Filter, Page};
-use crate::state::Sets;
+use crate::pages::answers::Page;
+use crate::pages::filter::{Filter, Format};
+use crate::pages::html::Choices;
+use crate::pages::results::{Rows, Told};
+use crate::pages::sweeps::Sweeps;
+use crate::state::{Latest, SetState, Sets};
+
+/// The sets at one moment, so that a sweep that ends meanwhile cannot mix in.
+type Taken = results::Sets;
 
 /// The pages beside `/metrics`.
 pub(crate) fn routes(sets: Arc<Sets>, zones: Arc<Zones>) -> Router {
-    let answers = Router::new().route("/answers", get(answers)).with_state(sets);
-    answers.merge(Router::new().route("/zones", get(zones_page)).with_state(zones))
+    Router::new()
+        .route("/answers", get(page))
+        .route("/api/v1/answers", get(answers))
+        .route("/api/v1/results", get(results))
+        .route("/api/v1/diff", get(diff))
+        .route("/api/v1/resolvers/{ip}", get(resolver))
+        .route("/api/v1/sweeps", get(sweeps))
+        .with_state(sets)
+        .merge(zones::routes(zones))
 }
 
-/// How the page of zones is asked for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form {
-    /// `json` or `text`.
-    format: Option<String>,
+fn take(sets: &Sets) -> Taken {
+    sets.states()
+        .into_iter()
+        .map(|set| set.state())
+        .map(|set| (Arc::clone(&set), set.latest()))
+        .collect()
 }
 
-/// The last round over each zone's servers. Sends nothing.
-async fn zones_page(State(zones): State<Arc<Zones>>, Query(form): Query<Form>) -> Response {
-    let pages: Vec<_> = zones.states().iter().map(|zone| ZonePage::new(zone)).collect();
-    if form.format.as_deref() == Some("json") {
-        return Json(pages).into_response();
-    }
-    let mut text = String::new();
-    for page in &pages {
-        page.write(&mut text);
-    }
-    text.into_response()
+/// The answers of the last sweep, in the form that is asked for: for a browser, or as text.
+async fn page(
+    State(sets): State<Arc<Sets>>,
+    Query(filter): Query<Filter>,
+    headers: HeaderMap,
+) -> Response {
+    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    let is_browser = accepts.is_some_and(|accepts| accepts.contains("text/html"));
+    let usual = if is_browser { Format::Html } else { Format::Text };
+    made(take(&sets), filter, usual).await
 }
 
-/// The answers of the last sweep. Sends nothing: whoever asks sees what is configured, and no more.
+/// A page of long lists takes its time, which is nobody else's.
+async fn made(sets: Taken, filter: Filter, usual: Format) -> Response {
+    let made = spawn_blocking(move || shown(&sets, &filter, usual)).await;
+    made.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// The answers of the last sweep, for a program.
 async fn answers(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Response {
-    let sets: Vec<_> =
-        sets.states().into_iter().map(|set| set.state()).map(|set| (set.latest(), set)).collect();
+    made(take(&sets), filter, Format::Json).await
+}
+
+fn shown(sets: &Taken, filter: &Filter, usual: Format) -> Response {
+    let format = match checked(sets, filter, usual) {
+        Ok(format) => format,
+        Err(refusal) => return refusal.into_response(),
+    };
     let mut pages = Vec::new();
-    for (latest, set) in &sets {
+    for (set, latest) in sets {
         for (number, asked) in set.plan.questions.iter().enumerate() {
             if filter.matches(&set.plan, asked) {
-                let verdict = latest.snapshot.as_ref().map(|snapshot| &snapshot.verdicts[number]);
-                pages.push(Page::new(&set.plan, asked, verdict, latest.completed));
+                pages.extend(Page::new(set, latest, number, filter));
             }
         }
     }
-    if pages.is_empty() {
-        let questions = sets.iter().flat_map(|(_, set)| {
-            set.plan.questions.iter().map(|asked| {
-                format!(
-                    "?name={}&type={}&set={}\n",
-                    asked.name,
-                    asked.kind.as_str(),
-                    set.plan.set.name
-                )
-            })
-        });
-        let known: String = questions.collect();
-        return (
-            StatusCode::NOT_FOUND,
-            format!("No such question is configured. There are:\n{known}"),
-        )
-            .into_response();
+    match format {
+        Format::Html => {
+            let now = Instant::now();
+            let all: Vec<_> =
+                sets.iter().map(|(set, latest)| Sweeps::new(set, latest, now)).collect();
+            Html(html::page(&pages, &all, filter, &choices(sets)).into_string()).into_response()
+        }
+        Format::Json => Json(pages).into_response(),
+        Format::Ndjson => lines(pages.iter().filter_map(|page| serde_json::to_string(page).ok())),
+        Format::Text => {
+            let mut text = String::new();
+            for page in &pages {
+                page.write(&mut text);
+            }
+            text.into_response()
+        }
     }
-    if filter.wants_json() {
-        return Json(pages).into_response();
-    }
-    let mut text = String::new();
-    for page in &pages {
-        page.write(&mut text);
-    }
-    text.into_response()
 }
+
+/// What each resolver said, row by row.
+async fn results(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Response {
+    rows(take(&sets), filter, Told::Results)
+}
+
+/// What each resolver says otherwise than in the sweep before.
+async fn diff(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Response {
+    let sets = take(&sets);
+    let is_asked = |(set, _): &&(Arc<SetState>, Latest)| {
+        set.plan.questions.iter().any(|asked| filter.matches(&set.plan, asked))
+    };
+    let mut asked = sets.iter().filter(is_asked).peekable();
+    if asked.peek().is_some() && !asked.any(|(_, latest)| sweeps::is_comparable(latest)) {
+        let message = "There is no sweep before the last one to compare it with: the program has just started, \
+                       or too many different answers came.\n";
+        return (StatusCode::CONFLICT, message).into_response();
+    }
+    rows(sets, filter, Told::Differences)
+}
+
+fn rows(sets: Taken, filter: Filter, told: Told) -> Response {
+    match checked(&sets, &filter, Format::Json) {
+        Ok(format @ (Format::Json | Format::Ndjson)) => {
+            stream_of(Rows::new(sets, filter, told, format), format)
+        }
+        Ok(_) => (StatusCode::BAD_REQUEST, "format: must be json or ndjson here\n").into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// All that one resolver said.
+async fn resolver(
+    State(sets): State<Arc<Sets>>,
+    Path(ip): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Response {
+    let Ok(ip) = ip.parse::<IpAddr>() else {
+        let message = "resolver: must be an IP address, as in /api/v1/resolvers/192.0.2.53\n";
+        return (StatusCode::BAD_REQUEST, message).into_response();
+    };
+    let sets = take(&sets);
+    let is_there = |list: &crate::resolvers::ResolverList| {
+        list.resolvers.iter().any(|resolver| resolver.address == ip)
+    };
+    if !sets.iter().any(|(set, _)| is_there(&set.plan.set.list)) {
+        return (StatusCode::NOT_FOUND, "No set has this resolver.\n").into_response();
+    }
+    match checked(&sets, &filter, Format::Json) {
+        Ok(format @ (Format::Json | Format::Ndjson)) => {
+            stream_of(Rows::new(sets, filter, Told::Results, format).only(ip), format)
+        }
+        Ok(_) => (StatusCode::BAD_REQUEST, "format: must be json or ndjson here\n").into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The sweeps of each set.
+async fn sweeps(State(sets): State<Arc<Sets>>) -> Response {
+    let (sets, now) = (take(&sets), Instant::now());
+    let all: Vec<_> = sets.iter().map(|(set, latest)| Sweeps::new(set, latest, now)).collect();
+    Json(all).into_response()
+}
+
+/// The form that is asked for, if all of the filter can be; else what to answer.
+fn checked(sets: &Taken, filter: &Filter, usual: Format) -> Result<Format, (StatusCode, String)> {
+    let format = filter.class().and_then(|_| filter.format());
+    let format = format.map_err(|error| (StatusCode::BAD_REQUEST, error))?.unwrap_or(usual);
+    let mut questions =
+        sets.iter().flat_map(|(set, _)| set.plan.questions.iter().map(move |asked| (set, asked)));
+    if questions.clone().any(|(set, asked)| filter.matches(&set.plan, asked)) {
+        return Ok(format);
+    }
+    let line = |(set, asked): (&Arc<SetState>, &crate::config::Asked)| {
+        format!("?name={}&type={}&set={}\n", asked.name, asked.kind.as_str(), set.plan.set.name)
+    };
+    let known: String = questions.by_ref().map(line).collect();
+    let message = format!("No such question is configured. There are:\n{known}");
+    Err((StatusCode::NOT_FOUND, message))
+}
+
+fn choices(sets: &Taken) -> Choices<'_> {
+    let questions = || sets.iter().flat_map(|(set, _)| &set.plan.questions);
+    let mut choices = Choices {
+        names: questions().map(|asked| asked.name.as_str()).collect(),
+        types: questions().map(|asked| asked.kind.as_str()).collect(),
+        sets: sets.iter().map(|(set, _)| set.plan.set.name.as_str()).collect(),
+    };
+    choices.names.sort_unstable();
+    choices.names.dedup();
+    choices.types.sort_unstable();
+    choices.types.dedup();
+    choices
+}
+
+/// A page that is made while it is read.
+fn stream_of(rows: Rows, format: Format) -> Response {
+    let kind = if format == Format::Ndjson { NDJSON } else { "application/json" };
+    let parts = stream::iter(rows.map(Ok::<_, Infallible>));
+    ([(header::CONTENT_TYPE, kind)], Body::from_stream(parts)).into_response()
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> Response {
+    let text: String = lines.map(|line| line + "\n").collect();
+    ([(header::CONTENT_TYPE, NDJSON)], text).into_response()
+}
+
+/// The media type of a value a line.
+const NDJSON: &str = "application/x-ndjson";

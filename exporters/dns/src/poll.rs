@@ -12,11 +12,13 @@ use tracing::{error, info, warn};
 use crate::config::Plan;
 use crate::kept::Kept;
 use crate::outcome::SweepResult;
+use crate::progress::Running;
 use crate::resolvers::ResolverList;
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
 use crate::store::Store;
 use crate::sweep;
+use crate::verdict::Verdict;
 
 /// The sweeps of strangers that have just been made, over all sets. A reload that starts a set anew
 /// does not ask them again before they may be asked.
@@ -53,8 +55,6 @@ impl Strangers {
 #[derive(Debug)]
 struct Known {
     standing: Standing,
-    /// When the pins of the plan came into force, in seconds since the epoch.
-    pinned_at: u64,
     store: Option<Store>,
 }
 
@@ -69,6 +69,8 @@ pub(crate) async fn run(
     let plan = Arc::clone(&set.state().plan);
     set.state().begins(Moment::Real(Instant::now()));
     let mut known = load(&plan, store).await;
+    let now = unix_seconds();
+    set.state().was_told(known.standing.told(&plan, now));
     sleep_until(earliest).await;
     let mut rounds = rounds.every(plan.set.interval, &format!("dns/{}", plan.set.name));
     loop {
@@ -91,13 +93,19 @@ async fn load(plan: &Arc<Plan>, store: Option<Store>) -> Known {
     let (plan, read) = (Arc::clone(plan), store.clone());
     let memories = off_the_thread(move || read.map(|store| store.load(&plan))).await;
     let standing = memories.map_or_else(Standing::default, Standing::new);
-    Known { standing, pinned_at: unix_seconds(), store }
+    Known { standing, store }
 }
 
 /// Sweeps once.
 async fn round(set: &RunningSet, mut known: Known) -> Known {
     let (began, state) = (Instant::now(), set.state());
+    let set_of = &state.plan.set;
+    let most = set_of.list.resolvers.len()
+        * state.plan.queries_per_resolver()
+        * (1 + usize::from(set_of.retries));
+    state.progress.begin(Running { began, sent_before: state.counts.sent(), most });
     let sweep = sweep::run(&state.plan, &state.counts).await;
+    state.progress.end();
     // The plan may have become another meanwhile.
     let state = set.state();
     let name = &state.plan.set.name;
@@ -111,15 +119,17 @@ async fn round(set: &RunningSet, mut known: Known) -> Known {
         }
     };
     let (degraded, seconds) = (sweep.degraded, began.elapsed().as_secs_f64());
-    let (plan, now) = (Arc::clone(&state.plan), unix_seconds());
-    let (known, verdicts) = off_the_thread(move || {
-        let verdicts =
-            known.standing.swept(&plan, Kept::new(sweep), degraded, known.pinned_at, now);
+    let (plan, pinned_at, now) = (Arc::clone(&state.plan), state.since, unix_seconds());
+    let (known, verdicts, kept) = off_the_thread(move || {
+        let kept = Arc::new(Kept::new(sweep));
+        let of_it = Arc::clone(&kept);
+        let verdicts = known.standing.swept(&plan, of_it, degraded, pinned_at, now);
         known.save(&plan);
-        (known, verdicts)
+        (known, verdicts, kept)
     })
     .await;
-    for (number, _) in verdicts.iter().enumerate().filter(|(_, it)| it.is_changed) {
+    let is_changed = |it: &Verdict| it.is_changed && !degraded;
+    for (number, _) in verdicts.iter().enumerate().filter(|(_, it)| is_changed(it)) {
         let asked = &state.plan.questions[number];
         info!(
             set = name,
@@ -131,7 +141,7 @@ async fn round(set: &RunningSet, mut known: Known) -> Known {
     }
     let silent = verdicts.iter().all(|verdict| verdict.conclusive() == 0);
     let completed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let snapshot = Snapshot { seconds, degraded, verdicts };
+    let snapshot = Snapshot { seconds, degraded, verdicts, kept: Some(kept) };
     state.publish(snapshot, completed, Moment::Real(Instant::now()));
     state.counts.sweep(if degraded { SweepResult::Degraded } else { SweepResult::Complete });
     match (degraded, silent) {
@@ -144,10 +154,10 @@ async fn round(set: &RunningSet, mut known: Known) -> Known {
 
 /// Judges the last sweep by another plan.
 async fn judge_anew(state: &SetState, mut known: Known) -> Known {
-    let (plan, now) = (Arc::clone(&state.plan), unix_seconds());
-    known.pinned_at = now;
+    let (plan, pinned_at, now) = (Arc::clone(&state.plan), state.since, unix_seconds());
+    state.was_told_of(&known.standing.told(&plan, now));
     let (known, verdicts) = off_the_thread(move || {
-        let verdicts = known.standing.judged_anew(&plan, now);
+        let verdicts = known.standing.judged_anew(&plan, pinned_at, now);
         if verdicts.is_some() {
             known.save(&plan);
         }
@@ -178,7 +188,7 @@ async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'st
     }
 }
 
-fn unix_seconds() -> u64 {
+pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 

@@ -17,6 +17,7 @@ use crate::outcome::{Control, Outcome, SweepResult};
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, Snapshot};
 use crate::sweep::Sweep;
+use crate::verdict::Verdict;
 
 /// What is asked of whom.
 #[derive(Clone, Debug)]
@@ -163,6 +164,7 @@ impl Reply {
         match self.passes_control {
             None => Control::Unknown,
             Some(true) => Control::Passed,
+            Some(false) if self.outcome() == Outcome::Timeout => Control::Silent,
             Some(false) => Control::Failed,
         }
     }
@@ -174,16 +176,14 @@ pub struct Set {
     setup: Setup,
     running: RunningSet,
     standing: Standing,
-    /// When what is expected came into force.
-    pinned_at: u64,
 }
 
 impl Set {
     /// Nothing is known yet, at second 0.
     pub fn new(setup: Setup) -> anyhow::Result<Self> {
-        let running = RunningSet::new(plan(&setup)?);
+        let running = RunningSet::new(plan(&setup)?, 0);
         running.state().begins(Moment::Virtual(0.0));
-        Ok(Self { setup, running, standing: Standing::of_a_world(Vec::new()), pinned_at: 0 })
+        Ok(Self { setup, running, standing: Standing::of_a_world(Vec::new()) })
     }
 
     /// A reload changed what is expected, if it is not the same as before.
@@ -192,10 +192,9 @@ impl Set {
             return Ok(());
         }
         self.setup.expected = expected;
-        self.running.relabel(&plan(&self.setup)?);
-        self.pinned_at = second;
+        self.running.relabel(&plan(&self.setup)?, second);
         let state = self.running.state();
-        if let Some(verdicts) = self.standing.judged_anew(&state.plan, second) {
+        if let Some(verdicts) = self.standing.judged_anew(&state.plan, state.since, second) {
             state.judged_anew(verdicts);
         }
         Ok(())
@@ -203,9 +202,11 @@ impl Set {
 
     /// The program starts anew: it knows what its state file says.
     pub fn restart(&mut self, second: u64) -> anyhow::Result<()> {
-        self.running = RunningSet::new(plan(&self.setup)?);
+        self.running = RunningSet::new(plan(&self.setup)?, self.running.state().since);
         self.running.state().begins(Moment::Virtual(second as f64));
         self.standing = Standing::of_a_world(self.standing.memories().to_vec());
+        let state = self.running.state();
+        state.was_told(self.standing.told(&state.plan, second));
         Ok(())
     }
 
@@ -218,13 +219,16 @@ impl Set {
             ttls: vec![self.setup.ttl],
             degraded,
         };
-        let kept = Kept::new(sweep);
-        let verdicts = self.standing.swept(&state.plan, kept, degraded, self.pinned_at, second);
-        for (number, _) in verdicts.iter().enumerate().filter(|(_, verdict)| verdict.is_changed) {
+        let kept = Arc::new(Kept::new(sweep));
+        let verdicts = self.standing.swept(&state.plan, kept, degraded, state.since, second);
+        let is_changed = |verdict: &Verdict| verdict.is_changed && !degraded;
+        for (number, _) in verdicts.iter().enumerate().filter(|(_, it)| is_changed(it)) {
             state.counts.consensus_changed(number);
         }
         let at = second as f64;
-        state.publish(Snapshot { seconds: 1.0, degraded, verdicts }, at, Moment::Virtual(at));
+        // Nobody looks at the answers of a world.
+        let snapshot = Snapshot { seconds: 1.0, degraded, verdicts, kept: None };
+        state.publish(snapshot, at, Moment::Virtual(at));
         state.counts.sweep(if degraded { SweepResult::Degraded } else { SweepResult::Complete });
     }
 

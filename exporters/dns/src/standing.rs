@@ -1,9 +1,11 @@
 //! What is remembered of a set between its sweeps, and how the next one is judged with it. No I/O, no clock.
 
-use crate::config::Plan;
+use std::sync::Arc;
+
+use crate::config::{Asked, Plan};
 use crate::kept::Kept;
 use crate::kind::Kind;
-use crate::verdict::{Accepted, Evidence, Judged, Memory, Rules, Verdict, judge};
+use crate::verdict::{Accepted, Evidence, Judged, Memory, Rules, Severity, Verdict, judge};
 
 /// What is remembered of a set: for each question of its plan, in their order.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +17,7 @@ pub(crate) struct Standing {
     /// Right after the last sweep: whose pins a reload replaces.
     swept: Vec<Memory>,
     /// The last sweep.
-    kept: Option<Kept>,
+    kept: Option<Arc<Kept>>,
     /// When it ended, in seconds since the epoch.
     at: u64,
     /// Whether addresses of documentation are answers like others.
@@ -33,40 +35,58 @@ impl Standing {
         Self { memories, examples_are_public: true, ..Self::default() }
     }
 
+    /// What was told of each question, and stands: of the pinned answer, and of failing.
+    pub(crate) fn told(&self, plan: &Plan, now: u64) -> Vec<(Severity, Severity)> {
+        let none = Memory::default();
+        let told = |(number, asked): (usize, &Asked)| {
+            let memory = self.memories.get(number).unwrap_or(&none);
+            let unexpected = asked.expected.as_ref().map(|pin| memory.still_unexpected(pin, now));
+            (unexpected.unwrap_or_default(), memory.still_failing(now))
+        };
+        plan.questions.iter().enumerate().map(told).collect()
+    }
+
     /// What is to be kept in a file.
     pub(crate) fn memories(&self) -> &[Memory] {
         &self.memories
     }
 
     /// Judges a sweep that ended at `now`, in seconds since the epoch. What was lost on our side teaches
-    /// nothing.
+    /// nothing, and takes the place of nothing.
     pub(crate) fn swept(
         &mut self,
         plan: &Plan,
-        kept: Kept,
+        kept: Arc<Kept>,
         is_degraded: bool,
         pinned_at: u64,
         now: u64,
     ) -> Vec<Verdict> {
-        self.before = self.memories.clone();
-        let (verdicts, memories) = self.judge(plan, &kept, &self.before, pinned_at, now);
-        if !is_degraded {
-            self.memories = memories;
+        let (verdicts, memories) = self.judge(plan, &kept, &self.memories, pinned_at, now);
+        if is_degraded {
+            return verdicts;
         }
+        self.before = std::mem::replace(&mut self.memories, memories);
         self.swept.clone_from(&self.memories);
         self.kept = Some(kept);
         self.at = now;
         verdicts
     }
 
-    /// Judges the last sweep by another plan, which came into force at `now`; nothing without a sweep.
-    pub(crate) fn judged_anew(&mut self, plan: &Plan, now: u64) -> Option<Vec<Verdict>> {
+    /// Judges the last sweep by another plan, whose pins came into force at `pinned_at`, which may be before that
+    /// sweep ended; nothing without a sweep.
+    pub(crate) fn judged_anew(
+        &mut self,
+        plan: &Plan,
+        pinned_at: u64,
+        now: u64,
+    ) -> Option<Vec<Verdict>> {
+        let now = now.max(self.at);
         let kept = self.kept.take()?;
         let before = |(number, swept): (usize, &Memory)| {
             self.before.get(number).cloned().unwrap_or_default().with_pins_of(swept)
         };
         let before: Vec<Memory> = self.swept.iter().enumerate().map(before).collect();
-        let (verdicts, memories) = self.judge(plan, &kept, &before, now, now);
+        let (verdicts, memories) = self.judge(plan, &kept, &before, pinned_at, now);
         self.kept = Some(kept);
         self.memories = memories;
         Some(verdicts)

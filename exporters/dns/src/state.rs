@@ -7,8 +7,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::config::{Plan, Work};
+use crate::kept::Kept;
 use crate::metrics::counts::Counts;
-use crate::verdict::Verdict;
+use crate::progress::Progress;
+use crate::verdict::{STANDS, Severity, Verdict};
 
 /// All sets, by name.
 pub(crate) type Sets = Targets<Work, RunningSet, Plan>;
@@ -29,6 +31,10 @@ pub(crate) struct SetState {
     pub(crate) health: Arc<Health>,
     /// Counters and histograms.
     pub(crate) counts: Arc<Counts>,
+    /// How far the sweep has come that is going on.
+    pub(crate) progress: Arc<Progress>,
+    /// When the pins of this plan came into force: seconds since the epoch.
+    pub(crate) since: u64,
     latest: Arc<Mutex<Latest>>,
 }
 
@@ -38,11 +44,30 @@ pub(crate) struct Latest {
     /// What it brought; absent before the first one. It stands, with its age, until another sweep
     /// says otherwise: that nothing could be measured changes nothing.
     pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// What was told of each question before the program started, until a sweep says otherwise: of the pinned
+    /// answer, and of failing.
+    pub(crate) told_before: Vec<(Severity, Severity)>,
+    /// What the sweep before that brought: what it is compared with.
+    pub(crate) previous: Option<Arc<Snapshot>>,
+    /// How long the last sweep took, in seconds, and whether too much of it was lost on this machine.
+    pub(crate) last: Option<(f64, bool)>,
     /// When the latest complete sweep ended, in seconds since the epoch.
     pub(crate) completed: Option<f64>,
     /// From when on the age of the verdicts counts: when the latest complete sweep ended, or else when
     /// the set began.
     pub(crate) since: Option<Moment>,
+}
+
+impl Latest {
+    /// The verdicts, unless too much of what they rest on was lost on this machine.
+    pub(crate) fn trusted(&self) -> Option<&Arc<Snapshot>> {
+        self.snapshot.as_ref().filter(|snapshot| !snapshot.degraded)
+    }
+
+    /// Whether what was told stands: not when for a day no sweep came that could be judged.
+    pub(crate) fn stands(&self, now: Moment) -> bool {
+        self.since.is_none_or(|since| since.age(now) <= STANDS as f64)
+    }
 }
 
 /// Since when something is, by a clock that nobody sets.
@@ -76,12 +101,14 @@ pub(crate) struct Snapshot {
     pub(crate) degraded: bool,
     /// One verdict for each question of the plan, in its order.
     pub(crate) verdicts: Vec<Verdict>,
+    /// What it rests on; none where that is too much to be kept any longer.
+    pub(crate) kept: Option<Arc<Kept>>,
 }
 
 impl RunningSet {
     /// Nothing is known yet.
-    pub(crate) fn new(plan: Plan) -> Self {
-        let state = Mutex::new(Arc::new(SetState::new(plan)));
+    pub(crate) fn new(plan: Plan, now: u64) -> Self {
+        let state = Mutex::new(Arc::new(SetState::new(plan, now)));
         Self { state, relabelled: Notify::new() }
     }
 
@@ -91,9 +118,9 @@ impl RunningSet {
     }
 
     /// Exchanges a plan for one with the same work, and tells the task.
-    pub(crate) fn relabel(&self, plan: &Plan) {
+    pub(crate) fn relabel(&self, plan: &Plan, now: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = Arc::new(state.with(plan));
+        *state = Arc::new(state.with(plan, now));
         self.relabelled.notify_one();
     }
 
@@ -105,19 +132,26 @@ impl RunningSet {
 
 impl SetState {
     /// Nothing is known yet.
-    pub(crate) fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan, now: u64) -> Self {
         let detail = detail(&plan);
         Self {
             health: Arc::new(Health::new(&plan.set.name, detail)),
             counts: Arc::new(Counts::new(plan.questions.len(), &plan.buckets)),
             plan: Arc::new(plan),
+            progress: Arc::default(),
+            since: now,
             latest: Arc::default(),
         }
     }
 
     /// The same set and what is known about it, under another plan.
-    fn with(&self, plan: &Plan) -> Self {
-        let mut state = Self { plan: Arc::new(plan.clone()), ..self.clone() };
+    fn with(&self, plan: &Plan, now: u64) -> Self {
+        let pins = |plan: &Plan| {
+            plan.questions.iter().map(|asked| asked.expected.clone()).collect::<Vec<_>>()
+        };
+        // Another contact or country is no other pin.
+        let since = if pins(plan) == pins(&self.plan) { self.since } else { now };
+        let mut state = Self { plan: Arc::new(plan.clone()), since, ..self.clone() };
         state.counts.set_buckets(&plan.buckets);
         let detail = detail(plan);
         if state.health.detail() != detail {
@@ -137,10 +171,34 @@ impl SetState {
         self.lock().clone()
     }
 
-    /// Puts a sweep in the place of the one before, as a whole.
+    /// Puts a sweep in the place of the one before, as a whole. One of which too much was lost takes the
+    /// place only of its like.
     pub(crate) fn publish(&self, snapshot: Snapshot, completed: f64, now: Moment) {
-        let snapshot = Some(Arc::new(snapshot));
-        *self.lock() = Latest { snapshot, completed: Some(completed), since: Some(now) };
+        let Snapshot { seconds, degraded, .. } = snapshot;
+        let mut latest = self.lock();
+        latest.last = Some((seconds, degraded));
+        if degraded && latest.trusted().is_some() {
+            return;
+        }
+        let before = latest.snapshot.replace(Arc::new(snapshot));
+        if !degraded {
+            latest.previous = before.filter(|before| !before.degraded).map(without_much);
+            latest.told_before.clear();
+            (latest.completed, latest.since) = (Some(completed), Some(now));
+        }
+    }
+
+    /// What was told before the program started stands until a sweep says otherwise.
+    pub(crate) fn was_told(&self, told: Vec<(Severity, Severity)>) {
+        self.lock().told_before = told;
+    }
+
+    /// What was told before is this by now, as where a pin was exchanged; if it stands still.
+    pub(crate) fn was_told_of(&self, told: &[(Severity, Severity)]) {
+        let mut latest = self.lock();
+        if !latest.told_before.is_empty() {
+            latest.told_before = told.to_vec();
+        }
     }
 
     /// The age of the verdicts counts from here on, until a sweep is complete.
@@ -160,6 +218,14 @@ impl SetState {
     fn lock(&self) -> MutexGuard<'_, Latest> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The snapshot, without what is too much to be kept beside the next one.
+fn without_much(mut snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+    if snapshot.kept.as_ref().is_some_and(|kept| kept.is_large()) {
+        Arc::make_mut(&mut snapshot).kept = None;
+    }
+    snapshot
 }
 
 /// A few words for the landing page; with whom to write to, if that is configured.

@@ -177,7 +177,7 @@ fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
             match outcome {
                 Some(Outcome::LocalError) => lost += 1,
                 // Not asked, though it passed: the sweep was cut short.
-                None if *control != Control::Failed => {
+                None if !control.is_bad() => {
                     *outcome = Some(Outcome::LocalError);
                     lost += 1;
                 }
@@ -196,6 +196,7 @@ fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
 fn judged_control(outcome: &Outcome) -> Control {
     match outcome {
         Outcome::LocalError => Control::Unknown,
+        Outcome::Timeout => Control::Silent,
         outcome if passes_control(outcome) => Control::Passed,
         _ => Control::Failed,
     }

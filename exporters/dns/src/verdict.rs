@@ -34,19 +34,20 @@ mod whole;
 pub(crate) use accepted::Accepted;
 pub(crate) use by_resolver::CountryCounts;
 pub(crate) use countries::{Country, Difference};
-pub(crate) use memory::Memory;
+pub(crate) use memory::{Memory, STANDS};
 pub(crate) use migration::Progress;
 pub(crate) use shares::Ratios;
 pub(crate) use state::State;
 pub(crate) use whole::Severity;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use self::case::Case;
 use self::groups::Group;
 use self::shares::Shares;
 use self::standard::Standard;
-use self::whole::Part;
+use self::whole::{Part, Silence};
 use crate::answer::Flag;
 use crate::expected::Expected;
 use crate::outcome::{Class, Control, Outcome};
@@ -159,6 +160,8 @@ pub(crate) struct Verdict {
     pub(crate) flags: [usize; Flag::ALL.len()],
     /// The answers themselves, the most frequent first.
     pub(crate) groups: Vec<Group>,
+    /// The class of each resolver, in the order of the list.
+    pub(crate) classes: Arc<[Class]>,
 }
 
 impl Verdict {
@@ -201,25 +204,29 @@ pub(crate) fn judge(
     let is_conclusive = shares.networks >= min_networks && shares.resolvers >= min_resolvers;
     let resolvers = case.list.resolvers.len();
     let part = |(share, outside), networks| Part { share, outside, networks };
+    // That nothing can be judged, as when our own network is cut, ends nothing that was told.
     let unexpected = match rules.expected {
         Some(_) if is_conclusive => part(shares.unexpected, shares.networks).severity(resolvers),
-        _ => Severity::None,
+        Some(pin) => memory.still_unexpected(pin, now),
+        None => Severity::None,
     };
     let min_working = rules.min_networks.unwrap_or(whole::FEWEST);
     let before = whole::Before { share: memory.failing_share, severity: memory.failing };
-    let failing = if case.votes.networks >= min_working {
+    let works = case.votes.networks >= min_working;
+    let failing = if works {
         let part = part(shares.failing, case.votes.networks);
-        whole::failing(part, case.health.has_control, resolvers, before)
+        let silence = Silence { share: shares.silent, lost: case.health.lost };
+        whole::failing(part, silence, case.health.has_control, resolvers, before)
     } else {
-        Severity::None
+        memory.still_failing(now)
     };
     let is_told = unexpected == Severity::Page || failing == Severity::Page;
-    let may_speak = (is_conclusive || failing != Severity::None) && !is_told;
+    let may_speak = (is_conclusive || works && failing != Severity::None) && !is_told;
     let (countries, rest_bad) = countries::judge(&case, &classes, may_speak, &memory.countries);
 
     let has_answers = shares.resolvers > 0;
     let state = match () {
-        () if failing == Severity::Page => State::Failing,
+        () if failing == Severity::Page && works => State::Failing,
         () if !is_conclusive || case.votes.networks < min_networks => State::Insufficient,
         () if figures::is_at_least(shares.conflict, CONTESTED) => State::Contested,
         () => standard.state(&shares, unexpected, now),
@@ -235,12 +242,15 @@ pub(crate) fn judge(
         Some(before) if failing != Severity::None => before.min(shares.failing.0),
         _ => shares.failing.0,
     };
-    let works = case.votes.networks > 0;
+    let any_works = case.votes.networks > 0;
     let differing = countries.iter().filter(|country| country.difference.is_some());
     let memory = Memory {
         seen,
         failing_share: if works { Some(failing_share) } else { memory.failing_share },
         failing,
+        failing_at: if works { now } else { memory.failing_at },
+        unexpected,
+        unexpected_at: if is_conclusive { now } else { memory.unexpected_at },
         countries: differing.map(|country| country.code.clone()).collect(),
         ..next
     };
@@ -262,7 +272,7 @@ pub(crate) fn judge(
         unexpected_ratio: pinned.map(|_| shares.unexpected.0),
         unexpected_resolvers: pinned
             .map(|_| classes.iter().filter(|class| class.is_unexpected()).count()),
-        failing_ratio: works.then_some(shares.failing.0),
+        failing_ratio: any_works.then_some(shares.failing.0),
         conflict_ratio: has_answers.then_some(shares.conflict),
         healthy: case.health.works.iter().filter(|works| **works).count(),
         is_control_void: case.health.is_control_void,
@@ -280,6 +290,7 @@ pub(crate) fn judge(
         country_counts: by_resolver::count(case.list, &classes),
         flags: flags(evidence.outcomes),
         groups: groups::shorten(groups),
+        classes: classes.into(),
     };
     Judged { verdict, memory, accepted: standard.accepted(rules.expected) }
 }

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::float_cmp, reason = "the values are counts and exact shares")]
 
+#[path = "program/pages.rs"]
+mod pages;
 #[path = "program/responder.rs"]
 mod responder;
 
@@ -111,7 +113,7 @@ fn sweeps_classifies_reloads_and_stops() {
     the_evidence_is_kept(&program.metrics());
     the_consensus_is_judged(&program.metrics());
     nobody_is_asked_more_than_once(&responder, &addresses);
-    the_pages_show_it_and_send_nothing(&program, &responder);
+    the_pages_show_it_and_send_nothing(&program, &responder, &addresses);
     the_exposition_is_sound(&program);
 
     // A bad config changes nothing, and is shown.
@@ -280,7 +282,11 @@ fn nobody_is_asked_more_than_once(responder: &Responder, addresses: &[Ipv4Addr])
     }
 }
 
-fn the_pages_show_it_and_send_nothing(program: &Program, responder: &Responder) {
+fn the_pages_show_it_and_send_nothing(
+    program: &Program,
+    responder: &Responder,
+    addresses: &[Ipv4Addr],
+) {
     let before = responder.counts();
     let text = program.page("/answers?name=API.messenger.example.&type=A");
     assert!(text.contains("[149.154.167.220] : 39 occurrences ("), "{text}");
@@ -297,6 +303,8 @@ fn the_pages_show_it_and_send_nothing(program: &Program, responder: &Responder) 
     assert!(other.body.contains("?name=api.messenger.example&type=A"), "{}", other.body);
     assert_eq!(program.request("GET", "/answers?resolver=1.1.1.1", "").status, 400);
     assert!(program.page("/").contains("/answers"));
+    pages::tell_programs_what_each_resolver_said(program, addresses);
+    pages::tell_people(program);
     for _ in 0..20 {
         program.page("/metrics");
     }

@@ -44,6 +44,11 @@ impl Counts {
         self.queries.inc(transport);
     }
 
+    /// How many queries were sent over UDP.
+    pub(crate) fn sent(&self) -> u64 {
+        self.queries.get(Transport::Udp)
+    }
+
     /// Counts a query that is sent again.
     pub(crate) fn retry(&self) {
         self.retries.inc();

@@ -26,7 +26,7 @@ pub(crate) fn page_of(sets: &[Arc<SetState>], now: Moment) -> String {
 }
 
 pub(super) fn encode(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
-    verdicts::encode(sets, page);
+    verdicts::encode(sets, now, page);
     sweeps(sets, now, page);
     counters(sets, page);
 }
@@ -52,7 +52,7 @@ fn sweeps(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
     page.gauge(
         "dns_consistency_sweep_duration_seconds",
         "How long the last sweep took.",
-        sets.iter().filter_map(|set| Some((set_labels(set), set.latest().snapshot?.seconds))),
+        sets.iter().filter_map(|set| Some((set_labels(set), set.latest().last?.0))),
     );
     page.gauge(
         "dns_consistency_sweep_last_completed_timestamp_seconds",
@@ -73,7 +73,7 @@ fn sweeps(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
         "dns_consistency_sweep_degraded",
         "Whether the last sweep lost more than 1 % on this machine, so that resolvers may look worse than they are.",
         sets.iter().filter_map(|set| {
-            Some((set_labels(set), f64::from(u8::from(set.latest().snapshot?.degraded))))
+            Some((set_labels(set), f64::from(u8::from(set.latest().last?.1))))
         }),
     );
 }

@@ -18,6 +18,7 @@ use crate::outcome::{Control, Ignored, LocalError, Outcome, SweepResult};
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
 use crate::sweep::Sweep;
+use crate::verdict::Severity;
 
 /// When the page is read.
 const NOW: Moment = Moment::Virtual(1900.0);
@@ -73,7 +74,7 @@ fn answer(address: [u8; 4]) -> Outcome {
 fn states() -> Vec<Arc<SetState>> {
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
     let plans = config.complete(std::path::Path::new(".")).unwrap().plans(&[]).0;
-    let states: Vec<_> = plans.into_values().map(|plan| Arc::new(SetState::new(plan))).collect();
+    let states: Vec<_> = plans.into_values().map(|plan| Arc::new(SetState::new(plan, 0))).collect();
     let world = &states[1];
     let honest = || Some(answer([149, 154, 167, 220]));
     let forged = || Some(answer([174, 37, 154, 236]));
@@ -84,7 +85,8 @@ fn states() -> Vec<Arc<SetState>> {
     let sweep = |a: Vec<Option<Outcome>>| {
         let outcomes = vec![a, aaaa.clone()];
         let control = vec![Control::Unknown; 13];
-        Kept::new(Sweep { outcomes, control, ttls: vec![Some(60), None], degraded: true })
+        let ttls = vec![Some(60), None];
+        Arc::new(Kept::new(Sweep { outcomes, control, ttls, degraded: true }))
     };
     // The pin was changed a moment ago, and half of the world has followed since.
     let mut standing = Standing::default();
@@ -97,9 +99,14 @@ fn states() -> Vec<Arc<SetState>> {
     let half = half.map(|(at, it)| if at % 2 == 0 { former.clone() } else { it }).collect();
     let pinned_at = 1_522_281_550;
     standing.swept(&world.plan, sweep(half), false, pinned_at, pinned_at);
-    let verdicts = standing.swept(&world.plan, sweep(a), true, pinned_at, pinned_at + 50);
+    let verdicts = standing.swept(&world.plan, sweep(a), false, pinned_at, pinned_at + 50);
     let now = Moment::Virtual(1000.0);
-    world.publish(Snapshot { seconds: 3.25, degraded: true, verdicts }, 1_522_281_600.5, now);
+    let publish = |seconds, degraded, completed| {
+        let snapshot = Snapshot { seconds, degraded, verdicts: verdicts.clone(), kept: None };
+        world.publish(snapshot, completed, now);
+    };
+    publish(3.0, false, 1_522_281_600.5);
+    publish(3.25, true, 1_522_281_700.0);
     states[0].begins(Moment::Virtual(400.0));
     world.counts.answered(Duration::from_millis(20));
     world.counts.query(Transport::Udp);
@@ -170,7 +177,7 @@ fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
         let config: Config = exporter_kit::parse(&format!("{buckets}{CONFIG}"), "golden").unwrap();
         config.complete(std::path::Path::new(".")).unwrap().plans(&[]).0["world"].clone()
     };
-    let set = RunningSet::new(plan(""));
+    let set = RunningSet::new(plan(""), 0);
     set.state().counts.query(Transport::Udp);
     set.state().counts.answered(Duration::from_millis(20));
     let page = || exporter_kit::openmetrics(|page| encode(&[set.state()], NOW, page));
@@ -181,16 +188,38 @@ fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
     let (queries, times) = ("dns_consistency_queries_total", "dns_consistency_response_seconds_");
     let before = page();
     // The same bounds, written out or not, are the same.
-    set.relabel(&plan(
-        "buckets: [0.00005, 0.00025, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 2, 10]\n",
-    ));
+    let same = "buckets: [0.00005, 0.00025, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 2, 10]\n";
+    set.relabel(&plan(same), 30);
     assert_eq!(page(), before);
-    set.relabel(&plan("buckets: [0.03]\n"));
+    set.relabel(&plan("buckets: [0.03]\n"), 60);
     let after = page();
     assert_eq!(of(&after, queries), of(&before, queries));
     let after = of(&after, times);
     assert!(after.len() == 4 && after[2].contains("le=\"0.03\""), "{after:?}");
     assert!(after.iter().all(|line| line.ends_with(" 0") || line.ends_with(" 0.0")), "{after:?}");
+}
+
+#[test]
+fn what_was_told_before_a_restart_stands_until_a_sweep_says_otherwise() {
+    let set = &states()[0];
+    let told = || {
+        let page = exporter_kit::openmetrics(|page| encode(&[Arc::clone(set)], NOW, page));
+        let is_told = |line: &&str| line.starts_with("dns_consistency_verdict{");
+        page.lines().filter(is_told).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let questions = set.plan.questions.len();
+    set.was_told(vec![(Severity::Page, Severity::None); questions]);
+    let before = told();
+    assert_eq!(before.len(), questions);
+    assert!(before.iter().all(|it| it.contains("\"unexpected\"")), "{before:?}");
+    let publish = |degraded| {
+        let snapshot = Snapshot { seconds: 1.0, degraded, verdicts: Vec::new(), kept: None };
+        set.publish(snapshot, 0.0, Moment::Virtual(1000.0));
+    };
+    publish(true);
+    assert_eq!(told(), before);
+    publish(false);
+    assert!(told().is_empty());
 }
 
 #[test]

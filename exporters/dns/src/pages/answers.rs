@@ -1,80 +1,101 @@
-//! The page `/answers`: each answer, how many gave it, and where. No I/O, no clock.
+//! The answers to one question, each with how many gave it and where, and the countries that answer otherwise.
+//! No I/O, no clock.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::filter::Filter;
+use super::results::said_in;
+use super::said::Shown;
 use crate::answer::Content;
-use crate::config::{Asked, Plan};
 use crate::outcome::Class;
-use crate::verdict::Verdict;
+use crate::state::{Latest, SetState, Snapshot};
 use crate::verdict::groups::Group;
+use crate::verdict::{Severity, Verdict};
 
 /// Countries that are named for each answer in the text.
 const COUNTRIES_SHOWN: usize = 12;
-
-/// What is to be shown: everything, unless a part is named.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Filter {
-    name: Option<String>,
-    r#type: Option<String>,
-    set: Option<String>,
-    /// `json` or `text`.
-    format: Option<String>,
-}
-
-impl Filter {
-    /// Whether JSON was asked for.
-    pub(crate) fn wants_json(&self) -> bool {
-        self.format.as_deref() == Some("json")
-    }
-
-    /// Whether the answers to this question were asked for.
-    pub(crate) fn matches(&self, plan: &Plan, asked: &Asked) -> bool {
-        let is = |wanted: &Option<String>, value: &str| {
-            wanted.as_ref().is_none_or(|it| it.trim_end_matches('.').eq_ignore_ascii_case(value))
-        };
-        is(&self.name, asked.name.as_str())
-            && is(&self.r#type, asked.kind.as_str())
-            && self.set.as_ref().is_none_or(|it| *it == plan.set.name)
-    }
-}
+/// Countries that answer otherwise, at most: there are 250.
+const MOST_COUNTRIES: usize = 60;
+/// Ways in which one country answers otherwise, and resolvers of each, at most.
+const MOST_WAYS: usize = 5;
+const SAMPLE: usize = 3;
 
 /// The answers to one question.
 #[derive(Debug, Serialize)]
 pub(crate) struct Page<'a> {
-    name: &'a str,
-    r#type: &'static str,
-    set: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) r#type: &'static str,
+    pub(crate) set: &'a str,
     /// Absent before the first sweep.
-    state: Option<&'static str>,
+    pub(crate) state: Option<&'static str>,
     /// When the sweep ended, in seconds since the epoch.
-    completed: Option<f64>,
+    pub(crate) completed: Option<f64>,
     /// How many resolvers were asked.
-    resolvers: usize,
-    answers: Vec<Row<'a>>,
+    pub(crate) resolvers: usize,
+    /// What is told of it, by the words of `dns_consistency_verdict`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) told: Vec<&'static str>,
+    /// A change that is going on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) migration: Option<Moving>,
+    pub(crate) answers: Vec<Row<'a>>,
+    /// Where it is answered otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) countries: Vec<Elsewhere<'a>>,
 }
 
+/// How far a change has come.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Moving {
+    /// The share of the votes that it has reached.
+    pub(crate) ratio: f64,
+    /// Seconds until all have it, at the pace so far.
+    pub(crate) remaining_seconds: Option<f64>,
+}
+
+/// One answer.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
-    class: &'static str,
-    /// Absent where there was no answer.
-    addresses: Option<&'a [IpAddr]>,
-    /// Records of another type, as `dig +short` prints them.
+pub(crate) struct Row<'a> {
+    pub(crate) class: &'static str,
+    #[serde(flatten)]
+    pub(crate) shown: Shown<'a>,
+    pub(crate) resolvers: usize,
+    /// How many gave it in the sweep before; absent without one, and of a row that sums up others.
     #[serde(skip_serializing_if = "Option::is_none")]
-    records: Option<&'a [Box<str>]>,
-    /// That there is none, and in which words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    absence: Option<&'static str>,
-    resolvers: usize,
-    countries: &'a [(String, usize)],
+    pub(crate) previous: Option<usize>,
+    pub(crate) countries: Vec<&'a (String, usize)>,
     /// A few of the resolvers.
-    sample: &'a [IpAddr],
+    pub(crate) sample: &'a [IpAddr],
     /// How many rare answers this row sums up.
     #[serde(skip_serializing_if = "is_zero")]
-    more_answers: usize,
+    pub(crate) more_answers: usize,
+}
+
+/// A country that answers otherwise.
+#[derive(Debug, Serialize)]
+pub(crate) struct Elsewhere<'a> {
+    pub(crate) country: &'a str,
+    /// Its networks with a resolver that is judged, and the share of them that differs.
+    pub(crate) networks: usize,
+    pub(crate) ratio: f64,
+    /// How it differs, if that is beyond chance and the rest of the world does not.
+    pub(crate) verdict: Option<&'static str>,
+    /// What is said there, the most frequent first.
+    pub(crate) ways: Vec<Way>,
+}
+
+/// What some resolvers of a country say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Way {
+    /// The answer, or how there came none.
+    pub(crate) said: String,
+    pub(crate) resolvers: usize,
+    pub(crate) sample: Vec<IpAddr>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -83,42 +104,36 @@ fn is_zero(number: &usize) -> bool {
 }
 
 impl<'a> Page<'a> {
-    /// The page of one question; without a verdict, there was no sweep yet.
+    /// The page of one question, by its number; before the first sweep there is nothing on it.
     pub(crate) fn new(
-        plan: &'a Plan,
-        asked: &'a Asked,
-        verdict: Option<&'a Verdict>,
-        completed: Option<f64>,
-    ) -> Self {
-        let row = |group: &'a Group| Row {
-            class: group.class.as_str(),
-            addresses: match &group.content {
-                Some(Content::Addresses(addresses)) => Some(addresses),
-                _ => None,
-            },
-            records: match &group.content {
-                Some(Content::Records(records)) => Some(records.texts()),
-                _ => None,
-            },
-            absence: match &group.content {
-                Some(Content::Nxdomain) => Some("NXDOMAIN"),
-                Some(Content::Nodata) => Some("NODATA"),
-                _ => None,
-            },
-            resolvers: group.resolvers,
-            countries: &group.countries,
-            sample: &group.sample,
-            more_answers: group.more_answers,
-        };
-        Self {
+        set: &'a SetState,
+        latest: &'a Latest,
+        number: usize,
+        filter: &Filter,
+    ) -> Option<Self> {
+        let asked = set.plan.questions.get(number)?;
+        let snapshot = latest.trusted().or(latest.snapshot.as_ref());
+        let verdict = snapshot.and_then(|snapshot| snapshot.verdicts.get(number));
+        let before = latest.previous.as_ref().and_then(|before| before.verdicts.get(number));
+        let before = before.map(|before| Before::of(&before.groups));
+        let previous = |group: &Group| before.as_ref()?.count(group);
+        let rows = verdict.iter().flat_map(|verdict| &verdict.groups);
+        let rows = rows.filter_map(|group| Row::new(group, previous(group), filter));
+        let moving = verdict.and_then(|verdict| verdict.migration);
+        Some(Self {
             name: asked.name.as_str(),
             r#type: asked.kind.as_str(),
-            set: &plan.set.name,
+            set: &set.plan.set.name,
             state: verdict.map(|verdict| verdict.state.as_str()),
-            completed: completed.filter(|_| verdict.is_some()),
-            resolvers: plan.set.list.resolvers.len(),
-            answers: verdict.iter().flat_map(|verdict| &verdict.groups).map(row).collect(),
-        }
+            completed: latest.completed.filter(|_| verdict.is_some()),
+            resolvers: set.plan.set.list.resolvers.len(),
+            told: told(latest, number),
+            migration: moving.map(|it| Moving { ratio: it.share, remaining_seconds: it.remaining }),
+            answers: rows.collect(),
+            countries: snapshot
+                .map(|snapshot| elsewhere(set, snapshot, number, filter))
+                .unwrap_or_default(),
+        })
     }
 
     /// The page as text, in the manner of `blaeu-resolve`.
@@ -134,34 +149,172 @@ impl<'a> Page<'a> {
     }
 }
 
-impl Row<'_> {
-    fn write(&self, out: &mut String) {
-        let answer = match self.addresses {
-            _ if self.more_answers > 0 => format!("{} more answers", self.more_answers),
-            Some(addresses) => {
-                addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ")
-            }
-            None => match (self.records, self.absence) {
-                (Some(records), _) => records.join(", "),
-                (None, Some(absence)) => absence.to_owned(),
-                (None, None) => format!("ERROR: {}", self.class.to_ascii_uppercase()),
-            },
-        };
-        let _ = write!(out, "[{answer}] : {} occurrences", self.resolvers);
-        let is_answer =
-            self.addresses.is_some() || self.records.is_some() || self.absence.is_some();
-        if is_answer && self.class != Class::Agree.as_str() {
-            let _ = write!(out, ", {}", self.class);
+/// As `dns_consistency_verdict` tells it: by the last sweep that can be believed, or as before the program started.
+fn told(latest: &Latest, number: usize) -> Vec<&'static str> {
+    let verdict = latest.trusted().and_then(|snapshot| snapshot.verdicts.get(number));
+    let now = |verdict: &Verdict| (verdict.unexpected, verdict.failing);
+    let before = || latest.told_before.get(number).copied().unwrap_or_default();
+    let (unexpected, failing) = verdict.map_or_else(before, now);
+    let words = [
+        ("unexpected", unexpected == Severity::Page),
+        ("unexpected_some", unexpected == Severity::Ticket),
+        ("failing", failing == Severity::Page),
+        ("failing_some", failing == Severity::Ticket),
+        ("split", verdict.is_some_and(|verdict| verdict.is_split)),
+        ("unseen", verdict.is_some_and(|verdict| verdict.is_unseen)),
+    ];
+    words.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect()
+}
+
+/// How many gave which answer in the sweep before.
+#[derive(Debug)]
+struct Before<'a> {
+    counts: HashMap<(Option<&'a Content>, Option<Class>), usize>,
+    /// Whether rare answers were summed up.
+    is_short: bool,
+}
+
+impl<'a> Before<'a> {
+    fn of(groups: &'a [Group]) -> Self {
+        let mut counts = HashMap::new();
+        for group in groups {
+            *counts.entry(key(group)).or_default() += group.resolvers;
         }
+        Self { counts, is_short: groups.iter().any(|group| group.more_answers > 0) }
+    }
+
+    /// None where it cannot be known.
+    fn count(&self, group: &Group) -> Option<usize> {
+        let found = self.counts.get(&key(group)).copied();
+        let is_known = group.more_answers == 0 && (found.is_some() || !self.is_short);
+        is_known.then(|| found.unwrap_or_default())
+    }
+}
+
+/// An answer is the same whatever its class: that depends on others, and on the pin.
+fn key(group: &Group) -> (Option<&Content>, Option<Class>) {
+    let class = group.content.is_none().then_some(group.class);
+    (group.content.as_ref(), class)
+}
+
+impl<'a> Row<'a> {
+    /// As far as the filter lets it through.
+    fn new(group: &'a Group, previous: Option<usize>, filter: &Filter) -> Option<Self> {
+        let countries: Vec<_> = match filter.country() {
+            None => group.countries.iter().collect(),
+            Some(wanted) => {
+                let is = |it: &&(String, usize)| it.0.eq_ignore_ascii_case(wanted);
+                group.countries.iter().filter(is).collect()
+            }
+        };
+        let (resolvers, previous) = match filter.country() {
+            None => (group.resolvers, previous),
+            Some(_) => (countries.first()?.1, None),
+        };
+        let wanted = filter.class().ok().flatten();
+        wanted.is_none_or(|class| class == group.class).then(|| Self {
+            class: group.class.as_str(),
+            shown: Shown::of(group.content.as_ref()),
+            resolvers,
+            previous,
+            countries,
+            // Those of one country are not among the few of the world.
+            sample: if filter.country().is_none() { &group.sample } else { &[] },
+            more_answers: group.more_answers,
+        })
+    }
+
+    /// The answer in one line.
+    pub(crate) fn line(&self) -> String {
+        if self.more_answers > 0 {
+            return format!("{} more answers", self.more_answers);
+        }
+        self.shown.line().unwrap_or_else(|| format!("ERROR: {}", self.class.to_ascii_uppercase()))
+    }
+
+    /// The countries of those who gave it, the first few by name.
+    pub(crate) fn places(&self) -> String {
         let shown = self.countries.iter().take(COUNTRIES_SHOWN);
         let mut shown: Vec<_> =
             shown.map(|(country, count)| format!("{country} {count}")).collect();
         if let Some(more @ 1..) = self.countries.len().checked_sub(COUNTRIES_SHOWN) {
             shown.push(format!("{more} more"));
         }
-        if !shown.is_empty() {
-            let _ = write!(out, " ({})", shown.join(", "));
+        shown.join(", ")
+    }
+
+    fn write(&self, out: &mut String) {
+        let _ = write!(out, "[{}] : {} occurrences", self.line(), self.resolvers);
+        let is_answer = self.more_answers > 0 || self.shown.line().is_some();
+        if is_answer && self.class != Class::Agree.as_str() {
+            let _ = write!(out, ", {}", self.class);
+        }
+        let places = self.places();
+        if !places.is_empty() {
+            let _ = write!(out, " ({places})");
         }
         out.push('\n');
     }
+}
+
+/// The countries that answer otherwise, those first of which it is told, then the largest.
+fn elsewhere<'a>(
+    set: &'a SetState,
+    snapshot: &'a Snapshot,
+    number: usize,
+    filter: &Filter,
+) -> Vec<Elsewhere<'a>> {
+    let Some(verdict) = snapshot.verdicts.get(number) else { return Vec::new() };
+    let is_wanted =
+        |code: &str| filter.country().is_none_or(|wanted| wanted.eq_ignore_ascii_case(code));
+    let mut countries: Vec<_> =
+        verdict.countries.iter().filter(|it| it.bad > 0.0 && is_wanted(&it.code)).collect();
+    let bad = |networks: usize, share: f64| networks as f64 * share;
+    countries.sort_by(|a, b| {
+        let told = b.difference.is_some().cmp(&a.difference.is_some());
+        told.then(bad(b.networks, b.bad).total_cmp(&bad(a.networks, a.bad)))
+            .then(a.code.cmp(&b.code))
+    });
+    countries.truncate(MOST_COUNTRIES);
+    let mut ways = ways(set, snapshot, number);
+    countries
+        .into_iter()
+        .map(|country| Elsewhere {
+            country: &country.code,
+            networks: country.networks,
+            ratio: country.bad,
+            verdict: country.difference.map(crate::verdict::Difference::as_str),
+            ways: ways.remove(country.code.as_str()).unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// In which ways each country answers otherwise.
+fn ways<'a>(set: &'a SetState, snapshot: &Snapshot, number: usize) -> BTreeMap<&'a str, Vec<Way>> {
+    let list = &set.plan.set.list;
+    let mut counts: BTreeMap<&str, HashMap<String, Way>> = BTreeMap::new();
+    for (at, resolver) in list.resolvers.iter().enumerate() {
+        let Some((class, said)) = said_in(snapshot, number, at) else { continue };
+        // Without a control nobody knows whether a silent one is dead.
+        let is_dead =
+            set.plan.set.control.is_none() && matches!(class, Class::Timeout | Class::Unreachable);
+        if is_dead || !(class.is_outlier() || class.is_failure()) {
+            continue;
+        }
+        let country = list.countries[usize::from(resolver.country)].as_str();
+        let words = said.words();
+        let way = counts.entry(country).or_default().entry(words.clone()).or_default();
+        way.said = words;
+        way.resolvers += 1;
+        if way.sample.len() < SAMPLE {
+            way.sample.push(resolver.address);
+        }
+    }
+    let largest = |ways: HashMap<String, Way>| {
+        let mut ways: Vec<Way> = ways.into_values().collect();
+        ways.sort_by(|a, b| (Reverse(a.resolvers), &a.said).cmp(&(Reverse(b.resolvers), &b.said)));
+        ways.truncate(MOST_WAYS);
+        ways
+    };
+    counts.into_iter().map(|(country, ways)| (country, largest(ways))).collect()
 }

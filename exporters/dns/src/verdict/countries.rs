@@ -128,11 +128,18 @@ fn count(case: &Case<'_>, classes: &[Class]) -> (Vec<Count>, Count) {
     let mut counts: Vec<Count> = Vec::new();
     counts.resize_with(case.places.len(), Count::default);
     let mut all = Count::default();
+    let mut sizes = vec![0_usize; case.list.networks];
+    for (at, resolver) in case.list.resolvers.iter().enumerate() {
+        sizes[resolver.network as usize] +=
+            usize::from(case.health.silent[at] || case.health.works[at]);
+    }
     for (at, resolver) in case.list.resolvers.iter().enumerate() {
         let class = classes[at];
         let is_silent = case.health.silent[at];
+        // One that is silent has no vote of its own; it has its part of its network's here.
+        let part = || Weight::shared_by(sizes[resolver.network as usize]);
         let (vote, share) = match case.health.works[at] {
-            _ if is_silent => (Weight::shared_by(1), Weight::shared_by(1)),
+            _ if is_silent => (part(), part()),
             true if class.is_judged() => (case.votes.vote[at], case.votes.share[at]),
             _ => continue,
         };

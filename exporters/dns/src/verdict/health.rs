@@ -7,6 +7,9 @@ use crate::outcome::{Class, Control};
 /// With fewer replies nothing can be said of the control.
 const FEWEST_REPLIES: usize = 5;
 
+/// With fewer that answered before nothing can be said of losses on the way.
+const FEWEST_KNOWN: u32 = 3;
+
 /// What is known of each resolver's health.
 #[derive(Debug)]
 pub(super) struct Health {
@@ -22,6 +25,9 @@ pub(super) struct Health {
     pub(super) is_control_void: bool,
     /// There is a control, and it is good.
     pub(super) has_control: bool,
+    /// Of those that answered in the last sweep, the share that is silent on the control: what is lost on the way
+    /// to any of them. Of all where too few are known, which is no less.
+    pub(super) lost: f64,
 }
 
 impl Health {
@@ -36,15 +42,18 @@ impl Health {
             works: vec![false; count],
             fails: vec![false; count],
             silent: vec![false; count],
-            failed_control: (0..count).map(|at| control(at) == Control::Failed).collect(),
+            failed_control: (0..count).map(|at| control(at).is_bad()).collect(),
             is_control_void,
             has_control: (0..count).any(|at| control(at) != Control::Unknown),
+            lost: lost(memory.answered_last(), control, count)
+                .or_else(|| lost(|_| true, control, count))
+                .unwrap_or_default(),
         };
         for at in 0..count {
             let control = control(at);
             let said = heard.said[at];
             let is_answered = heard.replies(at).any(Said::is_answer);
-            if control == Control::Failed {
+            if control.is_bad() {
                 continue;
             }
             let works = match said {
@@ -60,6 +69,20 @@ impl Health {
         }
         health
     }
+}
+
+fn lost(
+    is_known: impl Fn(usize) -> bool,
+    control: impl Fn(usize) -> Control,
+    count: usize,
+) -> Option<f64> {
+    let known = (0..count).filter(|at| is_known(*at) && control(*at) != Control::Unknown);
+    let (mut all, mut silent) = (0_u32, 0_u32);
+    for at in known {
+        all += 1;
+        silent += u32::from(control(at) == Control::Silent);
+    }
+    (all >= FEWEST_KNOWN).then(|| f64::from(silent) / f64::from(all))
 }
 
 /// Whether the control fails at more than half of those that reply to the name.

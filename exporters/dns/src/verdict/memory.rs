@@ -13,6 +13,8 @@ use crate::expected::Expected;
 
 /// How long an answer shows that a resolver works, minutes.
 const DAY: u32 = 24 * 60;
+/// How long what was told stands while nothing can be judged, seconds.
+pub(crate) const STANDS: u64 = 86_400;
 
 /// What is remembered of one question. Times are seconds since the epoch.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -32,8 +34,14 @@ pub(crate) struct Memory {
     pub(super) migration: Option<Migration>,
     /// The share that failed before it failed more, or fails by now.
     pub(super) failing_share: Option<f64>,
-    /// How badly the name fails.
+    /// How badly the name fails,
     pub(super) failing: Severity,
+    /// and when that was judged last.
+    pub(super) failing_at: u64,
+    /// How bad it is that the answer is not the pinned one,
+    pub(super) unexpected: Severity,
+    /// and when that was judged last.
+    pub(super) unexpected_at: u64,
     /// The countries that diverge.
     pub(super) countries: BTreeSet<String>,
     /// When each resolver answered last, in minutes since the epoch; 0 for never. In the order of the
@@ -47,6 +55,25 @@ impl Memory {
     pub(super) fn answered_within_a_day(&self, at: usize, now: u64) -> bool {
         let last = self.answered.get(at).copied().unwrap_or_default();
         last > 0 && minutes(now).saturating_sub(last) <= DAY
+    }
+
+    /// What was told of failing, while that stands.
+    pub(crate) fn still_failing(&self, now: u64) -> Severity {
+        stands(self.failing, self.failing_at, now)
+    }
+
+    /// What was told of this pinned answer, while that stands.
+    pub(crate) fn still_unexpected(&self, pin: &Expected, now: u64) -> Severity {
+        match &self.pin {
+            Some(known) if known == pin => stands(self.unexpected, self.unexpected_at, now),
+            _ => Severity::None,
+        }
+    }
+
+    /// Tells of each resolver, by its number in the list, whether it answered when any did last.
+    pub(super) fn answered_last(&self) -> impl Fn(usize) -> bool {
+        let newest = self.answered.iter().max().copied().unwrap_or_default();
+        move |at| newest > 0 && self.answered.get(at) == Some(&newest)
     }
 
     /// Notes who answered.
@@ -63,6 +90,10 @@ impl Memory {
     pub(crate) fn with_pins_of(&self, other: &Self) -> Self {
         Self { pin: other.pin.clone(), former: other.former.clone(), ..self.clone() }
     }
+}
+
+fn stands(severity: Severity, judged: u64, now: u64) -> Severity {
+    if now.saturating_sub(judged) <= STANDS { severity } else { Severity::None }
 }
 
 fn minutes(seconds: u64) -> u32 {

@@ -30,6 +30,8 @@ pub(super) struct Shares {
     pub(super) unexpected: (f64, f64),
     /// Share of all votes of those that fail, and outside.
     pub(super) failing: (f64, f64),
+    /// Share of all votes of those that fail by saying nothing.
+    pub(super) silent: f64,
     /// Share of the conclusive votes with two different replies.
     pub(super) conflict: f64,
     /// Share of the conclusive votes that agree.
@@ -47,7 +49,12 @@ impl Shares {
             |class| case.votes.sum(|at| case.health.works[at] && classes[at] == class).of(votes);
         let unexpected = countries::outside(case, is_conclusive, |at| classes[at].is_unexpected());
         let failing = countries::outside(case, |_| true, |at| case.health.fails[at]);
+        let is_silent = |at: usize| {
+            case.health.fails[at] && case.heard.said[at] == Said::Failure(Class::Timeout)
+        };
+        let all = case.votes.sum(|at| case.health.works[at]);
         Self {
+            silent: case.votes.sum(is_silent).of(all),
             resolvers: (0..classes.len()).filter(|at| is_conclusive(*at)).count(),
             networks: case.networks_of(is_conclusive),
             votes,

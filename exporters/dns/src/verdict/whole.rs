@@ -56,6 +56,12 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// Without a share of the votes that says nothing, and of what is left.
+    fn less(self, share: f64) -> Self {
+        let without = |of: f64| ((of - share) / (1.0 - share).max(f64::EPSILON)).clamp(0.0, 1.0);
+        Self { share: without(self.share), outside: without(self.outside), ..self }
+    }
+
     /// How bad it is, in a set of so many resolvers.
     pub(super) fn severity(self, resolvers: usize) -> Severity {
         let Self { share, outside, networks } = self;
@@ -77,6 +83,16 @@ impl Part {
     }
 }
 
+/// What of it may be lost on the way: the control and the question are two datagrams, and a resolver is
+/// asked the second only when the first came through.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    /// The share of the votes that fails by saying nothing.
+    pub(super) share: f64,
+    /// The share that is lost on the way to any resolver.
+    pub(super) lost: f64,
+}
+
 /// How the name failed before.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Before {
@@ -86,9 +102,17 @@ pub(super) struct Before {
     pub(super) severity: Severity,
 }
 
-/// How badly the name fails. Without a control that needs a history, since lists hold broken resolvers.
-pub(super) fn failing(part: Part, has_control: bool, resolvers: usize, before: Before) -> Severity {
-    let severity = part.severity(resolvers);
+/// How badly the name fails. Without a control that needs a history, since lists hold broken resolvers;
+/// with one, silence counts as far as it is more than is lost anyway.
+pub(super) fn failing(
+    part: Part,
+    silence: Silence,
+    has_control: bool,
+    resolvers: usize,
+    before: Before,
+) -> Severity {
+    let lost = if has_control { silence.lost.min(silence.share) } else { 0.0 };
+    let severity = part.less(lost).severity(resolvers);
     if has_control || severity == Severity::None {
         return severity;
     }
@@ -139,11 +163,23 @@ mod tests {
     #[test]
     fn without_a_control_a_name_fails_only_against_its_history() {
         let all = part(1.0, 1.0, 100);
-        let fails = |share, severity| failing(all, false, 600, Before { share, severity });
+        let none = Silence { share: 0.0, lost: 0.0 };
+        let fails = |share, severity| failing(all, none, false, 600, Before { share, severity });
         assert_eq!(fails(Some(0.0), Severity::None), Severity::Page);
         assert_eq!(fails(None, Severity::None), Severity::Ticket);
         assert_eq!(fails(Some(0.95), Severity::None), Severity::None, "as ever");
         assert_eq!(fails(Some(0.6), Severity::Page), Severity::Page, "still");
-        assert_eq!(failing(all, true, 600, Before::default()), Severity::Page);
+        assert_eq!(failing(all, none, true, 600, Before::default()), Severity::Page);
+    }
+
+    #[test]
+    fn what_is_lost_on_the_way_to_any_resolver_is_no_fault_of_the_name() {
+        let fails = |share: f64, silent, lost| {
+            let silence = Silence { share: silent, lost };
+            failing(part(share, share, 100), silence, true, 600, Before::default())
+        };
+        assert_eq!(fails(0.36, 0.36, 0.36), Severity::None);
+        assert_eq!(fails(0.9, 0.9, 0.36), Severity::Page);
+        assert_eq!(fails(0.3, 0.0, 0.36), Severity::Page, "they say so");
     }
 }

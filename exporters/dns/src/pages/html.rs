@@ -1,0 +1,219 @@
+//! The page of answers for a browser: which answers there are, who differs and how, how far a sweep is. No
+//! I/O, no clock.
+
+use std::net::IpAddr;
+
+use exporter_kit::Exporter as _;
+use maud::{DOCTYPE, Markup, html};
+
+use super::answers::{Elsewhere, Page, Row};
+use super::filter::Filter;
+use super::sweeps::Sweeps;
+use crate::DnsExporter;
+use crate::outcome::Class;
+
+/// Answers of one question that are shown; the others are a click away.
+const MOST_ROWS: usize = 50;
+
+/// What there is to choose from.
+#[derive(Debug)]
+pub(crate) struct Choices<'a> {
+    pub(crate) names: Vec<&'a str>,
+    pub(crate) types: Vec<&'static str>,
+    pub(crate) sets: Vec<&'a str>,
+}
+
+/// The page.
+pub(crate) fn page(
+    pages: &[Page<'_>],
+    sweeps: &[Sweeps<'_>],
+    filter: &Filter,
+    choices: &Choices<'_>,
+) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Answers · " (DnsExporter::NAME) }
+                link rel="stylesheet" href="/-/style.css";
+            }
+            body {
+                header {
+                    h1 { "Answers" }
+                    p { "What the resolvers answered in the last sweep of each set. " a href="/" { (DnsExporter::NAME) } }
+                }
+                main {
+                    (form(filter, choices))
+                    (progress(sweeps))
+                    @for page in pages { (question(page)) }
+                    @if pages.is_empty() { p { "No question is as asked for." } }
+                }
+            }
+        }
+    }
+}
+
+fn form(filter: &Filter, choices: &Choices<'_>) -> Markup {
+    let [name, kind, set] = filter.question();
+    html! {
+        form method="get" action="/answers" role="search" {
+            (select("name", "Name", &choices.names, name))
+            (select("type", "Type", &choices.types, kind))
+            (select("set", "Set", &choices.sets, set))
+            label for="country" { "Country" }
+            input #country name="country" size="3" maxlength="8" value=(filter.country().unwrap_or_default());
+            (select("class", "Class", &Class::ALL.map(Class::as_str), filter.class().ok().flatten().map(Class::as_str)))
+            button { "Show" }
+            @if *filter != Filter::default() { a href="/answers" { "all" } }
+        }
+    }
+}
+
+fn select(field: &str, label: &str, all: &[&str], chosen: Option<&str>) -> Markup {
+    html! {
+        label for=(field) { (label) }
+        select id=(field) name=(field) {
+            option value="" { "all" }
+            @for one in all { option value=(one) selected[chosen == Some(*one)] { (one) } }
+        }
+    }
+}
+
+fn progress(sweeps: &[Sweeps<'_>]) -> Markup {
+    html! {
+        h2 { "Sweeps" }
+        table {
+            thead { tr { th { "set" } th { "resolvers" } th { "last" } th { "now" } } }
+            tbody { @for sweep in sweeps {
+                tr {
+                    td.name { (sweep.set) }
+                    td.what { (sweep.resolvers) " resolvers, " (sweep.questions) " questions, each " (duration(sweep.interval_seconds)) }
+                    td {
+                        @match sweep.age_seconds { Some(age) => { (duration(age)) " ago" }, None => "none yet" }
+                        @if sweep.is_degraded() { " " span.down { "degraded" } }
+                    }
+                    td.since { @match sweep.running {
+                        Some(running) => {
+                            "asking since " (duration(running.seconds)) ": " (running.sent) " of " (running.of)
+                            " " progress value=(running.sent) max=(running.of) {}
+                        },
+                        None => "waits",
+                    } }
+                }
+            } }
+        }
+    }
+}
+
+fn question(page: &Page<'_>) -> Markup {
+    let most = page.answers.iter().map(|row| row.resolvers).max().unwrap_or(1).max(1);
+    let (name, set) = (encoded(page.name), encoded(page.set));
+    let link = format!("name={name}&type={}&set={set}", page.r#type);
+    html! {
+        h2 id=(format!("{}-{}-{}", page.set, page.name, page.r#type)) {
+            (page.name) " " (page.r#type) " " span.since { "set " (page.set) }
+        }
+        p {
+            @match page.state { Some(state) => { "Looks " strong { (state) } "." }, None => "No sweep yet." }
+            @for told in &page.told { " " span.down { (told) } }
+            @if let Some(moving) = page.migration {
+                " A change has reached " (percent(moving.ratio))
+                @if let Some(seconds) = moving.remaining_seconds { ", all in " (duration(seconds)) " at this pace" }
+                "."
+            }
+            " " a href={ "/api/v1/results?" (link) } { "each resolver" }
+            ", " a href={ "/api/v1/diff?" (link) } { "what changed since the sweep before" } "."
+        }
+        @if !page.answers.is_empty() { (answers(&page.answers, most)) }
+        @if !page.countries.is_empty() { (countries(&page.countries)) }
+    }
+}
+
+fn answers(rows: &[Row<'_>], most: usize) -> Markup {
+    html! {
+        table {
+            thead { tr { th { "answer" } th { "resolvers" } th { "before" } th { "class" } th { "countries" } th { "some of them" } } }
+            tbody { @for row in rows.iter().take(MOST_ROWS) {
+                tr {
+                    td.name { "[" (row.line()) "]" }
+                    td { (row.resolvers) " " meter value=(row.resolvers) max=(most) {} }
+                    td.since { @if let Some(previous) = row.previous { (previous) } }
+                    td { span class=(color(row.class)) { (row.class) } }
+                    td.what {
+                        (row.places())
+                        @if !row.countries.is_empty() { " (" (row.countries.len()) " in all)" }
+                    }
+                    td.what { (resolvers(row.sample)) }
+                }
+            } }
+        }
+        @if rows.len() > MOST_ROWS { p.since { (rows.len() - MOST_ROWS) " more are in the JSON." } }
+    }
+}
+
+fn countries(all: &[Elsewhere<'_>]) -> Markup {
+    html! {
+        h3 { "Where it is answered otherwise" }
+        table {
+            thead { tr { th { "country" } th { "networks that differ" } th { "verdict" } th { "by which method, and who" } } }
+            tbody { @for country in all {
+                tr {
+                    td.name { (country.country) }
+                    td { (percent(country.ratio)) " of " (country.networks) }
+                    td { @match country.verdict {
+                        Some(verdict) => span.down { (verdict) },
+                        None => span.since { "within chance" },
+                    } }
+                    td.what { @for (number, way) in country.ways.iter().enumerate() {
+                        @if number > 0 { "; " }
+                        strong { (way.said) } " " (way.resolvers) " (" (resolvers(&way.sample)) ")"
+                    } }
+                }
+            } }
+        }
+    }
+}
+
+fn resolvers(sample: &[IpAddr]) -> Markup {
+    html! {
+        @for (number, address) in sample.iter().enumerate() {
+            @if number > 0 { ", " }
+            a href={ "/api/v1/resolvers/" (address) } { (address) }
+        }
+    }
+}
+
+fn color(class: &str) -> &'static str {
+    let found = Class::ALL.into_iter().find(|it| it.as_str() == class);
+    match found {
+        Some(Class::Agree) => "up",
+        Some(class) if class.is_outlier() => "down",
+        _ => "pending",
+    }
+}
+
+/// A text as it stands in a query.
+fn encoded(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let each = |byte: u8| {
+        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(each).collect()
+}
+
+fn percent(ratio: f64) -> String {
+    format!("{:.1} %", 100.0 * ratio)
+}
+
+/// The two largest units, as in `3h 4m`.
+fn duration(seconds: f64) -> String {
+    let whole = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
+    match (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60) {
+        (0, 0, 0, s) => format!("{s}s"),
+        (0, 0, m, s) => format!("{m}m {s}s"),
+        (0, h, m, _) => format!("{h}h {m}m"),
+        (d, h, _, _) => format!("{d}d {h}h"),
+    }
+}
