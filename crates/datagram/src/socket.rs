@@ -15,8 +15,8 @@ use crate::header::forbid_fragments;
 use crate::{Buffer, Datagram, Feature, Header, Missing, Notice, memory};
 
 /// Errors of earlier datagrams that one call may meet before it gives up. The kernel keeps one; that
-/// another arrives between two calls is rare.
-const EARLIER_ERRORS: usize = 64;
+/// another arrives between two calls is rare. No more, since where there is no route each call fails.
+const EARLIER_ERRORS: usize = 4;
 
 /// A datagram or raw socket that does not block.
 #[derive(Debug)]

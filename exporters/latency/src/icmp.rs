@@ -73,11 +73,15 @@ struct Engine {
     queue: ReceiveQueue,
 }
 
+/// A kind of sockets that could not be had is tried again after so long: the machine may have had no
+/// descriptor or no memory, or its settings came later than this program.
+const AGAIN: Duration = Duration::from_secs(30);
+
 /// A kind of sockets that was needed.
 #[derive(Debug)]
 enum Known {
-    /// It cannot be had.
-    Refused(Kind),
+    /// It could not be had at this moment.
+    Refused(Kind, Duration),
     /// It is there.
     Open(Box<Sockets>),
 }
@@ -226,17 +230,18 @@ impl Engine {
         let is_full = kinds.len() >= MOST_KINDS;
         match kinds.iter_mut().find(|known| known.kind() == kind) {
             Some(Known::Open(sockets)) => return Some(act(sockets)),
-            Some(Known::Refused(_)) => return None,
+            Some(Known::Refused(_, at)) if self.clock.now().monotonic < *at + AGAIN => return None,
             None if is_full => {
                 debug!(?kind, "no ICMP: there are {MOST_KINDS} kinds of sockets already");
                 return None;
             }
-            None => {}
+            Some(Known::Refused(..)) | None => {}
         }
         match Sockets::open(kind, self.clock, self.queue.clone()) {
             Ok(sockets) => {
                 let mut sockets = Box::new(sockets);
                 let done = act(&mut sockets);
+                kinds.retain(|known| known.kind() != kind);
                 kinds.push(Known::Open(sockets));
                 Some(done)
             }
@@ -246,8 +251,13 @@ impl Engine {
                 None
             }
             Err(error) => {
-                say_why(kind.family, &error);
-                kinds.push(Known::Refused(kind));
+                let known = kinds.len();
+                kinds.retain(|known| known.kind() != kind);
+                // It is said once.
+                if known == kinds.len() {
+                    say_why(kind.family, &error);
+                }
+                kinds.push(Known::Refused(kind, self.clock.now().monotonic));
                 None
             }
         }
@@ -270,7 +280,7 @@ fn say_why(family: Family, error: &io::Error) {
 impl Known {
     fn kind(&self) -> Kind {
         match self {
-            Self::Refused(kind) => *kind,
+            Self::Refused(kind, _) => *kind,
             Self::Open(sockets) => sockets.kind(),
         }
     }

@@ -211,6 +211,11 @@ impl Standing {
         }
     }
 
+    /// Whether no newer round says anything of the target.
+    pub(crate) fn is_newest(&self, round: u64) -> bool {
+        self.up.judged.is_none_or(|(newest, ..)| newest <= round)
+    }
+
     /// Whether any address answered in the newest round that says something of the target; `None`
     /// before the first, and when rounds have failed on our side for [`KEPT`].
     pub(crate) fn is_up(&self, now: Duration) -> Option<bool> {

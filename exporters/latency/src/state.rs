@@ -130,8 +130,10 @@ impl TargetState {
     pub(crate) fn silent(&self, round: u64, reason: Failure, at: Moment) {
         let mut standing = self.standing();
         standing.silent(round, reason, at);
-        // What fails on our side is told at once to those who look after this exporter.
-        if reason.is_ours() || standing.is_up(at.monotonic) == Some(false) {
+        // What fails on our side is told at once to those who look after this exporter, unless it is past.
+        if reason.is_ours() && standing.is_newest(round)
+            || standing.is_up(at.monotonic) == Some(false)
+        {
             self.health.down(reason.as_str());
         }
     }

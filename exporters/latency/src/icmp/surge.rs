@@ -90,7 +90,9 @@ impl Surge {
         let payload = vec![0; options.payload()];
         // Before it is sent: a round trip that is too long is a smaller evil than one that is too short.
         let sent = Instant::now();
-        let found = pinger.ping(sequence, &payload).await;
+        // The crate waits without a limit for room to send. Boxed: an echo of the kernel's must not have its size.
+        let ping = Box::pin(tokio::time::timeout(timeout, pinger.ping(sequence, &payload)));
+        let Ok(found) = ping.await else { return Err(Refusal::of(Failure::Timeout)) };
         let rtt = sent.elapsed();
         match found {
             Ok((packet, _)) => answer(family, &packet, rtt),

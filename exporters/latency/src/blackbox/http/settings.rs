@@ -106,8 +106,8 @@ impl TryFrom<Raw> for Settings {
     fn try_from(raw: Raw) -> Result<Self, String> {
         if raw.enable_http3 {
             return Err(
-                "enable_http3: true is not supported by this version; leave it out, or set \
-                        false"
+                "enable_http3: true is not supported by this version: leave the module out, or \
+                        ask by HTTP/2 (enable_http3: false, and no HTTP/3.0 in valid_http_versions)"
                     .to_owned(),
             );
         }
