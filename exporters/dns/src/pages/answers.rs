@@ -18,7 +18,7 @@ use crate::verdict::groups::Group;
 use crate::verdict::{Severity, Verdict};
 
 /// Countries that are named for each answer in the text.
-const COUNTRIES_SHOWN: usize = 12;
+pub(crate) const COUNTRIES_SHOWN: usize = 12;
 /// Countries that answer otherwise, at most: there are 250.
 const MOST_COUNTRIES: usize = 60;
 /// Ways in which one country answers otherwise, and resolvers of each, at most.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use exporter_kit::Exporter as _;
 use maud::{DOCTYPE, Markup, html};
 
-use super::answers::{Elsewhere, Page, Row};
+use super::answers::{COUNTRIES_SHOWN, Elsewhere, Page, Row};
 use super::filter::Filter;
 use super::sweeps::Sweeps;
 use crate::DnsExporter;
@@ -84,7 +84,7 @@ fn select(field: &str, label: &str, all: &[&str], chosen: Option<&str>) -> Marku
 fn progress(sweeps: &[Sweeps<'_>]) -> Markup {
     html! {
         h2 { "Sweeps" }
-        table {
+        table.whole-words {
             thead { tr { th { "set" } th { "resolvers" } th { "last" } th { "now" } } }
             tbody { @for sweep in sweeps {
                 tr {
@@ -133,7 +133,7 @@ fn question(page: &Page<'_>) -> Markup {
 
 fn answers(rows: &[Row<'_>], most: usize) -> Markup {
     html! {
-        table {
+        table.whole-words {
             thead { tr { th { "answer" } th { "resolvers" } th { "before" } th { "class" } th { "countries" } th { "some of them" } } }
             tbody { @for row in rows.iter().take(MOST_ROWS) {
                 tr {
@@ -143,7 +143,7 @@ fn answers(rows: &[Row<'_>], most: usize) -> Markup {
                     td { span class=(color(row.class)) { (row.class) } }
                     td.what {
                         (row.places())
-                        @if !row.countries.is_empty() { " (" (row.countries.len()) " in all)" }
+                        @if row.countries.len() > COUNTRIES_SHOWN { " (" (row.countries.len()) " in all)" }
                     }
                     td.what { (resolvers(row.sample)) }
                 }
@@ -156,7 +156,7 @@ fn answers(rows: &[Row<'_>], most: usize) -> Markup {
 fn countries(all: &[Elsewhere<'_>]) -> Markup {
     html! {
         h3 { "Where it is answered otherwise" }
-        table {
+        table.whole-words {
             thead { tr { th { "country" } th { "networks that differ" } th { "verdict" } th { "by which method, and who" } } }
             tbody { @for country in all {
                 tr {
