@@ -49,7 +49,8 @@ pub(super) struct Found {
     pub(super) servers: Vec<(HostName, IpAddr)>,
     /// Names of servers that have no address, as a resolver says.
     pub(super) unresolved: Vec<HostName>,
-    /// Whether anybody replied.
+    /// Whether a server of the parent replied. What a resolver says may come from its cache, and proves no way to
+    /// servers.
     pub(super) is_online: bool,
 }
 
@@ -91,7 +92,6 @@ impl Finder {
             names.extend(parent.ns.iter().cloned());
         } else {
             let reply = resolve(way, &resolvers, &way.plan.zone, RecordType::NS).await;
-            found.is_online |= reply.is_some();
             names.extend(reply.iter().flat_map(|it| said::ns(&it.answers, &way.plan.zone)));
         }
         for name in names.into_iter().take(MOST_NAMES) {

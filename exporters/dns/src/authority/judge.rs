@@ -1,7 +1,7 @@
 //! What follows from a round over a zone's servers, and from those before. No I/O, no clock.
 //!
-//! 1. Nothing is judged if nobody replied at all, neither a server nor whoever was asked for the delegation:
-//!    that says more of this machine's network than of the zone.
+//! 1. Nothing is judged if neither a server of the zone nor one of its parent replied: that says more of this
+//!    machine's network than of the zone. Resolvers prove nothing, since they answer from their caches.
 //! 2. A server is lame after [`ROUNDS`] rounds without an answer for the zone, each of which asked it twice;
 //!    and no more after one with an answer.
 //! 3. What differs between servers differs after as many rounds in a row; a round in which it could not
@@ -46,7 +46,7 @@ pub(crate) struct Round {
     pub(crate) parent: Option<Parent>,
     /// The addresses of servers within the zone, as the zone itself gives them.
     pub(crate) own: BTreeMap<HostName, BTreeSet<IpAddr>>,
-    /// Whether anybody else replied who was asked on the way.
+    /// Whether a server of the parent replied, whatever it said.
     pub(crate) is_online: bool,
     /// Whether a validating resolver takes the zone for forged; nothing where none could be asked.
     pub(crate) bogus: Option<bool>,

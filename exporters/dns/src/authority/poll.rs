@@ -105,7 +105,6 @@ async fn round(
     let servers: Vec<Server> = servers.into_iter().map(|(_, server)| server).collect();
     let own = addresses_of(&servers, way).await;
     let bogus = is_bogus(way).await;
-    let is_online = is_online || bogus.is_some();
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let unresolved = unresolved.iter().map(HostName::to_string).collect();
     Round {

@@ -27,14 +27,10 @@ impl Judging<'_> {
         // A zone without any server is looked at as often as a server.
         let none = self.holds(Finding::Unserved, Some(lame.is_empty()));
         let all = if lame.is_empty() { none } else { count == lame.len() };
-        // Silence alone is no proof, where nobody else was asked who could reply.
-        let is_sure = round.is_online
-            || round.parent.is_some()
-            || round.servers.iter().any(|server| server.outcome.is_reply());
         // Where nobody here allowed to ask any of them, nothing is known of the zone but that.
         let is_asked = round.servers.is_empty()
             || round.servers.iter().any(|server| server.outcome != Outcome::NotAllowed);
-        let unserved = if all && is_sure && is_asked { Severity::Page } else { Severity::None };
+        let unserved = if all && is_asked { Severity::Page } else { Severity::None };
         self.memory.lame = lame;
         let names = self.names_without_address();
         self.tell(Finding::Unserved, unserved);
