@@ -101,6 +101,8 @@ pub(crate) struct Memory {
     history: History,
     /// Rounds in a row in which each server was lame, and in which each name had no address.
     lame: BTreeMap<SocketAddr, u32>,
+    /// Rounds in a row in which no question to a server left this machine.
+    unasked: BTreeMap<SocketAddr, u32>,
     unresolved: BTreeMap<String, u32>,
     /// Rounds in a row in which each finding was so, and in which it could not be measured since.
     streaks: BTreeMap<&'static str, (u32, u32)>,

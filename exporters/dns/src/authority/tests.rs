@@ -146,6 +146,19 @@ fn a_zone_that_nobody_serves_pages_and_a_network_that_is_down_tells_nothing() {
     let private = vec![lame(1, Outcome::NotAllowed), lame(2, Outcome::NotAllowed)];
     let verdict = Zone::default().rounds(ROUNDS, &Round { servers: private, ..round() });
     assert_eq!(told(&verdict), [("lame", Severity::Ticket)]);
+    // Those that cannot be asked from here, over IPv6 where there is none, hide nothing; unless it was for once.
+    let dual =
+        |outcome| Round { servers: vec![lame(1, Outcome::Timeout), lame(2, outcome)], ..round() };
+    let mut zone = Zone::default();
+    let verdict = zone.rounds(ROUNDS, &dual(Outcome::LocalError));
+    assert_eq!(severity(&verdict, Finding::Unserved), Severity::Page);
+    let half = Round { servers: vec![lame(1, Outcome::Timeout), server(2, 7)], ..round() };
+    assert_eq!(severity(&zone.rounds(5, &half), Finding::Unserved), Severity::None);
+    let verdict = zone.rounds(1, &dual(Outcome::LocalError));
+    assert_eq!(severity(&verdict, Finding::Unserved), Severity::None);
+    let here = vec![lame(1, Outcome::NotAllowed), lame(2, Outcome::LocalError)];
+    let verdict = Zone::default().rounds(9, &Round { servers: here, ..round() });
+    assert_eq!(severity(&verdict, Finding::Unserved), Severity::None);
     // A zone that its parent does not know has no servers.
     let gone = Round { servers: vec![], parent: Some(parent(&[])), ..round() };
     let mut zone = Zone::default();

@@ -10,7 +10,8 @@ impl Judging<'_> {
     /// Who does not answer for the zone, and whether anybody does.
     pub(super) fn lame(&mut self) {
         let round = self.round;
-        let mut lame = BTreeMap::new();
+        let (mut lame, mut unasked) = (BTreeMap::new(), BTreeMap::new());
+        let mut judged = Vec::new();
         for server in &round.servers {
             let before = self.memory.lame.get(&server.address).copied().unwrap_or_default();
             let streak = match server.outcome {
@@ -19,6 +20,14 @@ impl Judging<'_> {
                 _ => 0,
             };
             lame.insert(server.address, streak);
+            if server.outcome == Outcome::LocalError {
+                let before = self.memory.unasked.get(&server.address).copied().unwrap_or_default();
+                unasked.insert(server.address, before.saturating_add(1));
+            }
+            // One that cannot be asked from here, over IPv6 where there is none, says nothing of the zone.
+            if unasked.get(&server.address).is_none_or(|rounds| *rounds < ROUNDS) {
+                judged.push((server.outcome, streak >= ROUNDS));
+            }
             if streak >= ROUNDS {
                 self.blame(Finding::Lame, server, server.outcome.name());
             }
@@ -26,12 +35,12 @@ impl Judging<'_> {
         let count = lame.values().filter(|streak| **streak >= ROUNDS).count();
         // A zone without any server is looked at as often as a server.
         let none = self.holds(Finding::Unserved, Some(lame.is_empty()));
-        let all = if lame.is_empty() { none } else { count == lame.len() };
+        let all = if lame.is_empty() { none } else { judged.iter().all(|(_, is_lame)| *is_lame) };
         // Where nobody here allowed to ask any of them, nothing is known of the zone but that.
         let is_asked = round.servers.is_empty()
-            || round.servers.iter().any(|server| server.outcome != Outcome::NotAllowed);
+            || judged.iter().any(|(outcome, _)| *outcome != Outcome::NotAllowed);
         let unserved = if all && is_asked { Severity::Page } else { Severity::None };
-        self.memory.lame = lame;
+        (self.memory.lame, self.memory.unasked) = (lame, unasked);
         let names = self.names_without_address();
         self.tell(Finding::Unserved, unserved);
         let is_any = count > 0 || names > 0;
