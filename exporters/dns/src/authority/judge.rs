@@ -58,6 +58,15 @@ pub(crate) struct Round {
     pub(crate) unix: u64,
 }
 
+impl Round {
+    /// Whether the zone has no server anywhere: the parent names none, or only names that have no address, as a
+    /// resolver says of each of them.
+    fn has_no_server(&self) -> bool {
+        let is_gone = |name: &HostName| self.unresolved.iter().any(|it| it == name.as_str());
+        self.parent.as_ref().is_some_and(|parent| parent.ns.iter().all(is_gone))
+    }
+}
+
 /// One address of one server.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Server {
@@ -125,6 +134,9 @@ pub(crate) struct Kept {
 pub(crate) struct Verdict {
     /// How bad each finding is; none of them if nothing could be judged.
     pub(crate) findings: Vec<(Finding, Severity)>,
+    /// Whether no server is known, for want of somebody who could say its address: nothing follows but of the
+    /// delegation.
+    pub(crate) is_blind: bool,
     /// Who is the reason.
     pub(crate) culprits: Vec<Culprit>,
     /// How many more are.
@@ -170,16 +182,22 @@ pub(crate) fn judge(round: &Round, rules: &Rules, memory: &mut Memory) -> Verdic
         judging.delegation_change(rules);
     }
     judging.measures(rules);
-    if is_reachable {
+    judging.verdict.is_blind = round.servers.is_empty() && !round.has_no_server();
+    let is_blind = judging.verdict.is_blind;
+    if is_reachable && !is_blind {
         judging.lame();
         judging.serials(rules);
         judging.differences();
         judging.signatures();
         judging.bogus();
         judging.canary(rules);
+    }
+    if is_reachable {
         let memory = &judging.memory;
         let severity = |it: &Finding| Some((*it, *memory.last.get(it.name())?));
-        judging.verdict.findings = Finding::VALUES.iter().filter_map(severity).collect();
+        let told = Finding::VALUES.iter();
+        let told = told.filter(|it| !is_blind || **it == Finding::DelegationChanged);
+        judging.verdict.findings = told.filter_map(severity).collect();
     }
     let mut verdict = judging.verdict;
     verdict.culprits.sort_unstable();

@@ -50,11 +50,13 @@ impl Page {
             };
         };
         let (round, verdict) = (&snapshot.round, &snapshot.verdict);
-        let told = verdict.findings.iter().filter(|(_, severity)| *severity > Severity::None);
+        let told: Vec<_> = verdict.findings.iter().filter(|it| it.1 > Severity::None).collect();
+        let is_told = !verdict.is_blind || !told.is_empty();
         let blamed = verdict.culprits.iter().cloned();
         Self {
             zone: name,
-            findings: Some(told.map(|(finding, it)| (finding.name(), *it as u8)).collect()),
+            findings: is_told
+                .then(|| told.iter().map(|(finding, it)| (finding.name(), *it as u8)).collect()),
             culprits: blamed.map(|it| (it.finding, it.server, it.address, it.reason)).collect(),
             parent: round.parent.as_ref().map(|it| it.ns.iter().map(ToString::to_string).collect()),
             servers: round.servers.iter().map(row).collect(),
@@ -66,7 +68,11 @@ impl Page {
     pub(crate) fn write(&self, out: &mut String) {
         // Writing to a string cannot fail.
         let _ = match &self.findings {
-            None => writeln!(out, "{}: nothing is judged yet, or nobody replies", self.zone),
+            None => writeln!(
+                out,
+                "{}: nothing is judged yet, or nobody replies or has an address",
+                self.zone
+            ),
             Some(told) if told.is_empty() => writeln!(out, "{}: all is well", self.zone),
             Some(told) => {
                 let told: Vec<_> = told.iter().map(|(finding, _)| *finding).collect();

@@ -54,14 +54,15 @@ pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, store: Option<St
                 warn!(zone = plan.zone.as_str(), "what is remembered is not kept: {error:#}");
             }
         }
-        let is_judged = !verdict.findings.is_empty();
+        let is_told = !verdict.findings.is_empty();
+        let is_judged = is_told && !verdict.is_blind;
         match verdict.findings.iter().find(|(finding, _)| *finding == Finding::Unserved) {
             None => zone.health.down("no_reply"),
             Some((_, Severity::Page)) => zone.health.down("unserved"),
             Some(_) => zone.health.up(),
         }
         zone.counts.rounds.inc(if is_judged { RoundResult::Complete } else { RoundResult::Failed });
-        let snapshot = is_judged.then_some(Snapshot { round, verdict });
+        let snapshot = is_told.then_some(Snapshot { round, verdict });
         zone.publish(snapshot, Moment::Real(Instant::now()));
     }
 }

@@ -18,7 +18,7 @@ exporter_kit::label_enum! {
     pub(crate) enum RoundResult {
         /// It was judged.
         Complete = "complete",
-        /// Nobody replied at all: nothing follows from it.
+        /// No server replied, or none is known: nothing follows from it.
         Failed = "failed",
     }
 }
@@ -106,7 +106,7 @@ impl RunningZone {
     /// Puts a round in the place of the one before; none if it could not be judged.
     pub(crate) fn publish(&self, snapshot: Option<Snapshot>, now: Moment) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if snapshot.is_some() {
+        if snapshot.as_ref().is_some_and(|it| !it.verdict.is_blind) {
             latest.since = now;
         }
         latest.snapshot = snapshot.map(Arc::new);

@@ -171,6 +171,30 @@ fn a_zone_that_nobody_serves_pages_and_a_network_that_is_down_tells_nothing() {
 }
 
 #[test]
+fn a_zone_whose_servers_nobody_can_look_up_is_not_judged() {
+    let named = ["ns.other.example", "ns.more.example"];
+    let nowhere = |unresolved: &[&str]| {
+        let unresolved = unresolved.iter().map(ToString::to_string).collect();
+        Round { servers: vec![], unresolved, parent: Some(parent(&named)), ..round() }
+    };
+    let mut zone = Zone::default();
+    for unresolved in [&[][..], &named[..1]] {
+        let verdict = zone.rounds(10, &nowhere(unresolved));
+        assert_eq!(verdict.findings, [(Finding::DelegationChanged, Severity::None)]);
+        assert!(verdict.is_blind);
+    }
+    let verdict = zone.rounds(ROUNDS, &nowhere(&named));
+    assert_eq!(told(&verdict), [("unserved", Severity::Page), ("lame", Severity::Ticket)]);
+    // What was told of the servers is not shown while nothing is known of them; a takeover is told.
+    let taken = Round { parent: Some(parent(&["ns.evil.example"])), ..nowhere(&[]) };
+    let verdict = zone.rounds(ROUNDS, &taken);
+    assert_eq!(verdict.findings, [(Finding::DelegationChanged, Severity::Page)]);
+    // Without the parent, nobody says that there is none.
+    let verdict = zone.rounds(9, &Round { parent: None, is_online: true, ..nowhere(&named) });
+    assert!(verdict.is_blind);
+}
+
+#[test]
 fn a_secondary_may_be_behind_for_a_while() {
     let mut zone = Zone::default();
     zone.judge(&rules(), round());
