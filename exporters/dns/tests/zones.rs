@@ -385,6 +385,11 @@ fn signatures_are_told_of_before_they_end() {
     let (_folder, program) =
         start(&format!("vantage: {{ name: fra, region: EMEA }}\nzones:\n{listed}"));
     program.wait_until_ready();
+    program.wait_until("three rounds were judged", |it| {
+        verdict(it, "early.example", "signature") == 3.0
+            && verdict(it, "over.example", "signature") == 3.0
+            && verdict(it, "now.example", "signature") == 3.0
+    });
     let metrics = program.metrics();
     for (zone, _, _, wanted) in zones {
         assert_eq!(verdict(&metrics, zone, "signature"), wanted, "{zone}");

@@ -56,6 +56,8 @@ pub(crate) struct Round {
     pub(crate) now: u64,
     /// Seconds since the epoch.
     pub(crate) unix: u64,
+    /// Whether these cannot be, so that no signature is judged by them.
+    pub(crate) is_clock_wrong: bool,
 }
 
 impl Round {
@@ -231,7 +233,12 @@ impl<'a> Judging<'a> {
 
     /// Notes whether something is so, if it was measured; tells whether it has been for long enough.
     fn holds(&mut self, finding: Finding, is: Option<bool>) -> bool {
-        let (streak, unknown) = self.memory.streaks.entry(finding.name()).or_default();
+        self.stands(finding.name(), is)
+    }
+
+    /// The same of what is no finding by itself.
+    fn stands(&mut self, name: &'static str, is: Option<bool>) -> bool {
+        let (streak, unknown) = self.memory.streaks.entry(name).or_default();
         *unknown = if is.is_none() { unknown.saturating_add(1) } else { 0 };
         match is {
             Some(true) => *streak = streak.saturating_add(1),

@@ -16,6 +16,7 @@ use super::delegation::{Finder, Found, Way, is_allowed, is_bogus};
 use super::finding::{Finding, Outcome, Severity};
 use super::judge::{self, Memory, Round, Server};
 use super::said::{self, Said};
+use super::signature;
 use super::state::{RoundResult, RunningZone, Snapshot};
 use super::store::Store;
 use crate::config::ZonePlan;
@@ -118,6 +119,7 @@ async fn round(
         left_out,
         now: began.elapsed().as_secs(),
         unix,
+        is_clock_wrong: !signature::is_possible(unix),
     }
 }
 

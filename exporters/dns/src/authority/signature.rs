@@ -11,6 +11,16 @@ const TICKET: f64 = 0.15;
 /// and when the rest is so short that nothing else can be waited for.
 const PAGE: f64 = 0.05;
 
+/// By how much a clock, ours or the signer's, may be wrong before a signature counts as not begun, seconds.
+const SKEW: i64 = 300;
+/// Seconds since the epoch before which no clock is right: this was written then.
+const WRITTEN: u64 = 1_795_910_400;
+
+/// Whether a clock shows a time that can be: one that began in 1970 judges no signature.
+pub(crate) fn is_possible(unix: u64) -> bool {
+    unix >= WRITTEN
+}
+
 /// From when until when records of a type are signed, in seconds since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
@@ -61,7 +71,7 @@ pub(crate) fn read(record: &Record) -> Option<Signature> {
 pub(crate) fn best(signatures: &[Signature], now: u64) -> Vec<Signature> {
     let mut best: BTreeMap<u16, Signature> = BTreeMap::new();
     for signature in signatures {
-        let rank = |it: &Signature| (left(it.inception, now) <= 0, left(it.expiration, now));
+        let rank = |it: &Signature| (left(it.inception, now) <= SKEW, left(it.expiration, now));
         let known = best.entry(signature.covered.into()).or_insert(*signature);
         if rank(signature) > rank(known) {
             *known = *signature;
@@ -81,7 +91,7 @@ impl Signature {
         let whole = f64::from(self.expiration.wrapping_sub(self.inception)).max(1.0);
         let rest = self.remaining(now) as f64 / whole;
         match () {
-            () if left(self.inception, now) > 0 => Standing::NotYet,
+            () if left(self.inception, now) > SKEW => Standing::NotYet,
             () if rest <= 0.0 => Standing::Expired,
             () if rest < PAGE => Standing::EndsNow,
             () if rest < TICKET => Standing::Ends,
@@ -113,7 +123,8 @@ mod tests {
     fn a_signature_is_told_of_before_it_ends() {
         let signature = soa(1_000, 2_000);
         for (now, wanted) in [
-            (999, Standing::NotYet),
+            (699, Standing::NotYet),
+            (700, Standing::Holds),
             (1_000, Standing::Holds),
             (1_849, Standing::Holds),
             (1_851, Standing::Ends),
@@ -125,6 +136,11 @@ mod tests {
         }
         // In 2106 the numbers begin anew.
         assert_eq!(soa(u32::MAX - 50, 900).standing((1 << 32) + 10), Standing::Holds);
+    }
+
+    #[test]
+    fn a_clock_that_began_in_1970_is_impossible() {
+        assert!(!is_possible(1_000_000_000) && !is_possible(0) && is_possible(1_795_939_200));
     }
 
     #[test]

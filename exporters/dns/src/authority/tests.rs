@@ -300,8 +300,22 @@ fn a_signature_is_told_of_as_validators_see_it() {
     let told_of = |inception: u32, expiration: u32| {
         let mut servers = vec![server(1, 7), server(2, 7)];
         let signature = Signature { covered: RecordType::SOA, inception, expiration };
-        servers[0].said.signatures = vec![signature];
-        let verdict = Zone::default().rounds(1, &Round { servers, ..round() });
+        for server in &mut servers {
+            server.said.signatures = vec![signature];
+        }
+        let mut round = Round { servers, is_clock_wrong: true, ..round() };
+        let mut zone = Zone::default();
+        let mut judge = |round: &Round| {
+            zone.minutes = 0;
+            zone.rounds(1, round)
+        };
+        let verdict = judge(&round);
+        assert!(verdict.findings.iter().all(|(it, _)| *it != Finding::Signature));
+        round.is_clock_wrong = false;
+        for _ in 1..ROUNDS {
+            assert!(severity(&judge(&round), Finding::Signature) <= Severity::Ticket);
+        }
+        let verdict = judge(&round);
         let reason = verdict.culprits.first().map(|it| it.reason);
         (severity(&verdict, Finding::Signature), reason)
     };
@@ -318,7 +332,8 @@ fn a_signature_is_told_of_as_validators_see_it() {
     assert_eq!(told_of(unix - 900, unix + 100), (Severity::Ticket, Some("ends")));
     assert_eq!(told_of(unix - 970, unix + 30), (Severity::Page, Some("ends")));
     assert_eq!(told_of(unix - 970, unix - 1), (Severity::Page, Some("expired")));
-    assert_eq!(told_of(unix + 60, unix + 970), (Severity::Page, Some("not_yet_valid")));
+    assert_eq!(told_of(unix + 300, unix + 9_970), (Severity::None, None));
+    assert_eq!(told_of(unix + 360, unix + 970), (Severity::Page, Some("not_yet_valid")));
 }
 
 #[test]

@@ -5,9 +5,17 @@ use exporter_kit::LabelEnum as _;
 use super::super::signature::{self, Standing};
 use super::{Finding, Judging, Severity};
 
+/// That a signature does not hold, or hardly does any more: a page once that has been so for long enough.
+const INVALID: &str = "signature_invalid";
+
 impl Judging<'_> {
     /// Until when signatures hold, and who gives none.
     pub(super) fn signatures(&mut self) {
+        if self.round.is_clock_wrong {
+            self.stands(INVALID, None);
+            self.holds(Finding::Signature, None);
+            return;
+        }
         let unix = self.round.unix;
         let (mut worst, mut is_measured) = (Standing::Holds, false);
         let (unsigned, signed): (Vec<_>, Vec<_>) =
@@ -28,6 +36,11 @@ impl Judging<'_> {
         // A server that was asked without EDNS, since packets were lost, gives no signatures either.
         let is_partly = !signed.is_empty() && !unsigned.is_empty();
         is_measured |= !unsigned.is_empty();
+        let is_bad = is_measured.then_some(worst > Standing::Ends);
+        if !self.stands(INVALID, is_bad) {
+            // A wrong step of a clock, ours or the signer's, pages nobody.
+            worst = worst.min(Standing::Ends);
+        }
         let is_unsigned = self.holds(Finding::Signature, is_measured.then_some(is_partly));
         if is_unsigned {
             for server in unsigned {
