@@ -121,6 +121,18 @@ pub(crate) struct Memory {
     last: BTreeMap<&'static str, Severity>,
 }
 
+impl Memory {
+    /// What is remembered when the process begins. Another delegation that was seen before is told of as soon as it
+    /// is seen again, so that a restart ends no page.
+    pub(crate) fn new(kept: Kept) -> Self {
+        let mut streaks = BTreeMap::new();
+        if kept.other.is_some() {
+            streaks.insert(Finding::DelegationChanged.name(), (ROUNDS - 1, 0));
+        }
+        Self { kept, streaks, ..Self::default() }
+    }
+}
+
 /// What outlives the process.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]

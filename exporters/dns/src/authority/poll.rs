@@ -35,7 +35,7 @@ pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, store: Option<St
     let began = Instant::now();
     let mut memory = Memory::default();
     if let Some(store) = store.clone() {
-        memory.kept = off_the_thread(move || store.load()).await;
+        memory = Memory::new(off_the_thread(move || store.load()).await);
     }
     let mut finder = Finder::default();
     let mut own = BTreeMap::new();
