@@ -115,6 +115,8 @@ pub(crate) struct Memory {
     /// Rounds in a row in which no question to a server left this machine.
     unasked: BTreeMap<SocketAddr, u32>,
     unresolved: BTreeMap<String, u32>,
+    /// When the parent was last seen to name servers, in the round before.
+    parent_seen: Option<u64>,
     /// Rounds in a row in which each finding was so, and in which it could not be measured since.
     streaks: BTreeMap<&'static str, (u32, u32)>,
     /// The verdict of the last round that could be judged.
@@ -141,6 +143,8 @@ pub(crate) struct Kept {
     pub(crate) accepted: BTreeSet<HostName>,
     /// Others that it names now, and since when, in seconds since the epoch.
     pub(crate) other: Option<(BTreeSet<HostName>, u64)>,
+    /// For how long these have been seen to stand, seconds: a wall clock that steps accepts nothing.
+    pub(crate) stood: u64,
 }
 
 /// What is told after a round.
@@ -295,7 +299,13 @@ impl<'a> Judging<'a> {
     }
 
     fn delegation_change(&mut self, rules: &Rules) {
+        let now = self.round.now;
+        let seen = std::mem::replace(
+            &mut self.memory.parent_seen,
+            self.round.parent.is_some().then_some(now),
+        );
         let Some(parent) = &self.round.parent else { return };
+        let passed = seen.map_or(0, |seen| now.saturating_sub(seen));
         let (names, unix) = (&parent.ns, self.round.unix);
         let kept = &mut self.memory.kept;
         if let Some(pinned) = &rules.ns {
@@ -303,18 +313,17 @@ impl<'a> Judging<'a> {
         } else if kept.accepted.is_empty() {
             kept.accepted.clone_from(names);
         }
+        let is_same = kept.other.as_ref().is_some_and(|(other, _)| other == names);
         if *names == kept.accepted {
-            kept.other = None;
-        } else {
-            match &mut kept.other {
-                Some((other, _)) if other == names => {}
-                other => *other = Some((names.clone(), unix)),
-            }
+            (kept.other, kept.stood) = (None, 0);
+        } else if !is_same {
+            (kept.other, kept.stood) = (Some((names.clone(), unix)), 0);
+        } else if rules.ns.is_none() {
+            kept.stood = kept.stood.saturating_add(passed);
         }
-        let stands = kept.other.as_ref().map_or(0, |(_, since)| unix.saturating_sub(*since));
-        if rules.ns.is_none() && stands >= ACCEPTED {
+        if rules.ns.is_none() && kept.stood >= ACCEPTED {
             kept.accepted.clone_from(names);
-            kept.other = None;
+            (kept.other, kept.stood) = (None, 0);
         }
         let is_other = kept.other.is_some();
         let is_all = names.is_disjoint(&kept.accepted);

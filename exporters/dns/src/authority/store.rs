@@ -78,7 +78,11 @@ mod tests {
         let store = Store::new(folder.path(), &"a.example".parse().unwrap());
         assert_eq!(store.load(), Kept::default());
         let names = |name: &str| [name.parse().unwrap()].into();
-        let kept = Kept { accepted: names("ns.example"), other: Some((names("evil.example"), 7)) };
+        let kept = Kept {
+            accepted: names("ns.example"),
+            other: Some((names("evil.example"), 7)),
+            stood: 9,
+        };
         store.save(&kept).unwrap();
         assert_eq!(store.load(), kept);
         fs::write(folder.path().join("zone.a.example.json"), "{}").unwrap();

@@ -241,7 +241,13 @@ fn another_delegation_is_told_until_it_is_accepted() {
     let more = Round { parent: Some(parent(&more)), ..round() };
     let verdict = zone.rounds(ROUNDS, &more);
     assert_eq!(severity(&verdict, Finding::DelegationChanged), Severity::Ticket);
-    let verdict = zone.rounds(1_440, &more);
+    // A clock that steps by a day, and the time while the parent was silent, accept nothing.
+    zone.rounds(2, &Round { unix: NOW + 100_000, ..more.clone() });
+    zone.rounds(1, &Round { parent: None, ..round() });
+    zone.minutes += 2_000;
+    let verdict = zone.rounds(1_435, &more);
+    assert_eq!(severity(&verdict, Finding::DelegationChanged), Severity::Ticket);
+    let verdict = zone.rounds(10, &more);
     assert_eq!(severity(&verdict, Finding::DelegationChanged), Severity::None);
     assert_eq!(severity(&verdict, Finding::DelegationDiffers), Severity::Information);
     // A pin is never outdated.
