@@ -242,6 +242,27 @@ impl<'a> Judging<'a> {
         self.memory.last.insert(finding.name(), severity);
     }
 
+    /// Tells a finding, so bad, once it has been so for long enough; that it is not so once that was measured; and
+    /// nothing any more once nothing has been measured for too long. Whether it holds.
+    fn settle(&mut self, finding: Finding, is: Option<bool>, severity: Severity) -> bool {
+        let holds = self.holds(finding, is);
+        let severity = if holds { severity } else { Severity::None };
+        self.tell_measured(finding, is.map(|_| severity));
+        holds
+    }
+
+    /// Tells a finding, if it was measured; forgets it once it has not been for too long.
+    fn tell_measured(&mut self, finding: Finding, severity: Option<Severity>) {
+        let unknown = self.memory.streaks.get(finding.name()).map_or(0, |(_, unknown)| *unknown);
+        match severity {
+            Some(severity) => self.tell(finding, severity),
+            None if unknown >= UNKNOWN => {
+                self.memory.last.remove(finding.name());
+            }
+            None => {}
+        }
+    }
+
     fn blame(&mut self, finding: Finding, server: &Server, reason: &'static str) {
         let (server, address) = (server.name.clone(), server.address.ip().to_string());
         self.verdict.culprits.push(Culprit { finding: finding.name(), server, address, reason });
@@ -292,10 +313,10 @@ impl<'a> Judging<'a> {
                 self.blame(Finding::SerialSpread, server, "behind");
             }
         }
-        if self.verdict.lag.is_some() {
-            let severity = if is_late { Severity::Ticket } else { Severity::None };
-            self.tell(Finding::SerialSpread, severity);
-        }
+        let is_late = self.verdict.lag.map(|_| is_late);
+        self.holds(Finding::SerialSpread, is_late);
+        let severity = |is_late| if is_late { Severity::Ticket } else { Severity::None };
+        self.tell_measured(Finding::SerialSpread, is_late.map(severity));
     }
 
     fn delegation_change(&mut self, rules: &Rules) {
@@ -304,7 +325,10 @@ impl<'a> Judging<'a> {
             &mut self.memory.parent_seen,
             self.round.parent.is_some().then_some(now),
         );
-        let Some(parent) = &self.round.parent else { return };
+        let Some(parent) = &self.round.parent else {
+            self.settle(Finding::DelegationChanged, None, Severity::None);
+            return;
+        };
         let passed = seen.map_or(0, |seen| now.saturating_sub(seen));
         let (names, unix) = (&parent.ns, self.round.unix);
         let kept = &mut self.memory.kept;
@@ -327,15 +351,9 @@ impl<'a> Judging<'a> {
         }
         let is_other = kept.other.is_some();
         let is_all = names.is_disjoint(&kept.accepted);
-        let holds = self.holds(Finding::DelegationChanged, Some(is_other));
-        self.tell(
-            Finding::DelegationChanged,
-            match () {
-                () if !is_other || !holds => Severity::None,
-                () if rules.ns.is_some() || is_all => Severity::Page,
-                () => Severity::Ticket,
-            },
-        );
+        let is_page = rules.ns.is_some() || is_all;
+        let severity = if is_page { Severity::Page } else { Severity::Ticket };
+        self.settle(Finding::DelegationChanged, Some(is_other), severity);
     }
 
     fn canary(&mut self, rules: &Rules) {
@@ -356,12 +374,11 @@ impl<'a> Judging<'a> {
             }
             is_measured = true;
         }
-        let holds = self.holds(Finding::CanaryStale, is_measured.then_some(!bad.is_empty()));
-        if holds {
+        let is_bad = is_measured.then_some(!bad.is_empty());
+        if self.settle(Finding::CanaryStale, is_bad, Severity::Ticket) {
             for (server, reason) in bad {
                 self.blame(Finding::CanaryStale, server, reason);
             }
         }
-        self.tell(Finding::CanaryStale, if holds { Severity::Ticket } else { Severity::None });
     }
 }

@@ -97,6 +97,26 @@ fn of_a_healthy_zone_nothing_is_told() {
 }
 
 #[test]
+fn what_is_not_measured_is_not_told() {
+    let is_told =
+        |verdict: &Verdict, finding| verdict.findings.iter().any(|(it, _)| *it == finding);
+    let mut zone = Zone::default();
+    let verdict = zone.rounds(5, &round());
+    let absent = [Finding::GlueDiffers, Finding::AnswersDiffer, Finding::Bogus];
+    assert!(absent.iter().all(|it| !is_told(&verdict, *it)), "{:?}", verdict.findings);
+    // What was told goes when its source has been silent for too long.
+    let serial = |server: Server| Said { serial: None, ..server.said };
+    let servers = vec![Server { said: serial(server(1, 7)), ..server(1, 7) }];
+    let silent = Round { servers, parent: None, ..round() };
+    let sources = [Finding::SerialSpread, Finding::DelegationChanged, Finding::DelegationDiffers];
+    let verdict = zone.rounds(29, &silent);
+    assert!(sources.iter().all(|it| is_told(&verdict, *it)));
+    let verdict = zone.rounds(1, &silent);
+    assert!(sources.iter().all(|it| !is_told(&verdict, *it)), "{:?}", verdict.findings);
+    assert!(is_told(&verdict, Finding::Lame) && is_told(&verdict, Finding::NsDiffers));
+}
+
+#[test]
 fn a_server_is_lame_after_three_rounds_and_no_more_after_one_answer() {
     let mut zone = Zone::default();
     let bad = Round { servers: vec![server(1, 7), lame(2, Outcome::Refused)], ..round() };
@@ -158,7 +178,7 @@ fn a_zone_that_nobody_serves_pages_and_a_network_that_is_down_tells_nothing() {
     assert_eq!(severity(&verdict, Finding::Unserved), Severity::None);
     let here = vec![lame(1, Outcome::NotAllowed), lame(2, Outcome::LocalError)];
     let verdict = Zone::default().rounds(9, &Round { servers: here, ..round() });
-    assert_eq!(severity(&verdict, Finding::Unserved), Severity::None);
+    assert!(verdict.findings.iter().all(|(it, _)| *it != Finding::Unserved), "none was asked");
     // A zone that its parent does not know has no servers.
     let gone = Round { servers: vec![], parent: Some(parent(&[])), ..round() };
     let mut zone = Zone::default();

@@ -31,35 +31,25 @@ impl<'a> Judging<'a> {
         others: &[&Server],
         reason: &'static str,
     ) {
-        let holds = self.holds(finding, is_same.map(|it| !it));
-        if holds {
+        if self.settle(finding, is_same.map(|it| !it), Severity::Ticket) {
             for server in others {
                 self.blame(finding, server, reason);
             }
         }
-        self.tell(finding, if holds { Severity::Ticket } else { Severity::None });
     }
 
     /// The parent's list of servers against the zone's own.
     fn delegation(&mut self, own: Option<&BTreeSet<HostName>>) {
         let parent = self.round.parent.as_ref().map(|parent| &parent.ns);
         let Some((parent, own)) = parent.zip(own) else {
-            let holds = self.holds(Finding::DelegationDiffers, None);
-            if !holds && self.memory.last.contains_key(Finding::DelegationDiffers.name()) {
-                self.tell(Finding::DelegationDiffers, Severity::None);
-            }
+            self.settle(Finding::DelegationDiffers, None, Severity::None);
             return;
         };
         self.verdict.delegation_consistent = Some(parent == own);
-        let holds = self.holds(Finding::DelegationDiffers, Some(parent != own));
-        let severity = match () {
-            () if !holds => Severity::None,
-            // A name more or less is common, and mostly meant for a while.
-            () if !parent.is_disjoint(own) => Severity::Information,
-            () => Severity::Ticket,
-        };
-        self.tell(Finding::DelegationDiffers, severity);
-        if holds {
+        // A name more or less is common, and mostly meant for a while.
+        let is_partly = !parent.is_disjoint(own);
+        let severity = if is_partly { Severity::Information } else { Severity::Ticket };
+        if self.settle(Finding::DelegationDiffers, Some(parent != own), severity) {
             let one_sided = |names: &BTreeSet<HostName>, others: &BTreeSet<HostName>, reason| {
                 let names: Vec<_> = names.difference(others).map(HostName::to_string).collect();
                 names.into_iter().map(move |server| Culprit {
@@ -77,11 +67,11 @@ impl<'a> Judging<'a> {
     /// The parent's addresses against the servers' own, of servers within the zone. An address less is no fault:
     /// a parent's answer has an end.
     fn glue(&mut self) {
-        let Some(parent) = &self.round.parent else { return };
+        let parent = self.round.parent.as_ref();
         let mut wrong = Vec::new();
         let mut is_measured = false;
         for (name, own) in &self.round.own {
-            let Some(glue) = parent.glue.get(name) else { continue };
+            let Some(glue) = parent.and_then(|it| it.glue.get(name)) else { continue };
             is_measured = true;
             wrong.extend(glue.difference(own).map(|address| Culprit {
                 finding: Finding::GlueDiffers.name(),
@@ -93,11 +83,10 @@ impl<'a> Judging<'a> {
         if is_measured {
             self.verdict.glue_consistent = Some(wrong.is_empty());
         }
-        let holds = self.holds(Finding::GlueDiffers, is_measured.then_some(!wrong.is_empty()));
-        if holds {
+        let is_wrong = is_measured.then_some(!wrong.is_empty());
+        if self.settle(Finding::GlueDiffers, is_wrong, Severity::Ticket) {
             self.verdict.culprits.extend(wrong);
         }
-        self.tell(Finding::GlueDiffers, if holds { Severity::Ticket } else { Severity::None });
     }
 
     /// The configured questions, among servers with the same version of the zone.

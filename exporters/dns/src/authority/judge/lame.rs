@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use exporter_kit::LabelEnum as _;
 
-use super::{Culprit, Finding, Judging, Outcome, ROUNDS, Severity};
+use super::{Culprit, Finding, Judging, Outcome, ROUNDS, Server, Severity};
 
 impl Judging<'_> {
     /// Who does not answer for the zone, and whether anybody does.
@@ -26,25 +26,31 @@ impl Judging<'_> {
             }
             // One that cannot be asked from here, over IPv6 where there is none, says nothing of the zone.
             if unasked.get(&server.address).is_none_or(|rounds| *rounds < ROUNDS) {
-                judged.push((server.outcome, streak >= ROUNDS));
+                judged.push(streak >= ROUNDS);
             }
             if streak >= ROUNDS {
                 self.blame(Finding::Lame, server, server.outcome.name());
             }
         }
         let count = lame.values().filter(|streak| **streak >= ROUNDS).count();
-        // A zone without any server is looked at as often as a server.
-        let none = self.holds(Finding::Unserved, Some(lame.is_empty()));
-        let all = if lame.is_empty() { none } else { judged.iter().all(|(_, is_lame)| *is_lame) };
-        // Where nobody here allowed to ask any of them, nothing is known of the zone but that.
-        let is_asked = round.servers.is_empty()
-            || judged.iter().any(|(outcome, _)| *outcome != Outcome::NotAllowed);
-        let unserved = if all && is_asked { Severity::Page } else { Severity::None };
+        // Where none of them could be asked, or was allowed to be, nothing is known of the zone but that. One
+        // without any server is looked at as often as a server.
+        let is_asked =
+            |it: &Server| !matches!(it.outcome, Outcome::LocalError | Outcome::NotAllowed);
+        let is_measured = round.servers.is_empty() || round.servers.iter().any(is_asked);
+        let is_none = is_measured.then_some(round.servers.is_empty());
+        let none = self.holds(Finding::Unserved, is_none);
+        let all = if lame.is_empty() { none } else { judged.iter().all(|is_lame| *is_lame) };
+        let unserved = if all { Severity::Page } else { Severity::None };
         (self.memory.lame, self.memory.unasked) = (lame, unasked);
         let names = self.names_without_address();
-        self.tell(Finding::Unserved, unserved);
+        self.tell_measured(Finding::Unserved, is_measured.then_some(unserved));
         let is_any = count > 0 || names > 0;
-        self.tell(Finding::Lame, if is_any { Severity::Ticket } else { Severity::None });
+        let is_measured = !round.unresolved.is_empty()
+            || round.servers.iter().any(|it| it.outcome != Outcome::LocalError);
+        self.holds(Finding::Lame, is_measured.then_some(is_any));
+        let severity = if is_any { Severity::Ticket } else { Severity::None };
+        self.tell_measured(Finding::Lame, is_measured.then_some(severity));
     }
 
     /// How many names of servers have had no address for long enough: whoever registers what is above such a name

@@ -1,7 +1,5 @@
 //! What validating resolvers make of a zone. No I/O, no clock.
 
-use exporter_kit::LabelEnum as _;
-
 use super::super::signature::{self, Standing};
 use super::{Finding, Judging, Severity};
 
@@ -13,7 +11,7 @@ impl Judging<'_> {
     pub(super) fn signatures(&mut self) {
         if self.round.is_clock_wrong {
             self.stands(INVALID, None);
-            self.holds(Finding::Signature, None);
+            self.settle(Finding::Signature, None, Severity::None);
             return;
         }
         let unix = self.round.unix;
@@ -47,22 +45,17 @@ impl Judging<'_> {
                 self.blame(Finding::Signature, server, "unsigned");
             }
         }
-        if is_measured {
-            let severity = match worst {
-                Standing::Holds if is_unsigned => Severity::Ticket,
-                Standing::Holds => Severity::None,
-                Standing::Ends => Severity::Ticket,
-                Standing::EndsNow | Standing::Expired | Standing::NotYet => Severity::Page,
-            };
-            self.tell(Finding::Signature, severity);
-        }
+        let severity = match worst {
+            Standing::Holds if is_unsigned => Severity::Ticket,
+            Standing::Holds => Severity::None,
+            Standing::Ends => Severity::Ticket,
+            Standing::EndsNow | Standing::Expired | Standing::NotYet => Severity::Page,
+        };
+        self.tell_measured(Finding::Signature, is_measured.then_some(severity));
     }
 
     /// What validators make of the zone.
     pub(super) fn bogus(&mut self) {
-        let holds = self.holds(Finding::Bogus, self.round.bogus);
-        if self.round.bogus.is_some() || self.memory.last.contains_key(Finding::Bogus.name()) {
-            self.tell(Finding::Bogus, if holds { Severity::Page } else { Severity::None });
-        }
+        self.settle(Finding::Bogus, self.round.bogus, Severity::Page);
     }
 }
