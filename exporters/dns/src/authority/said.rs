@@ -130,23 +130,27 @@ pub(crate) fn nsid(message: &Message) -> Option<String> {
     }
 }
 
-/// An answer in a form in which the same is equal: the records of the type asked for, whoever's they are;
-/// or that there are none. Nothing for an error.
-pub(crate) fn content(message: &Message, kind: RecordType) -> Option<BTreeSet<String>> {
+/// An answer in a form in which the same is equal: the name's own records of the type asked for, or its alias,
+/// since what stands behind that may be another's; or that there are none. Nothing for an error.
+pub(crate) fn content(
+    message: &Message,
+    name: &HostName,
+    kind: RecordType,
+) -> Option<BTreeSet<String>> {
+    let is_asked = |record: &&Record| [kind, RecordType::CNAME].contains(&record.record_type());
+    let own: Vec<&Record> = of(&message.answers, name).filter(is_asked).collect();
     match message.metadata.response_code {
         ResponseCode::NoError => {}
+        // Of an alias, it is the name behind that there is not.
+        ResponseCode::NXDomain if !own.is_empty() => {}
         ResponseCode::NXDomain => return Some(["NXDOMAIN".to_owned()].into()),
         _ => return None,
     }
-    let own = message
-        .answers
-        .iter()
-        .filter(|record| record.record_type() == kind || record.record_type() == RecordType::CNAME);
     let text = |record: &Record| match record.data.ip_addr() {
         Some(address) => Some(address.to_string()),
         None => record::text(record.record_type(), &record.data),
     };
-    own.map(text).collect()
+    own.into_iter().map(text).collect()
 }
 
 /// The time in the canary's record.
@@ -164,4 +168,39 @@ fn of<'a>(records: &'a [Record], name: &HostName) -> impl Iterator<Item = &'a Re
         let text = record.name.to_ascii();
         text.strip_suffix('.').unwrap_or(&text).eq_ignore_ascii_case(name.as_str())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::OpCode;
+    use hickory_proto::rr::Name;
+    use hickory_proto::rr::rdata::{A, CNAME};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_ends_at_the_alias_of_the_name_that_was_asked() {
+        let name = |text: &str| Name::from_ascii(text).unwrap();
+        let answer = |behind: [u8; 4], rcode| {
+            let mut message = Message::response(7, OpCode::Query);
+            message.metadata.response_code = rcode;
+            let alias = RData::CNAME(CNAME(name("cdn.example.")));
+            message.add_answer(Record::from_rdata(name("API.a.example."), 60, alias));
+            let address = RData::A(A(behind.into()));
+            message.add_answer(Record::from_rdata(name("cdn.example."), 60, address));
+            content(&message, &"api.a.example".parse().unwrap(), RecordType::A)
+        };
+        let one = answer([192, 0, 2, 1], ResponseCode::NoError);
+        assert_eq!(one.as_ref().map(BTreeSet::len), Some(1));
+        assert_eq!(answer([192, 0, 2, 2], ResponseCode::NoError), one);
+        assert_eq!(answer([192, 0, 2, 2], ResponseCode::NXDomain), one);
+        let mut absent = Message::response(7, OpCode::Query);
+        let said =
+            |message: &Message| content(message, &"api.a.example".parse().unwrap(), RecordType::A);
+        assert_eq!(said(&absent), Some(BTreeSet::new()));
+        absent.metadata.response_code = ResponseCode::NXDomain;
+        assert_eq!(said(&absent), Some(["NXDOMAIN".to_owned()].into()));
+        absent.metadata.response_code = ResponseCode::ServFail;
+        assert_eq!(said(&absent), None);
+    }
 }
