@@ -359,20 +359,24 @@ fn signatures_are_told_of_before_they_end() {
         ("now.example", -100_000, 1_000, 3.0),
         ("over.example", -100_000, -60, 3.0),
         ("early.example", 3_600, 100_000, 3.0),
+        ("lone.elsewhere", -100_000, -60, 3.0),
     ];
     let texts: Vec<_> = zones
         .iter()
         .map(|(zone, from, to, _)| (*zone, signed(folder.path(), zone, *from, *to)))
         .collect();
-    let texts: Vec<_> = texts.iter().map(|(zone, text)| (*zone, text.as_str())).collect();
+    let mut texts: Vec<_> = texts.iter().map(|(zone, text)| (*zone, text.as_str())).collect();
+    // The zone above most of them; above one there is none, so that no resolver there shows that it is sound.
+    texts.push(("example", "$TTL 300\n@ SOA ns.invalid. host 1 1 1 1 1\n@ NS ns.invalid.\n"));
     let address = own(port_at(&[8]));
     let _server = named(address, &texts);
-    // A resolver that validates two of them.
-    let keys: String =
-        ["good.example", "over.example"].map(|zone| key(folder.path(), zone)).concat();
+    // A resolver that validates three of them.
+    let validated = ["good.example", "over.example", "lone.elsewhere"];
+    let keys: String = validated.map(|zone| key(folder.path(), zone)).concat();
     let validator = at(8, address.port());
     let more = "  module-config: \"validator iterator\"\n  trust-anchor-file: \"keys\"\n  val-sig-skew-min: 0\n  val-sig-skew-max: 0\n";
-    let known = ["good.example", "over.example", "example"].map(|zone| stub(zone, address));
+    let known = [&validated[..], &["example", "elsewhere"]].concat();
+    let known: Vec<_> = known.iter().map(|zone| stub(zone, address)).collect();
     let _validator = unbound(validator, &[("keys", &keys)], &format!("{more}{}", known.concat()));
     let zone = |(zone, ..): &(&str, i64, i64, f64)| {
         format!(
@@ -412,11 +416,16 @@ fn signatures_are_told_of_before_they_end() {
         verdict(it, "over.example", "bogus") == 3.0
     });
     assert_eq!(verdict(&program.metrics(), "good.example", "bogus"), 0.0);
+    let page = program.page("/metrics");
+    let is_told = |it: &str| it.contains("verdict=\"bogus\"") && it.contains("lone.elsewhere");
+    assert!(!page.lines().any(is_told), "a resolver that fails on all says nothing of a zone");
     let status = |zone: &str, more: &str| {
         let text = dig(validator, &["+recurse", more, zone, "SOA"]);
         text.lines().find(|line| line.contains("status: ")).unwrap().to_owned()
     };
     assert!(status("over.example", "+nocdflag").contains("SERVFAIL"));
+    assert!(status("lone.elsewhere", "+nocdflag").contains("SERVFAIL"));
+    assert!(status("lone.elsewhere", "+cdflag").contains("NOERROR"));
     assert!(status("over.example", "+cdflag").contains("NOERROR"));
     assert!(status("good.example", "+nocdflag").contains("NOERROR"));
 }

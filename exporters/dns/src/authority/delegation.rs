@@ -173,10 +173,11 @@ impl Finder {
     }
 }
 
-/// Whether resolvers that validate take the zone for forged: one fails on its SOA, and has it where it is told not
-/// to validate. Nothing if no resolver is known, or none says anything.
+/// Whether most resolvers that say anything take the zone for forged: one fails on its SOA, has it where it is told
+/// not to validate, and does not fail on the zone above, so that its own clock and keys are sound. Nothing if no
+/// resolver is known, or none says anything.
 pub(super) async fn is_bogus(way: Way<'_>) -> Option<bool> {
-    let mut is_bogus = None;
+    let mut votes = Vec::new();
     for resolver in resolvers(way.plan).into_iter().take(VALIDATORS) {
         let question = Question::recursive(way.plan.zone.clone(), RecordType::SOA);
         let reply = once(resolver, &question, way.plan, way.counts).await;
@@ -188,18 +189,35 @@ pub(super) async fn is_bogus(way: Way<'_>) -> Option<bool> {
             _ => continue,
         };
         if !is_failing {
-            is_bogus = is_bogus.or(Some(false));
+            votes.push(false);
             continue;
         }
         let flags = Flags { checking_disabled: true, ..question.flags };
         let question = Question { flags, ..question };
         let reply = once(resolver, &question, way.plan, way.counts).await;
         let has_soa = message(&reply).is_some_and(|it| said::serial(it, &way.plan.zone).is_some());
-        if has_soa {
-            is_bogus = Some(true);
+        if has_soa && is_sound(resolver, way).await {
+            votes.push(true);
         }
     }
-    is_bogus
+    most(&votes)
+}
+
+/// Whether a resolver answers for the zone above with validation.
+async fn is_sound(resolver: SocketAddr, way: Way<'_>) -> bool {
+    let Some(above) = way.plan.zone.parent() else { return false };
+    let question = Question::recursive(above, RecordType::SOA);
+    let reply = once(resolver, &question, way.plan, way.counts).await;
+    let is_answer = |it: &Message| {
+        matches!(it.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
+    };
+    message(&reply).is_some_and(is_answer)
+}
+
+/// What most say; of as many, no.
+fn most(votes: &[bool]) -> Option<bool> {
+    let bad = votes.iter().filter(|is_bad| **is_bad).count();
+    (!votes.is_empty()).then_some(2 * bad > votes.len())
 }
 
 /// Whether an address that came over the wire may be asked: one that nobody has for himself, or that is
@@ -256,4 +274,18 @@ fn resolvers(plan: &ZonePlan) -> Vec<SocketAddr> {
         address.parse::<IpAddr>().ok()
     });
     addresses.map(|address| SocketAddr::new(address, 53)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_resolver_of_three_makes_no_zone_forged() {
+        assert_eq!(most(&[]), None);
+        assert_eq!(most(&[true]), Some(true));
+        assert_eq!(most(&[true, false]), Some(false));
+        assert_eq!(most(&[true, false, false]), Some(false));
+        assert_eq!(most(&[true, true, false]), Some(true));
+    }
 }
