@@ -131,8 +131,10 @@ fn start(config: &str) -> (tempfile::TempDir, Program) {
     (folder, program)
 }
 
+/// How bad a verdict is; below 0 while it is not told.
 fn verdict(metrics: &Scrape, zone: &str, verdict: &str) -> f64 {
-    metrics.value(&format!("dns_auth_verdict{{verdict=\"{verdict}\",zone=\"{zone}\"}}"))
+    let series = format!("dns_auth_verdict{{verdict=\"{verdict}\",zone=\"{zone}\"}}");
+    metrics.get(&series).unwrap_or(-1.0)
 }
 
 const ZONE: &str = "\
@@ -217,7 +219,7 @@ fn servers_that_disagree_or_are_lame_are_told_by_name() {
     let (_folder, program) = start(&config);
     program.wait_until_ready();
     program.wait_until("three rounds were judged", |it| {
-        ["lame", "serial_spread", "ns_differs", "canary_stale"]
+        ["lame", "serial_spread", "ns_differs", "canary_stale", "answers_differ", "glue_differs"]
             .iter()
             .all(|name| verdict(it, MESSENGER, name) == 2.0)
     });
@@ -393,6 +395,8 @@ fn signatures_are_told_of_before_they_end() {
         verdict(it, "early.example", "signature") == 3.0
             && verdict(it, "over.example", "signature") == 3.0
             && verdict(it, "now.example", "signature") == 3.0
+            && verdict(it, "ends.example", "signature") == 2.0
+            && verdict(it, "lone.elsewhere", "signature") == 3.0
     });
     let metrics = program.metrics();
     for (zone, _, _, wanted) in zones {
@@ -413,7 +417,7 @@ fn signatures_are_told_of_before_they_end() {
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), earliest, "{zone}");
     }
     program.wait_until("a validator has failed three times", |it| {
-        verdict(it, "over.example", "bogus") == 3.0
+        verdict(it, "over.example", "bogus") == 3.0 && verdict(it, "good.example", "bogus") >= 0.0
     });
     assert_eq!(verdict(&program.metrics(), "good.example", "bogus"), 0.0);
     let page = program.page("/metrics");

@@ -247,8 +247,18 @@ impl<'a> Judging<'a> {
     fn settle(&mut self, finding: Finding, is: Option<bool>, severity: Severity) -> bool {
         let holds = self.holds(finding, is);
         let severity = if holds { severity } else { Severity::None };
-        self.tell_measured(finding, is.map(|_| severity));
+        let is_open = is == Some(true) && !holds;
+        self.tell_measured(
+            finding,
+            is.filter(|_| !self.is_new(finding, is_open)).map(|_| severity),
+        );
         holds
+    }
+
+    /// Whether nothing was told of a finding yet, and what it looks like is not certain: a restart must not tell
+    /// that all is well while it is not, and so end a page.
+    fn is_new(&self, finding: Finding, is_open: bool) -> bool {
+        is_open && !self.memory.last.contains_key(finding.name())
     }
 
     /// Tells a finding, if it was measured; forgets it once it has not been for too long.

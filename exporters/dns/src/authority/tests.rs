@@ -117,6 +117,35 @@ fn what_is_not_measured_is_not_told() {
 }
 
 #[test]
+fn a_restart_tells_nothing_of_what_is_not_certain_again() {
+    let unix = u32::try_from(NOW).unwrap();
+    let over = Signature { covered: RecordType::SOA, inception: unix - 900, expiration: unix - 60 };
+    let mut signed = round();
+    for server in &mut signed.servers {
+        server.said.signatures = vec![over];
+    }
+    let dead = Round { servers: vec![lame(1, Outcome::Refused)], ..round() };
+    let forged = Round { bogus: Some(true), ..round() };
+    for (finding, bad) in [
+        (Finding::Unserved, &dead),
+        (Finding::Lame, &dead),
+        (Finding::Signature, &signed),
+        (Finding::Bogus, &forged),
+    ] {
+        let mut zone = Zone::default();
+        let is_told = |verdict: &Verdict| verdict.findings.iter().any(|(it, _)| *it == finding);
+        for _ in 1..ROUNDS {
+            assert!(!is_told(&zone.rounds(1, bad)), "{finding:?}");
+        }
+        assert!(severity(&zone.rounds(1, bad), finding) >= Severity::Ticket, "{finding:?}");
+        assert_eq!(
+            severity(&Zone::default().rounds(1, &round()), Finding::Unserved),
+            Severity::None
+        );
+    }
+}
+
+#[test]
 fn a_server_is_lame_after_three_rounds_and_no_more_after_one_answer() {
     let mut zone = Zone::default();
     let bad = Round { servers: vec![server(1, 7), lame(2, Outcome::Refused)], ..round() };
@@ -340,7 +369,7 @@ fn a_signature_is_told_of_as_validators_see_it() {
         assert!(verdict.findings.iter().all(|(it, _)| *it != Finding::Signature));
         round.is_clock_wrong = false;
         for _ in 1..ROUNDS {
-            assert!(severity(&judge(&round), Finding::Signature) <= Severity::Ticket);
+            assert!(told(&judge(&round)).iter().all(|(_, it)| *it <= Severity::Ticket));
         }
         let verdict = judge(&round);
         let reason = verdict.culprits.first().map(|it| it.reason);

@@ -42,15 +42,20 @@ impl Judging<'_> {
         let none = self.holds(Finding::Unserved, is_none);
         let all = if lame.is_empty() { none } else { judged.iter().all(|is_lame| *is_lame) };
         let unserved = if all { Severity::Page } else { Severity::None };
+        let is_open = lame.values().any(|streak| (1..ROUNDS).contains(streak));
+        let is_none_good = self.good().next().is_none();
+        let is_new = self.is_new(Finding::Unserved, !all && is_none_good);
+        let is_measured = is_measured && !is_new;
         (self.memory.lame, self.memory.unasked) = (lame, unasked);
         let names = self.names_without_address();
         self.tell_measured(Finding::Unserved, is_measured.then_some(unserved));
         let is_any = count > 0 || names > 0;
         let is_measured = !round.unresolved.is_empty()
             || round.servers.iter().any(|it| it.outcome != Outcome::LocalError);
+        let is_new = self.is_new(Finding::Lame, !is_any && is_open);
         self.holds(Finding::Lame, is_measured.then_some(is_any));
         let severity = if is_any { Severity::Ticket } else { Severity::None };
-        self.tell_measured(Finding::Lame, is_measured.then_some(severity));
+        self.tell_measured(Finding::Lame, (is_measured && !is_new).then_some(severity));
     }
 
     /// How many names of servers have had no address for long enough: whoever registers what is above such a name

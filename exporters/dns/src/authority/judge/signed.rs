@@ -35,7 +35,9 @@ impl Judging<'_> {
         let is_partly = !signed.is_empty() && !unsigned.is_empty();
         is_measured |= !unsigned.is_empty();
         let is_bad = is_measured.then_some(worst > Standing::Ends);
-        if !self.stands(INVALID, is_bad) {
+        let is_invalid = self.stands(INVALID, is_bad);
+        let is_new = self.is_new(Finding::Signature, is_bad == Some(true) && !is_invalid);
+        if !is_invalid {
             // A wrong step of a clock, ours or the signer's, pages nobody.
             worst = worst.min(Standing::Ends);
         }
@@ -51,7 +53,7 @@ impl Judging<'_> {
             Standing::Ends => Severity::Ticket,
             Standing::EndsNow | Standing::Expired | Standing::NotYet => Severity::Page,
         };
-        self.tell_measured(Finding::Signature, is_measured.then_some(severity));
+        self.tell_measured(Finding::Signature, (is_measured && !is_new).then_some(severity));
     }
 
     /// What validators make of the zone.
