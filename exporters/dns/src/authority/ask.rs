@@ -50,9 +50,8 @@ pub(super) async fn server(
     for (name, kind) in &plan.questions {
         let question = Question::authoritative(name.clone(), kind.record_type());
         let reply = patiently(address, &question, plan, counts).await;
-        // Without AA it speaks of what it has in a cache, or of a zone below.
-        let answer = authoritative(&reply);
-        said.answers.push(answer.and_then(|it| said::content(it, name, kind.record_type())));
+        let kind = kind.record_type();
+        said.answers.push(message(&reply).and_then(|it| said::content(it, name, kind)));
     }
     (outcome, said)
 }

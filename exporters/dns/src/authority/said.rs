@@ -131,13 +131,17 @@ pub(crate) fn nsid(message: &Message) -> Option<String> {
 }
 
 /// An answer in a form in which the same is equal: the name's own records of the type asked for, or its alias,
-/// since what stands behind that may be another's; or that there are none. Nothing for an error.
+/// since what stands behind that may be another's; or that there are none. Nothing for an error, and
+/// without AA: then it is what a cache has, or of a zone below.
 pub(crate) fn content(
     message: &Message,
     name: &HostName,
     kind: RecordType,
 ) -> Option<BTreeSet<String>> {
     let is_asked = |record: &&Record| [kind, RecordType::CNAME].contains(&record.record_type());
+    if !message.metadata.authoritative {
+        return None;
+    }
     let own: Vec<&Record> = of(&message.answers, name).filter(is_asked).collect();
     match message.metadata.response_code {
         ResponseCode::NoError => {}
@@ -183,6 +187,7 @@ mod tests {
         let name = |text: &str| Name::from_ascii(text).unwrap();
         let answer = |behind: [u8; 4], rcode| {
             let mut message = Message::response(7, OpCode::Query);
+            message.metadata.authoritative = true;
             message.metadata.response_code = rcode;
             let alias = RData::CNAME(CNAME(name("cdn.example.")));
             message.add_answer(Record::from_rdata(name("API.a.example."), 60, alias));
@@ -197,6 +202,8 @@ mod tests {
         let mut absent = Message::response(7, OpCode::Query);
         let said =
             |message: &Message| content(message, &"api.a.example".parse().unwrap(), RecordType::A);
+        assert_eq!(said(&absent), None, "no AA");
+        absent.metadata.authoritative = true;
         assert_eq!(said(&absent), Some(BTreeSet::new()));
         absent.metadata.response_code = ResponseCode::NXDomain;
         assert_eq!(said(&absent), Some(["NXDOMAIN".to_owned()].into()));
