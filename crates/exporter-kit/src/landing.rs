@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use self::table::{Part, Row, Table};
 use crate::changes::{self, Change};
 use crate::state::State;
+use crate::words::{duration, in_a_query};
 use crate::{Exporter, process};
 
 const STYLE: &str = include_str!("landing.css");
@@ -208,31 +209,6 @@ fn history(changes: &[Change], now: SystemTime) -> Markup {
 
 fn ago(at: SystemTime, now: SystemTime) -> String {
     duration(now.duration_since(at).unwrap_or_default())
-}
-
-/// The two largest units, as in `3d 4h`.
-fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
-        (0, 0, 0, s) => format!("{s}s"),
-        (0, 0, m, s) => format!("{m}m {s}s"),
-        (0, h, m, _) => format!("{h}h {m}m"),
-        (d, h, _, _) => format!("{d}d {h}h"),
-    }
-}
-
-/// A value as a part of a URL's query (RFC 3986, section 2.3).
-fn in_a_query(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // A string takes whatever is written to it.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

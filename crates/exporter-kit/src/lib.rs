@@ -18,6 +18,7 @@
 //! | `web` | connections: taken, limited, served; on a thread of their own |
 //! | `web_config` | TLS, basic auth and headers, in exporter-toolkit's format |
 //! | `landing` | the page at `/` |
+//! | `words` | a duration and a part of a query, as pages have them |
 //! | `http_sd` | the page at `/sd`: the exporter's own targets, for Prometheus to discover |
 //! | `exposition` | what a scraper gets: protobuf or text, packed, never whole in memory |
 //! | `page` | a page of metrics, family by family |
@@ -67,6 +68,7 @@ mod state_file;
 mod targets;
 mod web;
 mod web_config;
+mod words;
 
 pub use config::parse;
 pub use counts::{Counter, CountsBy, LabelEnum};
@@ -75,6 +77,7 @@ pub use health::Health;
 pub use histogram::{BOUNDS, Buckets, Histogram};
 pub use http_auth::{Authorization, BasicAuth, HttpAuth, HttpHeader};
 pub use page::{Collector, Count, LabelSet, LabelWriter, Number, Page, Value, openmetrics};
+pub use process::WRITTEN;
 pub use registry::Registry;
 pub use rounds::{Every, Rounds};
 pub use secret::{Secret, SecretSource};
@@ -82,6 +85,7 @@ pub use state::State;
 pub use state_file::StateFile;
 pub use targets::{Key, Running, Target, TargetId, Targets, Wanted};
 pub use web_config::any_certificate;
+pub use words::{duration, in_a_query};
 
 use std::path::Path;
 use std::process::ExitCode;

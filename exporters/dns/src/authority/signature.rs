@@ -13,12 +13,10 @@ const PAGE: f64 = 0.05;
 
 /// By how much a clock, ours or the signer's, may be wrong before a signature counts as not begun, seconds.
 const SKEW: i64 = 300;
-/// Seconds since the epoch before which no clock is right: this was written then.
-const WRITTEN: u64 = 1_795_910_400;
 
 /// Whether a clock shows a time that can be: one that began in 1970 judges no signature.
 pub(crate) fn is_possible(unix: u64) -> bool {
-    unix >= WRITTEN
+    unix >= exporter_kit::WRITTEN
 }
 
 /// From when until when records of a type are signed, in seconds since the epoch.

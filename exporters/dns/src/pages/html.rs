@@ -2,8 +2,9 @@
 //! I/O, no clock.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use exporter_kit::Exporter as _;
+use exporter_kit::{Exporter as _, in_a_query};
 use maud::{DOCTYPE, Markup, html};
 
 use super::answers::{COUNTRIES_SHOWN, Elsewhere, Page, Row};
@@ -109,7 +110,7 @@ fn progress(sweeps: &[Sweeps<'_>]) -> Markup {
 
 fn question(page: &Page<'_>) -> Markup {
     let most = page.answers.iter().map(|row| row.resolvers).max().unwrap_or(1).max(1);
-    let (name, set) = (encoded(page.name), encoded(page.set));
+    let (name, set) = (in_a_query(page.name), in_a_query(page.set));
     let link = format!("name={name}&type={}&set={set}", page.r#type);
     html! {
         h2 id=(format!("{}-{}-{}", page.set, page.name, page.r#type)) {
@@ -194,26 +195,11 @@ fn color(class: &str) -> &'static str {
     }
 }
 
-/// A text as it stands in a query.
-fn encoded(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let each = |byte: u8| {
-        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
-    text.bytes().map(each).collect()
-}
-
 fn percent(ratio: f64) -> String {
     format!("{:.1} %", 100.0 * ratio)
 }
 
-/// The two largest units, as in `3h 4m`.
+/// As pages have it.
 fn duration(seconds: f64) -> String {
-    let whole = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
-    match (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60) {
-        (0, 0, 0, s) => format!("{s}s"),
-        (0, 0, m, s) => format!("{m}m {s}s"),
-        (0, h, m, _) => format!("{h}h {m}m"),
-        (d, h, _, _) => format!("{d}d {h}h"),
-    }
+    exporter_kit::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }

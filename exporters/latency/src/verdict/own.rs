@@ -3,6 +3,8 @@
 //! The canaries of one provider are one witness, and no more: while services answer (HTTP 500 is an answer),
 //! dead canaries blind nobody.
 
+use exporter_kit::WRITTEN;
+
 use super::evidence::ALIVE;
 use super::members::Members;
 use super::witness::{Heard, present};
@@ -23,10 +25,6 @@ const CLOCK_ENDPOINTS: usize = 3;
 
 /// Beyond so many seconds nothing is said of certificates.
 const CLOCK_OFF: f64 = 86_400.0;
-
-/// A wall clock before the day that this was written is wrong whatever others say: a machine without a battery
-/// boots in 1970. Seconds since the epoch: 2026-11-29.
-const WRITTEN: f64 = 1_795_910_400.0;
 
 /// A part of a vantage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +115,7 @@ impl Own {
 
     /// The wall clock showed this, in seconds since the epoch.
     pub(crate) fn wall_showed(&mut self, unix_seconds: f64) {
-        self.is_in_the_past = unix_seconds < WRITTEN;
+        self.is_in_the_past = unix_seconds < WRITTEN as f64;
     }
 
     /// Judges it anew.
