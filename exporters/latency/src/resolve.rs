@@ -140,15 +140,12 @@ impl Names {
     }
 
     async fn look_up(&self, name: &str) -> Result<(Vec<IpAddr>, Duration), NetError> {
-        if self.resolvers.is_empty() {
-            // Read each time, so that a change is followed as soon as an answer may be asked for again.
-            let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
-            let mut ips = self.families.of_these(listed(&hosts, name));
-            ips.sort_unstable();
-            ips.dedup();
-            if !ips.is_empty() {
-                return Ok((ips, Duration::ZERO));
-            }
+        // Read each time, so that a change is followed as soon as an answer may be asked for again.
+        let mut ips = self.families.of_these(own_list(name, &self.resolvers).await);
+        ips.sort_unstable();
+        ips.dedup();
+        if !ips.is_empty() {
+            return Ok((ips, Duration::ZERO));
         }
         // As it stands: the rules of IDNA, which a text would be put through, know no underscore.
         let answer = self.resolver(ATTEMPT)?.lookup_ip(Name::from_ascii(name)?).await?;
@@ -193,6 +190,15 @@ impl Names {
 /// Where this machine says itself what some names are.
 const HOSTS: &str = "/etc/hosts";
 
+/// What this machine's own list says of a name; nothing where the config names who is asked.
+async fn own_list(name: &str, resolvers: &[SocketAddr]) -> Vec<IpAddr> {
+    if !resolvers.is_empty() {
+        return Vec::new();
+    }
+    let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
+    listed(&hosts, name)
+}
+
 /// The addresses that this machine's own list gives a name, of both families: it is asked before any
 /// resolver, for the whole name, so that what it does not say of one family nobody else does.
 fn listed(hosts: &str, name: &str) -> Vec<IpAddr> {
@@ -214,12 +220,9 @@ pub(crate) async fn once(
     resolvers: &[SocketAddr],
     left: Duration,
 ) -> Result<Vec<IpAddr>, Failure> {
-    if resolvers.is_empty() {
-        let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
-        let listed = listed(&hosts, name);
-        if !listed.is_empty() {
-            return Ok(listed);
-        }
+    let listed = own_list(name, resolvers).await;
+    if !listed.is_empty() {
+        return Ok(listed);
     }
     let state = Mutex::new(State::Unknown);
     let families = match families {
