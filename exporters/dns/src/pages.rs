@@ -112,7 +112,7 @@ fn shown(sets: &Taken, filter: &Filter, usual: Format) -> Response {
 
 /// What each resolver said, row by row.
 async fn results(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Response {
-    rows(take(&sets), filter, Told::Results)
+    rows(take(&sets), filter, Told::Results, None)
 }
 
 /// What each resolver says otherwise than in the sweep before.
@@ -127,13 +127,14 @@ async fn diff(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Re
                        or too many different answers came.\n";
         return (StatusCode::CONFLICT, message).into_response();
     }
-    rows(sets, filter, Told::Differences)
+    rows(sets, filter, Told::Differences, None)
 }
 
-fn rows(sets: Taken, filter: Filter, told: Told) -> Response {
+/// The rows of all resolvers, or only of one.
+fn rows(sets: Taken, filter: Filter, told: Told, only: Option<IpAddr>) -> Response {
     match checked(&sets, &filter, Format::Json) {
         Ok(format @ (Format::Json | Format::Ndjson)) => {
-            stream_of(Rows::new(sets, filter, told, format), format)
+            stream_of(Rows::new(sets, filter, told, format, only), format)
         }
         Ok(_) => (StatusCode::BAD_REQUEST, "format: must be json or ndjson here\n").into_response(),
         Err(refusal) => refusal.into_response(),
@@ -157,13 +158,7 @@ async fn resolver(
     if !sets.iter().any(|(set, _)| is_there(&set.plan.set.list)) {
         return (StatusCode::NOT_FOUND, "No set has this resolver.\n").into_response();
     }
-    match checked(&sets, &filter, Format::Json) {
-        Ok(format @ (Format::Json | Format::Ndjson)) => {
-            stream_of(Rows::new(sets, filter, Told::Results, format).only(ip), format)
-        }
-        Ok(_) => (StatusCode::BAD_REQUEST, "format: must be json or ndjson here\n").into_response(),
-        Err(refusal) => refusal.into_response(),
-    }
+    rows(sets, filter, Told::Results, Some(ip))
 }
 
 /// The sweeps of each set.

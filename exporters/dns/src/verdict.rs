@@ -38,7 +38,7 @@ pub(crate) use memory::{Memory, STANDS};
 pub(crate) use migration::Progress;
 pub(crate) use shares::Ratios;
 pub(crate) use state::State;
-pub(crate) use whole::Severity;
+pub(crate) use whole::{Severity, told};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -178,6 +178,12 @@ impl Verdict {
     /// Whether most of the answers are as pinned.
     pub(crate) fn matches_expected(&self) -> Option<bool> {
         self.unexpected_ratio.filter(|_| self.state.has_consensus()).map(|ratio| ratio < 0.5)
+    }
+
+    /// What may be told of the name, by the words of its metric, and whether it is.
+    pub(crate) fn told(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        let rest = [("split", self.is_split), ("unseen", self.is_unseen)];
+        told(self.unexpected, self.failing).into_iter().chain(rest)
     }
 
     fn sum(&self, is: impl Fn(Class) -> bool) -> usize {

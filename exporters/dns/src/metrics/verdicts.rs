@@ -10,7 +10,7 @@ use crate::answer::Flag;
 use crate::config::Asked;
 use crate::outcome::Class;
 use crate::state::{Latest, Moment, SetState, Snapshot};
-use crate::verdict::{Difference, Ratios, Severity, State, Verdict};
+use crate::verdict::{self, Difference, Ratios, State, Verdict};
 
 /// The snapshots of one scrape: taken once, so that a sweep that ends meanwhile cannot mix in.
 type Snapshots<'a> = Vec<(&'a SetState, Arc<Snapshot>)>;
@@ -23,7 +23,8 @@ pub(super) fn encode(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
     let trusted: Snapshots<'_> =
         latest.iter().filter_map(|(set, it)| Some((*set, it.trusted()?.clone()))).collect();
     responses(&all, page);
-    told(&trusted, &latest, now, page);
+    told(&latest, now, page);
+    migration(&trusted, page);
     shares(&trusted, page);
     consensus(&trusted, page);
     outliers(&trusted, page);
@@ -89,43 +90,30 @@ const CODES: [&str; 31] = [
     "17", "18", "19", "20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "30",
 ];
 
-fn severities(unexpected: Severity, failing: Severity) -> [(&'static str, bool); 4] {
-    [
-        ("unexpected", unexpected == Severity::Page),
-        ("unexpected_some", unexpected == Severity::Ticket),
-        ("failing", failing == Severity::Page),
-        ("failing_some", failing == Severity::Ticket),
-    ]
-}
-
 /// What is told of a name; what was told before the program started, as long as no sweep says otherwise. Nothing of a set
 /// that no sweep could be judged of for a day.
-fn told(
-    snapshots: &Snapshots<'_>,
-    latest: &[(&SetState, Latest)],
-    now: Moment,
-    page: &mut Page<'_>,
-) {
-    let stands = |set: &SetState| set.latest().stands(now);
-    let standing: Snapshots<'_> =
-        snapshots.iter().filter(|(set, _)| stands(set)).cloned().collect();
-    let by_sweeps = each(&standing).flat_map(|(labels, verdict)| {
-        let rest = [("split", verdict.is_split), ("unseen", verdict.is_unseen)];
-        let verdicts = severities(verdict.unexpected, verdict.failing).into_iter().chain(rest);
-        verdicts.map(move |(name, is)| (with(labels.clone(), ("verdict", name)), is))
+fn told(latest: &[(&SetState, Latest)], now: Moment, page: &mut Page<'_>) {
+    let standing = || latest.iter().filter(|(_, latest)| latest.stands(now));
+    let trusted: Snapshots<'_> =
+        standing().filter_map(|(set, it)| Some((*set, it.trusted()?.clone()))).collect();
+    let by_sweeps = each(&trusted).flat_map(|(labels, verdict)| {
+        verdict.told().map(move |(name, is)| (with(labels.clone(), ("verdict", name)), is))
     });
-    let before =
-        latest.iter().filter(|(_, latest)| latest.stands(now)).flat_map(|(set, latest)| {
-            set.plan.questions.iter().zip(&latest.told_before).flat_map(|(asked, told)| {
-                let told = severities(told.0, told.1).into_iter().filter(|(_, is)| *is);
-                told.map(|(name, is)| (with(labels(set, asked), ("verdict", name)), is))
-            })
-        });
+    let before = standing().flat_map(|(set, latest)| {
+        set.plan.questions.iter().zip(&latest.told_before).flat_map(|(asked, before)| {
+            let told = verdict::told(before.0, before.1).into_iter().filter(|(_, is)| *is);
+            told.map(|(name, is)| (with(labels(set, asked), ("verdict", name)), is))
+        })
+    });
     page.gauge(
         "dns_consistency_verdict",
         "What is told of a name: 1 where it is. unexpected, failing: a page; unexpected_some, failing_some: a ticket; split: a change has stopped half way; unseen: the pin was changed, and nobody gives the new answer.",
         by_sweeps.chain(before).map(|(labels, is)| (labels, f64::from(u8::from(is)))),
     );
+}
+
+/// What is missing of it, whether the control is believed, and how far a change has come.
+fn migration(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     page.gauge(
         "dns_consistency_expected_missing",
         "Expected addresses that were in answers before, and are in none now.",

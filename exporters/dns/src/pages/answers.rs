@@ -14,8 +14,8 @@ use super::said::Shown;
 use crate::answer::Content;
 use crate::outcome::Class;
 use crate::state::{Latest, SetState, Snapshot};
+use crate::verdict;
 use crate::verdict::groups::Group;
-use crate::verdict::{Severity, Verdict};
 
 /// Countries that are named for each answer in the text.
 pub(crate) const COUNTRIES_SHOWN: usize = 12;
@@ -152,18 +152,12 @@ impl<'a> Page<'a> {
 /// As `dns_consistency_verdict` tells it: by the last sweep that can be believed, or as before the program started.
 fn told(latest: &Latest, number: usize) -> Vec<&'static str> {
     let verdict = latest.trusted().and_then(|snapshot| snapshot.verdicts.get(number));
-    let now = |verdict: &Verdict| (verdict.unexpected, verdict.failing);
-    let before = || latest.told_before.get(number).copied().unwrap_or_default();
-    let (unexpected, failing) = verdict.map_or_else(before, now);
-    let words = [
-        ("unexpected", unexpected == Severity::Page),
-        ("unexpected_some", unexpected == Severity::Ticket),
-        ("failing", failing == Severity::Page),
-        ("failing_some", failing == Severity::Ticket),
-        ("split", verdict.is_some_and(|verdict| verdict.is_split)),
-        ("unseen", verdict.is_some_and(|verdict| verdict.is_unseen)),
-    ];
-    words.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect()
+    let before = || {
+        let (unexpected, failing) = latest.told_before.get(number).copied().unwrap_or_default();
+        verdict::told(unexpected, failing).to_vec()
+    };
+    let told = verdict.map_or_else(before, |verdict| verdict.told().collect());
+    told.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect()
 }
 
 /// How many gave which answer in the sweep before.

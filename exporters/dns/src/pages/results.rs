@@ -63,23 +63,24 @@ struct Row<'a> {
 }
 
 impl Rows {
-    pub(crate) fn new(sets: Sets, filter: Filter, told: Told, format: Format) -> Self {
+    pub(crate) fn new(
+        sets: Sets,
+        filter: Filter,
+        told: Told,
+        format: Format,
+        only: Option<IpAddr>,
+    ) -> Self {
         Self {
             sets,
             filter,
             told,
             format,
-            only: None,
+            only,
             at: (0, 0, 0),
             has_begun: false,
             is_within: false,
             is_done: false,
         }
-    }
-
-    /// Those of one resolver.
-    pub(crate) fn only(self, resolver: IpAddr) -> Self {
-        Self { only: Some(resolver), ..self }
     }
 
     /// Adds the row at this place, unless it is not wanted; says whether there is such a place.

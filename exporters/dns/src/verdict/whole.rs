@@ -26,6 +26,16 @@ pub(crate) enum Severity {
     Page,
 }
 
+/// What may be told of the pinned answer and of failing, by the words of the metric, and whether it is.
+pub(crate) fn told(unexpected: Severity, failing: Severity) -> [(&'static str, bool); 4] {
+    [
+        ("unexpected", unexpected == Severity::Page),
+        ("unexpected_some", unexpected == Severity::Ticket),
+        ("failing", failing == Severity::Page),
+        ("failing_some", failing == Severity::Ticket),
+    ]
+}
+
 /// What makes a verdict: the share of the votes, the lower end of its interval, and the share outside of
 /// the countries that diverge as such.
 #[derive(Clone, Copy, Debug)]
