@@ -79,6 +79,56 @@ impl Header {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct UnicastHops;
+
+#[derive(Clone, Copy, Debug)]
+struct TrafficClass;
+
+#[derive(Clone, Copy, Debug)]
+struct UnicastInterface;
+
+/// From `linux/in6.h`.
+const IPV6_UNICAST_IF: c_int = 76;
+
+nix::setsockopt_impl!(
+    UnicastHops,
+    IPPROTO_IPV6,
+    libc::IPV6_UNICAST_HOPS,
+    c_int,
+    SetStruct<'_, c_int>
+);
+nix::setsockopt_impl!(TrafficClass, IPPROTO_IPV6, libc::IPV6_TCLASS, c_int, SetStruct<'_, c_int>);
+nix::setsockopt_impl!(UnicastInterface, IPPROTO_IPV6, IPV6_UNICAST_IF, u32, SetStruct<'_, u32>);
+
+/// The system's own, as an option says it.
+const DEFAULT: c_int = -1;
+
+/// Has an IPv6 socket's options say what a header is to; `said` is what they say, of which no more is changed
+/// than has to be.
+pub(crate) fn say_by_options(
+    socket: &Socket,
+    header: &Header,
+    said: &mut Header,
+) -> nix::Result<()> {
+    if header.source.is_some() {
+        return Err(Errno::EAFNOSUPPORT);
+    }
+    if header.hop_limit != said.hop_limit {
+        UnicastHops.set(socket, &header.hop_limit.map_or(DEFAULT, c_int::from))?;
+        said.hop_limit = header.hop_limit;
+    }
+    if header.traffic_class != said.traffic_class {
+        TrafficClass.set(socket, &header.traffic_class.map_or(DEFAULT, c_int::from))?;
+        said.traffic_class = header.traffic_class;
+    }
+    if header.interface != said.interface {
+        UnicastInterface.set(socket, &header.interface.unwrap_or(0).to_be())?;
+        said.interface = header.interface;
+    }
+    Ok(())
+}
+
 /// `IP_PMTUDISC_PROBE` and `IPV6_PMTUDISC_PROBE` of `linux/in.h`: never fragment, and send what is
 /// larger than the known MTU of the path as well.
 const PROBE: c_int = 3;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -11,7 +12,7 @@ use nix::sys::socket::{MsgFlags, SetSockOpt, SockaddrStorage, sendto, setsockopt
 use socket2::{Domain, Protocol, Type};
 use tokio::time::Instant;
 
-use crate::header::forbid_fragments;
+use crate::header::{forbid_fragments, say_by_options};
 use crate::{Buffer, Datagram, Feature, Header, Missing, Notice, memory};
 
 /// Errors of earlier datagrams that one call may meet before it gives up. The kernel keeps one; that
@@ -23,6 +24,8 @@ const EARLIER_ERRORS: usize = 4;
 pub struct Socket {
     inner: socket2::Socket,
     missing: Vec<Missing>,
+    /// What its options say of each datagram, where they have to.
+    said: Option<Mutex<Header>>,
     /// Drops as the last datagram told them.
     dropped: AtomicU32,
     opened: Instant,
@@ -67,6 +70,7 @@ impl Socket {
         Ok(Self {
             inner: socket,
             missing,
+            said: None,
             dropped: AtomicU32::new(0),
             opened: Instant::now(),
             empty: AtomicU64::new(0),
@@ -83,6 +87,21 @@ impl Socket {
         };
         let missing = asked.err().map(|cause| Missing { feature: Feature::HopLimits, cause });
         self.missing.extend(missing);
+    }
+
+    /// Makes the send buffer as large as may be, up to so many bytes. Whoever sends to a neighbour that does not
+    /// answer has what was sent to it lie there for seconds, and that should not stand in the way of the others.
+    pub fn enlarge_send_buffer(&self, bytes: usize) {
+        if setsockopt(&self.inner, sockopt::SndBufForce, &bytes).is_err() {
+            // As much as there may be; less is no failure.
+            let _ = setsockopt(&self.inner, sockopt::SndBuf, &bytes);
+        }
+    }
+
+    /// Has the socket's options say what each header is to: for an IPv6 socket whose kernel takes no notice of
+    /// what is said of one datagram. A source is no option: the socket has to be bound to it.
+    pub fn say_headers_by_options(&mut self) {
+        self.said = Some(Mutex::default());
     }
 
     /// Has nobody fragment what is sent: neither this machine nor a router on the way.
@@ -113,6 +132,12 @@ impl Socket {
 
     /// Sends one datagram as [`Socket::send`] does, with what its header is to say.
     pub fn send_with(&self, bytes: &[u8], to: SocketAddr, header: &Header) -> io::Result<()> {
+        if let Some(said) = &self.said {
+            // Held until it is sent: options are the socket's, and the next datagram may need others.
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            say_by_options(&self.inner, header, &mut said)?;
+            return self.send(bytes, to);
+        }
         if *header == Header::default() {
             return self.send(bytes, to);
         }

@@ -196,6 +196,38 @@ fn a_datagram_is_sent_with_a_header_of_its_own() {
     }
 }
 
+#[test]
+fn where_the_kernel_heeds_no_header_the_options_of_the_socket_say_it() {
+    if !loopbacks().any(|it| it == "[::1]") {
+        return;
+    }
+    let (mut sender, _) = open("[::]", 4096);
+    sender.say_headers_by_options();
+    let (mut receiver, own) = open("[::1]", 4096);
+    receiver.ask_for_hop_limits();
+    let mut buffer = Buffer::new(16);
+    let mut arrives = |header: &Header| {
+        sender.send_with(b"x", own, header).unwrap();
+        until_some(|| receiver.receive(&mut buffer).ok()?.hop_limit)
+    };
+    let short = Header { hop_limit: Some(7), traffic_class: Some(46 << 2), ..Header::default() };
+    for (header, hop_limit) in [
+        (Header::default(), 64),
+        (short, 7),
+        (short, 7),
+        (Header { interface: Some(1), ..Header::default() }, 64),
+        (Header { hop_limit: Some(9), ..Header::default() }, 9),
+        (Header::default(), 64),
+    ] {
+        assert_eq!(arrives(&header), hop_limit, "{header:?}");
+    }
+    let nowhere = Header { interface: Some(999_999), ..Header::default() };
+    assert!(sender.send_with(b"x", own, &nowhere).is_err());
+    assert_eq!(arrives(&Header::default()), 64, "what could not be said is not said of the next");
+    let foreign = Header { source: "::1".parse().ok(), ..Header::default() };
+    assert!(sender.send_with(b"x", own, &foreign).is_err());
+}
+
 #[tokio::test]
 async fn a_watched_socket_wakes_for_datagrams_and_for_notices() {
     for bind in loopbacks() {

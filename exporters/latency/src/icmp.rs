@@ -25,6 +25,8 @@ mod channel;
 mod drops;
 mod echo;
 mod flow;
+mod kernel;
+mod lane;
 pub(crate) mod options;
 mod pending;
 mod socket;
@@ -65,10 +67,14 @@ enum Sender {
 /// addresses that modules send from.
 const MOST_KINDS: usize = 32;
 
+/// Those of a kind that was not used for so long are given back when another kind is needed: the module that had
+/// it is gone, or asks so seldom that it may open them anew.
+const IDLE: Duration = Duration::from_secs(600);
+
 /// The sockets of all kinds.
 #[derive(Debug)]
 struct Engine {
-    kinds: Mutex<Vec<Known>>,
+    kinds: Mutex<Kinds>,
     clock: Clock,
     queue: ReceiveQueue,
 }
@@ -84,6 +90,20 @@ enum Known {
     Refused(Kind, Duration),
     /// It is there.
     Open(Box<Sockets>),
+}
+
+/// The kinds of sockets that were needed.
+#[derive(Debug, Default)]
+struct Kinds {
+    known: Vec<Known>,
+    /// What those of each family did that were given back: counters do not go back.
+    gone: [Gone; Family::ALL.len()],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Gone {
+    moves: u64,
+    dropped: u64,
 }
 
 /// What came back to an echo.
@@ -175,12 +195,12 @@ impl Engine {
     fn figures(&self) -> Vec<SocketFigures> {
         let kinds = self.kinds();
         let figures = |family: Family| {
-            let all = kinds.iter().filter_map(|known| match known {
+            let all = kinds.known.iter().filter_map(|known| match known {
                 Known::Open(sockets) if sockets.kind().family == family => Some(&**sockets),
                 _ => None,
             });
             let ordinary = all.clone().find(|sockets| sockets.kind().is_ordinary())?;
-            let socket = ordinary.home().socket();
+            let (socket, gone) = (ordinary.home().socket(), kinds.gone[family as usize]);
             let needed = |asset: &Asset| *asset != Asset::Filter || socket.mode == Mode::Raw;
             let features = Asset::ALL.into_iter().filter(needed);
             Some(SocketFigures {
@@ -188,8 +208,8 @@ impl Engine {
                 mode: socket.mode.as_str(),
                 features: features.map(|asset| (asset.as_str(), socket.has(asset))).collect(),
                 count: all.clone().map(Sockets::count).sum(),
-                moves: all.clone().map(Sockets::moves).sum(),
-                dropped: all.map(Sockets::dropped).sum(),
+                moves: gone.moves + all.clone().map(Sockets::moves).sum::<u64>(),
+                dropped: all.map(Sockets::dropped).sum::<Option<u64>>().map(|it| it + gone.dropped),
             })
         };
         Family::ALL.into_iter().filter_map(figures).collect()
@@ -204,19 +224,20 @@ impl Engine {
     ) -> Result<Answer, Refusal> {
         let kind = options.kind(Family::of(to));
         let Engine { clock, queue, .. } = self;
+        let asked = options.asked(to);
         let sent = clock.now().monotonic;
-        let channel = self.with(kind, |sockets| sockets.to(to, sent, *clock, queue));
+        let channel = self.with(kind, |sockets| sockets.to(asked, sent, *clock, queue));
         let channel = channel.ok_or(Refusal::of(Failure::Local))?;
-        let found = channel.echo(to, options, timeout, strays).await;
+        let found = channel.echo(asked, options, timeout, strays).await;
         match &found {
-            Ok(_) => drop(self.with(kind, |sockets| sockets.answered(to))),
+            Ok(_) => drop(self.with(kind, |sockets| sockets.answered(asked))),
             Err(refusal) if refusal.failure.is_ours() => {}
             Err(refusal) => {
                 let now = clock.now().monotonic;
-                let silent = self.with(kind, |sockets| sockets.silent(to, now)).unwrap_or(1);
+                let silent = self.with(kind, |sockets| sockets.silent(asked, now)).unwrap_or(1);
                 if refusal.failure == Failure::Timeout && channel.excuses(sent, silent) {
                     debug!(%to, "an echo without an answer: this machine has dropped replies");
-                    self.with(kind, |sockets| sockets.excused(to, now));
+                    self.with(kind, |sockets| sockets.excused(asked, now));
                     return Err(Refusal::of(Failure::Local));
                 }
             }
@@ -226,23 +247,26 @@ impl Engine {
 
     /// Does something with the sockets of a kind, which are opened when they are first needed.
     fn with<T>(&self, kind: Kind, act: impl FnOnce(&mut Sockets) -> T) -> Option<T> {
+        let now = self.clock.now().monotonic;
         let mut kinds = self.kinds();
-        let is_full = kinds.len() >= MOST_KINDS;
-        match kinds.iter_mut().find(|known| known.kind() == kind) {
+        match kinds.known.iter_mut().find(|known| known.kind() == kind) {
             Some(Known::Open(sockets)) => return Some(act(sockets)),
-            Some(Known::Refused(_, at)) if self.clock.now().monotonic < *at + AGAIN => return None,
-            None if is_full => {
-                debug!(?kind, "no ICMP: there are {MOST_KINDS} kinds of sockets already");
-                return None;
+            Some(Known::Refused(_, at)) if now < *at + AGAIN => return None,
+            Some(Known::Refused(..)) => {}
+            None => {
+                kinds.give_back_idle(now);
+                if kinds.known.len() >= MOST_KINDS {
+                    debug!(?kind, "no ICMP: there are {MOST_KINDS} kinds of sockets already");
+                    return None;
+                }
             }
-            Some(Known::Refused(..)) | None => {}
         }
         match Sockets::open(kind, self.clock, self.queue.clone()) {
             Ok(sockets) => {
                 let mut sockets = Box::new(sockets);
                 let done = act(&mut sockets);
-                kinds.retain(|known| known.kind() != kind);
-                kinds.push(Known::Open(sockets));
+                kinds.forget(kind);
+                kinds.known.push(Known::Open(sockets));
                 Some(done)
             }
             // The machine may get the address yet.
@@ -251,19 +275,17 @@ impl Engine {
                 None
             }
             Err(error) => {
-                let known = kinds.len();
-                kinds.retain(|known| known.kind() != kind);
                 // It is said once.
-                if known == kinds.len() {
+                if !kinds.forget(kind) {
                     say_why(kind.family, &error);
                 }
-                kinds.push(Known::Refused(kind, self.clock.now().monotonic));
+                kinds.known.push(Known::Refused(kind, now));
                 None
             }
         }
     }
 
-    fn kinds(&self) -> MutexGuard<'_, Vec<Known>> {
+    fn kinds(&self) -> MutexGuard<'_, Kinds> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -275,6 +297,32 @@ fn say_why(family: Family, error: &io::Error) {
         _ => "",
     };
     warn!(family = family.as_str(), "no ICMP: {error}{mend}");
+}
+
+impl Kinds {
+    /// Gives back what was not used for long; the ordinary sockets stay.
+    fn give_back_idle(&mut self, now: Duration) {
+        let is_idle = |known: &mut Known| match known {
+            Known::Open(sockets) => {
+                !sockets.kind().is_ordinary() && now.saturating_sub(sockets.used()) > IDLE
+            }
+            Known::Refused(kind, at) => !kind.is_ordinary() && now.saturating_sub(*at) > IDLE,
+        };
+        for known in self.known.extract_if(.., is_idle) {
+            if let Known::Open(sockets) = known {
+                let gone = &mut self.gone[sockets.kind().family as usize];
+                gone.moves += sockets.moves();
+                gone.dropped += sockets.dropped().unwrap_or(0);
+            }
+        }
+    }
+
+    /// Forgets a kind; whether it was known.
+    fn forget(&mut self, kind: Kind) -> bool {
+        let before = self.known.len();
+        self.known.retain(|known| known.kind() != kind);
+        self.known.len() < before
+    }
 }
 
 impl Known {
@@ -290,5 +338,35 @@ impl Kind {
     /// Whether it is for echoes of which nothing special is said.
     fn is_ordinary(self) -> bool {
         !self.dont_fragment && self.source.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sockets_that_nobody_uses_are_given_back_and_their_counts_are_kept() {
+        let (clock, queue) = (Clock::start(), ReceiveQueue::default());
+        let mut kinds = Kinds::default();
+        for dont_fragment in [false, true] {
+            let kind = Kind { family: Family::V4, dont_fragment, source: None };
+            let Ok(sockets) = Sockets::open(kind, clock, queue.clone()) else { return };
+            kinds.known.push(Known::Open(Box::new(sockets)));
+        }
+        let now = clock.now().monotonic;
+        let gone = Kind { family: Family::V6, dont_fragment: true, source: None };
+        kinds.known.push(Known::Refused(gone, now));
+        kinds.give_back_idle(now + IDLE / 2);
+        assert_eq!(kinds.known.len(), 3);
+        let asked = EchoOptions::default().asked([127, 0, 0, 1].into());
+        if let Some(Known::Open(used)) = kinds.known.get_mut(1) {
+            drop(used.to(asked, now + IDLE, clock, &queue));
+        }
+        kinds.give_back_idle(now + IDLE + Duration::from_secs(1));
+        assert_eq!(kinds.known.len(), 2, "the refused one is forgotten");
+        kinds.give_back_idle(now + 3 * IDLE);
+        let left: Vec<Kind> = kinds.known.iter().map(Known::kind).collect();
+        assert!(left.len() == 1 && left[0].is_ordinary(), "{left:?}");
     }
 }

@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use datagram::{Buffer, Header};
+use nix::libc::ENOBUFS;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
 use super::Answer;
 use super::drops::Drops;
-use super::options::EchoOptions;
-use super::pending::{Arrival, Found, Pending};
+use super::options::{Asked, EchoOptions};
+use super::pending::{Arrival, Found, MEMORY, Pending, Ticket};
 use super::socket::{EchoSocket, Kind, LONGEST_PACKET, Refusal};
 use crate::clock::Clock;
 use crate::link;
@@ -23,6 +24,10 @@ use crate::outcome::Failure;
 /// How long a reply may lie in the socket before it is too late to look at its time stamp. A loaded
 /// machine was seen to take 100 ms.
 const GRACE: Duration = Duration::from_millis(200);
+/// How long the first pause is while there is no room to send, and the longest; each is twice the one before.
+/// Thousands of packets leave within such a time: a device that takes none for an eighth of a second is a failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 /// So many packets are read before other tasks have their turn.
 const BATCH: usize = 256;
 
@@ -38,7 +43,23 @@ struct Shared {
     socket: EchoSocket,
     pending: Mutex<Pending<Waiter>>,
     drops: Mutex<Drops>,
+    late: LateAnswers,
     clock: Clock,
+}
+
+/// Who has answered too late since it was last asked: no more of them than echoes were given up meanwhile.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LateAnswers(Arc<Mutex<Vec<Asked>>>);
+
+impl LateAnswers {
+    fn add(&self, asked: Asked) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    }
+
+    /// All of them; none are left.
+    pub(super) fn take(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 #[derive(Debug)]
@@ -52,10 +73,15 @@ struct Waiter {
 
 impl Channel {
     /// Opens a socket of a kind. Must be called inside the runtime.
-    pub(super) fn open(kind: Kind, clock: Clock, queue: ReceiveQueue) -> io::Result<Self> {
+    pub(super) fn open(
+        kind: Kind,
+        clock: Clock,
+        queue: ReceiveQueue,
+        late: LateAnswers,
+    ) -> io::Result<Self> {
         let socket = EchoSocket::open(kind)?;
-        let shared =
-            Arc::new(Shared { socket, pending: Mutex::default(), drops: Mutex::default(), clock });
+        let (pending, drops) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { socket, pending, drops, late, clock });
         let reader = tokio::spawn(read(Arc::clone(&shared), queue)).abort_handle();
         Ok(Self { shared, reader })
     }
@@ -77,12 +103,24 @@ impl Channel {
     /// Sends one echo and waits for what becomes of it, at most for `timeout`.
     pub(super) async fn echo(
         &self,
-        to: IpAddr,
+        asked: Asked,
         options: &EchoOptions,
         timeout: Duration,
         strays: &Arc<Strays>,
     ) -> Result<Answer, Refusal> {
-        self.shared.echo(to, options, timeout, strays).await
+        let (sender, verdict) = oneshot::channel();
+        let waiter = Waiter { verdict: Some(sender), refusal: None, strays: Arc::clone(strays) };
+        let sent = self.shared.send(asked, options, timeout, waiter).await;
+        let ticket = sent.map_err(|error| {
+            debug!(to = %asked.to, "echo not sent: {error}");
+            let is_ours = options.source.is_some_and(|source| !link::is_here(source));
+            Refusal::of(if is_ours { Failure::Local } else { Failure::of_io(&error) })
+        })?;
+        if let Ok(verdict) = tokio::time::timeout(timeout + GRACE, verdict).await {
+            return verdict.unwrap_or(Err(Refusal::of(Failure::Local)));
+        }
+        let mut pending = self.shared.pending();
+        Err(pending.give_up(ticket).map_or(TIMEOUT, Waiter::give_up))
     }
 }
 
@@ -93,46 +131,53 @@ impl Drop for Channel {
 }
 
 impl Shared {
-    async fn echo(
+    /// Sends one echo; while there is no room to send, waits a little.
+    async fn send(
         &self,
-        to: IpAddr,
-        options: &EchoOptions,
-        timeout: Duration,
-        strays: &Arc<Strays>,
-    ) -> Result<Answer, Refusal> {
-        let cookie = rand::random();
-        let (sender, verdict) = oneshot::channel();
-        let waiter = Waiter { verdict: Some(sender), refusal: None, strays: Arc::clone(strays) };
-        let sequence = self.send(cookie, to, options, timeout, waiter).map_err(|error| {
-            debug!(%to, "echo not sent: {error}");
-            let is_ours = options.source.is_some_and(|source| !link::is_here(source));
-            Refusal::of(if is_ours { Failure::Local } else { Failure::of_io(&error) })
-        })?;
-        if let Ok(verdict) = tokio::time::timeout(timeout + GRACE, verdict).await {
-            return verdict.unwrap_or(Err(Refusal::of(Failure::Local)));
-        }
-        let mut pending = self.pending();
-        Err(pending.give_up(sequence, cookie).map_or(TIMEOUT, |waiter| waiter.without_reply()))
-    }
-
-    fn send(
-        &self,
-        cookie: u128,
-        to: IpAddr,
+        asked: Asked,
         options: &EchoOptions,
         limit: Duration,
         waiter: Waiter,
-    ) -> io::Result<u16> {
-        let (address, header) = addressed(to, options)?;
+    ) -> io::Result<Ticket> {
+        let (address, header) = addressed(asked.to, options)?;
+        let (mut waiter, mut pause) = (waiter, FIRST_PAUSE);
+        loop {
+            match self.try_send(asked, (address, header), options.payload(), limit, waiter) {
+                Ok(ticket) => return Ok(ticket),
+                Err((error, unsent)) if is_for_want_of_room(&error) && pause <= LONGEST_PAUSE => {
+                    waiter = unsent;
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err((error, _)) => {
+                    // It may have come again with another index.
+                    options.interface.iter().for_each(|name| link::is_gone(name));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn try_send(
+        &self,
+        asked: Asked,
+        (address, header): (SocketAddr, Header),
+        payload: usize,
+        limit: Duration,
+        waiter: Waiter,
+    ) -> Result<Ticket, (io::Error, Waiter)> {
+        let cookie = rand::random();
         // The echo is recorded before it is sent, at a time read before that: the reply may be faster
         // than we are. Sending does not block, so the lock may be held meanwhile.
         let mut pending = self.pending();
-        let sequence = pending.send(cookie, to, self.clock.now().monotonic, limit, waiter);
-        let sent = self.socket.send(address, sequence, cookie, options.payload(), &header);
-        if sent.is_err() {
-            pending.unsend();
+        let ticket = pending.send(cookie, asked, self.clock.now().monotonic, limit, waiter);
+        match self.socket.send(address, ticket.sequence(), cookie, payload, &header) {
+            Ok(()) => Ok(ticket),
+            Err(error) => match pending.unsend(ticket) {
+                Some(waiter) => Err((error, waiter)),
+                None => Ok(ticket),
+            },
         }
-        sent.map(|()| sequence)
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending<Waiter>> {
@@ -153,9 +198,11 @@ impl Shared {
             self.drops().read(packet.dropped, now);
             let mut pending = self.pending();
             let found = pending.reply(echo, packet.from.ip(), now, packet.waited);
-            if let Some(Found { arrival, sent, waiter }) = found {
-                if let Arrival::Answer(_) = arrival {
-                    waiter.strays.answered(packet.from.ip(), sent);
+            if let Some(Found { arrival, sent, asked, waiter }) = found {
+                match arrival {
+                    Arrival::Answer(_) => waiter.strays.answered(asked.to, sent),
+                    Arrival::Late => self.late.add(asked),
+                    Arrival::Duplicate => {}
                 }
                 waiter.take(arrival, packet.hop_limit);
             }
@@ -192,7 +239,18 @@ fn addressed(to: IpAddr, options: &EchoOptions) -> io::Result<(SocketAddr, Heade
 /// No reply and no error came.
 const TIMEOUT: Refusal = Refusal::of(Failure::Timeout);
 
+/// Whether a packet was not sent because the socket or the device had no room for it at this moment.
+fn is_for_want_of_room(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(ENOBUFS)
+}
+
 impl Waiter {
+    /// Nobody waits any longer.
+    fn give_up(&mut self) -> Refusal {
+        self.verdict = None;
+        self.without_reply()
+    }
+
     /// Why it failed, when no reply came within the limit.
     fn without_reply(&self) -> Refusal {
         self.refusal.as_deref().copied().unwrap_or(TIMEOUT)
@@ -220,8 +278,17 @@ impl Waiter {
 /// Reads a socket for ever.
 async fn read(shared: Arc<Shared>, queue: ReceiveQueue) {
     let mut buffer = Buffer::new(LONGEST_PACKET);
+    let mut sweep = tokio::time::interval(MEMORY);
     loop {
-        if let Err(error) = shared.socket.ready().await {
+        let ready = tokio::select! {
+            ready = shared.socket.ready() => ready,
+            // A socket that nothing is sent through any more remembers nothing for ever.
+            _ = sweep.tick() => {
+                shared.pending().sweep(shared.clock.now().monotonic);
+                continue;
+            }
+        };
+        if let Err(error) = ready {
             warn!("the ICMP socket cannot be read any more: {error}");
             return;
         }

@@ -10,11 +10,15 @@
 //!    silent share it, and those that answer stay where they are;
 //! 3. if that does not help, the next one later, and ever later: most that are silent are down;
 //! 4. it stays where it was answered. A fresh socket that nobody uses is closed, and so is the one with the
-//!    fewest users when there are [`MOST_FRESH`]: they move to the newest, which serves them as well.
+//!    fewest users when there are [`MOST_FRESH`]: they move to the newest, which serves them as well;
+//! 5. where none can be opened, all stay where they are, and it is tried again after [`AGAIN`].
+//!
+//! What is answered too late is answered: it is not silent, and its way is good.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Duration;
+
+use super::options::Asked;
 
 /// So many echoes in a row must have stayed without an answer.
 const SILENT: u32 = 3;
@@ -29,6 +33,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(600);
 pub(super) const MOST_FRESH: usize = 4;
 /// An address that was not asked for so long is forgotten: its target is gone.
 const MEMORY: Duration = Duration::from_secs(3600);
+/// A fresh socket that could not be opened is not asked for sooner: the machine may have no descriptor left.
+const AGAIN: Duration = Duration::from_secs(30);
 /// And nothing is remembered of more silent addresses than this.
 const MOST: usize = 1 << 17;
 
@@ -45,7 +51,7 @@ pub(super) enum Via {
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     /// Hardly ever any.
-    known: HashMap<IpAddr, Flow>,
+    known: HashMap<Asked, Flow>,
     /// The numbers of the fresh sockets, the oldest first, each with how many addresses use it: counted as
     /// they come and go, for all targets may move at once.
     fresh: Vec<(u32, usize)>,
@@ -54,6 +60,8 @@ pub(super) struct Flows {
     moves: u64,
     /// When it was last looked for what to forget.
     swept: Duration,
+    /// When a fresh socket could not be opened.
+    refused: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,37 +78,57 @@ struct Flow {
 }
 
 impl Flows {
-    /// Where the next echo to an address goes. A fresh socket that the caller does not know is to be
-    /// opened, and one that is no longer among [`Flows::has`] is to be closed.
-    pub(super) fn via(&mut self, to: IpAddr, now: Duration) -> Via {
-        let Some(flow) = self.known.get_mut(&to) else { return Via::Home };
+    /// Where the next echo to an address goes, and whether a fresh socket should be opened for it: then
+    /// [`Flows::opened`] or [`Flows::refused`] is to follow.
+    pub(super) fn via(&mut self, to: Asked, now: Duration) -> (Via, bool) {
+        let Some(flow) = self.known.get_mut(&to) else { return (Via::Home, false) };
         flow.seen = now;
+        let via = flow.via;
         if !flow.is_due(now) {
-            return flow.via;
+            return (via, false);
         }
-        let wait = flow.moved.map_or(FIRST_WAIT, |(_, wait)| (2 * wait).min(LONGEST_WAIT));
-        let newest = self.fresh.last().map(|(number, _)| *number);
-        let number = match (newest, flow.via) {
+        match self.fresh.last() {
             // One that this address has not used.
-            (Some(newest), Via::Home) => newest,
-            (Some(newest), Via::Fresh(number)) if newest > number => newest,
-            _ => {
-                self.newest += 1;
-                self.fresh.push((self.newest, 0));
-                self.newest
+            Some((newest, _)) if via.is_older_than(*newest) => {
+                let newest = Via::Fresh(*newest);
+                self.move_to(newest, to, now);
+                (newest, false)
             }
-        };
-        let before = std::mem::replace(&mut flow.via, Via::Fresh(number));
+            _ => {
+                let is_refused = self.refused.is_some_and(|at| now.saturating_sub(at) < AGAIN);
+                (via, !is_refused)
+            }
+        }
+    }
+
+    /// A fresh socket was opened for an address; it has this number from now on. One that is no longer
+    /// among [`Flows::has`] is to be closed.
+    pub(super) fn opened(&mut self, to: Asked, now: Duration) -> u32 {
+        self.refused = None;
+        self.newest += 1;
+        self.fresh.push((self.newest, 0));
+        self.move_to(Via::Fresh(self.newest), to, now);
+        self.newest
+    }
+
+    /// A fresh socket could not be opened: all stay where they are.
+    pub(super) fn refused(&mut self, now: Duration) {
+        self.refused = Some(now);
+    }
+
+    fn move_to(&mut self, via: Via, to: Asked, now: Duration) {
+        let Some(flow) = self.known.get_mut(&to) else { return };
+        let wait = flow.moved.map_or(FIRST_WAIT, |(_, wait)| (2 * wait).min(LONGEST_WAIT));
+        let before = std::mem::replace(&mut flow.via, via);
         (flow.silent, flow.moved) = (0, Some((now, wait)));
         self.moves += 1;
         self.count(before, |users| users.saturating_sub(1));
-        self.count(Via::Fresh(number), |users| users + 1);
+        self.count(via, |users| users + 1);
         self.let_go();
-        Via::Fresh(number)
     }
 
-    /// An echo to an address was answered.
-    pub(super) fn answered(&mut self, to: IpAddr) {
+    /// An echo to an address was answered, in time or too late.
+    pub(super) fn answered(&mut self, to: Asked) {
         // The common case costs no lookup.
         if self.known.is_empty() {
             return;
@@ -113,7 +141,7 @@ impl Flows {
     }
 
     /// An echo to an address stayed without an answer; returns how many in a row that makes.
-    pub(super) fn silent(&mut self, to: IpAddr, now: Duration) -> u32 {
+    pub(super) fn silent(&mut self, to: Asked, now: Duration) -> u32 {
         self.sweep(now);
         if self.known.len() >= MOST && !self.known.contains_key(&to) {
             return 1;
@@ -129,17 +157,9 @@ impl Flows {
     }
 
     /// The silence of an address was this machine's own: its patience begins anew.
-    pub(super) fn excused(&mut self, to: IpAddr, now: Duration) {
+    pub(super) fn excused(&mut self, to: Asked, now: Duration) {
         if let Some(flow) = self.known.get_mut(&to) {
             flow.since = now;
-        }
-    }
-
-    /// A fresh socket could not be opened: whoever was to use it goes through that of all.
-    pub(super) fn unopened(&mut self, number: u32) {
-        self.fresh.retain(|(known, _)| *known != number);
-        for flow in self.known.values_mut().filter(|flow| flow.via == Via::Fresh(number)) {
-            flow.via = Via::Home;
         }
     }
 
@@ -194,6 +214,15 @@ impl Flows {
     }
 }
 
+impl Via {
+    fn is_older_than(self, newest: u32) -> bool {
+        match self {
+            Self::Home => true,
+            Self::Fresh(number) => number < newest,
+        }
+    }
+}
+
 impl Flow {
     /// Whether it is time for another socket.
     fn is_due(&self, now: Duration) -> bool {
@@ -209,8 +238,16 @@ impl Flow {
 mod tests {
     use super::*;
 
-    fn ip(last: u8) -> IpAddr {
-        [192, 0, 2, last].into()
+    fn ip(last: u8) -> Asked {
+        Asked { to: [192, 0, 2, last].into(), options: 0 }
+    }
+
+    /// Where the next echo goes, through a fresh socket where one is wanted.
+    fn via(flows: &mut Flows, to: Asked, now: Duration) -> Via {
+        match flows.via(to, now) {
+            (_, true) => Via::Fresh(flows.opened(to, now)),
+            (via, false) => via,
+        }
     }
 
     fn s(seconds: u64) -> Duration {
@@ -218,11 +255,11 @@ mod tests {
     }
 
     /// An echo a second to an address that never answers; when and where it moved.
-    fn moves(flows: &mut Flows, to: IpAddr, seconds: std::ops::Range<u64>) -> Vec<(u64, Via)> {
+    fn moves(flows: &mut Flows, to: Asked, seconds: std::ops::Range<u64>) -> Vec<(u64, Via)> {
         let mut moves = Vec::new();
         for second in seconds {
             let before = flows.known.get(&to).map_or(Via::Home, |flow| flow.via);
-            let via = flows.via(to, s(second));
+            let via = via(flows, to, s(second));
             if via != before {
                 moves.push((second, via));
             }
@@ -235,7 +272,7 @@ mod tests {
     fn an_address_that_answers_stays_with_all() {
         let mut flows = Flows::default();
         for second in 0..1000 {
-            assert_eq!(flows.via(ip(1), s(second)), Via::Home);
+            assert_eq!(via(&mut flows, ip(1), s(second)), Via::Home);
             // Short outages move nobody.
             if second % 60 < 9 {
                 flows.silent(ip(1), s(second));
@@ -260,10 +297,10 @@ mod tests {
     fn it_needs_three_echoes_however_seldom_they_are() {
         let mut flows = Flows::default();
         for second in [0, 60, 120] {
-            assert_eq!(flows.via(ip(1), s(second)), Via::Home);
+            assert_eq!(via(&mut flows, ip(1), s(second)), Via::Home);
             flows.silent(ip(1), s(second));
         }
-        assert_eq!(flows.via(ip(1), s(180)), Via::Fresh(1));
+        assert_eq!(via(&mut flows, ip(1), s(180)), Via::Fresh(1));
     }
 
     #[test]
@@ -271,7 +308,7 @@ mod tests {
         let mut flows = Flows::default();
         moves(&mut flows, ip(1), 0..12);
         assert_eq!(moves(&mut flows, ip(2), 5..30), [(15, Via::Fresh(1))]);
-        assert_eq!(flows.via(ip(3), s(30)), Via::Home);
+        assert_eq!(via(&mut flows, ip(3), s(30)), Via::Home);
         assert_eq!(flows.fresh, [(1, 2)]);
     }
 
@@ -280,7 +317,7 @@ mod tests {
         let mut flows = Flows::default();
         moves(&mut flows, ip(1), 0..12);
         flows.answered(ip(1));
-        assert_eq!(flows.via(ip(1), s(500)), Via::Fresh(1));
+        assert_eq!(via(&mut flows, ip(1), s(500)), Via::Fresh(1));
         assert_eq!(moves(&mut flows, ip(1), 500..520), [(510, Via::Fresh(2))]);
         assert!(!flows.has(1) && flows.has(2));
     }
@@ -315,17 +352,55 @@ mod tests {
             }
         }
         assert_eq!(flows.fresh, [(1, 2), (3, 2), (4, 2), (5, 3)]);
-        assert_eq!(flows.via(ip(4), s(5000)), Via::Fresh(5), "its socket was closed");
-        assert_eq!(flows.via(ip(2), s(5000)), Via::Fresh(1));
+        assert_eq!(via(&mut flows, ip(4), s(5000)), Via::Fresh(5), "its socket was closed");
+        assert_eq!(via(&mut flows, ip(2), s(5000)), Via::Fresh(1));
     }
 
     #[test]
-    fn without_a_socket_it_goes_home() {
+    fn without_a_socket_all_stay_and_it_is_tried_seldom() {
         let mut flows = Flows::default();
-        moves(&mut flows, ip(1), 0..12);
-        flows.unopened(1);
-        assert_eq!(flows.via(ip(1), s(12)), Via::Home);
-        assert!(!flows.has(1));
+        let mut tried = 0;
+        for second in 0..100 {
+            for last in 0..200 {
+                let (via, wants) = flows.via(ip(last), s(second));
+                assert_eq!(via, Via::Home);
+                if wants {
+                    tried += 1;
+                    flows.refused(s(second));
+                }
+                flows.silent(ip(last), s(second));
+            }
+        }
+        assert_eq!((tried, flows.moves()), (3, 0), "at 10, 40 and 70 s");
+        assert_eq!(via(&mut flows, ip(7), s(100)), Via::Fresh(1));
+        assert_eq!(via(&mut flows, ip(8), s(100)), Via::Fresh(1), "and then all move");
+    }
+
+    #[test]
+    fn one_that_is_answered_too_late_is_not_silent() {
+        let mut flows = Flows::default();
+        for second in 0..1000 {
+            assert_eq!(via(&mut flows, ip(1), s(second)), Via::Home);
+            flows.silent(ip(1), s(second));
+            // The reply to an echo of some seconds before.
+            if second > 5 {
+                flows.answered(ip(1));
+            }
+        }
+        assert_eq!(flows.moves(), 0);
+    }
+
+    #[test]
+    fn what_is_asked_otherwise_is_another() {
+        let mut flows = Flows::default();
+        let dies_on_its_way = Asked { options: 1, ..ip(1) };
+        for second in 0..9 {
+            flows.silent(dies_on_its_way, s(second));
+            flows.answered(ip(1));
+        }
+        assert_eq!(flows.silent(dies_on_its_way, s(9)), 10);
+        assert_eq!(via(&mut flows, dies_on_its_way, s(10)), Via::Fresh(1));
+        assert_eq!(via(&mut flows, ip(1), s(10)), Via::Home);
     }
 
     #[test]
@@ -340,7 +415,7 @@ mod tests {
     fn silence_of_our_own_moves_nobody() {
         let mut flows = Flows::default();
         for second in 0..100 {
-            assert_eq!(flows.via(ip(1), s(second)), Via::Home);
+            assert_eq!(via(&mut flows, ip(1), s(second)), Via::Home);
             flows.silent(ip(1), s(second));
             flows.excused(ip(1), s(second));
         }
@@ -350,16 +425,17 @@ mod tests {
     fn a_fleet_moves_at_once() {
         const FLEET: u32 = 50_000;
         let mut flows = Flows::default();
-        let fleet = || (0..FLEET).map(|number| IpAddr::from((number + 1).to_be_bytes()));
+        let fleet =
+            || (0..FLEET).map(|number| Asked { to: (number + 1).to_be_bytes().into(), options: 0 });
         for second in 0..13 {
             for ip in fleet() {
-                flows.via(ip, s(second));
+                via(&mut flows, ip, s(second));
                 flows.silent(ip, s(second));
             }
         }
         assert_eq!(flows.fresh, [(1, 50_000)]);
         fleet().for_each(|ip| flows.answered(ip));
-        assert!(fleet().all(|ip| flows.via(ip, s(20)) == Via::Fresh(1)));
+        assert!(fleet().all(|ip| via(&mut flows, ip, s(20)) == Via::Fresh(1)));
         assert_eq!(flows.moves(), u64::from(FLEET));
     }
 }

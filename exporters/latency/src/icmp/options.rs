@@ -1,5 +1,6 @@
 //! What an echo is sent with beside its address. No I/O, no clock.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use super::echo::{Family, SHORTEST_PAYLOAD};
@@ -13,7 +14,7 @@ const ORDINARY_TTL: u8 = 64;
 const LONGEST_PAYLOAD: u64 = 65_507;
 
 /// What an echo is sent with; what the system would choose where nothing is said.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub(crate) struct EchoOptions {
     /// TTL, or hop limit.
     pub(crate) ttl: Option<u8>,
@@ -29,7 +30,29 @@ pub(crate) struct EchoOptions {
     pub(crate) interface: Option<String>,
 }
 
+/// An address, as it is asked. An echo that dies on its way for its TTL says nothing of those to the same
+/// address that do not.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Asked {
+    /// The address.
+    pub(crate) to: IpAddr,
+    /// A number for the options; 0 where nothing is said. Small, as many are remembered: two that share it
+    /// are taken for the same.
+    pub(crate) options: u16,
+}
+
 impl EchoOptions {
+    /// An address that is asked with these.
+    pub(super) fn asked(&self, to: IpAddr) -> Asked {
+        if *self == Self::default() {
+            return Asked { to, options: 0 };
+        }
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        let [.., high, low] = hasher.finish().to_be_bytes();
+        Asked { to, options: u16::from_be_bytes([high, low]).max(1) }
+    }
+
     /// The bytes behind the header of ICMP.
     pub(super) fn payload(&self) -> usize {
         self.payload.unwrap_or(PAYLOAD)
@@ -102,6 +125,16 @@ mod tests {
         assert_eq!([payload(0), payload(18)], [Ok(None), Ok(Some(18))]);
         assert_eq!(payload(65_507), Ok(Some(65_507)));
         assert!([1, 17, 65_508, u64::MAX].into_iter().all(|size| payload(size).is_err()));
+    }
+
+    #[test]
+    fn what_is_asked_alike_is_one_and_what_is_asked_otherwise_is_another() {
+        let to = IpAddr::from([192, 0, 2, 1]);
+        let plain = EchoOptions::default();
+        let short = EchoOptions { ttl: Some(1), ..EchoOptions::default() };
+        assert_eq!(plain.asked(to).options, 0);
+        assert_ne!(short.asked(to).options, 0);
+        assert_eq!(short.asked(to), short.clone().asked(to));
     }
 
     #[test]

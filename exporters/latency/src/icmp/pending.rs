@@ -6,18 +6,23 @@
 //! An ICMP error decides nothing: anybody may send one, and quote 8 bytes of an echo to somebody else
 //! (RFC 5927). It is told to who waits, and says why when no reply comes within the limit.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::echo::{Echo, round_trip};
+use super::lane::{Lane, Numbered};
+use super::options::Asked;
 
 /// How long a decided echo is remembered. Judged from late replies: a host that wakes up, or a
 /// full buffer on a mobile link, holds packets for some seconds; what comes later is noise.
-const MEMORY: Duration = Duration::from_secs(10);
+pub(crate) const MEMORY: Duration = Duration::from_secs(10);
 
 /// After so many echoes a sequence number comes round again.
-const SEQUENCES: usize = 1 << 16;
+const SEQUENCES: u32 = 1 << 16;
+
+/// Limits are told apart by their power of two, in seconds: up to 1, 2, 4 and so on. What is forgotten in the order of
+/// sending is so forgotten in time, and an echo that may take a minute keeps none that may take a second.
+const LANES: usize = 9;
 
 /// Echoes in the order of sending. `T` is whoever waits for the answer.
 ///
@@ -25,20 +30,45 @@ const SEQUENCES: usize = 1 << 16;
 /// already which two or three of them a reply can be of.
 #[derive(Debug)]
 pub(crate) struct Pending<T> {
-    sent: VecDeque<Sent<T>>,
-    /// The sequence number of the first of them; those after it have the numbers that follow.
-    first: u16,
+    lanes: [Lane<Sent<T>>; LANES],
+    /// The number of the next echo; the low 16 bits are sent as its sequence number.
+    next: u32,
+}
+
+/// An echo that was sent, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    number: u32,
+    lane: usize,
+}
+
+impl Ticket {
+    /// What is sent as the sequence number.
+    pub(crate) fn sequence(self) -> u16 {
+        let [.., high, low] = self.number.to_be_bytes();
+        u16::from_be_bytes([high, low])
+    }
 }
 
 #[derive(Debug)]
 struct Sent<T> {
     /// Bytes, so that no room is lost to alignment.
     cookie: [u8; 16],
+    /// What was asked, in its parts for the same reason.
     to: IpAddr,
-    at: Duration,
-    limit: Duration,
+    options: u16,
     fate: Fate,
+    number: u32,
+    /// In nanoseconds, as the limit.
+    at: u64,
+    limit: u64,
     waiter: T,
+}
+
+impl<T> Numbered for Sent<T> {
+    fn number(&self) -> u32 {
+        self.number
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,31 +99,42 @@ pub(crate) struct Found<'a, T> {
     pub(crate) arrival: Arrival,
     /// When its echo was sent.
     pub(crate) sent: Duration,
+    /// To whom, and how.
+    pub(crate) asked: Asked,
     /// Who waits for it, or did.
     pub(crate) waiter: &'a mut T,
 }
 
 impl<T> Default for Pending<T> {
     fn default() -> Self {
-        Self { sent: VecDeque::new(), first: 0 }
+        Self { lanes: std::array::from_fn(|_| Lane::default()), next: 0 }
     }
 }
 
 impl<T> Pending<T> {
-    /// Records an echo that is about to be sent; returns its sequence number.
+    /// Records an echo that is about to be sent.
     pub(crate) fn send(
         &mut self,
         cookie: u128,
-        to: IpAddr,
+        asked: Asked,
         at: Duration,
         limit: Duration,
         waiter: T,
-    ) -> u16 {
+    ) -> Ticket {
         self.sweep(at);
-        let sequence = self.first.wrapping_add(low(self.sent.len()));
-        let cookie = cookie.to_ne_bytes();
-        self.sent.push_back(Sent { cookie, to, at, limit, fate: Fate::Open, waiter });
-        sequence
+        let ticket = Ticket { number: self.next, lane: lane(limit) };
+        self.next = self.next.wrapping_add(1);
+        self.lanes[ticket.lane].push(Sent {
+            cookie: cookie.to_ne_bytes(),
+            to: asked.to,
+            options: asked.options,
+            fate: Fate::Open,
+            number: ticket.number,
+            at: nanos(at),
+            limit: nanos(limit),
+            waiter,
+        });
+        ticket
     }
 
     /// A reply, read at `now` after it had waited for `queued`. `None` if it is nobody's.
@@ -104,70 +145,86 @@ impl<T> Pending<T> {
         now: Duration,
         queued: Duration,
     ) -> Option<Found<'_, T>> {
-        let sent = self.find(echo.sequence, echo.cookie?)?;
+        let cookie = echo.cookie?.to_ne_bytes();
+        let sent = self.find(echo.sequence, |sent| sent.cookie == cookie)?;
         if sent.to != from {
             return None;
         }
         let fate = std::mem::replace(&mut sent.fate, Fate::Replied);
-        let rtt = round_trip(sent.at, now, queued);
+        let at = Duration::from_nanos(sent.at);
+        let rtt = round_trip(at, now, queued);
         let arrival = match fate {
-            Fate::Open if rtt <= sent.limit => Arrival::Answer(rtt),
+            Fate::Open if nanos(rtt) <= sent.limit => Arrival::Answer(rtt),
             Fate::Open | Fate::GivenUp => Arrival::Late,
             Fate::Replied => Arrival::Duplicate,
         };
-        Some(Found { arrival, sent: sent.at, waiter: &mut sent.waiter })
+        let asked = Asked { to: sent.to, options: sent.options };
+        Some(Found { arrival, sent: at, asked, waiter: &mut sent.waiter })
     }
 
     /// Who waits for an echo to `to` that an ICMP error quotes; nobody if it is decided. An error that
     /// quotes no cookie, but a header and 8 bytes as is the least (RFC 792), is taken to be of the
     /// newest echo with its number.
     pub(crate) fn error(&mut self, quoted: Echo, to: IpAddr) -> Option<&mut T> {
-        let sent = if let Some(cookie) = quoted.cookie {
-            self.find(quoted.sequence, cookie)?
-        } else {
-            let newest = self.places(quoted.sequence).next()?;
-            &mut self.sent[newest]
-        };
+        let cookie = quoted.cookie.map(u128::to_ne_bytes);
+        let sent = self.find(quoted.sequence, |sent| cookie.is_none_or(|it| it == sent.cookie))?;
         (sent.to == to && sent.fate == Fate::Open).then_some(&mut sent.waiter)
     }
 
     /// The limit of an echo has passed: a reply from now on is late. Returns who waited, if the echo
     /// was not decided.
-    pub(crate) fn give_up(&mut self, sequence: u16, cookie: u128) -> Option<&mut T> {
-        let sent = self.find(sequence, cookie).filter(|sent| sent.fate == Fate::Open)?;
+    pub(crate) fn give_up(&mut self, ticket: Ticket) -> Option<&mut T> {
+        let sent = self.lanes[ticket.lane].get_mut(ticket.number)?;
+        if sent.fate != Fate::Open {
+            return None;
+        }
         sent.fate = Fate::GivenUp;
         Some(&mut sent.waiter)
     }
 
-    /// The echo that was recorded last could not be sent after all.
-    pub(crate) fn unsend(&mut self) {
-        self.sent.pop_back();
+    /// The echo that was recorded last could not be sent after all; gives back who waits for it.
+    pub(crate) fn unsend(&mut self, ticket: Ticket) -> Option<T> {
+        let sent = self.lanes[ticket.lane].take_back(ticket.number)?;
+        self.next = ticket.number;
+        Some(sent.waiter)
     }
 
-    fn find(&mut self, sequence: u16, cookie: u128) -> Option<&mut Sent<T>> {
-        let cookie = cookie.to_ne_bytes();
-        let place = self.places(sequence).find(|place| self.sent[*place].cookie == cookie)?;
-        self.sent.get_mut(place)
-    }
-
-    /// Where echoes with this number stand, from the newest to the oldest.
-    fn places(&self, sequence: u16) -> impl Iterator<Item = usize> + use<T> {
-        let oldest = usize::from(sequence.wrapping_sub(self.first));
-        (oldest..self.sent.len()).step_by(SEQUENCES).rev()
-    }
-
-    fn sweep(&mut self, now: Duration) {
-        // In the order of sending, which is near enough to that of forgetting.
-        while self.sent.front().is_some_and(|sent| sent.at + sent.limit + MEMORY < now) {
-            self.sent.pop_front();
-            self.first = self.first.wrapping_add(1);
+    /// Forgets what was decided long ago.
+    pub(crate) fn sweep(&mut self, now: Duration) {
+        let now = nanos(now);
+        for lane in &mut self.lanes {
+            lane.forget(|sent| sent.at + sent.limit + nanos(MEMORY) < now);
         }
+    }
+
+    /// The newest echo with this sequence number that is such.
+    fn find(&mut self, sequence: u16, is_it: impl Fn(&Sent<T>) -> bool) -> Option<&mut Sent<T>> {
+        let newest = self.next.wrapping_sub(1);
+        let passed = newest.wrapping_sub(sequence.into()) % SEQUENCES;
+        let oldest = self.lanes.iter().filter_map(Lane::first);
+        let oldest = oldest.map(|first| newest.wrapping_sub(first)).max()?;
+        for passed in (passed..=oldest).step_by(SEQUENCES as usize) {
+            let number = newest.wrapping_sub(passed);
+            let mut lanes = 0..LANES;
+            let found =
+                lanes.find(|lane| self.lanes[*lane].get_mut(number).is_some_and(|it| is_it(it)));
+            if let Some(lane) = found {
+                return self.lanes[lane].get_mut(number);
+            }
+        }
+        None
     }
 }
 
-/// The low 16 bits.
-fn low(number: usize) -> u16 {
-    u16::try_from(number % SEQUENCES).expect("the remainder of 2^16 has 16 bits")
+/// Which lane is for this limit.
+fn lane(limit: Duration) -> usize {
+    let seconds = limit.as_millis().div_ceil(1000).max(1).next_power_of_two();
+    usize::try_from(seconds.trailing_zeros()).map_or(LANES - 1, |lane| lane.min(LANES - 1))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    // Never cut: that would be centuries. A limit that is too long to be added to a time is none.
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).min(u64::MAX / 4)
 }
 
 #[cfg(test)]
@@ -179,13 +236,19 @@ mod tests {
     const COOKIE: u128 = 77;
     const LIMIT: Duration = Duration::from_secs(3);
 
+    const FIRST: Ticket = Ticket { number: 0, lane: 2 };
+
+    fn asked(to: IpAddr) -> Asked {
+        Asked { to, options: 0 }
+    }
+
     fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
     }
 
     fn sent() -> Pending<&'static str> {
         let mut pending = Pending::default();
-        pending.send(COOKIE, HERE, ms(1000), LIMIT, "waiter");
+        pending.send(COOKIE, asked(HERE), ms(1000), LIMIT, "waiter");
         pending
     }
 
@@ -207,7 +270,7 @@ mod tests {
     #[test]
     fn a_reply_after_the_limit_is_late_and_another_a_duplicate() {
         let mut pending = sent();
-        pending.give_up(0, COOKIE);
+        pending.give_up(FIRST);
         assert_eq!(reply(&mut pending, 4500, 0), Some(Arrival::Late));
         assert_eq!(reply(&mut pending, 4600, 0), Some(Arrival::Duplicate));
     }
@@ -238,30 +301,68 @@ mod tests {
             assert_eq!(pending.error(quoted, HERE), Some(&mut "waiter"));
             assert_eq!(reply(&mut pending, 1900, 0), Some(Arrival::Answer(ms(900))));
             assert_eq!(pending.error(quoted, HERE), None, "the echo is decided");
-            assert_eq!(pending.give_up(0, COOKIE), None);
+            assert_eq!(pending.give_up(FIRST), None);
         }
     }
 
     #[test]
     fn an_error_is_of_no_use_after_the_limit() {
         let mut pending = sent();
-        assert_eq!(pending.give_up(0, COOKIE), Some(&mut "waiter"));
+        assert_eq!(pending.give_up(FIRST), Some(&mut "waiter"));
         assert_eq!(pending.error(echo(), HERE), None);
     }
 
     #[test]
     fn what_is_long_decided_is_forgotten() {
         let mut pending = sent();
-        pending.send(78, HERE, ms(1000) + LIMIT + MEMORY + ms(1), LIMIT, "later");
+        pending.send(78, asked(HERE), ms(1000) + LIMIT + MEMORY + ms(1), LIMIT, "later");
         assert_eq!(reply(&mut pending, 20_000, 0), None);
-        assert_eq!((pending.sent.len(), pending.first), (1, 1));
+        assert_eq!(kept(&pending), 1);
+    }
+
+    fn kept<T>(pending: &Pending<T>) -> usize {
+        pending.lanes.iter().map(Lane::len).sum()
+    }
+
+    #[test]
+    fn an_echo_that_may_take_a_minute_keeps_no_other() {
+        let mut pending = Pending::default();
+        let minute = Duration::from_secs(60);
+        for second in 0..100 {
+            let at = Duration::from_secs(second);
+            pending.send(second.into(), asked(ELSEWHERE), at, minute, "silent");
+            for n in 0..10 {
+                pending.send(1000 + n, asked(HERE), at, LIMIT, "quick");
+            }
+        }
+        // Each is found behind those that are remembered longer.
+        let echo = |number: u32, cookie| {
+            let [.., high, low] = number.to_be_bytes();
+            let sequence = u16::from_be_bytes([high, low]);
+            Echo { identifier: 0, sequence, cookie: Some(cookie) }
+        };
+        let now = Duration::from_secs(99);
+        for (number, cookie, from) in
+            [(99 * 11, 99, ELSEWHERE), (40 * 11, 40, ELSEWHERE), (99 * 11 + 10, 1009, HERE)]
+        {
+            assert!(pending.reply(echo(number, cookie), from, now, ms(0)).is_some(), "{number}");
+        }
+        assert_eq!(pending.lanes[lane(minute)].len(), 71);
+        assert_eq!(pending.lanes[lane(LIMIT)].len(), 140);
+        pending.sweep(Duration::from_secs(200));
+        assert_eq!(kept(&pending), 0);
+    }
+
+    #[test]
+    fn what_is_kept_of_an_echo_is_small() {
+        assert!(size_of::<Sent<[u64; 3]>>() <= 80, "{}", size_of::<Sent<[u64; 3]>>());
     }
 
     #[test]
     fn a_sequence_number_that_came_round_names_the_newer_echo() {
         let mut pending = Pending::default();
         for cookie in 0..=65_536 {
-            pending.send(cookie, HERE, ms(1), LIMIT, cookie);
+            pending.send(cookie, asked(HERE), ms(1), LIMIT, cookie);
         }
         let quoted = Echo { identifier: 0, sequence: 0, cookie: None };
         assert_eq!(pending.error(quoted, HERE), Some(&mut 65_536));
@@ -275,9 +376,9 @@ mod tests {
     #[test]
     fn what_was_not_sent_leaves_its_number_to_the_next() {
         let mut pending = sent();
-        assert_eq!(pending.send(78, HERE, ms(1001), LIMIT, "unsent"), 1);
-        pending.unsend();
-        assert_eq!(pending.send(79, HERE, ms(1001), LIMIT, "next"), 1);
+        assert_eq!(pending.send(78, asked(HERE), ms(1001), LIMIT, "unsent").sequence(), 1);
+        assert_eq!(pending.unsend(Ticket { number: 1, ..FIRST }), Some("unsent"));
+        assert_eq!(pending.send(79, asked(HERE), ms(1001), LIMIT, "next").sequence(), 1);
         let echo = Echo { identifier: 0, sequence: 1, cookie: Some(79) };
         assert_eq!(*pending.reply(echo, HERE, ms(1002), ms(0)).unwrap().waiter, "next");
     }

@@ -12,10 +12,15 @@ use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::asset::{Asset, say_what_is_lost};
 use super::echo::{self, Echo, Family};
+use super::kernel;
 use crate::outcome::Failure;
 
 /// Room for a burst: the default of 208 KiB holds about 277 small packets.
 pub(super) const RECEIVE_BUFFER: usize = 8 << 20;
+
+/// Room for what waits to leave: the default holds 277 small packets, and as many wait for three seconds for a
+/// neighbour that does not answer.
+const SEND_BUFFER: usize = 8 << 20;
 
 /// The largest packet that is read whole: an echo with the largest IPv4 header and some room.
 pub(super) const LONGEST_PACKET: usize = 512;
@@ -101,6 +106,10 @@ impl EchoSocket {
         }
         let mut socket = datagram::Socket::of(socket, RECEIVE_BUFFER)?;
         socket.ask_for_hop_limits();
+        socket.enlarge_send_buffer(SEND_BUFFER);
+        if family == Family::V6 && mode == Mode::Dgram && !kernel::heeds_headers_of_ipv6_echoes() {
+            socket.say_headers_by_options();
+        }
         if kind.dont_fragment {
             socket.forbid_fragments()?;
         }

@@ -1,14 +1,14 @@
 //! The sockets of one kind: that of all its echoes, and fresh ones for addresses that stay silent (I/O).
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::debug;
 
-use super::channel::Channel;
+use super::channel::{Channel, LateAnswers};
 use super::flow::{Flows, Via};
+use super::options::Asked;
 use super::socket::Kind;
 use crate::clock::Clock;
 use crate::metrics::counts::ReceiveQueue;
@@ -20,15 +20,21 @@ pub(super) struct Sockets {
     home: Arc<Channel>,
     fresh: Vec<(u32, Arc<Channel>)>,
     flows: Flows,
+    /// Told by the channels.
+    late: LateAnswers,
     /// What the sockets dropped that are closed.
     dropped: u64,
+    /// When an echo last went through one of them.
+    used: Duration,
 }
 
 impl Sockets {
     /// Opens the socket of all. Must be called inside the runtime.
     pub(super) fn open(kind: Kind, clock: Clock, queue: ReceiveQueue) -> io::Result<Self> {
-        let home = Arc::new(Channel::open(kind, clock, queue)?);
-        Ok(Self { kind, home, fresh: Vec::new(), flows: Flows::default(), dropped: 0 })
+        let late = LateAnswers::default();
+        let home = Arc::new(Channel::open(kind, clock, queue, late.clone())?);
+        let (fresh, flows) = (Vec::new(), Flows::default());
+        Ok(Self { kind, home, fresh, flows, late, dropped: 0, used: clock.now().monotonic })
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -40,46 +46,57 @@ impl Sockets {
         &self.home
     }
 
+    /// When an echo last went through one of them.
+    pub(super) fn used(&self) -> Duration {
+        self.used
+    }
+
     /// The socket that the next echo to an address goes through.
     pub(super) fn to(
         &mut self,
-        to: IpAddr,
+        asked: Asked,
         now: Duration,
         clock: Clock,
         queue: &ReceiveQueue,
     ) -> Arc<Channel> {
-        let Via::Fresh(number) = self.flows.via(to, now) else { return Arc::clone(&self.home) };
-        if let Some((_, channel)) = self.fresh.iter().find(|(known, _)| *known == number) {
-            return Arc::clone(channel);
-        }
-        let opened = Channel::open(self.kind, clock, queue.clone());
-        match opened {
-            Ok(channel) => self.fresh.push((number, Arc::new(channel))),
-            Err(error) => {
-                debug!(kind = ?self.kind, "no fresh socket for a silent address: {error}");
-                self.flows.unopened(number);
+        self.used = self.used.max(now);
+        let (mut via, wants_fresh) = self.flows.via(asked, now);
+        if wants_fresh {
+            match Channel::open(self.kind, clock, queue.clone(), self.late.clone()) {
+                Ok(channel) => {
+                    let number = self.flows.opened(asked, now);
+                    self.fresh.push((number, Arc::new(channel)));
+                    via = Via::Fresh(number);
+                }
+                Err(error) => {
+                    debug!(kind = ?self.kind, "no fresh socket for a silent address: {error}");
+                    self.flows.refused(now);
+                }
             }
         }
         self.close();
-        let channel = self.fresh.iter().find(|(known, _)| *known == number);
+        let channel = self.fresh.iter().find(|(number, _)| Via::Fresh(*number) == via);
         Arc::clone(channel.map_or(&self.home, |(_, channel)| channel))
     }
 
     /// An echo to an address was answered.
-    pub(super) fn answered(&mut self, to: IpAddr) {
-        self.flows.answered(to);
+    pub(super) fn answered(&mut self, asked: Asked) {
+        self.flows.answered(asked);
     }
 
     /// An echo to an address stayed without an answer; returns how many in a row that makes.
-    pub(super) fn silent(&mut self, to: IpAddr, now: Duration) -> u32 {
-        let silent = self.flows.silent(to, now);
+    pub(super) fn silent(&mut self, asked: Asked, now: Duration) -> u32 {
+        for asked in self.late.take() {
+            self.flows.answered(asked);
+        }
+        let silent = self.flows.silent(asked, now);
         self.close();
         silent
     }
 
     /// The silence of an address was this machine's own.
-    pub(super) fn excused(&mut self, to: IpAddr, now: Duration) {
-        self.flows.excused(to, now);
+    pub(super) fn excused(&mut self, asked: Asked, now: Duration) {
+        self.flows.excused(asked, now);
     }
 
     /// How many sockets are open.
@@ -101,6 +118,9 @@ impl Sockets {
 
     /// Closes fresh sockets that nobody uses; echoes that are under way still have them.
     fn close(&mut self) {
+        if self.fresh.is_empty() {
+            return;
+        }
         let closed = self.fresh.extract_if(.., |(number, _)| !self.flows.has(*number));
         let dropped = closed.filter_map(|(_, channel)| channel.socket().dropped());
         self.dropped += dropped.map(u64::from).sum::<u64>();

@@ -221,6 +221,38 @@ fn an_echo_leaves_by_the_interface_of_its_module() {
 }
 
 #[test]
+fn neighbours_that_do_not_answer_stand_in_nobodys_way() {
+    if !in_a_namespace("sent::neighbours_that_do_not_answer_stand_in_nobodys_way") {
+        return;
+    }
+    for line in [
+        "link add name lan type veth peer name lan1",
+        "link set lan1 up",
+        "link set lan up",
+        "address add 10.8.0.1/16 dev lan",
+    ] {
+        echoes::run("ip", &line.split(' ').collect::<Vec<_>>());
+    }
+    host("127.4.2.1", Manner::Behind(Box::leak(Box::default())));
+    echoes::allow_dgram(true);
+    let mut text = format!(
+        "{VANTAGE}modules: {{m: {{prober: icmp, interval: 500ms, timeout: 2s}}}}\ntargets:\n  - \
+         {{name: well, module: m, address: 127.4.2.1}}\n"
+    );
+    // What waits for their hardware addresses is more than a socket has room for by itself.
+    for number in 0..500 {
+        let (high, low) = (1 + number / 250, 1 + number % 250);
+        writeln!(text, "  - {{name: dead-{number}, module: m, address: 10.8.{high}.{low}}}")
+            .unwrap();
+    }
+    let program = Program::start(command(), &text);
+    let metrics = wait_for_probes(&program, "well", 20.0);
+    assert!(of_target(&metrics, "latency_failures_total", "well") < 0.5, "{}", metrics.text);
+    assert!(of_target(&metrics, "latency_failures_total", "dead-7") > 4.0);
+    assert!(program.stop().success());
+}
+
+#[test]
 fn what_was_sent_was_answered_has_failed_or_is_under_way_and_replies_have_their_order_and_ttl() {
     if !in_a_namespace(
         "sent::what_was_sent_was_answered_has_failed_or_is_under_way_and_replies_have_their_order_and_ttl",

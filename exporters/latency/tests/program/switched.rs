@@ -93,6 +93,30 @@ fn a_target_that_stays_silent_is_asked_with_another_identifier_and_no_other_targ
     }
 }
 
+#[test]
+fn a_target_that_answers_too_late_is_not_silent() {
+    if !in_a_namespace("switched::a_target_that_answers_too_late_is_not_silent") {
+        return;
+    }
+    let targets = [("late", "127.5.1.1"), ("late-six", "fd05::11")];
+    for (_, ip) in targets {
+        host(ip, Manner::After(Duration::from_millis(1500)));
+    }
+    echoes::allow_dgram(true);
+    let program = Program::start(command(), &config(&targets));
+    // Long after a silent one would have moved.
+    let metrics = program.wait_until("late replies", |metrics| {
+        targets
+            .iter()
+            .all(|(name, _)| of_target(metrics, "latency_icmp_late_replies_total", name) >= 80.0)
+    });
+    for (name, family) in [("late", "ip4"), ("late-six", "ip6")] {
+        assert_eq!(metrics.get(&format!("latency_up{{target=\"{name}\"}}")), Some(0.0));
+        assert!(moves(&metrics, family) < 0.5, "{}", metrics.text);
+    }
+    assert!(program.stop().success());
+}
+
 /// A network namespace of its own, as long as this is there.
 struct Namespace(Child);
 
