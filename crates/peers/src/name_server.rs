@@ -30,6 +30,35 @@ impl NameServer {
         Self::start_at(program, address, &[("zone", zone)], |folder| config(folder, address.port()))
     }
 
+    /// Debian's nsd on loopback, with one zone, at this address or one of its own; it says that it is the machine
+    /// `nsid`.
+    pub fn nsd(address: Option<SocketAddr>, nsid: &str, zone: &str, text: &str) -> Self {
+        let address =
+            address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+        Self::start_at("/usr/sbin/nsd", address, &[("zone", text)], |folder| {
+            let (folder, ip, port) = (folder.display(), address.ip(), address.port());
+            format!(
+                "server:
+  ip-address: {ip}@{port}
+  server-count: 1
+  username: \"\"
+  chroot: \"\"
+  pidfile: \"\"
+  database: \"\"
+  zonesdir: \"{folder}\"
+  xfrdfile: \"{folder}/xfrd\"
+  zonelistfile: \"{folder}/zone.list\"
+  nsid: \"ascii_{nsid}\"
+remote-control:
+  control-enable: no
+zone:
+  name: {zone}
+  zonefile: zone
+"
+            )
+        })
+    }
+
     /// The same at an address of its own, beside these files; waits until it replies, be it that it refuses.
     pub fn start_at(
         program: &str,

@@ -13,6 +13,9 @@ pub(crate) struct Answer {
     pub(crate) flags: Flags,
     /// Why the resolver answers so, as it says itself: the code of an extended error (RFC 8914).
     pub(crate) extended_error: Option<u16>,
+    /// Which of its machines answered (RFC 5001), where that was asked. Not kept with a sweep, which has one
+    /// for each resolver.
+    pub(crate) nsid: Option<Box<str>>,
     /// The largest TTL of its records, seconds. Not kept with a sweep, which has one figure for all.
     pub(crate) ttl: u32,
     /// What else came in reply to the same query; whatever came first.
@@ -23,7 +26,7 @@ impl Answer {
     /// An answer of which nothing else is known.
     pub(crate) fn new(content: Content) -> Self {
         let (flags, others) = (Flags::default(), Vec::new());
-        Self { content, flags, extended_error: None, ttl: 0, others }
+        Self { content, flags, extended_error: None, nsid: None, ttl: 0, others }
     }
 }
 
@@ -41,6 +44,9 @@ pub(crate) enum Content {
     Nodata,
     /// The resolver failed.
     Servfail,
+    /// The resolver failed, and has the answer where it is told not to validate: the answer is
+    /// invalid by DNSSEC, or the resolver cannot tell.
+    Bogus,
     /// The resolver does not serve us.
     Refused,
     /// Any other response code, FORMERR for one.
@@ -79,6 +85,7 @@ impl Content {
             Self::OtherRcode => 5,
             Self::Referral => 6,
             Self::Offtype => 7,
+            Self::Bogus => 8,
         }
     }
 }
@@ -116,17 +123,20 @@ pub(crate) enum Flag {
     MultipleAnswers,
     /// A record of the answer has TTL 0.
     TtlZero,
+    /// It does not understand EDNS (RFC 6891), or answers only without.
+    NoEdns,
 }
 
 impl Flag {
     /// All values.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Ad,
         Self::RaMissing,
         Self::Tc,
         Self::CaseMismatch,
         Self::MultipleAnswers,
         Self::TtlZero,
+        Self::NoEdns,
     ];
 
     /// The label value.
@@ -138,6 +148,7 @@ impl Flag {
             Self::CaseMismatch => "case_mismatch",
             Self::MultipleAnswers => "multiple_answers",
             Self::TtlZero => "ttl_zero",
+            Self::NoEdns => "no_edns",
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The config file: who is asked, what, how often, and what the answer must be.
 
 mod discovered;
+mod lists;
 mod plan;
 mod question;
 mod set;
 mod zone;
 
-use plan::Size;
-pub(crate) use plan::{Asked, Plan, Work};
+pub(crate) use plan::{Asked, Plan, TCP_LIMIT, WINDOW, Work, workers};
 use question::Question;
 pub(crate) use set::Set;
 use set::Source;
@@ -15,10 +15,7 @@ use zone::Zone;
 pub(crate) use zone::{ZonePlan, ZoneWork};
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use exporter_kit::Buckets;
@@ -28,10 +25,7 @@ use serde::Deserialize;
 
 use crate::exchange::HostName;
 use crate::kind::Kind;
-use crate::resolvers::{self, Builder};
-
-/// Bytes of a list of resolvers: a million lines as of public-dns.info.
-const LARGEST: u64 = 256 << 20;
+use crate::resolvers::{Builder, OptOut};
 
 /// The whole file. Deserialised, it is checked as far as that goes without the lists of resolvers;
 /// [`Config::complete`] does the rest.
@@ -52,6 +46,9 @@ pub struct Config {
     pub(crate) discovery: Discovery,
     /// Where it is kept what is remembered from sweep to sweep.
     pub(crate) state_directory: Option<PathBuf>,
+    /// Who does not want to be asked: the file, and what stands in it.
+    opt_out_file: Option<Located<PathBuf>>,
+    opt_out: Arc<OptOut>,
     /// Where they are: the list of each set in the making, for them to be added to.
     own: Vec<Option<Arc<Builder>>>,
     /// What is allowed and hardly meant.
@@ -59,59 +56,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the lists of resolvers (relative paths from `folder`), and checks what depends on them.
-    pub(crate) fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
-        let mut problems = Problems::default();
-        for number in 0..self.sets.len() {
-            let Source::File(path) = self.sets[number].source.clone() else { continue };
-            let file = folder.join(&path.value);
-            let text = match read(&file) {
-                Ok(text) => text,
-                Err(error) => {
-                    problems.add(path.place, format!("sets[{number}].resolvers_file: {error}"));
-                    continue;
-                }
-            };
-            match resolvers::parse(&text, self.sets[number].allow_private) {
-                Ok(builder) => self.fill(number, builder, path.place, &mut problems),
-                Err(wrong) => problems.add_file(file.display(), wrong),
-            }
-        }
-        problems.into_result()?;
-        self.state_directory = self.state_directory.map(|directory| folder.join(directory));
-        self.warnings.extend(self.shared_resolvers());
-        self.warnings.extend(self.forgetful_zones());
-        Ok(self)
-    }
-
-    /// Gives a set its resolvers, and checks whether it may ask so many of them so often. `place` is
-    /// where they stand written.
-    fn fill(&mut self, number: usize, builder: Builder, place: Place, problems: &mut Problems) {
-        if self.discovery != Discovery::default() {
-            self.own[number] = Some(Arc::new(builder.clone()));
-        }
-        self.sets[number].value.list = Arc::new(builder.finish());
-        let set = &self.sets[number];
-        let list = &set.list;
-        match list.excluded {
-            0 if list.resolvers.is_empty() => {
-                problems.add(place, format!("sets[{number}].resolvers: there must be one at least"));
-            }
-            all if list.resolvers.is_empty() => problems.add(
-                place,
-                format!(
-                    "sets[{number}].resolvers: all {all} have special-purpose addresses, which are asked \
-                     only with `allow_private: true`"
-                ),
-            ),
-            _ => {
-                for fault in self.plan(set).faults(Size::of(list)) {
-                    problems.add(set.place, format!("sets[{number}].{fault}"));
-                }
-            }
-        }
-    }
-
     /// What the servers of each zone are asked, by the zone's name.
     pub(crate) fn zone_plans(&self) -> BTreeMap<String, ZonePlan> {
         let plan = |(name, zone): (&HostName, &Located<Zone>)| {
@@ -151,28 +95,6 @@ impl Config {
         let questions = asked.flat_map(|question| question.asked()).collect();
         let (vantage, buckets) = (self.vantage.clone(), self.buckets.clone());
         Plan { vantage, buckets, set: set.clone(), questions }
-    }
-
-    /// A warning for each two sets that ask the same resolvers.
-    fn shared_resolvers(&self) -> Vec<String> {
-        let mut first: HashMap<(IpAddr, u16), usize> = HashMap::new();
-        let mut shared: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-        for (number, set) in self.sets.iter().enumerate() {
-            for resolver in &set.list.resolvers {
-                let before = *first.entry((resolver.address, set.port)).or_insert(number);
-                if before != number {
-                    *shared.entry((number, before)).or_default() += 1;
-                }
-            }
-        }
-        let warning = |((set, before), count): (&(usize, usize), &usize)| {
-            let (line, other) = (self.sets[*set].place.line, self.sets[*before].place.line);
-            format!(
-                "line {line}: resolvers: {count} of them are in the set of line {other} too; they are \
-                 asked for both"
-            )
-        };
-        shared.iter().map(warning).collect()
     }
 
     /// Adds a problem for each set that is asked nothing, and for each question that asks a set what
@@ -226,28 +148,6 @@ impl Config {
     }
 }
 
-/// The text of a list of resolvers, or why there is none.
-fn read(path: &Path) -> Result<String, String> {
-    let read = || -> io::Result<Vec<u8>> {
-        // Asked before it is opened: opening a pipe would wait for somebody to write.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        let mut bytes = Vec::new();
-        File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(format!("must have at most {} MiB", LARGEST >> 20));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..good].split(|byte| *byte == b'\n').count();
-        format!("its line {line} is not UTF-8 text")
-    })
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
@@ -264,6 +164,7 @@ struct RawConfig {
     #[serde(default)]
     http_sd_configs: Vec<HttpSd>,
     state_directory: Option<PathBuf>,
+    opt_out_file: Option<Located<PathBuf>>,
 }
 
 impl TryFrom<RawConfig> for Config {
@@ -306,6 +207,8 @@ impl TryFrom<RawConfig> for Config {
             zones,
             discovery,
             state_directory,
+            opt_out_file: raw.opt_out_file,
+            opt_out: Arc::default(),
             own,
             warnings,
         };
@@ -322,7 +225,7 @@ impl TryFrom<RawConfig> for Config {
                     continue;
                 }
             };
-            let (builder, warning) = set.inline(&entries, number, &mut problems);
+            let (builder, warning) = set.inline(&entries, number, &config.opt_out, &mut problems);
             config.warnings.extend(warning);
             // One that excludes all has been told of each.
             if entries.is_empty() || !builder.is_empty() {

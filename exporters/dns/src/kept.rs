@@ -16,7 +16,8 @@ pub(crate) struct Kept {
     pub(crate) control: Vec<Control>,
     /// The largest TTL of an answer to each question, seconds.
     pub(crate) ttls: Vec<Option<u32>>,
-
+    /// Which of its machines answered, for each resolver; empty if that is not asked.
+    nsids: Vec<Option<Box<str>>>,
     different: Vec<Option<Outcome>>,
     /// For each question (outer) and resolver (inner): an index into the different ones.
     numbers: Vec<Vec<u32>>,
@@ -25,7 +26,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// Keeps what a sweep brought.
     pub(crate) fn new(sweep: Sweep) -> Self {
-        let Sweep { outcomes, control, ttls, .. } = sweep;
+        let Sweep { outcomes, control, ttls, nsids, .. } = sweep;
         let mut known: HashMap<&Option<Outcome>, u32> = HashMap::new();
         let mut different = Vec::new();
         let mut number = |outcome| {
@@ -36,13 +37,18 @@ impl Kept {
         };
         let numbers = outcomes.iter().map(|of_one| of_one.iter().map(&mut number).collect());
         let numbers = numbers.collect();
-        Self { control, ttls, different, numbers }
+        Self { control, ttls, nsids, different, numbers }
     }
 
     /// What became of a question at a resolver, by their numbers; `None` where it was not asked.
     pub(crate) fn outcome(&self, question: usize, resolver: usize) -> Option<&Outcome> {
         let number = *self.numbers.get(question)?.get(resolver)?;
         self.different[number as usize].as_ref()
+    }
+
+    /// Which of its machines a resolver answered from, if it says so.
+    pub(crate) fn nsid(&self, resolver: usize) -> Option<&str> {
+        self.nsids.get(resolver)?.as_deref()
     }
 
     /// Whether its answers are too many to be kept beside those of the next sweep.
@@ -79,7 +85,13 @@ mod tests {
             vec![None, answer(2), answer(1), Some(Outcome::Timeout)],
         ];
         let (control, ttls) = (vec![Control::Passed; 4], vec![Some(60), None]);
-        let sweep = Sweep { outcomes: outcomes.to_vec(), control, ttls, degraded: false };
+        let sweep = Sweep {
+            outcomes: outcomes.to_vec(),
+            control,
+            ttls,
+            nsids: Vec::new(),
+            degraded: false,
+        };
         let kept = Kept::new(sweep);
         assert_eq!(kept.outcomes().collect::<Vec<_>>(), outcomes);
         assert_eq!(kept.different.len(), 4);

@@ -1,6 +1,7 @@
 //! Asks the world's resolvers the same questions, and says who answers otherwise.
 //!
 //! * `config`: the file, its defaults and its validation; `resolvers`: the list of whom to ask;
+//! * `courtesy`: what is owed to whom is asked, over all sets;
 //! * `state`: what is known of one set; `kept`: its last sweep's outcomes; `poll`: one set, swept for ever;
 //!   `progress`: how far its sweep has come; `sweep`: one sweep, the part that does I/O;
 //! * [`exchange`]: one question to one server, and the messages of which sweeps are made as well;
@@ -18,6 +19,7 @@
 mod answer;
 mod authority;
 mod config;
+mod courtesy;
 pub mod exchange;
 mod expected;
 mod kept;
@@ -49,9 +51,9 @@ use tokio::time::Instant;
 
 use crate::authority::state::{RunningZone, Zones};
 use crate::config::{Config, Plan, Work, ZonePlan, ZoneWork};
+use crate::courtesy::Courtesy;
 use crate::metrics::authority::ZoneMetrics;
 use crate::metrics::page::Metrics;
-use crate::poll::Strangers;
 use crate::state::{Moment, RunningSet, Sets};
 use crate::store::Store;
 
@@ -61,7 +63,7 @@ pub struct DnsExporter {
     sets: Arc<Sets>,
     zones: Arc<Zones>,
     rounds: Rounds,
-    strangers: Strangers,
+    courtesy: Courtesy,
 }
 
 impl Exporter for DnsExporter {
@@ -104,7 +106,7 @@ impl Exporter for DnsExporter {
         kit.registry.register(Metrics(Arc::clone(&sets)));
         let zones = Arc::new(Targets::default());
         kit.registry.register(ZoneMetrics(Arc::clone(&zones)));
-        Ok(Self { sets, zones, rounds: kit.rounds.clone(), strangers: Strangers::default() })
+        Ok(Self { sets, zones, rounds: kit.rounds.clone(), courtesy: Courtesy::default() })
     }
 
     fn discovery(config: &Config) -> Discovery {
@@ -119,12 +121,12 @@ impl Exporter for DnsExporter {
         let wanted = plans.into_iter().map(wanted).collect();
         let start = |_: &String, wanted: &Wanted<Work, Plan>| {
             let plan = wanted.labels.clone();
-            let earliest = self.strangers.earliest(&plan);
+            let earliest = self.courtesy.earliest(&plan.set.list);
             let plan_name = plan.set.name.clone();
             let set = Arc::new(RunningSet::new(plan, poll::unix_seconds()));
-            let (rounds, strangers) = (self.rounds.clone(), self.strangers.clone());
+            let (rounds, courtesy) = (self.rounds.clone(), self.courtesy.clone());
             let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
-            let run = poll::run(Arc::clone(&set), rounds, strangers, earliest, store);
+            let run = poll::run(Arc::clone(&set), rounds, courtesy, earliest, store);
             let task = tokio::spawn(run);
             Running::new(set, task)
         };

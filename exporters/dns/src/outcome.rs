@@ -58,6 +58,8 @@ pub(crate) enum Class {
     Nodata,
     /// It failed.
     Servfail,
+    /// It failed, and has the answer where it is told not to validate by DNSSEC.
+    Bogus,
     /// It does not serve us.
     Refused,
     /// Another response code.
@@ -94,12 +96,13 @@ pub(crate) enum Class {
 
 impl Class {
     /// All values.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Agree,
         Self::Dissent,
         Self::Nxdomain,
         Self::Nodata,
         Self::Servfail,
+        Self::Bogus,
         Self::Refused,
         Self::OtherRcode,
         Self::Bogon,
@@ -126,6 +129,7 @@ impl Class {
             Self::Nxdomain => "nxdomain",
             Self::Nodata => "nodata",
             Self::Servfail => "servfail",
+            Self::Bogus => "bogus",
             Self::Refused => "refused",
             Self::OtherRcode => "other_rcode",
             Self::Bogon => "bogon",
@@ -150,6 +154,7 @@ impl Class {
         matches!(
             self,
             Self::Servfail
+                | Self::Bogus
                 | Self::Refused
                 | Self::OtherRcode
                 | Self::Truncated

@@ -3,13 +3,17 @@
 //! Time is the time since the sweep began, and is an argument. Every query gets exactly one
 //! [`Outcome`], whatever arrives in whatever order.
 
+mod repeated;
+
+use repeated::{add, repeated};
+
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::answer::{Answer, Flag};
+use crate::answer::{Answer, Content, Flag};
 use crate::exchange::message;
-use crate::exchange::question::{MAX_UDP_PAYLOAD, Template};
+use crate::exchange::question::{Form, MAX_UDP_PAYLOAD, Template};
 use crate::outcome::{Ignored, Outcome};
 use crate::reply::{self, Reply};
 
@@ -17,9 +21,6 @@ use crate::reply::{self, Reply};
 /// path loses the race to the true answer in one case of nine, and wins it in the others; both then
 /// arrive within a round trip of each other.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
-
-/// Different replies to one query that are kept beside the first.
-const MAX_OTHERS: usize = 3;
 
 /// Queries whose id is remembered, so that a late or repeated answer is known as such. Half of all
 /// ids: a free one is found in two draws.
@@ -32,6 +33,9 @@ pub(crate) enum Received {
     Answered(Duration),
     /// A truncated answer to this query: ask again over TCP, then call [`Pending::whole`].
     Truncated(usize),
+    /// The resolver does not understand EDNS, by its word: send this query once more without, which
+    /// [`Pending::send_again`] makes ready.
+    WithoutEdns(usize),
     /// A second answer to a query, and not the same as the first.
     SecondAnswer,
     /// Nothing of use.
@@ -39,6 +43,7 @@ pub(crate) enum Received {
 }
 
 /// One query on its way.
+#[expect(clippy::struct_excessive_bools, reason = "each is seen by itself")]
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     /// Where it went.
@@ -49,10 +54,16 @@ pub(crate) struct Query {
     pub(crate) id: u16,
     /// The letter case of its name.
     pub(crate) case: u64,
+    /// How it differs from its template.
+    pub(crate) form: Form,
     /// When it was (last) sent.
     sent: Duration,
     retries_left: u8,
     over_tcp: bool,
+    /// It is to be sent again, and waits for its turn.
+    is_held: bool,
+    /// What was said of EDNS: what remains if nothing is said without.
+    refusal: Option<Box<Answer>>,
     saw_malformed: bool,
     saw_unreachable: bool,
     /// Set once; but an error gives way to an answer that comes in time.
@@ -114,6 +125,7 @@ impl<'a> Pending<'a> {
         question: usize,
         id: u16,
         case: u64,
+        form: Form,
     ) -> usize {
         let index = self.queries.len();
         self.queries.push(Query {
@@ -121,9 +133,12 @@ impl<'a> Pending<'a> {
             question,
             id,
             case,
+            form,
             sent: now,
             retries_left: self.retries,
             over_tcp: false,
+            is_held: false,
+            refusal: None,
             saw_malformed: false,
             saw_unreachable: false,
             outcome: None,
@@ -165,8 +180,7 @@ impl<'a> Pending<'a> {
         if (query.peer.ip(), query.peer.port()) != (from.ip(), from.port()) {
             return Received::Ignored(Ignored::WrongSource);
         }
-        let waits = query.outcome.is_none() && !query.over_tcp;
-        if waits && now > query.sent + self.timeout {
+        if query.waits() && now > query.sent + self.timeout {
             // About to be given up.
             return Received::Ignored(Ignored::Late);
         }
@@ -186,7 +200,23 @@ impl<'a> Pending<'a> {
                 query.over_tcp = true;
                 Received::Truncated(index)
             }
-            Reply::Answer(answer) => {
+            Reply::Answer(answer) if query.is_held && answer.content == Content::OtherRcode => {
+                Received::Ignored(Ignored::Duplicate)
+            }
+            Reply::Answer(answer)
+                if answer.content == Content::OtherRcode && !query.form.is_plain =>
+            {
+                query.form.is_plain = true;
+                query.is_held = true;
+                query.refusal = Some(Box::new(answer));
+                Received::WithoutEdns(index)
+            }
+            Reply::Answer(mut answer) => {
+                // One that comes while the query is held answers the one with EDNS.
+                let is_new = query.form.is_plain && !query.is_held;
+                if is_new && answer.content != Content::OtherRcode {
+                    answer.flags.set(Flag::NoEdns);
+                }
                 let took = now.saturating_sub(query.sent);
                 query.answered = now;
                 // An error may be forged, and the answer on its way.
@@ -240,7 +270,8 @@ impl<'a> Pending<'a> {
         let mut again = Vec::new();
         while let Some(&(deadline, index)) = self.deadlines.front() {
             let query = &mut self.queries[index];
-            let waits = query.outcome.is_none() && !query.over_tcp;
+            // One that was sent again has another deadline.
+            let waits = query.waits() && query.sent + self.timeout == deadline;
             if waits && deadline > now {
                 break;
             }
@@ -254,6 +285,8 @@ impl<'a> Pending<'a> {
                 query.sent = now;
                 self.deadlines.push_back((now + self.timeout, index));
                 again.push(index);
+            } else if let Some(refusal) = query.refusal.take() {
+                self.settle(index, Outcome::Answer(*refusal));
             } else if query.saw_malformed {
                 self.settle(index, Outcome::Malformed);
             } else if query.saw_unreachable {
@@ -263,6 +296,28 @@ impl<'a> Pending<'a> {
             }
         }
         again
+    }
+
+    /// Makes a query ready to be sent again at `now`; false if it has its outcome by now. One that goes without EDNS
+    /// gets this id, so that nothing that answers the former one is taken for its answer.
+    pub(crate) fn send_again(&mut self, index: usize, now: Duration, id: u16) -> bool {
+        let query = &mut self.queries[index];
+        if query.outcome.is_some() || query.over_tcp || !query.is_held {
+            return false;
+        }
+        if query.refusal.is_some() {
+            self.by_id.remove(&query.id);
+            self.by_id.insert(id, index);
+            query.id = id;
+        }
+        (query.sent, query.is_held) = (now, false);
+        self.deadlines.push_back((now + self.timeout, index));
+        true
+    }
+
+    /// A query that is to be sent again waits for its turn.
+    pub(crate) fn hold(&mut self, index: usize) {
+        self.queries[index].is_held = true;
     }
 
     /// How many queries have no outcome yet.
@@ -297,7 +352,7 @@ impl<'a> Pending<'a> {
         self.queries.into_iter().map(|query| match query.outcome {
             Some(outcome) => outcome,
             None if query.over_tcp => Outcome::Truncated,
-            None => Outcome::LocalError,
+            None => query.refusal.map_or(Outcome::LocalError, |it| Outcome::Answer(*it)),
         })
     }
 
@@ -313,55 +368,16 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// An answer to a query that has one, was given up, or is being asked over TCP.
-fn repeated(query: &mut Query, now: Duration, timeout: Duration, reply: Reply) -> Received {
-    match (&mut query.outcome, reply) {
-        (Some(Outcome::Answer(first)), Reply::Answer(second)) => {
-            let is_error = !first.content.is_conclusive();
-            let until = if is_error { query.sent + timeout } else { query.answered + LINGER };
-            if first.content != second.content && now <= until && !first.flags.has(Flag::Tc) {
-                add(first, second);
-                return Received::SecondAnswer;
-            }
-            Received::Ignored(Ignored::Duplicate)
-        }
-        (None, Reply::Answer(answer)) if query.over_tcp && now <= query.sent + timeout => {
-            match &mut query.meanwhile {
-                Some(first) if first.content == answer.content => {
-                    return Received::Ignored(Ignored::Duplicate);
-                }
-                Some(first) => add(first, answer),
-                none => *none = Some(Box::new(answer)),
-            }
-            Received::SecondAnswer
-        }
-        (Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable), _) => {
-            Received::Ignored(Ignored::Late)
-        }
-        _ => Received::Ignored(Ignored::Duplicate),
+impl Query {
+    /// Whether it was sent, and nothing has come that settles it.
+    fn waits(&self) -> bool {
+        self.outcome.is_none() && !self.over_tcp && !self.is_held
     }
-}
-
-/// Adds another reply to the same query. The order of the two says nothing: an answer stands before an
-/// error, and what came first before what came later.
-fn add(first: &mut Answer, mut second: Answer) {
-    let is_known = first.others.contains(&second.content) || first.content == second.content;
-    if is_known || first.others.len() >= MAX_OTHERS {
-        first.flags.set(Flag::MultipleAnswers);
-        return;
-    }
-    if !first.content.is_conclusive() && second.content.is_conclusive() {
-        std::mem::swap(first, &mut second);
-        first.others.append(&mut second.others);
-    }
-    first.others.push(second.content);
-    first.flags.set(Flag::MultipleAnswers);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::Content;
     use crate::exchange::question::Question;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -415,11 +431,58 @@ mod tests {
         }
     }
 
+    /// A reply of nothing but this response code.
+    fn code(id: u16, rcode: u8) -> Vec<u8> {
+        let mut bytes = reply(id, 1);
+        bytes.truncate(12);
+        (bytes[3], bytes[5], bytes[7]) = (0x80 | rcode, 0, 0);
+        bytes
+    }
+
+    #[test]
+    fn a_resolver_that_does_not_understand_edns_is_asked_without_once() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        let index = pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
+        assert_eq!(pending.received(SECOND, peer(1), &code(7, 1)), Received::WithoutEdns(index));
+        let again = pending.received(SECOND, peer(1), &code(7, 1));
+        assert_eq!(again, Received::Ignored(Ignored::Duplicate));
+        // While it waits for its turn, nobody gives it up.
+        assert!(pending.expire(5 * SECOND).is_empty() && pending.outcome(index).is_none());
+        assert!(pending.send_again(index, 5 * SECOND, 8) && pending.query(index).form.is_plain);
+        assert_eq!(pending.next_deadline(), Some(5 * SECOND + TIMEOUT));
+        let late = pending.received(6 * SECOND, peer(1), &code(7, 1));
+        assert_eq!(late, Received::Ignored(Ignored::Unmatched));
+        let answered = pending.received(6 * SECOND, peer(1), &reply(8, 1));
+        assert_eq!(answered, Received::Answered(SECOND));
+        let Outcome::Answer(answer) = only(pending) else { panic!() };
+        assert!(answer.flags.has(Flag::NoEdns) && !answer.flags.has(Flag::MultipleAnswers));
+    }
+
+    #[test]
+    fn what_was_said_of_edns_remains_if_nothing_is_said_without() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        let index = pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
+        pending.received(SECOND, peer(1), &code(7, 4));
+        assert!(pending.send_again(index, SECOND, 8));
+        pending.expire(SECOND + TIMEOUT);
+        assert_eq!(content(&only(pending)), Some(&Content::OtherRcode));
+        // The answer that was overtaken by a forged refusal is the answer.
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        let index = pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
+        pending.received(SECOND, peer(1), &code(7, 1));
+        pending.received(SECOND, peer(1), &reply(7, 1));
+        assert!(!pending.send_again(index, 2 * SECOND, 8));
+        let Outcome::Answer(answer) = only(pending) else { panic!() };
+        assert!(!answer.flags.has(Flag::NoEdns) && answer.content.is_conclusive());
+    }
+
     #[test]
     fn an_answer_counts_only_from_where_the_query_went() {
         let templates = templates();
         let mut pending = Pending::new(&templates, TIMEOUT, 0);
-        pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+        pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
         let ignored = |reason| Received::Ignored(reason);
         assert_eq!(pending.received(SECOND, peer(1), &reply(8, 1)), ignored(Ignored::Unmatched));
         assert_eq!(pending.received(SECOND, peer(2), &reply(7, 1)), ignored(Ignored::WrongSource));
@@ -438,7 +501,7 @@ mod tests {
         for (after, flagged) in [(SECOND, true), (SECOND * 2, false)] {
             let templates = templates();
             let mut pending = Pending::new(&templates, TIMEOUT, 0);
-            pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+            pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
             pending.received(Duration::ZERO, peer(1), &reply(7, 6));
             let second = pending.received(after, peer(1), &reply(7, 1));
             assert_eq!(second == Received::SecondAnswer, flagged);
@@ -456,7 +519,7 @@ mod tests {
         ] {
             let templates = templates();
             let mut pending = Pending::new(&templates, TIMEOUT, 0);
-            pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+            pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
             assert_eq!(pending.received(arrived, peer(1), &reply(7, 1)), wanted);
             pending.expire(TIMEOUT * 5);
             assert_eq!(only(pending) == Outcome::Timeout, wanted != Received::Answered(TIMEOUT));
@@ -467,7 +530,7 @@ mod tests {
     fn a_good_answer_after_a_bad_one_is_taken() {
         let templates = templates();
         let mut pending = Pending::new(&templates, TIMEOUT, 0);
-        pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+        pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
         assert_eq!(
             pending.received(SECOND, peer(1), &garbage(7)),
             Received::Ignored(Ignored::Malformed)
@@ -482,7 +545,7 @@ mod tests {
         let templates = templates();
         let run = |act: fn(&mut Pending<'_>)| {
             let mut pending = Pending::new(&templates, TIMEOUT, 0);
-            pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+            pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
             act(&mut pending);
             assert_eq!(pending.next_deadline(), Some(TIMEOUT));
             assert!(pending.expire(Duration::from_millis(1999)).is_empty());
@@ -510,8 +573,8 @@ mod tests {
     fn a_retry_is_asked_for_once_and_only_after_silence() {
         let templates = templates();
         let mut pending = Pending::new(&templates, TIMEOUT, 1);
-        pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
-        pending.begin(Duration::ZERO, peer(2), 0, 8, 0);
+        pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
+        pending.begin(Duration::ZERO, peer(2), 0, 8, 0, Form::default());
         pending.received(SECOND, peer(2), &garbage(8));
         assert_eq!(pending.expire(TIMEOUT), [0]);
         assert_eq!(
@@ -533,7 +596,7 @@ mod tests {
         ] {
             let templates = templates();
             let mut pending = Pending::new(&templates, TIMEOUT, 0);
-            pending.begin(Duration::ZERO, peer(1), 0, 7, 0);
+            pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
             assert_eq!(pending.received(SECOND, peer(1), &truncated(7)), Received::Truncated(0));
             assert!(pending.expire(TIMEOUT * 9).is_empty());
             assert_eq!(pending.in_flight(), 1, "TCP has its own time limit");
@@ -567,7 +630,7 @@ mod tests {
                             u16::try_from(random(64)).unwrap()
                                 + 64 * u16::try_from(sent.len()).unwrap()
                         });
-                        sent.push((id, pending.begin(now, to, 0, id, 0)));
+                        sent.push((id, pending.begin(now, to, 0, id, 0, Form::default())));
                         if random(20) == 0 {
                             pending.not_sent(sent.len() - 1);
                         }

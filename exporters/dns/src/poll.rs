@@ -1,7 +1,7 @@
 //! One set of resolvers, swept for ever: the outcomes are judged and published as one snapshot.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use exporter_kit::Rounds;
@@ -10,46 +10,15 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::config::Plan;
+use crate::courtesy::Courtesy;
 use crate::kept::Kept;
 use crate::outcome::SweepResult;
 use crate::progress::Running;
-use crate::resolvers::ResolverList;
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
 use crate::store::Store;
 use crate::sweep;
 use crate::verdict::Verdict;
-
-/// The sweeps of strangers that have just been made, over all sets. A reload that starts a set anew
-/// does not ask them again before they may be asked.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Strangers(Arc<Mutex<Vec<Swept>>>);
-
-/// Who was swept, and until when they are to be left alone.
-type Swept = (Arc<ResolverList>, Instant);
-
-impl Strangers {
-    /// A sweep of this plan begins.
-    fn swept(&self, plan: &Plan) {
-        let Some(pause) = plan.pause() else { return };
-        let now = Instant::now();
-        let mut swept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        swept.retain(|(_, until)| *until > now);
-        swept.push((Arc::clone(&plan.set.list), now + pause));
-    }
-
-    /// When a set that is new may be swept for the first time: when all of its resolvers that are
-    /// strangers may be asked again.
-    pub(crate) fn earliest(&self, plan: &Plan) -> Instant {
-        let now = Instant::now();
-        // Not while the list is gone through.
-        let swept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let pauses = swept
-            .iter()
-            .filter(|(list, until)| *until > now && plan.set.list.shares_a_stranger_with(list));
-        pauses.map(|(_, until)| *until).max().unwrap_or(now)
-    }
-}
 
 /// What the task of a set knows.
 #[derive(Debug)]
@@ -62,7 +31,7 @@ struct Known {
 pub(crate) async fn run(
     set: Arc<RunningSet>,
     rounds: Rounds,
-    strangers: Strangers,
+    courtesy: Courtesy,
     earliest: Instant,
     store: Option<Store>,
 ) {
@@ -83,8 +52,9 @@ pub(crate) async fn run(
                 }
             }
         }
-        strangers.swept(&set.state().plan);
-        known = round(&set, known).await;
+        let plan = Arc::clone(&set.state().plan);
+        courtesy.swept(&plan.set.list, plan.pause());
+        known = round(&set, &courtesy, known).await;
     }
 }
 
@@ -97,14 +67,14 @@ async fn load(plan: &Arc<Plan>, store: Option<Store>) -> Known {
 }
 
 /// Sweeps once.
-async fn round(set: &RunningSet, mut known: Known) -> Known {
+async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known {
     let (began, state) = (Instant::now(), set.state());
     let set_of = &state.plan.set;
     let most = set_of.list.resolvers.len()
         * state.plan.queries_per_resolver()
         * (1 + usize::from(set_of.retries));
     state.progress.begin(Running { began, sent_before: state.counts.sent(), most });
-    let sweep = sweep::run(&state.plan, &state.counts).await;
+    let sweep = sweep::run(&state.plan, &state.counts, courtesy, unix_seconds()).await;
     state.progress.end();
     // The plan may have become another meanwhile.
     let state = set.state();
@@ -198,6 +168,8 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::courtesy::Want;
+    use crate::resolvers::ResolverList;
 
     fn plan(resolvers: &str) -> Plan {
         let text = format!(
@@ -210,17 +182,37 @@ questions: [{{ name: a.example }}]
         config.complete(std::path::Path::new(".")).unwrap().plans(&[]).0["world"].clone()
     }
 
+    fn list(resolvers: &str) -> Arc<ResolverList> {
+        plan(resolvers).set.list
+    }
+
+    fn swept(courtesy: &Courtesy, plan: &Plan) {
+        courtesy.swept(&plan.set.list, plan.pause());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn strangers_are_not_asked_again_because_of_a_reload() {
-        let (strangers, began) = (Strangers::default(), Instant::now());
-        assert_eq!(strangers.earliest(&plan("9.9.9.9")), began);
+        let (courtesy, began) = (Courtesy::default(), Instant::now());
+        assert_eq!(courtesy.earliest(&list("9.9.9.9")), began);
         // Two types, each of which a stranger may be asked once a minute.
-        strangers.swept(&plan("9.9.9.9, 8.8.8.8"));
-        strangers.swept(&plan("127.0.0.1"));
+        swept(&courtesy, &plan("9.9.9.9, 8.8.8.8"));
+        swept(&courtesy, &plan("127.0.0.1"));
         let pause = Duration::from_secs(120);
-        assert_eq!(strangers.earliest(&plan("1.1.1.1, 8.8.8.8, 127.0.0.1")), began + pause);
-        assert_eq!(strangers.earliest(&plan("1.1.1.1, 127.0.0.1")), began);
+        assert_eq!(courtesy.earliest(&list("1.1.1.1, 8.8.8.8, 127.0.0.1")), began + pause);
+        assert_eq!(courtesy.earliest(&list("1.1.1.1, 127.0.0.1")), began);
         tokio::time::advance(pause).await;
-        assert_eq!(strangers.earliest(&plan("8.8.8.8")), Instant::now());
+        assert_eq!(courtesy.earliest(&list("8.8.8.8")), Instant::now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_sets_together_ask_a_stranger_once_a_second_and_their_own_as_they_like() {
+        let courtesy = Courtesy::default();
+        let of = |text: &str| list(text).resolvers[0];
+        let (stranger, own) = (of("9.9.9.9"), of("127.0.0.1"));
+        assert_eq!(courtesy.ask(&stranger, Want::Planned), Ok(()));
+        assert!(courtesy.clone().ask(&stranger, Want::Planned).is_err());
+        assert!((0..100).all(|_| courtesy.ask(&own, Want::Planned).is_ok()));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(courtesy.ask(&stranger, Want::Planned), Ok(()));
     }
 }

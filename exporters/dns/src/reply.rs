@@ -13,6 +13,9 @@ use crate::record::{self, Records};
 /// Longest chain of CNAMEs that is followed.
 const MAX_CHAIN: usize = 16;
 
+/// Bytes of a machine's name that are kept.
+const MAX_NSID: usize = 64;
+
 /// The option of an extended error.
 const EXTENDED_ERROR: u16 = 15;
 
@@ -46,8 +49,8 @@ pub(crate) fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
     let mut ttl = 0;
     match content(&message, template, &mut flags, &mut ttl) {
         Some(content) => {
-            let extended_error = extended_error(&message);
-            Reply::Answer(Answer { flags, extended_error, ttl, ..Answer::new(content) })
+            let (extended_error, nsid) = (extended_error(&message), nsid(&message));
+            Reply::Answer(Answer { flags, extended_error, nsid, ttl, ..Answer::new(content) })
         }
         None => Reply::Ignored(Ignored::Malformed),
     }
@@ -60,6 +63,19 @@ fn extended_error(message: &Message) -> Option<u16> {
         EdnsOption::Unknown(_, data) => data.first_chunk().map(|code| u16::from_be_bytes(*code)),
         _ => None,
     }
+}
+
+/// Which machine it was (RFC 5001), as text, or in hexadecimal where it is none: whatever its owner wrote there.
+fn nsid(message: &Message) -> Option<Box<str>> {
+    let EdnsOption::NSID(payload) = message.edns.as_ref()?.option(EdnsCode::NSID)? else {
+        return None;
+    };
+    let bytes = payload.as_ref();
+    let bytes = &bytes[..bytes.len().min(MAX_NSID)];
+    let is_text = bytes.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    let hex = || bytes.iter().fold(String::from("0x"), |text, byte| format!("{text}{byte:02x}"));
+    let text = if is_text { String::from_utf8_lossy(bytes).into_owned() } else { hex() };
+    (!bytes.is_empty()).then(|| text.into_boxed_str())
 }
 
 fn content_of_rcode(rcode: u8) -> Content {

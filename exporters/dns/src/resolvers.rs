@@ -3,10 +3,12 @@
 mod builder;
 mod entry;
 mod file;
+mod opt_out;
 
 pub(crate) use builder::{Added, Builder};
 pub(crate) use entry::{Country, Entry};
 pub(crate) use file::parse;
+pub(crate) use opt_out::OptOut;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -28,6 +30,16 @@ pub(crate) struct Resolver {
     pub(crate) country: u16,
     /// Its network (AS, else its /24 or /48): the same number for all that share one.
     pub(crate) network: u32,
+    /// The number of its autonomous system; 0 where that is not known.
+    pub(crate) asn: u32,
+}
+
+/// The /24 or /48 of an address.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => (v4.to_bits() & !0xff).to_be_bytes().into(),
+        IpAddr::V6(v6) => (v6.to_bits() >> 80 << 80).to_be_bytes().into(),
+    }
 }
 
 /// The resolvers of a set, each address once.
@@ -43,6 +55,8 @@ pub(crate) struct ResolverList {
     pub(crate) duplicates: usize,
     /// Entries left out because their address is special-purpose.
     pub(crate) excluded: usize,
+    /// Entries left out because their owners do not want to be asked.
+    pub(crate) opted_out: usize,
 }
 
 impl ResolverList {

@@ -214,6 +214,7 @@ impl Set {
     pub fn swept(&mut self, replies: &[Reply], degraded: bool, second: u64) {
         let state = self.running.state();
         let sweep = Sweep {
+            nsids: Vec::new(),
             outcomes: vec![replies.iter().map(|reply| Some(reply.outcome())).collect()],
             control: replies.iter().map(Reply::control).collect(),
             ttls: vec![self.setup.ttl],

@@ -4,12 +4,13 @@
 //! of its own. Sockets live for one sweep: the next one has other ports.
 
 mod junk;
+mod later;
 mod schedule;
 mod sockets;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rand::seq::SliceRandom as _;
@@ -17,22 +18,16 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::answer::Content;
-use crate::config::Plan;
-use crate::exchange::question::{Question, Template};
+use crate::answer::{Content, Flag};
+use crate::config::{Plan, workers};
+use crate::courtesy::{Courtesy, Impression, Turn, is_stranger};
+use crate::exchange::question::{Edns, Question, Template};
 use crate::kind::Kind;
 use crate::metrics::counts::Counts;
 use crate::outcome::{Control, LocalError, Outcome};
 use crate::special;
 
 use worker::Worker;
-
-/// Sockets of a sweep, at least and at most. More of them mean more bits that a blind forger must
-/// guess, and shorter receive queues.
-const WORKERS: (usize, usize) = (4, 16);
-
-/// Queries that one worker can hold well.
-const QUERIES_PER_WORKER: usize = 5_000;
 
 /// TCP connections of one sweep at the same time.
 const MAX_CONNECTIONS: usize = 50;
@@ -44,6 +39,9 @@ const TOLERATED_LOSS: f64 = 0.01;
 /// Results of the control question that show whether the question itself is good.
 const ENOUGH_CONTROLS: usize = 200;
 
+/// Resolvers up to which a list is one that somebody looks after: none of them is left alone for being dead.
+const LOOKED_AFTER: usize = 200;
+
 /// What a sweep brought.
 #[derive(Debug)]
 pub(crate) struct Sweep {
@@ -54,6 +52,8 @@ pub(crate) struct Sweep {
     pub(crate) control: Vec<Control>,
     /// The largest TTL of an answer to each question, seconds.
     pub(crate) ttls: Vec<Option<u32>>,
+    /// Which of its machines answered, for each resolver; empty if that is not asked.
+    pub(crate) nsids: Vec<Option<Box<str>>>,
     /// Whether so much was lost on this machine that resolvers may look worse than they are.
     pub(crate) degraded: bool,
 }
@@ -63,6 +63,8 @@ pub(crate) struct Sweep {
 struct WorkerReport {
     /// Resolver, question and outcome of every query that was sent.
     outcomes: Vec<(usize, usize, Outcome)>,
+    /// Resolver and question of those that failed, and have an answer where they are told not to validate.
+    bogus: Vec<(usize, usize)>,
     /// Datagrams that the kernel dropped, and that no single peer's junk explains: answers, as far
     /// as we know.
     lost: u64,
@@ -75,6 +77,11 @@ struct Shared {
     /// The questions of the plan, and after them the control question if there is one.
     templates: Vec<Template>,
     counts: Arc<Counts>,
+    courtesy: Courtesy,
+    /// How each resolver is asked,
+    turns: Vec<Turn>,
+    /// and whether without EDNS, which it may show in this sweep.
+    plain: Vec<AtomicBool>,
     tcp_connections: Semaphore,
     tally: Tally,
     began: Instant,
@@ -101,18 +108,30 @@ impl Tally {
     }
 }
 
-/// Asks everybody everything. An error means that nobody could be asked.
-pub(crate) async fn run(plan: &Arc<Plan>, counts: &Arc<Counts>) -> anyhow::Result<Sweep> {
+/// Asks everybody everything; `now` is in seconds since the epoch. An error means that nobody could be asked.
+pub(crate) async fn run(
+    plan: &Arc<Plan>,
+    counts: &Arc<Counts>,
+    courtesy: &Courtesy,
+    now: u64,
+) -> anyhow::Result<Sweep> {
     let control = plan.set.control.as_ref().map(|name| (name, Kind::A));
     let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind)).chain(control);
+    let turns = turns(plan, courtesy, now);
+    counts.set_resting(turns.iter().filter(|turn| **turn == Turn::Rest).count());
+    let edns = Edns { nsid: plan.set.nsid, ..Edns::default() };
     let shared = Arc::new(Shared {
         plan: Arc::clone(plan),
         templates: asked
             .map(|(name, kind)| {
-                Template::new(&Question::recursive(name.clone(), kind.record_type()))
+                let question = Question::recursive(name.clone(), kind.record_type());
+                Template::new(&Question { edns: Some(edns), ..question })
             })
             .collect(),
         counts: Arc::clone(counts),
+        courtesy: courtesy.clone(),
+        plain: turns.iter().map(|turn| AtomicBool::new(*turn == Turn::Plain)).collect(),
+        turns,
         tcp_connections: Semaphore::new(MAX_CONNECTIONS),
         tally: Tally::default(),
         began: Instant::now(),
@@ -126,19 +145,54 @@ pub(crate) async fn run(plan: &Arc<Plan>, counts: &Arc<Counts>) -> anyhow::Resul
     while let Some(worker) = workers.join_next().await {
         let worker = worker??;
         report.outcomes.extend(worker.outcomes);
+        report.bogus.extend(worker.bogus);
         report.lost += worker.lost;
     }
-    Ok(collate(plan, report))
+    let shown = impressions(plan, &report.outcomes);
+    let sweep = collate(plan, &shared.turns, report);
+    if !sweep.degraded {
+        let addresses = plan.set.list.resolvers.iter().map(|it| (it.address, plan.set.port).into());
+        courtesy.habits().learn(addresses.zip(shown.iter().copied()), now);
+    }
+    Ok(sweep)
+}
+
+/// How each resolver is to be asked. In a long list, those that are dead or do not want to be asked are left alone.
+fn turns(plan: &Plan, courtesy: &Courtesy, now: u64) -> Vec<Turn> {
+    let resolvers = &plan.set.list.resolvers;
+    let habits = courtesy.habits();
+    let turn = |resolver: &crate::resolvers::Resolver| {
+        let may_rest = resolvers.len() > LOOKED_AFTER && is_stranger(resolver.address);
+        habits.turn((resolver.address, plan.set.port).into(), may_rest, now)
+    };
+    resolvers.iter().map(turn).collect()
+}
+
+/// How each resolver showed itself, over all questions.
+fn impressions(plan: &Plan, outcomes: &[(usize, usize, Outcome)]) -> Vec<Impression> {
+    let mut shown = vec![Impression::None; plan.set.list.resolvers.len()];
+    for (resolver, _, outcome) in outcomes {
+        let impression = match outcome {
+            Outcome::LocalError => Impression::None,
+            Outcome::Timeout | Outcome::Unreachable => Impression::Silent,
+            Outcome::Answer(answer) if answer.content == Content::Refused => Impression::Refused,
+            Outcome::Answer(answer) if answer.flags.has(Flag::NoEdns) => Impression::Plain,
+            _ => Impression::Replied,
+        };
+        shown[*resolver] = shown[*resolver].and(impression);
+    }
+    shown
 }
 
 /// Deals the shuffled resolvers to workers, and staggers the workers so that together they keep the
 /// rate.
 fn deal(shared: &Arc<Shared>) -> Vec<Worker> {
     let plan = &shared.plan;
-    let mut members: Vec<usize> = (0..plan.set.list.resolvers.len()).collect();
+    let mut members: Vec<usize> =
+        (0..plan.set.list.resolvers.len()).filter(|at| shared.turns[*at] != Turn::Rest).collect();
     members.shuffle(&mut rand::rng());
     let queries = members.len() * plan.queries_per_resolver();
-    let workers = (queries / QUERIES_PER_WORKER).clamp(WORKERS.0, WORKERS.1).min(members.len());
+    let workers = workers(queries).min(members.len());
     let step = Duration::from_secs(1) / plan.set.rate;
     let count = u32::try_from(workers).expect("a few workers");
     let hand = |number: u32| {
@@ -149,15 +203,32 @@ fn deal(shared: &Arc<Shared>) -> Vec<Worker> {
 }
 
 /// Puts the outcomes in the order of the plan.
-fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
+fn collate(plan: &Plan, turns: &[Turn], report: WorkerReport) -> Sweep {
     let resolvers = plan.set.list.resolvers.len();
     let mut lost = report.lost;
-    let mut control = vec![Control::Unknown; resolvers];
+    // Of one that is left alone, what it said before stands.
+    let known = |turn: &Turn| if *turn == Turn::Rest { Control::Failed } else { Control::Unknown };
+    let mut control: Vec<Control> = turns.iter().map(known).collect();
     let mut outcomes = vec![vec![None; resolvers]; plan.questions.len()];
-    for (resolver, question, outcome) in report.outcomes {
+    let mut nsids = vec![None; if plan.set.nsid { resolvers } else { 0 }];
+    for (resolver, question, mut outcome) in report.outcomes {
+        if let Outcome::Answer(answer) = &mut outcome
+            && let Some(nsid) = answer.nsid.take()
+            && let Some(known) = nsids.get_mut(resolver)
+        {
+            *known = Some(nsid);
+        }
         match outcomes.get_mut(question) {
             Some(of_question) => of_question[resolver] = Some(outcome),
             None => control[resolver] = judged_control(&outcome),
+        }
+    }
+    for (resolver, question) in report.bogus {
+        if let Some(Some(Outcome::Answer(answer))) =
+            outcomes.get_mut(question).map(|of_question| &mut of_question[resolver])
+            && answer.content == Content::Servfail
+        {
+            answer.content = Content::Bogus;
         }
     }
     let mut ttls = Vec::with_capacity(plan.questions.len());
@@ -189,7 +260,8 @@ fn collate(plan: &Plan, report: WorkerReport) -> Sweep {
     if plan.set.control.is_none() {
         control.clear();
     }
-    Sweep { outcomes, control, ttls, degraded: lost as f64 > queries as f64 * TOLERATED_LOSS }
+    let degraded = lost as f64 > queries as f64 * TOLERATED_LOSS;
+    Sweep { outcomes, control, ttls, nsids, degraded }
 }
 
 /// What the control question's outcome says of the resolver.

@@ -44,28 +44,7 @@ fn zone() -> String {
 }
 
 fn nsd() -> NameServer {
-    NameServer::start("/usr/sbin/nsd", &zone(), |folder, port| {
-        let folder = folder.display();
-        format!(
-            "server:
-  ip-address: 127.0.0.1@{port}
-  server-count: 1
-  username: \"\"
-  chroot: \"\"
-  pidfile: \"\"
-  database: \"\"
-  zonesdir: \"{folder}\"
-  xfrdfile: \"{folder}/xfrd\"
-  zonelistfile: \"{folder}/zone.list\"
-  nsid: \"ascii_first\"
-remote-control:
-  control-enable: no
-zone:
-  name: messenger.example
-  zonefile: zone
-"
-        )
-    })
+    NameServer::nsd(None, "first", "messenger.example", &zone())
 }
 
 fn unbound() -> NameServer {

@@ -32,28 +32,7 @@ fn port_at(lasts: &[u8]) -> u16 {
 }
 
 fn nsd(address: SocketAddr, nsid: &str, zone: &str, text: &str) -> NameServer {
-    NameServer::start_at("/usr/sbin/nsd", address, &[("zone", text)], |folder| {
-        let (folder, ip, port) = (folder.display(), address.ip(), address.port());
-        format!(
-            "server:
-  ip-address: {ip}@{port}
-  server-count: 1
-  username: \"\"
-  chroot: \"\"
-  pidfile: \"\"
-  database: \"\"
-  zonesdir: \"{folder}\"
-  xfrdfile: \"{folder}/xfrd\"
-  zonelistfile: \"{folder}/zone.list\"
-  nsid: \"ascii_{nsid}\"
-remote-control:
-  control-enable: no
-zone:
-  name: {zone}
-  zonefile: zone
-"
-        )
-    })
+    NameServer::nsd(Some(address), nsid, zone, text)
 }
 
 /// A resolver that asks nobody beyond this machine.

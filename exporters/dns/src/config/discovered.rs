@@ -7,6 +7,7 @@ use std::sync::Arc;
 use exporter_kit::config::{Located, Problems};
 use exporter_kit::discovery::{Discovery, Found, Skipped};
 
+use super::lists::Hourly;
 use super::plan::Size;
 use super::{Config, Plan, Set};
 use crate::resolvers::{Added, Builder, Country, Entry};
@@ -23,11 +24,12 @@ impl Config {
     /// left out. A set that has no resolver yet is asked nothing.
     pub(crate) fn plans(&self, found: &[Found]) -> (BTreeMap<String, Plan>, Vec<Skipped>) {
         let mut joined: BTreeMap<usize, Joined> = BTreeMap::new();
+        let mut hourly = self.hourly();
         let mut skipped = Vec::new();
         for found in found {
             let added = self.place_of(found).and_then(|(number, address)| {
                 let entry = entry(found, address)?;
-                joined.entry(number).or_insert_with(|| self.joined(number)).add(&entry)
+                joined.entry(number).or_insert_with(|| self.joined(number)).add(&entry, &mut hourly)
             });
             if let Err(reason) = added {
                 skipped.push(found.clone().skip(reason));
@@ -57,7 +59,7 @@ impl Config {
                 ),
             );
         }
-        for fault in self.plan(set).faults(Size::default()) {
+        for fault in self.plan(set).faults(&Size::default()) {
             problems.add(set.place, format!("sets[{number}].{fault}"));
         }
     }
@@ -66,7 +68,7 @@ impl Config {
         let set = &self.sets[number];
         let builder = match &self.own[number] {
             Some(builder) => Builder::clone(builder),
-            None => Builder::new(set.allow_private),
+            None => Builder::new(set.allow_private).without(&self.opt_out),
         };
         Joined { plan: self.plan(set), builder, size: Size::of(&set.list) }
     }
@@ -98,7 +100,7 @@ impl Config {
 
 impl Joined {
     /// Adds a resolver unless the set may not ask it, or not so many.
-    fn add(&mut self, entry: &Entry) -> Result<(), String> {
+    fn add(&mut self, entry: &Entry, hourly: &mut Hourly) -> Result<(), String> {
         if !self.builder.takes(entry.address) {
             return Err(
                 "address: special-purpose addresses are asked only with `allow_private: true`, \
@@ -106,14 +108,21 @@ impl Joined {
                     .to_owned(),
             );
         }
-        let size = self.size.with(entry.address);
-        if let Some(fault) = self.plan.faults(size).into_iter().next() {
+        let system = entry.asn.unwrap_or_default();
+        let before = self.size.add(entry.address, system);
+        let fault = self.plan.faults(&self.size).into_iter().next();
+        let own = self.plan.hourly();
+        let fault = fault.or_else(|| hourly.fault(entry.address, own));
+        let fault = fault.or_else(|| match self.builder.add(entry) {
+            Added::Again => Some("another resolver of the set has its address".to_owned()),
+            Added::OptedOut => Some("address: is in `opt_out_file`".to_owned()),
+            Added::New | Added::Special => None,
+        });
+        if let Some(fault) = fault {
+            self.size.remove(entry.address, system, before);
             return Err(fault);
         }
-        if self.builder.add(entry) == Added::Again {
-            return Err("another resolver of the set has its address".to_owned());
-        }
-        self.size = size;
+        hourly.add(entry.address, own);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What one set is asked, and whether that is polite and feasible. No I/O, no clock.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +10,11 @@ use exporter_kit::config::{self as kit, Vantage};
 
 use super::Set;
 use super::set::Source;
+use crate::courtesy::{MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, is_stranger};
 use crate::exchange::HostName;
 use crate::expected::Expected;
 use crate::kind::Kind;
-use crate::resolvers::ResolverList;
-use crate::special;
+use crate::resolvers::{ResolverList, network};
 
 /// Above this many third-party resolvers, the operator must say that it is meant.
 const MAX_UNACKNOWLEDGED: usize = 200;
@@ -21,14 +22,22 @@ const MAX_UNACKNOWLEDGED: usize = 200;
 /// Above this many resolvers, some of which are always dead, a control question is needed.
 const MAX_WITHOUT_CONTROL: usize = 200;
 
-/// Queries per second that may be sent to others; with 60 byte queries, half a megabit a second.
-const MAX_RATE: u32 = 1_000;
-
 /// The same where every resolver is on this machine: tests and benchmarks.
 const MAX_LOOPBACK_RATE: u32 = 100_000;
 
-/// Queries an hour that a third-party resolver gets at most: less than one person's browser.
-const MAX_PER_RESOLVER_AND_HOUR: f64 = 60.0;
+/// Workers of a sweep, at least and at most. More of them mean more bits that a blind forger must guess, and shorter
+/// receive queues.
+const WORKERS: (usize, usize) = (4, 16);
+
+/// Queries that one worker can hold well.
+const QUERIES_PER_WORKER: usize = 5_000;
+
+/// Queries in flight at one socket. What a default receive buffer (212,992 bytes) holds if all
+/// answer at once, with room to spare.
+pub(crate) const WINDOW: usize = 1_000;
+
+/// How long connection, question and answer over TCP may take together.
+pub(crate) const TCP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What one set is asked, and how the answers are judged and shown: all that its task needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,32 +84,61 @@ pub(crate) struct Asked {
 }
 
 /// How many resolvers a set has, as its politeness counts them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Size {
     resolvers: usize,
     /// Anybody on the public internet.
     strangers: usize,
     /// On this very machine.
     loopback: usize,
+    /// Strangers in each /24 or /48, and in each autonomous system; and how many the fullest has.
+    networks: HashMap<IpAddr, usize>,
+    systems: HashMap<u32, usize>,
+    fullest: (usize, usize),
 }
 
 impl Size {
     /// The size of a list.
     pub(super) fn of(list: &ResolverList) -> Self {
-        let addresses = list.resolvers.iter().map(|resolver| resolver.address);
-        addresses.fold(Self::default(), Self::with)
-    }
-
-    /// The size with one more.
-    pub(super) fn with(self, address: IpAddr) -> Self {
-        Self {
-            resolvers: self.resolvers + 1,
-            strangers: self.strangers + usize::from(!special::is_special(address)),
-            loopback: self.loopback + usize::from(address.is_loopback()),
+        let mut size = Self::default();
+        for resolver in &list.resolvers {
+            size.add(resolver.address, resolver.asn);
         }
+        size
     }
 
-    fn is_loopback(self) -> bool {
+    /// Counts one more, of this system; returns what [`Size::remove`] takes it back with.
+    pub(super) fn add(&mut self, address: IpAddr, system: u32) -> (usize, usize) {
+        let before = self.fullest;
+        self.resolvers += 1;
+        self.loopback += usize::from(address.is_loopback());
+        if is_stranger(address) {
+            self.strangers += 1;
+            let of_network = self.networks.entry(network(address)).or_default();
+            *of_network += 1;
+            self.fullest.0 = before.0.max(*of_network);
+            if system != 0 {
+                let of_system = self.systems.entry(system).or_default();
+                *of_system += 1;
+                self.fullest.1 = before.1.max(*of_system);
+            }
+        }
+        before
+    }
+
+    /// Takes back the one that was added last.
+    pub(super) fn remove(&mut self, address: IpAddr, system: u32, before: (usize, usize)) {
+        self.resolvers -= 1;
+        self.loopback -= usize::from(address.is_loopback());
+        if is_stranger(address) {
+            self.strangers -= 1;
+            self.networks.entry(network(address)).and_modify(|count| *count -= 1);
+            self.systems.entry(system).and_modify(|count| *count -= 1);
+        }
+        self.fullest = before;
+    }
+
+    fn is_loopback(&self) -> bool {
         self.loopback == self.resolvers
     }
 }
@@ -131,7 +169,7 @@ impl Plan {
 
     /// What depends on the list of resolvers and is wrong: politeness, and that a sweep fits its
     /// interval. Each begins with the field that mends it.
-    pub(super) fn faults(&self, size: Size) -> Vec<String> {
+    pub(super) fn faults(&self, size: &Size) -> Vec<String> {
         let set = &self.set;
         let strangers = size.strangers;
         let mut faults = Vec::new();
@@ -162,21 +200,21 @@ impl Plan {
             return faults;
         }
         let each = self.queries_per_resolver();
-        let hourly = each as f64 * 3600.0 / set.interval.as_secs_f64();
-        if strangers > 0 && hourly > MAX_PER_RESOLVER_AND_HOUR {
+        let hourly = self.hourly();
+        if strangers > 0 && hourly > f64::from(MAX_PER_AND_HOUR) {
+            let retries = if set.retries == 0 { "" } else { ", each of which may be sent twice," };
             faults.push(format!(
-                "interval: {each} queries each {} are {hourly:.0} an hour for each resolver; the most for \
-                 resolvers of others is {MAX_PER_RESOLVER_AND_HOUR}",
+                "interval: {each} queries each {}{retries} are {hourly:.0} an hour for each resolver; the most \
+                 for resolvers of others is {MAX_PER_AND_HOUR}",
                 kit::Duration::new(set.interval)
             ));
         }
-        let sweep = self.longest_sweep(size);
+        let (sweep, slowest) = self.longest_sweep(size);
         if sweep >= set.interval {
             faults.push(format!(
-                "interval: a sweep of {} resolvers x {each} queries at {} a second takes up to {}, which \
-                 is longer than {}",
+                "interval: a sweep of {} resolvers x {each} queries {slowest} takes up to {}, which is longer \
+                 than {}",
                 size.resolvers,
-                set.rate,
                 kit::Duration::new(sweep),
                 kit::Duration::new(set.interval)
             ));
@@ -184,19 +222,57 @@ impl Plan {
         faults
     }
 
-    /// How long a sweep takes if every resolver is silent.
-    fn longest_sweep(&self, size: Size) -> Duration {
-        let queries = self.queries_per_resolver() * size.resolvers;
-        let paced = Duration::from_secs_f64(queries as f64 / f64::from(self.set.rate));
-        let passes =
-            u32::try_from(self.queries_per_resolver().saturating_sub(1)).unwrap_or(u32::MAX);
+    /// Queries an hour that each resolver gets at most.
+    pub(super) fn hourly(&self) -> f64 {
+        let tries = 1 + usize::from(self.set.retries);
+        (self.queries_per_resolver() * tries) as f64 * 3600.0 / self.set.interval.as_secs_f64()
+    }
+
+    /// How long a sweep takes if every resolver is silent, and which measure makes it so long.
+    fn longest_sweep(&self, size: &Size) -> (Duration, String) {
+        let Set { rate, timeout, retries, .. } = self.set;
+        let each = self.queries_per_resolver();
+        let (queries, tries) = (each * size.resolvers, u32::from(retries) + 1);
+        let at = |count: usize, rate: f64| Duration::from_secs_f64(count as f64 / rate);
+        let most_of = |count: usize, most: u32| at(count * each * tries as usize, f64::from(most));
+        // So many may be on their way at once, and each is for so long if nobody answers.
+        let waits = timeout * tries;
+        let window = in_flight(queries) as f64 / waits.as_secs_f64();
+        let passes = u32::try_from(each.saturating_sub(1)).unwrap_or(u32::MAX);
         let spaced = gap(size.is_loopback()).saturating_mul(passes);
-        paced.max(spaced) + self.set.timeout * (u32::from(self.set.retries) + 1)
+        let measures = [
+            (at(queries, f64::from(rate)), format!("at {rate} a second")),
+            (
+                at(queries, window),
+                format!("of which {} wait for an answer at once", in_flight(queries)),
+            ),
+            (spaced, "one a second for each".to_owned()),
+            (
+                most_of(size.fullest.0, MAX_PER_NETWORK),
+                format!(
+                    "at {MAX_PER_NETWORK} a second for each /24 and /48, the fullest of which has {}",
+                    size.fullest.0
+                ),
+            ),
+            (
+                most_of(size.fullest.1, MAX_PER_SYSTEM),
+                format!(
+                    "at {MAX_PER_SYSTEM} a second for each AS, the largest of which has {}",
+                    size.fullest.1
+                ),
+            ),
+        ];
+        let slowest = measures.into_iter().max_by_key(|(time, _)| *time);
+        let (time, measure) = slowest.unwrap_or_default();
+        // After the last datagram: its time, and that of the whole over TCP where what came was cut.
+        let tcp = if size.is_loopback() { Duration::ZERO } else { TCP_LIMIT };
+        (time + waits + tcp, measure)
     }
 
     /// For how long a sweep uses up what third parties may be asked; nothing if there are none.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        let hours = self.queries_per_resolver() as f64 / MAX_PER_RESOLVER_AND_HOUR;
+        let tries = 1 + usize::from(self.set.retries);
+        let hours = (self.queries_per_resolver() * tries) as f64 / f64::from(MAX_PER_AND_HOUR);
         let has_strangers = self.set.list.third_parties() > 0;
         has_strangers.then(|| Duration::from_secs_f64(hours * 3600.0))
     }
@@ -205,6 +281,16 @@ impl Plan {
     pub(crate) fn gap(&self) -> Duration {
         gap(self.set.list.is_loopback())
     }
+}
+
+/// Queries of a sweep that may be on their way at once.
+fn in_flight(queries: usize) -> usize {
+    workers(queries) * WINDOW
+}
+
+/// Between how many workers, each with sockets of its own, a sweep of so many queries is divided.
+pub(crate) fn workers(queries: usize) -> usize {
+    (queries / QUERIES_PER_WORKER).clamp(WORKERS.0, WORKERS.1)
 }
 
 fn gap(is_loopback: bool) -> Duration {

@@ -8,7 +8,7 @@ use exporter_kit::config::{self as kit, Located, Name, Problems, all};
 use serde::Deserialize;
 
 use crate::exchange::HostName;
-use crate::resolvers::{Added, Builder, Entry, ResolverList};
+use crate::resolvers::{Added, Builder, Entry, OptOut, ResolverList};
 
 /// Earliest retransmission (RFC 1035 §4.2.1: 2-5 seconds).
 const MIN_RETRY: Duration = Duration::from_secs(2);
@@ -35,6 +35,8 @@ pub(crate) struct Set {
     pub(crate) rate: u32,
     /// How long an answer may take.
     pub(crate) timeout: Duration,
+    /// Whether each resolver is asked which of its machines answers (RFC 5001).
+    pub(crate) nsid: bool,
     /// How often a query is sent again after a timeout: 0 or 1.
     pub(crate) retries: u8,
     /// A name that every healthy resolver can resolve.
@@ -65,13 +67,14 @@ impl Set {
         &self,
         entries: &[Located<Entry>],
         number: usize,
+        opt_out: &Arc<OptOut>,
         problems: &mut Problems,
     ) -> (Builder, Option<String>) {
-        let mut builder = Builder::new(self.allow_private);
+        let mut builder = Builder::new(self.allow_private).without(opt_out);
         let mut again = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
             match builder.add(entry) {
-                Added::New => {}
+                Added::New | Added::OptedOut => {}
                 Added::Again => again.push(entry),
                 Added::Special if self.allow_private => problems.add(
                     entry.place,
@@ -120,6 +123,8 @@ struct RawSet {
     timeout: kit::Duration,
     #[serde(default)]
     retries: u8,
+    #[serde(default)]
+    nsid: bool,
     control: Option<HostName>,
     min_resolvers: Option<usize>,
     min_networks: Option<usize>,
@@ -184,6 +189,7 @@ impl TryFrom<RawSet> for Set {
             rate: raw.rate,
             timeout: timeout?,
             retries: raw.retries,
+            nsid: raw.nsid,
             control: raw.control,
             min_resolvers: raw.min_resolvers,
             min_networks: raw.min_networks,

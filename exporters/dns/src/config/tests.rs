@@ -1,7 +1,7 @@
 //! One fault per config, and the message that it must give.
 
 use std::io::Write as _;
-
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -236,6 +236,83 @@ fn a_sweep_that_does_not_fit_its_interval_is_refused_with_the_arithmetic() {
     let wanted =
         "300 resolvers x 1 queries at 10 a second takes up to 32s, which is longer than 30s";
     assert!(format!("{error:#}").contains(wanted), "{error:#}");
+}
+
+#[test]
+fn a_slow_window_a_full_network_and_retries_are_counted() {
+    let (own, others) = (
+        ", allow_private: true, control: c.example",
+        ", acknowledge_third_party_probing: true, contact: noc, control: c.example",
+    );
+    let says = |first, count, options: &str, wanted: &str| {
+        let error = format!("{:#}", with_file(first, count, options).unwrap_err());
+        assert!(error.contains(wanted), "{wanted} is not in {error}");
+    };
+    let slow = format!("{own}, rate: 1000, timeout: 30s, interval: 2m");
+    // So many may be on their way at once, for half a minute each.
+    says(
+        "10.1.0.1",
+        30_000,
+        &slow,
+        "x 2 queries of which 12000 wait for an answer at once takes up to",
+    );
+    let dense = format!("{others}, interval: 4m");
+    says(
+        "11.0.0.1",
+        250,
+        &dense,
+        "at 2 a second for each /24 and /48, the fullest of which has 250",
+    );
+    let twice = ", timeout: 2s, retries: 1, interval: 1m";
+    says(
+        "11.0.0.1",
+        2,
+        twice,
+        "1 queries each 1m, each of which may be sent twice, are 120 an hour",
+    );
+}
+
+#[test]
+fn sets_together_ask_a_stranger_no_more_than_one_may() {
+    let set = |number, options: &str| {
+        format!(
+            "  - {{ name: s{number}, resolvers: [9.9.9.9, 127.0.0.1], allow_private: true{options} }}\n"
+        )
+    };
+    let sets = |options: &str| {
+        let sets: String = (0..20).map(|number| set(number, options)).collect();
+        let head = "vantage: { name: fra, region: EMEA }\nsets:\n";
+        format!("{head}{sets}questions: [{{ name: a.example, types: [A] }}]\n")
+    };
+    assert!(load(&sets(", interval: 20m")).is_ok());
+    let error = load(&sets(", interval: 10m")).unwrap_err().to_string();
+    let wanted = "sets[19].interval: 1 of its resolvers are in other sets too, and get up to 120 queries an hour from all \
+                  of them; the most for resolvers of others is 60";
+    assert!(error.contains(wanted), "{error}");
+    assert!(!error.contains("sets[9]"), "ten of them may: {error}");
+}
+
+#[test]
+fn who_does_not_want_to_be_asked_is_left_out_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("out.txt"), "9.9.9.0/24\n8.8.8.8 # a letter\n").unwrap();
+    std::fs::write(folder.path().join("list.txt"), "8.8.8.8\n8.8.4.4\n").unwrap();
+    let text = format!("opt_out_file: out.txt\n{GOOD}")
+        .replace("questions:", "  - { name: file, resolvers_file: list.txt }\nquestions:");
+    let plans = load_in(&text, folder.path()).unwrap().plans(&[]).0;
+    for (set, address) in [("world", "1.1.1.1"), ("file", "8.8.4.4")] {
+        let list = &plans[set].set.list;
+        assert_eq!((list.resolvers.len(), list.opted_out), (1, 1), "{set}");
+        assert_eq!(list.resolvers[0].address.to_string(), address);
+    }
+    let all = text.replace(
+        "[9.9.9.9, { address: 1.1.1.1, country: anycast, asn: 13335, name: x }]",
+        "[9.9.9.9]",
+    );
+    let error = load_in(&all, folder.path()).unwrap_err().to_string();
+    assert!(error.contains("all that could be asked are in `opt_out_file`"), "{error}");
+    let none = load_in(&text.replace("out.txt", "no.txt"), folder.path()).unwrap_err().to_string();
+    assert!(none.contains("line 1:15: opt_out_file: cannot be read: No such file"), "{none}");
 }
 
 #[test]

@@ -128,6 +128,15 @@ impl Edns {
     }
 }
 
+/// How one query differs from its template.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Form {
+    /// Without EDNS: for a server that does not understand it (RFC 6891 §6.2.2).
+    pub is_plain: bool,
+    /// CD: an answer is not to be held back for being invalid (RFC 4035 §3.2.2).
+    pub is_unchecked: bool,
+}
+
 /// What came back as the question of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Echo {
@@ -183,6 +192,18 @@ impl Template {
             if case >> (n % 64) & 1 == 1 {
                 out[at] = out[at].to_ascii_uppercase();
             }
+        }
+    }
+
+    /// The same in another form.
+    pub fn write_as(&self, form: Form, id: u16, case: u64, out: &mut Vec<u8>) {
+        self.write(id, case, out);
+        if form.is_plain {
+            out.truncate(self.question_end);
+            out[11] = 0;
+        }
+        if form.is_unchecked {
+            out[3] |= 0x10;
         }
     }
 
@@ -271,6 +292,20 @@ mod tests {
         Template::new(&plain).write(7, 0, &mut bytes);
         let message = Message::from_vec(&bytes).unwrap();
         assert!(message.edns.is_none() && !message.metadata.recursion_desired);
+    }
+
+    #[test]
+    fn a_query_in_another_form_is_read_by_another_decoder() {
+        let (template, mut bytes) = (template("a.example"), Vec::new());
+        for (is_plain, is_unchecked) in [(false, false), (true, false), (false, true), (true, true)]
+        {
+            template.write_as(Form { is_plain, is_unchecked }, 7, 0, &mut bytes);
+            let message = Message::from_vec(&bytes).unwrap();
+            assert_eq!(message.to_vec().unwrap().len(), bytes.len());
+            assert_eq!(message.edns.is_none(), is_plain);
+            assert_eq!(message.metadata.checking_disabled, is_unchecked);
+            assert!(message.metadata.recursion_desired);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is counted for one set: written by its sweeps, read by the page.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use exporter_kit::{Buckets, Counter, CountsBy, Histogram};
@@ -12,6 +13,8 @@ use crate::outcome::{Ignored, LocalError, SweepResult};
 pub(crate) struct Counts {
     pub(super) queries: CountsBy<Transport>,
     pub(super) retries: Counter,
+    /// Resolvers that are left alone in the sweep that is going on.
+    resting: AtomicUsize,
     pub(super) ignored: CountsBy<Ignored>,
     pub(super) local_errors: CountsBy<LocalError>,
     pub(super) sweeps: CountsBy<SweepResult>,
@@ -26,6 +29,7 @@ impl Counts {
         Self {
             queries: CountsBy::default(),
             retries: Counter::default(),
+            resting: AtomicUsize::default(),
             ignored: CountsBy::default(),
             local_errors: CountsBy::default(),
             sweeps: CountsBy::default(),
@@ -49,9 +53,19 @@ impl Counts {
         self.queries.get(Transport::Udp)
     }
 
-    /// Counts a query that is sent again.
+    /// Counts a query that is sent again, after a timeout or without EDNS.
     pub(crate) fn retry(&self) {
         self.retries.inc();
+    }
+
+    /// Notes how many resolvers are left alone.
+    pub(crate) fn set_resting(&self, resolvers: usize) {
+        self.resting.store(resolvers, Ordering::Relaxed);
+    }
+
+    /// How many resolvers are left alone.
+    pub(crate) fn resting(&self) -> usize {
+        self.resting.load(Ordering::Relaxed)
     }
 
     /// Records the time that a first answer took.

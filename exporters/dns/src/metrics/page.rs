@@ -35,16 +35,19 @@ pub(super) fn encode(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
 fn sweeps(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
     page.gauge(
         "dns_consistency_resolvers",
-        "Resolvers of the list: configured (entries), active (asked), duplicate (entries left out), \
-         excluded (entries left out for a special-purpose address).",
+        "Resolvers of the list: configured (entries), active (asked), quarantined (dead or refusing, and left alone), \
+         duplicate (entries left out), excluded (left out for a special-purpose address), opted_out (left out as \
+         their owners want it).",
         sets.iter().flat_map(|set| {
             let list = &set.plan.set.list;
-            let active = list.resolvers.len();
+            let (all, quarantined) = (list.resolvers.len(), set.counts.resting());
             let states = [
-                ("configured", active + list.duplicates + list.excluded),
-                ("active", active),
+                ("configured", all + list.duplicates + list.excluded + list.opted_out),
+                ("active", all.saturating_sub(quarantined)),
+                ("quarantined", quarantined),
                 ("duplicate", list.duplicates),
                 ("excluded", list.excluded),
+                ("opted_out", list.opted_out),
             ];
             states.map(|(state, count)| (with(set_labels(set), ("state", state)), count as f64))
         }),
@@ -91,7 +94,7 @@ fn counters(sets: &[Arc<SetState>], page: &mut Page<'_>) {
     );
     page.counter(
         "dns_consistency_retries_total",
-        "Queries sent again after a timeout.",
+        "Queries sent again: after a timeout, or without EDNS to who does not understand it.",
         sets.iter().map(|set| (set_labels(set), &set.counts.retries)),
     );
     page.counter(

@@ -86,7 +86,7 @@ fn states() -> Vec<Arc<SetState>> {
         let outcomes = vec![a, aaaa.clone()];
         let control = vec![Control::Unknown; 13];
         let ttls = vec![Some(60), None];
-        Arc::new(Kept::new(Sweep { outcomes, control, ttls, degraded: true }))
+        Arc::new(Kept::new(Sweep { outcomes, control, ttls, nsids: Vec::new(), degraded: true }))
     };
     // The pin was changed a moment ago, and half of the world has followed since.
     let mut standing = Standing::default();

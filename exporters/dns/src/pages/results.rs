@@ -54,6 +54,9 @@ struct Row<'a> {
     /// What the control question said of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     control: Option<&'static str>,
+    /// Which of its machines answered (RFC 5001).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nsid: Option<&'a str>,
     #[serde(flatten)]
     said: Option<Said<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +112,7 @@ impl Rows {
             resolver: resolver.address,
             country,
             control: control.copied().and_then(control_word),
+            nsid: snapshot.kept.as_ref().and_then(|kept| kept.nsid(at.2)),
             said: None,
             before: None,
             after: None,

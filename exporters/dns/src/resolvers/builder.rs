@@ -3,8 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::{Country, Entry, Resolver, ResolverList, UNKNOWN};
+use super::{Country, Entry, OptOut, Resolver, ResolverList, UNKNOWN, network};
 use crate::special;
 
 /// A list in the making.
@@ -12,6 +13,7 @@ use crate::special;
 pub(crate) struct Builder {
     list: ResolverList,
     allow_private: bool,
+    opt_out: Arc<OptOut>,
     seen: HashSet<IpAddr>,
     countries: HashMap<String, u16>,
     networks: HashMap<Network, u32>,
@@ -26,6 +28,8 @@ pub(crate) enum Added {
     Again,
     /// It was left out for its special-purpose address.
     Special,
+    /// Its owner does not want it to be asked.
+    OptedOut,
 }
 
 /// What makes a network one voter.
@@ -37,11 +41,10 @@ enum Network {
 
 impl Network {
     fn of(address: IpAddr, asn: Option<u32>) -> Self {
-        match (asn, address) {
-            // 0 stands for "unknown" in public lists.
-            (Some(asn), _) if asn > 0 => Self::As(asn),
-            (_, IpAddr::V4(v4)) => Self::Prefix(((v4.to_bits() & !0xff).to_be_bytes()).into()),
-            (_, IpAddr::V6(v6)) => Self::Prefix((v6.to_bits() >> 80 << 80).to_be_bytes().into()),
+        // 0 stands for "unknown" in public lists.
+        match asn {
+            Some(asn) if asn > 0 => Self::As(asn),
+            _ => Self::Prefix(network(address)),
         }
     }
 }
@@ -52,10 +55,16 @@ impl Builder {
         Self {
             list: ResolverList::default(),
             allow_private,
+            opt_out: Arc::default(),
             seen: HashSet::new(),
             countries: HashMap::new(),
             networks: HashMap::new(),
         }
+    }
+
+    /// The same list, which leaves these out.
+    pub(crate) fn without(self, opt_out: &Arc<OptOut>) -> Self {
+        Self { opt_out: Arc::clone(opt_out), ..self }
     }
 
     /// Adds a resolver, unless it is there or has an address that is not asked; both are counted.
@@ -65,6 +74,10 @@ impl Builder {
             self.list.excluded += 1;
             return Added::Special;
         }
+        if self.opt_out.has(*address) {
+            self.list.opted_out += 1;
+            return Added::OptedOut;
+        }
         if !self.seen.insert(*address) {
             self.list.duplicates += 1;
             return Added::Again;
@@ -72,7 +85,8 @@ impl Builder {
         let country = self.country(country.as_ref());
         let next = u32::try_from(self.networks.len()).expect("no list has so many lines");
         let network = *self.networks.entry(Network::of(*address, *asn)).or_insert(next);
-        self.list.resolvers.push(Resolver { address: *address, country, network });
+        let asn = asn.unwrap_or_default();
+        self.list.resolvers.push(Resolver { address: *address, country, network, asn });
         Added::New
     }
 

@@ -9,7 +9,7 @@ use super::{Builder, Country, Entry};
 /// `country_code` and `as_number` are used; the others are not), or one address a line.
 /// Special-purpose addresses are left out and counted, unless `allow_private`. Every line that is
 /// wrong is told.
-pub(crate) fn parse(text: &str, allow_private: bool) -> Result<Builder, Problems> {
+pub(crate) fn parse(text: &str, mut builder: Builder) -> Result<Builder, Problems> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -18,7 +18,7 @@ pub(crate) fn parse(text: &str, allow_private: bool) -> Result<Builder, Problems
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let mut columns = Columns::BARE;
-    let (mut builder, mut problems) = (Builder::new(allow_private), Problems::default());
+    let mut problems = Problems::default();
     let mut is_first = true;
     for record in reader.records() {
         let Ok(record) = record else {
@@ -103,7 +103,7 @@ mod tests {
     use crate::resolvers::{Resolver, ResolverList};
 
     fn list(text: &str, allow_private: bool) -> ResolverList {
-        parse(text, allow_private).unwrap().finish()
+        parse(text, Builder::new(allow_private)).unwrap().finish()
     }
     const HEADER: &str = "ip_address,name,as_number,as_org,country_code,city,version,error,dnssec,reliability,checked_at,created_at";
 
@@ -166,12 +166,12 @@ mod tests {
         let text = "ip_address,name,as_number\n# a comment\n\n1.1.1.1, one ,AS13335\n\
                     s3cret,x,1\n9.9.9.9,ä,s3cret\n";
         assert_eq!(
-            parse(text, false).unwrap_err().to_string(),
+            parse(text, Builder::new(false)).unwrap_err().to_string(),
             "line 5:1: must begin with an IP address, or have one as `ip_address`\n\
              line 6:11: as_number: must be a number, as in 64500 or AS64500"
         );
         assert_eq!(
-            parse("1.1.1.1\n  s3cret\n", false).unwrap_err().to_string(),
+            parse("1.1.1.1\n  s3cret\n", Builder::new(false)).unwrap_err().to_string(),
             "line 2:3: must begin with an IP address, or have one as `ip_address`"
         );
     }

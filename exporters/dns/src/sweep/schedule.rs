@@ -4,11 +4,8 @@
 
 use std::time::Duration;
 
+use crate::config::WINDOW;
 use crate::pending::Pending;
-
-/// Queries in flight at one socket. What a default receive buffer (212,992 bytes) holds if all
-/// answer at once, with room to spare.
-const WINDOW: usize = 1_000;
 
 /// How much of a delay is made good by sending faster afterwards.
 const CATCH_UP: Duration = Duration::from_millis(20);
@@ -33,7 +30,7 @@ pub(super) struct Pace {
 }
 
 /// A query whose time has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Due {
     /// Its number: first every member's first query, then every member's second, and so on.
     pub(super) number: usize,
@@ -90,20 +87,26 @@ impl Schedule {
         self.next == members * (questions + usize::from(has_control))
     }
 
-    /// Whether there is nothing left to do.
-    pub(super) fn is_over(&self, now: Duration, pending: &Pending<'_>) -> bool {
-        self.is_done() && pending.is_over(now) || now >= self.pace.end
+    /// Whether there is nothing left to do. `later` is when the next may go of what was put off.
+    pub(super) fn is_over(
+        &self,
+        now: Duration,
+        pending: &Pending<'_>,
+        later: Option<Duration>,
+    ) -> bool {
+        self.is_done() && later.is_none() && pending.is_over(now) || now >= self.pace.end
     }
 
     /// When there will be something to do, if nothing arrives before: a query to send, one to give
     /// up, or the end. Later than now for a worker that is not over and has done all that was due:
     /// one that woke in the past would never sleep.
-    pub(super) fn wake(&self, pending: &Pending<'_>) -> Duration {
+    pub(super) fn wake(&self, pending: &Pending<'_>, later: Option<Duration>) -> Duration {
         let may_send = !self.is_done() && pending.in_flight() < WINDOW;
         let send = may_send.then_some(self.due);
+        let later = later.filter(|_| pending.in_flight() < WINDOW);
         // While there is more to send, nobody waits for the last answer's linger.
         let linger = self.is_done().then(|| pending.lingers_until()).flatten();
-        let earliest = [send, pending.next_deadline(), linger].into_iter().flatten().min();
+        let earliest = [send, later, pending.next_deadline(), linger].into_iter().flatten().min();
         earliest.unwrap_or(self.pace.end).min(self.pace.end)
     }
 }
@@ -111,7 +114,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::question::{Question, Template};
+    use crate::exchange::question::{Form, Question, Template};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -138,15 +141,15 @@ mod tests {
             }
             while schedule.due(now, pending.in_flight()).is_some() {
                 let id = u16::try_from(sent).unwrap();
-                pending.begin(now, peer, 0, id, 0);
+                pending.begin(now, peer, 0, id, 0, Form::default());
                 answers.extend(latency.map(|latency| (now + latency, id)));
                 sent += 1;
                 schedule.advance(now);
             }
-            if schedule.is_over(now, &pending) {
+            if schedule.is_over(now, &pending, None) {
                 return (sent, turns, now);
             }
-            let wake = schedule.wake(&pending);
+            let wake = schedule.wake(&pending, None);
             assert!(wake > now, "woke at {now:?} to wake at {wake:?}");
             now = answers.front().map_or(wake, |(at, _)| wake.min(*at));
             while let Some((_, id)) = answers.pop_front_if(|(at, _)| *at <= now) {

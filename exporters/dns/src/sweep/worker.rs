@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use datagram::{Buffer, Datagram};
@@ -9,12 +10,16 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use super::junk::Junk;
+use super::later::{Later, Put};
 use super::schedule::{Due, Pace, Schedule};
 use super::sockets::Sockets;
 use super::{Shared, WorkerReport, local_error, passes_control};
-use crate::exchange::question::MAX_UDP_PAYLOAD;
+use crate::answer::Content;
+use crate::config::{TCP_LIMIT, WINDOW};
+use crate::courtesy::Want;
+use crate::exchange::question::{Form, MAX_UDP_PAYLOAD};
 use crate::exchange::{Transport, tcp};
-use crate::outcome::{Ignored, LocalError};
+use crate::outcome::{Ignored, LocalError, Outcome};
 use crate::pending::{Pending, Received};
 
 /// Datagrams that are read before it is time to send again.
@@ -24,8 +29,9 @@ const BURST: usize = 256;
 /// a flood may go on for ever.
 const BURSTS: usize = 32;
 
-/// How long connection, question and answer over TCP may take together.
-const TCP_LIMIT: Duration = Duration::from_secs(5);
+/// Resolvers that fail on a name, of one worker, that are asked whether they have it unvalidated: enough to
+/// tell what it is about.
+const MOST_UNCHECKED: usize = 250;
 
 /// What a query over TCP brought: its index, and the message if there is one.
 type Whole = (usize, Option<Vec<u8>>);
@@ -36,6 +42,21 @@ struct Reading {
     /// For each socket.
     junk: [Junk; 2],
     tcp: JoinSet<Whole>,
+}
+
+/// What a worker has asked so far.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Member, question, and whether without validation, of each query by its index.
+    queries: Vec<(usize, usize, bool)>,
+    /// The index of each member's control question.
+    control_of: Vec<Option<usize>>,
+    /// Those in the order in which they were asked, and how many of them are counted.
+    controls: Vec<usize>,
+    counted: usize,
+    later: Later,
+    /// Whether those that failed were asked once more.
+    is_checked: bool,
 }
 
 /// A worker that is ready to go.
@@ -74,47 +95,49 @@ impl Worker {
         };
         let mut pending = Pending::new(&shared.templates, set.timeout, set.retries);
         let mut schedule = Schedule::new(self.pace());
-        let mut asked = Vec::new();
-        // Control questions that are counted.
-        let mut controls = 0;
+        let mut asked = Asked { control_of: vec![None; self.members.len()], ..Asked::default() };
 
         loop {
             let mut now = shared.began.elapsed();
             if pending.next_deadline().is_some_and(|deadline| deadline <= now) {
                 // If we were held up, answers that came in time are in the sockets.
                 for _ in 0..BURSTS {
-                    if !self.read(&sockets, &mut reading, &mut pending) {
+                    if !self.read(&sockets, &mut reading, &mut pending, &mut asked) {
                         break;
                     }
                 }
                 now = shared.began.elapsed();
                 for index in pending.expire(now) {
                     counts.retry();
-                    self.send(&sockets, &mut pending, index).await;
+                    pending.hold(index);
+                    asked.later.push(now, Put::Again(index));
                 }
+            }
+            while pending.in_flight() < WINDOW
+                && let Some(put) = asked.later.due(now)
+            {
+                self.put(&sockets, &mut pending, &mut asked, now, put).await;
             }
             while let Some(due) = schedule.due(now, pending.in_flight()) {
-                self.count_controls(&pending, asked.len(), &mut controls);
-                if !self.failed_control(&pending, asked.len(), due) {
-                    let (peer, id) = (self.peer(due.member), pending.free_id(rand::random));
-                    let index = pending.begin(now, peer, due.question, id, rand::random());
-                    asked.push((self.members[due.member], due.question));
-                    self.send(&sockets, &mut pending, index).await;
-                }
+                self.put(&sockets, &mut pending, &mut asked, now, Put::Due(due)).await;
                 schedule.advance(now);
             }
-            if schedule.is_over(now, &pending) {
-                break;
+            if schedule.is_over(now, &pending, asked.later.next()) {
+                if asked.is_checked || now >= set.interval {
+                    break;
+                }
+                self.check(&pending, &mut asked, now);
+                continue;
             }
             tokio::select! {
                 () = sockets.ready() => {
-                    self.read(&sockets, &mut reading, &mut pending);
+                    self.read(&sockets, &mut reading, &mut pending, &mut asked);
                 }
                 Some(done) = reading.tcp.join_next() => {
                     let (index, message) = done?;
                     pending.whole(index, message.as_deref());
                 }
-                () = sleep_until(shared.began + schedule.wake(&pending)) => {}
+                () = sleep_until(shared.began + schedule.wake(&pending, asked.later.next())) => {}
             }
         }
 
@@ -125,17 +148,29 @@ impl Worker {
             junk.dropped(dropped);
             lost += junk.unexplained();
         }
-        let outcomes = asked.into_iter().zip(pending.into_outcomes());
-        Ok(WorkerReport {
-            outcomes: outcomes
-                .map(|((member, question), outcome)| (member, question, outcome))
-                .collect(),
-            lost,
-        })
+        let mut report = WorkerReport { lost, ..WorkerReport::default() };
+        for ((member, question, is_unchecked), outcome) in
+            asked.queries.into_iter().zip(pending.into_outcomes())
+        {
+            let resolver = self.members[member];
+            let is_answer = matches!(&outcome, Outcome::Answer(it) if it.content.is_conclusive());
+            match is_unchecked {
+                true if is_answer => report.bogus.push((resolver, question)),
+                true => {}
+                false => report.outcomes.push((resolver, question, outcome)),
+            }
+        }
+        Ok(report)
     }
 
     /// Reads a burst of what has arrived; false if there is no more.
-    fn read(&self, sockets: &Sockets, reading: &mut Reading, pending: &mut Pending<'_>) -> bool {
+    fn read(
+        &self,
+        sockets: &Sockets,
+        reading: &mut Reading,
+        pending: &mut Pending<'_>,
+        asked: &mut Asked,
+    ) -> bool {
         let Reading { buffer, junk, tcp } = reading;
         sockets.read_notices(buffer, |peer, id| pending.unreachable(peer, id));
         let mut is_more = false;
@@ -143,7 +178,7 @@ impl Worker {
             let mut left = BURST;
             while let Some(datagram) = (left > 0).then(|| socket.receive(buffer)).flatten() {
                 left -= 1;
-                let is_junk = !self.take(pending, tcp, datagram);
+                let is_junk = !self.take(pending, tcp, asked, datagram);
                 junk.received(datagram.from.ip(), is_junk, datagram.dropped.into());
             }
             is_more |= left == 0;
@@ -164,27 +199,93 @@ impl Worker {
         }
     }
 
+    /// Sends what is to be sent, unless politeness puts it off.
+    async fn put(
+        &self,
+        sockets: &Sockets,
+        pending: &mut Pending<'_>,
+        asked: &mut Asked,
+        now: Duration,
+        put: Put,
+    ) {
+        self.count_controls(pending, asked);
+        let (member, question, want) = match put {
+            Put::Due(due) if self.failed_control(pending, asked, due) => return,
+            Put::Due(due) => (due.member, due.question, Want::Planned),
+            Put::Again(index) => (asked.queries[index].0, asked.queries[index].1, Want::Planned),
+            Put::Unchecked(member, question) => (member, question, Want::Besides),
+        };
+        let resolver = &self.shared.plan.set.list.resolvers[self.members[member]];
+        if let Err(wait) = self.shared.courtesy.ask(resolver, want) {
+            if let Some(at) = now.checked_add(wait) {
+                asked.later.push(at, put);
+            }
+            return;
+        }
+        let id = pending.free_id(rand::random);
+        let index = match put {
+            Put::Again(index) if pending.send_again(index, now, id) => index,
+            Put::Again(_) => return,
+            Put::Due(_) | Put::Unchecked(..) => {
+                let form = Form {
+                    is_plain: self.shared.plain[self.members[member]].load(Ordering::Relaxed),
+                    is_unchecked: want == Want::Besides,
+                };
+                let (peer, case) = (self.peer(member), rand::random());
+                let index = pending.begin(now, peer, question, id, case, form);
+                asked.queries.push((member, question, form.is_unchecked));
+                if question == self.shared.plan.questions.len() {
+                    asked.control_of[member] = Some(index);
+                    asked.controls.push(index);
+                }
+                index
+            }
+        };
+        self.send(sockets, pending, index).await;
+    }
+
+    /// Has those asked once more that failed on a name, and not on the control question: whether they have it if
+    /// they need not validate it.
+    fn check(&self, pending: &Pending<'_>, asked: &mut Asked, now: Duration) {
+        asked.is_checked = true;
+        let control = self.shared.plan.questions.len();
+        let fails = |index: usize| {
+            let outcome = pending.outcome(index);
+            matches!(outcome, Some(Outcome::Answer(it)) if it.content == Content::Servfail)
+        };
+        let works = |member: usize| {
+            let control = asked.control_of[member].and_then(|index| pending.outcome(index));
+            self.shared.plan.set.control.is_none() || control.is_some_and(passes_control)
+        };
+        let failed = asked.queries.iter().enumerate();
+        let failed = failed
+            .filter(|(index, (member, question, _))| {
+                *question != control && fails(*index) && works(*member)
+            })
+            .map(|(_, (member, question, _))| (*member, *question));
+        let failed: Vec<_> = failed.take(MOST_UNCHECKED).collect();
+        let mut at = now;
+        for (member, question) in failed {
+            asked.later.push(at, Put::Unchecked(member, question));
+            at += self.step;
+        }
+    }
+
     /// Whether the member whose turn it is has shown itself unhealthy, by a control that is good: it is
     /// asked no further.
-    fn failed_control(&self, pending: &Pending<'_>, asked: usize, due: Due) -> bool {
-        let has_control = self.shared.plan.set.control.is_some();
-        // In the first pass nobody is left out: query number and index in `pending` are the same.
-        let was_asked = has_control && due.number >= self.members.len() && due.member < asked;
-        was_asked
-            && self.shared.tally.is_good()
-            && pending.outcome(due.member).is_some_and(|outcome| !passes_control(outcome))
+    fn failed_control(&self, pending: &Pending<'_>, asked: &Asked, due: Due) -> bool {
+        let control = asked.control_of[due.member].filter(|_| self.shared.tally.is_good());
+        let outcome = control.and_then(|index| pending.outcome(index));
+        outcome.is_some_and(|outcome| !passes_control(outcome))
     }
 
     /// Counts the results of the control question, in the order in which it was asked.
-    fn count_controls(&self, pending: &Pending<'_>, asked: usize, counted: &mut usize) {
-        if self.shared.plan.set.control.is_none() {
-            return;
-        }
-        while *counted < self.members.len().min(asked)
-            && let Some(outcome) = pending.outcome(*counted)
+    fn count_controls(&self, pending: &Pending<'_>, asked: &mut Asked) {
+        while let Some(index) = asked.controls.get(asked.counted)
+            && let Some(outcome) = pending.outcome(*index)
         {
             self.shared.tally.add(passes_control(outcome));
-            *counted += 1;
+            asked.counted += 1;
         }
     }
 
@@ -196,7 +297,8 @@ impl Worker {
     async fn send(&self, sockets: &Sockets, pending: &mut Pending<'_>, index: usize) {
         let query = pending.query(index);
         let (peer, mut bytes) = (query.peer, Vec::new());
-        self.shared.templates[query.question].write(query.id, query.case, &mut bytes);
+        let template = &self.shared.templates[query.question];
+        template.write_as(query.form, query.id, query.case, &mut bytes);
         match sockets.send(&bytes, peer).await {
             Ok(()) => self.shared.counts.query(Transport::Udp),
             Err(error) => {
@@ -211,6 +313,7 @@ impl Worker {
         &self,
         pending: &mut Pending<'_>,
         tcp: &mut JoinSet<Whole>,
+        asked: &mut Asked,
         datagram: Datagram<'_>,
     ) -> bool {
         let counts = &self.shared.counts;
@@ -224,9 +327,18 @@ impl Worker {
             Received::Truncated(index) => {
                 let query = pending.query(index);
                 let (peer, mut bytes) = (query.peer, Vec::new());
-                self.shared.templates[query.question].write(query.id, query.case, &mut bytes);
+                let template = &self.shared.templates[query.question];
+                template.write_as(query.form, query.id, query.case, &mut bytes);
                 let shared = Arc::clone(&self.shared);
                 tcp.spawn(async move { (index, whole(&shared, peer, &bytes).await) });
+                true
+            }
+            Received::WithoutEdns(index) => {
+                let (member, ..) = asked.queries[index];
+                self.shared.plain[self.members[member]].store(true, Ordering::Relaxed);
+                counts.retry();
+                let now = self.shared.began.elapsed();
+                asked.later.push(now + self.shared.plan.gap(), Put::Again(index));
                 true
             }
             Received::SecondAnswer => {

@@ -59,7 +59,7 @@ impl Health {
             let works = match said {
                 Said::NotAsked | Said::NotSent => continue,
                 _ if is_answered || control == Control::Passed => true,
-                Said::Failure(Class::Servfail | Class::OtherRcode) => true,
+                Said::Failure(Class::Servfail | Class::Bogus | Class::OtherRcode) => true,
                 Said::Failure(Class::Timeout | Class::Unreachable) => false,
                 _ => memory.answered_within_a_day(at, now),
             };

@@ -118,6 +118,7 @@ fn no_answer(outcome: Option<&Outcome>) -> Said {
 fn class_of(failure: &Content) -> Class {
     match failure {
         Content::Servfail => Class::Servfail,
+        Content::Bogus => Class::Bogus,
         Content::Refused => Class::Refused,
         Content::Referral => Class::Referral,
         Content::Offtype => Class::Offtype,

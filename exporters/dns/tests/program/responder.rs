@@ -44,10 +44,16 @@ pub(crate) enum Behaviour {
     MalformedThenGood,
     Reflected,
     Oversize,
+    /// Does not understand EDNS, and says so.
+    Phobic,
+    /// Does not answer queries with EDNS.
+    Deaf,
+    /// Has the answer, and cannot validate it.
+    Bogus,
 }
 
 impl Behaviour {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Honest,
         Self::Dissent,
         Self::Nxdomain,
@@ -69,6 +75,9 @@ impl Behaviour {
         Self::MalformedThenGood,
         Self::Reflected,
         Self::Oversize,
+        Self::Phobic,
+        Self::Deaf,
+        Self::Bogus,
     ];
 
     /// The address number `n` that behaves so.
@@ -76,7 +85,8 @@ impl Behaviour {
         Ipv4Addr::new(127, 0, self as u8, n)
     }
 
-    fn of(address: Ipv4Addr) -> Self {
+    /// How an address behaves.
+    pub(crate) fn of(address: Ipv4Addr) -> Self {
         let byte = address.octets()[2];
         Self::ALL.into_iter().find(|it| *it as u8 == byte).unwrap_or(Self::Silent)
     }
@@ -191,8 +201,12 @@ fn replies(query: &[u8], to: Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)> {
     };
     let cut = || changed(&|bytes| bytes[7] += 1);
     let one = |reply| vec![(now, to, reply)];
+    let (has_edns, is_unchecked) = (query[11] == 1, query[3] & 0x10 != 0);
     match behaviour {
-        B::Honest => one(truth),
+        B::Phobic if has_edns => one(header(query, 1, 0)),
+        B::Deaf if has_edns => Vec::new(),
+        B::Bogus if !is_unchecked => one(header(query, 2, 0)),
+        B::Honest | B::Phobic | B::Deaf | B::Bogus => one(truth),
         B::Dissent => one(data(query, LIE)),
         B::Nxdomain => one(header(query, 3, 0)),
         B::Nodata => one(header(query, 0, 0)),

@@ -1,0 +1,227 @@
+//! The lists that a config names, and what depends on them: who is asked by several sets, and how often that is
+//! together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use exporter_kit::config::{Place, Problems};
+use exporter_kit::discovery::Discovery;
+
+use super::Config;
+use super::plan::Size;
+use super::set::Source;
+use crate::courtesy::{MAX_PER_AND_HOUR, MAX_RATE, is_stranger};
+use crate::resolvers::{self, Builder, OptOut};
+
+/// Bytes of a list of resolvers: a million lines as of public-dns.info.
+const LARGEST: u64 = 256 << 20;
+
+/// Queries an hour that each stranger gets at most, from all sets.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hourly(HashMap<IpAddr, f64>);
+
+impl Hourly {
+    /// Why a resolver may not be asked so many more.
+    pub(super) fn fault(&self, address: IpAddr, more: f64) -> Option<String> {
+        let all = self.0.get(&address).copied().unwrap_or_default() + more;
+        (is_stranger(address) && all > f64::from(MAX_PER_AND_HOUR)).then(|| {
+            format!(
+                "address: other sets ask it too, {all:.0} queries an hour together; the most for resolvers of \
+                 others is {MAX_PER_AND_HOUR}"
+            )
+        })
+    }
+
+    /// Counts what a set asks of one.
+    pub(super) fn add(&mut self, address: IpAddr, queries: f64) {
+        if is_stranger(address) {
+            *self.0.entry(address).or_default() += queries;
+        }
+    }
+}
+
+impl Config {
+    /// Reads the lists of resolvers (relative paths from `folder`), and checks what depends on them.
+    pub(crate) fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
+        let mut problems = Problems::default();
+        self.read_opt_out(folder, &mut problems);
+        for number in 0..self.sets.len() {
+            let path = match self.sets[number].source.clone() {
+                Source::File(path) => path,
+                Source::Inline(entries) if *self.opt_out != OptOut::default() => {
+                    let (set, mut told) = (&self.sets[number], Problems::default());
+                    let (builder, _) = set.inline(&entries, number, &self.opt_out, &mut told);
+                    self.fill(number, builder, set.place, &mut problems);
+                    continue;
+                }
+                Source::Inline(_) | Source::Discovered => continue,
+            };
+            let file = folder.join(&path.value);
+            let text = match read(&file) {
+                Ok(text) => text,
+                Err(error) => {
+                    problems.add(path.place, format!("sets[{number}].resolvers_file: {error}"));
+                    continue;
+                }
+            };
+            match resolvers::parse(
+                &text,
+                Builder::new(self.sets[number].allow_private).without(&self.opt_out),
+            ) {
+                Ok(builder) => self.fill(number, builder, path.place, &mut problems),
+                Err(wrong) => problems.add_file(file.display(), wrong),
+            }
+        }
+        self.check_together(&mut problems);
+        problems.into_result()?;
+        self.state_directory = self.state_directory.map(|directory| folder.join(directory));
+        self.warnings.extend(self.shared_resolvers());
+        self.warnings.extend(self.forgetful_zones());
+        Ok(self)
+    }
+
+    /// Gives a set its resolvers, and checks whether it may ask so many of them so often. `place` is
+    /// where they stand written.
+    pub(super) fn fill(
+        &mut self,
+        number: usize,
+        builder: Builder,
+        place: Place,
+        problems: &mut Problems,
+    ) {
+        if self.discovery != Discovery::default() {
+            self.own[number] = Some(Arc::new(builder.clone()));
+        }
+        self.sets[number].value.list = Arc::new(builder.finish());
+        let set = &self.sets[number];
+        let list = &set.list;
+        match list.excluded {
+            _ if list.resolvers.is_empty() && list.opted_out > 0 => problems.add(
+                place,
+                format!("sets[{number}].resolvers: all that could be asked are in `opt_out_file`"),
+            ),
+            0 if list.resolvers.is_empty() => {
+                problems.add(place, format!("sets[{number}].resolvers: there must be one at least"));
+            }
+            all if list.resolvers.is_empty() => problems.add(
+                place,
+                format!(
+                    "sets[{number}].resolvers: all {all} have special-purpose addresses, which are asked \
+                     only with `allow_private: true`"
+                ),
+            ),
+            _ => {
+                for fault in self.plan(set).faults(&Size::of(list)) {
+                    problems.add(set.place, format!("sets[{number}].{fault}"));
+                }
+            }
+        }
+    }
+
+    /// Reads who does not want to be asked.
+    fn read_opt_out(&mut self, folder: &Path, problems: &mut Problems) {
+        let Some(path) = &self.opt_out_file else { return };
+        let file = folder.join(&path.value);
+        match read(&file).map(|text| OptOut::parse(&text)) {
+            Ok(Ok(opt_out)) => self.opt_out = Arc::new(opt_out),
+            Ok(Err(wrong)) => problems.add_file(file.display(), wrong),
+            Err(error) => problems.add(path.place, format!("opt_out_file: {error}")),
+        }
+    }
+
+    /// Queries an hour that each stranger gets from all sets.
+    pub(super) fn hourly(&self) -> Hourly {
+        let mut hourly = Hourly::default();
+        for set in &self.sets {
+            let own = self.plan(set).hourly();
+            set.list.resolvers.iter().for_each(|resolver| hourly.add(resolver.address, own));
+        }
+        hourly
+    }
+
+    /// Adds a problem for each set with strangers whom others ask too, and who get too much of it all; and one if all
+    /// sets together send more than there may be sent.
+    fn check_together(&mut self, problems: &mut Problems) {
+        let hourly = self.hourly();
+        let (mut before, mut all) = (Hourly::default(), 0.0);
+        for (number, set) in self.sets.iter().enumerate() {
+            let own = self.plan(set).hourly();
+            let (mut shared, mut most) = (0_usize, 0.0_f64);
+            for resolver in &set.list.resolvers {
+                let address = resolver.address;
+                if before.fault(address, own).is_some() && before.0.contains_key(&address) {
+                    shared += 1;
+                    most = most.max(hourly.0[&address]);
+                }
+                before.add(address, own);
+                all += if is_stranger(address) { own / 3600.0 } else { 0.0 };
+            }
+            if shared > 0 {
+                problems.add(
+                    set.place,
+                    format!(
+                        "sets[{number}].interval: {shared} of its resolvers are in other sets too, and get up to \
+                         {most:.0} queries an hour from all of them; the most for resolvers of others is \
+                         {MAX_PER_AND_HOUR}"
+                    ),
+                );
+            }
+        }
+        if all > f64::from(MAX_RATE) {
+            problems.add(
+                Place::default(),
+                format!(
+                    "sets: together they ask resolvers of others {all:.0} queries a second; the most is {MAX_RATE}"
+                ),
+            );
+        }
+    }
+
+    /// A warning for each two sets that ask the same resolvers.
+    fn shared_resolvers(&self) -> Vec<String> {
+        let mut first: HashMap<(IpAddr, u16), usize> = HashMap::new();
+        let mut shared: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for (number, set) in self.sets.iter().enumerate() {
+            for resolver in &set.list.resolvers {
+                let before = *first.entry((resolver.address, set.port)).or_insert(number);
+                if before != number {
+                    *shared.entry((number, before)).or_default() += 1;
+                }
+            }
+        }
+        let warning = |((set, before), count): (&(usize, usize), &usize)| {
+            let (line, other) = (self.sets[*set].place.line, self.sets[*before].place.line);
+            format!(
+                "line {line}: resolvers: {count} of them are in the set of line {other} too; they are \
+                 asked for both"
+            )
+        };
+        shared.iter().map(warning).collect()
+    }
+}
+
+/// The text of a list of resolvers, or why there is none.
+fn read(path: &Path) -> Result<String, String> {
+    let read = || -> io::Result<Vec<u8>> {
+        // Asked before it is opened: opening a pipe would wait for somebody to write.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("must have at most {} MiB", LARGEST >> 20));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..good].split(|byte| *byte == b'\n').count();
+        format!("its line {line} is not UTF-8 text")
+    })
+}

@@ -1,0 +1,96 @@
+//! What is owed to the people whose resolvers are asked, over all sets and reloads: how often each of them, its
+//! network and its system are asked, and what is remembered of them.
+
+mod habits;
+mod ledger;
+
+pub(crate) use habits::{Habits, Impression, Turn};
+pub(crate) use ledger::{
+    Ledger, MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, Stranger, Want,
+};
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::resolvers::{Resolver, ResolverList};
+use crate::special;
+
+/// Who was swept, and until when they are to be left alone.
+type Swept = (Arc<ResolverList>, Instant);
+
+/// The manners of one exporter.
+#[derive(Clone, Debug)]
+pub(crate) struct Courtesy(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Times in the ledger are counted from here.
+    began: Instant,
+    ledger: Mutex<Ledger>,
+    habits: Mutex<Habits>,
+    /// The sweeps of strangers that have just been made: a reload that starts a set anew does not ask them
+    /// again before they may be asked.
+    swept: Mutex<Vec<Swept>>,
+}
+
+impl Default for Courtesy {
+    fn default() -> Self {
+        Self(Arc::new(Shared {
+            began: Instant::now(),
+            ledger: Mutex::default(),
+            habits: Mutex::default(),
+            swept: Mutex::default(),
+        }))
+    }
+}
+
+impl Courtesy {
+    /// Writes down that a resolver is asked now, if it may be; else says after which time it may. Whoever is on
+    /// this machine or in this network is asked as the config says.
+    pub(crate) fn ask(&self, resolver: &Resolver, want: Want) -> Result<(), Duration> {
+        if special::is_special(resolver.address) {
+            return Ok(());
+        }
+        let now = self.0.began.elapsed();
+        let stranger = Stranger { address: resolver.address, system: resolver.asn };
+        lock(&self.0.ledger).ask(now, stranger, want).map_err(|at| at.saturating_sub(now))
+    }
+
+    /// What is remembered of resolvers.
+    pub(crate) fn habits(&self) -> MutexGuard<'_, Habits> {
+        lock(&self.0.habits)
+    }
+
+    /// A sweep of this list begins, which uses up what strangers in it may be asked for so long.
+    pub(crate) fn swept(&self, list: &Arc<ResolverList>, pause: Option<Duration>) {
+        let Some(pause) = pause else { return };
+        let now = Instant::now();
+        let mut swept = lock(&self.0.swept);
+        swept.retain(|(_, until)| *until > now);
+        swept.push((Arc::clone(list), now + pause));
+    }
+
+    /// When a set that is new may be swept for the first time: when all of its resolvers that are
+    /// strangers may be asked again.
+    pub(crate) fn earliest(&self, list: &ResolverList) -> Instant {
+        let now = Instant::now();
+        // Not while the list is gone through.
+        let swept = lock(&self.0.swept).clone();
+        let pauses = swept
+            .iter()
+            .filter(|(other, until)| *until > now && list.shares_a_stranger_with(other));
+        pauses.map(|(_, until)| *until).max().unwrap_or(now)
+    }
+}
+
+/// Whether an address is somebody's whom politeness is owed.
+pub(crate) fn is_stranger(address: IpAddr) -> bool {
+    !special::is_special(address)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

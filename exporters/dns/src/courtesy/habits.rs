@@ -1,0 +1,204 @@
+//! What is remembered of resolvers from sweep to sweep: who does not understand EDNS, who is dead, and who does
+//! not want to be asked. No I/O, no clock.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+/// For how long a resolver is asked without EDNS: it may learn.
+const PLAIN_FOR: u64 = 7 * DAY;
+
+/// Sweeps without any reply after which a resolver is asked once a day.
+const SILENT_SWEEPS: u8 = 3;
+/// Sweeps with nothing but refusals after which it is left alone for a week.
+const REFUSED_SWEEPS: u8 = 2;
+/// For how long it is left alone for its silence, and for its word.
+const RESTS: (u64, u64) = (DAY, 7 * DAY);
+const DAY: u64 = 86_400;
+
+/// With a smaller share of replies than this our own network is to blame.
+const FEWEST_REPLIES: f64 = 0.02;
+
+/// How a resolver showed itself in a sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Impression {
+    /// It was not asked, or the queries never left.
+    #[default]
+    None,
+    /// Nothing came to any question.
+    Silent,
+    /// It refused each question.
+    Refused,
+    /// It replied to a query with EDNS.
+    Replied,
+    /// It replied, and only without EDNS.
+    Plain,
+}
+
+impl Impression {
+    /// The impression of both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, one) | (one, Self::None) => one,
+            (Self::Plain, _) | (_, Self::Plain) => Self::Plain,
+            (one, other) if one == other => one,
+            _ => Self::Replied,
+        }
+    }
+}
+
+/// How a resolver is to be asked in a sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// With EDNS.
+    #[default]
+    Usual,
+    /// Without.
+    Plain,
+    /// Not at all.
+    Rest,
+}
+
+/// What is known of one resolver. Of one that replies as others do, nothing is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Habit {
+    /// When it showed that it does not understand EDNS: seconds since the epoch.
+    plain_at: Option<u64>,
+    silent: u8,
+    refused: u8,
+    /// When it was asked last.
+    asked: u64,
+}
+
+/// What is known of all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Habits(HashMap<SocketAddr, Habit>);
+
+impl Habits {
+    /// How to ask a resolver at `now`, in seconds since the epoch; `may_rest` says whether it may be left alone.
+    pub(crate) fn turn(&self, resolver: SocketAddr, may_rest: bool, now: u64) -> Turn {
+        let Some(habit) = self.0.get(&resolver) else { return Turn::Usual };
+        let since = now.saturating_sub(habit.asked);
+        let rests = habit.silent >= SILENT_SWEEPS && since < RESTS.0
+            || habit.refused >= REFUSED_SWEEPS && since < RESTS.1;
+        if may_rest && rests {
+            return Turn::Rest;
+        }
+        let is_plain = habit.plain_at.is_some_and(|at| now.saturating_sub(at) < PLAIN_FOR);
+        // Of one that was silent it is tried whether EDNS is the reason, every other time.
+        if is_plain || habit.silent % 2 == 1 { Turn::Plain } else { Turn::Usual }
+    }
+
+    /// Remembers how resolvers showed themselves in a sweep. Silence is held against nobody where hardly anybody
+    /// replied.
+    pub(crate) fn learn(
+        &mut self,
+        shown: impl Iterator<Item = (SocketAddr, Impression)> + Clone,
+        now: u64,
+    ) {
+        let asked = shown.clone().filter(|(_, it)| *it != Impression::None);
+        let (mut all, mut replied) = (0_u32, 0_u32);
+        for (_, impression) in asked {
+            all += 1;
+            replied += u32::from(impression != Impression::Silent);
+        }
+        let is_connected = f64::from(replied) >= f64::from(all) * FEWEST_REPLIES;
+        for (resolver, impression) in shown {
+            let was = self.0.get(&resolver).copied().unwrap_or_default();
+            let habit = match impression {
+                Impression::None => continue,
+                Impression::Silent if !is_connected => continue,
+                Impression::Silent => {
+                    // Odd and even by turns.
+                    let silent =
+                        if was.silent > SILENT_SWEEPS { SILENT_SWEEPS } else { was.silent + 1 };
+                    Habit { silent, refused: 0, ..was }
+                }
+                Impression::Refused => {
+                    Habit { refused: (was.refused + 1).min(REFUSED_SWEEPS), silent: 0, ..was }
+                }
+                Impression::Plain => {
+                    // Tried anew once it is so long ago.
+                    let recent = was.plain_at.filter(|at| now.saturating_sub(*at) < PLAIN_FOR);
+                    Habit { plain_at: recent.or(Some(now)), ..Habit::default() }
+                }
+                Impression::Replied => Habit::default(),
+            };
+            if habit == Habit::default() {
+                self.0.remove(&resolver);
+            } else {
+                self.0.insert(resolver, Habit { asked: now, ..habit });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolver(number: u8) -> SocketAddr {
+        SocketAddr::from(([11, 0, 0, number], 53))
+    }
+
+    /// One of two resolvers shows itself so in a sweep at each of these times.
+    fn after(sweeps: &[(u64, Impression)]) -> Habits {
+        let mut habits = Habits::default();
+        for (at, impression) in sweeps {
+            let shown = [(resolver(1), *impression), (resolver(2), Impression::Replied)];
+            habits.learn(shown.into_iter(), *at);
+        }
+        habits
+    }
+
+    #[test]
+    fn one_that_speaks_without_edns_is_asked_so_for_a_week_and_then_tried_again() {
+        let habits = after(&[(0, Impression::Plain), (3_600, Impression::Plain)]);
+        assert_eq!(habits.turn(resolver(1), true, 7_200), Turn::Plain);
+        assert_eq!(habits.turn(resolver(2), true, 7_200), Turn::Usual);
+        assert_eq!(habits.turn(resolver(1), true, 7 * DAY), Turn::Usual);
+        let habits = after(&[(0, Impression::Plain), (3_600, Impression::Replied)]);
+        assert!(habits.0.is_empty());
+    }
+
+    #[test]
+    fn one_that_is_dead_is_asked_once_a_day_and_one_that_refuses_once_a_week() {
+        let hour = |count: u64, it| (0..count).map(|hour| (3_600 * hour, it)).collect::<Vec<_>>();
+        let silent = after(&hour(3, Impression::Silent));
+        assert_eq!(silent.turn(resolver(1), true, 10_800), Turn::Rest);
+        assert_ne!(silent.turn(resolver(1), false, 10_800), Turn::Rest);
+        assert_ne!(silent.turn(resolver(1), true, 7_200 + DAY), Turn::Rest);
+        let refused = after(&hour(2, Impression::Refused));
+        assert_eq!(refused.turn(resolver(1), true, 3_600 + 7 * DAY - 1), Turn::Rest);
+        assert_eq!(refused.turn(resolver(1), true, 3_600 + 7 * DAY), Turn::Usual);
+        // Twice is not enough, and a reply ends it.
+        assert_ne!(after(&hour(2, Impression::Silent)).turn(resolver(1), true, 7_200), Turn::Rest);
+        let back = [hour(3, Impression::Silent), vec![(20_000, Impression::Replied)]].concat();
+        assert_eq!(after(&back).turn(resolver(1), true, 20_001), Turn::Usual);
+    }
+
+    #[test]
+    fn of_a_silent_one_it_is_tried_whether_edns_is_the_reason() {
+        let once = after(&[(0, Impression::Silent)]);
+        assert_eq!(once.turn(resolver(1), true, 3_600), Turn::Plain);
+        let twice = after(&[(0, Impression::Silent), (3_600, Impression::Silent)]);
+        assert_eq!(twice.turn(resolver(1), true, 7_200), Turn::Usual);
+    }
+
+    #[test]
+    fn a_cut_line_is_held_against_nobody() {
+        let mut habits = Habits::default();
+        for at in 0..5 {
+            habits.learn((1..=200).map(|number| (resolver(number), Impression::Silent)), at);
+        }
+        assert!(habits.0.is_empty());
+    }
+
+    #[test]
+    fn the_impressions_of_several_questions_are_one() {
+        use Impression as I;
+        assert_eq!(I::Silent.and(I::Silent), I::Silent);
+        assert_eq!(I::Silent.and(I::Refused), I::Replied);
+        assert_eq!(I::Replied.and(I::Plain), I::Plain);
+        assert_eq!(I::None.and(I::Refused), I::Refused);
+    }
+}

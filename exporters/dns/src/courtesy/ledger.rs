@@ -1,0 +1,230 @@
+//! When each stranger, each network and each system was asked, and when it may be asked again. No I/O, no clock.
+//!
+//! Time is the time since the program began, and is an argument. Of each the ledger keeps the moment up to which
+//! what it was asked is used up: a query moves that on by the time that one is worth (the generic cell rate
+//! algorithm). What is used up to no later than now is forgotten.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::resolvers::network;
+
+/// Queries per second that may be sent to others; with 60 byte queries, half a megabit a second.
+pub(crate) const MAX_RATE: u32 = 1_000;
+
+/// Queries per second that a /24 or a /48 may get: it may be one small machine.
+pub(crate) const MAX_PER_NETWORK: u32 = 2;
+
+/// Queries per second that an autonomous system may get, where it is known.
+pub(crate) const MAX_PER_SYSTEM: u32 = 20;
+
+/// Queries an hour that a resolver of others gets at most: less than one person's browser.
+pub(crate) const MAX_PER_AND_HOUR: u32 = 60;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Whether a query is one that was planned, and counted when the config was read, or one besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// It waits until it may be sent.
+    Planned,
+    /// The same, but it is given up where the hour has no room for it.
+    Besides,
+}
+
+/// Somebody else's resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stranger {
+    /// Its address.
+    pub(crate) address: IpAddr,
+    /// The number of its autonomous system; 0 where that is not known.
+    pub(crate) system: u32,
+}
+
+/// What was asked of whom.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// By the second, and by the hour.
+    resolvers: HashMap<IpAddr, (Duration, Duration)>,
+    networks: HashMap<IpAddr, Duration>,
+    systems: HashMap<u32, Duration>,
+    all: Duration,
+    /// Entries at which what is past is forgotten.
+    most: usize,
+}
+
+/// One measure: what a query is worth, and how much may be asked at once.
+#[derive(Clone, Copy, Debug)]
+struct Measure {
+    step: Duration,
+    burst: u32,
+}
+
+impl Measure {
+    /// So many a second.
+    const fn new(most: u32, burst: u32) -> Self {
+        Self { step: Duration::from_nanos(1_000_000_000 / most as u64), burst }
+    }
+
+    /// When one more fits, given up to when it is used up.
+    fn free_at(self, used: Duration) -> Duration {
+        used.saturating_sub(self.step * (self.burst - 1))
+    }
+
+    fn used(self, used: Duration, now: Duration) -> Duration {
+        used.max(now) + self.step
+    }
+}
+
+const EACH: Measure = Measure::new(1, 1);
+/// It holds back what was not planned, so that there are no more in any hour, also with what is planned after it: a
+/// third of an hour's worth at once, and half of it in an hour. What was planned is counted when the config is read.
+const HOURLY: Measure = Measure { step: STEP, burst: MAX_PER_AND_HOUR / 3 };
+/// What one query is worth of it.
+const STEP: Duration = Duration::from_secs(HOUR.as_secs() / (MAX_PER_AND_HOUR as u64 / 2));
+const NETWORK: Measure = Measure::new(MAX_PER_NETWORK, 1);
+const SYSTEM: Measure = Measure::new(MAX_PER_SYSTEM, 5);
+const ALL: Measure = Measure::new(MAX_RATE, 20);
+
+impl Ledger {
+    /// Writes a query down, if it may be sent now; else says when it may be tried again, or for one besides
+    /// [`Duration::MAX`].
+    pub(crate) fn ask(
+        &mut self,
+        now: Duration,
+        stranger: Stranger,
+        want: Want,
+    ) -> Result<(), Duration> {
+        let network = network(stranger.address);
+        let (each, hourly) = self.resolvers.get(&stranger.address).copied().unwrap_or_default();
+        let of_network = self.networks.get(&network).copied().unwrap_or_default();
+        let of_system = self.systems.get(&stranger.system).copied().unwrap_or_default();
+        if want == Want::Besides && HOURLY.free_at(hourly) > now {
+            return Err(Duration::MAX);
+        }
+        let free = [
+            EACH.free_at(each),
+            NETWORK.free_at(of_network),
+            SYSTEM.free_at(of_system),
+            ALL.free_at(self.all),
+        ];
+        let free = free.into_iter().max().unwrap_or_default();
+        if free > now {
+            return Err(free);
+        }
+        let used = (EACH.used(each, now), HOURLY.used(hourly, now));
+        self.resolvers.insert(stranger.address, used);
+        self.networks.insert(network, NETWORK.used(of_network, now));
+        if stranger.system != 0 {
+            self.systems.insert(stranger.system, SYSTEM.used(of_system, now));
+        }
+        self.all = ALL.used(self.all, now);
+        self.forget(now);
+        Ok(())
+    }
+
+    /// Forgets what is used up to no later than now, each time that there is twice as much as was left.
+    fn forget(&mut self, now: Duration) {
+        if self.resolvers.len() + self.networks.len() + self.systems.len() < self.most.max(1_000) {
+            return;
+        }
+        self.resolvers.retain(|_, (each, hourly)| *each > now || *hourly > now);
+        self.networks.retain(|_, used| *used > now);
+        self.systems.retain(|_, used| *used > now);
+        self.most = 2 * (self.resolvers.len() + self.networks.len() + self.systems.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Twenty sets that ask the same four hundred resolvers of a few networks and systems, each of them forty times
+    /// an hour and with a query besides for each, as of a resolver that fails on everything.
+    #[test]
+    fn an_hour_of_twenty_sets_stays_within_every_measure() {
+        let stranger = |number: u32| Stranger {
+            address: [11, 0, u8::try_from(number / 40).unwrap(), number.to_le_bytes()[0]].into(),
+            system: 1 + number / 200,
+        };
+        let rounds = (0..20_u32).flat_map(|set| [set * 85, 1_800 + set * 85]);
+        let mut waiting: Vec<(Duration, Stranger, Want)> = rounds
+            .flat_map(|at| (0..400).map(move |it| (SECOND * at, stranger(it), Want::Planned)))
+            .collect();
+        let (mut ledger, mut now) = (Ledger::default(), Duration::ZERO);
+        let mut sent: BTreeMap<u64, Vec<Stranger>> = BTreeMap::new();
+        let (mut planned, mut given_up) = (0, 0);
+        while now < HOUR {
+            let mut later = Vec::new();
+            for (at, stranger, want) in waiting.drain(..) {
+                let asked = if at <= now { ledger.ask(now, stranger, want) } else { Err(at) };
+                match asked {
+                    Ok(()) => {
+                        sent.entry(now.as_secs()).or_default().push(stranger);
+                        planned += usize::from(want == Want::Planned);
+                        if want == Want::Planned {
+                            later.push((now + SECOND, stranger, Want::Besides));
+                        }
+                    }
+                    Err(Duration::MAX) => given_up += 1,
+                    Err(at) => later.push((at, stranger, want)),
+                }
+            }
+            waiting = later;
+            now += Duration::from_millis(500);
+        }
+        assert!(waiting.is_empty() && given_up > 0);
+        assert_eq!(planned, 400 * 40, "what is planned is sent");
+        let mut each = BTreeMap::<IpAddr, u32>::new();
+        for of_second in sent.values() {
+            let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
+            let mut count = |of, who| *counts.entry((of, who)).or_default() += 1;
+            for stranger in of_second {
+                *each.entry(stranger.address).or_default() += 1;
+                count("each", stranger.address.to_string());
+                count("network", network(stranger.address).to_string());
+                count("system", stranger.system.to_string());
+            }
+            for ((of, who), count) in counts {
+                // Of a system: what may come at once, and what there is room for in a second.
+                let most = match of {
+                    "each" => 1,
+                    "network" => 2,
+                    _ => 25,
+                };
+                assert!(count <= most, "{of} {who}: {count}");
+            }
+        }
+        let most = each.values().max().unwrap();
+        assert!(*most <= MAX_PER_AND_HOUR && *most > 40, "{most}");
+    }
+
+    #[test]
+    fn a_query_besides_is_given_up_where_the_hour_is_used_up() {
+        let mut ledger = Ledger::default();
+        let stranger = Stranger { address: [9, 9, 9, 9].into(), system: 0 };
+        for second in 0..20 {
+            assert!(ledger.ask(SECOND * second, stranger, Want::Besides).is_ok(), "{second}");
+        }
+        let now = SECOND * 100;
+        assert_eq!(ledger.ask(now, stranger, Want::Besides), Err(Duration::MAX));
+        assert!(ledger.ask(now, stranger, Want::Planned).is_ok());
+        assert!(ledger.ask(now + 4 * STEP, stranger, Want::Besides).is_ok());
+    }
+
+    #[test]
+    fn what_is_past_is_forgotten() {
+        let mut ledger = Ledger::default();
+        for number in 0..100_000_u32 {
+            let address = std::net::Ipv4Addr::from(0x0b00_0000 + (number << 8)).into();
+            let stranger = Stranger { address, system: number };
+            let _ = ledger.ask(SECOND * number, stranger, Want::Planned);
+        }
+        assert!(ledger.resolvers.len() < 8_000, "{}", ledger.resolvers.len());
+    }
+}

@@ -1,0 +1,61 @@
+//! What comes in reply to a query that has its outcome. No I/O, no clock.
+
+use std::time::Duration;
+
+use super::{LINGER, Query, Received};
+use crate::answer::{Answer, Flag};
+use crate::outcome::{Ignored, Outcome};
+use crate::reply::Reply;
+
+/// Different replies to one query that are kept beside the first.
+const MAX_OTHERS: usize = 3;
+
+/// An answer to a query that has one, was given up, or is being asked over TCP.
+pub(super) fn repeated(
+    query: &mut Query,
+    now: Duration,
+    timeout: Duration,
+    reply: Reply,
+) -> Received {
+    match (&mut query.outcome, reply) {
+        (Some(Outcome::Answer(first)), Reply::Answer(second)) => {
+            let is_error = !first.content.is_conclusive();
+            let until = if is_error { query.sent + timeout } else { query.answered + LINGER };
+            if first.content != second.content && now <= until && !first.flags.has(Flag::Tc) {
+                add(first, second);
+                return Received::SecondAnswer;
+            }
+            Received::Ignored(Ignored::Duplicate)
+        }
+        (None, Reply::Answer(answer)) if query.over_tcp && now <= query.sent + timeout => {
+            match &mut query.meanwhile {
+                Some(first) if first.content == answer.content => {
+                    return Received::Ignored(Ignored::Duplicate);
+                }
+                Some(first) => add(first, answer),
+                none => *none = Some(Box::new(answer)),
+            }
+            Received::SecondAnswer
+        }
+        (Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable), _) => {
+            Received::Ignored(Ignored::Late)
+        }
+        _ => Received::Ignored(Ignored::Duplicate),
+    }
+}
+
+/// Adds another reply to the same query. The order of the two says nothing: an answer stands before an
+/// error, and what came first before what came later.
+pub(super) fn add(first: &mut Answer, mut second: Answer) {
+    let is_known = first.others.contains(&second.content) || first.content == second.content;
+    if is_known || first.others.len() >= MAX_OTHERS {
+        first.flags.set(Flag::MultipleAnswers);
+        return;
+    }
+    if !first.content.is_conclusive() && second.content.is_conclusive() {
+        std::mem::swap(first, &mut second);
+        first.others.append(&mut second.others);
+    }
+    first.others.push(second.content);
+    first.flags.set(Flag::MultipleAnswers);
+}
