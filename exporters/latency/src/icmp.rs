@@ -32,6 +32,7 @@ mod pending;
 mod socket;
 mod sockets;
 mod surge;
+mod waiter;
 
 use asset::Asset;
 use echo::Family;
@@ -368,5 +369,22 @@ mod tests {
         kinds.give_back_idle(now + 3 * IDLE);
         let left: Vec<Kind> = kinds.known.iter().map(Known::kind).collect();
         assert!(left.len() == 1 && left[0].is_ordinary(), "{left:?}");
+    }
+
+    #[tokio::test]
+    async fn what_lies_in_the_socket_past_the_limit_had_come_in_time() {
+        let icmp = Icmp::open(Clock::start(), &ReceiveQueue::default());
+        if !icmp.sockets().iter().any(|sockets| sockets.family == "ip4") {
+            return;
+        }
+        let (options, strays) = (EchoOptions::default(), Arc::default());
+        for _ in 0..5 {
+            let limit = Duration::from_millis(50);
+            let echo = icmp.echo([127, 0, 0, 1].into(), &options, limit, &strays);
+            // Nobody reads meanwhile, nor looks at the time: a machine that is starved.
+            let starved = async { std::thread::sleep(limit + Duration::from_millis(300)) };
+            let (answer, ()) = tokio::join!(echo, starved);
+            assert!(answer.is_ok_and(|answer| answer.rtt < limit), "{answer:?}");
+        }
     }
 }

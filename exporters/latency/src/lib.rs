@@ -99,6 +99,7 @@ impl Exporter for LatencyExporter {
         let clock = Clock::start();
         let queue = ReceiveQueue::default();
         let verdicts = SharedVerdicts::default();
+        verdicts.take_in_beside();
         let icmp = Icmp::by(config.backend, clock, &queue);
         let targets = Arc::new(Targets::default());
         let unknown_modules = Arc::<Counter>::default();

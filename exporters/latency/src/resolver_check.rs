@@ -47,10 +47,13 @@ async fn run(resolvers: Vec<SocketAddr>, verdicts: SharedVerdicts, clock: Clock)
     let mut knows_the_root = false;
     for turn in 0.. {
         tokio::time::sleep(EVERY).await;
-        let domains = {
-            let verdicts = verdicts.lock();
+        // They may be judged at this moment, which takes a while.
+        let asked = verdicts.clone();
+        let domains = tokio::task::spawn_blocking(move || {
+            let verdicts = asked.lock();
             [turn, turn + 1].map(|turn| verdicts.domain_to_ask(turn))
-        };
+        });
+        let domains = domains.await.unwrap_or_default();
         let mut said = Vec::new();
         for domain in domains.iter().flatten() {
             if !said.contains(&Said::Answer) {
@@ -65,8 +68,10 @@ async fn run(resolvers: Vec<SocketAddr>, verdicts: SharedVerdicts, clock: Clock)
             said.extend(of_the_root);
         }
         if let Some(answers) = answers(&said, knows_the_root) {
-            let now = clock.now().monotonic.as_secs_f64();
-            verdicts.lock().resolver_asked(now, answers);
+            let (now, told) = (clock.now().monotonic.as_secs_f64(), verdicts.clone());
+            let tell =
+                tokio::task::spawn_blocking(move || told.lock().resolver_asked(now, answers));
+            drop(tell.await);
         }
     }
 }

@@ -2,20 +2,22 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use datagram::{Buffer, Header};
 use nix::libc::ENOBUFS;
-use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
 use super::Answer;
+use super::asset::Asset;
 use super::drops::Drops;
 use super::options::{Asked, EchoOptions};
 use super::pending::{Arrival, Found, MEMORY, Pending, Ticket};
-use super::socket::{EchoSocket, Kind, LONGEST_PACKET, Refusal};
+use super::socket::{EchoSocket, Kind, LONGEST_PACKET, Look, Refusal};
+use super::waiter::{LateAnswers, TIMEOUT, Waiter};
 use crate::clock::Clock;
 use crate::link;
 use crate::metrics::counts::{ReceiveQueue, Strays};
@@ -28,6 +30,11 @@ const GRACE: Duration = Duration::from_millis(200);
 /// Thousands of packets leave within such a time: a device that takes none for an eighth of a second is a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+/// Whoever sends looks into the socket where nobody has for so long.
+const UNSEEN: Duration = Duration::from_millis(5);
+/// Replies are left in the socket for so long, to be read together: no more of them come meanwhile than a small
+/// buffer holds, and their echoes are decided so much later at most.
+const GATHERED: Duration = Duration::from_millis(2);
 /// So many packets are read before other tasks have their turn.
 const BATCH: usize = 256;
 
@@ -45,30 +52,10 @@ struct Shared {
     drops: Mutex<Drops>,
     late: LateAnswers,
     clock: Clock,
-}
-
-/// Who has answered too late since it was last asked: no more of them than echoes were given up meanwhile.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LateAnswers(Arc<Mutex<Vec<Asked>>>);
-
-impl LateAnswers {
-    fn add(&self, asked: Asked) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
-    }
-
-    /// All of them; none are left.
-    pub(super) fn take(&self) -> Vec<Asked> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-#[derive(Debug)]
-struct Waiter {
-    /// Taken by what decides the echo.
-    verdict: Option<oneshot::Sender<Result<Answer, Refusal>>>,
-    /// The first ICMP error about the echo. Boxed: hardly any has one, and many wait.
-    refusal: Option<Box<Refusal>>,
-    strays: Arc<Strays>,
+    queue: ReceiveQueue,
+    buffer: Mutex<Buffer>,
+    /// When it was last seen empty, in nanoseconds on the clock.
+    empty: AtomicU64,
 }
 
 impl Channel {
@@ -80,9 +67,17 @@ impl Channel {
         late: LateAnswers,
     ) -> io::Result<Self> {
         let socket = EchoSocket::open(kind)?;
-        let (pending, drops) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { socket, pending, drops, late, clock });
-        let reader = tokio::spawn(read(Arc::clone(&shared), queue)).abort_handle();
+        let shared = Arc::new(Shared {
+            socket,
+            pending: Mutex::default(),
+            drops: Mutex::default(),
+            late,
+            clock,
+            queue,
+            buffer: Mutex::new(Buffer::new(LONGEST_PACKET)),
+            empty: AtomicU64::new(0),
+        });
+        let reader = tokio::spawn(read(Arc::clone(&shared))).abort_handle();
         Ok(Self { shared, reader })
     }
 
@@ -108,16 +103,21 @@ impl Channel {
         timeout: Duration,
         strays: &Arc<Strays>,
     ) -> Result<Answer, Refusal> {
-        let (sender, verdict) = oneshot::channel();
-        let waiter = Waiter { verdict: Some(sender), refusal: None, strays: Arc::clone(strays) };
+        let (waiter, mut verdict) = Waiter::new(strays);
+        let limit = self.shared.clock.now().monotonic + timeout;
         let sent = self.shared.send(asked, options, timeout, waiter).await;
         let ticket = sent.map_err(|error| {
             debug!(to = %asked.to, "echo not sent: {error}");
             let is_ours = options.source.is_some_and(|source| !link::is_here(source));
             Refusal::of(if is_ours { Failure::Local } else { Failure::of_io(&error) })
         })?;
-        if let Ok(verdict) = tokio::time::timeout(timeout + GRACE, verdict).await {
+        if let Ok(verdict) = tokio::time::timeout(timeout + GRACE, &mut verdict).await {
             return verdict.unwrap_or(Err(Refusal::of(Failure::Local)));
+        }
+        // It may lie in the socket, since nobody came to read it: it had arrived in time all the same.
+        self.shared.look_unless_empty_since(limit);
+        if let Ok(verdict) = verdict.try_recv() {
+            return verdict;
         }
         let mut pending = self.shared.pending();
         Err(pending.give_up(ticket).map_or(TIMEOUT, Waiter::give_up))
@@ -140,6 +140,9 @@ impl Shared {
         waiter: Waiter,
     ) -> io::Result<Ticket> {
         let (address, header) = addressed(asked.to, options)?;
+        // Where thousands send at the same time, whoever reads comes late to his turn.
+        let unseen = self.clock.now().monotonic.saturating_sub(UNSEEN);
+        self.look_unless_empty_since(unseen);
         let (mut waiter, mut pause) = (waiter, FIRST_PAUSE);
         loop {
             match self.try_send(asked, (address, header), options.payload(), limit, waiter) {
@@ -188,12 +191,33 @@ impl Shared {
         self.drops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Looks into the socket, unless nothing was left in it at this moment or later.
+    fn look_unless_empty_since(&self, moment: Duration) {
+        if Duration::from_nanos(self.empty.load(Ordering::Relaxed)) < moment {
+            self.read(Look::Unasked);
+        }
+    }
+
+    /// Reads what has come; whether there may be more.
+    fn read(&self, look: Look) -> bool {
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Errors first: reading a packet would report the oldest of them and lose which it was.
+        let more_errors = self.read_errors(&mut buffer, look);
+        let before = self.clock.now().monotonic;
+        let more_replies = self.read_replies(&mut buffer, look);
+        if !more_replies {
+            let nanos = u64::try_from(before.as_nanos()).unwrap_or(u64::MAX);
+            self.empty.store(nanos, Ordering::Relaxed);
+        }
+        more_errors || more_replies
+    }
+
     /// Reads packets; returns whether there may be more.
-    fn read_replies(&self, buffer: &mut Buffer, queue: &ReceiveQueue) -> bool {
+    fn read_replies(&self, buffer: &mut Buffer, look: Look) -> bool {
         for _ in 0..BATCH {
-            let Some(packet) = self.socket.receive(buffer) else { return false };
+            let Some(packet) = self.socket.receive(buffer, look) else { return false };
             let Some(echo) = self.socket.reply(&packet) else { continue };
-            queue.observe(packet.waited);
+            self.queue.observe(packet.waited);
             let now = self.clock.now().monotonic;
             self.drops().read(packet.dropped, now);
             let mut pending = self.pending();
@@ -211,9 +235,9 @@ impl Shared {
     }
 
     /// Reads ICMP errors; returns whether there may be more.
-    fn read_errors(&self, buffer: &mut Buffer) -> bool {
+    fn read_errors(&self, buffer: &mut Buffer, look: Look) -> bool {
         for _ in 0..BATCH {
-            let Some(notice) = self.socket.notice(buffer) else { return false };
+            let Some(notice) = self.socket.notice(buffer, look) else { return false };
             let Some((refusal, echo)) = self.socket.refusal(&notice) else { continue };
             if let Some(waiter) = self.pending().error(echo, notice.to.ip()) {
                 waiter.refusal.get_or_insert_with(|| Box::new(refusal));
@@ -236,49 +260,16 @@ fn addressed(to: IpAddr, options: &EchoOptions) -> io::Result<(SocketAddr, Heade
     Ok((link::socket_address(to, 0, interface), header))
 }
 
-/// No reply and no error came.
-const TIMEOUT: Refusal = Refusal::of(Failure::Timeout);
-
 /// Whether a packet was not sent because the socket or the device had no room for it at this moment.
 fn is_for_want_of_room(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(ENOBUFS)
 }
 
-impl Waiter {
-    /// Nobody waits any longer.
-    fn give_up(&mut self) -> Refusal {
-        self.verdict = None;
-        self.without_reply()
-    }
-
-    /// Why it failed, when no reply came within the limit.
-    fn without_reply(&self) -> Refusal {
-        self.refusal.as_deref().copied().unwrap_or(TIMEOUT)
-    }
-
-    fn take(&mut self, arrival: Arrival, reply_hop_limit: Option<u8>) {
-        let verdict = match arrival {
-            Arrival::Answer(rtt) => Ok(Answer { rtt, reply_hop_limit }),
-            Arrival::Late => {
-                self.strays.late.inc();
-                Err(self.without_reply())
-            }
-            Arrival::Duplicate => {
-                self.strays.duplicate.inc();
-                return;
-            }
-        };
-        if let Some(sender) = self.verdict.take() {
-            // Nobody waits when the target was removed meanwhile.
-            let _ = sender.send(verdict);
-        }
-    }
-}
-
 /// Reads a socket for ever.
-async fn read(shared: Arc<Shared>, queue: ReceiveQueue) {
-    let mut buffer = Buffer::new(LONGEST_PACKET);
+async fn read(shared: Arc<Shared>) {
     let mut sweep = tokio::time::interval(MEMORY);
+    // When a reply arrived, the kernel says: nothing is lost by letting some more come, and much is gained.
+    let gathers = shared.socket.has(Asset::ReceiveStamps);
     loop {
         let ready = tokio::select! {
             ready = shared.socket.ready() => ready,
@@ -292,11 +283,10 @@ async fn read(shared: Arc<Shared>, queue: ReceiveQueue) {
             warn!("the ICMP socket cannot be read any more: {error}");
             return;
         }
-        // Errors first: reading a packet would report the oldest of them and lose which it was.
-        let more_errors = shared.read_errors(&mut buffer);
-        let more_replies = shared.read_replies(&mut buffer, &queue);
-        if more_errors || more_replies {
+        if shared.read(Look::Woken) {
             tokio::task::yield_now().await;
+        } else if gathers {
+            tokio::time::sleep(GATHERED).await;
         }
     }
 }

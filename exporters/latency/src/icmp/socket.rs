@@ -66,6 +66,15 @@ pub(crate) struct EchoSocket {
     socket: Watched,
 }
 
+/// Why somebody looks into a socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Look {
+    /// The poller said that something is there.
+    Woken,
+    /// To see whether something is.
+    Unasked,
+}
+
 /// An ICMP error about an echo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -142,8 +151,11 @@ impl EchoSocket {
     }
 
     /// The next packet, if there is one.
-    pub(crate) fn receive<'a>(&self, buffer: &'a mut Buffer) -> Option<Datagram<'a>> {
-        self.socket.receive(buffer)
+    pub(super) fn receive<'a>(&self, buffer: &'a mut Buffer, look: Look) -> Option<Datagram<'a>> {
+        match look {
+            Look::Woken => self.socket.receive(buffer),
+            Look::Unasked => self.socket.get().receive(buffer).ok(),
+        }
     }
 
     /// The echo reply in a packet, if it is one.
@@ -156,8 +168,11 @@ impl EchoSocket {
     }
 
     /// The next ICMP error, if there is one.
-    pub(crate) fn notice<'a>(&self, buffer: &'a mut Buffer) -> Option<Notice<'a>> {
-        self.socket.notice(buffer)
+    pub(super) fn notice<'a>(&self, buffer: &'a mut Buffer, look: Look) -> Option<Notice<'a>> {
+        match look {
+            Look::Woken => self.socket.notice(buffer),
+            Look::Unasked => self.socket.get().notice(buffer).ok(),
+        }
     }
 
     /// What an ICMP error means, and of which echo it is. A raw socket is told of the errors of every

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::channel::{Channel, LateAnswers};
+use super::channel::Channel;
 use super::flow::{Flows, Via};
 use super::options::Asked;
 use super::socket::Kind;
+use super::waiter::LateAnswers;
 use crate::clock::Clock;
 use crate::metrics::counts::ReceiveQueue;
 
