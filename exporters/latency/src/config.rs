@@ -18,12 +18,14 @@ use serde::Deserialize;
 
 mod entry;
 mod module;
+pub(crate) mod path;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use entry::Role;
 use entry::{Entry, RawEntry};
 use module::{Continuous, Module};
+use path::{PathRate, PathSettings, TableFiles};
 
 use crate::blackbox::offer::{Offer, Offered};
 use crate::figures::Figures;
@@ -50,6 +52,10 @@ pub struct Config {
     /// Where more targets are discovered.
     pub(crate) discovery: Discovery,
     on_demand: Arc<Settings>,
+    /// Whose addresses, routers and exchanges are.
+    pub(crate) tables: TableFiles,
+    /// How many datagrams a second traces may send.
+    pub(crate) path_rate: PathRate,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +79,10 @@ struct RawConfig {
     http_sd_configs: Vec<HttpSd>,
     #[serde(default)]
     on_demand: Settings,
+    #[serde(default)]
+    tables: TableFiles,
+    #[serde(default)]
+    path_rate: PathRate,
 }
 
 /// How echoes are sent, whatever the module.
@@ -97,6 +107,8 @@ pub(crate) struct Work {
     pub(crate) timeout: Duration,
     /// What is done with each address.
     pub(crate) probe: Probe,
+    /// How the paths to it are traced, where they are.
+    pub(crate) path: Option<PathSettings>,
 }
 
 /// What is shown of a target beside its name. Over a reload, other labels restart nothing.
@@ -144,6 +156,7 @@ impl Config {
             }
             module.load(folder);
         }
+        self.tables = self.tables.in_folder(folder);
         Ok(self)
     }
 
@@ -237,7 +250,7 @@ impl Config {
     }
 
     fn work(&self, entry: &Entry) -> Work {
-        let Continuous { prober, interval, timeout } = self.modules[&entry.id.module]
+        let Continuous { prober, interval, timeout, path } = self.modules[&entry.id.module]
             .continuous
             .as_ref()
             .expect("an entry is made with a module that probes all the time");
@@ -253,6 +266,7 @@ impl Config {
             interval: *interval,
             timeout: *timeout,
             probe: prober.probe(&entry.address),
+            path: *path,
         }
     }
 }
@@ -303,6 +317,8 @@ impl TryFrom<RawConfig> for Config {
             targets,
             discovery,
             on_demand: Arc::new(raw.on_demand),
+            tables: raw.tables,
+            path_rate: raw.path_rate,
         })
     }
 }

@@ -35,10 +35,10 @@ mod surge;
 mod waiter;
 
 use asset::Asset;
-use echo::Family;
+pub(crate) use echo::{Family, checksum, round_trip};
 pub(crate) use options::EchoOptions;
-pub(crate) use socket::Refusal;
 use socket::{Kind, Mode};
+pub(crate) use socket::{Refusal, own_replies};
 use sockets::Sockets;
 use surge::Surge;
 

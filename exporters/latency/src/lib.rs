@@ -19,6 +19,7 @@
 //! | `verdict` | what this vantage says of its endpoints, and of itself (pure) |
 //! | `seat` | the place of one target among the verdicts |
 //! | `state` | what is known of one target, for its task and the pages |
+//! | `path` | the routers on the way to a target, and whether they change |
 //! | `pages` | `/probe` |
 //! | `metrics` | every metric: the counts and the page; nothing else writes one |
 //! | [`simulation`] | the same in virtual time, for the judge of worlds |
@@ -33,6 +34,7 @@ mod link;
 mod metrics;
 mod outcome;
 mod pages;
+mod path;
 mod poll;
 mod probe;
 mod resolve;
@@ -62,6 +64,7 @@ use host::Host;
 use icmp::Icmp;
 use metrics::counts::{ReceiveQueue, Strays};
 use metrics::page::Metrics;
+use path::Tracer;
 use resolver_check::ResolverCheck;
 use seat::SharedVerdicts;
 use state::{CurrentVantage, TargetState};
@@ -72,6 +75,7 @@ pub struct LatencyExporter {
     targets: Arc<Targets<Work, TargetState, Labels, TargetId>>,
     vantage: Arc<CurrentVantage>,
     icmp: Icmp,
+    tracer: Tracer,
     queue: ReceiveQueue,
     verdicts: SharedVerdicts,
     resolver_check: ResolverCheck,
@@ -101,6 +105,7 @@ impl Exporter for LatencyExporter {
         let verdicts = SharedVerdicts::default();
         verdicts.take_in_beside();
         let icmp = Icmp::by(config.backend, clock, &queue);
+        let tracer = Tracer::new(&config.vantage.name, config.path_rate.0, clock);
         let targets = Arc::new(Targets::default());
         let unknown_modules = Arc::<Counter>::default();
         let vantage = Arc::new(CurrentVantage::new(config.vantage.clone()));
@@ -117,6 +122,7 @@ impl Exporter for LatencyExporter {
             targets,
             vantage,
             icmp,
+            tracer,
             queue,
             verdicts,
             resolver_check: ResolverCheck::default(),
@@ -143,6 +149,7 @@ impl Exporter for LatencyExporter {
         if config.backend != self.icmp.backend() {
             warn!("icmp.backend: is another; it takes effect at the next start");
         }
+        self.tracer.set_rate(config.path_rate.0);
         let (targets, skipped) = config.targets(found);
         let looks_up = targets.values().any(|it| matches!(it.work.host, Host::Name(_)));
         let resolvers = looks_up.then_some(config.resolvers.as_slice());
@@ -156,7 +163,21 @@ impl Exporter for LatencyExporter {
                 icmp: self.icmp.clone(),
                 clock: self.clock,
             };
-            Running::new(state, tokio::spawn(task.run(self.rounds.clone())))
+            let probes = task.run(self.rounds.clone());
+            let Some(settings) = wanted.work.path else {
+                return Running::new(state, tokio::spawn(probes));
+            };
+            let paths = path::Task {
+                settings,
+                link: wanted.work.host.zone().cloned(),
+                state: Arc::clone(&state),
+                tracer: self.tracer.clone(),
+                clock: self.clock,
+            };
+            let both = async {
+                tokio::join!(probes, paths.run());
+            };
+            Running::new(state, tokio::spawn(both))
         };
         self.targets.update(targets, start, |state, labels| state.relabel(labels));
         skipped

@@ -2,6 +2,7 @@
 
 pub(crate) mod counts;
 pub(crate) mod page;
+mod path;
 pub(crate) mod probe;
 mod sockets;
 #[cfg(test)]

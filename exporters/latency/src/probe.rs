@@ -11,6 +11,7 @@ use std::time::Duration;
 use exporter_kit::config;
 use serde::Deserialize;
 
+use crate::config::path::PathSettings;
 use crate::host::{Families, Host};
 use crate::icmp::Icmp;
 use crate::metrics::counts::Strays;
@@ -100,6 +101,7 @@ macro_rules! probers {
             prober: Word,
             pub(crate) timeout: Option<config::Duration>,
             pub(crate) interval: Option<config::Duration>,
+            pub(crate) path: Option<PathSettings>,
             $($section: Option<$section::Settings>,)*
         }
 

@@ -11,6 +11,7 @@ use crate::config::{Labels, Work};
 use crate::host::Host;
 use crate::metrics::counts::Counts;
 use crate::outcome::{Failure, Outcome, Phase};
+use crate::path::slots::Slots;
 use crate::seat::{Seat, SharedVerdicts};
 use crate::standing::{Moment, Standing};
 use crate::verdict::{self, Layer, Round, Span};
@@ -42,6 +43,8 @@ pub(crate) struct TargetState {
     health: Arc<Health>,
     standing: Mutex<Standing>,
     seat: Seat,
+    /// The paths to it, where they are traced.
+    pub(crate) paths: Option<Slots>,
     /// How long a probe may take, and a round with its lookup.
     timeout: Duration,
     limit: Duration,
@@ -64,6 +67,7 @@ impl TargetState {
             health: Arc::new(health),
             standing: Mutex::default(),
             seat: Seat::take(verdicts, name, work, labels),
+            paths: work.path.map(|_| Slots::default()),
             timeout: work.timeout,
             limit: longest_round(work),
         }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::ask::Ask;
 use super::found::Found;
 use super::{dns, grpc, http, icmp, tcp, unix, websocket};
+use crate::config::path::PathSettings;
 use crate::host::Families;
 use crate::outcome::Failure;
 
@@ -26,6 +27,7 @@ macro_rules! probers {
             prober: Word,
             timeout: Option<config::Duration>,
             interval: Option<config::Duration>,
+            path: Option<PathSettings>,
             $($file: Option<$file::Settings>,)*
         }
 
@@ -46,7 +48,7 @@ macro_rules! probers {
                 };
                 let timeout = raw.timeout.map(config::Duration::get);
                 let interval = raw.interval.map(config::Duration::get);
-                Self { prober, timeout, interval, idle }
+                Self { prober, timeout, interval, path: raw.path, idle }
             }
         }
 
@@ -116,6 +118,8 @@ pub(crate) struct Module {
     pub(crate) timeout: Option<Duration>,
     /// How often a target is probed: where it says so, it is meant for targets as well.
     pub(crate) interval: Option<Duration>,
+    /// How paths to a target are traced, where they are; a scraper is told none.
+    pub(crate) path: Option<PathSettings>,
     /// Sections without effect, since the prober is another.
     pub(crate) idle: Vec<&'static str>,
 }

@@ -15,6 +15,9 @@ use crate::probe::Address;
 const TAKEN: [&str; 10] =
     ["address", "family", "feature", "mode", "module", "phase", "reason", "role", "slot", "window"];
 
+/// Those of a target whose paths are traced.
+const TAKEN_BY_PATHS: [&str; 7] = ["asn", "city", "country", "ix", "level", "position", "result"];
+
 /// A target by one of its modules, its address read by that module's prober.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -94,6 +97,10 @@ impl RawEntry {
                     "{field}: cannot probe a target all the time, only when it is asked for: {why}"
                 )
             })?;
+            if continuous.path.is_some() {
+                let free = self.labels.refuse(&TAKEN_BY_PATHS);
+                free.map_err(|error| format!("labels: {error}"))?;
+            }
             let mut read = addresses.iter().map(|address| continuous.prober.address(address));
             let address = match read.next() {
                 Some(Err(error)) => read.find_map(Result::ok).ok_or(error),

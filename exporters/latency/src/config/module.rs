@@ -7,6 +7,7 @@ use std::time::Duration;
 use exporter_kit::config::{self, Twice};
 use serde::Deserialize;
 
+use super::path::PathSettings;
 use crate::blackbox::module as asked;
 use crate::probe::asked::Settings;
 use crate::probe::{Prober, RawModule};
@@ -35,6 +36,8 @@ pub(super) struct Continuous {
     pub(super) prober: Prober,
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
+    /// How paths are traced, where they are.
+    pub(super) path: Option<PathSettings>,
 }
 
 impl Module {
@@ -68,7 +71,8 @@ impl TryFrom<RawModule> for Continuous {
     fn try_from(raw: RawModule) -> Result<Self, String> {
         let interval = raw.interval.map(config::Duration::get);
         let timeout = raw.timeout.map(config::Duration::get);
-        Self::of(raw.prober()?, interval, timeout)
+        let path = raw.path;
+        Self::of(raw.prober()?, interval, timeout, path)
     }
 }
 
@@ -80,7 +84,7 @@ impl Continuous {
             Of::Http(_) | Of::Icmp(_) => None,
             Of::Tcp(_) | Of::Dns(_) | Of::Grpc(_) | Of::Unix(_) | Of::Websocket(_) => {
                 let prober = Prober::Asked(Box::new(Settings(module.prober.clone())));
-                Some(Self::of(prober, module.interval, module.timeout))
+                Some(Self::of(prober, module.interval, module.timeout, module.path))
             }
         }
     }
@@ -89,6 +93,7 @@ impl Continuous {
         prober: Prober,
         interval: Option<Duration>,
         timeout: Option<Duration>,
+        path: Option<PathSettings>,
     ) -> Result<Self, String> {
         let interval = interval.unwrap_or(prober.interval());
         let timeout = timeout.unwrap_or(TIMEOUT);
@@ -100,6 +105,6 @@ impl Continuous {
                 config::Duration::new(interval),
             ));
         }
-        Ok(Self { prober, interval, timeout })
+        Ok(Self { prober, interval, timeout, path })
     }
 }

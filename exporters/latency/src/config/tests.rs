@@ -212,6 +212,10 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
             &["timeout: 3s must not be longer than 60 intervals"],
         ),
         (module("prober: icmp, interval: 1s, http: {}"), &["`http` has no effect"]),
+        (module("prober: icmp, path: {interval: 59s}"), &["path.interval: must be from 1m to 1d"]),
+        (module("prober: http, path: {max_hops: 65}"), &["path.max_hops: must be from 1 to 64"]),
+        (module("prober: tcp, path: {hops: 3}"), &["path", "hops"]),
+        ("path_rate: 0\nmodules: {}\n".to_owned(), &["path_rate: must be from 1 to 10000"]),
         (module("prober: icmp, icmp: {ttl: 256}"), &["icmp.ttl: must be from 1 to 255"]),
         (module("prober: icmp, icmp: {tll: 5}"), &["unknown field `tll`, did you mean `ttl`?"]),
         (

@@ -203,7 +203,7 @@ impl EchoSocket {
 
 /// A packet filter that passes the echo replies with our identifier. IPv4 packets begin with the IP
 /// header, whose length is in its first byte; IPv6's is left out.
-pub(super) fn own_replies(family: Family, identifier: u16) -> Vec<SockFilter> {
+pub(crate) fn own_replies(family: Family, identifier: u16) -> Vec<SockFilter> {
     let reply = u32::from(family.reply_type());
     let (mode, start) = match family {
         Family::V4 => (BPF_IND, vec![op(BPF_LDX | BPF_B | BPF_MSH, 0)]),

@@ -7,7 +7,8 @@ use exporter_kit::config::Vantage;
 use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, TargetId, Targets};
 
 use super::counts::ReceiveQueue;
-use super::{sockets, verdicts};
+use super::path::Traced;
+use super::{path, sockets, verdicts};
 use crate::clock::Clock;
 use crate::config::{Labels, Work};
 use crate::figures::Figure;
@@ -141,6 +142,7 @@ impl Scrape<'_> {
         self.addresses(page);
         self.strays(page);
         self.figures(page);
+        path::all(page, &self.traced());
         let shown = self.rows().map(|row| (row.labels.team.as_str(), row.state.name())).collect();
         verdicts::endpoints(page, self.vantage, &self.report, &shown);
         if page.shows_exporter() {
@@ -364,6 +366,19 @@ impl Scrape<'_> {
     /// The same, of those targets of which a figure is shown.
     fn shown(&self, figure: Figure) -> impl Iterator<Item = (&Row<'_>, &'static str, &Address)> {
         self.slots().filter(move |(row, ..)| row.shows(figure))
+    }
+
+    /// The targets whose paths are traced.
+    fn traced(&self) -> Vec<Traced<'_, (&Vantage, &Row<'_>)>> {
+        let traced = self.rows().filter_map(|row| {
+            let addresses = row.standing.addresses().iter().map(|address| address.ip);
+            Some(Traced::new(
+                self.of(row),
+                row.state.paths.as_ref()?,
+                SLOTS.into_iter().zip(addresses),
+            ))
+        });
+        traced.collect()
     }
 
     /// The labels that every series of a target has.

@@ -14,6 +14,7 @@ use crate::LatencyExporter;
 use crate::config::Config;
 use crate::icmp::SocketFigures;
 use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
+use crate::path::trace::{End, Hop, Trace};
 use crate::seat::SharedVerdicts;
 use crate::standing::Moment;
 use crate::state::TargetState;
@@ -23,7 +24,7 @@ const CONFIG: &str = r#"
 vantage: {name: fra, region: EMEA, country: DE, site: Frankfurt, asn: 64500, latitude: 50.11, longitude: 8.68}
 figures: [rtt_min_10m, jitter, deviation, reply_ttl, sent]
 modules:
-  icmp: {prober: icmp}
+  icmp: {prober: icmp, path: {}}
   http_2xx: {prober: http, http: {tls_config: {insecure_skip_verify: true}}}
   tcp: {prober: tcp}
 targets:
@@ -61,6 +62,23 @@ fn web(status: u16) -> Outcome {
     }
 }
 
+/// A path that became another one.
+fn traced(state: &TargetState, ip: IpAddr) {
+    let trace = |routers: &[u8]| {
+        let hop = |last: u8| {
+            let hop = Hop { address: [198, 51, 100, last].into(), rtt: ms(1), mpls: Vec::new() };
+            (last != 0).then_some(hop)
+        };
+        let target = Some(Hop { address: ip, rtt: ms(18), mpls: Vec::new() });
+        let hops = routers.iter().map(|last| hop(*last)).chain([target]).collect();
+        Trace { to: ip, hops, end: End::Reached }
+    };
+    let paths = state.paths.as_ref().unwrap();
+    for (second, routers) in [(20, [1, 2]), (30, [1, 2]), (320, [1, 3]), (330, [0, 3])] {
+        paths.take_in(0, &trace(&routers), at(second).unix_seconds);
+    }
+}
+
 /// What is probed, and what is said of it.
 fn states() -> (Vantage, Vec<TargetState>, SharedVerdicts) {
     let verdicts = SharedVerdicts::default();
@@ -76,6 +94,7 @@ fn states() -> (Vantage, Vec<TargetState>, SharedVerdicts) {
     let ip = IpAddr::from([192, 0, 2, 1]);
     states[0].resolved(&[ip], None);
     states[0].decided(1, ip, &answered(20), at(10));
+    traced(&states[0], ip);
     states[0].decided(2, ip, &answered(18), at(11));
     for (round, hop_limit) in [(1, 57), (2, 58)] {
         let seen = Seen::Echo { hop_limit: Some(hop_limit) };

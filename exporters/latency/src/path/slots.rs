@@ -1,0 +1,137 @@
+//! What is known of the paths to one target, for the task that traces and the pages that show.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use exporter_kit::CountsBy;
+
+use super::memory::{Memory, Verdict};
+use super::trace::{Trace, TraceResult};
+use crate::standing::MOST_ADDRESSES;
+
+/// So many addresses of a target are remembered: those that it has, and a few that it had.
+const MOST_KNOWN: usize = 2 * MOST_ADDRESSES;
+
+/// The paths to a target. A change is counted at the place of the address, so that a count does not move when
+/// addresses do.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    /// How traces ended.
+    pub(crate) traces: CountsBy<TraceResult>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    counts: [Counts; MOST_ADDRESSES],
+    /// The newest last.
+    known: Vec<Known>,
+}
+
+/// How often the path of a slot changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counts {
+    /// By its routers.
+    pub(crate) changes: u64,
+    /// By the networks of its routers.
+    pub(crate) as_changes: u64,
+    /// That it was not the same from one trace to the next.
+    pub(crate) unstable: u64,
+    /// When it last changed, in seconds since the epoch.
+    pub(crate) changed: Option<f64>,
+    /// The same of the networks.
+    pub(crate) as_changed: Option<f64>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    ip: IpAddr,
+    memory: Memory,
+    completed: Option<Completed>,
+}
+
+/// What the newest trace that was sent found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Completed {
+    /// When it ended, in seconds since the epoch.
+    pub(crate) at: f64,
+    /// How many hops away the target is, where it was reached.
+    pub(crate) hops: Option<u8>,
+    /// How many before it stayed silent.
+    pub(crate) silent: u8,
+}
+
+/// What is shown of one slot.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotView {
+    /// Its counts.
+    pub(crate) counts: Counts,
+    /// The newest trace.
+    pub(crate) completed: Option<Completed>,
+    /// The id of the path, and of the way through the networks.
+    pub(crate) id: Option<u64>,
+    pub(crate) as_id: Option<u64>,
+}
+
+impl Slots {
+    /// Takes in a trace to the address of a slot, at a time in seconds since the epoch.
+    pub(crate) fn take_in(&self, slot: usize, trace: &Trace, at: f64) -> Verdict {
+        self.traces.inc(trace.result());
+        if trace.result() == TraceResult::Local {
+            return Verdict::Same;
+        }
+        let mut inner = self.inner();
+        let known = inner.known_of(trace.to);
+        let silent = trace.hops.iter().filter(|hop| hop.is_none()).count();
+        let silent = u8::try_from(silent).unwrap_or(u8::MAX);
+        known.completed = Some(Completed { at, hops: trace.length(), silent });
+        let verdict = known.memory.take_in(trace.into());
+        let Some(counts) = inner.counts.get_mut(slot) else { return verdict };
+        match verdict {
+            Verdict::Changed => (counts.changes, counts.changed) = (counts.changes + 1, Some(at)),
+            Verdict::Unstable => counts.unstable += 1,
+            Verdict::Same | Verdict::Doubted | Verdict::First => {}
+        }
+        verdict
+    }
+
+    /// How long the path to an address was, and may be again.
+    pub(crate) fn length(&self, ip: IpAddr) -> Option<u8> {
+        let inner = self.inner();
+        let known = inner.known.iter().find(|known| known.ip == ip)?;
+        let (_, path) = known.memory.path()?;
+        path.is_whole.then(|| u8::try_from(path.places.len()).unwrap_or(u8::MAX))
+    }
+
+    /// What is shown of the slot that this address has.
+    pub(crate) fn view(&self, slot: usize, ip: IpAddr) -> Option<SlotView> {
+        let inner = self.inner();
+        let counts = *inner.counts.get(slot)?;
+        let known = inner.known.iter().find(|known| known.ip == ip)?;
+        Some(SlotView {
+            counts,
+            completed: known.completed,
+            id: known.memory.path().map(|(id, _)| id),
+            as_id: known.memory.as_path().map(|(id, _)| id),
+        })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// What is known of an address, which becomes the newest; the oldest makes room.
+    fn known_of(&mut self, ip: IpAddr) -> &mut Known {
+        let known = match self.known.iter().position(|known| known.ip == ip) {
+            Some(place) => self.known.remove(place),
+            None => Known { ip, memory: Memory::default(), completed: None },
+        };
+        if self.known.len() >= MOST_KNOWN {
+            self.known.remove(0);
+        }
+        self.known.push(known);
+        self.known.last_mut().expect("one was put there")
+    }
+}
