@@ -244,6 +244,58 @@ fn every_exporter_has_the_same_rooms() {
     assert_none(offenders);
 }
 
+/// What a new exporter needs beyond its own folder, and what nothing else would miss.
+#[test]
+fn every_exporter_has_its_places_elsewhere() {
+    let root = root();
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let offenders = exporters().into_iter().flat_map(|folder| {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let full = format!("turbulence-{name}");
+        let there = [
+            format!("deploy/systemd/{full}.service"),
+            format!("deploy/prometheus/targets/{full}/compose.yml"),
+            format!("lab/tests/dashboards/{name}.prom"),
+        ];
+        let files = there.into_iter().filter(|file| !root.join(file).exists());
+        let files = files.map(|file| format!("{file} is missing"));
+        let config = format!("TURBULENCE_{}_CONFIG", name.to_uppercase());
+        let (service, job) = (format!("\n  {full}:\n"), format!("job_name: {full}\n"));
+        let words = [
+            ("docker-compose.yml", &service),
+            ("docker-compose.yml", &config),
+            ("deploy/prometheus/prometheus.yml", &job),
+            ("deploy/README.md", &format!("`{name}`")),
+            ("README.md", &full),
+            ("CHANGELOG.md", &full),
+            ("alerts/README.md", &full),
+            ("lab/tests/scraped.rs", &name),
+            ("lab/tests/dashboards/files.rs", &name),
+        ];
+        let words = words.iter().filter(|(file, word)| !read(file).contains(word.as_str()));
+        let words: Vec<_> =
+            words.map(|(file, word)| format!("{file} does not name {:?}", word.trim())).collect();
+        files.chain(words).collect::<Vec<_>>()
+    });
+    assert_none(offenders);
+}
+
+/// Alerts about a program link to the dashboard of what it measures.
+#[test]
+fn links_of_meta_alerts_know_every_job() {
+    let rules = fs::read_to_string(root().join("alerts/meta.rules.yml")).unwrap();
+    let links: Vec<_> = rules.lines().filter(|line| line.contains("eq $labels.job")).collect();
+    assert!(links.len() >= 3, "{links:?}");
+    let offenders = exporters().into_iter().flat_map(|folder| {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        // The last of the choices is that of latency.
+        let job = format!("turbulence-{name}\\\"");
+        let missing = links.iter().filter(move |link| name != "latency" && !link.contains(&job));
+        missing.map(|link| format!("{} {}", shown(&folder), link.trim())).collect::<Vec<_>>()
+    });
+    assert_none(offenders);
+}
+
 #[test]
 fn files_are_about_one_noun_and_short() {
     let vague = [
