@@ -4,8 +4,8 @@
 //! The BMCs run in a process of their own; the figures are those of the pollers alone.
 
 mod bmcs;
-mod debian;
 mod exporter;
+mod freeipmi;
 mod ours;
 mod page;
 mod shared;
@@ -15,6 +15,7 @@ mod turbulence;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use self::bmcs::Bmcs;
@@ -22,6 +23,7 @@ pub use self::tally::is_good;
 use self::tally::{EXPORTER, OURS, SHARED};
 use crate::bench::report::{self, Row};
 use crate::bench::say;
+use crate::newest;
 
 /// So many BMCs are polled side by side with the other exporter.
 const SIDE_BY_SIDE: usize = 100;
@@ -87,11 +89,12 @@ pub async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         rows.push(row);
     };
     if options.which.contains(&Poller::IpmiExporter) {
-        let (program, remarks) = debian::exporter(options.peer.as_deref())?;
+        let (program, remarks) = newest::find(exporter::PACKAGE, options.peer.as_deref())
+            .context("--peer PROGRAM names one, --which goes without")?;
         for remark in &remarks {
             say(remark);
         }
-        say(&format!("Beside ours: {program}, with FreeIPMI {}", debian::freeipmi()?));
+        say(&format!("Beside ours: {program}, with FreeIPMI {}", freeipmi::version()?));
         for collectors in COLLECTORS {
             let bmcs = Bmcs::start(SIDE_BY_SIDE)?;
             tell(exporter::measure(&program, collectors, &bmcs, options).await?);

@@ -17,6 +17,7 @@ pub mod http;
 pub mod in_band;
 pub mod judge;
 pub mod netns;
+pub mod newest;
 pub mod ports;
 pub mod process;
 pub mod prometheus;

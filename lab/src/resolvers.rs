@@ -126,6 +126,11 @@ impl Resolvers {
         self.change(|answers| answers.v4 = addresses.to_vec());
     }
 
+    /// From now on each resolver that answers gives its own address for A.
+    pub fn answer_own_addresses(&self) {
+        self.change(|answers| answers.own = true);
+    }
+
     /// From now on the resolvers of a country answer `address` for A. False for an unknown country.
     pub fn tamper(&self, country: &str, address: Ipv4Addr) -> bool {
         let Some(index) = world::country_index(country) else { return false };
@@ -211,6 +216,8 @@ struct Answers {
     /// Another answer for A, by index of the country.
     by_country: [Option<[Ipv4Addr; 1]>; COUNTRIES.len()],
     behaviours: HashMap<Ipv4Addr, Behaviour>,
+    /// Each answers its own address for A, so that an answer tells who gave it.
+    own: bool,
 }
 
 impl Answers {
@@ -227,11 +234,12 @@ impl Answers {
             v6: vec![MAJORITY_V6],
             by_country,
             behaviours: HashMap::new(),
+            own: false,
         }
     }
 
     /// None when the resolver stays silent.
-    fn reply(&self, resolver: &Resolver, question: &Question) -> Option<Reply<'_>> {
+    fn reply<'a>(&'a self, resolver: &'a Resolver, question: &Question) -> Option<Reply<'a>> {
         let behaviour = self.behaviours.get(&resolver.address).copied();
         match behaviour.unwrap_or(resolver.behaviour) {
             Behaviour::Silent => return None,
@@ -246,6 +254,7 @@ impl Answers {
             return Some(Reply::NxDomain);
         }
         Some(match question.kind {
+            A if self.own => Reply::V4(std::slice::from_ref(&resolver.address)),
             A => match &self.by_country[resolver.country] {
                 Some(other) => Reply::V4(other),
                 None => Reply::V4(&self.v4),

@@ -3,8 +3,8 @@
 //! The sockets are bound in the nodes' namespaces; all of them are served by the one runtime of
 //! the lab.
 
-mod authority;
-mod https;
+pub(crate) mod authority;
+pub(crate) mod https;
 mod names;
 
 use std::collections::BTreeMap;

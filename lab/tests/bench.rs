@@ -2,12 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use turbulence_lab::bench::report::Row;
-use turbulence_lab::bench::{Bench, Options, dns, latency};
+use turbulence_lab::bench::{Bench, Options, accuracy, dns, icmp, probe};
 use turbulence_lab::netns;
 
 fn options() -> Options {
     Options {
-        which: vec![Bench::Latency, Bench::Dns],
+        which: vec![Bench::Icmp, Bench::Dns],
         targets: vec![20],
         resolvers: 2_000,
         seconds: 3,
@@ -34,13 +34,42 @@ async fn every_echo_on_loopback_is_answered_and_timed() {
     if !privileged() {
         return;
     }
-    let rows = latency::measure(20, &options()).await.unwrap();
+    let rows = icmp::measure(20, &options()).await.unwrap();
     assert_eq!(rows.len(), 1);
-    assert!(figure(&rows, "answered") >= 1.0, "{}", rows[0].line());
-    assert!(figure(&rows, "probes_per_second") > 0.0);
-    assert!(figure(&rows, "p50_ms") > 0.0);
+    assert!(figure(&rows, "answered_ratio") >= 1.0, "{}", rows[0].line());
+    assert!(figure(&rows, "per_second") > 0.0);
+    assert!(figure(&rows, "p50_us") > 0.0);
+    assert!(figure(&rows, "protobuf_kb_per_target") > 0.0);
+    assert!(figure(&rows, "scrape_gzip_mb") < figure(&rows, "scrape_mb"));
     assert!(figure(&rows, "scrape_mb") > 0.0);
     assert!(figure(&rows, "rss_mb") > 0.0);
+}
+
+/// It never tells less than the wire took, which would be a place nearer than it is.
+#[tokio::test]
+async fn no_round_trip_is_told_shorter_than_the_kernel_saw_it() {
+    if !privileged() {
+        return;
+    }
+    let rows = accuracy::measure(&options()).await.unwrap();
+    let loads: Vec<_> = rows.iter().map(Row::line).collect();
+    assert_eq!(rows.len(), 2, "{loads:?}");
+    for row in &rows {
+        assert!(row.figure("min_ms").unwrap() >= 0.0, "{}", row.line());
+        assert!(row.figure("echoes").unwrap() >= 100.0, "{}", row.line());
+    }
+}
+
+#[tokio::test]
+async fn every_module_is_probed_on_demand_and_one_all_the_time() {
+    if !privileged() {
+        return;
+    }
+    let rows = probe::measure(&options()).await.unwrap();
+    let lines: Vec<_> = rows.iter().map(Row::line).collect();
+    assert_eq!(rows.len(), 5, "{lines:?}");
+    assert!(rows.iter().all(|row| row.figure("cpu_ms").unwrap() > 0.0), "{lines:?}");
+    assert!(rows[4].figure("answered_ratio").unwrap() >= 1.0, "{lines:?}");
 }
 
 #[tokio::test]

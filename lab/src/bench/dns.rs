@@ -1,42 +1,67 @@
-//! One name, asked of each resolver of the simulated world: turbulence-dns and massdns.
+//! One name, asked of each resolver of the simulated world: turbulence-dns, a bare loop of `sendmmsg` and
+//! `recvmmsg` (the floor), hickory-resolver, dnsperf and, where it is installed, massdns.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use tokio::time::sleep;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
 
 use super::report::{Bound, Goal, Row};
-use super::scrape::{scrape, wait_for};
+use super::scrape::{fetch, scrape, wait_for};
 use super::sweeps::{Seen, World};
 use super::usage::Watch;
-use super::{Options, massdns, page, say};
+use super::{Options, dnsperf, floor, hickory, massdns, page, say};
 use crate::process::{Program, find_own};
 use crate::resolvers::{CONTROL, NAME};
 
 /// Our program, as it stands in the results.
-pub const OURS: &str = "turbulence-dns";
+pub const OURS: &str = "ours";
+const PROGRAM: &str = "turbulence-dns";
 
-const PAGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9291);
-/// From the start of one sweep of ours to the next: it takes a quarter of a second and the timeout.
+const PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9291);
+/// From the start of one sweep of ours to the next, for 25,000 resolvers: it takes a quarter of a second and the timeout.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// So many more take this much longer.
+const PER_INTERVAL: usize = 100_000;
 /// Queries per second: the most that our program accepts. The peer sends as fast as it can.
 const RATE: u32 = 100_000;
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// What a query of ours may take of the floor's CPU time.
+const OF_FLOOR: f64 = 1.3;
+/// More resolvers than this are not asked by the peers.
+const MOST_OF_PEERS: usize = 50_000;
 
-/// Measures both, each in a world of its own.
+/// Measures each, in a world of its own.
 pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
-    let sweeps = u32::try_from(options.seconds.div_ceil(INTERVAL.as_secs()))?;
+    let interval = INTERVAL * u32::try_from(1 + options.resolvers * 2 / PER_INTERVAL)?;
+    let sweeps = u32::try_from(options.seconds.div_ceil(interval.as_secs()))?;
     let world = World::start(options.resolvers)?;
     let count = world.resolvers.all().len();
-    let mut rows = vec![row(OURS, count, &ours(&world, sweeps).await?)];
+    let mut rows = vec![row(OURS, count, &ours(&world, interval, sweeps).await?)];
     drop(world);
     if options.no_peers {
         return Ok(rows);
     }
     let world = World::start(options.resolvers)?;
+    rows.push(row(floor::ENGINE, count, &floor::measure(&world, sweeps)?));
+    if options.resolvers > MOST_OF_PEERS {
+        return Ok(rows);
+    }
+    match hickory::measure(&world) {
+        Ok(seen) => rows.push(row(hickory::ENGINE, count, &seen)),
+        Err(error) => say(&format!("  {}: not measured: {error:#}", hickory::ENGINE)),
+    }
+    match dnsperf::measure(&world, sweeps).await {
+        Ok(seen) => {
+            say("  dnsperf knows one server: it asks one resolver as often as ours asks all");
+            rows.push(row(dnsperf::ENGINE, count, &seen));
+        }
+        Err(error) => say(&format!("  {}: not measured: {error:#}", dnsperf::ENGINE)),
+    }
     match massdns::measure(&world, sweeps).await {
         Ok(seen) => {
             say("  massdns merges equal names: it is given a name of its own for each resolver,");
@@ -48,23 +73,32 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// What ours must reach.
-pub fn goals(resolvers: usize) -> Vec<Goal> {
+/// What ours must reach, beside what the floor of the same run took.
+pub fn goals(resolvers: usize, rows: &[Row]) -> Vec<Goal> {
     let goal = |figure, bound| Goal { figure, bound };
     let mut goals = vec![
         // The control question, and of who passes it the question itself.
         goal("datagrams_per_resolver", Bound::AtMost(2.0)),
         goal("datagrams_per_resolver", Bound::AtLeast(1.0)),
         goal("most_datagrams", Bound::AtMost(2.0)),
+        goal("wrong", Bound::AtMost(0.0)),
     ];
-    if resolvers == 25_000 {
-        goals.push(goal("cpu_us_per_query", Bound::AtMost(4.0)));
-        goals.push(goal("rss_mb", Bound::AtMost(12.0)));
+    match resolvers {
+        25_000 => goals.push(goal("rss_mb", Bound::AtMost(12.0))),
+        1_000_000 => goals.push(goal("rss_mb", Bound::AtMost(200.0))),
+        _ => {}
+    }
+    let of_floor = rows.iter().find(|row| row.peer() == floor::ENGINE);
+    if let Some(cpu) = of_floor.and_then(|row| row.figure("cpu_us_per_query")) {
+        goals.push(goal(
+            "cpu_us_per_query",
+            Bound::AtMost((cpu * OF_FLOOR * 100.0).round() / 100.0),
+        ));
     }
     goals
 }
 
-async fn ours(world: &World, sweeps: u32) -> anyhow::Result<Seen> {
+async fn ours(world: &World, interval: Duration, sweeps: u32) -> anyhow::Result<Seen> {
     let folder = tempfile::Builder::new().prefix("turbulence-bench-").tempdir()?;
     let (list, config) = (folder.path().join("resolvers.csv"), folder.path().join("config.yml"));
     fs::write(&list, world.resolvers.csv())?;
@@ -79,13 +113,13 @@ async fn ours(world: &World, sweeps: u32) -> anyhow::Result<Seen> {
              questions:\n\
              \x20 - {{name: {NAME}, types: [A], sets: [world]}}\n",
             list.display(),
-            INTERVAL.as_secs()
+            interval.as_secs()
         ),
     )?;
-    let mut command = Command::new(find_own(OURS)?);
+    let mut command = Command::new(find_own(PROGRAM)?);
     command.arg("--config.file").arg(&config).arg(format!("--web.listen-address={PAGE}"));
     let mut pid = 0;
-    let mut program = Program::start(OURS, folder.path(), command, |command| {
+    let mut program = Program::start(PROGRAM, folder.path(), command, |command| {
         let child = world.namespace.spawn(command)?;
         pid = child.id();
         Ok(child)
@@ -99,7 +133,7 @@ async fn ours(world: &World, sweeps: u32) -> anyhow::Result<Seen> {
     // Half a second into the pause after a sweep, and so is the end: whole sweeps are counted.
     sleep(Duration::from_millis(500)).await;
     let (watch, received) = (Watch::start(pid)?, world.resolvers.received_by_each());
-    sleep(INTERVAL * sweeps).await;
+    sleep(interval * sweeps).await;
     let used = watch.end()?;
     let (datagrams, most) = world.received_since(&received);
     let after = scrape(&world.namespace, PAGE)?;
@@ -116,12 +150,15 @@ async fn ours(world: &World, sweeps: u32) -> anyhow::Result<Seen> {
         page::sum_where(&after.page, "dns_consistency_responses", &label)
     };
     let all = page::sum(&after.page, "dns_consistency_responses");
+    let peak_rss = watch.end()?.peak_rss;
+    let wrong = wrong(world, interval).await?;
     Ok(Seen {
         cpu_seconds: used.cpu_seconds,
         rss: used.rss,
-        peak_rss: watch.end()?.peak_rss,
+        peak_rss,
         datagrams,
         most: (most / done).ceil(),
+        wrong: Some(wrong),
         sweeps: done,
         wall_seconds: page::sum(&after.page, "dns_consistency_sweep_duration_seconds"),
         answered: (all > 0.0)
@@ -129,15 +166,57 @@ async fn ours(world: &World, sweeps: u32) -> anyhow::Result<Seen> {
     })
 }
 
-fn row(peer: &str, resolvers: usize, seen: &Seen) -> Row {
+/// A resolver as it stands in the results.
+#[derive(Deserialize)]
+struct Told {
+    resolver: Ipv4Addr,
+    #[serde(default)]
+    addresses: Option<Vec<IpAddr>>,
+}
+
+/// How many answers are laid to a resolver that did not give them, once each answers its own address.
+async fn wrong(world: &World, interval: Duration) -> anyhow::Result<f64> {
+    world.resolvers.answer_own_addresses();
+    let deadline = Instant::now() + interval * 4 + START_LIMIT;
+    loop {
+        let path = "/api/v1/results?format=ndjson";
+        let answer = world.namespace.run(move || fetch(PAGE, path, ""))?;
+        let text = String::from_utf8(answer.body).context("the results are not text")?;
+        let told: Vec<Told> =
+            text.lines().map(serde_json::from_str).collect::<Result<_, _>>().context(path)?;
+        let answers = told.iter().filter_map(|it| Some((it.resolver, it.addresses.as_ref()?)));
+        let (mut own, mut before, mut wrong) = (0_usize, 0_usize, 0_usize);
+        for (resolver, addresses) in answers {
+            match addresses.as_slice() {
+                [IpAddr::V4(address)] if *address == resolver => own += 1,
+                [IpAddr::V4(address)] if !address.is_loopback() => before += 1,
+                _ => wrong += 1,
+            }
+        }
+        // A sweep of which a part was answered before is not looked at.
+        if before == 0 && own > 0 {
+            return Ok(wrong as f64);
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "no sweep was answered with the resolvers' own addresses"
+        );
+        sleep(interval / 2).await;
+    }
+}
+
+fn row(engine: &str, resolvers: usize, seen: &Seen) -> Row {
     let per_resolver = seen.datagrams / seen.sweeps / resolvers as f64;
-    Row::new("dns", peer, ("resolvers", resolvers))
+    let megabytes = |value: f64| (value > 0.0).then_some(value);
+    Row::new("dns", engine, ("resolvers", resolvers))
+        .told_by("engine")
         .with("cpu_us_per_query", Some(seen.cpu_seconds * 1e6 / seen.datagrams), 2)
-        .with("rss_mb", Some(seen.rss), 1)
-        .with("peak_mb", Some(seen.peak_rss), 1)
+        .with("rss_mb", megabytes(seen.rss), 1)
         .with("datagrams_per_resolver", Some(per_resolver), 4)
+        .with("seconds", Some(seen.wall_seconds), 2)
+        .with("wrong", seen.wrong, 0)
+        .with("peak_mb", megabytes(seen.peak_rss), 1)
         .with("most_datagrams", Some(seen.most), 0)
         .with("answered", seen.answered, 4)
-        .with("wall_seconds", Some(seen.wall_seconds), 2)
         .with("sweeps", Some(seen.sweeps), 0)
 }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
 use super::page;
-use super::scrape::{scrape, wait_for};
+use super::scrape::{self, scrape, wait_for};
 use super::usage::Watch;
 use crate::netns::Namespace;
 use crate::process::Program;
@@ -20,6 +20,9 @@ pub(super) const PAGE: SocketAddr = SocketAddr::new(
     std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
     9290,
 );
+/// As Prometheus asks for native histograms.
+const PROTOBUF: &str =
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 /// How long a program may take to ask every target once.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// From then on until it is measured.
@@ -51,6 +54,10 @@ pub(super) struct Seen {
     /// Sorted, in seconds.
     pub(super) round_trips: Vec<f64>,
     pub(super) scrape: Option<SeenScrape>,
+    /// Bytes of the page by gzip, as protobuf, and as protobuf by gzip; of a program that gives them.
+    pub(super) gzip: Option<usize>,
+    pub(super) protobuf: Option<usize>,
+    pub(super) protobuf_gzip: Option<usize>,
 }
 
 /// What one scrape took.
@@ -97,6 +104,12 @@ pub(super) async fn watch(
     sleep(Duration::from_secs(1).saturating_sub(Duration::from_secs_f64(after.seconds))).await;
     let last = scrape(namespace, PAGE)?;
     program.must_run()?;
+    let peak_rss = watch.end()?.peak_rss;
+    // Last: what these cost is not of the figures.
+    let gzip = scrape::size(namespace, PAGE, "text/plain", true)?;
+    let protobuf = scrape::size(namespace, PAGE, PROTOBUF, false)?;
+    let protobuf_gzip =
+        protobuf.map(|_| scrape::size(namespace, PAGE, PROTOBUF, true)).transpose()?;
 
     let between = |of: &dyn Fn(&str) -> f64| of(&after.page) - of(&before.page);
     Ok(Seen {
@@ -104,7 +117,7 @@ pub(super) async fn watch(
         seconds: used.seconds,
         probing_seconds,
         rss: used.rss,
-        peak_rss: watch.end()?.peak_rss,
+        peak_rss,
         probes: between(&|text| page::sum(text, reading.probes)),
         answered: between(&reading.answered),
         round_trips: page::durations_between(&after.page, &last.page, reading.histogram),
@@ -113,5 +126,8 @@ pub(super) async fn watch(
             seconds: after.seconds,
             cpu_seconds: scraped.cpu_seconds - used.cpu_seconds,
         }),
+        gzip,
+        protobuf,
+        protobuf_gzip: protobuf_gzip.flatten(),
     })
 }

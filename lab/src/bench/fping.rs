@@ -55,7 +55,7 @@ pub(super) async fn measure(hosts: &[Ipv4Addr], watched: Duration) -> anyhow::Re
         probes: probes as f64,
         answered: round_trips.len() as f64,
         round_trips,
-        scrape: None,
+        ..Seen::default()
     })
 }
 

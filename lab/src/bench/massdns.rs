@@ -40,6 +40,7 @@ pub(super) async fn measure(world: &World, sweeps: u32) -> anyhow::Result<Seen> 
             sweeps: all.sweeps + 1.0,
             wall_seconds: ended.seconds,
             answered: Some(answered),
+            wrong: None,
         };
     }
     Ok(all)

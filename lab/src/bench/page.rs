@@ -31,6 +31,18 @@ pub fn durations_between(before: &str, after: &str, histogram: &str) -> Vec<f64>
     found
 }
 
+/// What those targets saw that had one observation between two pages: exactly that, by target, in seconds.
+pub fn single_durations(before: &str, after: &str, histogram: &str) -> Vec<(String, f64)> {
+    let earlier = totals(before, histogram);
+    let singles = totals(after, histogram).into_iter().filter_map(|(labels, later)| {
+        let earlier = earlier.get(labels).copied().unwrap_or_default();
+        let target = labels.split_once("target=\"")?.1.split_once('"')?.0;
+        let is_single = (later.count - earlier.count - 1.0).abs() < 0.5;
+        is_single.then(|| (target.to_owned(), later.sum - earlier.sum))
+    });
+    singles.collect()
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Total {
     sum: f64,
@@ -72,5 +84,12 @@ mod tests {
     #[test]
     fn round_trips_are_what_was_added_since_the_page_before() {
         assert_eq!(durations_between(BEFORE, AFTER, "rtt_seconds"), [0.25, 0.5]);
+    }
+
+    #[test]
+    fn of_two_round_trips_neither_is_known() {
+        let after = AFTER.replace("{to=", "{target=");
+        let before = BEFORE.replace("{to=", "{target=");
+        assert_eq!(single_durations(&before, &after, "rtt_seconds"), [("new".to_owned(), 0.25)]);
     }
 }

@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     bench: &'static str,
+    /// What tells the programs apart: `peer`, `engine`, `backend`.
+    role: &'static str,
     peer: String,
-    /// Of what size the world was: `targets` or `resolvers`, and how many.
+    /// Of what size the world was: `targets`, `resolvers` or the like, and how many.
     size: (&'static str, usize),
     /// What else rows must have in common to be compared, name and value.
     alike: Vec<(&'static str, String)>,
@@ -44,7 +46,15 @@ pub enum Bound {
 impl Row {
     /// A row without figures.
     pub fn new(bench: &'static str, peer: &str, size: (&'static str, usize)) -> Self {
-        Self { bench, peer: peer.to_owned(), size, alike: Vec::new(), figures: Vec::new() }
+        let (peer, alike, figures) = (peer.to_owned(), Vec::new(), Vec::new());
+        Self { bench, role: "peer", peer, size, alike, figures }
+    }
+
+    /// Says by which word its program is told apart, where that is not `peer`.
+    #[must_use]
+    pub fn told_by(mut self, role: &'static str) -> Self {
+        self.role = role;
+        self
     }
 
     /// Says what else it must have in common with a row that it is compared with.
@@ -78,7 +88,8 @@ impl Row {
 
     /// `RESULT <bench> peer=<..> <size>=<n> <figure>=<..> ...`
     pub fn line(&self) -> String {
-        let mut line = format!("RESULT {} peer={} {}", self.bench, self.peer, self.of());
+        let Self { bench, role, peer, .. } = self;
+        let mut line = format!("RESULT {bench} {role}={peer} {}", self.of());
         for figure in &self.figures {
             let _ = write!(line, " {}={}", figure.name, figure.show());
         }
@@ -94,7 +105,8 @@ impl Row {
         format!("{kind}={count}{}", alike.collect::<String>())
     }
 
-    fn is_comparable(&self, other: &Self) -> bool {
+    /// Whether the two measured the same.
+    pub fn is_comparable(&self, other: &Self) -> bool {
         (self.size, &self.alike) == (other.size, &other.alike)
     }
 }
@@ -110,7 +122,8 @@ pub fn table(rows: &[Row]) -> Vec<String> {
     let Some(first) = rows.first() else {
         return Vec::new();
     };
-    let words = ["peer", first.size.0].into_iter().chain(first.alike.iter().map(|(name, _)| *name));
+    let words =
+        [first.role, first.size.0].into_iter().chain(first.alike.iter().map(|(name, _)| *name));
     let head: Vec<&str> = words.chain(first.figures.iter().map(|figure| figure.name)).collect();
     let mut cells: Vec<Vec<String>> = vec![head.iter().map(|it| (*it).to_owned()).collect()];
     for row in rows {
@@ -171,8 +184,8 @@ pub fn verdicts(own: &Row, goals: &[Goal]) -> Vec<String> {
             (Some(value), Bound::AtLeast(bound)) if value >= bound => "reached",
             _ => "MISSED",
         };
-        let (bench, peer, of, figure) = (own.bench, &own.peer, own.of(), goal.figure);
-        format!("GOAL {bench} peer={peer} {of} {figure}{relation}{bound} {verdict}")
+        let (Row { bench, role, peer, .. }, of, figure) = (own, own.of(), goal.figure);
+        format!("GOAL {bench} {role}={peer} {of} {figure}{relation}{bound} {verdict}")
     };
     goals.iter().map(line).collect()
 }

@@ -35,6 +35,21 @@ pub fn scrape(namespace: &Namespace, address: SocketAddr) -> anyhow::Result<Scra
     Ok(Scrape { page, seconds: answer.seconds })
 }
 
+/// How many bytes the page has as this is asked for; none from a program that gives something else.
+pub fn size(
+    namespace: &Namespace,
+    address: SocketAddr,
+    accept: &'static str,
+    gzip: bool,
+) -> anyhow::Result<Option<usize>> {
+    let coding = if gzip { "Accept-Encoding: gzip\r\n" } else { "" };
+    let answer = namespace.run(move || fetch_as(accept, address, "/metrics", coding))?;
+    let asked = accept.split(';').next().unwrap_or(accept);
+    let is_good = answer.head.contains(&format!("content-type: {asked}"))
+        && answer.head.contains("content-encoding: gzip") == gzip;
+    Ok(is_good.then_some(answer.body.len()))
+}
+
 /// Waits until the page says what it shall.
 pub async fn wait_for(
     namespace: &Namespace,
@@ -68,8 +83,18 @@ pub struct Answer {
 /// Fetches a page, which must be there, as Prometheus asks, with header lines that each end with
 /// `\r\n`; blocks.
 pub fn fetch(address: SocketAddr, path: &str, headers: &str) -> anyhow::Result<Answer> {
+    fetch_as(ACCEPT, address, path, headers)
+}
+
+fn fetch_as(
+    accept: &str,
+    address: SocketAddr,
+    path: &str,
+    headers: &str,
+) -> anyhow::Result<Answer> {
+    let headers = format!("Accept: {accept}\r\n{headers}");
     let (mut head, seconds) =
-        get(address, path, headers).with_context(|| format!("asking {address}"))?;
+        get(address, path, &headers).with_context(|| format!("asking {address}"))?;
     let end = head.windows(4).position(|four| four == b"\r\n\r\n");
     let body = head.split_off(end.context("the answer has no head")? + 4);
     let head = String::from_utf8_lossy(&head).to_lowercase();
@@ -86,7 +111,7 @@ fn get(address: SocketAddr, path: &str, headers: &str) -> io::Result<(Vec<u8>, f
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     // HTTP/1.0: the body ends with the connection, and is never in chunks.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: {ACCEPT}\r\n{headers}\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n")?;
     loop {
         if length == answer.len() {
             answer.resize(2 * length, 0);

@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use super::echoes::{PAGE, Reading, Seen, watch};
 use super::page;
 use crate::netns::Namespace;
-use crate::process::find;
 
-const PROGRAM: &str = "prometheus-smokeping-prober";
+/// Debian's package, and the program's name.
+pub(super) const PACKAGE: &str = "prometheus-smokeping-prober";
 
 /// By which kind of socket it probes.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +26,8 @@ pub(super) struct Protocol {
 
 /// Unprivileged sockets, and raw ones, which are its default and each see every reply.
 pub(super) const PROTOCOLS: [Protocol; 2] = [
-    Protocol { name: "udp", most: usize::MAX, reading: reading("smokeping_prober-dgram") },
-    Protocol { name: "icmp", most: 2_000, reading: reading("smokeping_prober-raw") },
+    Protocol { name: "udp", most: usize::MAX, reading: reading("smokeping-dgram") },
+    Protocol { name: "icmp", most: 2_000, reading: reading("smokeping-raw") },
 ];
 
 const fn reading(peer: &'static str) -> Reading {
@@ -39,11 +40,11 @@ const fn reading(peer: &'static str) -> Reading {
 }
 
 pub(super) async fn measure(
+    program: &Path,
     protocol: Protocol,
     hosts: &[Ipv4Addr],
     watched: Duration,
 ) -> anyhow::Result<Seen> {
-    let program = find(PROGRAM, PROGRAM)?;
     let namespace = Namespace::new("bench-smokeping")?;
     let folder = tempfile::Builder::new().prefix("turbulence-bench-").tempdir()?;
     let file = folder.path().join("config.yml");

@@ -20,6 +20,8 @@ pub(super) struct Seen {
     pub(super) wall_seconds: f64,
     /// Queries of each sweep that were answered.
     pub(super) answered: Option<f64>,
+    /// Answers laid to a resolver that did not give them.
+    pub(super) wrong: Option<f64>,
 }
 
 /// The resolvers, in a namespace of their own.

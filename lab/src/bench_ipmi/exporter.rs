@@ -10,14 +10,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::bmcs::{Bmcs, PASSWORD, USER};
-use super::debian::Peer;
 use super::tally::{PEER, Tally};
 use super::{Options, page};
 use crate::bench::report::Row;
 use crate::bench::usage::Watch;
+use crate::newest::Peer;
 use crate::process::Program;
 use crate::{http, ports};
 
+/// Debian's package, and the program's name.
+pub(super) const PACKAGE: &str = "prometheus-ipmi-exporter";
 /// It listens within a fraction of this.
 const START: Duration = Duration::from_secs(60);
 

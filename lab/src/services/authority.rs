@@ -9,13 +9,13 @@ use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// The certificate authority that vouches for the lab's services.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
     /// Makes one with a fresh key, which is never written anywhere.
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let mut about = CertificateParams::default();
         about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         about.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -26,12 +26,12 @@ impl Authority {
     }
 
     /// Its certificate, for those who shall trust it.
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// What a server of this name needs: key and certificate, for HTTP/1.1.
-    pub(super) fn server(&self, host: &str) -> anyhow::Result<ServerConfig> {
+    pub(crate) fn server(&self, host: &str) -> anyhow::Result<ServerConfig> {
         let key = KeyPair::generate()?;
         let mut about = CertificateParams::new(vec![host.to_owned()])?;
         about.distinguished_name.push(DnType::CommonName, host);

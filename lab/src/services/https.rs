@@ -29,14 +29,14 @@ const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
 /// How a service behaves just now, on every node that serves it.
 #[derive(Debug)]
-pub(super) struct Behaviour {
+pub(crate) struct Behaviour {
     status: AtomicU16,
     delay_micros: AtomicU64,
 }
 
 impl Behaviour {
     /// Answers 200 at once.
-    pub(super) fn well() -> Self {
+    pub(crate) fn well() -> Self {
         Self { status: AtomicU16::new(StatusCode::OK.as_u16()), delay_micros: AtomicU64::new(0) }
     }
 
@@ -62,7 +62,7 @@ impl Behaviour {
 }
 
 /// Serves on one node until aborted, which closes the listener and every connection.
-pub(super) fn serve(
+pub(crate) fn serve(
     listener: StdListener,
     tls: Arc<ServerConfig>,
     behaviour: Arc<Behaviour>,
