@@ -1,16 +1,19 @@
-//! What it costs a Prometheus to evaluate the shipped rules of server hardware, with so many BMCs.
+//! What it costs a Prometheus to evaluate the shipped rules: those of server hardware with so many BMCs, those of
+//! reachability with so many vantages and endpoints.
 //!
-//! A real Prometheus scrapes what the exporter shows of machines, of which some have verdicts standing,
-//! and says itself how long each group took.
+//! A real Prometheus scrapes what the exporter shows, of which some have verdicts standing, and says itself how long
+//! each group took.
 
 mod fleet;
+mod pages;
+mod vantages;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use peers::Prometheus;
 use peers::exposition::samples;
 use tokio::time::{Instant, sleep};
@@ -20,8 +23,23 @@ use crate::bench::report::quantile;
 use crate::bench::say;
 use crate::http;
 
-/// The rules that read BMCs' series.
-const RULES: [&str; 2] = ["thermal.rules.yml", "hardware.rules.yml"];
+/// What is scraped, and by which rules it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Load {
+    /// Machines, as turbulence-ipmi shows them.
+    Bmcs,
+    /// Endpoints, as many vantages of turbulence-latency show them.
+    Endpoints,
+}
+
+impl Load {
+    fn rules(self) -> &'static [&'static str] {
+        match self {
+            Self::Bmcs => &["thermal.rules.yml", "hardware.rules.yml"],
+            Self::Endpoints => &["reachability.rules.yml"],
+        }
+    }
+}
 /// Prometheus scrapes so often.
 const SCRAPES: Duration = Duration::from_secs(15);
 /// The windows of the rules are full after so long.
@@ -34,9 +52,18 @@ const SHARE: f64 = 0.2;
 /// What is measured; the defaults are the fleet that the exporter's README speaks of.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
+    /// What is scraped, one after the other.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Load::Bmcs, Load::Endpoints])]
+    which: Vec<Load>,
     /// How many BMCs.
     #[arg(long, default_value_t = 10_000)]
     bmcs: usize,
+    /// How many endpoints each vantage probes.
+    #[arg(long, default_value_t = 1_000)]
+    endpoints: usize,
+    /// How many vantages there are.
+    #[arg(long, default_value_t = 30)]
+    vantages: usize,
     /// For how many seconds, once the windows of the rules are full.
     #[arg(long, default_value_t = 120)]
     seconds: u64,
@@ -59,16 +86,35 @@ struct Group {
 
 /// Measures; whether each group reached the goal.
 pub async fn run(options: &Options) -> anyhow::Result<bool> {
+    let mut is_good = true;
+    for load in &options.which {
+        is_good &= measure(*load, options).await?;
+    }
+    Ok(is_good)
+}
+
+async fn measure(load: Load, options: &Options) -> anyhow::Result<bool> {
     let suite = options.suite.canonicalize().context("finding the repository")?;
-    let rules: Vec<PathBuf> = RULES.map(|name| suite.join("alerts").join(name)).to_vec();
-    let rules: Vec<PathBuf> = rules.into_iter().filter(|file| file.is_file()).collect();
-    ensure!(!rules.is_empty(), "{} has no rules", suite.join("alerts").display());
-    let words = rules.iter().map(std::fs::read_to_string).collect::<Result<String, _>>()?;
-    let fleet = Fleet::new(&suite, &words, options.bmcs)?;
-    say(&format!("{} BMCs, {} series that the rules read", options.bmcs, fleet.series()));
-    let shards = fleet.shards();
-    let address = fleet.serve()?;
-    let config = config(&rules, address, shards);
+    let rules: Vec<PathBuf> =
+        load.rules().iter().map(|name| suite.join("alerts").join(name)).collect();
+    let read = |file: &PathBuf| {
+        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+    };
+    let words = rules.iter().map(read).collect::<Result<String, _>>()?;
+    let (size, pages) = match load {
+        Load::Bmcs => {
+            let fleet = Fleet::new(&suite, &words, options.bmcs)?;
+            (format!("bmcs={}", options.bmcs), fleet.pages())
+        }
+        Load::Endpoints => {
+            let Options { endpoints, vantages, .. } = *options;
+            let pages = vantages::pages(&words, vantages, endpoints)?;
+            (format!("endpoints={endpoints} vantages={vantages}"), pages)
+        }
+    };
+    say(&format!("{size}: {} series that the rules read", pages.series()));
+    let labels = pages.labels().to_vec();
+    let config = config(&rules, pages.serve()?, &labels);
     let prometheus = {
         let program = options.prometheus.clone();
         tokio::task::spawn_blocking(move || Prometheus::start(&program, &config, &[])).await?
@@ -81,21 +127,22 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
     }
     let mut is_good = true;
     for (name, group) in &groups {
-        is_good &= tell(name, group, options.bmcs)?;
+        is_good &= tell(name, group, &size)?;
     }
     Ok(is_good && !groups.is_empty())
 }
 
-fn config(rules: &[PathBuf], address: std::net::SocketAddr, shards: usize) -> String {
+/// Each page is a target of its own, with its labels.
+fn config(rules: &[PathBuf], address: std::net::SocketAddr, labels: &[String]) -> String {
     let files: Vec<_> =
         rules.iter().map(|file| format!("{:?}", file.display().to_string())).collect();
-    let scrape = |shard: usize| {
+    let scrape = |(shard, labels): (usize, &String)| {
         format!(
             "- {{job_name: shard-{shard}, honor_labels: true, params: {{shard: ['{shard}']}}, \
-             static_configs: [{{targets: ['{address}'], labels: {{job: turbulence-ipmi}}}}]}}\n"
+             static_configs: [{{targets: ['{address}'], labels: {{{labels}}}}}]}}\n"
         )
     };
-    let scrapes = (0..shards).map(scrape).collect::<Vec<_>>().concat();
+    let scrapes = labels.iter().enumerate().map(scrape).collect::<Vec<_>>().concat();
     format!(
         "global: {{scrape_interval: {0}s, scrape_timeout: {0}s}}\nrule_files: [{1}]\nscrape_configs:\n{scrapes}",
         SCRAPES.as_secs(),
@@ -153,19 +200,19 @@ fn dearest(answer: &str) -> Option<Vec<String>> {
     Some(rules.iter().take(DEAREST).map(line).collect())
 }
 
-fn tell(name: &str, group: &Group, bmcs: usize) -> anyhow::Result<bool> {
+fn tell(name: &str, group: &Group, size: &str) -> anyhow::Result<bool> {
     let mut took = group.took.clone();
     took.sort_by(f64::total_cmp);
     let median = quantile(&took, 0.5).with_context(|| format!("{name} was never evaluated"))?;
     let most = quantile(&took, 1.0).unwrap_or(median);
     let (interval, missed, count) = (group.interval, group.missed, took.len());
     say(&format!(
-        "RESULT rules group={name} bmcs={bmcs} seconds={median:.3} interval={interval} worst={most:.3} \
+        "RESULT rules group={name} {size} seconds={median:.3} interval={interval} worst={most:.3} \
          evaluations={count} missed={missed}"
     ));
     let goal = interval * SHARE;
     let is_good = median <= goal;
     let word = if is_good { "reached" } else { "MISSED" };
-    say(&format!("GOAL rules group={name} bmcs={bmcs} seconds<={goal} {word}"));
+    say(&format!("GOAL rules group={name} {size} seconds<={goal} {word}"));
     Ok(is_good)
 }

@@ -1,20 +1,12 @@
 //! Pages of many BMCs: what the exporter itself shows of a few machines, under many names.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
-use axum::extract::Query;
-use axum::http::StatusCode;
-use axum::routing::get;
-use serde::Deserialize;
 
+use super::pages::{Pages, Read};
 use crate::judge;
-use crate::ports;
 
 /// BMCs of a page.
 const SHARD: usize = 250;
@@ -39,21 +31,12 @@ const ILL: &str = "ipmi_fault_state{{},id=\"32.0.151\",name=\"PS2 Status\",entit
 /// Every page.
 pub(super) struct Fleet {
     pages: Vec<String>,
-    series: usize,
-}
-
-#[derive(Deserialize)]
-struct Asked {
-    shard: usize,
 }
 
 impl Fleet {
     /// So many BMCs, with the series that rules of these words read; `suite` has the worlds.
     pub(super) fn new(suite: &Path, words: &str, bmcs: usize) -> anyhow::Result<Self> {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-        let read: BTreeSet<&str> = words.split(|c| !is_part(c)).collect();
-        let is_read =
-            |line: &&str| line.split(['{', ' ']).next().is_some_and(|it| read.contains(it));
+        let read = Read::of(words);
         let mut kinds = Vec::new();
         for (name, share) in KINDS {
             let file = suite.join(format!("worlds/thermal/{name}.yml"));
@@ -61,11 +44,11 @@ impl Fleet {
             let standing = |page: &String| page.matches("\nipmi_verdict{").count();
             let page = pages.into_iter().map(|(_, page)| page).max_by_key(standing);
             let page = page.with_context(|| format!("{name} has no page"))?;
-            let lines: Vec<String> = page.lines().filter(is_read).map(unnamed).collect();
+            let lines: Vec<String> =
+                page.lines().filter(|line| read.has(line)).map(unnamed).collect();
             kinds.push((lines, share));
         }
         let mut pages = Vec::new();
-        let mut series = 0;
         for first in (0..bmcs).step_by(SHARD) {
             let mut page = String::new();
             for bmc in first..(first + SHARD).min(bmcs) {
@@ -88,36 +71,15 @@ impl Fleet {
                     }
                 }
             }
-            series += page.lines().count();
             pages.push(page);
         }
-        Ok(Self { pages, series })
+        Ok(Self { pages })
     }
 
-    /// How many series there are.
-    pub(super) fn series(&self) -> usize {
-        self.series
-    }
-
-    /// How many pages there are.
-    pub(super) fn shards(&self) -> usize {
-        self.pages.len()
-    }
-
-    /// Serves each page as `/metrics?shard=NUMBER`.
-    pub(super) fn serve(self) -> anyhow::Result<SocketAddr> {
-        let listener = ports::listener(None)?;
-        let address = listener.local_addr()?;
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let pages: Arc<[axum::body::Bytes]> = self.pages.into_iter().map(Into::into).collect();
-        let page = move |Query(Asked { shard }): Query<Asked>| {
-            let page = pages.get(shard).cloned();
-            std::future::ready(page.ok_or(StatusCode::NOT_FOUND))
-        };
-        let app = Router::new().route("/metrics", get(page));
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Ok(address)
+    /// The pages, of which each is a share of the machines.
+    pub(super) fn pages(self) -> Pages {
+        let labels = vec!["job: turbulence-ipmi".to_owned(); self.pages.len()];
+        Pages::new(self.pages, labels)
     }
 }
 
