@@ -4,6 +4,7 @@ mod discovered;
 mod lists;
 mod plan;
 mod question;
+mod series;
 mod set;
 mod zone;
 
@@ -25,7 +26,7 @@ use serde::Deserialize;
 
 use crate::exchange::HostName;
 use crate::kind::Kind;
-use crate::resolvers::{Builder, OptOut};
+use crate::resolvers::{Builder, Geo, OptOut};
 
 /// The whole file. Deserialised, it is checked as far as that goes without the lists of resolvers;
 /// [`Config::complete`] does the rest.
@@ -49,6 +50,11 @@ pub struct Config {
     /// Who does not want to be asked: the file, and what stands in it.
     opt_out_file: Option<Located<PathBuf>>,
     opt_out: Arc<OptOut>,
+    /// The user's own tables of countries and systems: the files, and what stands in them.
+    geo_files: Vec<Located<PathBuf>>,
+    geo: Option<Arc<Geo>>,
+    /// Series that the page of metrics may have at most.
+    max_series: Located<usize>,
     /// Where they are: the list of each set in the making, for them to be added to.
     own: Vec<Option<Arc<Builder>>>,
     /// What is allowed and hardly meant.
@@ -165,6 +171,15 @@ struct RawConfig {
     http_sd_configs: Vec<HttpSd>,
     state_directory: Option<PathBuf>,
     opt_out_file: Option<Located<PathBuf>>,
+    #[serde(default)]
+    geo_files: Vec<Located<PathBuf>>,
+    #[serde(default = "default_max_series")]
+    max_series: Located<usize>,
+}
+
+/// What a Prometheus takes without being asked: a page of sixty megabytes.
+fn default_max_series() -> Located<usize> {
+    Located { place: Place::default(), value: 200_000 }
 }
 
 impl TryFrom<RawConfig> for Config {
@@ -209,6 +224,9 @@ impl TryFrom<RawConfig> for Config {
             state_directory,
             opt_out_file: raw.opt_out_file,
             opt_out: Arc::default(),
+            geo_files: raw.geo_files,
+            geo: None,
+            max_series: raw.max_series,
             own,
             warnings,
         };
@@ -225,7 +243,8 @@ impl TryFrom<RawConfig> for Config {
                     continue;
                 }
             };
-            let (builder, warning) = set.inline(&entries, number, &config.opt_out, &mut problems);
+            let (builder, warning) =
+                set.inline(&entries, number, config.builder(set), &mut problems);
             config.warnings.extend(warning);
             // One that excludes all has been told of each.
             if entries.is_empty() || !builder.is_empty() {

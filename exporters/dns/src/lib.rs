@@ -82,6 +82,10 @@ impl Exporter for DnsExporter {
             "/api/v1/results",
             "what each resolver said; /api/v1/diff what it says otherwise than in the sweep before",
         ),
+        (
+            "/lists",
+            "what each list of resolvers is worth: who is dead, refuses, lies, or is elsewhere",
+        ),
         ("/api/v1/sweeps", "the last sweep of each set, and how far the one is that is going on"),
     ];
     type Config = Config;

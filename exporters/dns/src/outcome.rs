@@ -199,8 +199,14 @@ pub(crate) enum Control {
     Unknown,
     /// It resolves.
     Passed,
-    /// It does not, or not honestly.
+    /// It does not.
     Failed,
+    /// It refuses.
+    Refused,
+    /// It answers with what cannot be true: that there is none, or an address that no public host has.
+    Lied,
+    /// It was not asked: it was silent before, or refused.
+    Resting,
     /// Nothing came.
     Silent,
 }
@@ -208,7 +214,7 @@ pub(crate) enum Control {
 impl Control {
     /// Whether it speaks against the resolver.
     pub(crate) fn is_bad(self) -> bool {
-        matches!(self, Self::Failed | Self::Silent)
+        !matches!(self, Self::Unknown | Self::Passed)
     }
 }
 

@@ -4,6 +4,7 @@
 mod answers;
 mod filter;
 mod html;
+mod lists;
 mod results;
 mod said;
 mod sweeps;
@@ -27,6 +28,7 @@ use crate::authority::state::Zones;
 use crate::pages::answers::Page;
 use crate::pages::filter::{Filter, Format};
 use crate::pages::html::Choices;
+use crate::pages::lists::Report;
 use crate::pages::results::{Rows, Told};
 use crate::pages::sweeps::Sweeps;
 use crate::state::{Latest, SetState, Sets};
@@ -43,6 +45,8 @@ pub(crate) fn routes(sets: Arc<Sets>, zones: Arc<Zones>) -> Router {
         .route("/api/v1/diff", get(diff))
         .route("/api/v1/resolvers/{ip}", get(resolver))
         .route("/api/v1/sweeps", get(sweeps))
+        .route("/lists", get(lists))
+        .route("/api/v1/lists", get(lists_of_programs))
         .with_state(sets)
         .merge(zones::routes(zones))
 }
@@ -166,6 +170,27 @@ async fn sweeps(State(sets): State<Arc<Sets>>) -> Response {
     let (sets, now) = (take(&sets), Instant::now());
     let all: Vec<_> = sets.iter().map(|(set, latest)| Sweeps::new(set, latest, now)).collect();
     Json(all).into_response()
+}
+
+/// What each list is worth, for a browser. A long list takes its time, which is nobody else's.
+async fn lists(State(sets): State<Arc<Sets>>) -> Response {
+    reported(take(&sets), |reports| Html(lists::page(reports).into_string()).into_response()).await
+}
+
+/// The same for a program.
+async fn lists_of_programs(State(sets): State<Arc<Sets>>) -> Response {
+    reported(take(&sets), |reports| Json(reports).into_response()).await
+}
+
+async fn reported(
+    sets: Taken,
+    shown: impl FnOnce(&[Report<'_>]) -> Response + Send + 'static,
+) -> Response {
+    let made = spawn_blocking(move || {
+        let reports: Vec<_> = sets.iter().map(|(set, latest)| Report::new(set, latest)).collect();
+        shown(&reports)
+    });
+    made.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// The form that is asked for, if all of the filter can be; else what to answer.

@@ -3,11 +3,13 @@
 mod builder;
 mod entry;
 mod file;
+mod geo;
 mod opt_out;
 
 pub(crate) use builder::{Added, Builder};
 pub(crate) use entry::{Country, Entry};
 pub(crate) use file::parse;
+pub(crate) use geo::Geo;
 pub(crate) use opt_out::OptOut;
 
 use std::collections::HashSet;
@@ -57,12 +59,35 @@ pub(crate) struct ResolverList {
     pub(crate) excluded: usize,
     /// Entries left out because their owners do not want to be asked.
     pub(crate) opted_out: usize,
+    /// Lines of the file that are no resolvers.
+    pub(crate) skipped: Skipped,
+    /// When an entry was checked last, as the list says.
+    pub(crate) newest_check: Option<String>,
+    /// Resolvers that are elsewhere by the user's own tables, and where: indices.
+    pub(crate) misplaced: Vec<(u32, u16)>,
+}
+
+/// Lines of a file that were left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skipped {
+    /// How many.
+    pub(crate) lines: usize,
+    /// The first of them, by their numbers.
+    pub(crate) first: Vec<u32>,
 }
 
 impl ResolverList {
     /// How many are third parties: anybody on the public internet.
     pub(crate) fn third_parties(&self) -> usize {
         self.resolvers.iter().filter(|resolver| !special::is_special(resolver.address)).count()
+    }
+
+    /// How many have no known country, and how many no known system.
+    pub(crate) fn unplaced(&self) -> (usize, usize) {
+        let unknown = self.countries.iter().position(|country| country == UNKNOWN);
+        let nowhere = |it: &&Resolver| Some(usize::from(it.country)) == unknown;
+        let all = self.resolvers.iter();
+        (all.clone().filter(nowhere).count(), all.filter(|it| it.asn == 0).count())
     }
 
     /// Whether a third party is in both lists.

@@ -207,7 +207,7 @@ fn collate(plan: &Plan, turns: &[Turn], report: WorkerReport) -> Sweep {
     let resolvers = plan.set.list.resolvers.len();
     let mut lost = report.lost;
     // Of one that is left alone, what it said before stands.
-    let known = |turn: &Turn| if *turn == Turn::Rest { Control::Failed } else { Control::Unknown };
+    let known = |turn: &Turn| if *turn == Turn::Rest { Control::Resting } else { Control::Unknown };
     let mut control: Vec<Control> = turns.iter().map(known).collect();
     let mut outcomes = vec![vec![None; resolvers]; plan.questions.len()];
     let mut nsids = vec![None; if plan.set.nsid { resolvers } else { 0 }];
@@ -270,6 +270,11 @@ fn judged_control(outcome: &Outcome) -> Control {
         Outcome::LocalError => Control::Unknown,
         Outcome::Timeout => Control::Silent,
         outcome if passes_control(outcome) => Control::Passed,
+        Outcome::Answer(answer) => match answer.content {
+            Content::Refused => Control::Refused,
+            ref content if content.is_conclusive() => Control::Lied,
+            _ => Control::Failed,
+        },
         _ => Control::Failed,
     }
 }

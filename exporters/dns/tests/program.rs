@@ -319,6 +319,7 @@ fn the_pages_show_it_and_send_nothing(
     assert!(program.page("/").contains("/answers"));
     pages::tell_programs_what_each_resolver_said(program, addresses);
     pages::tell_people(program);
+    pages::tell_what_a_list_is_worth(program);
     for _ in 0..20 {
         program.page("/metrics");
     }

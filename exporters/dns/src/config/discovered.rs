@@ -68,7 +68,7 @@ impl Config {
         let set = &self.sets[number];
         let builder = match &self.own[number] {
             Some(builder) => Builder::clone(builder),
-            None => Builder::new(set.allow_private).without(&self.opt_out),
+            None => self.builder(set),
         };
         Joined { plan: self.plan(set), builder, size: Size::of(&set.list) }
     }

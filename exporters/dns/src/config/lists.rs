@@ -11,11 +11,14 @@ use std::sync::Arc;
 use exporter_kit::config::{Place, Problems};
 use exporter_kit::discovery::Discovery;
 
-use super::Config;
 use super::plan::Size;
 use super::set::Source;
+use super::{Config, Set};
 use crate::courtesy::{MAX_PER_AND_HOUR, MAX_RATE, is_stranger};
-use crate::resolvers::{self, Builder, OptOut};
+use crate::resolvers::{self, Builder, Geo, OptOut};
+
+/// Resolvers from which on it matters where they are.
+const MANY: usize = 20;
 
 /// Bytes of a list of resolvers: a million lines as of public-dns.info.
 const LARGEST: u64 = 256 << 20;
@@ -49,37 +52,44 @@ impl Config {
     pub(crate) fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
         let mut problems = Problems::default();
         self.read_opt_out(folder, &mut problems);
+        self.read_geo(folder, &mut problems);
         for number in 0..self.sets.len() {
             let path = match self.sets[number].source.clone() {
                 Source::File(path) => path,
-                Source::Inline(entries) if *self.opt_out != OptOut::default() => {
+                Source::Inline(entries)
+                    if *self.opt_out != OptOut::default() || self.geo.is_some() =>
+                {
                     let (set, mut told) = (&self.sets[number], Problems::default());
-                    let (builder, _) = set.inline(&entries, number, &self.opt_out, &mut told);
+                    let (builder, _) = set.inline(&entries, number, self.builder(set), &mut told);
                     self.fill(number, builder, set.place, &mut problems);
                     continue;
                 }
                 Source::Inline(_) | Source::Discovered => continue,
             };
             let file = folder.join(&path.value);
-            let text = match read(&file) {
-                Ok(text) => text,
+            let bytes = match read(&file) {
+                Ok(bytes) => bytes,
                 Err(error) => {
                     problems.add(path.place, format!("sets[{number}].resolvers_file: {error}"));
                     continue;
                 }
             };
-            match resolvers::parse(
-                &text,
-                Builder::new(self.sets[number].allow_private).without(&self.opt_out),
-            ) {
+            let set = &self.sets[number];
+            match resolvers::parse(&bytes, self.builder(set), set.port) {
                 Ok(builder) => self.fill(number, builder, path.place, &mut problems),
                 Err(wrong) => problems.add_file(file.display(), wrong),
             }
         }
         self.check_together(&mut problems);
+        self.check_series(&mut problems);
         problems.into_result()?;
         self.state_directory = self.state_directory.map(|directory| folder.join(directory));
         self.warnings.extend(self.shared_resolvers());
+        self.warnings.extend(self.doubtful_lists());
+        if self.discovery == Discovery::default() {
+            // Nobody is looked up any more.
+            self.geo = None;
+        }
         self.warnings.extend(self.forgetful_zones());
         Ok(self)
     }
@@ -122,11 +132,57 @@ impl Config {
         }
     }
 
+    /// An empty list for a set.
+    pub(super) fn builder(&self, set: &Set) -> Builder {
+        Builder::new(set.allow_private).without(&self.opt_out).with(self.geo.as_ref())
+    }
+
+    /// Reads the tables of countries and systems.
+    fn read_geo(&mut self, folder: &Path, problems: &mut Problems) {
+        let mut geo = Geo::default();
+        for (number, path) in self.geo_files.iter().enumerate() {
+            let file = folder.join(&path.value);
+            if let Err(error) = read(&file).and_then(|bytes| geo.add(bytes)) {
+                problems.add(path.place, format!("geo_files[{number}]: {error}"));
+            }
+        }
+        self.geo = (!self.geo_files.is_empty()).then(|| Arc::new(geo));
+    }
+
+    /// A warning for each list of which lines were left out, or whose places are not known.
+    fn doubtful_lists(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for set in &self.sets {
+            let (list, line) = (&set.list, set.place.line);
+            if list.skipped.lines > 0 {
+                let first: Vec<_> = list.skipped.first.iter().map(u32::to_string).collect();
+                warnings.push(format!(
+                    "line {line}: resolvers_file: {} of its lines are no resolvers that can be asked, and are left out: \
+                     line {}{}",
+                    list.skipped.lines,
+                    first.join(", "),
+                    if list.skipped.lines > first.len() { ", ..." } else { "" }
+                ));
+            }
+            let (nowhere, nobodys) = list.unplaced();
+            let is_much = |count: usize| 2 * count > list.resolvers.len();
+            if list.resolvers.len() >= MANY && (is_much(nowhere) || is_much(nobodys)) {
+                warnings.push(format!(
+                    "line {line}: resolvers: of {}, {nowhere} have no known country and {nobodys} no known AS, so that \
+                     no country of theirs is judged, and of one AS each /24 has a vote of its own; name tables in \
+                     `geo_files`",
+                    list.resolvers.len()
+                ));
+            }
+        }
+        warnings
+    }
+
     /// Reads who does not want to be asked.
     fn read_opt_out(&mut self, folder: &Path, problems: &mut Problems) {
         let Some(path) = &self.opt_out_file else { return };
         let file = folder.join(&path.value);
-        match read(&file).map(|text| OptOut::parse(&text)) {
+        match read(&file).map(|bytes| OptOut::parse(&String::from_utf8_lossy(&bytes))) {
             Ok(Ok(opt_out)) => self.opt_out = Arc::new(opt_out),
             Ok(Err(wrong)) => problems.add_file(file.display(), wrong),
             Err(error) => problems.add(path.place, format!("opt_out_file: {error}")),
@@ -204,8 +260,8 @@ impl Config {
     }
 }
 
-/// The text of a list of resolvers, or why there is none.
-fn read(path: &Path) -> Result<String, String> {
+/// The content of a file, or why there is none.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
     let read = || -> io::Result<Vec<u8>> {
         // Asked before it is opened: opening a pipe would wait for somebody to write.
         if !std::fs::metadata(path)?.is_file() {
@@ -219,9 +275,5 @@ fn read(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > LARGEST {
         return Err(format!("must have at most {} MiB", LARGEST >> 20));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..good].split(|byte| *byte == b'\n').count();
-        format!("its line {line} is not UTF-8 text")
-    })
+    Ok(bytes)
 }

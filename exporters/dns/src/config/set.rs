@@ -8,7 +8,7 @@ use exporter_kit::config::{self as kit, Located, Name, Problems, all};
 use serde::Deserialize;
 
 use crate::exchange::HostName;
-use crate::resolvers::{Added, Builder, Entry, OptOut, ResolverList};
+use crate::resolvers::{Added, Builder, Entry, ResolverList};
 
 /// Earliest retransmission (RFC 1035 §4.2.1: 2-5 seconds).
 const MIN_RETRY: Duration = Duration::from_secs(2);
@@ -61,16 +61,15 @@ pub(super) enum Source {
 }
 
 impl Set {
-    /// The list of a set whose resolvers stand in the config, where it is entry number `number`; what
-    /// is wrong with them; and a warning of those that are there twice.
+    /// The list of a set whose resolvers stand in the config, where it is entry number `number`, added to an empty
+    /// one; what is wrong with them; and a warning of those that are there twice.
     pub(super) fn inline(
         &self,
         entries: &[Located<Entry>],
         number: usize,
-        opt_out: &Arc<OptOut>,
+        mut builder: Builder,
         problems: &mut Problems,
     ) -> (Builder, Option<String>) {
-        let mut builder = Builder::new(self.allow_private).without(opt_out);
         let mut again = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
             match builder.add(entry) {

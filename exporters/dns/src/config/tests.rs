@@ -316,10 +316,52 @@ fn who_does_not_want_to_be_asked_is_left_out_and_counted() {
 }
 
 #[test]
+fn more_series_than_there_may_be_are_refused_with_the_arithmetic() {
+    let error = load(&format!("max_series: 300\n{GOOD}")).unwrap_err().to_string();
+    let wanted = "line 1:13: max_series: there may be 325 series (set world: 1 questions x (140 + 9 x 2 countries) + 107); \
+                  the most is 300";
+    assert!(error.contains(wanted), "{error}");
+    assert!(load(&format!("max_series: 325\n{GOOD}")).is_ok());
+}
+
+#[test]
+fn tables_tell_where_resolvers_are_and_what_is_not_known_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let list: Vec<_> = (1..=30).map(|n| format!("11.0.{n}.1")).collect();
+    std::fs::write(folder.path().join("list.txt"), list.join("\n")).unwrap();
+    std::fs::write(
+        folder.path().join("geo.tsv"),
+        "11.0.0.0\t11.255.255.255\t64500\tNL\n9.9.9.0\t9.9.9.255\t19281\tUS\n",
+    )
+    .unwrap();
+    let text =
+        GOOD.replace("questions:", "  - { name: file, resolvers_file: list.txt }\nquestions:");
+    let config = load_in(&text, folder.path()).unwrap();
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    assert!(
+        warning.contains("line 4: resolvers: of 30, 30 have no known country and 30 no known AS"),
+        "{warning}"
+    );
+    let config = load_in(&format!("geo_files: [geo.tsv]\n{text}"), folder.path()).unwrap();
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let plans = config.plans(&[]).0;
+    let of = |set: &str| (plans[set].set.list.countries.clone(), plans[set].set.list.networks);
+    assert_eq!(of("file"), (vec!["NL".to_owned()], 1));
+    assert_eq!(of("world"), (vec!["US".to_owned(), "anycast".to_owned()], 2));
+    let error = load_in(&format!("geo_files: [no.tsv, list.txt]\n{text}"), folder.path());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("line 1:13: geo_files[0]: cannot be read: No such file"), "{error}");
+    assert!(
+        error.contains("line 1:21: geo_files[1]: is neither MMDB nor a list of ranges: line 1"),
+        "{error}"
+    );
+}
+
+#[test]
 fn lists_that_are_missing_or_wrong_are_told_with_their_places() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.csv"), "9.9.9.9\ns3cret\n8.8.8.8\ns3cret\n").unwrap();
-    std::fs::write(folder.path().join("latin.csv"), b"9.9.9.9\n\xff\n").unwrap();
+    std::fs::write(folder.path().join("latin.csv"), b"9.9.9.9,\xff\n").unwrap();
     let text = GOOD
         .replace("resolvers: [9.9.9.9, { address: 1.1.1.1, country: anycast, asn: 13335, name: x }]", "resolvers_file: no.csv")
         .replace(
@@ -332,7 +374,6 @@ fn lists_that_are_missing_or_wrong_are_told_with_their_places() {
         "line 3:36: sets[0].resolvers_file: cannot be read: No such file",
         "bad.csv: line 2:1: must begin with an IP address",
         "bad.csv: line 4:1: must begin with an IP address",
-        "line 5:36: sets[2].resolvers_file: its line 2 is not UTF-8 text",
         "line 6:37: sets[3].resolvers_file: cannot be read: it is no regular file",
     ] {
         assert!(error.contains(what), "{what} is not in\n{error}");

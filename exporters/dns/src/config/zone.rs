@@ -190,6 +190,11 @@ impl Zone {
         self.ns.is_some()
     }
 
+    /// How many names and types are compared.
+    pub(super) fn names(&self) -> usize {
+        self.questions.len()
+    }
+
     /// What of it does not fit the zone's name.
     pub(super) fn faults(&self, zone: &HostName) -> Vec<String> {
         let foreign = |field: &str, name: &HostName| {

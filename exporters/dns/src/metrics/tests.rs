@@ -223,6 +223,22 @@ fn what_was_told_before_a_restart_stands_until_a_sweep_says_otherwise() {
 }
 
 #[test]
+fn there_are_no_more_series_than_are_counted_when_the_config_is_read() {
+    let page = exporter_kit::openmetrics(|page| {
+        encode(&states(), NOW, page);
+        authority::encode(&zones(), NOW, page);
+    });
+    let series = page.lines().filter(|line| !line.starts_with('#')).count();
+    let config = |most: usize| {
+        let config: Config =
+            exporter_kit::parse(&format!("max_series: {most}\n{CONFIG}"), "golden").unwrap();
+        config.complete(std::path::Path::new("."))
+    };
+    assert!(config(series).is_err(), "{series} are at most as many as are counted");
+    assert!(config(5 * series).is_ok(), "and not much less");
+}
+
+#[test]
 fn exposition() {
     let text = exporter_kit::openmetrics(|page| {
         encode(&states(), NOW, page);

@@ -212,6 +212,9 @@ fn control_word(control: Control) -> Option<&'static str> {
         Control::Unknown => None,
         Control::Passed => Some("passed"),
         Control::Failed => Some("failed"),
+        Control::Refused => Some("refused"),
+        Control::Lied => Some("lied"),
         Control::Silent => Some("silent"),
+        Control::Resting => Some("left_alone"),
     }
 }

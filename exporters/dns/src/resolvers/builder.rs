@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Country, Entry, OptOut, Resolver, ResolverList, UNKNOWN, network};
+use super::{
+    ANYCAST, Country, Entry, Geo, OptOut, Resolver, ResolverList, Skipped, UNKNOWN, network,
+};
 use crate::special;
 
 /// A list in the making.
@@ -14,6 +16,7 @@ pub(crate) struct Builder {
     list: ResolverList,
     allow_private: bool,
     opt_out: Arc<OptOut>,
+    geo: Option<Arc<Geo>>,
     seen: HashSet<IpAddr>,
     countries: HashMap<String, u16>,
     networks: HashMap<Network, u32>,
@@ -56,6 +59,7 @@ impl Builder {
             list: ResolverList::default(),
             allow_private,
             opt_out: Arc::default(),
+            geo: None,
             seen: HashSet::new(),
             countries: HashMap::new(),
             networks: HashMap::new(),
@@ -65,6 +69,26 @@ impl Builder {
     /// The same list, which leaves these out.
     pub(crate) fn without(self, opt_out: &Arc<OptOut>) -> Self {
         Self { opt_out: Arc::clone(opt_out), ..self }
+    }
+
+    /// The same list, which looks up what is not said of a resolver.
+    pub(crate) fn with(self, geo: Option<&Arc<Geo>>) -> Self {
+        Self { geo: geo.map(Arc::clone), ..self }
+    }
+
+    /// Notes lines that were left out.
+    pub(crate) fn skipped(&mut self, skipped: Skipped) {
+        self.list.skipped = skipped;
+    }
+
+    /// Notes when an entry was checked, as in `2023-08-17 22:01:10`.
+    pub(crate) fn checked(&mut self, at: Option<&str>) {
+        let Some(at) = at.and_then(|at| at.get(..19)) else { return };
+        let at = at.replace('T', " ");
+        let is_time = at.bytes().all(|byte| byte.is_ascii_digit() || b"-: ".contains(&byte));
+        if is_time && self.list.newest_check.as_ref().is_none_or(|newest| *newest < at) {
+            self.list.newest_check = Some(at);
+        }
     }
 
     /// Adds a resolver, unless it is there or has an address that is not asked; both are counted.
@@ -82,9 +106,21 @@ impl Builder {
             self.list.duplicates += 1;
             return Added::Again;
         }
-        let country = self.country(country.as_ref());
+        let found = self.geo.as_ref().map(|geo| geo.find(*address)).unwrap_or_default();
+        let asn = asn.filter(|asn| *asn > 0).or(found.asn);
+        let said = country.as_ref().or(found.country.as_ref());
+        let index = self.list.resolvers.len();
+        let elsewhere = found.country.as_ref().filter(|found| {
+            let is_somewhere = |country: &Country| country.0 != ANYCAST;
+            said.is_some_and(|said| said != *found && is_somewhere(said)) && is_somewhere(found)
+        });
+        if let (Some(elsewhere), Ok(index)) = (elsewhere, u32::try_from(index)) {
+            let elsewhere = self.country(Some(elsewhere));
+            self.list.misplaced.push((index, elsewhere));
+        }
+        let country = self.country(said);
         let next = u32::try_from(self.networks.len()).expect("no list has so many lines");
-        let network = *self.networks.entry(Network::of(*address, *asn)).or_insert(next);
+        let network = *self.networks.entry(Network::of(*address, asn)).or_insert(next);
         let asn = asn.unwrap_or_default();
         self.list.resolvers.push(Resolver { address: *address, country, network, asn });
         Added::New

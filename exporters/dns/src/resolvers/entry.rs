@@ -44,6 +44,12 @@ impl TryFrom<String> for Country {
     }
 }
 
+/// The number of an autonomous system, as lists have it: `64500`, `AS64500`, `64500.0`; nothing where it is none.
+pub(super) fn system(text: &str) -> Option<u32> {
+    let text = text.trim_start_matches(['A', 'a']).trim_start_matches(['S', 's']);
+    text.split('.').next().and_then(|number| number.parse().ok())
+}
+
 /// An address; one with a zone (`fe80::1%eth0`) is link-local, whatever the zone is.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
     match text.split_once('%') {

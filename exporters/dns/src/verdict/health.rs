@@ -76,7 +76,8 @@ fn lost(
     control: impl Fn(usize) -> Control,
     count: usize,
 ) -> Option<f64> {
-    let known = (0..count).filter(|at| is_known(*at) && control(*at) != Control::Unknown);
+    let is_asked = |at| !matches!(control(at), Control::Unknown | Control::Resting);
+    let known = (0..count).filter(|at| is_known(*at) && is_asked(*at));
     let (mut all, mut silent) = (0_u32, 0_u32);
     for at in known {
         all += 1;

@@ -88,3 +88,19 @@ pub(crate) fn tell_people(program: &Program) {
     let empty = program.request("GET", "/answers?name=&country=&class=&format=html", "");
     assert_eq!(empty.status, 200, "an empty form asks for everything");
 }
+
+/// What the list of the world is worth, by the classes of its resolvers.
+pub(crate) fn tell_what_a_list_is_worth(program: &Program) {
+    let reports: serde_json::Value = serde_json::from_str(&program.page("/api/v1/lists")).unwrap();
+    let world = reports.as_array().unwrap().iter().find(|it| it["set"] == "world").unwrap();
+    assert_eq!((&world["duplicates"], &world["without_country"]), (&1.into(), &0.into()));
+    let count = |what: &str| {
+        let kinds = world["shown"].as_array().unwrap();
+        kinds.iter().find(|it| it["what"] == what).unwrap()["resolvers"].as_u64().unwrap()
+    };
+    let counts = ["dead", "refusing", "lying", "left_alone"].map(count);
+    assert_eq!(counts, [6, 2, 0, 0], "{world}");
+    assert!(count("working") > 40 && count("differing") >= 12, "{world}");
+    let page = program.page("/lists");
+    assert!(page.contains("is silent to everything") && !page.contains("No sweep yet"), "{page}");
+}

@@ -1,0 +1,58 @@
+//! How many series the page of metrics has at most. No I/O, no clock.
+
+use exporter_kit::config::Problems;
+
+use super::Config;
+
+/// Series of one question, of one country of it, of a set and of a zone, without their histograms. A test
+/// holds that there are no more.
+const QUESTION: usize = 140;
+const COUNTRY: usize = 9;
+const SET: usize = 40;
+const ZONE: usize = 180;
+
+/// Series of a histogram: at most 64 buckets, the last one, sum and count.
+const BARS: usize = 67;
+
+/// Series of the exporter itself.
+const OWN: usize = 60;
+
+impl Config {
+    /// Adds a problem if there would be more series than there may be.
+    pub(super) fn check_series(&self, problems: &mut Problems) {
+        let most = self.max_series.value;
+        let (series, parts) = self.series();
+        if series > most {
+            let place = self.max_series.place;
+            problems.add(
+                place,
+                format!(
+                    "max_series: there may be {series} series ({}); the most is {most}",
+                    parts.join(", ")
+                ),
+            );
+        }
+    }
+
+    /// How many series there may be, and how that comes about.
+    pub(super) fn series(&self) -> (usize, Vec<String>) {
+        let (mut series, mut parts) = (OWN, Vec::new());
+        for set in &self.sets {
+            let questions = self.plan(set).questions.len();
+            let countries = set.list.countries.len();
+            let of_set = questions * (QUESTION + COUNTRY * countries) + SET + BARS;
+            series += of_set;
+            parts.push(format!(
+                "set {}: {questions} questions x ({QUESTION} + {COUNTRY} x {countries} countries) + {}",
+                set.name,
+                SET + BARS
+            ));
+        }
+        if !self.zones.is_empty() {
+            let names: usize = self.zones.values().map(|zone| zone.names()).sum();
+            series += self.zones.len() * (ZONE + BARS) + names;
+            parts.push(format!("{} zones x {} + {names} names", self.zones.len(), ZONE + BARS));
+        }
+        (series, parts)
+    }
+}
