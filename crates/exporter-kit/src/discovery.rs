@@ -23,7 +23,7 @@ mod sources;
 mod status;
 mod watch;
 
-pub use client::HttpClient;
+pub use client::{HttpClient, HttpFault};
 pub use found::{Found, Parts, Skipped};
 pub use settings::{Discovery, FileSd, HttpSd};
 

@@ -63,20 +63,26 @@ impl Asker {
     pub(super) async fn ask(&self) -> anyhow::Result<Zeroizing<String>> {
         let patience = self.settings.refresh_interval.min(LONGEST_WAIT);
         let asked = tokio::time::timeout(patience, self.ask_and_read()).await;
-        asked.unwrap_or_else(|_| Err(too_late(patience)))
+        asked.unwrap_or_else(|_| Err(HttpFault::Late(patience).into()))
     }
 
     async fn ask_and_read(&self) -> anyhow::Result<Zeroizing<String>> {
-        let response = self.follow(self.settings.url.0.clone()).await?;
+        let response = self.follow(self.settings.url.0.clone(), None).await?;
         let status = response.status();
         ensure!(status == StatusCode::OK, "answered {}, must be 200", status.as_u16());
         ensure!(is_json(response.headers()), "the answer's Content-Type must be application/json");
         text_of(response, LARGEST).await
     }
 
-    async fn follow(&self, mut url: Url) -> anyhow::Result<Response<Incoming>> {
+    async fn follow(
+        &self,
+        mut url: Url,
+        more: Option<&HeaderMap>,
+    ) -> anyhow::Result<Response<Incoming>> {
         for _ in 0..=MOST_REDIRECTS {
-            let response = self.client.request(self.request(&url)?).await.context("asking")?;
+            let mut request = self.request(&url)?;
+            request.headers_mut().extend(more.cloned().unwrap_or_default());
+            let response = self.client.request(request).await.context("asking")?;
             if !(self.settings.follow_redirects && is_redirect(response.status())) {
                 return Ok(response);
             }
@@ -118,15 +124,52 @@ impl HttpClient {
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         url.query_pairs_mut().extend_pairs(query);
         let asked = async {
-            let response = self.0.follow(url).await?;
+            let response = self.0.follow(url, None).await?;
             let status = response.status().as_u16();
             let mut text = text_of(response, most).await?;
             Ok((status, std::mem::take(&mut *text)))
         };
         let asked = tokio::time::timeout(patience, asked).await;
-        asked.unwrap_or_else(|_| Err(too_late(patience)))
+        asked.unwrap_or_else(|_| Err(HttpFault::Late(patience).into()))
+    }
+
+    /// Asks for the URL of the settings itself, with more headers: the answer, whatever its status, with
+    /// its body of at most so many bytes, as it came.
+    pub async fn fetch(
+        &self,
+        headers: &HeaderMap,
+        most: u64,
+        patience: Duration,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let asked = async {
+            let response = self.0.follow(self.0.settings.url.0.clone(), Some(headers)).await?;
+            let (parts, body) = response.into_parts();
+            Ok(Response::from_parts(parts, bytes_of(body, most).await?))
+        };
+        let asked = tokio::time::timeout(patience, asked).await;
+        asked.unwrap_or_else(|_| Err(HttpFault::Late(patience).into()))
     }
 }
+
+/// Why an answer is not taken though there is a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpFault {
+    /// It was not whole after that time.
+    Late(Duration),
+    /// It has more bytes than these.
+    Long(u64),
+}
+
+impl fmt::Display for HttpFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Late(patience) => write!(f, "no whole answer within {} s", patience.as_secs()),
+            Self::Long(largest) => write!(f, "the answer has more than {} MiB", largest >> 20),
+        }
+    }
+}
+
+impl std::error::Error for HttpFault {}
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,20 +177,21 @@ impl fmt::Debug for HttpClient {
     }
 }
 
-fn too_late(patience: Duration) -> anyhow::Error {
-    anyhow!("no whole answer within {} s", patience.as_secs())
+async fn text_of(response: Response<Incoming>, largest: u64) -> anyhow::Result<Zeroizing<String>> {
+    let bytes = bytes_of(response.into_body(), largest).await?;
+    let text = std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned()));
+    text.context("the answer is not UTF-8 text")
 }
 
-async fn text_of(response: Response<Incoming>, largest: u64) -> anyhow::Result<Zeroizing<String>> {
+async fn bytes_of(body: Incoming, largest: u64) -> anyhow::Result<Bytes> {
     let most = usize::try_from(largest).unwrap_or(usize::MAX);
-    let body = Limited::new(response.into_body(), most).collect().await;
+    let body = Limited::new(body, most).collect().await;
     // The error is of the body's own kind, or that it is too long.
     let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
         Ok(error) => anyhow!(error).context("reading the answer"),
-        Err(_) => anyhow!("the answer has more than {} MiB", largest >> 20),
+        Err(_) => HttpFault::Long(largest).into(),
     })?;
-    let text = std::str::from_utf8(&body.to_bytes()).map(|text| Zeroizing::new(text.to_owned()));
-    text.context("the answer is not UTF-8 text")
+    Ok(body.to_bytes())
 }
 
 fn is_redirect(status: StatusCode) -> bool {
