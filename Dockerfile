@@ -1,6 +1,6 @@
 # The images of the suite.
 #
-#   docker build --build-arg EXPORTER=ipmi -t turbulence-ipmi .        (or latency, or dns)
+#   docker build --build-arg EXPORTER=ipmi -t turbulence-ipmi .        (or latency, dns, homing)
 #   docker build --target lab -t turbulence-lab .                      (the simulated world, for the demo)
 #
 # An exporter's image holds one static program and the certificates that it trusts: no shell, no package, no root.

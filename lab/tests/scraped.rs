@@ -169,3 +169,12 @@ fn dns() {
     let exporter = Exporter::start(folder.path(), "turbulence-dns", 9771, &config);
     exporter.is_scraped(&["germany", "china"], Some(("dns_consistency_response_seconds", 2)));
 }
+
+#[test]
+fn homing() {
+    let folder = TempDir::new().unwrap();
+    let config = "prometheus: [{url: 'http://127.0.0.1:1'}]\ninterval: 5s\n\
+                  claims: [{page: acme, url: 'http://127.0.0.1:1/summary.json', interval: 1s, targets: [api]}]\n";
+    let exporter = Exporter::start(folder.path(), "turbulence-homing", 9772, config);
+    exporter.is_scraped(&["prometheus", "acme"], None);
+}

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The jobs of the shipped scrape config, and the sample of each.
-pub(crate) const JOBS: [(&str, &str); 4] = [
+pub(crate) const JOBS: [(&str, &str); 5] = [
     ("turbulence-ipmi", include_str!("ipmi.prom")),
     ("turbulence-latency", include_str!("latency.prom")),
     ("turbulence-dns", include_str!("dns.prom")),
+    ("turbulence-homing", include_str!("homing.prom")),
     ("drives", include_str!("drives.prom")),
 ];
 

@@ -1,0 +1,206 @@
+//! One site or several: what the round trips of all vantages to one address allow. No I/O, no clock.
+
+use std::collections::BTreeSet;
+
+use exporter_kit::LabelEnum;
+
+use crate::graph::Graph;
+use crate::place::{self, Disc, SLACK_KM, Site};
+use crate::world::{Address, Seen, World};
+
+/// With fewer vantages than these, or fewer regions, nothing is said.
+const LEAST_VANTAGES: usize = 6;
+const LEAST_REGIONS: usize = 3;
+/// Below so many vantages what is said of one site is called weak: half of all pairs of sites in one
+/// continent look like one site to ten vantages, by the simulation that the limits come from.
+pub(crate) const WEAK_BELOW: usize = 10;
+/// Milliseconds below which a site is in the region of a vantage, not beyond an ocean.
+const NEAR_MS: f64 = 60.0;
+/// From so many kilometres on, the way of a packet is compared with the straight line.
+const FAR_KM: f64 = 2_000.0;
+/// How many times as long as by light on the straight line round trips are, in the median.
+const USUAL_STRETCH: (f64, f64) = (1.2, 4.0);
+/// More sites are not told one by one.
+const MOST_SITES: usize = 16;
+
+/// What is told of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// Too few vantages, or in too few regions.
+    Insufficient,
+    /// All fits one site, or several near one another.
+    OneSite,
+    /// No single site explains it, and no single wrong vantage does.
+    SeveralSites,
+    /// Anything else.
+    Undetermined,
+}
+
+impl LabelEnum for Class {
+    const VALUES: &'static [Self] =
+        &[Self::Insufficient, Self::OneSite, Self::SeveralSites, Self::Undetermined];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Insufficient => "insufficient",
+            Self::OneSite => "one_site",
+            Self::SeveralSites => "several_sites",
+            Self::Undetermined => "undetermined",
+        }
+    }
+
+    fn place(self) -> usize {
+        match self {
+            Self::Insufficient => 0,
+            Self::OneSite => 1,
+            Self::SeveralSites => 2,
+            Self::Undetermined => 3,
+        }
+    }
+}
+
+/// The judgement on one address at one moment, with what it rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Judged {
+    /// What is told.
+    pub(crate) class: Class,
+    /// At least so many sites there are; 0 where that is not known.
+    pub(crate) sites_min: usize,
+    /// Pairs of vantages that contradict one site.
+    pub(crate) violations: usize,
+    /// So many vantages at least must be wrong for there to be one site after all.
+    pub(crate) proof: usize,
+    /// Vantages that took part.
+    pub(crate) voters: Vec<Seen>,
+    /// Regions that took part.
+    pub(crate) regions: usize,
+    /// Where the sites are, as far as that can be said.
+    pub(crate) sites: Vec<Site>,
+}
+
+/// The pairs of vantages whose round trips to an address no single place explains.
+pub(crate) fn contradictions(world: &World, seen: &[Seen]) -> Graph {
+    let reach: Vec<f64> =
+        seen.iter().map(|it| world.vantages[it.vantage].reach_km(it.rtt_ms)).collect();
+    let all: Vec<usize> = (0..seen.len()).collect();
+    let graph = Graph::new(&all, |a, b| {
+        let km = world.distances.km(seen[a].vantage, seen[b].vantage);
+        km.is_some_and(|km| km > reach[a] + reach[b] + SLACK_KM)
+    });
+    graph.renamed(|at| seen[at].vantage)
+}
+
+/// The measurements that count: of vantages that have a network and a place, and are not suspected.
+pub(crate) fn voters(world: &World, seen: &[Seen], suspects: &BTreeSet<usize>) -> Vec<Seen> {
+    let counts = |it: &&Seen| {
+        let vantage = &world.vantages[it.vantage];
+        vantage.is_trusted && vantage.place.is_some() && !suspects.contains(&it.vantage)
+    };
+    seen.iter().filter(counts).copied().collect()
+}
+
+/// Judges one address.
+pub(crate) fn judge(world: &World, address: &Address, suspects: &BTreeSet<usize>) -> Judged {
+    let voters = voters(world, &address.seen, suspects);
+    let regions: BTreeSet<&str> =
+        voters.iter().map(|it| world.vantages[it.vantage].region.as_str()).collect();
+    let regions = regions.len();
+    let mut judged = Judged {
+        class: Class::Insufficient,
+        sites_min: 0,
+        violations: 0,
+        proof: 0,
+        voters,
+        regions,
+        sites: Vec::new(),
+    };
+    if judged.voters.len() < LEAST_VANTAGES || regions < LEAST_REGIONS {
+        return judged;
+    }
+    let graph = contradictions(world, &judged.voters);
+    (judged.violations, judged.proof) = (graph.len(), graph.matching());
+    judged.class = Class::Undetermined;
+    judged.sites_min = 1;
+    if graph.is_proof() {
+        let chosen = chosen(world, &judged.voters, &graph);
+        judged.class = Class::SeveralSites;
+        judged.sites_min = chosen.len().max(2);
+        judged.sites = sites(world, address, &judged.voters, &chosen);
+    } else if graph.is_empty() {
+        let discs: Vec<_> = judged.voters.iter().filter_map(|it| disc(world, it)).collect();
+        let site = place::locate(&discs, &address.hints);
+        if site.is_some() && address.is_everywhere && looks_like_one(world, &judged.voters) {
+            judged.class = Class::OneSite;
+        }
+        judged.sites.extend(site);
+    }
+    judged
+}
+
+/// The conditions under which round trips without a contradiction look like those to one site:
+/// 1. the nearest is near;
+/// 2. one region alone is near;
+/// 3. nobody far away is nearer than light, measured from the nearest vantage;
+/// 4. those far away are as much slower than light as packets usually are.
+fn looks_like_one(world: &World, voters: &[Seen]) -> bool {
+    let Some(nearest) = voters.iter().min_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms)) else {
+        return false;
+    };
+    let near: BTreeSet<&str> = voters
+        .iter()
+        .filter(|it| it.rtt_ms < NEAR_MS)
+        .map(|it| world.vantages[it.vantage].region.as_str())
+        .collect();
+    let mut stretches: Vec<f64> = voters
+        .iter()
+        .filter_map(|it| {
+            let km = world.distances.km(it.vantage, nearest.vantage)?;
+            (km > FAR_KM).then(|| world.vantages[it.vantage].reach_km(it.rtt_ms) / km)
+        })
+        .collect();
+    stretches.sort_by(f64::total_cmp);
+    let median = stretches.get(stretches.len() / 2);
+    near.len() == 1
+        && stretches.first().is_some_and(|least| *least >= 1.0)
+        && median.is_some_and(|it| (USUAL_STRETCH.0..=USUAL_STRETCH.1).contains(it))
+}
+
+/// Where an address can be as one vantage sees it.
+pub(crate) fn disc(world: &World, seen: &Seen) -> Option<Disc> {
+    let vantage = &world.vantages[seen.vantage];
+    Some(Disc { centre: vantage.place?, radius: vantage.reach_km(seen.rtt_ms) })
+}
+
+/// Vantages that each see another site, those with the smallest discs first.
+fn chosen(world: &World, voters: &[Seen], graph: &Graph) -> Vec<usize> {
+    let mut order: Vec<&Seen> = voters.iter().collect();
+    let reach = |it: &Seen| world.vantages[it.vantage].reach_km(it.rtt_ms);
+    order.sort_by(|a, b| reach(a).total_cmp(&reach(b)).then(a.vantage.cmp(&b.vantage)));
+    let order: Vec<usize> = order.into_iter().map(|it| it.vantage).collect();
+    graph.independent(&order)
+}
+
+/// The site of each of the chosen: where it and those can all be right that see this site or none of the others.
+fn sites(world: &World, address: &Address, voters: &[Seen], chosen: &[usize]) -> Vec<Site> {
+    let overlap = |a: &Disc, b: &Disc| a.centre.km_to(b.centre) <= a.radius + b.radius + SLACK_KM;
+    let discs: Vec<(usize, Disc)> =
+        voters.iter().filter_map(|it| Some((it.vantage, disc(world, it)?))).collect();
+    let heads: Vec<&Disc> = chosen
+        .iter()
+        .filter_map(|it| discs.iter().find(|(at, _)| at == it))
+        .map(|it| &it.1)
+        .collect();
+    heads
+        .iter()
+        .take(MOST_SITES)
+        .filter_map(|head| {
+            // Who overlaps several may see any of them.
+            let is_of_it = |disc: &Disc| {
+                overlap(disc, head) && heads.iter().filter(|it| overlap(disc, it)).count() == 1
+            };
+            let own: Vec<Disc> = discs.iter().map(|it| it.1).filter(is_of_it).collect();
+            let alone = || place::locate(std::slice::from_ref(*head), &address.hints);
+            place::locate(&own, &address.hints).or_else(alone)
+        })
+        .collect()
+}

@@ -1,0 +1,209 @@
+//! The config file: which Prometheis are asked, where the vantages are, which services have sets, and
+//! which pages say how they are.
+
+mod claim;
+mod service;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(crate) use claim::Component;
+pub(crate) use claim::{PageLabels, PageWork};
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use exporter_kit::Wanted;
+use exporter_kit::config::{self as kit, Located, Name, Problems};
+use exporter_kit::discovery::{HttpClient, HttpSd};
+use serde::Deserialize;
+
+use crate::gather::KnownVantage;
+use crate::geodesy::Point;
+use crate::sets::Service;
+use claim::Claim;
+use service::RawService;
+
+/// How often all vantages are compared: their windows are ten minutes long.
+const INTERVAL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3_600));
+const TIMEOUT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(120));
+/// Prometheis that are asked.
+const MOST_SERVERS: usize = 16;
+
+/// The name of the evaluation among what is polled; no page of claims may have it.
+pub(crate) const EVALUATION: &str = "prometheus";
+
+/// The whole file, each part valid by itself and together.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawConfig")]
+pub struct Config {
+    evaluation: Wanted<Work, Labels>,
+    claims: Vec<Located<Claim>>,
+    folder: Arc<Path>,
+}
+
+/// What an evaluation does. Over a reload, equal work goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Work {
+    /// Who is asked.
+    pub(crate) servers: Vec<HttpSd>,
+    /// Whether each of them has everything, so that one answer is enough.
+    pub(crate) are_replicas: bool,
+    /// The time from one evaluation to the next.
+    pub(crate) interval: Duration,
+    /// How long one query may take.
+    pub(crate) timeout: Duration,
+    /// From where the files that they name are taken.
+    pub(crate) folder: Arc<Path>,
+}
+
+/// What is made of the answers. Over a reload, another one restarts nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Labels {
+    /// What is known of vantages beside what they say themselves.
+    pub(crate) vantages: Vec<KnownVantage>,
+    /// The services that have sets.
+    pub(crate) services: Vec<Service>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    prometheus: Vec<Located<HttpSd>>,
+    #[serde(default)]
+    replicas: bool,
+    interval: Option<kit::Duration>,
+    timeout: Option<kit::Duration>,
+    #[serde(default)]
+    vantages: Vec<Located<RawVantage>>,
+    #[serde(default)]
+    services: Vec<Located<RawService>>,
+    #[serde(default)]
+    claims: Vec<Located<Claim>>,
+}
+
+/// A vantage of which the config says more than its exporter.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawVantageFields")]
+struct RawVantage(KnownVantage);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawVantageFields {
+    region: Name,
+    vantage: Name,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    #[serde(default)]
+    medium: Medium,
+}
+
+/// What the lines of a vantage are made of.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Medium {
+    #[default]
+    Fibre,
+    Radio,
+}
+
+impl Config {
+    /// Takes files from that folder, and reads those that are needed to ask anybody, so that a mistake is
+    /// told with the config's.
+    pub(crate) fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
+        self.folder = Arc::from(folder);
+        self.evaluation.work.folder = Arc::clone(&self.folder);
+        for (number, server) in self.evaluation.work.servers.iter().enumerate() {
+            HttpClient::new(server.clone(), folder)
+                .with_context(|| format!("prometheus[{number}]"))?;
+        }
+        Ok(self)
+    }
+
+    /// What is evaluated.
+    pub(crate) fn evaluation(&self) -> BTreeMap<String, Wanted<Work, Labels>> {
+        [(EVALUATION.to_owned(), self.evaluation.clone())].into()
+    }
+
+    /// The pages that are asked, by name.
+    pub(crate) fn pages(&self) -> BTreeMap<String, Wanted<PageWork, PageLabels>> {
+        let page = |claim: &Located<Claim>| {
+            let wanted = Wanted { work: claim.work(&self.folder), labels: claim.labels() };
+            (claim.page.clone(), wanted)
+        };
+        self.claims.iter().map(page).collect()
+    }
+}
+
+impl TryFrom<RawConfig> for Config {
+    type Error = Problems;
+
+    fn try_from(raw: RawConfig) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let first = raw.prometheus.first().map(|it| it.place).unwrap_or_default();
+        if raw.prometheus.is_empty() || raw.prometheus.len() > MOST_SERVERS {
+            problems.add(first, format!("prometheus: must have from 1 to {MOST_SERVERS} entries"));
+        }
+        let mut within =
+            |field: &str, given: Option<kit::Duration>, default: u64, bounds: (_, _)| {
+                let given =
+                    given.unwrap_or_else(|| kit::Duration::new(Duration::from_secs(default)));
+                given.within(bounds.0, bounds.1).unwrap_or_else(|error| {
+                    problems.add(first, format!("{field}: {error}"));
+                    bounds.0
+                })
+            };
+        let interval = within("interval", raw.interval, 60, INTERVAL);
+        let timeout = within("timeout", raw.timeout, 10, TIMEOUT);
+        for (at, one) in raw.vantages.iter().enumerate() {
+            let same = raw.vantages[..at]
+                .iter()
+                .find(|it| it.0.region == one.0.region && it.0.name == one.0.name);
+            if let Some(before) = same {
+                let line = before.place.line;
+                problems.add(
+                    one.place,
+                    format!("vantages[{at}]: line {line} has the same region and vantage"),
+                );
+            }
+        }
+        let services = service::checked(raw.services, &mut problems);
+        claim::check(&raw.claims, &mut problems);
+        problems.into_result()?;
+        let folder: Arc<Path> = Arc::from(Path::new("."));
+        let work = Work {
+            servers: raw.prometheus.into_iter().map(|it| it.value).collect(),
+            are_replicas: raw.replicas,
+            interval,
+            timeout,
+            folder: Arc::clone(&folder),
+        };
+        let vantages = raw.vantages.into_iter().map(|it| it.value.0).collect();
+        let labels = Labels { vantages, services };
+        Ok(Self { evaluation: Wanted { work, labels }, claims: raw.claims, folder })
+    }
+}
+
+impl TryFrom<RawVantageFields> for RawVantage {
+    type Error = String;
+
+    fn try_from(raw: RawVantageFields) -> Result<Self, String> {
+        let place =
+            match (raw.latitude, raw.longitude) {
+                (None, None) => None,
+                (Some(north), Some(east)) => Some(Point::new(north, east).ok_or(
+                    "latitude and longitude: must be degrees on the Earth, and not both 0",
+                )?),
+                _ => return Err("latitude and longitude go together; give both or none".to_owned()),
+            };
+        Ok(Self(KnownVantage {
+            region: raw.region.into_string(),
+            name: raw.vantage.into_string(),
+            place,
+            is_radio: raw.medium == Medium::Radio,
+        }))
+    }
+}

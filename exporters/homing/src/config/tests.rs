@@ -1,0 +1,94 @@
+//! What a config may say, and what is said of one that is wrong.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, String> {
+    exporter_kit::parse(text, "test.yml").map_err(|error| format!("{error:#}"))
+}
+
+const PROMETHEUS: &str = "prometheus: [{url: 'http://localhost:9090'}]\n";
+
+#[test]
+fn the_example_is_a_config() {
+    let config = parse(include_str!("../../turbulence-homing.example.yml")).unwrap();
+    let wanted = &config.evaluation()[EVALUATION];
+    assert_eq!(wanted.work.interval, Duration::from_secs(60));
+    assert_eq!(wanted.work.timeout, Duration::from_secs(10));
+    assert!(!wanted.work.are_replicas && wanted.labels.vantages.is_empty());
+    assert!(config.pages().is_empty());
+    assert!(config.complete(Path::new(".")).is_ok());
+}
+
+#[test]
+fn what_the_readme_shows_can_be_pasted() {
+    let readme = include_str!("../../README.md");
+    let blocks: Vec<&str> =
+        readme.split("```yaml\n").skip(1).map(|it| it.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 2);
+    for block in blocks.into_iter().filter(|block| !block.contains("scrape_configs")) {
+        let head = if block.contains("prometheus:") { "" } else { PROMETHEUS };
+        parse(&format!("{head}{block}")).unwrap();
+    }
+}
+
+#[test]
+fn a_reload_restarts_only_what_asks_otherwise() {
+    let of = |more: &str| parse(&format!("{PROMETHEUS}{more}")).unwrap();
+    let base = of("");
+    let placed = of("vantages: [{region: EMEA, vantage: fra, latitude: 50.1, longitude: 8.7}]");
+    let (base, placed) = (base.evaluation(), placed.evaluation());
+    assert!(base[EVALUATION].work == placed[EVALUATION].work);
+    assert!(base[EVALUATION].labels != placed[EVALUATION].labels);
+    assert!(base[EVALUATION].work != of("interval: 2m").evaluation()[EVALUATION].work);
+    let page = "claims: [{page: acme, url: 'https://status.example/', components: {API: {targets: [api]}}}]";
+    let other = page.replace("[api]", "[web]");
+    assert!(of(page).pages()["acme"].work == of(&other).pages()["acme"].work);
+}
+
+#[test]
+fn every_fault_has_its_message() {
+    let claim = |rest: &str| format!("claims: [{{page: a, url: 'https://a.example/', {rest}}}]");
+    let sets = |rest: &str| format!("services: [{{name: s, sets: [{rest}]}}]");
+    for (text, wanted) in [
+        ("interval: 1s".to_owned(), "interval: must be from 5s to 1h"),
+        ("timeout: 1h".to_owned(), "timeout: must be from 100ms to 2m"),
+        ("colour: red".to_owned(), "unknown field `colour`"),
+        ("vantages: [{region: a, vantage: b, latitude: 1}]".to_owned(), "go together"),
+        (
+            "vantages: [{region: a, vantage: b, latitude: 0, longitude: 0}]".to_owned(),
+            "not both 0",
+        ),
+        (
+            "vantages: [{region: a, vantage: b, latitude: .nan, longitude: 0}]".to_owned(),
+            "must be degrees on the Earth",
+        ),
+        (
+            "vantages: [{region: a, vantage: b}, {region: a, vantage: b}]".to_owned(),
+            "vantages[1]: line 2 has the same region and vantage",
+        ),
+        (sets("{name: x, targets: [a]}"), "services[0].sets: must have from 2 to 16 entries"),
+        (
+            sets("{name: x, targets: [a]}, {name: x, targets: []}"),
+            "services[0].sets[1].name: another set has the same one",
+        ),
+        (
+            "services: [{name: s, expect_independent: 3, sets: [{name: x, targets: [a]}, {name: y, targets: [b]}]}]"
+                .to_owned(),
+            "expect_independent: must be from 2 to the number of sets",
+        ),
+        (claim("interval: 10s"), "interval: must be from 1m to 1d"),
+        (claim("format: rss"), "format"),
+        ("claims: [{page: a, url: 'a.example'}]".to_owned(), "url: must be a URL"),
+        ("claims: [{page: prometheus, url: 'https://a.example/'}]".to_owned(), "page: must not be prometheus"),
+        (
+            "claims: [{page: a, url: 'https://a.example/'}, {page: a, url: 'https://b.example/'}]".to_owned(),
+            "claims[1].page: line 2 has the same one",
+        ),
+    ] {
+        let error = parse(&format!("{PROMETHEUS}{text}\n")).unwrap_err();
+        assert!(error.contains(wanted), "{text}\n  gave   {error}\n  wanted {wanted}");
+    }
+    assert!(parse("prometheus: []").unwrap_err().contains("must have from 1 to 16 entries"));
+    let secret = "prometheus: [{url: 'http://u:s3cret@a/'}]";
+    assert!(!parse(secret).unwrap_err().contains("s3cret"));
+}

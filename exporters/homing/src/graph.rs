@@ -1,0 +1,141 @@
+//! Pairs of vantages whose round trips no single place explains, as a graph. No I/O, no clock.
+
+/// The edges between vantages, by their numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Graph {
+    edges: Vec<(usize, usize)>,
+}
+
+impl Graph {
+    /// The pairs of `all` that contradict each other.
+    pub(crate) fn new(all: &[usize], contradict: impl Fn(usize, usize) -> bool) -> Self {
+        let mut edges = Vec::new();
+        for (at, one) in all.iter().enumerate() {
+            let others = all[at + 1..].iter().filter(|other| contradict(*one, **other));
+            edges.extend(others.map(|other| (*one, *other)));
+        }
+        Self { edges }
+    }
+
+    /// The same pairs, by other numbers.
+    pub(crate) fn renamed(mut self, name: impl Fn(usize) -> usize) -> Self {
+        for (one, other) in &mut self.edges {
+            (*one, *other) = (name(*one), name(*other));
+        }
+        self
+    }
+
+    /// How many pairs contradict each other.
+    pub(crate) fn len(&self) -> usize {
+        self.edges.len()
+    }
+
+    /// Whether none does.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.edges.is_empty()
+    }
+
+    /// Whether two vantages contradict each other.
+    #[cfg(test)]
+    pub(crate) fn has(&self, one: usize, other: usize) -> bool {
+        self.edges.contains(&(one, other)) || self.edges.contains(&(other, one))
+    }
+
+    /// The vantages that are in every pair: if one of them is wrong, it alone explains all.
+    pub(crate) fn centres(&self) -> Vec<usize> {
+        let Some((one, other)) = self.edges.first() else { return Vec::new() };
+        let is_in_all =
+            |vantage: &usize| self.edges.iter().all(|(a, b)| a == vantage || b == vantage);
+        [*one, *other].into_iter().filter(is_in_all).collect()
+    }
+
+    /// Whether the pairs prove several sites: there are some, and no single wrong vantage explains all.
+    pub(crate) fn is_proof(&self) -> bool {
+        !self.is_empty() && self.centres().is_empty()
+    }
+
+    /// The size of a matching, taken greedily from those with the fewest pairs on: that many vantages at
+    /// least must be wrong for there to be one site after all.
+    pub(crate) fn matching(&self) -> usize {
+        let top = self.edges.iter().map(|(a, b)| a.max(b) + 1).max().unwrap_or(0);
+        let mut degrees = vec![0; top];
+        for (a, b) in &self.edges {
+            degrees[*a] += 1;
+            degrees[*b] += 1;
+        }
+        let mut edges = self.edges.clone();
+        edges.sort_by_key(|(a, b)| (degrees[*a] + degrees[*b], *a, *b));
+        let mut taken = vec![false; top];
+        let mut size = 0;
+        for (a, b) in edges {
+            if !taken[a] && !taken[b] {
+                (taken[a], taken[b], size) = (true, true, size + 1);
+            }
+        }
+        size
+    }
+
+    /// Vantages of which each two contradict each other, taken greedily in the order that is given: that
+    /// many sites there are at least.
+    pub(crate) fn independent(&self, in_order: &[usize]) -> Vec<usize> {
+        let top = self.edges.iter().map(|(a, b)| a.max(b) + 1).max().unwrap_or(0);
+        let top = top.max(in_order.iter().max().map_or(0, |it| it + 1));
+        // Neighbours as a table: this is asked for each address, each minute.
+        let mut against = vec![Vec::new(); top];
+        for (a, b) in &self.edges {
+            against[*a].push(*b);
+            against[*b].push(*a);
+        }
+        let mut chosen: Vec<usize> = Vec::new();
+        for vantage in in_order {
+            if chosen.iter().all(|it| against[*vantage].contains(it)) {
+                chosen.push(*vantage);
+            }
+        }
+        chosen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(edges: &[(usize, usize)]) -> Graph {
+        let all: Vec<usize> = (0..10).collect();
+        Graph::new(&all, |a, b| edges.contains(&(a, b)) || edges.contains(&(b, a)))
+    }
+
+    #[test]
+    fn one_pair_and_a_star_prove_nothing() {
+        assert!(!graph(&[]).is_proof());
+        let pair = graph(&[(1, 4)]);
+        assert_eq!((pair.is_proof(), pair.centres(), pair.matching()), (false, vec![1, 4], 1));
+        let star = graph(&[(2, 1), (2, 5), (2, 7)]);
+        assert_eq!((star.is_proof(), star.centres(), star.matching()), (false, vec![2], 1));
+    }
+
+    #[test]
+    fn a_triangle_and_two_pairs_prove_several_sites() {
+        let triangle = graph(&[(0, 1), (1, 2), (0, 2)]);
+        assert_eq!((triangle.is_proof(), triangle.matching()), (true, 1));
+        assert_eq!(triangle.independent(&[2, 1, 0]), [2, 1, 0]);
+        let pairs = graph(&[(0, 1), (2, 3)]);
+        assert_eq!((pairs.is_proof(), pairs.matching(), pairs.len()), (true, 2, 2));
+        assert_eq!(pairs.independent(&[0, 2, 1, 3]), [0, 1]);
+    }
+
+    #[test]
+    fn a_path_of_three_pairs_needs_two_wrong_vantages() {
+        // Greedy from the middle would find one.
+        assert_eq!(graph(&[(1, 2), (0, 1), (2, 3)]).matching(), 2);
+    }
+
+    #[test]
+    fn many_pairs_are_counted_as_few_are() {
+        let all: Vec<usize> = (0..40).collect();
+        let graph = Graph::new(&all, |a, b| (a < 20) != (b < 20));
+        assert_eq!((graph.len(), graph.matching(), graph.is_proof()), (400, 20, true));
+        assert_eq!(graph.independent(&all).len(), 2);
+        assert!(graph.has(3, 30) && !graph.has(3, 4));
+    }
+}

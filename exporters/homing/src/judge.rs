@@ -1,0 +1,84 @@
+//! One evaluation: everything that can be told of a world at one moment. No I/O, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::class;
+use crate::handover::Table;
+use crate::sets::{self, Service, ServiceVerdict};
+use crate::standing::Standing;
+use crate::suspects;
+use crate::verdict::{AddressVerdict, TargetVerdict};
+use crate::world::{Address, Endpoint, Target, World};
+
+/// That share of a region's vantages must have an address that no other region has.
+const OF_A_REGION: f64 = 0.8;
+
+/// What is told of a world.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Verdict {
+    /// Vantages that are left out, by their numbers.
+    pub(crate) suspects: BTreeSet<usize>,
+    /// Of every endpoint.
+    pub(crate) targets: BTreeMap<Endpoint, TargetVerdict>,
+    /// Of every service of the config.
+    pub(crate) services: Vec<ServiceVerdict>,
+}
+
+/// Evaluates once.
+pub(crate) fn judge(world: &World, services: &[Service], standing: &mut Standing) -> Verdict {
+    let suspects = suspects::suspects(world);
+    let mut targets = BTreeMap::new();
+    for (endpoint, target) in &world.targets {
+        targets.insert(endpoint.clone(), of_target(world, endpoint, target, &suspects, standing));
+    }
+    standing.end_of_evaluation(|endpoint, ip| {
+        let target = world.targets.get(endpoint);
+        target.is_some_and(|target| target.addresses.iter().any(|it| it.ip == ip))
+    });
+    let services = services.iter().map(|it| sets::judge(it, world, &targets)).collect();
+    Verdict { suspects, targets, services }
+}
+
+fn of_target(
+    world: &World,
+    endpoint: &Endpoint,
+    target: &Target,
+    suspects: &BTreeSet<usize>,
+    standing: &mut Standing,
+) -> TargetVerdict {
+    let addresses = target.addresses.iter().map(|address| {
+        let judged = class::judge(world, address, suspects);
+        let told = standing.tell(endpoint, address.ip, judged.class);
+        AddressVerdict { ip: address.ip, told, judged }
+    });
+    TargetVerdict {
+        addresses: addresses.collect(),
+        has_several_addresses: has_several_addresses(world, &target.addresses),
+        handovers: Table::new(target, |vantage| {
+            suspects.contains(&vantage) || !world.vantages[vantage].is_trusted
+        }),
+    }
+}
+
+/// Whether most vantages of some region have an address that no other region has, family by family.
+fn has_several_addresses(world: &World, addresses: &[Address]) -> bool {
+    [true, false].into_iter().any(|is_v4| {
+        let of_family: Vec<&Address> =
+            addresses.iter().filter(|address| address.ip.is_ipv4() == is_v4).collect();
+        // The vantages of each region, and those of them that have an address of their region alone.
+        let mut regions: BTreeMap<&str, (BTreeSet<usize>, BTreeSet<usize>)> = BTreeMap::new();
+        for address in &of_family {
+            let region = |vantage: usize| world.vantages[vantage].region.as_str();
+            let here: BTreeSet<&str> = address.seen.iter().map(|it| region(it.vantage)).collect();
+            for seen in &address.seen {
+                let entry = regions.entry(region(seen.vantage)).or_default();
+                entry.0.insert(seen.vantage);
+                if here.len() == 1 {
+                    entry.1.insert(seen.vantage);
+                }
+            }
+        }
+        regions.len() > 1
+            && regions.values().any(|(all, own)| own.len() as f64 >= OF_A_REGION * all.len() as f64)
+    })
+}

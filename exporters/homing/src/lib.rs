@@ -1,0 +1,118 @@
+//! Says where services live, who carries them, and whether their owners say the same.
+//!
+//! * `config`: the file, its defaults and its validation;
+//! * `query`: what a Prometheus is asked; `shards`: in which parts; `samples`: an answer; `failure`: why there
+//!   is none; `poll`: the evaluation, made for ever;
+//! * `gather`: the answers joined to a `world`: vantages, and how far each address is from each;
+//! * `judge`: one evaluation; `class`: one site or several; `graph`: who contradicts whom; `suspects`: vantages that
+//!   are not where they say; `standing`: what was told before; `verdict`: what is told of an endpoint;
+//! * `geodesy`: distances; `place`: where a site can be; `cities`: what a place is called;
+//! * `handover`: who carries it; `sets`: whether the sets of a service stand alone; `evidence`: the sentences;
+//! * `claims`: what providers say of themselves;
+//! * `outcome`: every reason that is a label; `state`: the last evaluation; `metrics`: every metric; `pages`: the
+//!   evidence, for people and for programs.
+//!
+//! It probes nothing: it asks Prometheis for what others measured, and the pages that the config names.
+
+mod cities;
+mod claims;
+mod class;
+mod config;
+mod evidence;
+mod failure;
+mod gather;
+mod geodesy;
+mod graph;
+mod handover;
+mod judge;
+mod metrics;
+mod outcome;
+mod pages;
+mod place;
+mod poll;
+mod query;
+mod samples;
+mod sets;
+mod shards;
+mod standing;
+mod state;
+mod suspects;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod world;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use exporter_kit::discovery::{Found, Skipped};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
+
+use crate::claims::state::{Page, Pages};
+use crate::config::{Config, Labels, PageLabels, PageWork, Work};
+use crate::metrics::claims::ClaimMetrics;
+use crate::metrics::page::Metrics;
+use crate::state::{Evaluation, Evaluations};
+
+/// Evaluates what all vantages measured, and asks status pages, each in its own task.
+#[derive(Debug)]
+pub struct HomingExporter {
+    evaluations: Arc<Evaluations>,
+    pages: Arc<Pages>,
+    rounds: Rounds,
+}
+
+impl Exporter for HomingExporter {
+    const NAME: &'static str = "turbulence-homing";
+    const ABOUT: &'static str =
+        "Says where services live, by the round trips of many vantages, and what their owners say.";
+    const PORT: u16 = 9772;
+    const LINKS: &'static [(&'static str, &'static str)] = &[(
+        "/homing",
+        "where each endpoint lives, with the evidence; ?format=json, ?target=; /map.svg?target= draws it",
+    )];
+    type Config = Config;
+
+    fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
+        config.complete(folder)
+    }
+
+    fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
+        let evaluations = Arc::new(Targets::default());
+        kit.registry.register(Metrics(Arc::clone(&evaluations)));
+        let pages = Arc::new(Targets::default());
+        kit.registry.register(ClaimMetrics(Arc::clone(&pages)));
+        Ok(Self { evaluations, pages, rounds: kit.rounds.clone() })
+    }
+
+    fn keep_in_step(&self, config: &mut Config, _: &[Found]) -> Vec<Skipped> {
+        let start = |name: &String, wanted: &Wanted<Work, Labels>| {
+            let evaluation = Arc::new(Evaluation::new(name, &wanted.work, &wanted.labels));
+            let run = poll::run(Arc::clone(&evaluation), wanted.work.clone(), self.rounds.clone());
+            Running::new(evaluation, tokio::spawn(run))
+        };
+        let relabel = |evaluation: &Arc<Evaluation>, labels: &Labels| evaluation.relabel(labels);
+        self.evaluations.update(config.evaluation(), start, relabel);
+        let start = |name: &String, wanted: &Wanted<PageWork, PageLabels>| {
+            let page = Arc::new(Page::new(name, &wanted.work, &wanted.labels));
+            let run =
+                claims::fetch::run(Arc::clone(&page), wanted.work.clone(), self.rounds.clone());
+            Running::new(page, tokio::spawn(run))
+        };
+        self.pages.update(config.pages(), start, |page, labels| page.relabel(labels));
+        Vec::new()
+    }
+
+    fn health(&self) -> Vec<Arc<Health>> {
+        let evaluations = self.evaluations.states();
+        let evaluations = evaluations.iter().map(|it| Arc::clone(&it.health));
+        let pages = self.pages.states();
+        let pages = pages.iter().map(|it| Arc::clone(&it.health));
+        evaluations.chain(pages).collect()
+    }
+
+    fn routes(self: &Arc<Self>) -> Router {
+        pages::routes(Arc::clone(&self.evaluations), Arc::clone(&self.pages))
+    }
+}

@@ -1,0 +1,7 @@
+//! Every metric of this exporter: what is counted, and the pages that show it.
+
+pub(crate) mod claims;
+pub(crate) mod counts;
+pub(crate) mod page;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The golden exposition, from fixed snapshots.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use exporter_kit::CountsBy;
+use tokio::time::Instant;
+
+use super::{claims, page};
+use crate::cities;
+use crate::claims::state::Page;
+use crate::claims::{Said, SaidComponent};
+use crate::config::{Config, EVALUATION};
+use crate::judge;
+use crate::outcome::{ClaimState, Evaluation as Outcome, Fetch, Impact, LeftOut, QueryFailure};
+use crate::standing::Standing;
+use crate::state::{Evaluation, Snapshot};
+use crate::world::{Address, Endpoint, Handover, Seen, Target, Vantage, World};
+
+const CONFIG: &str = "\
+prometheus: [{url: 'http://localhost:9090'}]
+services:
+  - name: messenger
+    expect_independent: 2
+    sets:
+      - {name: ams, targets: [api]}
+      - {name: world, targets: [anycast]}
+claims:
+  - page: acme
+    url: https://status.example/api/v2/summary.json
+    targets: [web]
+    components:
+      API: {targets: [api], region: EMEA}
+      Edge: {targets: [anycast], region: AMER}
+  - {page: gone, url: 'https://gone.example/', team: payments, targets: [shop]}
+";
+
+/// Vantages, and their milliseconds to a place in Amsterdam and to the nearest of three.
+const VANTAGES: [(&str, &str, f64, f64); 6] = [
+    ("AMER", "New York", 82.0, 2.0),
+    ("AMER", "San Francisco", 148.0, 60.0),
+    ("APAC", "Singapore", 165.0, 1.75),
+    ("APAC", "Sydney", 350.0, 95.0),
+    ("EMEA", "Frankfurt", 10.0, 9.0),
+    ("EMEA", "London", 8.0, 1.5),
+];
+
+fn world() -> World {
+    let vantage = |(region, name, ..): &(&str, &str, f64, f64)| Vantage {
+        region: (*region).to_owned(),
+        name: (*name).to_owned(),
+        place: cities::named(name).map(|city| city.place),
+        is_trusted: true,
+        is_radio: false,
+    };
+    let mut world = World::new(VANTAGES.iter().map(vantage).collect());
+    let address = |ip: &str, of: fn(&(&str, &str, f64, f64)) -> f64| {
+        let seen = VANTAGES.iter().enumerate();
+        let mut seen: Vec<Seen> =
+            seen.map(|(vantage, it)| Seen { vantage, rtt_ms: of(it) }).collect();
+        seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+        Address {
+            ip: ip.parse().unwrap(),
+            seen,
+            is_everywhere: true,
+            hints: BTreeMap::new(),
+            asns: BTreeSet::from([62_041]),
+        }
+    };
+    let mut api = address("149.154.167.220", |it| it.2);
+    api.hints = [("Amsterdam".to_owned(), 5)].into();
+    let handover = |asn| BTreeSet::from([Handover { asn, city: "Amsterdam".to_owned() }]);
+    let handovers = [6_762, 1_273, 6_762].into_iter().enumerate();
+    let handovers = handovers.map(|(at, asn)| (at, handover(asn))).collect();
+    let target = |address, handovers| Target {
+        addresses: vec![address],
+        handovers,
+        down: Some(0.0),
+        ..Target::default()
+    };
+    let endpoint =
+        |team: &str, target: &str| Endpoint { team: team.to_owned(), target: target.to_owned() };
+    world.targets.insert(endpoint("", "api"), target(api, handovers));
+    let mut anycast = address("2001:db8::1", |it| it.3);
+    anycast.asns = [64_500].into();
+    world.targets.insert(endpoint("", "anycast"), target(anycast, BTreeMap::new()));
+    let mut few = address("192.0.2.1", |it| it.2);
+    few.seen.truncate(2);
+    world.targets.insert(endpoint("payments", "shop"), target(few, BTreeMap::new()));
+    world
+}
+
+fn config() -> Config {
+    exporter_kit::parse(CONFIG, "golden").unwrap()
+}
+
+fn evaluation(now: Instant) -> Evaluation {
+    let wanted = &config().evaluation()[EVALUATION];
+    let evaluation = Evaluation::new(EVALUATION, &wanted.work, &wanted.labels);
+    let world = world();
+    let verdict = judge::judge(&world, &wanted.labels.services, &mut Standing::default());
+    let left_out = CountsBy::default();
+    left_out.inc(LeftOut::Rtt);
+    let (unix, took) = (1_524_978_000.5, Duration::from_millis(250));
+    evaluation.publish(Snapshot { world, verdict, left_out, unix, at: now, took });
+    evaluation.counts.evaluations.inc(Outcome::Complete);
+    evaluation.counts.evaluations.inc(Outcome::Incomplete);
+    evaluation.counts.failures.inc(QueryFailure::Warnings);
+    evaluation
+}
+
+fn pages(now: Instant) -> Vec<Arc<Page>> {
+    let pages = config().pages();
+    let pages: Vec<_> = pages
+        .iter()
+        .map(|(name, wanted)| Arc::new(Page::new(name, &wanted.work, &wanted.labels)))
+        .collect();
+    let component =
+        |name: &str, state| SaidComponent { id: String::new(), name: name.to_owned(), state };
+    let said = Said {
+        whole: Some(ClaimState::Degraded),
+        components: vec![
+            component("API", ClaimState::PartialOutage),
+            component("Edge", ClaimState::Operational),
+            component("<script>", ClaimState::Operational),
+        ],
+        incidents: vec![Impact::Major],
+        updated: Some(1_524_977_000.0),
+        ..Said::default()
+    };
+    pages[0].read(said, now, 1_524_977_990.0);
+    pages[0].counts.fetches.inc(Fetch::Ok);
+    pages[1].counts.fetches.inc(Fetch::Moved);
+    pages
+}
+
+#[test]
+fn exposition() {
+    let now = Instant::now();
+    let text = exporter_kit::openmetrics(|page| {
+        page::encode(&evaluation(now), now, page);
+        claims::encode(&pages(now), now, page);
+    });
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write("tests/golden/metrics.prom", &text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string("tests/golden/metrics.prom").unwrap());
+    assert!(!text.contains("NaN") && !text.contains("script"));
+}
+
+#[test]
+fn a_verdict_stands_for_three_intervals_and_is_then_absent() {
+    let now = Instant::now();
+    let evaluation = evaluation(now);
+    let shown = |later| {
+        let page = exporter_kit::openmetrics(|page| {
+            page::encode(&evaluation, now + Duration::from_secs(later), page);
+        });
+        let has = |name: &str| page.lines().any(|line| line.starts_with(name));
+        assert!(
+            has("homing_last_evaluation_timestamp_seconds ") && has("homing_evaluations_total{")
+        );
+        has("homing_class{")
+    };
+    assert!(shown(0) && shown(180) && !shown(240));
+}
+
+#[test]
+fn a_page_that_does_not_answer_is_unknown_after_three_intervals() {
+    let now = Instant::now();
+    let pages = pages(now);
+    let shown = |later| pages[0].shown(now + Duration::from_secs(later)).told.whole;
+    assert_eq!((shown(180), shown(240)), (ClaimState::Degraded, ClaimState::Unknown));
+    pages[0].is_unreadable();
+    assert_eq!(shown(0), ClaimState::Unknown);
+    assert!(!pages[1].is_the_same(now, 0.0));
+}

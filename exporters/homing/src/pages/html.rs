@@ -1,0 +1,125 @@
+//! The page `/homing`, for people. No I/O, no clock.
+
+use exporter_kit::in_a_query;
+use maud::{DOCTYPE, Markup, html};
+
+use super::json::{Told, ToldAddress, ToldTarget};
+
+/// Vantages of an address that the page lists.
+const MOST_VANTAGES: usize = 50;
+
+/// Everything that is told.
+pub(super) fn page(told: &Told) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="refresh" content="60";
+                title { "Where it lives" }
+                link rel="stylesheet" href="/-/style.css";
+            }
+            body {
+                header {
+                    h1 { "Where it lives" }
+                    p {
+                        "What the smallest round trips of ten minutes allow, from all vantages together. Light in glass "
+                        "goes 100 km there and back in a millisecond: nothing is farther away than that. One site may also "
+                        "be several within its radius that these vantages cannot tell apart."
+                    }
+                    p { a href="/" { "/" } " " a href="/homing?format=json" { "as JSON" } }
+                }
+                main {
+                    @match told.age_seconds {
+                        Some(age) => p { "Judged " (format!("{age:.0}")) " s ago." },
+                        None => p.down { "Nothing is judged at the moment: no complete answer of every Prometheus." },
+                    }
+                    @if !told.suspects.is_empty() {
+                        p.down { "Left out, as they cannot be where they say: " (told.suspects.join(", ")) "." }
+                    }
+                    @for target in &told.targets { (of_target(target)) }
+                    (services(told))
+                    (claims(told))
+                }
+            }
+        }
+    }
+}
+
+fn of_target(target: &ToldTarget) -> Markup {
+    let team = if target.team.is_empty() {
+        String::new()
+    } else {
+        format!("&team={}", in_a_query(&target.team))
+    };
+    let query = format!("target={}{team}", in_a_query(&target.target));
+    html! {
+        h2 { (target.target) @if !target.team.is_empty() { " (team " (target.team) ")" } }
+        @if target.several_addresses { p { "Regions have addresses of their own." } }
+        @if !target.paths.is_empty() { p { (target.paths) } }
+        @for address in &target.addresses { (of_address(address)) }
+        p { a href={ "/map.svg?" (query) } { "map" } " " a href={ "/homing?" (query) } { "this one alone" } }
+    }
+}
+
+fn of_address(address: &ToldAddress) -> Markup {
+    html! {
+        p { (address.evidence) }
+        details {
+            summary { (address.address) " from " (address.vantages.len()) " vantages" }
+            table {
+                thead { tr { th { "vantage" } th { "region" } th { "ms" } th { "at most km" } } }
+                tbody {
+                    @for it in address.vantages.iter().take(MOST_VANTAGES) {
+                        tr {
+                            td { (it.vantage) }
+                            td { (it.region) }
+                            td { (format!("{:.1}", it.rtt_ms)) }
+                            td { (format!("{:.0}", it.rtt_ms * 100.0)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn services(told: &Told) -> Markup {
+    html! {
+        @for service in &told.services {
+            h2 { "Service " (service.service) }
+            p {
+                @for (what, count) in &service.independent { (count) " of " (service.sets.len()) " sets independent by " (what) ". " }
+                @if service.independent.is_empty() { "Nothing is known of any two of its sets." }
+            }
+            table {
+                thead { tr { th { "set" } th { "set" } th { "what" } th { "shared" } } }
+                tbody {
+                    @for (a, b, what, shared) in &service.shared {
+                        tr { td { (a) } td { (b) } td { (what) } td { @if *shared { "yes" } @else { "no" } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn claims(told: &Told) -> Markup {
+    html! {
+        @if !told.claims.is_empty() {
+            h2 { "What providers say" }
+            table {
+                thead { tr { th { "page" } th { "component" } th { "state" } } }
+                tbody {
+                    @for claim in &told.claims {
+                        tr { td { (claim.page) } td { "(all)" } td { (claim.state) } }
+                        @for (component, state) in &claim.components {
+                            tr { td { (claim.page) } td { (component) } td { (state) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

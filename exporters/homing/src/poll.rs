@@ -1,0 +1,149 @@
+//! The evaluation, made for ever: all Prometheis are asked about one moment, and what they answer is
+//! judged and published as one snapshot.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use exporter_kit::{CountsBy, LabelEnum as _, Rounds};
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::config::{EVALUATION, Labels, Work};
+use crate::gather::{Gather, OfTargets, OfVantages};
+use crate::judge;
+use crate::outcome::{Evaluation as Outcome, LeftOut, QueryFailure};
+use crate::query::Server;
+use crate::shards;
+use crate::standing::Standing;
+use crate::state::{Evaluation, Snapshot};
+use crate::world::World;
+
+/// Evaluates at the interval of the config.
+pub(crate) async fn run(evaluation: Arc<Evaluation>, work: Work, rounds: Rounds) {
+    let mut standing = Standing::default();
+    let mut rounds = rounds.every(work.interval, &format!("homing/{EVALUATION}"));
+    loop {
+        rounds.next().await;
+        let (began, unix) = (Instant::now(), unix_seconds());
+        let labels = evaluation.labels();
+        match ask_all(&evaluation, &work, &labels, unix).await {
+            Ok((world, left_out)) => {
+                let judging = off_the_thread(move || {
+                    let verdict = judge::judge(&world, &labels.services, &mut standing);
+                    (world, verdict, standing)
+                });
+                let (world, verdict, after) = judging.await;
+                standing = after;
+                let took = began.elapsed();
+                let at = Instant::now();
+                evaluation.publish(Snapshot { world, verdict, left_out, unix, at, took });
+                evaluation.counts.evaluations.inc(Outcome::Complete);
+                evaluation.health.up();
+            }
+            Err(failure) => {
+                evaluation.counts.evaluations.inc(Outcome::Incomplete);
+                evaluation.health.down(failure.name());
+            }
+        }
+    }
+}
+
+/// Asks every Prometheus; where each has everything, until one has told all.
+async fn ask_all(
+    evaluation: &Evaluation,
+    work: &Work,
+    labels: &Arc<Labels>,
+    unix: f64,
+) -> Result<(World, CountsBy<LeftOut>), QueryFailure> {
+    let mut failure = None;
+    let mut servers = Vec::new();
+    for (number, settings) in work.servers.iter().enumerate() {
+        let (settings, folder, timeout) =
+            (settings.clone(), Arc::clone(&work.folder), work.timeout);
+        // Files that the settings name may have changed.
+        let server = off_the_thread(move || Server::new(settings, &folder, timeout, unix)).await;
+        let told = match server {
+            Ok(server) => server.vantages().await.map(|vantages| (server, vantages)),
+            Err(error) => {
+                warn!(prometheus = number, "cannot be asked: {error:#}");
+                Err(QueryFailure::Unreachable)
+            }
+        };
+        let told = match told {
+            Ok((server, vantages)) if work.are_replicas => {
+                // One that fails half way is none.
+                match gather(&[server], &vantages, labels).await {
+                    Ok(world) => return Ok(world),
+                    Err(failure) => Err(failure),
+                }
+            }
+            told => told,
+        };
+        match told {
+            Ok(told) => servers.push(told),
+            Err(wrong) => {
+                evaluation.counts.failures.inc(wrong);
+                warn!(prometheus = number, reason = wrong.name(), "its answer is not whole");
+                failure = Some(wrong);
+            }
+        }
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let mut all = OfVantages::default();
+    let mut asked = Vec::new();
+    for (server, vantages) in servers {
+        all.there.extend(vantages.there);
+        all.latitudes.extend(vantages.latitudes);
+        all.longitudes.extend(vantages.longitudes);
+        all.trusted.extend(vantages.trusted);
+        asked.push(server);
+    }
+    let world = gather(&asked, &all, labels).await;
+    world.inspect_err(|failure| {
+        evaluation.counts.failures.inc(*failure);
+        warn!(reason = failure.name(), "an answer is not whole");
+    })
+}
+
+/// Asks for all endpoints, part by part, so that never more than one part is held as it came.
+async fn gather(
+    servers: &[Server],
+    vantages: &OfVantages,
+    labels: &Arc<Labels>,
+) -> Result<(World, CountsBy<LeftOut>), QueryFailure> {
+    let mut counts = Vec::new();
+    for server in servers {
+        counts.extend(server.counts().await?);
+    }
+    let (parts, left_out) = shards::shards(&counts);
+    let mut gather = Gather::new(vantages, &labels.vantages);
+    for names in parts {
+        let mut of = OfTargets::default();
+        for server in servers {
+            of.extend(server.targets(&names).await?);
+        }
+        gather = off_the_thread(move || {
+            gather.add(&of);
+            gather
+        })
+        .await;
+    }
+    let (world, counts) = gather.finish();
+    counts.inc_by(LeftOut::TooMany, left_out);
+    Ok((world, counts))
+}
+
+fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// Does what takes long off the thread that measures.
+async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

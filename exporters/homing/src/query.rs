@@ -1,0 +1,118 @@
+//! What one Prometheus is asked, and by which queries.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use exporter_kit::discovery::{HttpClient, HttpSd};
+use tracing::debug;
+
+use crate::failure::Failure;
+use crate::gather::{OfTargets, OfVantages};
+use crate::outcome::QueryFailure;
+use crate::samples::{self, Sample};
+
+/// Bytes of one answer.
+const LARGEST: u64 = 64 << 20;
+
+/// The vantages that measure round trips.
+const THERE: &str = "group by (region, vantage) (latency_rtt_min_seconds{window=\"1m\"})";
+/// As they are, so that it is seen where two exporters of one name say otherwise.
+const LATITUDES: &str = "latency_vantage_latitude_degrees";
+const LONGITUDES: &str = "latency_vantage_longitude_degrees";
+/// By the recorded word of the vantage, or where the rule is not installed by the vantage's own.
+const TRUSTED: &str = "min by (region, vantage) (vantage:latency_trusted:bool) \
+                       or min by (region, vantage) (latency_vantage_ok{part=\"network\"})";
+/// How many series each endpoint has.
+const COUNTS: &str = "count by (target) (latency_rtt_min_seconds{window=\"1m\"})";
+
+/// A Prometheus, asked about one moment.
+#[derive(Debug)]
+pub(crate) struct Server {
+    client: HttpClient,
+    patience: Duration,
+    /// The moment, in seconds since the epoch, as the query has it.
+    time: String,
+}
+
+impl Server {
+    /// The Prometheus of these settings, to be asked about that moment.
+    pub(crate) fn new(
+        settings: HttpSd,
+        folder: &Path,
+        patience: Duration,
+        unix: f64,
+    ) -> anyhow::Result<Self> {
+        let client = HttpClient::new(settings, folder).context("prometheus")?;
+        Ok(Self { client, patience, time: format!("{unix:.3}") })
+    }
+
+    /// What is to be known of the vantages.
+    pub(crate) async fn vantages(&self) -> Result<OfVantages, QueryFailure> {
+        Ok(OfVantages {
+            there: self.ask(THERE).await?,
+            latitudes: self.ask(LATITUDES).await?,
+            longitudes: self.ask(LONGITUDES).await?,
+            trusted: self.ask(TRUSTED).await?,
+        })
+    }
+
+    /// How many series each endpoint has.
+    pub(crate) async fn counts(&self) -> Result<Vec<Sample>, QueryFailure> {
+        self.ask(COUNTS).await
+    }
+
+    /// What is to be known of the endpoints whose names that expression fits.
+    pub(crate) async fn targets(&self, names: &str) -> Result<OfTargets, QueryFailure> {
+        let of = format!("target=~\"{names}\"");
+        let slot = "region, vantage, team, target, module, slot";
+        let asked = [
+            // Of copies the larger one: too near is the dangerous error.
+            format!(
+                "max by ({slot}, role) (min_over_time(latency_rtt_min_seconds{{window=\"1m\",{of}}}[10m]))"
+            ),
+            // Longer than the minima reach back: a minimum must not be taken for another address's.
+            format!(
+                "group by ({slot}, address) (last_over_time(latency_address_info{{{of}}}[11m]))"
+            ),
+            format!("group by ({slot}, city) (latency_path_hop_place{{position=\"anchor\",{of}}})"),
+            format!("group by ({slot}, asn, city) (latency_path_handover_info{{{of}}})"),
+            format!("group by ({slot}, asn) (latency_address_asn_info{{{of}}})"),
+            format!("max by (team, target) (target:latency_voters{{{of}}})"),
+            format!("max by (team, target) (target:latency_down:ratio{{{of}}})"),
+        ];
+        let mut answers = Vec::new();
+        for query in asked {
+            answers.push(self.ask(&query).await?);
+        }
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        Ok(OfTargets {
+            rtts: next(),
+            addresses: next(),
+            places: next(),
+            handovers: next(),
+            asns: next(),
+            voters: next(),
+            down: next(),
+        })
+    }
+
+    async fn ask(&self, query: &str) -> Result<Vec<Sample>, QueryFailure> {
+        let asked = [("query", query), ("time", self.time.as_str())];
+        let answer = self.client.get("/api/v1/query", &asked, LARGEST, self.patience).await;
+        let (status, text) = answer.map_err(|error| {
+            debug!("a query failed: {error:#}");
+            match Failure::of(&error) {
+                Failure::Timeout => QueryFailure::Timeout,
+                Failure::TooLarge => QueryFailure::TooLarge,
+                Failure::Tls => QueryFailure::Tls,
+                Failure::Unreachable => QueryFailure::Unreachable,
+            }
+        })?;
+        if status != 200 {
+            return Err(QueryFailure::HttpStatus);
+        }
+        samples::parse(&text)
+    }
+}

@@ -1,0 +1,28 @@
+//! What is told of an endpoint and its addresses. No I/O, no clock.
+
+use std::net::IpAddr;
+
+use crate::class::{Class, Judged};
+use crate::handover::Table;
+
+/// What is told of one address.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AddressVerdict {
+    /// The address.
+    pub(crate) ip: IpAddr,
+    /// The class that is told: changed only by evaluations that agree.
+    pub(crate) told: Class,
+    /// What this evaluation says.
+    pub(crate) judged: Judged,
+}
+
+/// What is told of one endpoint.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct TargetVerdict {
+    /// In order.
+    pub(crate) addresses: Vec<AddressVerdict>,
+    /// Whether vantages of some region have addresses that no other region has.
+    pub(crate) has_several_addresses: bool,
+    /// Who hands packets over, and where.
+    pub(crate) handovers: Table,
+}

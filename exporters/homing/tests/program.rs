@@ -1,0 +1,290 @@
+//! Runs the real program against a real Prometheus, and against servers that answer what they should not.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::float_cmp, reason = "the values are counts and flags")]
+
+#[path = "program/server.rs"]
+mod server;
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use peers::{Program, Prometheus};
+use server::{Said, Server};
+
+/// Vantages: region, name, degrees, milliseconds to the site of the API, and to the nearest of three.
+const VANTAGES: [(&str, &str, f64, f64, f64, f64); 6] = [
+    ("EMEA", "lon", 51.51, -0.13, 8.0, 1.5),
+    ("EMEA", "fra", 50.11, 8.68, 10.0, 9.0),
+    ("AMER", "nyc", 40.71, -74.01, 82.0, 2.0),
+    ("AMER", "sfo", 37.77, -122.42, 148.0, 60.0),
+    ("APAC", "sin", 1.35, 103.82, 165.0, 1.8),
+    ("APAC", "syd", -33.87, 151.21, 350.0, 95.0),
+];
+
+const API: &str = "homing_class{target=\"api\",address=\"149.154.167.220\"";
+
+fn start(config: &str) -> Program {
+    Program::start(Command::new(env!("CARGO_BIN_EXE_turbulence-homing")), config)
+}
+
+/// What six exporters of latency give between them.
+fn latency() -> String {
+    let mut page = String::new();
+    for (region, name, north, east, api, anycast) in VANTAGES {
+        let who = format!("vantage=\"{name}\",region=\"{region}\"");
+        writeln!(page, "latency_vantage_ok{{{who},part=\"network\"}} 1").unwrap();
+        writeln!(page, "latency_vantage_latitude_degrees{{{who}}} {north}").unwrap();
+        writeln!(page, "latency_vantage_longitude_degrees{{{who}}} {east}").unwrap();
+        // A name that a regular expression would take for others, and a team.
+        for (target, ip, ms) in [
+            ("target=\"api\"", "149.154.167.220", api),
+            ("team=\"t\",target=\"any.cast|\"", "198.51.100.1", anycast),
+        ] {
+            let of = format!("{who},{target},module=\"icmp\",role=\"service\",slot=\"0\"");
+            writeln!(page, "latency_rtt_min_seconds{{{of},window=\"1m\"}} {}", ms / 1_000.0)
+                .unwrap();
+            writeln!(page, "latency_address_info{{{of},address=\"{ip}\"}} 1").unwrap();
+        }
+    }
+    page
+}
+
+/// A Prometheus that has scraped them.
+fn prometheus(server: &Server) -> Prometheus {
+    server.answer(
+        "/metrics",
+        Said {
+            status: "200 OK",
+            headers: "Content-Type: text/plain; version=0.0.4\r\n",
+            body: latency().into(),
+        },
+    );
+    let config = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: turbulence-latency\n  honor_labels: true\n  \
+         static_configs: [{{targets: ['{}']}}]\n",
+        server.address
+    );
+    let prometheus = Prometheus::start(&Prometheus::programs()[0], &config, &[]);
+    prometheus.wait_for("latency_rtt_min_seconds", 12);
+    prometheus
+}
+
+#[test]
+fn what_a_real_prometheus_holds_is_judged_and_shown() {
+    let server = Server::start();
+    let prometheus = prometheus(&server);
+    let url = prometheus.url();
+    let program = start(&format!("prometheus: [{{url: '{url}'}}]\ninterval: 5s\ntimeout: 5s\n"));
+    let metrics = program.wait_until("a complete evaluation", |it| it.sum("homing_class") >= 2.0);
+    assert_eq!(metrics.value(&format!("{API},class=\"one_site\"}}")), 1.0);
+    let anycast = "homing_class{team=\"t\",target=\"any.cast|\",class=\"several_sites\"}";
+    assert_eq!(metrics.value(anycast), 1.0);
+    assert_eq!(metrics.value("homing_sites_min{target=\"any.cast|\"}"), 3.0);
+    assert_eq!(metrics.value("homing_vantages{target=\"api\"}"), 6.0);
+    assert_eq!(metrics.sum("homing_samples_left_out"), 0.0);
+    assert_eq!(metrics.sum("homing_query_failures_total"), 0.0);
+    program.wait_until_ready();
+
+    let page = program.page("/homing");
+    assert!(page.contains("api (149.154.167.220): consistent with one site within"), "{page}");
+    let json: serde_json::Value =
+        serde_json::from_str(&program.page("/homing?format=json&target=api")).unwrap();
+    assert_eq!(json["targets"].as_array().unwrap().len(), 1);
+    assert_eq!(json["targets"][0]["addresses"][0]["class"], "one_site");
+    assert_eq!(json["targets"][0]["addresses"][0]["vantages"][0]["vantage"], "lon");
+    let map = program.page("/map.svg?target=api");
+    assert!(map.starts_with("<svg") && map.contains("lon 8 ms"), "{map}");
+    for (path, status) in [
+        ("/homing?target=nobody", 404),
+        ("/map.svg?target=nobody", 404),
+        ("/map.svg", 400),
+        ("/homing?format=xml", 400),
+        ("/homing?colour=red", 400),
+    ] {
+        assert_eq!(program.request("GET", path, "").status, status, "{path}");
+    }
+
+    // Where the Prometheus is gone, nothing is judged, and the page says that. The verdict stands a while.
+    drop(prometheus);
+    let incomplete = "homing_evaluations_total{result=\"incomplete\"}";
+    let metrics = program.wait_until("an incomplete evaluation", |it| it.value(incomplete) >= 1.0);
+    assert!(metrics.value("homing_query_failures_total{reason=\"unreachable\"}") >= 1.0);
+    program.wait_until("the end of the verdict", |it| {
+        it.get(&format!("{API},class=\"one_site\"}}")).is_none()
+    });
+    assert!(program.page("/homing").contains("Nothing is judged"));
+    assert!(program.metrics().value("homing_last_evaluation_timestamp_seconds") > 1e9);
+    assert!(program.stop().success());
+}
+
+#[test]
+fn of_a_pair_one_answer_is_enough_and_of_parts_none_may_be_missing() {
+    let server = Server::start();
+    let prometheus = prometheus(&server);
+    let (url, other) = (prometheus.url(), server.address);
+    let config = |replicas: bool| {
+        format!(
+            "prometheus: [{{url: 'http://{other}'}}, {{url: '{url}'}}]\nreplicas: {replicas}\ninterval: 5s\n"
+        )
+    };
+    let program = start(&config(true));
+    program.wait_until("a complete evaluation", |it| it.sum("homing_class") >= 2.0);
+    let program = start(&config(false));
+    let metrics = program.wait_until("an incomplete evaluation", |it| {
+        it.value("homing_evaluations_total{result=\"incomplete\"}") >= 1.0
+    });
+    assert_eq!(metrics.sum("homing_class"), 0.0);
+    assert!(metrics.value("homing_query_failures_total{reason=\"http_status\"}") >= 1.0);
+}
+
+#[test]
+fn an_answer_that_is_not_one_judges_nothing_and_has_its_reason() {
+    let vector = |more: &str| {
+        format!(
+            "{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":[]}}{more}}}"
+        )
+    };
+    let mut large = vec![b' '; (64 << 20) + 1];
+    large[0] = b'{';
+    for (said, reason) in [
+        (Said::ok("<html>"), "not_prometheus"),
+        (Said::ok("[".repeat(1 << 20)), "not_prometheus"),
+        (Said::ok(vector(",\"warnings\":[\"a store is gone\"]")), "warnings"),
+        (Said { status: "503 Service Unavailable", ..Said::ok("") }, "http_status"),
+        (
+            Said {
+                status: "302 Found",
+                headers: "Location: http://192.0.2.1/\r\n",
+                body: Vec::new(),
+            },
+            "unreachable",
+        ),
+        (Said::ok(large), "too_large"),
+    ] {
+        let server = Server::start();
+        server.answer("/api/v1/query", said);
+        let program =
+            start(&format!("prometheus: [{{url: 'http://{}'}}]\ninterval: 5s\n", server.address));
+        let failures = format!("homing_query_failures_total{{reason=\"{reason}\"}}");
+        program.wait_until(reason, |it| it.value(&failures) >= 1.0);
+        assert!(program.page("/").contains(&format!("down: {reason}")), "{reason}");
+    }
+    // Nobody measures anything: that is an answer.
+    let server = Server::start();
+    server.answer("/api/v1/query", Said::ok(vector("")));
+    let program =
+        start(&format!("prometheus: [{{url: 'http://{}'}}]\ninterval: 5s\n", server.address));
+    program.wait_until("an evaluation", |it| {
+        it.value("homing_evaluations_total{result=\"complete\"}") >= 1.0
+    });
+}
+
+#[test]
+fn a_password_is_sent_to_whom_it_is_for_and_shown_to_nobody() {
+    let server = Server::start();
+    let config = format!(
+        "prometheus: [{{url: 'http://{}', basic_auth: {{username: u, password: s3cret}}}}]\ninterval: 5s\n",
+        server.address
+    );
+    let program = start(&config);
+    program.wait("a request", || !server.asked().is_empty());
+    assert!(server.asked()[0].to_lowercase().contains("authorization: basic dtpzm2nyzxq="));
+    for path in ["/", "/metrics", "/homing", "/homing?format=json"] {
+        assert!(!program.page(path).contains("s3cret"), "{path}");
+    }
+    assert!(!program.log().contains("s3cret"));
+}
+
+const GREEN: &str = r#"{"page":{"updated_at":"2018-04-29T05:00:00Z"},"status":{"indicator":"none"},
+    "components":[{"id":"c1","name":"API","status":"operational"}],"incidents":[],"scheduled_maintenances":[]}"#;
+
+fn claim(server: &Server) -> String {
+    format!(
+        "prometheus: [{{url: 'http://{0}'}}]\nclaims:\n  - page: acme\n    url: http://{0}/api/v2/summary.json\n    \
+         interval: 1s\n    components: {{API: {{targets: [api], region: EMEA}}}}\n",
+        server.address
+    )
+}
+
+fn state(component: &str, state: &str) -> String {
+    format!("homing_claim_state{{page=\"acme\",component=\"{component}\",state=\"{state}\"}}")
+}
+
+#[test]
+fn a_page_is_read_politely_and_what_cannot_be_read_is_unknown() {
+    let server = Server::start();
+    let page = |said: Said| server.answer("/api/v2/summary.json", said);
+    page(Said { headers: "Content-Type: application/json\r\nETag: \"v1\"\r\n", ..Said::ok(GREEN) });
+    let program = start(&claim(&server));
+    let metrics =
+        program.wait_until("green", |it| it.get(&state("API", "operational")) == Some(1.0));
+    assert_eq!(metrics.value("homing_claim_region_trouble{page=\"acme\",region=\"EMEA\"}"), 0.0);
+    assert_eq!(
+        metrics.value("homing_claim_updated_timestamp_seconds{page=\"acme\"}"),
+        1_524_978_000.0
+    );
+    program.wait("the tag", || {
+        server.asked().iter().any(|head| head.to_lowercase().contains("if-none-match: \"v1\""))
+    });
+    assert!(
+        server.asked().iter().any(|head| head.to_lowercase().contains("accept-encoding: gzip"))
+    );
+    let fetched =
+        |result: &str| format!("homing_claim_fetches_total{{page=\"acme\",result=\"{result}\"}}");
+    page(Said { status: "304 Not Modified", headers: "", body: Vec::new() });
+    let metrics =
+        program.wait_until("not modified", |it| it.value(&fetched("not_modified")) >= 1.0);
+    assert_eq!(metrics.value(&state("API", "operational")), 1.0);
+
+    let red = GREEN.replace("operational", "major_outage").replace("none", "critical");
+    let html =
+        Said { headers: "Content-Type: text/html\r\n", ..Said::ok("<html>all is well</html>") };
+    let elsewhere = Said {
+        status: "301 Moved Permanently",
+        headers: "Location: http://192.0.2.1/\r\n",
+        body: Vec::new(),
+    };
+    for (said, result) in [
+        (html, "moved"),
+        (elsewhere, "moved"),
+        (Said { status: "403 Forbidden", ..Said::ok(GREEN) }, "http_status"),
+        (Said::ok("{\"status\": {}}"), "schema"),
+        (Said::ok("all is well"), "not_json"),
+        (Said::ok([GREEN.as_bytes(), &vec![b' '; 1 << 20]].concat()), "too_large"),
+        (Said::ok("[".repeat(1 << 19)), "not_json"),
+    ] {
+        // From red, so that it is seen that nothing of what was said before is left.
+        page(Said::ok(red.clone()));
+        program.wait_until("red", |it| it.value(&state("API", "major_outage")) == 1.0);
+        let before = program.metrics().value(&fetched(result));
+        page(said);
+        let metrics = program.wait_until(result, |it| it.value(&fetched(result)) > before);
+        for component in ["API", ""] {
+            assert_eq!(metrics.value(&state(component, "unknown")), 1.0, "{result}");
+            assert_eq!(metrics.value(&state(component, "operational")), 0.0, "{result}");
+        }
+        assert!(metrics.get("homing_claim_region_trouble{page=\"acme\"}").is_none());
+    }
+    assert!(program.page("/homing").contains("acme"));
+    // Nobody followed the page to the other host, and nothing of it is in a label.
+    assert!(server.asked().iter().all(|head| head.contains(&server.address.to_string())));
+}
+
+#[test]
+fn a_reload_keeps_what_is_known_and_drops_what_is_gone() {
+    let server = Server::start();
+    server.answer("/api/v2/summary.json", Said::ok(GREEN));
+    let program = start(&claim(&server));
+    program.wait_until("green", |it| it.get(&state("API", "operational")) == Some(1.0));
+    let answer = program.reload(&claim(&server).replace("[api]", "[web]"));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let metrics = program.metrics();
+    assert_eq!(metrics.value(&state("API", "operational")), 1.0);
+    assert_eq!(metrics.value("homing_claim_targets_info{target=\"web\"}"), 1.0);
+    let answer = program.reload("prometheus: []");
+    assert_eq!(answer.status, 500);
+    assert!(answer.body.contains("must have from 1 to 16 entries"), "{}", answer.body);
+    let answer = program.reload(&format!("prometheus: [{{url: 'http://{}'}}]", server.address));
+    assert_eq!(answer.status, 200);
+    program.wait_until("the end of the page", |it| it.sum("homing_claim_fetches_total") == 0.0);
+}
