@@ -30,6 +30,8 @@ wanted="
   nsd:nsd
   named:bind9
   dnssec-signzone:bind9-utils
+  knotd:knot
+  /usr/share/doc/knot-module-geoip:knot-module-geoip
   dig:bind9-dnsutils
   curl:curl
   openssl:openssl

@@ -1,4 +1,4 @@
-//! A real name server, Debian's nsd, unbound or BIND, on a free port of loopback.
+//! A real name server, Debian's nsd, unbound, BIND or Knot, on a free port of loopback.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -73,7 +73,7 @@ zone:
         let file = folder.path().join("server.conf");
         fs::write(&file, config(folder.path())).expect("a config file");
         let child = Command::new(program)
-            .args([if program.ends_with("named") { "-f" } else { "-d" }, "-c"])
+            .args([stays(program), "-c"])
             .arg(&file)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -107,6 +107,16 @@ zone:
             }
         }
         panic!("{program} does not answer");
+    }
+}
+
+/// What keeps a program from going to the background.
+fn stays(program: &str) -> &'static str {
+    match program.rsplit('/').next() {
+        Some("named") => "-f",
+        // It stays by itself.
+        Some("knotd") => "-v",
+        _ => "-d",
     }
 }
 

@@ -1,6 +1,8 @@
 //! The config file: who is asked, what, how often, and what the answer must be.
 
 mod discovered;
+mod ecs;
+mod interception;
 mod lists;
 mod plan;
 mod question;
@@ -8,6 +10,8 @@ mod series;
 mod set;
 mod zone;
 
+pub(crate) use ecs::EcsPlan;
+pub(crate) use interception::InterceptionPlan;
 pub(crate) use plan::{Asked, Plan, TCP_LIMIT, WINDOW, Work, workers};
 use question::Question;
 pub(crate) use set::Set;
@@ -43,6 +47,10 @@ pub struct Config {
     questions: Vec<Located<Question>>,
     /// The zones whose own servers are asked.
     zones: BTreeMap<HostName, Located<Zone>>,
+    /// The servers that are asked on behalf of subnets.
+    ecs: Vec<Located<ecs::Ecs>>,
+    /// The test whether somebody on the way answers.
+    interception: Option<interception::Interception>,
     /// Where more resolvers are discovered.
     pub(crate) discovery: Discovery,
     /// Where it is kept what is remembered from sweep to sweep.
@@ -70,6 +78,17 @@ impl Config {
         self.zones.iter().map(plan).collect()
     }
 
+    /// What is asked on behalf of subnets, by name.
+    pub(crate) fn ecs_plans(&self) -> BTreeMap<String, EcsPlan> {
+        self.ecs.iter().map(|ecs| (ecs.name().to_owned(), ecs.plan(&self.vantage))).collect()
+    }
+
+    /// The test whether somebody on the way answers, by its name.
+    pub(crate) fn interception_plans(&self) -> BTreeMap<String, InterceptionPlan> {
+        let plan = self.interception.iter().map(|test| test.plan(&self.vantage));
+        plan.map(|plan| (plan.name.clone(), plan)).collect()
+    }
+
     /// A warning if a restart would take whatever delegation it finds for the accepted one.
     fn forgetful_zones(&self) -> Option<String> {
         if self.state_directory.is_some() {
@@ -92,6 +111,21 @@ impl Config {
             }
             for fault in zone.faults(name) {
                 problems.add(zone.place, format!("zones.{name}.{fault}"));
+            }
+        }
+    }
+
+    /// Adds a problem for each server whose name another has, or that sets ask too much besides.
+    fn check_ecs(&self, problems: &mut Problems) {
+        for (number, ecs) in self.ecs.iter().enumerate() {
+            let is_taken = self.sets.iter().any(|set| set.name == ecs.name())
+                || self.zones.keys().any(|zone| zone.as_str() == ecs.name())
+                || self.ecs[..number].iter().any(|other| other.name() == ecs.name());
+            if is_taken || ecs.name() == "interception" {
+                problems.add(
+                    ecs.place,
+                    format!("ecs[{number}].name: another has this name; give it one of its own"),
+                );
             }
         }
     }
@@ -172,6 +206,9 @@ struct RawConfig {
     state_directory: Option<PathBuf>,
     opt_out_file: Option<Located<PathBuf>>,
     #[serde(default)]
+    ecs: Vec<Located<ecs::Ecs>>,
+    interception: Option<interception::Interception>,
+    #[serde(default)]
     geo_files: Vec<Located<PathBuf>>,
     #[serde(default = "default_max_series")]
     max_series: Located<usize>,
@@ -195,14 +232,14 @@ impl TryFrom<RawConfig> for Config {
         }
         let sets = match sets {
             Some(sets) => {
-                if sets.is_empty() && zones.is_empty() {
+                if sets.is_empty() && zones.is_empty() && raw.ecs.is_empty() {
                     problems.add(sets.place, "sets: there must be one at least, or `zones`");
                 }
                 sets.value
             }
             None => Vec::new(),
         };
-        if sets.is_empty() && zones.is_empty() && problems.is_empty() {
+        if sets.is_empty() && zones.is_empty() && raw.ecs.is_empty() && problems.is_empty() {
             problems.add(Place::default(), "sets: there must be one at least, or `zones`");
         }
         let identities = sets.iter().map(|Located { place, value }| Identity {
@@ -220,6 +257,8 @@ impl TryFrom<RawConfig> for Config {
             sets,
             questions,
             zones,
+            ecs: raw.ecs,
+            interception: raw.interception,
             discovery,
             state_directory,
             opt_out_file: raw.opt_out_file,
@@ -232,6 +271,7 @@ impl TryFrom<RawConfig> for Config {
         };
         config.check_questions(&mut problems);
         config.check_zones(&mut problems);
+        config.check_ecs(&mut problems);
         for number in 0..config.sets.len() {
             let set = &config.sets[number];
             let place = set.place;

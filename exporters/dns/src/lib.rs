@@ -11,6 +11,7 @@
 //! * `authority`: a zone's own servers, and what only they can tell;
 //! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
 //!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses;
+//! * `ecs`: one server, asked on behalf of many subnets; `interception`: whether somebody on the way answers;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: what the resolvers said, for people and for programs;
 //! * [`simulation`]: the same in virtual time, for the judge of worlds.
 //!
@@ -20,8 +21,10 @@ mod answer;
 mod authority;
 mod config;
 mod courtesy;
+mod ecs;
 pub mod exchange;
 mod expected;
+mod interception;
 mod kept;
 mod kind;
 mod metrics;
@@ -46,13 +49,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
-use exporter_kit::{Exporter, Health, Kit, Rounds, Running, StateFile, Targets, Wanted};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, StateFile, Target, Targets, Wanted};
 use tokio::time::Instant;
 
 use crate::authority::state::{RunningZone, Zones};
 use crate::config::{Config, Plan, Work, ZonePlan, ZoneWork};
 use crate::courtesy::Courtesy;
+use crate::ecs::state::{EcsSets, RunningEcs};
+use crate::interception::{Interceptions, RunningInterception};
 use crate::metrics::authority::ZoneMetrics;
+use crate::metrics::ecs::EcsMetrics;
 use crate::metrics::page::Metrics;
 use crate::state::{Moment, RunningSet, Sets};
 use crate::store::Store;
@@ -62,6 +68,8 @@ use crate::store::Store;
 pub struct DnsExporter {
     sets: Arc<Sets>,
     zones: Arc<Zones>,
+    ecs: Arc<EcsSets>,
+    interceptions: Arc<Interceptions>,
     rounds: Rounds,
     courtesy: Courtesy,
 }
@@ -110,7 +118,16 @@ impl Exporter for DnsExporter {
         kit.registry.register(Metrics(Arc::clone(&sets)));
         let zones = Arc::new(Targets::default());
         kit.registry.register(ZoneMetrics(Arc::clone(&zones)));
-        Ok(Self { sets, zones, rounds: kit.rounds.clone(), courtesy: Courtesy::default() })
+        let (ecs, interceptions) = (Arc::default(), Arc::default());
+        kit.registry.register(EcsMetrics(Arc::clone(&ecs), Arc::clone(&interceptions)));
+        Ok(Self {
+            sets,
+            zones,
+            ecs,
+            interceptions,
+            rounds: kit.rounds.clone(),
+            courtesy: Courtesy::default(),
+        })
     }
 
     fn discovery(config: &Config) -> Discovery {
@@ -136,6 +153,7 @@ impl Exporter for DnsExporter {
         };
         self.sets.update(wanted, start, |set, plan| set.relabel(plan, poll::unix_seconds()));
         self.keep_zones_in_step(config);
+        self.keep_the_rest_in_step(config);
         skipped
     }
 
@@ -144,19 +162,39 @@ impl Exporter for DnsExporter {
         let sets = sets.iter().map(|set| Arc::clone(&set.state().health));
         let zones = self.zones.states();
         let zones = zones.iter().map(|zone| Arc::clone(&zone.health));
-        sets.chain(zones).collect()
+        let ecs = self.ecs.states();
+        let ecs = ecs.iter().map(|ecs| Arc::clone(&ecs.health));
+        let tests = self.interceptions.states();
+        let tests = tests.iter().map(|test| Arc::clone(&test.health));
+        sets.chain(zones).chain(ecs).chain(tests).collect()
     }
 
     fn has_target(&self, name: &str) -> bool {
-        self.sets.has(name) || self.zones.has(name)
+        self.sets.has(name)
+            || self.zones.has(name)
+            || self.ecs.has(name)
+            || self.interceptions.has(name)
     }
 
     fn routes(self: &Arc<Self>) -> Router {
-        pages::routes(Arc::clone(&self.sets), Arc::clone(&self.zones))
+        pages::routes(Arc::clone(&self.sets), Arc::clone(&self.zones), Arc::clone(&self.ecs))
     }
 }
 
 impl DnsExporter {
+    fn keep_the_rest_in_step(&self, config: &Config) {
+        self.ecs.apply(config.ecs_plans(), |_, plan| {
+            let ecs = Arc::new(RunningEcs::new(plan.clone(), Moment::Real(Instant::now())));
+            let run = ecs::poll::run(Arc::clone(&ecs), self.rounds.clone(), self.courtesy.clone());
+            Target::new(plan, ecs, tokio::spawn(run))
+        });
+        self.interceptions.apply(config.interception_plans(), |_, plan| {
+            let test = Arc::new(RunningInterception::new(plan.clone()));
+            let run = interception::run(Arc::clone(&test), self.rounds.clone());
+            Target::new(plan, test, tokio::spawn(run))
+        });
+    }
+
     fn keep_zones_in_step(&self, config: &Config) {
         let wanted =
             |(name, plan): (String, ZonePlan)| (name, Wanted { work: plan.work(), labels: plan });

@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod counts;
+pub(crate) mod ecs;
 mod labels;
 pub(crate) mod page;
 mod verdicts;

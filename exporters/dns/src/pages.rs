@@ -2,6 +2,7 @@
 //! is configured, and no more.
 
 mod answers;
+mod ecs;
 mod filter;
 mod html;
 mod lists;
@@ -25,7 +26,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::authority::state::Zones;
+use crate::ecs::state::{EcsSets, RunningEcs};
 use crate::pages::answers::Page;
+use crate::pages::ecs::EcsPage;
 use crate::pages::filter::{Filter, Format};
 use crate::pages::html::Choices;
 use crate::pages::lists::Report;
@@ -33,14 +36,21 @@ use crate::pages::results::{Rows, Told};
 use crate::pages::sweeps::Sweeps;
 use crate::state::{Latest, SetState, Sets};
 
+/// What the page of answers is made of.
+type Answered = (Arc<Sets>, Arc<EcsSets>);
+type TakenEcs = Vec<(Arc<RunningEcs>, crate::ecs::state::Latest)>;
+
 /// The sets at one moment, so that a sweep that ends meanwhile cannot mix in.
 type Taken = results::Sets;
 
 /// The pages beside `/metrics`.
-pub(crate) fn routes(sets: Arc<Sets>, zones: Arc<Zones>) -> Router {
-    Router::new()
+pub(crate) fn routes(sets: Arc<Sets>, zones: Arc<Zones>, ecs: Arc<EcsSets>) -> Router {
+    let answered = Router::new()
         .route("/answers", get(page))
         .route("/api/v1/answers", get(answers))
+        .route("/api/v1/ecs", get(for_subnets))
+        .with_state((Arc::clone(&sets), ecs));
+    Router::new()
         .route("/api/v1/results", get(results))
         .route("/api/v1/diff", get(diff))
         .route("/api/v1/resolvers/{ip}", get(resolver))
@@ -48,6 +58,7 @@ pub(crate) fn routes(sets: Arc<Sets>, zones: Arc<Zones>) -> Router {
         .route("/lists", get(lists))
         .route("/api/v1/lists", get(lists_of_programs))
         .with_state(sets)
+        .merge(answered)
         .merge(zones::routes(zones))
 }
 
@@ -61,29 +72,47 @@ fn take(sets: &Sets) -> Taken {
 
 /// The answers of the last sweep, in the form that is asked for: for a browser, or as text.
 async fn page(
-    State(sets): State<Arc<Sets>>,
+    State((sets, ecs)): State<Answered>,
     Query(filter): Query<Filter>,
     headers: HeaderMap,
 ) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
     let is_browser = accepts.is_some_and(|accepts| accepts.contains("text/html"));
     let usual = if is_browser { Format::Html } else { Format::Text };
-    made(take(&sets), filter, usual).await
+    made(take(&sets), take_ecs(&ecs), filter, usual).await
 }
 
 /// A page of long lists takes its time, which is nobody else's.
-async fn made(sets: Taken, filter: Filter, usual: Format) -> Response {
-    let made = spawn_blocking(move || shown(&sets, &filter, usual)).await;
+async fn made(sets: Taken, ecs: TakenEcs, filter: Filter, usual: Format) -> Response {
+    let made = spawn_blocking(move || shown(&sets, &ecs, &filter, usual)).await;
     made.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// The answers of the last sweep, for a program.
-async fn answers(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Response {
-    made(take(&sets), filter, Format::Json).await
+async fn answers(State((sets, _)): State<Answered>, Query(filter): Query<Filter>) -> Response {
+    made(take(&sets), Vec::new(), filter, Format::Json).await
 }
 
-fn shown(sets: &Taken, filter: &Filter, usual: Format) -> Response {
+/// What servers answer for subnets, for a program.
+async fn for_subnets(State((_, ecs)): State<Answered>, Query(filter): Query<Filter>) -> Response {
+    Json(subnets(&take_ecs(&ecs), &filter)).into_response()
+}
+
+fn take_ecs(ecs: &EcsSets) -> TakenEcs {
+    ecs.states().into_iter().map(|ecs| (Arc::clone(&ecs), ecs.latest())).collect()
+}
+
+fn subnets(ecs: &TakenEcs, filter: &Filter) -> Vec<EcsPage> {
+    ecs.iter().flat_map(|(ecs, latest)| EcsPage::all(ecs, latest, filter)).collect()
+}
+
+fn shown(sets: &Taken, ecs: &TakenEcs, filter: &Filter, usual: Format) -> Response {
+    let subnets = subnets(ecs, filter);
     let format = match checked(sets, filter, usual) {
+        // A question may be one on behalf of subnets alone.
+        Err((StatusCode::NOT_FOUND, _)) if !subnets.is_empty() => {
+            filter.format().ok().flatten().unwrap_or(usual)
+        }
         Ok(format) => format,
         Err(refusal) => return refusal.into_response(),
     };
@@ -100,13 +129,17 @@ fn shown(sets: &Taken, filter: &Filter, usual: Format) -> Response {
             let now = Instant::now();
             let all: Vec<_> =
                 sets.iter().map(|(set, latest)| Sweeps::new(set, latest, now)).collect();
-            Html(html::page(&pages, &all, filter, &choices(sets)).into_string()).into_response()
+            Html(html::page(&pages, &subnets, &all, filter, &choices(sets)).into_string())
+                .into_response()
         }
         Format::Json => Json(pages).into_response(),
         Format::Ndjson => lines(pages.iter().filter_map(|page| serde_json::to_string(page).ok())),
         Format::Text => {
             let mut text = String::new();
             for page in &pages {
+                page.write(&mut text);
+            }
+            for page in &subnets {
                 page.write(&mut text);
             }
             text.into_response()

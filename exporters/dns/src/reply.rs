@@ -33,7 +33,7 @@ pub(crate) enum Reply {
 /// Reads a datagram whose id and sender match a query, as [`message::read`] does, and takes from it
 /// the records that were asked for.
 pub(crate) fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
-    let Whole { message, is_case_kept } = match message::read(datagram, template, case) {
+    let whole = match message::read(datagram, template, case) {
         Ok(message::Reply::Whole(whole)) => whole,
         Ok(message::Reply::Truncated) => return Reply::Truncated,
         Ok(message::Reply::Code(rcode)) => {
@@ -42,18 +42,19 @@ pub(crate) fn read(datagram: &[u8], template: &Template, case: u64) -> Reply {
         Err(Flaw::WrongQuestion) => return Reply::Ignored(Ignored::WrongQuestion),
         Err(Flaw::Malformed) => return Reply::Ignored(Ignored::Malformed),
     };
-    let mut flags = Flags::default();
+    of_whole(&whole, template).map_or(Reply::Ignored(Ignored::Malformed), Reply::Answer)
+}
+
+/// What a whole message says to the question; nothing if it contradicts itself.
+pub(crate) fn of_whole(whole: &Whole, template: &Template) -> Option<Answer> {
+    let Whole { message, is_case_kept } = whole;
+    let (mut flags, mut ttl) = (Flags::default(), 0);
     if !is_case_kept {
         flags.set(Flag::CaseMismatch);
     }
-    let mut ttl = 0;
-    match content(&message, template, &mut flags, &mut ttl) {
-        Some(content) => {
-            let (extended_error, nsid) = (extended_error(&message), nsid(&message));
-            Reply::Answer(Answer { flags, extended_error, nsid, ttl, ..Answer::new(content) })
-        }
-        None => Reply::Ignored(Ignored::Malformed),
-    }
+    let content = content(message, template, &mut flags, &mut ttl)?;
+    let (extended_error, nsid) = (extended_error(message), nsid(message));
+    Some(Answer { flags, extended_error, nsid, ttl, ..Answer::new(content) })
 }
 
 /// The code of the first extended error (RFC 8914 §2), if there is one.

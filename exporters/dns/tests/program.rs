@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::float_cmp, reason = "the values are counts and exact shares")]
 
+#[path = "program/besides.rs"]
+mod besides;
 #[path = "program/edns.rs"]
 mod edns;
 #[path = "program/pages.rs"]

@@ -196,6 +196,9 @@ impl Config {
             let own = self.plan(set).hourly();
             set.list.resolvers.iter().for_each(|resolver| hourly.add(resolver.address, own));
         }
+        for ecs in self.ecs.iter().filter(|ecs| !ecs.is_authority()) {
+            hourly.add(ecs.server().ip(), ecs.hourly());
+        }
         hourly
     }
 
@@ -204,6 +207,9 @@ impl Config {
     fn check_together(&mut self, problems: &mut Problems) {
         let hourly = self.hourly();
         let (mut before, mut all) = (Hourly::default(), 0.0);
+        for ecs in self.ecs.iter().filter(|ecs| !ecs.is_authority()) {
+            before.add(ecs.server().ip(), ecs.hourly());
+        }
         for (number, set) in self.sets.iter().enumerate() {
             let own = self.plan(set).hourly();
             let (mut shared, mut most) = (0_usize, 0.0_f64);

@@ -53,6 +53,8 @@ impl Config {
             series += self.zones.len() * (ZONE + BARS) + names;
             parts.push(format!("{} zones x {} + {names} names", self.zones.len(), ZONE + BARS));
         }
+        series += self.ecs.iter().map(|ecs| ecs.series()).sum::<usize>();
+        series += usize::from(self.interception.is_some());
         (series, parts)
     }
 }

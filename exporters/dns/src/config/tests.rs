@@ -358,6 +358,47 @@ fn tables_tell_where_resolvers_are_and_what_is_not_known_is_told() {
 }
 
 #[test]
+fn who_is_asked_on_behalf_of_subnets_is_asked_politely_and_names_nobody() {
+    let ecs = |more: &str, subnets: &str| {
+        format!(
+            "vantage: {{ name: fra, region: EMEA }}\necs:\n  - {{ name: places, server: 9.9.9.9, names: {{ a.example: [A] }}, \
+             subnets: [{subnets}]{more} }}\n"
+        )
+    };
+    let good = load(&ecs("", "198.51.100.0/24, { subnet: '2001:db8::/56', country: nl }")).unwrap();
+    let plan = &good.ecs_plans()["places"];
+    assert_eq!((plan.subnets.len(), plan.subnets[1].country.as_str()), (2, "NL"));
+    for (more, subnets, wanted) in [
+        ("", "198.51.100.0/25", "ecs[0].subnets[0]: must be no longer than /24"),
+        ("", "'2001:db8::/64'", "ecs[0].subnets[0]: must be no longer than /56"),
+        ("", "", "subnets: there must be from 1 to 256"),
+        (
+            ", interval: 1m",
+            "198.51.100.0/24, 192.0.2.0/24",
+            "2 queries each 1m are 120 an hour; the most for a resolver of others is 60",
+        ),
+        (
+            ", interval: 3s, authority: true",
+            "198.51.100.0/24, 192.0.2.0/24",
+            "2 queries, one after the other, may take longer than 3s",
+        ),
+        (", speed: 1", "198.51.100.0/24", "unknown field `speed`"),
+    ] {
+        let error = load(&ecs(more, subnets)).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{wanted} is not in {error}");
+    }
+    let own = ecs("", "198.51.100.0/24").replace("9.9.9.9", "127.0.0.1");
+    assert!(load(&own).unwrap_err().to_string().contains("allow_private: true"));
+    // With a set that asks the same resolver, the two are added up.
+    let both = ecs(", interval: 2m", "198.51.100.0/24");
+    assert!(load(&both).is_ok());
+    let set = "sets: [{ name: world, resolvers: [9.9.9.9], interval: 2m, timeout: 50ms }]\nquestions: [{ name: a.example, types: [A] }]\n";
+    assert!(load(&format!("{both}{set}")).is_ok());
+    let error = load(&format!("{both}{}", set.replace("2m", "90s"))).unwrap_err().to_string();
+    assert!(error.contains("up to 70 queries an hour from all of them"), "{error}");
+}
+
+#[test]
 fn lists_that_are_missing_or_wrong_are_told_with_their_places() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.csv"), "9.9.9.9\ns3cret\n8.8.8.8\ns3cret\n").unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::authority;
 use super::page::encode;
+use super::{authority, ecs as besides};
 use crate::answer::{Answer, Content, Flag};
 use crate::authority::finding::Outcome as Asked;
 use crate::authority::judge::{self, Memory, Parent, Round, Server};
@@ -12,7 +12,10 @@ use crate::authority::said::{Canary, Said};
 use crate::authority::signature::Signature;
 use crate::authority::state::{RoundResult, RunningZone, Snapshot as ZoneSnapshot};
 use crate::config::Config;
+use crate::ecs::answers::{Fit, Told};
+use crate::ecs::state::RunningEcs;
 use crate::exchange::Transport;
+use crate::interception::RunningInterception;
 use crate::kept::Kept;
 use crate::outcome::{Control, Ignored, LocalError, Outcome, SweepResult};
 use crate::standing::Standing;
@@ -59,6 +62,13 @@ zones:
     canary: { name: now.messenger.example, max_age: 10m }
     grace: 1m
   fresh.example: {}
+ecs:
+  - name: places
+    server: 11.0.0.53
+    interval: 1h
+    names: { api.messenger.example: [A] }
+    subnets: [{ subnet: 11.1.0.0/24, country: DE }, 11.2.0.0/24, 11.3.0.0/24]
+interception: { name: messenger.example }
 ";
 
 fn answer(address: [u8; 4]) -> Outcome {
@@ -171,6 +181,31 @@ fn zones() -> Vec<Arc<RunningZone>> {
     zones
 }
 
+/// One server that was asked on behalf of subnets.
+fn ecs() -> Vec<Arc<RunningEcs>> {
+    let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
+    let start = |plan| Arc::new(RunningEcs::new(plan, Moment::Virtual(400.0)));
+    let all: Vec<_> = config.ecs_plans().into_values().map(start).collect();
+    let content = |last| Some(Content::Addresses([[11, 0, 1, last].into()].into()));
+    let told = |fit, scope, content| Told { fit, scope, content };
+    let of_question = vec![
+        told(Fit::Tailored, Some(24), content(1)),
+        told(Fit::General, Some(0), content(2)),
+        Told::FAILED,
+    ];
+    all[0].publish(vec![of_question], Moment::Virtual(1800.0));
+    all
+}
+
+/// The test of the way, from which an answer came.
+fn tests() -> Vec<Arc<RunningInterception>> {
+    let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
+    let plans = config.interception_plans().into_values();
+    let tests: Vec<_> = plans.map(|plan| Arc::new(RunningInterception::new(plan))).collect();
+    tests[0].publish(Some(vec![tests[0].plan.addresses[0]]));
+    tests
+}
+
 #[test]
 fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
     let plan = |buckets: &str| {
@@ -227,6 +262,8 @@ fn there_are_no_more_series_than_are_counted_when_the_config_is_read() {
     let page = exporter_kit::openmetrics(|page| {
         encode(&states(), NOW, page);
         authority::encode(&zones(), NOW, page);
+        besides::encode(&ecs(), NOW, page);
+        besides::intercepted(&tests(), page);
     });
     let series = page.lines().filter(|line| !line.starts_with('#')).count();
     let config = |most: usize| {
@@ -243,6 +280,8 @@ fn exposition() {
     let text = exporter_kit::openmetrics(|page| {
         encode(&states(), NOW, page);
         authority::encode(&zones(), NOW, page);
+        besides::encode(&ecs(), NOW, page);
+        besides::intercepted(&tests(), page);
     });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();

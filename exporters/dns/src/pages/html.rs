@@ -8,6 +8,7 @@ use exporter_kit::{Exporter as _, in_a_query};
 use maud::{DOCTYPE, Markup, html};
 
 use super::answers::{COUNTRIES_SHOWN, Elsewhere, Page, Row};
+use super::ecs::EcsPage;
 use super::filter::Filter;
 use super::sweeps::Sweeps;
 use crate::DnsExporter;
@@ -27,6 +28,7 @@ pub(crate) struct Choices<'a> {
 /// The page.
 pub(crate) fn page(
     pages: &[Page<'_>],
+    subnets: &[EcsPage],
     sweeps: &[Sweeps<'_>],
     filter: &Filter,
     choices: &Choices<'_>,
@@ -49,7 +51,8 @@ pub(crate) fn page(
                     (form(filter, choices))
                     (progress(sweeps))
                     @for page in pages { (question(page)) }
-                    @if pages.is_empty() { p { "No question is as asked for." } }
+                    @for page in subnets { (page.markup()) }
+                    @if pages.is_empty() && subnets.is_empty() { p { "No question is as asked for." } }
                 }
             }
         }

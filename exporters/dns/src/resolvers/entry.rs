@@ -36,6 +36,13 @@ impl Country {
     }
 }
 
+impl Country {
+    /// Its code.
+    pub(crate) fn into_code(self) -> String {
+        self.0
+    }
+}
+
 impl TryFrom<String> for Country {
     type Error = &'static str;
 
