@@ -117,6 +117,7 @@ impl Exporter for Tick {
     const PORT: u16 = 9799;
     const LINKS: &'static [(&'static str, &'static str)] =
         &[("/listen", "whether a clock elsewhere ticks: /listen?target=HOST:PORT&module=NAME")];
+    const PAGES: &'static [&'static str] = &["/listen"];
     type Config = Config;
 
     fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {

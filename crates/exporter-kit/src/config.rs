@@ -4,6 +4,7 @@
 
 mod bytes;
 mod duration;
+mod host;
 mod identity;
 mod labels;
 mod located;
@@ -16,6 +17,7 @@ mod vantage;
 
 pub use bytes::Bytes;
 pub use duration::Duration;
+pub use host::{host_address, host_name, port};
 pub use identity::{Identity, refuse_duplicates, shared_addresses};
 pub use labels::Labels;
 pub use located::Located;
@@ -25,16 +27,15 @@ pub use tree::Place;
 pub use twice::Twice;
 pub use vantage::Vantage;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow};
 use serde::de::DeserializeOwned;
 use tracing::warn;
 use zeroize::Zeroizing;
 
 use crate::Exporter;
+use crate::regular_file::read_text;
 
 /// Bytes of a config file; a million targets fit.
 const LARGEST: u64 = 64 << 20;
@@ -47,7 +48,8 @@ pub(crate) fn load<E: Exporter>(path: &Path) -> anyhow::Result<E::Config> {
         }
         _ => {
             let file = path.display().to_string();
-            let text = read_text(path).with_context(|| format!("reading config file {file}"))?;
+            let text = read_text(path, LARGEST);
+            let text = text.with_context(|| format!("reading config file {file}"))?;
             (file, text)
         }
     };
@@ -63,18 +65,6 @@ pub(crate) fn load<E: Exporter>(path: &Path) -> anyhow::Result<E::Config> {
         warn!("{file}: {warning}");
     }
     Ok(config)
-}
-
-/// The text of a file, which may hold passwords and is wiped when it is dropped.
-fn read_text(path: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    ensure!(bytes.len() as u64 <= LARGEST, "it has more than {} MiB", LARGEST >> 20);
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-        anyhow!("line {line} is not UTF-8 text")
-    })?;
-    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Parses YAML that came from `name` (a path, for the error message). The error has a line for each

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use crate::discovery::{Discovery, Found, Skipped};
-use crate::{Exporter, config};
+use crate::{Exporter, config, state_file};
 
 /// Held while targets change, so that SIGHUP, POST and discovery cannot interleave.
 pub(crate) type Shared<E> = Arc<Mutex<InForce<E>>>;
@@ -29,7 +29,7 @@ impl<E: Exporter> InForce<E> {
     /// A config that is not good changes nothing.
     pub(crate) fn reload(&mut self, file: &Path) -> anyhow::Result<Discovery> {
         let mut config = config::load::<E>(file)?;
-        E::admit(&config)?;
+        state_file::admit::<E>(&config)?;
         // What was discovered and fits no more is told when it is looked at next.
         self.exporter.keep_in_step(&mut config, &self.found);
         let discovery = E::discovery(&config);

@@ -11,7 +11,7 @@
 //! | [`discovery`] | targets that others list: `file_sd_configs`, `http_sd_configs` |
 //! | `http_auth` | who sends an HTTP request: `basic_auth`, `authorization`, `http_headers` |
 //! | `secret` | a value that never shows itself |
-//! | `regular_file` | a file that is opened only if it is a regular one |
+//! | `regular_file` | a file of a user's, read only if it is a regular one, and not without end |
 //! | `state_file` | what outlives the process, written whole or not at all |
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
@@ -79,6 +79,7 @@ pub use http_auth::{Authorization, BasicAuth, HttpAuth, HttpHeader};
 pub use page::{Collector, Count, LabelSet, LabelWriter, Number, Page, Value, openmetrics};
 pub use process::WRITTEN;
 pub use registry::Registry;
+pub use regular_file::read_file;
 pub use rounds::{Every, Rounds};
 pub use secret::{Secret, SecretSource};
 pub use state::State;
@@ -120,6 +121,8 @@ pub trait Exporter: Sized + Send + Sync + 'static {
     /// What a name is unique within, as in `site`: the parameter of that page that tells targets of one
     /// name apart, and the word for it on the landing page.
     const GROUP: &'static str = "group";
+    /// The paths of the pages of its own, but those below `/-/`: where the page of metrics cannot be.
+    const PAGES: &'static [&'static str] = &[];
     /// The config of a program that is started without a file, and what it then does, as in
     /// `("{}", "watches this machine")`. Where there is none, a file must be named.
     const NO_CONFIG: Option<(&'static str, &'static str)> = None;
@@ -142,12 +145,12 @@ pub trait Exporter: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What a config needs of the machine before it can be in force: a folder that can be written, say.
-    /// Called before it is, at start and at a reload, on a thread that may block. On an error the old
-    /// one stays in force, whole.
-    fn admit(config: &Self::Config) -> anyhow::Result<()> {
+    /// Where a config wants to keep what outlives the process. The kit makes the folder and makes sure
+    /// that it can be written in before the config is in force, at start and at a reload; otherwise the
+    /// old one stays in force, whole. `--config.check` looks whether that would go well.
+    fn state_directory(config: &Self::Config) -> Option<&Path> {
         let _ = config;
-        Ok(())
+        None
     }
 
     /// Makes the exporter and registers the collectors; what is measured comes with `keep_in_step`.
@@ -242,6 +245,7 @@ async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result
     let config = config::load::<E>(config_file)?;
     let web_config = flags.web_config()?;
     if flags.config_check {
+        E::state_directory(&config).map_or(Ok(()), state_file::could_prepare)?;
         info!(file = %config_file.display(), "config file is good");
         return Ok(());
     }
@@ -249,7 +253,7 @@ async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result
     // Before anything else can be signalled at: unhandled, SIGHUP would end the process.
     let hangups = reload::hangups()?;
     let stopped = server::stopped()?;
-    let listeners = listen::bind(flags, E::PORT).await?;
+    let listeners = listen::bind(&flags.listen_addresses, flags.systemd_socket, E::PORT).await?;
 
     let mut kit = Kit { registry: Registry::default(), rounds: Rounds::default() };
     process::register::<E>(&mut kit.registry);
@@ -257,7 +261,7 @@ async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result
     logging::register(&mut kit.registry);
     let reloads = Reloads::register(&mut kit.registry);
     let discovery = E::discovery(&config);
-    E::admit(&config)?;
+    state_file::admit::<E>(&config)?;
     let (exporter, in_force) = {
         let _there = measuring.enter();
         let exporter = Arc::new(E::start(&config, &mut kit)?);

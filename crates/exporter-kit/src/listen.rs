@@ -6,29 +6,63 @@ use anyhow::{Context as _, ensure};
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 
-use crate::flags::Flags;
+use crate::config::host_name;
 
-pub(crate) async fn bind(flags: &Flags, port: u16) -> anyhow::Result<Vec<TcpListener>> {
-    if flags.systemd_socket {
+/// Those of these addresses; without one, every address at the exporter's own port. Nothing is bound where systemd
+/// has done it.
+pub(crate) async fn bind(
+    addresses: &[Address],
+    systemd: bool,
+    port: u16,
+) -> anyhow::Result<Vec<TcpListener>> {
+    if systemd {
         return inherited();
     }
-    if flags.listen_addresses.is_empty() {
+    if addresses.is_empty() {
         return Ok(vec![bind_any(port).await?]);
     }
     let mut listeners = Vec::new();
-    for address in &flags.listen_addresses {
-        let listener = match any_host_port(address) {
-            Some(port) => bind_any(port).await,
-            None => TcpListener::bind(address).await.map_err(Into::into),
+    for address in addresses {
+        let listener = match address {
+            Address::Any(port) => bind_any(*port).await,
+            Address::Of(address) => {
+                let listener = TcpListener::bind(address).await;
+                listener.with_context(|| format!("--web.listen-address: listening on {address}"))
+            }
         };
-        listeners.push(listener.with_context(|| format!("listening on {address}"))?);
+        listeners.push(listener?);
     }
     Ok(listeners)
 }
 
-/// `:9290` means every address, as it does for the ecosystem's Go programs.
-fn any_host_port(address: &str) -> Option<u16> {
-    address.strip_prefix(':')?.parse().ok()
+/// Where to listen, as the command line says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// `:9290`: every address, as for the ecosystem's Go programs.
+    Any(u16),
+    /// `127.0.0.1:9290`, `[::1]:9290` or `localhost:9290`.
+    Of(String),
+}
+
+impl Address {
+    /// Port 0 is one that is free.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let read = || {
+            let (host, digits) = text.rsplit_once(':')?;
+            let port = digits.bytes().all(|it| it.is_ascii_digit()).then(|| digits.parse().ok());
+            let port: u16 = port.flatten()?;
+            if host.is_empty() {
+                return Some(Self::Any(port));
+            }
+            let of = Self::Of(text.to_owned());
+            let is_address = text.parse::<SocketAddr>().is_ok();
+            (is_address || host_name(host).is_ok()).then_some(of)
+        };
+        read().ok_or_else(|| {
+            "must be :PORT, HOST:PORT or [IP]:PORT for IPv6, as in :9290, 127.0.0.1:9290 or [::1]:9290"
+                .to_owned()
+        })
+    }
 }
 
 /// Every address of both families; of IPv4 alone where IPv6 is off.
@@ -36,11 +70,11 @@ async fn bind_any(port: u16) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            Err(error).with_context(|| format!("listening on port {port}"))
+            Err(error).with_context(|| format!("--web.listen-address: listening on port {port}"))
         }
         Err(_) => TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
             .await
-            .with_context(|| format!("listening on port {port}")),
+            .with_context(|| format!("--web.listen-address: listening on port {port}")),
     }
 }
 
@@ -65,9 +99,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_port_means_every_address() {
-        assert_eq!(any_host_port(":9290"), Some(9290));
-        assert_eq!(any_host_port("127.0.0.1:9290"), None);
-        assert_eq!(any_host_port("[::1]:9290"), None);
+    fn an_address_has_a_port_and_perhaps_a_host() {
+        assert_eq!(Address::parse(":9290"), Ok(Address::Any(9290)));
+        for good in ["127.0.0.1:9290", "[::1]:9290", "localhost:0", "0.0.0.0:1", "[fe80::1%2]:1"] {
+            assert_eq!(Address::parse(good), Ok(Address::Of(good.to_owned())));
+        }
+        for bad in [
+            "",
+            "x",
+            ":",
+            ":99999",
+            ":+5",
+            "127.0.0.1",
+            "127.0.0.1:",
+            "::1:5",
+            "::1",
+            "127.1:5",
+            "a b:1",
+        ] {
+            let error = Address::parse(bad).unwrap_err();
+            assert!(error.starts_with("must be :PORT"), "{bad}");
+        }
     }
 }

@@ -82,12 +82,35 @@ pub enum Contacts {
 
 /// The section `on_demand` of an exporter's config.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields, default)]
+#[serde(try_from = "Raw")]
 pub struct Settings {
     /// Who may be contacted beside the targets of the config. Nobody, by default.
     pub allow: AllowList,
     /// What is kept of the scraper's timeout for the answer to get there.
     pub timeout_offset: config::Duration,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    allow: AllowList,
+    timeout_offset: Option<config::Duration>,
+}
+
+/// The longest that an answer can be on its way.
+const LONGEST_OFFSET: Duration = Duration::from_secs(60);
+
+impl TryFrom<Raw> for Settings {
+    type Error = String;
+
+    fn try_from(raw: Raw) -> Result<Self, String> {
+        let Self { allow: _, timeout_offset } = Self::default();
+        let timeout_offset = raw.timeout_offset.unwrap_or(timeout_offset);
+        timeout_offset
+            .within(Duration::from_millis(1), LONGEST_OFFSET)
+            .map_err(|error| format!("timeout_offset: {error}"))?;
+        Ok(Self { allow: raw.allow, timeout_offset })
+    }
 }
 
 impl Default for Settings {

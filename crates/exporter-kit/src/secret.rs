@@ -1,14 +1,13 @@
 //! A value that never shows itself: not in `Debug`, not in a log, not on a page.
 
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::regular_file::open;
+use crate::regular_file::read_text;
 
 /// The most bytes that are read of a secret's file.
 const MOST_BYTES: u64 = 64 * 1024;
@@ -27,15 +26,8 @@ impl Secret {
     /// Reads a regular file of at most 64 KiB, less one line end at its end. An empty file is an error,
     /// so that an unfilled mount does not become an empty password.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut text = Zeroizing::new(String::new());
-        open(path)
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
+        let text = read_text(path, MOST_BYTES)
             .with_context(|| format!("reading secret file {}", path.display()))?;
-        ensure!(
-            text.len() as u64 <= MOST_BYTES,
-            "secret file {} is larger than {MOST_BYTES} bytes",
-            path.display()
-        );
         let value = text.strip_suffix('\n').unwrap_or(&text);
         let value = value.strip_suffix('\r').unwrap_or(value);
         ensure!(!value.is_empty(), "secret file {} is empty", path.display());
@@ -119,7 +111,7 @@ mod tests {
         assert!(error(&fifo).ends_with("it is no regular file"));
         let long = folder.path().join("long");
         std::fs::write(&long, "x".repeat(65_537)).unwrap();
-        assert!(error(&long).ends_with("is larger than 65536 bytes"));
+        assert!(error(&long).ends_with("it has more than 64 KiB"));
         // As a secret of Kubernetes is mounted.
         let link = folder.path().join("link");
         std::fs::write(&long, "hunter2").unwrap();

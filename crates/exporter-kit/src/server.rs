@@ -64,7 +64,7 @@ impl<E: Exporter> App<E> {
             telemetry_path: flags.telemetry_path.clone(),
             landing: Landing::default(),
             guard: flags.guard(),
-            external: flags.external_url.clone(),
+            external: flags.front.clone(),
             measuring,
         }
     }

@@ -4,11 +4,15 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, ensure};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, statfs};
+use nix::unistd::{AccessFlags, access};
 
+use crate::Exporter;
 use crate::regular_file::open_itself;
 
 /// A JSON file in the state directory.
@@ -92,10 +96,75 @@ impl StateFile {
     }
 }
 
+/// Makes the state directory of a config that is to be in force, if it has one.
+pub(crate) fn admit<E: Exporter>(config: &E::Config) -> anyhow::Result<()> {
+    E::state_directory(config).map_or(Ok(()), |it| StateFile::prepare(it, E::NAME))
+}
+
+/// Whether [`StateFile::prepare`] could do what it does. Nothing is made or changed.
+pub(crate) fn could_prepare(directory: &Path) -> anyhow::Result<()> {
+    let refused = |why: &str| anyhow!("state_directory: preparing {}: {why}", directory.display());
+    ensure!(!directory.as_os_str().as_bytes().contains(&0), refused("a path has no NUL in it"));
+    // A relative path of one part has an empty parent: the folder that the process is in.
+    let parts = directory.ancestors().map(|it| if it == "" { Path::new(".") } else { it });
+    for part in parts {
+        let is_folder = match part.metadata() {
+            Ok(meta) => meta.is_dir(),
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(refused(&error.to_string())),
+        };
+        ensure!(is_folder, refused(&format!("{} is no folder", part.display())));
+        let kind = statfs(part).map(|it| it.filesystem_type());
+        let takes_files = kind.is_ok_and(|kind| kind != PROC_SUPER_MAGIC && kind != SYSFS_MAGIC);
+        let may_write = access(part, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
+        let why = || refused(&format!("nothing can be written in {}", part.display()));
+        ensure!(takes_files && may_write, why());
+        return Ok(());
+    }
+    Err(refused("there is no such folder"))
+}
+
 /// An empty file that its owner alone may read.
 fn create(path: &Path) -> io::Result<File> {
     let file = open_itself(path, OpenOptions::new().write(true).create(true).mode(0o600))?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.set_len(0)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_checked_is_what_is_prepared() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        for (directory, is_good) in [
+            (folder.path().to_owned(), true),
+            (folder.path().join("a/b/c"), true),
+            (file.clone(), false),
+            (file.join("below"), false),
+            (PathBuf::from("/proc/nope"), false),
+            (PathBuf::from("/sys/nope"), false),
+            (folder.path().join("a\0b"), false),
+            (folder.path().join("x".repeat(300)), false),
+        ] {
+            let checked = could_prepare(&directory);
+            assert!(!folder.path().join("a").exists(), "it was made by looking");
+            let prepared = StateFile::prepare(&directory, "test");
+            let both = (checked.is_ok(), prepared.is_ok());
+            assert_eq!(
+                both,
+                (is_good, is_good),
+                "{}: {checked:?} {prepared:?}",
+                directory.display()
+            );
+            let _ = fs::remove_dir_all(folder.path().join("a"));
+            if let Err(error) = checked {
+                assert!(error.to_string().starts_with("state_directory: preparing "), "{error}");
+            }
+        }
+    }
 }

@@ -26,7 +26,11 @@ pub(crate) use self::names::{Version, versions};
 pub(crate) use self::reread::{Current, follow};
 pub(crate) use self::users::Answer;
 use self::users::Users;
+use crate::regular_file::read_text;
 use crate::{Secret, config};
+
+/// Bytes of the file, and of each that it names: the bundle of a whole system has a quarter of a MiB.
+const LARGEST: u64 = 4 << 20;
 
 /// The file, as it is written.
 #[derive(Debug, Default, Deserialize)]
@@ -105,7 +109,7 @@ pub(crate) struct WebConfig {
 impl WebConfig {
     /// Reads the file and those that it names, from its own folder where their paths are relative.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path, LARGEST)
             .with_context(|| format!("reading web config file {}", path.display()))?;
         let name = path.display().to_string();
         let empty = text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'));

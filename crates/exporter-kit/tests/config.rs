@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::process::Command;
-use std::thread;
 
 use peers::example;
 use peers::exposition::samples;
@@ -55,23 +54,32 @@ fn buckets_change_without_a_restart() {
 }
 
 #[test]
-fn a_config_file_that_is_slow_to_read_delays_no_measurement() {
+fn a_config_file_that_never_ends_is_refused_at_once() {
     let config = "clocks: {a: {period: 10ms}}";
     let tick = start(&[], config);
-    std::fs::remove_file(tick.config_file()).unwrap();
-    assert!(Command::new("mkfifo").arg(tick.config_file()).status().unwrap().success());
-    thread::scope(|scope| {
-        // Waits until somebody writes into the pipe.
-        let reload = scope.spawn(|| tick.request("POST", "/-/reload", "").status);
-        let mut last = None;
-        for _ in 0..3 {
-            let page = wait_for(&tick, |page| ticks(page) > last);
-            last = ticks(&page);
+    let replace = |command: &str, args: &[&str]| {
+        std::fs::remove_file(tick.config_file()).unwrap();
+        let mut make = Command::new(command);
+        assert!(make.args(args).arg(tick.config_file()).status().unwrap().success());
+    };
+    for (command, args) in [("mkfifo", &[][..]), ("mkdir", &[]), ("ln", &["-s", "/dev/zero"])] {
+        if tick.config_file().is_dir() {
+            std::fs::remove_dir(tick.config_file()).unwrap();
+            std::fs::write(tick.config_file(), config).unwrap();
         }
-        assert!(!reload.is_finished());
-        std::fs::write(tick.config_file(), config).unwrap();
-        assert_eq!(reload.join().unwrap(), 200);
-    });
+        replace(command, args);
+        let refused = tick.request("POST", "/-/reload", "");
+        let said = refused.body.trim_end();
+        assert!(refused.status == 500 && said.ends_with("it is no regular file"), "{refused:?}");
+        // By signal as well, and nobody waits for nobody.
+        let broken = "turbulence_config_last_reload_successful 0";
+        wait_for(&tick, |page| page.contains(broken));
+        tick.signal("HUP");
+        let last = ticks(&wait_for(&tick, |page| ticks(page).is_some()));
+        wait_for(&tick, |page| ticks(page) > last);
+    }
+    std::fs::remove_file(tick.config_file()).unwrap();
+    assert_eq!(tick.reload(config).status, 200);
 }
 
 /// What `--config.check` says of a file, and its exit code.

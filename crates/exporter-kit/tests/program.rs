@@ -143,7 +143,7 @@ fn what_cannot_work_is_refused_at_once() {
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     assert_eq!(run(TWO, &["--config.check"]).0, 0);
-    let cases: [(&str, &[&str], i32, &str); 8] = [
+    let cases: [(&str, &[&str], i32, &str); 9] = [
         ("clocks: {a: {}}", &[], 1, "tick.yml:1:13: clocks.a: missing field `period`"),
         ("clocks: {a: {period: 2h}}", &["--config.check"], 1, "period: must be from 1ms to 1h"),
         ("a: b: c", &[], 1, "tick.yml:1:"),
@@ -155,6 +155,12 @@ fn what_cannot_work_is_refused_at_once() {
             "reading web config file x.yml",
         ),
         (TWO, &["--web.telemetry-path", "/-/x"], 2, "must start with a slash"),
+        (
+            TWO,
+            &["--config.check", "--web.telemetry-path", "/listen"],
+            2,
+            "/listen is another page of tick; must be none of /listen",
+        ),
         (TWO, &["--web.systemd-socket"], 1, "no socket was handed over"),
         (TWO, &["--log.level", "loud"], 2, "error, warn, info, debug, trace"),
     ];

@@ -326,6 +326,27 @@ fn files_are_about_one_noun_and_short() {
 }
 
 #[test]
+fn every_exporter_names_its_pages_to_the_kit() {
+    let mut offenders = Vec::new();
+    for folder in exporters() {
+        let named = fs::read_to_string(folder.join("src/lib.rs")).unwrap();
+        let named = named.split_once("const PAGES:").map_or("", |(_, rest)| rest);
+        let named = named.split_once("];").map_or("", |(pages, _)| pages);
+        for (path, text) in files(&folder.join("src"), ".rs") {
+            for call in [".route(", "on_demand::page("] {
+                let paths = text.split(call).skip(1);
+                let paths = paths.filter_map(|rest| rest.trim_start().strip_prefix('"'));
+                let paths = paths.filter_map(|rest| rest.split('"').next());
+                let missing = paths.filter(|it| !it.starts_with("/-/"));
+                let missing = missing.filter(|it| !named.contains(&format!("\"{it}\"")));
+                offenders.extend(missing.map(|page| format!("{}: {page}", shown(&path))));
+            }
+        }
+    }
+    assert_none(offenders);
+}
+
+#[test]
 fn unsafe_code_stands_in_files_that_say_why() {
     let offenders = sources()
         .into_iter()

@@ -49,7 +49,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
-use exporter_kit::{Exporter, Health, Kit, Rounds, Running, StateFile, Target, Targets, Wanted};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Target, Targets, Wanted};
 use tokio::time::Instant;
 
 use crate::authority::state::{RunningZone, Zones};
@@ -96,17 +96,26 @@ impl Exporter for DnsExporter {
         ),
         ("/api/v1/sweeps", "the last sweep of each set, and how far the one is that is going on"),
     ];
+    const PAGES: &'static [&'static str] = &[
+        "/answers",
+        "/lists",
+        "/zones",
+        "/api/v1/answers",
+        "/api/v1/lists",
+        "/api/v1/results",
+        "/api/v1/diff",
+        "/api/v1/ecs",
+        "/api/v1/resolvers/{ip}",
+        "/api/v1/sweeps",
+    ];
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
         config.complete(folder)
     }
 
-    fn admit(config: &Config) -> anyhow::Result<()> {
-        config
-            .state_directory
-            .as_deref()
-            .map_or(Ok(()), |it| StateFile::prepare(it, "turbulence-dns"))
+    fn state_directory(config: &Config) -> Option<&Path> {
+        config.state_directory.as_deref()
     }
 
     fn warnings(config: &Config) -> Vec<String> {

@@ -68,6 +68,7 @@ impl Exporter for HomingExporter {
     const ABOUT: &'static str =
         "Says where services live, by the round trips of many vantages, and what their owners say.";
     const PORT: u16 = 9772;
+    const PAGES: &'static [&'static str] = &["/homing", "/map.svg"];
     const LINKS: &'static [(&'static str, &'static str)] = &[(
         "/homing",
         "where each endpoint lives, with the evidence; ?format=json, ?target=; /map.svg?target= draws it",

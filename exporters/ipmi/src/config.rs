@@ -9,7 +9,7 @@ use exporter_kit::config::{
 };
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
 use exporter_kit::on_demand::{AllowList, Settings};
-use exporter_kit::{StateFile, TargetId, Wanted};
+use exporter_kit::{TargetId, Wanted};
 use serde::Deserialize;
 
 use crate::baseline::{Kept, Names};
@@ -95,13 +95,6 @@ impl Config {
         Ok(self)
     }
 
-    /// Makes the folder of the baselines, and makes sure that files can be written in it.
-    pub(crate) fn prepare_state_directory(&self) -> anyhow::Result<()> {
-        self.state_directory
-            .as_deref()
-            .map_or(Ok(()), |it| StateFile::prepare(it, "turbulence-ipmi"))
-    }
-
     /// The targets of the file, and with them those that are discovered; which of these are left out.
     pub(crate) fn wanted(&self, found: &[Found]) -> (Polled, Vec<Skipped>) {
         // Targets of one module share it.
@@ -176,8 +169,17 @@ impl TryFrom<RawConfig> for Config {
         refuse_duplicates(Some("site"), identities(&targets, &[]), &mut problems);
         problems.into_result()?;
         let addresses: Vec<_> =
-            targets.iter().map(|target| target.value.address.to_string()).collect();
+            targets.iter().map(|target| target.value.address.to_string().to_lowercase()).collect();
         warnings.extend(shared_addresses(identities(&targets, &addresses)));
+        for Located { place, value } in &targets {
+            if value.address.may_have_lost_its_port() {
+                warnings.push(format!(
+                    "line {}: address: all of it is an IPv6 address, and the port is 623; where 623 at its \
+                     end is meant as the port, write it as in [2001:db8::1]:623",
+                    place.line
+                ));
+            }
+        }
         let may_be_asked = raw.on_demand.allow != AllowList::default();
         if targets.is_empty() && discovery == Discovery::default() && !polls_itself && !may_be_asked
         {

@@ -78,6 +78,7 @@ impl Exporter for IpmiExporter {
         ),
         ("/events", "the newest entries of one target's event log: /events?target=NAME"),
     ];
+    const PAGES: &'static [&'static str] = &["/ipmi", "/events"];
     const TARGET_PAGE: Option<&'static str> = Some("/ipmi?target=");
     const GROUP: &'static str = "site";
     const NO_CONFIG: Option<(&'static str, &'static str)> =
@@ -93,8 +94,8 @@ turbulence-ipmi backtest says which alerts it would have sent on a history of re
         Ok(config)
     }
 
-    fn admit(config: &Config) -> anyhow::Result<()> {
-        config.prepare_state_directory()
+    fn state_directory(config: &Config) -> Option<&Path> {
+        config.state_directory.as_deref()
     }
 
     fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {

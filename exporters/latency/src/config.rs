@@ -333,8 +333,13 @@ impl TryFrom<String> for Resolver {
 
     fn try_from(text: String) -> Result<Self, String> {
         let bare = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-        bare.or_else(|_| text.parse())
-            .map(Self)
-            .map_err(|_| "must be an IP address, or IP:PORT ([IP]:PORT for IPv6)".to_owned())
+        let resolver: SocketAddr = bare
+            .or_else(|_| text.parse())
+            .map_err(|_| "must be an IP address, or IP:PORT ([IP]:PORT for IPv6)".to_owned())?;
+        if resolver.port() == 0 {
+            return Err("must have a port from 1 to 65535".to_owned());
+        }
+        config::host_address(resolver.ip())?;
+        Ok(Self(resolver))
     }
 }

@@ -43,7 +43,9 @@ impl TryFrom<Vec<String>> for Figures {
             let figure = figure.ok_or_else(|| {
                 format!("each must be one of {}", Figure::ALL.map(Figure::as_str).join(", "))
             })?;
-            figures.0[figure as usize] = true;
+            if std::mem::replace(&mut figures.0[figure as usize], true) {
+                return Err(format!("{} is there twice", figure.as_str()));
+            }
         }
         Ok(figures)
     }
@@ -59,6 +61,8 @@ mod tests {
         assert!(figures.has(Figure::Jitter) && figures.has(Figure::Sent));
         assert!(!figures.has(Figure::Deviation) && !Figures::default().has(Figure::Jitter));
         let error = Figures::try_from(vec!["jiter".to_owned()]).unwrap_err();
+        let twice = Figures::try_from(vec!["jitter".to_owned(); 2]);
+        assert_eq!(twice, Err("jitter is there twice".to_owned()));
         assert!(error.starts_with("each must be one of rtt_min_10m, jitter, "), "{error}");
     }
 }

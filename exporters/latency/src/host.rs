@@ -3,7 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use exporter_kit::config::{self, host_address, host_name};
 use serde::Deserialize;
+use url::Url;
 
 /// Whose addresses are probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +32,7 @@ impl Host {
         if let Some((ip, zone)) = bare.split_once('%') {
             return Some(Self::Zoned(ip.parse().ok()?, interface(zone)?.to_owned()));
         }
-        let name = if text.is_ascii() { text.to_owned() } else { to_ascii(text)? };
-        is_name(&name).then_some(Self::Name(name))
+        host_name(text).ok().map(Self::Name)
     }
 
     /// The interface that its address belongs to, where it says so.
@@ -48,9 +49,42 @@ impl Host {
         if name.contains(':') && !name.starts_with('[') {
             return None;
         }
-        let port = port.parse().ok().filter(|port| *port != 0)?;
-        Some((Self::parse(name)?, port))
+        Some((Self::parse(name)?, config::port(port)?))
     }
+
+    /// Refuses an address that no single host has.
+    pub(crate) fn is_one(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Ip(ip) => host_address(*ip).map(drop),
+            Self::Zoned(ip, _) => host_address((*ip).into()).map(drop),
+            Self::Name(_) => Ok(()),
+        }
+    }
+}
+
+/// Refuses a URL whose host is another than is written there: `http://127.1/` and `http://0177.0.0.1/` are
+/// read as addresses, `http:///a/b` has the host `a`.
+pub(crate) fn is_spelled_out(text: &str, url: &Url) -> Result<(), String> {
+    let must = "must name its host as it is: a name, or an address as in 192.0.2.1";
+    let (_, rest) = text.split_once("://").ok_or(must)?;
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, ""),
+    };
+    if !port.is_empty() && config::port(port).is_none() {
+        return Err("must have a port from 1 to 65535".to_owned());
+    }
+    let is_same = match url.host() {
+        Some(url::Host::Ipv4(ip)) => host == ip.to_string(),
+        Some(url::Host::Ipv6(_)) => host.starts_with('['),
+        Some(url::Host::Domain(name)) => {
+            host_name(host).is_ok_and(|host| host.eq_ignore_ascii_case(name))
+        }
+        None => false,
+    };
+    if is_same { Ok(()) } else { Err(must.to_owned()) }
 }
 
 impl fmt::Display for Host {
@@ -60,26 +94,6 @@ impl fmt::Display for Host {
             Self::Zoned(ip, zone) => write!(f, "{ip}%{zone}"),
             Self::Name(name) => name.fmt(f),
         }
-    }
-}
-
-/// Whether a text may be looked up.
-fn is_name(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    !text.is_empty()
-        && text.len() <= 253
-        && text.chars().all(fits)
-        && !text.starts_with('.')
-        && !text.contains("..")
-        // All digits and dots is a mistyped IPv4 address, not a name.
-        && text.chars().any(|c| c.is_ascii_alphabetic())
-}
-
-/// A name as it stands in the DNS (RFC 5891).
-fn to_ascii(name: &str) -> Option<String> {
-    match url::Host::parse(name) {
-        Ok(url::Host::Domain(name)) => Some(name),
-        _ => None,
     }
 }
 
@@ -201,9 +215,62 @@ mod tests {
         assert_eq!(Host::parse("2001:db8::1"), Some(ip("2001:db8::1")));
         assert_eq!(Host::parse("[2001:db8::1]"), Some(ip("2001:db8::1")));
         assert_eq!(Host::parse("a-b.example"), Some(name("a-b.example")));
-        for bad in ["", "192.0.2", "a b", "http://a/", "a:80", ".a", "a..b", "ü b", "ü/", "ü..b"]
-        {
+        for bad in [
+            "",
+            "192.0.2",
+            "a b",
+            "http://a/",
+            "a:80",
+            ".a",
+            "a..b",
+            "ü b",
+            "ü/",
+            "ü..b",
+            "-a.localhost",
+            "0x7f000001",
+            "5",
+            "a\u{200b}",
+        ] {
             assert_eq!(Host::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_url_names_its_host_as_it_is() {
+        let is_spelled_out = |text: &str| is_spelled_out(text, &Url::parse(text).unwrap());
+        for good in [
+            "http://a.example",
+            "https://A.Example:81/b?c#d",
+            "http://192.0.2.1:80/",
+            "http://[::1]/",
+            "http://[::1]:81?a",
+            "https://u:p%40@a.example/@b",
+            "http://münchen.de/",
+            "wss://a.example/",
+            "http://a_b.example./",
+            "http://a.example:/",
+        ] {
+            assert_eq!(is_spelled_out(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://127.1/",
+            "http://0177.0.0.1/",
+            "http://2130706433",
+            "http://0x7f000001:80/",
+            "http:///127.0.0.1:18080",
+            "http:a.example",
+            "http:/a.example",
+            "http:\\\\a.example\\",
+            "http://h:0/",
+            "http://a\u{200b}b.example/",
+            "http://a\u{ad}.example/",
+            "http://-a.example/",
+            "http://%61.example/",
+            &format!("http://{}/", "x".repeat(64)),
+            "http://a..b/",
+        ] {
+            let error = is_spelled_out(bad).unwrap_err();
+            assert!(error.starts_with("must "), "{bad}");
         }
     }
 
@@ -234,7 +301,7 @@ mod tests {
     fn a_port_stands_after_the_last_colon() {
         assert_eq!(Host::parse_with_port("a.example:443"), Some((name("a.example"), 443)));
         assert_eq!(Host::parse_with_port("[::1]:80"), Some((ip("::1"), 80)));
-        for bad in ["a.example", "::1:80", "a:0", "a:99999", ":80"] {
+        for bad in ["a.example", "::1:80", "a:0", "a:99999", ":80", "a:+80"] {
             assert_eq!(Host::parse_with_port(bad), None, "{bad}");
         }
     }

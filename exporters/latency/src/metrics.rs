@@ -7,5 +7,4 @@ pub(crate) mod probe;
 mod sockets;
 #[cfg(test)]
 mod tests;
-mod vantage;
 mod verdicts;

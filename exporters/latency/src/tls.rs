@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use exporter_kit::any_certificate;
+use exporter_kit::{any_certificate, read_file};
 use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
@@ -19,6 +19,9 @@ use tokio_rustls::client::TlsStream;
 use tracing::warn;
 
 use crate::outcome::Failure;
+
+/// Bytes of a CA file: the bundle of a whole system has a quarter of a MiB.
+const LARGEST_CA: u64 = 4 << 20;
 
 /// Whom to trust.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
@@ -115,7 +118,7 @@ impl Trust {
         let ca = match &settings.ca_file {
             Some(file) => {
                 let path = folder.join(file);
-                let pem = std::fs::read(&path);
+                let pem = read_file(&path, LARGEST_CA).map(|pem| pem.to_vec());
                 Some(pem.with_context(|| format!("reading ca_file {}", path.display()))?)
             }
             None => None,

@@ -71,7 +71,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// Whether a reader of a log, a page or a terminal does not see the character, or sees others
 /// moved by it (Unicode's `Cc`, `Zl`, `Zp`, the bidirectional controls, and what has no width).
-fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

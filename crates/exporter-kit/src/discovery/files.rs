@@ -1,15 +1,14 @@
 //! Lists in files: which there are, whether they changed, what they say.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 
 use super::settings::{FileSd, fits};
 use super::{Found, groups};
+use crate::regular_file::read_text;
 
 /// Bytes of one list.
 pub(super) const LARGEST: u64 = 16 << 20;
@@ -51,15 +50,6 @@ fn stamp(path: &Path) -> Option<Stamp> {
 /// The targets that a file lists.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Found>> {
     let name = path.display().to_string();
-    let text = read_text(path).with_context(|| format!("{name}: reading it"))?;
+    let text = read_text(path, LARGEST).with_context(|| format!("{name}: reading it"))?;
     groups::parse(&text, path.extension().is_some_and(|it| it == "json"), &name)
-}
-
-fn read_text(path: &Path) -> anyhow::Result<String> {
-    // Asked before it is opened: opening a pipe would wait for somebody to write.
-    ensure!(std::fs::metadata(path)?.is_file(), "it is not a regular file");
-    let mut text = String::new();
-    File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
-    ensure!(text.len() as u64 <= LARGEST, "it has more than {} MiB", LARGEST >> 20);
-    Ok(text)
 }

@@ -13,6 +13,8 @@ fn folder(config: &str) -> TempDir {
     write("cert.pem", &pair.certificate);
     write("key.pem", &pair.key);
     write("web.yml", config);
+    let fifo = folder.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     folder
 }
 
@@ -82,11 +84,31 @@ fn what_is_wrong_is_said_and_no_secret_is() {
         ("http_server_config: {headers: {Server: x}}".to_owned(), "those that can"),
         ("http_server_config: {headers: {X-Frame-Options: x}}".to_owned(), "deny, sameorigin"),
         ("basic_auth_users: {me: hunter2}".to_owned(), "the password of `me` is not a bcrypt hash"),
+        (
+            "basic_auth_users: {me: $2y$31$iSm4GMDQr8ptNk.TBykcBeUwlinLQDlqfOf09RVwmfMbdhcqNY.gu}"
+                .to_owned(),
+            "the bcrypt hash of `me` has a cost of 31; must be from 4 to 16",
+        ),
+        (tls("client_ca_file: /dev/zero"), "it is no regular file"),
+        ("tls_server_config: {cert_file: /dev/zero, key_file: key.pem}".to_owned(), "no regular"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: fifo}".to_owned(), "no regular"),
         ("rate_limit: {interval: 1s, burst: 3}".to_owned(), "rate_limit is not supported"),
         ("basic_auth: {}".to_owned(), "unknown field"),
     ] {
         let error = format!("{:#}", load(&config).unwrap_err());
         assert!(error.contains(message), "{config}: {error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_never_ends_is_not_waited_for() {
+    let folder = folder("");
+    for file in ["fifo", "/dev/zero"] {
+        let error = format!("{:#}", WebConfig::load(&folder.path().join(file)).unwrap_err());
+        assert!(
+            error.contains("reading web config file") && error.contains("no regular"),
+            "{error}"
+        );
     }
 }

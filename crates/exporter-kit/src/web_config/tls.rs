@@ -10,10 +10,11 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::Tls;
 use super::clients::{self, ClientAuth};
 use super::names::versions;
+use super::{LARGEST, Tls};
 use crate::Secret;
+use crate::regular_file::read_text;
 
 pub(super) fn build(tls: &Tls, http2: bool, folder: &Path) -> anyhow::Result<ServerConfig> {
     let certificate = text("cert", tls.cert.as_deref(), tls.cert_file.as_deref(), folder)?;
@@ -61,9 +62,8 @@ fn text(
         (Some(inline), None) => Ok(Some(Zeroizing::new(inline.to_owned()))),
         (None, Some(file)) => {
             let path = folder.join(file);
-            let text = std::fs::read_to_string(&path);
-            let text = text.with_context(|| format!("reading {name}_file {}", path.display()))?;
-            Ok(Some(Zeroizing::new(text)))
+            let text = read_text(&path, LARGEST);
+            text.map(Some).with_context(|| format!("reading {name}_file {}", path.display()))
         }
         (None, None) => Ok(None),
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +19,11 @@ const WAITING: usize = 16;
 
 /// Checked against when there is no such user, so that this takes as long: nobody's password.
 const NOBODY: &str = "$2b$10$iSm4GMDQr8ptNk.TBykcBeUwlinLQDlqfOf09RVwmfMbdhcqNY.gu";
+
+/// The costs of a hash that is checked: bcrypt has no lower one, and at the highest a check takes some
+/// seconds of a core, which a scraper waits for. Nobody can end a check that has begun.
+const LEAST_COST: u32 = 4;
+const MOST_COST: u32 = 16;
 
 /// How many good passwords are remembered.
 const REMEMBERED: usize = 256;
@@ -50,7 +55,14 @@ impl Users {
         for (name, hash) in &hashes {
             // The error's own words would quote the hash.
             let parsed = bcrypt::HashParts::from_str(hash.expose()).ok();
-            parsed.with_context(|| format!("the password of `{name}` is not a bcrypt hash"))?;
+            let parsed =
+                parsed.with_context(|| format!("the password of `{name}` is not a bcrypt hash"))?;
+            let cost = parsed.get_cost();
+            ensure!(
+                (LEAST_COST..=MOST_COST).contains(&cost),
+                "the bcrypt hash of `{name}` has a cost of {cost}; must be from {LEAST_COST} to \
+                 {MOST_COST}: each step doubles the time that a login takes"
+            );
         }
         Ok(Self { hashes, ..Self::default() })
     }

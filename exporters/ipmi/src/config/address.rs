@@ -1,8 +1,10 @@
 //! Where a BMC is reached: over the LAN, or by a device.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
+use exporter_kit::config::{host_address, host_name, port};
 use exporter_kit::on_demand::Destination;
 use serde::Deserialize;
 
@@ -42,13 +44,17 @@ impl Address {
         }
     }
 
-    /// Whether `text` means this address: with its port or without.
+    /// Whether `text` means this address; a host without a port means the port of IPMI, as in the config.
     pub(crate) fn is(&self, text: &str) -> bool {
-        let host = match self {
-            Self::Lan { host, .. } => Some(host.as_str()),
-            Self::Device(_) => None,
-        };
-        host == Some(text) || self.to_string() == text
+        Self::try_from(text.to_owned()).is_ok_and(|it| it == *self)
+    }
+
+    /// Whether its port looks like a part of its address, as in `2001:db8::1:623`.
+    pub(super) fn may_have_lost_its_port(&self) -> bool {
+        let Self::Lan { host, port: PORT } = self else { return false };
+        let last = host.parse::<Ipv6Addr>().map(|ip| ip.segments()[7]);
+        // As hexadecimal digits it is written so.
+        last.is_ok_and(|last| last == 0x623)
     }
 }
 
@@ -59,26 +65,46 @@ impl TryFrom<String> for Address {
         if is_device(&text) {
             return Ok(Self::Device(PathBuf::from(text)));
         }
-        let bare_v6 = text.parse::<std::net::Ipv6Addr>().is_ok();
-        let (host, port) = match text.rsplit_once(':') {
-            _ if bare_v6 => (text.as_str(), None),
-            Some((host, port)) if !host.ends_with(':') && !text.ends_with(']') => {
-                (host, Some(port))
-            }
-            _ => (text.as_str(), None),
-        };
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        let port = port.map_or(Some(PORT), |port| port.parse().ok().filter(|port| *port != 0));
-        let clean = |c: char| c.is_ascii_alphanumeric() || ".-_:%".contains(c);
-        match port {
-            Some(port) if !host.is_empty() && host.chars().all(clean) => {
-                Ok(Self::Lan { host: host.to_owned(), port })
-            }
-            _ => Err("must be a host or host:port, as in 192.0.2.1, bmc.example:623 or \
-                      [2001:db8::1]:623, or a device, as in /dev/ipmi0"
-                .to_owned()),
-        }
+        let (host, port) = parts(&text).ok_or(MUST)?;
+        Ok(Self::Lan { host: host_of(host)?, port })
     }
+}
+
+const MUST: &str = "must be a host or host:port, as in 192.0.2.1, bmc.example:623 or [2001:db8::1]:623, \
+                    or a device, as in /dev/ipmi0";
+
+/// The host, without brackets, and the port. Who has colons has brackets around them where a port
+/// follows.
+fn parts(text: &str) -> Option<(&str, u16)> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        let is_v6 = host.contains(':');
+        let port = if rest.is_empty() { Some(PORT) } else { port(rest.strip_prefix(':')?) };
+        return port.filter(|_| is_v6).map(|port| (host, port));
+    }
+    match text.split_once(':') {
+        None => Some((text, PORT)),
+        Some((_, rest)) if rest.contains(':') => Some((text, PORT)),
+        Some((host, digits)) => Some((host, port(digits)?)),
+    }
+}
+
+fn host_of(text: &str) -> Result<String, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(host_address(address)?.to_string());
+    }
+    if let Some((address, interface)) = text.split_once('%') {
+        let address: Ipv6Addr = address.parse().map_err(|_| MUST)?;
+        let fits = |c: char| c.is_ascii_graphic() && !"/%]".contains(c);
+        // As long as the kernel's names of interfaces (`IFNAMSIZ`).
+        let is_interface = (1..16).contains(&interface.len()) && interface.chars().all(fits);
+        host_address(address.into())?;
+        return if is_interface { Ok(text.to_owned()) } else { Err(MUST.to_owned()) };
+    }
+    if text.is_empty() || text.contains([':', '/', '@']) {
+        return Err(MUST.to_owned());
+    }
+    Ok(host_name(text)?)
 }
 
 /// Whether it is a name that udev or the kernel's documents give a BMC's device: `/dev/ipmi0`,

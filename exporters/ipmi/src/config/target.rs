@@ -212,7 +212,9 @@ impl TryFrom<RawTarget> for Target {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
         let name = &raw.name;
         let is_good = !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed);
-        let name = if is_good {
+        let name = if name.len() > config::LONGEST_NAME {
+            Err(format!("name: must not be longer than {} bytes", config::LONGEST_NAME))
+        } else if is_good {
             Ok(())
         } else {
             Err("name: must be letters, digits and any of . _ : - and not begin with a dot"

@@ -94,8 +94,44 @@ fn an_address_is_a_host_and_perhaps_a_port() {
     assert_eq!(address("[2001:db8::1]"), Ok("[2001:db8::1]:623".into()));
     assert_eq!(address("/dev/ipmi0"), Ok("/dev/ipmi0".into()));
     assert_eq!(address("/dev/ipmi/1"), Ok("/dev/ipmi/1".into()));
+    assert_eq!(address("[fe80::1%eth0]:1623"), Ok("[fe80::1%eth0]:1623".into()));
+    assert_eq!(address("::ffff:192.0.2.1"), Ok("192.0.2.1:623".into()));
+    assert_eq!(address("münchen.example"), Ok("xn--mnchen-3ya.example:623".into()));
     for wrong in ["", ":623", "a:0", "a:b", "a:65536", "http://a", "a b", "a/24"] {
         assert!(address(wrong).is_err(), "{wrong}");
+    }
+    let long = "a".repeat(1_000_000);
+    for no_host in [
+        "0177.0.0.1",
+        "5",
+        "127",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "127.0.0.256",
+        "1.2.3.4.5",
+        ".",
+        "a..b",
+        "-a",
+        "0.0.0.0",
+        "::",
+        "255.255.255.255",
+        "224.0.0.1",
+        "ff02::1",
+        "127.0.0.1:+5",
+        "127.0.0.1:",
+        "[127.0.0.1]:623",
+        "[::1]5",
+        "[::1",
+        "::1]:5",
+        "fe80::1%",
+        "a%eth0",
+        "a\u{200b}",
+        "/dev/ipmi0:1",
+        &long,
+    ] {
+        let error = address(no_host).unwrap_err();
+        assert!(error.starts_with("must ") && error.len() < 250, "{no_host}: {error}");
     }
 }
 
@@ -105,6 +141,9 @@ fn a_target_is_found_by_its_address_with_a_port_and_without() {
     assert!(address("bmc").is("bmc") && address("bmc").is("bmc:623"));
     assert!(address("2001:db8::1").is("2001:db8::1") && address("/dev/ipmi0").is("/dev/ipmi0"));
     assert!(!address("bmc").is("bmc:624") && !address("/dev/ipmi0").is("/dev/ipmi1"));
+    // Without a port it is that of IPMI: the machine at another one may be another machine.
+    assert!(address("127.0.0.1:6230").is("127.0.0.1:6230"));
+    assert!(!address("127.0.0.1:6230").is("127.0.0.1") && !address("[::1]:6230").is("::1"));
 }
 
 #[test]
@@ -124,6 +163,19 @@ fn refuse(cases: &[(String, &str)]) {
         assert!(error.contains(expected), "{text}\nis answered with\n{error}");
         assert!(error.starts_with("ipmi.yml:"), "{error}");
     }
+}
+
+#[test]
+fn a_name_is_no_longer_than_a_label_may_be() {
+    let text = |length: usize| {
+        let name = "n".repeat(length);
+        format!(
+            "modules: {{ default: {{ user: u, pass: p }} }}\ntargets: [ {{ name: {name}, address: h }} ]"
+        )
+    };
+    assert!(parse(&text(200)).is_ok());
+    let error = parse(&text(1_000_000)).unwrap_err().to_string();
+    assert!(error.contains("targets[0].name: must not be longer than 200 bytes"), "{error}");
 }
 
 #[test]
@@ -510,6 +562,13 @@ fn what_is_allowed_and_hardly_meant_is_told() {
     };
     assert!(warnings("{ name: a, address: h }, { name: b, address: i }").is_empty());
     assert!(warnings("")[0].starts_with("targets: there is none, so nothing is polled"));
+    let glued = warnings("{ name: a, address: '2001:db8::1:623' }");
+    assert!(glued.len() == 1 && glued[0].contains("write it as in [2001:db8::1]:623"), "{glued:?}");
+    for pair in [["127.0.0.1", "'::ffff:127.0.0.1'"], ["H.example", "h.Example"]] {
+        let [one, other] = pair;
+        let targets = format!("{{ name: a, address: {one} }}, {{ name: b, address: {other} }}");
+        assert!(warnings(&targets)[0].contains("what is there is measured twice"), "{pair:?}");
+    }
     let twice = warnings("{ name: a, address: h }, { name: b, address: 'h:623' }");
     assert!(twice.len() == 1 && twice[0].contains("what is there is measured twice"), "{twice:?}");
 }

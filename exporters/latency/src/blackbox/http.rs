@@ -3,6 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `settings` | the section of a module, read and checked |
+//! | `said` | what a module says of a request, whichever way it is sent (pure) |
 //! | `target` | a URL, and where a redirect leads (pure) |
 //! | `cookies` | what servers want to be told again on the way (pure) |
 //! | `figures` | what stands in the head of an answer (pure) |
@@ -21,6 +22,7 @@ mod cookies;
 mod figures;
 mod json;
 mod judge;
+mod said;
 mod settings;
 mod target;
 
@@ -45,6 +47,7 @@ use crate::clock;
 use crate::host::Families;
 use crate::outcome::Failure;
 
+pub(crate) use self::said::{follows, headers};
 pub(crate) use self::settings::Settings;
 
 /// As in the peer.

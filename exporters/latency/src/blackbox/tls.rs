@@ -13,14 +13,13 @@
 mod certificate;
 mod judge;
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use exporter_kit::{Secret, SecretSource};
+use exporter_kit::{Secret, SecretSource, read_file};
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::sha::Sha256;
@@ -335,14 +334,8 @@ fn authorities(ca: &SecretSource, folder: &Path) -> anyhow::Result<Vec<u8>> {
         SecretSource::Inline(pem) => return Ok(pem.expose().as_bytes().to_owned()),
         SecretSource::File(file) => folder.join(file),
     };
-    let read = || -> io::Result<Vec<u8>> {
-        let mut pem = Vec::new();
-        if std::fs::metadata(&file)?.is_file() {
-            File::open(&file)?.take(LARGEST_CA).read_to_end(&mut pem)?;
-        }
-        Ok(pem)
-    };
-    read().with_context(|| format!("reading {}", file.display()))
+    let pem = read_file(&file, LARGEST_CA);
+    pem.map(|pem| pem.to_vec()).with_context(|| format!("reading {}", file.display()))
 }
 
 fn certificates(pem: &[u8]) -> anyhow::Result<Vec<X509>> {

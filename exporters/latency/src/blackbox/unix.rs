@@ -14,6 +14,9 @@ use super::tls;
 use crate::host::Families;
 use crate::outcome::Failure;
 
+/// Bytes of the path of a socket (unix(7)).
+const LONGEST: usize = 107;
+
 /// The section `unix` of a module.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -33,8 +36,10 @@ impl Settings {
     /// Whom a probe of this target contacts: the socket of that path.
     #[expect(clippy::unused_self, reason = "as every prober has it")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
-        let must = "must be the path of a socket from the root on, without `..`";
-        Destination::socket(target).ok_or_else(|| must.to_owned())
+        let must =
+            "must be the path of a socket from the root on, without `..`, of at most 107 bytes";
+        let fits = target.len() <= LONGEST;
+        Destination::socket(target).filter(|_| fits).ok_or_else(|| must.to_owned())
     }
 
     /// Reads the files that TLS needs, if there is any.

@@ -32,7 +32,7 @@ use super::http_client::connection::{Asked, Connection, Peer, open};
 use super::http_client::{self, Client, USER_AGENT};
 use super::pattern::{Pattern, expanded, readable};
 use super::tls;
-use crate::host::{Families, IpProtocol};
+use crate::host::{Families, IpProtocol, is_spelled_out};
 use crate::outcome::Failure;
 
 /// A connection that was upgraded.
@@ -133,7 +133,11 @@ impl Target {
             && url.port() != Some(0)
             && url.username().is_empty()
             && url.password().is_none();
-        if is_good { Ok(Self(url)) } else { Err(must()) }
+        if !is_good {
+            return Err(must());
+        }
+        is_spelled_out(text, &url)?;
+        Ok(Self(url))
     }
 
     fn host(&self) -> &str {

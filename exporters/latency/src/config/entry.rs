@@ -107,6 +107,10 @@ impl RawEntry {
                 Some(read) => read,
                 None => Err("must not be empty".to_owned()),
             };
+            let address = address.and_then(|address| match address.host().is_one() {
+                Ok(()) => Ok(address),
+                Err(error) => Err(error.to_owned()),
+            });
             Ok(Entry {
                 id: TargetId { name: name.clone(), group: team.clone(), module: word },
                 role: self.role,

@@ -17,6 +17,12 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// So many probes of a target may be under way at once: a timeout may be so many intervals long.
 const MOST_IN_FLIGHT: u32 = 60;
 
+/// More probes of one target are a flood.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+/// Less than a timer can keep; nothing answers in it.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// One module: the same words with two meanings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Twice<asked::Module, Continuous>")]
@@ -53,6 +59,9 @@ impl TryFrom<Twice<asked::Module, Continuous>> for Module {
 
     fn try_from(read: Twice<asked::Module, Continuous>) -> Result<Self, String> {
         let asked = read.first;
+        if let Some(timeout) = asked.timeout {
+            within("timeout", timeout, SHORTEST_TIMEOUT)?;
+        }
         let continuous = match read.second {
             Err(why) => Continuous::asked(&asked).unwrap_or(Err(why)),
             own => own,
@@ -63,6 +72,11 @@ impl TryFrom<Twice<asked::Module, Continuous>> for Module {
             continuous => Ok(Self { asked, fault: None, continuous }),
         }
     }
+}
+
+fn within(field: &str, time: Duration, shortest: Duration) -> Result<(), String> {
+    let within = config::Duration::new(time).within(shortest, LONGEST);
+    within.map(drop).map_err(|error| format!("{field}: {error}"))
 }
 
 impl TryFrom<RawModule> for Continuous {
@@ -97,6 +111,8 @@ impl Continuous {
     ) -> Result<Self, String> {
         let interval = interval.unwrap_or(prober.interval());
         let timeout = timeout.unwrap_or(TIMEOUT);
+        within("interval", interval, SHORTEST_INTERVAL)?;
+        within("timeout", timeout, SHORTEST_TIMEOUT)?;
         if timeout > interval.saturating_mul(MOST_IN_FLIGHT) {
             return Err(format!(
                 "timeout: {} must not be longer than {MOST_IN_FLIGHT} intervals of {}: so many \

@@ -309,6 +309,73 @@ targets:
 }
 
 #[test]
+fn a_module_that_can_never_do_well_is_refused_by_its_field() {
+    for (module, wanted) in [
+        ("prober: icmp, interval: 1ms, timeout: 10ms", "m.interval: must be from 10ms to 1d"),
+        ("prober: icmp, timeout: 0.001ms", "m.timeout: must be from 1ms to 1d"),
+        ("prober: http, http: {tls_config: {ca_file: /dev/zero}}", "it is no regular file"),
+        ("prober: http, http: {body_file: /dev/zero, method: POST}", "it is no regular file"),
+        (
+            "prober: http, http: {valid_http_versions: [HTTP/9]}",
+            "one of HTTP/1.0, HTTP/1.1, HTTP/2.0",
+        ),
+        ("prober: http, http: {body_size_limit: 99999999999999999999GB}", "bytes up to 1TB"),
+        ("prober: http, http: {follow_redirects: true, no_follow_redirects: true}", "contradicts"),
+        ("prober: http, http: {headers: {x: a, X: b}}", "x is there twice"),
+        ("prober: http, http: {headers: {Host: a b}}", "Host must be a host"),
+        ("prober: http, http: {headers: {Content-Length: '5'}}", "the request's own; leave it out"),
+    ] {
+        let text = format!(
+            "{VANTAGE}modules: {{m: {{{module}}}}}\ntargets: [{{name: a, address: 'http://a/', module: m}}]"
+        );
+        let text = if module.contains("icmp") { text.replace("http://a/", "a") } else { text };
+        let error = format!("{:#}", load(&text).expect_err(module));
+        assert!(error.contains("modules.m") && error.contains(wanted), "{module}: {error}");
+    }
+    for (key, wanted) in [
+        ("resolvers: ['127.0.0.1:0']", "resolvers[0]: must have a port from 1 to 65535"),
+        ("figures: [jitter, jitter]", "figures: jitter is there twice"),
+        ("on_demand: {timeout_offset: 10000h}", "on_demand.timeout_offset: must be from 1ms to 1m"),
+    ] {
+        let error = load(&format!("modules: {{}}\n{key}\n")).unwrap_err().to_string();
+        assert!(error.starts_with("test.yml:2:") && error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn a_target_that_can_never_be_up_is_refused_where_it_stands() {
+    let label = "x".repeat(64);
+    let path = format!("/{}", "x".repeat(199));
+    for (prober, address, wanted) in [
+        ("icmp", "-a.localhost", "a host name or an IP address"),
+        ("icmp", &label, "a host name or an IP address"),
+        ("icmp", "0x7f000001", "a host name or an IP address"),
+        ("icmp", "a\u{200b}b.example", "a host name or an IP address"),
+        ("icmp", "0.0.0.0", "the address of one host"),
+        ("icmp", "224.0.0.1", "the address of one host"),
+        ("icmp", "255.255.255.255", "the address of one host"),
+        ("icmp", "ff02::1%eth0", "the address of one host"),
+        ("tcp", "0.0.0.0:80", "the address of one host"),
+        ("tcp", "-a.localhost:80", "HOST:PORT"),
+        ("http", "http://h:0/", "a port from 1"),
+        ("http", "http://[::]/", "the address of one host"),
+        ("http", "http://127.1/", "name its host as it is"),
+        ("http", "http:///127.0.0.1:18080", "name its host as it is"),
+        ("websocket", "ws://0177.0.0.1/", "name its host as it is"),
+        ("unix", &path, "of at most 107 bytes"),
+        ("grpc", "0.0.0.0:80", "the address of one host"),
+    ] {
+        let text = format!(
+            "{VANTAGE}modules: {{m: {{prober: {prober}}}}}\ntargets: [{{name: a, module: m, address: \
+             \"{address}\"}}]"
+        );
+        let error = format!("{:#}", load(&text).expect_err(address));
+        let place = "test.yml:3:41: targets[0].address: ";
+        assert!(error.starts_with(place) && error.contains(wanted), "{address}: {error}");
+    }
+}
+
+#[test]
 fn a_header_is_never_shown() {
     let text = format!(
         "{VANTAGE}modules: {{m: {{prober: http, http: {{headers: {{Authorization: hunter2}}}}}}}}

@@ -26,7 +26,7 @@ use url::Url;
 use self::thorough::Thorough;
 use super::{Attempt, Run, tcp};
 use crate::clock;
-use crate::host::{Families, Host};
+use crate::host::{Families, Host, is_spelled_out};
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::stopwatch::Stopwatch;
 use crate::tls::{self, TlsClient, Trust};
@@ -140,6 +140,7 @@ impl Address {
                     .to_owned(),
             );
         }
+        is_spelled_out(text, &url)?;
         let host = match url.host().ok_or_else(must)? {
             url::Host::Ipv4(ip) => Host::Ip(ip.into()),
             url::Host::Ipv6(ip) => Host::Ip(ip.into()),

@@ -3,18 +3,28 @@
 //! An expression is the config's and a body is the server's: how many steps the two can take together is
 //! known before, since the language has no loop but over what is there.
 
+mod room;
+
 use std::sync::Arc;
 
-use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
+use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue};
 use cel::{Context, Program, Value};
 use serde::Deserialize;
 
+use self::room::{compile, with_room};
 use super::json::Body;
 
 /// So many steps may be taken.
 const MOST_STEPS: u64 = 2_000_000;
 /// What is done with this much of a body takes about as long as a step.
 const BYTES_PER_STEP: u64 = 16;
+
+/// Bytes of an expression.
+const LONGEST: usize = 4096;
+/// Steps of an expression within each other.
+const DEEPEST: usize = 100;
+/// What an expression must be.
+const MUST: &str = "must be an expression of CEL over body";
 
 /// What an expression may name besides, as in `type(body) == map`.
 const TYPES: [&str; 12] = [
@@ -50,20 +60,70 @@ impl TryFrom<String> for Expression {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let program = Program::compile(&text).map_err(|error| {
-            let error = error.to_string();
-            let first = error.lines().next().unwrap_or_default();
-            format!("must be an expression of CEL over `body`: {first}")
-        })?;
+        // Before it is parsed, and before it is walked, copied or evaluated: each of these goes as deep
+        // as it does, and an overflow of the stack ends the process.
+        if text.len() > LONGEST {
+            return Err(format!("{MUST}; it must not be longer than {LONGEST} bytes"));
+        }
+        let program = compile(&text).map_err(|why| format!("{MUST}; {why}"))?;
+        if is_deeper(program.expression(), DEEPEST) {
+            return Err(format!(
+                "{MUST}; it has more than {DEEPEST} steps within each other: join fewer by operators, \
+                 indexes or calls, or give more than one expression"
+            ));
+        }
+        if !may_be_truth(program.expression()) {
+            return Err(format!("{MUST} that gives true or false"));
+        }
         let references = program.references();
         let is_known = |name: &str| {
             name == "body" || name.starts_with('@') || TYPES.contains(&name.trim_start_matches('.'))
         };
         let names = references.variables();
-        if let Some(name) = names.iter().find(|name| !is_known(name) && !binds(&program, name)) {
-            return Err(format!("must be an expression of CEL over `body`; there is no `{name}`"));
+        if names.iter().any(|name| !is_known(name) && !binds(&program, name)) {
+            return Err(format!("{MUST}; there is nothing else that it can name"));
         }
         Ok(Self { text, program: Arc::new(program) })
+    }
+}
+
+/// Whether it has more than so many steps within each other. It does not go as deep itself.
+fn is_deeper(expression: &IdedExpr, most: usize) -> bool {
+    let mut left = vec![(expression, 1)];
+    while let Some((expression, depth)) = left.pop() {
+        if depth > most {
+            return true;
+        }
+        left.extend(children(expression).into_iter().map(|child| (child, depth + 1)));
+    }
+    false
+}
+
+/// Whether it can give true or false, whatever the body: not what is written out, gathered or counted.
+fn may_be_truth(expression: &IdedExpr) -> bool {
+    match &expression.expr {
+        Expr::Literal(value) => matches!(value, LiteralValue::Boolean(_)),
+        Expr::List(_) | Expr::Map(_) | Expr::Struct(_) => false,
+        Expr::Call(call) => !matches!(
+            call.func_name.as_str(),
+            "_+_"
+                | "_-_"
+                | "_*_"
+                | "_/_"
+                | "_%_"
+                | "-_"
+                | "size"
+                | "string"
+                | "int"
+                | "uint"
+                | "double"
+                | "bytes"
+                | "type"
+                | "timestamp"
+                | "duration"
+        ),
+        Expr::Comprehension(it) => !matches!(it.accu_init.expr, Expr::List(_) | Expr::Map(_)),
+        Expr::Unspecified | Expr::Ident(_) | Expr::Select(_) => true,
     }
 }
 
@@ -90,9 +150,13 @@ impl Expression {
         if cost(self.program.expression(), None, body) > MOST_STEPS {
             return Err("it could take too long with a body so large".to_owned());
         }
-        let mut context = Context::default();
-        context.add_variable_from_value("body", body.value.clone());
-        match self.program.execute(&context) {
+        let value = body.value.clone();
+        let result = with_room(|| {
+            let mut context = Context::default();
+            context.add_variable_from_value("body", value);
+            self.program.execute(&context)
+        });
+        match result? {
             Ok(Value::Bool(is)) => Ok(is),
             Ok(_) => Err("it gives neither true nor false".to_owned()),
             // It may show the body, but not all of it.
@@ -210,10 +274,65 @@ mod tests {
     fn what_is_no_expression_is_refused() {
         for text in ["", "body.", "1 +", "other.foo == 1", "body.exists(x, y == 1)"] {
             let error = expression(text).unwrap_err();
-            assert!(
-                error.starts_with("must be an expression of CEL over `body`"),
-                "{text}: {error}"
-            );
+            assert!(error.starts_with(MUST), "{text}: {error}");
+        }
+        for (text, wanted) in [
+            ("body.a == 1 &&& body.b", "line 1, character 15 of it: what stands there"),
+            ("body.a == 's3cret' 's3cret'", "does not belong there"),
+            ("body.a == ", "it ends too early"),
+            ("other.s3cret == 1", "nothing else that it can name"),
+            ("1", "that gives true or false"),
+            ("'s3cret'", "that gives true or false"),
+            ("[true]", "that gives true or false"),
+            ("size(body) + 1", "that gives true or false"),
+            ("body.map(it, it)", "that gives true or false"),
+        ] {
+            let error = expression(text).unwrap_err();
+            assert!(error.contains(wanted), "{text}: {error}");
+            let slang = ["ERROR", "Syntax", "mismatched", "EOF", "ParseError", "s3cret"];
+            assert!(!slang.iter().any(|slang| error.contains(slang)), "{text}: {error}");
+        }
+    }
+
+    /// A thread of a test has the stack of one that probes: what overflows there ends the process.
+    #[test]
+    fn what_is_long_or_deep_is_refused_and_what_is_not_is_evaluated() {
+        let chains = |count: usize| {
+            [
+                format!("{}1 == 1", "1+".repeat(count)),
+                format!("1 == {}1", "1*".repeat(count)),
+                format!("body{} == 1", "[0]".repeat(count)),
+                format!("body{} == 1", ".a".repeat(count)),
+                format!("body{} == 1", ".size()".repeat(count)),
+                format!("{}true", "!".repeat(count)),
+                format!("{}true", "!(".repeat(count) + &")".repeat(0)),
+                format!("{}1 == 1", "-".repeat(count)),
+                format!("{}false", "true?true:".repeat(count)),
+                format!("{}true", "false||".repeat(count)),
+                format!("{}true", "1==1&&".repeat(count)),
+                format!("{}1{} == 1", "(".repeat(count), ")".repeat(count)),
+                format!("{}1{} == 1", "[".repeat(count), "]".repeat(count)),
+                format!("{}1{} == 1", "{1:".repeat(count), "}".repeat(count)),
+                format!("size({}", "size(".repeat(count)),
+                format!("{}true{}", "body.all(a,".repeat(count), ")".repeat(count)),
+                format!("{}'", "'".repeat(count)),
+            ]
+        };
+        let body = Body::parse(b"[1]").unwrap();
+        for count in (1..100).step_by(7).chain([128, 200, 400, 1_000, 2_000, 20_000, 100_000]) {
+            for text in chains(count) {
+                match expression(&text) {
+                    Ok(expression) => drop(expression.evaluate(&body)),
+                    Err(error) => assert!(error.starts_with(MUST) && error.len() < 250, "{error}"),
+                }
+                if text.len() > LONGEST {
+                    assert!(expression(&text).unwrap_err().contains("4096 bytes"));
+                }
+            }
+        }
+        let long = chains(200);
+        for deep in [&long[0], &long[2], &long[3], &long[4]] {
+            assert!(expression(deep).unwrap_err().contains("100 steps"), "{deep}");
         }
     }
 

@@ -1,21 +1,20 @@
 //! The section `http` of a module, read and checked.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
-use exporter_kit::{Authorization, BasicAuth, HttpHeader, Secret};
+use anyhow::Context as _;
+use exporter_kit::{Authorization, BasicAuth, HttpHeader, Secret, read_file};
 use hyper::Method;
 use hyper::body::Bytes;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap};
 use serde::Deserialize;
 
 use super::cel::Expression;
 use super::compression::Compression;
 use super::conditions::{BodyConditions, Conditions, HeaderMatch};
+use super::said::{follows, headers};
 use crate::blackbox::http_client::{self, Client};
 use crate::blackbox::pattern::Pattern;
 use crate::blackbox::tls;
@@ -23,6 +22,10 @@ use crate::host::{Families, IpProtocol};
 
 /// So long may a request's body be.
 const MOST_BODY: u64 = 8 << 20;
+/// More than any body that is read has.
+const LARGEST: f64 = (1_u64 << 40) as f64;
+/// The versions that an answer can have, in the peer's words.
+const VERSIONS: [&str; 3] = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"];
 
 /// The section `http` of a module: what is asked, and what is a good answer.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -127,16 +130,20 @@ impl TryFrom<Raw> for Settings {
         if !body.expose().is_empty() && body_file.is_some() {
             return Err("body: give it or body_file, not both".to_owned());
         }
-        let headers = headers(raw.headers)?;
+        let headers =
+            headers(raw.headers.iter().map(|(name, value)| (name.as_str(), value.expose())))?;
         if let Some(accepted) = headers.get(header::ACCEPT_ENCODING)
             && !raw.compression.is_accepted_by(accepted.to_str().unwrap_or_default())
         {
             return Err("compression: the header Accept-Encoding does not allow it".to_owned());
         }
-        let follow_redirects = match raw.no_follow_redirects {
-            Some(not) => Some(!not),
-            None => raw.follow_redirects,
-        };
+        let follow_redirects = follows(raw.follow_redirects, raw.no_follow_redirects)?;
+        if raw.valid_http_versions.iter().any(|version| !VERSIONS.contains(&version.as_str())) {
+            return Err(format!(
+                "valid_http_versions: each must be one of {}",
+                VERSIONS.join(", ")
+            ));
+        }
         let client = Client::try_from(http_client::Raw {
             basic_auth: raw.basic_auth,
             authorization: raw.authorization,
@@ -191,7 +198,7 @@ impl Settings {
             None => Bytes::from(self.body.expose().to_owned()),
             Some(file) => {
                 let file = folder.join(file);
-                let read = read(&file);
+                let read = read_file(&file, MOST_BODY).map(|body| body.to_vec());
                 read.with_context(|| format!("http.body_file: reading {}", file.display()))?.into()
             }
         };
@@ -218,28 +225,6 @@ impl Settings {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    ensure!(std::fs::metadata(file)?.is_file(), "it is no regular file");
-    let mut body = Vec::new();
-    File::open(file)?.take(MOST_BODY + 1).read_to_end(&mut body)?;
-    ensure!(body.len() as u64 <= MOST_BODY, "it is larger than {MOST_BODY} bytes");
-    Ok(body)
-}
-
-/// No value is ever shown: one of them may be a password.
-fn headers(raw: BTreeMap<String, Secret>) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in raw {
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| "headers: a key must be the name of a header".to_owned())?;
-        let mut value = HeaderValue::from_str(value.expose())
-            .map_err(|_| "headers: a value has a character that no header may have".to_owned())?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    Ok(headers)
-}
-
 /// A number of bytes, as in `10MB`: a kilobyte has 1,024, as in the peer.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 #[serde(try_from = "SizeText")]
@@ -256,9 +241,11 @@ impl TryFrom<SizeText> for Size {
     type Error = String;
 
     fn try_from(text: SizeText) -> Result<Self, String> {
-        let must = || "must be a number of bytes, as in 10MB or 512KiB; 0 is no limit".to_owned();
+        let must = || {
+            "must be a number of bytes up to 1TB, as in 10MB or 512KiB; 0 is no limit".to_owned()
+        };
         let text = match text {
-            SizeText::Number(number) => return u64::try_from(number).map(Self).map_err(|_| must()),
+            SizeText::Number(number) => number.to_string(),
             SizeText::Text(text) => text,
         };
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -273,12 +260,16 @@ impl TryFrom<SizeText> for Size {
             "T" => 1 << 40,
             _ => return Err(must()),
         };
+        let bytes = number * factor as f64;
+        if !(0.0..=LARGEST).contains(&bytes) {
+            return Err(must());
+        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "there is no sign, and what is too much is the most"
+            reason = "there is no sign, and it is in the range"
         )]
-        Ok(Self((number * factor as f64) as u64))
+        Ok(Self(bytes as u64))
     }
 }
 

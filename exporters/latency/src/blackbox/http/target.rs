@@ -7,6 +7,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::blackbox::http_client::decoded;
+use crate::host::is_spelled_out;
 
 /// Whom a request goes to, and for what.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,9 +19,12 @@ impl Target {
         let lower = text.to_ascii_lowercase();
         let is_url = lower.starts_with("http://") || lower.starts_with("https://");
         let url = if is_url { text.to_owned() } else { format!("http://{text}") };
-        Url::parse(&url).ok().and_then(Self::of).ok_or_else(|| {
+        let read = Url::parse(&url).ok();
+        let target = read.clone().and_then(Self::of).ok_or_else(|| {
             "must be a URL of HTTP, as in https://www.example.com/health, or a host".to_owned()
-        })
+        })?;
+        read.map_or(Ok(()), |read| is_spelled_out(&url, &read))?;
+        Ok(target)
     }
 
     fn of(url: Url) -> Option<Self> {

@@ -485,10 +485,13 @@ fn whom_it_contacts_is_known_before() {
     for (target, wanted) in [
         ("a.example/b", "a.example:80"),
         ("https://[::1]/", "[::1]:443"),
-        ("http://user@127.1:81", "127.0.0.1:81"),
+        ("http://user@127.0.0.1:81", "127.0.0.1:81"),
     ] {
         assert_eq!(Settings::default().destination(target).unwrap().to_string(), wanted);
     }
+    // Whom that means is for nobody to guess.
+    let error = Settings::default().destination("http://s3cret@127.1:81").unwrap_err();
+    assert!(error.contains("name its host as it is") && !error.contains("s3cret"), "{error}");
     let error = Settings::default().destination("http://a:0/s3cret").unwrap_err();
     assert!(error.starts_with("target: must be a URL") && !error.contains("s3cret"), "{error}");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use exporter_kit::config::Twice;
 use exporter_kit::{Authorization, BasicAuth, HttpAuth, HttpHeader};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -82,8 +82,8 @@ struct RawSettings {
 impl RawSettings {
     /// Whether a redirect is followed: not, where nothing is said of it.
     fn follows(&self) -> bool {
-        let follows = self.no_follow_redirects.map(|not| !not).or(self.follow_redirects);
-        follows.unwrap_or(false)
+        let follows = blackbox::follows(self.follow_redirects, self.no_follow_redirects);
+        follows.ok().flatten().unwrap_or(false)
     }
 
     /// Whether it asks for more than a request and its status.
@@ -128,6 +128,7 @@ impl TryFrom<Twice<RawSettings, blackbox::Settings>> for Settings {
                         or set false"
                 .to_owned());
         }
+        blackbox::follows(raw.follow_redirects, raw.no_follow_redirects)?;
         let thorough = if raw.is_thorough() {
             let http2 = raw.enable_http2.unwrap_or(false);
             Some(Arc::new(read.second?.for_targets(raw.follows(), http2)))
@@ -146,7 +147,9 @@ impl TryFrom<Twice<RawSettings, blackbox::Settings>> for Settings {
         Ok(Self {
             families: Families::of(raw.preferred_ip_protocol, raw.ip_protocol_fallback),
             method,
-            headers: headers(raw.headers)?,
+            headers: blackbox::headers(
+                raw.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            )?,
             auth: auth?,
             said: HeaderMap::new(),
             valid_status_codes: raw.valid_status_codes,
@@ -155,18 +158,4 @@ impl TryFrom<Twice<RawSettings, blackbox::Settings>> for Settings {
             thorough,
         })
     }
-}
-
-/// No value is ever shown: one of them may be a password.
-fn headers(raw: BTreeMap<String, String>) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in raw {
-        let parsed = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| "headers: a key must be the name of a header".to_owned())?;
-        let mut value = HeaderValue::from_str(&value)
-            .map_err(|_| "headers: a value has a character that no header may have".to_owned())?;
-        value.set_sensitive(true);
-        headers.insert(parsed, value);
-    }
-    Ok(headers)
 }
