@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use exporter_kit::LabelEnum;
 
+use crate::geodesy::FARTHEST_KM;
 use crate::graph::Graph;
 use crate::place::{self, Disc, SLACK_KM, Site};
 use crate::world::{Address, Seen, World};
@@ -80,14 +81,38 @@ pub(crate) struct Judged {
 
 /// The pairs of vantages whose round trips to an address no single place explains.
 pub(crate) fn contradictions(world: &World, seen: &[Seen]) -> Graph {
-    let reach: Vec<f64> =
-        seen.iter().map(|it| world.vantages[it.vantage].reach_km(it.rtt_ms)).collect();
-    let all: Vec<usize> = (0..seen.len()).collect();
-    let graph = Graph::new(&all, |a, b| {
-        let km = world.distances.km(seen[a].vantage, seen[b].vantage);
-        km.is_some_and(|km| km > reach[a] + reach[b] + SLACK_KM)
+    let mut graph = Graph::default();
+    each_contradiction(world, seen, |one, other| {
+        graph.add(one, other);
+        true
     });
-    graph.renamed(|at| seen[at].vantage)
+    graph
+}
+
+/// Calls with each two vantages that contradict each other, until it says that this is enough.
+pub(crate) fn each_contradiction(
+    world: &World,
+    seen: &[Seen],
+    mut contradict: impl FnMut(usize, usize) -> bool,
+) {
+    let mut reach: Vec<(f64, usize)> = seen
+        .iter()
+        .map(|it| (world.vantages[it.vantage].reach_km(it.rtt_ms), it.vantage))
+        .collect();
+    reach.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    for (at, (near, one)) in reach.iter().enumerate() {
+        for (far, other) in &reach[at + 1..] {
+            let most = near + far + SLACK_KM;
+            // No two places are farther apart, and the others only reach farther.
+            if most >= FARTHEST_KM {
+                break;
+            }
+            let km = world.distances.km(*one, *other);
+            if km.is_some_and(|km| km > most) && !contradict(*one, *other) {
+                return;
+            }
+        }
+    }
 }
 
 /// The measurements that count: of vantages that have a network and a place, and are not suspected.
@@ -190,17 +215,17 @@ fn sites(world: &World, address: &Address, voters: &[Seen], chosen: &[usize]) ->
         .filter_map(|it| discs.iter().find(|(at, _)| at == it))
         .map(|it| &it.1)
         .collect();
-    heads
-        .iter()
-        .take(MOST_SITES)
-        .filter_map(|head| {
-            // Who overlaps several may see any of them.
-            let is_of_it = |disc: &Disc| {
-                overlap(disc, head) && heads.iter().filter(|it| overlap(disc, it)).count() == 1
-            };
-            let own: Vec<Disc> = discs.iter().map(|it| it.1).filter(is_of_it).collect();
-            let alone = || place::locate(std::slice::from_ref(*head), &address.hints);
-            place::locate(&own, &address.hints).or_else(alone)
-        })
-        .collect()
+    // Of each disc the one head that it overlaps; who overlaps several may see any of them.
+    let own = |disc: &Disc| {
+        let mut overlapped = heads.iter().enumerate().filter(|(_, head)| overlap(disc, head));
+        overlapped.next().filter(|_| overlapped.next().is_none()).map(|(at, _)| at)
+    };
+    let own: Vec<(Option<usize>, Disc)> =
+        discs.iter().map(|(_, disc)| (own(disc), *disc)).collect();
+    let site = |(at, head): (usize, &&Disc)| {
+        let of_it = own.iter().filter(|(of, _)| *of == Some(at)).map(|(_, disc)| *disc);
+        let alone = || place::locate(std::slice::from_ref(*head), &address.hints);
+        place::locate(&of_it.collect::<Vec<_>>(), &address.hints).or_else(alone)
+    };
+    heads.iter().enumerate().take(MOST_SITES).filter_map(site).collect()
 }

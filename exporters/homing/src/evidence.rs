@@ -89,14 +89,16 @@ pub(crate) fn of_address(
 pub(crate) fn of_paths(target: &Target, verdict: &TargetVerdict) -> String {
     let mut text = String::new();
     for address in &target.addresses {
-        let all = address.seen.len();
+        // Who hands over is known of each path; where it ends, of some.
+        let all = target.handovers.len();
         if let Some((city, count)) = address.hints.iter().max_by_key(|(_, count)| **count) {
             let of = if target.addresses.len() > 1 {
                 format!(" to {}", address.ip)
             } else {
                 String::new()
             };
-            let _ = write!(text, "{count} of {all} paths{of} end at routers named {city}. ");
+            let known = if all > *count { format!("{count} of {all}") } else { count.to_string() };
+            let _ = write!(text, "{known} paths{of} end at routers named {city}. ");
         }
     }
     let asns: std::collections::BTreeSet<u32> =

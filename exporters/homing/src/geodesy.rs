@@ -1,9 +1,13 @@
 //! Places on the Earth, and how far they are from one another. No I/O, no clock.
 
 use std::f64::consts::{PI, TAU};
+use std::sync::LazyLock;
 
 /// Mean radius of the Earth in kilometres (IUGG, R1).
 const EARTH_KM: f64 = 6_371.008_8;
+
+/// Kilometres to the antipode: nothing is farther away.
+pub(crate) const FARTHEST_KM: f64 = PI * EARTH_KM;
 
 /// Kilometres of distance for each millisecond of a round trip through glass: light needs a millisecond
 /// for 200 km of fibre, and goes there and back.
@@ -11,6 +15,18 @@ pub(crate) const KM_PER_MS: f64 = 100.0;
 
 /// The same through air, for a vantage whose lines are radio links.
 pub(crate) const RADIO_KM_PER_MS: f64 = 150.0;
+
+/// Rings, and places on each, by which a disc is looked through.
+pub(crate) const RINGS: usize = 18;
+const ON_A_RING: usize = 40;
+/// By so many steps a ring may be turned against another.
+const TURNS: usize = 8;
+
+/// Sine and cosine of every bearing that is looked at.
+static BEARINGS: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| {
+    let all = ON_A_RING * TURNS;
+    (0..all).map(|at| (TAU * at as f64 / all as f64).sin_cos()).collect()
+});
 
 /// A direction from the centre of the Earth; of length 1, a place on it.
 pub(crate) type Direction = [f64; 3];
@@ -54,49 +70,24 @@ impl Point {
     /// Kilometres along the great circle. By the chord, which keeps its precision near 0 and is as good
     /// as a metre at the antipode.
     pub(crate) fn km_to(self, other: Self) -> f64 {
-        2.0 * EARTH_KM * (self.chord_to(other.unit).sqrt() / 2.0).clamp(0.0, 1.0).asin()
+        km_of(self.chord_to(other.unit))
+    }
+
+    /// The distance to the farthest of these places.
+    pub(crate) fn km_to_farthest(self, others: &[Self]) -> f64 {
+        km_of(others.iter().map(|other| self.chord_to(other.unit)).fold(0.0, f64::max))
     }
 
     /// The square of the way straight through the Earth, whose radius is 1: grows with the distance, and
     /// costs a tenth of it.
     pub(crate) fn chord_to(self, other: Direction) -> f64 {
-        self.unit.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum()
+        let [x, y, z] = [self.unit[0] - other[0], self.unit[1] - other[1], self.unit[2] - other[2]];
+        x * x + y * y + z * z
     }
 
     /// The direction of this place.
     pub(crate) fn direction(self) -> Direction {
         self.unit
-    }
-
-    /// Places all over a disc, as dense at its edge as in its middle: so many rings, and so many on each,
-    /// each ring turned a little against the one before.
-    pub(crate) fn disc(
-        self,
-        km: f64,
-        rings: u32,
-        on_a_ring: u32,
-    ) -> impl Iterator<Item = Direction> {
-        let (north, east) = (self.latitude.to_radians(), self.longitude.to_radians());
-        let northward = [-north.sin() * east.cos(), -north.sin() * east.sin(), north.cos()];
-        let eastward = [-east.sin(), east.cos(), 0.0];
-        let around: Vec<Direction> = (0..on_a_ring * 8)
-            .map(|at| {
-                let bearing = TAU * f64::from(at) / f64::from(on_a_ring * 8);
-                std::array::from_fn(|it| {
-                    northward[it] * bearing.cos() + eastward[it] * bearing.sin()
-                })
-            })
-            .collect();
-        (0..rings).flat_map(move |ring| {
-            let way = km / EARTH_KM * ((f64::from(ring) + 0.5) / f64::from(rings)).sqrt();
-            let (sine, cosine) = way.sin_cos();
-            let turned: Vec<Direction> = around[(ring as usize * 3) % 8..]
-                .iter()
-                .step_by(8)
-                .map(|it| std::array::from_fn(|at| self.unit[at] * cosine + it[at] * sine))
-                .collect();
-            turned
-        })
     }
 
     /// The place so many kilometres away in that direction, in radians from north over east.
@@ -110,6 +101,28 @@ impl Point {
         let longitude = (longitude + 540.0).rem_euclid(360.0) - 180.0;
         Self::at(there.to_degrees(), longitude)
     }
+
+    /// Places all over a disc, as dense at its edge as in its middle: rings, each turned a little against
+    /// the one before.
+    pub(crate) fn disc(self, km: f64) -> impl Iterator<Item = Direction> {
+        let (north, east) = (self.latitude.to_radians(), self.longitude.to_radians());
+        let northward = [-north.sin() * east.cos(), -north.sin() * east.sin(), north.cos()];
+        let eastward = [-east.sin(), east.cos(), 0.0];
+        (0..RINGS).flat_map(move |ring| {
+            let way = km / EARTH_KM * ((ring as f64 + 0.5) / RINGS as f64).sqrt();
+            let (sine, cosine) = way.sin_cos();
+            BEARINGS[ring * 3 % TURNS..].iter().step_by(TURNS).map(move |(east, north)| {
+                std::array::from_fn(|it| {
+                    let along = northward[it] * north + eastward[it] * east;
+                    self.unit[it] * cosine + along * sine
+                })
+            })
+        })
+    }
+}
+
+fn km_of(chord: f64) -> f64 {
+    2.0 * EARTH_KM * (chord.sqrt() / 2.0).clamp(0.0, 1.0).asin()
 }
 
 /// What [`Point::chord_to`] is at that distance; beyond the antipode nothing is.
@@ -220,13 +233,12 @@ mod tests {
     #[test]
     fn a_disc_is_filled_and_nothing_is_beyond_it() {
         for (from, km) in [(AMSTERDAM, 500.0), ((89.9, 10.0), 2_000.0), ((-5.0, 179.0), 15_000.0)] {
-            let away = point(from)
-                .disc(km, 24, 48)
-                .map(|it| point(from).km_to(Point::towards(it).unwrap()));
+            let away =
+                point(from).disc(km).map(|it| point(from).km_to(Point::towards(it).unwrap()));
             let away: Vec<f64> = away.collect();
-            assert_eq!(away.len(), 24 * 48);
+            assert_eq!(away.len(), RINGS * ON_A_RING);
             assert!(away.iter().all(|it| *it <= km), "{from:?}");
-            assert!(away.iter().any(|it| *it > 0.97 * km) && away.iter().any(|it| *it < 0.2 * km));
+            assert!(away.iter().any(|it| *it > 0.96 * km) && away.iter().any(|it| *it < 0.2 * km));
         }
     }
 

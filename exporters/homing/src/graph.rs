@@ -7,22 +7,9 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// The pairs of `all` that contradict each other.
-    pub(crate) fn new(all: &[usize], contradict: impl Fn(usize, usize) -> bool) -> Self {
-        let mut edges = Vec::new();
-        for (at, one) in all.iter().enumerate() {
-            let others = all[at + 1..].iter().filter(|other| contradict(*one, **other));
-            edges.extend(others.map(|other| (*one, *other)));
-        }
-        Self { edges }
-    }
-
-    /// The same pairs, by other numbers.
-    pub(crate) fn renamed(mut self, name: impl Fn(usize) -> usize) -> Self {
-        for (one, other) in &mut self.edges {
-            (*one, *other) = (name(*one), name(*other));
-        }
-        self
+    /// Adds a pair, which is not there yet.
+    pub(crate) fn add(&mut self, one: usize, other: usize) {
+        self.edges.push((one.min(other), one.max(other)));
     }
 
     /// How many pairs contradict each other.
@@ -64,7 +51,7 @@ impl Graph {
             degrees[*b] += 1;
         }
         let mut edges = self.edges.clone();
-        edges.sort_by_key(|(a, b)| (degrees[*a] + degrees[*b], *a, *b));
+        edges.sort_unstable_by_key(|(a, b)| (degrees[*a] + degrees[*b], *a, *b));
         let mut taken = vec![false; top];
         let mut size = 0;
         for (a, b) in edges {
@@ -81,14 +68,14 @@ impl Graph {
         let top = self.edges.iter().map(|(a, b)| a.max(b) + 1).max().unwrap_or(0);
         let top = top.max(in_order.iter().max().map_or(0, |it| it + 1));
         // Neighbours as a table: this is asked for each address, each minute.
-        let mut against = vec![Vec::new(); top];
+        let mut against = vec![false; top * top];
         for (a, b) in &self.edges {
-            against[*a].push(*b);
-            against[*b].push(*a);
+            against[a * top + b] = true;
+            against[b * top + a] = true;
         }
         let mut chosen: Vec<usize> = Vec::new();
         for vantage in in_order {
-            if chosen.iter().all(|it| against[*vantage].contains(it)) {
+            if chosen.iter().all(|it| against[vantage * top + it]) {
                 chosen.push(*vantage);
             }
         }
@@ -101,8 +88,11 @@ mod tests {
     use super::*;
 
     fn graph(edges: &[(usize, usize)]) -> Graph {
-        let all: Vec<usize> = (0..10).collect();
-        Graph::new(&all, |a, b| edges.contains(&(a, b)) || edges.contains(&(b, a)))
+        let mut graph = Graph::default();
+        for (one, other) in edges {
+            graph.add(*one, *other);
+        }
+        graph
     }
 
     #[test]
@@ -133,7 +123,8 @@ mod tests {
     #[test]
     fn many_pairs_are_counted_as_few_are() {
         let all: Vec<usize> = (0..40).collect();
-        let graph = Graph::new(&all, |a, b| (a < 20) != (b < 20));
+        let pairs = (0..20).flat_map(|a| (20..40).map(move |b| (a, b)));
+        let graph = graph(&pairs.collect::<Vec<_>>());
         assert_eq!((graph.len(), graph.matching(), graph.is_proof()), (400, 20, true));
         assert_eq!(graph.independent(&all).len(), 2);
         assert!(graph.has(3, 30) && !graph.has(3, 4));

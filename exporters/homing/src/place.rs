@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::cities::{self, City};
-use crate::geodesy::{Direction, Point, centre, chord_of};
+use crate::geodesy::{Direction, Point, RINGS, centre, chord_of};
 
 /// Kilometres by which a place that is known may be wrong: a vantage is in a city, not at its centre.
 pub(crate) const SLACK_KM: f64 = 50.0;
 
-/// Rings, and places on each, by which a disc is looked through.
-const RINGS: u32 = 24;
-const ON_A_RING: u32 = 48;
 /// How often the least contradicted part of a disc is looked through again, each time at a quarter of
 /// the size: from 20,000 km down to less than the slack.
 const TRIES: u32 = 5;
@@ -99,22 +96,18 @@ pub(crate) fn locate(discs: &[Disc], hints: &BTreeMap<String, usize>) -> Option<
     }
     // Once more, where it is, and no larger: what is small lies between the places looked at.
     let middle = centre(&within).or(within.first().copied())?;
-    let step = around.1 / f64::from(RINGS);
-    let reach = farthest(middle, &within) + 2.0 * step;
+    let step = around.1 / RINGS as f64;
+    let reach = middle.km_to_farthest(&within) + 2.0 * step;
     let finer = inside(&discs, (middle, reach));
     let within = if finer.is_empty() { within } else { finer };
     let place = centre(&within).or(within.first().copied())?;
-    let radius = farthest(place, &within) + reach / f64::from(RINGS);
+    let radius = place.km_to_farthest(&within) + reach / RINGS as f64;
     Some(Site { place, radius, city: city(&discs, place, hints) })
-}
-
-fn farthest(from: Point, places: &[Point]) -> f64 {
-    places.iter().map(|place| from.km_to(*place)).fold(0.0, f64::max)
 }
 
 /// Places all over a disc.
 fn places((centre, radius): (Point, f64)) -> impl Iterator<Item = Direction> {
-    std::iter::once(centre.direction()).chain(centre.disc(radius, RINGS, ON_A_RING))
+    std::iter::once(centre.direction()).chain(centre.disc(radius))
 }
 
 fn inside(discs: &[Disc], around: (Point, f64)) -> Vec<Point> {

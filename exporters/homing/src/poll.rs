@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use exporter_kit::{CountsBy, LabelEnum as _, Rounds};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::debug;
 
 use crate::config::{EVALUATION, Labels, Work};
 use crate::gather::{Gather, OfTargets, OfVantages};
@@ -66,7 +66,7 @@ async fn ask_all(
         let told = match server {
             Ok(server) => server.vantages().await.map(|vantages| (server, vantages)),
             Err(error) => {
-                warn!(prometheus = number, "cannot be asked: {error:#}");
+                debug!(prometheus = number, "cannot be asked: {error:#}");
                 Err(QueryFailure::Unreachable)
             }
         };
@@ -84,7 +84,7 @@ async fn ask_all(
             Ok(told) => servers.push(told),
             Err(wrong) => {
                 evaluation.counts.failures.inc(wrong);
-                warn!(prometheus = number, reason = wrong.name(), "its answer is not whole");
+                debug!(prometheus = number, reason = wrong.name(), "its answer is not whole");
                 failure = Some(wrong);
             }
         }
@@ -104,7 +104,7 @@ async fn ask_all(
     let world = gather(&asked, &all, labels).await;
     world.inspect_err(|failure| {
         evaluation.counts.failures.inc(*failure);
-        warn!(reason = failure.name(), "an answer is not whole");
+        debug!(reason = failure.name(), "an answer is not whole");
     })
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::class;
-use crate::world::{Endpoint, World, network};
+use crate::world::{Endpoint, Seen, World, network};
 
 /// A vantage that alone explains what is impossible at so many networks of different endpoints is
 /// suspected: an endpoint may be at several sites, the whole world is not.
@@ -25,10 +25,10 @@ pub(crate) fn suspects(world: &World) -> BTreeSet<usize> {
     for (endpoint, target) in &world.targets {
         for address in &target.addresses {
             let voters = class::voters(world, &address.seen, &nobody);
-            let graph = class::contradictions(world, &voters);
-            for centre in graph.centres() {
+            let (centres, pairs) = centres(world, &voters);
+            for centre in centres {
                 explained.entry(centre).or_default().insert((endpoint, network(address.ip)));
-                if target.is_canary && graph.len() >= LEAST_PAIRS {
+                if target.is_canary && pairs >= LEAST_PAIRS {
                     suspects.insert(centre);
                 }
             }
@@ -42,4 +42,19 @@ pub(crate) fn suspects(world: &World) -> BTreeSet<usize> {
         }
     }
     suspects
+}
+
+/// The vantages that are in every contradiction, and how many there are; of many that have none in common,
+/// not all are looked at.
+fn centres(world: &World, voters: &[Seen]) -> (Vec<usize>, usize) {
+    let (mut centres, mut pairs) = (Vec::new(), 0);
+    class::each_contradiction(world, voters, |one, other| {
+        pairs += 1;
+        if pairs == 1 {
+            centres = vec![one, other];
+        }
+        centres.retain(|centre| *centre == one || *centre == other);
+        !centres.is_empty()
+    });
+    (centres, pairs)
 }

@@ -291,6 +291,9 @@ fn the_api_of_2018_is_consistent_with_one_site_near_amsterdam() {
         "5 of 6 paths end at routers named Amsterdam. AS62041, entered through AS6762 (3 vantages), AS1273 (2), \
          AS3356 (1), always in Amsterdam."
     );
+    // As the README shows it.
+    let readme = include_str!("../README.md").replace('\n', " ");
+    assert!(readme.contains(&sentence), "{sentence}");
     for sentence in [sentence, evidence::of_paths(&world.targets[&endpoint("api")], of)] {
         assert!(!sentence.contains(" is ") || sentence.contains("no distance is"), "{sentence}");
     }
@@ -427,4 +430,35 @@ fn hostile_figures_are_judged_without_harm() {
     let nobody = judged(&World::new(Vec::new()), Vec::new());
     assert_eq!((nobody.class, nobody.sites_min), (Class::Insufficient, 0));
     let _: u32 = random.next_u32();
+}
+
+/// What an evaluation costs at the limits: `cargo test -p turbulence-homing --lib limits -- --ignored --nocapture`.
+#[test]
+#[ignore = "is a measurement, and takes half a minute"]
+fn an_evaluation_at_the_limits() {
+    let mut random = StdRng::seed_from_u64(7);
+    let base = vantages(39, &mut random);
+    let all = (0..200).map(|at| {
+        let vantage: &Vantage = &base[at % base.len()];
+        let place = vantage.place.unwrap().moved(random.random_range(0.0..6.2), 150.0);
+        Vantage { name: format!("{}-{at}", vantage.name), place: Some(place), ..vantage.clone() }
+    });
+    let all: Vec<Vantage> = all.collect();
+    let mut world = World::new(all.clone());
+    for number in 0..2_000_u32 {
+        let sites = [&["Amsterdam"][..], &["Miami"], &["Amsterdam", "New York", "Singapore"]];
+        let seen = seen(&all, sites[number as usize % 3], &mut random);
+        let mut address = address("192.0.2.1", seen);
+        address.ip = IpAddr::from((0x0a00_0000 + number * 256).to_be_bytes());
+        let target = Target { addresses: vec![address], ..Target::default() };
+        world.targets.insert(endpoint(&format!("t{number}")), target);
+    }
+    let began = tokio::time::Instant::now();
+    let verdict = told(&world, &[]);
+    println!("200 vantages x 2,000 addresses: judged in {:.1?}", began.elapsed());
+    let several = verdict.targets.values().filter(|it| it.addresses[0].told == Class::SeveralSites);
+    println!("several sites: {}, one site: {}", several.count(), {
+        let one = verdict.targets.values().filter(|it| it.addresses[0].told == Class::OneSite);
+        one.count()
+    });
 }

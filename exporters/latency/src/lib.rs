@@ -8,6 +8,7 @@
 //! | `resolve`, `resolver_check` | the addresses of a target; whether resolvers answer at all (I/O) |
 //! | `host` | whose addresses are probed, and which of them (pure) |
 //! | `probe` | the probers, each a file: its settings, its addresses, a probe (I/O) |
+//! | `light` | how far a round trip can have been (pure) |
 //! | `link` | the links of this machine, by their names (I/O) |
 //! | `icmp` | echoes: one socket a family for all targets, or the crate `surge-ping` (I/O) |
 //! | `tls` | whom to trust, and the handshake (I/O) |
@@ -17,10 +18,11 @@
 //! | `window`, `spread` | the minimum of the last minutes; how much round trips differ (pure) |
 //! | `figures` | what a page shows of each target beside the ordinary (pure) |
 //! | `verdict` | what this vantage says of its endpoints, and of itself (pure) |
+//! | `tables` | whose addresses, routers and exchanges are, by the user's files (I/O) |
 //! | `seat` | the place of one target among the verdicts |
 //! | `state` | what is known of one target, for its task and the pages |
 //! | `path` | the routers on the way to a target, and whether they change |
-//! | `pages` | `/probe` |
+//! | `pages` | `/probe`, `/paths` |
 //! | `metrics` | every metric: the counts and the page; nothing else writes one |
 //! | [`simulation`] | the same in virtual time, for the judge of worlds |
 
@@ -30,6 +32,7 @@ mod config;
 mod figures;
 mod host;
 mod icmp;
+mod light;
 mod link;
 mod metrics;
 mod outcome;
@@ -45,6 +48,7 @@ mod spread;
 mod standing;
 mod state;
 mod stopwatch;
+mod tables;
 mod tls;
 mod verdict;
 mod window;
@@ -64,10 +68,11 @@ use host::Host;
 use icmp::Icmp;
 use metrics::counts::{ReceiveQueue, Strays};
 use metrics::page::Metrics;
-use path::Tracer;
+use path::{Names, Sight, Tracer};
 use resolver_check::ResolverCheck;
 use seat::SharedVerdicts;
 use state::{CurrentVantage, TargetState};
+use tables::Tables;
 
 /// Probes targets, each in its own task.
 #[derive(Debug)]
@@ -76,6 +81,7 @@ pub struct LatencyExporter {
     vantage: Arc<CurrentVantage>,
     icmp: Icmp,
     tracer: Tracer,
+    sight: Sight,
     queue: ReceiveQueue,
     verdicts: SharedVerdicts,
     resolver_check: ResolverCheck,
@@ -94,6 +100,8 @@ impl Exporter for LatencyExporter {
     const PORT: u16 = 9770;
     const PAGES: &'static [&'static str] = &["/probe"];
     const GROUP: &'static str = "team";
+    const LINKS: &'static [(&'static str, &'static str)] =
+        &[("/paths", "the routers on the way to each address; /api/v1/paths as JSON")];
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
@@ -110,7 +118,14 @@ impl Exporter for LatencyExporter {
         let targets = Arc::new(Targets::default());
         let unknown_modules = Arc::<Counter>::default();
         let vantage = Arc::new(CurrentVantage::new(config.vantage.clone()));
+        let tables = Tables::default();
+        let sight = Sight {
+            vantage: Arc::clone(&vantage),
+            tables: tables.clone(),
+            names: Names::new(clock),
+        };
         kit.registry.register(Metrics {
+            tables,
             vantage: Arc::clone(&vantage),
             targets: Arc::clone(&targets),
             icmp: icmp.clone(),
@@ -124,6 +139,7 @@ impl Exporter for LatencyExporter {
             vantage,
             icmp,
             tracer,
+            sight,
             queue,
             verdicts,
             resolver_check: ResolverCheck::default(),
@@ -151,6 +167,8 @@ impl Exporter for LatencyExporter {
             warn!("icmp.backend: is another; it takes effect at the next start");
         }
         self.tracer.set_rate(config.path_rate.0);
+        self.sight.tables.set(&config.tables);
+        self.sight.names.set_resolvers(&config.resolvers);
         let (targets, skipped) = config.targets(found);
         let looks_up = targets.values().any(|it| matches!(it.work.host, Host::Name(_)));
         let resolvers = looks_up.then_some(config.resolvers.as_slice());
@@ -173,6 +191,7 @@ impl Exporter for LatencyExporter {
                 link: wanted.work.host.zone().cloned(),
                 state: Arc::clone(&state),
                 tracer: self.tracer.clone(),
+                sight: self.sight.clone(),
                 clock: self.clock,
             };
             let both = async {

@@ -7,4 +7,5 @@ pub(crate) mod probe;
 mod sockets;
 #[cfg(test)]
 mod tests;
+mod vantage;
 mod verdicts;

@@ -12,6 +12,8 @@ use exporter_kit::Registry;
 use exporter_kit::on_demand::{self, Asked, Contacts, Destination, Engine, Log, Planned, Settings};
 use tokio::time::{Instant, timeout_at};
 
+mod paths;
+
 use crate::LatencyExporter;
 use crate::blackbox::ask::Ask;
 use crate::blackbox::found::Found;
@@ -26,6 +28,7 @@ const LONGEST: Duration = Duration::from_secs(120);
 
 pub(crate) fn routes(exporter: &Arc<LatencyExporter>) -> Router {
     on_demand::page("/probe", Arc::new(Requests(Arc::clone(exporter))))
+        .merge(paths::routes(exporter))
 }
 
 /// What answers.

@@ -7,6 +7,8 @@
 //! | `course`, `flights`, `packet` | what is sent when, whose an answer is, the bytes (pure) |
 //! | `trace`, `known`, `autonomous` | what a trace found; a path; the networks that it crosses (pure) |
 //! | `memory` | what a change is (pure) |
+//! | `names`, `cache` | the names of routers (I/O); those that are known (pure) |
+//! | `hint`, `evidence` | where a name says that a router is; what a path says of where it goes (pure) |
 //! | `slots` | what is known of a target's paths, for the pages |
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -16,13 +18,16 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the tables that it needs are yet to come"))]
 mod autonomous;
+mod cache;
 mod course;
 mod due;
+pub(crate) mod evidence;
 mod flights;
+pub(crate) mod hint;
 mod known;
 mod memory;
+mod names;
 mod packet;
 pub(crate) mod slots;
 mod socket;
@@ -35,14 +40,28 @@ use crate::clock::Clock;
 use crate::config::path::PathSettings;
 use crate::link;
 use crate::standing::MOST_ADDRESSES;
-use crate::state::TargetState;
+use crate::state::{CurrentVantage, TargetState};
+use crate::tables::Tables;
 use due::{Due, Signs};
+use evidence::Light;
 use memory::Verdict;
+pub(crate) use names::Names;
 pub(crate) use trace::TraceResult;
 pub(crate) use tracer::Tracer;
 
 /// How often it is looked whether an address is to be traced.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// By what paths are looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    /// Where the vantage is.
+    pub(crate) vantage: Arc<CurrentVantage>,
+    /// Whose addresses are.
+    pub(crate) tables: Tables,
+    /// What routers are called.
+    pub(crate) names: Names,
+}
 
 /// All that tracing the paths to one target needs.
 #[derive(Debug)]
@@ -55,6 +74,8 @@ pub(crate) struct Task {
     pub(crate) state: Arc<TargetState>,
     /// What sends traces.
     pub(crate) tracer: Tracer,
+    /// What is made of them.
+    pub(crate) sight: Sight,
     /// For the time of each trace.
     pub(crate) clock: Clock,
 }
@@ -74,7 +95,8 @@ impl Task {
                 });
                 let due = &mut plans[place].1;
                 if due.is_due(self.clock.now().monotonic, signs) {
-                    let is_doubted = self.trace(slot, ip).await == Some(Verdict::Doubted);
+                    let is_doubted =
+                        self.trace(slot, ip, signs.rtt).await == Some(Verdict::Doubted);
                     due.traced(self.clock.now().monotonic, is_doubted, signs);
                 }
             }
@@ -82,12 +104,31 @@ impl Task {
         }
     }
 
-    async fn trace(&self, slot: usize, ip: IpAddr) -> Option<Verdict> {
+    async fn trace(&self, slot: usize, ip: IpAddr, rtt: Option<Duration>) -> Option<Verdict> {
         let slots = self.state.paths.as_ref()?;
         let link = self.link.as_deref().and_then(|name| link::index(name).ok());
         let to = tracer::destination(ip, link);
         let trace = self.tracer.trace(to, self.settings.max_hops, slots.length(ip)).await;
-        Some(slots.take_in(slot, &trace, self.clock.now().unix_seconds))
+        let verdict = slots.take_in(slot, &trace, self.clock.now().unix_seconds);
+        if let Some(path) = slots.path(ip) {
+            // At once by the names that are known, and again by those that were asked for.
+            self.judge(slot, ip, rtt);
+            let wanted = evidence::asks_for(&path, &self.sight.tables.get());
+            self.sight.names.look_up(wanted).await;
+            self.judge(slot, ip, rtt);
+        }
+        Some(verdict)
+    }
+
+    /// Says anew what the path to an address says.
+    fn judge(&self, slot: usize, ip: IpAddr, rtt: Option<Duration>) {
+        let Some(slots) = self.state.paths.as_ref() else { return };
+        let Some(path) = slots.path(ip) else { return };
+        let vantage = self.sight.vantage.get().place;
+        let tables = self.sight.tables.get();
+        let light = Light { tables: &tables, vantage, rtt };
+        let report = evidence::report(&path, light, |ip| self.sight.names.get(ip));
+        slots.report(slot, ip, report, self.clock.now().unix_seconds);
     }
 
     /// The addresses that are probed, by slot, and what is seen of each.

@@ -12,7 +12,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use rand::random;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -236,6 +236,26 @@ pub(crate) async fn once(
         Ok(answer.iter().collect())
     };
     answer.await.map_err(|error: NetError| classify(&error))
+}
+
+/// The name of an address (PTR), and how long that is good; none where there is none. Of several the first in order.
+pub(crate) async fn name_of(
+    ip: IpAddr,
+    resolvers: &[SocketAddr],
+) -> Result<Option<(String, Duration)>, Failure> {
+    let state = Mutex::new(State::Unknown);
+    let names = Names { families: Families::Both, resolvers: resolvers.to_vec(), state };
+    let answer = async { names.resolver(ATTEMPT)?.reverse_lookup(ip).await };
+    let lookup = match answer.await {
+        Ok(lookup) => lookup,
+        Err(NetError::Dns(DnsError::NoRecordsFound(_))) => return Ok(None),
+        Err(error) => return Err(classify(&error)),
+    };
+    let names = lookup.answers().iter().filter_map(|record| match &record.data {
+        RData::PTR(name) => Some((name.0.to_ascii(), Duration::from_secs(record.ttl.into()))),
+        _ => None,
+    });
+    Ok(names.min())
 }
 
 /// What a resolver said when it was asked by the way.

@@ -8,7 +8,7 @@ use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, TargetId, Ta
 
 use super::counts::ReceiveQueue;
 use super::path::Traced;
-use super::{path, sockets, verdicts};
+use super::{path, sockets, vantage, verdicts};
 use crate::clock::Clock;
 use crate::config::{Labels, Work};
 use crate::figures::Figure;
@@ -18,6 +18,7 @@ use crate::seat::SharedVerdicts;
 use crate::spread::Spread;
 use crate::standing::{Address, MOST_ADDRESSES, Moment, Standing};
 use crate::state::{CurrentVantage, TargetState};
+use crate::tables::{Loaded, Tables};
 use crate::verdict::Report;
 
 /// The label of each probed address.
@@ -28,6 +29,8 @@ const SLOTS: [&str; MOST_ADDRESSES] = ["0", "1", "2", "3"];
 pub(crate) struct Metrics {
     /// Where this exporter stands.
     pub(crate) vantage: Arc<CurrentVantage>,
+    /// Whose addresses are.
+    pub(crate) tables: Tables,
     /// What it probes.
     pub(crate) targets: Arc<Targets<Work, TargetState, Labels, TargetId>>,
     /// Its ICMP sockets.
@@ -49,6 +52,7 @@ impl Collector for Metrics {
         let report = self.verdicts.lock().report(now.monotonic.as_secs_f64());
         let scrape = Scrape {
             vantage: &self.vantage.get(),
+            tables: &self.tables.get(),
             targets: states.iter().map(|state| Row::of(state)).collect(),
             sockets: self.icmp.sockets(),
             queue: &self.queue,
@@ -69,6 +73,7 @@ pub(crate) fn page_of<'a>(
 ) -> String {
     let scrape = Scrape {
         vantage,
+        tables: &Loaded::default(),
         targets: targets.map(Row::of).collect(),
         sockets: Vec::new(),
         queue: &ReceiveQueue::default(),
@@ -126,6 +131,7 @@ impl LabelSet for AddressLabel {
 /// One scrape's data.
 pub(super) struct Scrape<'a> {
     pub(super) vantage: &'a Vantage,
+    pub(super) tables: &'a Loaded,
     pub(super) targets: Vec<Row<'a>>,
     pub(super) sockets: Vec<SocketFigures>,
     pub(super) queue: &'a ReceiveQueue,
@@ -143,17 +149,19 @@ impl Scrape<'_> {
         self.strays(page);
         self.figures(page);
         path::all(page, &self.traced());
+        self.networks(page);
         let shown = self.rows().map(|row| (row.labels.team.as_str(), row.state.name())).collect();
         verdicts::endpoints(page, self.vantage, &self.report, &shown);
         if page.shows_exporter() {
             sockets::all(page, self.vantage, &self.sockets, self.queue);
             if !self.vantage.name.is_empty() {
-                self.vantage(page);
+                vantage::all(page, self.vantage);
             }
             // Where nothing is probed all the time there may be no vantage to speak for.
             if !self.vantage.name.is_empty() {
                 verdicts::own(page, self.vantage, &self.report, self.now.unix_seconds);
             }
+            path::tables(page, self.vantage, &self.tables.figures);
             page.counter(
                 "blackbox_module_unknown_total",
                 "How often /probe was asked for a module that there is not.",
@@ -266,6 +274,18 @@ impl Scrape<'_> {
         );
     }
 
+    /// Who announces the addresses; not of targets that have a label of this name of their own.
+    fn networks(&self, page: &mut Page<'_>) {
+        let is_free = |row: &Row<'_>| row.labels.own.iter().all(|(name, _)| name != path::ASN);
+        let slots = self.slots().filter(|(row, ..)| self.tables.knows_networks() && is_free(row));
+        path::networks(
+            page,
+            slots.filter_map(|(row, slot, address)| {
+                Some((self.of(row), slot, self.tables.asn(address.ip)?))
+            }),
+        );
+    }
+
     fn strays(&self, page: &mut Page<'_>) {
         page.counter(
             "latency_icmp_late_replies_total",
@@ -328,26 +348,6 @@ impl Scrape<'_> {
             "latency_probes_in_flight",
             "Probes that are under way.",
             counted().map(|row| (self.of(row), row.standing.tally().in_flight)),
-        );
-    }
-
-    fn vantage(&self, page: &mut Page<'_>) {
-        let Vantage { country, site, asn, place, .. } = self.vantage;
-        let asn = asn.map(|asn| asn.to_string());
-        let own: Vec<(&str, &str)> = [("country", country), ("site", site), ("asn", &asn)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-            .collect();
-        page.info("latency_vantage_info", "Where this exporter stands.", [(self.vantage, own)]);
-        page.gauge(
-            "latency_vantage_latitude_degrees",
-            "Degrees north.",
-            [(self.vantage, place.map(|(latitude, _)| latitude))],
-        );
-        page.gauge(
-            "latency_vantage_longitude_degrees",
-            "Degrees east.",
-            [(self.vantage, place.map(|(_, longitude)| longitude))],
         );
     }
 

@@ -14,10 +14,12 @@ use crate::LatencyExporter;
 use crate::config::Config;
 use crate::icmp::SocketFigures;
 use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
+use crate::path::evidence::{self, Light};
 use crate::path::trace::{End, Hop, Trace};
 use crate::seat::SharedVerdicts;
 use crate::standing::Moment;
 use crate::state::TargetState;
+use crate::tables::{Loaded, TableFigures};
 use crate::verdict::Report;
 
 const CONFIG: &str = r#"
@@ -62,11 +64,21 @@ fn web(status: u16) -> Outcome {
     }
 }
 
+/// Whose addresses are, by three tables.
+fn tables() -> Loaded {
+    let asn = "192.0.2.0\t24\t64500\n198.51.100.0\t24\t64501\n";
+    let mut tables = Loaded::of(asn, "198.51.100.3/32,EXAMPLE-IX,Amsterdam,NL\n", "");
+    let modified = Some(1.4e9);
+    let figures = |table| TableFigures { table, entries: 2, modified, ..TableFigures::default() };
+    tables.figures = ["asn", "ix"].map(figures).to_vec();
+    tables
+}
+
 /// A path that became another one.
 fn traced(state: &TargetState, ip: IpAddr) {
     let trace = |routers: &[u8]| {
         let hop = |last: u8| {
-            let hop = Hop { address: [198, 51, 100, last].into(), rtt: ms(1), mpls: Vec::new() };
+            let hop = Hop { address: [198, 51, 100, last].into(), rtt: ms(16), mpls: Vec::new() };
             (last != 0).then_some(hop)
         };
         let target = Some(Hop { address: ip, rtt: ms(18), mpls: Vec::new() });
@@ -77,6 +89,11 @@ fn traced(state: &TargetState, ip: IpAddr) {
     for (second, routers) in [(20, [1, 2]), (30, [1, 2]), (320, [1, 3]), (330, [0, 3])] {
         paths.take_in(0, &trace(&routers), at(second).unix_seconds);
     }
+    let light = Light { tables: &tables(), vantage: Some((50.11, 8.68)), rtt: None };
+    let name =
+        |ip: IpAddr| (ip.to_string() == "198.51.100.3").then(|| "ix.ams1.example.net".into());
+    let report = evidence::report(&paths.path(ip).unwrap(), light, name);
+    paths.report(0, ip, report, at(340).unix_seconds);
 }
 
 /// What is probed, and what is said of it.
@@ -122,6 +139,7 @@ fn exposition() -> String {
     let queue = ReceiveQueue::default();
     queue.observe(Duration::from_micros(40));
     let scrape = Scrape {
+        tables: &tables(),
         vantage: &vantage,
         targets: states.iter().map(Row::of).collect(),
         sockets: vec![
@@ -218,6 +236,7 @@ fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
     let (vantage, states, _) = states();
     let page = |states: &[TargetState]| {
         let scrape = Scrape {
+            tables: &Loaded::default(),
             vantage: &vantage,
             targets: states.iter().map(Row::of).collect(),
             sockets: Vec::new(),
@@ -274,6 +293,7 @@ fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Ou
     let states: Vec<_> =
         config.targets(&[]).0.iter().map(|(id, it)| of((id.name.as_str(), it))).collect();
     let scrape = Scrape {
+        tables: &Loaded::default(),
         vantage: &config.vantage,
         targets: states.iter().map(Row::of).collect(),
         sockets: Vec::new(),

@@ -111,7 +111,6 @@ impl Memory {
         self.paths.front().map(|held| (held.id, &held.path))
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "the tables that it needs are yet to come"))]
     /// Takes in whose routers the present path crosses; whether that is another way through the networks than
     /// before, which it can be only where the path itself `has_changed`.
     pub(crate) fn take_in_networks(&mut self, path: AsPath, has_changed: bool) -> bool {

@@ -1,10 +1,12 @@
 //! What is known of the paths to one target, for the task that traces and the pages that show.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exporter_kit::CountsBy;
 
+use super::evidence::Report;
+use super::known::Known as Path;
 use super::memory::{Memory, Verdict};
 use super::trace::{Trace, TraceResult};
 use crate::standing::MOST_ADDRESSES;
@@ -47,6 +49,11 @@ pub(crate) struct Counts {
 struct Known {
     ip: IpAddr,
     memory: Memory,
+    /// Whether the present path is another one than was last reported.
+    has_changed: bool,
+    report: Option<Arc<Report>>,
+    /// The path before the last change, and when that was.
+    before: Option<(Arc<Report>, f64)>,
     completed: Option<Completed>,
 }
 
@@ -71,6 +78,10 @@ pub(crate) struct SlotView {
     /// The id of the path, and of the way through the networks.
     pub(crate) id: Option<u64>,
     pub(crate) as_id: Option<u64>,
+    /// What the path says.
+    pub(crate) report: Option<Arc<Report>>,
+    /// The path before the last change, and when that was, in seconds since the epoch.
+    pub(crate) before: Option<(Arc<Report>, f64)>,
 }
 
 impl Slots {
@@ -86,6 +97,10 @@ impl Slots {
         let silent = u8::try_from(silent).unwrap_or(u8::MAX);
         known.completed = Some(Completed { at, hops: trace.length(), silent });
         let verdict = known.memory.take_in(trace.into());
+        if verdict == Verdict::Changed {
+            known.has_changed = true;
+            known.before = known.report.take().map(|report| (report, at));
+        }
         let Some(counts) = inner.counts.get_mut(slot) else { return verdict };
         match verdict {
             Verdict::Changed => (counts.changes, counts.changed) = (counts.changes + 1, Some(at)),
@@ -93,6 +108,25 @@ impl Slots {
             Verdict::Same | Verdict::Doubted | Verdict::First => {}
         }
         verdict
+    }
+
+    /// The path to an address, once it is confirmed.
+    pub(crate) fn path(&self, ip: IpAddr) -> Option<Path> {
+        let inner = self.inner();
+        let known = inner.known.iter().find(|known| known.ip == ip)?;
+        known.memory.path().map(|(_, path)| path.clone())
+    }
+
+    /// Takes in what the path to the address of a slot says.
+    pub(crate) fn report(&self, slot: usize, ip: IpAddr, report: Report, at: f64) {
+        let mut inner = self.inner();
+        let Some(known) = inner.known.iter_mut().find(|known| known.ip == ip) else { return };
+        let has_changed = std::mem::take(&mut known.has_changed);
+        let is_other = known.memory.take_in_networks(report.networks.clone(), has_changed);
+        known.report = Some(Arc::new(report));
+        if let Some(counts) = inner.counts.get_mut(slot).filter(|_| is_other) {
+            (counts.as_changes, counts.as_changed) = (counts.as_changes + 1, Some(at));
+        }
     }
 
     /// How long the path to an address was, and may be again.
@@ -113,6 +147,8 @@ impl Slots {
             completed: known.completed,
             id: known.memory.path().map(|(id, _)| id),
             as_id: known.memory.as_path().map(|(id, _)| id),
+            report: known.report.clone(),
+            before: known.before.clone(),
         })
     }
 
@@ -126,7 +162,14 @@ impl Inner {
     fn known_of(&mut self, ip: IpAddr) -> &mut Known {
         let known = match self.known.iter().position(|known| known.ip == ip) {
             Some(place) => self.known.remove(place),
-            None => Known { ip, memory: Memory::default(), completed: None },
+            None => Known {
+                ip,
+                memory: Memory::default(),
+                has_changed: false,
+                report: None,
+                before: None,
+                completed: None,
+            },
         };
         if self.known.len() >= MOST_KNOWN {
             self.known.remove(0);

@@ -1,0 +1,241 @@
+//! Cities, and the words by which routers name them. No I/O, no clock.
+//!
+//! Those that are shipped were written down by hand for this program: cities that have an internet exchange or more
+//! than a million people, with the codes of their airports and those that networks use.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::parsed::Parsed;
+
+/// A city.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Place {
+    /// Its name; a label.
+    pub(crate) city: String,
+    /// Its country, as in `NL`.
+    pub(crate) country: String,
+    /// Degrees north and degrees east.
+    pub(crate) at: (f64, f64),
+}
+
+/// Cities by their names and codes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    all: Vec<Arc<Place>>,
+    /// By the letters of a name or another name, in order.
+    names: Vec<(String, usize)>,
+    codes: HashMap<String, usize>,
+}
+
+/// A prefix of a name must be so long.
+const SHORTEST_PREFIX: usize = 5;
+/// So many cities a file may have, and so long may a name be.
+const MOST: usize = 20_000;
+const LONGEST: usize = 64;
+
+const SHIPPED: &str = include_str!("../places.csv");
+
+#[derive(Clone, Debug)]
+struct Row {
+    place: Place,
+    codes: Vec<String>,
+    names: Vec<String>,
+}
+
+impl Places {
+    /// Those that are shipped, and after them those of a file; a city that is named again is that of the file.
+    pub(crate) fn with(file: Option<&[u8]>) -> Result<Parsed<Self>, String> {
+        let (mut rows, _) = rows(SHIPPED.as_bytes());
+        let (own, rejected) = file.map_or_else(Default::default, rows_of);
+        if file.is_some() && own.is_empty() {
+            return Err(
+                "it names no city; a line is name,country,latitude,longitude,codes,aliases"
+                    .to_owned(),
+            );
+        }
+        if own.len() > MOST {
+            return Err(format!("it names more than {MOST} cities"));
+        }
+        let is_own = |row: &Row| own.iter().any(|own| own.place.city == row.place.city);
+        rows.retain(|row| !is_own(row));
+        let entries = (rows.len() + own.len()) as u64;
+        rows.extend(own);
+        Ok(Parsed { table: Self::of(rows), entries, rejected })
+    }
+
+    fn of(rows: Vec<Row>) -> Self {
+        let mut places = Self::default();
+        for (number, Row { place, codes, names }) in rows.into_iter().enumerate() {
+            places.names.push((letters(&place.city), number));
+            places.names.extend(names.into_iter().map(|name| (name, number)));
+            // A code of the file's own cities is theirs.
+            places.codes.extend(codes.into_iter().map(|code| (code, number)));
+            places.all.push(Arc::new(place));
+        }
+        places.names.sort_unstable();
+        places
+    }
+
+    /// The city that a word names: by its whole name, or by the beginning of one city's name alone.
+    pub(crate) fn named(&self, word: &str) -> Option<&Arc<Place>> {
+        let from = self.names.partition_point(|(name, _)| name.as_str() < word);
+        let begin = self.names[from..].iter().take_while(|(name, _)| name.starts_with(word));
+        let mut numbers = begin.clone().map(|(_, number)| *number);
+        let first = numbers.next()?;
+        let is_whole = self.names[from].0 == word;
+        let is_one = word.len() >= SHORTEST_PREFIX && numbers.all(|number| number == first);
+        let number = if is_whole { self.names[from].1 } else { first };
+        (is_whole || is_one).then(|| self.all.get(number)).flatten()
+    }
+
+    /// The city that a code of three letters stands for.
+    pub(crate) fn coded(&self, code: &str) -> Option<&Arc<Place>> {
+        self.all.get(*self.codes.get(code)?)
+    }
+
+    /// The city of this name, as it is written in the table.
+    pub(crate) fn city(&self, name: &str) -> Option<&Arc<Place>> {
+        let name = letters(name);
+        let place = self.names.binary_search_by(|(known, _)| known.as_str().cmp(&name)).ok()?;
+        self.all.get(self.names[place].1)
+    }
+}
+
+fn rows_of(bytes: &[u8]) -> (Vec<Row>, u64) {
+    rows(bytes)
+}
+
+/// The lines that can be read, and how many cannot.
+fn rows(bytes: &[u8]) -> (Vec<Row>, u64) {
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.has_headers(false).flexible(true).comment(Some(b'#')).from_reader(bytes);
+    let (mut rows, mut rejected) = (Vec::new(), 0);
+    for (number, record) in reader.into_records().enumerate() {
+        let record = record.ok();
+        if number == 0 && record.as_ref().is_some_and(|it| it.get(0) == Some("name")) {
+            continue;
+        }
+        match record.and_then(|record| row(&record)) {
+            Some(row) => rows.push(row),
+            None => rejected += 1,
+        }
+    }
+    (rows, rejected)
+}
+
+fn row(record: &csv::StringRecord) -> Option<Row> {
+    let field = |place| record.get(place).map(str::trim);
+    let city = field(0).filter(|name| !letters(name).is_empty())?;
+    let is_label = city.chars().count() <= LONGEST && !city.chars().any(char::is_control);
+    let country =
+        field(1).filter(|it| it.len() == 2 && it.bytes().all(|b| b.is_ascii_uppercase()))?;
+    let degrees = |place, most: f64| {
+        let degrees: f64 = field(place)?.parse().ok()?;
+        (-most..=most).contains(&degrees).then_some(degrees)
+    };
+    let at = (degrees(2, 90.0)?, degrees(3, 180.0)?);
+    let words = |place| field(place).unwrap_or_default().split_whitespace().map(str::to_lowercase);
+    let codes: Vec<String> = words(4).collect();
+    let is_code = |code: &String| code.len() == 3 && code.bytes().all(|b| b.is_ascii_lowercase());
+    let names: Vec<String> = words(5).collect();
+    let fits = is_label && codes.iter().all(is_code) && names.iter().all(|it| *it == letters(it));
+    let place = Place { city: city.to_owned(), country: country.to_owned(), at };
+    fits.then_some(Row { place, codes, names })
+}
+
+/// The letters of a name, in lower case: `São Paulo` as it is in the table has none but ASCII.
+fn letters(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::light::kilometres;
+
+    fn shipped() -> Places {
+        Places::with(None).unwrap().table
+    }
+
+    #[test]
+    fn the_shipped_ones_can_all_be_read_and_none_is_there_twice() {
+        let (rows, rejected) = rows(SHIPPED.as_bytes());
+        assert_eq!(rejected, 0);
+        assert!(rows.len() >= 650, "{}", rows.len());
+        let (mut names, mut codes) = (BTreeSet::new(), BTreeSet::new());
+        for row in &rows {
+            assert!(row.place.city.is_ascii(), "{}", row.place.city);
+            for name in row.names.iter().chain([&letters(&row.place.city)]) {
+                assert!(names.insert(name.clone()), "{name} is there twice");
+                assert!(name.len() >= 4 || row.place.city.len() == name.len(), "{name}: short");
+            }
+            for code in &row.codes {
+                assert!(codes.insert(code.clone()), "{code} is there twice");
+            }
+            let (north, east) = row.place.at;
+            assert!((-56.0..=79.0).contains(&north) && north != 0.0 && east != 0.0);
+        }
+        // Nowhere are two in one place.
+        for (number, row) in rows.iter().enumerate() {
+            for other in &rows[..number] {
+                let near = kilometres(row.place.at, other.place.at);
+                assert!(near > 3.0, "{} and {}: {near} km", row.place.city, other.place.city);
+            }
+        }
+    }
+
+    #[test]
+    fn distances_are_those_of_the_world() {
+        let places = shipped();
+        for (one, other, wanted) in [
+            ("Amsterdam", "New York", 5863.0),
+            ("Amsterdam", "Singapore", 10_492.0),
+            ("London", "Frankfurt", 636.0),
+            ("London", "Sydney", 16_994.0),
+            ("Tokyo", "San Francisco", 8270.0),
+            ("Sao Paulo", "Miami", 6570.0),
+            ("Johannesburg", "Nairobi", 2910.0),
+            ("Moscow", "Paris", 2487.0),
+            ("Mumbai", "Dubai", 1930.0),
+            ("Los Angeles", "Chicago", 2805.0),
+            ("Buenos Aires", "Madrid", 10_045.0),
+            ("Hong Kong", "Seoul", 2095.0),
+            ("Warsaw", "Stockholm", 810.0),
+        ] {
+            let at = |name| places.city(name).unwrap_or_else(|| panic!("{name}")).at;
+            let found = kilometres(at(one), at(other));
+            assert!((found / wanted - 1.0).abs() < 0.01, "{one} {other}: {found:.0}");
+        }
+    }
+
+    #[test]
+    fn a_word_names_one_city_or_none() {
+        let places = shipped();
+        let named = |word: &str| places.named(word).map(|place| place.city.clone());
+        assert_eq!(named("amsterdam").as_deref(), Some("Amsterdam"));
+        assert_eq!(named("amster").as_deref(), Some("Amsterdam"));
+        assert_eq!(named("amst"), None, "too short");
+        assert_eq!(named("newyork").as_deref(), Some("New York"));
+        assert_eq!(named("santa"), None, "more than one begins so");
+        assert_eq!(named("xyzzy"), None);
+        let coded = |code: &str| places.coded(code).map(|place| place.city.clone());
+        assert_eq!(coded("lon").as_deref(), Some("London"));
+        assert_eq!(coded("ash").as_deref(), Some("Nashua"));
+        assert_eq!(coded("xcr"), None);
+    }
+
+    #[test]
+    fn a_file_adds_and_replaces() {
+        let file = b"name,country,latitude,longitude,codes,aliases\nVatry,FR,48.776,4.184,xcr,\nParis,US,33.66,-95.56,prx,\n";
+        let parsed = Places::with(Some(file)).unwrap();
+        assert_eq!(parsed.rejected, 0);
+        assert_eq!(parsed.table.coded("xcr").unwrap().city, "Vatry");
+        assert_eq!(parsed.table.city("Paris").unwrap().country, "US");
+        for bad in ["A,FR,91,0\n", "A,fr,1,1\n", "A,FR,1,1,abcd\n", ",FR,1,1\n", "A,FR\n"] {
+            assert!(Places::with(Some(bad.as_bytes())).is_err(), "{bad}");
+        }
+    }
+}
