@@ -8,6 +8,7 @@
 
 mod ask;
 mod canary;
+mod chain;
 mod delegation;
 pub(crate) mod finding;
 pub(crate) mod judge;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
 
+use super::chain;
 use super::finding::Outcome;
 use super::said::{self, Said};
 use super::state::Counts;
@@ -36,10 +37,13 @@ pub(super) async fn server(
         said.ns = Some(said::ns(&message.answers, zone));
         said.signatures.extend(said::signatures(&message.answers, zone));
     }
-    if !said.signatures.is_empty() {
+    if said.signatures.is_empty() {
+        said.keys = Some(Vec::new());
+    } else {
         let reply = patiently(address, &signed(zone, RecordType::DNSKEY), plan, counts).await;
         if let Some(message) = authoritative(&reply) {
             said.signatures.extend(said::signatures(&message.answers, zone));
+            said.keys = Some(chain::of(&message.answers, zone, RecordType::DNSKEY).collect());
         }
     }
     if let Some(name) = &plan.canary {

@@ -10,7 +10,8 @@ use hickory_proto::rr::RecordType;
 use rand::seq::SliceRandom as _;
 use tokio::time::Instant;
 
-use super::ask::{message, once, patiently};
+use super::ask::{authoritative, message, once, patiently};
+use super::chain;
 use super::judge::Parent;
 use super::said;
 use super::state::Counts;
@@ -80,8 +81,13 @@ impl Finder {
             found.is_online |= reply.is_ok();
             // One that cannot be asked from here, over IPv6 where there is none, is no try.
             tries += usize::from(!matches!(reply, Err(Failure::Local(_))));
-            if let Some(parent) = message(&reply).and_then(|it| read(it, &way.plan.zone)) {
-                found.parent = Some(parent);
+            if let Some(mut told) = message(&reply).and_then(|it| read(it, &way.plan.zone)) {
+                let question = Question::authoritative(way.plan.zone.clone(), RecordType::DS);
+                let reply = patiently(parent, &question, way.plan, way.counts).await;
+                let ds = authoritative(&reply);
+                told.ds =
+                    ds.map(|it| chain::of(&it.answers, &way.plan.zone, RecordType::DS).collect());
+                found.parent = Some(told);
             }
             if found.parent.is_some() || tries >= TRIES {
                 break;
@@ -163,7 +169,9 @@ impl Finder {
             let reply = resolve(way, resolvers, name, kind).await;
             is_told &= reply.is_some();
             let records = reply.iter().flat_map(|it| &it.answers);
-            addresses.extend(records.filter_map(|record| record.data.ip_addr()));
+            let own = records.filter_map(|record| record.data.ip_addr());
+            // One that a resolver with DNS64 makes of an IPv4 address is that server once more.
+            addresses.extend(own.filter(|address| special::dns64_of(*address).is_none()));
         }
         if !addresses.is_empty() {
             self.addresses.retain(|_, (_, since)| since.elapsed() < ADDRESSES);
@@ -239,7 +247,7 @@ fn read(message: &Message, zone: &HostName) -> Option<Parent> {
     };
     let mut glue = said::addresses(message.additionals.iter());
     glue.retain(|name, _| ns.contains(name));
-    (!ns.is_empty() || is_absence).then_some(Parent { ns, glue })
+    (!ns.is_empty() || is_absence).then_some(Parent { ns, glue, ds: None })
 }
 
 /// The first answer of a resolver.

@@ -11,8 +11,12 @@
 //!    that was ever seen, or one that has stood for a day.
 
 mod compare;
+mod delegated;
 mod lame;
 mod signed;
+mod versions;
+
+use versions::provider;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -32,9 +36,6 @@ pub(crate) const ROUNDS: u32 = 3;
 const UNKNOWN: u32 = 30;
 /// Servers that are named as the reason of a finding, over all of them.
 pub(crate) const MAX_CULPRITS: usize = 32;
-/// For how long another delegation is told, seconds: by then somebody has looked.
-const ACCEPTED: u64 = 86_400;
-
 /// One round over a zone's servers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Round {
@@ -61,6 +62,13 @@ pub(crate) struct Round {
 }
 
 impl Round {
+    /// The address of a server, with its port where another has the same address.
+    pub(crate) fn shown(&self, server: &Server) -> String {
+        let ip = server.address.ip();
+        let is_shared = self.servers.iter().filter(|it| it.address.ip() == ip).count() > 1;
+        if is_shared { server.address.to_string() } else { ip.to_string() }
+    }
+
     /// Whether the zone has no server anywhere: the parent names none, or only names that have no address, as a
     /// resolver says of each of them.
     fn has_no_server(&self) -> bool {
@@ -80,6 +88,8 @@ pub(crate) struct Server {
     pub(crate) outcome: Outcome,
     /// What it said.
     pub(crate) said: Said,
+    /// Whether it is asked only because it is configured: nobody is sent there, as to a hidden primary.
+    pub(crate) is_hidden: bool,
 }
 
 /// What the parent says of a zone.
@@ -89,11 +99,15 @@ pub(crate) struct Parent {
     pub(crate) ns: BTreeSet<HostName>,
     /// Addresses that it gives for them.
     pub(crate) glue: BTreeMap<HostName, BTreeSet<IpAddr>>,
+    /// The DS records of the zone, as they are on the wire; none if it did not say.
+    pub(crate) ds: Option<Vec<Vec<u8>>>,
 }
 
 /// How rounds are judged.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rules {
+    /// The zone.
+    pub(crate) zone: HostName,
     /// For how long a server may be behind, seconds.
     pub(crate) grace: u64,
     /// The servers that the parent must name.
@@ -102,6 +116,8 @@ pub(crate) struct Rules {
     pub(crate) canary_age: Option<u64>,
     /// Whether the canary is asked for.
     pub(crate) has_canary: bool,
+    /// Whether the providers of the zone number its versions each by itself.
+    pub(crate) has_own_serials: bool,
 }
 
 /// What is remembered from round to round.
@@ -109,7 +125,10 @@ pub(crate) struct Rules {
 pub(crate) struct Memory {
     /// What outlives the process.
     pub(crate) kept: Kept,
-    history: History,
+    /// The serials of the zone; of each provider, where they have their own.
+    history: BTreeMap<String, History>,
+    /// Since when servers of different providers answer otherwise.
+    apart_since: Option<u64>,
     /// Rounds in a row in which each server was lame, and in which each name had no address.
     lame: BTreeMap<SocketAddr, u32>,
     /// Rounds in a row in which no question to a server left this machine.
@@ -205,9 +224,9 @@ pub(crate) fn judge(round: &Round, rules: &Rules, memory: &mut Memory) -> Verdic
     if is_reachable && !is_blind {
         judging.lame();
         judging.serials(rules);
-        judging.differences();
+        judging.differences(rules);
         judging.signatures();
-        judging.bogus();
+        judging.bogus(&rules.zone);
         judging.canary(rules);
     }
     if is_reachable {
@@ -274,7 +293,7 @@ impl<'a> Judging<'a> {
     }
 
     fn blame(&mut self, finding: Finding, server: &Server, reason: &'static str) {
-        let (server, address) = (server.name.clone(), server.address.ip().to_string());
+        let (server, address) = (server.name.clone(), self.round.shown(server));
         self.verdict.culprits.push(Culprit { finding: finding.name(), server, address, reason });
     }
 
@@ -298,12 +317,24 @@ impl<'a> Judging<'a> {
     /// What is measured, and decides nothing by itself.
     fn measures(&mut self, rules: &Rules) {
         let good: Vec<_> = self.good().collect();
-        let serials: Vec<u32> = good.iter().filter_map(|server| server.said.serial).collect();
-        self.verdict.spread = serial::spread(&serials);
         let is_whole = good.len() == self.round.servers.len();
-        self.memory.history.note(&serials, is_whole, self.round.now);
-        let lags = serials.iter().filter_map(|it| self.memory.history.lag(*it, self.round.now));
-        self.verdict.lag = (!serials.is_empty()).then(|| lags.max().unwrap_or(0));
+        let now = self.round.now;
+        let mut by_provider: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for server in &good {
+            if let Some(serial) = server.said.serial {
+                by_provider.entry(provider(server, rules)).or_default().push(serial);
+            }
+        }
+        self.memory.history.retain(|provider, _| by_provider.contains_key(provider) || !is_whole);
+        let (mut spread, mut lag) = (None, None);
+        for (provider, serials) in by_provider {
+            spread = spread.max(serial::spread(&serials));
+            let history = self.memory.history.entry(provider).or_default();
+            history.note(&serials, is_whole, now);
+            let lags = serials.iter().filter_map(|it| history.lag(*it, now));
+            lag = lag.max(Some(lags.max().unwrap_or(0)));
+        }
+        (self.verdict.spread, self.verdict.lag) = (spread, lag);
         let best = good.iter().flat_map(|it| signature::best(&it.said.signatures, self.round.unix));
         let left = best.map(|it| it.remaining(self.round.unix)).min();
         self.verdict.signature_ends = left.map(|left| self.round.unix.saturating_add_signed(left));
@@ -312,58 +343,6 @@ impl<'a> Judging<'a> {
             let oldest = stamps.min();
             self.verdict.canary_age = oldest.map(|it| self.round.unix.saturating_sub(it));
         }
-    }
-
-    fn serials(&mut self, rules: &Rules) {
-        let mut is_late = false;
-        for server in self.good() {
-            let lag = server.said.serial.and_then(|it| self.memory.history.lag(it, self.round.now));
-            if lag.is_some_and(|lag| lag > rules.grace) {
-                is_late = true;
-                self.blame(Finding::SerialSpread, server, "behind");
-            }
-        }
-        let is_late = self.verdict.lag.map(|_| is_late);
-        self.holds(Finding::SerialSpread, is_late);
-        let severity = |is_late| if is_late { Severity::Ticket } else { Severity::None };
-        self.tell_measured(Finding::SerialSpread, is_late.map(severity));
-    }
-
-    fn delegation_change(&mut self, rules: &Rules) {
-        let now = self.round.now;
-        let seen = std::mem::replace(
-            &mut self.memory.parent_seen,
-            self.round.parent.is_some().then_some(now),
-        );
-        let Some(parent) = &self.round.parent else {
-            self.settle(Finding::DelegationChanged, None, Severity::None);
-            return;
-        };
-        let passed = seen.map_or(0, |seen| now.saturating_sub(seen));
-        let (names, unix) = (&parent.ns, self.round.unix);
-        let kept = &mut self.memory.kept;
-        if let Some(pinned) = &rules.ns {
-            kept.accepted.clone_from(pinned);
-        } else if kept.accepted.is_empty() {
-            kept.accepted.clone_from(names);
-        }
-        let is_same = kept.other.as_ref().is_some_and(|(other, _)| other == names);
-        if *names == kept.accepted {
-            (kept.other, kept.stood) = (None, 0);
-        } else if !is_same {
-            (kept.other, kept.stood) = (Some((names.clone(), unix)), 0);
-        } else if rules.ns.is_none() {
-            kept.stood = kept.stood.saturating_add(passed);
-        }
-        if rules.ns.is_none() && kept.stood >= ACCEPTED {
-            kept.accepted.clone_from(names);
-            (kept.other, kept.stood) = (None, 0);
-        }
-        let is_other = kept.other.is_some();
-        let is_all = names.is_disjoint(&kept.accepted);
-        let is_page = rules.ns.is_some() || is_all;
-        let severity = if is_page { Severity::Page } else { Severity::Ticket };
-        self.settle(Finding::DelegationChanged, Some(is_other), severity);
     }
 
     fn canary(&mut self, rules: &Rules) {

@@ -68,6 +68,15 @@ pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, store: Option<St
     }
 }
 
+/// A server that is to be asked.
+#[derive(Debug)]
+struct Target {
+    name: String,
+    address: SocketAddr,
+    is_allowed: bool,
+    is_hidden: bool,
+}
+
 /// One round over all servers.
 async fn round(
     zone: &Arc<RunningZone>,
@@ -78,20 +87,28 @@ async fn round(
 ) -> Round {
     let way = Way { plan, counts: &zone.counts };
     let Found { parent, servers: found, unresolved, is_online } = finder.find(way, own).await;
-    let mut targets: Vec<(String, SocketAddr, bool)> = Vec::new();
+    let mut targets: Vec<Target> = Vec::new();
     for server in &plan.servers {
-        targets.push((server.name().to_owned(), server.address, true));
+        // Where nobody is found besides, those that are configured are all that is known.
+        let is_found = |(name, address): &(HostName, IpAddr)| {
+            name.as_str() == server.name() || SocketAddr::new(*address, plan.port) == server.address
+        };
+        let is_hidden = !found.is_empty() && !found.iter().any(is_found);
+        let (name, address) = (server.name().to_owned(), server.address);
+        targets.push(Target { name, address, is_allowed: true, is_hidden });
     }
     for (name, address) in found {
         let address = SocketAddr::new(address, plan.port);
-        if targets.iter().all(|(_, known, _)| *known != address) {
-            targets.push((name.to_string(), address, is_allowed(plan, address.ip())));
+        if targets.iter().all(|known| known.address != address) {
+            let (name, is_allowed) = (name.to_string(), is_allowed(plan, address.ip()));
+            targets.push(Target { name, address, is_allowed, is_hidden: false });
         }
     }
     let left_out = targets.len().saturating_sub(MAX_SERVERS);
     targets.truncate(MAX_SERVERS);
     let mut asked = JoinSet::new();
-    for (number, (name, address, is_allowed)) in targets.into_iter().enumerate() {
+    for (number, target) in targets.into_iter().enumerate() {
+        let Target { name, address, is_allowed, is_hidden } = target;
         let (zone, plan) = (Arc::clone(zone), Arc::clone(plan));
         asked.spawn(async move {
             let (outcome, said) = if is_allowed {
@@ -99,7 +116,7 @@ async fn round(
             } else {
                 (Outcome::NotAllowed, Said::default())
             };
-            (number, Server { name, address, outcome, said })
+            (number, Server { name, address, outcome, said, is_hidden })
         });
     }
     let mut servers = asked.join_all().await;

@@ -29,6 +29,8 @@ pub(crate) struct Said {
     pub(crate) nsid: Option<String>,
     /// Signatures over the records at the top of the zone.
     pub(crate) signatures: Vec<Signature>,
+    /// Its keys, as they are on the wire; none if it did not say.
+    pub(crate) keys: Option<Vec<Vec<u8>>>,
     /// What it answers to each configured question; none where it did not answer.
     pub(crate) answers: Vec<Option<BTreeSet<String>>>,
     /// The time in the canary's record.

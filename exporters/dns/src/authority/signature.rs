@@ -45,20 +45,25 @@ pub(crate) enum Standing {
     NotYet,
 }
 
+/// The data of a record of DNSSEC, as it is on the wire.
+pub(crate) fn data(record: &Record) -> Option<Vec<u8>> {
+    match &record.data {
+        RData::Unknown { rdata, .. } => Some(rdata.anything.clone()),
+        // Built with DNSSEC for another's sake, the decoder knows the type.
+        data => {
+            let mut bytes = Vec::new();
+            data.emit(&mut BinEncoder::new(&mut bytes)).ok()?;
+            Some(bytes)
+        }
+    }
+}
+
 /// The signature in a record, if it is one (RFC 4034 §3.1).
 pub(crate) fn read(record: &Record) -> Option<Signature> {
     if record.record_type() != RecordType::RRSIG {
         return None;
     }
-    let data: Vec<u8> = match &record.data {
-        RData::Unknown { rdata, .. } => rdata.anything.clone(),
-        // Built with DNSSEC for another's sake, the decoder knows the type.
-        data => {
-            let mut bytes = Vec::new();
-            data.emit(&mut BinEncoder::new(&mut bytes)).ok()?;
-            bytes
-        }
-    };
+    let data = data(record)?;
     let number = |at: usize| Some(u32::from_be_bytes(*data.get(at..)?.first_chunk()?));
     let covered = u16::from_be_bytes(*data.first_chunk()?);
     Some(Signature { covered: covered.into(), expiration: number(8)?, inception: number(12)? })

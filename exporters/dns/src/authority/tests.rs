@@ -25,6 +25,7 @@ fn server(number: u8, serial: u32) -> Server {
         address: SocketAddr::from(([11, 0, 0, number], 53)),
         outcome: Outcome::Answers,
         said: Said { serial: Some(serial), ns, ..Said::default() },
+        is_hidden: false,
     }
 }
 
@@ -33,7 +34,7 @@ fn lame(number: u8, outcome: Outcome) -> Server {
 }
 
 fn parent(list: &[&str]) -> Parent {
-    Parent { ns: names(list), glue: [].into() }
+    Parent { ns: names(list), ..Parent::default() }
 }
 
 /// A healthy round of two servers.
@@ -47,7 +48,14 @@ fn round() -> Round {
 }
 
 fn rules() -> Rules {
-    Rules { grace: 3_600, ..Rules::default() }
+    Rules {
+        zone: "a.example".parse().unwrap(),
+        grace: 3_600,
+        ns: None,
+        canary_age: None,
+        has_canary: false,
+        has_own_serials: false,
+    }
 }
 
 /// A zone's memory, and a round each minute.
@@ -433,4 +441,145 @@ fn no_more_servers_are_named_than_fit() {
         (verdict.culprits.len(), verdict.culprits_left_out),
         (MAX_CULPRITS, 100 - MAX_CULPRITS)
     );
+}
+
+/// Two providers, each with two servers, by their names.
+fn two_providers(serials: [u32; 4]) -> Round {
+    let names = ["ns1.one.example", "ns2.one.example", "ns1.two.example", "ns2.two.example"];
+    let servers = (1..)
+        .zip(serials)
+        .zip(names)
+        .map(|((number, serial), name)| Server { name: name.to_owned(), ..server(number, serial) });
+    Round { servers: servers.collect(), ..round() }
+}
+
+#[test]
+fn two_providers_may_number_the_versions_of_a_zone_each_by_itself() {
+    let own = Rules { has_own_serials: true, ..rules() };
+    let (mut zone, mut common) = (Zone::default(), Zone::default());
+    let apart = two_providers([2_026_112_801, 2_026_112_801, 7, 7]);
+    for _ in 0..120 {
+        let verdict = zone.judge(&own, apart.clone());
+        assert_eq!((verdict.lag, verdict.spread), (Some(0), Some(0)));
+        assert!(told(&verdict).is_empty(), "{:?}", told(&verdict));
+        common.judge(&rules(), apart.clone());
+    }
+    let verdict = common.judge(&rules(), apart);
+    assert_eq!(severity(&verdict, Finding::SerialSpread), Severity::Ticket);
+    // One that is behind its own provider is behind.
+    let verdict =
+        (0..70).map(|_| zone.judge(&own, two_providers([2_026_112_801, 2_026_112_801, 8, 7])));
+    let verdict = verdict.last().unwrap();
+    assert_eq!(severity(&verdict, Finding::SerialSpread), Severity::Ticket);
+    let late: Vec<_> = verdict.culprits.iter().map(|it| it.server.as_str()).collect();
+    assert_eq!(late, ["ns2.two.example"]);
+}
+
+#[test]
+fn providers_that_answer_otherwise_have_as_long_as_a_server_may_be_behind() {
+    let own = Rules { has_own_serials: true, ..rules() };
+    let mut round = two_providers([9, 9, 7, 7]);
+    for (number, server) in round.servers.iter_mut().enumerate() {
+        let answer = if number < 3 { "192.0.2.1" } else { "192.0.2.2" };
+        server.said.answers = vec![Some([answer.to_owned()].into())];
+    }
+    let mut zone = Zone::default();
+    let verdicts: Vec<_> = (0..70).map(|_| zone.judge(&own, round.clone())).collect();
+    assert_eq!(verdicts[60].answers_consistent, [Some(false)]);
+    assert_eq!(severity(&verdicts[60], Finding::AnswersDiffer), Severity::None, "an hour");
+    assert_eq!(severity(&verdicts[64], Finding::AnswersDiffer), Severity::Ticket);
+    // A change that reaches all in time is nothing, however often there is one.
+    let mut same = round.clone();
+    same.servers[3].said.answers = round.servers[0].said.answers.clone();
+    zone.judge(&own, same);
+    let verdict = (0..30).map(|_| zone.judge(&own, round.clone())).last().unwrap();
+    assert_eq!(severity(&verdict, Finding::AnswersDiffer), Severity::None);
+}
+
+#[test]
+fn a_hidden_primary_need_not_sign_and_serves_nobody() {
+    let signature = Signature {
+        covered: RecordType::SOA,
+        inception: u32::try_from(NOW - 86_400).unwrap(),
+        expiration: u32::try_from(NOW + 30 * 86_400).unwrap(),
+    };
+    let mut round = round();
+    for server in &mut round.servers {
+        server.said.signatures = vec![signature];
+    }
+    round.servers.push(Server { is_hidden: true, name: "hidden.a.example".into(), ..server(9, 7) });
+    let verdict = Zone::default().rounds(ROUNDS + 1, &round);
+    assert!(told(&verdict).is_empty(), "{:?}", told(&verdict));
+    round.servers[2].is_hidden = false;
+    let verdict = Zone::default().rounds(ROUNDS + 1, &round);
+    assert_eq!(told(&verdict), [("signature", Severity::Ticket)]);
+    // That it answers helps nobody who asks the others in vain.
+    round.servers[2].is_hidden = true;
+    round.servers[0] = lame(1, Outcome::Timeout);
+    round.servers[1] = lame(2, Outcome::Timeout);
+    let verdict = Zone::default().rounds(ROUNDS + 1, &round);
+    assert_eq!(severity(&verdict, Finding::Unserved), Severity::Page);
+}
+
+#[test]
+fn a_changed_delegation_names_who_came_and_who_went() {
+    let mut zone = Zone::default();
+    zone.rounds(1, &round());
+    // The zone itself moved with it, so that parent and zone agree.
+    let mut moved = round();
+    moved.parent = Some(parent(&["ns1.thief.example", "ns2.a.example"]));
+    moved
+        .servers
+        .iter_mut()
+        .for_each(|it| it.said.ns = Some(names(&["ns1.thief.example", "ns2.a.example"])));
+    let verdict = zone.rounds(ROUNDS, &moved);
+    let blamed: Vec<_> =
+        verdict.culprits.iter().map(|it| (it.finding, it.server.as_str(), it.reason)).collect();
+    assert_eq!(
+        blamed,
+        [
+            ("delegation_changed", "ns1.a.example", "removed"),
+            ("delegation_changed", "ns1.thief.example", "added")
+        ]
+    );
+}
+
+#[test]
+fn a_parent_whose_ds_leads_to_no_key_is_a_page_though_no_resolver_is_known() {
+    let mut round = round();
+    let ds = |kind: u8| vec![vec![0, 7, 13, kind, 1, 2, 3]];
+    let with = |round: &Round, ds, keys: Option<Vec<Vec<u8>>>| {
+        let mut round = round.clone();
+        round.parent.as_mut().unwrap().ds = ds;
+        for server in &mut round.servers {
+            server.said.keys.clone_from(&keys);
+        }
+        round
+    };
+    let severity_of = |round: &Round| {
+        let verdict = Zone::default().rounds(ROUNDS, round);
+        let told = verdict.findings.iter().find(|(it, _)| *it == Finding::Bogus).map(|it| it.1);
+        (told, verdict.culprits.iter().filter(|it| it.reason == "ds").count())
+    };
+    let key = || Some(vec![vec![1, 1, 3, 13, 9, 9]]);
+    assert_eq!(severity_of(&with(&round, Some(ds(2)), key())), (Some(Severity::Page), 2));
+    // Signed no more, and the parent does not know.
+    assert_eq!(
+        severity_of(&with(&round, Some(ds(2)), Some(Vec::new()))),
+        (Some(Severity::Page), 2)
+    );
+    // Not measured: nobody said, or of a kind that is not known.
+    assert_eq!(severity_of(&with(&round, None, key())), (None, 0));
+    assert_eq!(severity_of(&with(&round, Some(ds(1)), key())), (None, 0));
+    assert_eq!(severity_of(&with(&round, Some(Vec::new()), key())), (None, 0));
+    round.bogus = Some(false);
+    assert_eq!(severity_of(&with(&round, Some(Vec::new()), key())), (Some(Severity::None), 0));
+}
+
+#[test]
+fn two_servers_of_one_address_are_told_apart_by_their_ports() {
+    let mut round = round();
+    round.servers.push(Server { address: ([11, 0, 0, 1], 5353).into(), ..server(3, 7) });
+    let shown: Vec<_> = round.servers.iter().map(|it| round.shown(it)).collect();
+    assert_eq!(shown, ["11.0.0.1:53", "11.0.0.2", "11.0.0.1:5353"]);
 }

@@ -1,7 +1,7 @@
 //! The lists that a config names, and what depends on them: who is asked by several sets, and how often that is
 //! together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use exporter_kit::config::{Place, Problems};
 use exporter_kit::discovery::Discovery;
 
-use super::plan::Size;
+use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::set::Source;
 use super::{Config, Set};
 use crate::courtesy::{MAX_PER_AND_HOUR, MAX_RATE, is_stranger};
@@ -232,6 +232,20 @@ impl Config {
                     ),
                 );
             }
+        }
+        let quiet = self.sets.iter().filter(|set| !set.acknowledge_third_party_probing);
+        let quiet =
+            quiet.flat_map(|set| set.list.resolvers.iter().map(|resolver| resolver.address));
+        let strangers: HashSet<IpAddr> = quiet.filter(|address| is_stranger(*address)).collect();
+        if self.sets.len() > 1 && strangers.len() > MAX_UNACKNOWLEDGED {
+            problems.add(
+                Place::default(),
+                format!(
+                    "sets: {} resolvers of others would be probed by all of them together; above {MAX_UNACKNOWLEDGED}, \
+                     say that it is meant with `acknowledge_third_party_probing: true` and a `contact` in each",
+                    strangers.len()
+                ),
+            );
         }
         if all > f64::from(MAX_RATE) {
             problems.add(

@@ -17,7 +17,7 @@ use crate::kind::Kind;
 use crate::resolvers::{ResolverList, network};
 
 /// Above this many third-party resolvers, the operator must say that it is meant.
-const MAX_UNACKNOWLEDGED: usize = 200;
+pub(super) const MAX_UNACKNOWLEDGED: usize = 200;
 
 /// Above this many resolvers, some of which are always dead, a control question is needed.
 const MAX_WITHOUT_CONTROL: usize = 200;

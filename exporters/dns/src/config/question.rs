@@ -127,6 +127,7 @@ fn pin(kind: Kind, text: &str) -> Result<IpNet, String> {
     let net = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse());
     let net = net.map_err(|_| "must be an IP address or a prefix, as in 192.0.2.0/24")?;
     match (net, kind) {
+        _ if net.prefix_len() == 0 => Err("must not be everything".to_owned()),
         (IpNet::V4(_), Kind::A) | (IpNet::V6(_), Kind::Aaaa) => Ok(net),
         (IpNet::V4(_), _) => Err("must be an IPv6 address or prefix".to_owned()),
         (IpNet::V6(_), _) => Err("must be an IPv4 address or prefix".to_owned()),

@@ -293,6 +293,28 @@ fn sets_together_ask_a_stranger_no_more_than_one_may() {
 }
 
 #[test]
+fn many_strangers_in_many_sets_need_to_be_meant_as_in_one() {
+    let sets = |each: u8, options: &str| {
+        let list: Vec<_> = (1..=each).map(|n| format!("11.0.SET.{n}")).collect();
+        let set = format!(
+            "  - {{ name: sSET, interval: 2h, resolvers: [{}]{options} }}\n",
+            list.join(", ")
+        );
+        let sets: String = (1..=3).map(|number| set.replace("SET", &number.to_string())).collect();
+        format!(
+            "vantage: {{ name: fra, region: EMEA }}\nsets:\n{sets}questions: [{{ name: a.example, types: [A] }}]\n"
+        )
+    };
+    assert!(load(&sets(60, "")).is_ok());
+    let error = load(&sets(70, "")).unwrap_err().to_string();
+    assert!(
+        error.contains("210 resolvers of others would be probed by all of them together"),
+        "{error}"
+    );
+    assert!(load(&sets(70, ", acknowledge_third_party_probing: true, contact: noc")).is_ok());
+}
+
+#[test]
 fn who_does_not_want_to_be_asked_is_left_out_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("out.txt"), "9.9.9.0/24\n8.8.8.8 # a letter\n").unwrap();

@@ -49,6 +49,8 @@ pub(crate) struct ZonePlan {
     pub(crate) allow_private: bool,
     /// For how long a server may be behind.
     grace: Duration,
+    /// Whether the providers of the zone number its versions each by itself.
+    has_own_serials: bool,
     /// The servers that the parent must name.
     ns: Option<BTreeSet<HostName>>,
     /// What is compared over all servers.
@@ -70,6 +72,7 @@ impl ZonePlan {
             vantage: Vantage::default(),
             buckets: Buckets::default(),
             grace: Duration::ZERO,
+            has_own_serials: false,
             ns: None,
             canary_age: None,
             ..self.clone()
@@ -83,6 +86,8 @@ impl ZonePlan {
             ns: self.ns.clone(),
             canary_age: self.canary_age.map(|age| age.as_secs()),
             has_canary: self.canary.is_some(),
+            has_own_serials: self.has_own_serials,
+            zone: self.zone.clone(),
         }
     }
 }
@@ -156,6 +161,7 @@ pub(crate) struct Zone {
     resolvers: Vec<SocketAddr>,
     allow_private: bool,
     grace: Duration,
+    serials: Serials,
     ns: Option<BTreeSet<HostName>>,
     questions: Vec<(HostName, Kind)>,
     canary: Option<(HostName, Option<Duration>)>,
@@ -178,6 +184,7 @@ impl Zone {
             resolvers: it.resolvers,
             allow_private: it.allow_private,
             grace: it.grace,
+            has_own_serials: it.serials == Serials::Independent,
             ns: it.ns,
             questions: it.questions,
             canary_age: canary.as_ref().and_then(|(_, age)| *age),
@@ -206,6 +213,17 @@ impl Zone {
     }
 }
 
+/// Who numbers the versions of a zone.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Serials {
+    /// One primary, for all servers.
+    #[default]
+    Common,
+    /// Each provider by itself.
+    Independent,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawZone {
@@ -221,6 +239,8 @@ struct RawZone {
     #[serde(default)]
     allow_private: bool,
     grace: Option<kit::Duration>,
+    #[serde(default)]
+    serials: Serials,
     ns: Option<Vec<HostName>>,
     #[serde(default)]
     names: BTreeMap<HostName, Vec<Kind>>,
@@ -280,6 +300,7 @@ impl TryFrom<RawZone> for Zone {
         Ok(Self {
             interval: interval?,
             timeout: timeout?,
+            serials: raw.serials,
             port,
             servers: raw.servers,
             parents: addresses(raw.parents),
@@ -315,7 +336,9 @@ mod tests {
             (Duration::from_secs(60), Duration::from_secs(2))
         );
         assert_eq!((plan.port, plan.allow_private), (53, false));
-        assert_eq!(plan.rules(), Rules { grace: 3_600, ..Rules::default() });
+        let rules = plan.rules();
+        assert_eq!((rules.grace, &rules.ns, rules.canary_age), (3_600, &None, None));
+        assert!(!rules.has_canary && !rules.has_own_serials);
         let plans = plans(
             "a.example: { servers: [192.0.2.1, '[::1]:54', { name: ns1.a.example, address: 127.0.0.1:5300 }], \
              parents: [127.0.0.2], resolvers: ['127.0.0.3:54'], ns: [ns1.a.example], grace: 5m, \

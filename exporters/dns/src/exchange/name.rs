@@ -33,7 +33,7 @@ impl HostName {
     }
 
     /// The name as it goes over the wire: at most 255 bytes (RFC 1035 §3.1).
-    pub(super) fn wire(&self) -> impl Iterator<Item = u8> {
+    pub(crate) fn wire(&self) -> impl Iterator<Item = u8> {
         let label = |label: &str| {
             let length = u8::try_from(label.len()).expect("a label has at most 63 characters");
             std::iter::once(length).chain(label.to_owned().into_bytes())

@@ -117,7 +117,7 @@ fn servers(zones: &[Shown<'_>], page: &mut Page<'_>) {
         .flat_map(|(zone, it)| {
             let serials = it.round.servers.iter();
             serials.filter_map(move |server| {
-                Some((zone, &server.name, server.address.ip().to_string(), server.said.serial?))
+                Some((zone, &server.name, it.round.shown(server), server.said.serial?))
             })
         })
         .collect();

@@ -138,6 +138,7 @@ fn zones() -> Vec<Arc<RunningZone>> {
         name: format!("ns{number}.messenger.example"),
         address: ([11, 0, 0, number], 53).into(),
         outcome,
+        is_hidden: false,
         said: Said {
             serial: (outcome == Asked::Answers).then_some(serial),
             ns: Some([name("ns1.messenger.example"), name("ns2.messenger.example")].into()),
@@ -159,6 +160,7 @@ fn zones() -> Vec<Arc<RunningZone>> {
     ];
     let addresses = |last: u8| [std::net::IpAddr::from([11, 0, 0, last])].into();
     let parent = Parent {
+        ds: None,
         ns: [name("ns.other.example")].into(),
         glue: [(name("ns1.messenger.example"), addresses(9))].into(),
     };

@@ -21,8 +21,8 @@ type Fault = (usize, &'static str);
 /// Reads a file of resolvers that are asked at this port. A line that is wrong is left out and counted, and what is
 /// wrong with another column than the address is passed over; where more than a tenth is wrong, each is told.
 pub(crate) fn parse(bytes: &[u8], mut builder: Builder, port: u16) -> Result<Builder, Problems> {
-    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    if text.trim_start().starts_with('[') {
+    let text = text_of(bytes);
+    if json::is_array(&text) {
         return json::parse(&text, builder, port);
     }
     let mut wrong = Problems::default();
@@ -30,13 +30,14 @@ pub(crate) fn parse(bytes: &[u8], mut builder: Builder, port: u16) -> Result<Bui
     let mut lines = 0_usize;
     let mut columns: Option<Columns> = None;
     for (number, line) in (1_u32..).zip(text.lines()) {
-        let line = uncommented(line);
+        // Files that were put behind one another have more than one mark, and more than one header.
+        let line = uncommented(line.trim_start_matches('\u{feff}'));
         if line.trim().is_empty() {
             continue;
         }
         let is_first = columns.is_none();
         let columns = columns.get_or_insert_with(|| Columns::of(line));
-        if is_first && columns.has_header {
+        if is_first && columns.has_header || columns.is_header(line) {
             continue;
         }
         lines += 1;
@@ -58,8 +59,25 @@ pub(crate) fn parse(bytes: &[u8], mut builder: Builder, port: u16) -> Result<Bui
     Ok(builder)
 }
 
+/// The text of a file: UTF-8, or UTF-16 as spreadsheets write it; lines that end as of old are lines.
+fn text_of(bytes: &[u8]) -> String {
+    let wide = |number: fn([u8; 2]) -> u16, bytes: &[u8]| {
+        let (pairs, _) = bytes.as_chunks::<2>();
+        String::from_utf16_lossy(&pairs.iter().map(|pair| number(*pair)).collect::<Vec<_>>())
+    };
+    let text = match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(u16::from_le_bytes, rest),
+        [0xfe, 0xff, rest @ ..] => wide(u16::from_be_bytes, rest),
+        bytes => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    if text.contains('\n') { text } else { text.replace('\r', "\n") }
+}
+
 /// A line without its comment.
 fn uncommented(line: &str) -> &str {
+    if line.trim_start().starts_with([';', '/']) {
+        return "";
+    }
     let begin = line.find('#').filter(|at| {
         let before = line[..*at].trim_end_matches([' ', '\t']);
         // Within a text, as in `C#`, it begins none.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use exporter_kit::LabelEnum as _;
 
-use super::{Culprit, Finding, Judging, Server, Severity};
+use super::{Culprit, Finding, Judging, Rules, Server, Severity};
 use crate::exchange::HostName;
 
 impl<'a> Judging<'a> {
     /// Compares what can be compared.
-    pub(super) fn differences(&mut self) {
+    pub(super) fn differences(&mut self, rules: &Rules) {
         let told: Vec<(&Server, &BTreeSet<HostName>)> =
             self.good().filter_map(|server| Some((server, server.said.ns.as_ref()?))).collect();
         let usual = usual(told.iter().map(|(_, ns)| *ns)).cloned();
@@ -20,7 +20,7 @@ impl<'a> Judging<'a> {
         self.servers_differ(Finding::NsDiffers, is_same, &others, "ns_set");
         self.delegation(usual.as_ref());
         self.glue();
-        self.answers();
+        self.answers(rules);
     }
 
     /// Tells that some servers differ from the others, once it has been so for long enough.
@@ -50,17 +50,8 @@ impl<'a> Judging<'a> {
         let is_partly = !parent.is_disjoint(own);
         let severity = if is_partly { Severity::Information } else { Severity::Ticket };
         if self.settle(Finding::DelegationDiffers, Some(parent != own), severity) {
-            let one_sided = |names: &BTreeSet<HostName>, others: &BTreeSet<HostName>, reason| {
-                let names: Vec<_> = names.difference(others).map(HostName::to_string).collect();
-                names.into_iter().map(move |server| Culprit {
-                    finding: Finding::DelegationDiffers.name(),
-                    server,
-                    address: String::new(),
-                    reason,
-                })
-            };
-            self.verdict.culprits.extend(one_sided(parent, own, "parent_only"));
-            self.verdict.culprits.extend(one_sided(own, parent, "zone_only"));
+            self.blame_names(Finding::DelegationDiffers, parent.difference(own), "parent_only");
+            self.blame_names(Finding::DelegationDiffers, own.difference(parent), "zone_only");
         }
     }
 
@@ -89,8 +80,9 @@ impl<'a> Judging<'a> {
         }
     }
 
-    /// The configured questions, among servers with the same version of the zone.
-    fn answers(&mut self) {
+    /// The configured questions, among servers with the same version of the zone. Where providers number their versions
+    /// by themselves, all are compared, and may be apart for as long as a server may be behind.
+    fn answers(&mut self, rules: &Rules) {
         let good: Vec<&'a Server> = self.good().collect();
         let questions = good.iter().map(|server| server.said.answers.len()).max().unwrap_or(0);
         let (mut others, mut is_measured) = (Vec::new(), false);
@@ -100,7 +92,8 @@ impl<'a> Judging<'a> {
             for server in &good {
                 let answer = server.said.answers.get(question).and_then(Option::as_ref);
                 if let Some(answer) = answer {
-                    versions.entry(server.said.serial).or_default().push((*server, answer));
+                    let version = server.said.serial.filter(|_| !rules.has_own_serials);
+                    versions.entry(version).or_default().push((*server, answer));
                 }
             }
             let mut is_same = (!versions.is_empty()).then_some(true);
@@ -114,7 +107,14 @@ impl<'a> Judging<'a> {
             is_measured |= is_same.is_some();
             self.verdict.answers_consistent.push(is_same);
         }
-        let is_same = is_measured.then_some(others.is_empty());
+        let mut is_same = is_measured.then_some(others.is_empty());
+        if rules.has_own_serials {
+            let now = self.round.now;
+            let since = is_same.map(|same| (!same).then(|| self.memory.apart_since.unwrap_or(now)));
+            self.memory.apart_since = since.unwrap_or(self.memory.apart_since);
+            let is_recent = |since: u64| now.saturating_sub(since) <= rules.grace;
+            is_same = is_same.map(|same| same || self.memory.apart_since.is_some_and(is_recent));
+        }
         self.servers_differ(Finding::AnswersDiffer, is_same, &others, "answer");
     }
 }

@@ -25,7 +25,9 @@ impl Judging<'_> {
                 unasked.insert(server.address, before.saturating_add(1));
             }
             // One that cannot be asked from here, over IPv6 where there is none, says nothing of the zone.
-            if unasked.get(&server.address).is_none_or(|rounds| *rounds < ROUNDS) {
+            // Nobody is sent to a hidden one.
+            let is_asked = unasked.get(&server.address).is_none_or(|rounds| *rounds < ROUNDS);
+            if is_asked && !server.is_hidden {
                 judged.push(streak >= ROUNDS);
             }
             if streak >= ROUNDS {

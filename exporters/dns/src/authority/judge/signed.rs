@@ -1,7 +1,9 @@
 //! What validating resolvers make of a zone. No I/O, no clock.
 
+use super::super::chain;
 use super::super::signature::{self, Standing};
 use super::{Finding, Judging, Severity};
+use crate::exchange::HostName;
 
 /// That a signature does not hold, or hardly does any more: a page once that has been so for long enough.
 const INVALID: &str = "signature_invalid";
@@ -16,8 +18,11 @@ impl Judging<'_> {
         }
         let unix = self.round.unix;
         let (mut worst, mut is_measured) = (Standing::Holds, false);
-        let (unsigned, signed): (Vec<_>, Vec<_>) =
-            self.good().partition(|server| server.said.signatures.is_empty());
+        // A hidden primary may leave it to others to sign.
+        let (unsigned, signed): (Vec<_>, Vec<_>) = self
+            .good()
+            .filter(|server| !server.is_hidden || !server.said.signatures.is_empty())
+            .partition(|server| server.said.signatures.is_empty());
         for server in &signed {
             is_measured = true;
             let best = signature::best(&server.said.signatures, unix);
@@ -56,8 +61,33 @@ impl Judging<'_> {
         self.tell_measured(Finding::Signature, (is_measured && !is_new).then_some(severity));
     }
 
-    /// What validators make of the zone.
-    pub(super) fn bogus(&mut self) {
-        self.settle(Finding::Bogus, self.round.bogus, Severity::Page);
+    /// What validators make of the zone; and, whether any is known or not, where the parent's DS records lead to no key
+    /// that a server has.
+    pub(super) fn bogus(&mut self, zone: &HostName) {
+        let ds = self.round.parent.as_ref().and_then(|parent| parent.ds.as_deref());
+        let mut leads = None;
+        let mut astray = Vec::new();
+        for server in self.good().filter(|server| !server.is_hidden) {
+            let told = ds.zip(server.said.keys.as_deref());
+            match told.and_then(|(ds, keys)| chain::leads(zone, ds, keys)) {
+                Some(false) => astray.push(server),
+                Some(true) => leads = Some(true),
+                None => {}
+            }
+        }
+        let is_astray = match (leads, astray.is_empty()) {
+            (None, false) => Some(true),
+            (Some(_), _) => Some(false),
+            (None, true) => None,
+        };
+        let is_bogus = match (self.round.bogus, is_astray) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (validators, keys) => validators.or(keys),
+        };
+        if self.settle(Finding::Bogus, is_bogus, Severity::Page) {
+            for server in astray {
+                self.blame(Finding::Bogus, server, "ds");
+            }
+        }
     }
 }

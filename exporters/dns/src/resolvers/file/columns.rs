@@ -104,6 +104,13 @@ impl Columns {
         })
     }
 
+    /// Whether a line is the header once more.
+    pub(super) fn is_header(&self, line: &str) -> bool {
+        let cells = self.delimiter.cells(line);
+        let cell = cells.get(self.address).map_or("", |(_, cell)| *cell);
+        self.has_header && ADDRESS.iter().any(|name| cell.eq_ignore_ascii_case(name))
+    }
+
     /// The resolver of a line and when it was checked, or at which byte what is wrong.
     pub(super) fn entry<'a>(
         &self,
@@ -130,6 +137,7 @@ impl Columns {
 
 /// An address, of which the port, if it is given, must be that of the set.
 pub(super) fn at_port(text: &str, port: u16) -> Result<IpAddr, &'static str> {
+    let text = text.trim_matches(['\u{200b}', '\u{feff}', '\u{a0}']);
     if let Some(address) = address(text) {
         return Ok(address);
     }

@@ -26,10 +26,17 @@ enum Item {
     },
 }
 
+/// Whether a text begins as an array of texts or objects does, and not as `[2001:db8::1]:53`.
+pub(super) fn is_array(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let inside = text.strip_prefix('[').map(str::trim_start);
+    inside.is_some_and(|inside| inside.is_empty() || inside.starts_with(['"', '{', ']']))
+}
+
 /// Reads the array. An entry that is wrong is left out and counted, up to a tenth of them.
 pub(super) fn parse(text: &str, mut builder: Builder, port: u16) -> Result<Builder, Problems> {
     let mut wrong = Problems::default();
-    let items: Vec<Value> = match serde_json::from_str(text) {
+    let items: Vec<Value> = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
         Ok(items) => items,
         Err(error) => {
             let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);

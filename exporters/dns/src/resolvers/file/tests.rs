@@ -122,7 +122,22 @@ fn lists_as_people_have_them_are_read() {
         let list = parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish();
         assert_eq!(list.resolvers.len(), 2, "{text}");
     }
-    let refused = parse(b"[1, 2]", Builder::new(false), 53).unwrap_err().to_string();
+    let wide: Vec<u8> = "\u{feff}ip_address,cc\r\n11.0.0.1,DE\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (text, resolvers) in [
+        (&wide[..], 1),
+        (b"11.0.0.1\r11.0.0.2\r", 2),
+        (b"; a comment\n// another\n11.0.0.1\n", 1),
+        (b"[2001:4860:4860::8888]:53\n", 1),
+        (b"ip_address,cc\n11.0.0.1,DE\n\xef\xbb\xbfip_address,cc\n11.0.0.2,DE\n", 2),
+        ("\u{200b}11.0.0.1\u{a0}\n".as_bytes(), 1),
+    ] {
+        let list = parse(text, Builder::new(false), 53).unwrap().finish();
+        assert_eq!(list.resolvers.len(), resolvers, "{}", String::from_utf8_lossy(text));
+    }
+    let refused = parse(b"[\"x\", 2]", Builder::new(false), 53).unwrap_err().to_string();
     assert!(refused.contains("entry 1: must begin with an IP address"), "{refused}");
 }
 

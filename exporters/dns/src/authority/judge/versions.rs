@@ -1,0 +1,30 @@
+//! Which version of the zone each server has. No I/O, no clock.
+
+use super::{Finding, Judging, Rules, Server, Severity};
+
+impl Judging<'_> {
+    /// Who has been behind for longer than one may be.
+    pub(super) fn serials(&mut self, rules: &Rules) {
+        let mut is_late = false;
+        for server in self.good() {
+            let history = self.memory.history.get(&provider(server, rules));
+            let lag = server.said.serial.zip(history);
+            let lag = lag.and_then(|(serial, history)| history.lag(serial, self.round.now));
+            if lag.is_some_and(|lag| lag > rules.grace) {
+                is_late = true;
+                self.blame(Finding::SerialSpread, server, "behind");
+            }
+        }
+        let is_late = self.verdict.lag.map(|_| is_late);
+        self.holds(Finding::SerialSpread, is_late);
+        let severity = |is_late| if is_late { Severity::Ticket } else { Severity::None };
+        self.tell_measured(Finding::SerialSpread, is_late.map(severity));
+    }
+}
+
+/// With whom a server has its serials in common: with all, or with those of the same provider, as their names
+/// tell.
+pub(super) fn provider(server: &Server, rules: &Rules) -> String {
+    let above = || server.name.split_once('.').map_or(server.name.as_str(), |(_, above)| above);
+    if rules.has_own_serials { above().to_owned() } else { String::new() }
+}
