@@ -2,6 +2,7 @@
 //! which pages say how they are.
 
 mod claim;
+mod route;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,10 @@ use serde::Deserialize;
 
 use crate::gather::KnownVantage;
 use crate::geodesy::Point;
+use crate::routes::{RouteWork, Rules};
 use crate::sets::Service;
 use claim::Claim;
+use route::Routes;
 use service::RawService;
 
 /// How often all vantages are compared: their windows are ten minutes long.
@@ -33,8 +36,9 @@ const TIMEOUT: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// Prometheis that are asked.
 const MOST_SERVERS: usize = 16;
 
-/// The name of the evaluation among what is polled; no page of claims may have it.
+/// The names of the evaluation and of the routes among what is polled; no page of claims may have one.
 pub(crate) const EVALUATION: &str = "prometheus";
+pub(crate) const ROUTES: &str = "routes";
 
 /// The whole file, each part valid by itself and together.
 #[derive(Clone, Debug, Deserialize)]
@@ -42,6 +46,7 @@ pub(crate) const EVALUATION: &str = "prometheus";
 pub struct Config {
     evaluation: Wanted<Work, Labels>,
     claims: Vec<Located<Claim>>,
+    routes: Option<Routes>,
     folder: Arc<Path>,
 }
 
@@ -83,6 +88,7 @@ struct RawConfig {
     services: Vec<Located<RawService>>,
     #[serde(default)]
     claims: Vec<Located<Claim>>,
+    routes: Option<Routes>,
 }
 
 /// A vantage of which the config says more than its exporter.
@@ -126,6 +132,15 @@ impl Config {
     /// What is evaluated.
     pub(crate) fn evaluation(&self) -> BTreeMap<String, Wanted<Work, Labels>> {
         [(EVALUATION.to_owned(), self.evaluation.clone())].into()
+    }
+
+    /// What of routes is looked at.
+    pub(crate) fn routes(&self) -> BTreeMap<String, Wanted<RouteWork, Rules>> {
+        let wanted = self.routes.iter().map(|Routes(wanted)| {
+            let work = RouteWork { folder: Arc::clone(&self.folder), ..wanted.work.clone() };
+            (ROUTES.to_owned(), Wanted { work, labels: wanted.labels.clone() })
+        });
+        wanted.collect()
     }
 
     /// The pages that are asked, by name.
@@ -183,7 +198,12 @@ impl TryFrom<RawConfig> for Config {
         };
         let vantages = raw.vantages.into_iter().map(|it| it.value.0).collect();
         let labels = Labels { vantages, services };
-        Ok(Self { evaluation: Wanted { work, labels }, claims: raw.claims, folder })
+        Ok(Self {
+            evaluation: Wanted { work, labels },
+            claims: raw.claims,
+            routes: raw.routes,
+            folder,
+        })
     }
 }
 

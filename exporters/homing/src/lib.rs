@@ -8,7 +8,7 @@
 //!   are not where they say; `standing`: what was told before; `verdict`: what is told of an endpoint;
 //! * `geodesy`: distances; `place`: where a site can be; `cities`: what a place is called;
 //! * `handover`: who carries it; `sets`: whether the sets of a service stand alone; `evidence`: the sentences;
-//! * `claims`: what providers say of themselves;
+//! * `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
 //! * `outcome`: every reason that is a label; `state`: the last evaluation; `metrics`: every metric; `pages`: the
 //!   evidence, for people and for programs.
 //!
@@ -31,6 +31,7 @@ mod pages;
 mod place;
 mod poll;
 mod query;
+mod routes;
 mod samples;
 mod sets;
 mod shards;
@@ -53,6 +54,9 @@ use crate::claims::state::{Page, Pages};
 use crate::config::{Config, Labels, PageLabels, PageWork, Work};
 use crate::metrics::claims::ClaimMetrics;
 use crate::metrics::page::Metrics;
+use crate::metrics::routes::RouteMetrics;
+use crate::routes::state::{Routes, Routing};
+use crate::routes::{RouteWork, Rules};
 use crate::state::{Evaluation, Evaluations};
 
 /// Evaluates what all vantages measured, and asks status pages, each in its own task.
@@ -60,6 +64,7 @@ use crate::state::{Evaluation, Evaluations};
 pub struct HomingExporter {
     evaluations: Arc<Evaluations>,
     pages: Arc<Pages>,
+    routing: Arc<Routing>,
     rounds: Rounds,
 }
 
@@ -84,7 +89,9 @@ impl Exporter for HomingExporter {
         kit.registry.register(Metrics(Arc::clone(&evaluations)));
         let pages = Arc::new(Targets::default());
         kit.registry.register(ClaimMetrics(Arc::clone(&pages)));
-        Ok(Self { evaluations, pages, rounds: kit.rounds.clone() })
+        let routing = Arc::new(Targets::default());
+        kit.registry.register(RouteMetrics(Arc::clone(&routing)));
+        Ok(Self { evaluations, pages, routing, rounds: kit.rounds.clone() })
     }
 
     fn keep_in_step(&self, config: &mut Config, _: &[Found]) -> Vec<Skipped> {
@@ -102,6 +109,13 @@ impl Exporter for HomingExporter {
             Running::new(page, tokio::spawn(run))
         };
         self.pages.update(config.pages(), start, |page, labels| page.relabel(labels));
+        let start = |name: &String, wanted: &Wanted<RouteWork, Rules>| {
+            let routes = Arc::new(Routes::new(name, &wanted.labels));
+            let work = wanted.work.clone();
+            let run = routes::poll::run(Arc::clone(&routes), work, self.rounds.clone());
+            Running::new(routes, tokio::spawn(run))
+        };
+        self.routing.update(config.routes(), start, |routes, rules| routes.relabel(rules));
         Vec::new()
     }
 
@@ -110,7 +124,9 @@ impl Exporter for HomingExporter {
         let evaluations = evaluations.iter().map(|it| Arc::clone(&it.health));
         let pages = self.pages.states();
         let pages = pages.iter().map(|it| Arc::clone(&it.health));
-        evaluations.chain(pages).collect()
+        let routing = self.routing.states();
+        let routing = routing.iter().map(|it| Arc::clone(&it.health));
+        evaluations.chain(pages).chain(routing).collect()
     }
 
     fn routes(self: &Arc<Self>) -> Router {

@@ -3,5 +3,6 @@
 pub(crate) mod claims;
 pub(crate) mod counts;
 pub(crate) mod page;
+pub(crate) mod routes;
 #[cfg(test)]
 mod tests;

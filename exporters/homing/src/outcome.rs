@@ -131,6 +131,32 @@ labels! {
     }
 }
 
+labels! {
+    /// What of a prefix is another than it should be.
+    RouteChange {
+        /// Who announces it.
+        Origin = "origin",
+        /// From whom that is heard.
+        Upstream = "upstream",
+        /// A part of it is announced by itself.
+        MoreSpecific = "more_specific",
+        /// Most peers have no route any more.
+        Withdrawn = "withdrawn",
+    }
+}
+
+labels! {
+    /// How the records of tables were.
+    Record {
+        /// With routes.
+        Read = "read",
+        /// Of another kind.
+        Skipped = "skipped",
+        /// Not what they say.
+        Failed = "failed",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

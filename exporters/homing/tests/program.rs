@@ -271,6 +271,51 @@ fn a_page_is_read_politely_and_what_cannot_be_read_is_unknown() {
 }
 
 #[test]
+fn a_table_of_routes_is_read_again_when_it_is_another_and_a_damaged_one_judges_nothing() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let table = include_bytes!("tables/gobgp-3.10.mrt");
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("rib.1.mrt", table);
+    let config = format!(
+        "prometheus: [{{url: 'http://{}'}}]\nroutes:\n  files: ['{}/rib.*.mrt']\n  interval: 1s\n  watch:\n    \
+         - {{prefix: 149.154.164.0/22, origins: [62041], max_length: 22}}\n    - {{prefix: 2001:db8::/32}}\n",
+        server.address,
+        folder.path().display()
+    );
+    let program = start(&config);
+    let of = |metric: &str| format!("{metric}{{prefix=\"149.154.164.0/22\"}}");
+    let visible = of("homing_route_visible_ratio");
+    let metrics = program.wait_until("a table", |it| it.get(&visible) == Some(1.0));
+    let origin = "homing_route_origin_info{prefix=\"2001:db8::/32\",origin=\"62041\"}";
+    assert_eq!(metrics.value(origin), 1.0);
+    assert_eq!(metrics.value("homing_route_files"), 1.0);
+    // One table is not enough to tell of a part that should not be.
+    let parts = "homing_route_changes_total{prefix=\"149.154.164.0/22\",kind=\"more_specific\"}";
+    assert_eq!(metrics.value(parts), 0.0);
+    write("rib.2.mrt", table);
+    program.wait_until("the second table", |it| it.value(parts) == 1.0);
+
+    let read = program.metrics().value("homing_route_records_total{result=\"read\"}");
+    write("rib.3.mrt", &table[..table.len() - 1]);
+    program.wait_until("damage", |it| {
+        it.value("homing_route_records_total{result=\"failed\"}") >= 1.0
+    });
+    program.wait("its name", || program.page("/").contains("down: damaged"));
+    assert_eq!(program.metrics().value(&visible), 1.0);
+    for (bytes, reason) in [(&b"BZh9"[..], "bzip2"), (b"", "no_route")] {
+        write("rib.3.mrt", bytes);
+        program.wait(reason, || program.page("/").contains(&format!("down: {reason}")));
+    }
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, table).unwrap();
+    write("rib.3.mrt", &packed.finish().unwrap());
+    let records = "homing_route_records_total{result=\"read\"}";
+    program.wait_until("the mend", |it| it.value(records) >= read + 4.0 + 3.0);
+    program.wait_for_log(&["target is up again", "routes"]);
+}
+
+#[test]
 fn a_reload_keeps_what_is_known_and_drops_what_is_gone() {
     let server = Server::start();
     server.answer("/api/v2/summary.json", Said::ok(GREEN));

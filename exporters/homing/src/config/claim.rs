@@ -9,7 +9,7 @@ use exporter_kit::config::{self as kit, Located, Name, Problems};
 use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
-use super::EVALUATION;
+use super::{EVALUATION, ROUTES};
 use crate::claims::Format;
 use crate::world::Endpoint;
 
@@ -122,9 +122,9 @@ impl TryFrom<RawClaim> for Claim {
         if raw.components.len() > MOST_COMPONENTS {
             return Err(format!("components: must have at most {MOST_COMPONENTS} entries"));
         }
-        if raw.page.as_str() == EVALUATION {
+        if [EVALUATION, ROUTES].contains(&raw.page.as_str()) {
             return Err(format!(
-                "page: must not be {EVALUATION}, which is the name of the evaluation"
+                "page: must not be {EVALUATION} or {ROUTES}, which are others' names"
             ));
         }
         let team = raw.team.map(Name::into_string).unwrap_or_default();

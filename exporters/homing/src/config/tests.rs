@@ -76,10 +76,23 @@ fn every_fault_has_its_message() {
                 .to_owned(),
             "expect_independent: must be from 2 to the number of sets",
         ),
+        (
+            "routes: {files: ['/a*/b'], watch: [{prefix: 192.0.2.0/24}]}".to_owned(),
+            "files: a path may have one * in its last part",
+        ),
+        ("routes: {files: [a], watch: []}".to_owned(), "watch: must have from 1 to 500 entries"),
+        (
+            "routes: {files: [a], watch: [{prefix: 192.0.2.1/24}]}".to_owned(),
+            "watch[0].prefix: must have no bit beyond its length, as 192.0.2.0/24",
+        ),
+        (
+            "routes: {files: [a], watch: [{prefix: 192.0.2.0/24, max_length: 33}]}".to_owned(),
+            "watch[0].max_length",
+        ),
         (claim("interval: 10s"), "interval: must be from 1m to 1d"),
         (claim("format: rss"), "format"),
         ("claims: [{page: a, url: 'a.example'}]".to_owned(), "url: must be a URL"),
-        ("claims: [{page: prometheus, url: 'https://a.example/'}]".to_owned(), "page: must not be prometheus"),
+        ("claims: [{page: prometheus, url: 'https://a.example/'}]".to_owned(), "page: must not be prometheus or routes"),
         (
             "claims: [{page: a, url: 'https://a.example/'}, {page: a, url: 'https://b.example/'}]".to_owned(),
             "claims[1].page: line 2 has the same one",

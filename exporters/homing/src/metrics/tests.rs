@@ -7,13 +7,19 @@ use std::time::Duration;
 use exporter_kit::CountsBy;
 use tokio::time::Instant;
 
-use super::{claims, page};
+use super::{claims, page, routes};
 use crate::cities;
 use crate::claims::state::Page;
 use crate::claims::{Said, SaidComponent};
 use crate::config::{Config, EVALUATION};
 use crate::judge;
-use crate::outcome::{ClaimState, Evaluation as Outcome, Fetch, Impact, LeftOut, QueryFailure};
+use crate::outcome::{
+    ClaimState, Evaluation as Outcome, Fetch, Impact, LeftOut, QueryFailure, Record, RouteChange,
+};
+use crate::routes::Rules;
+use crate::routes::figures::Figures;
+use crate::routes::standing::RouteVerdict;
+use crate::routes::state::{Latest, Routes};
 use crate::standing::Standing;
 use crate::state::{Evaluation, Snapshot};
 use crate::world::{Address, Endpoint, Handover, Seen, Target, Vantage, World};
@@ -135,12 +141,39 @@ fn pages(now: Instant) -> Vec<Arc<Page>> {
     pages
 }
 
+/// Tables in which somebody else announces one prefix, and of another one nobody has a route.
+fn routing() -> Routes {
+    let rules = Rules { watch: Vec::new(), min_peers: 3 };
+    let routes = Routes::new("routes", &rules);
+    let changes = CountsBy::default();
+    changes.inc(RouteChange::Origin);
+    let figures = Figures {
+        peers: 4,
+        visible: 3,
+        origins: (0..12).map(|it| (62_041 + it, 3)).collect(),
+        upstreams: [(1_273, 2), (6_762, 1)].into(),
+        parts: [("149.154.167.0/24".parse().unwrap(), 2)].into(),
+    };
+    let told = RouteVerdict { visible: Some(0.75), unexpected: 1, changes: Vec::new(), figures };
+    routes.publish(Latest {
+        files: 1,
+        newest: 1_525_000_000,
+        prefixes: vec![
+            ("149.154.164.0/22".to_owned(), told, changes),
+            ("2001:db8::/32".to_owned(), RouteVerdict::default(), CountsBy::default()),
+        ],
+    });
+    routes.records.inc(Record::Read);
+    routes
+}
+
 #[test]
 fn exposition() {
     let now = Instant::now();
     let text = exporter_kit::openmetrics(|page| {
         page::encode(&evaluation(now), now, page);
         claims::encode(&pages(now), now, page);
+        routes::encode(&routing(), page);
     });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();

@@ -1,0 +1,226 @@
+//! Tables as routers write them, and as nobody should.
+
+use std::collections::BTreeSet;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::figures::{Figures, Table};
+use super::mrt::{Tally, read};
+use super::standing::Memory;
+use super::{Rules, Watched};
+use crate::outcome::RouteChange;
+
+/// A route of a peer: its number, and the path.
+type Route<'a> = (u16, &'a [u32]);
+
+fn record(subtype: u16, body: &[u8]) -> Vec<u8> {
+    let mut record = 1_525_000_000_u32.to_be_bytes().to_vec();
+    record.extend(13_u16.to_be_bytes());
+    record.extend(subtype.to_be_bytes());
+    record.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+    record.extend(body);
+    record
+}
+
+/// One prefix of IPv4 with its routes.
+fn rib(prefix: [u8; 4], length: u8, routes: &[Route<'_>], has_path_ids: bool) -> Vec<u8> {
+    let mut body = 7_u32.to_be_bytes().to_vec();
+    body.push(length);
+    body.extend(&prefix[..usize::from(length).div_ceil(8)]);
+    body.extend(u16::try_from(routes.len()).unwrap().to_be_bytes());
+    for (number, (peer, path)) in routes.iter().enumerate() {
+        body.extend(peer.to_be_bytes());
+        body.extend(1_524_000_000_u32.to_be_bytes());
+        if has_path_ids {
+            body.extend(u32::try_from(number).unwrap().to_be_bytes());
+        }
+        let mut segment = vec![2, u8::try_from(path.len()).unwrap()];
+        segment.extend(path.iter().flat_map(|asn| asn.to_be_bytes()));
+        // An origin before it, a community behind it, and a length of two octets.
+        let mut attributes = vec![0x40, 1, 1, 0, 0x50, 2];
+        attributes.extend(u16::try_from(segment.len()).unwrap().to_be_bytes());
+        attributes.extend(segment);
+        attributes.extend([0xc0, 8, 4, 0, 0, 0, 1]);
+        body.extend(u16::try_from(attributes.len()).unwrap().to_be_bytes());
+        body.extend(attributes);
+    }
+    record(if has_path_ids { 8 } else { 2 }, &body)
+}
+
+/// Peer tables name peer 0 alone: others are named by routes nevertheless, as by a known router.
+fn peers() -> Vec<u8> {
+    record(1, &[0, 0, 0, 1, 0, 0, 0, 1, 2, 192, 0, 2, 1, 192, 0, 2, 1, 0, 0, 252, 0])
+}
+
+fn watched() -> Watched {
+    Watched {
+        prefix: "149.154.164.0/22".parse().unwrap(),
+        origins: BTreeSet::from([62_041]),
+        upstreams: BTreeSet::from([1_273, 6_762, 3_356]),
+        max_length: Some(24),
+    }
+}
+
+fn figures(file: &[u8]) -> (Tally, Figures) {
+    let watch = [watched()];
+    let mut table = Table::new(&watch);
+    let tally = read(&mut &*file, &mut table).unwrap();
+    (tally, table.finish().remove(0))
+}
+
+/// Routes of the facts of 2018, of four peers, and of two other prefixes.
+fn table(origin: u32) -> Vec<u8> {
+    let paths: [&[u32]; 4] = [
+        &[64_500, 1_273, origin, origin],
+        &[64_501, 6_762, origin],
+        &[64_502, 3_356, origin],
+        &[64_503, 3_356, origin, origin, origin],
+    ];
+    let routes: Vec<Route<'_>> = paths.iter().zip(0..).map(|(path, peer)| (peer, *path)).collect();
+    [
+        peers(),
+        rib([0, 0, 0, 0], 0, &[(0, &[64_500])], false),
+        rib([8, 8, 8, 0], 24, &[(4, &[64_500, 15_169])], false),
+        rib([149, 154, 164, 0], 22, &routes, false),
+        rib([149, 154, 167, 0], 24, &routes[..2], true),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_table_is_read_with_its_prepends_and_its_crooked_peers() {
+    let (tally, figures) = figures(&table(62_041));
+    assert_eq!((tally.read, tally.skipped, tally.failed), (4, 1, 0));
+    assert_eq!(tally.newest, 1_525_000_000);
+    assert_eq!((figures.peers, figures.visible), (5, 4));
+    assert_eq!(figures.origins, [(62_041, 4)].into());
+    assert_eq!(figures.upstreams, [(1_273, 1), (3_356, 2), (6_762, 1)].into());
+    assert_eq!(figures.parts, [("149.154.167.0/24".parse().unwrap(), 2)].into());
+}
+
+/// Written by `GoBGP` 3.10: `gobgp rib add 149.154.164.0/22 aspath 1273,62041`, `149.154.167.0/24` by 6762, two others.
+#[test]
+fn a_table_of_gobgp_is_read_whole() {
+    let (tally, figures) = figures(include_bytes!("../../tests/tables/gobgp-3.10.mrt"));
+    assert_eq!((tally.read, tally.skipped, tally.failed), (4, 1, 0));
+    assert_eq!((figures.peers, figures.visible), (1, 1));
+    assert_eq!((figures.origins, figures.upstreams), ([(62_041, 1)].into(), [(1_273, 1)].into()));
+    assert_eq!(figures.parts, [("149.154.167.0/24".parse().unwrap(), 1)].into());
+}
+
+#[test]
+fn a_covering_route_counts_where_there_is_no_other_and_a_default_does_not() {
+    let covering = rib([149, 154, 160, 0], 20, &[(0, &[64_500, 62_041])], false);
+    let (_, figures) = figures(&covering);
+    assert_eq!((figures.visible, figures.origins.len()), (1, 1));
+    let (_, figures) = self::figures(&rib([0, 0, 0, 0], 0, &[(0, &[64_500])], false));
+    assert_eq!((figures.peers, figures.visible), (1, 0));
+}
+
+#[test]
+fn a_table_that_is_cut_anywhere_is_damaged_or_ends_between_records() {
+    let whole = table(62_041);
+    let ends: BTreeSet<usize> = {
+        let mut at = 0;
+        let mut ends = BTreeSet::from([0]);
+        while at < whole.len() {
+            let length = u32::from_be_bytes(whole[at + 8..at + 12].try_into().unwrap());
+            at += 12 + length as usize;
+            ends.insert(at);
+        }
+        ends
+    };
+    for end in 0..=whole.len() {
+        let (tally, _) = figures(&whole[..end]);
+        assert_eq!(tally.failed, u64::from(!ends.contains(&end)), "{end}");
+    }
+}
+
+#[test]
+fn whatever_is_in_a_file_is_read_without_harm() {
+    let (mut random, whole) = (StdRng::seed_from_u64(8), table(62_041));
+    for _ in 0..20_000 {
+        let mut broken = whole.clone();
+        for _ in 0..random.random_range(1..4) {
+            let at = random.random_range(0..broken.len());
+            broken[at] = random.random();
+        }
+        let (tally, figures) = figures(&broken);
+        let most = u64::try_from(whole.len() / 12 + 1).unwrap();
+        assert!(tally.read + tally.skipped + tally.failed <= most);
+        assert!(figures.visible <= figures.peers, "{figures:?}");
+    }
+    let huge = [&1_u32.to_be_bytes()[..], &[0, 13, 0, 2], &u32::MAX.to_be_bytes()].concat();
+    assert_eq!(figures(&huge).0.failed, 1);
+}
+
+fn rules() -> Rules {
+    Rules { watch: vec![watched()], min_peers: 3 }
+}
+
+fn of(file: &[u8]) -> Figures {
+    figures(file).1
+}
+
+#[test]
+fn another_origin_is_told_when_two_tables_say_so() {
+    let (watched, rules, mut memory) = (watched(), rules(), Memory::new());
+    let mut judge =
+        |file: &[u8], minute: u64| memory.judge(&watched, &rules, of(file), minute * 60);
+    let well = judge(&table(62_041), 0);
+    assert_eq!((well.unexpected, well.visible), (0, Some(0.8)));
+    assert!(well.changes.is_empty());
+    assert_eq!(judge(&table(64_666), 1).unexpected, 0);
+    let told = judge(&table(64_666), 2);
+    assert_eq!((told.unexpected, &told.changes[..]), (1, &[RouteChange::Origin][..]));
+    // Told once; and over with the first table that says otherwise.
+    assert!(judge(&table(64_666), 3).changes.is_empty());
+    assert_eq!(judge(&table(62_041), 4).unexpected, 0);
+}
+
+#[test]
+fn who_is_not_pinned_is_learnt_and_few_peers_are_not_believed() {
+    let watched = Watched {
+        origins: BTreeSet::new(),
+        upstreams: BTreeSet::new(),
+        max_length: None,
+        ..watched()
+    };
+    let (rules, mut memory) = (rules(), Memory::new());
+    let mut judge =
+        |file: &[u8], minute: u64| memory.judge(&watched, &rules, of(file), minute * 60);
+    judge(&table(62_041), 0);
+    let two = |origin: u32| {
+        let odd = [64_500, origin];
+        let well = [64_501, 6_762, 62_041];
+        let routes: Vec<Route<'_>> =
+            vec![(0, &odd[..]), (1, &odd[..]), (2, &well[..]), (3, &well[..])];
+        rib([149, 154, 164, 0], 22, &routes, false)
+    };
+    for minute in 1..4 {
+        let told = judge(&two(64_666), minute);
+        assert_eq!((told.unexpected, told.changes.len()), (0, 0), "two of four peers are too few");
+    }
+    judge(&table(64_667), 4);
+    assert_eq!(judge(&table(64_667), 5).unexpected, 1);
+}
+
+#[test]
+fn a_part_that_is_too_small_and_a_withdrawal_are_told() {
+    let (watched, rules, mut memory) = (watched(), rules(), Memory::new());
+    let mut judge =
+        |file: &[u8], minute: u64| memory.judge(&watched, &rules, of(file), minute * 60);
+    judge(&table(62_041), 0);
+    let path = [64_500, 3_356, 62_041];
+    let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
+    let small = [table(62_041), rib([149, 154, 167, 128], 25, &routes, false)].concat();
+    judge(&small, 1);
+    assert_eq!(judge(&small, 2).changes, [RouteChange::MoreSpecific]);
+    let gone =
+        [rib([8, 8, 8, 0], 24, &routes, false), rib([149, 154, 164, 0], 22, &routes[..1], false)]
+            .concat();
+    judge(&gone, 3);
+    let told = judge(&gone, 4);
+    assert_eq!((told.visible, &told.changes[..]), (Some(0.25), &[RouteChange::Withdrawn][..]));
+}
