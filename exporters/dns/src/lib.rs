@@ -149,11 +149,15 @@ impl Exporter for DnsExporter {
         let wanted =
             |(name, plan): (String, Plan)| (name, Wanted { work: plan.work(), labels: plan });
         let wanted = plans.into_iter().map(wanted).collect();
+        let before = self.sets.states();
         let start = |_: &String, wanted: &Wanted<Work, Plan>| {
             let plan = wanted.labels.clone();
+            let told = before.iter().find(|set| set.state().plan.set.name == plan.set.name);
+            let told = told.map(|set| set.state().told_of(&plan));
             let earliest = self.courtesy.earliest(&plan.set.list);
             let plan_name = plan.set.name.clone();
             let set = Arc::new(RunningSet::new(plan, poll::unix_seconds()));
+            set.state().was_told(told.unwrap_or_default());
             let (rounds, courtesy) = (self.rounds.clone(), self.courtesy.clone());
             let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
             let run = poll::run(Arc::clone(&set), rounds, courtesy, earliest, store);

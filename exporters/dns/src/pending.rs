@@ -213,8 +213,8 @@ impl<'a> Pending<'a> {
             }
             Reply::Answer(mut answer) => {
                 // One that comes while the query is held answers the one with EDNS.
-                let is_new = query.form.is_plain && !query.is_held;
-                if is_new && answer.content != Content::OtherRcode {
+                let is_without = query.refusal.is_some() && !query.is_held;
+                if is_without && answer.content != Content::OtherRcode {
                     answer.flags.set(Flag::NoEdns);
                 }
                 let took = now.saturating_sub(query.sent);

@@ -39,7 +39,9 @@ pub(crate) async fn run(
     set.state().begins(Moment::Real(Instant::now()));
     let mut known = load(&plan, store).await;
     let now = unix_seconds();
-    set.state().was_told(known.standing.told(&plan, now));
+    if known.store.is_some() {
+        set.state().was_told(known.standing.told(&plan, now));
+    }
     sleep_until(earliest).await;
     let mut rounds = rounds.every(plan.set.interval, &format!("dns/{}", plan.set.name));
     loop {

@@ -6,7 +6,7 @@ use exporter_kit::{Health, State, Targets};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::config::{Plan, Work};
+use crate::config::{Asked, Plan, Work};
 use crate::kept::Kept;
 use crate::metrics::counts::Counts;
 use crate::progress::Progress;
@@ -186,6 +186,22 @@ impl SetState {
             latest.told_before.clear();
             (latest.completed, latest.since) = (Some(completed), Some(now));
         }
+    }
+
+    /// What is told now of the questions of another plan, as far as they are the same: so that asking anew takes nothing
+    /// back.
+    pub(crate) fn told_of(&self, other: &Plan) -> Vec<(Severity, Severity)> {
+        let latest = self.latest();
+        let told = |asked: &Asked| {
+            let same = |it: &Asked| it.name == asked.name && it.kind == asked.kind;
+            let number = self.plan.questions.iter().position(same)?;
+            let is_pin_same = self.plan.questions[number].expected == asked.expected;
+            let verdict = latest.trusted().and_then(|snapshot| snapshot.verdicts.get(number));
+            let told = verdict.map(|verdict| (verdict.unexpected, verdict.failing));
+            let (unexpected, failing) = told.or_else(|| latest.told_before.get(number).copied())?;
+            Some((if is_pin_same { unexpected } else { Severity::None }, failing))
+        };
+        other.questions.iter().map(|asked| told(asked).unwrap_or_default()).collect()
     }
 
     /// What was told before the program started stands until a sweep says otherwise.

@@ -87,6 +87,20 @@ struct Shared {
     began: Instant,
 }
 
+impl Shared {
+    /// Marks the answers of those that are asked without EDNS for good reason.
+    fn flag_the_plain(&self, outcomes: &mut [(usize, usize, Outcome)]) {
+        for (resolver, _, outcome) in outcomes {
+            if self.turns[*resolver] == Turn::Plain
+                && let Outcome::Answer(answer) = outcome
+                && answer.content != Content::OtherRcode
+            {
+                answer.flags.set(Flag::NoEdns);
+            }
+        }
+    }
+}
+
 /// What the control question has brought so far, over all workers.
 #[derive(Debug, Default)]
 struct Tally {
@@ -148,7 +162,8 @@ pub(crate) async fn run(
         report.bogus.extend(worker.bogus);
         report.lost += worker.lost;
     }
-    let shown = impressions(plan, &report.outcomes);
+    shared.flag_the_plain(&mut report.outcomes);
+    let shown = impressions(plan, &shared.turns, &report.outcomes);
     let sweep = collate(plan, &shared.turns, report);
     if !sweep.degraded {
         let addresses = plan.set.list.resolvers.iter().map(|it| (it.address, plan.set.port).into());
@@ -169,7 +184,11 @@ fn turns(plan: &Plan, courtesy: &Courtesy, now: u64) -> Vec<Turn> {
 }
 
 /// How each resolver showed itself, over all questions.
-fn impressions(plan: &Plan, outcomes: &[(usize, usize, Outcome)]) -> Vec<Impression> {
+fn impressions(
+    plan: &Plan,
+    turns: &[Turn],
+    outcomes: &[(usize, usize, Outcome)],
+) -> Vec<Impression> {
     let mut shown = vec![Impression::None; plan.set.list.resolvers.len()];
     for (resolver, _, outcome) in outcomes {
         let impression = match outcome {
@@ -177,6 +196,7 @@ fn impressions(plan: &Plan, outcomes: &[(usize, usize, Outcome)]) -> Vec<Impress
             Outcome::Timeout | Outcome::Unreachable => Impression::Silent,
             Outcome::Answer(answer) if answer.content == Content::Refused => Impression::Refused,
             Outcome::Answer(answer) if answer.flags.has(Flag::NoEdns) => Impression::Plain,
+            _ if turns[*resolver] == Turn::Trial => Impression::Tried,
             _ => Impression::Replied,
         };
         shown[*resolver] = shown[*resolver].and(impression);

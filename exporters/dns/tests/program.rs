@@ -384,6 +384,69 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
 }
 
 #[test]
+fn a_reload_that_asks_anew_takes_back_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let responder = Responder::start();
+    let liars: Vec<_> = (1..=8)
+        .map(|n| format!("{{ address: {}, asn: {n} }}", Behaviour::Dissent.address(n)))
+        .collect();
+    let config = |rate: u32| {
+        format!(
+            "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, rate: {rate}, min_networks: 1 }}
+questions: [{{ name: api.messenger.example, types: [A], expected: {{ A: {{ answers: [{}] }} }} }}]
+",
+            liars.join(", "),
+            responder.port,
+            Ipv4Addr::from(TRUTH)
+        )
+    };
+    let program = start(folder.path(), &config(100));
+    program.wait_until_ready();
+    let is_told = |metrics: &Scrape| of_world(metrics, "verdict", "verdict=\"unexpected\"");
+    assert_eq!(is_told(&program.metrics()), 1.0);
+    // A sweep at one query a second takes its time; what was told stands meanwhile.
+    assert_eq!(program.reload(&config(1)).status, 200);
+    assert_eq!(is_told(&program.metrics()), 1.0);
+    assert!(
+        program.metrics().get("dns_consistency_sweep_duration_seconds{set=\"world\"}").is_none()
+    );
+}
+
+#[test]
+fn answers_that_came_while_the_program_stood_still_are_no_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let responder = Responder::start();
+    let all: Vec<_> = (1..=250).map(|n| Behaviour::Late.address(n).to_string()).collect();
+    let program = start(
+        folder.path(),
+        &format!(
+            "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, rate: 500, timeout: 1s, control: c.example }}
+questions: [{{ name: api.messenger.example, types: [A] }}]
+",
+            all.join(", "),
+            responder.port
+        ),
+    );
+    program.wait_until("some are asked", |it| {
+        it.value("dns_consistency_queries_total{set=\"world\",transport=\"udp\"}") > 100.0
+    });
+    let signal = |name: &str| {
+        let status = Command::new("kill").args(["-s", name, &program.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    };
+    signal("STOP");
+    // Longer than an answer may take.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    signal("CONT");
+    program.wait_until_ready();
+    assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 250.0);
+}
+
+#[test]
 fn a_silent_resolver_is_asked_once_more_if_so_configured_and_nobody_else_is() {
     let folder = tempfile::tempdir().unwrap();
     let responder = Responder::start();

@@ -30,7 +30,9 @@ pub(crate) enum Impression {
     Refused,
     /// It replied to a query with EDNS.
     Replied,
-    /// It replied, and only without EDNS.
+    /// It replied to a trial without EDNS, after it had been silent.
+    Tried,
+    /// It replied without EDNS, and does not understand it by its word, or as is known.
     Plain,
 }
 
@@ -40,6 +42,7 @@ impl Impression {
         match (self, other) {
             (Self::None, one) | (one, Self::None) => one,
             (Self::Plain, _) | (_, Self::Plain) => Self::Plain,
+            (Self::Tried, _) | (_, Self::Tried) => Self::Tried,
             (one, other) if one == other => one,
             _ => Self::Replied,
         }
@@ -54,6 +57,8 @@ pub(crate) enum Turn {
     Usual,
     /// Without.
     Plain,
+    /// Without, to see whether EDNS is why it was silent.
+    Trial,
     /// Not at all.
     Rest,
 }
@@ -63,6 +68,8 @@ pub(crate) enum Turn {
 struct Habit {
     /// When it showed that it does not understand EDNS: seconds since the epoch.
     plain_at: Option<u64>,
+    /// It replied to a trial: if it is silent to EDNS now, that is the reason.
+    is_suspect: bool,
     silent: u8,
     refused: u8,
     /// When it was asked last.
@@ -85,7 +92,11 @@ impl Habits {
         }
         let is_plain = habit.plain_at.is_some_and(|at| now.saturating_sub(at) < PLAIN_FOR);
         // Of one that was silent it is tried whether EDNS is the reason, every other time.
-        if is_plain || habit.silent % 2 == 1 { Turn::Plain } else { Turn::Usual }
+        match () {
+            () if is_plain => Turn::Plain,
+            () if habit.silent % 2 == 1 => Turn::Trial,
+            () => Turn::Usual,
+        }
     }
 
     /// Remembers how resolvers showed themselves in a sweep. Silence is held against nobody where hardly anybody
@@ -107,6 +118,11 @@ impl Habits {
             let habit = match impression {
                 Impression::None => continue,
                 Impression::Silent if !is_connected => continue,
+                // A lost packet is no reason, and twice in this order it hardly was one.
+                Impression::Silent if was.is_suspect => {
+                    Habit { plain_at: Some(now), ..Habit::default() }
+                }
+                Impression::Tried => Habit { is_suspect: true, ..Habit::default() },
                 Impression::Silent => {
                     // Odd and even by turns.
                     let silent =
@@ -179,7 +195,14 @@ mod tests {
     #[test]
     fn of_a_silent_one_it_is_tried_whether_edns_is_the_reason() {
         let once = after(&[(0, Impression::Silent)]);
-        assert_eq!(once.turn(resolver(1), true, 3_600), Turn::Plain);
+        assert_eq!(once.turn(resolver(1), true, 3_600), Turn::Trial);
+        // It is known only once it is silent to EDNS again: a packet may have been lost.
+        let tried = [(0, Impression::Silent), (3_600, Impression::Tried)];
+        assert_eq!(after(&tried).turn(resolver(1), true, 7_200), Turn::Usual);
+        let known = [&tried[..], &[(7_200, Impression::Silent)]].concat();
+        assert_eq!(after(&known).turn(resolver(1), true, 10_800), Turn::Plain);
+        let lost = [&tried[..], &[(7_200, Impression::Replied)]].concat();
+        assert!(after(&lost).0.is_empty());
         let twice = after(&[(0, Impression::Silent), (3_600, Impression::Silent)]);
         assert_eq!(twice.turn(resolver(1), true, 7_200), Turn::Usual);
     }

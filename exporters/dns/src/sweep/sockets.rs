@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Once;
 
-use datagram::{Buffer, Socket, Watched};
+use datagram::{Buffer, Datagram, Socket, Watched};
 use tracing::info;
 
 /// Receive buffer that is asked for. What the kernel gives may be less: the pace does not rest on it.
@@ -62,6 +62,15 @@ impl Sockets {
             }
         }
     }
+}
+
+/// The next datagram of a socket, if one has arrived as far as the runtime knows; or as the kernel does.
+pub(super) fn receive<'a>(
+    socket: &Watched,
+    buffer: &'a mut Buffer,
+    of_the_kernel: bool,
+) -> Option<Datagram<'a>> {
+    if of_the_kernel { socket.get().receive(buffer).ok() } else { socket.receive(buffer) }
 }
 
 fn open(address: IpAddr) -> io::Result<Watched> {

@@ -12,11 +12,11 @@ use tokio::time::sleep_until;
 use super::junk::Junk;
 use super::later::{Later, Put};
 use super::schedule::{Due, Pace, Schedule};
-use super::sockets::Sockets;
+use super::sockets::{self, Sockets};
 use super::{Shared, WorkerReport, local_error, passes_control};
 use crate::answer::Content;
 use crate::config::{TCP_LIMIT, WINDOW};
-use crate::courtesy::Want;
+use crate::courtesy::{Turn, Want};
 use crate::exchange::question::{Form, MAX_UDP_PAYLOAD};
 use crate::exchange::{Transport, tcp};
 use crate::outcome::{Ignored, LocalError, Outcome};
@@ -102,7 +102,7 @@ impl Worker {
             if pending.next_deadline().is_some_and(|deadline| deadline <= now) {
                 // If we were held up, answers that came in time are in the sockets.
                 for _ in 0..BURSTS {
-                    if !self.read(&sockets, &mut reading, &mut pending, &mut asked) {
+                    if !self.read(&sockets, &mut reading, &mut pending, &mut asked, true) {
                         break;
                     }
                 }
@@ -131,7 +131,7 @@ impl Worker {
             }
             tokio::select! {
                 () = sockets.ready() => {
-                    self.read(&sockets, &mut reading, &mut pending, &mut asked);
+                    self.read(&sockets, &mut reading, &mut pending, &mut asked, false);
                 }
                 Some(done) = reading.tcp.join_next() => {
                     let (index, message) = done?;
@@ -163,20 +163,24 @@ impl Worker {
         Ok(report)
     }
 
-    /// Reads a burst of what has arrived; false if there is no more.
+    /// Reads a burst of what has arrived; false if there is no more. `is_held_up` asks the kernel itself: the runtime may
+    /// not know yet what arrived while the whole program stood still.
     fn read(
         &self,
         sockets: &Sockets,
         reading: &mut Reading,
         pending: &mut Pending<'_>,
         asked: &mut Asked,
+        is_held_up: bool,
     ) -> bool {
         let Reading { buffer, junk, tcp } = reading;
         sockets.read_notices(buffer, |peer, id| pending.unreachable(peer, id));
         let mut is_more = false;
         for (socket, junk) in sockets.each().zip(junk) {
             let mut left = BURST;
-            while let Some(datagram) = (left > 0).then(|| socket.receive(buffer)).flatten() {
+            while left > 0
+                && let Some(datagram) = sockets::receive(socket, buffer, is_held_up)
+            {
                 left -= 1;
                 let is_junk = !self.take(pending, tcp, asked, datagram);
                 junk.received(datagram.from.ip(), is_junk, datagram.dropped.into());
@@ -228,7 +232,8 @@ impl Worker {
             Put::Again(_) => return,
             Put::Due(_) | Put::Unchecked(..) => {
                 let form = Form {
-                    is_plain: self.shared.plain[self.members[member]].load(Ordering::Relaxed),
+                    is_plain: self.shared.turns[self.members[member]] == Turn::Trial
+                        || self.shared.plain[self.members[member]].load(Ordering::Relaxed),
                     is_unchecked: want == Want::Besides,
                 };
                 let (peer, case) = (self.peer(member), rand::random());

@@ -36,10 +36,13 @@ fn who_does_not_understand_edns_is_asked_without_and_remembered() {
     program.wait_until_ready();
     let fallbacks =
         |metrics: &Scrape| metrics.value("dns_consistency_retries_total{set=\"world\"}");
-    // The silent ones are asked without EDNS in the next sweep.
+    // The silent ones are asked without EDNS in the next sweep, and are known when they were silent once more.
     program.wait_until("all have answered", |it| responses(it, "A", "world", "agree") == 8.0);
+    program.wait_until("all are known", |it| {
+        of_world(it, "flag_resolvers", "flag=\"no_edns\"") == 4.0
+    });
     let metrics = program.metrics();
-    assert_eq!(of_world(&metrics, "flag_resolvers", "flag=\"no_edns\""), 4.0);
+    assert_eq!(responses(&metrics, "A", "world", "agree"), 8.0);
     assert_eq!(fallbacks(&metrics), 2.0);
     // They are known by now: each gets one query a sweep.
     let sweeps = "dns_consistency_sweeps_total{result=\"complete\",set=\"world\"}";

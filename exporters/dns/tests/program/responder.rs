@@ -50,10 +50,12 @@ pub(crate) enum Behaviour {
     Deaf,
     /// Has the answer, and cannot validate it.
     Bogus,
+    /// Takes a fifth of a second.
+    Late,
 }
 
 impl Behaviour {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Honest,
         Self::Dissent,
         Self::Nxdomain,
@@ -78,6 +80,7 @@ impl Behaviour {
         Self::Phobic,
         Self::Deaf,
         Self::Bogus,
+        Self::Late,
     ];
 
     /// The address number `n` that behaves so.
@@ -206,6 +209,7 @@ fn replies(query: &[u8], to: Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)> {
         B::Phobic if has_edns => one(header(query, 1, 0)),
         B::Deaf if has_edns => Vec::new(),
         B::Bogus if !is_unchecked => one(header(query, 2, 0)),
+        B::Late => vec![(Duration::from_millis(200), to, truth)],
         B::Honest | B::Phobic | B::Deaf | B::Bogus => one(truth),
         B::Dissent => one(data(query, LIE)),
         B::Nxdomain => one(header(query, 3, 0)),
