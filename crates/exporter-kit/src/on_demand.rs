@@ -161,8 +161,8 @@ async fn answer<E: Engine>(
     {
         debug!(%destination, "an on-demand page was asked for what the config does not allow");
         let message = format!(
-            "{destination} is not allowed: this exporter contacts its own targets, and whom its config \
-             lists, as in `on_demand: {{allow: ['{destination}']}}`"
+            "{destination} is not allowed: who is named here is contacted if the config lists him, as in \
+             `on_demand: {{allow: ['{destination}']}}`"
         );
         return refusal(StatusCode::FORBIDDEN, &message);
     }

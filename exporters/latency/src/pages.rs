@@ -11,6 +11,7 @@ use axum::Router;
 use exporter_kit::Registry;
 use exporter_kit::on_demand::{self, Asked, Contacts, Destination, Engine, Log, Planned, Settings};
 use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
 mod paths;
 
@@ -38,6 +39,7 @@ struct Requests(Arc<LatencyExporter>);
 /// One question, checked.
 #[derive(Debug)]
 struct Plan {
+    name: String,
     module: Arc<Module>,
     fault: Option<Arc<str>>,
     target: String,
@@ -45,6 +47,25 @@ struct Plan {
     destination: Destination,
     settings: Arc<Settings>,
     resolvers: Arc<[SocketAddr]>,
+}
+
+impl Plan {
+    /// The module; one whose files could not be read with these as they are now.
+    async fn usable(&self, log: &Log) -> Arc<Module> {
+        let module = Arc::clone(&self.module);
+        if self.fault.is_none() {
+            return module;
+        }
+        match tokio::task::spawn_blocking(move || module.read_again()).await {
+            Ok((module, fault)) => {
+                if let Some(fault) = fault {
+                    log.line(|| format!("a file of the module cannot be read: {fault:#}"));
+                }
+                Arc::new(module)
+            }
+            Err(_) => Arc::clone(&self.module),
+        }
+    }
 }
 
 impl Engine for Requests {
@@ -71,6 +92,7 @@ impl Engine for Requests {
         let destination = destination.map_err(|must| format!("target: {must}"))?;
         let longest = LONGEST.saturating_sub(offer.settings.timeout_offset.get());
         let plan = Plan {
+            name: name.to_owned(),
             module: Arc::clone(&offered.module),
             fault: offered.fault.clone(),
             target: target.to_owned(),
@@ -99,26 +121,20 @@ impl Engine for Requests {
             strays: &self.0.strays,
         };
         let mut found = Found::default();
-        let result = match &plan.fault {
-            Some(fault) => {
-                log.line(|| format!("a file of the module could not be read: {fault}"));
-                Err(Failure::Local)
-            }
-            // Boxed: what a probe of any kind needs is large.
-            None => {
-                match timeout_at(deadline, Box::pin(plan.module.prober.probe(&ask, &mut found)))
-                    .await
-                {
-                    Ok(result) => result,
-                    Err(_) => Err(Failure::Timeout),
-                }
-            }
-        };
+        let module = plan.usable(&log).await;
+        // Boxed: what a probe of any kind needs is large.
+        let probing = Box::pin(module.prober.probe(&ask, &mut found));
+        let result = timeout_at(deadline, probing).await.unwrap_or(Err(Failure::Timeout));
         let failure = result.err();
         log.line(|| match failure {
             None => "the probe succeeded".to_owned(),
             Some(failure) => format!("the probe failed: {}", failure.as_str()),
         });
+        if let Some(failure) = failure {
+            // Not the target as it was asked for: it may hold a password.
+            let (reason, target) = (failure.as_str(), &plan.destination);
+            debug!(%target, module = %plan.name, reason, "a probe that was asked for failed");
+        }
         // It was set a moment ago, to what is hardly finer than that.
         let hundredths = ((deadline - started).as_secs_f64() * 100.0).ceil();
         let timeout = Duration::from_secs_f64(hundredths / 100.0);

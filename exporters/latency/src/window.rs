@@ -10,23 +10,27 @@ use std::time::Duration;
 pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 
 /// Values of the last minute that can still become its minimum: each is larger than all before it,
-/// so the first is the minimum.
+/// so the first is the minimum. When each was measured, and the value, in nanoseconds: half of the room.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Window(VecDeque<(Duration, Duration)>);
+pub(crate) struct Window(VecDeque<(u64, u64)>);
 
 impl Window {
     /// Takes in a value that was measured at `now` (any clock that never goes back).
     pub(crate) fn push(&mut self, now: Duration, value: Duration) {
         self.forget(now);
+        let value = nanos(value);
         while self.0.back().is_some_and(|(_, larger)| *larger >= value) {
             self.0.pop_back();
         }
-        self.0.push_back((now, value));
+        self.0.push_back((nanos(now), value));
     }
 
     /// The smallest value of the minute that ends at `now`.
     pub(crate) fn min(&self, now: Duration) -> Option<Duration> {
-        self.0.iter().find(|(at, _)| is_fresh(*at, now)).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .find(|(at, _)| is_fresh(*at, now))
+            .map(|(_, value)| Duration::from_nanos(*value))
     }
 
     fn forget(&mut self, now: Duration) {
@@ -86,8 +90,13 @@ fn place(minute: u64) -> usize {
     usize::try_from(minute % TENTHS as u64).unwrap_or_default()
 }
 
-fn is_fresh(at: Duration, now: Duration) -> bool {
-    now.saturating_sub(at) <= WINDOW
+fn is_fresh(at: u64, now: Duration) -> bool {
+    now.saturating_sub(Duration::from_nanos(at)) <= WINDOW
+}
+
+/// Never cut: that would be centuries.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ mod paths;
 mod probe;
 #[path = "program/probed.rs"]
 mod probed;
+#[path = "program/proxied.rs"]
+mod proxied;
 #[path = "program/refused.rs"]
 mod refused;
 #[path = "program/running.rs"]

@@ -151,7 +151,7 @@ impl Settings {
 
     /// Whom it contacts.
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
-        let target = Target::parse(target).map_err(|error| format!("target: {error}"))?;
+        let target = Target::parse(target)?;
         Ok(Destination::new(&target.host, Some(self.port(&target))))
     }
 

@@ -59,7 +59,7 @@ struct Hop {
     method: Method,
     /// What is sent in `Host` in place of the URL's.
     host: Option<HeaderValue>,
-    has_body: bool,
+    body: Bytes,
     /// Where it came from, within one host.
     referer: Option<HeaderValue>,
 }
@@ -86,8 +86,7 @@ impl Settings {
     /// Whom it contacts by itself: the target's host, at a proxy's request where there is one.
     #[expect(clippy::unused_self, reason = "other probers have to look")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
-        let target = Target::parse(target).map_err(|error| format!("target: {error}"))?;
-        Ok(target.destination())
+        Ok(Target::parse(target)?.destination())
     }
 
     /// The last answer of a chain of redirects.
@@ -97,7 +96,6 @@ impl Settings {
         ask: &Ask<'_>,
         found: &mut Found,
     ) -> Result<Answered, Failure> {
-        let said = self.client.said(ask).await?;
         let first = target.clone();
         let mut first_ip = None;
         if !self.leaves_lookup_to_proxy(&target) {
@@ -106,11 +104,16 @@ impl Settings {
             http(found).phases.resolve += took;
             first_ip = Some(looked_up?);
         }
+        let said = self.client.said(ask).await?;
+        let body = self.body().await.map_err(|error| {
+            ask.log.line(|| format!("a file of the module could not be read: {error:#}"));
+            Failure::Local
+        })?;
         let mut hop = Hop {
             target,
             method: self.method.clone(),
             host: self.host_header(ask),
-            has_body: !self.body().is_empty(),
+            body,
             referer: None,
         };
         let mut cookies = Cookies::default();
@@ -149,7 +152,7 @@ impl Settings {
     }
 
     fn leaves_lookup_to_proxy(&self, target: &Target) -> bool {
-        let via = || self.client.via(target.is_tls(), target.host(), target.port());
+        let via = || self.client.via(target.is_tls(), target.host(), None, target.port());
         self.skip_resolve && via().is_some()
     }
 
@@ -186,7 +189,7 @@ impl Settings {
         found.tls = None;
         let (redirects, phases) = (http(found).redirects, http(found).phases);
         *http(found) = Http { phases, redirects, ..Http::default() };
-        let via = match self.client.via(is_tls, host, port) {
+        let via = match self.client.via(is_tls, host, ip, port) {
             None => None,
             Some(via) => {
                 let (mut unused, other) = (Found::default(), Ask { ip: None, ..ask.clone() });
@@ -216,7 +219,7 @@ impl Settings {
         let opened = open(&peer, &mut phases, ask, found).await;
         http(found).phases = phases;
         let (stream, is_h2) = opened?;
-        let is_to_proxy = via.is_some() && !is_tls;
+        let is_to_proxy = via.is_some_and(|(via, _)| via.is_asked_itself()) && !is_tls;
         let began = Instant::now();
         let mut connection = Connection::begin(stream, is_h2, is_to_proxy, ask).await?;
         ask.log.line(|| format!("asking {} {}", hop.method, hop.target));
@@ -231,7 +234,7 @@ impl Settings {
             },
             path: hop.target.path(),
             headers,
-            body: if hop.has_body { self.body() } else { Bytes::new() },
+            body: hop.body.clone(),
         };
         let (response, came) = connection.send(asked, ask).await?;
         let http = http(found);
@@ -264,7 +267,7 @@ impl Settings {
                 headers.remove(name);
             }
         }
-        if !hop.has_body {
+        if hop.body.is_empty() {
             for name in ["content-type", "content-length", "content-encoding"] {
                 if hop.method != self.method {
                     headers.remove(name);
@@ -315,7 +318,7 @@ fn next(hop: &Hop, status: u16, location: &str) -> Result<Hop, Failure> {
         // A name of the module's is meant for the place that it names.
         host: hop.host.clone().filter(|_| target::is_relative(location)),
         method: if keeps { hop.method.clone() } else { Method::GET },
-        has_body: hop.has_body && matches!(status, 307 | 308),
+        body: if matches!(status, 307 | 308) { hop.body.clone() } else { Bytes::new() },
         target,
     })
 }

@@ -6,13 +6,16 @@
 //! | `first_byte` | a stream that notes when its first byte came (I/O) |
 //! | `oauth2` | a token for client credentials (I/O) |
 //! | `proxy` | through whom a host is asked (pure) |
+//! | `socks` | a connection through a proxy of SOCKS5 (I/O) |
 
 pub(crate) mod connection;
 mod first_byte;
 mod oauth2;
 mod proxy;
+mod socks;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -40,8 +43,8 @@ pub(crate) struct Client {
     auth: HttpAuth,
     bearer: Option<SecretSource>,
     oauth2: Option<OAuth2>,
-    /// What these say, once their files were read.
-    said: HeaderMap,
+    /// Where the files are that these name. Read by each probe: tokens change.
+    folder: PathBuf,
     proxy: Proxy,
     pub(crate) tls: tls::Settings,
     pub(crate) enable_http2: bool,
@@ -71,7 +74,10 @@ impl TryFrom<Raw> for Client {
     type Error = String;
 
     fn try_from(raw: Raw) -> Result<Self, String> {
-        let bearer = SecretSource::either("bearer_token", raw.bearer_token, raw.bearer_token_file)?;
+        // An empty one is none, as in the peer.
+        let token = raw.bearer_token.filter(|token| !token.expose().is_empty());
+        let file = raw.bearer_token_file.filter(|file| !file.as_os_str().is_empty());
+        let bearer = SecretSource::either("bearer_token", token, file)?;
         let given = [
             ("basic_auth", raw.basic_auth.is_some()),
             ("authorization", raw.authorization.is_some()),
@@ -92,7 +98,7 @@ impl TryFrom<Raw> for Client {
             auth: HttpAuth::new(raw.basic_auth, raw.authorization, raw.http_headers)?,
             bearer,
             oauth2: raw.oauth2,
-            said: HeaderMap::new(),
+            folder: PathBuf::new(),
             proxy,
             tls: raw.tls_config,
             enable_http2: raw.enable_http2.unwrap_or(true),
@@ -104,22 +110,34 @@ impl TryFrom<Raw> for Client {
 impl Client {
     /// Reads the files that it names, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
-        self.said = self.auth.headers(folder)?;
+        folder.clone_into(&mut self.folder);
+        // Each of them, whatever fails: what cannot be read now may be there by the time of a probe, and what then
+        // still fails, fails that.
+        let proxy = self.proxy.load();
+        let tls = self.tls.load(folder);
+        let oauth2 = self.oauth2.as_mut().map(|oauth2| oauth2.load(folder).context("oauth2"));
+        let said = self.who_asks().map(drop);
+        proxy.and(tls).and(oauth2.unwrap_or(Ok(()))).and(said)
+    }
+
+    /// The headers that say who asks, as the files are now: a few small ones of this machine.
+    fn who_asks(&self) -> anyhow::Result<HeaderMap> {
+        let mut said = self.auth.headers(&self.folder)?;
         if let Some(bearer) = &self.bearer {
-            let token = bearer.read(folder).context("bearer_token_file")?;
+            let token = bearer.read(&self.folder).context("bearer_token_file")?;
             let value = Zeroizing::new(format!("Bearer {}", token.expose().trim()));
-            self.said.insert(header::AUTHORIZATION, sensitive(&value)?);
+            said.insert(header::AUTHORIZATION, sensitive(&value)?);
         }
-        if let Some(oauth2) = &mut self.oauth2 {
-            oauth2.load(folder).context("oauth2")?;
-        }
-        self.proxy.load()?;
-        self.tls.load(folder)
+        Ok(said)
     }
 
     /// The headers that say who asks. A token is fetched where there is none that is still good.
     pub(crate) async fn said(&self, ask: &Ask<'_>) -> Result<HeaderMap, Failure> {
-        let mut said = self.said.clone();
+        let is_usable = self.proxy.usable().and(self.tls.usable());
+        let mut said = is_usable.and_then(|()| self.who_asks()).map_err(|error| {
+            ask.log.line(|| format!("the module cannot be used: {error:#}"));
+            Failure::Local
+        })?;
         if let Some(oauth2) = &self.oauth2 {
             // Whoever gives tokens is not the target.
             let token = oauth2.token(ask).await.map_err(|_| Failure::Local)?;
@@ -135,9 +153,15 @@ impl Client {
         }
     }
 
-    /// Through whom a host is asked, if it is not asked itself.
-    pub(crate) fn via(&self, is_tls: bool, host: &str, port: u16) -> Option<&Via> {
-        self.proxy.via(is_tls, host, port)
+    /// Through whom a host is asked, if it is not asked itself; `ip` is its address, where that is known.
+    pub(crate) fn via(
+        &self,
+        is_tls: bool,
+        host: &str,
+        ip: Option<IpAddr>,
+        port: u16,
+    ) -> Option<&Via> {
+        self.proxy.via(is_tls, host, ip, port)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A module, in the grammar and with the meaning of `blackbox_exporter`. No I/O, no clock of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use exporter_kit::config;
@@ -48,7 +48,8 @@ macro_rules! probers {
                 };
                 let timeout = raw.timeout.map(config::Duration::get);
                 let interval = raw.interval.map(config::Duration::get);
-                Self { prober, timeout, interval, path: raw.path, idle }
+                let folder = PathBuf::new();
+                Self { prober, timeout, interval, path: raw.path, idle, folder }
             }
         }
 
@@ -122,11 +123,22 @@ pub(crate) struct Module {
     pub(crate) path: Option<PathSettings>,
     /// Sections without effect, since the prober is another.
     pub(crate) idle: Vec<&'static str>,
+    /// Where its files are, once it was loaded.
+    folder: PathBuf,
 }
 
 impl Module {
     /// Reads the files that it names, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
+        folder.clone_into(&mut self.folder);
         self.prober.load(folder)
+    }
+
+    /// The same with its files read once more, of one whose files could not be read; and what still cannot be, which
+    /// fails its probes where it is needed.
+    pub(crate) fn read_again(&self) -> (Self, Option<anyhow::Error>) {
+        let mut again = self.clone();
+        let fault = again.load(&self.folder).err();
+        (again, fault)
     }
 }

@@ -8,32 +8,37 @@
 //! | file | noun |
 //! |---|---|
 //! | `certificate` | what a certificate says, in the words of the peer's labels (pure) |
+//! | `files` | the files of a section, and whether they have changed (I/O) |
 //! | `judge` | whether a chain is one to be trusted for a name |
+//! | `session` | what is known of a session (pure) |
 
 mod certificate;
+mod files;
 mod judge;
+mod session;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, ensure};
-use exporter_kit::{Secret, SecretSource, read_file};
+use anyhow::Context as _;
+use exporter_kit::{Secret, SecretSource};
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::sha::Sha256;
 use openssl::ssl::{
-    Ssl, SslContext, SslMethod, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion,
+    Ssl, SslContext, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
-use openssl::x509::X509;
 use openssl::x509::store::X509Store;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_openssl::SslStream;
 
+use self::files::{Stamp, authorities, certificates};
+use self::session::{record, version};
 use super::ask::Ask;
-use super::found::{self, Found};
+use super::found::Found;
 use crate::outcome::Failure;
 
 /// A connection whose certificate was judged.
@@ -50,9 +55,6 @@ const CIPHERS: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256
 /// `SSL_OP_LEGACY_SERVER_CONNECT`: devices that know nothing of RFC 5746 are spoken with.
 const LEGACY_SERVER_CONNECT: u64 = 0x4;
 
-/// So much of a CA file is read: ten times the bundle of a system.
-const LARGEST_CA: u64 = 4 << 20;
-
 /// What the peer gives as the expiry of a chain that it did not verify: the first second of year 1.
 const NO_CHAIN: i64 = -62_135_596_800;
 
@@ -67,8 +69,12 @@ pub(crate) struct Settings {
     insecure_skip_verify: bool,
     min_version: Option<Version>,
     max_version: Option<Version>,
+    /// Where the files are.
+    folder: PathBuf,
     /// What was made of it all by `load`.
     loaded: Option<Loaded>,
+    /// And when a file had changed since.
+    newer: Newer,
 }
 
 #[derive(Deserialize)]
@@ -100,9 +106,21 @@ enum Version {
     Tls13,
 }
 
+/// What was made of the files as they are now. It follows from them, and makes no section another.
+#[derive(Clone, Debug, Default)]
+struct Newer(Arc<Mutex<Option<Loaded>>>);
+
+impl PartialEq for Newer {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// Equal ones were made of the same bytes.
 #[derive(Clone)]
 struct Loaded {
+    /// Of the files that it was made of.
+    stamps: Vec<Stamp>,
     context: SslContext,
     /// Whom to trust; nobody has to be where any certificate will do.
     roots: Option<Arc<X509Store>>,
@@ -125,15 +143,22 @@ impl TryFrom<Raw> for Settings {
     type Error = String;
 
     fn try_from(raw: Raw) -> Result<Self, String> {
+        // An empty one is none, as in the peer.
+        let either = |field, inline: Option<Secret>, file: Option<PathBuf>| {
+            let inline = inline.filter(|inline| !inline.expose().is_empty());
+            SecretSource::either(field, inline, file.filter(|file| !file.as_os_str().is_empty()))
+        };
         let settings = Self {
-            ca: SecretSource::either("ca", raw.ca, raw.ca_file)?,
-            cert: SecretSource::either("cert", raw.cert, raw.cert_file)?,
-            key: SecretSource::either("key", raw.key, raw.key_file)?,
+            ca: either("ca", raw.ca, raw.ca_file)?,
+            cert: either("cert", raw.cert, raw.cert_file)?,
+            key: either("key", raw.key, raw.key_file)?,
             server_name: raw.server_name.filter(|name| !name.is_empty()),
             insecure_skip_verify: raw.insecure_skip_verify,
             min_version: raw.min_version,
             max_version: raw.max_version,
+            folder: PathBuf::new(),
             loaded: None,
+            newer: Newer::default(),
         };
         match (&settings.cert, &settings.key) {
             (Some(_), None) => return Err("key: must be given beside cert".to_owned()),
@@ -157,6 +182,39 @@ impl Settings {
 
     /// Reads and takes in the CA, the certificate and the key, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
+        folder.clone_into(&mut self.folder);
+        self.loaded = Some(self.read()?);
+        Ok(())
+    }
+
+    /// Whether the files are good as they are now, where there are any.
+    pub(crate) fn usable(&self) -> anyhow::Result<()> {
+        let is_of_files = [&self.ca, &self.cert, &self.key].into_iter().any(Option::is_some);
+        if is_of_files { self.current().map(drop) } else { Ok(()) }
+    }
+
+    /// What is made of it, with the files as they are now: they are read again where one has changed.
+    fn current(&self) -> anyhow::Result<Loaded> {
+        let stamps = self.stamps();
+        if let Some(loaded) = self.loaded.as_ref().filter(|loaded| loaded.stamps == stamps) {
+            return Ok(loaded.clone());
+        }
+        let mut newer = self.newer.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(newer) = newer.as_ref().filter(|newer| newer.stamps == stamps) {
+            return Ok(newer.clone());
+        }
+        let read = self.read()?;
+        *newer = Some(read.clone());
+        Ok(read)
+    }
+
+    fn stamps(&self) -> Vec<Stamp> {
+        files::stamps(&self.folder, &[&self.ca, &self.cert, &self.key])
+    }
+
+    fn read(&self) -> anyhow::Result<Loaded> {
+        // Before they are read: one that changes meanwhile is read once more.
+        let (folder, stamps) = (self.folder.as_path(), self.stamps());
         let (mut digest, mut roots) = (Sha256::new(), None);
         let mut builder = SslContext::builder(SslMethod::tls_client())?;
         // Judged here, once it was recorded.
@@ -197,9 +255,7 @@ impl Settings {
             builder.check_private_key().context("tls_config.key_file: it is of another cert")?;
             digest.update(pem.expose().as_bytes());
         }
-        let context = builder.build();
-        self.loaded = Some(Loaded { context, roots, digest: digest.finish() });
-        Ok(())
+        Ok(Loaded { stamps, context: builder.build(), roots, digest: digest.finish() })
     }
 
     /// Shakes hands, records what was shown, and judges it for `server_name`, or for that of the section.
@@ -224,7 +280,10 @@ impl Settings {
         ask: &Ask<'_>,
         found: &mut Found,
     ) -> Result<Stream<S>, Failure> {
-        let loaded = self.loaded.as_ref().expect("a module is loaded before it probes");
+        let loaded = &self.current().map_err(|error| {
+            ask.log.line(|| format!("a file of the module could not be read: {error:#}"));
+            Failure::Local
+        })?;
         let name = bare(name);
         let mut stream = begin(loaded, stream, name, alpn).map_err(|error| {
             ask.log.line(|| format!("TLS cannot be begun: {error}"));
@@ -302,46 +361,6 @@ fn bare(host: &str) -> &str {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let host = host.split_once('%').map_or(host, |(address, _)| address);
     host.strip_suffix('.').unwrap_or(host)
-}
-
-/// What is known of a session, also of one that failed. Nothing without a certificate: a server that showed
-/// none has not spoken TLS far enough.
-fn record(ssl: &SslRef) -> Option<found::Tls> {
-    let chain = ssl.peer_cert_chain()?;
-    let leaf = chain.get(0)?;
-    Some(found::Tls {
-        version: version(ssl),
-        cipher: ssl.current_cipher().map(|it| it.standard_name().unwrap_or(it.name()).to_owned()),
-        earliest_expiry: chain.iter().filter_map(certificate::not_after).min(),
-        last_chain_expiry: None,
-        leaf: Some(certificate::leaf(leaf)),
-    })
-}
-
-fn version(ssl: &SslRef) -> Option<&'static str> {
-    match ssl.version2()? {
-        SslVersion::TLS1 => Some("TLS 1.0"),
-        SslVersion::TLS1_1 => Some("TLS 1.1"),
-        SslVersion::TLS1_2 => Some("TLS 1.2"),
-        SslVersion::TLS1_3 => Some("TLS 1.3"),
-        _ => None,
-    }
-}
-
-/// What a CA file holds: no secret, and often the bundle of a whole system.
-fn authorities(ca: &SecretSource, folder: &Path) -> anyhow::Result<Vec<u8>> {
-    let file = match ca {
-        SecretSource::Inline(pem) => return Ok(pem.expose().as_bytes().to_owned()),
-        SecretSource::File(file) => folder.join(file),
-    };
-    let pem = read_file(&file, LARGEST_CA);
-    pem.map(|pem| pem.to_vec()).with_context(|| format!("reading {}", file.display()))
-}
-
-fn certificates(pem: &[u8]) -> anyhow::Result<Vec<X509>> {
-    let certificates = X509::stack_from_pem(pem).context("reading PEM")?;
-    ensure!(!certificates.is_empty(), "there is no certificate in it");
-    Ok(certificates)
 }
 
 impl From<Version> for SslVersion {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     headers: HttpAuth,
     said: HeaderMap,
     steps: Vec<Step>,
+    /// Where the files are that its headers name.
+    folder: PathBuf,
 }
 
 #[derive(Default, Deserialize)]
@@ -117,6 +119,7 @@ impl TryFrom<Raw> for Settings {
             headers: headers.map_err(|error| error.replacen("http_headers", "headers", 1))?,
             said,
             steps: raw.query_response,
+            folder: PathBuf::new(),
         })
     }
 }
@@ -157,16 +160,22 @@ impl Settings {
 
     /// Reads what it names, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
-        self.client.load(folder).context("websocket.http_config")?;
-        let said = self.headers.headers(folder).context("websocket.headers")?;
-        self.said.extend(said);
-        Ok(())
+        folder.clone_into(&mut self.folder);
+        let client = self.client.load(folder).context("websocket.http_config");
+        client.and(self.own_headers().map(drop))
+    }
+
+    /// The headers of its own, as their files are now.
+    fn own_headers(&self) -> anyhow::Result<HeaderMap> {
+        let mut said = self.said.clone();
+        said.extend(self.headers.headers(&self.folder).context("websocket.headers")?);
+        Ok(said)
     }
 
     /// Whom it contacts.
     #[expect(clippy::unused_self, reason = "other probers have to look")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
-        let target = Target::parse(target).map_err(|error| format!("target: {error}"))?;
+        let target = Target::parse(target)?;
         Ok(Destination::new(target.host(), Some(target.port())))
     }
 
@@ -271,7 +280,7 @@ impl Settings {
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         headers.extend(said);
-        headers.extend(self.said.clone());
+        headers.extend(self.own_headers().ok()?);
         let shown = HeaderValue::from_str(&shown).ok()?;
         for (name, value) in [
             (header::UPGRADE, "websocket"),

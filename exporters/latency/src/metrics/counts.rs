@@ -88,6 +88,8 @@ impl Strays {
                 if answered.len() == Self::MOST {
                     answered.remove(0);
                 }
+                // Most targets have one: no room is taken for more.
+                answered.reserve_exact(1);
                 answered.push((from, sent));
             }
         }

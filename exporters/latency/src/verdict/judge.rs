@@ -56,7 +56,8 @@ pub(crate) struct Judge {
     interval: f64,
     state: State,
     run: Run,
-    hold: Hold,
+    /// Boxed: hardly any was ever down.
+    hold: Option<Box<Hold>>,
     shares: Shares,
     /// When the newest round began.
     begun: f64,
@@ -79,7 +80,7 @@ impl Judge {
             interval,
             state: State::New,
             run: Run::default(),
-            hold: Hold::default(),
+            hold: None,
             shares: Shares::new(interval),
             begun: f64::INFINITY,
             has_succeeded: false,
@@ -140,7 +141,12 @@ impl Judge {
         }
         if !is_down {
             self.shares.feed(begun, failed.or(round.sampled));
-        } else if self.hold.ends(begun, good, self.run.count(), self.interval) {
+        } else if self.hold.get_or_insert_default().ends(
+            begun,
+            good,
+            self.run.count(),
+            self.interval,
+        ) {
             self.state = State::Up;
             self.shares.clear();
         }
@@ -157,7 +163,7 @@ impl Judge {
     /// Our network was proved during that run: it is an outage.
     pub(crate) fn convict(&mut self, since: f64) {
         self.state = State::Down(since);
-        self.hold.begin(self.begun);
+        self.hold.get_or_insert_default().begin(self.begun);
     }
 
     /// What failed lately was our own fault: the open run is dropped, and the failures of the last minute and

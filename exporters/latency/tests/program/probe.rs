@@ -13,7 +13,7 @@ use super::probed::{self, Page, Peer, page};
 use super::running::{command, fails_for, start, wait_for_probes};
 use super::shaking;
 use super::web::{Web, server};
-use super::{healthy, modules, paths};
+use super::{healthy, modules, paths, proxied};
 
 /// One module, and whom it probes.
 struct Case {
@@ -76,11 +76,13 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
     fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
     let signed = || server(&authority, "localhost");
     let tls = shaking::talker(signed());
+    let pages = paths::pages();
     let own = authority.sign_for(&["localhost", "127.0.0.1"]);
     BTreeMap::from([
         ("web", format!("127.0.0.1:{}", web.port)),
         ("health", healthy::server().to_string()),
-        ("pages", paths::pages().to_string()),
+        ("pages", pages.to_string()),
+        ("socks", proxied::socks(pages).to_string()),
         ("secure", format!("https://{}", paths::secure(&own))),
         ("tls", tls.to_string()),
         ("tls by name", format!("localhost:{}", tls.port())),
@@ -102,7 +104,7 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
 
 fn cases(folder: &TempDir) -> Vec<Case> {
     let servers = servers(folder);
-    let tables: [&[modules::Row]; 7] = [
+    let tables: [&[modules::Row]; 8] = [
         &modules::HEALTHS,
         &modules::TALKS,
         &modules::QUESTIONS,
@@ -110,7 +112,11 @@ fn cases(folder: &TempDir) -> Vec<Case> {
         &modules::PAGES,
         &modules::ECHOES,
         &paths::HTTP,
+        &proxied::PROXIED,
     ];
+    let token = folder.path().join("token");
+    fs::write(&token, "t\n").unwrap();
+    let token = token.display().to_string();
     let authority = folder.path().join("ca.pem").display().to_string();
     let case = |&(name, module, server): &modules::Row| {
         let (known, path) = server.split_once('/').map_or((server, ""), |(it, path)| (it, path));
@@ -121,7 +127,11 @@ fn cases(folder: &TempDir) -> Vec<Case> {
         };
         Case {
             name,
-            module: module.replace("$CA", &authority).replace("$PAGES", &servers["pages"]),
+            module: module
+                .replace("$CA", &authority)
+                .replace("$TOKEN", &token)
+                .replace("$PAGES", &servers["pages"])
+                .replace("$SOCKS", &servers["socks"]),
             target,
         }
     };
@@ -273,12 +283,53 @@ fn nobody_is_contacted_whom_the_config_does_not_list() {
         ("target=a.example:1&module=nope", "module: is unknown"),
         ("module=tcp", "target: is missing"),
         ("module=tcp&target=a.example", "target: must be HOST:PORT"),
+        ("module=web&target=ftp://a.example/", "target: must be a URL of HTTP"),
+        ("module=web&target=http://", "target: must be a URL of HTTP"),
         ("module=unix&target=/run/../a.sock", "target: must be the path of a socket"),
     ] {
         let (status, body) = ask(query);
         assert_eq!(status, 400, "{query}");
-        assert!(body.contains(words), "{query}: {body}");
+        assert!(body.starts_with(words), "{query}: {body}");
     }
+    assert!(program.stop().success());
+}
+
+#[test]
+fn files_are_read_as_they_are_when_a_probe_begins() {
+    let folder = TempDir::new().unwrap();
+    let pages = paths::pages();
+    let token = folder.path().join("token");
+    let ca = folder.path().join("ca.pem");
+    let old = Authority::default();
+    let new = Authority::default();
+    let secure = paths::secure(&new.sign_for(&["localhost", "127.0.0.1"]));
+    fs::write(&ca, old.pem()).unwrap();
+    let modules = format!(
+        "{{login: {{prober: http, http: {{bearer_token_file: '{}', fail_if_body_not_matches_regexp: \
+         ['authorization: bearer new']}}}}, trust: {{prober: http, http: {{tls_config: {{ca_file: \
+         '{}'}}}}}}}}",
+        token.display(),
+        ca.display()
+    );
+    let program = with(&modules, "127.0.0.1");
+    let login = || probed(&program, &format!("module=login&target=http://{pages}/echo"));
+    let trust = || probed(&program, &format!("module=trust&target=https://{secure}/"));
+    let fails_as = |page: &Page, reason: &str| {
+        is(page, &format!("probe_failure_info{{reason=\"{reason}\"}}"), 1.0)
+    };
+    assert!(fails_as(&login(), "local"), "there is none yet");
+    fs::write(&token, "old").unwrap();
+    assert!(fails_as(&login(), "condition"));
+    fs::write(&token, "new\n").unwrap();
+    assert!(is(&login(), "probe_success", 1.0), "no reload");
+    fs::remove_file(&token).unwrap();
+    assert!(fails_as(&login(), "local"));
+    assert!(fails_as(&trust(), "tls_verify"));
+    fs::write(folder.path().join("next"), new.pem()).unwrap();
+    fs::rename(folder.path().join("next"), &ca).unwrap();
+    assert!(is(&trust(), "probe_success", 1.0), "no reload");
+    fs::write(&ca, "none").unwrap();
+    assert!(fails_as(&trust(), "local"));
     assert!(program.stop().success());
 }
 

@@ -38,22 +38,12 @@ pub(crate) struct Settings {
     pub(super) headers: HeaderMap,
     body: Secret,
     body_file: Option<PathBuf>,
-    /// The request's body, once its file was read.
-    sent: Sent,
+    /// Where that is, once it was loaded; read by each probe.
+    body_path: Option<PathBuf>,
     pub(super) compression: Compression,
     /// 0 for none.
     pub(super) body_size_limit: u64,
     pub(super) conditions: Conditions,
-}
-
-/// A request's body, which may be a password.
-#[derive(Clone, Default, PartialEq)]
-struct Sent(Bytes);
-
-impl std::fmt::Debug for Sent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<{} bytes>", self.0.len())
-    }
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "they are the words of the file")]
@@ -174,7 +164,7 @@ impl TryFrom<Raw> for Settings {
             headers,
             body,
             body_file,
-            sent: Sent::default(),
+            body_path: None,
             compression: raw.compression,
             body_size_limit: raw.body_size_limit.0,
             conditions: Conditions {
@@ -193,17 +183,10 @@ impl TryFrom<Raw> for Settings {
 impl Settings {
     /// Reads what it names, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
-        self.client.load(folder).context("http")?;
-        let sent = match &self.body_file {
-            None => Bytes::from(self.body.expose().to_owned()),
-            Some(file) => {
-                let file = folder.join(file);
-                let read = read_file(&file, MOST_BODY).map(|body| body.to_vec());
-                read.with_context(|| format!("http.body_file: reading {}", file.display()))?.into()
-            }
-        };
-        self.sent = Sent(sent);
-        Ok(())
+        self.body_path = self.body_file.as_ref().map(|file| folder.join(file));
+        let client = self.client.load(folder).context("http");
+        // What cannot be read is told at once, though it may be there by the time of a probe.
+        client.and(self.body_path.as_deref().map_or(Ok(()), |file| of_file(file).map(drop)))
     }
 
     /// The same for a target that is probed all the time, where nothing is followed or offered that the
@@ -220,15 +203,29 @@ impl Settings {
     }
 
     /// What is sent.
-    pub(super) fn body(&self) -> Bytes {
-        self.sent.0.clone()
+    pub(super) async fn body(&self) -> anyhow::Result<Bytes> {
+        let Some(file) = self.body_path.clone() else {
+            return Ok(Bytes::from(self.body.expose().to_owned()));
+        };
+        // It may be large.
+        let reading = tokio::task::spawn_blocking(move || of_file(&file));
+        Ok(reading.await??.into())
     }
+}
+
+/// What is in the file of a body.
+fn of_file(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let read = read_file(file, MOST_BODY).map(|body| body.to_vec());
+    read.with_context(|| format!("http.body_file: reading {}", file.display()))
 }
 
 /// A number of bytes, as in `10MB`: a kilobyte has 1,024, as in the peer.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 #[serde(try_from = "SizeText")]
 struct Size(u64);
+
+const MUST_BE_A_SIZE: &str =
+    "must be a number of bytes up to 1TB, as in 10MB or 512KiB; 0 is no limit";
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -241,13 +238,25 @@ impl TryFrom<SizeText> for Size {
     type Error = String;
 
     fn try_from(text: SizeText) -> Result<Self, String> {
-        let must = || {
-            "must be a number of bytes up to 1TB, as in 10MB or 512KiB; 0 is no limit".to_owned()
-        };
+        let must = || MUST_BE_A_SIZE.to_owned();
         let text = match text {
             SizeText::Number(number) => number.to_string(),
             SizeText::Text(text) => text,
         };
+        // Less than nothing is no limit, as in the peer, which wants a unit there.
+        if let Some(positive) = text.strip_prefix('-') {
+            let is_bad = positive.starts_with('-') || positive.parse::<f64>().is_ok();
+            let size = if is_bad { Err(must()) } else { Self::of(positive) };
+            return size.map(|_| Self(0));
+        }
+        Self::of(&text)
+    }
+}
+
+impl Size {
+    /// Reads a size that is no less than nothing.
+    fn of(text: &str) -> Result<Self, String> {
+        let must = || MUST_BE_A_SIZE.to_owned();
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
         let number: f64 = number.parse().map_err(|_| must())?;
@@ -292,11 +301,11 @@ mod tests {
         assert_eq!(not.families, Families::OnlyV6);
     }
 
-    #[test]
-    fn a_body_s_file_without_a_name_is_none() {
+    #[tokio::test]
+    async fn a_body_s_file_without_a_name_is_none() {
         let mut settings = parse("{body: a, body_file: ''}").unwrap();
         settings.load(Path::new("/")).unwrap();
-        assert_eq!(settings.body(), "a");
+        assert_eq!(settings.body().await.unwrap(), "a");
     }
 
     #[test]
@@ -309,6 +318,7 @@ mod tests {
             ("1.5KB", 1536),
             ("1B", 1),
             ("2g", 2 << 30),
+            ("-1B", 0),
         ] {
             let settings = parse(&format!("{{body_size_limit: {text}}}")).unwrap();
             assert_eq!(settings.body_size_limit, wanted, "{text}");
@@ -328,6 +338,8 @@ mod tests {
             ("{headers: {X-A: \"s3cret\\n\"}}", "headers: a value has"),
             ("{body_size_limit: 10XB}", "body_size_limit: must be"),
             ("{body_size_limit: -1}", "body_size_limit: must be"),
+            ("{body_size_limit: '-1'}", "body_size_limit: must be"),
+            ("{body_size_limit: --1B}", "body_size_limit: must be"),
             ("{fail_if_body_matches_regexp: ['(']}", "fail_if_body_matches_regexp[0]: must be"),
             ("{fail_if_header_matches: [{header: a}]}", "regexp"),
             ("{fail_if_header_matches: [{header: a, regexp: ''}]}", "regexp: must not be empty"),
@@ -348,8 +360,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nothing_of_it_shows_a_secret() {
+    #[tokio::test]
+    async fn nothing_of_it_shows_a_secret() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("body"), "s3cret").unwrap();
         let yaml = "{body_file: body, headers: {X-A: s3cret}, bearer_token: s3cret, \
@@ -357,7 +369,13 @@ mod tests {
                     proxy_connect_header: {X-C: [s3cret]}}";
         let mut settings = parse(yaml).unwrap();
         settings.load(folder.path()).unwrap();
-        assert_eq!(settings.body(), "s3cret");
+        assert_eq!(settings.body().await.unwrap(), "s3cret");
+        // As it is now, or not at all.
+        std::fs::write(folder.path().join("body"), "other").unwrap();
+        assert_eq!(settings.body().await.unwrap(), "other");
+        std::fs::remove_file(folder.path().join("body")).unwrap();
+        let error = format!("{:#}", settings.body().await.unwrap_err());
+        assert!(error.starts_with("http.body_file: reading /"), "{error}");
         let shown = format!("{settings:?}");
         assert!(!shown.contains("s3cret") && !shown.contains("czNjcmV0"), "{shown}");
     }

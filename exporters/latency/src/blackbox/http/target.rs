@@ -18,8 +18,11 @@ impl Target {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let lower = text.to_ascii_lowercase();
         let is_url = lower.starts_with("http://") || lower.starts_with("https://");
+        // Of another scheme the peer makes a host of that name, which there is not.
+        let is_other =
+            !is_url && lower.split(['/', '?', '#']).next().is_some_and(|it| it.ends_with(':'));
         let url = if is_url { text.to_owned() } else { format!("http://{text}") };
-        let read = Url::parse(&url).ok();
+        let read = Url::parse(&url).ok().filter(|_| !is_other);
         let target = read.clone().and_then(Self::of).ok_or_else(|| {
             "must be a URL of HTTP, as in https://www.example.com/health, or a host".to_owned()
         })?;

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use super::Via;
 use super::first_byte::FirstByte;
+use super::socks;
 use crate::blackbox::ask::Ask;
 use crate::blackbox::dialogue::Talk;
 use crate::blackbox::found::{Found, HttpPhases};
@@ -134,7 +135,9 @@ pub(crate) async fn open(
             let shaken = to.tls.connect_as(stream, &via.host, &[], ask, &mut unused).await;
             stream = Box::new(shaken.map_err(|_| Failure::Local)?);
         }
-        if to.is_tls {
+        if let Some(login) = &via.socks {
+            socks::through(&mut *stream, login, (to.host, to.ip, to.port), ask).await?;
+        } else if to.is_tls {
             through(&mut *stream, via, to, ask).await?;
         }
     }

@@ -38,8 +38,8 @@ const MARGIN: Duration = Duration::from_secs(10);
 pub(crate) struct OAuth2 {
     id: String,
     secret: Option<SecretSource>,
-    /// Once its file was read.
-    read: Option<Secret>,
+    /// Where its file is, which is read for each token.
+    folder: PathBuf,
     url: Address,
     scopes: Vec<String>,
     params: BTreeMap<String, Secret>,
@@ -72,8 +72,8 @@ impl std::fmt::Debug for Address {
 
 impl PartialEq for OAuth2 {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |it: &Self| (it.id.clone(), it.secret.clone(), it.read.clone(), it.url.clone());
-        parts(self) == parts(other)
+        (&self.id, &self.secret, &self.folder, &self.url)
+            == (&other.id, &other.secret, &other.folder, &other.url)
             && (&self.scopes, &self.params, &self.tls) == (&other.scopes, &other.params, &other.tls)
             && self.proxy == other.proxy
     }
@@ -122,7 +122,7 @@ impl TryFrom<Raw> for OAuth2 {
         Ok(Self {
             id: raw.client_id,
             secret: SecretSource::either("client_secret", secret.0, secret.1)?,
-            read: None,
+            folder: PathBuf::new(),
             url: Address(url),
             scopes: raw.scopes,
             params: raw.endpoint_params,
@@ -144,9 +144,14 @@ struct Answer {
 impl OAuth2 {
     /// Reads the files that it names.
     pub(super) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
-        self.read = self.secret.as_ref().map(|secret| secret.read(folder)).transpose()?;
-        self.proxy.load()?;
-        self.tls.load(folder)
+        folder.clone_into(&mut self.folder);
+        let (proxy, tls) = (self.proxy.load(), self.tls.load(folder));
+        proxy.and(tls).and(self.read().map(drop))
+    }
+
+    /// The secret, as its file is now.
+    fn read(&self) -> anyhow::Result<Option<Secret>> {
+        self.secret.as_ref().map(|secret| secret.read(&self.folder)).transpose()
     }
 
     /// The header `Authorization`. Probes that need a token at once wait for one request.
@@ -176,13 +181,17 @@ impl OAuth2 {
     /// Asks for a token; nothing where the server refuses.
     async fn fetch(&self, in_header: bool, ask: &Ask<'_>) -> Result<Option<Token>, Failure> {
         let url = &self.url.0;
+        self.proxy.usable().map_err(|error| {
+            ask.log.line(|| format!("oauth2: {error:#}"));
+            Failure::Local
+        })?;
         ask.log.line(|| format!("asking {:?} for a token", self.url));
         let (host, is_tls) = (url.host_str().unwrap_or_default(), url.scheme() == "https");
         let port = url.port_or_known_default().unwrap_or(443);
         let mut unused = Found::default();
         // Another host than the one that is probed.
         let other = Ask { ip: None, ..ask.clone() };
-        let via = match self.proxy.via(is_tls, host, port) {
+        let via = match self.proxy.via(is_tls, host, None, port) {
             Some(via) => Some((
                 via,
                 choose::address(&via.host, Families::V4ElseV6, &other, &mut unused).await?,
@@ -206,9 +215,14 @@ impl OAuth2 {
         };
         let mut phases = HttpPhases::default();
         let (stream, _) = open(&peer, &mut phases, ask, &mut unused).await?;
-        let is_to_proxy = via.is_some() && !is_tls;
+        let is_to_proxy = via.is_some_and(|(via, _)| via.is_asked_itself()) && !is_tls;
         let mut connection = Connection::begin(stream, false, is_to_proxy, ask).await?;
-        let (response, _) = connection.send(self.request(in_header, host)?, ask).await?;
+        let secret = self.read().map_err(|error| {
+            ask.log.line(|| format!("client_secret_file: {error:#}"));
+            Failure::Local
+        })?;
+        let request = self.request(in_header, host, secret.as_ref().map_or("", Secret::expose))?;
+        let (response, _) = connection.send(request, ask).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
         let body = body.map_err(|_| Failure::Body)?.to_bytes();
@@ -223,9 +237,8 @@ impl OAuth2 {
         Ok(Some(token(&answer)?))
     }
 
-    fn request(&self, in_header: bool, host: &str) -> Result<Asked, Failure> {
+    fn request(&self, in_header: bool, host: &str, secret: &str) -> Result<Asked, Failure> {
         let url = &self.url.0;
-        let secret = self.read.as_ref().map_or("", Secret::expose);
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         if !self.scopes.is_empty() {

@@ -18,6 +18,8 @@ pub(crate) struct Proxy {
     except: Except,
     from_environment: bool,
     connect: HeaderMap,
+    /// Why the environment cannot be understood.
+    fault: Option<String>,
 }
 
 /// A proxy.
@@ -25,10 +27,19 @@ pub(crate) struct Proxy {
 pub(crate) struct Via {
     /// Whether it is spoken with by TLS.
     pub(crate) is_tls: bool,
+    /// Who asks it, where it speaks SOCKS5.
+    pub(crate) socks: Option<Login>,
     pub(crate) host: String,
     pub(crate) port: u16,
     /// What is said to it when it is asked to connect, and `Proxy-Authorization` to any request.
     pub(crate) connect: HeaderMap,
+}
+
+/// A user and a password, in the bytes that a proxy of SOCKS5 is told; without a user nobody logs in.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: Secret,
 }
 
 /// Who is asked without a proxy.
@@ -86,19 +97,25 @@ impl Proxy {
         let via = url.map(|url| Via::parse(url.expose(), &headers)).transpose();
         let via = via.map_err(|error| format!("proxy_url: {error}"))?;
         let except = except.map(|text| Except::parse(&text)).unwrap_or_default();
-        Ok(Self { via: [via.clone(), via], except, from_environment, connect: headers })
+        let via = [via.clone(), via];
+        Ok(Self { via, except, from_environment, connect: headers, fault: None })
     }
 
     /// Takes over what the environment says, where it is asked.
     pub(super) fn load(&mut self) -> anyhow::Result<()> {
         if self.from_environment {
             let get = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-            self.read_environment(get).map_err(anyhow::Error::msg)?;
+            self.fault = self.read_environment(get).err();
         }
-        Ok(())
+        self.usable()
     }
 
     /// Who is to be asked through a proxy is never asked without, also where it is not to be understood.
+    pub(super) fn usable(&self) -> anyhow::Result<()> {
+        self.fault.clone().map_or(Ok(()), |fault| Err(anyhow::Error::msg(fault)))
+    }
+
+    /// Takes over what the environment says.
     fn read_environment(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), String> {
         let either = |upper: &str, lower: &str| get(upper).or_else(|| get(lower));
         let via = |upper: &str, lower: &str| {
@@ -114,38 +131,63 @@ impl Proxy {
         Ok(())
     }
 
-    /// Through whom a host is asked.
-    pub(super) fn via(&self, is_tls: bool, host: &str, port: u16) -> Option<&Via> {
+    /// Through whom a host is asked; `ip` is its address, where that is known: a network that is asked without a
+    /// proxy is one whatever its hosts are called.
+    pub(super) fn via(
+        &self,
+        is_tls: bool,
+        host: &str,
+        ip: Option<IpAddr>,
+        port: u16,
+    ) -> Option<&Via> {
         let via = self.via[usize::from(is_tls)].as_ref()?;
-        (!self.except.names(host, port)).then_some(via)
+        let is_named = |host: &str| self.except.names(host, port);
+        let is_excepted = is_named(host) || ip.is_some_and(|ip| is_named(&ip.to_string()));
+        (!is_excepted).then_some(via)
     }
 }
 
 impl Via {
     fn parse(text: &str, connect: &HeaderMap) -> Result<Self, String> {
-        let must = || "must be a URL, http://HOST:PORT or https://HOST:PORT".to_owned();
+        let must = || {
+            "must be a URL, http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT".to_owned()
+        };
         let url = Url::parse(text).map_err(|_| must())?;
-        let is_tls = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            "socks5" | "socks5h" => {
-                return Err("socks5 is not supported; give an HTTP proxy".to_owned());
-            }
+        let (is_tls, is_socks) = match url.scheme() {
+            "http" => (false, false),
+            "https" => (true, false),
+            // Whoever looks the name up, the proxy is told what there is to be told: as in Go, both are one.
+            "socks5" | "socks5h" => (false, true),
             _ => return Err(must()),
         };
+        let (user, password) =
+            (decoded(url.username()), decoded(url.password().unwrap_or_default()));
         let mut connect = connect.clone();
-        if !url.username().is_empty() {
-            let (user, password) =
-                (decoded(url.username()), decoded(url.password().unwrap_or_default()));
+        let mut socks = None;
+        if is_socks {
+            if user.len() > 255 || password.len() > 255 {
+                return Err(
+                    "the user and the password must not be longer than 255 bytes".to_owned()
+                );
+            }
+            socks = Some(Login { user, password: Secret::new(password) });
+        } else if !url.username().is_empty() {
             let login = super::basic(&user, &password).map_err(|_| must())?;
             connect.insert(header::PROXY_AUTHORIZATION, login);
         }
+        let port = url.port_or_known_default().or(is_socks.then_some(1080));
         Ok(Self {
             is_tls,
-            host: url.host_str().ok_or_else(must)?.to_owned(),
-            port: url.port_or_known_default().filter(|port| *port != 0).ok_or_else(must)?,
+            socks,
+            host: url.host_str().filter(|host| !host.is_empty()).ok_or_else(must)?.to_owned(),
+            port: port.filter(|port| *port != 0).ok_or_else(must)?,
             connect,
         })
+    }
+
+    /// Whether a request that is not encrypted is sent to it whole, for it to ask.
+    pub(crate) fn is_asked_itself(&self) -> bool {
+        self.socks.is_none()
     }
 }
 
@@ -245,7 +287,10 @@ mod tests {
     #[test]
     fn a_list_says_who_is_asked_without_a_proxy() {
         let through = proxy(Some("http://p.example:3128"), None).unwrap();
-        assert!(through.via(true, "127.0.0.1", 443).is_some(), "without a list all are asked so");
+        assert!(
+            through.via(true, "127.0.0.1", None, 443).is_some(),
+            "without a list all are asked so"
+        );
         let list = "a.example, .b.example,10.0.0.0/8,192.0.2.1:81,c.example:8080";
         let through = proxy(Some("http://p.example:3128"), Some(list)).unwrap();
         for (host, port, wanted) in [
@@ -264,10 +309,15 @@ mod tests {
             ("127.0.0.9", 80, true),
             ("[::1]", 80, true),
         ] {
-            assert_eq!(through.via(false, host, port).is_none(), wanted, "{host}:{port}");
+            assert_eq!(through.via(false, host, None, port).is_none(), wanted, "{host}:{port}");
+        }
+        // A name whose address is in a network of the list.
+        for (ip, wanted) in [("10.9.9.9", true), ("11.9.9.9", false), ("127.0.0.1", true)] {
+            let ip = ip.parse().ok();
+            assert_eq!(through.via(false, "z.example", ip, 80).is_none(), wanted, "{ip:?}");
         }
         let all = proxy(Some("http://p.example:3128"), Some("*")).unwrap();
-        assert!(all.via(false, "z.example", 80).is_none());
+        assert!(all.via(false, "z.example", None, 80).is_none());
     }
 
     #[test]
@@ -281,23 +331,34 @@ mod tests {
         };
         through.read_environment(get).unwrap();
         let shown =
-            |is_tls, host: &str| through.via(is_tls, host, 80).map(|via| format!("{via:?}"));
+            |is_tls, host: &str| through.via(is_tls, host, None, 80).map(|via| format!("{via:?}"));
         assert_eq!(shown(false, "b.example").as_deref(), Some("p.example:3128"));
         assert_eq!(shown(true, "b.example").as_deref(), Some("q.example:3129"));
         assert_eq!(shown(true, "a.example"), None);
-        let said = &through.via(true, "b.example", 80).unwrap().connect;
+        let said = &through.via(true, "b.example", None, 80).unwrap().connect;
         assert_eq!(said[header::PROXY_AUTHORIZATION], "Basic dTpzM2NyZXQh");
         assert!(!format!("{through:?}").contains("dTpz"), "{through:?}");
-        for bad in ["socks5://u:s3cret@p.example:1080", "http://s3cret:x:y"] {
+        for bad in ["socks4://u:s3cret@p.example:1080", "http://s3cret:x:y"] {
             let error = through.read_environment(|_| Some(bad.to_owned())).unwrap_err();
             assert!(error.contains("HTTP_PROXY") && !error.contains("s3cret"), "{error}");
         }
     }
 
     #[test]
+    fn a_proxy_of_socks_is_told_who_asks_and_what_is_said_to_none_of_http() {
+        let through = proxy(Some("socks5://u:s3cret%21@p.example"), None).unwrap();
+        let via = through.via(false, "a.example", None, 80).unwrap();
+        let login = via.socks.as_ref().unwrap();
+        assert_eq!((via.host.as_str(), via.port), ("p.example", 1080));
+        assert_eq!((login.user.as_str(), login.password.expose()), ("u", "s3cret!"));
+        assert!(via.connect.is_empty() && !via.is_asked_itself());
+        assert!(!format!("{through:?}").contains("s3cret"), "{through:?}");
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_and_not_repeated() {
         for (url, except, wanted) in [
-            (Some("socks5://u:s3cret@p/"), None, "proxy_url: socks5 is not supported"),
+            (Some("socks4://u:s3cret@p/"), None, "proxy_url: must be a URL"),
             (Some("s3cret"), None, "proxy_url: must be a URL"),
             (None, Some("a"), "no_proxy: proxy_url must be given"),
         ] {

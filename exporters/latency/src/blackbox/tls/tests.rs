@@ -14,7 +14,7 @@ use openssl::ssl::SslContextBuilder;
 use openssl::x509::extension::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
 };
-use openssl::x509::{X509Extension, X509Name, X509NameRef};
+use openssl::x509::{X509, X509Extension, X509Name, X509NameRef};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -1,0 +1,31 @@
+//! What is known of a session of TLS. No I/O, no clock.
+
+use openssl::ssl::{SslRef, SslVersion};
+
+use super::certificate;
+use crate::blackbox::found;
+
+/// What is known of a session, also of one that failed. Nothing without a certificate: a server that showed
+/// none has not spoken TLS far enough.
+pub(super) fn record(ssl: &SslRef) -> Option<found::Tls> {
+    let chain = ssl.peer_cert_chain()?;
+    let leaf = chain.get(0)?;
+    Some(found::Tls {
+        version: version(ssl),
+        cipher: ssl.current_cipher().map(|it| it.standard_name().unwrap_or(it.name()).to_owned()),
+        earliest_expiry: chain.iter().filter_map(certificate::not_after).min(),
+        last_chain_expiry: None,
+        leaf: Some(certificate::leaf(leaf)),
+    })
+}
+
+/// The version of TLS, in the peer's words.
+pub(super) fn version(ssl: &SslRef) -> Option<&'static str> {
+    match ssl.version2()? {
+        SslVersion::TLS1 => Some("TLS 1.0"),
+        SslVersion::TLS1_1 => Some("TLS 1.1"),
+        SslVersion::TLS1_2 => Some("TLS 1.2"),
+        SslVersion::TLS1_3 => Some("TLS 1.3"),
+        _ => None,
+    }
+}
