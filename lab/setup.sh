@@ -31,6 +31,7 @@ wanted="
   named:bind9
   dnssec-signzone:bind9-utils
   knotd:knot
+  dnsmasq:dnsmasq-base
   /usr/share/doc/knot-module-geoip:knot-module-geoip
   dig:bind9-dnsutils
   curl:curl

@@ -1,4 +1,4 @@
-//! A real name server, Debian's nsd, unbound, BIND or Knot, on a free port of loopback.
+//! A real name server, Debian's nsd, unbound, BIND, Knot or dnsmasq, on a free port of loopback.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -73,7 +73,7 @@ zone:
         let file = folder.path().join("server.conf");
         fs::write(&file, config(folder.path())).expect("a config file");
         let child = Command::new(program)
-            .args([stays(program), "-c"])
+            .args([stays(program), if program.ends_with("dnsmasq") { "-C" } else { "-c" }])
             .arg(&file)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

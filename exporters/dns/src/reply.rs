@@ -353,6 +353,35 @@ mod tests {
     }
 
     #[test]
+    fn as_many_addresses_as_fit_a_datagram_are_an_answer() {
+        let full = reply(|m| {
+            m.add_answers((0..72_u8).map(|n| a(FQDN, &format!("149.154.167.{n}"))));
+            m.set_edns(hickory_proto::op::Edns::new());
+        });
+        assert!(full.len() > 1_190 && full.len() <= 1_232, "{}", full.len());
+        let Reply::Answer(answer) = read(&full) else { panic!() };
+        assert_eq!(answer.content.len(), 72);
+    }
+
+    #[test]
+    fn a_broken_record_behind_the_answer_takes_nothing_from_it() {
+        let with = |has_answer: bool| {
+            let mut bytes = reply(|m| {
+                if has_answer {
+                    m.add_answer(a(FQDN, "1.1.1.1"));
+                }
+            });
+            // An address of three bytes, in the additional section.
+            bytes.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 3, 9, 9, 9]);
+            bytes[11] += 1;
+            read(&bytes)
+        };
+        let Reply::Answer(answer) = with(true) else { panic!() };
+        assert_eq!(answer.content, addresses(&["1.1.1.1"]));
+        assert_eq!(with(false), Reply::Ignored(Ignored::Malformed));
+    }
+
+    #[test]
     fn what_is_no_reply_to_this_question_is_ignored() {
         let good = reply(|m| {
             m.add_answer(a(FQDN, "1.1.1.1"));

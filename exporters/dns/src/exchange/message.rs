@@ -5,9 +5,9 @@ use hickory_proto::op::Message;
 use super::effort;
 use super::question::{Echo, MAX_UDP_PAYLOAD, Template};
 
-/// Most records that are looked at in a datagram. The decoder is linear in them, but hostile ones
-/// are costly: a message of nothing but long names takes milliseconds.
-const MAX_RECORDS: u32 = 64;
+/// Most records that are looked at in a datagram: as many addresses as fit one, and an OPT record. The decoder is
+/// linear in them, but hostile ones are costly: a message of nothing but long names takes milliseconds.
+const MAX_RECORDS: u32 = 80;
 
 /// The same for what came over TCP because it does not fit a datagram: more addresses than 64 KiB hold.
 /// There are at most fifty such answers at a time, and none makes more than bounded work.
@@ -76,6 +76,17 @@ pub fn read(bytes: &[u8], template: &Template, case: u64) -> Result<Reply, Flaw>
     if count(6) + count(8) + count(10) > most || !is_datagram && !effort::is_bounded(bytes) {
         return Err(Flaw::Malformed);
     }
-    let message = Message::from_vec(bytes).map_err(|_| Flaw::Malformed)?;
+    let message = Message::from_vec(bytes).ok().or_else(|| of_the_answer(bytes));
+    let message = message.ok_or(Flaw::Malformed)?;
     Ok(Reply::Whole(Whole { message, is_case_kept }))
+}
+
+/// The message without what comes after its answer section: a record that is broken there takes nothing from the answer.
+/// Nothing where there is no answer, of whose absence the rest would tell.
+fn of_the_answer(bytes: &[u8]) -> Option<Message> {
+    let mut bytes = bytes.to_vec();
+    let header = bytes.first_chunk_mut::<HEADER>()?;
+    let has_answers = header[6..8] != [0, 0];
+    header[8..].fill(0);
+    Message::from_vec(&bytes).ok().filter(|_| has_answers)
 }
