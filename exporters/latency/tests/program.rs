@@ -14,6 +14,8 @@ mod healthy;
 mod modules;
 #[path = "program/names.rs"]
 mod names;
+#[path = "../src/path/tests/net.rs"]
+mod net;
 #[path = "program/ours.rs"]
 mod ours;
 #[path = "program/paths.rs"]
@@ -36,6 +38,8 @@ mod shaking;
 mod surge;
 #[path = "program/switched.rs"]
 mod switched;
+#[path = "program/traced.rs"]
+mod traced;
 #[path = "program/web.rs"]
 mod web;
 
