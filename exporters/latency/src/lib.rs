@@ -98,7 +98,7 @@ impl Exporter for LatencyExporter {
     const NAME: &'static str = "turbulence-latency";
     const ABOUT: &'static str = "Latency of endpoints from this vantage: ICMP, TCP and HTTP.";
     const PORT: u16 = 9770;
-    const PAGES: &'static [&'static str] = &["/probe"];
+    const PAGES: &'static [&'static str] = &["/probe", "/paths", "/api/v1/paths"];
     const GROUP: &'static str = "team";
     const LINKS: &'static [(&'static str, &'static str)] =
         &[("/paths", "the routers on the way to each address; /api/v1/paths as JSON")];
