@@ -6,6 +6,7 @@
 //! | `poll` | one target, probed for ever |
 //! | `blackbox` | what is measured when a scraper asks, in the words of `blackbox_exporter` |
 //! | `resolve`, `resolver_check` | the addresses of a target; whether resolvers answer at all (I/O) |
+//! | `hosts` | what this machine's own list says of names (I/O) |
 //! | `host` | whose addresses are probed, and which of them (pure) |
 //! | `probe` | the probers, each a file: its settings, its addresses, a probe (I/O) |
 //! | `light` | how far a round trip can have been (pure) |
@@ -31,6 +32,7 @@ mod clock;
 mod config;
 mod figures;
 mod host;
+mod hosts;
 mod icmp;
 mod light;
 mod link;

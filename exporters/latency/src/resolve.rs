@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::host::{Families, Host};
+use crate::hosts;
 use crate::outcome::Failure;
 
 /// An answer is used for at least so long, whatever its TTL: a TTL of 0 must not make a lookup of
@@ -140,7 +141,7 @@ impl Names {
     }
 
     async fn look_up(&self, name: &str) -> Result<(Vec<IpAddr>, Duration), NetError> {
-        // Read each time, so that a change is followed as soon as an answer may be asked for again.
+        // Asked each time, so that a change is followed as soon as an answer may be asked for again.
         let mut ips = self.families.of_these(own_list(name, &self.resolvers).await);
         ips.sort_unstable();
         ips.dedup();
@@ -187,28 +188,9 @@ impl Names {
     }
 }
 
-/// Where this machine says itself what some names are.
-const HOSTS: &str = "/etc/hosts";
-
 /// What this machine's own list says of a name; nothing where the config names who is asked.
 async fn own_list(name: &str, resolvers: &[SocketAddr]) -> Vec<IpAddr> {
-    if !resolvers.is_empty() {
-        return Vec::new();
-    }
-    let hosts = tokio::fs::read_to_string(HOSTS).await.unwrap_or_default();
-    listed(&hosts, name)
-}
-
-/// The addresses that this machine's own list gives a name, of both families: it is asked before any
-/// resolver, for the whole name, so that what it does not say of one family nobody else does.
-fn listed(hosts: &str, name: &str) -> Vec<IpAddr> {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let address = |line: &str| {
-        let mut words = line.split('#').next()?.split_whitespace();
-        let ip = words.next()?.parse().ok()?;
-        words.any(|word| word.eq_ignore_ascii_case(name)).then_some(ip)
-    };
-    hosts.lines().filter_map(address).collect()
+    if resolvers.is_empty() { hosts::addresses(name).await } else { Vec::new() }
 }
 
 /// Looks a name up once, for a probe that is asked for and has so much time left: the addresses in the order
@@ -322,17 +304,6 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_machine_s_own_list_is_the_last_word_on_a_name() {
-        let hosts = "127.0.0.1 localhost a # b\n::1 A.\n#192.0.2.1 a\n192.0.2.2\nb localhost\n";
-        let listed = |name: &str| -> Vec<String> {
-            super::listed(hosts, name).iter().map(ToString::to_string).collect()
-        };
-        assert_eq!(listed("LOCALHOST."), ["127.0.0.1"]);
-        assert_eq!((listed("b"), listed("")), (vec![], vec![]));
-        assert_eq!(super::listed("192.0.2.1 a\n2001:db8::1 b A\n", "a").len(), 2);
-    }
 
     #[test]
     fn silence_is_told_from_an_answer_and_from_a_fault_of_ours() {

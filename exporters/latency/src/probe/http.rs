@@ -5,11 +5,12 @@ mod thorough;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use exporter_kit::HttpAuth;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -65,6 +66,8 @@ pub(crate) struct Probe {
     authority: HeaderValue,
     /// Headers of the module, which override ours.
     headers: HeaderMap,
+    /// Who asks, and where the files are that say it: they are read by each probe, since tokens change.
+    login: Option<(HttpAuth, PathBuf)>,
     valid_status_codes: Vec<u16>,
     /// Of an https URL.
     tls: Option<TlsClient>,
@@ -91,7 +94,8 @@ impl super::Settings for Settings {
         if let Some(thorough) = &mut self.thorough {
             return Arc::make_mut(thorough).load(folder);
         }
-        self.said = self.auth.headers(folder).context("http")?;
+        self.auth.headers(folder).context("http")?;
+        folder.clone_into(&mut self.folder);
         let is_https = |address: &&Address| address.server_name.is_some();
         let is_needed = addresses.is_none_or(|addresses| addresses.iter().any(is_https));
         if is_needed || self.tls.ca_file.is_some() {
@@ -110,14 +114,14 @@ impl super::Settings for Settings {
             let trust = self.trust.clone().expect("it is loaded where a URL is https");
             TlsClient::new(trust, self.tls.server_name.clone().unwrap_or(name))
         });
-        let mut headers = self.headers.clone();
-        headers.extend(self.said.clone());
+        let has_login = self.auth != HttpAuth::default();
         Probe {
             port: address.port,
             method: self.method.clone(),
             path: address.path.clone(),
             authority: address.authority.clone(),
-            headers,
+            headers: self.headers.clone(),
+            login: has_login.then(|| (self.auth.clone(), self.folder.clone())),
             valid_status_codes: self.valid_status_codes.clone(),
             tls,
             thorough,
@@ -205,10 +209,17 @@ impl Run for Probe {
 
 impl Probe {
     async fn ask_in_time(&self, attempt: &Attempt<'_>) -> Outcome {
+        let request = match self.request() {
+            Ok(request) => request,
+            Err(error) => {
+                debug!(ip = %attempt.ip, "not asked: {error:#}");
+                return Outcome::failed(Failure::Local);
+            }
+        };
         let started = Instant::now();
         let mut watch = Stopwatch::default();
         let (mut seen, mut ahead) = (Seen::Nothing, None);
-        let asking = self.ask(attempt.ip, &mut watch, &mut seen, &mut ahead);
+        let asking = self.ask(request, attempt.ip, &mut watch, &mut seen, &mut ahead);
         let asked = tokio::time::timeout(attempt.left(), asking).await;
         let took = attempt.spent + started.elapsed();
         let (failure, duration) = match asked {
@@ -226,6 +237,7 @@ impl Probe {
 
     async fn ask(
         &self,
+        request: Request<Empty<Bytes>>,
         ip: std::net::IpAddr,
         watch: &mut Stopwatch,
         seen: &mut Seen,
@@ -236,7 +248,7 @@ impl Probe {
         // A request is one small packet, which must not wait until another fills it up.
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => self.exchange(stream, watch, seen, ahead).await,
+            None => self.exchange(request, stream, watch, seen, ahead).await,
             Some(client) => {
                 watch.begin(Phase::Tls);
                 let stream = client.connect(stream).await.map_err(|error| {
@@ -244,13 +256,14 @@ impl Probe {
                     tls::classify(&error)
                 })?;
                 watch.end();
-                self.exchange(stream, watch, seen, ahead).await
+                self.exchange(request, stream, watch, seen, ahead).await
             }
         }
     }
 
     async fn exchange(
         &self,
+        request: Request<Empty<Bytes>>,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         watch: &mut Stopwatch,
         seen: &mut Seen,
@@ -262,8 +275,7 @@ impl Probe {
         // The set ends the connection's task with this probe, whatever becomes of it.
         let mut connections = JoinSet::new();
         connections.spawn(connection);
-        let response =
-            sender.send_request(self.request()).await.map_err(|error| classify(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| classify(&error))?;
         watch.end();
         watch.begin(Phase::Transfer);
         let status = response.status().as_u16();
@@ -274,7 +286,8 @@ impl Probe {
         if self.is_valid(status) { Ok(()) } else { Err(Failure::HttpStatus) }
     }
 
-    fn request(&self) -> Request<Empty<Bytes>> {
+    /// What is asked; an error is that of a file that says who asks.
+    fn request(&self) -> anyhow::Result<Request<Empty<Bytes>>> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.path.clone();
@@ -284,7 +297,10 @@ impl Probe {
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         headers.extend(self.headers.clone());
-        request
+        if let Some((auth, folder)) = &self.login {
+            headers.extend(auth.headers(folder)?);
+        }
+        Ok(request)
     }
 
     /// Whether a status is a good answer: one of the module's, or any 2xx.

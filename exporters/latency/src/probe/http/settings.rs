@@ -22,9 +22,9 @@ pub(crate) struct Settings {
     pub(super) families: Families,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
+    /// Who asks: its files are in the folder, once that is known.
     pub(super) auth: HttpAuth,
-    /// What `auth` says, once its files were read.
-    pub(super) said: HeaderMap,
+    pub(super) folder: PathBuf,
     /// Any 2xx when empty.
     pub(super) valid_status_codes: Vec<u16>,
     pub(super) tls: TlsSettings,
@@ -151,7 +151,7 @@ impl TryFrom<Twice<RawSettings, blackbox::Settings>> for Settings {
                 raw.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             )?,
             auth: auth?,
-            said: HeaderMap::new(),
+            folder: PathBuf::new(),
             valid_status_codes: raw.valid_status_codes,
             tls: raw.tls_config,
             trust: None,
