@@ -46,6 +46,21 @@ fn latency() -> String {
             writeln!(page, "latency_address_info{{{of},address=\"{ip}\"}} 1").unwrap();
         }
     }
+    // What the paths to the API say, as turbulence-latency tells it: one of them is not traced to its end.
+    for ((region, name, ..), asn) in VANTAGES.iter().zip([6762, 6762, 6762, 1273, 1273, 3356]) {
+        let of = format!(
+            "vantage=\"{name}\",region=\"{region}\",target=\"api\",module=\"icmp\",role=\"service\",slot=\"0\""
+        );
+        if *name != "syd" {
+            let place = "position=\"anchor\",city=\"Amsterdam\",country=\"NL\"";
+            writeln!(page, "latency_path_hop_place{{{of},{place}}} 1").unwrap();
+        }
+        let last = "position=\"last\",city=\"London\",country=\"GB\"";
+        writeln!(page, "latency_path_hop_place{{{of},{last}}} 1").unwrap();
+        writeln!(page, "latency_path_handover_info{{{of},city=\"Amsterdam\",asn=\"{asn}\"}} 1")
+            .unwrap();
+        writeln!(page, "latency_address_asn_info{{{of},asn=\"62041\"}} 1").unwrap();
+    }
     page
 }
 
@@ -87,6 +102,12 @@ fn what_a_real_prometheus_holds_is_judged_and_shown() {
 
     let page = program.page("/homing");
     assert!(page.contains("api (149.154.167.220): consistent with one site within"), "{page}");
+    let paths = "5 of 6 paths end at routers named Amsterdam. AS62041, entered through AS6762 (3 vantages), AS1273 (2), \
+                 AS3356 (1), always in Amsterdam.";
+    assert!(page.contains(paths), "{page}");
+    let site = "homing_site_info{target=\"api\",city=\"Amsterdam\",country=\"NL\",source=\"name\"}";
+    assert_eq!(metrics.value(site), 1.0);
+    assert_eq!(metrics.value("homing_handover_vantages{asn=\"1273\",city=\"Amsterdam\"}"), 2.0);
     let json: serde_json::Value =
         serde_json::from_str(&program.page("/homing?format=json&target=api")).unwrap();
     assert_eq!(json["targets"].as_array().unwrap().len(), 1);
