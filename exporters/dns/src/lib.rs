@@ -12,12 +12,14 @@
 //! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
 //!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses;
 //! * `ecs`: one server, asked on behalf of many subnets; `interception`: whether somebody on the way answers;
+//! * `aside`: work that takes long, off the threads that measure;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: what the resolvers said, for people and for programs;
 //! * [`simulation`]: the same in virtual time, for the judge of worlds.
 //!
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
 
 mod answer;
+mod aside;
 mod authority;
 mod config;
 mod courtesy;

@@ -22,9 +22,9 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use futures_util::stream;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use crate::aside::off_the_thread;
 use crate::authority::state::Zones;
 use crate::ecs::state::{EcsSets, RunningEcs};
 use crate::pages::answers::Page;
@@ -84,8 +84,7 @@ async fn page(
 
 /// A page of long lists takes its time, which is nobody else's.
 async fn made(sets: Taken, ecs: TakenEcs, filter: Filter, usual: Format) -> Response {
-    let made = spawn_blocking(move || shown(&sets, &ecs, &filter, usual)).await;
-    made.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    off_the_thread(move || shown(&sets, &ecs, &filter, usual)).await
 }
 
 /// The answers of the last sweep, for a program.
@@ -219,11 +218,11 @@ async fn reported(
     sets: Taken,
     shown: impl FnOnce(&[Report<'_>]) -> Response + Send + 'static,
 ) -> Response {
-    let made = spawn_blocking(move || {
+    off_the_thread(move || {
         let reports: Vec<_> = sets.iter().map(|(set, latest)| Report::new(set, latest)).collect();
         shown(&reports)
-    });
-    made.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    })
+    .await
 }
 
 /// The form that is asked for, if all of the filter can be; else what to answer.

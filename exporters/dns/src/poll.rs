@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use exporter_kit::Rounds;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
+use crate::aside::off_the_thread;
 use crate::config::Plan;
 use crate::courtesy::Courtesy;
 use crate::kept::Kept;
@@ -149,14 +149,6 @@ impl Known {
         if let Err(error) = store.save(plan, self.standing.memories()) {
             warn!(set = plan.set.name, "what is remembered is not kept: {error:#}");
         }
-    }
-}
-
-/// Does what takes long off the thread that measures.
-async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

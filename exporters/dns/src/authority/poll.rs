@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use exporter_kit::Rounds;
 use hickory_proto::rr::RecordType;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -19,6 +19,7 @@ use super::said::{self, Said};
 use super::signature;
 use super::state::{RoundResult, RunningZone, Snapshot};
 use super::store::Store;
+use crate::aside::off_the_thread;
 use crate::config::ZonePlan;
 use crate::exchange::HostName;
 use crate::exchange::question::Question;
@@ -166,12 +167,4 @@ async fn addresses_of(servers: &[Server], way: Way<'_>) -> BTreeMap<HostName, BT
         own.insert(name.clone(), addresses);
     }
     own
-}
-
-/// Does what waits for the disk off the thread that measures.
-async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
