@@ -37,6 +37,10 @@ wanted="
   curl:curl
   openssl:openssl
   ip:iproute2
+  nft:nftables
+  mtr:mtr-tiny
+  traceroute:traceroute
+  ping:iputils-ping
   cc:gcc
   cc:libc6-dev
   /usr/include/openssl/ssl.h:libssl-dev

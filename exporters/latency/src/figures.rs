@@ -10,6 +10,8 @@ label_enum! {
     pub(crate) enum Figure {
         /// The smallest round trip of ten minutes.
         Minimum = "rtt_min_10m",
+        /// The smallest time of each phase of a minute.
+        Phases = "phase_min",
         /// How much one round trip differs from the next (RFC 3550).
         Jitter = "jitter",
         /// How much round trips differ from their mean (RFC 6298).
@@ -63,6 +65,9 @@ mod tests {
         let error = Figures::try_from(vec!["jiter".to_owned()]).unwrap_err();
         let twice = Figures::try_from(vec!["jitter".to_owned(); 2]);
         assert_eq!(twice, Err("jitter is there twice".to_owned()));
-        assert!(error.starts_with("each must be one of rtt_min_10m, jitter, "), "{error}");
+        assert!(
+            error.starts_with("each must be one of rtt_min_10m, phase_min, jitter, "),
+            "{error}"
+        );
     }
 }

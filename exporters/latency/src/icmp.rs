@@ -36,6 +36,7 @@ mod waiter;
 
 use asset::Asset;
 pub(crate) use echo::{Family, checksum, round_trip};
+pub(crate) use kernel::heeds_headers_of_ipv6_echoes;
 pub(crate) use options::EchoOptions;
 use socket::{Kind, Mode};
 pub(crate) use socket::{Refusal, own_replies};

@@ -11,7 +11,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::outcome::{Failure, Outcome, Seen};
+use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::spread::Spread;
 use crate::window::{Minutes, Window};
 
@@ -108,6 +108,9 @@ pub(crate) struct Standing {
     addresses: Vec<Address>,
 }
 
+/// The phases whose smallest time says how far away it is that answers.
+const LENGTHS: [Phase; 3] = [Phase::Connect, Phase::Tls, Phase::Ttfb];
+
 /// What is known of one address.
 #[derive(Clone, Debug)]
 pub(crate) struct Address {
@@ -117,6 +120,8 @@ pub(crate) struct Address {
     latest: Newest<(bool, Seen)>,
     rtts: Window,
     minutes: Minutes,
+    /// Of the phases that [`LENGTHS`] names.
+    phases: [Window; LENGTHS.len()],
     spread: Spread,
     /// Of the newest reply.
     hop_limit: Option<u8>,
@@ -167,6 +172,14 @@ impl Standing {
                 address.rtts.push(at.monotonic, rtt);
                 address.minutes.push(at.monotonic, rtt);
                 address.spread.push(rtt);
+            }
+            // One that a timeout has cut is as long as the timeout.
+            if outcome.failure != Some(Failure::Timeout) {
+                for (phase, window) in LENGTHS.into_iter().zip(&mut address.phases) {
+                    if let Some(took) = outcome.phases.get(phase) {
+                        window.push(at.monotonic, took);
+                    }
+                }
             }
             if let Seen::Echo { hop_limit: Some(hop_limit) } = outcome.seen {
                 let before = address.hop_limit.replace(hop_limit);
@@ -251,9 +264,19 @@ impl Address {
             latest: Newest::default(),
             rtts: Window::default(),
             minutes: Minutes::default(),
+            phases: Default::default(),
             spread: Spread::default(),
             hop_limit: None,
         }
+    }
+
+    /// The smallest time of a phase in the last minute, of those phases that have one.
+    pub(crate) fn min_phases(
+        &self,
+        now: Duration,
+    ) -> impl Iterator<Item = (Phase, Duration)> + use<'_> {
+        let phases = LENGTHS.into_iter().zip(&self.phases);
+        phases.filter_map(move |(phase, window)| Some((phase, window.min(now)?)))
     }
 
     /// The smallest round trip of the last ten minutes.

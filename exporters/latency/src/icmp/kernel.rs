@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 const HEEDS_HEADERS: (u32, u32) = (5, 18);
 
 /// Whether this kernel heeds what is said of one IPv6 echo. One that says no version does not.
-pub(super) fn heeds_headers_of_ipv6_echoes() -> bool {
+pub(crate) fn heeds_headers_of_ipv6_echoes() -> bool {
     static HEEDS: LazyLock<bool> = LazyLock::new(|| {
         let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         version(&release).is_some_and(|version| version >= HEEDS_HEADERS)

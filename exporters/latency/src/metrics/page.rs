@@ -331,6 +331,16 @@ impl Scrape<'_> {
             }),
         );
         page.gauge(
+            "latency_phase_min_seconds",
+            "Smallest time of a phase in the last minute.",
+            self.shown(Figure::Phases).flat_map(|(row, slot, address)| {
+                address.min_phases(self.now.monotonic).map(move |(phase, took)| {
+                    let labels = [("slot", slot), ("phase", phase.as_str()), ("window", "1m")];
+                    ((self.of(row), labels), took)
+                })
+            }),
+        );
+        page.gauge(
             "latency_reply_ttl",
             "TTL or hop limit of the newest reply to an echo.",
             self.shown(Figure::ReplyTtl).map(|(row, slot, address)| {

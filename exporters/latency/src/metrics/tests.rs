@@ -24,7 +24,7 @@ use crate::verdict::Report;
 
 const CONFIG: &str = r#"
 vantage: {name: fra, region: EMEA, country: DE, site: Frankfurt, asn: 64500, latitude: 50.11, longitude: 8.68}
-figures: [rtt_min_10m, jitter, deviation, reply_ttl, sent]
+figures: [rtt_min_10m, phase_min, jitter, deviation, reply_ttl, sent]
 modules:
   icmp: {prober: icmp, path: {}}
   http_2xx: {prober: http, http: {tls_config: {insecure_skip_verify: true}}}

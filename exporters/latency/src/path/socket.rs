@@ -15,7 +15,7 @@ use tracing::{debug, info};
 
 use super::course::Says;
 use super::packet::{self, Cookie, Numbers};
-use crate::icmp::{Family, own_replies};
+use crate::icmp::{Family, heeds_headers_of_ipv6_echoes, own_replies};
 
 /// Room for what comes back to a burst of traces.
 const RECEIVE_BUFFER: usize = 1 << 20;
@@ -62,7 +62,10 @@ impl TraceSocket {
         {
             debug!("the kernel chooses flow labels for traces: {error}");
         }
-        let socket = datagram::Socket::of(socket, RECEIVE_BUFFER)?;
+        let mut socket = datagram::Socket::of(socket, RECEIVE_BUFFER)?;
+        if family == Family::V6 && !is_raw && !heeds_headers_of_ipv6_echoes() {
+            socket.say_headers_by_options();
+        }
         for missing in socket.missing() {
             debug!(family = family.as_str(), "traces go without: {missing}");
         }
