@@ -83,6 +83,19 @@ fn hops_of(program: &str, arguments: &[&str]) -> Option<Vec<String>> {
     Some(hops)
 }
 
+/// Asks another program, again where a busy machine made it miss one.
+#[track_caller]
+fn agrees(program: &str, arguments: &[&str], wanted: &[String]) {
+    for _ in 0..5 {
+        match hops_of(program, arguments) {
+            Some(hops) if hops == wanted => return,
+            Some(_) => {}
+            None => return eprintln!("skipped: {program} is not there"),
+        }
+    }
+    assert_eq!(hops_of(program, arguments).unwrap(), wanted, "{program}");
+}
+
 /// Traces so often, and takes in each; what each came to.
 async fn follow(tracer: &Tracer, slots: &Slots, target: &str, times: usize) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
@@ -121,15 +134,18 @@ async fn hops_are_those_that_mtr_and_traceroute_find() {
             if hop.len() == 1 && hop != "*" { near.replace('K', hop) } else { hop.into() }
         });
         assert_eq!(addresses(&trace), wanted);
-        assert!(trace.hops.iter().flatten().all(|hop| hop.rtt < Duration::from_millis(200)));
-        let mtr = hops_of("mtr", &["-n", "-r", "-c", "1", "-G", "1", target]);
-        let traceroute = hops_of("traceroute", &["-I", "-n", "-q", "1", "-w", "1", target]);
-        for (program, hops) in [("mtr", mtr), ("traceroute", traceroute)] {
-            match hops {
-                Some(hops) => assert_eq!(hops, addresses(&trace), "{program}"),
-                None => eprintln!("skipped: {program} is not there"),
-            }
-        }
+        let is_plausible = |rtt: Duration| !rtt.is_zero() && rtt < Duration::from_secs(1);
+        assert!(trace.hops.iter().flatten().all(|hop| is_plausible(hop.rtt)), "{trace:?}");
+        agrees("mtr", &["-n", "-r", "-c", "1", "-G", "1", target], &addresses(&trace));
+        agrees("traceroute", &["-I", "-n", "-q", "1", "-w", "1", target], &addresses(&trace));
+    }
+    // The same by raw sockets, where there may be no others.
+    std::fs::write("/proc/sys/net/ipv4/ping_group_range", "1 0").unwrap();
+    let raw = Tracer::new("raw", 10_000, Clock::start());
+    for target in TARGETS {
+        let trace = raw.trace(to(target), 30, None).await;
+        assert_eq!(addresses(&trace), addresses(&tracer.trace(to(target), 30, None).await));
+        assert_eq!((trace.end, trace.hops.len()), (End::Reached, 5), "{trace:?}");
     }
     // A target that is not there, one that cannot be reached, and a path that is longer than may be asked.
     way.routers[3].run("ip route add unreachable 10.9.0.7/32");
@@ -234,7 +250,7 @@ async fn a_router_that_seldom_answers_changes_nothing_and_a_moved_route_is_one_c
     assert_eq!(changes(&slots, target), (0, 0), "{verdicts:?}");
     let first = id(&slots, target);
     // It wakes, and then its kernel's own limit of one a second holds it back.
-    way.routers[1].run("nft flush ruleset; sysctl -qw net.ipv4.icmp_ratelimit=1000");
+    way.routers[1].run("nft flush ruleset; echo 1000 > /proc/sys/net/ipv4/icmp_ratelimit");
     follow(&tracer, &slots, target, 12).await;
     assert_eq!((changes(&slots, target), id(&slots, target)), ((0, 0), first));
 
