@@ -120,7 +120,7 @@ impl Flags {
             None => arg.required(true),
             Some((_, does)) => {
                 let help = arg.get_help().cloned().unwrap_or_default();
-                arg.help(format!("{help} Without one: {does}."))
+                arg.help(format!("{help}. Without one: {does}"))
             }
         });
         let mut command = command;

@@ -105,12 +105,13 @@ impl HttpAuth {
         let mut headers = HeaderMap::new();
         let read = |source: &Option<SecretSource>| match source {
             None => Ok(Secret::new(String::new())),
-            Some(source) => source.read(folder),
+            Some(source) => source.read_line(folder),
         };
         let login = match &self.login {
             Login::None => None,
             Login::Basic(user, password) => {
-                let (user, password) = (user.read(folder)?, read(password)?);
+                let (user, password) = (user.read_line(folder)?, read(password)?);
+                no_colon(&user).map_err(|error| anyhow!("basic_auth.{error}"))?;
                 let pair = Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));
                 let pair = Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()));
                 Some(Zeroizing::new(format!("Basic {}", *pair)))
@@ -124,7 +125,7 @@ impl HttpAuth {
             headers.insert(header::AUTHORIZATION, value(&login)?);
         }
         for (name, source) in &self.headers {
-            headers.append(name.clone(), value(source.read(folder)?.expose())?);
+            headers.append(name.clone(), value(source.read_line(folder)?.expose())?);
         }
         Ok(headers)
     }
@@ -134,6 +135,9 @@ impl BasicAuth {
     fn login(self) -> Result<Login, String> {
         let user = SecretSource::either("username", self.username, self.username_file)?;
         let user = user.ok_or("username: must be given, or username_file")?;
+        if let SecretSource::Inline(user) = &user {
+            no_colon(user)?;
+        }
         let password = SecretSource::either("password", self.password, self.password_file)?;
         Ok(Login::Basic(user, password))
     }
@@ -175,6 +179,14 @@ impl HttpHeader {
         }
         Ok((header, sources))
     }
+}
+
+/// What comes behind the first colon would be taken for the password (RFC 7617).
+fn no_colon(user: &Secret) -> Result<(), String> {
+    if user.expose().contains(':') {
+        return Err("username: must have no colon, by which nobody can log in".to_owned());
+    }
+    Ok(())
 }
 
 /// A header's value that no library shows.

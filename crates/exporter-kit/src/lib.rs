@@ -85,6 +85,7 @@ pub use secret::{Secret, SecretSource};
 pub use state::State;
 pub use state_file::StateFile;
 pub use targets::{Key, Running, Target, TargetId, Targets, Wanted};
+pub use web::Query;
 pub use web_config::any_certificate;
 pub use words::{duration, in_a_query};
 

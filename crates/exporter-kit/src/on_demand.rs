@@ -27,6 +27,7 @@ use tracing::debug;
 pub use self::allow::{AllowList, Destination};
 pub use self::asked::Asked;
 pub use self::log::Log;
+use crate::config::LONGEST_NAME;
 use crate::page::{Format, written};
 use crate::registry::Registry;
 use crate::{config, exposition};
@@ -160,10 +161,7 @@ async fn answer<E: Engine>(
         && !settings.allow.allows(destination)
     {
         debug!(%destination, "an on-demand page was asked for what the config does not allow");
-        let message = format!(
-            "{destination} is not allowed: who is named here is contacted if the config lists him, as in \
-             `on_demand: {{allow: ['{destination}']}}`"
-        );
+        let message = not_allowed(&destination.to_string());
         return refusal(StatusCode::FORBIDDEN, &message);
     }
     let Ok(_place) = page.places.try_acquire() else {
@@ -186,6 +184,22 @@ async fn answer<E: Engine>(
         return debug_page(&log, time, &registry).into_response();
     }
     exposition::respond(&headers, Arc::new(registry)).await
+}
+
+/// The destination is a stranger's word: it is shown, and offered for a config, if it can be one.
+fn not_allowed(destination: &str) -> String {
+    let fits = |c: char| c.is_alphanumeric() || "-._:[]%/".contains(c);
+    let may_be_one =
+        (1..=LONGEST_NAME).contains(&destination.len()) && destination.chars().all(fits);
+    if !may_be_one {
+        return "the target is not allowed: who is named here is contacted if the config lists him in \
+                `on_demand.allow`"
+            .to_owned();
+    }
+    format!(
+        "{destination} is not allowed: who is named here is contacted if the config lists him, as in \
+         `on_demand: {{allow: ['{destination}']}}`"
+    )
 }
 
 /// For people: what happened, and what a scraper would have got.

@@ -76,6 +76,22 @@ impl SecretSource {
     }
 }
 
+impl SecretSource {
+    /// The same of a secret that is one line, as a password is: what is behind the first would be sent with
+    /// it, and nobody could log in.
+    pub fn read_line(&self, folder: &Path) -> anyhow::Result<Secret> {
+        let secret = self.read(folder)?;
+        if let Self::File(file) = self {
+            ensure!(
+                !secret.expose().contains(['\n', '\r', '\0']),
+                "secret file {} has more than one line; must be the secret and nothing else",
+                folder.join(file).display()
+            );
+        }
+        Ok(secret)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")
@@ -132,5 +148,20 @@ mod tests {
         let source = either(None, Some("b")).unwrap().unwrap();
         assert_eq!(source.read(folder.path()).unwrap().expose(), "hunter2");
         assert_eq!(format!("{:?}", either(Some("a"), None)), "Ok(Some(Inline(<secret>)))");
+    }
+
+    #[test]
+    fn a_password_is_one_line_and_has_no_mark_of_an_editor() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = SecretSource::File("a".into());
+        let read = |text: &str| {
+            std::fs::write(folder.path().join("a"), text).unwrap();
+            source.read_line(folder.path()).map(|it| it.expose().to_owned())
+        };
+        assert_eq!(read("\u{feff}hunter2\r\n").unwrap(), "hunter2");
+        for text in ["hunter2\nhunter3\n", "hunter2\n\n", "hunter2\r\n\r\n", "hunter2\0"] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("more than one line") && !error.contains("hunter"), "{error}");
+        }
     }
 }

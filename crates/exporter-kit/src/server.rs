@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::extract::{Query, State as Shared};
+use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -24,6 +24,7 @@ use crate::page::Selection;
 use crate::registry::Registry;
 use crate::reload::Reloads;
 use crate::state::State;
+use crate::web::Query;
 use crate::web_config::Current;
 use crate::{Exporter, exposition, http_sd, in_force, landing, open_files, web};
 

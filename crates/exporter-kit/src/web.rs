@@ -9,6 +9,8 @@ mod client;
 mod connection;
 mod connections;
 mod guard;
+mod hosts;
+mod query;
 mod stream;
 
 use std::convert::Infallible;
@@ -36,6 +38,7 @@ pub(crate) use self::client::Client;
 pub(crate) use self::connection::Connection;
 use self::connections::{Connections, Member};
 pub(crate) use self::guard::Guard;
+pub use self::query::Query;
 use self::stream::Stream;
 use crate::web_config::Current;
 

@@ -102,7 +102,7 @@ fn every_kind_of_bad_file_is_answered_in_plain_words() {
         (b"\xff\xfe", &["line 1 is not UTF-8 text"]),
         (b"clocks: {}\nx: \"\xc3\x28\"", &["line 2 is not UTF-8 text"]),
         (b"clocks", &[":1:1: must be a mapping with the fields clocks, "]),
-        (b"clocks:", &[":1:7: clocks: has no value; must be a mapping"]),
+        (b"clocks:", &[":1:7: clocks: has no value; must be given"]),
         (b"clocks: []", &[":1:9: clocks: must be a mapping"]),
         (b"a: b: c", &[":1:5: a colon where none may be"]),
         (b"clocks: {a: {period: 1s}", &["a bracket is not closed"]),

@@ -77,7 +77,7 @@ fn nobody_is_contacted_but_whom_the_config_allows() {
     ] {
         let (status, body) = curl(&program, &format!("module=slow&target={target}"), &["-g"]);
         assert_eq!(status, 403, "{target}: {body}");
-        assert!(body.contains("is not allowed") && body.contains("on_demand: {allow: ["), "{body}");
+        assert!(body.contains("is not allowed") && body.contains("on_demand"), "{body}");
     }
     assert_eq!(other.connections(), 0);
     let (status, body) = listen(&good.address.to_string());

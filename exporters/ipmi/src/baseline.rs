@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use exporter_kit::StateFile;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -54,6 +54,12 @@ enum Found {
     Unreadable,
     /// Something that must not be touched, or cannot be read at all.
     Unusable,
+}
+
+/// What a file of any version has.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -124,7 +130,8 @@ impl Kept {
                     let file = store.file.path().display();
                     warn!(
                         target_name = target,
-                        "the baseline {file} cannot be read, is moved aside and begun anew: {error:#}"
+                        "the baseline {file} cannot be read; where the target is polled it is moved \
+                         aside and begun anew: {error:#}"
                     );
                     Found::Unreadable
                 }
@@ -191,8 +198,18 @@ impl Store {
 /// The baseline of a file's text.
 pub(crate) fn parse(text: &[u8]) -> anyhow::Result<Baseline> {
     ensure!(text.len() as u64 <= MOST_BYTES, "it is larger than {MOST_BYTES} bytes");
-    let document: Document = serde_json::from_slice(text)?;
-    ensure!(document.format == FORMAT, "format {} is not known", document.format);
+    // Of another version it may have other fields: that is told first.
+    let format = serde_json::from_slice::<Format>(text).ok().map(|it| it.format);
+    if let Some(format) = format {
+        ensure!(
+            format <= FORMAT,
+            "it is of a newer version: its format is {format}, known is {FORMAT}"
+        );
+        ensure!(format == FORMAT, "its format {format} is not known");
+    }
+    let document: Document = serde_json::from_slice(text).map_err(|error| {
+        anyhow!("line {}, character {}: it is no baseline", error.line(), error.column())
+    })?;
     // As names are kept today: an older version kept what deceives the eye.
     let clean = |known: &Known| Known::new(&known.id, &known.name, known.entity);
     let sensors = document.sensors.iter().map(clean).collect();

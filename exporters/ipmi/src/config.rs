@@ -59,12 +59,28 @@ struct RawConfig {
     modules: BTreeMap<Name, Located<Module>>,
     targets: Option<Vec<Located<Target>>>,
     #[serde(default)]
-    on_demand: Settings,
+    on_demand: Located<Settings>,
     #[serde(default)]
     file_sd_configs: Vec<FileSd>,
     #[serde(default)]
     http_sd_configs: Vec<HttpSd>,
-    state_directory: Option<PathBuf>,
+    state_directory: Option<Folder>,
+}
+
+/// The path of a folder.
+#[derive(Deserialize)]
+#[serde(try_from = "PathBuf")]
+struct Folder(PathBuf);
+
+impl TryFrom<PathBuf> for Folder {
+    type Error = &'static str;
+
+    fn try_from(path: PathBuf) -> Result<Self, Self::Error> {
+        if path.as_os_str().is_empty() {
+            return Err("must be the path of a folder; leave it out to keep nothing");
+        }
+        Ok(Self(path))
+    }
 }
 
 impl Config {
@@ -166,6 +182,11 @@ impl TryFrom<RawConfig> for Config {
                 problems.add(*place, format!("targets[{number}].{error}"));
             }
         }
+        let Located { place, value: on_demand } = raw.on_demand;
+        if on_demand.allow.lists_paths() {
+            let what = "on_demand.allow: must list hosts; a device is named in `targets`";
+            problems.add(place, what);
+        }
         refuse_duplicates(Some("site"), identities(&targets, &[]), &mut problems);
         problems.into_result()?;
         let addresses: Vec<_> =
@@ -180,7 +201,7 @@ impl TryFrom<RawConfig> for Config {
                 ));
             }
         }
-        let may_be_asked = raw.on_demand.allow != AllowList::default();
+        let may_be_asked = on_demand.allow != AllowList::default();
         if targets.is_empty() && discovery == Discovery::default() && !polls_itself && !may_be_asked
         {
             warnings.push(
@@ -193,9 +214,9 @@ impl TryFrom<RawConfig> for Config {
             modules,
             discovery,
             polls_itself,
-            on_demand: Arc::new(raw.on_demand),
+            on_demand: Arc::new(on_demand),
             targets: targets.into_iter().map(|target| target.value).collect(),
-            state_directory: raw.state_directory,
+            state_directory: raw.state_directory.map(|it| it.0),
             kept: BTreeMap::new(),
             warnings,
         })

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use exporter_kit::on_demand::{self, Asked, Contacts, Engine, Log, Planned, Settings};
-use exporter_kit::{Registry, TargetId};
+use exporter_kit::{Query, Registry, TargetId};
 use serde::Deserialize;
 use tokio::time::Instant;
 

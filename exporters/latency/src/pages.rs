@@ -81,7 +81,15 @@ impl Engine for Requests {
         let Some(offered) = offer.modules.get(name) else {
             self.0.unknown_modules.inc();
             let known: Vec<_> = offer.modules.keys().map(String::as_str).collect();
-            return Err(format!("module: is unknown; must be one of {}", known.join(", ")));
+            let fault = if asked.module().is_some() { "is unknown" } else { "is missing" };
+            let known = known.join(", ");
+            return Err(match (known.as_str(), asked.target()) {
+                ("", _) => "module: the config has none".to_owned(),
+                (known, Some(_)) => format!("module: {fault}; must be one of {known}"),
+                (known, None) => {
+                    format!("module: {fault}; must be one of {known}; target: is missing")
+                }
+            });
         };
         let target = asked.target().ok_or("target: is missing")?;
         let hostname = asked.parameter("hostname").filter(|hostname| !hostname.is_empty());

@@ -1,6 +1,10 @@
 //! Reading a config out of a tree: serde's deserializer over nodes that know their places.
 //! No I/O, no clock.
 //!
+//! A key of a section that has no value (`timeout:`, `timeout: ~`) is as if it were not there, whatever
+//! the field: it has its default, or is missing. Of a mapping whose keys are the user's own, as `modules`,
+//! no entry may go without being told: there a value must stand.
+//!
 //! What is wrong is left out of the tree and the config is read again, until nothing more is wrong:
 //! so one reading tells all mistakes. What follows from a mistake is not told: a field that is missing
 //! because its value was wrong, or that what is left does not fit together.
@@ -69,7 +73,10 @@ impl<'a, 't> Reader<'a, 't> {
 
     fn number<T: std::str::FromStr>(&self, must: impl Fn() -> String) -> Result<T, Error> {
         let text = self.text(&must())?;
-        scalar::integer(text).ok_or_else(|| Error::must_be(&must()))
+        scalar::integer(text).ok_or_else(|| {
+            let zero = if scalar::has_leading_zero(text) { ", without a leading zero" } else { "" };
+            Error::must_be(&format!("{}{zero}", must()))
+        })
     }
 }
 
@@ -81,8 +88,7 @@ fn nothing(must: &str) -> Error {
 macro_rules! integers {
     ($($method:ident $visit:ident $kind:ty),*) => {
         $(fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-            let must = || format!("a whole number from {} to {}", <$kind>::MIN, <$kind>::MAX);
-            let number: $kind = self.number(must)?;
+            let number: $kind = self.number(|| scalar::range(<$kind>::MIN, <$kind>::MAX))?;
             at(self.id, visitor.$visit(number))
         })*
     };
@@ -197,8 +203,9 @@ impl<'a> Deserializer<'a> for Reader<'a, '_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let must = || format!("a mapping with the fields {}", offered(fields).join(", "));
+        self.tree.fields.borrow_mut().extend(fields);
         match &self.node().value {
-            Value::Map(_) => visitor.visit_map(Entries::new(self)),
+            Value::Map(_) => visitor.visit_map(Entries::of_struct(self)),
             value if value.is_nothing() => Err(nothing(&must())),
             _ => Err(Error::must_be(&must())),
         }

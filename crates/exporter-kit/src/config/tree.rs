@@ -9,7 +9,8 @@ mod build;
 pub(super) use build::build;
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 
 /// Values of a file once every alias is written out: eight times a hundred thousand targets with five
 /// keys each.
@@ -36,6 +37,8 @@ pub(super) struct Tree<'t> {
     pub(super) root: Id,
     /// How many values have been read, over all attempts.
     pub(super) visits: Cell<u64>,
+    /// The fields of all sections that were read: words that are nobody's secret.
+    pub(super) fields: RefCell<HashSet<&'static str>>,
 }
 
 #[derive(Debug)]

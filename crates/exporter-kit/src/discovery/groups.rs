@@ -26,8 +26,8 @@ pub(super) fn parse(text: &str, is_json: bool, source: &str) -> anyhow::Result<V
     let groups: Vec<Group> = if is_json {
         // What the parser says may repeat a part of the list.
         serde_json::from_str(text).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            anyhow!("{source}:{line}:{column}: must be a list of {{\"targets\": [...], \"labels\": {{...}}}}")
+            let (line, column) = (error.line().max(1), error.column().max(1));
+            anyhow!("{source}:{line}:{column}: {}", in_plain_words(&error))
         })?
     } else {
         config::parse(text, source)?
@@ -44,4 +44,45 @@ pub(super) fn parse(text: &str, is_json: bool, source: &str) -> anyhow::Result<V
         })
     });
     Ok(found.collect())
+}
+
+/// Why a text is no list, without a word of it.
+fn in_plain_words(error: &serde_json::Error) -> &'static str {
+    let said = error.to_string();
+    if error.is_eof() {
+        "it ends too early; it may be half written"
+    } else if error.is_syntax() {
+        "it is no JSON from here on"
+    } else if said.starts_with("unknown field") {
+        "a group has a key that is neither targets nor labels"
+    } else if said.starts_with("duplicate field") {
+        "a group has targets or labels twice"
+    } else if said.starts_with("missing field") {
+        "a group has no targets"
+    } else {
+        "must be a list of {\"targets\": [...], \"labels\": {...}}, each target and each label a text"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_none_is_told_with_its_place_and_not_repeated() {
+        for (text, wanted) in [
+            ("", "f:1:1: it ends too early"),
+            ("[{\"targets\": [\"s3cret\"", "f:1:22: it ends too early"),
+            ("[\n{]", "f:2:2: it is no JSON from here on"),
+            ("s3cret", "f:1:1: it is no JSON"),
+            ("{}", "f:1:1: must be a list of"),
+            ("[{\"targets\": \"s3cret\"}]", "must be a list of"),
+            ("[{\"targets\": [], \"s3cret\": 1}]", "neither targets nor labels"),
+            ("[{\"targets\": [], \"targets\": []}]", "targets or labels twice"),
+            ("[{\"labels\": {}}]", "a group has no targets"),
+        ] {
+            let error = parse(text, true, "f").unwrap_err().to_string();
+            assert!(error.contains(wanted) && !error.contains("s3cret"), "{text}: {error}");
+        }
+    }
 }

@@ -54,10 +54,7 @@ impl Status {
 
     /// Records what was put in force and what was left out; logs what was not left out before.
     pub(super) fn applied(&self, found: usize, skipped: &[Skipped], too_many: usize) {
-        let mut lines: Vec<_> = skipped.iter().take(MOST_SHOWN).map(line).collect();
-        if skipped.len() > MOST_SHOWN {
-            lines.push(format!("and {} more", skipped.len() - MOST_SHOWN));
-        }
+        let mut lines = lines(skipped);
         if too_many > 0 {
             lines.push(format!("{too_many} targets are too many"));
         }
@@ -127,6 +124,24 @@ impl Collector for Status {
     }
 }
 
+/// A line for each, those that say the same together.
+fn lines(skipped: &[Skipped]) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for skipped in skipped {
+        *counts.entry(line(skipped)).or_default() += 1;
+    }
+    let more: usize = counts.values().skip(MOST_SHOWN).sum();
+    let shown = counts.into_iter().take(MOST_SHOWN).map(|(line, count)| match count {
+        1 => line,
+        _ => format!("{line} ({count} targets)"),
+    });
+    let mut lines: Vec<_> = shown.collect();
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
 /// One that was left out; its address only if it cannot hold a password.
 fn line(skipped: &Skipped) -> String {
     let Skipped { found, reason } = skipped;
@@ -136,5 +151,30 @@ fn line(skipped: &Skipped) -> String {
         format!("{}: {address}: {reason}", found.source)
     } else {
         format!("{}: {reason}", found.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::discovery::Found;
+
+    #[test]
+    fn what_is_left_out_for_one_reason_is_one_line() {
+        let skipped = |address: &str| {
+            let found =
+                Found { address: address.to_owned(), labels: Arc::default(), source: "f".into() };
+            found.skip("it is wrong")
+        };
+        let mut all = vec![skipped("a"), skipped("b")];
+        all.extend((0..5_000).map(|number| skipped(&format!("s3cret {number}"))));
+        assert_eq!(
+            lines(&all),
+            ["f: a: it is wrong", "f: b: it is wrong", "f: it is wrong (5000 targets)"]
+        );
+        let many: Vec<_> = (0..5_000).map(|number| skipped(&format!("a{number}"))).collect();
+        assert_eq!((lines(&many).len(), lines(&many)[MOST_SHOWN].as_str()), (101, "and 4900 more"));
     }
 }

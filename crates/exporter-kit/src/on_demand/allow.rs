@@ -51,6 +51,11 @@ enum Host {
 }
 
 impl AllowList {
+    /// Whether it lists a path: for who has no sockets to ask.
+    pub fn lists_paths(&self) -> bool {
+        self.0.iter().any(|entry| matches!(entry.hosts, Hosts::Path(_)))
+    }
+
     /// Whether a destination may be contacted.
     pub fn allows(&self, destination: &Destination) -> bool {
         self.0.iter().any(|entry| {

@@ -97,3 +97,25 @@ async fn nothing_is_measured_for_who_went_away() {
     assert_eq!(page.engine.0.load(Ordering::SeqCst), 0);
     assert_eq!(status(&page, "good").await, StatusCode::OK);
 }
+
+#[test]
+fn a_stranger_s_word_is_shown_only_if_it_can_be_a_destination() {
+    for good in ["127.0.0.1:80", "[::1]:80", "a_b.example", "/run/a.sock", "münchen.de"] {
+        assert!(not_allowed(good).contains(&format!("allow: ['{good}']")), "{good}");
+    }
+    for bad in ["a']}\nb", "a b", "a\u{202e}b", "\u{7}", "", &"x".repeat(201)] {
+        let message = not_allowed(bad);
+        assert!(
+            message.starts_with("the target is not allowed: ") && message.len() < 200,
+            "{bad:?}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_is_on_its_way_for_a_minute_at_most() {
+    let settings = |text: &str| config::parse::<Settings>(text, "f").map_err(|it| it.to_string());
+    assert_eq!(settings("{timeout_offset: 1m}").unwrap().timeout_offset.get().as_secs(), 60);
+    let error = settings("{timeout_offset: 10000h}").unwrap_err();
+    assert!(error.contains("timeout_offset: must be from 1ms to 1m"), "{error}");
+}

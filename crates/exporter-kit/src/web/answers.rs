@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use maud::{DOCTYPE, html};
 
 use super::guard::Guard;
+use super::hosts;
 use crate::web_config::{Answer, Current};
 
 /// No script, nothing from elsewhere, in nobody's frame; forms come back here.
@@ -38,6 +39,12 @@ pub(crate) fn hardened(router: Router, guard: Guard, config: Option<Current>) ->
             page(StatusCode::METHOD_NOT_ALLOWED, &headers, &message)
         })
         .layer(refuse)
+        .layer(from_fn(|request: Request, next: Next| async move {
+            match hosts::fault(request.version(), request.headers()) {
+                None => next.run(request).await,
+                Some(fault) => page(StatusCode::BAD_REQUEST, request.headers(), fault),
+            }
+        }))
         .layer(from_fn(move |request: Request, next: Next| {
             let config = config.as_ref().map(|config| Arc::clone(&config.borrow()));
             async move {

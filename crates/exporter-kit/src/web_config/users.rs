@@ -53,6 +53,11 @@ pub(crate) enum Answer {
 impl Users {
     pub(super) fn new(hashes: BTreeMap<String, Secret>) -> anyhow::Result<Self> {
         for (name, hash) in &hashes {
+            // What comes behind the first colon is the password (RFC 7617).
+            ensure!(
+                !name.contains(':'),
+                "a user has a colon in the name, by which nobody can log in"
+            );
             // The error's own words would quote the hash.
             let parsed = bcrypt::HashParts::from_str(hash.expose()).ok();
             let parsed =

@@ -268,7 +268,7 @@ fn a_server_s_lists_are_found_as_prometheus_finds_them() {
         "/created: answered 201, must be 200",
         "/missing: answered 404, must be 200",
         "/stay: answered 302, must be 200",
-        "/broken:1:20: must be a list of",
+        "/broken:1:20: it ends too early",
     ] {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }

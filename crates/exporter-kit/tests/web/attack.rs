@@ -121,6 +121,9 @@ fn a_page_of_a_stranger_changes_nothing() {
     assert_eq!(post("Host: localhost\r\nSec-Fetch-Site: cross-site"), 403);
     assert_eq!(post("Host: evil.example\r\nOrigin: http://evil.example"), 403);
     assert_eq!(post("Host: evil.example"), 403);
+    for malformed in ["X: y", "Host:", "Host: localhost\r\nHost: localhost", "Host: a b"] {
+        assert_eq!(post(malformed), 400, "{malformed}");
+    }
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Account {
         let mut read = |field: &str, source: Option<&SecretSource>, check: Check| {
             let Some(source @ SecretSource::File(path)) = source else { return None };
             warn_if_public(&folder.join(path));
-            let read = source.read(folder).map_err(|error| format!("{error:#}"));
+            let read = source.read_line(folder).map_err(|error| format!("{error:#}"));
             let checked = read.and_then(|secret| check(secret.expose()).map(|()| secret));
             checked.map_err(|error| problems.push(format!("{field}: {error}"))).ok()
         };
@@ -181,7 +181,9 @@ fn nibble(digit: u8) -> Option<u8> {
 
 /// Not an error, since secrets are mounted like this where only one user is.
 fn warn_if_public(file: &Path) {
-    let mode = fs::metadata(file).map_or(0, |it| it.permissions().mode());
+    // What is none is refused, by words of its own.
+    let file_mode = fs::metadata(file).ok().filter(fs::Metadata::is_file);
+    let mode = file_mode.map_or(0, |it| it.permissions().mode());
     if mode & 0o007 != 0 {
         warn!(file = %file.display(), "every user of this machine can read the password file");
     }

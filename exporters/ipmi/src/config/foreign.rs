@@ -59,9 +59,23 @@ impl<'de> Deserialize<'de> for Exclusion {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Exclusion, E> {
+                if !may_be_a_sensor(text) {
+                    let must = "must be the sensor's id label, three numbers up to 255 as in \"32.0.5\", or \
+                                its name";
+                    return Err(E::custom(must));
+                }
                 Ok(Exclusion::Sensor(text.to_owned()))
             }
         }
         deserializer.deserialize_any(Text)
     }
+}
+
+/// Digits and dots alone are an id label, and else nothing.
+fn may_be_a_sensor(text: &str) -> bool {
+    let is_id = |text: &str| {
+        text.split('.').count() == 3 && text.split('.').all(|part| part.parse::<u8>().is_ok())
+    };
+    let is_of_numbers = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    !text.trim().is_empty() && (!is_of_numbers || is_id(text))
 }

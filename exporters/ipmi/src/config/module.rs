@@ -86,7 +86,7 @@ struct RawModule {
     privilege: Option<Privilege>,
     #[serde(default, deserialize_with = "span::patience")]
     timeout: Option<Patience>,
-    retries: Option<u8>,
+    retries: Option<u32>,
     #[serde(default, deserialize_with = "span::with_unit")]
     interval: Option<Duration>,
     #[serde(default)]
@@ -137,11 +137,15 @@ impl TryFrom<RawModule> for Module {
             raw.refuse_what_is_of_the_lan()?;
         }
         let account = raw.account(driver.as_ref().map_or(Driver::OpenIpmi, |(driver, _)| *driver));
-        let collectors = collectors(raw.collectors.as_deref());
+        let collectors = collectors(raw.collectors.as_deref(), raw.has_account());
         let suites = suites(raw.suites.clone());
         let workarounds = workarounds(&raw.workaround_flags);
         let slow_interval = raw.slow_interval.unwrap_or(SLOW_INTERVAL);
-        let retries = raw.retries.unwrap_or(RETRIES);
+        let few = |it: u32| u8::try_from(it).ok().filter(|it| *it <= MOST_RETRIES);
+        let few_retries = raw.retries.map_or(Some(RETRIES), few);
+        let few_retries =
+            few_retries.ok_or_else(|| format!("retries: must be 0 to {MOST_RETRIES}"));
+        let retries = *few_retries.as_ref().unwrap_or(&RETRIES);
         // A request to the device that gets no answer is not sent again.
         let attempts = match driver {
             Ok((Driver::OpenIpmi, _)) => 1,
@@ -156,10 +160,6 @@ impl TryFrom<RawModule> for Module {
             0..=MOST_NAMED => Err("sel_events: two have the same name".to_owned()),
             _ => Err(format!("sel_events: must be {MOST_NAMED} at most")),
         };
-        let few_retries = match retries {
-            0..=MOST_RETRIES => Ok(()),
-            _ => Err(format!("retries: must be 0 to {MOST_RETRIES}")),
-        };
         all([
             driver.as_ref().map(drop).map_err(String::clone),
             account.as_ref().map(drop).map_err(String::clone),
@@ -169,7 +169,7 @@ impl TryFrom<RawModule> for Module {
             span::within("slow_interval", slow_interval, SLOW_INTERVAL_RANGE),
             span::within("timeout", timeout, TIMEOUT_RANGE),
             span::within("interval", interval, INTERVAL_RANGE),
-            few_retries,
+            few_retries.map(drop),
             sel_events,
         ])?;
         let (driver, of_driver) = driver?;
@@ -272,11 +272,20 @@ impl RawModule {
     }
 }
 
-fn collectors(names: Option<&[String]>) -> Result<Vec<Collector>, String> {
+/// None at all says that the machine's own BMC is not polled; with an account there is nothing to log in for.
+fn collectors(names: Option<&[String]>, has_account: bool) -> Result<Vec<Collector>, String> {
     let Some(names) = names else { return Ok(Collector::USUAL.to_vec()) };
     let allowed = Collector::ALL.map(Collector::as_str);
     if !names.iter().all(|name| allowed.contains(&name.as_str())) {
         return Err(format!("collectors: must be some of {}", allowed.join(", ")));
+    }
+    if names.is_empty() && has_account {
+        let allowed = allowed.join(", ");
+        return Err(format!("collectors: must be some of {allowed}; leave it out for the usual"));
+    }
+    let mut once = std::collections::BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !once.insert(*name)) {
+        return Err(format!("collectors: {twice} is there twice"));
     }
     let is_wanted = |it: &Collector| names.iter().any(|name| name == it.as_str());
     Ok(Collector::ALL.into_iter().filter(is_wanted).collect())

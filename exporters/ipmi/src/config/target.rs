@@ -140,6 +140,9 @@ impl Target {
     pub(super) fn fits(&self, modules: &BTreeMap<String, Located<Module>>) -> Result<(), String> {
         let Some(module) = modules.get(&self.module) else {
             let allowed: Vec<_> = modules.keys().map(String::as_str).collect();
+            if allowed.is_empty() {
+                return Err("module: there is none; name one in `modules`".to_owned());
+            }
             let allowed = allowed.join(", ");
             return Err(format!("module: is not among the modules; must be one of {allowed}"));
         };

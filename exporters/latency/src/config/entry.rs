@@ -88,6 +88,9 @@ impl RawEntry {
                 let field =
                     if is_list { format!("modules[{number}]") } else { "module".to_owned() };
                 let allowed: Vec<_> = known.keys().map(String::as_str).collect();
+                if allowed.is_empty() {
+                    return Err(format!("{field}: there is none; name one in `modules`"));
+                }
                 let allowed = allowed.join(", ");
                 return Err(format!("{field}: is not among the modules; must be one of {allowed}"));
             };

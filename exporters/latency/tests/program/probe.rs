@@ -278,7 +278,8 @@ fn nobody_is_contacted_whom_the_config_does_not_list() {
     assert_eq!(ask("module=unix&target=/run/a.sock").0, 403);
     assert_eq!(ask("module=tcp&target=localhost:1").0, 403);
     for (query, words) in [
-        ("target=a.example:1", "module: is unknown; must be one of tcp, unix, web"),
+        ("target=a.example:1", "module: is missing; must be one of tcp, unix, web"),
+        ("", "module: is missing; must be one of tcp, unix, web; target: is missing"),
         ("module=web&target=a.example&hostname=b", "hostname: the module sets another one"),
         ("target=a.example:1&module=nope", "module: is unknown"),
         ("module=tcp", "target: is missing"),

@@ -49,6 +49,8 @@ pub(super) struct Entries<'a, 't> {
     map: Reader<'a, 't>,
     left: std::iter::Enumerate<std::slice::Iter<'a, Entry<'t>>>,
     next: Option<&'a Entry<'t>>,
+    /// Whether an entry without a value is passed over.
+    of_struct: bool,
 }
 
 impl<'a, 't> Entries<'a, 't> {
@@ -57,7 +59,12 @@ impl<'a, 't> Entries<'a, 't> {
             Value::Map(entries) => entries.as_slice(),
             _ => &[],
         };
-        Self { map, left: entries.iter().enumerate(), next: None }
+        Self { map, left: entries.iter().enumerate(), next: None, of_struct: false }
+    }
+
+    /// The same of a section whose fields are known: one without a value is none.
+    pub(super) fn of_struct(map: Reader<'a, 't>) -> Self {
+        Self { of_struct: true, ..Self::new(map) }
     }
 }
 
@@ -71,9 +78,18 @@ impl<'a> MapAccess<'a> for Entries<'a, '_> {
         let tree = self.map.tree;
         let is_left =
             |entry: &Entry<'_>| !entry.unknown.get() && !tree.node(entry.value).dropped.get();
-        let Some((number, entry)) = self.left.find(|(_, entry)| is_left(entry)) else {
+        let fields = tree.fields.borrow();
+        let counts = |entry: &Entry<'_>| {
+            // A key that is unknown is told, whatever its value.
+            let is_absent = self.of_struct
+                && fields.contains(&*entry.key)
+                && tree.node(entry.value).value.is_nothing();
+            is_left(entry) && !is_absent
+        };
+        let Some((number, entry)) = self.left.find(|(_, entry)| counts(entry)) else {
             return Ok(None);
         };
+        drop(fields);
         self.next = Some(entry);
         let key = seed.deserialize(Key(&entry.key));
         key.map(Some).map_err(|error| error.of_key(self.map.id, number))
@@ -160,7 +176,7 @@ struct Key<'a>(&'a str);
 macro_rules! numbers {
     ($($method:ident $visit:ident $kind:ty),*) => {
         $(fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-            let must = || format!("a whole number from {} to {}", <$kind>::MIN, <$kind>::MAX);
+            let must = || scalar::range(<$kind>::MIN, <$kind>::MAX);
             let number: Option<$kind> = scalar::integer(self.0);
             visitor.$visit(number.ok_or_else(|| Error::must_be(&must()))?)
         })*

@@ -73,7 +73,7 @@ impl Error {
                     None => tree.root,
                 };
                 tree.texts(id, &mut |text| values.push(text.to_owned()));
-                scrubbed(&what, &values.iter().map(String::as_str).collect::<Vec<_>>())
+                scrubbed(&what, &values.iter().map(String::as_str).collect::<Vec<_>>(), tree)
             }
         };
         Self::plain(sentence(&path, &what))
@@ -88,7 +88,7 @@ impl Error {
                 if let Value::Map(entries) = &tree.node(map).value {
                     let entry = &entries[number];
                     let what = match &self.what {
-                        What::Checked(what) => scrubbed(what, &[&entry.key]),
+                        What::Checked(what) => scrubbed(what, &[&entry.key], tree),
                         What::Plain(what) => what.clone(),
                         What::Missing(field) => format!("missing field `{field}`"),
                     };
@@ -103,6 +103,13 @@ impl Error {
         let place = tree.node(id).place;
         match self.what {
             What::Missing(field) if tree.has_lost(id, field, |key| is_near(key, field)) => {}
+            What::Missing(field) if tree.entries(id).any(|entry| entry.key == field) => {
+                let place = tree.entries(id).find(|entry| entry.key == field);
+                let place = place.map_or(place_of(tree, id), |entry| place_of(tree, entry.value));
+                let mut path = path;
+                path.push(field.to_owned());
+                problems.add(place, sentence(&path, "has no value; must be given"));
+            }
             What::Missing(field) => {
                 problems.add(place, sentence(&path, &format!("missing field `{field}`")));
             }
@@ -113,7 +120,7 @@ impl Error {
                 tree.texts(id, &mut |text| values.push(text.to_owned()));
                 let values: Vec<&str> = values.iter().map(String::as_str).collect();
                 for line in what.lines() {
-                    let what = scrubbed(line, &values);
+                    let what = scrubbed(line, &values, tree);
                     if let Some((place, what)) = with_place(&what) {
                         problems.add(within(tree, id, place, what), what);
                     } else {
@@ -127,6 +134,10 @@ impl Error {
         tree.node(id).dropped.set(true);
         id != tree.root
     }
+}
+
+fn place_of(tree: &Tree<'_>, id: Id) -> Place {
+    tree.node(id).place
 }
 
 /// Where it is, and what is wrong there. A key that does not look like a name is not repeated.
@@ -198,14 +209,18 @@ fn within(tree: &Tree<'_>, root: Id, entry: Place, message: &str) -> Place {
     if is_below { tree.node(id).place } else { entry }
 }
 
-/// The message without what it quotes of the values: one of them may be a password.
-fn scrubbed(message: &str, values: &[&str]) -> String {
+/// The message without what it quotes of the values: one of them may be a password. The name of a field
+/// is none, whatever the values are.
+fn scrubbed(message: &str, values: &[&str], tree: &Tree<'_>) -> String {
+    let fields = tree.fields.borrow();
+    let is_field = |quoted: &str| quoted.split('.').all(|part| fields.contains(part));
     let is_of_a_value = |quoted: &str| {
-        values.iter().any(|value| {
-            *value == quoted
-                || (quoted.len() > 2 && value.contains(quoted))
-                || (value.len() > 2 && quoted.contains(value))
-        })
+        !is_field(quoted)
+            && values.iter().any(|value| {
+                *value == quoted
+                    || (quoted.len() > 2 && value.contains(quoted))
+                    || (value.len() > 2 && quoted.contains(value))
+            })
     };
     let mut clean = String::new();
     let mut rest = message;
@@ -218,7 +233,7 @@ fn scrubbed(message: &str, values: &[&str]) -> String {
         if is_of_a_value(quoted)
             || is_of_a_value(&quoted.replace("\\\\", "\\").replace("\\\"", "\""))
         {
-            clean.push_str("the value");
+            clean.push_str("(not shown)");
         } else {
             clean.push_str(&rest[start..start + end + 2]);
         }
@@ -304,14 +319,18 @@ impl serde::de::Error for Error {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::must_be(&format!("one of {}{}", expected.join(", "), hint(variant, expected)))
+        let offered: Vec<_> = expected.iter().copied().filter(|it| !it.is_empty()).collect();
+        Self::must_be(&format!("one of {}{}", offered.join(", "), hint(variant, expected)))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let expected = offered(expected);
-        let field_shown = if is_name(field) { shown(field) } else { String::new() };
         let known = if expected.is_empty() { "none".to_owned() } else { expected.join(", ") };
         let hint = hint(field, expected);
+        // What resembles no field and has more than a field's letters may be a password.
+        let is_word = field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let is_shown = is_name(field) && (is_word || !hint.is_empty());
+        let field_shown = if is_shown { shown(field) } else { String::new() };
         Self::plain(format!("unknown field {field_shown}{hint}; known: {known}").replace(" ;", ";"))
     }
 

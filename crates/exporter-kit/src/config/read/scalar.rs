@@ -50,7 +50,27 @@ pub(super) fn integer<T: std::str::FromStr>(text: &str) -> Option<T> {
     if let Some(digits) = text.strip_prefix("0o") {
         return based(digits, 8)?.parse().ok();
     }
+    // Octal in YAML 1.1, decimal in 1.2: nobody is to guess.
+    if has_leading_zero(text) {
+        return None;
+    }
     text.parse().ok()
+}
+
+/// What an integer of a type must be; one that may be as large as that has a bound of its own.
+pub(super) fn range<T: Into<i128> + Copy>(least: T, most: T) -> String {
+    let (least, most) = (least.into(), most.into());
+    match (least, most) {
+        (0, most) if most > i128::from(u16::MAX) => "a whole number, 0 or more".to_owned(),
+        (..0, most) if most > i128::from(u16::MAX) => "a whole number".to_owned(),
+        _ => format!("a whole number from {least} to {most}"),
+    }
+}
+
+/// Whether it is decimal to some and octal to others.
+pub(super) fn has_leading_zero(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|it| it.is_ascii_digit())
 }
 
 /// The bytes that `!!binary` writes in base64, over as many lines as it likes.
@@ -64,6 +84,7 @@ pub(super) fn float(text: &str) -> Option<f64> {
         ".nan" | ".NaN" | ".NAN" => Some(f64::NAN),
         ".inf" | "+.inf" | ".Inf" | ".INF" => Some(f64::INFINITY),
         "-.inf" | "-.Inf" | "-.INF" => Some(f64::NEG_INFINITY),
+        _ if has_leading_zero(text) => None,
         // Rust would read `inf` and `nan` too.
         _ if text.bytes().any(|b| b.is_ascii_digit()) => text.parse().ok(),
         _ => None,
@@ -90,6 +111,10 @@ mod tests {
             ("1e3", Scalar::Float(1000.0)),
             ("1h", Scalar::Text),
             ("inf", Scalar::Text),
+            ("010", Scalar::Text),
+            ("-010", Scalar::Text),
+            ("0", Scalar::Unsigned(0)),
+            ("0.5", Scalar::Float(0.5)),
         ] {
             assert_eq!(resolve(text, true), meaning, "{text}");
             assert_eq!(resolve(text, false), Scalar::Text, "'{text}'");

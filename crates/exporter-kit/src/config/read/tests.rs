@@ -152,7 +152,7 @@ extra: 1
             "f:2:29: modules.a.kind: must be one of plain, fancy, did you mean `fancy`?",
             "f:2:45: modules.a.retries: must be a whole number from 0 to 255",
             "f:3:29: modules.b.retries: must be at most 9",
-            "f:3:41: modules.b.secret: the value must have nine characters",
+            "f:3:41: modules.b.secret: (not shown) must have nine characters",
             "f:4:7: modules.c: unknown field `timout`, did you mean `timeout`?; known: timeout, kind, retries, secret",
             "f:6:21: targets[0].port: must be a whole number from 0 to 65535",
             "f:6:32: targets[0].on: must be true or false",
@@ -176,8 +176,8 @@ fn what_follows_from_a_mistake_is_not_told() {
     assert_eq!(
         errors(text),
         [
-            "f:2:29: targets[0].module: the value is none",
-            "f:2:51: targets[1].module: the value is none"
+            "f:2:29: targets[0].module: (not shown) is none",
+            "f:2:51: targets[1].module: (not shown) is none"
         ]
     );
 }
@@ -270,8 +270,8 @@ fn what_grows_or_nests_without_measure_is_refused_in_plain_words() {
         ("targets:\n\t- a".to_owned(), "a tab where spaces must be"),
         ("targets: [{name: a]".to_owned(), "a bracket is not closed"),
         ("targets: ['a]".to_owned(), "a quote is not closed"),
-        ("targets:".to_owned(), "targets: has no value; must be a list"),
-        ("targets: [{name: ~}]".to_owned(), "targets[0].name: has no value; must be text"),
+        ("targets:".to_owned(), "targets: has no value; must be given"),
+        ("targets: [{name: ~}]".to_owned(), "targets[0].name: has no value; must be given"),
         ("<<: 5\ntargets: []".to_owned(), "`<<` takes in a mapping"),
     ] {
         let errors = errors(&text);
@@ -330,4 +330,88 @@ fn bytes_are_a_text_or_base64() {
     assert_eq!(format!("{error}"), "file:1:13: a: must be base64");
     let error = parse::<BTreeMap<String, String>>("a: !!binary AAAA", "file").unwrap_err();
     assert!(format!("{error}").contains("`!!binary` has no meaning here"), "{error}");
+}
+
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+struct Nullable {
+    number: u8,
+    text: String,
+    list: Vec<u8>,
+    map: BTreeMap<String, String>,
+    flag: bool,
+    kind: Kind,
+    duration: Option<Duration>,
+    sections: BTreeMap<String, Section>,
+}
+
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+struct Section {
+    number: u8,
+}
+
+#[test]
+fn a_key_without_a_value_is_as_if_it_were_not_there_whatever_the_field() {
+    for key in ["number", "text", "list", "map", "flag", "kind", "duration", "sections"] {
+        for nothing in ["", "~", "null"] {
+            let read = parse::<Nullable>(&format!("{key}: {nothing}\n"), "f");
+            assert_eq!(read.unwrap(), Nullable::default(), "{key}: {nothing}");
+        }
+    }
+    // What must be there is told where it is not.
+    for (text, wanted) in [
+        ("targets: ~", "f:1:10: targets: has no value; must be given"),
+        ("other: ~", "unknown field `other`"),
+        // The user's own keys name something: none is passed over.
+    ] {
+        let error = parse::<File>(text, "f").unwrap_err().to_string();
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+    for text in ["sections: {a: ~}", "map: {a: ~}", "list: [~]"] {
+        let error = parse::<Nullable>(text, "f").unwrap_err().to_string();
+        assert!(error.contains("has no value; must be "), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_number_with_a_leading_zero_is_nobody_s_to_guess() {
+    assert_eq!(parse::<Section>("number: 10", "f").unwrap().number, 10);
+    let error = parse::<Section>("number: 010", "f").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "f:1:9: number: must be a whole number from 0 to 255, without a leading zero"
+    );
+}
+
+#[test]
+fn a_message_keeps_the_names_of_fields_and_loses_the_values() {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields, try_from = "RawPair")]
+    struct Pair;
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct RawPair {
+        user: String,
+        secret: String,
+    }
+    impl TryFrom<RawPair> for Pair {
+        type Error = String;
+        fn try_from(raw: RawPair) -> Result<Self, String> {
+            Err(format!("give `user` and `secret`, not `{}`, `{}`", raw.user, raw.secret))
+        }
+    }
+    let error = |text: &str| parse::<Pair>(text, "f").unwrap_err().to_string();
+    let said = "give `user` and `secret`, not (not shown), (not shown)";
+    assert!(error("{user: the user hunter2, secret: hunter3 secret}").ends_with(said));
+    // A key that resembles no field and is no word may be a password.
+    let unknown = error("{user: a, secret: b, s3cretpass: x}");
+    assert!(unknown.contains("unknown field; known: user, secret"), "{unknown}");
+    assert!(error("{user: a, secret: b, usr: x}").contains("unknown field `usr`, did you mean"));
+}
+
+#[test]
+fn what_is_no_text_is_told_as_such() {
+    let error = |text: &str| parse::<Section>(text, "f").unwrap_err().to_string();
+    assert!(error("number: 1\nn\0umber").starts_with("f:2:2: a NUL character"));
 }

@@ -1,7 +1,7 @@
 //! Building the tree out of the parser's events. No I/O, no clock.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{
@@ -14,6 +14,16 @@ use crate::config::problems::{Problems, shown};
 /// The tree of a file; nothing, and a problem, where it cannot be read. Of a key that is there twice,
 /// the second is a problem and is left out.
 pub(in crate::config) fn build<'t>(text: &'t str, problems: &mut Problems) -> Option<Tree<'t>> {
+    if let Some(at) = text.find('\0') {
+        let before = &text[..at];
+        let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = u32::try_from(column).unwrap_or(u32::MAX);
+        let what =
+            "a NUL character, which no text has; save the file as UTF-8 (UTF-16 has many of these)";
+        problems.add(Place { line, column }, what);
+        return None;
+    }
     let mut options = yaml::Options::default();
     options.set_emit_comments(false);
     options.flow_nesting_limit = usize::from(DEEPEST);
@@ -40,7 +50,7 @@ pub(in crate::config) fn build<'t>(text: &'t str, problems: &mut Problems) -> Op
         problems.add(Place { line: 1, column: 1 }, "the file is empty");
         return None;
     };
-    Some(Tree { nodes, root, visits: Cell::new(0) })
+    Some(Tree { nodes, root, visits: Cell::new(0), fields: RefCell::default() })
 }
 
 /// What the tags of YAML itself begin with.
