@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use datagram::{Buffer, Datagram};
 use tokio::task::JoinSet;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::junk::Junk;
 use super::later::{Later, Put};
@@ -32,6 +32,10 @@ const BURSTS: usize = 32;
 /// Resolvers that fail on a name, of one worker, that are asked whether they have it unvalidated: enough to
 /// tell what it is about.
 const MOST_UNCHECKED: usize = 250;
+
+/// Arrivals are read no more often than this, which is the resolution of the runtime's timer: at a high rate a wake-up
+/// for each would cost more than to read it. When it came is the kernel's to say.
+const TICK: Duration = Duration::from_millis(1);
 
 /// What a query over TCP brought: its index, and the message if there is one.
 type Whole = (usize, Option<Vec<u8>>);
@@ -97,6 +101,7 @@ impl Worker {
         let mut schedule = Schedule::new(self.pace());
         let mut asked = Asked { control_of: vec![None; self.members.len()], ..Asked::default() };
 
+        let mut read = Duration::ZERO;
         loop {
             let mut now = shared.began.elapsed();
             if pending.next_deadline().is_some_and(|deadline| deadline <= now) {
@@ -130,8 +135,9 @@ impl Worker {
                 continue;
             }
             tokio::select! {
-                () = sockets.ready() => {
+                () = arrival(&sockets, shared.began + read + TICK) => {
                     self.read(&sockets, &mut reading, &mut pending, &mut asked, false);
+                    read = shared.began.elapsed();
                 }
                 Some(done) = reading.tcp.join_next() => {
                     let (index, message) = done?;
@@ -356,6 +362,14 @@ impl Worker {
             }
         }
     }
+}
+
+/// Completes when there may be something to read, and not before.
+async fn arrival(sockets: &Sockets, not_before: Instant) {
+    if not_before > Instant::now() {
+        sleep_until(not_before).await;
+    }
+    sockets.ready().await;
 }
 
 /// The whole answer to a truncated one, or nothing if it is not to be had.
