@@ -103,7 +103,7 @@ struct Rehearsal {
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     // What exporters warn of in a world is the world's own trouble.
-    let is_of_worlds = matches!(command, Command::Judge(_));
+    let is_of_worlds = matches!(command, Command::Judge(_) | Command::BenchRules(_));
     tracing_subscriber::fmt()
         .with_env_filter(if is_of_worlds { "error" } else { "turbulence_lab=info,warn" })
         .with_writer(std::io::stderr)
