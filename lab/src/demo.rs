@@ -94,7 +94,9 @@ async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
     replay.fault.begin(&world.simulation).await.with_context(|| format!("beginning {name}"))?;
     // The fault counts from when it was done, the alerts from when it was begun.
     let broken = Instant::now();
-    let due = if replay.expectation.must.is_empty() {
+    let due = if let Some(sentence) = &replay.homing {
+        format!("due: turbulence-homing says of {} where it lives", sentence.target)
+    } else if replay.expectation.must.is_empty() {
         "nothing may be notified".to_owned()
     } else {
         format!("due: {}", replay.expectation.must.join(", "))
@@ -138,6 +140,18 @@ async fn follow(
             let since = *complete_at.get_or_insert_with(Instant::now);
             if since.elapsed() > SETTLE {
                 return Ok(verdict);
+            }
+        }
+        if let Some(sentence) = &replay.homing {
+            let text = world.homing().says(sentence.target).await?;
+            let missing = sentence.says.iter().find(|words| !text.contains(**words));
+            if missing.is_none() {
+                say(replay.name, &format!("+{:.1} s\n{}", elapsed.as_secs_f64(), indented(&text)));
+                return Ok(Verdict { delay: Some(elapsed), ..verdict });
+            }
+            if let Some(words) = missing.filter(|_| elapsed > replay.watch) {
+                let problem = format!("turbulence-homing does not say {words:?}: {text}");
+                return Ok(Verdict { problems: vec![problem], ..verdict });
             }
         }
         if elapsed > replay.watch {

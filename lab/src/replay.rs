@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod fault;
 pub mod hardware;
+pub mod homing;
 pub mod reachability;
 
 use std::time::Duration;
@@ -28,8 +29,19 @@ pub struct Replay {
     pub watch: Duration,
     /// What must come of it.
     pub expectation: Expectation,
+    /// What turbulence-homing must say of an endpoint within that time, where it is about that.
+    pub homing: Option<Sentence>,
     /// Which alerts are its own.
     pub concern: Concern,
+}
+
+/// What is to be read of an endpoint.
+#[derive(Clone, Debug)]
+pub struct Sentence {
+    /// The endpoint.
+    pub target: &'static str,
+    /// What must stand there.
+    pub says: &'static [&'static str],
 }
 
 /// Which alerts a replay may cause.
@@ -43,6 +55,8 @@ pub enum Concern {
     Reachability,
     /// Everything about DNS.
     Dns,
+    /// Where an endpoint lives, and what its owner says.
+    Homing(&'static str),
 }
 
 impl Concern {
@@ -59,6 +73,7 @@ impl Concern {
                 domain == "reachability" || (domain == "meta" && !alert.label("vantage").is_empty())
             }
             Self::Dns => domain == "dns",
+            Self::Homing(name) => domain == "homing" && alert.label("target") == name,
         }
     }
 }
@@ -70,6 +85,7 @@ pub fn all() -> Vec<Replay> {
     replays.extend(hardware::rest());
     replays.extend(reachability::rest());
     replays.extend(dns::all());
+    replays.push(homing::single_homed());
     replays
 }
 
@@ -77,15 +93,18 @@ pub fn all() -> Vec<Replay> {
 /// that can be played at the same time.
 pub fn lanes(replays: Vec<Replay>) -> Vec<Vec<Vec<Replay>>> {
     let (mut machines, mut together, mut alone, mut dns) = (vec![], vec![], vec![], vec![]);
+    let mut homing = vec![];
     for replay in replays {
         match replay.concern {
             Concern::Machine(_) => machines.push(replay),
             Concern::Target(_) => together.push(replay),
             Concern::Reachability => alone.push(vec![replay]),
             Concern::Dns => dns.push(vec![replay]),
+            Concern::Homing(_) => homing.push(replay),
         }
     }
-    let mut reachability = vec![together];
+    // Before anything is broken, and so that the page of an outage can say where the service lives.
+    let mut reachability = vec![homing, together];
     reachability.extend(alone);
     vec![vec![machines], reachability, dns]
 }

@@ -1,7 +1,8 @@
-//! The whole simulated world: machines, a WAN and resolvers, the three exporters that watch them,
-//! and the real Prometheus and Alertmanager that judge what the exporters say.
+//! The whole simulated world: machines, a WAN and resolvers, the exporters that watch them, the real
+//! Prometheus and Alertmanager that judge what the exporters say, and the exporter that asks this Prometheus.
 
 pub mod hardware;
+pub mod homing;
 pub mod names;
 pub mod wide;
 
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use self::hardware::Hardware;
+use self::homing::Homing;
 use self::names::Names;
 use self::wide::Wide;
 use crate::alertmanager::Alertmanager;
@@ -46,7 +48,10 @@ pub struct Options {
 #[derive(Debug)]
 pub struct World {
     // Dropped in this order: who asks goes before who answers.
+    homing: Homing,
     prometheus: Prometheus,
+    /// All that it scrapes.
+    scraped: Vec<ScrapeTarget>,
     alertmanager: Alertmanager,
     /// What is watched, and by which exporters.
     pub simulation: Simulation,
@@ -130,20 +135,37 @@ impl World {
             sink.address(),
         )
         .await?;
+        let (place, target) = Homing::place();
+        let mut scraped = simulation.scraped().to_vec();
+        scraped.push(target);
         let setup = prometheus::Setup {
             suite: &options.suite,
             folder: &subfolder(folder.path(), "prometheus")?,
             usual_port: usual(PROMETHEUS_PORT),
-            targets: simulation.scraped(),
+            targets: &scraped,
             alertmanager: address,
             runbooks: sink.address(),
         };
         let prometheus = Prometheus::start(&launcher, setup).await?;
+        let homing = Homing::start(&launcher, folder.path(), place, &prometheus.url()).await?;
 
-        let mut world =
-            Self { prometheus, alertmanager, simulation, sink, folder, _launcher: launcher };
+        let mut world = Self {
+            homing,
+            prometheus,
+            scraped,
+            alertmanager,
+            simulation,
+            sink,
+            folder,
+            _launcher: launcher,
+        };
         world.wait_until_whole().await?;
         Ok(world)
+    }
+
+    /// What knows where the services live.
+    pub fn homing(&self) -> &Homing {
+        &self.homing
     }
 
     /// The sink, where the notifications arrive.
@@ -163,7 +185,7 @@ impl World {
             ("Prometheus".to_owned(), format!("{}/alerts", self.prometheus.url())),
             ("Alertmanager".to_owned(), format!("{}/", self.alertmanager.url())),
         ];
-        let exporters = self.simulation.scraped.iter().filter(|target| target.job != "drives");
+        let exporters = self.scraped.iter().filter(|target| target.job != "drives");
         pages.extend(exporters.map(|target| {
             let vantage = target.labels.iter().find(|(name, _)| *name == "vantage");
             let place = vantage.map_or_else(String::new, |(_, place)| format!(" at {place}"));
@@ -174,7 +196,7 @@ impl World {
 
     /// The addresses of the exporters' metrics pages.
     pub fn metrics_pages(&self) -> Vec<String> {
-        let pages = self.simulation.scraped.iter().filter(|target| target.job != "drives");
+        let pages = self.scraped.iter().filter(|target| target.job != "drives");
         pages.map(|target| format!("http://{}/metrics", target.address)).collect()
     }
 
@@ -185,13 +207,14 @@ impl World {
 
     /// Fails when something that must run has ended.
     pub fn must_run(&mut self) -> anyhow::Result<()> {
+        self.homing.must_run()?;
         self.prometheus.must_run()?;
         self.alertmanager.must_run()?;
         self.simulation.must_run()
     }
 
     async fn wait_until_whole(&mut self) -> anyhow::Result<()> {
-        let scraped = format!("count(up == 1) >= {}", self.simulation.scraped.len());
+        let scraped = format!("count(up == 1) >= {}", self.scraped.len());
         self.prometheus.wait_for(&scraped, START_LIMIT).await?;
         let deadline = Instant::now() + START_LIMIT;
         while self.sink.since(Mark::default()).is_empty() {

@@ -19,6 +19,7 @@ fn country_diverges() -> Replay {
         lasts: None,
         watch: seconds(180),
         expectation: Expectation { must: vec!["DnsCountryDiverges"], ..Expectation::default() },
+        homing: None,
         concern: Concern::Dns,
     }
 }
@@ -37,6 +38,7 @@ fn answer_unexpected() -> Replay {
             pages: 1,
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Dns,
     }
 }

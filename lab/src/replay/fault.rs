@@ -8,6 +8,8 @@ use crate::world::Simulation;
 /// Something that breaks.
 #[derive(Clone, Debug)]
 pub enum Fault {
+    /// Nothing breaks.
+    Nothing,
     /// A machine plays a scenario.
     Machine(&'static str, Scenario),
     /// A service answers with a status, wherever it is asked from.
@@ -32,6 +34,7 @@ impl Fault {
     pub async fn begin(&self, world: &Simulation) -> anyhow::Result<()> {
         let faults = world.wide.wan.faults();
         match self {
+            Self::Nothing => {}
             Self::Machine(name, scenario) => {
                 world.hardware.machine(name)?.play(*scenario).await?;
             }
@@ -53,6 +56,7 @@ impl Fault {
     pub async fn end(&self, world: &Simulation) -> anyhow::Result<()> {
         let faults = world.wide.wan.faults();
         match self {
+            Self::Nothing => {}
             Self::Machine(name, _) => {
                 world.hardware.machine(name)?.back_to_idle().await?;
             }

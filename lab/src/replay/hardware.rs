@@ -23,6 +23,7 @@ pub(super) fn phantom() -> Replay {
             within: Some(seconds(30)),
             says: vec!["05-HD Max"],
         },
+        homing: None,
         concern: Concern::Machine("srv-phantom"),
     }
 }
@@ -45,6 +46,7 @@ fn sensor_lost() -> Replay {
             says: vec!["05-HD Max"],
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Machine("srv-lost"),
     }
 }
@@ -62,6 +64,7 @@ fn fan_dead() -> Replay {
             pages: 1,
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Machine("srv-fan"),
     }
 }
@@ -75,6 +78,7 @@ fn cpu_load() -> Replay {
         lasts: None,
         watch: seconds(150),
         expectation: Expectation::default(),
+        homing: None,
         concern: Concern::Machine("srv-load"),
     }
 }
@@ -92,6 +96,7 @@ fn cooling_lost() -> Replay {
             pages: 1,
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Machine("srv-cooling"),
     }
 }

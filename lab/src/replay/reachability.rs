@@ -20,6 +20,7 @@ pub(super) fn amsterdam() -> Replay {
             says: vec!["500", "of 6 vantages"],
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Target("messenger-api"),
     }
 }
@@ -43,6 +44,7 @@ fn region_dark() -> Replay {
             says: vec!["APAC"],
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Target("shop"),
     }
 }
@@ -56,6 +58,7 @@ fn blip() -> Replay {
         lasts: Some(seconds(90)),
         watch: seconds(160),
         expectation: Expectation::default(),
+        homing: None,
         concern: Concern::Target("blog"),
     }
 }
@@ -73,6 +76,7 @@ fn reroute() -> Replay {
             says: vec!["EMEA"],
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Target("anycast"),
     }
 }
@@ -90,6 +94,7 @@ fn vantage_broken() -> Replay {
             says: vec!["sfo"],
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Reachability,
     }
 }
@@ -106,6 +111,7 @@ fn uplink_down() -> Replay {
             pages: 1,
             ..Expectation::default()
         },
+        homing: None,
         concern: Concern::Reachability,
     }
 }
