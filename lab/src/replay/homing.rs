@@ -16,7 +16,7 @@ pub(super) fn single_homed() -> Replay {
         expectation: Expectation::default(),
         homing: Some(Sentence {
             target: "messenger-api",
-            says: &["consistent with one site within", "no distance is impossible"],
+            says: &["consistent with one site within", "no distance is impossible", "Amsterdam"],
         }),
         concern: Concern::Homing("messenger-api"),
     }

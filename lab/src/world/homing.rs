@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -69,17 +70,39 @@ impl Homing {
         Ok(Self { program, address, _status_page: status_page })
     }
 
-    /// What it says of an endpoint, as text.
+    /// The sentences in which it says where an endpoint lives.
     pub async fn says(&self, target: &str) -> anyhow::Result<String> {
-        let (_, text) =
-            http::get(&format!("http://{}/homing?format=json&target={target}", self.address))
-                .await?;
-        Ok(text)
+        let url = format!("http://{}/homing?format=json&target={target}", self.address);
+        let (_, text) = http::get(&url).await?;
+        // Nothing is judged, or nobody measures it, yet.
+        let Ok(told) = serde_json::from_str::<Told>(&text) else { return Ok(text) };
+        let sentences = told.targets.into_iter().flat_map(|target| {
+            let evidence = target.addresses.into_iter().map(|address| address.evidence);
+            evidence.chain([target.paths])
+        });
+        Ok(sentences.collect::<Vec<_>>().join("\n"))
     }
 
     pub(super) fn must_run(&mut self) -> anyhow::Result<()> {
         self.program.must_run()
     }
+}
+
+/// The answer of `/homing?format=json`.
+#[derive(Deserialize)]
+struct Told {
+    targets: Vec<ToldTarget>,
+}
+
+#[derive(Deserialize)]
+struct ToldTarget {
+    paths: String,
+    addresses: Vec<ToldAddress>,
+}
+
+#[derive(Deserialize)]
+struct ToldAddress {
+    evidence: String,
 }
 
 /// The page of a provider that notices nothing, in Statuspage's format.

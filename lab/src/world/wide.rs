@@ -106,8 +106,14 @@ fn config(vantage: &Node, watched: &[Watched], ca: &str) -> anyhow::Result<Strin
     writeln!(config, "   latitude: {}, longitude: {}}}", place.latitude, place.longitude)?;
     writeln!(config, "resolvers: [\"127.0.0.1:53\"]")?;
     writeln!(config, "modules:")?;
-    writeln!(config, "  icmp: {{prober: icmp, interval: 1s, timeout: 3s, path: {{interval: 1m}}}}")?;
-    writeln!(config, "  https_2xx: {{prober: http, interval: 2s, timeout: 5s,")?;
+    writeln!(
+        config,
+        "  icmp: {{prober: icmp, interval: 1s, timeout: 3s, path: {{interval: 1m}}}}"
+    )?;
+    writeln!(
+        config,
+        "  https_2xx: {{prober: http, interval: 2s, timeout: 5s, path: {{interval: 1m}},"
+    )?;
     writeln!(config, "    http: {{tls_config: {{ca_file: {ca:?}}}}}}}")?;
     writeln!(config, "targets:")?;
     for Watched { name, module, address, role, .. } in watched {
