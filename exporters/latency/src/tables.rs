@@ -6,7 +6,8 @@
 //! | `kept` | one file: what was last good of it (I/O) |
 //! | `asn` | whose addresses are (pure) |
 //! | `exchanges` | the peering LANs of internet exchanges (pure) |
-//! | `places`, `hints` | cities and their codes; what a token means in one domain (pure) |
+//! | `places`, `words` | cities and their codes; words that are none by themselves (pure) |
+//! | `hints` | what a token means in one domain (pure) |
 //! | `ranges`, `parsed` | ranges of addresses; what reading a table came to (pure) |
 
 use std::net::IpAddr;
@@ -23,6 +24,7 @@ mod kept;
 mod parsed;
 mod places;
 mod ranges;
+mod words;
 
 use crate::config::path::TableFiles;
 use asn::AsnTable;

@@ -4,10 +4,12 @@
 //! any name, `ear` in `ear3` and `att` in `att.example` too.
 //!
 //! 1. What a token means in the names of one domain comes first: some networks have codes of their own.
-//! 2. Then a token that is a city's name, or the beginning of one city's name alone.
+//! 2. Then a token that is a city's name, or the beginning of one city's name alone: all but three letters, or with
+//!    a number behind it.
 //! 3. Then one of three letters that is the code of a city.
 //!
-//! The registrable domain says nothing of a place. Where light allows two cities, neither counts.
+//! A city that is a word of every day (`nice`, `den`) needs a number behind it. The registrable domain says nothing of
+//! a place. Where light allows two cities, neither counts, though they have one name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,19 +63,20 @@ pub(crate) fn of(
     hints: &Hints,
 ) -> Hint {
     let Some((tokens, domain)) = tokens(name) else { return Hint::None };
-    let place = |way: Way, token: &str| way.place(token, domain, places, hints);
+    let cities = |way: Way, token: &Token<'_>| way.cities(token, domain, places, hints);
     let (mut rest, mut refused) = (tokens, Hint::None);
     for way in [Way::OfDomain, Way::ByName, Way::ByCode] {
         let (said, other): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|token| place(way, token).is_some());
+            rest.into_iter().partition(|token| !cities(way, token).is_empty());
         rest = other;
         let mut allowed: Vec<&Arc<Place>> = Vec::new();
-        for token in said {
-            let Some(place) = place(way, token) else { continue };
-            match refuse(token, place, rtt, vantage) {
-                Some(reason) => refused = Hint::Refused(reason),
-                None if allowed.iter().any(|known| known.city == place.city) => {}
-                None => allowed.push(place),
+        for token in &said {
+            for place in cities(way, token) {
+                match refuse(token.letters, place, rtt, vantage) {
+                    Some(reason) => refused = Hint::Refused(reason),
+                    None if allowed.contains(&place) => {}
+                    None => allowed.push(place),
+                }
             }
         }
         match allowed[..] {
@@ -87,6 +90,14 @@ pub(crate) fn of(
     refused
 }
 
+/// A word of a name that may say where it is.
+#[derive(Clone, Copy)]
+struct Token<'a> {
+    letters: &'a str,
+    /// Whether a number is behind it.
+    is_numbered: bool,
+}
+
 /// How a token may name a city.
 #[derive(Clone, Copy)]
 enum Way {
@@ -96,18 +107,23 @@ enum Way {
 }
 
 impl Way {
-    fn place<'a>(
+    fn cities<'a>(
         self,
-        token: &str,
+        token: &Token<'_>,
         domain: &str,
         places: &'a Places,
         hints: &Hints,
-    ) -> Option<&'a Arc<Place>> {
-        match self {
-            Self::OfDomain => places.city(hints.get(domain, token)?),
-            Self::ByName => places.named(token).filter(|_| token.len() >= SHORTEST_CITY),
-            Self::ByCode => places.coded(token).filter(|_| token.len() == 3),
-        }
+    ) -> Vec<&'a Arc<Place>> {
+        let Token { letters, is_numbered } = *token;
+        let one = match self {
+            Self::ByName if letters.len() >= SHORTEST_CITY => {
+                return places.named(letters, is_numbered);
+            }
+            Self::OfDomain => hints.get(domain, letters).and_then(|city| places.city(city)),
+            Self::ByCode if letters.len() == 3 => places.coded(letters, is_numbered),
+            Self::ByName | Self::ByCode => None,
+        };
+        one.into_iter().collect()
     }
 }
 
@@ -130,21 +146,24 @@ fn refuse(
 }
 
 /// The words of a name that may say where it is, and the domain that it is in.
-fn tokens(name: &str) -> Option<(Vec<&str>, &str)> {
+fn tokens(name: &str) -> Option<(Vec<Token<'_>>, &str)> {
     let dots: Vec<usize> = name.rmatch_indices('.').map(|(at, _)| at).collect();
     let second = name.get(dots.get(1).map_or(0, |at| at + 1)..*dots.first()?)?;
     let top = name.get(dots.first()? + 1..)?;
     let labels = if top.len() == 2 && SECOND_LEVEL.contains(&second) { 3 } else { 2 };
     let at = *dots.get(labels - 1)?;
     let words = name[..at].split(['.', '-', '_']);
-    let letters = words.map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
-    let fits = |word: &&str| word.len() >= 2 && word.bytes().all(|byte| byte.is_ascii_lowercase());
-    Some((letters.filter(fits).collect(), &name[at + 1..]))
+    let tokens = words.filter_map(|word| {
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        let fits = letters.len() >= 2 && letters.bytes().all(|byte| byte.is_ascii_lowercase());
+        fits.then_some(Token { letters, is_numbered: letters.len() < word.len() })
+    });
+    Some((tokens.collect(), &name[at + 1..]))
 }
 
 /// Whether a name says that it is the port of an internet exchange.
 pub(crate) fn is_exchange(name: &str) -> bool {
-    let of_exchange = |token: &&str| ["ix", "linx", "decix", "amsix"].contains(token);
+    let of_exchange = |token: &Token<'_>| ["ix", "linx", "decix", "amsix"].contains(&token.letters);
     tokens(name).is_some_and(|(tokens, _)| tokens.iter().any(of_exchange))
 }
 
@@ -226,6 +245,29 @@ mod tests {
         assert_eq!(city(&from(AMSTERDAM, "lon-ams-link.example.net", 1)), Some("Amsterdam"));
         assert_eq!(city(&from(AMSTERDAM, "ams1.ams2.example.net", 1)), Some("Amsterdam"));
         assert_eq!(city(&from(AMSTERDAM, "lon.frankfurt1.example.net", 30)), Some("Frankfurt"));
+    }
+
+    #[test]
+    fn of_two_cities_of_one_name_light_must_allow_one_alone() {
+        let name = "ae1.vienna.example.net";
+        assert_eq!(city(&from(NEW_YORK, name, 6)), Some("Vienna VA"));
+        assert_eq!(city(&from(AMSTERDAM, name, 15)), Some("Vienna"));
+        let both = from(AMSTERDAM, name, 90);
+        assert!(matches!(&both, Hint::Refused(why) if why == "it names Vienna and Vienna VA"));
+        // A domain that has a habit means the one.
+        assert_eq!(city(&from(AMSTERDAM, "win-b1.ip.twelve99.net", 90)), Some("Vienna"));
+    }
+
+    #[test]
+    fn a_word_is_a_city_where_it_has_a_number() {
+        for (name, wanted) in [
+            ("nice.example.net", None),
+            ("den.example.net", None),
+            ("south1.example.net", None),
+            ("den2.example.net", Some("Denver")),
+        ] {
+            assert_eq!(city(&from(AMSTERDAM, name, 200)), wanted, "{name}");
+        }
     }
 
     #[test]

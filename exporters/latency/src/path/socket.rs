@@ -136,6 +136,9 @@ impl TraceSocket {
 
 /// Binds a dgram socket to the identifier, or to the next one that is free.
 fn bind(socket: &Socket, any: IpAddr, wanted: u16) -> io::Result<u16> {
+    // Sockets for echoes may share an identifier unless they say otherwise: the newest would have all replies, and
+    // whoever had it before would hear nothing any more.
+    socket.set_reuse_address(false)?;
     let mut refused = None;
     for step in 0..TRIES {
         // Zero is no identifier.

@@ -117,6 +117,40 @@ fn changes(slots: &Slots, target: &str) -> (u64, u64) {
     (counts.changes, counts.unstable)
 }
 
+/// Waits until no socket has an identifier any more.
+async fn all_are_closed() {
+    let begun = tokio::time::Instant::now();
+    let count = |file: &str| std::fs::read_to_string(file).unwrap().lines().count();
+    while count("/proc/net/icmp") + count("/proc/net/icmp6") > 2 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "a socket stays open");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn two_of_one_name_trace_side_by_side() {
+    if !in_a_namespace("path::tests::two_of_one_name_trace_side_by_side") {
+        return;
+    }
+    let _way = Way::new(2);
+    let (one, other) = (tracer(), tracer());
+    for target in TARGETS {
+        // The second opens its socket while the first has one, which must go on hearing its replies.
+        for tracer in [&one, &other, &one] {
+            let trace = tracer.trace(to(target), 30, None).await;
+            assert_eq!((trace.end, trace.hops.len()), (End::Reached, 2), "{trace:?}");
+        }
+    }
+    // Each of the four has an identifier of its own.
+    let lines =
+        ["/proc/net/icmp", "/proc/net/icmp6"].map(|it| std::fs::read_to_string(it).unwrap());
+    let ports = lines.iter().flat_map(|text| text.lines().skip(1));
+    let port = |line: &str| Some(line.split_whitespace().nth(1)?.rsplit_once(':')?.1.to_owned());
+    // One of them may list those of the other family, too.
+    let ports: BTreeSet<_> = ports.map(|line| port(line).unwrap()).collect();
+    assert_eq!(ports.len(), 4, "{ports:?}");
+}
+
 #[tokio::test]
 async fn hops_are_those_that_mtr_and_traceroute_find() {
     if !in_a_namespace("path::tests::hops_are_those_that_mtr_and_traceroute_find") {
@@ -218,6 +252,7 @@ async fn four_equal_ways_are_one_path_and_the_same_after_a_restart() {
             follow(&tracer, &slots, target, 60).await
         };
         // Its sockets are closed before the next are opened, as those of a process that has ended.
+        all_are_closed().await;
         assert_eq!(verdicts[..2], [Verdict::Doubted, Verdict::First]);
         assert!(verdicts[2..].iter().all(|verdict| *verdict == Verdict::Same), "{verdicts:?}");
         assert_eq!(changes(&slots, target), (0, 0));

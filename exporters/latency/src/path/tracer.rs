@@ -36,7 +36,8 @@ pub(crate) struct Tracer(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
-    identifier: u16,
+    /// For IPv4 and IPv6, which have one table of identifiers.
+    identifiers: [u16; 2],
     /// Opened when they are first needed: who traces nothing has none.
     channels: Mutex<[Channel; 2]>,
     pace: Pace,
@@ -79,7 +80,7 @@ impl Tracer {
     pub(crate) fn new(vantage: &str, rate: u32, clock: Clock) -> Self {
         Self(Arc::new(Inner {
             clock,
-            identifier: identifier(vantage),
+            identifiers: [Family::V4, Family::V6].map(|family| identifier(vantage, family)),
             channels: Mutex::default(),
             pace: Pace::new(rate),
             at_once: Semaphore::new(AT_ONCE),
@@ -91,10 +92,10 @@ impl Tracer {
         self.0.pace.rate.store(rate.max(1), Ordering::Relaxed);
     }
 
-    /// By which identifier routers know its traces.
+    /// By which identifier routers know its traces by IPv4.
     #[cfg(test)]
     pub(super) fn identifier(&self) -> u16 {
-        self.0.identifier
+        self.0.identifiers[0]
     }
 
     /// How many probes are under way.
@@ -187,14 +188,15 @@ impl Drop for Probes<'_> {
 impl Inner {
     fn channel(&self, family: Family) -> Option<Arc<Shared>> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let channel = &mut channels[usize::from(family == Family::V6)];
+        let place = usize::from(family == Family::V6);
+        let channel = &mut channels[place];
         let now = self.clock.now().monotonic;
         match channel {
             Channel::Open { shared, .. } => return Some(Arc::clone(shared)),
             Channel::Refused(at) if now < *at + AGAIN => return None,
             Channel::Refused(_) | Channel::Unopened => {}
         }
-        match TraceSocket::open(family, self.identifier) {
+        match TraceSocket::open(family, self.identifiers[place]) {
             Ok(socket) => {
                 let flights = Mutex::default();
                 let shared = Arc::new(Shared { socket, flights, clock: self.clock });
@@ -302,13 +304,20 @@ impl Pace {
     }
 }
 
+/// So many identifiers there are for either family.
+const IDENTIFIERS: u16 = 32_000;
+
 /// The same for a vantage at each start, and another for others: FNV-1a of its name. Not among the low ones,
-/// which others prefer.
-fn identifier(vantage: &str) -> u16 {
+/// which others prefer; and never the same for both families, as the kernel gives each to one socket alone.
+fn identifier(vantage: &str, family: Family) -> u16 {
     let digest = vantage
         .bytes()
         .fold(0x811c_9dc5_u32, |digest, byte| (digest ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    1024 + u16::try_from(digest % 64_000).expect("the remainder is below 64,000")
+    let number = u16::try_from(digest % u32::from(IDENTIFIERS)).unwrap_or_default();
+    match family {
+        Family::V4 => 1024 + number,
+        Family::V6 => 1024 + IDENTIFIERS + number,
+    }
 }
 
 /// Where a trace goes, without a port.
@@ -322,11 +331,15 @@ mod tests {
 
     #[test]
     fn a_vantage_has_an_identifier_of_its_own() {
-        assert_eq!(identifier("fra"), identifier("fra"));
-        assert_ne!(identifier("fra"), identifier("ams"));
-        assert!(
-            ["", "fra", "ams1", "a very long name"].map(identifier).iter().all(|id| *id >= 1024)
-        );
+        for family in [Family::V4, Family::V6] {
+            assert_eq!(identifier("fra", family), identifier("fra", family));
+            assert_ne!(identifier("fra", family), identifier("ams", family));
+        }
+        // More apart than are tried when one is taken.
+        for name in ["", "fra", "ams1", "a very long name"] {
+            let (v4, v6) = (identifier(name, Family::V4), identifier(name, Family::V6));
+            assert!(v4 >= 1024 && v6.abs_diff(v4) > 64, "{name}: {v4} {v6}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

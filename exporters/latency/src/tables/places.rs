@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::parsed::Parsed;
+use super::words;
 
 /// A city.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,13 +24,17 @@ pub(crate) struct Place {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
     all: Vec<Arc<Place>>,
-    /// By the letters of a name or another name, in order.
+    /// By the letters of a name or another name, in order. Several may have one.
     names: Vec<(String, usize)>,
     codes: HashMap<String, usize>,
+    /// By the letters of the name that is written in the table.
+    cities: HashMap<String, usize>,
 }
 
 /// A prefix of a name must be so long.
 const SHORTEST_PREFIX: usize = 5;
+/// And so many letters may be cut off where no number follows.
+const MOST_CUT: usize = 3;
 /// So many cities a file may have, and so long may a name be.
 const MOST: usize = 20_000;
 const LONGEST: usize = 64;
@@ -67,39 +72,57 @@ impl Places {
     fn of(rows: Vec<Row>) -> Self {
         let mut places = Self::default();
         for (number, Row { place, codes, names }) in rows.into_iter().enumerate() {
-            places.names.push((letters(&place.city), number));
-            places.names.extend(names.into_iter().map(|name| (name, number)));
-            // A code of the file's own cities is theirs.
+            let city = letters(&place.city);
+            let shared = shared_name(&place.city).map(letters);
+            places.names.extend(names.into_iter().chain(shared).map(|name| (name, number)));
+            places.names.push((city.clone(), number));
+            // A code and a name of the file's own cities are theirs.
             places.codes.extend(codes.into_iter().map(|code| (code, number)));
+            places.cities.insert(city, number);
             places.all.push(Arc::new(place));
         }
         places.names.sort_unstable();
         places
     }
 
-    /// The city that a word names: by its whole name, or by the beginning of one city's name alone.
-    pub(crate) fn named(&self, word: &str) -> Option<&Arc<Place>> {
+    /// The cities that a word names, with a number behind it or without: by their whole name, or by the beginning of
+    /// one name alone.
+    pub(crate) fn named(&self, word: &str, is_numbered: bool) -> Vec<&Arc<Place>> {
         let from = self.names.partition_point(|(name, _)| name.as_str() < word);
-        let begin = self.names[from..].iter().take_while(|(name, _)| name.starts_with(word));
-        let mut numbers = begin.clone().map(|(_, number)| *number);
-        let first = numbers.next()?;
-        let is_whole = self.names[from].0 == word;
-        let is_one = word.len() >= SHORTEST_PREFIX && numbers.all(|number| number == first);
-        let number = if is_whole { self.names[from].1 } else { first };
-        (is_whole || is_one).then(|| self.all.get(number)).flatten()
+        let begin = || self.names[from..].iter().take_while(|(name, _)| name.starts_with(word));
+        let whole = || begin().take_while(|(name, _)| name == word).map(|(_, number)| *number);
+        if whole().next().is_some() {
+            let is_word = words::is_word(word, is_numbered);
+            return whole()
+                .filter(|_| !is_word)
+                .filter_map(|number| self.all.get(number))
+                .collect();
+        }
+        let is_cut_little =
+            |(name, _): &&(String, usize)| is_numbered || name.len() - word.len() <= MOST_CUT;
+        let Some((_, first)) = begin().next() else { return Vec::new() };
+        let is_one = begin().all(|(_, number)| number == first);
+        let may = word.len() >= SHORTEST_PREFIX && is_one && !words::begins_much(word);
+        let found = begin().find(is_cut_little).filter(|_| may);
+        found.and_then(|(_, number)| self.all.get(*number)).into_iter().collect()
     }
 
-    /// The city that a code of three letters stands for.
-    pub(crate) fn coded(&self, code: &str) -> Option<&Arc<Place>> {
-        self.all.get(*self.codes.get(code)?)
+    /// The city that a code of three letters stands for, with a number behind it or without.
+    pub(crate) fn coded(&self, code: &str, is_numbered: bool) -> Option<&Arc<Place>> {
+        self.all.get(*self.codes.get(code)?).filter(|_| !words::is_word(code, is_numbered))
     }
 
     /// The city of this name, as it is written in the table.
     pub(crate) fn city(&self, name: &str) -> Option<&Arc<Place>> {
-        let name = letters(name);
-        let place = self.names.binary_search_by(|(known, _)| known.as_str().cmp(&name)).ok()?;
-        self.all.get(self.names[place].1)
+        self.all.get(*self.cities.get(&letters(name))?)
     }
+}
+
+/// The name that a city shares with others: `Vienna` of `Vienna VA`.
+fn shared_name(city: &str) -> Option<&str> {
+    let (name, region) = city.rsplit_once(' ')?;
+    let is_region = region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_region.then_some(name)
 }
 
 fn rows_of(bytes: &[u8]) -> (Vec<Row>, u64) {
@@ -214,17 +237,49 @@ mod tests {
     #[test]
     fn a_word_names_one_city_or_none() {
         let places = shipped();
-        let named = |word: &str| places.named(word).map(|place| place.city.clone());
-        assert_eq!(named("amsterdam").as_deref(), Some("Amsterdam"));
-        assert_eq!(named("amster").as_deref(), Some("Amsterdam"));
-        assert_eq!(named("amst"), None, "too short");
-        assert_eq!(named("newyork").as_deref(), Some("New York"));
-        assert_eq!(named("santa"), None, "more than one begins so");
-        assert_eq!(named("xyzzy"), None);
-        let coded = |code: &str| places.coded(code).map(|place| place.city.clone());
+        let named = |word: &str| {
+            let letters = word.trim_end_matches('1');
+            let found = places.named(letters, letters != word);
+            found.into_iter().map(|place| place.city.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(named("amsterdam"), ["Amsterdam"]);
+        assert_eq!(named("amster"), ["Amsterdam"]);
+        assert!(named("amst1").is_empty(), "too short");
+        assert_eq!(named("newyork"), ["New York"]);
+        assert!(named("santa").is_empty(), "more than one begins so");
+        assert!(named("xyzzy").is_empty());
+        assert!(named("johann").is_empty(), "more is cut off than a few letters");
+        assert_eq!(named("johann1"), ["Johannesburg"]);
+        assert_eq!(named("vienna"), ["Vienna", "Vienna VA"]);
+        assert_eq!(named("portland").len(), 2);
+        let coded = |code: &str| places.coded(code, false).map(|place| place.city.clone());
         assert_eq!(coded("lon").as_deref(), Some("London"));
         assert_eq!(coded("ash").as_deref(), Some("Nashua"));
         assert_eq!(coded("xcr"), None);
+    }
+
+    #[test]
+    fn a_word_of_every_day_is_no_city() {
+        let places = shipped();
+        for word in [
+            "south", "bridge", "board", "little", "stock", "point", "virginia", "colorado",
+            "indiana",
+        ] {
+            for is_numbered in [false, true] {
+                assert!(places.named(word, is_numbered).is_empty(), "{word}");
+            }
+        }
+        for word in ["split", "male", "nice"] {
+            assert!(places.named(word, false).is_empty() && !places.named(word, true).is_empty());
+        }
+        for code in [
+            "man", "san", "can", "for", "per", "den", "del", "ind", "mid", "led", "rec", "sat",
+            "was", "inc", "got", "mar", "str", "tmp",
+        ] {
+            assert_eq!(places.coded(code, false), None, "{code}");
+            assert!(places.coded(code, true).is_some(), "{code}");
+        }
+        assert_eq!(places.coded("nan", false).unwrap().city, "Nadi");
     }
 
     #[test]
@@ -232,7 +287,7 @@ mod tests {
         let file = b"name,country,latitude,longitude,codes,aliases\nVatry,FR,48.776,4.184,xcr,\nParis,US,33.66,-95.56,prx,\n";
         let parsed = Places::with(Some(file)).unwrap();
         assert_eq!(parsed.rejected, 0);
-        assert_eq!(parsed.table.coded("xcr").unwrap().city, "Vatry");
+        assert_eq!(parsed.table.coded("xcr", false).unwrap().city, "Vatry");
         assert_eq!(parsed.table.city("Paris").unwrap().country, "US");
         for bad in ["A,FR,91,0\n", "A,fr,1,1\n", "A,FR,1,1,abcd\n", ",FR,1,1\n", "A,FR\n"] {
             assert!(Places::with(Some(bad.as_bytes())).is_err(), "{bad}");
