@@ -25,9 +25,10 @@ const USUAL_STRETCH: (f64, f64) = (1.2, 4.0);
 const MOST_SITES: usize = 16;
 
 /// What is told of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Class {
     /// Too few vantages, or in too few regions.
+    #[default]
     Insufficient,
     /// All fits one site, or several near one another.
     OneSite,
@@ -61,7 +62,7 @@ impl LabelEnum for Class {
 }
 
 /// The judgement on one address at one moment, with what it rests on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Judged {
     /// What is told.
     pub(crate) class: Class,
@@ -77,12 +78,22 @@ pub(crate) struct Judged {
     pub(crate) regions: usize,
     /// Where the sites are, as far as that can be said.
     pub(crate) sites: Vec<Site>,
+    /// The autonomous systems that announce it.
+    pub(crate) asns: BTreeSet<u32>,
+}
+
+impl Judged {
+    /// The same figures, of which nothing is made.
+    pub(crate) fn doubted(self) -> Self {
+        let class = Class::Undetermined;
+        Self { class, sites_min: self.sites_min.min(1), sites: Vec::new(), ..self }
+    }
 }
 
 /// The pairs of vantages whose round trips to an address no single place explains.
-pub(crate) fn contradictions(world: &World, seen: &[Seen]) -> Graph {
+pub(crate) fn contradictions(world: &World, seen: &[Seen], ms: impl Fn(&Seen) -> f64) -> Graph {
     let mut graph = Graph::default();
-    each_contradiction(world, seen, |one, other| {
+    each_contradiction(world, seen, ms, |one, other| {
         graph.add(one, other);
         true
     });
@@ -93,12 +104,11 @@ pub(crate) fn contradictions(world: &World, seen: &[Seen]) -> Graph {
 pub(crate) fn each_contradiction(
     world: &World,
     seen: &[Seen],
+    ms: impl Fn(&Seen) -> f64,
     mut contradict: impl FnMut(usize, usize) -> bool,
 ) {
-    let mut reach: Vec<(f64, usize)> = seen
-        .iter()
-        .map(|it| (world.vantages[it.vantage].reach_km(it.rtt_ms), it.vantage))
-        .collect();
+    let mut reach: Vec<(f64, usize)> =
+        seen.iter().map(|it| (world.vantages[it.vantage].reach_km(ms(it)), it.vantage)).collect();
     reach.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     for (at, (near, one)) in reach.iter().enumerate() {
         for (far, other) in &reach[at + 1..] {
@@ -124,42 +134,56 @@ pub(crate) fn voters(world: &World, seen: &[Seen], suspects: &BTreeSet<usize>) -
     seen.iter().filter(counts).copied().collect()
 }
 
+/// Whether so many, in so many regions, can say anything.
+pub(crate) fn are_enough(world: &World, voters: &[Seen]) -> bool {
+    voters.len() >= LEAST_VANTAGES && regions(world, voters) >= LEAST_REGIONS
+}
+
+/// How many regions they are in.
+fn regions(world: &World, voters: &[Seen]) -> usize {
+    let regions = voters.iter().map(|it| world.vantages[it.vantage].region.as_str());
+    regions.collect::<BTreeSet<_>>().len()
+}
+
 /// Judges one address.
 pub(crate) fn judge(world: &World, address: &Address, suspects: &BTreeSet<usize>) -> Judged {
     let voters = voters(world, &address.seen, suspects);
-    let regions: BTreeSet<&str> =
-        voters.iter().map(|it| world.vantages[it.vantage].region.as_str()).collect();
-    let regions = regions.len();
-    let mut judged = Judged {
-        class: Class::Insufficient,
-        sites_min: 0,
-        violations: 0,
-        proof: 0,
-        voters,
-        regions,
-        sites: Vec::new(),
-    };
-    if judged.voters.len() < LEAST_VANTAGES || regions < LEAST_REGIONS {
+    let regions = regions(world, &voters);
+    let mut judged = Judged { voters, regions, asns: address.asns.clone(), ..Judged::default() };
+    if !are_enough(world, &judged.voters) {
         return judged;
     }
-    let graph = contradictions(world, &judged.voters);
+    let graph = contradictions(world, &judged.voters, |it| it.rtt_ms);
+    // What moves leaves its old minima behind: only what is so in the newest minute too is at several sites.
+    let now = contradictions(world, &judged.voters, |it| it.now_ms.max(it.rtt_ms));
     (judged.violations, judged.proof) = (graph.len(), graph.matching());
     judged.class = Class::Undetermined;
     judged.sites_min = 1;
-    if graph.is_proof() {
-        let chosen = chosen(world, &judged.voters, &graph);
+    if now.is_proof() {
+        let order = nearest_first(world, &judged.voters);
+        let chosen = now.independent(&order);
         judged.class = Class::SeveralSites;
-        judged.sites_min = chosen.len().max(2);
+        (judged.violations, judged.proof) = (now.len(), now.matching());
+        judged.sites_min = now.independent_but_for_one(&order, &chosen).max(2);
         judged.sites = sites(world, address, &judged.voters, &chosen);
     } else if graph.is_empty() {
         let discs: Vec<_> = judged.voters.iter().filter_map(|it| disc(world, it)).collect();
         let site = place::locate(&discs, &address.hints);
-        if site.is_some() && address.is_everywhere && looks_like_one(world, &judged.voters) {
+        if site.is_some()
+            && is_everywhere(world, address, suspects)
+            && looks_like_one(world, &judged.voters)
+        {
             judged.class = Class::OneSite;
         }
         judged.sites.extend(site);
     }
     judged
+}
+
+/// Whether every vantage that is believed and has an address of this family has this one.
+fn is_everywhere(world: &World, address: &Address, suspects: &BTreeSet<usize>) -> bool {
+    let mut absent = address.absent.iter().map(|at| (*at, &world.vantages[*at]));
+    !absent.any(|(at, it)| it.is_trusted && it.place.is_some() && !suspects.contains(&at))
 }
 
 /// The conditions under which round trips without a contradiction look like those to one site:
@@ -196,16 +220,16 @@ pub(crate) fn disc(world: &World, seen: &Seen) -> Option<Disc> {
     Some(Disc { centre: vantage.place?, radius: vantage.reach_km(seen.rtt_ms) })
 }
 
-/// Vantages that each see another site, those with the smallest discs first.
-fn chosen(world: &World, voters: &[Seen], graph: &Graph) -> Vec<usize> {
+/// The vantages, those with the smallest discs first.
+fn nearest_first(world: &World, voters: &[Seen]) -> Vec<usize> {
     let mut order: Vec<&Seen> = voters.iter().collect();
     let reach = |it: &Seen| world.vantages[it.vantage].reach_km(it.rtt_ms);
     order.sort_by(|a, b| reach(a).total_cmp(&reach(b)).then(a.vantage.cmp(&b.vantage)));
-    let order: Vec<usize> = order.into_iter().map(|it| it.vantage).collect();
-    graph.independent(&order)
+    order.into_iter().map(|it| it.vantage).collect()
 }
 
 /// The site of each of the chosen: where it and those can all be right that see this site or none of the others.
+/// What one vantage alone sees is no site: it may be the vantage that is wrong.
 fn sites(world: &World, address: &Address, voters: &[Seen], chosen: &[usize]) -> Vec<Site> {
     let overlap = |a: &Disc, b: &Disc| a.centre.km_to(b.centre) <= a.radius + b.radius + SLACK_KM;
     let discs: Vec<(usize, Disc)> =
@@ -224,8 +248,12 @@ fn sites(world: &World, address: &Address, voters: &[Seen], chosen: &[usize]) ->
         discs.iter().map(|(_, disc)| (own(disc), *disc)).collect();
     let site = |(at, head): (usize, &&Disc)| {
         let of_it = own.iter().filter(|(of, _)| *of == Some(at)).map(|(_, disc)| *disc);
+        let of_it: Vec<Disc> = of_it.collect();
+        if of_it.len() < 2 {
+            return None;
+        }
         let alone = || place::locate(std::slice::from_ref(*head), &address.hints);
-        place::locate(&of_it.collect::<Vec<_>>(), &address.hints).or_else(alone)
+        place::locate(&of_it, &address.hints).or_else(alone)
     };
     heads.iter().enumerate().take(MOST_SITES).filter_map(site).collect()
 }

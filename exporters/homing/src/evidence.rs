@@ -71,6 +71,10 @@ pub(crate) fn of_address(
             "; {pairs} pairs of vantages cannot both see one site, and {} vantages at least would have to be wrong",
             judged.proof.max(2)
         ),
+        (_, pairs) if judged.proof >= 2 => write!(
+            text,
+            "; {pairs} pairs of vantages cannot both see one site by ten minutes, and not of the newest minute alone"
+        ),
         (_, pairs) => write!(
             text,
             "; {pairs} pairs of vantages cannot both see one site, all of them with one vantage, which may be wrong"

@@ -53,6 +53,8 @@ pub(crate) struct OfVantages {
 pub(crate) struct OfTargets {
     /// Smallest round trips, in seconds.
     pub(crate) rtts: Vec<Sample>,
+    /// The same of the newest minute alone.
+    pub(crate) now: Vec<Sample>,
     /// Every address that a slot had within the window.
     pub(crate) addresses: Vec<Sample>,
     /// Cities that routers next to an address are named after.
@@ -71,6 +73,7 @@ impl OfTargets {
     /// Adds what another Prometheus says of the same endpoints.
     pub(crate) fn extend(&mut self, other: Self) {
         self.rtts.extend(other.rtts);
+        self.now.extend(other.now);
         self.addresses.extend(other.addresses);
         self.places.extend(other.places);
         self.handovers.extend(other.handovers);
@@ -142,17 +145,19 @@ impl Gather {
     /// Adds endpoints, each of them whole.
     pub(crate) fn add(&mut self, of: &OfTargets) {
         let addresses = self.slots(&of.addresses);
-        let rtts = self.rtts(of, &addresses);
+        let rtts = self.rtts(&of.rtts, &addresses);
+        let now = self.rtts(&of.now, &addresses);
         let mut fresh: BTreeMap<Endpoint, Target> = BTreeMap::new();
-        for ((vantage, endpoint, ip), rtt) in &rtts {
+        for (key @ (vantage, endpoint, ip), rtt) in &rtts {
             let target = fresh.entry(endpoint.clone()).or_default();
-            let seen = Seen { vantage: *vantage, rtt_ms: smallest(rtt) };
+            let now_ms = now.get(key).map_or(f64::INFINITY, smallest);
+            let seen = Seen { vantage: *vantage, rtt_ms: smallest(rtt), now_ms };
             match target.addresses.iter_mut().find(|address| address.ip == *ip) {
                 Some(address) => address.seen.push(seen),
                 None => target.addresses.push(Address {
                     ip: *ip,
                     seen: vec![seen],
-                    is_everywhere: true,
+                    absent: BTreeSet::new(),
                     hints: BTreeMap::new(),
                     asns: BTreeSet::new(),
                 }),
@@ -163,21 +168,20 @@ impl Gather {
                 target.is_canary = true;
             }
         }
+        absent(&mut fresh, &addresses);
         self.hear(&mut fresh, of, &addresses);
-        for sample in &of.voters {
-            if let Some(target) = fresh.get_mut(&endpoint(&sample.labels)) {
-                target.down = (sample.value > 0.0).then_some(0.0);
-            }
+        // Of what is down for long the votes alone are left.
+        for sample in of.voters.iter().filter(|it| it.value > 0.0) {
+            fresh.entry(endpoint(&sample.labels)).or_default().down = Some(0.0);
         }
-        for sample in &of.down {
-            if let Some(target) = fresh.get_mut(&endpoint(&sample.labels)) {
-                let worst = target.down.unwrap_or(0.0).max(sample.value);
-                target.down = worst.is_finite().then_some(worst);
-            }
+        for sample in of.down.iter().filter(|it| it.value.is_finite()) {
+            let target = fresh.entry(endpoint(&sample.labels)).or_default();
+            target.down = Some(target.down.unwrap_or(0.0).max(sample.value));
         }
         for (endpoint, mut target) in fresh {
             self.complete(&mut target);
-            if !target.addresses.is_empty() {
+            let is_voted_on = target.down.is_some() && self.world.targets.len() < MOST_ADDRESSES;
+            if !target.addresses.is_empty() || is_voted_on {
                 self.world.targets.insert(endpoint, target);
             }
         }
@@ -210,11 +214,11 @@ impl Gather {
     /// is the dangerous error.
     fn rtts(
         &self,
-        of: &OfTargets,
+        samples: &[Sample],
         addresses: &HashMap<Slot, IpAddr>,
     ) -> BTreeMap<(usize, Endpoint, IpAddr), BTreeMap<String, f64>> {
         let mut rtts: BTreeMap<(usize, Endpoint, IpAddr), BTreeMap<String, f64>> = BTreeMap::new();
-        for sample in &of.rtts {
+        for sample in samples {
             let Some(slot) = self.slot(&sample.labels) else { continue };
             if !(sample.value > 0.0 && sample.value <= LONGEST_RTT) {
                 self.left_out.inc(LeftOut::Rtt);
@@ -275,17 +279,10 @@ impl Gather {
         self.left_out.inc_by(LeftOut::TooMany, target.addresses.len().saturating_sub(room) as u64);
         target.addresses.truncate(room);
         self.addresses += target.addresses.len();
-        let of_family = |is_v4: bool| -> BTreeSet<usize> {
-            let of_it = target.addresses.iter().filter(|it| it.ip.is_ipv4() == is_v4);
-            of_it.flat_map(|it| &it.seen).map(|it| it.vantage).collect()
-        };
-        let (v4, v6) = (of_family(true).len(), of_family(false).len());
         for address in &mut target.addresses {
             address
                 .seen
                 .sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms).then(a.vantage.cmp(&b.vantage)));
-            let all = if address.ip.is_ipv4() { v4 } else { v6 };
-            address.is_everywhere = address.seen.len() == all;
         }
     }
 
@@ -298,6 +295,23 @@ impl Gather {
 impl Target {
     fn address(&mut self, ip: IpAddr) -> Option<&mut Address> {
         self.addresses.iter_mut().find(|address| address.ip == ip)
+    }
+}
+
+/// Tells of each address which vantages have another one of its family and not this one, whether what they
+/// have answers or not.
+fn absent(fresh: &mut BTreeMap<Endpoint, Target>, addresses: &HashMap<Slot, IpAddr>) {
+    let mut held: BTreeMap<&Endpoint, BTreeSet<(IpAddr, usize)>> = BTreeMap::new();
+    for ((vantage, endpoint, ..), ip) in addresses {
+        held.entry(endpoint).or_default().insert((*ip, *vantage));
+    }
+    for (endpoint, target) in fresh {
+        let Some(held) = held.get(endpoint) else { continue };
+        for address in &mut target.addresses {
+            let others = held.iter().filter(|(ip, _)| ip.is_ipv4() == address.ip.is_ipv4());
+            let others = others.map(|(_, vantage)| *vantage);
+            address.absent = others.filter(|it| !held.contains(&(address.ip, *it))).collect();
+        }
     }
 }
 

@@ -65,22 +65,42 @@ impl Graph {
     /// Vantages of which each two contradict each other, taken greedily in the order that is given: that
     /// many sites there are at least.
     pub(crate) fn independent(&self, in_order: &[usize]) -> Vec<usize> {
+        chosen(&self.neighbours(in_order), in_order, None)
+    }
+
+    /// The fewest of such vantages that are left where any one vantage is left out, as it may be wrong; `all`
+    /// are those that are chosen of all, since leaving out another changes nothing.
+    pub(crate) fn independent_but_for_one(&self, in_order: &[usize], all: &[usize]) -> usize {
+        let against = self.neighbours(in_order);
+        let without = |it: &usize| chosen(&against, in_order, Some(*it)).len();
+        all.iter().map(without).min().unwrap_or(0)
+    }
+
+    /// Neighbours as a table, with the length of its lines: this is asked for each address, each minute.
+    fn neighbours(&self, in_order: &[usize]) -> (Vec<bool>, usize) {
         let top = self.edges.iter().map(|(a, b)| a.max(b) + 1).max().unwrap_or(0);
         let top = top.max(in_order.iter().max().map_or(0, |it| it + 1));
-        // Neighbours as a table: this is asked for each address, each minute.
         let mut against = vec![false; top * top];
         for (a, b) in &self.edges {
             against[a * top + b] = true;
             against[b * top + a] = true;
         }
-        let mut chosen: Vec<usize> = Vec::new();
-        for vantage in in_order {
-            if chosen.iter().all(|it| against[vantage * top + it]) {
-                chosen.push(*vantage);
-            }
-        }
-        chosen
+        (against, top)
     }
+}
+
+fn chosen(
+    (against, top): &(Vec<bool>, usize),
+    in_order: &[usize],
+    without: Option<usize>,
+) -> Vec<usize> {
+    let mut chosen: Vec<usize> = Vec::new();
+    for vantage in in_order.iter().filter(|it| Some(**it) != without) {
+        if chosen.iter().all(|it| against[vantage * top + it]) {
+            chosen.push(*vantage);
+        }
+    }
+    chosen
 }
 
 #[cfg(test)]

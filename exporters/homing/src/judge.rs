@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::class;
+use crate::class::{self, Class};
 use crate::handover::Table;
-use crate::sets::{self, Service, ServiceVerdict};
+use crate::place;
+use crate::sets::{self, APART_KM, Service, ServiceVerdict};
 use crate::standing::Standing;
 use crate::suspects;
 use crate::verdict::{AddressVerdict, TargetVerdict};
@@ -26,6 +27,7 @@ pub(crate) struct Verdict {
 
 /// Evaluates once.
 pub(crate) fn judge(world: &World, services: &[Service], standing: &mut Standing) -> Verdict {
+    standing.begin(&world.vantages);
     let suspects = suspects::suspects(world);
     let mut targets = BTreeMap::new();
     for (endpoint, target) in &world.targets {
@@ -33,9 +35,9 @@ pub(crate) fn judge(world: &World, services: &[Service], standing: &mut Standing
     }
     standing.end_of_evaluation(|endpoint, ip| {
         let target = world.targets.get(endpoint);
-        target.is_some_and(|target| target.addresses.iter().any(|it| it.ip == ip))
+        target.is_some_and(|it| sets::is_down(it) || it.addresses.iter().any(|it| it.ip == ip))
     });
-    let services = services.iter().map(|it| sets::judge(it, world, &targets)).collect();
+    let services = services.iter().map(|it| sets::judge(it, world, &targets, &suspects)).collect();
     Verdict { suspects, targets, services }
 }
 
@@ -46,18 +48,39 @@ fn of_target(
     suspects: &BTreeSet<usize>,
     standing: &mut Standing,
 ) -> TargetVerdict {
-    let addresses = target.addresses.iter().map(|address| {
-        let judged = class::judge(world, address, suspects);
-        let told = standing.tell(endpoint, address.ip, judged.class);
-        AddressVerdict { ip: address.ip, told, judged }
-    });
+    // Of what is down for everyone nothing new can be learnt, and what was known is needed most.
+    let kept = if sets::is_down(target) { standing.keep(endpoint) } else { Vec::new() };
+    let mut judged: BTreeMap<_, _> = kept.into_iter().collect();
+    for address in &target.addresses {
+        judged.entry(address.ip).or_insert_with(|| {
+            standing.tell(endpoint, address.ip, class::judge(world, address, suspects))
+        });
+    }
+    let addresses = judged.into_iter();
+    let addresses: Vec<_> =
+        addresses.map(|(ip, judged)| AddressVerdict { ip, told: judged.class, judged }).collect();
     TargetVerdict {
-        addresses: addresses.collect(),
+        is_at_one_site: is_at_one_site(world, &addresses),
+        addresses,
         has_several_addresses: has_several_addresses(world, &target.addresses),
         handovers: Table::new(target, |vantage| {
             suspects.contains(&vantage) || !world.vantages[vantage].is_trusted
         }),
     }
+}
+
+/// Whether all addresses of an endpoint are consistent with one and the same site.
+fn is_at_one_site(world: &World, addresses: &[AddressVerdict]) -> bool {
+    if addresses.is_empty() || addresses.iter().any(|it| it.told != Class::OneSite) {
+        return false;
+    }
+    let names = || addresses.iter().filter_map(|it| sets::named(&it.judged));
+    if names().any(|one| names().any(|other| one.place.km_to(other.place) > APART_KM)) {
+        return false;
+    }
+    let voters = addresses.iter().flat_map(|it| &it.judged.voters);
+    let discs: Vec<_> = voters.filter_map(|it| class::disc(world, it)).collect();
+    addresses.len() == 1 || place::locate(&discs, &BTreeMap::new()).is_some()
 }
 
 /// Whether most vantages of some region have an address that no other region has, family by family.

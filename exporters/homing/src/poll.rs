@@ -21,7 +21,7 @@ use crate::world::World;
 
 /// Evaluates at the interval of the config.
 pub(crate) async fn run(evaluation: Arc<Evaluation>, work: Work, rounds: Rounds) {
-    let mut standing = Standing::default();
+    let mut standing = Standing::every(work.interval);
     let mut rounds = rounds.every(work.interval, &format!("homing/{EVALUATION}"));
     loop {
         rounds.next().await;

@@ -23,8 +23,9 @@ const LONGITUDES: &str = "latency_vantage_longitude_degrees";
 /// By the recorded word of the vantage, or where the rule is not installed by the vantage's own.
 const TRUSTED: &str = "min by (region, vantage) (vantage:latency_trusted:bool) \
                        or min by (region, vantage) (latency_vantage_ok{part=\"network\"})";
-/// How many series each endpoint has.
-const COUNTS: &str = "count by (target) (latency_rtt_min_seconds{window=\"1m\"})";
+/// How many series each endpoint has; one that is down has its votes alone.
+const COUNTS: &str = "count by (target) (latency_rtt_min_seconds{window=\"1m\"}) \
+                      or count by (target) (target:latency_voters)";
 
 /// A Prometheus, asked about one moment.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ impl Server {
             format!(
                 "max by ({slot}, role) (min_over_time(latency_rtt_min_seconds{{window=\"1m\",{of}}}[10m]))"
             ),
+            // As it is now, by the exporters' own minute: who moved is not at both places.
+            format!("max by ({slot}, role) (latency_rtt_min_seconds{{window=\"1m\",{of}}})"),
             // Longer than the minima reach back: a minimum must not be taken for another address's.
             format!(
                 "group by ({slot}, address) (last_over_time(latency_address_info{{{of}}}[11m]))"
@@ -89,6 +92,7 @@ impl Server {
         let mut next = || answers.next().unwrap_or_default();
         Ok(OfTargets {
             rtts: next(),
+            now: next(),
             addresses: next(),
             places: next(),
             handovers: next(),

@@ -2,20 +2,21 @@
 //! No I/O, no clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use exporter_kit::LabelEnum;
 
 use crate::cities::City;
-use crate::class::{self, Class};
-use crate::place::{self, Disc, SLACK_KM, Source};
-use crate::verdict::TargetVerdict;
-use crate::world::{Endpoint, Handover, Seen, World, network};
+use crate::class::{Class, Judged};
+use crate::place::{SLACK_KM, Source};
+use crate::verdict::{AddressVerdict, TargetVerdict};
+use crate::world::{Endpoint, Handover, Seen, Target, World, network};
 
 /// Sets of one service.
 pub(crate) const MOST_SETS: usize = 16;
 /// Kilometres from which on two cities are not one place.
-const APART_KM: f64 = 300.0;
-/// Kilometres within which all must lie that is the same place by distance alone.
+pub(crate) const APART_KM: f64 = 300.0;
+/// Kilometres within which each must lie, and both, that are one place by distance alone.
 const TOGETHER_KM: f64 = 100.0;
 /// From that share of the regions on an endpoint is down for everyone, as its alert has it.
 const DOWN: f64 = 0.75;
@@ -83,13 +84,10 @@ pub(crate) struct ServiceVerdict {
 /// What is known of one set.
 #[derive(Default)]
 struct Known<'a> {
-    /// The round trips to each address.
-    seen: Vec<Vec<Seen>>,
-    /// The cities of its addresses, as routers next to them are named.
-    cities: BTreeSet<&'a str>,
-    places: Vec<&'static City>,
-    asns: BTreeSet<u32>,
-    networks: BTreeSet<(bool, u64)>,
+    /// Its addresses.
+    addresses: BTreeMap<IpAddr, &'a AddressVerdict>,
+    /// Whether there is an endpoint of which no address is known.
+    has_unknown: bool,
     handovers: BTreeSet<&'a Handover>,
     is_down: Option<bool>,
 }
@@ -99,9 +97,11 @@ pub(crate) fn judge(
     service: &Service,
     world: &World,
     verdicts: &BTreeMap<Endpoint, TargetVerdict>,
+    suspects: &BTreeSet<usize>,
 ) -> ServiceVerdict {
-    let known: Vec<Known<'_>> =
-        service.sets.iter().map(|(_, endpoints)| known(endpoints, world, verdicts)).collect();
+    let known =
+        |(_, endpoints): &(String, Vec<Endpoint>)| known(endpoints, world, verdicts, suspects);
+    let known: Vec<Known<'_>> = service.sets.iter().map(known).collect();
     let mut shared = Vec::new();
     for (b, second) in known.iter().enumerate() {
         for (a, first) in known[..b].iter().enumerate() {
@@ -121,14 +121,16 @@ pub(crate) fn judge(
         };
         Dimension::VALUES.iter().filter_map(group).collect::<Vec<_>>()
     };
-    let is_up = |set: usize| known[set].is_down != Some(true);
+    // What nobody knows is not up; where nobody knows anything, nothing is said.
+    let is_up = |set: usize| known[set].is_down == Some(false);
+    let is_any_known = known.iter().any(|it| it.is_down.is_some());
     let up = known.iter().all(|it| it.is_down.is_some());
     ServiceVerdict {
         name: service.name.clone(),
         expect_independent: service.expect_independent,
         sets: service.sets.iter().map(|(name, _)| name.clone()).collect(),
         independent: largest(&|_| true),
-        independent_up: largest(&is_up),
+        independent_up: if is_any_known { largest(&is_up) } else { Vec::new() },
         up: up.then(|| (0..known.len()).filter(|set| is_up(*set)).count()),
         shared,
     }
@@ -138,76 +140,112 @@ fn known<'a>(
     endpoints: &[Endpoint],
     world: &'a World,
     verdicts: &'a BTreeMap<Endpoint, TargetVerdict>,
+    suspects: &BTreeSet<usize>,
 ) -> Known<'a> {
     let mut known = Known::default();
+    let mut down = Vec::new();
     for endpoint in endpoints {
-        let (Some(target), Some(verdict)) = (world.targets.get(endpoint), verdicts.get(endpoint))
-        else {
-            continue;
-        };
-        for address in &verdict.addresses {
-            known.seen.push(address.judged.voters.clone());
-            known.networks.insert(network(address.ip));
-            if address.told != Class::OneSite {
-                continue;
-            }
-            for (city, source) in address.judged.sites.iter().filter_map(|site| site.city) {
-                if source == Source::Name {
-                    known.cities.insert(&city.name);
-                    known.places.push(city);
-                }
-            }
-        }
-        known.asns.extend(target.addresses.iter().flat_map(|address| &address.asns));
-        known.handovers.extend(target.handovers.values().flatten());
-        // It is up as long as one of its endpoints is.
-        let is_down = target.down.map(|share| share >= DOWN);
-        known.is_down = match (known.is_down, is_down) {
-            (Some(before), Some(now)) => Some(before && now),
-            (before, now) => before.or(now),
-        };
+        let verdict = verdicts.get(endpoint);
+        let addresses = verdict.iter().flat_map(|it| &it.addresses);
+        known.addresses.extend(addresses.map(|it| (it.ip, it)));
+        known.has_unknown |= verdict.is_none_or(|it| it.addresses.is_empty());
+        let target = world.targets.get(endpoint);
+        let heard = target.iter().flat_map(|it| &it.handovers);
+        let heard =
+            heard.filter(|(at, _)| world.vantages[**at].is_trusted && !suspects.contains(at));
+        known.handovers.extend(heard.flat_map(|(_, handovers)| handovers));
+        down.push(target.and_then(|it| it.down).map(|share| share >= DOWN));
     }
+    // It is up as long as one of its endpoints is; one of which nothing is known may be.
+    known.is_down = if down.contains(&Some(false)) {
+        Some(false)
+    } else {
+        (!down.contains(&None)).then_some(true)
+    };
     known
+}
+
+/// Whether it is down for everyone.
+pub(crate) fn is_down(target: &Target) -> bool {
+    target.down.is_some_and(|share| share >= DOWN)
 }
 
 /// Whether two sets have it in common, if that is known.
 fn share(world: &World, a: &Known<'_>, b: &Known<'_>, dimension: Dimension) -> Option<bool> {
-    fn overlap<T: Ord>(a: &BTreeSet<T>, b: &BTreeSet<T>) -> Option<bool> {
-        (!a.is_empty() && !b.is_empty()).then(|| a.intersection(b).next().is_some())
-    }
     match dimension {
         Dimension::Place => same_place(world, a, b),
-        Dimension::Asn => overlap(&a.asns, &b.asns),
-        Dimension::Prefix => overlap(&a.networks, &b.networks),
-        Dimension::Upstreams => overlap(&a.handovers, &b.handovers),
+        Dimension::Asn => {
+            let asns = |it: &Known<'_>| -> BTreeSet<u32> {
+                it.addresses.values().flat_map(|it| &it.judged.asns).copied().collect()
+            };
+            let (a, b) = (asns(a), asns(b));
+            (!a.is_empty() && !b.is_empty()).then(|| !a.is_disjoint(&b))
+        }
+        Dimension::Prefix => same_prefix(a, b),
+        Dimension::Upstreams => same_upstreams(a, b),
     }
 }
 
-/// Whether two sets are at one place: by the names of routers, or by distances that leave no choice.
-fn same_place(world: &World, a: &Known<'_>, b: &Known<'_>) -> Option<bool> {
-    if overlap_of(&a.cities, &b.cities) {
+/// Whether they are in one prefix, as far as they have addresses of one family.
+fn same_prefix(a: &Known<'_>, b: &Known<'_>) -> Option<bool> {
+    let pairs = || a.addresses.keys().flat_map(|a| b.addresses.keys().map(move |b| (*a, *b)));
+    let mut alike = pairs().filter(|(a, b)| a.is_ipv4() == b.is_ipv4()).peekable();
+    alike.peek()?;
+    Some(alike.any(|(a, b)| network(a) == network(b)))
+}
+
+/// Whether packets come in from one network in one city. Of a city that nobody knows nothing is known.
+fn same_upstreams(a: &Known<'_>, b: &Known<'_>) -> Option<bool> {
+    if a.handovers.is_empty() || b.handovers.is_empty() {
+        return None;
+    }
+    let pairs = a.handovers.iter().flat_map(|a| b.handovers.iter().map(move |b| (*a, *b)));
+    let alike: Vec<_> = pairs.filter(|(a, b)| a.asn == b.asn).collect();
+    if alike.iter().any(|(a, b)| a.city == b.city && !a.city.is_empty()) {
         return Some(true);
     }
-    let apart = |a: &City, b: &City| a.place.km_to(b.place) > APART_KM;
-    let is_named = !a.places.is_empty() && !b.places.is_empty();
-    if is_named && a.places.iter().all(|one| b.places.iter().all(|other| apart(one, other))) {
-        return Some(false);
-    }
-    let pairs = || a.seen.iter().flat_map(|one| b.seen.iter().map(move |other| (one, other)));
-    if pairs().next().is_some() && pairs().all(|(one, other)| are_apart(world, one, other)) {
-        return Some(false);
-    }
-    let is_together = |(one, other): (&Vec<Seen>, &Vec<Seen>)| {
-        let discs: Vec<Disc> =
-            one.iter().chain(other).filter_map(|it| class::disc(world, it)).collect();
-        let site = place::locate(&discs, &BTreeMap::new());
-        !one.is_empty() && !other.is_empty() && site.is_some_and(|site| site.radius <= TOGETHER_KM)
-    };
-    pairs().any(is_together).then_some(true)
+    let is_known = alike.iter().all(|(a, b)| !a.city.is_empty() && !b.city.is_empty());
+    is_known.then_some(false)
 }
 
-fn overlap_of(a: &BTreeSet<&str>, b: &BTreeSet<&str>) -> bool {
-    a.intersection(b).next().is_some()
+/// Whether two sets are at one place: by their addresses, by the names of routers, or by distances that
+/// leave no choice. What may be at several sites may be where the other is.
+fn same_place(world: &World, a: &Known<'_>, b: &Known<'_>) -> Option<bool> {
+    let pairs = || a.addresses.values().flat_map(|a| b.addresses.values().map(move |b| (*a, *b)));
+    if pairs().any(|(a, b)| a.ip == b.ip || is_together(a, b)) {
+        return Some(true);
+    }
+    let is_whole = pairs().next().is_some() && !a.has_unknown && !b.has_unknown;
+    (is_whole && pairs().all(|(a, b)| is_apart(world, a, b))).then_some(false)
+}
+
+/// The city that routers next to the one site of an address are named after.
+pub(crate) fn named(judged: &Judged) -> Option<&'static City> {
+    let (city, source) = judged.sites.first()?.city?;
+    (judged.class == Class::OneSite && source == Source::Name).then_some(city)
+}
+
+/// Whether each of two addresses has one site, and these are in one city, or each is small by itself and near
+/// the other.
+fn is_together(a: &AddressVerdict, b: &AddressVerdict) -> bool {
+    if let (Some(a), Some(b)) = (named(&a.judged), named(&b.judged)) {
+        return a.name == b.name;
+    }
+    let one = |it: &AddressVerdict| {
+        let site = it.judged.sites.first().filter(|site| site.radius <= TOGETHER_KM);
+        site.filter(|_| it.told == Class::OneSite).map(|site| site.place)
+    };
+    one(a).zip(one(b)).is_some_and(|(a, b)| a.km_to(b) <= TOGETHER_KM)
+}
+
+/// Whether each of two addresses has one site, and these are far apart.
+fn is_apart(world: &World, a: &AddressVerdict, b: &AddressVerdict) -> bool {
+    if a.told != Class::OneSite || b.told != Class::OneSite {
+        return false;
+    }
+    let by_name = named(&a.judged).zip(named(&b.judged));
+    by_name.is_some_and(|(a, b)| a.place.km_to(b.place) > APART_KM)
+        || are_apart(world, &a.judged.voters, &b.judged.voters)
 }
 
 /// Whether two addresses cannot be at one place, whichever single vantage is wrong.

@@ -2,6 +2,7 @@
 //! No I/O, no clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use crate::class;
 use crate::world::{Endpoint, Seen, World, network};
@@ -9,52 +10,82 @@ use crate::world::{Endpoint, Seen, World, network};
 /// A vantage that alone explains what is impossible at so many networks of different endpoints is
 /// suspected: an endpoint may be at several sites, the whole world is not.
 const LEAST_NETWORKS: usize = 2;
-/// Pairs of vantages that must contradict each other over one canary: of one pair nobody knows which of
+/// Pairs of vantages that must contradict each other over one address: of one pair nobody knows which of
 /// the two is wrong.
 const LEAST_PAIRS: usize = 2;
+/// The share of the endpoints that a vantage measures over which it must be alone in every contradiction:
+/// the others say that it is where it says.
+const LEAST_SHARE: f64 = 0.5;
 
-/// Where a vantage is in all contradictions: the endpoints, and the networks of the addresses.
-type Explained<'a> = BTreeSet<(&'a Endpoint, (bool, u64))>;
+/// What endpoints say of one vantage.
+#[derive(Default)]
+struct Heard<'a> {
+    /// Endpoints that it measures, as many others do.
+    measured: BTreeSet<&'a Endpoint>,
+    /// Those over which it is in all contradictions, and the networks of the addresses.
+    explained: BTreeSet<(&'a Endpoint, (bool, u64))>,
+    /// Whether one of these is a canary.
+    has_canary: bool,
+}
 
 /// The vantages, by their numbers, that are in all contradictions over two networks of different
-/// endpoints, or over one canary.
+/// endpoints, or over one canary, and over half of the endpoints that they measure.
 pub(crate) fn suspects(world: &World) -> BTreeSet<usize> {
     let nobody = BTreeSet::new();
-    let mut explained: BTreeMap<usize, Explained<'_>> = BTreeMap::new();
-    let mut suspects = BTreeSet::new();
+    let mut heard: BTreeMap<usize, Heard<'_>> = BTreeMap::new();
     for (endpoint, target) in &world.targets {
-        for address in &target.addresses {
+        for address in target.addresses.iter().filter(|it| is_everyones(it.ip)) {
             let voters = class::voters(world, &address.seen, &nobody);
-            let (centres, pairs) = centres(world, &voters);
-            for centre in centres {
-                explained.entry(centre).or_default().insert((endpoint, network(address.ip)));
-                if target.is_canary && pairs >= LEAST_PAIRS {
-                    suspects.insert(centre);
-                }
+            if !class::are_enough(world, &voters) {
+                continue;
+            }
+            for it in &voters {
+                heard.entry(it.vantage).or_default().measured.insert(endpoint);
+            }
+            if let Some(centre) = centre(world, &voters) {
+                let of = heard.entry(centre).or_default();
+                of.explained.insert((endpoint, network(address.ip)));
+                of.has_canary |= target.is_canary;
             }
         }
     }
-    for (vantage, of) in explained {
-        let endpoints: BTreeSet<_> = of.iter().map(|(endpoint, _)| endpoint).collect();
-        let networks: BTreeSet<_> = of.iter().map(|(_, network)| network).collect();
-        if endpoints.len().min(networks.len()) >= LEAST_NETWORKS {
-            suspects.insert(vantage);
-        }
-    }
-    suspects
+    let is_suspect = |of: &Heard<'_>| {
+        let endpoints: BTreeSet<_> = of.explained.iter().map(|(endpoint, _)| endpoint).collect();
+        let networks: BTreeSet<_> = of.explained.iter().map(|(_, network)| network).collect();
+        let is_shown = endpoints.len().min(networks.len()) >= LEAST_NETWORKS || of.has_canary;
+        is_shown && endpoints.len() as f64 >= LEAST_SHARE * of.measured.len() as f64
+    };
+    heard.into_iter().filter(|(_, of)| is_suspect(of)).map(|(vantage, _)| vantage).collect()
 }
 
-/// The vantages that are in every contradiction, and how many there are; of many that have none in common,
-/// not all are looked at.
-fn centres(world: &World, voters: &[Seen]) -> (Vec<usize>, usize) {
-    let (mut centres, mut pairs) = (Vec::new(), 0);
-    class::each_contradiction(world, voters, |one, other| {
-        pairs += 1;
-        if pairs == 1 {
-            centres = vec![one, other];
+/// Whether all vantages mean the same by an address: a private one is another one for each.
+fn is_everyones(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared)
         }
-        centres.retain(|centre| *centre == one || *centre == other);
-        !centres.is_empty()
-    });
-    (centres, pairs)
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
+    }
+}
+
+/// The one vantage that is in every contradiction, of which there are two at least.
+fn centre(world: &World, voters: &[Seen]) -> Option<usize> {
+    let (mut centres, mut pairs) = (Vec::new(), 0);
+    // Of many that have none in common, not all are looked at.
+    class::each_contradiction(
+        world,
+        voters,
+        |it| it.rtt_ms,
+        |one, other| {
+            pairs += 1;
+            if pairs == 1 {
+                centres = vec![one, other];
+            }
+            centres.retain(|centre| *centre == one || *centre == other);
+            !centres.is_empty()
+        },
+    );
+    centres.first().copied().filter(|_| pairs >= LEAST_PAIRS && centres.len() == 1)
 }

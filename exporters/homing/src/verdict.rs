@@ -12,7 +12,7 @@ pub(crate) struct AddressVerdict {
     pub(crate) ip: IpAddr,
     /// The class that is told: changed only by evaluations that agree.
     pub(crate) told: Class,
-    /// What this evaluation says.
+    /// The last judgement of that class.
     pub(crate) judged: Judged,
 }
 
@@ -21,6 +21,8 @@ pub(crate) struct AddressVerdict {
 pub(crate) struct TargetVerdict {
     /// In order.
     pub(crate) addresses: Vec<AddressVerdict>,
+    /// Whether all of them are consistent with one and the same site.
+    pub(crate) is_at_one_site: bool,
     /// Whether vantages of some region have addresses that no other region has.
     pub(crate) has_several_addresses: bool,
     /// Who hands packets over, and where.

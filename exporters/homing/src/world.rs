@@ -26,8 +26,10 @@ pub(crate) struct Vantage {
 pub(crate) struct Seen {
     /// The vantage's number in the world.
     pub(crate) vantage: usize,
-    /// Milliseconds.
+    /// Milliseconds: the smallest of ten minutes, which may be of a place that the address has left.
     pub(crate) rtt_ms: f64,
+    /// The smallest of the newest minute; infinite where there is none.
+    pub(crate) now_ms: f64,
 }
 
 /// Who owns an endpoint, and its name.
@@ -46,8 +48,8 @@ pub(crate) struct Address {
     pub(crate) ip: IpAddr,
     /// From where it was measured, nearest first.
     pub(crate) seen: Vec<Seen>,
-    /// Whether every vantage that has an address of this family has this one.
-    pub(crate) is_everywhere: bool,
+    /// The vantages that have addresses of this family, whether these answer or not, and not this one.
+    pub(crate) absent: BTreeSet<usize>,
     /// The cities that the routers next to it are named after, and by how many vantages' paths.
     pub(crate) hints: BTreeMap<String, usize>,
     /// The autonomous systems that announce it, as the vantages' tables say.

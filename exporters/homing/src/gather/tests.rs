@@ -46,6 +46,7 @@ fn a_slot_is_joined_with_its_address_and_its_path() {
     let rtt = |vantage, value| sample(&series(vantage, "icmp", &[("role", "canary")]), value);
     gather.add(&OfTargets {
         rtts: vec![rtt("fra", 0.02), rtt("lon", 0.01), rtt("lon", 0.012), rtt("nowhere", 0.001)],
+        now: vec![rtt("fra", 0.021)],
         addresses: vec![info("fra"), info("lon")],
         places: vec![sample(&series("fra", "icmp", &[("city", "Amsterdam")]), 1.0)],
         handovers: vec![sample(&series("fra", "icmp", &[("asn", "6762"), ("city", "")]), 1.0)],
@@ -59,10 +60,38 @@ fn a_slot_is_joined_with_its_address_and_its_path() {
     // Of two copies the larger counts.
     let seen: Vec<_> = address.seen.iter().map(|it| (it.vantage, it.rtt_ms)).collect();
     assert_eq!(seen, [(1, 12.0), (0, 20.0)]);
-    assert!(address.is_everywhere && target.is_canary && target.down == Some(0.0));
+    assert!((address.seen[0].now_ms, address.seen[1].now_ms) == (f64::INFINITY, 21.0));
+    assert!(address.absent.is_empty() && target.is_canary && target.down == Some(0.0));
     assert_eq!(address.hints["Amsterdam"], 1);
     assert_eq!((address.asns.len(), target.handovers[&0].len()), (1, 1));
     assert_eq!(left_out(&counts), [0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn an_address_that_does_not_answer_is_another_one_all_the_same() {
+    let mut gather = Gather::new(&of_vantages(&[("fra", 50.1, 8.7), ("lon", 51.5, -0.1)]), &[]);
+    let info = |vantage, ip| sample(&series(vantage, "icmp", &[("address", ip)]), 1.0);
+    gather.add(&OfTargets {
+        rtts: vec![sample(&series("fra", "icmp", &[]), 0.02)],
+        addresses: vec![info("fra", "192.0.2.1"), info("lon", "192.0.2.2")],
+        ..OfTargets::default()
+    });
+    let (world, _) = gather.finish();
+    let addresses = &world.targets.values().next().unwrap().addresses;
+    assert_eq!(addresses[0].absent, BTreeSet::from([1]));
+}
+
+#[test]
+fn what_is_down_for_long_is_there_by_its_votes() {
+    let mut gather = Gather::new(&of_vantages(&[("fra", 50.1, 8.7)]), &[]);
+    gather.add(&OfTargets {
+        voters: vec![sample(&[("target", "api")], 3.0), sample(&[("target", "unmeasured")], 0.0)],
+        down: vec![sample(&[("target", "api")], 1.0)],
+        ..OfTargets::default()
+    });
+    let (world, _) = gather.finish();
+    let down: Vec<_> = world.targets.iter().map(|(it, of)| (it.target.as_str(), of.down)).collect();
+    assert_eq!(down, [("api", Some(1.0))]);
 }
 
 #[test]

@@ -241,6 +241,14 @@ fn vantages(snapshot: &Snapshot, rows: &[Row<'_>], page: &mut Page<'_>) {
 fn handovers(snapshot: &Snapshot, page: &mut Page<'_>) {
     let targets = &snapshot.verdict.targets;
     page.gauge(
+        "homing_one_site",
+        "Whether all addresses of an endpoint are consistent with one and the same site.",
+        targets
+            .iter()
+            .filter(|(_, it)| !it.addresses.is_empty())
+            .map(|(endpoint, it)| (of(endpoint), it.is_at_one_site)),
+    );
+    page.gauge(
         "homing_several_addresses",
         "Whether most vantages of a region have an address that no other region has.",
         targets.iter().map(|(endpoint, it)| (of(endpoint), it.has_several_addresses)),

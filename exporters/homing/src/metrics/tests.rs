@@ -64,12 +64,12 @@ fn world() -> World {
     let address = |ip: &str, of: fn(&(&str, &str, f64, f64)) -> f64| {
         let seen = VANTAGES.iter().enumerate();
         let mut seen: Vec<Seen> =
-            seen.map(|(vantage, it)| Seen { vantage, rtt_ms: of(it) }).collect();
+            seen.map(|(vantage, it)| Seen { vantage, rtt_ms: of(it), now_ms: of(it) }).collect();
         seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
         Address {
             ip: ip.parse().unwrap(),
             seen,
-            is_everywhere: true,
+            absent: BTreeSet::new(),
             hints: BTreeMap::new(),
             asns: BTreeSet::from([62_041]),
         }

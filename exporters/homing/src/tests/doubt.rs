@@ -1,0 +1,288 @@
+//! What must not be told: of what moves, of vantages that are wrong, of what is down, of what is not known.
+
+use super::*;
+use crate::world::Vantage;
+
+/// The cities of a world whose vantages nothing is wrong with.
+const CITIES: [(&str, &str); 9] = [
+    ("EMEA", "London"),
+    ("EMEA", "Frankfurt"),
+    ("EMEA", "Madrid"),
+    ("AMER", "New York"),
+    ("AMER", "Chicago"),
+    ("AMER", "San Francisco"),
+    ("APAC", "Singapore"),
+    ("APAC", "Tokyo"),
+    ("APAC", "Sydney"),
+];
+
+fn world() -> World {
+    World::new(CITIES.iter().map(|(region, city)| vantage(region, city)).collect())
+}
+
+fn to(world: &World, city: &str, ip: &str) -> Target {
+    at(cities::named(city).unwrap(), ip, 64_500, world)
+}
+
+/// An address that is at several cities, of which each vantage sees the nearest.
+fn anycast(world: &World, cities: &[&str], ip: &str) -> Target {
+    let mut target = to(world, cities[0], ip);
+    for city in &cities[1..] {
+        let other = to(world, city, ip);
+        for seen in &mut target.addresses[0].seen {
+            let of = other.addresses[0].seen.iter().find(|it| it.vantage == seen.vantage);
+            seen.rtt_ms = seen.rtt_ms.min(of.unwrap().rtt_ms);
+            seen.now_ms = seen.rtt_ms;
+        }
+    }
+    target.addresses[0].seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+    target
+}
+
+fn class_of(verdict: &Verdict, target: &str) -> Class {
+    verdict.targets[&endpoint(target)].addresses[0].told
+}
+
+/// Old minima and new ones are of two places, and what is measured now of one.
+#[test]
+fn an_address_that_moves_is_never_at_several_sites() {
+    let mut world = world();
+    world.targets.insert(endpoint("api"), to(&world, "Amsterdam", "192.0.2.1"));
+    let mut standing = Standing::default();
+    let before = judge::judge(&world, &[], &mut standing);
+    assert_eq!(class_of(&before, "api"), Class::OneSite);
+    // The smallest of ten minutes are of both.
+    let now = to(&world, "New York", "192.0.2.1");
+    let mut moving = anycast(&world, &["Amsterdam", "New York"], "192.0.2.1");
+    for seen in &mut moving.addresses[0].seen {
+        let of = now.addresses[0].seen.iter().find(|it| it.vantage == seen.vantage);
+        seen.now_ms = of.unwrap().now_ms;
+    }
+    let both = anycast(&world, &["Amsterdam", "New York"], "192.0.2.1");
+    assert_eq!(
+        judged(&world, both.addresses[0].seen.clone()).class,
+        Class::SeveralSites,
+        "the test is none if these could be one"
+    );
+    world.targets.insert(endpoint("api"), moving);
+    for _ in 0..8 {
+        let verdict = judge::judge(&world, &[], &mut standing);
+        assert_ne!(class_of(&verdict, "api"), Class::SeveralSites);
+    }
+    let verdict = judge::judge(&world, &[], &mut standing);
+    let of = &verdict.targets[&endpoint("api")].addresses[0];
+    let sentence = evidence::of_address(&world, &verdict, &endpoint("api"), of);
+    assert!(sentence.contains("not of the newest minute alone"), "{sentence}");
+    world.targets.insert(endpoint("api"), now);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        told.push(class_of(&judge::judge(&world, &[], &mut standing), "api"));
+    }
+    assert_eq!(told[2], Class::OneSite);
+}
+
+#[test]
+fn addresses_with_a_site_each_are_not_all_at_one() {
+    let mut world = world();
+    let with = |first: &str, second: &str| {
+        let mut target = to(&world, first, "192.0.2.1");
+        target.addresses.extend(to(&world, second, "2001:db8::1").addresses);
+        target
+    };
+    let (apart, near) = (with("Amsterdam", "New York"), with("Amsterdam", "Brussels"));
+    world.targets.insert(endpoint("apart"), apart);
+    world.targets.insert(endpoint("near"), near);
+    let verdict = told(&world, &[]);
+    for (target, wanted) in [("apart", false), ("near", true)] {
+        let of = &verdict.targets[&endpoint(target)];
+        assert!(of.addresses.iter().all(|it| it.told == Class::OneSite), "{target}");
+        assert_eq!(of.is_at_one_site, wanted, "{target}");
+    }
+}
+
+fn two(first: &str, second: &str) -> Service {
+    let set = |name: &str| (name.to_owned(), vec![endpoint(name)]);
+    Service { name: "s".to_owned(), expect_independent: None, sets: vec![set(first), set(second)] }
+}
+
+fn shared(verdict: &Verdict, dimension: Dimension) -> Option<bool> {
+    verdict.services[0].shared.iter().find(|it| it.2 == dimension).map(|it| it.3)
+}
+
+#[test]
+fn sets_at_several_sites_are_not_known_to_be_apart_and_one_address_is_one_place() {
+    let mut world = world();
+    let pops = ["Amsterdam", "New York", "Singapore"];
+    world.targets.insert(endpoint("any"), anycast(&world, &pops, "192.0.2.1"));
+    world.targets.insert(endpoint("other"), anycast(&world, &pops, "198.51.100.1"));
+    world.targets.insert(endpoint("same"), anycast(&world, &pops, "192.0.2.1"));
+    world.targets.insert(endpoint("ams"), to(&world, "Amsterdam", "203.0.113.1"));
+    for (second, wanted) in [("other", None), ("same", Some(true)), ("ams", None)] {
+        let verdict = told(&world, &[two("any", second)]);
+        assert_eq!(class_of(&verdict, "any"), Class::SeveralSites);
+        assert_eq!(shared(&verdict, Dimension::Place), wanted, "{second}");
+    }
+}
+
+/// The discs of Amsterdam and of Milan barely touch: what they have in common is small.
+#[test]
+fn what_barely_touches_is_not_one_place() {
+    let mut world = world();
+    world.targets.insert(endpoint("a"), to(&world, "London", "192.0.2.1"));
+    world.targets.insert(endpoint("b"), to(&world, "Frankfurt", "198.51.100.1"));
+    for (target, vantage, ms) in [("a", 0, 3.0), ("b", 1, 2.9)] {
+        let address = &mut world.targets.get_mut(&endpoint(target)).unwrap().addresses[0];
+        let seen = address.seen.iter_mut().find(|it| it.vantage == vantage).unwrap();
+        (seen.rtt_ms, seen.now_ms) = (ms, ms);
+    }
+    let verdict = told(&world, &[two("a", "b")]);
+    assert_eq!(
+        (class_of(&verdict, "a"), class_of(&verdict, "b")),
+        (Class::OneSite, Class::OneSite)
+    );
+    assert_eq!(shared(&verdict, Dimension::Place), None);
+}
+
+#[test]
+fn what_is_known_of_prefixes_and_upstreams_is_compared_with_its_like_alone() {
+    let mut world = world();
+    let mut entered = |name: &str, ip: &str, vantage: usize, asn: u32, city: &str| {
+        let mut target = to(&world, "Amsterdam", ip);
+        let handover = Handover { asn, city: city.to_owned() };
+        target.handovers.insert(vantage, BTreeSet::from([handover]));
+        world.targets.insert(endpoint(name), target);
+    };
+    entered("a", "192.0.2.1", 0, 6_762, "");
+    entered("b", "2001:db8::1", 1, 6_762, "");
+    entered("c", "198.51.100.1", 1, 6_762, "Amsterdam");
+    entered("d", "192.0.2.9", 1, 6_762, "Amsterdam");
+    entered("e", "192.0.2.9", 8, 6_762, "Amsterdam");
+    world.vantages[8].is_trusted = false;
+    for (first, second, prefix, upstreams) in [
+        ("a", "b", None, None),
+        ("a", "c", Some(false), None),
+        ("a", "d", Some(true), None),
+        ("c", "d", Some(false), Some(true)),
+        ("c", "e", Some(false), None),
+    ] {
+        let verdict = told(&world, &[two(first, second)]);
+        assert_eq!(shared(&verdict, Dimension::Prefix), prefix, "{first} {second}");
+        assert_eq!(shared(&verdict, Dimension::Upstreams), upstreams, "{first} {second}");
+    }
+}
+
+/// Its round trips are gone after eleven minutes; the votes are there as long as it is down.
+#[test]
+fn a_set_is_lost_for_as_long_as_it_is_down() {
+    let mut world = world();
+    world.targets.insert(endpoint("ams"), to(&world, "Amsterdam", "192.0.2.1"));
+    world.targets.insert(endpoint("nyc"), to(&world, "New York", "198.51.100.1"));
+    let (mut standing, service) = (Standing::default(), [two("ams", "nyc")]);
+    judge::judge(&world, &service, &mut standing);
+    let down = Target { down: Some(1.0), ..Target::default() };
+    world.targets.insert(endpoint("ams"), down);
+    for round in 0..20 {
+        let verdict = judge::judge(&world, &service, &mut standing);
+        let of = &verdict.services[0];
+        assert_eq!(of.up, Some(1), "{round}");
+        assert_eq!(independent(&verdict, Dimension::Place), Some(2), "{round}");
+        assert_eq!(independent(&verdict, Dimension::Asn), Some(1), "{round}");
+        assert!(of.independent_up.contains(&(Dimension::Place, 1)), "{round}");
+        assert_eq!(class_of(&verdict, "ams"), Class::OneSite, "{round}");
+    }
+    // Of what nobody votes on nobody knows that it is up.
+    world.targets.remove(&endpoint("ams"));
+    let verdict = judge::judge(&world, &service, &mut standing);
+    assert_eq!(verdict.services[0].up, None);
+    assert!(!verdict.services[0].independent_up.contains(&(Dimension::Place, 2)));
+}
+
+/// Sydney's vantage claims to be elsewhere over some of the endpoints, or only one pair is odd.
+#[test]
+fn one_pair_or_one_odd_endpoint_of_many_makes_nobody_a_suspect() {
+    let mut world = world();
+    for number in 1..=5 {
+        let target = to(&world, "Amsterdam", &format!("198.51.{number}.1"));
+        world.targets.insert(endpoint(&format!("t{number}")), target);
+    }
+    let near = |world: &mut World, target: &str, ms: f64| {
+        let address = &mut world.targets.get_mut(&endpoint(target)).unwrap().addresses[0];
+        let seen = address.seen.iter_mut().find(|it| it.vantage == 8).unwrap();
+        (seen.rtt_ms, seen.now_ms) = (ms, ms);
+        address.seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+    };
+    // Two of five.
+    near(&mut world, "t1", 2.0);
+    near(&mut world, "t2", 2.0);
+    assert!(told(&world, &[]).suspects.is_empty());
+    near(&mut world, "t3", 2.0);
+    assert_eq!(told(&world, &[]).suspects, BTreeSet::from([8]));
+    // One pair alone over each of them: who of the two is wrong?
+    for target in world.targets.values_mut() {
+        for seen in &mut target.addresses[0].seen {
+            seen.rtt_ms = match seen.vantage {
+                0 => 3.0,
+                8 => 160.0,
+                _ => 210.0,
+            };
+            seen.now_ms = seen.rtt_ms;
+        }
+        target.addresses[0].seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+    }
+    let of = told(&world, &[]);
+    assert_eq!(of.targets[&endpoint("t1")].addresses[0].judged.violations, 1);
+    assert!(of.suspects.is_empty(), "{:?}", of.suspects);
+}
+
+#[test]
+fn a_canary_that_is_private_or_seldom_measured_condemns_nobody() {
+    let suspects = |ip: &str, vantages: usize| {
+        let mut world = world();
+        let mut canary = to(&world, "Amsterdam", ip);
+        let seen = &mut canary.addresses[0].seen;
+        seen.iter_mut().find(|it| it.vantage == 8).unwrap().rtt_ms = 2.0;
+        seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+        seen.truncate(vantages);
+        canary.is_canary = true;
+        world.targets.insert(endpoint("canary"), canary);
+        told(&world, &[]).suspects
+    };
+    assert_eq!(suspects("192.0.2.1", 9), BTreeSet::from([8]));
+    assert_eq!(suspects("192.0.2.1", 5), BTreeSet::new());
+    for private in ["10.0.0.1", "100.64.0.1", "192.168.1.1", "fd00::1"] {
+        assert_eq!(suspects(private, 9), BTreeSet::new(), "{private}");
+    }
+}
+
+/// Amsterdam and New York, and a vantage in Sydney that is wrong, or in which nobody else sees a site.
+#[test]
+fn one_wrong_vantage_adds_no_site() {
+    let mut world = world();
+    let mut target = anycast(&world, &["Amsterdam", "New York"], "192.0.2.1");
+    let seen = &mut target.addresses[0].seen;
+    let wrong = seen.iter_mut().find(|it| it.vantage == 8).unwrap();
+    (wrong.rtt_ms, wrong.now_ms) = (1.0, 1.0);
+    seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+    world.targets.insert(endpoint("cdn"), target);
+    let judged = &told(&world, &[]).targets[&endpoint("cdn")].addresses[0].judged;
+    assert_eq!((judged.class, judged.sites_min), (Class::SeveralSites, 2));
+    let cities: Vec<&str> =
+        judged.sites.iter().map(|it| it.city.unwrap().0.name.as_str()).collect();
+    assert!(!cities.contains(&"Sydney") && cities.len() == 2, "{cities:?}");
+}
+
+#[test]
+fn a_vantage_with_another_address_counts_if_it_is_believed() {
+    let told_of = |change: fn(&mut Vantage)| {
+        let mut world = world();
+        let mut target = to(&world, "Amsterdam", "192.0.2.1");
+        target.addresses[0].seen.retain(|it| it.vantage != 8);
+        target.addresses[0].absent = [8].into();
+        change(&mut world.vantages[8]);
+        world.targets.insert(endpoint("api"), target);
+        class_of(&told(&world, &[]), "api")
+    };
+    assert_eq!(told_of(|_| ()), Class::Undetermined);
+    assert_eq!(told_of(|it| it.is_trusted = false), Class::OneSite);
+    assert_eq!(told_of(|it| it.place = None), Class::OneSite);
+}
