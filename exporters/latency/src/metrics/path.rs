@@ -70,8 +70,8 @@ pub(super) fn all<L: LabelSet + Copy>(page: &mut Page<'_>, targets: &[Traced<'_,
         "latency_path_silent_hops",
         "How many hops of the newest trace stayed silent, up to the last that answered.",
         slots().map(|(of, slot, view)| {
-            let silent = view.completed.map(|completed| f64::from(completed.silent));
-            ((of, [("slot", slot)]), silent)
+            let silent = view.completed.and_then(|completed| completed.silent);
+            ((of, [("slot", slot)]), silent.map(f64::from))
         }),
     );
     let ids = |view: &SlotView| [(IP, view.id), (AS, view.as_id)];

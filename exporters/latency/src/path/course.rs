@@ -1,7 +1,8 @@
 //! How one trace proceeds: which probe is sent when, and what is known in the end. No I/O, no clock.
 //!
-//! 1. A probe for each hop limit from 1, one each [`PACE`], up to three more than the path was long before; to
-//!    the most that is allowed where routers answer beyond that.
+//! 1. A probe for each hop limit from 1, one each [`PACE`], as far as the path was long before. Further where a router
+//!    answers there, with [`WINDOW`] under way beyond the last that answered, and [`LONGER`] where it stays silent twice:
+//!    each probe that goes too far is an echo of the target's, which may answer only so many.
 //! 2. One that stays without an answer for [`PATIENCE`] is sent once more, as far as that can tell anything.
 //! 3. It ends when the target has answered and all before it is decided, or [`LAST_WAIT`] after the last probe.
 
@@ -21,14 +22,16 @@ const LONGEST_SILENCE: usize = 8;
 /// So many probes a trace has, whatever comes.
 const MOST_PROBES: u32 = 45;
 /// A path may have become so much longer.
-const LONGER: u8 = 3;
+const LONGER: usize = 3;
+/// So many probes are under way beyond the last that was answered, where it is not known how long the path is.
+const WINDOW: usize = 4;
 
 /// A trace under way.
 #[derive(Debug)]
 pub(crate) struct Course {
     to: IpAddr,
-    /// The first probes go up to here.
-    soft: usize,
+    /// So long it was; zero where that is not known.
+    known: usize,
     most: usize,
     asked: Vec<Asked>,
     probes: u32,
@@ -76,8 +79,8 @@ pub(crate) enum Step {
 impl Course {
     /// A trace to an address, of so many hops at most, which was `known` long the last time.
     pub(crate) fn new(to: IpAddr, most: u8, known: Option<u8>) -> Self {
-        let soft = known.map_or(most, |known| known.saturating_add(LONGER).min(most));
-        Self { to, soft: soft.into(), most: most.into(), asked: Vec::new(), probes: 0, last: None }
+        let known = known.map_or(0, |known| known.min(most).into());
+        Self { to, known, most: most.into(), asked: Vec::new(), probes: 0, last: None }
     }
 
     /// What is to be done now.
@@ -152,13 +155,24 @@ impl Course {
         if self.end().is_some() || self.probes >= MOST_PROBES {
             return None;
         }
-        let answered = self.asked.iter().rposition(|asked| asked.answer.is_some());
-        // Where routers answer beyond what was known, it is longer.
-        let is_longer = answered.is_some_and(|last| last + usize::from(LONGER) >= self.soft);
-        let limit = if is_longer { self.most } else { self.soft };
-        let silent = self.asked.iter().rev().take_while(|asked| asked.is_lost(now)).count();
+        let is_silent = |asked: &&Asked| asked.is_silent(now);
+        let silent = self.asked.iter().rev().take_while(is_silent).count();
+        let may = place < self.known || self.may_go_beyond(place, now);
         let hop_limit = u8::try_from(place + 1).ok()?;
-        (place < limit && silent < LONGEST_SILENCE).then_some(hop_limit)
+        (place < self.most && silent < LONGEST_SILENCE && may).then_some(hop_limit)
+    }
+
+    /// Whether a probe may go so far, beyond what is known.
+    fn may_go_beyond(&self, place: usize, now: Duration) -> bool {
+        let answered = self.asked.iter().rposition(|asked| asked.answer.is_some());
+        let answered = answered.map_or(0, |last| last + 1);
+        let under_way = self.asked[answered..].iter().filter(|asked| !asked.is_silent(now));
+        let is_longer = answered >= self.known || {
+            let target = self.known.checked_sub(1).and_then(|last| self.asked.get(last));
+            let stays_silent = target.is_some_and(|asked| asked.times > 1 && asked.is_lost(now));
+            stays_silent && place < self.known + LONGER
+        };
+        is_longer && under_way.count() < WINDOW
     }
 
     fn second_probe(&self, now: Duration) -> Option<u8> {
@@ -184,6 +198,11 @@ impl Course {
 }
 
 impl Asked {
+    /// Whether it did not answer in time, though it may be asked once more.
+    fn is_silent(&self, now: Duration) -> bool {
+        self.answer.is_none() && (self.times > 1 || self.is_lost(now))
+    }
+
     fn is_lost(&self, now: Duration) -> bool {
         self.answer.is_none() && now >= self.at + PATIENCE
     }
@@ -205,8 +224,14 @@ mod tests {
 
     /// Runs a course against routers that answer after 20 ms or not at all; the trace, how many probes it
     /// took, and how long.
-    fn run(
+    fn run(course: Course, answers: impl Fn(u8, u32) -> Option<(u8, Says)>) -> (Trace, u32, u64) {
+        run_slowly(course, 20, answers)
+    }
+
+    /// The same against routers that answer after so many milliseconds.
+    fn run_slowly(
         mut course: Course,
+        millis: u64,
         answers: impl Fn(u8, u32) -> Option<(u8, Says)>,
     ) -> (Trace, u32, u64) {
         let (mut now, mut due): (u64, Vec<(u64, u8, Answer)>) = (0, Vec::new());
@@ -224,8 +249,8 @@ mod tests {
                     let times = &mut asked[usize::from(hop_limit)];
                     *times += 1;
                     if let Some((last, says)) = answers(hop_limit, *times) {
-                        let hop = Hop { address: ip(last), rtt: ms(20), mpls: Vec::new() };
-                        due.push((now + 20, hop_limit, Answer { hop, says }));
+                        let hop = Hop { address: ip(last), rtt: ms(millis), mpls: Vec::new() };
+                        due.push((now + millis, hop_limit, Answer { hop, says }));
                     }
                 }
                 Step::Wait(until) => {
@@ -255,16 +280,51 @@ mod tests {
     }
 
     #[test]
-    fn a_known_path_costs_three_probes_more_than_it_is_long() {
+    fn a_known_path_costs_as_many_probes_as_it_is_long() {
         let (trace, probes, took) = run(Course::new(ip(TARGET), 30, Some(13)), path(13));
         assert_eq!((trace.end, trace.hops.len()), (End::Reached, 13));
-        assert!((13..=16).contains(&probes) && took < 300, "{probes} {took}");
-        let unknown = run(Course::new(ip(TARGET), 30, None), path(13));
-        assert_eq!(unknown.0, trace);
+        assert!(probes == 13 && took < 300, "{probes} {took}");
+        assert_eq!(run_slowly(Course::new(ip(TARGET), 30, Some(13)), 250, path(13)).1, 13);
         // A path that has become much longer, or shorter.
         let longer = run(Course::new(ip(TARGET), 30, Some(5)), path(13));
-        assert_eq!(longer.0, trace);
+        assert_eq!(longer.0.hops, trace.hops);
         assert_eq!(run(Course::new(ip(TARGET), 30, Some(25)), path(13)).0, trace);
+    }
+
+    #[test]
+    fn a_path_of_which_nothing_is_known_costs_the_target_few_echoes() {
+        for millis in [1, 20, 250] {
+            let (trace, probes, took) =
+                run_slowly(Course::new(ip(TARGET), 30, None), millis, path(13));
+            assert_eq!((trace.end, trace.hops.len()), (End::Reached, 13));
+            assert!((13..17).contains(&probes) && took < 3600, "{probes} {took}");
+        }
+    }
+
+    #[test]
+    fn beyond_a_known_path_is_asked_where_its_end_stays_silent() {
+        // The target answers the second probe: nothing goes further.
+        let slow = |hop_limit, times| match (hop_limit, times) {
+            (5.., 1) => None,
+            (5.., _) => Some((TARGET, Says::Arrived)),
+            _ => Some((hop_limit, Says::Passed)),
+        };
+        let (trace, probes, _) = run(Course::new(ip(TARGET), 30, Some(5)), slow);
+        assert_eq!((trace.end, trace.hops.len(), probes), (End::Reached, 5, 6));
+        // A router that is silent is where it was.
+        let moved = |hop_limit, _| match hop_limit {
+            5 => None,
+            6.. => Some((TARGET, Says::Arrived)),
+            _ => Some((hop_limit, Says::Passed)),
+        };
+        let (trace, probes, _) = run(Course::new(ip(TARGET), 30, Some(5)), moved);
+        assert_eq!((trace.end, trace.hops.len()), (End::Reached, 6));
+        assert!(probes <= 9, "{probes}");
+        // One that is down is asked for three times more at most, each twice.
+        let down = |hop_limit, _| (hop_limit < 5).then_some((hop_limit, Says::Passed));
+        let (trace, probes, _) = run(Course::new(ip(TARGET), 30, Some(5)), down);
+        assert_eq!(trace.end, End::Incomplete);
+        assert!(probes <= 12, "{probes}");
     }
 
     #[test]

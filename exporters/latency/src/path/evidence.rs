@@ -12,7 +12,7 @@ use crate::tables::{Loaded, Place};
 
 /// Of so many of the last that answered the names are asked for.
 const NAMES: usize = 5;
-/// A router speaks for the target where the target is not further than this beyond it: 300 km.
+/// A router speaks for the target where both answer within so much of each other: 300 km.
 const ANCHOR: Duration = Duration::from_millis(3);
 
 /// What a path says.
@@ -85,23 +85,30 @@ pub(crate) fn report(
     name_of: impl Fn(IpAddr) -> Option<String>,
 ) -> Report {
     let Light { tables, vantage, rtt } = light;
-    let seen = |router: &Router| {
+    let seen = |(router, nearest): (&Router, Duration)| {
         let name = name_of(router.address);
         let hint = name.as_deref().map_or(Hint::None, |name| {
-            hint::of(name, router.rtt, vantage, tables.places(), tables.hints())
+            hint::of(name, nearest, vantage, tables.places(), tables.hints())
         });
         let exchange = crossed(router.address, name.as_deref(), &hint, tables);
         let is_in_lan = tables.exchange(router.address).is_some();
         let asn = asn(router.address, tables).filter(|_| !is_in_lan);
         Seen { router: router.clone(), name, asn, exchange, hint }
     };
-    let hops: Vec<Option<Seen>> =
-        path.places.iter().map(|place| place.as_ref().map(seen)).collect();
+    // Who is on the way is no further than whoever answers behind it, however slowly it answers itself.
+    let mut nearest = rtt.unwrap_or(Duration::MAX);
+    let mut hops: Vec<Option<Seen>> = Vec::new();
+    for place in path.places.iter().rev() {
+        let router = place.as_ref();
+        nearest = router.map_or(nearest, |router| nearest.min(router.rtt));
+        hops.push(router.map(|router| seen((router, nearest))));
+    }
+    hops.reverse();
     let target = hops.last().filter(|_| path.is_whole).and_then(Option::as_ref);
     let rtt = [rtt, target.map(|target| target.router.rtt)].into_iter().flatten().min();
     let last = hops.iter().flatten().rev().find(|seen| seen.hint.place().is_some());
-    let speaks =
-        |seen: &&Seen| rtt.is_some_and(|rtt| rtt.saturating_sub(seen.router.rtt) <= ANCHOR);
+    // One that answers later than the target may be anywhere on the way.
+    let speaks = |seen: &&Seen| rtt.is_some_and(|rtt| rtt.abs_diff(seen.router.rtt) <= ANCHOR);
     let place = |seen: &Seen| seen.hint.place().cloned();
     Report {
         is_whole: path.is_whole,
@@ -257,6 +264,24 @@ mod tests {
         let rtt = Some(Duration::from_millis(12));
         let known = Light { rtt, ..light(&tables) };
         assert!(report(&unknown, known, name_of).anchor.is_some());
+    }
+
+    #[test]
+    fn a_router_is_no_further_than_what_is_behind_it() {
+        let tables = Loaded::of("", "", "");
+        let london = Light { vantage: Some((51.51, -0.13)), ..light(&tables) };
+        // 357 km: it answers after 40 ms, and the target behind it after 2.
+        let slow = path(&[("203.0.113.7", 40), ("149.154.167.220", 2)], true);
+        let found = report(&slow, london, name_of);
+        assert!(matches!(&found.hops[0].as_ref().unwrap().hint, Hint::Refused(_)), "{found:?}");
+        assert!(found.last.is_none() && found.anchor.is_none());
+        // The same by what the probes of the target say.
+        let probed = Light { rtt: Some(Duration::from_millis(2)), ..london };
+        assert_eq!(report(&path(&[("203.0.113.7", 40)], false), probed, name_of).last, None);
+        // It may be there, and need not be near the target.
+        let slow = path(&[("203.0.113.7", 40), ("149.154.167.220", 20)], true);
+        let found = report(&slow, london, name_of);
+        assert!(found.last.is_some() && found.anchor.is_none(), "{found:?}");
     }
 
     #[test]

@@ -51,24 +51,45 @@ impl From<&Trace> for Known {
 impl Known {
     /// Whether both may be one path.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let lengths = self.places.len() == other.places.len();
         let pairs = self.places.iter().zip(&other.places);
         let is_another = |(one, other): (&Option<Router>, &Option<Router>)| match (one, other) {
             (Some(one), Some(other)) => one.address != other.address,
             _ => false,
         };
-        // The target cannot be nearer than a router that is before it.
-        let fits = |whole: &Self, part: &Self| {
-            !whole.is_whole || part.is_whole || part.places.len() <= whole.places.len()
+        let fits = match (self.is_whole, other.is_whole) {
+            (true, true) => self.may_be_as_short_as(other) && other.may_be_as_short_as(self),
+            // The target cannot be nearer than a router that is before it.
+            (true, false) => other.places.len() <= self.places.len(),
+            (false, true) => self.places.len() <= other.places.len(),
+            (false, false) => true,
         };
-        (lengths || !self.is_whole || !other.is_whole)
-            && fits(self, other)
-            && fits(other, self)
-            && !pairs.into_iter().any(is_another)
+        fits && !pairs.into_iter().any(is_another)
+    }
+
+    /// Where the target did not answer at its own distance, it did so one further on: who is silent before it may be
+    /// itself, so that a length is the most that it can be.
+    fn may_be_as_short_as(&self, other: &Self) -> bool {
+        let (own, other) = (self.places.len(), other.places.len());
+        let between = self.places.get(other.saturating_sub(1)..own.saturating_sub(1));
+        between.is_none_or(|places| places.iter().all(Option::is_none))
+    }
+
+    /// Has the target be so far away at most.
+    fn shorten(&mut self, length: usize) {
+        if self.places.len() > length
+            && let Some(target) = self.places.pop()
+        {
+            self.places.truncate(length.saturating_sub(1));
+            self.places.push(target);
+        }
     }
 
     /// Fills its silent places from one that is like it.
-    pub(crate) fn take_in(&mut self, other: Self) {
+    pub(crate) fn take_in(&mut self, mut other: Self) {
+        if self.is_whole && other.is_whole {
+            self.shorten(other.places.len());
+            other.shorten(self.places.len());
+        }
         self.is_whole |= other.is_whole;
         if other.places.len() > self.places.len() {
             self.places.resize(other.places.len(), None);
@@ -140,7 +161,12 @@ pub(super) mod tests {
             ("1 2 9!", "", true),
             ("1 2 9!", "1 3 9!", false),
             ("1 2 9!", "1 3", false),
-            ("1 2 9!", "1 2 - 9!", false),
+            // The target did not answer at its own distance.
+            ("1 2 9!", "1 2 - 9!", true),
+            ("1 2 9!", "1 2 - - 9!", true),
+            ("1 2 9!", "1 2 3 9!", false),
+            ("1 2 9!", "1 2 - 3 9!", false),
+            ("1 2 9!", "1 2 3 - 9!", false),
             ("1 - 9!", "1 2 9!", true),
             // Another router where the target was, and beyond it.
             ("1 2 9!", "1 2 3", false),
@@ -157,6 +183,12 @@ pub(super) mod tests {
         known.take_in(path("1 - 3"));
         known.take_in(path("1 2 3 9!"));
         assert_eq!(known, path("1 2 3 9!"));
+        // The shortest length is the one.
+        let mut long = path("1 - 3 - 9!");
+        long.take_in(path("1 2 3 9!"));
+        assert_eq!(long, known);
+        long.take_in(path("1 2 - - - 9!"));
+        assert_eq!(long, known);
         let mut faster = path("1 2 3 9!");
         faster.places[1].as_mut().unwrap().rtt = Duration::from_millis(1);
         known.take_in(faster);

@@ -3,7 +3,11 @@
 //! 1. A trace that is [like](Known::is_like) the known path fills its silent places, and is no change.
 //! 2. Another one is doubted, and traced again at once. The second decides: like the first, it is a change;
 //!    like the known path, or like neither, the path is unstable, and nothing has changed.
-//! 3. The last [`PATHS`] are remembered: one that comes back has its old id.
+//! 3. The last [`PATHS`] are remembered: one that comes back has its old id. Of those only the whole ones are, once
+//!    one was.
+//! 4. One that was left less than [`RECENT`] traces ago is the other way of somebody who balances load, or the moods
+//!    of a NAT, until it is seen [`RETURN`] times on end, and twice as often for each time that one has come back so.
+//!    Until then the path is unstable.
 
 use std::collections::VecDeque;
 
@@ -12,6 +16,14 @@ use super::known::Known;
 
 /// So many paths of an address are remembered, the present one among them.
 const PATHS: usize = 8;
+/// A path was left just now if it was the present one so many traces ago.
+const RECENT: u64 = 12;
+/// It must be seen so often on end to be the present one again.
+const RETURN: u32 = 3;
+/// That is doubled so often at most.
+const MOST_DOUBLED: u32 = 5;
+/// And the doubling is over after so many traces of one path on end.
+const CALM: u32 = 48;
 
 /// The paths to one address.
 #[derive(Clone, Debug, Default)]
@@ -21,13 +33,30 @@ pub(crate) struct Memory {
     doubted: Option<Known>,
     /// Second traces that were like both.
     undecided: u8,
+    /// How many traces were taken in.
+    number: u64,
+    returning: Returning,
     as_paths: VecDeque<(u64, AsPath)>,
+}
+
+/// A path that was left just now, and is seen again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Returning {
+    id: Option<u64>,
+    /// So often on end.
+    times: u32,
+    /// How often one has become the present one so.
+    doubled: u32,
+    /// Traces of the present one on end.
+    calm: u32,
 }
 
 #[derive(Clone, Debug)]
 struct Held {
     id: u64,
     path: Known,
+    /// The number of the last trace in which it was the present one, or coming back.
+    seen: u64,
 }
 
 /// What a trace came to.
@@ -49,9 +78,17 @@ impl Memory {
     /// Takes in what a trace found.
     pub(crate) fn take_in(&mut self, found: Known) -> Verdict {
         if found.is_empty() {
+            self.forget_doubt();
             return Verdict::Same;
         }
+        self.number += 1;
         let is_known = self.paths.front().is_some_and(|held| held.path.is_like(&found));
+        if is_known {
+            self.is_calm();
+        } else if let Some(verdict) = self.returns(&found) {
+            self.doubted = None;
+            return verdict;
+        }
         let Some(first) = self.doubted.take() else {
             if is_known {
                 self.fill(found);
@@ -85,22 +122,65 @@ impl Memory {
         }
     }
 
+    /// What was doubted is to be doubted anew.
+    pub(crate) fn forget_doubt(&mut self) {
+        (self.doubted, self.undecided) = (None, 0);
+    }
+
     fn fill(&mut self, found: Known) {
+        let number = self.number;
         if let Some(held) = self.paths.front_mut() {
+            held.seen = number;
             held.path.take_in(found);
         }
+    }
+
+    fn is_calm(&mut self) {
+        let Returning { doubled, calm, .. } = self.returning;
+        let calm = calm.saturating_add(1);
+        let doubled = if calm < CALM { doubled } else { 0 };
+        self.returning = Returning { id: None, times: 0, doubled, calm };
+    }
+
+    /// What it comes to that a path is seen which is another one than the present one; none where it was not left just
+    /// now.
+    fn returns(&mut self, found: &Known) -> Option<Verdict> {
+        let number = self.number;
+        let is_it =
+            |held: &Held| held.path.is_like(found) && number.saturating_sub(held.seen) <= RECENT;
+        let Some(place) = self.paths.iter().position(is_it) else {
+            (self.returning.id, self.returning.times) = (None, 0);
+            return None;
+        };
+        let held = self.paths.get_mut(place)?;
+        held.seen = number;
+        let again = &mut self.returning;
+        again.calm = 0;
+        again.times = if again.id == Some(held.id) { again.times + 1 } else { 1 };
+        again.id = Some(held.id);
+        if again.times < RETURN << again.doubled {
+            return Some(Verdict::Unstable);
+        }
+        again.doubled = MOST_DOUBLED.min(again.doubled + 1);
+        (again.id, again.times) = (None, 0);
+        Some(self.change_to(found.clone()))
     }
 
     fn change_to(&mut self, path: Known) -> Verdict {
         let is_first = self.paths.is_empty();
         let known = self.paths.iter().position(|held| held.path.is_like(&path));
+        let seen = self.number;
         let held = match known.and_then(|place| self.paths.remove(place)) {
             Some(mut held) => {
                 held.path.take_in(path);
-                held
+                Held { seen, ..held }
             }
-            None => Held { id: path.id(), path },
+            None => Held { id: path.id(), path, seen },
         };
+        // What is known in part is like too much to be told from it again.
+        if held.path.is_whole || self.paths.iter().any(|held| held.path.is_whole) {
+            self.paths.retain(|held| held.path.is_whole);
+        }
         self.paths.push_front(held);
         self.paths.truncate(PATHS);
         if is_first { Verdict::First } else { Verdict::Changed }
@@ -180,8 +260,63 @@ mod tests {
         let old = id(&memory);
         assert_eq!(feed(&mut memory, &["1 3 9!", "1 3 9!", "1 3 9!"]), [Doubted, Changed, Same]);
         assert_ne!(id(&memory), old);
+        feed(&mut memory, &["1 3 9!"; 12]);
         assert_eq!(feed(&mut memory, &["1 2 9!", "- 2 9!"]), [Doubted, Changed]);
         assert_eq!(id(&memory), old);
+    }
+
+    #[test]
+    fn a_path_that_was_left_just_now_is_back_when_it_stays() {
+        let mut memory = Memory::default();
+        feed(&mut memory, &["1 2 9!", "1 2 9!"]);
+        let old = id(&memory);
+        feed(&mut memory, &["1 3 9!", "1 3 9!"]);
+        assert_eq!(feed(&mut memory, &["1 2 9!"; 3]), [Unstable, Unstable, Changed]);
+        assert_eq!(id(&memory), old);
+        // The next time that takes twice as long, and a trace of the other way begins it anew.
+        assert_eq!(feed(&mut memory, &["1 3 9!"; 5]), [Unstable; 5]);
+        assert_eq!(feed(&mut memory, &["1 2 9!"]), [Same]);
+        assert_eq!(feed(&mut memory, &["1 3 9!"; 6])[5], Changed);
+        // It is forgotten after a while.
+        feed(&mut memory, &["1 3 9!"; 50]);
+        feed(&mut memory, &["1 2 9!", "1 2 9!"]);
+        assert_eq!(feed(&mut memory, &["1 3 9!"; 3]), [Unstable, Unstable, Changed]);
+    }
+
+    #[test]
+    fn who_balances_each_packet_makes_few_changes_and_then_none() {
+        let (mut memory, mut state) = (Memory::default(), 7_u32);
+        let mut changes = Vec::new();
+        for number in 0..4000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let way = if state >> 31 == 0 { "1 2 9!" } else { "1 3 9!" };
+            if memory.take_in(path(way)) == Changed {
+                changes.push(number);
+            }
+        }
+        assert!(changes.len() <= 7, "{changes:?}");
+    }
+
+    #[test]
+    fn a_lost_reply_of_the_target_makes_no_longer_path() {
+        let mut memory = Memory::default();
+        feed(&mut memory, &["1 2 9!", "1 2 9!"]);
+        assert_eq!(feed(&mut memory, &["1 2 - 9!", "1 2 - 9!", "1 2 9!"]), [Same; 3]);
+        assert_eq!(memory.path().unwrap().1, &path("1 2 9!"));
+    }
+
+    #[test]
+    fn what_is_known_in_part_is_not_remembered() {
+        let mut memory = Memory::default();
+        feed(&mut memory, &["1 2 9!", "1 2 9!"]);
+        assert_eq!(feed(&mut memory, &["1 3", "1 3"]), [Doubted, Changed]);
+        assert_eq!(feed(&mut memory, &["1 4 9!", "1 4 9!"]), [Doubted, Changed]);
+        let whole: Vec<bool> = memory.paths.iter().map(|held| held.path.is_whole).collect();
+        assert_eq!(whole, [true, true]);
+        // Where no target ever answers there is nothing else.
+        let mut memory = Memory::default();
+        feed(&mut memory, &["1 2", "1 2", "1 3", "1 3"]);
+        assert_eq!(memory.paths.len(), 2);
     }
 
     #[test]
@@ -200,7 +335,7 @@ mod tests {
         feed(&mut memory, &["1 2 9!", "1 2 9!"]);
         assert_eq!(feed(&mut memory, &["1 3 9!", "1 - 9!", "1 3 9!"]), [Doubted, Doubted, Changed]);
         assert_eq!(
-            feed(&mut memory, &["1 2 9!", "1 - 9!", "1 - 9!", "1 3 9!"]),
+            feed(&mut memory, &["1 4 9!", "1 - 9!", "1 - 9!", "1 3 9!"]),
             [Doubted, Doubted, Unstable, Same]
         );
     }

@@ -64,8 +64,8 @@ pub(crate) struct Completed {
     pub(crate) at: f64,
     /// How many hops away the target is, where it was reached.
     pub(crate) hops: Option<u8>,
-    /// How many before it stayed silent.
-    pub(crate) silent: u8,
+    /// How many before the last that answered stayed silent; none where nobody answered.
+    pub(crate) silent: Option<u8>,
 }
 
 /// What is shown of one slot.
@@ -88,13 +88,19 @@ impl Slots {
     /// Takes in a trace to the address of a slot, at a time in seconds since the epoch.
     pub(crate) fn take_in(&self, slot: usize, trace: &Trace, at: f64) -> Verdict {
         self.traces.inc(trace.result());
+        let mut inner = self.inner();
         if trace.result() == TraceResult::Local {
+            // What the one before found is not so any more, as far as anybody knows.
+            if let Some(known) = inner.known.iter_mut().find(|known| known.ip == trace.to) {
+                known.memory.forget_doubt();
+                let at = known.completed.map(|completed| completed.at);
+                known.completed = at.map(|at| Completed { at, hops: None, silent: None });
+            }
             return Verdict::Same;
         }
-        let mut inner = self.inner();
         let known = inner.known_of(trace.to);
         let silent = trace.hops.iter().filter(|hop| hop.is_none()).count();
-        let silent = u8::try_from(silent).unwrap_or(u8::MAX);
+        let silent = u8::try_from(silent).ok().filter(|_| !trace.hops.is_empty());
         known.completed = Some(Completed { at, hops: trace.length(), silent });
         let verdict = known.memory.take_in(trace.into());
         if verdict == Verdict::Changed {
@@ -176,5 +182,53 @@ impl Inner {
         }
         self.known.push(known);
         self.known.last_mut().expect("one was put there")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::trace::{End, Hop};
+    use super::*;
+
+    const TO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
+
+    fn reached() -> Trace {
+        let hop = Hop { address: TO, rtt: Duration::from_millis(1), mpls: Vec::new() };
+        Trace { to: TO, hops: vec![None, Some(hop)], end: End::Reached }
+    }
+
+    fn completed(slots: &Slots) -> Completed {
+        slots.view(0, TO).unwrap().completed.unwrap()
+    }
+
+    #[test]
+    fn what_is_not_sent_leaves_no_old_length() {
+        let slots = Slots::default();
+        slots.take_in(0, &Trace::unsent(TO, End::Local), 1.0);
+        assert!(slots.view(0, TO).is_none());
+        slots.take_in(0, &reached(), 2.0);
+        assert_eq!(completed(&slots), Completed { at: 2.0, hops: Some(2), silent: Some(1) });
+        slots.take_in(0, &Trace::unsent(TO, End::Local), 3.0);
+        assert_eq!(completed(&slots), Completed { at: 2.0, hops: None, silent: None });
+    }
+
+    #[test]
+    fn where_nobody_answers_nobody_is_silent_before_the_last() {
+        let slots = Slots::default();
+        slots.take_in(0, &Trace::unsent(TO, End::Incomplete), 1.0);
+        assert_eq!(completed(&slots), Completed { at: 1.0, hops: None, silent: None });
+    }
+
+    #[test]
+    fn a_doubt_is_forgotten_with_the_network() {
+        let slots = Slots::default();
+        assert_eq!(slots.take_in(0, &reached(), 1.0), Verdict::Doubted);
+        slots.take_in(0, &Trace::unsent(TO, End::Local), 2.0);
+        assert_eq!(slots.take_in(0, &reached(), 3.0), Verdict::Doubted);
+        slots.take_in(0, &Trace::unsent(TO, End::Incomplete), 4.0);
+        assert_eq!(slots.take_in(0, &reached(), 5.0), Verdict::Doubted);
+        assert_eq!(slots.take_in(0, &reached(), 6.0), Verdict::First);
     }
 }
