@@ -9,10 +9,12 @@ mod statuspage;
 mod tests;
 pub(crate) mod told;
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::outcome::{ClaimState, Impact};
+use crate::outcome::{ClaimState, Fetch, Impact};
 
 /// How a page is written.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -34,8 +36,9 @@ pub(crate) struct Said {
     pub(crate) whole: Option<ClaimState>,
     /// Its parts.
     pub(crate) components: Vec<SaidComponent>,
-    /// Whether a part that is not named is well: the page names those alone that are not.
-    pub(crate) names_troubles_alone: bool,
+    /// Names and ids that the page knows beside these, where it names those alone that are not well: who has
+    /// one of them is.
+    pub(crate) well: BTreeSet<String>,
     /// The incidents that are open.
     pub(crate) incidents: Vec<Impact>,
     /// When it was written, in seconds since the epoch.
@@ -54,6 +57,23 @@ pub(crate) struct SaidComponent {
 }
 
 impl Format {
+    /// Bytes of a page, as it comes and unpacked. Google Cloud's is the whole history.
+    pub(crate) fn largest(self) -> u64 {
+        match self {
+            Self::GoogleCloud => 16 << 20,
+            Self::StatuspageV2 | Self::IncidentIo => 1 << 20,
+        }
+    }
+
+    /// Reads a page as it came, a large one without a copy of it.
+    fn parse(self, body: &[u8]) -> Result<Said, Fetch> {
+        if self == Self::GoogleCloud {
+            return google_cloud::parse(body);
+        }
+        let page: Value = serde_json::from_slice(body).map_err(|_| Fetch::NotJson)?;
+        self.read(page).ok_or(Fetch::Schema)
+    }
+
     /// Reads a page; none where it is of another kind.
     pub(crate) fn read(self, page: Value) -> Option<Said> {
         match self {

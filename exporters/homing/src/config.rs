@@ -30,8 +30,9 @@ use claim::Claim;
 use route::Routes;
 use service::RawService;
 
-/// How often all vantages are compared: their windows are ten minutes long.
-const INTERVAL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3_600));
+/// How often all vantages are compared: their windows are ten minutes long, and alerts take a verdict of five
+/// minutes ago for none.
+const INTERVAL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(120));
 const TIMEOUT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(120));
 /// Prometheis that are asked.
 const MOST_SERVERS: usize = 16;

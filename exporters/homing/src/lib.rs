@@ -19,6 +19,7 @@ mod claims;
 mod class;
 mod config;
 mod evidence;
+mod expected;
 mod failure;
 mod gather;
 mod geodesy;

@@ -50,6 +50,12 @@ labels! {
         Warnings = "warnings",
         /// More than is read.
         TooLarge = "too_large",
+        /// Nobody measures anything, by its word.
+        Empty = "empty",
+        /// Far fewer vantages than before.
+        Fewer = "fewer",
+        /// Its clock is another one than this machine's.
+        Clock = "clock",
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::config::{EVALUATION, Labels, Work};
+use crate::expected::{Expected, have_one_time};
 use crate::gather::{Gather, OfTargets, OfVantages};
 use crate::judge;
 use crate::outcome::{Evaluation as Outcome, LeftOut, QueryFailure};
@@ -22,13 +23,15 @@ use crate::world::World;
 /// Evaluates at the interval of the config.
 pub(crate) async fn run(evaluation: Arc<Evaluation>, work: Work, rounds: Rounds) {
     let mut standing = Standing::every(work.interval);
+    let mut expected = Expected::default();
     let mut rounds = rounds.every(work.interval, &format!("homing/{EVALUATION}"));
     loop {
         rounds.next().await;
         let (began, unix) = (Instant::now(), unix_seconds());
         let labels = evaluation.labels();
-        match ask_all(&evaluation, &work, &labels, unix).await {
+        match ask_all(&evaluation, &work, &labels, unix, &mut expected).await {
             Ok((world, left_out)) => {
+                expected.end_of_evaluation(Some(world.vantages.len()));
                 let judging = off_the_thread(move || {
                     let verdict = judge::judge(&world, &labels.services, &mut standing);
                     (world, verdict, standing)
@@ -42,6 +45,7 @@ pub(crate) async fn run(evaluation: Arc<Evaluation>, work: Work, rounds: Rounds)
                 evaluation.health.up();
             }
             Err(failure) => {
+                expected.end_of_evaluation(None);
                 evaluation.counts.evaluations.inc(Outcome::Incomplete);
                 evaluation.health.down(failure.name());
             }
@@ -55,6 +59,7 @@ async fn ask_all(
     work: &Work,
     labels: &Arc<Labels>,
     unix: f64,
+    expected: &mut Expected,
 ) -> Result<(World, CountsBy<LeftOut>), QueryFailure> {
     let mut failure = None;
     let mut servers = Vec::new();
@@ -64,7 +69,7 @@ async fn ask_all(
         // Files that the settings name may have changed.
         let server = off_the_thread(move || Server::new(settings, &folder, timeout, unix)).await;
         let told = match server {
-            Ok(server) => server.vantages().await.map(|vantages| (server, vantages)),
+            Ok(server) => vantages(server).await,
             Err(error) => {
                 debug!(prometheus = number, "cannot be asked: {error:#}");
                 Err(QueryFailure::Unreachable)
@@ -72,8 +77,12 @@ async fn ask_all(
         };
         let told = match told {
             Ok((server, vantages)) if work.are_replicas => {
-                // One that fails half way is none.
-                match gather(&[server], &vantages, labels).await {
+                // One that fails half way is none, and one that has just begun is no better.
+                let world = match expected.check(vantages.there.len()) {
+                    Ok(()) => gather(&[server], &vantages, labels).await,
+                    Err(failure) => Err(failure),
+                };
+                match world {
                     Ok(world) => return Ok(world),
                     Err(failure) => Err(failure),
                 }
@@ -101,11 +110,29 @@ async fn ask_all(
         all.trusted.extend(vantages.trusted);
         asked.push(server);
     }
-    let world = gather(&asked, &all, labels).await;
+    let world = match expected.check(all.there.len()) {
+        Ok(()) => gather(&asked, &all, labels).await,
+        Err(failure) => Err(failure),
+    };
     world.inspect_err(|failure| {
         evaluation.counts.failures.inc(*failure);
         debug!(reason = failure.name(), "an answer is not whole");
     })
+}
+
+/// Asks one Prometheus for the vantages: a part without any is not whole, and the moment that it is asked
+/// about must be one that it knows.
+async fn vantages(server: Server) -> Result<(Server, OfVantages), QueryFailure> {
+    let before = unix_seconds();
+    let theirs = server.clock().await?;
+    if theirs.is_some_and(|theirs| !have_one_time(before, theirs, unix_seconds())) {
+        return Err(QueryFailure::Clock);
+    }
+    let vantages = server.vantages().await?;
+    if vantages.there.is_empty() {
+        return Err(QueryFailure::Empty);
+    }
+    Ok((server, vantages))
 }
 
 /// Asks for all endpoints, part by part, so that never more than one part is held as it came.

@@ -58,6 +58,12 @@ impl Server {
         })
     }
 
+    /// The time that it has, in seconds since the epoch.
+    pub(crate) async fn clock(&self) -> Result<Option<f64>, QueryFailure> {
+        let answer = self.ask_at("vector(time())", None).await?;
+        Ok(answer.first().map(|it| it.value))
+    }
+
     /// How many series each endpoint has.
     pub(crate) async fn counts(&self) -> Result<Vec<Sample>, QueryFailure> {
         self.ask(COUNTS).await
@@ -103,7 +109,12 @@ impl Server {
     }
 
     async fn ask(&self, query: &str) -> Result<Vec<Sample>, QueryFailure> {
-        let asked = [("query", query), ("time", self.time.as_str())];
+        self.ask_at(query, Some(&self.time)).await
+    }
+
+    async fn ask_at(&self, query: &str, time: Option<&str>) -> Result<Vec<Sample>, QueryFailure> {
+        let mut asked = vec![("query", query)];
+        asked.extend(time.map(|time| ("time", time)));
         let answer = self.client.get("/api/v1/query", &asked, LARGEST, self.patience).await;
         let (status, text) = answer.map_err(|error| {
             debug!("a query failed: {error:#}");

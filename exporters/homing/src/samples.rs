@@ -45,7 +45,10 @@ struct Answer {
     #[serde(default)]
     data: Option<Data>,
     #[serde(default)]
-    warnings: Vec<String>,
+    warnings: Option<Vec<String>>,
+    /// What `VictoriaMetrics` says where a part of it did not answer.
+    #[serde(default, rename = "isPartial")]
+    is_partial: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +67,7 @@ struct Found {
 /// Reads an answer. One that is not whole by its own word is none.
 pub(crate) fn parse(text: &str) -> Result<Vec<Sample>, QueryFailure> {
     let answer: Answer = serde_json::from_str(text).map_err(|_| QueryFailure::NotPrometheus)?;
-    if !answer.warnings.is_empty() {
+    if answer.is_partial == Some(true) || answer.warnings.is_some_and(|it| !it.is_empty()) {
         return Err(QueryFailure::Warnings);
     }
     let data = answer.data.filter(|data| answer.status == "success" && data.kind == "vector");
@@ -88,6 +91,18 @@ mod tests {
         let samples = parse(text).unwrap();
         assert_eq!((samples[0].labels.vantage.as_str(), samples[0].value), ("fra", 0.02));
         assert!(samples[1].value.is_nan() && samples.len() == 2);
+    }
+
+    #[test]
+    fn who_has_no_warnings_may_say_so() {
+        let of = |more: &str| {
+            parse(&format!(
+                r#"{{"status":"success","data":{{"resultType":"vector","result":[]}},{more}}}"#
+            ))
+        };
+        assert_eq!(of(r#""warnings":null"#), Ok(Vec::new()));
+        assert_eq!(of(r#""isPartial":false"#), Ok(Vec::new()));
+        assert_eq!(of(r#""isPartial":true"#), Err(QueryFailure::Warnings));
     }
 
     #[test]

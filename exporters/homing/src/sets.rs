@@ -75,7 +75,9 @@ pub(crate) struct ServiceVerdict {
     pub(crate) shared: Vec<(usize, usize, Dimension, bool)>,
     /// How many sets share nothing of a kind with one another; absent where nothing is known of any two.
     pub(crate) independent: Vec<(Dimension, usize)>,
-    /// The same, of those that are not down.
+    /// How many may be: of which no two are known to share it.
+    pub(crate) possible: Vec<(Dimension, usize)>,
+    /// The same as those that are, of those that are not down.
     pub(crate) independent_up: Vec<(Dimension, usize)>,
     /// How many sets are not down; absent where that is not known of all.
     pub(crate) up: Option<usize>,
@@ -112,10 +114,13 @@ pub(crate) fn judge(
             }
         }
     }
-    let largest = |among: &dyn Fn(usize) -> bool| {
+    let largest = |takes_unknown: bool, among: &dyn Fn(usize) -> bool| {
         let group = |dimension: &Dimension| {
             let of_it: Vec<_> = shared.iter().filter(|it| it.2 == *dimension).collect();
-            let differ = |a, b| of_it.iter().any(|it| (it.0, it.1) == (a, b) && !it.3);
+            let differ = |a, b| {
+                let pair = of_it.iter().find(|it| (it.0, it.1) == (a, b));
+                pair.map_or(takes_unknown, |it| !it.3)
+            };
             let sets: Vec<usize> = (0..known.len()).filter(|set| among(*set)).collect();
             (!of_it.is_empty()).then(|| (*dimension, largest(&sets, &differ)))
         };
@@ -129,8 +134,9 @@ pub(crate) fn judge(
         name: service.name.clone(),
         expect_independent: service.expect_independent,
         sets: service.sets.iter().map(|(name, _)| name.clone()).collect(),
-        independent: largest(&|_| true),
-        independent_up: if is_any_known { largest(&is_up) } else { Vec::new() },
+        independent: largest(false, &|_| true),
+        possible: largest(true, &|_| true),
+        independent_up: if is_any_known { largest(false, &is_up) } else { Vec::new() },
         up: up.then(|| (0..known.len()).filter(|set| is_up(*set)).count()),
         shared,
     }

@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use exporter_kit::discovery::HttpClient;
 use exporter_kit::{LabelEnum as _, Rounds};
 use flate2::read::MultiGzDecoder;
-use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::debug;
@@ -19,8 +18,6 @@ use crate::config::PageWork;
 use crate::failure::Failure;
 use crate::outcome::Fetch;
 
-/// Bytes of a page, as it comes and unpacked.
-const LARGEST: u64 = 1 << 20;
 /// How long one may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -76,7 +73,7 @@ async fn ask(work: &PageWork, known: Option<HeaderValue>) -> Came {
     if let Some(tag) = known {
         headers.insert(header::IF_NONE_MATCH, tag);
     }
-    let answer = match client.fetch(&headers, LARGEST, PATIENCE).await {
+    let answer = match client.fetch(&headers, work.format.largest(), PATIENCE).await {
         Ok(answer) => answer,
         Err(error) => {
             debug!("a page could not be had: {error:#}");
@@ -114,9 +111,9 @@ fn read(body: &[u8], encoding: Option<&[u8]>, format: Format) -> Result<Said, Fe
     let body = match encoding {
         None | Some(b"identity") => body,
         Some(b"gzip") => {
-            let mut packed = MultiGzDecoder::new(body).take(LARGEST + 1);
+            let mut packed = MultiGzDecoder::new(body).take(format.largest() + 1);
             packed.read_to_end(&mut unpacked).map_err(|_| Fetch::NotJson)?;
-            if unpacked.len() as u64 > LARGEST {
+            if unpacked.len() as u64 > format.largest() {
                 return Err(Fetch::TooLarge);
             }
             &unpacked
@@ -127,8 +124,7 @@ fn read(body: &[u8], encoding: Option<&[u8]>, format: Format) -> Result<Said, Fe
     if body.trim_ascii_start().starts_with(b"<") {
         return Err(Fetch::Moved);
     }
-    let page: Value = serde_json::from_slice(body).map_err(|_| Fetch::NotJson)?;
-    format.read(page).ok_or(Fetch::Schema)
+    format.parse(body)
 }
 
 #[cfg(test)]
@@ -163,6 +159,14 @@ mod tests {
         ] {
             assert_eq!(read(body, encoding, Format::StatuspageV2), Err(wanted), "{wanted:?}");
         }
+        // A history is longer.
+        let mut history = br#"[{"id":"a","begin":"2025-01-01T00:00:00Z"}"#.to_vec();
+        history.resize(4 << 20, b' ');
+        history.push(b']');
+        assert!(read(&history, None, Format::GoogleCloud).is_ok());
+        assert!(read(&gzip(&history), Some(b"gzip"), Format::GoogleCloud).is_ok());
+        assert_eq!(read(b"[", None, Format::GoogleCloud), Err(Fetch::NotJson));
+        assert_eq!(read(b"{}", None, Format::GoogleCloud), Err(Fetch::Schema));
         let good = br#"{"status":{"indicator":"none"},"components":[]}"#;
         assert!(read(&gzip(good), Some(b"gzip"), Format::StatuspageV2).is_ok());
     }

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::error::Category;
 
 use super::{Said, SaidComponent, seconds, state_of, worse};
-use crate::outcome::{ClaimState, Impact};
+use crate::outcome::{ClaimState, Fetch, Impact};
 
 #[derive(Deserialize)]
 struct Incident {
@@ -36,12 +37,28 @@ struct Product {
     title: String,
 }
 
-/// Reads the list: an incident without an end is open.
+/// Reads the list.
 pub(super) fn read(page: Value) -> Option<Said> {
-    let incidents: Vec<Incident> = serde_json::from_value(page).ok()?;
+    serde_json::from_value(page).ok().map(said)
+}
+
+/// Reads it as it came: it is the whole history.
+pub(super) fn parse(body: &[u8]) -> Result<Said, Fetch> {
+    let incidents = serde_json::from_slice(body);
+    let why = |error: serde_json::Error| match error.classify() {
+        Category::Data => Fetch::Schema,
+        Category::Io | Category::Syntax | Category::Eof => Fetch::NotJson,
+    };
+    incidents.map(said).map_err(why)
+}
+
+/// What the list says: an incident without an end is open. Of products the history knows the names.
+fn said(incidents: Vec<Incident>) -> Said {
+    let products = incidents.iter().flat_map(|it| &it.affected_products);
+    let well = products.flat_map(|it| [it.id.clone(), it.title.clone()]).collect();
     let mut said = Said {
         whole: Some(ClaimState::Operational),
-        names_troubles_alone: true,
+        well,
         updated: incidents
             .iter()
             .filter_map(|it| seconds(it.modified.as_deref()?))
@@ -60,7 +77,7 @@ pub(super) fn read(page: Value) -> Option<Said> {
             said.components.push(SaidComponent { id, name, state: state_of(impact) });
         }
     }
-    Some(said)
+    said
 }
 
 fn impact(word: Option<&str>) -> Impact {

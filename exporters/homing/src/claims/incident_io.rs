@@ -11,6 +11,8 @@ struct Summary {
     ongoing_incidents: Vec<Incident>,
     #[serde(default)]
     in_progress_maintenances: Vec<Incident>,
+    #[serde(default)]
+    scheduled_maintenances: Vec<Incident>,
 }
 
 #[derive(Deserialize)]
@@ -28,20 +30,18 @@ struct Component {
     name: String,
 }
 
-/// Reads a summary, which names those alone that are not well.
+/// Reads a summary, which names those alone that are not well, or will not be.
 pub(super) fn read(page: Value) -> Option<Said> {
     let summary: Summary = serde_json::from_value(page).ok()?;
+    let later = summary.scheduled_maintenances.iter().flat_map(|it| &it.affected_components);
+    let well = later.flat_map(|it| [it.id.clone(), it.name.clone()]).collect();
     let ongoing = summary.ongoing_incidents.into_iter().map(|it| {
         let impact = impact(it.current_worst_impact.as_deref());
         (impact, it)
     });
     let announced =
         summary.in_progress_maintenances.into_iter().map(|it| (Impact::Maintenance, it));
-    let mut said = Said {
-        whole: Some(ClaimState::Operational),
-        names_troubles_alone: true,
-        ..Said::default()
-    };
+    let mut said = Said { whole: Some(ClaimState::Operational), well, ..Said::default() };
     for (impact, incident) in ongoing.chain(announced) {
         said.incidents.push(impact);
         said.whole = said.whole.map(|whole| worse(whole, state_of(impact)));

@@ -1,5 +1,7 @@
 //! Statuspage's summary, by Atlassian's published API (version 2). No I/O, no clock.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -41,6 +43,14 @@ struct Incident {
     impact: Option<String>,
     #[serde(default)]
     status: Option<String>,
+    #[serde(default)]
+    components: Vec<Named>,
+}
+
+/// A component that an incident names.
+#[derive(Deserialize)]
+struct Named {
+    id: String,
 }
 
 /// Reads a summary.
@@ -58,16 +68,22 @@ pub(super) fn read(page: Value) -> Option<Said> {
     }
     let is_under_way =
         |it: &&Incident| matches!(it.status.as_deref(), Some("in_progress" | "verifying"));
-    for _ in summary.scheduled_maintenances.iter().filter(is_under_way) {
+    let mut worked_on = BTreeSet::new();
+    for work in summary.scheduled_maintenances.iter().filter(is_under_way) {
+        worked_on.extend(work.components.iter().map(|it| it.id.as_str()));
         whole = worse(whole, ClaimState::Maintenance);
         incidents.push(Impact::Maintenance);
     }
-    let component =
-        |it: Component| SaidComponent { state: state(&it.status), id: it.id, name: it.name };
+    let component = |it: Component| {
+        let state = state(&it.status);
+        let is_worked_on = worked_on.contains(it.id.as_str());
+        let state = if is_worked_on { worse(state, ClaimState::Maintenance) } else { state };
+        SaidComponent { state, id: it.id, name: it.name }
+    };
     Some(Said {
         whole: Some(whole),
         components: summary.components.into_iter().map(component).collect(),
-        names_troubles_alone: false,
+        well: BTreeSet::new(),
         incidents,
         updated: summary.page.and_then(|page| seconds(&page.updated_at?)),
     })

@@ -105,6 +105,13 @@ fn maintenance_counts_while_it_is_under_way() {
     };
     assert_eq!(of("scheduled"), Some(ClaimState::Operational));
     assert_eq!(of("in_progress"), Some(ClaimState::Maintenance));
+    let mut page = summary("none", "operational", &json!([]));
+    page["scheduled_maintenances"] =
+        json!([{"status": "verifying", "components": [{"id": "c1", "name": "API"}]}]);
+    let said = Format::StatuspageV2.read(page).unwrap();
+    let told = tell(Some(&said), &labels(&[("API", None), ("Web", None)]));
+    let states: Vec<_> = told.components.into_values().collect();
+    assert_eq!(states, [ClaimState::Maintenance, ClaimState::Operational]);
 }
 
 #[test]
@@ -117,10 +124,13 @@ fn an_incident_of_google_cloud_is_open_until_it_has_an_end() {
          "status_impact": "SERVICE_OUTAGE", "affected_products": [{"title": "Vertex"}]}
     ]);
     let said = Format::GoogleCloud.read(page).unwrap();
-    let told = tell(Some(&said), &labels(&[("Cloud DNS", None), ("Vertex", None)]));
+    let told =
+        tell(Some(&said), &labels(&[("Cloud DNS", None), ("Vertex", None), ("Vertx", None)]));
     assert_eq!(told.whole, ClaimState::PartialOutage);
     assert_eq!(told.components["Cloud DNS"], ClaimState::PartialOutage);
     assert_eq!(told.components["Vertex"], ClaimState::Operational);
+    // A name that was never there is no name of what is well.
+    assert_eq!(told.components["Vertx"], ClaimState::Unknown);
     assert_eq!(Format::GoogleCloud.read(json!([])).unwrap().whole, Some(ClaimState::Operational));
     assert_eq!(Format::GoogleCloud.read(json!({"error": "x"})), None);
 }
@@ -132,12 +142,19 @@ fn the_widget_of_incident_io_names_who_is_not_well() {
         "ongoing_incidents": [{"id": "i", "status": "identified", "current_worst_impact": "full_outage",
             "affected_components": [{"id": "c1", "name": "API"}]}],
         "in_progress_maintenances": [{"affected_components": [{"id": "c2", "name": "Web"}]}],
-        "scheduled_maintenances": []
+        "scheduled_maintenances": [{"affected_components": [{"id": "c3", "name": "Queue"}]}]
     });
     let said = Format::IncidentIo.read(page).unwrap();
-    let told = tell(Some(&said), &labels(&[("API", None), ("Web", None), ("Mail", None)]));
+    let told =
+        tell(Some(&said), &labels(&[("API", None), ("Web", None), ("Mail", None), ("c3", None)]));
     let states: Vec<_> = told.components.into_values().collect();
-    assert_eq!(states, [ClaimState::MajorOutage, ClaimState::Operational, ClaimState::Maintenance]);
+    let wanted = [
+        ClaimState::MajorOutage,
+        ClaimState::Unknown,
+        ClaimState::Maintenance,
+        ClaimState::Operational,
+    ];
+    assert_eq!(states, wanted);
     assert_eq!(told.whole, ClaimState::MajorOutage);
     let odd = json!({"ongoing_incidents": [{"current_worst_impact": "bad"}]});
     assert_eq!(Format::IncidentIo.read(odd).unwrap().whole, Some(ClaimState::Unknown));

@@ -49,11 +49,11 @@ pub(crate) fn tell(said: Option<&Said>, labels: &PageLabels) -> Told {
     }
 }
 
-/// A component by its id or name; several of one name are as well as the worst of them.
+/// A component by its id or name, unknown where the page knows no such one; several of one name are as well as the worst of them.
 fn of_component(said: &Said, name: &str) -> ClaimState {
     let named = said.components.iter().filter(|it| it.id == name || it.name == name);
     let absent =
-        if said.names_troubles_alone { ClaimState::Operational } else { ClaimState::Unknown };
+        if said.well.contains(name) { ClaimState::Operational } else { ClaimState::Unknown };
     named.map(|it| it.state).reduce(worse).unwrap_or(absent)
 }
 

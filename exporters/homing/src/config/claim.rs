@@ -17,8 +17,9 @@ use crate::world::Endpoint;
 const MOST_PAGES: usize = 50;
 /// Components of one page that are looked at.
 const MOST_COMPONENTS: usize = 50;
-/// A page is asked once a minute at most: the finest that one of them names.
-const INTERVAL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(86_400));
+/// A page is asked once a minute at most: the finest that one of them names; and often enough that what is
+/// told of it is of the outage that it is held against.
+const INTERVAL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(120));
 /// A page on this machine may be asked oftener.
 const LOOPBACK_INTERVAL: Duration = Duration::from_secs(1);
 

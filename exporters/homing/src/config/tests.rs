@@ -50,7 +50,7 @@ fn every_fault_has_its_message() {
     let claim = |rest: &str| format!("claims: [{{page: a, url: 'https://a.example/', {rest}}}]");
     let sets = |rest: &str| format!("services: [{{name: s, sets: [{rest}]}}]");
     for (text, wanted) in [
-        ("interval: 1s".to_owned(), "interval: must be from 5s to 1h"),
+        ("interval: 1s".to_owned(), "interval: must be from 5s to 2m"),
         ("timeout: 1h".to_owned(), "timeout: must be from 100ms to 2m"),
         ("colour: red".to_owned(), "unknown field `colour`"),
         ("vantages: [{region: a, vantage: b, latitude: 1}]".to_owned(), "go together"),
@@ -89,7 +89,7 @@ fn every_fault_has_its_message() {
             "routes: {files: [a], watch: [{prefix: 192.0.2.0/24, max_length: 33}]}".to_owned(),
             "watch[0].max_length",
         ),
-        (claim("interval: 10s"), "interval: must be from 1m to 1d"),
+        (claim("interval: 10s"), "interval: must be from 1m to 2m"),
         (claim("format: rss"), "format"),
         ("claims: [{page: a, url: 'a.example'}]".to_owned(), "url: must be a URL"),
         ("claims: [{page: prometheus, url: 'https://a.example/'}]".to_owned(), "page: must not be prometheus or routes"),

@@ -320,6 +320,15 @@ fn sets(snapshot: &Snapshot, page: &mut Page<'_>) {
             ([("service", service.as_str()), ("dimension", it)], *count)
         }),
     );
+    let possible = services.iter().map(|it| (it.name.clone(), it.possible.clone())).collect();
+    let possible = by_dimension(&possible);
+    page.gauge(
+        "homing_independent_sets_possible",
+        "The most sets of a service of which no two are known to share it.",
+        possible.iter().map(|(service, it, count)| {
+            ([("service", service.as_str()), ("dimension", it)], *count)
+        }),
+    );
     let up = services.iter().map(|it| (it.name.clone(), it.independent_up.clone())).collect();
     let up = by_dimension(&up);
     page.gauge(

@@ -76,7 +76,7 @@ fn of_address(address: &ToldAddress) -> Markup {
                             td { (it.vantage) }
                             td { (it.region) }
                             td { (format!("{:.1}", it.rtt_ms)) }
-                            td { (format!("{:.0}", it.rtt_ms * 100.0)) }
+                            td { (format!("{:.0}", it.at_most_km)) }
                         }
                     }
                 }

@@ -64,6 +64,8 @@ pub(super) struct ToldVantage {
     pub(super) region: String,
     pub(super) vantage: String,
     pub(super) rtt_ms: f64,
+    /// Kilometres away at most, by its kind of lines.
+    pub(super) at_most_km: f64,
 }
 
 /// A service.
@@ -159,6 +161,7 @@ impl ToldTarget {
                     region: world.vantages[seen.vantage].region.clone(),
                     vantage: world.vantages[seen.vantage].name.clone(),
                     rtt_ms: seen.rtt_ms,
+                    at_most_km: world.vantages[seen.vantage].reach_km(seen.rtt_ms),
                 })
                 .collect(),
         };
@@ -189,5 +192,42 @@ impl ToldService {
                 .map(|(it, count)| (it.name(), *count))
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::standing::Standing;
+    use crate::world::{Address, Seen, Vantage};
+
+    #[test]
+    fn a_radio_link_reaches_farther_than_glass() {
+        let vantage = |is_radio: bool| Vantage {
+            region: String::new(),
+            name: is_radio.to_string(),
+            place: crate::geodesy::Point::new(50.0, 8.0),
+            is_trusted: true,
+            is_radio,
+        };
+        let mut world = World::new(vec![vantage(false), vantage(true)]);
+        let seen = |vantage| Seen { vantage, rtt_ms: 10.0, now_ms: 10.0 };
+        let address = Address {
+            ip: [192, 0, 2, 1].into(),
+            seen: vec![seen(0), seen(1)],
+            absent: BTreeSet::new(),
+            hints: BTreeMap::new(),
+            asns: BTreeSet::new(),
+        };
+        let target = Target { addresses: vec![address], ..Target::default() };
+        world.targets.insert(Endpoint::default(), target.clone());
+        let verdict = crate::judge::judge(&world, &[], &mut Standing::default());
+        let of = &verdict.targets[&Endpoint::default()];
+        let told = ToldTarget::new(&world, &verdict, &Endpoint::default(), of, &target);
+        let km: Vec<f64> =
+            told.addresses[0].vantages.iter().map(|it| it.at_most_km.round()).collect();
+        assert_eq!(km, [1_000.0, 1_500.0]);
     }
 }

@@ -271,6 +271,22 @@ fn one_wrong_vantage_adds_no_site() {
     assert!(!cities.contains(&"Sydney") && cities.len() == 2, "{cities:?}");
 }
 
+/// Of four sets two are known to share it, and of the others nobody knows: three may be independent.
+#[test]
+fn what_nobody_knows_may_be_independent() {
+    let mut world = world();
+    for (name, ip) in [("a", "192.0.2.1"), ("b", "192.0.2.2"), ("c", "2001:db8::1")] {
+        world.targets.insert(endpoint(name), to(&world, "Amsterdam", ip));
+    }
+    let mut service = two("a", "b");
+    service.sets.extend(two("c", "d").sets);
+    let verdict = told(&world, &[service]);
+    let of =
+        |all: &[(Dimension, usize)]| all.iter().find(|it| it.0 == Dimension::Prefix).map(|it| it.1);
+    let of_it = &verdict.services[0];
+    assert_eq!((of(&of_it.independent), of(&of_it.possible)), (Some(1), Some(3)));
+}
+
 #[test]
 fn a_vantage_with_another_address_counts_if_it_is_believed() {
     let told_of = |change: fn(&mut Vantage)| {
