@@ -5,7 +5,18 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::schedule::Due;
+use crate::config::WINDOW;
+
+/// A query whose time has come.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Due {
+    /// Its number: first every member's first query, then every member's second, and so on.
+    pub(super) number: usize,
+    /// Whom it goes to.
+    pub(super) member: usize,
+    /// What it asks; the control question comes after all others.
+    pub(super) question: usize,
+}
 
 /// What is to be sent.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -19,25 +30,51 @@ pub(super) enum Put {
 }
 
 /// What waits, by the time at which it may go.
+type Waiting = BinaryHeap<Reverse<(Duration, Put)>>;
+
+/// All that waits.
 #[derive(Debug, Default)]
-pub(super) struct Later(BinaryHeap<Reverse<(Duration, Put)>>);
+pub(super) struct Later {
+    /// What was sent before has its place in the window: a window full of it would wait for itself.
+    again: Waiting,
+    /// The rest waits for one.
+    others: Waiting,
+}
 
 impl Later {
     /// Puts something off until then.
     pub(super) fn push(&mut self, at: Duration, put: Put) {
-        self.0.push(Reverse((at, put)));
+        let waiting = if matches!(put, Put::Again(_)) { &mut self.again } else { &mut self.others };
+        waiting.push(Reverse((at, put)));
     }
 
-    /// Takes what may go now.
-    pub(super) fn due(&mut self, now: Duration) -> Option<Put> {
-        self.0.peek().filter(|Reverse((at, _))| *at <= now)?;
-        self.0.pop().map(|Reverse((_, put))| put)
+    /// Takes what may go now, while so many are in flight.
+    pub(super) fn due(&mut self, now: Duration, in_flight: usize) -> Option<Put> {
+        let is_due = |waiting: &Waiting| first(waiting).filter(|at| *at <= now);
+        let waiting = match (is_due(&self.again), is_due(&self.others)) {
+            (Some(again), Some(other)) if other < again && in_flight < WINDOW => &mut self.others,
+            (Some(_), _) => &mut self.again,
+            (None, Some(_)) if in_flight < WINDOW => &mut self.others,
+            (None, _) => return None,
+        };
+        waiting.pop().map(|Reverse((_, put))| put)
     }
 
-    /// When the next may go.
-    pub(super) fn next(&self) -> Option<Duration> {
-        self.0.peek().map(|Reverse((at, _))| *at)
+    /// When the next may go, while so many are in flight.
+    pub(super) fn next(&self, in_flight: usize) -> Option<Duration> {
+        let others = first(&self.others).filter(|_| in_flight < WINDOW);
+        [first(&self.again), others].into_iter().flatten().min()
     }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.again.is_empty() && self.others.is_empty()
+    }
+}
+
+/// When the first of them may go.
+fn first(waiting: &Waiting) -> Option<Duration> {
+    waiting.peek().map(|Reverse((at, _))| *at)
 }
 
 #[cfg(test)]
@@ -49,9 +86,21 @@ mod tests {
         let (mut later, second) = (Later::default(), Duration::from_secs(1));
         later.push(second * 2, Put::Again(2));
         later.push(second, Put::Unchecked(0, 1));
-        assert_eq!((later.next(), later.due(Duration::ZERO)), (Some(second), None));
-        assert_eq!(later.due(second * 3), Some(Put::Unchecked(0, 1)));
-        assert_eq!(later.due(second * 3), Some(Put::Again(2)));
-        assert_eq!((later.next(), later.due(second * 3)), (None, None));
+        assert_eq!((later.next(0), later.due(Duration::ZERO, 0)), (Some(second), None));
+        assert_eq!(later.due(second * 3, 0), Some(Put::Unchecked(0, 1)));
+        assert_eq!(later.due(second * 3, 0), Some(Put::Again(2)));
+        assert_eq!((later.next(0), later.due(second * 3, 0)), (None, None));
+    }
+
+    #[test]
+    fn what_was_sent_before_has_its_place_in_a_full_window_and_the_rest_waits() {
+        let (mut later, second) = (Later::default(), Duration::from_secs(1));
+        later.push(second * 2, Put::Again(2));
+        later.push(second, Put::Unchecked(0, 1));
+        assert_eq!((later.next(WINDOW), later.due(second, WINDOW)), (Some(second * 2), None));
+        assert_eq!(later.due(second * 2, WINDOW), Some(Put::Again(2)));
+        assert_eq!((later.next(WINDOW), later.due(second * 2, WINDOW)), (None, None));
+        assert!(!later.is_empty());
+        assert_eq!(later.due(second * 2, WINDOW - 1), Some(Put::Unchecked(0, 1)));
     }
 }

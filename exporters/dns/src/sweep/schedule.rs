@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::later::{Due, Later};
 use crate::config::WINDOW;
 use crate::pending::Pending;
 
@@ -27,17 +28,6 @@ pub(super) struct Pace {
     pub(super) gap: Duration,
     /// When the worker stops, whatever is left to do.
     pub(super) end: Duration,
-}
-
-/// A query whose time has come.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Due {
-    /// Its number: first every member's first query, then every member's second, and so on.
-    pub(super) number: usize,
-    /// Whom it goes to.
-    pub(super) member: usize,
-    /// What it asks; the control question comes after all others.
-    pub(super) question: usize,
 }
 
 /// Where a worker is in its list of queries.
@@ -87,23 +77,18 @@ impl Schedule {
         self.next == members * (questions + usize::from(has_control))
     }
 
-    /// Whether there is nothing left to do. `later` is when the next may go of what was put off.
-    pub(super) fn is_over(
-        &self,
-        now: Duration,
-        pending: &Pending<'_>,
-        later: Option<Duration>,
-    ) -> bool {
-        self.is_done() && later.is_none() && pending.is_over(now) || now >= self.pace.end
+    /// Whether there is nothing left to do, nor of what was put off.
+    pub(super) fn is_over(&self, now: Duration, pending: &Pending<'_>, later: &Later) -> bool {
+        self.is_done() && later.is_empty() && pending.is_over(now) || now >= self.pace.end
     }
 
     /// When there will be something to do, if nothing arrives before: a query to send, one to give
     /// up, or the end. Later than now for a worker that is not over and has done all that was due:
     /// one that woke in the past would never sleep.
-    pub(super) fn wake(&self, pending: &Pending<'_>, later: Option<Duration>) -> Duration {
+    pub(super) fn wake(&self, pending: &Pending<'_>, later: &Later) -> Duration {
         let may_send = !self.is_done() && pending.in_flight() < WINDOW;
         let send = may_send.then_some(self.due);
-        let later = later.filter(|_| pending.in_flight() < WINDOW);
+        let later = later.next(pending.in_flight());
         // While there is more to send, nobody waits for the last answer's linger.
         let linger = self.is_done().then(|| pending.lingers_until()).flatten();
         let earliest = [send, later, pending.next_deadline(), linger].into_iter().flatten().min();
@@ -113,6 +98,7 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use super::super::later::Put;
     use super::*;
     use crate::exchange::question::{Form, Question, Template};
 
@@ -126,10 +112,16 @@ mod tests {
     /// Runs a worker in virtual time against resolvers that answer after `latency`, or never. Returns
     /// how many queries it sent, how often it woke, and when it was over.
     fn run(pace: Pace, latency: Option<Duration>) -> (usize, usize, Duration) {
+        run_again(pace, latency, 0)
+    }
+
+    /// The same, where each query is sent again so often before it is given up.
+    fn run_again(pace: Pace, latency: Option<Duration>, retries: u8) -> (usize, usize, Duration) {
         let name = "a.example".parse().unwrap();
         let templates =
             [Template::new(&Question::recursive(name, hickory_proto::rr::RecordType::A))];
-        let mut pending = Pending::new(&templates, SECOND * 2, 0);
+        let mut pending = Pending::new(&templates, SECOND * 2, retries);
+        let mut later = Later::default();
         let mut schedule = Schedule::new(pace);
         let (mut now, mut sent, mut turns) = (Duration::ZERO, 0, 0);
         let mut answers = std::collections::VecDeque::new();
@@ -137,7 +129,14 @@ mod tests {
         loop {
             turns += 1;
             if pending.next_deadline().is_some_and(|deadline| deadline <= now) {
-                pending.expire(now);
+                for index in pending.expire(now) {
+                    pending.hold(index);
+                    later.push(now, Put::Again(index));
+                }
+            }
+            while let Some(Put::Again(index)) = later.due(now, pending.in_flight()) {
+                assert!(pending.send_again(index, now, 0));
+                sent += 1;
             }
             while schedule.due(now, pending.in_flight()).is_some() {
                 let id = u16::try_from(sent).unwrap();
@@ -146,10 +145,10 @@ mod tests {
                 sent += 1;
                 schedule.advance(now);
             }
-            if schedule.is_over(now, &pending, None) {
+            if schedule.is_over(now, &pending, &later) {
                 return (sent, turns, now);
             }
-            let wake = schedule.wake(&pending, None);
+            let wake = schedule.wake(&pending, &later);
             assert!(wake > now, "woke at {now:?} to wake at {wake:?}");
             now = answers.front().map_or(wake, |(at, _)| wake.min(*at));
             while let Some((_, id)) = answers.pop_front_if(|(at, _)| *at <= now) {
@@ -174,6 +173,14 @@ mod tests {
                 assert!(over >= paced && over <= paced + SECOND * 3, "{rate}/s: {over:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_full_window_of_silent_resolvers_is_sent_again_and_given_up_in_time() {
+        let at_once = pace(WINDOW * 2, Duration::from_nanos(1));
+        let (sent, _, over) = run_again(at_once, None, 1);
+        assert_eq!(sent, WINDOW * 4);
+        assert!(over < SECOND * 10, "{over:?}");
     }
 
     #[test]

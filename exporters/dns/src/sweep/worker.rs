@@ -10,12 +10,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::junk::Junk;
-use super::later::{Later, Put};
-use super::schedule::{Due, Pace, Schedule};
+use super::later::{Due, Later, Put};
+use super::schedule::{Pace, Schedule};
 use super::sockets::{self, Sockets};
 use super::{Shared, WorkerReport, local_error, passes_control};
 use crate::answer::Content;
-use crate::config::{TCP_LIMIT, WINDOW};
+use crate::config::TCP_LIMIT;
 use crate::courtesy::{Turn, Want};
 use crate::exchange::question::{Form, MAX_UDP_PAYLOAD};
 use crate::exchange::{Transport, tcp};
@@ -118,16 +118,14 @@ impl Worker {
                     asked.later.push(now, Put::Again(index));
                 }
             }
-            while pending.in_flight() < WINDOW
-                && let Some(put) = asked.later.due(now)
-            {
+            while let Some(put) = asked.later.due(now, pending.in_flight()) {
                 self.put(&sockets, &mut pending, &mut asked, now, put).await;
             }
             while let Some(due) = schedule.due(now, pending.in_flight()) {
                 self.put(&sockets, &mut pending, &mut asked, now, Put::Due(due)).await;
                 schedule.advance(now);
             }
-            if schedule.is_over(now, &pending, asked.later.next()) {
+            if schedule.is_over(now, &pending, &asked.later) {
                 if asked.is_checked || now >= set.interval {
                     break;
                 }
@@ -143,7 +141,7 @@ impl Worker {
                     let (index, message) = done?;
                     pending.whole(index, message.as_deref());
                 }
-                () = sleep_until(shared.began + schedule.wake(&pending, asked.later.next())) => {}
+                () = sleep_until(shared.began + schedule.wake(&pending, &asked.later)) => {}
             }
         }
 
