@@ -2,12 +2,13 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `due` | when an address is traced (pure) |
-//! | `tracer`, `socket` | traces, and the sockets that they are sent by (I/O) |
+//! | `due`, `plans` | when an address is traced; those of one target (pure) |
+//! | `tracer`, `turns`, `socket` | traces, who has a place, and the sockets that they are sent by (I/O) |
 //! | `course`, `flights`, `packet` | what is sent when, whose an answer is, the bytes (pure) |
 //! | `trace`, `known`, `autonomous` | what a trace found; a path; the networks that it crosses (pure) |
 //! | `memory` | what a change is (pure) |
-//! | `names`, `cache` | the names of routers (I/O); those that are known (pure) |
+//! | `names`, `asked` | the names of routers; whose are being asked for (I/O) |
+//! | `cache` | those that are known (pure) |
 //! | `hint`, `evidence` | where a name says that a router is; what a path says of where it goes (pure) |
 //! | `slots` | what is known of a target's paths, for the pages |
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+mod asked;
 mod autonomous;
 mod cache;
 mod course;
@@ -29,23 +31,27 @@ mod known;
 mod memory;
 mod names;
 mod packet;
+mod plans;
 pub(crate) mod slots;
 mod socket;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;
 mod tracer;
+mod turns;
 
 use crate::clock::Clock;
 use crate::config::path::PathSettings;
 use crate::link;
-use crate::standing::MOST_ADDRESSES;
+use crate::standing::{Address, MOST_ADDRESSES, Standing};
 use crate::state::{CurrentVantage, TargetState};
 use crate::tables::Tables;
-use due::{Due, Signs};
+use asked::Asked;
+use due::{Due, Signs, Why};
 use evidence::Light;
 use memory::Verdict;
 pub(crate) use names::Names;
+use plans::Plans;
 pub(crate) use trace::TraceResult;
 pub(crate) use tracer::Tracer;
 
@@ -83,41 +89,52 @@ pub(crate) struct Task {
 impl Task {
     /// Traces each address of the target, one after the other.
     pub(crate) async fn run(self) {
-        let mut plans: Vec<(IpAddr, Due)> = Vec::new();
+        let (mut plans, mut asked) = (Plans::new(), Asked::default());
         loop {
-            let seen = self.seen();
-            plans.retain(|(ip, _)| seen.iter().any(|(known, _)| known == ip));
-            for (slot, (ip, signs)) in seen.into_iter().enumerate() {
-                let place = plans.iter().position(|(known, _)| *known == ip);
-                let place = place.unwrap_or_else(|| {
-                    plans.push((ip, Due::new(self.settings.interval, self.splay(ip))));
-                    plans.len() - 1
-                });
-                let due = &mut plans[place].1;
-                if due.is_due(self.clock.now().monotonic, signs) {
-                    let is_doubted =
-                        self.trace(slot, ip, signs.rtt).await == Some(Verdict::Doubted);
-                    due.traced(self.clock.now().monotonic, is_doubted, signs);
-                }
+            for (slot, (ip, signs)) in self.seen().into_iter().enumerate() {
+                let plan = || Due::new(self.settings.interval, self.splay(ip));
+                let Some(why) = plans.why(ip, self.clock.now().monotonic, signs, plan) else {
+                    continue;
+                };
+                let verdict = self.trace(why, slot, ip, signs.rtt, &mut asked).await;
+                let is_doubted = verdict == Some(Verdict::Doubted);
+                plans.traced(ip, self.clock.now().monotonic, is_doubted, signs);
             }
-            sleep(LOOK).await;
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                ip = asked.next() => self.judge_again(ip),
+            }
         }
     }
 
-    async fn trace(&self, slot: usize, ip: IpAddr, rtt: Option<Duration>) -> Option<Verdict> {
+    async fn trace(
+        &self,
+        why: Why,
+        slot: usize,
+        ip: IpAddr,
+        rtt: Option<Duration>,
+        asked: &mut Asked,
+    ) -> Option<Verdict> {
         let slots = self.state.paths.as_ref()?;
         let link = self.link.as_deref().and_then(|name| link::index(name).ok());
         let to = tracer::destination(ip, link);
-        let trace = self.tracer.trace(to, self.settings.max_hops, slots.length(ip)).await;
+        let trace = self.tracer.trace(why, to, self.settings.max_hops, slots.length(ip)).await;
         let verdict = slots.take_in(slot, &trace, self.clock.now().unix_seconds);
         if let Some(path) = slots.path(ip) {
-            // At once by the names that are known, and again by those that were asked for.
+            // At once by the names that are known, and again by those that are asked for meanwhile.
             self.judge(slot, ip, rtt);
             let wanted = evidence::asks_for(&path, &self.sight.tables.get());
-            self.sight.names.look_up(wanted).await;
-            self.judge(slot, ip, rtt);
+            asked.begin(&self.sight.names, ip, wanted);
         }
         Some(verdict)
+    }
+
+    /// The names of the path to an address are there; it may have another slot by now, or none.
+    fn judge_again(&self, ip: IpAddr) {
+        let seen = self.seen();
+        if let Some((slot, (_, signs))) = seen.iter().enumerate().find(|(_, (it, _))| *it == ip) {
+            self.judge(slot, ip, signs.rtt);
+        }
     }
 
     /// Says anew what the path to an address says.
@@ -134,10 +151,7 @@ impl Task {
     /// The addresses that are probed, by slot, and what is seen of each.
     fn seen(&self) -> Vec<(IpAddr, Signs)> {
         let now = self.clock.now().monotonic;
-        let standing = self.state.standing();
-        let failed = standing.consecutive_failures();
-        let addresses = standing.addresses().iter().take(MOST_ADDRESSES);
-        addresses.map(|it| (it.ip, Signs { rtt: it.min_rtt(now), failed })).collect()
+        signs(&self.state.standing(), now)
     }
 
     /// The same share of the interval at each start.
@@ -146,4 +160,11 @@ impl Task {
         (self.state.name(), ip).hash(&mut hasher);
         f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
     }
+}
+
+/// What is seen of each address: how it fares itself, not how the target does by its others.
+fn signs(standing: &Standing, now: Duration) -> Vec<(IpAddr, Signs)> {
+    let addresses = standing.addresses().iter().take(MOST_ADDRESSES);
+    let of = |it: &Address| Signs { rtt: it.min_rtt(now), failed: it.consecutive_failures() };
+    addresses.map(|it| (it.ip, of(it))).collect()
 }

@@ -118,6 +118,8 @@ pub(crate) struct Address {
     pub(crate) ip: IpAddr,
     /// Whether its newest probe succeeded, and what came back.
     latest: Newest<(bool, Seen)>,
+    /// Probes in a row that failed, and not on our side.
+    failed: u64,
     rtts: Window,
     minutes: Minutes,
     /// Of the phases that [`LENGTHS`] names.
@@ -191,6 +193,7 @@ impl Standing {
             } else {
                 let found = (outcome.failure.is_none(), outcome.seen);
                 address.latest.judge(round, found, at.monotonic);
+                address.failed = if found.0 { 0 } else { address.failed + 1 };
             }
         }
         if outcome.failure.is_none() {
@@ -262,6 +265,7 @@ impl Address {
         Self {
             ip,
             latest: Newest::default(),
+            failed: 0,
             rtts: Window::default(),
             minutes: Minutes::default(),
             phases: Default::default(),
@@ -302,6 +306,11 @@ impl Address {
     /// What came back to its newest probe; `None` while it is not judged.
     pub(crate) fn seen(&self, now: Duration) -> Option<Seen> {
         self.latest.get(now).map(|(_, seen)| seen)
+    }
+
+    /// Probes in a row that failed; those that failed on our side are not counted.
+    pub(crate) fn consecutive_failures(&self) -> u64 {
+        self.failed
     }
 
     /// The smallest round trip of the last minute.

@@ -12,6 +12,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_blocking};
@@ -41,6 +42,8 @@ pub(crate) struct Tables(Arc<Inner>);
 struct Inner {
     disk: Mutex<Disk>,
     loaded: RwLock<Arc<Loaded>>,
+    /// How often it is looked again: apart from the disk, which is locked while a file is read.
+    every: Mutex<Duration>,
     /// Says that other files are named.
     changed: Notify,
     watch: Mutex<Option<AbortHandle>>,
@@ -49,7 +52,6 @@ struct Inner {
 /// What was read of each file.
 #[derive(Debug, Default)]
 struct Disk {
-    files: TableFiles,
     asn: Vec<Kept<AsnTable>>,
     ix: Option<Kept<Exchanges>>,
     places: Option<Kept<Places>>,
@@ -89,6 +91,7 @@ impl Default for Tables {
         let inner = Inner {
             disk: Mutex::new(disk),
             loaded,
+            every: Mutex::new(TableFiles::default().reload),
             changed: Notify::default(),
             watch: Mutex::default(),
         };
@@ -134,7 +137,7 @@ impl Drop for Inner {
 impl Inner {
     /// Waits for the time at which it is looked whether a file has changed, and looks.
     async fn look_again(self: Arc<Self>) {
-        let every = self.disk.lock().unwrap_or_else(PoisonError::into_inner).files.reload;
+        let every = *self.every.lock().unwrap_or_else(PoisonError::into_inner);
         tokio::select! {
             () = sleep(every) => {}
             () = self.changed.notified() => return,
@@ -148,6 +151,7 @@ impl Inner {
         let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(files) = files {
             disk.name(files);
+            *self.every.lock().unwrap_or_else(PoisonError::into_inner) = files.reload;
         }
         if disk.refresh() || files.is_some() {
             let loaded = Arc::new(disk.loaded());
@@ -168,7 +172,6 @@ impl Disk {
         kept::rename(&mut self.ix, files.ix.as_ref());
         kept::rename(&mut self.places, files.places.as_ref());
         kept::rename(&mut self.hints, files.hints.as_ref());
-        self.files = files.clone();
     }
 
     /// Reads the files that have changed; whether any has.
@@ -267,7 +270,6 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::Duration;
 
     use super::*;
 
@@ -324,6 +326,28 @@ mod tests {
         assert_eq!(tables.get().asn(ip), Some(64502));
         tables.set(&files(&[&second]));
         assert_eq!(tables.get().asn(ip), Some(1), "the other file is named no more");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_next_look_does_not_wait_for_the_disk() {
+        let tables = Tables::default();
+        let (locked, is_locked) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let inner = Arc::clone(&tables.0);
+        let reader = std::thread::spawn(move || {
+            let _disk = inner.disk.lock().unwrap();
+            locked.send(()).unwrap();
+            // Not for ever, should somebody wait for it.
+            released.recv_timeout(PATIENCE).is_ok()
+        });
+        is_locked.recv().unwrap();
+        let look = tokio::spawn(Arc::clone(&tables.0).look_again());
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let _ = release.send(());
+        assert!(reader.join().unwrap(), "it waited");
+        look.abort();
     }
 
     #[tokio::test]

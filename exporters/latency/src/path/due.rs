@@ -17,6 +17,17 @@ const MOVED: Duration = Duration::from_millis(15);
 /// So many rounds must have failed in a row.
 const FAILED: u64 = 2;
 
+/// Why an address is traced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It is its turn.
+    Turn,
+    /// The trace before is doubted.
+    Again,
+    /// It is new, or something has happened.
+    OutOfTurn,
+}
+
 /// When one address is traced.
 #[derive(Clone, Debug)]
 pub(crate) struct Due {
@@ -24,6 +35,7 @@ pub(crate) struct Due {
     splay: Duration,
     next: Duration,
     last: Option<Duration>,
+    is_doubted: bool,
     rtt: Option<Duration>,
     fails: bool,
 }
@@ -33,7 +45,7 @@ pub(crate) struct Due {
 pub(crate) struct Signs {
     /// The smallest round trip of the last minute.
     pub(crate) rtt: Option<Duration>,
-    /// Rounds in a row in which no address answered.
+    /// Rounds in a row in which it did not answer.
     pub(crate) failed: u64,
 }
 
@@ -41,11 +53,19 @@ impl Due {
     /// An address that is new, traced each `interval` and `splay`ed by a share of it.
     pub(crate) fn new(interval: Duration, splay: f64) -> Self {
         let splay = interval.mul_f64(splay.clamp(0.0, 1.0));
-        Self { interval, splay, next: Duration::ZERO, last: None, rtt: None, fails: false }
+        Self {
+            interval,
+            splay,
+            next: Duration::ZERO,
+            last: None,
+            is_doubted: false,
+            rtt: None,
+            fails: false,
+        }
     }
 
-    /// Whether it is to be traced now.
-    pub(crate) fn is_due(&mut self, now: Duration, signs: Signs) -> bool {
+    /// Why it is to be traced now, if it is.
+    pub(crate) fn why(&mut self, now: Duration, signs: Signs) -> Option<Why> {
         // What could not be seen at the trace is the measure from when it can.
         if self.last.is_some() && self.rtt.is_none() {
             self.rtt = signs.rtt;
@@ -56,7 +76,12 @@ impl Due {
             self.fails = false;
         }
         let may = self.last.is_none_or(|last| now >= last + SHORTEST);
-        now >= self.next || (has_happened && may)
+        match self.last {
+            None => Some(Why::OutOfTurn),
+            Some(_) if now >= self.next && self.is_doubted => Some(Why::Again),
+            Some(_) if now >= self.next => Some(Why::Turn),
+            Some(_) => (has_happened && may).then_some(Why::OutOfTurn),
+        }
     }
 
     fn has_moved(&self, rtt: Option<Duration>) -> bool {
@@ -68,6 +93,7 @@ impl Due {
     /// It was traced, at this time; whether that is to be repeated.
     pub(crate) fn traced(&mut self, now: Duration, is_doubted: bool, signs: Signs) {
         self.last = Some(now);
+        self.is_doubted = is_doubted;
         self.rtt = signs.rtt;
         self.fails = signs.failed >= FAILED;
         self.next = if is_doubted { now + AGAIN } else { self.on_grid(now) };
@@ -102,7 +128,7 @@ mod tests {
         let mut at = Vec::new();
         for second in 1..until {
             let now = signs(second);
-            if due.is_due(s(second), now) {
+            if due.why(s(second), now).is_some() {
                 due.traced(s(second), false, now);
                 at.push(second);
             }
@@ -120,7 +146,8 @@ mod tests {
     fn a_trace_that_is_doubted_is_repeated() {
         let mut due = Due::new(FIVE_MINUTES, 0.0);
         due.traced(s(7), true, rtt(20));
-        assert!(!due.is_due(s(16), rtt(20)) && due.is_due(s(17), rtt(20)));
+        assert_eq!(due.why(s(16), rtt(20)), None);
+        assert_eq!(due.why(s(17), rtt(20)), Some(Why::Again));
     }
 
     #[test]

@@ -10,11 +10,14 @@ mod forger;
 #[path = "tests/net.rs"]
 mod net;
 
+use super::due::Why;
 use super::memory::Verdict;
 use super::slots::Slots;
 use super::trace::{End, Trace};
 use super::tracer::Tracer;
 use crate::clock::Clock;
+use crate::outcome::{Failure, Outcome};
+use crate::standing::{Moment, Standing};
 use net::{Namespace, in_a_namespace, run, veth};
 
 const TARGETS: [&str; 2] = ["10.9.0.9", "fd00:9::9"];
@@ -101,7 +104,7 @@ async fn follow(tracer: &Tracer, slots: &Slots, target: &str, times: usize) -> V
     let mut verdicts = Vec::new();
     for number in 0..times {
         let to = to(target);
-        let trace = tracer.trace(to, 30, slots.length(to.ip())).await;
+        let trace = tracer.trace(Why::Turn, to, 30, slots.length(to.ip())).await;
         let at = f64::from(u32::try_from(number).unwrap());
         verdicts.push(slots.take_in(0, &trace, at));
     }
@@ -137,7 +140,7 @@ async fn two_of_one_name_trace_side_by_side() {
     for target in TARGETS {
         // The second opens its socket while the first has one, which must go on hearing its replies.
         for tracer in [&one, &other, &one] {
-            let trace = tracer.trace(to(target), 30, None).await;
+            let trace = tracer.trace(Why::Turn, to(target), 30, None).await;
             assert_eq!((trace.end, trace.hops.len()), (End::Reached, 2), "{trace:?}");
         }
     }
@@ -161,7 +164,7 @@ async fn hops_are_those_that_mtr_and_traceroute_find() {
     way.routers[2].silence();
     let tracer = tracer();
     for target in TARGETS {
-        let trace = tracer.trace(to(target), 30, None).await;
+        let trace = tracer.trace(Why::Turn, to(target), 30, None).await;
         assert_eq!(trace.end, End::Reached, "{trace:?}");
         let near = if target.contains(':') { "fd00:K::2" } else { "10.0.K.2" };
         let wanted = ["1", "2", "*", "4", target].map(|hop| {
@@ -177,21 +180,24 @@ async fn hops_are_those_that_mtr_and_traceroute_find() {
     std::fs::write("/proc/sys/net/ipv4/ping_group_range", "1 0").unwrap();
     let raw = Tracer::new("raw", 10_000, Clock::start());
     for target in TARGETS {
-        let trace = raw.trace(to(target), 30, None).await;
-        assert_eq!(addresses(&trace), addresses(&tracer.trace(to(target), 30, None).await));
+        let trace = raw.trace(Why::Turn, to(target), 30, None).await;
+        assert_eq!(
+            addresses(&trace),
+            addresses(&tracer.trace(Why::Turn, to(target), 30, None).await)
+        );
         assert_eq!((trace.end, trace.hops.len()), (End::Reached, 5), "{trace:?}");
     }
     // A target that is not there, one that cannot be reached, and a path that is longer than may be asked.
     way.routers[3].run("ip route add unreachable 10.9.0.7/32");
-    let nobody = tracer.trace(to("10.9.0.7"), 30, None).await;
+    let nobody = tracer.trace(Why::Turn, to("10.9.0.7"), 30, None).await;
     assert_eq!(nobody.end, End::Unreachable { by: "10.0.4.2".parse().unwrap() }, "{nobody:?}");
     way.routers[3].run("ip route add blackhole 10.9.0.8/32");
-    let lost = tracer.trace(to("10.9.0.8"), 30, None).await;
+    let lost = tracer.trace(Why::Turn, to("10.9.0.8"), 30, None).await;
     assert_eq!((lost.end, lost.hops.len()), (End::Incomplete, 2), "{lost:?}");
-    let short = tracer.trace(to("10.9.0.9"), 2, None).await;
+    let short = tracer.trace(Why::Turn, to("10.9.0.9"), 2, None).await;
     assert_eq!((short.end, short.hops.len()), (End::Incomplete, 2));
     run("ip", &["route", "del", "default"]);
-    assert_eq!(tracer.trace(to("10.9.0.9"), 30, None).await.end, End::Local);
+    assert_eq!(tracer.trace(Why::Turn, to("10.9.0.9"), 30, None).await.end, End::Local);
 }
 
 #[tokio::test]
@@ -316,7 +322,25 @@ async fn what_is_forged_makes_no_path() {
     assert!(forger.sent() > 1000, "{} were forged", forger.sent());
     assert_eq!(verdicts[..2], [Verdict::Doubted, Verdict::First]);
     assert_eq!(changes(&slots, TARGETS[0]), (0, 0), "{verdicts:?}");
-    let trace = tracer.trace(to(TARGETS[0]), 30, Some(3)).await;
+    let trace = tracer.trace(Why::Turn, to(TARGETS[0]), 30, Some(3)).await;
     assert_eq!(addresses(&trace), ["10.0.1.2", "10.0.2.2", TARGETS[0]]);
     assert_eq!(tracer.under_way(), 0, "nothing is left of it");
+}
+
+#[test]
+fn an_address_that_fails_is_seen_though_another_answers() {
+    let ips = [IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2])];
+    let (mut standing, now) = (Standing::default(), Duration::from_secs(60));
+    standing.resolved(&ips);
+    let at = Moment { monotonic: now, unix_seconds: 0.0 };
+    let good = Outcome { rtt: Some(Duration::from_millis(20)), ..Outcome::default() };
+    let mut failed = Vec::new();
+    for round in 0..4 {
+        let outcome = if round < 3 { Outcome::failed(Failure::Timeout) } else { good.clone() };
+        standing.decided(round, ips[0], &outcome, at);
+        standing.decided(round, ips[1], &good, at);
+        let signs = super::signs(&standing, now);
+        failed.push([signs[0].1.failed, signs[1].1.failed]);
+    }
+    assert_eq!(failed, [[1, 0], [2, 0], [3, 0], [0, 0]]);
 }

@@ -7,21 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use datagram::Buffer;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
 use super::course::{Answer, Course, Says, Step};
+use super::due::Why;
 use super::flights::Flights;
 use super::packet::{self, Cookie};
 use super::socket::TraceSocket;
 use super::trace::{End, Hop, Trace};
+use super::turns::Turns;
 use crate::clock::Clock;
 use crate::icmp::Family;
 
-/// So many traces are under way at once; the others wait for their turn.
-const AT_ONCE: usize = 16;
 /// A socket that could not be had is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(30);
 /// So many packets are read before other tasks have their turn.
@@ -41,7 +41,7 @@ struct Inner {
     /// Opened when they are first needed: who traces nothing has none.
     channels: Mutex<[Channel; 2]>,
     pace: Pace,
-    at_once: Semaphore,
+    turns: Turns,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +83,7 @@ impl Tracer {
             identifiers: [Family::V4, Family::V6].map(|family| identifier(vantage, family)),
             channels: Mutex::default(),
             pace: Pace::new(rate),
-            at_once: Semaphore::new(AT_ONCE),
+            turns: Turns::new(),
         }))
     }
 
@@ -110,9 +110,15 @@ impl Tracer {
     }
 
     /// Traces the path to an address, over so many hops at most; it was `known` long the last time.
-    pub(crate) async fn trace(&self, to: SocketAddr, most: u8, known: Option<u8>) -> Trace {
+    pub(crate) async fn trace(
+        &self,
+        why: Why,
+        to: SocketAddr,
+        most: u8,
+        known: Option<u8>,
+    ) -> Trace {
         let unsent = Trace::unsent(to.ip(), End::Local);
-        let Ok(_turn) = self.0.at_once.acquire().await else { return unsent };
+        let Some(_turn) = self.0.turns.take(why).await else { return unsent };
         let Some(channel) = self.0.channel(Family::of(to.ip())) else { return unsent };
         let (sender, mut answers) = mpsc::unbounded_channel();
         let mut probes = Probes { channel: &channel, sent: Vec::new() };
