@@ -11,6 +11,8 @@ mod set;
 mod zone;
 
 pub(crate) use ecs::EcsPlan;
+#[cfg(test)]
+pub(crate) use ecs::Subnet;
 pub(crate) use interception::InterceptionPlan;
 pub(crate) use plan::{Asked, Plan, TCP_LIMIT, WINDOW, Work, workers};
 use question::Question;

@@ -9,6 +9,7 @@ pub(crate) use ledger::{
     Ledger, MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, Stranger, Want,
 };
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +35,8 @@ struct Shared {
     /// The sweeps of strangers that have just been made: a reload that starts a set anew does not ask them
     /// again before they may be asked.
     swept: Mutex<Vec<Swept>>,
+    /// Until when each server is to be left alone that was asked on behalf of subnets: as of sweeps.
+    servers: Mutex<HashMap<IpAddr, Instant>>,
 }
 
 impl Default for Courtesy {
@@ -43,6 +46,7 @@ impl Default for Courtesy {
             ledger: Mutex::default(),
             habits: Mutex::default(),
             swept: Mutex::default(),
+            servers: Mutex::default(),
         }))
     }
 }
@@ -71,6 +75,23 @@ impl Courtesy {
         let mut swept = lock(&self.0.swept);
         swept.retain(|(_, until)| *until > now);
         swept.push((Arc::clone(list), now + pause));
+    }
+
+    /// A sweep over subnets begins, which uses up what their server may be asked for so long.
+    pub(crate) fn server_swept(&self, server: IpAddr, pause: Duration) {
+        let now = Instant::now();
+        let mut servers = lock(&self.0.servers);
+        servers.retain(|_, until| *until > now);
+        if is_stranger(server) {
+            let until = servers.entry(server).or_insert(now);
+            *until = (*until).max(now + pause);
+        }
+    }
+
+    /// When a sweep over subnets that is new may begin: when its server may be asked again.
+    pub(crate) fn server_earliest(&self, server: IpAddr) -> Instant {
+        let now = Instant::now();
+        lock(&self.0.servers).get(&server).copied().map_or(now, |until| until.max(now))
     }
 
     /// When a set that is new may be swept for the first time: when all of its resolvers that are

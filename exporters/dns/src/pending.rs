@@ -64,6 +64,8 @@ pub(crate) struct Query {
     is_held: bool,
     /// What was said of EDNS: what remains if nothing is said without.
     refusal: Option<Box<Answer>>,
+    /// It was answered with an error with EDNS, and without.
+    pub(crate) errs_either_way: bool,
     saw_malformed: bool,
     saw_unreachable: bool,
     /// Set once; but an error gives way to an answer that comes in time.
@@ -139,6 +141,7 @@ impl<'a> Pending<'a> {
             over_tcp: false,
             is_held: false,
             refusal: None,
+            errs_either_way: false,
             saw_malformed: false,
             saw_unreachable: false,
             outcome: None,
@@ -214,7 +217,8 @@ impl<'a> Pending<'a> {
             Reply::Answer(mut answer) => {
                 // One that comes while the query is held answers the one with EDNS.
                 let is_without = query.refusal.is_some() && !query.is_held;
-                if is_without && answer.content != Content::OtherRcode {
+                query.errs_either_way = is_without && answer.content == Content::OtherRcode;
+                if is_without && !query.errs_either_way {
                     answer.flags.set(Flag::NoEdns);
                 }
                 let took = now.saturating_sub(query.sent);
@@ -315,6 +319,16 @@ impl<'a> Pending<'a> {
         true
     }
 
+    /// A query that is held is not sent again: what was said of EDNS remains.
+    pub(crate) fn give_up(&mut self, index: usize) {
+        let query = &mut self.queries[index];
+        if query.outcome.is_some() || query.over_tcp || !query.is_held {
+            return;
+        }
+        let outcome = query.refusal.take().map_or(Outcome::Timeout, |it| Outcome::Answer(*it));
+        self.settle(index, outcome);
+    }
+
     /// A query that is to be sent again waits for its turn.
     pub(crate) fn hold(&mut self, index: usize) {
         self.queries[index].is_held = true;
@@ -369,6 +383,11 @@ impl<'a> Pending<'a> {
 }
 
 impl Query {
+    /// Whether it is one without EDNS, beside the one with it that was planned.
+    pub(crate) fn is_fallback(&self) -> bool {
+        self.refusal.is_some()
+    }
+
     /// Whether it was sent, and nothing has come that settles it.
     fn waits(&self) -> bool {
         self.outcome.is_none() && !self.over_tcp && !self.is_held
@@ -476,6 +495,23 @@ mod tests {
         assert!(!pending.send_again(index, 2 * SECOND, 8));
         let Outcome::Answer(answer) = only(pending) else { panic!() };
         assert!(!answer.flags.has(Flag::NoEdns) && answer.content.is_conclusive());
+    }
+
+    #[test]
+    fn who_says_an_error_either_way_is_known_and_one_that_is_not_sent_without_is_settled() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        let index = pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
+        pending.received(SECOND, peer(1), &code(7, 1));
+        assert!(pending.query(index).is_fallback() && pending.send_again(index, SECOND, 8));
+        pending.received(SECOND, peer(1), &code(8, 1));
+        assert!(pending.query(index).errs_either_way);
+        let other = pending.begin(SECOND, peer(2), 0, 9, 0, Form::default());
+        assert!(!pending.query(other).is_fallback());
+        pending.received(SECOND, peer(2), &code(9, 1));
+        pending.give_up(other);
+        assert_eq!((pending.in_flight(), pending.query(other).errs_either_way), (0, false));
+        assert_eq!(pending.outcome(other).and_then(content), Some(&Content::OtherRcode));
     }
 
     #[test]

@@ -65,6 +65,8 @@ struct WorkerReport {
     outcomes: Vec<(usize, usize, Outcome)>,
     /// Resolver and question of those that failed, and have an answer where they are told not to validate.
     bogus: Vec<(usize, usize)>,
+    /// Resolvers that said an error with EDNS, and without.
+    erring: Vec<usize>,
     /// Datagrams that the kernel dropped, and that no single peer's junk explains: answers, as far
     /// as we know.
     lost: u64,
@@ -82,6 +84,8 @@ struct Shared {
     turns: Vec<Turn>,
     /// and whether without EDNS, which it may show in this sweep.
     plain: Vec<AtomicBool>,
+    /// Whether it is known to say an error either way, so that nothing is asked without EDNS besides.
+    erring: Vec<bool>,
     tcp_connections: Semaphore,
     tally: Tally,
     began: Instant,
@@ -145,6 +149,7 @@ pub(crate) async fn run(
         counts: Arc::clone(counts),
         courtesy: courtesy.clone(),
         plain: turns.iter().map(|turn| AtomicBool::new(*turn == Turn::Plain)).collect(),
+        erring: erring(plan, courtesy, now),
         turns,
         tcp_connections: Semaphore::new(MAX_CONNECTIONS),
         tally: Tally::default(),
@@ -160,14 +165,19 @@ pub(crate) async fn run(
         let worker = worker??;
         report.outcomes.extend(worker.outcomes);
         report.bogus.extend(worker.bogus);
+        report.erring.extend(worker.erring);
         report.lost += worker.lost;
     }
     shared.flag_the_plain(&mut report.outcomes);
     let shown = impressions(plan, &shared.turns, &report.outcomes);
+    let errs: Vec<usize> = std::mem::take(&mut report.erring);
     let sweep = collate(plan, &shared.turns, report);
     if !sweep.degraded {
-        let addresses = plan.set.list.resolvers.iter().map(|it| (it.address, plan.set.port).into());
-        courtesy.habits().learn(addresses.zip(shown.iter().copied()), now);
+        let address = |at: usize| (plan.set.list.resolvers[at].address, plan.set.port).into();
+        let mut habits = courtesy.habits();
+        let shown = shown.iter().enumerate();
+        habits.learn(shown.map(|(at, impression)| (address(at), *impression)), now);
+        habits.err(errs.into_iter().map(address), now);
     }
     Ok(sweep)
 }
@@ -181,6 +191,13 @@ fn turns(plan: &Plan, courtesy: &Courtesy, now: u64) -> Vec<Turn> {
         habits.turn((resolver.address, plan.set.port).into(), may_rest, now)
     };
     resolvers.iter().map(turn).collect()
+}
+
+/// Who is known to say an error with EDNS, and without.
+fn erring(plan: &Plan, courtesy: &Courtesy, now: u64) -> Vec<bool> {
+    let habits = courtesy.habits();
+    let resolvers = plan.set.list.resolvers.iter();
+    resolvers.map(|it| habits.errs((it.address, plan.set.port).into(), now)).collect()
 }
 
 /// How each resolver showed itself, over all questions.

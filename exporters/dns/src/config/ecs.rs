@@ -45,6 +45,15 @@ pub(crate) struct EcsPlan {
     pub(crate) subnets: Vec<Subnet>,
 }
 
+impl EcsPlan {
+    /// For how long a sweep uses up what the server may be asked.
+    pub(crate) fn pause(&self) -> Duration {
+        let each = if self.is_authority { 1 } else { 3600 / u64::from(MAX_PER_AND_HOUR) };
+        let queries = self.questions.len() * self.subnets.len();
+        Duration::from_secs(each * queries as u64)
+    }
+}
+
 /// On behalf of whom something is asked.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawSubnet")]

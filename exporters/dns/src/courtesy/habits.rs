@@ -78,12 +78,16 @@ struct Habit {
 
 /// What is known of all of them.
 #[derive(Debug, Default)]
-pub(crate) struct Habits(HashMap<SocketAddr, Habit>);
+pub(crate) struct Habits {
+    known: HashMap<SocketAddr, Habit>,
+    /// When each was found that says an error with EDNS, and without.
+    erring: HashMap<SocketAddr, u64>,
+}
 
 impl Habits {
     /// How to ask a resolver at `now`, in seconds since the epoch; `may_rest` says whether it may be left alone.
     pub(crate) fn turn(&self, resolver: SocketAddr, may_rest: bool, now: u64) -> Turn {
-        let Some(habit) = self.0.get(&resolver) else { return Turn::Usual };
+        let Some(habit) = self.known.get(&resolver) else { return Turn::Usual };
         let since = now.saturating_sub(habit.asked);
         let rests = habit.silent >= SILENT_SWEEPS && since < RESTS.0
             || habit.refused >= REFUSED_SWEEPS && since < RESTS.1;
@@ -97,6 +101,17 @@ impl Habits {
             () if habit.silent % 2 == 1 => Turn::Trial,
             () => Turn::Usual,
         }
+    }
+
+    /// Remembers who said an error with EDNS, and without.
+    pub(crate) fn err(&mut self, resolvers: impl Iterator<Item = SocketAddr>, now: u64) {
+        self.erring.retain(|_, at| now.saturating_sub(*at) < PLAIN_FOR);
+        self.erring.extend(resolvers.map(|resolver| (resolver, now)));
+    }
+
+    /// Whether a resolver is known for that: what it says to a question without EDNS is no news for a week.
+    pub(crate) fn errs(&self, resolver: SocketAddr, now: u64) -> bool {
+        self.erring.get(&resolver).is_some_and(|at| now.saturating_sub(*at) < PLAIN_FOR)
     }
 
     /// Remembers how resolvers showed themselves in a sweep. Silence is held against nobody where hardly anybody
@@ -114,7 +129,7 @@ impl Habits {
         }
         let is_connected = f64::from(replied) >= f64::from(all) * FEWEST_REPLIES;
         for (resolver, impression) in shown {
-            let was = self.0.get(&resolver).copied().unwrap_or_default();
+            let was = self.known.get(&resolver).copied().unwrap_or_default();
             let habit = match impression {
                 Impression::None => continue,
                 Impression::Silent if !is_connected => continue,
@@ -140,9 +155,9 @@ impl Habits {
                 Impression::Replied => Habit::default(),
             };
             if habit == Habit::default() {
-                self.0.remove(&resolver);
+                self.known.remove(&resolver);
             } else {
-                self.0.insert(resolver, Habit { asked: now, ..habit });
+                self.known.insert(resolver, Habit { asked: now, ..habit });
             }
         }
     }
@@ -173,7 +188,7 @@ mod tests {
         assert_eq!(habits.turn(resolver(2), true, 7_200), Turn::Usual);
         assert_eq!(habits.turn(resolver(1), true, 7 * DAY), Turn::Usual);
         let habits = after(&[(0, Impression::Plain), (3_600, Impression::Replied)]);
-        assert!(habits.0.is_empty());
+        assert!(habits.known.is_empty());
     }
 
     #[test]
@@ -202,9 +217,20 @@ mod tests {
         let known = [&tried[..], &[(7_200, Impression::Silent)]].concat();
         assert_eq!(after(&known).turn(resolver(1), true, 10_800), Turn::Plain);
         let lost = [&tried[..], &[(7_200, Impression::Replied)]].concat();
-        assert!(after(&lost).0.is_empty());
+        assert!(after(&lost).known.is_empty());
         let twice = after(&[(0, Impression::Silent), (3_600, Impression::Silent)]);
         assert_eq!(twice.turn(resolver(1), true, 7_200), Turn::Usual);
+    }
+
+    #[test]
+    fn who_says_an_error_either_way_is_not_asked_twice_for_a_week() {
+        let mut habits = Habits::default();
+        habits.err([resolver(1)].into_iter(), 0);
+        habits.learn([(resolver(1), Impression::Replied)].into_iter(), 0);
+        assert!(habits.errs(resolver(1), 7 * DAY - 1) && !habits.errs(resolver(2), 0));
+        assert!(!habits.errs(resolver(1), 7 * DAY));
+        habits.err(std::iter::empty(), 7 * DAY);
+        assert!(habits.erring.is_empty());
     }
 
     #[test]
@@ -213,7 +239,7 @@ mod tests {
         for at in 0..5 {
             habits.learn((1..=200).map(|number| (resolver(number), Impression::Silent)), at);
         }
-        assert!(habits.0.is_empty());
+        assert!(habits.known.is_empty());
     }
 
     #[test]

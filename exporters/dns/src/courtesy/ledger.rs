@@ -46,12 +46,28 @@ pub(crate) struct Stranger {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// By the second, and by the hour.
-    resolvers: HashMap<IpAddr, (Duration, Duration)>,
-    networks: HashMap<IpAddr, Duration>,
-    systems: HashMap<u32, Duration>,
-    all: Duration,
+    resolvers: HashMap<IpAddr, (Account, Duration)>,
+    networks: HashMap<IpAddr, Account>,
+    systems: HashMap<u32, Account>,
+    all: Account,
     /// Entries at which what is past is forgotten.
     most: usize,
+}
+
+/// What somebody was asked, by one measure.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    /// Up to when it is used up.
+    used: Duration,
+    /// When the next who has to wait is to come again: those who wait come one after the other, and not all at the
+    /// moment at which there is room for one.
+    promised: Duration,
+}
+
+impl Account {
+    fn is_past(self, now: Duration) -> bool {
+        self.used.max(self.promised) <= now
+    }
 }
 
 /// One measure: what a query is worth, and how much may be asked at once.
@@ -75,7 +91,19 @@ impl Measure {
     fn used(self, used: Duration, now: Duration) -> Duration {
         used.max(now) + self.step
     }
+
+    /// When somebody who has to wait may come again.
+    fn promise(self, account: &mut Account) -> Duration {
+        let at = self.free_at(account.used).max(account.promised);
+        // Where nothing may be asked at once, who comes a little late must not keep the next from being in time.
+        let slack = if self.burst == 1 { LATE } else { Duration::ZERO };
+        account.promised = at + self.step + slack;
+        at
+    }
 }
+
+/// By how much a timer may be late.
+const LATE: Duration = Duration::from_millis(5);
 
 const EACH: Measure = Measure::new(1, 1);
 /// It holds back what was not planned, so that there are no more in any hour, also with what is planned after it: a
@@ -83,6 +111,8 @@ const EACH: Measure = Measure::new(1, 1);
 const HOURLY: Measure = Measure { step: STEP, burst: MAX_PER_AND_HOUR / 3 };
 /// What one query is worth of it.
 const STEP: Duration = Duration::from_secs(HOUR.as_secs() / (MAX_PER_AND_HOUR as u64 / 2));
+/// No more of it is used up ahead than an hour may have: for no longer than that is kept from being asked who was asked more.
+const MOST_AHEAD: Duration = STEP.saturating_mul(MAX_PER_AND_HOUR);
 const NETWORK: Measure = Measure::new(MAX_PER_NETWORK, 1);
 const SYSTEM: Measure = Measure::new(MAX_PER_SYSTEM, 5);
 const ALL: Measure = Measure::new(MAX_RATE, 20);
@@ -103,25 +133,28 @@ impl Ledger {
         if want == Want::Besides && HOURLY.free_at(hourly) > now {
             return Err(Duration::MAX);
         }
-        let free = [
-            EACH.free_at(each),
-            NETWORK.free_at(of_network),
-            SYSTEM.free_at(of_system),
-            ALL.free_at(self.all),
-        ];
-        let free = free.into_iter().max().unwrap_or_default();
-        if free > now {
-            return Err(free);
+        let mut accounts =
+            [(EACH, each), (NETWORK, of_network), (SYSTEM, of_system), (ALL, self.all)];
+        let slowest = accounts.iter_mut().max_by_key(|(measure, it)| measure.free_at(it.used));
+        let later = slowest
+            .filter(|(measure, it)| measure.free_at(it.used) > now)
+            .map(|(measure, it)| measure.promise(it));
+        let mut of_hour = hourly;
+        if later.is_none() {
+            for (measure, it) in &mut accounts {
+                it.used = measure.used(it.used, now);
+            }
+            of_hour = HOURLY.used(hourly, now).min(now + MOST_AHEAD);
         }
-        let used = (EACH.used(each, now), HOURLY.used(hourly, now));
-        self.resolvers.insert(stranger.address, used);
-        self.networks.insert(network, NETWORK.used(of_network, now));
+        let [(_, each), (_, of_network), (_, of_system), (_, all)] = accounts;
+        self.resolvers.insert(stranger.address, (each, of_hour));
+        self.networks.insert(network, of_network);
         if stranger.system != 0 {
-            self.systems.insert(stranger.system, SYSTEM.used(of_system, now));
+            self.systems.insert(stranger.system, of_system);
         }
-        self.all = ALL.used(self.all, now);
+        self.all = all;
         self.forget(now);
-        Ok(())
+        later.map_or(Ok(()), Err)
     }
 
     /// Forgets what is used up to no later than now, each time that there is twice as much as was left.
@@ -129,9 +162,9 @@ impl Ledger {
         if self.resolvers.len() + self.networks.len() + self.systems.len() < self.most.max(1_000) {
             return;
         }
-        self.resolvers.retain(|_, (each, hourly)| *each > now || *hourly > now);
-        self.networks.retain(|_, used| *used > now);
-        self.systems.retain(|_, used| *used > now);
+        self.resolvers.retain(|_, (each, hourly)| !each.is_past(now) || *hourly > now);
+        self.networks.retain(|_, account| !account.is_past(now));
+        self.systems.retain(|_, account| !account.is_past(now));
         self.most = 2 * (self.resolvers.len() + self.networks.len() + self.systems.len());
     }
 }
@@ -215,6 +248,39 @@ mod tests {
         assert_eq!(ledger.ask(now, stranger, Want::Besides), Err(Duration::MAX));
         assert!(ledger.ask(now, stranger, Want::Planned).is_ok());
         assert!(ledger.ask(now + 4 * STEP, stranger, Want::Besides).is_ok());
+    }
+
+    #[test]
+    fn many_that_wait_for_one_network_come_one_after_the_other() {
+        let mut ledger = Ledger::default();
+        let mut waiting: std::collections::BTreeSet<(Duration, u8)> =
+            (0..128).map(|number| (Duration::ZERO, number)).collect();
+        let (mut asked, mut last) = (0_u32, Duration::ZERO);
+        while let Some((at, number)) = waiting.pop_first() {
+            // A timer is late by a little, and by more now and then.
+            last = at + Duration::from_millis(u64::from(asked % 4));
+            asked += 1;
+            let stranger = Stranger { address: [11, 0, 0, number].into(), system: 7 };
+            if let Err(at) = ledger.ask(last, stranger, Want::Planned) {
+                assert!(at > last);
+                waiting.insert((at, number));
+            }
+        }
+        assert!(asked <= 3 * 128, "{asked}");
+        assert!(last <= SECOND * 66, "{last:?}");
+    }
+
+    #[test]
+    fn who_was_asked_much_is_asked_besides_again_once_it_is_asked_less() {
+        let (mut ledger, stranger) =
+            (Ledger::default(), Stranger { address: [9, 9, 9, 9].into(), system: 0 });
+        let mut now = Duration::ZERO;
+        for _ in 0..24 * 40 {
+            assert!(ledger.ask(now, stranger, Want::Planned).is_ok());
+            now += HOUR / 40;
+        }
+        assert_eq!(ledger.ask(now, stranger, Want::Besides), Err(Duration::MAX));
+        assert!(ledger.ask(now + 2 * HOUR, stranger, Want::Besides).is_ok());
     }
 
     #[test]

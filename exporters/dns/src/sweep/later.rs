@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use crate::config::WINDOW;
+use crate::courtesy::Want;
 
 /// A query whose time has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -27,6 +28,17 @@ pub(super) enum Put {
     Again(usize),
     /// A question that a resolver failed on, to be asked without validation: member and question.
     Unchecked(usize, usize),
+}
+
+impl Put {
+    /// Whether it was counted when the config was read. A fall-back to no EDNS, as what says whether it is one, was not.
+    pub(super) fn want(self, is_fallback: bool) -> Want {
+        match self {
+            Self::Again(_) if is_fallback => Want::Besides,
+            Self::Due(_) | Self::Again(_) => Want::Planned,
+            Self::Unchecked(..) => Want::Besides,
+        }
+    }
 }
 
 /// What waits, by the time at which it may go.
@@ -90,6 +102,13 @@ mod tests {
         assert_eq!(later.due(second * 3, 0), Some(Put::Unchecked(0, 1)));
         assert_eq!(later.due(second * 3, 0), Some(Put::Again(2)));
         assert_eq!((later.next(0), later.due(second * 3, 0)), (None, None));
+    }
+
+    #[test]
+    fn what_no_config_counted_is_besides() {
+        assert_eq!(Put::Again(1).want(false), Want::Planned);
+        assert_eq!(Put::Again(1).want(true), Want::Besides);
+        assert_eq!(Put::Unchecked(0, 1).want(false), Want::Besides);
     }
 
     #[test]

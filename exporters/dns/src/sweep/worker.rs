@@ -153,6 +153,9 @@ impl Worker {
             lost += junk.unexplained();
         }
         let mut report = WorkerReport { lost, ..WorkerReport::default() };
+        let queries = asked.queries.iter().enumerate();
+        let erring = queries.filter(|(index, _)| pending.query(*index).errs_either_way);
+        report.erring = erring.map(|(_, (member, ..))| self.members[*member]).collect();
         for ((member, question, is_unchecked), outcome) in
             asked.queries.into_iter().zip(pending.into_outcomes())
         {
@@ -217,16 +220,22 @@ impl Worker {
         put: Put,
     ) {
         self.count_controls(pending, asked);
-        let (member, question, want) = match put {
+        let (member, question, is_fallback) = match put {
             Put::Due(due) if self.failed_control(pending, asked, due) => return,
-            Put::Due(due) => (due.member, due.question, Want::Planned),
-            Put::Again(index) => (asked.queries[index].0, asked.queries[index].1, Want::Planned),
-            Put::Unchecked(member, question) => (member, question, Want::Besides),
+            Put::Due(due) => (due.member, due.question, false),
+            Put::Again(index) => {
+                let (member, question, _) = asked.queries[index];
+                (member, question, pending.query(index).is_fallback())
+            }
+            Put::Unchecked(member, question) => (member, question, false),
         };
+        let want = put.want(is_fallback);
         let resolver = &self.shared.plan.set.list.resolvers[self.members[member]];
         if let Err(wait) = self.shared.courtesy.ask(resolver, want) {
             if let Some(at) = now.checked_add(wait) {
                 asked.later.push(at, put);
+            } else if let Put::Again(index) = put {
+                pending.give_up(index);
             }
             return;
         }
@@ -344,6 +353,10 @@ impl Worker {
             }
             Received::WithoutEdns(index) => {
                 let (member, ..) = asked.queries[index];
+                if self.shared.erring[self.members[member]] {
+                    pending.give_up(index);
+                    return true;
+                }
                 self.shared.plain[self.members[member]].store(true, Ordering::Relaxed);
                 counts.retry();
                 let now = self.shared.began.elapsed();
