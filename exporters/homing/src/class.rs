@@ -153,19 +153,21 @@ pub(crate) fn judge(world: &World, address: &Address, suspects: &BTreeSet<usize>
     if !are_enough(world, &judged.voters) {
         return judged;
     }
-    let graph = contradictions(world, &judged.voters, |it| it.rtt_ms);
+    let mut graph = contradictions(world, &judged.voters, |it| it.rtt_ms);
     // What moves leaves its old minima behind: only what is so in the newest minute too is at several sites.
-    let now = contradictions(world, &judged.voters, |it| it.now_ms.max(it.rtt_ms));
-    (judged.violations, judged.proof) = (graph.len(), graph.matching());
+    let now = graph
+        .is_proof()
+        .then(|| contradictions(world, &judged.voters, |it| it.now_ms.max(it.rtt_ms)))
+        .filter(Graph::is_proof);
     judged.class = Class::Undetermined;
     judged.sites_min = 1;
-    if now.is_proof() {
+    if let Some(now) = now {
         let order = nearest_first(world, &judged.voters);
-        let chosen = now.independent(&order);
+        let (chosen, without_one) = now.independent(&order);
         judged.class = Class::SeveralSites;
-        (judged.violations, judged.proof) = (now.len(), now.matching());
-        judged.sites_min = now.independent_but_for_one(&order, &chosen).max(2);
+        judged.sites_min = without_one.max(2);
         judged.sites = sites(world, address, &judged.voters, &chosen);
+        graph = now;
     } else if graph.is_empty() {
         let discs: Vec<_> = judged.voters.iter().filter_map(|it| disc(world, it)).collect();
         let site = place::locate(&discs, &address.hints);
@@ -177,6 +179,7 @@ pub(crate) fn judge(world: &World, address: &Address, suspects: &BTreeSet<usize>
         }
         judged.sites.extend(site);
     }
+    (judged.violations, judged.proof) = (graph.len(), graph.matching());
     judged
 }
 

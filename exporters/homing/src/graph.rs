@@ -64,16 +64,14 @@ impl Graph {
 
     /// Vantages of which each two contradict each other, taken greedily in the order that is given: that
     /// many sites there are at least.
-    pub(crate) fn independent(&self, in_order: &[usize]) -> Vec<usize> {
-        chosen(&self.neighbours(in_order), in_order, None)
-    }
-
-    /// The fewest of such vantages that are left where any one vantage is left out, as it may be wrong; `all`
-    /// are those that are chosen of all, since leaving out another changes nothing.
-    pub(crate) fn independent_but_for_one(&self, in_order: &[usize], all: &[usize]) -> usize {
+    /// Beside them, how many are left at least where any one vantage is left out, as it may be wrong: leaving out
+    /// one that is not chosen changes nothing.
+    pub(crate) fn independent(&self, in_order: &[usize]) -> (Vec<usize>, usize) {
         let against = self.neighbours(in_order);
+        let all = chosen(&against, in_order, None);
         let without = |it: &usize| chosen(&against, in_order, Some(*it)).len();
-        all.iter().map(without).min().unwrap_or(0)
+        let without_one = all.iter().map(without).min().unwrap_or(0);
+        (all, without_one)
     }
 
     /// Neighbours as a table, with the length of its lines: this is asked for each address, each minute.
@@ -128,10 +126,10 @@ mod tests {
     fn a_triangle_and_two_pairs_prove_several_sites() {
         let triangle = graph(&[(0, 1), (1, 2), (0, 2)]);
         assert_eq!((triangle.is_proof(), triangle.matching()), (true, 1));
-        assert_eq!(triangle.independent(&[2, 1, 0]), [2, 1, 0]);
+        assert_eq!(triangle.independent(&[2, 1, 0]), (vec![2, 1, 0], 2));
         let pairs = graph(&[(0, 1), (2, 3)]);
         assert_eq!((pairs.is_proof(), pairs.matching(), pairs.len()), (true, 2, 2));
-        assert_eq!(pairs.independent(&[0, 2, 1, 3]), [0, 1]);
+        assert_eq!(pairs.independent(&[0, 2, 1, 3]), (vec![0, 1], 1));
     }
 
     #[test]
@@ -146,7 +144,7 @@ mod tests {
         let pairs = (0..20).flat_map(|a| (20..40).map(move |b| (a, b)));
         let graph = graph(&pairs.collect::<Vec<_>>());
         assert_eq!((graph.len(), graph.matching(), graph.is_proof()), (400, 20, true));
-        assert_eq!(graph.independent(&all).len(), 2);
+        assert_eq!(graph.independent(&all), (vec![0, 20], 2));
         assert!(graph.has(3, 30) && !graph.has(3, 4));
     }
 }

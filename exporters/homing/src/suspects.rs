@@ -34,6 +34,8 @@ pub(crate) fn suspects(world: &World) -> BTreeSet<usize> {
     let nobody = BTreeSet::new();
     let mut heard: BTreeMap<usize, Heard<'_>> = BTreeMap::new();
     for (endpoint, target) in &world.targets {
+        let mut is_several = false;
+        let mut centres_of_it = BTreeSet::new();
         for address in target.addresses.iter().filter(|it| is_everyones(it.ip)) {
             let voters = class::voters(world, &address.seen, &nobody);
             if !class::are_enough(world, &voters) {
@@ -42,11 +44,17 @@ pub(crate) fn suspects(world: &World) -> BTreeSet<usize> {
             for it in &voters {
                 heard.entry(it.vantage).or_default().measured.insert(endpoint);
             }
-            if let Some(centre) = centre(world, &voters) {
-                let of = heard.entry(centre).or_default();
+            let (centres, pairs) = centres(world, &voters);
+            is_several |= pairs > 0 && centres.is_empty();
+            if let ([centre], LEAST_PAIRS..) = (&centres[..], pairs) {
+                let of = heard.entry(*centre).or_default();
                 of.explained.insert((endpoint, network(address.ip)));
-                of.has_canary |= target.is_canary;
+                centres_of_it.insert(*centre);
             }
+        }
+        // One that is proved to be at several sites may well have one near that vantage.
+        for centre in centres_of_it.into_iter().filter(|_| target.is_canary && !is_several) {
+            heard.entry(centre).or_default().has_canary = true;
         }
     }
     let is_suspect = |of: &Heard<'_>| {
@@ -70,10 +78,10 @@ fn is_everyones(ip: IpAddr) -> bool {
     }
 }
 
-/// The one vantage that is in every contradiction, of which there are two at least.
-fn centre(world: &World, voters: &[Seen]) -> Option<usize> {
+/// The vantages that are in every contradiction, and how many of these there are; of many that have none in
+/// common, not all are looked at.
+fn centres(world: &World, voters: &[Seen]) -> (Vec<usize>, usize) {
     let (mut centres, mut pairs) = (Vec::new(), 0);
-    // Of many that have none in common, not all are looked at.
     class::each_contradiction(
         world,
         voters,
@@ -87,5 +95,5 @@ fn centre(world: &World, voters: &[Seen]) -> Option<usize> {
             !centres.is_empty()
         },
     );
-    centres.first().copied().filter(|_| pairs >= LEAST_PAIRS && centres.len() == 1)
+    (centres, pairs)
 }

@@ -254,6 +254,23 @@ fn a_canary_that_is_private_or_seldom_measured_condemns_nobody() {
     }
 }
 
+/// One address of it is proved to be at several sites, so that the other may be as well.
+#[test]
+fn a_canary_at_several_sites_condemns_nobody() {
+    let mut world = world();
+    let mut canary = to(&world, "Amsterdam", "192.0.2.1");
+    let seen = &mut canary.addresses[0].seen;
+    seen.iter_mut().find(|it| it.vantage == 8).unwrap().rtt_ms = 2.0;
+    seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+    canary.is_canary = true;
+    world.targets.insert(endpoint("canary"), canary.clone());
+    assert_eq!(told(&world, &[]).suspects, BTreeSet::from([8]));
+    let pops = ["Amsterdam", "New York", "Singapore"];
+    canary.addresses.extend(anycast(&world, &pops, "2001:db8::1").addresses);
+    world.targets.insert(endpoint("canary"), canary);
+    assert!(told(&world, &[]).suspects.is_empty());
+}
+
 /// Amsterdam and New York, and a vantage in Sydney that is wrong, or in which nobody else sees a site.
 #[test]
 fn one_wrong_vantage_adds_no_site() {
