@@ -8,6 +8,7 @@ mod plan;
 mod question;
 mod series;
 mod set;
+mod together;
 mod zone;
 
 pub(crate) use ecs::EcsPlan;

@@ -14,10 +14,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::resolvers::{Resolver, ResolverList};
 use crate::special;
+
+/// Nobody waits longer for anything but room in an hour.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// Who was swept, and until when they are to be left alone.
 type Swept = (Arc<ResolverList>, Instant);
@@ -61,6 +64,17 @@ impl Courtesy {
         let now = self.0.began.elapsed();
         let stranger = Stranger { address: resolver.address, system: resolver.asn };
         lock(&self.0.ledger).ask(now, stranger, want).map_err(|at| at.saturating_sub(now))
+    }
+
+    /// Waits until a resolver may be asked something besides, and writes it down; false where its hour has no room.
+    pub(crate) async fn besides(&self, resolver: &Resolver) -> bool {
+        while let Err(wait) = self.ask(resolver, Want::Besides) {
+            if wait > LONGEST_WAIT {
+                return false;
+            }
+            sleep(wait).await;
+        }
+        true
     }
 
     /// What is remembered of resolvers.
@@ -114,4 +128,25 @@ pub(crate) fn is_stranger(address: IpAddr) -> bool {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_asked_besides_waits_for_its_second_and_not_for_its_hour() {
+        let stranger = Resolver { address: [9, 9, 9, 9].into(), country: 0, network: 0, asn: 0 };
+        let (courtesy, began) = (Courtesy::default(), Instant::now());
+        for _ in 0..20 {
+            assert!(courtesy.besides(&stranger).await);
+        }
+        assert!(began.elapsed() >= Duration::from_secs(19), "{:?}", began.elapsed());
+        assert!(!courtesy.besides(&stranger).await);
+        let own = Resolver { address: [127, 0, 0, 1].into(), ..stranger };
+        for _ in 0..100 {
+            assert!(courtesy.besides(&own).await);
+        }
+        assert!(began.elapsed() < Duration::from_secs(21));
+    }
 }

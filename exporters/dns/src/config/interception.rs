@@ -70,7 +70,11 @@ impl TryFrom<RawInterception> for Interception {
         let address = |text: &String| {
             let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
             let address = address.or_else(|_| text.parse()).ok();
-            address.filter(|it| !special::is_never_a_resolver(it.ip()) && it.port() > 0)
+            // Whoever answers at any other has not been asked whether he may be, by no measure.
+            let may_be_asked = |it: &SocketAddr| {
+                special::is_special(it.ip()) && !special::is_never_a_resolver(it.ip())
+            };
+            address.filter(|it| may_be_asked(it) && it.port() > 0)
         };
         let addresses: Option<Vec<SocketAddr>> = raw.addresses.iter().map(address).collect();
         let few = raw.addresses.len() <= MOST_ADDRESSES;
@@ -78,7 +82,9 @@ impl TryFrom<RawInterception> for Interception {
             interval.clone().map(drop),
             timeout.clone().map(drop),
             addresses.as_ref().map(drop).ok_or_else(|| {
-                "addresses: must be IP addresses that a datagram can be sent to".to_owned()
+                "addresses: must be special-purpose addresses that a datagram can be sent to, at which no host is, as in \
+                 192.0.2.53 or 2001:db8::53"
+                    .to_owned()
             }),
             if few { Ok(()) } else { Err("addresses: must have at most 8 entries".to_owned()) },
         ])?;

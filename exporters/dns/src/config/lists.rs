@@ -81,6 +81,7 @@ impl Config {
             }
         }
         self.check_together(&mut problems);
+        self.check_crowds(&mut problems);
         self.check_series(&mut problems);
         problems.into_result()?;
         self.state_directory = self.state_directory.map(|directory| folder.join(directory));

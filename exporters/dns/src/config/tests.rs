@@ -293,6 +293,65 @@ fn sets_together_ask_a_stranger_no_more_than_one_may() {
 }
 
 #[test]
+fn sets_together_fit_their_intervals_where_they_ask_one_network_or_system() {
+    let sets = |options: &str, form: &str, asn: &str| {
+        let list = |from: u8| {
+            let all: Vec<_> = (from..from + 100)
+                .map(|n| {
+                    let address = form.replace('N', &n.to_string());
+                    format!("{{ address: {address}{asn} }}")
+                })
+                .collect();
+            all.join(", ")
+        };
+        let set = |name, from| {
+            format!(
+                "  - {{ name: {name}, timeout: 2s, retries: 0, resolvers: [{}]{options} }}\n",
+                list(from)
+            )
+        };
+        format!(
+            "vantage: {{ name: fra, region: EMEA }}\nsets:\n{}{}questions: [{{ name: a.example, types: [A] }}]\n",
+            set("one", 1),
+            set("two", 101)
+        )
+    };
+    assert!(load(&sets(", interval: 2m", "11.0.0.N", "")).is_ok());
+    let error = load(&sets(", interval: 100s", "11.0.0.N", "")).unwrap_err().to_string();
+    for number in 0..2 {
+        let wanted = format!(
+            "sets[{number}].interval: other sets ask the same networks, and those of 11.0.0.0/24 take, at 2 a second, up to \
+             1m47s for all of them, which is longer than 1m40s"
+        );
+        assert!(error.contains(&wanted), "{error}");
+    }
+    // Each for itself does, and in networks of their own both do.
+    assert!(load(&sets(", interval: 100s", "11.0.N.1", "")).is_ok());
+    let questions = |text: String| {
+        let names: Vec<_> =
+            (0..12).map(|n| format!("{{ name: n{n}.example, types: [A] }}")).collect();
+        text.replace("{ name: a.example, types: [A] }", &names.join(", "))
+    };
+    // Sixty seconds of one system for each of them.
+    let of_a_system = |interval: &str| {
+        questions(sets(&format!(", interval: {interval}"), "11.0.N.1", ", asn: 64500"))
+    };
+    assert!(load(&of_a_system("12m")).is_ok());
+}
+
+#[test]
+fn nobody_is_asked_whether_somebody_on_the_way_answers() {
+    let test = |addresses: &str| {
+        load(&format!("{GOOD}interception: {{ name: a.example, addresses: [{addresses}] }}\n"))
+    };
+    assert!(test("192.0.2.7, '2001:db8::53', 127.0.0.1:5353").is_ok());
+    for somebody in ["9.9.9.9", "'2620:fe::fe'", "192.0.2.7, 8.8.8.8:5353", "224.0.0.1"] {
+        let error = test(somebody).unwrap_err().to_string();
+        assert!(error.contains("addresses: must be special-purpose addresses"), "{error}");
+    }
+}
+
+#[test]
 fn many_strangers_in_many_sets_need_to_be_meant_as_in_one() {
     let sets = |each: u8, options: &str| {
         let list: Vec<_> = (1..=each).map(|n| format!("11.0.SET.{n}")).collect();

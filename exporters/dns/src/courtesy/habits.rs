@@ -9,6 +9,8 @@ const PLAIN_FOR: u64 = 7 * DAY;
 
 /// Sweeps without any reply after which a resolver is asked once a day.
 const SILENT_SWEEPS: u8 = 3;
+/// For how long they must have been: three sweeps may be three minutes.
+const DEAD_AFTER: u64 = 3_600;
 /// Sweeps with nothing but refusals after which it is left alone for a week.
 const REFUSED_SWEEPS: u8 = 2;
 /// For how long it is left alone for its silence, and for its word.
@@ -71,6 +73,8 @@ struct Habit {
     /// It replied to a trial: if it is silent to EDNS now, that is the reason.
     is_suspect: bool,
     silent: u8,
+    /// When the first of these silent sweeps was.
+    silent_since: u64,
     refused: u8,
     /// When it was asked last.
     asked: u64,
@@ -89,8 +93,10 @@ impl Habits {
     pub(crate) fn turn(&self, resolver: SocketAddr, may_rest: bool, now: u64) -> Turn {
         let Some(habit) = self.known.get(&resolver) else { return Turn::Usual };
         let since = now.saturating_sub(habit.asked);
-        let rests = habit.silent >= SILENT_SWEEPS && since < RESTS.0
-            || habit.refused >= REFUSED_SWEEPS && since < RESTS.1;
+        let silent_for = habit.asked.saturating_sub(habit.silent_since);
+        let is_dead = habit.silent >= SILENT_SWEEPS && silent_for >= DEAD_AFTER;
+        let rests =
+            is_dead && since < RESTS.0 || habit.refused >= REFUSED_SWEEPS && since < RESTS.1;
         if may_rest && rests {
             return Turn::Rest;
         }
@@ -114,25 +120,30 @@ impl Habits {
         self.erring.get(&resolver).is_some_and(|at| now.saturating_sub(*at) < PLAIN_FOR)
     }
 
-    /// Remembers how resolvers showed themselves in a sweep. Silence is held against nobody where hardly anybody
-    /// replied.
+    /// Remembers how resolvers showed themselves in a sweep. Silence is held against nobody where hardly anybody of
+    /// its family, IPv4 or IPv6, replied.
     pub(crate) fn learn(
         &mut self,
         shown: impl Iterator<Item = (SocketAddr, Impression)> + Clone,
         now: u64,
     ) {
         let asked = shown.clone().filter(|(_, it)| *it != Impression::None);
-        let (mut all, mut replied) = (0_u32, 0_u32);
-        for (_, impression) in asked {
-            all += 1;
-            replied += u32::from(impression != Impression::Silent);
+        // Of IPv4 and of IPv6: one of them may be cut by itself.
+        let mut counts = [(0_u32, 0_u32); 2];
+        for (resolver, impression) in asked {
+            let (all, replied) = &mut counts[usize::from(resolver.is_ipv6())];
+            *all += 1;
+            *replied += u32::from(impression != Impression::Silent);
         }
-        let is_connected = f64::from(replied) >= f64::from(all) * FEWEST_REPLIES;
+        let is_connected = |resolver: SocketAddr| {
+            let (all, replied) = counts[usize::from(resolver.is_ipv6())];
+            f64::from(replied) >= f64::from(all) * FEWEST_REPLIES
+        };
         for (resolver, impression) in shown {
             let was = self.known.get(&resolver).copied().unwrap_or_default();
             let habit = match impression {
                 Impression::None => continue,
-                Impression::Silent if !is_connected => continue,
+                Impression::Silent if !is_connected(resolver) => continue,
                 // A lost packet is no reason, and twice in this order it hardly was one.
                 Impression::Silent if was.is_suspect => {
                     Habit { plain_at: Some(now), ..Habit::default() }
@@ -142,7 +153,8 @@ impl Habits {
                     // Odd and even by turns.
                     let silent =
                         if was.silent > SILENT_SWEEPS { SILENT_SWEEPS } else { was.silent + 1 };
-                    Habit { silent, refused: 0, ..was }
+                    let silent_since = if was.silent == 0 { now } else { was.silent_since };
+                    Habit { silent, silent_since, refused: 0, ..was }
                 }
                 Impression::Refused => {
                     Habit { refused: (was.refused + 1).min(REFUSED_SWEEPS), silent: 0, ..was }
@@ -240,6 +252,26 @@ mod tests {
             habits.learn((1..=200).map(|number| (resolver(number), Impression::Silent)), at);
         }
         assert!(habits.known.is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_cut_for_ipv6_alone_is_held_against_nobody_who_has_it() {
+        let mut habits = Habits::default();
+        let v6 = |number: u16| SocketAddr::from(([0x2620, 0xfe, 0, 0, 0, 0, 0, number], 53));
+        for hour in 0..5 {
+            let silent = (1..=20).map(|number| (v6(number), Impression::Silent));
+            let rest = (1..=200).map(|number| (resolver(number), Impression::Replied));
+            habits.learn(silent.chain(rest), 3_600 * hour);
+        }
+        assert!(habits.known.is_empty());
+    }
+
+    #[test]
+    fn a_few_minutes_of_silence_are_no_death() {
+        let minutes: Vec<_> = (0..10).map(|minute| (60 * minute, Impression::Silent)).collect();
+        assert_ne!(after(&minutes).turn(resolver(1), true, 600), Turn::Rest);
+        let hour = [&minutes[..], &[(3_600, Impression::Silent)]].concat();
+        assert_eq!(after(&hour).turn(resolver(1), true, 3_660), Turn::Rest);
     }
 
     #[test]

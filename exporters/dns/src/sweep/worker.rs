@@ -344,11 +344,12 @@ impl Worker {
             }
             Received::Truncated(index) => {
                 let query = pending.query(index);
-                let (peer, mut bytes) = (query.peer, Vec::new());
+                let mut bytes = Vec::new();
                 let template = &self.shared.templates[query.question];
                 template.write_as(query.form, query.id, query.case, &mut bytes);
-                let shared = Arc::clone(&self.shared);
-                tcp.spawn(async move { (index, whole(&shared, peer, &bytes).await) });
+                let (member, ..) = asked.queries[index];
+                let (shared, resolver) = (Arc::clone(&self.shared), self.members[member]);
+                tcp.spawn(async move { (index, whole(&shared, resolver, &bytes).await) });
                 true
             }
             Received::WithoutEdns(index) => {
@@ -384,7 +385,12 @@ async fn arrival(sockets: &Sockets, not_before: Instant) {
 }
 
 /// The whole answer to a truncated one, or nothing if it is not to be had.
-async fn whole(shared: &Shared, peer: SocketAddr, query: &[u8]) -> Option<Vec<u8>> {
+async fn whole(shared: &Shared, resolver: usize, query: &[u8]) -> Option<Vec<u8>> {
+    let resolver = &shared.plan.set.list.resolvers[resolver];
+    let peer = (resolver.address, shared.plan.set.port).into();
+    if !shared.courtesy.besides(resolver).await {
+        return None;
+    }
     let _permit = shared.tcp_connections.acquire().await.ok()?;
     shared.counts.query(Transport::Tcp);
     tcp::ask(peer, query, TCP_LIMIT).await.ok()
