@@ -1,6 +1,6 @@
 //! A server that is asked on behalf of subnets, as a config writes it. No I/O, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ const MOST_QUESTIONS: usize = 16;
 
 /// No longer prefix is named: it would tell who somebody is (RFC 7871 §11.1).
 const LONGEST: (u8, u8) = (24, 56);
+
+/// A shorter prefix is nobody's: nothing that is said of it is about a place.
+const SHORTEST: (u8, u8) = (8, 20);
 
 /// How long an answer may be waited for.
 const TIMEOUT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
@@ -91,6 +94,22 @@ impl TryFrom<RawSubnet> for Subnet {
             country.map_or_else(|| crate::resolvers::UNKNOWN.to_owned(), Country::into_code);
         Ok(Self { net: net.trunc(), country })
     }
+}
+
+impl Subnet {
+    /// Whether somebody on the internet may have it, or nobody for whom it stands.
+    fn is_public(&self) -> bool {
+        let first = self.net.network();
+        let shortest = if first.is_ipv4() { SHORTEST.0 } else { SHORTEST.1 };
+        self.net.prefix_len() >= shortest
+            && (special::is_example(first) || !special::is_special(first))
+    }
+}
+
+/// Whether no subnet is there twice.
+fn is_each_once(subnets: &[Subnet]) -> bool {
+    let mut seen = HashSet::new();
+    subnets.iter().all(|subnet| seen.insert(subnet.net))
 }
 
 /// A sweep over subnets, as it is written.
@@ -199,6 +218,12 @@ impl TryFrom<RawEcs> for Ecs {
                      {MAX_PER_AND_HOUR}",
                     kit::Duration::new(interval)
                 ),
+            ),
+            must(is_each_once(&raw.subnets), "subnets: one of them is given twice"),
+            must(
+                raw.allow_private || raw.subnets.iter().all(Subnet::is_public),
+                "subnets: must be of public addresses, or of examples as 198.51.100.0/24, and no shorter than /8, or /20 of \
+                 IPv6; private ones only with `allow_private: true`",
             ),
             must(
                 longest.as_ref().is_ok_and(|longest| *longest < interval) || longest.is_err(),

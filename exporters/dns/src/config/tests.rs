@@ -453,6 +453,12 @@ fn who_is_asked_on_behalf_of_subnets_is_asked_politely_and_names_nobody() {
         ("", "198.51.100.0/25", "ecs[0].subnets[0]: must be no longer than /24"),
         ("", "'2001:db8::/64'", "ecs[0].subnets[0]: must be no longer than /56"),
         ("", "", "subnets: there must be from 1 to 256"),
+        ("", "198.51.100.0/24, 198.51.100.7/24", "subnets: one of them is given twice"),
+        ("", "10.0.0.0/24", "subnets: must be of public addresses"),
+        ("", "127.0.0.0/24", "subnets: must be of public addresses"),
+        ("", "0.0.0.0/0", "subnets: must be of public addresses"),
+        ("", "'fd00::/48'", "subnets: must be of public addresses"),
+        ("", "8.0.0.0/7", "subnets: must be of public addresses"),
         (
             ", interval: 1m",
             "198.51.100.0/24, 192.0.2.0/24",

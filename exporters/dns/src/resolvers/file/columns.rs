@@ -3,13 +3,20 @@
 use std::net::IpAddr;
 
 use super::Fault;
+use crate::resolvers::ANYCAST;
 use crate::resolvers::entry::{Country, Entry, address, system};
 
 /// What a header calls the columns that are used; the first is that of public-dns.info.
-const ADDRESS: [&str; 6] = ["ip_address", "ip", "address", "resolver", "nameserver", "server"];
-const COUNTRY: [&str; 5] = ["country_code", "country_id", "country", "cc", "country_iso"];
-const SYSTEM: [&str; 5] = ["as_number", "asn", "as", "as_num", "autonomous_system_number"];
-const CHECKED: [&str; 3] = ["checked_at", "last_checked", "updated_at"];
+pub(super) const ADDRESS: [&str; 6] =
+    ["ip_address", "ip", "address", "resolver", "nameserver", "server"];
+/// The same of the country,
+pub(super) const COUNTRY: [&str; 5] =
+    ["country_code", "country_id", "country", "cc", "country_iso"];
+/// of the number of the system,
+pub(super) const SYSTEM: [&str; 5] =
+    ["as_number", "asn", "as", "as_num", "autonomous_system_number"];
+/// and of when it was checked.
+pub(super) const CHECKED: [&str; 3] = ["checked_at", "last_checked", "updated_at"];
 
 const NO_ADDRESS: &str = "must begin with an IP address, or have one as `ip_address`";
 const OTHER_PORT: &str =
@@ -89,6 +96,10 @@ impl Columns {
     /// The columns that a header names, if the line is one.
     fn of_header(line: &str, delimiter: Delimiter) -> Option<Self> {
         let cells = delimiter.cells(line);
+        if cells.iter().any(|(_, cell)| is_address(cell)) {
+            // As in `192.0.2.53 resolver DE`.
+            return None;
+        }
         let find = |names: &[&str]| {
             names
                 .iter()
@@ -118,7 +129,11 @@ impl Columns {
         port: u16,
     ) -> Result<(Entry, Option<&'a str>), Fault> {
         let delimiter = if self.has_header { self.delimiter } else { Delimiter::of(line) };
-        let cells = delimiter.cells(line);
+        let mut cells = delimiter.cells(line);
+        if !self.has_header && cells.first().is_none_or(|(_, cell)| !is_address(cell)) {
+            // As in `192.0.2.53 Example, Inc. DE`.
+            cells = Delimiter::Spaces.cells(line);
+        }
         let cell = |column: Option<usize>| {
             column.and_then(|at| cells.get(at)).map_or("", |(_, cell)| *cell)
         };
@@ -127,12 +142,21 @@ impl Columns {
         let country = if self.has_header {
             Country::new(cell(self.country))
         } else {
-            // As in `192.0.2.53 name DE 0.98`.
-            cells.iter().skip(1).find_map(|(_, cell)| Country::new(cell))
+            // As in `192.0.2.53 ns DE 0.98`: in small letters it may be any word.
+            let is_code = |cell: &str| {
+                cell.eq_ignore_ascii_case(ANYCAST) || cell.bytes().all(|it| it.is_ascii_uppercase())
+            };
+            let mut codes = cells.iter().skip(1).rev().filter(|(_, cell)| is_code(cell));
+            codes.find_map(|(_, cell)| Country::new(cell))
         };
         let checked = Some(cell(self.checked)).filter(|text| !text.is_empty());
         Ok((Entry { address, country, asn: system(cell(self.system)) }, checked))
     }
+}
+
+/// Whether a cell is an address, with or without a port.
+fn is_address(cell: &str) -> bool {
+    !matches!(at_port(cell, 0), Err(NO_ADDRESS))
 }
 
 /// An address, of which the port, if it is given, must be that of the set.

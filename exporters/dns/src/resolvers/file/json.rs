@@ -1,29 +1,37 @@
 //! A list of resolvers in JSON: an array of addresses, or of objects as public-dns.info has them. No I/O, no clock.
 
 use exporter_kit::config::{Place, Problems};
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::columns::at_port;
+use super::columns::{ADDRESS, CHECKED, COUNTRY, SYSTEM, at_port};
 use super::{Skipped, TOLERATED};
 use crate::resolvers::Builder;
 use crate::resolvers::entry::{Country, Entry, system};
 
-/// An entry; other fields are passed over.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Item {
-    Address(String),
-    Full {
-        #[serde(alias = "ip_address", alias = "address")]
-        ip: String,
-        #[serde(default, alias = "country_code", alias = "country", alias = "cc")]
-        country_id: Option<String>,
-        #[serde(default, alias = "asn")]
-        as_number: Option<Value>,
-        #[serde(default)]
-        checked_at: Option<String>,
-    },
+/// What an entry says of a resolver: a text is its address; of an object, what each column may be called is looked for by
+/// turns, so that one that has a country by its name and by its code is read by the code.
+struct Item {
+    ip: String,
+    country: Option<Country>,
+    asn: Option<u32>,
+    checked: Option<String>,
+}
+
+impl Item {
+    fn of(item: &Value) -> Self {
+        let text = |name: &&str| {
+            item.get(name)
+                .filter(|it| !it.is_null())
+                .map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned))
+        };
+        let ip = item.as_str().map(str::to_owned);
+        Self {
+            ip: ip.or_else(|| ADDRESS.iter().find_map(text)).unwrap_or_default(),
+            country: COUNTRY.iter().filter_map(text).find_map(|it| Country::new(&it)),
+            asn: SYSTEM.iter().filter_map(text).find_map(|it| system(&it)),
+            checked: CHECKED.iter().find_map(text),
+        }
+    }
 }
 
 /// Whether a text begins as an array of texts or objects does, and not as `[2001:db8::1]:53`.
@@ -47,20 +55,11 @@ pub(super) fn parse(text: &str, mut builder: Builder, port: u16) -> Result<Build
     };
     let (all, mut skipped) = (items.len(), Skipped::default());
     for (number, item) in (1_u32..).zip(items) {
-        let item = serde_json::from_value(item).ok();
-        let (ip, country, asn, checked) = match item {
-            Some(Item::Address(ip)) => (ip, None, None, None),
-            Some(Item::Full { ip, country_id, as_number, checked_at }) => {
-                (ip, country_id, as_number, checked_at)
-            }
-            None => (String::new(), None, None, None),
-        };
-        match at_port(&ip, port) {
+        let item = Item::of(&item);
+        match at_port(&item.ip, port) {
             Ok(address) => {
-                let country = country.as_deref().and_then(Country::new);
-                let asn = asn.and_then(|asn| system(asn.to_string().trim_matches('"')));
-                builder.add(&Entry { address, country, asn });
-                builder.checked(checked.as_deref());
+                builder.add(&Entry { address, country: item.country, asn: item.asn });
+                builder.checked(item.checked.as_deref());
             }
             Err(what) => {
                 wrong.add(Place::default(), format!("entry {number}: {what}"));

@@ -142,6 +142,38 @@ fn lists_as_people_have_them_are_read() {
 }
 
 #[test]
+fn words_of_a_line_are_neither_a_header_nor_a_country() {
+    for (text, country) in [
+        ("9.9.9.9 resolver DE\n", "DE"),
+        ("9.9.9.9,server,US\n", "US"),
+        ("8.8.8.8 Google, Inc. US\n", "US"),
+        ("8.8.8.8 ns it DE 0.98\n", "DE"),
+        ("8.8.8.8 ns\n", "ZZ"),
+        ("[2606:4700:4700::1111]:53\n", "ZZ"),
+    ] {
+        let list = parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish();
+        assert_eq!(
+            (list.resolvers.len(), list.countries.as_slice()),
+            (1, &[country.to_owned()][..]),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_object_that_calls_one_thing_by_two_names_is_read() {
+    let text = r#"[{"ip": "11.0.0.1", "ip_address": "11.0.0.1", "country": "Germany", "country_code": "de", "asn": null,
+                  "as_number": 64500, "checked_at": "2023-08-17T22:05:00Z"}, {"address": "11.0.0.2", "asn": "AS7"}]"#;
+    let list = parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish();
+    assert_eq!((list.resolvers.len(), list.skipped.lines), (2, 0));
+    assert_eq!(
+        (list.countries[0].as_str(), list.resolvers[0].asn, list.resolvers[1].asn),
+        ("DE", 64_500, 7)
+    );
+    assert!(list.newest_check.is_some());
+}
+
+#[test]
 fn a_few_bad_lines_are_left_out_and_counted_and_harm_no_other() {
     let head = "ip_address,name,as_number,as_org,country_code\n";
     let row = |n: u8| format!("11.0.0.{n},,64500,\"Example, Inc.\",DE\n");
