@@ -154,7 +154,9 @@ fn sweeps_classifies_reloads_and_stops() {
     let metrics = program.metrics();
     // Without a state file it is not known which pin was there before.
     assert_eq!(of_world(&metrics, "consensus_matches_expected", ""), 0.0);
-    assert_eq!((queries(&metrics, "world"), queries(&metrics, "closed")), (sent, 3.0));
+    // Who says an error with EDNS and without it is not asked twice again.
+    let queried = (queries(&metrics, "world"), queries(&metrics, "closed"));
+    assert_eq!(queried, (sent - 1.0, 3.0));
     let asked = responder.counts();
     let is_usual = |it: &Ipv4Addr| {
         !matches!(Behaviour::of(*it), Behaviour::Servfail | Behaviour::HeaderOnlyFormerr)
