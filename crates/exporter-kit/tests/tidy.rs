@@ -280,6 +280,22 @@ fn every_exporter_has_its_places_elsewhere() {
     assert_none(offenders);
 }
 
+/// promtool, which the judge of worlds gives the order of all groups, and Prometheus' own metrics know a group by its name.
+#[test]
+fn no_two_groups_of_rules_have_one_name() {
+    let rules = files(&root().join("alerts"), ".rules.yml");
+    let names = rules.iter().flat_map(|(path, text)| {
+        let names = text.lines().filter_map(|line| line.trim().strip_prefix("- name: "));
+        names.map(move |name| (name.to_owned(), shown(path)))
+    });
+    let mut known = std::collections::BTreeMap::new();
+    let again = names.filter_map(|(name, file)| {
+        let before = known.insert(name.clone(), file.clone())?;
+        Some(format!("{name} in {before} and in {file}"))
+    });
+    assert_none(again.collect::<Vec<_>>());
+}
+
 /// Alerts about a program link to the dashboard of what it measures.
 #[test]
 fn links_of_meta_alerts_know_every_job() {
