@@ -89,7 +89,8 @@ mod tests {
     fn some_endpoints_are_down_in_one_region_and_some_in_all() -> anyhow::Result<()> {
         let pages = pages("latency_endpoint_verdict latency_vantage_clock_seconds", 3, 10)?;
         let is_down = |line: &str, endpoint: &str| {
-            line.contains(&format!("target=\"{endpoint}\"")) && line.ends_with(" 3")
+            line.contains(&format!("target=\"{endpoint}\""))
+                && [" 3", " 3.0"].iter().any(|value| line.ends_with(value))
         };
         let down = |endpoint: &str| {
             let says = |page: &&String| page.lines().any(|line| is_down(line, endpoint));
