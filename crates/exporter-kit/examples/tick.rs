@@ -197,7 +197,9 @@ fn start(name: &str, wanted: &Wanted<Work, Shown>, rounds: &Rounds) -> Running<S
     state.relabel(&wanted.labels);
     let task = tokio::spawn(run(wanted.work, Arc::clone(&state), rounds.clone()));
     let name = name.to_owned();
-    Running::new(state, task).with_farewell(async move { tracing::debug!(name, "clock stopped") })
+    Running::new(state, task).with_farewell(move || async move {
+        tracing::debug!(name, "clock stopped");
+    })
 }
 
 async fn run(work: Work, state: Arc<State>, rounds: Rounds) {

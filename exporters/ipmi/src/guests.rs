@@ -109,7 +109,7 @@ impl Guests {
                 let polls = poll::run_at_once(Arc::clone(&state), self.rounds.clone());
                 let farewell = Arc::clone(&state);
                 let running = Running::new(state, tokio::spawn(polls));
-                running.with_farewell(BmcState::farewell(farewell))
+                running.with_farewell(move || async move { farewell.close().await })
             },
             |state, labels| state.relabel(labels.clone()),
         );

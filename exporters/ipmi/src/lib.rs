@@ -181,7 +181,8 @@ impl IpmiExporter {
                 let state = Arc::new(state);
                 let task = tokio::spawn(poll::run(Arc::clone(&state), self.rounds.clone()));
                 let farewell = Arc::clone(&state);
-                Running::new(state, task).with_farewell(BmcState::farewell(farewell))
+                Running::new(state, task)
+                    .with_farewell(move || async move { farewell.close().await })
             },
             |state, labels| state.relabel(labels.clone()),
         );

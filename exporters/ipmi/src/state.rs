@@ -277,12 +277,6 @@ impl BmcState {
         self.keep().await;
     }
 
-    /// Closes it when its target goes. Every BMC has this future for as long as it is polled, so what closing
-    /// needs (five kilobytes) is made only then.
-    pub(crate) async fn farewell(state: Arc<Self>) {
-        Box::pin(state.close()).await;
-    }
-
     /// What is to be written to disk, if anything is.
     pub(crate) fn unsaved(&self) -> Option<Baseline> {
         let mut remembered = lock(&self.remembered);

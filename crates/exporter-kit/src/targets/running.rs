@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 /// How long a farewell may take. A peer that answers at all answers within a second.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-type Farewell = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Makes it. Every target has this for as long as it runs, so the future, which may be large, is made only then.
+type Farewell = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// A task, the state that it writes, and what is done when it is stopped.
 pub struct Running<S> {
@@ -27,12 +28,15 @@ impl<S> Running<S> {
         Self { state, task: Some(task), farewell: Mutex::new(None) }
     }
 
-    /// Runs `farewell` when the target is removed, has other work or the program ends, after its task
+    /// Runs what `farewell` makes when the target is removed, has other work or the program ends, after its task
     /// has stopped, for three seconds at most: to close a session that a peer would otherwise have to
     /// time out.
     #[must_use]
-    pub fn with_farewell(mut self, farewell: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.farewell = Mutex::new(Some(Box::pin(farewell)));
+    pub fn with_farewell<F>(mut self, farewell: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.farewell = Mutex::new(Some(Box::new(|| Box::pin(farewell()))));
         self
     }
 
@@ -53,7 +57,7 @@ impl<S> Running<S> {
                 let _ = task.await;
             }
             if let Some(farewell) = farewell {
-                let _ = tokio::time::timeout(FAREWELL, farewell).await;
+                let _ = tokio::time::timeout(FAREWELL, farewell()).await;
             }
         }
     }

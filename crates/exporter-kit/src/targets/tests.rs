@@ -109,7 +109,7 @@ async fn each_farewell_is_said_once_after_its_task_and_has_an_end() {
                 std::future::pending::<()>().await;
                 drop(by_task);
             });
-            Running::new(Arc::new(()), task).with_farewell(async move {
+            Running::new(Arc::new(()), task).with_farewell(move || async move {
                 if work == 13 {
                     std::future::pending::<()>().await;
                 }
