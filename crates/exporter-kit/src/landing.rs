@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::header;
 use axum::response::IntoResponse;
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use self::table::{Part, Row, Table};
 use crate::changes::{self, Change};
+use crate::document::document;
 use crate::state::State;
 use crate::words::{duration, in_a_query};
 use crate::{Exporter, process};
@@ -75,46 +76,36 @@ fn page<E: Exporter>(
     now: SystemTime,
 ) -> Markup {
     let part = table.part(&asked.filter, asked.page);
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="refresh" content="30";
-                title { @if table.down > 0 { "(" (table.down) ") " } (E::NAME) }
-                link rel="stylesheet" href="/-/style.css";
-            }
-            body {
-                header {
-                    h1 { (E::NAME) }
-                    p { (E::ABOUT) " Version " (process::VERSION) ", revision " (process::REVISION) "." }
-                }
-                nav {
-                    (link(telemetry_path, "metrics"))
-                    @for (path, what) in E::LINKS { (link(path, what)) }
-                    (link("/-/healthy", "health of the process"))
-                    (link("/-/ready", "whether every target had its first round"))
-                    (link("/-/discovery", "where targets are discovered, and what was left out"))
-                    (link("/sd", "the targets as a list for Prometheus, which can scrape them one by one"))
-                }
-                main {
-                    h2 { "Targets" }
-                    p.counts {
-                        (table.len()) " in all, "
-                        span.down[table.down > 0] { (table.down) " down" }
-                        @if table.pending > 0 { ", " (table.pending) " pending" }
-                        "."
-                    }
-                    (filter(asked))
-                    @if part.found != table.len() { p { (part.found) " of them hold “" (asked.filter) "”." } }
-                    (rows::<E>(&part, telemetry_path, now))
-                    (pages(&part, &asked.filter))
-                    (history(changes, now))
-                }
-            }
+    let title = html! { @if table.down > 0 { "(" (table.down) ") " } (E::NAME) };
+    let body = html! {
+        header {
+            h1 { (E::NAME) }
+            p { (E::ABOUT) " Version " (process::VERSION) ", revision " (process::REVISION) "." }
         }
-    }
+        nav {
+            (link(telemetry_path, "metrics"))
+            @for (path, what) in E::LINKS { (link(path, what)) }
+            (link("/-/healthy", "health of the process"))
+            (link("/-/ready", "whether every target had its first round"))
+            (link("/-/discovery", "where targets are discovered, and what was left out"))
+            (link("/sd", "the targets as a list for Prometheus, which can scrape them one by one"))
+        }
+        main {
+            h2 { "Targets" }
+            p.counts {
+                (table.len()) " in all, "
+                span.down[table.down > 0] { (table.down) " down" }
+                @if table.pending > 0 { ", " (table.pending) " pending" }
+                "."
+            }
+            (filter(asked))
+            @if part.found != table.len() { p { (part.found) " of them hold “" (asked.filter) "”." } }
+            (rows::<E>(&part, telemetry_path, now))
+            (pages(&part, &asked.filter))
+            (history(changes, now))
+        }
+    };
+    document(&title, Some(30), &body)
 }
 
 fn link(path: &str, what: &str) -> Markup {

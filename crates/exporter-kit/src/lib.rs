@@ -17,6 +17,7 @@
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
 //! | `web` | connections: taken, limited, served; on a thread of their own |
 //! | `web_config` | TLS, basic auth and headers, in exporter-toolkit's format |
+//! | `document` | the frame of a page for a browser |
 //! | `landing` | the page at `/` |
 //! | `words` | a duration and a part of a query, as pages have them |
 //! | `http_sd` | the page at `/sd`: the exporter's own targets, for Prometheus to discover |
@@ -42,6 +43,7 @@ mod changes;
 pub mod config;
 mod counts;
 pub mod discovery;
+mod document;
 mod exposition;
 mod flags;
 mod health;
@@ -72,6 +74,7 @@ mod words;
 
 pub use config::parse;
 pub use counts::{Counter, CountsBy, LabelEnum};
+pub use document::document;
 pub use exposition::respond;
 pub use health::Health;
 pub use histogram::{BOUNDS, Buckets, Histogram};

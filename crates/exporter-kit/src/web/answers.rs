@@ -7,10 +7,11 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse as _, Response};
-use maud::{DOCTYPE, html};
+use maud::html;
 
 use super::guard::Guard;
 use super::hosts;
+use crate::document::document;
 use crate::web_config::{Answer, Current};
 
 /// No script, nothing from elsewhere, in nobody's frame; forms come back here.
@@ -98,21 +99,12 @@ fn page(status: StatusCode, headers: &HeaderMap, message: &str) -> Response {
     if !accept.is_some_and(|accept| accept.contains("text/html")) {
         return (status, format!("{message}\n")).into_response();
     }
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (status) }
-                link rel="stylesheet" href="/-/style.css";
-            }
-            body {
-                h1 { (status) }
-                p { (message) }
-                p { a href="/" { "What there is" } }
-            }
-        }
+    let title = html! { (status) };
+    let body = html! {
+        h1 { (status) }
+        p { (message) }
+        p { a href="/" { "What there is" } }
     };
+    let page = document(&title, None, &body);
     (status, Html(page.into_string())).into_response()
 }

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use exporter_kit::{Exporter as _, in_a_query};
-use maud::{DOCTYPE, Markup, html};
+use exporter_kit::{Exporter as _, document, in_a_query};
+use maud::{Markup, html};
 
 use super::answers::{COUNTRIES_SHOWN, Elsewhere, Page, Row};
 use super::ecs::EcsPage;
@@ -33,30 +33,21 @@ pub(crate) fn page(
     filter: &Filter,
     choices: &Choices<'_>,
 ) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Answers · " (DnsExporter::NAME) }
-                link rel="stylesheet" href="/-/style.css";
-            }
-            body {
-                header {
-                    h1 { "Answers" }
-                    p { "What the resolvers answered in the last sweep of each set. " a href="/" { (DnsExporter::NAME) } }
-                }
-                main {
-                    (form(filter, choices))
-                    (progress(sweeps))
-                    @for page in pages { (question(page)) }
-                    @for page in subnets { (page.markup()) }
-                    @if pages.is_empty() && subnets.is_empty() { p { "No question is as asked for." } }
-                }
-            }
+    let title = html! { "Answers · " (DnsExporter::NAME) };
+    let body = html! {
+        header {
+            h1 { "Answers" }
+            p { "What the resolvers answered in the last sweep of each set. " a href="/" { (DnsExporter::NAME) } }
         }
-    }
+        main {
+            (form(filter, choices))
+            (progress(sweeps))
+            @for page in pages { (question(page)) }
+            @for page in subnets { (page.markup()) }
+            @if pages.is_empty() && subnets.is_empty() { p { "No question is as asked for." } }
+        }
+    };
+    document(&title, None, &body)
 }
 
 fn form(filter: &Filter, choices: &Choices<'_>) -> Markup {

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use exporter_kit::Exporter as _;
-use maud::{DOCTYPE, Markup, html};
+use exporter_kit::{Exporter as _, document};
+use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::DnsExporter;
@@ -168,24 +168,15 @@ impl Shown {
 
 /// The reports for a browser.
 pub(crate) fn page(reports: &[Report<'_>]) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Lists · " (DnsExporter::NAME) }
-                link rel="stylesheet" href="/-/style.css";
-            }
-            body {
-                header {
-                    h1 { "Lists of resolvers" }
-                    p { "What each list is worth, by the last sweep. " a href="/" { (DnsExporter::NAME) } }
-                }
-                main { @for report in reports { (section(report)) } }
-            }
+    let title = html! { "Lists · " (DnsExporter::NAME) };
+    let body = html! {
+        header {
+            h1 { "Lists of resolvers" }
+            p { "What each list is worth, by the last sweep. " a href="/" { (DnsExporter::NAME) } }
         }
-    }
+        main { @for report in reports { (section(report)) } }
+    };
+    document(&title, None, &body)
 }
 
 fn section(report: &Report<'_>) -> Markup {

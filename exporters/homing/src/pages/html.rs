@@ -1,7 +1,7 @@
 //! The page `/homing`, for people. No I/O, no clock.
 
-use exporter_kit::in_a_query;
-use maud::{DOCTYPE, Markup, html};
+use exporter_kit::{document, in_a_query};
+use maud::{Markup, html};
 
 use super::json::{Told, ToldAddress, ToldTarget};
 
@@ -10,41 +10,31 @@ const MOST_VANTAGES: usize = 50;
 
 /// Everything that is told.
 pub(super) fn page(told: &Told) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="refresh" content="60";
-                title { "Where it lives" }
-                link rel="stylesheet" href="/-/style.css";
+    let title = html! { "Where it lives" };
+    let body = html! {
+        header {
+            h1 { "Where it lives" }
+            p {
+                "What the smallest round trips of ten minutes allow, from all vantages together. Light in glass "
+                "goes 100 km there and back in a millisecond: nothing is farther away than that. One site may also "
+                "be several within its radius that these vantages cannot tell apart."
             }
-            body {
-                header {
-                    h1 { "Where it lives" }
-                    p {
-                        "What the smallest round trips of ten minutes allow, from all vantages together. Light in glass "
-                        "goes 100 km there and back in a millisecond: nothing is farther away than that. One site may also "
-                        "be several within its radius that these vantages cannot tell apart."
-                    }
-                    p { a href="/" { "/" } " " a href="/homing?format=json" { "as JSON" } }
-                }
-                main {
-                    @match told.age_seconds {
-                        Some(age) => p { "Judged " (format!("{age:.0}")) " s ago." },
-                        None => p.down { "Nothing is judged at the moment: no complete answer of every Prometheus." },
-                    }
-                    @if !told.suspects.is_empty() {
-                        p.down { "Left out, as they cannot be where they say: " (told.suspects.join(", ")) "." }
-                    }
-                    @for target in &told.targets { (of_target(target)) }
-                    (services(told))
-                    (claims(told))
-                }
-            }
+            p { a href="/" { "/" } " " a href="/homing?format=json" { "as JSON" } }
         }
-    }
+        main {
+            @match told.age_seconds {
+                Some(age) => p { "Judged " (format!("{age:.0}")) " s ago." },
+                None => p.down { "Nothing is judged at the moment: no complete answer of every Prometheus." },
+            }
+            @if !told.suspects.is_empty() {
+                p.down { "Left out, as they cannot be where they say: " (told.suspects.join(", ")) "." }
+            }
+            @for target in &told.targets { (of_target(target)) }
+            (services(told))
+            (claims(told))
+        }
+    };
+    document(&title, Some(60), &body)
 }
 
 fn of_target(target: &ToldTarget) -> Markup {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use exporter_kit::{Exporter as _, duration, in_a_query};
-use maud::{DOCTYPE, Markup, html};
+use exporter_kit::{Exporter as _, document, duration, in_a_query};
+use maud::{Markup, html};
 
 use super::Filter;
 use super::view::{HopView, PathView, WayView};
@@ -19,42 +19,33 @@ pub(super) fn page<'a>(
     faults: impl Iterator<Item = &'a String>,
     now: f64,
 ) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Paths · " (LatencyExporter::NAME) }
-                link rel="stylesheet" href="/-/style.css";
-            }
-            body {
-                header {
-                    h1 { "Paths" }
-                    p {
-                        "The routers on the way to each address, as echoes (ICMP) go. That is not always the way of a TCP "
-                        "connection, and never the way back. " a href="/" { (LatencyExporter::NAME) }
-                    }
-                }
-                main {
-                    form method="get" action="/paths" role="search" {
-                        label for="target" { "Target" }
-                        input #target type="search" name="target" value=(filter.target);
-                        label for="module" { "Module" }
-                        input #module type="search" name="module" value=(filter.module);
-                        button { "Show" }
-                        @if !filter.target.is_empty() || !filter.module.is_empty() { a href="/paths" { "all" } }
-                    }
-                    @for fault in faults { p { span.down { "A table is not read: " (fault) } } }
-                    @for path in paths.iter().take(MOST) { (one(path, now)) }
-                    @if paths.len() > MOST { p { (paths.len() - MOST) " more: ask for a target." } }
-                    @if paths.is_empty() {
-                        p { "No path as asked for. A module with " code { "path: {}" } " has its targets traced." }
-                    }
-                }
+    let title = html! { "Paths · " (LatencyExporter::NAME) };
+    let body = html! {
+        header {
+            h1 { "Paths" }
+            p {
+                "The routers on the way to each address, as echoes (ICMP) go. That is not always the way of a TCP "
+                "connection, and never the way back. " a href="/" { (LatencyExporter::NAME) }
             }
         }
-    }
+        main {
+            form method="get" action="/paths" role="search" {
+                label for="target" { "Target" }
+                input #target type="search" name="target" value=(filter.target);
+                label for="module" { "Module" }
+                input #module type="search" name="module" value=(filter.module);
+                button { "Show" }
+                @if !filter.target.is_empty() || !filter.module.is_empty() { a href="/paths" { "all" } }
+            }
+            @for fault in faults { p { span.down { "A table is not read: " (fault) } } }
+            @for path in paths.iter().take(MOST) { (one(path, now)) }
+            @if paths.len() > MOST { p { (paths.len() - MOST) " more: ask for a target." } }
+            @if paths.is_empty() {
+                p { "No path as asked for. A module with " code { "path: {}" } " has its targets traced." }
+            }
+        }
+    };
+    document(&title, None, &body)
 }
 
 fn one(path: &PathView, now: f64) -> Markup {
