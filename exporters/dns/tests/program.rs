@@ -155,8 +155,8 @@ fn sweeps_classifies_reloads_and_stops() {
     // Without a state file it is not known which pin was there before.
     assert_eq!(of_world(&metrics, "consensus_matches_expected", ""), 0.0);
     // Who says an error with EDNS and without it is not asked twice again.
-    let queried = (queries(&metrics, "world"), queries(&metrics, "closed"));
-    assert_eq!(queried, (sent - 1.0, 3.0));
+    let sent_since = (queries(&metrics, "world"), queries(&metrics, "closed"));
+    assert_eq!(sent_since, (sent - 1.0, 3.0));
     let asked = responder.counts();
     let is_usual = |it: &Ipv4Addr| {
         !matches!(Behaviour::of(*it), Behaviour::Servfail | Behaviour::HeaderOnlyFormerr)
