@@ -24,8 +24,8 @@ pub use self::board::{DATA_SOURCE_INTERVAL_SECONDS, MAY_BE_EMPTY};
 use self::expand::{Scope, Selection, Window};
 use self::prometheus::{Answer, Prometheus};
 
-/// The label that an endpoint need not have; a legend has nothing in its place.
-const TEAM: &str = "team";
+/// The labels that an endpoint or a machine need not have; a legend has nothing in their place.
+const OPTIONAL: [&str; 2] = ["site", "team"];
 
 /// What was wrong with the dashboards, and how much was asked.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ pub enum Problem {
     Warned(String),
     /// No series, or none with a number in it.
     Empty,
-    /// The legend names this label, and a series lacks it. The team of an endpoint may be missing.
+    /// The legend names this label, and a series lacks it. An endpoint's team and a machine's site may be missing.
     LegendLabel(String),
 }
 
@@ -212,7 +212,8 @@ impl Visit<'_> {
         if nothing && self.choice == Choice::All && !query.may_be_empty {
             self.find(&query.place, expression, Problem::Empty);
         }
-        for label in query.legend_labels.iter().filter(|label| *label != TEAM) {
+        for label in query.legend_labels.iter().filter(|label| !OPTIONAL.contains(&label.as_str()))
+        {
             if series.iter().any(|one| !one.has_label(label)) {
                 self.find(&query.place, expression, Problem::LegendLabel(label.clone()));
             }

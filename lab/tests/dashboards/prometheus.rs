@@ -23,7 +23,8 @@ pub(crate) struct Scraper {
 
 impl Scraper {
     /// Loads the shipped rules. Scrapes each second, under the shipped job names: the sample of each exporter and, beside
-    /// it as another instance, its golden file where there is one.
+    /// it as other instances, its golden file where there is one, the sample once more, as an agent or a pair gives it,
+    /// and that of another site and team, which uses the same names.
     pub(crate) async fn of_samples() -> Self {
         let mut pages = Router::new();
         let mut jobs = String::new();
@@ -31,8 +32,12 @@ impl Scraper {
         let address = listener.local_addr().unwrap();
         for (job, sample) in files::JOBS {
             write!(jobs, "- {{job_name: {job}, honor_labels: true, static_configs: [").unwrap();
+            let elsewhere =
+                sample.replace("site=\"lab\"", "site=\"ams\"").replace("team=\"", "team=\"b-");
+            let copies = [Some(sample.to_owned()), Some(elsewhere)];
             let expositions = [Some(sample.to_owned()), files::golden(job)];
-            for (number, exposition) in expositions.into_iter().flatten().enumerate() {
+            let expositions = expositions.into_iter().chain(copies).flatten();
+            for (number, exposition) in expositions.enumerate() {
                 let path = format!("/{job}/{number}");
                 pages = pages.route(&path, get(growing(exposition)));
                 write!(

@@ -61,20 +61,38 @@ fn no_vote_is_filtered_by_region_or_vantage() {
 #[test]
 fn copies_of_a_series_count_once() {
     let mut counted = 0;
-    for board in ["turbulence-world", "turbulence-dns"] {
-        for panel in panels(&files::boards()[board]) {
-            for expression in panel.expressions() {
-                let alike =
-                    expression.contains(" / ") || expression.contains("histogram_quantile(");
-                for (at, _) in expression.match_indices('{').filter(|_| !alike) {
-                    let adds = ["sum", "count", "avg"].contains(&aggregation(&expression[..at]));
-                    assert!(!adds, "{}: {expression}", panel.place);
-                    counted += 1;
-                }
+    for panel in all_panels() {
+        for expression in panel.expressions() {
+            let alike = expression.contains(" / ") || expression.contains("histogram_quantile(");
+            for (at, _) in expression.match_indices('{').filter(|_| !alike) {
+                let adds = ["sum", "count", "avg"].contains(&aggregation(&expression[..at]));
+                assert!(!adds, "{}: {expression}", panel.place);
+                counted += 1;
             }
         }
     }
     assert!(counted > 50, "only {counted} series are looked at");
+}
+
+/// A machine is its site and its name, an endpoint its team and its name: two sites may both have a `web-1`.
+#[test]
+fn what_is_grouped_by_name_is_grouped_by_site_or_team_too() {
+    let mut groups = 0;
+    for panel in all_panels() {
+        for expression in panel.expressions() {
+            let is_machine = panel.place.starts_with("turbulence-thermal");
+            let owner = if is_machine { "site" } else { "team" };
+            for list in ["by (", "on ("].iter().flat_map(|word| expression.split(word).skip(1)) {
+                let labels: Vec<&str> =
+                    list.split(')').next().unwrap().split(',').map(str::trim).collect();
+                if labels.contains(&"target") {
+                    assert!(labels.contains(&owner), "{}: {expression}", panel.place);
+                    groups += 1;
+                }
+            }
+        }
+    }
+    assert!(groups > 50, "only {groups} groups are looked at");
 }
 
 /// The innermost aggregation around a series whose name ends the text; "" where there is none.
