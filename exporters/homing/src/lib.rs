@@ -91,7 +91,10 @@ impl Exporter for HomingExporter {
         let pages = Arc::new(Targets::default());
         kit.registry.register(ClaimMetrics(Arc::clone(&pages)));
         let routing = Arc::new(Targets::default());
-        kit.registry.register(RouteMetrics(Arc::clone(&routing)));
+        kit.registry.register(RouteMetrics {
+            routing: Arc::clone(&routing),
+            evaluations: Arc::clone(&evaluations),
+        });
         Ok(Self { evaluations, pages, routing, rounds: kit.rounds.clone() })
     }
 

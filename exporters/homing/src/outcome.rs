@@ -163,6 +163,26 @@ labels! {
     }
 }
 
+labels! {
+    /// How the newest table of a router is.
+    TableState {
+        /// It was read, and says something.
+        Read = "read",
+        /// It is older than a table may be.
+        Old = "old",
+        /// There is no file.
+        NoFile = "no_file",
+        /// The file cannot be read.
+        Unreadable = "unreadable",
+        /// It is packed as nobody here unpacks.
+        Bzip2 = "bzip2",
+        /// A record of it is not what it says.
+        Damaged = "damaged",
+        /// It holds no route at all.
+        NoRoute = "no_route",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

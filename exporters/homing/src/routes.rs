@@ -3,6 +3,7 @@
 pub(crate) mod figures;
 pub(crate) mod mrt;
 pub(crate) mod poll;
+mod source;
 pub(crate) mod standing;
 pub(crate) mod state;
 #[cfg(test)]
@@ -33,6 +34,8 @@ pub(crate) struct Rules {
     pub(crate) watch: Vec<Watched>,
     /// So many peers must say it.
     pub(crate) min_peers: usize,
+    /// A table that is older says nothing.
+    pub(crate) max_age: Duration,
 }
 
 /// Where tables are, and how often they are looked at.

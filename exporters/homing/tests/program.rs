@@ -285,20 +285,40 @@ fn a_page_is_read_politely_and_what_cannot_be_read_is_unknown() {
     assert!(server.asked().iter().all(|head| head.contains(&server.address.to_string())));
 }
 
+/// The records of a table, as written so many seconds ago.
+fn written(seconds_ago: u64, table: &[u8]) -> Vec<u8> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let time = u32::try_from(now.as_secs() - seconds_ago).unwrap();
+    let (mut table, mut start) = (table.to_vec(), 0);
+    while start < table.len() {
+        let length = u32::from_be_bytes(table[start + 8..start + 12].try_into().unwrap());
+        table[start..start + 4].copy_from_slice(&time.to_be_bytes());
+        start += 12 + length as usize;
+    }
+    table
+}
+
 #[test]
 fn a_table_of_routes_is_read_again_when_it_is_another_and_a_damaged_one_judges_nothing() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let table = include_bytes!("tables/gobgp-3.10.mrt");
-    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
-    write("rib.1.mrt", table);
-    let config = format!(
-        "prometheus: [{{url: 'http://{}'}}]\nroutes:\n  files: ['{}/rib.*.mrt']\n  interval: 1s\n  watch:\n    \
-         - {{prefix: 149.154.164.0/22, origins: [62041], max_length: 22}}\n    - {{prefix: 2001:db8::/32}}\n",
-        server.address,
-        folder.path().display()
-    );
-    let program = start(&config);
+    let write = |name: &str, bytes: &[u8]| {
+        // Elsewhere first, so that nobody reads half of it.
+        let (new, name) = (folder.path().join("new"), folder.path().join(name));
+        std::fs::write(&new, bytes).unwrap();
+        std::fs::rename(new, name).unwrap();
+    };
+    write("rib.1.mrt", &written(7_200, table));
+    let config = |most: u8| {
+        format!(
+            "prometheus: [{{url: 'http://{}'}}]\nroutes:\n  files: ['{}/rib.*.mrt']\n  interval: 1s\n  watch:\n    \
+             - {{prefix: 149.154.164.0/22, origins: [62041], max_length: {most}}}\n    - {{prefix: 2001:db8::/32}}\n",
+            server.address,
+            folder.path().display()
+        )
+    };
+    let program = start(&config(22));
     let of = |metric: &str| format!("{metric}{{prefix=\"149.154.164.0/22\"}}");
     let visible = of("homing_route_visible_ratio");
     let metrics = program.wait_until("a table", |it| it.get(&visible) == Some(1.0));
@@ -307,27 +327,43 @@ fn a_table_of_routes_is_read_again_when_it_is_another_and_a_damaged_one_judges_n
     assert_eq!(metrics.value("homing_route_files"), 1.0);
     // One table is not enough to tell of a part that should not be.
     let parts = "homing_route_changes_total{prefix=\"149.154.164.0/22\",kind=\"more_specific\"}";
-    assert_eq!(metrics.value(parts), 0.0);
-    write("rib.2.mrt", table);
-    program.wait_until("the second table", |it| it.value(parts) == 1.0);
+    let part = "homing_route_unexpected_info{kind=\"more_specific\",announced=\"149.154.167.0/24\",asn=\"62041\"}";
+    assert_eq!((metrics.value(parts), metrics.get(part)), (0.0, None));
+    write("rib.2.mrt", &written(3_600, table));
+    let metrics = program.wait_until("the second table", |it| it.value(parts) == 1.0);
+    assert_eq!(metrics.value(part), 1.0);
+    // Allowed by the config, and at once, without another table.
+    assert_eq!(program.reload(&config(24)).status, 200);
+    program.wait_until("other rules", |it| it.get(part).is_none());
 
     let read = program.metrics().value("homing_route_records_total{result=\"read\"}");
-    write("rib.3.mrt", &table[..table.len() - 1]);
+    let newest = written(60, table);
+    write("rib.3.mrt", &newest[..newest.len() - 1]);
     program.wait_until("damage", |it| {
         it.value("homing_route_records_total{result=\"failed\"}") >= 1.0
     });
     program.wait("its name", || program.page("/").contains("down: damaged"));
-    assert_eq!(program.metrics().value(&visible), 1.0);
+    let metrics = program.metrics();
+    assert_eq!(metrics.value("homing_route_tables{state=\"damaged\"}"), 1.0);
+    assert_eq!(metrics.value(&visible), 1.0, "the one before stands");
     for (bytes, reason) in [(&b"BZh9"[..], "bzip2"), (b"", "no_route")] {
         write("rib.3.mrt", bytes);
         program.wait(reason, || program.page("/").contains(&format!("down: {reason}")));
     }
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut packed, table).unwrap();
-    write("rib.3.mrt", &packed.finish().unwrap());
+    let pack = |bytes: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, bytes).unwrap();
+        packed.finish().unwrap()
+    };
+    write("rib.3.mrt", &pack(&newest));
     let records = "homing_route_records_total{result=\"read\"}";
     program.wait_until("the mend", |it| it.value(records) >= read + 4.0 + 3.0);
     program.wait_for_log(&["target is up again", "routes"]);
+    // One that is older than a table may be says nothing, and its state says why.
+    write("rib.3.mrt", &pack(&written(6 * 3_600 + 60, table)));
+    let metrics = program.wait_until("an old one", |it| it.get(&visible).is_none());
+    assert_eq!(metrics.value("homing_route_tables{state=\"old\"}"), 1.0);
+    assert!(metrics.value("homing_route_table_timestamp_seconds") > 1e9);
 }
 
 #[test]

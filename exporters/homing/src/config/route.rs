@@ -15,6 +15,11 @@ use crate::routes::{RouteWork, Rules, Watched};
 const MOST_WATCHED: usize = 500;
 const MOST_PATTERNS: usize = 64;
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
+/// A table that is older says nothing: routers write one each hour, collectors of the Internet's routes each two to eight.
+const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);
+/// Less than what makes a stranger known, so that no single table does.
+const MAX_AGE_WITHIN: (Duration, Duration) =
+    (Duration::from_secs(60), Duration::from_secs(3 * 86_400));
 
 /// The section.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -27,6 +32,7 @@ struct RawRoutes {
     files: Vec<String>,
     interval: Option<kit::Duration>,
     min_peers: Option<usize>,
+    max_age: Option<kit::Duration>,
     watch: Vec<RawWatched>,
 }
 
@@ -62,6 +68,9 @@ impl TryFrom<RawRoutes> for Routes {
         }
         let interval = raw.interval.unwrap_or_else(|| kit::Duration::new(Duration::from_secs(60)));
         let interval = interval.within(INTERVAL.0, INTERVAL.1);
+        let max_age = raw.max_age.unwrap_or_else(|| kit::Duration::new(MAX_AGE));
+        let max_age = max_age.within(MAX_AGE_WITHIN.0, MAX_AGE_WITHIN.1);
+        let max_age = max_age.map_err(|error| format!("max_age: {error}"))?;
         let mut watch: Vec<Watched> = Vec::new();
         for (at, it) in raw.watch.into_iter().enumerate() {
             let prefix = it.prefix.trunc();
@@ -90,7 +99,7 @@ impl TryFrom<RawRoutes> for Routes {
         };
         Ok(Self(Wanted {
             work,
-            labels: Rules { watch, min_peers: raw.min_peers.unwrap_or(3).max(1) },
+            labels: Rules { watch, min_peers: raw.min_peers.unwrap_or(3).max(1), max_age },
         }))
     }
 }

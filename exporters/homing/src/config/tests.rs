@@ -80,6 +80,10 @@ fn every_fault_has_its_message() {
             "routes: {files: ['/a*/b'], watch: [{prefix: 192.0.2.0/24}]}".to_owned(),
             "files: a path may have one * in its last part",
         ),
+        (
+            "routes: {files: [a], max_age: 10d, watch: [{prefix: 192.0.2.0/24}]}".to_owned(),
+            "max_age: must be from 1m to 3d",
+        ),
         ("routes: {files: [a], watch: []}".to_owned(), "watch: must have from 1 to 500 entries"),
         (
             "routes: {files: [a], watch: [{prefix: 192.0.2.1/24}]}".to_owned(),

@@ -15,11 +15,12 @@ use crate::config::{Config, EVALUATION};
 use crate::judge;
 use crate::outcome::{
     ClaimState, Evaluation as Outcome, Fetch, Impact, LeftOut, QueryFailure, Record, RouteChange,
+    TableState,
 };
 use crate::routes::Rules;
 use crate::routes::figures::Figures;
-use crate::routes::standing::RouteVerdict;
-use crate::routes::state::{Latest, Routes};
+use crate::routes::standing::{RouteVerdict, Told};
+use crate::routes::state::{Latest, Prefix, Routes};
 use crate::standing::Standing;
 use crate::state::{Evaluation, Snapshot};
 use crate::world::{Address, Endpoint, Handover, Seen, Target, Vantage, World};
@@ -143,24 +144,41 @@ fn pages(now: Instant) -> Vec<Arc<Page>> {
 
 /// Tables in which somebody else announces one prefix, and of another one nobody has a route.
 fn routing() -> Routes {
-    let rules = Rules { watch: Vec::new(), min_peers: 3 };
+    let rules = Rules { watch: Vec::new(), min_peers: 3, max_age: Duration::from_secs(60) };
     let routes = Routes::new("routes", &rules);
     let changes = CountsBy::default();
     changes.inc(RouteChange::Origin);
+    let part = "149.154.167.0/24".parse().unwrap();
+    let origins: BTreeMap<u32, usize> = (0..12).map(|it| (62_041 + it, 3)).collect();
     let figures = Figures {
         peers: 4,
         visible: 3,
-        origins: (0..12).map(|it| (62_041 + it, 3)).collect(),
+        announcers: origins.clone(),
+        origins,
         upstreams: [(1_273, 2), (6_762, 1)].into(),
-        parts: [("149.154.167.0/24".parse().unwrap(), 2)].into(),
+        parts: [(part, 2)].into(),
+        part_origins: [((part, 64_666), 2)].into(),
     };
-    let told = RouteVerdict { visible: Some(0.75), unexpected: 1, changes: Vec::new(), figures };
+    let told = [(RouteChange::Origin, Some(64_666)), (RouteChange::Withdrawn, None)];
+    let told = told.map(|(kind, asn)| Told { kind, announced: part, asn });
+    let verdict = RouteVerdict {
+        visible: Some(0.75),
+        unexpected: 1,
+        changes: Vec::new(),
+        told: told.into(),
+        figures,
+    };
+    let prefix = |of: &str, verdict, counts| Prefix { of: of.parse().unwrap(), verdict, counts };
+    let states = CountsBy::default();
+    states.inc(TableState::Read);
+    states.inc(TableState::NoFile);
     routes.publish(Latest {
+        states,
         files: 1,
-        newest: 1_525_000_000,
+        oldest: Some(1_525_000_000),
         prefixes: vec![
-            ("149.154.164.0/22".to_owned(), told, changes),
-            ("2001:db8::/32".to_owned(), RouteVerdict::default(), CountsBy::default()),
+            prefix("149.154.164.0/22", verdict, changes),
+            prefix("2001:db8::/32", RouteVerdict::default(), CountsBy::default()),
         ],
     });
     routes.records.inc(Record::Read);
@@ -170,10 +188,12 @@ fn routing() -> Routes {
 #[test]
 fn exposition() {
     let now = Instant::now();
+    let evaluation = evaluation(now);
+    let snapshot = evaluation.standing(now);
     let text = exporter_kit::openmetrics(|page| {
-        page::encode(&evaluation(now), now, page);
+        page::encode(&evaluation, now, page);
         claims::encode(&pages(now), now, page);
-        routes::encode(&routing(), page);
+        routes::encode(&routing(), snapshot.as_deref(), page);
     });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();

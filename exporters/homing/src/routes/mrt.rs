@@ -29,7 +29,7 @@ pub(crate) struct Tally {
 }
 
 /// The end of a path: who announces, and from whom that is heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PathEnd {
     /// The autonomous system at its end; none where several are named at once.
     pub(crate) origin: Option<u32>,
@@ -49,34 +49,34 @@ pub(crate) trait Sink {
     fn path(&mut self, number: u16, prefix: IpNet, path: PathEnd);
 }
 
-/// Reads a whole table.
-pub(crate) fn read(from: &mut dyn Read, sink: &mut impl Sink) -> io::Result<Tally> {
+/// Reads a whole table; one that ends within a record, or cannot be unpacked or read to its end, has a record that failed.
+pub(crate) fn read(from: &mut dyn Read, sink: &mut impl Sink) -> Tally {
     let (mut tally, mut record) = (Tally::default(), Vec::new());
     let mut head = [0; 12];
     loop {
-        match fill(from, &mut head)? {
-            0 => return Ok(tally),
-            12 => {}
+        match fill(from, &mut head) {
+            Ok(0) => return tally,
+            Ok(12) => {}
             _ => {
                 tally.failed += 1;
-                return Ok(tally);
+                return tally;
             }
         }
         let mut rest = Rest(&head);
         let (Some(time), Some(kind), Some(subtype), Some(length)) =
             (rest.long(), rest.short(), rest.short(), rest.long())
         else {
-            return Ok(tally);
+            return tally;
         };
         if length > LARGEST {
             tally.failed += 1;
-            return Ok(tally);
+            return tally;
         }
         record.clear();
         record.resize(length as usize, 0);
-        if fill(from, &mut record)? != record.len() {
+        if !fill(from, &mut record).is_ok_and(|filled| filled == record.len()) {
             tally.failed += 1;
-            return Ok(tally);
+            return tally;
         }
         // RIB_IPV4_UNICAST and RIB_IPV6_UNICAST, and both with ADDPATH.
         let done = match (kind, subtype) {

@@ -1,34 +1,59 @@
-//! What is remembered of a prefix from table to table, and what a new one changes. No I/O, no clock.
+//! What is remembered of a prefix from table to table, and what should not be. No I/O, no clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ipnet::IpNet;
 
 use super::figures::Figures;
 use super::{Rules, Watched};
 use crate::outcome::RouteChange;
 
-/// Seconds after which who announced a prefix is a stranger again, where nobody is pinned.
-const KNOWN_FOR: u64 = 7 * 86_400;
+const DAY: u64 = 86_400;
+/// Seconds that who announces a prefix stays known, and after which a stranger is one no more, where nobody is named.
+const KNOWN_FOR: u64 = 7 * DAY;
+/// The same after which a neighbour is known: networks change theirs by plan, and more often than their number.
+const NEIGHBOUR_KNOWN_AFTER: u64 = DAY;
 /// Seconds over which the usual visibility is taken, and between two figures of it.
-const USUAL_OVER: u64 = 86_400;
+const USUAL_OVER: u64 = DAY;
 const USUAL_EACH: u64 = 300;
 /// A share of the usual visibility below which a prefix is withdrawn.
 const WITHDRAWN: f64 = 0.5;
 /// With fewer peers than these one of them is believed.
 const FEW_PEERS: usize = 3;
+/// What should not be of one prefix that is shown one by one.
+const MOST_SHOWN: usize = 10;
+
+/// What the last two tables of one router say of a prefix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tables<'a> {
+    /// The router, by the place of its files in the config.
+    pub(crate) router: usize,
+    pub(crate) now: &'a Figures,
+    /// None where there was one table only.
+    pub(crate) before: Option<&'a Figures>,
+}
+
+/// Something that may be as it should not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Thing {
+    Origin(u32),
+    Upstream(u32),
+    Part(IpNet),
+    Withdrawn,
+}
 
 /// What is remembered of one prefix.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
-    /// When each origin was seen last, in seconds since the epoch.
-    origins: BTreeMap<u32, u64>,
-    upstreams: BTreeMap<u32, u64>,
-    parts: BTreeMap<String, u64>,
+    /// When what is known was seen last, in seconds since the epoch.
+    known: BTreeMap<Thing, u64>,
+    /// Since when what is not known has been there, once enough peers said so.
+    strangers: BTreeMap<Thing, u64>,
     visible: VecDeque<(u64, f64)>,
-    /// What the table before said that should not be: by the kind, and who or what.
-    before: BTreeSet<(RouteChange, String)>,
+    /// Routers of which a table was seen.
+    routers: BTreeSet<usize>,
     /// What was told.
-    told: BTreeSet<(RouteChange, String)>,
-    is_new: bool,
+    told: BTreeSet<Thing>,
 }
 
 /// What is told of one prefix.
@@ -40,84 +65,127 @@ pub(crate) struct RouteVerdict {
     pub(crate) unexpected: usize,
     /// What became another since the table before.
     pub(crate) changes: Vec<RouteChange>,
-    /// What the table says.
+    /// What should not be, each by itself; the first ten.
+    pub(crate) told: Vec<Told>,
+    /// What the tables say.
     pub(crate) figures: Figures,
 }
 
-impl Memory {
-    /// Nothing is known.
-    pub(crate) fn new() -> Self {
-        Self { is_new: true, ..Self::default() }
-    }
+/// One thing that should not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) kind: RouteChange,
+    /// The prefix, or the part of it.
+    pub(crate) announced: IpNet,
+    /// Who announces it, or through whom it is heard.
+    pub(crate) asn: Option<u32>,
+}
 
-    /// Judges a prefix by a new table. What two tables in a row say is told.
+impl Memory {
+    /// Judges a prefix by the tables that there are, at least one. What two tables in a row of the same routers say is
+    /// told: nothing is told once more by tables that were judged before.
     pub(crate) fn judge(
         &mut self,
         watched: &Watched,
         rules: &Rules,
-        figures: Figures,
+        tables: &[Tables<'_>],
         unix: u64,
     ) -> RouteVerdict {
-        let needed = if figures.peers < FEW_PEERS {
-            1
-        } else {
-            rules.min_peers.max(figures.peers.div_ceil(10))
+        let (mut figures, mut before) = (Figures::default(), Figures::default());
+        let mut twice: BTreeMap<Thing, usize> = BTreeMap::new();
+        for table in tables {
+            figures.add(table.now);
+            let Some(last) = table.before else { continue };
+            before.add(last);
+            let last: BTreeMap<Thing, usize> = things(last).collect();
+            for (thing, peers) in things(table.now) {
+                let both = last.get(&thing).map_or(0, |it| peers.min(*it));
+                *twice.entry(thing).or_default() += both;
+            }
+        }
+        self.learn_of_new_routers(tables, unix);
+        let needed = needed(rules, figures.peers);
+        let is_told =
+            |(thing, peers): &(Thing, usize)| *peers >= needed && self.is_strange(watched, *thing);
+        let mut told: BTreeSet<Thing> =
+            twice.into_iter().filter(is_told).map(|(thing, _)| thing).collect();
+        let visible = share(&figures);
+        let is_low = |share: Option<f64>| {
+            share.zip(self.usual()).is_some_and(|(now, usual)| now < WITHDRAWN * usual)
         };
-        let visible = (figures.peers > 0).then(|| figures.visible as f64 / figures.peers as f64);
-        let odd = self.odd(watched, &figures, needed, visible);
-        let confirmed: BTreeSet<_> = odd.intersection(&self.before).cloned().collect();
-        let told_before = std::mem::take(&mut self.told);
+        if is_low(visible) && is_low(share(&before)) {
+            told.insert(Thing::Withdrawn);
+        }
+        self.remember(&figures, needed, visible.filter(|_| !is_low(visible)), unix);
         let mut changes: Vec<RouteChange> =
-            confirmed.difference(&told_before).map(|(kind, _)| *kind).collect();
+            told.difference(&self.told).map(|it| it.kind()).collect();
         changes.dedup();
-        let is_origin = |it: &&(RouteChange, String)| it.0 == RouteChange::Origin;
-        let unexpected = confirmed.iter().filter(is_origin).count();
-        self.remember(&figures, visible, &odd, unix);
-        (self.before, self.told, self.is_new) = (odd, confirmed, false);
-        RouteVerdict { visible, unexpected, changes, figures }
+        let unexpected = told.iter().filter(|it| it.kind() == RouteChange::Origin).count();
+        let shown = told.iter().flat_map(|it| shown(*it, watched.prefix, &figures));
+        let shown = shown.take(MOST_SHOWN).collect();
+        self.told = told;
+        RouteVerdict { visible, unexpected, changes, told: shown, figures }
     }
 
-    /// What should not be, by this table alone.
-    fn odd(
-        &self,
-        watched: &Watched,
-        figures: &Figures,
-        needed: usize,
-        visible: Option<f64>,
-    ) -> BTreeSet<(RouteChange, String)> {
-        let mut odd = BTreeSet::new();
-        let is_stranger = |asn: &u32, pinned: &BTreeSet<u32>, known: &BTreeMap<u32, u64>| {
+    /// Whether it should not be: by the config, or, where that names nobody, by what is known.
+    fn is_strange(&self, watched: &Watched, thing: Thing) -> bool {
+        let pinned = |asn, pinned: &BTreeSet<u32>| {
             if pinned.is_empty() {
-                !self.is_new && !known.contains_key(asn)
+                !self.known.contains_key(&thing)
             } else {
-                !pinned.contains(asn)
+                !pinned.contains(&asn)
             }
         };
-        for (asn, paths) in &figures.origins {
-            if *paths >= needed && is_stranger(asn, &watched.origins, &self.origins) {
-                odd.insert((RouteChange::Origin, asn.to_string()));
-            }
-        }
-        for (asn, paths) in &figures.upstreams {
-            if *paths >= needed && is_stranger(asn, &watched.upstreams, &self.upstreams) {
-                odd.insert((RouteChange::Upstream, asn.to_string()));
-            }
-        }
-        for (part, peers) in &figures.parts {
-            let name = part.to_string();
-            let is_odd = match watched.max_length {
+        match thing {
+            Thing::Origin(asn) => pinned(asn, &watched.origins),
+            Thing::Upstream(asn) => pinned(asn, &watched.upstreams),
+            Thing::Part(part) => match watched.max_length {
                 Some(most) => part.prefix_len() > most,
-                None => !self.is_new && !self.parts.contains_key(&name),
-            };
-            if *peers >= needed && is_odd {
-                odd.insert((RouteChange::MoreSpecific, name));
+                None => !self.known.contains_key(&thing),
+            },
+            Thing::Withdrawn => true,
+        }
+    }
+
+    /// What the first table of a router says is taken for usual.
+    fn learn_of_new_routers(&mut self, tables: &[Tables<'_>], unix: u64) {
+        for table in tables {
+            if self.routers.insert(table.router) {
+                self.known.extend(things(table.now).map(|(thing, _)| (thing, unix)));
             }
         }
-        let usual = self.usual();
-        if visible.zip(usual).is_some_and(|(now, usual)| now < WITHDRAWN * usual) {
-            odd.insert((RouteChange::Withdrawn, String::new()));
+    }
+
+    /// Keeps what is known, and makes known who has been there long enough. Whom few peers hear is not believed, and
+    /// not learnt either: who begins like that would be no stranger when all hear him.
+    fn remember(&mut self, figures: &Figures, needed: usize, visible: Option<f64>, unix: u64) {
+        let there: BTreeMap<Thing, usize> = things(figures).collect();
+        self.strangers.retain(|thing, _| there.contains_key(thing));
+        for (thing, peers) in there {
+            if let Some(last) = self.known.get_mut(&thing) {
+                *last = unix;
+                continue;
+            }
+            if peers >= needed {
+                self.strangers.entry(thing).or_insert(unix);
+            }
+            let after =
+                if matches!(thing, Thing::Upstream(_)) { NEIGHBOUR_KNOWN_AFTER } else { KNOWN_FOR };
+            if self.strangers.get(&thing).is_some_and(|since| since + after <= unix) {
+                self.strangers.remove(&thing);
+                self.known.insert(thing, unix);
+            }
         }
-        odd
+        self.known.retain(|_, at| *at + KNOWN_FOR >= unix);
+        let is_due = self.visible.back().is_none_or(|(at, _)| at + USUAL_EACH <= unix);
+        if let Some(share) = visible.filter(|_| is_due) {
+            self.visible.push_back((unix, share));
+        }
+        // What is withdrawn stays so for a week, and then it is what is usual.
+        let over = if visible.is_some() { USUAL_OVER } else { KNOWN_FOR };
+        while self.visible.front().is_some_and(|(at, _)| at + over < unix) {
+            self.visible.pop_front();
+        }
     }
 
     fn usual(&self) -> Option<f64> {
@@ -125,40 +193,52 @@ impl Memory {
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied()
     }
+}
 
-    /// What is well is known from now on; what is odd does not become usual by being seen.
-    fn remember(
-        &mut self,
-        figures: &Figures,
-        visible: Option<f64>,
-        odd: &BTreeSet<(RouteChange, String)>,
-        unix: u64,
-    ) {
-        let is_well = |kind, name: String| !odd.contains(&(kind, name));
-        for asn in figures.origins.keys().filter(|it| is_well(RouteChange::Origin, it.to_string()))
-        {
-            self.origins.insert(*asn, unix);
+impl Thing {
+    fn kind(self) -> RouteChange {
+        match self {
+            Self::Origin(_) => RouteChange::Origin,
+            Self::Upstream(_) => RouteChange::Upstream,
+            Self::Part(_) => RouteChange::MoreSpecific,
+            Self::Withdrawn => RouteChange::Withdrawn,
         }
-        for asn in
-            figures.upstreams.keys().filter(|it| is_well(RouteChange::Upstream, it.to_string()))
-        {
-            self.upstreams.insert(*asn, unix);
+    }
+}
+
+/// So many peers must say it.
+fn needed(rules: &Rules, peers: usize) -> usize {
+    if peers < FEW_PEERS { 1 } else { rules.min_peers.max(peers.div_ceil(10)) }
+}
+
+fn share(figures: &Figures) -> Option<f64> {
+    (figures.peers > 0).then(|| figures.visible as f64 / figures.peers as f64)
+}
+
+/// What may be as it should not, with the peers that say so.
+fn things(figures: &Figures) -> impl Iterator<Item = (Thing, usize)> {
+    let origins = figures.announcers.iter().map(|(asn, peers)| (Thing::Origin(*asn), *peers));
+    let upstreams = figures.upstreams.iter().map(|(asn, peers)| (Thing::Upstream(*asn), *peers));
+    let parts = figures.parts.iter().map(|(part, peers)| (Thing::Part(*part), *peers));
+    origins.chain(upstreams).chain(parts)
+}
+
+/// Where a thing is to be seen.
+fn shown(thing: Thing, prefix: IpNet, figures: &Figures) -> Vec<Told> {
+    let kind = thing.kind();
+    let told = |announced, asn| Told { kind, announced, asn };
+    match thing {
+        Thing::Origin(asn) => {
+            let whole = figures.origins.contains_key(&asn).then_some(prefix);
+            let parts = figures.part_origins.keys().filter(|it| it.1 == asn).map(|it| it.0);
+            whole.into_iter().chain(parts).map(|it| told(it, Some(asn))).collect()
         }
-        for part in figures.parts.keys().map(ToString::to_string) {
-            if is_well(RouteChange::MoreSpecific, part.clone()) {
-                self.parts.insert(part, unix);
-            }
+        Thing::Upstream(asn) => vec![told(prefix, Some(asn))],
+        Thing::Part(part) => {
+            let origins = figures.part_origins.iter().filter(|((it, _), _)| *it == part);
+            let most = origins.max_by_key(|(_, peers)| **peers).map(|((_, asn), _)| *asn);
+            vec![told(part, most)]
         }
-        let is_known = |at: u64| at + KNOWN_FOR >= unix;
-        self.origins.retain(|_, at| is_known(*at));
-        self.upstreams.retain(|_, at| is_known(*at));
-        self.parts.retain(|_, at| is_known(*at));
-        let is_due = self.visible.back().is_none_or(|(at, _)| at + USUAL_EACH <= unix);
-        if let Some(ratio) = visible.filter(|_| is_due) {
-            self.visible.push_back((unix, ratio));
-        }
-        while self.visible.front().is_some_and(|(at, _)| at + USUAL_OVER < unix) {
-            self.visible.pop_front();
-        }
+        Thing::Withdrawn => vec![told(prefix, None)],
     }
 }

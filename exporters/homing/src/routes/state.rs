@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use exporter_kit::{CountsBy, Health, Targets};
+use ipnet::IpNet;
 
 use super::standing::RouteVerdict;
 use super::{RouteWork, Rules};
-use crate::outcome::{Record, RouteChange};
+use crate::outcome::{Record, RouteChange, TableState};
 
 /// The routes, by their one name.
 pub(crate) type Routing = Targets<RouteWork, Routes, Rules>;
@@ -27,15 +28,26 @@ struct Inner {
     latest: Option<Arc<Latest>>,
 }
 
-/// What the last tables tell.
+/// What the tables tell.
 #[derive(Debug, Default)]
 pub(crate) struct Latest {
-    /// How many files there were.
+    /// How many patterns of files are in which state.
+    pub(crate) states: CountsBy<TableState>,
+    /// Of how many the last good table still says something.
     pub(crate) files: usize,
-    /// The newest time in them, in seconds since the epoch.
-    pub(crate) newest: u32,
-    /// Of each prefix, as it is written, what is told, and how often each thing changed.
-    pub(crate) prefixes: Vec<(String, RouteVerdict, CountsBy<RouteChange>)>,
+    /// When the oldest of the last good tables was written, in seconds since the epoch.
+    pub(crate) oldest: Option<u64>,
+    /// What is told of each prefix; none where no table stands.
+    pub(crate) prefixes: Vec<Prefix>,
+}
+
+/// What is told of one prefix.
+#[derive(Debug)]
+pub(crate) struct Prefix {
+    pub(crate) of: IpNet,
+    pub(crate) verdict: RouteVerdict,
+    /// How often each thing changed.
+    pub(crate) counts: CountsBy<RouteChange>,
 }
 
 impl Routes {
@@ -54,17 +66,17 @@ impl Routes {
         Arc::clone(&self.inner.lock().unwrap_or_else(PoisonError::into_inner).rules)
     }
 
-    /// From the next table on, it is judged otherwise.
+    /// From the next look on, they are judged otherwise.
     pub(crate) fn relabel(&self, rules: &Rules) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).rules = Arc::new(rules.clone());
     }
 
-    /// What the last tables tell.
+    /// What the last look tells.
     pub(crate) fn latest(&self) -> Option<Arc<Latest>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).latest.clone()
     }
 
-    /// Puts what new tables tell in the place of what was told.
+    /// Puts what a look tells in the place of what was told.
     pub(crate) fn publish(&self, latest: Latest) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).latest = Some(Arc::new(latest));
     }

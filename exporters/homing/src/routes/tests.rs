@@ -1,5 +1,8 @@
 //! Tables as routers write them, and as nobody should.
 
+mod looks;
+mod strangers;
+
 use std::collections::BTreeSet;
 
 use rand::rngs::StdRng;
@@ -7,15 +10,29 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::figures::{Figures, Table};
 use super::mrt::{Tally, read};
-use super::standing::Memory;
+use super::standing::{Memory, RouteVerdict, Tables, Told};
 use super::{Rules, Watched};
 use crate::outcome::RouteChange;
 
 /// A route of a peer: its number, and the path.
 type Route<'a> = (u16, &'a [u32]);
 
+/// When tables are written that say nothing else.
+const WRITTEN: u32 = 1_525_000_000;
+
+/// The same records, written at another time.
+fn at(time: u32, file: &[u8]) -> Vec<u8> {
+    let (mut file, mut start) = (file.to_vec(), 0);
+    while start < file.len() {
+        let length = u32::from_be_bytes(file[start + 8..start + 12].try_into().unwrap());
+        file[start..start + 4].copy_from_slice(&time.to_be_bytes());
+        start += 12 + length as usize;
+    }
+    file
+}
+
 fn record(subtype: u16, body: &[u8]) -> Vec<u8> {
-    let mut record = 1_525_000_000_u32.to_be_bytes().to_vec();
+    let mut record = WRITTEN.to_be_bytes().to_vec();
     record.extend(13_u16.to_be_bytes());
     record.extend(subtype.to_be_bytes());
     record.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
@@ -63,10 +80,11 @@ fn watched() -> Watched {
 }
 
 fn figures(file: &[u8]) -> (Tally, Figures) {
-    let watch = [watched()];
+    let watch = [watched().prefix];
     let mut table = Table::new(&watch);
-    let tally = read(&mut &*file, &mut table).unwrap();
-    (tally, table.finish().remove(0))
+    let tally = read(&mut &*file, &mut table);
+    let figures = table.finish().unwrap_or_default().remove(&watch[0]);
+    (tally, figures.unwrap_or_default())
 }
 
 /// Routes of the facts of 2018, of four peers, and of two other prefixes.
@@ -156,7 +174,29 @@ fn whatever_is_in_a_file_is_read_without_harm() {
 }
 
 fn rules() -> Rules {
-    Rules { watch: vec![watched()], min_peers: 3 }
+    let max_age = std::time::Duration::from_secs(6 * 3_600);
+    Rules { watch: vec![watched()], min_peers: 3, max_age }
+}
+
+/// One router's tables, one after the other.
+struct Judge {
+    watched: Watched,
+    memory: Memory,
+    last: Option<Figures>,
+}
+
+impl Judge {
+    fn new(watched: Watched) -> Self {
+        Self { watched, memory: Memory::default(), last: None }
+    }
+
+    fn table(&mut self, file: &[u8], minute: u64) -> RouteVerdict {
+        let now = of(file);
+        let tables = [Tables { router: 0, now: &now, before: self.last.as_ref() }];
+        let told = self.memory.judge(&self.watched, &rules(), &tables, minute * 60);
+        self.last = Some(now);
+        told
+    }
 }
 
 fn of(file: &[u8]) -> Figures {
@@ -165,32 +205,23 @@ fn of(file: &[u8]) -> Figures {
 
 #[test]
 fn another_origin_is_told_when_two_tables_say_so() {
-    let (watched, rules, mut memory) = (watched(), rules(), Memory::new());
-    let mut judge =
-        |file: &[u8], minute: u64| memory.judge(&watched, &rules, of(file), minute * 60);
-    let well = judge(&table(62_041), 0);
+    let mut judge = Judge::new(watched());
+    let well = judge.table(&table(62_041), 0);
     assert_eq!((well.unexpected, well.visible), (0, Some(0.8)));
     assert!(well.changes.is_empty());
-    assert_eq!(judge(&table(64_666), 1).unexpected, 0);
-    let told = judge(&table(64_666), 2);
+    assert_eq!(judge.table(&table(64_666), 1).unexpected, 0);
+    let told = judge.table(&table(64_666), 2);
     assert_eq!((told.unexpected, &told.changes[..]), (1, &[RouteChange::Origin][..]));
     // Told once; and over with the first table that says otherwise.
-    assert!(judge(&table(64_666), 3).changes.is_empty());
-    assert_eq!(judge(&table(62_041), 4).unexpected, 0);
+    assert!(judge.table(&table(64_666), 3).changes.is_empty());
+    assert_eq!(judge.table(&table(62_041), 4).unexpected, 0);
 }
 
 #[test]
 fn who_is_not_pinned_is_learnt_and_few_peers_are_not_believed() {
-    let watched = Watched {
-        origins: BTreeSet::new(),
-        upstreams: BTreeSet::new(),
-        max_length: None,
-        ..watched()
-    };
-    let (rules, mut memory) = (rules(), Memory::new());
-    let mut judge =
-        |file: &[u8], minute: u64| memory.judge(&watched, &rules, of(file), minute * 60);
-    judge(&table(62_041), 0);
+    let (origins, upstreams) = (BTreeSet::new(), BTreeSet::new());
+    let mut judge = Judge::new(Watched { origins, upstreams, max_length: None, ..watched() });
+    judge.table(&table(62_041), 0);
     let two = |origin: u32| {
         let odd = [64_500, origin];
         let well = [64_501, 6_762, 62_041];
@@ -199,28 +230,30 @@ fn who_is_not_pinned_is_learnt_and_few_peers_are_not_believed() {
         rib([149, 154, 164, 0], 22, &routes, false)
     };
     for minute in 1..4 {
-        let told = judge(&two(64_666), minute);
+        let told = judge.table(&two(64_666), minute);
         assert_eq!((told.unexpected, told.changes.len()), (0, 0), "two of four peers are too few");
     }
-    judge(&table(64_667), 4);
-    assert_eq!(judge(&table(64_667), 5).unexpected, 1);
+    judge.table(&table(64_667), 4);
+    assert_eq!(judge.table(&table(64_667), 5).unexpected, 1);
 }
 
 #[test]
 fn a_part_that_is_too_small_and_a_withdrawal_are_told() {
-    let (watched, rules, mut memory) = (watched(), rules(), Memory::new());
-    let mut judge =
-        |file: &[u8], minute: u64| memory.judge(&watched, &rules, of(file), minute * 60);
-    judge(&table(62_041), 0);
+    let mut judge = Judge::new(watched());
+    judge.table(&table(62_041), 0);
     let path = [64_500, 3_356, 62_041];
     let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
     let small = [table(62_041), rib([149, 154, 167, 128], 25, &routes, false)].concat();
-    judge(&small, 1);
-    assert_eq!(judge(&small, 2).changes, [RouteChange::MoreSpecific]);
+    judge.table(&small, 1);
+    let told = judge.table(&small, 2);
+    assert_eq!(told.changes, [RouteChange::MoreSpecific]);
+    let part = "149.154.167.128/25".parse().unwrap();
+    let by = Some(62_041);
+    assert_eq!(told.told, [Told { kind: RouteChange::MoreSpecific, announced: part, asn: by }]);
     let gone =
         [rib([8, 8, 8, 0], 24, &routes, false), rib([149, 154, 164, 0], 22, &routes[..1], false)]
             .concat();
-    judge(&gone, 3);
-    let told = judge(&gone, 4);
+    judge.table(&gone, 3);
+    let told = judge.table(&gone, 4);
     assert_eq!((told.visible, &told.changes[..]), (Some(0.25), &[RouteChange::Withdrawn][..]));
 }

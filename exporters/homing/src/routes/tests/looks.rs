@@ -1,0 +1,191 @@
+//! Files that come, stay, are damaged, grow old and go.
+
+use std::io::Write as _;
+use std::time::{Duration, SystemTime};
+
+use exporter_kit::LabelEnum as _;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::outcome::{Record, TableState};
+use crate::routes::RouteWork;
+use crate::routes::poll::{Known, look};
+use crate::routes::state::Routes;
+
+/// A folder of tables, and who looks at it.
+struct Desk {
+    folder: tempfile::TempDir,
+    routes: Routes,
+    work: RouteWork,
+    known: Known,
+    /// Seconds since the first table was written.
+    seconds: u64,
+}
+
+impl Desk {
+    fn new(files: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let work = RouteWork {
+            files: files.iter().map(|it| (*it).to_owned()).collect(),
+            interval: Duration::from_secs(60),
+            folder: folder.path().into(),
+        };
+        let (routes, known) = (Routes::new("routes", &rules()), Known::new(&work));
+        Self { folder, routes, work, known, seconds: 0 }
+    }
+
+    /// Writes a file as a router does that second.
+    fn write(&mut self, name: &str, table: &[u8]) {
+        self.seconds += 1;
+        self.put(name, &at(WRITTEN + u32::try_from(self.seconds).unwrap(), table));
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        self.touch(name);
+    }
+
+    fn touch(&self, name: &str) {
+        let file =
+            std::fs::File::options().write(true).open(self.folder.path().join(name)).unwrap();
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(WRITTEN) + self.seconds);
+        file.set_modified(at).unwrap();
+    }
+
+    fn look(&mut self) -> TableState {
+        let unix = u64::from(WRITTEN) + self.seconds;
+        look(&self.routes, &self.work, &mut self.known, unix)
+    }
+
+    /// What is told of the prefix; none where nothing is.
+    fn unexpected(&self) -> Option<usize> {
+        let latest = self.routes.latest().unwrap();
+        Some(latest.prefixes.first()?.verdict.unexpected)
+    }
+}
+
+#[test]
+fn a_table_that_is_cut_within_its_packing_is_counted_once() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&table(62_041)).unwrap();
+    let packed = packed.finish().unwrap();
+    for end in 4..packed.len() {
+        let mut desk = Desk::new(&["a.mrt"]);
+        desk.put("a.mrt", &packed[..end]);
+        for _ in 0..2 {
+            assert_eq!(desk.look(), TableState::Damaged, "{end}");
+        }
+        assert_eq!(desk.routes.records.get(Record::Failed), 1, "{end}");
+    }
+    let mut desk = Desk::new(&["a.mrt"]);
+    desk.put("a.mrt", &packed);
+    assert_eq!((desk.look(), desk.routes.records.get(Record::Failed)), (TableState::Read, 0));
+}
+
+#[test]
+fn what_a_table_said_stands_until_it_is_too_old_and_then_nothing_does() {
+    for (break_it, wanted) in [
+        ("", TableState::Old),
+        ("gone", TableState::NoFile),
+        ("cut", TableState::Damaged),
+        ("empty", TableState::NoRoute),
+    ] {
+        let mut desk = Desk::new(&["a.mrt"]);
+        desk.write("a.mrt", &table(64_666));
+        desk.look();
+        desk.write("a.mrt", &table(64_666));
+        assert_eq!((desk.look(), desk.unexpected()), (TableState::Read, Some(1)));
+        match break_it {
+            "gone" => std::fs::remove_file(desk.folder.path().join("a.mrt")).unwrap(),
+            "cut" => desk.put("a.mrt", &table(64_666)[..100]),
+            "empty" => desk.put("a.mrt", b""),
+            _ => {}
+        }
+        desk.seconds += 6 * 3_600 - 10;
+        let state = if break_it.is_empty() { TableState::Read } else { wanted };
+        assert_eq!((desk.look(), desk.unexpected()), (state, Some(1)), "{break_it}");
+        desk.seconds += 20;
+        assert_eq!((desk.look(), desk.unexpected()), (wanted, None), "{break_it}");
+        let latest = desk.routes.latest().unwrap();
+        assert_eq!((latest.files, latest.states.get(wanted)), (0, 1));
+        assert_eq!(latest.oldest, Some(u64::from(WRITTEN) + 2), "its age is told");
+        let others = TableState::VALUES.iter().filter(|it| **it != wanted);
+        assert!(others.into_iter().all(|it| latest.states.get(*it) == 0));
+        // A new one is judged by what was known before.
+        desk.write("a.mrt", &table(64_666));
+        assert_eq!((desk.look(), desk.unexpected()), (TableState::Read, Some(1)), "{break_it}");
+    }
+}
+
+#[test]
+fn other_rules_are_held_against_the_tables_that_there_are() {
+    let mut desk = Desk::new(&["a.mrt"]);
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        desk.look();
+    }
+    let read = desk.routes.records.get(Record::Read);
+    assert_eq!(desk.unexpected(), Some(1));
+    let mut protected = rules();
+    protected.watch[0].origins.insert(64_666);
+    desk.routes.relabel(&protected);
+    desk.look();
+    assert_eq!((desk.unexpected(), desk.routes.records.get(Record::Read)), (Some(0), read));
+    // Back, and the same two tables say it again: they count as two, and not as more.
+    desk.routes.relabel(&rules());
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(1));
+    // Another prefix is read at once, and its first table tells nothing of it.
+    let mut more = rules();
+    more.watch.push(Watched { prefix: "8.8.8.0/24".parse().unwrap(), ..watched() });
+    desk.routes.relabel(&more);
+    desk.look();
+    let latest = desk.routes.latest().unwrap();
+    let told: Vec<usize> = latest.prefixes.iter().map(|it| it.verdict.unexpected).collect();
+    assert_eq!(told, [1, 0]);
+    assert_eq!(latest.prefixes[1].verdict.figures.origins, [(15_169, 1)].into());
+}
+
+#[test]
+fn two_tables_in_a_row_are_two_of_one_router() {
+    let mut desk = Desk::new(&["a.*.mrt", "b.mrt"]);
+    desk.write("a.1.mrt", &table(62_041));
+    desk.write("b.mrt", &table(62_041));
+    desk.look();
+    desk.write("a.2.mrt", &table(64_666));
+    desk.look();
+    // The other router's next one, and the same file with another date, are no second table.
+    desk.write("b.mrt", &table(62_041));
+    desk.look();
+    desk.touch("a.2.mrt");
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(0));
+    desk.write("a.3.mrt", &table(64_666));
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(1));
+}
+
+#[test]
+fn one_router_may_be_silent_while_the_other_is_heard() {
+    let mut desk = Desk::new(&["a.mrt", "b.mrt", "*.mrt"]);
+    desk.write("a.mrt", &table(62_041));
+    desk.write("b.mrt", &table(62_041));
+    assert_eq!(desk.look(), TableState::Read);
+    let peers = |desk: &Desk| desk.routes.latest().unwrap().prefixes[0].verdict.figures.peers;
+    assert_eq!(peers(&desk), 10, "the third pattern leads to a file that is read");
+    desk.put("a.mrt", b"BZh9");
+    desk.seconds += 6 * 3_600 + 10;
+    desk.write("b.mrt", &table(62_041));
+    assert_eq!((desk.look(), peers(&desk)), (TableState::Bzip2, 5));
+}
+
+#[test]
+fn a_table_of_the_future_is_as_old_as_its_file() {
+    let mut desk = Desk::new(&["a.mrt"]);
+    desk.put("a.mrt", &at(u32::MAX, &table(62_041)));
+    assert_eq!(desk.look(), TableState::Read);
+    desk.seconds += 6 * 3_600 + 1;
+    assert_eq!((desk.look(), desk.unexpected()), (TableState::Old, None));
+}

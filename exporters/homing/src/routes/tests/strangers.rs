@@ -1,0 +1,122 @@
+//! Who announces a prefix, or a part of it, and should not; and who is known by now.
+
+use super::*;
+
+/// Nobody is pinned.
+fn unpinned() -> Watched {
+    Watched { origins: BTreeSet::new(), upstreams: BTreeSet::new(), max_length: None, ..watched() }
+}
+
+/// So many of four peers hear another origin; the others the usual one.
+fn by(strangers: u16, origin: u32) -> Vec<u8> {
+    let (odd, well) = ([64_500, 6_762, origin], [64_501, 6_762, 62_041]);
+    let routes: Vec<Route<'_>> =
+        (0..4).map(|peer| (peer, if peer < strangers { &odd[..] } else { &well[..] })).collect();
+    rib([149, 154, 164, 0], 22, &routes, false)
+}
+
+/// The usual table, and a part that one announces.
+fn part_by(origin: u32, third: u8, length: u8) -> Vec<u8> {
+    let path = [64_500, 3_356, origin];
+    let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
+    [table(62_041), rib([149, 154, third, 0], length, &routes, false)].concat()
+}
+
+#[test]
+fn another_origin_of_a_part_is_told_though_its_length_is_allowed() {
+    let mut judge = Judge::new(watched());
+    judge.table(&table(62_041), 0);
+    let hijacked = part_by(64_666, 166, 24);
+    assert_eq!(judge.table(&hijacked, 1).unexpected, 0, "one table is none");
+    let told = judge.table(&hijacked, 2);
+    assert_eq!((told.unexpected, &told.changes[..]), (1, &[RouteChange::Origin][..]));
+    let part = "149.154.166.0/24".parse().unwrap();
+    let origin = Told { kind: RouteChange::Origin, announced: part, asn: Some(64_666) };
+    assert_eq!(told.told, [origin]);
+    assert_eq!(judge.table(&part_by(62_041, 166, 24), 3).unexpected, 0, "its owner may");
+}
+
+#[test]
+fn many_parts_that_few_peers_each_hear_are_one_origin() {
+    let mut judge = Judge::new(watched());
+    judge.table(&table(62_041), 0);
+    let path = [64_500, 3_356, 64_666];
+    let parts =
+        (0..4).map(|at| rib([149, 154, 164 + at, 0], 24, &[(u16::from(at), &path[..])], false));
+    let hijacked = parts.fold(table(62_041), |all, part| [all, part].concat());
+    judge.table(&hijacked, 1);
+    let told = judge.table(&hijacked, 2);
+    assert_eq!((told.unexpected, told.told.len()), (1, 4));
+}
+
+#[test]
+fn who_begins_at_few_peers_is_a_stranger_when_there_are_more() {
+    let mut judge = Judge::new(unpinned());
+    judge.table(&by(0, 64_666), 0);
+    for minute in 1..4 {
+        let told = judge.table(&by(2, 64_666), minute);
+        assert_eq!(told.unexpected, 0, "two of four peers are too few");
+    }
+    judge.table(&by(4, 64_666), 4);
+    assert_eq!(judge.table(&by(4, 64_666), 5).unexpected, 1);
+    // One table with fewer teaches nothing.
+    judge.table(&by(1, 64_666), 6);
+    judge.table(&by(4, 64_666), 7);
+    assert_eq!(judge.table(&by(4, 64_666), 8).unexpected, 1);
+}
+
+#[test]
+fn who_is_there_for_seven_days_is_known_and_who_is_pinned_out_never() {
+    for (watched, is_pinned) in [(unpinned(), false), (watched(), true)] {
+        let mut judge = Judge::new(watched);
+        judge.table(&by(0, 64_666), 0);
+        // One table an hour; a stranger from the first hour on, told by the second.
+        let told: Vec<usize> =
+            (1..=8 * 24).map(|hour| judge.table(&by(4, 64_666), hour * 60).unexpected).collect();
+        assert!(told[1..7 * 24 - 1].iter().all(|it| *it == 1), "{told:?}");
+        let after = usize::from(is_pinned);
+        assert!(told[7 * 24 + 1..].iter().all(|it| *it == after), "{told:?}");
+    }
+}
+
+#[test]
+fn a_neighbour_is_known_after_a_day_and_a_stranger_that_goes_begins_anew() {
+    let mut judge = Judge::new(unpinned());
+    judge.table(&by(0, 64_666), 0);
+    let path = [64_500, 174, 62_041];
+    let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
+    let other = rib([149, 154, 164, 0], 22, &routes, false);
+    let mut told = |hour: u64| {
+        let table = if hour == 20 { by(0, 64_666) } else { other.clone() };
+        judge.table(&table, hour * 60).told.len()
+    };
+    let told: Vec<usize> = (1..=48).map(&mut told).collect();
+    assert_eq!(told[1..19], [1; 18]);
+    assert_eq!(told[19..21], [0; 2], "gone, and one table");
+    assert_eq!((told[21], told[43], told[46]), (1, 1, 0), "a day from the second time on");
+}
+
+#[test]
+fn a_withdrawal_stays_one_for_a_week() {
+    let mut judge = Judge::new(watched());
+    let other = [64_500, 15_169];
+    let rest: Vec<Route<'_>> = (0..4).map(|peer| (peer, &other[..])).collect();
+    let gone = rib([8, 8, 8, 0], 24, &rest, false);
+    let there = [gone.clone(), table(62_041)].concat();
+    judge.table(&there, 0);
+    let told: Vec<usize> =
+        (1..=8 * 24).map(|hour| judge.table(&gone, hour * 60).told.len()).collect();
+    assert!(told[1..7 * 24].iter().all(|it| *it == 1), "{told:?}");
+    assert_eq!(told.last(), Some(&0));
+}
+
+#[test]
+fn several_ways_of_one_peer_are_all_seen() {
+    let (odd, well) = ([64_500, 6_762, 64_666], [64_501, 6_762, 62_041]);
+    // Of each peer both, the usual one last.
+    let routes: Vec<Route<'_>> =
+        (0..4).flat_map(|peer| [(peer, &odd[..]), (peer, &well[..])]).collect();
+    let figures = of(&rib([149, 154, 164, 0], 22, &routes, true));
+    assert_eq!(figures.origins, [(62_041, 4), (64_666, 4)].into());
+    assert_eq!((figures.visible, figures.upstreams), (4, [(6_762, 4)].into()));
+}
