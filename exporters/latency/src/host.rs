@@ -136,22 +136,6 @@ struct RawFamilies {
 }
 
 impl Families {
-    /// Those of these addresses that are probed.
-    pub(crate) fn of_these(self, ips: Vec<IpAddr>) -> Vec<IpAddr> {
-        let of = |is_v4: bool| -> Vec<IpAddr> {
-            ips.iter().filter(|ip| ip.is_ipv4() == is_v4).copied().collect()
-        };
-        let (v4, v6) = (of(true), of(false));
-        let (first, second) = match self {
-            Self::Both => return ips,
-            Self::OnlyV4 => (v4, None),
-            Self::OnlyV6 => (v6, None),
-            Self::V4ElseV6 => (v4, Some(v6)),
-            Self::V6ElseV4 => (v6, Some(v4)),
-        };
-        second.filter(|_| first.is_empty()).unwrap_or(first)
-    }
-
     /// What the two keys mean together.
     pub(crate) fn of(preferred: Option<IpProtocol>, fallback: Option<bool>) -> Self {
         match (preferred, fallback.unwrap_or(true)) {
@@ -192,21 +176,6 @@ mod tests {
 
     fn ip(text: &str) -> Host {
         Host::Ip(text.parse().unwrap())
-    }
-
-    #[test]
-    fn families_choose_among_addresses() {
-        let [v4, v6] = ["192.0.2.1", "2001:db8::1"].map(|it| it.parse::<IpAddr>().unwrap());
-        for (families, both, only_v4) in [
-            (Families::Both, vec![v4, v6], vec![v4]),
-            (Families::OnlyV4, vec![v4], vec![v4]),
-            (Families::OnlyV6, vec![v6], vec![]),
-            (Families::V4ElseV6, vec![v4], vec![v4]),
-            (Families::V6ElseV4, vec![v6], vec![v4]),
-        ] {
-            assert_eq!(families.of_these(vec![v4, v6]), both, "{families:?}");
-            assert_eq!(families.of_these(vec![v4]), only_v4, "{families:?}");
-        }
     }
 
     #[test]

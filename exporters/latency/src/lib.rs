@@ -174,6 +174,7 @@ impl Exporter for LatencyExporter {
         let (targets, skipped) = config.targets(found);
         let looks_up = targets.values().any(|it| matches!(it.work.host, Host::Name(_)));
         let resolvers = looks_up.then_some(config.resolvers.as_slice());
+        resolve::forget_failures();
         self.resolver_check.ask(resolvers, &self.verdicts, self.clock);
         let start = |id: &TargetId, wanted: &Wanted<Work, Labels>| {
             let state = Arc::new(TargetState::new(&id.name, wanted, &self.verdicts));

@@ -11,8 +11,10 @@ label_enum! {
     pub(crate) enum Failure {
         /// No answer within the module's timeout.
         Timeout = "timeout",
-        /// The name could not be resolved.
+        /// There is no such name, or it has no address.
         Dns = "dns",
+        /// The resolvers fail or say nothing when they are asked for the name.
+        Resolver = "resolver",
         /// The port is closed: the connection was refused.
         Refused = "refused",
         /// A router, or the kernel's own routing table, says that there is no way.

@@ -41,9 +41,9 @@ pub(crate) struct Task {
 impl Task {
     /// Probes at the target's interval, splayed by its name.
     pub(crate) async fn run(self, rounds: Rounds) {
-        let Work { host, families, resolvers, interval, .. } = self.work.clone();
+        let Work { host, families, resolvers, interval, timeout, .. } = self.work.clone();
         let mut every = rounds.every(interval, &self.name);
-        let addresses = Addresses::new(host, families, resolvers);
+        let addresses = Addresses::new(host, families, resolvers, timeout);
         let round = Arc::new(Round { addresses, task: self });
         let mut number = 0;
         // Dropped with this task, and every probe with it.
@@ -82,7 +82,7 @@ impl Round {
             }
             // A lookup may take as long as the probe: its timeout counts as the probe's.
             Err(_) => {
-                let failure = Some(Failure::Dns);
+                let failure = Some(Failure::Resolver);
                 let outcome = Outcome { failure, ..Outcome::timed_out(timeout) };
                 return self.without_address(number, outcome, begun);
             }

@@ -1,46 +1,47 @@
 //! The addresses of a target: a literal, or a name that is looked up again when its answer expires.
 
+mod alive;
+mod known;
+mod servers;
+
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
-};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use rand::random;
 use tokio::sync::watch;
-use tokio::time::Instant;
-use tracing::debug;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info};
 
+use self::known::{Decision, Known, decide, matter};
+use self::servers::{Servers, heard_again};
 use crate::host::{Families, Host};
 use crate::hosts;
 use crate::outcome::Failure;
 
-/// An answer is used for at least so long, whatever its TTL: a TTL of 0 must not make a lookup of
-/// each probe.
-const SHORTEST: Duration = Duration::from_secs(5);
-/// And at most so long: an address that was withdrawn must not be probed for a day.
-const LONGEST: Duration = Duration::from_secs(300);
-/// How long a resolver has for one datagram before it is asked again.
-const ATTEMPT: Duration = Duration::from_secs(1);
-/// How often it is asked again.
-const RETRIES: usize = 2;
+pub(crate) use self::alive::{Said, ask};
 
 /// A lookup ends after so long, whatever happens. Longer than a probe's timeout: a resolver that is
 /// slower than that is waited for all the same, so that probes go on when it has answered.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// The family that is preferred is waited for so long, and no longer than a third of a probe, when the other
+/// has answered: who is silent must not stop a probe, nor one packet that was lost decide what is measured.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often the config was read anew.
+static RELOADS: AtomicU64 = AtomicU64::new(0);
 
 /// The addresses of one target.
 #[derive(Debug)]
 pub(crate) struct Addresses {
     host: Host,
     names: Arc<Names>,
+    /// Whether the family that is preferred is missing.
+    falls_back: AtomicBool,
 }
 
 /// Who is asked, for what, and what was answered.
@@ -49,21 +50,22 @@ struct Names {
     families: Families,
     /// The system's own when empty.
     resolvers: Vec<SocketAddr>,
+    /// How long a family is waited for.
+    patience: Duration,
+    /// How long a lookup may take.
+    limit: Duration,
     state: Mutex<State>,
+    /// Told of each lookup that ends; rounds that overlap share it.
+    ended: watch::Sender<()>,
 }
 
-#[derive(Debug)]
-enum State {
-    /// Nobody has asked, or the answer was an error.
-    Unknown,
-    /// One lookup is on its way; rounds that overlap share it.
-    Asked(watch::Receiver<Answer>),
-    /// The answer, for as long as it is good.
-    Known(Vec<IpAddr>, Instant),
+#[derive(Debug, Default)]
+struct State {
+    /// Of IPv4 and IPv6.
+    known: [Known; 2],
+    /// What [`occasions`] were when failures were last forgotten.
+    occasions: (u64, u64),
 }
-
-/// What a lookup came to; `None` until it has ended.
-type Answer = Option<Result<Vec<IpAddr>, Failure>>;
 
 /// What a round gets to probe.
 #[derive(Debug)]
@@ -74,11 +76,31 @@ pub(crate) struct Resolved {
     pub(crate) took: Option<Duration>,
 }
 
+/// The addresses that a probe takes, and why those of the preferred family are not among them, where that is
+/// not because there are none.
+type Found = (Vec<IpAddr>, Option<Failure>);
+
+/// What was looked up in vain may be looked up at once: the config was read anew.
+pub(crate) fn forget_failures() {
+    RELOADS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Reasons to ask at once for what has failed: a reload, and a server that is heard again.
+fn occasions() -> (u64, u64) {
+    (RELOADS.load(Ordering::Relaxed), heard_again())
+}
+
 impl Addresses {
-    /// The addresses of `host`, asked of `resolvers`, or of the system's when there are none.
-    pub(crate) fn new(host: Host, families: Families, resolvers: Vec<SocketAddr>) -> Self {
-        let names = Names { families, resolvers, state: Mutex::new(State::Unknown) };
-        Self { host, names: Arc::new(names) }
+    /// The addresses of `host`, asked of `resolvers`, or of the system's when there are none, for probes that
+    /// take so long at most.
+    pub(crate) fn new(
+        host: Host,
+        families: Families,
+        resolvers: Vec<SocketAddr>,
+        timeout: Duration,
+    ) -> Self {
+        let names = Arc::new(Names::new(families, resolvers, PATIENCE.min(timeout / 3), LIMIT));
+        Self { host, names, falls_back: AtomicBool::new(false) }
     }
 
     /// The addresses as they are now. Takes as long as a lookup takes: the caller sets the limit.
@@ -88,103 +110,113 @@ impl Addresses {
             Host::Zoned(ip, _) => return Ok(Resolved { ips: vec![(*ip).into()], took: None }),
             Host::Name(name) => name,
         };
-        let started = Instant::now();
-        let mut answer = match self.names.known_or_asked(name) {
-            Ok(ips) => return Ok(Resolved { ips, took: None }),
-            Err(answer) => answer,
-        };
-        let answer = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
-        // Without an answer the lookup's task is gone, as when the program ends.
-        let ips = answer.unwrap_or(Err(Failure::Dns))?;
-        Ok(Resolved { ips, took: Some(started.elapsed()) })
+        let ((mut ips, missing), took) = self.names.get(name).await?;
+        if self.falls_back.swap(missing.is_some(), Ordering::Relaxed) != missing.is_some() {
+            let said = match missing {
+                Some(_) => "the preferred family could not be looked up: the other one is probed",
+                None => "the preferred family is probed again, or has no address",
+            };
+            info!(name, reason = missing.map(Failure::as_str), "{said}");
+        }
+        ips.sort_unstable();
+        ips.dedup();
+        Ok(Resolved { ips, took })
     }
 }
 
 impl Names {
-    /// The addresses if they are known; else the answer to come, having asked if nobody has.
-    fn known_or_asked(
-        self: &Arc<Self>,
-        name: &str,
-    ) -> Result<Vec<IpAddr>, watch::Receiver<Answer>> {
-        let mut state = self.state();
-        match &*state {
-            State::Known(ips, until) if Instant::now() < *until => return Ok(ips.clone()),
-            State::Asked(answer) => return Err(answer.clone()),
-            State::Known(..) | State::Unknown => {}
-        }
-        let (sender, answer) = watch::channel(None);
-        *state = State::Asked(answer.clone());
-        let (names, name) = (Arc::clone(self), name.to_owned());
-        tokio::spawn(async move { names.ask(&name, &sender).await });
-        Err(answer)
+    fn new(
+        families: Families,
+        resolvers: Vec<SocketAddr>,
+        patience: Duration,
+        limit: Duration,
+    ) -> Self {
+        let (state, ended) = (Mutex::default(), watch::Sender::new(()));
+        Self { families, resolvers, patience, limit, state, ended }
     }
 
-    async fn ask(&self, name: &str, sender: &watch::Sender<Answer>) {
-        let answer = tokio::time::timeout(LIMIT, self.look_up(name)).await;
-        let (state, answer) = match answer.unwrap_or(Err(NetError::Timeout)) {
-            Ok((ips, ttl)) => {
-                let until = Instant::now() + ttl.clamp(SHORTEST, LONGEST);
-                (State::Known(ips.clone(), until), Ok(ips))
+    /// The addresses, and how long a lookup was waited for, if one was.
+    async fn get(self: &Arc<Self>, name: &str) -> Result<(Found, Option<Duration>), Failure> {
+        let started = Instant::now();
+        let mut has_waited = false;
+        loop {
+            // Before it is decided: a lookup that ends meanwhile is not missed.
+            let mut ended = self.ended.subscribe();
+            match self.decide(name) {
+                Decision::Use(ips, missing) => {
+                    return Ok(((ips, missing), has_waited.then(|| started.elapsed())));
+                }
+                Decision::Fail(reason) => return Err(reason),
+                Decision::Wait(until) => {
+                    has_waited = true;
+                    tokio::select! {
+                        _ = ended.changed() => {}
+                        () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
+                    }
+                }
             }
+        }
+    }
+
+    /// What a round does now, having asked for what is due.
+    fn decide(self: &Arc<Self>, name: &str) -> Decision {
+        let now = Instant::now();
+        let mut state = self.state();
+        let occasions = occasions();
+        if std::mem::replace(&mut state.occasions, occasions) != occasions {
+            state.known.iter_mut().for_each(|known| known.forget_failures(now));
+        }
+        let matter = matter(self.families, &state.known, now);
+        for (family, known) in state.known.iter_mut().enumerate() {
+            if matter[family] && known.is_due(now) {
+                known.ask(now);
+                let (names, name) = (Arc::clone(self), name.to_owned());
+                tokio::spawn(async move { names.ask(&name, family).await });
+            }
+        }
+        decide(self.families, &state.known, self.patience, now)
+    }
+
+    /// Looks up a name in one family, and notes what that came to.
+    async fn ask(&self, name: &str, family: usize) {
+        let answer = tokio::time::timeout(self.limit, self.look_up(name, family)).await;
+        let (now, mut state) = (Instant::now(), self.state());
+        match answer.unwrap_or(Err(NetError::Timeout)) {
+            Ok((ips, ttl)) if !ips.is_empty() => state.known[family].answered(ips, ttl, now),
+            Ok(_) => state.known[family].fail(Failure::Dns, now),
             Err(error) => {
                 debug!(name, "lookup failed: {error}");
-                (State::Unknown, Err(classify(&error)))
+                state.known[family].fail(classify(&error), now);
             }
-        };
-        *self.state() = state;
-        // Nobody listens when all rounds have timed out.
-        let _ = sender.send(Some(answer));
+        }
+        drop(state);
+        self.ended.send_replace(());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look_up(&self, name: &str) -> Result<(Vec<IpAddr>, Duration), NetError> {
+    async fn look_up(
+        &self,
+        name: &str,
+        family: usize,
+    ) -> Result<(Vec<IpAddr>, Duration), NetError> {
+        let is_of_family = |ip: &IpAddr| ip.is_ipv4() == (family == 0);
         // Asked each time, so that a change is followed as soon as an answer may be asked for again.
-        let mut ips = self.families.of_these(own_list(name, &self.resolvers).await);
-        ips.sort_unstable();
-        ips.dedup();
-        if !ips.is_empty() {
-            return Ok((ips, Duration::ZERO));
+        let mut listed = own_list(name, &self.resolvers).await;
+        if !listed.is_empty() {
+            listed.retain(is_of_family);
+            return Ok((listed, Duration::ZERO));
         }
         // As it stands: the rules of IDNA, which a text would be put through, know no underscore.
-        let answer = self.resolver(ATTEMPT)?.lookup_ip(Name::from_ascii(name)?).await?;
-        let mut ips: Vec<IpAddr> = answer.iter().collect();
-        ips.sort_unstable();
-        ips.dedup();
-        if ips.is_empty() {
-            return Err(NetError::from("no address"));
-        }
-        let ttl = answer.as_lookup().answers().iter().map(|record| record.ttl).min();
-        Ok((ips, Duration::from_secs(ttl.unwrap_or(0).into())))
-    }
-
-    /// A resolver without a cache, made anew for each lookup: so a changed `/etc/resolv.conf` or
-    /// `/etc/hosts` is followed, and one that cannot be read is a failed probe and no more.
-    fn resolver(&self, attempt: Duration) -> Result<TokioResolver, NetError> {
-        let mut builder = if self.resolvers.is_empty() {
-            TokioResolver::builder_tokio()?
-        } else {
-            let servers = self.resolvers.iter().map(name_server).collect();
-            let config = ResolverConfig::from_name_servers(servers);
-            let mut builder =
-                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-            builder.options_mut().use_hosts_file = ResolveHosts::Never;
-            builder
-        };
-        let options = builder.options_mut();
-        options.cache_size = 0;
-        options.timeout = attempt;
-        options.attempts = RETRIES;
-        options.ip_strategy = match self.families {
-            Families::Both => LookupIpStrategy::Ipv4AndIpv6,
-            Families::OnlyV4 => LookupIpStrategy::Ipv4Only,
-            Families::OnlyV6 => LookupIpStrategy::Ipv6Only,
-            Families::V4ElseV6 => LookupIpStrategy::Ipv4thenIpv6,
-            Families::V6ElseV4 => LookupIpStrategy::Ipv6thenIpv4,
-        };
-        builder.build()
+        let Ok(name) = Name::from_ascii(name) else { return Ok((Vec::new(), Duration::ZERO)) };
+        let servers = Servers::of(&self.resolvers).await?;
+        let kind = if family == 0 { RecordType::A } else { RecordType::AAAA };
+        let answer = servers.look_up(&name, kind, self.limit).await?;
+        let ips = answer.answers().iter().filter_map(|record| record.data.ip_addr());
+        let ttl = answer.answers().iter().map(|record| record.ttl).min();
+        Ok((ips.filter(is_of_family).collect(), Duration::from_secs(ttl.unwrap_or(0).into())))
     }
 }
 
@@ -194,30 +226,16 @@ async fn own_list(name: &str, resolvers: &[SocketAddr]) -> Vec<IpAddr> {
 }
 
 /// Looks a name up once, for a probe that is asked for and has so much time left: the addresses in the order
-/// of the answer. A slow resolver is waited for as long as there is time to ask it once again, and for both
-/// families at once.
+/// of the answer, of the family that is preferred or else of the other.
 pub(crate) async fn once(
     name: &str,
     families: Families,
     resolvers: &[SocketAddr],
     left: Duration,
-) -> Result<Vec<IpAddr>, Failure> {
-    let listed = own_list(name, resolvers).await;
-    if !listed.is_empty() {
-        return Ok(listed);
-    }
-    let state = Mutex::new(State::Unknown);
-    let families = match families {
-        Families::OnlyV4 | Families::OnlyV6 => families,
-        Families::Both | Families::V4ElseV6 | Families::V6ElseV4 => Families::Both,
-    };
-    let names = Names { families, resolvers: resolvers.to_vec(), state };
-    let answer = async {
-        let answer =
-            names.resolver(ATTEMPT.max(left / 2))?.lookup_ip(Name::from_ascii(name)?).await?;
-        Ok(answer.iter().collect())
-    };
-    answer.await.map_err(|error: NetError| classify(&error))
+) -> Result<Found, Failure> {
+    let families = if families == Families::Both { Families::V6ElseV4 } else { families };
+    let names = Names::new(families, resolvers.to_vec(), PATIENCE.min(left / 3), left);
+    Arc::new(names).get(name).await.map(|(found, _)| found)
 }
 
 /// The name of an address (PTR), and how long that is good; none where there is none. Of several the first in order.
@@ -225,12 +243,12 @@ pub(crate) async fn name_of(
     ip: IpAddr,
     resolvers: &[SocketAddr],
 ) -> Result<Option<(String, Duration)>, Failure> {
-    let state = Mutex::new(State::Unknown);
-    let names = Names { families: Families::Both, resolvers: resolvers.to_vec(), state };
-    let answer = async { names.resolver(ATTEMPT)?.reverse_lookup(ip).await };
-    let lookup = match answer.await {
+    let name = Name::from(ip);
+    let asked =
+        async { Servers::of(resolvers).await?.look_up(&name, RecordType::PTR, LIMIT).await };
+    let lookup = match asked.await {
         Ok(lookup) => lookup,
-        Err(NetError::Dns(DnsError::NoRecordsFound(_))) => return Ok(None),
+        Err(error) if servers::is_none(&error) => return Ok(None),
         Err(error) => return Err(classify(&error)),
     };
     let names = lookup.answers().iter().filter_map(|record| match &record.data {
@@ -240,49 +258,8 @@ pub(crate) async fn name_of(
     Ok(names.min())
 }
 
-/// What a resolver said when it was asked by the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// Something that shows it well: also that there is no such name.
-    Answer,
-    /// That it cannot say.
-    Failure,
-    /// Nothing.
-    Nothing,
-}
-
-/// What resolvers say when they are asked for a name that nobody has asked for, so that no cache answers: one
-/// below this domain, or below the root. None where they could not be asked, by our own fault.
-///
-/// Names that are cached hide for minutes that a resolver is dead.
-pub(crate) async fn ask(resolvers: &[SocketAddr], domain: Option<&str>) -> Option<Said> {
-    let state = Mutex::new(State::Unknown);
-    let names = Names { families: Families::Both, resolvers: resolvers.to_vec(), state };
-    let Ok(resolver) = names.resolver(ATTEMPT) else { return Some(Said::Nothing) };
-    // Letters from the first on: a resolver that knows which names there are not (RFC 8198) knows them by their order.
-    let label: String = (0..16).map(|_| char::from(b'a' + random::<u8>() % 26)).collect();
-    let name = domain.map_or_else(|| format!("{label}."), |domain| format!("{label}.{domain}."));
-    let name = Name::from_ascii(name).unwrap_or_else(|_| Name::root());
-    match resolver.lookup(name, RecordType::A).await {
-        Ok(_) => Some(Said::Answer),
-        Err(error) => said(&error),
-    }
-}
-
-/// Who refuses, or knows of no such name, is alive.
-fn said(error: &NetError) -> Option<Said> {
-    let of_code = |code| if code == ResponseCode::ServFail { Said::Failure } else { Said::Answer };
-    match error {
-        NetError::Dns(DnsError::ResponseCode(code)) => Some(of_code(*code)),
-        NetError::Dns(DnsError::NoRecordsFound(none)) => Some(of_code(none.response_code)),
-        _ if classify(error) == Failure::Local => None,
-        // The library does not say why it has none: one that refuses is among the reasons.
-        NetError::NoConnections => Some(Said::Failure),
-        _ => Some(Said::Nothing),
-    }
-}
-
-/// A lookup that could not be asked for (no descriptor, no memory) says nothing of the name.
+/// A lookup that could not be asked for (no descriptor, no memory) says nothing of the name; nor does a
+/// resolver that fails say that there is no such name.
 fn classify(error: &NetError) -> Failure {
     let is_ours = match error {
         NetError::Io(error) => Failure::of_io(error).is_ours(),
@@ -290,45 +267,14 @@ fn classify(error: &NetError) -> Failure {
         NetError::NoConnections => UnixDatagram::unbound().is_err(),
         _ => false,
     };
-    if is_ours { Failure::Local } else { Failure::Dns }
-}
-
-fn name_server(address: &SocketAddr) -> NameServerConfig {
-    let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    for connection in &mut connections {
-        connection.port = address.port();
+    if is_ours {
+        Failure::Local
+    } else if servers::is_none(error) {
+        Failure::Dns
+    } else {
+        Failure::Resolver
     }
-    NameServerConfig::new(address.ip(), true, connections.into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn silence_is_told_from_an_answer_and_from_a_fault_of_ours() {
-        use nix::libc::{ECONNREFUSED, EMFILE};
-        let io = |errno| NetError::from(std::io::Error::from_raw_os_error(errno));
-        let code = |code| NetError::from(DnsError::ResponseCode(code));
-        for (error, wanted) in [
-            (code(ResponseCode::Refused), Some(Said::Answer)),
-            (code(ResponseCode::ServFail), Some(Said::Failure)),
-            (NetError::NoConnections, Some(Said::Failure)),
-            (NetError::Timeout, Some(Said::Nothing)),
-            (io(ECONNREFUSED), Some(Said::Nothing)),
-            (io(EMFILE), None),
-        ] {
-            assert_eq!(said(&error), wanted, "{error}");
-        }
-    }
-
-    #[test]
-    fn a_lookup_that_could_not_be_asked_for_says_nothing_of_the_name() {
-        use nix::libc::{ECONNREFUSED, EMFILE};
-        let io = |errno| NetError::from(std::io::Error::from_raw_os_error(errno));
-        assert_eq!(classify(&io(EMFILE)), Failure::Local);
-        assert_eq!(classify(&io(ECONNREFUSED)), Failure::Dns);
-        assert_eq!(classify(&NetError::Timeout), Failure::Dns);
-        assert_eq!(classify(&NetError::NoConnections), Failure::Dns, "there are sockets");
-    }
-}
+mod tests;

@@ -137,11 +137,11 @@ impl Place {
         let outcomes: Vec<Outcome> =
             addresses.iter().map(|found| outcome(found, &state.labels().module)).collect();
         if let [only] = &outcomes[..]
-            && only.failure == Some(Failure::Dns)
+            && let Some(reason @ (Failure::Dns | Failure::Resolver)) = only.failure
         {
             state.unresolved(only);
-            state.silent(round, Failure::Dns, at);
-            return state.judge_unresolved(begun, at, Failure::Dns);
+            state.silent(round, reason, at);
+            return state.judge_unresolved(begun, at, reason);
         }
         let count = outcomes.len();
         // The modules of an endpoint share its addresses.
@@ -224,7 +224,13 @@ fn outcome(found: &Found<'_>, module: &str) -> Outcome {
     // A reason that comes before the handshake ends leaves nothing to be timed.
     let connects = !matches!(
         failure,
-        Some(Failure::Dns | Failure::Refused | Failure::Unreachable | Failure::Local)
+        Some(
+            Failure::Dns
+                | Failure::Resolver
+                | Failure::Refused
+                | Failure::Unreachable
+                | Failure::Local
+        )
     );
     let answers = failure != Some(Failure::Timeout);
     // One that is too slow for an answer still connects; one that nobody answers has no phases.

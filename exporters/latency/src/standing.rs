@@ -106,7 +106,13 @@ pub(crate) struct Standing {
     found: usize,
     /// The probed ones; the index is the slot.
     addresses: Vec<Address>,
+    /// Those that were probed before, the newest first: a name whose lookup fails once, or that gives its
+    /// addresses in turns, comes back to what is known of them.
+    left: Vec<Address>,
 }
+
+/// So many addresses that are no longer probed are remembered.
+const MOST_LEFT: usize = 2 * MOST_ADDRESSES;
 
 /// The phases whose smallest time says how far away it is that answers.
 const LENGTHS: [Phase; 3] = [Phase::Connect, Phase::Tls, Phase::Ttfb];
@@ -154,15 +160,20 @@ impl Standing {
     /// were there before keep what is known of them.
     pub(crate) fn resolved(&mut self, ips: &[IpAddr]) {
         self.found = ips.len();
+        let probed = ips.iter().take(MOST_ADDRESSES);
+        if probed.clone().eq(self.addresses.iter().map(|address| &address.ip)) {
+            return;
+        }
         let mut before = std::mem::take(&mut self.addresses);
-        self.addresses = ips
-            .iter()
-            .take(MOST_ADDRESSES)
+        before.append(&mut self.left);
+        self.addresses = probed
             .map(|ip| match before.iter().position(|known| known.ip == *ip) {
-                Some(index) => before.swap_remove(index),
+                Some(index) => before.remove(index),
                 None => Address::new(*ip),
             })
             .collect();
+        before.truncate(MOST_LEFT);
+        self.left = before;
     }
 
     /// Takes in one decided probe of one address.
@@ -426,6 +437,25 @@ mod tests {
         assert_eq!(slot.min_rtt(at(2).monotonic), Some(Duration::from_millis(20)));
         standing.resolved(&[]);
         assert_eq!((standing.found(), standing.addresses().len()), (0, 0));
+    }
+
+    #[test]
+    fn a_lookup_that_fails_takes_nothing_from_what_is_known_of_an_address() {
+        let mut standing = standing();
+        let reply = Outcome { seen: Seen::Echo { hop_limit: Some(64) }, ..good() };
+        standing.decided(1, B, &reply, at(1));
+        standing.resolved(&[]);
+        standing.resolved(&[A, B]);
+        let slot = &standing.addresses()[1];
+        assert_eq!((slot.ip, slot.min_rtt(at(2).monotonic)), (B, reply.rtt));
+        let other = Outcome { seen: Seen::Echo { hop_limit: Some(63) }, ..good() };
+        standing.decided(2, B, &other, at(2));
+        assert_eq!(standing.hop_limit_changes(), 1, "it is held against what was there before");
+        // Of a name that gives others each time, no more than a few are remembered.
+        for n in 0..=255 {
+            standing.resolved(&[IpAddr::from([192, 0, 2, n])]);
+        }
+        assert_eq!(standing.left.len(), MOST_LEFT);
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod probed;
 mod proxied;
 #[path = "program/refused.rs"]
 mod refused;
+#[path = "program/resolvers.rs"]
+mod resolvers;
 #[path = "program/running.rs"]
 mod running;
 #[path = "program/sent.rs"]
@@ -391,7 +393,7 @@ fn each_address_of_a_name_is_probed_by_itself() {
     assert_up(&metrics, "underscore");
     // No address: a failed probe, and no slot.
     assert_down(&metrics, "nowhere", "dns");
-    assert_down(&metrics, "silent", "dns");
+    assert_down(&metrics, "silent", "resolver");
     assert_eq!(metrics.get("latency_addresses{target=\"nowhere\"}"), Some(0.0));
     assert!(
         !metrics
@@ -430,7 +432,7 @@ fn a_resolver_that_is_slower_than_a_probe_is_waited_for() {
     let program = start(&config(&head, &[("slow", "brief-icmp", "slow.test")]), &[]);
     let metrics =
         program.wait_until("it is up", |metrics| of_target(metrics, "latency_up", "slow") > 0.0);
-    assert!(failures(&metrics, "slow").contains_key("dns"), "{}", metrics.text);
+    assert!(failures(&metrics, "slow").contains_key("resolver"), "{}", metrics.text);
     assert!(program.stop().success());
 }
 

@@ -47,7 +47,7 @@ pub(crate) async fn address(
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let started = Instant::now();
     let ips = if let Ok(ip) = bare.parse::<IpAddr>() {
-        Ok(vec![ip])
+        Ok((vec![ip], None))
     } else {
         let until = ask.last_moment();
         let left = until.saturating_duration_since(started);
@@ -56,7 +56,13 @@ pub(crate) async fn address(
         timeout_at(until, asked).await.unwrap_or(Err(Failure::Timeout))
     };
     found.lookup = started.elapsed();
-    let ips = ips.inspect_err(|_| ask.log.line(|| format!("{bare} could not be resolved")))?;
+    let (ips, missing) =
+        ips.inspect_err(|_| ask.log.line(|| format!("{bare} could not be resolved")))?;
+    if missing.is_some() {
+        ask.log.line(|| {
+            format!("no resolver says whether {bare} has an address of the preferred family")
+        });
+    }
     let Some(ip) = chosen(&ips, families) else {
         ask.log.line(|| format!("{bare} has no address of the family that is allowed"));
         return Err(Failure::Dns);

@@ -91,7 +91,7 @@ impl Class {
             | Failure::Reset
             | Failure::Refused => Self::Wrong,
             Failure::Timeout | Failure::Unreachable | Failure::TtlExceeded => Self::Silent,
-            Failure::Dns => Self::Name,
+            Failure::Dns | Failure::Resolver => Self::Name,
             Failure::Local => Self::Ours,
         }
     }

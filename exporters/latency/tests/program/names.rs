@@ -6,10 +6,25 @@ use std::thread;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{RData, Record};
+use hickory_proto::rr::{RData, Record, RecordType};
 
 /// What a name has, and how long the answer takes; `None` is silence, an empty list is NXDOMAIN.
 type Zone = Vec<(&'static str, Option<Vec<IpAddr>>, Duration)>;
+
+/// How a resolver is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Temper {
+    /// As its names say.
+    Well,
+    /// Each answer takes so long.
+    Slow(Duration),
+    /// Each answer is this code.
+    Says(ResponseCode),
+    /// Nothing is said but of A.
+    OnlyA,
+    /// Nothing is said.
+    Silent,
+}
 
 /// The resolver, which runs as long as the test process.
 pub(crate) struct Names {
@@ -19,7 +34,12 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn serve() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::serve_at("127.0.0.1:0", Temper::Well)
+    }
+
+    /// The same, at this address.
+    pub(crate) fn serve_at(address: &str, temper: Temper) -> Self {
+        let socket = UdpSocket::bind(address).unwrap();
         let address = socket.local_addr().unwrap();
         let zone = Arc::new(Mutex::new(Zone::new()));
         let shared = Arc::clone(&zone);
@@ -28,7 +48,17 @@ impl Names {
             loop {
                 let (length, from) = socket.recv_from(&mut bytes).unwrap();
                 let query = Message::from_vec(&bytes[..length]).unwrap();
-                if let Some((answer, delay)) = answer(&query, &shared.lock().unwrap()) {
+                if let Some((mut answer, mut delay)) = answer(&query, &shared.lock().unwrap()) {
+                    match temper {
+                        Temper::Slow(slow) => delay = slow,
+                        Temper::Says(code) => {
+                            answer.answers.clear();
+                            answer.metadata.response_code = code;
+                        }
+                        Temper::OnlyA if query.queries[0].query_type() != RecordType::A => continue,
+                        Temper::Well | Temper::OnlyA => {}
+                        Temper::Silent => continue,
+                    }
                     let socket = socket.try_clone().unwrap();
                     thread::spawn(move || {
                         thread::sleep(delay);

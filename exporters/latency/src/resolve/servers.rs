@@ -1,0 +1,295 @@
+//! The resolvers, asked for one name as libc asks them: in order, the next one when one fails or says nothing.
+//!
+//! Unlike libc, who was asked first goes on being listened to, and a server that said nothing is asked after
+//! the others for a while: a dead one costs one lookup a second, and not each.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::system_conf::parse_resolv_conf;
+use tokio::time::{Instant, sleep};
+
+/// The next one is asked when one has said nothing for so long; and the same ones again after twice and four
+/// times as long: some are slow, and packets are lost.
+const PATIENCE: Duration = Duration::from_secs(1);
+const TURNS: u32 = 3;
+/// One that fails is asked so often, as libc does (`attempts` of resolv.conf(5)).
+const FAILURES: u32 = 2;
+/// One that said nothing is asked after the others for so long.
+const BEHIND: Duration = Duration::from_secs(30);
+/// More servers than this are not remembered: there are as many as the configs ever named.
+const MOST_SILENT: usize = 64;
+
+/// Where this machine says whom it asks.
+const FILE: &str = "/etc/resolv.conf";
+
+/// One for the program: the servers that said nothing, and until when they are asked after the others.
+static SILENT: Mutex<Option<HashMap<SocketAddr, Instant>>> = Mutex::new(None);
+
+/// How often one of them was heard again.
+static HEARD_AGAIN: AtomicU64 = AtomicU64::new(0);
+
+/// Whom to ask, and for which names when one is not whole.
+#[derive(Debug)]
+pub(super) struct Servers {
+    all: Vec<NameServerConfig>,
+    /// What a name may be below.
+    search: Vec<Name>,
+    options: ResolverOpts,
+}
+
+impl Servers {
+    /// These, or where there are none those of this machine, as it names them at the moment: none of them
+    /// is its own, as libc has it.
+    pub(super) async fn of(resolvers: &[SocketAddr]) -> Result<Self, NetError> {
+        if !resolvers.is_empty() {
+            let all = resolvers.iter().map(name_server).collect();
+            return Ok(Self { all, search: Vec::new(), options: ResolverOpts::default() });
+        }
+        let text = match tokio::fs::read_to_string(FILE).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            text => text.unwrap_or_default(),
+        };
+        Self::of_the_system(&text)
+    }
+
+    fn of_the_system(text: &str) -> Result<Self, NetError> {
+        let names_one =
+            text.lines().any(|line| line.split_whitespace().next() == Some("nameserver"));
+        let own = if names_one { "" } else { "\nnameserver 127.0.0.1\n" };
+        let (config, options) = parse_resolv_conf(format!("{text}{own}"))?;
+        let (domain, mut search, all) = config.into_parts();
+        search.splice(0..0, domain.filter(|domain| !search.contains(domain)));
+        Ok(Self { all, search, options })
+    }
+
+    /// Asks for the records of a name, for so long at most.
+    pub(super) async fn look_up(
+        &self,
+        name: &Name,
+        kind: RecordType,
+        limit: Duration,
+    ) -> Result<Lookup, NetError> {
+        let mut failed = None;
+        let mut last = NetError::from("no name to ask for");
+        for name in candidates(name, &self.search, self.options.ndots) {
+            match self.ask(&name, kind, limit).await {
+                Err(error) if is_none(&error) => last = error,
+                Err(error) if code(&error).is_some() => failed = Some(error),
+                answer => return answer,
+            }
+        }
+        // A name below another that there is not says nothing of one that could not be asked for.
+        Err(failed.unwrap_or(last))
+    }
+
+    async fn ask(
+        &self,
+        name: &Name,
+        kind: RecordType,
+        limit: Duration,
+    ) -> Result<Lookup, NetError> {
+        let order = in_order(&self.all, Instant::now());
+        let resolvers: Result<Vec<_>, _> =
+            order.iter().map(|server| self.only(server, limit)).collect();
+        let resolvers = resolvers?;
+        let once = |turn| (0..order.len()).map(move |server| (server, turn));
+        let mut to_ask: VecDeque<(usize, u32)> = (0..TURNS).flat_map(once).collect();
+        let mut failures = vec![0; order.len()];
+        let mut silent = vec![false; order.len()];
+        let (mut asked, mut worst) = (FuturesUnordered::new(), None);
+        loop {
+            to_ask.retain(|(server, _)| failures[*server] < FAILURES);
+            let pause = match to_ask.pop_front() {
+                Some((server, turn)) => {
+                    let asking = resolvers[server].lookup(name.clone(), kind);
+                    silent[server] = true;
+                    asked.push(async move { (server, asking.await) });
+                    let is_last_of_turn = to_ask.front().is_some_and(|(_, next)| *next > turn);
+                    PATIENCE * 2_u32.pow(turn + u32::from(is_last_of_turn))
+                }
+                None if asked.is_empty() => return Err(worst.unwrap_or(NetError::NoConnections)),
+                None => limit,
+            };
+            tokio::select! {
+                Some((server, answer)) = asked.next(), if !asked.is_empty() => {
+                    if !matches!(answer, Err(NetError::Timeout)) {
+                        silent[server] = false;
+                        heard(&order[server]);
+                    }
+                    match answer {
+                        Ok(lookup) => return Ok(lookup),
+                        Err(error) if is_none(&error) => return Err(error),
+                        Err(error) => {
+                            failures[server] += 1;
+                            worst = Some(more_telling(worst, error));
+                        }
+                    }
+                }
+                () = sleep(pause) => {
+                    let said_nothing = silent.iter().zip(&order).filter(|(silent, _)| **silent);
+                    said_nothing.for_each(|(_, server)| is_silent(server, Instant::now()));
+                }
+            }
+        }
+    }
+
+    /// A resolver that asks this server, and keeps nothing.
+    fn only(&self, server: &NameServerConfig, limit: Duration) -> Result<TokioResolver, NetError> {
+        let config = ResolverConfig::from_name_servers(vec![server.clone()]);
+        let provider = TokioRuntimeProvider::default();
+        let mut builder = TokioResolver::builder_with_config(config, provider);
+        let options = builder.options_mut();
+        options.clone_from(&self.options);
+        options.use_hosts_file = ResolveHosts::Never;
+        options.cache_size = 0;
+        options.timeout = limit;
+        options.attempts = 0;
+        builder.build()
+    }
+}
+
+/// How often a server that said nothing was heard again: what failed by it may be asked for at once.
+pub(super) fn heard_again() -> u64 {
+    HEARD_AGAIN.load(Ordering::Relaxed)
+}
+
+/// The names that are asked for in place of one that is not whole: as it is where it has dots enough, then
+/// below each of those.
+fn candidates(name: &Name, search: &[Name], ndots: usize) -> Vec<Name> {
+    let mut whole = name.clone();
+    whole.set_fqdn(true);
+    if name.is_fqdn() {
+        return vec![whole];
+    }
+    let comes_first = usize::from(name.num_labels()) > ndots || name.is_localhost();
+    let below = search.iter().filter_map(|domain| name.clone().append_domain(domain).ok());
+    let mut names: Vec<Name> = below.collect();
+    names.insert(if comes_first { 0 } else { names.len() }, whole);
+    names
+}
+
+/// Those that said nothing lately come last. One whose time is over is tried by who asks first.
+fn in_order(servers: &[NameServerConfig], now: Instant) -> Vec<NameServerConfig> {
+    let mut guard = silent();
+    let silent = guard.get_or_insert_default();
+    let mut order = servers.to_vec();
+    if servers.len() > 1 {
+        order.sort_by_cached_key(|server| match silent.get_mut(&address(server)) {
+            Some(until) if *until > now => true,
+            Some(until) => {
+                *until = now + BEHIND;
+                false
+            }
+            None => false,
+        });
+    }
+    order
+}
+
+fn is_silent(server: &NameServerConfig, now: Instant) {
+    let mut guard = silent();
+    let silent = guard.get_or_insert_default();
+    if silent.len() >= MOST_SILENT {
+        silent.clear();
+    }
+    silent.insert(address(server), now + BEHIND);
+}
+
+fn heard(server: &NameServerConfig) {
+    if silent().get_or_insert_default().remove(&address(server)).is_some() {
+        HEARD_AGAIN.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn silent() -> MutexGuard<'static, Option<HashMap<SocketAddr, Instant>>> {
+    SILENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn address(server: &NameServerConfig) -> SocketAddr {
+    let port = server.connections.first().map_or(53, |connection| connection.port);
+    SocketAddr::new(server.ip, port)
+}
+
+fn name_server(address: &SocketAddr) -> NameServerConfig {
+    let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+    for connection in &mut connections {
+        connection.port = address.port();
+    }
+    NameServerConfig::new(address.ip(), true, connections.into())
+}
+
+/// The code of an answer that has no records, if it is one.
+pub(super) fn code(error: &NetError) -> Option<ResponseCode> {
+    match error {
+        NetError::Dns(DnsError::ResponseCode(code)) => Some(*code),
+        NetError::Dns(DnsError::NoRecordsFound(none)) => Some(none.response_code),
+        _ => None,
+    }
+}
+
+/// Whether it says that there is no such name, or that it has no such records; any other answer is asked of the
+/// next server.
+pub(super) fn is_none(error: &NetError) -> bool {
+    matches!(code(error), Some(ResponseCode::NXDomain | ResponseCode::NoError))
+}
+
+/// What a server said tells more than that another said nothing.
+fn more_telling(before: Option<NetError>, error: NetError) -> NetError {
+    match before {
+        Some(before) if code(&error).is_none() => before,
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    #[test]
+    fn names_are_asked_for_as_resolv_conf_says() {
+        let servers = Servers::of_the_system(
+            "nameserver 192.0.2.1\nsearch a.example b.example\noptions ndots:2\n",
+        );
+        let servers = servers.unwrap();
+        let asked = |text: &str| {
+            let names = candidates(&name(text), &servers.search, servers.options.ndots);
+            let own = |name: &Name| name.to_ascii();
+            names.iter().map(own).filter(|name| !name.contains("localdomain")).collect::<Vec<_>>()
+        };
+        assert_eq!(asked("www."), ["www."]);
+        assert_eq!(asked("www.x"), ["www.x.a.example.", "www.x.b.example.", "www.x."]);
+        assert_eq!(asked("www.x.y"), ["www.x.y.", "www.x.y.a.example.", "www.x.y.b.example."]);
+    }
+
+    #[test]
+    fn a_machine_that_names_no_server_asks_itself() {
+        for text in ["", "# nothing\nsearch a.example\n", "nameservers 192.0.2.1\n"] {
+            let servers = Servers::of_the_system(text).unwrap().all;
+            assert_eq!(
+                servers.iter().map(address).collect::<Vec<_>>(),
+                ["127.0.0.1:53".parse().unwrap()]
+            );
+        }
+        let servers = Servers::of_the_system("nameserver 192.0.2.1\nnameserver 192.0.2.2\n");
+        assert_eq!(servers.unwrap().all.len(), 2);
+    }
+}
