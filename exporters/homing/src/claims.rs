@@ -36,8 +36,9 @@ pub(crate) struct Said {
     pub(crate) whole: Option<ClaimState>,
     /// Its parts.
     pub(crate) components: Vec<SaidComponent>,
-    /// Names and ids that the page knows beside these, where it names those alone that are not well: who has
-    /// one of them is.
+    /// Whether these are all that there are; else those alone that are not well.
+    pub(crate) has_all: bool,
+    /// Names and ids that the page knows beside these, where these are not all: who has one of them is well.
     pub(crate) well: BTreeSet<String>,
     /// The incidents that are open.
     pub(crate) incidents: Vec<Impact>,

@@ -1,6 +1,6 @@
 //! One site or several: what the round trips of all vantages to one address allow. No I/O, no clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use exporter_kit::LabelEnum;
 
@@ -134,6 +134,11 @@ pub(crate) fn voters(world: &World, seen: &[Seen], suspects: &BTreeSet<usize>) -
     seen.iter().filter(counts).copied().collect()
 }
 
+/// Whether what a vantage says of its paths counts: its network works, and it is where it says.
+pub(crate) fn is_heard(world: &World, vantage: usize, suspects: &BTreeSet<usize>) -> bool {
+    world.vantages[vantage].is_trusted && !suspects.contains(&vantage)
+}
+
 /// Whether so many, in so many regions, can say anything.
 pub(crate) fn are_enough(world: &World, voters: &[Seen]) -> bool {
     voters.len() >= LEAST_VANTAGES && regions(world, voters) >= LEAST_REGIONS
@@ -149,6 +154,8 @@ fn regions(world: &World, voters: &[Seen]) -> usize {
 pub(crate) fn judge(world: &World, address: &Address, suspects: &BTreeSet<usize>) -> Judged {
     let voters = voters(world, &address.seen, suspects);
     let regions = regions(world, &voters);
+    // Who is left out says nothing of places, by distance or by name.
+    let hints = address.cities(|at| is_heard(world, at, suspects));
     let mut judged = Judged { voters, regions, asns: address.asns.clone(), ..Judged::default() };
     if !are_enough(world, &judged.voters) {
         return judged;
@@ -166,11 +173,11 @@ pub(crate) fn judge(world: &World, address: &Address, suspects: &BTreeSet<usize>
         let (chosen, without_one) = now.independent(&order);
         judged.class = Class::SeveralSites;
         judged.sites_min = without_one.max(2);
-        judged.sites = sites(world, address, &judged.voters, &chosen);
+        judged.sites = sites(world, &hints, &judged.voters, &chosen);
         graph = now;
     } else if graph.is_empty() {
         let discs: Vec<_> = judged.voters.iter().filter_map(|it| disc(world, it)).collect();
-        let site = place::locate(&discs, &address.hints);
+        let site = place::locate(&discs, &hints);
         if site.is_some()
             && is_everywhere(world, address, suspects)
             && looks_like_one(world, &judged.voters)
@@ -233,7 +240,12 @@ fn nearest_first(world: &World, voters: &[Seen]) -> Vec<usize> {
 
 /// The site of each of the chosen: where it and those can all be right that see this site or none of the others.
 /// What one vantage alone sees is no site: it may be the vantage that is wrong.
-fn sites(world: &World, address: &Address, voters: &[Seen], chosen: &[usize]) -> Vec<Site> {
+fn sites(
+    world: &World,
+    hints: &BTreeMap<String, usize>,
+    voters: &[Seen],
+    chosen: &[usize],
+) -> Vec<Site> {
     let overlap = |a: &Disc, b: &Disc| a.centre.km_to(b.centre) <= a.radius + b.radius + SLACK_KM;
     let discs: Vec<(usize, Disc)> =
         voters.iter().filter_map(|it| Some((it.vantage, disc(world, it)?))).collect();
@@ -255,8 +267,8 @@ fn sites(world: &World, address: &Address, voters: &[Seen], chosen: &[usize]) ->
         if of_it.len() < 2 {
             return None;
         }
-        let alone = || place::locate(std::slice::from_ref(*head), &address.hints);
-        place::locate(&of_it, &address.hints).or_else(alone)
+        let alone = || place::locate(std::slice::from_ref(*head), hints);
+        place::locate(&of_it, hints).or_else(alone)
     };
     heads.iter().enumerate().take(MOST_SITES).filter_map(site).collect()
 }

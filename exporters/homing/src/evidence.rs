@@ -1,9 +1,10 @@
 //! What is told of an address, as sentences for people, each with what it rests on. Never that something
 //! *is* so: distances alone cannot prove one site. No I/O, no clock.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::class::{Class, WEAK_BELOW};
+use crate::class::{self, Class, WEAK_BELOW};
 use crate::geodesy::Point;
 use crate::judge::Verdict;
 use crate::place::Site;
@@ -90,12 +91,18 @@ pub(crate) fn of_address(
 }
 
 /// The sentences about the paths to an endpoint; empty where nobody knows any.
-pub(crate) fn of_paths(target: &Target, verdict: &TargetVerdict) -> String {
+pub(crate) fn of_paths(
+    world: &World,
+    suspects: &BTreeSet<usize>,
+    target: &Target,
+    verdict: &TargetVerdict,
+) -> String {
     let mut text = String::new();
     for address in &target.addresses {
         // Who hands over is known of each path; where it ends, of some.
-        let all = target.handovers.len();
-        if let Some((city, count)) = address.hints.iter().max_by_key(|(_, count)| **count) {
+        let all = verdict.handovers.vantages;
+        let cities = address.cities(|at| class::is_heard(world, at, suspects));
+        if let Some((city, count)) = cities.iter().max_by_key(|(_, count)| **count) {
             let of = if target.addresses.len() > 1 {
                 format!(" to {}", address.ip)
             } else {
@@ -105,10 +112,10 @@ pub(crate) fn of_paths(target: &Target, verdict: &TargetVerdict) -> String {
             let _ = write!(text, "{known} paths{of} end at routers named {city}. ");
         }
     }
-    let asns: std::collections::BTreeSet<u32> =
+    let asns: BTreeSet<u32> =
         target.addresses.iter().flat_map(|address| &address.asns).copied().collect();
     let named: Vec<String> = asns.iter().map(|asn| format!("AS{asn}")).collect();
-    let networks = verdict.handovers.networks();
+    let networks = &verdict.handovers.networks;
     if networks.is_empty() {
         if !named.is_empty() {
             let _ = write!(text, "Announced by {}.", named.join(", "));
@@ -130,9 +137,12 @@ pub(crate) fn of_paths(target: &Target, verdict: &TargetVerdict) -> String {
         })
         .collect();
     let _ = write!(text, "{own}, entered through {}", through.join(", "));
-    match (verdict.handovers.only_city(), verdict.handovers.cities) {
+    match (&verdict.handovers.only_city, verdict.handovers.cities) {
+        (Some(city), _) if city.vantages == verdict.handovers.vantages => {
+            let _ = write!(text, ", always in {}", city.name);
+        }
         (Some(city), _) => {
-            let _ = write!(text, ", always in {city}");
+            let _ = write!(text, ", in {} wherever that is known ({})", city.name, city.vantages);
         }
         (None, 0) => {}
         (None, cities) => {

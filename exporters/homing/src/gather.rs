@@ -48,6 +48,13 @@ pub(crate) struct OfVantages {
     pub(crate) trusted: Vec<Sample>,
 }
 
+impl OfVantages {
+    /// How many vantages measure, whoever else has their series too.
+    pub(crate) fn count(&self) -> usize {
+        self.there.iter().map(|it| who(&it.labels)).collect::<BTreeSet<_>>().len()
+    }
+}
+
 /// What was asked of some endpoints.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OfTargets {
@@ -240,17 +247,11 @@ impl Gather {
         of: &OfTargets,
         addresses: &HashMap<Slot, IpAddr>,
     ) {
-        let mut hints: BTreeSet<(Endpoint, IpAddr, String, usize)> = BTreeSet::new();
         for sample in &of.places {
             let Some(slot) = self.slot(&sample.labels) else { continue };
-            if let Some(ip) = addresses.get(&slot) {
-                hints.insert((slot.1, *ip, sample.labels.city.clone(), slot.0));
-            }
-        }
-        for (endpoint, ip, city, _) in hints {
-            let address = fresh.get_mut(&endpoint).and_then(|it| it.address(ip));
-            if let Some(address) = address {
-                *address.hints.entry(city).or_default() += 1;
+            let Some(ip) = addresses.get(&slot) else { continue };
+            if let Some(address) = fresh.get_mut(&slot.1).and_then(|it| it.address(*ip)) {
+                address.hints.entry(sample.labels.city.clone()).or_default().insert(slot.0);
             }
         }
         for sample in &of.asns {

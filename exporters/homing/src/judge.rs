@@ -64,7 +64,8 @@ fn of_target(
         addresses,
         has_several_addresses: has_several_addresses(world, &target.addresses),
         handovers: Table::new(target, |vantage| {
-            suspects.contains(&vantage) || !world.vantages[vantage].is_trusted
+            let region = world.vantages[vantage].region.as_str();
+            class::is_heard(world, vantage, suspects).then_some(region)
         }),
     }
 }

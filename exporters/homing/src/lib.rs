@@ -134,6 +134,10 @@ impl Exporter for HomingExporter {
     }
 
     fn routes(self: &Arc<Self>) -> Router {
-        pages::routes(Arc::clone(&self.evaluations), Arc::clone(&self.pages))
+        pages::routes(
+            Arc::clone(&self.evaluations),
+            Arc::clone(&self.pages),
+            Arc::clone(&self.routing),
+        )
     }
 }

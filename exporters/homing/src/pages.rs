@@ -17,7 +17,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::claims::state::Pages;
-use crate::config::EVALUATION;
+use crate::config::{EVALUATION, ROUTES};
+use crate::routes::state::Routing;
 use crate::state::{Evaluations, Snapshot};
 use crate::world::Endpoint;
 
@@ -26,6 +27,7 @@ use crate::world::Endpoint;
 struct Sources {
     evaluations: Arc<Evaluations>,
     pages: Arc<Pages>,
+    routing: Arc<Routing>,
 }
 
 /// What of it is asked for.
@@ -46,11 +48,15 @@ impl Asked {
 }
 
 /// The pages beside `/metrics`.
-pub(crate) fn routes(evaluations: Arc<Evaluations>, pages: Arc<Pages>) -> Router {
+pub(crate) fn routes(
+    evaluations: Arc<Evaluations>,
+    pages: Arc<Pages>,
+    routing: Arc<Routing>,
+) -> Router {
     Router::new()
         .route("/homing", get(homing))
         .route("/map.svg", get(picture))
-        .with_state(Sources { evaluations, pages })
+        .with_state(Sources { evaluations, pages, routing })
 }
 
 /// The last evaluation, as long as it stands.
@@ -79,9 +85,10 @@ async fn homing(State(sources): State<Sources>, Query(asked): Query<Asked>) -> R
             .iter()
             .map(|page| (page.name.clone(), page.shown(now)))
             .collect();
+        let routes = sources.routing.state(&ROUTES.to_owned()).and_then(|it| it.latest());
         let takes = |endpoint: &Endpoint| asked.takes(endpoint);
         let age = snapshot.as_ref().map(|it| now.saturating_duration_since(it.at).as_secs_f64());
-        let told = json::Told::new(snapshot.as_deref(), &claims, age, takes);
+        let told = json::Told::new(snapshot.as_deref(), &claims, routes.as_deref(), age, takes);
         if format.as_deref() == Some("json") {
             Json(told).into_response()
         } else {

@@ -78,7 +78,7 @@ async fn ask_all(
         let told = match told {
             Ok((server, vantages)) if work.are_replicas => {
                 // One that fails half way is none, and one that has just begun is no better.
-                let world = match expected.check(vantages.there.len()) {
+                let world = match expected.check(vantages.count()) {
                     Ok(()) => gather(&[server], &vantages, labels).await,
                     Err(failure) => Err(failure),
                 };
@@ -110,7 +110,7 @@ async fn ask_all(
         all.trusted.extend(vantages.trusted);
         asked.push(server);
     }
-    let world = match expected.check(all.there.len()) {
+    let world = match expected.check(all.count()) {
         Ok(()) => gather(&asked, &all, labels).await,
         Err(failure) => Err(failure),
     };

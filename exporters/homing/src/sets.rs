@@ -26,6 +26,8 @@ const DOWN: f64 = 0.75;
 pub(crate) struct Service {
     /// Its name.
     pub(crate) name: String,
+    /// Who owns it; empty where that is not said.
+    pub(crate) team: String,
     /// How many of its sets should be independent of one another.
     pub(crate) expect_independent: Option<u32>,
     /// Its sets by name, each with its endpoints.
@@ -67,6 +69,8 @@ impl LabelEnum for Dimension {
 pub(crate) struct ServiceVerdict {
     /// Its name.
     pub(crate) name: String,
+    /// Who owns it; empty where that is not said.
+    pub(crate) team: String,
     /// How many of its sets should be independent.
     pub(crate) expect_independent: Option<u32>,
     /// The names of its sets.
@@ -132,6 +136,7 @@ pub(crate) fn judge(
     let up = known.iter().all(|it| it.is_down.is_some());
     ServiceVerdict {
         name: service.name.clone(),
+        team: service.team.clone(),
         expect_independent: service.expect_independent,
         sets: service.sets.iter().map(|(name, _)| name.clone()).collect(),
         independent: largest(false, &|_| true),

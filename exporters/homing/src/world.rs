@@ -50,8 +50,8 @@ pub(crate) struct Address {
     pub(crate) seen: Vec<Seen>,
     /// The vantages that have addresses of this family, whether these answer or not, and not this one.
     pub(crate) absent: BTreeSet<usize>,
-    /// The cities that the routers next to it are named after, and by how many vantages' paths.
-    pub(crate) hints: BTreeMap<String, usize>,
+    /// The cities that the routers next to it are named after, and on whose paths.
+    pub(crate) hints: BTreeMap<String, BTreeSet<usize>>,
     /// The autonomous systems that announce it, as the vantages' tables say.
     pub(crate) asns: BTreeSet<u32>,
 }
@@ -93,6 +93,16 @@ impl Vantage {
     /// How many kilometres away a thing can be with such a round trip.
     pub(crate) fn reach_km(&self, rtt_ms: f64) -> f64 {
         rtt_ms * if self.is_radio { RADIO_KM_PER_MS } else { KM_PER_MS }
+    }
+}
+
+impl Address {
+    /// The cities that routers next to it are named after, and by how many vantages' paths: of those that count.
+    pub(crate) fn cities(&self, counts: impl Fn(usize) -> bool) -> BTreeMap<String, usize> {
+        let heard = self.hints.iter().map(|(city, vantages)| {
+            (city.clone(), vantages.iter().filter(|it| counts(**it)).count())
+        });
+        heard.filter(|(_, vantages)| *vantages > 0).collect()
     }
 }
 

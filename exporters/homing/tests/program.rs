@@ -332,6 +332,12 @@ fn a_table_of_routes_is_read_again_when_it_is_another_and_a_damaged_one_judges_n
     write("rib.2.mrt", &written(3_600, table));
     let metrics = program.wait_until("the second table", |it| it.value(parts) == 1.0);
     assert_eq!(metrics.value(part), 1.0);
+    let page = program.page("/homing");
+    assert!(page.contains("more_specific 149.154.167.0/24 AS62041"), "{page}");
+    let json: serde_json::Value =
+        serde_json::from_str(&program.page("/homing?format=json")).unwrap();
+    assert_eq!(json["routes"]["prefixes"][0]["origins"], serde_json::json!([[62_041, 1]]));
+    assert_eq!(json["routes"]["tables"], serde_json::json!([["read", 1]]));
     // Allowed by the config, and at once, without another table.
     assert_eq!(program.reload(&config(24)).status, 200);
     program.wait_until("other rules", |it| it.get(part).is_none());

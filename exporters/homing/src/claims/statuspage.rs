@@ -83,6 +83,7 @@ pub(super) fn read(page: Value) -> Option<Said> {
     Some(Said {
         whole: Some(whole),
         components: summary.components.into_iter().map(component).collect(),
+        has_all: true,
         well: BTreeSet::new(),
         incidents,
         updated: summary.page.and_then(|page| seconds(&page.updated_at?)),

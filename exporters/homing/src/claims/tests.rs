@@ -160,3 +160,32 @@ fn the_widget_of_incident_io_names_who_is_not_well() {
     assert_eq!(Format::IncidentIo.read(odd).unwrap().whole, Some(ClaimState::Unknown));
     assert_eq!(Format::IncidentIo.read(json!({"incidents": []})), None);
 }
+
+#[test]
+fn a_component_of_a_page_that_names_those_alone_that_are_not_well_is_as_the_page_while_all_is_well()
+{
+    let wanted = labels(&[("API", None), ("Web", None)]);
+    let all_well = json!({"ongoing_incidents": [], "scheduled_maintenances": []});
+    let told = tell(Format::IncidentIo.read(all_well).as_ref(), &wanted);
+    let states: Vec<_> = told.components.into_values().collect();
+    assert_eq!(states, [ClaimState::Operational; 2]);
+    assert_eq!(told.unreadable.into_values().collect::<Vec<_>>(), [false; 2]);
+    let told = tell(Format::GoogleCloud.read(json!([])).as_ref(), &wanted);
+    assert_eq!(told.components["API"], ClaimState::Operational);
+    // While another is not, nobody knows whether the name is one of theirs; nor is it a ticket.
+    let trouble = json!({"ongoing_incidents": [{"current_worst_impact": "full_outage",
+        "affected_components": [{"id": "c1", "name": "API"}]}]});
+    let told = tell(Format::IncidentIo.read(trouble).as_ref(), &wanted);
+    let states: Vec<_> = told.components.into_values().collect();
+    assert_eq!(states, [ClaimState::MajorOutage, ClaimState::Unknown]);
+    assert_eq!(told.unreadable.into_values().collect::<Vec<_>>(), [false; 2]);
+    // By a word that nobody knows; on a page that lists all, and not it; and on one that cannot be read.
+    let odd = json!({"ongoing_incidents": [{"current_worst_impact": "bad",
+        "affected_components": [{"id": "c1", "name": "API"}]}]});
+    let told = tell(Format::IncidentIo.read(odd).as_ref(), &wanted);
+    assert_eq!(told.unreadable.into_values().collect::<Vec<_>>(), [true, false]);
+    let said = Format::StatuspageV2.read(summary("none", "operational", &json!([])));
+    let told = tell(said.as_ref(), &labels(&[("API", None), ("Mail", None)]));
+    assert_eq!(told.unreadable.into_values().collect::<Vec<_>>(), [false, true]);
+    assert!(tell(None, &wanted).unreadable.is_empty());
+}

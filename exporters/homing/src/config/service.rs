@@ -60,7 +60,7 @@ pub(super) fn checked(raw: Vec<Located<RawService>>, problems: &mut Problems) ->
                 |target: Name| Endpoint { team: team.clone(), target: target.into_string() };
             sets.push((name, set.targets.into_iter().map(endpoint).collect()));
         }
-        services.push(Service { name, expect_independent: value.expect_independent, sets });
+        services.push(Service { name, team, expect_independent: value.expect_independent, sets });
     }
     services
 }

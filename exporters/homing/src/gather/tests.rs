@@ -62,7 +62,7 @@ fn a_slot_is_joined_with_its_address_and_its_path() {
     assert_eq!(seen, [(1, 12.0), (0, 20.0)]);
     assert!((address.seen[0].now_ms, address.seen[1].now_ms) == (f64::INFINITY, 21.0));
     assert!(address.absent.is_empty() && target.is_canary && target.down == Some(0.0));
-    assert_eq!(address.hints["Amsterdam"], 1);
+    assert_eq!(address.hints["Amsterdam"].len(), 1);
     assert_eq!((address.asns.len(), target.handovers[&0].len()), (1, 1));
     assert_eq!(left_out(&counts), [0, 0, 0, 0, 0]);
 }

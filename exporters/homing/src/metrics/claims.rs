@@ -36,6 +36,16 @@ pub(super) fn encode(pages: &[Arc<crate::claims::state::Page>], now: Instant, pa
         }),
     );
     page.gauge(
+        "homing_claim_component_unreadable",
+        "Whether a page that can be read says nothing of a component that can: it is not on its list, or by a word that is not known.",
+        shown.iter().flat_map(|(name, it)| {
+            let components = it.told.unreadable.iter();
+            components.map(move |(component, is)| {
+                ([("page", *name), ("component", component.as_str())], *is)
+            })
+        }),
+    );
+    page.gauge(
         "homing_claim_incidents",
         "Incidents that a page says are open, by their impact.",
         shown.iter().flat_map(|(name, it)| {

@@ -1,6 +1,5 @@
 //! The page of metrics: what the last evaluation tells.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use exporter_kit::{Collector, LabelEnum, Page};
@@ -8,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::class::Class;
 use crate::outcome::{Evaluation as Outcome, LeftOut, QueryFailure};
-use crate::sets::Dimension;
+use crate::sets::{Dimension, ServiceVerdict};
 use crate::state::{Evaluation, Evaluations, Snapshot};
 use crate::verdict::AddressVerdict;
 use crate::world::Endpoint;
@@ -240,12 +239,15 @@ fn vantages(snapshot: &Snapshot, rows: &[Row<'_>], page: &mut Page<'_>) {
 
 fn handovers(snapshot: &Snapshot, page: &mut Page<'_>) {
     let targets = &snapshot.verdict.targets;
+    // Nobody is served by a canary, so that its one site is nobody's risk.
+    let is_canary =
+        |endpoint: &Endpoint| snapshot.world.targets.get(endpoint).is_some_and(|it| it.is_canary);
     page.gauge(
         "homing_one_site",
-        "Whether all addresses of an endpoint are consistent with one and the same site.",
+        "Whether all addresses of an endpoint are consistent with one and the same site; canaries apart.",
         targets
             .iter()
-            .filter(|(_, it)| !it.addresses.is_empty())
+            .filter(|(endpoint, it)| !it.addresses.is_empty() && !is_canary(endpoint))
             .map(|(endpoint, it)| (of(endpoint), it.is_at_one_site)),
     );
     page.gauge(
@@ -294,62 +296,57 @@ fn sets(snapshot: &Snapshot, page: &mut Page<'_>) {
         "Whether two sets of a service have it in common; absent where nobody knows.",
         services.iter().flat_map(|service| {
             service.shared.iter().map(|(a, b, dimension, shared)| {
-                let labels = [
-                    ("service", service.name.as_str()),
-                    ("a", &service.sets[*a]),
-                    ("b", &service.sets[*b]),
-                    ("dimension", dimension.name()),
-                ];
-                (labels, *shared)
+                let pair = [("a", service.sets[*a].as_str()), ("b", &service.sets[*b])];
+                let dimension = [("dimension", dimension.name())];
+                ([&of_service(service)[..], &pair, &dimension].concat(), *shared)
             })
         }),
     );
-    let by_dimension = |all: &BTreeMap<String, Vec<(Dimension, usize)>>| {
-        all.iter()
-            .flat_map(|(service, counts)| {
-                counts.iter().map(|(it, count)| (service.clone(), it.name(), *count as f64))
-            })
-            .collect::<Vec<_>>()
-    };
-    let all = services.iter().map(|it| (it.name.clone(), it.independent.clone())).collect();
-    let all = by_dimension(&all);
     page.gauge(
         "homing_independent_sets",
         "The most sets of a service of which no two are known to, or may, share it.",
-        all.iter().map(|(service, it, count)| {
-            ([("service", service.as_str()), ("dimension", it)], *count)
-        }),
+        by_dimension(services, |it| &it.independent),
     );
-    let possible = services.iter().map(|it| (it.name.clone(), it.possible.clone())).collect();
-    let possible = by_dimension(&possible);
     page.gauge(
         "homing_independent_sets_possible",
         "The most sets of a service of which no two are known to share it.",
-        possible.iter().map(|(service, it, count)| {
-            ([("service", service.as_str()), ("dimension", it)], *count)
-        }),
+        by_dimension(services, |it| &it.possible),
     );
-    let up = services.iter().map(|it| (it.name.clone(), it.independent_up.clone())).collect();
-    let up = by_dimension(&up);
     page.gauge(
         "homing_independent_sets_up",
         "The same, of those that are not down for everyone.",
-        up.iter().map(|(service, it, count)| {
-            ([("service", service.as_str()), ("dimension", it)], *count)
-        }),
+        by_dimension(services, |it| &it.independent_up),
     );
     page.gauge(
         "homing_sets_up",
         "Sets of a service that are not down for everyone; absent where that is not known of all.",
-        services.iter().filter_map(|it| Some(([("service", it.name.as_str())], it.up? as f64))),
+        services.iter().filter_map(|it| Some((of_service(it), it.up? as f64))),
     );
     page.gauge(
         "homing_expected_independent_sets",
         "How many sets of a service should be independent, as the config says.",
-        services.iter().filter_map(|it| {
-            Some(([("service", it.name.as_str())], f64::from(it.expect_independent?)))
-        }),
+        services.iter().filter_map(|it| Some((of_service(it), f64::from(it.expect_independent?)))),
     );
+}
+
+/// The labels of a service; the team where there is one.
+fn of_service(service: &ServiceVerdict) -> Vec<Label<'_>> {
+    let team = (!service.team.is_empty()).then_some(("team", service.team.as_str()));
+    team.into_iter().chain([("service", service.name.as_str())]).collect()
+}
+
+/// A number of each service and dimension.
+fn by_dimension(
+    services: &[ServiceVerdict],
+    counts: impl Fn(&ServiceVerdict) -> &Vec<(Dimension, usize)>,
+) -> impl Iterator<Item = (Vec<Label<'_>>, f64)> {
+    services.iter().flat_map(move |service| {
+        let counts = counts(service).clone();
+        counts.into_iter().map(move |(it, count)| {
+            let dimension = [("dimension", it.name())];
+            ([&of_service(service)[..], &dimension].concat(), count as f64)
+        })
+    })
 }
 
 /// To so many units: more is not known.

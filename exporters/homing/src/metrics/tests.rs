@@ -33,6 +33,7 @@ services:
     sets:
       - {name: ams, targets: [api]}
       - {name: world, targets: [anycast]}
+  - {name: shop, team: payments, expect_independent: 2, sets: [{name: one, targets: [shop]}, {name: two, targets: [other]}]}
 claims:
   - page: acme
     url: https://status.example/api/v2/summary.json
@@ -76,7 +77,7 @@ fn world() -> World {
         }
     };
     let mut api = address("149.154.167.220", |it| it.2);
-    api.hints = [("Amsterdam".to_owned(), 5)].into();
+    api.hints = [("Amsterdam".to_owned(), (0..5).collect())].into();
     let handover = |asn| BTreeSet::from([Handover { asn, city: "Amsterdam".to_owned() }]);
     let handovers = [6_762, 1_273, 6_762].into_iter().enumerate();
     let handovers = handovers.map(|(at, asn)| (at, handover(asn))).collect();
@@ -132,6 +133,7 @@ fn pages(now: Instant) -> Vec<Arc<Page>> {
             component("Edge", ClaimState::Operational),
             component("<script>", ClaimState::Operational),
         ],
+        has_all: true,
         incidents: vec![Impact::Major],
         updated: Some(1_524_977_000.0),
         ..Said::default()

@@ -7,6 +7,8 @@ use super::json::{Told, ToldAddress, ToldTarget};
 
 /// Vantages of an address that the page lists.
 const MOST_VANTAGES: usize = 50;
+/// Autonomous systems that it lists in one place.
+const MOST_SYSTEMS: usize = 10;
 
 /// Everything that is told.
 pub(super) fn page(told: &Told) -> Markup {
@@ -32,6 +34,7 @@ pub(super) fn page(told: &Told) -> Markup {
             @for target in &told.targets { (of_target(target)) }
             (services(told))
             (claims(told))
+            (routes(told))
         }
     };
     document(&title, Some(60), &body)
@@ -81,7 +84,13 @@ fn services(told: &Told) -> Markup {
             h2 { "Service " (service.service) }
             p {
                 @for (what, count) in &service.independent { (count) " of " (service.sets.len()) " sets independent by " (what) ". " }
-                @if service.independent.is_empty() { "Nothing is known of any two of its sets." }
+                @if service.independent.is_empty() { "Nothing is known of any two of its sets. " }
+                @for (what, count) in &service.possible { "By " (what) ", " (count) " may be. " }
+                @if let Some(expected) = service.expected { (expected) " should be. " }
+                @match service.up {
+                    Some(up) => { (up) " of its sets are up." },
+                    None => "Whether all of them are up is not known.",
+                }
             }
             table {
                 thead { tr { th { "set" } th { "set" } th { "what" } th { "shared" } } }
@@ -106,6 +115,43 @@ fn claims(told: &Told) -> Markup {
                         tr { td { (claim.page) } td { "(all)" } td { (claim.state) } }
                         @for (component, state) in &claim.components {
                             tr { td { (claim.page) } td { (component) } td { (state) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn routes(told: &Told) -> Markup {
+    let systems = |all: &[(u32, usize)]| {
+        let told = all.iter().take(MOST_SYSTEMS).map(|(asn, peers)| format!("AS{asn} ({peers})"));
+        let rest = all.len().saturating_sub(MOST_SYSTEMS);
+        told.chain((rest > 0).then(|| format!("{rest} more"))).collect::<Vec<_>>().join(", ")
+    };
+    html! {
+        @if let Some(routes) = &told.routes {
+            h2 { "Who announces it" }
+            p {
+                "Tables of routers: "
+                @for (state, count) in &routes.tables { (count) " " (state) ". " }
+                @if routes.prefixes.is_empty() { "None of them says anything of now, so nothing is told." }
+            }
+            table {
+                thead { tr { th { "prefix" } th { "peers" } th { "from" } th { "through" } th { "parts" } th { "should not be" } } }
+                tbody {
+                    @for it in &routes.prefixes {
+                        tr {
+                            td { (it.prefix) }
+                            td { @if let Some(visible) = it.visible { (format!("{:.0} %", visible * 100.0)) } }
+                            td { (systems(&it.origins)) }
+                            td { (systems(&it.upstreams)) }
+                            td { (it.parts) }
+                            td {
+                                @for (kind, announced, asn) in &it.unexpected {
+                                    (kind) " " (announced) @if let Some(asn) = asn { " AS" (asn) } "; "
+                                }
+                            }
                         }
                     }
                 }

@@ -1,12 +1,15 @@
 //! What is told, as a program reads it. No I/O, no clock.
 
+use std::collections::BTreeMap;
+
 use exporter_kit::LabelEnum as _;
 use serde::Serialize;
 
 use crate::claims::state::Shown;
 use crate::evidence;
 use crate::judge::Verdict;
-use crate::sets::ServiceVerdict;
+use crate::routes::state::{Latest, Prefix};
+use crate::sets::{Dimension, ServiceVerdict};
 use crate::state::Snapshot;
 use crate::verdict::{AddressVerdict, TargetVerdict};
 use crate::world::{Endpoint, Target, World};
@@ -24,6 +27,8 @@ pub(super) struct Told {
     pub(super) services: Vec<ToldService>,
     /// What providers say.
     pub(super) claims: Vec<ToldClaim>,
+    /// Who announces the prefixes that are watched.
+    pub(super) routes: Option<ToldRoutes>,
 }
 
 /// An endpoint.
@@ -77,6 +82,38 @@ pub(super) struct ToldService {
     pub(super) shared: Vec<(String, String, &'static str, bool)>,
     /// How many are independent, by what.
     pub(super) independent: Vec<(&'static str, usize)>,
+    /// How many may be, by what nobody knows; this is what is held against the config.
+    pub(super) possible: Vec<(&'static str, usize)>,
+    /// How many should be.
+    pub(super) expected: Option<u32>,
+    /// How many sets are not down for everyone; none where that is not known of all.
+    pub(super) up: Option<usize>,
+}
+
+/// The routes to all prefixes that are watched.
+#[derive(Debug, Serialize)]
+pub(super) struct ToldRoutes {
+    /// How many tables are in which state, those that are in none left out.
+    pub(super) tables: Vec<(&'static str, u64)>,
+    /// When the oldest of the last good ones was written, in seconds since the epoch.
+    pub(super) oldest: Option<u64>,
+    /// Nothing is told of any where no table stands.
+    pub(super) prefixes: Vec<ToldPrefix>,
+}
+
+/// A prefix.
+#[derive(Debug, Serialize)]
+pub(super) struct ToldPrefix {
+    pub(super) prefix: String,
+    /// The share of the peers that have a route to it.
+    pub(super) visible: Option<f64>,
+    /// Autonomous systems, and how many peers hear it from, or through, each.
+    pub(super) origins: Vec<(u32, usize)>,
+    pub(super) upstreams: Vec<(u32, usize)>,
+    /// Parts that are announced by themselves.
+    pub(super) parts: usize,
+    /// What should not be: the kind, what is announced, and by or through whom.
+    pub(super) unexpected: Vec<(&'static str, String, Option<u32>)>,
 }
 
 /// A page.
@@ -91,6 +128,7 @@ impl Told {
     pub(super) fn new(
         snapshot: Option<&Snapshot>,
         claims: &[(String, Shown)],
+        routes: Option<&Latest>,
         age: Option<f64>,
         takes: impl Fn(&Endpoint) -> bool,
     ) -> Self {
@@ -105,7 +143,8 @@ impl Told {
                 .collect(),
         };
         let claims = claims.iter().map(claim).collect();
-        let Some(snapshot) = snapshot else { return Self { claims, ..Self::default() } };
+        let routes = routes.map(ToldRoutes::new);
+        let Some(snapshot) = snapshot else { return Self { claims, routes, ..Self::default() } };
         let (world, verdict) = (&snapshot.world, &snapshot.verdict);
         let name =
             |at: &usize| format!("{} ({})", world.vantages[*at].name, world.vantages[*at].region);
@@ -126,6 +165,7 @@ impl Told {
                 .collect(),
             services: verdict.services.iter().map(ToldService::new).collect(),
             claims,
+            routes,
         }
     }
 }
@@ -169,8 +209,37 @@ impl ToldTarget {
             team: endpoint.team.clone(),
             target: endpoint.target.clone(),
             several_addresses: of.has_several_addresses,
-            paths: evidence::of_paths(target, of),
+            paths: evidence::of_paths(world, &verdict.suspects, target, of),
             addresses: of.addresses.iter().map(address).collect(),
+        }
+    }
+}
+
+impl ToldRoutes {
+    fn new(latest: &Latest) -> Self {
+        let prefix = |it: &Prefix| {
+            let Prefix { of, verdict, .. } = it;
+            let most_first = |counts: &BTreeMap<u32, usize>| {
+                let mut counts: Vec<_> = counts.iter().map(|(asn, peers)| (*asn, *peers)).collect();
+                counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+                counts
+            };
+            let told = verdict.told.iter();
+            ToldPrefix {
+                prefix: of.to_string(),
+                visible: verdict.visible,
+                origins: most_first(&verdict.figures.origins),
+                upstreams: most_first(&verdict.figures.upstreams),
+                parts: verdict.figures.parts.len(),
+                unexpected: told
+                    .map(|it| (it.kind.name(), it.announced.to_string(), it.asn))
+                    .collect(),
+            }
+        };
+        Self {
+            tables: latest.states.counted().map(|(it, count)| (it.name(), count)).collect(),
+            oldest: latest.oldest,
+            prefixes: latest.prefixes.iter().map(prefix).collect(),
         }
     }
 }
@@ -178,6 +247,9 @@ impl ToldTarget {
 impl ToldService {
     fn new(service: &ServiceVerdict) -> Self {
         let sets = &service.sets;
+        let named = |counts: &[(Dimension, usize)]| {
+            counts.iter().map(|(it, count)| (it.name(), *count)).collect()
+        };
         Self {
             service: service.name.clone(),
             sets: sets.clone(),
@@ -186,18 +258,17 @@ impl ToldService {
                 .iter()
                 .map(|(a, b, what, is)| (sets[*a].clone(), sets[*b].clone(), what.name(), *is))
                 .collect(),
-            independent: service
-                .independent
-                .iter()
-                .map(|(it, count)| (it.name(), *count))
-                .collect(),
+            independent: named(&service.independent),
+            possible: named(&service.possible),
+            expected: service.expect_independent,
+            up: service.up,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::standing::Standing;

@@ -102,7 +102,8 @@ fn addresses_with_a_site_each_are_not_all_at_one() {
 
 fn two(first: &str, second: &str) -> Service {
     let set = |name: &str| (name.to_owned(), vec![endpoint(name)]);
-    Service { name: "s".to_owned(), expect_independent: None, sets: vec![set(first), set(second)] }
+    let sets = vec![set(first), set(second)];
+    Service { name: "s".to_owned(), team: String::new(), expect_independent: None, sets }
 }
 
 fn shared(verdict: &Verdict, dimension: Dimension) -> Option<bool> {
@@ -318,4 +319,48 @@ fn a_vantage_with_another_address_counts_if_it_is_believed() {
     assert_eq!(told_of(|_| ()), Class::Undetermined);
     assert_eq!(told_of(|it| it.is_trusted = false), Class::OneSite);
     assert_eq!(told_of(|it| it.place = None), Class::OneSite);
+}
+
+#[test]
+fn who_is_left_out_has_no_voice_on_paths() {
+    let mut world = incident();
+    world.vantages[4].is_trusted = false;
+    let target = world.targets.get_mut(&endpoint("api")).unwrap();
+    let sydney = Handover { asn: 174, city: "Sydney".to_owned() };
+    target.handovers.insert(5, BTreeSet::from([sydney]));
+    let said = [("London", vec![4, 5]), ("Amsterdam", vec![0])];
+    target.addresses[0].hints =
+        said.map(|(city, by)| (city.to_owned(), by.into_iter().collect())).into();
+    let target = &world.targets[&endpoint("api")];
+    let paths = |suspects: &[usize]| {
+        let suspects: BTreeSet<usize> = suspects.iter().copied().collect();
+        let mut of = told(&world, &[]).targets[&endpoint("api")].clone();
+        of.handovers = crate::handover::Table::new(target, |at| {
+            let region = world.vantages[at].region.as_str();
+            crate::class::is_heard(&world, at, &suspects).then_some(region)
+        });
+        evidence::of_paths(&world, &suspects, target, &of)
+    };
+    assert_eq!(
+        paths(&[5]),
+        "1 of 4 paths end at routers named Amsterdam. AS62041, entered through AS6762 (3 vantages), AS1273 (1), in 1 known \
+         city."
+    );
+    let all = paths(&[]);
+    assert!(all.contains("of 5 paths") && all.contains("in 2 known cities"), "{all}");
+}
+
+#[test]
+fn who_is_left_out_names_no_site() {
+    let world = world();
+    let mut address = to(&world, "Amsterdam", "192.0.2.1").addresses.remove(0);
+    let said = [("London", vec![7, 8]), ("Amsterdam", vec![0])];
+    address.hints = said.map(|(city, by)| (city.to_owned(), by.into_iter().collect())).into();
+    let name = |suspects: &[usize]| {
+        let suspects = suspects.iter().copied().collect();
+        let judged = crate::class::judge(&world, &address, &suspects);
+        judged.sites[0].city.map(|(city, _)| city.name.clone())
+    };
+    assert_eq!(name(&[]).as_deref(), Some("London"));
+    assert_eq!(name(&[7, 8]).as_deref(), Some("Amsterdam"));
 }
