@@ -53,12 +53,26 @@ impl Entity {
     }
 }
 
+/// Whether one of these words, in capitals, is of the liquid that cools a machine.
+pub(crate) fn is_liquid<'a>(mut words: impl Iterator<Item = &'a str>) -> bool {
+    const LIQUID: [&str; 7] = ["COOLANT", "CDU", "LIQUID", "WATER", "COLDPLATE", "LOOP", "LEAK"];
+    words.any(|word| LIQUID.iter().any(|it| word.starts_with(it)))
+}
+
 fn named(name: &str) -> Option<Entity> {
     let name = name.to_ascii_uppercase();
     let words = || name.split(|c: char| !c.is_ascii_alphanumeric());
     let any = |starts: &[&str]| words().any(|word| starts.iter().any(|it| word.starts_with(it)));
     let is = |whole: &str| words().any(|word| word == whole);
-    if any(&["INLET", "AMBIENT"]) {
+    let is_number = |rest: &str| !rest.is_empty() && rest.chars().all(char::is_numeric);
+    let is_of_a_supply =
+        || any(&["PSU"]) || words().any(|word| word.strip_prefix("PS").is_some_and(is_number));
+    if is_liquid(words()) {
+        Some(Entity::Other)
+    } else if is_of_a_supply() {
+        // Behind all that warms the air before it.
+        Some(Entity::Psu)
+    } else if any(&["INLET", "AMBIENT"]) {
         Some(Entity::Inlet)
     } else if any(&["EXHAUST", "OUTLET"]) {
         Some(Entity::Exhaust)
@@ -100,6 +114,11 @@ mod tests {
             (Entity::Psu, "07-VR P1", Entity::Psu),
             (Entity::Fan, "Fan 1 DutyCycle", Entity::Fan),
             (Entity::Other, "GPU 1", Entity::Other),
+            (Entity::Board, "Coolant Inlet", Entity::Other),
+            (Entity::Inlet, "CDU Inlet Temp", Entity::Other),
+            (Entity::Board, "PSU1 Inlet Temp", Entity::Psu),
+            (Entity::Inlet, "PS2 Ambient", Entity::Psu),
+            (Entity::Board, "PS Ambient", Entity::Inlet),
             (Entity::Other, "", Entity::Other),
             (Entity::Other, "HDMI", Entity::Other),
         ] {

@@ -3,7 +3,7 @@
 //! Boards give GPUs, NICs and M.2 drives the entity of a board, so the name decides where it says more.
 
 use super::measure::Measure;
-use crate::entity::Entity;
+use crate::entity::{Entity, is_liquid};
 use crate::inventory::Known;
 
 /// The class of part behind a temperature or a fan, finer than [`Entity`].
@@ -27,6 +27,8 @@ pub(crate) enum Class {
     Inlet,
     /// The air that goes out.
     Exhaust,
+    /// The liquid that cools: far warmer than air may be, and never a reference for it.
+    Coolant,
     /// A voltage regulator.
     Regulator,
     /// A power supply.
@@ -153,22 +155,28 @@ impl Class {
         let is = |whole: &[&str]| words.iter().any(|it| whole.contains(it));
         let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
         match entity {
+            Entity::Psu => return Self::Psu,
+            // Water is no air, whatever the BMC calls the place where it comes in.
+            _ if is_liquid(words.iter().copied()) => return Self::Coolant,
             // What the air is, nothing on the board decides.
             Entity::Inlet => return Self::Inlet,
             Entity::Exhaust => return Self::Exhaust,
-            Entity::Psu => return Self::Psu,
             _ => {}
         }
+        // The banks of memory are called A2 and T4 as some accelerators are.
+        let is_memory = entity == Entity::Memory || has(&["DIMM", "DDR"]) || starts(&["MEM"]);
+        let may_be_a_card = matches!(entity, Entity::Board | Entity::Other) && !is_memory;
+        let is_model = may_be_a_card && is(GPU_MODELS);
         // A regulator that feeds a GPU or a DIMM is a regulator.
         if starts(REGULATOR) || has(&["VRM", "_VR", "VRD"]) {
             Self::Regulator
-        } else if starts(GPU) || is(GPU_MODELS) {
+        } else if starts(GPU) || is_model {
             Self::Gpu
-        } else if has(NVME_FORMS) || starts(NVME) {
+        } else if !is_memory && (has(NVME_FORMS) || starts(NVME)) {
             Self::Nvme
         } else if entity == Entity::Disk || is(&["HD"]) || starts(DISK) {
             if has(&["SSD"]) { Self::Ssd } else { Self::Hdd }
-        } else if entity == Entity::Memory {
+        } else if is_memory {
             Self::Memory
         } else if entity == Entity::Cpu {
             Self::Cpu
@@ -194,7 +202,8 @@ impl Class {
             Self::Memory => (8.0, 0.5, Some(30.0)),
             Self::Board => (10.0, 0.5, Some(30.0)),
             Self::Inlet => (6.0, 0.25, Some(15.0)),
-            Self::Exhaust => (12.0, 0.5, Some(30.0)),
+            // A loop whose pump starts again sends what stood in it past its sensors.
+            Self::Exhaust | Self::Coolant => (12.0, 0.5, Some(30.0)),
             Self::Psu => (15.0, 1.0, Some(40.0)),
             Self::Nvme => (18.0, 2.0, None),
             Self::Regulator => (20.0, 3.0, None),
@@ -265,6 +274,15 @@ mod tests {
             (Entity::Disk, "HDD BP Temp", Hdd),
             (Entity::Disk, "SSD 3", Ssd),
             (Entity::Memory, "P1-DIMMA1 Temp", Memory),
+            (Entity::Memory, "DIMM A2", Memory),
+            (Entity::Memory, "P0_DIMM_A10", Memory),
+            (Entity::Memory, "TEMP_DDR4_A2", Memory),
+            (Entity::Board, "TEMP_DDR5_T4", Memory),
+            (Entity::Memory, "M60", Memory),
+            (Entity::Board, "MEM_A2_VRM", Regulator),
+            (Entity::Cpu, "P4 Temp", Cpu),
+            (Entity::Other, "A2 Temp", Gpu),
+            (Entity::Disk, "A40", Hdd),
             (Entity::Cpu, "02-CPU", Cpu),
             (Entity::Cpu, "Temp", Cpu),
             (Entity::Board, "06-Chipset", Board),
@@ -276,7 +294,11 @@ mod tests {
             (Entity::Inlet, "01-Inlet Ambient", Inlet),
             (Entity::Exhaust, "Exhaust Temp", Exhaust),
             (Entity::Psu, "PS1 Inlet Temp", Psu),
-            (Entity::Other, "Coolant Out", Other),
+            (Entity::Other, "Coolant Out", Coolant),
+            (Entity::Exhaust, "Coolant Out", Coolant),
+            (Entity::Other, "CDU Inlet Temp", Coolant),
+            (Entity::Cpu, "CPU1 ColdPlate", Coolant),
+            (Entity::Board, "LIQUID_LOOP_IN", Coolant),
         ] {
             assert_eq!(Class::of(entity, name), class, "{entity:?} {name}");
         }
