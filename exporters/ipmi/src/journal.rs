@@ -40,6 +40,8 @@ struct Counted {
     severity: Option<Severity>,
     /// A bit for each of the config's events that it matches.
     named: u32,
+    /// When it was, seconds since the epoch; 0 where that is not known.
+    time: u32,
 }
 
 /// A log as far as it was read. Its oldest entries come first.
@@ -100,11 +102,12 @@ impl Journal {
         let matches = self.wanted.iter().map(|event| event.regex.is_match(&entry.event));
         let named =
             matches.enumerate().fold(0, |named, (place, is)| named | u32::from(is) << place);
-        let counted = Counted { severity: entry.severity, named };
+        let time = entry.time.unwrap_or(0);
+        let counted = Counted { severity: entry.severity, named, time };
         self.count(counted, 1);
         for (place, name) in self.summary.by_name.iter_mut().enumerate() {
             if named & (1 << place) != 0 {
-                name.latest = name.latest.max(entry.time.unwrap_or(0));
+                name.latest = name.latest.max(time);
             }
         }
         self.counted.push_back(counted);
@@ -115,15 +118,32 @@ impl Journal {
         self.keep(MOST_COUNTED);
     }
 
+    /// Whether it has as many entries as the log, as far as they are counted at all.
+    pub(crate) fn has_counted(&self, entries: usize) -> bool {
+        self.counted.len() >= entries.min(MOST_COUNTED)
+    }
+
     /// Forgets the oldest entries of more than so many: a log that is full drops them.
     pub(crate) fn keep(&mut self, most: usize) {
         while self.counted.len() > most {
             if let Some(oldest) = self.counted.pop_front() {
                 self.count(oldest, u32::MAX);
+                self.forget_latest(oldest);
             }
         }
         while self.summary.newest.len() > most {
             self.summary.newest.pop_front();
+        }
+    }
+
+    /// Looks for the latest of the events whose latest entry was dropped.
+    fn forget_latest(&mut self, dropped: Counted) {
+        for (place, name) in self.summary.by_name.iter_mut().enumerate() {
+            let is_it = |it: &&Counted| it.named & (1 << place) != 0;
+            if is_it(&&dropped) && name.latest == dropped.time {
+                let left = self.counted.iter().filter(is_it).map(|it| it.time);
+                name.latest = if name.count == 0 { 0 } else { left.max().unwrap_or(0) };
+            }
         }
     }
 
@@ -191,6 +211,16 @@ mod tests {
         let summary = journal.summary(false);
         assert_eq!((summary.by_state, summary.by_name[0].count), ([0, 4, 0, 0], 4));
         assert_eq!((summary.newest.len(), summary.newest[0].id), (4, 6));
+        // The clock was set back: the latest is not the newest.
+        let early = Entry { time: Some(1_600_000_000), ..entry(10, None, "Correctable memory") };
+        journal.push(early);
+        assert_eq!(journal.summary(true).by_name[0].latest, 1_700_000_009);
+        journal.keep(1);
+        assert_eq!(journal.summary(true).by_name[0].latest, 1_600_000_000);
+        journal.push(entry(11, None, "Fan"));
+        journal.keep(1);
+        let named = &journal.summary(true).by_name[0];
+        assert_eq!((named.count, named.latest), (0, 0));
     }
 
     #[test]
