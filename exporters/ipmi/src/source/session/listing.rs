@@ -48,6 +48,8 @@ pub(super) struct Listing {
     last: Option<Last>,
     /// Whether the session is a new one since the BMC was last asked.
     is_new_session: bool,
+    /// Whether the BMC has said that it has another list, which was not read to its end yet.
+    is_outdated: bool,
     /// The sensors of the last list, if that is not in force and has to read the same once more.
     doubtful: Option<Vec<Arc<Known>>>,
     /// Readings in a row that were in doubt.
@@ -70,6 +72,12 @@ impl Listing {
 
     pub(super) fn session_opened(&mut self) {
         self.is_new_session = true;
+    }
+
+    /// The list that the BMC has with this stamp was read, and judged.
+    fn was_read(&mut self, stamp: Option<SdrStamp>, at: Instant) {
+        self.last = Some(Last { stamp, read: at, checked: at });
+        (self.is_new_session, self.is_outdated) = (false, false);
     }
 
     /// Whether a list has to be read a second time, and when.
@@ -119,10 +127,11 @@ impl IpmiSession {
             Err(error) if error.ends_session() => return Err(error),
             Err(error) => return self.listing.in_force().ok_or(error),
         };
-        let now = Instant::now();
-        self.listing.last = Some(Last { stamp: read.stamp, read: now, checked: now });
-        self.listing.is_new_session = false;
-        self.take(read).await
+        let (stamp, read_at) = (read.stamp, Instant::now());
+        let taken = self.take(read).await?;
+        // Not before it is in force: the old list must not be taken for the one of this stamp.
+        self.listing.was_read(stamp, read_at);
+        Ok(taken)
     }
 
     /// The list in force, if it is still the BMC's.
@@ -131,6 +140,9 @@ impl IpmiSession {
         let (Some(repository), Some(last)) = (listing.in_force(), &listing.last) else {
             return Ok(None);
         };
+        if listing.is_outdated {
+            return Ok(None);
+        }
         let is_new = listing.is_new_session;
         if !is_new && last.checked.elapsed() < listing.patience() {
             return Ok(Some(repository));
@@ -155,6 +167,7 @@ impl IpmiSession {
             (Some(stamp), Ok(now)) => now.is_some_and(|now| now.is_of_the_list(&stamp)),
         };
         if !is_same || (is_new && !self.is_the_same_device().await?) {
+            self.listing.is_outdated = true;
             return Ok(None);
         }
         if let Some(last) = &mut self.listing.last {
@@ -321,6 +334,35 @@ mod tests {
         // A gap that closes again.
         assert_eq!(judged(&mut listing, &["fan", "inlet"], false), (true, true));
         assert_eq!(judged(&mut listing, &["inlet"], true), (true, true));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_did_not_come_into_force_leaves_no_stamp_behind() {
+        let stamp = |erased| {
+            SdrStamp::Repository(ipmi_lan::sdr::SdrRepositoryInfo {
+                record_count: 2,
+                free_space: 0,
+                last_addition: 7,
+                last_erase: erased,
+                operations: 2,
+            })
+        };
+        let mut listing = Listing::default();
+        let last = |it: &Listing| it.last.as_ref().and_then(|last| last.stamp);
+        judged(&mut listing, &["fan", "inlet"], true);
+        listing.was_read(Some(stamp(1)), Instant::now());
+        // It changed, is read and judged, and the session dies over its thresholds.
+        listing.is_outdated = true;
+        assert!(listing.judge(&mut list(&["inlet"], true), true));
+        assert_eq!(
+            (last(&listing), listing.in_force().unwrap().list.known.len()),
+            (Some(stamp(1)), 2)
+        );
+        listing.session_opened();
+        assert!(listing.is_outdated);
+        judged(&mut listing, &["inlet"], true);
+        listing.was_read(Some(stamp(2)), Instant::now());
+        assert_eq!((last(&listing), listing.is_outdated), (Some(stamp(2)), false));
     }
 
     #[test]
