@@ -9,7 +9,7 @@ use crate::inventory::Known;
 use crate::sensor::{Quantity, Sensor, Severity};
 use crate::slow::{Asserted, Log, Power, Slow};
 use crate::state::{Outcome, Snapshot};
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Kind, Level, Verdict};
 
 /// Types of sensors (IPMI 2.0 table 42-3) whose warnings are somebody's work. Presence, log-ins and the
 /// like are none; temperatures are judged by verdicts.
@@ -88,16 +88,33 @@ pub(crate) enum Part<'a> {
     Machine(&'static str),
 }
 
+/// What is known of a machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    /// What the last poll found.
+    pub(crate) snapshot: &'a Snapshot,
+    /// What was learnt beside the polls.
+    pub(crate) slow: &'a Slow,
+    /// What was known of that before polls failed: it holds until it is told anew.
+    pub(crate) before: Option<&'a Slow>,
+    /// What is held of the machine.
+    pub(crate) verdicts: &'a [Verdict],
+    /// Whether it is off, as far as all of its sensors tell: some BMCs say so of a machine that works.
+    pub(crate) is_off: bool,
+}
+
+impl<'a> Told<'a> {
+    fn anew_or_before<T>(&self, of: impl Fn(&'a Slow) -> Option<T>) -> Option<T> {
+        of(self.slow).or_else(|| of(self.before?))
+    }
+}
+
 /// All that is not well of a machine, once each: what a verdict is held on is left to the verdict.
-pub(crate) fn faults<'a>(
-    snapshot: &'a Snapshot,
-    slow: &Slow,
-    verdicts: &[Verdict],
-) -> Vec<Fault<'a>> {
-    let mut faults = numbers(snapshot, slow.power(), verdicts);
+pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
+    let mut faults = numbers(told);
     let mut supplies = (0, 0);
-    for known in &snapshot.list.discrete {
-        let Some(asserted) = slow.states(known) else { continue };
+    for known in &told.snapshot.list.discrete {
+        let Some(asserted) = told.anew_or_before(|slow| slow.states(known)) else { continue };
         let fault = of_states(asserted);
         if asserted.sensor_type == SUPPLY && asserted.severity.is_some() {
             let has_failed = asserted.severity == Some(Severity::Critical);
@@ -111,9 +128,9 @@ pub(crate) fn faults<'a>(
     if supplies.0 > 0 && supplies.0 == supplies.1 {
         faults.push(whole("every power supply", "failed", Degree::Fatal));
     }
-    faults
-        .extend(of_chassis(slow.power()).map(|(part, state)| whole(part, state, Degree::Critical)));
-    if slow.log().is_some_and(is_nearly_full) {
+    let power = told.anew_or_before(Slow::power);
+    faults.extend(of_chassis(power).map(|(part, state)| whole(part, state, Degree::Critical)));
+    if told.anew_or_before(Slow::log).is_some_and(is_nearly_full) {
         faults.push(whole("event log", "nearly full", Degree::Warning));
     }
     faults
@@ -121,17 +138,13 @@ pub(crate) fn faults<'a>(
 
 /// Numbers beyond a critical threshold. The fans and voltages of a machine that is off are at 0, and
 /// nothing is wrong with them.
-fn numbers<'a>(
-    snapshot: &'a Snapshot,
-    power: Option<Power>,
-    verdicts: &[Verdict],
-) -> Vec<Fault<'a>> {
-    if power.is_some_and(|power| !power.is_on) {
+fn numbers<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
+    if told.is_off {
         return Vec::new();
     }
     let is_told = |known: &Arc<Known>| {
         let of_it = |it: &&Verdict| it.sensor.as_ref() == Some(known);
-        verdicts.iter().filter(of_it).any(|it| is_fault(it.kind))
+        told.verdicts.iter().filter(of_it).any(says_it)
     };
     let degree = |quantity, severity| match (quantity, severity) {
         (Quantity::Temperature, _) | (_, Severity::Nominal) => None,
@@ -146,18 +159,18 @@ fn numbers<'a>(
         let part = Part::Sensor(&sensor.known);
         (!is_told(&sensor.known)).then_some(Fault { part, state: Some(state), degree })
     };
-    snapshot.rows().filter_map(fault).collect()
+    told.snapshot.rows().filter_map(fault).collect()
 }
 
-/// Whether a verdict has an alert of its own that says what a fault of its sensor would.
-fn is_fault(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::FanFailed
-            | Kind::LimitExceeded
-            | Kind::SensorUnreadable
-            | Kind::ThresholdsImplausible
-    )
+/// Whether a verdict says of its sensor what a fault would: by an alert of its own, or since there is no
+/// fault. One that is for information alone has no alert, and hides nothing.
+fn says_it(verdict: &Verdict) -> bool {
+    match verdict.kind {
+        // The fan of a supply that has little to cool, and limits that are none.
+        Kind::FanFailed | Kind::ThresholdsImplausible => true,
+        Kind::LimitExceeded | Kind::SensorUnreadable => verdict.level >= Level::Ticket,
+        _ => false,
+    }
 }
 
 fn of_states(asserted: &Asserted) -> Option<(Option<&'static str>, Degree)> {

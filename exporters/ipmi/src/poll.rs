@@ -41,7 +41,7 @@ pub(crate) async fn run_at_once(state: Arc<BmcState>, rounds: Rounds) {
 
 /// What one poll leaves to the next.
 struct Poller<'a> {
-    state: &'a BmcState,
+    state: &'a Arc<BmcState>,
     /// The sensors of the last poll that went well.
     list: Option<Arc<SensorList>>,
     /// Of the sensors that failed when they were last asked.
@@ -54,7 +54,7 @@ struct Poller<'a> {
 }
 
 impl<'a> Poller<'a> {
-    fn new(state: &'a BmcState) -> Self {
+    fn new(state: &'a Arc<BmcState>) -> Self {
         Self {
             state,
             list: None,
@@ -89,7 +89,7 @@ impl<'a> Poller<'a> {
         }
         let is_well = outcome.is_ok();
         self.state.record(outcome, &failed, started.elapsed());
-        self.state.keep().await;
+        self.state.keep();
         if is_well {
             self.ask_slowly(source, started + self.state.bmc.module.interval).await;
         } else {
@@ -200,8 +200,9 @@ impl<'a> Poller<'a> {
                 Slot::Fresh(it) => {
                     (Some(it.value), it.severity.map(|it| it as u8), it.asked, it.answered)
                 }
+                // A turn that was not reached tells nothing of the sensor.
+                Slot::Failed(ReadFailure::Deadline) | Slot::NotAsked => return None,
                 Slot::Failed(_) => (None, None, now, now),
-                Slot::NotAsked => return None,
             };
             let clock = self.state.clock();
             let (asked, answered) = (clock.moment(asked), clock.moment(answered));
@@ -209,6 +210,11 @@ impl<'a> Poller<'a> {
         };
         slots.iter().enumerate().filter_map(reading).collect()
     }
+}
+
+/// How long a poll may take: twice, where its session was dead, and until the next one.
+pub(crate) fn longest(bmc: &Bmc) -> Duration {
+    2 * (LONGEST_LOOK + longest_read(bmc)) + bmc.module.interval
 }
 
 /// How long the readings of one poll may take together. A BMC with many sensors and slow answers

@@ -155,7 +155,7 @@ pub(crate) struct Slow {
     power: Told<Power>,
     log: Told<Log>,
     watts: Told<Watts>,
-    who: Told<Who>,
+    who: Told<Arc<Who>>,
     events: Told<Arc<Summary>>,
     watchdog: Told<Watchdog>,
     lan_mode: Told<u8>,
@@ -227,6 +227,18 @@ impl Slow {
         self.states_told >= discrete && asking.into_iter().all(|it| self.is_up(*it).is_some())
     }
 
+    /// What is known of a machine's faults by this, or by `before` where this was not told yet.
+    pub(crate) fn or(mut self, before: Self) -> Self {
+        self.power = self.power.or(before.power);
+        self.log = self.log.or(before.log);
+        for (sensor, states) in before.states {
+            if self.place(&sensor).is_err() {
+                self.set_states(&sensor, states);
+            }
+        }
+        self
+    }
+
     /// Whether the machine is on, and what is wrong with it.
     pub(crate) fn power(&self) -> Option<Power> {
         self.power?.ok()
@@ -269,7 +281,7 @@ impl Slow {
 
     /// Who made the BMC, and its firmware.
     pub(crate) fn who(&self) -> Option<&Who> {
-        self.who.as_ref()?.as_ref().ok()
+        self.who.as_ref()?.as_ref().ok().map(Arc::as_ref)
     }
 
     /// The states of a discrete sensor; `None` while they are not known.

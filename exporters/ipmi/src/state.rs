@@ -16,7 +16,7 @@ use crate::sensor::list::SensorList;
 use crate::sensor::{Sensor, Severity};
 use crate::slow::{Answer, Question, Slow};
 use crate::source::Source;
-use crate::verdict::{Moment, Reading, Verdict};
+use crate::verdict::{Moment, Reading, SILENT, Says, Verdict};
 use remembered::Remembered;
 
 mod clock;
@@ -47,7 +47,7 @@ pub(crate) struct BmcState {
     remembered: Mutex<Remembered>,
     store: Option<Store>,
     /// Held while the baseline is written, so that an older one never replaces a newer one.
-    saving: tokio::sync::Mutex<()>,
+    saving: Arc<tokio::sync::Mutex<()>>,
     /// Taken by a page as it is; written anew only while one holds it.
     polled: Mutex<Arc<Polled>>,
     clock: Clock,
@@ -66,6 +66,43 @@ pub(crate) struct Polled {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// What was last learnt beside the polls; nothing once one failed.
     pub(crate) slow: Slow,
+    /// What was known when polls began to fail, until it is told anew. Of most targets there is none.
+    pub(crate) before: Option<Arc<Before>>,
+}
+
+/// What was known of a BMC when its polls began to fail.
+#[derive(Clone, Debug)]
+pub(crate) struct Before {
+    /// What the last successful poll found.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// What was learnt beside the polls.
+    pub(crate) slow: Slow,
+    /// When that poll ended.
+    pub(crate) success: Moment,
+}
+
+impl Polled {
+    /// Polls fail from now on.
+    fn fall_silent(&mut self) {
+        let slow = std::mem::take(&mut self.slow);
+        let Some((snapshot, (success, _))) = self.snapshot.take().zip(self.success) else { return };
+        let slow = match self.before.take() {
+            Some(before) => slow.or(Arc::unwrap_or_clone(before).slow),
+            None => slow,
+        };
+        self.before = Some(Arc::new(Before { snapshot, slow, success }));
+    }
+
+    /// Forgets what was known before polls failed, if all of it was told anew or it is too old to be said.
+    fn forget_before(&mut self, bmc: &Bmc, now: Moment) {
+        let is_told = self.snapshot.as_ref().is_some_and(|snapshot| {
+            self.slow.has_told(&bmc.module.collectors, snapshot.list.discrete.len())
+        });
+        let is_stale = |before: &Arc<Before>| now.since(before.success) >= SILENT;
+        if is_told || self.before.as_ref().is_some_and(is_stale) {
+            self.before = None;
+        }
+    }
 }
 
 /// What one successful poll found.
@@ -133,7 +170,7 @@ impl BmcState {
             remembered: Mutex::new(Remembered::new(&bmc.name, baseline)),
             clock: Clock::default(),
             store,
-            saving: tokio::sync::Mutex::default(),
+            saving: Arc::default(),
             polled: Mutex::default(),
             bmc,
         }
@@ -162,9 +199,13 @@ impl BmcState {
     ) {
         let now = self.clock.now();
         let outcome = outcome.map(|found| {
-            let is_on = lock(&self.polled).slow.power().map(|power| power.is_on);
+            let says = {
+                let slow = &lock(&self.polled).slow;
+                let (power, drawn) = (slow.power(), slow.drawn());
+                Says { is_on: power.map(|it| it.is_on), watts: drawn.map(|it| it.now) }
+            };
             let moved =
-                lock(&self.remembered).observe(now, &found.snapshot.list, &found.readings, is_on);
+                lock(&self.remembered).observe(now, &found.snapshot.list, &found.readings, says);
             for (from, to) in moved {
                 info!(
                     target_name = self.bmc.name,
@@ -186,11 +227,12 @@ impl BmcState {
             }
             Err(failure) => {
                 polled.counts.poll_failures.inc(*failure);
-                polled.slow = Slow::default();
+                polled.fall_silent();
             }
         }
         let health = outcome.as_ref().map(|_| ()).map_err(|failure| failure.as_str());
         polled.snapshot = outcome.ok().map(Arc::new);
+        polled.forget_before(&self.bmc, now);
         drop(shown);
         match health {
             Ok(()) => self.health.up(),
@@ -205,7 +247,12 @@ impl BmcState {
         sensor: Option<&Arc<Known>>,
         answer: Result<Answer, PollFailure>,
     ) {
-        Arc::make_mut(&mut lock(&self.polled)).slow.learn(question, sensor, answer);
+        let mut shown = lock(&self.polled);
+        let polled = Arc::make_mut(&mut shown);
+        polled.slow.learn(question, sensor, answer);
+        if polled.before.is_some() {
+            polled.forget_before(&self.bmc, self.clock.now());
+        }
     }
 
     /// Counts what the source has sent and received.
@@ -238,6 +285,11 @@ impl BmcState {
         lock(&self.remembered).verdicts(self.clock.now())
     }
 
+    /// Whether the machine is off, as far as all of its sensors tell.
+    pub(crate) fn is_off(&self) -> bool {
+        lock(&self.remembered).is_off()
+    }
+
     /// Each sensor that was once seen and that the last list did not have.
     pub(crate) fn missing(&self) -> Vec<Presence> {
         lock(&self.remembered).inventory().missing()
@@ -253,16 +305,31 @@ impl BmcState {
     pub(crate) async fn accept_inventory(&self) -> anyhow::Result<Option<Vec<Arc<Known>>>> {
         let Some(snapshot) = self.snapshot().filter(|it| it.list.complete) else { return Ok(None) };
         let gone = lock(&self.remembered).accept(&snapshot.list.known);
-        self.save().await?;
+        let turn = self.saving.lock().await;
+        self.save(&turn).await?;
         info!(target_name = self.bmc.name, given_up = gone.len(), "inventory accepted");
         Ok(Some(gone))
     }
 
-    /// Brings the baseline to disk if it changed. What fails is tried again after the next poll, and
-    /// said once.
-    pub(crate) async fn keep(&self) {
-        let Err(error) = self.save().await else { return };
-        if lock(&self.remembered).is_first_failure() {
+    /// Brings the baseline to disk if it changed, beside the polls: a disk that hangs must stop none. What
+    /// fails is tried again after the next poll, and so is what changes while it is written.
+    pub(crate) fn keep(self: &Arc<Self>) {
+        if self.store.is_none() || !lock(&self.remembered).is_unsaved() {
+            return;
+        }
+        let Ok(turn) = Arc::clone(&self.saving).try_lock_owned() else { return };
+        let state = Arc::clone(self);
+        tokio::spawn(async move {
+            let saved = state.save(&turn).await;
+            state.say(saved);
+        });
+    }
+
+    /// Says that the baseline is not kept, once.
+    fn say(&self, saved: anyhow::Result<()>) {
+        if let Err(error) = saved
+            && lock(&self.remembered).is_first_failure()
+        {
             warn!(target_name = self.bmc.name, "baseline not kept: {error:#}");
         }
     }
@@ -274,7 +341,9 @@ impl BmcState {
             source.close().await;
         }
         lock(&self.remembered).ends();
-        self.keep().await;
+        let turn = self.saving.lock().await;
+        let saved = self.save(&turn).await;
+        self.say(saved);
     }
 
     /// What is to be written to disk, if anything is.
@@ -283,13 +352,12 @@ impl BmcState {
         remembered.is_unsaved().then(|| remembered.take_unsaved())
     }
 
-    /// Writes on a thread that may wait for a disk.
-    async fn save(&self) -> anyhow::Result<()> {
+    /// Writes on a thread that may wait for a disk; whoever calls it has the `turn` to.
+    async fn save(&self, _turn: &impl std::ops::Deref<Target = ()>) -> anyhow::Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
         if !lock(&self.remembered).is_unsaved() {
             return Ok(());
         }
-        let _one_at_a_time = self.saving.lock().await;
         let _pen = PENS.acquire().await?;
         let baseline = lock(&self.remembered).take_unsaved();
         let (store, site) = (store.clone(), self.labels().site.clone().unwrap_or_default());

@@ -44,8 +44,8 @@ mod usual;
 mod watched;
 
 #[cfg(test)]
-pub(crate) use held::{Cause, Level, What};
-pub(crate) use held::{Kind, Verdict};
+pub(crate) use held::{Cause, What};
+pub(crate) use held::{Kind, Level, Verdict};
 pub(crate) use kept::Kept;
 pub(crate) use measure::Measure;
 pub(crate) use moment::Moment;
@@ -57,10 +57,11 @@ use history::Clock;
 use observed::Observed;
 use power_step::Step;
 use running::Running;
+use sensors::watts_now;
 use watched::{Raw, Watched};
 
 /// Seconds of failed polls after which nothing is said of a machine any more.
-const SILENT: f64 = 900.0;
+pub(crate) const SILENT: f64 = 900.0;
 /// Gaps of so many seconds between polls say nothing of their interval.
 const LONGEST_INTERVAL: f64 = 75.0;
 
@@ -77,6 +78,15 @@ pub(crate) struct Reading {
     pub(crate) asked: Moment,
     /// When it was answered: it was measured before that, and as a rule not before `asked`.
     pub(crate) answered: Moment,
+}
+
+/// What a BMC says of its machine beside its sensors; a minute old at times.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Says {
+    /// Whether the machine is on.
+    pub(crate) is_on: Option<bool>,
+    /// What it draws, watts.
+    pub(crate) watts: Option<f64>,
 }
 
 /// The state of one machine.
@@ -100,6 +110,7 @@ impl Machine {
     pub(crate) fn new(kept: Option<Kept>, baseline: &[Arc<Known>]) -> Self {
         let kept = kept.unwrap_or_default();
         let (usual_watts, cooling) = (kept.watts(), Cooling::of(kept.episode()));
+        let step = kept.step();
         let mut sensors: Vec<Watched> = kept.sensors().collect();
         for known in baseline {
             if sensors.iter().all(|it| *it.known != **known) {
@@ -112,7 +123,7 @@ impl Machine {
                 }));
             }
         }
-        Self { kept: sensors, usual_watts, cooling, ..Self::default() }
+        Self { kept: sensors, usual_watts, cooling, step, ..Self::default() }
     }
 
     /// Goes by another list of sensors. One that moved its id or has another name goes on as the same;
@@ -123,6 +134,7 @@ impl Machine {
             was_known: self.kept.iter().any(|it| it.observed() > 0.0),
             sensors: std::mem::take(&mut self.kept),
             running: Running::default(),
+            meter: None,
             usual_watts: self.usual_watts.take(),
             interval: 5.0,
         });
@@ -136,14 +148,13 @@ impl Machine {
     }
 
     /// Takes a poll that succeeded. Sensors that were not asked are left out of `readings`; those that
-    /// are not in the list are lost if it `is_complete`. `chassis` is whether the BMC says that the
-    /// machine is on.
+    /// are not in the list are lost if it `is_complete`. `says` is what the BMC says beside its sensors.
     pub(crate) fn feed(
         &mut self,
         now: Moment,
         readings: &[Reading],
         is_complete: bool,
-        chassis: Option<bool>,
+        says: Says,
     ) {
         let Some(seen) = &mut self.observed else { return };
         let gap = now.since(seen.clock.now).max(0.0);
@@ -151,16 +162,16 @@ impl Machine {
             seen.interval += 0.2 * (gap - seen.interval);
         }
         let closed = seen.clock.advance(now);
-        for it in &mut seen.sensors {
+        for it in seen.sensors.iter_mut().chain(seen.meter.as_deref_mut()) {
             if let Some(ring) = it.ring_mut() {
                 ring.close(&seen.clock, closed);
             }
         }
         lose(seen, &self.places, is_complete);
         let mut jumped = take(seen, &self.places, readings);
-        let usual_watts = seen.usual_watts;
-        let (running, clock) = (&mut seen.running, &mut seen.clock);
-        running.observe(clock, &seen.sensors, usual_watts, chassis, gap);
+        seen.metered(says.watts);
+        let power = watts_now(seen).zip(seen.usual_watts);
+        seen.running.observe(&mut seen.clock, &seen.sensors, power, says.is_on);
         jumped.sort_unstable();
         phantom::jumps(seen, &jumped);
         follow::phantoms(seen, &mut self.held);
@@ -184,10 +195,15 @@ impl Machine {
         (now.since(last) < SILENT).then(|| self.held.all())
     }
 
+    /// Whether it is off, as far as all of its sensors tell.
+    pub(crate) fn is_off(&self) -> bool {
+        self.observed.as_ref().is_some_and(|seen| seen.running.is_off())
+    }
+
     /// What is worth keeping; `None` before the first poll.
     pub(crate) fn keep(&self) -> Option<Kept> {
         let seen = self.observed.as_ref()?;
-        Some(Kept::of(seen.usual_watts, self.cooling.episode, &seen.sensors))
+        Some(Kept::of(seen.usual_watts, self.cooling.episode, self.step, &seen.sensors))
     }
 
     /// Takes the sensors of the last list for all there are.

@@ -53,6 +53,10 @@ fn slow(snapshot: &Snapshot, states: &[Asserted], power: Power) -> Slow {
 }
 
 fn told(snapshot: &Snapshot, slow: &Slow, verdicts: &[Verdict]) -> Vec<String> {
+    lines(&Told { snapshot, slow, before: None, verdicts, is_off: false })
+}
+
+fn lines(told: &Told<'_>) -> Vec<String> {
     let line = |it: &Fault<'_>| {
         let name = match it.part {
             Part::Sensor(known) => &*known.name,
@@ -60,7 +64,7 @@ fn told(snapshot: &Snapshot, slow: &Slow, verdicts: &[Verdict]) -> Vec<String> {
         };
         format!("{name}: {} ({:?})", it.state.unwrap_or("?"), it.degree)
     };
-    faults(snapshot, slow, verdicts).iter().map(line).collect()
+    faults(told).iter().map(line).collect()
 }
 
 #[test]
@@ -131,8 +135,61 @@ fn a_number_counts_when_it_is_critical_and_no_verdict_says_so_already() {
     assert_eq!(told(&snapshot, &slow(&snapshot, &[], ON), std::slice::from_ref(&fan)), well);
     let near = Verdict { kind: Kind::NearSilentLimit, ..fan };
     assert_eq!(told(&snapshot, &slow(&snapshot, &[], ON), &[near]).len(), 3);
-    let off = Power { is_on: false, ..ON };
-    assert!(told(&snapshot, &slow(&snapshot, &[], off), &[]).is_empty());
+}
+
+#[test]
+fn what_is_held_for_information_alone_hides_no_fault() {
+    let snapshot = machine(&[("12V", Quantity::Voltage, Severity::Critical)], &[]);
+    for (kind, level, faults) in [
+        (Kind::LimitExceeded, Level::Info, 1),
+        (Kind::LimitExceeded, Level::Ticket, 0),
+        (Kind::FanFailed, Level::Info, 0),
+        (Kind::ThresholdsImplausible, Level::Info, 0),
+    ] {
+        let held = Verdict {
+            kind,
+            sensor: Some(Arc::clone(&snapshot.list.known[0])),
+            level,
+            cause: Cause::Critical,
+            since: Moment::from_seconds(0.0),
+            evidence: vec![],
+        };
+        let said = told(&snapshot, &slow(&snapshot, &[], ON), &[held]);
+        assert_eq!(said.len(), faults, "{kind:?} {level:?}");
+    }
+}
+
+#[test]
+fn the_numbers_of_a_machine_that_is_off_are_no_faults_whoever_says_that_it_is() {
+    let snapshot = machine(&[("12V", Quantity::Voltage, Severity::Critical)], &[]);
+    let of = |is_on, is_off| {
+        let slow = slow(&snapshot, &[], Power { is_on, ..ON });
+        let (snapshot, before) = (&snapshot, None);
+        lines(&Told { snapshot, slow: &slow, before, verdicts: &[], is_off }).len()
+    };
+    assert_eq!([of(true, true), of(false, true), of(false, false), of(true, false)], [0, 0, 1, 1]);
+}
+
+#[test]
+fn what_was_known_before_polls_failed_holds_until_it_is_told_anew() {
+    let snapshot = machine(&[], &["CPU1", "PS1"]);
+    let states = [
+        state("Processor", &["IERR"], Severity::Critical),
+        state("Power Supply", &["power supply input lost"], Severity::Critical),
+    ];
+    let before = slow(&snapshot, &states, Power { main_fault: true, ..ON });
+    let mut anew = Slow::default();
+    let said = |anew: &Slow| {
+        let (snapshot, before) = (&snapshot, Some(&before));
+        lines(&Told { snapshot, slow: anew, before, verdicts: &[], is_off: false })
+    };
+    assert_eq!(said(&anew).len(), 4, "{:?}", said(&anew));
+    let well = state("Processor", &[], Severity::Nominal);
+    let cpu = Some(&snapshot.list.discrete[0]);
+    anew.learn(Question::States(0), cpu, Ok(Answer::States(Some(well))));
+    anew.learn(Question::Power, None, Ok(Answer::Power(ON)));
+    let supply = ["PS1: power supply input lost (Critical)", "every power supply: failed (Fatal)"];
+    assert_eq!(said(&anew), supply);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use exporter_kit::{LabelSet, LabelWriter};
 
 use super::labels::{SensorLabels, TargetLabels};
 use super::writer::{Gauges, View, Writer};
-use crate::fault::{self, Fault, Part};
+use crate::fault::{self, Fault, Part, Told};
+use crate::verdict::SILENT;
 
 /// A part, and what is wrong with it.
 #[derive(Debug)]
@@ -32,15 +33,23 @@ pub(super) fn faults(writer: &mut Writer<'_, '_>) {
     writer.gauge(
         "ipmi_fault_state",
         "A part that is not well by the BMC's own word: 1 a warning, 2 critical, 3 it stops the machine. \
-         Absent of what is well, and of what a verdict is held on.",
+         Absent of what is well, of what a verdict is held on, and after a quarter of an hour of failed polls.",
         faults_of,
     );
 }
 
 fn faults_of(view: &View) -> Gauges<'_, FaultLabels<'_>> {
-    let Some(snapshot) = &view.polled.snapshot else { return Vec::new() };
+    let polled = &view.polled;
+    // What a BMC said last holds as long as verdicts do: no part is mended by its silence.
+    let before = polled.before.as_deref().filter(|it| view.now.0.since(it.success) < SILENT);
+    let (snapshot, slow, before) = match (&polled.snapshot, before) {
+        (Some(snapshot), before) => (snapshot, &polled.slow, before.map(|it| &it.slow)),
+        (None, Some(before)) => (&before.snapshot, &before.slow, None),
+        (None, None) => return Vec::new(),
+    };
     let verdicts = view.verdicts.as_deref().unwrap_or_default();
-    let faults = fault::faults(snapshot, &view.polled.slow, verdicts);
+    let told = Told { snapshot, slow, before, verdicts, is_off: view.is_off };
+    let faults = fault::faults(&told);
     let row = |it: Fault<'_>| f64::from(it.degree as u8);
     faults
         .into_iter()

@@ -7,8 +7,9 @@ use exporter_kit::{CountsBy, LabelEnum, LabelSet, Page};
 
 use super::labels::{ReasonLabels, SensorLabels, TargetLabels};
 use crate::inventory::{Known, Presence};
+use crate::poll;
 use crate::sensor::Sensor;
-use crate::slow::Collector;
+use crate::slow::{Collector, Slow};
 use crate::state::{BmcState, Outcome, Polled, Value};
 use crate::verdict::{Moment, Verdict};
 
@@ -23,6 +24,8 @@ pub(super) struct View {
     pub(super) missing: Vec<Presence>,
     /// Verdicts that are held; `None` while the machine is not judged.
     pub(super) verdicts: Option<Vec<Verdict>>,
+    /// Whether the machine is off.
+    pub(super) is_off: bool,
     /// Sensors of the last list that are not remembered.
     pub(super) not_remembered: usize,
     /// Since the last successful poll.
@@ -33,14 +36,21 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn of(state: &BmcState) -> Self {
-        let (polled, now) = (state.polled(), state.clock().now());
+        let (mut polled, now) = (state.polled(), state.clock().now());
+        let age = polled.success.map(|(at, _)| Duration::from_secs_f64(now.since(at).max(0.0)));
+        // No poll ended for longer than any takes: whatever holds it up, nothing of it is fresh.
+        if polled.snapshot.is_some() && age.is_some_and(|age| age > poll::longest(&state.bmc)) {
+            let polled = Arc::make_mut(&mut polled);
+            (polled.snapshot, polled.slow) = (None, Slow::default());
+        }
         Self {
             labels: TargetLabels { bmc: Arc::clone(&state.bmc), labels: state.labels() },
             tells_stale_replies: state.tells_stale_replies,
             missing: state.missing(),
             verdicts: state.verdicts(),
             not_remembered: state.not_remembered(),
-            age: polled.success.map(|(at, _)| Duration::from_secs_f64(now.since(at).max(0.0))),
+            is_off: state.is_off(),
+            age,
             now: (now, state.clock().wall()),
             polled,
         }

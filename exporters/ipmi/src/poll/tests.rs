@@ -125,6 +125,45 @@ async fn only_what_was_measured_is_judged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sensor_that_misses_every_second_turn_keeps_its_jump() {
+    let script = Script::new();
+    script.lock().unwrap().is_too_slow = true;
+    let state = state(&script, None, Baseline::default());
+    let mut poller = Poller::new(&state);
+    for _ in 0..60 {
+        poll(&mut poller).await;
+    }
+    // That there was no time for it is told of a sensor, and is nothing that the sensor did.
+    assert!(is(of("ipmi_sensor_readable", 11, &page(&state)), 0.0));
+    assert!(is(sample(&page(&state), "ipmi_verdicts_held", &[]), 0.0));
+    script.lock().unwrap().jumps = Some((11, 70.0));
+    for _ in 0..5 {
+        poll(&mut poller).await;
+    }
+    assert!(is(of("ipmi_verdict", 11, &page(&state)), 2.0), "{}", page(&state));
+}
+
+#[tokio::test(start_paused = true)]
+async fn readings_are_absent_and_the_bmc_is_down_once_no_poll_has_ended_for_longer_than_any_takes()
+{
+    let script = Script::new();
+    let state = state(&script, None, Baseline::default());
+    let mut poller = Poller::new(&state);
+    for _ in 0..2 {
+        poll(&mut poller).await;
+    }
+    let up = ["collector=\"ipmi\""];
+    advance(longest(&state.bmc).saturating_sub(INTERVAL)).await;
+    assert!(is(sample(&page(&state), "ipmi_up", &up), 1.0));
+    advance(INTERVAL * 2).await;
+    let late = page(&state);
+    assert!(is(sample(&late, "ipmi_up", &up), 0.0));
+    assert_eq!(of("ipmi_temperature_celsius", 11, &late), None);
+    poll(&mut poller).await;
+    assert!(is(sample(&page(&state), "ipmi_up", &up), 1.0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_has_no_series_that_its_source_cannot_have() {
     let script = Script::new();
     let state = state(&script, None, Baseline::default());
@@ -170,6 +209,7 @@ async fn a_list_that_is_not_complete_loses_nothing_and_a_whole_one_does() {
     }
     assert!(is(of("ipmi_sensor_present", 42, &page(&before)), 1.0));
     assert_eq!(before.accept_inventory().await.unwrap(), None);
+    before.close().await;
 
     // After a restart it is known from the state file, and lost in a list that is whole.
     let (store, baseline) = kept();

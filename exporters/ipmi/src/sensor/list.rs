@@ -42,7 +42,7 @@ impl SensorList {
     /// Judges the thresholds: to be called again whenever they are others.
     pub(crate) fn judge_thresholds(&mut self) {
         let limits = |it: &Sensor| Limits::of(it.quantity, it.kind, &it.thresholds);
-        self.implausible = self.sensors.iter().filter(|it| limits(it).implausible).count();
+        self.implausible = self.sensors.iter().filter(|it| limits(it).are_implausible()).count();
     }
 
     /// Whether each sensor that is read has the same place in both lists.

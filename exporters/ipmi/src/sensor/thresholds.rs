@@ -12,19 +12,63 @@ const TEMPERATURES: std::ops::RangeInclusive<f64> = 15.0..=130.0;
 /// The limits that are believed, in the unit of the sensor's metric.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Limits {
-    /// Upper non-critical, of measured temperatures.
-    pub(crate) warning: Option<f32>,
-    /// Upper critical, of measured temperatures.
-    pub(crate) critical: Option<f32>,
-    /// Upper non-recoverable, of measured temperatures.
-    pub(crate) fatal: Option<f32>,
-    /// Lower critical, of fans.
-    pub(crate) lower: Option<f32>,
-    /// Some that the BMC gives are not believed.
-    pub(crate) implausible: bool,
+    warning: Limit,
+    critical: Limit,
+    fatal: Limit,
+    lower: Limit,
+    implausible: bool,
+}
+
+/// A limit or none, in the room of one: the bits of a number, or of what is none. It is kept for each
+/// sensor of thousands of machines, where seven digits are enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limit(u32);
+
+impl Limit {
+    fn get(self) -> Option<f32> {
+        let limit = f32::from_bits(self.0);
+        (!limit.is_nan()).then_some(limit)
+    }
+}
+
+impl From<Option<f64>> for Limit {
+    fn from(limit: Option<f64>) -> Self {
+        limit.map_or(Self::default(), |limit| Self(small(limit).to_bits()))
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(f32::NAN.to_bits())
+    }
 }
 
 impl Limits {
+    /// Upper non-critical, of measured temperatures.
+    pub(crate) fn warning(&self) -> Option<f32> {
+        self.warning.get()
+    }
+
+    /// Upper critical, of measured temperatures.
+    pub(crate) fn critical(&self) -> Option<f32> {
+        self.critical.get()
+    }
+
+    /// Upper non-recoverable, of measured temperatures.
+    pub(crate) fn fatal(&self) -> Option<f32> {
+        self.fatal.get()
+    }
+
+    /// Lower critical, of fans.
+    pub(crate) fn lower(&self) -> Option<f32> {
+        self.lower.get()
+    }
+
+    /// Whether some that the BMC gives are not believed.
+    pub(crate) fn are_implausible(&self) -> bool {
+        self.implausible
+    }
+
     /// Those of a sensor's thresholds that can be meant:
     /// 1. several that are all 0, or three and more that are all the same, are those that nobody has set:
     ///    none of them is believed;
@@ -68,13 +112,13 @@ impl Limits {
 
         let believed = [warning, critical, fatal].iter().flatten().count();
         let implausible = believed < upper.iter().flatten().count() || !lower_ascends;
-        let of_heat = |limit: Option<f64>| limit.filter(|_| is_temperature).map(small);
+        let of_heat = |limit: Option<f64>| Limit::from(limit.filter(|_| is_temperature));
         let lower = lower[1].filter(|lower| is_fan && lower_ascends && *lower > 0.0);
         Self {
             warning: of_heat(warning),
             critical: of_heat(critical),
             fatal: of_heat(fatal),
-            lower: lower.map(small),
+            lower: lower.into(),
             implausible,
         }
     }
@@ -102,7 +146,6 @@ fn never_negative(quantity: Quantity) -> bool {
     matches!(quantity, Quantity::FanSpeed | Quantity::FanRatio | Quantity::Power)
 }
 
-/// A limit is kept for each sensor of thousands of machines: seven digits are enough.
 fn small(limit: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
     let small = limit as f32;

@@ -15,7 +15,7 @@ pub(crate) enum Answer {
     /// To [`Question::Watts`](super::Question::Watts).
     Watts(Watts),
     /// To [`Question::Who`](super::Question::Who).
-    Who(Who),
+    Who(Arc<Who>),
     /// To [`Question::Events`](super::Question::Events).
     Events(Arc<Summary>),
     /// To [`Question::Watchdog`](super::Question::Watchdog).

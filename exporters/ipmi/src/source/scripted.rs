@@ -46,6 +46,8 @@ pub(crate) struct Script {
     pub(crate) gone: Option<usize>,
     /// A sensor that never has its turn, by its place.
     pub(crate) forgotten: Option<usize>,
+    /// Whether it says of the half that has not its turn that there was no time for it.
+    pub(crate) is_too_slow: bool,
     /// Why every poll fails.
     pub(crate) failure: Option<PollFailure>,
     /// Whether a good-bye is never answered.
@@ -65,6 +67,7 @@ impl Script {
             complete: false,
             gone: None,
             forgotten: None,
+            is_too_slow: false,
             failure: None,
             hangs: false,
             opened: 0,
@@ -143,7 +146,13 @@ impl Scripted {
         let script = self.script.lock().unwrap();
         let slot = |(listed, place): (usize, &usize)| match *place {
             place if script.forgotten == Some(place) || !due(listed) => Slot::NotAsked,
-            place if place % TURN != self.looks % TURN => Slot::NotAsked,
+            place if place % TURN != self.looks % TURN => {
+                if script.is_too_slow {
+                    Slot::Failed(ReadFailure::Deadline)
+                } else {
+                    Slot::NotAsked
+                }
+            }
             BROKEN => Slot::Failed(ReadFailure::HttpStatus),
             place => Slot::Fresh(Reading {
                 value: match script.jumps {

@@ -48,7 +48,7 @@ pub(crate) struct IpmiSession {
     /// The event log as far as it was read; outlives the session.
     log_read: Option<events::LogRead>,
     /// Who the BMC said that it is, and when.
-    who: Option<(Who, Instant)>,
+    who: Option<(Arc<Who>, Instant)>,
     /// The parts as far as they were read; outlives the session.
     parts_read: Option<parts::PartsRead>,
     /// What the session had counted when `traffic` was last added to.

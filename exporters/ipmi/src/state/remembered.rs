@@ -10,7 +10,7 @@ use crate::inventory::{Inventory, Known};
 use crate::sensor::list::SensorList;
 use crate::sensor::thresholds::Limits;
 use crate::sensor::{Kind, Quantity, Sensor};
-use crate::verdict::{Listed, Machine, Measure, Moment, Reading, Verdict};
+use crate::verdict::{Listed, Machine, Measure, Moment, Reading, Says, Verdict};
 
 /// Seconds until the standing is kept for the first time: until then little was learnt.
 const FIRST: f64 = 120.0;
@@ -65,7 +65,7 @@ impl Remembered {
         now: Moment,
         list: &Arc<SensorList>,
         readings: &[Reading],
-        is_on: Option<bool>,
+        says: Says,
     ) -> Vec<(Arc<Known>, Arc<Known>)> {
         let mut moved = Vec::new();
         if !self.list.as_ref().is_some_and(|last| Arc::ptr_eq(last, list)) {
@@ -77,7 +77,7 @@ impl Remembered {
             self.list = Some(Arc::clone(list));
         }
         self.unsaved |= self.inventory.observe(&list.known, list.complete);
-        self.machine.feed(now, readings, list.complete, is_on);
+        self.machine.feed(now, readings, list.complete, says);
         let signature = signature(self.machine.verdicts(now).unwrap_or_default());
         let due = *self.due.get_or_insert(now.after(FIRST));
         self.unsaved |= signature != self.signature || now >= due;
@@ -90,6 +90,10 @@ impl Remembered {
 
     pub(super) fn verdicts(&self, now: Moment) -> Option<Vec<Verdict>> {
         self.machine.verdicts(now).map(<[Verdict]>::to_vec)
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        self.machine.is_off()
     }
 
     /// Takes these sensors for all there are; returns those that were given up.

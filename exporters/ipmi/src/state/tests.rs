@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Config;
+use crate::slow::Power;
 use crate::source::samples::{Listed, fan, hd_max};
 
 fn state(store: Option<Store>, baseline: Vec<Known>) -> BmcState {
@@ -59,13 +60,80 @@ async fn a_baseline_that_could_not_be_kept_is_kept_later() {
     let later = folder.path().join("later");
     let kept = |directory| crate::baseline::Kept::find(directory, "a", "", true).open();
     let state = state(kept(&later).0, Vec::new());
+    let state = Arc::new(state);
+    for (exists, sensors) in [(false, 0), (true, 2)] {
+        if exists {
+            std::fs::create_dir(&later).unwrap();
+        }
+        record(&state, Ok(snapshot()));
+        state.keep();
+        // It was written when the next may.
+        drop(state.saving.lock().await);
+        assert_eq!(kept(&later).1.sensors.len(), sensors);
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_holds_up_no_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = || crate::baseline::Kept::find(folder.path(), "a", "", true).open();
+    let state = Arc::new(state(kept().0, Vec::new()));
+    // As while a write does not end.
+    let hangs = Arc::clone(&state.saving).lock_owned().await;
+    for _ in 0..3 {
+        record(&state, Ok(snapshot()));
+        state.keep();
+    }
+    assert_eq!((state.polled().counts.polls, kept().1.sensors.len()), (3, 0));
+    drop(hangs);
+    state.close().await;
+    assert_eq!(kept().1.sensors.len(), 2);
+}
+
+#[tokio::test]
+async fn what_stops_a_machine_is_told_through_failed_polls_for_a_quarter_of_an_hour() {
+    let second = Mutex::new(Moment::from_seconds(1_000.0));
+    let state = Arc::new(state(None, Vec::new()).with_clock(Clock::Set(second)));
+    let at = |seconds| state.clock().set(Moment::from_seconds(seconds));
+    let faulty = |main_fault| {
+        let rest = (false, false, false);
+        let (drive_fault, cooling_fault, intrusion) = rest;
+        let power = Power {
+            is_on: true,
+            main_fault,
+            drive_fault,
+            cooling_fault,
+            intrusion,
+            restart_cause: None,
+        };
+        state.learn(Question::Power, None, Ok(Answer::Power(power)));
+    };
+    let is_told = || {
+        let page = crate::metrics::page(Arc::clone(&state)).openmetrics();
+        page.lines()
+            .any(|line| line.starts_with("ipmi_fault_state{") && line.contains("main power"))
+    };
     record(&state, Ok(snapshot()));
-    state.keep().await;
-    assert_eq!(kept(&later).1.sensors, []);
-    std::fs::create_dir(&later).unwrap();
+    faulty(true);
+    assert!(is_told());
+    for (seconds, told) in [(1_060.0, true), (1_899.0, true), (1_900.0, false)] {
+        at(seconds);
+        record(&state, Err(PollFailure::NoAnswer));
+        assert_eq!(is_told(), told, "{seconds}");
+    }
+    // It answers again before that, and tells of its power a while later.
+    at(2_000.0);
     record(&state, Ok(snapshot()));
-    state.keep().await;
-    assert_eq!(kept(&later).1.sensors.len(), 2);
+    faulty(true);
+    at(2_100.0);
+    record(&state, Err(PollFailure::NoAnswer));
+    record(&state, Ok(snapshot()));
+    assert!(is_told());
+    record(&state, Err(PollFailure::NoAnswer));
+    assert!(is_told());
+    record(&state, Ok(snapshot()));
+    faulty(false);
+    assert!(!is_told());
 }
 
 #[tokio::test]

@@ -173,10 +173,8 @@ impl Cooling {
         self.set(now, Cause::FanFailed, fan);
         self.set(now, Cause::AllStopped, fans);
         self.evidence.clear();
-        self.evidence.extend(watts_now(&seen.sensors).map(|watts| (What::WattsNow, watts)));
-        self.evidence.extend(
-            watts_ago(&seen.sensors, &seen.clock, 630.0).map(|watts| (What::WattsBefore, watts)),
-        );
+        self.evidence.extend(watts_now(seen).map(|watts| (What::WattsNow, watts)));
+        self.evidence.extend(watts_ago(seen, 630.0).map(|watts| (What::WattsBefore, watts)));
     }
 
     fn limits(&mut self, seen: &Observed) {
@@ -202,8 +200,8 @@ impl Cooling {
                 && rise_in(it, clock, &[300.0, 180.0]).is_some_and(|rise| rise >= 8.0)
         };
         let is_load = || {
-            let before = watts_ago(&seen.sensors, clock, 300.0);
-            watts_now(&seen.sensors).zip(before).is_some_and(|(now, before)| now > 1.15 * before)
+            let before = watts_ago(seen, 300.0);
+            watts_now(seen).zip(before).is_some_and(|(now, before)| now > 1.15 * before)
         };
         let at_limits = !at_limit.is_empty()
             && at_limit.len() * 2 > processors
@@ -290,7 +288,7 @@ fn heat_without_load(seen: &Observed, trend: &Trend) -> bool {
         return false;
     }
     let (last, long) = (trend.over(60), trend.over(300));
-    let power = |first, last| watts_between(&seen.sensors, &seen.clock, first, last);
+    let power = |first, last| watts_between(seen, first, last);
     let most = power(30, 300).max_by(f64::total_cmp);
     let lowest = power(330, 630).min_by(f64::total_cmp).unwrap_or(0.0);
     long.watts.is_some()
@@ -318,9 +316,9 @@ fn fans_failed(seen: &Observed, trend: &Trend) -> (bool, bool) {
 }
 
 fn is_at_limit(it: &Watched) -> bool {
-    let Some((warning, value)) = it.limits.warning.zip(it.accepted()) else { return false };
+    let Some((warning, value)) = it.limits.warning().zip(it.accepted()) else { return false };
     let warning = f64::from(warning);
-    let critical = it.limits.critical.map_or(warning + 6.0, f64::from);
+    let critical = it.limits.critical().map_or(warning + 6.0, f64::from);
     it.class == Class::Cpu && (it.beyond.degree >= 2 || value >= f64::midpoint(warning, critical))
 }
 

@@ -1,7 +1,7 @@
 //! What is remembered of a fan. No I/O, no clock.
 
 use super::history::Ring;
-use super::measure::Maybe;
+use super::measure::Short;
 use super::moment::Moment;
 use super::record::FanFailure;
 
@@ -10,7 +10,7 @@ use super::record::FanFailure;
 pub(super) struct Fan {
     pub(super) ring: Ring,
     /// The value of the poll before.
-    pub(super) previous: Maybe,
+    pub(super) previous: Short,
     /// The usual value: it follows in six hours. This and the next four are kept over a restart.
     pub(super) usual: Option<f32>,
     /// Seconds that it was learnt from.
@@ -23,11 +23,12 @@ pub(super) struct Fan {
     pub(super) stood: f32,
     pub(super) failed: Option<FanFailure>,
     /// It seems to fail since, and for how many polls.
-    pub(super) failing: Option<(Moment, u32)>,
+    pub(super) failing: Option<Moment>,
+    pub(super) failing_polls: u8,
     /// It failed, and seems well since.
     pub(super) recovering: Option<Moment>,
     /// Its value when the machine began to lose its cooling.
-    pub(super) at_onset: Maybe,
+    pub(super) at_onset: Short,
 }
 
 impl Fan {
@@ -35,7 +36,7 @@ impl Fan {
     pub(super) fn new(scale: f32) -> Self {
         Self {
             ring: Ring::new(scale),
-            previous: Maybe::default(),
+            previous: Short::default(),
             usual: None,
             observed: 0.0,
             lowest: None,
@@ -43,8 +44,9 @@ impl Fan {
             stood: 0.0,
             failed: None,
             failing: None,
+            failing_polls: 0,
             recovering: None,
-            at_onset: Maybe::default(),
+            at_onset: Short::default(),
         }
     }
 }

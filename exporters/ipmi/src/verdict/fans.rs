@@ -35,7 +35,7 @@ fn parked(seen: &Observed) -> Vec<usize> {
     let is_still = |it: &Watched| {
         it.is_system_fan()
             && it.value() == Some(0.0)
-            && it.limits.lower.is_none()
+            && it.limits.lower().is_none()
             && it.fan().is_some_and(|fan| fan.lowest.is_some())
     };
     let still: Vec<_> =
@@ -71,7 +71,7 @@ fn look(seen: &Observed, place: usize, parked: &[usize]) -> Finding {
     let Some(lowest) = fan.lowest.map(f64::from) else { return Finding::Nothing };
     let of_peers = fan.share.map(f64::from).zip(median(speeds()).filter(|peers| *peers > 0.0));
     let of_peers = of_peers.map(|(share, peers)| share * peers);
-    let lower = it.limits.lower.map(f64::from).filter(|lower| *lower > 0.0 && *lower < lowest);
+    let lower = it.limits.lower().map(f64::from).filter(|lower| *lower > 0.0 && *lower < lowest);
     if speed <= standstill(it.measure) || speed < 0.1 * lowest {
         let may_stand = fan.stood >= MAY_STAND || parked.contains(&place);
         if (!is_system || turning) && !may_stand {
@@ -113,14 +113,15 @@ fn unreadable(seen: &Observed, place: usize, fan: &Fan) -> Finding {
 fn note(seen: &mut Observed, place: usize, finding: Finding) {
     let now = seen.now();
     let it = &mut seen.sensors[place];
-    let is_gone = it.gone.is_some_and(|(_, polls)| polls >= 2);
+    let is_gone = it.gone().is_some_and(|(_, polls)| polls >= 2);
     let Some(fan) = it.fan_mut() else { return };
     match finding {
         Finding::Fails(cause) => {
             fan.recovering = None;
-            let (since, polls) = fan.failing.map_or((now, 1), |(since, polls)| (since, polls + 1));
-            fan.failing = Some((since, polls));
-            if fan.failed.is_none() && polls >= 3 && now.since(since) >= 15.0 {
+            fan.failing_polls =
+                if fan.failing.is_none() { 1 } else { fan.failing_polls.saturating_add(1) };
+            let since = *fan.failing.get_or_insert(now);
+            if fan.failed.is_none() && fan.failing_polls >= 3 && now.since(since) >= 15.0 {
                 fan.failed = Some(FanFailure { since, cause });
             }
         }
@@ -148,12 +149,12 @@ fn say(seen: &Observed, place: usize, held: &mut Held) {
         return;
     };
     // A supply's fan may stop when there is little to cool; only the BMC's own limit says more.
-    let is_sure = it.is_system_fan() || it.limits.lower.is_some();
+    let is_sure = it.is_system_fan() || it.limits.lower().is_some();
     let level = if is_sure { Level::Ticket } else { Level::Info };
     let mut evidence = Vec::new();
     evidence.extend(it.value().map(|now| (What::Now, now)));
     evidence.extend(it.usual().map(|usual| (What::Usual, usual)));
-    evidence.extend(it.limits.lower.map(|lower| (What::Limit, f64::from(lower))));
+    evidence.extend(it.limits.lower().map(|lower| (What::Limit, f64::from(lower))));
     let peers = seen.system_fans().filter(|fan| fan.measure == it.measure && fan.known != it.known);
     evidence.extend(median(peers.filter_map(Watched::value)).map(|peers| (What::Peers, peers)));
     let sensor = Some(Arc::clone(&it.known));
@@ -161,23 +162,21 @@ fn say(seen: &Observed, place: usize, held: &mut Held) {
     held.hold(Verdict { kind: Kind::FanFailed, sensor, level, cause, since, evidence });
 }
 
-/// Every fan of the machine stands still, and its processors warm.
+/// Every fan of the machine stands still, and its processors warm; its parts, where it has none.
 fn all_stopped(seen: &mut Observed) {
     if !seen.running.is_on() || seen.boots(120.0) {
         return;
     }
     let counts = |it: &Watched| {
         it.is_system_fan()
-            && !matches!(it.raw, Raw::Gone | Raw::Unknown)
+            && !matches!(it.raw(), Raw::Gone | Raw::Unknown)
             && it.fan().is_some_and(|fan| fan.lowest.is_some() && fan.stood < MAY_STAND)
     };
     let fans = || seen.sensors.iter().filter(|it| counts(it));
     let is_still = |it: &Watched| it.value().is_none_or(|speed| speed <= 0.0);
     let have_stopped =
         fans().all(is_still) && fans().nth(1).is_some() && fans().any(|it| it.value().is_some());
-    let warms = |it: &Watched| it.rise(&seen.clock, 120.0, 1).is_some_and(|rise| rise >= 6.0);
-    let is_warm = seen.temperatures().any(|it| it.class == Class::Cpu && warms(it));
-    if !have_stopped || !is_warm {
+    if !have_stopped || !is_warming(seen) {
         return;
     }
     let since = seen.now();
@@ -186,4 +185,16 @@ fn all_stopped(seen: &mut Observed) {
             fan.failed.get_or_insert(FanFailure { since, cause: Cause::AllStopped });
         }
     }
+}
+
+/// Whether the machine warms as one without a fan does.
+fn is_warming(seen: &Observed) -> bool {
+    let rose =
+        |it: &Watched, seconds, by| it.rise(&seen.clock, seconds, 1).is_some_and(|rise| rise >= by);
+    let mut processors = seen.temperatures().filter(|it| it.class == Class::Cpu).peekable();
+    if processors.peek().is_some() {
+        return processors.any(|it| rose(it, 120.0, 6.0));
+    }
+    let parts = || seen.temperatures().filter(|it| it.class != Class::Inlet && !it.is_phantom());
+    parts().filter(|it| rose(it, 300.0, 5.0)).count() * 2 > parts().count()
 }

@@ -7,6 +7,7 @@ use super::held::{Cause, Held, Kind, Level, Verdict, What};
 use super::measure::Measure;
 use super::median::median;
 use super::observed::Observed;
+use super::phantom::those;
 use super::record::Phantom;
 use super::sensors::{enough, neighbours, run_up, watts_now};
 use super::watched::Watched;
@@ -27,12 +28,12 @@ pub(super) fn phantoms(seen: &mut Observed, held: &mut Held) {
         if !it.is_temperature() {
             continue;
         }
-        let known = Arc::clone(&it.known);
         let Some(mut phantom) = it.heat_mut().and_then(|heat| heat.phantom.take()) else {
-            held.drop(Kind::PhantomTemperature, Some(&known));
-            held.drop(Kind::FansFollowPhantom, Some(&known));
+            held.drop(Kind::PhantomTemperature, Some(&it.known));
+            held.drop(Kind::FansFollowPhantom, Some(&it.known));
             continue;
         };
+        let known = Arc::clone(&it.known);
         match go_on(seen, place, &mut phantom) {
             Fate::Over => {
                 held.drop(Kind::PhantomTemperature, Some(&known));
@@ -59,7 +60,7 @@ enum Fate {
 
 fn go_on(seen: &Observed, place: usize, phantom: &mut Phantom) -> Fate {
     let (now, it) = (seen.now(), &seen.sensors[place]);
-    let is_gone = it.gone.is_some_and(|(_, polls)| polls >= 2);
+    let is_gone = it.gone().is_some_and(|(_, polls)| polls >= 2);
     if is_gone || it.unreadable.is_some_and(|since| now.since(since) > UNREADABLE) {
         return Fate::Over;
     }
@@ -101,8 +102,8 @@ fn follow(seen: &Observed, it: &Watched, phantom: &mut Phantom, age: f64) {
     if phantom.fans.is_empty() {
         return;
     }
-    let speeds =
-        fans(seen, phantom).filter_map(|(fan, base)| Some((fan.measure, base, fan.value()?)));
+    let speeds = those(seen, &phantom.fans)
+        .filter_map(|(fan, base)| Some((fan.measure, base, fan.value()?)));
     let (up, half, all) = run_up(speeds);
     let enough = enough(all);
     if phantom.followed.is_some() {
@@ -137,13 +138,6 @@ fn may_be_a_warm_drive(it: &Watched, phantom: &Phantom) -> bool {
     it.class == Class::Hdd && phantom.top <= 55.0 && phantom.top - phantom.base < 20.0
 }
 
-fn fans<'a>(seen: &'a Observed, phantom: &'a Phantom) -> impl Iterator<Item = (&'a Watched, f64)> {
-    phantom.fans.iter().filter_map(|(known, base)| {
-        let fan = seen.system_fans().find(|it| *it.known == *known)?;
-        Some((fan, *base))
-    })
-}
-
 fn say(seen: &Observed, place: usize, phantom: &Phantom, held: &mut Held) {
     let it = &seen.sensors[place];
     let sensor = Some(Arc::clone(&it.known));
@@ -172,9 +166,10 @@ fn say(seen: &Observed, place: usize, phantom: &Phantom, held: &mut Held) {
         return;
     };
     // Machines that give both percent and rpm are told in percent.
-    let has_ratios = fans(seen, phantom).any(|(fan, _)| fan.measure == Measure::Ratio);
-    let told = fans(seen, phantom).filter(|(fan, _)| !has_ratios || fan.measure == Measure::Ratio);
-    let pairs: Vec<_> = told.filter_map(|(fan, base)| Some((base, fan.value()?))).collect();
+    let fans: Vec<_> = those(seen, &phantom.fans).collect();
+    let has_ratios = fans.iter().any(|(fan, _)| fan.measure == Measure::Ratio);
+    let told = fans.iter().filter(|(fan, _)| !has_ratios || fan.measure == Measure::Ratio);
+    let pairs: Vec<_> = told.filter_map(|(fan, base)| Some((*base, fan.value()?))).collect();
     let mean = |of: fn(&(f64, f64)) -> f64| {
         pairs.iter().map(of).sum::<f64>() / (pairs.len().max(1) as f64)
     };
@@ -184,7 +179,7 @@ fn say(seen: &Observed, place: usize, phantom: &Phantom, held: &mut Held) {
         evidence.push((What::FansNow, mean(|pair| pair.1)));
     }
     evidence.extend(phantom.watts.map(|watts| (What::WattsBefore, watts)));
-    evidence.extend(watts_now(&seen.sensors).map(|watts| (What::WattsNow, watts)));
+    evidence.extend(watts_now(seen).map(|watts| (What::WattsNow, watts)));
     let level = if phantom.cause == Cause::Boot { Level::Info } else { Level::Page };
     let kind = Kind::FansFollowPhantom;
     held.hold(Verdict { kind, sensor, level, cause: Cause::FansUp, since, evidence });

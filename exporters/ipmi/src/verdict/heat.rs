@@ -1,7 +1,7 @@
 //! What is remembered of a temperature, and which of its readings are believed. No I/O, no clock.
 
 use super::history::Ring;
-use super::measure::Maybe;
+use super::measure::{Maybe, Short, small};
 use super::moment::Moment;
 use super::record::Phantom;
 
@@ -16,7 +16,7 @@ const STEP: f64 = 6.0;
 /// Polls further apart than this, in seconds, confirm a jump by two readings, closer ones by three.
 const SLOW_POLLS: f64 = 15.0;
 /// How long a BMC may hold a reading before it reads anew, until it is seen to be quicker; seconds.
-const REFRESH: f64 = 30.0;
+const REFRESH: f32 = 30.0;
 
 /// What is remembered of a temperature.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,9 +26,10 @@ pub(super) struct Heat {
     pub(super) rate: Maybe,
     /// When the last value that is believed was read; `None` for one that comes from the last process.
     pub(super) accepted_at: Option<Moment>,
-    pub(super) pending: Option<Pending>,
+    /// Boxed, as what is rare: ten thousand machines have a dozen temperatures each.
+    pub(super) pending: Option<Box<Pending>>,
     /// Impossible values since, and how many.
-    bad: Option<(Moment, u32)>,
+    bad: Option<Box<(Moment, u32)>>,
     /// The usual value: it follows in six hours. This and the next two are kept over a restart.
     pub(super) usual: Option<f32>,
     /// The highest, less a degree a day.
@@ -38,14 +39,14 @@ pub(super) struct Heat {
     /// Held while its value is impossible.
     pub(super) phantom: Option<Box<Phantom>>,
     /// Its value when the machine began to lose its cooling.
-    pub(super) at_onset: Maybe,
+    pub(super) at_onset: Short,
     /// The last change of its value.
     changed: Option<Moment>,
     /// The last value, and when it was read.
-    last: Maybe,
+    last: Short,
     last_at: Option<Moment>,
     /// How long the BMC may hold a reading, seconds.
-    pub(super) refresh: f64,
+    pub(super) refresh: f32,
 }
 
 /// A value that is too far off to be believed at once.
@@ -69,9 +70,9 @@ impl Heat {
             highest: None,
             observed: 0.0,
             phantom: None,
-            at_onset: Maybe::default(),
+            at_onset: Short::default(),
             changed: None,
-            last: Maybe::default(),
+            last: Short::default(),
             last_at: None,
             refresh: REFRESH,
         }
@@ -89,26 +90,27 @@ impl Heat {
             self.bad = None;
             return false;
         }
-        let (since, polls) = self.bad.map_or((now, 1), |(since, polls)| (since, polls + 1));
-        self.bad = Some((since, polls));
+        let (since, polls) = &mut **self.bad.get_or_insert_with(|| Box::new((now, 0)));
+        *polls += 1;
         // What is that high for a minute may be a fire.
-        !is_high || now.since(since) < HIGH_FOR || polls < 3
+        !is_high || now.since(*since) < HIGH_FOR || *polls < 3
     }
 
     /// Learns how quickly the BMC reads anew: as quickly as its value was ever seen to change twice.
     pub(super) fn note_refresh(&mut self, now: Moment, value: f64, interval: f64) {
-        if let Some((last, at)) = self.last.get().zip(self.last_at)
-            && value.total_cmp(&last).is_ne()
+        let last = Short::from(Some(value));
+        if let Some(at) = self.last_at
+            && last != self.last
         {
             if let Some(changed) = self.changed
                 && now.since(at) <= 20.0
                 && now.since(changed) <= 20.0
             {
-                self.refresh = self.refresh.min(now.since(changed)).max(interval);
+                self.refresh = self.refresh.min(small(now.since(changed))).max(small(interval));
             }
             self.changed = Some(now);
         }
-        (self.last, self.last_at) = (Some(value).into(), Some(now));
+        (self.last, self.last_at) = (last, Some(now));
     }
 
     /// Whether a value is believed at once: the first, a small step, and any of a processor.
@@ -146,7 +148,7 @@ impl Heat {
                 pending.polls >= if interval <= SLOW_POLLS { 3 } else { 2 }
             }
             _ => {
-                self.pending = Some(Pending { value, since: now, polls: 1 });
+                self.pending = Some(Box::new(Pending { value, since: now, polls: 1 }));
                 false
             }
         }

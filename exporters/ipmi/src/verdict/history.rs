@@ -1,5 +1,6 @@
 //! What was read in the last half hour, in slots of half a minute. No I/O, no clock.
 
+use super::measure::small;
 use super::median::median;
 use super::moment::Moment;
 
@@ -33,7 +34,8 @@ pub(super) struct Ring {
     slots: [i16; SLOTS],
     /// Counts per unit.
     scale: f32,
-    sum: f64,
+    /// Of the readings of the open slot. Seven digits are more than a slot has.
+    sum: f32,
     readings: u16,
 }
 
@@ -77,13 +79,13 @@ impl Ring {
 
     /// Takes a reading into the open slot.
     pub(super) fn push(&mut self, value: f64) {
-        self.sum += value;
+        self.sum += small(value);
         self.readings = self.readings.saturating_add(1);
     }
 
     /// Closes so many slots, as the clock said *after* it went on: the readings are in the first of them.
     pub(super) fn close(&mut self, clock: &Clock, closed: usize) {
-        let mean = (self.readings > 0).then(|| self.sum / f64::from(self.readings));
+        let mean = (self.readings > 0).then(|| f64::from(self.sum) / f64::from(self.readings));
         for n in 0..closed {
             let place = (clock.head + SLOTS - closed + n) % SLOTS;
             self.slots[place] = mean.filter(|_| n == 0).map_or(EMPTY, |mean| self.count(mean));

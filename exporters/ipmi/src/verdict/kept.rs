@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::Measure;
 use super::moment::Moment;
+use super::power_step::Step;
 use super::record::{Episode, FanFailure, Phantom};
-use super::watched::{Listed, Watched};
+use super::watched::{Beyond, Listed, Watched};
 use crate::inventory::Known;
 use crate::sensor::thresholds::Limits;
 
@@ -20,6 +21,9 @@ pub(crate) struct Kept {
     /// Its cooling is being lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     episode: Option<Episode>,
+    /// Its power stepped up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    step: Option<Step>,
     /// Its sensors.
     #[serde(default)]
     sensors: Vec<KeptSensor>,
@@ -50,6 +54,12 @@ struct KeptSensor {
     #[serde(default)]
     exceeded_from_the_start: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    beyond: Option<KeptBeyond>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    near: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unreadable: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     gone: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at_onset: Option<f64>,
@@ -59,9 +69,29 @@ struct KeptSensor {
     failed: Option<FanFailure>,
 }
 
+/// How far a sensor is beyond its limits.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+struct KeptBeyond {
+    degree: u8,
+    since: Moment,
+    polls: u32,
+}
+
+impl KeptBeyond {
+    fn of(beyond: &Beyond) -> Option<Self> {
+        let since = beyond.since.filter(|_| beyond.degree > 0)?;
+        Some(Self { degree: beyond.degree, since, polls: beyond.polls })
+    }
+}
+
 impl Kept {
     /// What is worth keeping of a machine.
-    pub(super) fn of(watts: Option<f64>, episode: Option<Episode>, sensors: &[Watched]) -> Self {
+    pub(super) fn of(
+        watts: Option<f64>,
+        episode: Option<Episode>,
+        step: Option<Step>,
+        sensors: &[Watched],
+    ) -> Self {
         let kept = |it: &Watched| KeptSensor {
             known: Known::clone(&it.known),
             measure: it.measure,
@@ -74,12 +104,15 @@ impl Kept {
             share: it.fan().and_then(|fan| fan.share),
             stood: it.fan().map_or(0.0, |fan| fan.stood),
             exceeded_from_the_start: it.beyond.from_the_start,
-            gone: it.gone.map(|(since, _)| since),
+            beyond: KeptBeyond::of(&it.beyond),
+            near: it.beyond.near,
+            unreadable: it.unreadable,
+            gone: it.gone().map(|(since, _)| since),
             at_onset: it.at_onset(),
             phantom: it.phantom().cloned(),
             failed: it.failed(),
         };
-        Self { watts, episode, sensors: sensors.iter().map(kept).collect() }
+        Self { watts, episode, step, sensors: sensors.iter().map(kept).collect() }
     }
 
     /// The usual power, watts.
@@ -90,6 +123,11 @@ impl Kept {
     /// The machine loses its cooling.
     pub(super) fn episode(&self) -> Option<Episode> {
         self.episode
+    }
+
+    /// Its power stepped up.
+    pub(super) fn step(&self) -> Option<Step> {
+        self.step
     }
 
     /// Its sensors.
@@ -105,8 +143,14 @@ impl KeptSensor {
             Watched::new(&Listed { known, measure, limits: Limits::default(), rate: None });
         watched.had_accepted(self.accepted);
         watched.beyond.from_the_start = self.exceeded_from_the_start;
+        watched.beyond.near = self.near;
+        if let Some(KeptBeyond { degree, since, polls }) = self.beyond {
+            let beyond = &mut watched.beyond;
+            (beyond.degree, beyond.since, beyond.polls) = (degree, Some(since), polls);
+        }
+        watched.unreadable = self.unreadable;
         watched.readable = self.readable;
-        watched.gone = self.gone.map(|since| (since, 0));
+        watched.was_gone(self.gone);
         watched.set_onset(self.at_onset);
         if let Some(heat) = watched.heat_mut() {
             (heat.usual, heat.highest, heat.observed) = (self.usual, self.highest, self.observed);

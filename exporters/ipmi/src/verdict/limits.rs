@@ -10,7 +10,7 @@ use super::watched::Watched;
 
 /// Just below a limit is so many degrees below it.
 const NEAR: f64 = 3.0;
-/// Normal for so many seconds, a sensor that was beyond its limit from the start is like any other.
+/// Normal for so many seconds, a sensor that was above its warning from the start is like any other.
 const NORMAL: f64 = 600.0;
 
 /// Judges each sensor by its limits.
@@ -41,19 +41,19 @@ pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
 fn degree(it: &Watched, value: f64) -> u8 {
     let is_at = |limit: Option<f32>| limit.is_some_and(|limit| value >= f64::from(limit));
     if !it.is_temperature() {
-        return if it.limits.implausible { 0 } else { it.severity.unwrap_or(0) };
+        return if it.limits.are_implausible() { 0 } else { it.severity.unwrap_or(0) };
     }
-    if it.limits.warning.is_none() && it.limits.critical.is_none() {
+    if it.limits.warning().is_none() && it.limits.critical().is_none() {
         return 0;
     }
-    let is_fatal = is_at(it.limits.fatal) && it.limits.fatal != it.limits.critical;
+    let is_fatal = is_at(it.limits.fatal()) && it.limits.fatal() != it.limits.critical();
     let by_limits = match () {
         () if is_fatal => 3,
-        () if is_at(it.limits.critical) => 2,
-        () if is_at(it.limits.warning) => 1,
+        () if is_at(it.limits.critical()) => 2,
+        () if is_at(it.limits.warning()) => 1,
         () => 0,
     };
-    match it.severity.filter(|_| !it.limits.implausible) {
+    match it.severity.filter(|_| !it.limits.are_implausible()) {
         // The BMC knows critical and non-recoverable as one.
         Some(severity) if severity >= 2 && is_fatal => 3,
         Some(severity) => severity,
@@ -62,11 +62,15 @@ fn degree(it: &Watched, value: f64) -> u8 {
 }
 
 fn note(it: &mut Watched, now: Moment, degree: u8) {
+    // Warning limits are set for many a part that lives above them. Nobody sets a critical one so, and
+    // what the air and the voltages are, nothing in the machine has chosen.
+    let may_live_there = it.is_temperature() && it.class != Class::Inlet;
     let beyond = &mut it.beyond;
     if !beyond.judged {
         beyond.judged = true;
-        beyond.from_the_start = degree >= 1;
+        beyond.from_the_start = degree >= 1 && may_live_there;
     }
+    beyond.from_the_start &= degree < 2;
     if degree != beyond.degree {
         if degree == 0 || degree > beyond.degree {
             (beyond.since, beyond.polls) = (Some(now), 0);
@@ -113,9 +117,9 @@ fn exceeded(
             level
         };
         let (cause, limit) = match beyond.degree {
-            3 => (Cause::NonRecoverable, it.limits.fatal),
-            2 => (Cause::Critical, it.limits.critical),
-            _ => (Cause::NonCritical, it.limits.warning),
+            3 => (Cause::NonRecoverable, it.limits.fatal()),
+            2 => (Cause::Critical, it.limits.critical()),
+            _ => (Cause::NonCritical, it.limits.warning()),
         };
         let mut evidence = vec![(What::Now, value)];
         evidence.extend(limit.map(|limit| (What::Limit, f64::from(limit))));
@@ -128,7 +132,7 @@ fn exceeded(
 
 fn near(it: &mut Watched, now: Moment, value: f64, held: &mut Held) {
     let limit =
-        it.limits.warning.map(f64::from).filter(|_| it.is_temperature() && !it.class.runs_hot());
+        it.limits.warning().map(f64::from).filter(|_| it.is_temperature() && !it.class.runs_hot());
     let Some(limit) = limit.filter(|limit| value >= limit - NEAR && value < *limit) else {
         it.beyond.near = None;
         held.drop(Kind::NearSilentLimit, Some(&it.known));
@@ -143,7 +147,7 @@ fn near(it: &mut Watched, now: Moment, value: f64, held: &mut Held) {
 }
 
 fn implausible(it: &Watched, now: Moment, held: &mut Held) {
-    if !it.limits.implausible || it.is_gone() {
+    if !it.limits.are_implausible() || it.is_gone() {
         held.drop(Kind::ThresholdsImplausible, Some(&it.known));
         return;
     }

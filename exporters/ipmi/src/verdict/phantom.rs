@@ -4,6 +4,8 @@
 //! parts beside it do: a disk that takes 10 W cannot warm by more than 0.03 degrees a second, and a
 //! step of 34 degrees between two polls 5 s apart would need 4 kW in it.
 
+use std::sync::Arc;
+
 use super::class::{Class, Physics};
 use super::held::Cause;
 use super::median::median;
@@ -12,6 +14,7 @@ use super::observed::Observed;
 use super::record::Phantom;
 use super::sensors::{common_rise, enough, neighbours, run_up, warmed, watts};
 use super::watched::Watched;
+use crate::inventory::Known;
 
 /// A gap longer than this hides how long a rise took; seconds.
 const LONG_GAP: f64 = 60.0;
@@ -20,23 +23,36 @@ const BOOT: f64 = 600.0;
 /// Seconds that a baseline was learnt from before it proves anything.
 const LEARNT: f64 = 1800.0;
 
-/// Judges and accepts the jumps that this poll confirmed, at these places.
+/// So many are held of one machine. What more there are says no more, and each costs time in every poll.
+pub(super) const MOST: usize = 32;
+/// Of so many fans it is remembered how fast they turned. Real machines have half as many.
+const MOST_FANS: usize = 64;
+
+/// Judges and accepts the jumps that this poll confirmed, at these places, of which the least comes first.
 pub(super) fn jumps(seen: &mut Observed, jumped: &[usize]) {
+    let mut room = MOST.saturating_sub(held(seen));
     for &place in jumped {
-        if let Some(phantom) = jump(seen, place, jumped) {
+        if let Some(phantom) = jump(seen, place, jumped, room > 0) {
             seen.sensors[place].hold_phantom(phantom);
+            room -= 1;
         }
     }
 }
 
-fn jump(seen: &mut Observed, place: usize, jumped: &[usize]) -> Option<Phantom> {
+/// How many phantoms the machine has, candidates included.
+fn held(seen: &Observed) -> usize {
+    seen.sensors.iter().filter(|it| it.phantom().is_some()).count()
+}
+
+fn jump(seen: &mut Observed, place: usize, jumped: &[usize], is_judged: bool) -> Option<Phantom> {
     let now = seen.now();
     let it = &mut seen.sensors[place];
     let (value, base) = (it.value()?, it.accepted()?);
     let heat = it.heat_mut()?;
-    let (first, read, refresh) = (heat.pending.take()?.since, heat.accepted_at, heat.refresh);
+    let (first, read, refresh) =
+        (heat.pending.take()?.since, heat.accepted_at, f64::from(heat.refresh));
     it.accept(now, value);
-    if value <= base || !seen.running.is_on() {
+    if value <= base || !seen.running.is_on() || !is_judged {
         return None;
     }
     let it = &seen.sensors[place];
@@ -93,7 +109,8 @@ pub(super) fn unusual(seen: &mut Observed, place: usize) -> bool {
     let found = above_usual(seen, it, accepted, physics)
         .or_else(|| if it.phantom().is_some() { None } else { ramp(seen, it, accepted, physics) });
     let is_found = found.is_some();
-    if let Some(phantom) = found {
+    let has_room = |seen: &Observed| seen.sensors[place].phantom().is_some() || held(seen) < MOST;
+    if let Some(phantom) = found.filter(|_| has_room(seen)) {
         seen.sensors[place].hold_phantom(phantom);
     }
     is_found
@@ -120,7 +137,7 @@ fn ramp(seen: &Observed, it: &Watched, accepted: f64, physics: Physics) -> Optio
     let then = seen.now().after(-60.0);
     let before = it.ago(&seen.clock, 60.0, 1)?;
     let common = common_rise(&seen.sensors, &seen.clock, it, Some(then))?.max(0.0);
-    let allowed = physics.offset + physics.rate * (90.0 + it.heat()?.refresh) + 3.0;
+    let allowed = physics.offset + physics.rate * (90.0 + f64::from(it.heat()?.refresh)) + 3.0;
     let is_ramp =
         accepted - before - common > allowed && warmed(&seen.sensors, &seen.clock, it, &[]).0 < 2;
     let rate = Some((accepted - before) / 60.0);
@@ -141,15 +158,12 @@ fn record(
     let then = matches!(cause, Cause::Jump | Cause::Ramp).then_some(since);
     let fans = fans(seen, then);
     // They may have run up since the first false reading, while that waited to be confirmed.
-    let previous = fans.iter().filter_map(|(known, base)| {
-        let fan = seen.system_fans().find(|it| *it.known == *known)?;
-        Some((fan.measure, *base, fan.fan()?.previous.get()?))
-    });
+    let previous = those(seen, &fans)
+        .filter_map(|(fan, base)| Some((fan.measure, base, fan.fan()?.previous.get()?)));
     let (up, _, all) = run_up(previous);
     let ran_up = cause == Cause::Jump && all > 0.0 && up >= enough(all);
     let following = ran_up.then(|| (seen.now().after(-seen.interval), 1));
-    let before =
-        watts(&seen.sensors, |it| it.before(&seen.clock, since)).filter(|watts| *watts > 0.0);
+    let before = watts(seen, |it| it.before(&seen.clock, since)).filter(|watts| *watts > 0.0);
     Phantom {
         base,
         top,
@@ -169,12 +183,29 @@ fn record(
 }
 
 /// Each system fan's speed before `then`; what is usual where that is not known.
-fn fans(seen: &Observed, then: Option<Moment>) -> Vec<(crate::inventory::Known, f64)> {
+fn fans(seen: &Observed, then: Option<Moment>) -> Vec<(Arc<Known>, f64)> {
     let speed = |it: &Watched| {
         let before = then.and_then(|then| it.before(&seen.clock, then));
-        Some((crate::inventory::Known::clone(&it.known), before.or(it.usual())?))
+        Some((Arc::clone(&it.known), before.or(it.usual())?))
     };
-    seen.system_fans().filter_map(speed).collect()
+    seen.system_fans().filter_map(speed).take(MOST_FANS).collect()
+}
+
+/// These fans, each with its speed before. They stand in the order of the sensors, as a rule: then none is
+/// looked for twice.
+pub(super) fn those<'a>(
+    seen: &'a Observed,
+    fans: &'a [(Arc<Known>, f64)],
+) -> impl Iterator<Item = (&'a Watched, f64)> {
+    let mut next = 0;
+    fans.iter().filter_map(move |(known, base)| {
+        let is_it = |it: &&Watched| it.is_system_fan() && it.known == *known;
+        let (before, behind) = seen.sensors.split_at(next.min(seen.sensors.len()));
+        let place = behind.iter().position(|it| is_it(&it)).map(|place| next + place);
+        let place = place.or_else(|| before.iter().position(|it| is_it(&it)))?;
+        next = place + 1;
+        Some((&seen.sensors[place], *base))
+    })
 }
 
 /// The processors' median before `then`; what is usual where that is not known.

@@ -1,5 +1,7 @@
 //! Power that stepped up and stayed, and that nothing explains. No I/O, no clock.
 
+use serde::{Deserialize, Serialize};
+
 use super::class::Class;
 use super::held::{Cause, Held, Kind, Level, Verdict, What};
 use super::history::Clock;
@@ -18,7 +20,7 @@ const BOOT: f64 = 2400.0;
 const HISTORY: usize = 62;
 
 /// A step that is held.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(super) struct Step {
     since: Moment,
     meter: Meter,
@@ -27,7 +29,8 @@ pub(super) struct Step {
 }
 
 /// What the power is known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Meter {
     Watts,
     /// A machine without a meter of watts may still tell the current into its supplies.
@@ -50,7 +53,7 @@ impl Meter {
 
     fn read(self, seen: &Observed, of: impl Fn(&Watched) -> Option<f64>) -> Option<f64> {
         match self {
-            Self::Watts => watts(&seen.sensors, of),
+            Self::Watts => watts(seen, of),
             Self::Amperes => amperes(&seen.sensors, of),
         }
     }
@@ -73,10 +76,7 @@ impl Meter {
 pub(super) fn judge(step: &mut Option<Step>, seen: &Observed, held: &mut Held) {
     if seen.running.is_off() {
         *step = None;
-    } else if seen.clock.slot().is_multiple_of(SLOTS)
-        && !seen.boots(BOOT)
-        && seen.clock.filled() >= HISTORY
-    {
+    } else if seen.clock.slot().is_multiple_of(SLOTS) && !seen.boots(BOOT) {
         look(step, seen);
     }
     let Some(Step { since, meter, before, .. }) = *step else {
@@ -91,22 +91,26 @@ pub(super) fn judge(step: &mut Option<Step>, seen: &Observed, held: &mut Held) {
 }
 
 fn look(step: &mut Option<Step>, seen: &Observed) {
-    let meter = Meter::of(seen);
     // The last ten minutes, and those from half an hour ago to twenty minutes ago.
-    let (new, old) = (meter.between(seen, 30, 599), meter.between(seen, 1260, 1859));
-    if new.len() < 6 || old.len() < 6 {
+    let recent = |meter: Meter| meter.between(seen, 30, 599);
+    if let Some(Step { meter, before, after, .. }) = *step {
+        let new = recent(meter);
+        let most = new.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if new.len() >= 6 && most < f64::midpoint(before, after) {
+            *step = None;
+        }
+        return;
+    }
+    let meter = Meter::of(seen);
+    let (new, old) = (recent(meter), meter.between(seen, 1260, 1859));
+    if new.len() < 6 || old.len() < 6 || seen.clock.filled() < HISTORY {
         return;
     }
     let least = new.iter().copied().fold(f64::INFINITY, f64::min);
-    let most_new = new.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let most_old = old.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    match *step {
-        None if least - most_old >= (0.25 * most_old).max(meter.least()) && !has_a_cause(seen) => {
-            let since = seen.now().after(-900.0);
-            *step = Some(Step { since, meter, before: most_old, after: least });
-        }
-        Some(Step { before, after, .. }) if most_new < f64::midpoint(before, after) => *step = None,
-        _ => {}
+    if least - most_old >= (0.25 * most_old).max(meter.least()) && !has_a_cause(seen) {
+        let since = seen.now().after(-900.0);
+        *step = Some(Step { since, meter, before: most_old, after: least });
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn judge(seen: &Observed, held: &mut Held) {
     let others_are_read = seen.temperatures().any(|it| it.value().is_some());
     for it in &seen.sensors {
         let sensor = || Some(Arc::clone(&it.known));
-        match it.gone.filter(|(since, polls)| *polls >= 2 && now.since(*since) >= LOST) {
+        match it.gone().filter(|(since, polls)| *polls >= 2 && now.since(*since) >= LOST) {
             Some((since, _)) => held.hold(Verdict {
                 kind: Kind::SensorLost,
                 sensor: sensor(),
@@ -30,7 +30,7 @@ pub(super) fn judge(seen: &Observed, held: &mut Held) {
             }),
             None => held.drop(Kind::SensorLost, Some(&it.known)),
         }
-        let may_judge = it.gone.is_none()
+        let may_judge = it.gone().is_none()
             && seen.running.is_on()
             && others_are_read
             && !seen.boots(600.0)

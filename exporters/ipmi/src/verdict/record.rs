@@ -1,5 +1,7 @@
 //! What is remembered of a verdict while it is held, and over a restart. No I/O, no clock.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::held::Cause;
@@ -25,8 +27,9 @@ pub(crate) struct Phantom {
     pub(crate) cause: Cause,
     /// It was told already.
     pub(crate) told: bool,
-    /// Each fan's speed before.
-    pub(crate) fans: Vec<(Known, f64)>,
+    /// The speed before of each fan, of so many as are enough.
+    #[serde(with = "fans")]
+    pub(crate) fans: Vec<(Arc<Known>, f64)>,
     /// The processors' median before, degrees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) processors: Option<f64>,
@@ -74,6 +77,26 @@ pub(crate) struct Episode {
     pub(crate) peak: Option<f64>,
     /// When that last grew by a degree.
     pub(crate) rose: Moment,
+}
+
+/// Fans as they are kept: each with its whole identity.
+mod fans {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Known;
+
+    type Fans = Vec<(Arc<Known>, f64)>;
+
+    pub(super) fn serialize<S: Serializer>(fans: &Fans, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(fans.iter().map(|(known, speed)| (&**known, speed)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Fans, D::Error> {
+        let fans = Vec::<(Known, f64)>::deserialize(from)?;
+        Ok(fans.into_iter().map(|(known, speed)| (Arc::new(known), speed)).collect())
+    }
 }
 
 /// A cause, as its label has it; one that a later version knows and this one does not is a jump.

@@ -3,15 +3,12 @@
 use super::class::Class;
 use super::history::Clock;
 use super::moment::Moment;
-use super::sensors;
 use super::watched::{Raw, Watched};
 
 /// Of the usual power, what a machine that is off may still draw.
 const STANDBY: f64 = 0.35;
 /// Seconds after a start of which no trend is taken.
 const TRENDS_AFTER: f64 = 300.0;
-/// After a gap of so many seconds at the start, the machine may have been off in it.
-const GAP: f64 = 60.0;
 
 /// Whether the machine is on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,24 +37,22 @@ impl Running {
         self.since.is_some_and(|since| now.since(since) < seconds)
     }
 
-    /// Takes a poll, `gap` seconds after the one before. `chassis` is what the BMC says itself.
+    /// Takes a poll. `power` is what the machine draws now and as a rule, `chassis` what the BMC says itself.
     pub(super) fn observe(
         &mut self,
         clock: &mut Clock,
         sensors: &[Watched],
-        usual_watts: Option<f64>,
+        power: Option<(f64, f64)>,
         chassis: Option<bool>,
-        gap: f64,
     ) {
-        let seems_on = seems_on(sensors, usual_watts, chassis);
+        let seems_on = seems_on(sensors, power, chassis);
         self.off_polls = if seems_on { 0 } else { self.off_polls.saturating_add(1) };
         let on = match (seems_on, self.on) {
             (true, _) => true,
             (false, Some(true)) => self.off_polls < 2,
             (false, _) => false,
         };
-        let starts = on && self.on == Some(false) || on && self.on.is_none() && gap > GAP;
-        if starts {
+        if on && self.on == Some(false) {
             self.since = Some(clock.now);
             clock.cut = Some(clock.now.after(TRENDS_AFTER));
         }
@@ -65,8 +60,8 @@ impl Running {
     }
 }
 
-fn seems_on(sensors: &[Watched], usual_watts: Option<f64>, chassis: Option<bool>) -> bool {
-    let listed = || sensors.iter().filter(|it| !it.is_gone() && it.raw != Raw::Unknown);
+fn seems_on(sensors: &[Watched], power: Option<(f64, f64)>, chassis: Option<bool>) -> bool {
+    let listed = || sensors.iter().filter(|it| !it.is_gone() && it.raw() != Raw::Unknown);
     let is_read = |it: &Watched| it.value().is_some();
     if listed().any(Watched::is_temperature)
         && !listed().any(|it| it.is_temperature() && is_read(it))
@@ -79,9 +74,8 @@ fn seems_on(sensors: &[Watched], usual_watts: Option<f64>, chassis: Option<bool>
     let has_fans = listed().any(Watched::is_system_fan);
     let fan_turns =
         listed().any(|it| it.is_system_fan() && it.value().is_some_and(|speed| speed > 0.0));
-    let draws_little = sensors::watts_now(sensors)
-        .zip(usual_watts)
-        .is_some_and(|(now, usual)| now < STANDBY * usual);
+    let draws = |little: bool| power.is_some_and(|(now, usual)| (now < STANDBY * usual) == little);
+    let draws_little = draws(true);
     if chassis == Some(false) {
         // Some say so of a machine that works: what its parts do says more.
         return processor_is_read && fan_turns && !draws_little;
@@ -89,7 +83,10 @@ fn seems_on(sensors: &[Watched], usual_watts: Option<f64>, chassis: Option<bool>
     match (has_processors, processor_is_read) {
         (true, false) => fan_turns && !draws_little,
         (true, true) => !(draws_little && has_fans && !fan_turns),
-        (false, _) if has_fans => fan_turns,
+        // Fans that all stopped are no proof: they may have failed.
+        (false, _) if has_fans => {
+            fan_turns || draws(false) || chassis == Some(true) && !draws_little
+        }
         (false, _) => !draws_little,
     }
 }

@@ -5,6 +5,7 @@ use super::history::Clock;
 use super::measure::Measure;
 use super::median::median;
 use super::moment::Moment;
+use super::observed::Observed;
 use super::watched::Watched;
 use crate::entity::Entity;
 
@@ -41,14 +42,15 @@ pub(super) fn common_rise(
 }
 
 /// How many neighbours are 3 degrees warmer than a minute and a half ago, and of how many. Those that
-/// jumped in the same poll prove nothing.
+/// jumped in the same poll, at these places in their order, prove nothing.
 pub(super) fn warmed(
     sensors: &[Watched],
     clock: &Clock,
     of: &Watched,
     jumped: &[usize],
 ) -> (usize, usize) {
-    let others = sensors.iter().enumerate().filter(|(place, _)| !jumped.contains(place));
+    let others =
+        sensors.iter().enumerate().filter(|(place, _)| jumped.binary_search(place).is_err());
     let others = others.filter_map(|(_, it)| neighbours(std::slice::from_ref(it), of).next());
     others.fold((0, 0), |(warm, all), it| {
         let rise = it.value().zip(it.ago(clock, 90.0, 2)).map(|(now, before)| now - before);
@@ -56,9 +58,13 @@ pub(super) fn warmed(
     })
 }
 
-/// The power of the machine, watts: that of its supplies together, or the largest meter.
-pub(super) fn watts(sensors: &[Watched], of: impl Fn(&Watched) -> Option<f64>) -> Option<f64> {
-    let meters = sensors.iter().filter(|it| it.measure == Measure::Watts);
+/// The power of the machine, watts: that of its supplies together, or the largest meter; where no sensor
+/// is one, what the BMC says beside its sensors.
+pub(super) fn watts(seen: &Observed, of: impl Fn(&Watched) -> Option<f64>) -> Option<f64> {
+    let mut meters = seen.sensors.iter().filter(|it| it.measure == Measure::Watts).peekable();
+    if meters.peek().is_none() {
+        return of(seen.meter.as_deref()?);
+    }
     let mut supplies = None;
     let mut largest: Option<f64> = None;
     for meter in meters {
@@ -76,23 +82,18 @@ pub(super) fn watts(sensors: &[Watched], of: impl Fn(&Watched) -> Option<f64>) -
 }
 
 /// The power so many seconds ago, watts.
-pub(super) fn watts_ago(sensors: &[Watched], clock: &Clock, seconds: f64) -> Option<f64> {
-    watts(sensors, |it| it.ago(clock, seconds, 1))
+pub(super) fn watts_ago(seen: &Observed, seconds: f64) -> Option<f64> {
+    watts(seen, |it| it.ago(&seen.clock, seconds, 1))
 }
 
 /// The power now, watts.
-pub(super) fn watts_now(sensors: &[Watched]) -> Option<f64> {
-    watts(sensors, Watched::value)
+pub(super) fn watts_now(seen: &Observed) -> Option<f64> {
+    watts(seen, Watched::value)
 }
 
 /// Each minute's power from `first` to `last` seconds ago.
-pub(super) fn watts_between(
-    sensors: &[Watched],
-    clock: &Clock,
-    first: u32,
-    last: u32,
-) -> impl Iterator<Item = f64> {
-    (first..=last).step_by(60).filter_map(move |ago| watts_ago(sensors, clock, f64::from(ago)))
+pub(super) fn watts_between(seen: &Observed, first: u32, last: u32) -> impl Iterator<Item = f64> {
+    (first..=last).step_by(60).filter_map(move |ago| watts_ago(seen, f64::from(ago)))
 }
 
 /// The current into all supplies, amperes.

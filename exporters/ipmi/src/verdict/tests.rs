@@ -4,10 +4,17 @@ use super::*;
 use crate::entity::Entity;
 use crate::sensor::{Kind as Number, Level as Threshold, Quantity};
 
+mod first_sight;
+mod lies;
+mod off;
+mod restart;
+
 /// A sensor of a test, and what it reads at a second: `None` for no reading.
 struct Told {
     listed: Listed,
     reads: Box<dyn Fn(f64) -> Option<f64>>,
+    /// What the BMC holds of it.
+    severity: Option<u8>,
 }
 
 fn told(
@@ -19,7 +26,8 @@ fn told(
 ) -> Told {
     let known = Arc::new(Known::new(id, name, entity));
     let limits = Limits::default();
-    Told { listed: Listed { known, measure, limits, rate: None }, reads: Box::new(reads) }
+    let listed = Listed { known, measure, limits, rate: None };
+    Told { listed, reads: Box::new(reads), severity: None }
 }
 
 /// A small server: a processor, a disk sensor, a chipset, an inlet, three fans, a meter.
@@ -58,6 +66,8 @@ struct Play {
     second: f64,
     step: f64,
     chassis: Option<bool>,
+    /// What the BMC says that the machine draws.
+    dcmi: fn(f64) -> Option<f64>,
 }
 
 const START: f64 = 1_700_000_000.0;
@@ -68,7 +78,8 @@ impl Play {
     }
 
     fn restarted(kept: Option<Kept>, second: f64, all: &[Told]) -> Self {
-        let mut play = Self { machine: Machine::new(kept, &[]), second, step: 5.0, chassis: None };
+        let machine = Machine::new(kept, &[]);
+        let mut play = Self { machine, second, step: 5.0, chassis: None, dcmi: |_| None };
         play.list(all);
         play
     }
@@ -86,12 +97,13 @@ impl Play {
             let reading = |(place, it): (usize, &Told)| Reading {
                 place,
                 value: (it.reads)(self.second),
-                severity: None,
+                severity: it.severity,
                 asked: now,
                 answered: now,
             };
             let readings: Vec<_> = all.iter().enumerate().map(reading).collect();
-            self.machine.feed(now, &readings, true, self.chassis);
+            let says = Says { is_on: self.chassis, watts: (self.dcmi)(self.second) };
+            self.machine.feed(now, &readings, true, says);
             self.second += self.step;
         }
         self
@@ -406,6 +418,28 @@ fn power_that_steps_up_and_stays_is_told_in_watts_or_in_amperes() {
     let is =
         |at: usize, what, number: f64| told[at].0 == what && (told[at].1 - number).abs() < 0.01;
     assert!(told.len() == 2 && is(0, AmperesBefore, 0.3) && is(1, AmperesNow, 0.5), "{told:?}");
+}
+
+#[test]
+fn power_that_the_bmc_tells_beside_its_sensors_is_a_meter_where_no_sensor_is() {
+    use What::{WattsBefore, WattsNow};
+    let dcmi = |second: f64| Some(if second < 7_200.0 { 70.0 } else { 115.0 });
+    let all = metered(&[], |_| None);
+    let mut play = Play { dcmi, ..Play::of(&all) };
+    play.until(9_000.0, &all);
+    assert_eq!(play.held(), [one("power_step", 1, "")]);
+    assert_eq!(evidence(&play, Kind::PowerStep), [(WattsBefore, 70.0), (WattsNow, 115.0)]);
+    // It says what a phantom costs, and that a machine draws nothing.
+    let all = with(all, "05-HD Max", step(7_200.0, 24.0, 58.0));
+    let all = with(all, "Fan", step(7_205.0, 0.1, 0.95));
+    let mut play = Play { dcmi, ..Play::of(&all) };
+    play.until(7_300.0, &all);
+    let told = evidence(&play, Kind::FansFollowPhantom);
+    assert_eq!(told[2..], [(WattsBefore, 70.0), (WattsNow, 115.0)]);
+    // A sensor that is a meter is believed first.
+    let all = metered(&[("Power Meter", Measure::Watts)], |_| Some(70.0));
+    let mut play = Play { dcmi, ..Play::of(&all) };
+    assert_eq!(play.until(9_000.0, &all).held(), []);
 }
 
 #[test]

@@ -80,8 +80,7 @@ impl Trend {
             let of = |kind: &dyn Fn(&Watched) -> bool| -> Vec<f64> {
                 sensors().filter(|it| kind(it)).filter_map(rise).collect()
             };
-            let watts =
-                |ago| watts_ago(&seen.sensors, &seen.clock, ago).filter(|watts| *watts > 0.0);
+            let watts = |ago| watts_ago(seen, ago).filter(|watts| *watts > 0.0);
             let watts =
                 watts(30.0).zip(watts(seconds + 30.0)).map(|(now, before)| now / before - 1.0);
             // While the load grows, regulators tell of it and not of the air, as processors do.

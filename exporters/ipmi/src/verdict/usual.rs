@@ -52,7 +52,7 @@ pub(super) fn learn(seen: &mut Observed, closed: usize) {
 }
 
 fn learn_watts(seen: &mut Observed, seconds: f64) {
-    let Some(watts) = watts_now(&seen.sensors) else { return };
+    let Some(watts) = watts_now(seen) else { return };
     let usual = seen.usual_watts.unwrap_or(watts);
     seen.usual_watts = Some(usual + (watts - usual) * (seconds / FOLLOWS_IN).min(0.2));
 }

@@ -29,6 +29,14 @@ pub(crate) enum Raw {
     Gone,
 }
 
+/// Why a poll brought no value. Kept apart from the value: the two take half the room of [`Raw`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    Unknown,
+    Unreadable,
+    Gone,
+}
+
 /// A sensor of the list that a poll goes by.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Listed {
@@ -51,7 +59,7 @@ pub(super) struct Beyond {
     pub(super) since: Option<Moment>,
     /// Polls since then.
     pub(super) polls: u32,
-    /// It was so at the very first reading, and was not normal for long since.
+    /// It was non-critical at the very first reading, and not normal for long since.
     pub(super) from_the_start: bool,
     /// Whether a first reading was judged.
     pub(super) judged: bool,
@@ -63,14 +71,17 @@ pub(super) struct Beyond {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Watched {
     pub(super) known: Arc<Known>,
-    /// The last poll's; [`Raw::Unreadable`] for a value that is none.
-    pub(super) raw: Raw,
+    /// The last poll's value, if it gave one.
+    value: Maybe,
+    /// Why there is none.
+    absent: Absent,
     /// The last value that is believed.
     accepted: Maybe,
     /// Without a value since.
     pub(super) unreadable: Option<Moment>,
     /// Not listed since, and for how many polls.
-    pub(super) gone: Option<(Moment, u32)>,
+    gone: Option<Moment>,
+    gone_polls: u8,
     pub(super) beyond: Beyond,
     pub(super) limits: Limits,
     /// Seconds that it was readable while the machine was on; kept over a restart.
@@ -108,10 +119,12 @@ impl Watched {
         };
         Self {
             known: Arc::clone(&listed.known),
-            raw: Raw::Unknown,
+            value: Maybe::default(),
+            absent: Absent::Unknown,
             accepted: Maybe::default(),
             unreadable: None,
             gone: None,
+            gone_polls: 0,
             beyond: Beyond::default(),
             limits: listed.limits,
             readable: 0.0,
@@ -204,10 +217,31 @@ impl Watched {
 
     /// The last poll's value, believed or not.
     pub(super) fn value(&self) -> Option<f64> {
-        match self.raw {
-            Raw::Value(value) => Some(value),
-            _ => None,
+        self.value.get()
+    }
+
+    /// What the last poll brought; [`Raw::Unreadable`] for a value that is none.
+    pub(super) fn raw(&self) -> Raw {
+        match (self.value(), self.absent) {
+            (Some(value), _) => Raw::Value(value),
+            (None, Absent::Unknown) => Raw::Unknown,
+            (None, Absent::Unreadable) => Raw::Unreadable,
+            (None, Absent::Gone) => Raw::Gone,
         }
+    }
+
+    fn set_raw(&mut self, raw: Raw) {
+        (self.value, self.absent) = match raw {
+            Raw::Value(value) => (Some(value).into(), Absent::Unknown),
+            Raw::Unknown => (None.into(), Absent::Unknown),
+            Raw::Unreadable => (None.into(), Absent::Unreadable),
+            Raw::Gone => (None.into(), Absent::Gone),
+        };
+    }
+
+    /// Not listed since, and for how many polls.
+    pub(super) fn gone(&self) -> Option<(Moment, u8)> {
+        Some((self.gone?, self.gone_polls))
     }
 
     /// The last value that was believed, whenever that was.
@@ -221,8 +255,8 @@ impl Watched {
     }
 
     /// A value that is too far off to be believed at once.
-    pub(super) fn pending(&self) -> Option<Pending> {
-        self.heat()?.pending
+    pub(super) fn pending(&self) -> Option<&Pending> {
+        self.heat()?.pending.as_deref()
     }
 
     /// What is usual for it: of a temperature in degrees, of a fan in its own unit.
@@ -285,7 +319,7 @@ impl Watched {
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        self.raw == Raw::Gone
+        self.raw() == Raw::Gone
     }
 
     pub(super) fn ago(&self, clock: &Clock, seconds: f64, reach: usize) -> Option<f64> {
@@ -304,14 +338,14 @@ impl Watched {
     /// It is listed.
     pub(super) fn is_there(&mut self) {
         self.gone = None;
-        if self.raw == Raw::Gone {
-            self.raw = Raw::Unknown;
+        if self.is_gone() {
+            self.set_raw(Raw::Unknown);
         }
     }
 
     /// Nothing is known of it now.
     pub(super) fn is_not_told(&mut self) {
-        self.raw = Raw::Unknown;
+        self.set_raw(Raw::Unknown);
         self.forget_pending();
     }
 
@@ -335,11 +369,12 @@ impl Watched {
         if let Some(fan) = self.fan_mut() {
             fan.previous = previous.into();
         }
-        self.raw = raw;
+        self.set_raw(raw);
         if raw == Raw::Gone {
             self.forget_pending();
-            let (since, polls) = self.gone.unwrap_or((now, 0));
-            self.gone = Some((since, polls.saturating_add(1)));
+            self.gone_polls =
+                if self.gone.is_none() { 1 } else { self.gone_polls.saturating_add(1) };
+            self.gone.get_or_insert(now);
             return false;
         }
         self.gone = None;
@@ -351,7 +386,7 @@ impl Watched {
         let (accepted, is_processor) = (self.accepted(), self.class.is_processor());
         if let Some(heat) = self.heat_mut() {
             if heat.is_no_reading(now, value, accepted) {
-                self.raw = Raw::Unreadable;
+                self.set_raw(Raw::Unreadable);
                 self.unreadable.get_or_insert(now);
                 return false;
             }
@@ -379,9 +414,28 @@ impl Watched {
         }
     }
 
+    /// Goes on with when it was lost in the last process.
+    pub(super) fn was_gone(&mut self, since: Option<Moment>) {
+        (self.gone, self.gone_polls) = (since, 0);
+    }
+
     /// Goes on with what was believed in the last process.
     pub(super) fn had_accepted(&mut self, value: Option<f64>) {
         self.accepted = value.into();
         self.beyond.judged = value.is_some();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sensor_has_no_more_room_than_it_needs() {
+        // Ten thousand machines have twenty to fifty sensors each: sixteen bytes of one are megabytes.
+        assert_eq!(size_of::<Watched>(), 112);
+        assert_eq!(size_of::<Ring>(), 140);
+        assert_eq!(size_of::<Heat>(), 232);
+        assert_eq!(size_of::<Fan>(), 216);
     }
 }

@@ -41,7 +41,17 @@ fn view(name: &str, site: Option<&str>, polled: Polled) -> View {
     let (missing, not_remembered) = (Vec::new(), 0);
     let polled = Arc::new(polled);
     let verdicts = None;
-    View { labels, polled, tells_stale_replies, missing, not_remembered, verdicts, age: None, now }
+    View {
+        labels,
+        polled,
+        tells_stale_replies,
+        missing,
+        not_remembered,
+        verdicts,
+        is_off: false,
+        age: None,
+        now,
+    }
 }
 
 /// The sensors of a repository, each with its raw reading.
@@ -151,7 +161,7 @@ fn asked(listed: &Listed) -> Slow {
     let drawn = Drawn { now: 121.0, least: 70.0, most: 240.0, average: 118.0 };
     let watts = Watts { drawn: Some(drawn), limit: Some(300.0) };
     slow.learn(Question::Watts, None, Ok(Answer::Watts(watts)));
-    slow.learn(Question::Who, None, Ok(Answer::Who(who)));
+    slow.learn(Question::Who, None, Ok(Answer::Who(Arc::new(who))));
     let (place, bay) = (0, listed.list.discrete.first());
     let states = Answer::States(Some(listed.asserted(place, 0b11)));
     slow.learn(Question::States(place), bay, Ok(states));
@@ -195,6 +205,7 @@ fn well() -> View {
         )),
         snapshot: Some(Arc::new(Snapshot { list: shown, outcomes })),
         slow,
+        before: None,
     };
     let hd_max = list.known.iter().find(|it| it.name == "05-HD Max").cloned();
     let phantom = |kind, level, cause, evidence| Verdict {

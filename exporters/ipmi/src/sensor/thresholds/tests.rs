@@ -23,19 +23,18 @@ fn limits(quantity: Quantity, kind: Kind, thresholds: Six) -> Limits {
 
 /// The upper limits of a measured temperature that are believed, and whether all are.
 fn heat(thresholds: Six) -> ([Option<f32>; 3], bool) {
-    let Limits { warning, critical, fatal, implausible, .. } =
-        limits(Temperature, Kind::Measured, thresholds);
-    ([warning, critical, fatal], !implausible)
+    let limits = limits(Temperature, Kind::Measured, thresholds);
+    ([limits.warning(), limits.critical(), limits.fatal()], !limits.are_implausible())
 }
 
 /// The lower limit of a fan that is believed, and whether all are.
 fn fan(thresholds: Six) -> (Option<f32>, bool) {
     let limits = limits(FanSpeed, Kind::Measured, thresholds);
-    (limits.lower, !limits.implausible)
+    (limits.lower(), !limits.are_implausible())
 }
 
 fn is_plausible(quantity: Quantity, thresholds: Six) -> bool {
-    !limits(quantity, Kind::Measured, thresholds).implausible
+    !limits(quantity, Kind::Measured, thresholds).are_implausible()
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The questions about the machine itself and its BMC, as IPMI asks them. What a BMC refuses beside the
 //! main answer is left out of it.
 
+use std::sync::Arc;
+
 use ipmi_lan::chassis::{ChassisFact, RestartCause};
 use ipmi_lan::system_info::SystemText;
 use ipmi_lan::{CommandError, DeviceId};
@@ -71,9 +73,9 @@ impl IpmiSession {
         let known = self.who.take().filter(|(_, at)| at.elapsed() < ASK_AGAIN);
         let (who, at) = match known {
             Some((who, at)) if *who.firmware == *device.firmware() => (who, at),
-            _ => (self.texts(&device).await?, Instant::now()),
+            _ => (Arc::new(self.texts(&device).await?), Instant::now()),
         };
-        self.who = Some((who.clone(), at));
+        self.who = Some((Arc::clone(&who), at));
         Ok(Answer::Who(who))
     }
 

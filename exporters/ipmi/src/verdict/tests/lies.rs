@@ -1,0 +1,44 @@
+//! A BMC that makes up what it likes: it costs no other target anything.
+
+use super::*;
+
+/// So many temperatures of supplies, which all jump, and as many fans, which all hurry.
+fn liar(each: usize) -> Vec<Told> {
+    let name = |kind: &str, it: usize| format!("{kind} {it:04} {}", "x".repeat(80));
+    let mut all = Vec::new();
+    for it in 0..each {
+        let (id, name) = (format!("1.{it}"), name("PSU", it));
+        let jump = step(1_800.0, 20.0, 110.0);
+        all.push(told(&id, &name, Entity::Psu, Measure::Temperature, jump));
+    }
+    for it in 0..each {
+        let (id, name) = (format!("2.{it}"), name("Fan", it));
+        all.push(told(&id, &name, Entity::Fan, Measure::Rpm, step(1_800.0, 2_000.0, 9_000.0)));
+    }
+    all
+}
+
+#[test]
+fn of_many_phantoms_so_many_are_held_and_their_fans_are_few_and_shared() {
+    let all = liar(512);
+    let mut play = Play { step: 30.0, ..Play::of(&all) };
+    play.until(1_950.0, &all);
+    let held = play.held();
+    let count = |kind| held.iter().filter(|it| it.0 == kind).count();
+    assert_eq!(count("phantom_temperature"), phantom::MOST);
+    assert_eq!(count("fans_follow_phantom"), phantom::MOST);
+    // The rest was seen to jump, and is believed.
+    let seen = play.machine.observed.as_ref().unwrap();
+    assert!(seen.sensors.iter().all(|it| it.pending().is_none()));
+    let phantoms: Vec<_> = seen.sensors.iter().filter_map(Watched::phantom).collect();
+    assert_eq!(phantoms.len(), phantom::MOST);
+    for (known, _) in &phantoms[0].fans {
+        assert!(seen.sensors.iter().any(|it| Arc::ptr_eq(&it.known, known)));
+    }
+    let text = serde_json::to_string(&play.machine.keep().unwrap()).unwrap();
+    assert!(text.len() < 2 * 1024 * 1024, "{} bytes", text.len());
+    // After a restart they are the same, and there are no more.
+    let kept = serde_json::from_str(&text).unwrap();
+    let mut play = Play { step: 30.0, ..Play::restarted(Some(kept), 2_000.0, &all) };
+    assert_eq!(play.until(2_300.0, &all).held(), held);
+}
