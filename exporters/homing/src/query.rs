@@ -1,5 +1,6 @@
 //! What one Prometheus is asked, and by which queries.
 
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -115,8 +116,12 @@ impl Server {
     async fn ask_at(&self, query: &str, time: Option<&str>) -> Result<Vec<Sample>, QueryFailure> {
         let mut asked = vec![("query", query)];
         asked.extend(time.map(|time| ("time", time)));
-        let answer = self.client.get("/api/v1/query", &asked, LARGEST, self.patience).await;
-        let (status, text) = answer.map_err(|error| {
+        let read = |status, body: &mut dyn Read| match status {
+            200 => samples::read(body),
+            _ => Err(QueryFailure::HttpStatus),
+        };
+        let answer = self.client.read("/api/v1/query", &asked, LARGEST, self.patience, read).await;
+        answer.map_err(|error| {
             debug!("a query failed: {error:#}");
             match Failure::of(&error) {
                 Failure::Timeout => QueryFailure::Timeout,
@@ -124,10 +129,6 @@ impl Server {
                 Failure::Tls => QueryFailure::Tls,
                 Failure::Unreachable => QueryFailure::Unreachable,
             }
-        })?;
-        if status != 200 {
-            return Err(QueryFailure::HttpStatus);
-        }
-        samples::parse(&text)
+        })?
     }
 }

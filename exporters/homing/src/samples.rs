@@ -1,8 +1,15 @@
 //! The answer of a Prometheus to an instant query. No I/O, no clock.
 
-use serde::Deserialize;
+use std::fmt;
+use std::io::{BufReader, Read};
+
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::outcome::QueryFailure;
+
+/// Series of one answer: more than any part of what is judged has.
+const MOST_SAMPLES: usize = 200_000;
 
 /// The labels that are read; whatever else a series has is of no concern.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
@@ -40,48 +47,167 @@ pub(crate) struct Sample {
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    status: String,
-    #[serde(default)]
-    data: Option<Data>,
-    #[serde(default)]
-    warnings: Option<Vec<String>>,
-    /// What `VictoriaMetrics` says where a part of it did not answer.
-    #[serde(default, rename = "isPartial")]
-    is_partial: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    #[serde(rename = "resultType")]
-    kind: String,
-    result: Vec<Found>,
-}
-
-#[derive(Deserialize)]
 struct Found {
     metric: Labels,
     value: (f64, String),
 }
 
-/// Reads an answer. One that is not whole by its own word is none.
-pub(crate) fn parse(text: &str) -> Result<Vec<Sample>, QueryFailure> {
-    let answer: Answer = serde_json::from_str(text).map_err(|_| QueryFailure::NotPrometheus)?;
-    if answer.is_partial == Some(true) || answer.warnings.is_some_and(|it| !it.is_empty()) {
-        return Err(QueryFailure::Warnings);
+/// What was read of an answer so far.
+#[derive(Debug, Default)]
+struct Answer {
+    is_success: bool,
+    is_vector: bool,
+    samples: Vec<Sample>,
+    /// That it is not whole by its own word (`VictoriaMetrics` says `isPartial`), or has more series than are read.
+    fault: Option<QueryFailure>,
+}
+
+/// Reads an answer as it comes, series by series. One that is not whole by its own word is none.
+pub(crate) fn read(from: &mut dyn Read) -> Result<Vec<Sample>, QueryFailure> {
+    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, from));
+    let mut answer = Answer::default();
+    let read = Whole(&mut answer).deserialize(&mut json).and_then(|()| json.end());
+    match (read, answer.fault) {
+        (_, Some(fault @ QueryFailure::TooLarge)) | (Ok(()), Some(fault)) => return Err(fault),
+        (Err(_), _) => return Err(QueryFailure::NotPrometheus),
+        (Ok(()), None) => {}
     }
-    let data = answer.data.filter(|data| answer.status == "success" && data.kind == "vector");
-    let data = data.ok_or(QueryFailure::NotPrometheus)?;
-    let sample = |found: Found| {
-        let value = found.value.1.parse().map_err(|_| QueryFailure::NotPrometheus)?;
-        Ok(Sample { labels: found.metric, value })
-    };
-    data.result.into_iter().map(sample).collect()
+    let is_answer = answer.is_success && answer.is_vector;
+    is_answer.then_some(answer.samples).ok_or(QueryFailure::NotPrometheus)
+}
+
+/// The object, its `data`, and the list in that: each reads its part into the one answer.
+struct Whole<'a>(&'a mut Answer);
+struct Data<'a>(&'a mut Answer);
+struct Series<'a>(&'a mut Answer);
+
+impl<'de> DeserializeSeed<'de> for Whole<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Whole<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer of a Prometheus")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "status" => self.0.is_success = map.next_value::<String>()? == "success",
+                "data" => map.next_value_seed(Data(self.0))?,
+                "warnings" => {
+                    let warnings = map.next_value::<Option<Vec<IgnoredAny>>>()?;
+                    if warnings.is_some_and(|it| !it.is_empty()) {
+                        self.0.fault = Some(QueryFailure::Warnings);
+                    }
+                }
+                "isPartial" => {
+                    if map.next_value::<Option<bool>>()? == Some(true) {
+                        self.0.fault = Some(QueryFailure::Warnings);
+                    }
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Data<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Data<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("data")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "resultType" => self.0.is_vector = map.next_value::<String>()? == "vector",
+                "result" => map.next_value_seed(Series(self.0))?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Series<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Series<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("series")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut series: S) -> Result<(), S::Error> {
+        while let Some(Found { metric, value: (_, value) }) = series.next_element()? {
+            if self.0.samples.len() == MOST_SAMPLES {
+                self.0.fault = Some(QueryFailure::TooLarge);
+                return Err(S::Error::custom("too many series"));
+            }
+            let value = value.parse().map_err(|_| S::Error::custom("a value is no number"))?;
+            self.0.samples.push(Sample { labels: metric, value });
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<Vec<Sample>, QueryFailure> {
+        read(&mut text.as_bytes())
+    }
+
+    #[test]
+    fn more_series_than_are_read_are_too_many_before_they_have_all_come() {
+        struct Endless(usize);
+        impl Read for Endless {
+            fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+                let part: &[u8] = if self.0 == 0 {
+                    br#"{"status":"success","data":{"resultType":"vector","result":["#
+                } else {
+                    br#"{"metric":{},"value":[1,"2"]},"#
+                };
+                self.0 += 1;
+                assert!(self.0 < 1_000_000, "it is read for ever");
+                to[..part.len()].copy_from_slice(part);
+                Ok(part.len())
+            }
+        }
+        assert_eq!(read(&mut Endless(0)), Err(QueryFailure::TooLarge));
+    }
 
     #[test]
     fn a_vector_is_read_with_the_labels_that_matter() {

@@ -1,6 +1,7 @@
 //! An HTTP client for one list: files read, one request made, the answer checked as Prometheus does.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tracing::warn;
 use url::Url;
 use zeroize::Zeroizing;
@@ -28,6 +31,8 @@ use crate::{SecretSource, process};
 
 /// An answer may take as long as the next one is away, as in Prometheus, but not longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Parts of a body that have come and are not read yet.
+const CHUNKS: usize = 4;
 /// As in Go's client.
 const MOST_REDIRECTS: usize = 10;
 
@@ -133,6 +138,37 @@ impl HttpClient {
         asked.unwrap_or_else(|_| Err(HttpFault::Late(patience).into()))
     }
 
+    /// Asks for a path below the URL of the settings, and hands the status and the body to `read` as it comes, on a thread
+    /// that may block: no answer is ever whole in memory. One of more than so many bytes, or that breaks off, is an error,
+    /// whatever was made of it.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        most: u64,
+        patience: Duration,
+        read: impl FnOnce(u16, &mut dyn Read) -> T + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let mut url = self.0.settings.url.0.clone();
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        url.query_pairs_mut().extend_pairs(query);
+        let asked = async {
+            let response = self.0.follow(url, None).await?;
+            let status = response.status().as_u16();
+            let (sender, receive) = mpsc::channel(CHUNKS);
+            let mut chunks = Chunks { receive, rest: Bytes::new() };
+            let reading = spawn_blocking(move || read(status, &mut chunks));
+            let whole = send_all(response.into_body(), most, sender).await;
+            let read = match reading.await {
+                Ok(read) => read,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            };
+            whole.map(|()| read)
+        };
+        let asked = tokio::time::timeout(patience, asked).await;
+        asked.unwrap_or_else(|_| Err(HttpFault::Late(patience).into()))
+    }
+
     /// Asks for the URL of the settings itself, with more headers: the answer, whatever its status, with
     /// its body of at most so many bytes, as it came.
     pub async fn fetch(
@@ -181,6 +217,46 @@ async fn text_of(response: Response<Incoming>, largest: u64) -> anyhow::Result<Z
     let bytes = bytes_of(response.into_body(), largest).await?;
     let text = std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned()));
     text.context("the answer is not UTF-8 text")
+}
+
+/// A body that comes in parts, as one reads a file.
+struct Chunks {
+    receive: mpsc::Receiver<Bytes>,
+    rest: Bytes,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.receive.blocking_recv() {
+                Some(chunk) => self.rest = chunk,
+                None => return Ok(0),
+            }
+        }
+        let count = to.len().min(self.rest.len());
+        to[..count].copy_from_slice(&self.rest.split_to(count));
+        Ok(count)
+    }
+}
+
+/// Sends a body on, until it ends or nobody reads it any more.
+async fn send_all(
+    mut body: Incoming,
+    most: u64,
+    sender: mpsc::Sender<Bytes>,
+) -> anyhow::Result<()> {
+    let mut total = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.context("reading the answer")?.into_data() else { continue };
+        total += chunk.len() as u64;
+        if total > most {
+            return Err(HttpFault::Long(most).into());
+        }
+        if sender.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn bytes_of(body: Incoming, largest: u64) -> anyhow::Result<Bytes> {
