@@ -15,7 +15,7 @@ pub(crate) use ecs::EcsPlan;
 #[cfg(test)]
 pub(crate) use ecs::Subnet;
 pub(crate) use interception::InterceptionPlan;
-pub(crate) use plan::{Asked, Plan, TCP_LIMIT, WINDOW, Work, workers};
+pub(crate) use plan::{Asked, MAX_CONNECTIONS, Plan, TCP_LIMIT, WINDOW, Work, workers};
 use question::Question;
 pub(crate) use set::Set;
 use set::Source;

@@ -14,13 +14,19 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::resolvers::{Resolver, ResolverList};
 use crate::special;
 
-/// Nobody waits longer for anything but room in an hour.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+/// Why a resolver is not asked now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It may be after so long.
+    For(Duration),
+    /// Its hour has no room for what was not planned.
+    ForThisHour,
+}
 
 /// Who was swept, and until when they are to be left alone.
 type Swept = (Arc<ResolverList>, Instant);
@@ -33,6 +39,8 @@ pub(crate) struct Courtesy(Arc<Shared>);
 struct Shared {
     /// Times in the ledger are counted from here.
     began: Instant,
+    /// To whom it is owed.
+    is_owed: fn(IpAddr) -> bool,
     ledger: Mutex<Ledger>,
     habits: Mutex<Habits>,
     /// The sweeps of strangers that have just been made: a reload that starts a set anew does not ask them
@@ -46,6 +54,7 @@ impl Default for Courtesy {
     fn default() -> Self {
         Self(Arc::new(Shared {
             began: Instant::now(),
+            is_owed: is_stranger,
             ledger: Mutex::default(),
             habits: Mutex::default(),
             swept: Mutex::default(),
@@ -55,26 +64,41 @@ impl Default for Courtesy {
 }
 
 impl Courtesy {
-    /// Writes down that a resolver is asked now, if it may be; else says after which time it may. Whoever is on
-    /// this machine or in this network is asked as the config says.
-    pub(crate) fn ask(&self, resolver: &Resolver, want: Want) -> Result<(), Duration> {
-        if special::is_special(resolver.address) {
+    /// Manners owed to everybody, this machine included, where these were asked so often just now.
+    #[cfg(test)]
+    pub(crate) fn after_asking(addresses: &[IpAddr], times: u32) -> Self {
+        let second = Duration::from_secs(1);
+        let mut ledger = Ledger::default();
+        for time in 0..times {
+            for address in addresses {
+                let stranger = Stranger { address: *address, system: 0 };
+                ledger.ask(second * time, stranger, Want::Planned).expect("one a second");
+            }
+        }
+        let began =
+            Instant::now().checked_sub(second * times).expect("a machine that has run so long");
+        Self(Arc::new(Shared {
+            began,
+            is_owed: |_| true,
+            ledger: Mutex::new(ledger),
+            habits: Mutex::default(),
+            swept: Mutex::default(),
+            servers: Mutex::default(),
+        }))
+    }
+
+    /// Writes down that a resolver is asked now, if it may be. Whoever is on this machine or in this network
+    /// is asked as the config says.
+    pub(crate) fn ask(&self, resolver: &Resolver, want: Want) -> Result<(), Refusal> {
+        if !(self.0.is_owed)(resolver.address) {
             return Ok(());
         }
         let now = self.0.began.elapsed();
         let stranger = Stranger { address: resolver.address, system: resolver.asn };
-        lock(&self.0.ledger).ask(now, stranger, want).map_err(|at| at.saturating_sub(now))
-    }
-
-    /// Waits until a resolver may be asked something besides, and writes it down; false where its hour has no room.
-    pub(crate) async fn besides(&self, resolver: &Resolver) -> bool {
-        while let Err(wait) = self.ask(resolver, Want::Besides) {
-            if wait > LONGEST_WAIT {
-                return false;
-            }
-            sleep(wait).await;
-        }
-        true
+        lock(&self.0.ledger).ask(now, stranger, want).map_err(|at| match at {
+            Duration::MAX => Refusal::ForThisHour,
+            at => Refusal::For(at.saturating_sub(now)),
+        })
     }
 
     /// What is remembered of resolvers.
@@ -128,25 +152,4 @@ pub(crate) fn is_stranger(address: IpAddr) -> bool {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_asked_besides_waits_for_its_second_and_not_for_its_hour() {
-        let stranger = Resolver { address: [9, 9, 9, 9].into(), country: 0, network: 0, asn: 0 };
-        let (courtesy, began) = (Courtesy::default(), Instant::now());
-        for _ in 0..20 {
-            assert!(courtesy.besides(&stranger).await);
-        }
-        assert!(began.elapsed() >= Duration::from_secs(19), "{:?}", began.elapsed());
-        assert!(!courtesy.besides(&stranger).await);
-        let own = Resolver { address: [127, 0, 0, 1].into(), ..stranger };
-        for _ in 0..100 {
-            assert!(courtesy.besides(&own).await);
-        }
-        assert!(began.elapsed() < Duration::from_secs(21));
-    }
 }

@@ -38,6 +38,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Whether its answers are often too large for a datagram: what owners of a domain have to prove to others, and
+    /// two pairs of keys. The rest is so now and then.
+    pub(crate) fn is_often_cut(self) -> bool {
+        matches!(self, Self::Txt | Self::Dnskey)
+    }
+
     /// The label value.
     pub(crate) fn as_str(self) -> &'static str {
         self.record_type().into()

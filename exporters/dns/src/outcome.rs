@@ -22,6 +22,9 @@ pub(crate) enum Outcome {
     Unreachable,
     /// The query never left this machine: says nothing about the resolver.
     LocalError,
+    /// The resolver would have to be asked once more, over TCP or without EDNS, and there was no room for that: says
+    /// nothing about the resolver either.
+    NotAsked,
 }
 
 exporter_kit::label_enum! {
@@ -78,6 +81,8 @@ pub(crate) enum Class {
     Unhealthy,
     /// The query never left this machine: never part of a ratio.
     LocalError,
+    /// It was not asked on, over TCP or without EDNS, since its hour had no room for that: never part of a ratio.
+    NotAsked,
     /// Two replies came, and they do not say the same.
     Conflict,
     /// It answers otherwise, and says itself that it filters.
@@ -96,7 +101,7 @@ pub(crate) enum Class {
 
 impl Class {
     /// All values.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Agree,
         Self::Dissent,
         Self::Nxdomain,
@@ -112,6 +117,7 @@ impl Class {
         Self::Unreachable,
         Self::Unhealthy,
         Self::LocalError,
+        Self::NotAsked,
         Self::Conflict,
         Self::Filtered,
         Self::Stale,
@@ -139,6 +145,7 @@ impl Class {
             Self::Unreachable => "unreachable",
             Self::Unhealthy => "unhealthy",
             Self::LocalError => "local_error",
+            Self::NotAsked => "not_asked",
             Self::Conflict => "conflict",
             Self::Filtered => "filtered",
             Self::Stale => "stale",
@@ -168,7 +175,8 @@ impl Class {
 
     /// Whether it says something about the name.
     pub(crate) fn is_conclusive(self) -> bool {
-        !self.is_failure() && !matches!(self, Self::Unhealthy | Self::LocalError | Self::Dns64)
+        !self.is_failure()
+            && !matches!(self, Self::Unhealthy | Self::LocalError | Self::NotAsked | Self::Dns64)
     }
 
     /// Whether it is an answer that the name is not expected to have, and that nobody owns up to.
@@ -185,7 +193,12 @@ impl Class {
     pub(crate) fn is_judged(self) -> bool {
         let says_nothing = matches!(
             self,
-            Self::Unhealthy | Self::LocalError | Self::Stale | Self::Local | Self::Dns64
+            Self::Unhealthy
+                | Self::LocalError
+                | Self::NotAsked
+                | Self::Stale
+                | Self::Local
+                | Self::Dns64
         );
         !says_nothing
     }

@@ -319,6 +319,16 @@ impl<'a> Pending<'a> {
         true
     }
 
+    /// The resolver is not asked on: not over TCP, or not without EDNS. That says nothing about it, but for what came
+    /// beside.
+    pub(crate) fn not_asked_on(&mut self, index: usize) {
+        let query = &mut self.queries[index];
+        if query.outcome.is_none() {
+            let meanwhile = query.meanwhile.take();
+            self.settle(index, meanwhile.map_or(Outcome::NotAsked, |it| Outcome::Answer(*it)));
+        }
+    }
+
     /// A query that is held is not sent again: what was said of EDNS remains.
     pub(crate) fn give_up(&mut self, index: usize) {
         let query = &mut self.queries[index];
@@ -365,8 +375,8 @@ impl<'a> Pending<'a> {
     pub(crate) fn into_outcomes(self) -> impl Iterator<Item = Outcome> {
         self.queries.into_iter().map(|query| match query.outcome {
             Some(outcome) => outcome,
-            None if query.over_tcp => Outcome::Truncated,
-            None => query.refusal.map_or(Outcome::LocalError, |it| Outcome::Answer(*it)),
+            None if query.over_tcp || query.is_fallback() => Outcome::NotAsked,
+            None => Outcome::LocalError,
         })
     }
 
@@ -642,6 +652,24 @@ mod tests {
                 outcome => assert!(!wanted && outcome == Outcome::Truncated),
             }
         }
+    }
+
+    #[test]
+    fn what_was_not_asked_on_says_nothing_but_what_came_beside() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        for id in 7..10 {
+            pending.begin(Duration::ZERO, peer(1), 0, id, 0, Form::default());
+        }
+        pending.received(SECOND, peer(1), &truncated(7));
+        pending.received(SECOND, peer(1), &truncated(8));
+        pending.received(SECOND, peer(1), &reply(8, 1));
+        pending.received(SECOND, peer(1), &code(9, 1));
+        (0..3).for_each(|index| pending.not_asked_on(index));
+        assert_eq!(pending.in_flight(), 0);
+        let outcomes: Vec<_> = pending.into_outcomes().collect();
+        assert!(content(&outcomes[1]).is_some_and(Content::is_conclusive));
+        assert_eq!([&outcomes[0], &outcomes[2]], [&Outcome::NotAsked; 2]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::answer::{Content, Flag};
-use crate::config::{Plan, workers};
+use crate::config::{MAX_CONNECTIONS, Plan, workers};
 use crate::courtesy::{Courtesy, Impression, Turn, is_stranger};
 use crate::exchange::question::{Edns, Question, Template};
 use crate::kind::Kind;
@@ -28,9 +28,6 @@ use crate::outcome::{Control, LocalError, Outcome};
 use crate::special;
 
 use worker::Worker;
-
-/// TCP connections of one sweep at the same time.
-const MAX_CONNECTIONS: usize = 50;
 
 /// Share of the queries that may be lost on this machine before the sweep is called degraded. A
 /// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
@@ -343,7 +340,56 @@ fn longest(mut ttls: Vec<u32>) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::longest;
+    use std::net::IpAddr;
+
+    use tokio::net::UdpSocket;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// Resolvers at one port, each of another network, that answer everything with what is cut.
+    async fn cutting(count: u8) -> (Vec<IpAddr>, u16) {
+        let (mut addresses, mut port) = (Vec::new(), 0);
+        for number in 1..=count {
+            let address = IpAddr::from([127, 93, number, 1]);
+            let socket = UdpSocket::bind((address, port)).await.unwrap();
+            port = socket.local_addr().unwrap().port();
+            addresses.push(address);
+            tokio::spawn(async move {
+                let mut buffer = [0; 512];
+                loop {
+                    let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+                    buffer[2] |= 0x82;
+                    socket.send_to(&buffer[..length], from).await.unwrap();
+                }
+            });
+        }
+        (addresses, port)
+    }
+
+    #[tokio::test]
+    async fn who_was_asked_too_much_to_be_asked_over_tcp_does_not_fail_on_the_name() {
+        let (addresses, port) = cutting(8).await;
+        let resolvers: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        let text = format!(
+            "vantage: {{ name: fra, region: EMEA }}\n\
+             sets: [{{ name: world, resolvers: [{}], port: {port}, allow_private: true, timeout: 500ms, interval: 60s }}]\n\
+             questions: [{{ name: a.example, types: [A, TXT] }}]\n",
+            resolvers.join(", ")
+        );
+        let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
+        let config = config.complete(std::path::Path::new(".")).unwrap();
+        let plan = Arc::new(config.plans(&[]).0["world"].clone());
+        let counts = Arc::new(Counts::new(2, &plan.buckets));
+        let courtesy = Courtesy::after_asking(&addresses, 40);
+        let sweep = run(&plan, &counts, &courtesy, 0).await.unwrap();
+        assert!(!sweep.degraded);
+        let of = |kind| plan.questions.iter().position(|asked| asked.kind == kind).unwrap();
+        let all = |outcome| vec![Some(outcome); 8];
+        assert_eq!(sweep.outcomes[of(Kind::A)], all(Outcome::NotAsked));
+        // Nobody listens there.
+        assert_eq!(sweep.outcomes[of(Kind::Txt)], all(Outcome::Truncated));
+    }
 
     #[test]
     fn few_that_make_up_a_ttl_do_not_decide_how_long_an_answer_lasts() {

@@ -39,6 +39,9 @@ pub(crate) const WINDOW: usize = 1_000;
 /// How long connection, question and answer over TCP may take together.
 pub(crate) const TCP_LIMIT: Duration = Duration::from_secs(5);
 
+/// TCP connections of one sweep at the same time.
+pub(crate) const MAX_CONNECTIONS: usize = 50;
+
 /// What one set is asked, and how the answers are judged and shown: all that its task needs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
@@ -167,6 +170,17 @@ impl Plan {
         self.questions.len() + usize::from(self.set.control.is_some())
     }
 
+    /// The same, and how often it may be asked over TCP.
+    pub(crate) fn most_per_resolver(&self) -> usize {
+        let tries = 1 + usize::from(self.set.retries);
+        self.queries_per_resolver() * tries + self.often_cut()
+    }
+
+    /// Questions whose answers are often cut, and asked for over TCP.
+    fn often_cut(&self) -> usize {
+        self.questions.iter().filter(|asked| asked.kind.is_often_cut()).count()
+    }
+
     /// What depends on the list of resolvers and is wrong: politeness, and that a sweep fits its
     /// interval. Each begins with the field that mends it.
     pub(super) fn faults(&self, size: &Size) -> Vec<String> {
@@ -203,8 +217,12 @@ impl Plan {
         let hourly = self.hourly();
         if strangers > 0 && hourly > f64::from(MAX_PER_AND_HOUR) {
             let retries = if set.retries == 0 { "" } else { ", each of which may be sent twice," };
+            let tcp = match self.often_cut() {
+                0 => String::new(),
+                count => format!(" and TCP for {count} of type TXT or DNSKEY"),
+            };
             faults.push(format!(
-                "interval: {each} queries each {}{retries} are {hourly:.0} an hour for each resolver; the most \
+                "interval: {each} queries each {}{retries}{tcp} are {hourly:.0} an hour for each resolver; the most \
                  for resolvers of others is {MAX_PER_AND_HOUR}",
                 kit::Duration::new(set.interval)
             ));
@@ -224,8 +242,7 @@ impl Plan {
 
     /// Queries an hour that each resolver gets at most.
     pub(super) fn hourly(&self) -> f64 {
-        let tries = 1 + usize::from(self.set.retries);
-        (self.queries_per_resolver() * tries) as f64 * 3600.0 / self.set.interval.as_secs_f64()
+        self.most_per_resolver() as f64 * 3600.0 / self.set.interval.as_secs_f64()
     }
 
     /// How long a sweep takes if every resolver is silent, and which measure makes it so long.
@@ -233,20 +250,26 @@ impl Plan {
         let Set { rate, timeout, retries, .. } = self.set;
         let each = self.queries_per_resolver();
         let (queries, tries) = (each * size.resolvers, u32::from(retries) + 1);
+        let most = self.most_per_resolver();
         let at = |count: usize, rate: f64| Duration::from_secs_f64(count as f64 / rate);
-        let most_of = |count: usize, most: u32| at(count * each * tries as usize, f64::from(most));
+        let most_of = |count: usize, rate: u32| at(count * most, f64::from(rate));
         // So many may be on their way at once, and each is for so long if nobody answers.
         let waits = timeout * tries;
         let window = in_flight(queries) as f64 / waits.as_secs_f64();
         let passes = u32::try_from(each.saturating_sub(1)).unwrap_or(u32::MAX);
+        // Each that brings nothing for so long; and the last of them after the last datagram.
+        let tcp = if size.is_loopback() { Duration::ZERO } else { TCP_LIMIT };
+        let connections = self.often_cut() * size.resolvers;
+        let over_tcp = tcp.mul_f64(connections as f64 / MAX_CONNECTIONS as f64);
         let spaced = gap(size.is_loopback()).saturating_mul(passes);
         let measures = [
-            (at(queries, f64::from(rate)), format!("at {rate} a second")),
+            (at(most * size.resolvers, f64::from(rate)), format!("at {rate} a second")),
             (
                 at(queries, window),
                 format!("of which {} wait for an answer at once", in_flight(queries)),
             ),
             (spaced, "one a second for each".to_owned()),
+            (over_tcp, format!("over TCP, of which {MAX_CONNECTIONS} are open at once,")),
             (
                 most_of(size.fullest.0, MAX_PER_NETWORK),
                 format!(
@@ -264,15 +287,12 @@ impl Plan {
         ];
         let slowest = measures.into_iter().max_by_key(|(time, _)| *time);
         let (time, measure) = slowest.unwrap_or_default();
-        // After the last datagram: its time, and that of the whole over TCP where what came was cut.
-        let tcp = if size.is_loopback() { Duration::ZERO } else { TCP_LIMIT };
         (time + waits + tcp, measure)
     }
 
     /// For how long a sweep uses up what third parties may be asked; nothing if there are none.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        let tries = 1 + usize::from(self.set.retries);
-        let hours = (self.queries_per_resolver() * tries) as f64 / f64::from(MAX_PER_AND_HOUR);
+        let hours = self.most_per_resolver() as f64 / f64::from(MAX_PER_AND_HOUR);
         let has_strangers = self.set.list.third_parties() > 0;
         has_strangers.then(|| Duration::from_secs_f64(hours * 3600.0))
     }

@@ -67,7 +67,7 @@ impl Config {
         let tries = |number: usize| 1 + usize::from(self.sets[number].retries);
         let load = |number: usize| {
             let set = &self.sets[number];
-            let queries = self.plan(set).queries_per_resolver() * tries(number);
+            let queries = self.plan(set).most_per_resolver();
             Load::new(&set.list, queries, set.interval)
         };
         let loads: Vec<Load> = (0..self.sets.len()).map(load).collect();

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::answers::Told;
 use super::state::RunningEcs;
 use crate::config::EcsPlan;
-use crate::courtesy::{Courtesy, Want};
+use crate::courtesy::{Courtesy, Refusal, Want};
 use crate::exchange::HostName;
 use crate::exchange::ask;
 use crate::exchange::message::Reply;
@@ -46,7 +46,11 @@ pub(crate) async fn run(ecs: Arc<RunningEcs>, rounds: Rounds, courtesy: Courtesy
 /// Waits until the server may be asked.
 async fn leave(courtesy: &Courtesy, plan: &EcsPlan) {
     let server = Resolver { address: plan.server.ip(), country: 0, network: 0, asn: 0 };
-    while let Err(wait) = courtesy.ask(&server, Want::Planned) {
+    while let Err(refusal) = courtesy.ask(&server, Want::Planned) {
+        let wait = match refusal {
+            Refusal::For(wait) => wait,
+            Refusal::ForThisHour => Duration::MAX,
+        };
         sleep(wait.min(Duration::from_secs(60))).await;
     }
 }

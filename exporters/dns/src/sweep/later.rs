@@ -26,18 +26,27 @@ pub(super) enum Put {
     Due(Due),
     /// One that was sent before: its index.
     Again(usize),
+    /// One whose answer was cut, to be asked over TCP: its index.
+    Whole(usize),
     /// A question that a resolver failed on, to be asked without validation: member and question.
     Unchecked(usize, usize),
 }
 
 impl Put {
-    /// Whether it was counted when the config was read. A fall-back to no EDNS, as what says whether it is one, was not.
-    pub(super) fn want(self, is_fallback: bool) -> Want {
+    /// Whether it was counted when the config was read. A fall-back to no EDNS was not; TCP was for the types whose
+    /// answers are often cut.
+    pub(super) fn want(self, is_fallback: bool, is_often_cut: bool) -> Want {
         match self {
             Self::Again(_) if is_fallback => Want::Besides,
             Self::Due(_) | Self::Again(_) => Want::Planned,
-            Self::Unchecked(..) => Want::Besides,
+            Self::Whole(_) if is_often_cut => Want::Planned,
+            Self::Whole(_) | Self::Unchecked(..) => Want::Besides,
         }
+    }
+
+    /// Whether it is about a query that was sent, and has its place in the window.
+    fn is_in_flight(self) -> bool {
+        matches!(self, Self::Again(_) | Self::Whole(_))
     }
 }
 
@@ -56,7 +65,7 @@ pub(super) struct Later {
 impl Later {
     /// Puts something off until then.
     pub(super) fn push(&mut self, at: Duration, put: Put) {
-        let waiting = if matches!(put, Put::Again(_)) { &mut self.again } else { &mut self.others };
+        let waiting = if put.is_in_flight() { &mut self.again } else { &mut self.others };
         waiting.push(Reverse((at, put)));
     }
 
@@ -106,9 +115,11 @@ mod tests {
 
     #[test]
     fn what_no_config_counted_is_besides() {
-        assert_eq!(Put::Again(1).want(false), Want::Planned);
-        assert_eq!(Put::Again(1).want(true), Want::Besides);
-        assert_eq!(Put::Unchecked(0, 1).want(false), Want::Besides);
+        assert_eq!(Put::Again(1).want(false, true), Want::Planned);
+        assert_eq!(Put::Again(1).want(true, true), Want::Besides);
+        assert_eq!(Put::Unchecked(0, 1).want(false, true), Want::Besides);
+        assert_eq!(Put::Whole(1).want(false, true), Want::Planned);
+        assert_eq!(Put::Whole(1).want(false, false), Want::Besides);
     }
 
     #[test]

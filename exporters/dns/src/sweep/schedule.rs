@@ -36,22 +36,24 @@ pub(super) struct Schedule {
     pace: Pace,
     /// The number of the next query.
     next: usize,
-    /// When it is due.
-    due: Duration,
-    /// When the present pass over the members began.
+    /// When the rate has room for one more, whatever it is.
+    room: Duration,
+    /// When the present pass over the members began, and the next query may go.
     pass_began: Duration,
+    not_before: Duration,
 }
 
 impl Schedule {
     /// Nothing was asked yet.
     pub(super) fn new(pace: Pace) -> Self {
-        Self { pace, next: 0, due: pace.first, pass_began: pace.first }
+        let first = pace.first;
+        Self { pace, next: 0, room: first, pass_began: first, not_before: first }
     }
 
     /// The query that is due now, if one is and there is room for it. The control question comes
     /// first; then each member begins with another question, so that no name is asked in a burst.
     pub(super) fn due(&self, now: Duration, in_flight: usize) -> Option<Due> {
-        if self.is_done() || self.due > now || in_flight >= WINDOW {
+        if self.is_done() || self.next_at() > now || in_flight >= WINDOW {
             return None;
         }
         let Pace { members, questions, has_control, .. } = self.pace;
@@ -61,14 +63,34 @@ impl Schedule {
         Some(Due { number: self.next, member, question })
     }
 
-    /// Moves on to the next query and says when it is due.
+    /// Moves on to the next query: this one was sent, or is not to be.
     pub(super) fn advance(&mut self, now: Duration) {
+        self.room = self.next_at();
+        self.spend(now);
+        self.put_off();
+    }
+
+    /// Moves on to the next query: this one is sent at another time.
+    pub(super) fn put_off(&mut self) {
         self.next += 1;
-        self.due = (self.due + self.pace.step).max(now.saturating_sub(CATCH_UP));
         if self.next.is_multiple_of(self.pace.members) {
-            self.due = self.due.max(self.pass_began + self.pace.gap);
-            self.pass_began = self.due;
+            self.not_before = self.room.max(self.pass_began + self.pace.gap);
+            self.pass_began = self.not_before;
         }
+    }
+
+    /// Whether the rate has room for one more.
+    pub(super) fn has_room(&self, now: Duration) -> bool {
+        self.room <= now
+    }
+
+    /// One more was sent, which has its share of the rate as all others have.
+    pub(super) fn spend(&mut self, now: Duration) {
+        self.room = self.room.max(now.saturating_sub(CATCH_UP)) + self.pace.step;
+    }
+
+    fn next_at(&self) -> Duration {
+        self.room.max(self.not_before)
     }
 
     /// Whether every query was sent.
@@ -85,12 +107,14 @@ impl Schedule {
     /// When there will be something to do, if nothing arrives before: a query to send, one to give
     /// up, or the end. Later than now for a worker that is not over and has done all that was due:
     /// one that woke in the past would never sleep.
-    pub(super) fn wake(&self, pending: &Pending<'_>, later: &Later) -> Duration {
+    pub(super) fn wake(&self, now: Duration, pending: &Pending<'_>, later: &Later) -> Duration {
         let may_send = !self.is_done() && pending.in_flight() < WINDOW;
-        let send = may_send.then_some(self.due);
-        let later = later.next(pending.in_flight());
-        // While there is more to send, nobody waits for the last answer's linger.
+        let send = may_send.then(|| self.next_at());
+        let later = later.next(pending.in_flight()).map(|at| at.max(self.room));
+        // While there is more to send, nobody waits for the last answer's linger; and when it is over, something else
+        // is waited for.
         let linger = self.is_done().then(|| pending.lingers_until()).flatten();
+        let linger = linger.filter(|until| *until > now);
         let earliest = [send, later, pending.next_deadline(), linger].into_iter().flatten().min();
         earliest.unwrap_or(self.pace.end).min(self.pace.end)
     }
@@ -101,6 +125,7 @@ mod tests {
     use super::super::later::Put;
     use super::*;
     use crate::exchange::question::{Form, Question, Template};
+    use crate::pending::Received;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -109,23 +134,47 @@ mod tests {
         Pace { members, questions: 1, has_control: false, first: step, step, gap: SECOND, end }
     }
 
-    /// Runs a worker in virtual time against resolvers that answer after `latency`, or never. Returns
-    /// how many queries it sent, how often it woke, and when it was over.
-    fn run(pace: Pace, latency: Option<Duration>) -> (usize, usize, Duration) {
-        run_again(pace, latency, 0)
+    /// What a resolver of the world does.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Does {
+        /// It answers after so long.
+        Answers(Duration),
+        /// It never does.
+        Nothing,
+        /// It answers with what is cut after so long, and TCP brings nothing in five seconds.
+        Cuts(Duration),
     }
 
-    /// The same, where each query is sent again so often before it is given up.
-    fn run_again(pace: Pace, latency: Option<Duration>, retries: u8) -> (usize, usize, Duration) {
+    /// What a worker did.
+    struct Done {
+        /// When it sent each query.
+        sent: Vec<Duration>,
+        /// How often it woke, and when it was over.
+        turns: usize,
+        over: Duration,
+    }
+
+    /// Runs a worker in virtual time, each of whose queries is sent again so often before it is given up. At the end
+    /// it sends one more, and is put off until three seconds later with it.
+    fn run(pace: Pace, does: impl Fn(usize) -> Does, retries: u8) -> Done {
         let name = "a.example".parse().unwrap();
         let templates =
             [Template::new(&Question::recursive(name, hickory_proto::rr::RecordType::A))];
         let mut pending = Pending::new(&templates, SECOND * 2, retries);
         let mut later = Later::default();
         let mut schedule = Schedule::new(pace);
-        let (mut now, mut sent, mut turns) = (Duration::ZERO, 0, 0);
-        let mut answers = std::collections::VecDeque::new();
+        let (mut now, mut sent, mut turns) = (Duration::ZERO, Vec::new(), 0);
+        let mut is_checked = false;
+        // What arrives: when, the id, and whether it is cut; and what TCP brings.
+        let mut answers = std::collections::BTreeSet::new();
+        let mut whole = std::collections::VecDeque::new();
         let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 53));
+        let answered = |id: u16, now: Duration| match does(usize::from(id)) {
+            Does::Answers(latency) => Some((now + latency, id, false)),
+            Does::Cuts(latency) => Some((now + latency, id, true)),
+            Does::Nothing => None,
+        };
+        let mut next_id = 0_u16;
         loop {
             turns += 1;
             if pending.next_deadline().is_some_and(|deadline| deadline <= now) {
@@ -134,43 +183,92 @@ mod tests {
                     later.push(now, Put::Again(index));
                 }
             }
-            while let Some(Put::Again(index)) = later.due(now, pending.in_flight()) {
-                assert!(pending.send_again(index, now, 0));
-                sent += 1;
+            while schedule.has_room(now)
+                && let Some(put) = later.due(now, pending.in_flight())
+            {
+                match put {
+                    Put::Again(index) => assert!(pending.send_again(index, now, 0)),
+                    Put::Whole(index) => whole.push_back((now + SECOND * 5, index)),
+                    _ => {
+                        pending.begin(now, peer, 0, next_id, 0, Form::default());
+                        answers.extend(answered(next_id, now));
+                        next_id += 1;
+                    }
+                }
+                sent.push(now);
+                schedule.spend(now);
             }
             while schedule.due(now, pending.in_flight()).is_some() {
-                let id = u16::try_from(sent).unwrap();
-                pending.begin(now, peer, 0, id, 0, Form::default());
-                answers.extend(latency.map(|latency| (now + latency, id)));
-                sent += 1;
+                pending.begin(now, peer, 0, next_id, 0, Form::default());
+                answers.extend(answered(next_id, now));
+                next_id += 1;
+                sent.push(now);
                 schedule.advance(now);
             }
             if schedule.is_over(now, &pending, &later) {
-                return (sent, turns, now);
+                if is_checked {
+                    return Done { sent, turns, over: now };
+                }
+                is_checked = true;
+                later.push(now, Put::Unchecked(0, 0));
+                later.push(now + SECOND * 3, Put::Unchecked(1, 0));
+                continue;
             }
-            let wake = schedule.wake(&pending, &later);
+            let wake = schedule.wake(now, &pending, &later);
             assert!(wake > now, "woke at {now:?} to wake at {wake:?}");
-            now = answers.front().map_or(wake, |(at, _)| wake.min(*at));
-            while let Some((_, id)) = answers.pop_front_if(|(at, _)| *at <= now) {
+            now = answers.first().map_or(wake, |(at, ..)| wake.min(*at));
+            now = whole.front().map_or(now, |(at, _)| now.min(*at));
+            while let Some((at, id, is_cut)) = answers.first().copied().filter(|it| it.0 <= now) {
+                answers.pop_first();
                 let mut answer = Vec::new();
                 templates[0].write(id, 0, &mut answer);
-                // A reply, with the code that there is no such name.
-                (answer[2], answer[3]) = (answer[2] | 0x80, 3);
-                pending.received(now, peer, &answer);
+                // A reply, with the code that there is no such name; or one that is cut.
+                (answer[2], answer[3]) = (answer[2] | 0x80 | if is_cut { 2 } else { 0 }, 3);
+                if let Received::Truncated(index) = pending.received(at, peer, &answer) {
+                    later.push(now, Put::Whole(index));
+                }
+            }
+            while let Some((_, index)) = whole.pop_front_if(|(at, _)| *at <= now) {
+                pending.whole(index, None);
+            }
+        }
+    }
+
+    /// How many of these times are within any second.
+    fn most_in_a_second(sent: &[Duration]) -> usize {
+        let from = |at: usize| sent[at..].iter().take_while(|it| **it < sent[at] + SECOND).count();
+        (0..sent.len()).map(from).max().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_worker_wakes_a_few_times_a_query_and_no_more_at_any_rate() {
+        let latencies = [30, 900, 1_500].map(Duration::from_millis).map(Does::Answers);
+        let cut = Does::Cuts(Duration::from_millis(40));
+        for rate in [1, 2, 3, 4, 5, 10, 100, 1_000] {
+            for usual in latencies.into_iter().chain([Does::Nothing]) {
+                // All alike, every fourth silent, and every fourth cut.
+                for fourth in [usual, Does::Nothing, cut] {
+                    let does = |n: usize| if n % 4 == 3 { fourth } else { usual };
+                    for retries in [0, 1] {
+                        let done = run(pace(40, SECOND / rate), does, retries);
+                        let (sent, turns) = (done.sent.len(), done.turns);
+                        assert!(sent >= 42 && turns <= 4 * sent + 6, "{rate}/s: {sent}, {turns}");
+                        let paced = SECOND * u32::try_from(sent).unwrap() / rate;
+                        assert!(done.over <= paced + SECOND * 20, "{rate}/s: {:?}", done.over);
+                    }
+                }
             }
         }
     }
 
     #[test]
-    fn a_worker_wakes_a_few_times_a_query_and_no_more_at_any_rate() {
-        for rate in [1, 2, 3, 4, 5, 10, 100, 1_000] {
-            for latency in [None, Some(30), Some(900), Some(1_500)] {
-                let latency = latency.map(Duration::from_millis);
-                let (sent, turns, over) = run(pace(40, SECOND / rate), latency);
-                assert_eq!(sent, 40);
-                assert!(turns <= 3 * sent + 3, "{rate}/s, {latency:?}: {turns} turns");
-                let paced = SECOND * 40 / rate;
-                assert!(over >= paced && over <= paced + SECOND * 3, "{rate}/s: {over:?}");
+    fn what_is_sent_again_is_within_the_rate_as_all_else_is() {
+        for rate in [5, 50, 500] {
+            for (does, each) in [(Does::Nothing, 3), (Does::Cuts(SECOND / 10), 2)] {
+                let done = run(pace(400, SECOND / rate), |_| does, 2);
+                assert!(done.sent.len() >= 400 * each);
+                let most = usize::try_from(rate + rate / 50 + 1).unwrap();
+                assert!(most_in_a_second(&done.sent) <= most, "{rate}/s: {does:?}");
             }
         }
     }
@@ -178,9 +276,9 @@ mod tests {
     #[test]
     fn a_full_window_of_silent_resolvers_is_sent_again_and_given_up_in_time() {
         let at_once = pace(WINDOW * 2, Duration::from_nanos(1));
-        let (sent, _, over) = run_again(at_once, None, 1);
-        assert_eq!(sent, WINDOW * 4);
-        assert!(over < SECOND * 10, "{over:?}");
+        let done = run(at_once, |_| Does::Nothing, 1);
+        assert_eq!(done.sent.len(), WINDOW * 4 + 4);
+        assert!(done.over < SECOND * 20, "{:?}", done.over);
     }
 
     #[test]
@@ -189,7 +287,7 @@ mod tests {
             Schedule::new(Pace { questions: 2, has_control: true, ..pace(3, SECOND / 10) });
         let (mut now, mut asked) = (Duration::ZERO, Vec::new());
         while !schedule.is_done() {
-            now = now.max(schedule.due);
+            now = now.max(schedule.next_at());
             let due = schedule.due(now, 0).unwrap();
             asked.push((due.member, due.question, now.as_millis()));
             schedule.advance(now);
@@ -217,6 +315,6 @@ mod tests {
         assert!(schedule.due(SECOND, WINDOW - 1).is_some());
         // What was missed by more than a little is not made good.
         schedule.advance(SECOND);
-        assert_eq!(schedule.due + CATCH_UP, SECOND);
+        assert_eq!(schedule.next_at() + CATCH_UP, SECOND + Duration::from_nanos(1));
     }
 }

@@ -10,6 +10,9 @@ use tracing::info;
 /// Receive buffer that is asked for. What the kernel gives may be less: the pace does not rest on it.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
+/// Notices that are read at a time: a flood of them may go on for ever.
+const NOTICES: usize = 256;
+
 /// One socket for each family that is needed.
 #[derive(Debug)]
 pub(super) struct Sockets {
@@ -48,14 +51,15 @@ impl Sockets {
         }
     }
 
-    /// Reads what the network says of datagrams that were sent: where each was to go, and its id.
+    /// Reads some of what the network says of datagrams that were sent: where each was to go, and its id.
     pub(super) fn read_notices(
         &self,
         buffer: &mut Buffer,
         mut unreachable: impl FnMut(SocketAddr, u16),
     ) {
         for socket in self.each() {
-            while let Some(notice) = socket.notice(buffer) {
+            for _ in 0..NOTICES {
+                let Some(notice) = socket.notice(buffer) else { break };
                 if let Some(id) = notice.quoted.first_chunk() {
                     unreachable(notice.to, u16::from_be_bytes(*id));
                 }
@@ -100,6 +104,24 @@ mod tests {
     use tokio::net::UdpSocket;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_flood_of_notices_is_read_bit_by_bit() {
+        let sockets = Sockets::open([Ipv4Addr::LOCALHOST.into()].into_iter()).unwrap();
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        for id in 0..600_u16 {
+            sockets.send(&id.to_be_bytes(), closed).await.unwrap();
+        }
+        let (mut told, mut buffer) = (Vec::new(), Buffer::new(64));
+        sockets.ready().await;
+        sockets.read_notices(&mut buffer, |_, id| told.push(id));
+        assert_eq!(told.len(), NOTICES);
+        while told.len() < 600 {
+            sockets.ready().await;
+            sockets.read_notices(&mut buffer, |_, id| told.push(id));
+        }
+        assert!(told.into_iter().eq(0..600));
+    }
 
     #[tokio::test]
     async fn a_closed_port_is_told_by_the_id_of_what_was_sent() {

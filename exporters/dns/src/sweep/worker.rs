@@ -16,7 +16,7 @@ use super::sockets::{self, Sockets};
 use super::{Shared, WorkerReport, local_error, passes_control};
 use crate::answer::Content;
 use crate::config::TCP_LIMIT;
-use crate::courtesy::{Turn, Want};
+use crate::courtesy::{Refusal, Turn, Want};
 use crate::exchange::question::{Form, MAX_UDP_PAYLOAD};
 use crate::exchange::{Transport, tcp};
 use crate::outcome::{Ignored, LocalError, Outcome};
@@ -118,12 +118,20 @@ impl Worker {
                     asked.later.push(now, Put::Again(index));
                 }
             }
-            while let Some(put) = asked.later.due(now, pending.in_flight()) {
-                self.put(&sockets, &mut pending, &mut asked, now, put).await;
+            while schedule.has_room(now)
+                && let Some(put) = asked.later.due(now, pending.in_flight())
+            {
+                if self.put(&sockets, &mut reading.tcp, &mut pending, &mut asked, now, put).await {
+                    schedule.spend(now);
+                }
             }
             while let Some(due) = schedule.due(now, pending.in_flight()) {
-                self.put(&sockets, &mut pending, &mut asked, now, Put::Due(due)).await;
-                schedule.advance(now);
+                let put = Put::Due(due);
+                if self.put(&sockets, &mut reading.tcp, &mut pending, &mut asked, now, put).await {
+                    schedule.advance(now);
+                } else {
+                    schedule.put_off();
+                }
             }
             if schedule.is_over(now, &pending, &asked.later) {
                 if asked.is_checked || now >= set.interval {
@@ -141,7 +149,7 @@ impl Worker {
                     let (index, message) = done?;
                     pending.whole(index, message.as_deref());
                 }
-                () = sleep_until(shared.began + schedule.wake(&pending, &asked.later)) => {}
+                () = sleep_until(shared.began + schedule.wake(now, &pending, &asked.later)) => {}
             }
         }
 
@@ -180,7 +188,7 @@ impl Worker {
         asked: &mut Asked,
         is_held_up: bool,
     ) -> bool {
-        let Reading { buffer, junk, tcp } = reading;
+        let Reading { buffer, junk, .. } = reading;
         sockets.read_notices(buffer, |peer, id| pending.unreachable(peer, id));
         let mut is_more = false;
         for (socket, junk) in sockets.each().zip(junk) {
@@ -189,7 +197,7 @@ impl Worker {
                 && let Some(datagram) = sockets::receive(socket, buffer, is_held_up)
             {
                 left -= 1;
-                let is_junk = !self.take(pending, tcp, asked, datagram);
+                let is_junk = !self.take(pending, asked, datagram);
                 junk.received(datagram.from.ip(), is_junk, datagram.dropped.into());
             }
             is_more |= left == 0;
@@ -210,39 +218,51 @@ impl Worker {
         }
     }
 
-    /// Sends what is to be sent, unless politeness puts it off.
+    /// Sends what is to be sent; false if politeness puts it off, or nothing is to be sent any more.
     async fn put(
         &self,
         sockets: &Sockets,
+        tcp: &mut JoinSet<Whole>,
         pending: &mut Pending<'_>,
         asked: &mut Asked,
         now: Duration,
         put: Put,
-    ) {
+    ) -> bool {
         self.count_controls(pending, asked);
         let (member, question, is_fallback) = match put {
-            Put::Due(due) if self.failed_control(pending, asked, due) => return,
+            // It has had its turn.
+            Put::Due(due) if self.failed_control(pending, asked, due) => return true,
             Put::Due(due) => (due.member, due.question, false),
-            Put::Again(index) => {
+            Put::Again(index) | Put::Whole(index) => {
                 let (member, question, _) = asked.queries[index];
                 (member, question, pending.query(index).is_fallback())
             }
             Put::Unchecked(member, question) => (member, question, false),
         };
-        let want = put.want(is_fallback);
-        let resolver = &self.shared.plan.set.list.resolvers[self.members[member]];
-        if let Err(wait) = self.shared.courtesy.ask(resolver, want) {
-            if let Some(at) = now.checked_add(wait) {
-                asked.later.push(at, put);
-            } else if let Put::Again(index) = put {
-                pending.give_up(index);
+        let (plan, resolver) = (&self.shared.plan, self.members[member]);
+        let is_often_cut = plan.questions.get(question).is_some_and(|it| it.kind.is_often_cut());
+        let want = put.want(is_fallback, is_often_cut);
+        match (self.shared.courtesy.ask(&plan.set.list.resolvers[resolver], want), put) {
+            (Ok(()), _) => {}
+            (Err(Refusal::For(time)), _) => {
+                asked.later.push(now + time, put);
+                return false;
             }
-            return;
+            (Err(Refusal::ForThisHour), Put::Again(index) | Put::Whole(index)) => {
+                pending.not_asked_on(index);
+                return false;
+            }
+            (Err(Refusal::ForThisHour), _) => return false,
         }
         let id = pending.free_id(rand::random);
         let index = match put {
             Put::Again(index) if pending.send_again(index, now, id) => index,
-            Put::Again(_) => return,
+            Put::Again(_) => return false,
+            Put::Whole(index) => {
+                let (shared, bytes) = (Arc::clone(&self.shared), self.message(pending, index));
+                tcp.spawn(async move { (index, whole(&shared, resolver, &bytes).await) });
+                return true;
+            }
             Put::Due(_) | Put::Unchecked(..) => {
                 let form = Form {
                     is_plain: self.shared.turns[self.members[member]] == Turn::Trial
@@ -260,6 +280,7 @@ impl Worker {
             }
         };
         self.send(sockets, pending, index).await;
+        true
     }
 
     /// Has those asked once more that failed on a name, and not on the control question: whether they have it if
@@ -312,11 +333,16 @@ impl Worker {
         (set.list.resolvers[self.members[member]].address, set.port).into()
     }
 
-    async fn send(&self, sockets: &Sockets, pending: &mut Pending<'_>, index: usize) {
-        let query = pending.query(index);
-        let (peer, mut bytes) = (query.peer, Vec::new());
+    /// A query as it is on the wire.
+    fn message(&self, pending: &Pending<'_>, index: usize) -> Vec<u8> {
+        let (query, mut bytes) = (pending.query(index), Vec::new());
         let template = &self.shared.templates[query.question];
         template.write_as(query.form, query.id, query.case, &mut bytes);
+        bytes
+    }
+
+    async fn send(&self, sockets: &Sockets, pending: &mut Pending<'_>, index: usize) {
+        let (peer, bytes) = (pending.query(index).peer, self.message(pending, index));
         match sockets.send(&bytes, peer).await {
             Ok(()) => self.shared.counts.query(Transport::Udp),
             Err(error) => {
@@ -327,13 +353,7 @@ impl Worker {
     }
 
     /// Takes a datagram; false if it was of no use.
-    fn take(
-        &self,
-        pending: &mut Pending<'_>,
-        tcp: &mut JoinSet<Whole>,
-        asked: &mut Asked,
-        datagram: Datagram<'_>,
-    ) -> bool {
+    fn take(&self, pending: &mut Pending<'_>, asked: &mut Asked, datagram: Datagram<'_>) -> bool {
         let counts = &self.shared.counts;
         // When the kernel had it, however late we read it.
         let arrived = self.shared.began.elapsed().saturating_sub(datagram.waited);
@@ -343,13 +363,7 @@ impl Worker {
                 true
             }
             Received::Truncated(index) => {
-                let query = pending.query(index);
-                let mut bytes = Vec::new();
-                let template = &self.shared.templates[query.question];
-                template.write_as(query.form, query.id, query.case, &mut bytes);
-                let (member, ..) = asked.queries[index];
-                let (shared, resolver) = (Arc::clone(&self.shared), self.members[member]);
-                tcp.spawn(async move { (index, whole(&shared, resolver, &bytes).await) });
+                asked.later.push(self.shared.began.elapsed(), Put::Whole(index));
                 true
             }
             Received::WithoutEdns(index) => {
@@ -388,9 +402,6 @@ async fn arrival(sockets: &Sockets, not_before: Instant) {
 async fn whole(shared: &Shared, resolver: usize, query: &[u8]) -> Option<Vec<u8>> {
     let resolver = &shared.plan.set.list.resolvers[resolver];
     let peer = (resolver.address, shared.plan.set.port).into();
-    if !shared.courtesy.besides(resolver).await {
-        return None;
-    }
     let _permit = shared.tcp_connections.acquire().await.ok()?;
     shared.counts.query(Transport::Tcp);
     tcp::ask(peer, query, TCP_LIMIT).await.ok()

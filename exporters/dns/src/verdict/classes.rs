@@ -39,6 +39,7 @@ fn class(case: &Case<'_>, standards: &Standards, at: usize) -> Class {
         _ if case.health.failed_control[at] => return Class::Unhealthy,
         Said::NotAsked => return Class::Unhealthy,
         Said::NotSent => return Class::LocalError,
+        Said::NotAskedOn => return Class::NotAsked,
         Said::Failure(class) if !case.heard.replies(at).any(Said::is_answer) => return class,
         _ => {}
     }

@@ -57,7 +57,7 @@ impl Health {
                 continue;
             }
             let works = match said {
-                Said::NotAsked | Said::NotSent => continue,
+                Said::NotAsked | Said::NotSent | Said::NotAskedOn => continue,
                 _ if is_answered || control == Control::Passed => true,
                 Said::Failure(Class::Servfail | Class::Bogus | Class::OtherRcode) => true,
                 Said::Failure(Class::Timeout | Class::Unreachable) => false,

@@ -23,6 +23,8 @@ pub(super) enum Said {
     NotAsked,
     /// The query never left.
     NotSent,
+    /// It was not asked on.
+    NotAskedOn,
 }
 
 impl Said {
@@ -107,6 +109,7 @@ fn no_answer(outcome: Option<&Outcome>) -> Said {
     Said::Failure(match outcome {
         None => return Said::NotAsked,
         Some(Outcome::LocalError) => return Said::NotSent,
+        Some(Outcome::NotAsked) => return Said::NotAskedOn,
         Some(Outcome::Truncated) => Class::Truncated,
         Some(Outcome::Malformed) => Class::Malformed,
         Some(Outcome::Unreachable) => Class::Unreachable,
