@@ -154,12 +154,14 @@ impl Exporter for DnsExporter {
         let before = self.sets.states();
         let start = |_: &String, wanted: &Wanted<Work, Plan>| {
             let plan = wanted.labels.clone();
-            let told = before.iter().find(|set| set.state().plan.set.name == plan.set.name);
-            let told = told.map(|set| set.state().told_of(&plan));
+            let known = before.iter().find(|set| set.state().plan.set.name == plan.set.name);
+            let known = known.map(|set| set.state().known_of(&plan));
             let earliest = self.courtesy.earliest(&plan.set.list);
             let plan_name = plan.set.name.clone();
             let set = Arc::new(RunningSet::new(plan, poll::unix_seconds()));
-            set.state().was_told(told.unwrap_or_default());
+            if let Some(known) = known {
+                set.state().takes_over(known);
+            }
             let (rounds, courtesy) = (self.rounds.clone(), self.courtesy.clone());
             let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
             let run = poll::run(Arc::clone(&set), rounds, courtesy, earliest, store);
@@ -198,8 +200,12 @@ impl Exporter for DnsExporter {
 
 impl DnsExporter {
     fn keep_the_rest_in_step(&self, config: &Config) {
+        let before = self.ecs.states();
         self.ecs.apply(config.ecs_plans(), |_, plan| {
             let ecs = Arc::new(RunningEcs::new(plan.clone(), Moment::Real(Instant::now())));
+            if let Some(before) = before.iter().find(|it| it.plan.asks_the_same(&plan)) {
+                ecs.takes_over(before.latest());
+            }
             let run = ecs::poll::run(Arc::clone(&ecs), self.rounds.clone(), self.courtesy.clone());
             Target::new(plan, ecs, tokio::spawn(run))
         });

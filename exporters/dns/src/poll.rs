@@ -37,11 +37,17 @@ pub(crate) async fn run(
 ) {
     let plan = Arc::clone(&set.state().plan);
     set.state().begins(Moment::Real(Instant::now()));
-    let mut known = load(&plan, store).await;
-    let now = unix_seconds();
-    if known.store.is_some() {
-        set.state().was_told(known.standing.told(&plan, now));
+    let carried = Arc::clone(&set.state().latest().memories);
+    let is_carried = !carried.is_empty();
+    let mut known = if is_carried {
+        Known { standing: Standing::new(carried.to_vec()), store }
+    } else {
+        load(&plan, store).await
+    };
+    if known.store.is_some() && !is_carried {
+        set.state().was_told(known.standing.told(&plan, unix_seconds()));
     }
+    set.state().remembers(Arc::clone(known.standing.memories()));
     sleep_until(earliest).await;
     let mut rounds = rounds.every(plan.set.interval, &format!("dns/{}", plan.set.name));
     loop {
@@ -100,6 +106,7 @@ async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known
         (known, verdicts, kept)
     })
     .await;
+    state.remembers(Arc::clone(known.standing.memories()));
     let is_changed = |it: &Verdict| it.is_changed && !degraded;
     for (number, _) in verdicts.iter().enumerate().filter(|(_, it)| is_changed(it)) {
         let asked = &state.plan.questions[number];
@@ -137,6 +144,7 @@ async fn judge_anew(state: &SetState, mut known: Known) -> Known {
     })
     .await;
     if let Some(verdicts) = verdicts {
+        state.remembers(Arc::clone(known.standing.memories()));
         state.judged_anew(verdicts);
     }
     known

@@ -330,6 +330,75 @@ mod tests {
         assert!(!verdict(&set, 10_860, "unexpected"));
     }
 
+    /// Thirty resolvers of a country where all is well, and eight of one that has another answer.
+    fn of_two_countries() -> (Set, Vec<Reply>) {
+        let of = |country: &str, n: usize| (country.to_owned(), format!("{country}{n}"));
+        let resolvers = (0..30).map(|n| of("DE", n)).chain((0..8).map(|n| of("CN", n))).collect();
+        (set(resolvers), [all("11.0.0.1", 30), all("11.0.0.66", 8)].concat())
+    }
+
+    fn country(page: &str) -> bool {
+        let of = "country=\"CN\",verdict=\"differs\"}";
+        let mut lines =
+            page.lines().filter(|it| it.starts_with("dns_consistency_country_verdict{"));
+        lines.any(|line| line.contains(of) && (line.ends_with(" 1") || line.ends_with(" 1.0")))
+    }
+
+    #[test]
+    fn a_country_that_diverges_does_while_nothing_is_measured_and_no_longer_than_a_day() {
+        let (mut set, replies) = of_two_countries();
+        set.swept(&replies, false, 60);
+        assert!(country(&set.page(60)), "{}", set.page(60));
+        let silence = Reply { passes_control: Some(false), ..Said::Timeout.into() };
+        let silence = vec![silence; 38];
+        for hour in 1..=20 {
+            set.swept(&silence, false, 60 + 3600 * hour);
+            assert!(country(&set.page(60 + 3600 * hour)), "{hour}");
+        }
+        set.swept(&silence, false, 60 + 3600 * 25);
+        assert!(!country(&set.page(60 + 3600 * 25)));
+        set.swept(&replies, false, 60 + 3600 * 26);
+        assert!(country(&set.page(60 + 3600 * 26)));
+        set.swept(&all("11.0.0.1", 38), false, 60 + 3600 * 27);
+        assert!(!country(&set.page(60 + 3600 * 27)));
+    }
+
+    #[test]
+    fn a_reload_that_asks_anew_takes_nothing_back_that_it_does_not_touch() {
+        let (mut set, replies) = of_two_countries();
+        set.swept(&replies, false, 60);
+        let anew = |set: &mut Set, second: u64| {
+            let (state, plan) = (set.running.state(), plan(&set.setup).unwrap());
+            let known = state.known_of(&plan);
+            set.standing = Standing::of_a_world(known.memories.to_vec());
+            set.running = RunningSet::new(plan, second);
+            set.running.state().takes_over(known);
+        };
+        set.running.state().remembers(Arc::clone(set.standing.memories()));
+        set.setup.interval = 1800;
+        let before = set.page(70);
+        anew(&mut set, 70);
+        let gauges = |page: &str| {
+            let of =
+                |line: &&str| line.starts_with("dns_consistency_") && line.contains("type=\"A\"");
+            page.lines()
+                .filter(of)
+                .filter(|it| !it.contains("_total"))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(gauges(&set.page(70)), gauges(&before));
+        assert!(country(&set.page(70)));
+        // Twice in a row, and then with another pin: of which nothing is known yet.
+        anew(&mut set, 80);
+        assert!(country(&set.page(80)));
+        set.expect(Some(vec!["11.0.0.2".to_owned()]), 90).unwrap();
+        assert!(!country(&set.page(90)));
+        // Judged with what was known before: the former answer may last.
+        set.swept(&replies, false, 100);
+        assert!(!verdict(&set, 100, "unexpected"), "{}", set.page(100));
+    }
+
     #[test]
     fn a_restart_remembers_which_pin_was_there_before() {
         let resolvers = (0..30).map(|n| ("DE".to_owned(), format!("as{}", n % 12))).collect();

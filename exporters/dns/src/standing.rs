@@ -11,11 +11,11 @@ use crate::verdict::{Accepted, Evidence, Judged, Memory, Rules, Severity, Verdic
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
     /// After the last sweep, and the reloads since.
-    memories: Vec<Memory>,
+    memories: Arc<Vec<Memory>>,
     /// Before the last sweep: what it is judged anew with.
-    before: Vec<Memory>,
+    before: Arc<Vec<Memory>>,
     /// Right after the last sweep: whose pins a reload replaces.
-    swept: Vec<Memory>,
+    swept: Arc<Vec<Memory>>,
     /// The last sweep.
     kept: Option<Arc<Kept>>,
     /// When it ended, in seconds since the epoch.
@@ -27,12 +27,12 @@ pub(crate) struct Standing {
 impl Standing {
     /// What a file remembers.
     pub(crate) fn new(memories: Vec<Memory>) -> Self {
-        Self { memories, ..Self::default() }
+        Self { memories: Arc::new(memories), ..Self::default() }
     }
 
     /// The same, of a world in virtual time.
     pub(crate) fn of_a_world(memories: Vec<Memory>) -> Self {
-        Self { memories, examples_are_public: true, ..Self::default() }
+        Self { memories: Arc::new(memories), examples_are_public: true, ..Self::default() }
     }
 
     /// What was told of each question, and stands: of the pinned answer, and of failing.
@@ -47,7 +47,7 @@ impl Standing {
     }
 
     /// What is to be kept in a file.
-    pub(crate) fn memories(&self) -> &[Memory] {
+    pub(crate) fn memories(&self) -> &Arc<Vec<Memory>> {
         &self.memories
     }
 
@@ -65,8 +65,8 @@ impl Standing {
         if is_degraded {
             return verdicts;
         }
-        self.before = std::mem::replace(&mut self.memories, memories);
-        self.swept.clone_from(&self.memories);
+        self.before = std::mem::replace(&mut self.memories, Arc::new(memories));
+        self.swept = Arc::clone(&self.memories);
         self.kept = Some(kept);
         self.at = now;
         verdicts
@@ -88,7 +88,7 @@ impl Standing {
         let before: Vec<Memory> = self.swept.iter().enumerate().map(before).collect();
         let (verdicts, memories) = self.judge(plan, &kept, &before, pinned_at, now);
         self.kept = Some(kept);
-        self.memories = memories;
+        self.memories = Arc::new(memories);
         Some(verdicts)
     }
 

@@ -10,7 +10,8 @@ use crate::config::{Asked, Plan, Work};
 use crate::kept::Kept;
 use crate::metrics::counts::Counts;
 use crate::progress::Progress;
-use crate::verdict::{STANDS, Severity, Verdict};
+use crate::store::memories_of;
+use crate::verdict::{Memory, STANDS, Severity, Verdict};
 
 /// All sets, by name.
 pub(crate) type Sets = Targets<Work, RunningSet, Plan>;
@@ -47,6 +48,11 @@ pub(crate) struct Latest {
     /// What was told of each question before the program started, until a sweep says otherwise: of the pinned
     /// answer, and of failing.
     pub(crate) told_before: Vec<(Severity, Severity)>,
+    /// The verdicts on the questions that were asked before a reload as well, by their numbers, until a sweep says
+    /// otherwise.
+    pub(crate) carried: Arc<Vec<(usize, Verdict)>>,
+    /// What the next sweep is judged with.
+    pub(crate) memories: Arc<Vec<Memory>>,
     /// What the sweep before that brought: what it is compared with.
     pub(crate) previous: Option<Arc<Snapshot>>,
     /// How long the last sweep took, in seconds, and whether too much of it was lost on this machine.
@@ -62,6 +68,13 @@ impl Latest {
     /// The verdicts, unless too much of what they rest on was lost on this machine.
     pub(crate) fn trusted(&self) -> Option<&Arc<Snapshot>> {
         self.snapshot.as_ref().filter(|snapshot| !snapshot.degraded)
+    }
+
+    /// The verdict on a question, by its number: of the last sweep, or of before a reload.
+    pub(crate) fn verdict(&self, number: usize) -> Option<&Verdict> {
+        let of_sweep = self.trusted().and_then(|snapshot| snapshot.verdicts.get(number));
+        let carried = || self.carried.iter().find(|(of, _)| *of == number).map(|(_, it)| it);
+        of_sweep.or_else(carried)
     }
 
     /// Whether what was told stands: not when for a day no sweep came that could be judged.
@@ -152,6 +165,14 @@ impl SetState {
         // Another contact or country is no other pin.
         let since = if pins(plan) == pins(&self.plan) { self.since } else { now };
         let mut state = Self { plan: Arc::new(plan.clone()), since, ..self.clone() };
+        // What was said of another pin says nothing of this one.
+        let is_same = |number: usize| {
+            let pin = |plan: &Plan| plan.questions.get(number).map(|asked| asked.expected.clone());
+            pin(plan) == pin(&self.plan)
+        };
+        let carried = Arc::clone(&self.lock().carried);
+        let carried = carried.iter().filter(|(number, _)| is_same(*number)).cloned().collect();
+        self.lock().carried = Arc::new(carried);
         state.counts.set_buckets(&plan.buckets);
         let detail = detail(plan);
         if state.health.detail() != detail {
@@ -184,24 +205,55 @@ impl SetState {
         if !degraded {
             latest.previous = before.filter(|before| !before.degraded).map(without_much);
             latest.told_before.clear();
+            latest.carried = Arc::default();
             (latest.completed, latest.since) = (Some(completed), Some(now));
         }
     }
 
-    /// What is told now of the questions of another plan, as far as they are the same: so that asking anew takes nothing
+    /// What is known of the questions of another plan, as far as they are the same: so that asking anew takes nothing
     /// back.
-    pub(crate) fn told_of(&self, other: &Plan) -> Vec<(Severity, Severity)> {
+    pub(crate) fn known_of(&self, other: &Plan) -> Latest {
         let latest = self.latest();
-        let told = |asked: &Asked| {
-            let same = |it: &Asked| it.name == asked.name && it.kind == asked.kind;
-            let number = self.plan.questions.iter().position(same)?;
-            let is_pin_same = self.plan.questions[number].expected == asked.expected;
-            let verdict = latest.trusted().and_then(|snapshot| snapshot.verdicts.get(number));
-            let told = verdict.map(|verdict| (verdict.unexpected, verdict.failing));
-            let (unexpected, failing) = told.or_else(|| latest.told_before.get(number).copied())?;
-            Some((if is_pin_same { unexpected } else { Severity::None }, failing))
+        let mut known = Latest {
+            completed: latest.completed,
+            since: latest.since,
+            memories: Arc::new(memories_of(&self.plan, &latest.memories, other)),
+            ..Latest::default()
         };
-        other.questions.iter().map(|asked| told(asked).unwrap_or_default()).collect()
+        let mut carried = Vec::new();
+        for (number, asked) in other.questions.iter().enumerate() {
+            let same = |it: &Asked| it.name == asked.name && it.kind == asked.kind;
+            let Some(was) = self.plan.questions.iter().position(same) else {
+                known.told_before.push(<_>::default());
+                continue;
+            };
+            let is_pin_same = self.plan.questions[was].expected == asked.expected;
+            let verdict = latest.verdict(was);
+            let told = verdict.map(|verdict| (verdict.unexpected, verdict.failing));
+            let told = told.or_else(|| latest.told_before.get(was).copied()).unwrap_or_default();
+            match verdict {
+                Some(verdict) if is_pin_same => {
+                    carried.push((number, verdict.clone()));
+                    known.told_before.push(<_>::default());
+                }
+                _ => {
+                    let unexpected = if is_pin_same { told.0 } else { Severity::None };
+                    known.told_before.push((unexpected, told.1));
+                }
+            }
+        }
+        known.carried = Arc::new(carried);
+        known
+    }
+
+    /// Takes over what was known before a reload, until a sweep says otherwise.
+    pub(crate) fn takes_over(&self, known: Latest) {
+        *self.lock() = known;
+    }
+
+    /// What the next sweep is judged with.
+    pub(crate) fn remembers(&self, memories: Arc<Vec<Memory>>) {
+        self.lock().memories = memories;
     }
 
     /// What was told before the program started stands until a sweep says otherwise.

@@ -83,6 +83,11 @@ impl Store {
     }
 }
 
+/// What is remembered for the questions of a plan, of what was for those of another: by name, type and address.
+pub(crate) fn memories_of(plan: &Plan, memories: &[Memory], other: &Plan) -> Vec<Memory> {
+    if memories.is_empty() { Vec::new() } else { Document::new(plan, memories).memories(other) }
+}
+
 impl Document {
     fn new(plan: &Plan, memories: &[Memory]) -> Self {
         let question = |(asked, memory): (&crate::config::Asked, &Memory)| {

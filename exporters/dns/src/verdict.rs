@@ -208,27 +208,16 @@ pub(crate) fn judge(
     let (min_networks, min_resolvers) =
         (rules.min_networks.unwrap_or(enough), rules.min_resolvers.unwrap_or(enough).max(1));
     let is_conclusive = shares.networks >= min_networks && shares.resolvers >= min_resolvers;
-    let resolvers = case.list.resolvers.len();
-    let part = |(share, outside), networks| Part { share, outside, networks };
-    // That nothing can be judged, as when our own network is cut, ends nothing that was told.
-    let unexpected = match rules.expected {
-        Some(_) if is_conclusive => part(shares.unexpected, shares.networks).severity(resolvers),
-        Some(pin) => memory.still_unexpected(pin, now),
-        None => Severity::None,
-    };
-    let min_working = rules.min_networks.unwrap_or(whole::FEWEST);
-    let before = whole::Before { share: memory.failing_share, severity: memory.failing };
-    let works = case.votes.networks >= min_working;
-    let failing = if works {
-        let part = part(shares.failing, case.votes.networks);
-        let silence = Silence { share: shares.silent, lost: case.health.lost };
-        whole::failing(part, silence, case.health.has_control, resolvers, before)
-    } else {
-        memory.still_failing(now)
-    };
+    let works = case.votes.networks >= rules.min_networks.unwrap_or(whole::FEWEST);
+    let (unexpected, failing) =
+        severities(&case, &shares, rules, memory, (is_conclusive, works), now);
     let is_told = unexpected == Severity::Page || failing == Severity::Page;
     let may_speak = (is_conclusive || works && failing != Severity::None) && !is_told;
-    let (countries, rest_bad) = countries::judge(&case, &classes, may_speak, &memory.countries);
+    let (mut countries, rest_bad) = countries::judge(&case, &classes, may_speak, &memory.countries);
+    let is_measured = is_conclusive || works;
+    if !is_measured {
+        countries = countries::with_standing(countries, memory.still_diverging(now));
+    }
 
     let has_answers = shares.resolvers > 0;
     let state = match () {
@@ -238,6 +227,13 @@ pub(crate) fn judge(
         () => standard.state(&shares, unexpected, now),
     };
     let (seen, missing) = standard.missing(&case, &classes, memory);
+    let (is_split, (is_unseen, missing)) = if is_conclusive {
+        let is_split = state == State::Split && standard.is_stuck(now);
+        (is_split, (standard.is_unseen(&shares, now), missing))
+    } else {
+        let (was_unseen, was_missing) = memory.still_of_pin(rules.expected, now);
+        (memory.still_split(now), (was_unseen, missing.and(was_missing.or(missing))))
+    };
     let fingerprint = standard.fingerprint(&case, &classes, &shares);
     let next = standard.remember(&case, &shares, memory, state, fingerprint, now);
     let is_changed = match (&memory.reference, &next.reference) {
@@ -249,31 +245,35 @@ pub(crate) fn judge(
         _ => shares.failing.0,
     };
     let any_works = case.votes.networks > 0;
-    let differing = countries.iter().filter(|country| country.difference.is_some());
+    let diverging: Vec<Country> =
+        countries.iter().filter(|country| country.difference.is_some()).cloned().collect();
+    let at = |is: bool, before| if is { now } else { before };
     let memory = Memory {
         seen,
         failing_share: if works { Some(failing_share) } else { memory.failing_share },
         failing,
-        failing_at: if works { now } else { memory.failing_at },
+        failing_at: at(works, memory.failing_at),
         unexpected,
-        unexpected_at: if is_conclusive { now } else { memory.unexpected_at },
-        countries: differing.map(|country| country.code.clone()).collect(),
+        unexpected_at: at(is_conclusive, memory.unexpected_at),
+        countries: diverging.iter().map(|country| country.code.clone()).collect(),
+        diverging,
+        diverging_at: at(is_measured, memory.diverging_at),
+        is_split,
+        is_unseen,
+        missing,
+        conclusive_at: at(is_conclusive, memory.conclusive_at),
         ..next
     };
 
     let groups = groups::collect(case.list, case.outcomes, &classes);
-    let mut responses = [0; Class::ALL.len()];
-    for class in &classes {
-        responses[*class as usize] += 1;
-    }
     let pinned = rules.expected.filter(|_| has_answers);
     let verdict = Verdict {
-        responses,
+        responses: responses(&classes),
         state,
         unexpected,
         failing,
-        is_split: state == State::Split && standard.is_stuck(now),
-        is_unseen: standard.is_unseen(&shares, now) && is_conclusive,
+        is_split,
+        is_unseen,
         is_changed,
         unexpected_ratio: pinned.map(|_| shares.unexpected.0),
         unexpected_resolvers: pinned
@@ -299,6 +299,43 @@ pub(crate) fn judge(
         classes: classes.into(),
     };
     Judged { verdict, memory, accepted: standard.accepted(rules.expected) }
+}
+
+/// How bad it is that the answer is not the pinned one, and how badly the name fails, where enough answer and enough
+/// work to be judged.
+fn severities(
+    case: &Case<'_>,
+    shares: &Shares,
+    rules: &Rules<'_>,
+    memory: &Memory,
+    (is_conclusive, works): (bool, bool),
+    now: u64,
+) -> (Severity, Severity) {
+    let resolvers = case.list.resolvers.len();
+    let part = |(share, outside), networks| Part { share, outside, networks };
+    // That nothing can be judged, as when our own network is cut, ends nothing that was told.
+    let unexpected = match rules.expected {
+        Some(_) if is_conclusive => part(shares.unexpected, shares.networks).severity(resolvers),
+        Some(pin) => memory.still_unexpected(pin, now),
+        None => Severity::None,
+    };
+    let before = whole::Before { share: memory.failing_share, severity: memory.failing };
+    let failing = if works {
+        let part = part(shares.failing, case.votes.networks);
+        let silence = Silence { share: shares.silent, lost: case.health.lost };
+        whole::failing(part, silence, case.health.has_control, resolvers, before)
+    } else {
+        memory.still_failing(now)
+    };
+    (unexpected, failing)
+}
+
+fn responses(classes: &[Class]) -> [usize; Class::ALL.len()] {
+    let mut responses = [0; Class::ALL.len()];
+    for class in classes {
+        responses[*class as usize] += 1;
+    }
+    responses
 }
 
 fn flags(outcomes: &[Option<Outcome>]) -> [usize; Flag::ALL.len()] {

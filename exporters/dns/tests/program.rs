@@ -152,8 +152,9 @@ fn sweeps_classifies_reloads_and_stops() {
     assert_eq!(program.reload(&moved.replace("rate: 200", "rate: 199")).status, 200);
     program.wait_until_ready();
     let metrics = program.metrics();
-    // Without a state file it is not known which pin was there before.
-    assert_eq!(of_world(&metrics, "consensus_matches_expected", ""), 0.0);
+    // Which pin was there before is known still.
+    assert_eq!(of_world(&metrics, "consensus_matches_expected", ""), 1.0);
+    assert_eq!(responses(&metrics, "A", "world", "agree"), 6.0);
     // Who says an error with EDNS and without it is not asked twice again.
     let sent_since = (queries(&metrics, "world"), queries(&metrics, "closed"));
     assert_eq!(sent_since, (sent - 1.0, 3.0));

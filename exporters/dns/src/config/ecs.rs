@@ -49,6 +49,15 @@ pub(crate) struct EcsPlan {
 }
 
 impl EcsPlan {
+    /// Whether another plan has the same answers: it may differ in when it asks, and in what places are called.
+    pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
+        let nets = |plan: &Self| plan.subnets.iter().map(|subnet| subnet.net).collect::<Vec<_>>();
+        self.name == other.name
+            && (self.server, self.is_authority) == (other.server, other.is_authority)
+            && self.questions == other.questions
+            && nets(self) == nets(other)
+    }
+
     /// For how long a sweep uses up what the server may be asked.
     pub(crate) fn pause(&self) -> Duration {
         let each = if self.is_authority { 1 } else { 3600 / u64::from(MAX_PER_AND_HOUR) };

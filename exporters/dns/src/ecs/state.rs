@@ -43,6 +43,11 @@ impl RunningEcs {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Takes over what was known before a reload, until a sweep says otherwise.
+    pub(crate) fn takes_over(&self, latest: Latest) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
+    }
+
     /// Puts a sweep in the place of the one before. One without any answer is shown, and grows old.
     pub(crate) fn publish(&self, told: Vec<Vec<Told>>, now: Moment) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);

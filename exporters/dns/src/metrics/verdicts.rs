@@ -12,16 +12,46 @@ use crate::outcome::Class;
 use crate::state::{Latest, Moment, SetState, Snapshot};
 use crate::verdict::{self, Difference, Ratios, State, Verdict};
 
-/// The snapshots of one scrape: taken once, so that a sweep that ends meanwhile cannot mix in.
-type Snapshots<'a> = Vec<(&'a SetState, Arc<Snapshot>)>;
+/// The verdicts of one scrape: taken once, so that a sweep that ends meanwhile cannot mix in.
+type Snapshots<'a> = Vec<(&'a SetState, Verdicts)>;
+
+/// The verdicts on a set.
+enum Verdicts {
+    /// Of its last sweep.
+    Swept(Arc<Snapshot>),
+    /// Of before a reload, by the numbers of the questions.
+    Carried(Arc<Vec<(usize, Verdict)>>),
+}
+
+impl Verdicts {
+    /// Those that are trusted.
+    fn trusted(latest: &Latest) -> Self {
+        let swept = latest.trusted().map(|snapshot| Self::Swept(Arc::clone(snapshot)));
+        swept.unwrap_or_else(|| Self::Carried(Arc::clone(&latest.carried)))
+    }
+
+    /// All of them.
+    fn all(latest: &Latest) -> Self {
+        let swept = latest.snapshot.as_ref().map(|snapshot| Self::Swept(Arc::clone(snapshot)));
+        swept.unwrap_or_else(|| Self::Carried(Arc::clone(&latest.carried)))
+    }
+
+    fn get(&self, number: usize) -> Option<&Verdict> {
+        match self {
+            Self::Swept(snapshot) => snapshot.verdicts.get(number),
+            Self::Carried(carried) => {
+                carried.iter().find(|(of, _)| *of == number).map(|(_, it)| it)
+            }
+        }
+    }
+}
 
 pub(super) fn encode(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
     let latest: Vec<(&SetState, Latest)> = sets.iter().map(|set| (&**set, set.latest())).collect();
     // Too much was lost of the others for more than who said what.
-    let all: Snapshots<'_> =
-        latest.iter().filter_map(|(set, it)| Some((*set, it.snapshot.clone()?))).collect();
+    let all: Snapshots<'_> = latest.iter().map(|(set, it)| (*set, Verdicts::all(it))).collect();
     let trusted: Snapshots<'_> =
-        latest.iter().filter_map(|(set, it)| Some((*set, it.trusted()?.clone()))).collect();
+        latest.iter().map(|(set, it)| (*set, Verdicts::trusted(it))).collect();
     responses(&all, page);
     told(&latest, now, page);
     migration(&trusted, page);
@@ -95,12 +125,14 @@ const CODES: [&str; 31] = [
 fn told(latest: &[(&SetState, Latest)], now: Moment, page: &mut Page<'_>) {
     let standing = || latest.iter().filter(|(_, latest)| latest.stands(now));
     let trusted: Snapshots<'_> =
-        standing().filter_map(|(set, it)| Some((*set, it.trusted()?.clone()))).collect();
+        standing().map(|(set, it)| (*set, Verdicts::trusted(it))).collect();
     let by_sweeps = each(&trusted).flat_map(|(labels, verdict)| {
         verdict.told().map(move |(name, is)| (with(labels.clone(), ("verdict", name)), is))
     });
     let before = standing().flat_map(|(set, latest)| {
-        set.plan.questions.iter().zip(&latest.told_before).flat_map(|(asked, before)| {
+        let questions = set.plan.questions.iter().zip(&latest.told_before).enumerate();
+        let rest = questions.filter(|(number, _)| latest.verdict(*number).is_none());
+        rest.flat_map(|(_, (asked, before))| {
             let told = verdict::told(before.0, before.1).into_iter().filter(|(_, is)| *is);
             told.map(|(name, is)| (with(labels(set, asked), ("verdict", name)), is))
         })
@@ -308,9 +340,9 @@ fn country_counts(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
 
 /// Every verdict with its labels.
 fn each<'a>(snapshots: &'a Snapshots<'a>) -> impl Iterator<Item = (Vec<Label<'a>>, &'a Verdict)> {
-    snapshots.iter().flat_map(|(set, snapshot)| {
-        let verdicts = set.plan.questions.iter().zip(&snapshot.verdicts);
-        verdicts.map(|(asked, verdict)| (labels(set, asked), verdict))
+    snapshots.iter().flat_map(|(set, verdicts)| {
+        let questions = set.plan.questions.iter().enumerate();
+        questions.filter_map(|(number, asked)| Some((labels(set, asked), verdicts.get(number)?)))
     })
 }
 

@@ -151,7 +151,7 @@ impl<'a> Page<'a> {
 
 /// As `dns_consistency_verdict` tells it: by the last sweep that can be believed, or as before the program started.
 fn told(latest: &Latest, number: usize) -> Vec<&'static str> {
-    let verdict = latest.trusted().and_then(|snapshot| snapshot.verdicts.get(number));
+    let verdict = latest.verdict(number);
     let before = || {
         let (unexpected, failing) = latest.told_before.get(number).copied().unwrap_or_default();
         verdict::told(unexpected, failing).to_vec()

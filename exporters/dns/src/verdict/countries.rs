@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use super::case::Case;
 use super::figures::{is_above, is_at_least, lower_end};
 use super::votes::Weight;
@@ -13,7 +15,8 @@ const STAYS: f64 = 0.5;
 const NETWORKS: usize = 4;
 
 /// How a country differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Difference {
     /// It gives other answers.
     Differs,
@@ -49,7 +52,7 @@ impl Difference {
 }
 
 /// The verdict on one country.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Country {
     /// Its code.
     pub(crate) code: String,
@@ -122,6 +125,16 @@ pub(super) fn judge(
     };
     let counted = counts.iter().enumerate().filter(|(_, count)| !count.networks.is_empty());
     (counted.map(country).collect(), rest)
+}
+
+/// The verdicts with those that stand, of countries of which nothing is known now.
+pub(super) fn with_standing(mut countries: Vec<Country>, standing: &[Country]) -> Vec<Country> {
+    for country in standing {
+        countries.retain(|it| it.code != country.code);
+        countries.push(country.clone());
+    }
+    countries.sort_by(|one, other| one.code.cmp(&other.code));
+    countries
 }
 
 fn count(case: &Case<'_>, classes: &[Class]) -> (Vec<Count>, Count) {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::countries::Country;
 use super::migration::Migration;
 use super::pin::Former;
 use super::reference::Reference;
@@ -44,6 +45,17 @@ pub(crate) struct Memory {
     pub(super) unexpected_at: u64,
     /// The countries that diverge.
     pub(super) countries: BTreeSet<String>,
+    /// How they diverged,
+    pub(super) diverging: Vec<Country>,
+    /// and when that was judged last.
+    pub(super) diverging_at: u64,
+    /// Whether a change had stopped half way, the answer of a changed pin was in no answer, and how many pinned addresses
+    /// were in none any more,
+    pub(super) is_split: bool,
+    pub(super) is_unseen: bool,
+    pub(super) missing: Option<usize>,
+    /// and when enough answered for that last.
+    pub(super) conclusive_at: u64,
     /// When each resolver answered last, in minutes since the epoch; 0 for never. In the order of the
     /// list, so it is kept apart from the rest.
     #[serde(skip)]
@@ -70,6 +82,26 @@ impl Memory {
         }
     }
 
+    /// The countries that diverge, while that stands.
+    pub(super) fn still_diverging(&self, now: u64) -> &[Country] {
+        if is_recent(self.diverging_at, now) { &self.diverging } else { &[] }
+    }
+
+    /// Whether a change had stopped half way, while that stands.
+    pub(super) fn still_split(&self, now: u64) -> bool {
+        self.is_split && is_recent(self.conclusive_at, now)
+    }
+
+    /// Whether the answer of this changed pin was in no answer, and how many of its addresses were missing, while that
+    /// stands.
+    pub(super) fn still_of_pin(&self, pin: Option<&Expected>, now: u64) -> (bool, Option<usize>) {
+        if pin.is_some() && self.pin.as_ref() == pin && is_recent(self.conclusive_at, now) {
+            (self.is_unseen, self.missing)
+        } else {
+            (false, None)
+        }
+    }
+
     /// Tells of each resolver, by its number in the list, whether it answered when any did last.
     pub(super) fn answered_last(&self) -> impl Fn(usize) -> bool {
         let newest = self.answered.iter().max().copied().unwrap_or_default();
@@ -93,7 +125,11 @@ impl Memory {
 }
 
 fn stands(severity: Severity, judged: u64, now: u64) -> Severity {
-    if now.saturating_sub(judged) <= STANDS { severity } else { Severity::None }
+    if is_recent(judged, now) { severity } else { Severity::None }
+}
+
+fn is_recent(judged: u64, now: u64) -> bool {
+    now.saturating_sub(judged) <= STANDS
 }
 
 fn minutes(seconds: u64) -> u32 {
