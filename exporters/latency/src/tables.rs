@@ -8,7 +8,7 @@
 //! | `exchanges` | the peering LANs of internet exchanges (pure) |
 //! | `places`, `words` | cities and their codes; words that are none by themselves (pure) |
 //! | `hints` | what a token means in one domain (pure) |
-//! | `ranges`, `parsed` | ranges of addresses; what reading a table came to (pure) |
+//! | `parsed` | what reading a table came to (pure) |
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -24,7 +24,6 @@ mod hints;
 mod kept;
 mod parsed;
 mod places;
-mod ranges;
 mod words;
 
 use crate::config::path::TableFiles;
@@ -178,16 +177,16 @@ impl Disk {
     fn refresh(&mut self) -> bool {
         let mut changed = false;
         for kept in &mut self.asn {
-            changed |= kept.refresh(AsnTable::parse);
+            changed |= kept.refresh(AsnTable::read);
         }
         if let Some(kept) = &mut self.ix {
-            changed |= kept.refresh(|bytes| Exchanges::parse(&bytes));
+            changed |= kept.refresh_whole(Exchanges::parse);
         }
         if let Some(kept) = &mut self.places {
-            changed |= kept.refresh(|bytes| Places::with(Some(&bytes)));
+            changed |= kept.refresh_whole(|bytes| Places::with(Some(bytes)));
         }
         if let Some(kept) = &mut self.hints {
-            changed |= kept.refresh(|bytes| Hints::with(Some(&bytes)));
+            changed |= kept.refresh_whole(|bytes| Hints::with(Some(bytes)));
         }
         changed
     }
@@ -254,7 +253,7 @@ impl Loaded {
     /// Tables of these bytes, for tests.
     #[cfg(test)]
     pub(crate) fn of(asn: &str, ix: &str, places: &str) -> Self {
-        let asn = AsnTable::parse(asn.as_bytes().to_vec()).ok().map(|it| Arc::new(it.table));
+        let asn = AsnTable::read(asn.as_bytes()).ok().map(|it| Arc::new(it.table));
         let ix = (!ix.is_empty()).then(|| Exchanges::parse(ix.as_bytes()).unwrap());
         let places = Places::with((!places.is_empty()).then_some(places.as_bytes())).unwrap();
         Self {

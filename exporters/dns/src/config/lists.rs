@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use exporter_kit::config::{Place, Problems};
 use exporter_kit::discovery::Discovery;
+use networks::Fault;
 
 use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::set::Source;
@@ -143,7 +144,8 @@ impl Config {
         let mut geo = Geo::default();
         for (number, path) in self.geo_files.iter().enumerate() {
             let file = folder.join(&path.value);
-            if let Err(error) = read(&file).and_then(|bytes| geo.add(bytes)) {
+            let read = networks::open(&file).map_err(Fault::from);
+            if let Err(error) = read.and_then(|file| geo.add(file)) {
                 problems.add(path.place, format!("geo_files[{number}]: {error}"));
             }
         }

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use networks::{Range, Ranges};
+
 use super::parsed::Parsed;
-use super::ranges::{Range, Ranges};
 
 /// An exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) struct Exchange {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Exchanges {
     all: Vec<Exchange>,
-    lans: Ranges,
+    lans: Ranges<u32>,
 }
 
 /// So many exchanges there may be, and so many letters a name may have: both are labels.
@@ -56,7 +57,7 @@ impl Exchanges {
             }
         }
         let entries = ranges.len() as u64;
-        Ok(Parsed { table: Self { all, lans: Ranges::new(ranges) }, entries, rejected })
+        Ok(Parsed { table: Self { all, lans: ranges.into_iter().collect() }, entries, rejected })
     }
 
     /// In whose LAN an address is.

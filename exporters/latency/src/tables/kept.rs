@@ -1,23 +1,19 @@
 //! One file that is a table: what was last good of it, and why what is there now is not (I/O).
 
 use std::fs::{self, Metadata};
-use std::io::Read as _;
+use std::io::{BufRead, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
+use networks::Fault;
 use tracing::{info, warn};
 
 use super::TableFigures;
 use super::parsed::Parsed;
 
-/// A table may be so large, also when it is unpacked. The world's routes are a fifth of it.
-const LARGEST: u64 = 256 << 20;
 /// Who has no more entries than this may have few.
 const FEW: u64 = 100;
-/// How a file begins that gzip has packed.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A file, and the table that was last read of it.
 #[derive(Debug)]
@@ -88,16 +84,24 @@ impl<T> Kept<T> {
     /// Reads the file if it has changed; whether that changed anything.
     pub(super) fn refresh(
         &mut self,
-        parse: impl FnOnce(Vec<u8>) -> Result<Parsed<T>, String>,
+        parse: impl FnOnce(Box<dyn BufRead>) -> Result<Parsed<T>, Fault>,
     ) -> bool {
-        self.refresh_by(read, parse)
+        self.refresh_by(|path| parse(networks::open(path)?))
     }
 
-    fn refresh_by(
+    /// The same where the whole content is looked at.
+    pub(super) fn refresh_whole(
         &mut self,
-        read: impl FnOnce(&Path) -> Result<Vec<u8>, String>,
-        parse: impl FnOnce(Vec<u8>) -> Result<Parsed<T>, String>,
+        parse: impl FnOnce(&[u8]) -> Result<Parsed<T>, String>,
     ) -> bool {
+        self.refresh(|mut file| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            parse(&bytes).map_err(Fault::NoTable)
+        })
+    }
+
+    fn refresh_by(&mut self, read: impl FnOnce(&Path) -> Result<Parsed<T>, Fault>) -> bool {
         let found = fs::metadata(&self.path).map_err(|error| error.to_string());
         let metadata = match found.and_then(regular) {
             Ok(metadata) => metadata,
@@ -111,15 +115,15 @@ impl<T> Kept<T> {
         if self.table.is_some() && self.waiting.replace(seen) != Some(seen) {
             return false;
         }
-        let bytes = match read(&self.path) {
-            Ok(bytes) => bytes,
+        let parsed = match read(&self.path) {
+            Ok(parsed) => parsed.accept(),
+            Err(Fault::NoTable(fault)) => Err((fault, 0)),
             // It is tried again at the next look, though the file stays the same.
-            Err(fault) => return self.refuse(&fault, None, 0),
+            Err(fault @ Fault::Unread(_)) => return self.refuse(&fault.to_string(), None, 0),
         };
         if fs::metadata(&self.path).ok().map(|now| Seen::of(&now)) != Some(seen) {
             return self.refuse("it changed while it was read", None, 0);
         }
-        let parsed = parse(bytes).map_err(|fault| (fault, 0)).and_then(Parsed::accept);
         match parsed.and_then(|parsed| self.has_not_halved(parsed)) {
             Ok(Parsed { table, entries, rejected }) => {
                 info!(file = %self.path.display(), entries, rejected, "a table was read");
@@ -164,24 +168,6 @@ fn regular(metadata: Metadata) -> Result<Metadata, String> {
     if metadata.is_file() { Ok(metadata) } else { Err("it is no regular file".to_owned()) }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let read = || {
-        let mut bytes = Vec::new();
-        fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        if !bytes.starts_with(&GZIP) {
-            return Ok(bytes);
-        }
-        let mut unpacked = Vec::new();
-        MultiGzDecoder::new(&*bytes).take(LARGEST + 1).read_to_end(&mut unpacked)?;
-        Ok(unpacked)
-    };
-    let bytes = read().map_err(|error: std::io::Error| error.to_string())?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(format!("it is larger than {LARGEST} bytes"));
-    }
-    Ok(bytes)
-}
-
 /// Takes another file for a table, or none; the same one is not read again.
 pub(super) fn rename<T>(kept: &mut Option<Kept<T>>, path: Option<&PathBuf>) {
     if kept.as_ref().map(|kept| &kept.path) != path {
@@ -204,10 +190,11 @@ pub(super) fn figures<T>(table: &'static str, files: &[Kept<T>]) -> Option<Table
 mod tests {
     use super::*;
 
-    #[expect(clippy::unnecessary_wraps, reason = "tables are parsed by such functions")]
-    fn parse(bytes: Vec<u8>) -> Result<Parsed<Vec<u8>>, String> {
-        let entries = bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
-        Ok(Parsed { table: bytes, entries, rejected: 0 })
+    fn parse(mut file: impl BufRead) -> Result<Parsed<Vec<u8>>, Fault> {
+        let mut table = Vec::new();
+        file.read_to_end(&mut table)?;
+        let entries = table.split(|byte| *byte == b'\n').count() as u64 - 1;
+        Ok(Parsed { table, entries, rejected: 0 })
     }
 
     fn table(kept: &Kept<Vec<u8>>) -> Option<Vec<u8>> {
@@ -220,9 +207,10 @@ mod tests {
         let path = folder.path().join("a");
         fs::write(&path, "a\n").unwrap();
         let mut kept = Kept::new(&path);
-        let denied = |_: &Path| Err("Permission denied".to_owned());
-        assert!(kept.refresh_by(denied, parse) && kept.fault.is_some());
-        assert!(!kept.refresh_by(denied, parse), "that is said once");
+        let denied =
+            |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::PermissionDenied).into());
+        assert!(kept.refresh_by(denied) && kept.fault.is_some());
+        assert!(!kept.refresh_by(denied), "that is said once");
         // The file is the same.
         assert!(kept.refresh(parse) && kept.fault.is_none());
         assert_eq!(table(&kept).unwrap(), b"a\n");
@@ -261,11 +249,11 @@ mod tests {
         // And one that changes while it is read is read once more.
         let write = |path: &Path| {
             fs::write(path, "c\n").unwrap();
-            Ok(b"half\n".to_vec())
+            parse(&b"half\n"[..])
         };
         fs::write(&path, "d\nd\n").unwrap();
         kept.refresh(parse);
-        assert!(kept.refresh_by(write, parse) && kept.fault.is_some());
+        assert!(kept.refresh_by(write) && kept.fault.is_some());
         assert!(!kept.refresh(parse) && kept.refresh(parse));
         assert_eq!(table(&kept).unwrap(), b"c\n");
     }
