@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use earth::{FARTHEST_KM, SLACK_KM};
 use exporter_kit::LabelEnum;
 
-use crate::geodesy::FARTHEST_KM;
 use crate::graph::Graph;
-use crate::place::{self, Disc, SLACK_KM, Site};
+use crate::place::{self, Disc, Site};
 use crate::world::{Address, Seen, World};
 
 /// With fewer vantages than these, or fewer regions, nothing is said.

@@ -17,13 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use earth::Point;
 use exporter_kit::Wanted;
 use exporter_kit::config::{self as kit, Located, Name, Problems};
 use exporter_kit::discovery::{HttpClient, HttpSd};
 use serde::Deserialize;
 
 use crate::gather::KnownVantage;
-use crate::geodesy::Point;
 use crate::routes::{RouteWork, Rules};
 use crate::sets::Service;
 use claim::Claim;

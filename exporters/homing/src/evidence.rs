@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use earth::Point;
+
 use crate::class::{self, Class, WEAK_BELOW};
-use crate::geodesy::Point;
 use crate::judge::Verdict;
 use crate::place::Site;
 use crate::verdict::{AddressVerdict, TargetVerdict};
@@ -178,7 +179,6 @@ pub(crate) fn degrees(place: Point) -> String {
 
 /// `, near London, New York, Singapore`.
 fn near(sites: &[Site]) -> String {
-    let names: Vec<&str> =
-        sites.iter().filter_map(|site| Some(site.city?.0.name.as_str())).collect();
+    let names: Vec<&str> = sites.iter().filter_map(|site| Some(site.city?.0.name)).collect();
     if names.is_empty() { String::new() } else { format!(", near {}", names.join(", ")) }
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use earth::Point;
 use exporter_kit::CountsBy;
 
-use crate::geodesy::Point;
 use crate::outcome::LeftOut;
 use crate::samples::{Labels, Sample};
 use crate::world::{Address, Endpoint, Handover, Seen, Target, Vantage, World};

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::cities::{self, City};
-use crate::geodesy::{Direction, Point, RINGS, centre, chord_of};
+use earth::{Direction, Point, SLACK_KM, chord_of};
 
-/// Kilometres by which a place that is known may be wrong: a vantage is in a city, not at its centre.
-pub(crate) const SLACK_KM: f64 = 50.0;
+use crate::cities::{self, City};
+use crate::geodesy::{self, RINGS, centre, km_to_farthest};
 
 /// How often the least contradicted part of a disc is looked through again, each time at a quarter of
 /// the size: from 20,000 km down to less than the slack.
@@ -97,17 +96,17 @@ pub(crate) fn locate(discs: &[Disc], hints: &BTreeMap<String, usize>) -> Option<
     // Once more, where it is, and no larger: what is small lies between the places looked at.
     let middle = centre(&within).or(within.first().copied())?;
     let step = around.1 / RINGS as f64;
-    let reach = middle.km_to_farthest(&within) + 2.0 * step;
+    let reach = km_to_farthest(middle, &within) + 2.0 * step;
     let finer = inside(&discs, (middle, reach));
     let within = if finer.is_empty() { within } else { finer };
     let place = centre(&within).or(within.first().copied())?;
-    let radius = place.km_to_farthest(&within) + reach / RINGS as f64;
+    let radius = km_to_farthest(place, &within) + reach / RINGS as f64;
     Some(Site { place, radius, city: city(&discs, place, hints) })
 }
 
 /// Places all over a disc.
 fn places((centre, radius): (Point, f64)) -> impl Iterator<Item = Direction> {
-    std::iter::once(centre.direction()).chain(centre.disc(radius))
+    std::iter::once(centre.direction()).chain(geodesy::disc(centre, radius))
 }
 
 fn inside(discs: &[Disc], around: (Point, f64)) -> Vec<Point> {
@@ -134,12 +133,11 @@ fn city(
         |city: &&City| reaches.iter().all(|reach| reach.holds(city.place.direction()));
     let hinted = hints.iter().filter_map(|(name, votes)| Some((cities::named(name)?, votes)));
     let hinted = hinted.filter(|(city, _)| is_possible(city));
-    if let Some((city, _)) =
-        hinted.max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.name.cmp(&a.0.name)))
+    if let Some((city, _)) = hinted.max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.name.cmp(a.0.name)))
     {
         return Some((city, Source::Name));
     }
-    let possible = cities::all().iter().filter(is_possible);
+    let possible = cities::hubs().iter().filter(is_possible);
     let away = |city: &City| city.place.km_to(middle);
     let nearest = possible.min_by(|a, b| away(a).total_cmp(&away(b)))?;
     Some((nearest, Source::Distance))
@@ -176,7 +174,7 @@ mod tests {
         let called = |hints: &[(&str, usize)]| {
             let hints = hints.iter().map(|(city, votes)| ((*city).to_owned(), *votes)).collect();
             let (city, source) = locate(&discs, &hints).unwrap().city.unwrap();
-            (city.name.clone(), source)
+            (city.name.to_owned(), source)
         };
         assert_eq!(called(&[("Amsterdam", 2)]), ("Amsterdam".to_owned(), Source::Name));
         assert_eq!(called(&[("Sydney", 9), ("amsterdam", 1)]).0, "Amsterdam");
@@ -208,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_truth_is_within_the_radius_wherever_it_is() {
-        for city in cities::all() {
+        for city in cities::hubs() {
             let ring = ["London", "New York", "Singapore", "Sydney", "Sao Paulo", "Johannesburg"];
             let discs = ring.map(|from| {
                 let centre = cities::named(from).unwrap().place;

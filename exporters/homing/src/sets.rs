@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use earth::SLACK_KM;
 use exporter_kit::LabelEnum;
 
 use crate::cities::City;
 use crate::class::{Class, Judged};
-use crate::place::{SLACK_KM, Source};
+use crate::place::Source;
 use crate::verdict::{AddressVerdict, TargetVerdict};
 use crate::world::{Endpoint, Handover, Seen, Target, World, network};
 

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::geodesy::{Distances, KM_PER_MS, Point, RADIO_KM_PER_MS};
+use earth::{KM_PER_MS, Point};
+
+use crate::geodesy::{Distances, RADIO_KM_PER_MS};
 
 /// A vantage, by (region, name).
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,7 @@
 //! Where places are and how long light needs between them. No I/O, no clock.
+//!
+//! Not that of the crate `earth`, on purpose: what the exporters conclude from the lab's round trips is held against
+//! places that another formula put there.
 
 use std::time::Duration;
 

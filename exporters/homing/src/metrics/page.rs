@@ -156,8 +156,8 @@ fn sites(rows: &[Row<'_>], page: &mut Page<'_>) {
             let (city, source) = it.city?;
             Some(row.with(&[
                 ("site", site),
-                ("city", &city.name),
-                ("country", &city.country),
+                ("city", city.name),
+                ("country", city.country),
                 ("source", source.as_str()),
             ]))
         }),

@@ -190,7 +190,7 @@ impl ToldTarget {
                     latitude: site.place.latitude,
                     longitude: site.place.longitude,
                     radius_km: site.radius,
-                    city: site.city.map(|(city, _)| city.name.as_str()),
+                    city: site.city.map(|(city, _)| city.name),
                 })
                 .collect(),
             vantages: it
@@ -279,7 +279,7 @@ mod tests {
         let vantage = |is_radio: bool| Vantage {
             region: String::new(),
             name: is_radio.to_string(),
-            place: crate::geodesy::Point::new(50.0, 8.0),
+            place: earth::Point::new(50.0, 8.0),
             is_trusted: true,
             is_radio,
         };

@@ -4,7 +4,9 @@
 use std::f64::consts::TAU;
 use std::fmt::Write as _;
 
-use crate::geodesy::Point;
+use earth::Point;
+
+use crate::geodesy::moved;
 use crate::verdict::TargetVerdict;
 use crate::world::World;
 
@@ -45,7 +47,7 @@ pub(super) fn draw(world: &World, name: &str, verdict: &TargetVerdict) -> String
         }
         for site in &address.judged.sites {
             disc(&mut svg, site.place, site.radius, "#d8503b", 0.35);
-            let city = site.city.map_or("", |(city, _)| city.name.as_str());
+            let city = site.city.map_or("", |(city, _)| city.name);
             dot(&mut svg, site.place, "#d8503b", city);
         }
     }
@@ -68,7 +70,7 @@ fn dot(svg: &mut String, place: Point, colour: &str, text: &str) {
 /// the strip that it is there.
 fn disc(svg: &mut String, centre: Point, km: f64, colour: &str, opacity: f64) {
     let edge: Vec<Point> = (0..=CORNERS)
-        .map(|at| centre.moved(TAU * f64::from(at) / f64::from(CORNERS), km))
+        .map(|at| moved(centre, TAU * f64::from(at) / f64::from(CORNERS), km))
         .collect();
     // Longitudes that go on instead of jumping.
     let (mut path, mut before, mut turns) = (Vec::new(), edge[0].longitude, 0.0);

@@ -284,8 +284,7 @@ fn one_wrong_vantage_adds_no_site() {
     world.targets.insert(endpoint("cdn"), target);
     let judged = &told(&world, &[]).targets[&endpoint("cdn")].addresses[0].judged;
     assert_eq!((judged.class, judged.sites_min), (Class::SeveralSites, 2));
-    let cities: Vec<&str> =
-        judged.sites.iter().map(|it| it.city.unwrap().0.name.as_str()).collect();
+    let cities: Vec<&str> = judged.sites.iter().map(|it| it.city.unwrap().0.name).collect();
     assert!(!cities.contains(&"Sydney") && cities.len() == 2, "{cities:?}");
 }
 
@@ -359,8 +358,8 @@ fn who_is_left_out_names_no_site() {
     let name = |suspects: &[usize]| {
         let suspects = suspects.iter().copied().collect();
         let judged = crate::class::judge(&world, &address, &suspects);
-        judged.sites[0].city.map(|(city, _)| city.name.clone())
+        judged.sites[0].city.map(|(city, _)| city.name)
     };
-    assert_eq!(name(&[]).as_deref(), Some("London"));
-    assert_eq!(name(&[7, 8]).as_deref(), Some("Amsterdam"));
+    assert_eq!(name(&[]), Some("London"));
+    assert_eq!(name(&[7, 8]), Some("Amsterdam"));
 }

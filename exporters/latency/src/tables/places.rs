@@ -1,10 +1,11 @@
 //! Cities, and the words by which routers name them. No I/O, no clock.
 //!
-//! Those that are shipped were written down by hand for this program: cities that have an internet exchange or more
-//! than a million people, with the codes of their airports and those that networks use.
+//! Those that are shipped are the crate `earth`'s.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+
+use earth::City;
 
 use super::parsed::Parsed;
 use super::words;
@@ -39,8 +40,6 @@ const MOST_CUT: usize = 3;
 const MOST: usize = 20_000;
 const LONGEST: usize = 64;
 
-const SHIPPED: &str = include_str!("../places.csv");
-
 #[derive(Clone, Debug)]
 struct Row {
     place: Place,
@@ -48,10 +47,19 @@ struct Row {
     names: Vec<String>,
 }
 
+impl Row {
+    fn of(city: &City) -> Self {
+        let owned = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
+        let at = (city.place.latitude, city.place.longitude);
+        let place = Place { city: city.name.to_owned(), country: city.country.to_owned(), at };
+        Self { place, codes: owned(&city.codes), names: owned(&city.aliases) }
+    }
+}
+
 impl Places {
     /// Those that are shipped, and after them those of a file; a city that is named again is that of the file.
     pub(crate) fn with(file: Option<&[u8]>) -> Result<Parsed<Self>, String> {
-        let (mut rows, _) = rows(SHIPPED.as_bytes());
+        let mut rows: Vec<Row> = earth::cities().iter().map(Row::of).collect();
         let (own, rejected) = file.map_or_else(Default::default, rows_of);
         if file.is_some() && own.is_empty() {
             return Err(
@@ -125,12 +133,8 @@ fn shared_name(city: &str) -> Option<&str> {
     is_region.then_some(name)
 }
 
-fn rows_of(bytes: &[u8]) -> (Vec<Row>, u64) {
-    rows(bytes)
-}
-
 /// The lines that can be read, and how many cannot.
-fn rows(bytes: &[u8]) -> (Vec<Row>, u64) {
+fn rows_of(bytes: &[u8]) -> (Vec<Row>, u64) {
     let mut reader = csv::ReaderBuilder::new();
     let reader = reader.has_headers(false).flexible(true).comment(Some(b'#')).from_reader(bytes);
     let (mut rows, mut rejected) = (Vec::new(), 0);
@@ -174,64 +178,12 @@ fn letters(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::light::kilometres;
 
     fn shipped() -> Places {
-        Places::with(None).unwrap().table
-    }
-
-    #[test]
-    fn the_shipped_ones_can_all_be_read_and_none_is_there_twice() {
-        let (rows, rejected) = rows(SHIPPED.as_bytes());
-        assert_eq!(rejected, 0);
-        assert!(rows.len() >= 650, "{}", rows.len());
-        let (mut names, mut codes) = (BTreeSet::new(), BTreeSet::new());
-        for row in &rows {
-            assert!(row.place.city.is_ascii(), "{}", row.place.city);
-            for name in row.names.iter().chain([&letters(&row.place.city)]) {
-                assert!(names.insert(name.clone()), "{name} is there twice");
-                assert!(name.len() >= 4 || row.place.city.len() == name.len(), "{name}: short");
-            }
-            for code in &row.codes {
-                assert!(codes.insert(code.clone()), "{code} is there twice");
-            }
-            let (north, east) = row.place.at;
-            assert!((-56.0..=79.0).contains(&north) && north != 0.0 && east != 0.0);
-        }
-        // Nowhere are two in one place.
-        for (number, row) in rows.iter().enumerate() {
-            for other in &rows[..number] {
-                let near = kilometres(row.place.at, other.place.at);
-                assert!(near > 3.0, "{} and {}: {near} km", row.place.city, other.place.city);
-            }
-        }
-    }
-
-    #[test]
-    fn distances_are_those_of_the_world() {
-        let places = shipped();
-        for (one, other, wanted) in [
-            ("Amsterdam", "New York", 5863.0),
-            ("Amsterdam", "Singapore", 10_492.0),
-            ("London", "Frankfurt", 636.0),
-            ("London", "Sydney", 16_994.0),
-            ("Tokyo", "San Francisco", 8270.0),
-            ("Sao Paulo", "Miami", 6570.0),
-            ("Johannesburg", "Nairobi", 2910.0),
-            ("Moscow", "Paris", 2487.0),
-            ("Mumbai", "Dubai", 1930.0),
-            ("Los Angeles", "Chicago", 2805.0),
-            ("Buenos Aires", "Madrid", 10_045.0),
-            ("Hong Kong", "Seoul", 2095.0),
-            ("Warsaw", "Stockholm", 810.0),
-        ] {
-            let at = |name| places.city(name).unwrap_or_else(|| panic!("{name}")).at;
-            let found = kilometres(at(one), at(other));
-            assert!((found / wanted - 1.0).abs() < 0.01, "{one} {other}: {found:.0}");
-        }
+        let parsed = Places::with(None).unwrap();
+        assert_eq!((parsed.entries, parsed.rejected), (earth::cities().len() as u64, 0));
+        parsed.table
     }
 
     #[test]
