@@ -317,13 +317,37 @@ async fn what_is_forged_makes_no_path() {
     let way = Way::new(3);
     let tracer = tracer();
     let slots = Slots::default();
-    let forger = forger::start(&way.routers[1], tracer.identifier());
+    let forger = forger::start(&way.routers[1], tracer.identifier(), false);
     let verdicts = follow(&tracer, &slots, TARGETS[0], 10).await;
     assert!(forger.sent() > 1000, "{} were forged", forger.sent());
     assert_eq!(verdicts[..2], [Verdict::Doubted, Verdict::First]);
     assert_eq!(changes(&slots, TARGETS[0]), (0, 0), "{verdicts:?}");
+    let (path, whole) = (id(&slots, TARGETS[0]), ["10.0.1.2", "10.0.2.2", TARGETS[0]]);
     let trace = tracer.trace(Why::Turn, to(TARGETS[0]), 30, Some(3)).await;
-    assert_eq!(addresses(&trace), ["10.0.1.2", "10.0.2.2", TARGETS[0]]);
+    assert_eq!(addresses(&trace), whole);
+    drop(forger);
+
+    // The router in the middle says nothing, so that whoever guesses has a second for each guess.
+    way.routers[1].silence();
+    let forger = forger::start(&way.routers[2], tracer.identifier(), true);
+    let before = forger.sent();
+    for _ in 0..4 {
+        let trace = tracer.trace(Why::Turn, to(TARGETS[0]), 30, Some(3)).await;
+        assert_eq!((trace.end, trace.hops.len()), (End::Incomplete, 0), "it is not believed");
+        slots.take_in(0, &trace, 0.0);
+    }
+    assert!(forger.sent() > before + 1000, "{} were guessed", forger.sent() - before);
+    drop(forger);
+    // What is on its way of it is still to be read.
+    let mut trace = tracer.trace(Why::Turn, to(TARGETS[0]), 30, Some(3)).await;
+    for _ in 0..20 {
+        if trace.end == End::Reached {
+            break;
+        }
+        trace = tracer.trace(Why::Turn, to(TARGETS[0]), 30, Some(3)).await;
+    }
+    assert_eq!(addresses(&trace), ["10.0.1.2", "*", TARGETS[0]]);
+    assert_eq!((changes(&slots, TARGETS[0]), id(&slots, TARGETS[0])), ((0, 0), path));
     assert_eq!(tracer.under_way(), 0, "nothing is left of it");
 }
 

@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 
 use super::course::{Answer, Course, Says, Step};
 use super::due::Why;
-use super::flights::Flights;
+use super::flights::{Flights, MOST_STRAYS};
 use super::packet::{self, Cookie};
 use super::socket::TraceSocket;
 use super::trace::{End, Hop, Trace};
@@ -121,7 +121,7 @@ impl Tracer {
         let Some(_turn) = self.0.turns.take(why).await else { return unsent };
         let Some(channel) = self.0.channel(Family::of(to.ip())) else { return unsent };
         let (sender, mut answers) = mpsc::unbounded_channel();
-        let mut probes = Probes { channel: &channel, sent: Vec::new() };
+        let mut probes = Probes::begin(&channel, to.ip());
         let mut course = Course::new(to.ip(), most, known);
         loop {
             while let Ok((hop_limit, answer)) = answers.try_recv() {
@@ -129,6 +129,10 @@ impl Tracer {
             }
             let now = self.0.clock.now().monotonic;
             match course.step(now) {
+                Step::Done if probes.are_guessed_at() => {
+                    warn!(to = %to.ip(), "a trace is not believed: somebody guesses at its probes");
+                    return Trace::unsent(to.ip(), End::Incomplete);
+                }
                 Step::Done => return course.trace(),
                 Step::Wait(until) => {
                     tokio::select! {
@@ -162,17 +166,28 @@ impl Tracer {
 /// The probes of one trace, which are forgotten with it.
 struct Probes<'a> {
     channel: &'a Shared,
+    to: IpAddr,
     sent: Vec<u16>,
 }
 
-impl Probes<'_> {
+impl<'a> Probes<'a> {
+    fn begin(channel: &'a Shared, to: IpAddr) -> Self {
+        channel.flights().begin(to);
+        Self { channel, to, sent: Vec::new() }
+    }
+
+    /// Whether more was said of probes that are none than chance explains.
+    fn are_guessed_at(&self) -> bool {
+        self.channel.flights().strays(self.to) > MOST_STRAYS
+    }
+
     fn send(&mut self, to: SocketAddr, hop_limit: u8, heard: &Heard) -> io::Result<()> {
-        let cookie: Cookie = rand::random();
+        let (cookie, drawn): (Cookie, u16) = rand::random();
         let sent = self.channel.clock.now().monotonic;
         // Recorded before it is sent: the answer may be faster than we are.
         let mut flights = self.channel.flights();
         let whose = (hop_limit, heard.clone());
-        let sequence = flights.send(to.ip(), cookie, sent, whose);
+        let sequence = flights.send(to.ip(), cookie, sent, whose, drawn);
         let sequence = sequence.ok_or(ErrorKind::WouldBlock)?;
         let outcome = self.channel.socket.send(to, sequence, &cookie, hop_limit);
         if outcome.is_err() {
@@ -188,6 +203,7 @@ impl Drop for Probes<'_> {
     fn drop(&mut self) {
         let mut flights = self.channel.flights();
         self.sent.iter().for_each(|sequence| flights.forget(*sequence));
+        flights.end(self.to);
     }
 }
 

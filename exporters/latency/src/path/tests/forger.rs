@@ -33,8 +33,9 @@ impl Drop for Forger {
     }
 }
 
-/// Forges in the name of a router, about probes of this identifier.
-pub(crate) fn start(router: &Namespace, identifier: u16) -> Forger {
+/// Forges in the name of a router, about probes of this identifier; `guesses` says whether it also tries all sequence
+/// numbers of probes to the target.
+pub(crate) fn start(router: &Namespace, identifier: u16, guesses: bool) -> Forger {
     let (sent, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
     let network = File::open(format!("/proc/{}/ns/net", router.pid())).unwrap();
     let (counts, stopped) = (Arc::clone(&sent), Arc::clone(&stop));
@@ -46,17 +47,18 @@ pub(crate) fn start(router: &Namespace, identifier: u16) -> Forger {
             if stopped.load(Ordering::Relaxed) {
                 return;
             }
-            let messages = [
+            let mut messages = vec![
                 // About a probe to somebody else.
                 exceeded([10, 9, 0, 8], identifier, sequence, 8),
                 // Too short to say which.
                 exceeded([10, 9, 0, 9], identifier, sequence, 7),
-                // About one that has not been sent.
-                exceeded([10, 9, 0, 9], identifier, sequence | 0x8000, 8),
                 // About another program's.
-                exceeded([10, 9, 0, 9], identifier ^ 1, sequence & 63, 8),
-                reply(identifier, sequence & 63),
+                exceeded([10, 9, 0, 9], identifier ^ 1, sequence, 8),
+                reply(identifier, sequence),
             ];
+            if guesses {
+                messages = vec![exceeded([10, 9, 0, 9], identifier, sequence, 8)];
+            }
             for message in messages {
                 // A full buffer is no reason to stop.
                 let _ = socket.send_to(&message, &vantage.into());
