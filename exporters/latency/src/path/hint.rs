@@ -154,9 +154,11 @@ fn tokens(name: &str) -> Option<(Vec<Token<'_>>, &str)> {
     let at = *dots.get(labels - 1)?;
     let words = name[..at].split(['.', '-', '_']);
     let tokens = words.filter_map(|word| {
-        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        // As far as its first number: `fra16s52` is the sixteenth of Frankfurt.
+        let end = word.find(|c: char| c.is_ascii_digit()).unwrap_or(word.len());
+        let letters = &word[..end];
         let fits = letters.len() >= 2 && letters.bytes().all(|byte| byte.is_ascii_lowercase());
-        fits.then_some(Token { letters, is_numbered: letters.len() < word.len() })
+        fits.then_some(Token { letters, is_numbered: end < word.len() })
     });
     Some((tokens.collect(), &name[at + 1..]))
 }
@@ -188,11 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_the_incident_are_in_amsterdam_or_nowhere() {
+    fn names_of_routers_in_amsterdam_say_so_and_others_nothing() {
         for (name, wanted) in [
             ("et3-1-2.amster1.ams.seabone.net", Some("Amsterdam")),
             ("ae-2-3201.ear3.amsterdam1.level3.net", Some("Amsterdam")),
             ("ams-ix-gw.telegram.org", Some("Amsterdam")),
+            ("ams17s01-in-f14.1e100.net", Some("Amsterdam")),
+            ("17ams1.f14.1e100.net", None),
             ("xcr1.att.cw.net", None),
         ] {
             for millis in [1, 2] {
