@@ -2,6 +2,7 @@
 //! which pages say how they are.
 
 mod claim;
+mod panel;
 mod route;
 mod service;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use claim::Component;
 pub(crate) use claim::{PageLabels, PageWork};
+pub(crate) use panel::{PanelLabels, PanelWork};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +29,7 @@ use crate::gather::KnownVantage;
 use crate::routes::{RouteWork, Rules};
 use crate::sets::Service;
 use claim::Claim;
+use panel::Panel;
 use route::Routes;
 use service::RawService;
 
@@ -48,6 +51,7 @@ pub struct Config {
     evaluation: Wanted<Work, Labels>,
     claims: Vec<Located<Claim>>,
     routes: Option<Routes>,
+    panel: Panel,
     folder: Arc<Path>,
 }
 
@@ -90,6 +94,7 @@ struct RawConfig {
     #[serde(default)]
     claims: Vec<Located<Claim>>,
     routes: Option<Routes>,
+    panel: Option<Panel>,
 }
 
 /// A vantage of which the config says more than its exporter.
@@ -144,6 +149,11 @@ impl Config {
         wanted.collect()
     }
 
+    /// The measurements that are read, by name.
+    pub(crate) fn panels(&self) -> BTreeMap<String, Wanted<PanelWork, PanelLabels>> {
+        self.panel.wanted(&self.folder)
+    }
+
     /// The pages that are asked, by name.
     pub(crate) fn pages(&self) -> BTreeMap<String, Wanted<PageWork, PageLabels>> {
         let page = |claim: &Located<Claim>| {
@@ -188,6 +198,13 @@ impl TryFrom<RawConfig> for Config {
         }
         let services = service::checked(raw.services, &mut problems);
         claim::check(&raw.claims, &mut problems);
+        let panel = raw.panel.unwrap_or_default();
+        for (at, claim) in raw.claims.iter().enumerate() {
+            if panel.has(&claim.page) {
+                let what = format!("claims[{at}].page: a measurement of panel has the same name");
+                problems.add(claim.place, what);
+            }
+        }
         problems.into_result()?;
         let folder: Arc<Path> = Arc::from(Path::new("."));
         let work = Work {
@@ -203,6 +220,7 @@ impl TryFrom<RawConfig> for Config {
             evaluation: Wanted { work, labels },
             claims: raw.claims,
             routes: raw.routes,
+            panel,
             folder,
         })
     }

@@ -8,7 +8,7 @@
 //!   are not where they say; `standing`: what was told before; `verdict`: what is told of an endpoint;
 //! * `geodesy`: distances; `place`: where a site can be; `cities`: what a place is called;
 //! * `handover`: who carries it; `sets`: whether the sets of a service stand alone; `evidence`: the sentences;
-//! * `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
+//! * `panel`: what strangers' probes say; `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
 //! * `outcome`: every reason that is a label; `state`: the last evaluation; `metrics`: every metric; `pages`: the
 //!   evidence, for people and for programs.
 //!
@@ -29,6 +29,7 @@ mod judge;
 mod metrics;
 mod outcome;
 mod pages;
+mod panel;
 mod place;
 mod poll;
 mod query;
@@ -52,10 +53,12 @@ use exporter_kit::discovery::{Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
 
 use crate::claims::state::{Page, Pages};
-use crate::config::{Config, Labels, PageLabels, PageWork, Work};
+use crate::config::{Config, Labels, PageLabels, PageWork, PanelLabels, PanelWork, Work};
 use crate::metrics::claims::ClaimMetrics;
 use crate::metrics::page::Metrics;
+use crate::metrics::panel::PanelMetrics;
 use crate::metrics::routes::RouteMetrics;
+use crate::panel::state::{Panel, Panels};
 use crate::routes::state::{Routes, Routing};
 use crate::routes::{RouteWork, Rules};
 use crate::state::{Evaluation, Evaluations};
@@ -66,6 +69,7 @@ pub struct HomingExporter {
     evaluations: Arc<Evaluations>,
     pages: Arc<Pages>,
     routing: Arc<Routing>,
+    panels: Arc<Panels>,
     rounds: Rounds,
 }
 
@@ -95,7 +99,9 @@ impl Exporter for HomingExporter {
             routing: Arc::clone(&routing),
             evaluations: Arc::clone(&evaluations),
         });
-        Ok(Self { evaluations, pages, routing, rounds: kit.rounds.clone() })
+        let panels = Arc::new(Targets::default());
+        kit.registry.register(PanelMetrics(Arc::clone(&panels)));
+        Ok(Self { evaluations, pages, routing, panels, rounds: kit.rounds.clone() })
     }
 
     fn keep_in_step(&self, config: &mut Config, _: &[Found]) -> Vec<Skipped> {
@@ -120,6 +126,13 @@ impl Exporter for HomingExporter {
             Running::new(routes, tokio::spawn(run))
         };
         self.routing.update(config.routes(), start, |routes, rules| routes.relabel(rules));
+        let start = |name: &String, wanted: &Wanted<PanelWork, PanelLabels>| {
+            let panel = Arc::new(Panel::new(name, &wanted.work, &wanted.labels));
+            let work = wanted.work.clone();
+            let run = panel::fetch::run(Arc::clone(&panel), work, self.rounds.clone());
+            Running::new(panel, tokio::spawn(run))
+        };
+        self.panels.update(config.panels(), start, |panel, labels| panel.relabel(labels));
         Vec::new()
     }
 
@@ -130,7 +143,9 @@ impl Exporter for HomingExporter {
         let pages = pages.iter().map(|it| Arc::clone(&it.health));
         let routing = self.routing.states();
         let routing = routing.iter().map(|it| Arc::clone(&it.health));
-        evaluations.chain(pages).chain(routing).collect()
+        let panels = self.panels.states();
+        let panels = panels.iter().map(|it| Arc::clone(&it.health));
+        evaluations.chain(pages).chain(routing).chain(panels).collect()
     }
 
     fn routes(self: &Arc<Self>) -> Router {
@@ -138,6 +153,7 @@ impl Exporter for HomingExporter {
             Arc::clone(&self.evaluations),
             Arc::clone(&self.pages),
             Arc::clone(&self.routing),
+            Arc::clone(&self.panels),
         )
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod claims;
 pub(crate) mod counts;
 pub(crate) mod page;
+pub(crate) mod panel;
 pub(crate) mod routes;
 #[cfg(test)]
 mod tests;

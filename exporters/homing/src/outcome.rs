@@ -183,6 +183,28 @@ labels! {
     }
 }
 
+labels! {
+    /// Why a result of a stranger's probe says nothing.
+    Unused {
+        /// It is not written as such results are.
+        Form = "form",
+        /// Its firmware writes results in a shape that is not known.
+        Firmware = "firmware",
+        /// It is of the future.
+        Time = "time",
+        /// It is older than a result may be.
+        Old = "old",
+        /// A round trip that is none: 0, negative, above ten seconds.
+        Rtt = "rtt",
+        /// Nobody knows where the probe is.
+        Probe = "probe",
+        /// The probe has a newer one.
+        Twice = "twice",
+        /// A probe beyond the number that is judged.
+        TooMany = "too_many",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

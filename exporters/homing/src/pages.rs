@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::claims::state::Pages;
 use crate::config::{EVALUATION, ROUTES};
+use crate::panel::state::Panels;
 use crate::routes::state::Routing;
 use crate::state::{Evaluations, Snapshot};
 use crate::world::Endpoint;
@@ -28,6 +29,7 @@ struct Sources {
     evaluations: Arc<Evaluations>,
     pages: Arc<Pages>,
     routing: Arc<Routing>,
+    panels: Arc<Panels>,
 }
 
 /// What of it is asked for.
@@ -52,11 +54,12 @@ pub(crate) fn routes(
     evaluations: Arc<Evaluations>,
     pages: Arc<Pages>,
     routing: Arc<Routing>,
+    panels: Arc<Panels>,
 ) -> Router {
     Router::new()
         .route("/homing", get(homing))
         .route("/map.svg", get(picture))
-        .with_state(Sources { evaluations, pages, routing })
+        .with_state(Sources { evaluations, pages, routing, panels })
 }
 
 /// The last evaluation, as long as it stands.
@@ -88,7 +91,11 @@ async fn homing(State(sources): State<Sources>, Query(asked): Query<Asked>) -> R
         let routes = sources.routing.state(&ROUTES.to_owned()).and_then(|it| it.latest());
         let takes = |endpoint: &Endpoint| asked.takes(endpoint);
         let age = snapshot.as_ref().map(|it| now.saturating_duration_since(it.at).as_secs_f64());
-        let told = json::Told::new(snapshot.as_deref(), &claims, routes.as_deref(), age, takes);
+        let mut told = json::Told::new(snapshot.as_deref(), &claims, routes.as_deref(), age, takes);
+        let panels = sources.panels.states();
+        let panels =
+            panels.iter().filter(|it| it.labels().endpoints.iter().any(|it| asked.takes(it)));
+        told.panels = panels.filter_map(|it| json::ToldPanel::new(it, now)).collect();
         if format.as_deref() == Some("json") {
             Json(told).into_response()
         } else {

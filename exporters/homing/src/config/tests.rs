@@ -93,6 +93,22 @@ fn every_fault_has_its_message() {
             "routes: {files: [a], watch: [{prefix: 192.0.2.0/24, max_length: 33}]}".to_owned(),
             "watch[0].max_length",
         ),
+        (
+            "panel: {probes_file: p, atlas: [{name: a, measurement: 1, targets: [x], interval: 1m}]}".to_owned(),
+            "atlas[0].interval: must be from 5m to 1h",
+        ),
+        (
+            "panel: {probes_file: p, atlas: [{name: a, measurement: 1, targets: []}]}".to_owned(),
+            "atlas[0].targets: must have one entry at least",
+        ),
+        (
+            "panel: {probes_file: p, atlas: [{name: routes, measurement: 1, targets: [x]}]}".to_owned(),
+            "atlas[0].name: must not be that of anything else",
+        ),
+        (
+            "panel: {probes_file: p, atlas: [{name: a, measurement: 1, targets: [x]}]}\nclaims: [{page: a, url: 'https://a.example/'}]".to_owned(),
+            "claims[0].page: a measurement of panel has the same name",
+        ),
         (claim("interval: 10s"), "interval: must be from 1m to 2m"),
         (claim("format: rss"), "format"),
         ("claims: [{page: a, url: 'a.example'}]".to_owned(), "url: must be a URL"),

@@ -1,6 +1,7 @@
 //! The golden exposition, from fixed snapshots.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +12,22 @@ use super::{claims, page, routes};
 use crate::cities;
 use crate::claims::state::Page;
 use crate::claims::{Said, SaidComponent};
+use crate::class::{Class, Judged};
 use crate::config::{Config, EVALUATION};
-use crate::judge;
 use crate::outcome::{
     ClaimState, Evaluation as Outcome, Fetch, Impact, LeftOut, QueryFailure, Record, RouteChange,
-    TableState,
+    TableState, Unused,
 };
+use crate::panel::judge::{Region, Told};
+use crate::panel::state::Panel;
 use crate::routes::Rules;
 use crate::routes::figures::Figures;
-use crate::routes::standing::{RouteVerdict, Told};
+use crate::routes::standing::{RouteVerdict, Told as ToldRoute};
 use crate::routes::state::{Latest, Prefix, Routes};
 use crate::standing::Standing;
 use crate::state::{Evaluation, Snapshot};
 use crate::world::{Address, Endpoint, Handover, Seen, Target, Vantage, World};
+use crate::{judge, panel};
 
 const CONFIG: &str = "\
 prometheus: [{url: 'http://localhost:9090'}]
@@ -34,6 +38,10 @@ services:
       - {name: ams, targets: [api]}
       - {name: world, targets: [anycast]}
   - {name: shop, team: payments, expect_independent: 2, sets: [{name: one, targets: [shop]}, {name: two, targets: [other]}]}
+panel:
+  probes_file: probes.json
+  atlas:
+    - {name: atlas-api, measurement: 1001, targets: [api]}
 claims:
   - page: acme
     url: https://status.example/api/v2/summary.json
@@ -162,7 +170,7 @@ fn routing() -> Routes {
         part_origins: [((part, 64_666), 2)].into(),
     };
     let told = [(RouteChange::Origin, Some(64_666)), (RouteChange::Withdrawn, None)];
-    let told = told.map(|(kind, asn)| Told { kind, announced: part, asn });
+    let told = told.map(|(kind, asn)| ToldRoute { kind, announced: part, asn });
     let verdict = RouteVerdict {
         visible: Some(0.75),
         unexpected: 1,
@@ -187,6 +195,25 @@ fn routing() -> Routes {
     routes
 }
 
+/// A measurement of an endpoint by four probes of two regions.
+fn panels(now: Instant) -> Vec<Arc<Panel>> {
+    let wanted = &config().panels()["atlas-api"];
+    let panel = Panel::new("atlas-api", &wanted.work, &wanted.labels);
+    let region = |answered, failed, rtt_seconds| Region { answered, failed, rtt_seconds };
+    let ip: IpAddr = [149, 154, 167, 220].into();
+    let judged = Judged { class: Class::Undetermined, ..Judged::default() };
+    let told = Told {
+        newest: Some(1_524_977_900),
+        regions: [("AMER", region(0, 1, None)), ("EMEA", region(3, 0, Some(0.0305)))].into(),
+        addresses: vec![(ip, judged)],
+    };
+    let unused = CountsBy::default();
+    unused.inc(Unused::Probe);
+    panel.publish(panel::state::Latest { told, unused }, now);
+    panel.fetches.inc(Fetch::Ok);
+    vec![Arc::new(panel)]
+}
+
 #[test]
 fn exposition() {
     let now = Instant::now();
@@ -196,6 +223,7 @@ fn exposition() {
         page::encode(&evaluation, now, page);
         claims::encode(&pages(now), now, page);
         routes::encode(&routing(), snapshot.as_deref(), page);
+        super::panel::encode(&panels(now), now, page);
     });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();

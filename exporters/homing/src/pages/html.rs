@@ -33,6 +33,11 @@ pub(super) fn page(told: &Told) -> Markup {
             }
             @for target in &told.targets { (of_target(target)) }
             (services(told))
+            @if !told.panels.is_empty() {
+                h2 { "What strangers' probes say" }
+                p { "They have no vote. Results by RIPE Atlas (" a href="https://atlas.ripe.net" { "atlas.ripe.net" } ")." }
+            }
+            @for it in &told.panels { p { (it.panel) " (" (it.targets.join(", ")) "): " (it.evidence) } }
             (claims(told))
             (routes(told))
         }

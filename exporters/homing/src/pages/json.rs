@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use exporter_kit::LabelEnum as _;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::claims::state::Shown;
 use crate::evidence;
 use crate::judge::Verdict;
+use crate::panel::judge;
+use crate::panel::state::Panel;
 use crate::routes::state::{Latest, Prefix};
 use crate::sets::{Dimension, ServiceVerdict};
 use crate::state::Snapshot;
@@ -27,6 +30,8 @@ pub(super) struct Told {
     pub(super) services: Vec<ToldService>,
     /// What providers say.
     pub(super) claims: Vec<ToldClaim>,
+    /// What strangers' probes say.
+    pub(super) panels: Vec<ToldPanel>,
     /// Who announces the prefixes that are watched.
     pub(super) routes: Option<ToldRoutes>,
 }
@@ -116,6 +121,24 @@ pub(super) struct ToldPrefix {
     pub(super) unexpected: Vec<(&'static str, String, Option<u32>)>,
 }
 
+/// A measurement of strangers' probes.
+#[derive(Debug, Serialize)]
+pub(super) struct ToldPanel {
+    pub(super) panel: String,
+    /// Whom it measures.
+    pub(super) targets: Vec<String>,
+    pub(super) evidence: String,
+}
+
+impl ToldPanel {
+    pub(super) fn new(panel: &Panel, now: Instant) -> Option<Self> {
+        let latest = panel.standing(now)?;
+        let targets = panel.labels().endpoints.iter().map(|it| it.target.clone()).collect();
+        let evidence = judge::sentence(&latest.told);
+        Some(Self { panel: panel.name.clone(), targets, evidence })
+    }
+}
+
 /// A page.
 #[derive(Debug, Serialize)]
 pub(super) struct ToldClaim {
@@ -165,6 +188,7 @@ impl Told {
                 .collect(),
             services: verdict.services.iter().map(ToldService::new).collect(),
             claims,
+            panels: Vec::new(),
             routes,
         }
     }

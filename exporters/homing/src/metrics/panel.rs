@@ -1,0 +1,108 @@
+//! The metrics of panels: what strangers' probes say. None of them has a name that a vantage's series have.
+
+use std::sync::Arc;
+
+use exporter_kit::{Collector, LabelEnum as _, Page};
+use tokio::time::Instant;
+
+use crate::class::Class;
+use crate::panel::state::{Latest, Panel, Panels};
+use crate::world::Endpoint;
+
+/// Renders all measurements: metric by metric, and within each, one by one.
+#[derive(Debug)]
+pub(crate) struct PanelMetrics(pub(crate) Arc<Panels>);
+
+impl Collector for PanelMetrics {
+    fn collect(&self, page: &mut Page<'_>) {
+        encode(&self.0.wanted_on(page), Instant::now(), page);
+    }
+}
+
+type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
+    page.counter(
+        "homing_panel_fetches_total",
+        "Requests for the results of a measurement, by what came of them.",
+        panels.iter().flat_map(|it| {
+            it.fetches.iter().map(|(result, count)| {
+                ([("panel", it.name.as_str()), ("result", result.name())], count)
+            })
+        }),
+    );
+    let standing: Vec<_> = panels
+        .iter()
+        .filter_map(|it| Some((it.name.as_str(), it.labels(), it.standing(now)?)))
+        .collect();
+    page.gauge(
+        "homing_panel_last_result_timestamp_seconds",
+        "When the newest result was measured.",
+        standing
+            .iter()
+            .filter_map(|(name, _, it)| Some(([("panel", *name)], it.told.newest? as f64))),
+    );
+    page.gauge(
+        "homing_panel_left_out",
+        "Results of the last answer that say nothing, by the reason.",
+        standing.iter().flat_map(|(name, _, it)| {
+            it.unused
+                .iter()
+                .map(|(why, count)| ([("panel", *name), ("reason", why.name())], count as f64))
+        }),
+    );
+    // Of each endpoint that a measurement is about.
+    let of_endpoints: Vec<(&str, &Endpoint, &Latest)> = standing
+        .iter()
+        .flat_map(|(name, labels, it)| {
+            labels.endpoints.iter().map(move |endpoint| (*name, endpoint, &**it))
+        })
+        .collect();
+    page.gauge(
+        "homing_panel_tests",
+        "Probes of a region that get an answer, and that get none.",
+        of_endpoints.iter().flat_map(|(name, endpoint, it)| {
+            it.told.regions.iter().flat_map(move |(region, of)| {
+                [("answered", of.answered), ("failed", of.failed)].map(|(outcome, count)| {
+                    let more = [("region", *region), ("outcome", outcome)];
+                    ([&labels(name, endpoint)[..], &more].concat(), count as f64)
+                })
+            })
+        }),
+    );
+    page.gauge(
+        "homing_panel_rtt_min_seconds",
+        "The smallest round trip of the probes of a region.",
+        of_endpoints.iter().flat_map(|(name, endpoint, it)| {
+            it.told.regions.iter().filter_map(move |(region, of)| {
+                let labels = [&labels(name, endpoint)[..], &[("region", *region)]].concat();
+                Some((labels, of.rtt_seconds?))
+            })
+        }),
+    );
+    let addresses: Vec<_> = of_endpoints
+        .iter()
+        .flat_map(|(name, endpoint, it)| {
+            it.told
+                .addresses
+                .iter()
+                .map(move |(ip, judged)| (*name, *endpoint, ip.to_string(), judged))
+        })
+        .collect();
+    page.gauge(
+        "homing_panel_class",
+        "What the round trips of a panel's probes allow: exactly one class of an address is 1. It has no vote.",
+        addresses.iter().flat_map(|(name, endpoint, ip, judged)| {
+            Class::VALUES.iter().map(move |class| {
+                let more = [("address", ip.as_str()), ("class", class.name())];
+                ([&labels(name, endpoint)[..], &more].concat(), judged.class == *class)
+            })
+        }),
+    );
+}
+
+fn labels<'a>(name: &'a str, endpoint: &'a Endpoint) -> Labels<'a> {
+    let team = (!endpoint.team.is_empty()).then_some(("team", endpoint.team.as_str()));
+    let of = [("panel", name), ("target", endpoint.target.as_str())];
+    of.into_iter().chain(team).collect()
+}

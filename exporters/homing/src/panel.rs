@@ -1,0 +1,25 @@
+//! What strangers' probes measure, where a panel of them measures an endpoint anyway. They have no vote and
+//! no series of the vantages' names: they can only say something beside them. No I/O, no clock.
+
+pub(crate) mod atlas;
+pub(crate) mod fetch;
+pub(crate) mod judge;
+pub(crate) mod probes;
+pub(crate) mod state;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+/// What one probe found at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reply {
+    /// The probe's number.
+    pub(crate) probe: u64,
+    /// Whom it asked.
+    pub(crate) address: IpAddr,
+    /// When, in seconds since the epoch, by the probe's clock.
+    pub(crate) at: u64,
+    /// The smallest round trip in milliseconds; none where nothing came back.
+    pub(crate) rtt_ms: Option<f64>,
+}
