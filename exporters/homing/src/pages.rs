@@ -92,10 +92,13 @@ async fn homing(State(sources): State<Sources>, Query(asked): Query<Asked>) -> R
         let takes = |endpoint: &Endpoint| asked.takes(endpoint);
         let age = snapshot.as_ref().map(|it| now.saturating_duration_since(it.at).as_secs_f64());
         let mut told = json::Told::new(snapshot.as_deref(), &claims, routes.as_deref(), age, takes);
-        let panels = sources.panels.states();
-        let panels =
-            panels.iter().filter(|it| it.labels().endpoints.iter().any(|it| asked.takes(it)));
-        told.panels = panels.filter_map(|it| json::ToldPanel::new(it, now)).collect();
+        for panel in sources.panels.states() {
+            let labels = panel.labels();
+            let latest = panel.standing(now).filter(|_| labels.endpoints.iter().any(takes));
+            let told_panel =
+                latest.map(|it| json::ToldPanel::new(&panel.name, &labels.endpoints, &it.told));
+            told.panels.extend(told_panel);
+        }
         if format.as_deref() == Some("json") {
             Json(told).into_response()
         } else {

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use exporter_kit::LabelEnum as _;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use crate::claims::state::Shown;
 use crate::evidence;
 use crate::judge::Verdict;
 use crate::panel::judge;
-use crate::panel::state::Panel;
 use crate::routes::state::{Latest, Prefix};
 use crate::sets::{Dimension, ServiceVerdict};
 use crate::state::Snapshot;
@@ -131,11 +129,9 @@ pub(super) struct ToldPanel {
 }
 
 impl ToldPanel {
-    pub(super) fn new(panel: &Panel, now: Instant) -> Option<Self> {
-        let latest = panel.standing(now)?;
-        let targets = panel.labels().endpoints.iter().map(|it| it.target.clone()).collect();
-        let evidence = judge::sentence(&latest.told);
-        Some(Self { panel: panel.name.clone(), targets, evidence })
+    pub(super) fn new(name: &str, endpoints: &[Endpoint], told: &judge::Told) -> Self {
+        let targets = endpoints.iter().map(|it| it.target.clone()).collect();
+        Self { panel: name.to_owned(), targets, evidence: judge::sentence(told) }
     }
 }
 
