@@ -43,7 +43,8 @@ pub enum Event {
 /// A session with one BMC, from the first datagram to the last.
 pub struct Connection {
     state: State,
-    options: Options,
+    /// For the log-in; `None` after it.
+    options: Option<Box<Options>>,
     rng: StdRng,
     counters: Counters,
     datagrams: VecDeque<Vec<u8>>,
@@ -67,11 +68,12 @@ impl Connection {
     ) -> Connection {
         let mut connection = Connection {
             state: State::Over,
-            options: options.clone(),
+            options: Some(Box::new(options.clone())),
             rng: StdRng::from_seed(entropy),
             counters: Counters { sessions: 1, ..Counters::default() },
-            datagrams: VecDeque::new(),
-            events: VecDeque::new(),
+            // There is one of each at a time as a rule, and thousands of connections.
+            datagrams: VecDeque::with_capacity(1),
+            events: VecDeque::with_capacity(1),
         };
         match Login::begin(now, credentials, options) {
             Ok((login, first)) => {
@@ -229,12 +231,13 @@ impl Connection {
             Progress::Send(datagrams) => self.datagrams.extend(datagrams),
             Progress::Failed(error, datagrams) => self.fail(error, datagrams),
             Progress::Open(session) => {
-                let mut dialogue = Dialogue::new(session, &self.options);
+                let options = self.options.take().unwrap_or_default();
+                let mut dialogue = Dialogue::new(session, &options);
                 // A session begins with USER; more has to be asked for.
-                if self.options.privilege == Privilege::User {
+                if options.privilege == Privilege::User {
                     self.events.push_back(Event::Opened);
                 } else {
-                    let ask = Ask::SetPrivilege(self.options.privilege);
+                    let ask = Ask::SetPrivilege(options.privilege);
                     self.datagrams.extend(dialogue.ask(now, ask, &mut self.rng));
                 }
                 self.state = State::Open(Box::new(dialogue));

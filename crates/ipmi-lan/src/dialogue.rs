@@ -9,6 +9,7 @@
 //!    long its reply takes. When too few are left, the session is given up.
 //! 4. The answer of another controller counts only if it comes from that controller's address.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::Rng;
@@ -87,8 +88,9 @@ pub(crate) struct Dialogue {
     /// The sequence number of our next packet; never 0.
     next_sequence: u32,
     next_rq_seq: u8,
-    /// What each rqSeq asked for that was never answered; such a one is not used again.
-    unanswered: [Option<Kind>; 64],
+    /// What each rqSeq asked for that was never answered; such a one is not used again. Nearly always none:
+    /// of thousands of sessions each would have room for 64 for nothing.
+    unanswered: BTreeMap<u8, Kind>,
     replay: ReplayWindow,
     in_hand: Option<InHand>,
 }
@@ -125,7 +127,7 @@ impl Dialogue {
             check_checksums: !options.workarounds.contains(&Workaround::NoChecksumCheck),
             next_sequence: 1,
             next_rq_seq: 0,
-            unanswered: [None; 64],
+            unanswered: BTreeMap::new(),
             replay: ReplayWindow::default(),
             in_hand: None,
         }
@@ -158,8 +160,7 @@ impl Dialogue {
 
     /// Whether too many requests of this session were never answered to go on with it.
     pub(crate) fn is_worn(&self) -> bool {
-        let unanswered = self.unanswered.iter().flatten().count();
-        unanswered > usize::try_from(MAX_UNANSWERED).unwrap_or(0)
+        self.unanswered.len() > usize::try_from(MAX_UNANSWERED).unwrap_or(0)
     }
 
     /// When the request in hand has to be looked at again.
@@ -177,11 +178,8 @@ impl Dialogue {
     /// Gives up the request in hand and remembers which replies may still come.
     fn abandon(&mut self) {
         let Some(in_hand) = self.in_hand.take() else { return };
-        for (rq_seq, place) in (0_u32..).zip(&mut self.unanswered) {
-            if in_hand.rq_seqs & (1 << rq_seq) != 0 {
-                *place = Some(in_hand.ask.kind());
-            }
-        }
+        let outstanding = (0..64).filter(|rq_seq: &u8| in_hand.rq_seqs & (1 << *rq_seq) != 0);
+        self.unanswered.extend(outstanding.map(|rq_seq| (rq_seq, in_hand.ask.kind())));
     }
 
     /// A datagram for the request in hand under a fresh rqSeq, `None` when none is left.
@@ -214,10 +212,8 @@ impl Dialogue {
     /// The rqSeq unused for longest that no outstanding reply can carry.
     fn fresh_rq_seq(&mut self) -> Option<u8> {
         let in_use = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.rq_seqs);
-        let free = |rq_seq: &u8| {
-            let unanswered = self.unanswered.get(usize::from(*rq_seq)).is_none_or(Option::is_some);
-            !unanswered && in_use & (1 << *rq_seq) == 0
-        };
+        let free =
+            |rq_seq: &u8| !self.unanswered.contains_key(rq_seq) && in_use & (1 << *rq_seq) == 0;
         let rq_seq =
             (0..64).map(|step: u8| self.next_rq_seq.wrapping_add(step) & 0x3F).find(free)?;
         self.next_rq_seq = rq_seq.wrapping_add(1) & 0x3F;
@@ -270,11 +266,9 @@ impl Dialogue {
         else {
             counters.stale_replies += 1;
             // Its rqSeq is free again now that its own reply is there.
-            if let Some(place) = self.unanswered.get_mut(usize::from(reply.rq_seq))
-                && is_reply
-                && place.is_some_and(is_of)
-            {
-                *place = None;
+            let asked = self.unanswered.get(&reply.rq_seq).copied();
+            if is_reply && asked.is_some_and(is_of) {
+                self.unanswered.remove(&reply.rq_seq);
             }
             return Outcome::Waiting;
         };
@@ -364,5 +358,16 @@ impl Dialogue {
         let sequence = self.take_sequence();
         let rq_seq = self.next_rq_seq;
         close_session(&self.session.keys, self.session.bmc_id, sequence, rq_seq, rng)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_has_no_more_room_than_it_needs() {
+        // Ten thousand BMCs have one each, for as long as they are polled.
+        assert!(size_of::<Dialogue>() <= 208, "{}", size_of::<Dialogue>());
     }
 }
