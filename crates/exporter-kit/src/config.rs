@@ -60,7 +60,7 @@ pub(crate) fn load<E: Exporter>(path: &Path) -> anyhow::Result<E::Config> {
             Ok(problems) => anyhow!(problems.in_file(&file)),
             Err(error) => error.context(format!("config file {file}")),
         })?;
-    E::discovery(&config).check(folder).with_context(|| format!("config file {file}"))?;
+    E::discovery(&config).check(folder).map_err(|problems| anyhow!(problems.in_file(&file)))?;
     for warning in E::warnings(&config) {
         warn!("{file}: {warning}");
     }

@@ -100,6 +100,24 @@ impl HttpAuth {
         Ok(Self { login, headers })
     }
 
+    /// The secrets that it is made of, each by its field.
+    pub(crate) fn secrets(&self) -> Vec<(String, Option<&SecretSource>)> {
+        let mut secrets = match &self.login {
+            Login::None => Vec::new(),
+            Login::Basic(user, password) => vec![
+                ("basic_auth.username_file".to_owned(), Some(user)),
+                ("basic_auth.password_file".to_owned(), password.as_ref()),
+            ],
+            Login::Other(_, credentials) => {
+                vec![("authorization.credentials_file".to_owned(), credentials.as_ref())]
+            }
+        };
+        for (name, source) in &self.headers {
+            secrets.push((format!("http_headers.{name}.files"), Some(source)));
+        }
+        secrets
+    }
+
     /// The headers that say so; files are read, relative paths being taken from `folder`.
     pub fn headers(&self, folder: &Path) -> anyhow::Result<HeaderMap> {
         let mut headers = HeaderMap::new();

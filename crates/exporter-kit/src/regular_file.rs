@@ -4,7 +4,7 @@
 //! and hold up all that comes after it, a device would never end.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 /// Fails if it is no regular file, is longer, or cannot be read; the error does not name the file.
 pub fn read_file(path: &Path, most: u64) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    let read = open_file(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    read.map_err(|error| anyhow!(plainly(&error)))?;
     ensure!(bytes.len() as u64 <= most, "it has more than {}", size(most));
     Ok(bytes)
 }
@@ -39,6 +40,22 @@ pub(crate) fn read_text(path: &Path, most: u64) -> anyhow::Result<Zeroizing<Stri
     Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// Why a file cannot be read, and what to do.
+fn plainly(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "No such file".to_owned(),
+        ErrorKind::PermissionDenied => {
+            "its mode, or that of a folder above it, does not let this user read it".to_owned()
+        }
+        ErrorKind::NotADirectory => "a part of its path is no folder".to_owned(),
+        _ => {
+            let text = error.to_string();
+            // The number is of no use to who reads this.
+            text.split(" (os error").next().unwrap_or(&text).to_owned()
+        }
+    }
+}
+
 fn size(bytes: u64) -> String {
     match bytes {
         _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
@@ -47,8 +64,9 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// Opens it without waiting. A symlink is followed.
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a file without waiting, if it is a regular one; a symlink is followed. For what is too long to be
+/// read whole, or is unpacked as it is read.
+pub fn open_file(path: &Path) -> io::Result<File> {
     // Looked at before: opening a device may do something, as a watchdog's does.
     if !path.metadata()?.is_file() {
         return Err(no_regular_file());

@@ -92,6 +92,19 @@ impl SecretSource {
     }
 }
 
+/// Reads secrets only to see whether they can be read: an error for each that cannot, with its field.
+pub(crate) fn unreadable<'a>(
+    sources: impl IntoIterator<Item = (String, Option<&'a SecretSource>)>,
+    folder: &Path,
+) -> Vec<String> {
+    let sources = sources.into_iter().filter_map(|(field, source)| Some((field, source?)));
+    let fault = |(field, source): (String, &SecretSource)| {
+        let error = source.read(folder).err()?;
+        Some(format!("{field}: {error:#}"))
+    };
+    sources.filter_map(fault).collect()
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")

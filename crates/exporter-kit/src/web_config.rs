@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow};
 use axum::http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
@@ -26,6 +26,7 @@ pub(crate) use self::names::{Version, versions};
 pub(crate) use self::reread::{Current, follow};
 pub(crate) use self::users::Answer;
 use self::users::Users;
+use crate::config::{Located, Place, Problems};
 use crate::regular_file::read_text;
 use crate::{Secret, config};
 
@@ -36,26 +37,26 @@ const LARGEST: u64 = 4 << 20;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
-    tls_server_config: Option<Tls>,
+    tls_server_config: Option<Located<Tls>>,
     http_server_config: Http,
-    basic_auth_users: BTreeMap<String, Secret>,
+    basic_auth_users: BTreeMap<String, Located<Secret>>,
     /// Known, and refused: the number of connections is limited in any case.
-    rate_limit: Option<serde::de::IgnoredAny>,
+    rate_limit: Option<Located<serde::de::IgnoredAny>>,
 }
 
 /// Certificates by file or inline, whom to trust, and what is spoken.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Tls {
-    cert: Option<String>,
-    key: Option<Secret>,
-    client_ca: Option<String>,
-    cert_file: Option<PathBuf>,
-    key_file: Option<PathBuf>,
-    client_ca_file: Option<PathBuf>,
-    client_auth_type: ClientAuth,
-    client_allowed_sans: Option<Vec<String>>,
-    min_version: Version,
+    cert: Option<Located<String>>,
+    key: Option<Located<Secret>>,
+    client_ca: Option<Located<String>>,
+    cert_file: Option<Located<PathBuf>>,
+    key_file: Option<Located<PathBuf>>,
+    client_ca_file: Option<Located<PathBuf>>,
+    client_auth_type: Located<ClientAuth>,
+    client_allowed_sans: Option<Located<Vec<String>>>,
+    min_version: Located<Version>,
     max_version: Version,
     cipher_suites: Vec<Cipher>,
     prefer_server_cipher_suites: bool,
@@ -71,9 +72,9 @@ impl Default for Tls {
             cert_file: None,
             key_file: None,
             client_ca_file: None,
-            client_auth_type: ClientAuth::default(),
+            client_auth_type: Located::default(),
             client_allowed_sans: None,
-            min_version: Version::Tls12,
+            min_version: Located { place: Place::default(), value: Version::Tls12 },
             max_version: Version::Tls13,
             cipher_suites: Vec::new(),
             prefer_server_cipher_suites: true,
@@ -86,7 +87,7 @@ impl Default for Tls {
 #[serde(deny_unknown_fields, default)]
 struct Http {
     http2: bool,
-    headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, Located<String>>,
 }
 
 impl Default for Http {
@@ -107,7 +108,8 @@ pub(crate) struct WebConfig {
 }
 
 impl WebConfig {
-    /// Reads the file and those that it names, from its own folder where their paths are relative.
+    /// Reads the file and those that it names, from its own folder where their paths are relative. The
+    /// error has a line for each thing that is wrong.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let text = read_text(path, LARGEST)
             .with_context(|| format!("reading web config file {}", path.display()))?;
@@ -115,30 +117,26 @@ impl WebConfig {
         let empty = text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'));
         let raw: Raw = if empty { Raw::default() } else { config::parse(&text, &name)? };
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        Self::build(raw, path, folder).with_context(|| format!("web config file {name}"))
+        Self::build(raw, path, folder).map_err(|problems| anyhow!(problems.in_file(&name)))
     }
 
-    fn build(raw: Raw, path: &Path, folder: &Path) -> anyhow::Result<Self> {
-        ensure!(
-            raw.rate_limit.is_none(),
-            "rate_limit is not supported: leave it out, connections and pages are limited in any case"
-        );
+    fn build(raw: Raw, path: &Path, folder: &Path) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        if let Some(Located { place, .. }) = raw.rate_limit {
+            let what = "rate_limit is not supported: leave it out, connections and pages are limited in any case";
+            problems.add(place, what);
+        }
         let mut files = vec![path.to_owned()];
-        let tls = match &raw.tls_server_config {
-            None => None,
-            Some(config) => {
-                let named = [&config.cert_file, &config.key_file, &config.client_ca_file];
-                files.extend(named.into_iter().flatten().map(|file| folder.join(file)));
-                let built = tls::build(config, raw.http_server_config.http2, folder);
-                Some(Arc::new(built.context("tls_server_config")?))
-            }
-        };
-        Ok(Self {
-            tls,
-            users: Users::new(raw.basic_auth_users).context("basic_auth_users")?,
-            headers: headers(&raw.http_server_config.headers).context("headers")?,
-            files,
-        })
+        let tls = raw.tls_server_config.as_ref().and_then(|config| {
+            let named = [&config.cert_file, &config.key_file, &config.client_ca_file];
+            files.extend(named.into_iter().flatten().map(|file| folder.join(&file.value)));
+            let http2 = raw.http_server_config.http2;
+            tls::build(config, http2, folder, &mut problems).map(Arc::new)
+        });
+        let users = Users::new(raw.basic_auth_users, &mut problems);
+        let headers = headers(&raw.http_server_config.headers, &mut problems);
+        problems.into_result()?;
+        Ok(Self { tls, users, headers, files })
     }
 }
 
@@ -151,23 +149,33 @@ const HEADERS: [(&str, &[&str]); 5] = [
     ("X-XSS-Protection", &[]),
 ];
 
-fn headers(wanted: &BTreeMap<String, String>) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>> {
+fn headers(
+    wanted: &BTreeMap<String, Located<String>>,
+    problems: &mut Problems,
+) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
-    for (name, value) in wanted {
-        let Some((known, values)) = HEADERS.iter().find(|(known, _)| known == name) else {
-            let known: Vec<_> = HEADERS.iter().map(|(known, _)| *known).collect();
-            bail!("a header that cannot be set; those that can: {}", known.join(", "));
-        };
-        ensure!(
-            values.is_empty() || values.contains(&value.as_str()),
-            "{known} must be one of: {}",
-            values.join(", ")
-        );
-        let value = HeaderValue::from_str(value);
-        let value = value.with_context(|| format!("{known} has a value that HTTP cannot carry"))?;
-        headers.push((HeaderName::from_bytes(known.as_bytes())?, value));
+    for (name, Located { place, value }) in wanted {
+        match header(name, value) {
+            Ok(header) => headers.push(header),
+            Err(what) => problems.add(*place, format!("http_server_config.headers: {what}")),
+        }
     }
-    Ok(headers)
+    headers
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let Some((known, values)) = HEADERS.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<_> = HEADERS.iter().map(|(known, _)| *known).collect();
+        return Err(format!("a header that cannot be set; those that can: {}", known.join(", ")));
+    };
+    if !values.is_empty() && !values.contains(&value) {
+        return Err(format!("{known} must be one of: {}", values.join(", ")));
+    }
+    let header =
+        HeaderName::from_bytes(known.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+    header.ok_or_else(|| {
+        format!("{known} has a value that HTTP cannot carry: must be ASCII, on one line")
+    })
 }
 
 #[cfg(test)]

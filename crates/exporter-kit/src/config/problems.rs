@@ -85,7 +85,7 @@ impl Problems {
     }
 
     /// One line for each, in the order of the file.
-    pub(super) fn in_file(&self, file: &str) -> String {
+    pub(crate) fn in_file(&self, file: &str) -> String {
         let mut list = self.list.clone();
         list.sort();
         let mut lines: Vec<_> = list

@@ -5,6 +5,7 @@
 //! bounded.
 
 mod build;
+mod words;
 
 pub(super) use build::build;
 

@@ -26,6 +26,8 @@ use zeroize::Zeroizing;
 
 use super::files::LARGEST;
 use super::settings::{ClientTls, Discovery, HttpSd};
+use crate::config::Problems;
+use crate::secret::unreadable;
 use crate::web_config::any_certificate;
 use crate::{SecretSource, process};
 
@@ -45,12 +47,31 @@ pub(super) struct Asker {
 
 impl Discovery {
     /// Reads what its sources name beside their lists, so that a mistake is told with the config's.
-    pub(crate) fn check(&self, folder: &Path) -> anyhow::Result<()> {
+    pub(crate) fn check(&self, folder: &Path) -> Result<(), Problems> {
+        let mut problems = Problems::default();
         for (number, settings) in self.http.iter().enumerate() {
-            Asker::load(Arc::new(settings.clone()), folder)
-                .with_context(|| format!("http_sd_configs[{number}]"))?;
+            for fault in settings.faults(folder) {
+                problems.add(settings.place(), format!("http_sd_configs[{number}].{fault}"));
+            }
         }
-        Ok(())
+        problems.into_result()
+    }
+}
+
+impl HttpSd {
+    /// What is wrong with the files that the settings name, each as `FIELD: WHY`; relative paths are taken
+    /// from `folder`.
+    pub fn faults(&self, folder: &Path) -> Vec<String> {
+        let ClientTls { ca, cert, key, .. } = &self.tls;
+        let of_tls = [("ca", ca), ("cert", cert), ("key", key)];
+        let of_tls = of_tls.map(|(field, it)| (format!("tls_config.{field}_file"), it.as_ref()));
+        let faults = unreadable(of_tls.into_iter().chain(self.auth.secrets()), folder);
+        if !faults.is_empty() {
+            return faults;
+        }
+        let tls = connector(self, folder).err().map(|error| format!("tls_config.{error:#}"));
+        let auth = headers(self, folder).err().map(|error| format!("{error:#}"));
+        tls.into_iter().chain(auth).collect()
     }
 }
 
@@ -320,7 +341,7 @@ fn connector(settings: &HttpSd, folder: &Path) -> anyhow::Result<HttpsConnector<
     let mut builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
     if let Some(name) = &settings.tls.server_name {
         let name = ServerName::try_from(name.clone());
-        let name = name.map_err(|_| anyhow!("server_name is not a host's name or address"))?;
+        let name = name.map_err(|_| anyhow!("server_name: must be a host's name or address"))?;
         builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
     }
     let builder = builder.enable_http1();
@@ -332,7 +353,8 @@ fn tls(tls: &ClientTls, folder: &Path, is_spoken: bool) -> anyhow::Result<Client
         source.as_ref().map(|source| source.read(folder)).transpose()
     };
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&tls.versions())?;
+        .with_protocol_versions(&tls.versions())
+        .map_err(|_| anyhow!("min_version: must not be newer than max_version"))?;
     let roots = match read(&tls.ca)? {
         Some(ca) => roots_of(ca.expose()).context("ca")?,
         None if is_spoken && !tls.insecure_skip_verify => roots_of_the_system(),
@@ -347,8 +369,11 @@ fn tls(tls: &ClientTls, folder: &Path, is_spoken: bool) -> anyhow::Result<Client
         (Some(cert), Some(key)) => {
             let chain = certificates(cert.expose()).context("cert")?;
             let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes());
-            let key = key.map_err(|_| anyhow!("key holds no private key"))?;
-            builder.with_client_auth_cert(chain, key).context("cert and key do not go together")
+            let key = key.map_err(|_| {
+                anyhow!("key: holds no private key; must have one in PEM, without a password")
+            })?;
+            let made = builder.with_client_auth_cert(chain, key);
+            made.map_err(|_| anyhow!("key: must be that of cert, and of a kind that TLS knows"))
         }
         _ => Ok(builder.with_no_client_auth()),
     }
@@ -357,15 +382,17 @@ fn tls(tls: &ClientTls, folder: &Path, is_spoken: bool) -> anyhow::Result<Client
 fn certificates(text: &str) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let certificates = CertificateDer::pem_slice_iter(text.as_bytes());
     let certificates: Result<Vec<_>, _> = certificates.collect();
-    let certificates = certificates.map_err(|_| anyhow!("it is not PEM"))?;
-    ensure!(!certificates.is_empty(), "there is no certificate in it");
+    let certificates =
+        certificates.map_err(|_| anyhow!("must be PEM: a block of it is damaged"))?;
+    ensure!(!certificates.is_empty(), "holds no certificate; must have one in PEM");
     Ok(certificates)
 }
 
 fn roots_of(text: &str) -> anyhow::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(text)? {
-        roots.add(certificate).context("a certificate cannot be used")?;
+        let added = roots.add(certificate);
+        added.map_err(|_| anyhow!("holds a certificate that is none of a CA, or damaged"))?;
     }
     Ok(roots)
 }

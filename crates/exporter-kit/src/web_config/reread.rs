@@ -52,7 +52,8 @@ async fn watch_files(path: PathBuf, current: watch::Sender<Arc<WebConfig>>) {
                 warn!("web config not read again: TLS is turned on and off by a restart alone");
             }
             Err(error) => {
-                warn!("web config not read again, the old one stays in force: {error:#}");
+                warn!("web config not read again, the old one stays in force");
+                format!("{error:#}").lines().for_each(|line| warn!("{line}"));
             }
         }
     }

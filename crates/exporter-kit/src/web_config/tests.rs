@@ -66,7 +66,7 @@ fn what_is_wrong_is_said_and_no_secret_is() {
         ("tls_server_config: {}".to_owned(), "cert and cert_file is missing"),
         (
             "tls_server_config: {cert_file: no.pem, key_file: key.pem}".to_owned(),
-            "reading cert_file",
+            "web.yml:1:32: tls_server_config.cert_file: cannot be read: No such file",
         ),
         ("tls_server_config: {cert_file: key.pem, key_file: key.pem}".to_owned(), "no certificate"),
         (tls("cert: x"), "exclude each other"),
@@ -99,6 +99,43 @@ fn what_is_wrong_is_said_and_no_secret_is() {
         assert!(error.contains(message), "{config}: {error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once_each_with_its_place() {
+    let error = load(
+        "tls_server_config:\n  cert_file: nowhere.pem\n  key: x\n  client_auth_type: RequireAndVerifyClientCert\n\
+         \x20 client_allowed_sans: [a]\n  min_version: TLS13\n  max_version: TLS12\n\
+         http_server_config:\n  headers:\n    Server: x\n    X-Frame-Options: y\n\
+         basic_auth_users:\n  a: hunter2\n  b: hunter2\nrate_limit: {}\n",
+    );
+    let error = error.unwrap_err().to_string();
+    let lines: Vec<_> = error.lines().collect();
+    let wanted = [
+        ":2:14: tls_server_config.cert_file: cannot be read: No such file",
+        ":3:8: tls_server_config.key: holds no private key; must have",
+        ":4:21: tls_server_config.client_auth_type: it verifies certificates: ",
+        ":6:16: tls_server_config.min_version: min_version is newer",
+        ":10:13: http_server_config.headers: a header that cannot be set; those that can",
+        ":11:22: http_server_config.headers: X-Frame-Options must be one of: deny",
+        ":13:6: basic_auth_users: the password of `a` is not a bcrypt hash",
+        ":14:6: basic_auth_users: the password of `b` is not a bcrypt hash",
+        ":15:13: rate_limit is not supported",
+    ];
+    assert_eq!(lines.len(), wanted.len(), "{error}");
+    for (line, wanted) in lines.iter().zip(wanted) {
+        assert!(line.contains(wanted), "{line} has not {wanted}");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_anothers_is_told_in_plain_words() {
+    let folder = folder("tls_server_config: {cert_file: cert.pem, key_file: other.pem}");
+    let other = Authority::default().sign("other");
+    std::fs::write(folder.path().join("other.pem"), other.key).unwrap();
+    let error = WebConfig::load(&folder.path().join("web.yml")).unwrap_err().to_string();
+    let wanted = "web.yml:1:52: tls_server_config.key_file: must be the key of the certificate";
+    assert!(error.contains(wanted), "{error}");
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, ensure};
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +12,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::Secret;
+use crate::config::{Located, Problems};
 
 /// Passwords that may wait to be checked: each takes the tenth of a second that bcrypt is made for.
 const WAITING: usize = 16;
@@ -51,25 +51,15 @@ pub(crate) enum Answer {
 }
 
 impl Users {
-    pub(super) fn new(hashes: BTreeMap<String, Secret>) -> anyhow::Result<Self> {
-        for (name, hash) in &hashes {
-            // What comes behind the first colon is the password (RFC 7617).
-            ensure!(
-                !name.contains(':'),
-                "a user has a colon in the name, by which nobody can log in"
-            );
-            // The error's own words would quote the hash.
-            let parsed = bcrypt::HashParts::from_str(hash.expose()).ok();
-            let parsed =
-                parsed.with_context(|| format!("the password of `{name}` is not a bcrypt hash"))?;
-            let cost = parsed.get_cost();
-            ensure!(
-                (LEAST_COST..=MOST_COST).contains(&cost),
-                "the bcrypt hash of `{name}` has a cost of {cost}; must be from {LEAST_COST} to \
-                 {MOST_COST}: each step doubles the time that a login takes"
-            );
+    /// The users that may be; adds to `problems` those that may not.
+    pub(super) fn new(hashes: BTreeMap<String, Located<Secret>>, problems: &mut Problems) -> Self {
+        for (name, Located { place, value: hash }) in &hashes {
+            if let Err(what) = check(name, hash) {
+                problems.add(*place, format!("basic_auth_users: {what}"));
+            }
         }
-        Ok(Self { hashes, ..Self::default() })
+        let hashes = hashes.into_iter().map(|(name, hash)| (name, hash.value)).collect();
+        Self { hashes, ..Self::default() }
     }
 
     /// Whether the request may be answered. The hash is computed on a thread of its own.
@@ -103,6 +93,26 @@ impl Users {
     fn good(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
         self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a user can log in.
+fn check(name: &str, hash: &Secret) -> Result<(), String> {
+    // What comes behind the first colon is the password (RFC 7617).
+    if name.contains(':') {
+        return Err("a user has a colon in the name, by which nobody can log in".to_owned());
+    }
+    // The error's own words would quote the hash.
+    let parsed = bcrypt::HashParts::from_str(hash.expose()).map_err(|_| {
+        format!("the password of `{name}` is not a bcrypt hash, as `htpasswd -nB` makes one")
+    })?;
+    let cost = parsed.get_cost();
+    if !(LEAST_COST..=MOST_COST).contains(&cost) {
+        return Err(format!(
+            "the bcrypt hash of `{name}` has a cost of {cost}; must be from {LEAST_COST} to {MOST_COST}: each \
+             step doubles the time that a login takes"
+        ));
+    }
+    Ok(())
 }
 
 /// A place among those that wait.

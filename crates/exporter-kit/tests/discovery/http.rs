@@ -345,11 +345,21 @@ fn a_server_that_fails_changes_nothing() {
 fn what_a_source_needs_is_read_when_the_config_is_checked() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("tick.yml");
-    let source = "{url: 'https://127.0.0.1:9/', basic_auth: {username: a, password_file: none}}";
-    std::fs::write(&file, format!("clocks: {{}}\nhttp_sd_configs: [{source}]\n")).unwrap();
+    let auth = "basic_auth: {username: a, password_file: none}";
+    let tls = "tls_config: {ca_file: nothing}";
+    let bad = "authorization: {credentials_file: never}";
+    let sources = [format!("{auth}, {tls}"), bad.to_owned()];
+    let sources = sources.map(|it| format!("- {{url: 'https://127.0.0.1:9/', {it}}}\n")).concat();
+    std::fs::write(&file, format!("clocks: {{}}\nhttp_sd_configs:\n{sources}")).unwrap();
     let mut tick = running::tick();
     let checked = tick.arg("--config.check").arg("--config.file").arg(&file).output().unwrap();
     let error = String::from_utf8(checked.stderr).unwrap();
     assert!(!checked.status.success(), "{error}");
-    assert!(error.contains("http_sd_configs[0]: reading secret file"), "{error}");
+    for wanted in [
+        "tick.yml:3:3: http_sd_configs[0].tls_config.ca_file: reading secret file",
+        "tick.yml:3:3: http_sd_configs[0].basic_auth.password_file: reading secret file",
+        "tick.yml:4:3: http_sd_configs[1].authorization.credentials_file: reading secret file",
+    ] {
+        assert!(error.contains(wanted), "{error}");
+    }
 }

@@ -8,6 +8,7 @@ use serde_saphyr::granit_parser::{
     self as yaml, ErrorKind, Event, Marker, Parser, ScalarStyle, Span,
 };
 
+use super::words::in_plain_words;
 use super::{DEEPEST, Entry, Id, MOST_VALUES, Node, Place, Tree, Value};
 use crate::config::problems::{Problems, shown};
 
@@ -38,7 +39,7 @@ pub(in crate::config) fn build<'t>(text: &'t str, problems: &mut Problems) -> Op
     for event in Parser::new_from_str_with_options(text, options) {
         let taken = match event {
             Ok((event, span)) => builder.take(event, &span),
-            Err(error) => Err((*error.marker(), in_plain_words(error.kind()))),
+            Err(error) => Err((*error.marker(), why(error.kind()))),
         };
         if let Err((mark, what)) = taken {
             builder.problems.add(place(&mark), what);
@@ -251,56 +252,15 @@ fn too_deep() -> String {
     format!("lists and mappings stand more than {DEEPEST} deep in each other")
 }
 
+/// Why a text is no YAML.
+fn why(kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::RecursionLimitExceeded => too_deep(),
+        kind => in_plain_words(kind).to_owned(),
+    }
+}
+
 fn place(mark: &Marker) -> Place {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Place { line: number(mark.line()), column: number(mark.col() + 1) }
-}
-
-/// Why a text is no YAML, and what to do.
-fn in_plain_words(kind: &ErrorKind) -> String {
-    let text = match kind {
-        ErrorKind::MappingValueNotAllowed
-        | ErrorKind::InvalidColonPlacement
-        | ErrorKind::InvalidMappingValueWhitespace => {
-            "a colon where none may be; put the value in quotes, or begin a new line"
-        }
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            "a key without a colon and a space behind it"
-        }
-        ErrorKind::ExpectedBlockMappingKey
-        | ErrorKind::InvalidIndentation
-        | ErrorKind::MappingKeyNotAllowed
-        | ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::BlockSequenceEntryNotAllowed => {
-            "the indentation fits neither the line above nor a new entry"
-        }
-        ErrorKind::UnclosedQuotedScalar => "a quote is not closed",
-        ErrorKind::TabInIndentation
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabNotAllowed
-        | ErrorKind::TabInPlainScalar
-        | ErrorKind::TabAtBlockScalarStart => "a tab where spaces must be",
-        ErrorKind::UnclosedFlowCollection { .. }
-        | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::UnexpectedEofImplicitFlowMapping
-        | ErrorKind::ExpectedFlowMappingSeparator
-        | ErrorKind::ExpectedFlowSequenceSeparator
-        | ErrorKind::MisplacedFlowCollectionEnd
-        | ErrorKind::MismatchedFlowCollectionEnd { .. } => {
-            "a bracket is not closed, or there is no comma between two entries"
-        }
-        ErrorKind::UnknownAnchor => {
-            "an alias (`*`) names an anchor (`&`) that does not stand above it"
-        }
-        ErrorKind::RecursionLimitExceeded => return too_deep(),
-        ErrorKind::UnexpectedCharacter { .. } => {
-            "a character that has a meaning of its own; put the value in quotes"
-        }
-        ErrorKind::Custom(_) | ErrorKind::InputIo { .. } | ErrorKind::InputDecoding { .. } => {
-            "it cannot be read"
-        }
-        other => return format!("it is no YAML: {other}"),
-    };
-    text.to_owned()
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{LONGEST, SHORTEST};
+use crate::config::{Located, Place};
 use crate::web_config::{Version, versions};
 use crate::{Authorization, BasicAuth, HttpAuth, HttpHeader, Secret, SecretSource, config};
 
@@ -17,7 +18,7 @@ const REFRESH: Duration = Duration::from_secs(60);
 
 /// One entry of `http_sd_configs`, in Prometheus' words.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(try_from = "RawHttpSd")]
+#[serde(try_from = "Located<RawHttpSd>")]
 pub struct HttpSd {
     /// Where the list is.
     pub(in crate::discovery) url: Address,
@@ -31,6 +32,15 @@ pub struct HttpSd {
     pub(in crate::discovery) auth: HttpAuth,
     /// Whom to trust, and how to be trusted.
     pub(in crate::discovery) tls: ClientTls,
+    /// Where it stands in the config.
+    place: Located<()>,
+}
+
+impl HttpSd {
+    /// Where it stands in the config.
+    pub fn place(&self) -> Place {
+        self.place.place
+    }
 }
 
 /// A URL of which nothing is shown that may be a secret.
@@ -112,10 +122,11 @@ impl TryFrom<String> for Address {
     }
 }
 
-impl TryFrom<RawHttpSd> for HttpSd {
+impl TryFrom<Located<RawHttpSd>> for HttpSd {
     type Error = String;
 
-    fn try_from(raw: RawHttpSd) -> Result<Self, String> {
+    fn try_from(raw: Located<RawHttpSd>) -> Result<Self, String> {
+        let Located { place, value: raw } = raw;
         let refresh = raw.refresh_interval.map_or(Ok(REFRESH), |it| it.within(SHORTEST, LONGEST));
         Ok(Self {
             url: raw.url,
@@ -124,6 +135,7 @@ impl TryFrom<RawHttpSd> for HttpSd {
             enable_http2: raw.enable_http2.unwrap_or(true),
             auth: HttpAuth::new(raw.basic_auth, raw.authorization, raw.http_headers)?,
             tls: raw.tls_config.read().map_err(|error| format!("tls_config.{error}"))?,
+            place: Located { place, value: () },
         })
     }
 }
