@@ -209,7 +209,8 @@ mod tests {
     use crate::discovery::{Found, Skipped};
     use crate::health::Health;
 
-    struct Nothing;
+    /// These targets, and nothing that is measured.
+    struct Nothing(Vec<Arc<Health>>);
 
     impl Exporter for Nothing {
         const NAME: &'static str = "nothing";
@@ -220,7 +221,7 @@ mod tests {
         type Config = ();
 
         fn start((): &(), _: &mut Kit) -> anyhow::Result<Self> {
-            Ok(Self)
+            Ok(Self(Vec::new()))
         }
 
         fn keep_in_step(&self, (): &mut (), _: &[Found]) -> Vec<Skipped> {
@@ -228,16 +229,75 @@ mod tests {
         }
 
         fn health(&self) -> Vec<Arc<Health>> {
-            let names = ["a&b", "<b>"];
-            let all = names.map(|name| Arc::new(Health::new(name, "\"quoted\"")));
-            all[1].set_group("a&s");
-            all.into()
+            self.0.clone()
         }
     }
 
     fn shown(filter: &str) -> String {
+        let all = ["a&b", "<b>"].map(|name| Arc::new(Health::new(name, "\"quoted\"")));
+        all[1].set_group("a&s");
         let asked = Asked { filter: filter.to_owned(), page: 0 };
-        Landing::default().page(&Nothing, "/metrics", &asked)
+        Landing::default().page(&Nothing(all.into()), "/metrics", &asked)
+    }
+
+    /// The page of so many targets, and the shortest of five times that it took to make it.
+    fn page_of(targets: usize) -> (String, Duration) {
+        let target = |number| Arc::new(Health::new(format!("t{number}"), "icmp 192.0.2.1"));
+        let fleet = Nothing((0..targets).map(target).collect());
+        let made = (0..5).map(|_| {
+            let begun = Instant::now();
+            let page = Landing::default().page(&fleet, "/metrics", &Asked::default());
+            (begun.elapsed(), page)
+        });
+        let (took, page) = made.min_by_key(|(took, _)| *took).unwrap();
+        eprintln!("{targets} targets: {:.1} ms, {} bytes", took.as_secs_f64() * 1e3, page.len());
+        (page, took)
+    }
+
+    #[test]
+    fn the_page_of_ten_thousand_targets_is_no_burden() {
+        let (few, took_few) = page_of(100);
+        let (many, took_many) = page_of(10_000);
+        let rows = |page: &str| page.matches("<td class=\"name\">").count();
+        assert_eq!((rows(&few), rows(&many)), (100, table::ROWS));
+        assert!(many.len() < 3 * few.len(), "{} and {} bytes", many.len(), few.len());
+        // A page that made a row of every target would take a hundred times as long.
+        assert!(took_many < 50 * took_few, "{took_many:?} and {took_few:?}");
+    }
+
+    /// The relative luminance of a colour (WCAG 2.2), `#rrggbb`.
+    fn luminance(colour: &str) -> f64 {
+        let part = |at: usize| {
+            let part = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    }
+
+    #[test]
+    fn every_text_stands_out_from_its_ground_by_day_and_by_night() {
+        let schemes: Vec<_> = STYLE.split(":root {").skip(1).collect();
+        assert_eq!(schemes.len(), 2);
+        for scheme in schemes {
+            let scheme = scheme.split('}').next().unwrap();
+            let colour = |name: &str| {
+                let value = scheme.split(&format!("--{name}: ")).nth(1).unwrap();
+                luminance(value.split(';').next().unwrap())
+            };
+            for (text, ground) in [
+                ("text", "ground"),
+                ("quiet", "ground"),
+                ("link", "ground"),
+                ("up", "ground"),
+                ("down", "ground"),
+                ("down", "down-ground"),
+            ] {
+                let (text_is, ground_is) = (colour(text), colour(ground));
+                let contrast = (text_is.max(ground_is) + 0.05) / (text_is.min(ground_is) + 0.05);
+                // WCAG 2.2, 1.4.3, level AA.
+                assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");
+            }
+        }
     }
 
     #[test]

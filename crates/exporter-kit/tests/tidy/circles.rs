@@ -39,6 +39,14 @@ fn a_circle_is_found_and_a_module_may_use_what_it_stands_in() {
     closed[4].1 = "use crate::poll::Pace;\n";
     let found = circle(&imports_of(&modules(&closed))).unwrap();
     assert_eq!(found, ["config", "poll", "state", "config"]);
+
+    // So too by a path within the code, and by a `super` of a `super`.
+    closed[4].1 = "fn pace() -> crate::poll::Pace {\n    exporter_crate::pace()\n}\n";
+    assert!(circle(&imports_of(&modules(&closed))).is_some());
+    closed[4].1 = "";
+    closed[3].1 = "use super::super::{metrics, poll::Pace};\n";
+    let found = circle(&imports_of(&modules(&closed))).unwrap();
+    assert!(found.contains(&"metrics::counts".to_owned()), "{found:?}");
 }
 
 fn imports(source: &Path) -> Imports {
@@ -58,16 +66,17 @@ fn imports_of(modules: &BTreeMap<String, String>) -> Imports {
     let mut imports = Imports::new();
     for (module, text) in modules {
         let mut found = BTreeSet::new();
-        for statement in text.split("use crate::").skip(1) {
-            for path in paths(statement.split(';').next().unwrap()) {
-                found.extend(nearest(&path, modules));
-            }
+        for tree in after(text, "crate::") {
+            found.extend(paths(tree).iter().filter_map(|path| nearest(path, modules)));
         }
-        for statement in text.split("use super::").skip(1) {
-            let outer = module.rsplit_once("::").map_or("", |(outer, _)| outer);
-            for path in paths(statement.split(';').next().unwrap()) {
-                found.extend(nearest(&format!("{outer}::{path}"), modules));
+        for tree in after(text, "super::") {
+            // Each `super` leads one module further out.
+            let (mut tree, mut outer) = (tree, outer(module));
+            while let Some(rest) = tree.strip_prefix("super::") {
+                (tree, outer) = (rest, self::outer(outer));
             }
+            let path = |path: &String| nearest(&format!("{outer}::{path}"), modules);
+            found.extend(paths(tree).iter().filter_map(path));
         }
         // A module and what it stands in are read together.
         let within = |inner: &str, outer: &str| {
@@ -78,6 +87,30 @@ fn imports_of(modules: &BTreeMap<String, String>) -> Imports {
         imports.insert(module.clone(), found);
     }
     imports
+}
+
+/// The module that a module stands in.
+fn outer(module: &str) -> &str {
+    module.rsplit_once("::").map_or("", |(outer, _)| outer)
+}
+
+/// What follows each path that begins so, imported or not, up to its end.
+fn after<'a>(text: &'a str, beginning: &str) -> Vec<&'a str> {
+    let begins = |at: usize| {
+        let before = text[..at].chars().next_back();
+        before.is_none_or(|before| !(before.is_alphanumeric() || before == '_' || before == ':'))
+    };
+    let found = text.match_indices(beginning).filter(|(at, _)| begins(*at));
+    found
+        .map(|(at, _)| {
+            let rest = &text[at + beginning.len()..];
+            let word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+            let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
+            // A list of several ends with the statement.
+            let is_list = rest[end..].starts_with('{');
+            if is_list { rest.split(';').next().unwrap_or(rest) } else { &rest[..end] }
+        })
+        .collect()
 }
 
 /// `a::{b, c::{d, e}}` as `a::b`, `a::c::d`, `a::c::e`.
