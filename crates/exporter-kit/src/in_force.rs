@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::discovery::{Discovery, Found, Skipped};
+use crate::open_files::BUDGET;
 use crate::{Exporter, config, state_file};
 
 /// Held while targets change, so that SIGHUP, POST and discovery cannot interleave.
@@ -22,6 +24,7 @@ impl<E: Exporter> InForce<E> {
     /// Puts the first config in force. Nothing is discovered yet.
     pub(crate) fn new(exporter: Arc<E>, mut config: E::Config) -> Self {
         exporter.keep_in_step(&mut config, &[]);
+        BUDGET.tell();
         Self { exporter, config, found: Vec::new() }
     }
 
@@ -30,8 +33,14 @@ impl<E: Exporter> InForce<E> {
     pub(crate) fn reload(&mut self, file: &Path) -> anyhow::Result<Discovery> {
         let mut config = config::load::<E>(file)?;
         state_file::admit::<E>(&config)?;
+        if E::state_directory(&config) != E::state_directory(&self.config) {
+            warn!(
+                "state_directory: is another; what runs already keeps its file in the old one until the next start"
+            );
+        }
         // What was discovered and fits no more is told when it is looked at next.
         self.exporter.keep_in_step(&mut config, &self.found);
+        BUDGET.tell();
         let discovery = E::discovery(&config);
         self.config = config;
         Ok(discovery)
@@ -40,6 +49,8 @@ impl<E: Exporter> InForce<E> {
     /// Puts discovered targets in force in place of those before; returns those that were left out.
     pub(crate) fn discovered(&mut self, found: Vec<Found>) -> Vec<Skipped> {
         self.found = found;
-        self.exporter.keep_in_step(&mut self.config, &self.found)
+        let skipped = self.exporter.keep_in_step(&mut self.config, &self.found);
+        BUDGET.tell();
+        skipped
     }
 }

@@ -19,6 +19,8 @@
 //! | `web_config` | TLS, basic auth and headers, in exporter-toolkit's format |
 //! | `document` | the frame of a page for a browser |
 //! | `landing` | the page at `/` |
+//! | `rows` | a long list for a program, in JSON, never whole in memory |
+//! | `aside` | work that takes long, off the threads that measure and serve |
 //! | `words` | a duration and a part of a query, as pages have them |
 //! | `http_sd` | the page at `/sd`: the exporter's own targets, for Prometheus to discover |
 //! | `exposition` | what a scraper gets: protobuf or text, packed, never whole in memory |
@@ -35,10 +37,11 @@
 //! | `health` | how a target stands, logged when that changes |
 //! | `rounds` | when the next round is due: splayed, never overlapping |
 //! | `process` | build and process metrics |
-//! | `open_files` | the limit of open files, and what of it is the web server's |
+//! | `open_files` | the limit of open files: what measuring needs, and what that leaves to the web server |
 //! | `logging` | the log on stderr |
 //! | `healthcheck` | the subcommand for images without a shell |
 
+mod aside;
 mod changes;
 pub mod config;
 mod counts;
@@ -63,6 +66,7 @@ mod registry;
 mod regular_file;
 mod reload;
 mod rounds;
+mod rows;
 mod secret;
 mod server;
 mod state;
@@ -72,6 +76,7 @@ mod web;
 mod web_config;
 mod words;
 
+pub use aside::off_the_thread;
 pub use config::parse;
 pub use counts::{Counter, CountsBy, LabelEnum};
 pub use document::document;
@@ -79,14 +84,16 @@ pub use exposition::respond;
 pub use health::Health;
 pub use histogram::{BOUNDS, Buckets, Histogram};
 pub use http_auth::{Authorization, BasicAuth, HttpAuth, HttpHeader};
+pub use open_files::Descriptors;
 pub use page::{Collector, Count, LabelSet, LabelWriter, Number, Page, Value, openmetrics};
 pub use process::WRITTEN;
 pub use registry::Registry;
-pub use regular_file::read_file;
+pub use regular_file::{open_file, read_file};
 pub use rounds::{Every, Rounds};
+pub use rows::json_rows;
 pub use secret::{Secret, SecretSource};
 pub use state::State;
-pub use state_file::StateFile;
+pub use state_file::{Held, StateFile};
 pub use targets::{Key, Running, Target, TargetId, Targets, Wanted};
 pub use web::Query;
 pub use web_config::any_certificate;
@@ -107,6 +114,7 @@ use tracing::{error, info};
 use crate::discovery::{Discovery, Found, Skipped};
 use crate::flags::{Command, Flags};
 use crate::in_force::InForce;
+use crate::open_files::BUDGET;
 use crate::reload::Reloads;
 
 /// What differs from one exporter to the next.
@@ -266,6 +274,7 @@ async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result
     let reloads = Reloads::register(&mut kit.registry);
     let discovery = E::discovery(&config);
     state_file::admit::<E>(&config)?;
+    BUDGET.begin();
     let (exporter, in_force) = {
         let _there = measuring.enter();
         let exporter = Arc::new(E::start(&config, &mut kit)?);

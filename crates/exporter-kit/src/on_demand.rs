@@ -10,6 +10,7 @@ mod log;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +20,6 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
@@ -28,15 +28,13 @@ pub use self::allow::{AllowList, Destination};
 pub use self::asked::Asked;
 pub use self::log::Log;
 use crate::config::LONGEST_NAME;
+use crate::open_files::{BUDGET, Budget};
 use crate::page::{Format, written};
 use crate::registry::Registry;
 use crate::{config, exposition};
 
 /// What a measurement may take after its deadline to give what it has.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// Measurements of one page that run at once: each holds a connection and what it measures with.
-const AT_ONCE: usize = 200;
 
 /// What measures. One exporter's way to answer a question about one target, once.
 pub trait Engine: Debug + Send + Sync + 'static {
@@ -124,11 +122,13 @@ impl Default for Settings {
 /// A page of that path by that engine. To be called where [`Exporter::routes`](crate::Exporter::routes)
 /// is: inside the runtime that measures.
 pub fn page<E: Engine>(path: &str, engine: Arc<E>) -> Router {
-    let (measuring, places) = (Handle::current(), Semaphore::new(AT_ONCE));
+    let (measuring, running, budget) = (Handle::current(), AtomicUsize::new(0), &BUDGET);
+    budget.measures_on_demand();
     Router::new().route(path, get(answer::<E>)).with_state(Arc::new(Page {
         engine,
         measuring,
-        places,
+        running,
+        budget,
     }))
 }
 
@@ -136,7 +136,10 @@ pub fn page<E: Engine>(path: &str, engine: Arc<E>) -> Router {
 struct Page<E> {
     engine: Arc<E>,
     measuring: Handle,
-    places: Semaphore,
+    /// How many measurements there are now.
+    running: AtomicUsize,
+    /// Says how many there may be.
+    budget: &'static Budget,
 }
 
 async fn answer<E: Engine>(
@@ -164,7 +167,7 @@ async fn answer<E: Engine>(
         let message = not_allowed(&destination.to_string());
         return refusal(StatusCode::FORBIDDEN, &message);
     }
-    let Ok(_place) = page.places.try_acquire() else {
+    let Some(_one) = One::of(&page.running, page.budget.left().on_demand) else {
         let mut busy = refusal(StatusCode::SERVICE_UNAVAILABLE, "too much is being measured");
         busy.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
         return busy;
@@ -184,6 +187,25 @@ async fn answer<E: Engine>(
         return debug_page(&log, time, &registry).into_response();
     }
     exposition::respond(&headers, Arc::new(registry)).await
+}
+
+/// A measurement that runs.
+#[derive(Debug)]
+struct One<'a>(&'a AtomicUsize);
+
+impl<'a> One<'a> {
+    /// One more, if there is room for it beside what is measured all the time.
+    fn of(running: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let more = |running| (running < most).then_some(running + 1);
+        running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Self(running))
+    }
+}
+
+impl Drop for One<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The destination is a stranger's word: it is shown, and offered for a config, if it can be one.

@@ -27,9 +27,14 @@ pub(crate) fn hangups() -> anyhow::Result<Signal> {
 pub(crate) struct Reloads {
     last: Arc<Mutex<Last>>,
     settings: watch::Sender<Discovery>,
+    /// The outcome to come of the reload that waits for its turn.
+    waiting: Arc<Mutex<Option<watch::Receiver<Outcome>>>>,
     /// How discovery goes.
     pub(crate) discovery: Status,
 }
+
+/// How a reload went; none until it has ended.
+type Outcome = Option<Result<(), String>>;
 
 /// How the last load went, and when one last went well, as seconds since the epoch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,16 +53,46 @@ impl Reloads {
         reloads
     }
 
+    /// Reloads, or joins the reload that waits: one that has not begun will read the file as it is now,
+    /// so no two wait, whoever asks and however often. It ends as it should even if nobody waits for it.
+    pub(crate) async fn ask<E: Exporter>(
+        &self,
+        in_force: in_force::Shared<E>,
+        file: &Path,
+        measuring: Handle,
+    ) -> Result<(), String> {
+        let mut outcome = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(outcome) = &*waiting {
+                outcome.clone()
+            } else {
+                let (tell, outcome) = watch::channel(None);
+                *waiting = Some(outcome.clone());
+                let (reloads, file) = (self.clone(), file.to_owned());
+                tokio::spawn(async move {
+                    let result = reloads.run(in_force, &file, measuring).await;
+                    tell.send_replace(Some(result.map_err(|error| format!("{error:#}"))));
+                });
+                outcome
+            }
+        };
+        let outcome = outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
+        // Without an outcome its task is gone: the program ends, or the reload panicked.
+        outcome.ok().flatten().unwrap_or_else(|| Err("the reload broke off".to_owned()))
+    }
+
     /// Reads the config file and puts it in force, all of it beside the worker that measures: a file
     /// on a slow disk, or ten thousand targets to start, delay no measurement. A config that is not
     /// good changes nothing. What it starts runs where everything that measures runs.
-    pub(crate) async fn run<E: Exporter>(
+    async fn run<E: Exporter>(
         &self,
         in_force: in_force::Shared<E>,
         file: &Path,
         measuring: Handle,
     ) -> anyhow::Result<()> {
         let mut in_force = in_force.lock_owned().await;
+        // From here on another one is needed for what is written from here on.
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let file = file.to_owned();
         let reload = spawn_blocking(move || {
             let _there = measuring.enter();
@@ -68,6 +103,9 @@ impl Reloads {
         match result {
             Ok(discovery) => {
                 info!("config reloaded");
+                if *self.settings.borrow() != discovery {
+                    self.discovery.await_first(discovery.files.len() + discovery.http.len());
+                }
                 self.settings.send_replace(discovery);
                 Ok(())
             }
@@ -87,6 +125,7 @@ impl Reloads {
         first: Discovery,
         measuring: Handle,
     ) {
+        self.discovery.await_first(first.files.len() + first.http.len());
         self.settings.send_replace(first);
         tokio::spawn(discovery::watch(
             Arc::clone(in_force),

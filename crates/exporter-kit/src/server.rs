@@ -26,7 +26,7 @@ use crate::reload::Reloads;
 use crate::state::State;
 use crate::web::Query;
 use crate::web_config::Current;
-use crate::{Exporter, exposition, http_sd, in_force, landing, open_files, web};
+use crate::{Exporter, exposition, http_sd, in_force, landing, web};
 
 /// How long requests in flight, and then the exporter's own farewells, may take at exit.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -72,9 +72,9 @@ impl<E: Exporter> App<E> {
 
     /// Validates, then swaps; a config that is not good changes nothing. Neither the thread that
     /// measures nor the one that serves waits for it.
-    async fn reload(&self) -> anyhow::Result<()> {
+    async fn reload(&self) -> Result<(), String> {
         let in_force = Arc::clone(&self.in_force);
-        self.reloads.run(in_force, &self.config_file, self.measuring.clone()).await
+        self.reloads.ask(in_force, &self.config_file, self.measuring.clone()).await
     }
 }
 
@@ -104,11 +104,10 @@ pub(crate) async fn serve<E: Exporter>(
     for listener in &listeners {
         info!(address = %listener.local_addr()?, "listening");
     }
-    let limit = open_files::connections(app.exporter.health().len());
     let (stop, stopping) = watch::channel(false);
     let router = router(&app, web_config.clone());
     let service = web::Service { router, config: web_config, stopping };
-    let served = tokio::spawn(web::serve(listeners, service, limit));
+    let served = tokio::spawn(web::serve(listeners, service));
 
     stopped.await;
     let _ = stop.send(true);
@@ -202,21 +201,26 @@ async fn discovery<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> String {
 async fn ready<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
     let targets = app.exporter.health();
     let pending = targets.iter().filter(|target| target.state() == State::Pending).count();
-    if pending == 0 {
-        "Ready\n".into_response()
-    } else {
-        let message =
-            format!("Not ready: {pending} of {} targets had no round yet\n", targets.len());
-        (StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+    let mut missing = Vec::new();
+    if pending > 0 {
+        missing.push(format!("{pending} of {} targets had no round yet", targets.len()));
     }
+    // What they list would be pending.
+    let awaited = app.reloads.discovery.awaited();
+    if awaited > 0 {
+        missing.push(format!("{awaited} lists of targets were never read (/-/discovery)"));
+    }
+    if missing.is_empty() {
+        return "Ready\n".into_response();
+    }
+    let message = format!("Not ready: {}\n", missing.join("; "));
+    (StatusCode::SERVICE_UNAVAILABLE, message).into_response()
 }
 
 async fn reload<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
-    // A task of its own, which ends as it should even if the client does not wait for it.
-    let reload = tokio::spawn(async move { app.reload().await });
-    match reload.await.map_err(anyhow::Error::from).flatten() {
+    match app.reload().await {
         Ok(()) => "Reloaded\n".into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 

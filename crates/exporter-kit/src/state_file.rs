@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, ensure};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, statfs};
 use nix::unistd::{AccessFlags, access};
+use tracing::{info, warn};
 
 use crate::Exporter;
 use crate::regular_file::open_itself;
@@ -21,10 +22,34 @@ pub struct StateFile {
     path: PathBuf,
 }
 
-impl StateFile {
-    /// What the longest name is followed by.
-    pub const LONGEST_ENDING: &str = ".json.unreadable";
+/// What was found in a file's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held<T> {
+    /// There is no such file.
+    Nothing,
+    /// What the file says.
+    Good(T),
+    /// Why it cannot be understood.
+    Unreadable(String),
+    /// Why it must not be touched, or cannot be read at all.
+    Unusable(String),
+}
 
+impl<T> Held<T> {
+    /// What is wrong with the file, for people; nothing where it is good or not there.
+    pub fn fault(&self) -> Option<String> {
+        match self {
+            Self::Nothing | Self::Good(_) => None,
+            Self::Unreadable(why) => Some(format!("is moved aside, and begun anew: {why}")),
+            Self::Unusable(why) => Some(format!("is not used, and nothing is kept there: {why}")),
+        }
+    }
+}
+
+/// The longest name of a file on Linux, less the longest ending that is used.
+const LONGEST_NAME: usize = 255 - ".json.unreadable".len();
+
+impl StateFile {
     /// The file of this name, less its ending.
     pub fn new(directory: &Path, name: &str) -> Self {
         Self { path: directory.join(format!("{name}.json")) }
@@ -53,6 +78,48 @@ impl StateFile {
         match read() {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             read => read.map(Some).with_context(|| format!("reading {}", self.path.display())),
+        }
+    }
+
+    /// What stands in its place, as `parse` understands it. Changes nothing.
+    pub fn look<T>(&self, most: u64, parse: impl FnOnce(&[u8]) -> anyhow::Result<T>) -> Held<T> {
+        let name = self.path.file_stem().unwrap_or_default().len();
+        if name > LONGEST_NAME {
+            return Held::Unusable(format!(
+                "a name of {name} bytes is too long for a file; the most is {LONGEST_NAME}"
+            ));
+        }
+        match self.read(most) {
+            Ok(None) => Held::Nothing,
+            Ok(Some(text)) if text.len() as u64 > most => {
+                Held::Unreadable(format!("it is larger than {most} bytes"))
+            }
+            Ok(Some(text)) => match parse(&text) {
+                Ok(good) => Held::Good(good),
+                Err(error) => Held::Unreadable(format!("{error:#}")),
+            },
+            Err(error) => Held::Unusable(format!("{error:#}")),
+        }
+    }
+
+    /// Makes use of what stood there: a file that cannot be understood is moved aside, since overwriting
+    /// it would forget in silence what it knew. `None` where the file cannot be used, and is to be left
+    /// alone.
+    pub fn open<T: Default>(&self, held: Held<T>) -> Option<T> {
+        match held {
+            Held::Nothing => Some(T::default()),
+            Held::Good(good) => Some(good),
+            Held::Unusable(_) => None,
+            Held::Unreadable(_) => match self.move_aside() {
+                Ok(aside) => {
+                    info!(moved_to = %aside.display(), "moved aside");
+                    Some(T::default())
+                }
+                Err(error) => {
+                    warn!("{error:#}");
+                    None
+                }
+            },
         }
     }
 
@@ -166,5 +233,30 @@ mod tests {
                 assert!(error.to_string().starts_with("state_directory: preparing "), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_in_a_files_place_is_looked_at_and_then_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| StateFile::new(folder.path(), name);
+        let parse = |text: &[u8]| Ok(serde_json::from_slice::<Vec<u32>>(text)?);
+        let look = |name: &str| file(name).look(16, parse);
+        fs::write(folder.path().join("good.json"), "[1]").unwrap();
+        fs::write(folder.path().join("bad.json"), "[").unwrap();
+        fs::write(folder.path().join("long.json"), "[1, 2, 3, 4, 5, 6, 7]").unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link.json")).unwrap();
+        assert_eq!((look("none"), look("good")), (Held::Nothing, Held::Good(vec![1])));
+        assert!(matches!(look("bad"), Held::Unreadable(_)), "{:?}", look("bad"));
+        assert_eq!(look("long"), Held::Unreadable("it is larger than 16 bytes".into()));
+        assert!(matches!(look("link"), Held::Unusable(_)), "{:?}", look("link"));
+        let (fits, too_long) = ("a".repeat(LONGEST_NAME), "a".repeat(LONGEST_NAME + 1));
+        assert_eq!(look(&fits), Held::Nothing);
+        file(&fits).replace(b"[").unwrap();
+        assert_eq!(file(&fits).open(look(&fits)), Some(vec![]), "it can be moved aside");
+        assert!(look(&too_long).fault().unwrap().contains("is too long for a file"));
+        assert_eq!(file("bad").open(look("bad")), Some(vec![]));
+        assert!(folder.path().join("bad.json.unreadable").exists());
+        assert_eq!(file("link").open(look("link")), None);
+        assert!(folder.path().join("link.json").symlink_metadata().is_ok(), "it is left alone");
     }
 }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::open_files::{BUDGET, Descriptors};
 use crate::page::{Page, Selection};
 
 /// So many targets are changed before those who read have a turn.
@@ -97,6 +98,7 @@ impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
         let _alone = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
         self.rename(&wanted);
         self.remove(|key, target| wanted.get(key).is_some_and(|new| new.work == target.work));
+        let _room = self.make_room(&wanted);
         let mut wanted = wanted.into_iter();
         loop {
             let chunk: Vec<_> = wanted.by_ref().take(CHUNK).collect();
@@ -112,6 +114,15 @@ impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
             let started: Vec<_> = started.collect();
             self.write().extend(started);
         }
+    }
+
+    /// Keeps descriptors for those that do not run yet, before the first of them opens one.
+    fn make_room(&self, wanted: &BTreeMap<K, Wanted<W, L>>) -> Option<Descriptors> {
+        let new = {
+            let running = self.read();
+            wanted.keys().filter(|key| !running.contains_key(key)).count()
+        };
+        (new > 0).then(|| BUDGET.make_room(new))
     }
 
     /// Gives new keys to the targets that are the same but for what stands beside their names.

@@ -40,6 +40,7 @@ use self::connections::{Connections, Member};
 pub(crate) use self::guard::Guard;
 pub use self::query::Query;
 use self::stream::Stream;
+use crate::open_files::BUDGET;
 use crate::web_config::Current;
 
 /// Most bytes of a request's head, which is read into one buffer.
@@ -68,10 +69,10 @@ pub(crate) struct Service {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-/// Serves connections to all listeners, at most `limit` at once, until the service stops; then until
-/// every request in flight was answered.
-pub(crate) async fn serve(listeners: Vec<TcpListener>, service: Service, limit: usize) {
-    let connections = Connections::new(limit);
+/// Serves connections to all listeners, as many at once as measuring leaves, until the service stops;
+/// then until every request in flight was answered.
+pub(crate) async fn serve(listeners: Vec<TcpListener>, service: Service) {
+    let connections = Connections::new(&BUDGET);
     let watch = tokio::spawn(Arc::clone(&connections).watch());
     let mut doors = JoinSet::new();
     for listener in listeners {

@@ -124,3 +124,19 @@ fn a_list_is_good_where_promtool_says_so() {
         });
     }
 }
+
+/// Nobody knows its targets, so nobody can say that all of them had a round.
+#[test]
+fn a_list_that_never_came_is_waited_for() {
+    let tick =
+        running::start(&[("other", "")], "clocks: {}\nfile_sd_configs: [{files: [list.json]}]\n");
+    let answer = tick.request("GET", "/-/ready", "");
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains("1 lists of targets were never read"), "{}", answer.body);
+    std::fs::write(tick.folder().join("list.json"), "[]").unwrap();
+    tick.wait_until_ready();
+    // One that breaks later is known as it was.
+    std::fs::write(tick.folder().join("list.json"), "[").unwrap();
+    wait_for(&tick, |page| page.contains("turbulence_sd_broken_sources 1.0\n"));
+    assert_eq!(tick.request("GET", "/-/ready", "").status, 200);
+}

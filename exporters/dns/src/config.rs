@@ -92,6 +92,16 @@ impl Config {
         plan.map(|plan| (plan.name.clone(), plan)).collect()
     }
 
+    /// The names of the sets, each with its line.
+    pub(crate) fn names_of_sets(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.sets.iter().map(|set| (set.place.line, set.name.as_str()))
+    }
+
+    /// The names of the zones, each with its line.
+    pub(crate) fn names_of_zones(&self) -> impl Iterator<Item = (u32, &HostName)> {
+        self.zones.iter().map(|(name, zone)| (zone.place.line, name))
+    }
+
     /// A warning if a restart would take whatever delegation it finds for the accepted one.
     fn forgetful_zones(&self) -> Option<String> {
         if self.state_directory.is_some() {

@@ -12,14 +12,12 @@
 //! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
 //!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses;
 //! * `ecs`: one server, asked on behalf of many subnets; `interception`: whether somebody on the way answers;
-//! * `aside`: work that takes long, off the threads that measure;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: what the resolvers said, for people and for programs;
 //! * [`simulation`]: the same in virtual time, for the judge of worlds.
 //!
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
 
 mod answer;
-mod aside;
 mod authority;
 mod config;
 mod courtesy;
@@ -113,7 +111,10 @@ impl Exporter for DnsExporter {
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
-        config.complete(folder)
+        let mut config = config.complete(folder)?;
+        let faults = faults_of_files(&config);
+        config.warnings.extend(faults);
+        Ok(config)
     }
 
     fn state_directory(config: &Config) -> Option<&Path> {
@@ -157,7 +158,7 @@ impl Exporter for DnsExporter {
             let known = before.iter().find(|set| set.state().plan.set.name == plan.set.name);
             let known = known.map(|set| set.state().known_of(&plan));
             let earliest = self.courtesy.earliest(&plan.set.list);
-            let plan_name = plan.set.name.clone();
+            let (plan_name, descriptors) = (plan.set.name.clone(), sweep::descriptors(&plan));
             let set = Arc::new(RunningSet::new(plan, poll::unix_seconds()));
             if let Some(known) = known {
                 set.state().takes_over(known);
@@ -165,8 +166,7 @@ impl Exporter for DnsExporter {
             let (rounds, courtesy) = (self.rounds.clone(), self.courtesy.clone());
             let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
             let run = poll::run(Arc::clone(&set), rounds, courtesy, earliest, store);
-            let task = tokio::spawn(run);
-            Running::new(set, task)
+            Running::new(set, tokio::spawn(run)).with_descriptors(descriptors)
         };
         self.sets.update(wanted, start, |set, plan| set.relabel(plan, poll::unix_seconds()));
         self.keep_zones_in_step(config);
@@ -196,6 +196,19 @@ impl Exporter for DnsExporter {
     fn routes(self: &Arc<Self>) -> Router {
         pages::routes(Arc::clone(&self.sets), Arc::clone(&self.zones), Arc::clone(&self.ecs))
     }
+}
+
+/// A warning for each file of a state directory that is of no use. Changes nothing.
+fn faults_of_files(config: &Config) -> Vec<String> {
+    let Some(directory) = &config.state_directory else { return Vec::new() };
+    let sets = config.names_of_sets().map(|(line, set)| (line, Store::new(directory, set).fault()));
+    let zones = config
+        .names_of_zones()
+        .map(|(line, zone)| (line, authority::store::Store::new(directory, zone).fault()));
+    let fault = |(line, fault): (u32, Option<String>)| {
+        Some(format!("line {line}: state_directory: {}", fault?))
+    };
+    sets.chain(zones).filter_map(fault).collect()
 }
 
 impl DnsExporter {

@@ -21,10 +21,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use exporter_kit::off_the_thread;
 use futures_util::stream;
 use tokio::time::Instant;
 
-use crate::aside::off_the_thread;
 use crate::authority::state::Zones;
 use crate::ecs::state::{EcsSets, RunningEcs};
 use crate::pages::answers::Page;

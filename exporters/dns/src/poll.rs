@@ -4,11 +4,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use exporter_kit::Rounds;
+use exporter_kit::{Rounds, off_the_thread};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
-use crate::aside::off_the_thread;
 use crate::config::Plan;
 use crate::courtesy::Courtesy;
 use crate::kept::Kept;
@@ -68,9 +67,12 @@ pub(crate) async fn run(
 
 /// What a file remembers of a set.
 async fn load(plan: &Arc<Plan>, store: Option<Store>) -> Known {
-    let (plan, read) = (Arc::clone(plan), store.clone());
-    let memories = off_the_thread(move || read.map(|store| store.load(&plan))).await;
-    let standing = memories.map_or_else(Standing::default, Standing::new);
+    let plan = Arc::clone(plan);
+    let opened = off_the_thread(move || store.map(|store| store.open(&plan))).await;
+    let (store, standing) = match opened {
+        Some((store, memories)) => (store, Standing::new(memories)),
+        None => (None, Standing::default()),
+    };
     Known { standing, store }
 }
 

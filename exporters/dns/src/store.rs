@@ -9,7 +9,6 @@ use std::path::Path;
 use anyhow::ensure;
 use exporter_kit::StateFile;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 
 use crate::config::Plan;
 use crate::verdict::Memory;
@@ -24,7 +23,7 @@ pub(crate) struct Store {
     file: StateFile,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Default, Deserialize, Serialize)]
 struct Document {
     format: u32,
     questions: Vec<Question>,
@@ -55,25 +54,17 @@ impl Store {
         Self { file: StateFile::new(directory, &name) }
     }
 
-    /// What is remembered for the questions of a plan, in their order. Warns of a file that is of no use.
-    pub(crate) fn load(&self, plan: &Plan) -> Vec<Memory> {
-        match self.file.read(MOST_BYTES) {
-            Ok(None) => Vec::new(),
-            Ok(Some(text)) => match parse(&text) {
-                Ok(document) => document.memories(plan),
-                Err(error) => {
-                    let file = self.file.path().display();
-                    warn!("what {file} remembers cannot be read, and is moved aside: {error:#}");
-                    if let Err(error) = self.file.move_aside() {
-                        warn!("{error:#}");
-                    }
-                    Vec::new()
-                }
-            },
-            Err(error) => {
-                warn!("what was remembered is not known: {error:#}");
-                Vec::new()
-            }
+    /// Why the file is of no use, if it is not. Changes nothing.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let fault = self.file.look(MOST_BYTES, parse).fault()?;
+        Some(format!("{} {fault}", self.file.path().display()))
+    }
+
+    /// What is remembered for the questions of a plan, in their order, and the store if it can be used.
+    pub(crate) fn open(self, plan: &Plan) -> (Option<Self>, Vec<Memory>) {
+        match self.file.open(self.file.look(MOST_BYTES, parse)) {
+            Some(document) => (Some(self), document.memories(plan)),
+            None => (None, Vec::new()),
         }
     }
 
@@ -124,7 +115,6 @@ impl Document {
 }
 
 fn parse(text: &[u8]) -> anyhow::Result<Document> {
-    ensure!(text.len() as u64 <= MOST_BYTES, "it is larger than {MOST_BYTES} bytes");
     let document: Document = serde_json::from_slice(text)?;
     ensure!(document.format == FORMAT, "format {} is not known", document.format);
     Ok(document)
@@ -133,6 +123,8 @@ fn parse(text: &[u8]) -> anyhow::Result<Document> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use exporter_kit::Exporter as _;
 
     use super::*;
     use crate::config::Config;
@@ -157,7 +149,8 @@ mod tests {
             memory
         };
         store.save(&plan("127.0.0.1, 127.0.0.2"), &[memory(&[7, 0]), memory(&[0, 9])]).unwrap();
-        let memories = store.load(&plan("127.0.0.2, 127.0.0.3, 127.0.0.1"));
+        let (store, memories) = store.open(&plan("127.0.0.2, 127.0.0.3, 127.0.0.1"));
+        assert_eq!(store, Some(Store::new(folder.path(), "world")));
         assert_eq!(memories, [memory(&[0, 0, 7]), memory(&[9, 0, 0])]);
     }
 
@@ -166,10 +159,46 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("world.json");
         fs::write(&file, "{}").unwrap();
-        assert_eq!(Store::new(folder.path(), "world").load(&plan("127.0.0.1")), []);
+        let open = || Store::new(folder.path(), "world").open(&plan("127.0.0.1"));
+        assert!(open().0.is_some());
         assert!(!file.exists() && folder.path().join("world.json.unreadable").exists());
         std::os::unix::fs::symlink("/etc/passwd", &file).unwrap();
-        assert_eq!(Store::new(folder.path(), "world").load(&plan("127.0.0.1")), []);
+        assert_eq!(open(), (None, vec![]));
         assert!(file.symlink_metadata().is_ok(), "a link is left alone");
+    }
+
+    #[test]
+    fn a_file_that_is_of_no_use_is_told_when_the_config_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        fs::create_dir_all(state.join("folder.json")).unwrap();
+        fs::write(state.join("text.json"), "{").unwrap();
+        fs::write(state.join("zone.a.example.json"), "{").unwrap();
+        let long = "\u{e9}".repeat(100);
+        let set = |name: &str| {
+            format!("  - {{name: {name}, resolvers: [127.0.0.1], allow_private: true}}\n")
+        };
+        let sets: String = ["good", "folder", "text", &long].map(set).concat();
+        let text = format!(
+            "vantage: {{name: fra, region: EMEA}}\nstate_directory: state\nsets:\n{sets}\
+             questions: [{{name: a.example, types: [A]}}]\n\
+             zones:\n  a.example: {{allow: ['*']}}\n"
+        );
+        let config: Config = exporter_kit::parse(&text, "test.yml").unwrap();
+        let config = crate::DnsExporter::prepare(config, folder.path()).unwrap();
+        let told = |words: &[&str]| {
+            let has_all = |line: &&String| words.iter().all(|word| line.contains(word));
+            config.warnings.iter().filter(has_all).count()
+        };
+        for words in [
+            ["line 5: state_directory: ", "folder.json is not used"],
+            ["line 6: state_directory: ", "text.json is moved aside"],
+            ["line 7: state_directory: ", "is too long for a file"],
+            ["line 10: state_directory: ", "zone.a.example.json is moved aside"],
+        ] {
+            assert_eq!(told(&words), 1, "{words:?}: {:?}", config.warnings);
+        }
+        assert_eq!(told(&["state_directory: "]), 4, "{:?}", config.warnings);
+        assert!(state.join("text.json").exists(), "a look changes nothing");
     }
 }

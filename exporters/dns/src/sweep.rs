@@ -218,6 +218,14 @@ fn impressions(
     shown
 }
 
+/// How many files a sweep of a plan holds open at most: the sockets of its workers, one for each family,
+/// and connections.
+pub(crate) fn descriptors(plan: &Plan) -> usize {
+    let resolvers = plan.set.list.resolvers.len();
+    let workers = workers(resolvers * plan.queries_per_resolver()).min(resolvers);
+    2 * workers + MAX_CONNECTIONS.min(resolvers)
+}
+
 /// Deals the shuffled resolvers to workers, and staggers the workers so that together they keep the
 /// rate.
 fn deal(shared: &Arc<Shared>) -> Vec<Worker> {

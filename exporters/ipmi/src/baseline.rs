@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{anyhow, ensure};
-use exporter_kit::StateFile;
+use exporter_kit::{Held, StateFile};
 use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::inventory::Known;
 use crate::verdict;
@@ -15,8 +15,6 @@ use crate::verdict;
 const FORMAT: u32 = 1;
 /// Ten times what the most sensors take that are remembered.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
-/// The longest name of a file on Linux, less the longest ending that is used.
-const LONGEST_NAME: usize = 255 - StateFile::LONGEST_ENDING.len();
 
 /// What is kept of one BMC.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,17 +41,7 @@ pub(crate) struct Store {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kept {
     store: Store,
-    found: Found,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Found {
-    /// The baseline; empty when there is none yet.
-    Baseline(Baseline),
-    /// A file that cannot be understood.
-    Unreadable,
-    /// Something that must not be touched, or cannot be read at all.
-    Unusable,
+    found: Held<Baseline>,
 }
 
 /// What a file of any version has.
@@ -109,50 +97,20 @@ impl Kept {
         } else {
             first
         };
-        let name = store.file.path().file_stem().unwrap_or_default();
-        let found = match store.file.read(MOST_BYTES) {
-            _ if name.len() > LONGEST_NAME => {
-                let bytes = name.len();
-                warn!(
-                    target_name = target,
-                    bytes, "the name is too long for a file: the baseline is not kept"
-                );
-                Found::Unusable
-            }
-            Err(error) => {
-                warn!(target_name = target, "the baseline is not kept: {error:#}");
-                Found::Unusable
-            }
-            Ok(None) => Found::Baseline(Baseline::default()),
-            Ok(Some(text)) => match parse(&text) {
-                Ok(baseline) => Found::Baseline(baseline),
-                Err(error) => {
-                    let file = store.file.path().display();
-                    warn!(
-                        target_name = target,
-                        "the baseline {file} cannot be read; where the target is polled it is moved \
-                         aside and begun anew: {error:#}"
-                    );
-                    Found::Unreadable
-                }
-            },
-        };
+        let found = store.file.look(MOST_BYTES, parse);
+        if let Some(fault) = found.fault() {
+            let file = store.file.path().display();
+            warn!(target_name = target, "the baseline {file} {fault}");
+        }
         Self { store, found }
     }
 
     /// The store, if it can be used, and the baseline. A file that cannot be understood is moved aside,
     /// since overwriting it would forget in silence what it knew.
     pub(crate) fn open(self) -> (Option<Store>, Baseline) {
-        match self.found {
-            Found::Baseline(baseline) => (Some(self.store), baseline),
-            Found::Unusable => (None, Baseline::default()),
-            Found::Unreadable => match self.store.move_aside() {
-                Ok(()) => (Some(self.store), Baseline::default()),
-                Err(error) => {
-                    warn!("{error:#}");
-                    (None, Baseline::default())
-                }
-            },
+        match self.store.file.open(self.found) {
+            Some(baseline) => (Some(self.store), baseline),
+            None => (None, Baseline::default()),
         }
     }
 }
@@ -183,12 +141,6 @@ impl Store {
         document.is_some_and(|document| document.site == site)
     }
 
-    fn move_aside(&self) -> anyhow::Result<()> {
-        let aside = self.file.move_aside()?;
-        info!(moved_to = %aside.display(), "moved aside");
-        Ok(())
-    }
-
     /// Replaces the baseline. Waits for the disk.
     pub(crate) fn save(&self, site: &str, baseline: Baseline) -> anyhow::Result<()> {
         self.file.replace(&text(site, baseline)?)
@@ -197,7 +149,6 @@ impl Store {
 
 /// The baseline of a file's text.
 pub(crate) fn parse(text: &[u8]) -> anyhow::Result<Baseline> {
-    ensure!(text.len() as u64 <= MOST_BYTES, "it is larger than {MOST_BYTES} bytes");
     // Of another version it may have other fields: that is told first.
     let format = serde_json::from_slice::<Format>(text).ok().map(|it| it.format);
     if let Some(format) = format {

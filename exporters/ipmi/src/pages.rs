@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use exporter_kit::on_demand::{self, Asked, Contacts, Engine, Log, Planned, Settings};
-use exporter_kit::{Query, Registry, TargetId};
+use exporter_kit::{Query, Registry, TargetId, off_the_thread};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -91,7 +91,9 @@ impl Engine for Requests {
         let state = match plan {
             Plan::Target(state) => state,
             Plan::Guest(id, guest) => {
-                let state = self.0.guests.ask(&id, guest);
+                // To take in a new one may take a moment.
+                let asking = Arc::clone(&self.0.guests);
+                let state = off_the_thread(move || asking.ask(&id, guest)).await;
                 log.line(|| {
                     format!("{} is polled each {:?}", state.bmc.address, state.bmc.module.interval)
                 });

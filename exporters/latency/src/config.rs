@@ -7,9 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use exporter_kit::config::{
-    self, Identity, Located, Name, Place, Problems, Vantage, refuse_duplicates,
+    self, Identity, Located, Name, Place, Problems, Vantage, refuse_duplicates, shared_addresses,
 };
 use exporter_kit::discovery::{Discovery, FileSd, Found, HttpSd, Skipped};
 use exporter_kit::on_demand::{AllowList, Settings};
@@ -41,7 +40,7 @@ pub struct Config {
     pub(crate) vantage: Vantage,
     /// Who is asked for names; the system's resolvers when empty.
     pub(crate) resolvers: Vec<SocketAddr>,
-    modules: BTreeMap<String, Module>,
+    modules: BTreeMap<String, Located<Module>>,
     targets: Vec<Entry>,
     /// By which bounds times are counted.
     pub(crate) buckets: Buckets,
@@ -56,6 +55,8 @@ pub struct Config {
     pub(crate) tables: TableFiles,
     /// How many datagrams a second traces may send.
     pub(crate) path_rate: PathRate,
+    /// Addresses that are probed twice.
+    shared: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +71,7 @@ struct RawConfig {
     icmp: RawIcmp,
     #[serde(default)]
     resolvers: Vec<Resolver>,
-    modules: BTreeMap<Name, Module>,
+    modules: BTreeMap<Name, Located<Module>>,
     #[serde(default)]
     targets: Vec<Located<RawEntry>>,
     #[serde(default)]
@@ -111,6 +112,24 @@ pub(crate) struct Work {
     pub(crate) path: Option<PathSettings>,
 }
 
+impl Work {
+    /// How many files its task holds open at most while it has one address.
+    pub(crate) fn descriptors(&self) -> usize {
+        let lookup = if matches!(self.host, Host::Name(_)) { LOOKUP } else { 0 };
+        lookup + self.descriptors_of_an_address()
+    }
+
+    /// How many of them are each address's: one for each probe that may be under way, and one for the next.
+    /// Echoes and traces go by sockets that all targets share.
+    pub(crate) fn descriptors_of_an_address(&self) -> usize {
+        if matches!(self.probe, Probe::Icmp(_)) {
+            return 0;
+        }
+        let under_way = self.timeout.as_nanos().div_ceil(self.interval.as_nanos().max(1));
+        usize::try_from(under_way).unwrap_or(usize::MAX).saturating_add(1)
+    }
+}
+
 /// What is shown of a target beside its name. Over a reload, other labels restart nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Labels {
@@ -128,19 +147,23 @@ pub(crate) struct Labels {
     pub(crate) figures: Figures,
 }
 
+/// How many files a lookup holds open at most: it asks for both families.
+const LOOKUP: usize = 2;
+
 /// What is to be probed, each by its name, its team and its module.
 pub(crate) type Probed = BTreeMap<TargetId, Wanted<Work, Labels>>;
 
 impl Config {
     /// Reads the files that modules name, relative paths being taken from `folder`.
     pub(crate) fn load_files(mut self, folder: &Path) -> anyhow::Result<Self> {
+        let mut problems = Problems::default();
         let mut addresses: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
         for target in &self.targets {
             addresses.entry(&target.id.module).or_default().push(&target.address);
         }
         // What will be discovered may need what no target of this file does.
         let discovers = self.discovers();
-        for (name, module) in &mut self.modules {
+        for (name, Located { place, value: module }) in &mut self.modules {
             let addresses = addresses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
             let is_needed = discovers || !addresses.is_empty() || module.asked.interval.is_some();
             let addresses = (!discovers).then_some(addresses);
@@ -148,14 +171,19 @@ impl Config {
                 && let Prober::Icmp(settings) = &continuous.prober
             {
                 let able = settings.refuse_beyond_surge();
-                able.map_err(|error| anyhow!("modules.{name}.{error}"))?;
+                able.unwrap_or_else(|error| {
+                    problems.add(*place, format!("modules.{name}.{error}"));
+                });
             }
             if let (true, Ok(continuous)) = (is_needed, &mut module.continuous) {
                 let loaded = continuous.prober.load(folder, addresses);
-                loaded.map_err(|error| anyhow!("modules.{name}.{error:#}"))?;
+                loaded.unwrap_or_else(|error| {
+                    problems.add(*place, format!("modules.{name}.{error:#}"));
+                });
             }
             module.load(folder);
         }
+        problems.into_result()?;
         self.tables = self.tables.in_folder(folder);
         Ok(self)
     }
@@ -198,7 +226,17 @@ impl Config {
             labels: parts.labels,
         };
         let mut entries = raw.entries(&self.modules)?;
-        entries.pop().ok_or_else(|| "module: must be named".to_owned())
+        let entry = entries.pop().ok_or("module: must be named")?;
+        let allow = &self.on_demand.allow;
+        if *allow != AllowList::default() {
+            let prober = &self.modules[&entry.id.module].asked.prober;
+            let destination = prober.destination(&found.address);
+            let destination = destination.map_err(|must| format!("address: {must}"))?;
+            if !allow.allows(&destination) {
+                return Err("address: `on_demand.allow` does not list it".to_owned());
+            }
+        }
+        Ok(entry)
     }
 
     fn wanted(&self, entry: &Entry) -> Wanted<Work, Labels> {
@@ -233,12 +271,12 @@ impl Config {
                 format!("modules.{name}.{section}: has no effect: the prober is another")
             }))
         });
-        idle.into_iter().chain(modules).collect()
+        idle.into_iter().chain(modules).chain(self.shared.iter().cloned()).collect()
     }
 
     /// What a scraper may ask for.
     pub(crate) fn offer(&self) -> Offer {
-        let offered = |module: &Module| Offered {
+        let offered = |module: &Located<Module>| Offered {
             module: Arc::new(module.asked.clone()),
             fault: module.fault.as_deref().map(Arc::from),
         };
@@ -289,13 +327,19 @@ impl TryFrom<RawConfig> for Config {
         }
         let group = |target: &Located<Entry>| format!("{}\0{}", target.id.group, target.id.module);
         let groups: Vec<_> = targets.iter().map(group).collect();
-        let identities = targets.iter().zip(&groups).map(|(target, group)| Identity {
+        // The same address by another module is something else that is measured.
+        let address =
+            |target: &Located<Entry>| format!("{:?}\0{}", target.address, target.id.module);
+        let addresses: Vec<_> = targets.iter().map(address).collect();
+        let identities = targets.iter().zip(&groups).zip(&addresses);
+        let identities = identities.map(|((target, group), address)| Identity {
             place: target.place,
             group,
             name: &target.id.name,
-            address: "",
+            address,
         });
-        refuse_duplicates(Some("team, module"), identities, &mut problems);
+        refuse_duplicates(Some("team, module"), identities.clone(), &mut problems);
+        let shared = shared_addresses(identities);
         let has_lists = !raw.file_sd_configs.is_empty() || !raw.http_sd_configs.is_empty();
         if raw.vantage.is_none() && (has_lists || !targets.is_empty()) {
             let what = "vantage: must be given where there are targets: from where they are probed, as in \
@@ -319,6 +363,7 @@ impl TryFrom<RawConfig> for Config {
             on_demand: Arc::new(raw.on_demand),
             tables: raw.tables,
             path_rate: raw.path_rate,
+            shared,
         })
     }
 }

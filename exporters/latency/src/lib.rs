@@ -1,4 +1,4 @@
-//! Latency of endpoints, seen from one place: ICMP, TCP and HTTP, continuously.
+//! Latency of endpoints, seen from one place, continuously: by ICMP, TCP, HTTP and every prober of `/probe`.
 //!
 //! | file | noun |
 //! |---|---|
@@ -60,7 +60,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
-use exporter_kit::{Counter, Exporter, Health, Kit, Rounds, Running, TargetId, Targets, Wanted};
+use exporter_kit::{
+    Counter, Descriptors, Exporter, Health, Kit, Rounds, Running, TargetId, Targets, Wanted,
+};
 use tracing::warn;
 
 use blackbox::offer::Offer;
@@ -76,6 +78,10 @@ use seat::SharedVerdicts;
 use state::{CurrentVantage, TargetState};
 use tables::Tables;
 
+/// How many files echoes and traces hold open: a socket of each family and kind, and fresh ones for
+/// addresses that stay silent.
+const SHARED: usize = 16;
+
 /// Probes targets, each in its own task.
 #[derive(Debug)]
 pub struct LatencyExporter {
@@ -90,6 +96,8 @@ pub struct LatencyExporter {
     rounds: Rounds,
     clock: Clock,
     offer: RwLock<Arc<Offer>>,
+    /// Kept for the sockets that all echoes and traces share.
+    shared: Descriptors,
     /// Of echoes that were asked for.
     strays: Arc<Strays>,
     /// How often a module was asked for that there is not.
@@ -148,6 +156,7 @@ impl Exporter for LatencyExporter {
             rounds: kit.rounds.clone(),
             clock,
             offer: RwLock::default(),
+            shared: Descriptors::new(0),
             strays: Arc::default(),
             unknown_modules,
         })
@@ -172,12 +181,16 @@ impl Exporter for LatencyExporter {
         self.sight.tables.set(&config.tables);
         self.sight.names.set_resolvers(&config.resolvers);
         let (targets, skipped) = config.targets(found);
+        let shares = |work: &Work| work.descriptors_of_an_address() == 0 || work.path.is_some();
+        let shares = targets.values().any(|it| shares(&it.work));
+        self.shared.set(if shares { SHARED } else { 0 });
         let looks_up = targets.values().any(|it| matches!(it.work.host, Host::Name(_)));
         let resolvers = looks_up.then_some(config.resolvers.as_slice());
         resolve::forget_failures();
         self.resolver_check.ask(resolvers, &self.verdicts, self.clock);
         let start = |id: &TargetId, wanted: &Wanted<Work, Labels>| {
             let state = Arc::new(TargetState::new(&id.name, wanted, &self.verdicts));
+            let descriptors = wanted.work.descriptors();
             let task = poll::Task {
                 name: id.name.clone(),
                 work: wanted.work.clone(),
@@ -187,7 +200,7 @@ impl Exporter for LatencyExporter {
             };
             let probes = task.run(self.rounds.clone());
             let Some(settings) = wanted.work.path else {
-                return Running::new(state, tokio::spawn(probes));
+                return Running::new(state, tokio::spawn(probes)).with_descriptors(descriptors);
             };
             let paths = path::Task {
                 settings,
@@ -200,7 +213,7 @@ impl Exporter for LatencyExporter {
             let both = async {
                 tokio::join!(probes, paths.run());
             };
-            Running::new(state, tokio::spawn(both))
+            Running::new(state, tokio::spawn(both)).with_descriptors(descriptors)
         };
         self.targets.update(targets, start, |state, labels| state.relabel(labels));
         skipped

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use exporter_kit::config::Vantage;
-use exporter_kit::{Health, Wanted};
+use exporter_kit::{Descriptors, Health, Wanted};
 
 use crate::config::{Labels, Work};
 use crate::host::Host;
@@ -13,7 +13,7 @@ use crate::metrics::counts::Counts;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::path::slots::Slots;
 use crate::seat::{Seat, SharedVerdicts};
-use crate::standing::{Moment, Standing};
+use crate::standing::{MOST_ADDRESSES, Moment, Standing};
 use crate::verdict::{self, Layer, Round, Span};
 
 /// Where this exporter stands. A reload may move it without a target losing its counters.
@@ -45,9 +45,13 @@ pub(crate) struct TargetState {
     seat: Seat,
     /// The paths to it, where they are traced.
     pub(crate) paths: Option<Slots>,
+    /// Kept for the sockets of its other addresses.
+    descriptors: Descriptors,
     /// How long a probe may take, and a round with its lookup.
     timeout: Duration,
     limit: Duration,
+    /// How many files an address needs.
+    each: usize,
 }
 
 impl TargetState {
@@ -68,8 +72,10 @@ impl TargetState {
             standing: Mutex::default(),
             seat: Seat::take(verdicts, name, work, labels),
             paths: work.path.map(|_| Slots::default()),
+            descriptors: Descriptors::new(0),
             timeout: work.timeout,
             limit: longest_round(work),
+            each: work.descriptors_of_an_address(),
         }
     }
 
@@ -101,6 +107,7 @@ impl TargetState {
         if let Some(took) = took {
             self.counts.observe_phase(Phase::Resolve, took);
         }
+        self.descriptors.set(self.each * ips.len().min(MOST_ADDRESSES).saturating_sub(1));
         self.standing().resolved(ips);
     }
 

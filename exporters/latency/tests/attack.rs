@@ -21,12 +21,19 @@ fn service() -> SocketAddr {
 
 /// Starts the exporter with so many file descriptors and these targets, as `(name, interval)`.
 fn start(descriptors: usize, targets: &[(String, &str)]) -> Program {
+    start_with(descriptors, targets, "")
+}
+
+/// The same with more in the config.
+fn start_with(descriptors: usize, targets: &[(String, &str)], more: &str) -> Program {
     let service = service();
     let mut config = "vantage: {name: test, region: EMEA}\nmodules:\n".to_owned();
     for interval in ["100ms", "1s"] {
         let module = format!("{{prober: tcp, interval: {interval}, timeout: {interval}}}");
         writeln!(config, "  tcp-{interval}: {module}").unwrap();
     }
+    config.push_str("  http: {prober: http, timeout: 60s}\n");
+    config.push_str(more);
     config.push_str("targets:\n");
     for (name, interval) in targets {
         writeln!(config, "  - {{name: {name}, module: tcp-{interval}, address: '{service}'}}")
@@ -95,15 +102,75 @@ fn idle_connections_move_no_vote() {
     assert_eq!(metrics.get("latency_probe_failures_total{reason=\"local\"}"), None);
 }
 
+/// Waits for more rounds of a target; then no probe of any target lacked a descriptor.
+fn no_vote_is_moved(program: &Program, target: &str) {
+    let series = format!("latency_probes_total{{target=\"{target}\"}}");
+    let probes = program.metrics().value(&series);
+    wait_for_probes(program, target, probes + 50.0);
+    let metrics = program.metrics();
+    assert_eq!(
+        metrics.get("latency_probe_failures_total{reason=\"local\"}"),
+        None,
+        "{}",
+        metrics.text
+    );
+}
+
+#[test]
+fn idle_connections_move_no_vote_of_targets_that_come_later() {
+    let list = "file_sd_configs: [{files: [list.json], refresh_interval: 1s}]\n";
+    let program = start_with(64, &[("service".to_owned(), "100ms")], list);
+    wait_for_probes(&program, "service", 5.0);
+    let idle: Vec<_> = (0..60).map(|_| TcpStream::connect(program.address()).unwrap()).collect();
+    let service = service();
+    let groups: Vec<_> = (0..12)
+        .map(|number| {
+            let labels =
+                serde_json::json!({"__param_module": "tcp-100ms", "target": format!("t{number}")});
+            serde_json::json!({"targets": [service.to_string()], "labels": labels})
+        })
+        .collect();
+    let folder = program.folder();
+    std::fs::write(folder.join("new"), serde_json::to_string(&groups).unwrap()).unwrap();
+    std::fs::rename(folder.join("new"), folder.join("list.json")).unwrap();
+    wait_for_probes(&program, "t11", 5.0);
+    no_vote_is_moved(&program, "t11");
+    assert_eq!(idle.len(), 60);
+}
+
+#[test]
+fn probes_on_demand_move_no_vote() {
+    // It takes connections, and answers nobody.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let allow = "on_demand: {allow: [127.0.0.0/8]}\n";
+    let targets: Vec<_> = (0..8).map(|number| (format!("t{number}"), "100ms")).collect();
+    let program = start_with(64, &targets, allow);
+    wait_for_probes(&program, "t7", 5.0);
+    let mut asked = Vec::new();
+    for _ in 0..60 {
+        let mut stream = TcpStream::connect(program.address()).unwrap();
+        let request = format!("GET /probe?module=http&target=http://{address}/ HTTP/1.1");
+        // Whoever is one too many is refused, or closed.
+        let _ = write!(stream, "{request}\r\nHost: t\r\n\r\n");
+        asked.push(stream);
+    }
+    no_vote_is_moved(&program, "t7");
+    assert_eq!(asked.len(), 60);
+}
+
+/// How often the mean time to connect is taken: the median of these is none of those that something else spoilt.
+const TRIES: usize = 5;
+
 #[test]
 fn looking_at_the_page_disturbs_no_measurement() {
     let mut targets: Vec<_> = (0..1_500).map(|n| (format!("t{n}"), "1s")).collect();
     targets.push(("probe".to_owned(), "100ms"));
     let program = start(16_384, &targets);
     wait_for_probes(&program, "probe", 5.0);
-    // What else the machine does is in both means, slice by slice; bursts of it may spoil some runs.
+    // What else the machine does is in both means, slice by slice.
     let mut ratios = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..TRIES {
         let (mut page, mut nothing) = ((0.0, 0.0), (0.0, 0.0));
         for _ in 0..4 {
             for (path, total) in [("/", &mut page), ("/-/healthy", &mut nothing)] {
@@ -112,9 +179,7 @@ fn looking_at_the_page_disturbs_no_measurement() {
             }
         }
         ratios.push((page.0 / page.1) / (nothing.0 / nothing.1));
-        if ratios.last().is_some_and(|ratio| *ratio < 2.0) {
-            return;
-        }
     }
-    panic!("the mean time to connect grew by {ratios:?}");
+    ratios.sort_by(f64::total_cmp);
+    assert!(ratios[TRIES / 2] < 2.0, "the mean time to connect grew by {ratios:?}");
 }

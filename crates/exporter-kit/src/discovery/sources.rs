@@ -31,6 +31,8 @@ struct Source {
     stamp: Option<Stamp>,
     read: Instant,
     targets: Vec<Found>,
+    /// Whether it gave a list that could be read.
+    answered: bool,
     /// Why the list is not the newest.
     error: Option<String>,
 }
@@ -105,6 +107,7 @@ impl Sources {
             stamp: None,
             read: Instant::now(),
             targets: Vec::new(),
+            answered: false,
             error: None,
         })
     }
@@ -116,6 +119,11 @@ impl Sources {
         let found: Vec<_> = found.take(MOST_TARGETS).collect();
         let too_many = all - found.len();
         (found, too_many)
+    }
+
+    /// How many sources gave no list yet.
+    pub(super) fn awaited(&self) -> usize {
+        self.0.values().filter(|source| !source.answered).count()
     }
 
     /// Of each source: its name, how many targets it lists, and why that is not the newest.
@@ -140,6 +148,7 @@ impl Source {
                 if self.error.take().is_some() {
                     info!(targets = targets.len(), "a list of targets can be read again");
                 }
+                self.answered = true;
                 let changed = self.targets != targets;
                 self.targets = targets;
                 changed

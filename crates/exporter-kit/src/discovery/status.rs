@@ -26,6 +26,8 @@ struct Shown {
     /// Seconds since the epoch; `None` until a list was read.
     last_success: Option<f64>,
     sources: Vec<(String, usize, Option<String>)>,
+    /// How many sources gave no list yet.
+    awaited: usize,
     skipped: Vec<String>,
 }
 
@@ -47,9 +49,21 @@ impl Status {
         shown.failures.entry(mechanism).or_default();
     }
 
-    /// Records the sources as they are now.
-    pub(super) fn sources(&self, sources: Vec<(String, usize, Option<String>)>) {
-        self.lock().sources = sources;
+    /// Records the sources as they are now, and how many of them gave no list yet.
+    pub(super) fn sources(&self, sources: Vec<(String, usize, Option<String>)>, awaited: usize) {
+        let mut shown = self.lock();
+        shown.sources = sources;
+        shown.awaited = awaited;
+    }
+
+    /// Records that sources are configured that nobody has looked at.
+    pub(crate) fn await_first(&self, count: usize) {
+        self.lock().awaited = count;
+    }
+
+    /// How many sources gave no list yet, so that nobody knows their targets.
+    pub(crate) fn awaited(&self) -> usize {
+        self.lock().awaited
     }
 
     /// Records what was put in force and what was left out; logs what was not left out before.

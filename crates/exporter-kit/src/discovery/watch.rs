@@ -45,7 +45,7 @@ pub(crate) async fn watch<E: Exporter>(
                 let _there = measuring.enter();
                 let of_files = held.refresh(&discovery, &folder, &status);
                 let of_urls = held.answered(&asked, answered, &status);
-                status.sources(held.lines());
+                status.sources(held.lines(), held.awaited());
                 if of_files || of_urls || reloaded {
                     let (found, too_many) = held.targets();
                     let count = found.len();

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use crate::open_files::{Descriptors, EACH};
+
 /// How long a farewell may take. A peer that answers at all answers within a second.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -20,12 +22,15 @@ pub struct Running<S> {
     task: Option<JoinHandle<()>>,
     /// Behind a lock only so that the set can be shared: nobody but [`Running::stop`] takes it.
     farewell: Mutex<Option<Farewell>>,
+    /// What it may hold open, until the farewell is over.
+    descriptors: Option<Descriptors>,
 }
 
 impl<S> Running<S> {
-    /// A `task` that writes `state`.
+    /// A `task` that writes `state`, and holds two files open at most.
     pub fn new(state: Arc<S>, task: JoinHandle<()>) -> Self {
-        Self { state, task: Some(task), farewell: Mutex::new(None) }
+        let descriptors = Some(Descriptors::new(EACH));
+        Self { state, task: Some(task), farewell: Mutex::new(None), descriptors }
     }
 
     /// Runs what `farewell` makes when the target is removed, has other work or the program ends, after its task
@@ -40,6 +45,15 @@ impl<S> Running<S> {
         self
     }
 
+    /// Says how many files it holds open at most, where these are not two.
+    #[must_use]
+    pub fn with_descriptors(self, count: usize) -> Self {
+        if let Some(descriptors) = &self.descriptors {
+            descriptors.set(count);
+        }
+        self
+    }
+
     pub(super) fn state(&self) -> &Arc<S> {
         &self.state
     }
@@ -47,6 +61,7 @@ impl<S> Running<S> {
     /// Stops the task now; what is returned waits for its end and says farewell.
     pub(super) fn stop(mut self) -> impl Future<Output = ()> + Send + 'static {
         let task = self.task.take();
+        let descriptors = self.descriptors.take();
         let farewell = self.farewell.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = &task {
             task.abort();
@@ -59,6 +74,7 @@ impl<S> Running<S> {
             if let Some(farewell) = farewell {
                 let _ = tokio::time::timeout(FAREWELL, farewell()).await;
             }
+            drop(descriptors);
         }
     }
 }

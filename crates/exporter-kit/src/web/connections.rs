@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::client::Client;
 use super::connection::Connection;
+use crate::open_files::Budget;
 
 /// How often overdue connections are looked for.
 const WATCH: Duration = Duration::from_secs(1);
@@ -18,7 +19,8 @@ const WATCH: Duration = Duration::from_secs(1);
 /// All open connections.
 #[derive(Debug)]
 pub(super) struct Connections {
-    limit: usize,
+    /// Says how many there may be.
+    budget: &'static Budget,
     /// When the server began.
     epoch: Instant,
     open: Mutex<HashMap<u64, Arc<Connection>>>,
@@ -36,9 +38,9 @@ pub(super) struct Member {
 }
 
 impl Connections {
-    pub(super) fn new(limit: usize) -> Arc<Self> {
+    pub(super) fn new(budget: &'static Budget) -> Arc<Self> {
         Arc::new(Self {
-            limit,
+            budget,
             epoch: Instant::now(),
             open: Mutex::default(),
             next: AtomicU64::new(0),
@@ -54,16 +56,18 @@ impl Connections {
         client: Client,
     ) -> Option<(Member, Arc<Connection>)> {
         loop {
+            let limit = self.budget.left().connections;
             let ended = self.ended.notified();
             {
                 let mut open = self.open();
                 let now = self.epoch.elapsed();
                 let its = open.values().filter(|other| other.client() == client).count();
-                let crowded = its >= share(self.limit);
-                if !crowded && open.len() < self.limit {
+                let crowded = its >= share(limit);
+                if !crowded && open.len() < limit {
                     let connection = Connection::new(client, self.epoch);
                     let number = self.next.fetch_add(1, Ordering::Relaxed);
                     open.insert(number, Arc::clone(&connection));
+                    self.budget.holds(open.len());
                     let member = Member { connections: Arc::clone(self), number };
                     return Some((member, connection));
                 }
@@ -82,21 +86,42 @@ impl Connections {
 
     /// Closes the connection that gives way most readily, if any does.
     pub(super) fn shed(&self) {
-        let now = self.epoch.elapsed();
+        self.close(&self.open(), 1);
+    }
+
+    /// Closes as many as there are too many since measuring needs more.
+    fn keep_to_limit(&self) {
         let open = self.open();
+        let stay = open.values().filter(|it| !it.is_closing()).count();
+        let limit = self.budget.left().connections;
+        self.close(&open, stay.saturating_sub(limit));
+    }
+
+    /// Closes so many of those that give way, most readily the first.
+    fn close(&self, open: &HashMap<u64, Arc<Connection>>, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let now = self.epoch.elapsed();
         let candidates = open.values().filter(|it| !it.is_closing());
         let ranked =
             candidates.filter_map(|it| it.activity().gives_way(now).map(|rank| (rank, it)));
-        if let Some((_, first)) = ranked.min_by_key(|(rank, _)| *rank) {
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        for (_, first) in ranked.into_iter().take(count) {
             first.close();
         }
     }
 
-    /// Closes connections that wait for too long, for ever.
+    /// Closes connections that wait for too long, and those that are too many, for ever.
     pub(super) async fn watch(self: Arc<Self>) {
         let mut every = tokio::time::interval(WATCH);
         loop {
-            every.tick().await;
+            tokio::select! {
+                _ = every.tick() => {}
+                () = self.budget.less() => {}
+            }
+            self.keep_to_limit();
             let now = self.epoch.elapsed();
             for connection in self.open().values().filter(|it| !it.is_closing()) {
                 let overdue = connection.activity().overdue(now);
@@ -115,7 +140,10 @@ impl Connections {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.connections.open().remove(&self.number);
+        let mut open = self.connections.open();
+        open.remove(&self.number);
+        self.connections.budget.holds(open.len());
+        drop(open);
         self.connections.ended.notify_waiters();
     }
 }
@@ -134,6 +162,12 @@ mod tests {
         IpAddr::from([192, 0, 2, last]).into()
     }
 
+    fn budget(connections: usize) -> &'static Budget {
+        let budget = Box::leak(Box::new(Budget::unlimited()));
+        budget.limit_to(connections);
+        budget
+    }
+
     /// Admits as the server does: a connection that is to close ends at once.
     async fn admit(all: &Arc<Connections>, from: Client) -> Option<Arc<Connection>> {
         let (member, connection) = all.admit(from).await?;
@@ -147,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_gives_way_to_itself_and_leaves_a_share_to_others() {
-        let all = Connections::new(8);
+        let all = Connections::new(budget(8));
         let scraper = admit(&all, client(1)).await.unwrap();
         let now = scraper.now();
         scraper.activity().begin(now);
@@ -165,7 +199,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_gives_way_who_is_being_answered() {
-        let all = Connections::new(4);
+        let all = Connections::new(budget(4));
         for _ in 0..3 {
             let busy = admit(&all, client(1)).await.unwrap();
             let now = busy.now();
@@ -177,9 +211,30 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_says_nothing_is_closed_in_time() {
-        let all = Connections::new(4);
+        let all = Connections::new(budget(4));
         let silent = admit(&all, client(1)).await.unwrap();
         tokio::spawn(Arc::clone(&all).watch());
         silent.closed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_go_when_measuring_needs_more() {
+        let budget = budget(40);
+        let all = Connections::new(budget);
+        tokio::spawn(Arc::clone(&all).watch());
+        let busy = admit(&all, client(1)).await.unwrap();
+        let now = busy.now();
+        busy.activity().begin(now);
+        for number in 2..40 {
+            admit(&all, client(number)).await.unwrap();
+        }
+        let room = tokio::task::spawn_blocking(|| budget.make_room(15)).await.unwrap();
+        while all.open().len() > 10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!busy.is_closing());
+        drop(room);
+        assert!(admit(&all, client(50)).await.is_some());
+        assert_eq!(all.open().len(), 11);
     }
 }

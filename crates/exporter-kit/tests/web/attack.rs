@@ -3,7 +3,7 @@
 //! Nothing here is timed: what counts is whether a scrape came.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -64,6 +64,80 @@ fn idle_connections_take_no_descriptor_that_measuring_needs() {
         assert!(left >= 6.0, "{left} descriptors are left beside {} connections", idle.len());
     }
     assert!(scrape(address));
+}
+
+/// How many descriptors are left.
+fn left(address: SocketAddr) -> f64 {
+    metric(address, "process_max_fds") - metric(address, "process_open_fds")
+}
+
+#[test]
+fn idle_connections_leave_when_targets_come() {
+    const FOUND: usize = 17;
+    let config = "clocks: {own: {period: 1s}}\nmodules: {m: {period: 1s}}\n\
+                  file_sd_configs: [{files: [list.json], refresh_interval: 1s}]\n";
+    let program = start(config, 64, &[]);
+    let address = program.address();
+    let idle: Vec<_> = (0..60).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let needed = f64::from(u32::try_from(2 * (FOUND + 1)).unwrap());
+    let before = left(address);
+    assert!(before < needed, "{before} would do without a word");
+    let targets: Vec<_> = (0..FOUND).map(|number| format!("t{number}")).collect();
+    let labels = serde_json::json!({"__param_module": "m"});
+    let list = serde_json::json!([{"targets": targets, "labels": labels}]).to_string();
+    let folder = program.folder();
+    std::fs::write(folder.join("new"), list).unwrap();
+    std::fs::rename(folder.join("new"), folder.join("list.json")).unwrap();
+    program
+        .wait_until("they are measured", |it| it.get("tick_ticks_total{clock=\"t16\"}").is_some());
+    let after = left(address);
+    assert!(after >= needed, "{after} are left beside {} connections", idle.len());
+    assert!(scrape(address));
+}
+
+#[test]
+fn what_is_measured_on_demand_takes_no_descriptor_that_measuring_needs() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().map(|address| (silent, address)).unwrap();
+    let config = "clocks: {a: {period: 1s}, b: {period: 1s}, c: {period: 1s}}\n\
+                  modules: {m: {period: 3600s}}\non_demand: {allow: [127.0.0.0/8]}\n";
+    let program = start(config, 64, &[]);
+    let address = program.address();
+    let mut asked = Vec::new();
+    for _ in 0..60 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let query = format!("target={}&module=m", silent.1);
+        // Whoever is one too many is refused, or closed.
+        let _ = write!(stream, "GET /listen?{query} HTTP/1.1\r\nHost: t\r\n\r\n");
+        asked.push(stream);
+    }
+    for _ in 0..3 {
+        let left = left(address);
+        assert!(left >= 6.0, "{left} descriptors are left beside {} questions", asked.len());
+    }
+    assert!(scrape(address));
+}
+
+#[test]
+fn reloads_that_nobody_waits_for_do_not_pile_up() {
+    const ASKED: usize = 60;
+    let program = start(&clocks(4_000, "good"), 16_384, &[]);
+    let address = program.address();
+    let post = "POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+    let mut asked: Vec<_> = (0..ASKED).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for stream in &mut asked {
+        stream.write_all(post.as_bytes()).unwrap();
+    }
+    // Half of them hang up, and the others are all told how it went.
+    let waiting = asked.split_off(ASKED / 2);
+    drop(asked);
+    for mut stream in waiting {
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, *b"HTTP/1.1 200 OK");
+    }
+    let reloads = program.log().matches("config reloaded").count();
+    assert!((1..ASKED / 2).contains(&reloads), "{reloads} reloads");
 }
 
 /// Ends with the test.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use exporter_kit::Rounds;
+use exporter_kit::{Descriptors, Rounds, off_the_thread};
 use hickory_proto::rr::RecordType;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -19,11 +19,13 @@ use super::said::{self, Said};
 use super::signature;
 use super::state::{RoundResult, RunningZone, Snapshot};
 use super::store::Store;
-use crate::aside::off_the_thread;
 use crate::config::ZonePlan;
 use crate::exchange::HostName;
 use crate::exchange::question::Question;
 use crate::state::Moment;
+
+/// What is kept open for each server at most: a socket, and a connection where an answer does not fit.
+const EACH_SERVER: usize = 2;
 
 /// Addresses of one zone that are asked.
 const MAX_SERVERS: usize = 32;
@@ -31,12 +33,13 @@ const MAX_SERVERS: usize = 32;
 const MAX_OWN: usize = 16;
 
 /// Asks at the zone's interval.
-pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, store: Option<Store>) {
+pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, mut store: Option<Store>) {
     let plan = zone.plan();
     let began = Instant::now();
     let mut memory = Memory::default();
-    if let Some(store) = store.clone() {
-        memory = Memory::new(off_the_thread(move || store.load()).await);
+    if let Some(named) = store.take() {
+        let (usable, kept) = off_the_thread(move || named.open()).await;
+        (store, memory) = (usable, Memory::new(kept));
     }
     let mut finder = Finder::default();
     let mut own = BTreeMap::new();
@@ -107,6 +110,7 @@ async fn round(
     }
     let left_out = targets.len().saturating_sub(MAX_SERVERS);
     targets.truncate(MAX_SERVERS);
+    let _kept = Descriptors::make_room(EACH_SERVER * targets.len()).await;
     let mut asked = JoinSet::new();
     for (number, target) in targets.into_iter().enumerate() {
         let Target { name, address, is_allowed, is_hidden } = target;

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::ensure;
 use exporter_kit::StateFile;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 
 use super::judge::Kept;
 use crate::exchange::HostName;
@@ -33,22 +32,17 @@ impl Store {
         Self { file: StateFile::new(directory, &format!("zone.{zone}")) }
     }
 
-    /// What is remembered. Warns of a file that is of no use.
-    pub(super) fn load(&self) -> Kept {
-        match self.file.read(MOST_BYTES) {
-            Ok(None) => Kept::default(),
-            Ok(Some(text)) => parse(&text).unwrap_or_else(|error| {
-                let file = self.file.path().display();
-                warn!("what {file} remembers cannot be read, and is moved aside: {error:#}");
-                if let Err(error) = self.file.move_aside() {
-                    warn!("{error:#}");
-                }
-                Kept::default()
-            }),
-            Err(error) => {
-                warn!("what was remembered is not known: {error:#}");
-                Kept::default()
-            }
+    /// Why the file is of no use, if it is not. Changes nothing.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let fault = self.file.look(MOST_BYTES, parse).fault()?;
+        Some(format!("{} {fault}", self.file.path().display()))
+    }
+
+    /// What is remembered, and the store if it can be used.
+    pub(super) fn open(self) -> (Option<Self>, Kept) {
+        match self.file.open(self.file.look(MOST_BYTES, parse)) {
+            Some(kept) => (Some(self), kept),
+            None => (None, Kept::default()),
         }
     }
 
@@ -60,7 +54,6 @@ impl Store {
 }
 
 fn parse(text: &[u8]) -> anyhow::Result<Kept> {
-    ensure!(text.len() as u64 <= MOST_BYTES, "it is larger than {MOST_BYTES} bytes");
     let document: Document = serde_json::from_slice(text)?;
     ensure!(document.format == FORMAT, "format {} is not known", document.format);
     Ok(document.kept)
@@ -76,7 +69,8 @@ mod tests {
     fn an_accepted_delegation_outlives_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path(), &"a.example".parse().unwrap());
-        assert_eq!(store.load(), Kept::default());
+        let open = || Store::new(folder.path(), &"a.example".parse().unwrap()).open().1;
+        assert_eq!(open(), Kept::default());
         let names = |name: &str| [name.parse().unwrap()].into();
         let kept = Kept {
             accepted: names("ns.example"),
@@ -84,9 +78,9 @@ mod tests {
             stood: 9,
         };
         store.save(&kept).unwrap();
-        assert_eq!(store.load(), kept);
+        assert_eq!(open(), kept);
         fs::write(folder.path().join("zone.a.example.json"), "{}").unwrap();
-        assert_eq!(store.load(), Kept::default());
+        assert_eq!(open(), Kept::default());
         assert!(folder.path().join("zone.a.example.json.unreadable").exists());
     }
 }

@@ -2,14 +2,13 @@
 //! together.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use exporter_kit::config::{Place, Problems};
 use exporter_kit::discovery::Discovery;
+use exporter_kit::read_file;
 use networks::Fault;
 
 use super::plan::{MAX_UNACKNOWLEDGED, Size};
@@ -285,18 +284,7 @@ impl Config {
 
 /// The content of a file, or why there is none.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let read = || -> io::Result<Vec<u8>> {
-        // Asked before it is opened: opening a pipe would wait for somebody to write.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        let mut bytes = Vec::new();
-        File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(format!("must have at most {} MiB", LARGEST >> 20));
-    }
-    Ok(bytes)
+    let bytes = read_file(path, LARGEST);
+    let mut bytes = bytes.map_err(|error| format!("cannot be read: {error:#}"))?;
+    Ok(std::mem::take(&mut *bytes))
 }

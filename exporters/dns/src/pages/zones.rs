@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use exporter_kit::{json_rows, off_the_thread};
 use serde::Deserialize;
 
 use crate::authority::page::Page;
@@ -25,13 +26,16 @@ struct Form {
 
 /// The last round over each zone's servers. Sends nothing.
 async fn page(State(zones): State<Arc<Zones>>, Query(form): Query<Form>) -> Response {
-    let pages: Vec<_> = zones.states().iter().map(|zone| Page::new(zone)).collect();
+    let pages = zones.states().into_iter().map(|zone| Page::new(&zone));
     if form.format.as_deref() == Some("json") {
-        return Json(pages).into_response();
+        return json_rows(pages);
     }
-    let mut text = String::new();
-    for page in &pages {
-        page.write(&mut text);
-    }
-    text.into_response()
+    off_the_thread(move || {
+        let mut text = String::new();
+        for page in pages {
+            page.write(&mut text);
+        }
+        text.into_response()
+    })
+    .await
 }

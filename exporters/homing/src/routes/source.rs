@@ -1,12 +1,12 @@
 //! The tables that one router writes: the newest file of a pattern, read when it is another one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use exporter_kit::CountsBy;
+use exporter_kit::{CountsBy, open_file};
 use flate2::read::MultiGzDecoder;
 use ipnet::IpNet;
 
@@ -144,9 +144,9 @@ fn read(
 fn open(file: &Path) -> Result<Box<dyn Read>, TableState> {
     let unreadable = |_: io::Error| TableState::Unreadable;
     let mut start = [0; 3];
-    let mut opened = File::open(file).map_err(unreadable)?;
+    let mut opened = open_file(file).map_err(unreadable)?;
     let read = opened.read(&mut start).map_err(unreadable)?;
-    let again = BufReader::with_capacity(1 << 16, File::open(file).map_err(unreadable)?);
+    let again = BufReader::with_capacity(1 << 16, open_file(file).map_err(unreadable)?);
     match &start[..read] {
         [0x1f, 0x8b, ..] => Ok(Box::new(BufReader::new(MultiGzDecoder::new(again)))),
         b"BZh" => Err(TableState::Bzip2),

@@ -6,6 +6,8 @@ use super::*;
 use crate::config::driver::Driver;
 use crate::slow::Collector;
 
+mod fleet;
+
 const GOOD: &str = "
 modules:
   default: { user: monitor, password_file: bmc.password }

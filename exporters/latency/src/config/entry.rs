@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use exporter_kit::TargetId;
-use exporter_kit::config::{Labels, Name};
+use exporter_kit::config::{Labels, Located, Name};
 use serde::Deserialize;
 use url::Url;
 
@@ -71,7 +71,10 @@ impl Role {
 
 impl RawEntry {
     /// The entry by each of its modules.
-    pub(super) fn entries(self, known: &BTreeMap<String, Module>) -> Result<Vec<Entry>, String> {
+    pub(super) fn entries(
+        self,
+        known: &BTreeMap<String, Located<Module>>,
+    ) -> Result<Vec<Entry>, String> {
         self.labels.refuse(&TAKEN).map_err(|error| format!("labels: {error}"))?;
         let (modules, is_list) = match (self.module, self.modules) {
             (Some(module), None) => (vec![module], false),

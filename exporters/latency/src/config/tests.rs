@@ -7,6 +7,8 @@ use exporter_kit::Exporter as _;
 use super::*;
 use crate::LatencyExporter;
 
+mod loaded;
+
 const VANTAGE: &str = "vantage: {name: fra, region: EMEA}\n";
 
 fn load(text: &str) -> anyhow::Result<Config> {

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Query, State};
-use axum::response::Html;
+use axum::response::{Html, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use exporter_kit::{json_rows, off_the_thread};
 use serde::Deserialize;
 
 mod html;
 mod view;
 
 use crate::LatencyExporter;
+use crate::state::TargetState;
 use view::PathView;
 
 pub(super) fn routes(exporter: &Arc<LatencyExporter>) -> Router {
@@ -22,44 +24,55 @@ pub(super) fn routes(exporter: &Arc<LatencyExporter>) -> Router {
 }
 
 /// Which paths are asked for; none of these means all.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Filter {
     target: String,
     module: String,
 }
 
+/// The paths for a browser.
 async fn page(
     State(exporter): State<Arc<LatencyExporter>>,
     Query(filter): Query<Filter>,
 ) -> Html<String> {
-    let faults = exporter.sight.tables.get();
-    let faults = faults.figures.iter().flat_map(|table| table.faults.iter());
-    let now = exporter.clock.now().unix_seconds;
-    Html(html::page(&views(&exporter, &filter), &filter, faults, now).into_string())
+    off_the_thread(move || {
+        let faults = exporter.sight.tables.get();
+        let faults = faults.figures.iter().flat_map(|table| table.faults.iter());
+        let now = exporter.clock.now().unix_seconds;
+        let mut paths = views(exporter.targets.states(), filter.clone());
+        let shown: Vec<_> = paths.by_ref().take(html::MOST).collect();
+        Html(html::page(&shown, paths.count(), &filter, faults, now).into_string())
+    })
+    .await
 }
 
+/// The paths for a program.
 async fn paths(
     State(exporter): State<Arc<LatencyExporter>>,
     Query(filter): Query<Filter>,
-) -> Json<Vec<PathView>> {
-    Json(views(&exporter, &filter))
+) -> Response {
+    json_rows(views(exporter.targets.states(), filter))
 }
 
-fn views(exporter: &LatencyExporter, filter: &Filter) -> Vec<PathView> {
+/// The paths that are asked for, each as it is when its turn comes.
+fn views(
+    states: Vec<Arc<TargetState>>,
+    filter: Filter,
+) -> impl Iterator<Item = PathView> + Send + 'static {
+    states.into_iter().flat_map(move |state| of_target(&state, &filter))
+}
+
+fn of_target(state: &TargetState, filter: &Filter) -> Vec<PathView> {
     let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
-    let mut views = Vec::new();
-    for state in exporter.targets.states() {
-        let (Some(paths), labels) = (&state.paths, state.labels()) else { continue };
-        if !fits(&filter.target, state.name()) || !fits(&filter.module, &labels.module) {
-            continue;
-        }
-        let ips: Vec<_> = state.standing().addresses().iter().map(|address| address.ip).collect();
-        for (slot, ip) in ips.into_iter().enumerate() {
-            if let Some(view) = paths.view(slot, ip) {
-                views.push(PathView::new(state.name(), &labels, slot, ip, &view));
-            }
-        }
+    let (Some(paths), labels) = (&state.paths, state.labels()) else { return Vec::new() };
+    if !fits(&filter.target, state.name()) || !fits(&filter.module, &labels.module) {
+        return Vec::new();
     }
-    views
+    let ips: Vec<_> = state.standing().addresses().iter().map(|address| address.ip).collect();
+    let of_slot = |(slot, ip)| {
+        let view = paths.view(slot, ip)?;
+        Some(PathView::new(state.name(), &labels, slot, ip, &view))
+    };
+    ips.into_iter().enumerate().filter_map(of_slot).collect()
 }

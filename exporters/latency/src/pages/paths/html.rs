@@ -10,11 +10,12 @@ use super::view::{HopView, PathView, WayView};
 use crate::LatencyExporter;
 
 /// So many paths are shown at once; a target's own are a click away.
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 
-/// The page.
+/// The page of these paths, and of so many more that are not shown.
 pub(super) fn page<'a>(
     paths: &[PathView],
+    more: usize,
     filter: &Filter,
     faults: impl Iterator<Item = &'a String>,
     now: f64,
@@ -38,8 +39,8 @@ pub(super) fn page<'a>(
                 @if !filter.target.is_empty() || !filter.module.is_empty() { a href="/paths" { "all" } }
             }
             @for fault in faults { p { span.down { "A table is not read: " (fault) } } }
-            @for path in paths.iter().take(MOST) { (one(path, now)) }
-            @if paths.len() > MOST { p { (paths.len() - MOST) " more: ask for a target." } }
+            @for path in paths { (one(path, now)) }
+            @if more > 0 { p { (more) " more: ask for a target." } }
             @if paths.is_empty() {
                 p { "No path as asked for. A module with " code { "path: {}" } " has its targets traced." }
             }
@@ -174,7 +175,7 @@ mod tests {
     #[test]
     fn the_page_says_where_a_path_goes_where_it_went_before_and_runs_no_stranger_s_code() {
         let faults = ["asn.tsv: No such file".to_owned()];
-        let page = page(&[path()], &Filter::default(), faults.iter(), 160.0).into_string();
+        let page = page(&[path()], 0, &Filter::default(), faults.iter(), 160.0).into_string();
         for words in [
             "Traced 1m 0s ago",
             "Changes: 1, of networks 0; the last 2m 0s ago",

@@ -1,11 +1,9 @@
-//! Work that takes long, off the threads that measure.
+//! Work that takes long, off the threads that measure and serve.
 
 use tokio::task::spawn_blocking;
 
 /// Does it, and waits for it. While the program ends nothing is begun any more, and whoever waits is ended with it.
-pub(crate) async fn off_the_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> T {
+pub async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match spawn_blocking(work).await.map_err(tokio::task::JoinError::try_into_panic) {
         Ok(done) => done,
         Err(Ok(panic)) => std::panic::resume_unwind(panic),

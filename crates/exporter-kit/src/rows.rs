@@ -1,0 +1,82 @@
+//! A long list for a program: a JSON array that is made while it is read, a part at a time, each beside the
+//! thread that serves.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
+use serde::Serialize;
+
+use crate::aside::off_the_thread;
+
+/// A part ends with the row that makes it as long as this.
+const PART: usize = 64 * 1024;
+
+/// The rows as a JSON array. They are made when they are needed: of ten thousand no more is in memory
+/// than its reader is given at once.
+pub fn json_rows<R>(rows: R) -> Response
+where
+    R: IntoIterator<IntoIter: Send + 'static, Item: Serialize>,
+{
+    let begun = Some((rows.into_iter(), true));
+    let parts = stream::unfold(begun, async |rows| {
+        let (mut rows, is_first) = rows?;
+        let (part, is_over, rows) = off_the_thread(move || {
+            let (part, is_over) = part(&mut rows, is_first);
+            (part, is_over, rows)
+        })
+        .await;
+        Some((Ok::<_, Infallible>(Bytes::from(part)), (!is_over).then_some((rows, false))))
+    });
+    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(parts)).into_response()
+}
+
+/// The next part, and whether it is the last.
+fn part<T: Serialize>(rows: &mut impl Iterator<Item = T>, is_first: bool) -> (Vec<u8>, bool) {
+    let mut part = Vec::new();
+    let mut before: &[u8] = if is_first { b"[" } else { b"," };
+    while part.len() < PART {
+        let Some(row) = rows.next() else {
+            if is_first && part.is_empty() {
+                part.push(b'[');
+            }
+            part.push(b']');
+            return (part, true);
+        };
+        part.extend_from_slice(before);
+        // A row is made of texts and numbers, by derived code: it cannot fail, nor can writing to memory.
+        if serde_json::to_writer(&mut part, &row).is_err() {
+            part.extend_from_slice(b"null");
+        }
+        before = b",";
+    }
+    (part, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn read(rows: usize) -> (usize, Vec<u64>) {
+        let mut body = json_rows(0..rows).into_body();
+        let (mut parts, mut text) = (0, Vec::new());
+        while let Some(frame) = body.frame().await {
+            text.extend(frame.unwrap().into_data().unwrap());
+            parts += 1;
+        }
+        (parts, serde_json::from_slice(&text).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_row_comes_once_and_a_long_list_in_parts() {
+        for rows in [0, 1, 2, 100_000] {
+            let (parts, read) = read(rows).await;
+            assert!(read.iter().copied().eq(0..u64::try_from(rows).unwrap()), "{rows}");
+            assert_eq!(parts > 1, rows == 100_000, "{rows} in {parts} parts");
+        }
+    }
+}
