@@ -44,7 +44,8 @@ fn a_circle_is_found_and_a_module_may_use_what_it_stands_in() {
     closed[4].1 = "fn pace() -> crate::poll::Pace {\n    exporter_crate::pace()\n}\n";
     assert!(circle(&imports_of(&modules(&closed))).is_some());
     closed[4].1 = "";
-    closed[3].1 = "use super::super::{metrics, poll::Pace};\n";
+    closed[1].1 = "use crate::metrics::counts::Counts;\n";
+    closed[3].1 = "use super::super::{config, poll::Pace};\n";
     let found = circle(&imports_of(&modules(&closed))).unwrap();
     assert!(found.contains(&"metrics::counts".to_owned()), "{found:?}");
 }
