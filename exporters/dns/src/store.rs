@@ -182,7 +182,7 @@ mod tests {
         let text = format!(
             "vantage: {{name: fra, region: EMEA}}\nstate_directory: state\nsets:\n{sets}\
              questions: [{{name: a.example, types: [A]}}]\n\
-             zones:\n  a.example: {{allow: ['*']}}\n"
+             zones:\n  a.example: {{}}\n"
         );
         let config: Config = exporter_kit::parse(&text, "test.yml").unwrap();
         let config = crate::DnsExporter::prepare(config, folder.path()).unwrap();
