@@ -7,12 +7,14 @@
 //! | `groups` | the format of the lists |
 //! | `files` | the lists in files |
 //! | `pull`, `client` | the lists at URLs: when they are asked for, and how |
+//! | `check` | whether the files that the sources name can be read |
 //! | `sources` | the last good list of each source |
 //! | `watch` | the task that looks for changes |
 //!
 //! A list that cannot be had leaves the last one in force, and a target that is wrong is left out:
 //! both are counted, logged and shown at `/-/discovery`, and neither is ever fatal.
 
+mod check;
 mod client;
 mod files;
 mod found;

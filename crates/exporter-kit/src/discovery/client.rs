@@ -25,9 +25,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::files::LARGEST;
-use super::settings::{ClientTls, Discovery, HttpSd};
-use crate::config::Problems;
-use crate::secret::unreadable;
+use super::settings::{ClientTls, HttpSd};
 use crate::web_config::any_certificate;
 use crate::{SecretSource, process};
 
@@ -43,36 +41,6 @@ pub(super) struct Asker {
     settings: Arc<HttpSd>,
     headers: HeaderMap,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-}
-
-impl Discovery {
-    /// Reads what its sources name beside their lists, so that a mistake is told with the config's.
-    pub(crate) fn check(&self, folder: &Path) -> Result<(), Problems> {
-        let mut problems = Problems::default();
-        for (number, settings) in self.http.iter().enumerate() {
-            for fault in settings.faults(folder) {
-                problems.add(settings.place(), format!("http_sd_configs[{number}].{fault}"));
-            }
-        }
-        problems.into_result()
-    }
-}
-
-impl HttpSd {
-    /// What is wrong with the files that the settings name, each as `FIELD: WHY`; relative paths are taken
-    /// from `folder`.
-    pub fn faults(&self, folder: &Path) -> Vec<String> {
-        let ClientTls { ca, cert, key, .. } = &self.tls;
-        let of_tls = [("ca", ca), ("cert", cert), ("key", key)];
-        let of_tls = of_tls.map(|(field, it)| (format!("tls_config.{field}_file"), it.as_ref()));
-        let faults = unreadable(of_tls.into_iter().chain(self.auth.secrets()), folder);
-        if !faults.is_empty() {
-            return faults;
-        }
-        let tls = connector(self, folder).err().map(|error| format!("tls_config.{error:#}"));
-        let auth = headers(self, folder).err().map(|error| format!("{error:#}"));
-        tls.into_iter().chain(auth).collect()
-    }
 }
 
 impl Asker {
@@ -325,7 +293,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     }
 }
 
-fn headers(settings: &HttpSd, folder: &Path) -> anyhow::Result<HeaderMap> {
+pub(super) fn headers(settings: &HttpSd, folder: &Path) -> anyhow::Result<HeaderMap> {
     let mut headers = settings.auth.headers(folder)?;
     let agent = format!("Turbulence/{}", process::VERSION);
     headers.insert(header::USER_AGENT, HeaderValue::from_str(&agent)?);
@@ -335,7 +303,10 @@ fn headers(settings: &HttpSd, folder: &Path) -> anyhow::Result<HeaderMap> {
     Ok(headers)
 }
 
-fn connector(settings: &HttpSd, folder: &Path) -> anyhow::Result<HttpsConnector<HttpConnector>> {
+pub(super) fn connector(
+    settings: &HttpSd,
+    folder: &Path,
+) -> anyhow::Result<HttpsConnector<HttpConnector>> {
     let is_https = settings.url.0.scheme() == "https";
     let config = tls(&settings.tls, folder, is_https || settings.follow_redirects)?;
     let mut builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
