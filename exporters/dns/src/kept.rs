@@ -1,9 +1,9 @@
 //! The outcomes of a sweep, kept small until the next one: each different outcome once. No I/O, no clock.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::outcome::{Control, Outcome};
-use crate::sweep::Sweep;
 
 /// Addresses and records beyond which a sweep is not kept to be compared with the next one: 25,000 resolvers
 /// that each give their own 63 addresses have eight times as many.
@@ -18,32 +18,77 @@ pub(crate) struct Kept {
     pub(crate) ttls: Vec<Option<u32>>,
     /// Which of its machines answered, for each resolver; empty if that is not asked.
     nsids: Vec<Option<Box<str>>>,
-    different: Vec<Option<Outcome>>,
+    different: Vec<Option<Arc<Outcome>>>,
     /// For each question (outer) and resolver (inner): an index into the different ones.
     numbers: Vec<Vec<u32>>,
 }
 
+/// Different outcomes, by numbers.
+#[derive(Debug)]
+pub(crate) struct Different {
+    known: HashMap<Arc<Outcome>, u32>,
+    outcomes: Vec<Option<Arc<Outcome>>>,
+}
+
+impl Default for Different {
+    /// None but that of who was not asked.
+    fn default() -> Self {
+        Self { known: HashMap::new(), outcomes: vec![None] }
+    }
+}
+
+impl Different {
+    /// The number of who was not asked.
+    pub(crate) const NONE: u32 = 0;
+
+    /// The number of an outcome.
+    pub(crate) fn number(&mut self, outcome: Outcome) -> u32 {
+        if let Some(number) = self.known.get(&outcome) {
+            return *number;
+        }
+        let number = u32::try_from(self.outcomes.len()).expect("fewer than IPv4 addresses");
+        let outcome = Arc::new(outcome);
+        self.known.insert(Arc::clone(&outcome), number);
+        self.outcomes.push(Some(outcome));
+        number
+    }
+
+    /// An outcome by its number.
+    pub(crate) fn outcome(&self, number: u32) -> Option<&Outcome> {
+        self.outcomes[number as usize].as_deref()
+    }
+}
+
 impl Kept {
-    /// Keeps what a sweep brought.
-    pub(crate) fn new(sweep: Sweep) -> Self {
-        let Sweep { outcomes, control, ttls, nsids, .. } = sweep;
-        let mut known: HashMap<&Option<Outcome>, u32> = HashMap::new();
-        let mut different = Vec::new();
-        let mut number = |outcome| {
-            *known.entry(outcome).or_insert_with(|| {
-                different.push(outcome.clone());
-                u32::try_from(different.len() - 1).expect("fewer outcomes than IPv4 addresses")
-            })
-        };
-        let numbers = outcomes.iter().map(|of_one| of_one.iter().map(&mut number).collect());
-        let numbers = numbers.collect();
-        Self { control, ttls, nsids, different, numbers }
+    /// Keeps what a sweep brought, which has given each outcome a number.
+    pub(crate) fn new(
+        different: Different,
+        numbers: Vec<Vec<u32>>,
+        control: Vec<Control>,
+        ttls: Vec<Option<u32>>,
+        nsids: Vec<Option<Box<str>>>,
+    ) -> Self {
+        Self { control, ttls, nsids, different: different.outcomes, numbers }
+    }
+
+    /// Keeps what a world says.
+    pub(crate) fn of(
+        outcomes: Vec<Vec<Option<Outcome>>>,
+        control: Vec<Control>,
+        ttls: Vec<Option<u32>>,
+    ) -> Self {
+        let mut different = Different::default();
+        let mut number =
+            |it: Option<Outcome>| it.map_or(Different::NONE, |it| different.number(it));
+        let of_one = |of_one: Vec<_>| of_one.into_iter().map(&mut number).collect();
+        let numbers = outcomes.into_iter().map(of_one).collect();
+        Self::new(different, numbers, control, ttls, Vec::new())
     }
 
     /// What became of a question at a resolver, by their numbers; `None` where it was not asked.
     pub(crate) fn outcome(&self, question: usize, resolver: usize) -> Option<&Outcome> {
         let number = *self.numbers.get(question)?.get(resolver)?;
-        self.different[number as usize].as_ref()
+        self.different[number as usize].as_deref()
     }
 
     /// Which of its machines a resolver answered from, if it says so.
@@ -53,19 +98,17 @@ impl Kept {
 
     /// Whether its answers are too many to be kept beside those of the next sweep.
     pub(crate) fn is_large(&self) -> bool {
-        let size = |outcome: &Option<Outcome>| match outcome {
+        let size = |outcome: &Option<Arc<Outcome>>| match outcome.as_deref() {
             Some(Outcome::Answer(answer)) => answer.content.len(),
             _ => 0,
         };
         self.different.iter().map(size).sum::<usize>() > LARGE
     }
 
-    /// The outcomes of one question after the other, as they were.
-    pub(crate) fn outcomes(&self) -> impl Iterator<Item = Vec<Option<Outcome>>> {
-        let of_one = |numbers: &Vec<u32>| {
-            numbers.iter().map(|number| self.different[*number as usize].clone()).collect()
-        };
-        self.numbers.iter().map(of_one)
+    /// The outcomes of a question, by its number: one for each resolver; none of a question that was not asked.
+    pub(crate) fn outcomes(&self, question: usize) -> Option<Vec<Option<&Outcome>>> {
+        let outcome = |number: &u32| self.different[*number as usize].as_deref();
+        Some(self.numbers.get(question)?.iter().map(outcome).collect())
     }
 }
 
@@ -85,15 +128,12 @@ mod tests {
             vec![None, answer(2), answer(1), Some(Outcome::Timeout)],
         ];
         let (control, ttls) = (vec![Control::Passed; 4], vec![Some(60), None]);
-        let sweep = Sweep {
-            outcomes: outcomes.to_vec(),
-            control,
-            ttls,
-            nsids: Vec::new(),
-            degraded: false,
-        };
-        let kept = Kept::new(sweep);
-        assert_eq!(kept.outcomes().collect::<Vec<_>>(), outcomes);
+        let kept = Kept::of(outcomes.to_vec(), control, ttls);
+        for (question, outcomes) in outcomes.iter().enumerate() {
+            let kept = kept.outcomes(question).unwrap();
+            assert!(kept.into_iter().eq(outcomes.iter().map(Option::as_ref)));
+        }
+        assert_eq!(kept.outcomes(2), None);
         assert_eq!(kept.different.len(), 4);
     }
 }

@@ -8,6 +8,7 @@ mod repeated;
 use repeated::{add, repeated};
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -75,17 +76,32 @@ pub(crate) struct Query {
     answered: Duration,
 }
 
+/// What is remembered of an id.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    /// The query that has it.
+    Open(usize),
+    /// The query that had it is over, and whether it was given up. Who was asked, as a number.
+    Over { peer: u32, is_late: bool },
+    /// The query that had it has another.
+    Exchanged,
+}
+
 /// All queries of one socket.
 #[derive(Debug)]
 pub(crate) struct Pending<'a> {
     templates: &'a [Template],
     timeout: Duration,
     retries: u8,
-    queries: Vec<Query>,
+    /// Those to which anything may come that counts, and the number of the first.
+    queries: VecDeque<Query>,
+    first: usize,
     /// Ids are drawn so that no two remembered queries share one.
-    by_id: HashMap<u16, usize>,
-    /// The first query whose id is still remembered.
-    oldest: usize,
+    by_id: HashMap<u16, Known>,
+    /// The ids that are remembered, the oldest first.
+    ids: VecDeque<u16>,
+    /// Numbers for peers, which nobody can foresee.
+    hasher: RandomState,
     /// Deadlines in their order: the timeout is the same for all, so a queue does.
     deadlines: VecDeque<(Duration, usize)>,
     in_flight: usize,
@@ -100,9 +116,11 @@ impl<'a> Pending<'a> {
             templates,
             timeout,
             retries,
-            queries: Vec::new(),
+            queries: VecDeque::new(),
+            first: 0,
             by_id: HashMap::new(),
-            oldest: 0,
+            ids: VecDeque::new(),
+            hasher: RandomState::new(),
             deadlines: VecDeque::new(),
             in_flight: 0,
             lingers_until: None,
@@ -129,8 +147,8 @@ impl<'a> Pending<'a> {
         case: u64,
         form: Form,
     ) -> usize {
-        let index = self.queries.len();
-        self.queries.push(Query {
+        let index = self.first + self.queries.len();
+        self.queries.push_back(Query {
             peer,
             question,
             id,
@@ -148,19 +166,64 @@ impl<'a> Pending<'a> {
             meanwhile: None,
             answered: Duration::ZERO,
         });
-        self.by_id.insert(id, index);
-        while self.by_id.len() > REMEMBERED {
-            self.by_id.remove(&self.queries[self.oldest].id);
-            self.oldest += 1;
-        }
+        self.remember(id, index);
         self.deadlines.push_back((now + self.timeout, index));
         self.in_flight += 1;
         index
     }
 
-    /// A query by its index.
+    /// A query by its index, to which anything may come.
     pub(crate) fn query(&self, index: usize) -> &Query {
-        &self.queries[index]
+        &self.queries[index - self.first]
+    }
+
+    /// The same; none if it is over.
+    pub(crate) fn open(&self, index: usize) -> Option<&Query> {
+        self.queries.get(index.checked_sub(self.first)?)
+    }
+
+    /// Takes the first query, if nothing that comes counts any more.
+    pub(crate) fn take_over(&mut self, now: Duration) -> Option<Query> {
+        let query = self.queries.front()?;
+        let is_error = match query.outcome.as_ref()? {
+            Outcome::Answer(answer) => !answer.content.is_conclusive(),
+            _ => false,
+        };
+        let until = if is_error { query.sent + self.timeout } else { query.answered + LINGER };
+        if now < until {
+            return None;
+        }
+        let (peer, id) = (self.number(query.peer), query.id);
+        let is_late = matches!(
+            query.outcome,
+            Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable)
+        );
+        if let Some(known) = self.by_id.get_mut(&id)
+            && matches!(known, Known::Open(index) if *index == self.first)
+        {
+            *known = Known::Over { peer, is_late };
+        }
+        self.first += 1;
+        self.queries.pop_front()
+    }
+
+    fn number(&self, peer: SocketAddr) -> u32 {
+        let [high, low] = [32, 0].map(|by| self.hasher.hash_one((peer.ip(), peer.port())) >> by);
+        u32::try_from((high ^ low) & u64::from(u32::MAX)).unwrap_or_default()
+    }
+
+    fn query_mut(&mut self, index: usize) -> &mut Query {
+        &mut self.queries[index - self.first]
+    }
+
+    fn remember(&mut self, id: u16, index: usize) {
+        self.by_id.insert(id, Known::Open(index));
+        self.ids.push_back(id);
+        while self.ids.len() > REMEMBERED
+            && let Some(oldest) = self.ids.pop_front()
+        {
+            self.by_id.remove(&oldest);
+        }
     }
 
     /// The query could not be sent.
@@ -176,10 +239,16 @@ impl<'a> Pending<'a> {
         datagram: &[u8],
     ) -> Received {
         let Some(id) = message::id(datagram) else { return Received::Ignored(Ignored::Malformed) };
-        let Some(&index) = self.by_id.get(&id) else {
-            return Received::Ignored(Ignored::Unmatched);
+        let index = match self.by_id.get(&id) {
+            Some(Known::Open(index)) => *index,
+            Some(Known::Over { peer, .. }) if *peer != self.number(from) => {
+                return Received::Ignored(Ignored::WrongSource);
+            }
+            Some(Known::Over { is_late: true, .. }) => return Received::Ignored(Ignored::Late),
+            Some(Known::Over { .. }) => return Received::Ignored(Ignored::Duplicate),
+            Some(Known::Exchanged) | None => return Received::Ignored(Ignored::Unmatched),
         };
-        let query = &mut self.queries[index];
+        let query = &mut self.queries[index - self.first];
         if (query.peer.ip(), query.peer.port()) != (from.ip(), from.port()) {
             return Received::Ignored(Ignored::WrongSource);
         }
@@ -235,7 +304,7 @@ impl<'a> Pending<'a> {
 
     /// Takes what TCP brought for a truncated query: the whole message, or nothing.
     pub(crate) fn whole(&mut self, index: usize, message: Option<&[u8]>) {
-        let query = &mut self.queries[index];
+        let query = &mut self.queries[index - self.first];
         let meanwhile = query.meanwhile.take();
         let reply = message
             .filter(|message| message::id(message) == Some(query.id))
@@ -262,8 +331,8 @@ impl<'a> Pending<'a> {
     /// The network says that a query did not reach its resolver. It is noted, and the query goes on
     /// waiting: the message may be forged, and the answer on its way.
     pub(crate) fn unreachable(&mut self, peer: SocketAddr, id: u16) {
-        if let Some(&index) = self.by_id.get(&id) {
-            let query = &mut self.queries[index];
+        if let Some(Known::Open(index)) = self.by_id.get(&id).copied() {
+            let query = self.query_mut(index);
             query.saw_unreachable |=
                 (query.peer.ip(), query.peer.port()) == (peer.ip(), peer.port());
         }
@@ -273,7 +342,11 @@ impl<'a> Pending<'a> {
     pub(crate) fn expire(&mut self, now: Duration) -> Vec<usize> {
         let mut again = Vec::new();
         while let Some(&(deadline, index)) = self.deadlines.front() {
-            let query = &mut self.queries[index];
+            let Some(query) = index.checked_sub(self.first).and_then(|at| self.queries.get_mut(at))
+            else {
+                self.deadlines.pop_front();
+                continue;
+            };
             // One that was sent again has another deadline.
             let waits = query.waits() && query.sent + self.timeout == deadline;
             if waits && deadline > now {
@@ -305,16 +378,16 @@ impl<'a> Pending<'a> {
     /// Makes a query ready to be sent again at `now`; false if it has its outcome by now. One that goes without EDNS
     /// gets this id, so that nothing that answers the former one is taken for its answer.
     pub(crate) fn send_again(&mut self, index: usize, now: Duration, id: u16) -> bool {
-        let query = &mut self.queries[index];
+        let query = self.query_mut(index);
         if query.outcome.is_some() || query.over_tcp || !query.is_held {
             return false;
         }
-        if query.refusal.is_some() {
-            self.by_id.remove(&query.id);
-            self.by_id.insert(id, index);
-            query.id = id;
-        }
         (query.sent, query.is_held) = (now, false);
+        if query.refusal.is_some() {
+            let former = std::mem::replace(&mut query.id, id);
+            self.by_id.insert(former, Known::Exchanged);
+            self.remember(id, index);
+        }
         self.deadlines.push_back((now + self.timeout, index));
         true
     }
@@ -322,7 +395,7 @@ impl<'a> Pending<'a> {
     /// The resolver is not asked on: not over TCP, or not without EDNS. That says nothing about it, but for what came
     /// beside.
     pub(crate) fn not_asked_on(&mut self, index: usize) {
-        let query = &mut self.queries[index];
+        let query = self.query_mut(index);
         if query.outcome.is_none() {
             let meanwhile = query.meanwhile.take();
             self.settle(index, meanwhile.map_or(Outcome::NotAsked, |it| Outcome::Answer(*it)));
@@ -331,7 +404,7 @@ impl<'a> Pending<'a> {
 
     /// A query that is held is not sent again: what was said of EDNS remains.
     pub(crate) fn give_up(&mut self, index: usize) {
-        let query = &mut self.queries[index];
+        let query = self.query_mut(index);
         if query.outcome.is_some() || query.over_tcp || !query.is_held {
             return;
         }
@@ -341,7 +414,7 @@ impl<'a> Pending<'a> {
 
     /// A query that is to be sent again waits for its turn.
     pub(crate) fn hold(&mut self, index: usize) {
-        self.queries[index].is_held = true;
+        self.query_mut(index).is_held = true;
     }
 
     /// How many queries have no outcome yet.
@@ -360,9 +433,9 @@ impl<'a> Pending<'a> {
         self.lingers_until
     }
 
-    /// What became of a query, if that is known by now.
+    /// What became of a query to which anything may come, if that is known by now.
     pub(crate) fn outcome(&self, index: usize) -> Option<&Outcome> {
-        self.queries[index].outcome.as_ref()
+        self.query(index).outcome.as_ref()
     }
 
     /// Whether every query has its outcome and the last answer's linger is over.
@@ -370,18 +443,20 @@ impl<'a> Pending<'a> {
         self.in_flight == 0 && self.lingers_until().is_none_or(|end| now >= end)
     }
 
-    /// The outcomes, in the order in which the queries began. A query that has none by now was cut
-    /// short by us.
+    /// The queries that were not taken, in the order in which they began. One that has no outcome by now was cut short
+    /// by us.
+    pub(crate) fn into_queries(self) -> impl Iterator<Item = Query> {
+        self.queries.into_iter()
+    }
+
+    /// Their outcomes.
+    #[cfg(test)]
     pub(crate) fn into_outcomes(self) -> impl Iterator<Item = Outcome> {
-        self.queries.into_iter().map(|query| match query.outcome {
-            Some(outcome) => outcome,
-            None if query.over_tcp || query.is_fallback() => Outcome::NotAsked,
-            None => Outcome::LocalError,
-        })
+        self.into_queries().map(Query::into_outcome)
     }
 
     fn settle(&mut self, index: usize, outcome: Outcome) {
-        let query = &mut self.queries[index];
+        let query = self.query_mut(index);
         debug_assert!(query.outcome.is_none(), "an outcome is set once");
         query.outcome = Some(outcome);
         self.in_flight -= 1;
@@ -396,6 +471,17 @@ impl Query {
     /// Whether it is one without EDNS, beside the one with it that was planned.
     pub(crate) fn is_fallback(&self) -> bool {
         self.refusal.is_some()
+    }
+
+    /// What became of it, if that is known by now.
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// What became of it. Where nothing did, it was cut short by us.
+    pub(crate) fn into_outcome(self) -> Outcome {
+        let is_asked_on = self.over_tcp || self.is_fallback();
+        self.outcome.unwrap_or(if is_asked_on { Outcome::NotAsked } else { Outcome::LocalError })
     }
 
     /// Whether it was sent, and nothing has come that settles it.
@@ -673,6 +759,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_over_is_taken_and_what_comes_after_is_known_for_late_or_repeated() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        for id in 7..10 {
+            pending.begin(Duration::ZERO, peer(1), 0, id, 0, Form::default());
+        }
+        pending.received(SECOND, peer(1), &reply(7, 1));
+        pending.received(SECOND, peer(1), &code(9, 2));
+        assert!(pending.take_over(Duration::from_millis(1_999)).is_none());
+        assert_eq!(pending.take_over(SECOND * 2).map(|query| query.id), Some(7));
+        // In the order in which they began.
+        assert!(pending.take_over(SECOND * 2).is_none() && pending.open(0).is_none());
+        pending.expire(TIMEOUT);
+        assert_eq!(pending.take_over(TIMEOUT).map(Query::into_outcome), Some(Outcome::Timeout));
+        assert_eq!(pending.take_over(TIMEOUT).map(|query| query.id), Some(9));
+        assert!(pending.take_over(TIMEOUT).is_none() && pending.is_over(TIMEOUT));
+        let mut late = |from, id| pending.received(TIMEOUT, from, &reply(id, 2));
+        assert_eq!(late(peer(1), 7), Received::Ignored(Ignored::Duplicate));
+        assert_eq!(late(peer(1), 8), Received::Ignored(Ignored::Late));
+        assert_eq!(late(peer(2), 8), Received::Ignored(Ignored::WrongSource));
+        let next = pending.begin(TIMEOUT, peer(3), 0, 11, 0, Form::default());
+        assert_eq!(next, 3);
+        assert_eq!(
+            pending.received(TIMEOUT, peer(3), &reply(11, 1)),
+            Received::Answered(Duration::ZERO)
+        );
+        assert!(content(&only(pending)).is_some());
+    }
+
+    #[test]
     fn every_query_has_one_outcome_whatever_the_schedule() {
         let templates = templates();
         let mut state = 7_u64;
@@ -685,8 +801,12 @@ mod tests {
         for _ in 0..300 {
             let mut pending = Pending::new(&templates, TIMEOUT, u8::try_from(random(2)).unwrap());
             let (mut now, mut sent, mut truncations) = (Duration::ZERO, Vec::new(), Vec::new());
+            let mut taken = 0;
             for _ in 0..200 {
                 now += Duration::from_millis(random(300));
+                while pending.take_over(now).is_some() {
+                    taken += 1;
+                }
                 let to = peer(u8::try_from(random(20)).unwrap());
                 match random(7) {
                     0 | 1 => {
@@ -709,7 +829,8 @@ mod tests {
                     _ if sent.is_empty() => {}
                     _ => {
                         let (id, index) = sent[usize::try_from(random(sent.len() as u64)).unwrap()];
-                        let from = if random(4) == 0 { to } else { pending.query(index).peer };
+                        let asked = pending.open(index).map_or(to, |query| query.peer);
+                        let from = if random(4) == 0 { to } else { asked };
                         let datagram = match random(4) {
                             0 => garbage(id),
                             1 => truncated(id),
@@ -728,7 +849,7 @@ mod tests {
                 now += TIMEOUT;
                 pending.expire(now);
             }
-            assert_eq!(pending.into_outcomes().count(), sent.len());
+            assert_eq!(taken + pending.into_outcomes().count(), sent.len());
         }
     }
 }

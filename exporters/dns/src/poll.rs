@@ -10,13 +10,12 @@ use tracing::{error, info, warn};
 
 use crate::config::Plan;
 use crate::courtesy::Courtesy;
-use crate::kept::Kept;
 use crate::outcome::SweepResult;
 use crate::progress::Running;
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
 use crate::store::Store;
-use crate::sweep;
+use crate::sweep::{self, Sweep};
 use crate::verdict::Verdict;
 
 /// What the task of a set knows.
@@ -38,12 +37,10 @@ pub(crate) async fn run(
     set.state().begins(Moment::Real(Instant::now()));
     let carried = Arc::clone(&set.state().latest().memories);
     let is_carried = !carried.is_empty();
-    let mut known = if is_carried {
-        Known { standing: Standing::new(carried.to_vec()), store }
-    } else {
-        load(&plan, store).await
-    };
-    if known.store.is_some() && !is_carried {
+    let mut known = load(&plan, store).await;
+    if is_carried {
+        known.standing = Standing::new(carried.to_vec());
+    } else if known.store.is_some() {
         set.state().was_told(known.standing.told(&plan, unix_seconds()));
     }
     set.state().remembers(Arc::clone(known.standing.memories()));
@@ -98,10 +95,11 @@ async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known
             return known;
         }
     };
-    let (degraded, seconds) = (sweep.degraded, began.elapsed().as_secs_f64());
+    let Sweep { kept, degraded } = sweep;
+    let seconds = began.elapsed().as_secs_f64();
     let (plan, pinned_at, now) = (Arc::clone(&state.plan), state.since, unix_seconds());
     let (known, verdicts, kept) = off_the_thread(move || {
-        let kept = Arc::new(Kept::new(sweep));
+        let kept = Arc::new(kept);
         let of_it = Arc::clone(&kept);
         let verdicts = known.standing.swept(&plan, of_it, degraded, pinned_at, now);
         known.save(&plan);
@@ -123,7 +121,8 @@ async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known
     let silent = verdicts.iter().all(|verdict| verdict.conclusive() == 0);
     let completed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let snapshot = Snapshot { seconds, degraded, verdicts, kept: Some(kept) };
-    state.publish(snapshot, completed, Moment::Real(Instant::now()));
+    let (published, ended) = (Arc::clone(&state), Moment::Real(Instant::now()));
+    off_the_thread(move || published.publish(snapshot, completed, ended)).await;
     state.counts.sweep(if degraded { SweepResult::Degraded } else { SweepResult::Complete });
     match (degraded, silent) {
         (true, _) => state.health.down("degraded"),

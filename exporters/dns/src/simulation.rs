@@ -16,7 +16,6 @@ use crate::metrics::page::page_of;
 use crate::outcome::{Control, Outcome, SweepResult};
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, Snapshot};
-use crate::sweep::Sweep;
 use crate::verdict::Verdict;
 
 /// What is asked of whom.
@@ -213,14 +212,9 @@ impl Set {
     /// A sweep ended. `replies` has one entry for each resolver.
     pub fn swept(&mut self, replies: &[Reply], degraded: bool, second: u64) {
         let state = self.running.state();
-        let sweep = Sweep {
-            nsids: Vec::new(),
-            outcomes: vec![replies.iter().map(|reply| Some(reply.outcome())).collect()],
-            control: replies.iter().map(Reply::control).collect(),
-            ttls: vec![self.setup.ttl],
-            degraded,
-        };
-        let kept = Arc::new(Kept::new(sweep));
+        let outcomes = vec![replies.iter().map(|reply| Some(reply.outcome())).collect()];
+        let control = replies.iter().map(Reply::control).collect();
+        let kept = Arc::new(Kept::of(outcomes, control, vec![self.setup.ttl]));
         let verdicts = self.standing.swept(&state.plan, kept, degraded, state.since, second);
         let is_changed = |verdict: &Verdict| verdict.is_changed && !degraded;
         for (number, _) in verdicts.iter().enumerate().filter(|(_, it)| is_changed(it)) {

@@ -104,13 +104,12 @@ impl Standing {
         let mut judged: Vec<Option<(Verdict, Memory)>> = Vec::new();
         judged.resize_with(plan.questions.len(), || None);
         let mut v4: Vec<(usize, Accepted)> = Vec::new();
-        let mut outcomes: Vec<_> = kept.outcomes().map(Some).collect();
         // IPv4 first: what IPv6 addresses may be made of.
         let mut order: Vec<usize> = (0..plan.questions.len()).collect();
         order.sort_by_key(|number| plan.questions[*number].kind);
         for number in order {
             let asked = &plan.questions[number];
-            let Some(outcomes) = outcomes.get_mut(number).and_then(Option::take) else { continue };
+            let Some(outcomes) = kept.outcomes(number) else { continue };
             let made_of = v4.iter().find(|(of, _)| plan.questions[*of].name == asked.name);
             let evidence = Evidence {
                 list: &plan.set.list,

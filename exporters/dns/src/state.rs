@@ -192,21 +192,28 @@ impl SetState {
         self.lock().clone()
     }
 
-    /// Puts a sweep in the place of the one before, as a whole. One of which too much was lost takes the
+    /// Puts a sweep in the place of the one before, as a whole. That takes a while, for what it replaces. One of which too much was lost takes the
     /// place only of its like.
     pub(crate) fn publish(&self, snapshot: Snapshot, completed: f64, now: Moment) {
         let Snapshot { seconds, degraded, .. } = snapshot;
-        let mut latest = self.lock();
-        latest.last = Some((seconds, degraded));
-        if degraded && latest.trusted().is_some() {
-            return;
-        }
-        let before = latest.snapshot.replace(Arc::new(snapshot));
+        let before = {
+            let mut latest = self.lock();
+            latest.last = Some((seconds, degraded));
+            if degraded && latest.trusted().is_some() {
+                return;
+            }
+            if !degraded {
+                latest.told_before.clear();
+                latest.carried = Arc::default();
+                (latest.completed, latest.since) = (Some(completed), Some(now));
+            }
+            latest.snapshot.replace(Arc::new(snapshot))
+        };
         if !degraded {
-            latest.previous = before.filter(|before| !before.degraded).map(without_much);
-            latest.told_before.clear();
-            latest.carried = Arc::default();
-            (latest.completed, latest.since) = (Some(completed), Some(now));
+            let before = before.filter(|before| !before.degraded).map(without_much);
+            // It may be large: nobody is to wait while it goes.
+            let gone = std::mem::replace(&mut self.lock().previous, before);
+            drop(gone);
         }
     }
 

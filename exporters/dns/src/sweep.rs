@@ -3,35 +3,33 @@
 //! The resolvers are shuffled and dealt to a few workers, each with sockets and a share of the rate
 //! of its own. Sockets live for one sweep: the next one has other ports.
 
+mod gathered;
 mod junk;
 mod later;
 mod schedule;
 mod sockets;
 mod worker;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use exporter_kit::off_the_thread;
 use rand::seq::SliceRandom as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::answer::{Content, Flag};
 use crate::config::{MAX_CONNECTIONS, Plan, workers};
-use crate::courtesy::{Courtesy, Impression, Turn, is_stranger};
+use crate::courtesy::{Courtesy, Turn, is_stranger};
 use crate::exchange::question::{Edns, Question, Template};
+use crate::kept::Kept;
 use crate::kind::Kind;
 use crate::metrics::counts::Counts;
-use crate::outcome::{Control, LocalError, Outcome};
-use crate::special;
+use crate::outcome::LocalError;
 
+use gathered::{Gathered, passes_control};
 use worker::Worker;
-
-/// Share of the queries that may be lost on this machine before the sweep is called degraded. A
-/// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
-const TOLERATED_LOSS: f64 = 0.01;
 
 /// Results of the control question that show whether the question itself is good.
 const ENOUGH_CONTROLS: usize = 200;
@@ -42,31 +40,11 @@ const LOOKED_AFTER: usize = 200;
 /// What a sweep brought.
 #[derive(Debug)]
 pub(crate) struct Sweep {
-    /// The outcome of each question (outer) at each resolver (inner), in the order of the plan. A
-    /// resolver that failed the control question may have none.
-    pub(crate) outcomes: Vec<Vec<Option<Outcome>>>,
-    /// What the control question said of each resolver; empty if none is asked.
-    pub(crate) control: Vec<Control>,
-    /// The largest TTL of an answer to each question, seconds.
-    pub(crate) ttls: Vec<Option<u32>>,
-    /// Which of its machines answered, for each resolver; empty if that is not asked.
-    pub(crate) nsids: Vec<Option<Box<str>>>,
+    /// The outcome of each question at each resolver, in the order of the plan. A resolver that failed the control
+    /// question may have none.
+    pub(crate) kept: Kept,
     /// Whether so much was lost on this machine that resolvers may look worse than they are.
     pub(crate) degraded: bool,
-}
-
-/// What one worker brought.
-#[derive(Debug, Default)]
-struct WorkerReport {
-    /// Resolver, question and outcome of every query that was sent.
-    outcomes: Vec<(usize, usize, Outcome)>,
-    /// Resolver and question of those that failed, and have an answer where they are told not to validate.
-    bogus: Vec<(usize, usize)>,
-    /// Resolvers that said an error with EDNS, and without.
-    erring: Vec<usize>,
-    /// Datagrams that the kernel dropped, and that no single peer's junk explains: answers, as far
-    /// as we know.
-    lost: u64,
 }
 
 /// What all workers of a sweep share.
@@ -85,20 +63,14 @@ struct Shared {
     erring: Vec<bool>,
     tcp_connections: Semaphore,
     tally: Tally,
+    gathered: Mutex<Gathered>,
     began: Instant,
 }
 
 impl Shared {
-    /// Marks the answers of those that are asked without EDNS for good reason.
-    fn flag_the_plain(&self, outcomes: &mut [(usize, usize, Outcome)]) {
-        for (resolver, _, outcome) in outcomes {
-            if self.turns[*resolver] == Turn::Plain
-                && let Outcome::Answer(answer) = outcome
-                && answer.content != Content::OtherRcode
-            {
-                answer.flags.set(Flag::NoEdns);
-            }
-        }
+    /// What the workers have brought so far.
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,9 +119,10 @@ pub(crate) async fn run(
         courtesy: courtesy.clone(),
         plain: turns.iter().map(|turn| AtomicBool::new(*turn == Turn::Plain)).collect(),
         erring: erring(plan, courtesy, now),
-        turns,
         tcp_connections: Semaphore::new(MAX_CONNECTIONS),
         tally: Tally::default(),
+        gathered: Mutex::new(Gathered::new(plan, &turns)),
+        turns,
         began: Instant::now(),
     });
 
@@ -157,26 +130,26 @@ pub(crate) async fn run(
     for worker in deal(&shared) {
         workers.spawn(worker.run());
     }
-    let mut report = WorkerReport::default();
+    let mut lost = 0;
     while let Some(worker) = workers.join_next().await {
-        let worker = worker??;
-        report.outcomes.extend(worker.outcomes);
-        report.bogus.extend(worker.bogus);
-        report.erring.extend(worker.erring);
-        report.lost += worker.lost;
+        lost += worker??;
     }
-    shared.flag_the_plain(&mut report.outcomes);
-    let shown = impressions(plan, &shared.turns, &report.outcomes);
-    let errs: Vec<usize> = std::mem::take(&mut report.erring);
-    let sweep = collate(plan, &shared.turns, report);
+    Ok(off_the_thread(move || end(&shared, lost, now)).await)
+}
+
+/// Makes a sweep of what the workers brought, and learns from it how resolvers are to be asked.
+fn end(shared: &Shared, lost: u64, now: u64) -> Sweep {
+    let Shared { plan, courtesy, .. } = shared;
+    let gathered = std::mem::take(&mut *shared.gathered());
+    let (sweep, shown, erring) = gathered.end(plan, lost);
     if !sweep.degraded {
         let address = |at: usize| (plan.set.list.resolvers[at].address, plan.set.port).into();
         let mut habits = courtesy.habits();
         let shown = shown.iter().enumerate();
         habits.learn(shown.map(|(at, impression)| (address(at), *impression)), now);
-        habits.err(errs.into_iter().map(address), now);
+        habits.err(erring.into_iter().map(address), now);
     }
-    Ok(sweep)
+    sweep
 }
 
 /// How each resolver is to be asked. In a long list, those that are dead or do not want to be asked are left alone.
@@ -195,27 +168,6 @@ fn erring(plan: &Plan, courtesy: &Courtesy, now: u64) -> Vec<bool> {
     let habits = courtesy.habits();
     let resolvers = plan.set.list.resolvers.iter();
     resolvers.map(|it| habits.errs((it.address, plan.set.port).into(), now)).collect()
-}
-
-/// How each resolver showed itself, over all questions.
-fn impressions(
-    plan: &Plan,
-    turns: &[Turn],
-    outcomes: &[(usize, usize, Outcome)],
-) -> Vec<Impression> {
-    let mut shown = vec![Impression::None; plan.set.list.resolvers.len()];
-    for (resolver, _, outcome) in outcomes {
-        let impression = match outcome {
-            Outcome::LocalError => Impression::None,
-            Outcome::Timeout | Outcome::Unreachable => Impression::Silent,
-            Outcome::Answer(answer) if answer.content == Content::Refused => Impression::Refused,
-            Outcome::Answer(answer) if answer.flags.has(Flag::NoEdns) => Impression::Plain,
-            _ if turns[*resolver] == Turn::Trial => Impression::Tried,
-            _ => Impression::Replied,
-        };
-        shown[*resolver] = shown[*resolver].and(impression);
-    }
-    shown
 }
 
 /// How many files a sweep of a plan holds open at most: the sockets of its workers, one for each family,
@@ -244,106 +196,9 @@ fn deal(shared: &Arc<Shared>) -> Vec<Worker> {
     (0..count).map(hand).collect()
 }
 
-/// Puts the outcomes in the order of the plan.
-fn collate(plan: &Plan, turns: &[Turn], report: WorkerReport) -> Sweep {
-    let resolvers = plan.set.list.resolvers.len();
-    let mut lost = report.lost;
-    // Of one that is left alone, what it said before stands.
-    let known = |turn: &Turn| if *turn == Turn::Rest { Control::Resting } else { Control::Unknown };
-    let mut control: Vec<Control> = turns.iter().map(known).collect();
-    let mut outcomes = vec![vec![None; resolvers]; plan.questions.len()];
-    let mut nsids = vec![None; if plan.set.nsid { resolvers } else { 0 }];
-    for (resolver, question, mut outcome) in report.outcomes {
-        if let Outcome::Answer(answer) = &mut outcome
-            && let Some(nsid) = answer.nsid.take()
-            && let Some(known) = nsids.get_mut(resolver)
-        {
-            *known = Some(nsid);
-        }
-        match outcomes.get_mut(question) {
-            Some(of_question) => of_question[resolver] = Some(outcome),
-            None => control[resolver] = judged_control(&outcome),
-        }
-    }
-    for (resolver, question) in report.bogus {
-        if let Some(Some(Outcome::Answer(answer))) =
-            outcomes.get_mut(question).map(|of_question| &mut of_question[resolver])
-            && answer.content == Content::Servfail
-        {
-            answer.content = Content::Bogus;
-        }
-    }
-    let mut ttls = Vec::with_capacity(plan.questions.len());
-    for of_question in &mut outcomes {
-        let mut told = Vec::new();
-        for outcome in of_question.iter_mut().flatten() {
-            if let Outcome::Answer(answer) = outcome
-                && let Content::Addresses(_) | Content::Records(_) = answer.content
-            {
-                told.push(std::mem::take(&mut answer.ttl));
-            }
-        }
-        ttls.push(longest(told));
-    }
-    for of_question in &mut outcomes {
-        for (outcome, control) in of_question.iter_mut().zip(&control) {
-            match outcome {
-                Some(Outcome::LocalError) => lost += 1,
-                // Not asked, though it passed: the sweep was cut short.
-                None if !control.is_bad() => {
-                    *outcome = Some(Outcome::LocalError);
-                    lost += 1;
-                }
-                _ => {}
-            }
-        }
-    }
-    let queries = resolvers * plan.queries_per_resolver();
-    if plan.set.control.is_none() {
-        control.clear();
-    }
-    let degraded = lost as f64 > queries as f64 * TOLERATED_LOSS;
-    Sweep { outcomes, control, ttls, nsids, degraded }
-}
-
-/// What the control question's outcome says of the resolver.
-fn judged_control(outcome: &Outcome) -> Control {
-    match outcome {
-        Outcome::LocalError => Control::Unknown,
-        Outcome::Timeout => Control::Silent,
-        outcome if passes_control(outcome) => Control::Passed,
-        Outcome::Answer(answer) => match answer.content {
-            Content::Refused => Control::Refused,
-            ref content if content.is_conclusive() => Control::Lied,
-            _ => Control::Failed,
-        },
-        _ => Control::Failed,
-    }
-}
-
-/// Whether the control question's outcome speaks for the resolver. One that was never sent does not
-/// speak against it.
-fn passes_control(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::LocalError => true,
-        Outcome::Answer(answer) => match &answer.content {
-            Content::Addresses(addresses) => !addresses.iter().any(|it| special::is_special(*it)),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
 /// Counts what could not be done here.
 fn local_error(counts: &Counts, error: &std::io::Error) {
     counts.local_error(LocalError::of(error), 1);
-}
-
-/// The longest that an answer may be kept, of what resolvers say: the twentieth part of them that says most
-/// may make it up, or one of twenty would keep a former answer from ever being wrong.
-fn longest(mut ttls: Vec<u32>) -> Option<u32> {
-    ttls.sort_unstable_by(|one, other| other.cmp(one));
-    ttls.get(ttls.len() / 20).copied()
 }
 
 #[cfg(test)]
@@ -354,6 +209,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::outcome::Outcome;
 
     /// Resolvers at one port, each of another network, that answer everything with what is cut.
     async fn cutting(count: u8) -> (Vec<IpAddr>, u16) {
@@ -393,21 +249,8 @@ mod tests {
         let sweep = run(&plan, &counts, &courtesy, 0).await.unwrap();
         assert!(!sweep.degraded);
         let of = |kind| plan.questions.iter().position(|asked| asked.kind == kind).unwrap();
-        let all = |outcome| vec![Some(outcome); 8];
-        assert_eq!(sweep.outcomes[of(Kind::A)], all(Outcome::NotAsked));
+        assert_eq!(sweep.kept.outcomes(of(Kind::A)), Some(vec![Some(&Outcome::NotAsked); 8]));
         // Nobody listens there.
-        assert_eq!(sweep.outcomes[of(Kind::Txt)], all(Outcome::Truncated));
-    }
-
-    #[test]
-    fn few_that_make_up_a_ttl_do_not_decide_how_long_an_answer_lasts() {
-        let week = 604_800;
-        assert_eq!(longest(vec![]), None);
-        assert_eq!(longest(vec![12, 300, 250]), Some(300));
-        let mut many: Vec<u32> = (0..1_000).map(|number| number % 301).collect();
-        many[7] = week;
-        let told = longest(many).unwrap();
-        assert!((280..=300).contains(&told), "{told}");
-        assert_eq!(longest([vec![300; 28], vec![week]].concat()), Some(300));
+        assert_eq!(sweep.kept.outcomes(of(Kind::Txt)), Some(vec![Some(&Outcome::Truncated); 8]));
     }
 }

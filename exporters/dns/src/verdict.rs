@@ -67,7 +67,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) list: &'a ResolverList,
     /// One entry for each resolver, in the order of the list. One that failed the control question and
     /// was asked no further has none.
-    pub(crate) outcomes: &'a [Option<Outcome>],
+    pub(crate) outcomes: &'a [Option<&'a Outcome>],
     /// What the control question said of each; empty if none was asked.
     pub(crate) control: &'a [Control],
     /// The largest TTL of an answer, seconds.
@@ -265,7 +265,7 @@ pub(crate) fn judge(
         ..next
     };
 
-    let groups = groups::collect(case.list, case.outcomes, &classes);
+    let (groups, distinct_answers) = groups::collect(case.list, case.outcomes, &classes);
     let pinned = rules.expected.filter(|_| has_answers);
     let verdict = Verdict {
         responses: responses(&classes),
@@ -290,7 +290,7 @@ pub(crate) fn judge(
         consensus: shares.ratios(&case, &classes, |at| classes[at] == Class::Agree),
         outlier: shares.ratios(&case, &classes, |at| classes[at].is_outlier()),
         plurality: shares.plurality(&case, &classes),
-        distinct_answers: groups::distinct(&groups),
+        distinct_answers,
         entropy_bits: entropy::entropy_bits(groups::agreeing(case.outcomes, &classes)),
         fingerprint: fingerprint.filter(|_| state.has_consensus()),
         country_counts: by_resolver::count(case.list, &classes),
@@ -338,18 +338,18 @@ fn responses(classes: &[Class]) -> [usize; Class::ALL.len()] {
     responses
 }
 
-fn flags(outcomes: &[Option<Outcome>]) -> [usize; Flag::ALL.len()] {
+fn flags(outcomes: &[Option<&Outcome>]) -> [usize; Flag::ALL.len()] {
     Flag::ALL.map(|flag| {
-        let has = |outcome: &&Option<Outcome>| match outcome {
+        let has = |outcome: Option<&Outcome>| match outcome {
             Some(Outcome::Answer(answer)) => answer.flags.has(flag),
             Some(Outcome::Truncated) => flag == Flag::Tc,
             _ => false,
         };
-        outcomes.iter().filter(has).count()
+        outcomes.iter().filter(|outcome| has(**outcome)).count()
     })
 }
 
-fn extended_errors(outcomes: &[Option<Outcome>]) -> BTreeMap<u16, usize> {
+fn extended_errors(outcomes: &[Option<&Outcome>]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for outcome in outcomes {
         if let Some(Outcome::Answer(answer)) = outcome

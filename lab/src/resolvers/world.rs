@@ -66,7 +66,7 @@ pub enum Behaviour {
 /// One resolver.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resolver {
-    /// Its address, in 127.0.0.0/8: the second octet tells the country.
+    /// Its address, in 127.0.0.0/8: each country has /16s of its own.
     pub address: Ipv4Addr,
     /// Index into [`COUNTRIES`].
     pub country: usize,
@@ -78,10 +78,11 @@ pub struct Resolver {
     pub round_trip: f64,
 }
 
-/// Resolvers of a country have addresses 127.(this + index of the country).x.y.
-const FIRST_OCTET: u8 = 10;
-/// Addresses used of each /24: .1 to .250.
+/// Resolvers have addresses from 127.(this).0.0 on, of each country from the next /16 on that is free.
+const FIRST_OCTET: usize = 10;
+/// Addresses used of each /24: .1 to .250; and of each /16.
 const PER_BLOCK: usize = 250;
+const PER_COUNTRY: usize = 256 * PER_BLOCK;
 /// So many answer in each country even in a small world, with some to spare for silent ones.
 const FEWEST: usize = 8;
 
@@ -89,9 +90,11 @@ const FEWEST: usize = 8;
 pub fn resolvers(count: usize) -> Vec<Resolver> {
     let shares: usize = COUNTRIES.iter().map(|country| usize::from(country.share)).sum();
     let mut all = Vec::with_capacity(count);
+    let mut first = FIRST_OCTET;
     for (index, country) in COUNTRIES.iter().enumerate() {
         let members = (count * usize::from(country.share) / shares).max(FEWEST);
-        all.extend((0..members).map(|member| resolver(index, member, members)));
+        all.extend((0..members).map(|member| resolver(index, first, member, members)));
+        first += members.div_ceil(PER_COUNTRY);
     }
     all
 }
@@ -106,13 +109,13 @@ pub fn country_index(code: &str) -> Option<usize> {
     COUNTRIES.iter().position(|country| country.code == code)
 }
 
-fn resolver(country: usize, member: usize, members: usize) -> Resolver {
+fn resolver(country: usize, first: usize, member: usize, members: usize) -> Resolver {
     let octet =
-        |number: usize| u8::try_from(number).expect("a country has at most 64,000 resolvers");
+        |number: usize| u8::try_from(number).expect("a world has at most 12 million resolvers");
     let address = Ipv4Addr::new(
         127,
-        FIRST_OCTET + octet(country),
-        octet(member / PER_BLOCK),
+        octet(first + member / PER_COUNTRY),
+        octet(member % PER_COUNTRY / PER_BLOCK),
         octet(1 + member % PER_BLOCK),
     );
     let hash = scatter(address.to_bits());
@@ -170,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_world_has_about_the_size_that_was_asked_for() {
-        for count in [2_000, 25_000] {
+        for count in [2_000, 25_000, 1_000_000] {
             let all = resolvers(count);
             assert!(all.len().abs_diff(count) < count / 20, "{} of {count}", all.len());
             let addresses: HashSet<Ipv4Addr> = all.iter().map(|one| one.address).collect();

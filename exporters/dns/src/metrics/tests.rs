@@ -20,7 +20,6 @@ use crate::kept::Kept;
 use crate::outcome::{Control, Ignored, LocalError, Outcome, SweepResult};
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
-use crate::sweep::Sweep;
 use crate::verdict::Severity;
 
 /// When the page is read.
@@ -96,7 +95,7 @@ fn states() -> Vec<Arc<SetState>> {
         let outcomes = vec![a, aaaa.clone()];
         let control = vec![Control::Unknown; 13];
         let ttls = vec![Some(60), None];
-        Arc::new(Kept::new(Sweep { outcomes, control, ttls, nsids: Vec::new(), degraded: true }))
+        Arc::new(Kept::of(outcomes, control, ttls))
     };
     // The pin was changed a moment ago, and half of the world has followed since.
     let mut standing = Standing::default();

@@ -1,5 +1,6 @@
 //! One worker of a sweep: its sockets, its resolvers, its share of the rate.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +14,7 @@ use super::junk::Junk;
 use super::later::{Due, Later, Put};
 use super::schedule::{Pace, Schedule};
 use super::sockets::{self, Sockets};
-use super::{Shared, WorkerReport, local_error, passes_control};
+use super::{Shared, local_error, passes_control};
 use crate::answer::Content;
 use crate::config::TCP_LIMIT;
 use crate::courtesy::{Refusal, Turn, Want};
@@ -51,16 +52,45 @@ struct Reading {
 /// What a worker has asked so far.
 #[derive(Debug, Default)]
 struct Asked {
-    /// Member, question, and whether without validation, of each query by its index.
-    queries: Vec<(usize, usize, bool)>,
-    /// The index of each member's control question.
-    control_of: Vec<Option<usize>>,
-    /// Those in the order in which they were asked, and how many of them are counted.
-    controls: Vec<usize>,
-    counted: usize,
+    /// Whom each query that is not over went to, by their order; and the index of the first.
+    members: VecDeque<usize>,
+    first: usize,
+    /// What is known of each member's control question.
+    control_of: Vec<Shown>,
+    /// Those that are not counted, in the order in which they were asked.
+    controls: VecDeque<usize>,
+    /// Member and question of those that failed, and not on the control question.
+    failed: Vec<(usize, usize)>,
     later: Later,
     /// Whether those that failed were asked once more.
     is_checked: bool,
+}
+
+/// What is known of a member's control question.
+#[derive(Clone, Copy, Debug)]
+enum Shown {
+    /// It was not asked.
+    Unasked,
+    /// Anything may come to it: its index.
+    Asked(usize),
+    /// It passed, or failed.
+    Over(bool),
+}
+
+impl Asked {
+    /// Whom a query went to that is not over.
+    fn member(&self, index: usize) -> usize {
+        self.members[index - self.first]
+    }
+
+    /// Has those asked once more that failed on a name, and not on the control question: whether they have it if
+    /// they need not validate it.
+    fn check(&mut self, now: Duration) {
+        self.is_checked = true;
+        for (member, question) in std::mem::take(&mut self.failed) {
+            self.later.push(now, Put::Unchecked(member, question));
+        }
+    }
 }
 
 /// A worker that is ready to go.
@@ -85,9 +115,9 @@ impl Worker {
         Self { shared, members, first, step }
     }
 
-    /// Sends every query at its time and waits for the answers. An error means that no socket could
-    /// be opened.
-    pub(super) async fn run(self) -> anyhow::Result<WorkerReport> {
+    /// Sends every query at its time and waits for the answers. Returns how many datagrams the kernel dropped, and that no
+    /// single peer's junk explains: answers, as far as we know. An error means that no socket could be opened.
+    pub(super) async fn run(self) -> anyhow::Result<u64> {
         let shared = Arc::clone(&self.shared);
         let (set, counts) = (&shared.plan.set, &shared.counts);
         let peers = self.members.iter().map(|&member| set.list.resolvers[member].address);
@@ -99,7 +129,8 @@ impl Worker {
         };
         let mut pending = Pending::new(&shared.templates, set.timeout, set.retries);
         let mut schedule = Schedule::new(self.pace());
-        let mut asked = Asked { control_of: vec![None; self.members.len()], ..Asked::default() };
+        let mut asked =
+            Asked { control_of: vec![Shown::Unasked; self.members.len()], ..Asked::default() };
 
         let mut read = Duration::ZERO;
         loop {
@@ -133,11 +164,12 @@ impl Worker {
                     schedule.put_off();
                 }
             }
+            self.take_over(&mut pending, &mut asked, now);
             if schedule.is_over(now, &pending, &asked.later) {
                 if asked.is_checked || now >= set.interval {
                     break;
                 }
-                self.check(&pending, &mut asked, now);
+                asked.check(now);
                 continue;
             }
             tokio::select! {
@@ -160,22 +192,33 @@ impl Worker {
             junk.dropped(dropped);
             lost += junk.unexplained();
         }
-        let mut report = WorkerReport { lost, ..WorkerReport::default() };
-        let queries = asked.queries.iter().enumerate();
-        let erring = queries.filter(|(index, _)| pending.query(*index).errs_either_way);
-        report.erring = erring.map(|(_, (member, ..))| self.members[*member]).collect();
-        for ((member, question, is_unchecked), outcome) in
-            asked.queries.into_iter().zip(pending.into_outcomes())
-        {
-            let resolver = self.members[member];
-            let is_answer = matches!(&outcome, Outcome::Answer(it) if it.content.is_conclusive());
-            match is_unchecked {
-                true if is_answer => report.bogus.push((resolver, question)),
-                true => {}
-                false => report.outcomes.push((resolver, question, outcome)),
-            }
+        let mut gathered = shared.gathered();
+        for (query, member) in pending.into_queries().zip(asked.members) {
+            gathered.add(self.members[member], query);
         }
-        Ok(report)
+        Ok(lost)
+    }
+
+    /// Takes note of what is over.
+    fn take_over(&self, pending: &mut Pending<'_>, asked: &mut Asked, now: Duration) {
+        self.count_controls(pending, asked);
+        let control = self.shared.plan.questions.len();
+        while let Some(query) = pending.take_over(now) {
+            let member = asked.members.pop_front().expect("one for each query");
+            asked.first += 1;
+            let outcome = query.outcome();
+            if query.question == control {
+                asked.control_of[member] = Shown::Over(outcome.is_some_and(passes_control));
+            } else if !query.form.is_unchecked
+                && asked.failed.len() < MOST_UNCHECKED
+                && matches!(outcome, Some(Outcome::Answer(it)) if it.content == Content::Servfail)
+                && (self.shared.plan.set.control.is_none()
+                    || matches!(asked.control_of[member], Shown::Over(true)))
+            {
+                asked.failed.push((member, query.question));
+            }
+            self.shared.gathered().add(self.members[member], query);
+        }
     }
 
     /// Reads a burst of what has arrived; false if there is no more. `is_held_up` asks the kernel itself: the runtime may
@@ -234,8 +277,9 @@ impl Worker {
             Put::Due(due) if self.failed_control(pending, asked, due) => return true,
             Put::Due(due) => (due.member, due.question, false),
             Put::Again(index) | Put::Whole(index) => {
-                let (member, question, _) = asked.queries[index];
-                (member, question, pending.query(index).is_fallback())
+                // It may be over by now.
+                let Some(query) = pending.open(index) else { return false };
+                (asked.member(index), query.question, query.is_fallback())
             }
             Put::Unchecked(member, question) => (member, question, false),
         };
@@ -271,10 +315,10 @@ impl Worker {
                 };
                 let (peer, case) = (self.peer(member), rand::random());
                 let index = pending.begin(now, peer, question, id, case, form);
-                asked.queries.push((member, question, form.is_unchecked));
+                asked.members.push_back(member);
                 if question == self.shared.plan.questions.len() {
-                    asked.control_of[member] = Some(index);
-                    asked.controls.push(index);
+                    asked.control_of[member] = Shown::Asked(index);
+                    asked.controls.push_back(index);
                 }
                 index
             }
@@ -283,48 +327,24 @@ impl Worker {
         true
     }
 
-    /// Has those asked once more that failed on a name, and not on the control question: whether they have it if
-    /// they need not validate it.
-    fn check(&self, pending: &Pending<'_>, asked: &mut Asked, now: Duration) {
-        asked.is_checked = true;
-        let control = self.shared.plan.questions.len();
-        let fails = |index: usize| {
-            let outcome = pending.outcome(index);
-            matches!(outcome, Some(Outcome::Answer(it)) if it.content == Content::Servfail)
-        };
-        let works = |member: usize| {
-            let control = asked.control_of[member].and_then(|index| pending.outcome(index));
-            self.shared.plan.set.control.is_none() || control.is_some_and(passes_control)
-        };
-        let failed = asked.queries.iter().enumerate();
-        let failed = failed
-            .filter(|(index, (member, question, _))| {
-                *question != control && fails(*index) && works(*member)
-            })
-            .map(|(_, (member, question, _))| (*member, *question));
-        let failed: Vec<_> = failed.take(MOST_UNCHECKED).collect();
-        let mut at = now;
-        for (member, question) in failed {
-            asked.later.push(at, Put::Unchecked(member, question));
-            at += self.step;
-        }
-    }
-
     /// Whether the member whose turn it is has shown itself unhealthy, by a control that is good: it is
     /// asked no further.
     fn failed_control(&self, pending: &Pending<'_>, asked: &Asked, due: Due) -> bool {
-        let control = asked.control_of[due.member].filter(|_| self.shared.tally.is_good());
-        let outcome = control.and_then(|index| pending.outcome(index));
-        outcome.is_some_and(|outcome| !passes_control(outcome))
+        let has_failed = match asked.control_of[due.member] {
+            Shown::Unasked => false,
+            Shown::Asked(index) => pending.outcome(index).is_some_and(|it| !passes_control(it)),
+            Shown::Over(has_passed) => !has_passed,
+        };
+        has_failed && self.shared.tally.is_good()
     }
 
     /// Counts the results of the control question, in the order in which it was asked.
     fn count_controls(&self, pending: &Pending<'_>, asked: &mut Asked) {
-        while let Some(index) = asked.controls.get(asked.counted)
+        while let Some(index) = asked.controls.front()
             && let Some(outcome) = pending.outcome(*index)
         {
             self.shared.tally.add(passes_control(outcome));
-            asked.counted += 1;
+            asked.controls.pop_front();
         }
     }
 
@@ -367,7 +387,7 @@ impl Worker {
                 true
             }
             Received::WithoutEdns(index) => {
-                let (member, ..) = asked.queries[index];
+                let member = asked.member(index);
                 if self.shared.erring[self.members[member]] {
                     pending.give_up(index);
                     return true;

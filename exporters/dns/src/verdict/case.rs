@@ -15,7 +15,7 @@ use crate::special;
 #[derive(Debug)]
 pub(super) struct Case<'a> {
     pub(super) list: &'a ResolverList,
-    pub(super) outcomes: &'a [Option<Outcome>],
+    pub(super) outcomes: &'a [Option<&'a Outcome>],
     pub(super) places: Places,
     pub(super) heard: Heard<'a>,
     pub(super) health: Health,

@@ -60,7 +60,7 @@ fn class(case: &Case<'_>, standards: &Standards, at: usize) -> Class {
         () if standards.is_pair_telling && is_pair(case, at) => Class::Conflict,
         () => first,
     };
-    if class.is_unexpected() && says_that_it_filters(case.outcomes[at].as_ref()) {
+    if class.is_unexpected() && says_that_it_filters(case.outcomes[at]) {
         return Class::Filtered;
     }
     class
@@ -80,7 +80,7 @@ fn of_answer(case: &Case<'_>, standards: &Standards, at: usize, said: Said) -> C
         }
         _ if standards.is_absence => Class::Agree,
         _ if standards.is_absence_stale => Class::Stale,
-        _ => match case.outcomes[at].as_ref() {
+        _ => match case.outcomes[at] {
             Some(Outcome::Answer(answer)) if answer.content == Content::Nodata => Class::Nodata,
             _ => Class::Nxdomain,
         },

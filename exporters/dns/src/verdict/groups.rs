@@ -32,12 +32,13 @@ pub(crate) struct Group {
     pub(crate) more_answers: usize,
 }
 
-/// Groups the answers, the most frequent first.
+/// Groups the answers, the most frequent first, and says how many different conclusive ones there are. What
+/// [`shorten`] sums up has no content.
 pub(super) fn collect(
     list: &ResolverList,
-    outcomes: &[Option<Outcome>],
+    outcomes: &[Option<&Outcome>],
     classes: &[Class],
-) -> Vec<Group> {
+) -> (Vec<Group>, usize) {
     let mut groups: HashMap<(Class, Option<&Content>), Members> = HashMap::new();
     for ((resolver, outcome), class) in list.resolvers.iter().zip(outcomes).zip(classes) {
         let content = match outcome {
@@ -48,21 +49,18 @@ pub(super) fn collect(
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by(|(a, of_a), (b, of_b)| (Reverse(of_a.count), a).cmp(&(Reverse(of_b.count), b)));
-    groups
-        .into_iter()
-        .map(|((class, content), members)| members.into_group(class, content, list))
-        .collect()
-}
-
-/// How many different conclusive answers there are.
-pub(super) fn distinct(groups: &[Group]) -> usize {
-    let conclusive = groups.iter().filter(|group| group.class.is_conclusive());
-    conclusive.filter_map(|group| group.content.as_ref()).collect::<HashSet<_>>().len()
+    let conclusive = groups.iter().filter(|((class, _), _)| class.is_conclusive());
+    let distinct: HashSet<_> = conclusive.filter_map(|((_, content), _)| *content).collect();
+    let distinct = distinct.len();
+    let group = |(at, ((class, content), members)): (usize, ((_, Option<_>), Members))| {
+        members.into_group(class, content.filter(|_| at < MAX_GROUPS), list)
+    };
+    (groups.into_iter().enumerate().map(group).collect(), distinct)
 }
 
 /// The answers that agree.
 pub(super) fn agreeing<'a>(
-    outcomes: &'a [Option<Outcome>],
+    outcomes: &'a [Option<&'a Outcome>],
     classes: &'a [Class],
 ) -> impl Iterator<Item = &'a Content> {
     let agreeing = outcomes.iter().zip(classes).filter(|(_, class)| **class == Class::Agree);

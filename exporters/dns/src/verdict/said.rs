@@ -47,12 +47,12 @@ pub(super) struct Heard<'a> {
 
 impl<'a> Heard<'a> {
     /// Notes who said what. `v4` is what the same name has for IPv4, where that is asked.
-    pub(super) fn listen(outcomes: &'a [Option<Outcome>], v4: Option<&Accepted>) -> Self {
+    pub(super) fn listen(outcomes: &[Option<&'a Outcome>], v4: Option<&Accepted>) -> Self {
         let mut known: HashMap<&'a [IpAddr], Said> = HashMap::new();
         let mut heard = Self { said: Vec::new(), others: HashMap::new(), answers: Vec::new() };
         for (at, outcome) in outcomes.iter().enumerate() {
             let Some(Outcome::Answer(answer)) = outcome else {
-                heard.said.push(no_answer(outcome.as_ref()));
+                heard.said.push(no_answer(*outcome));
                 continue;
             };
             let mut say = |content: &'a Content| match content {

@@ -83,7 +83,7 @@ impl Shares {
 
     /// The share of the most frequent answer.
     pub(super) fn plurality(&self, case: &Case<'_>, classes: &[Class]) -> Option<Ratios> {
-        let content = |at: usize| match &case.outcomes[at] {
+        let content = |at: usize| match case.outcomes[at] {
             Some(Outcome::Answer(answer)) if case.is_conclusive(classes, at) => {
                 Some(&answer.content)
             }

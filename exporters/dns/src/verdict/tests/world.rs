@@ -146,12 +146,9 @@ impl World {
 
     /// The verdict with what is remembered.
     pub(super) fn with(&self, rules: Rules<'_>, memory: &Memory, now: u64) -> Judged {
-        let evidence = Evidence {
-            list: self.list(),
-            outcomes: &self.outcomes,
-            control: &self.control,
-            ttl: None,
-        };
+        let outcomes: Vec<_> = self.outcomes.iter().map(Option::as_ref).collect();
+        let evidence =
+            Evidence { list: self.list(), outcomes: &outcomes, control: &self.control, ttl: None };
         judge(&evidence, &rules, memory, now)
     }
 }

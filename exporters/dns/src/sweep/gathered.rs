@@ -1,0 +1,211 @@
+//! What the workers of a sweep have brought: each different outcome once, and four bytes for each query that is over.
+//! No I/O, no clock.
+
+use std::collections::BTreeMap;
+
+use super::Sweep;
+use crate::answer::{Content, Flag};
+use crate::config::Plan;
+use crate::courtesy::{Impression, Turn};
+use crate::kept::{Different, Kept};
+use crate::outcome::{Control, Outcome};
+use crate::pending::Query;
+use crate::special;
+
+/// Share of the queries that may be lost on this machine before the sweep is called degraded. A
+/// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
+const TOLERATED_LOSS: f64 = 0.01;
+
+/// What was brought so far.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    different: Different,
+    /// For each question (outer) and resolver (inner): the number of its outcome.
+    numbers: Vec<Vec<u32>>,
+    control: Vec<Control>,
+    /// How many answers to each question had which TTL, seconds.
+    ttls: Vec<BTreeMap<u32, usize>>,
+    /// Which of its machines answered, for each resolver; empty if that is not asked.
+    nsids: Vec<Option<Box<str>>>,
+    /// How each resolver is asked, and how it showed itself over all questions.
+    turns: Vec<Turn>,
+    shown: Vec<Impression>,
+    /// Resolver and question of those that failed, and have an answer where they are told not to validate.
+    bogus: Vec<(usize, usize)>,
+    /// Resolvers that said an error with EDNS, and without.
+    erring: Vec<usize>,
+}
+
+impl Gathered {
+    /// Nothing yet.
+    pub(super) fn new(plan: &Plan, turns: &[Turn]) -> Self {
+        let (resolvers, questions) = (plan.set.list.resolvers.len(), plan.questions.len());
+        // Of one that is left alone, what it said before stands.
+        let known =
+            |turn: &Turn| if *turn == Turn::Rest { Control::Resting } else { Control::Unknown };
+        Self {
+            different: Different::default(),
+            numbers: vec![vec![Different::NONE; resolvers]; questions],
+            control: turns.iter().map(known).collect(),
+            ttls: vec![BTreeMap::new(); questions],
+            nsids: vec![None; if plan.set.nsid { resolvers } else { 0 }],
+            turns: turns.to_vec(),
+            shown: vec![Impression::None; resolvers],
+            bogus: Vec::new(),
+            erring: Vec::new(),
+        }
+    }
+
+    /// Takes a query to a resolver that is over.
+    pub(super) fn add(&mut self, resolver: usize, query: Query) {
+        let (question, is_unchecked) = (query.question, query.form.is_unchecked);
+        if query.errs_either_way {
+            self.erring.push(resolver);
+        }
+        let mut outcome = query.into_outcome();
+        if is_unchecked {
+            if matches!(&outcome, Outcome::Answer(it) if it.content.is_conclusive()) {
+                self.bogus.push((resolver, question));
+            }
+            return;
+        }
+        if let Outcome::Answer(answer) = &mut outcome {
+            // It is asked without EDNS for good reason.
+            if self.turns[resolver] == Turn::Plain && answer.content != Content::OtherRcode {
+                answer.flags.set(Flag::NoEdns);
+            }
+            if let Some(nsid) = answer.nsid.take()
+                && let Some(known) = self.nsids.get_mut(resolver)
+            {
+                *known = Some(nsid);
+            }
+            let ttl = std::mem::take(&mut answer.ttl);
+            if let Content::Addresses(_) | Content::Records(_) = answer.content
+                && let Some(ttls) = self.ttls.get_mut(question)
+            {
+                *ttls.entry(ttl).or_default() += 1;
+            }
+        }
+        let impression = impression(&outcome, self.turns[resolver]);
+        self.shown[resolver] = self.shown[resolver].and(impression);
+        match self.numbers.get_mut(question) {
+            Some(of_question) => of_question[resolver] = self.different.number(outcome),
+            None => self.control[resolver] = judged_control(&outcome),
+        }
+    }
+
+    /// The sweep as a whole, of which so many datagrams were lost on this machine; how each resolver showed itself; and
+    /// who said an error either way.
+    pub(super) fn end(
+        mut self,
+        plan: &Plan,
+        mut lost: u64,
+    ) -> (Sweep, Vec<Impression>, Vec<usize>) {
+        for (resolver, question) in std::mem::take(&mut self.bogus) {
+            let Some(number) = self.numbers.get(question).map(|of_one| of_one[resolver]) else {
+                continue;
+            };
+            if let Some(Outcome::Answer(answer)) = self.different.outcome(number)
+                && answer.content == Content::Servfail
+            {
+                let mut answer = answer.clone();
+                answer.content = Content::Bogus;
+                self.numbers[question][resolver] = self.different.number(Outcome::Answer(answer));
+            }
+        }
+        let not_sent = self.different.number(Outcome::LocalError);
+        for of_question in &mut self.numbers {
+            for (number, control) in of_question.iter_mut().zip(&self.control) {
+                // Not asked, though it passed: the sweep was cut short.
+                if *number == Different::NONE && !control.is_bad() {
+                    *number = not_sent;
+                }
+                lost += u64::from(*number == not_sent);
+            }
+        }
+        let queries = plan.set.list.resolvers.len() * plan.queries_per_resolver();
+        let degraded = lost as f64 > queries as f64 * TOLERATED_LOSS;
+        if plan.set.control.is_none() {
+            self.control.clear();
+        }
+        let ttls = self.ttls.iter().map(longest).collect();
+        let kept = Kept::new(self.different, self.numbers, self.control, ttls, self.nsids);
+        (Sweep { kept, degraded }, self.shown, self.erring)
+    }
+}
+
+/// How a resolver showed itself by one outcome.
+fn impression(outcome: &Outcome, turn: Turn) -> Impression {
+    match outcome {
+        Outcome::LocalError => Impression::None,
+        Outcome::Timeout | Outcome::Unreachable => Impression::Silent,
+        Outcome::Answer(answer) if answer.content == Content::Refused => Impression::Refused,
+        Outcome::Answer(answer) if answer.flags.has(Flag::NoEdns) => Impression::Plain,
+        _ if turn == Turn::Trial => Impression::Tried,
+        _ => Impression::Replied,
+    }
+}
+
+/// What the control question's outcome says of the resolver.
+fn judged_control(outcome: &Outcome) -> Control {
+    match outcome {
+        Outcome::LocalError => Control::Unknown,
+        Outcome::Timeout => Control::Silent,
+        outcome if passes_control(outcome) => Control::Passed,
+        Outcome::Answer(answer) => match answer.content {
+            Content::Refused => Control::Refused,
+            ref content if content.is_conclusive() => Control::Lied,
+            _ => Control::Failed,
+        },
+        _ => Control::Failed,
+    }
+}
+
+/// Whether the control question's outcome speaks for the resolver. One that was never sent does not
+/// speak against it.
+pub(super) fn passes_control(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::LocalError => true,
+        Outcome::Answer(answer) => match &answer.content {
+            Content::Addresses(addresses) => !addresses.iter().any(|it| special::is_special(*it)),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The longest that an answer may be kept, of what resolvers say: the twentieth part of them that says most
+/// may make it up, or one of twenty would keep a former answer from ever being wrong.
+fn longest(ttls: &BTreeMap<u32, usize>) -> Option<u32> {
+    let mut before = ttls.values().sum::<usize>() / 20;
+    let told = ttls.iter().rev().find(|(_, count)| {
+        let is_it = before < **count;
+        before = before.saturating_sub(**count);
+        is_it
+    });
+    told.map(|(ttl, _)| *ttl)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn longest_of(ttls: impl IntoIterator<Item = u32>) -> Option<u32> {
+        let mut counts = BTreeMap::new();
+        for ttl in ttls {
+            *counts.entry(ttl).or_default() += 1;
+        }
+        longest(&counts)
+    }
+
+    #[test]
+    fn few_that_make_up_a_ttl_do_not_decide_how_long_an_answer_lasts() {
+        let week = 604_800;
+        assert_eq!(longest_of([]), None);
+        assert_eq!(longest_of([12, 300, 250]), Some(300));
+        let many = (0..1_000).map(|number| if number == 7 { week } else { number % 301 });
+        let told = longest_of(many).unwrap();
+        assert!((280..=300).contains(&told), "{told}");
+        assert_eq!(longest_of([vec![300; 28], vec![week]].concat()), Some(300));
+    }
+}
