@@ -73,7 +73,9 @@ impl Concern {
                 domain == "reachability" || (domain == "meta" && !alert.label("vantage").is_empty())
             }
             Self::Dns => domain == "dns",
-            Self::Homing(name) => domain == "homing" && alert.label("target") == name,
+            Self::Homing(name) => {
+                alert.name().starts_with("Homing") && alert.label("target") == name
+            }
         }
     }
 }
@@ -141,6 +143,22 @@ mod tests {
         let played = lanes(all()).into_iter().flatten().flatten().count();
         assert_eq!(played, all().len());
     }
+
+    #[test]
+    fn a_replay_about_where_a_service_lives_minds_the_alerts_about_that() {
+        let alert = |name: &str, target: &str| -> Alert {
+            let labels =
+                serde_json::json!({"alertname": name, "domain": "reachability", "target": target});
+            let (start, end) = ("2026-11-22T03:00:00Z", "0001-01-01T00:00:00Z");
+            let alert = serde_json::json!({"status": "firing", "labels": labels, "startsAt": start, "endsAt": end});
+            serde_json::from_value(alert).unwrap()
+        };
+        let replay = homing::single_homed();
+        assert!(replay.concern.covers(&alert("HomingMoved", "messenger-api")));
+        assert!(!replay.concern.covers(&alert("HomingMoved", "shop")));
+        assert!(!replay.concern.covers(&alert("LatencySaturation", "messenger-api")));
+    }
+
     #[test]
     fn a_share_is_one_of_each_lane_and_the_same_for_the_same_seed() {
         let names = |seed: &str| share(seed).iter().map(|replay| replay.name).collect::<Vec<_>>();

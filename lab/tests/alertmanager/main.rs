@@ -5,8 +5,9 @@
 //! info. Both are states that Alertmanager reports, so no test waits for something not to happen.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod templates;
+
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -556,143 +557,6 @@ fn an_alert_that_no_route_knows_is_not_lost() {
     assert_eq!(receiver("Odd strange new host"), "ticket");
     assert_eq!(receiver("Odd critical new host"), "page");
     assert_eq!(receiver("Odd warning new host"), "ticket");
-}
-
-#[test]
-fn a_notification_says_what_where_and_since_when() {
-    let text = rendered("turbulence.title", "firing");
-    assert_eq!(text, "[CRITICAL] The fans ran up: HD on a (and 1 more)");
-    assert_eq!(rendered("turbulence.severity", "firing"), "critical");
-    let text = rendered("turbulence.title", "resolved");
-    assert_eq!(text, "[RESOLVED after 15m] The fans ran up: HD on a (and 1 more)");
-    // The first is over, the second is not: the title is about that.
-    let text = rendered("turbulence.title", "mixed");
-    assert_eq!(text, "[WARNING] The fans ran up: HD on a");
-
-    let text = rendered("turbulence.text", "firing");
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(
-        lines[..7],
-        [
-            "IpmiPhantomFanRunaway (critical): The fans ran up.",
-            "From 19% to 100%.",
-            "First: Reset the BMC.",
-            "Since: 2026-11-22 03:00:00 UTC",
-            "Runbook: http://runbooks/IpmiPhantomFanRunaway",
-            // An hour before the start, until now.
-            "Dashboard: http://grafana/d/x?var-target=a&from=1795312800000&to=now",
-            "Query: http://prometheus/graph",
-        ]
-    );
-    assert!(lines.contains(&"Dashboard: http://grafana/d/x?from=1795312800000&to=now"), "{text}");
-    // Each alert has a silence of its own.
-    for name in ["IpmiPhantomFanRunaway%22%2Cdomain", "IpmiPhantomTemperature%22%2Cdomain"] {
-        let link =
-            format!("Silence: http://alertmanager/#/silences/new?filter=%7Balertname%3D%22{name}");
-        assert!(text.contains(&link), "{text}");
-    }
-    let common = rendered("turbulence.silence", "firing");
-    assert!(
-        common.ends_with("?filter=%7Bdomain%3D%22thermal%22%2Ctarget%3D%22a%22%7D"),
-        "{common}"
-    );
-    let resolved = rendered("turbulence.text", "resolved");
-    // A quarter of an hour after the end.
-    assert!(resolved.contains("&from=1795312800000&to=1795318200000"), "{resolved}");
-    assert!(resolved.contains("2026-11-22 03:00:00 UTC, until 03:15:00 UTC (15m)"), "{resolved}");
-    assert!(resolved.contains("It was: From 19% to 100%."), "{resolved}");
-    assert!(!resolved.contains("First:") && !resolved.contains("Silence:"), "{resolved}");
-    assert!(rendered("turbulence.html", "firing").contains("<a href=\"http://runbooks/"));
-}
-
-#[test]
-fn a_notification_says_whose_it_is() {
-    let said = |template: &str, labels: &[(&str, &str)]| {
-        rendered_of("text", &format!("{{{{ template \"{template}\" . }}}}"), "mixed", labels)
-    };
-    let endpoint = [("target", "www"), ("team", "shop"), ("region", "EMEA")];
-    assert_eq!(said("turbulence.source", &endpoint), "www of shop");
-    assert_eq!(
-        said("turbulence.title", &endpoint),
-        "[WARNING] The fans ran up: www of shop / EMEA"
-    );
-    let machine = [("target", "web-1"), ("site", "fra"), ("name", "HD")];
-    assert_eq!(said("turbulence.source", &machine), "web-1 at fra");
-    assert_eq!(said("turbulence.title", &machine), "[WARNING] The fans ran up: HD on web-1 at fra");
-    let vantage = [("vantage", "lon"), ("region", "EMEA")];
-    assert_eq!(said("turbulence.source", &vantage), "lon");
-}
-
-/// A mail's page is written by another library, which refuses what it cannot place; the text is not.
-#[test]
-fn every_template_is_good_as_html_too() {
-    let file = fs::read_to_string(suite().join("alerts/templates/turbulence.tmpl")).unwrap();
-    let names: Vec<&str> =
-        file.split("{{ define \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert!(names.len() > 5, "{names:?}");
-    for name in names {
-        // Those of one alert, and those of a notification.
-        let of_one =
-            ["turbulence.subject", "turbulence.dashboard", "turbulence.duration"].contains(&name);
-        let data = if of_one { "(index .Alerts 0)" } else { "." };
-        for status in ["firing", "resolved"] {
-            let html =
-                rendered_as("html", &format!("{{{{ template \"{name}\" {data} }}}}"), status);
-            assert!(!html.is_empty(), "{name}");
-        }
-    }
-}
-
-/// A template of the suite for two alerts, by amtool; `mixed`: the first is over, the second fires.
-fn rendered(template: &str, status: &str) -> String {
-    rendered_as("text", &format!("{{{{ template \"{template}\" . }}}}"), status)
-}
-
-fn rendered_as(kind: &str, text: &str, status: &str) -> String {
-    rendered_of(kind, text, status, &[("target", "a"), ("name", "HD"), ("domain", "thermal")])
-}
-
-/// The same, of alerts with these labels beside name and severity.
-fn rendered_of(kind: &str, text: &str, status: &str, labels: &[(&str, &str)]) -> String {
-    let common: BTreeMap<&str, &str> =
-        labels.iter().copied().filter(|(name, _)| *name != "name").collect();
-    let alert = |name: &str, severity: &str, dashboard: &str| {
-        let over = status == "resolved" || (status == "mixed" && severity == "critical");
-        let own = [("alertname", name), ("severity", severity)];
-        let labels: BTreeMap<&str, &str> = labels.iter().copied().chain(own).collect();
-        json!({
-            "status": if over { "resolved" } else { "firing" },
-            "labels": labels,
-            "annotations": {
-                "summary": "The fans ran up.", "description": "From 19% to 100%.", "first_action": "Reset the BMC.",
-                "runbook_url": format!("http://runbooks/{name}"), "dashboard_url": dashboard,
-            },
-            "startsAt": "2026-11-22T03:00:00Z", "endsAt": "2026-11-22T03:15:00Z",
-            "generatorURL": "http://prometheus/graph", "fingerprint": "0",
-        })
-    };
-    let data = json!({
-        "receiver": "page", "externalURL": "http://alertmanager",
-        "status": if status == "resolved" { "resolved" } else { "firing" },
-        "alerts": [
-            alert("IpmiPhantomFanRunaway", "critical", "http://grafana/d/x?var-target=a"),
-            alert("IpmiPhantomTemperature", "warning", "http://grafana/d/x"),
-        ],
-        "groupLabels": {}, "commonLabels": common, "commonAnnotations": {},
-    });
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("data.json");
-    fs::write(&file, data.to_string()).unwrap();
-    let glob = suite().join("alerts/templates/*.tmpl");
-    let answer = amtool(&[
-        "template",
-        "render",
-        &format!("--template.glob={}", glob.display()),
-        &format!("--template.type={kind}"),
-        &format!("--template.text={text}"),
-        &format!("--template.data={}", file.display()),
-    ]);
-    answer.trim().to_owned()
 }
 
 /// The receiver that the routes give an alert.

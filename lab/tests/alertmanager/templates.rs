@@ -1,0 +1,259 @@
+//! Titles and texts of the notifications, by amtool.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::{amtool, suite};
+
+#[test]
+fn a_notification_says_what_where_and_since_when() {
+    let title = |status| rendered("turbulence.title", status);
+    assert_eq!(title("firing"), "CRITICAL a: The fans ran up");
+    assert_eq!(rendered("turbulence.severity", "firing"), "critical");
+    assert_eq!(rendered("turbulence.colour", "firing"), "danger");
+    assert_eq!(title("resolved"), "RESOLVED a: The fans ran up (after 15 min)");
+    assert_eq!(rendered("turbulence.colour", "resolved"), "good");
+    // The first is over, the second is not: the title is about that.
+    assert_eq!(title("mixed"), "WARNING a: The fans ran up");
+    assert_eq!(rendered("turbulence.colour", "mixed"), "warning");
+
+    let text = rendered("turbulence.text", "firing");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[..6],
+        [
+            "IpmiPhantomFanRunaway (critical): The fans ran up.",
+            "From 19% to 100%.",
+            "First: Reset the BMC.",
+            "Since: 2026-11-22 03:00:00 UTC",
+            "Runbook: http://runbooks/IpmiPhantomFanRunaway",
+            // An hour before the start, until now.
+            "Dashboard: http://grafana/d/x?var-target=a&from=1795312800000&to=now",
+        ]
+    );
+    assert!(lines.contains(&"Dashboard: http://grafana/d/x?from=1795312800000&to=now"), "{text}");
+    // Each alert has a silence of its own.
+    for name in ["IpmiPhantomFanRunaway%22%2Cdomain", "IpmiPhantomTemperature%22%2Cdomain"] {
+        let link =
+            format!("Silence: http://alertmanager/#/silences/new?filter=%7Balertname%3D%22{name}");
+        assert!(text.contains(&link), "{text}");
+    }
+    let resolved = rendered("turbulence.text", "resolved");
+    // A quarter of an hour after the end.
+    assert!(resolved.contains("&from=1795312800000&to=1795318200000"), "{resolved}");
+    let lines: Vec<&str> = resolved.lines().collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "Resolved after 15 min: IpmiPhantomFanRunaway (critical)",
+            "Fired from 2026-11-22 03:00:00 to 2026-11-22 03:15:00 UTC",
+            "Said at the last: From 19% to 100%.",
+        ]
+    );
+    assert!(!resolved.contains("First:") && !resolved.contains("Silence:"), "{resolved}");
+    assert!(rendered("turbulence.html", "firing").contains("<a href=\"http://runbooks/"));
+}
+
+/// Alertmanager sorts a group by its labels; twelve that are over come before the two that are not.
+#[test]
+fn what_still_fires_is_not_hidden_behind_what_is_over() {
+    let over = (0..12).map(|number| one(&format!("a{number:02}"), "critical", true));
+    let alerts: Vec<Value> =
+        over.chain(["z1", "z2"].map(|target| one(target, "critical", false))).collect();
+    for template in ["text", "html", "slack", "teams"] {
+        let kind = if template == "html" { "html" } else { "text" };
+        let call = format!("{{{{ template \"turbulence.{template}\" . }}}}");
+        let text = amtool_render(kind, &call, &notification(&alerts));
+        let [first, second, over] = ["var-target=z1", "var-target=z2", "var-target=a00"]
+            .map(|target| text.find(target).unwrap_or_else(|| panic!("no {target}: {text}")));
+        assert!(first < second && second < over, "{template}: {text}");
+        assert!(text.contains("var-target=a09") && !text.contains("var-target=a10"), "{text}");
+        assert!(text.contains("and 2 more are resolved"), "{template}: {text}");
+    }
+    let many: Vec<Value> =
+        (0..12).map(|number| one(&format!("a{number:02}"), "critical", false)).collect();
+    for template in ["text", "slack", "teams"] {
+        let call = format!("{{{{ template \"turbulence.{template}\" . }}}}");
+        let text = amtool_render("text", &call, &notification(&many));
+        assert_eq!(text.matches("Since").count(), 10, "{template}: {text}");
+        assert!(
+            text.contains("and 2 more: ") && text.contains("/#/alerts?receiver=page"),
+            "{text}"
+        );
+    }
+}
+
+/// What a phone shows of it: the worst first, how many others there are, and never more than fits.
+#[test]
+fn a_title_is_sixty_characters_and_keeps_its_subject() {
+    let title = |alerts: &[Value]| {
+        amtool_render("text", "{{ template \"turbulence.title\" . }}", &notification(alerts))
+    };
+    let long = "srv-phantom: false 58 °C, fans at 74 % of the speed";
+    let with = |mut alert: Value, headline: &str| {
+        alert["annotations"]["headline"] = headline.into();
+        alert
+    };
+    let machine = |target: &str, over| with(one(target, "critical", over), long);
+    assert_eq!(
+        title(&[machine("a", false)]),
+        "CRITICAL srv-phantom: false 58 °C, fans at 74 % of the speed"
+    );
+    // Of one machine two alerts are one matter.
+    let mut other = machine("a", false);
+    other["labels"]["alertname"] = "Other".into();
+    other["labels"]["name"] = "HD".into();
+    assert_eq!(
+        title(&[machine("a", false), other.clone(), machine("b", false), machine("c", false)]),
+        "CRITICAL srv-phantom: false 58 °C, fans at 74 % of the… (+2)"
+    );
+    assert_eq!(
+        title(&[machine("a", true), other]),
+        "CRITICAL srv-phantom: false 58 °C, fans at 74 % of the speed"
+    );
+    assert_eq!(
+        title(&[machine("a", true)]),
+        "RESOLVED srv-phantom: false 58 °C, fans at 7… (after 15 min)"
+    );
+    // The worst, wherever it stands.
+    let mixed =
+        [with(one("a", "warning", false), "a: slow"), with(one("b", "critical", false), "b: down")];
+    assert_eq!(title(&mixed), "CRITICAL b: down (+1)");
+    // So many that they are not compared with one another.
+    let many: Vec<Value> = (0..150).map(|number| machine(&format!("a{number}"), false)).collect();
+    assert_eq!(title(&many), "CRITICAL srv-phantom: false 58 °C, fans at 74 % of t… (+149)");
+    // Another's alert, with a name that fills a line.
+    let name = "a-name-as-long-as-they-are-given-by-those-who-never-type-it";
+    assert_eq!(
+        title(&[one(name, "warning", false)]),
+        "WARNING a-name-as-long-as-they-…: The fans ran up"
+    );
+}
+
+#[test]
+fn a_duration_is_said_as_people_say_it() {
+    for (end, said) in [
+        ("03:00:45", "45 s"),
+        ("03:01:30", "1 min 30 s"),
+        ("03:02:00", "2 min"),
+        ("03:14:29", "14 min"),
+        ("04:00:10", "1 h"),
+        ("05:07:40", "2 h 8 min"),
+    ] {
+        let mut alert = one("a", "critical", true);
+        alert["endsAt"] = format!("2026-11-22T{end}Z").into();
+        let said_of = |template: &str| {
+            amtool_render("text", template, &notification(std::slice::from_ref(&alert)))
+        };
+        assert_eq!(said_of("{{ template \"turbulence.duration\" (index .Alerts 0) }}"), said);
+        let title = said_of("{{ template \"turbulence.title\" . }}");
+        assert_eq!(title, format!("RESOLVED a: The fans ran up (after {said})"));
+    }
+}
+
+#[test]
+fn a_notification_says_whose_it_is() {
+    let said = |labels: &[(&str, &str)]| {
+        rendered_of("text", "{{ template \"turbulence.source\" . }}", "mixed", labels)
+    };
+    assert_eq!(said(&[("target", "www"), ("team", "shop"), ("region", "EMEA")]), "www of shop");
+    assert_eq!(said(&[("target", "web-1"), ("site", "fra"), ("name", "HD")]), "web-1 at fra");
+    assert_eq!(said(&[("site", "fra"), ("rack", "r1")]), "rack r1 at fra");
+    assert_eq!(said(&[("vantage", "lon"), ("region", "EMEA")]), "lon");
+    assert_eq!(said(&[("zone", "example.com")]), "example.com");
+    assert_eq!(said(&[("domain", "dns")]), "Turbulence");
+}
+
+/// A mail's page is written by another library, which refuses what it cannot place; the text is not.
+#[test]
+fn every_template_is_good_as_html_too() {
+    let file = fs::read_to_string(suite().join("alerts/templates/turbulence.tmpl")).unwrap();
+    let names: Vec<&str> =
+        file.split("{{ define \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        // Those of one alert, and those of a notification.
+        let of_one = ["turbulence.dashboard", "turbulence.duration"].contains(&name);
+        let data = if of_one { "(index .Alerts 0)" } else { "." };
+        for status in ["firing", "resolved"] {
+            let html =
+                rendered_as("html", &format!("{{{{ template \"{name}\" {data} }}}}"), status);
+            let says_nothing = name == "turbulence.text.firing" && status == "resolved"
+                || name == "turbulence.text.resolved" && status == "firing";
+            assert_eq!(html.is_empty(), says_nothing, "{name}: {html}");
+        }
+    }
+}
+
+/// A template of the suite for two alerts, by amtool; `mixed`: the first is over, the second fires.
+fn rendered(template: &str, status: &str) -> String {
+    rendered_as("text", &format!("{{{{ template \"{template}\" . }}}}"), status)
+}
+
+fn rendered_as(kind: &str, text: &str, status: &str) -> String {
+    rendered_of(kind, text, status, &[("target", "a"), ("name", "HD"), ("domain", "thermal")])
+}
+
+/// The same, of alerts with these labels beside name and severity.
+fn rendered_of(kind: &str, text: &str, status: &str, labels: &[(&str, &str)]) -> String {
+    let common: BTreeMap<&str, &str> =
+        labels.iter().copied().filter(|(name, _)| *name != "name").collect();
+    let alert = |name: &str, severity: &str, dashboard: &str| {
+        let over = status == "resolved" || (status == "mixed" && severity == "critical");
+        let mut alert = one("", severity, over);
+        let own = [("alertname", name), ("severity", severity)];
+        alert["labels"] = json!(labels.iter().copied().chain(own).collect::<BTreeMap<_, _>>());
+        alert["annotations"]["runbook_url"] = format!("http://runbooks/{name}").into();
+        alert["annotations"]["dashboard_url"] = dashboard.into();
+        alert
+    };
+    let mut data = notification(&[
+        alert("IpmiPhantomFanRunaway", "critical", "http://grafana/d/x?var-target=a"),
+        alert("IpmiPhantomTemperature", "warning", "http://grafana/d/x"),
+    ]);
+    data["commonLabels"] = json!(common);
+    amtool_render(kind, text, &data)
+}
+
+/// An alert of a quarter of an hour, which is over or not.
+fn one(target: &str, severity: &str, over: bool) -> Value {
+    json!({
+        "status": if over { "resolved" } else { "firing" },
+        "labels": {"alertname": "IpmiPhantomFanRunaway", "severity": severity, "target": target},
+        "annotations": {
+            "summary": "The fans ran up.", "description": "From 19% to 100%.", "first_action": "Reset the BMC.",
+            "runbook_url": "http://runbooks/IpmiPhantomFanRunaway",
+            "dashboard_url": format!("http://grafana/d/x?var-target={target}"),
+        },
+        "startsAt": "2026-11-22T03:00:00Z", "endsAt": "2026-11-22T03:15:00Z",
+        "generatorURL": "http://prometheus/graph", "fingerprint": "0",
+    })
+}
+
+/// What Alertmanager gives a template.
+fn notification(alerts: &[Value]) -> Value {
+    let fires = alerts.iter().any(|alert| alert["status"] == "firing");
+    json!({
+        "receiver": "page", "externalURL": "http://alertmanager",
+        "status": if fires { "firing" } else { "resolved" }, "alerts": alerts,
+        "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {},
+    })
+}
+
+fn amtool_render(kind: &str, text: &str, data: &Value) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.json");
+    fs::write(&file, data.to_string()).unwrap();
+    let glob = suite().join("alerts/templates/*.tmpl");
+    let answer = amtool(&[
+        "template",
+        "render",
+        &format!("--template.glob={}", glob.display()),
+        &format!("--template.type={kind}"),
+        &format!("--template.text={text}"),
+        &format!("--template.data={}", file.display()),
+    ]);
+    answer.trim().to_owned()
+}
