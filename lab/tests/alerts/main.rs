@@ -1,6 +1,7 @@
 //! What every alert must have: its labels, its annotations, a runbook that works, a line in the table.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod headlines;
 mod runbooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +84,9 @@ fn annotations_are_complete_and_the_summary_is_a_fixed_sentence() {
             let prefix = format!("{key}: ");
             lines.iter().find_map(|line| line.strip_prefix(&prefix)).map(str::to_owned)
         };
-        for key in ["summary", "description", "first_action", "runbook_url", "dashboard_url"] {
+        for key in
+            ["headline", "summary", "description", "first_action", "runbook_url", "dashboard_url"]
+        {
             assert!(value(key).is_some(), "{name} has no {key}");
         }
         let summary = value("summary").unwrap();

@@ -1,0 +1,178 @@
+//! What a phone shows of each alert: the title of its notification, with the values of the rules' tests.
+//!
+//! promtool holds that a rule gives the headline that its test says (`--test rules`); here the headlines of
+//! all tests go through the template that every receiver's title is made by.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use serde_json::{Value, json};
+use turbulence_lab::process::find;
+
+use crate::{alerts, labels, rules};
+
+/// What a lock screen shows of a line.
+const SHOWN: usize = 60;
+/// Where the subject must have been said by.
+const SUBJECT: usize = 30;
+/// The labels that can be what an alert is about.
+const SUBJECTS: [&str; 12] = [
+    "target", "vantage", "name", "zone", "set", "page", "service", "prefix", "rack", "instance",
+    "job", "site",
+];
+
+/// An alert as a test expects it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Expected {
+    name: String,
+    labels: BTreeMap<String, String>,
+    headline: String,
+}
+
+fn expected() -> BTreeSet<Expected> {
+    let mut all = BTreeSet::new();
+    let files = fs::read_dir(alerts()).unwrap().map(|file| file.unwrap().path());
+    for file in files.filter(|file| file.to_string_lossy().ends_with(".test.yml")) {
+        let document: Value = serde_saphyr::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        for test in list(&document["tests"]) {
+            for asked in list(&test["alert_rule_test"]) {
+                for alert in list(&asked["exp_alerts"]) {
+                    let headline = alert["exp_annotations"]["headline"].as_str();
+                    let text = |value: &Value| match value {
+                        Value::String(text) => text.clone(),
+                        other => other.to_string(),
+                    };
+                    let labels = alert["exp_labels"].as_object().unwrap();
+                    all.insert(Expected {
+                        name: text(&asked["alertname"]),
+                        labels: labels.iter().map(|(name, it)| (name.clone(), text(it))).collect(),
+                        headline: headline.unwrap_or_default().to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The title of the notification of one alert.
+fn title(alert: &Expected, status: &str) -> String {
+    let mut labels = alert.labels.clone();
+    labels.insert("alertname".to_owned(), alert.name.clone());
+    let alert = json!({
+        "status": status, "labels": labels, "annotations": {"headline": alert.headline, "summary": "It is so."},
+        "startsAt": "2026-11-22T03:00:00Z", "endsAt": "2026-11-22T05:08:00Z", "fingerprint": "0",
+    });
+    let data = json!({
+        "receiver": "page", "externalURL": "http://alertmanager", "status": status, "alerts": [alert],
+        "groupLabels": {}, "commonLabels": labels, "commonAnnotations": {},
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.json");
+    fs::write(&file, data.to_string()).unwrap();
+    let output = Command::new(find("amtool", "prometheus-alertmanager").unwrap())
+        .args(["template", "render", "--template.text={{ template \"turbulence.title\" . }}"])
+        .arg(format!("--template.glob={}", alerts().join("templates/*.tmpl").display()))
+        .arg(format!("--template.data={}", file.display()))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
+}
+
+fn faults(alert: &Expected, title: &str, limit: usize) -> Vec<&'static str> {
+    let begins = |characters: usize| -> String { title.chars().take(characters).collect() };
+    let names: Vec<&str> =
+        SUBJECTS.iter().filter_map(|name| alert.labels.get(*name).map(String::as_str)).collect();
+    let is_named = |name: &&str| {
+        let name: String = name.chars().take(17).collect();
+        begins(SUBJECT).contains(&name)
+    };
+    let mut faults = Vec::new();
+    let mut is_wrong = |wrong: bool, fault| faults.extend(wrong.then_some(fault));
+    is_wrong(alert.headline.is_empty(), "no headline");
+    is_wrong(alert.headline.chars().count() > 50, "a headline of more than fifty characters");
+    is_wrong(title.chars().count() > limit, "too long");
+    is_wrong(!names.is_empty() && !names.iter().any(is_named), "no subject at the beginning");
+    is_wrong(title.contains("<no value>") || title.contains("%!"), "a value is missing");
+    is_wrong(title.contains("  ") || title.contains(" :") || title.contains('\n'), "a hole");
+    is_wrong(title.ends_with([' ', ':', ',', '.']), "an end that hangs");
+    faults
+}
+
+#[test]
+fn a_lock_screen_says_what_it_is_about_and_what_it_is() {
+    // One of each headline's name is enough.
+    let alerts: BTreeMap<(String, String, String), Expected> = expected()
+        .into_iter()
+        .map(|alert| {
+            ((alert.name.clone(), alert.labels["severity"].clone(), alert.headline.clone()), alert)
+        })
+        .collect();
+    let alerts: Vec<Expected> = alerts.into_values().collect();
+    let titles: Vec<(Expected, [String; 2])> = thread::scope(|scope| {
+        let parts: Vec<_> = alerts
+            .chunks(alerts.len().div_ceil(4))
+            .map(|part| {
+                let both =
+                    |alert: &Expected| ["firing", "resolved"].map(|status| title(alert, status));
+                scope
+                    .spawn(move || part.iter().map(|it| (it.clone(), both(it))).collect::<Vec<_>>())
+            })
+            .collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
+    });
+    let mut wrong = Vec::new();
+    for (alert, [firing, resolved]) in &titles {
+        println!("{firing:SHOWN$} | {resolved}");
+        for text in [firing, resolved] {
+            let faults = faults(alert, text, SHOWN);
+            if !faults.is_empty() {
+                wrong.push(format!("{} {text:?}: {}", alert.name, faults.join(", ")));
+            }
+        }
+        assert!(
+            resolved.starts_with("RESOLVED ") && resolved.ends_with(" (after 2 h 8 min)"),
+            "{resolved}"
+        );
+    }
+    assert!(titles.len() > 70 && wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_rule_has_its_headline_shown_by_some_test() {
+    let shown: BTreeSet<(String, String, String)> = expected()
+        .into_iter()
+        .map(|alert| (alert.name, alert.labels["severity"].clone(), alert.labels["scope"].clone()))
+        .collect();
+    let missing: Vec<_> = rules()
+        .into_iter()
+        .map(|(name, lines)| {
+            let labels = labels(&lines);
+            (name.clone(), labels["severity"].to_owned(), labels["scope"].to_owned())
+        })
+        .filter(|rule| !shown.contains(rule))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Names are as long as people make them: a rule cuts them, so that what happened stays to be read.
+#[test]
+fn every_name_in_a_headline_is_cut_to_a_length() {
+    let names = [
+        "target", "vantage", "name", "zone", "set", "page", "service", "prefix", "rack",
+        "instance", "region",
+    ];
+    for (rule, lines) in rules() {
+        let Some(headline) = lines.iter().find(|line| line.starts_with("headline: ")) else {
+            continue;
+        };
+        for name in names {
+            let bare = format!("{{{{ $labels.{name} }}}}");
+            assert!(!headline.contains(&bare), "{rule}: {name} is not cut: {headline}");
+        }
+    }
+}
