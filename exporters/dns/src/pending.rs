@@ -3,16 +3,19 @@
 //! Time is the time since the sweep began, and is an argument. Every query gets exactly one
 //! [`Outcome`], whatever arrives in whatever order.
 
+mod ids;
+mod query;
 mod repeated;
 
+use ids::{Ids, Known};
+pub(crate) use query::Query;
 use repeated::{add, repeated};
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::answer::{Answer, Content, Flag};
+use crate::answer::{Content, Flag};
 use crate::exchange::message;
 use crate::exchange::question::{Form, MAX_UDP_PAYLOAD, Template};
 use crate::outcome::{Ignored, Outcome};
@@ -22,10 +25,6 @@ use crate::reply::{self, Reply};
 /// path loses the race to the true answer in one case of nine, and wins it in the others; both then
 /// arrive within a round trip of each other.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
-
-/// Queries whose id is remembered, so that a late or repeated answer is known as such. Half of all
-/// ids: a free one is found in two draws.
-const REMEMBERED: usize = 1 << 15;
 
 /// What a datagram turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,50 +42,6 @@ pub(crate) enum Received {
     Ignored(Ignored),
 }
 
-/// One query on its way.
-#[expect(clippy::struct_excessive_bools, reason = "each is seen by itself")]
-#[derive(Clone, Debug)]
-pub(crate) struct Query {
-    /// Where it went.
-    pub(crate) peer: SocketAddr,
-    /// Which question it puts: an index into the templates.
-    pub(crate) question: usize,
-    /// Its id.
-    pub(crate) id: u16,
-    /// The letter case of its name.
-    pub(crate) case: u64,
-    /// How it differs from its template.
-    pub(crate) form: Form,
-    /// When it was (last) sent.
-    sent: Duration,
-    retries_left: u8,
-    over_tcp: bool,
-    /// It is to be sent again, and waits for its turn.
-    is_held: bool,
-    /// What was said of EDNS: what remains if nothing is said without.
-    refusal: Option<Box<Answer>>,
-    /// It was answered with an error with EDNS, and without.
-    pub(crate) errs_either_way: bool,
-    saw_malformed: bool,
-    saw_unreachable: bool,
-    /// Set once; but an error gives way to an answer that comes in time.
-    outcome: Option<Outcome>,
-    /// An answer that came while the whole of a cut one is fetched.
-    meanwhile: Option<Box<Answer>>,
-    answered: Duration,
-}
-
-/// What is remembered of an id.
-#[derive(Clone, Copy, Debug)]
-enum Known {
-    /// The query that has it.
-    Open(usize),
-    /// The query that had it is over, and whether it was given up. Who was asked, as a number.
-    Over { peer: u32, is_late: bool },
-    /// The query that had it has another.
-    Exchanged,
-}
-
 /// All queries of one socket.
 #[derive(Debug)]
 pub(crate) struct Pending<'a> {
@@ -96,12 +51,7 @@ pub(crate) struct Pending<'a> {
     /// Those to which anything may come that counts, and the number of the first.
     queries: VecDeque<Query>,
     first: usize,
-    /// Ids are drawn so that no two remembered queries share one.
-    by_id: HashMap<u16, Known>,
-    /// The ids that are remembered, the oldest first.
-    ids: VecDeque<u16>,
-    /// Numbers for peers, which nobody can foresee.
-    hasher: RandomState,
+    ids: Ids,
     /// Deadlines in their order: the timeout is the same for all, so a queue does.
     deadlines: VecDeque<(Duration, usize)>,
     in_flight: usize,
@@ -118,9 +68,7 @@ impl<'a> Pending<'a> {
             retries,
             queries: VecDeque::new(),
             first: 0,
-            by_id: HashMap::new(),
-            ids: VecDeque::new(),
-            hasher: RandomState::new(),
+            ids: Ids::default(),
             deadlines: VecDeque::new(),
             in_flight: 0,
             lingers_until: None,
@@ -128,13 +76,8 @@ impl<'a> Pending<'a> {
     }
 
     /// An id that no remembered query has.
-    pub(crate) fn free_id(&self, mut draw: impl FnMut() -> u16) -> u16 {
-        loop {
-            let id = draw();
-            if !self.by_id.contains_key(&id) {
-                return id;
-            }
-        }
+    pub(crate) fn free_id(&self, draw: impl FnMut() -> u16) -> u16 {
+        self.ids.free(draw)
     }
 
     /// Adds a query that is being sent now.
@@ -166,7 +109,7 @@ impl<'a> Pending<'a> {
             meanwhile: None,
             answered: Duration::ZERO,
         });
-        self.remember(id, index);
+        self.ids.remember(id, index);
         self.deadlines.push_back((now + self.timeout, index));
         self.in_flight += 1;
         index
@@ -193,37 +136,17 @@ impl<'a> Pending<'a> {
         if now < until {
             return None;
         }
-        let (peer, id) = (self.number(query.peer), query.id);
         let is_late = matches!(
             query.outcome,
             Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable)
         );
-        if let Some(known) = self.by_id.get_mut(&id)
-            && matches!(known, Known::Open(index) if *index == self.first)
-        {
-            *known = Known::Over { peer, is_late };
-        }
+        self.ids.note_over(query.id, self.first, query.peer, is_late);
         self.first += 1;
         self.queries.pop_front()
     }
 
-    fn number(&self, peer: SocketAddr) -> u32 {
-        let [high, low] = [32, 0].map(|by| self.hasher.hash_one((peer.ip(), peer.port())) >> by);
-        u32::try_from((high ^ low) & u64::from(u32::MAX)).unwrap_or_default()
-    }
-
     fn query_mut(&mut self, index: usize) -> &mut Query {
         &mut self.queries[index - self.first]
-    }
-
-    fn remember(&mut self, id: u16, index: usize) {
-        self.by_id.insert(id, Known::Open(index));
-        self.ids.push_back(id);
-        while self.ids.len() > REMEMBERED
-            && let Some(oldest) = self.ids.pop_front()
-        {
-            self.by_id.remove(&oldest);
-        }
     }
 
     /// The query could not be sent.
@@ -239,9 +162,9 @@ impl<'a> Pending<'a> {
         datagram: &[u8],
     ) -> Received {
         let Some(id) = message::id(datagram) else { return Received::Ignored(Ignored::Malformed) };
-        let index = match self.by_id.get(&id) {
-            Some(Known::Open(index)) => *index,
-            Some(Known::Over { peer, .. }) if *peer != self.number(from) => {
+        let index = match self.ids.get(id) {
+            Some(Known::Open(index)) => index,
+            Some(Known::Over { peer, .. }) if peer != self.ids.number(from) => {
                 return Received::Ignored(Ignored::WrongSource);
             }
             Some(Known::Over { is_late: true, .. }) => return Received::Ignored(Ignored::Late),
@@ -331,7 +254,7 @@ impl<'a> Pending<'a> {
     /// The network says that a query did not reach its resolver. It is noted, and the query goes on
     /// waiting: the message may be forged, and the answer on its way.
     pub(crate) fn unreachable(&mut self, peer: SocketAddr, id: u16) {
-        if let Some(Known::Open(index)) = self.by_id.get(&id).copied() {
+        if let Some(Known::Open(index)) = self.ids.get(id) {
             let query = self.query_mut(index);
             query.saw_unreachable |=
                 (query.peer.ip(), query.peer.port()) == (peer.ip(), peer.port());
@@ -385,8 +308,7 @@ impl<'a> Pending<'a> {
         (query.sent, query.is_held) = (now, false);
         if query.refusal.is_some() {
             let former = std::mem::replace(&mut query.id, id);
-            self.by_id.insert(former, Known::Exchanged);
-            self.remember(id, index);
+            self.ids.exchange(former, id, index);
         }
         self.deadlines.push_back((now + self.timeout, index));
         true
@@ -464,29 +386,6 @@ impl<'a> Pending<'a> {
             // Deadlines of queries that were answered in time.
             self.deadlines.clear();
         }
-    }
-}
-
-impl Query {
-    /// Whether it is one without EDNS, beside the one with it that was planned.
-    pub(crate) fn is_fallback(&self) -> bool {
-        self.refusal.is_some()
-    }
-
-    /// What became of it, if that is known by now.
-    pub(crate) fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_ref()
-    }
-
-    /// What became of it. Where nothing did, it was cut short by us.
-    pub(crate) fn into_outcome(self) -> Outcome {
-        let is_asked_on = self.over_tcp || self.is_fallback();
-        self.outcome.unwrap_or(if is_asked_on { Outcome::NotAsked } else { Outcome::LocalError })
-    }
-
-    /// Whether it was sent, and nothing has come that settles it.
-    fn waits(&self) -> bool {
-        self.outcome.is_none() && !self.over_tcp && !self.is_held
     }
 }
 

@@ -3,6 +3,7 @@
 //! The resolvers are shuffled and dealt to a few workers, each with sockets and a share of the rate
 //! of its own. Sockets live for one sweep: the next one has other ports.
 
+mod asked;
 mod gathered;
 mod junk;
 mod later;

@@ -12,6 +12,7 @@ mod case;
 mod classes;
 mod consensus;
 mod countries;
+mod country;
 mod entropy;
 mod figures;
 pub(crate) mod groups;
@@ -33,7 +34,7 @@ mod whole;
 
 pub(crate) use accepted::Accepted;
 pub(crate) use by_resolver::CountryCounts;
-pub(crate) use countries::{Country, Difference};
+pub(crate) use country::{Country, Difference};
 pub(crate) use memory::{Memory, STANDS};
 pub(crate) use migration::Progress;
 pub(crate) use shares::Ratios;

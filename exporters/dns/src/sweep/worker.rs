@@ -1,6 +1,5 @@
 //! One worker of a sweep: its sockets, its resolvers, its share of the rate.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,8 +9,9 @@ use datagram::{Buffer, Datagram};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::asked::{Asked, Shown};
 use super::junk::Junk;
-use super::later::{Due, Later, Put};
+use super::later::{Due, Put};
 use super::schedule::{Pace, Schedule};
 use super::sockets::{self, Sockets};
 use super::{Shared, local_error, passes_control};
@@ -47,50 +47,6 @@ struct Reading {
     /// For each socket.
     junk: [Junk; 2],
     tcp: JoinSet<Whole>,
-}
-
-/// What a worker has asked so far.
-#[derive(Debug, Default)]
-struct Asked {
-    /// Whom each query that is not over went to, by their order; and the index of the first.
-    members: VecDeque<usize>,
-    first: usize,
-    /// What is known of each member's control question.
-    control_of: Vec<Shown>,
-    /// Those that are not counted, in the order in which they were asked.
-    controls: VecDeque<usize>,
-    /// Member and question of those that failed, and not on the control question.
-    failed: Vec<(usize, usize)>,
-    later: Later,
-    /// Whether those that failed were asked once more.
-    is_checked: bool,
-}
-
-/// What is known of a member's control question.
-#[derive(Clone, Copy, Debug)]
-enum Shown {
-    /// It was not asked.
-    Unasked,
-    /// Anything may come to it: its index.
-    Asked(usize),
-    /// It passed, or failed.
-    Over(bool),
-}
-
-impl Asked {
-    /// Whom a query went to that is not over.
-    fn member(&self, index: usize) -> usize {
-        self.members[index - self.first]
-    }
-
-    /// Has those asked once more that failed on a name, and not on the control question: whether they have it if
-    /// they need not validate it.
-    fn check(&mut self, now: Duration) {
-        self.is_checked = true;
-        for (member, question) in std::mem::take(&mut self.failed) {
-            self.later.push(now, Put::Unchecked(member, question));
-        }
-    }
 }
 
 /// A worker that is ready to go.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::countries::Country;
+use super::country::Country;
 use super::migration::Migration;
 use super::pin::Former;
 use super::reference::Reference;

@@ -1,0 +1,64 @@
+//! One query, from the moment it is sent until all is said about it. No I/O, no clock.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::answer::Answer;
+use crate::exchange::question::Form;
+use crate::outcome::Outcome;
+
+/// One query on its way.
+#[expect(clippy::struct_excessive_bools, reason = "each is seen by itself")]
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    /// Where it went.
+    pub(crate) peer: SocketAddr,
+    /// Which question it puts: an index into the templates.
+    pub(crate) question: usize,
+    /// Its id.
+    pub(crate) id: u16,
+    /// The letter case of its name.
+    pub(crate) case: u64,
+    /// How it differs from its template.
+    pub(crate) form: Form,
+    /// When it was (last) sent.
+    pub(super) sent: Duration,
+    pub(super) retries_left: u8,
+    pub(super) over_tcp: bool,
+    /// It is to be sent again, and waits for its turn.
+    pub(super) is_held: bool,
+    /// What was said of EDNS: what remains if nothing is said without.
+    pub(super) refusal: Option<Box<Answer>>,
+    /// It was answered with an error with EDNS, and without.
+    pub(crate) errs_either_way: bool,
+    pub(super) saw_malformed: bool,
+    pub(super) saw_unreachable: bool,
+    /// Set once; but an error gives way to an answer that comes in time.
+    pub(super) outcome: Option<Outcome>,
+    /// An answer that came while the whole of a cut one is fetched.
+    pub(super) meanwhile: Option<Box<Answer>>,
+    pub(super) answered: Duration,
+}
+
+impl Query {
+    /// Whether it is one without EDNS, beside the one with it that was planned.
+    pub(crate) fn is_fallback(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// What became of it, if that is known by now.
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// What became of it. Where nothing did, it was cut short by us.
+    pub(crate) fn into_outcome(self) -> Outcome {
+        let is_asked_on = self.over_tcp || self.is_fallback();
+        self.outcome.unwrap_or(if is_asked_on { Outcome::NotAsked } else { Outcome::LocalError })
+    }
+
+    /// Whether it was sent, and nothing has come that settles it.
+    pub(super) fn waits(&self) -> bool {
+        self.outcome.is_none() && !self.over_tcp && !self.is_held
+    }
+}
