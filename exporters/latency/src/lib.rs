@@ -12,7 +12,6 @@
 //! | `light` | how far a round trip can have been (pure) |
 //! | `link` | the links of this machine, by their names (I/O) |
 //! | `icmp` | echoes: one socket a family for all targets, or the crate `surge-ping` (I/O) |
-//! | `tls` | whom to trust, and the handshake (I/O) |
 //! | `stopwatch`, `clock` | the times of a probe's phases; the time |
 //! | `outcome` | what one probe found, or why it failed (pure) |
 //! | `standing` | how a target stands after all its probes (pure) |
@@ -51,7 +50,6 @@ mod standing;
 mod state;
 mod stopwatch;
 mod tables;
-mod tls;
 mod verdict;
 mod window;
 

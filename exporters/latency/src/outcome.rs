@@ -134,6 +134,41 @@ pub(crate) struct Outcome {
     pub(crate) seen: Seen,
     /// Seconds by which our wall clock is ahead of what the server says, where it does.
     pub(crate) ahead: Option<i64>,
+    /// What TLS came to, where it got as far as a certificate.
+    pub(crate) session: Option<Box<Session>>,
+}
+
+/// A session of TLS, also one whose certificate is not trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// As in `TLS 1.3`.
+    pub(crate) version: Option<&'static str>,
+    /// By its IANA name.
+    pub(crate) cipher: Option<String>,
+    /// When the first of the verified chain ends, or else the first of what was shown: in seconds since the epoch.
+    pub(crate) expiry: Option<i64>,
+    /// Whether the certificate is trusted, or why not; none where nobody asks.
+    pub(crate) trust: Option<Result<(), Distrust>>,
+}
+
+label_enum! {
+    /// Why a certificate is not trusted.
+    pub(crate) enum Distrust {
+        /// It, or one that has signed it, has ended.
+        Expired = "expired",
+        /// It, or one that has signed it, has not begun.
+        NotYetValid = "not_yet_valid",
+        /// It is for other names.
+        Name = "name",
+        /// Whoever signed it is not known, or it is its own.
+        Authority = "authority",
+        /// It is for other purposes than serving.
+        Purpose = "purpose",
+        /// It is signed by a broken method.
+        Signature = "signature",
+        /// Anything else that is wrong with the chain.
+        Other = "other",
+    }
 }
 
 impl Outcome {

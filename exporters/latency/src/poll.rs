@@ -119,7 +119,8 @@ impl Round {
     async fn probe_one(&self, number: u64, ip: IpAddr, spent: Duration) -> (IpAddr, Outcome) {
         let Task { work, state, icmp, clock, .. } = &self.task;
         let strays = &state.counts.strays;
-        let attempt = Attempt { ip, timeout: work.timeout, spent, icmp, strays };
+        let (timeout, resolvers) = (work.timeout, work.resolvers.as_slice());
+        let attempt = Attempt { ip, timeout, spent, icmp, strays, resolvers };
         state.begun();
         let outcome = work.probe.run(&attempt).await;
         state.decided(number, ip, &outcome, clock.now());

@@ -3,7 +3,7 @@
 //! A prober is a file: its settings, what its addresses look like, its phases, a probe. The table below
 //! names each once, and nothing else does.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +77,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) icmp: &'a Icmp,
     /// Counts those of their replies that come late or twice.
     pub(crate) strays: &'a Arc<Strays>,
+    /// Who is asked for the names that it leads to; the system's resolvers when empty.
+    pub(crate) resolvers: &'a [SocketAddr],
 }
 
 impl Attempt<'_> {

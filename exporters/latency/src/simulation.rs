@@ -251,7 +251,8 @@ fn outcome(found: &Found<'_>, module: &str) -> Outcome {
         _ => Seen::Nothing,
     };
     let ahead = matches!(seen, Seen::Http { .. }).then_some(ahead);
-    Outcome { failure, duration, rtt: reaches.then_some(rtt), phases, seen, ahead }
+    let rtt = reaches.then_some(rtt);
+    Outcome { failure, duration, rtt, phases, seen, ahead, ..Outcome::default() }
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@
 //! target is not judged.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::outcome::{Failure, Outcome, Phase, Seen};
+use crate::outcome::{Failure, Outcome, Phase, Seen, Session};
 use crate::spread::Spread;
 use crate::window::{Minutes, Window};
 
@@ -133,6 +134,8 @@ pub(crate) struct Address {
     spread: Spread,
     /// Of the newest reply.
     hop_limit: Option<u8>,
+    /// What TLS came to in the newest probe.
+    session: Option<(u64, Option<Arc<Session>>)>,
 }
 
 impl Standing {
@@ -204,6 +207,7 @@ impl Standing {
             } else {
                 let found = (outcome.failure.is_none(), outcome.seen);
                 address.latest.judge(round, found, at.monotonic);
+                address.take_session(round, outcome.session.as_deref());
                 address.failed = if found.0 { 0 } else { address.failed + 1 };
             }
         }
@@ -282,6 +286,7 @@ impl Address {
             phases: Default::default(),
             spread: Spread::default(),
             hop_limit: None,
+            session: None,
         }
     }
 
@@ -317,6 +322,23 @@ impl Address {
     /// What came back to its newest probe; `None` while it is not judged.
     pub(crate) fn seen(&self, now: Duration) -> Option<Seen> {
         self.latest.get(now).map(|(_, seen)| seen)
+    }
+
+    /// What TLS came to in its newest probe that says something of it; none while it is not judged.
+    pub(crate) fn session(&self, now: Duration) -> Option<&Session> {
+        self.latest.get(now).and(self.session.as_ref()?.1.as_deref())
+    }
+
+    /// Most sessions are as the one before: that is kept, once for all copies.
+    fn take_session(&mut self, round: u64, session: Option<&Session>) {
+        let before = match &self.session {
+            Some((newest, _)) if round < *newest => return,
+            Some((_, before)) => before.clone(),
+            None => None,
+        };
+        let same = before.filter(|before| session == Some(&**before));
+        let session = same.or_else(|| session.map(|session| Arc::new(session.clone())));
+        self.session = session.is_some().then_some((round, session));
     }
 
     /// Probes in a row that failed; those that failed on our side are not counted.

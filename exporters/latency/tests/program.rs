@@ -236,6 +236,7 @@ fn certificates_are_verified() {
     let (good, other) = (Authority::default(), Authority::default());
     let right = Web::tls(web::server(&good, "www.test"));
     let plain = Web::plain([127, 0, 0, 1]);
+    let blunt = web::blunt();
     let names = Names::serve();
     for name in ["www.test", "wrong.test"] {
         names.set(name, &["127.0.0.1"]);
@@ -261,6 +262,7 @@ fn certificates_are_verified() {
         ("renamed", "renaming", url("127.0.0.1", &right)),
         ("careless", "careless", url("wrong.test", &right)),
         ("not-tls", "trusting", url("www.test", &plain)),
+        ("blunt", "trusting", format!("https://www.test:{blunt}/")),
     ];
     let targets: Vec<(&str, &str, &str)> =
         targets.iter().map(|(name, module, url)| (*name, *module, url.as_str())).collect();
@@ -287,10 +289,33 @@ fn certificates_are_verified() {
         metrics.value("latency_phase_duration_seconds_count{target=\"good\",phase=\"resolve\"}")
             >= 1.0
     );
-    // The other side does not speak TLS; it waits for the end of a request.
+    // The other side does not speak TLS: it waits for the end of a request, or says that this is none.
+    assert_down(&metrics, "not-tls", "timeout");
+    assert_down(&metrics, "blunt", "tls_handshake");
+
+    // What was shown is known, also where it is refused, and why.
+    for (target, verified, reason) in [
+        ("good", Some(1.0), None),
+        ("careless", None, None),
+        ("wrong-name", Some(0.0), Some("name")),
+        ("by-address", Some(0.0), Some("name")),
+        ("wrong-ca", Some(0.0), Some("authority")),
+    ] {
+        let of = |name: &str, more: &str| {
+            metrics.get(&format!("{name}{{target=\"{target}\",slot=\"0\"{more}}}"))
+        };
+        assert_eq!(of("latency_tls_verified", ""), verified, "{target}");
+        let expiry = of("latency_tls_expiry_timestamp_seconds", "");
+        assert!(expiry.is_some_and(|expiry| expiry > 1.7e9), "{target}: {expiry:?}");
+        let suite = ",version=\"TLS 1.3\",cipher=\"TLS_AES_128_GCM_SHA256\"";
+        assert_eq!(of("latency_tls_info", suite), Some(1.0), "{target}: {}", metrics.text);
+        for known in ["expired", "name", "authority", "other"] {
+            let refused = of("latency_tls_refusal_info", &format!(",reason=\"{known}\""));
+            assert_eq!(refused.is_some(), reason == Some(known), "{target} {known}");
+        }
+    }
     assert!(
-        fails_for(&metrics, "not-tls", "timeout")
-            || fails_for(&metrics, "not-tls", "tls_handshake")
+        !metrics.text.contains("latency_tls_info{vantage=\"test\",region=\"EMEA\",target=\"blunt")
     );
     assert!(program.stop().success());
 }

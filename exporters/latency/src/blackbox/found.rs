@@ -5,6 +5,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::outcome::Distrust;
+
 /// All figures of one probe.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Found {
@@ -51,6 +53,8 @@ pub(crate) struct Tls {
     pub(crate) last_chain_expiry: Option<i64>,
     /// `probe_ssl_last_chain_info`: of the leaf, which is what its labels say.
     pub(crate) leaf: Option<Leaf>,
+    /// Whether the certificate is trusted, or why not; none where it was not judged.
+    pub(crate) trust: Option<Result<(), Distrust>>,
 }
 
 /// The labels of `probe_ssl_last_chain_info`.

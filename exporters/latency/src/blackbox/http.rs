@@ -47,7 +47,7 @@ use crate::clock;
 use crate::host::Families;
 use crate::outcome::Failure;
 
-pub(crate) use self::said::{follows, headers};
+pub(crate) use self::said::follows;
 pub(crate) use self::settings::Settings;
 
 /// As in the peer.

@@ -305,19 +305,24 @@ impl Settings {
             let suite = stream.ssl().current_cipher().map_or("?", |cipher| cipher.name());
             format!("TLS is {} with {suite}", version(stream.ssl()).unwrap_or("?"))
         });
-        let last_chain_expiry = match &loaded.roots {
+        let judged = match &loaded.roots {
             Some(roots) if !self.insecure_skip_verify => {
-                judge::judge(roots, stream.ssl().peer_cert_chain(), name).map_err(|refusal| {
-                    ask.log.line(|| format!("the certificate is refused: {refusal}"));
-                    Failure::TlsVerify
-                })?
+                Some(judge::judge(roots, stream.ssl().peer_cert_chain(), name))
             }
-            _ => NO_CHAIN,
+            _ => None,
         };
         if let Some(tls) = &mut found.tls {
-            tls.last_chain_expiry = Some(last_chain_expiry);
+            let trust = judged.as_ref().map(|judged| judged.as_ref());
+            tls.trust = trust.map(|judged| judged.map(drop).map_err(judge::Refusal::kind));
+            tls.last_chain_expiry = trust.map_or(Some(NO_CHAIN), |judged| judged.ok().copied());
         }
-        Ok(stream)
+        match judged {
+            Some(Err(refusal)) => {
+                ask.log.line(|| format!("the certificate is refused: {refusal}"));
+                Err(Failure::TlsVerify)
+            }
+            Some(Ok(_)) | None => Ok(stream),
+        }
     }
 }
 

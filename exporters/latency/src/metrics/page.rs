@@ -146,6 +146,7 @@ impl Scrape<'_> {
         self.standing(page);
         self.times(page);
         self.addresses(page);
+        self.sessions(page);
         self.strays(page);
         self.figures(page);
         path::all(page, &self.traced());
@@ -270,6 +271,49 @@ impl Scrape<'_> {
                     Some(Seen::Http { status }) => Some(((self.of(row), [("slot", slot)]), status)),
                     _ => None,
                 }
+            }),
+        );
+    }
+
+    /// What TLS came to, also where the certificate is refused.
+    fn sessions(&self, page: &mut Page<'_>) {
+        let sessions = || {
+            self.slots().filter_map(|(row, slot, address)| {
+                Some((row, slot, address.session(self.now.monotonic)?))
+            })
+        };
+        page.gauge(
+            "latency_tls_expiry_timestamp_seconds",
+            "When the first certificate of the verified chain ends, or else the first of those shown.",
+            sessions().map(|(row, slot, session)| {
+                ((self.of(row), [("slot", slot)]), session.expiry.map(|seconds| seconds as f64))
+            }),
+        );
+        page.gauge(
+            "latency_tls_verified",
+            "Whether the certificate is trusted for its name; not there where the module skips that.",
+            sessions().map(|(row, slot, session)| {
+                ((self.of(row), [("slot", slot)]), session.trust.map(|trust| trust.is_ok()))
+            }),
+        );
+        page.info(
+            "latency_tls_refusal_info",
+            "Why the certificate is not trusted.",
+            sessions().filter_map(|(row, slot, session)| {
+                let reason = session.trust?.err()?.as_str();
+                Some((self.of(row), [("slot", slot), ("reason", reason)]))
+            }),
+        );
+        let is_free = |row: &Row<'_>| {
+            row.labels.own.iter().all(|(name, _)| !matches!(name, "version" | "cipher"))
+        };
+        page.info(
+            "latency_tls_info",
+            "The version and the cipher suite of TLS.",
+            sessions().filter(|(row, ..)| is_free(row)).map(|(row, slot, session)| {
+                let cipher = session.cipher.as_deref().unwrap_or("");
+                let version = session.version.unwrap_or("");
+                (self.of(row), [("slot", slot), ("version", version), ("cipher", cipher)])
             }),
         );
     }

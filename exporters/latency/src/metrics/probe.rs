@@ -358,6 +358,7 @@ mod tests {
                 cipher: Some(text("TLS_AES_128_GCM_SHA256")),
                 earliest_expiry: Some(1_893_456_000),
                 last_chain_expiry: Some(1_893_456_000),
+                trust: Some(Ok(())),
                 leaf: Some(Leaf {
                     fingerprint_sha256: text("ab12"),
                     subject: text("CN=www.example.com"),

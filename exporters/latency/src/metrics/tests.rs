@@ -13,7 +13,7 @@ use super::page::{Row, Scrape};
 use crate::LatencyExporter;
 use crate::config::Config;
 use crate::icmp::SocketFigures;
-use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
+use crate::outcome::{Distrust, Failure, Outcome, Phase, Phases, Seen, Session};
 use crate::path::evidence::{self, Light};
 use crate::path::trace::{End, Hop, Trace};
 use crate::seat::SharedVerdicts;
@@ -61,6 +61,12 @@ fn web(status: u16) -> Outcome {
         phases,
         seen: Seen::Http { status },
         ahead: Some(0),
+        session: Some(Box::new(Session {
+            version: Some("TLS 1.3"),
+            cipher: Some("TLS_AES_128_GCM_SHA256".to_owned()),
+            expiry: Some(1_600_000_000),
+            trust: Some(if status == 500 { Err(Distrust::Name) } else { Ok(()) }),
+        })),
     }
 }
 

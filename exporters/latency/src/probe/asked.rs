@@ -10,10 +10,10 @@ use tracing::debug;
 
 use super::{Attempt, Run};
 use crate::blackbox::ask::Ask;
-use crate::blackbox::found::Found;
+use crate::blackbox::found::{Found, Tls};
 use crate::blackbox::module::Prober;
 use crate::host::{Families, Host};
-use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
+use crate::outcome::{Failure, Outcome, Phase, Phases, Seen, Session};
 use crate::verdict::Layer;
 
 /// A prober with its section.
@@ -103,7 +103,7 @@ impl Probe {
             started,
             deadline,
             log: &log,
-            resolvers: &[],
+            resolvers: attempt.resolvers,
             icmp: attempt.icmp,
             strays: attempt.strays,
         };
@@ -120,7 +120,16 @@ impl Probe {
             Some(Failure::Timeout) => Some(attempt.timeout),
             Some(_) => None,
         };
-        outcome(&found, failure, duration)
+        let cut = (failure == Some(Failure::Timeout)).then(|| started.elapsed());
+        let mut outcome = outcome(&found, failure, duration);
+        // What a timeout has cut took at least so long.
+        let is_open = |phase: &Phase| outcome.phases.get(*phase).is_none();
+        if let (Some(cut), Some(phase)) = (cut, self.phases().iter().copied().find(is_open)) {
+            let ended = self.phases().iter().filter_map(|phase| outcome.phases.get(*phase));
+            let left = cut.saturating_sub(ended.sum());
+            outcome.phases.set(phase, left);
+        }
+        outcome
     }
 }
 
@@ -152,7 +161,16 @@ fn outcome(found: &Found, failure: Option<Failure>, duration: Option<Duration>) 
         _ => Seen::Nothing,
     };
     let rtt = phases.get(Phase::Connect);
-    Outcome { failure, duration, rtt, phases, seen, ahead: None }
+    let session = session(found.tls.as_ref());
+    Outcome { failure, duration, rtt, phases, seen, session, ..Outcome::default() }
+}
+
+/// What is told of a session of TLS.
+pub(super) fn session(tls: Option<&Tls>) -> Option<Box<Session>> {
+    let Tls { version, cipher, earliest_expiry, last_chain_expiry, trust, .. } = tls?;
+    let of_chain = last_chain_expiry.filter(|_| *trust == Some(Ok(())));
+    let expiry = of_chain.or(*earliest_expiry);
+    Some(Box::new(Session { version: *version, cipher: cipher.clone(), expiry, trust: *trust }))
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ async fn shake_hands(address: SocketAddr, attempt: &Attempt<'_>) -> Outcome {
         Err(_) => (Some(Failure::Timeout), Some(attempt.timeout), Seen::Nothing),
     };
     let (phases, rtt) = watch.stop(failure == Some(Failure::Timeout));
-    Outcome { failure, duration, rtt, phases, seen, ahead: None }
+    Outcome { failure, duration, rtt, phases, seen, ..Outcome::default() }
 }
 
 /// Connects to one address; the handshake is the phase `connect`.

@@ -106,6 +106,24 @@ pub(crate) fn rude() -> u16 {
     port
 }
 
+/// Answers whatever begins as a server of plain HTTP answers what is no request.
+pub(crate) fn blunt() -> u16 {
+    let listener = mute();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 2048]);
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+                // Open until the other side has read it.
+                let _ = stream.read(&mut [0; 2048]);
+            });
+        }
+    });
+    port
+}
+
 /// A server that shows a certificate of this CA for `name`.
 pub(crate) fn server(authority: &Authority, name: &str) -> ServerConfig {
     let Signed { certificate, key } = authority.sign(name);

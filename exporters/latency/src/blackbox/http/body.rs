@@ -57,13 +57,24 @@ impl Write for Sink {
     }
 }
 
-/// Reads a body, for so long; `count` is told its length, unpacked, as it grows.
+/// How much of a body is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// A longer one is a fault; 0 for none.
+    pub(super) limit: u64,
+    /// Of a longer one so much is read.
+    pub(super) enough: u64,
+    /// So much is kept.
+    pub(super) keep: usize,
+    /// Until then.
+    pub(super) until: Instant,
+}
+
+/// Reads a body; `count` is told its length, unpacked, as it grows.
 pub(super) async fn read(
     mut body: Incoming,
     compression: Compression,
-    limit: u64,
-    keep: usize,
-    until: Instant,
+    Bounds { limit, enough, keep, until }: Bounds,
     mut count: impl FnMut(u64),
 ) -> Read {
     let is_packed = !matches!(compression, Compression::Unsaid | Compression::Identity);
@@ -88,8 +99,9 @@ pub(super) async fn read(
         } else {
             unpacker.write(&bytes)
         };
-        count(unpacker.sink().map_or(0, |sink| sink.length));
-        if written.is_err() {
+        let length = unpacker.sink().map_or(0, |sink| sink.length);
+        count(length);
+        if written.is_err() || length >= enough {
             break written;
         }
     };

@@ -61,7 +61,9 @@ impl Settings {
             let keep = if wants_body { body::MOST_KEPT } else { 0 };
             // The reader ends by itself, so that a body without an end hides neither status nor figures.
             let (limit, until) = (self.body_size_limit, ask.last_moment());
-            read = body::read(body, self.compression, limit, keep, until, |length| {
+            let enough = if wants_body || limit > 0 { u64::MAX } else { self.enough };
+            let bounds = body::Bounds { limit, enough, keep, until };
+            read = body::read(body, self.compression, bounds, |length| {
                 found.http.get_or_insert_default().uncompressed_body_length = length;
             })
             .await;

@@ -22,6 +22,9 @@ use crate::host::{Families, IpProtocol};
 
 /// So long may a request's body be.
 const MOST_BODY: u64 = 8 << 20;
+/// So much of a body is read of a target that is probed all the time; a longer one is good as far as it goes. Judged
+/// from what a page to be watched weighs, and from what an endless one must not cost.
+const MOST_WATCHED: u64 = 8 << 20;
 /// More than any body that is read has.
 const LARGEST: f64 = (1_u64 << 40) as f64;
 /// The versions that an answer can have, in the peer's words.
@@ -43,6 +46,8 @@ pub(crate) struct Settings {
     pub(super) compression: Compression,
     /// 0 for none.
     pub(super) body_size_limit: u64,
+    /// So much of a body is read where nothing else is said of it.
+    pub(super) enough: u64,
     pub(super) conditions: Conditions,
 }
 
@@ -167,6 +172,7 @@ impl TryFrom<Raw> for Settings {
             body_path: None,
             compression: raw.compression,
             body_size_limit: raw.body_size_limit.0,
+            enough: u64::MAX,
             conditions: Conditions {
                 valid_status_codes: raw.valid_status_codes,
                 valid_versions: raw.valid_http_versions,
@@ -194,7 +200,13 @@ impl Settings {
     pub(crate) fn for_targets(mut self, follow_redirects: bool, enable_http2: bool) -> Self {
         self.client.follow_redirects = follow_redirects;
         self.client.enable_http2 = enable_http2;
+        self.enough = MOST_WATCHED;
         self
+    }
+
+    /// What is asked for.
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
     }
 
     /// Whether redirects are followed.

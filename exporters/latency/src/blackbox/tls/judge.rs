@@ -10,8 +10,10 @@ use openssl::stack::{Stack, StackRef};
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyFlags;
 use openssl::x509::{X509, X509StoreContext, X509VerifyResult};
+use tracing::warn;
 
 use super::certificate;
+use crate::outcome::Distrust;
 
 /// The system's certificates, as they were when first needed: as in the peer, a new one needs a restart.
 static SYSTEM: Mutex<Option<Arc<X509Store>>> = Mutex::new(None);
@@ -31,6 +33,25 @@ pub(super) enum Refusal {
     Weak,
     /// The library could not judge.
     Library(String),
+}
+
+impl Refusal {
+    /// What kind it is of, by the codes of OpenSSL (`x509_vfy.h`).
+    pub(super) fn kind(&self) -> Distrust {
+        match self {
+            Self::Chain(result) => match result.as_raw() {
+                9 => Distrust::NotYetValid,
+                10 => Distrust::Expired,
+                // Nobody is known by the name of who signed it, or somebody else is.
+                2 | 7 | 18..=21 | 29 | 30 => Distrust::Authority,
+                _ => Distrust::Other,
+            },
+            Self::Name(_) => Distrust::Name,
+            Self::Purpose => Distrust::Purpose,
+            Self::Weak => Distrust::Signature,
+            Self::Nothing | Self::Library(_) => Distrust::Other,
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -72,7 +93,10 @@ pub(super) fn system() -> anyhow::Result<Arc<X509Store>> {
         return Ok(Arc::clone(store));
     }
     let found = rustls_native_certs::load_native_certs().certs;
-    let certificates = found.iter().filter_map(|it| X509::from_der(it).ok()).collect();
+    let certificates: Vec<X509> = found.iter().filter_map(|it| X509::from_der(it).ok()).collect();
+    if certificates.is_empty() {
+        warn!("the system has no CA certificates: set ca_file, or install ca-certificates");
+    }
     let store = Arc::new(store_of(certificates)?);
     *system = Some(Arc::clone(&store));
     Ok(store)

@@ -15,6 +15,7 @@ pub(super) fn record(ssl: &SslRef) -> Option<found::Tls> {
         cipher: ssl.current_cipher().map(|it| it.standard_name().unwrap_or(it.name()).to_owned()),
         earliest_expiry: chain.iter().filter_map(certificate::not_after).min(),
         last_chain_expiry: None,
+        trust: None,
         leaf: Some(certificate::leaf(leaf)),
     })
 }

@@ -1,46 +1,53 @@
-//! A probe by a module that asks for more than a request and its status: made by what answers `/probe`.
+//! A request, its redirects where they are followed, and what is made of the answer.
 
 use std::sync::Arc;
 
 use exporter_kit::on_demand::{AllowList, Destination, Log};
 use tokio::time::Instant;
+use tracing::{Level, debug, enabled};
 
+use super::Address;
 use crate::blackbox::ask::Ask;
 use crate::blackbox::found::{Found, Http};
 use crate::blackbox::http::Settings;
 use crate::host::Host;
 use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
 use crate::probe::Attempt;
+use crate::probe::asked::session;
 
 /// A request, what is a good answer, and who may be asked besides.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Thorough {
+pub(crate) struct Probe {
     settings: Arc<Settings>,
     /// The URL.
     target: String,
+    /// The method, and that without its query.
+    shown: String,
     destination: Destination,
     /// Whom redirects may lead to: the target's host and what is below it, with or without a `www`.
     allow: AllowList,
 }
 
-impl Thorough {
-    /// The probe of a URL of this host.
-    pub(super) fn new(settings: Arc<Settings>, target: &str, host: &str, port: u16) -> Self {
-        let domain = host.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(host);
-        let is_address = matches!(Host::parse(host), Some(Host::Ip(_)));
-        let mut own = vec![domain.to_owned()];
-        // An address has nothing below it.
-        own.extend((!is_address).then(|| format!("*.{domain}")));
+impl Probe {
+    /// The probe of a URL.
+    pub(super) fn new(settings: Arc<Settings>, address: &Address) -> Self {
+        let Address { host, port, shown, url } = address;
         Self {
+            target: url.clone(),
+            shown: format!("{} {shown}", settings.method()),
             settings,
-            target: target.to_owned(),
-            destination: Destination::new(host, Some(port)),
-            allow: AllowList::try_from(own).unwrap_or_default(),
+            destination: Destination::new(&host.to_string(), Some(*port)),
+            allow: own_names(host),
         }
     }
 
+    /// What is asked, in a few words.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// The phases that it can have beside the lookup: a redirect may lead to TLS.
-    pub(super) fn phases(&self) -> &'static [Phase] {
+    pub(super) fn parts(&self) -> &'static [Phase] {
         if self.is_https() || self.settings.follows_redirects() {
             &[Phase::Connect, Phase::Tls, Phase::Ttfb, Phase::Transfer]
         } else {
@@ -49,13 +56,13 @@ impl Thorough {
     }
 
     /// Whether the URL itself is one of TLS.
-    pub(super) fn is_https(&self) -> bool {
+    fn is_https(&self) -> bool {
         self.target.starts_with("https:")
     }
 
     /// Probes one address.
-    pub(super) async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
-        let (started, log) = (Instant::now(), Log::new(false));
+    pub(super) async fn ask(&self, attempt: &Attempt<'_>) -> Outcome {
+        let (started, log) = (Instant::now(), Log::new(enabled!(Level::DEBUG)));
         let left = attempt.left();
         let ask = Ask {
             target: &self.target,
@@ -66,13 +73,14 @@ impl Thorough {
             started,
             deadline: started + left,
             log: &log,
-            resolvers: &[],
+            resolvers: attempt.resolvers,
             icmp: attempt.icmp,
             strays: attempt.strays,
         };
         let mut found = Found::default();
         let probed = tokio::time::timeout(left, self.settings.probe(&ask, &mut found)).await;
         let spent = started.elapsed();
+        let session = session(found.tls.as_ref());
         let http = found.http.unwrap_or_default();
         let seen = match http.status_code {
             0 => Seen::Nothing,
@@ -91,9 +99,13 @@ impl Thorough {
             Ok(Err(Failure::Timeout)) | Err(_) => (Some(Failure::Timeout), Some(attempt.timeout)),
             Ok(Err(failure)) => (Some(failure), None),
         };
+        if let Some(reason) = failure {
+            // What is said of it may be said by the server: it is one field.
+            debug!(url = self.shown, ip = %attempt.ip, reason = reason.as_str(), said = log.text(), "a probe failed");
+        }
         let cut = (failure == Some(Failure::Timeout)).then_some(spent);
         let (phases, rtt) = phases(&http, self.is_https(), cut);
-        Outcome { failure, duration, rtt, phases, seen, ahead: http.ahead }
+        Outcome { failure, duration, rtt, phases, seen, ahead: http.ahead, session }
     }
 }
 
@@ -123,6 +135,16 @@ fn phases(
     }
     let is_one = http.redirects == 0 && !parts.connect.is_zero();
     (phases, is_one.then_some(parts.connect))
+}
+
+/// Whom redirects may lead to: the target's host and what is below it, with or without a `www`.
+fn own_names(host: &Host) -> AllowList {
+    let text = host.to_string();
+    let domain = text.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(&text);
+    let mut own = vec![domain.to_owned()];
+    // An address has nothing below it.
+    own.extend(matches!(host, Host::Name(_)).then(|| format!("*.{domain}")));
+    AllowList::try_from(own).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -159,8 +181,7 @@ mod tests {
     #[test]
     fn a_redirect_stays_within_the_targets_own_names() {
         let may = |host: &str, other: &str| {
-            let thorough = Thorough::new(Arc::default(), "http://a/", host, 80);
-            thorough.allow.allows(&Destination::new(other, Some(443)))
+            own_names(&Host::parse(host).unwrap()).allows(&Destination::new(other, Some(443)))
         };
         for (host, other, wanted) in [
             ("a.example", "a.example", true),
@@ -182,6 +203,7 @@ mod tests {
     async fn server() -> std::net::SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let many = format!("200 OK\r\n{}Content-Length: 0\r\n\r\n", "X-A : b\r\n".repeat(300));
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut head = Vec::new();
@@ -193,6 +215,23 @@ mod tests {
                     Some("/moved") => "302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
                     Some("/away") => {
                         "302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"
+                    }
+                    Some("/cut") => {
+                        let _ = stream
+                            .write_all(b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\nhello")
+                            .await;
+                        continue;
+                    }
+                    Some("/many") => &many,
+                    Some("/strict") if !head.contains("Content-Length: 0\r\n") => {
+                        "411 Length Required\r\nContent-Length: 0\r\n\r\n"
+                    }
+                    Some("/endless") => {
+                        tokio::spawn(async move {
+                            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+                            while stream.write_all(&[b'a'; 8192]).await.is_ok() {}
+                        });
+                        continue;
                     }
                     Some("/error") => "500 Oops\r\nContent-Length: 5\r\n\r\nhello",
                     Some("/stall") => "200 OK\r\nContent-Length: 9\r\n\r\nhello",
@@ -207,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_module_that_asks_for_more_is_probed_by_what_answers_probe() {
+    async fn a_target_is_probed_by_what_answers_probe() {
         let address = server().await;
         let (icmp, strays) =
             (Icmp::open(Clock::start(), &ReceiveQueue::default()), Arc::new(Strays::default()));
@@ -231,6 +270,11 @@ mod tests {
                 Seen::Http { status: 302 },
             ),
             ("/error", not, Some(Failure::HttpStatus), Seen::Http { status: 500 }),
+            // What `/probe` says of these; the last byte of the third never comes.
+            ("/cut", "{}", Some(Failure::HttpStatus), Seen::Http { status: 500 }),
+            ("/many", "{}", None, ok),
+            ("/endless", "{}", None, ok),
+            ("/strict", "{method: POST}", None, ok),
             ("/stall", not, Some(Failure::Timeout), ok),
         ] {
             let mut settings: crate::probe::http::Settings =
@@ -247,6 +291,7 @@ mod tests {
                 spent: Duration::ZERO,
                 icmp: &icmp,
                 strays: &strays,
+                resolvers: &[],
             };
             let outcome = crate::probe::Run::run(&probe, &attempt).await;
             assert_eq!((outcome.failure, outcome.seen), (failure, seen), "{path} {yaml}");
@@ -254,10 +299,5 @@ mod tests {
             let cut = outcome.phases.get(Phase::Transfer);
             assert!(path != "/stall" || cut.is_some_and(|cut| cut > Duration::from_millis(200)));
         }
-        // What a plain request is enough for stays one.
-        let plain = "{follow_redirects: false, enable_http2: false, valid_status_codes: [200]}";
-        let settings: crate::probe::http::Settings =
-            exporter_kit::parse(plain, "test.yml").unwrap();
-        assert!(settings.thorough.is_none());
     }
 }
