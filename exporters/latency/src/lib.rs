@@ -9,6 +9,7 @@
 //! | `hosts` | what this machine's own list says of names (I/O) |
 //! | `host` | whose addresses are probed, and which of them (pure) |
 //! | `probe` | the probers, each a file: its settings, its addresses, a probe (I/O) |
+//! | `chosen` | which addresses of a name are probed, where it has many (pure) |
 //! | `light` | how far a round trip can have been (pure) |
 //! | `link` | the links of this machine, by their names (I/O) |
 //! | `icmp` | echoes: one socket a family for all targets, or the crate `surge-ping` (I/O) |
@@ -27,6 +28,7 @@
 //! | [`simulation`] | the same in virtual time, for the judge of worlds |
 
 mod blackbox;
+mod chosen;
 mod clock;
 mod config;
 mod figures;

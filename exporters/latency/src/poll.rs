@@ -20,7 +20,7 @@ use crate::icmp::Icmp;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::probe::Attempt;
 use crate::resolve::Addresses;
-use crate::standing::{MOST_ADDRESSES, Moment};
+use crate::standing::Moment;
 use crate::state::TargetState;
 
 /// All that probing one target needs.
@@ -88,9 +88,9 @@ impl Round {
             }
         };
         let state = &self.task.state;
-        state.resolved(&resolved.ips, resolved.took);
+        let ips = state.resolved(&resolved.ips, resolved.took, begun.monotonic);
         let spent = started.elapsed();
-        let outcomes = self.probe_all(number, resolved.ips, spent).await;
+        let outcomes = self.probe_all(number, ips, spent).await;
         if let Some(reason) = first_reason(&outcomes) {
             state.silent(number, reason, self.task.clock.now());
         }
@@ -108,7 +108,7 @@ impl Round {
             return vec![self.probe_one(number, ip, spent).await];
         }
         let mut probes = JoinSet::new();
-        for ip in ips.into_iter().take(MOST_ADDRESSES) {
+        for ip in ips {
             let round = Arc::clone(self);
             probes.spawn(async move { round.probe_one(number, ip, spent).await });
         }

@@ -150,7 +150,7 @@ impl Place {
         let ips = (0..count.min(MOST_ADDRESSES)).map(|slot| address(number, slot, count));
         let probed: Vec<(IpAddr, Outcome)> = ips.zip(outcomes).collect();
         let ips: Vec<IpAddr> = probed.iter().map(|(ip, _)| *ip).collect();
-        state.resolved(&ips, None);
+        state.resolved(&ips, None, at.monotonic);
         for (ip, outcome) in &probed {
             state.decided(round, *ip, outcome, at);
         }

@@ -12,11 +12,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::chosen::Chosen;
 use crate::outcome::{Failure, Outcome, Phase, Seen, Session};
 use crate::spread::Spread;
 use crate::window::{Minutes, Window};
 
-/// So many addresses of a name are probed; the rest are only counted.
+/// So many addresses of a name are probed at a time; the rest wait for their turn.
 pub(crate) const MOST_ADDRESSES: usize = 4;
 
 /// A judgement holds for so long while rounds fail on our side. Judged from the alerts, which take a
@@ -110,7 +111,16 @@ pub(crate) struct Standing {
     /// Those that were probed before, the newest first: a name whose lookup fails once, or that gives its
     /// addresses in turns, comes back to what is known of them.
     left: Vec<Address>,
+    /// Who has a place.
+    chosen: Chosen,
+    /// The addresses that were put into a label within the hour, and when.
+    shown: Vec<(IpAddr, Duration)>,
 }
+
+/// A name that gives other addresses each time shows so many in an hour: each is a series for the whole of a
+/// retention. Those that take turns are ten.
+const MOST_SHOWN: usize = 16;
+const SHOWN: Duration = Duration::from_secs(3600);
 
 /// So many addresses that are no longer probed are remembered.
 const MOST_LEFT: usize = 2 * MOST_ADDRESSES;
@@ -134,6 +144,8 @@ pub(crate) struct Address {
     spread: Spread,
     /// Of the newest reply.
     hop_limit: Option<u8>,
+    /// Whether it may be in a label.
+    pub(crate) is_shown: bool,
     /// What TLS came to in the newest probe.
     session: Option<(u64, Option<Arc<Session>>)>,
 }
@@ -159,24 +171,38 @@ impl Standing {
         self.hop_limit_changes
     }
 
-    /// Takes in the addresses of the name (sorted, so that slots stay what they are). Those that
-    /// were there before keep what is known of them.
-    pub(crate) fn resolved(&mut self, ips: &[IpAddr]) {
+    /// Takes in the addresses of the name (sorted, so that slots stay what they are); returns those that are
+    /// probed. Those that were there before keep what is known of them.
+    pub(crate) fn resolved(&mut self, ips: &[IpAddr], now: Duration) -> Vec<IpAddr> {
         self.found = ips.len();
-        let probed = ips.iter().take(MOST_ADDRESSES);
-        if probed.clone().eq(self.addresses.iter().map(|address| &address.ip)) {
-            return;
+        // Whoever has a place has it again after a lookup that failed.
+        let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips, now) };
+        if probed.iter().eq(self.addresses.iter().map(|address| &address.ip)) {
+            return probed;
         }
         let mut before = std::mem::take(&mut self.addresses);
         before.append(&mut self.left);
-        self.addresses = probed
-            .map(|ip| match before.iter().position(|known| known.ip == *ip) {
-                Some(index) => before.remove(index),
-                None => Address::new(*ip),
-            })
-            .collect();
+        for ip in &probed {
+            let known = before.iter().position(|known| known.ip == *ip);
+            let mut address = known.map_or_else(|| Address::new(*ip), |known| before.remove(known));
+            address.is_shown = self.may_show(*ip, now);
+            self.addresses.push(address);
+        }
         before.truncate(MOST_LEFT);
         self.left = before;
+        probed
+    }
+
+    /// Whether an address may be in a label: one that was within the hour, or one of the first few of it.
+    fn may_show(&mut self, ip: IpAddr, now: Duration) -> bool {
+        self.shown.retain(|(_, shown)| now.saturating_sub(*shown) < SHOWN);
+        let has_room = self.shown.len() < MOST_SHOWN;
+        match self.shown.iter_mut().find(|(known, _)| *known == ip) {
+            Some((_, shown)) => *shown = now,
+            None if has_room => self.shown.push((ip, now)),
+            None => return false,
+        }
+        true
     }
 
     /// Takes in one decided probe of one address.
@@ -264,7 +290,7 @@ impl Standing {
         self.is_up(now).map(|_| self.last_success.unwrap_or(0.0))
     }
 
-    /// How many addresses the name has; those above [`MOST_ADDRESSES`] are not probed.
+    /// How many addresses the name has; of more than [`MOST_ADDRESSES`] some wait.
     pub(crate) fn found(&self) -> usize {
         self.found
     }
@@ -286,6 +312,7 @@ impl Address {
             phases: Default::default(),
             spread: Spread::default(),
             hop_limit: None,
+            is_shown: true,
             session: None,
         }
     }
@@ -379,7 +406,7 @@ mod tests {
 
     fn standing() -> Standing {
         let mut standing = Standing::default();
-        standing.resolved(&[A, B]);
+        standing.resolved(&[A, B], NOW);
         standing
     }
 
@@ -453,11 +480,11 @@ mod tests {
     fn an_address_keeps_its_minimum_when_the_slots_move() {
         let mut standing = standing();
         standing.decided(1, B, &good(), at(1));
-        standing.resolved(&[B]);
+        standing.resolved(&[B], NOW);
         let slot = &standing.addresses()[0];
         assert_eq!(slot.ip, B);
         assert_eq!(slot.min_rtt(at(2).monotonic), Some(Duration::from_millis(20)));
-        standing.resolved(&[]);
+        standing.resolved(&[], NOW);
         assert_eq!((standing.found(), standing.addresses().len()), (0, 0));
     }
 
@@ -466,8 +493,8 @@ mod tests {
         let mut standing = standing();
         let reply = Outcome { seen: Seen::Echo { hop_limit: Some(64) }, ..good() };
         standing.decided(1, B, &reply, at(1));
-        standing.resolved(&[]);
-        standing.resolved(&[A, B]);
+        standing.resolved(&[], NOW);
+        standing.resolved(&[A, B], NOW);
         let slot = &standing.addresses()[1];
         assert_eq!((slot.ip, slot.min_rtt(at(2).monotonic)), (B, reply.rtt));
         let other = Outcome { seen: Seen::Echo { hop_limit: Some(63) }, ..good() };
@@ -475,16 +502,20 @@ mod tests {
         assert_eq!(standing.hop_limit_changes(), 1, "it is held against what was there before");
         // Of a name that gives others each time, no more than a few are remembered.
         for n in 0..=255 {
-            standing.resolved(&[IpAddr::from([192, 0, 2, n])]);
+            standing.resolved(&[IpAddr::from([192, 0, 2, n])], NOW);
         }
         assert_eq!(standing.left.len(), MOST_LEFT);
+        let shown = |standing: &Standing| standing.addresses()[0].is_shown;
+        assert!(!shown(&standing), "it would be one label more");
+        standing.resolved(&[A], NOW + SHOWN);
+        assert!(shown(&standing));
     }
 
     #[test]
     fn more_addresses_are_counted_than_probed() {
         let ips: Vec<IpAddr> = (1..=6).map(|n| IpAddr::from([192, 0, 2, n])).collect();
         let mut standing = Standing::default();
-        standing.resolved(&ips);
+        standing.resolved(&ips, NOW);
         assert_eq!((standing.found(), standing.addresses().len()), (6, MOST_ADDRESSES));
     }
 

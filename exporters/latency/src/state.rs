@@ -13,7 +13,7 @@ use crate::metrics::counts::Counts;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::path::slots::Slots;
 use crate::seat::{Seat, SharedVerdicts};
-use crate::standing::{MOST_ADDRESSES, Moment, Standing};
+use crate::standing::{Moment, Standing};
 use crate::verdict::{self, Layer, Round, Span};
 
 /// Where this exporter stands. A reload may move it without a target losing its counters.
@@ -102,23 +102,30 @@ impl TargetState {
         Arc::clone(&self.health)
     }
 
-    /// The target has these addresses; `took` is the time of the lookup, if there was one.
-    pub(crate) fn resolved(&self, ips: &[IpAddr], took: Option<Duration>) {
+    /// The target has these addresses; `took` is the time of the lookup, if there was one. Returns those that are
+    /// probed.
+    pub(crate) fn resolved(
+        &self,
+        ips: &[IpAddr],
+        took: Option<Duration>,
+        now: Duration,
+    ) -> Vec<IpAddr> {
         if let Some(took) = took {
             self.counts.observe_phase(Phase::Resolve, took);
         }
-        self.descriptors.set(self.each * ips.len().min(MOST_ADDRESSES).saturating_sub(1));
-        self.standing().resolved(ips);
+        let probed = self.standing().resolved(ips, now);
+        self.descriptors.set(self.each * probed.len().saturating_sub(1));
+        probed
     }
 
     /// No address was found: the one probe of this round has failed. Where the lookup failed on our
     /// side, the addresses are what they were.
     pub(crate) fn unresolved(&self, outcome: &Outcome) {
-        self.counts.count(outcome);
         let mut standing = self.standing();
         standing.unresolved(outcome);
+        self.counts.count(outcome);
         if !outcome.failure.is_some_and(Failure::is_ours) {
-            standing.resolved(&[]);
+            standing.resolved(&[], Duration::ZERO);
         }
     }
 
@@ -129,9 +136,10 @@ impl TargetState {
 
     /// One probe of one address is decided.
     pub(crate) fn decided(&self, round: u64, ip: IpAddr, outcome: &Outcome, at: Moment) {
-        self.counts.count(outcome);
         let mut standing = self.standing();
         standing.decided(round, ip, outcome, at);
+        // After the tally, which a page reads last: it never shows more answers than probes.
+        self.counts.count(outcome);
         if outcome.failure.is_none() && standing.is_up(at.monotonic) == Some(true) {
             self.health.up();
         }

@@ -1,7 +1,6 @@
 //! The prober `icmp`: one echo.
 
 use std::path::Path;
-use std::time::Duration;
 
 use exporter_kit::on_demand::Destination;
 use serde::Deserialize;
@@ -13,9 +12,6 @@ use super::found::{Found, IcmpEcho};
 use crate::host::{Families, IpProtocol, interface};
 use crate::icmp::{EchoOptions, options};
 use crate::outcome::Failure;
-
-/// A reply is waited for so long at most: what is remembered of all echoes waits for the longest.
-const LONGEST: Duration = Duration::from_secs(20);
 
 /// The section `icmp` of a module.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -101,7 +97,7 @@ impl Settings {
         let ip = choose::address(ask.target, self.families, ask, found).await?;
         let mut echo = IcmpEcho { resolve: found.lookup, ..IcmpEcho::default() };
         found.icmp = Some(echo);
-        let left = ask.deadline.saturating_duration_since(Instant::now()).min(LONGEST);
+        let left = ask.deadline.saturating_duration_since(Instant::now());
         if self.options.source.is_some_and(|source| source.is_ipv4() != ip.is_ipv4()) {
             ask.log.line(|| "source_ip_address is of another family");
             return Err(Failure::Local);

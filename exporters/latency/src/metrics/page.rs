@@ -16,7 +16,7 @@ use crate::icmp::{Icmp, SocketFigures};
 use crate::outcome::Seen;
 use crate::seat::SharedVerdicts;
 use crate::spread::Spread;
-use crate::standing::{Address, MOST_ADDRESSES, Moment, Standing};
+use crate::standing::{Address, MOST_ADDRESSES, Moment, Standing, Tally};
 use crate::state::{CurrentVantage, TargetState};
 use crate::tables::{Loaded, Tables};
 use crate::verdict::Report;
@@ -142,13 +142,16 @@ pub(super) struct Scrape<'a> {
 
 impl Scrape<'_> {
     pub(super) fn write(&self, page: &mut Page<'_>) {
-        self.probes(page);
-        self.standing(page);
         self.times(page);
+        self.reasons(page);
+        // Now, since probes are decided meanwhile: no page has more answers than probes.
+        let tallies = self.rows().map(|row| row.state.standing().tally()).collect::<Vec<_>>();
+        self.probes(page, &tallies);
+        self.standing(page);
         self.addresses(page);
         self.sessions(page);
         self.strays(page);
-        self.figures(page);
+        self.figures(page, &tallies);
         path::all(page, &self.traced());
         self.networks(page);
         let shown = self.rows().map(|row| (row.labels.team.as_str(), row.state.name())).collect();
@@ -171,17 +174,20 @@ impl Scrape<'_> {
         }
     }
 
-    fn probes(&self, page: &mut Page<'_>) {
+    fn probes(&self, page: &mut Page<'_>, tallies: &[Tally]) {
         page.counter(
             "latency_probes_total",
             "Probes, each counted once, when it was decided.",
-            self.rows().map(|row| (self.of(row), row.standing.tally().decided)),
+            self.rows().zip(tallies).map(|(row, tally)| (self.of(row), tally.decided)),
         );
         page.counter(
             "latency_failures_total",
             "Probes that failed.",
-            self.rows().map(|row| (self.of(row), row.standing.tally().failed)),
+            self.rows().zip(tallies).map(|(row, tally)| (self.of(row), tally.failed)),
         );
+    }
+
+    fn reasons(&self, page: &mut Page<'_>) {
         page.counter(
             "latency_probe_failures_total",
             "Probes that failed, by reason; a reason is there once it has occurred.",
@@ -243,7 +249,7 @@ impl Scrape<'_> {
     fn addresses(&self, page: &mut Page<'_>) {
         page.gauge(
             "latency_addresses",
-            "Addresses that the target has; the first four in order are probed.",
+            "Addresses that the target has; of more than four some wait for their turn.",
             self.rows().map(|row| {
                 let is_judged = row.standing.is_up(self.now.monotonic).is_some();
                 (self.of(row), is_judged.then_some(row.standing.found()))
@@ -259,7 +265,7 @@ impl Scrape<'_> {
         page.info(
             "latency_address_info",
             "The address that is probed as this slot.",
-            self.slots().map(|(row, slot, address)| {
+            self.slots().filter(|(.., address)| address.is_shown).map(|(row, slot, address)| {
                 (self.of(row), ([("slot", slot)], AddressLabel(address.ip)))
             }),
         );
@@ -357,7 +363,7 @@ impl Scrape<'_> {
     }
 
     /// What is shown where it is asked for.
-    fn figures(&self, page: &mut Page<'_>) {
+    fn figures(&self, page: &mut Page<'_>, tallies: &[Tally]) {
         page.gauge(
             "latency_rtt_jitter_seconds",
             "How much one round trip differs from the next, smoothed as in RFC 3550.",
@@ -392,16 +398,16 @@ impl Scrape<'_> {
                 ((self.of(row), [("slot", slot)]), hop_limit.map(f64::from))
             }),
         );
-        let counted = || self.rows().filter(|row| row.shows(Figure::Sent));
+        let counted = || self.rows().zip(tallies).filter(|(row, _)| row.shows(Figure::Sent));
         page.counter(
             "latency_probes_sent_total",
             "Probes that were begun: decided, or under way.",
-            counted().map(|row| (self.of(row), row.standing.tally().sent())),
+            counted().map(|(row, tally)| (self.of(row), tally.sent())),
         );
         page.gauge(
             "latency_probes_in_flight",
             "Probes that are under way.",
-            counted().map(|row| (self.of(row), row.standing.tally().in_flight)),
+            counted().map(|(row, tally)| (self.of(row), tally.in_flight)),
         );
     }
 

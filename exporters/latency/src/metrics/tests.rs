@@ -115,7 +115,7 @@ fn states() -> (Vantage, Vec<TargetState>, SharedVerdicts) {
         .collect();
 
     let ip = IpAddr::from([192, 0, 2, 1]);
-    states[0].resolved(&[ip], None);
+    states[0].resolved(&[ip], None, Duration::ZERO);
     states[0].decided(1, ip, &answered(20), at(10));
     traced(&states[0], ip);
     states[0].decided(2, ip, &answered(18), at(11));
@@ -133,7 +133,7 @@ fn states() -> (Vantage, Vec<TargetState>, SharedVerdicts) {
     states[0].counts.strays.answered(ip, ms(1000));
 
     let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];
-    states[1].resolved(&ips, Some(ms(7)));
+    states[1].resolved(&ips, Some(ms(7)), Duration::ZERO);
     states[1].decided(1, ips[0], &web(200), at(12));
     states[1].decided(1, ips[1], &web(500), at(12));
     (config.vantage, states, verdicts)
@@ -291,7 +291,7 @@ fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Ou
     let of = |(name, wanted)| {
         let state = TargetState::new(name, wanted, &verdicts);
         let ip: IpAddr = name.parse().unwrap();
-        state.resolved(&[ip], None);
+        state.resolved(&[ip], None, Duration::ZERO);
         (1..=100).for_each(|round| state.decided(round, ip, outcome, at(round)));
         state.judge(at(100), at(100), &[(ip, outcome.clone())]);
         state

@@ -355,7 +355,7 @@ async fn what_is_forged_makes_no_path() {
 fn an_address_that_fails_is_seen_though_another_answers() {
     let ips = [IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2])];
     let (mut standing, now) = (Standing::default(), Duration::from_secs(60));
-    standing.resolved(&ips);
+    standing.resolved(&ips, Duration::ZERO);
     let at = Moment { monotonic: now, unix_seconds: 0.0 };
     let good = Outcome { rtt: Some(Duration::from_millis(20)), ..Outcome::default() };
     let mut failed = Vec::new();
