@@ -8,7 +8,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::standing::MOST_ADDRESSES;
+/// So many addresses of a name are probed at a time; the rest wait for their turn.
+pub(crate) const MOST_ADDRESSES: usize = 4;
 
 /// From one that gives way to the next: an hour and a half for twelve addresses, and long enough for what is known of
 /// each (minima of ten minutes) to be told apart.

@@ -4,7 +4,9 @@ pub(crate) mod counts;
 pub(crate) mod page;
 mod path;
 pub(crate) mod probe;
+mod sessions;
 mod sockets;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod vantage;

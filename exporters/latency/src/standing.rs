@@ -17,8 +17,7 @@ use crate::outcome::{Failure, Outcome, Phase, Seen, Session};
 use crate::spread::Spread;
 use crate::window::{Minutes, Window};
 
-/// So many addresses of a name are probed at a time; the rest wait for their turn.
-pub(crate) const MOST_ADDRESSES: usize = 4;
+pub(crate) use crate::chosen::MOST_ADDRESSES;
 
 /// A judgement holds for so long while rounds fail on our side. Judged from the alerts, which take a
 /// canary for silent after 30 s and a service after 57: three rounds of 5 s are over before that.

@@ -8,7 +8,8 @@ use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, TargetId, Ta
 
 use super::counts::ReceiveQueue;
 use super::path::Traced;
-use super::{path, sockets, vantage, verdicts};
+use super::sessions::{self, Shown};
+use super::{path, sockets, strays, vantage, verdicts};
 use crate::clock::Clock;
 use crate::config::{Labels, Work};
 use crate::figures::Figure;
@@ -112,11 +113,6 @@ impl LabelSet for Row<'_> {
         to.label("role", self.labels.role.as_str());
         self.labels.own.iter().for_each(|(name, value)| to.label(name, value));
     }
-}
-
-/// A count that is shown once there is one: most targets never have any.
-fn counted(counter: &Counter) -> Option<u64> {
-    Some(counter.get()).filter(|count| *count > 0)
 }
 
 /// The label `address`.
@@ -281,47 +277,13 @@ impl Scrape<'_> {
         );
     }
 
-    /// What TLS came to, also where the certificate is refused.
     fn sessions(&self, page: &mut Page<'_>) {
-        let sessions = || {
-            self.slots().filter_map(|(row, slot, address)| {
-                Some((row, slot, address.session(self.now.monotonic)?))
-            })
-        };
-        page.gauge(
-            "latency_tls_expiry_timestamp_seconds",
-            "When the first certificate of the verified chain ends, or else the first of those shown.",
-            sessions().map(|(row, slot, session)| {
-                ((self.of(row), [("slot", slot)]), session.expiry.map(|seconds| seconds as f64))
-            }),
-        );
-        page.gauge(
-            "latency_tls_verified",
-            "Whether the certificate is trusted for its name; not there where the module skips that.",
-            sessions().map(|(row, slot, session)| {
-                ((self.of(row), [("slot", slot)]), session.trust.map(|trust| trust.is_ok()))
-            }),
-        );
-        page.info(
-            "latency_tls_refusal_info",
-            "Why the certificate is not trusted.",
-            sessions().filter_map(|(row, slot, session)| {
-                let reason = session.trust?.err()?.as_str();
-                Some((self.of(row), [("slot", slot), ("reason", reason)]))
-            }),
-        );
-        let is_free = |row: &Row<'_>| {
-            row.labels.own.iter().all(|(name, _)| !matches!(name, "version" | "cipher"))
-        };
-        page.info(
-            "latency_tls_info",
-            "The version and the cipher suite of TLS.",
-            sessions().filter(|(row, ..)| is_free(row)).map(|(row, slot, session)| {
-                let cipher = session.cipher.as_deref().unwrap_or("");
-                let version = session.version.unwrap_or("");
-                (self.of(row), [("slot", slot), ("version", version), ("cipher", cipher)])
-            }),
-        );
+        let sessions = self.slots().filter_map(|(row, slot, address)| {
+            let session = address.session(self.now.monotonic)?;
+            let has_own = row.labels.own.iter().any(|(name, _)| sessions::FREE.contains(&name));
+            Some(Shown { of: self.of(row), slot, session, has_own })
+        });
+        sessions::all(page, &sessions.collect::<Vec<_>>());
     }
 
     /// Who announces the addresses; not of targets that have a label of this name of their own.
@@ -337,29 +299,10 @@ impl Scrape<'_> {
     }
 
     fn strays(&self, page: &mut Page<'_>) {
-        page.counter(
-            "latency_icmp_late_replies_total",
-            "Echo replies that came after the timeout; their probes count as failed.",
-            self.rows().map(|row| (self.of(row), counted(&row.state.counts.strays.late))),
-        );
-        page.counter(
-            "latency_icmp_duplicate_replies_total",
-            "Echo replies that came again.",
-            self.rows().map(|row| (self.of(row), counted(&row.state.counts.strays.duplicate))),
-        );
-        page.counter(
-            "latency_icmp_out_of_order_replies_total",
-            "Echo replies in time that came after that to a later echo.",
-            self.rows().map(|row| (self.of(row), counted(&row.state.counts.strays.out_of_order))),
-        );
-        page.counter(
-            "latency_reply_ttl_changes_total",
-            "How often the TTL of an address's echo replies was another than before.",
-            self.rows().map(|row| {
-                let changes = row.standing.hop_limit_changes();
-                (self.of(row), Some(changes).filter(|changes| *changes > 0))
-            }),
-        );
+        let of = |row: &'_ Row<'_>| {
+            (self.of(row), &*row.state.counts.strays, row.standing.hop_limit_changes())
+        };
+        strays::all(page, &self.targets.iter().map(of).collect::<Vec<_>>());
     }
 
     /// What is shown where it is asked for.
