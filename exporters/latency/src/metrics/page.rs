@@ -299,10 +299,11 @@ impl Scrape<'_> {
     }
 
     fn strays(&self, page: &mut Page<'_>) {
-        let of = |row: &'_ Row<'_>| {
-            (self.of(row), &*row.state.counts.strays, row.standing.hop_limit_changes())
-        };
-        strays::all(page, &self.targets.iter().map(of).collect::<Vec<_>>());
+        let strays = self
+            .targets
+            .iter()
+            .map(|row| (self.of(row), &*row.state.counts.strays, row.standing.hop_limit_changes()));
+        strays::all(page, &strays.collect::<Vec<_>>());
     }
 
     /// What is shown where it is asked for.
