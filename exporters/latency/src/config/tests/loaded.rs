@@ -18,7 +18,7 @@ fn every_module_whose_files_cannot_be_read_is_told_with_its_place() {
     let lines: Vec<_> = told.lines().collect();
     assert_eq!(lines.len(), 2, "{told}");
     assert!(lines[0].starts_with("line 3:6: modules.a.http: reading secret file"), "{told}");
-    assert!(lines[1].starts_with("line 5:6: modules.c.http.tls_config: "), "{told}");
+    assert!(lines[1].starts_with("line 5:6: modules.c.http: tls_config.ca_file: "), "{told}");
 }
 
 #[test]
