@@ -16,20 +16,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use exporter_kit::off_the_thread;
+use exporter_kit::{Query, off_the_thread};
 use futures_util::stream;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::authority::state::Zones;
 use crate::ecs::state::{EcsSets, RunningEcs};
 use crate::pages::answers::Page;
 use crate::pages::ecs::EcsPage;
-use crate::pages::filter::{Filter, Format};
+use crate::pages::filter::{Filter, Format, OfSets};
 use crate::pages::html::Choices;
 use crate::pages::lists::Report;
 use crate::pages::results::{Rows, Told};
@@ -42,6 +43,9 @@ type TakenEcs = Vec<(Arc<RunningEcs>, crate::ecs::state::Latest)>;
 
 /// The sets at one moment, so that a sweep that ends meanwhile cannot mix in.
 type Taken = results::Sets;
+
+/// What is answered to who asks for what there is not.
+type Refusal = (StatusCode, String);
 
 /// The pages beside `/metrics`.
 pub(crate) fn routes(sets: Arc<Sets>, zones: Arc<Zones>, ecs: Arc<EcsSets>) -> Router {
@@ -93,8 +97,12 @@ async fn answers(State((sets, _)): State<Answered>, Query(filter): Query<Filter>
 }
 
 /// What servers answer for subnets, for a program.
-async fn for_subnets(State((_, ecs)): State<Answered>, Query(filter): Query<Filter>) -> Response {
-    Json(subnets(&take_ecs(&ecs), &filter)).into_response()
+async fn for_subnets(
+    State((_, ecs)): State<Answered>,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Refusal> {
+    let format = for_programs(form(&filter)?.unwrap_or(Format::Json))?;
+    Ok(values(&subnets(&take_ecs(&ecs), &filter), format))
 }
 
 fn take_ecs(ecs: &EcsSets) -> TakenEcs {
@@ -131,8 +139,7 @@ fn shown(sets: &Taken, ecs: &TakenEcs, filter: &Filter, usual: Format) -> Respon
             Html(html::page(&pages, &subnets, &all, filter, &choices(sets)).into_string())
                 .into_response()
         }
-        Format::Json => Json(pages).into_response(),
-        Format::Ndjson => lines(pages.iter().filter_map(|page| serde_json::to_string(page).ok())),
+        Format::Json | Format::Ndjson => values(&pages, format),
         Format::Text => {
             let mut text = String::new();
             for page in &pages {
@@ -153,6 +160,9 @@ async fn results(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) ->
 
 /// What each resolver says otherwise than in the sweep before.
 async fn diff(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Response {
+    if let Err(refusal) = form(&filter) {
+        return refusal.into_response();
+    }
     let sets = take(&sets);
     let is_asked = |(set, _): &&(Arc<SetState>, Latest)| {
         set.plan.questions.iter().any(|asked| filter.matches(&set.plan, asked))
@@ -168,11 +178,8 @@ async fn diff(State(sets): State<Arc<Sets>>, Query(filter): Query<Filter>) -> Re
 
 /// The rows of all resolvers, or only of one.
 fn rows(sets: Taken, filter: Filter, told: Told, only: Option<IpAddr>) -> Response {
-    match checked(&sets, &filter, Format::Json) {
-        Ok(format @ (Format::Json | Format::Ndjson)) => {
-            stream_of(Rows::new(sets, filter, told, format, only), format)
-        }
-        Ok(_) => (StatusCode::BAD_REQUEST, "format: must be json or ndjson here\n").into_response(),
+    match checked(&sets, &filter, Format::Json).and_then(for_programs) {
+        Ok(format) => stream_of(Rows::new(sets, filter, told, format, only), format),
         Err(refusal) => refusal.into_response(),
     }
 }
@@ -198,37 +205,84 @@ async fn resolver(
 }
 
 /// The sweeps of each set.
-async fn sweeps(State(sets): State<Arc<Sets>>) -> Response {
-    let (sets, now) = (take(&sets), Instant::now());
+async fn sweeps(
+    State(sets): State<Arc<Sets>>,
+    Query(asked): Query<OfSets>,
+) -> Result<Response, Refusal> {
+    let (sets, format) = of_sets(&sets, &asked)?;
+    let format = for_programs(format.unwrap_or(Format::Json))?;
+    let now = Instant::now();
     let all: Vec<_> = sets.iter().map(|(set, latest)| Sweeps::new(set, latest, now)).collect();
-    Json(all).into_response()
+    Ok(values(&all, format))
 }
 
-/// What each list is worth, for a browser. A long list takes its time, which is nobody else's.
-async fn lists(State(sets): State<Arc<Sets>>) -> Response {
-    reported(take(&sets), |reports| Html(lists::page(reports).into_string()).into_response()).await
+/// What each list is worth, for a browser.
+async fn lists(
+    State(sets): State<Arc<Sets>>,
+    Query(asked): Query<OfSets>,
+) -> Result<Response, Refusal> {
+    reported(&sets, &asked, Format::Html).await
 }
 
 /// The same for a program.
-async fn lists_of_programs(State(sets): State<Arc<Sets>>) -> Response {
-    reported(take(&sets), |reports| Json(reports).into_response()).await
+async fn lists_of_programs(
+    State(sets): State<Arc<Sets>>,
+    Query(asked): Query<OfSets>,
+) -> Result<Response, Refusal> {
+    reported(&sets, &asked, Format::Json).await
 }
 
-async fn reported(
-    sets: Taken,
-    shown: impl FnOnce(&[Report<'_>]) -> Response + Send + 'static,
-) -> Response {
-    off_the_thread(move || {
+/// A long list takes its time, which is nobody else's.
+async fn reported(sets: &Sets, asked: &OfSets, usual: Format) -> Result<Response, Refusal> {
+    let (sets, format) = of_sets(sets, asked)?;
+    let format = format.unwrap_or(usual);
+    if format == Format::Text {
+        return Err(refused("format: must be html, json or ndjson here\n"));
+    }
+    let shown = off_the_thread(move || {
         let reports: Vec<_> = sets.iter().map(|(set, latest)| Report::new(set, latest)).collect();
-        shown(&reports)
-    })
-    .await
+        match format {
+            Format::Html => Html(lists::page(&reports).into_string()).into_response(),
+            _ => values(&reports, format),
+        }
+    });
+    Ok(shown.await)
 }
 
-/// The form that is asked for, if all of the filter can be; else what to answer.
-fn checked(sets: &Taken, filter: &Filter, usual: Format) -> Result<Format, (StatusCode, String)> {
-    let format = filter.class().and_then(|_| filter.format());
-    let format = format.map_err(|error| (StatusCode::BAD_REQUEST, error))?.unwrap_or(usual);
+/// The sets that are asked for, and in which form, if that is said; else what to answer.
+fn of_sets(sets: &Sets, asked: &OfSets) -> Result<(Taken, Option<Format>), Refusal> {
+    let format = asked.format().map_err(refused)?;
+    let mut sets = take(sets);
+    let line = |(set, _): &(Arc<SetState>, Latest)| format!("?set={}\n", set.plan.set.name);
+    let all: String = sets.iter().map(line).collect();
+    sets.retain(|(set, _)| asked.admits(&set.plan.set.name));
+    if sets.is_empty() && asked.names_one() {
+        let message = format!("No such set is configured. There are:\n{all}");
+        return Err((StatusCode::NOT_FOUND, message));
+    }
+    Ok((sets, format))
+}
+
+fn refused(why: impl Into<String>) -> Refusal {
+    (StatusCode::BAD_REQUEST, why.into())
+}
+
+/// The form that a filter asks for, if any, where all of it can be; else what to answer.
+fn form(filter: &Filter) -> Result<Option<Format>, Refusal> {
+    filter.class().and_then(|_| filter.format()).map_err(refused)
+}
+
+/// A form that is for programs; else what to answer.
+fn for_programs(format: Format) -> Result<Format, Refusal> {
+    let is_for_programs = matches!(format, Format::Json | Format::Ndjson);
+    is_for_programs
+        .then_some(format)
+        .ok_or_else(|| refused("format: must be json or ndjson here\n"))
+}
+
+/// The form that is asked for, if all of the filter can be and a question is; else what to answer.
+fn checked(sets: &Taken, filter: &Filter, usual: Format) -> Result<Format, Refusal> {
+    let format = form(filter)?.unwrap_or(usual);
     let mut questions =
         sets.iter().flat_map(|(set, _)| set.plan.questions.iter().map(move |asked| (set, asked)));
     if questions.clone().any(|(set, asked)| filter.matches(&set.plan, asked)) {
@@ -263,7 +317,12 @@ fn stream_of(rows: Rows, format: Format) -> Response {
     ([(header::CONTENT_TYPE, kind)], Body::from_stream(parts)).into_response()
 }
 
-fn lines(lines: impl Iterator<Item = String>) -> Response {
+/// Values for a program: in one, or one a line.
+fn values(values: &[impl Serialize], format: Format) -> Response {
+    if format != Format::Ndjson {
+        return Json(values).into_response();
+    }
+    let lines = values.iter().filter_map(|value| serde_json::to_string(value).ok());
     let text: String = lines.map(|line| line + "\n").collect();
     ([(header::CONTENT_TYPE, NDJSON)], text).into_response()
 }

@@ -1,4 +1,4 @@
-//! What of the answers is asked for: everything, unless a part is named. No I/O, no clock.
+//! What of a page is asked for, and in which form: everything, unless a part is named. No I/O, no clock.
 
 use serde::Deserialize;
 
@@ -18,6 +18,15 @@ pub(crate) struct Filter {
     format: Option<String>,
 }
 
+/// The parameters of a page that is about whole sets.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfSets {
+    set: Option<String>,
+    /// `html`, `json` or `ndjson`.
+    format: Option<String>,
+}
+
 /// In which form something is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -31,17 +40,40 @@ pub(crate) enum Format {
     Ndjson,
 }
 
+impl Format {
+    fn named(name: Option<&String>) -> Result<Option<Self>, String> {
+        match stated(name) {
+            None => Ok(None),
+            Some("html") => Ok(Some(Self::Html)),
+            Some("text") => Ok(Some(Self::Text)),
+            Some("json") => Ok(Some(Self::Json)),
+            Some("ndjson") => Ok(Some(Self::Ndjson)),
+            Some(_) => Err("format: must be html, text, json or ndjson\n".to_owned()),
+        }
+    }
+}
+
+impl OfSets {
+    /// The form that is asked for by name, if any; an error says which there are.
+    pub(crate) fn format(&self) -> Result<Option<Format>, String> {
+        Format::named(self.format.as_ref())
+    }
+
+    /// Whether this set was asked for.
+    pub(crate) fn admits(&self, set: &str) -> bool {
+        stated(self.set.as_ref()).is_none_or(|wanted| wanted == set)
+    }
+
+    /// Whether one set was asked for by its name.
+    pub(crate) fn names_one(&self) -> bool {
+        stated(self.set.as_ref()).is_some()
+    }
+}
+
 impl Filter {
     /// The form that is asked for by name, if any; an error says which there are.
     pub(crate) fn format(&self) -> Result<Option<Format>, String> {
-        match stated(self.format.as_ref()) {
-            None => Ok(None),
-            Some("html") => Ok(Some(Format::Html)),
-            Some("text") => Ok(Some(Format::Text)),
-            Some("json") => Ok(Some(Format::Json)),
-            Some("ndjson") => Ok(Some(Format::Ndjson)),
-            Some(_) => Err("format: must be html, text, json or ndjson\n".to_owned()),
-        }
+        Format::named(self.format.as_ref())
     }
 
     /// The class that is asked for; an error says which there are.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use exporter_kit::{json_rows, off_the_thread};
+use exporter_kit::{Query, json_rows, off_the_thread};
 use serde::Deserialize;
 
 use crate::authority::page::Page;
@@ -27,8 +28,12 @@ struct Form {
 /// The last round over each zone's servers. Sends nothing.
 async fn page(State(zones): State<Arc<Zones>>, Query(form): Query<Form>) -> Response {
     let pages = zones.states().into_iter().map(|zone| Page::new(&zone));
-    if form.format.as_deref() == Some("json") {
-        return json_rows(pages);
+    match form.format.as_deref() {
+        None | Some("text") => {}
+        Some("json") => return json_rows(pages),
+        Some(_) => {
+            return (StatusCode::BAD_REQUEST, "format: must be json or text\n").into_response();
+        }
     }
     off_the_thread(move || {
         let mut text = String::new();

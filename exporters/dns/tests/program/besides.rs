@@ -102,6 +102,10 @@ ecs:
 
     let pages: serde_json::Value = serde_json::from_str(&program.page("/api/v1/ecs")).unwrap();
     let api = pages.as_array().unwrap().iter().find(|it| it["name"] == "api.messenger.example");
+    let lines = program.page("/api/v1/ecs?format=ndjson");
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(Some(&lines), pages.as_array());
     let rows = api.unwrap()["answers"].as_array().unwrap();
     for (subnet, answer) in subnets.iter().zip(["2", "3", "1", "1"]) {
         let has = |row: &&serde_json::Value| {

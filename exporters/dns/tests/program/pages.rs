@@ -60,6 +60,8 @@ pub(crate) fn tell_programs_what_each_resolver_said(program: &Program, addresses
         (&world["running"], &world["last"]["degraded"]),
         (&Value::Null, &Value::Bool(false))
     );
+    let row = lines(program, "/api/v1/sweeps?set=world&format=ndjson");
+    assert_eq!((row.len(), &row[0]["set"]), (1, &world["set"]));
 
     let answers = json(program, &format!("/api/v1/answers?{of_world}"));
     let countries = answers[0]["countries"].as_array().expect("countries");
@@ -70,6 +72,15 @@ pub(crate) fn tell_programs_what_each_resolver_said(program: &Program, addresses
         let refused = program.request("GET", &format!("/api/v1/results?{bad}"), "");
         assert!(refused.status == 400 && refused.body.contains(what), "{}", refused.body);
     }
+    for page in ["sweeps", "lists", "ecs", "answers", "results", "diff"] {
+        for (bad, what) in [("nmae=x", "nmae: is no parameter"), ("format=xml", "ndjson")] {
+            let refused = program.request("GET", &format!("/api/v1/{page}?{bad}"), "");
+            assert_eq!(refused.status, 400, "{page}?{bad}: {}", refused.body);
+            assert!(refused.body.contains(what), "{page}?{bad}: {}", refused.body);
+        }
+    }
+    let none = program.request("GET", "/api/v1/sweeps?set=wrold", "");
+    assert!(none.status == 404 && none.body.contains("?set=world\n"), "{}", none.body);
 }
 
 /// A browser gets a page of HTML, everybody else text.
@@ -101,6 +112,8 @@ pub(crate) fn tell_what_a_list_is_worth(program: &Program) {
     let counts = ["dead", "refusing", "lying", "left_alone"].map(count);
     assert_eq!(counts, [6, 2, 0, 0], "{world}");
     assert!(count("working") > 40 && count("differing") >= 12, "{world}");
+    let rows = lines(program, "/api/v1/lists?format=ndjson");
+    assert_eq!(Some(&rows), reports.as_array());
     let page = program.page("/lists");
     assert!(page.contains("is silent to everything") && !page.contains("No sweep yet"), "{page}");
 }
