@@ -15,6 +15,9 @@ pub(crate) use opt_out::OptOut;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
 use crate::special;
 
 /// The country of a resolver that answers from many places: its address says nothing about where.
@@ -61,7 +64,7 @@ pub(crate) struct ResolverList {
     pub(crate) opted_out: usize,
     /// Lines of the file that are no resolvers.
     pub(crate) skipped: Skipped,
-    /// When an entry was checked last, as the list says.
+    /// When an entry was checked last, as the list says: `2023-08-17 22:01:10`, which is taken for UTC.
     pub(crate) newest_check: Option<String>,
     /// Resolvers that are elsewhere by the user's own tables, and where: indices.
     pub(crate) misplaced: Vec<(u32, u16)>,
@@ -88,6 +91,13 @@ impl ResolverList {
         let nowhere = |it: &&Resolver| Some(usize::from(it.country)) == unknown;
         let all = self.resolvers.iter();
         (all.clone().filter(nowhere).count(), all.filter(|it| it.asn == 0).count())
+    }
+
+    /// When an entry was checked last, in seconds since the epoch.
+    pub(crate) fn newest_check_seconds(&self) -> Option<f64> {
+        let time: DateTime = self.newest_check.as_ref()?.parse().ok()?;
+        let seconds = time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
+        Some(seconds as f64)
     }
 
     /// Whether a third party is in both lists.

@@ -53,6 +53,11 @@ fn sweeps(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
         }),
     );
     page.gauge(
+        "dns_consistency_resolver_list_timestamp_seconds",
+        "When a resolver of the list was checked last by the list's makers, as seconds since the epoch.",
+        sets.iter().filter_map(|set| Some((set_labels(set), set.plan.set.list.newest_check_seconds()?))),
+    );
+    page.gauge(
         "dns_consistency_sweep_duration_seconds",
         "How long the last sweep took.",
         sets.iter().filter_map(|set| Some((set_labels(set), set.latest().last?.0))),

@@ -82,7 +82,9 @@ fn answer(address: [u8; 4]) -> Outcome {
 /// A set that was swept, and one that was not.
 fn states() -> Vec<Arc<SetState>> {
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
-    let plans = config.complete(std::path::Path::new(".")).unwrap().plans(&[]).0;
+    let mut plans = config.complete(std::path::Path::new(".")).unwrap().plans(&[]).0;
+    let list = &mut plans.get_mut("world").unwrap().set.list;
+    Arc::make_mut(list).newest_check = Some("2018-03-28 12:00:00".to_owned());
     let states: Vec<_> = plans.into_values().map(|plan| Arc::new(SetState::new(plan, 0))).collect();
     let world = &states[1];
     let honest = || Some(answer([149, 154, 167, 220]));

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jiff::civil::DateTime;
+
 use super::{
     ANYCAST, Country, Entry, Geo, OptOut, Resolver, ResolverList, Skipped, UNKNOWN, network,
 };
@@ -85,8 +87,8 @@ impl Builder {
     pub(crate) fn checked(&mut self, at: Option<&str>) {
         let Some(at) = at.and_then(|at| at.get(..19)) else { return };
         let at = at.replace('T', " ");
-        let is_time = at.bytes().all(|byte| byte.is_ascii_digit() || b"-: ".contains(&byte));
-        if is_time && self.list.newest_check.as_ref().is_none_or(|newest| *newest < at) {
+        let is_newer = self.list.newest_check.as_ref().is_none_or(|newest| *newest < at);
+        if is_newer && at.parse::<DateTime>().is_ok() {
             self.list.newest_check = Some(at);
         }
     }

@@ -189,7 +189,11 @@ fn a_few_bad_lines_are_left_out_and_counted_and_harm_no_other() {
 
 #[test]
 fn the_newest_check_of_a_list_is_known() {
-    let text = "ip_address,checked_at\n11.0.0.1,2023-08-17 22:01:10\n11.0.0.2,2023-08-17T22:05:00Z\n11.0.0.3,\n";
+    let text = "ip_address,checked_at\n11.0.0.1,2023-08-17 22:01:10\n11.0.0.2,2023-08-17T22:05:00Z\n11.0.0.3,\n\
+                11.0.0.4,9999-99-99 99:99:99\n11.0.0.5,never before today!\n";
     let list = parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish();
     assert_eq!(list.newest_check.as_deref(), Some("2023-08-17 22:05:00"));
+    // As `date -u -d '2023-08-17 22:05:00' +%s` has it.
+    assert_eq!(list.newest_check_seconds(), Some(1_692_309_900.0));
+    assert_eq!(Builder::new(false).finish().newest_check_seconds(), None);
 }
