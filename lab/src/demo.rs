@@ -134,9 +134,7 @@ async fn follow(
         let verdict =
             judge(&replay.expectation, started, &arrived, |alert| replay.concern.covers(alert));
         let elapsed = broken.elapsed();
-        let complete = !replay.expectation.must.is_empty()
-            && replay.expectation.must.iter().all(|name| verdict.got.contains(*name));
-        if complete {
+        if !replay.expectation.must.is_empty() && verdict.is_complete {
             let since = *complete_at.get_or_insert_with(Instant::now);
             if since.elapsed() > SETTLE {
                 return Ok(verdict);

@@ -18,6 +18,9 @@ pub struct Expectation {
     pub within: Option<Duration>,
     /// Words that the text of the first expected alert must contain.
     pub says: Vec<&'static str>,
+    /// The countries that the expected alerts must name between them, and no other; none where they are not about
+    /// countries.
+    pub countries: Vec<&'static str>,
 }
 
 /// What became of it.
@@ -25,6 +28,8 @@ pub struct Expectation {
 pub struct Verdict {
     /// The alerts that were notified as firing.
     pub got: BTreeSet<String>,
+    /// Whether all came that must, for each country.
+    pub is_complete: bool,
     /// From the start of the fault to the first expected alert.
     pub delay: Option<Duration>,
     /// What was not as it must be; empty when all is well.
@@ -61,9 +66,19 @@ pub fn judge(
     });
     let pages = news.iter().filter(|(one, _)| one.channel == Channel::Page).count();
 
+    let countries = countries(expectation, news.iter().flat_map(|(_, alerts)| alerts));
+
     let mut problems = Vec::new();
     for name in expectation.must.iter().filter(|name| !got.contains(**name)) {
         problems.push(format!("{name} was not notified"));
+    }
+    for country in expectation.countries.iter().filter(|country| !countries.contains(**country)) {
+        problems.push(format!("{country} was not named"));
+    }
+    let is_complete = problems.is_empty();
+    let is_due = |country: &str| expectation.countries.contains(&country);
+    for country in countries.iter().filter(|country| !is_due(country)) {
+        problems.push(format!("{country} was named and should not have been"));
     }
     let expected = |name: &str| expectation.must.contains(&name) || expectation.may.contains(&name);
     for name in got.iter().filter(|name| !expected(name)) {
@@ -84,7 +99,7 @@ pub fn judge(
             problems.push(format!("{} does not say {word:?}: {text}", alert.name()));
         }
     }
-    Verdict { got, delay: first.map(|(delay, _)| delay), problems }
+    Verdict { got, is_complete, delay: first.map(|(delay, _)| delay), problems }
 }
 
 /// The line that a replay ends with, for people and for programs. `seconds` is the detection delay,
@@ -111,6 +126,17 @@ fn news_of<'a>(
         alert.status == Status::Firing && alert.starts_at >= started && concerns(alert)
     };
     notification.alerts.iter().filter(news).collect()
+}
+
+/// The countries that the expected alerts name; none where they are not about countries.
+fn countries<'a>(
+    expectation: &Expectation,
+    alerts: impl Iterator<Item = &'a &'a Alert>,
+) -> BTreeSet<String> {
+    let is_about = |alert: &&&Alert| {
+        !expectation.countries.is_empty() && expectation.must.contains(&alert.name())
+    };
+    alerts.filter(is_about).map(|alert| alert.label("country").to_owned()).collect()
 }
 
 fn names<'a>(alerts: impl Iterator<Item = &'a &'a Alert>) -> BTreeSet<String> {
@@ -204,6 +230,39 @@ mod tests {
         mute.says = vec!["503"];
         let found = judged(&mute, &[arrival(1050, Channel::Page, vec![alert("Down", 1040)])]);
         assert!(found.problems[0].starts_with("Down does not say \"503\""));
+    }
+
+    #[test]
+    fn the_countries_that_are_due_are_named_and_no_other() {
+        let expectation = Expectation {
+            must: vec!["Diverges"],
+            may: vec!["Odd"],
+            countries: vec!["CN", "RU"],
+            ..Expectation::default()
+        };
+        let of = |name: &str, country: &str| {
+            let mut alert = alert(name, 1040);
+            alert.labels.insert("country".to_owned(), country.to_owned());
+            alert
+        };
+        let told = |countries: &[&str]| {
+            let alerts = countries.iter().map(|country| of("Diverges", country)).collect();
+            // What another alert names does not matter.
+            let arrivals = [
+                arrival(1050, Channel::Ticket, alerts),
+                arrival(1055, Channel::Ticket, vec![of("Odd", "FR")]),
+            ];
+            judged(&expectation, &arrivals)
+        };
+        let both = told(&["RU", "CN"]);
+        assert!(both.is_good() && both.is_complete, "{both:?}");
+        let one = told(&["CN"]);
+        assert_eq!(one.problems, ["RU was not named"]);
+        assert!(!one.is_complete, "the other may come yet");
+        let three = told(&["CN", "RU", "DE"]);
+        assert_eq!(three.problems, ["DE was named and should not have been"]);
+        assert!(three.is_complete, "nothing mends that");
+        assert!(!judged(&expectation, &[]).is_complete);
     }
 
     #[test]

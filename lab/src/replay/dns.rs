@@ -18,7 +18,11 @@ fn country_diverges() -> Replay {
         fault: Fault::Tampered(&[("CN", CHINA), ("RU", RUSSIA)]),
         lasts: None,
         watch: seconds(180),
-        expectation: Expectation { must: vec!["DnsCountryDiverges"], ..Expectation::default() },
+        expectation: Expectation {
+            must: vec!["DnsCountryDiverges"],
+            countries: vec!["CN", "RU"],
+            ..Expectation::default()
+        },
         homing: None,
         concern: Concern::Dns,
     }
