@@ -61,7 +61,7 @@ pub(crate) struct Summary {
     pub(crate) by_name: Vec<Named>,
     /// The newest entries, the newest last.
     pub(crate) newest: VecDeque<Arc<Entry>>,
-    /// Whether all of the log was read; else there is more to come.
+    /// Whether all was read that there is to read for now; else there is more to come at once.
     pub(crate) is_whole: bool,
 }
 
@@ -125,24 +125,39 @@ impl Journal {
 
     /// Forgets the oldest entries of more than so many: a log that is full drops them.
     pub(crate) fn keep(&mut self, most: usize) {
-        while self.counted.len() > most {
+        let mut lost = 0;
+        for _ in most..self.counted.len() {
             if let Some(oldest) = self.counted.pop_front() {
                 self.count(oldest, u32::MAX);
-                self.forget_latest(oldest);
+                lost |= self.whose_latest(oldest);
             }
+        }
+        if lost != 0 {
+            self.find_latest(lost);
         }
         while self.summary.newest.len() > most {
             self.summary.newest.pop_front();
         }
     }
 
-    /// Looks for the latest of the events whose latest entry was dropped.
-    fn forget_latest(&mut self, dropped: Counted) {
+    /// A bit for each of the config's events whose latest entry may be this one. Without times there is
+    /// no latest.
+    fn whose_latest(&self, entry: Counted) -> u32 {
+        let is_it = |name: &Named| name.latest == entry.time && entry.time > 0;
+        let names = self.summary.by_name.iter().enumerate().filter(|(_, name)| is_it(name));
+        names.fold(0, |bits, (place, _)| bits | entry.named & (1 << place))
+    }
+
+    /// Looks for the latest entry of each of these events, through all entries and once for all that
+    /// were dropped: a log can shrink by thousands.
+    fn find_latest(&mut self, of: u32) {
+        #[cfg(test)]
+        tests::LOOKS.set(tests::LOOKS.get() + 1);
         for (place, name) in self.summary.by_name.iter_mut().enumerate() {
-            let is_it = |it: &&Counted| it.named & (1 << place) != 0;
-            if is_it(&&dropped) && name.latest == dropped.time {
-                let left = self.counted.iter().filter(is_it).map(|it| it.time);
-                name.latest = if name.count == 0 { 0 } else { left.max().unwrap_or(0) };
+            let bit = 1 << place;
+            if of & bit != 0 {
+                let left = self.counted.iter().filter(|it| it.named & bit != 0);
+                name.latest = left.map(|it| it.time).max().unwrap_or(0);
             }
         }
     }
@@ -168,6 +183,11 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    thread_local! {
+        /// How often the latest entries were looked for.
+        pub(super) static LOOKS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    }
 
     fn journal() -> Journal {
         let event = |name: &str, regex: &str| SelEvent::new(name, regex).unwrap();
@@ -221,6 +241,21 @@ mod tests {
         journal.keep(1);
         let named = &journal.summary(true).by_name[0];
         assert_eq!((named.count, named.latest), (0, 0));
+    }
+
+    #[test]
+    fn a_log_that_shrinks_by_thousands_is_looked_through_once() {
+        for (time, looks) in [(Some(1_700_000_000), 1), (None, 0)] {
+            let mut journal = journal();
+            for id in 0..4_000 {
+                journal.push(Entry { time, ..entry(id, None, "Correctable memory error") });
+            }
+            LOOKS.set(0);
+            journal.keep(10);
+            assert_eq!(LOOKS.get(), looks, "{time:?}");
+            let named = &journal.summary(true).by_name[0];
+            assert_eq!((named.count, named.latest), (10, time.unwrap_or(0)));
+        }
     }
 
     #[test]
