@@ -27,6 +27,8 @@ const CHECK: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often a list is read again whose changes the BMC does not tell.
 const RELIST: Duration = Duration::from_secs(3600);
+/// So many sessions in a row may end while the list's thresholds are asked for.
+const MOST_LOST: u32 = 3;
 /// Sessions end by themselves in polls that are so far apart: BMCs close an idle one after a minute.
 const IDLE: Duration = Duration::from_secs(45);
 
@@ -54,6 +56,8 @@ pub(super) struct Listing {
     doubtful: Option<Vec<Arc<Known>>>,
     /// Readings in a row that were in doubt.
     doubts: u32,
+    /// Sessions in a row that thresholds were asked for in and not told to the end.
+    lost: u32,
 }
 
 #[derive(Debug)]
@@ -78,6 +82,20 @@ impl Listing {
     fn was_read(&mut self, stamp: Option<SdrStamp>, at: Instant) {
         self.last = Some(Last { stamp, read: at, checked: at });
         (self.is_new_session, self.is_outdated) = (false, false);
+    }
+
+    /// Whether the BMC is asked for the thresholds in force, which it has to tell to the end: until
+    /// [`Listing::told_thresholds`] it may die over them, or take too long. One that does has those of
+    /// its records, and is asked once more with its next list.
+    fn asks_for_thresholds(&mut self) -> bool {
+        let asks = self.lost < MOST_LOST;
+        self.lost = if asks { self.lost + 1 } else { MOST_LOST - 1 };
+        asks
+    }
+
+    /// It did.
+    fn told_thresholds(&mut self) {
+        self.lost = 0;
     }
 
     /// Whether a list has to be read a second time, and when.
@@ -209,7 +227,15 @@ impl IpmiSession {
             return Ok(before);
         }
         info!(target_name = bmc.name, records, complete, "SDR repository read");
-        self.thresholds_in_force(&asked.numbers, &mut list).await?;
+        if self.listing.asks_for_thresholds() {
+            self.thresholds_in_force(&asked.numbers, &mut list).await?;
+            self.listing.told_thresholds();
+        } else {
+            warn!(
+                target_name = bmc.name,
+                "sessions end over thresholds: those of the records are taken"
+            );
+        }
         list.judge_thresholds();
         let repository = Repository { list: Arc::new(list), asked };
         // Read now and then, and nearly always the same: then what shares it goes on doing so.
@@ -363,6 +389,21 @@ mod tests {
         judged(&mut listing, &["inlet"], true);
         listing.was_read(Some(stamp(2)), Instant::now());
         assert_eq!((last(&listing), listing.is_outdated), (Some(stamp(2)), false));
+    }
+
+    #[test]
+    fn a_bmc_that_dies_over_its_thresholds_has_a_list_nevertheless() {
+        let mut listing = Listing::default();
+        for _ in 0..MOST_LOST {
+            assert!(listing.asks_for_thresholds());
+        }
+        assert!(!listing.asks_for_thresholds());
+        // With its next list it is asked once more.
+        assert!(listing.asks_for_thresholds());
+        assert!(!listing.asks_for_thresholds());
+        assert!(listing.asks_for_thresholds());
+        listing.told_thresholds();
+        assert_eq!(listing.lost, 0);
     }
 
     #[test]
