@@ -9,8 +9,10 @@ use crate::journal::Summary;
 use crate::outcome::PollFailure;
 
 mod answer;
+mod fact;
 
 pub(crate) use answer::{Answer, Asserted, Drawn, Log, Part, Parts, Power, Watchdog, Watts, Who};
+pub(crate) use fact::Fact;
 
 /// A part of what is read, under the name that `ipmi_exporter` has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +239,36 @@ impl Slow {
             }
         }
         self
+    }
+
+    /// What there is to [`Slow::forget`].
+    pub(crate) fn facts(&self) -> impl Iterator<Item = Fact> {
+        let power = self.power.is_some().then_some(Fact::Power);
+        let log = self.log.is_some().then_some(Fact::Log);
+        let states = self.states.iter().map(|(sensor, _)| Fact::States(Arc::clone(sensor)));
+        power.into_iter().chain(log).chain(states)
+    }
+
+    /// Whether this is known.
+    pub(crate) fn tells(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Power => self.power.is_some(),
+            Fact::Log => self.log.is_some(),
+            Fact::States(sensor) => self.place(sensor).is_ok(),
+        }
+    }
+
+    /// Knows this no more.
+    pub(crate) fn forget(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Power => self.power = None,
+            Fact::Log => self.log = None,
+            Fact::States(sensor) => {
+                if let Ok(place) = self.place(sensor) {
+                    self.states.remove(place);
+                }
+            }
+        }
     }
 
     /// Whether the machine is on, and what is wrong with it.

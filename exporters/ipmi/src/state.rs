@@ -16,12 +16,14 @@ use crate::sensor::list::SensorList;
 use crate::sensor::{Sensor, Severity};
 use crate::slow::{Answer, Question, Slow};
 use crate::source::Source;
-use crate::verdict::{Moment, Reading, SILENT, Says, Verdict};
+use crate::verdict::{Moment, Reading, Says, Verdict};
 use remembered::Remembered;
 
+mod before;
 mod clock;
 mod remembered;
 
+pub(crate) use before::Before;
 pub(crate) use clock::Clock;
 
 /// Baselines that are written at the same moment. Hundreds of threads would take the CPU from the one
@@ -70,27 +72,13 @@ pub(crate) struct Polled {
     pub(crate) before: Option<Arc<Before>>,
 }
 
-/// What was known of a BMC when its polls began to fail.
-#[derive(Clone, Debug)]
-pub(crate) struct Before {
-    /// What the last successful poll found.
-    pub(crate) snapshot: Arc<Snapshot>,
-    /// What was learnt beside the polls.
-    pub(crate) slow: Slow,
-    /// When that poll ended.
-    pub(crate) success: Moment,
-}
-
 impl Polled {
     /// Polls fail from now on.
-    fn fall_silent(&mut self) {
+    pub(crate) fn fall_silent(&mut self) {
         let slow = std::mem::take(&mut self.slow);
         let Some((snapshot, (success, _))) = self.snapshot.take().zip(self.success) else { return };
-        let slow = match self.before.take() {
-            Some(before) => slow.or(Arc::unwrap_or_clone(before).slow),
-            None => slow,
-        };
-        self.before = Some(Arc::new(Before { snapshot, slow, success }));
+        let before = self.before.take();
+        self.before = Some(Arc::new(Before::of(snapshot, slow, success, before)));
     }
 
     /// Forgets what was known before polls failed, if all of it was told anew or it is too old to be said.
@@ -98,9 +86,23 @@ impl Polled {
         let is_told = self.snapshot.as_ref().is_some_and(|snapshot| {
             self.slow.has_told(&bmc.module.collectors, snapshot.list.discrete.len())
         });
-        let is_stale = |before: &Arc<Before>| now.since(before.success) >= SILENT;
-        if is_told || self.before.as_ref().is_some_and(is_stale) {
+        if is_told || self.before.as_ref().is_some_and(|before| before.is_stale(now)) {
             self.before = None;
+        }
+        if self.has_stale(now) {
+            self.forget_stale(now);
+        }
+    }
+
+    /// Whether some of what was known before polls failed is too old to be said.
+    pub(crate) fn has_stale(&self, now: Moment) -> bool {
+        self.before.as_ref().is_some_and(|before| before.is_partly_stale(now))
+    }
+
+    /// Forgets that.
+    pub(crate) fn forget_stale(&mut self, now: Moment) {
+        if let Some(before) = &mut self.before {
+            Arc::make_mut(before).forget_stale(now);
         }
     }
 }

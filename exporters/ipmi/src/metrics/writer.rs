@@ -9,7 +9,7 @@ use super::labels::{ReasonLabels, SensorLabels, TargetLabels};
 use crate::inventory::{Known, Presence};
 use crate::poll;
 use crate::sensor::Sensor;
-use crate::slow::{Collector, Slow};
+use crate::slow::Collector;
 use crate::state::{BmcState, Outcome, Polled, Value};
 use crate::verdict::{Moment, Verdict};
 
@@ -40,8 +40,10 @@ impl View {
         let age = polled.success.map(|(at, _)| Duration::from_secs_f64(now.since(at).max(0.0)));
         // No poll ended for longer than any takes: whatever holds it up, nothing of it is fresh.
         if polled.snapshot.is_some() && age.is_some_and(|age| age > poll::longest(&state.bmc)) {
-            let polled = Arc::make_mut(&mut polled);
-            (polled.snapshot, polled.slow) = (None, Slow::default());
+            Arc::make_mut(&mut polled).fall_silent();
+        }
+        if polled.has_stale(now) {
+            Arc::make_mut(&mut polled).forget_stale(now);
         }
         Self {
             labels: TargetLabels { bmc: Arc::clone(&state.bmc), labels: state.labels() },

@@ -90,50 +90,95 @@ async fn a_disk_that_hangs_holds_up_no_poll() {
     assert_eq!(kept().1.sensors.len(), 2);
 }
 
+/// A BMC whose clock is set by hand, to the thousandth second.
+fn timed() -> Arc<BmcState> {
+    let second = Mutex::new(Moment::from_seconds(1_000.0));
+    Arc::new(state(None, Vec::new()).with_clock(Clock::Set(second)))
+}
+
+fn at(state: &BmcState, second: f64) {
+    state.clock().set(Moment::from_seconds(second));
+}
+
+/// It tells of its main power.
+fn faulty(state: &BmcState, main_fault: bool) {
+    let rest = (false, false, false);
+    let (drive_fault, cooling_fault, intrusion) = rest;
+    let power = Power {
+        is_on: true,
+        main_fault,
+        drive_fault,
+        cooling_fault,
+        intrusion,
+        restart_cause: None,
+    };
+    state.learn(Question::Power, None, Ok(Answer::Power(power)));
+}
+
+/// Whether its page says that the main power has failed.
+fn is_told(state: &Arc<BmcState>) -> bool {
+    let page = crate::metrics::page(Arc::clone(state)).openmetrics();
+    page.lines().any(|line| line.starts_with("ipmi_fault_state{") && line.contains("main power"))
+}
+
 #[tokio::test]
 async fn what_stops_a_machine_is_told_through_failed_polls_for_a_quarter_of_an_hour() {
-    let second = Mutex::new(Moment::from_seconds(1_000.0));
-    let state = Arc::new(state(None, Vec::new()).with_clock(Clock::Set(second)));
-    let at = |seconds| state.clock().set(Moment::from_seconds(seconds));
-    let faulty = |main_fault| {
-        let rest = (false, false, false);
-        let (drive_fault, cooling_fault, intrusion) = rest;
-        let power = Power {
-            is_on: true,
-            main_fault,
-            drive_fault,
-            cooling_fault,
-            intrusion,
-            restart_cause: None,
-        };
-        state.learn(Question::Power, None, Ok(Answer::Power(power)));
-    };
-    let is_told = || {
-        let page = crate::metrics::page(Arc::clone(&state)).openmetrics();
-        page.lines()
-            .any(|line| line.starts_with("ipmi_fault_state{") && line.contains("main power"))
-    };
+    let state = timed();
     record(&state, Ok(snapshot()));
-    faulty(true);
-    assert!(is_told());
-    for (seconds, told) in [(1_060.0, true), (1_899.0, true), (1_900.0, false)] {
-        at(seconds);
+    faulty(&state, true);
+    assert!(is_told(&state));
+    for (second, told) in [(1_060.0, true), (1_899.0, true), (1_900.0, false)] {
+        at(&state, second);
         record(&state, Err(PollFailure::NoAnswer));
-        assert_eq!(is_told(), told, "{seconds}");
+        assert_eq!(is_told(&state), told, "{second}");
     }
     // It answers again before that, and tells of its power a while later.
-    at(2_000.0);
+    at(&state, 2_000.0);
     record(&state, Ok(snapshot()));
-    faulty(true);
-    at(2_100.0);
+    faulty(&state, true);
+    at(&state, 2_100.0);
     record(&state, Err(PollFailure::NoAnswer));
     record(&state, Ok(snapshot()));
-    assert!(is_told());
+    assert!(is_told(&state));
     record(&state, Err(PollFailure::NoAnswer));
-    assert!(is_told());
+    assert!(is_told(&state));
     record(&state, Ok(snapshot()));
-    faulty(false);
-    assert!(!is_told());
+    faulty(&state, false);
+    assert!(!is_told(&state));
+}
+
+#[tokio::test]
+async fn what_stops_a_machine_is_told_as_long_while_no_poll_ends() {
+    let state = timed();
+    record(&state, Ok(snapshot()));
+    faulty(&state, true);
+    // No poll takes as long as ten minutes.
+    for (second, told) in [(1_600.0, true), (1_899.0, true), (1_900.0, false)] {
+        at(&state, second);
+        assert_eq!(is_told(&state), told, "{second}");
+    }
+}
+
+#[tokio::test]
+async fn polls_that_go_well_now_and_then_keep_no_fault_that_is_not_told_anew() {
+    let state = timed();
+    record(&state, Ok(snapshot()));
+    faulty(&state, true);
+    // The power is never reached in between.
+    for second in (1_100..=2_500).step_by(100).map(f64::from) {
+        at(&state, second);
+        record(&state, Err(PollFailure::NoAnswer));
+        assert_eq!(is_told(&state), second < 1_900.0, "{second}");
+        record(&state, Ok(snapshot()));
+        assert_eq!(is_told(&state), second < 1_900.0, "{second}");
+    }
+    // Told anew, it is as young as that.
+    faulty(&state, true);
+    for (second, told) in [(3_300.0, true), (3_399.0, true), (3_400.0, false)] {
+        at(&state, second);
+        record(&state, Err(PollFailure::NoAnswer));
+        assert_eq!(is_told(&state), told, "{second}");
+    }
 }
 
 #[tokio::test]
