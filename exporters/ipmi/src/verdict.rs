@@ -2,7 +2,7 @@
 //!
 //! * `class`, `moment`, `median`, `history`: parts and how fast they warm, times, the last half hour;
 //! * `measure`: what a number is;
-//! * `watched`, `heat`, `fan`, `sensors`, `running`, `observed`: which readings are believed, and whether the machine is on;
+//! * `watched`, `judged`, `heat`, `fan`, `sensors`, `running`, `observed`: which readings are believed, and whether the machine is on;
 //! * `usual`: what is usual for each sensor;
 //! * `phantom`, `follow`: temperatures that cannot be, and the fans that follow them;
 //! * `trend`, `cooling`: the rise that all parts share, and whether cooling is lost;
@@ -26,6 +26,7 @@ mod follow;
 mod heat;
 mod held;
 mod history;
+mod judged;
 mod kept;
 mod limits;
 mod matching;

@@ -10,6 +10,7 @@ use super::fan::Fan;
 use super::heat::{Heat, Pending};
 use super::held::Cause;
 use super::history::{Clock, Ring};
+use super::judged::Judged;
 use super::measure::{Maybe, Measure};
 use super::moment::Moment;
 use super::record::{FanFailure, Phantom};
@@ -93,30 +94,8 @@ pub(super) struct Watched {
     judged: Judged,
 }
 
-/// What a sensor is judged for, with what is remembered for that alone.
-#[derive(Clone, Debug, PartialEq)]
-enum Judged {
-    /// A temperature, which may be a phantom.
-    Heat(Box<Heat>),
-    /// A fan, which may fail.
-    Fan(Box<Fan>),
-    /// Power, by what it was in the half hour behind it.
-    Power(Box<Ring>),
-    /// By the limits of the BMC alone, or for being there.
-    Listed,
-}
-
 impl Watched {
     pub(super) fn new(listed: &Listed) -> Self {
-        let judged = match listed.measure {
-            Measure::Temperature => Judged::Heat(Box::new(Heat::new(listed.rate))),
-            Measure::Rpm => Judged::Fan(Box::new(Fan::new(0.5))),
-            Measure::Ratio => Judged::Fan(Box::new(Fan::new(8192.0))),
-            Measure::Watts => Judged::Power(Box::new(Ring::new(1.0))),
-            // To two milliamperes, up to 64 A.
-            Measure::Amperes => Judged::Power(Box::new(Ring::new(500.0))),
-            Measure::Other | Measure::None => Judged::Listed,
-        };
         Self {
             known: Arc::clone(&listed.known),
             value: Maybe::default(),
@@ -131,7 +110,7 @@ impl Watched {
             measure: listed.measure,
             class: Class::of_sensor(&listed.known, listed.measure),
             severity: None,
-            judged,
+            judged: Judged::of(listed.measure, listed.rate),
         }
     }
 
@@ -151,51 +130,24 @@ impl Watched {
 
     /// What is remembered of a temperature.
     pub(super) fn heat(&self) -> Option<&Heat> {
-        match &self.judged {
-            Judged::Heat(heat) => Some(heat),
-            _ => None,
-        }
+        self.judged.heat()
     }
 
     pub(super) fn heat_mut(&mut self) -> Option<&mut Heat> {
-        match &mut self.judged {
-            Judged::Heat(heat) => Some(heat),
-            _ => None,
-        }
+        self.judged.heat_mut()
     }
 
     /// What is remembered of a fan.
     pub(super) fn fan(&self) -> Option<&Fan> {
-        match &self.judged {
-            Judged::Fan(fan) => Some(fan),
-            _ => None,
-        }
+        self.judged.fan()
     }
 
     pub(super) fn fan_mut(&mut self) -> Option<&mut Fan> {
-        match &mut self.judged {
-            Judged::Fan(fan) => Some(fan),
-            _ => None,
-        }
-    }
-
-    /// The half hour behind it; of temperatures, fans and power only.
-    fn ring(&self) -> Option<&Ring> {
-        match &self.judged {
-            Judged::Heat(heat) => Some(&heat.ring),
-            Judged::Fan(fan) => Some(&fan.ring),
-            Judged::Power(ring) => Some(ring),
-            Judged::Listed => None,
-        }
+        self.judged.fan_mut()
     }
 
     pub(super) fn ring_mut(&mut self) -> Option<&mut Ring> {
-        match &mut self.judged {
-            Judged::Heat(heat) => Some(&mut heat.ring),
-            Judged::Fan(fan) => Some(&mut fan.ring),
-            Judged::Power(ring) => Some(ring),
-            Judged::Listed => None,
-        }
+        self.judged.ring_mut()
     }
 
     /// How fast it can warm; `None` where a fast rise proves nothing.
@@ -261,21 +213,12 @@ impl Watched {
 
     /// What is usual for it: of a temperature in degrees, of a fan in its own unit.
     pub(super) fn usual(&self) -> Option<f64> {
-        let usual = match &self.judged {
-            Judged::Heat(heat) => heat.usual,
-            Judged::Fan(fan) => fan.usual,
-            Judged::Power(_) | Judged::Listed => None,
-        };
-        usual.map(f64::from)
+        self.judged.usual()
     }
 
     /// Seconds that its usual value was learnt from.
     pub(super) fn observed(&self) -> f32 {
-        match &self.judged {
-            Judged::Heat(heat) => heat.observed,
-            Judged::Fan(fan) => fan.observed,
-            Judged::Power(_) | Judged::Listed => 0.0,
-        }
+        self.judged.observed()
     }
 
     /// Holds its value for impossible.
@@ -302,20 +245,12 @@ impl Watched {
 
     /// Its value when the machine began to lose its cooling.
     pub(super) fn at_onset(&self) -> Option<f64> {
-        match &self.judged {
-            Judged::Heat(heat) => heat.at_onset.get(),
-            Judged::Fan(fan) => fan.at_onset.get(),
-            Judged::Power(_) | Judged::Listed => None,
-        }
+        self.judged.at_onset()
     }
 
     /// Says what that was, of a temperature or a fan.
     pub(super) fn set_onset(&mut self, value: Option<f64>) {
-        match &mut self.judged {
-            Judged::Heat(heat) => heat.at_onset = value.into(),
-            Judged::Fan(fan) => fan.at_onset = value.into(),
-            Judged::Power(_) | Judged::Listed => {}
-        }
+        self.judged.set_onset(value);
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -323,11 +258,11 @@ impl Watched {
     }
 
     pub(super) fn ago(&self, clock: &Clock, seconds: f64, reach: usize) -> Option<f64> {
-        self.ring()?.ago(clock, seconds, reach)
+        self.judged.ring()?.ago(clock, seconds, reach)
     }
 
     pub(super) fn before(&self, clock: &Clock, then: Moment) -> Option<f64> {
-        self.ring()?.before(clock, then)
+        self.judged.ring()?.before(clock, then)
     }
 
     /// By how much the believed value rose in so many seconds.
