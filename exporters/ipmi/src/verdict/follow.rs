@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::class::Class;
 use super::held::{Cause, Held, Kind, Level, Verdict, What};
+use super::history::SLOT;
 use super::measure::Measure;
 use super::median::median;
 use super::observed::Observed;
-use super::phantom::those;
+use super::phantom::{MOST, those, told};
 use super::record::Phantom;
 use super::sensors::{enough, neighbours, run_up, watts_now};
 use super::watched::Watched;
@@ -23,6 +24,8 @@ const DOUBT: f64 = 1800.0;
 
 /// Goes on with each phantom of the machine.
 pub(super) fn phantoms(seen: &mut Observed, held: &mut Held) {
+    let mut room = MOST.saturating_sub(told(seen));
+    let mut others = None;
     for place in 0..seen.sensors.len() {
         let it = &mut seen.sensors[place];
         if !it.is_temperature() {
@@ -34,13 +37,18 @@ pub(super) fn phantoms(seen: &mut Observed, held: &mut Held) {
             continue;
         };
         let known = Arc::clone(&it.known);
-        match go_on(seen, place, &mut phantom) {
+        if phantom.is_spare && room > 0 {
+            (phantom.is_spare, room) = (false, room - 1);
+        }
+        match go_on(seen, place, &mut phantom, &mut others) {
             Fate::Over => {
+                room += usize::from(!phantom.is_spare);
                 held.drop(Kind::PhantomTemperature, Some(&known));
                 held.drop(Kind::FansFollowPhantom, Some(&known));
                 continue;
             }
             Fate::Unsaid => {}
+            Fate::Said if phantom.is_spare => {}
             Fate::Said => say(seen, place, &phantom, held),
         }
         if let Some(heat) = seen.sensors[place].heat_mut() {
@@ -58,7 +66,22 @@ enum Fate {
     Said,
 }
 
-fn go_on(seen: &Observed, place: usize, phantom: &mut Phantom) -> Fate {
+/// By how much the parts that are believed rose in so many seconds. Phantoms of the same age are asked
+/// for it one after the other, and a machine can have a thousand.
+type Others = Option<(f64, Option<f64>)>;
+
+fn others_rose(seen: &Observed, it: &Watched, age: f64, known: &mut Others) -> Option<f64> {
+    let span = ((age + 60.0).min(1800.0) / SLOT).round_ties_even() * SLOT;
+    if let Some((_, rise)) = known.filter(|(of, _)| of.total_cmp(&span).is_eq()) {
+        return rise;
+    }
+    let rise = |it: &Watched| Some(it.value()? - it.ago(&seen.clock, span, 2)?);
+    let rise = median(neighbours(&seen.sensors, it).filter_map(rise));
+    *known = Some((span, rise));
+    rise
+}
+
+fn go_on(seen: &Observed, place: usize, phantom: &mut Phantom, others: &mut Others) -> Fate {
     let (now, it) = (seen.now(), &seen.sensors[place]);
     let is_gone = it.gone().is_some_and(|(_, polls)| polls >= 2);
     if is_gone || it.unreadable.is_some_and(|since| now.since(since) > UNREADABLE) {
@@ -80,9 +103,7 @@ fn go_on(seen: &Observed, place: usize, phantom: &mut Phantom) -> Fate {
     }
     let is_air = matches!(it.class, Class::Inlet | Class::Exhaust);
     if (is_air || matches!(it.class, Class::Board | Class::Memory)) && age < DOUBT {
-        let rise =
-            |it: &Watched| Some(it.value()? - it.ago(&seen.clock, (age + 60.0).min(1800.0), 2)?);
-        let others = median(neighbours(&seen.sensors, it).filter_map(rise));
+        let others = others_rose(seen, it, age, others);
         if age >= 60.0 && others.is_some_and(|rise| rise >= 0.2 * (phantom.top - phantom.base)) {
             return Fate::Over;
         }

@@ -23,28 +23,50 @@ const BOOT: f64 = 600.0;
 /// Seconds that a baseline was learnt from before it proves anything.
 const LEARNT: f64 = 1800.0;
 
-/// So many are held of one machine. What more there are says no more, and each costs time in every poll.
+/// So many are told of one machine. What more there are says no more, and each costs time in every poll:
+/// it is not believed either, and that is all.
 pub(super) const MOST: usize = 32;
 /// Of so many fans it is remembered how fast they turned. Real machines have half as many.
 const MOST_FANS: usize = 64;
 
 /// Judges and accepts the jumps that this poll confirmed, at these places, of which the least comes first.
 pub(super) fn jumps(seen: &mut Observed, jumped: &[usize]) {
-    let mut room = MOST.saturating_sub(held(seen));
+    let mut room = MOST.saturating_sub(told(seen));
+    let mut around = None;
     for &place in jumped {
-        if let Some(phantom) = jump(seen, place, jumped, room > 0) {
+        if room > 0 {
+            around = None;
+        }
+        if let Some(phantom) = jump(seen, place, jumped, &mut around, room == 0) {
+            room -= usize::from(!phantom.is_spare);
             seen.sensors[place].hold_phantom(phantom);
-            room -= 1;
         }
     }
 }
 
-/// How many phantoms the machine has, candidates included.
-fn held(seen: &Observed) -> usize {
-    seen.sensors.iter().filter(|it| it.phantom().is_some()).count()
+/// How many phantoms of the machine are told, candidates included.
+pub(super) fn told(seen: &Observed) -> usize {
+    seen.sensors.iter().filter_map(Watched::phantom).filter(|it| !it.is_spare).count()
 }
 
-fn jump(seen: &mut Observed, place: usize, jumped: &[usize], is_judged: bool) -> Option<Phantom> {
+/// What the other sensors do.
+#[derive(Clone, Copy)]
+struct Around {
+    /// The rise that they share.
+    common: Option<f64>,
+    /// How many of them warm, and of how many.
+    warmed: (usize, usize),
+}
+
+/// Judges one that jumped, and accepts it. Of one that is spare, what is `around` is that of the last,
+/// if there was one: they jumped in the same poll.
+fn jump(
+    seen: &mut Observed,
+    place: usize,
+    jumped: &[usize],
+    around: &mut Option<Around>,
+    is_spare: bool,
+) -> Option<Phantom> {
     let now = seen.now();
     let it = &mut seen.sensors[place];
     let (value, base) = (it.value()?, it.accepted()?);
@@ -52,7 +74,7 @@ fn jump(seen: &mut Observed, place: usize, jumped: &[usize], is_judged: bool) ->
     let (first, read, refresh) =
         (heat.pending.take()?.since, heat.accepted_at, f64::from(heat.refresh));
     it.accept(now, value);
-    if value <= base || !seen.running.is_on() || !is_judged {
+    if value <= base || !seen.running.is_on() {
         return None;
     }
     let it = &seen.sensors[place];
@@ -75,13 +97,19 @@ fn jump(seen: &mut Observed, place: usize, jumped: &[usize], is_judged: bool) ->
     if seen.boots(BOOT) {
         // While everything warms, only the drives' own figures tell: a candidate for them.
         let is_disk = matches!(it.class, Class::Hdd | Class::Ssd);
-        let is_candidate = is_disk && value - base > allowed;
+        let is_candidate = is_disk && value - base > allowed && !is_spare;
         return is_candidate.then(|| record(seen, first, base, value, rate, allowed, Cause::Boot));
     }
-    let common = common_rise(&seen.sensors, &seen.clock, it, read);
-    let shared = if it.class.shares_its_air() { common.unwrap_or(0.0).max(0.0) } else { 0.0 };
-    if value - base - shared <= allowed || others_warm(seen, it, jumped, common) {
+    let around = *around.get_or_insert_with(|| Around {
+        common: common_rise(&seen.sensors, &seen.clock, it, read),
+        warmed: warmed(&seen.sensors, &seen.clock, it, jumped),
+    });
+    let common = around.common.filter(|_| it.class.shares_its_air());
+    if value - base - common.unwrap_or(0.0).max(0.0) <= allowed || others_warm(it, around) {
         return None;
+    }
+    if is_spare {
+        return Some(spare(first, base, value, rate, allowed, Cause::Jump));
     }
     let mut phantom = record(seen, first, base, value, rate, allowed, Cause::Jump);
     if took.is_none() {
@@ -93,11 +121,10 @@ fn jump(seen: &mut Observed, place: usize, jumped: &[usize], is_judged: bool) ->
 }
 
 /// Whether so much else warms that it is no phantom.
-fn others_warm(seen: &Observed, it: &Watched, jumped: &[usize], common: Option<f64>) -> bool {
+fn others_warm(it: &Watched, Around { common, warmed: (warm, all) }: Around) -> bool {
     if it.class == Class::Hdd {
         return common.is_some_and(|common| common >= 5.0);
     }
-    let (warm, all) = warmed(&seen.sensors, &seen.clock, it, jumped);
     warm as f64 >= (0.3 * all as f64).max(2.0)
 }
 
@@ -109,9 +136,11 @@ pub(super) fn unusual(seen: &mut Observed, place: usize) -> bool {
     let found = above_usual(seen, it, accepted, physics)
         .or_else(|| if it.phantom().is_some() { None } else { ramp(seen, it, accepted, physics) });
     let is_found = found.is_some();
-    let has_room = |seen: &Observed| seen.sensors[place].phantom().is_some() || held(seen) < MOST;
-    if let Some(phantom) = found.filter(|_| has_room(seen)) {
-        seen.sensors[place].hold_phantom(phantom);
+    if let Some(phantom) = found {
+        let is_told = it.phantom().is_some_and(|it| !it.is_spare) || told(seen) < MOST;
+        let Phantom { since, base, top, rate, limit, cause, .. } = phantom;
+        let spare = || spare(since, base, top, rate, limit, cause);
+        seen.sensors[place].hold_phantom(if is_told { phantom } else { spare() });
     }
     is_found
 }
@@ -165,6 +194,25 @@ fn record(
     let following = ran_up.then(|| (seen.now().after(-seen.interval), 1));
     let before = watts(seen, |it| it.before(&seen.clock, since)).filter(|watts| *watts > 0.0);
     Phantom {
+        is_spare: false,
+        fans,
+        processors: processors(seen, then),
+        watts: before.or(seen.usual_watts),
+        following,
+        ..spare(since, base, top, rate, limit, cause)
+    }
+}
+
+/// One of too many: only the jump is remembered of it.
+fn spare(
+    since: Moment,
+    base: f64,
+    top: f64,
+    rate: Option<f64>,
+    limit: f64,
+    cause: Cause,
+) -> Phantom {
+    Phantom {
         base,
         top,
         since,
@@ -172,11 +220,12 @@ fn record(
         limit,
         cause,
         told: false,
-        fans,
-        processors: processors(seen, then),
-        watts: before.or(seen.usual_watts),
+        is_spare: true,
+        fans: Vec::new(),
+        processors: None,
+        watts: None,
         followed: None,
-        following,
+        following: None,
         calming: None,
         low: 0,
     }

@@ -27,6 +27,9 @@ pub(crate) struct Phantom {
     pub(crate) cause: Cause,
     /// It was told already.
     pub(crate) told: bool,
+    /// It is one of too many: not believed, and not told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_spare: bool,
     /// The speed before of each fan, of so many as are enough.
     #[serde(with = "fans")]
     pub(crate) fans: Vec<(Arc<Known>, f64)>,

@@ -27,11 +27,13 @@ fn of_many_phantoms_so_many_are_held_and_their_fans_are_few_and_shared() {
     let count = |kind| held.iter().filter(|it| it.0 == kind).count();
     assert_eq!(count("phantom_temperature"), phantom::MOST);
     assert_eq!(count("fans_follow_phantom"), phantom::MOST);
-    // The rest was seen to jump, and is believed.
+    // The rest was seen to jump, and is not believed either.
     let seen = play.machine.observed.as_ref().unwrap();
     assert!(seen.sensors.iter().all(|it| it.pending().is_none()));
     let phantoms: Vec<_> = seen.sensors.iter().filter_map(Watched::phantom).collect();
-    assert_eq!(phantoms.len(), phantom::MOST);
+    assert_eq!((phantoms.len(), phantom::told(seen)), (512, phantom::MOST));
+    let speeds = phantoms.iter().filter(|it| !it.fans.is_empty()).count();
+    assert_eq!(speeds, phantom::MOST);
     for (known, _) in &phantoms[0].fans {
         assert!(seen.sensors.iter().any(|it| Arc::ptr_eq(&it.known, known)));
     }
@@ -41,4 +43,30 @@ fn of_many_phantoms_so_many_are_held_and_their_fans_are_few_and_shared() {
     let kept = serde_json::from_str(&text).unwrap();
     let mut play = Play { step: 30.0, ..Play::restarted(Some(kept), 2_000.0, &all) };
     assert_eq!(play.until(2_300.0, &all).held(), held);
+}
+
+#[test]
+fn of_forty_temperatures_that_jump_in_one_poll_none_is_believed() {
+    use Threshold::{UpperCritical, UpperNonCritical, UpperNonRecoverable};
+    let limits = [(UpperNonCritical, 82.0), (UpperCritical, 87.0), (UpperNonRecoverable, 95.0)];
+    let (begins, ends) = (1_800.0, 3_000.0);
+    let lies = move |second| Some(if (begins..ends).contains(&second) { 110.0 } else { 35.0 });
+    let mut all = server();
+    for it in 0..90 {
+        let reads = move |second| if it < 40 { lies(second) } else { Some(35.0) };
+        let (id, name) = (format!("3.{it}"), format!("DIMM {it}"));
+        let mut dimm = told(&id, &name, Entity::Memory, Measure::Temperature, reads);
+        dimm.listed.limits = Limits::of(Quantity::Temperature, Number::Measured, &limits);
+        all.push(dimm);
+    }
+    let mut play = Play::of(&all);
+    while play.second < ends {
+        let until = play.second + 60.0;
+        let held = play.until(until, &all).held();
+        assert!(held.iter().all(|it| it.0 == "phantom_temperature"), "{until}: {held:?}");
+    }
+    assert_eq!(play.held().len(), phantom::MOST);
+    assert_eq!(play.until(ends + 120.0, &all).held(), []);
+    let seen = play.machine.observed.as_ref().unwrap();
+    assert_eq!(seen.sensors.iter().filter_map(Watched::phantom).count(), 0);
 }
