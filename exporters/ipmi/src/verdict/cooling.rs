@@ -214,8 +214,14 @@ impl Cooling {
         let climbs =
             critical.iter().any(|it| it.rise(clock, 180.0, 1).is_some_and(|rise| rise >= 1.0));
         self.set(now, Cause::TwoPartsCritical, parts.len() >= 2 && climbs);
-        self.set(now, Cause::AirCritical, critical.iter().any(|it| it.class == Class::Inlet));
-        self.set(now, Cause::NonRecoverable, critical.iter().any(|it| it.beyond.degree >= 3));
+        // One that read so when it was first seen may be broken: it takes another sensor that agrees.
+        let is_alone = beyond.len() < 2;
+        let critical = critical.iter().filter(|it| !(it.beyond.is_stuck && is_alone));
+        let (air, fatal) = critical.fold((false, false), |(air, fatal), it| {
+            (air || it.class == Class::Inlet, fatal || it.beyond.degree >= 3)
+        });
+        self.set(now, Cause::AirCritical, air);
+        self.set(now, Cause::NonRecoverable, fatal);
     }
 
     fn reach(&mut self, seen: &mut Observed, level: u8, cause: Cause) {

@@ -53,6 +53,8 @@ struct KeptSensor {
     stood: f32,
     #[serde(default)]
     exceeded_from_the_start: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    stuck_from_the_start: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     beyond: Option<KeptBeyond>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +106,7 @@ impl Kept {
             share: it.fan().and_then(|fan| fan.share),
             stood: it.fan().map_or(0.0, |fan| fan.stood),
             exceeded_from_the_start: it.beyond.from_the_start,
+            stuck_from_the_start: it.beyond.is_stuck,
             beyond: KeptBeyond::of(&it.beyond),
             near: it.beyond.near,
             unreadable: it.unreadable,
@@ -143,10 +146,13 @@ impl KeptSensor {
             Watched::new(&Listed { known, measure, limits: Limits::default(), rate: None });
         watched.had_accepted(self.accepted);
         watched.beyond.from_the_start = self.exceeded_from_the_start;
+        watched.beyond.is_stuck = self.stuck_from_the_start;
         watched.beyond.near = self.near;
         if let Some(KeptBeyond { degree, since, polls }) = self.beyond {
             let beyond = &mut watched.beyond;
             (beyond.degree, beyond.since, beyond.polls) = (degree, Some(since), polls);
+            // As versions have kept it that had one word for both.
+            beyond.is_stuck |= beyond.from_the_start && degree >= 2;
         }
         watched.unreadable = self.unreadable;
         watched.readable = self.readable;

@@ -12,10 +12,15 @@ use super::watched::Watched;
 const NEAR: f64 = 3.0;
 /// Normal for so many seconds, a sensor that was above its warning from the start is like any other.
 const NORMAL: f64 = 600.0;
+/// A sensor that was critical when it was first seen is no stuck one once it rises by so many degrees
+/// within one of these spans, seconds.
+const RISE: f64 = 3.0;
+const RISES: [f64; 2] = [300.0, 1800.0];
 
 /// Judges each sensor by its limits.
 pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
     let (now, interval, is_off) = (seen.now(), seen.interval, seen.running.is_off());
+    let clock = &seen.clock;
     for it in &mut seen.sensors {
         implausible(it, now, held);
         if it.measure.is_fan() {
@@ -31,7 +36,8 @@ pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
             }
             continue;
         };
-        note(it, now, degree(it, value));
+        let has_risen = RISES.iter().any(|span| it.rise(clock, *span, 2) >= Some(RISE));
+        note(it, now, degree(it, value), has_risen);
         exceeded(it, now, value, interval, is_off, held);
         near(it, now, value, held);
     }
@@ -61,16 +67,19 @@ fn degree(it: &Watched, value: f64) -> u8 {
     }
 }
 
-fn note(it: &mut Watched, now: Moment, degree: u8) {
+fn note(it: &mut Watched, now: Moment, degree: u8, has_risen: bool) {
     // Warning limits are set for many a part that lives above them. Nobody sets a critical one so, and
     // what the air and the voltages are, nothing in the machine has chosen.
-    let may_live_there = it.is_temperature() && it.class != Class::Inlet;
+    let is_temperature = it.is_temperature();
+    let may_live_there = is_temperature && it.class != Class::Inlet;
     let beyond = &mut it.beyond;
     if !beyond.judged {
         beyond.judged = true;
         beyond.from_the_start = degree >= 1 && may_live_there;
+        beyond.is_stuck = degree >= 2 && is_temperature;
     }
     beyond.from_the_start &= degree < 2;
+    beyond.is_stuck &= !has_risen;
     if degree != beyond.degree {
         if degree == 0 || degree > beyond.degree {
             (beyond.since, beyond.polls) = (Some(now), 0);
@@ -80,7 +89,7 @@ fn note(it: &mut Watched, now: Moment, degree: u8) {
     beyond.polls = beyond.polls.saturating_add(1);
     let age = beyond.since.map_or(0.0, |since| now.since(since));
     if degree == 0 && age > NORMAL {
-        beyond.from_the_start = false;
+        (beyond.from_the_start, beyond.is_stuck) = (false, false);
     }
     if degree > 0 && !it.is_phantom() {
         it.beyond.since.get_or_insert(now);

@@ -62,6 +62,8 @@ pub(super) struct Beyond {
     pub(super) polls: u32,
     /// It was non-critical at the very first reading, and not normal for long since.
     pub(super) from_the_start: bool,
+    /// It was critical at the very first reading, and neither rose nor was normal for long since.
+    pub(super) is_stuck: bool,
     /// Whether a first reading was judged.
     pub(super) judged: bool,
     /// Just below a limit since then.

@@ -40,14 +40,72 @@ fn a_temperature_above_its_warning_at_first_sight_is_known_until_it_is_critical(
     assert_eq!(Play::of(&all).until(600.0, &all).held(), inlet);
 }
 
+const FATAL: [(Threshold, f64); 3] = [CPU[0], CPU[1], (Threshold::UpperNonRecoverable, 105.0)];
+const AIR: [(Threshold, f64); 2] =
+    [(Threshold::UpperNonCritical, 40.0), (Threshold::UpperCritical, 46.0)];
+
 #[test]
-fn what_a_machine_does_not_survive_is_a_page_at_first_sight() {
-    let fatal = [CPU[0], CPU[1], (Threshold::UpperNonRecoverable, 105.0)];
-    let all = beyond("02-CPU", &fatal, 106.0);
-    let both = [one("cooling_lost", 3, ""), one("limit_exceeded", 2, "02-CPU")];
-    assert_eq!(Play::of(&all).until(300.0, &all).held(), both);
-    let air = [(Threshold::UpperNonCritical, 40.0), (Threshold::UpperCritical, 46.0)];
-    let all = beyond("01-Inlet", &air, 47.0);
-    let both = [one("cooling_lost", 3, ""), one("limit_exceeded", 2, "01-Inlet Ambient")];
-    assert_eq!(Play::of(&all).until(300.0, &all).held(), both);
+fn one_sensor_that_always_read_what_no_machine_survives_is_a_ticket() {
+    for (name, limits, celsius) in [("02-CPU", &FATAL[..], 106.0), ("01-Inlet", &AIR, 90.0)] {
+        let all = beyond(name, limits, celsius);
+        let name = if name == "02-CPU" { name } else { "01-Inlet Ambient" };
+        let ticket = [one("limit_exceeded", 2, name)];
+        let mut play = Play::of(&all);
+        assert_eq!(play.until(3_600.0, &all).held(), ticket);
+        // Nor after a restart.
+        let kept = play.machine.keep();
+        assert_eq!(Play::restarted(kept, 3_700.0, &all).until(7_200.0, &all).held(), ticket);
+    }
+}
+
+#[test]
+fn what_a_version_has_kept_that_said_nothing_of_it_is_no_page_either() {
+    let all = beyond("01-Inlet", &AIR, 90.0);
+    let kept = Play::of(&all).until(600.0, &all).machine.keep().unwrap();
+    let text = serde_json::to_string(&kept).unwrap();
+    let (new, old) = ("\"stuck_from_the_start\":true", "\"exceeded_from_the_start\":true");
+    assert!(text.contains(new), "{text}");
+    let text = text.replace("\"exceeded_from_the_start\":false,", "").replace(new, old);
+    let kept = serde_json::from_str(&text).unwrap();
+    let held = Play::restarted(Some(kept), 700.0, &all).until(1_800.0, &all).held();
+    assert_eq!(held, [one("limit_exceeded", 2, "01-Inlet Ambient")]);
+}
+
+#[test]
+fn what_a_machine_does_not_survive_is_a_page_at_first_sight_if_another_part_agrees() {
+    let page = one("cooling_lost", 3, "");
+    let air = one("limit_exceeded", 2, "01-Inlet Ambient");
+    let with_a_hot = |celsius: f64| {
+        let mut all = beyond("01-Inlet", &AIR, 47.0);
+        let mut it = beyond("06-Chipset", &CPU, celsius).remove(3);
+        it.listed.limits = Limits::of(Quantity::Temperature, Number::Measured, &CPU);
+        all[3] = it;
+        all
+    };
+    let all = with_a_hot(98.0);
+    let chipset = one("limit_exceeded", 2, "06-Chipset");
+    assert_eq!(Play::of(&all).until(300.0, &all).held(), [page, air.clone(), chipset]);
+    // One that lives above its warning says nothing.
+    let all = with_a_hot(93.0);
+    assert!(!Play::of(&all).until(600.0, &all).held().iter().any(|it| it.0 == "cooling_lost"));
+}
+
+#[test]
+fn what_rises_from_where_it_was_first_seen_is_a_page() {
+    let mut all = beyond("01-Inlet", &AIR, 47.0);
+    all[0].reads = Box::new(|second| Some(47.0 + (second / 120.0).min(6.0).floor()));
+    let held = Play::of(&all).until(900.0, &all).held();
+    assert!(held.contains(&one("cooling_lost", 3, "")), "{held:?}");
+}
+
+#[test]
+fn one_that_becomes_critical_is_a_page() {
+    let all = beyond("01-Inlet", &AIR, 39.0);
+    let mut play = Play::of(&all);
+    play.until(900.0, &all);
+    let all = beyond("01-Inlet", &AIR, 47.0);
+    let mut play = Play::restarted(play.machine.keep(), 1_200.0, &all);
+    let held = play.until(1_500.0, &all).held();
+    assert!(!held.iter().any(|it| it.0 == "phantom_temperature"), "{held:?}");
+    assert!(held.contains(&one("cooling_lost", 3, "")), "{held:?}");
 }
