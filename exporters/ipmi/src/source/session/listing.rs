@@ -312,7 +312,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::config::Config;
     use crate::entity::Entity;
+    use crate::source::samples::{Sdr, hd_max};
 
     fn list(names: &[&str], is_whole: bool) -> SensorList {
         let limits = BTreeMap::new();
@@ -404,6 +406,28 @@ mod tests {
         assert!(listing.asks_for_thresholds());
         listing.told_thresholds();
         assert_eq!(listing.lost, 0);
+    }
+
+    #[tokio::test]
+    async fn a_list_comes_into_force_by_its_own_thresholds_when_sessions_end_over_others() {
+        let text =
+            "modules: { default: { user: u, pass: p } }\ntargets: [ { name: a, address: b } ]\n";
+        let config: Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
+        let bmc = config.wanted(&[]).0.into_values().next().unwrap().work;
+        // A session that has ended answers nothing.
+        let mut session = IpmiSession::new(bmc);
+        let other = Sdr { number: 6, name: "06-Chipset", ..hd_max() };
+        let records = [hd_max().records(), other.records()].concat();
+        let read =
+            || SdrRepository { stamp: None, records: records.clone(), read: 2, complete: true };
+        for _ in 0..MOST_LOST {
+            assert_eq!(session.take(read()).await, Err(CommandError::SessionLost));
+            assert!(session.listing.in_force().is_none());
+        }
+        let taken = session.take(read()).await.unwrap();
+        let thresholds: Vec<_> = taken.list.sensors.iter().map(|it| it.thresholds.len()).collect();
+        assert_eq!(thresholds, [1, 1]);
+        assert_eq!(session.listing.in_force(), Some(taken));
     }
 
     #[test]
