@@ -3,21 +3,23 @@
 mod alive;
 mod known;
 mod servers;
+mod shared;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
 use self::known::{Decision, Known, decide, matter};
-use self::servers::{Servers, heard_again};
+use self::servers::Servers;
+use self::shared::{Occasions, Shared};
 use crate::host::{Families, Host};
 use crate::hosts;
 use crate::outcome::Failure;
@@ -32,8 +34,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// has answered: who is silent must not stop a probe, nor one packet that was lost decide what is measured.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often the config was read anew.
-static RELOADS: AtomicU64 = AtomicU64::new(0);
+/// One for the program: lookups of all targets and probes ask the same servers. A test has one of its own.
+static SHARED: LazyLock<Arc<Shared>> = LazyLock::new(Arc::default);
 
 /// The addresses of one target.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ pub(crate) struct Addresses {
 /// Who is asked, for what, and what was answered.
 #[derive(Debug)]
 struct Names {
+    shared: Arc<Shared>,
     families: Families,
     /// The system's own when empty.
     resolvers: Vec<SocketAddr>,
@@ -63,8 +66,8 @@ struct Names {
 struct State {
     /// Of IPv4 and IPv6.
     known: [Known; 2],
-    /// What [`occasions`] were when failures were last forgotten.
-    occasions: (u64, u64),
+    /// What they were when failures were last forgotten.
+    occasions: Occasions,
 }
 
 /// What a round gets to probe.
@@ -82,12 +85,11 @@ type Found = (Vec<IpAddr>, Option<Failure>);
 
 /// What was looked up in vain may be looked up at once: the config was read anew.
 pub(crate) fn forget_failures() {
-    RELOADS.fetch_add(1, Ordering::Relaxed);
+    SHARED.reload();
 }
 
-/// Reasons to ask at once for what has failed: a reload, and a server that is heard again.
-fn occasions() -> (u64, u64) {
-    (RELOADS.load(Ordering::Relaxed), heard_again())
+fn program() -> Arc<Shared> {
+    Arc::clone(&SHARED)
 }
 
 impl Addresses {
@@ -99,8 +101,12 @@ impl Addresses {
         resolvers: Vec<SocketAddr>,
         timeout: Duration,
     ) -> Self {
-        let names = Arc::new(Names::new(families, resolvers, PATIENCE.min(timeout / 3), LIMIT));
-        Self { host, names, falls_back: AtomicBool::new(false) }
+        let patience = PATIENCE.min(timeout / 3);
+        Self::of(host, Names::new(program(), families, resolvers, patience, LIMIT))
+    }
+
+    fn of(host: Host, names: Names) -> Self {
+        Self { host, names: Arc::new(names), falls_back: AtomicBool::new(false) }
     }
 
     /// The addresses as they are now. Takes as long as a lookup takes: the caller sets the limit.
@@ -126,13 +132,14 @@ impl Addresses {
 
 impl Names {
     fn new(
+        shared: Arc<Shared>,
         families: Families,
         resolvers: Vec<SocketAddr>,
         patience: Duration,
         limit: Duration,
     ) -> Self {
         let (state, ended) = (Mutex::default(), watch::Sender::new(()));
-        Self { families, resolvers, patience, limit, state, ended }
+        Self { shared, families, resolvers, patience, limit, state, ended }
     }
 
     /// The addresses, and how long a lookup was waited for, if one was.
@@ -162,10 +169,7 @@ impl Names {
     fn decide(self: &Arc<Self>, name: &str) -> Decision {
         let now = Instant::now();
         let mut state = self.state();
-        let occasions = occasions();
-        if std::mem::replace(&mut state.occasions, occasions) != occasions {
-            state.known.iter_mut().for_each(|known| known.forget_failures(now));
-        }
+        state.follow(self.shared.occasions(), now);
         let matter = matter(self.families, &state.known, now);
         for (family, known) in state.known.iter_mut().enumerate() {
             if matter[family] && known.is_due(now) {
@@ -177,10 +181,16 @@ impl Names {
         decide(self.families, &state.known, self.patience, now)
     }
 
-    /// Looks up a name in one family, and notes what that came to.
+    /// Looks up a name in one family when it is its turn, and notes what that came to.
     async fn ask(&self, name: &str, family: usize) {
-        let answer = tokio::time::timeout(self.limit, self.look_up(name, family)).await;
+        let answer = match timeout(self.limit, self.shared.turns.acquire()).await {
+            Ok(Ok(_turn)) => timeout(self.limit, self.look_up(name, family)).await,
+            // Resolvers that say nothing hold up all turns.
+            Ok(Err(_)) | Err(_) => Ok(Err(NetError::Timeout)),
+        };
         let (now, mut state) = (Instant::now(), self.state());
+        // Before it is noted, so that a lookup is no occasion to repeat itself.
+        state.follow(self.shared.occasions(), now);
         match answer.unwrap_or(Err(NetError::Timeout)) {
             Ok((ips, ttl)) if !ips.is_empty() => state.known[family].answered(ips, ttl, now),
             Ok(_) => state.known[family].fail(Failure::Dns, now),
@@ -212,11 +222,30 @@ impl Names {
         // As it stands: the rules of IDNA, which a text would be put through, know no underscore.
         let Ok(name) = Name::from_ascii(name) else { return Ok((Vec::new(), Duration::ZERO)) };
         let servers = Servers::of(&self.resolvers).await?;
-        let kind = if family == 0 { RecordType::A } else { RecordType::AAAA };
-        let answer = servers.look_up(&name, kind, self.limit).await?;
+        let kinds = match (self.families, family) {
+            (Families::OnlyV4, _) => (RecordType::A, None),
+            (Families::OnlyV6, _) => (RecordType::AAAA, None),
+            (_, 0) => (RecordType::A, Some(RecordType::AAAA)),
+            _ => (RecordType::AAAA, Some(RecordType::A)),
+        };
+        let answer = servers.look_up(&self.shared, &name, kinds, self.limit).await?;
         let ips = answer.answers().iter().filter_map(|record| record.data.ip_addr());
         let ttl = answer.answers().iter().map(|record| record.ttl).min();
         Ok((ips.filter(is_of_family).collect(), Duration::from_secs(ttl.unwrap_or(0).into())))
+    }
+}
+
+impl State {
+    /// Makes due what has failed, where there is a new occasion.
+    fn follow(&mut self, occasions: Occasions, now: Instant) {
+        let before = std::mem::replace(&mut self.occasions, occasions);
+        for known in &mut self.known {
+            if before.reloads != occasions.reloads {
+                known.forget_failures(now);
+            } else if before.heard_again != occasions.heard_again {
+                known.heard_again(now);
+            }
+        }
     }
 }
 
@@ -233,8 +262,18 @@ pub(crate) async fn once(
     resolvers: &[SocketAddr],
     left: Duration,
 ) -> Result<Found, Failure> {
+    once_of(program(), name, families, resolvers, left).await
+}
+
+async fn once_of(
+    shared: Arc<Shared>,
+    name: &str,
+    families: Families,
+    resolvers: &[SocketAddr],
+    left: Duration,
+) -> Result<Found, Failure> {
     let families = if families == Families::Both { Families::V6ElseV4 } else { families };
-    let names = Names::new(families, resolvers.to_vec(), PATIENCE.min(left / 3), left);
+    let names = Names::new(shared, families, resolvers.to_vec(), PATIENCE.min(left / 3), left);
     Arc::new(names).get(name).await.map(|(found, _)| found)
 }
 
@@ -244,8 +283,10 @@ pub(crate) async fn name_of(
     resolvers: &[SocketAddr],
 ) -> Result<Option<(String, Duration)>, Failure> {
     let name = Name::from(ip);
-    let asked =
-        async { Servers::of(resolvers).await?.look_up(&name, RecordType::PTR, LIMIT).await };
+    let asked = async {
+        let servers = Servers::of(resolvers).await?;
+        servers.look_up(&program(), &name, (RecordType::PTR, None), LIMIT).await
+    };
     let lookup = match asked.await {
         Ok(lookup) => lookup,
         Err(error) if servers::is_none(&error) => return Ok(None),

@@ -7,8 +7,8 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use rand::random;
 
-use super::classify;
 use super::servers::{self, Servers};
+use super::{classify, program};
 use crate::outcome::Failure;
 use crate::resolve::LIMIT;
 
@@ -32,7 +32,10 @@ pub(crate) async fn ask(resolvers: &[SocketAddr], domain: Option<&str>) -> Optio
     let label: String = (0..16).map(|_| char::from(b'a' + random::<u8>() % 26)).collect();
     let name = domain.map_or_else(|| format!("{label}."), |domain| format!("{label}.{domain}."));
     let name = Name::from_ascii(name).unwrap_or_else(|_| Name::root());
-    let asked = async { Servers::of(resolvers).await?.look_up(&name, RecordType::A, LIMIT).await };
+    let asked = async {
+        let servers = Servers::of(resolvers).await?;
+        servers.look_up(&program(), &name, (RecordType::A, None), LIMIT).await
+    };
     match asked.await {
         Ok(_) => Some(Said::Answer),
         Err(error) => said(&error),

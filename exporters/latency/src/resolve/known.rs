@@ -105,7 +105,17 @@ impl Known {
         }
     }
 
-    /// What failed may be asked for at once.
+    /// A resolver that said nothing is heard again: what failed may be asked for at once. A name that there is not
+    /// failed by no silence; and what fails again is as seldom asked for as before.
+    pub(super) fn heard_again(&mut self, now: Instant) {
+        if let Some(failed) = &mut self.failed
+            && failed.reason != Failure::Dns
+        {
+            failed.again = now;
+        }
+    }
+
+    /// What failed may be asked for at once, whatever it was.
     pub(super) fn forget_failures(&mut self, now: Instant) {
         if let Some(failed) = &mut self.failed {
             (failed.again, failed.times) = (now, failed.times.min(1));
@@ -300,6 +310,25 @@ mod tests {
             known.ask(now);
             known.fail(Failure::Local, now);
             assert!(known.is_due(now + FIRST_PAUSE));
+        }
+    }
+
+    #[test]
+    fn a_resolver_that_is_heard_again_brings_no_name_that_there_is_not() {
+        let now = Instant::now();
+        for (reason, is_due) in [(Failure::Dns, false), (Failure::Resolver, true)] {
+            let mut known = Known::default();
+            for _ in 0..4 {
+                known.ask(now);
+                known.fail(reason, now);
+            }
+            known.heard_again(now);
+            assert_eq!(known.is_due(now), is_due, "{reason:?}");
+            known.ask(now);
+            known.fail(Failure::Resolver, now);
+            assert!(!known.is_due(now + ms(15_999)), "it is as seldom asked for as before");
+            known.forget_failures(now);
+            assert!(known.is_due(now));
         }
     }
 

@@ -3,10 +3,8 @@
 //! Unlike libc, who was asked first goes on being listened to, and a server that said nothing is asked after
 //! the others for a while: a dead one costs one lookup a second, and not each.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -21,27 +19,17 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-/// The next one is asked when one has said nothing for so long; and the same ones again after twice and four
-/// times as long: some are slow, and packets are lost.
-const PATIENCE: Duration = Duration::from_secs(1);
+use super::shared::Shared;
+
+/// Each is asked so often, and waited for twice as long each time: some are slow, and packets are lost.
 const TURNS: u32 = 3;
 /// One that fails is asked so often, as libc does (`attempts` of resolv.conf(5)).
 const FAILURES: u32 = 2;
-/// One that said nothing is asked after the others for so long.
-const BEHIND: Duration = Duration::from_secs(30);
-/// More servers than this are not remembered: there are as many as the configs ever named.
-const MOST_SILENT: usize = 64;
 
 /// Where this machine says whom it asks.
 const FILE: &str = "/etc/resolv.conf";
-
-/// One for the program: the servers that said nothing, and until when they are asked after the others.
-static SILENT: Mutex<Option<HashMap<SocketAddr, Instant>>> = Mutex::new(None);
-
-/// How often one of them was heard again.
-static HEARD_AGAIN: AtomicU64 = AtomicU64::new(0);
 
 /// Whom to ask, and for which names when one is not whole.
 #[derive(Debug)]
@@ -78,19 +66,40 @@ impl Servers {
     }
 
     /// Asks for the records of a name, for so long at most.
+    ///
+    /// The names below the search list are gone through until one has records of this kind or of `other`, as libc
+    /// does that is asked for both families: they are to be of one machine.
     pub(super) async fn look_up(
         &self,
+        shared: &Shared,
         name: &Name,
-        kind: RecordType,
+        (kind, other): (RecordType, Option<RecordType>),
         limit: Duration,
     ) -> Result<Lookup, NetError> {
         let mut failed = None;
         let mut last = NetError::from("no name to ask for");
-        for name in candidates(name, &self.search, self.options.ndots) {
-            match self.ask(&name, kind, limit).await {
-                Err(error) if is_none(&error) => last = error,
-                Err(error) if code(&error).is_some() => failed = Some(error),
+        let mut names = candidates(name, &self.search, self.options.ndots).into_iter().peekable();
+        while let Some(name) = names.next() {
+            let error = match self.ask(shared, &name, kind, limit).await {
+                Err(error) if code(&error).is_some() => error,
                 answer => return answer,
+            };
+            if let Some(other) = other.filter(|_| names.peek().is_some()) {
+                // Enough for the second server; a kind that is dropped must not hold up this one.
+                let asking = self.ask(shared, &name, other, limit);
+                let is_there = match timeout(shared.patience * 2, asking).await {
+                    Ok(answer) => answer.is_ok(),
+                    // There is such a name, and it has no records of this kind.
+                    Err(_) => code(&error) == Some(ResponseCode::NoError),
+                };
+                if is_there {
+                    return Err(error);
+                }
+            }
+            if is_none(&error) {
+                last = error;
+            } else {
+                failed = Some(error);
             }
         }
         // A name below another that there is not says nothing of one that could not be asked for.
@@ -99,11 +108,13 @@ impl Servers {
 
     async fn ask(
         &self,
+        shared: &Shared,
         name: &Name,
         kind: RecordType,
         limit: Duration,
     ) -> Result<Lookup, NetError> {
-        let order = in_order(&self.all, Instant::now());
+        let began = Instant::now();
+        let order = self.in_order(shared, kind, began);
         let resolvers: Result<Vec<_>, _> =
             order.iter().map(|server| self.only(server, limit)).collect();
         let resolvers = resolvers?;
@@ -120,7 +131,7 @@ impl Servers {
                     silent[server] = true;
                     asked.push(async move { (server, asking.await) });
                     let is_last_of_turn = to_ask.front().is_some_and(|(_, next)| *next > turn);
-                    PATIENCE * 2_u32.pow(turn + u32::from(is_last_of_turn))
+                    shared.patience * 2_u32.pow(turn + u32::from(is_last_of_turn))
                 }
                 None if asked.is_empty() => return Err(worst.unwrap_or(NetError::NoConnections)),
                 None => limit,
@@ -129,7 +140,8 @@ impl Servers {
                 Some((server, answer)) = asked.next(), if !asked.is_empty() => {
                     if !matches!(answer, Err(NetError::Timeout)) {
                         silent[server] = false;
-                        heard(&order[server]);
+                        let helps = answer.as_ref().err().is_none_or(is_none);
+                        shared.silence().hear(address(&order[server]), kind, began, helps);
                     }
                     match answer {
                         Ok(lookup) => return Ok(lookup),
@@ -142,10 +154,22 @@ impl Servers {
                 }
                 () = sleep(pause) => {
                     let said_nothing = silent.iter().zip(&order).filter(|(silent, _)| **silent);
-                    said_nothing.for_each(|(_, server)| is_silent(server, Instant::now()));
+                    for (_, server) in said_nothing {
+                        shared.silence().say_nothing(address(server), kind, Instant::now());
+                    }
                 }
             }
         }
+    }
+
+    /// Those that said nothing lately come last.
+    fn in_order(&self, shared: &Shared, kind: RecordType, now: Instant) -> Vec<NameServerConfig> {
+        let mut order = self.all.clone();
+        if order.len() > 1 {
+            let mut silence = shared.silence();
+            order.sort_by_cached_key(|server| silence.is_behind(address(server), kind, now));
+        }
+        order
     }
 
     /// A resolver that asks this server, and keeps nothing.
@@ -163,11 +187,6 @@ impl Servers {
     }
 }
 
-/// How often a server that said nothing was heard again: what failed by it may be asked for at once.
-pub(super) fn heard_again() -> u64 {
-    HEARD_AGAIN.load(Ordering::Relaxed)
-}
-
 /// The names that are asked for in place of one that is not whole: as it is where it has dots enough, then
 /// below each of those.
 fn candidates(name: &Name, search: &[Name], ndots: usize) -> Vec<Name> {
@@ -181,43 +200,6 @@ fn candidates(name: &Name, search: &[Name], ndots: usize) -> Vec<Name> {
     let mut names: Vec<Name> = below.collect();
     names.insert(if comes_first { 0 } else { names.len() }, whole);
     names
-}
-
-/// Those that said nothing lately come last. One whose time is over is tried by who asks first.
-fn in_order(servers: &[NameServerConfig], now: Instant) -> Vec<NameServerConfig> {
-    let mut guard = silent();
-    let silent = guard.get_or_insert_default();
-    let mut order = servers.to_vec();
-    if servers.len() > 1 {
-        order.sort_by_cached_key(|server| match silent.get_mut(&address(server)) {
-            Some(until) if *until > now => true,
-            Some(until) => {
-                *until = now + BEHIND;
-                false
-            }
-            None => false,
-        });
-    }
-    order
-}
-
-fn is_silent(server: &NameServerConfig, now: Instant) {
-    let mut guard = silent();
-    let silent = guard.get_or_insert_default();
-    if silent.len() >= MOST_SILENT {
-        silent.clear();
-    }
-    silent.insert(address(server), now + BEHIND);
-}
-
-fn heard(server: &NameServerConfig) {
-    if silent().get_or_insert_default().remove(&address(server)).is_some() {
-        HEARD_AGAIN.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn silent() -> MutexGuard<'static, Option<HashMap<SocketAddr, Instant>>> {
-    SILENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn address(server: &NameServerConfig) -> SocketAddr {
@@ -257,11 +239,17 @@ fn more_telling(before: Option<NetError>, error: NetError) -> NetError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn name(text: &str) -> Name {
         Name::from_ascii(text).unwrap()
+    }
+
+    /// Servers with a search list.
+    pub(in crate::resolve) fn with_search(server: SocketAddr, search: &[&str]) -> Servers {
+        let search = search.iter().map(|domain| name(domain)).collect();
+        Servers { all: vec![name_server(&server)], search, options: ResolverOpts::default() }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use hickory_resolver::net::DnsError;
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
+use super::servers::tests::with_search;
 use super::*;
 
 /// What a server says of a question for this kind of record.
@@ -22,6 +23,11 @@ enum Says {
     OnlyA,
     /// The same for A; this code for AAAA.
     AAnd(ResponseCode),
+    /// This code, after so many milliseconds.
+    CodeAfter(ResponseCode, u64),
+    /// The addresses of those names that end so, of their family; no records for others that end so, and of all
+    /// else that there is no such name.
+    Zone(&'static [(&'static str, &'static str)]),
     /// Nothing.
     Nothing,
 }
@@ -61,6 +67,21 @@ async fn answer(query: &Message, says: Says) -> Message {
     let code = match says {
         Says::Code(code) => Some(code),
         Says::AAnd(code) if !is_a => Some(code),
+        Says::CodeAfter(code, delay) => {
+            sleep(Duration::from_millis(delay)).await;
+            Some(code)
+        }
+        Says::Zone(zone) => {
+            let asked = question.name().to_ascii();
+            let ips = zone.iter().filter(|(end, _)| asked.ends_with(end)).map(|(_, ip)| *ip);
+            let ips: Vec<IpAddr> = ips.map(|ip| ip.parse().unwrap()).collect();
+            for ip in ips.iter().filter(|ip| ip.is_ipv4() == is_a) {
+                let ip = RData::from(*ip);
+                answer.add_answer(Record::from_rdata(question.name().clone(), 1, ip));
+            }
+            let is_there = !ips.is_empty();
+            Some(if is_there { ResponseCode::NoError } else { ResponseCode::NXDomain })
+        }
         Says::Nothing => return pending().await,
         Says::OnlyA if !is_a => return pending().await,
         Says::After(delay) => {
@@ -79,22 +100,33 @@ async fn answer(query: &Message, says: Says) -> Message {
     answer
 }
 
-/// The addresses of a name, asked for once by servers that say these things; how often each was asked, and how
-/// long that took.
-async fn asked(
-    families: Families,
-    says: &[Says],
-) -> (Result<Found, Failure>, Vec<usize>, Duration) {
+/// A wait that does not end while a test runs, however busy the machine: the first server's answer is the one taken.
+const LONG: Duration = Duration::from_secs(600);
+/// One that makes servers silent soon.
+const SHORT: Duration = Duration::from_millis(20);
+
+/// Lookups that share nothing with those of other tests.
+fn shared(patience: Duration) -> Arc<Shared> {
+    Arc::new(Shared::new(patience, 100))
+}
+
+/// The addresses of a name, for a program that waits so long for a server.
+fn addresses(patience: Duration, families: Families, server: SocketAddr) -> Addresses {
+    let names = Names::new(shared(patience), families, vec![server], PATIENCE, LIMIT);
+    Addresses::of(Host::Name("name.example".to_owned()), names)
+}
+
+/// The addresses of a name, asked for once by servers that say these things, each of which is waited for so long;
+/// how often each was asked.
+async fn asked(patience: Duration, says: &[Says]) -> (Result<Found, Failure>, Vec<usize>) {
     let (mut servers, mut counts) = (Vec::new(), Vec::new());
     for says in says {
         let (address, count) = server(*says).await;
         servers.push(address);
         counts.push(count);
     }
-    let started = Instant::now();
-    let found = once("name.example", families, &servers, Duration::from_secs(20)).await;
-    let counts = counts.iter().map(|count| count.load(Ordering::SeqCst)).collect();
-    (found, counts, started.elapsed())
+    let found = once_of(shared(patience), "name.example", Families::OnlyV4, &servers, LONG).await;
+    (found, counts.iter().map(|count| count.load(Ordering::SeqCst)).collect())
 }
 
 fn found(ip: &str) -> Found {
@@ -104,9 +136,11 @@ fn found(ip: &str) -> Found {
 #[tokio::test]
 async fn a_server_that_fails_or_refuses_or_says_nothing_breaks_no_name() {
     for bad in [SERVFAIL, REFUSED, Says::Code(ResponseCode::NotImp), Says::Nothing] {
-        let (answer, counts, _) = asked(Families::OnlyV4, &[bad, WELL]).await;
-        assert_eq!((answer, counts[1]), (Ok(found(A)), 1), "{bad:?}");
-        let (answer, counts, _) = asked(Families::OnlyV4, &[WELL, bad]).await;
+        // Only who says nothing is not waited for.
+        let patience = if matches!(bad, Says::Nothing) { SHORT } else { LONG };
+        let (answer, counts) = asked(patience, &[bad, WELL]).await;
+        assert_eq!(answer, Ok(found(A)), "{bad:?} {counts:?}");
+        let (answer, counts) = asked(LONG, &[WELL, bad]).await;
         assert_eq!((answer, counts), (Ok(found(A)), vec![1, 0]), "{bad:?}: the first one is asked");
     }
 }
@@ -119,7 +153,7 @@ async fn what_no_server_can_say_is_told_from_a_name_that_is_not_there() {
         (&[Says::Code(ResponseCode::NXDomain), WELL], Failure::Dns),
         (&[Says::Code(ResponseCode::NoError), WELL], Failure::Dns),
     ] {
-        let (answer, counts, _) = asked(Families::OnlyV4, says).await;
+        let (answer, counts) = asked(LONG, says).await;
         assert_eq!(answer, Err(wanted), "{says:?} {counts:?}");
         assert!(counts.iter().all(|count| *count <= 2), "{says:?} {counts:?}: as often as libc");
     }
@@ -127,76 +161,155 @@ async fn what_no_server_can_say_is_told_from_a_name_that_is_not_there() {
 
 #[tokio::test]
 async fn a_server_that_takes_its_time_is_waited_for() {
-    let (answer, counts, _) = asked(Families::OnlyV4, &[Says::After(1_500)]).await;
-    assert_eq!(answer, Ok(found(A)), "{counts:?}");
-    // One after the other says something after two seconds: who was asked first is still listened to.
-    let (answer, _, took) = asked(Families::OnlyV4, &[Says::After(2_000), Says::Nothing]).await;
-    assert_eq!(answer, Ok(found(A)));
-    assert!(took >= Duration::from_secs(2), "{took:?}");
+    // The other one says nothing: who was asked first, and long ago, is still listened to.
+    for says in [&[Says::After(500)][..], &[Says::After(500), Says::Nothing]] {
+        let (answer, counts) = asked(SHORT, says).await;
+        assert_eq!(answer, Ok(found(A)), "{counts:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_and_fails_is_not_asked_again_and_again() {
+    for (code, wanted) in
+        [(ResponseCode::ServFail, Failure::Resolver), (ResponseCode::NXDomain, Failure::Dns)]
+    {
+        let (server, asked) = server(Says::CodeAfter(code, 400)).await;
+        for families in [Families::OnlyV4, Families::Both] {
+            let addresses = addresses(SHORT, families, server);
+            let before = asked.load(Ordering::SeqCst);
+            let failure = tokio::select! {
+                resolved = addresses.get() => resolved.err(),
+                // Both families, as often as a lookup asks; and all of it once more on a busy machine.
+                () = more_than(&asked, before + 24) => panic!("{code} {families:?}: without an end"),
+            };
+            assert_eq!(failure, Some(wanted), "{code} {families:?}");
+            assert_eq!(addresses.names.shared.occasions(), Occasions::default());
+        }
+    }
+}
+
+/// Ends when it was asked more often than that.
+async fn more_than(asked: &AtomicUsize, times: usize) {
+    while asked.load(Ordering::SeqCst) <= times {
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
 async fn a_server_that_is_dead_costs_no_lookup_but_the_first() {
     let ((dead, asked), (good, _)) = (server(Says::Nothing).await, server(WELL).await);
-    let mut before = None;
-    for turn in 0..4 {
-        let answer = once("a.example", Families::OnlyV4, &[dead, good], LIMIT).await;
-        assert_eq!(answer, Ok(found(A)));
-        let asked = asked.load(Ordering::SeqCst);
-        assert!(asked > 0 && before.is_none_or(|before| before == asked), "turn {turn}: {asked}");
-        before = Some(asked);
+    let look_up = |shared| async move {
+        once_of(shared, "a.example", Families::OnlyV4, &[dead, good], LONG).await
+    };
+    let quick = shared(SHORT);
+    assert_eq!(look_up(Arc::clone(&quick)).await, Ok(found(A)));
+    assert!(asked.load(Ordering::SeqCst) > 0);
+    // The others are patient, so that it is the order alone that spares them the dead one.
+    let patient = shared(LONG);
+    *patient.silence() = std::mem::take(&mut *quick.silence());
+    for _ in 0..4 {
+        let before = asked.load(Ordering::SeqCst);
+        assert_eq!(look_up(Arc::clone(&patient)).await, Ok(found(A)));
+        assert_eq!(asked.load(Ordering::SeqCst), before);
     }
 }
 
 #[tokio::test]
 async fn a_family_that_nobody_speaks_of_does_not_hide_the_other() {
     for families in [Families::Both, Families::V4ElseV6, Families::V6ElseV4] {
-        let addresses = |says: Says| async move {
-            let host = Host::Name("name.example".to_owned());
-            let (server, _) = server(says).await;
-            let addresses = Addresses::new(host, families, vec![server], LIMIT);
-            (addresses.get().await.map(|resolved| resolved.ips), addresses)
-        };
         let v4: Vec<IpAddr> = vec![A.parse().unwrap()];
+        let ips = |addresses: Addresses| async move {
+            let ips = addresses.get().await.map(|resolved| resolved.ips);
+            (ips, addresses.falls_back.load(Ordering::Relaxed))
+        };
         for code in [ResponseCode::ServFail, ResponseCode::NoError, ResponseCode::NXDomain] {
-            let (ips, addresses) = addresses(Says::AAnd(code)).await;
-            assert_eq!(ips, Ok(v4.clone()), "{families:?} {code}");
+            let addresses = addresses(LONG, families, server(Says::AAnd(code)).await.0);
             let is_missed = families == Families::V6ElseV4 && code == ResponseCode::ServFail;
-            assert_eq!(addresses.falls_back.load(Ordering::Relaxed), is_missed, "{code}");
+            assert_eq!(ips(addresses).await, (Ok(v4.clone()), is_missed), "{families:?} {code}");
         }
-        let (ips, addresses) = addresses(Says::OnlyA).await;
-        assert_eq!(ips, Ok(v4), "{families:?}");
+        let addresses = addresses(LONG, families, server(Says::OnlyA).await.0);
         let is_missed = families == Families::V6ElseV4;
-        assert_eq!(addresses.falls_back.load(Ordering::Relaxed), is_missed, "{families:?}");
+        assert_eq!(ips(addresses).await, (Ok(v4), is_missed), "{families:?}");
     }
 }
 
 #[tokio::test]
 async fn both_families_are_probed_where_both_are_there() {
-    let (server, _) = server(Says::After(20)).await;
-    let host = Host::Name("name.example".to_owned());
-    let addresses = Addresses::new(host, Families::Both, vec![server], LIMIT);
-    // On a busy machine one of them may be late, and is there at the next round.
+    let (server, asked) = server(Says::After(20)).await;
+    let addresses = addresses(LONG, Families::Both, server);
     let both: Vec<IpAddr> = vec![A.parse().unwrap(), AAAA.parse().unwrap()];
-    while addresses.get().await.unwrap().ips != both {
-        sleep(Duration::from_millis(10)).await;
+    // On a busy machine one of them may be late, and is there at the next round; before they are asked for anew.
+    let probed = async {
+        while addresses.get().await.unwrap().ips != both {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = probed => {}
+        () = more_than(&asked, 20) => panic!("never both of them"),
     }
 }
 
 #[tokio::test]
 async fn a_name_that_fails_is_not_asked_for_by_each_round() {
     let (server, asked) = server(SERVFAIL).await;
-    let host = Host::Name("name.example".to_owned());
-    let addresses = Addresses::new(host, Families::OnlyV4, vec![server], LIMIT);
+    let addresses = addresses(LONG, Families::OnlyV4, server);
+    let started = Instant::now();
     for _ in 0..100 {
         assert_eq!(addresses.get().await.err(), Some(Failure::Resolver));
     }
     let before = asked.load(Ordering::SeqCst);
-    // Unless a hundred rounds take more than a second, on a busy machine.
-    assert!(before <= 6, "{before} questions");
-    addresses.names.state().known[0].forget_failures(Instant::now());
+    // Two questions a lookup, one lookup at first and at most one for each second that the machine was busy.
+    let most = 2 * (1 + started.elapsed().as_secs());
+    assert!(u64::try_from(before).unwrap() <= most, "{before} questions");
+    addresses.names.shared.reload();
     assert_eq!(addresses.get().await.err(), Some(Failure::Resolver));
     assert!(asked.load(Ordering::SeqCst) > before, "it is asked for anew");
+}
+
+#[tokio::test]
+async fn both_families_are_of_one_machine() {
+    // Whatever is below the domain has an address of the other family; so has the second domain what the first has not.
+    let wildcard: Says = Says::Zone(&[("www.example.", A), (".corp.example.", AAAA)]);
+    let split = Says::Zone(&[("host.a.example.", AAAA), ("host.b.example.", A)]);
+    for (says, search, name, v4, v6) in [
+        (wildcard, &["corp.example"][..], "www.example", Some(A), None),
+        (wildcard, &["corp.example"], "www", None, Some(AAAA)),
+        (split, &["a.example", "b.example"], "host", None, Some(AAAA)),
+        (split, &["c.example", "b.example"], "host", Some(A), None),
+    ] {
+        let (server, _) = server(says).await;
+        let (servers, shared) = (with_search(server, search), shared(LONG));
+        let kinds = [RecordType::A, RecordType::AAAA];
+        for (kind, other, wanted) in [(kinds[0], kinds[1], v4), (kinds[1], kinds[0], v6)] {
+            let name = Name::from_ascii(name).unwrap();
+            let answer = servers.look_up(&shared, &name, (kind, Some(other)), LIMIT).await;
+            let ip = answer.ok().and_then(|answer| answer.answers()[0].data.ip_addr());
+            assert_eq!(ip, wanted.map(|ip| ip.parse().unwrap()), "{name} {kind}");
+        }
+    }
+    // Of one family alone there is but that one machine.
+    let (servers, shared) =
+        (with_search(server(split).await.0, &["a.example", "b.example"]), shared(LONG));
+    let name = Name::from_ascii("host").unwrap();
+    assert!(servers.look_up(&shared, &name, (RecordType::A, None), LIMIT).await.is_ok());
+}
+
+#[tokio::test]
+async fn lookups_wait_for_their_turn_and_not_for_ever() {
+    let (server, asked) = server(WELL).await;
+    let shared = Arc::new(Shared::new(LONG, 1));
+    let look_up = |limit| {
+        let shared = Arc::clone(&shared);
+        async move { once_of(shared, "a.example", Families::OnlyV4, &[server], limit).await }
+    };
+    let turn = shared.turns.acquire().await.unwrap();
+    assert_eq!(look_up(SHORT).await, Err(Failure::Resolver));
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "it was not its turn");
+    drop(turn);
+    for _ in 0..3 {
+        assert_eq!(look_up(LONG).await, Ok(found(A)), "each gives its turn back");
+    }
 }
 
 #[test]

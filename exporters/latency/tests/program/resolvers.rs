@@ -55,6 +55,10 @@ fn what_libc_finds_by_a_machine_s_resolvers_is_probed() {
         names.set("www.test", &["127.0.2.1", "127.0.2.2", "::1"]);
         names.set("short.below.test", &["127.0.2.3"]);
         names.set("v4.test", &["127.0.2.4"]);
+        // Other machines, of the family that the first one lacks.
+        names.set("v4.test.below.test", &["::1"]);
+        names.set("split.elsewhere.test", &["::1"]);
+        names.set("split.below.test", &["127.0.2.5"]);
     }
     let cases = [
         ("nameserver 127.0.0.1", "www.test", true),
@@ -69,6 +73,8 @@ fn what_libc_finds_by_a_machine_s_resolvers_is_probed() {
         // Libc waits ten seconds for an address of IPv6, and finds the other one.
         ("nameserver 127.0.1.6", "v4.test", true),
         ("search elsewhere.test below.test\nnameserver 127.0.0.1", "short", true),
+        ("search below.test\nnameserver 127.0.0.1", "v4.test", true),
+        ("search elsewhere.test below.test\nnameserver 127.0.0.1", "split", true),
         ("nameserver 127.0.1.2\nnameserver 127.0.1.3", "www.test", false),
         ("nameserver 127.0.0.1", "gone.test", false),
     ];
