@@ -17,9 +17,9 @@ const MOST_PATTERNS: usize = 64;
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
 /// A table that is older says nothing: routers write one each hour, collectors of the Internet's routes each two to eight.
 const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);
-/// Less than what makes a stranger known, so that no single table does.
+/// Less than what makes a neighbour known, a day, so that no single table does.
 const MAX_AGE_WITHIN: (Duration, Duration) =
-    (Duration::from_secs(60), Duration::from_secs(3 * 86_400));
+    (Duration::from_secs(60), Duration::from_secs(20 * 3_600));
 
 /// The section.
 #[derive(Clone, Debug, Deserialize, PartialEq)]

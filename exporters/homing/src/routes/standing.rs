@@ -20,7 +20,7 @@ const USUAL_EACH: u64 = 300;
 const WITHDRAWN: f64 = 0.5;
 /// With fewer peers than these one of them is believed.
 const FEW_PEERS: usize = 3;
-/// What should not be of one prefix that is shown one by one.
+/// What should not be of one prefix that is shown one by one, of each kind.
 const MOST_SHOWN: usize = 10;
 
 /// What the last two tables of one router say of a prefix.
@@ -65,7 +65,7 @@ pub(crate) struct RouteVerdict {
     pub(crate) unexpected: usize,
     /// What became another since the table before.
     pub(crate) changes: Vec<RouteChange>,
-    /// What should not be, each by itself; the first ten.
+    /// What should not be, each by itself; the first ten of each kind.
     pub(crate) told: Vec<Told>,
     /// What the tables say.
     pub(crate) figures: Figures,
@@ -103,8 +103,8 @@ impl Memory {
                 *twice.entry(thing).or_default() += both;
             }
         }
-        self.learn_of_new_routers(tables, unix);
         let needed = needed(rules, figures.peers);
+        self.learn_of_new_routers(tables, needed, unix);
         let is_told =
             |(thing, peers): &(Thing, usize)| *peers >= needed && self.is_strange(watched, *thing);
         let mut told: BTreeSet<Thing> =
@@ -121,8 +121,15 @@ impl Memory {
             told.difference(&self.told).map(|it| it.kind()).collect();
         changes.dedup();
         let unexpected = told.iter().filter(|it| it.kind() == RouteChange::Origin).count();
+        // Of each kind some: rules read what is shown, and many parts must not hide a withdrawal.
+        let mut of_kind: BTreeMap<RouteChange, usize> = BTreeMap::new();
         let shown = told.iter().flat_map(|it| shown(*it, watched.prefix, &figures));
-        let shown = shown.take(MOST_SHOWN).collect();
+        let shown = shown.filter(|it| {
+            let count = of_kind.entry(it.kind).or_default();
+            *count += 1;
+            *count <= MOST_SHOWN
+        });
+        let shown = shown.collect();
         self.told = told;
         RouteVerdict { visible, unexpected, changes, told: shown, figures }
     }
@@ -147,11 +154,13 @@ impl Memory {
         }
     }
 
-    /// What the first table of a router says is taken for usual.
-    fn learn_of_new_routers(&mut self, tables: &[Tables<'_>], unix: u64) {
+    /// What the first table of a router says is taken for usual, where as many of its peers say it as would be believed.
+    fn learn_of_new_routers(&mut self, tables: &[Tables<'_>], needed: usize, unix: u64) {
         for table in tables {
             if self.routers.insert(table.router) {
-                self.known.extend(things(table.now).map(|(thing, _)| (thing, unix)));
+                let enough = needed.min(table.now.peers.max(1));
+                let said = things(table.now).filter(|(_, peers)| *peers >= enough);
+                self.known.extend(said.map(|(thing, _)| (thing, unix)));
             }
         }
     }

@@ -257,3 +257,30 @@ fn a_part_that_is_too_small_and_a_withdrawal_are_told() {
     let told = judge.table(&gone, 4);
     assert_eq!((told.visible, &told.changes[..]), (Some(0.25), &[RouteChange::Withdrawn][..]));
 }
+
+#[test]
+fn who_begins_at_few_peers_of_the_first_table_is_a_stranger_when_all_hear_him() {
+    let mut judge = Judge::new(Watched { origins: BTreeSet::new(), max_length: None, ..watched() });
+    let (odd, well) = ([64_500, 64_666], [64_501, 6_762, 62_041]);
+    let routes: Vec<Route<'_>> =
+        vec![(0, &odd[..]), (1, &well[..]), (2, &well[..]), (3, &well[..])];
+    judge.table(&rib([149, 154, 164, 0], 22, &routes, false), 0);
+    judge.table(&table(64_666), 1);
+    assert_eq!(judge.table(&table(64_666), 2).unexpected, 1);
+}
+
+#[test]
+fn many_parts_hide_no_withdrawal() {
+    let mut judge = Judge::new(watched());
+    judge.table(&table(62_041), 0);
+    let path = [64_500, 3_356, 62_041];
+    let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
+    let parts = (0..16).map(|part| rib([149, 154, 164, part * 16], 28, &routes, false));
+    let whole = rib([149, 154, 164, 0], 22, &routes[..1], false);
+    let shattered = parts.chain([whole]).collect::<Vec<_>>().concat();
+    judge.table(&shattered, 1);
+    let told = judge.table(&shattered, 2).told;
+    let count = |kind| told.iter().filter(|it| it.kind == kind).count();
+    let counts = (count(RouteChange::MoreSpecific), count(RouteChange::Withdrawn));
+    assert_eq!(counts, (10, 1), "{told:?}");
+}
