@@ -58,10 +58,10 @@ pub struct Prometheus {
 impl Prometheus {
     /// Lays out the shipped files and starts a Prometheus on them.
     pub async fn start(launcher: &Launcher, setup: Setup<'_>) -> anyhow::Result<Self> {
-        lay_out(setup)?;
         let folder = setup.folder;
         let data = folder.join("data");
         let address = ports::address(setup.usual_port);
+        lay_out(setup, address)?;
         let mut command = Command::new(find("prometheus", "prometheus")?);
         command
             .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
@@ -134,7 +134,7 @@ struct Sample {
 
 /// The shipped prometheus.yml as it is, but for the address of the runbooks, and beside it what it
 /// reads.
-fn lay_out(setup: Setup<'_>) -> anyhow::Result<()> {
+fn lay_out(setup: Setup<'_>, own: SocketAddr) -> anyhow::Result<()> {
     let Setup { suite, folder, targets, alertmanager, runbooks, .. } = setup;
     let rules = folder.join("rules");
     fs::create_dir_all(&rules)?;
@@ -152,7 +152,14 @@ fn lay_out(setup: Setup<'_>) -> anyhow::Result<()> {
         let name = file.file_name().context("a rule file without a name")?;
         fs::copy(&file, rules.join(name))?;
     }
-    write_targets(&folder.join("targets"), targets)?;
+    // It watches itself, and who sends its alerts.
+    let monitoring = [("prometheus", own), ("alertmanager", alertmanager)];
+    let monitoring = monitoring.map(|(job, address)| ScrapeTarget {
+        job,
+        address: address.to_string(),
+        labels: vec![],
+    });
+    write_targets(&folder.join("targets"), &[targets, &monitoring].concat())?;
     let alertmanagers = folder.join("alertmanagers");
     fs::create_dir_all(&alertmanagers)?;
     let list = json!([{ "targets": [alertmanager.to_string()] }]);

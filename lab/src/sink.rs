@@ -200,10 +200,11 @@ async fn json(State(store): State<Arc<Store>>) -> Json<Vec<Notification>> {
 }
 
 async fn runbook(State(store): State<Arc<Store>>, UrlPath(name): UrlPath<String>) -> Response {
-    let Some(markdown) = store.runbooks.markdown(&name).await else {
+    let name = name.strip_suffix(".md").unwrap_or(&name);
+    let Some(markdown) = store.runbooks.markdown(name).await else {
         let known = store.runbooks.names().join("\n");
         return (StatusCode::NOT_FOUND, format!("No such runbook. There are:\n{known}\n"))
             .into_response();
     };
-    Html(page::runbook(&name, &runbooks::rendered(&markdown)).into_string()).into_response()
+    Html(page::runbook(name, &runbooks::rendered(&markdown)).into_string()).into_response()
 }

@@ -97,9 +97,11 @@ async fn the_pages_show_what_arrived_and_run_nothing_of_it() {
 async fn a_runbook_is_served_and_no_other_file() {
     let folder = tempfile::tempdir().unwrap();
     let sink = start(&folder);
-    let (head, page) = http(sink.address(), "GET", "/runbooks/IpmiFanFailed", "").await;
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    assert!(page.contains("<h1>A fan stands still</h1>"), "{page}");
+    for path in ["/runbooks/IpmiFanFailed.md", "/runbooks/IpmiFanFailed"] {
+        let (head, page) = http(sink.address(), "GET", path, "").await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(page.contains("<h1>A fan stands still</h1>"), "{page}");
+    }
     for path in ["/runbooks/None", "/runbooks/..%2F..%2Fetc%2Fpasswd", "/runbooks/%2e%2e/sink"] {
         let (head, body) = http(sink.address(), "GET", path, "").await;
         assert!(head.starts_with("HTTP/1.1 404"), "{path}: {head}");

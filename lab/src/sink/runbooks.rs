@@ -1,4 +1,4 @@
-//! The runbooks of a directory as pages: `<AlertName>.md` at `/runbooks/<AlertName>`.
+//! The runbooks of a directory as pages: `<AlertName>.md` at `/runbooks/<AlertName>.md`, and without the `.md`.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -93,7 +93,7 @@ fn annotations_are_complete_and_the_summary_is_a_fixed_sentence() {
         assert!(summary.ends_with('.') && !summary.contains("{{"), "{name}: {summary}");
         assert!(!value("first_action").unwrap().contains("$value"), "{name}");
         let runbook = value("runbook_url").unwrap();
-        assert!(runbook.contains(&format!("turbulence_runbooks }}}}/{name}\"")), "{runbook}");
+        assert!(runbook.contains(&format!("turbulence_runbooks }}}}/{name}.md\"")), "{runbook}");
         assert!(value("dashboard_url").unwrap().contains("turbulence_grafana }}/d/"), "{name}");
     }
 }
