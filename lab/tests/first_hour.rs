@@ -164,7 +164,10 @@ fn ask(port: u16, head: &str, body: &str) -> Option<String> {
 
 /// The series that a query finds, each with its labels.
 fn query(text: &str) -> Option<Vec<Value>> {
-    let escaped: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        write!(escaped, "%{byte:02x}").unwrap();
+    }
     let answer = ask(9090, &format!("GET /api/v1/query?query={escaped}"), "")?;
     let (_, body) = answer.split_once("\r\n\r\n")?;
     let body: Value = serde_json::from_str(body).ok()?;

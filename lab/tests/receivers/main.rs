@@ -86,16 +86,16 @@ impl Fakes {
     /// One notification a channel.
     async fn hooks(&mut self) -> Vec<Notification> {
         let mut arrivals = self.sink.subscribe();
-        let come = |sink: &Sink, mark| -> Vec<Notification> {
+        let posted = |sink: &Sink, mark| -> Vec<Notification> {
             let all = sink.since(mark).into_iter();
             all.filter(|one| one.channel != Channel::Watchdog).collect()
         };
-        while come(&self.sink, self.mark).len() < 2 {
+        while posted(&self.sink, self.mark).len() < 2 {
             arrivals.recv().await.unwrap();
         }
-        let came = come(&self.sink, self.mark);
+        let arrived = posted(&self.sink, self.mark);
         self.mark = self.sink.mark();
-        came
+        arrived
     }
 
     async fn good(&mut self, moment: Moment) {
