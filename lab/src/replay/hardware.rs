@@ -22,6 +22,7 @@ pub(super) fn phantom() -> Replay {
             pages: 1,
             within: Some(seconds(30)),
             says: vec!["05-HD Max"],
+            countries: vec![],
         },
         homing: None,
         concern: Concern::Machine("srv-phantom"),
