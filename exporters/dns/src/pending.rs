@@ -227,6 +227,9 @@ impl<'a> Pending<'a> {
 
     /// Takes what TCP brought for a truncated query: the whole message, or nothing.
     pub(crate) fn whole(&mut self, index: usize, message: Option<&[u8]>) {
+        if self.open(index).is_none_or(|query| query.outcome.is_some()) {
+            return;
+        }
         let query = &mut self.queries[index - self.first];
         let meanwhile = query.meanwhile.take();
         let reply = message
@@ -321,6 +324,14 @@ impl<'a> Pending<'a> {
         if query.outcome.is_none() {
             let meanwhile = query.meanwhile.take();
             self.settle(index, meanwhile.map_or(Outcome::NotAsked, |it| Outcome::Answer(*it)));
+        }
+    }
+
+    /// The same of one that was to be sent again. It may be asked over TCP by now, and that goes on.
+    pub(crate) fn not_sent_again(&mut self, index: usize) {
+        let query = self.query_mut(index);
+        if query.is_held && !query.over_tcp {
+            self.not_asked_on(index);
         }
     }
 
@@ -637,6 +648,29 @@ mod tests {
                 outcome => assert!(!wanted && outcome == Outcome::Truncated),
             }
         }
+    }
+
+    #[test]
+    fn what_is_asked_over_tcp_goes_on_where_the_same_may_not_be_sent_again() {
+        let templates = templates();
+        let mut pending = Pending::new(&templates, TIMEOUT, 0);
+        let index = pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
+        assert_eq!(pending.received(SECOND, peer(1), &code(7, 1)), Received::WithoutEdns(index));
+        assert_eq!(pending.received(SECOND, peer(1), &truncated(7)), Received::Truncated(index));
+        pending.not_sent_again(index);
+        assert_eq!((pending.in_flight(), pending.outcome(index)), (1, None));
+        pending.whole(index, Some(&reply(7, 1)));
+        // What comes once more, or of one that was taken, is nothing.
+        pending.whole(index, None);
+        assert_eq!(pending.in_flight(), 0);
+        assert!(pending.take_over(SECOND * 9).is_some());
+        pending.whole(index, None);
+        assert_eq!(pending.in_flight(), 0);
+        // Without TCP it is over.
+        let index = pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
+        assert_eq!(pending.received(SECOND, peer(1), &code(7, 1)), Received::WithoutEdns(index));
+        pending.not_sent_again(index);
+        assert_eq!((pending.in_flight(), pending.outcome(index)), (0, Some(&Outcome::NotAsked)));
     }
 
     #[test]

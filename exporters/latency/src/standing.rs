@@ -175,7 +175,7 @@ impl Standing {
     pub(crate) fn resolved(&mut self, ips: &[IpAddr], now: Duration) -> Vec<IpAddr> {
         self.found = ips.len();
         // Whoever has a place has it again after a lookup that failed.
-        let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips, now) };
+        let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips) };
         if probed.iter().eq(self.addresses.iter().map(|address| &address.ip)) {
             return probed;
         }

@@ -149,7 +149,7 @@ fn impression(outcome: &Outcome, turn: Turn) -> Impression {
 /// What the control question's outcome says of the resolver.
 fn judged_control(outcome: &Outcome) -> Control {
     match outcome {
-        Outcome::LocalError => Control::Unknown,
+        Outcome::LocalError | Outcome::NotAsked => Control::Unknown,
         Outcome::Timeout => Control::Silent,
         outcome if passes_control(outcome) => Control::Passed,
         Outcome::Answer(answer) => match answer.content {
@@ -161,11 +161,11 @@ fn judged_control(outcome: &Outcome) -> Control {
     }
 }
 
-/// Whether the control question's outcome speaks for the resolver. One that was never sent does not
-/// speak against it.
+/// Whether the control question's outcome speaks for the resolver. One that was never sent, or that we did not ask on,
+/// does not speak against it.
 pub(super) fn passes_control(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::LocalError => true,
+        Outcome::LocalError | Outcome::NotAsked => true,
         Outcome::Answer(answer) => match &answer.content {
             Content::Addresses(addresses) => !addresses.iter().any(|it| special::is_special(*it)),
             _ => false,

@@ -248,7 +248,11 @@ impl Worker {
                 asked.later.push(now + time, put);
                 return false;
             }
-            (Err(Refusal::ForThisHour), Put::Again(index) | Put::Whole(index)) => {
+            (Err(Refusal::ForThisHour), Put::Again(index)) => {
+                pending.not_sent_again(index);
+                return false;
+            }
+            (Err(Refusal::ForThisHour), Put::Whole(index)) => {
                 pending.not_asked_on(index);
                 return false;
             }

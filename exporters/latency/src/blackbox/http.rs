@@ -169,7 +169,13 @@ impl Settings {
         // What was found of the target itself stays.
         let mut other = Found::default();
         let elsewhere = Ask { ip: None, ..ask.clone() };
-        let looked_up = choose::address(target.host(), self.families, &elsewhere, &mut other).await;
+        // Whose probe is of one address is of its family, also where it leads.
+        let families = match (self.families, ask.ip) {
+            (Families::OnlyV4 | Families::OnlyV6, _) | (_, None) => self.families,
+            (_, Some(IpAddr::V4(_))) => Families::V4ElseV6,
+            (_, Some(IpAddr::V6(_))) => Families::V6ElseV4,
+        };
+        let looked_up = choose::address(target.host(), families, &elsewhere, &mut other).await;
         http(found).phases.resolve += other.lookup;
         looked_up.map(Some)
     }

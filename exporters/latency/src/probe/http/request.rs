@@ -104,13 +104,15 @@ impl Probe {
             debug!(url = self.shown, ip = %attempt.ip, reason = reason.as_str(), said = log.text(), "a probe failed");
         }
         let cut = (failure == Some(Failure::Timeout)).then_some(spent);
-        let (phases, rtt) = phases(&http, self.is_https(), cut);
+        // One that is not followed leads to no second request.
+        let is_one = http.redirects == 0 || !self.settings.follows_redirects();
+        let (phases, connect) = phases(&http, self.is_https(), cut);
+        let rtt = connect.filter(|_| is_one);
         Outcome { failure, duration, rtt, phases, seen, ahead: http.ahead, session }
     }
 }
 
-/// The phases that took place, the last of them up to the cut; and the round trip of the handshake, which
-/// several requests have no single one of.
+/// The phases that took place, the last of them up to the cut; and the handshake's.
 fn phases(
     http: &Http,
     is_tls: bool,
@@ -133,8 +135,7 @@ fn phases(
             rest = None;
         }
     }
-    let is_one = http.redirects == 0 && !parts.connect.is_zero();
-    (phases, is_one.then_some(parts.connect))
+    (phases, Some(parts.connect).filter(|connect| !connect.is_zero()))
 }
 
 /// Whom redirects may lead to: the target's host and what is below it, with or without a `www`.
@@ -174,8 +175,7 @@ mod tests {
         assert_eq!((cut.get(Phase::Tls), cut.get(Phase::Ttfb)), (Some(ms(90)), None));
         let (ended, _) = phases(&http, true, None);
         assert_eq!((ended.get(Phase::Connect), ended.get(Phase::Tls)), (Some(ms(10)), None));
-        let several = Http { redirects: 1, ..http };
-        assert_eq!(phases(&several, false, None).1, None);
+        assert_eq!(phases(&Http::default(), false, None).1, None);
     }
 
     #[test]
@@ -296,6 +296,9 @@ mod tests {
             let outcome = crate::probe::Run::run(&probe, &attempt).await;
             assert_eq!((outcome.failure, outcome.seen), (failure, seen), "{path} {yaml}");
             assert!(outcome.duration.is_some(), "{path} {yaml}: {outcome:?}");
+            // Several connections have no round trip; a redirect that is not followed makes no second one.
+            let leads = settings.asked.follows_redirects() && ["/moved", "/away"].contains(&path);
+            assert_eq!(outcome.rtt.is_some(), !leads, "{path} {yaml}: {outcome:?}");
             let cut = outcome.phases.get(Phase::Transfer);
             assert!(path != "/stall" || cut.is_some_and(|cut| cut > Duration::from_millis(200)));
         }
