@@ -5,6 +5,7 @@
 //! Everything runs in a network namespace, where public addresses are this machine's.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -27,6 +28,8 @@ const MARK: &str = "TURBULENCE_FIRST_HOUR";
 const PATIENCE: Duration = Duration::from_secs(120);
 /// For how long nothing may be told nor be pending: several evaluations of each rule.
 const CALM: Duration = Duration::from_secs(75);
+/// For how long an alert may be pending.
+const PENDING: Duration = Duration::from_secs(40);
 
 fn suite() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -260,10 +263,17 @@ fn the_first_hour_is_calm_and_the_first_notification_arrives() {
     wait_for("latency_up{target='prometheus'} == 1", 1);
     wait_for("dns_consistency_resolvers", 1);
     let begun = Instant::now();
+    let mut pending: BTreeMap<String, Instant> = BTreeMap::new();
     while begun.elapsed() < CALM {
-        // What is only pending as well: it would be told a little later.
+        // What stays pending would be told a little later; a scrape that a busy machine lost is over with the next.
         let told = query("ALERTS{alertname!='Watchdog', severity!='info'}").unwrap_or_default();
-        assert!(told.is_empty(), "{told:#?}");
+        let told: Vec<String> = told.iter().map(|alert| alert["metric"].to_string()).collect();
+        pending.retain(|alert, _| told.contains(alert));
+        for alert in told {
+            assert!(!alert.contains("\"firing\""), "{alert}");
+            let since = *pending.entry(alert.clone()).or_insert_with(Instant::now);
+            assert!(since.elapsed() < PENDING, "{alert}");
+        }
         sleep(Duration::from_secs(1));
     }
     let said: Vec<_> = posted.try_iter().collect();
