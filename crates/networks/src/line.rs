@@ -49,11 +49,16 @@ pub(crate) fn parse(line: &str) -> Option<(Form, Range, Packed)> {
     Some((form, range, Packed::new(found)))
 }
 
+/// Continents as lists of cities have them before the country.
+const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
+
 /// What the third cell of a range and the fourth say.
 fn said(third: &str, fourth: Option<&str>) -> Option<Found> {
     let fourth = fourth.and_then(place);
     let asn = system(third);
-    let place = place(third).or(fourth);
+    // Most of them are countries too: AS is American Samoa.
+    let is_continent = fourth.is_some() && CONTINENTS.contains(&third);
+    let place = if is_continent { fourth } else { place(third).or(fourth) };
     if asn.is_none() && place.is_none() && !NOTHING.contains(&third) {
         return None;
     }
@@ -104,6 +109,8 @@ mod tests {
             ("1.0.0.0, 1.0.0.255, AS13335", found("", 13_335)),
             ("1.0.0.0,1.0.0.255,13335.0,US", found("US", 13_335)),
             ("1.0.0.0,1.0.0.255,Cloudflare,US", found("US", 0)),
+            ("1.0.0.0,1.0.0.255,AS,JP,Tokyo,35.6,139.7", found("JP", 0)),
+            ("1.0.0.0,1.0.0.255,AS,American Samoa", found("AS", 0)),
             ("1.0.0.0\t1.0.0.255\tanycast", Found { is_anycast: true, ..found("", 0) }),
         ] {
             assert_eq!(read(line), Some((Form::Range, range, wanted)), "{line}");

@@ -150,7 +150,11 @@ impl HttpClient {
             let whole = send_all(response.into_body(), most, sender).await;
             let read = match reading.await {
                 Ok(read) => read,
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+                // Cancelled: the program ends.
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => std::future::pending().await,
+                },
             };
             whole.map(|()| read)
         };

@@ -91,7 +91,10 @@ fn is_void(heard: &Heard<'_>, control: impl Fn(usize) -> Control) -> bool {
     let replies = |said: &Said| {
         !matches!(
             said,
-            Said::NotAsked | Said::NotSent | Said::Failure(Class::Timeout | Class::Unreachable)
+            Said::NotAsked
+                | Said::NotSent
+                | Said::NotAskedOn
+                | Said::Failure(Class::Timeout | Class::Unreachable)
         )
     };
     let asked = (0..heard.said.len())
