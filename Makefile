@@ -50,7 +50,7 @@ check: setup
 	./.ci/check
 
 bench:
-	@./lab/setup.sh prometheus-smokeping-prober tcpdump dnsperf /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
+	@./lab/setup.sh prometheus-smokeping-prober dnsperf /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
 	$(CARGO) build --release --workspace --bins
 	target/release/turbulence-lab bench
 

@@ -26,6 +26,7 @@ wanted="
   ipmi-sensors:freeipmi-tools
   fping:fping
   prometheus-blackbox-exporter:prometheus-blackbox-exporter
+  tcpdump:tcpdump
   unbound:unbound
   nsd:nsd
   named:bind9
