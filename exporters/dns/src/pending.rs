@@ -382,12 +382,6 @@ impl<'a> Pending<'a> {
         self.queries.into_iter()
     }
 
-    /// Their outcomes.
-    #[cfg(test)]
-    pub(crate) fn into_outcomes(self) -> impl Iterator<Item = Outcome> {
-        self.into_queries().map(Query::into_outcome)
-    }
-
     fn settle(&mut self, index: usize, outcome: Outcome) {
         let query = self.query_mut(index);
         debug_assert!(query.outcome.is_none(), "an outcome is set once");
@@ -444,7 +438,7 @@ mod tests {
 
     #[track_caller]
     fn only(pending: Pending<'_>) -> Outcome {
-        let outcomes: Vec<_> = pending.into_outcomes().collect();
+        let outcomes: Vec<_> = pending.into_queries().map(Query::into_outcome).collect();
         let [outcome] = outcomes.as_slice() else { panic!("{outcomes:?}") };
         outcome.clone()
     }
@@ -624,7 +618,7 @@ mod tests {
             Received::Answered(SECOND)
         );
         assert!(pending.expire(TIMEOUT * 2).is_empty());
-        let outcomes: Vec<_> = pending.into_outcomes().collect();
+        let outcomes: Vec<_> = pending.into_queries().map(Query::into_outcome).collect();
         assert!(content(&outcomes[0]).is_some() && outcomes[1] == Outcome::Malformed);
     }
 
@@ -686,7 +680,7 @@ mod tests {
         pending.received(SECOND, peer(1), &code(9, 1));
         (0..3).for_each(|index| pending.not_asked_on(index));
         assert_eq!(pending.in_flight(), 0);
-        let outcomes: Vec<_> = pending.into_outcomes().collect();
+        let outcomes: Vec<_> = pending.into_queries().map(Query::into_outcome).collect();
         assert!(content(&outcomes[1]).is_some_and(Content::is_conclusive));
         assert_eq!([&outcomes[0], &outcomes[2]], [&Outcome::NotAsked; 2]);
     }
@@ -782,7 +776,7 @@ mod tests {
                 now += TIMEOUT;
                 pending.expire(now);
             }
-            assert_eq!(taken + pending.into_outcomes().count(), sent.len());
+            assert_eq!(taken + pending.into_queries().map(Query::into_outcome).count(), sent.len());
         }
     }
 }
