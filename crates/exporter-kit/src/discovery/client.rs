@@ -105,6 +105,14 @@ impl HttpClient {
         Asker::load(Arc::new(settings), folder).map(Self)
     }
 
+    /// A path below the URL of the settings.
+    fn below(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.0.settings.url.0.clone();
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        url.query_pairs_mut().extend_pairs(query);
+        url
+    }
+
     /// Asks for a path below the URL of the settings: the status of the answer, and its text of at most
     /// so many bytes.
     pub async fn get(
@@ -114,9 +122,7 @@ impl HttpClient {
         most: u64,
         patience: Duration,
     ) -> anyhow::Result<(u16, String)> {
-        let mut url = self.0.settings.url.0.clone();
-        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
-        url.query_pairs_mut().extend_pairs(query);
+        let url = self.below(path, query);
         let asked = async {
             let response = self.0.follow(url, None).await?;
             let status = response.status().as_u16();
@@ -138,9 +144,7 @@ impl HttpClient {
         patience: Duration,
         read: impl FnOnce(u16, &mut dyn Read) -> T + Send + 'static,
     ) -> anyhow::Result<T> {
-        let mut url = self.0.settings.url.0.clone();
-        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
-        url.query_pairs_mut().extend_pairs(query);
+        let url = self.below(path, query);
         let asked = async {
             let response = self.0.follow(url, None).await?;
             let status = response.status().as_u16();

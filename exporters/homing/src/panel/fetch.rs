@@ -1,7 +1,6 @@
 //! The results of one measurement, asked for ever: politely, and believed as little as strangers are.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -125,8 +124,7 @@ async fn load(mut known: Known, work: &PanelWork) -> Known {
 }
 
 fn read_probes(path: &Path) -> anyhow::Result<BTreeMap<u64, Probe>> {
-    let file = File::open(path)?;
-    anyhow::ensure!(file.metadata()?.is_file(), "it is no regular file");
+    let file = exporter_kit::open_file(path)?;
     Ok(probes::read(BufReader::new(file.take(LARGEST_LIST)))?)
 }
 
