@@ -21,20 +21,27 @@ pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
 }
 
 fn unpacked(file: impl Read + 'static, largest: u64) -> io::Result<Box<dyn BufRead>> {
-    let mut file = BufReader::new(Limited { inner: file, left: largest, largest });
+    let mut file = BufReader::new(Limited::new(file, largest));
     Ok(if file.fill_buf()?.starts_with(&GZIP) {
-        let inner = MultiGzDecoder::new(file);
-        Box::new(BufReader::new(Limited { inner, left: largest, largest }))
+        Box::new(BufReader::new(Limited::new(MultiGzDecoder::new(file), largest)))
     } else {
         Box::new(file)
     })
 }
 
 /// Reading from it beyond a limit is an error: half a file would be taken for the whole.
-struct Limited<R> {
+#[derive(Debug)]
+pub struct Limited<R> {
     inner: R,
     left: u64,
     largest: u64,
+}
+
+impl<R> Limited<R> {
+    /// To be read as far as so many bytes.
+    pub fn new(inner: R, largest: u64) -> Self {
+        Self { inner, left: largest, largest }
+    }
 }
 
 impl<R: Read> Read for Limited<R> {

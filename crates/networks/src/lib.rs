@@ -28,7 +28,7 @@ mod ranges;
 mod table;
 
 pub use fault::Fault;
-pub use file::open;
+pub use file::{Limited, open};
 pub use found::{Country, Found};
 pub use range::Range;
 pub use ranges::Ranges;

@@ -170,6 +170,8 @@ labels! {
         Read = "read",
         /// It is older than a table may be.
         Old = "old",
+        /// There is none yet that nobody writes to.
+        BeingWritten = "being_written",
         /// There is no file.
         NoFile = "no_file",
         /// The file cannot be read.

@@ -72,13 +72,18 @@ fn prefixes(prefixes: &[Prefix], page: &mut Page<'_>) {
     let each = || all.iter().map(|(name, it)| (name.as_str(), &it.verdict));
     page.gauge(
         "homing_route_visible_ratio",
-        "The share of the peers that have a route to all of a prefix.",
+        "The share of the peers that have a route to a prefix; a route to more than it counts where there never was another, or the origin is the same.",
         each().filter_map(|(name, it)| Some(([("prefix", name)], it.visible?))),
     );
     page.gauge(
         "homing_route_more_specifics",
         "Parts of a prefix that are announced by themselves.",
         each().map(|(name, it)| ([("prefix", name)], it.figures.parts.len() as f64)),
+    );
+    page.gauge(
+        "homing_route_parts_left_out",
+        "Routes to parts of a prefix beyond the first thousand parts, which are not told apart; who announces them is looked at.",
+        each().map(|(name, it)| ([("prefix", name)], it.figures.left_out as f64)),
     );
     let origins: Vec<_> = each().flat_map(|(name, it)| most(name, &it.figures.origins)).collect();
     page.info(
@@ -97,8 +102,8 @@ fn prefixes(prefixes: &[Prefix], page: &mut Page<'_>) {
     );
     page.gauge(
         "homing_route_unexpected_origins",
-        "Who announces a prefix or a part of it and should not, by two tables in a row.",
-        each().map(|(name, it)| ([("prefix", name)], it.unexpected as f64)),
+        "Who announces a prefix or a part of it and should not, by two tables in a row; absent while there is one table only.",
+        each().filter_map(|(name, it)| Some(([("prefix", name)], it.unexpected? as f64))),
     );
     page.counter(
         "homing_route_changes_total",
@@ -122,7 +127,7 @@ fn unexpected(prefixes: &[Prefix], page: &mut Page<'_>) {
         .collect();
     page.info(
         "homing_route_unexpected_info",
-        "What of a prefix is another than it should be now, by two tables in a row: what is announced, and by whom or through whom; the first ten.",
+        "What of a prefix is another than it should be now, by two tables in a row: what is announced, and by whom or through whom; the first ten of each kind.",
         told.iter().map(|(prefix, kind, announced, asn)| {
             [
                 ("prefix", prefix.as_str()),

@@ -168,12 +168,14 @@ fn routing() -> Routes {
         upstreams: [(1_273, 2), (6_762, 1)].into(),
         parts: [(part, 2)].into(),
         part_origins: [((part, 64_666), 2)].into(),
+        left_out: 7,
+        ..Figures::default()
     };
     let told = [(RouteChange::Origin, Some(64_666)), (RouteChange::Withdrawn, None)];
     let told = told.map(|(kind, asn)| ToldRoute { kind, announced: part, asn });
     let verdict = RouteVerdict {
         visible: Some(0.75),
-        unexpected: 1,
+        unexpected: Some(1),
         changes: Vec::new(),
         told: told.into(),
         figures,

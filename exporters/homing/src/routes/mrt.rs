@@ -39,6 +39,10 @@ pub(crate) struct PathEnd {
 
 /// What a record tells of one peer.
 pub(crate) trait Sink {
+    /// A table begins, of a view of the router's (RFC 6396, 4.3.1): peers have other numbers from here on. None where
+    /// there are more views than can be told apart.
+    fn begin(&mut self, view: &[u8]) -> Option<()>;
+
     /// Whether the paths to a prefix matter; where not, only the peers are told.
     fn wants(&self, prefix: IpNet) -> bool;
 
@@ -86,7 +90,10 @@ pub(crate) fn read(from: &mut dyn Read, sink: &mut impl Sink) -> Tally {
             (TABLE_DUMP_V2, 10) => rib(&record, false, true, sink),
             (TABLE_DUMP_V2, PEER_INDEX_TABLE) => {
                 tally.newest = tally.newest.max(time);
-                tally.skipped += 1;
+                match view(&record).and_then(|view| sink.begin(view)) {
+                    Some(()) => tally.skipped += 1,
+                    None => tally.failed += 1,
+                }
                 continue;
             }
             _ => {
@@ -137,6 +144,14 @@ impl<'a> Rest<'a> {
     fn long(&mut self) -> Option<u32> {
         Some(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
     }
+}
+
+/// The name of the view that a peer index table begins; the peers are known by their numbers alone.
+fn view(record: &[u8]) -> Option<&[u8]> {
+    let mut rest = Rest(record);
+    rest.long()?;
+    let length = usize::from(rest.short()?);
+    rest.take(length)
 }
 
 /// One prefix with the routes of all peers; none where the record is not what it says.

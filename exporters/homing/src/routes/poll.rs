@@ -45,7 +45,7 @@ pub(crate) async fn run(routes: Arc<Routes>, work: RouteWork, rounds: Rounds) {
         (worst, known) =
             looked.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         match worst {
-            TableState::Read => routes.health.up(),
+            TableState::Read | TableState::BeingWritten => routes.health.up(),
             state => routes.health.down(state.name()),
         }
     }

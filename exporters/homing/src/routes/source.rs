@@ -1,6 +1,5 @@
 //! The tables that one router writes: the newest file of a pattern, read when it is another one.
 
-use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,10 +8,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use exporter_kit::{CountsBy, open_file};
 use flate2::read::MultiGzDecoder;
 use ipnet::IpNet;
+use networks::Limited;
 
-use super::figures::{Figures, Table};
+use super::figures::{Figures, Said, Table};
 use super::mrt;
 use crate::outcome::{Record, TableState};
+
+/// A file that was not written to for so many seconds is whole: routers write their tables without a pause.
+const SETTLED: u64 = 60;
+/// Files of a pattern, the newest, of which is known since the last look how they were.
+const MOST_SEEN: usize = 8;
+/// Bytes of a table when it is unpacked: several times what the largest collectors of the Internet's routes write.
+const LARGEST: u64 = 16 << 30;
 
 /// A file, by what tells whether it is another one: its name, its length, and when it was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,29 +33,41 @@ struct Stamp {
 #[derive(Debug)]
 pub(super) struct Source {
     pattern: String,
+    /// The newest files at the last look: one that has grown since then is being written.
+    seen: Vec<Stamp>,
     /// What was looked at last, for which prefixes, and how that went.
     looked: Option<(Stamp, Vec<IpNet>, TableState)>,
     /// The last good table, and of the one before what it said.
     good: Option<Good>,
-    before: Option<BTreeMap<IpNet, Figures>>,
+    before: Option<Said>,
 }
 
 /// A table that was read as a whole.
 #[derive(Debug)]
 struct Good {
-    figures: BTreeMap<IpNet, Figures>,
+    figures: Said,
     /// By its own word, in seconds since the epoch.
     time: u32,
     /// By that, or by its file where it claims to be of the future.
     unix: u64,
 }
 
+/// What a file holds.
+#[derive(Debug)]
+struct Found {
+    said: Said,
+    /// What the table before says, where it stands in the same file.
+    before: Option<Said>,
+    time: u32,
+}
+
 impl Source {
     pub(super) fn new(pattern: &str) -> Self {
-        Self { pattern: pattern.to_owned(), looked: None, good: None, before: None }
+        let pattern = pattern.to_owned();
+        Self { pattern, seen: Vec::new(), looked: None, good: None, before: None }
     }
 
-    /// The newest file, read if it is another one, or if other prefixes are watched.
+    /// The newest file that nobody writes to, read if it is another one, or if other prefixes are watched.
     pub(super) fn look(
         &mut self,
         folder: &Path,
@@ -56,44 +75,67 @@ impl Source {
         records: &CountsBy<Record>,
         unix: u64,
     ) -> TableState {
-        let Some((file, of_it)) = newest(folder, &self.pattern) else {
-            self.looked = None;
+        let files = newest(folder, &self.pattern);
+        if files.is_empty() {
+            (self.looked, self.seen) = (None, files);
             return TableState::NoFile;
-        };
-        let written = of_it.modified().ok();
-        let stamp = Stamp { file, length: of_it.len(), written };
+        }
+        let at = files.iter().position(|it| it.is_old(unix) || self.seen.contains(it));
+        self.seen = files.iter().take(MOST_SEEN).cloned().collect();
+        let Some(at) = at else { return self.state() };
+        let stamp = &files[at];
         if let Some((before, watched, state)) = &self.looked
-            && *before == stamp
+            && before == stamp
             && watched == watch
         {
             return *state;
         }
-        let state = match read(&stamp.file, watch, records) {
-            Ok((figures, time)) => {
-                self.take(figures, time, written, unix);
+        let found = read(&stamp.file, watch, records);
+        // A part of it may have been read as it was, and a part as it is.
+        if Stamp::of(stamp.file.clone()).as_ref() != Some(stamp) {
+            return self.state();
+        }
+        let state = match found {
+            Ok(found) => {
+                self.take(found, stamp.written, unix);
+                self.look_before(files.get(at + 1), watch, records);
                 TableState::Read
             }
             Err(state) => state,
         };
-        self.looked = Some((stamp, watch.to_vec(), state));
+        self.looked = Some((stamp.clone(), watch.to_vec(), state));
         state
     }
 
+    /// How the last file is that was read.
+    fn state(&self) -> TableState {
+        self.looked.as_ref().map_or(TableState::BeingWritten, |(.., state)| *state)
+    }
+
     /// A table of the same time is the same one, whatever was done to its file.
-    fn take(
-        &mut self,
-        figures: BTreeMap<IpNet, Figures>,
-        time: u32,
-        written: Option<SystemTime>,
-        now: u64,
-    ) {
-        if let Some(last) = self.good.take().filter(|last| last.time != time) {
-            self.before = Some(last.figures);
+    fn take(&mut self, found: Found, written: Option<SystemTime>, now: u64) {
+        let Found { said: figures, before, time } = found;
+        let last = self.good.take().filter(|last| last.time != time);
+        if let Some(before) = before.or(last.map(|it| it.figures)) {
+            self.before = Some(before);
         }
         let of_file = written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let of_file = of_file.map_or(now, |at| at.as_secs()).min(now);
         let unix = if u64::from(time) > now { of_file } else { u64::from(time) };
         self.good = Some(Good { figures, time, unix });
+    }
+
+    /// After a start, and of a prefix that is watched from now on, the file before says what the table before said.
+    fn look_before(&mut self, file: Option<&Stamp>, watch: &[IpNet], records: &CountsBy<Record>) {
+        let before = self.before.get_or_insert_default();
+        let is_known = watch.iter().all(|it| before.contains_key(it));
+        let Some((file, good)) = file.zip(self.good.as_ref()).filter(|_| !is_known) else { return };
+        let Ok(found) = read(&file.file, watch, records) else { return };
+        if found.time < good.time {
+            for (prefix, figures) in found.said {
+                before.entry(prefix).or_insert(figures);
+            }
+        }
     }
 
     /// When the last good table was written, in seconds since the epoch.
@@ -118,13 +160,22 @@ impl Source {
     }
 }
 
+impl Stamp {
+    /// None where that is no regular file.
+    fn of(file: PathBuf) -> Option<Self> {
+        let of_it = fs::metadata(&file).ok().filter(Metadata::is_file)?;
+        Some(Self { file, length: of_it.len(), written: of_it.modified().ok() })
+    }
+
+    fn is_old(&self, unix: u64) -> bool {
+        let written = self.written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        written.is_some_and(|at| at.as_secs() + SETTLED <= unix)
+    }
+}
+
 /// A whole table, and its time. What is in it is counted, whether it is whole or not.
-fn read(
-    file: &Path,
-    watch: &[IpNet],
-    records: &CountsBy<Record>,
-) -> Result<(BTreeMap<IpNet, Figures>, u32), TableState> {
-    let mut reader = open(file)?;
+fn read(file: &Path, watch: &[IpNet], records: &CountsBy<Record>) -> Result<Found, TableState> {
+    let mut reader = open(file, LARGEST)?;
     let mut table = Table::new(watch);
     let tally = mrt::read(&mut *reader, &mut table);
     for (record, count) in [
@@ -137,40 +188,41 @@ fn read(
     if tally.failed > 0 {
         return Err(TableState::Damaged);
     }
-    table.finish().map(|figures| (figures, tally.newest)).ok_or(TableState::NoRoute)
+    let (said, before) = table.finish().ok_or(TableState::NoRoute)?;
+    Ok(Found { said, before, time: tally.newest })
 }
 
-/// A file as it is, or unpacked.
-fn open(file: &Path) -> Result<Box<dyn Read>, TableState> {
+/// A file as it is, or unpacked; of more bytes than that it cannot be read to its end.
+fn open(file: &Path, largest: u64) -> Result<Box<dyn Read>, TableState> {
     let unreadable = |_: io::Error| TableState::Unreadable;
     let mut start = [0; 3];
     let mut opened = open_file(file).map_err(unreadable)?;
     let read = opened.read(&mut start).map_err(unreadable)?;
     let again = BufReader::with_capacity(1 << 16, open_file(file).map_err(unreadable)?);
     match &start[..read] {
-        [0x1f, 0x8b, ..] => Ok(Box::new(BufReader::new(MultiGzDecoder::new(again)))),
+        [0x1f, 0x8b, ..] => {
+            Ok(Box::new(BufReader::new(Limited::new(MultiGzDecoder::new(again), largest))))
+        }
         b"BZh" => Err(TableState::Bzip2),
         _ => Ok(Box::new(again)),
     }
 }
 
-/// The regular file that was written last.
-fn newest(folder: &Path, pattern: &str) -> Option<(PathBuf, Metadata)> {
+/// The regular files of a pattern, the one that was written last first.
+fn newest(folder: &Path, pattern: &str) -> Vec<Stamp> {
     let path = folder.join(pattern);
-    let (above, last) = (path.parent()?, path.file_name()?.to_str()?);
-    let is_file = |it: &(PathBuf, Metadata)| it.1.is_file();
+    let Some((above, last)) = path.parent().zip(path.file_name().and_then(|it| it.to_str())) else {
+        return Vec::new();
+    };
     let Some((start, end)) = last.split_once('*') else {
-        let of_it = fs::metadata(&path).ok()?;
-        return Some((path, of_it)).filter(is_file);
+        return Stamp::of(path.clone()).into_iter().collect();
     };
     let fits = |name: &str| {
         name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
     };
-    let files = fs::read_dir(above).ok()?.filter_map(Result::ok);
+    let files = fs::read_dir(above).into_iter().flatten().filter_map(Result::ok);
     let files = files.filter(|file| file.file_name().to_str().is_some_and(fits));
-    let files = files.filter_map(|file| Some((file.path(), fs::metadata(file.path()).ok()?)));
-    let dated =
-        files.filter(is_file).filter_map(|(path, it)| Some((it.modified().ok()?, path, it)));
-    let newest = dated.max_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)))?;
-    Some((newest.1, newest.2))
+    let mut stamps: Vec<Stamp> = files.filter_map(|file| Stamp::of(file.path())).collect();
+    stamps.sort_by(|a, b| (b.written, &b.file).cmp(&(a.written, &a.file)));
+    stamps
 }

@@ -1,5 +1,6 @@
 //! What is remembered of a prefix from table to table, and what should not be. No I/O, no clock.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ipnet::IpNet;
@@ -52,6 +53,8 @@ pub(crate) struct Memory {
     visible: VecDeque<(u64, f64)>,
     /// Routers of which a table was seen.
     routers: BTreeSet<usize>,
+    /// Whether there was a route to the prefix itself, at as many peers as are believed.
+    was_announced: bool,
     /// What was told.
     told: BTreeSet<Thing>,
 }
@@ -61,8 +64,8 @@ pub(crate) struct Memory {
 pub(crate) struct RouteVerdict {
     /// The share of the peers that have a route.
     pub(crate) visible: Option<f64>,
-    /// Origins that should not be.
-    pub(crate) unexpected: usize,
+    /// Origins that should not be; none where of no router there are two tables.
+    pub(crate) unexpected: Option<usize>,
     /// What became another since the table before.
     pub(crate) changes: Vec<RouteChange>,
     /// What should not be, each by itself; the first ten of each kind.
@@ -91,20 +94,35 @@ impl Memory {
         tables: &[Tables<'_>],
         unix: u64,
     ) -> RouteVerdict {
+        let (figures, before) = sums(tables);
+        let needed = needed(rules, figures.peers);
+        for all in [&before, &figures] {
+            let enough = needed.min(all.peers.max(1));
+            self.was_announced |= all.covering.is_none() && all.visible >= enough;
+        }
+        // Of the first table of all it is known what was usual, if there is one before it.
+        if self.routers.is_empty() {
+            self.visible.extend(share(&before).map(|share| (unix, share)));
+        }
+        self.learn_of_new_routers(tables, needed, unix);
+        let of_prefix: Vec<_> = tables
+            .iter()
+            .map(|it| {
+                (self.of_prefix(watched, it.now), it.before.map(|it| self.of_prefix(watched, it)))
+            })
+            .collect();
         let (mut figures, mut before) = (Figures::default(), Figures::default());
         let mut twice: BTreeMap<Thing, usize> = BTreeMap::new();
-        for table in tables {
-            figures.add(table.now);
-            let Some(last) = table.before else { continue };
+        for (now, last) in &of_prefix {
+            figures.add(now);
+            let Some(last) = last else { continue };
             before.add(last);
             let last: BTreeMap<Thing, usize> = things(last).collect();
-            for (thing, peers) in things(table.now) {
+            for (thing, peers) in things(now) {
                 let both = last.get(&thing).map_or(0, |it| peers.min(*it));
                 *twice.entry(thing).or_default() += both;
             }
         }
-        let needed = needed(rules, figures.peers);
-        self.learn_of_new_routers(tables, needed, unix);
         let is_told =
             |(thing, peers): &(Thing, usize)| *peers >= needed && self.is_strange(watched, *thing);
         let mut told: BTreeSet<Thing> =
@@ -121,6 +139,7 @@ impl Memory {
             told.difference(&self.told).map(|it| it.kind()).collect();
         changes.dedup();
         let unexpected = told.iter().filter(|it| it.kind() == RouteChange::Origin).count();
+        let unexpected = tables.iter().any(|it| it.before.is_some()).then_some(unexpected);
         // Of each kind some: rules read what is shown, and many parts must not hide a withdrawal.
         let mut of_kind: BTreeMap<RouteChange, usize> = BTreeMap::new();
         let shown = told.iter().flat_map(|it| shown(*it, watched.prefix, &figures));
@@ -132,6 +151,18 @@ impl Memory {
         let shown = shown.collect();
         self.told = told;
         RouteVerdict { visible, unexpected, changes, told: shown, figures }
+    }
+
+    /// What of a table is about the prefix. Where it was announced once, a route that only covers it, of somebody else's, is
+    /// none to it: a provider's block stays when a customer's part of it is withdrawn.
+    fn of_prefix<'a>(&self, watched: &Watched, all: &'a Figures) -> Cow<'a, Figures> {
+        let is_strange = |asn: &u32| self.is_strange(watched, Thing::Origin(*asn));
+        let is_theirs = all.origins.is_empty() || all.origins.keys().any(is_strange);
+        if self.was_announced && all.covering.is_some() && is_theirs {
+            Cow::Owned(all.without_covering())
+        } else {
+            Cow::Borrowed(all)
+        }
     }
 
     /// Whether it should not be: by the config, or, where that names nobody, by what is known.
@@ -154,12 +185,14 @@ impl Memory {
         }
     }
 
-    /// What the first table of a router says is taken for usual, where as many of its peers say it as would be believed.
+    /// What the first table of a router says is taken for usual, where as many of its peers say it as would be believed;
+    /// where there are two, the older one.
     fn learn_of_new_routers(&mut self, tables: &[Tables<'_>], needed: usize, unix: u64) {
         for table in tables {
             if self.routers.insert(table.router) {
-                let enough = needed.min(table.now.peers.max(1));
-                let said = things(table.now).filter(|(_, peers)| *peers >= enough);
+                let first = table.before.unwrap_or(table.now);
+                let enough = needed.min(first.peers.max(1));
+                let said = things(first).filter(|(_, peers)| *peers >= enough);
                 self.known.extend(said.map(|(thing, _)| (thing, unix)));
             }
         }
@@ -220,6 +253,16 @@ fn needed(rules: &Rules, peers: usize) -> usize {
     if peers < FEW_PEERS { 1 } else { rules.min_peers.max(peers.div_ceil(10)) }
 }
 
+/// What all routers say, and said before.
+fn sums(tables: &[Tables<'_>]) -> (Figures, Figures) {
+    let (mut now, mut before) = (Figures::default(), Figures::default());
+    for table in tables {
+        now.add(table.now);
+        table.before.into_iter().for_each(|it| before.add(it));
+    }
+    (now, before)
+}
+
 fn share(figures: &Figures) -> Option<f64> {
     (figures.peers > 0).then(|| figures.visible as f64 / figures.peers as f64)
 }
@@ -238,7 +281,8 @@ fn shown(thing: Thing, prefix: IpNet, figures: &Figures) -> Vec<Told> {
     let told = |announced, asn| Told { kind, announced, asn };
     match thing {
         Thing::Origin(asn) => {
-            let whole = figures.origins.contains_key(&asn).then_some(prefix);
+            let whole = figures.origins.contains_key(&asn);
+            let whole = whole.then_some(figures.covering.unwrap_or(prefix));
             let parts = figures.part_origins.keys().filter(|it| it.1 == asn).map(|it| it.0);
             whole.into_iter().chain(parts).map(|it| told(it, Some(asn))).collect()
         }

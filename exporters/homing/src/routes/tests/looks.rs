@@ -50,8 +50,14 @@ impl Desk {
     fn touch(&self, name: &str) {
         let file =
             std::fs::File::options().write(true).open(self.folder.path().join(name)).unwrap();
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(WRITTEN) + self.seconds);
-        file.set_modified(at).unwrap();
+        // Long enough before the look to be whole.
+        let at = u64::from(WRITTEN) + self.seconds - 60;
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(at)).unwrap();
+    }
+
+    /// Another program, that knows what is in the folder and nothing else.
+    fn restart(&mut self) {
+        (self.routes, self.known) = (Routes::new("routes", &rules()), Known::new(&self.work));
     }
 
     fn look(&mut self) -> TableState {
@@ -62,7 +68,7 @@ impl Desk {
     /// What is told of the prefix; none where nothing is.
     fn unexpected(&self) -> Option<usize> {
         let latest = self.routes.latest().unwrap();
-        Some(latest.prefixes.first()?.verdict.unexpected)
+        latest.prefixes.first()?.verdict.unexpected
     }
 }
 
@@ -137,14 +143,14 @@ fn other_rules_are_held_against_the_tables_that_there_are() {
     desk.routes.relabel(&rules());
     desk.look();
     assert_eq!(desk.unexpected(), Some(1));
-    // Another prefix is read at once, and its first table tells nothing of it.
+    // Another prefix is read at once, and of a file that holds one table nothing is told of it.
     let mut more = rules();
     more.watch.push(Watched { prefix: "8.8.8.0/24".parse().unwrap(), ..watched() });
     desk.routes.relabel(&more);
     desk.look();
     let latest = desk.routes.latest().unwrap();
-    let told: Vec<usize> = latest.prefixes.iter().map(|it| it.verdict.unexpected).collect();
-    assert_eq!(told, [1, 0]);
+    let told: Vec<_> = latest.prefixes.iter().map(|it| it.verdict.unexpected).collect();
+    assert_eq!(told, [Some(1), None]);
     assert_eq!(latest.prefixes[1].verdict.figures.origins, [(15_169, 1)].into());
 }
 
@@ -188,4 +194,89 @@ fn a_table_of_the_future_is_as_old_as_its_file() {
     assert_eq!(desk.look(), TableState::Read);
     desk.seconds += 6 * 3_600 + 1;
     assert_eq!((desk.look(), desk.unexpected()), (TableState::Old, None));
+}
+
+#[test]
+fn a_start_in_the_middle_of_a_hijack_tells_it_or_nothing_and_never_that_all_is_well() {
+    // With the file before it at once, and so of a prefix that is watched from then on; with one file alone when there are two tables.
+    for (names, after) in [(["a.1.mrt", "a.2.mrt", "a.3.mrt"], Some(1)), (["a.1.mrt"; 3], None)] {
+        let mut desk = Desk::new(&["a.*.mrt"]);
+        desk.write(names[0], &table(64_666));
+        desk.look();
+        assert_eq!(desk.unexpected(), None, "one table");
+        desk.write(names[1], &table(64_666));
+        desk.look();
+        assert_eq!(desk.unexpected(), Some(1));
+        desk.restart();
+        desk.look();
+        assert_eq!(desk.unexpected(), after);
+        desk.write(names[2], &table(64_666));
+        desk.look();
+        assert_eq!(desk.unexpected(), Some(1));
+        let mut more = rules();
+        let prefix = "8.8.8.0/24".parse().unwrap();
+        more.watch.push(Watched { prefix, origins: BTreeSet::from([1]), ..watched() });
+        desk.routes.relabel(&more);
+        desk.look();
+        let latest = desk.routes.latest().unwrap();
+        assert_eq!(latest.prefixes[1].verdict.unexpected, after.map(|_| 0), "one peer is too few");
+    }
+    // And of one file to which tables are appended.
+    let mut desk = Desk::new(&["a.mrt"]);
+    let both = [at(WRITTEN - 60, &table(64_666)), at(WRITTEN, &table(64_666))].concat();
+    desk.put("a.mrt", &both);
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(1));
+}
+
+#[test]
+fn a_withdrawal_between_the_last_two_tables_before_a_start_is_told_by_the_next() {
+    let other = [64_500, 15_169];
+    let rest: Vec<Route<'_>> = (0..4).map(|peer| (peer, &other[..])).collect();
+    let gone = [peers(), rib([8, 8, 8, 0], 24, &rest, false)].concat();
+    let mut desk = Desk::new(&["a.*.mrt"]);
+    desk.write("a.1.mrt", &table(62_041));
+    desk.write("a.2.mrt", &gone);
+    desk.look();
+    desk.write("a.3.mrt", &gone);
+    desk.look();
+    let latest = desk.routes.latest().unwrap();
+    assert_eq!(latest.prefixes[0].verdict.changes, [RouteChange::Withdrawn]);
+}
+
+#[test]
+fn a_table_that_is_being_written_is_read_when_it_is_whole() {
+    let now = |desk: &Desk, name: &str, bytes: &[u8]| {
+        let path = desk.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let at = u64::from(WRITTEN) + desk.seconds;
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(at)).unwrap();
+    };
+    let whole = at(WRITTEN + 10, &table(64_666));
+    // Between two records: nothing in it is broken.
+    let half = &whole[..peers().len()];
+    let read = |desk: &Desk| desk.routes.records.get(Record::Read);
+    for name in ["a.mrt", "a.2.mrt"] {
+        let mut desk = Desk::new(&["a*.mrt"]);
+        now(&desk, name, half);
+        assert_eq!((desk.look(), read(&desk)), (TableState::BeingWritten, 0));
+        desk.seconds += 1;
+        now(&desk, name, &whole);
+        assert_eq!((desk.look(), read(&desk)), (TableState::BeingWritten, 0));
+        // As it was at the last look.
+        assert_eq!((desk.look(), read(&desk)), (TableState::Read, 4));
+        // In its place the next one: what stands is told meanwhile.
+        desk.seconds += 1;
+        now(&desk, name, half);
+        assert_eq!((desk.look(), read(&desk)), (TableState::Read, 4));
+        now(&desk, name, &at(WRITTEN + 20, &whole));
+        desk.seconds += 60;
+        assert_eq!((desk.look(), read(&desk), desk.unexpected()), (TableState::Read, 8, Some(1)));
+    }
+    // A whole one stands beside it.
+    let mut desk = Desk::new(&["a*.mrt"]);
+    desk.write("a.1.mrt", &table(62_041));
+    now(&desk, "a.2.mrt", half);
+    assert_eq!((desk.look(), read(&desk)), (TableState::Read, 4));
 }

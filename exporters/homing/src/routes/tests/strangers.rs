@@ -27,13 +27,13 @@ fn another_origin_of_a_part_is_told_though_its_length_is_allowed() {
     let mut judge = Judge::new(watched());
     judge.table(&table(62_041), 0);
     let hijacked = part_by(64_666, 166, 24);
-    assert_eq!(judge.table(&hijacked, 1).unexpected, 0, "one table is none");
+    assert_eq!(judge.table(&hijacked, 1).unexpected, Some(0), "one table is none");
     let told = judge.table(&hijacked, 2);
-    assert_eq!((told.unexpected, &told.changes[..]), (1, &[RouteChange::Origin][..]));
+    assert_eq!((told.unexpected, &told.changes[..]), (Some(1), &[RouteChange::Origin][..]));
     let part = "149.154.166.0/24".parse().unwrap();
     let origin = Told { kind: RouteChange::Origin, announced: part, asn: Some(64_666) };
     assert_eq!(told.told, [origin]);
-    assert_eq!(judge.table(&part_by(62_041, 166, 24), 3).unexpected, 0, "its owner may");
+    assert_eq!(judge.table(&part_by(62_041, 166, 24), 3).unexpected, Some(0), "its owner may");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn many_parts_that_few_peers_each_hear_are_one_origin() {
     let hijacked = parts.fold(table(62_041), |all, part| [all, part].concat());
     judge.table(&hijacked, 1);
     let told = judge.table(&hijacked, 2);
-    assert_eq!((told.unexpected, told.told.len()), (1, 4));
+    assert_eq!((told.unexpected, told.told.len()), (Some(1), 4));
 }
 
 #[test]
@@ -55,14 +55,14 @@ fn who_begins_at_few_peers_is_a_stranger_when_there_are_more() {
     judge.table(&by(0, 64_666), 0);
     for minute in 1..4 {
         let told = judge.table(&by(2, 64_666), minute);
-        assert_eq!(told.unexpected, 0, "two of four peers are too few");
+        assert_eq!(told.unexpected, Some(0), "two of four peers are too few");
     }
     judge.table(&by(4, 64_666), 4);
-    assert_eq!(judge.table(&by(4, 64_666), 5).unexpected, 1);
+    assert_eq!(judge.table(&by(4, 64_666), 5).unexpected, Some(1));
     // One table with fewer teaches nothing.
     judge.table(&by(1, 64_666), 6);
     judge.table(&by(4, 64_666), 7);
-    assert_eq!(judge.table(&by(4, 64_666), 8).unexpected, 1);
+    assert_eq!(judge.table(&by(4, 64_666), 8).unexpected, Some(1));
 }
 
 #[test]
@@ -71,8 +71,9 @@ fn who_is_there_for_seven_days_is_known_and_who_is_pinned_out_never() {
         let mut judge = Judge::new(watched);
         judge.table(&by(0, 64_666), 0);
         // One table an hour; a stranger from the first hour on, told by the second.
-        let told: Vec<usize> =
-            (1..=8 * 24).map(|hour| judge.table(&by(4, 64_666), hour * 60).unexpected).collect();
+        let told: Vec<usize> = (1..=8 * 24)
+            .map(|hour| judge.table(&by(4, 64_666), hour * 60).unexpected.unwrap())
+            .collect();
         assert!(told[1..7 * 24 - 1].iter().all(|it| *it == 1), "{told:?}");
         let after = usize::from(is_pinned);
         assert!(told[7 * 24 + 1..].iter().all(|it| *it == after), "{told:?}");
@@ -119,4 +120,73 @@ fn several_ways_of_one_peer_are_all_seen() {
     let figures = of(&rib([149, 154, 164, 0], 22, &routes, true));
     assert_eq!(figures.origins, [(62_041, 4), (64_666, 4)].into());
     assert_eq!((figures.visible, figures.upstreams), (4, [(6_762, 4)].into()));
+}
+
+/// A provider's block, which stays when its customer's part is withdrawn.
+fn block(origin: u32) -> Vec<u8> {
+    let path = [64_500, 3_356, origin];
+    let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
+    rib([149, 154, 0, 0], 16, &routes, false)
+}
+
+#[test]
+fn what_is_withdrawn_within_a_providers_block_is_withdrawn_and_not_announced_by_the_provider() {
+    for watched in [watched(), unpinned()] {
+        let mut judge = Judge::new(watched);
+        for minute in 0..3 {
+            judge.table(&[table(62_041), block(174)].concat(), minute);
+        }
+        assert!(judge.table(&block(174), 3).changes.is_empty());
+        let told = judge.table(&block(174), 4);
+        assert_eq!((told.unexpected, &told.changes[..]), (Some(0), &[RouteChange::Withdrawn][..]));
+        assert_eq!((told.visible, told.figures.origins.len()), (Some(0.0), 0));
+        // A part of it that somebody else announces is told nevertheless.
+        let part = [block(174), part_by(64_666, 166, 24).split_off(table(62_041).len())].concat();
+        judge.table(&part, 5);
+        assert_eq!(judge.table(&part, 6).unexpected, Some(1));
+    }
+}
+
+#[test]
+fn an_owner_that_announces_the_whole_block_alone_is_no_withdrawal() {
+    let mut judge = Judge::new(watched());
+    judge.table(&table(62_041), 0);
+    judge.table(&block(62_041), 1);
+    let told = judge.table(&block(62_041), 2);
+    assert_eq!((told.unexpected, told.visible, told.changes.len()), (Some(0), Some(1.0), 0));
+}
+
+#[test]
+fn who_announces_what_covers_a_prefix_that_never_was_there_is_told_with_what_he_announces() {
+    let mut judge = Judge::new(watched());
+    judge.table(&block(174), 0);
+    let told = judge.table(&block(174), 1);
+    let announced = "149.154.0.0/16".parse().unwrap();
+    let origin = Told { kind: RouteChange::Origin, announced, asn: Some(174) };
+    assert_eq!((told.unexpected, told.told), (Some(1), vec![origin]));
+}
+
+#[test]
+fn a_part_beyond_the_thousandth_hides_nobody() {
+    let mut judge = Judge::new(Watched {
+        prefix: "16.0.0.0/12".parse().unwrap(),
+        max_length: None,
+        ..watched()
+    });
+    let table = |last: u32| {
+        let parts = (0..1_500_u32).map(|part| {
+            let path = [64_500, 3_356, if part == 1_400 { last } else { 62_041 }];
+            let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
+            let [_, _, second, third] = part.to_be_bytes();
+            rib([16, second, third, 0], 24, &routes, false)
+        });
+        parts.flatten().collect::<Vec<u8>>()
+    };
+    judge.watched.origins = BTreeSet::new();
+    judge.table(&table(62_041), 0);
+    judge.table(&table(64_666), 1);
+    let told = judge.table(&table(64_666), 2);
+    assert_eq!((told.unexpected, told.figures.left_out), (Some(1), 500 * 4));
+    let announced = "16.5.120.0/24".parse().unwrap();
+    assert!(told.told.contains(&Told { kind: RouteChange::Origin, announced, asn: Some(64_666) }));
 }
