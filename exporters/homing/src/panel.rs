@@ -11,11 +11,30 @@ mod tests;
 
 use std::net::IpAddr;
 
+/// How a measurement asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Ping,
+    Traceroute,
+}
+
+impl Asked {
+    /// As a label.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::Traceroute => "traceroute",
+        }
+    }
+}
+
 /// What one probe found at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reply {
     /// The probe's number.
     pub(crate) probe: u64,
+    /// How it asked.
+    pub(crate) asked: Asked,
     /// Whom it asked.
     pub(crate) address: IpAddr,
     /// When, in seconds since the epoch, by the probe's clock.

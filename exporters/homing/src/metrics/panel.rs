@@ -6,6 +6,7 @@ use exporter_kit::{Collector, LabelEnum as _, Page};
 use tokio::time::Instant;
 
 use crate::class::Class;
+use crate::panel::Asked;
 use crate::panel::state::{Latest, Panel, Panels};
 use crate::world::Endpoint;
 
@@ -43,6 +44,13 @@ pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
             .filter_map(|(name, _, it)| Some(([("panel", *name)], it.told.newest? as f64))),
     );
     page.gauge(
+        "homing_panel_oldest_result_timestamp_seconds",
+        "When the oldest result that counts was measured: before it, nothing is said.",
+        standing
+            .iter()
+            .filter_map(|(name, _, it)| Some(([("panel", *name)], it.told.oldest? as f64))),
+    );
+    page.gauge(
         "homing_panel_left_out",
         "Results of the last answer that say nothing, by the reason.",
         standing.iter().flat_map(|(name, _, it)| {
@@ -60,11 +68,12 @@ pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
         .collect();
     page.gauge(
         "homing_panel_tests",
-        "Probes of a region that get an answer, and that get none.",
+        "Probes of a region that get an answer, and that get none, by how they ask.",
         of_endpoints.iter().flat_map(|(name, endpoint, it)| {
             it.told.regions.iter().flat_map(move |(region, of)| {
                 [("answered", of.answered), ("failed", of.failed)].map(|(outcome, count)| {
-                    let more = [("region", *region), ("outcome", outcome)];
+                    let asked = it.told.asked.map_or("", Asked::name);
+                    let more = [("type", asked), ("region", *region), ("outcome", outcome)];
                     ([&labels(name, endpoint)[..], &more].concat(), count as f64)
                 })
             })

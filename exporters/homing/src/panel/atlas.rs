@@ -7,7 +7,7 @@ use exporter_kit::CountsBy;
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::Reply;
+use super::{Asked, Reply};
 use crate::outcome::{Fetch, Unused};
 
 /// Probes of one measurement.
@@ -68,11 +68,11 @@ fn reply(result: &Value, now: u64) -> Result<Reply, Unused> {
     }
     let address = word("dst_addr")?.parse().map_err(|_| Unused::Form)?;
     let parts = result.get("result").and_then(Value::as_array).ok_or(Unused::Form)?;
-    let rtts = match word("type")? {
+    let (asked, rtts) = match word("type")? {
         "ping" => {
             number("sent")?;
             number("rcvd")?;
-            rtts(parts, |_| true)?
+            (Asked::Ping, rtts(parts, |_| true)?)
         }
         "traceroute" => {
             let mut all = Vec::new();
@@ -81,12 +81,12 @@ fn reply(result: &Value, now: u64) -> Result<Reply, Unused> {
                 let Some(replies) = hop.get("result").and_then(Value::as_array) else { continue };
                 all.extend(rtts(replies, |from| from.parse() == Ok(address))?);
             }
-            all
+            (Asked::Traceroute, all)
         }
         _ => return Err(Unused::Form),
     };
     let rtt_ms = rtts.into_iter().reduce(f64::min);
-    Ok(Reply { probe: number("prb_id")?, address, at, rtt_ms })
+    Ok(Reply { probe: number("prb_id")?, asked, address, at, rtt_ms })
 }
 
 /// The round trips of those that count; one that is none spoils all, as nobody knows what the others are worth.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use earth::Point;
 use exporter_kit::CountsBy;
 
-use super::Reply;
+use super::{Asked, Reply};
 use super::probes::Probe;
 use crate::class::{self, Class, Judged};
 use crate::outcome::Unused;
@@ -27,6 +27,10 @@ const MOST_ADDRESSES: usize = 16;
 pub(crate) struct Told {
     /// When the newest result was measured, in seconds since the epoch.
     pub(crate) newest: Option<u64>,
+    /// When the oldest of those that count was.
+    pub(crate) oldest: Option<u64>,
+    /// How the newest was: a measurement asks in one way.
+    pub(crate) asked: Option<Asked>,
     /// Of each region: who gets an answer, who does not, and the smallest round trip in seconds.
     pub(crate) regions: BTreeMap<&'static str, Region>,
     /// Of each address.
@@ -59,7 +63,10 @@ pub(crate) fn judge(
             unused.inc(Unused::Probe);
             continue;
         };
-        told.newest = told.newest.max(Some(reply.at));
+        if told.newest.max(Some(reply.at)) != told.newest {
+            (told.newest, told.asked) = (Some(reply.at), Some(reply.asked));
+        }
+        told.oldest = Some(told.oldest.map_or(reply.at, |it| it.min(reply.at)));
         let region = told.regions.entry(region(probe.place)).or_default();
         if let Some(ms) = reply.rtt_ms {
             region.answered += 1;
@@ -134,14 +141,16 @@ fn region(place: Point) -> &'static str {
     }
 }
 
-/// `34 of 36 probes in 3 regions get an answer; 192.0.2.1: several sites, 3 at least.`
+/// `34 of 36 probes in 3 regions get an answer by ping; 192.0.2.1: several sites, 3 at least.`
 pub(crate) fn sentence(told: &Told) -> String {
+    let Some(asked) = told.asked else { return "No result is new enough to say anything.".to_owned() };
     let answered: usize = told.regions.values().map(|it| it.answered).sum();
     let failed: usize = told.regions.values().map(|it| it.failed).sum();
     let mut text = format!(
-        "{answered} of {} probes in {} regions get an answer",
+        "{answered} of {} probes in {} regions get an answer by {}",
         answered + failed,
-        told.regions.len()
+        told.regions.len(),
+        asked.name()
     );
     for (ip, judged) in &told.addresses {
         // A string takes whatever is written to it.

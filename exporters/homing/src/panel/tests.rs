@@ -171,7 +171,7 @@ fn measured(sites: &[(f64, f64)]) -> Vec<Reply> {
         let km = |(north, east): &(f64, f64)| probe.place.km_to(Point::new(*north, *east).unwrap());
         let km = sites.iter().map(km).fold(f64::INFINITY, f64::min);
         let rtt_ms = Some(km / 100.0 * 2.0 + 1.0);
-        Reply { probe: *id, address: [192, 0, 2, 1].into(), at: NOW, rtt_ms }
+        Reply { probe: *id, asked: Asked::Ping, address: [192, 0, 2, 1].into(), at: NOW, rtt_ms }
     };
     probes.iter().map(reply).collect()
 }
@@ -228,9 +228,14 @@ fn what_is_old_or_nowhere_says_nothing_and_the_rest_is_told_by_region() {
     assert_eq!(regions, [("AMER", 14, 1), ("APAC", 10, 0), ("EMEA", 13, 0)]);
     let text = sentence(&told);
     assert!(
-        text.starts_with("37 of 38 probes in 3 regions get an answer; 192.0.2.1: consistent with one site within "),
+        text.starts_with("37 of 38 probes in 3 regions get an answer by ping; 192.0.2.1: consistent with one site within "),
         "{text}"
     );
     assert_eq!(Unused::VALUES.len(), 8);
-    assert_eq!(judge(&[], &probes(), NOW, &unused).addresses, []);
+    let nothing = judge(&[], &probes(), NOW, &unused);
+    assert_eq!(nothing.addresses, []);
+    assert_eq!(sentence(&nothing), "No result is new enough to say anything.");
+    replies[5].at = NOW + 30;
+    let told = judge(&replies, &probes(), NOW - 1, &unused);
+    assert_eq!((told.oldest, told.newest), (Some(NOW - 1), Some(NOW + 30)));
 }
