@@ -18,19 +18,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use earth::Point;
 use exporter_kit::Wanted;
 use exporter_kit::config::{self as kit, Located, Name, Problems};
-use exporter_kit::discovery::{HttpClient, HttpSd};
+use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
 use crate::gather::KnownVantage;
 use crate::routes::{RouteWork, Rules};
 use crate::sets::Service;
 use claim::Claim;
-use panel::Panel;
-use route::Routes;
+use panel::{Panel, RawPanel};
+use route::RawRoutes;
 use service::RawService;
 
 /// How often all vantages are compared: their windows are ten minutes long, and alerts take a verdict of five
@@ -50,9 +49,10 @@ pub(crate) const ROUTES: &str = "routes";
 pub struct Config {
     evaluation: Wanted<Work, Labels>,
     claims: Vec<Located<Claim>>,
-    routes: Option<Routes>,
+    routes: Option<Wanted<RouteWork, Rules>>,
     panel: Panel,
     folder: Arc<Path>,
+    warnings: Vec<String>,
 }
 
 /// What an evaluation does. Over a reload, equal work goes on.
@@ -93,8 +93,8 @@ struct RawConfig {
     services: Vec<Located<RawService>>,
     #[serde(default)]
     claims: Vec<Located<Claim>>,
-    routes: Option<Routes>,
-    panel: Option<Panel>,
+    routes: Option<Located<RawRoutes>>,
+    panel: Option<Located<RawPanel>>,
 }
 
 /// A vantage of which the config says more than its exporter.
@@ -128,11 +128,20 @@ impl Config {
     pub(crate) fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
         self.folder = Arc::from(folder);
         self.evaluation.work.folder = Arc::clone(&self.folder);
+        let mut problems = Problems::default();
         for (number, server) in self.evaluation.work.servers.iter().enumerate() {
-            HttpClient::new(server.clone(), folder)
-                .with_context(|| format!("prometheus[{number}]"))?;
+            for fault in server.faults(folder) {
+                problems.add(server.place(), format!("prometheus[{number}].{fault}"));
+            }
         }
+        problems.into_result()?;
+        self.warnings.extend(self.panel.warning(folder));
         Ok(self)
+    }
+
+    /// What is not wrong and may still not be meant.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
     }
 
     /// What is evaluated.
@@ -142,7 +151,7 @@ impl Config {
 
     /// What of routes is looked at.
     pub(crate) fn routes(&self) -> BTreeMap<String, Wanted<RouteWork, Rules>> {
-        let wanted = self.routes.iter().map(|Routes(wanted)| {
+        let wanted = self.routes.iter().map(|wanted| {
             let work = RouteWork { folder: Arc::clone(&self.folder), ..wanted.work.clone() };
             (ROUTES.to_owned(), Wanted { work, labels: wanted.labels.clone() })
         });
@@ -198,7 +207,8 @@ impl TryFrom<RawConfig> for Config {
         }
         let services = service::checked(raw.services, &mut problems);
         claim::check(&raw.claims, &mut problems);
-        let panel = raw.panel.unwrap_or_default();
+        let routes = raw.routes.map(|it| route::checked(it, &mut problems));
+        let panel = raw.panel.map(|it| panel::checked(it, &mut problems)).unwrap_or_default();
         for (at, claim) in raw.claims.iter().enumerate() {
             if panel.has(&claim.page) {
                 let what = format!("claims[{at}].page: a measurement of panel has the same name");
@@ -219,9 +229,10 @@ impl TryFrom<RawConfig> for Config {
         Ok(Self {
             evaluation: Wanted { work, labels },
             claims: raw.claims,
-            routes: raw.routes,
+            routes,
             panel,
             folder,
+            warnings: Vec::new(),
         })
     }
 }

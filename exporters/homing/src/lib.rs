@@ -8,7 +8,7 @@
 //!   are not where they say; `standing`: what was told before; `verdict`: what is told of an endpoint;
 //! * `geodesy`: distances; `place`: where a site can be; `cities`: what a place is called;
 //! * `handover`: who carries it; `sets`: whether the sets of a service stand alone; `evidence`: the sentences;
-//! * `panel`: what strangers' probes say; `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
+//! * `etag`: a document of somebody else's, asked for; `panel`: what strangers' probes say; `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
 //! * `outcome`: every reason that is a label; `state`: the last evaluation; `metrics`: every metric; `pages`: the
 //!   evidence, for people and for programs.
 //!
@@ -18,6 +18,7 @@ mod cities;
 mod claims;
 mod class;
 mod config;
+mod etag;
 mod evidence;
 mod expected;
 mod failure;
@@ -87,6 +88,10 @@ impl Exporter for HomingExporter {
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
         config.complete(folder)
+    }
+
+    fn warnings(config: &Config) -> Vec<String> {
+        config.warnings()
     }
 
     fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {

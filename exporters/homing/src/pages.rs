@@ -12,8 +12,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use exporter_kit::off_the_thread;
 use serde::Deserialize;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::claims::state::Pages;
@@ -80,7 +80,7 @@ async fn homing(State(sources): State<Sources>, Query(asked): Query<Asked>) -> R
         tracing::debug!(target_name = target, "asked for what is not measured");
         return (StatusCode::NOT_FOUND, "No vantage measures such a target.\n").into_response();
     }
-    let made = spawn_blocking(move || {
+    let made = off_the_thread(move || {
         let now = Instant::now();
         let claims: Vec<_> = sources
             .pages
@@ -105,7 +105,7 @@ async fn homing(State(sources): State<Sources>, Query(asked): Query<Asked>) -> R
             Html(html::page(&told).into_string()).into_response()
         }
     });
-    made.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    made.await
 }
 
 /// Where the addresses of one endpoint can be.
@@ -118,14 +118,13 @@ async fn picture(State(sources): State<Sources>, Query(asked): Query<Asked>) -> 
         return (StatusCode::SERVICE_UNAVAILABLE, "Nothing is judged at the moment.\n")
             .into_response();
     };
-    let made = spawn_blocking(move || {
+    let made = off_the_thread(move || {
         let targets = &snapshot.verdict.targets;
         let found = targets.iter().find(|(endpoint, _)| asked.takes(endpoint));
         found.map(|(endpoint, verdict)| map::draw(&snapshot.world, &endpoint.target, verdict))
     });
     match made.await {
-        Ok(Some(picture)) => ([(header::CONTENT_TYPE, "image/svg+xml")], picture).into_response(),
-        Ok(None) => (StatusCode::NOT_FOUND, "No vantage measures such a target.\n").into_response(),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Some(picture) => ([(header::CONTENT_TYPE, "image/svg+xml")], picture).into_response(),
+        None => (StatusCode::NOT_FOUND, "No vantage measures such a target.\n").into_response(),
     }
 }

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use exporter_kit::{CountsBy, LabelEnum as _, Rounds};
-use tokio::task::spawn_blocking;
+use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -141,16 +140,17 @@ async fn gather(
     vantages: &OfVantages,
     labels: &Arc<Labels>,
 ) -> Result<(World, CountsBy<LeftOut>), QueryFailure> {
-    let mut counts = Vec::new();
+    let (mut counts, mut have_minima) = (Vec::new(), Vec::new());
     for server in servers {
         counts.extend(server.counts().await?);
+        have_minima.push(server.has_minima().await?);
     }
     let (parts, left_out) = shards::shards(&counts);
     let mut gather = Gather::new(vantages, &labels.vantages);
     for names in parts {
         let mut of = OfTargets::default();
-        for server in servers {
-            of.extend(server.targets(&names).await?);
+        for (server, has_minima) in servers.iter().zip(&have_minima) {
+            of.extend(server.targets(&names, *has_minima).await?);
         }
         gather = off_the_thread(move || {
             gather.add(&of);
@@ -165,12 +165,4 @@ async fn gather(
 
 fn unix_seconds() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
-
-/// Does what takes long off the thread that measures.
-async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }

@@ -28,6 +28,9 @@ const TRUSTED: &str = "min by (region, vantage) (vantage:latency_trusted:bool) \
 const COUNTS: &str = "count by (target) (latency_rtt_min_seconds{window=\"1m\"}) \
                       or count by (target) (target:latency_voters)";
 
+/// Whether the rules of homing.rules.yml are installed, which record the smallest round trips of ten minutes each minute.
+const RECORDED: &str = "count(last_over_time(vantage_slot:latency_rtt_min_seconds:10m[90s]))";
+
 /// A Prometheus, asked about one moment.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -70,20 +73,35 @@ impl Server {
         self.ask(COUNTS).await
     }
 
+    /// Whether the rules are installed that record minima: then it need not look through ten minutes of every series.
+    pub(crate) async fn has_minima(&self) -> Result<bool, QueryFailure> {
+        Ok(self.ask(RECORDED).await?.first().is_some_and(|it| it.value > 0.0))
+    }
+
     /// What is to be known of the endpoints whose names that expression fits.
-    pub(crate) async fn targets(&self, names: &str) -> Result<OfTargets, QueryFailure> {
+    pub(crate) async fn targets(
+        &self,
+        names: &str,
+        has_minima: bool,
+    ) -> Result<OfTargets, QueryFailure> {
         let of = format!("target=~\"{names}\"");
         let slot = "region, vantage, team, target, module, slot";
         let asked = [
             // Of copies the larger one: too near is the dangerous error.
-            format!(
-                "max by ({slot}, role) (min_over_time(latency_rtt_min_seconds{{window=\"1m\",{of}}}[10m]))"
-            ),
+            if has_minima {
+                format!(
+                    "max by ({slot}, role) (last_over_time(vantage_slot:latency_rtt_min_seconds:10m{{{of}}}[90s]))"
+                )
+            } else {
+                format!(
+                    "max by ({slot}, role) (min_over_time(latency_rtt_min_seconds{{window=\"1m\",{of}}}[10m]))"
+                )
+            },
             // As it is now, by the exporters' own minute: who moved is not at both places.
             format!("max by ({slot}, role) (latency_rtt_min_seconds{{window=\"1m\",{of}}})"),
             // Longer than the minima reach back: a minimum must not be taken for another address's.
             format!(
-                "group by ({slot}, address) (last_over_time(latency_address_info{{{of}}}[11m]))"
+                "group by ({slot}, address) (last_over_time(latency_address_info{{{of}}}[12m]))"
             ),
             format!("group by ({slot}, city) (latency_path_hop_place{{position=\"anchor\",{of}}})"),
             format!("group by ({slot}, asn, city) (latency_path_handover_info{{{of}}})"),

@@ -66,12 +66,16 @@ fn latency() -> String {
 
 /// A Prometheus that has scraped them.
 fn prometheus(server: &Server) -> Prometheus {
+    prometheus_of(server, &latency())
+}
+
+fn prometheus_of(server: &Server, page: &str) -> Prometheus {
     server.answer(
         "/metrics",
         Said {
             status: "200 OK",
             headers: "Content-Type: text/plain; version=0.0.4\r\n",
-            body: latency().into(),
+            body: page.into(),
         },
     );
     let config = format!(
@@ -82,6 +86,25 @@ fn prometheus(server: &Server) -> Prometheus {
     let prometheus = Prometheus::start(&Prometheus::programs()[0], &config, &[]);
     prometheus.wait_for("latency_rtt_min_seconds", 12);
     prometheus
+}
+
+/// What the rule would have recorded, in the place of the rule: its group waits for up to a minute.
+#[test]
+fn minima_that_are_recorded_are_taken_as_they_are() {
+    let server = Server::start();
+    let mut recorded = String::new();
+    for line in latency().lines().filter(|it| it.starts_with("latency_rtt_min_seconds")) {
+        let (of, seconds) = line.rsplit_once(' ').unwrap();
+        let of = of.replace("latency_rtt_min_seconds", "vantage_slot:latency_rtt_min_seconds:10m");
+        let seconds = seconds.parse::<f64>().unwrap() / 2.0;
+        writeln!(recorded, "{} {seconds}", of.replace(",window=\"1m\"", "")).unwrap();
+    }
+    let prometheus = prometheus_of(&server, &(latency() + &recorded));
+    let url = prometheus.url();
+    let program = start(&format!("prometheus: [{{url: '{url}'}}]\ninterval: 5s\ntimeout: 5s\n"));
+    let metrics = program.wait_until("a complete evaluation", |it| it.sum("homing_class") >= 2.0);
+    let nearest = metrics.value("homing_vantage_rtt_seconds{target=\"api\",vantage=\"lon\"}");
+    assert_eq!(nearest, 0.004, "half of what the minute says");
 }
 
 #[test]
@@ -426,8 +449,7 @@ fn a_measurement_of_strangers_is_read_politely_and_has_no_vote() {
     // Nothing of it is among what own vantages say.
     assert_eq!(metrics.sum("homing_class") + metrics.sum("homing_vantage_rtt_seconds"), 0.0);
     let page = program.page("/homing");
-    let sentence =
-        "atlas-api (api): 2 of 3 probes in 3 regions get an answer; 192.0.2.1: too few to say.";
+    let sentence = "atlas-api (api): 2 of 3 probes in 3 regions get an answer by ping; 192.0.2.1: too few to say.";
     assert!(page.contains(sentence) && !page.contains("<b>"), "{page}");
     program.wait("the tag", || {
         server.asked().iter().any(|head| head.to_lowercase().contains("if-none-match: \"r1\""))

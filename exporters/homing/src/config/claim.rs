@@ -112,22 +112,27 @@ impl TryFrom<RawClaim> for Claim {
         // A redirect is news: the page has moved.
         let settings = serde_json::json!({ "url": raw.url, "follow_redirects": false }).to_string();
         let settings: Result<HttpSd, _> = exporter_kit::parse(&settings, "");
-        let settings =
-            settings.map_err(|_| "url: must be a URL, http://HOST/... or https://HOST/...")?;
+        let settings = settings
+            .map_err(|_| "url: must be a URL, http://HOST/... or https://HOST/...".to_owned());
         let is_here =
             raw.url.starts_with("http://127.0.0.1:") || raw.url.starts_with("http://[::1]:");
         let shortest = if is_here { LOOPBACK_INTERVAL } else { INTERVAL.0 };
         let interval = raw.interval.unwrap_or_else(|| kit::Duration::new(INTERVAL.0));
         let interval = interval.within(shortest, INTERVAL.1);
-        let interval = interval.map_err(|error| format!("interval: {error}"))?;
-        if raw.components.len() > MOST_COMPONENTS {
-            return Err(format!("components: must have at most {MOST_COMPONENTS} entries"));
-        }
-        if [EVALUATION, ROUTES].contains(&raw.page.as_str()) {
-            return Err(format!(
-                "page: must not be {EVALUATION} or {ROUTES}, which are others' names"
-            ));
-        }
+        let interval = interval.map_err(|error| format!("interval: {error}"));
+        let check = |is_good: bool, what: String| if is_good { Ok(()) } else { Err(what) };
+        kit::all([
+            settings.as_ref().map(|_| ()).map_err(Clone::clone),
+            interval.as_ref().map(|_| ()).map_err(Clone::clone),
+            check(
+                raw.components.len() <= MOST_COMPONENTS,
+                format!("components: must have at most {MOST_COMPONENTS} entries"),
+            ),
+            check(
+                ![EVALUATION, ROUTES].contains(&raw.page.as_str()),
+                format!("page: must not be {EVALUATION} or {ROUTES}, which are others' names"),
+            ),
+        ])?;
         let team = raw.team.map(Name::into_string).unwrap_or_default();
         let endpoints = |targets: Vec<Name>| {
             let endpoint = |it: Name| Endpoint { team: team.clone(), target: it.into_string() };
@@ -140,8 +145,8 @@ impl TryFrom<RawClaim> for Claim {
         Ok(Self {
             page: raw.page.into_string(),
             format: raw.format,
-            settings,
-            interval,
+            settings: settings?,
+            interval: interval?,
             components: raw.components.into_iter().map(component).collect(),
             whole: endpoints(raw.targets),
         })

@@ -1,4 +1,4 @@
-//! `panel`: measurements of strangers' probes that exist, and whom they measure. No I/O, no clock.
+//! `panel`: measurements of strangers' probes that exist, and whom they measure.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::Wanted;
-use exporter_kit::config::{self as kit, Name};
+use exporter_kit::config::{self as kit, Located, Name, Place, Problems};
 use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
 use super::{EVALUATION, ROUTES};
+use crate::panel::fetch::read_probes;
 use crate::world::Endpoint;
 
 /// Measurements that are read.
@@ -48,17 +49,21 @@ pub(crate) struct PanelLabels {
     pub(crate) endpoints: Vec<Endpoint>,
 }
 
-/// The section.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(try_from = "RawPanel")]
-pub(super) struct Panel(BTreeMap<String, Wanted<PanelWork, PanelLabels>>);
+/// The measurements, by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Panel {
+    all: BTreeMap<String, Wanted<PanelWork, PanelLabels>>,
+    /// Where the section is.
+    place: Place,
+}
 
+/// The section, as the file has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawPanel {
-    probes_file: String,
+pub(super) struct RawPanel {
+    probes_file: Located<String>,
     url: Option<String>,
-    atlas: Vec<RawAtlas>,
+    atlas: Vec<Located<RawAtlas>>,
 }
 
 #[derive(Deserialize)]
@@ -82,56 +87,70 @@ impl Panel {
             let work = PanelWork { folder: Arc::clone(folder), ..wanted.work.clone() };
             (name.clone(), Wanted { work, labels: wanted.labels.clone() })
         };
-        self.0.iter().map(of_folder).collect()
+        self.all.iter().map(of_folder).collect()
     }
 
     /// Whether a measurement has that name.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.all.contains_key(name)
+    }
+
+    /// What is wrong with the list of probes as it is now: another one may come.
+    pub(super) fn warning(&self, folder: &Path) -> Option<String> {
+        let (_, first) = self.all.first_key_value()?;
+        let error = read_probes(&folder.join(&first.work.probes_file)).err()?;
+        Some(format!("line {}: panel.probes_file: {error:#}", self.place.line))
     }
 }
 
-impl TryFrom<RawPanel> for Panel {
-    type Error = String;
-
-    fn try_from(raw: RawPanel) -> Result<Self, String> {
-        if raw.atlas.is_empty() || raw.atlas.len() > MOST {
-            return Err(format!("atlas: must have from 1 to {MOST} entries"));
-        }
-        let base = raw.url.unwrap_or_else(|| ATLAS.to_owned());
-        let is_here = base.starts_with("http://127.0.0.1:") || base.starts_with("http://[::1]:");
-        let shortest = if is_here { LOOPBACK_INTERVAL } else { INTERVAL.0 };
-        let mut panels = BTreeMap::new();
-        for (at, it) in raw.atlas.into_iter().enumerate() {
-            let field = |name: &str, error: String| format!("atlas[{at}].{name}: {error}");
-            let url = format!(
-                "{}/api/v2/measurements/{}/latest/",
-                base.trim_end_matches('/'),
-                it.measurement
-            );
-            let settings = serde_json::json!({ "url": url, "follow_redirects": false }).to_string();
-            let settings: Result<HttpSd, _> = exporter_kit::parse(&settings, "");
-            let settings = settings.map_err(|_| "url: must be a URL, as https://HOST")?;
-            let interval = it.interval.unwrap_or_else(|| kit::Duration::new(INTERVAL.0));
-            let interval = interval.within(shortest, INTERVAL.1);
-            let interval = interval.map_err(|error| field("interval", error))?;
-            let max_age = it.max_age.unwrap_or_else(|| kit::Duration::new(MAX_AGE));
-            let max_age = max_age.within(MAX_AGE_WITHIN.0, MAX_AGE_WITHIN.1);
-            let max_age = max_age.map_err(|error| field("max_age", error))?;
-            let name = it.name.into_string();
-            if [EVALUATION, ROUTES].contains(&name.as_str()) || panels.contains_key(&name) {
-                return Err(field("name", "must not be that of anything else".to_owned()));
-            }
-            if it.targets.is_empty() {
-                return Err(field("targets", "must have one entry at least".to_owned()));
-            }
-            let team = it.team.map(Name::into_string).unwrap_or_default();
-            let endpoint = |it: Name| Endpoint { team: team.clone(), target: it.into_string() };
-            let labels = PanelLabels { endpoints: it.targets.into_iter().map(endpoint).collect() };
-            let (probes_file, folder) = (raw.probes_file.clone(), Arc::from(Path::new(".")));
-            let work = PanelWork { settings, interval, max_age, probes_file, folder };
-            panels.insert(name, Wanted { work, labels });
-        }
-        Ok(Self(panels))
+/// The measurements, each with a name of its own.
+pub(super) fn checked(raw: Located<RawPanel>, problems: &mut Problems) -> Panel {
+    let Located { place, value: raw } = raw;
+    if raw.atlas.is_empty() || raw.atlas.len() > MOST {
+        problems.add(place, format!("panel.atlas: must have from 1 to {MOST} entries"));
     }
+    let base = raw.url.unwrap_or_else(|| ATLAS.to_owned());
+    if settings(&base).is_none() {
+        problems.add(place, "panel.url: must be a URL, as https://HOST");
+    }
+    let is_here = base.starts_with("http://127.0.0.1:") || base.starts_with("http://[::1]:");
+    let shortest = if is_here { LOOPBACK_INTERVAL } else { INTERVAL.0 };
+    let mut panel = Panel { all: BTreeMap::new(), place: raw.probes_file.place };
+    for (at, Located { place, value: it }) in raw.atlas.into_iter().enumerate() {
+        let mut refuse = |what: String| problems.add(place, format!("panel.atlas[{at}].{what}"));
+        let mut within = |field: &str, given: Option<kit::Duration>, default, bounds: (_, _)| {
+            let given = given.unwrap_or_else(|| kit::Duration::new(default));
+            given.within(bounds.0, bounds.1).unwrap_or_else(|error| {
+                refuse(format!("{field}: {error}"));
+                default
+            })
+        };
+        let interval = within("interval", it.interval, INTERVAL.0, (shortest, INTERVAL.1));
+        let max_age = within("max_age", it.max_age, MAX_AGE, MAX_AGE_WITHIN);
+        let name = it.name.into_string();
+        if [EVALUATION, ROUTES].contains(&name.as_str()) || panel.has(&name) {
+            refuse("name: must not be that of anything else".to_owned());
+        }
+        if it.targets.is_empty() {
+            refuse("targets: must have one entry at least".to_owned());
+        }
+        let url = format!(
+            "{}/api/v2/measurements/{}/latest/",
+            base.trim_end_matches('/'),
+            it.measurement
+        );
+        let Some(settings) = settings(&url) else { continue };
+        let team = it.team.map(Name::into_string).unwrap_or_default();
+        let endpoint = |it: Name| Endpoint { team: team.clone(), target: it.into_string() };
+        let labels = PanelLabels { endpoints: it.targets.into_iter().map(endpoint).collect() };
+        let (probes_file, folder) = (raw.probes_file.value.clone(), Arc::from(Path::new(".")));
+        let work = PanelWork { settings, interval, max_age, probes_file, folder };
+        panel.all.insert(name, Wanted { work, labels });
+    }
+    panel
+}
+
+fn settings(url: &str) -> Option<HttpSd> {
+    let settings = serde_json::json!({ "url": url, "follow_redirects": false }).to_string();
+    exporter_kit::parse(&settings, "").ok()
 }

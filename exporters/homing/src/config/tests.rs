@@ -46,6 +46,78 @@ fn a_reload_restarts_only_what_asks_otherwise() {
 }
 
 #[test]
+fn all_faults_are_told_at_once_each_with_its_place() {
+    let of = |text: &str| {
+        let error = parse(&format!("{PROMETHEUS}{text}")).unwrap_err();
+        let ends = |line: &str| line.match_indices(": ").nth(1).map_or(line.len(), |it| it.0);
+        error.lines().map(|line| line[..ends(line)].to_owned()).collect::<Vec<_>>()
+    };
+    let together = "panel:
+  probes_file: p
+  atlas:
+    - {name: a, measurement: 1, targets: [x], interval: 1m}
+    - {name: b, measurement: 1, targets: []}
+    - {name: b, measurement: 1, targets: [x], max_age: 1s}
+routes:
+  files: [a, '*/b']
+  watch:
+    - {prefix: 192.0.2.1/24}
+    - {prefix: 192.0.2.0/24, max_length: 33}
+";
+    assert_eq!(
+        of(together),
+        [
+            "test.yml:5:57: panel.atlas[0].interval",
+            "test.yml:6:42: panel.atlas[1].targets",
+            "test.yml:7:14: panel.atlas[2].name",
+            "test.yml:7:56: panel.atlas[2].max_age",
+            "test.yml:9:14: routes.files[1]",
+            "test.yml:11:16: routes.watch[0].prefix",
+            "test.yml:12:16: routes.watch[1].prefix",
+            "test.yml:12:42: routes.watch[1].max_length",
+        ]
+    );
+    let alone = "claims:
+  - {page: a, url: 'nonsense', interval: 1s}
+  - {page: routes, url: 'https://a.example/'}
+";
+    assert_eq!(
+        of(alone),
+        [
+            "test.yml:3:20: claims[0].url",
+            "test.yml:3:42: claims[0].interval",
+            "test.yml:4:12: claims[1].page"
+        ]
+    );
+}
+
+#[test]
+fn files_that_are_named_are_read_when_the_config_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let complete = |text: &str| parse(text).unwrap().complete(folder.path());
+    let error = complete(
+        "prometheus:
+  - {url: 'http://a:9090', basic_auth: {username: u, password_file: none}}
+  - {url: 'https://b', tls_config: {ca_file: none, cert_file: none, key_file: none}}
+",
+    );
+    let error = format!("{:#}", error.unwrap_err());
+    assert_eq!(error.lines().filter(|it| it.starts_with("line 2:")).count(), 1, "{error}");
+    assert_eq!(error.lines().filter(|it| it.starts_with("line 3:")).count(), 3, "{error}");
+    // A list of probes may come later.
+    let panel =
+        "panel:\n  atlas: [{name: a, measurement: 1, targets: [x]}]\n  probes_file: probes.json\n";
+    let warnings = |list: Option<&str>| {
+        list.inspect(|it| std::fs::write(folder.path().join("probes.json"), it).unwrap());
+        complete(&format!("{PROMETHEUS}{panel}")).unwrap().warnings()
+    };
+    let none = warnings(None);
+    assert!(none.len() == 1 && none[0].starts_with("line 4: panel.probes_file: "), "{none:?}");
+    assert_eq!(warnings(Some("{\"objects\": 7}")).len(), 1);
+    assert_eq!(warnings(Some("{\"objects\": []}")), [""; 0]);
+}
+
+#[test]
 fn every_fault_has_its_message() {
     let claim = |rest: &str| format!("claims: [{{page: a, url: 'https://a.example/', {rest}}}]");
     let sets = |rest: &str| format!("services: [{{name: s, sets: [{rest}]}}]");
@@ -78,7 +150,7 @@ fn every_fault_has_its_message() {
         ),
         (
             "routes: {files: ['/a*/b'], watch: [{prefix: 192.0.2.0/24}]}".to_owned(),
-            "files: a path may have one * in its last part",
+            "files[0]: a path may have one * in its last part",
         ),
         (
             "routes: {files: [a], max_age: 1d, watch: [{prefix: 192.0.2.0/24}]}".to_owned(),

@@ -205,6 +205,8 @@ fn panels(now: Instant) -> Vec<Arc<Panel>> {
     let ip: IpAddr = [149, 154, 167, 220].into();
     let judged = Judged { class: Class::Undetermined, ..Judged::default() };
     let told = Told {
+        oldest: Some(1_524_976_500),
+        asked: Some(crate::panel::Asked::Ping),
         newest: Some(1_524_977_900),
         regions: [("AMER", region(0, 1, None)), ("EMEA", region(3, 0, Some(0.0305)))].into(),
         addresses: vec![(ip, judged)],

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use earth::Point;
 use exporter_kit::CountsBy;
 
-use super::{Asked, Reply};
 use super::probes::Probe;
+use super::{Asked, Reply};
 use crate::class::{self, Class, Judged};
 use crate::outcome::Unused;
 use crate::world::{Address, Seen, Vantage, World};
@@ -143,7 +143,9 @@ fn region(place: Point) -> &'static str {
 
 /// `34 of 36 probes in 3 regions get an answer by ping; 192.0.2.1: several sites, 3 at least.`
 pub(crate) fn sentence(told: &Told) -> String {
-    let Some(asked) = told.asked else { return "No result is new enough to say anything.".to_owned() };
+    let Some(asked) = told.asked else {
+        return "No result is new enough to say anything.".to_owned();
+    };
     let answered: usize = told.regions.values().map(|it| it.answered).sum();
     let failed: usize = told.regions.values().map(|it| it.failed).sum();
     let mut text = format!(

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use exporter_kit::{CountsBy, LabelEnum as _, Rounds};
+use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use ipnet::IpNet;
-use tokio::task::spawn_blocking;
 
 use super::source::Source;
 use super::standing::{Memory, Tables};
@@ -36,14 +35,13 @@ pub(crate) async fn run(routes: Arc<Routes>, work: RouteWork, rounds: Rounds) {
     loop {
         rounds.next().await;
         let (here, work) = (Arc::clone(&routes), work.clone());
-        let looked = spawn_blocking(move || {
+        let looked = off_the_thread(move || {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let worst = look(&here, &work, &mut known, unix.as_secs());
             (worst, known)
         });
         let worst;
-        (worst, known) =
-            looked.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        (worst, known) = looked.await;
         match worst {
             TableState::Read | TableState::BeingWritten => routes.health.up(),
             state => routes.health.down(state.name()),

@@ -226,3 +226,25 @@ fn newest(folder: &Path, pattern: &str) -> Vec<Stamp> {
     stamps.sort_by(|a, b| (b.written, &b.file).cmp(&(a.written, &a.file)));
     stamps
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn what_unpacks_to_more_than_a_table_has_is_not_read_to_its_end() {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(&vec![0; 1 << 20]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, packed.finish().unwrap()).unwrap();
+        let read = |largest| open(&file, largest).unwrap().read_to_end(&mut Vec::new());
+        assert_eq!(read(1 << 20).unwrap(), 1 << 20);
+        assert!(read((1 << 20) - 1).is_err());
+    }
+}
