@@ -35,6 +35,28 @@ use crate::exchange::HostName;
 use crate::kind::Kind;
 use crate::resolvers::{Builder, Geo, OptOut};
 
+/// Labels of the metrics, which the user's own may not be.
+const TAKEN: [&str; 18] = [
+    "address",
+    "class",
+    "code",
+    "country",
+    "flag",
+    "kind",
+    "name",
+    "outcome",
+    "reason",
+    "result",
+    "server",
+    "set",
+    "state",
+    "transport",
+    "type",
+    "verdict",
+    "weight",
+    "zone",
+];
+
 /// The whole file. Deserialised, it is checked as far as that goes without the lists of resolvers;
 /// [`Config::complete`] does the rest.
 #[derive(Clone, Debug, Deserialize)]
@@ -147,7 +169,7 @@ impl Config {
         let asked = self.questions.iter().filter(|question| question.is_for(&set.name));
         let questions = asked.flat_map(|question| question.asked()).collect();
         let (vantage, buckets) = (self.vantage.clone(), self.buckets.clone());
-        Plan { vantage, buckets, set: set.clone(), questions }
+        Plan { vantage, buckets, set: set.clone(), questions, spare_tcp: 0 }
     }
 
     /// Adds a problem for each set that is asked nothing, and for each question that asks a set what

@@ -9,13 +9,15 @@ pub(crate) use ledger::{
     Ledger, MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, Stranger, Want,
 };
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::exchange::HostName;
+use crate::kind::Kind;
 use crate::resolvers::{Resolver, ResolverList};
 use crate::special;
 
@@ -27,6 +29,9 @@ pub(crate) enum Refusal {
     /// Its hour has no room for what was not planned.
     ForThisHour,
 }
+
+/// Questions whose answers come cut that are remembered: reloads may name others for ever.
+const MOST_CUT: usize = 10_000;
 
 /// Who was swept, and until when they are to be left alone.
 type Swept = (Arc<ResolverList>, Instant);
@@ -46,6 +51,8 @@ struct Shared {
     /// The sweeps of strangers that have just been made: a reload that starts a set anew does not ask them
     /// again before they may be asked.
     swept: Mutex<Vec<Swept>>,
+    /// Whose answers came cut in the last sweep that asked for them.
+    cut: Mutex<HashSet<(HostName, Kind)>>,
     /// Until when each server is to be left alone that was asked on behalf of subnets: as of sweeps.
     servers: Mutex<HashMap<IpAddr, Instant>>,
 }
@@ -58,6 +65,7 @@ impl Default for Courtesy {
             ledger: Mutex::default(),
             habits: Mutex::default(),
             swept: Mutex::default(),
+            cut: Mutex::default(),
             servers: Mutex::default(),
         }))
     }
@@ -83,6 +91,7 @@ impl Courtesy {
             ledger: Mutex::new(ledger),
             habits: Mutex::default(),
             swept: Mutex::default(),
+            cut: Mutex::default(),
             servers: Mutex::default(),
         }))
     }
@@ -101,9 +110,29 @@ impl Courtesy {
         })
     }
 
+    /// Whether an address is somebody's to whom manners are owed.
+    pub(crate) fn is_owed(&self, address: IpAddr) -> bool {
+        (self.0.is_owed)(address)
+    }
+
     /// What is remembered of resolvers.
     pub(crate) fn habits(&self) -> MutexGuard<'_, Habits> {
         lock(&self.0.habits)
+    }
+
+    /// Notes whether the answers to a question come cut, so that they are asked for over TCP as planned.
+    pub(crate) fn note_cut(&self, name: &HostName, kind: Kind, is_cut: bool) {
+        let (mut cut, asked) = (lock(&self.0.cut), (name.clone(), kind));
+        if !is_cut {
+            cut.remove(&asked);
+        } else if cut.len() < MOST_CUT {
+            cut.insert(asked);
+        }
+    }
+
+    /// Whether the answers to a question came cut when it was asked last.
+    pub(crate) fn is_cut(&self, name: &HostName, kind: Kind) -> bool {
+        lock(&self.0.cut).contains(&(name.clone(), kind))
     }
 
     /// A sweep of this list begins, which uses up what strangers in it may be asked for so long.

@@ -3,20 +3,26 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use exporter_kit::{Health, Rounds, Targets};
 use hickory_proto::rr::RecordType;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::config::InterceptionPlan;
 use crate::exchange::question::Question;
 use crate::exchange::{Failure, ask};
+use crate::verdict;
 
 /// The one test, by its name; none where it is not configured.
 pub(crate) type Interceptions = Targets<InterceptionPlan, RunningInterception>;
 
 /// Questions to one address: each may be lost.
 const TRIES: usize = 2;
+
+/// For how long the last round that could be done stands while none can: as what is told of names.
+const STANDS: Duration = Duration::from_secs(verdict::STANDS);
 
 /// The test.
 #[derive(Debug)]
@@ -25,29 +31,51 @@ pub(crate) struct RunningInterception {
     pub(crate) plan: InterceptionPlan,
     /// Whether the last round could be done.
     pub(crate) health: Arc<Health>,
-    answered: Mutex<Option<Vec<SocketAddr>>>,
+    last: Mutex<Option<Answered>>,
+}
+
+/// The last round that could be done.
+#[derive(Clone, Debug)]
+struct Answered {
+    /// The addresses from which an answer came.
+    from: Vec<SocketAddr>,
+    at: Instant,
 }
 
 impl RunningInterception {
     /// Nothing is known yet.
     pub(crate) fn new(plan: InterceptionPlan) -> Self {
         let health = Health::new(&plan.name, "asks where nobody answers");
-        Self { plan, health: Arc::new(health), answered: Mutex::new(None) }
+        Self { plan, health: Arc::new(health), last: Mutex::new(None) }
     }
 
-    /// The addresses from which an answer came in the last round; none if nothing could be sent.
-    pub(crate) fn answered(&self) -> Option<Vec<SocketAddr>> {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The addresses from which an answer came in the last round in which anything could be sent; none if there was
+    /// none for a day.
+    pub(crate) fn answered(&self, now: Instant) -> Option<Vec<SocketAddr>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_recent = |last: &Answered| now.saturating_duration_since(last.at) <= STANDS;
+        last.filter(is_recent).map(|last| last.from)
     }
 
-    /// Puts a round in the place of the one before.
-    pub(crate) fn publish(&self, answered: Option<Vec<SocketAddr>>) {
+    /// Takes over what was known before a reload, if the same was asked at the same addresses.
+    pub(crate) fn takes_over(&self, before: &Self) {
+        let asked = |test: &Self| (test.plan.addresses.clone(), test.plan.question.clone());
+        if asked(self) == asked(before) {
+            let last = before.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        }
+    }
+
+    /// Puts a round in the place of the one before, unless nothing could be sent: that ends nothing.
+    pub(crate) fn publish(&self, answered: Option<Vec<SocketAddr>>, now: Instant) {
         match &answered {
             None => self.health.down("not_sent"),
             Some(from) if from.is_empty() => self.health.up(),
             Some(_) => self.health.down("intercepted"),
         }
-        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = answered;
+        let Some(from) = answered else { return };
+        let last = Some(Answered { from, at: now });
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
 }
 
@@ -72,9 +100,44 @@ pub(crate) async fn run(test: Arc<RunningInterception>, rounds: Rounds) {
                 }
             }
         }
-        if !answered.is_empty() && test.answered().is_none_or(|before| before.is_empty()) {
+        let now = Instant::now();
+        let is_new = test.answered(now).is_none_or(|before| before.is_empty());
+        if !answered.is_empty() && is_new {
             warn!("somebody on the way answers in the place of {}, where nobody is", answered[0]);
         }
-        test.publish(is_sent.then_some(answered));
+        test.publish(is_sent.then_some(answered), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn test(more: &str) -> RunningInterception {
+        let text = format!(
+            "vantage: {{ name: fra, region: EMEA }}\nsets: [{{ name: own, resolvers: [9.9.9.9] }}]\n\
+             questions: [{{ name: a.example }}]\ninterception: {{ name: b.example{more} }}\n"
+        );
+        let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
+        RunningInterception::new(config.interception_plans().remove("interception").unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_seen_stands_for_a_day_while_nothing_can_be_sent_and_over_a_reload() {
+        let (before, began) = (test(""), Instant::now());
+        assert_eq!(before.answered(began), None);
+        let from = vec![before.plan.addresses[0]];
+        before.publish(Some(from.clone()), began);
+        before.publish(None, began + STANDS);
+        assert_eq!(before.answered(began + STANDS), Some(from.clone()));
+        assert_eq!(before.answered(began + STANDS + Duration::from_secs(1)), None);
+        for (more, wanted) in [(", timeout: 1s", Some(from)), (", addresses: [192.0.2.7]", None)] {
+            let after = test(more);
+            after.takes_over(&before);
+            assert_eq!(after.answered(began), wanted, "{more}");
+        }
+        before.publish(Some(Vec::new()), began);
+        assert_eq!(before.answered(began), Some(Vec::new()));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::answer::Flag;
 use crate::outcome::{Control, Outcome};
 
 /// Addresses and records beyond which a sweep is not kept to be compared with the next one: 25,000 resolvers
@@ -105,10 +106,30 @@ impl Kept {
         self.different.iter().map(size).sum::<usize>() > LARGE
     }
 
+    /// Whether the answers to each question came cut, more than a tenth of them; nothing where none came.
+    pub(crate) fn cut(&self) -> impl Iterator<Item = Option<bool>> {
+        let is_cut: Vec<Option<bool>> =
+            self.different.iter().map(|it| it.as_deref().and_then(is_cut)).collect();
+        self.numbers.iter().map(move |of_question| {
+            let told = of_question.iter().filter_map(|number| is_cut[*number as usize]);
+            let (all, cut) = told.fold((0, 0), |(all, cut), is| (all + 1, cut + usize::from(is)));
+            (all > 0).then_some(10 * cut > all)
+        })
+    }
+
     /// The outcomes of a question, by its number: one for each resolver; none of a question that was not asked.
     pub(crate) fn outcomes(&self, question: usize) -> Option<Vec<Option<&Outcome>>> {
         let outcome = |number: &u32| self.different[*number as usize].as_deref();
         Some(self.numbers.get(question)?.iter().map(outcome).collect())
+    }
+}
+
+/// Whether an answer came cut, if one came; one that was not fetched mostly did.
+fn is_cut(outcome: &Outcome) -> Option<bool> {
+    match outcome {
+        Outcome::Answer(answer) => Some(answer.flags.has(Flag::Tc)),
+        Outcome::Truncated | Outcome::NotAsked => Some(true),
+        _ => None,
     }
 }
 

@@ -46,6 +46,7 @@ mod verdict;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
@@ -112,8 +113,10 @@ impl Exporter for DnsExporter {
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
         let mut config = config.complete(folder)?;
-        let faults = faults_of_files(&config);
-        config.warnings.extend(faults);
+        if !RUNS.load(Ordering::Relaxed) {
+            let faults = faults_of_files(&config);
+            config.warnings.extend(faults);
+        }
         Ok(config)
     }
 
@@ -165,12 +168,14 @@ impl Exporter for DnsExporter {
             }
             let (rounds, courtesy) = (self.rounds.clone(), self.courtesy.clone());
             let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
+            let store = store.map(|store| store.told(!RUNS.load(Ordering::Relaxed)));
             let run = poll::run(Arc::clone(&set), rounds, courtesy, earliest, store);
             Running::new(set, tokio::spawn(run)).with_descriptors(descriptors)
         };
         self.sets.update(wanted, start, |set, plan| set.relabel(plan, poll::unix_seconds()));
         self.keep_zones_in_step(config);
         self.keep_the_rest_in_step(config);
+        RUNS.store(true, Ordering::Relaxed);
         skipped
     }
 
@@ -198,6 +203,10 @@ impl Exporter for DnsExporter {
     }
 }
 
+/// Whether the first config is in force: a reload looks at the files of what it starts, and at no others, which the
+/// program itself is about to replace.
+static RUNS: AtomicBool = AtomicBool::new(false);
+
 /// A warning for each file of a state directory that is of no use. Changes nothing.
 fn faults_of_files(config: &Config) -> Vec<String> {
     let Some(directory) = &config.state_directory else { return Vec::new() };
@@ -222,8 +231,12 @@ impl DnsExporter {
             let run = ecs::poll::run(Arc::clone(&ecs), self.rounds.clone(), self.courtesy.clone());
             Target::new(plan, ecs, tokio::spawn(run))
         });
+        let before = self.interceptions.states();
         self.interceptions.apply(config.interception_plans(), |_, plan| {
             let test = Arc::new(RunningInterception::new(plan.clone()));
+            for before in &before {
+                test.takes_over(before);
+            }
             let run = interception::run(Arc::clone(&test), self.rounds.clone());
             Target::new(plan, test, tokio::spawn(run))
         });
@@ -233,14 +246,24 @@ impl DnsExporter {
         let wanted =
             |(name, plan): (String, ZonePlan)| (name, Wanted { work: plan.work(), labels: plan });
         let wanted = config.zone_plans().into_iter().map(wanted).collect();
+        let before = self.zones.states();
         let start = |_: &String, wanted: &Wanted<ZoneWork, ZonePlan>| {
             let plan = wanted.labels.clone();
             let store = config
                 .state_directory
                 .as_ref()
-                .map(|directory| authority::store::Store::new(directory, &plan.zone));
+                .map(|directory| authority::store::Store::new(directory, &plan.zone))
+                .map(|store| store.told(!RUNS.load(Ordering::Relaxed)));
             let zone = Arc::new(RunningZone::new(plan, Moment::Real(Instant::now())));
-            let run = authority::poll::run(Arc::clone(&zone), self.rounds.clone(), store);
+            if let Some(before) = before.iter().find(|it| it.plan().zone == zone.plan().zone) {
+                zone.takes_over(before);
+            }
+            let run = authority::poll::run(
+                Arc::clone(&zone),
+                self.rounds.clone(),
+                self.courtesy.clone(),
+                store,
+            );
             Running::new(zone, tokio::spawn(run))
         };
         self.zones.update(wanted, start, |zone, plan| zone.relabel(plan));

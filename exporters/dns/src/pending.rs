@@ -305,7 +305,7 @@ impl<'a> Pending<'a> {
     /// gets this id, so that nothing that answers the former one is taken for its answer.
     pub(crate) fn send_again(&mut self, index: usize, now: Duration, id: u16) -> bool {
         let query = self.query_mut(index);
-        if query.outcome.is_some() || query.over_tcp || !query.is_held {
+        if !query.may_go_again() {
             return false;
         }
         (query.sent, query.is_held) = (now, false);
@@ -338,7 +338,7 @@ impl<'a> Pending<'a> {
     /// A query that is held is not sent again: what was said of EDNS remains.
     pub(crate) fn give_up(&mut self, index: usize) {
         let query = self.query_mut(index);
-        if query.outcome.is_some() || query.over_tcp || !query.is_held {
+        if !query.may_go_again() {
             return;
         }
         let outcome = query.refusal.take().map_or(Outcome::Timeout, |it| Outcome::Answer(*it));
@@ -716,6 +716,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one arm for each thing that can happen")]
     fn every_query_has_one_outcome_whatever_the_schedule() {
         let templates = templates();
         let mut state = 7_u64;
@@ -725,9 +726,12 @@ mod tests {
                 .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % below
         };
+        let mut resent = 0;
         for _ in 0..300 {
             let mut pending = Pending::new(&templates, TIMEOUT, u8::try_from(random(2)).unwrap());
             let (mut now, mut sent, mut truncations) = (Duration::ZERO, Vec::new(), Vec::new());
+            // Those that are to be sent again, and how often each was.
+            let mut held: Vec<usize> = Vec::new();
             let mut taken = 0;
             for _ in 0..200 {
                 now += Duration::from_millis(random(300));
@@ -735,7 +739,7 @@ mod tests {
                     taken += 1;
                 }
                 let to = peer(u8::try_from(random(20)).unwrap());
-                match random(7) {
+                match random(10) {
                     0 | 1 => {
                         let id = pending.free_id(|| {
                             u16::try_from(random(64)).unwrap()
@@ -746,9 +750,41 @@ mod tests {
                             pending.not_sent(sent.len() - 1);
                         }
                     }
-                    2 => drop(pending.expire(now)),
+                    2 => {
+                        for index in pending.expire(now) {
+                            pending.hold(index);
+                            held.push(index);
+                        }
+                    }
+                    3 | 4 if !held.is_empty() => {
+                        let at = usize::try_from(random(held.len() as u64)).unwrap();
+                        let index = held.swap_remove(at);
+                        let id = pending.free_id(|| u16::try_from(random(60_000)).unwrap());
+                        // As the worker does it: it may have been taken by now.
+                        match random(4) {
+                            _ if pending.open(index).is_none() => {}
+                            0 => pending.not_sent_again(index),
+                            1 => pending.give_up(index),
+                            _ => {
+                                let may_go = pending.query(index).may_go_again();
+                                assert_eq!(pending.send_again(index, now, id), may_go);
+                                sent[index].0 = pending.query(index).id;
+                                resent += usize::from(may_go);
+                            }
+                        }
+                    }
+                    5 => {
+                        if random(3) == 0
+                            && let Some(index) = truncations.pop()
+                            && pending.open(index).is_some()
+                        {
+                            pending.not_asked_on(index);
+                        }
+                    }
                     3 => {
-                        if let Some(index) = truncations.pop() {
+                        if let Some(index) = truncations.pop()
+                            && pending.open(index).is_some()
+                        {
                             let whole = (random(2) == 0).then(|| reply(pending.query(index).id, 1));
                             pending.whole(index, whole.as_deref());
                         }
@@ -758,13 +794,16 @@ mod tests {
                         let (id, index) = sent[usize::try_from(random(sent.len() as u64)).unwrap()];
                         let asked = pending.open(index).map_or(to, |query| query.peer);
                         let from = if random(4) == 0 { to } else { asked };
-                        let datagram = match random(4) {
+                        let datagram = match random(6) {
                             0 => garbage(id),
                             1 => truncated(id),
+                            2 => code(id, 1),
                             n => reply(id, u8::try_from(n).unwrap()),
                         };
-                        if let Received::Truncated(index) = pending.received(now, from, &datagram) {
-                            truncations.push(index);
+                        match pending.received(now, from, &datagram) {
+                            Received::Truncated(index) => truncations.push(index),
+                            Received::WithoutEdns(index) => held.push(index),
+                            _ => {}
                         }
                     }
                 }
@@ -772,11 +811,17 @@ mod tests {
             for index in truncations {
                 pending.whole(index, None);
             }
+            for index in held {
+                if pending.open(index).is_some() {
+                    pending.not_sent_again(index);
+                }
+            }
             while pending.in_flight() > 0 {
                 now += TIMEOUT;
                 pending.expire(now);
             }
             assert_eq!(taken + pending.into_queries().map(Query::into_outcome).count(), sent.len());
         }
+        assert!(resent > 1_000, "{resent}");
     }
 }

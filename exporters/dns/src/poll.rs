@@ -57,7 +57,7 @@ pub(crate) async fn run(
             }
         }
         let plan = Arc::clone(&set.state().plan);
-        courtesy.swept(&plan.set.list, plan.pause());
+        courtesy.swept(&plan.set.list, plan.pause(sweep::spare_tcp(&plan, &courtesy)));
         known = round(&set, &courtesy, known).await;
     }
 }
@@ -133,7 +133,7 @@ async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known
 }
 
 /// Judges the last sweep by another plan.
-async fn judge_anew(state: &SetState, mut known: Known) -> Known {
+async fn judge_anew(state: &Arc<SetState>, mut known: Known) -> Known {
     let (plan, pinned_at, now) = (Arc::clone(&state.plan), state.since, unix_seconds());
     state.was_told_of(&known.standing.told(&plan, now));
     let (known, verdicts) = off_the_thread(move || {
@@ -146,7 +146,8 @@ async fn judge_anew(state: &SetState, mut known: Known) -> Known {
     .await;
     if let Some(verdicts) = verdicts {
         state.remembers(Arc::clone(known.standing.memories()));
-        state.judged_anew(verdicts);
+        let state = Arc::clone(state);
+        off_the_thread(move || state.judged_anew(verdicts)).await;
     }
     known
 }
@@ -190,7 +191,7 @@ questions: [{{ name: a.example }}]
     }
 
     fn swept(courtesy: &Courtesy, plan: &Plan) {
-        courtesy.swept(&plan.set.list, plan.pause());
+        courtesy.swept(&plan.set.list, plan.pause(0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -51,6 +51,8 @@ pub(crate) struct Latest {
     /// The verdicts on the questions that were asked before a reload as well, by their numbers, until a sweep says
     /// otherwise.
     pub(crate) carried: Arc<Vec<(usize, Verdict)>>,
+    /// The last sweep before a reload, if the same resolvers were asked: what their list is worth.
+    pub(crate) before_reload: Option<Arc<Snapshot>>,
     /// What the next sweep is judged with.
     pub(crate) memories: Arc<Vec<Memory>>,
     /// What the sweep before that brought: what it is compared with.
@@ -196,7 +198,7 @@ impl SetState {
     /// place only of its like.
     pub(crate) fn publish(&self, snapshot: Snapshot, completed: f64, now: Moment) {
         let Snapshot { seconds, degraded, .. } = snapshot;
-        let before = {
+        let (before, _gone) = {
             let mut latest = self.lock();
             latest.last = Some((seconds, degraded));
             if degraded && latest.trusted().is_some() {
@@ -204,10 +206,11 @@ impl SetState {
             }
             if !degraded {
                 latest.told_before.clear();
-                latest.carried = Arc::default();
                 (latest.completed, latest.since) = (Some(completed), Some(now));
             }
-            latest.snapshot.replace(Arc::new(snapshot))
+            let gone = (!degraded)
+                .then(|| (std::mem::take(&mut latest.carried), latest.before_reload.take()));
+            (latest.snapshot.replace(Arc::new(snapshot)), gone)
         };
         if !degraded {
             let before = before.filter(|before| !before.degraded).map(without_much);
@@ -221,7 +224,14 @@ impl SetState {
     /// back.
     pub(crate) fn known_of(&self, other: &Plan) -> Latest {
         let latest = self.latest();
+        let addresses = |plan: &Plan| {
+            let resolvers = plan.set.list.resolvers.iter();
+            resolvers.map(|resolver| resolver.address).collect::<Vec<_>>()
+        };
+        let swept = latest.trusted().or(latest.before_reload.as_ref());
+        let is_same_list = swept.is_some() && addresses(&self.plan) == addresses(other);
         let mut known = Latest {
+            before_reload: swept.filter(|_| is_same_list).cloned(),
             completed: latest.completed,
             since: latest.since,
             memories: Arc::new(memories_of(&self.plan, &latest.memories, other)),
@@ -281,17 +291,28 @@ impl SetState {
         self.lock().since.get_or_insert(now);
     }
 
-    /// Puts other verdicts on the latest sweep.
+    /// Puts other verdicts on the latest sweep. That takes a while, for what it replaces.
     pub(crate) fn judged_anew(&self, verdicts: Vec<Verdict>) {
-        let mut latest = self.lock();
-        if let Some(snapshot) = &latest.snapshot {
-            let snapshot = Snapshot { verdicts, ..Snapshot::clone(snapshot) };
-            latest.snapshot = Some(Arc::new(snapshot));
-        }
+        let _gone = {
+            let mut latest = self.lock();
+            latest
+                .snapshot
+                .as_ref()
+                .map(|it| it.with(verdicts))
+                .map(|it| latest.snapshot.replace(it))
+        };
     }
 
     fn lock(&self) -> MutexGuard<'_, Latest> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Snapshot {
+    /// The same sweep under other verdicts: nothing of the former ones is copied.
+    fn with(&self, verdicts: Vec<Verdict>) -> Arc<Self> {
+        let Self { seconds, degraded, ref kept, .. } = *self;
+        Arc::new(Self { seconds, degraded, verdicts, kept: kept.clone() })
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::ensure;
 use exporter_kit::StateFile;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::config::Plan;
 use crate::verdict::Memory;
@@ -21,6 +22,8 @@ const MOST_BYTES: u64 = 256 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Store {
     file: StateFile,
+    /// Whether it was told what is wrong with the file.
+    is_told: bool,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -51,7 +54,12 @@ impl Store {
                 let _ = write!(name, "%{byte:02X}");
             }
         }
-        Self { file: StateFile::new(directory, &name) }
+        Self { file: StateFile::new(directory, &name), is_told: false }
+    }
+
+    /// The same, of whose file it was told already what is wrong with it.
+    pub(crate) fn told(self, is_told: bool) -> Self {
+        Self { is_told, ..self }
     }
 
     /// Why the file is of no use, if it is not. Changes nothing.
@@ -62,7 +70,11 @@ impl Store {
 
     /// What is remembered for the questions of a plan, in their order, and the store if it can be used.
     pub(crate) fn open(self, plan: &Plan) -> (Option<Self>, Vec<Memory>) {
-        match self.file.open(self.file.look(MOST_BYTES, parse)) {
+        let held = self.file.look(MOST_BYTES, parse);
+        if let Some(fault) = held.fault().filter(|_| !self.is_told) {
+            warn!(set = plan.set.name, "{} {fault}", self.file.path().display());
+        }
+        match self.file.open(held) {
             Some(document) => (Some(self), document.memories(plan)),
             None => (None, Vec::new()),
         }

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::config::{MAX_CONNECTIONS, Plan, workers};
+use crate::config::{Asked, MAX_CONNECTIONS, Plan, workers};
 use crate::courtesy::{Courtesy, Turn, is_stranger};
 use crate::exchange::question::{Edns, Question, Template};
 use crate::kept::Kept;
@@ -60,6 +60,8 @@ struct Shared {
     turns: Vec<Turn>,
     /// and whether without EDNS, which it may show in this sweep.
     plain: Vec<AtomicBool>,
+    /// Questions whose answers are asked for over TCP as planned, where they come cut.
+    has_tcp: Vec<bool>,
     /// Whether it is known to say an error either way, so that nothing is asked without EDNS besides.
     erring: Vec<bool>,
     tcp_connections: Semaphore,
@@ -119,6 +121,7 @@ pub(crate) async fn run(
         counts: Arc::clone(counts),
         courtesy: courtesy.clone(),
         plain: turns.iter().map(|turn| AtomicBool::new(*turn == Turn::Plain)).collect(),
+        has_tcp: has_tcp(plan, courtesy),
         erring: erring(plan, courtesy, now),
         tcp_connections: Semaphore::new(MAX_CONNECTIONS),
         tally: Tally::default(),
@@ -149,6 +152,12 @@ fn end(shared: &Shared, lost: u64, now: u64) -> Sweep {
         let shown = shown.iter().enumerate();
         habits.learn(shown.map(|(at, impression)| (address(at), *impression)), now);
         habits.err(erring.into_iter().map(address), now);
+        drop(habits);
+        for (asked, is_cut) in plan.questions.iter().zip(sweep.kept.cut()) {
+            if let Some(is_cut) = is_cut {
+                courtesy.note_cut(&asked.name, asked.kind, is_cut);
+            }
+        }
     }
     sweep
 }
@@ -162,6 +171,27 @@ fn turns(plan: &Plan, courtesy: &Courtesy, now: u64) -> Vec<Turn> {
         habits.turn((resolver.address, plan.set.port).into(), may_rest, now)
     };
     resolvers.iter().map(turn).collect()
+}
+
+/// How much of the spare TCP of a plan its next sweep has use for.
+pub(crate) fn spare_tcp(plan: &Plan, courtesy: &Courtesy) -> usize {
+    let has_tcp = has_tcp(plan, courtesy).into_iter().zip(&plan.questions);
+    has_tcp.filter(|(has_tcp, asked)| *has_tcp && !asked.kind.is_often_cut()).count()
+}
+
+/// Of which questions the whole answers are counted: the types of which they often come cut, and those of which they did,
+/// as far as there is room.
+fn has_tcp(plan: &Plan, courtesy: &Courtesy) -> Vec<bool> {
+    let mut room = plan.spare_tcp;
+    let mut has_room = || {
+        let has_room = room > 0;
+        room = room.saturating_sub(1);
+        has_room
+    };
+    let has_tcp = |asked: &Asked| {
+        asked.kind.is_often_cut() || courtesy.is_cut(&asked.name, asked.kind) && has_room()
+    };
+    plan.questions.iter().map(has_tcp).collect()
 }
 
 /// Who is known to say an error with EDNS, and without.
@@ -239,19 +269,31 @@ mod tests {
         let text = format!(
             "vantage: {{ name: fra, region: EMEA }}\n\
              sets: [{{ name: world, resolvers: [{}], port: {port}, allow_private: true, timeout: 500ms, interval: 60s }}]\n\
-             questions: [{{ name: a.example, types: [A, TXT] }}]\n",
+             questions: [{{ name: a.example, types: [A, MX, TXT] }}]\n",
             resolvers.join(", ")
         );
         let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
         let config = config.complete(std::path::Path::new(".")).unwrap();
         let plan = Arc::new(config.plans(&[]).0["world"].clone());
-        let counts = Arc::new(Counts::new(2, &plan.buckets));
+        let counts = Arc::new(Counts::new(3, &plan.buckets));
         let courtesy = Courtesy::after_asking(&addresses, 40);
         let sweep = run(&plan, &counts, &courtesy, 0).await.unwrap();
         assert!(!sweep.degraded);
         let of = |kind| plan.questions.iter().position(|asked| asked.kind == kind).unwrap();
-        assert_eq!(sweep.kept.outcomes(of(Kind::A)), Some(vec![Some(&Outcome::NotAsked); 8]));
+        for kind in [Kind::A, Kind::Mx] {
+            assert_eq!(sweep.kept.outcomes(of(kind)), Some(vec![Some(&Outcome::NotAsked); 8]));
+        }
         // Nobody listens there.
         assert_eq!(sweep.kept.outcomes(of(Kind::Txt)), Some(vec![Some(&Outcome::Truncated); 8]));
+        // Whose answers come cut is asked over TCP as planned from the next sweep on, if there is room.
+        let roomy = |spare_tcp| Arc::new(Plan { spare_tcp, ..Plan::clone(&plan) });
+        for (spare, asked) in [(0, [false, false]), (1, [true, false]), (2, [true; 2])] {
+            let sweep = run(&roomy(spare), &counts, &courtesy, 0).await.unwrap();
+            for (kind, is_asked) in [Kind::A, Kind::Mx].into_iter().zip(asked) {
+                let wanted = if is_asked { Outcome::Truncated } else { Outcome::NotAsked };
+                let outcomes = sweep.kept.outcomes(of(kind));
+                assert_eq!(outcomes, Some(vec![Some(&wanted); 8]), "{kind:?}, {spare}");
+            }
+        }
     }
 }

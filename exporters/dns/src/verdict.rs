@@ -41,7 +41,7 @@ pub(crate) use shares::Ratios;
 pub(crate) use state::State;
 pub(crate) use whole::{Severity, told};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::case::Case;
@@ -216,8 +216,11 @@ pub(crate) fn judge(
     let may_speak = (is_conclusive || works && failing != Severity::None) && !is_told;
     let (mut countries, rest_bad) = countries::judge(&case, &classes, may_speak, &memory.countries);
     let is_measured = is_conclusive || works;
-    if !is_measured {
-        countries = countries::with_standing(countries, memory.still_diverging(now));
+    let judged = codes(&countries);
+    // Where the whole is told, no country is.
+    if !is_measured || may_speak {
+        let standing = memory.still_diverging(rules.expected, now);
+        countries = countries::with_standing(countries, standing, is_measured);
     }
 
     let has_answers = shares.resolvers > 0;
@@ -246,8 +249,6 @@ pub(crate) fn judge(
         _ => shares.failing.0,
     };
     let any_works = case.votes.networks > 0;
-    let diverging: Vec<Country> =
-        countries.iter().filter(|country| country.difference.is_some()).cloned().collect();
     let at = |is: bool, before| if is { now } else { before };
     let memory = Memory {
         seen,
@@ -256,8 +257,9 @@ pub(crate) fn judge(
         failing_at: at(works, memory.failing_at),
         unexpected,
         unexpected_at: at(is_conclusive, memory.unexpected_at),
-        countries: diverging.iter().map(|country| country.code.clone()).collect(),
-        diverging,
+        countries: codes(&countries),
+        diverged_at: memory.diverged(&countries, &judged, now),
+        diverging: diverging(&countries).cloned().collect(),
         diverging_at: at(is_measured, memory.diverging_at),
         is_split,
         is_unseen,
@@ -300,6 +302,16 @@ pub(crate) fn judge(
         classes: classes.into(),
     };
     Judged { verdict, memory, accepted: standard.accepted(rules.expected) }
+}
+
+/// The countries that diverge.
+fn diverging(countries: &[Country]) -> impl Iterator<Item = &Country> {
+    countries.iter().filter(|country| country.difference.is_some())
+}
+
+/// Their codes.
+fn codes(countries: &[Country]) -> BTreeSet<String> {
+    diverging(countries).map(|country| country.code.clone()).collect()
 }
 
 /// How bad it is that the answer is not the pinned one, and how badly the name fails, where enough answer and enough

@@ -6,6 +6,8 @@
 mod besides;
 #[path = "program/edns.rs"]
 mod edns;
+#[path = "program/files.rs"]
+mod files;
 #[path = "program/pages.rs"]
 mod pages;
 #[path = "program/responder.rs"]
@@ -415,6 +417,7 @@ questions: [{{ name: api.messenger.example, types: [A], expected: {{ A: {{ answe
     assert!(
         program.metrics().get("dns_consistency_sweep_duration_seconds{set=\"world\"}").is_none()
     );
+    pages::tell_of_before_a_reload(&program, liars.len());
 }
 
 #[test]

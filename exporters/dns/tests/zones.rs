@@ -483,6 +483,64 @@ zones:
     assert!(page.contains("parent: ns1.evil.example"), "{page}");
 }
 
+#[test]
+fn a_reload_that_asks_anew_accepts_no_takeover_and_ends_nothing_that_was_told() {
+    let port = port_at(&[41, 42]);
+    let text = "\
+$ORIGIN example.
+$TTL 1
+@ SOA ns hostmaster 1 3600 600 86400 1
+@ NS ns
+ns A 127.0.53.41
+messenger NS ns1.messenger
+ns1.messenger A 127.0.53.42
+";
+    let parent = nsd(at(41, port), "parent", "example", text);
+    let own = ZONE.replace("SERIAL", "7").replace("127.0.53.2\n", "127.0.53.42\n");
+    let own = own.replace("127.0.53.3\n", "127.0.53.42\n");
+    let _zone = nsd(at(42, port), "zone", MESSENGER, &own);
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+zones:
+  messenger.example:
+    interval: 1s
+    port: {port}
+    allow_private: true
+    parents: ['127.0.53.41:{port}']
+    names: {{ api.messenger.example: [A] }}
+"
+    );
+    let (_folder, program) = start(&config);
+    program.wait_until("the delegation is known", |it| {
+        verdict(it, MESSENGER, "delegation_changed") == 0.0
+    });
+    drop(parent);
+    let taken = text.replace("messenger NS ns1.messenger", "messenger NS ns1.evil");
+    let _parent = nsd(at(41, port), "parent", "example", &taken);
+    program.wait_until("the takeover is told", |it| {
+        verdict(it, MESSENGER, "delegation_changed") == 3.0
+    });
+    let rounds = |metrics: &Scrape| {
+        let series = format!("dns_auth_rounds_total{{result=\"complete\",zone=\"{MESSENGER}\"}}");
+        metrics.value(&series)
+    };
+    let consistent = |metrics: &Scrape, name: &str| {
+        let labels = format!("name=\"{name}.messenger.example\",type=\"A\",zone=\"{MESSENGER}\"");
+        metrics.get(&format!("dns_auth_answers_consistent{{{labels}}}"))
+    };
+    let before = rounds(&program.metrics());
+    assert!(before >= 3.0, "{before}");
+    let more = "names: { aaa.messenger.example: [A], api.messenger.example: [A] }";
+    let more = config.replace("names: { api.messenger.example: [A] }", more);
+    assert_eq!(program.reload(&more).status, 200);
+    let metrics = program.metrics();
+    assert!(rounds(&metrics) < before, "it is asked anew");
+    assert_eq!(verdict(&metrics, MESSENGER, "delegation_changed"), 3.0);
+    assert_eq!(consistent(&metrics, "api"), Some(1.0), "by its name, not by its place");
+    program.wait_until("rounds were judged since", |it| rounds(it) >= 4.0);
+    assert_eq!(verdict(&program.metrics(), MESSENGER, "delegation_changed"), 3.0);
+}
+
 /// A server of 1986: whatever has a record in its additional section it does not understand, or does not answer at
 /// all. False if the address is taken.
 fn averse(address: SocketAddr, is_silent: bool) -> bool {

@@ -7,9 +7,9 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
 
 use super::chain;
+use super::counts::Counts;
 use super::finding::Outcome;
 use super::said::{self, Said};
-use super::state::Counts;
 use crate::config::ZonePlan;
 use crate::exchange::message::Reply;
 use crate::exchange::question::{Edns, Question};

@@ -12,12 +12,12 @@ use tokio::time::Instant;
 
 use super::ask::{authoritative, message, once, patiently};
 use super::chain;
+use super::counts::Counts;
 use super::judge::Parent;
 use super::said;
-use super::state::Counts;
 use crate::config::ZonePlan;
-use crate::exchange::message::Reply;
-use crate::exchange::question::{Flags, Question};
+use crate::courtesy::Courtesy;
+use crate::exchange::question::Question;
 use crate::exchange::{Failure, HostName};
 use crate::special;
 
@@ -27,18 +27,21 @@ const ADDRESSES: Duration = Duration::from_secs(300);
 const PARENTS: Duration = Duration::from_secs(3600);
 /// Servers of the parent that are asked in a round until one replies.
 const TRIES: usize = 3;
-/// Resolvers that are asked whether they can validate the zone.
-const VALIDATORS: usize = 3;
+/// For how long a parent's answer is believed where its servers are somebody else's: a little less than a minute, so that
+/// a round each minute asks anew.
+const TOLD: Duration = Duration::from_secs(55);
 /// Names that are looked up: more servers than any zone has.
 const MOST_NAMES: usize = 16;
 /// Where the machine's own resolvers stand.
 const RESOLVERS: &str = "/etc/resolv.conf";
 
 /// What is found out about a zone's servers, and kept for a while.
-#[derive(Debug, Default)]
-pub(super) struct Finder {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Finder {
     parents: Option<(Vec<SocketAddr>, Instant)>,
     addresses: BTreeMap<HostName, (BTreeSet<IpAddr>, Instant)>,
+    /// What the parent said last.
+    told: Option<(Parent, Instant)>,
 }
 
 /// A zone's servers, as far as they were found.
@@ -50,6 +53,8 @@ pub(super) struct Found {
     pub(super) servers: Vec<(HostName, IpAddr)>,
     /// Names of servers that have no address, as a resolver says.
     pub(super) unresolved: Vec<HostName>,
+    /// Whether that is what it said before: strangers are asked no more than once a minute.
+    pub(super) is_parent_kept: bool,
     /// Whether a server of the parent replied. What a resolver says may come from its cache, and proves no way to
     /// servers.
     pub(super) is_online: bool,
@@ -62,36 +67,31 @@ pub(super) struct Way<'a> {
     pub(super) plan: &'a ZonePlan,
     /// What is counted.
     pub(super) counts: &'a Counts,
+    /// What is owed to others.
+    pub(super) courtesy: &'a Courtesy,
 }
 
 impl Finder {
     /// Finds the servers. `own` are those that the zone itself named in the round before, and their
-    /// addresses.
+    /// addresses; `is_urgent` says that none of them answered.
     pub(super) async fn find(
         &mut self,
         way: Way<'_>,
         own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
+        is_urgent: bool,
     ) -> Found {
         let resolvers = resolvers(way.plan);
         let mut found = Found::default();
-        let mut tries = 0;
-        for parent in self.parents(way, &resolvers).await {
-            let question = Question::authoritative(way.plan.zone.clone(), RecordType::NS);
-            let reply = patiently(parent, &question, way.plan, way.counts).await;
-            found.is_online |= reply.is_ok();
-            // One that cannot be asked from here, over IPv6 where there is none, is no try.
-            tries += usize::from(!matches!(reply, Err(Failure::Local(_))));
-            if let Some(mut told) = message(&reply).and_then(|it| read(it, &way.plan.zone)) {
-                let question = Question::authoritative(way.plan.zone.clone(), RecordType::DS);
-                let reply = patiently(parent, &question, way.plan, way.counts).await;
-                let ds = authoritative(&reply);
-                told.ds =
-                    ds.map(|it| chain::of(&it.answers, &way.plan.zone, RecordType::DS).collect());
-                found.parent = Some(told);
-            }
-            if found.parent.is_some() || tries >= TRIES {
-                break;
-            }
+        let parents = self.parents(way, &resolvers).await;
+        let is_owed = parents.iter().any(|parent| way.courtesy.is_owed(parent.ip()));
+        if let Some((told, at)) = &self.told
+            && is_owed
+            && !is_urgent
+            && at.elapsed() < TOLD
+        {
+            (found.parent, found.is_parent_kept) = (Some(told.clone()), true);
+        } else {
+            self.ask_parent(way, parents, &mut found).await;
         }
         let mut names: BTreeSet<HostName> = own.keys().cloned().collect();
         if let Some(parent) = &found.parent {
@@ -112,6 +112,30 @@ impl Finder {
             found.servers.extend(addresses.into_iter().map(|address| (name.clone(), address)));
         }
         found
+    }
+
+    /// Asks servers of the parent until one says something of the zone.
+    async fn ask_parent(&mut self, way: Way<'_>, parents: Vec<SocketAddr>, found: &mut Found) {
+        let mut tries = 0;
+        for parent in parents {
+            let question = Question::authoritative(way.plan.zone.clone(), RecordType::NS);
+            let reply = patiently(parent, &question, way.plan, way.counts).await;
+            found.is_online |= reply.is_ok();
+            // One that cannot be asked from here, over IPv6 where there is none, is no try.
+            tries += usize::from(!matches!(reply, Err(Failure::Local(_))));
+            if let Some(mut told) = message(&reply).and_then(|it| read(it, &way.plan.zone)) {
+                let question = Question::authoritative(way.plan.zone.clone(), RecordType::DS);
+                let reply = patiently(parent, &question, way.plan, way.counts).await;
+                let ds = authoritative(&reply);
+                told.ds =
+                    ds.map(|it| chain::of(&it.answers, &way.plan.zone, RecordType::DS).collect());
+                found.parent = Some(told);
+            }
+            if found.parent.is_some() || tries >= TRIES {
+                break;
+            }
+        }
+        self.told = found.parent.clone().map(|told| (told, Instant::now()));
     }
 
     /// Servers of the parent, in any order: those that are configured, or what resolvers know.
@@ -181,53 +205,6 @@ impl Finder {
     }
 }
 
-/// Whether most resolvers that say anything take the zone for forged: one fails on its SOA, has it where it is told
-/// not to validate, and does not fail on the zone above, so that its own clock and keys are sound. Nothing if no
-/// resolver is known, or none says anything.
-pub(super) async fn is_bogus(way: Way<'_>) -> Option<bool> {
-    let mut votes = Vec::new();
-    for resolver in resolvers(way.plan).into_iter().take(VALIDATORS) {
-        let question = Question::recursive(way.plan.zone.clone(), RecordType::SOA);
-        let reply = once(resolver, &question, way.plan, way.counts).await;
-        let is_failing = match &reply {
-            Ok(Reply::Code(rcode)) => *rcode == 2,
-            Ok(Reply::Whole(whole)) => {
-                whole.message.metadata.response_code == ResponseCode::ServFail
-            }
-            _ => continue,
-        };
-        if !is_failing {
-            votes.push(false);
-            continue;
-        }
-        let flags = Flags { checking_disabled: true, ..question.flags };
-        let question = Question { flags, ..question };
-        let reply = once(resolver, &question, way.plan, way.counts).await;
-        let has_soa = message(&reply).is_some_and(|it| said::serial(it, &way.plan.zone).is_some());
-        if has_soa && is_sound(resolver, way).await {
-            votes.push(true);
-        }
-    }
-    most(&votes)
-}
-
-/// Whether a resolver answers for the zone above with validation.
-async fn is_sound(resolver: SocketAddr, way: Way<'_>) -> bool {
-    let Some(above) = way.plan.zone.parent() else { return false };
-    let question = Question::recursive(above, RecordType::SOA);
-    let reply = once(resolver, &question, way.plan, way.counts).await;
-    let is_answer = |it: &Message| {
-        matches!(it.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
-    };
-    message(&reply).is_some_and(is_answer)
-}
-
-/// What most say; of as many, no.
-fn most(votes: &[bool]) -> Option<bool> {
-    let bad = votes.iter().filter(|is_bad| **is_bad).count();
-    (!votes.is_empty()).then_some(2 * bad > votes.len())
-}
-
 /// Whether an address that came over the wire may be asked: one that nobody has for himself, or that is
 /// configured.
 pub(super) fn is_allowed(plan: &ZonePlan, address: IpAddr) -> bool {
@@ -250,7 +227,7 @@ fn read(message: &Message, zone: &HostName) -> Option<Parent> {
     (!ns.is_empty() || is_absence).then_some(Parent { ns, glue, ds: None })
 }
 
-/// The first answer of a resolver.
+/// The first answer of a resolver. It is asked as by any program on this machine, which keeps what it says.
 async fn resolve(
     way: Way<'_>,
     resolvers: &[SocketAddr],
@@ -271,7 +248,7 @@ async fn resolve(
 
 /// Who is asked for what the parent does not say: those that are configured; those of this machine where nothing
 /// is.
-fn resolvers(plan: &ZonePlan) -> Vec<SocketAddr> {
+pub(super) fn resolvers(plan: &ZonePlan) -> Vec<SocketAddr> {
     if !plan.resolvers.is_empty() || !plan.servers.is_empty() || !plan.parents.is_empty() {
         return plan.resolvers.clone();
     }
@@ -282,18 +259,4 @@ fn resolvers(plan: &ZonePlan) -> Vec<SocketAddr> {
         address.parse::<IpAddr>().ok()
     });
     addresses.map(|address| SocketAddr::new(address, 53)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_resolver_of_three_makes_no_zone_forged() {
-        assert_eq!(most(&[]), None);
-        assert_eq!(most(&[true]), Some(true));
-        assert_eq!(most(&[true, false]), Some(false));
-        assert_eq!(most(&[true, false, false]), Some(false));
-        assert_eq!(most(&[true, true, false]), Some(true));
-    }
 }

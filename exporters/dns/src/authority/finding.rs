@@ -1,5 +1,8 @@
 //! What can be found of a zone's own servers, and how bad it is. No I/O, no clock.
 
+/// Rounds in a row after which something is so.
+pub(crate) const ROUNDS: u32 = 3;
+
 exporter_kit::label_enum! {
     /// What is told of a zone. A closed set, since it is a label.
     pub(crate) enum Finding {

@@ -22,16 +22,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use exporter_kit::LabelEnum as _;
-use serde::{Deserialize, Serialize};
 
+pub(crate) use super::finding::ROUNDS;
 use super::finding::{Finding, Outcome, Severity};
+pub(crate) use super::memory::{Kept, Memory};
 use super::said::{Canary, Said};
-use super::serial::{self, History};
+use super::serial;
 use super::signature;
 use crate::exchange::HostName;
 
-/// Rounds in a row after which something is so.
-pub(crate) const ROUNDS: u32 = 3;
 /// Rounds without a measurement after which nothing is told of it any more.
 const UNKNOWN: u32 = 30;
 /// Servers that are named as the reason of a finding, over all of them.
@@ -45,6 +44,8 @@ pub(crate) struct Round {
     pub(crate) unresolved: Vec<String>,
     /// What the parent says, if it was asked and replied.
     pub(crate) parent: Option<Parent>,
+    /// Whether that is what it said in a round before: nothing new.
+    pub(crate) is_parent_kept: bool,
     /// The addresses of servers within the zone, as the zone itself gives them.
     pub(crate) own: BTreeMap<HostName, BTreeSet<IpAddr>>,
     /// Whether a server of the parent replied, whatever it said.
@@ -120,52 +121,6 @@ pub(crate) struct Rules {
     pub(crate) has_own_serials: bool,
 }
 
-/// What is remembered from round to round.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Memory {
-    /// What outlives the process.
-    pub(crate) kept: Kept,
-    /// The serials of the zone; of each provider, where they have their own.
-    history: BTreeMap<String, History>,
-    /// Since when servers of different providers answer otherwise.
-    apart_since: Option<u64>,
-    /// Rounds in a row in which each server was lame, and in which each name had no address.
-    lame: BTreeMap<SocketAddr, u32>,
-    /// Rounds in a row in which no question to a server left this machine.
-    unasked: BTreeMap<SocketAddr, u32>,
-    unresolved: BTreeMap<String, u32>,
-    /// When the parent was last seen to name servers, in the round before.
-    parent_seen: Option<u64>,
-    /// Rounds in a row in which each finding was so, and in which it could not be measured since.
-    streaks: BTreeMap<&'static str, (u32, u32)>,
-    /// The verdict of the last round that could be judged.
-    last: BTreeMap<&'static str, Severity>,
-}
-
-impl Memory {
-    /// What is remembered when the process begins. Another delegation that was seen before is told of as soon as it
-    /// is seen again, so that a restart ends no page.
-    pub(crate) fn new(kept: Kept) -> Self {
-        let mut streaks = BTreeMap::new();
-        if kept.other.is_some() {
-            streaks.insert(Finding::DelegationChanged.name(), (ROUNDS - 1, 0));
-        }
-        Self { kept, streaks, ..Self::default() }
-    }
-}
-
-/// What outlives the process.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
-pub(crate) struct Kept {
-    /// The servers that the parent named when that was accepted.
-    pub(crate) accepted: BTreeSet<HostName>,
-    /// Others that it names now, and since when, in seconds since the epoch.
-    pub(crate) other: Option<(BTreeSet<HostName>, u64)>,
-    /// For how long these have been seen to stand, seconds: a wall clock that steps accepts nothing.
-    pub(crate) stood: u64,
-}
-
 /// What is told after a round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Verdict {
@@ -213,7 +168,7 @@ pub(crate) struct Culprit {
 pub(crate) fn judge(round: &Round, rules: &Rules, memory: &mut Memory) -> Verdict {
     let mut judging = Judging { round, memory, verdict: Verdict::default() };
     let is_reachable = round.is_online
-        || round.parent.is_some()
+        || round.parent.is_some() && !round.is_parent_kept
         || round.servers.iter().any(|server| server.outcome.is_reply());
     if is_reachable || round.servers.is_empty() {
         judging.delegation_change(rules);
@@ -229,6 +184,7 @@ pub(crate) fn judge(round: &Round, rules: &Rules, memory: &mut Memory) -> Verdic
         judging.bogus(&rules.zone);
         judging.canary(rules);
     }
+    judging.memory.keep();
     if is_reachable {
         let memory = &judging.memory;
         let severity = |it: &Finding| Some((*it, *memory.last.get(it.name())?));
@@ -325,11 +281,14 @@ impl<'a> Judging<'a> {
                 by_provider.entry(provider(server, rules)).or_default().push(serial);
             }
         }
-        self.memory.history.retain(|provider, _| by_provider.contains_key(provider) || !is_whole);
+        self.memory
+            .kept
+            .history
+            .retain(|provider, _| by_provider.contains_key(provider) || !is_whole);
         let (mut spread, mut lag) = (None, None);
         for (provider, serials) in by_provider {
             spread = spread.max(serial::spread(&serials));
-            let history = self.memory.history.entry(provider).or_default();
+            let history = self.memory.kept.history.entry(provider).or_default();
             history.note(&serials, is_whole, now);
             let lags = serials.iter().filter_map(|it| history.lag(*it, now));
             lag = lag.max(Some(lags.max().unwrap_or(0)));

@@ -12,14 +12,17 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::ask::{self, authoritative, patiently};
-use super::delegation::{Finder, Found, Way, is_allowed, is_bogus};
+use super::counts::RoundResult;
+use super::delegation::{Found, Way, is_allowed};
 use super::finding::{Finding, Outcome, Severity};
 use super::judge::{self, Memory, Round, Server};
 use super::said::{self, Said};
 use super::signature;
-use super::state::{RoundResult, RunningZone, Snapshot};
+use super::state::{Known, RunningZone, Snapshot};
 use super::store::Store;
+use super::validators::is_bogus;
 use crate::config::ZonePlan;
+use crate::courtesy::Courtesy;
 use crate::exchange::HostName;
 use crate::exchange::question::Question;
 use crate::state::Moment;
@@ -33,22 +36,29 @@ const MAX_SERVERS: usize = 32;
 const MAX_OWN: usize = 16;
 
 /// Asks at the zone's interval.
-pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, mut store: Option<Store>) {
+pub(crate) async fn run(
+    zone: Arc<RunningZone>,
+    rounds: Rounds,
+    courtesy: Courtesy,
+    mut store: Option<Store>,
+) {
     let plan = zone.plan();
-    let began = Instant::now();
+    let mut known = zone.known().clone();
     let mut memory = Memory::default();
     if let Some(named) = store.take() {
         let (usable, kept) = off_the_thread(move || named.open()).await;
-        (store, memory) = (usable, Memory::new(kept));
+        (store, memory) = (usable, Memory::new(kept, known.clock.now()));
     }
-    let mut finder = Finder::default();
-    let mut own = BTreeMap::new();
+    // What the zone's task knew before a reload is no older than the file.
+    memory = known.memory.take().unwrap_or(memory);
+    let mut own = zone.latest().snapshot.map(|it| it.named()).unwrap_or_default();
+    let mut is_served = true;
     let mut rounds = rounds.every(plan.interval, &format!("dns/zone/{}", plan.zone));
     loop {
         rounds.next().await;
         let plan = zone.plan();
-        let round = round(&zone, &plan, &mut finder, &own, began).await;
-        own = named(&round);
+        let round = round(&zone, &plan, &courtesy, &mut known, &own, is_served).await;
+        is_served = round.servers.iter().any(|server| server.outcome == Outcome::Answers);
         let kept = memory.kept.clone();
         let verdict = judge::judge(&round, &plan.rules(), &mut memory);
         if memory.kept != kept
@@ -59,6 +69,7 @@ pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, mut store: Optio
                 warn!(zone = plan.zone.as_str(), "what is remembered is not kept: {error:#}");
             }
         }
+        *zone.known() = Known { memory: Some(memory.clone()), ..known.clone() };
         let is_told = !verdict.findings.is_empty();
         let is_judged = is_told && !verdict.is_blind;
         match verdict.findings.iter().find(|(finding, _)| *finding == Finding::Unserved) {
@@ -67,8 +78,9 @@ pub(crate) async fn run(zone: Arc<RunningZone>, rounds: Rounds, mut store: Optio
             Some(_) => zone.health.up(),
         }
         zone.counts.rounds.inc(if is_judged { RoundResult::Complete } else { RoundResult::Failed });
-        let snapshot = is_told.then_some(Snapshot { round, verdict });
-        zone.publish(snapshot, Moment::Real(Instant::now()));
+        let snapshot = Snapshot { round, verdict };
+        own = snapshot.named();
+        zone.publish(is_told.then_some(snapshot), Moment::Real(Instant::now()));
     }
 }
 
@@ -85,12 +97,14 @@ struct Target {
 async fn round(
     zone: &Arc<RunningZone>,
     plan: &Arc<ZonePlan>,
-    finder: &mut Finder,
+    courtesy: &Courtesy,
+    known: &mut Known,
     own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
-    began: Instant,
+    is_served: bool,
 ) -> Round {
-    let way = Way { plan, counts: &zone.counts };
-    let Found { parent, servers: found, unresolved, is_online } = finder.find(way, own).await;
+    let way = Way { plan, counts: &zone.counts, courtesy };
+    let Found { parent, servers: found, unresolved, is_online, is_parent_kept } =
+        known.finder.find(way, own, !is_served).await;
     let mut targets: Vec<Target> = Vec::new();
     for server in &plan.servers {
         // Where nobody is found besides, those that are configured are all that is known.
@@ -128,27 +142,22 @@ async fn round(
     servers.sort_by_key(|(number, _)| *number);
     let servers: Vec<Server> = servers.into_iter().map(|(_, server)| server).collect();
     let own = addresses_of(&servers, way).await;
-    let bogus = is_bogus(way).await;
+    let bogus = is_bogus(way, &mut known.heard).await;
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let unresolved = unresolved.iter().map(HostName::to_string).collect();
     Round {
         servers,
         unresolved,
         parent,
+        is_parent_kept,
         own,
         is_online,
         bogus,
         left_out,
-        now: began.elapsed().as_secs(),
+        now: known.clock.now(),
         unix,
         is_clock_wrong: !signature::is_possible(unix),
     }
-}
-
-/// The servers that most of the zone's servers name, with the addresses that it gives for those within itself.
-fn named(round: &Round) -> BTreeMap<HostName, BTreeSet<IpAddr>> {
-    let named = round.servers.iter().filter_map(|server| server.said.ns.as_ref()).flatten();
-    named.map(|name| (name.clone(), round.own.get(name).cloned().unwrap_or_default())).collect()
 }
 
 /// The addresses of servers within the zone, as a server of it gives them.

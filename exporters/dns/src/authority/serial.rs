@@ -1,6 +1,8 @@
 //! Serials of a zone: which is newer (RFC 1982), how far they are apart, and for how long a server is
 //! behind. No I/O, no clock.
 
+use serde::{Deserialize, Serialize};
+
 /// Serials that are remembered.
 const MOST: usize = 256;
 
@@ -27,7 +29,7 @@ pub(crate) fn newest(serials: &[u32]) -> Option<u32> {
 }
 
 /// The serials that a zone has had, each with the second in which it was first seen anywhere.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct History(Vec<(u32, u64)>);
 
 impl History {
@@ -54,6 +56,11 @@ impl History {
                 keep
             });
         }
+    }
+
+    /// Lets nothing have been seen later than now: the clock may have been set back.
+    pub(crate) fn end_by(&mut self, now: u64) {
+        self.0.iter_mut().for_each(|(_, since)| *since = now.min(*since));
     }
 
     /// For how many seconds there has been a newer serial than this one.

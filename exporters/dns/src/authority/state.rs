@@ -1,27 +1,23 @@
 //! What is known about one zone: written by its task, read by the pages.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use exporter_kit::{Buckets, CountsBy, Health, Histogram, Targets};
+use exporter_kit::{Health, LabelEnum as _, Targets};
+use tokio::time::Instant;
 
-use super::judge::{Round, Verdict};
+use super::counts::Counts;
+use super::delegation::Finder;
+use super::finding::Finding;
+use super::judge::{Memory, Round, Verdict};
+use super::validators::Heard;
 use crate::config::{ZonePlan, ZoneWork};
-use crate::exchange::Transport;
+use crate::exchange::HostName;
 use crate::state::Moment;
 
 /// All zones, by name.
 pub(crate) type Zones = Targets<ZoneWork, RunningZone, ZonePlan>;
-
-exporter_kit::label_enum! {
-    /// How a round ended. A closed set, since it is a label.
-    pub(crate) enum RoundResult {
-        /// It was judged.
-        Complete = "complete",
-        /// No server replied, or none is known: nothing follows from it.
-        Failed = "failed",
-    }
-}
 
 /// A zone that is asked about.
 #[derive(Debug)]
@@ -32,6 +28,40 @@ pub(crate) struct RunningZone {
     pub(crate) counts: Counts,
     plan: Mutex<Arc<ZonePlan>>,
     latest: Mutex<Latest>,
+    /// Written by its task after each round; read where a reload starts the zone anew.
+    known: Mutex<Known>,
+}
+
+/// What a zone's task knows beside its last round.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// What is remembered from round to round; nothing before the first.
+    pub(super) memory: Option<Memory>,
+    /// Who its servers are.
+    pub(super) finder: Finder,
+    /// What validating resolvers said last.
+    pub(super) heard: Heard,
+    /// By which its rounds are dated.
+    pub(super) clock: Clock,
+}
+
+/// Seconds since the epoch, as the clock said when this began, and what was counted since: nobody sets it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    unix: u64,
+    began: Instant,
+}
+
+impl Clock {
+    /// From this second on.
+    pub(super) fn new(unix: u64) -> Self {
+        Self { unix, began: Instant::now() }
+    }
+
+    /// The second that it is.
+    pub(super) fn now(self) -> u64 {
+        self.unix.saturating_add(self.began.elapsed().as_secs())
+    }
 }
 
 /// The latest round.
@@ -52,39 +82,46 @@ pub(crate) struct Snapshot {
     pub(crate) verdict: Verdict,
 }
 
-/// What is counted of one zone.
-#[derive(Debug)]
-pub(crate) struct Counts {
-    /// Queries sent.
-    pub(crate) queries: CountsBy<Transport>,
-    /// Rounds that ended.
-    pub(crate) rounds: CountsBy<RoundResult>,
-    /// Time from a question to its answer.
-    pub(crate) response_seconds: Histogram,
-}
-
-impl Counts {
-    /// Counts a query.
-    pub(crate) fn query(&self, transport: Transport) {
-        self.queries.inc(transport);
-    }
-
-    /// Records the time that an answer took.
-    pub(crate) fn answered(&self, took: Duration) {
-        self.response_seconds.observe(took);
-    }
-}
-
 impl RunningZone {
     /// Nothing is known yet.
     pub(crate) fn new(plan: ZonePlan, now: Moment) -> Self {
+        let clock = Clock::new(crate::poll::unix_seconds());
         let health = Health::new(plan.zone.as_str(), "the zone's own name servers");
         Self {
             health: Arc::new(health),
             counts: Counts::new(&plan.buckets),
             plan: Mutex::new(Arc::new(plan)),
             latest: Mutex::new(Latest { snapshot: None, since: now }),
+            known: Mutex::new(Known {
+                memory: None,
+                finder: Finder::default(),
+                heard: Heard::default(),
+                clock,
+            }),
         }
+    }
+
+    /// Takes over what was known of the zone before a reload, but of what is asked no more: another delegation is no
+    /// better known for a name that is compared besides.
+    pub(crate) fn takes_over(&self, before: &Self) {
+        let (was, is) = (before.plan(), self.plan());
+        let mut known = before.known().clone();
+        if (&was.parents, &was.resolvers, was.port) != (&is.parents, &is.resolvers, is.port) {
+            (known.finder, known.heard) = (Finder::default(), Heard::default());
+        }
+        let gone = no_longer_asked(&was, &is);
+        let mut latest = before.latest();
+        for finding in gone {
+            known.memory.iter_mut().for_each(|memory| memory.forget(finding));
+        }
+        latest.snapshot = latest.snapshot.map(|snapshot| Arc::new(snapshot.under(&was, &is)));
+        *self.known() = known;
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
+    }
+
+    /// What the zone's task knows.
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is asked, and how it is judged and shown.
@@ -113,12 +150,36 @@ impl RunningZone {
     }
 }
 
-impl Counts {
-    fn new(buckets: &Buckets) -> Self {
-        Self {
-            queries: CountsBy::default(),
-            rounds: CountsBy::default(),
-            response_seconds: Histogram::new(buckets.clone()),
-        }
+impl Snapshot {
+    /// The servers that most of the zone's servers name, with the addresses that it gives for those within itself.
+    pub(super) fn named(&self) -> BTreeMap<HostName, BTreeSet<IpAddr>> {
+        let Round { servers, own, .. } = &self.round;
+        let named = servers.iter().filter_map(|server| server.said.ns.as_ref()).flatten();
+        named.map(|name| (name.clone(), own.get(name).cloned().unwrap_or_default())).collect()
     }
+
+    /// It, without what another plan does not ask.
+    fn under(&self, was: &ZonePlan, is: &ZonePlan) -> Self {
+        let mut verdict = self.verdict.clone();
+        let place = |asked| was.questions.iter().position(|it| it == asked);
+        let known = is.questions.iter().map(place);
+        verdict.answers_consistent =
+            known.map(|at| *self.verdict.answers_consistent.get(at?)?).collect();
+        if was.canary != is.canary {
+            verdict.canary_age = None;
+        }
+        for gone in no_longer_asked(was, is) {
+            verdict.findings.retain(|(finding, _)| *finding != gone);
+            verdict.culprits.retain(|culprit| culprit.finding != gone.name());
+        }
+        Self { verdict, ..self.clone() }
+    }
+}
+
+/// The findings that rest on what another plan does not ask any more.
+fn no_longer_asked(was: &ZonePlan, is: &ZonePlan) -> impl Iterator<Item = Finding> {
+    let is_less = was.questions.iter().any(|asked| !is.questions.contains(asked));
+    let is_other = was.canary != is.canary;
+    let gone = [(is_less, Finding::AnswersDiffer), (is_other, Finding::CanaryStale)];
+    gone.into_iter().filter(|(is, _)| *is).map(|(_, finding)| finding)
 }

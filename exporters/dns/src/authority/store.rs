@@ -1,11 +1,12 @@
-//! What is remembered of a zone, on disk: the delegation that was accepted. Without it a restart would take
-//! another one for the first that it ever saw.
+//! What is remembered of a zone, on disk: the delegation that was accepted, the serials, and what was told. Without it
+//! a restart would take another delegation for the first that it ever saw.
 
 use std::path::Path;
 
 use anyhow::ensure;
 use exporter_kit::StateFile;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::judge::Kept;
 use crate::exchange::HostName;
@@ -17,6 +18,8 @@ const MOST_BYTES: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Store {
     file: StateFile,
+    /// Whether it was told what is wrong with the file.
+    is_told: bool,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -29,7 +32,12 @@ struct Document {
 impl Store {
     /// The file of a zone. No set has one of this name: in theirs a full stop is written otherwise.
     pub(crate) fn new(directory: &Path, zone: &HostName) -> Self {
-        Self { file: StateFile::new(directory, &format!("zone.{zone}")) }
+        Self { file: StateFile::new(directory, &format!("zone.{zone}")), is_told: false }
+    }
+
+    /// The same, of whose file it was told already what is wrong with it.
+    pub(crate) fn told(self, is_told: bool) -> Self {
+        Self { is_told, ..self }
     }
 
     /// Why the file is of no use, if it is not. Changes nothing.
@@ -40,7 +48,11 @@ impl Store {
 
     /// What is remembered, and the store if it can be used.
     pub(super) fn open(self) -> (Option<Self>, Kept) {
-        match self.file.open(self.file.look(MOST_BYTES, parse)) {
+        let held = self.file.look(MOST_BYTES, parse);
+        if let Some(fault) = held.fault().filter(|_| !self.is_told) {
+            warn!("{} {fault}", self.file.path().display());
+        }
+        match self.file.open(held) {
             Some(kept) => (Some(self), kept),
             None => (None, Kept::default()),
         }
@@ -76,6 +88,7 @@ mod tests {
             accepted: names("ns.example"),
             other: Some((names("evil.example"), 7)),
             stood: 9,
+            ..Kept::default()
         };
         store.save(&kept).unwrap();
         assert_eq!(open(), kept);

@@ -154,6 +154,47 @@ fn a_restart_tells_nothing_of_what_is_not_certain_again() {
 }
 
 #[test]
+fn a_restart_goes_on_telling_what_stands_and_for_how_long_a_server_was_behind() {
+    let unix = u32::try_from(NOW).unwrap();
+    let over = Signature { covered: RecordType::SOA, inception: unix - 900, expiration: unix - 60 };
+    let mut signed = round();
+    for server in &mut signed.servers {
+        server.said.signatures = vec![over];
+    }
+    let dead = Round { servers: vec![lame(1, Outcome::Refused)], ..round() };
+    let dangling = Round { unresolved: vec!["ns.gone.example".to_owned()], ..round() };
+    let forged = Round { bogus: Some(true), ..round() };
+    let late = Round { servers: vec![server(1, 8), server(2, 7)], ..round() };
+    for (finding, bad, rounds) in [
+        (Finding::Unserved, &dead, ROUNDS),
+        (Finding::Lame, &dead, ROUNDS),
+        (Finding::Lame, &dangling, ROUNDS),
+        (Finding::Signature, &signed, ROUNDS),
+        (Finding::Bogus, &forged, ROUNDS),
+        (Finding::SerialSpread, &late, 62),
+    ] {
+        let mut zone = Zone::default();
+        zone.judge(&rules(), round());
+        let before = severity(&zone.rounds(rounds, bad), finding);
+        assert!(before >= Severity::Ticket, "{finding:?}");
+        let again = || {
+            let kept = serde_json::to_vec(&zone.memory.kept).unwrap();
+            let kept = serde_json::from_slice(&kept).unwrap();
+            Zone { memory: Memory::new(kept, zone.minutes * 60), minutes: zone.minutes }
+        };
+        assert_eq!(severity(&again().rounds(1, bad), finding), before, "{finding:?}");
+        assert_eq!(told(&again().rounds(1, &round())), [], "{finding:?}");
+    }
+    // Nobody knows for how long who is behind at the first look has been so.
+    let is_told = |verdict: &Verdict| {
+        verdict.findings.iter().any(|(finding, _)| *finding == Finding::SerialSpread)
+    };
+    let mut zone = Zone::default();
+    assert!((0..60).all(|_| !is_told(&zone.judge(&rules(), late.clone()))));
+    assert_eq!(severity(&zone.rounds(3, &late), Finding::SerialSpread), Severity::Ticket);
+}
+
+#[test]
 fn a_server_is_lame_after_three_rounds_and_no_more_after_one_answer() {
     let mut zone = Zone::default();
     let bad = Round { servers: vec![server(1, 7), lame(2, Outcome::Refused)], ..round() };
@@ -287,7 +328,7 @@ fn another_delegation_is_told_until_it_is_accepted() {
     );
     assert!(blamed(&verdict).contains(&("ns.evil.example", "parent_only")));
     // A restart does not accept it.
-    let again = || Zone { memory: Memory::new(zone.memory.kept.clone()), minutes: 0 };
+    let again = || Zone { memory: Memory::new(zone.memory.kept.clone(), 0), minutes: 0 };
     let page = severity(&again().rounds(1, &taken), Finding::DelegationChanged);
     assert_eq!(page, Severity::Page);
     assert_eq!(told(&again().rounds(1, &round())), []);
@@ -311,6 +352,27 @@ fn another_delegation_is_told_until_it_is_accepted() {
     let pinned = Rules { ns: Some(names(&["ns1.a.example", "ns2.a.example"])), ..rules() };
     let verdict = (0..2_000).map(|_| zone.judge(&pinned, more.clone())).last().unwrap();
     assert_eq!(severity(&verdict, Finding::DelegationChanged), Severity::Page);
+}
+
+#[test]
+fn what_the_parent_said_before_counts_once() {
+    let mut zone = Zone::default();
+    zone.judge(&rules(), round());
+    let taken = Round { parent: Some(parent(&["ns.evil.example"])), ..round() };
+    let kept = Round { is_parent_kept: true, ..taken.clone() };
+    assert_eq!(told(&zone.rounds(1, &taken)), []);
+    assert_eq!(told(&zone.rounds(20, &kept)), []);
+    zone.rounds(1, &taken);
+    let verdict = zone.rounds(1, &taken);
+    let both = [("delegation_changed", Severity::Page), ("delegation_differs", Severity::Ticket)];
+    assert_eq!(told(&verdict), both);
+    // And ends nothing, nor are its names left out.
+    let verdict = zone.rounds(20, &kept);
+    assert_eq!(told(&verdict), both);
+    assert!(blamed(&verdict).contains(&("ns.evil.example", "added")));
+    // It is no sign of life.
+    let silent = vec![lame(1, Outcome::Timeout), lame(2, Outcome::Timeout)];
+    assert!(zone.rounds(1, &Round { servers: silent, ..kept }).findings.is_empty());
 }
 
 #[test]

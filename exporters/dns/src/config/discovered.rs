@@ -44,7 +44,16 @@ impl Config {
         };
         let plans = self.sets.iter().enumerate().map(plan);
         let plans = plans.filter(|plan| !plan.set.list.resolvers.is_empty());
-        (plans.map(|plan| (plan.set.name.clone(), plan)).collect(), skipped)
+        // What is left of the hours goes to the sets in their order.
+        let with_room = |plan: Plan| {
+            let list = &plan.set.list;
+            let (size, room) = (Size::of(list), hourly.room(list));
+            let plan = plan.with_spare_tcp(&size, room);
+            let more = plan.spare_tcp as f64 * 3600.0 / plan.set.interval.as_secs_f64();
+            plan.set.list.resolvers.iter().for_each(|it| hourly.add(it.address, more));
+            (plan.set.name.clone(), plan)
+        };
+        (plans.map(with_room).collect(), skipped)
     }
 
     /// Checks a set all of whose resolvers are discovered.

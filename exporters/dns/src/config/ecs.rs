@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use exporter_kit::config::{self as kit, Name, Vantage, all};
+use exporter_kit::config::{self as kit, Labels, Name, Vantage, all};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::TAKEN;
 use crate::courtesy::{MAX_PER_AND_HOUR, is_stranger};
 use crate::exchange::HostName;
 use crate::kind::Kind;
@@ -34,6 +35,8 @@ pub(crate) struct EcsPlan {
     pub(crate) vantage: Vantage,
     /// Its name: the label `set`.
     pub(crate) name: String,
+    /// The user's own labels of all of its series.
+    pub(crate) labels: Labels,
     /// The server.
     pub(crate) server: SocketAddr,
     /// Whether it is asked without recursion.
@@ -172,6 +175,8 @@ struct RawEcs {
     timeout: Option<kit::Duration>,
     names: BTreeMap<HostName, Vec<Kind>>,
     subnets: Vec<Subnet>,
+    #[serde(default)]
+    labels: Labels,
 }
 
 impl TryFrom<RawEcs> for Ecs {
@@ -228,6 +233,7 @@ impl TryFrom<RawEcs> for Ecs {
                     kit::Duration::new(interval)
                 ),
             ),
+            raw.labels.refuse(&TAKEN).map_err(|error| format!("labels: {error}")),
             must(is_each_once(&raw.subnets), "subnets: one of them is given twice"),
             must(
                 raw.allow_private || raw.subnets.iter().all(Subnet::is_public),
@@ -245,6 +251,7 @@ impl TryFrom<RawEcs> for Ecs {
         Ok(Self(EcsPlan {
             vantage: Vantage::default(),
             name: raw.name.into_string(),
+            labels: raw.labels,
             server: server?,
             is_authority: raw.authority,
             interval,

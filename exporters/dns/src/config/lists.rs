@@ -6,19 +6,25 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use exporter_kit::config::{Place, Problems};
+use exporter_kit::config::{self as kit, Located, Place, Problems};
 use exporter_kit::discovery::Discovery;
 use exporter_kit::read_file;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use networks::Fault;
 
 use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::set::Source;
 use super::{Config, Set};
 use crate::courtesy::{MAX_PER_AND_HOUR, MAX_RATE, is_stranger};
-use crate::resolvers::{self, Builder, Geo, OptOut};
+use crate::poll::unix_seconds;
+use crate::resolvers::{self, Builder, Geo, OptOut, ResolverList};
 
 /// Resolvers from which on it matters where they are.
 const MANY: usize = 20;
+
+/// By so much may the time of a list's maker be ahead of ours, seconds.
+const DAY: u64 = 86_400;
 
 /// Bytes of a list of resolvers: a million lines as of public-dns.info.
 const LARGEST: u64 = 256 << 20;
@@ -37,6 +43,12 @@ impl Hourly {
                  others is {MAX_PER_AND_HOUR}"
             )
         })
+    }
+
+    /// How many more each stranger of a list may be asked.
+    pub(super) fn room(&self, list: &ResolverList) -> f64 {
+        let asked = list.resolvers.iter().filter_map(|it| self.0.get(&it.address));
+        f64::from(MAX_PER_AND_HOUR) - asked.copied().fold(0.0, f64::max)
     }
 
     /// Counts what a set asks of one.
@@ -92,6 +104,7 @@ impl Config {
             self.geo = None;
         }
         self.warnings.extend(self.forgetful_zones());
+        self.warnings.extend(self.without_room_for_tcp());
         Ok(self)
     }
 
@@ -135,7 +148,14 @@ impl Config {
 
     /// An empty list for a set.
     pub(super) fn builder(&self, set: &Set) -> Builder {
-        Builder::new(set.allow_private).without(&self.opt_out).with(self.geo.as_ref())
+        let builder = Builder::new(set.allow_private).without(&self.opt_out);
+        let tomorrow = i64::try_from(unix_seconds() + DAY).ok();
+        let tomorrow = tomorrow.and_then(|second| Timestamp::from_second(second).ok());
+        let builder = builder.with(self.geo.as_ref());
+        match tomorrow {
+            Some(tomorrow) => builder.until(TimeZone::UTC.to_datetime(tomorrow)),
+            None => builder,
+        }
     }
 
     /// Reads the tables of countries and systems.
@@ -178,6 +198,23 @@ impl Config {
             }
         }
         warnings
+    }
+
+    /// A warning for each set that never fetches what comes cut, but of types that are known for it.
+    fn without_room_for_tcp(&self) -> Vec<String> {
+        let (plans, _) = self.plans(&[]);
+        let warning = |set: &Located<Set>| {
+            let plan = plans.get(&set.name)?;
+            (!plan.may_fetch_what_is_cut()).then(|| {
+                format!(
+                    "line {}: interval: of {}, no resolver has room for TCP besides; where answers of other types than \
+                     TXT and DNSKEY come cut, they are `not_asked`, and the name is judged by nobody",
+                    set.place.line,
+                    kit::Duration::new(plan.set.interval)
+                )
+            })
+        };
+        self.sets.iter().filter_map(warning).collect()
     }
 
     /// Reads who does not want to be asked.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::Buckets;
-use exporter_kit::config::{self as kit, Vantage};
+use exporter_kit::config::{self as kit, Labels, Vantage};
 
 use super::Set;
 use super::set::Source;
@@ -53,6 +53,9 @@ pub(crate) struct Plan {
     pub(crate) set: Set,
     /// One entry for each name and type.
     pub(crate) questions: Vec<Asked>,
+    /// So many more questions each resolver may be asked over TCP in a sweep: of those whose answers turn out to come
+    /// cut.
+    pub(crate) spare_tcp: usize,
 }
 
 /// The part of a plan that a sweep does: other work is another task, with counters of its own. Where
@@ -156,12 +159,13 @@ impl Plan {
             min_networks: None,
             acknowledge_third_party_probing: false,
             contact: None,
+            labels: Labels::default(),
             ..self.set.clone()
         };
         let asked = |asked: &Asked| Asked { expected: None, ..asked.clone() };
         let questions = self.questions.iter().map(asked).collect();
         let (vantage, buckets) = (Vantage::default(), Buckets::default());
-        let plan = Self { vantage, buckets, set, questions };
+        let plan = Self { vantage, buckets, set, questions, spare_tcp: 0 };
         Work { plan, list: Arc::clone(&self.set.list) }
     }
 
@@ -173,7 +177,7 @@ impl Plan {
     /// The same, and how often it may be asked over TCP.
     pub(crate) fn most_per_resolver(&self) -> usize {
         let tries = 1 + usize::from(self.set.retries);
-        self.queries_per_resolver() * tries + self.often_cut()
+        self.queries_per_resolver() * tries + self.often_cut() + self.spare_tcp
     }
 
     /// Questions whose answers are often cut, and asked for over TCP.
@@ -245,6 +249,24 @@ impl Plan {
         self.most_per_resolver() as f64 * 3600.0 / self.set.interval.as_secs_f64()
     }
 
+    /// With as much room for TCP as the hour of a resolver has that may be asked so many queries more, and the interval:
+    /// one for each question that is not counted already at most.
+    pub(super) fn with_spare_tcp(self, size: &Size, room: f64) -> Self {
+        let each = 3600.0 / self.set.interval.as_secs_f64();
+        let more = self.questions.len() - self.often_cut();
+        let fits = |count: usize| {
+            let plan = Self { spare_tcp: count, ..self.clone() };
+            let is_polite = size.strangers == 0 || count as f64 * each <= room;
+            (is_polite && plan.longest_sweep(size).0 < plan.set.interval).then_some(plan)
+        };
+        (0..=more).rev().find_map(fits).unwrap_or(self)
+    }
+
+    /// Whether each resolver may be asked for an answer that comes cut, of a type of which that is not counted.
+    pub(super) fn may_fetch_what_is_cut(&self) -> bool {
+        self.spare_tcp > 0 || self.often_cut() == self.questions.len()
+    }
+
     /// How long a sweep takes if every resolver is silent, and which measure makes it so long.
     fn longest_sweep(&self, size: &Size) -> (Duration, String) {
         let Set { rate, timeout, retries, .. } = self.set;
@@ -259,7 +281,7 @@ impl Plan {
         let passes = u32::try_from(each.saturating_sub(1)).unwrap_or(u32::MAX);
         // Each that brings nothing for so long; and the last of them after the last datagram.
         let tcp = if size.is_loopback() { Duration::ZERO } else { TCP_LIMIT };
-        let connections = self.often_cut() * size.resolvers;
+        let connections = (self.often_cut() + self.spare_tcp) * size.resolvers;
         let over_tcp = tcp.mul_f64(connections as f64 / MAX_CONNECTIONS as f64);
         let spaced = gap(size.is_loopback()).saturating_mul(passes);
         let measures = [
@@ -269,7 +291,6 @@ impl Plan {
                 format!("of which {} wait for an answer at once", in_flight(queries)),
             ),
             (spaced, "one a second for each".to_owned()),
-            (over_tcp, format!("over TCP, of which {MAX_CONNECTIONS} are open at once,")),
             (
                 most_of(size.fullest.0, MAX_PER_NETWORK),
                 format!(
@@ -287,12 +308,16 @@ impl Plan {
         ];
         let slowest = measures.into_iter().max_by_key(|(time, _)| *time);
         let (time, measure) = slowest.unwrap_or_default();
-        (time + waits + tcp, measure)
+        let over = format!("over TCP, of which {MAX_CONNECTIONS} are open at once,");
+        // TCP comes beside the datagrams, and fills the same window.
+        (time + over_tcp + waits + tcp, if over_tcp > time { over } else { measure })
     }
 
-    /// For how long a sweep uses up what third parties may be asked; nothing if there are none.
-    pub(crate) fn pause(&self) -> Option<Duration> {
-        let hours = self.most_per_resolver() as f64 / f64::from(MAX_PER_AND_HOUR);
+    /// For how long a sweep in which so much of the spare TCP is planned uses up what third parties may be asked; nothing
+    /// if there are none.
+    pub(crate) fn pause(&self, spare_tcp: usize) -> Option<Duration> {
+        let most = self.most_per_resolver() - self.spare_tcp + spare_tcp;
+        let hours = most as f64 / f64::from(MAX_PER_AND_HOUR);
         let has_strangers = self.set.list.third_parties() > 0;
         has_strangers.then(|| Duration::from_secs_f64(hours * 3600.0))
     }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_kit::config::{self as kit, Located, Name, Problems, all};
+use exporter_kit::config::{self as kit, Labels, Located, Name, Problems, all};
 use serde::Deserialize;
 
+use super::TAKEN;
 use crate::exchange::HostName;
 use crate::resolvers::{Added, Builder, Entry, ResolverList};
 
@@ -49,6 +50,8 @@ pub(crate) struct Set {
     pub(super) acknowledge_third_party_probing: bool,
     /// Whom a third party can write to; shown on the landing page.
     pub(crate) contact: Option<String>,
+    /// The user's own labels of all of its series.
+    pub(crate) labels: Labels,
 }
 
 /// Where the resolvers of a set stand written.
@@ -130,6 +133,8 @@ struct RawSet {
     #[serde(default)]
     acknowledge_third_party_probing: bool,
     contact: Option<String>,
+    #[serde(default)]
+    labels: Labels,
 }
 
 fn default_port() -> u16 {
@@ -177,6 +182,7 @@ impl TryFrom<RawSet> for Set {
             must("interval", !raw.interval.get().is_zero(), "above 0"),
             timeout.clone().map(drop).map_err(|error| format!("timeout: {error}")),
             retries,
+            raw.labels.refuse(&TAKEN).map_err(|error| format!("labels: {error}")),
         ])?;
         Ok(Self {
             name: raw.name.into_string(),
@@ -194,6 +200,7 @@ impl TryFrom<RawSet> for Set {
             min_networks: raw.min_networks,
             acknowledge_third_party_probing: raw.acknowledge_third_party_probing,
             contact: raw.contact.filter(|contact| !contact.is_empty()),
+            labels: raw.labels,
         })
     }
 }

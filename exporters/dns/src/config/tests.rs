@@ -50,6 +50,11 @@ fn every_fault_has_its_message() {
         ("name: world,", "name: world, sped: 1,", "unknown field `sped`"),
         (
             "name: world,",
+            "name: world, labels: { outcome: x },",
+            "sets[0].labels.outcome: the suite itself uses this label",
+        ),
+        (
+            "name: world,",
             "name: world, resolvers_file: x.csv,",
             "3:54: sets[0].resolvers: give them or `resolvers_file`, not both",
         ),
@@ -273,6 +278,56 @@ fn a_slow_window_a_full_network_and_retries_are_counted() {
 }
 
 #[test]
+fn tcp_comes_beside_the_datagrams_of_a_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let list: Vec<_> = (0..200_u32)
+        .map(|n| std::net::Ipv4Addr::from(0x0b00_0001 + (n << 8)).to_string())
+        .collect();
+    std::fs::write(folder.path().join("list.txt"), list.join("\n")).unwrap();
+    let text = |interval: &str| {
+        format!(
+            "vantage: {{ name: fra, region: EMEA }}\nsets:\n  - {{ name: world, resolvers_file: list.txt, rate: 20, \
+             interval: {interval} }}\nquestions: [{{ name: a.example, types: [TXT] }}]\n"
+        )
+    };
+    // 20 s of datagrams, then 20 s of connections that bring nothing, and 7 s to wait for the last.
+    assert!(load_in(&text("48s"), folder.path()).is_err(), "politeness");
+    let error = format!("{:#}", load_in(&text("46s"), folder.path()).unwrap_err());
+    let wanted =
+        "200 resolvers x 1 queries at 20 a second takes up to 47s, which is longer than 46s";
+    assert!(error.contains(wanted), "{error}");
+}
+
+#[test]
+fn what_is_left_of_the_hours_is_for_answers_that_turn_out_to_come_cut() {
+    let spare = |text: &str| {
+        let config = load(text).unwrap();
+        let is_told = config.warnings.iter().any(|it| it.contains("no resolver has room for TCP"));
+        let plans = config.plans(&[]).0;
+        (plans.values().map(|plan| plan.spare_tcp).collect::<Vec<_>>(), is_told)
+    };
+    assert_eq!(spare(GOOD), (vec![1], false));
+    let types = |types: &str, interval: &str| {
+        GOOD.replace("types: [A]", types).replace("name: world,", interval)
+    };
+    let many = |interval: &str| spare(&types("types: [A, AAAA, MX, TXT]", interval));
+    assert_eq!(many("name: world,"), (vec![3], false));
+    // Five an hour and TCP for one of them each 6 minutes are 50: one more fits; each 5 minutes, none does.
+    assert_eq!(many("name: world, interval: 6m,"), (vec![1], false));
+    assert_eq!(many("name: world, interval: 5m,"), (vec![0], true));
+    let pinned = ", expected: { A: { answers: [1.2.3.4, 5.6.0.0/16] } }";
+    let known = types("types: [TXT]", "name: world, interval: 2m,").replace(pinned, "");
+    assert_eq!(spare(&known), (vec![0], false));
+    // The sets share the hour of whom they both ask.
+    let second = "  - { name: xx, resolvers: [9.9.9.9], interval: 2m }\nquestions:";
+    let text = GOOD.replace("questions:", second);
+    assert_eq!(spare(&text), (vec![1, 0], true));
+    let own =
+        "  - { name: xx, resolvers: [127.0.0.1], allow_private: true, interval: 10s }\nquestions:";
+    assert_eq!(spare(&GOOD.replace("questions:", own)), (vec![1, 1], false));
+}
+
+#[test]
 fn sets_together_ask_a_stranger_no_more_than_one_may() {
     let set = |number, options: &str| {
         format!(
@@ -470,6 +525,7 @@ fn who_is_asked_on_behalf_of_subnets_is_asked_politely_and_names_nobody() {
             "2 queries, one after the other, may take longer than 3s",
         ),
         (", speed: 1", "198.51.100.0/24", "unknown field `speed`"),
+        (", labels: { type: x }", "198.51.100.0/24", "labels.type: the suite itself uses this"),
     ] {
         let error = load(&ecs(more, subnets)).unwrap_err().to_string();
         assert!(error.contains(wanted), "{wanted} is not in {error}");
@@ -519,6 +575,7 @@ fn labels_pins_and_thresholds_are_no_work_and_all_else_is() {
         ("1.2.3.4, ", "7.7.7.7, "),
         (", expected: { A: { answers: [1.2.3.4, 5.6.0.0/16] } }", ""),
         ("country: anycast, asn: 13335, name: x", "country: US, asn: 1"),
+        ("name: world,", "name: world, labels: { env: prod },"),
     ] {
         assert!(GOOD.contains(old), "{old}");
         let changed = GOOD.replace(old, new);
@@ -539,7 +596,7 @@ fn labels_pins_and_thresholds_are_no_work_and_all_else_is() {
 
 #[test]
 fn a_sweep_uses_up_a_minute_of_a_strangers_patience_with_each_query() {
-    let pause = |text: &str| load(text).unwrap().plans(&[]).0["world"].pause();
+    let pause = |text: &str| load(text).unwrap().plans(&[]).0["world"].pause(0);
     assert_eq!(pause(GOOD), Some(Duration::from_secs(60)));
     assert_eq!(
         pause(&GOOD.replace("types: [A]", "types: [A, AAAA]")),

@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use exporter_kit::Buckets;
-use exporter_kit::config::{self as kit, Vantage, all};
+use exporter_kit::config::{self as kit, Labels, Vantage, all};
 use serde::Deserialize;
 
+use super::TAKEN;
 use crate::authority::Rules;
 use crate::exchange::HostName;
 use crate::kind::Kind;
@@ -31,6 +32,8 @@ pub(crate) struct ZonePlan {
     pub(crate) vantage: Vantage,
     /// By which bounds times are counted.
     pub(crate) buckets: Buckets,
+    /// The user's own labels of all of its series.
+    pub(crate) labels: Labels,
     /// The zone.
     pub(crate) zone: HostName,
     /// From the start of one round to the start of the next.
@@ -71,6 +74,7 @@ impl ZonePlan {
         ZoneWork(Self {
             vantage: Vantage::default(),
             buckets: Buckets::default(),
+            labels: Labels::default(),
             grace: Duration::ZERO,
             has_own_serials: false,
             ns: None,
@@ -165,6 +169,7 @@ pub(crate) struct Zone {
     ns: Option<BTreeSet<HostName>>,
     questions: Vec<(HostName, Kind)>,
     canary: Option<(HostName, Option<Duration>)>,
+    labels: Labels,
 }
 
 impl Zone {
@@ -175,6 +180,7 @@ impl Zone {
         ZonePlan {
             vantage: vantage.clone(),
             buckets: buckets.clone(),
+            labels: it.labels,
             zone: zone.clone(),
             interval: it.interval,
             timeout: it.timeout,
@@ -245,6 +251,8 @@ struct RawZone {
     #[serde(default)]
     names: BTreeMap<HostName, Vec<Kind>>,
     canary: Option<RawCanary>,
+    #[serde(default)]
+    labels: Labels,
 }
 
 #[derive(Deserialize)]
@@ -293,6 +301,7 @@ impl TryFrom<RawZone> for Zone {
             must("resolvers", few(raw.resolvers.len()), "have at most 32 entries"),
             must("ns", raw.ns.as_ref().is_none_or(|it| !it.is_empty()), "have one entry at least"),
             must("names", questions.len() <= MOST_QUESTIONS, "have at most 16 types in all"),
+            raw.labels.refuse(&TAKEN).map_err(|error| format!("labels: {error}")),
         ])?;
         let addresses = |asked: Vec<Asked>| asked.into_iter().map(|Asked(it)| it).collect();
         let grace = raw.grace.map_or(Duration::from_secs(3600), kit::Duration::get);
@@ -310,6 +319,7 @@ impl TryFrom<RawZone> for Zone {
             ns: raw.ns.map(|it| it.into_iter().collect()),
             questions,
             canary,
+            labels: raw.labels,
         })
     }
 }
@@ -355,7 +365,9 @@ mod tests {
         let rules = plan.rules();
         assert_eq!((rules.grace, rules.canary_age, rules.has_canary), (300, Some(600), true));
         // Who judges otherwise asks nobody anew.
-        let other = ZonePlan { grace: Duration::ZERO, ns: None, canary_age: None, ..plan.clone() };
+        let labels = Labels::new([("env", "prod")]).unwrap();
+        let other =
+            ZonePlan { grace: Duration::ZERO, ns: None, canary_age: None, labels, ..plan.clone() };
         assert!(other != plan && other.work() == plan.work());
         assert!(ZonePlan { port: 54, ..plan.clone() }.work() != plan.work());
     }
@@ -386,6 +398,7 @@ mod tests {
             ),
             ("a.example: { canary: { name: b.example } }", "canary.name: b.example is not within"),
             ("a.example: { ns: [] }", "ns: must have one entry at least"),
+            ("a.example: { labels: { server: x } }", "labels.server: the suite itself uses this"),
         ] {
             let error = plans(zones).unwrap_err();
             assert!(error.contains(wanted), "{zones}\n  wanted {wanted}\n  got    {error}");

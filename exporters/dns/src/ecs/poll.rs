@@ -85,6 +85,7 @@ mod tests {
         EcsPlan {
             vantage: exporter_kit::config::Vantage::default(),
             name: "places".to_owned(),
+            labels: exporter_kit::config::Labels::default(),
             server: server.parse().unwrap(),
             is_authority: false,
             interval: Duration::from_secs(3600),

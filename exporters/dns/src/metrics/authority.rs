@@ -5,12 +5,11 @@ use std::sync::Arc;
 use exporter_kit::{Collector, LabelEnum as _, Page};
 use tokio::time::Instant;
 
+use super::labels::{Label, own};
 use crate::authority::finding::Outcome;
 use crate::authority::state::{RunningZone, Snapshot, Zones};
 use crate::config::ZonePlan;
 use crate::state::Moment;
-
-type Label<'a> = (&'static str, &'a str);
 
 /// Renders all zones: metric by metric, and within each, zone by zone.
 #[derive(Debug)]
@@ -31,9 +30,10 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    fn labels(&self) -> [Label<'_>; 3] {
+    fn labels(&self) -> Vec<Label<'_>> {
         let vantage = &self.plan.vantage;
-        [("vantage", &vantage.name), ("region", &vantage.region), ("zone", self.plan.zone.as_str())]
+        let zone = ("zone", self.plan.zone.as_str());
+        own([("vantage", &*vantage.name), ("region", &vantage.region), zone], &self.plan.labels)
     }
 
     fn with<'a>(&'a self, more: &[Label<'a>]) -> Vec<Label<'a>> {

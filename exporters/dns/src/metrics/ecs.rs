@@ -5,7 +5,7 @@ use std::sync::Arc;
 use exporter_kit::{Collector, LabelEnum, Page};
 use tokio::time::Instant;
 
-use super::labels::{Label, with};
+use super::labels::{Label, own, with};
 use crate::ecs::answers::{Fit, groups};
 use crate::ecs::state::{EcsSets, Latest, RunningEcs};
 use crate::interception::{Interceptions, RunningInterception};
@@ -19,7 +19,7 @@ impl Collector for EcsMetrics {
     fn collect(&self, page: &mut Page<'_>) {
         let (ecs, tests) = (self.0.wanted_on(page), self.1.wanted_on(page));
         encode(&ecs, Moment::Real(Instant::now()), page);
-        intercepted(&tests, page);
+        intercepted(&tests, Instant::now(), page);
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn encode(all: &[Arc<RunningEcs>], now: Moment, page: &mut Page<'_>) 
     );
 }
 
-pub(super) fn intercepted(tests: &[Arc<RunningInterception>], page: &mut Page<'_>) {
+pub(super) fn intercepted(tests: &[Arc<RunningInterception>], now: Instant, page: &mut Page<'_>) {
     page.gauge(
         "dns_consistency_vantage_intercepted",
         "Whether somebody on the way answers questions to addresses at which nobody is.",
@@ -70,12 +70,13 @@ pub(super) fn intercepted(tests: &[Arc<RunningInterception>], page: &mut Page<'_
             let vantage = &test.plan.vantage;
             let labels =
                 vec![("vantage", vantage.name.as_str()), ("region", vantage.region.as_str())];
-            Some((labels, f64::from(u8::from(!test.answered()?.is_empty()))))
+            Some((labels, f64::from(u8::from(!test.answered(now)?.is_empty()))))
         }),
     );
 }
 
 fn labels(ecs: &RunningEcs) -> Vec<Label<'_>> {
     let vantage = &ecs.plan.vantage;
-    vec![("vantage", &vantage.name), ("region", &vantage.region), ("set", &ecs.plan.name)]
+    let known = [("vantage", &*vantage.name), ("region", &vantage.region), ("set", &ecs.plan.name)];
+    own(known, &ecs.plan.labels)
 }

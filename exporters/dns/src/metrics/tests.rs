@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::page::encode;
 use super::{authority, ecs as besides};
 use crate::answer::{Answer, Content, Flag};
+use crate::authority::counts::RoundResult;
 use crate::authority::finding::Outcome as Asked;
 use crate::authority::judge::{self, Memory, Parent, Round, Server};
 use crate::authority::said::{Canary, Said};
 use crate::authority::signature::Signature;
-use crate::authority::state::{RoundResult, RunningZone, Snapshot as ZoneSnapshot};
+use crate::authority::state::{RunningZone, Snapshot as ZoneSnapshot};
 use crate::config::Config;
 use crate::ecs::answers::{Fit, Told};
 use crate::ecs::state::RunningEcs;
@@ -47,6 +50,7 @@ sets:
       - { address: 11.0.12.1, country: anycast }
       - { address: 11.0.12.1, country: anycast }
   - name: fresh
+    labels: { env: prod }
     resolvers: [11.0.0.1]
 questions:
   - name: api.messenger.example
@@ -60,10 +64,11 @@ zones:
     names: { api.messenger.example: [A] }
     canary: { name: now.messenger.example, max_age: 10m }
     grace: 1m
-  fresh.example: {}
+  fresh.example: { labels: { env: prod } }
 ecs:
   - name: places
     server: 11.0.0.53
+    labels: { env: prod }
     interval: 1h
     names: { api.messenger.example: [A] }
     subnets: [{ subnet: 11.1.0.0/24, country: DE }, 11.2.0.0/24, 11.3.0.0/24]
@@ -205,7 +210,7 @@ fn tests() -> Vec<Arc<RunningInterception>> {
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
     let plans = config.interception_plans().into_values();
     let tests: Vec<_> = plans.map(|plan| Arc::new(RunningInterception::new(plan))).collect();
-    tests[0].publish(Some(vec![tests[0].plan.addresses[0]]));
+    tests[0].publish(Some(vec![tests[0].plan.addresses[0]]), Instant::now());
     tests
 }
 
@@ -266,7 +271,7 @@ fn there_are_no_more_series_than_are_counted_when_the_config_is_read() {
         encode(&states(), NOW, page);
         authority::encode(&zones(), NOW, page);
         besides::encode(&ecs(), NOW, page);
-        besides::intercepted(&tests(), page);
+        besides::intercepted(&tests(), Instant::now(), page);
     });
     let series = page.lines().filter(|line| !line.starts_with('#')).count();
     let config = |most: usize| {
@@ -284,7 +289,7 @@ fn exposition() {
         encode(&states(), NOW, page);
         authority::encode(&zones(), NOW, page);
         besides::encode(&ecs(), NOW, page);
-        besides::intercepted(&tests(), page);
+        besides::intercepted(&tests(), Instant::now(), page);
     });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -14,8 +15,8 @@ use super::said::Shown;
 use crate::answer::Content;
 use crate::outcome::Class;
 use crate::state::{Latest, SetState, Snapshot};
-use crate::verdict;
 use crate::verdict::groups::Group;
+use crate::verdict::{self, Verdict};
 
 /// Countries that are named for each answer in the text.
 pub(crate) const COUNTRIES_SHOWN: usize = 12;
@@ -112,8 +113,11 @@ impl<'a> Page<'a> {
         filter: &Filter,
     ) -> Option<Self> {
         let asked = set.plan.questions.get(number)?;
-        let snapshot = latest.trusted().or(latest.snapshot.as_ref());
-        let verdict = snapshot.and_then(|snapshot| snapshot.verdicts.get(number));
+        // As `/metrics` tells it: of the last sweep, or of before a reload; else of one of which too much was lost.
+        let shown = latest.trusted().or(latest.snapshot.as_ref());
+        let of_before = latest.trusted().is_none().then(|| latest.verdict(number)).flatten();
+        let snapshot = shown.filter(|_| of_before.is_none());
+        let verdict = of_before.or_else(|| snapshot?.verdicts.get(number));
         let before = latest.previous.as_ref().and_then(|before| before.verdicts.get(number));
         let before = before.map(|before| Before::of(&before.groups));
         let previous = |group: &Group| before.as_ref()?.count(group);
@@ -130,8 +134,8 @@ impl<'a> Page<'a> {
             told: told(latest, number),
             migration: moving.map(|it| Moving { ratio: it.share, remaining_seconds: it.remaining }),
             answers: rows.collect(),
-            countries: snapshot
-                .map(|snapshot| elsewhere(set, snapshot, number, filter))
+            countries: verdict
+                .map(|verdict| elsewhere(verdict, ways(set, snapshot, number), filter))
                 .unwrap_or_default(),
         })
     }
@@ -253,12 +257,10 @@ impl<'a> Row<'a> {
 
 /// The countries that answer otherwise, those first of which it is told, then the largest.
 fn elsewhere<'a>(
-    set: &'a SetState,
-    snapshot: &'a Snapshot,
-    number: usize,
+    verdict: &'a Verdict,
+    mut ways: BTreeMap<&'a str, Vec<Way>>,
     filter: &Filter,
 ) -> Vec<Elsewhere<'a>> {
-    let Some(verdict) = snapshot.verdicts.get(number) else { return Vec::new() };
     let is_wanted =
         |code: &str| filter.country().is_none_or(|wanted| wanted.eq_ignore_ascii_case(code));
     let mut countries: Vec<_> =
@@ -270,7 +272,6 @@ fn elsewhere<'a>(
             .then(a.code.cmp(&b.code))
     });
     countries.truncate(MOST_COUNTRIES);
-    let mut ways = ways(set, snapshot, number);
     countries
         .into_iter()
         .map(|country| Elsewhere {
@@ -283,8 +284,13 @@ fn elsewhere<'a>(
         .collect()
 }
 
-/// In which ways each country answers otherwise.
-fn ways<'a>(set: &'a SetState, snapshot: &Snapshot, number: usize) -> BTreeMap<&'a str, Vec<Way>> {
+/// In which ways each country answers otherwise; nothing of what was told before a reload, of other resolvers perhaps.
+fn ways<'a>(
+    set: &'a SetState,
+    snapshot: Option<&Arc<Snapshot>>,
+    number: usize,
+) -> BTreeMap<&'a str, Vec<Way>> {
+    let Some(snapshot) = snapshot else { return BTreeMap::new() };
     let list = &set.plan.set.list;
     let mut counts: BTreeMap<&str, HashMap<String, Way>> = BTreeMap::new();
     for (at, resolver) in list.resolvers.iter().enumerate() {

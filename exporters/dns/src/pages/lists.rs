@@ -64,7 +64,8 @@ impl<'a> Report<'a> {
     pub(crate) fn new(set: &'a SetState, latest: &'a Latest) -> Self {
         let list = &set.plan.set.list;
         let (without_country, without_system) = list.unplaced();
-        let snapshot = latest.trusted().or(latest.snapshot.as_ref());
+        let before = latest.before_reload.as_ref();
+        let snapshot = latest.trusted().or(before).or(latest.snapshot.as_ref());
         Self {
             set: &set.plan.set.name,
             resolvers: list.resolvers.len(),

@@ -51,10 +51,20 @@ impl Query {
         self.outcome.as_ref()
     }
 
-    /// What became of it. Where nothing did, it was cut short by us.
+    /// What became of it. Where nothing did, it was cut short by us; one that was silent, and was to be sent again, had
+    /// its time.
     pub(crate) fn into_outcome(self) -> Outcome {
-        let is_asked_on = self.over_tcp || self.is_fallback();
-        self.outcome.unwrap_or(if is_asked_on { Outcome::NotAsked } else { Outcome::LocalError })
+        let unasked = match () {
+            () if self.over_tcp || self.is_fallback() => Outcome::NotAsked,
+            () if self.is_held => Outcome::Timeout,
+            () => Outcome::LocalError,
+        };
+        self.outcome.unwrap_or(unasked)
+    }
+
+    /// Whether it waits to be sent again, and nothing came meanwhile that makes that needless.
+    pub(crate) fn may_go_again(&self) -> bool {
+        self.outcome.is_none() && !self.over_tcp && self.is_held
     }
 
     /// Whether it was sent, and nothing has come that settles it.

@@ -19,6 +19,8 @@ pub(crate) struct Builder {
     allow_private: bool,
     opt_out: Arc<OptOut>,
     geo: Option<Arc<Geo>>,
+    /// No entry was checked later than this.
+    latest: Option<DateTime>,
     seen: HashSet<IpAddr>,
     countries: HashMap<String, u16>,
     networks: HashMap<Network, u32>,
@@ -62,6 +64,7 @@ impl Builder {
             allow_private,
             opt_out: Arc::default(),
             geo: None,
+            latest: None,
             seen: HashSet::new(),
             countries: HashMap::new(),
             networks: HashMap::new(),
@@ -78,6 +81,11 @@ impl Builder {
         Self { geo: geo.map(Arc::clone), ..self }
     }
 
+    /// The same list, none of whose entries was checked later than this.
+    pub(crate) fn until(self, latest: DateTime) -> Self {
+        Self { latest: Some(latest), ..self }
+    }
+
     /// Notes lines that were left out.
     pub(crate) fn skipped(&mut self, skipped: Skipped) {
         self.list.skipped = skipped;
@@ -88,7 +96,9 @@ impl Builder {
         let Some(at) = at.and_then(|at| at.get(..19)) else { return };
         let at = at.replace('T', " ");
         let is_newer = self.list.newest_check.as_ref().is_none_or(|newest| *newest < at);
-        if is_newer && at.parse::<DateTime>().is_ok() {
+        // A slip in one line would be the age of the list for ever.
+        let may_be = |at: DateTime| self.latest.is_none_or(|latest| at <= latest);
+        if is_newer && at.parse().is_ok_and(may_be) {
             self.list.newest_check = Some(at);
         }
     }

@@ -59,6 +59,8 @@ impl Gathered {
     /// Takes a query to a resolver that is over.
     pub(super) fn add(&mut self, resolver: usize, query: Query) {
         let (question, is_unchecked) = (query.question, query.form.is_unchecked);
+        let is_plain = query.form.is_plain && self.turns[resolver] != Turn::Trial;
+        let is_fallback = query.is_fallback();
         if query.errs_either_way {
             self.erring.push(resolver);
         }
@@ -70,8 +72,8 @@ impl Gathered {
             return;
         }
         if let Outcome::Answer(answer) = &mut outcome {
-            // It is asked without EDNS for good reason.
-            if self.turns[resolver] == Turn::Plain && answer.content != Content::OtherRcode {
+            // It was asked without EDNS for good reason: as is known, or by its word to another question of this sweep.
+            if is_plain && !is_fallback && answer.content != Content::OtherRcode {
                 answer.flags.set(Flag::NoEdns);
             }
             if let Some(nsid) = answer.nsid.take()
@@ -86,7 +88,7 @@ impl Gathered {
                 *ttls.entry(ttl).or_default() += 1;
             }
         }
-        let impression = impression(&outcome, self.turns[resolver]);
+        let impression = impression(&outcome, self.turns[resolver], is_plain || is_fallback);
         self.shown[resolver] = self.shown[resolver].and(impression);
         match self.numbers.get_mut(question) {
             Some(of_question) => of_question[resolver] = self.different.number(outcome),
@@ -134,13 +136,17 @@ impl Gathered {
     }
 }
 
-/// How a resolver showed itself by one outcome.
-fn impression(outcome: &Outcome, turn: Turn) -> Impression {
+/// How a resolver showed itself by one outcome; `is_plain` says that it was to be asked without EDNS, and not for a trial.
+fn impression(outcome: &Outcome, turn: Turn, is_plain: bool) -> Impression {
     match outcome {
         Outcome::LocalError => Impression::None,
         Outcome::Timeout | Outcome::Unreachable => Impression::Silent,
         Outcome::Answer(answer) if answer.content == Content::Refused => Impression::Refused,
         Outcome::Answer(answer) if answer.flags.has(Flag::NoEdns) => Impression::Plain,
+        // Its word about EDNS stands, though what followed could not be had.
+        Outcome::NotAsked | Outcome::Truncated | Outcome::Malformed if is_plain => {
+            Impression::Plain
+        }
         _ if turn == Turn::Trial => Impression::Tried,
         _ => Impression::Replied,
     }
@@ -188,7 +194,13 @@ fn longest(ttls: &BTreeMap<u32, usize>) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::answer::Answer;
+    use crate::config::Asked;
+    use crate::exchange::question::{Form, Question, Template};
+    use crate::pending::{Pending, Received};
 
     fn longest_of(ttls: impl IntoIterator<Item = u32>) -> Option<u32> {
         let mut counts = BTreeMap::new();
@@ -196,6 +208,67 @@ mod tests {
             *counts.entry(ttl).or_default() += 1;
         }
         longest(&counts)
+    }
+
+    #[test]
+    fn how_a_resolver_showed_itself_rests_on_what_it_was_asked_and_said() {
+        use Impression::{None, Plain, Refused, Replied, Silent, Tried};
+        let answer = |content| Outcome::Answer(Answer::new(content));
+        let mut plain = Answer::new(Content::Nodata);
+        plain.flags.set(Flag::NoEdns);
+        for (outcome, usual, known, trial) in [
+            (Outcome::LocalError, None, None, None),
+            (Outcome::Timeout, Silent, Silent, Silent),
+            (Outcome::Unreachable, Silent, Silent, Silent),
+            (answer(Content::Refused), Refused, Refused, Refused),
+            (Outcome::Answer(plain), Plain, Plain, Plain),
+            (answer(Content::Nodata), Replied, Replied, Tried),
+            // It says so either way.
+            (answer(Content::OtherRcode), Replied, Replied, Tried),
+            (Outcome::NotAsked, Replied, Plain, Tried),
+            (Outcome::Truncated, Replied, Plain, Tried),
+            (Outcome::Malformed, Replied, Plain, Tried),
+        ] {
+            let of = |turn, is_plain| impression(&outcome, turn, is_plain);
+            let shown = (of(Turn::Usual, false), of(Turn::Plain, true), of(Turn::Trial, false));
+            assert_eq!(shown, (usual, known, trial), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn who_says_that_it_knows_no_edns_is_known_for_it_by_all_that_follows() {
+        let text = "vantage: { name: fra, region: EMEA }\n\
+                    sets: [{ name: world, resolvers: [127.0.0.1], allow_private: true }]\n\
+                    questions: [{ name: a.example, types: [A, AAAA] }]\n";
+        let config: crate::config::Config = exporter_kit::config::parse(text, "test.yml").unwrap();
+        let config = config.complete(std::path::Path::new(".")).unwrap();
+        let plan = &config.plans(&[]).0["world"];
+        let question = |it: &Asked| Question::recursive(it.name.clone(), it.kind.record_type());
+        let templates: Vec<_> =
+            plan.questions.iter().map(|it| Template::new(&question(it))).collect();
+        let (peer, second) = (([127, 0, 0, 1], 53).into(), Duration::from_secs(1));
+        let reply = |id: u16, question: usize, rcode: u8| {
+            let mut bytes = Vec::new();
+            templates[question].write(id, 0, &mut bytes);
+            (bytes[2], bytes[3]) = (bytes[2] | 0x80, 0x80 | rcode);
+            bytes
+        };
+        let mut gathered = Gathered::new(plan, &[Turn::Usual]);
+        let mut pending = Pending::new(&templates, second * 2, 0);
+        // By its word, to the first question; there was no room to ask that one without.
+        let first = pending.begin(Duration::ZERO, peer, 0, 7, 0, Form::default());
+        pending.received(second, peer, &reply(7, 0, 1));
+        pending.not_sent_again(first);
+        // So the second went without at once.
+        let form = Form { is_plain: true, ..Form::default() };
+        pending.begin(Duration::ZERO, peer, 1, 8, 0, form);
+        assert_eq!(pending.received(second, peer, &reply(8, 1, 3)), Received::Answered(second));
+        pending.into_queries().for_each(|query| gathered.add(0, query));
+        let (sweep, shown, _) = gathered.end(plan, 0);
+        assert_eq!(sweep.kept.outcome(0, 0), Some(&Outcome::NotAsked));
+        let Some(Outcome::Answer(answer)) = sweep.kept.outcome(1, 0) else { panic!() };
+        assert!(answer.flags.has(Flag::NoEdns));
+        assert_eq!(shown, [Impression::Plain]);
     }
 
     #[test]

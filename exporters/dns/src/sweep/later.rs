@@ -33,13 +33,13 @@ pub(super) enum Put {
 }
 
 impl Put {
-    /// Whether it was counted when the config was read. A fall-back to no EDNS was not; TCP was for the types whose
-    /// answers are often cut.
-    pub(super) fn want(self, is_fallback: bool, is_often_cut: bool) -> Want {
+    /// Whether it was counted when the config was read. A fall-back to no EDNS was not; TCP was where
+    /// there is room for it (`has_tcp`).
+    pub(super) fn want(self, is_fallback: bool, has_tcp: bool) -> Want {
         match self {
             Self::Again(_) if is_fallback => Want::Besides,
             Self::Due(_) | Self::Again(_) => Want::Planned,
-            Self::Whole(_) if is_often_cut => Want::Planned,
+            Self::Whole(_) if has_tcp => Want::Planned,
             Self::Whole(_) | Self::Unchecked(..) => Want::Besides,
         }
     }

@@ -100,7 +100,6 @@ impl Worker {
                 }
                 now = shared.began.elapsed();
                 for index in pending.expire(now) {
-                    counts.retry();
                     pending.hold(index);
                     asked.later.push(now, Put::Again(index));
                 }
@@ -233,15 +232,18 @@ impl Worker {
             Put::Due(due) if self.failed_control(pending, asked, due) => return true,
             Put::Due(due) => (due.member, due.question, false),
             Put::Again(index) | Put::Whole(index) => {
-                // It may be over by now.
+                // It may be over by now, or asked over TCP.
                 let Some(query) = pending.open(index) else { return false };
+                if matches!(put, Put::Again(_)) && !query.may_go_again() {
+                    return false;
+                }
                 (asked.member(index), query.question, query.is_fallback())
             }
             Put::Unchecked(member, question) => (member, question, false),
         };
         let (plan, resolver) = (&self.shared.plan, self.members[member]);
-        let is_often_cut = plan.questions.get(question).is_some_and(|it| it.kind.is_often_cut());
-        let want = put.want(is_fallback, is_often_cut);
+        let has_tcp = self.shared.has_tcp.get(question).is_some_and(|it| *it);
+        let want = put.want(is_fallback, has_tcp);
         match (self.shared.courtesy.ask(&plan.set.list.resolvers[resolver], want), put) {
             (Ok(()), _) => {}
             (Err(Refusal::For(time)), _) => {
@@ -260,7 +262,10 @@ impl Worker {
         }
         let id = pending.free_id(rand::random);
         let index = match put {
-            Put::Again(index) if pending.send_again(index, now, id) => index,
+            Put::Again(index) if pending.send_again(index, now, id) => {
+                self.shared.counts.retry();
+                index
+            }
             Put::Again(_) => return false,
             Put::Whole(index) => {
                 let (shared, bytes) = (Arc::clone(&self.shared), self.message(pending, index));
@@ -353,7 +358,6 @@ impl Worker {
                     return true;
                 }
                 self.shared.plain[self.members[member]].store(true, Ordering::Relaxed);
-                counts.retry();
                 let now = self.shared.began.elapsed();
                 asked.later.push(now + self.shared.plan.gap(), Put::Again(index));
                 true

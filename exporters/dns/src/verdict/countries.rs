@@ -76,9 +76,23 @@ pub(super) fn judge(
     (counted.map(country).collect(), rest)
 }
 
-/// The verdicts with those that stand, of countries of which nothing is known now.
-pub(super) fn with_standing(mut countries: Vec<Country>, standing: &[Country]) -> Vec<Country> {
+/// The verdicts with those that stand, of countries of which too little is known now: a country that goes dark has not
+/// mended itself. All of them where the whole cannot be measured.
+pub(super) fn with_standing<'a>(
+    mut countries: Vec<Country>,
+    standing: impl Iterator<Item = &'a Country>,
+    is_measured: bool,
+) -> Vec<Country> {
     for country in standing {
+        // A few networks less that are good say that it is over; fewer say nothing.
+        let is_told = |it: &Country| {
+            let is_over = it.bad < STAYS && 2 * it.networks >= country.networks;
+            it.networks >= NETWORKS || is_over
+        };
+        let now = countries.iter().find(|it| it.code == country.code);
+        if is_measured && now.is_some_and(is_told) {
+            continue;
+        }
         countries.retain(|it| it.code != country.code);
         countries.push(country.clone());
     }

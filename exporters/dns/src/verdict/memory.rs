@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::country::Country;
+use super::country::{Country, Difference};
 use super::migration::Migration;
 use super::pin::Former;
 use super::reference::Reference;
@@ -47,8 +47,9 @@ pub(crate) struct Memory {
     pub(super) countries: BTreeSet<String>,
     /// How they diverged,
     pub(super) diverging: Vec<Country>,
-    /// and when that was judged last.
+    /// and when that was judged last: of any, and of each.
     pub(super) diverging_at: u64,
+    pub(super) diverged_at: BTreeMap<String, u64>,
     /// Whether a change had stopped half way, the answer of a changed pin was in no answer, and how many pinned addresses
     /// were in none any more,
     pub(super) is_split: bool,
@@ -82,9 +83,36 @@ impl Memory {
         }
     }
 
-    /// The countries that diverge, while that stands.
-    pub(super) fn still_diverging(&self, now: u64) -> &[Country] {
-        if is_recent(self.diverging_at, now) { &self.diverging } else { &[] }
+    /// The countries that diverge, while that stands. What they answered by another pin says nothing of this one.
+    pub(super) fn still_diverging(
+        &self,
+        pin: Option<&Expected>,
+        now: u64,
+    ) -> impl Iterator<Item = &Country> {
+        let is_of_pin = self.pin.as_ref() == pin;
+        let stands = move |it: &&Country| {
+            let fails = matches!(it.difference, Some(Difference::Fails | Difference::Silent));
+            (is_of_pin || fails) && is_recent(self.diverged_at(&it.code), now)
+        };
+        self.diverging.iter().filter(stands)
+    }
+
+    /// When each of the countries that diverge was judged last: these now, the others before.
+    pub(super) fn diverged(
+        &self,
+        countries: &[Country],
+        judged: &BTreeSet<String>,
+        now: u64,
+    ) -> BTreeMap<String, u64> {
+        let diverging = countries.iter().filter(|country| country.difference.is_some());
+        let at = |code: &str| if judged.contains(code) { now } else { self.diverged_at(code) };
+        diverging.map(|country| (country.code.clone(), at(&country.code))).collect()
+    }
+
+    /// When a country that diverges was judged last.
+    fn diverged_at(&self, code: &str) -> u64 {
+        // A file of an earlier release has no more than the one time.
+        self.diverged_at.get(code).copied().unwrap_or(self.diverging_at)
     }
 
     /// Whether a change had stopped half way, while that stands.

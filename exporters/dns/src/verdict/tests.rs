@@ -253,6 +253,45 @@ fn outliers_do_not_decide_how_the_whole_looks() {
 }
 
 #[test]
+fn a_country_that_goes_dark_after_it_diverged_is_told_until_it_is_seen_again_or_for_a_day() {
+    let dark = |networks: usize| {
+        let mut world = World::new(12, 8).all(&[GOOD]);
+        world.control = vec![Control::Passed; 96];
+        for at in 0..networks {
+            (world.control[at], world.outcomes[at]) = (Control::Failed, None);
+        }
+        world
+    };
+    let mut lies = dark(0);
+    lies.country("AA", || outcome(&[OTHER]));
+    let hour = 3_600;
+    for pinned in [None, Some(pin(&[GOOD]))] {
+        let rules = Rules { expected: pinned.as_ref(), ..Rules::default() };
+        let first = lies.with(rules, &Memory::default(), hour);
+        assert_eq!(diverging(&first.verdict), ["AA"]);
+        let mut memory = first.memory;
+        for n in 1..=24 {
+            let judged = dark(8).with(rules, &memory, hour + n * hour);
+            assert_eq!(diverging(&judged.verdict), ["AA"], "after {n} hours");
+            memory = judged.memory;
+        }
+        // One network of eight says nothing of the country, four say that it is over.
+        let judged = dark(7).with(rules, &memory, hour + 24 * hour);
+        assert_eq!(diverging(&judged.verdict), ["AA"]);
+        for seen in [dark(4), dark(0)] {
+            assert_eq!(diverging(&seen.with(rules, &memory, 25 * hour).verdict), [""; 0]);
+        }
+        let judged = dark(8).with(rules, &memory, hour + 25 * hour);
+        assert_eq!(diverging(&judged.verdict), [""; 0], "a day is over");
+        // What was answered by another pin says nothing of this one, even if nothing can be measured.
+        let other = pin(&[OTHER]);
+        let rules = Rules { expected: Some(&other), ..Rules::default() };
+        let judged = dark(96).with(rules, &memory, 2 * hour);
+        assert_eq!(diverging(&judged.verdict), [""; 0]);
+    }
+}
+
+#[test]
 fn a_change_without_a_pin_is_followed_to_its_end() {
     let mut memory = Memory::default();
     let mut states = Vec::new();

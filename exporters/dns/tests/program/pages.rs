@@ -117,3 +117,23 @@ pub(crate) fn tell_what_a_list_is_worth(program: &Program) {
     let page = program.page("/lists");
     assert!(page.contains("is silent to everything") && !page.contains("No sweep yet"), "{page}");
 }
+
+/// Until the first sweep after a reload: what was told before it, of liars alone.
+pub(crate) fn tell_of_before_a_reload(program: &Program, liars: usize) {
+    let text = program.page("/answers");
+    let line = format!("[174.37.154.236] : {liars} occurrences, dissent");
+    assert!(text.contains(": unexpected\n") && text.contains(&line), "{text}");
+    let page = program.request("GET", "/answers", "accept: text/html\r\n").body;
+    assert!(page.contains("174.37.154.236") && !page.contains("No sweep yet"), "{page}");
+    let answers = json(program, "/api/v1/answers");
+    let told = &answers[0];
+    assert_eq!(
+        (&told["state"], &told["answers"][0]["resolvers"]),
+        (&"unexpected".into(), &liars.into())
+    );
+    assert!(told["completed"].is_number() && told["told"][0] == "unexpected", "{told}");
+    let lists = json(program, "/api/v1/lists");
+    let kinds = lists[0]["shown"].as_array().expect("the list is the same");
+    let differing = kinds.iter().find(|it| it["what"] == "differing").unwrap();
+    assert_eq!(differing["resolvers"], liars, "{lists}");
+}

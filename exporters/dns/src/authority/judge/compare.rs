@@ -49,7 +49,7 @@ impl<'a> Judging<'a> {
         // A name more or less is common, and mostly meant for a while.
         let is_partly = !parent.is_disjoint(own);
         let severity = if is_partly { Severity::Information } else { Severity::Ticket };
-        if self.settle(Finding::DelegationDiffers, Some(parent != own), severity) {
+        if self.settle(Finding::DelegationDiffers, self.is_new_of_parent(parent != own), severity) {
             self.blame_names(Finding::DelegationDiffers, parent.difference(own), "parent_only");
             self.blame_names(Finding::DelegationDiffers, own.difference(parent), "zone_only");
         }
@@ -74,7 +74,7 @@ impl<'a> Judging<'a> {
         if is_measured {
             self.verdict.glue_consistent = Some(wrong.is_empty());
         }
-        let is_wrong = is_measured.then_some(!wrong.is_empty());
+        let is_wrong = self.is_new_of_parent(!wrong.is_empty()).filter(|_| is_measured);
         if self.settle(Finding::GlueDiffers, is_wrong, Severity::Ticket) {
             self.verdict.culprits.extend(wrong);
         }
@@ -110,10 +110,12 @@ impl<'a> Judging<'a> {
         let mut is_same = is_measured.then_some(others.is_empty());
         if rules.has_own_serials {
             let now = self.round.now;
-            let since = is_same.map(|same| (!same).then(|| self.memory.apart_since.unwrap_or(now)));
-            self.memory.apart_since = since.unwrap_or(self.memory.apart_since);
+            let since =
+                is_same.map(|same| (!same).then(|| self.memory.kept.apart_since.unwrap_or(now)));
+            self.memory.kept.apart_since = since.unwrap_or(self.memory.kept.apart_since);
             let is_recent = |since: u64| now.saturating_sub(since) <= rules.grace;
-            is_same = is_same.map(|same| same || self.memory.apart_since.is_some_and(is_recent));
+            is_same =
+                is_same.map(|same| same || self.memory.kept.apart_since.is_some_and(is_recent));
         }
         self.servers_differ(Finding::AnswersDiffer, is_same, &others, "answer");
     }

@@ -45,10 +45,15 @@ impl Judging<'_> {
         let is_page = rules.ns.is_some() || is_all;
         let severity = if is_page { Severity::Page } else { Severity::Ticket };
         let accepted = kept.accepted.clone();
-        if self.settle(Finding::DelegationChanged, Some(is_other), severity) {
+        if self.settle(Finding::DelegationChanged, self.is_new_of_parent(is_other), severity) {
             self.blame_names(Finding::DelegationChanged, names.difference(&accepted), "added");
             self.blame_names(Finding::DelegationChanged, accepted.difference(names), "removed");
         }
+    }
+
+    /// What follows from what the parent says, if it has just said it: one answer counts once.
+    pub(super) fn is_new_of_parent(&self, is: bool) -> Option<bool> {
+        (!self.round.is_parent_kept).then_some(is)
     }
 
     /// Names servers as the reason of a finding, of which no address is meant.

@@ -1,12 +1,10 @@
 //! What validating resolvers make of a zone. No I/O, no clock.
 
 use super::super::chain;
+use super::super::memory::INVALID;
 use super::super::signature::{self, Standing};
 use super::{Finding, Judging, Severity};
 use crate::exchange::HostName;
-
-/// That a signature does not hold, or hardly does any more: a page once that has been so for long enough.
-const INVALID: &str = "signature_invalid";
 
 impl Judging<'_> {
     /// Until when signatures hold, and who gives none.
@@ -64,7 +62,8 @@ impl Judging<'_> {
     /// What validators make of the zone; and, whether any is known or not, where the parent's DS records lead to no key
     /// that a server has.
     pub(super) fn bogus(&mut self, zone: &HostName) {
-        let ds = self.round.parent.as_ref().and_then(|parent| parent.ds.as_deref());
+        let parent = self.round.parent.as_ref().filter(|_| !self.round.is_parent_kept);
+        let ds = parent.and_then(|parent| parent.ds.as_deref());
         let mut leads = None;
         let mut astray = Vec::new();
         for server in self.good().filter(|server| !server.is_hidden) {

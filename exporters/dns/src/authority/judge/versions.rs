@@ -7,7 +7,7 @@ impl Judging<'_> {
     pub(super) fn serials(&mut self, rules: &Rules) {
         let mut is_late = false;
         for server in self.good() {
-            let history = self.memory.history.get(&provider(server, rules));
+            let history = self.memory.kept.history.get(&provider(server, rules));
             let lag = server.said.serial.zip(history);
             let lag = lag.and_then(|(serial, history)| history.lag(serial, self.round.now));
             if lag.is_some_and(|lag| lag > rules.grace) {
@@ -15,8 +15,11 @@ impl Judging<'_> {
                 self.blame(Finding::SerialSpread, server, "behind");
             }
         }
+        // Who is behind as long as this has been looked at may have been so for long before.
+        let is_open = !is_late && self.verdict.spread > Some(0);
         let is_late = self.verdict.lag.map(|_| is_late);
         self.holds(Finding::SerialSpread, is_late);
+        let is_late = is_late.filter(|_| !self.is_new(Finding::SerialSpread, is_open));
         let severity = |is_late| if is_late { Severity::Ticket } else { Severity::None };
         self.tell_measured(Finding::SerialSpread, is_late.map(severity));
     }

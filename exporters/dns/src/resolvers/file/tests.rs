@@ -196,4 +196,9 @@ fn the_newest_check_of_a_list_is_known() {
     // As `date -u -d '2023-08-17 22:05:00' +%s` has it.
     assert_eq!(list.newest_check_seconds(), Some(1_692_309_900.0));
     assert_eq!(Builder::new(false).finish().newest_check_seconds(), None);
+    // A slip in one line is not the age of the list for ever.
+    let slip = format!("{text}\n11.0.0.9,2999-01-01 00:00:00\n");
+    let builder = Builder::new(false).until("2023-08-19 00:00:00".parse().unwrap());
+    let list = parse(slip.as_bytes(), builder, 53).unwrap().finish();
+    assert_eq!(list.newest_check.as_deref(), Some("2023-08-17 22:05:00"));
 }
