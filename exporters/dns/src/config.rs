@@ -33,16 +33,18 @@ use serde::Deserialize;
 
 use crate::exchange::HostName;
 use crate::kind::Kind;
+use crate::known::Known;
 use crate::resolvers::{Builder, Geo, OptOut};
 
 /// Labels of the metrics, which the user's own may not be.
-const TAKEN: [&str; 18] = [
+const TAKEN: [&str; 19] = [
     "address",
     "class",
     "code",
     "country",
     "flag",
     "kind",
+    "known",
     "name",
     "outcome",
     "reason",
@@ -86,6 +88,8 @@ pub struct Config {
     /// The user's own tables of countries and systems: the files, and what stands in them.
     geo_files: Vec<Located<PathBuf>>,
     geo: Option<Arc<Geo>>,
+    /// Addresses that the user knows by name.
+    known: Arc<Known>,
     /// Series that the page of metrics may have at most.
     max_series: Located<usize>,
     /// Where they are: the list of each set in the making, for them to be added to.
@@ -169,7 +173,8 @@ impl Config {
         let asked = self.questions.iter().filter(|question| question.is_for(&set.name));
         let questions = asked.flat_map(|question| question.asked()).collect();
         let (vantage, buckets) = (self.vantage.clone(), self.buckets.clone());
-        Plan { vantage, buckets, set: set.clone(), questions, spare_tcp: 0 }
+        let known = Arc::clone(&self.known);
+        Plan { vantage, buckets, set: set.clone(), questions, spare_tcp: 0, known }
     }
 
     /// Adds a problem for each set that is asked nothing, and for each question that asks a set what
@@ -245,6 +250,8 @@ struct RawConfig {
     interception: Option<interception::Interception>,
     #[serde(default)]
     geo_files: Vec<Located<PathBuf>>,
+    #[serde(default)]
+    known_addresses: Known,
     #[serde(default = "default_max_series")]
     max_series: Located<usize>,
 }
@@ -300,6 +307,7 @@ impl TryFrom<RawConfig> for Config {
             opt_out: Arc::default(),
             geo_files: raw.geo_files,
             geo: None,
+            known: Arc::new(raw.known_addresses),
             max_series: raw.max_series,
             own,
             warnings,

@@ -10,7 +10,8 @@
 //!   `answer`: what a resolver said; `record`: records that are no addresses; `outcome`: every reason that is a label;
 //! * `authority`: a zone's own servers, and what only they can tell;
 //! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
-//!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses;
+//!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses; `known`: those that
+//!   the user knows by name;
 //! * `ecs`: one server, asked on behalf of many subnets; `interception`: whether somebody on the way answers;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: what the resolvers said, for people and for programs;
 //! * [`simulation`]: the same in virtual time, for the judge of worlds.
@@ -27,6 +28,7 @@ mod expected;
 mod interception;
 mod kept;
 mod kind;
+mod known;
 mod metrics;
 mod outcome;
 mod pages;

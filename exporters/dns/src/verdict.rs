@@ -51,6 +51,7 @@ use self::standard::Standard;
 use self::whole::{Part, Silence};
 use crate::answer::Flag;
 use crate::expected::Expected;
+use crate::known::Known;
 use crate::outcome::{Class, Control, Outcome};
 use crate::resolvers::ResolverList;
 
@@ -90,6 +91,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) v4: Option<&'a Accepted>,
     /// Whether addresses of documentation are answers like others: worlds are made of them.
     pub(crate) examples_are_public: bool,
+    /// Addresses that are known by name.
+    pub(crate) known: Option<&'a Known>,
 }
 
 /// A verdict, and what is to be remembered.
@@ -139,6 +142,8 @@ pub(crate) struct Verdict {
     pub(crate) migration: Option<Progress>,
     /// Country by country, by networks.
     pub(crate) countries: Vec<Country>,
+    /// How many resolvers of each country give an answer that is known, by country and name.
+    pub(crate) known: BTreeMap<(String, String), usize>,
     /// Share of the rest of the world that differs or fails.
     pub(crate) rest_bad: Option<f64>,
     /// How many resolvers gave which extended error.
@@ -289,6 +294,7 @@ pub(crate) fn judge(
         migration: standard.progress(),
         countries,
         rest_bad,
+        known: rules.known.map(|it| it.count(case.list, case.outcomes)).unwrap_or_default(),
         extended_errors: extended_errors(evidence.outcomes),
         consensus: shares.ratios(&case, &classes, |at| classes[at] == Class::Agree),
         outlier: shares.ratios(&case, &classes, |at| classes[at].is_outlier()),

@@ -82,6 +82,7 @@ fn config(port: u16, closed: u16, expected: &str) -> String {
 sets:
   - {{ name: world, resolvers_file: list.csv, port: {port}, allow_private: true, timeout: 5s, rate: 200 }}
   - {{ name: closed, resolvers: [127.0.0.1, 127.0.0.2, 127.0.0.3], port: {closed}, allow_private: true, timeout: 5s }}
+known_addresses: {{ block page: [174.37.154.236] }}
 questions:
   - {{ name: api.messenger.example, types: [A, AAAA], sets: [world], expected: {{ A: {{ answers: [{expected}] }} }} }}
   - {{ name: api.messenger.example, types: [A], sets: [closed] }}
@@ -311,7 +312,10 @@ fn the_pages_show_it_and_send_nothing(
     let before = responder.counts();
     let text = program.page("/answers?name=API.messenger.example.&type=A");
     assert!(text.contains("[149.154.167.220] : 39 occurrences ("), "{text}");
-    assert!(text.contains("[174.37.154.236] : 6 occurrences, dissent (CN 6)"), "{text}");
+    assert!(
+        text.contains("[174.37.154.236] : 6 occurrences, dissent, block page (CN 6)"),
+        "{text}"
+    );
     assert!(text.contains("[127.0.0.1] : 2 occurrences, bogon (TR 2)"), "{text}");
     assert!(text.contains("[ERROR: TIMEOUT] : 6 occurrences (US 6)"), "{text}");
     let json = program.page("/answers?name=api.messenger.example&type=A&set=world&format=json");

@@ -14,6 +14,7 @@ use crate::courtesy::{MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RAT
 use crate::exchange::HostName;
 use crate::expected::Expected;
 use crate::kind::Kind;
+use crate::known::Known;
 use crate::resolvers::{ResolverList, network};
 
 /// Above this many third-party resolvers, the operator must say that it is meant.
@@ -56,6 +57,8 @@ pub(crate) struct Plan {
     /// So many more questions each resolver may be asked over TCP in a sweep: of those whose answers turn out to come
     /// cut.
     pub(crate) spare_tcp: usize,
+    /// Addresses that are known by name.
+    pub(crate) known: Arc<Known>,
 }
 
 /// The part of a plan that a sweep does: other work is another task, with counters of its own. Where
@@ -165,7 +168,8 @@ impl Plan {
         let asked = |asked: &Asked| Asked { expected: None, ..asked.clone() };
         let questions = self.questions.iter().map(asked).collect();
         let (vantage, buckets) = (Vantage::default(), Buckets::default());
-        let plan = Self { vantage, buckets, set, questions, spare_tcp: 0 };
+        let (spare_tcp, known) = (0, Arc::default());
+        let plan = Self { vantage, buckets, set, questions, spare_tcp, known };
         Work { plan, list: Arc::clone(&self.set.list) }
     }
 

@@ -40,10 +40,12 @@ impl Config {
         for set in &self.sets {
             let questions = self.plan(set).questions.len();
             let countries = set.list.countries.len();
-            let of_set = questions * (QUESTION + COUNTRY * countries) + SET + BARS;
+            // Of each country, how many give what is known.
+            let country = COUNTRY + self.known.names();
+            let of_set = questions * (QUESTION + country * countries) + SET + BARS;
             series += of_set;
             parts.push(format!(
-                "set {}: {questions} questions x ({QUESTION} + {COUNTRY} x {countries} countries) + {}",
+                "set {}: {questions} questions x ({QUESTION} + {country} x {countries} countries) + {}",
                 set.name,
                 SET + BARS
             ));

@@ -73,6 +73,7 @@ ecs:
     names: { api.messenger.example: [A] }
     subnets: [{ subnet: 11.1.0.0/24, country: DE }, 11.2.0.0/24, 11.3.0.0/24]
 interception: { name: messenger.example }
+known_addresses: { block page: [174.37.0.0/16] }
 ";
 
 fn answer(address: [u8; 4]) -> Outcome {

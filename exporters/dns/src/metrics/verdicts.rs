@@ -297,6 +297,16 @@ fn countries(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
         }),
     );
     page.gauge(
+        "dns_consistency_country_known_resolvers",
+        "Resolvers of a country whose answer has an address that the config knows by name.",
+        each(snapshots).flat_map(|(labels, verdict)| {
+            verdict.known.iter().map(move |((country, known), count)| {
+                let labels = with(labels.clone(), ("country", country));
+                (with(labels, ("known", known)), *count as f64)
+            })
+        }),
+    );
+    page.gauge(
         "dns_consistency_rest_bad_ratio",
         "Share of the votes outside of the countries that diverge that answer otherwise or fail.",
         each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.rest_bad?))),

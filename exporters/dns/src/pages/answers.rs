@@ -13,7 +13,8 @@ use super::filter::Filter;
 use super::results::said_in;
 use super::said::Shown;
 use crate::answer::Content;
-use crate::outcome::Class;
+use crate::known::Known;
+use crate::outcome::{Class, Outcome};
 use crate::state::{Latest, SetState, Snapshot};
 use crate::verdict::groups::Group;
 use crate::verdict::{self, Verdict};
@@ -65,6 +66,9 @@ pub(crate) struct Row<'a> {
     pub(crate) class: &'static str,
     #[serde(flatten)]
     pub(crate) shown: Shown<'a>,
+    /// By which name the user knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) known: Option<&'a str>,
     pub(crate) resolvers: usize,
     /// How many gave it in the sweep before; absent without one, and of a row that sums up others.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +126,8 @@ impl<'a> Page<'a> {
         let before = before.map(|before| Before::of(&before.groups));
         let previous = |group: &Group| before.as_ref()?.count(group);
         let rows = verdict.iter().flat_map(|verdict| &verdict.groups);
-        let rows = rows.filter_map(|group| Row::new(group, previous(group), filter));
+        let known = &set.plan.known;
+        let rows = rows.filter_map(|group| Row::new(group, previous(group), known, filter));
         let moving = verdict.and_then(|verdict| verdict.migration);
         Some(Self {
             name: asked.name.as_str(),
@@ -197,7 +202,12 @@ fn key(group: &Group) -> (Option<&Content>, Option<Class>) {
 
 impl<'a> Row<'a> {
     /// As far as the filter lets it through.
-    fn new(group: &'a Group, previous: Option<usize>, filter: &Filter) -> Option<Self> {
+    fn new(
+        group: &'a Group,
+        previous: Option<usize>,
+        known: &'a Known,
+        filter: &Filter,
+    ) -> Option<Self> {
         let countries: Vec<_> = match filter.country() {
             None => group.countries.iter().collect(),
             Some(wanted) => {
@@ -213,6 +223,7 @@ impl<'a> Row<'a> {
         wanted.is_none_or(|class| class == group.class).then(|| Self {
             class: group.class.as_str(),
             shown: Shown::of(group.content.as_ref()),
+            known: group.content.as_ref().and_then(|content| known.name_of(content)),
             resolvers,
             previous,
             countries,
@@ -246,6 +257,9 @@ impl<'a> Row<'a> {
         let is_answer = self.more_answers > 0 || self.shown.line().is_some();
         if is_answer && self.class != Class::Agree.as_str() {
             let _ = write!(out, ", {}", self.class);
+        }
+        if let Some(known) = self.known {
+            let _ = write!(out, ", {known}");
         }
         let places = self.places();
         if !places.is_empty() {
@@ -302,7 +316,14 @@ fn ways<'a>(
             continue;
         }
         let country = list.countries[usize::from(resolver.country)].as_str();
-        let words = said.words();
+        let known = match snapshot.kept.as_ref().and_then(|kept| kept.outcome(number, at)) {
+            Some(Outcome::Answer(answer)) => set.plan.known.name_of(&answer.content),
+            _ => None,
+        };
+        let words = match known {
+            Some(known) => format!("{} ({known})", said.words()),
+            None => said.words(),
+        };
         let way = counts.entry(country).or_default().entry(words.clone()).or_default();
         way.said = words;
         way.resolvers += 1;

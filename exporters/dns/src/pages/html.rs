@@ -135,7 +135,7 @@ fn answers(rows: &[Row<'_>], most: usize) -> Markup {
                     td.name { "[" (row.line()) "]" }
                     td { (row.resolvers) " " meter value=(row.resolvers) max=(most) {} }
                     td.since { @if let Some(previous) = row.previous { (previous) } }
-                    td { span class=(color(row.class)) { (row.class) } }
+                    td { span class=(color(row.class)) { (row.class) } @if let Some(known) = row.known { " " (known) } }
                     td.what {
                         (row.places())
                         @if row.countries.len() > COUNTRIES_SHOWN { " (" (row.countries.len()) " in all)" }

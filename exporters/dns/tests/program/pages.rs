@@ -66,7 +66,7 @@ pub(crate) fn tell_programs_what_each_resolver_said(program: &Program, addresses
     let answers = json(program, &format!("/api/v1/answers?{of_world}"));
     let countries = answers[0]["countries"].as_array().expect("countries");
     let china = countries.iter().find(|it| it["country"] == "CN").expect("China");
-    assert_eq!(china["ways"][0]["said"], "174.37.154.236");
+    assert_eq!(china["ways"][0]["said"], "174.37.154.236 (block page)");
     assert_eq!(china["ways"][0]["resolvers"], 6);
     for (bad, what) in [("class=wrong", "agree, dissent"), ("format=xml", "ndjson")] {
         let refused = program.request("GET", &format!("/api/v1/results?{bad}"), "");
