@@ -28,3 +28,4 @@ mod validators;
 mod tests;
 
 pub(crate) use judge::Rules;
+pub(crate) use validators::VALIDATORS;

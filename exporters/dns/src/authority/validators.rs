@@ -15,14 +15,15 @@ use crate::courtesy::{Refusal, Want};
 use crate::exchange::message::Reply;
 use crate::exchange::question::{Flags, Question};
 use crate::resolvers::Resolver;
+use crate::verdict;
 
 /// Resolvers that are asked whether they can validate the zone.
-const VALIDATORS: usize = 3;
+pub(crate) const VALIDATORS: usize = 3;
 /// After how long a resolver of others is asked again about a zone that was sound, and about one that was not: a little
 /// less than five minutes, and than one, so that a round each minute does.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(295), Duration::from_secs(55));
-/// For how long what was heard counts while nothing new is.
-const STANDS: Duration = Duration::from_secs(1_800);
+/// For how long what was heard counts while nothing new is, as what is told of names.
+const STANDS: Duration = Duration::from_secs(verdict::STANDS);
 /// How long it is waited until a resolver may be asked, and how often.
 const WAIT: (Duration, u32) = (Duration::from_secs(2), 3);
 
@@ -63,7 +64,7 @@ impl Heard {
 /// resolver is known, or none says anything.
 pub(super) async fn is_bogus(way: Way<'_>, heard: &mut Heard) -> Option<bool> {
     let resolvers: Vec<_> = resolvers(way.plan).into_iter().take(VALIDATORS).collect();
-    if !resolvers.iter().any(|resolver| way.courtesy.is_owed(resolver.ip())) {
+    if !resolvers.iter().any(|resolver| is_owed(way, *resolver)) {
         return vote(way, &resolvers).await;
     }
     let now = Instant::now();
@@ -113,8 +114,16 @@ async fn is_sound(way: Way<'_>, resolver: SocketAddr) -> bool {
     reply.as_ref().and_then(message).is_some_and(is_answer)
 }
 
+/// Whether a resolver is asked as somebody else's: those of this machine are there for its programs.
+fn is_owed(way: Way<'_>, resolver: SocketAddr) -> bool {
+    way.plan.resolvers.contains(&resolver) && way.courtesy.is_owed(resolver.ip())
+}
+
 /// Asks a resolver, if it may be asked: whoever is in a set as well is asked no more for that.
 async fn ask(way: Way<'_>, resolver: SocketAddr, question: &Question) -> Option<Reply> {
+    if !is_owed(way, resolver) {
+        return once(resolver, question, way.plan, way.counts).await.ok();
+    }
     let asked = Resolver { address: resolver.ip(), country: 0, network: 0, asn: 0 };
     for _ in 0..WAIT.1 {
         match way.courtesy.ask(&asked, Want::Besides) {
@@ -165,8 +174,8 @@ mod tests {
         assert!(heard.is_due(began) && heard.meanwhile(began).is_none());
         (heard.asked, heard.last) = (Some(began), Some((false, began, 1)));
         assert!(!heard.is_due(began + 4 * minute) && heard.is_due(began + 5 * minute));
-        assert_eq!(heard.meanwhile(began + 30 * minute), Some(false));
-        assert_eq!(heard.meanwhile(began + 31 * minute), None);
+        assert_eq!(heard.meanwhile(began + STANDS), Some(false));
+        assert_eq!(heard.meanwhile(began + STANDS + minute), None);
         for times in 1..=ROUNDS {
             let now = began + times * minute;
             assert!(times == 1 || heard.is_due(now), "a doubtful one is, each minute");

@@ -105,6 +105,7 @@ impl Config {
         }
         self.warnings.extend(self.forgetful_zones());
         self.warnings.extend(self.without_room_for_tcp());
+        self.warnings.extend(self.crowded_validators());
         Ok(self)
     }
 
@@ -215,6 +216,27 @@ impl Config {
             })
         };
         self.sets.iter().filter_map(warning).collect()
+    }
+
+    /// A warning for each resolver of others that more zones ask to validate them than its hour has room for.
+    fn crowded_validators(&self) -> Vec<String> {
+        let mut zones: BTreeMap<IpAddr, (u32, usize)> = BTreeMap::new();
+        for zone in self.zones.values() {
+            let validators: HashSet<IpAddr> = zone.validators().collect();
+            for address in validators.into_iter().filter(|address| is_stranger(*address)) {
+                zones.entry(address).or_insert((zone.place.line, 0)).1 += 1;
+            }
+        }
+        // Each five minutes, besides what is planned, for which half of an hour's room is.
+        let most = (MAX_PER_AND_HOUR / 2 / 12) as usize;
+        let crowded = zones.into_iter().filter(|(_, (_, count))| *count > most);
+        let warning = |(address, (line, count))| {
+            format!(
+                "line {line}: zones: {count} of them have {address} validate them, which is asked for {most} each five \
+                 minutes: each waits for its turn, and a signature that fails is told later; name resolvers of your own"
+            )
+        };
+        crowded.map(warning).collect()
     }
 
     /// Reads who does not want to be asked.

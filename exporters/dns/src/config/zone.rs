@@ -9,7 +9,7 @@ use exporter_kit::config::{self as kit, Labels, Vantage, all};
 use serde::Deserialize;
 
 use super::TAKEN;
-use crate::authority::Rules;
+use crate::authority::{Rules, VALIDATORS};
 use crate::exchange::HostName;
 use crate::kind::Kind;
 use crate::special;
@@ -198,6 +198,11 @@ impl Zone {
         }
     }
 
+    /// Who is asked to validate it, of those that are named.
+    pub(super) fn validators(&self) -> impl Iterator<Item = IpAddr> {
+        self.resolvers.iter().take(VALIDATORS).map(SocketAddr::ip)
+    }
+
     /// Whether it says whom the parent must name.
     pub(super) fn is_pinned(&self) -> bool {
         self.ns.is_some()
@@ -381,6 +386,22 @@ mod tests {
         let config = config.complete(Path::new(".")).unwrap();
         assert_eq!(config.zone_plans().len(), 2);
         assert!(config.warnings[0].contains("without `state_directory`"), "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn zones_that_crowd_a_validator_of_others_are_told() {
+        let config = |count: usize, resolver: &str| {
+            let zone =
+                |n| format!("  z{n}.example: {{ ns: [a.example], resolvers: ['{resolver}'] }}\n");
+            let zones: String = (0..count).map(zone).collect();
+            let text = format!("vantage: {{ name: fra, region: EMEA }}\nzones:\n{zones}");
+            let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
+            config.complete(Path::new(".")).unwrap().warnings
+        };
+        assert_eq!(config(2, "9.9.9.9"), [""; 0]);
+        assert_eq!(config(9, "10.0.0.1"), [""; 0]);
+        let [warning] = &config(3, "9.9.9.9")[..] else { panic!() };
+        assert!(warning.starts_with("line 3: zones: 3 of them have 9.9.9.9 validate"), "{warning}");
     }
 
     #[test]
