@@ -36,6 +36,11 @@ impl AsPath {
             || (other.has_gaps && is_within(&other.asns, &self.asns))
     }
 
+    /// Whether it says nothing that the other does not say, since routers are missing that may be any.
+    pub(crate) fn is_part_of(&self, other: &Self) -> bool {
+        self.has_gaps && is_within(&self.asns, &other.asns)
+    }
+
     /// A number for it, which a sample holds exactly.
     pub(crate) fn id(&self) -> u64 {
         let mut digest = Sha256::new();

@@ -116,7 +116,7 @@ pub(crate) fn report(
         last: last.and_then(place),
         anchor: last.filter(speaks).and_then(place),
         exchange: hops.iter().flatten().rev().find_map(|seen| seen.exchange.clone()),
-        handover: tables.asn(path.to).and_then(|own| handover(&hops, own)),
+        handover: tables.asn(path.to).and_then(|own| handover(&hops, path.to, own, tables)),
         hops,
     }
 }
@@ -161,19 +161,30 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether a router is somebody's of whom nothing is known.
+fn is_unknown(seen: &Seen, tables: &Loaded) -> bool {
+    let ip = seen.router.address;
+    seen.asn.is_none() && !is_private(ip) && tables.exchange(ip).is_none()
+}
+
 fn networks(hops: &[Option<Seen>], tables: &Loaded) -> AsPath {
-    let is_unknown = |seen: &Seen| {
-        let ip = seen.router.address;
-        seen.asn.is_none() && !is_private(ip) && tables.exchange(ip).is_none()
-    };
-    let has_gaps = hops.iter().any(|hop| hop.as_ref().is_none_or(is_unknown));
+    let has_gaps = hops.iter().any(|hop| hop.as_ref().is_none_or(|seen| is_unknown(seen, tables)));
     AsPath::new(hops.iter().flatten().filter_map(|seen| seen.asn).collect(), has_gaps)
 }
 
-fn handover(hops: &[Option<Seen>], own: u32) -> Option<Handover> {
+/// The last network before the target's own, where one is next to the other.
+fn handover(hops: &[Option<Seen>], to: IpAddr, own: u32, tables: &Loaded) -> Option<Handover> {
     let is_other =
         |hop: &Option<Seen>| hop.as_ref().and_then(|seen| seen.asn).is_some_and(|asn| asn != own);
     let at = hops.iter().rposition(is_other)?;
+    let is_own = |hop: &Option<Seen>| {
+        hop.as_ref().is_some_and(|it| it.asn == Some(own) || it.router.address == to)
+    };
+    let behind = at + 1 + hops[at + 1..].iter().position(is_own)?;
+    // Somebody else may be in between.
+    if hops[at + 1..behind].iter().any(|hop| hop.as_ref().is_none_or(|it| is_unknown(it, tables))) {
+        return None;
+    }
     let seen = hops[at].as_ref()?;
     // The port of an exchange behind it is where both meet.
     let exchange = || hops[at..].iter().flatten().find_map(|seen| seen.exchange.clone());
@@ -233,6 +244,28 @@ mod tests {
         assert_eq!(report.exchange, Some(exchange));
         assert_eq!(report.anchor.as_ref().unwrap().city, "Amsterdam");
         assert!(matches!(report.hops[3].as_ref().unwrap().hint, Hint::Refused(_)));
+    }
+
+    #[test]
+    fn who_hands_over_is_next_to_the_target_s_own_network() {
+        let tables = Loaded::of(ASN, IX, "");
+        let target = ("149.154.167.220", 2);
+        for (between, wanted) in [
+            (vec![], Some(1273)),
+            // A port of an exchange, and what anybody may use.
+            (vec![("80.249.209.69", 2), ("10.0.0.1", 2)], Some(1273)),
+            // One that is silent, or nobody's, may be somebody else's.
+            (vec![("-", 0)], None),
+            (vec![("80.249.209.69", 2), ("192.0.2.1", 2)], None),
+        ] {
+            let hops =
+                [&[("198.51.100.1", 1), ("195.2.1.14", 1)][..], &between, &[target]].concat();
+            let found = report(&path(&hops, true), light(&tables), name_of);
+            assert_eq!(found.handover.map(|it| it.asn), wanted, "{between:?}");
+        }
+        // Nothing of its own has answered.
+        let found = report(&path(&[("195.2.1.14", 1)], false), light(&tables), name_of);
+        assert_eq!(found.handover, None);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Memory {
     number: u64,
     returning: Returning,
     as_paths: VecDeque<(u64, AsPath)>,
+    /// Whether the path has changed since the present way through the networks was seen as it is known.
+    has_moved: bool,
 }
 
 /// A path that was left just now, and is seen again.
@@ -192,7 +194,8 @@ impl Memory {
     }
 
     /// Takes in whose routers the present path crosses; whether that is another way through the networks than
-    /// before, which it can be only where the path itself `has_changed`.
+    /// before, which it can be only where the path itself `has_changed`, now or since: the router that tells may have
+    /// been silent at first.
     pub(crate) fn take_in_networks(&mut self, path: AsPath, has_changed: bool) -> bool {
         if path.is_empty() {
             return false;
@@ -201,7 +204,12 @@ impl Memory {
             self.as_paths.push_front((path.id(), path));
             return false;
         };
-        if !has_changed || present.is_like(&path) {
+        self.has_moved |= has_changed;
+        if path.is_part_of(present) {
+            return false;
+        }
+        let has_moved = std::mem::take(&mut self.has_moved);
+        if !has_moved || present.is_like(&path) {
             // A table that was read anew, or a router that has answered for the first time.
             *present = path;
             return false;
@@ -371,11 +379,36 @@ mod tests {
         assert!(!memory.take_in_networks(networks(&[64500, 64501], false), true));
         // A border that is silent on the new way.
         assert!(!memory.take_in_networks(networks(&[64501], true), true));
+        assert!(!memory.take_in_networks(networks(&[64500, 64501], false), false));
         // Another table.
         assert!(!memory.take_in_networks(networks(&[64500, 64502], false), false));
         assert!(memory.take_in_networks(networks(&[64500, 64503], false), true));
         assert_ne!(memory.as_path().unwrap().0, old);
         assert!(memory.take_in_networks(networks(&[64500, 64502], false), true));
         assert_eq!(memory.as_path().unwrap().0, old);
+    }
+
+    #[test]
+    fn other_networks_behind_a_border_that_was_silent_at_first_are_a_change() {
+        let networks = |asns: &[u32], has_gaps| AsPath::new(asns.to_vec(), has_gaps);
+        let mut memory = Memory::default();
+        let mut changes = Vec::new();
+        for (asns, has_gaps, has_changed) in [
+            (&[1, 2, 9][..], false, false),
+            // By the routers it is another one; who is in between does not answer, and then the same one does.
+            (&[1, 9], true, true),
+            (&[1, 2, 9], false, false),
+            (&[1, 3, 9], false, false),
+            // Now it is somebody else who does.
+            (&[1, 9], true, true),
+            (&[1, 9], true, false),
+            (&[1, 4, 9], false, false),
+            (&[1, 4, 9], false, false),
+        ] {
+            changes.push(memory.take_in_networks(networks(asns, has_gaps), has_changed));
+        }
+        // The fourth is a table that was read anew.
+        assert_eq!(changes, [false, false, false, false, false, false, true, false]);
+        assert_eq!(memory.as_path().unwrap().1.asns(), [1, 4, 9]);
     }
 }
