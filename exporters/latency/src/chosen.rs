@@ -4,6 +4,8 @@
 //! 2. Whoever has a place keeps it while the name has the address: an address is judged by its own past, and its
 //!    minima are compared with those that other vantages measured of the same one.
 //! 3. A place that becomes free goes to the next in order, so that of answers that rotate each has its turn.
+//! 4. Whoever comes back has the slot again that was its own, if that is free; whoever is new has the one that nobody
+//!    had for longest. So four addresses that take turns never share a slot, and none moves because another leaves.
 
 use std::net::IpAddr;
 
@@ -16,11 +18,22 @@ pub(crate) struct Chosen {
     places: Vec<IpAddr>,
     /// Who came last, of IPv4 and IPv6: the next in order is next.
     last: [Option<IpAddr>; 2],
+    /// As many as were ever needed.
+    slots: Vec<Slot>,
+    /// How often was chosen.
+    turn: u64,
+}
+
+/// Whose a slot is, or was, and when that was last so.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    owner: IpAddr,
+    turn: u64,
 }
 
 impl Chosen {
-    /// Those of these addresses (sorted) that are probed from now on, sorted.
-    pub(crate) fn choose(&mut self, ips: &[IpAddr]) -> Vec<IpAddr> {
+    /// Those of these addresses (sorted) that are probed from now on, by their slots.
+    pub(crate) fn choose(&mut self, ips: &[IpAddr]) -> Vec<(usize, IpAddr)> {
         self.places.retain(|ip| ips.contains(ip));
         let count = |is_v4: bool| ips.iter().filter(|ip| ip.is_ipv4() == is_v4).count();
         let half = MOST_ADDRESSES / 2;
@@ -29,9 +42,28 @@ impl Chosen {
         for (number, share) in shares.into_iter().enumerate() {
             self.fit(number, share, ips);
         }
-        let mut chosen = self.places.clone();
-        chosen.sort_unstable();
-        chosen
+        self.turn += 1;
+        let is_own = |slot: &Slot, ip: &IpAddr| slot.owner == *ip;
+        let (known, mut new): (Vec<IpAddr>, Vec<IpAddr>) =
+            self.places.iter().partition(|ip| self.slots.iter().any(|slot| is_own(slot, ip)));
+        for slot in &mut self.slots {
+            if known.iter().any(|ip| is_own(slot, ip)) {
+                slot.turn = self.turn;
+            }
+        }
+        new.sort_unstable();
+        for ip in new {
+            let new = Slot { owner: ip, turn: self.turn };
+            if self.slots.len() < MOST_ADDRESSES {
+                self.slots.reserve_exact(1);
+                self.slots.push(new);
+            } else if let Some(slot) = self.slots.iter_mut().min_by_key(|slot| slot.turn) {
+                // There are as many slots as places: this one is free.
+                *slot = new;
+            }
+        }
+        let slots = self.slots.iter().enumerate().filter(|(_, slot)| slot.turn == self.turn);
+        slots.map(|(number, slot)| (number, slot.owner)).collect()
     }
 
     /// Gives a family its share: the newest leave where it has more, the next in order come where it has less.
@@ -46,6 +78,7 @@ impl Chosen {
         let (before, after) = own.split_at(first);
         for ip in after.iter().chain(before) {
             if held(&self.places) < share && !self.places.contains(ip) {
+                self.places.reserve_exact(1);
                 self.places.push(*ip);
                 self.last[number] = Some(*ip);
             }
@@ -73,6 +106,13 @@ mod tests {
         (1..=of_v4).map(v4).chain((1..=of_v6).map(v6)).collect()
     }
 
+    /// Those that are probed, in order.
+    fn choose(chosen: &mut Chosen, ips: &[IpAddr]) -> Vec<IpAddr> {
+        let mut ips: Vec<IpAddr> = chosen.choose(ips).into_iter().map(|(_, ip)| ip).collect();
+        ips.sort_unstable();
+        ips
+    }
+
     fn counts(chosen: &[IpAddr]) -> (usize, usize) {
         let of_v4 = chosen.iter().filter(|ip| ip.is_ipv4()).count();
         (of_v4, chosen.len() - of_v4)
@@ -89,7 +129,7 @@ mod tests {
             (9, 9, (2, 2)),
             (0, 9, (0, 4)),
         ] {
-            let chosen = Chosen::default().choose(&name(of_v4, of_v6));
+            let chosen = choose(&mut Chosen::default(), &name(of_v4, of_v6));
             assert_eq!(counts(&chosen), wanted, "{of_v4} {of_v6}");
         }
     }
@@ -97,12 +137,12 @@ mod tests {
     #[test]
     fn whoever_has_a_place_keeps_it_while_the_name_has_the_address() {
         let mut chosen = Chosen::default();
-        assert_eq!(chosen.choose(&name(6, 0)), name(4, 0));
+        assert_eq!(choose(&mut chosen, &name(6, 0)), name(4, 0));
         let others = [v4(2), v4(4), v4(5), v4(6), v4(7)];
-        assert_eq!(chosen.choose(&others), [v4(2), v4(4), v4(5), v4(6)]);
+        assert_eq!(choose(&mut chosen, &others), [v4(2), v4(4), v4(5), v4(6)]);
         // A family that comes gets its share, and one that goes gives it back.
         let both: Vec<IpAddr> = others.into_iter().chain([v6(1)]).collect();
-        assert_eq!(chosen.choose(&both), [v4(2), v4(4), v4(5), v6(1)]);
+        assert_eq!(choose(&mut chosen, &both), [v4(2), v4(4), v4(5), v6(1)]);
         assert_eq!(chosen.choose(&others).len(), 4);
     }
 
@@ -114,13 +154,32 @@ mod tests {
         for first in 0..8 {
             let mut answer: Vec<IpAddr> = (0..5).map(|step| v4((first + step) % 8 + 1)).collect();
             answer.sort_unstable();
-            seen.extend(chosen.choose(&answer));
+            seen.extend(choose(&mut chosen, &answer));
         }
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen, name(8, 0));
         for _ in 0..9 {
             assert_eq!(chosen.choose(&name(8, 0)), chosen.clone().choose(&name(8, 0)));
+        }
+    }
+
+    #[test]
+    fn nobody_moves_because_another_leaves_and_four_that_take_turns_share_no_slot() {
+        let mut chosen = Chosen::default();
+        assert_eq!(chosen.choose(&name(3, 0)), [(0, v4(1)), (1, v4(2)), (2, v4(3))]);
+        assert_eq!(chosen.choose(&[v4(2), v4(3)]), [(1, v4(2)), (2, v4(3))]);
+        let others = [v4(2), v4(3), v4(9)];
+        assert_eq!(chosen.choose(&others), [(1, v4(2)), (2, v4(3)), (3, v4(9))], "it was free");
+        assert_eq!(chosen.choose(&name(3, 0)), [(0, v4(1)), (1, v4(2)), (2, v4(3))], "its own");
+        // One of four in each answer, then one of nine.
+        let mut chosen = Chosen::default();
+        for turn in 0..40 {
+            let slot = usize::from(turn % 4);
+            assert_eq!(chosen.choose(&[v4(turn % 4)]), [(slot, v4(turn % 4))]);
+        }
+        for turn in 0..90 {
+            assert_eq!(chosen.choose(&[v4(100 + turn % 9)]).len(), 1);
         }
     }
 }

@@ -15,7 +15,7 @@
 //! | `icmp` | echoes: one socket a family for all targets, or the crate `surge-ping` (I/O) |
 //! | `stopwatch`, `clock` | the times of a probe's phases; the time |
 //! | `outcome` | what one probe found, or why it failed (pure) |
-//! | `standing` | how a target stands after all its probes (pure) |
+//! | `standing`, `tally` | how a target stands after all its probes, and how many there were (pure) |
 //! | `window`, `spread` | the minimum of the last minutes; how much round trips differ (pure) |
 //! | `figures` | what a page shows of each target beside the ordinary (pure) |
 //! | `verdict` | what this vantage says of its endpoints, and of itself (pure) |
@@ -52,6 +52,7 @@ mod standing;
 mod state;
 mod stopwatch;
 mod tables;
+mod tally;
 mod verdict;
 mod window;
 
@@ -106,7 +107,7 @@ pub struct LatencyExporter {
 
 impl Exporter for LatencyExporter {
     const NAME: &'static str = "turbulence-latency";
-    const ABOUT: &'static str = "Latency of endpoints from this vantage: ICMP, TCP and HTTP.";
+    const ABOUT: &'static str = "Latency of endpoints from this vantage, by ICMP, TCP, HTTP, DNS, gRPC, WebSocket and Unix sockets, and the paths to them.";
     const PORT: u16 = 9770;
     const PAGES: &'static [&'static str] = &["/probe", "/paths", "/api/v1/paths"];
     const GROUP: &'static str = "team";

@@ -91,6 +91,16 @@ impl Phases {
         self.0[phase as usize] = Some(took);
     }
 
+    /// Records a phase that may have taken place before.
+    pub(crate) fn add(&mut self, phase: Phase, took: Duration) {
+        *self.0[phase as usize].get_or_insert_default() += took;
+    }
+
+    /// Forgets a phase.
+    pub(crate) fn forget(&mut self, phase: Phase) {
+        self.0[phase as usize] = None;
+    }
+
     /// How long a phase took, if it took place.
     pub(crate) fn get(&self, phase: Phase) -> Option<Duration> {
         self.0[phase as usize]
@@ -122,6 +132,8 @@ pub(crate) enum Seen {
 pub(crate) struct Outcome {
     /// Why it failed; `None` is a success.
     pub(crate) failure: Option<Failure>,
+    /// In which phase it failed, if in one.
+    pub(crate) phase: Option<Phase>,
     /// What goes into the distribution of durations: the whole probe when an answer came (a wrong
     /// one too), the timeout when the probe used it up, and nothing when it failed sooner than an
     /// answer could have come, for a fast refusal is no fast service.

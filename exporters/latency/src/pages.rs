@@ -121,6 +121,7 @@ impl Engine for Requests {
             destination: &plan.destination,
             allow: &plan.settings.allow,
             ip: None,
+            is_of_target: false,
             started,
             deadline,
             log: &log,

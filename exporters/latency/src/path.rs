@@ -43,7 +43,7 @@ mod turns;
 use crate::clock::Clock;
 use crate::config::path::PathSettings;
 use crate::link;
-use crate::standing::{Address, MOST_ADDRESSES, Standing};
+use crate::standing::{Address, Standing};
 use crate::state::{CurrentVantage, TargetState};
 use crate::tables::Tables;
 use asked::Asked;
@@ -91,7 +91,7 @@ impl Task {
     pub(crate) async fn run(self) {
         let (mut plans, mut asked) = (Plans::new(), Asked::default());
         loop {
-            for (slot, (ip, signs)) in self.seen().into_iter().enumerate() {
+            for (slot, ip, signs) in self.seen() {
                 let plan = || Due::new(self.settings.interval, self.splay(ip));
                 let Some(why) = plans.why(ip, self.clock.now().monotonic, signs, plan) else {
                     continue;
@@ -132,8 +132,8 @@ impl Task {
     /// The names of the path to an address are there; it may have another slot by now, or none.
     fn judge_again(&self, ip: IpAddr) {
         let seen = self.seen();
-        if let Some((slot, (_, signs))) = seen.iter().enumerate().find(|(_, (it, _))| *it == ip) {
-            self.judge(slot, ip, signs.rtt);
+        if let Some((slot, _, signs)) = seen.iter().find(|(_, it, _)| *it == ip) {
+            self.judge(*slot, ip, signs.rtt);
         }
     }
 
@@ -149,7 +149,7 @@ impl Task {
     }
 
     /// The addresses that are probed, by slot, and what is seen of each.
-    fn seen(&self) -> Vec<(IpAddr, Signs)> {
+    fn seen(&self) -> Vec<(usize, IpAddr, Signs)> {
         let now = self.clock.now().monotonic;
         signs(&self.state.standing(), now)
     }
@@ -163,8 +163,9 @@ impl Task {
 }
 
 /// What is seen of each address: how it fares itself, not how the target does by its others.
-fn signs(standing: &Standing, now: Duration) -> Vec<(IpAddr, Signs)> {
-    let addresses = standing.addresses().iter().take(MOST_ADDRESSES);
+fn signs(standing: &Standing, now: Duration) -> Vec<(usize, IpAddr, Signs)> {
+    // The address of one whose name only a proxy knows is none.
+    let addresses = standing.addresses().iter().filter(|it| !it.ip.is_unspecified());
     let of = |it: &Address| Signs { rtt: it.min_rtt(now), failed: it.consecutive_failures() };
-    addresses.map(|it| (it.ip, of(it))).collect()
+    addresses.map(|it| (it.slot, it.ip, of(it))).collect()
 }

@@ -5,7 +5,7 @@
 //! distribution. How many are under way is bounded all the same: each ends by its timeout, an echo
 //! whose name had to be looked up by twice that, and the config bounds the timeout in intervals.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Work;
+use crate::host::Host;
 use crate::icmp::Icmp;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::probe::Attempt;
@@ -43,6 +44,9 @@ impl Task {
     pub(crate) async fn run(self, rounds: Rounds) {
         let Work { host, families, resolvers, interval, timeout, .. } = self.work.clone();
         let mut every = rounds.every(interval, &self.name);
+        // There is one round of one probe, also where nobody here knows the name.
+        let is_for_proxy = self.work.probe.leaves_name_to_proxy();
+        let host = if is_for_proxy { Host::Ip(Ipv4Addr::UNSPECIFIED.into()) } else { host };
         let addresses = Addresses::new(host, families, resolvers, timeout);
         let round = Arc::new(Round { addresses, task: self });
         let mut number = 0;

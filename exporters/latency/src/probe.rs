@@ -60,6 +60,11 @@ pub(crate) trait Run {
     /// What is probed at this host, in a few words.
     fn detail(&self, host: &Host) -> String;
 
+    /// Whether only a proxy knows the host's addresses: there is one probe then, of none in particular.
+    fn leaves_name_to_proxy(&self) -> bool {
+        false
+    }
+
     /// Probes one address.
     fn run(&self, attempt: &Attempt<'_>) -> impl Future<Output = Outcome> + Send;
 }
@@ -202,6 +207,11 @@ macro_rules! probers {
             /// What is probed at this host, in a few words.
             pub(crate) fn detail(&self, host: &Host) -> String {
                 match self { $(Self::$Variant(probe) => probe.detail(host),)* }
+            }
+
+            /// Whether only a proxy knows the host's addresses.
+            pub(crate) fn leaves_name_to_proxy(&self) -> bool {
+                match self { $(Self::$Variant(probe) => probe.leaves_name_to_proxy(),)* }
             }
 
             /// Probes one address.

@@ -2,13 +2,15 @@
 
 mod alive;
 mod known;
+mod queues;
 mod servers;
 mod shared;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hickory_resolver::net::NetError;
@@ -18,6 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
 use self::known::{Decision, Known, decide, matter};
+use self::queues::Kind;
 use self::servers::Servers;
 use self::shared::{Occasions, Shared};
 use crate::host::{Families, Host};
@@ -57,6 +60,8 @@ struct Names {
     patience: Duration,
     /// How long a lookup may take.
     limit: Duration,
+    /// Whom its lookups wait with, where that is not by what came of the one before.
+    kind: Option<Kind>,
     state: Mutex<State>,
     /// Told of each lookup that ends; rounds that overlap share it.
     ended: watch::Sender<()>,
@@ -139,7 +144,7 @@ impl Names {
         limit: Duration,
     ) -> Self {
         let (state, ended) = (Mutex::default(), watch::Sender::new(()));
-        Self { shared, families, resolvers, patience, limit, state, ended }
+        Self { shared, families, resolvers, patience, limit, kind: None, state, ended }
     }
 
     /// The addresses, and how long a lookup was waited for, if one was.
@@ -173,20 +178,24 @@ impl Names {
         let matter = matter(self.families, &state.known, now);
         for (family, known) in state.known.iter_mut().enumerate() {
             if matter[family] && known.is_due(now) {
+                let kind = self.kind.unwrap_or_else(|| known.kind());
                 known.ask(now);
-                let (names, name) = (Arc::clone(self), name.to_owned());
-                tokio::spawn(async move { names.ask(&name, family).await });
+                let (shared, names) = (Arc::clone(&self.shared), Arc::downgrade(self));
+                tokio::spawn(in_turn(shared, names, name.to_owned(), family, kind));
             }
         }
         decide(self.families, &state.known, self.patience, now)
     }
 
-    /// Looks up a name in one family when it is its turn, and notes what that came to.
-    async fn ask(&self, name: &str, family: usize) {
-        let answer = match timeout(self.limit, self.shared.turns.acquire()).await {
-            Ok(Ok(_turn)) => timeout(self.limit, self.look_up(name, family)).await,
-            // Resolvers that say nothing hold up all turns.
-            Ok(Err(_)) | Err(_) => Ok(Err(NetError::Timeout)),
+    /// Looks up a name in one family, and notes what that came to.
+    async fn ask(&self, name: &str, family: usize, kind: Kind) {
+        let patience = kind.patience().map_or(self.limit, |patience| patience.min(self.limit));
+        let mut looking_up = pin!(self.look_up(name, family));
+        let answer = match timeout(patience, &mut looking_up).await {
+            Err(_) if !self.shared.queues.is_full(kind) => {
+                timeout(self.limit.saturating_sub(patience), looking_up).await
+            }
+            answer => answer,
         };
         let (now, mut state) = (Instant::now(), self.state());
         // Before it is noted, so that a lookup is no occasion to repeat itself.
@@ -201,6 +210,17 @@ impl Names {
         }
         drop(state);
         self.ended.send_replace(());
+    }
+
+    /// A lookup waits for its turn.
+    fn queue(&self, family: usize) {
+        self.state().known[family].queue();
+        self.ended.send_replace(());
+    }
+
+    /// It is the turn of one that has waited.
+    fn begin(&self, family: usize) {
+        self.state().known[family].ask(Instant::now());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -249,20 +269,53 @@ impl State {
     }
 }
 
+/// Looks up a name in one family when it is its turn. Who wants to know may be gone by then: nobody is asked.
+async fn in_turn(shared: Arc<Shared>, names: Weak<Names>, name: String, family: usize, kind: Kind) {
+    let mut place = shared.queues.try_enter(kind);
+    let has_to_wait = place.is_none();
+    if has_to_wait {
+        if let Some(names) = names.upgrade() {
+            names.queue(family);
+        }
+        place = shared.queues.enter(kind).await;
+    }
+    if let Some(names) = names.upgrade() {
+        if has_to_wait {
+            names.begin(family);
+        }
+        names.ask(&name, family, kind).await;
+    }
+    drop(place);
+}
+
 /// What this machine's own list says of a name; nothing where the config names who is asked.
 async fn own_list(name: &str, resolvers: &[SocketAddr]) -> Vec<IpAddr> {
     if resolvers.is_empty() { hosts::addresses(name).await } else { Vec::new() }
 }
 
-/// Looks a name up once, for a probe that is asked for and has so much time left: the addresses in the order
-/// of the answer, of the family that is preferred or else of the other.
+/// Looks a name up once, for a probe that has so much time left: the addresses in the order of the answer, of
+/// the family that is preferred or else of the other. What scrapers ask for waits by itself.
 pub(crate) async fn once(
     name: &str,
     families: Families,
     resolvers: &[SocketAddr],
+    is_of_target: bool,
     left: Duration,
 ) -> Result<Found, Failure> {
-    once_of(program(), name, families, resolvers, left).await
+    let kind = if is_of_target { Kind::Target } else { Kind::Scraper };
+    once_of(program(), name, families, resolvers, (kind, left)).await
+}
+
+/// All addresses of a name, looked up once for a probe.
+pub(crate) async fn all(
+    name: &str,
+    resolvers: &[SocketAddr],
+    is_of_target: bool,
+    left: Duration,
+) -> Result<Vec<IpAddr>, Failure> {
+    let kind = if is_of_target { Kind::Target } else { Kind::Scraper };
+    let asked = found_of(program(), name, Families::Both, resolvers, (kind, left));
+    asked.await.map(|(ips, _)| ips)
 }
 
 async fn once_of(
@@ -270,10 +323,21 @@ async fn once_of(
     name: &str,
     families: Families,
     resolvers: &[SocketAddr],
-    left: Duration,
+    (kind, left): (Kind, Duration),
 ) -> Result<Found, Failure> {
     let families = if families == Families::Both { Families::V6ElseV4 } else { families };
+    found_of(shared, name, families, resolvers, (kind, left)).await
+}
+
+async fn found_of(
+    shared: Arc<Shared>,
+    name: &str,
+    families: Families,
+    resolvers: &[SocketAddr],
+    (kind, left): (Kind, Duration),
+) -> Result<Found, Failure> {
     let names = Names::new(shared, families, resolvers.to_vec(), PATIENCE.min(left / 3), left);
+    let names = Names { kind: Some(kind), ..names };
     Arc::new(names).get(name).await.map(|(found, _)| found)
 }
 

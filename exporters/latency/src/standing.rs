@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::chosen::Chosen;
 use crate::outcome::{Failure, Outcome, Phase, Seen, Session};
 use crate::spread::Spread;
+use crate::tally::Tally;
 use crate::window::{Minutes, Window};
 
 pub(crate) use crate::chosen::MOST_ADDRESSES;
@@ -67,30 +68,6 @@ impl<T: Copy> Newest<T> {
     }
 }
 
-/// How many probes there were. Kept with the rest, so that one page agrees with itself: what was sent was
-/// answered, has failed, or is under way.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Tally {
-    /// Those that are decided.
-    pub(crate) decided: u64,
-    /// Those of them that failed.
-    pub(crate) failed: u64,
-    /// Those that are not decided yet.
-    pub(crate) in_flight: u64,
-}
-
-impl Tally {
-    /// Those that were sent.
-    pub(crate) fn sent(self) -> u64 {
-        self.decided + self.in_flight
-    }
-
-    fn decide(&mut self, outcome: &Outcome) {
-        self.decided += 1;
-        self.failed += u64::from(outcome.failure.is_some());
-    }
-}
-
 /// What is known of a target.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
@@ -105,7 +82,7 @@ pub(crate) struct Standing {
     last_success: Option<f64>,
     /// How many addresses the name has.
     found: usize,
-    /// The probed ones; the index is the slot.
+    /// The probed ones, by their slots.
     addresses: Vec<Address>,
     /// Those that were probed before, the newest first: a name whose lookup fails once, or that gives its
     /// addresses in turns, comes back to what is known of them.
@@ -132,6 +109,8 @@ const LENGTHS: [Phase; 3] = [Phase::Connect, Phase::Tls, Phase::Ttfb];
 pub(crate) struct Address {
     /// The address.
     pub(crate) ip: IpAddr,
+    /// Its number among those of the target, below [`MOST_ADDRESSES`].
+    pub(crate) slot: usize,
     /// Whether its newest probe succeeded, and what came back.
     latest: Newest<(bool, Seen)>,
     /// Probes in a row that failed, and not on our side.
@@ -170,30 +149,43 @@ impl Standing {
         self.hop_limit_changes
     }
 
-    /// Takes in the addresses of the name (sorted, so that slots stay what they are); returns those that are
+    /// Takes in the addresses of the name (sorted, so that at first slots are in order); returns those that are
     /// probed. Those that were there before keep what is known of them.
     pub(crate) fn resolved(&mut self, ips: &[IpAddr], now: Duration) -> Vec<IpAddr> {
         self.found = ips.len();
+        if let ([ip], [known]) = (ips, &self.addresses[..])
+            && known.ip == *ip
+        {
+            return vec![*ip];
+        }
         // Whoever has a place has it again after a lookup that failed.
         let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips) };
-        if probed.iter().eq(self.addresses.iter().map(|address| &address.ip)) {
-            return probed;
+        let ips = || probed.iter().map(|(_, ip)| *ip);
+        if probed.iter().copied().eq(self.addresses.iter().map(|it| (it.slot, it.ip))) {
+            return ips().collect();
         }
         let mut before = std::mem::take(&mut self.addresses);
         before.append(&mut self.left);
-        for ip in &probed {
+        // Most have one, and a list that grows begins with room for four.
+        self.addresses.reserve_exact(probed.len());
+        for (slot, ip) in &probed {
             let known = before.iter().position(|known| known.ip == *ip);
             let mut address = known.map_or_else(|| Address::new(*ip), |known| before.remove(known));
-            address.is_shown = self.may_show(*ip, now);
+            (address.slot, address.is_shown) = (*slot, self.may_show(*ip, now));
             self.addresses.push(address);
         }
         before.truncate(MOST_LEFT);
+        before.iter_mut().for_each(Address::leave);
         self.left = before;
-        probed
+        ips().collect()
     }
 
     /// Whether an address may be in a label: one that was within the hour, or one of the first few of it.
     fn may_show(&mut self, ip: IpAddr, now: Duration) -> bool {
+        // It stands for a host whose addresses only a proxy knows.
+        if ip.is_unspecified() {
+            return false;
+        }
         self.shown.retain(|(_, shown)| now.saturating_sub(*shown) < SHOWN);
         let has_room = self.shown.len() < MOST_SHOWN;
         match self.shown.iter_mut().find(|(known, _)| *known == ip) {
@@ -304,6 +296,7 @@ impl Address {
     fn new(ip: IpAddr) -> Self {
         Self {
             ip,
+            slot: 0,
             latest: Newest::default(),
             failed: 0,
             rtts: Window::default(),
@@ -314,6 +307,11 @@ impl Address {
             is_shown: true,
             session: None,
         }
+    }
+
+    /// It is probed no longer: how it stood is not how it stands when it comes back.
+    fn leave(&mut self) {
+        (self.latest, self.failed, self.session) = (Newest::default(), 0, None);
     }
 
     /// The smallest time of a phase in the last minute, of those phases that have one.
@@ -481,7 +479,7 @@ mod tests {
         standing.decided(1, B, &good(), at(1));
         standing.resolved(&[B], NOW);
         let slot = &standing.addresses()[0];
-        assert_eq!(slot.ip, B);
+        assert_eq!((slot.ip, slot.slot), (B, 1), "it stays where it is");
         assert_eq!(slot.min_rtt(at(2).monotonic), Some(Duration::from_millis(20)));
         standing.resolved(&[], NOW);
         assert_eq!((standing.found(), standing.addresses().len()), (0, 0));
@@ -508,6 +506,21 @@ mod tests {
         assert!(!shown(&standing), "it would be one label more");
         standing.resolved(&[A], NOW + SHOWN);
         assert!(shown(&standing));
+    }
+
+    #[test]
+    fn an_address_that_comes_back_is_not_what_it_was() {
+        let mut standing = standing();
+        let session = Some(Box::new(Session { expiry: Some(7), ..Session::default() }));
+        standing.decided(1, B, &Outcome { session, ..bad() }, at(1));
+        let of_b = |standing: &Standing| {
+            let b = standing.addresses().iter().find(|it| it.ip == B).unwrap();
+            (b.is_up(NOW), b.seen(NOW), b.session(NOW).is_some(), b.consecutive_failures())
+        };
+        assert_eq!(of_b(&standing), (Some(false), Some(Seen::Nothing), true, 1));
+        standing.resolved(&[A], NOW);
+        standing.resolved(&[A, B], NOW);
+        assert_eq!(of_b(&standing), (None, None, false, 0), "nobody has probed it since");
     }
 
     #[test]

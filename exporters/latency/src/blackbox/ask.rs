@@ -26,6 +26,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) allow: &'a AllowList,
     /// The address to probe where it has been chosen already: nothing is looked up then.
     pub(crate) ip: Option<IpAddr>,
+    /// Whether it is of a target that is probed all the time, and not asked for by a scraper.
+    pub(crate) is_of_target: bool,
     /// When the probe began.
     pub(crate) started: Instant,
     /// When it ends at the latest. Whoever runs it ends it then; what it has found by that time stays.

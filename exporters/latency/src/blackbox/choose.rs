@@ -51,7 +51,7 @@ pub(crate) async fn address(
     } else {
         let until = ask.last_moment();
         let left = until.saturating_duration_since(started);
-        let asked = resolve::once(bare, families, ask.resolvers, left);
+        let asked = resolve::once(bare, families, ask.resolvers, ask.is_of_target, left);
         // It is ended here, so that its time is known also of a resolver that is dead.
         timeout_at(until, asked).await.unwrap_or(Err(Failure::Timeout))
     };
@@ -70,6 +70,28 @@ pub(crate) async fn address(
     ask.log.line(|| format!("{bare} is {ip}, of {} addresses", ips.len()));
     found.ip = Some(ip);
     Ok(ip)
+}
+
+/// All addresses of a host that is no target, a proxy's say, in the order in which they are tried: IPv6 and
+/// IPv4 by turns (RFC 8305, section 4).
+pub(crate) async fn all(host: &str, ask: &Ask<'_>) -> Result<Vec<IpAddr>, Failure> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(vec![ip]);
+    }
+    let until = ask.last_moment();
+    let left = until.saturating_duration_since(Instant::now());
+    let asked = resolve::all(bare, ask.resolvers, ask.is_of_target, left);
+    let ips = timeout_at(until, asked).await.unwrap_or(Err(Failure::Timeout));
+    let ips = ips.inspect_err(|_| ask.log.line(|| format!("{bare} could not be resolved")))?;
+    ask.log.line(|| format!("{bare} has {} addresses", ips.len()));
+    Ok(by_turns(&ips))
+}
+
+fn by_turns(ips: &[IpAddr]) -> Vec<IpAddr> {
+    let (v6, v4): (Vec<_>, Vec<_>) = ips.iter().partition(|ip| ip.is_ipv6());
+    let longest = v6.len().max(v4.len());
+    (0..longest).flat_map(|number| [v6.get(number), v4.get(number)]).flatten().copied().collect()
 }
 
 /// The address out of those that there are, in the order of the answer.
@@ -132,6 +154,13 @@ mod tests {
         let ask = Ask { ip: None, resolvers: &resolvers, ..trial.ask("") };
         let looked_up = address("name.example", Families::V6ElseV4, &ask, &mut found).await;
         assert_eq!(looked_up, Ok("192.0.2.7".parse().unwrap()), "{}", trial.said());
+    }
+
+    #[test]
+    fn families_are_tried_by_turns() {
+        let ips = |list: &[&str]| list.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<_>>();
+        let answer = ips(&["192.0.2.1", "192.0.2.2", "192.0.2.3", "::1"]);
+        assert_eq!(by_turns(&answer), ips(&["::1", "192.0.2.1", "192.0.2.2", "192.0.2.3"]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::ask::Ask;
 use super::found::Found;
 use super::pattern::{Pattern, expanded, readable};
 use super::tls;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// A line is so long at most, as the peer has it.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -133,6 +133,7 @@ pub(crate) async fn converse(
     let mut reader = Reader { connection, waiting: Vec::new(), read: 0 };
     for (number, step) in steps.iter().enumerate() {
         ask.log.line(|| format!("step {}", number + 1));
+        found.watch.begin(Phase::Ttfb);
         let send = match &step.expect {
             None => step.send.as_slice().to_vec(),
             Some(pattern) => {
@@ -171,6 +172,7 @@ pub(crate) async fn converse(
             reader = Reader { connection, waiting: Vec::new(), read: reader.read };
         }
     }
+    found.watch.end();
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use super::choose::{self, Source};
 use super::found::{Dns, Found};
 use super::{tcp, tls};
 use crate::host::{Families, IpProtocol};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 mod answer;
 mod exchange;
@@ -156,8 +156,8 @@ impl Settings {
         let mut times = Times::default();
         let asked = async {
             match (self.transport, &self.tls) {
-                (Transport::Udp, _) => question.by_udp(&mut times, ask).await,
-                (Transport::Tcp, None) => question.by_tcp(&mut times, ask).await,
+                (Transport::Udp, _) => question.by_udp(&mut times, ask, found).await,
+                (Transport::Tcp, None) => question.by_tcp(&mut times, ask, found).await,
                 (Transport::Tcp, Some(tls)) => {
                     question.by_tls(tls, host, &mut times, ask, found).await
                 }
@@ -168,6 +168,7 @@ impl Settings {
         (dns.connect, dns.request) = times.both();
         found.dns = Some(dns);
         let message = answered?;
+        found.watch.end();
         let answer = Answer::read(&message).map_err(|error| {
             ask.log.line(|| format!("the answer cannot be read: {error}"));
             Failure::Body
@@ -179,6 +180,15 @@ impl Settings {
         dns.serial = (self.kind == 6).then(|| answer.serial.unwrap_or(0));
         found.dns = Some(dns);
         self.judge(&answer, ask)
+    }
+
+    /// The phases that it can have beside the lookup.
+    pub(crate) fn phases(&self) -> &'static [Phase] {
+        match (self.transport, &self.tls) {
+            (Transport::Udp, _) => &[Phase::Ttfb],
+            (Transport::Tcp, None) => &[Phase::Connect, Phase::Ttfb],
+            (Transport::Tcp, Some(_)) => &[Phase::Connect, Phase::Tls, Phase::Ttfb],
+        }
     }
 
     fn server<'t>(&self, target: &'t str) -> (&'t str, u16) {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::outcome::Distrust;
+use crate::stopwatch::Stopwatch;
 
 /// All figures of one probe.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,8 +15,8 @@ pub(crate) struct Found {
     pub(crate) chosen: bool,
     /// `probe_dns_lookup_time_seconds`. By `choose`.
     pub(crate) lookup: Duration,
-    /// How long connecting took, of the prober `tcp`: not shown on its page.
-    pub(crate) connect: Option<Duration>,
+    /// How far it got, as it is told of targets: not shown on the page of `/probe`.
+    pub(crate) watch: Stopwatch,
     /// The address that was probed: `probe_ip_protocol`, `probe_ip_addr_hash`.
     pub(crate) ip: Option<IpAddr>,
     /// `probe_failed_due_to_regex`.
@@ -28,6 +29,8 @@ pub(crate) struct Found {
     pub(crate) expect_info: Option<Vec<(String, String)>>,
     /// What TLS came to.
     pub(crate) tls: Option<Tls>,
+    /// Of a target, what it came to with those that led elsewhere: the worst of them.
+    pub(crate) led: Option<Tls>,
     /// Of the prober `http`.
     pub(crate) http: Option<Http>,
     /// Of the prober `icmp`.
@@ -55,6 +58,21 @@ pub(crate) struct Tls {
     pub(crate) leaf: Option<Leaf>,
     /// Whether the certificate is trusted, or why not; none where it was not judged.
     pub(crate) trust: Option<Result<(), Distrust>>,
+}
+
+impl Tls {
+    /// When the first of the verified chain ends, or else the first of what was shown.
+    pub(crate) fn expiry(&self) -> Option<i64> {
+        let of_chain = self.last_chain_expiry.filter(|_| self.trust == Some(Ok(())));
+        of_chain.or(self.earliest_expiry)
+    }
+
+    /// Of two sessions of one probe the one that matters: whose certificate is refused, or ends first.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let badness =
+            |it: &Self| (!matches!(it.trust, Some(Err(_))), it.expiry().unwrap_or(i64::MAX));
+        if badness(&other) < badness(&self) { other } else { self }
+    }
 }
 
 /// The labels of `probe_ssl_last_chain_info`.
@@ -174,4 +192,25 @@ pub(crate) struct Websocket {
     pub(crate) connection_upgraded: bool,
     /// `probe_websocket_status_code`; 0 without one.
     pub(crate) status_code: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_session_that_matters_is_refused_or_ends_first() {
+        let tls = |expiry, trust| Tls { earliest_expiry: Some(expiry), trust, ..Tls::default() };
+        let (good, skipped) = (tls(9, Some(Ok(()))), tls(5, None));
+        let refused = tls(20, Some(Err(Distrust::Name)));
+        for (one, other, wanted) in [
+            (&good, &skipped, &skipped),
+            (&good, &refused, &refused),
+            (&skipped, &refused, &refused),
+            (&Tls::default(), &good, &good),
+        ] {
+            assert_eq!(&one.clone().worse(other.clone()), wanted);
+            assert_eq!(&other.clone().worse(one.clone()), wanted);
+        }
+    }
 }

@@ -27,7 +27,7 @@ use super::http_client::USER_AGENT;
 use super::http_client::connection::{Asked, Connection, Peer, open};
 use super::tls;
 use crate::host::{Families, IpProtocol};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// So much of an answer is read: it has two bytes, and five before them.
 const MOST_BYTES: usize = 64 * 1024;
@@ -149,6 +149,14 @@ impl Settings {
         self.tls.as_mut().map_or(Ok(()), |tls| tls.load(folder).context("grpc"))
     }
 
+    /// The phases that it can have beside the lookup.
+    pub(crate) fn phases(&self) -> &'static [Phase] {
+        match self.tls {
+            Some(_) => &[Phase::Connect, Phase::Tls, Phase::Ttfb],
+            None => &[Phase::Connect, Phase::Ttfb],
+        }
+    }
+
     /// Whom it contacts.
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
         let target = Target::parse(target)?;
@@ -207,6 +215,7 @@ impl Settings {
             host,
             port,
             ip: Some(ip),
+            at: &[ip],
             via: None,
             tls: self.tls.as_ref().unwrap_or(&unused),
             server_name: host,
@@ -220,6 +229,7 @@ impl Settings {
             ask.log.line(|| "the server does not agree on HTTP/2");
             return Err(Failure::TlsHandshake);
         }
+        found.watch.begin(Phase::Ttfb);
         let mut connection = Connection::begin(stream, true, false, ask).await?;
         // As in grpc-go, the name that is certified is the one that is asked.
         let authority = match &self.tls {
@@ -245,10 +255,12 @@ impl Settings {
         };
         ask.log.line(|| format!("asking for the health of {:?}", self.service));
         let (response, _) = connection.send(asked, ask).await?;
-        read(response).await.map_err(|error| {
+        let answer = read(response).await.map_err(|error| {
             ask.log.line(|| format!("the answer failed: {error}"));
             Failure::Body
-        })
+        })?;
+        found.watch.end();
+        Ok(answer)
     }
 }
 

@@ -40,12 +40,12 @@ use self::judge::Answered;
 use self::target::Target;
 use super::ask::Ask;
 use super::choose;
-use super::found::{Found, Http};
+use super::found::{Found, Http, Tls};
 use super::http_client::connection::{Asked, Connection, Peer, authority, open};
-use super::http_client::{USER_AGENT, basic};
+use super::http_client::{USER_AGENT, Via, basic};
 use crate::clock;
 use crate::host::Families;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 pub(crate) use self::said::follows;
 pub(crate) use self::settings::Settings;
@@ -151,6 +151,11 @@ impl Settings {
         unreachable!("it ends with the last redirect")
     }
 
+    /// Whether only the proxy that this URL is asked through looks its host up.
+    pub(crate) fn leaves_name_to_proxy(&self, url: &str) -> bool {
+        Target::parse(url).is_ok_and(|target| self.leaves_lookup_to_proxy(&target))
+    }
+
     fn leaves_lookup_to_proxy(&self, target: &Target) -> bool {
         let via = || self.client.via(target.is_tls(), target.host(), None, target.port());
         self.skip_resolve && via().is_some()
@@ -175,9 +180,12 @@ impl Settings {
             (_, Some(IpAddr::V4(_))) => Families::V4ElseV6,
             (_, Some(IpAddr::V6(_))) => Families::V6ElseV4,
         };
+        found.watch.begin(Phase::Resolve);
         let looked_up = choose::address(target.host(), families, &elsewhere, &mut other).await;
         http(found).phases.resolve += other.lookup;
-        looked_up.map(Some)
+        let ip = looked_up?;
+        found.watch.end();
+        Ok(Some(ip))
     }
 
     /// One request to one host, up to the end of the headers of its answer.
@@ -192,19 +200,17 @@ impl Settings {
     ) -> Result<Answered, Failure> {
         let (host, port, is_tls) = (hop.target.host(), hop.target.port(), hop.target.is_tls());
         // The figures are those of the last one.
-        found.tls = None;
+        let ended = found.tls.take().filter(|_| ask.is_of_target);
+        found.led = found.led.take().into_iter().chain(ended).reduce(Tls::worse);
         let (redirects, phases) = (http(found).redirects, http(found).phases);
         *http(found) = Http { phases, redirects, ..Http::default() };
-        let via = match self.client.via(is_tls, host, ip, port) {
-            None => None,
-            Some(via) => {
-                let (mut unused, other) = (Found::default(), Ask { ip: None, ..ask.clone() });
-                let found = choose::address(&via.host, self.families, &other, &mut unused).await;
-                // It says nothing of the target.
-                Some((via, found.map_err(|_| Failure::Local)?))
-            }
+        let via = self.client.via(is_tls, host, ip, port);
+        let at = match via {
+            None => ip.into_iter().collect(),
+            // It says nothing of the target.
+            Some(via) => choose::all(&via.host, ask).await.map_err(|_| Failure::Local)?,
         };
-        if let Some((via, _)) = via
+        if let Some(via) = via
             && !is_tls
             && let Some(login) = via.connect.get(header::PROXY_AUTHORIZATION)
         {
@@ -220,13 +226,14 @@ impl Settings {
             if self.client.enable_http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
         let tls = &self.client.tls;
         let server_name = server_name.as_str();
-        let peer = Peer { is_tls, host, port, ip, via, tls, server_name, is_first, alpn };
+        let peer = Peer { is_tls, host, port, ip, at: &at, via, tls, server_name, is_first, alpn };
         let mut phases = phases;
         let opened = open(&peer, &mut phases, ask, found).await;
         http(found).phases = phases;
         let (stream, is_h2) = opened?;
-        let is_to_proxy = via.is_some_and(|(via, _)| via.is_asked_itself()) && !is_tls;
+        let is_to_proxy = via.is_some_and(Via::is_asked_itself) && !is_tls;
         let began = Instant::now();
+        found.watch.begin(Phase::Ttfb);
         let mut connection = Connection::begin(stream, is_h2, is_to_proxy, ask).await?;
         ask.log.line(|| format!("asking {} {}", hop.method, hop.target));
         let asked = Asked {
@@ -243,6 +250,7 @@ impl Settings {
             body: hop.body.clone(),
         };
         let (response, came) = connection.send(asked, ask).await?;
+        found.watch.end_at(came);
         let http = http(found);
         http.phases.processing += came.saturating_duration_since(began);
         http.ssl = is_tls;

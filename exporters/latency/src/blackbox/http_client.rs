@@ -3,12 +3,14 @@
 //! | file | noun |
 //! |---|---|
 //! | `connection` | one connection, by HTTP/1.1 or HTTP/2 (I/O) |
+//! | `dial` | a connection with a host of several addresses (I/O) |
 //! | `first_byte` | a stream that notes when its first byte came (I/O) |
 //! | `oauth2` | a token for client credentials (I/O) |
 //! | `proxy` | through whom a host is asked (pure) |
 //! | `socks` | a connection through a proxy of SOCKS5 (I/O) |
 
 pub(crate) mod connection;
+mod dial;
 mod first_byte;
 mod oauth2;
 mod proxy;
@@ -133,7 +135,7 @@ impl Client {
 
     /// The headers that say who asks. A token is fetched where there is none that is still good.
     pub(crate) async fn said(&self, ask: &Ask<'_>) -> Result<HeaderMap, Failure> {
-        let is_usable = self.proxy.usable().and(self.tls.usable());
+        let is_usable = self.proxy.usable().and(self.tls.usable(ask).await);
         let mut said = is_usable.and_then(|()| self.who_asks()).map_err(|error| {
             ask.log.line(|| format!("the module cannot be used: {error:#}"));
             Failure::Local

@@ -7,7 +7,6 @@ use std::path::Path;
 use exporter_kit::on_demand::Destination;
 use serde::Deserialize;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::choose::{self, Source};
@@ -15,7 +14,7 @@ use super::dialogue::{self, Connection, Step};
 use super::found::Found;
 use super::tls;
 use crate::host::{Families, IpProtocol};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// The section `tcp` of a module.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -65,6 +64,16 @@ impl Settings {
         self.families
     }
 
+    /// The phases that it can have beside the lookup: what is said is a request and its answer.
+    pub(crate) fn phases(&self) -> &'static [Phase] {
+        match (self.tls || self.steps.iter().any(|step| step.starttls), self.steps.is_empty()) {
+            (false, true) => &[Phase::Connect],
+            (false, false) => &[Phase::Connect, Phase::Ttfb],
+            (true, true) => &[Phase::Connect, Phase::Tls],
+            (true, false) => &[Phase::Connect, Phase::Tls, Phase::Ttfb],
+        }
+    }
+
     /// Whom a probe of this target contacts.
     #[expect(clippy::unused_self, reason = "as every prober has it")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
@@ -85,12 +94,12 @@ impl Settings {
         let (host, port) = host_and_port(ask.target).ok_or(Failure::Dns)?;
         let ip = choose::address(host, self.families, ask, found).await?;
         let address = SocketAddr::new(ip, port);
-        let began = Instant::now();
+        found.watch.begin(Phase::Connect);
         let stream = connect(address, self.source).await.map_err(|error| {
             ask.log.line(|| format!("no connection with {address}: {error}"));
             Failure::of_io(&error)
         })?;
-        found.connect = Some(began.elapsed());
+        found.watch.shook_hands();
         ask.log.line(|| format!("connected with {address}"));
         let name = ask.hostname.unwrap_or(host);
         let connection: Connection = if self.tls {

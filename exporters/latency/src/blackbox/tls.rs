@@ -15,12 +15,14 @@
 mod certificate;
 mod files;
 mod judge;
+mod judged;
+mod newest;
 mod session;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use exporter_kit::{Secret, SecretSource};
@@ -36,10 +38,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_openssl::SslStream;
 
 use self::files::{Stamp, authorities, certificates};
+use self::judged::Judged;
+use self::newest::Newest;
 use self::session::{record, version};
 use super::ask::Ask;
 use super::found::Found;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// A connection whose certificate was judged.
 pub(crate) type Stream<S> = SslStream<S>;
@@ -73,8 +77,8 @@ pub(crate) struct Settings {
     folder: PathBuf,
     /// What was made of it all by `load`.
     loaded: Option<Loaded>,
-    /// And when a file had changed since.
-    newer: Newer,
+    /// And of the files since.
+    newest: Newest,
 }
 
 #[derive(Deserialize)]
@@ -106,16 +110,6 @@ enum Version {
     Tls13,
 }
 
-/// What was made of the files as they are now. It follows from them, and makes no section another.
-#[derive(Clone, Debug, Default)]
-struct Newer(Arc<Mutex<Option<Loaded>>>);
-
-impl PartialEq for Newer {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
 /// Equal ones were made of the same bytes.
 #[derive(Clone)]
 struct Loaded {
@@ -125,6 +119,8 @@ struct Loaded {
     /// Whom to trust; nobody has to be where any certificate will do.
     roots: Option<Arc<X509Store>>,
     digest: [u8; 32],
+    /// By these.
+    judged: Arc<Judged>,
 }
 
 impl PartialEq for Loaded {
@@ -158,7 +154,7 @@ impl TryFrom<Raw> for Settings {
             max_version: raw.max_version,
             folder: PathBuf::new(),
             loaded: None,
-            newer: Newer::default(),
+            newest: Newest::default(),
         };
         match (&settings.cert, &settings.key) {
             (Some(_), None) => return Err("key: must be given beside cert".to_owned()),
@@ -188,24 +184,30 @@ impl Settings {
     }
 
     /// Whether the files are good as they are now, where there are any.
-    pub(crate) fn usable(&self) -> anyhow::Result<()> {
-        let is_of_files = [&self.ca, &self.cert, &self.key].into_iter().any(Option::is_some);
-        if is_of_files { self.current().map(drop) } else { Ok(()) }
+    pub(crate) async fn usable(&self, ask: &Ask<'_>) -> anyhow::Result<()> {
+        if self.is_of_files() { self.made(ask).await.map(drop) } else { Ok(()) }
     }
 
-    /// What is made of it, with the files as they are now: they are read again where one has changed.
+    fn is_of_files(&self) -> bool {
+        let is_file = |it: &&Option<SecretSource>| matches!(it, Some(SecretSource::File(_)));
+        [&self.ca, &self.cert, &self.key].iter().any(is_file)
+    }
+
+    /// What is made of it for a probe.
+    async fn made(&self, ask: &Ask<'_>) -> anyhow::Result<Loaded> {
+        match &self.loaded {
+            Some(loaded) if !self.is_of_files() => Ok(loaded.clone()),
+            None if !self.is_of_files() => self.read(),
+            _ => self.newest.of(self, ask).await,
+        }
+    }
+
+    /// The same with the files as they are now: they are read again where one has changed. May take long.
     fn current(&self) -> anyhow::Result<Loaded> {
         let stamps = self.stamps();
-        if let Some(loaded) = self.loaded.as_ref().filter(|loaded| loaded.stamps == stamps) {
-            return Ok(loaded.clone());
-        }
-        let mut newer = self.newer.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(newer) = newer.as_ref().filter(|newer| newer.stamps == stamps) {
-            return Ok(newer.clone());
-        }
-        let read = self.read()?;
-        *newer = Some(read.clone());
-        Ok(read)
+        let is_same = |loaded: &Loaded| loaded.stamps == stamps;
+        let known = self.loaded.clone().filter(is_same);
+        known.or_else(|| self.newest.loaded().filter(is_same)).map_or_else(|| self.read(), Ok)
     }
 
     fn stamps(&self) -> Vec<Stamp> {
@@ -255,7 +257,8 @@ impl Settings {
             builder.check_private_key().context("tls_config.key_file: it is of another cert")?;
             digest.update(pem.expose().as_bytes());
         }
-        Ok(Loaded { stamps, context: builder.build(), roots, digest: digest.finish() })
+        let (context, digest) = (builder.build(), digest.finish());
+        Ok(Loaded { stamps, context, roots, digest, judged: Arc::default() })
     }
 
     /// Shakes hands, records what was shown, and judges it for `server_name`, or for that of the section.
@@ -280,7 +283,7 @@ impl Settings {
         ask: &Ask<'_>,
         found: &mut Found,
     ) -> Result<Stream<S>, Failure> {
-        let loaded = &self.current().map_err(|error| {
+        let loaded = &self.made(ask).await.map_err(|error| {
             ask.log.line(|| format!("a file of the module could not be read: {error:#}"));
             Failure::Local
         })?;
@@ -290,8 +293,9 @@ impl Settings {
             Failure::Local
         })?;
         ask.log.line(|| format!("shaking hands by TLS as {name}"));
+        found.watch.begin(Phase::Tls);
         let shaken = Pin::new(&mut stream).connect().await;
-        found.tls = record(stream.ssl());
+        found.tls = record(stream.ssl(), !ask.is_of_target);
         if let Err(error) = shaken {
             ask.log.line(|| format!("TLS failed: {error}"));
             return Err(match error.into_io_error() {
@@ -307,7 +311,7 @@ impl Settings {
         });
         let judged = match &loaded.roots {
             Some(roots) if !self.insecure_skip_verify => {
-                Some(judge::judge(roots, stream.ssl().peer_cert_chain(), name))
+                Some(loaded.judged.judge(roots, stream.ssl().peer_cert_chain(), name))
             }
             _ => None,
         };
@@ -316,13 +320,12 @@ impl Settings {
             tls.trust = trust.map(|judged| judged.map(drop).map_err(judge::Refusal::kind));
             tls.last_chain_expiry = trust.map_or(Some(NO_CHAIN), |judged| judged.ok().copied());
         }
-        match judged {
-            Some(Err(refusal)) => {
-                ask.log.line(|| format!("the certificate is refused: {refusal}"));
-                Err(Failure::TlsVerify)
-            }
-            Some(Ok(_)) | None => Ok(stream),
+        if let Some(Err(refusal)) = judged {
+            ask.log.line(|| format!("the certificate is refused: {refusal}"));
+            return Err(Failure::TlsVerify);
         }
+        found.watch.end();
+        Ok(stream)
     }
 }
 

@@ -45,6 +45,7 @@ impl Trial {
             destination: &self.destination,
             allow: &self.allow,
             ip,
+            is_of_target: false,
             started,
             deadline: started + Duration::from_secs(30),
             log: &self.log,

@@ -33,7 +33,7 @@ use super::http_client::{self, Client, USER_AGENT};
 use super::pattern::{Pattern, expanded, readable};
 use super::tls;
 use crate::host::{Families, IpProtocol, is_spelled_out};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// A connection that was upgraded.
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -172,6 +172,16 @@ impl Settings {
         Ok(said)
     }
 
+    /// The phases that a probe of this target can have beside the lookup.
+    #[expect(clippy::unused_self, reason = "other probers have to look")]
+    pub(crate) fn phases(&self, target: &str) -> &'static [Phase] {
+        if target.starts_with("wss:") {
+            &[Phase::Connect, Phase::Tls, Phase::Ttfb, Phase::Transfer]
+        } else {
+            &[Phase::Connect, Phase::Ttfb, Phase::Transfer]
+        }
+    }
+
     /// Whom it contacts.
     #[expect(clippy::unused_self, reason = "other probers have to look")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
@@ -195,6 +205,7 @@ impl Settings {
             host: target.host(),
             port: target.port(),
             ip: Some(ip),
+            at: &[ip],
             via: None,
             tls: &self.client.tls,
             server_name: target.host(),
@@ -206,16 +217,21 @@ impl Settings {
         phase(found, "connect", phases.connect);
         let shaken = match opened {
             Err(failure) => Err(failure),
-            Ok((stream, _)) => self.shake(stream, &target, said, ask, found).await,
+            Ok((stream, _)) => {
+                found.watch.begin(Phase::Ttfb);
+                self.shake(stream, &target, said, ask, found).await
+            }
         };
         phase(found, "processing", began.elapsed().saturating_sub(phases.connect));
         let mut socket = shaken?;
+        found.watch.end();
         found.websocket.get_or_insert_default().connection_upgraded = true;
         ask.log.line(|| "the connection is upgraded");
         if self.steps.is_empty() {
             return Ok(());
         }
         let began = Instant::now();
+        found.watch.begin(Phase::Transfer);
         let mut talked = Ok(());
         for step in &self.steps {
             talked = step.run(&mut socket, ask).await;
@@ -226,7 +242,9 @@ impl Settings {
         let websocket = found.websocket.get_or_insert_default();
         websocket.failed_due_to_regex = talked.is_err();
         phase(found, "transfer", began.elapsed());
-        talked
+        talked?;
+        found.watch.end();
+        Ok(())
     }
 
     /// Has a connection become one of WebSocket. What the answer has to say is as in the peer, and more than

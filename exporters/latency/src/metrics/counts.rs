@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use exporter_kit::{Buckets, Counter, CountsBy, Histogram};
+use exporter_kit::{Buckets, Counter, Histogram};
 
 use crate::outcome::{Failure, Outcome, Phase};
 
 /// The counters and distributions of one target; zero at first.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    pub(super) failures: CountsBy<Failure>,
+    pub(super) failures: Failures,
     pub(super) durations: Histogram,
     /// Those that a probe of the target can have.
     pub(super) phases: Vec<(Phase, Histogram)>,
@@ -24,7 +24,7 @@ impl Counts {
     pub(crate) fn new(phases: impl IntoIterator<Item = Phase>, buckets: &Buckets) -> Self {
         let histogram = || Histogram::new(buckets.clone());
         Self {
-            failures: CountsBy::default(),
+            failures: Failures::default(),
             durations: histogram(),
             phases: phases.into_iter().map(|phase| (phase, histogram())).collect(),
             strays: Arc::default(),
@@ -40,7 +40,7 @@ impl Counts {
     /// Counts one decided probe.
     pub(crate) fn count(&self, outcome: &Outcome) {
         if let Some(failure) = outcome.failure {
-            self.failures.inc(failure);
+            self.failures.inc(failure, outcome.phase);
         }
         if let Some(duration) = outcome.duration {
             self.durations.observe(duration);
@@ -57,6 +57,29 @@ impl Counts {
         if let Some((_, histogram)) = self.phases.iter().find(|(known, _)| *known == phase) {
             histogram.observe(took);
         }
+    }
+}
+
+/// How many probes failed, by reason and phase. Most targets have few of either: none takes room before it counts.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Mutex<Vec<(Failure, Option<Phase>, u64)>>);
+
+impl Failures {
+    fn inc(&self, reason: Failure, phase: Option<Phase>) {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match counted.iter_mut().find(|(known, at, _)| (*known, *at) == (reason, phase)) {
+            Some((.., count)) => *count += 1,
+            None => counted.push((reason, phase, 1)),
+        }
+    }
+
+    /// Those that were counted at all, in order.
+    pub(super) fn counted(&self) -> Vec<(Failure, Option<Phase>, u64)> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        counted.sort_unstable_by_key(|(reason, phase, _)| {
+            (*reason as usize, phase.map(|phase| phase as usize))
+        });
+        counted
     }
 }
 

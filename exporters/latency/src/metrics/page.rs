@@ -1,12 +1,12 @@
 //! The page of metrics: metric by metric, and within each, target by target.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use exporter_kit::config::Vantage;
 use exporter_kit::{Collector, Counter, LabelSet, LabelWriter, Page, TargetId, Targets};
 
 use super::counts::ReceiveQueue;
+use super::labels::{AddressLabel, Died};
 use super::path::Traced;
 use super::sessions::{self, Shown};
 use super::{path, sockets, strays, vantage, verdicts};
@@ -17,9 +17,10 @@ use crate::icmp::{Icmp, SocketFigures};
 use crate::outcome::Seen;
 use crate::seat::SharedVerdicts;
 use crate::spread::Spread;
-use crate::standing::{Address, MOST_ADDRESSES, Moment, Standing, Tally};
+use crate::standing::{Address, MOST_ADDRESSES, Moment, Standing};
 use crate::state::{CurrentVantage, TargetState};
 use crate::tables::{Loaded, Tables};
+use crate::tally::Tally;
 use crate::verdict::Report;
 
 /// The label of each probed address.
@@ -115,15 +116,6 @@ impl LabelSet for Row<'_> {
     }
 }
 
-/// The label `address`.
-struct AddressLabel(IpAddr);
-
-impl LabelSet for AddressLabel {
-    fn put(&self, to: &mut LabelWriter<'_>) {
-        to.label("address", &self.0.to_string());
-    }
-}
-
 /// One scrape's data.
 pub(super) struct Scrape<'a> {
     pub(super) vantage: &'a Vantage,
@@ -186,11 +178,11 @@ impl Scrape<'_> {
     fn reasons(&self, page: &mut Page<'_>) {
         page.counter(
             "latency_probe_failures_total",
-            "Probes that failed, by reason; a reason is there once it has occurred.",
+            "Probes that failed, by reason and phase; a reason is there once it has occurred.",
             self.rows().flat_map(|row| {
-                let failures = row.state.counts.failures.counted();
+                let failures = row.state.counts.failures.counted().into_iter();
                 failures
-                    .map(|(reason, count)| ((self.of(row), [("reason", reason.as_str())]), count))
+                    .map(|(reason, phase, count)| ((self.of(row), Died { reason, phase }), count))
             }),
         );
     }
@@ -362,8 +354,8 @@ impl Scrape<'_> {
     /// Every probed address of every target, with its slot.
     fn slots(&self) -> impl Iterator<Item = (&Row<'_>, &'static str, &Address)> {
         self.rows().flat_map(|row| {
-            let addresses = SLOTS.into_iter().zip(row.standing.addresses());
-            addresses.map(move |(slot, address)| (row, slot, address))
+            let addresses = row.standing.addresses().iter();
+            addresses.map(move |address| (row, SLOTS[address.slot], address))
         })
     }
 
@@ -375,11 +367,11 @@ impl Scrape<'_> {
     /// The targets whose paths are traced.
     fn traced(&self) -> Vec<Traced<'_, (&Vantage, &Row<'_>)>> {
         let traced = self.rows().filter_map(|row| {
-            let addresses = row.standing.addresses().iter().map(|address| address.ip);
+            let addresses = row.standing.addresses().iter();
             Some(Traced::new(
                 self.of(row),
                 row.state.paths.as_ref()?,
-                SLOTS.into_iter().zip(addresses),
+                addresses.map(|address| (address.slot, SLOTS[address.slot], address.ip)),
             ))
         });
         traced.collect()

@@ -27,9 +27,9 @@ impl<'a, L> Traced<'a, L> {
     pub(super) fn new(
         labels: L,
         paths: &'a Slots,
-        slots: impl Iterator<Item = (&'static str, IpAddr)>,
+        slots: impl Iterator<Item = (usize, &'static str, IpAddr)>,
     ) -> Self {
-        let views = slots.enumerate().filter_map(|(number, (slot, ip))| {
+        let views = slots.filter_map(|(number, slot, ip)| {
             let view = paths.view(number, ip)?;
             Some((slot, view))
         });

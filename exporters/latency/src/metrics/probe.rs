@@ -339,6 +339,7 @@ fn hash(ip: IpAddr) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stopwatch::Stopwatch;
 
     /// A probe that found whatever any probe can find.
     fn everything() -> Probed {
@@ -347,7 +348,8 @@ mod tests {
         let found = Found {
             chosen: true,
             lookup: ms(3),
-            connect: None,
+            watch: Stopwatch::default(),
+            led: None,
             ip: Some(IpAddr::from([192, 0, 2, 1])),
             failed_due_to_regex: Some(true),
             failed_due_to_cel: Some(false),

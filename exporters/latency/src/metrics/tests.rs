@@ -56,6 +56,7 @@ fn web(status: u16) -> Outcome {
     phases.set(Phase::Transfer, ms(1));
     Outcome {
         failure: (status == 500).then_some(Failure::HttpStatus),
+        phase: None,
         duration: Some(ms(84)),
         rtt: Some(ms(20)),
         phases,
@@ -136,6 +137,9 @@ fn states() -> (Vantage, Vec<TargetState>, SharedVerdicts) {
     states[1].resolved(&ips, Some(ms(7)), Duration::ZERO);
     states[1].decided(1, ips[0], &web(200), at(12));
     states[1].decided(1, ips[1], &web(500), at(12));
+    // One before that hung in the handshake of TLS.
+    let hung = Outcome { phase: Some(Phase::Tls), ..Outcome::timed_out(ms(3000)) };
+    states[1].decided(0, ips[1], &hung, at(12));
     (config.vantage, states, verdicts)
 }
 
@@ -223,7 +227,7 @@ fn a_reason_is_there_once_it_has_occurred_and_the_sum_of_all_from_the_start() {
         "0"
     );
     assert_eq!(of("latency_failures_total{"), 5);
-    assert_eq!(of("latency_probe_failures_total{"), 2);
+    assert_eq!(of("latency_probe_failures_total{"), 3);
     assert_eq!(of("latency_icmp_late_replies_total{"), 1);
     assert_eq!(of("latency_icmp_duplicate_replies_total{"), 1);
 }

@@ -69,10 +69,11 @@ fn of_target(state: &TargetState, filter: &Filter) -> Vec<PathView> {
     if !fits(&filter.target, state.name()) || !fits(&filter.module, &labels.module) {
         return Vec::new();
     }
-    let ips: Vec<_> = state.standing().addresses().iter().map(|address| address.ip).collect();
+    let ips: Vec<_> =
+        state.standing().addresses().iter().map(|address| (address.slot, address.ip)).collect();
     let of_slot = |(slot, ip)| {
         let view = paths.view(slot, ip)?;
         Some(PathView::new(state.name(), &labels, slot, ip, &view))
     };
-    ips.into_iter().enumerate().filter_map(of_slot).collect()
+    ips.into_iter().filter_map(of_slot).collect()
 }

@@ -364,7 +364,7 @@ fn an_address_that_fails_is_seen_though_another_answers() {
         standing.decided(round, ips[0], &outcome, at);
         standing.decided(round, ips[1], &good, at);
         let signs = super::signs(&standing, now);
-        failed.push([signs[0].1.failed, signs[1].1.failed]);
+        failed.push([signs[0].2.failed, signs[1].2.failed]);
     }
     assert_eq!(failed, [[1, 0], [2, 0], [3, 0], [0, 0]]);
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use exporter_kit::on_demand::{AllowList, Destination, Log};
 use tokio::time::{Instant, timeout_at};
-use tracing::debug;
+use tracing::{Level, debug, enabled};
 
 use super::{Attempt, Run};
 use crate::blackbox::ask::Ask;
 use crate::blackbox::found::{Found, Tls};
 use crate::blackbox::module::Prober;
 use crate::host::{Families, Host};
-use crate::outcome::{Failure, Outcome, Phase, Phases, Seen, Session};
+use crate::outcome::{Failure, Outcome, Phase, Seen, Session};
 use crate::verdict::Layer;
 
 /// A prober with its section.
@@ -72,10 +72,11 @@ impl Run for Probe {
     const LAYER: Layer = Layer::Http;
 
     fn phases(&self) -> &'static [Phase] {
-        match self.prober {
-            Prober::Tcp(_) => &[Phase::Connect],
-            Prober::Websocket(_) => &[Phase::Connect, Phase::Ttfb, Phase::Transfer],
-            Prober::Dns(_) | Prober::Grpc(_) => &[Phase::Ttfb],
+        match &self.prober {
+            Prober::Tcp(tcp) => tcp.phases(),
+            Prober::Websocket(websocket) => websocket.phases(&self.target),
+            Prober::Dns(dns) => dns.phases(),
+            Prober::Grpc(grpc) => grpc.phases(),
             Prober::Http(_) | Prober::Icmp(_) | Prober::Unix(_) => &[],
         }
     }
@@ -92,7 +93,8 @@ impl Run for Probe {
 
 impl Probe {
     async fn ask(&self, attempt: &Attempt<'_>) -> Outcome {
-        let (log, nobody, started) = (Log::new(false), AllowList::default(), Instant::now());
+        let (nobody, started) = (AllowList::default(), Instant::now());
+        let log = Log::new(enabled!(Level::DEBUG));
         let deadline = started + attempt.left();
         let ask = Ask {
             target: &self.target,
@@ -100,6 +102,7 @@ impl Probe {
             destination: &self.destination,
             allow: &nobody,
             ip: Some(attempt.ip),
+            is_of_target: true,
             started,
             deadline,
             log: &log,
@@ -111,7 +114,8 @@ impl Probe {
         let probed = timeout_at(deadline, self.prober.probe(&ask, &mut found)).await;
         let failure = probed.unwrap_or(Err(Failure::Timeout)).err();
         if let Some(failure) = failure {
-            debug!(destination = %self.destination, reason = failure.as_str(), "a probe failed");
+            // What is said of it may be said by the server: it is one field.
+            debug!(destination = %self.destination, ip = %attempt.ip, reason = failure.as_str(), said = log.text(), "a probe failed");
         }
         let took = attempt.spent + started.elapsed();
         let duration = match failure {
@@ -120,39 +124,14 @@ impl Probe {
             Some(Failure::Timeout) => Some(attempt.timeout),
             Some(_) => None,
         };
-        let cut = (failure == Some(Failure::Timeout)).then(|| started.elapsed());
-        let mut outcome = outcome(&found, failure, duration);
-        // What a timeout has cut took at least so long.
-        let is_open = |phase: &Phase| outcome.phases.get(*phase).is_none();
-        if let (Some(cut), Some(phase)) = (cut, self.phases().iter().copied().find(is_open)) {
-            let ended = self.phases().iter().filter_map(|phase| outcome.phases.get(*phase));
-            let left = cut.saturating_sub(ended.sum());
-            outcome.phases.set(phase, left);
-        }
-        outcome
+        outcome(found, failure, duration)
     }
 }
 
 /// What a target's counts take of what was found.
-fn outcome(found: &Found, failure: Option<Failure>, duration: Option<Duration>) -> Outcome {
-    let mut phases = Phases::default();
-    let mut set = |phase: Phase, took: Option<Duration>| {
-        if let Some(took) = took.filter(|took| !took.is_zero()) {
-            phases.set(phase, took);
-        }
-    };
-    set(Phase::Connect, found.connect);
-    set(Phase::Ttfb, found.dns.map(|dns| dns.request));
-    let grpc = found.grpc.iter().flat_map(|grpc| &grpc.phases);
-    let websocket = found.websocket.iter().flat_map(|websocket| &websocket.phases);
-    for (phase, took) in grpc.chain(websocket) {
-        match *phase {
-            "connect" => set(Phase::Connect, Some(*took)),
-            "check" | "processing" => set(Phase::Ttfb, Some(*took)),
-            "transfer" => set(Phase::Transfer, Some(*took)),
-            _ => {}
-        }
-    }
+fn outcome(found: Found, failure: Option<Failure>, duration: Option<Duration>) -> Outcome {
+    let phase = found.watch.running();
+    let (phases, rtt) = found.watch.stop(failure == Some(Failure::Timeout));
     let seen = match &found.websocket {
         Some(websocket) if websocket.status_code > 0 => {
             Seen::Http { status: websocket.status_code }
@@ -160,25 +139,31 @@ fn outcome(found: &Found, failure: Option<Failure>, duration: Option<Duration>) 
         _ if duration.is_some() && failure != Some(Failure::Timeout) => Seen::Connection,
         _ => Seen::Nothing,
     };
-    let rtt = phases.get(Phase::Connect);
     let session = session(found.tls.as_ref());
-    Outcome { failure, duration, rtt, phases, seen, session, ..Outcome::default() }
+    Outcome { failure, phase, duration, rtt, phases, seen, session, ..Outcome::default() }
 }
 
 /// What is told of a session of TLS.
 pub(super) fn session(tls: Option<&Tls>) -> Option<Box<Session>> {
-    let Tls { version, cipher, earliest_expiry, last_chain_expiry, trust, .. } = tls?;
-    let of_chain = last_chain_expiry.filter(|_| *trust == Some(Ok(())));
-    let expiry = of_chain.or(*earliest_expiry);
-    Some(Box::new(Session { version: *version, cipher: cipher.clone(), expiry, trust: *trust }))
+    let tls = tls?;
+    let Tls { version, cipher, trust, .. } = tls;
+    Some(Box::new(Session {
+        version: *version,
+        cipher: cipher.clone(),
+        expiry: tls.expiry(),
+        trust: *trust,
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Settings as _;
     use super::*;
-    use crate::blackbox::found::{Dns, Websocket};
+    use crate::blackbox::found::Websocket;
     use crate::blackbox::module::Module;
+    use crate::clock::Clock;
+    use crate::icmp::Icmp;
+    use crate::metrics::counts::{ReceiveQueue, Strays};
 
     fn settings(text: &str) -> Settings {
         Settings(exporter_kit::parse::<Module>(text, "f").unwrap().prober)
@@ -208,20 +193,70 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_has_the_phases_that_its_prober_says_it_can_have() {
-        let ms = Duration::from_millis;
-        let dns = Dns { request: ms(3), ..Dns::default() };
-        let found = Found { connect: Some(ms(2)), dns: Some(dns), ..Found::default() };
-        let outcome = super::outcome(&found, Some(Failure::Condition), Some(ms(5)));
-        assert_eq!((outcome.rtt, outcome.seen), (Some(ms(2)), Seen::Connection));
-        assert_eq!(outcome.phases.get(Phase::Ttfb), Some(ms(3)));
-        let phases = vec![("connect", ms(1)), ("processing", ms(2)), ("transfer", ms(4))];
-        let websocket = Websocket { phases, status_code: 101, ..Websocket::default() };
+    fn an_outcome_shows_what_came_back() {
+        let websocket = Websocket { status_code: 101, ..Websocket::default() };
         let found = Found { websocket: Some(websocket), ..Found::default() };
-        let outcome = super::outcome(&found, None, Some(ms(7)));
-        assert_eq!(outcome.seen, Seen::Http { status: 101 });
-        assert_eq!(outcome.phases.get(Phase::Transfer), Some(ms(4)));
-        let outcome = super::outcome(&Found::default(), Some(Failure::Timeout), Some(ms(7)));
-        assert_eq!(outcome.seen, Seen::Nothing);
+        let ms = Duration::from_millis;
+        assert_eq!(outcome(found, None, Some(ms(7))).seen, Seen::Http { status: 101 });
+        let wrong = outcome(Found::default(), Some(Failure::Condition), Some(ms(5)));
+        assert_eq!(wrong.seen, Seen::Connection);
+        let late = outcome(Found::default(), Some(Failure::Timeout), Some(ms(7)));
+        assert_eq!(late.seen, Seen::Nothing);
+    }
+
+    /// A server that accepts, and says nothing.
+    async fn silent() -> std::net::SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                held.push(stream);
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn what_hangs_is_counted_in_the_phase_in_which_it_hangs() {
+        let address = silent().await;
+        let icmp = Icmp::open(Clock::start(), &ReceiveQueue::default());
+        let strays = std::sync::Arc::new(Strays::default());
+        let (tls, ttfb) = (Phase::Tls, Phase::Ttfb);
+        let insecure = "tls: true, tls_config: {insecure_skip_verify: true}";
+        for (module, scheme, wanted) in [
+            (format!("{{prober: tcp, tcp: {{{insecure}}}}}"), "", tls),
+            ("{prober: tcp, tcp: {query_response: [{expect: a}]}}".to_owned(), "", ttfb),
+            (format!("{{prober: grpc, grpc: {{{insecure}}}}}"), "", tls),
+            ("{prober: grpc}".to_owned(), "", ttfb),
+            ("{prober: websocket}".to_owned(), "ws://", ttfb),
+            ("{prober: websocket}".to_owned(), "wss://", tls),
+            ("{prober: dns, dns: {query_name: a, transport_protocol: tcp}}".to_owned(), "", ttfb),
+        ] {
+            let mut settings = settings(&module);
+            super::super::Settings::load(&mut settings, Path::new("/"), None).unwrap();
+            let probe = settings.probe(&settings.address(&format!("{scheme}{address}")).unwrap());
+            let attempt = Attempt {
+                ip: address.ip(),
+                timeout: Duration::from_millis(300),
+                spent: Duration::ZERO,
+                icmp: &icmp,
+                strays: &strays,
+                resolvers: &[],
+            };
+            let outcome = probe.run(&attempt).await;
+            assert_eq!(
+                (outcome.failure, outcome.phase),
+                (Some(Failure::Timeout), Some(wanted)),
+                "{module}"
+            );
+            assert!(probe.phases().contains(&wanted) && probe.phases().contains(&Phase::Connect));
+            assert!(outcome.rtt.is_some(), "{module}");
+            let took = |phase| outcome.phases.get(phase);
+            assert!(took(Phase::Connect).is_some_and(|took| took < Duration::from_millis(250)));
+            assert!(took(wanted) > Some(Duration::ZERO), "{module}: {outcome:?}");
+            let all = Phase::ALL.iter().filter_map(|phase| took(*phase)).sum::<Duration>();
+            assert!(all > Duration::from_millis(250), "{module}: {outcome:?}");
+        }
     }
 }

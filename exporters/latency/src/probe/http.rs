@@ -97,6 +97,10 @@ impl Run for Probe {
         self.shown().to_owned()
     }
 
+    fn leaves_name_to_proxy(&self) -> bool {
+        self.is_for_proxy()
+    }
+
     /// Asks, and reads the answer to its end.
     async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
         // Boxed: an echo's task must not have the size of a request's.

@@ -93,8 +93,9 @@ async fn shake_hands(address: SocketAddr, attempt: &Attempt<'_>) -> Outcome {
         Ok(Err(failure)) => (Some(failure), None, Seen::Nothing),
         Err(_) => (Some(Failure::Timeout), Some(attempt.timeout), Seen::Nothing),
     };
+    let phase = watch.running();
     let (phases, rtt) = watch.stop(failure == Some(Failure::Timeout));
-    Outcome { failure, duration, rtt, phases, seen, ..Outcome::default() }
+    Outcome { failure, phase, duration, rtt, phases, seen, ..Outcome::default() }
 }
 
 /// Connects to one address; the handshake is the phase `connect`.
@@ -104,6 +105,6 @@ pub(super) async fn connect(
 ) -> Result<TcpStream, Failure> {
     watch.begin(Phase::Connect);
     let stream = TcpStream::connect(address).await.map_err(|error| Failure::of_io(&error))?;
-    watch.end();
+    watch.shook_hands();
     Ok(stream)
 }

@@ -42,10 +42,10 @@ pub(crate) async fn ask(resolvers: &[SocketAddr], domain: Option<&str>) -> Optio
     }
 }
 
-/// Who refuses, or knows of no such name, is alive.
+/// Who knows of no such name is well. Who refuses us is not: no name can be looked up there.
 fn said(error: &NetError) -> Option<Said> {
     match servers::code(error) {
-        Some(ResponseCode::ServFail) => Some(Said::Failure),
+        Some(ResponseCode::ServFail | ResponseCode::Refused) => Some(Said::Failure),
         Some(_) => Some(Said::Answer),
         None if classify(error) == Failure::Local => None,
         // The library does not say why it has none: one that refuses is among the reasons.
@@ -66,7 +66,8 @@ mod tests {
         let io = |errno| NetError::from(std::io::Error::from_raw_os_error(errno));
         let code = |code| NetError::from(DnsError::ResponseCode(code));
         for (error, wanted) in [
-            (code(ResponseCode::Refused), Some(Said::Answer)),
+            (code(ResponseCode::Refused), Some(Said::Failure)),
+            (code(ResponseCode::NXDomain), Some(Said::Answer)),
             (code(ResponseCode::ServFail), Some(Said::Failure)),
             (NetError::NoConnections, Some(Said::Failure)),
             (NetError::Timeout, Some(Said::Nothing)),

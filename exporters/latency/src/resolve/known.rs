@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::queues::Kind;
 use crate::host::Families;
 use crate::outcome::Failure;
 
@@ -17,6 +18,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// An answer that has expired goes on being used for so long, while its successor is under way (RFC 8767): a
 /// resolver that takes its time is no reason to probe nothing.
 const STALE: Duration = Duration::from_secs(15);
+/// ... and for so long while nobody could be asked, since it is not its turn.
+const QUEUED: Duration = Duration::from_secs(300);
 /// And until so many lookups in a row have failed: one may be a packet that was lost.
 const FAILURES: u32 = 2;
 /// A lookup that failed is not repeated before this, ...
@@ -33,6 +36,8 @@ pub(super) struct Known {
     failed: Option<Failed>,
     /// Since when a lookup is under way.
     asked: Option<Instant>,
+    /// Whether that lookup waits for its turn: nobody was asked.
+    is_queued: bool,
 }
 
 #[derive(Debug)]
@@ -84,7 +89,23 @@ impl Known {
 
     /// It is asked for.
     pub(super) fn ask(&mut self, now: Instant) {
-        self.asked = Some(now);
+        (self.asked, self.is_queued) = (Some(now), false);
+    }
+
+    /// What is asked for waits for its turn: no failure of the name, which is what it was.
+    pub(super) fn queue(&mut self) {
+        self.is_queued = true;
+    }
+
+    /// Among whom a lookup of it waits.
+    pub(super) fn kind(&self) -> Kind {
+        match (&self.failed, &self.answer) {
+            // One that fails may be a packet that was lost.
+            (Some(failed), Some(_)) if failed.times < FAILURES => Kind::Known,
+            (Some(failed), _) if failed.reason != Failure::Dns => Kind::Failed,
+            (None, None) => Kind::First,
+            _ => Kind::Known,
+        }
     }
 
     /// The lookup has ended with these addresses.
@@ -95,7 +116,7 @@ impl Known {
 
     /// The lookup has failed.
     pub(super) fn fail(&mut self, reason: Failure, now: Instant) {
-        self.asked = None;
+        (self.asked, self.is_queued) = (None, false);
         let before = self.failed.filter(|_| !reason.is_ours()).map_or(0, |failed| failed.times);
         let pause = FIRST_PAUSE.saturating_mul(1 << before.min(16)).min(LONGEST_PAUSE);
         self.failed = Some(Failed { reason, times: before + 1, again: now + pause });
@@ -124,13 +145,21 @@ impl Known {
 
     fn worth(&self, now: Instant) -> Worth<'_> {
         let is_given_up = self.failed.is_some_and(|failed| failed.times >= FAILURES);
+        let stale = if self.is_queued { QUEUED } else { STALE };
         match (&self.answer, self.failed) {
-            (Some(answer), _) if !is_given_up && now < answer.until + STALE => {
+            (Some(answer), _) if !is_given_up && now < answer.until + stale => {
                 Worth::Addresses(answer)
             }
-            (_, Some(failed)) if self.asked.is_none() => Worth::Failed(failed.reason),
+            (_, Some(failed)) if self.asked.is_none() || self.is_queued => {
+                Worth::Failed(failed.reason)
+            }
             (_, failed) => Worth::Asked(self.asked, failed.map(|failed| failed.reason)),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_well(&self) -> bool {
+        self.answer.is_some() && self.failed.is_none() && self.asked.is_none()
     }
 
     fn has_addresses(&self, now: Instant) -> bool {
@@ -273,6 +302,35 @@ mod tests {
         known[0].fail(Failure::Resolver, expired + ms(11_000));
         let failed = Decision::Fail(Failure::Resolver);
         assert_eq!(only(&known, expired + ms(11_000)), failed, "it failed twice");
+    }
+
+    #[test]
+    fn what_has_not_had_its_turn_has_not_failed() {
+        let start = Instant::now();
+        let mut known = asked(start);
+        assert_eq!(known[0].kind(), Kind::First);
+        known[0].answered(v4(), MINUTE, start);
+        let only = |known: &[Known; 2], now| decided(Families::OnlyV4, known, now);
+        let (late, too_late) = (start + MINUTE + STALE, start + MINUTE + QUEUED);
+        known[0].ask(start + MINUTE);
+        assert_eq!((known[0].kind(), only(&known, late)), (Kind::Known, Decision::Wait(None)));
+        known[0].queue();
+        assert_eq!(only(&known, late), Decision::Use(v4(), None), "nobody was asked");
+        assert_eq!(only(&known, too_late), Decision::Wait(None));
+        // It is asked for, and fails again and again.
+        known[0].ask(late);
+        known[0].fail(Failure::Resolver, late);
+        assert_eq!(known[0].kind(), Kind::Known, "that may be a packet that was lost");
+        known[0].fail(Failure::Resolver, late);
+        assert_eq!(known[0].kind(), Kind::Failed);
+        known[0].ask(late + MINUTE);
+        assert_eq!(only(&known, late + MINUTE), Decision::Wait(None));
+        known[0].queue();
+        let failed = Decision::Fail(Failure::Resolver);
+        assert_eq!(only(&known, late + MINUTE), failed, "no round waits for a turn");
+        // That there is no such name is said at once: it holds nobody up.
+        known[1].fail(Failure::Dns, late);
+        assert_eq!(known[1].kind(), Kind::Known);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What all lookups share: turns, so that they do not take all descriptors, and whom nobody hears at the moment.
+//! What all lookups share: who waits for whom, so that they do not take all descriptors, and whom nobody hears at the moment.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -7,12 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::proto::rr::RecordType;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// So many lookups of addresses are under way at once: each has up to three sockets for each server, and those of all
-/// targets together must leave descriptors to what is measured.
-const AT_ONCE: usize = 100;
+use super::queues::Queues;
+
 /// The next server is asked when one has said nothing for so long.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// One that said nothing is asked after the others for so long.
@@ -28,7 +26,7 @@ const MOST_SILENT: usize = 64;
 pub(super) struct Shared {
     /// A server is waited for so long before the next one is asked.
     pub(super) patience: Duration,
-    pub(super) turns: Semaphore,
+    pub(super) queues: Queues,
     silence: Mutex<Silence>,
     reloads: AtomicU64,
 }
@@ -58,14 +56,13 @@ struct Silent {
 
 impl Default for Shared {
     fn default() -> Self {
-        Self::new(PATIENCE, AT_ONCE)
+        Self::new(PATIENCE, Queues::default())
     }
 }
 
 impl Shared {
-    pub(super) fn new(patience: Duration, at_once: usize) -> Self {
-        let (turns, silence) = (Semaphore::new(at_once), Mutex::default());
-        Self { patience, turns, silence, reloads: AtomicU64::new(0) }
+    pub(super) fn new(patience: Duration, queues: Queues) -> Self {
+        Self { patience, queues, silence: Mutex::default(), reloads: AtomicU64::new(0) }
     }
 
     pub(super) fn reload(&self) {

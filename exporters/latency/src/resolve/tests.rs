@@ -9,6 +9,7 @@ use hickory_resolver::net::DnsError;
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
+use super::queues::{Limits, Queues};
 use super::servers::tests::with_search;
 use super::*;
 
@@ -107,7 +108,7 @@ const SHORT: Duration = Duration::from_millis(20);
 
 /// Lookups that share nothing with those of other tests.
 fn shared(patience: Duration) -> Arc<Shared> {
-    Arc::new(Shared::new(patience, 100))
+    Arc::new(Shared::new(patience, Queues::default()))
 }
 
 /// The addresses of a name, for a program that waits so long for a server.
@@ -125,7 +126,8 @@ async fn asked(patience: Duration, says: &[Says]) -> (Result<Found, Failure>, Ve
         servers.push(address);
         counts.push(count);
     }
-    let found = once_of(shared(patience), "name.example", Families::OnlyV4, &servers, LONG).await;
+    let once = (Kind::Target, LONG);
+    let found = once_of(shared(patience), "name.example", Families::OnlyV4, &servers, once).await;
     (found, counts.iter().map(|count| count.load(Ordering::SeqCst)).collect())
 }
 
@@ -199,7 +201,7 @@ async fn more_than(asked: &AtomicUsize, times: usize) {
 async fn a_server_that_is_dead_costs_no_lookup_but_the_first() {
     let ((dead, asked), (good, _)) = (server(Says::Nothing).await, server(WELL).await);
     let look_up = |shared| async move {
-        once_of(shared, "a.example", Families::OnlyV4, &[dead, good], LONG).await
+        once_of(shared, "a.example", Families::OnlyV4, &[dead, good], (Kind::Target, LONG)).await
     };
     let quick = shared(SHORT);
     assert_eq!(look_up(Arc::clone(&quick)).await, Ok(found(A)));
@@ -295,21 +297,64 @@ async fn both_families_are_of_one_machine() {
     assert!(servers.look_up(&shared, &name, (RecordType::A, None), LIMIT).await.is_ok());
 }
 
+/// So many places of each kind.
+fn places(all: usize) -> Arc<Shared> {
+    let all = Limits { known: all, first: all, failed: all, target: all, scraper: all };
+    Arc::new(Shared::new(LONG, Queues::new(all)))
+}
+
 #[tokio::test]
-async fn lookups_wait_for_their_turn_and_not_for_ever() {
+async fn lookups_wait_for_their_turn_and_nobody_is_asked_for_who_is_gone() {
     let (server, asked) = server(WELL).await;
-    let shared = Arc::new(Shared::new(LONG, 1));
-    let look_up = |limit| {
+    let shared = places(1);
+    let look_up = |kind| {
         let shared = Arc::clone(&shared);
-        async move { once_of(shared, "a.example", Families::OnlyV4, &[server], limit).await }
+        let once = (kind, LONG);
+        async move { once_of(shared, "a.example", Families::OnlyV4, &[server], once).await }
     };
-    let turn = shared.turns.acquire().await.unwrap();
-    assert_eq!(look_up(SHORT).await, Err(Failure::Resolver));
-    assert_eq!(asked.load(Ordering::SeqCst), 0, "it was not its turn");
-    drop(turn);
-    for _ in 0..3 {
-        assert_eq!(look_up(LONG).await, Ok(found(A)), "each gives its turn back");
+    let place = shared.queues.try_enter(Kind::Scraper).unwrap();
+    assert!(timeout(SHORT, look_up(Kind::Scraper)).await.is_err(), "it was not its turn");
+    assert_eq!(
+        look_up(Kind::Target).await,
+        Ok(found(A)),
+        "those of targets wait for none of these"
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    drop(place);
+    for times in 2..5 {
+        assert_eq!(look_up(Kind::Scraper).await, Ok(found(A)), "each gives its turn back");
+        assert_eq!(asked.load(Ordering::SeqCst), times, "none was asked for who was gone");
     }
+}
+
+#[tokio::test]
+async fn names_that_nobody_answers_hold_up_none_that_are_well() {
+    let shared = places(1);
+    let names = |server| {
+        let names = Names::new(Arc::clone(&shared), Families::OnlyV4, vec![server], LONG, LONG);
+        Addresses::of(Host::Name("name.example".to_owned()), names)
+    };
+    let (silent, asked_in_vain) = server(Says::Nothing).await;
+    let (well, asked) = server(WELL).await;
+    let (bad, good) = (names(silent), names(well));
+    assert!(timeout(SHORT, bad.get()).await.is_err(), "it has the one place");
+    let wanted: Vec<IpAddr> = vec![A.parse().unwrap()];
+    assert_eq!(good.get().await.map(|found| found.ips), Ok(wanted.clone()), "it makes room");
+    // From then on it waits with those that failed.
+    while shared.queues.try_enter(Kind::Failed).is_some() {
+        let _ = timeout(SHORT, bad.get()).await;
+        sleep(Duration::from_millis(5)).await;
+    }
+    for times in 2..5 {
+        let expired = Instant::now().checked_sub(Duration::from_secs(6)).unwrap();
+        good.names.state().known[0].answered(wanted.clone(), Duration::ZERO, expired);
+        assert_eq!(good.get().await.map(|found| found.ips), Ok(wanted.clone()));
+        more_than(&asked, times - 1).await;
+        while !good.names.state().known[0].is_well() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    more_than(&asked_in_vain, 1).await;
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Round {
     pub(crate) times: Option<(f32, f32)>,
     /// The shortest round trip, in seconds.
     pub(crate) rtt: Option<f32>,
+    /// Which addresses were probed, as a number: round trips of others are no other way to these.
+    pub(crate) probed: u64,
     /// Seconds by which our wall clock is ahead of what the server says.
     pub(crate) ahead: Option<f64>,
     /// What our wall clock showed when it was decided, in seconds since the epoch.

@@ -55,9 +55,10 @@ pub(crate) fn round<'a>(
         families,
         times,
         rtt: rtt.map(|rtt| rtt.as_secs_f32()),
+        probed: outcomes.clone().fold(0, |all, (ip, _)| all ^ number(ip)),
         ahead: answers.clone().find_map(|outcome| outcome.ahead).map(|seconds| seconds as f64),
         wall: None,
-        network: outcomes.map(|(ip, _)| ip).min().map(network),
+        network: outcomes.map(|(ip, _)| ip).filter(|ip| !ip.is_unspecified()).min().map(network),
     }
 }
 
@@ -103,6 +104,13 @@ fn failed<'a>(outcomes: impl Iterator<Item = (IpAddr, &'a Outcome)>) -> Option<R
         }
     }
     first.map(|(_, failed)| Err(failed))
+}
+
+/// A number that hardly any other address has.
+fn number(ip: IpAddr) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    ip.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The /24 or /48 that an address is in, as a number.

@@ -182,7 +182,7 @@ impl Service {
             saturation.feed(round.begun, connect, ttfb);
         }
         if let Some(rtt) = round.rtt {
-            self.path.feed(round.begun, rtt);
+            self.path.feed(round.begun, rtt, round.probed);
         }
     }
 

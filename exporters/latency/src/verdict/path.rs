@@ -1,6 +1,8 @@
 //! Whether the way to a target has become longer: its smallest round trip against that of a day. No I/O, no clock.
 //!
-//! The minimum is the length of the path; queues only add to it.
+//! The minimum is the length of the path; queues only add to it. A name that gives other addresses has another
+//! length by that: it is one that has become longer when these have been the only ones for a whole window, and they are
+//! further than what is usual and than they were themselves.
 
 use std::collections::VecDeque;
 
@@ -37,7 +39,24 @@ pub(crate) struct Path {
     due: f64,
     usual: Option<f32>,
     is_longer: bool,
+    /// Which addresses are probed, since when, their smallest round trip, and that of when they were before.
+    probed: Option<Stretch>,
+    own: Option<f32>,
+    /// Those that were probed before, the newest last.
+    before: Vec<Stretch>,
 }
+
+/// For so long the same addresses are probed.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    probed: u64,
+    from: f64,
+    to: f64,
+    least: f32,
+}
+
+/// So many sets of addresses are remembered: of a name that gives more by turns none is usual.
+const MOST_BEFORE: usize = 16;
 
 impl Path {
     /// To a target that is probed at this interval.
@@ -51,6 +70,9 @@ impl Path {
             due: f64::NEG_INFINITY,
             usual: None,
             is_longer: false,
+            probed: None,
+            own: None,
+            before: Vec::new(),
         }
     }
 
@@ -58,14 +80,15 @@ impl Path {
         WINDOW.max(ROUNDS * self.interval)
     }
 
-    /// Takes in a round trip.
-    pub(crate) fn feed(&mut self, at: f64, rtt: f32) {
+    /// Takes in a round trip, the smallest to the addresses that are probed.
+    pub(crate) fn feed(&mut self, at: f64, rtt: f32, probed: u64) {
         if !self.from.is_finite() {
             self.from = at;
         }
         if at < self.from {
             return;
         }
+        self.belong(at, rtt, probed);
         let before = at - self.window();
         while self.now.front().is_some_and(|(when, _)| *when <= before) {
             self.now.pop_front();
@@ -79,9 +102,37 @@ impl Path {
             self.due = at + self.slot.min(WINDOW);
             self.usual = self.look_back(at);
         }
-        let (Some(usual), Some((_, shortest))) = (self.usual, self.now.front()) else { return };
+        let (Some(usual), Some((_, shortest))) = (self.usual(), self.now.front()) else { return };
         let (times, more) = if self.is_longer { LEAVE } else { ENTER };
-        self.is_longer = *shortest > times * usual && shortest - usual > more;
+        let others_are_past = self.before.is_empty()
+            || self.probed.is_some_and(|probed| at - probed.from >= self.window());
+        self.is_longer = *shortest > times * usual && shortest - usual > more && others_are_past;
+    }
+
+    /// Whether these are the addresses of before; where not, what was measured of others is no evidence of now.
+    fn belong(&mut self, at: f64, rtt: f32, probed: u64) {
+        if let Some(now) = self.probed.as_mut().filter(|now| now.probed == probed) {
+            (now.to, now.least) = (at, now.least.min(rtt));
+            return;
+        }
+        if let Some(ended) = self.probed.replace(Stretch { probed, from: at, to: at, least: rtt }) {
+            self.now.clear();
+            let is_past = |it: &Stretch| it.probed != ended.probed && at - it.to < DAY;
+            let earlier = self.before.iter().find(|it| it.probed == ended.probed).copied();
+            self.before.retain(is_past);
+            if self.before.len() >= MOST_BEFORE {
+                self.before.remove(0);
+            }
+            let least = earlier.map_or(ended.least, |it| it.least.min(ended.least));
+            self.before.push(Stretch { least, ..ended });
+        }
+        let own = self.before.iter().find(|it| it.probed == probed);
+        self.own = own.map(|it| it.least);
+    }
+
+    /// What is usual, or what these addresses had when they were probed before, if that is more.
+    fn usual(&self) -> Option<f32> {
+        self.usual.map(|usual| self.own.map_or(usual, |own| own.max(usual)))
     }
 
     fn remember(&mut self, at: f64, rtt: f32) {
@@ -124,7 +175,8 @@ impl Path {
 
     /// How many times the usual it is, and the usual in seconds, while it is longer.
     pub(crate) fn longer(&self, now: f64) -> Option<(f64, f64)> {
-        let (usual, (newest, shortest)) = (self.usual?, (self.now.back()?.0, self.now.front()?.1));
+        let (usual, (newest, shortest)) =
+            (self.usual()?, (self.now.back()?.0, self.now.front()?.1));
         let is_fresh = now - newest <= self.window();
         (self.is_longer && is_fresh).then(|| (f64::from(shortest / usual), f64::from(usual)))
     }
@@ -142,11 +194,21 @@ mod tests {
 
     /// When it is told first and last, and what is usual then.
     fn told(interval: f64, seconds: f64, rtt: impl Fn(f64) -> f64) -> Option<(f64, f64, f64)> {
+        told_of(interval, seconds, rtt, |_| 0)
+    }
+
+    /// The same of a name that has these addresses.
+    fn told_of(
+        interval: f64,
+        seconds: f64,
+        rtt: impl Fn(f64) -> f64,
+        probed: impl Fn(f64) -> u64,
+    ) -> Option<(f64, f64, f64)> {
         let mut path = Path::new(interval);
         let mut told: Option<(f64, f64, f64)> = None;
         let mut t = 0.0;
         while t < seconds {
-            path.feed(t, short(rtt(t)));
+            path.feed(t, short(rtt(t)), probed(t));
             if let Some((_, usual)) = path.longer(t) {
                 told = Some((told.map_or(t, |(first, ..)| first), t, usual));
             }
@@ -189,5 +251,35 @@ mod tests {
             None,
             "40 % at least"
         );
+    }
+
+    #[test]
+    fn addresses_that_take_turns_are_no_other_path() {
+        // One near, and one further away, each in its turn.
+        for turn in [60.0, 300.0, 3600.0] {
+            let is_far = |t: f64| t > 1200.0 && (t / turn) % 2.0 >= 1.0;
+            let rtt = |t: f64| if is_far(t) { 0.14 } else { 0.025 };
+            let told = told_of(5.0, 30_000.0, rtt, |t| u64::from(is_far(t)));
+            // At most once: that one is where all go may be for good.
+            let most = if turn > 100.0 { 1200.0 + 3.0 * turn } else { 0.0 };
+            assert!(told.is_none_or(|(_, last, _)| last < most), "{turn}: {told:?}");
+        }
+        // The way to one of them becomes longer.
+        let is_second = |t: f64| (t / 300.0) % 2.0 >= 1.0;
+        let rtt = |t: f64| match (is_second(t), t > 20_000.0) {
+            (false, _) => 0.025,
+            (true, false) => 0.08,
+            (true, true) => 0.2,
+        };
+        let (_, last, usual) = told_of(5.0, 22_000.0, rtt, |t| u64::from(is_second(t))).unwrap();
+        assert!(last > 20_000.0 && (usual - 0.08).abs() < 1e-6, "{last} {usual}");
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_for_good_is_told() {
+        let is_far = |t: f64| t >= 3600.0;
+        let rtt = |t: f64| if is_far(t) { 0.14 } else { 0.025 };
+        let (first, ..) = told_of(5.0, 4000.0, rtt, |t| u64::from(is_far(t))).unwrap();
+        assert!((3720.0..3730.0).contains(&first), "{first}");
     }
 }

@@ -5,14 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::Instant;
 
 use crate::blackbox::ask::Ask;
 use crate::blackbox::dialogue::Talk;
 use crate::blackbox::found::Found;
 use crate::blackbox::{tcp, tls};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// A question, ready to be sent.
 #[derive(Debug)]
@@ -57,7 +57,9 @@ impl Question<'_> {
         &self,
         times: &mut Times,
         ask: &Ask<'_>,
+        found: &mut Found,
     ) -> Result<Vec<u8>, Failure> {
+        found.watch.begin(Phase::Ttfb);
         let any = if self.server.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
         let from: IpAddr = self.from.unwrap_or(any);
         let asked = async {
@@ -82,10 +84,11 @@ impl Question<'_> {
         &self,
         times: &mut Times,
         ask: &Ask<'_>,
+        found: &mut Found,
     ) -> Result<Vec<u8>, Failure> {
-        let stream = tcp::connect(self.server, self.from).await;
-        let stream = stream.map_err(|error| heard(&error, ask))?;
+        let stream = self.connect(ask, found).await?;
         times.connected();
+        found.watch.begin(Phase::Ttfb);
         self.over(stream, ask).await
     }
 
@@ -98,11 +101,19 @@ impl Question<'_> {
         ask: &Ask<'_>,
         found: &mut Found,
     ) -> Result<Vec<u8>, Failure> {
-        let stream = tcp::connect(self.server, self.from).await;
-        let stream = stream.map_err(|error| heard(&error, ask))?;
+        let stream = self.connect(ask, found).await?;
         let stream = tls.connect(stream, name, &[], ask, found).await?;
         times.connected();
+        found.watch.begin(Phase::Ttfb);
         self.over(stream, ask).await
+    }
+
+    async fn connect(&self, ask: &Ask<'_>, found: &mut Found) -> Result<TcpStream, Failure> {
+        found.watch.begin(Phase::Connect);
+        let stream = tcp::connect(self.server, self.from).await;
+        let stream = stream.map_err(|error| heard(&error, ask))?;
+        found.watch.shook_hands();
+        Ok(stream)
     }
 
     async fn over(&self, mut stream: impl Talk, ask: &Ask<'_>) -> Result<Vec<u8>, Failure> {

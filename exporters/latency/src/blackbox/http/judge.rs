@@ -13,7 +13,7 @@ use super::settings::Settings;
 use crate::blackbox::ask::Ask;
 use crate::blackbox::found::Found;
 use crate::blackbox::http_client::connection::Connection;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// Patterns are through with so many bytes in well under a millisecond.
 const SHORT: usize = 64 * 1024;
@@ -63,11 +63,16 @@ impl Settings {
             let (limit, until) = (self.body_size_limit, ask.last_moment());
             let enough = if wants_body || limit > 0 { u64::MAX } else { self.enough };
             let bounds = body::Bounds { limit, enough, keep, until };
+            found.watch.begin(Phase::Transfer);
             read = body::read(body, self.compression, bounds, |length| {
                 found.http.get_or_insert_default().uncompressed_body_length = length;
             })
             .await;
             found.http.get_or_insert_default().phases.transfer += began.elapsed();
+            // One that failed did so in this phase.
+            if read.error.is_none() || is_head || failure.is_some() {
+                found.watch.end();
+            }
         }
         let (mut judged, is_late) = (None, read.is_late);
         if wants_body {

@@ -16,19 +16,19 @@ use hyper::rt::Executor;
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::Via;
+use super::dial::dial;
 use super::first_byte::FirstByte;
 use super::socks;
 use crate::blackbox::ask::Ask;
 use crate::blackbox::dialogue::Talk;
 use crate::blackbox::found::{Found, HttpPhases};
 use crate::blackbox::tls;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// What is kept of the headers of an answer.
 const MOST_HEADER_BYTES: usize = 1 << 20;
@@ -43,9 +43,11 @@ pub(crate) struct Peer<'a> {
     /// As it is asked for: a name, or an address in brackets where it has colons.
     pub(crate) host: &'a str,
     pub(crate) port: u16,
-    /// What a connection is made to, or what a proxy is told; the host itself where it was not looked up.
+    /// What a proxy is told; the host itself where it was not looked up.
     pub(crate) ip: Option<IpAddr>,
-    pub(crate) via: Option<(&'a Via, IpAddr)>,
+    /// What a connection is made to, of the proxy where there is one: the first of these that accepts.
+    pub(crate) at: &'a [IpAddr],
+    pub(crate) via: Option<&'a Via>,
     pub(crate) tls: &'a tls::Settings,
     /// The name that is asked for and has to be certified; where that of `tls` counts first, see `is_first`.
     pub(crate) server_name: &'a str,
@@ -113,14 +115,14 @@ pub(crate) async fn open(
     ask: &Ask<'_>,
     found: &mut Found,
 ) -> Result<(Box<dyn Talk>, bool), Failure> {
-    let address = match (to.via, to.ip) {
-        (Some((via, ip)), _) => SocketAddr::new(ip, via.port),
-        (None, Some(ip)) => SocketAddr::new(ip, to.port),
-        (None, None) => return Err(Failure::Dns),
-    };
-    ask.log.line(|| format!("connecting to {address}"));
+    let port = to.via.map_or(to.port, |via| via.port);
+    ask.log.line(|| {
+        let at: Vec<_> = to.at.iter().map(|ip| SocketAddr::new(*ip, port).to_string()).collect();
+        format!("connecting to {}", at.join(", "))
+    });
     let began = Instant::now();
-    let stream = TcpStream::connect(address).await.map_err(|error| {
+    found.watch.begin(Phase::Connect);
+    let stream = dial(to.at, port).await.map_err(|error| {
         ask.log.line(|| format!("connecting failed: {error}"));
         // A proxy that is not there says nothing of the target.
         if to.via.is_some() { Failure::Local } else { Failure::of_io(&error) }
@@ -128,8 +130,11 @@ pub(crate) async fn open(
     // A request is one small packet, which must not wait until another fills it up.
     let _ = stream.set_nodelay(true);
     phases.connect += began.elapsed();
+    if to.via.is_none() {
+        found.watch.shook_hands();
+    }
     let mut stream: Box<dyn Talk> = Box::new(stream);
-    if let Some((via, _)) = to.via {
+    if let Some(via) = to.via {
         if via.is_tls {
             let mut unused = Found::default();
             let shaken = to.tls.connect_as(stream, &via.host, &[], ask, &mut unused).await;
@@ -141,6 +146,8 @@ pub(crate) async fn open(
             through(&mut *stream, via, to, ask).await?;
         }
     }
+    // Through a proxy there is a connection when the proxy has one.
+    found.watch.end();
     if !to.is_tls {
         return Ok((stream, false));
     }

@@ -18,13 +18,12 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
 use super::connection::{Asked, Connection, Peer, open};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Via};
 use super::{basic, sensitive};
 use crate::blackbox::ask::Ask;
 use crate::blackbox::choose;
 use crate::blackbox::found::{Found, HttpPhases};
 use crate::blackbox::tls;
-use crate::host::Families;
 use crate::outcome::Failure;
 
 /// So much of an answer is read.
@@ -189,24 +188,14 @@ impl OAuth2 {
         let (host, is_tls) = (url.host_str().unwrap_or_default(), url.scheme() == "https");
         let port = url.port_or_known_default().unwrap_or(443);
         let mut unused = Found::default();
-        // Another host than the one that is probed.
-        let other = Ask { ip: None, ..ask.clone() };
-        let via = match self.proxy.via(is_tls, host, None, port) {
-            Some(via) => Some((
-                via,
-                choose::address(&via.host, Families::V4ElseV6, &other, &mut unused).await?,
-            )),
-            None => None,
-        };
-        let ip = match via {
-            Some(_) => None,
-            None => Some(choose::address(host, Families::V4ElseV6, &other, &mut unused).await?),
-        };
+        let via = self.proxy.via(is_tls, host, None, port);
+        let at = choose::all(via.map_or(host, |via| &via.host), ask).await?;
         let peer = Peer {
             is_tls,
             host,
             port,
-            ip,
+            ip: None,
+            at: &at,
             via,
             tls: &self.tls,
             server_name: host,
@@ -215,7 +204,7 @@ impl OAuth2 {
         };
         let mut phases = HttpPhases::default();
         let (stream, _) = open(&peer, &mut phases, ask, &mut unused).await?;
-        let is_to_proxy = via.is_some_and(|(via, _)| via.is_asked_itself()) && !is_tls;
+        let is_to_proxy = via.is_some_and(Via::is_asked_itself) && !is_tls;
         let mut connection = Connection::begin(stream, false, is_to_proxy, ask).await?;
         let secret = self.read().map_err(|error| {
             ask.log.line(|| format!("client_secret_file: {error:#}"));

@@ -19,7 +19,7 @@ use crate::outcome::Distrust;
 static SYSTEM: Mutex<Option<Arc<X509Store>>> = Mutex::new(None);
 
 /// Why a chain is refused.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// There is none.
     Nothing,

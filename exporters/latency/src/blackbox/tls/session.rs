@@ -6,8 +6,8 @@ use super::certificate;
 use crate::blackbox::found;
 
 /// What is known of a session, also of one that failed. Nothing without a certificate: a server that showed
-/// none has not spoken TLS far enough.
-pub(super) fn record(ssl: &SslRef) -> Option<found::Tls> {
+/// none has not spoken TLS far enough. The labels of the leaf are of the page of `/probe` alone, and cost something.
+pub(super) fn record(ssl: &SslRef, with_leaf: bool) -> Option<found::Tls> {
     let chain = ssl.peer_cert_chain()?;
     let leaf = chain.get(0)?;
     Some(found::Tls {
@@ -16,7 +16,7 @@ pub(super) fn record(ssl: &SslRef) -> Option<found::Tls> {
         earliest_expiry: chain.iter().filter_map(certificate::not_after).min(),
         last_chain_expiry: None,
         trust: None,
-        leaf: Some(certificate::leaf(leaf)),
+        leaf: with_leaf.then(|| certificate::leaf(leaf)),
     })
 }
 

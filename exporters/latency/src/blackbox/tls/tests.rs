@@ -198,6 +198,58 @@ async fn a_good_server_is_trusted_and_described() {
 }
 
 #[tokio::test]
+async fn a_disk_that_hangs_holds_up_no_target_and_what_changed_is_seen_when_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let (ours, other) = (authority(), authority());
+    let identity = Made { by: Some(&ours), ..Made::default() }.make();
+    let address = server(&identity, |_| {}).await;
+    std::fs::write(&file, pem(&ours)).unwrap();
+    let settings = settings(&format!("{{ca_file: {:?}}}", file.to_str().unwrap()));
+    let trial = Trial::new();
+    let shake = |is_of_target, for_so_long| {
+        let (settings, trial) = (&settings, &trial);
+        async move {
+            let mut ask = Ask { is_of_target, ..trial.ask("target") };
+            ask.deadline = ask.started + std::time::Duration::from_millis(for_so_long);
+            let stream = TcpStream::connect(address).await.unwrap();
+            let shaken = settings.connect(stream, HOST, &[], &ask, &mut Found::default()).await;
+            shaken.map(drop)
+        }
+    };
+    let held = settings.newest.hold().await;
+    std::fs::write(&file, pem(&other)).unwrap();
+    assert_eq!(shake(true, 30_000).await, Ok(()), "by what the file was");
+    assert_eq!(shake(false, 200).await, Err(Failure::Local), "nobody knows what it is");
+    drop(held);
+    assert_eq!(shake(false, 30_000).await, Err(Failure::TlsVerify));
+    assert_eq!(shake(true, 30_000).await, Err(Failure::TlsVerify));
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(shake(false, 30_000).await, Err(Failure::Local));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_is_judged_once_a_minute() {
+    let certificate = || authority().certificate;
+    let mine = certificate();
+    let mut shown = openssl::stack::Stack::new().unwrap();
+    let made = Made { by: None, ..Made::default() }.make();
+    shown.push(made.certificate.clone()).unwrap();
+    let trusting = judge::store_of(vec![made.certificate]).unwrap();
+    let stranger = judge::store_of(vec![mine]).unwrap();
+    let judged = Judged::default();
+    let good = judged.judge(&trusting, Some(&shown), HOST);
+    assert!(good.is_ok(), "{good:?}");
+    // Nobody is asked again, not even who would say otherwise.
+    assert_eq!(judged.judge(&stranger, Some(&shown), HOST), good);
+    let other = judged.judge(&trusting, Some(&shown), "other.example");
+    assert_eq!(other.map_err(|refusal| refusal.kind()), Err(crate::outcome::Distrust::Name));
+    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+    assert!(judged.judge(&stranger, Some(&shown), HOST).is_err());
+    assert_eq!(judged.judge(&trusting, None, HOST), Err(judge::Refusal::Nothing));
+}
+
+#[tokio::test]
 async fn what_is_refused_is_known_all_the_same() {
     let authority = authority();
     let made = || Made { by: Some(&authority), ..Made::default() };

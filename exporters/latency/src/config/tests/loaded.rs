@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use tokio::time::Instant;
-
 use super::*;
 
 #[test]
@@ -66,12 +64,11 @@ fn an_allow_list_holds_for_what_is_discovered() {
     assert_eq!(narrow, ["192.0.2.1:25", "http://a.example/"]);
 }
 
-#[test]
-fn a_fleet_of_a_hundred_thousand_is_ordinary() {
-    const FLEET: usize = 100_000;
+/// So many targets are read; how long the processor took, in hundredths of a second.
+fn read_fleet(fleet: usize) -> u64 {
     let mut text =
         format!("{VANTAGE}modules: {{icmp: {{prober: icmp}}, tcp: {{prober: tcp}}}}\ntargets:\n");
-    for number in 0..FLEET {
+    for number in 0..fleet {
         let (high, low) = (number / 256, number % 256);
         let address = format!("10.{}.{}.{low}", high / 256, high % 256);
         let team = number % 10;
@@ -82,10 +79,26 @@ fn a_fleet_of_a_hundred_thousand_is_ordinary() {
         )
         .unwrap();
     }
-    let begun = Instant::now();
+    let begun = spent();
     let config = load(&text).unwrap();
     let (targets, skipped) = config.targets(&[]);
-    eprintln!("{FLEET} targets: {:.1} s", begun.elapsed().as_secs_f64());
-    assert_eq!((targets.len(), skipped.len()), (FLEET, 0));
+    assert_eq!((targets.len(), skipped.len()), (fleet, 0));
     assert_eq!(config.warnings(), Vec::<String>::new());
+    spent() - begun
+}
+
+/// What the processor has done for this thread, whoever else is at work (proc(5)): `utime` and `stime`.
+fn spent() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let fields = fields.split_whitespace().skip(11).take(2);
+    fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn a_fleet_of_a_hundred_thousand_takes_ten_times_as_long_as_a_tenth() {
+    let (tenth, whole) = (read_fleet(10_000), read_fleet(100_000));
+    eprintln!("10,000 targets: {tenth}, 100,000: {whole} (hundredths of a second)");
+    // What grows by the square would take a hundred times.
+    assert!(whole <= 20 * tenth.max(1), "{tenth} and {whole}");
 }

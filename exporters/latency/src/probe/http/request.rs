@@ -8,10 +8,10 @@ use tracing::{Level, debug, enabled};
 
 use super::Address;
 use crate::blackbox::ask::Ask;
-use crate::blackbox::found::{Found, Http};
+use crate::blackbox::found::{Found, Tls};
 use crate::blackbox::http::Settings;
 use crate::host::Host;
-use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
+use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::probe::Attempt;
 use crate::probe::asked::session;
 
@@ -55,6 +55,11 @@ impl Probe {
         }
     }
 
+    /// Whether only a proxy looks the target's name up.
+    pub(super) fn is_for_proxy(&self) -> bool {
+        self.settings.leaves_name_to_proxy(&self.target)
+    }
+
     /// Whether the URL itself is one of TLS.
     fn is_https(&self) -> bool {
         self.target.starts_with("https:")
@@ -70,6 +75,7 @@ impl Probe {
             destination: &self.destination,
             allow: &self.allow,
             ip: Some(attempt.ip),
+            is_of_target: true,
             started,
             deadline: started + left,
             log: &log,
@@ -80,7 +86,9 @@ impl Probe {
         let mut found = Found::default();
         let probed = tokio::time::timeout(left, self.settings.probe(&ask, &mut found)).await;
         let spent = started.elapsed();
-        let session = session(found.tls.as_ref());
+        // Whoever leads elsewhere has a certificate that ends, too.
+        let worst = found.tls.take().into_iter().chain(found.led.take()).reduce(Tls::worse);
+        let session = session(worst.as_ref());
         let http = found.http.unwrap_or_default();
         let seen = match http.status_code {
             0 => Seen::Nothing,
@@ -103,39 +111,12 @@ impl Probe {
             // What is said of it may be said by the server: it is one field.
             debug!(url = self.shown, ip = %attempt.ip, reason = reason.as_str(), said = log.text(), "a probe failed");
         }
-        let cut = (failure == Some(Failure::Timeout)).then_some(spent);
-        // One that is not followed leads to no second request.
-        let is_one = http.redirects == 0 || !self.settings.follows_redirects();
-        let (phases, connect) = phases(&http, self.is_https(), cut);
-        let rtt = connect.filter(|_| is_one);
-        Outcome { failure, duration, rtt, phases, seen, ahead: http.ahead, session }
+        let phase = found.watch.running();
+        let (mut phases, rtt) = found.watch.stop(failure == Some(Failure::Timeout));
+        // The phase of that name is the lookup of the target, which was before.
+        phases.forget(Phase::Resolve);
+        Outcome { failure, phase, duration, rtt, phases, seen, ahead: http.ahead, session }
     }
-}
-
-/// The phases that took place, the last of them up to the cut; and the handshake's.
-fn phases(
-    http: &Http,
-    is_tls: bool,
-    cut: Option<std::time::Duration>,
-) -> (Phases, Option<std::time::Duration>) {
-    let mut phases = Phases::default();
-    let parts = http.phases;
-    let mut rest = cut;
-    for (phase, took) in [
-        (Phase::Connect, parts.connect),
-        (Phase::Tls, parts.tls),
-        (Phase::Ttfb, parts.processing),
-        (Phase::Transfer, parts.transfer),
-    ] {
-        if !took.is_zero() {
-            phases.set(phase, took);
-            rest = rest.map(|rest| rest.saturating_sub(took));
-        } else if let Some(left) = rest.filter(|_| phase != Phase::Tls || is_tls) {
-            phases.set(phase, left);
-            rest = None;
-        }
-    }
-    (phases, Some(parts.connect).filter(|connect| !connect.is_zero()))
 }
 
 /// Whom redirects may lead to: the target's host and what is below it, with or without a `www`.
@@ -150,33 +131,15 @@ fn own_names(host: &Host) -> AllowList {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
-    use crate::blackbox::found::HttpPhases;
     use crate::clock::Clock;
     use crate::icmp::Icmp;
     use crate::metrics::counts::{ReceiveQueue, Strays};
-
-    #[test]
-    fn the_phase_that_was_cut_off_is_kept() {
-        let ms = Duration::from_millis;
-        let parts = HttpPhases { connect: ms(10), ..HttpPhases::default() };
-        let http = Http { phases: parts, ..Http::default() };
-        let (cut, rtt) = phases(&http, false, Some(ms(100)));
-        assert_eq!((cut.get(Phase::Connect), cut.get(Phase::Ttfb)), (Some(ms(10)), Some(ms(90))));
-        assert_eq!(
-            (cut.get(Phase::Tls), cut.get(Phase::Transfer), rtt),
-            (None, None, Some(ms(10)))
-        );
-        let (cut, _) = phases(&http, true, Some(ms(100)));
-        assert_eq!((cut.get(Phase::Tls), cut.get(Phase::Ttfb)), (Some(ms(90)), None));
-        let (ended, _) = phases(&http, true, None);
-        assert_eq!((ended.get(Phase::Connect), ended.get(Phase::Tls)), (Some(ms(10)), None));
-        assert_eq!(phases(&Http::default(), false, None).1, None);
-    }
 
     #[test]
     fn a_redirect_stays_within_the_targets_own_names() {
@@ -296,11 +259,98 @@ mod tests {
             let outcome = crate::probe::Run::run(&probe, &attempt).await;
             assert_eq!((outcome.failure, outcome.seen), (failure, seen), "{path} {yaml}");
             assert!(outcome.duration.is_some(), "{path} {yaml}: {outcome:?}");
-            // Several connections have no round trip; a redirect that is not followed makes no second one.
-            let leads = settings.asked.follows_redirects() && ["/moved", "/away"].contains(&path);
-            assert_eq!(outcome.rtt.is_some(), !leads, "{path} {yaml}: {outcome:?}");
+            // That of the first connection, wherever its answer leads.
+            assert!(outcome.rtt.is_some(), "{path} {yaml}: {outcome:?}");
+            let phase = ["/stall", "/cut"].contains(&path).then_some(Phase::Transfer);
+            assert_eq!(outcome.phase, phase.filter(|_| path == "/stall"), "{path} {yaml}");
             let cut = outcome.phases.get(Phase::Transfer);
             assert!(path != "/stall" || cut.is_some_and(|cut| cut > Duration::from_millis(200)));
         }
+    }
+
+    /// What a probe of this URL by this module comes to, at this address.
+    async fn probed(yaml: &str, url: &str, ip: IpAddr) -> (Outcome, bool) {
+        use crate::probe::{Run as _, Settings as _};
+        let mut settings: crate::probe::http::Settings =
+            exporter_kit::parse(yaml, "test.yml").unwrap();
+        let target = settings.address(url).unwrap();
+        settings.load(std::path::Path::new("/"), None).unwrap();
+        let probe = settings.probe(&target);
+        let icmp = Icmp::open(Clock::start(), &ReceiveQueue::default());
+        let attempt = Attempt {
+            ip,
+            timeout: Duration::from_secs(10),
+            spent: Duration::ZERO,
+            icmp: &icmp,
+            strays: &Arc::new(Strays::default()),
+            resolvers: &[],
+        };
+        (probe.run(&attempt).await, probe.leaves_name_to_proxy())
+    }
+
+    #[tokio::test]
+    async fn the_way_to_a_proxy_is_not_the_way_to_the_target() {
+        let proxy = server().await;
+        // It answers in place of whoever is asked for.
+        let nobody: IpAddr = "192.0.2.1".parse().unwrap();
+        let yaml = format!("proxy_url: 'http://{proxy}'");
+        let (outcome, _) = probed(&format!("{{{yaml}}}"), "http://192.0.2.1/", nobody).await;
+        assert_eq!((outcome.failure, outcome.rtt), (None, None), "{outcome:?}");
+        assert!(outcome.phases.get(Phase::Connect).is_some());
+        // Whom only the proxy knows, it is asked for by that name.
+        let none = std::net::Ipv4Addr::UNSPECIFIED.into();
+        let module = format!("{{{yaml}, skip_resolve_phase_with_proxy: true}}");
+        let (outcome, is_left) = probed(&module, "http://only.the.proxy/", none).await;
+        assert_eq!((outcome.failure, outcome.rtt, is_left), (None, None, true), "{outcome:?}");
+        let (_, is_left) = probed(&format!("{{{yaml}}}"), "http://192.0.2.1/", nobody).await;
+        assert!(!is_left);
+    }
+
+    /// A server of TLS whose certificate ends in 30 days, and that leads elsewhere.
+    async fn leads_to(other: std::net::SocketAddr) -> std::net::SocketAddr {
+        use openssl::asn1::Asn1Time;
+        use openssl::ssl::{Ssl, SslContext, SslMethod};
+        let key = openssl::rsa::Rsa::generate(2_048).unwrap();
+        let key = openssl::pkey::PKey::from_rsa(key).unwrap();
+        let mut made = openssl::x509::X509::builder().unwrap();
+        made.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        made.set_not_after(&Asn1Time::days_from_now(30).unwrap()).unwrap();
+        made.set_pubkey(&key).unwrap();
+        made.sign(&key, openssl::hash::MessageDigest::sha256()).unwrap();
+        let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
+        context.set_certificate(&made.build()).unwrap();
+        context.set_private_key(&key).unwrap();
+        let context = context.build();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let ssl = Ssl::new(&context).unwrap();
+                let mut stream = tokio_openssl::SslStream::new(ssl, stream).unwrap();
+                std::pin::Pin::new(&mut stream).accept().await.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let answer = format!(
+                    "HTTP/1.1 302 Found\r\nLocation: http://{other}/\r\nContent-Length: 0\r\n\r\n"
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.flush().await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn the_certificate_of_who_leads_elsewhere_is_watched() {
+        let address = leads_to(server().await).await;
+        let yaml = "{follow_redirects: true, tls_config: {insecure_skip_verify: true}}";
+        let (outcome, _) = probed(yaml, &format!("https://{address}/"), address.ip()).await;
+        assert_eq!((outcome.failure, outcome.seen), (None, Seen::Http { status: 200 }));
+        let expiry = outcome.session.unwrap().expiry.unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let days = (expiry - i64::try_from(now.as_secs()).unwrap()) / 86_400;
+        assert!((28..=30).contains(&days), "{days}");
     }
 }
