@@ -102,12 +102,13 @@ pub(crate) struct Row {
 pub(crate) struct Panel {
     /// A shared panel.
     pub(crate) r#use: Option<String>,
-    /// The title, behind the panel's kind: one of these six.
+    /// The title, behind the panel's kind: one of these seven.
     pub(crate) stat: Option<String>,
     pub(crate) lines: Option<String>,
     pub(crate) timeline: Option<String>,
     pub(crate) table: Option<String>,
     pub(crate) map: Option<String>,
+    pub(crate) scatter: Option<String>,
     pub(crate) heatmap: Option<String>,
     pub(crate) about: Option<String>,
     /// Why it may show nothing.
@@ -125,7 +126,7 @@ pub(crate) struct Panel {
     pub(crate) queries: Option<Vec<Query>>,
     /// Lines that are drawn in another way.
     pub(crate) series: Option<Vec<Series>>,
-    /// Of a table or a map.
+    /// Of a table, a map or a scatter plot.
     pub(crate) columns: Option<Vec<Column>>,
     /// The title of the column by which a table is sorted, the smallest value first unless
     /// `, largest first` follows.
@@ -180,6 +181,7 @@ impl Panel {
             ("timeline", &self.timeline),
             ("table", &self.table),
             ("map", &self.map),
+            ("scatter", &self.scatter),
             ("heatmap", &self.heatmap),
         ];
         let mut said =
@@ -196,6 +198,7 @@ impl Panel {
             timeline: self.timeline.or(base.timeline),
             table: self.table.or(base.table),
             map: self.map.or(base.map),
+            scatter: self.scatter.or(base.scatter),
             heatmap: self.heatmap.or(base.heatmap),
             about: self.about.or(base.about),
             may_be_empty: self.may_be_empty.or(base.may_be_empty),

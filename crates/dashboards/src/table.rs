@@ -1,4 +1,4 @@
-//! The columns of a table or a map. No I/O, no clock.
+//! The columns of a table, a map or a scatter plot. No I/O, no clock.
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};

@@ -84,8 +84,70 @@ fn prometheus_of(server: &Server, page: &str) -> Prometheus {
         server.address
     );
     let prometheus = Prometheus::start(&Prometheus::programs()[0], &config, &[]);
-    prometheus.wait_for("latency_rtt_min_seconds", 12);
+    let series = page.lines().filter(|it| it.starts_with("latency_rtt_min_seconds")).count();
+    prometheus.wait_for("latency_rtt_min_seconds", series);
     prometheus
+}
+
+/// The API a second time, by the same ways, and another one in Singapore that is entered through the same networks.
+fn sets() -> String {
+    let same = latency().lines().filter(|it| it.contains("target=\"api\"")).fold(
+        String::new(),
+        |page, line| {
+            let line = line.replace("target=\"api\"", "target=\"api-2\"");
+            page + &line.replace("149.154.167.220", "149.154.175.50") + "\n"
+        },
+    );
+    let singapore = earth::Point::new(1.35, 103.82).unwrap();
+    let mut page = same;
+    for (region, name, north, east, ..) in VANTAGES {
+        let km = singapore.km_to(earth::Point::new(north, east).unwrap());
+        let of = format!(
+            "vantage=\"{name}\",region=\"{region}\",target=\"far\",module=\"icmp\",role=\"service\",slot=\"0\""
+        );
+        let seconds = (km / 100.0 * 1.6 + 1.0) / 1_000.0;
+        writeln!(page, "latency_rtt_min_seconds{{{of},window=\"1m\"}} {seconds}").unwrap();
+        writeln!(page, "latency_address_info{{{of},address=\"203.0.113.7\"}} 1").unwrap();
+        writeln!(page, "latency_path_handover_info{{{of},city=\"Singapore\",asn=\"6762\"}} 1")
+            .unwrap();
+        writeln!(page, "latency_address_asn_info{{{of},asn=\"64500\"}} 1").unwrap();
+    }
+    page
+}
+
+#[test]
+fn sets_of_a_service_that_live_in_one_city_are_one_and_others_are_two() {
+    let server = Server::start();
+    let prometheus = prometheus_of(&server, &(latency() + &sets()));
+    let url = prometheus.url();
+    let program = start(&format!(
+        "prometheus: [{{url: '{url}'}}]\ninterval: 5s\ntimeout: 5s\nservices:\n  - name: messenger\n    expect_independent: 3\n    \
+         sets: [{{name: a, targets: [api]}}, {{name: b, targets: [api-2]}}, {{name: c, targets: [far]}}]\n"
+    ));
+    let shared = |a: &str, b: &str, dimension: &str| {
+        format!(
+            "homing_set_shared{{service=\"messenger\",a=\"{a}\",b=\"{b}\",dimension=\"{dimension}\"}}"
+        )
+    };
+    let metrics = program
+        .wait_until("a verdict on places", |it| it.get(&shared("a", "c", "place")).is_some());
+    for (a, b, dimension, wanted) in [
+        ("a", "b", "place", Some(1.0)),
+        ("a", "c", "place", Some(0.0)),
+        ("b", "c", "place", Some(0.0)),
+        ("a", "b", "asn", Some(1.0)),
+        ("a", "c", "asn", Some(0.0)),
+        ("a", "b", "prefix", Some(0.0)),
+        ("a", "b", "upstreams", Some(1.0)),
+    ] {
+        assert_eq!(metrics.get(&shared(a, b, dimension)), wanted, "{a} {b} {dimension}");
+    }
+    let count = |metric: &str| {
+        metrics.value(&format!("{metric}{{service=\"messenger\",dimension=\"place\"}}"))
+    };
+    assert_eq!(count("homing_independent_sets_possible"), 2.0, "three are expected");
+    assert_eq!(count("homing_independent_sets"), 2.0);
+    assert_eq!(metrics.value("homing_expected_independent_sets{service=\"messenger\"}"), 3.0);
 }
 
 /// What the rule would have recorded, in the place of the rule: its group waits for up to a minute.
@@ -428,7 +490,7 @@ fn a_measurement_of_strangers_is_read_politely_and_has_no_vote() {
     let config = |server: &Server| {
         format!(
             "prometheus: [{{url: 'http://{0}'}}]\npanel:\n  url: http://{0}\n  probes_file: {1}\n  atlas:\n    \
-             - {{name: atlas-api, measurement: 1001, interval: 1s, max_age: 1m, team: t, targets: [api]}}\n",
+             - {{name: atlas-api, measurement: 1001, interval: 1s, max_age: 1m, team: t, targets: [api], labels: {{env: prod}}}}\n",
             server.address,
             file.display()
         )
@@ -443,6 +505,10 @@ fn a_measurement_of_strangers_is_read_politely_and_has_no_vote() {
     };
     let metrics = program.wait_until("results", |it| it.get(&of("EMEA", "answered")) == Some(1.0));
     assert_eq!(metrics.value(&of("APAC", "failed")), 1.0);
+    let text = program.page("/metrics");
+    for line in text.lines().filter(|it| it.starts_with("homing_panel_")) {
+        assert!(line.contains("env=\"prod\""), "{line}");
+    }
     assert_eq!(metrics.value("homing_panel_rtt_min_seconds{region=\"EMEA\"}"), 0.0115);
     assert_eq!(metrics.value("homing_panel_left_out{reason=\"probe\"}"), 1.0);
     assert_eq!(metrics.value("homing_panel_class{class=\"insufficient\"}"), 1.0);
@@ -505,6 +571,16 @@ fn a_reload_keeps_what_is_known_and_drops_what_is_gone() {
     let metrics = program.metrics();
     assert_eq!(metrics.value(&state("API", "operational")), 1.0);
     assert_eq!(metrics.value("homing_claim_targets_info{target=\"web\"}"), 1.0);
+    // The user's own labels are on each series of the page, and are no work: nothing is asked again for them.
+    let labelled = claim(&server).replace("interval:", "labels: {env: prod}\n    interval:");
+    assert_eq!(program.reload(&labelled).status, 200);
+    let page = program.page("/metrics");
+    let of_page = |it: &&str| it.starts_with("homing_claim_");
+    let series: Vec<&str> = page.lines().filter(of_page).collect();
+    assert!(series.len() > 10, "{page}");
+    for line in series {
+        assert!(line.contains("env=\"prod\""), "{line}");
+    }
     let answer = program.reload("prometheus: []");
     assert_eq!(answer.status, 500);
     assert!(answer.body.contains("must have from 1 to 16 entries"), "{}", answer.body);

@@ -10,8 +10,8 @@ use crate::files;
 use crate::panels::{all_panels, expressions, items, panels, words};
 
 /// Panels that Grafana ships; anything else is a plugin to install.
-const PANEL_TYPES: [&str; 7] =
-    ["geomap", "heatmap", "row", "stat", "state-timeline", "table", "timeseries"];
+const PANEL_TYPES: [&str; 8] =
+    ["geomap", "heatmap", "row", "stat", "state-timeline", "table", "timeseries", "xychart"];
 
 /// Unit of a metric by the end of its name, where a query shows it as it is.
 const UNITS: [(&str, &str); 8] = [

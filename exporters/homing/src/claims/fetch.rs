@@ -44,7 +44,6 @@ pub(crate) async fn run(page: Arc<Page>, work: PageWork, rounds: Rounds) {
             }
             Came::Nothing(result) => result,
         };
-        page.counts.fetches.inc(result);
         match result {
             Fetch::Ok | Fetch::NotModified => page.health.up(),
             // Who is only not reached for a while may have said nothing new.
@@ -55,6 +54,8 @@ pub(crate) async fn run(page: Arc<Page>, work: PageWork, rounds: Rounds) {
                 page.health.down(result.name());
             }
         }
+        // Last, so that whoever sees the count sees what came of it.
+        page.counts.fetches.inc(result);
     }
 }
 

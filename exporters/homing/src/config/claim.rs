@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_kit::config::{self as kit, Located, Name, Problems};
+use exporter_kit::config::{self as kit, Labels, Located, Name, Problems};
 use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
@@ -23,6 +23,9 @@ const INTERVAL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_
 /// A page on this machine may be asked oftener.
 const LOOPBACK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Labels of the metrics, which the user's own may not be.
+const TAKEN: [&str; 5] = ["component", "impact", "page", "result", "state"];
+
 /// One page.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawClaim")]
@@ -33,6 +36,7 @@ pub(super) struct Claim {
     interval: Duration,
     components: BTreeMap<String, Component>,
     whole: Vec<Endpoint>,
+    own: Labels,
 }
 
 /// What a component of a page is about.
@@ -64,6 +68,8 @@ pub(crate) struct PageLabels {
     pub(crate) components: BTreeMap<String, Component>,
     /// The endpoints that the page as a whole is about.
     pub(crate) whole: Vec<Endpoint>,
+    /// The user's own labels, on each series of the page.
+    pub(crate) own: Labels,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +86,8 @@ struct RawClaim {
     targets: Vec<Name>,
     #[serde(default)]
     components: BTreeMap<Name, RawComponent>,
+    #[serde(default)]
+    labels: Labels,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +109,8 @@ impl Claim {
     }
 
     pub(super) fn labels(&self) -> PageLabels {
-        PageLabels { components: self.components.clone(), whole: self.whole.clone() }
+        let (components, whole) = (self.components.clone(), self.whole.clone());
+        PageLabels { components, whole, own: self.own.clone() }
     }
 }
 
@@ -132,6 +141,7 @@ impl TryFrom<RawClaim> for Claim {
                 ![EVALUATION, ROUTES].contains(&raw.page.as_str()),
                 format!("page: must not be {EVALUATION} or {ROUTES}, which are others' names"),
             ),
+            raw.labels.refuse(&TAKEN).map_err(|error| format!("labels: {error}")),
         ])?;
         let team = raw.team.map(Name::into_string).unwrap_or_default();
         let endpoints = |targets: Vec<Name>| {
@@ -149,6 +159,7 @@ impl TryFrom<RawClaim> for Claim {
             interval: interval?,
             components: raw.components.into_iter().map(component).collect(),
             whole: endpoints(raw.targets),
+            own: raw.labels,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::Wanted;
-use exporter_kit::config::{self as kit, Located, Name, Place, Problems};
+use exporter_kit::config::{self as kit, Labels, Located, Name, Place, Problems};
 use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
@@ -26,6 +26,9 @@ const MAX_AGE_WITHIN: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(172_800));
 /// Whose measurements they are.
 const ATLAS: &str = "https://atlas.ripe.net";
+
+/// Labels of the metrics, which the user's own may not be.
+const TAKEN: [&str; 7] = ["address", "class", "outcome", "panel", "reason", "result", "type"];
 
 /// What is done with a measurement.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +50,8 @@ pub(crate) struct PanelWork {
 pub(crate) struct PanelLabels {
     /// The endpoints.
     pub(crate) endpoints: Vec<Endpoint>,
+    /// The user's own labels, on each series of the measurement.
+    pub(crate) own: Labels,
 }
 
 /// The measurements, by name.
@@ -75,6 +80,8 @@ struct RawAtlas {
     max_age: Option<kit::Duration>,
     team: Option<Name>,
     targets: Vec<Name>,
+    #[serde(default)]
+    labels: Labels,
 }
 
 impl Panel {
@@ -131,6 +138,9 @@ pub(super) fn checked(raw: Located<RawPanel>, problems: &mut Problems) -> Panel 
         if [EVALUATION, ROUTES].contains(&name.as_str()) || panel.has(&name) {
             refuse("name: must not be that of anything else".to_owned());
         }
+        if let Err(error) = it.labels.refuse(&TAKEN) {
+            refuse(format!("labels: {error}"));
+        }
         if it.targets.is_empty() {
             refuse("targets: must have one entry at least".to_owned());
         }
@@ -142,7 +152,8 @@ pub(super) fn checked(raw: Located<RawPanel>, problems: &mut Problems) -> Panel 
         let Some(settings) = settings(&url) else { continue };
         let team = it.team.map(Name::into_string).unwrap_or_default();
         let endpoint = |it: Name| Endpoint { team: team.clone(), target: it.into_string() };
-        let labels = PanelLabels { endpoints: it.targets.into_iter().map(endpoint).collect() };
+        let endpoints = it.targets.into_iter().map(endpoint).collect();
+        let labels = PanelLabels { endpoints, own: it.labels };
         let (probes_file, folder) = (raw.probes_file.value.clone(), Arc::from(Path::new(".")));
         let work = PanelWork { settings, interval, max_age, probes_file, folder };
         panel.all.insert(name, Wanted { work, labels });

@@ -182,6 +182,11 @@ fn every_fault_has_its_message() {
             "claims[0].page: a measurement of panel has the same name",
         ),
         (claim("interval: 10s"), "interval: must be from 1m to 2m"),
+        (claim("labels: {state: x}"), "claims[0].labels.state: the suite itself uses this label"),
+        (
+            "panel: {probes_file: p, atlas: [{name: a, measurement: 1, targets: [x], labels: {class: x}}]}".to_owned(),
+            "panel.atlas[0].labels: class: the suite itself uses this label",
+        ),
         (claim("format: rss"), "format"),
         ("claims: [{page: a, url: 'a.example'}]".to_owned(), "url: must be a URL"),
         ("claims: [{page: prometheus, url: 'https://a.example/'}]".to_owned(), "page: must not be prometheus or routes"),

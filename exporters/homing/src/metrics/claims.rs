@@ -19,6 +19,8 @@ impl Collector for ClaimMetrics {
 }
 
 pub(super) fn encode(pages: &[Arc<crate::claims::state::Page>], now: Instant, page: &mut Page<'_>) {
+    // First: what is counted was shown before that.
+    let fetches: Vec<Vec<_>> = pages.iter().map(|it| it.counts.fetches.iter().collect()).collect();
     let shown: Vec<(&str, Shown)> =
         pages.iter().map(|it| (it.name.as_str(), it.shown(now))).collect();
     page.gauge(
@@ -30,7 +32,7 @@ pub(super) fn encode(pages: &[Arc<crate::claims::state::Page>], now: Instant, pa
                 ClaimState::VALUES.iter().map(move |state| {
                     let labels =
                         [("page", *name), ("component", component), ("state", state.name())];
-                    (labels, *state == told)
+                    ((&it.labels.own, labels), *state == told)
                 })
             })
         }),
@@ -41,7 +43,7 @@ pub(super) fn encode(pages: &[Arc<crate::claims::state::Page>], now: Instant, pa
         shown.iter().flat_map(|(name, it)| {
             let components = it.told.unreadable.iter();
             components.map(move |(component, is)| {
-                ([("page", *name), ("component", component.as_str())], *is)
+                ((&it.labels.own, [("page", *name), ("component", component.as_str())]), *is)
             })
         }),
     );
@@ -50,7 +52,7 @@ pub(super) fn encode(pages: &[Arc<crate::claims::state::Page>], now: Instant, pa
         "Incidents that a page says are open, by their impact.",
         shown.iter().flat_map(|(name, it)| {
             it.told.incidents.iter().flatten().map(move |(impact, count)| {
-                ([("page", *name), ("impact", impact.name())], *count as f64)
+                ((&it.labels.own, [("page", *name), ("impact", impact.name())]), *count as f64)
             })
         }),
     );
@@ -59,7 +61,9 @@ pub(super) fn encode(pages: &[Arc<crate::claims::state::Page>], now: Instant, pa
         "Whether a page says that a component of this region is in trouble.",
         shown.iter().flat_map(|(name, it)| {
             let regions = it.told.regions.iter();
-            regions.map(move |(region, is)| ([("page", *name), ("region", region.as_str())], *is))
+            regions.map(move |(region, is)| {
+                ((&it.labels.own, [("page", *name), ("region", region.as_str())]), *is)
+            })
         }),
     );
     page.info(
@@ -76,7 +80,7 @@ pub(super) fn encode(pages: &[Arc<crate::claims::state::Page>], now: Instant, pa
                     let more = more.into_iter().filter_map(|(name, value)| Some((name, value?)));
                     let labels = [("page", *name), ("component", component)];
                     let labels = labels.into_iter().chain([("target", endpoint.target.as_str())]);
-                    labels.chain(more).collect::<Vec<_>>()
+                    (&it.labels.own, labels.chain(more).collect::<Vec<_>>())
                 })
             })
         }),
@@ -84,20 +88,23 @@ pub(super) fn encode(pages: &[Arc<crate::claims::state::Page>], now: Instant, pa
     page.gauge(
         "homing_claim_updated_timestamp_seconds",
         "When a page was written, by its own word.",
-        shown.iter().filter_map(|(name, it)| Some(([("page", *name)], it.updated?))),
+        shown
+            .iter()
+            .filter_map(|(name, it)| Some(((&it.labels.own, [("page", *name)]), it.updated?))),
     );
     page.gauge(
         "homing_claim_last_ok_timestamp_seconds",
         "When a page was read last.",
-        shown.iter().filter_map(|(name, it)| Some(([("page", *name)], it.last_ok?))),
+        shown
+            .iter()
+            .filter_map(|(name, it)| Some(((&it.labels.own, [("page", *name)]), it.last_ok?))),
     );
     page.counter(
         "homing_claim_fetches_total",
         "Requests for a page, by what came of them.",
-        pages.iter().flat_map(|it| {
-            let fetches = it.counts.fetches.iter();
-            fetches.map(|(result, count)| {
-                ([("page", it.name.as_str()), ("result", result.name())], count)
+        fetches.iter().zip(&shown).flat_map(|(fetches, (name, it))| {
+            fetches.iter().map(move |(result, count)| {
+                ((&it.labels.own, [("page", *name), ("result", result.name())]), *count)
             })
         }),
     );

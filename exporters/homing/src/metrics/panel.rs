@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use exporter_kit::config;
 use exporter_kit::{Collector, LabelEnum as _, Page};
 use tokio::time::Instant;
 
@@ -20,15 +21,17 @@ impl Collector for PanelMetrics {
     }
 }
 
-type Labels<'a> = Vec<(&'static str, &'a str)>;
+type Labels<'a> = Vec<(&'a str, &'a str)>;
 
 pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
     page.counter(
         "homing_panel_fetches_total",
         "Requests for the results of a measurement, by what came of them.",
         panels.iter().flat_map(|it| {
-            it.fetches.iter().map(|(result, count)| {
-                ([("panel", it.name.as_str()), ("result", result.name())], count)
+            let of = it.labels();
+            it.fetches.iter().map(move |(result, count)| {
+                let labels = [("panel", it.name.as_str()), ("result", result.name())];
+                ((of.own.clone(), labels), count)
             })
         }),
     );
@@ -39,42 +42,43 @@ pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
     page.gauge(
         "homing_panel_last_result_timestamp_seconds",
         "When the newest result was measured.",
-        standing
-            .iter()
-            .filter_map(|(name, _, it)| Some(([("panel", *name)], it.told.newest? as f64))),
+        standing.iter().filter_map(|(name, of, it)| {
+            Some(((&of.own, [("panel", *name)]), it.told.newest? as f64))
+        }),
     );
     page.gauge(
         "homing_panel_oldest_result_timestamp_seconds",
         "When the oldest result that counts was measured: before it, nothing is said.",
-        standing
-            .iter()
-            .filter_map(|(name, _, it)| Some(([("panel", *name)], it.told.oldest? as f64))),
+        standing.iter().filter_map(|(name, of, it)| {
+            Some(((&of.own, [("panel", *name)]), it.told.oldest? as f64))
+        }),
     );
     page.gauge(
         "homing_panel_left_out",
         "Results of the last answer that say nothing, by the reason.",
-        standing.iter().flat_map(|(name, _, it)| {
-            it.unused
-                .iter()
-                .map(|(why, count)| ([("panel", *name), ("reason", why.name())], count as f64))
+        standing.iter().flat_map(|(name, of, it)| {
+            it.unused.iter().map(|(why, count)| {
+                ((&of.own, [("panel", *name), ("reason", why.name())]), count as f64)
+            })
         }),
     );
     // Of each endpoint that a measurement is about.
-    let of_endpoints: Vec<(&str, &Endpoint, &Latest)> = standing
+    let of_endpoints: Vec<(Labels<'_>, &Latest)> = standing
         .iter()
-        .flat_map(|(name, labels, it)| {
-            labels.endpoints.iter().map(move |endpoint| (*name, endpoint, &**it))
+        .flat_map(|(name, of, it)| {
+            let each = of.endpoints.iter();
+            each.map(move |endpoint| (labels(name, &of.own, endpoint), &**it))
         })
         .collect();
     page.gauge(
         "homing_panel_tests",
         "Probes of a region that get an answer, and that get none, by how they ask.",
-        of_endpoints.iter().flat_map(|(name, endpoint, it)| {
+        of_endpoints.iter().flat_map(|(labels, it)| {
             it.told.regions.iter().flat_map(move |(region, of)| {
                 [("answered", of.answered), ("failed", of.failed)].map(|(outcome, count)| {
                     let asked = it.told.asked.map_or("", Asked::name);
                     let more = [("type", asked), ("region", *region), ("outcome", outcome)];
-                    ([&labels(name, endpoint)[..], &more].concat(), count as f64)
+                    ((labels, more), count as f64)
                 })
             })
         }),
@@ -82,36 +86,32 @@ pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
     page.gauge(
         "homing_panel_rtt_min_seconds",
         "The smallest round trip of the probes of a region.",
-        of_endpoints.iter().flat_map(|(name, endpoint, it)| {
+        of_endpoints.iter().flat_map(|(labels, it)| {
             it.told.regions.iter().filter_map(move |(region, of)| {
-                let labels = [&labels(name, endpoint)[..], &[("region", *region)]].concat();
-                Some((labels, of.rtt_seconds?))
+                Some(((labels, [("region", *region)]), of.rtt_seconds?))
             })
         }),
     );
     let addresses: Vec<_> = of_endpoints
         .iter()
-        .flat_map(|(name, endpoint, it)| {
-            it.told
-                .addresses
-                .iter()
-                .map(move |(ip, judged)| (*name, *endpoint, ip.to_string(), judged))
+        .flat_map(|(labels, it)| {
+            it.told.addresses.iter().map(move |(ip, judged)| (labels, ip.to_string(), judged))
         })
         .collect();
     page.gauge(
         "homing_panel_class",
         "What the round trips of a panel's probes allow: exactly one class of an address is 1. It has no vote.",
-        addresses.iter().flat_map(|(name, endpoint, ip, judged)| {
+        addresses.iter().flat_map(|(labels, ip, judged)| {
             Class::VALUES.iter().map(move |class| {
                 let more = [("address", ip.as_str()), ("class", class.name())];
-                ([&labels(name, endpoint)[..], &more].concat(), judged.class == *class)
+                ((labels, more), judged.class == *class)
             })
         }),
     );
 }
 
-fn labels<'a>(name: &'a str, endpoint: &'a Endpoint) -> Labels<'a> {
+fn labels<'a>(name: &'a str, own: &'a config::Labels, endpoint: &'a Endpoint) -> Labels<'a> {
     let team = (!endpoint.team.is_empty()).then_some(("team", endpoint.team.as_str()));
     let of = [("panel", name), ("target", endpoint.target.as_str())];
-    of.into_iter().chain(team).collect()
+    own.iter().chain(of).chain(team).collect()
 }

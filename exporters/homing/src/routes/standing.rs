@@ -55,6 +55,8 @@ pub(crate) struct Memory {
     routers: BTreeSet<usize>,
     /// Whether there was a route to the prefix itself, at as many peers as are believed.
     was_announced: bool,
+    /// When it was judged last, in seconds since the epoch.
+    judged: Option<u64>,
     /// What was told.
     told: BTreeSet<Thing>,
 }
@@ -105,6 +107,7 @@ impl Memory {
             self.visible.extend(share(&before).map(|share| (unix, share)));
         }
         self.learn_of_new_routers(tables, needed, unix);
+        self.leave_out_silence(rules, unix);
         let of_prefix: Vec<_> = tables
             .iter()
             .map(|it| {
@@ -195,6 +198,14 @@ impl Memory {
                 let said = things(first).filter(|(_, peers)| *peers >= enough);
                 self.known.extend(said.map(|(thing, _)| (thing, unix)));
             }
+        }
+    }
+
+    /// While no table stands nobody is there to be known.
+    fn leave_out_silence(&mut self, rules: &Rules, unix: u64) {
+        let silence = self.judged.replace(unix).map_or(0, |at| unix.saturating_sub(at));
+        if silence > rules.max_age.as_secs() {
+            self.strangers.values_mut().for_each(|since| *since += silence);
         }
     }
 

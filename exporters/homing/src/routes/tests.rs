@@ -138,6 +138,40 @@ fn a_table_of_gobgp_is_read_whole() {
     assert_eq!(figures.parts, [("149.154.167.0/24".parse().unwrap(), 1)].into());
 }
 
+/// As written by the programs: two peers or one, of the same routes. BIRD's has two dumps of two views each, which it appended; in
+/// the second one AS64666 announces all of it.
+#[test]
+fn tables_of_bird_frr_and_openbgpd_are_read_whole() {
+    let read_of = |file: &[u8]| {
+        let watch = [watched().prefix, "2001:db8::/32".parse().unwrap()];
+        let mut table = Table::new(&watch);
+        let tally = read(&mut &*file, &mut table);
+        let (mut now, before) = table.finish().unwrap();
+        let mut figures = |at: usize| now.remove(&watch[at]).unwrap();
+        let before = before.map(|mut it| it.remove(&watch[0]).unwrap());
+        (tally, figures(0), figures(1), before)
+    };
+    for (file, read, skipped, origin) in [
+        (&include_bytes!("../../tests/tables/bird-2.0.12.mrt")[..], 8, 4, 64_666),
+        (include_bytes!("../../tests/tables/frr-8.4.4.mrt"), 4, 1, 62_041),
+        (include_bytes!("../../tests/tables/openbgpd-7.7.mrt"), 4, 1, 62_041),
+    ] {
+        let (tally, four, six, before) = read_of(file);
+        assert_eq!((tally.read, tally.skipped, tally.failed), (read, skipped, 0), "{origin}");
+        assert_eq!((four.peers, four.visible, four.covering), (1, 1, None));
+        assert_eq!((four.origins, four.upstreams), ([(origin, 1)].into(), [(6_762, 1)].into()));
+        assert_eq!(four.parts, [("149.154.167.0/24".parse().unwrap(), 1)].into());
+        assert_eq!((six.visible, six.origins), (1, [(origin, 1)].into()));
+        let before = before.map(|it| it.origins);
+        assert_eq!(before, (skipped == 4).then(|| [(62_041, 1)].into()));
+        // Cut anywhere, it is damaged, or ends between two records.
+        for end in 0..file.len() {
+            let failed = figures(&file[..end]).0.failed;
+            assert!(failed <= 1, "{end}");
+        }
+    }
+}
+
 #[test]
 fn a_covering_route_counts_where_there_is_no_other_and_a_default_does_not() {
     let covering = rib([149, 154, 160, 0], 20, &[(0, &[64_500, 62_041])], false);
@@ -205,15 +239,41 @@ fn a_table_that_is_cut_anywhere_is_damaged_or_ends_between_records() {
 
 #[test]
 fn whatever_is_in_a_file_is_read_without_harm() {
-    let (mut random, whole) = (StdRng::seed_from_u64(8), table(62_041));
-    for _ in 0..20_000 {
+    broken_at_random(20_000);
+}
+
+/// `cargo test --release -p turbulence-homing --lib a_million -- --ignored`.
+#[test]
+#[ignore = "takes a minute"]
+fn a_million_broken_files_are_read_without_harm() {
+    broken_at_random(1_000_000);
+}
+
+/// Octets of tables of every kind of router, changed, cut out and put in.
+fn broken_at_random(files: usize) {
+    let mut random = StdRng::seed_from_u64(8);
+    let all = [
+        table(62_041),
+        include_bytes!("../../tests/tables/gobgp-3.10.mrt").to_vec(),
+        include_bytes!("../../tests/tables/bird-2.0.12.mrt").to_vec(),
+        include_bytes!("../../tests/tables/frr-8.4.4.mrt").to_vec(),
+        include_bytes!("../../tests/tables/openbgpd-7.7.mrt").to_vec(),
+    ];
+    for number in 0..files {
+        let whole = &all[number % all.len()];
         let mut broken = whole.clone();
+        if number % 3 == 0 {
+            let at = random.random_range(0..broken.len());
+            let to = random.random_range(at..broken.len().min(at + 40));
+            let put = vec![random.random(); random.random_range(0..9)];
+            broken.splice(at..to, put);
+        }
         for _ in 0..random.random_range(1..4) {
             let at = random.random_range(0..broken.len());
             broken[at] = random.random();
         }
         let (tally, figures) = figures(&broken);
-        let most = u64::try_from(whole.len() / 12 + 1).unwrap();
+        let most = u64::try_from(broken.len() / 12 + 1).unwrap();
         assert!(tally.read + tally.skipped + tally.failed <= most);
         assert!(figures.visible <= figures.peers, "{figures:?}");
     }

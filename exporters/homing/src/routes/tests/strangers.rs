@@ -98,6 +98,20 @@ fn a_neighbour_is_known_after_a_day_and_a_stranger_that_goes_begins_anew() {
 }
 
 #[test]
+fn nobody_becomes_known_while_no_table_stands() {
+    let mut judge = Judge::new(unpinned());
+    judge.table(&by(0, 64_666), 0);
+    let path = [64_500, 174, 62_041];
+    let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
+    let other = rib([149, 154, 164, 0], 22, &routes, false);
+    // Two tables, a day and more without any, and then one an hour.
+    let hours = [1, 2].into_iter().chain(30..60);
+    let told: Vec<usize> = hours.map(|hour| judge.table(&other, hour * 60).told.len()).collect();
+    assert_eq!(told[1..24], [1; 23], "{told:?}");
+    assert_eq!(told.last(), Some(&0), "a day of tables");
+}
+
+#[test]
 fn a_withdrawal_stays_one_for_a_week() {
     let mut judge = Judge::new(watched());
     let other = [64_500, 15_169];
