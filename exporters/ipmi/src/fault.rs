@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::inventory::Known;
+use crate::sensor::list::{SUPPLY, SensorList};
 use crate::sensor::{Quantity, Sensor, Severity};
 use crate::slow::{Asserted, Log, Power, Slow};
 use crate::state::{Outcome, Snapshot};
@@ -36,21 +37,6 @@ const TYPES: [&str; 19] = [
 ];
 /// States of a slot that is empty, or was emptied.
 const REMOVED: [&str; 3] = ["device removed/device absent", "entity absent", "FRU not installed"];
-/// States that a machine does not survive.
-const FATAL: [&str; 10] = [
-    "IERR",
-    "thermal trip",
-    "uncorrectable ECC",
-    "machine check exception",
-    "SM BIOS uncorrectable CPU-complex error",
-    "fatal NMI",
-    "bus fatal error",
-    "power unit failure detected",
-    "non-redundant: insufficient resources",
-    "run-time critical stop",
-];
-/// Sensors of this type carry the machine together.
-const SUPPLY: &str = "Power Supply";
 /// Bytes of an entry of the event log (IPMI 2.0 table 32-1).
 const ENTRY: u64 = 16;
 /// Free bytes that may be more (IPMI 2.0 section 31.2).
@@ -112,20 +98,23 @@ impl<'a> Told<'a> {
 /// All that is not well of a machine, once each: what a verdict is held on is left to the verdict.
 pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
     let mut faults = numbers(told);
-    let mut supplies = (0, 0);
-    for known in &told.snapshot.list.discrete {
+    let mut supplies = Supplies::default();
+    let list = &told.snapshot.list;
+    for known in &list.discrete {
         let Some(asserted) = told.anew_or_before(|slow| slow.states(known)) else { continue };
-        let fault = of_states(asserted);
-        if asserted.sensor_type == SUPPLY && asserted.severity.is_some() {
-            let has_failed = asserted.severity == Some(Severity::Critical);
-            supplies = (supplies.0 + 1, supplies.1 + usize::from(has_failed));
-        }
+        let before = told.before.and_then(|slow| slow.states(known));
+        let is_sure =
+            asserted.is_confirmed || before.is_some_and(|before| before.bears_out(asserted));
         let part = Part::Sensor(known);
+        let fault = of_states(asserted, is_sure);
         faults.extend(fault.map(|(state, degree)| Fault { part, state, degree }));
+        if asserted.sensor_type == SUPPLY {
+            supplies.count(asserted, is_sure);
+        }
     }
     let whole =
         |part, state, degree| Fault { part: Part::Machine(part), state: Some(state), degree };
-    if supplies.0 > 0 && supplies.0 == supplies.1 {
+    if supplies.have_all_failed(list) {
         faults.push(whole("every power supply", "failed", Degree::Fatal));
     }
     let power = told.anew_or_before(Slow::power);
@@ -134,6 +123,33 @@ pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
         faults.push(whole("event log", "nearly full", Degree::Warning));
     }
     faults
+}
+
+/// What the sensors of the power supplies say together.
+#[derive(Default)]
+struct Supplies {
+    told: usize,
+    failed: usize,
+    /// Those of whose states only the maker knows what they say.
+    unclear: usize,
+}
+
+impl Supplies {
+    fn count(&mut self, asserted: &Asserted, is_sure: bool) {
+        self.told += 1;
+        match asserted.severity {
+            Some(Severity::Critical) if is_sure => self.failed += 1,
+            Some(_) => {}
+            None => self.unclear += 1,
+        }
+    }
+
+    /// One that was not asked yet, or cannot be read, may well be the one that carries the machine; so
+    /// may one that is missing from a list with holes.
+    fn have_all_failed(&self, list: &SensorList) -> bool {
+        let are_all_told = list.complete && self.told == list.supplies;
+        are_all_told && self.failed > 0 && self.failed + self.unclear == self.told
+    }
 }
 
 /// Numbers beyond a critical threshold. The fans and voltages of a machine that is off are at 0, and
@@ -173,13 +189,14 @@ fn says_it(verdict: &Verdict) -> bool {
     }
 }
 
-fn of_states(asserted: &Asserted) -> Option<(Option<&'static str>, Degree)> {
+/// What states say of their part; of a state that was read once and stops the machine, that it is critical.
+fn of_states(asserted: &Asserted, is_sure: bool) -> Option<(Option<&'static str>, Degree)> {
     let severity = asserted.severity.filter(|it| *it > Severity::Nominal)?;
-    let holds = |states: &[&str]| asserted.states.iter().find(|it| states.contains(it)).copied();
-    if let Some(state) = holds(&FATAL) {
-        return Some((Some(state), Degree::Fatal));
+    if let Some(state) = asserted.fatal() {
+        return Some((Some(state), if is_sure { Degree::Fatal } else { Degree::Critical }));
     }
-    if !TYPES.contains(&asserted.sensor_type) || holds(&REMOVED).is_some() {
+    let is_removed = asserted.states.iter().any(|it| REMOVED.contains(it));
+    if !TYPES.contains(&asserted.sensor_type) || is_removed {
         return None;
     }
     let is_critical = severity == Severity::Critical;

@@ -10,6 +10,7 @@ use crate::outcome::PollFailure;
 
 mod answer;
 mod fact;
+mod grave;
 
 pub(crate) use answer::{Answer, Asserted, Drawn, Log, Part, Parts, Power, Watchdog, Watts, Who};
 pub(crate) use fact::Fact;
@@ -112,6 +113,8 @@ pub(crate) enum Question {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Turns {
     waiting: VecDeque<Question>,
+    /// What is asked first after the next poll.
+    sooner: Vec<Question>,
     last: Option<Duration>,
 }
 
@@ -130,6 +133,9 @@ impl Turns {
             self.waiting.extend(collectors.iter().filter_map(|it| it.question()));
             self.waiting.extend((0..discrete).map(Question::States));
         }
+        for question in self.sooner.drain(..).rev() {
+            self.waiting.push_front(question);
+        }
     }
 
     /// The question whose turn it is.
@@ -140,6 +146,14 @@ impl Turns {
     /// Puts a question in line once more, since its answer was not all.
     pub(crate) fn again(&mut self, question: Question) {
         self.waiting.push_back(question);
+    }
+
+    /// Asks a question first after the next poll, since its answer is to be confirmed. At most so often
+    /// as there are questions: each is asked for once.
+    pub(crate) fn sooner(&mut self, question: Question) {
+        if !self.sooner.contains(&question) {
+            self.sooner.push(question);
+        }
     }
 
     /// Makes every question due, as when no answer holds any more.
@@ -177,7 +191,9 @@ impl Slow {
         sensor: Option<&Arc<Known>>,
         answer: Result<Answer, PollFailure>,
     ) {
-        self.states_told += usize::from(matches!(question, Question::States(_)));
+        // One that is asked a second time for it to be sure says nothing of another.
+        let is_known = sensor.is_some_and(|sensor| self.place(sensor).is_ok());
+        self.states_told += usize::from(matches!(question, Question::States(_)) && !is_known);
         match (question, answer) {
             (_, Ok(Answer::Power(power))) => self.power = Some(Ok(power)),
             (_, Ok(Answer::Log(log))) => self.log = Some(Ok(log)),
@@ -322,8 +338,12 @@ impl Slow {
         self.states.get(place).map(|(_, states)| states)
     }
 
-    fn set_states(&mut self, sensor: &Arc<Known>, states: Asserted) {
-        match self.place(sensor) {
+    fn set_states(&mut self, sensor: &Arc<Known>, mut states: Asserted) {
+        let place = self.place(sensor);
+        let before = place.ok().and_then(|place| self.states.get(place));
+        states.is_confirmed |=
+            !states.is_grave() || before.is_some_and(|(_, before)| before.bears_out(&states));
+        match place {
             Ok(place) => self.states[place].1 = states,
             Err(place) => {
                 self.states.reserve_exact(1);
@@ -375,6 +395,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_confirmed_is_asked_first_after_the_next_poll_and_once() {
+        let mut turns = Turns::default();
+        turns.refill(Duration::ZERO, MINUTE, &[], 3);
+        for place in [0, 1] {
+            assert_eq!(turns.take(), Some(Question::States(place)));
+            for _ in 0..2 {
+                turns.sooner(Question::States(place));
+            }
+        }
+        assert_eq!(all(&mut turns), [Question::States(2)]);
+        turns.refill(Duration::from_secs(5), MINUTE, &[], 3);
+        assert_eq!(all(&mut turns), [Question::States(0), Question::States(1)]);
+        turns.refill(Duration::from_secs(10), MINUTE, &[], 3);
+        assert_eq!(all(&mut turns), []);
+    }
+
+    #[test]
     fn after_a_failed_poll_everything_is_due() {
         let mut turns = Turns::default();
         turns.refill(Duration::ZERO, MINUTE, &[], 1);
@@ -405,6 +442,7 @@ mod tests {
             states: ["drive fault"].into(),
             severity: Some(Severity::Critical),
             worst: Some("drive fault"),
+            is_confirmed: true,
         };
         for lost in [Ok(Answer::States(None)), Err(PollFailure::Timeout)] {
             let answer = Answer::States(Some(fault.clone()));

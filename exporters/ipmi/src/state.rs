@@ -257,6 +257,11 @@ impl BmcState {
         }
     }
 
+    /// Whether the states of a sensor are to be read once more before all of them is said.
+    pub(crate) fn doubts_states_of(&self, sensor: &Arc<Known>) -> bool {
+        lock(&self.polled).slow.states(sensor).is_some_and(|states| !states.is_confirmed)
+    }
+
     /// Counts what the source has sent and received.
     pub(crate) fn count(&self, traffic: &Traffic) {
         Arc::make_mut(&mut lock(&self.polled)).counts.traffic.add(traffic);

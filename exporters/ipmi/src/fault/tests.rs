@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::entity::Entity;
 use crate::sensor::Kind as Number;
-use crate::sensor::list::{Lister, SensorList};
+use crate::sensor::list::Lister;
 use crate::slow::{Answer, Question};
 use crate::state::Value;
 use crate::verdict::{Cause, Level, Moment};
@@ -19,7 +19,8 @@ const ON: Power = Power {
     restart_cause: None,
 };
 
-/// A machine with these numbers, each critical or not, and these discrete sensors.
+/// A machine with these numbers, each critical or not, and these discrete sensors: those of supplies are
+/// called PS.
 fn machine(numbers: &[(&str, Quantity, Severity)], discrete: &[&str]) -> Snapshot {
     let limits = BTreeMap::new();
     let mut lister = Lister::new(&[], &limits);
@@ -31,22 +32,29 @@ fn machine(numbers: &[(&str, Quantity, Severity)], discrete: &[&str]) -> Snapsho
     }
     for name in discrete {
         let known = lister.sensor(name, name, Entity::Other).unwrap();
-        lister.discrete(known);
+        lister.discrete(known, if name.starts_with("PS") { "Power Supply" } else { "Other" });
     }
-    let list: SensorList = lister.finish(true);
+    let list = lister.finish(true);
     Snapshot { list: Arc::new(list), outcomes }
 }
 
 fn state(sensor_type: &'static str, states: &[&'static str], severity: Severity) -> Asserted {
     let worst = states.last().copied();
-    Asserted { sensor_type, states: states.into(), severity: Some(severity), worst }
+    let (states, severity) = (states.into(), Some(severity));
+    Asserted { sensor_type, states, severity, worst, is_confirmed: false }
 }
 
+fn learn(slow: &mut Slow, known: &Arc<Known>, states: &Asserted) {
+    slow.learn(Question::States(0), Some(known), Ok(Answer::States(Some(states.clone()))));
+}
+
+/// All of it was read twice.
 fn slow(snapshot: &Snapshot, states: &[Asserted], power: Power) -> Slow {
     let mut slow = Slow::default();
     for (known, it) in snapshot.list.discrete.iter().zip(states) {
-        let answer = Ok(Answer::States(Some(it.clone())));
-        slow.learn(Question::States(0), Some(known), answer);
+        for _ in 0..2 {
+            learn(&mut slow, known, it);
+        }
     }
     slow.learn(Question::Power, None, Ok(Answer::Power(power)));
     slow
@@ -109,6 +117,63 @@ fn what_stops_the_machine_is_fatal_unless_the_config_calls_it_well() {
     let all = [ierr(Severity::Nominal), lost, state("Power Supply", &[], Severity::Nominal)];
     let said = told(&snapshot, &slow(&snapshot, &all, ON), &[]);
     assert_eq!(said, ["PS1: power supply input lost (Critical)"]);
+}
+
+#[test]
+fn not_every_supply_has_failed_while_one_was_not_read_or_may_be_missing() {
+    let lost = state("Power Supply", &["power supply input lost"], Severity::Critical);
+    let mut snapshot = machine(&[], &["PS1", "PS2"]);
+    let mut slow = slow(&snapshot, std::slice::from_ref(&lost), ON);
+    let one = "PS1: power supply input lost (Critical)";
+    // The exporter has just started, or the sensor of the other gives no states.
+    assert_eq!(told(&snapshot, &slow, &[]), [one]);
+    slow.learn(Question::States(1), Some(&snapshot.list.discrete[1]), Ok(Answer::States(None)));
+    assert_eq!(told(&snapshot, &slow, &[]), [one]);
+    for _ in 0..2 {
+        learn(&mut slow, &snapshot.list.discrete[1], &lost);
+    }
+    let every = "every power supply: failed (Fatal)";
+    assert_eq!(told(&snapshot, &slow, &[])[2..], [every]);
+    // A list with holes may hide the one that carries the machine.
+    Arc::make_mut(&mut snapshot.list).complete = false;
+    assert_eq!(told(&snapshot, &slow, &[]).len(), 2);
+    // What only its maker can read is no supply that works.
+    let mut snapshot = machine(&[], &["PS1", "PS2"]);
+    let unclear = Asserted { severity: None, ..lost.clone() };
+    let slow = self::slow(&snapshot, &[lost, unclear], ON);
+    assert_eq!(told(&snapshot, &slow, &[]), [one, every]);
+    Arc::make_mut(&mut snapshot.list).supplies += 1;
+    assert_eq!(told(&snapshot, &slow, &[]), [one]);
+}
+
+#[test]
+fn what_stops_the_machine_is_said_once_it_was_read_twice_in_a_row() {
+    let snapshot = machine(&[], &["CPU1", "PS1"]);
+    let [cpu, supply] = &snapshot.list.discrete[..] else { unreachable!() };
+    let ierr = state("Processor", &["IERR"], Severity::Critical);
+    let lost = state("Power Supply", &["power supply input lost"], Severity::Critical);
+    let mut slow = Slow::default();
+    for well in ["Processor", "Power Supply"] {
+        let known = if well == "Processor" { cpu } else { supply };
+        learn(&mut slow, known, &state(well, &[], Severity::Nominal));
+    }
+    let once = ["CPU1: IERR (Critical)", "PS1: power supply input lost (Critical)"];
+    let twice = ["CPU1: IERR (Fatal)", once[1], "every power supply: failed (Fatal)"];
+    for said in [&once[..], &twice[..], &twice[..]] {
+        learn(&mut slow, cpu, &ierr);
+        learn(&mut slow, supply, &lost);
+        assert_eq!(told(&snapshot, &slow, &[]), said);
+    }
+    // Another state is another fault.
+    learn(&mut slow, cpu, &state("Processor", &["thermal trip"], Severity::Critical));
+    assert_eq!(told(&snapshot, &slow, &[])[0], "CPU1: thermal trip (Critical)");
+    // What was read before polls failed bears out what is read after.
+    let before = self::slow(&snapshot, &[ierr.clone(), lost.clone()], ON);
+    let mut slow = Slow::default();
+    learn(&mut slow, cpu, &ierr);
+    let (snapshot, before) = (&snapshot, Some(&before));
+    let said = lines(&Told { snapshot, slow: &slow, before, verdicts: &[], is_off: false });
+    assert_eq!(said, twice);
 }
 
 #[test]
@@ -185,8 +250,8 @@ fn what_was_known_before_polls_failed_holds_until_it_is_told_anew() {
     };
     assert_eq!(said(&anew).len(), 4, "{:?}", said(&anew));
     let well = state("Processor", &[], Severity::Nominal);
-    let cpu = Some(&snapshot.list.discrete[0]);
-    anew.learn(Question::States(0), cpu, Ok(Answer::States(Some(well))));
+    let cpu = &snapshot.list.discrete[0];
+    learn(&mut anew, cpu, &well);
     anew.learn(Question::Power, None, Ok(Answer::Power(ON)));
     let supply = ["PS1: power supply input lost (Critical)", "every power supply: failed (Fatal)"];
     assert_eq!(said(&anew), supply);

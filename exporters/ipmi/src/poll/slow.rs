@@ -32,6 +32,9 @@ impl Poller<'_> {
                 self.turns.again(question);
             }
             self.state.learn(question, sensor, answer);
+            if sensor.is_some_and(|sensor| self.state.doubts_states_of(sensor)) {
+                self.turns.sooner(question);
+            }
             // It is for the next poll to find out whether the session is dead.
             if is_lost || Instant::now() >= deadline {
                 break;

@@ -8,6 +8,9 @@ use super::{Kind, Level, Quantity, Sensor};
 use crate::entity::Entity;
 use crate::inventory::{Known, MOST_SENSORS};
 
+/// The type of sensors (IPMI 2.0 table 42-3) that carry the machine together.
+pub(crate) const SUPPLY: &str = "Power Supply";
+
 /// The sensors of a machine. How each is asked for is known to its source alone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SensorList {
@@ -15,6 +18,8 @@ pub(crate) struct SensorList {
     pub(crate) sensors: Vec<Sensor>,
     /// Those whose states are asked for in the slow lane, among them some that are read.
     pub(crate) discrete: Vec<Arc<Known>>,
+    /// How many of these are of the type of [`SUPPLY`].
+    pub(crate) supplies: usize,
     /// Every one, also those without a number to read.
     pub(crate) known: Vec<Arc<Known>>,
     /// Those left out because an earlier one has the same id and name.
@@ -105,9 +110,10 @@ impl<'a> Lister<'a> {
         self.list.sensors.push(Sensor { known, quantity, kind, thresholds, rise_limit });
     }
 
-    /// Says of a sensor that was taken in that it has states.
-    pub(crate) fn discrete(&mut self, known: Arc<Known>) {
+    /// Says of a sensor that was taken in that it has states, and the name of its type.
+    pub(crate) fn discrete(&mut self, known: Arc<Known>, sensor_type: &str) {
         self.list.discrete.push(known);
+        self.list.supplies += usize::from(sensor_type == SUPPLY);
     }
 
     /// The list, of which the source says whether it `is_whole`.

@@ -40,6 +40,8 @@ pub(crate) struct Asserted {
     pub(crate) severity: Option<Severity>,
     /// The state that says so; `None` where all is well.
     pub(crate) worst: Option<&'static str>,
+    /// What is grave of it was read before too, if anything is.
+    pub(crate) is_confirmed: bool,
 }
 
 /// Whether the machine is on, and what is wrong with it.

@@ -62,7 +62,7 @@ pub(super) fn list(records: &[Record], lister: &mut Lister<'_>) -> Asked {
             continue;
         };
         if let Some(discrete) = Discrete::of(record) {
-            lister.discrete(known.clone());
+            lister.discrete(known.clone(), discrete.sensor_type.name());
             asked.states.push(discrete);
         }
         if let Record::Full(record) = record
@@ -168,6 +168,7 @@ impl Discrete {
             states: self.states(bits),
             severity: said.map(|(severity, _)| severity),
             worst: said.and_then(|(_, offset)| offset).map(|offset| self.state(offset)),
+            is_confirmed: false,
         }
     }
 }
