@@ -6,7 +6,7 @@
 //! * `usual`: what is usual for each sensor;
 //! * `phantom`, `follow`: temperatures that cannot be, and the fans that follow them;
 //! * `trend`, `cooling`: the rise that all parts share, and whether cooling is lost;
-//! * `fans`, `limits`, `presence`, `power_step`: the other verdicts;
+//! * `fans`, `limits` (with `stuck`), `presence`, `power_step`: the other verdicts;
 //! * `matching`: sensors that moved their id or have another name;
 //! * `held`, `record`, `kept`: what is held, what is remembered of it, and what outlives the process.
 //!
@@ -40,6 +40,7 @@ mod presence;
 mod record;
 mod running;
 mod sensors;
+mod stuck;
 mod trend;
 mod usual;
 mod watched;

@@ -216,7 +216,7 @@ impl Cooling {
         self.set(now, Cause::TwoPartsCritical, parts.len() >= 2 && climbs);
         // One that read so when it was first seen may be broken: it takes another sensor that agrees.
         let is_alone = beyond.len() < 2;
-        let critical = critical.iter().filter(|it| !(it.beyond.is_stuck && is_alone));
+        let critical = critical.iter().filter(|it| !(it.is_stuck() && is_alone));
         let (air, fatal) = critical.fold((false, false), |(air, fatal), it| {
             (air || it.class == Class::Inlet, fatal || it.beyond.degree >= 3)
         });

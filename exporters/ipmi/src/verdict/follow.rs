@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::class::Class;
 use super::held::{Cause, Held, Kind, Level, Verdict, What};
-use super::history::SLOT;
 use super::measure::Measure;
 use super::median::median;
 use super::observed::Observed;
@@ -25,7 +24,7 @@ const DOUBT: f64 = 1800.0;
 /// Goes on with each phantom of the machine.
 pub(super) fn phantoms(seen: &mut Observed, held: &mut Held) {
     let mut room = MOST.saturating_sub(told(seen));
-    let mut others = None;
+    let mut others = [None; MINUTES + 1];
     for place in 0..seen.sensors.len() {
         let it = &mut seen.sensors[place];
         if !it.is_temperature() {
@@ -66,19 +65,33 @@ enum Fate {
     Said,
 }
 
-/// By how much the parts that are believed rose in so many seconds. Phantoms of the same age are asked
-/// for it one after the other, and a machine can have a thousand.
-type Others = Option<(f64, Option<f64>)>;
+/// By how much the parts that are believed rose in so many minutes, as far as it was asked in this poll: a
+/// machine can have a thousand phantoms, each of another age.
+type Others = [Option<Option<f64>>; MINUTES + 1];
+
+/// Minutes of [`DOUBT`].
+const MINUTES: usize = 30;
 
 fn others_rose(seen: &Observed, it: &Watched, age: f64, known: &mut Others) -> Option<f64> {
-    let span = ((age + 60.0).min(1800.0) / SLOT).round_ties_even() * SLOT;
-    if let Some((_, rise)) = known.filter(|(of, _)| of.total_cmp(&span).is_eq()) {
-        return rise;
-    }
-    let rise = |it: &Watched| Some(it.value()? - it.ago(&seen.clock, span, 2)?);
-    let rise = median(neighbours(&seen.sensors, it).filter_map(rise));
-    *known = Some((span, rise));
-    rise
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and positive"
+    )]
+    let minutes = (((age + 60.0) / 60.0).round_ties_even() as usize).min(MINUTES);
+    *known[minutes].get_or_insert_with(|| {
+        #[cfg(test)]
+        LOOKS.set(LOOKS.get() + 1);
+        let span = minutes as f64 * 60.0;
+        let rise = |it: &Watched| Some(it.value()? - it.ago(&seen.clock, span, 2)?);
+        median(neighbours(&seen.sensors, it).filter_map(rise))
+    })
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often the other parts were looked at.
+    pub(super) static LOOKS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
 fn go_on(seen: &Observed, place: usize, phantom: &mut Phantom, others: &mut Others) -> Fate {

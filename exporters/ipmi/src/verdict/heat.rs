@@ -4,6 +4,7 @@ use super::history::Ring;
 use super::measure::{Maybe, Short, small};
 use super::moment::Moment;
 use super::record::Phantom;
+use super::stuck::Stuck;
 
 /// At this and above, a temperature is no temperature: the codes 126 to 255 of BMCs for "no reading".
 const NO_TEMPERATURE: f64 = 126.0;
@@ -33,11 +34,13 @@ pub(super) struct Heat {
     /// The usual value: it follows in six hours. This and the next two are kept over a restart.
     pub(super) usual: Option<f32>,
     /// The highest, less a degree a day.
-    pub(super) highest: Option<f32>,
+    pub(super) highest: Short,
     /// Seconds that it was learnt from.
     pub(super) observed: f32,
     /// Held while its value is impossible.
     pub(super) phantom: Option<Box<Phantom>>,
+    /// It was critical when it was first seen. Boxed, as what is rare.
+    pub(super) stuck: Option<Box<Stuck>>,
     /// Its value when the machine began to lose its cooling.
     pub(super) at_onset: Short,
     /// The last change of its value.
@@ -67,9 +70,10 @@ impl Heat {
             pending: None,
             bad: None,
             usual: None,
-            highest: None,
+            highest: Short::default(),
             observed: 0.0,
             phantom: None,
+            stuck: None,
             at_onset: Short::default(),
             changed: None,
             last: Short::default(),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::measure::Measure;
+use super::measure::{Measure, small};
 use super::moment::Moment;
 use super::power_step::Step;
 use super::record::{Episode, FanFailure, Phantom};
+use super::stuck::Stuck;
 use super::watched::{Beyond, Listed, Watched};
 use crate::inventory::Known;
 use crate::sensor::thresholds::Limits;
@@ -99,14 +100,14 @@ impl Kept {
             measure: it.measure,
             accepted: it.accepted(),
             usual: it.heat().map_or_else(|| it.fan()?.usual, |heat| heat.usual),
-            highest: it.heat().and_then(|heat| heat.highest),
+            highest: it.heat().and_then(|heat| heat.highest.get()).map(small),
             observed: it.observed(),
             readable: it.readable,
             lowest: it.fan().and_then(|fan| fan.lowest),
             share: it.fan().and_then(|fan| fan.share),
             stood: it.fan().map_or(0.0, |fan| fan.stood),
             exceeded_from_the_start: it.beyond.from_the_start,
-            stuck_from_the_start: it.beyond.is_stuck,
+            stuck_from_the_start: it.is_stuck(),
             beyond: KeptBeyond::of(&it.beyond),
             near: it.beyond.near,
             unreadable: it.unreadable,
@@ -146,20 +147,23 @@ impl KeptSensor {
             Watched::new(&Listed { known, measure, limits: Limits::default(), rate: None });
         watched.had_accepted(self.accepted);
         watched.beyond.from_the_start = self.exceeded_from_the_start;
-        watched.beyond.is_stuck = self.stuck_from_the_start;
         watched.beyond.near = self.near;
         if let Some(KeptBeyond { degree, since, polls }) = self.beyond {
             let beyond = &mut watched.beyond;
             (beyond.degree, beyond.since, beyond.polls) = (degree, Some(since), polls);
-            // As versions have kept it that had one word for both.
-            beyond.is_stuck |= beyond.from_the_start && degree >= 2;
+        }
+        // As versions have kept it that had one word for both.
+        let was_critical = self.beyond.is_some_and(|beyond| beyond.degree >= 2);
+        if self.stuck_from_the_start || self.exceeded_from_the_start && was_critical {
+            watched.hold_stuck(Stuck::kept(self.highest));
         }
         watched.unreadable = self.unreadable;
         watched.readable = self.readable;
         watched.was_gone(self.gone);
         watched.set_onset(self.at_onset);
         if let Some(heat) = watched.heat_mut() {
-            (heat.usual, heat.highest, heat.observed) = (self.usual, self.highest, self.observed);
+            (heat.usual, heat.observed) = (self.usual, self.observed);
+            heat.highest = self.highest.map(f64::from).into();
             heat.phantom = self.phantom.map(Box::new);
         }
         if let Some(fan) = watched.fan_mut() {

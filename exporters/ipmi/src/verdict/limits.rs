@@ -6,21 +6,17 @@ use super::class::Class;
 use super::held::{Cause, Held, Kind, Level, Verdict, What};
 use super::moment::Moment;
 use super::observed::Observed;
+use super::stuck::Stuck;
 use super::watched::Watched;
 
 /// Just below a limit is so many degrees below it.
 const NEAR: f64 = 3.0;
 /// Normal for so many seconds, a sensor that was above its warning from the start is like any other.
 const NORMAL: f64 = 600.0;
-/// A sensor that was critical when it was first seen is no stuck one once it rises by so many degrees
-/// within one of these spans, seconds.
-const RISE: f64 = 3.0;
-const RISES: [f64; 2] = [300.0, 1800.0];
 
 /// Judges each sensor by its limits.
 pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
     let (now, interval, is_off) = (seen.now(), seen.interval, seen.running.is_off());
-    let clock = &seen.clock;
     for it in &mut seen.sensors {
         implausible(it, now, held);
         if it.measure.is_fan() {
@@ -36,8 +32,7 @@ pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
             }
             continue;
         };
-        let has_risen = RISES.iter().any(|span| it.rise(clock, *span, 2) >= Some(RISE));
-        note(it, now, degree(it, value), has_risen);
+        note(it, now, value);
         exceeded(it, now, value, interval, is_off, held);
         near(it, now, value, held);
     }
@@ -67,7 +62,8 @@ fn degree(it: &Watched, value: f64) -> u8 {
     }
 }
 
-fn note(it: &mut Watched, now: Moment, degree: u8, has_risen: bool) {
+fn note(it: &mut Watched, now: Moment, value: f64) {
+    let degree = degree(it, value);
     // Warning limits are set for many a part that lives above them. Nobody sets a critical one so, and
     // what the air and the voltages are, nothing in the machine has chosen.
     let is_temperature = it.is_temperature();
@@ -76,10 +72,15 @@ fn note(it: &mut Watched, now: Moment, degree: u8, has_risen: bool) {
     if !beyond.judged {
         beyond.judged = true;
         beyond.from_the_start = degree >= 1 && may_live_there;
-        beyond.is_stuck = degree >= 2 && is_temperature;
+        if degree >= 2 {
+            it.hold_stuck(Stuck::default());
+        }
     }
+    if let Some(stuck) = it.stuck_mut() {
+        stuck.read(now, value);
+    }
+    let beyond = &mut it.beyond;
     beyond.from_the_start &= degree < 2;
-    beyond.is_stuck &= !has_risen;
     if degree != beyond.degree {
         if degree == 0 || degree > beyond.degree {
             (beyond.since, beyond.polls) = (Some(now), 0);
@@ -89,7 +90,8 @@ fn note(it: &mut Watched, now: Moment, degree: u8, has_risen: bool) {
     beyond.polls = beyond.polls.saturating_add(1);
     let age = beyond.since.map_or(0.0, |since| now.since(since));
     if degree == 0 && age > NORMAL {
-        (beyond.from_the_start, beyond.is_stuck) = (false, false);
+        beyond.from_the_start = false;
+        it.forget_stuck();
     }
     if degree > 0 && !it.is_phantom() {
         it.beyond.since.get_or_insert(now);

@@ -12,7 +12,7 @@ use super::median::median;
 use super::moment::Moment;
 use super::observed::Observed;
 use super::record::Phantom;
-use super::sensors::{common_rise, enough, neighbours, run_up, warmed, watts};
+use super::sensors::{common_rise, enough, neighbours, run_up, that_did_not_jump, warmed, watts};
 use super::watched::Watched;
 use crate::inventory::Known;
 
@@ -100,9 +100,16 @@ fn jump(
         let is_candidate = is_disk && value - base > allowed && !is_spare;
         return is_candidate.then(|| record(seen, first, base, value, rate, allowed, Cause::Boot));
     }
-    let around = *around.get_or_insert_with(|| Around {
-        common: common_rise(&seen.sensors, &seen.clock, it, read),
-        warmed: warmed(&seen.sensors, &seen.clock, it, jumped),
+    let around = *around.get_or_insert_with(|| {
+        let (sensors, clock) = (&seen.sensors, &seen.clock);
+        let others = || that_did_not_jump(sensors, it, jumped);
+        // So quickly nothing warms as far as a jump has to go: only after a gap may all have.
+        let common = if is_long {
+            common_rise(neighbours(sensors, it), clock, read)
+        } else {
+            common_rise(others(), clock, read)
+        };
+        Around { common, warmed: warmed(others(), clock) }
     });
     let common = around.common.filter(|_| it.class.shares_its_air());
     if value - base - common.unwrap_or(0.0).max(0.0) <= allowed || others_warm(it, around) {
@@ -146,13 +153,13 @@ pub(super) fn unusual(seen: &mut Observed, place: usize) -> bool {
 }
 
 fn above_usual(seen: &Observed, it: &Watched, accepted: f64, physics: Physics) -> Option<Phantom> {
-    let (cap, highest) = (physics.cap?, f64::from(it.heat()?.highest?));
+    let (cap, highest) = (physics.cap?, it.heat()?.highest.get()?);
     let is_new = seen.now().since(seen.clock.born) < 300.0 || seen.boots(1200.0);
     let is_air = matches!(it.class, Class::Inlet | Class::Exhaust);
     if f64::from(it.observed()) < LEARNT || is_air || !is_new || accepted - highest <= cap {
         return None;
     }
-    let off = |it: &Watched| Some(it.value()? - f64::from(it.heat()?.highest?));
+    let off = |it: &Watched| Some(it.value()? - it.heat()?.highest.get()?);
     let is_usual_else = median(neighbours(&seen.sensors, it).filter_map(off))? < 6.0;
     let base = it.usual().unwrap_or(highest);
     is_usual_else.then(|| record(seen, seen.now(), base, accepted, None, cap, Cause::AboveUsual))
@@ -165,10 +172,10 @@ fn ramp(seen: &Observed, it: &Watched, accepted: f64, physics: Physics) -> Optio
     }
     let then = seen.now().after(-60.0);
     let before = it.ago(&seen.clock, 60.0, 1)?;
-    let common = common_rise(&seen.sensors, &seen.clock, it, Some(then))?.max(0.0);
+    let others = || neighbours(&seen.sensors, it);
+    let common = common_rise(others(), &seen.clock, Some(then))?.max(0.0);
     let allowed = physics.offset + physics.rate * (90.0 + f64::from(it.heat()?.refresh)) + 3.0;
-    let is_ramp =
-        accepted - before - common > allowed && warmed(&seen.sensors, &seen.clock, it, &[]).0 < 2;
+    let is_ramp = accepted - before - common > allowed && warmed(others(), &seen.clock).0 < 2;
     let rate = Some((accepted - before) / 60.0);
     let limit = physics.offset + physics.rate * 90.0;
     is_ramp.then(|| record(seen, then, before, accepted, rate, limit, Cause::Ramp))

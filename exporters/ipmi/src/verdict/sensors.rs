@@ -15,22 +15,23 @@ pub(super) fn neighbours<'a>(
     sensors: &'a [Watched],
     of: &'a Watched,
 ) -> impl Iterator<Item = &'a Watched> {
-    sensors.iter().filter(move |it| {
-        it.is_temperature()
-            && !std::ptr::eq(*it, of)
-            && !it.class.is_processor()
-            && it.class != Class::Psu
-            && !it.is_phantom()
-            && it.believed().is_some()
-    })
+    sensors.iter().filter(move |it| is_neighbour(it, of))
+}
+
+fn is_neighbour(it: &Watched, of: &Watched) -> bool {
+    it.is_temperature()
+        && !std::ptr::eq(it, of)
+        && !it.class.is_processor()
+        && it.class != Class::Psu
+        && !it.is_phantom()
+        && it.believed().is_some()
 }
 
 /// The median rise of the neighbours since `then`, by the half hour behind them, or by what is usual
 /// where that is longer ago.
-pub(super) fn common_rise(
-    sensors: &[Watched],
+pub(super) fn common_rise<'a>(
+    neighbours: impl Iterator<Item = &'a Watched>,
     clock: &Clock,
-    of: &Watched,
     then: Option<Moment>,
 ) -> Option<f64> {
     let seconds = then.map_or(90.0, |then| (clock.now.since(then) + 30.0).max(60.0));
@@ -38,24 +39,31 @@ pub(super) fn common_rise(
         let before = it.ago(clock, seconds, 2).or(it.usual())?;
         Some(it.value()? - before)
     };
-    median(neighbours(sensors, of).filter_map(rise))
+    median(neighbours.filter_map(rise))
 }
 
-/// How many neighbours are 3 degrees warmer than a minute and a half ago, and of how many. Those that
-/// jumped in the same poll, at these places in their order, prove nothing.
-pub(super) fn warmed(
-    sensors: &[Watched],
+/// How many of the neighbours are 3 degrees warmer than a minute and a half ago, and of how many.
+pub(super) fn warmed<'a>(
+    neighbours: impl Iterator<Item = &'a Watched>,
     clock: &Clock,
-    of: &Watched,
-    jumped: &[usize],
 ) -> (usize, usize) {
-    let others =
-        sensors.iter().enumerate().filter(|(place, _)| jumped.binary_search(place).is_err());
-    let others = others.filter_map(|(_, it)| neighbours(std::slice::from_ref(it), of).next());
-    others.fold((0, 0), |(warm, all), it| {
+    neighbours.fold((0, 0), |(warm, all), it| {
         let rise = it.value().zip(it.ago(clock, 90.0, 2)).map(|(now, before)| now - before);
         (warm + usize::from(rise.is_some_and(|rise| rise >= 3.0)), all + 1)
     })
+}
+
+/// The neighbours without those that jumped in the same poll, at these places in their order, or have
+/// begun to: what one BMC says of many sensors at once proves nothing of any.
+pub(super) fn that_did_not_jump<'a>(
+    sensors: &'a [Watched],
+    of: &'a Watched,
+    jumped: &'a [usize],
+) -> impl Iterator<Item = &'a Watched> {
+    let others = sensors.iter().enumerate();
+    let others =
+        others.filter(|(place, it)| jumped.binary_search(place).is_err() && it.pending().is_none());
+    others.filter(move |(_, it)| is_neighbour(it, of)).map(|(_, it)| it)
 }
 
 /// The power of the machine, watts: that of its supplies together, or the largest meter; where no sensor

@@ -62,8 +62,8 @@ fn learn_temperature(it: &mut Watched, seconds: f64) {
     let Some(heat) = it.heat_mut() else { return };
     heat.observed += small(seconds);
     heat.usual = Some(follow(heat.usual, heat.observed, value, seconds));
-    let highest = heat.highest.map_or(value, |it| value.max(f64::from(it) - seconds / DAY));
-    heat.highest = Some(small(highest));
+    let highest = heat.highest.get().map_or(value, |it| value.max(it - seconds / DAY));
+    heat.highest = Some(highest).into();
 }
 
 /// The usual value after so many seconds at this one: quick at first, then in hours.

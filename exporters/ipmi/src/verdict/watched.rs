@@ -14,6 +14,7 @@ use super::judged::Judged;
 use super::measure::{Maybe, Measure};
 use super::moment::Moment;
 use super::record::{FanFailure, Phantom};
+use super::stuck::Stuck;
 use crate::inventory::Known;
 use crate::sensor::thresholds::Limits;
 
@@ -62,8 +63,6 @@ pub(super) struct Beyond {
     pub(super) polls: u32,
     /// It was non-critical at the very first reading, and not normal for long since.
     pub(super) from_the_start: bool,
-    /// It was critical at the very first reading, and neither rose nor was normal for long since.
-    pub(super) is_stuck: bool,
     /// Whether a first reading was judged.
     pub(super) judged: bool,
     /// Just below a limit since then.
@@ -238,6 +237,29 @@ impl Watched {
     /// Its value is held for impossible; a candidate of a boot is not.
     pub(super) fn is_phantom(&self) -> bool {
         self.phantom().is_some_and(|it| it.cause != Cause::Boot)
+    }
+
+    /// It was critical at the very first reading, and neither rose nor was normal for long since.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.heat().and_then(|heat| heat.stuck.as_ref()).is_some_and(|stuck| stuck.holds())
+    }
+
+    pub(super) fn stuck_mut(&mut self) -> Option<&mut Stuck> {
+        self.heat_mut()?.stuck.as_deref_mut()
+    }
+
+    /// Says that it was critical at the very first reading, of a temperature.
+    pub(super) fn hold_stuck(&mut self, stuck: Stuck) {
+        if let Some(heat) = self.heat_mut() {
+            heat.stuck = Some(Box::new(stuck));
+        }
+    }
+
+    /// It was normal for long.
+    pub(super) fn forget_stuck(&mut self) {
+        if let Some(heat) = self.heat_mut() {
+            heat.stuck = None;
+        }
     }
 
     /// It is a fan that failed.

@@ -109,3 +109,18 @@ fn one_that_becomes_critical_is_a_page() {
     assert!(!held.iter().any(|it| it.0 == "phantom_temperature"), "{held:?}");
     assert!(held.contains(&one("cooling_lost", 3, "")), "{held:?}");
 }
+
+#[test]
+fn one_that_was_beyond_and_wobbles_is_a_ticket_alone() {
+    let mut all = beyond("01-Inlet", &AIR, 90.0);
+    let inlet = "01-Inlet Ambient";
+    all[0].reads = Box::new(|second| Some(if second % 120.0 < 60.0 { 88.0 } else { 92.0 }));
+    let mut play = Play::of(&all);
+    for minute in 2..120 {
+        let held = play.until(f64::from(minute) * 60.0, &all).held();
+        assert_eq!(held, [one("limit_exceeded", 2, inlet)], "{minute}");
+    }
+    // Nor after a restart.
+    let mut play = Play::restarted(play.machine.keep(), 7_300.0, &all);
+    assert_eq!(play.until(10_000.0, &all).held(), [one("limit_exceeded", 2, inlet)]);
+}
