@@ -113,22 +113,40 @@ impl Listing {
         }
     }
 
-    /// Takes in a list, and says whether it is the one in force from now on. `is_whole` says that it
-    /// was read to its end.
-    fn judge(&mut self, list: &mut SensorList, is_whole: bool) -> bool {
+    /// Takes in a list, and says what becomes of it. `is_whole` says that it was read to its end.
+    fn judge(&mut self, list: &mut SensorList, is_whole: bool) -> Judgement {
         let before = self.in_force.as_ref().map(|it| &it.list);
         let is_same = |known: &[Arc<Known>]| known == list.known;
         let reads_the_same = self.doubtful.as_deref().is_some_and(is_same)
             || before.is_some_and(|before| is_same(&before.known));
         if is_whole || reads_the_same {
             list.believe();
-            (self.doubtful, self.doubts, self.is_believed) = (None, 0, true);
-            return true;
+            return Judgement::Believed;
         }
         self.doubts = self.doubts.saturating_add(1);
         self.doubtful = self.is_believed.then(|| list.known.clone());
-        !self.is_believed
+        if self.is_believed { Judgement::Refused } else { Judgement::Doubtful }
     }
+
+    /// A list that was judged so is in force from now on. Not before that all doubt is over: a session
+    /// that dies over its thresholds has to bring it once more.
+    fn comes_into_force(&mut self, repository: Arc<Repository>, judged: Judgement) {
+        self.in_force = Some(repository);
+        if judged == Judgement::Believed {
+            (self.doubtful, self.doubts, self.is_believed) = (None, 0, true);
+        }
+    }
+}
+
+/// What becomes of a list that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    /// What was believed before stays in force.
+    Refused,
+    /// It is better than none.
+    Doubtful,
+    /// It is believed.
+    Believed,
 }
 
 impl IpmiSession {
@@ -221,7 +239,8 @@ impl IpmiSession {
         let (records, complete, left_out) = (read.read, read.complete, list.left_out);
         let counted = read.stamp.and_then(|stamp| stamp.record_count());
         drop(read);
-        if !self.listing.judge(&mut list, complete)
+        let judged = self.listing.judge(&mut list, complete);
+        if judged == Judgement::Refused
             && let Some(before) = self.listing.in_force()
         {
             return Ok(before);
@@ -240,6 +259,7 @@ impl IpmiSession {
         let repository = Repository { list: Arc::new(list), asked };
         // Read now and then, and nearly always the same: then what shares it goes on doing so.
         if let Some(same) = self.listing.in_force().filter(|it| **it == repository) {
+            self.listing.comes_into_force(Arc::clone(&same), judged);
             return Ok(same);
         }
         if !complete {
@@ -254,7 +274,7 @@ impl IpmiSession {
             warn!(target_name = bmc.name, left_out, "too many sensors");
         }
         let repository = shared(repository);
-        self.listing.in_force = Some(Arc::clone(&repository));
+        self.listing.comes_into_force(Arc::clone(&repository), judged);
         Ok(repository)
     }
 
@@ -328,11 +348,12 @@ mod tests {
     /// Whether the list came into force, and whether it is believed.
     fn judged(listing: &mut Listing, names: &[&str], is_whole: bool) -> (bool, bool) {
         let mut list = list(names, is_whole);
-        let is_in_force = listing.judge(&mut list, is_whole);
+        let judged = listing.judge(&mut list, is_whole);
         let is_believed = list.complete;
+        let is_in_force = judged != Judgement::Refused;
         if is_in_force {
             let (list, asked) = (Arc::new(list), Asked::default());
-            listing.in_force = Some(Arc::new(Repository { list, asked }));
+            listing.comes_into_force(Arc::new(Repository { list, asked }), judged);
         }
         (is_in_force, is_believed)
     }
@@ -381,7 +402,7 @@ mod tests {
         listing.was_read(Some(stamp(1)), Instant::now());
         // It changed, is read and judged, and the session dies over its thresholds.
         listing.is_outdated = true;
-        assert!(listing.judge(&mut list(&["inlet"], true), true));
+        assert_eq!(listing.judge(&mut list(&["inlet"], true), true), Judgement::Believed);
         assert_eq!(
             (last(&listing), listing.in_force().unwrap().list.known.len()),
             (Some(stamp(1)), 2)
@@ -391,6 +412,21 @@ mod tests {
         judged(&mut listing, &["inlet"], true);
         listing.was_read(Some(stamp(2)), Instant::now());
         assert_eq!((last(&listing), listing.is_outdated), (Some(stamp(2)), false));
+    }
+
+    #[test]
+    fn a_list_without_an_end_is_in_doubt_until_it_is_in_force() {
+        let mut listing = Listing::default();
+        judged(&mut listing, &["fan", "inlet"], true);
+        assert_eq!(judged(&mut listing, &["inlet"], false), (false, false));
+        // It reads the same, and the session dies over its thresholds.
+        for _ in 0..2 {
+            let judged = listing.judge(&mut list(&["inlet"], false), false);
+            assert_eq!(judged, Judgement::Believed);
+            assert_eq!((listing.is_in_doubt(), listing.patience()), (true, AGAIN));
+        }
+        assert_eq!(judged(&mut listing, &["inlet"], false), (true, true));
+        assert_eq!((listing.is_in_doubt(), listing.patience()), (false, CHECK));
     }
 
     #[test]
