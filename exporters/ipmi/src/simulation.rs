@@ -15,7 +15,7 @@ use crate::metrics::counts::ReadFailures;
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::{Lister, SensorList};
 use crate::sensor::{Kind, Severity};
-use crate::slow::{Answer, Power, Question};
+use crate::slow::{Answer, Drawn, Power, Question, Watts};
 use crate::source::{self, Source};
 use crate::state::{BmcState, Clock, Found, Outcome, Snapshot, Value};
 use crate::verdict::{Moment, Reading as Fed};
@@ -178,6 +178,14 @@ impl Machine {
         if let Some(is_on) = is_on {
             self.state.learn(Question::Power, None, Ok(Answer::Power(power(is_on))));
         }
+    }
+
+    /// What the BMC says beside its sensors (DCMI) that the machine draws, watts; `None` while it does
+    /// not measure that.
+    pub fn watts(&self, watts: Option<f64>) {
+        let drawn = |now| Drawn { now, least: now, most: now, average: now };
+        let answer = Answer::Watts(Watts { drawn: watts.map(drawn), limit: None });
+        self.state.learn(Question::Watts, None, Ok(answer));
     }
 
     /// Learns of a sensor, or of other thresholds of one; returns its place in [`Setup::sensors`].

@@ -10,8 +10,8 @@ use super::format::machine::{Kind, Machine, Reading, Sensor, Threshold, Unit};
 use super::format::steps::is_on;
 use super::recording::{Recording, Scraped};
 
-/// The exporter asks for the chassis' power so often, between the polls.
-const CHASSIS: u64 = 60;
+/// The exporter asks for what the BMC says beside its sensors so often, between the polls.
+const SLOWLY: u64 = 60;
 
 /// Polls every machine of a world, and records what is scraped.
 pub(crate) fn record(world: &World, recording: &mut Recording) -> anyhow::Result<()> {
@@ -65,15 +65,15 @@ pub(crate) fn pages(
 /// An exporter that runs.
 struct Running {
     machine: ipmi::Machine,
-    /// When it polls next, and when it asks for the chassis next.
+    /// When it polls next, and when it asks for the rest next.
     poll: u64,
-    chassis: u64,
+    slowly: u64,
 }
 
 impl Running {
     fn start(machine: &Machine, kept: Option<&str>, second: u64) -> anyhow::Result<Self> {
         let machine = ipmi::Machine::new(setup(machine), kept)?;
-        Ok(Self { machine, poll: second, chassis: second })
+        Ok(Self { machine, poll: second, slowly: second })
     }
 
     /// Polls, if it is time to.
@@ -87,10 +87,13 @@ impl Running {
             self.machine.poll(at, None);
             return;
         }
-        if second >= self.chassis {
-            self.chassis = second + CHASSIS;
+        if second >= self.slowly {
+            self.slowly = second + SLOWLY;
             let is_on = machine.chassis_on.as_ref().and_then(|steps| steps.at(second)).copied();
             self.machine.chassis(is_on);
+            if let Some(dcmi) = &machine.dcmi {
+                self.machine.watts(dcmi.at(second).copied().flatten());
+            }
         }
         let readings: Vec<ipmi::Reading> =
             machine.sensors.iter().map(|sensor| reading(sensor, second)).collect();

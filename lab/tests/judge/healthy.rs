@@ -57,6 +57,9 @@ fn day(seed: u64, number: u64) -> Vec<FalseAlarm> {
         let answer = life.answers(second).then(|| life.read(second, &plant, &mut rng));
         if answer.is_some() && second % 60 < interval {
             machine.chassis(Some(plant.is_on()));
+            if let Some(watts) = plant.dcmi(&mut rng) {
+                machine.watts(watts);
+            }
         }
         machine.poll(at, answer.as_deref());
         for verdict in machine.verdicts(at).unwrap_or_default() {

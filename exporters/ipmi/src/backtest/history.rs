@@ -63,6 +63,8 @@ pub(super) enum Tells {
     Up,
     /// Whether the machine is on.
     IsOn,
+    /// What the BMC says beside its sensors that the machine draws, watts.
+    Watts,
     /// When the BMC answered last: a page may show one poll twice.
     Success,
 }
@@ -159,6 +161,7 @@ fn tells(metric: &str, labels: &Labels) -> Option<Tells> {
         // The other collectors of a BMC fail by themselves.
         "ipmi_up" => ["ipmi", ""].contains(&label("collector").as_str()).then_some(Tells::Up),
         "ipmi_chassis_power_state" => Some(Tells::IsOn),
+        "ipmi_dcmi_power_consumption_watts" => Some(Tells::Watts),
         "ipmi_last_success_timestamp_seconds" => Some(Tells::Success),
         other if other.contains("_threshold_") => {
             Some(Tells::Threshold(key(), Level::of(&label("level"))?))

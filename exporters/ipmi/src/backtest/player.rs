@@ -143,6 +143,7 @@ impl Player {
         if answered {
             self.success = poll.success;
             machine.chassis(poll.is_on);
+            machine.watts(poll.watts);
         }
         let is_listed = poll.readings.iter().any(|it| *it != Reading::Gone);
         machine.poll(since_epoch(at), (answered && is_listed).then_some(&poll.readings[..]));

@@ -12,6 +12,8 @@ pub(super) struct Poll {
     pub(super) answered: Option<bool>,
     /// Whether the machine was on.
     pub(super) is_on: Option<bool>,
+    /// What the BMC said beside its sensors that the machine draws, watts.
+    pub(super) watts: Option<f64>,
     /// When it was made, as its exporter says.
     pub(super) success: Option<f64>,
     /// By the places of the machine's sensors.
@@ -62,6 +64,7 @@ impl<'s> Reader<'s> {
                 (Tells::State(_), Some(_)) => states.extend(place.map(|place| (place, *value))),
                 (Tells::Up, _) => poll.answered = is_told.then_some(*value > 0.0),
                 (Tells::IsOn, _) => poll.is_on = is_told.then_some(*value > 0.0),
+                (Tells::Watts, _) => poll.watts = is_told.then_some(*value),
                 (Tells::Success, _) => poll.success = is_told.then_some(*value),
                 _ => {}
             }

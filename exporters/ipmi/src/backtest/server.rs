@@ -20,7 +20,8 @@ const LARGEST: u64 = 512 << 20;
 /// What changes from poll to poll.
 const READINGS: &str = "ipmi_(temperature_celsius|fan_speed_rpm|fan_speed_ratio|power_watts|voltage_volts\
                         |current_amperes|(temperature|fan_speed|power|voltage|current)_state|sensor_readable\
-                        |up|chassis_power_state|last_success_timestamp_seconds)";
+                        |up|chassis_power_state|dcmi_power_consumption_watts\
+                        |last_success_timestamp_seconds)";
 /// What as a rule does not.
 const THRESHOLDS: &str = "ipmi_(temperature|fan_speed|power|voltage|current)_threshold_.+";
 /// What names a machine, with as few series as possible; the second where the first is not kept.

@@ -101,3 +101,33 @@ fn one_poll_that_was_scraped_twice_is_one_poll() {
     let out = played(&[&without.join("\n")]).unwrap();
     assert!(out.contains("tickets=1"), "{out}");
 }
+
+#[test]
+fn a_machine_whose_only_meter_is_dcmi_is_judged_as_it_was_live() {
+    // The fans turn for what a phantom reads, and cost 45 W; then a sensor that is a meter says another figure.
+    let history = |sensor: Option<f64>| {
+        let mut text = phantom(0, 2_400);
+        for second in (0..2_400).step_by(15) {
+            let (watts, at) = (if second < 1_200 { 70 } else { 115 }, 1_500_000_000 + second);
+            let of = "instance=\"g8:9290\"";
+            writeln!(text, "ipmi_dcmi_power_consumption_watts{{{of}}} {watts} {at}.000").unwrap();
+            if let Some(watts) = sensor {
+                let of = format!("{of},id=\"60\",name=\"Power Meter\"");
+                writeln!(text, "ipmi_power_watts{{{of}}} {watts} {at}.000").unwrap();
+            }
+        }
+        played(&[&text]).unwrap()
+    };
+    let without = played(&[&phantom(0, 2_400)]).unwrap();
+    let follow = |out: &str| {
+        let line = out.lines().find(|line| line.contains("fans_follow_phantom"));
+        line.unwrap_or_else(|| panic!("{out}")).to_owned()
+    };
+    let told = follow(&without);
+    assert!(!told.contains("watts"), "{told}");
+    assert_eq!(follow(&history(None)), format!("{told} watts_before=70 watts_now=115"));
+    assert_eq!(follow(&history(Some(81.0))), format!("{told} watts_before=81 watts_now=81"));
+    // All else is as it was.
+    let verdicts = |out: &str| out.lines().filter(|line| line.contains("verdict=")).count();
+    assert_eq!(verdicts(&history(None)), verdicts(&without));
+}

@@ -42,6 +42,9 @@ pub(crate) struct Machine {
     pub(crate) added_at: u64,
     /// Whether the chassis is switched on, as the BMC says; unknown where it is left out.
     pub(crate) chassis_on: Option<Steps<bool>>,
+    /// What it draws, watts, as the BMC says beside its sensors (DCMI), `null` while it does not measure
+    /// that; not asked where it is left out.
+    pub(crate) dcmi: Option<Steps<Option<f64>>>,
     /// What the BMC has records of.
     pub(crate) sensors: Vec<Located<Sensor>>,
     /// What other exporters say of its drives.

@@ -212,7 +212,7 @@ impl Plant {
                 thresholds: limit.into_iter().collect(),
             });
         }
-        if self.watts.is_some() {
+        if self.watts.is_some() && !self.is_metered_by_dcmi() {
             sensors.push(Sensor {
                 id: "32.0.200".to_owned(),
                 name: "Power Meter".to_owned(),
@@ -334,12 +334,29 @@ impl Plant {
                 None => (exact * 100.0).round() / 100.0,
             }));
         }
-        if let Some((idle, more)) = self.watts {
-            let fans = 40.0 * self.control.ratio.powi(3);
-            let exact = idle + more * self.load * (1.0 + noise(rng, 0.02)) + fans;
-            readings.push(Reading::Value(if self.on { (exact / 4.0).round() * 4.0 } else { 8.0 }));
+        if !self.is_metered_by_dcmi() {
+            readings.extend(self.draws(rng).map(Reading::Value));
         }
         readings
+    }
+
+    /// What it draws, if it has a meter, watts.
+    fn draws(&self, rng: &mut SmallRng) -> Option<f64> {
+        let (idle, more) = self.watts?;
+        let fans = 40.0 * self.control.ratio.powi(3);
+        let exact = idle + more * self.load * (1.0 + noise(rng, 0.02)) + fans;
+        Some(if self.on { (exact / 4.0).round() * 4.0 } else { 8.0 })
+    }
+
+    /// Whether its meter is no sensor. By something that is drawn already, so that the other machines are
+    /// the same from commit to commit.
+    fn is_metered_by_dcmi(&self) -> bool {
+        self.air.phase < TAU / 3.0
+    }
+
+    /// What the BMC says beside its sensors that it draws, watts; `None` where it does not say.
+    pub(crate) fn dcmi(&self, rng: &mut SmallRng) -> Option<Option<f64>> {
+        (self.is_metered_by_dcmi() && self.watts.is_some()).then(|| self.draws(rng))
     }
 
     /// Switches it on or off; on, it boots for so many seconds.
