@@ -24,7 +24,7 @@ help:
 	@echo "make bench-rules          a real Prometheus with 10,000 BMCs, and one with 30 vantages of 1,000 endpoints: how long each"
 	@echo "                          group of the rules takes"
 	@echo "make in-band              turbulence-ipmi on /dev/ipmi0, in a QEMU guest; two minutes, amd64"
-	@echo "make fuzz                 what BMCs may send, by libFuzzer; FUZZ_SECONDS=30 for each of six targets"
+	@echo "make fuzz                 what BMCs and resolvers may send, by libFuzzer; FUZZ_SECONDS=30 each target"
 	@echo "make dist                 release builds of the exporters in dist/; needs Rust, a C compiler, OpenSSL"
 
 setup:

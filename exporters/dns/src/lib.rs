@@ -14,7 +14,7 @@
 //!   the user knows by name;
 //! * `ecs`: one server, asked on behalf of many subnets; `interception`: whether somebody on the way answers;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: what the resolvers said, for people and for programs;
-//! * [`simulation`]: the same in virtual time, for the judge of worlds.
+//! * [`simulation`]: the same in virtual time, for the judge of worlds; `fuzzing`: doors for a fuzzer.
 //!
 //! Only a sweep sends packets. `/metrics` and `/answers` show the snapshot of the last one.
 
@@ -25,6 +25,8 @@ mod courtesy;
 mod ecs;
 pub mod exchange;
 mod expected;
+#[cfg(any(feature = "fuzzing", test))]
+pub mod fuzzing;
 mod interception;
 mod kept;
 mod kind;
