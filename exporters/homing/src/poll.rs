@@ -140,17 +140,16 @@ async fn gather(
     vantages: &OfVantages,
     labels: &Arc<Labels>,
 ) -> Result<(World, CountsBy<LeftOut>), QueryFailure> {
-    let (mut counts, mut have_minima) = (Vec::new(), Vec::new());
+    let mut counts = Vec::new();
     for server in servers {
         counts.extend(server.counts().await?);
-        have_minima.push(server.has_minima().await?);
     }
     let (parts, left_out) = shards::shards(&counts);
     let mut gather = Gather::new(vantages, &labels.vantages);
     for names in parts {
         let mut of = OfTargets::default();
-        for (server, has_minima) in servers.iter().zip(&have_minima) {
-            of.extend(server.targets(&names, *has_minima).await?);
+        for server in servers {
+            of.extend(server.targets(&names).await?);
         }
         gather = off_the_thread(move || {
             gather.add(&of);

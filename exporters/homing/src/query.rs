@@ -1,5 +1,6 @@
 //! What one Prometheus is asked, and by which queries.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -27,9 +28,6 @@ const TRUSTED: &str = "min by (region, vantage) (vantage:latency_trusted:bool) \
 /// How many series each endpoint has; one that is down has its votes alone.
 const COUNTS: &str = "count by (target) (latency_rtt_min_seconds{window=\"1m\"}) \
                       or count by (target) (target:latency_voters)";
-
-/// Whether the rules of homing.rules.yml are installed, which record the smallest round trips of ten minutes each minute.
-const RECORDED: &str = "count(last_over_time(vantage_slot:latency_rtt_min_seconds:10m[90s]))";
 
 /// A Prometheus, asked about one moment.
 #[derive(Debug)]
@@ -73,32 +71,26 @@ impl Server {
         self.ask(COUNTS).await
     }
 
-    /// Whether the rules are installed that record minima: then it need not look through ten minutes of every series.
-    pub(crate) async fn has_minima(&self) -> Result<bool, QueryFailure> {
-        Ok(self.ask(RECORDED).await?.first().is_some_and(|it| it.value > 0.0))
-    }
-
     /// What is to be known of the endpoints whose names that expression fits.
-    pub(crate) async fn targets(
-        &self,
-        names: &str,
-        has_minima: bool,
-    ) -> Result<OfTargets, QueryFailure> {
+    pub(crate) async fn targets(&self, names: &str) -> Result<OfTargets, QueryFailure> {
         let of = format!("target=~\"{names}\"");
         let slot = "region, vantage, team, target, module, slot";
+        // As it is now, by the exporters' own minute: who moved is not at both places.
+        let now = format!("max by ({slot}, role) (latency_rtt_min_seconds{{window=\"1m\",{of}}})");
+        let now = self.ask(&now).await?;
+        // Of copies the larger one: too near is the dangerous error. As homing.rules.yml records them each minute, so that
+        // nobody need look through ten minutes of every series.
+        let recorded = format!(
+            "max by ({slot}, role) (last_over_time(vantage_slot:latency_rtt_min_seconds:10m{{{of}}}[90s]))"
+        );
+        let mut rtts = self.ask(&recorded).await?;
+        if !are_all_recorded(&rtts, &now) {
+            let all = format!(
+                "max by ({slot}, role) (min_over_time(latency_rtt_min_seconds{{window=\"1m\",{of}}}[10m]))"
+            );
+            rtts = self.ask(&all).await?;
+        }
         let asked = [
-            // Of copies the larger one: too near is the dangerous error.
-            if has_minima {
-                format!(
-                    "max by ({slot}, role) (last_over_time(vantage_slot:latency_rtt_min_seconds:10m{{{of}}}[90s]))"
-                )
-            } else {
-                format!(
-                    "max by ({slot}, role) (min_over_time(latency_rtt_min_seconds{{window=\"1m\",{of}}}[10m]))"
-                )
-            },
-            // As it is now, by the exporters' own minute: who moved is not at both places.
-            format!("max by ({slot}, role) (latency_rtt_min_seconds{{window=\"1m\",{of}}})"),
             // Longer than the minima reach back: a minimum must not be taken for another address's.
             format!(
                 "group by ({slot}, address) (last_over_time(latency_address_info{{{of}}}[12m]))"
@@ -116,8 +108,8 @@ impl Server {
         let mut answers = answers.into_iter();
         let mut next = || answers.next().unwrap_or_default();
         Ok(OfTargets {
-            rtts: next(),
-            now: next(),
+            rtts,
+            now,
             addresses: next(),
             places: next(),
             handovers: next(),
@@ -149,4 +141,11 @@ impl Server {
             }
         })?
     }
+}
+
+/// Whether of all that is measured now minima are recorded. Behind one address there may be several Prometheis, of which some have
+/// no such rules, or are late with them: a vantage that is missing would be a site that is missing.
+fn are_all_recorded(recorded: &[Sample], now: &[Sample]) -> bool {
+    let recorded: HashSet<_> = recorded.iter().map(|it| &it.labels).collect();
+    !recorded.is_empty() && now.iter().all(|it| recorded.contains(&it.labels))
 }

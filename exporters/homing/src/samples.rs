@@ -12,7 +12,7 @@ use crate::outcome::QueryFailure;
 const MOST_SAMPLES: usize = 200_000;
 
 /// The labels that are read; whatever else a series has is of no concern.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Hash)]
 #[serde(default)]
 pub(crate) struct Labels {
     /// The vantage's region.
