@@ -168,10 +168,10 @@ labels! {
     TableState {
         /// It was read, and says something.
         Read = "read",
-        /// It is older than a table may be.
-        Old = "old",
         /// There is none yet that nobody writes to.
         BeingWritten = "being_written",
+        /// It is older than a table may be.
+        Old = "old",
         /// There is no file.
         NoFile = "no_file",
         /// The file cannot be read.

@@ -401,10 +401,14 @@ fn a_table_of_routes_is_read_again_when_it_is_another_and_a_damaged_one_judges_n
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let table = include_bytes!("tables/gobgp-3.10.mrt");
+    let minutes = std::cell::Cell::new(60);
     let write = |name: &str, bytes: &[u8]| {
-        // Elsewhere first, so that nobody reads half of it.
+        // Elsewhere first, so that nobody reads half of it; and a while ago, so that it is taken for whole.
         let (new, name) = (folder.path().join("new"), folder.path().join(name));
         std::fs::write(&new, bytes).unwrap();
+        let ago = std::time::Duration::from_secs(60 * minutes.replace(minutes.get() - 1));
+        let file = std::fs::File::options().write(true).open(&new).unwrap();
+        file.set_modified(std::time::SystemTime::now() - ago).unwrap();
         std::fs::rename(new, name).unwrap();
     };
     write("rib.1.mrt", &written(7_200, table));

@@ -14,22 +14,26 @@ const MOST_PARTS: usize = 1_000;
 const MOST_OTHERS: usize = 1_000;
 /// Ways of one peer to one prefix that are told apart.
 const MOST_WAYS: usize = 16;
-/// Views of one router in one file: one for each of its tables.
-const MOST_VIEWS: usize = 64;
+/// Views of one router in one file: one for each of its tables, of which a route server has one for each peer.
+const MOST_VIEWS: usize = 1_000;
 
 /// The tables of one file in the making: of each view the last one, and the one before it.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
     watch: &'a [IpNet],
     views: Vec<View>,
-    /// The place of the view whose routes are read.
-    current: usize,
+    /// The place of the view whose routes are read; none behind the index of one too many.
+    current: Option<usize>,
 }
 
 #[derive(Debug, Default)]
 struct View {
     name: Box<[u8]>,
-    now: Routes,
+    /// The dump that is read, and when its index was written.
+    dump: Routes,
+    time: u32,
+    /// The dumps before it that are one table, and the table before that.
+    last: Option<Routes>,
     before: Option<Routes>,
 }
 
@@ -86,7 +90,7 @@ pub(crate) struct Figures {
 impl<'a> Table<'a> {
     /// Nothing was read yet.
     pub(crate) fn new(watch: &'a [IpNet]) -> Self {
-        Self { watch, views: Vec::new(), current: 0 }
+        Self { watch, views: Vec::new(), current: None }
     }
 
     /// What the last table says of each watched prefix, and the one before it where the file holds that as well; none
@@ -94,8 +98,9 @@ impl<'a> Table<'a> {
     pub(crate) fn finish(self) -> Option<(Said, Option<Said>)> {
         let Self { watch, views, .. } = self;
         let (mut now, mut before) = (Routes::default(), Some(Routes::default()));
-        for view in views {
-            now.add(view.now);
+        for mut view in views {
+            view.end_of_dump();
+            now.add(view.last.unwrap_or_default());
             before = before.zip(view.before).map(|(mut all, more)| {
                 all.add(more);
                 all
@@ -105,16 +110,39 @@ impl<'a> Table<'a> {
         Some((now, before.and_then(|it| it.said(watch))))
     }
 
-    fn routes(&mut self) -> &mut Routes {
+    fn routes(&mut self) -> Option<&mut Routes> {
         // Routes before any peer index table are of a view without a name.
         if self.views.is_empty() {
             self.views.push(View::default());
+            self.current = Some(0);
         }
-        &mut self.views[self.current].now
+        Some(&mut self.views.get_mut(self.current?)?.dump)
+    }
+}
+
+impl View {
+    /// A dump that has no family of routes in common with the one before it is the rest of the same table: routers write
+    /// IPv4 and IPv6 one after the other.
+    fn end_of_dump(&mut self) {
+        let dump = std::mem::take(&mut self.dump);
+        match &mut self.last {
+            Some(last) if last.is_rest(&dump) => last.add(dump),
+            _ => {
+                let last = self.last.replace(dump);
+                self.before = last.or(self.before.take());
+            }
+        }
     }
 }
 
 impl Routes {
+    /// Whether both hold routes, and of other families.
+    fn is_rest(&self, dump: &Self) -> bool {
+        let has = |routes: &Self| routes.peers.each_ref().map(|peers| !peers.is_empty());
+        let (here, there) = (has(self), has(dump));
+        here != there && [here, there].iter().all(|it| it[0] != it[1])
+    }
+
     /// Those of another view of the same router, whose peers have the same numbers.
     fn add(&mut self, other: Self) {
         for (all, more) in self.peers.iter_mut().zip(other.peers) {
@@ -239,16 +267,20 @@ fn sum<K: Copy + Ord>(all: &mut BTreeMap<K, usize>, more: &BTreeMap<K, usize>) {
 }
 
 impl Sink for Table<'_> {
-    fn begin(&mut self, view: &[u8]) -> Option<()> {
-        if let Some(at) = self.views.iter().position(|it| *it.name == *view) {
-            let known = &mut self.views[at];
-            known.before = Some(std::mem::take(&mut known.now));
-            self.current = at;
-            return Some(());
+    fn begin(&mut self, view: &[u8], time: u32) -> Option<()> {
+        let known = self.views.iter().position(|it| *it.name == *view);
+        self.current = known.or((self.views.len() < MOST_VIEWS).then_some(self.views.len()));
+        let current = self.current?;
+        match self.views.get_mut(current) {
+            // Of the same second it is the same table.
+            Some(known) if known.time == time => {}
+            Some(known) => {
+                known.end_of_dump();
+                known.time = time;
+            }
+            None => self.views.push(View { name: view.into(), time, ..View::default() }),
         }
-        self.current = self.views.len();
-        let is_one_more = self.views.len() < MOST_VIEWS;
-        is_one_more.then(|| self.views.push(View { name: view.into(), ..View::default() }))
+        Some(())
     }
 
     fn wants(&self, prefix: IpNet) -> bool {
@@ -256,12 +288,14 @@ impl Sink for Table<'_> {
     }
 
     fn peer(&mut self, number: u16, is_v4: bool) {
-        self.routes().peers[usize::from(!is_v4)].insert(number);
+        if let Some(routes) = self.routes() {
+            routes.peers[usize::from(!is_v4)].insert(number);
+        }
     }
 
     fn path(&mut self, number: u16, prefix: IpNet, path: PathEnd) {
         let watch = self.watch;
-        let routes = self.routes();
+        let Some(routes) = self.routes() else { return };
         routes.of.resize_with(watch.len(), OfPrefix::default);
         for (watched, of) in watch.iter().zip(&mut routes.of) {
             let paths = if covers(prefix, *watched) {

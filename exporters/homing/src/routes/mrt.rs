@@ -39,9 +39,9 @@ pub(crate) struct PathEnd {
 
 /// What a record tells of one peer.
 pub(crate) trait Sink {
-    /// A table begins, of a view of the router's (RFC 6396, 4.3.1): peers have other numbers from here on. None where
-    /// there are more views than can be told apart.
-    fn begin(&mut self, view: &[u8]) -> Option<()>;
+    /// A table begins that was written at that time, of a view of the router's (RFC 6396, 4.3.1): peers have other
+    /// numbers from here on. None where there are more views than can be told apart: then what follows is of no view.
+    fn begin(&mut self, view: &[u8], time: u32) -> Option<()>;
 
     /// Whether the paths to a prefix matter; where not, only the peers are told.
     fn wants(&self, prefix: IpNet) -> bool;
@@ -90,7 +90,7 @@ pub(crate) fn read(from: &mut dyn Read, sink: &mut impl Sink) -> Tally {
             (TABLE_DUMP_V2, 10) => rib(&record, false, true, sink),
             (TABLE_DUMP_V2, PEER_INDEX_TABLE) => {
                 tally.newest = tally.newest.max(time);
-                match view(&record).and_then(|view| sink.begin(view)) {
+                match view(&record).and_then(|view| sink.begin(view, time)) {
                     Some(()) => tally.skipped += 1,
                     None => tally.failed += 1,
                 }

@@ -33,8 +33,9 @@ struct Stamp {
 #[derive(Debug)]
 pub(super) struct Source {
     pattern: String,
-    /// The newest files at the last look: one that has grown since then is being written.
-    seen: Vec<Stamp>,
+    /// The newest files at the last look, and since when, in seconds since the epoch, they are as they were then: by
+    /// that, and not by a time of another machine's, it is known that nobody writes to one.
+    seen: Vec<(Stamp, u64)>,
     /// What was looked at last, for which prefixes, and how that went.
     looked: Option<(Stamp, Vec<IpNet>, TableState)>,
     /// The last good table, and of the one before what it said.
@@ -77,11 +78,18 @@ impl Source {
     ) -> TableState {
         let files = newest(folder, &self.pattern);
         if files.is_empty() {
-            (self.looked, self.seen) = (None, files);
+            (self.looked, self.seen) = (None, Vec::new());
             return TableState::NoFile;
         }
-        let at = files.iter().position(|it| it.is_old(unix) || self.seen.contains(it));
-        self.seen = files.iter().take(MOST_SEEN).cloned().collect();
+        let seen = files.iter().take(MOST_SEEN).map(|file| {
+            let before = self.seen.iter().find(|(stamp, _)| stamp == file);
+            (file.clone(), before.map_or(unix, |(_, since)| *since))
+        });
+        self.seen = seen.collect();
+        let has_rested = |file: &Stamp| {
+            self.seen.iter().any(|(stamp, since)| stamp == file && since + SETTLED <= unix)
+        };
+        let at = files.iter().position(|it| it.is_old(unix) || has_rested(it));
         let Some(at) = at else { return self.state() };
         let stamp = &files[at];
         if let Some((before, watched, state)) = &self.looked
@@ -192,7 +200,7 @@ fn read(file: &Path, watch: &[IpNet], records: &CountsBy<Record>) -> Result<Foun
     Ok(Found { said, before, time: tally.newest })
 }
 
-/// A file as it is, or unpacked; of more bytes than that it cannot be read to its end.
+/// A file as it is, or unpacked; of more bytes than that it is not read to its end, which is a fault.
 fn open(file: &Path, largest: u64) -> Result<Box<dyn Read>, TableState> {
     let unreadable = |_: io::Error| TableState::Unreadable;
     let mut start = [0; 3];
@@ -204,7 +212,7 @@ fn open(file: &Path, largest: u64) -> Result<Box<dyn Read>, TableState> {
             Ok(Box::new(BufReader::new(Limited::new(MultiGzDecoder::new(again), largest))))
         }
         b"BZh" => Err(TableState::Bzip2),
-        _ => Ok(Box::new(again)),
+        _ => Ok(Box::new(Limited::new(again, largest))),
     }
 }
 
@@ -237,14 +245,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_unpacks_to_more_than_a_table_has_is_not_read_to_its_end() {
+    fn what_has_more_octets_than_a_table_is_not_read_to_its_end_packed_or_not() {
+        let plain = vec![0; 1 << 20];
         let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-        packed.write_all(&vec![0; 1 << 20]).unwrap();
+        packed.write_all(&plain).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
-        fs::write(&file, packed.finish().unwrap()).unwrap();
-        let read = |largest| open(&file, largest).unwrap().read_to_end(&mut Vec::new());
-        assert_eq!(read(1 << 20).unwrap(), 1 << 20);
-        assert!(read((1 << 20) - 1).is_err());
+        for bytes in [packed.finish().unwrap(), plain] {
+            fs::write(&file, bytes).unwrap();
+            let read = |largest| open(&file, largest).unwrap().read_to_end(&mut Vec::new());
+            assert_eq!(read(1 << 20).unwrap(), 1 << 20);
+            assert!(read((1 << 20) - 1).is_err());
+        }
     }
 }

@@ -203,17 +203,63 @@ fn of_a_file_with_several_tables_the_last_one_counts_and_the_one_before_it() {
     assert_eq!((now.visible, before), (0, Some([(62_041, 4)].into())));
     assert_eq!(said(&foreign).1, None);
     // A router's views stand side by side, each with its own tables.
-    let four = |origin: u32| [view("master4"), table(origin)[peers().len()..].to_vec()].concat();
-    let six = || view("master6");
-    let (now, before) = said(&[four(64_666), six(), four(62_041), six()].concat());
+    let four = |time: u32, origin: u32| {
+        at(time, &[view("master4"), table(origin)[peers().len()..].to_vec()].concat())
+    };
+    let six = |time: u32| at(time, &view("master6"));
+    let both = |time: u32, origin: u32| [four(time, origin), six(time)].concat();
+    let (now, before) = said(&[both(1, 64_666), both(2, 62_041)].concat());
     assert_eq!((now.origins, before), ([(62_041, 4)].into(), Some([(64_666, 4)].into())));
-    assert_eq!(said(&[four(64_666), six(), four(62_041)].concat()).1, None, "of both, or of none");
+    let three = [both(1, 64_666), four(2, 62_041)].concat();
+    assert_eq!(said(&three).1, None, "of both, or of none");
+}
+
+/// As a script puts two dumps of one router together, and one appends them.
+#[test]
+fn what_is_of_one_time_or_of_another_family_is_the_same_table() {
+    let watch = [watched().prefix];
+    let six = [peers(), record(4, &six_of(3))].concat();
+    let said = |dumps: &[(u32, &[u8])]| {
+        let file: Vec<u8> = dumps.iter().flat_map(|(time, dump)| at(*time, dump)).collect();
+        let mut table = Table::new(&watch);
+        assert_eq!(read(&mut &*file, &mut table).failed, 0);
+        let (mut now, before) = table.finish().unwrap();
+        let now = now.remove(&watch[0]).unwrap();
+        (now.peers, now.origins, before.map(|mut it| it.remove(&watch[0]).unwrap().origins))
+    };
+    let (well, foreign) = (table(62_041), table(64_666));
+    let (is_well, is_foreign) = ([(62_041, 4)].into(), [(64_666, 4)].into());
+    for time in [1, 2] {
+        let (peers, origins, before) = said(&[(1, &well), (time, &six)]);
+        assert_eq!((peers, &origins, before), (5, &is_well, None), "{time}");
+        let (peers, origins, before) = said(&[(1, &six), (time, &well)]);
+        assert_eq!((peers, &origins, before), (5, &is_well, None), "{time}");
+    }
+    let all: [(u32, &[u8]); 4] = [(1, &foreign), (2, &six), (3, &well), (4, &six)];
+    assert_eq!(said(&all), (5, is_well, Some(is_foreign)));
+    // A table without a route is no rest of another.
+    let (mut table, empty) = (Table::new(&watch), [well, at(WRITTEN + 1, &peers())].concat());
+    read(&mut &*empty, &mut table);
+    assert_eq!(table.finish(), None);
+}
+
+/// `2001:db8::/32` by one peer.
+fn six_of(peer: u8) -> Vec<u8> {
+    let path = [0x40, 2, 6, 2, 1, 0, 0, 0xf2, 0x59];
+    let head = [0, 0, 0, 7, 32, 0x20, 1, 0x0d, 0xb8, 0, 1, 0, peer, 0, 0, 0, 0, 0, 9];
+    [&head[..], &path].concat()
 }
 
 #[test]
-fn views_without_end_are_no_table() {
-    let views: Vec<u8> = (0..100).flat_map(|it| view(&it.to_string())).collect();
-    assert_eq!(figures(&views).0.failed, 100 - 64);
+fn of_views_without_end_the_first_count_and_the_table_is_damaged() {
+    let routes = table(62_041)[peers().len()..].to_vec();
+    let views: Vec<u8> =
+        (0..1_003).flat_map(|it| [view(&it.to_string()), routes.clone()].concat()).collect();
+    let (tally, found) = figures(&views);
+    assert_eq!((tally.failed, tally.skipped, found.visible), (3, 1_000, 4));
+    // And a known one behind one too many is known.
+    let (tally, _) = figures(&[views, view("7"), routes].concat());
+    assert_eq!((tally.failed, tally.skipped), (3, 1_001));
     let cut = record(1, &[0, 0, 0, 1, 0, 9, b'm']);
     assert_eq!(figures(&cut).0.failed, 1);
 }

@@ -188,6 +188,19 @@ fn one_router_may_be_silent_while_the_other_is_heard() {
 }
 
 #[test]
+fn one_table_that_is_being_written_hides_none_that_is_old() {
+    let mut desk = Desk::new(&["a.mrt", "b.mrt"]);
+    desk.write("a.mrt", &table(62_041));
+    desk.look();
+    desk.seconds += 6 * 3_600 + 61;
+    desk.put("b.mrt", &table(62_041)[..100]);
+    let now = u64::from(WRITTEN) + desk.seconds;
+    let file = std::fs::File::options().write(true).open(desk.folder.path().join("b.mrt"));
+    file.unwrap().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(now)).unwrap();
+    assert_eq!(desk.look(), TableState::Old);
+}
+
+#[test]
 fn a_table_of_the_future_is_as_old_as_its_file() {
     let mut desk = Desk::new(&["a.mrt"]);
     desk.put("a.mrt", &at(u32::MAX, &table(62_041)));
@@ -264,7 +277,10 @@ fn a_table_that_is_being_written_is_read_when_it_is_whole() {
         desk.seconds += 1;
         now(&desk, name, &whole);
         assert_eq!((desk.look(), read(&desk)), (TableState::BeingWritten, 0));
-        // As it was at the last look.
+        // A writer pauses for longer than from one look to the next.
+        desk.seconds += 58;
+        assert_eq!((desk.look(), read(&desk)), (TableState::BeingWritten, 0));
+        desk.seconds += 2;
         assert_eq!((desk.look(), read(&desk)), (TableState::Read, 4));
         // In its place the next one: what stands is told meanwhile.
         desk.seconds += 1;
@@ -274,6 +290,17 @@ fn a_table_that_is_being_written_is_read_when_it_is_whole() {
         desk.seconds += 60;
         assert_eq!((desk.look(), read(&desk), desk.unexpected()), (TableState::Read, 8, Some(1)));
     }
+    // On a machine whose clock is ahead: as it was for a minute of looks.
+    let mut desk = Desk::new(&["a.mrt"]);
+    desk.seconds += 1_000;
+    now(&desk, "a.mrt", &whole);
+    desk.seconds -= 1_000;
+    for (seconds, wanted) in [(0, TableState::BeingWritten), (59, TableState::BeingWritten)] {
+        desk.seconds += seconds;
+        assert_eq!((desk.look(), read(&desk)), (wanted, 0));
+    }
+    desk.seconds += 1;
+    assert_eq!((desk.look(), read(&desk)), (TableState::Read, 4));
     // A whole one stands beside it.
     let mut desk = Desk::new(&["a*.mrt"]);
     desk.write("a.1.mrt", &table(62_041));
