@@ -1,6 +1,24 @@
 //! Work that takes long, off the threads that measure and serve.
 
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+
+/// Pages, and parts of pages, that are rendered at the same moment. So many threads at most compete for
+/// the CPU with the one that measures, however many readers there are.
+static PAGES: Semaphore = Semaphore::const_new(2);
+
+/// Renders a page, or a part of one, and waits for it: its turn comes when not too many others are rendered.
+/// For pages alone. What measures must not wait for those who look: that is [`off_the_thread`].
+pub async fn render_page<T: Send + 'static>(render: impl FnOnce() -> T + Send + 'static) -> T {
+    let turn = PAGES.acquire().await.expect("nobody closes this semaphore");
+    off_the_thread(move || {
+        let page = render();
+        // Held to here also when the reader has gone: what was begun is not given up with it.
+        drop(turn);
+        page
+    })
+    .await
+}
 
 /// Does it, and waits for it. While the program ends nothing is begun any more, and whoever waits is ended with it.
 pub async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -13,9 +31,68 @@ pub async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, mpsc};
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn many_readers_keep_two_threads_busy_and_no_measurement_waiting() {
+        const READERS: usize = 20;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (go_on, told) = mpsc::channel();
+        let told = Arc::new(Mutex::new(told));
+        runtime.block_on(async {
+            let readers: Vec<_> = (0..READERS)
+                .map(|_| {
+                    let (begun, ended, told) =
+                        (Arc::clone(&begun), Arc::clone(&ended), Arc::clone(&told));
+                    tokio::spawn(render_page(move || {
+                        begun.fetch_add(1, Ordering::SeqCst);
+                        told.lock().unwrap().recv().unwrap();
+                        ended.fetch_add(1, Ordering::SeqCst);
+                    }))
+                })
+                .collect();
+            // Every reader has asked, and two are being served.
+            while begun.load(Ordering::SeqCst) < 2 {
+                tokio::task::yield_now().await;
+            }
+            // What measures is done all the same.
+            for _ in 0..200 {
+                off_the_thread(|| ()).await;
+            }
+            assert_eq!(begun.load(Ordering::SeqCst), 2);
+            // Who goes away gives up no thread before that is free.
+            readers[0].abort();
+            readers[1].abort();
+            for _ in 0..200 {
+                off_the_thread(|| ()).await;
+            }
+            assert_eq!(begun.load(Ordering::SeqCst), 2);
+            (0..READERS).for_each(|_| go_on.send(()).unwrap());
+            for reader in readers.into_iter().skip(2) {
+                reader.await.unwrap();
+            }
+        });
+        assert_eq!(begun.load(Ordering::SeqCst), READERS);
+        assert_eq!(ended.load(Ordering::SeqCst), READERS);
+    }
+
+    #[test]
+    fn a_page_that_panics_gives_its_turn_back() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..10 {
+                let page = tokio::spawn(render_page(|| panic!("as it should")));
+                let ended: Result<(), _> = page.await;
+                assert!(ended.unwrap_err().is_panic());
+            }
+            render_page(|| ()).await;
+        });
+    }
 
     #[test]
     fn a_program_that_ends_panics_nowhere() {

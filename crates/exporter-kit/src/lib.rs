@@ -76,7 +76,7 @@ mod web;
 mod web_config;
 mod words;
 
-pub use aside::off_the_thread;
+pub use aside::{off_the_thread, render_page};
 pub use config::parse;
 pub use counts::{Counter, CountsBy, LabelEnum};
 pub use document::document;
@@ -90,7 +90,7 @@ pub use process::WRITTEN;
 pub use registry::Registry;
 pub use regular_file::{open_file, read_file};
 pub use rounds::{Every, Rounds};
-pub use rows::json_rows;
+pub use rows::{body_of_parts, json_rows};
 pub use secret::{Secret, SecretSource};
 pub use state::State;
 pub use state_file::{Held, StateFile};

@@ -1,5 +1,5 @@
-//! A long list for a program: a JSON array that is made while it is read, a part at a time, each beside the
-//! thread that serves.
+//! A long list for a program: a JSON array that is made while it is read, a part at a time, each as a page is
+//! rendered.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde::Serialize;
 
-use crate::aside::off_the_thread;
+use crate::aside::render_page;
 
 /// A part ends with the row that makes it as long as this.
 const PART: usize = 64 * 1024;
@@ -20,17 +20,28 @@ pub fn json_rows<R>(rows: R) -> Response
 where
     R: IntoIterator<IntoIter: Send + 'static, Item: Serialize>,
 {
-    let begun = Some((rows.into_iter(), true));
-    let parts = stream::unfold(begun, async |rows| {
-        let (mut rows, is_first) = rows?;
-        let (part, is_over, rows) = off_the_thread(move || {
-            let (part, is_over) = part(&mut rows, is_first);
-            (part, is_over, rows)
-        })
-        .await;
-        Some((Ok::<_, Infallible>(Bytes::from(part)), (!is_over).then_some((rows, false))))
+    let (mut rows, mut is_first, mut is_done) = (rows.into_iter(), true, false);
+    let parts = std::iter::from_fn(move || {
+        if is_done {
+            return None;
+        }
+        let (part, is_over) = part(&mut rows, is_first);
+        (is_first, is_done) = (false, is_over);
+        Some(part)
     });
-    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(parts)).into_response()
+    ([(header::CONTENT_TYPE, "application/json")], body_of_parts(parts)).into_response()
+}
+
+/// A page that is made while it is read: each part is rendered as a page is, when its reader has the one before.
+pub fn body_of_parts<P>(parts: P) -> Body
+where
+    P: Iterator<Item = Vec<u8>> + Send + 'static,
+{
+    let parts = stream::unfold(parts, async |mut parts| {
+        let (part, parts) = render_page(move || (parts.next(), parts)).await;
+        Some((Ok::<_, Infallible>(Bytes::from(part?)), parts))
+    });
+    Body::from_stream(parts)
 }
 
 /// The next part, and whether it is the last.

@@ -11,18 +11,15 @@ mod said;
 mod sweeps;
 mod zones;
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use exporter_kit::{Query, off_the_thread};
-use futures_util::stream;
+use exporter_kit::{Query, body_of_parts, render_page};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -88,7 +85,7 @@ async fn page(
 
 /// A page of long lists takes its time, which is nobody else's.
 async fn made(sets: Taken, ecs: TakenEcs, filter: Filter, usual: Format) -> Response {
-    off_the_thread(move || shown(&sets, &ecs, &filter, usual)).await
+    render_page(move || shown(&sets, &ecs, &filter, usual)).await
 }
 
 /// The answers of the last sweep, for a program.
@@ -102,7 +99,8 @@ async fn for_subnets(
     Query(filter): Query<Filter>,
 ) -> Result<Response, Refusal> {
     let format = for_programs(form(&filter)?.unwrap_or(Format::Json))?;
-    Ok(values(&subnets(&take_ecs(&ecs), &filter), format))
+    let ecs = take_ecs(&ecs);
+    Ok(render_page(move || values(&subnets(&ecs, &filter), format)).await)
 }
 
 fn take_ecs(ecs: &EcsSets) -> TakenEcs {
@@ -211,9 +209,12 @@ async fn sweeps(
 ) -> Result<Response, Refusal> {
     let (sets, format) = of_sets(&sets, &asked)?;
     let format = for_programs(format.unwrap_or(Format::Json))?;
-    let now = Instant::now();
-    let all: Vec<_> = sets.iter().map(|(set, latest)| Sweeps::new(set, latest, now)).collect();
-    Ok(values(&all, format))
+    let shown = render_page(move || {
+        let now = Instant::now();
+        let all: Vec<_> = sets.iter().map(|(set, latest)| Sweeps::new(set, latest, now)).collect();
+        values(&all, format)
+    });
+    Ok(shown.await)
 }
 
 /// What each list is worth, for a browser.
@@ -239,7 +240,7 @@ async fn reported(sets: &Sets, asked: &OfSets, usual: Format) -> Result<Response
     if format == Format::Text {
         return Err(refused("format: must be html, json or ndjson here\n"));
     }
-    let shown = off_the_thread(move || {
+    let shown = render_page(move || {
         let reports: Vec<_> = sets.iter().map(|(set, latest)| Report::new(set, latest)).collect();
         match format {
             Format::Html => Html(lists::page(&reports).into_string()).into_response(),
@@ -313,8 +314,7 @@ fn choices(sets: &Taken) -> Choices<'_> {
 /// A page that is made while it is read.
 fn stream_of(rows: Rows, format: Format) -> Response {
     let kind = if format == Format::Ndjson { NDJSON } else { "application/json" };
-    let parts = stream::iter(rows.map(Ok::<_, Infallible>));
-    ([(header::CONTENT_TYPE, kind)], Body::from_stream(parts)).into_response()
+    ([(header::CONTENT_TYPE, kind)], body_of_parts(rows)).into_response()
 }
 
 /// Values for a program: in one, or one a line.

@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use exporter_kit::off_the_thread;
+use exporter_kit::render_page;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -80,7 +80,7 @@ async fn homing(State(sources): State<Sources>, Query(asked): Query<Asked>) -> R
         tracing::debug!(target_name = target, "asked for what is not measured");
         return (StatusCode::NOT_FOUND, "No vantage measures such a target.\n").into_response();
     }
-    let made = off_the_thread(move || {
+    render_page(move || {
         let now = Instant::now();
         let claims: Vec<_> = sources
             .pages
@@ -104,8 +104,8 @@ async fn homing(State(sources): State<Sources>, Query(asked): Query<Asked>) -> R
         } else {
             Html(html::page(&told).into_string()).into_response()
         }
-    });
-    made.await
+    })
+    .await
 }
 
 /// Where the addresses of one endpoint can be.
@@ -118,7 +118,7 @@ async fn picture(State(sources): State<Sources>, Query(asked): Query<Asked>) -> 
         return (StatusCode::SERVICE_UNAVAILABLE, "Nothing is judged at the moment.\n")
             .into_response();
     };
-    let made = off_the_thread(move || {
+    let made = render_page(move || {
         let targets = &snapshot.verdict.targets;
         let found = targets.iter().find(|(endpoint, _)| asked.takes(endpoint));
         found.map(|(endpoint, verdict)| map::draw(&snapshot.world, &endpoint.target, verdict))

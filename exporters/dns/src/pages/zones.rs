@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use exporter_kit::{Query, json_rows, off_the_thread};
+use exporter_kit::{Query, json_rows, render_page};
 use serde::Deserialize;
 
 use crate::authority::page::Page;
@@ -35,7 +35,7 @@ async fn page(State(zones): State<Arc<Zones>>, Query(form): Query<Form>) -> Resp
             return (StatusCode::BAD_REQUEST, "format: must be json or text\n").into_response();
         }
     }
-    off_the_thread(move || {
+    render_page(move || {
         let mut text = String::new();
         for page in pages {
             page.write(&mut text);

@@ -1,18 +1,21 @@
 //! The page of paths: `/paths` for a browser, `/api/v1/paths` for a program. `?target=` and `?module=` select.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::{Html, Response};
 use axum::routing::get;
-use exporter_kit::{json_rows, off_the_thread};
+use exporter_kit::{json_rows, render_page};
 use serde::Deserialize;
 
 mod html;
 mod view;
 
 use crate::LatencyExporter;
+use crate::config::Labels;
+use crate::path::slots::SlotView;
 use crate::state::TargetState;
 use view::PathView;
 
@@ -36,12 +39,12 @@ async fn page(
     State(exporter): State<Arc<LatencyExporter>>,
     Query(filter): Query<Filter>,
 ) -> Html<String> {
-    off_the_thread(move || {
+    render_page(move || {
         let faults = exporter.sight.tables.get();
         let faults = faults.figures.iter().flat_map(|table| table.faults.iter());
         let now = exporter.clock.now().unix_seconds;
-        let mut paths = views(exporter.targets.states(), filter.clone());
-        let shown: Vec<_> = paths.by_ref().take(html::MOST).collect();
+        let mut paths = paths_of(exporter.targets.states(), filter.clone());
+        let shown: Vec<_> = paths.by_ref().take(html::MOST).map(|it| it.view()).collect();
         Html(html::page(&shown, paths.count(), &filter, faults, now).into_string())
     })
     .await
@@ -52,18 +55,33 @@ async fn paths(
     State(exporter): State<Arc<LatencyExporter>>,
     Query(filter): Query<Filter>,
 ) -> Response {
-    json_rows(views(exporter.targets.states(), filter))
+    json_rows(paths_of(exporter.targets.states(), filter).map(|it| it.view()))
+}
+
+/// One path, of which nothing is made yet: those that are only counted cost no more.
+struct Path {
+    state: Arc<TargetState>,
+    labels: Arc<Labels>,
+    slot: usize,
+    ip: IpAddr,
+    known: SlotView,
+}
+
+impl Path {
+    fn view(&self) -> PathView {
+        PathView::new(self.state.name(), &self.labels, self.slot, self.ip, &self.known)
+    }
 }
 
 /// The paths that are asked for, each as it is when its turn comes.
-fn views(
+fn paths_of(
     states: Vec<Arc<TargetState>>,
     filter: Filter,
-) -> impl Iterator<Item = PathView> + Send + 'static {
+) -> impl Iterator<Item = Path> + Send + 'static {
     states.into_iter().flat_map(move |state| of_target(&state, &filter))
 }
 
-fn of_target(state: &TargetState, filter: &Filter) -> Vec<PathView> {
+fn of_target(state: &Arc<TargetState>, filter: &Filter) -> Vec<Path> {
     let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
     let (Some(paths), labels) = (&state.paths, state.labels()) else { return Vec::new() };
     if !fits(&filter.target, state.name()) || !fits(&filter.module, &labels.module) {
@@ -72,8 +90,8 @@ fn of_target(state: &TargetState, filter: &Filter) -> Vec<PathView> {
     let ips: Vec<_> =
         state.standing().addresses().iter().map(|address| (address.slot, address.ip)).collect();
     let of_slot = |(slot, ip)| {
-        let view = paths.view(slot, ip)?;
-        Some(PathView::new(state.name(), &labels, slot, ip, &view))
+        let known = paths.view(slot, ip)?;
+        Some(Path { state: Arc::clone(state), labels: Arc::clone(&labels), slot, ip, known })
     };
     ips.into_iter().filter_map(of_slot).collect()
 }
