@@ -113,8 +113,11 @@ impl Budget {
 
     /// Keeps so many descriptors for targets that are about to start, and waits, though not for ever,
     /// until the web server has given up what it had of them. To be called where a thread may block.
-    pub(crate) fn make_room(&'static self, targets: usize) -> Descriptors {
-        let kept = Descriptors::of(self, targets * EACH);
+    pub(crate) fn make_room(&'static self, count: usize) -> Descriptors {
+        let kept = Descriptors::of(self, count);
+        if count == 0 {
+            return kept;
+        }
         for _ in 0..STEPS {
             if self.has_room() {
                 break;
@@ -186,6 +189,16 @@ impl Descriptors {
         kept
     }
 
+    /// Gives so many away, to be kept by somebody else.
+    pub(crate) fn give(&self, count: usize) -> Self {
+        let left = |kept: usize| Some(kept.saturating_sub(count));
+        let kept = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        let given = kept.unwrap_or_else(|kept| kept).min(count);
+        let theirs = Self { count: AtomicUsize::new(given), budget: self.budget };
+        theirs.set(count);
+        theirs
+    }
+
     /// Keeps so many from now on.
     pub fn set(&self, count: usize) {
         let before = self.count.swap(count, Ordering::Relaxed);
@@ -254,7 +267,7 @@ mod tests {
     fn what_a_target_holds_is_kept_as_long_as_it_is_there() {
         static BUDGET: Budget = Budget::unlimited();
         BUDGET.limit_to(100);
-        let room = BUDGET.make_room(10);
+        let room = BUDGET.make_room(20);
         assert_eq!(BUDGET.left().connections, 80);
         let kept = Descriptors::of(&BUDGET, 20);
         drop(room);
@@ -278,7 +291,7 @@ mod tests {
             }
             BUDGET.holds(40);
         });
-        let _room = BUDGET.make_room(30);
+        let _room = BUDGET.make_room(60);
         assert_eq!(BUDGET.connections.load(Ordering::Relaxed), 40);
         closes.join().unwrap();
     }

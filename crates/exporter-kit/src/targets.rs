@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::open_files::{BUDGET, Descriptors};
+use crate::open_files::{BUDGET, Budget, Descriptors, EACH};
 use crate::page::{Page, Selection};
 
 /// So many targets are changed before those who read have a turn.
@@ -36,6 +36,8 @@ pub struct Targets<W, S, L = (), K = String> {
     running: RwLock<BTreeMap<K, Target<W, S, L>>>,
     /// Held while the set is brought in step, so that two reloads cannot interleave.
     updating: Mutex<()>,
+    /// Whose descriptors they hold.
+    budget: &'static Budget,
 }
 
 /// A running target: its state lives as long as its task, and longer only while it is being read.
@@ -55,7 +57,13 @@ impl<W, S> Target<W, S> {
 
 impl<W, S, L, K> Default for Targets<W, S, L, K> {
     fn default() -> Self {
-        Self { running: RwLock::default(), updating: Mutex::default() }
+        Self::within(&BUDGET)
+    }
+}
+
+impl<W, S, L, K> Targets<W, S, L, K> {
+    fn within(budget: &'static Budget) -> Self {
+        Self { running: RwLock::default(), updating: Mutex::default(), budget }
     }
 }
 
@@ -63,7 +71,8 @@ impl<W: PartialEq, S, K: Key> Targets<W, S, (), K> {
     /// [`Targets::update`] for targets that have no labels of their own.
     pub fn apply(&self, wanted: BTreeMap<K, W>, start: impl Fn(&K, W) -> Target<W, S>) {
         let wanted = wanted.into_iter().map(|(name, work)| (name, Wanted { work, labels: () }));
-        self.keep_in_step(wanted.collect(), |name, wanted| start(name, wanted.work), |_, ()| {});
+        let start = |name: &K, wanted: Wanted<W, ()>| start(name, wanted.work);
+        self.keep_in_step(wanted.collect(), |_| EACH, start, |_, ()| {});
     }
 }
 
@@ -76,9 +85,23 @@ impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
     /// Who reads meanwhile never waits for a start, and for `relabel` a few hundred times at most;
     /// `relabel` itself must not read the set. It is meant for a thread that may block, as that of
     /// [`Exporter::keep_in_step`](crate::Exporter::keep_in_step) is, inside the runtime.
+    ///
+    /// A target holds two files open at most; where others do, [`Targets::update_with`] is told.
     pub fn update(
         &self,
         wanted: BTreeMap<K, Wanted<W, L>>,
+        start: impl Fn(&K, &Wanted<W, L>) -> Running<S>,
+        relabel: impl Fn(&Arc<S>, &L),
+    ) {
+        self.update_with(wanted, |_| EACH, start, relabel);
+    }
+
+    /// [`Targets::update`] for targets of which `holds` says how many files they hold open at most. So
+    /// many are theirs before the first of the new ones starts.
+    pub fn update_with(
+        &self,
+        wanted: BTreeMap<K, Wanted<W, L>>,
+        holds: impl Fn(&Wanted<W, L>) -> usize,
         start: impl Fn(&K, &Wanted<W, L>) -> Running<S>,
         relabel: impl Fn(&Arc<S>, &L),
     ) {
@@ -86,19 +109,20 @@ impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
             let running = start(key, &wanted);
             Target { work: wanted.work, labels: wanted.labels, running }
         };
-        self.keep_in_step(wanted, start, relabel);
+        self.keep_in_step(wanted, holds, start, relabel);
     }
 
     fn keep_in_step(
         &self,
         wanted: BTreeMap<K, Wanted<W, L>>,
+        holds: impl Fn(&Wanted<W, L>) -> usize,
         start: impl Fn(&K, Wanted<W, L>) -> Target<W, S, L>,
         relabel: impl Fn(&Arc<S>, &L),
     ) {
         let _alone = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
         self.rename(&wanted);
         self.remove(|key, target| wanted.get(key).is_some_and(|new| new.work == target.work));
-        let _room = self.make_room(&wanted);
+        let room = self.make_room(&wanted, &holds);
         let mut wanted = wanted.into_iter();
         loop {
             let chunk: Vec<_> = wanted.by_ref().take(CHUNK).collect();
@@ -108,7 +132,10 @@ impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
             let fresh = self.relabel(chunk, &relabel);
             // Nobody else adds targets meanwhile: `updating` is held.
             let started = fresh.into_iter().map(|(key, wanted)| {
-                let target = start(&key, wanted);
+                let held = holds(&wanted);
+                let mut target = start(&key, wanted);
+                // What was kept for all of them goes to the target itself, so that nothing is kept twice.
+                target.running.hold(room.give(held));
                 (key, target)
             });
             let started: Vec<_> = started.collect();
@@ -117,12 +144,17 @@ impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
     }
 
     /// Keeps descriptors for those that do not run yet, before the first of them opens one.
-    fn make_room(&self, wanted: &BTreeMap<K, Wanted<W, L>>) -> Option<Descriptors> {
+    fn make_room(
+        &self,
+        wanted: &BTreeMap<K, Wanted<W, L>>,
+        holds: impl Fn(&Wanted<W, L>) -> usize,
+    ) -> Descriptors {
         let new = {
             let running = self.read();
-            wanted.keys().filter(|key| !running.contains_key(key)).count()
+            let new = wanted.iter().filter(|(key, _)| !running.contains_key(key));
+            new.map(|(_, wanted)| holds(wanted)).fold(0, usize::saturating_add)
         };
-        (new > 0).then(|| BUDGET.make_room(new))
+        self.budget.make_room(new)
     }
 
     /// Gives new keys to the targets that are the same but for what stands beside their names.

@@ -165,7 +165,7 @@ impl Exporter for DnsExporter {
             let known = before.iter().find(|set| set.state().plan.set.name == plan.set.name);
             let known = known.map(|set| set.state().known_of(&plan));
             let earliest = self.courtesy.earliest(&plan.set.list);
-            let (plan_name, descriptors) = (plan.set.name.clone(), sweep::descriptors(&plan));
+            let plan_name = plan.set.name.clone();
             let set = Arc::new(RunningSet::new(plan, poll::unix_seconds()));
             if let Some(known) = known {
                 set.state().takes_over(known);
@@ -174,9 +174,11 @@ impl Exporter for DnsExporter {
             let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
             let store = store.map(|store| store.told(!RUNS.load(Ordering::Relaxed)));
             let run = poll::run(Arc::clone(&set), rounds, courtesy, earliest, store);
-            Running::new(set, tokio::spawn(run)).with_descriptors(descriptors)
+            Running::new(set, tokio::spawn(run))
         };
-        self.sets.update(wanted, start, |set, plan| set.relabel(plan, poll::unix_seconds()));
+        let holds = |wanted: &Wanted<Work, Plan>| sweep::descriptors(&wanted.labels);
+        let relabel = |set: &Arc<RunningSet>, plan: &Plan| set.relabel(plan, poll::unix_seconds());
+        self.sets.update_with(wanted, holds, start, relabel);
         self.keep_zones_in_step(config);
         self.keep_the_rest_in_step(config);
         RUNS.store(true, Ordering::Relaxed);

@@ -191,7 +191,6 @@ impl Exporter for LatencyExporter {
         self.resolver_check.ask(resolvers, &self.verdicts, self.clock);
         let start = |id: &TargetId, wanted: &Wanted<Work, Labels>| {
             let state = Arc::new(TargetState::new(&id.name, wanted, &self.verdicts));
-            let descriptors = wanted.work.descriptors();
             let task = poll::Task {
                 name: id.name.clone(),
                 work: wanted.work.clone(),
@@ -201,7 +200,7 @@ impl Exporter for LatencyExporter {
             };
             let probes = task.run(self.rounds.clone());
             let Some(settings) = wanted.work.path else {
-                return Running::new(state, tokio::spawn(probes)).with_descriptors(descriptors);
+                return Running::new(state, tokio::spawn(probes));
             };
             let paths = path::Task {
                 settings,
@@ -214,9 +213,10 @@ impl Exporter for LatencyExporter {
             let both = async {
                 tokio::join!(probes, paths.run());
             };
-            Running::new(state, tokio::spawn(both)).with_descriptors(descriptors)
+            Running::new(state, tokio::spawn(both))
         };
-        self.targets.update(targets, start, |state, labels| state.relabel(labels));
+        let holds = |wanted: &Wanted<Work, Labels>| wanted.work.descriptors();
+        self.targets.update_with(targets, holds, start, |state, labels| state.relabel(labels));
         skipped
     }
 

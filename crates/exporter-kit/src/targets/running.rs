@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::open_files::{Descriptors, EACH};
+use crate::open_files::Descriptors;
 
 /// How long a farewell may take. A peer that answers at all answers within a second.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -27,10 +27,9 @@ pub struct Running<S> {
 }
 
 impl<S> Running<S> {
-    /// A `task` that writes `state`, and holds two files open at most.
+    /// A `task` that writes `state`.
     pub fn new(state: Arc<S>, task: JoinHandle<()>) -> Self {
-        let descriptors = Some(Descriptors::new(EACH));
-        Self { state, task: Some(task), farewell: Mutex::new(None), descriptors }
+        Self { state, task: Some(task), farewell: Mutex::new(None), descriptors: None }
     }
 
     /// Runs what `farewell` makes when the target is removed, has other work or the program ends, after its task
@@ -45,13 +44,9 @@ impl<S> Running<S> {
         self
     }
 
-    /// Says how many files it holds open at most, where these are not two.
-    #[must_use]
-    pub fn with_descriptors(self, count: usize) -> Self {
-        if let Some(descriptors) = &self.descriptors {
-            descriptors.set(count);
-        }
-        self
+    /// Keeps these for it.
+    pub(super) fn hold(&mut self, descriptors: Descriptors) {
+        self.descriptors = Some(descriptors);
     }
 
     pub(super) fn state(&self) -> &Arc<S> {

@@ -168,3 +168,37 @@ async fn the_same_work_under_the_same_name_is_the_same_target() {
     let last = update(&[("c", "y", 1)]);
     assert!(!Arc::ptr_eq(&before[0], &last[0]));
 }
+
+/// Starts so many targets that hold so many files each, and says what of 100 is left for connections before each start, and after all.
+fn left_while_they_start(
+    budget: &'static Budget,
+    targets: &Set,
+    count: u32,
+    held: usize,
+) -> Vec<usize> {
+    let left = Mutex::new(Vec::new());
+    let wanted = (0..count).map(|work| (format!("t{work:03}"), Wanted { work, labels: "" }));
+    let start = |_: &String, wanted: &Wanted<u32, &'static str>| {
+        left.lock().unwrap().push(budget.left().connections);
+        let state = State { work: wanted.work, labels: Mutex::new("") };
+        Running::new(Arc::new(state), tokio::spawn(std::future::pending()))
+    };
+    targets.update_with(wanted.collect(), |_| held, start, |_, _| {});
+    let mut left = left.into_inner().unwrap();
+    left.push(budget.left().connections);
+    left
+}
+
+#[tokio::test]
+async fn what_targets_will_hold_is_theirs_before_they_start_and_once() {
+    for (held, left) in [(0, 100), (2, 80), (9, 10)] {
+        let budget: &'static Budget = Box::leak(Box::new(Budget::unlimited()));
+        budget.limit_to(100);
+        let targets = Set::within(budget);
+        assert_eq!(left_while_they_start(budget, &targets, 10, held), [left; 11], "{held} each");
+        // Those that run keep what they have, and those that go give it back.
+        assert_eq!(left_while_they_start(budget, &targets, 10, held), [left]);
+        targets.close().await;
+        assert_eq!(budget.left().connections, 100);
+    }
+}

@@ -228,7 +228,7 @@ mod tests {
         for number in 2..40 {
             admit(&all, client(number)).await.unwrap();
         }
-        let room = tokio::task::spawn_blocking(|| budget.make_room(15)).await.unwrap();
+        let room = tokio::task::spawn_blocking(|| budget.make_room(30)).await.unwrap();
         while all.open().len() > 10 {
             tokio::task::yield_now().await;
         }
