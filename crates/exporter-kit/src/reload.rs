@@ -103,9 +103,6 @@ impl Reloads {
         match result {
             Ok(discovery) => {
                 info!("config reloaded");
-                if *self.settings.borrow() != discovery {
-                    self.discovery.await_first(discovery.files.len() + discovery.http.len());
-                }
                 self.settings.send_replace(discovery);
                 Ok(())
             }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::Skipped;
@@ -12,6 +13,10 @@ use crate::page::{Collector, Page};
 
 /// So many targets that were left out are shown and logged.
 const MOST_SHOWN: usize = 100;
+
+/// So long after the start a list that never came is waited for no more: what the others list is measured, and
+/// whoever asks only those that are ready would lose all of it.
+const FIRST_LISTS: Duration = Duration::from_secs(120);
 
 /// Shared by the task that discovers and the pages.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +31,24 @@ struct Shown {
     /// Seconds since the epoch; `None` until a list was read.
     last_success: Option<f64>,
     sources: Vec<(String, usize, Option<String>)>,
-    /// How many sources gave no list yet.
-    awaited: usize,
+    /// Whose first lists are waited for.
+    first: First,
     skipped: Vec<String>,
+}
+
+/// The first lists, which are waited for once: what a reload names makes nobody unready.
+#[derive(Clone, Copy, Debug, Default)]
+enum First {
+    /// So many sources gave none yet, and are waited for until then.
+    Awaited(usize, Instant),
+    #[default]
+    Known,
+}
+
+impl First {
+    fn of(awaited: usize, until: Instant) -> Self {
+        if awaited == 0 { Self::Known } else { Self::Awaited(awaited, until) }
+    }
 }
 
 impl Status {
@@ -53,17 +73,23 @@ impl Status {
     pub(super) fn sources(&self, sources: Vec<(String, usize, Option<String>)>, awaited: usize) {
         let mut shown = self.lock();
         shown.sources = sources;
-        shown.awaited = awaited;
+        if let First::Awaited(_, until) = shown.first {
+            shown.first = First::of(awaited, until);
+        }
     }
 
-    /// Records that sources are configured that nobody has looked at.
+    /// Records that the program starts with so many sources, at which nobody has looked.
     pub(crate) fn await_first(&self, count: usize) {
-        self.lock().awaited = count;
+        self.lock().first = First::of(count, Instant::now() + FIRST_LISTS);
     }
 
-    /// How many sources gave no list yet, so that nobody knows their targets.
+    /// How many of the sources that there were at the start gave no list yet, so that nobody knows their
+    /// targets.
     pub(crate) fn awaited(&self) -> usize {
-        self.lock().awaited
+        match self.lock().first {
+            First::Awaited(count, until) if Instant::now() < until => count,
+            _ => 0,
+        }
     }
 
     /// Records what was put in force and what was left out; logs what was not left out before.
@@ -174,6 +200,26 @@ mod tests {
 
     use super::*;
     use crate::discovery::Found;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_lists_are_waited_for_once_and_not_for_ever() {
+        let status = Status::default();
+        assert_eq!(status.awaited(), 0);
+        status.await_first(2);
+        status.sources(Vec::new(), 1);
+        assert_eq!(status.awaited(), 1);
+        status.sources(Vec::new(), 0);
+        // A later config names one that never answers.
+        status.sources(Vec::new(), 1);
+        assert_eq!(status.awaited(), 0);
+
+        let status = Status::default();
+        status.await_first(2);
+        tokio::time::advance(FIRST_LISTS / 2).await;
+        assert_eq!(status.awaited(), 2);
+        tokio::time::advance(FIRST_LISTS / 2).await;
+        assert_eq!(status.awaited(), 0);
+    }
 
     #[test]
     fn what_is_left_out_for_one_reason_is_one_line() {
