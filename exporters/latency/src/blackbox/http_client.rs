@@ -109,13 +109,18 @@ impl TryFrom<Raw> for Client {
     }
 }
 
+/// A variable of the environment that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
 impl Client {
     /// Reads the files that it names, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         folder.clone_into(&mut self.folder);
         // Each of them, whatever fails: what cannot be read now may be there by the time of a probe, and what then
         // still fails, fails that.
-        let proxy = self.proxy.load();
+        let proxy = self.proxy.load(variable);
         let tls = self.tls.load(folder);
         let oauth2 = self.oauth2.as_mut().map(|oauth2| oauth2.load(folder).context("oauth2"));
         let said = self.who_asks().map(drop);

@@ -144,7 +144,7 @@ impl OAuth2 {
     /// Reads the files that it names.
     pub(super) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         folder.clone_into(&mut self.folder);
-        let (proxy, tls) = (self.proxy.load(), self.tls.load(folder));
+        let (proxy, tls) = (self.proxy.load(super::variable), self.tls.load(folder));
         proxy.and(tls).and(self.read().map(drop))
     }
 

@@ -101,10 +101,9 @@ impl Proxy {
         Ok(Self { via, except, from_environment, connect: headers, fault: None })
     }
 
-    /// Takes over what the environment says, where it is asked.
-    pub(super) fn load(&mut self) -> anyhow::Result<()> {
+    /// Takes over what the environment says, where it is asked: `get` gives the values of its variables.
+    pub(super) fn load(&mut self, get: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
         if self.from_environment {
-            let get = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
             self.fault = self.read_environment(get).err();
         }
         self.usable()
