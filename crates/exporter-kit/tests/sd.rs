@@ -56,12 +56,14 @@ fn prometheus_scrapes_a_share_at_a_time() {
     let program = start(&[]);
     let config =
         pasted(&program).replace("/sd", "/sd?shards=2").replace("__param_target", "__param_shard");
-    let prometheus = Prometheus::start("prometheus".as_ref(), &config, &[]);
-    prometheus.wait_for("up{job='tick'} == 1", 3);
-    prometheus.wait_for("tick_ticks_total", 3);
-    prometheus.wait_for("count by (clock) (tick_ticks_total)", 3);
-    prometheus.wait_for("process_start_time_seconds", 1);
-    prometheus.wait_for("up{instance=~'[01]/2@.+'}", 2);
+    for server in Prometheus::programs() {
+        let prometheus = Prometheus::start(&server, &config, &[]);
+        prometheus.wait_for("up{job='tick'} == 1", 3);
+        prometheus.wait_for("tick_ticks_total", 3);
+        prometheus.wait_for("count by (clock) (tick_ticks_total)", 3);
+        prometheus.wait_for("process_start_time_seconds", 1);
+        prometheus.wait_for("up{instance=~'[01]/2@.+'}", 2);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A real Prometheus: the installed one, or the newest one where somebody names it.
+//! A real Prometheus: the installed one, and the newest one where it is to be had.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -29,9 +29,14 @@ pub struct Prometheus {
 pub type Found = BTreeMap<String, Value>;
 
 impl Prometheus {
-    /// The programs to try: the installed one, and the one that `PROMETHEUS_NEWEST` names.
+    /// The programs to try: the installed one, and the one that `PROMETHEUS_NEWEST` names, or else the one
+    /// of Debian's sid that `turbulence-lab debian-sid prometheus` has unpacked beside the build.
     pub fn programs() -> Vec<PathBuf> {
-        let newest = std::env::var_os("PROMETHEUS_NEWEST").map(PathBuf::from);
+        let named = std::env::var_os("PROMETHEUS_NEWEST").map(PathBuf::from);
+        let newest = named.or_else(unpacked);
+        if newest.is_none() {
+            eprintln!("the newest Prometheus is not to be had: only the installed one is tried");
+        }
         [PathBuf::from("prometheus")].into_iter().chain(newest).collect()
     }
 
@@ -119,6 +124,16 @@ impl Drop for Prometheus {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The Prometheus that was unpacked into the target folder in which the test itself was built.
+fn unpacked() -> Option<PathBuf> {
+    let test = std::env::current_exe().ok()?;
+    let target = test.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file())?;
+    let sid = target.join("debian-sid/prometheus");
+    // Written last, so that half of one is none.
+    let is_whole = sid.join("unpacked").is_file();
+    Some(sid.join("root/usr/bin/prometheus")).filter(|program| is_whole && program.is_file())
 }
 
 /// The block of YAML in a text of Markdown that holds `word`.

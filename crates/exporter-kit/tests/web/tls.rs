@@ -1,7 +1,6 @@
 //! TLS and basic auth, met by curl, by openssl and by Prometheus.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -225,5 +224,7 @@ fn prometheus_scrapes_through_tls_and_basic_auth() {
         file("good.key"),
         program.address()
     );
-    Prometheus::start(Path::new("prometheus"), &config, &[]).wait_for("up == 1", 1);
+    for server in Prometheus::programs() {
+        Prometheus::start(&server, &config, &[]).wait_for("up == 1", 1);
+    }
 }
