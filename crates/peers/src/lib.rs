@@ -6,6 +6,7 @@
 //! | `program` | a real exporter: started on a free port, asked, reloaded, stopped |
 //! | `authority` | a CA, and what it has signed |
 //! | `connection` | a connection to it that is kept |
+//! | `http_server` | a server of fixed answers, which keeps what it was asked |
 //! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
 //! | `port` | ports for programs that bind them themselves |
@@ -16,6 +17,7 @@
 mod authority;
 mod connection;
 pub mod exposition;
+mod http_server;
 pub mod ipmi_sim;
 mod name_server;
 mod port;
@@ -25,6 +27,7 @@ mod scrape;
 
 pub use authority::{Authority, Signed};
 pub use connection::Connection;
+pub use http_server::{HttpServer, Said};
 pub use name_server::NameServer;
 pub use port::free_port;
 pub use program::{Answer, PATIENCE, Program, example};

@@ -2,14 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::float_cmp, reason = "the values are counts and flags")]
 
-#[path = "program/server.rs"]
-mod server;
-
 use std::fmt::Write as _;
 use std::process::Command;
 
-use peers::{Program, Prometheus};
-use server::{Said, Server};
+use peers::{HttpServer as Server, Program, Prometheus, Said};
 
 /// Vantages: region, name, degrees, milliseconds to the site of the API, and to the nearest of three.
 const VANTAGES: [(&str, &str, f64, f64, f64, f64); 6] = [

@@ -1,78 +1,28 @@
 //! Lists that a server answers with: found as Prometheus finds them, and kept when it fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use peers::exposition::samples;
-use peers::{Authority, PATIENCE, Program, free_port};
+use peers::{Authority, HttpServer, PATIENCE, Program, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::running;
 
-/// A server of lists. Everything it was asked is kept, by path.
-#[derive(Clone)]
-struct Lists {
-    address: SocketAddr,
-    answers: Arc<Mutex<BTreeMap<String, String>>>,
-    asked: Arc<Mutex<Vec<(String, String)>>>,
-}
-
-impl Lists {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let lists = Self { address, answers: Arc::default(), asked: Arc::default() };
-        let server = lists.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let server = server.clone();
-                thread::spawn(move || server.answer(stream.unwrap()));
-            }
-        });
-        lists
-    }
-
-    fn answer(&self, mut stream: TcpStream) {
-        let mut head = String::new();
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).unwrap_or(0) == 0 {
-                return;
-            }
-        }
-        let path = head.split(' ').nth(1).unwrap().to_owned();
-        self.asked.lock().unwrap().push((path.clone(), head));
-        let answer = self.answers.lock().unwrap().get(&path).cloned();
-        match answer {
-            // Never a word, as long as anybody waits for one.
-            Some(answer) if answer == "silence" => drop(reader.read(&mut [0])),
-            Some(answer) => drop(stream.write_all(answer.as_bytes())),
-            None => drop(stream.write_all(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n")),
-        }
-    }
-
-    fn set(&self, path: &str, answer: &str) {
-        self.answers.lock().unwrap().insert(path.to_owned(), answer.to_owned());
-    }
-
-    /// The heads of the requests for a path by a program.
-    fn heads(&self, path: &str, program: &str) -> Vec<String> {
-        let asked = self.asked.lock().unwrap();
-        let program = format!("user-agent: {program}");
-        let of = |(asked, head): &&(String, String)| {
-            asked == path && head.to_lowercase().contains(&program.to_lowercase())
-        };
-        asked.iter().filter(of).map(|(_, head)| head.clone()).collect()
-    }
+/// The heads of the requests for a path by a program.
+fn heads(lists: &HttpServer, path: &str, program: &str) -> Vec<String> {
+    let (line, program) = (format!("GET {path} "), format!("user-agent: {program}").to_lowercase());
+    let mut asked = lists.asked();
+    asked.retain(|head| head.starts_with(&line) && head.to_lowercase().contains(&program));
+    asked
 }
 
 fn json(kind: &str, body: &str) -> String {
@@ -159,14 +109,14 @@ fn found_by_tick(tick: &Program) -> BTreeSet<String> {
 }
 
 /// Both say the same to the server.
-fn say_the_same(lists: &Lists) {
+fn say_the_same(lists: &HttpServer) {
     for (path, headers) in [
         ("/basic", &["authorization", "accept", "x-prometheus-refresh-interval-seconds"][..]),
         ("/bearer", &["authorization"]),
         ("/token", &["authorization"]),
     ] {
         let said = |program: &str| {
-            let head = lists.heads(path, program).remove(0);
+            let head = heads(lists, path, program).remove(0);
             let line = |name: &&str| {
                 let line = head.lines().find(|line| line.to_lowercase().starts_with(*name));
                 line.unwrap().split_once(": ").unwrap().1.to_owned()
@@ -181,7 +131,7 @@ const REDIRECT: &str = "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: /go
 
 #[test]
 fn a_server_s_lists_are_found_as_prometheus_finds_them() {
-    let lists = Lists::start();
+    let lists = HttpServer::start();
     let ok = "[{\"targets\": [\"TARGET:1\"], \"labels\": {\"__param_module\": \"fast\"}}]";
     // What is answered, and with which settings it is asked; its target is called after its path.
     let cases = [
@@ -214,12 +164,12 @@ fn a_server_s_lists_are_found_as_prometheus_finds_them() {
     std::fs::write(folder.path().join("secret"), "hunter2\n").unwrap();
     let mut sources = Vec::new();
     for (name, settings, answer) in &cases {
-        lists.set(&format!("/{name}"), &answer.replace("TARGET", name));
+        lists.send(&format!("/{name}"), answer.replace("TARGET", name));
         let comma = if settings.is_empty() { "" } else { ", " };
         let url = format!("http://{}/{name}", lists.address);
         sources.push(format!("{{url: '{url}', refresh_interval: 1s{comma}{settings}}}"));
     }
-    lists.set("/redirected", &json("application/json", &ok.replace("TARGET", "redirect")));
+    lists.send("/redirected", json("application/json", &ok.replace("TARGET", "redirect")));
     let (_openssl, port) = serve_by_tls(folder.path());
     let secure = json("application/json", &ok.replace("TARGET", "secure"));
     std::fs::write(folder.path().join("secure"), secure).unwrap();
@@ -255,13 +205,15 @@ fn a_server_s_lists_are_found_as_prometheus_finds_them() {
     // Whatever may still come has come, when each was asked again.
     for (name, ..) in &cases {
         let path = format!("/{name}");
-        let before = lists.heads(&path, "Turbulence").len();
-        wait("the next request", || lists.heads(&path, "Turbulence").len() > before + 1);
+        let before = heads(&lists, &path, "Turbulence").len();
+        wait("the next request", || heads(&lists, &path, "Turbulence").len() > before + 1);
     }
     assert_eq!((found_by_tick(&tick), found_by_prometheus(port)), (wanted.clone(), wanted));
 
     say_the_same(&lists);
-    assert!(lists.heads("/bearer", "Turbulence")[0].contains("authorization: Bearer hunter2\r\n"));
+    assert!(
+        heads(&lists, "/bearer", "Turbulence")[0].contains("authorization: Bearer hunter2\r\n")
+    );
     let page = tick.page("/-/discovery");
     for wanted in [
         "/latin: the answer's Content-Type must be application/json",
@@ -277,9 +229,9 @@ fn a_server_s_lists_are_found_as_prometheus_finds_them() {
 
 #[test]
 fn a_server_that_fails_changes_nothing() {
-    let (lists, elsewhere) = (Lists::start(), Lists::start());
+    let (lists, elsewhere) = (HttpServer::start(), HttpServer::start());
     let path = "/list?token=hunter2";
-    lists.set(path, &list("a"));
+    lists.send(path, list("a"));
     let config = |rest: &str| {
         format!(
             "modules: {{fast: {{period: 10ms}}}}\nclocks: {{}}\nhttp_sd_configs: [{{url: \
@@ -293,8 +245,8 @@ fn a_server_that_fails_changes_nothing() {
     let has =
         |page: &str, clock: &str| page.contains(&format!("tick_ticks_total{{clock=\"{clock}\""));
     running::wait_for(&tick, |page| has(page, "a"));
-    assert!(lists.heads(path, "Turbulence")[0].contains("x-key: hunter2"));
-    assert!(lists.heads(path, "Turbulence")[0].contains("authorization: Bearer hunter2"));
+    assert!(heads(&lists, path, "Turbulence")[0].contains("x-key: hunter2"));
+    assert!(heads(&lists, path, "Turbulence")[0].contains("authorization: Bearer hunter2"));
 
     let away = format!(
         "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: http://{}/\r\n\r\n",
@@ -312,14 +264,17 @@ fn a_server_that_fails_changes_nothing() {
         ("HTTP/1.1 500 Oh\r\nConnection: close\r\n\r\nhunter2", "answered 500, must be 200"),
         ("hunter2\r\n\r\n", "asking"),
     ] {
-        lists.set(path, answer);
+        match answer {
+            "silence" => lists.keep_silent(path),
+            answer => lists.send(path, answer),
+        }
         tick.wait(wanted, || tick.page("/-/discovery").contains(wanted));
         let shown = tick.page("/-/discovery");
         assert!(!shown.contains("hunter2"), "{shown}");
         let page = tick.metrics().text;
         assert!(has(&page, "a") && page.contains("turbulence_sd_broken_sources 1"), "{page}");
     }
-    assert!(elsewhere.asked.lock().unwrap().is_empty());
+    assert!(elsewhere.asked().is_empty());
     let page = tick.metrics().text;
     let failures =
         page.lines().find(|line| line.starts_with("turbulence_sd_refresh_failures_total"));
@@ -328,11 +283,11 @@ fn a_server_that_fails_changes_nothing() {
     // Other settings of the same URL are no reason to forget its list.
     assert_eq!(tick.reload(&config(", enable_http2: false")).status, 200);
     tick.wait_for_log(&["config reloaded"]);
-    let before = lists.heads(path, "Turbulence").len();
-    wait("a request", || lists.heads(path, "Turbulence").len() > before + 1);
+    let before = heads(&lists, path, "Turbulence").len();
+    wait("a request", || heads(&lists, path, "Turbulence").len() > before + 1);
     assert!(has(&tick.metrics().text, "a"));
     // Good again, and another.
-    lists.set(path, &list("b"));
+    lists.send(path, list("b"));
     let page = running::wait_for(&tick, |page| has(page, "b") && !has(page, "a"));
     assert!(page.contains("turbulence_sd_broken_sources 0"), "{page}");
     // Gone from the config, its targets are gone too.
