@@ -1,4 +1,4 @@
-//! The incidents end to end: `ipmi_sim`, the WAN and the resolvers, the three exporters, a real
+//! The incidents end to end: `ipmi_sim`, the WAN and the resolvers, the four exporters, a real
 //! Prometheus and a real Alertmanager on the shipped files, and what arrives at the sink.
 //!
 //! Everything is played that the demo plays, side by side where it does not touch; then every
