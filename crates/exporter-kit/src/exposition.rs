@@ -6,7 +6,7 @@
 mod accept;
 mod chunks;
 mod packer;
-mod turns;
+mod slots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use tracing::{debug, warn};
 
 use self::accept::Encoding;
 use self::packer::Unwritten;
-use self::turns::Turns;
+use self::slots::Slots;
 use crate::page::Selection;
 use crate::registry::Registry;
 use crate::web::Connection;
 
-static TURNS: Turns = Turns::new();
+static SLOTS: Slots = Slots::new();
 
 /// How long a request waits for its page to be begun, unless the scraper says how long it waits itself:
 /// then half of that. Scrapers wait for 10 s if they are not told otherwise.
@@ -60,10 +60,10 @@ pub(crate) async fn respond_with(
 ) -> Response {
     let (format, kind) = accept::format(request);
     let encoding = accept::encoding(request);
-    let Some(turn) = TURNS.take(Connection::present(), wait(request)).await else { return busy() };
-    let (mut chunks, mut body) = chunks::channel(turn, Instant::now() + patience(request));
+    let Some(slot) = SLOTS.take(Connection::present(), wait(request)).await else { return busy() };
+    let (mut chunks, mut body) = chunks::channel(slot, Instant::now() + patience(request));
     tokio::task::spawn_blocking(move || {
-        chunks.take_pen();
+        chunks.take_permit();
         tell(packer::write(&registry, &selection, format, encoding, chunks));
     });
     if !body.begins().await {

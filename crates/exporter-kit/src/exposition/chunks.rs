@@ -12,7 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout_at};
 
-use super::turns::Turn;
+use super::slots::Slot;
 
 /// A chunk is sent once it is as long as this. Some thousand of them make up the longest pages, so
 /// that the hand-over from thread to thread costs next to nothing.
@@ -26,18 +26,18 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pages that are being written at the same moment; one whose reader is waited for is not. So many
 /// threads at most compete for the CPU with the one that measures.
-static PENS: Semaphore = Semaphore::const_new(2);
+static WRITERS: Semaphore = Semaphore::const_new(2);
 
 /// Both ends of the way of a page that has to be read by `deadline`. To be called inside the runtime.
-pub(super) fn channel(turn: Turn, deadline: Instant) -> (Chunks, Page) {
+pub(super) fn channel(slot: Slot, deadline: Instant) -> (Chunks, Page) {
     let (sender, parts) = mpsc::channel(WAITING);
     let chunks = Chunks {
         parts: sender,
         runtime: Handle::current(),
         filling: Vec::new(),
-        turn,
+        slot,
         deadline,
-        pen: None,
+        permit: None,
         lost: None,
     };
     (chunks, Page { parts, ahead: None })
@@ -57,19 +57,19 @@ pub(super) struct Chunks {
     parts: mpsc::Sender<Part>,
     runtime: Handle,
     filling: Vec<u8>,
-    turn: Turn,
+    slot: Slot,
     deadline: Instant,
     /// Held while writing, put down while the reader is waited for.
-    pen: Option<SemaphorePermit<'static>>,
+    permit: Option<SemaphorePermit<'static>>,
     /// Why nothing can be sent any more: said again at once, as an encoder that is dropped writes.
     lost: Option<ErrorKind>,
 }
 
 impl Chunks {
     /// Waits until not too many others write. To be called before any work.
-    pub(super) fn take_pen(&mut self) {
-        let pen = self.runtime.block_on(PENS.acquire());
-        self.pen = Some(pen.expect("nobody closes this semaphore"));
+    pub(super) fn take_permit(&mut self) {
+        let permit = self.runtime.block_on(WRITERS.acquire());
+        self.permit = Some(permit.expect("nobody closes this semaphore"));
     }
 
     /// Sends what is left, and that the page is whole. A page without this ends in an error.
@@ -101,13 +101,13 @@ impl Chunks {
     }
 
     fn wait_for_the_reader(&mut self, part: Part) -> Result<(), ErrorKind> {
-        self.pen = None;
-        self.turn.stalled(true);
+        self.permit = None;
+        self.slot.stalled(true);
         let until = self.deadline.min(Instant::now() + PATIENCE);
         let sent = self.runtime.block_on(async {
             tokio::select! {
                 biased;
-                () = self.turn.over() => Err(ErrorKind::BrokenPipe),
+                () = self.slot.over() => Err(ErrorKind::BrokenPipe),
                 sent = timeout_at(until, self.parts.send(part)) => match sent {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(_)) => Err(ErrorKind::BrokenPipe),
@@ -115,9 +115,9 @@ impl Chunks {
                 },
             }
         });
-        self.turn.stalled(false);
+        self.slot.stalled(false);
         if sent.is_ok() {
-            self.take_pen();
+            self.take_permit();
         }
         sent
     }

@@ -31,11 +31,11 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// All requests for pages, in the order in which they came.
 #[derive(Debug)]
-pub(super) struct Turns(Mutex<Vec<Arc<Slot>>>);
+pub(super) struct Slots(Mutex<Vec<Arc<Request>>>);
 
 /// One request for a page.
 #[derive(Debug)]
-struct Slot {
+struct Request {
     client: Option<Client>,
     connection: Option<Arc<Connection>>,
     phase: watch::Sender<Phase>,
@@ -53,12 +53,12 @@ enum Phase {
 
 /// A request for a page; it is no longer counted once this is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
-    turns: &'static Turns,
-    slot: Arc<Slot>,
+pub(super) struct Slot {
+    slots: &'static Slots,
+    request: Arc<Request>,
 }
 
-impl Turns {
+impl Slots {
     pub(super) const fn new() -> Self {
         Self(Mutex::new(Vec::new()))
     }
@@ -68,7 +68,7 @@ impl Turns {
         &'static self,
         connection: Option<Arc<Connection>>,
         wait: Duration,
-    ) -> Option<Turn> {
+    ) -> Option<Slot> {
         let client = connection.as_ref().map(|connection| connection.client());
         self.take_for(client, connection, wait).await
     }
@@ -78,62 +78,64 @@ impl Turns {
         client: Option<Client>,
         connection: Option<Arc<Connection>>,
         wait: Duration,
-    ) -> Option<Turn> {
+    ) -> Option<Slot> {
         let phase = watch::Sender::new(Phase::Waiting);
-        let slot = Arc::new(Slot { client, connection, phase, stalled: Mutex::default() });
-        let turn = Turn { turns: self, slot: Arc::clone(&slot) };
+        let request = Arc::new(Request { client, connection, phase, stalled: Mutex::default() });
+        let slot = Slot { slots: self, request: Arc::clone(&request) };
         {
             let mut all = self.all();
-            all.push(slot);
+            all.push(request);
             refuse_one_too_many(&all, client);
         }
-        timeout(wait, turn.begins()).await.ok()?.then_some(turn)
+        timeout(wait, slot.begins()).await.ok()?.then_some(slot)
     }
 
     /// Gives places to those who wait as long as there are any or somebody has to make room.
     fn settle(&self) {
         let (all, now) = (self.all(), Instant::now());
         loop {
-            let readers = || all.iter().filter(|slot| slot.phase() == Phase::Writing);
-            let of = |client| readers().filter(|slot| slot.client == client).count();
-            let waiting = all.iter().rev().filter(|slot| slot.phase() == Phase::Waiting);
+            let readers = || all.iter().filter(|request| request.phase() == Phase::Writing);
+            let of = |client| readers().filter(|request| request.client == client).count();
+            let waiting = all.iter().rev().filter(|request| request.phase() == Phase::Waiting);
             // Who has the fewest pages comes first; of several, who came last.
-            let Some(next) = waiting.min_by_key(|slot| of(slot.client)) else { return };
+            let Some(next) = waiting.min_by_key(|request| of(request.client)) else { return };
             let crowded = of(next.client) >= PLACES_OF_A_CLIENT;
             if !crowded && readers().count() < PLACES {
                 next.phase.send_replace(Phase::Writing);
                 continue;
             }
-            let candidates = readers().filter(|slot| !crowded || slot.client == next.client);
-            let still = candidates.filter_map(|slot| Some((slot.unmoved(now)?, slot)));
+            let candidates = readers().filter(|request| !crowded || request.client == next.client);
+            let still = candidates.filter_map(|request| Some((request.unmoved(now)?, request)));
             let Some((_, reader)) = still.min_by_key(|(since, _)| *since) else { return };
             reader.end();
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+    fn all(&self) -> MutexGuard<'_, Vec<Arc<Request>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// When too many wait, refuses who has waited longest: among the client's own if those are too many,
 /// else among those of the client with the most.
-fn refuse_one_too_many(all: &[Arc<Slot>], client: Option<Client>) {
-    let waiting = || all.iter().filter(|slot| slot.phase() == Phase::Waiting);
-    let of = |client| waiting().filter(|slot| slot.client == client).count();
+fn refuse_one_too_many(all: &[Arc<Request>], client: Option<Client>) {
+    let waiting = || all.iter().filter(|request| request.phase() == Phase::Waiting);
+    let of = |client| waiting().filter(|request| request.client == client).count();
     let client = if of(client) > WAITING_OF_A_CLIENT {
         Some(client)
     } else if waiting().count() > WAITING {
-        waiting().map(|slot| slot.client).max_by_key(|client| of(*client))
+        waiting().map(|request| request.client).max_by_key(|client| of(*client))
     } else {
         None
     };
-    if let Some(oldest) = client.and_then(|client| waiting().find(|slot| slot.client == client)) {
+    if let Some(oldest) =
+        client.and_then(|client| waiting().find(|request| request.client == client))
+    {
         oldest.phase.send_replace(Phase::Over);
     }
 }
 
-impl Slot {
+impl Request {
     fn phase(&self) -> Phase {
         *self.phase.borrow()
     }
@@ -152,12 +154,12 @@ impl Slot {
     }
 }
 
-impl Turn {
+impl Slot {
     /// Waits until there is a place. False when the request was refused.
     async fn begins(&self) -> bool {
-        let mut phase = self.slot.phase.subscribe();
+        let mut phase = self.request.phase.subscribe();
         loop {
-            self.turns.settle();
+            self.slots.settle();
             match *phase.borrow_and_update() {
                 Phase::Waiting => {}
                 Phase::Writing => return true,
@@ -171,21 +173,21 @@ impl Turn {
     /// Records whether the reader stands still from now on.
     pub(super) fn stalled(&self, stalled: bool) {
         let since = stalled.then(Instant::now);
-        *self.slot.stalled.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        *self.request.stalled.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
     /// Waits until the reader has to make room.
     pub(super) async fn over(&self) {
-        let mut phase = self.slot.phase.subscribe();
+        let mut phase = self.request.phase.subscribe();
         // The sender lives as long as `self`: there is no error.
         let _ = phase.wait_for(|phase| *phase == Phase::Over).await;
     }
 }
 
-impl Drop for Turn {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.turns.all().retain(|slot| !Arc::ptr_eq(slot, &self.slot));
-        self.turns.settle();
+        self.slots.all().retain(|request| !Arc::ptr_eq(request, &self.request));
+        self.slots.settle();
     }
 }
 
@@ -201,59 +203,59 @@ mod tests {
         IpAddr::from([192, 0, 2, last]).into()
     }
 
-    fn turns() -> &'static Turns {
-        Box::leak(Box::new(Turns::new()))
+    fn slots() -> &'static Slots {
+        Box::leak(Box::new(Slots::new()))
     }
 
     #[tokio::test(start_paused = true)]
     async fn readers_that_read_nothing_keep_nobody_waiting() {
-        let turns = turns();
+        let slots = slots();
         for number in 0..60 {
             tokio::spawn(async move {
-                if let Some(turn) = turns.take_for(Some(client(number % 3)), None, WAIT).await {
-                    turn.stalled(true);
-                    turn.over().await;
+                if let Some(slot) = slots.take_for(Some(client(number % 3)), None, WAIT).await {
+                    slot.stalled(true);
+                    slot.over().await;
                 }
             });
             tokio::task::yield_now().await;
         }
         for _ in 0..8 {
             let began = Instant::now();
-            let scrape = turns.take_for(Some(client(0)), None, WAIT).await.unwrap();
+            let scrape = slots.take_for(Some(client(0)), None, WAIT).await.unwrap();
             assert!(began.elapsed() < WAIT, "{:?}", began.elapsed());
-            assert_eq!(scrape.slot.phase(), Phase::Writing);
+            assert_eq!(scrape.request.phase(), Phase::Writing);
             sleep(Duration::from_secs(10)).await;
-            assert_eq!(scrape.slot.phase(), Phase::Writing, "a reader that reads stays");
+            assert_eq!(scrape.request.phase(), Phase::Writing, "a reader that reads stays");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_client_leaves_places_to_others() {
-        let turns = turns();
+        let slots = slots();
         let mut taken = Vec::new();
         for _ in 0..PLACES_OF_A_CLIENT {
-            taken.push(turns.take_for(Some(client(1)), None, WAIT).await.unwrap());
+            taken.push(slots.take_for(Some(client(1)), None, WAIT).await.unwrap());
         }
-        assert!(turns.take_for(Some(client(1)), None, WAIT).await.is_none(), "all of them read");
+        assert!(slots.take_for(Some(client(1)), None, WAIT).await.is_none(), "all of them read");
         let began = Instant::now();
-        assert!(turns.take_for(Some(client(2)), None, WAIT).await.is_some());
+        assert!(slots.take_for(Some(client(2)), None, WAIT).await.is_some());
         assert_eq!(began.elapsed(), Duration::ZERO);
         drop(taken);
-        assert!(turns.take_for(Some(client(1)), None, WAIT).await.is_some());
+        assert!(slots.take_for(Some(client(1)), None, WAIT).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_waited_longest_is_refused_when_too_many_wait() {
-        let turns = turns();
+        let slots = slots();
         let mut taken = Vec::new();
         for _ in 0..PLACES_OF_A_CLIENT {
-            taken.push(turns.take_for(Some(client(1)), None, WAIT).await.unwrap());
+            taken.push(slots.take_for(Some(client(1)), None, WAIT).await.unwrap());
         }
         let began = Instant::now();
-        let first = tokio::spawn(turns.take_for(Some(client(1)), None, WAIT));
+        let first = tokio::spawn(slots.take_for(Some(client(1)), None, WAIT));
         tokio::task::yield_now().await;
         let others: Vec<_> = (0..WAITING_OF_A_CLIENT)
-            .map(|_| tokio::spawn(turns.take_for(Some(client(1)), None, WAIT)))
+            .map(|_| tokio::spawn(slots.take_for(Some(client(1)), None, WAIT)))
             .collect();
         assert!(first.await.unwrap().is_none());
         assert!(began.elapsed() < WAIT);
