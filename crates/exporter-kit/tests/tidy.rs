@@ -131,6 +131,33 @@ fn an_example_in_the_docs_is_run() {
     );
 }
 
+/// Who adds something goes by this page: it is one page, and the places that it names are there.
+#[test]
+fn the_architecture_is_one_page_of_places_that_exist() {
+    let root = root();
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    assert!(text.lines().count() <= 130, "{} lines", text.lines().count());
+    let endings = [".rs", ".md", ".yml", ".yaml", ".prom"];
+    let there = endings.into_iter().flat_map(|ending| files(&root, ending));
+    let there: Vec<_> = there.map(|(path, _)| format!("/{}", shown(&path))).collect();
+    // Odd parts are between backticks, the picture left out, which stands between three of them.
+    let words = text.split("```").step_by(2).flat_map(|text| text.split('`').skip(1).step_by(2));
+    let named = words.filter(|word| !word.contains(['<', '*', '{', ' ', '=', '?']));
+    let named: Vec<_> = named
+        .filter(|word| word.ends_with('/') || endings.iter().any(|ending| word.ends_with(ending)))
+        .collect();
+    assert!(named.len() > 80, "{named:?}");
+    let exists = |word: &str| {
+        let place = format!("/{word}");
+        there
+            .iter()
+            .any(|path| path.ends_with(&place) || place.ends_with('/') && path.contains(&place))
+    };
+    assert_none(
+        named.into_iter().filter(|word| !exists(word)).map(|word| format!("{word} is not there")),
+    );
+}
+
 #[test]
 fn pure_files_stay_pure() {
     let offenders =
