@@ -30,9 +30,6 @@ pub(crate) enum Refusal {
     ForThisHour,
 }
 
-/// Questions whose answers come cut that are remembered: reloads may name others for ever.
-const MOST_CUT: usize = 10_000;
-
 /// Who was swept, and until when they are to be left alone.
 type Swept = (Arc<ResolverList>, Instant);
 
@@ -51,8 +48,9 @@ struct Shared {
     /// The sweeps of strangers that have just been made: a reload that starts a set anew does not ask them
     /// again before they may be asked.
     swept: Mutex<Vec<Swept>>,
-    /// Whose answers came cut in the last sweep that asked for them.
-    cut: Mutex<HashSet<(HostName, Kind)>>,
+    /// Whose answers came cut in the last sweep of each set that had any: the resolvers of one may say less than those of
+    /// another.
+    cut: Mutex<HashMap<String, HashSet<(HostName, Kind)>>>,
     /// Until when each server is to be left alone that was asked on behalf of subnets: as of sweeps.
     servers: Mutex<HashMap<IpAddr, Instant>>,
 }
@@ -120,19 +118,32 @@ impl Courtesy {
         lock(&self.0.habits)
     }
 
-    /// Notes whether the answers to a question come cut, so that they are asked for over TCP as planned.
-    pub(crate) fn note_cut(&self, name: &HostName, kind: Kind, is_cut: bool) {
-        let (mut cut, asked) = (lock(&self.0.cut), (name.clone(), kind));
-        if !is_cut {
-            cut.remove(&asked);
-        } else if cut.len() < MOST_CUT {
-            cut.insert(asked);
+    /// Notes which questions of a set come cut, so that they are asked for over TCP as planned; nothing new of those that
+    /// nobody answered.
+    pub(crate) fn note_cut<'a>(
+        &self,
+        set: &str,
+        asked: impl Iterator<Item = ((&'a HostName, Kind), Option<bool>)>,
+    ) {
+        let mut all = lock(&self.0.cut);
+        let before = all.remove(set).unwrap_or_default();
+        let own = |(name, kind): (&HostName, Kind)| (name.clone(), kind);
+        let cut = asked.map(|(asked, is_cut)| (own(asked), is_cut));
+        let is_cut = |asked: &_, is_cut: Option<bool>| is_cut.unwrap_or(before.contains(asked));
+        let cut: HashSet<_> = cut.filter(|(it, is)| is_cut(it, *is)).map(|(it, _)| it).collect();
+        if !cut.is_empty() {
+            all.insert(set.to_owned(), cut);
         }
     }
 
-    /// Whether the answers to a question came cut when it was asked last.
-    pub(crate) fn is_cut(&self, name: &HostName, kind: Kind) -> bool {
-        lock(&self.0.cut).contains(&(name.clone(), kind))
+    /// Whether the answers to a question of a set came cut when it was asked last.
+    pub(crate) fn is_cut(&self, set: &str, name: &HostName, kind: Kind) -> bool {
+        lock(&self.0.cut).get(set).is_some_and(|cut| cut.contains(&(name.clone(), kind)))
+    }
+
+    /// Forgets what came cut of sets that are no more.
+    pub(crate) fn keep_sets(&self, is_kept: impl Fn(&str) -> bool) {
+        lock(&self.0.cut).retain(|set, _| is_kept(set));
     }
 
     /// A sweep of this list begins, which uses up what strangers in it may be asked for so long.
@@ -181,4 +192,29 @@ pub(crate) fn is_stranger(address: IpAddr) -> bool {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_cut_is_known_of_each_set_and_as_long_as_it_asks() {
+        let courtesy = Courtesy::default();
+        let names: [HostName; 2] = ["a.example", "b.example"].map(|name| name.parse().unwrap());
+        let note = |set: &str, cut: &[Option<bool>]| {
+            courtesy.note_cut(set, names.iter().map(|it| (it, Kind::A)).zip(cut.iter().copied()));
+        };
+        let cut = |set: &str| names.each_ref().map(|it| courtesy.is_cut(set, it, Kind::A));
+        note("world", &[Some(true), Some(true)]);
+        note("own", &[Some(false), Some(false)]);
+        assert_eq!((cut("world"), cut("own")), ([true; 2], [false; 2]));
+        note("world", &[None, Some(false)]);
+        assert_eq!(cut("world"), [true, false], "nobody answered the first");
+        note("world", &[]);
+        assert_eq!(cut("world"), [false; 2], "it is asked no more");
+        note("world", &[Some(true)]);
+        courtesy.keep_sets(|set| set == "own");
+        assert!(lock(&courtesy.0.cut).is_empty());
+    }
 }

@@ -48,6 +48,7 @@ mod store;
 mod sweep;
 mod verdict;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,10 +157,12 @@ impl Exporter for DnsExporter {
     fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
         let (plans, skipped) = config.plans(found);
         let directory = config.state_directory.clone();
+        let names: BTreeSet<String> = plans.values().map(|plan| plan.set.name.clone()).collect();
         let wanted =
             |(name, plan): (String, Plan)| (name, Wanted { work: plan.work(), labels: plan });
         let wanted = plans.into_iter().map(wanted).collect();
         let before = self.sets.states();
+        self.courtesy.keep_sets(|set| names.contains(set));
         let start = |_: &String, wanted: &Wanted<Work, Plan>| {
             let plan = wanted.labels.clone();
             let known = before.iter().find(|set| set.state().plan.set.name == plan.set.name);

@@ -153,11 +153,8 @@ fn end(shared: &Shared, lost: u64, now: u64) -> Sweep {
         habits.learn(shown.map(|(at, impression)| (address(at), *impression)), now);
         habits.err(erring.into_iter().map(address), now);
         drop(habits);
-        for (asked, is_cut) in plan.questions.iter().zip(sweep.kept.cut()) {
-            if let Some(is_cut) = is_cut {
-                courtesy.note_cut(&asked.name, asked.kind, is_cut);
-            }
-        }
+        let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind));
+        courtesy.note_cut(&plan.set.name, asked.zip(sweep.kept.cut()));
     }
     sweep
 }
@@ -189,7 +186,8 @@ fn has_tcp(plan: &Plan, courtesy: &Courtesy) -> Vec<bool> {
         has_room
     };
     let has_tcp = |asked: &Asked| {
-        asked.kind.is_often_cut() || courtesy.is_cut(&asked.name, asked.kind) && has_room()
+        let is_cut = || courtesy.is_cut(&plan.set.name, &asked.name, asked.kind);
+        asked.kind.is_often_cut() || is_cut() && has_room()
     };
     plan.questions.iter().map(has_tcp).collect()
 }

@@ -222,10 +222,11 @@ pub(crate) fn judge(
     let (mut countries, rest_bad) = countries::judge(&case, &classes, may_speak, &memory.countries);
     let is_measured = is_conclusive || works;
     let judged = codes(&countries);
-    // Where the whole is told, no country is.
+    let standing = memory.still_diverging(rules.expected, now);
+    // Where the whole is told, no country is; that it stands is remembered until one can be judged again.
+    let stands = countries::with_standing(&case, &countries, standing, is_measured && may_speak);
     if !is_measured || may_speak {
-        let standing = memory.still_diverging(rules.expected, now);
-        countries = countries::with_standing(countries, standing, is_measured);
+        countries.clone_from(&stands);
     }
 
     let has_answers = shares.resolvers > 0;
@@ -262,9 +263,9 @@ pub(crate) fn judge(
         failing_at: at(works, memory.failing_at),
         unexpected,
         unexpected_at: at(is_conclusive, memory.unexpected_at),
-        countries: codes(&countries),
-        diverged_at: memory.diverged(&countries, &judged, now),
-        diverging: diverging(&countries).cloned().collect(),
+        countries: codes(&stands),
+        diverged_at: memory.diverged(&stands, &judged, now),
+        diverging: diverging(&stands).cloned().collect(),
         diverging_at: at(is_measured, memory.diverging_at),
         is_split,
         is_unseen,

@@ -1,6 +1,6 @@
 //! The verdict on each country: by its networks, against the rest of the world. No I/O, no clock.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::case::Case;
 use super::country::{Country, Difference};
@@ -77,20 +77,30 @@ pub(super) fn judge(
 }
 
 /// The verdicts with those that stand, of countries of which too little is known now: a country that goes dark has not
-/// mended itself. All of them where the whole cannot be measured.
+/// mended itself. All of them where the whole cannot be measured; but none of a country of which the list has not even
+/// half of the networks any more: that one was taken out, and is not dark.
 pub(super) fn with_standing<'a>(
-    mut countries: Vec<Country>,
+    case: &Case<'_>,
+    judged: &[Country],
     standing: impl Iterator<Item = &'a Country>,
     is_measured: bool,
 ) -> Vec<Country> {
+    let (mut countries, mut standing) = (judged.to_vec(), standing.peekable());
+    if standing.peek().is_none() {
+        return countries;
+    }
+    let listed = listed(case);
     for country in standing {
-        // A few networks less that are good say that it is over; fewer say nothing.
+        let is_half = |networks: usize| 2 * networks >= country.networks;
+        // Half of its networks say that it is over; fewer, that are good, are what does not go dark with the rest. Of a
+        // few, some more must be good.
         let is_told = |it: &Country| {
-            let is_over = it.bad < STAYS && 2 * it.networks >= country.networks;
-            it.networks >= NETWORKS || is_over
+            let is_enough = it.networks >= NETWORKS || it.bad < STAYS;
+            it.difference.is_some() || is_half(it.networks) && is_enough
         };
         let now = countries.iter().find(|it| it.code == country.code);
-        if is_measured && now.is_some_and(is_told) {
+        let is_out = !is_half(listed.get(country.code.as_str()).copied().unwrap_or_default());
+        if is_out || is_measured && now.is_some_and(is_told) {
             continue;
         }
         countries.retain(|it| it.code != country.code);
@@ -98,6 +108,17 @@ pub(super) fn with_standing<'a>(
     }
     countries.sort_by(|one, other| one.code.cmp(&other.code));
     countries
+}
+
+/// How many networks the list has in each country.
+fn listed<'a>(case: &'a Case<'_>) -> HashMap<&'a str, usize> {
+    let place = |it| Some((case.places.of(it)?, it.network));
+    let networks: HashSet<(usize, u32)> = case.list.resolvers.iter().filter_map(place).collect();
+    let mut counts = HashMap::new();
+    for (place, _) in networks {
+        *counts.entry(case.places.code(place)).or_default() += 1;
+    }
+    counts
 }
 
 fn count(case: &Case<'_>, classes: &[Class]) -> (Vec<Count>, Count) {

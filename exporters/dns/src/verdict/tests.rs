@@ -292,6 +292,64 @@ fn a_country_that_goes_dark_after_it_diverged_is_told_until_it_is_seen_again_or_
 }
 
 #[test]
+fn a_few_networks_of_a_large_country_that_go_on_do_not_mend_it_and_a_country_out_of_the_list_is_not_dark()
+ {
+    let dark = |count: usize| {
+        let mut world = World::new(12, 40).all(&[GOOD]);
+        world.control = vec![Control::Passed; 480];
+        for at in 0..count {
+            (world.control[at], world.outcomes[at]) = (Control::Failed, None);
+        }
+        world
+    };
+    let mut lies = dark(0);
+    lies.country("AA", || outcome(&[OTHER]));
+    let first = lies.with(Rules::default(), &Memory::default(), 60);
+    assert_eq!(diverging(&first.verdict), ["AA"]);
+    for (silent, wanted) in [(35, &["AA"][..]), (21, &["AA"]), (20, &[])] {
+        let judged = dark(silent).with(Rules::default(), &first.memory, 120);
+        assert_eq!(diverging(&judged.verdict), wanted, "{silent}");
+    }
+    for (left, wanted) in [(0, &[][..]), (19, &[]), (20, &["AA"])] {
+        let mut world = World::empty();
+        for at in 40 - left..480 {
+            let says = if at < 40 { None } else { outcome(&[GOOD]) };
+            world.add(&world::code(at / 40), at, says);
+        }
+        world.control = (40 - left..480)
+            .map(|at| if at < 40 { Control::Failed } else { Control::Passed })
+            .collect();
+        let judged = world.with(Rules::default(), &first.memory, 120);
+        assert_eq!(diverging(&judged.verdict), wanted, "{left} networks of 40 in the list");
+    }
+}
+
+#[test]
+fn a_dark_country_is_told_again_after_the_whole_was() {
+    let world = |dark: &[usize], answer: u8| {
+        let mut world = World::new(12, 8).all(&[answer]);
+        world.control = vec![Control::Passed; 96];
+        for at in dark {
+            (world.control[*at], world.outcomes[*at]) = (Control::Failed, None);
+        }
+        world
+    };
+    let pinned = pin(&[GOOD]);
+    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
+    let mut lies = world(&[], GOOD);
+    lies.country("AA", || outcome(&[OTHER]));
+    let first = lies.with(rules, &Memory::default(), 60);
+    assert_eq!(diverging(&first.verdict), ["AA"]);
+    let dark: Vec<_> = (0..8).collect();
+    let whole = world(&dark, THIRD).with(rules, &first.memory, 120);
+    assert_eq!((whole.verdict.unexpected, diverging(&whole.verdict)), (Severity::Page, vec![]));
+    let after = world(&dark, GOOD).with(rules, &whole.memory, 180);
+    assert_eq!(diverging(&after.verdict), ["AA"], "it is dark still");
+    let mended = world(&[], GOOD).with(rules, &after.memory, 240);
+    assert_eq!(diverging(&mended.verdict), [""; 0]);
+}
+
+#[test]
 fn a_change_without_a_pin_is_followed_to_its_end() {
     let mut memory = Memory::default();
     let mut states = Vec::new();
