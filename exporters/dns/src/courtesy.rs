@@ -108,6 +108,14 @@ impl Courtesy {
         })
     }
 
+    /// Sets so many queries to a resolver of others aside that belong together, and leaves as many as are to be spared;
+    /// nothing if its hour has no room for all of them.
+    pub(crate) fn reserve(&self, address: IpAddr, count: u32, spare: u32) -> Option<Room> {
+        let stranger = Stranger { address, system: 0 };
+        let has_room = lock(&self.0.ledger).reserve(self.0.began.elapsed(), stranger, count, spare);
+        has_room.then(|| Room { courtesy: self.clone(), stranger, left: count })
+    }
+
     /// Whether an address is somebody's to whom manners are owed.
     pub(crate) fn is_owed(&self, address: IpAddr) -> bool {
         (self.0.is_owed)(address)
@@ -182,6 +190,34 @@ impl Courtesy {
             .iter()
             .filter(|(other, until)| *until > now && list.shares_a_stranger_with(other));
         pauses.map(|(_, until)| *until).max().unwrap_or(now)
+    }
+}
+
+/// What was set aside of a resolver's hour. What is not used is given back.
+#[derive(Debug)]
+pub(crate) struct Room {
+    courtesy: Courtesy,
+    stranger: Stranger,
+    left: u32,
+}
+
+impl Room {
+    /// Writes down that the resolver is asked now, if it may be at this moment, or says after how long it may.
+    pub(crate) fn ask(&mut self) -> Result<(), Refusal> {
+        if self.left == 0 {
+            return Err(Refusal::ForThisHour);
+        }
+        let Stranger { address, system: asn } = self.stranger;
+        let asked = Resolver { address, country: 0, network: 0, asn };
+        self.courtesy.ask(&asked, Want::Reserved)?;
+        self.left -= 1;
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        lock(&self.courtesy.0.ledger).give_back(self.stranger, self.left);
     }
 }
 

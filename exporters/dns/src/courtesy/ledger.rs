@@ -31,6 +31,8 @@ pub(crate) enum Want {
     Planned,
     /// The same, but it is given up where the hour has no room for it.
     Besides,
+    /// One besides, for which room was set aside.
+    Reserved,
 }
 
 /// Somebody else's resolver.
@@ -86,6 +88,11 @@ impl Measure {
     /// When one more fits, given up to when it is used up.
     fn free_at(self, used: Duration) -> Duration {
         used.saturating_sub(self.step * (self.burst - 1))
+    }
+
+    /// When so many fit.
+    fn free_for(self, used: Duration, count: u32) -> Duration {
+        used.saturating_sub(self.step * self.burst.saturating_sub(count))
     }
 
     fn used(self, used: Duration, now: Duration) -> Duration {
@@ -144,7 +151,9 @@ impl Ledger {
             for (measure, it) in &mut accounts {
                 it.used = measure.used(it.used, now);
             }
-            of_hour = HOURLY.used(hourly, now).min(now + MOST_AHEAD);
+            if want != Want::Reserved {
+                of_hour = HOURLY.used(hourly, now).min(now + MOST_AHEAD);
+            }
         }
         let [(_, each), (_, of_network), (_, of_system), (_, all)] = accounts;
         self.resolvers.insert(stranger.address, (each, of_hour));
@@ -155,6 +164,30 @@ impl Ledger {
         self.all = all;
         self.forget(now);
         later.map_or(Ok(()), Err)
+    }
+
+    /// Sets so many queries besides aside, if the hour has room for all of them, and for as many as are to be spared.
+    pub(crate) fn reserve(
+        &mut self,
+        now: Duration,
+        stranger: Stranger,
+        count: u32,
+        spare: u32,
+    ) -> bool {
+        let (_, hourly) = self.resolvers.entry(stranger.address).or_default();
+        let has_room = HOURLY.free_for(*hourly, count + spare) <= now;
+        if has_room {
+            *hourly = (*hourly).max(now) + HOURLY.step * count;
+        }
+        self.forget(now);
+        has_room
+    }
+
+    /// Gives back what was set aside and was not used.
+    pub(crate) fn give_back(&mut self, stranger: Stranger, count: u32) {
+        if let Some((_, hourly)) = self.resolvers.get_mut(&stranger.address) {
+            *hourly = hourly.saturating_sub(HOURLY.step * count);
+        }
     }
 
     /// Forgets what is used up to no later than now, each time that there is twice as much as was left.
@@ -248,6 +281,25 @@ mod tests {
         assert_eq!(ledger.ask(now, stranger, Want::Besides), Err(Duration::MAX));
         assert!(ledger.ask(now, stranger, Want::Planned).is_ok());
         assert!(ledger.ask(now + 4 * STEP, stranger, Want::Besides).is_ok());
+    }
+
+    #[test]
+    fn what_belongs_together_has_room_for_all_of_it_or_none() {
+        let mut ledger = Ledger::default();
+        let stranger = Stranger { address: [9, 9, 9, 9].into(), system: 0 };
+        for second in 0..17 {
+            assert!(ledger.ask(SECOND * second, stranger, Want::Besides).is_ok(), "{second}");
+        }
+        let now = SECOND * 17;
+        assert!(!ledger.reserve(now, stranger, 3, 1), "one is to be left");
+        assert!(ledger.reserve(now, stranger, 3, 0) && !ledger.reserve(now, stranger, 1, 0));
+        assert_eq!(ledger.ask(now, stranger, Want::Besides), Err(Duration::MAX));
+        for second in 17..20 {
+            assert!(ledger.ask(SECOND * second, stranger, Want::Reserved).is_ok());
+        }
+        assert_eq!(ledger.ask(SECOND * 20, stranger, Want::Besides), Err(Duration::MAX));
+        ledger.give_back(stranger, 2);
+        assert!(ledger.reserve(SECOND * 20, stranger, 2, 0));
     }
 
     #[test]

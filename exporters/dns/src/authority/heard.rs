@@ -1,0 +1,243 @@
+//! What validating resolvers said of a zone, and when they are asked again. It is told what time it is.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::finding::ROUNDS;
+use crate::verdict;
+
+/// After how long resolvers of others are asked again about a zone, where what they say is certain, and where it is not:
+/// a little less than five minutes, and than one, so that a round each minute does.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(295), Duration::from_secs(55));
+/// For how long what was heard counts while nothing new is, as what is told of names.
+const STANDS: Duration = Duration::from_secs(verdict::STANDS);
+/// Queries that it takes to prove that a zone is forged.
+pub(super) const PROOF: u32 = 3;
+/// What is left in a resolver's hour by who asks it as usual, so that a zone of which it begins to say otherwise is
+/// certain without waiting.
+const SPARE: u32 = PROOF * (ROUNDS - 1);
+
+/// What one resolver says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vote {
+    /// It answers.
+    Sound,
+    /// It fails, and that proves that the zone is forged.
+    Forged,
+    /// It fails, and for want of a reply it is not known why.
+    Doubtful,
+}
+
+/// What was heard.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    /// When any was asked last, whatever came of it.
+    asked: Option<Instant>,
+    /// What each said when it was asked last: who may not be asked now has not changed its mind.
+    votes: BTreeMap<SocketAddr, (Vote, Instant)>,
+    /// What most said last, when, and how often in a row.
+    last: Option<(bool, Instant, u32)>,
+}
+
+impl Heard {
+    /// Whether resolvers are to be asked.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let pause = if self.is_open() { AGAIN.1 } else { AGAIN.0 };
+        self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= pause)
+    }
+
+    /// How many queries are left in the hour of a resolver that is asked now.
+    pub(super) fn spare(&self) -> u32 {
+        if self.is_open() { 0 } else { SPARE }
+    }
+
+    /// Whether what was heard speaks against the zone, and not often enough.
+    fn is_open(&self) -> bool {
+        let is_doubtful = || self.votes.values().any(|(vote, _)| *vote == Vote::Doubtful);
+        match self.last {
+            Some((true, _, times)) => times < ROUNDS,
+            _ => most(self.votes.values().map(|(vote, _)| *vote)).is_none() && is_doubtful(),
+        }
+    }
+
+    /// Notes what those said that were asked now. What most say, if that is new.
+    pub(super) fn note(
+        &mut self,
+        said: &[(SocketAddr, Option<Vote>)],
+        now: Instant,
+    ) -> Option<bool> {
+        if said.is_empty() {
+            return None;
+        }
+        self.asked = Some(now);
+        self.votes.retain(|_, (_, at)| now.saturating_duration_since(*at) <= STANDS);
+        for (resolver, vote) in said {
+            self.votes.remove(resolver);
+            self.votes.extend(vote.map(|vote| (*resolver, (vote, now))));
+        }
+        let is_bad = most(self.votes.values().map(|(vote, _)| *vote))?;
+        let says_so = if is_bad { Vote::Forged } else { Vote::Sound };
+        if said.iter().all(|(_, vote)| *vote != Some(says_so)) {
+            return None;
+        }
+        let times = match self.last {
+            Some((was, _, times)) if was == is_bad => times.saturating_add(1),
+            _ => 1,
+        };
+        self.last = Some((is_bad, now, times));
+        Some(is_bad)
+    }
+
+    /// Forgets resolvers that are asked no more.
+    pub(super) fn keep(&mut self, resolvers: &[SocketAddr]) {
+        self.votes.retain(|resolver, _| resolvers.contains(resolver));
+    }
+
+    /// What counts while nothing new is heard. What speaks against the zone counts once, until there was enough for a
+    /// verdict; then it stands, unless whoever was asked since had nothing to say for too long: that nobody may be asked
+    /// ends nothing.
+    pub(super) fn meanwhile(&self, now: Instant) -> Option<bool> {
+        let (is_bad, at, times) = self.last?;
+        let until = if is_bad { self.asked.unwrap_or(at) } else { now };
+        let is_certain = !is_bad || times >= ROUNDS;
+        (is_certain && until.saturating_duration_since(at) <= STANDS).then_some(is_bad)
+    }
+}
+
+/// What most say; of as many, no; nothing where those that are in doubt would turn it.
+pub(super) fn most(votes: impl Iterator<Item = Vote>) -> Option<bool> {
+    let (mut all, mut bad, mut open) = (0, 0, 0);
+    for vote in votes {
+        all += 1;
+        bad += usize::from(vote == Vote::Forged);
+        open += usize::from(vote == Vote::Doubtful);
+    }
+    match () {
+        () if 2 * bad > all => Some(true),
+        () if all == 0 || 2 * (bad + open) > all => None,
+        () => Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::courtesy::{Ledger, MAX_PER_AND_HOUR, Stranger, Want};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn resolver(number: u8) -> SocketAddr {
+        ([9, 9, 9, number], 53).into()
+    }
+
+    #[test]
+    fn one_resolver_of_three_makes_no_zone_forged() {
+        use Vote::{Doubtful, Forged, Sound};
+        for (votes, wanted) in [
+            (&[][..], None),
+            (&[Forged], Some(true)),
+            (&[Forged, Sound], Some(false)),
+            (&[Forged, Sound, Sound], Some(false)),
+            (&[Forged, Forged, Sound], Some(true)),
+            (&[Doubtful], None),
+            (&[Doubtful, Sound, Sound], Some(false)),
+            (&[Doubtful, Doubtful, Sound], None),
+            (&[Forged, Doubtful, Sound], None),
+            (&[Forged, Forged, Doubtful], Some(true)),
+        ] {
+            assert_eq!(most(votes.iter().copied()), wanted, "{votes:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sound_zone_is_asked_about_each_five_minutes_and_one_bad_answer_counts_once() {
+        let began = Instant::now();
+        let mut heard = Heard::default();
+        assert!(heard.is_due(began) && heard.meanwhile(began).is_none());
+        assert_eq!(heard.note(&[(resolver(1), Some(Vote::Sound))], began), Some(false));
+        assert!(!heard.is_due(began + 4 * MINUTE) && heard.is_due(began + 5 * MINUTE));
+        assert_eq!(heard.meanwhile(began + STANDS), Some(false));
+        assert_eq!(heard.meanwhile(began + STANDS + MINUTE), None);
+        for times in 1..=ROUNDS {
+            let now = began + 10 * MINUTE + times * MINUTE;
+            assert!(heard.is_due(now), "a doubtful one is, each minute");
+            heard.note(&[(resolver(1), Some(Vote::Forged))], now);
+            let wanted = (times == ROUNDS).then_some(true);
+            assert_eq!(heard.meanwhile(now + MINUTE / 2), wanted, "{times}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_not_be_asked_does_not_change_its_mind_and_is_no_second_witness() {
+        let (began, mut heard) = (Instant::now(), Heard::default());
+        let bad = [(resolver(1), Some(Vote::Forged)), (resolver(2), Some(Vote::Forged))];
+        let own = (resolver(3), Some(Vote::Sound));
+        assert_eq!(heard.note(&[bad[0], bad[1], own], began), Some(true));
+        for minute in 1..60 {
+            let now = began + minute * MINUTE;
+            assert_eq!(heard.note(&[own], now), None);
+            assert_eq!(heard.meanwhile(now), None, "bad once");
+        }
+        for _ in 1..ROUNDS {
+            assert_eq!(heard.note(&bad, began + 60 * MINUTE), Some(true));
+        }
+        assert_eq!(heard.note(&[own], began + 61 * MINUTE), None);
+        assert_eq!(heard.meanwhile(began + 600 * MINUTE), Some(true));
+        let sound = bad.map(|(resolver, _)| (resolver, Some(Vote::Sound)));
+        assert_eq!(heard.note(&sound[..1], began + 601 * MINUTE), Some(false));
+        // That nobody may be asked forgets nothing; that who is asked says nothing does, after a day.
+        let mut heard = Heard::default();
+        for _ in 0..ROUNDS {
+            heard.note(&bad, began);
+        }
+        assert_eq!(heard.meanwhile(began + 3 * STANDS), Some(true));
+        heard.note(&[(resolver(1), None), (resolver(2), None)], began + 2 * STANDS);
+        assert_eq!(heard.meanwhile(began + 2 * STANDS), None);
+    }
+
+    /// Three zones that one resolver of others validates, also where a set asks it besides, each minute for two days; one
+    /// of them is forged from some moment on.
+    #[tokio::test(start_paused = true)]
+    async fn a_forged_zone_is_told_within_minutes_and_as_long_as_it_is_within_the_hours_of_its_validator()
+     {
+        for (zones, planned, forged) in [(1, 0, 0), (1, 0, 600), (3, 0, 700), (2, 12, 600)] {
+            let stranger = Stranger { address: resolver(1).ip(), system: 0 };
+            let (mut ledger, began) = (Ledger::default(), Instant::now());
+            let mut all: Vec<Heard> = (0..zones).map(|_| Heard::default()).collect();
+            let (mut sent, mut told) = (vec![0; 48], None);
+            for minute in 0..48 * 60_u32 {
+                let (since, hour) = (minute * MINUTE, (minute / 60) as usize);
+                let now = began + since;
+                if planned > 0 && minute % (60 / planned) == 0 {
+                    ledger.ask(since, stranger, Want::Planned).unwrap();
+                    sent[hour] += 1;
+                }
+                for (zone, heard) in all.iter_mut().enumerate() {
+                    let is_forged = zone == 0 && minute >= forged;
+                    let mut verdict = None;
+                    if heard.is_due(now) && ledger.reserve(since, stranger, PROOF, heard.spare()) {
+                        let vote = if is_forged { Vote::Forged } else { Vote::Sound };
+                        let used = if is_forged { PROOF } else { 1 };
+                        ledger.give_back(stranger, PROOF - used);
+                        sent[hour] += used;
+                        verdict = heard.note(&[(resolver(1), Some(vote))], now);
+                    }
+                    let verdict = verdict.or(heard.meanwhile(now));
+                    if !is_forged {
+                        assert_ne!(verdict, Some(true), "zone {zone}, minute {minute}");
+                    } else if heard.meanwhile(now) == Some(true) {
+                        told = told.or(Some(minute));
+                    }
+                    assert!(told.is_none() || !is_forged || verdict == Some(true), "{minute}");
+                }
+            }
+            let told = told.expect("it is told");
+            assert!(told <= forged + 15, "{zones} zones, {planned} planned: {told}");
+            let most = sent.iter().max().unwrap();
+            assert!(*most <= MAX_PER_AND_HOUR, "{most}");
+        }
+    }
+}
