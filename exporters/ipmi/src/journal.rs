@@ -61,6 +61,8 @@ pub(crate) struct Summary {
     pub(crate) by_name: Vec<Named>,
     /// The newest entries, the newest last.
     pub(crate) newest: VecDeque<Arc<Entry>>,
+    /// Entries that the log counts and does not give.
+    pub(crate) refused: u32,
     /// Whether all was read that there is to read for now; else there is more to come at once.
     pub(crate) is_whole: bool,
 }
@@ -118,9 +120,9 @@ impl Journal {
         self.keep(MOST_COUNTED);
     }
 
-    /// Whether it has as many entries as the log, as far as they are counted at all.
-    pub(crate) fn has_counted(&self, entries: usize) -> bool {
-        self.counted.len() >= entries.min(MOST_COUNTED)
+    /// How many entries the log has more, as far as they are counted at all.
+    pub(crate) fn lacks(&self, entries: usize) -> usize {
+        entries.min(MOST_COUNTED).saturating_sub(self.counted.len())
     }
 
     /// Forgets the oldest entries of more than so many: a log that is full drops them.

@@ -121,6 +121,15 @@ fn events(writer: &mut Writer<'_, '_>) {
             view.polled.slow.events().map(of_all).unwrap_or_default()
         },
     );
+    writer.gauge(
+        "ipmi_sel_entries_refused",
+        "Entries in the system event log that the BMC counts and refuses to give: they are in no count by \
+         state or name. Absent where there are none.",
+        |view| {
+            let refused = view.polled.slow.events().map(|events| f64::from(events.refused));
+            told(view, refused.filter(|refused| *refused > 0.0))
+        },
+    );
     let parts: [(&str, &str, Part); 2] = [
         (
             "ipmi_sel_events_count_by_name",

@@ -8,7 +8,7 @@ use crate::command::Command;
 use crate::config::{Config, Labels};
 use crate::entity::Entity;
 use crate::inventory::{Known, Presence};
-use crate::journal::{Entry, Journal, SelEvent};
+use crate::journal::{Entry, Journal, SelEvent, Summary};
 use crate::metrics::counts::Counts;
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::Lister;
@@ -141,7 +141,8 @@ fn asked(listed: &Listed) -> Slow {
         severity: Some(Severity::Critical),
         event: "Drive Fault".into(),
     });
-    let events = Answer::Events(Arc::new(journal.summary(true)));
+    let events = Summary { refused: 1, ..journal.summary(true) };
+    let events = Answer::Events(Arc::new(events));
     slow.learn(Question::Events, None, Ok(events));
     slow.learn(Question::Watchdog, None, Ok(Answer::Watchdog(watchdog)));
     let supply = Part {

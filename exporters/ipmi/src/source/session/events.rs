@@ -36,6 +36,8 @@ pub(super) struct LogRead {
     erased: Option<SelTime>,
     /// Behind the newest entry that was read, if anything is.
     hole: Option<Hole>,
+    /// Whether an entry was refused again and again since the log was last erased.
+    has_refused: bool,
 }
 
 /// Ids that the BMC refuses in the middle of its log, or at its end.
@@ -62,12 +64,13 @@ enum Next {
 
 impl LogRead {
     fn new(journal: Journal) -> Self {
-        Self { journal, newest: None, oldest: None, erased: None, hole: None }
+        Self { journal, newest: None, oldest: None, erased: None, hole: None, has_refused: false }
     }
 
     fn forget(&mut self) {
         self.journal.clear();
         (self.newest, self.oldest, self.hole) = (None, None, None);
+        self.has_refused = false;
     }
 
     /// Begins a reading of the log of which the BMC says this.
@@ -110,10 +113,18 @@ impl LogRead {
         self.hole.is_some_and(|hole| hole.readings >= ABSENT)
     }
 
+    /// What there is to tell of a log that was read as far as it can be.
+    fn summary(&self, log: SelInfo) -> Summary {
+        let lacks = self.journal.lacks(usize::from(log.entries));
+        // A log may count one more than it has without refusing any.
+        let refused = if self.has_refused { u32::try_from(lacks).unwrap_or(u32::MAX) } else { 0 };
+        Summary { refused, ..self.journal.summary(true) }
+    }
+
     /// The log changed meanwhile, or has a hole: what is behind that counts, too, once it is certain that
     /// there is no entry, or none that can be read.
     fn refused(&mut self, id: u16, is_absent: bool, log: SelInfo) -> Next {
-        if self.journal.has_counted(usize::from(log.entries)) {
+        if self.journal.lacks(usize::from(log.entries)) == 0 {
             return Next::Done;
         }
         let is_of_it = |hole: &Hole| (hole.at..=hole.at.saturating_add(MOST_TRIED)).contains(&id);
@@ -126,6 +137,7 @@ impl LogRead {
             hole.tried = hole.tried.max(id - hole.at);
         }
         self.hole = Some(hole);
+        self.has_refused |= self.is_refused();
         let next = hole.at.saturating_add(hole.tried).saturating_add(1);
         if is_certain && hole.tried < MOST_TRIED && next < NO_MORE {
             Next::Ask(next)
@@ -166,7 +178,7 @@ impl IpmiSession {
         for _ in 0..AT_ONCE {
             if next == NO_MORE {
                 log.journal.keep(usize::from(info.entries));
-                return Ok(log.journal.summary(true));
+                return Ok(log.summary(info));
             }
             let answer = self.session()?.sel_entry(next).await;
             self.count(Some(Command::SelEntry));
@@ -178,7 +190,7 @@ impl IpmiSession {
             }
             match taken {
                 Next::Ask(id) => next = id,
-                Next::Done => return Ok(log.journal.summary(true)),
+                Next::Done => return Ok(log.summary(info)),
             }
         }
         Ok(log.journal.summary(false))
@@ -329,6 +341,27 @@ mod tests {
             bmc.entries.insert(9, None);
             assert_eq!(bmc.read(&mut log), 9, "{error}");
         }
+    }
+
+    #[test]
+    fn entries_that_are_refused_again_and_again_are_counted_until_they_are_read_or_erased() {
+        let (mut log, mut bmc) = (log(), Bmc::of(1..=9).refuses(5, ERASING).refuses(9, ABSENT));
+        let mut refused = |bmc: &mut Bmc| {
+            bmc.read(&mut log);
+            log.summary(bmc.info()).refused
+        };
+        assert_eq!([refused(&mut bmc), refused(&mut bmc)], [0, 5]);
+        for _ in 0..REFUSED {
+            refused(&mut bmc);
+        }
+        assert_eq!(refused(&mut bmc), 2);
+        bmc.entries.insert(9, None);
+        assert_eq!(refused(&mut bmc), 1);
+        bmc.entries.clear();
+        assert_eq!(refused(&mut bmc), 0);
+        // One that only counts wrongly refuses none.
+        let log = LogRead::new(Journal::new([].into()));
+        assert_eq!(log.summary(Bmc::of(1..=3).info()).refused, 0);
     }
 
     #[test]
