@@ -130,10 +130,10 @@ fn nothing_is_said_of_machines_that_are_well() {
     let drawn = u64::from(u32::from_be_bytes([drawn[0], drawn[1], drawn[2], drawn[3]]));
     let fixed = live(FIXED, days);
     assert!(fixed.is_empty(), "see the lines that begin with FALSE");
-    // What is drawn may be a machine that nobody has thought of yet: the lines say which. Many of them are a
-    // fault of the verdicts.
+    // What is drawn may be a machine that nobody has thought of yet: the lines say which, and of which seed. In a
+    // year one may be, by the rate that README names; in a few days one is looked at.
     let unlucky: BTreeSet<u64> = live(drawn, days).into_iter().map(|it| it.day).collect();
-    let most = 1 + days / 365;
+    let most = days / 365;
     assert!(unlucky.len() as u64 <= most, "false alarms on the days {unlucky:?}, at most {most}");
 }
 
