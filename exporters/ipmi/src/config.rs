@@ -84,9 +84,9 @@ impl TryFrom<PathBuf> for Folder {
 }
 
 impl Config {
-    /// Reads the files of passwords and keys, and the baselines, relative paths being taken from
-    /// `folder`. Changes nothing on disk.
-    pub(crate) fn with_files(mut self, folder: &Path) -> anyhow::Result<Self> {
+    /// Reads the files of passwords and keys, and, if they are `looked_for`, the baselines, relative paths
+    /// being taken from `folder`. Changes nothing on disk.
+    pub(crate) fn with_files(mut self, folder: &Path, looked_for: bool) -> anyhow::Result<Self> {
         let mut problems = Problems::default();
         for (name, Located { place, value }) in &mut self.modules {
             for error in value.account.load(folder) {
@@ -105,7 +105,7 @@ impl Config {
                 let kept = Kept::find(&directory, &id.name, &id.group, names.alone(&id.name));
                 (id, kept)
             };
-            self.kept = self.targets.iter().map(kept).collect();
+            self.kept = self.targets.iter().filter(|_| looked_for).map(kept).collect();
             self.state_directory = Some(directory);
         }
         Ok(self)

@@ -43,19 +43,21 @@ mod source;
 mod state;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
-use exporter_kit::{Exporter, Health, Kit, Rounds, Running};
+use exporter_kit::{Exporter, Health, Kit, Rounds, Running, TargetId, Wanted};
 
 use crate::baseline::{Kept, Names};
 pub use crate::config::Config;
-use crate::config::{Bmc, Guestbook};
+use crate::config::{Bmc, Guestbook, Labels};
 use crate::guests::Guests;
 use crate::source::Source;
-use crate::state::{BmcState, Targets};
+use crate::state::{BmcState, Handover, Targets};
 
 /// Polls BMCs, each in its own task.
 #[derive(Debug)]
@@ -65,6 +67,9 @@ pub struct IpmiExporter {
     guestbook: Mutex<Arc<Guestbook>>,
     rounds: Rounds,
 }
+
+/// Whether the process runs an exporter already, so that a config is read anew.
+static RUNS: AtomicBool = AtomicBool::new(false);
 
 impl Exporter for IpmiExporter {
     const NAME: &'static str = "turbulence-ipmi";
@@ -88,7 +93,9 @@ turbulence-ipmi backtest says which alerts it would have sent on a history of re
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
-        let config = config.with_files(folder)?;
+        // Once it runs, most files are about to be replaced by those who know better: then each that
+        // starts looks for its own.
+        let config = config.with_files(folder, !RUNS.load(Ordering::Relaxed))?;
         let problems: Vec<_> = config.modules().flat_map(Source::problems).collect();
         anyhow::ensure!(problems.is_empty(), problems.join("\n"));
         Ok(config)
@@ -99,6 +106,7 @@ turbulence-ipmi backtest says which alerts it would have sent on a history of re
     }
 
     fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
+        RUNS.store(true, Ordering::Relaxed);
         let exporter = Self::new(kit.rounds.clone());
         let metrics = metrics::Metrics(Arc::clone(&exporter.targets));
         kit.registry.register(metrics);
@@ -163,21 +171,33 @@ impl IpmiExporter {
         source: impl Fn(&Arc<Bmc>) -> Source,
     ) -> Vec<Skipped> {
         let (polled, skipped) = config.wanted(found);
-        // Those of the file were looked for when it was read.
+        // One that is polled in another way from now on goes on with what it knows: what it writes at its
+        // end comes too late for that.
+        let other_work = |(id, wanted): (&TargetId, &Wanted<Arc<Bmc>, Labels>)| {
+            let old = self.targets.state(id)?;
+            // At another address there may be another machine: its file alone says whether it is.
+            let goes_on =
+                config.state_directory.is_some() || old.bmc.address == wanted.work.address;
+            (old.bmc != wanted.work && goes_on).then(|| (id.clone(), old))
+        };
+        let before: BTreeMap<_, _> = polled.iter().filter_map(other_work).collect();
+        let before = Mutex::new(before);
+        // At start those of the file were looked for when it was read.
         let kept = Mutex::new(std::mem::take(&mut config.kept));
         let directory = config.state_directory.as_deref();
         let names = Names::of(polled.keys().map(|id| &*id.name));
         self.targets.update(
             polled,
             |id, wanted| {
+                let before = before.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
                 let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
                 let kept = kept.or_else(|| {
                     Some(Kept::find(directory?, &id.name, &id.group, names.alone(&id.name)))
                 });
-                let (store, baseline) = kept.map(Kept::open).unwrap_or_default();
-                let bmc = Arc::clone(&wanted.work);
-                let labels = wanted.labels.clone();
-                let state = BmcState::new(bmc, labels, source(&wanted.work), store, baseline);
+                let on_disk = Handover::of_disk(kept.map(Kept::open).unwrap_or_default());
+                let known = before.and_then(|before| before.hand_over(&on_disk)).unwrap_or(on_disk);
+                let (bmc, labels) = (Arc::clone(&wanted.work), wanted.labels.clone());
+                let state = BmcState::going_on(bmc, labels, source(&wanted.work), known);
                 let state = Arc::new(state);
                 let task = tokio::spawn(poll::run(Arc::clone(&state), self.rounds.clone()));
                 let farewell = Arc::clone(&state);

@@ -1,5 +1,6 @@
 //! What is known of one BMC: its counters, its last poll, its inventory, the way to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,10 +22,12 @@ use remembered::Remembered;
 
 mod before;
 mod clock;
+mod handover;
 mod remembered;
 
 pub(crate) use before::Before;
 pub(crate) use clock::Clock;
+pub(crate) use handover::Handover;
 
 /// Baselines that are written at the same moment. Hundreds of threads would take the CPU from the one
 /// that polls when thousands of machines change their verdicts at once, and memory for good.
@@ -50,6 +53,8 @@ pub(crate) struct BmcState {
     store: Option<Store>,
     /// Held while the baseline is written, so that an older one never replaces a newer one.
     saving: Arc<tokio::sync::Mutex<()>>,
+    /// Another goes on with what this one knew.
+    is_replaced: AtomicBool,
     /// Taken by a page as it is; written anew only while one holds it.
     polled: Mutex<Arc<Polled>>,
     clock: Clock,
@@ -173,6 +178,7 @@ impl BmcState {
             clock: Clock::default(),
             store,
             saving: Arc::default(),
+            is_replaced: AtomicBool::new(false),
             polled: Mutex::default(),
             bmc,
         }
@@ -362,7 +368,7 @@ impl BmcState {
     /// Writes on a thread that may wait for a disk; whoever calls it has the `turn` to.
     async fn save(&self, _turn: &impl std::ops::Deref<Target = ()>) -> anyhow::Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
-        if !lock(&self.remembered).is_unsaved() {
+        if self.is_replaced.load(Ordering::Relaxed) || !lock(&self.remembered).is_unsaved() {
             return Ok(());
         }
         let _pen = PENS.acquire().await?;

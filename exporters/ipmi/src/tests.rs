@@ -1,5 +1,6 @@
 //! Reloads: what they leave alone, and what they end.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -10,11 +11,13 @@ use crate::source::scripted::{Script, Scripted};
 struct Reloaded {
     exporter: IpmiExporter,
     script: Arc<Mutex<Script>>,
+    state_directory: Option<PathBuf>,
 }
 
 impl Reloaded {
     fn new() -> Self {
-        Self { exporter: IpmiExporter::new(Rounds::default()), script: Script::new() }
+        let exporter = IpmiExporter::new(Rounds::default());
+        Self { exporter, script: Script::new(), state_directory: None }
     }
 
     fn reload(&self, targets: &str, interval: &str) {
@@ -22,7 +25,8 @@ impl Reloaded {
             "modules: {{ default: {{ user: u, pass: p, interval: {interval} }} }}\n\
              targets: [ {targets} ]\n"
         );
-        let mut config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
+        let mut config: Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
+        config.state_directory = self.state_directory.clone();
         let script = |_: &Arc<Bmc>| Source::Scripted(Scripted::new(Arc::clone(&self.script)));
         self.exporter.poll(&mut config, &[], script);
     }
@@ -89,4 +93,40 @@ async fn every_session_is_closed_at_the_end_and_a_bmc_that_hangs_holds_nobody_up
     let started = tokio::time::Instant::now();
     all.exporter.stop().await;
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_polled_in_another_way_goes_on_with_what_it_knows() {
+    let all = Reloaded::new();
+    all.reload("{ name: a, address: b }", "30s");
+    all.polls(40).await;
+    all.script.lock().unwrap().jumps = Some((11, 70.0));
+    let told = |state: &BmcState| {
+        let held = state.verdicts().unwrap_or_default();
+        held.iter().filter(|it| it.kind.as_str() == "phantom_temperature").count()
+    };
+    assert_eq!(told(&*all.polls(45).await), 1);
+    // Of one that reads so at first sight nobody could say it.
+    all.reload("{ name: a, address: b }", "40s");
+    assert_eq!(told(&*all.polls(4).await), 1);
+    // Another address may be that of another machine.
+    all.reload("{ name: a, address: c }", "40s");
+    assert_eq!(told(&*all.polls(4).await), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_replaced_writes_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Some(folder.path().to_owned());
+    let all = Reloaded { state_directory: directory, ..Reloaded::new() };
+    all.reload("{ name: a, address: b }", "30s");
+    let state = all.polls(3).await;
+    let before = std::fs::read(folder.path().join("a.json")).unwrap();
+    all.reload("{ name: a, address: b }", "40s");
+    all.closed(1).await;
+    // Its farewell is over once nobody else has it.
+    while Arc::strong_count(&state) > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(std::fs::read(folder.path().join("a.json")).unwrap(), before);
 }

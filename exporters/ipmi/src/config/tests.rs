@@ -324,18 +324,18 @@ fn a_password_is_never_shown() {
 #[test]
 fn a_password_file_is_read_beside_the_config_file() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = parse(GOOD).unwrap().with_files(folder.path()).unwrap_err();
+    let missing = parse(GOOD).unwrap().with_files(folder.path(), true).unwrap_err();
     assert_eq!(missing.to_string().lines().count(), 1, "{missing}");
     let place = "line 3:12: modules.default.password_file: reading secret file ";
     assert!(missing.to_string().starts_with(place), "{missing}");
 
     std::fs::write(folder.path().join("bmc.password"), "s3cret pass\n").unwrap();
-    let config = parse(GOOD).unwrap().with_files(folder.path()).unwrap();
+    let config = parse(GOOD).unwrap().with_files(folder.path(), true).unwrap();
     assert_eq!(bmcs(&config)["srv-1"].module.account.password.expose(), "s3cret pass");
     assert_eq!(config.state_directory, Some(folder.path().join("state")));
 
     std::fs::write(folder.path().join("bmc.password"), "x".repeat(21)).unwrap();
-    let long = parse(GOOD).unwrap().with_files(folder.path()).unwrap_err();
+    let long = parse(GOOD).unwrap().with_files(folder.path(), true).unwrap_err();
     assert!(long.to_string().contains("password_file: must be 1 to 20 bytes"), "{long}");
 }
 
@@ -345,11 +345,11 @@ fn a_key_file_is_read_beside_the_config_file() {
     let text = GOOD.replace("pass: hunter2", "pass: hunter2, k_g_file: bmc.key");
     std::fs::write(folder.path().join("bmc.password"), "s3cret").unwrap();
     std::fs::write(folder.path().join("bmc.key"), "0x0102\n").unwrap();
-    let config = parse(&text).unwrap().with_files(folder.path()).unwrap();
+    let config = parse(&text).unwrap().with_files(folder.path(), true).unwrap();
     assert_eq!(bmcs(&config)["srv-2"].module.account.k_g_bytes(), Some(vec![1, 2]));
 
     std::fs::write(folder.path().join("bmc.key"), "0x01020\n").unwrap();
-    let odd = parse(&text).unwrap().with_files(folder.path()).unwrap_err();
+    let odd = parse(&text).unwrap().with_files(folder.path(), true).unwrap_err();
     assert!(odd.to_string().contains("modules.slow.k_g_file: must be 1 to 20"), "{odd}");
 }
 
@@ -447,7 +447,7 @@ fn a_bare_timeout_is_that_of_all_attempts_together() {
 fn a_config_that_names_nobody_is_that_of_the_machine_itself() {
     let folder = tempfile::tempdir().unwrap();
     let polled = |text: &str| {
-        let config = parse(text).unwrap().with_files(folder.path()).unwrap();
+        let config = parse(text).unwrap().with_files(folder.path(), true).unwrap();
         bmcs(&config).into_values().map(|bmc| bmc.address.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(polled("{}"), ["/dev/ipmi0"]);
@@ -508,7 +508,7 @@ fn every_file_of_a_secret_that_is_wrong_is_told() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("user"), "uuuuuuuuuuuuuuuuu").unwrap();
     std::fs::write(folder.path().join("key"), "0x1").unwrap();
-    let error = parse(text).unwrap().with_files(folder.path()).unwrap_err().to_string();
+    let error = parse(text).unwrap().with_files(folder.path(), true).unwrap_err().to_string();
     for said in [
         "line 2:6: modules.a.user_file: must be 1 to 16 bytes",
         "line 2:6: modules.a.password_file: reading secret file",
@@ -519,7 +519,7 @@ fn every_file_of_a_secret_that_is_wrong_is_told() {
     }
     std::fs::write(folder.path().join("user"), "monitor\n").unwrap();
     let text = "modules: { a: { user_file: user, pass: hunter2 } }";
-    let config = parse(text).unwrap().with_files(folder.path()).unwrap();
+    let config = parse(text).unwrap().with_files(folder.path(), true).unwrap();
     assert_eq!(config.modules["a"].account.user.expose(), "monitor");
 }
 

@@ -1,0 +1,49 @@
+//! What a BMC's state leaves to the one that takes its place, when a reload changes how the BMC is polled.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{BmcState, lock};
+use crate::baseline::{Baseline, Store};
+use crate::config::{Bmc, Labels};
+use crate::source::Source;
+
+/// What was known of a BMC, and where that is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Handover {
+    /// Where it is kept; `None` where it is not.
+    store: Option<Store>,
+    /// What is known.
+    baseline: Baseline,
+    /// Held while it is written: what the one before still writes must not come last.
+    saving: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Handover {
+    /// What was found on disk.
+    pub(crate) fn of_disk((store, baseline): (Option<Store>, Baseline)) -> Self {
+        Self { store, baseline, ..Self::default() }
+    }
+}
+
+impl BmcState {
+    /// A BMC of which that is known; it waits for its turn to write behind whoever knew it before.
+    pub(crate) fn going_on(
+        bmc: Arc<Bmc>,
+        labels: Labels,
+        source: Source,
+        Handover { store, baseline, saving }: Handover,
+    ) -> Self {
+        Self { saving, ..Self::new(bmc, labels, source, store, baseline) }
+    }
+
+    /// What is known of the BMC now, for the state that is to go on with it, and that found this on the
+    /// disk; from then on this one writes nothing. `None` before its first poll, when it knows no more.
+    pub(crate) fn hand_over(&self, on_disk: &Handover) -> Option<Handover> {
+        let baseline = lock(&self.remembered).take_unsaved();
+        baseline.standing.as_ref()?;
+        self.is_replaced.store(true, Ordering::Relaxed);
+        let (store, saving) = (on_disk.store.clone(), Arc::clone(&self.saving));
+        Some(Handover { store, baseline, saving })
+    }
+}
