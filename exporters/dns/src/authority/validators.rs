@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use tokio::time::{Instant, sleep};
@@ -33,11 +32,10 @@ pub(super) async fn is_bogus(way: Way<'_>, heard: &mut Heard) -> Option<bool> {
         return heard.meanwhile(now);
     }
     let spare = heard.spare();
-    let votes = resolvers.iter().map(async |resolver| {
-        let vote = vote(way, *resolver, spare).await?;
-        Some((*resolver, vote))
-    });
-    let said: Vec<_> = join_all(votes).await.into_iter().flatten().collect();
+    let mut said = Vec::new();
+    for resolver in resolvers {
+        said.extend(vote(way, resolver, spare).await.map(|vote| (resolver, vote)));
+    }
     if !is_owed {
         return most(said.iter().filter_map(|(_, vote)| *vote));
     }
