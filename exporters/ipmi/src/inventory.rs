@@ -128,6 +128,14 @@ impl Inventory {
         self.sensors.len() > before
     }
 
+    /// The same of the list that was observed last: nothing is looked up by name for that, in ten thousand
+    /// polls each few seconds.
+    pub(crate) fn observe_again(&mut self, complete: bool) {
+        for entry in self.sensors.iter_mut().filter(|entry| !entry.listed) {
+            entry.missing = entry.missing.saturating_add(u32::from(complete));
+        }
+    }
+
     /// Takes what is there now for the baseline. Returns the sensors that were given up.
     pub(crate) fn accept(&mut self, seen: &[Arc<Known>]) -> Vec<Arc<Known>> {
         let accepted = Self::from_baseline(seen.iter().cloned());
@@ -229,6 +237,21 @@ mod tests {
             inventory.observe(std::slice::from_ref(&cpu), false);
         }
         assert_eq!((lost(&inventory).len(), inventory.baseline().len()), (0, 2));
+    }
+
+    #[test]
+    fn the_same_list_again_says_the_same() {
+        let all: Vec<_> = (0..4).map(|n| known(&format!("32.0.{n}"), "Fan")).collect();
+        for complete in [true, false] {
+            let mut inventory = Inventory::from_baseline(all.clone());
+            inventory.observe(&all[1..], complete);
+            let mut again = inventory.clone();
+            for _ in 0..3 {
+                inventory.observe(&all[1..], complete);
+                again.observe_again(complete);
+                assert_eq!(inventory, again, "{complete}");
+            }
+        }
     }
 
     #[test]

@@ -153,7 +153,10 @@ impl<'a> Poller<'a> {
         let before = self.state.snapshot();
         let outcome = |(place, (sensor, slot)): (usize, (&Sensor, &Slot))| match *slot {
             Slot::Fresh(reading) => {
-                self.back_offs.remove(&sensor.known);
+                // Of most BMCs no sensor fails, and a name that is looked up is hashed first.
+                if !self.back_offs.is_empty() {
+                    self.back_offs.remove(&sensor.known);
+                }
                 self.was_asked(place);
                 Outcome::Read(Value { number: reading.value, severity: reading.severity })
             }

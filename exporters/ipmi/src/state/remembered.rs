@@ -68,7 +68,8 @@ impl Remembered {
         says: Says,
     ) -> Vec<(Arc<Known>, Arc<Known>)> {
         let mut moved = Vec::new();
-        if !self.list.as_ref().is_some_and(|last| Arc::ptr_eq(last, list)) {
+        let is_the_same = self.list.as_ref().is_some_and(|last| Arc::ptr_eq(last, list));
+        if !is_the_same {
             moved = self.machine.follow(now, &listed(list));
             for (from, _) in &moved {
                 self.inventory.forget(from);
@@ -76,7 +77,11 @@ impl Remembered {
             }
             self.list = Some(Arc::clone(list));
         }
-        self.unsaved |= self.inventory.observe(&list.known, list.complete);
+        if is_the_same {
+            self.inventory.observe_again(list.complete);
+        } else {
+            self.unsaved |= self.inventory.observe(&list.known, list.complete);
+        }
         self.machine.feed(now, readings, list.complete, says);
         let signature = signature(self.machine.verdicts(now).unwrap_or_default());
         let due = *self.due.get_or_insert(now.after(FIRST));
@@ -99,6 +104,8 @@ impl Remembered {
     /// Takes these sensors for all there are; returns those that were given up.
     pub(super) fn accept(&mut self, known: &[Arc<Known>]) -> Vec<Arc<Known>> {
         self.unsaved = true;
+        // A poll may have gone by another list meanwhile: the next one looks anew.
+        self.list = None;
         self.machine.accept();
         self.inventory.accept(known)
     }
