@@ -163,7 +163,7 @@ impl<'a> Pending<'a> {
     ) -> Received {
         let Some(id) = message::id(datagram) else { return Received::Ignored(Ignored::Malformed) };
         let index = match self.ids.get(id) {
-            Some(Known::Open(index)) => index,
+            Some(Known::Open(index)) => index as usize,
             Some(Known::Over { peer, .. }) if peer != self.ids.number(from) => {
                 return Received::Ignored(Ignored::WrongSource);
             }
@@ -258,7 +258,7 @@ impl<'a> Pending<'a> {
     /// waiting: the message may be forged, and the answer on its way.
     pub(crate) fn unreachable(&mut self, peer: SocketAddr, id: u16) {
         if let Some(Known::Open(index)) = self.ids.get(id) {
-            let query = self.query_mut(index);
+            let query = self.query_mut(index as usize);
             query.saw_unreachable |=
                 (query.peer.ip(), query.peer.port()) == (peer.ip(), peer.port());
         }
@@ -456,6 +456,13 @@ mod tests {
         bytes.truncate(12);
         (bytes[3], bytes[5], bytes[7]) = (0x80 | rcode, 0, 0);
         bytes
+    }
+
+    /// What README says of a query that anything may come to.
+    #[test]
+    fn a_query_takes_a_quarter_of_a_kilobyte_while_it_is_open() {
+        println!("a query: {} bytes", size_of::<Query>());
+        assert!(size_of::<Query>() <= 256, "{}", size_of::<Query>());
     }
 
     #[test]

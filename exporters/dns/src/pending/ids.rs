@@ -11,8 +11,8 @@ const REMEMBERED: usize = 1 << 15;
 /// What is remembered of an id.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Known {
-    /// The query that has it.
-    Open(usize),
+    /// The query that has it, by its index.
+    Open(u32),
     /// The query that had it is over, and whether it was given up. Who was asked, as a number.
     Over { peer: u32, is_late: bool },
     /// The query that had it has another.
@@ -47,7 +47,7 @@ impl Ids {
 
     /// The query with this index has this id.
     pub(super) fn remember(&mut self, id: u16, index: usize) {
-        self.known.insert(id, Known::Open(index));
+        self.known.insert(id, Known::Open(number_of(index)));
         self.order.push_back(id);
         while self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
@@ -60,7 +60,7 @@ impl Ids {
     pub(super) fn note_over(&mut self, id: u16, index: usize, peer: SocketAddr, is_late: bool) {
         let peer = self.number(peer);
         if let Some(known) = self.known.get_mut(&id)
-            && matches!(known, Known::Open(its) if *its == index)
+            && matches!(known, Known::Open(its) if *its == number_of(index))
         {
             *known = Known::Over { peer, is_late };
         }
@@ -76,5 +76,21 @@ impl Ids {
     pub(super) fn number(&self, peer: SocketAddr) -> u32 {
         let [high, low] = [32, 0].map(|by| self.hasher.hash_one((peer.ip(), peer.port())) >> by);
         u32::try_from((high ^ low) & u64::from(u32::MAX)).unwrap_or_default()
+    }
+}
+
+/// An index, as it is remembered: each worker remembers tens of thousands.
+fn number_of(index: usize) -> u32 {
+    u32::try_from(index).expect("fewer queries of one worker than IPv4 addresses")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_an_id_is_no_more_than_eight_bytes() {
+        // Two bytes of the id, and one of the table.
+        assert!(size_of::<(u16, Known)>() <= 12, "{}", size_of::<(u16, Known)>());
     }
 }
