@@ -1,6 +1,6 @@
 //! The time, for the code that does I/O.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::header::{self, HeaderMap};
 use tokio::time::Instant;
@@ -20,7 +20,12 @@ impl Clock {
     /// The present moment.
     pub(crate) fn now(self) -> Moment {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Moment { monotonic: self.0.elapsed(), unix_seconds: since_epoch.as_secs_f64() }
+        Moment { monotonic: self.monotonic(), unix_seconds: since_epoch.as_secs_f64() }
+    }
+
+    /// The present moment on the clock that never goes back.
+    pub(crate) fn monotonic(self) -> Duration {
+        self.0.elapsed()
     }
 }
 
@@ -38,8 +43,6 @@ pub(crate) fn ahead_of(headers: &HeaderMap) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

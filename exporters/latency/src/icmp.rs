@@ -227,7 +227,7 @@ impl Engine {
         let kind = options.kind(Family::of(to));
         let Engine { clock, queue, .. } = self;
         let asked = options.asked(to);
-        let sent = clock.now().monotonic;
+        let sent = clock.monotonic();
         let channel = self.with(kind, |sockets| sockets.to(asked, sent, *clock, queue));
         let channel = channel.ok_or(Refusal::of(Failure::Local))?;
         let found = channel.echo(asked, options, timeout, strays).await;
@@ -235,7 +235,7 @@ impl Engine {
             Ok(_) => drop(self.with(kind, |sockets| sockets.answered(asked))),
             Err(refusal) if refusal.failure.is_ours() => {}
             Err(refusal) => {
-                let now = clock.now().monotonic;
+                let now = clock.monotonic();
                 let silent = self.with(kind, |sockets| sockets.silent(asked, now)).unwrap_or(1);
                 if refusal.failure == Failure::Timeout && channel.excuses(sent, silent) {
                     debug!(%to, "an echo without an answer: this machine has dropped replies");
@@ -249,10 +249,13 @@ impl Engine {
 
     /// Does something with the sockets of a kind, which are opened when they are first needed.
     fn with<T>(&self, kind: Kind, act: impl FnOnce(&mut Sockets) -> T) -> Option<T> {
-        let now = self.clock.now().monotonic;
         let mut kinds = self.kinds();
-        match kinds.known.iter_mut().find(|known| known.kind() == kind) {
+        let now = match kinds.known.iter_mut().find(|known| known.kind() == kind) {
             Some(Known::Open(sockets)) => return Some(act(sockets)),
+            _ => self.clock.monotonic(),
+        };
+        match kinds.known.iter_mut().find(|known| known.kind() == kind) {
+            Some(Known::Open(_)) => {}
             Some(Known::Refused(_, at)) if now < *at + AGAIN => return None,
             Some(Known::Refused(..)) => {}
             None => {
@@ -356,7 +359,7 @@ mod tests {
             let Ok(sockets) = Sockets::open(kind, clock, queue.clone()) else { return };
             kinds.known.push(Known::Open(Box::new(sockets)));
         }
-        let now = clock.now().monotonic;
+        let now = clock.monotonic();
         let gone = Kind { family: Family::V6, dont_fragment: true, source: None };
         kinds.known.push(Known::Refused(gone, now));
         kinds.give_back_idle(now + IDLE / 2);

@@ -93,12 +93,12 @@ impl Task {
         loop {
             for (slot, ip, signs) in self.seen() {
                 let plan = || Due::new(self.settings.interval, self.splay(ip));
-                let Some(why) = plans.why(ip, self.clock.now().monotonic, signs, plan) else {
+                let Some(why) = plans.why(ip, self.clock.monotonic(), signs, plan) else {
                     continue;
                 };
                 let verdict = self.trace(why, slot, ip, signs.rtt, &mut asked).await;
                 let is_doubted = verdict == Some(Verdict::Doubted);
-                plans.traced(ip, self.clock.now().monotonic, is_doubted, signs);
+                plans.traced(ip, self.clock.monotonic(), is_doubted, signs);
             }
             tokio::select! {
                 () = sleep(LOOK) => {}
@@ -150,7 +150,7 @@ impl Task {
 
     /// The addresses that are probed, by slot, and what is seen of each.
     fn seen(&self) -> Vec<(usize, IpAddr, Signs)> {
-        let now = self.clock.now().monotonic;
+        let now = self.clock.monotonic();
         signs(&self.state.standing(), now)
     }
 

@@ -3,6 +3,7 @@
 mod alive;
 mod known;
 mod queues;
+mod reverse;
 mod servers;
 mod shared;
 
@@ -14,7 +15,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hickory_resolver::net::NetError;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RecordType};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
@@ -28,6 +29,7 @@ use crate::hosts;
 use crate::outcome::Failure;
 
 pub(crate) use self::alive::{Said, ask};
+pub(crate) use self::reverse::name_of;
 
 /// A lookup ends after so long, whatever happens. Longer than a probe's timeout: a resolver that is
 /// slower than that is waited for all the same, so that probes go on when it has answered.
@@ -42,8 +44,16 @@ static SHARED: LazyLock<Arc<Shared>> = LazyLock::new(Arc::default);
 
 /// The addresses of one target.
 #[derive(Debug)]
-pub(crate) struct Addresses {
-    host: Host,
+pub(crate) enum Addresses {
+    /// It is one.
+    Literal(IpAddr),
+    Named(Box<Named>),
+}
+
+/// Those of a name.
+#[derive(Debug)]
+pub(crate) struct Named {
+    name: String,
     names: Arc<Names>,
     /// Whether the family that is preferred is missing.
     falls_back: AtomicBool,
@@ -107,20 +117,32 @@ impl Addresses {
         timeout: Duration,
     ) -> Self {
         let patience = PATIENCE.min(timeout / 3);
-        Self::of(host, Names::new(program(), families, resolvers, patience, LIMIT))
-    }
-
-    fn of(host: Host, names: Names) -> Self {
-        Self { host, names: Arc::new(names), falls_back: AtomicBool::new(false) }
+        match host {
+            Host::Ip(ip) => Self::Literal(ip),
+            Host::Zoned(ip, _) => Self::Literal(ip.into()),
+            Host::Name(name) => {
+                let names = Names::new(program(), families, resolvers, patience, LIMIT);
+                Self::Named(Box::new(Named::of(name, names)))
+            }
+        }
     }
 
     /// The addresses as they are now. Takes as long as a lookup takes: the caller sets the limit.
     pub(crate) async fn get(&self) -> Result<Resolved, Failure> {
-        let name = match &self.host {
-            Host::Ip(ip) => return Ok(Resolved { ips: vec![*ip], took: None }),
-            Host::Zoned(ip, _) => return Ok(Resolved { ips: vec![(*ip).into()], took: None }),
-            Host::Name(name) => name,
-        };
+        match self {
+            Self::Literal(ip) => Ok(Resolved { ips: vec![*ip], took: None }),
+            Self::Named(named) => named.get().await,
+        }
+    }
+}
+
+impl Named {
+    fn of(name: String, names: Names) -> Self {
+        Self { name, names: Arc::new(names), falls_back: AtomicBool::new(false) }
+    }
+
+    async fn get(&self) -> Result<Resolved, Failure> {
+        let name = self.name.as_str();
         let ((mut ips, missing), took) = self.names.get(name).await?;
         if self.falls_back.swap(missing.is_some(), Ordering::Relaxed) != missing.is_some() {
             let said = match missing {
@@ -339,28 +361,6 @@ async fn found_of(
     let names = Names::new(shared, families, resolvers.to_vec(), PATIENCE.min(left / 3), left);
     let names = Names { kind: Some(kind), ..names };
     Arc::new(names).get(name).await.map(|(found, _)| found)
-}
-
-/// The name of an address (PTR), and how long that is good; none where there is none. Of several the first in order.
-pub(crate) async fn name_of(
-    ip: IpAddr,
-    resolvers: &[SocketAddr],
-) -> Result<Option<(String, Duration)>, Failure> {
-    let name = Name::from(ip);
-    let asked = async {
-        let servers = Servers::of(resolvers).await?;
-        servers.look_up(&program(), &name, (RecordType::PTR, None), LIMIT).await
-    };
-    let lookup = match asked.await {
-        Ok(lookup) => lookup,
-        Err(error) if servers::is_none(&error) => return Ok(None),
-        Err(error) => return Err(classify(&error)),
-    };
-    let names = lookup.answers().iter().filter_map(|record| match &record.data {
-        RData::PTR(name) => Some((name.0.to_ascii(), Duration::from_secs(record.ttl.into()))),
-        _ => None,
-    });
-    Ok(names.min())
 }
 
 /// A lookup that could not be asked for (no descriptor, no memory) says nothing of the name; nor does a

@@ -68,7 +68,7 @@ async fn run(resolvers: Vec<SocketAddr>, verdicts: SharedVerdicts, clock: Clock)
             said.extend(of_the_root);
         }
         if let Some(answers) = answers(&said, knows_the_root) {
-            let (now, told) = (clock.now().monotonic.as_secs_f64(), verdicts.clone());
+            let (now, told) = (clock.monotonic().as_secs_f64(), verdicts.clone());
             let tell =
                 tokio::task::spawn_blocking(move || told.lock().resolver_asked(now, answers));
             drop(tell.await);

@@ -91,7 +91,7 @@ impl Channel {
     pub(super) fn excuses(&self, sent: Duration, silent: u32) -> bool {
         let Some(count) = self.shared.socket.dropped() else { return false };
         let mut drops = self.shared.drops();
-        drops.look(count, self.shared.clock.now().monotonic);
+        drops.look(count, self.shared.clock.monotonic());
         drops.excuses(sent, silent)
     }
 
@@ -104,7 +104,7 @@ impl Channel {
         strays: &Arc<Strays>,
     ) -> Result<Answer, Refusal> {
         let (waiter, mut verdict) = Waiter::new(strays);
-        let limit = self.shared.clock.now().monotonic + timeout;
+        let limit = self.shared.clock.monotonic() + timeout;
         let sent = self.shared.send(asked, options, timeout, waiter).await;
         let ticket = sent.map_err(|error| {
             debug!(to = %asked.to, "echo not sent: {error}");
@@ -141,7 +141,7 @@ impl Shared {
     ) -> io::Result<Ticket> {
         let (address, header) = addressed(asked.to, options)?;
         // Where thousands send at the same time, whoever reads comes late to his turn.
-        let unseen = self.clock.now().monotonic.saturating_sub(UNSEEN);
+        let unseen = self.clock.monotonic().saturating_sub(UNSEEN);
         self.look_unless_empty_since(unseen);
         let (mut waiter, mut pause) = (waiter, FIRST_PAUSE);
         loop {
@@ -173,7 +173,7 @@ impl Shared {
         // The echo is recorded before it is sent, at a time read before that: the reply may be faster
         // than we are. Sending does not block, so the lock may be held meanwhile.
         let mut pending = self.pending();
-        let ticket = pending.send(cookie, asked, self.clock.now().monotonic, limit, waiter);
+        let ticket = pending.send(cookie, asked, self.clock.monotonic(), limit, waiter);
         match self.socket.send(address, ticket.sequence(), cookie, payload, &header) {
             Ok(()) => Ok(ticket),
             Err(error) => match pending.unsend(ticket) {
@@ -203,7 +203,7 @@ impl Shared {
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         // Errors first: reading a packet would report the oldest of them and lose which it was.
         let more_errors = self.read_errors(&mut buffer, look);
-        let before = self.clock.now().monotonic;
+        let before = self.clock.monotonic();
         let more_replies = self.read_replies(&mut buffer, look);
         if !more_replies {
             let nanos = u64::try_from(before.as_nanos()).unwrap_or(u64::MAX);
@@ -218,7 +218,7 @@ impl Shared {
             let Some(packet) = self.socket.receive(buffer, look) else { return false };
             let Some(echo) = self.socket.reply(&packet) else { continue };
             self.queue.observe(packet.waited);
-            let now = self.clock.now().monotonic;
+            let now = self.clock.monotonic();
             self.drops().read(packet.dropped, now);
             let mut pending = self.pending();
             let found = pending.reply(echo, packet.from.ip(), now, packet.waited);
@@ -275,7 +275,7 @@ async fn read(shared: Arc<Shared>) {
             ready = shared.socket.ready() => ready,
             // A socket that nothing is sent through any more remembers nothing for ever.
             _ = sweep.tick() => {
-                shared.pending().sweep(shared.clock.now().monotonic);
+                shared.pending().sweep(shared.clock.monotonic());
                 continue;
             }
         };

@@ -35,7 +35,7 @@ impl Sockets {
         let late = LateAnswers::default();
         let home = Arc::new(Channel::open(kind, clock, queue, late.clone())?);
         let (fresh, flows) = (Vec::new(), Flows::default());
-        Ok(Self { kind, home, fresh, flows, late, dropped: 0, used: clock.now().monotonic })
+        Ok(Self { kind, home, fresh, flows, late, dropped: 0, used: clock.monotonic() })
     }
 
     pub(super) fn kind(&self) -> Kind {

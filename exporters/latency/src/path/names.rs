@@ -88,6 +88,6 @@ impl Names {
     }
 
     fn now(&self) -> Duration {
-        self.0.clock.now().monotonic
+        self.0.clock.monotonic()
     }
 }

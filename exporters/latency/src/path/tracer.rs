@@ -127,7 +127,7 @@ impl Tracer {
             while let Ok((hop_limit, answer)) = answers.try_recv() {
                 course.heard(hop_limit, answer);
             }
-            let now = self.0.clock.now().monotonic;
+            let now = self.0.clock.monotonic();
             match course.step(now) {
                 Step::Done if probes.are_guessed_at() => {
                     warn!(to = %to.ip(), "a trace is not believed: somebody guesses at its probes");
@@ -146,7 +146,7 @@ impl Tracer {
                     while let Ok((hop_limit, answer)) = answers.try_recv() {
                         course.heard(hop_limit, answer);
                     }
-                    let now = self.0.clock.now().monotonic;
+                    let now = self.0.clock.monotonic();
                     if course.step(now) != Step::Send(hop_limit) {
                         continue;
                     }
@@ -183,7 +183,7 @@ impl<'a> Probes<'a> {
 
     fn send(&mut self, to: SocketAddr, hop_limit: u8, heard: &Heard) -> io::Result<()> {
         let (cookie, drawn): (Cookie, u16) = rand::random();
-        let sent = self.channel.clock.now().monotonic;
+        let sent = self.channel.clock.monotonic();
         // Recorded before it is sent: the answer may be faster than we are.
         let mut flights = self.channel.flights();
         let whose = (hop_limit, heard.clone());
@@ -212,7 +212,7 @@ impl Inner {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let place = usize::from(family == Family::V6);
         let channel = &mut channels[place];
-        let now = self.clock.now().monotonic;
+        let now = self.clock.monotonic();
         match channel {
             Channel::Open { shared, .. } => return Some(Arc::clone(shared)),
             Channel::Refused(at) if now < *at + AGAIN => return None,
@@ -249,7 +249,7 @@ impl Shared {
             let Some(notice) = self.socket.notice(buffer) else { return false };
             let Some((sequence, says)) = self.socket.refusal(&notice) else { continue };
             let Some(address) = notice.offender.map(|ip| ip.to_canonical()) else { continue };
-            let now = self.clock.now().monotonic;
+            let now = self.clock.monotonic();
             let whose = self.flights().error(sequence, notice.to.ip(), now, notice.waited);
             if let Some(((hop_limit, heard), rtt)) = whose {
                 let mpls = packet::mpls(self.socket.family(), notice.quoted);
@@ -266,7 +266,7 @@ impl Shared {
         for _ in 0..BATCH {
             let Some(packet) = self.socket.receive(buffer) else { return false };
             let Some((sequence, cookie)) = self.socket.reply(&packet) else { continue };
-            let (from, now) = (packet.from.ip(), self.clock.now().monotonic);
+            let (from, now) = (packet.from.ip(), self.clock.monotonic());
             let whose = self.flights().reply(sequence, from, &cookie, now, packet.waited);
             if let Some(((hop_limit, heard), rtt)) = whose {
                 let hop = Hop { address: from, rtt, mpls: Vec::new() };

@@ -112,9 +112,9 @@ fn shared(patience: Duration) -> Arc<Shared> {
 }
 
 /// The addresses of a name, for a program that waits so long for a server.
-fn addresses(patience: Duration, families: Families, server: SocketAddr) -> Addresses {
+fn addresses(patience: Duration, families: Families, server: SocketAddr) -> Named {
     let names = Names::new(shared(patience), families, vec![server], PATIENCE, LIMIT);
-    Addresses::of(Host::Name("name.example".to_owned()), names)
+    Named::of("name.example".to_owned(), names)
 }
 
 /// The addresses of a name, asked for once by servers that say these things, each of which is waited for so long;
@@ -332,7 +332,7 @@ async fn names_that_nobody_answers_hold_up_none_that_are_well() {
     let shared = places(1);
     let names = |server| {
         let names = Names::new(Arc::clone(&shared), Families::OnlyV4, vec![server], LONG, LONG);
-        Addresses::of(Host::Name("name.example".to_owned()), names)
+        Named::of("name.example".to_owned(), names)
     };
     let (silent, asked_in_vain) = server(Says::Nothing).await;
     let (well, asked) = server(WELL).await;

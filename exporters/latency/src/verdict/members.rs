@@ -202,7 +202,8 @@ impl Service {
 /// All that is probed from here.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    all: BTreeMap<u64, Member>,
+    /// Boxed: a tree that grows at one end is half empty.
+    all: BTreeMap<u64, Box<Member>>,
     endpoints: BTreeMap<Id, Vec<u64>>,
     next: u64,
 }
@@ -213,7 +214,7 @@ impl Members {
         let number = self.next;
         self.next += 1;
         self.endpoints.entry(spec.endpoint.clone()).or_default().push(number);
-        self.all.insert(number, Member::new(spec));
+        self.all.insert(number, Box::new(Member::new(spec)));
         number
     }
 
@@ -252,17 +253,17 @@ impl Members {
 
     /// One of them.
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Member> {
-        self.all.get_mut(&number)
+        self.all.get_mut(&number).map(|member| &mut **member)
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Member> {
-        self.all.values()
+        self.all.values().map(|member| &**member)
     }
 
     /// All of them, to be changed.
     pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Member> {
-        self.all.values_mut()
+        self.all.values_mut().map(|member| &mut **member)
     }
 
     /// The canaries.
@@ -281,7 +282,8 @@ impl Members {
     /// Each endpoint, with the modules that probe it.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = (&Id, Vec<(&Member, &Service)>)> {
         self.endpoints.iter().filter_map(|(id, numbers)| {
-            let members = numbers.iter().filter_map(|number| self.all.get(number));
+            let members =
+                numbers.iter().filter_map(|number| self.all.get(number).map(|member| &**member));
             let services: Vec<_> = members.filter_map(as_service).collect();
             (!services.is_empty()).then_some((id, services))
         })
