@@ -255,9 +255,8 @@ impl Engine {
             _ => self.clock.monotonic(),
         };
         match kinds.known.iter_mut().find(|known| known.kind() == kind) {
-            Some(Known::Open(_)) => {}
             Some(Known::Refused(_, at)) if now < *at + AGAIN => return None,
-            Some(Known::Refused(..)) => {}
+            Some(_) => {}
             None => {
                 kinds.give_back_idle(now);
                 if kinds.known.len() >= MOST_KINDS {

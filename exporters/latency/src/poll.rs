@@ -88,6 +88,9 @@ impl Round {
         };
         let state = &self.task.state;
         let ips = state.resolved(&found.ips, found.took, begun.monotonic);
+        if ips.len() > 1 {
+            Box::pin(state.make_room()).await;
+        }
         let outcomes = self.probe_all(number, ips, spent).await;
         if let Some(reason) = first_reason(&outcomes) {
             state.silent(number, reason, self.task.clock.now());

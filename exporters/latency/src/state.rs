@@ -1,6 +1,7 @@
 //! What is known of one target, shared by the task that probes it and the pages that show it.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ pub(crate) struct TargetState {
     pub(crate) paths: Option<Slots>,
     /// Kept for the sockets of its other addresses.
     descriptors: Descriptors,
+    /// How many that are, and whether they have just become more.
+    kept: AtomicUsize,
+    has_more: AtomicBool,
     /// How long a probe may take, and a round with its lookup.
     timeout: Duration,
     limit: Duration,
@@ -73,6 +77,8 @@ impl TargetState {
             seat: Seat::take(verdicts, name, work, labels),
             paths: work.path.map(|_| Slots::default()),
             descriptors: Descriptors::new(0),
+            kept: AtomicUsize::new(0),
+            has_more: AtomicBool::new(false),
             timeout: work.timeout,
             limit: longest_round(work),
             each: work.descriptors_of_an_address(),
@@ -114,8 +120,20 @@ impl TargetState {
             self.counts.observe_phase(Phase::Resolve, took);
         }
         let probed = self.standing().resolved(ips, now);
-        self.descriptors.set(self.each * probed.len().saturating_sub(1));
+        let kept = self.each * probed.len().saturating_sub(1);
+        if kept > self.kept.swap(kept, Ordering::Relaxed) {
+            self.has_more.store(true, Ordering::Relaxed);
+        }
+        self.descriptors.set(kept);
         probed
+    }
+
+    /// Waits, though not for long, until there is room for addresses that have come.
+    pub(crate) async fn make_room(&self) {
+        if self.has_more.swap(false, Ordering::Relaxed) {
+            // They are kept already.
+            drop(Descriptors::make_room(0).await);
+        }
     }
 
     /// No address was found: the one probe of this round has failed. Where the lookup failed on our

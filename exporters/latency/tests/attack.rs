@@ -11,6 +11,10 @@ use std::time::Duration;
 
 use peers::Program;
 
+#[path = "program/names.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod names;
+
 /// A server that takes connections and closes them.
 fn service() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -135,6 +139,37 @@ fn idle_connections_move_no_vote_of_targets_that_come_later() {
     std::fs::rename(folder.join("new"), folder.join("list.json")).unwrap();
     wait_for_probes(&program, "t11", 5.0);
     no_vote_is_moved(&program, "t11");
+    assert_eq!(idle.len(), 60);
+}
+
+#[test]
+fn idle_connections_move_no_vote_of_addresses_that_come_later() {
+    let (names, service) = (names::Names::serve(), service());
+    names.set("grows.test", &["127.0.0.1"]);
+    let more = format!(
+        "resolvers: ['{}']\nfile_sd_configs: [{{files: [list.json], refresh_interval: 1s}}]\n",
+        names.address
+    );
+    let program = start_with(64, &[("service".to_owned(), "100ms")], &more);
+    let groups: Vec<_> = (0..6)
+        .map(|number| {
+            let labels =
+                serde_json::json!({"__param_module": "tcp-100ms", "target": format!("t{number}")});
+            let target = format!("grows.test:{}", service.port());
+            serde_json::json!({"targets": [target], "labels": labels})
+        })
+        .collect();
+    let folder = program.folder();
+    std::fs::write(folder.join("new"), serde_json::to_string(&groups).unwrap()).unwrap();
+    std::fs::rename(folder.join("new"), folder.join("list.json")).unwrap();
+    wait_for_probes(&program, "t5", 5.0);
+    let idle: Vec<_> = (0..60).map(|_| TcpStream::connect(program.address()).unwrap()).collect();
+    names.set("grows.test", &["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"]);
+    program.wait_until("all addresses", |it| {
+        let addresses = |number| format!("latency_addresses{{target=\"t{number}\"}}");
+        (0..6).all(|number| it.get(&addresses(number)) == Some(4.0))
+    });
+    no_vote_is_moved(&program, "t5");
     assert_eq!(idle.len(), 60);
 }
 

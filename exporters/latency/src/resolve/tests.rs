@@ -220,7 +220,7 @@ async fn a_server_that_is_dead_costs_no_lookup_but_the_first() {
 async fn a_family_that_nobody_speaks_of_does_not_hide_the_other() {
     for families in [Families::Both, Families::V4ElseV6, Families::V6ElseV4] {
         let v4: Vec<IpAddr> = vec![A.parse().unwrap()];
-        let ips = |addresses: Addresses| async move {
+        let ips = |addresses: Named| async move {
             let ips = addresses.get().await.map(|resolved| resolved.ips);
             (ips, addresses.falls_back.load(Ordering::Relaxed))
         };
