@@ -201,7 +201,8 @@ fn judged(states: &[TargetState]) {
         );
         states[3].judge(at(second), at(second), &[([192, 0, 2, 3].into(), answered(20))]);
         if second > JUDGED - 120 {
-            let [silent, refused] = [Failure::Timeout, Failure::Refused].map(Outcome::failed);
+            let [silent, mut refused] = [Failure::Timeout, Failure::Refused].map(Outcome::failed);
+            refused.phase = Some(Phase::Connect);
             states[2].judge(at(second), at(second), &[(ips[0], silent)]);
             states[4].judge(at(second), at(second), &[([192, 0, 2, 3].into(), refused)]);
         }

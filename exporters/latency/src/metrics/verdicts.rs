@@ -28,6 +28,9 @@ impl LabelSet for Why {
         if let Some(status) = self.0.status {
             to.label("status", &status.to_string());
         }
+        if let Some(phase) = self.0.phase {
+            to.label("phase", phase.as_str());
+        }
     }
 }
 
@@ -59,7 +62,7 @@ pub(super) fn endpoints(
     );
     page.info(
         "latency_endpoint_failure_info",
-        "Main reason, and HTTP status where one came, of an endpoint that is not up.",
+        "Main reason, HTTP status where one came, and phase, of an endpoint that is not up.",
         troubled().filter_map(|(it, trouble)| Some(((vantage, it), Why(trouble.reason?)))),
     );
     page.gauge(

@@ -2,7 +2,7 @@
 //!
 //! All times are seconds on a clock that never goes back.
 
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// Why a round failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,20 @@ pub(crate) struct Failed {
     pub(crate) reason: Failure,
     /// The HTTP status, where one came.
     pub(crate) status: Option<u16>,
+    /// In which phase of a probe, if in one.
+    pub(crate) phase: Option<Phase>,
+}
+
+impl Failed {
+    /// One without a status or a phase.
+    pub(crate) const fn by(reason: Failure) -> Self {
+        Self { reason, status: None, phase: None }
+    }
+
+    /// Whether it is the same, in whichever phase.
+    pub(crate) fn is_like(self, other: Self) -> bool {
+        (self.reason, self.status) == (other.reason, other.status)
+    }
 }
 
 /// An IP family that a target has addresses of.

@@ -27,7 +27,7 @@ pub(crate) fn round<'a>(
     timeout: f64,
     outcomes: impl Iterator<Item = (IpAddr, &'a Outcome)> + Clone,
 ) -> Round {
-    let ours = span.is_starved(timeout).then_some(Failed { reason: Failure::Local, status: None });
+    let ours = span.is_starved(timeout).then_some(Failed::by(Failure::Local));
     let of = |family: Option<bool>| {
         let those = outcomes
             .clone()
@@ -79,11 +79,13 @@ fn sample<'a>(
 
 /// A round in which no address was found.
 pub(crate) fn without_address(span: Span, timeout: f64, reason: Failure) -> Round {
-    let reason = if span.is_starved(timeout) { Failure::Local } else { reason };
+    let is_starved = span.is_starved(timeout);
+    let reason = if is_starved { Failure::Local } else { reason };
+    let phase = (!is_starved).then_some(Phase::Resolve);
     Round {
         begun: span.begun,
         decided: span.decided,
-        failed: Some(Failed { reason, status: None }),
+        failed: Some(Failed { phase, ..Failed::by(reason) }),
         ..Round::default()
     }
 }
@@ -100,7 +102,7 @@ fn failed<'a>(outcomes: impl Iterator<Item = (IpAddr, &'a Outcome)>) -> Option<R
         };
         let order = (reason.is_ours(), ip);
         if first.as_ref().is_none_or(|(known, _)| order < *known) {
-            first = Some((order, Failed { reason, status }));
+            first = Some((order, Failed { reason, status, phase: outcome.phase }));
         }
     }
     first.map(|(_, failed)| Err(failed))

@@ -149,12 +149,12 @@ impl Shares {
         }
     }
 
-    /// The most frequent reason of the last failures.
+    /// The most frequent reason of the last failures, as it was when it last was one.
     pub(crate) fn reason(&self) -> Option<Failed> {
         let mut counts: Vec<(Failed, usize)> = Vec::new();
         for (_, failed) in &self.reasons {
-            match counts.iter_mut().find(|(known, _)| known == failed) {
-                Some((_, count)) => *count += 1,
+            match counts.iter_mut().find(|(known, _)| known.is_like(*failed)) {
+                Some((known, count)) => (*known, *count) = (*failed, *count + 1),
                 None => counts.push((*failed, 1)),
             }
         }
@@ -176,9 +176,9 @@ impl Shares {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Failure;
+    use crate::outcome::{Failure, Phase};
 
-    const BAD: Failed = Failed { reason: Failure::HttpStatus, status: Some(502) };
+    const BAD: Failed = Failed { status: Some(502), ..Failed::by(Failure::HttpStatus) };
 
     /// Whether and when it says that half, and some, fail.
     fn told(
@@ -228,12 +228,19 @@ mod tests {
     #[test]
     fn the_most_frequent_reason_is_named_with_its_status() {
         let mut shares = Shares::new(5.0);
-        let timeout = Failed { reason: Failure::Timeout, status: None };
+        let timeout = Failed::by(Failure::Timeout);
         for (n, failed) in [timeout, BAD, BAD].into_iter().enumerate() {
             shares.feed(5.0 * n as f64, Some(failed));
         }
         assert_eq!(shares.reason(), Some(BAD));
         shares.forget_failures(5.0);
         assert_eq!(shares.reason(), Some(timeout));
+        // In whichever phase, it is one reason.
+        let phases =
+            [Phase::Connect, Phase::Tls].map(|phase| Failed { phase: Some(phase), ..timeout });
+        for (n, failed) in [BAD, BAD, phases[0], phases[1]].into_iter().enumerate() {
+            shares.feed(5.0 * (n + 1) as f64, Some(failed));
+        }
+        assert_eq!(shares.reason(), Some(phases[1]));
     }
 }

@@ -72,7 +72,7 @@ impl Place {
 fn round(second: u32, failure: Option<Failure>) -> Round {
     let begun = f64::from(second);
     let waits = if failure == SILENT { 3.0 } else { 0.02 };
-    let failed = failure.map(|reason| Failed { reason, status: None });
+    let failed = failure.map(|reason| Failed::by(reason));
     Round { begun, decided: begun + waits, failed, ..Round::default() }
 }
 
@@ -295,7 +295,7 @@ fn dual_stack(names: &[&str], six: &[bool], from: u32) -> Vec<usize> {
         place.verdicts.feed(place.canaries[0], &round(second, OK));
         for (number, answers) in place.services.iter().zip(six) {
             let failed = (second >= from && !answers)
-                .then_some(Failed { reason: Failure::HttpStatus, status: Some(500) });
+                .then_some(Failed { status: Some(500), ..Failed::by(Failure::HttpStatus) });
             let families = [Some(Ok(())), Some(failed.map_or(Ok(()), Err))];
             place.verdicts.feed(*number, &Round { families, ..round(second, OK) });
         }
