@@ -179,7 +179,8 @@ impl Icmp {
         let to = to.to_canonical();
         match &*self.0 {
             Sender::Kernel(engine) => engine.echo(to, options, timeout, strays).await,
-            Sender::Surge(surge) => surge.echo(to, options, timeout).await,
+            // Boxed: an echo of the kernel's must not have its size.
+            Sender::Surge(surge) => Box::pin(surge.echo(to, options, timeout)).await,
         }
     }
 }

@@ -149,7 +149,8 @@ impl Shared {
                 Ok(ticket) => return Ok(ticket),
                 Err((error, unsent)) if is_for_want_of_room(&error) && pause <= LONGEST_PAUSE => {
                     waiter = unsent;
-                    tokio::time::sleep(pause).await;
+                    // Boxed: most never wait.
+                    Box::pin(tokio::time::sleep(pause)).await;
                     pause *= 2;
                 }
                 Err((error, _)) => {

@@ -90,8 +90,8 @@ impl Surge {
         let payload = vec![0; options.payload()];
         // Before it is sent: a round trip that is too long is a smaller evil than one that is too short.
         let sent = Instant::now();
-        // The crate waits without a limit for room to send. Boxed: an echo of the kernel's must not have its size.
-        let ping = Box::pin(tokio::time::timeout(timeout, pinger.ping(sequence, &payload)));
+        // The crate waits without a limit for room to send.
+        let ping = tokio::time::timeout(timeout, pinger.ping(sequence, &payload));
         let Ok(found) = ping.await else { return Err(Refusal::of(Failure::Timeout)) };
         let rtt = sent.elapsed();
         match found {
