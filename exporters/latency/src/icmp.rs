@@ -231,7 +231,8 @@ impl Engine {
         let sent = clock.monotonic();
         let channel = self.with(kind, |sockets| sockets.to(asked, sent, *clock, queue));
         let channel = channel.ok_or(Refusal::of(Failure::Local))?;
-        let found = channel.echo(asked, options, timeout, strays).await;
+        // In two pieces, either of which malloc has ready for each thread: larger ones it looks for.
+        let found = Box::pin(channel.echo(asked, options, timeout, strays)).await;
         match &found {
             Ok(_) => drop(self.with(kind, |sockets| sockets.answered(asked))),
             Err(refusal) if refusal.failure.is_ours() => {}

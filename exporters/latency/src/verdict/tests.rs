@@ -72,7 +72,7 @@ impl Place {
 fn round(second: u32, failure: Option<Failure>) -> Round {
     let begun = f64::from(second);
     let waits = if failure == SILENT { 3.0 } else { 0.02 };
-    let failed = failure.map(|reason| Failed::by(reason));
+    let failed = failure.map(Failed::by);
     Round { begun, decided: begun + waits, failed, ..Round::default() }
 }
 
