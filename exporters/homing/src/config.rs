@@ -14,7 +14,7 @@ pub(crate) use claim::{PageLabels, PageWork};
 pub(crate) use panel::{PanelLabels, PanelWork};
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +49,9 @@ pub(crate) const ROUTES: &str = "routes";
 pub struct Config {
     evaluation: Wanted<Work, Labels>,
     claims: Vec<Located<Claim>>,
-    routes: Option<Wanted<RouteWork, Rules>>,
+    routes: Option<Located<Wanted<RouteWork, Rules>>>,
     panel: Panel,
+    state_directory: Option<PathBuf>,
     folder: Arc<Path>,
     warnings: Vec<String>,
 }
@@ -95,6 +96,7 @@ struct RawConfig {
     claims: Vec<Located<Claim>>,
     routes: Option<Located<RawRoutes>>,
     panel: Option<Located<RawPanel>>,
+    state_directory: Option<Located<PathBuf>>,
 }
 
 /// A vantage of which the config says more than its exporter.
@@ -136,12 +138,24 @@ impl Config {
         }
         problems.into_result()?;
         self.warnings.extend(self.panel.warning(folder));
+        if let (Some(routes), None) = (&self.routes, &self.state_directory) {
+            self.warnings.push(format!(
+                "line {}: routes: without `state_directory`, a restart forgets who is known, what is usual and what was told",
+                routes.place.line
+            ));
+        }
+        self.state_directory = self.state_directory.map(|directory| folder.join(directory));
         Ok(self)
     }
 
     /// What is not wrong and may still not be meant.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.warnings.clone()
+    }
+
+    /// Where that is kept which outlives the process.
+    pub(crate) fn state_directory(&self) -> Option<&Path> {
+        self.state_directory.as_deref()
     }
 
     /// What is evaluated.
@@ -151,7 +165,7 @@ impl Config {
 
     /// What of routes is looked at.
     pub(crate) fn routes(&self) -> BTreeMap<String, Wanted<RouteWork, Rules>> {
-        let wanted = self.routes.iter().map(|wanted| {
+        let wanted = self.routes.iter().map(|Located { value: wanted, .. }| {
             let work = RouteWork { folder: Arc::clone(&self.folder), ..wanted.work.clone() };
             (ROUTES.to_owned(), Wanted { work, labels: wanted.labels.clone() })
         });
@@ -207,7 +221,15 @@ impl TryFrom<RawConfig> for Config {
         }
         let services = service::checked(raw.services, &mut problems);
         claim::check(&raw.claims, &mut problems);
-        let routes = raw.routes.map(|it| route::checked(it, &mut problems));
+        let routes = raw.routes.map(|it| {
+            let place = it.place;
+            Located { place, value: route::checked(it, &mut problems) }
+        });
+        if let Some(empty) = raw.state_directory.as_ref().filter(|it| it.as_os_str().is_empty()) {
+            let what =
+                "state_directory: must be the path of a folder; leave it out to keep nothing";
+            problems.add(empty.place, what.to_owned());
+        }
         let panel = raw.panel.map(|it| panel::checked(it, &mut problems)).unwrap_or_default();
         for (at, claim) in raw.claims.iter().enumerate() {
             if panel.has(&claim.page) {
@@ -231,6 +253,7 @@ impl TryFrom<RawConfig> for Config {
             claims: raw.claims,
             routes,
             panel,
+            state_directory: raw.state_directory.map(|it| it.value),
             folder,
             warnings: Vec::new(),
         })

@@ -61,6 +61,7 @@ use crate::metrics::panel::PanelMetrics;
 use crate::metrics::routes::RouteMetrics;
 use crate::panel::state::{Panel, Panels};
 use crate::routes::state::{Routes, Routing};
+use crate::routes::store::Store;
 use crate::routes::{RouteWork, Rules};
 use crate::state::{Evaluation, Evaluations};
 
@@ -71,6 +72,8 @@ pub struct HomingExporter {
     pages: Arc<Pages>,
     routing: Arc<Routing>,
     panels: Arc<Panels>,
+    /// What is remembered of routes: of one task after the other.
+    store: Arc<Store>,
     rounds: Rounds,
 }
 
@@ -94,7 +97,11 @@ impl Exporter for HomingExporter {
         config.warnings()
     }
 
-    fn start(_: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
+    fn state_directory(config: &Config) -> Option<&Path> {
+        config.state_directory()
+    }
+
+    fn start(config: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let evaluations = Arc::new(Targets::default());
         kit.registry.register(Metrics(Arc::clone(&evaluations)));
         let pages = Arc::new(Targets::default());
@@ -106,7 +113,8 @@ impl Exporter for HomingExporter {
         });
         let panels = Arc::new(Targets::default());
         kit.registry.register(PanelMetrics(Arc::clone(&panels)));
-        Ok(Self { evaluations, pages, routing, panels, rounds: kit.rounds.clone() })
+        let store = Arc::new(Store::new(config.state_directory()));
+        Ok(Self { evaluations, pages, routing, panels, store, rounds: kit.rounds.clone() })
     }
 
     fn keep_in_step(&self, config: &mut Config, _: &[Found]) -> Vec<Skipped> {
@@ -125,7 +133,7 @@ impl Exporter for HomingExporter {
         };
         self.pages.update(config.pages(), start, |page, labels| page.relabel(labels));
         let start = |name: &String, wanted: &Wanted<RouteWork, Rules>| {
-            let routes = Arc::new(Routes::new(name, &wanted.labels));
+            let routes = Arc::new(Routes::new(name, &wanted.labels, Arc::clone(&self.store)));
             let work = wanted.work.clone();
             let run = routes::poll::run(Arc::clone(&routes), work, self.rounds.clone());
             Running::new(routes, tokio::spawn(run))

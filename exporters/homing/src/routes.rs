@@ -2,10 +2,12 @@
 
 pub(crate) mod figures;
 pub(crate) mod mrt;
+mod pairs;
 pub(crate) mod poll;
 mod source;
 pub(crate) mod standing;
 pub(crate) mod state;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 

@@ -411,7 +411,8 @@ fn a_table_of_routes_is_read_again_when_it_is_another_and_a_damaged_one_judges_n
     let config = |most: u8| {
         format!(
             "prometheus: [{{url: 'http://{}'}}]\nroutes:\n  files: ['{}/rib.*.mrt']\n  interval: 1s\n  watch:\n    \
-             - {{prefix: 149.154.164.0/22, origins: [62041], max_length: {most}}}\n    - {{prefix: 2001:db8::/32}}\n",
+             - {{prefix: 149.154.164.0/22, origins: [62041], max_length: {most}}}\n    - {{prefix: 2001:db8::/32}}\n\
+             state_directory: '{1}/state'\n",
             server.address,
             folder.path().display()
         )
@@ -436,6 +437,8 @@ fn a_table_of_routes_is_read_again_when_it_is_another_and_a_damaged_one_judges_n
         serde_json::from_str(&program.page("/homing?format=json")).unwrap();
     assert_eq!(json["routes"]["prefixes"][0]["origins"], serde_json::json!([[62_041, 1]]));
     assert_eq!(json["routes"]["tables"], serde_json::json!([["read", 1]]));
+    let state = std::fs::read_to_string(folder.path().join("state/routes.json")).unwrap();
+    assert!(state.contains("149.154.167.0/24"), "{state}");
     // Allowed by the config, and at once, without another table.
     assert_eq!(program.reload(&config(24)).status, 200);
     program.wait_until("other rules", |it| it.get(part).is_none());

@@ -118,6 +118,20 @@ fn files_that_are_named_are_read_when_the_config_is() {
 }
 
 #[test]
+fn routes_that_a_restart_forgets_are_warned_of() {
+    let routes = "routes: {files: [a.mrt], watch: [{prefix: 192.0.2.0/24}]}\n";
+    let warnings = |more: &str| {
+        parse(&format!("{PROMETHEUS}{routes}{more}"))
+            .unwrap()
+            .complete(Path::new("."))
+            .unwrap()
+            .warnings()
+    };
+    assert!(warnings("")[0].contains("routes: without `state_directory`, a restart forgets"));
+    assert_eq!(warnings("state_directory: state\n"), [""; 0]);
+}
+
+#[test]
 fn every_fault_has_its_message() {
     let claim = |rest: &str| format!("claims: [{{page: a, url: 'https://a.example/', {rest}}}]");
     let sets = |rest: &str| format!("services: [{{name: s, sets: [{rest}]}}]");
@@ -182,6 +196,7 @@ fn every_fault_has_its_message() {
             "claims[0].page: a measurement of panel has the same name",
         ),
         (claim("interval: 10s"), "interval: must be from 1m to 2m"),
+        ("state_directory: ''".to_owned(), "state_directory: must be the path of a folder"),
         (claim("labels: {state: x}"), "claims[0].labels.state: the suite itself uses this label"),
         (
             "panel: {probes_file: p, atlas: [{name: a, measurement: 1, targets: [x], labels: {class: x}}]}".to_owned(),

@@ -72,7 +72,7 @@ fn prefixes(prefixes: &[Prefix], page: &mut Page<'_>) {
     let each = || all.iter().map(|(name, it)| (name.as_str(), &it.verdict));
     page.gauge(
         "homing_route_visible_ratio",
-        "The share of the peers that have a route to a prefix; a route to more than it counts where there never was another, or the origin is the same.",
+        "The share of the peers that have a route to a prefix; a route to more than it counts where its origin may announce the prefix, or did before.",
         each().filter_map(|(name, it)| Some(([("prefix", name)], it.visible?))),
     );
     page.gauge(
@@ -102,7 +102,7 @@ fn prefixes(prefixes: &[Prefix], page: &mut Page<'_>) {
     );
     page.gauge(
         "homing_route_unexpected_origins",
-        "Who announces a prefix or a part of it and should not, by two tables in a row; absent while there is one table only.",
+        "Who announces a prefix or a part of it and should not, by two tables in a row; absent while a router has one table only, and nothing is known of before.",
         each().filter_map(|(name, it)| Some(([("prefix", name)], it.unexpected? as f64))),
     );
     page.counter(

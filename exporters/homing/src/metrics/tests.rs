@@ -155,7 +155,7 @@ fn pages(now: Instant) -> Vec<Arc<Page>> {
 /// Tables in which somebody else announces one prefix, and of another one nobody has a route.
 fn routing() -> Routes {
     let rules = Rules { watch: Vec::new(), min_peers: 3, max_age: Duration::from_secs(60) };
-    let routes = Routes::new("routes", &rules);
+    let routes = Routes::new("routes", &rules, std::sync::Arc::default());
     let changes = CountsBy::default();
     changes.inc(RouteChange::Origin);
     let part = "149.154.167.0/24".parse().unwrap();

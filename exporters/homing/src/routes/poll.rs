@@ -1,6 +1,5 @@
 //! The tables of routes on this machine's disk, looked at for ever.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,22 +8,20 @@ use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use ipnet::IpNet;
 
 use super::source::Source;
-use super::standing::{Memory, Tables};
+use super::standing::Tables;
 use super::state::{Latest, Prefix, Routes};
 use super::{RouteWork, Rules};
-use crate::outcome::{RouteChange, TableState};
+use crate::outcome::TableState;
 
-/// What is remembered of the files and of each prefix, and what was counted.
+/// What is remembered of the files.
 #[derive(Debug)]
 pub(super) struct Known {
     sources: Vec<Source>,
-    memories: BTreeMap<IpNet, (Memory, CountsBy<RouteChange>)>,
 }
 
 impl Known {
     pub(super) fn new(work: &RouteWork) -> Self {
-        let sources = work.files.iter().map(|pattern| Source::new(pattern)).collect();
-        Self { sources, memories: BTreeMap::new() }
+        Self { sources: work.files.iter().map(|pattern| Source::new(pattern)).collect() }
     }
 }
 
@@ -54,11 +51,14 @@ pub(crate) async fn run(routes: Arc<Routes>, work: RouteWork, rounds: Rounds) {
 pub(super) fn look(routes: &Routes, work: &RouteWork, known: &mut Known, unix: u64) -> TableState {
     let rules = routes.rules();
     let watch: Vec<IpNet> = rules.watch.iter().map(|it| it.prefix).collect();
-    let Known { sources, memories } = known;
+    let Known { sources } = known;
+    let mut is_new = false;
     let states = CountsBy::default();
     let mut worst = TableState::Read;
     for source in &mut *sources {
+        let before = source.time();
         let looked = source.look(&work.folder, &watch, &routes.records, unix);
+        is_new |= before != source.time();
         let is_old = looked == TableState::Read && !source.stands(rules.max_age, unix);
         let state = if is_old { TableState::Old } else { looked };
         states.inc(state);
@@ -67,29 +67,33 @@ pub(super) fn look(routes: &Routes, work: &RouteWork, known: &mut Known, unix: u
     let standing = standing(sources, &rules, unix);
     let oldest = sources.iter().filter_map(Source::unix).min();
     let mut latest = Latest { states, files: standing.len(), oldest, prefixes: Vec::new() };
-    let mut remembered = std::mem::take(memories);
+    let mut store = routes.store.open(unix);
+    let mut remembered = std::mem::take(&mut store.prefixes);
     for watched in &rules.watch {
         let (mut memory, counts) = remembered.remove(&watched.prefix).unwrap_or_default();
         let tables: Vec<Tables<'_>> = standing
             .iter()
-            .filter_map(|(router, source)| {
+            .filter_map(|source| {
                 let (now, before) = source.of(watched.prefix)?;
-                Some(Tables { router: *router, now, before })
+                Some(Tables { router: source.pattern(), now, before })
             })
             .collect();
         if !tables.is_empty() {
+            let told = memory.told().clone();
             let verdict = memory.judge(watched, &rules, &tables, unix);
+            is_new |= told != *memory.told();
             verdict.changes.iter().for_each(|kind| counts.inc(*kind));
             latest.prefixes.push(Prefix { of: watched.prefix, verdict, counts: counts.clone() });
         }
-        memories.insert(watched.prefix, (memory, counts));
+        store.prefixes.insert(watched.prefix, (memory, counts));
     }
     routes.publish(latest);
+    store.write(is_new);
     worst
 }
 
 /// Of the routers whose last good table still says something; where two patterns lead to one file, of the first.
-fn standing<'a>(sources: &'a [Source], rules: &Rules, unix: u64) -> Vec<(usize, &'a Source)> {
+fn standing<'a>(sources: &'a [Source], rules: &Rules, unix: u64) -> Vec<&'a Source> {
     let mut seen: Vec<PathBuf> = Vec::new();
     let mut is_first = |source: &Source| {
         let Some(file) = source.file() else { return true };
@@ -97,6 +101,5 @@ fn standing<'a>(sources: &'a [Source], rules: &Rules, unix: u64) -> Vec<(usize, 
         seen.push(file.to_owned());
         is_first
     };
-    let numbered = sources.iter().enumerate();
-    numbered.filter(|(_, it)| it.stands(rules.max_age, unix) && is_first(it)).collect()
+    sources.iter().filter(|it| it.stands(rules.max_age, unix) && is_first(it)).collect()
 }

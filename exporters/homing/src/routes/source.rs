@@ -146,6 +146,16 @@ impl Source {
         }
     }
 
+    /// Where its files are.
+    pub(super) fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// When the last good table was written, by its own word.
+    pub(super) fn time(&self) -> Option<u32> {
+        self.good.as_ref().map(|it| it.time)
+    }
+
     /// When the last good table was written, in seconds since the epoch.
     pub(super) fn unix(&self) -> Option<u64> {
         self.good.as_ref().map(|it| it.unix)

@@ -1,12 +1,12 @@
 //! What is remembered of a prefix from table to table, and what should not be. No I/O, no clock.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
-use super::figures::Figures;
-use super::{Rules, Watched};
+use super::figures::{Covered, Figures};
+use super::{Rules, Watched, pairs};
 use crate::outcome::RouteChange;
 
 const DAY: u64 = 86_400;
@@ -27,36 +27,45 @@ const MOST_SHOWN: usize = 10;
 /// What the last two tables of one router say of a prefix.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tables<'a> {
-    /// The router, by the place of its files in the config.
-    pub(crate) router: usize,
+    /// The router, by the pattern of its files.
+    pub(crate) router: &'a str,
     pub(crate) now: &'a Figures,
     /// None where there was one table only.
     pub(crate) before: Option<&'a Figures>,
 }
 
 /// Something that may be as it should not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Thing {
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Thing {
     Origin(u32),
     Upstream(u32),
     Part(IpNet),
     Withdrawn,
 }
 
-/// What is remembered of one prefix.
-#[derive(Clone, Debug, Default)]
+/// What is remembered of one prefix. Times are in seconds since the epoch.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
 pub(crate) struct Memory {
-    /// When what is known was seen last, in seconds since the epoch.
+    /// When what is known was seen last.
+    #[serde(with = "pairs")]
     known: BTreeMap<Thing, u64>,
     /// Since when what is not known has been there, once enough peers said so.
+    #[serde(with = "pairs")]
     strangers: BTreeMap<Thing, u64>,
     visible: VecDeque<(u64, f64)>,
     /// Routers of which a table was seen.
-    routers: BTreeSet<usize>,
-    /// Whether there was a route to the prefix itself, at as many peers as are believed.
-    was_announced: bool,
-    /// When it was judged last, in seconds since the epoch.
+    routers: BTreeSet<String>,
+    /// When the prefix itself was announced last, at as many peers as are believed.
+    announced: Option<u64>,
+    /// Routes to more than the prefix that were heard from who may announce it, and when they were there last.
+    #[serde(with = "pairs")]
+    blocks: BTreeMap<IpNet, u64>,
+    /// When it was judged last.
     judged: Option<u64>,
+    /// Whether there once were two tables of each router, so that what is told goes on from there.
+    was_whole: bool,
     /// What was told.
     told: BTreeSet<Thing>,
 }
@@ -66,7 +75,7 @@ pub(crate) struct Memory {
 pub(crate) struct RouteVerdict {
     /// The share of the peers that have a route.
     pub(crate) visible: Option<f64>,
-    /// Origins that should not be; none where of no router there are two tables.
+    /// Origins that should not be; none where not of every router there are two tables, and nothing is known of before.
     pub(crate) unexpected: Option<usize>,
     /// What became another since the table before.
     pub(crate) changes: Vec<RouteChange>,
@@ -96,45 +105,51 @@ impl Memory {
         tables: &[Tables<'_>],
         unix: u64,
     ) -> RouteVerdict {
+        let is_first = self.routers.is_empty();
         let (figures, before) = sums(tables);
         let needed = needed(rules, figures.peers);
-        for all in [&before, &figures] {
-            let enough = needed.min(all.peers.max(1));
-            self.was_announced |= all.covering.is_none() && all.visible >= enough;
-        }
-        // Of the first table of all it is known what was usual, if there is one before it.
-        if self.routers.is_empty() {
-            self.visible.extend(share(&before).map(|share| (unix, share)));
-        }
+        let enough = |all: &Figures| needed.min(all.peers.max(1));
+        let is_announced = [&before, &figures].iter().any(|all| all.visible >= enough(all));
+        self.announced = if is_announced { Some(unix) } else { self.announced };
+        self.announced = self.announced.filter(|at| at + KNOWN_FOR >= unix);
         self.learn_of_new_routers(tables, needed, unix);
         self.leave_out_silence(rules, unix);
-        let of_prefix: Vec<_> = tables
-            .iter()
-            .map(|it| {
-                (self.of_prefix(watched, it.now), it.before.map(|it| self.of_prefix(watched, it)))
-            })
-            .collect();
+        for all in [&before, &figures] {
+            self.learn_of_blocks(watched, all, enough(all), unix);
+        }
         let (mut figures, mut before) = (Figures::default(), Figures::default());
         let mut twice: BTreeMap<Thing, usize> = BTreeMap::new();
-        for (now, last) in &of_prefix {
-            figures.add(now);
-            let Some(last) = last else { continue };
-            before.add(last);
-            let last: BTreeMap<Thing, usize> = things(last).collect();
-            for (thing, peers) in things(now) {
+        for table in tables {
+            let now = table.now.with_covered(|it| self.counts(watched, it));
+            figures.add(&now);
+            let Some(last) = table.before else { continue };
+            let last = last.with_covered(|it| self.counts(watched, it));
+            before.add(&last);
+            let last: BTreeMap<Thing, usize> = things(&last).collect();
+            for (thing, peers) in things(&now) {
                 let both = last.get(&thing).map_or(0, |it| peers.min(*it));
                 *twice.entry(thing).or_default() += both;
             }
         }
-        let is_told =
-            |(thing, peers): &(Thing, usize)| *peers >= needed && self.is_strange(watched, *thing);
+        // Of the first tables of all it is known what was usual, if there are some before them.
+        if is_first {
+            self.visible.extend(share(&before).map(|share| (unix, share)));
+        }
+        // What was told stays so while it is there, also by one table after a start.
+        let is_told = |(thing, peers): &(Thing, usize)| {
+            let twice = twice.get(thing).is_some_and(|both| *both >= needed);
+            *peers >= needed
+                && (twice || self.told.contains(thing))
+                && self.is_strange(watched, *thing)
+        };
         let mut told: BTreeSet<Thing> =
-            twice.into_iter().filter(is_told).map(|(thing, _)| thing).collect();
+            things(&figures).filter(is_told).map(|(thing, _)| thing).collect();
         let visible = share(&figures);
         let is_low = |share: Option<f64>| {
             share.zip(self.usual()).is_some_and(|(now, usual)| now < WITHDRAWN * usual)
         };
-        if is_low(visible) && is_low(share(&before)) {
+        let was_low = is_low(share(&before)) || self.told.contains(&Thing::Withdrawn);
+        if is_low(visible) && was_low {
             told.insert(Thing::Withdrawn);
         }
         self.remember(&figures, needed, visible.filter(|_| !is_low(visible)), unix);
@@ -142,7 +157,9 @@ impl Memory {
             told.difference(&self.told).map(|it| it.kind()).collect();
         changes.dedup();
         let unexpected = told.iter().filter(|it| it.kind() == RouteChange::Origin).count();
-        let unexpected = tables.iter().any(|it| it.before.is_some()).then_some(unexpected);
+        // Who is not told by the tables of some may be so by those of all.
+        self.was_whole |= tables.iter().all(|it| it.before.is_some());
+        let unexpected = (self.was_whole || unexpected > 0).then_some(unexpected);
         // Of each kind some: rules read what is shown, and many parts must not hide a withdrawal.
         let mut of_kind: BTreeMap<RouteChange, usize> = BTreeMap::new();
         let shown = told.iter().flat_map(|it| shown(*it, watched.prefix, &figures));
@@ -156,16 +173,16 @@ impl Memory {
         RouteVerdict { visible, unexpected, changes, told: shown, figures }
     }
 
-    /// What of a table is about the prefix. Where it was announced once, a route that only covers it, of somebody else's, is
-    /// none to it: a provider's block stays when a customer's part of it is withdrawn.
-    fn of_prefix<'a>(&self, watched: &Watched, all: &'a Figures) -> Cow<'a, Figures> {
-        let is_strange = |asn: &u32| self.is_strange(watched, Thing::Origin(*asn));
-        let is_theirs = all.origins.is_empty() || all.origins.keys().any(is_strange);
-        if self.was_announced && all.covering.is_some() && is_theirs {
-            Cow::Owned(all.without_covering())
-        } else {
-            Cow::Borrowed(all)
-        }
+    /// Whether a route to more than the prefix is one to it: of who may announce it, or a stranger's in the place of, or
+    /// within, one that was heard from them. A provider's block is none: it stays when a customer's part is withdrawn.
+    fn counts(&self, watched: &Watched, covered: &Covered) -> bool {
+        self.is_theirs(watched, covered)
+            || self.blocks.keys().any(|block| block.contains(&covered.route))
+    }
+
+    /// Whether somebody announces it who may announce the prefix.
+    fn is_theirs(&self, watched: &Watched, covered: &Covered) -> bool {
+        covered.origins().into_iter().any(|asn| !self.is_strange(watched, Thing::Origin(asn)))
     }
 
     /// Whether it should not be: by the config, or, where that names nobody, by what is known.
@@ -189,16 +206,34 @@ impl Memory {
     }
 
     /// What the first table of a router says is taken for usual, where as many of its peers say it as would be believed;
-    /// where there are two, the older one.
+    /// where there are two, the older one. A route to more than the prefix says who announces that only where the prefix
+    /// itself is not announced.
     fn learn_of_new_routers(&mut self, tables: &[Tables<'_>], needed: usize, unix: u64) {
         for table in tables {
-            if self.routers.insert(table.router) {
+            if self.routers.insert(table.router.to_owned()) {
                 let first = table.before.unwrap_or(table.now);
+                let first = first.with_covered(|_| self.announced.is_none());
                 let enough = needed.min(first.peers.max(1));
-                let said = things(first).filter(|(_, peers)| *peers >= enough);
+                let said = things(&first).filter(|(_, peers)| *peers >= enough);
                 self.known.extend(said.map(|(thing, _)| (thing, unix)));
             }
         }
+    }
+
+    /// Which routes to more than the prefix enough peers hear from who may announce it; such a one is forgotten when
+    /// nobody has announced it for a week.
+    fn learn_of_blocks(&mut self, watched: &Watched, all: &Figures, enough: usize, unix: u64) {
+        let mut theirs: BTreeMap<IpNet, usize> = BTreeMap::new();
+        for (covered, peers) in &all.covered {
+            if let Some(last) = self.blocks.get_mut(&covered.route) {
+                *last = unix;
+            } else if self.is_theirs(watched, covered) {
+                *theirs.entry(covered.route).or_default() += peers;
+            }
+        }
+        let theirs = theirs.into_iter().filter(|(_, peers)| *peers >= enough);
+        self.blocks.extend(theirs.map(|(route, _)| (route, unix)));
+        self.blocks.retain(|_, at| *at + KNOWN_FOR >= unix);
     }
 
     /// While no table stands nobody is there to be known.
@@ -239,6 +274,21 @@ impl Memory {
         while self.visible.front().is_some_and(|(at, _)| at + over < unix) {
             self.visible.pop_front();
         }
+    }
+
+    /// What was told last.
+    pub(crate) fn told(&self) -> &BTreeSet<Thing> {
+        &self.told
+    }
+
+    /// As it was kept, on a machine whose clock may have been another one: no time in it is of the future, and no share is none.
+    pub(crate) fn kept(mut self, unix: u64) -> Self {
+        let times = self.known.values_mut().chain(self.strangers.values_mut());
+        let times = times.chain(self.blocks.values_mut());
+        let times = times.chain(&mut self.announced).chain(&mut self.judged);
+        times.chain(self.visible.iter_mut().map(|(at, _)| at)).for_each(|at| *at = unix.min(*at));
+        self.visible.retain(|(_, share)| (0.0..=1.0).contains(share));
+        self
     }
 
     fn usual(&self) -> Option<f64> {
@@ -292,8 +342,7 @@ fn shown(thing: Thing, prefix: IpNet, figures: &Figures) -> Vec<Told> {
     let told = |announced, asn| Told { kind, announced, asn };
     match thing {
         Thing::Origin(asn) => {
-            let whole = figures.origins.contains_key(&asn);
-            let whole = whole.then_some(figures.covering.unwrap_or(prefix));
+            let whole = figures.announced.get(&asn).copied();
             let parts = figures.part_origins.keys().filter(|it| it.1 == asn).map(|it| it.0);
             whole.into_iter().chain(parts).map(|it| told(it, Some(asn))).collect()
         }

@@ -6,6 +6,7 @@ use exporter_kit::{CountsBy, Health, Targets};
 use ipnet::IpNet;
 
 use super::standing::RouteVerdict;
+use super::store::Store;
 use super::{RouteWork, Rules};
 use crate::outcome::{Record, RouteChange, TableState};
 
@@ -19,6 +20,8 @@ pub(crate) struct Routes {
     pub(crate) health: Arc<Health>,
     /// Records of all tables that were read.
     pub(crate) records: CountsBy<Record>,
+    /// What is remembered of prefixes.
+    pub(super) store: Arc<Store>,
     inner: Mutex<Inner>,
 }
 
@@ -52,11 +55,12 @@ pub(crate) struct Prefix {
 
 impl Routes {
     /// Nothing is known yet.
-    pub(crate) fn new(name: &str, rules: &Rules) -> Self {
+    pub(crate) fn new(name: &str, rules: &Rules, store: Arc<Store>) -> Self {
         let inner = Inner { rules: Arc::new(rules.clone()), latest: None };
         Self {
             health: Arc::new(Health::new(name, "tables of routes")),
             records: CountsBy::default(),
+            store,
             inner: Mutex::new(inner),
         }
     }

@@ -86,8 +86,10 @@ fn watched() -> Watched {
     }
 }
 
+/// With every peer that has a route to more than the prefix.
 fn figures(file: &[u8]) -> (Tally, Figures) {
-    figures_of(file, watched().prefix)
+    let (tally, figures) = figures_of(file, watched().prefix);
+    (tally, figures.with_covered(|_| true).into_owned())
 }
 
 fn figures_of(file: &[u8], prefix: ipnet::IpNet) -> (Tally, Figures) {
@@ -158,7 +160,7 @@ fn tables_of_bird_frr_and_openbgpd_are_read_whole() {
     ] {
         let (tally, four, six, before) = read_of(file);
         assert_eq!((tally.read, tally.skipped, tally.failed), (read, skipped, 0), "{origin}");
-        assert_eq!((four.peers, four.visible, four.covering), (1, 1, None));
+        assert_eq!((four.peers, four.visible, four.covered.len()), (1, 1, 0));
         assert_eq!((four.origins, four.upstreams), ([(origin, 1)].into(), [(6_762, 1)].into()));
         assert_eq!(four.parts, [("149.154.167.0/24".parse().unwrap(), 1)].into());
         assert_eq!((six.visible, six.origins), (1, [(origin, 1)].into()));
@@ -346,7 +348,7 @@ impl Judge {
 
     fn table(&mut self, file: &[u8], minute: u64) -> RouteVerdict {
         let now = figures_of(file, self.watched.prefix).1;
-        let tables = [Tables { router: 0, now: &now, before: self.last.as_ref() }];
+        let tables = [Tables { router: "a", now: &now, before: self.last.as_ref() }];
         let told = self.memory.judge(&self.watched, &rules(), &tables, minute * 60);
         self.last = Some(now);
         told

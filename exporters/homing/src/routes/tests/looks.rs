@@ -12,6 +12,7 @@ use crate::outcome::{Record, TableState};
 use crate::routes::RouteWork;
 use crate::routes::poll::{Known, look};
 use crate::routes::state::Routes;
+use crate::routes::store::Store;
 
 /// A folder of tables, and who looks at it.
 struct Desk {
@@ -19,6 +20,8 @@ struct Desk {
     routes: Routes,
     work: RouteWork,
     known: Known,
+    /// Whether there is a folder for what outlives the program.
+    is_kept: bool,
     /// Seconds since the first table was written.
     seconds: u64,
 }
@@ -31,8 +34,20 @@ impl Desk {
             interval: Duration::from_secs(60),
             folder: folder.path().into(),
         };
-        let (routes, known) = (Routes::new("routes", &rules()), Known::new(&work));
-        Self { folder, routes, work, known, seconds: 0 }
+        let routes = Routes::new("routes", &rules(), std::sync::Arc::default());
+        let known = Known::new(&work);
+        Self { folder, routes, work, known, is_kept: false, seconds: 0 }
+    }
+
+    /// The same, whose program has a folder for what outlives it.
+    fn kept(files: &[&str]) -> Self {
+        let mut desk = Self { is_kept: true, ..Self::new(files) };
+        desk.restart();
+        desk
+    }
+
+    fn state(&self) -> std::path::PathBuf {
+        self.folder.path().join("routes.json")
     }
 
     /// Writes a file as a router does that second.
@@ -57,7 +72,15 @@ impl Desk {
 
     /// Another program, that knows what is in the folder and nothing else.
     fn restart(&mut self) {
-        (self.routes, self.known) = (Routes::new("routes", &rules()), Known::new(&self.work));
+        let store = Store::new(self.is_kept.then_some(self.folder.path()));
+        self.routes = Routes::new("routes", &rules(), store.into());
+        self.known = Known::new(&self.work);
+    }
+
+    /// What is told of the prefix, of whatever kind.
+    fn told(&self) -> Vec<RouteChange> {
+        let latest = self.routes.latest().unwrap();
+        latest.prefixes[0].verdict.told.iter().map(|it| it.kind).collect()
     }
 
     fn look(&mut self) -> TableState {
@@ -240,6 +263,108 @@ fn a_start_in_the_middle_of_a_hijack_tells_it_or_nothing_and_never_that_all_is_w
     desk.put("a.mrt", &both);
     desk.look();
     assert_eq!(desk.unexpected(), Some(1));
+}
+
+#[test]
+fn what_was_told_outlives_the_program_and_ends_with_the_first_table_that_says_otherwise() {
+    let mut desk = Desk::kept(&["a.mrt"]);
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        desk.look();
+    }
+    desk.restart();
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(1), "one table is left, which says it still");
+    desk.restart();
+    desk.write("a.mrt", &table(62_041));
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(0));
+    // So does a reload by which files are looked at by another task.
+    desk.write("a.mrt", &table(64_666));
+    desk.look();
+    desk.write("a.mrt", &table(64_666));
+    desk.look();
+    desk.known = Known::new(&desk.work);
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(1));
+    // What is named by then is over at once.
+    desk.restart();
+    let mut protected = rules();
+    protected.watch[0].origins.insert(64_666);
+    desk.routes.relabel(&protected);
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(0));
+}
+
+#[test]
+fn a_withdrawal_outlives_the_program_and_is_never_the_providers_announcement() {
+    let path = [64_500, 3_356, 174];
+    let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
+    let block = rib([149, 154, 0, 0], 16, &routes, false);
+    let block = [peers(), block].concat();
+    for is_kept in [true, false] {
+        let mut desk = Desk { is_kept, ..Desk::new(&["a.mrt"]) };
+        desk.restart();
+        for file in [[table(62_041), block.clone()].concat(), block.clone(), block.clone()] {
+            desk.write("a.mrt", &file);
+            desk.look();
+        }
+        assert_eq!((desk.told(), desk.unexpected()), (vec![RouteChange::Withdrawn], Some(0)));
+        desk.restart();
+        for _ in 0..3 {
+            desk.look();
+            assert_eq!(desk.told().len(), usize::from(is_kept));
+            assert_eq!(desk.unexpected().unwrap_or_default(), 0);
+            desk.write("a.mrt", &block);
+        }
+        desk.write("a.mrt", &table(62_041));
+        desk.look();
+        assert_eq!(desk.told(), []);
+    }
+}
+
+#[test]
+fn who_is_known_outlives_the_program_and_a_stranger_is_one_after_a_start() {
+    let mut desk = Desk::kept(&["a.mrt"]);
+    let mut unpinned = rules();
+    unpinned.watch[0].origins.clear();
+    desk.routes.relabel(&unpinned);
+    desk.write("a.mrt", &table(62_041));
+    desk.look();
+    desk.restart();
+    desk.routes.relabel(&unpinned);
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        desk.look();
+    }
+    assert_eq!(desk.unexpected(), Some(1));
+}
+
+#[test]
+fn a_file_of_what_was_told_is_written_when_there_is_something_new_and_a_bad_one_is_moved_aside() {
+    let mut desk = Desk::kept(&["a.mrt"]);
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        desk.look();
+    }
+    let kept = std::fs::read_to_string(desk.state()).unwrap();
+    std::fs::remove_file(desk.state()).unwrap();
+    desk.look();
+    assert!(!desk.state().exists(), "nothing is new");
+    desk.write("a.mrt", &table(64_666));
+    desk.look();
+    assert!(desk.state().exists());
+    // Of a time that nobody has reached, or of a share that is none.
+    let strange = kept.replace(&format!("{}", u64::from(WRITTEN) + 2), &u64::MAX.to_string());
+    let strange = strange.replace("0.8]", "8e300]");
+    for (text, is_good) in [(&kept[..], true), (&strange, true), ("{}", false), ("", false)] {
+        std::fs::write(desk.state(), text).unwrap();
+        desk.restart();
+        desk.look();
+        assert_eq!(desk.unexpected(), is_good.then_some(1), "{text}");
+        assert_eq!(desk.folder.path().join("routes.json.unreadable").exists(), !is_good);
+    }
+    assert_ne!(kept, strange);
 }
 
 #[test]

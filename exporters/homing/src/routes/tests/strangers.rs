@@ -138,9 +138,18 @@ fn several_ways_of_one_peer_are_all_seen() {
 
 /// A provider's block, which stays when its customer's part is withdrawn.
 fn block(origin: u32) -> Vec<u8> {
+    wider(16, origin)
+}
+
+/// A route to more than the prefix.
+fn wider(length: u8, origin: u32) -> Vec<u8> {
+    at_peers(4, [149, 154, 160, 0], length, origin)
+}
+
+fn at_peers(peers: u16, prefix: [u8; 4], length: u8, origin: u32) -> Vec<u8> {
     let path = [64_500, 3_356, origin];
-    let routes: Vec<Route<'_>> = (0..4).map(|peer| (peer, &path[..])).collect();
-    rib([149, 154, 0, 0], 16, &routes, false)
+    let routes: Vec<Route<'_>> = (0..peers).map(|peer| (peer, &path[..])).collect();
+    rib(prefix, length, &routes, false)
 }
 
 #[test]
@@ -171,13 +180,89 @@ fn an_owner_that_announces_the_whole_block_alone_is_no_withdrawal() {
 }
 
 #[test]
-fn who_announces_what_covers_a_prefix_that_never_was_there_is_told_with_what_he_announces() {
+fn who_announces_in_the_place_of_the_owners_block_or_within_it_is_told_and_a_providers_block_is_none()
+ {
     let mut judge = Judge::new(watched());
-    judge.table(&block(174), 0);
-    let told = judge.table(&block(174), 1);
-    let announced = "149.154.0.0/16".parse().unwrap();
-    let origin = Told { kind: RouteChange::Origin, announced, asn: Some(174) };
-    assert_eq!((told.unexpected, told.told), (Some(1), vec![origin]));
+    for minute in 0..3 {
+        let told = judge.table(&block(174), minute);
+        assert_eq!((told.visible, told.told.len()), (Some(0.0), 0));
+        assert_eq!(told.unexpected.unwrap_or_default(), 0);
+    }
+    let instead = (block(64_666), "149.154.0.0/16");
+    let within = ([block(62_041), wider(20, 64_666)].concat(), "149.154.160.0/20");
+    for (foreign, announced) in [instead, within] {
+        let mut judge = Judge::new(watched());
+        assert_eq!(judge.table(&block(62_041), 0).visible, Some(1.0));
+        judge.table(&foreign, 1);
+        let told = judge.table(&foreign, 2);
+        let announced = announced.parse().unwrap();
+        let origin = Told { kind: RouteChange::Origin, announced, asn: Some(64_666) };
+        assert!(told.told.contains(&origin), "{:?}", told.told);
+        assert_eq!((told.unexpected, told.visible), (Some(1), Some(1.0)));
+    }
+}
+
+#[test]
+fn a_router_that_hears_a_providers_block_alone_says_nothing_of_a_withdrawal() {
+    let of = |file: &[u8]| figures_of(file, watched().prefix).1;
+    let near = of(&at_peers(5, [149, 154, 164, 0], 22, 62_041));
+    let far = of(&at_peers(20, [149, 154, 0, 0], 16, 174));
+    let gone = of(&at_peers(5, [8, 8, 8, 0], 24, 15_169));
+    for watched in [watched(), unpinned()] {
+        let mut memory = Memory::default();
+        let mut judge = |before, now, hour: u64| {
+            let tables = [("a", before, now), ("b", &far, &far)];
+            let tables =
+                tables.map(|(router, before, now)| Tables { router, now, before: Some(before) });
+            memory.judge(&watched, &rules(), &tables, hour * 3_600)
+        };
+        for hour in 0..3 {
+            let told = judge(&near, &near, hour);
+            assert_eq!((told.visible, told.unexpected, told.told.len()), (Some(0.2), Some(0), 0));
+        }
+        assert!(judge(&near, &gone, 3).told.is_empty());
+        let told = judge(&gone, &gone, 4);
+        assert_eq!((told.unexpected, &told.changes[..]), (Some(0), &[RouteChange::Withdrawn][..]));
+    }
+}
+
+#[test]
+fn a_peer_counts_by_the_longest_that_it_has_itself() {
+    let mut judge = Judge::new(watched());
+    // All, one, none of which hears what is within the owner's own block: nothing is withdrawn from anybody.
+    for (minute, peers) in (0..).zip([4, 1, 1, 0, 0, 1, 1]) {
+        let both = [block(62_041), at_peers(peers, [149, 154, 164, 0], 22, 62_041)].concat();
+        let told = judge.table(&both, minute);
+        assert_eq!((told.visible, told.told.len()), (Some(1.0), 0), "{peers}");
+        assert_eq!(told.figures.announcers, [(62_041, 4)].into());
+    }
+    // Who hears a part from the same is counted once.
+    let part = at_peers(4, [149, 154, 166, 0], 24, 62_041);
+    let told = judge.table(&[block(62_041), part].concat(), 9);
+    assert_eq!(told.figures.announcers, [(62_041, 4)].into());
+}
+
+#[test]
+fn where_one_router_has_one_table_nothing_is_said_to_be_well() {
+    let of = |file: &[u8]| figures_of(file, watched().prefix).1;
+    let (well, foreign) = (of(&table(62_041)), of(&table(64_666)));
+    let both = |before, now| {
+        [
+            Tables { router: "a", now: &well, before: Some(&well) },
+            Tables { router: "b", now, before },
+        ]
+    };
+    let mut memory = Memory::default();
+    let mut judge = |tables: [Tables<'_>; 2], unix| {
+        memory.judge(&watched(), &rules(), &tables, unix).unexpected
+    };
+    assert_eq!(judge(both(None, &foreign), 1), None, "only its next one tells");
+    assert_eq!(judge(both(Some(&foreign), &foreign), 2), Some(1));
+    assert_eq!(judge(both(Some(&foreign), &well), 3), Some(0));
+    // What others tell is told nevertheless.
+    let tables =
+        [Tables { before: Some(&foreign), now: &foreign, router: "a" }, both(None, &well)[1]];
+    assert_eq!(Memory::default().judge(&watched(), &rules(), &tables, 1).unexpected, Some(1));
 }
 
 #[test]

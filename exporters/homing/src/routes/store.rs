@@ -1,0 +1,103 @@
+//! What is remembered of the watched prefixes, on disk: who is known, what is usual, and what was told. Without it a restart
+//! would take what it finds for usual, and end what was told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::ensure;
+use exporter_kit::{CountsBy, StateFile};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::standing::Memory;
+use crate::outcome::RouteChange;
+
+const FORMAT: u32 = 1;
+/// Far more than 500 prefixes with a thousand parts each have.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// What is remembered of each prefix, and what was counted. One for all tasks that follow each other over reloads.
+#[derive(Debug, Default)]
+pub(crate) struct Store(Mutex<Remembered>);
+
+/// The same, of whoever looks at the tables now.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    pub(crate) prefixes: BTreeMap<IpNet, (Memory, CountsBy<RouteChange>)>,
+    file: Option<StateFile>,
+    /// Whether the file was read.
+    is_open: bool,
+    /// Whether it could not be written last, which was told.
+    has_failed: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Document {
+    format: u32,
+    prefixes: Vec<OfPrefix>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct OfPrefix {
+    prefix: IpNet,
+    #[serde(flatten)]
+    memory: Memory,
+}
+
+impl Store {
+    /// Nothing is remembered yet; where there is a folder, it is kept there.
+    pub(crate) fn new(directory: Option<&Path>) -> Self {
+        let file = directory.map(|directory| StateFile::new(directory, "routes"));
+        Self(Mutex::new(Remembered { file, ..Remembered::default() }))
+    }
+
+    /// What is remembered, read from the file at the first time. Waits for the disk.
+    pub(super) fn open(&self, unix: u64) -> MutexGuard<'_, Remembered> {
+        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.read(unix);
+        remembered
+    }
+}
+
+impl Remembered {
+    fn read(&mut self, unix: u64) {
+        if std::mem::replace(&mut self.is_open, true) {
+            return;
+        }
+        // It comes back if it can be used.
+        let Some(file) = self.file.take() else { return };
+        let held = file.look(MOST_BYTES, parse);
+        if let Some(fault) = held.fault() {
+            warn!("{} {fault}", file.path().display());
+        }
+        let Some(prefixes) = file.open(held) else { return };
+        let kept =
+            prefixes.into_iter().map(|it| (it.prefix, (it.memory.kept(unix), CountsBy::default())));
+        self.prefixes = kept.collect();
+        self.file = Some(file);
+    }
+
+    /// Replaces what the file holds; where that fails, it is tried again at the next look. Waits for the disk.
+    pub(super) fn write(&mut self, is_new: bool) {
+        let Some(file) = self.file.as_ref().filter(|_| is_new || self.has_failed) else { return };
+        let prefixes = self
+            .prefixes
+            .iter()
+            .map(|(prefix, (memory, _))| OfPrefix { prefix: *prefix, memory: memory.clone() });
+        let document = Document { format: FORMAT, prefixes: prefixes.collect() };
+        let text = serde_json::to_vec(&document).map_err(anyhow::Error::from);
+        let failed = text.and_then(|text| file.replace(&text)).err();
+        if let Some(error) = failed.as_ref().filter(|_| !self.has_failed) {
+            warn!("what is known of routes cannot be kept: {error:#}");
+        }
+        self.has_failed = failed.is_some();
+    }
+}
+
+fn parse(text: &[u8]) -> anyhow::Result<Vec<OfPrefix>> {
+    let document: Document = serde_json::from_slice(text)?;
+    ensure!(document.format == FORMAT, "format {} is not known", document.format);
+    Ok(document.prefixes)
+}
