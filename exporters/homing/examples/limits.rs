@@ -100,7 +100,7 @@ fn measure() -> anyhow::Result<bool> {
     let last = wait_for(address, done_before + EVALUATIONS)?;
     let cpu = (cpu_seconds(&exporter)? - cpu_before) / (complete(&last) - done_before);
     let judged =
-        last.lines().filter(|it| it.starts_with("homing_class{") && it.ends_with(" 1")).count();
+        last.lines().filter(|it| it.starts_with("homing_class{") && it.ends_with(" 1.0")).count();
     if judged != addresses {
         bail!("{judged} of {addresses} addresses are judged");
     }
