@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::ask::{authoritative, message, once, patiently};
 use super::chain;
 use super::counts::Counts;
-use super::judge::Parent;
+use super::judge::{Parent, ROUNDS};
 use super::said;
 use crate::config::ZonePlan;
 use crate::courtesy::Courtesy;
@@ -27,9 +27,10 @@ const ADDRESSES: Duration = Duration::from_secs(300);
 const PARENTS: Duration = Duration::from_secs(3600);
 /// Servers of the parent that are asked in a round until one replies.
 const TRIES: usize = 3;
-/// For how long a parent's answer is believed where its servers are somebody else's: a little less than a minute, so that
-/// a round each minute asks anew.
+/// For how long a parent is not asked again where its servers are somebody else's: a little less than a minute, so that a
+/// round each minute asks anew.
 const TOLD: Duration = Duration::from_secs(55);
+const MINUTE: Duration = Duration::from_secs(60);
 /// Names that are looked up: more servers than any zone has.
 const MOST_NAMES: usize = 16;
 /// Where the machine's own resolvers stand.
@@ -40,8 +41,14 @@ const RESOLVERS: &str = "/etc/resolv.conf";
 pub(crate) struct Finder {
     parents: Option<(Vec<SocketAddr>, Instant)>,
     addresses: BTreeMap<HostName, (BTreeSet<IpAddr>, Instant)>,
-    /// What the parent said last.
-    told: Option<(Parent, Instant)>,
+    /// What the parent said when it was asked last,
+    told: Option<Parent>,
+    /// and how often in a row it did, if it had said something else before.
+    times: Option<u32>,
+    /// When asking it last began, whatever came of it,
+    asked: Option<Instant>,
+    /// and up to when what it may be asked is used up.
+    used: Option<Instant>,
 }
 
 /// A zone's servers, as far as they were found.
@@ -55,6 +62,8 @@ pub(super) struct Found {
     pub(super) unresolved: Vec<HostName>,
     /// Whether that is what it said before: strangers are asked no more than once a minute.
     pub(super) is_parent_kept: bool,
+    /// Whether it was asked in this round.
+    is_parent_asked: bool,
     /// Whether a server of the parent replied. What a resolver says may come from its cache, and proves no way to
     /// servers.
     pub(super) is_online: bool,
@@ -73,25 +82,20 @@ pub(super) struct Way<'a> {
 
 impl Finder {
     /// Finds the servers. `own` are those that the zone itself named in the round before, and their
-    /// addresses; `is_urgent` says that none of them answered.
+    /// addresses.
     pub(super) async fn find(
         &mut self,
         way: Way<'_>,
         own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
-        is_urgent: bool,
     ) -> Found {
         let resolvers = resolvers(way.plan);
         let mut found = Found::default();
         let parents = self.parents(way, &resolvers).await;
-        let is_owed = parents.iter().any(|parent| way.courtesy.is_owed(parent.ip()));
-        if let Some((told, at)) = &self.told
-            && is_owed
-            && !is_urgent
-            && at.elapsed() < TOLD
-        {
-            (found.parent, found.is_parent_kept) = (Some(told.clone()), true);
-        } else {
+        let is_open = self.times.is_some_and(|times| times < ROUNDS);
+        if self.may_ask(way, &parents, is_open) {
             self.ask_parent(way, parents, &mut found).await;
+        } else {
+            (found.parent, found.is_parent_kept) = (self.told.clone(), self.told.is_some());
         }
         let mut names: BTreeSet<HostName> = own.keys().cloned().collect();
         if let Some(parent) = &found.parent {
@@ -114,8 +118,40 @@ impl Finder {
         found
     }
 
+    /// Asks the parent in a round in which no server of the zone answers, where it was not asked yet: whether this machine
+    /// reaches anybody is not known from what was said before.
+    pub(super) async fn look_for_life(&mut self, way: Way<'_>, found: &mut Found) {
+        if found.is_parent_asked {
+            return;
+        }
+        let parents = self.parents(way, &resolvers(way.plan)).await;
+        if self.may_ask(way, &parents, true) {
+            (found.parent, found.is_parent_kept) = (None, false);
+            self.ask_parent(way, parents, found).await;
+        }
+    }
+
+    /// Notes that the parent is asked now, if it may be: where a server of it is somebody else's, once a minute; and sooner,
+    /// where something is open, as often at once as it takes to tell it.
+    fn may_ask(&mut self, way: Way<'_>, parents: &[SocketAddr], is_open: bool) -> bool {
+        let now = Instant::now();
+        if parents.iter().any(|parent| way.courtesy.is_owed(parent.ip())) {
+            let used = self.used.map_or(now, |used| used.max(now));
+            let mut may =
+                self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= TOLD);
+            may |= is_open && used <= now + MINUTE * (ROUNDS - 1);
+            if !may {
+                return false;
+            }
+            self.used = Some(used + MINUTE);
+        }
+        self.asked = Some(now);
+        true
+    }
+
     /// Asks servers of the parent until one says something of the zone.
     async fn ask_parent(&mut self, way: Way<'_>, parents: Vec<SocketAddr>, found: &mut Found) {
+        found.is_parent_asked = true;
         let mut tries = 0;
         for parent in parents {
             let question = Question::authoritative(way.plan.zone.clone(), RecordType::NS);
@@ -135,7 +171,17 @@ impl Finder {
                 break;
             }
         }
-        self.told = found.parent.clone().map(|told| (told, Instant::now()));
+        self.note(found.parent.clone());
+    }
+
+    /// Notes what the parent said.
+    fn note(&mut self, told: Option<Parent>) {
+        self.times = match (&self.told, &told) {
+            (Some(was), Some(is)) if (&was.ns, &was.ds) != (&is.ns, &is.ds) => Some(1),
+            (Some(_), Some(_)) => self.times.map(|times| times.saturating_add(1)),
+            _ => None,
+        };
+        self.told = told;
     }
 
     /// Servers of the parent, in any order: those that are configured, or what resolvers know.
@@ -259,4 +305,51 @@ pub(super) fn resolvers(plan: &ZonePlan) -> Vec<SocketAddr> {
         address.parse::<IpAddr>().ok()
     });
     addresses.map(|address| SocketAddr::new(address, 53)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_parent_that_says_something_else_or_is_all_that_may_live_is_asked_sooner_and_no_more_in_an_hour()
+     {
+        let text =
+            "vantage: { name: fra, region: EMEA }\nzones: { a.example: { ns: [ns.example] } }\n";
+        let config: Config = exporter_kit::config::parse(text, "test.yml").unwrap();
+        let plans = config.complete(Path::new(".")).unwrap().zone_plans();
+        let plan = plans.get("a.example").unwrap();
+        let (counts, courtesy) = (Counts::new(&plan.buckets), Courtesy::default());
+        let way = Way { plan, counts: &counts, courtesy: &courtesy };
+        let (parents, mut finder) = ([([9, 9, 9, 9], 53).into()], Finder::default());
+        let mut asked = Vec::new();
+        for round in 0..360_u32 {
+            // From the tenth minute on.
+            if finder.may_ask(way, &parents, round >= 60) {
+                asked.push(round);
+            }
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        let quiet: Vec<_> = asked.iter().copied().filter(|round| *round < 60).collect();
+        assert_eq!(quiet, (0..10).map(|minute| 6 * minute).collect::<Vec<_>>());
+        assert_eq!(asked[10..13], [60, 61, 62]);
+        assert!(asked.len() <= 64, "{}", asked.len());
+        // What is told is open when it is another than before, until it was told often enough.
+        let parent =
+            |name: &str| Parent { ns: [name.parse().unwrap()].into(), ..Parent::default() };
+        let mut finder = Finder::default();
+        let mut note = |told: Option<Parent>| {
+            finder.note(told);
+            finder.times
+        };
+        assert_eq!(note(Some(parent("ns.example"))), None);
+        assert_eq!(note(Some(parent("ns.example"))), None);
+        for times in 1..=ROUNDS {
+            assert_eq!(note(Some(parent("ns.evil.example"))), Some(times));
+        }
+        assert_eq!(note(None), None);
+    }
 }

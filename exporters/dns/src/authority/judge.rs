@@ -1,7 +1,8 @@
 //! What follows from a round over a zone's servers, and from those before. No I/O, no clock.
 //!
 //! 1. Nothing is judged if neither a server of the zone nor one of its parent replied: that says more of this
-//!    machine's network than of the zone. Resolvers prove nothing, since they answer from their caches.
+//!    machine's network than of the zone. Resolvers prove nothing, since they answer from their caches. What was told
+//!    stands meanwhile if a server of the parent replied a moment ago.
 //! 2. A server is lame after [`ROUNDS`] rounds without an answer for the zone, each of which asked it twice;
 //!    and no more after one with an answer.
 //! 3. What differs between servers differs after as many rounds in a row; a round in which it could not
@@ -25,6 +26,7 @@ use exporter_kit::LabelEnum as _;
 
 pub(crate) use super::finding::ROUNDS;
 use super::finding::{Finding, Outcome, Severity};
+use super::memory::HOUR;
 pub(crate) use super::memory::{Kept, Memory};
 use super::said::{Canary, Said};
 use super::serial;
@@ -33,6 +35,10 @@ use crate::exchange::HostName;
 
 /// Rounds without a measurement after which nothing is told of it any more.
 const UNKNOWN: u32 = 30;
+/// After how long a serial that no server has any more is no measure, whoever may have it and is silent, seconds: a day.
+const UNSEEN: u64 = 86_400;
+/// Providers of one zone whose serials are remembered.
+const MOST_PROVIDERS: usize = 32;
 /// Servers that are named as the reason of a finding, over all of them.
 pub(crate) const MAX_CULPRITS: usize = 32;
 /// One round over a zone's servers.
@@ -129,6 +135,8 @@ pub(crate) struct Verdict {
     /// Whether no server is known, for want of somebody who could say its address: nothing follows but of the
     /// delegation.
     pub(crate) is_blind: bool,
+    /// Whether nothing was judged, since nobody new replied, and what was told stands: the parent was asked a moment ago.
+    pub(crate) is_kept: bool,
     /// Who is the reason.
     pub(crate) culprits: Vec<Culprit>,
     /// How many more are.
@@ -149,6 +157,13 @@ pub(crate) struct Verdict {
     pub(crate) signature_ends: Option<u64>,
     /// The age of the oldest canary, seconds.
     pub(crate) canary_age: Option<u64>,
+}
+
+impl Verdict {
+    /// Whether anything was judged.
+    pub(crate) fn is_judged(&self) -> bool {
+        !self.is_blind && !self.is_kept
+    }
 }
 
 /// A server that is the reason of a finding.
@@ -184,8 +199,9 @@ pub(crate) fn judge(round: &Round, rules: &Rules, memory: &mut Memory) -> Verdic
         judging.bogus(&rules.zone);
         judging.canary(rules);
     }
-    judging.memory.keep();
-    if is_reachable {
+    judging.memory.keep(round.now);
+    judging.verdict.is_kept = !is_reachable && round.is_parent_kept;
+    if is_reachable || judging.verdict.is_kept {
         let memory = &judging.memory;
         let severity = |it: &Finding| Some((*it, *memory.last.get(it.name())?));
         let told = Finding::VALUES.iter();
@@ -273,7 +289,13 @@ impl<'a> Judging<'a> {
     /// What is measured, and decides nothing by itself.
     fn measures(&mut self, rules: &Rules) {
         let good: Vec<_> = self.good().collect();
-        let is_whole = good.len() == self.round.servers.len();
+        // One that can never be asked from here, over IPv6 where there is none, keeps no zone from beginning anew.
+        let is_asked = |server: &&Server| {
+            let unasked = self.memory.unasked.get(&server.address);
+            server.outcome != Outcome::LocalError || unasked.is_none_or(|rounds| *rounds < ROUNDS)
+        };
+        let count = self.round.servers.iter().filter(is_asked).count();
+        let is_whole = !good.is_empty() && good.len() == count;
         let now = self.round.now;
         let mut by_provider: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for server in &good {
@@ -281,15 +303,22 @@ impl<'a> Judging<'a> {
                 by_provider.entry(provider(server, rules)).or_default().push(serial);
             }
         }
-        self.memory
-            .kept
-            .history
-            .retain(|provider, _| by_provider.contains_key(provider) || !is_whole);
+        let kept = &mut self.memory.kept;
+        let is_many = kept.history.len() > MOST_PROVIDERS;
+        let is_kept =
+            |provider: &String| by_provider.contains_key(provider) || !is_whole && !is_many;
+        kept.history.retain(|provider, _| is_kept(provider));
+        kept.newest_at.retain(|provider, _| is_kept(provider));
         let (mut spread, mut lag) = (None, None);
         for (provider, serials) in by_provider {
             spread = spread.max(serial::spread(&serials));
-            let history = self.memory.kept.history.entry(provider).or_default();
-            history.note(&serials, is_whole, now);
+            let at = kept.newest_at.entry(provider.clone()).or_insert(now);
+            let history = kept.history.entry(provider).or_default();
+            let passed = now.saturating_sub(*at);
+            history.note(&serials, is_whole || passed > UNSEEN, now);
+            if history.last().is_some_and(|last| serials.contains(&last)) && passed >= HOUR {
+                *at = now;
+            }
             let lags = serials.iter().filter_map(|it| history.lag(*it, now));
             lag = lag.max(Some(lags.max().unwrap_or(0)));
         }

@@ -13,6 +13,10 @@ use crate::exchange::HostName;
 /// That a signature does not hold, or hardly does any more: a page once that has been so for long enough.
 pub(super) const INVALID: &str = "signature_invalid";
 
+/// For how long what was told stands while the program does not run, seconds: a day.
+const STANDS: u64 = 86_400;
+pub(super) const HOUR: u64 = 3_600;
+
 /// What is remembered from round to round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
@@ -23,6 +27,8 @@ pub(crate) struct Memory {
     pub(super) unresolved: BTreeMap<String, u32>,
     /// Rounds in a row in which no question to a server left this machine.
     pub(super) unasked: BTreeMap<SocketAddr, u32>,
+    /// Whether the parent's DS records led to no key when both were seen last.
+    pub(super) is_astray: bool,
     /// When the parent was last seen to name servers, in the round before.
     pub(super) parent_seen: Option<u64>,
     /// Rounds in a row in which each finding was so, and in which it could not be measured since.
@@ -43,6 +49,8 @@ pub(crate) struct Kept {
     pub(crate) stood: u64,
     /// The serials of the zone; of each provider, where they have their own.
     pub(super) history: BTreeMap<String, History>,
+    /// When the last of them was had by a server, to the hour.
+    pub(super) newest_at: BTreeMap<String, u64>,
     /// Since when servers of different providers answer otherwise.
     pub(super) apart_since: Option<u64>,
     /// What had been so for long enough to be told, and of whom: what is so in the first round after a restart is told
@@ -50,13 +58,47 @@ pub(crate) struct Kept {
     pub(super) standing: BTreeSet<String>,
     pub(super) lame: BTreeSet<SocketAddr>,
     pub(super) unresolved: BTreeSet<String>,
+    /// When this was remembered last, to the hour.
+    pub(super) at: u64,
+}
+
+impl Kept {
+    /// It, dated by a clock that is so many seconds ahead: that by which rounds are dated may have begun before this
+    /// machine knew the time.
+    pub(super) fn dated_anew(&self, step: i64) -> Self {
+        let mut kept = self.clone();
+        kept.history.values_mut().for_each(|history| history.step(step));
+        kept.step(step);
+        kept
+    }
+
+    /// Dates all anew but the serials.
+    fn step(&mut self, step: i64) {
+        let since = self.newest_at.values_mut().chain(&mut self.apart_since);
+        since.chain([&mut self.at]).for_each(|at| *at = at.saturating_add_signed(step));
+    }
+
+    /// What is of use of it when the process begins, at this second: what stood a day ago may have ended since, and while
+    /// nobody looked nobody was seen to be behind, but for those that have the same serial still.
+    fn taken_up(mut self, now: u64) -> Self {
+        self.history.retain(|_, history| history.is_possible());
+        self.history.values_mut().for_each(|history| history.end_by(now));
+        // A file of an earlier release does not say when it was written.
+        let unseen = if self.at == 0 { 0 } else { now.saturating_sub(self.at) };
+        if unseen > STANDS {
+            (self.standing, self.lame, self.unresolved) = Default::default();
+        }
+        self.step(unseen.saturating_sub(HOUR).try_into().unwrap_or_default());
+        let since = self.newest_at.values_mut().chain(&mut self.apart_since);
+        since.for_each(|since| *since = now.min(*since));
+        Self { at: now, ..self }
+    }
 }
 
 impl Memory {
     /// What is remembered when the process begins, at this second.
-    pub(crate) fn new(mut kept: Kept, now: u64) -> Self {
-        kept.history.values_mut().for_each(|history| history.end_by(now));
-        kept.apart_since = kept.apart_since.map(|since| since.min(now));
+    pub(crate) fn new(kept: Kept, now: u64) -> Self {
+        let kept = kept.taken_up(now);
         // A file of an earlier release has no more than this of what was told.
         let is_other = kept.other.is_some().then(|| Finding::DelegationChanged.name());
         let names = Finding::VALUES.iter().map(|finding| finding.name()).chain([INVALID]);
@@ -80,14 +122,22 @@ impl Memory {
         }
     }
 
-    /// Notes what outlives the process of what has been so for long enough.
-    pub(super) fn keep(&mut self) {
-        let is_long = |streak: u32| streak >= ROUNDS;
-        let standing = self.streaks.iter().filter(|(_, (streak, _))| is_long(*streak));
-        self.kept.standing = standing.map(|(name, _)| (*name).to_owned()).collect();
-        let lame = self.lame.iter().filter(|(_, streak)| is_long(**streak));
-        self.kept.lame = lame.map(|(server, _)| *server).collect();
-        let unresolved = self.unresolved.iter().filter(|(_, streak)| is_long(**streak));
-        self.kept.unresolved = unresolved.map(|(name, _)| name.clone()).collect();
+    /// Notes what outlives the process: what has been so for long enough, and what was before it began and could not be
+    /// measured since.
+    pub(super) fn keep(&mut self, now: u64) {
+        let Kept { standing, lame, unresolved, .. } = &self.kept;
+        let stands = |streak: u32, did: bool| streak >= ROUNDS || did && streak + 1 == ROUNDS;
+        let is =
+            |(name, (streak, _)): &(&&str, &(u32, u32))| stands(*streak, standing.contains(**name));
+        let standing = self.streaks.iter().filter(is).map(|(name, _)| (*name).to_owned()).collect();
+        let is = |(server, streak): &(&SocketAddr, &u32)| stands(**streak, lame.contains(*server));
+        let lame = self.lame.iter().filter(is).map(|(server, _)| *server).collect();
+        let is = |(name, streak): &(&String, &u32)| stands(**streak, unresolved.contains(*name));
+        let unresolved = self.unresolved.iter().filter(is).map(|(name, _)| name.clone()).collect();
+        let kept = &mut self.kept;
+        (kept.standing, kept.lame, kept.unresolved) = (standing, lame, unresolved);
+        if now.saturating_sub(kept.at) >= HOUR {
+            kept.at = now;
+        }
     }
 }

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::ask::{self, authoritative, patiently};
 use super::counts::RoundResult;
-use super::delegation::{Found, Way, is_allowed};
+use super::delegation::{Finder, Way, is_allowed};
 use super::finding::{Finding, Outcome, Severity};
 use super::judge::{self, Memory, Round, Server};
 use super::said::{self, Said};
@@ -35,6 +35,9 @@ const MAX_SERVERS: usize = 32;
 /// Names within the zone whose addresses are compared with the glue.
 const MAX_OWN: usize = 16;
 
+/// By how many seconds a clock must be set for what is remembered to be dated anew.
+const STEP: u64 = 60;
+
 /// Asks at the zone's interval.
 pub(crate) async fn run(
     zone: Arc<RunningZone>,
@@ -51,27 +54,30 @@ pub(crate) async fn run(
     }
     // What the zone's task knew before a reload is no older than the file.
     memory = known.memory.take().unwrap_or(memory);
+    let mut dated = 0;
     let mut own = zone.latest().snapshot.map(|it| it.named()).unwrap_or_default();
-    let mut is_served = true;
     let mut rounds = rounds.every(plan.interval, &format!("dns/zone/{}", plan.zone));
     loop {
         rounds.next().await;
         let plan = zone.plan();
-        let round = round(&zone, &plan, &courtesy, &mut known, &own, is_served).await;
-        is_served = round.servers.iter().any(|server| server.outcome == Outcome::Answers);
+        let round = round(&zone, &plan, &courtesy, &mut known, &own).await;
         let kept = memory.kept.clone();
         let verdict = judge::judge(&round, &plan.rules(), &mut memory);
-        if memory.kept != kept
+        // The clock of the machine may have been set since this one began.
+        let step = i64::try_from(round.unix).unwrap_or_default()
+            - i64::try_from(round.now).unwrap_or_default();
+        if (memory.kept != kept || step.abs_diff(dated) > STEP)
             && let Some(store) = store.clone()
         {
-            let kept = memory.kept.clone();
+            let kept = memory.kept.dated_anew(step);
+            dated = step;
             if let Err(error) = off_the_thread(move || store.save(&kept)).await {
                 warn!(zone = plan.zone.as_str(), "what is remembered is not kept: {error:#}");
             }
         }
         *zone.known() = Known { memory: Some(memory.clone()), ..known.clone() };
         let is_told = !verdict.findings.is_empty();
-        let is_judged = is_told && !verdict.is_blind;
+        let is_judged = is_told && verdict.is_judged();
         match verdict.findings.iter().find(|(finding, _)| *finding == Finding::Unserved) {
             None => zone.health.down("no_reply"),
             Some((_, Severity::Page)) => zone.health.down("unserved"),
@@ -93,18 +99,53 @@ struct Target {
     is_hidden: bool,
 }
 
-/// One round over all servers.
+/// One round over all servers. Resolvers are asked meanwhile: they have to be waited for now and then.
 async fn round(
     zone: &Arc<RunningZone>,
     plan: &Arc<ZonePlan>,
     courtesy: &Courtesy,
     known: &mut Known,
     own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
-    is_served: bool,
 ) -> Round {
     let way = Way { plan, counts: &zone.counts, courtesy };
-    let Found { parent, servers: found, unresolved, is_online, is_parent_kept } =
-        known.finder.find(way, own, !is_served).await;
+    let Known { finder, heard, clock, .. } = known;
+    let (mut round, bogus) =
+        tokio::join!(ask_all(zone, plan, way, finder, own), is_bogus(way, heard));
+    round.bogus = bogus;
+    round.own = addresses_of(&round.servers, way).await;
+    round.unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    round.is_clock_wrong = !signature::is_possible(round.unix);
+    round.now = clock.now();
+    round
+}
+
+/// Asks the parent and all servers.
+async fn ask_all(
+    zone: &Arc<RunningZone>,
+    plan: &Arc<ZonePlan>,
+    way: Way<'_>,
+    finder: &mut Finder,
+    own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
+) -> Round {
+    let mut found = finder.find(way, own).await;
+    let (targets, left_out) = targets(plan, std::mem::take(&mut found.servers));
+    let servers = ask_servers(zone, plan, targets).await;
+    if servers.iter().all(|server| server.outcome != Outcome::Answers) {
+        finder.look_for_life(way, &mut found).await;
+    }
+    Round {
+        servers,
+        unresolved: found.unresolved.iter().map(HostName::to_string).collect(),
+        parent: found.parent,
+        is_parent_kept: found.is_parent_kept,
+        is_online: found.is_online,
+        left_out,
+        ..Round::default()
+    }
+}
+
+/// Who is to be asked, and how many more there are.
+fn targets(plan: &ZonePlan, found: Vec<(HostName, IpAddr)>) -> (Vec<Target>, usize) {
     let mut targets: Vec<Target> = Vec::new();
     for server in &plan.servers {
         // Where nobody is found besides, those that are configured are all that is known.
@@ -124,6 +165,14 @@ async fn round(
     }
     let left_out = targets.len().saturating_sub(MAX_SERVERS);
     targets.truncate(MAX_SERVERS);
+    (targets, left_out)
+}
+
+async fn ask_servers(
+    zone: &Arc<RunningZone>,
+    plan: &Arc<ZonePlan>,
+    targets: Vec<Target>,
+) -> Vec<Server> {
     let _kept = Descriptors::make_room(EACH_SERVER * targets.len()).await;
     let mut asked = JoinSet::new();
     for (number, target) in targets.into_iter().enumerate() {
@@ -140,24 +189,7 @@ async fn round(
     }
     let mut servers = asked.join_all().await;
     servers.sort_by_key(|(number, _)| *number);
-    let servers: Vec<Server> = servers.into_iter().map(|(_, server)| server).collect();
-    let own = addresses_of(&servers, way).await;
-    let bogus = is_bogus(way, &mut known.heard).await;
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let unresolved = unresolved.iter().map(HostName::to_string).collect();
-    Round {
-        servers,
-        unresolved,
-        parent,
-        is_parent_kept,
-        own,
-        is_online,
-        bogus,
-        left_out,
-        now: known.clock.now(),
-        unix,
-        is_clock_wrong: !signature::is_possible(unix),
-    }
+    servers.into_iter().map(|(_, server)| server).collect()
 }
 
 /// The addresses of servers within the zone, as a server of it gives them.

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::signature;
+
 /// Serials that are remembered.
 const MOST: usize = 256;
 
@@ -56,6 +58,26 @@ impl History {
                 keep
             });
         }
+    }
+
+    /// The last serial.
+    pub(crate) fn last(&self) -> Option<u32> {
+        self.0.last().map(|(serial, _)| *serial)
+    }
+
+    /// Whether a server with this serial may have been behind for longer than is known: since before anything was seen.
+    pub(crate) fn is_open(&self, serial: u32) -> bool {
+        self.0.first().is_some_and(|(oldest, _)| is_newer(*oldest, serial))
+    }
+
+    /// Whether all of it can have been seen when it says.
+    pub(crate) fn is_possible(&self) -> bool {
+        self.0.iter().all(|(_, since)| signature::is_possible(*since))
+    }
+
+    /// Dates it anew, by so many seconds.
+    pub(crate) fn step(&mut self, step: i64) {
+        self.0.iter_mut().for_each(|(_, since)| *since = since.saturating_add_signed(step));
     }
 
     /// Lets nothing have been seen later than now: the clock may have been set back.

@@ -143,7 +143,7 @@ impl RunningZone {
     /// Puts a round in the place of the one before; none if it could not be judged.
     pub(crate) fn publish(&self, snapshot: Option<Snapshot>, now: Moment) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if snapshot.as_ref().is_some_and(|it| !it.verdict.is_blind) {
+        if snapshot.as_ref().is_some_and(|it| it.verdict.is_judged()) {
             latest.since = now;
         }
         latest.snapshot = snapshot.map(Arc::new);

@@ -69,7 +69,7 @@ impl Zone {
     fn judge(&mut self, rules: &Rules, round: Round) -> Verdict {
         let seconds = self.minutes * 60;
         self.minutes += 1;
-        let round = Round { now: seconds, unix: round.unix + seconds, ..round };
+        let round = Round { now: NOW + seconds, unix: round.unix + seconds, ..round };
         judge::judge(&round, rules, &mut self.memory)
     }
 
@@ -180,15 +180,39 @@ fn a_restart_goes_on_telling_what_stands_and_for_how_long_a_server_was_behind() 
         let again = || {
             let kept = serde_json::to_vec(&zone.memory.kept).unwrap();
             let kept = serde_json::from_slice(&kept).unwrap();
-            Zone { memory: Memory::new(kept, zone.minutes * 60), minutes: zone.minutes }
+            Zone { memory: Memory::new(kept, NOW + zone.minutes * 60), minutes: zone.minutes }
         };
         assert_eq!(severity(&again().rounds(1, bad), finding), before, "{finding:?}");
         assert_eq!(told(&again().rounds(1, &round())), [], "{finding:?}");
+        // Nor does one that begins before the network does, and is followed by another.
+        let silent = vec![lame(1, Outcome::Timeout), lame(2, Outcome::Timeout)];
+        let offline = Round { servers: silent, parent: None, ..round() };
+        let mut second = again();
+        assert!(second.rounds(2, &offline).findings.is_empty());
+        let minutes = second.minutes;
+        let again = |days: u64| {
+            let now = NOW + minutes * 60 + days * 86_400;
+            Zone {
+                memory: Memory::new(second.memory.kept.clone(), now),
+                minutes: minutes + days * 1_440,
+            }
+        };
+        assert_eq!(severity(&again(0).rounds(1, bad), finding), before, "{finding:?}");
+        // What stood long ago is not told at once.
+        if finding != Finding::SerialSpread {
+            assert_eq!(told(&again(2).rounds(1, bad)), [], "{finding:?}");
+        }
     }
     // Nobody knows for how long who is behind at the first look has been so.
     let is_told = |verdict: &Verdict| {
         verdict.findings.iter().any(|(finding, _)| *finding == Finding::SerialSpread)
     };
+    let busy =
+        |serial| Round { servers: vec![server(1, serial), server(2, serial - 1)], ..round() };
+    let mut zone = Zone::default();
+    assert!(!is_told(&zone.judge(&rules(), busy(8))));
+    let verdict = zone.judge(&rules(), busy(9));
+    assert_eq!(severity(&verdict, Finding::SerialSpread), Severity::None, "it follows");
     let mut zone = Zone::default();
     assert!((0..60).all(|_| !is_told(&zone.judge(&rules(), late.clone()))));
     assert_eq!(severity(&zone.rounds(3, &late), Finding::SerialSpread), Severity::Ticket);
@@ -316,6 +340,48 @@ fn a_secondary_may_be_behind_for_a_while() {
 }
 
 #[test]
+fn a_zone_that_begins_anew_does_so_though_a_server_cannot_be_asked_or_is_lame_for_ever() {
+    let first = server(1, 2_026_112_801);
+    for (outcome, hours) in [(Outcome::LocalError, 0), (Outcome::Refused, 25)] {
+        let with = |server: Server| Round { servers: vec![server, lame(2, outcome)], ..round() };
+        let mut zone = Zone::default();
+        zone.rounds(ROUNDS + 1, &with(first.clone()));
+        zone.rounds(hours * 60 + 1, &with(server(1, 7)));
+        assert_eq!(zone.rounds(2, &with(server(1, 7))).lag, Some(0), "{outcome:?}");
+    }
+    // One that cannot be asked for once may have the newest.
+    let with =
+        |server: Server| Round { servers: vec![server, lame(2, Outcome::LocalError)], ..round() };
+    let mut zone = Zone::default();
+    zone.rounds(1, &with(first));
+    assert_eq!(zone.rounds(2, &with(server(1, 7))).lag, Some(120));
+    // That nobody is known for a while is no beginning.
+    let late = || Round { servers: vec![server(1, 8), server(2, 7)], ..round() };
+    let mut zone = Zone::default();
+    zone.rounds(10, &late());
+    zone.rounds(1, &Round { servers: vec![], ..round() });
+    assert_eq!(zone.rounds(1, &late()).lag, Some(660));
+}
+
+#[test]
+fn serials_that_were_dated_by_a_wrong_clock_are_dated_anew_or_forgotten() {
+    let late = Round { servers: vec![server(1, 8), server(2, 7)], ..round() };
+    let mut zone = Zone::default();
+    zone.rounds(1, &round());
+    zone.rounds(2, &late);
+    let lag = |kept: super::judge::Kept| {
+        let memory = Memory::new(kept, NOW + 400);
+        Zone { memory, minutes: 7 }.rounds(1, &late).lag
+    };
+    let kept = &zone.memory.kept;
+    assert_eq!(lag(kept.dated_anew(0)), Some(360));
+    // A clock that was a day late when this began.
+    assert_eq!(lag(kept.dated_anew(-86_400).dated_anew(86_400)), Some(360));
+    // One that began in 1970, and was not set when the program ended.
+    assert_eq!(lag(kept.dated_anew(-i64::try_from(NOW).unwrap())), Some(0));
+}
+
+#[test]
 fn another_delegation_is_told_until_it_is_accepted() {
     let mut zone = Zone::default();
     zone.judge(&rules(), round());
@@ -328,7 +394,7 @@ fn another_delegation_is_told_until_it_is_accepted() {
     );
     assert!(blamed(&verdict).contains(&("ns.evil.example", "parent_only")));
     // A restart does not accept it.
-    let again = || Zone { memory: Memory::new(zone.memory.kept.clone(), 0), minutes: 0 };
+    let again = || Zone { memory: Memory::new(zone.memory.kept.clone(), NOW), minutes: 0 };
     let page = severity(&again().rounds(1, &taken), Finding::DelegationChanged);
     assert_eq!(page, Severity::Page);
     assert_eq!(told(&again().rounds(1, &round())), []);
@@ -370,9 +436,17 @@ fn what_the_parent_said_before_counts_once() {
     let verdict = zone.rounds(20, &kept);
     assert_eq!(told(&verdict), both);
     assert!(blamed(&verdict).contains(&("ns.evil.example", "added")));
-    // It is no sign of life.
+    // It is no sign of life: nothing is judged, and what was told stands.
     let silent = vec![lame(1, Outcome::Timeout), lame(2, Outcome::Timeout)];
-    assert!(zone.rounds(1, &Round { servers: silent, ..kept }).findings.is_empty());
+    let silent = Round { servers: silent, ..kept };
+    let verdict = zone.rounds(10, &silent);
+    assert_eq!((told(&verdict), verdict.is_judged()), (both.to_vec(), false));
+    assert!(Zone::default().rounds(10, &silent).findings.is_empty());
+    assert!(
+        zone.rounds(1, &Round { parent: None, is_parent_kept: false, ..silent })
+            .findings
+            .is_empty()
+    );
 }
 
 #[test]
@@ -636,6 +710,35 @@ fn a_parent_whose_ds_leads_to_no_key_is_a_page_though_no_resolver_is_known() {
     assert_eq!(severity_of(&with(&round, Some(Vec::new()), key())), (None, 0));
     round.bogus = Some(false);
     assert_eq!(severity_of(&with(&round, Some(Vec::new()), key())), (Some(Severity::None), 0));
+}
+
+#[test]
+fn ds_records_that_lead_to_no_key_are_told_though_the_parent_is_asked_in_few_rounds_and_validators_have_a_cache()
+ {
+    let mut fresh = Round { bogus: Some(false), ..round() };
+    fresh.parent.as_mut().unwrap().ds = Some(vec![vec![0, 7, 13, 2, 1, 2, 3]]);
+    for server in &mut fresh.servers {
+        server.said.keys = Some(vec![vec![1, 1, 3, 13, 9, 9]]);
+    }
+    let kept = Round { is_parent_kept: true, ..fresh.clone() };
+    let silent = Round { parent: None, ..fresh.clone() };
+    let mut zone = Zone::default();
+    zone.judge(&rules(), Round { bogus: Some(false), ..round() });
+    for asked in 1..=ROUNDS {
+        let page = if asked < ROUNDS { Severity::None } else { Severity::Page };
+        assert_eq!(severity(&zone.rounds(1, &fresh), Finding::Bogus), page, "{asked}");
+        assert_eq!(severity(&zone.rounds(5, &kept), Finding::Bogus), page, "{asked}");
+    }
+    assert_eq!(severity(&zone.rounds(20, &silent), Finding::Bogus), Severity::Page);
+    // Mended: the parent says so.
+    let mut mended = fresh.clone();
+    mended.parent.as_mut().unwrap().ds = Some(Vec::new());
+    let is_kept = Round { is_parent_kept: true, ..mended.clone() };
+    assert_eq!(severity(&zone.rounds(1, &mended), Finding::Bogus), Severity::None);
+    assert_eq!(severity(&zone.rounds(9, &is_kept), Finding::Bogus), Severity::None);
+    // A parent that says nothing any more is forgotten with what it said.
+    zone.rounds(ROUNDS, &fresh);
+    assert_eq!(severity(&zone.rounds(31, &silent), Finding::Bogus), Severity::None);
 }
 
 #[test]

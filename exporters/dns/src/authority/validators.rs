@@ -117,6 +117,7 @@ mod tests {
 
     use super::super::counts::Counts;
     use super::super::delegation::Finder;
+    use super::super::finding::ROUNDS;
     use super::*;
     use crate::config::{Config, ZonePlan};
     use crate::courtesy::Courtesy;
@@ -204,7 +205,7 @@ mod tests {
                 asked.lock().unwrap().iter().filter(|asked| **asked == kind).count()
             };
             for round in 0..5 {
-                let found = finder.find(way, &BTreeMap::new(), false).await;
+                let found = finder.find(way, &BTreeMap::new()).await;
                 let ns = &found.parent.as_ref().unwrap().ns;
                 assert!(ns.iter().map(HostName::as_str).eq(["ns.example"]));
                 assert_eq!(found.is_parent_kept, most == 1 && round > 0);
@@ -213,8 +214,13 @@ mod tests {
                 assert_eq!(is_bogus(way, &mut heard).await, Some(false));
             }
             assert_eq!((count(RecordType::NS), count(RecordType::SOA)), (most, most));
-            // Where no server answers, the parent is asked what is new.
-            assert!(!finder.find(way, &BTreeMap::new(), true).await.is_parent_kept);
+            // Where no server answers, the parent is asked what is new, as often at once as makes a verdict.
+            for round in 1..6 {
+                let mut found = finder.find(way, &BTreeMap::new()).await;
+                finder.look_for_life(way, &mut found).await;
+                assert_eq!(found.is_parent_kept, most == 1 && round >= ROUNDS, "{round}");
+                assert_eq!(found.is_online, !found.is_parent_kept);
+            }
         }
     }
 }

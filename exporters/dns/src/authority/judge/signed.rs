@@ -1,9 +1,11 @@
 //! What validating resolvers make of a zone. No I/O, no clock.
 
+use exporter_kit::LabelEnum as _;
+
 use super::super::chain;
 use super::super::memory::INVALID;
 use super::super::signature::{self, Standing};
-use super::{Finding, Judging, Severity};
+use super::{Finding, Judging, Severity, UNKNOWN};
 use crate::exchange::HostName;
 
 impl Judging<'_> {
@@ -79,8 +81,14 @@ impl Judging<'_> {
             (Some(_), _) => Some(false),
             (None, true) => None,
         };
+        let mut has_keys = self.good().map(|server| server.said.keys.is_some());
+        if ds.is_some_and(|ds| ds.is_empty() || has_keys.any(|it| it)) {
+            self.memory.is_astray = is_astray == Some(true);
+        }
         let is_bogus = match (self.round.bogus, is_astray) {
             (Some(true), _) | (_, Some(true)) => Some(true),
+            // Until the parent says otherwise: to a validator it is sound for as long as the former records are cached.
+            (_, None) if self.memory.is_astray => None,
             (validators, keys) => validators.or(keys),
         };
         if self.settle(Finding::Bogus, is_bogus, Severity::Page) {
@@ -88,5 +96,7 @@ impl Judging<'_> {
                 self.blame(Finding::Bogus, server, "ds");
             }
         }
+        let streak = self.memory.streaks.get(Finding::Bogus.name());
+        self.memory.is_astray &= streak.is_none_or(|(_, unknown)| *unknown < UNKNOWN);
     }
 }

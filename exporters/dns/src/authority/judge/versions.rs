@@ -5,18 +5,19 @@ use super::{Finding, Judging, Rules, Server, Severity};
 impl Judging<'_> {
     /// Who has been behind for longer than one may be.
     pub(super) fn serials(&mut self, rules: &Rules) {
-        let mut is_late = false;
+        let (mut is_late, mut is_open) = (false, false);
         for server in self.good() {
             let history = self.memory.kept.history.get(&provider(server, rules));
-            let lag = server.said.serial.zip(history);
-            let lag = lag.and_then(|(serial, history)| history.lag(serial, self.round.now));
-            if lag.is_some_and(|lag| lag > rules.grace) {
+            let Some((serial, history)) = server.said.serial.zip(history) else { continue };
+            is_open |= history.is_open(serial);
+            if history.lag(serial, self.round.now).is_some_and(|lag| lag > rules.grace) {
                 is_late = true;
                 self.blame(Finding::SerialSpread, server, "behind");
             }
         }
-        // Who is behind as long as this has been looked at may have been so for long before.
-        let is_open = !is_late && self.verdict.spread > Some(0);
+        // Who is behind as long as this has been looked at may have been so for long before. Of one that followed since, it is
+        // known for how long.
+        is_open &= !is_late;
         let is_late = self.verdict.lag.map(|_| is_late);
         self.holds(Finding::SerialSpread, is_late);
         let is_late = is_late.filter(|_| !self.is_new(Finding::SerialSpread, is_open));
