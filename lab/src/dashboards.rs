@@ -24,8 +24,8 @@ pub use self::board::{DATA_SOURCE_INTERVAL_SECONDS, MAY_BE_EMPTY};
 use self::expand::{Scope, Selection, Window};
 use self::prometheus::{Answer, Prometheus};
 
-/// The labels that an endpoint or a machine need not have; a legend has nothing in their place.
-const OPTIONAL: [&str; 2] = ["site", "team"];
+/// The labels that an endpoint, a machine or a failure need not have; a legend has nothing in their place.
+const OPTIONAL: [&str; 3] = ["site", "team", "phase"];
 
 /// What was wrong with the dashboards, and how much was asked.
 #[derive(Debug, Default)]

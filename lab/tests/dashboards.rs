@@ -42,6 +42,34 @@ async fn every_query_of_every_dashboard_is_answered() {
     }
 }
 
+/// A Prometheus that scrapes everything and has none of the rules: nobody would be told of anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_alert_is_no_good_news_where_no_rule_is_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let scraper = Scraper::with_rules(&folder.path().join("*.yml")).await;
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let checked = dashboards::check(&files::dashboards(), &scraper.url).await;
+        let report = checked.unwrap_or_else(|error| panic!("{error:#}"));
+        let empty = |board: &str, place: &str| {
+            let of_it = report.findings.iter().filter(|finding| finding.dashboard.contains(board));
+            let mut found = of_it.filter(|finding| finding.place.contains(place));
+            found.any(|finding| finding.problem == Problem::Empty)
+        };
+        for board in ["dns", "meta", "thermal", "world"] {
+            let board = format!("turbulence-{board}");
+            assert!(empty(&board, "Critical alerts"), "{board}: {report}");
+        }
+        // What is scraped is there.
+        if !empty("turbulence-world", "Scrape duration") && !empty("turbulence-meta", "Not scraped")
+        {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{report}");
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_fault_is_found() {
     let scraper = Scraper::of_samples().await;

@@ -340,22 +340,6 @@ fn no_two_groups_of_rules_have_one_name() {
     assert_none(again.collect::<Vec<_>>());
 }
 
-/// Alerts about a program link to the dashboard of what it measures.
-#[test]
-fn links_of_meta_alerts_know_every_job() {
-    let rules = fs::read_to_string(root().join("alerts/meta.rules.yml")).unwrap();
-    let links: Vec<_> = rules.lines().filter(|line| line.contains("eq $labels.job")).collect();
-    assert!(links.len() >= 3, "{links:?}");
-    let offenders = exporters().into_iter().flat_map(|folder| {
-        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        // The last of the choices is that of latency.
-        let job = format!("turbulence-{name}\\\"");
-        let missing = links.iter().filter(move |link| name != "latency" && !link.contains(&job));
-        missing.map(|link| format!("{} {}", shown(&folder), link.trim())).collect::<Vec<_>>()
-    });
-    assert_none(offenders);
-}
-
 #[test]
 fn files_are_about_one_noun_and_short() {
     let vague = [

@@ -79,9 +79,104 @@ fn what_still_fires_is_not_hidden_behind_what_is_over() {
         let text = amtool_render("text", &call, &notification(&many));
         assert_eq!(text.matches("Since").count(), 10, "{template}: {text}");
         assert!(
-            text.contains("and 2 more: ") && text.contains("/#/alerts?receiver=page"),
+            text.contains("and 2 more: a10, a11\n") && text.contains("/#/alerts?receiver=page"),
             "{text}"
         );
+    }
+}
+
+/// A roll-out of firmware: forty machines, each with two alerts, of which ten alerts are told at length.
+#[test]
+fn every_machine_of_a_roll_out_is_named() {
+    let named = |name: &'static str| {
+        (0..40).map(move |number| {
+            let mut alert = one(&format!("m{number:02}_<x>"), "critical", false);
+            alert["labels"]["alertname"] = name.into();
+            alert["labels"]["name"] = "05-HD_Max".into();
+            alert["labels"]["site"] = "hq".into();
+            alert["annotations"]["description"] =
+                format!("m{number:02}: {}", "x".repeat(300)).into();
+            alert
+        })
+    };
+    let alerts: Vec<Value> =
+        named("IpmiPhantomFanRunaway").chain(named("IpmiPhantomTemperature")).collect();
+    let mut data = notification(&alerts);
+    let rendered = |template: &str, data: &Value| {
+        let kind = if template == "html" { "html" } else { "text" };
+        amtool_render(kind, &format!("{{{{ template \"turbulence.{template}\" . }}}}"), data)
+    };
+    for (template, far) in [
+        ("text", "and 70 more: m10_<x> at hq (05-HD_Max), m11_<x> at hq (05-HD_Max), "),
+        ("html", "and 70 more: m10_&lt;x&gt; at hq (05-HD_Max), "),
+        ("slack", "and 70 more: m10_&lt;x&gt; at hq (05-HD_Max), "),
+        ("teams", "and 70 more: m10\\_<x> at hq (05-HD\\_Max), "),
+        ("text.short", "and 77 more: m03_<x>, m04_<x>, "),
+    ] {
+        let text = rendered(template, &data);
+        assert!(text.contains(far), "{template}: {text}");
+        for number in 0..40 {
+            assert!(text.contains(&format!("m{number:02}")), "{template}: m{number:02}: {text}");
+        }
+        assert_eq!(text.matches("m39").count(), 1, "{template}: each once: {text}");
+    }
+    // The site that all are at is not said of each.
+    data["commonLabels"] = json!({"site": "hq"});
+    assert!(rendered("text", &data).contains("m10_<x> (05-HD_Max), m11_<x>"));
+    // Telegram cuts what is behind this.
+    assert!(rendered("text.short", &data).chars().count() < 4096 - 62);
+
+    let many: Vec<Value> =
+        (0..250).map(|number| one(&format!("m{number:03}"), "critical", false)).collect();
+    let text = rendered("text", &notification(&many));
+    assert!(text.contains(", m209 and 40 others\n"), "{text}");
+}
+
+/// Of as much as there may be of everything.
+#[test]
+fn what_telegram_is_sent_fits() {
+    let long = |target: &str, over| {
+        let mut alert = one(target, "critical", over);
+        for (name, length) in [("description", 900), ("first_action", 500), ("summary", 200)] {
+            alert["annotations"][name] = "é".repeat(length).into();
+        }
+        let link = format!("http://grafana.example.com/{}", "d".repeat(120));
+        alert["annotations"]["runbook_url"] = link.clone().into();
+        alert["annotations"]["dashboard_url"] = link.into();
+        alert
+    };
+    let name = |number: usize| format!("a-machine-with-a-name-of-forty-letters-{number:02}");
+    let alerts: Vec<Value> = (0..24).map(|number| long(&name(number), number >= 12)).collect();
+    let call =
+        "{{ template \"turbulence.title\" . }}\n\n{{ template \"turbulence.text.short\" . }}";
+    let text = amtool_render("text", call, &notification(&alerts));
+    assert!(text.chars().count() < 4096, "{}: {text}", text.chars().count());
+    assert!(text.contains("and 9 more: ") && text.contains("and 9 more are resolved"), "{text}");
+    assert!(!text.contains("Silence"), "{text}");
+}
+
+/// An alert of one's own has a name and a severity, and no more.
+#[test]
+fn what_an_alert_does_not_have_leaves_no_mark() {
+    let bare = |over: bool| {
+        let mut alert = one("a", "critical", over);
+        alert["annotations"] = json!({"summary": "It is so."});
+        alert
+    };
+    let data = notification(&[bare(false), bare(true)]);
+    for template in ["text", "html", "slack", "teams", "text.short"] {
+        let kind = if template == "html" { "html" } else { "text" };
+        let call = format!("{{{{ template \"turbulence.{template}\" . }}}}");
+        let text = amtool_render(kind, &call, &data);
+        for mark in ["Runbook", "Dashboard", "First", "<|", "]()", "href=\"\"", "<no value>"] {
+            assert!(!text.contains(mark), "{template}: {mark}: {text}");
+        }
+        assert_eq!(text.matches("It is so.").count(), 2, "{template}: {text}");
+    }
+    for link in ["first.runbook", "first.dashboard"] {
+        let call = format!("{{{{ template \"turbulence.{link}\" . }}}}");
+        // A button without an address is refused.
+        assert_eq!(amtool_render("text", &call, &data), "http://alertmanager");
     }
 }
 
@@ -124,6 +219,11 @@ fn a_title_is_sixty_characters_and_keeps_its_subject() {
     // So many that they are not compared with one another.
     let many: Vec<Value> = (0..150).map(|number| machine(&format!("a{number}"), false)).collect();
     assert_eq!(title(&many), "CRITICAL srv-phantom: false 58 °C, fans at 74 % of t… (+149)");
+    // What Slack would read as a mark.
+    assert_eq!(
+        title(&[with(one("a", "warning", false), "a <b>: is & was <gone>")]),
+        "WARNING a ‹b›: is & was ‹gone›"
+    );
     // Another's alert, with a name that fills a line.
     let name = "a-name-as-long-as-they-are-given-by-those-who-never-type-it";
     assert_eq!(
@@ -180,7 +280,8 @@ fn every_template_is_good_as_html_too() {
         for status in ["firing", "resolved"] {
             let html =
                 rendered_as("html", &format!("{{{{ template \"{name}\" {data} }}}}"), status);
-            let says_nothing = name == "turbulence.text.firing" && status == "resolved"
+            let says_nothing = name.starts_with("turbulence.rest")
+                || name == "turbulence.text.firing" && status == "resolved"
                 || name == "turbulence.text.resolved" && status == "firing";
             assert_eq!(html.is_empty(), says_nothing, "{name}: {html}");
         }

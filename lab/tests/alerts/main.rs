@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod headlines;
+mod migration;
 mod runbooks;
+mod silences;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -104,6 +106,43 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
     assert_eq!(runbooks().into_keys().collect::<BTreeSet<_>>(), names);
 }
 
+/// What stands below a heading.
+fn part<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
+    let (_, rest) = page.split_once(&format!("\n## {heading}\n"))?;
+    Some(rest.split("\n## ").next().unwrap_or(rest))
+}
+
+/// A page ends: what each look must show, what to do, when it is over, and how to be quiet until then.
+#[test]
+fn runbooks_say_what_is_expected_what_to_do_and_how_to_be_quiet() {
+    let mut wrong = Vec::new();
+    for (name, text) in runbooks() {
+        let mut is_wrong = |wrong_here: bool, what: &str| {
+            wrong.extend(wrong_here.then(|| format!("{name}: {what}")));
+        };
+        let first = part(&text, "First five minutes").unwrap();
+        for (number, after) in first.split("```\n").skip(1).enumerate() {
+            let next = after.split("```").next().unwrap();
+            is_wrong(!next.contains("Expected"), &format!("block {number} shows what?"));
+        }
+        let mitigate = part(&text, "Mitigate").unwrap();
+        let has_command = mitigate.contains("```sh\n") || mitigate.contains("Nothing to do here");
+        is_wrong(!has_command, "no command to mitigate");
+        is_wrong(part(&text, "When is it over?").is_none_or(|it| it.len() < 20), "no end");
+        let silence = silences::silence(&text).unwrap_or_default();
+        for word in
+            ["amtool silence add", "--alertmanager.url=", "--duration=", "--comment=", "alertname="]
+        {
+            is_wrong(
+                name != "Watchdog" && !silence.contains(word),
+                &format!("a silence without {word}"),
+            );
+        }
+        is_wrong(text.matches("amtool silence").count() > 1, "a second silence");
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn runbooks_have_the_same_parts_and_name_the_severity() {
     let severities = severities();
@@ -117,6 +156,8 @@ fn runbooks_have_the_same_parts_and_name_the_severity() {
             "First five minutes",
             "Is it a false alarm?",
             "Mitigate",
+            "When is it over?",
+            "Silence",
             "Escalate",
         ] {
             assert!(headings.contains(&&*format!("## {part}")), "{name} has no part {part:?}");

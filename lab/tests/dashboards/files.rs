@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The jobs of the shipped scrape config, and the sample of each.
-pub(crate) const JOBS: [(&str, &str); 5] = [
+pub(crate) const JOBS: [(&str, &str); 7] = [
     ("turbulence-ipmi", include_str!("ipmi.prom")),
     ("turbulence-latency", include_str!("latency.prom")),
     ("turbulence-dns", include_str!("dns.prom")),
     ("turbulence-homing", include_str!("homing.prom")),
     ("drives", include_str!("drives.prom")),
+    ("prometheus", include_str!("prometheus.prom")),
+    ("alertmanager", include_str!("alertmanager.prom")),
 ];
 
 pub(crate) fn root() -> PathBuf {
@@ -91,4 +93,28 @@ pub(crate) fn kept() -> String {
         kept.extend(sections);
     }
     kept
+}
+
+/// The metrics that every exporter has of the kit, by what stands in its source: no golden file has them.
+pub(crate) fn of_the_kit() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut folders = vec![root().join("crates/exporter-kit/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_test = path.to_string_lossy().contains("tests");
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
+                let text = std::fs::read_to_string(path).unwrap();
+                let shipped = text.split("#[cfg(test)]").next().unwrap();
+                let quoted = shipped.split('"').filter(|word| word.starts_with("turbulence_"));
+                let is_name = |word: &&str| {
+                    word.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
+                };
+                names.extend(quoted.filter(is_name).map(str::to_owned));
+            }
+        }
+    }
+    names
 }

@@ -251,6 +251,50 @@ fn only_metrics_that_exist_are_asked_for_and_each_is_shown_somewhere() {
 }
 
 #[test]
+fn what_every_exporter_has_of_the_kit_is_shown_somewhere() {
+    let boards = files::boards();
+    let asked: Vec<String> = boards.values().flat_map(expressions).collect();
+    let known = files::of_the_kit();
+    assert!(known.contains("turbulence_sd_skipped_targets") && known.len() > 8, "{known:?}");
+    let is_shown = |name: &str| {
+        asked.iter().any(|expression| words(expression).iter().any(|(word, _)| *word == name))
+    };
+    let unused: Vec<&String> = known.iter().filter(|name| !is_shown(name)).collect();
+    assert!(unused.is_empty(), "in no dashboard: {unused:?}");
+}
+
+/// What a notification's link opens must show the alert that the notification is about.
+#[test]
+fn an_alert_s_dashboard_is_of_its_domain() {
+    let boards = files::boards();
+    let shows = |uid: &str, domain: &str| {
+        let annotations = items(&boards[uid]["annotations"]["list"]);
+        let matcher = format!("domain=\"{domain}\"");
+        annotations.clone().count() > 0
+            && annotations.clone().all(|one| one["expr"].as_str().unwrap().contains(&matcher))
+    };
+    let mut looked_at = 0;
+    for alert in rules().split("- alert: ").skip(1) {
+        // What stands behind it in the file is no part of it.
+        let alert = alert.split("\n  - name: ").next().unwrap();
+        let name = alert.lines().next().unwrap();
+        let labels = alert.split_once("labels: {").map(|(_, rest)| rest.split('}').next().unwrap());
+        let domain = labels
+            .and_then(|labels| labels.split(", ").find_map(|one| one.strip_prefix("domain: ")));
+        let Some((domain, (_, link))) = domain.zip(alert.split_once("dashboard_url:")) else {
+            continue;
+        };
+        for (at, _) in link.match_indices("turbulence-").take(1) {
+            let uid =
+                link[at..].split(|c: char| c != '-' && !c.is_ascii_lowercase()).next().unwrap();
+            assert!(shows(uid, domain), "{name}: {uid} has no alerts of the domain {domain}");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 50, "only {looked_at} links");
+}
+
+#[test]
 fn only_recorded_series_that_a_rule_records_are_asked_for() {
     let rules = rules();
     for (file, board) in files::boards() {
@@ -285,7 +329,9 @@ fn the_samples_are_what_the_exporters_give() {
         let sample = files::metrics(sample);
         for (metric, labels) in sample.iter().filter(|(name, _)| is_ours(name)) {
             let real = golden.get(metric).unwrap_or_else(|| panic!("{job} gives no {metric}"));
-            let optional = |label: &&String| ["site", "rack", "team"].contains(&label.as_str());
+            // `env` stands in golden files for labels of the user's own.
+            let optional =
+                |label: &&String| ["site", "rack", "team", "env"].contains(&label.as_str());
             let differ: Vec<_> =
                 labels.symmetric_difference(real).filter(|label| !optional(label)).collect();
             assert!(differ.is_empty(), "{metric}: {differ:?}, sample {labels:?}, real {real:?}");

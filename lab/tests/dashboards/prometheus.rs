@@ -1,6 +1,7 @@
 //! A real Prometheus that scrapes the samples and the golden files.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,11 @@ impl Scraper {
     /// it as other instances, its golden file where there is one, the sample once more, as an agent or a pair gives it,
     /// and that of another site and team, which uses the same names.
     pub(crate) async fn of_samples() -> Self {
+        Self::with_rules(&files::root().join("alerts/*.rules.yml")).await
+    }
+
+    /// The same with rules from elsewhere.
+    pub(crate) async fn with_rules(rules: &Path) -> Self {
         let mut pages = Router::new();
         let mut jobs = String::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,7 +59,6 @@ impl Scraper {
 
         let data = tempfile::tempdir().unwrap();
         let config = data.path().join("prometheus.yml");
-        let rules = files::root().join("alerts/*.rules.yml");
         let config_text = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
              rule_files: ['{}']\nscrape_configs:\n{jobs}",
@@ -72,7 +77,9 @@ impl Scraper {
         let mut url = String::new();
         loop {
             let line = log.next_line().await.unwrap().expect("prometheus ended");
-            if let Some((_, after)) = line.split_once("msg=\"Listening on\" address=") {
+            // Prometheus 3 names a component before the address.
+            let listens = line.split_once("msg=\"Listening on\"");
+            if let Some((_, after)) = listens.and_then(|(_, rest)| rest.split_once("address=")) {
                 url = format!("http://{}", after.split_whitespace().next().unwrap());
             }
             if line.contains("Server is ready") {

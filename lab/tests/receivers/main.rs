@@ -98,7 +98,8 @@ impl Fakes {
         arrived
     }
 
-    async fn good(&mut self, moment: Moment) {
+    /// Gives the letter.
+    async fn good(&mut self, moment: Moment) -> smtp::Letter {
         let letter = tokio::time::timeout(PATIENCE, self.letters.recv()).await.unwrap().unwrap();
         said::good_letter(&letter, moment);
         let posts = tokio::time::timeout(PATIENCE, self.next()).await.unwrap();
@@ -115,6 +116,7 @@ impl Fakes {
         for hook in &hooks {
             said::good_hook(hook, moment);
         }
+        letter
     }
 }
 
@@ -156,6 +158,48 @@ async fn every_documented_receiver_is_told_of_the_beginning_of_a_change_and_of_t
     };
     for phase in [Phase::Firing, Phase::Changed, Phase::Over] {
         post(phase).await;
-        fakes.good(moment(phase)).await;
+        let letter = fakes.good(moment(phase)).await;
+        if phase == Phase::Firing {
+            silences_name_their_alert_alone(&alertmanager.url(), &letter).await;
+        }
+    }
+
+    // An alert of one's own, which has no link.
+    let bare = |severity: &str| {
+        let labels = json!({"alertname": "Own", "severity": severity});
+        json!({"labels": labels, "annotations": {"summary": "It is so."}})
+    };
+    let alerts = json!([bare("warning"), bare("critical")]);
+    let (status, answer) = http::post_json(&url, alerts.to_string()).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let letter = tokio::time::timeout(PATIENCE, fakes.letters.recv()).await.unwrap().unwrap();
+    said::good_bare("mail", &letter.text.into());
+    for (to, body) in tokio::time::timeout(PATIENCE, fakes.next()).await.unwrap() {
+        said::good_bare(&to, &body);
+    }
+}
+
+/// Asks Alertmanager for what each silence of a letter would silence.
+async fn silences_name_their_alert_alone(url: &str, letter: &smtp::Letter) {
+    let plain = message::part(&letter.text, "text/plain").unwrap();
+    let links: Vec<&str> = plain
+        .lines()
+        .filter_map(|line| line.split_once("/silences/new?filter="))
+        .map(|it| it.1)
+        .collect();
+    assert_eq!(links.len(), said::TARGETS.len(), "{plain}");
+    for (link, target) in links.iter().zip(said::TARGETS) {
+        let filter: String = url::form_urlencoded::parse(format!("f={link}").as_bytes())
+            .map(|(_, value)| value.into_owned())
+            .collect();
+        let matchers = filter.trim_start_matches('{').trim_end_matches('}').replace("\",", "\"\n");
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(matchers.lines().map(|matcher| ("filter", matcher)))
+            .finish();
+        let answer = http::fetch(&format!("{url}/api/v2/alerts?{query}")).await.unwrap();
+        let found: Vec<Value> = serde_json::from_str(&answer).unwrap();
+        let found: Vec<&str> =
+            found.iter().map(|alert| alert["labels"]["target"].as_str().unwrap()).collect();
+        assert_eq!(found, [target], "{filter}");
     }
 }

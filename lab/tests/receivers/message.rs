@@ -63,3 +63,16 @@ fn unescaped(text: &str) -> String {
         .iter()
         .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
+
+/// The encoded words of a header (RFC 2047, "Q"), as a reader of mail shows them: what is between two of them is not shown.
+pub(crate) fn shown(header: &str) -> String {
+    let mut text = String::new();
+    let mut rest = header.replace("?= =?utf-8?q?", "");
+    while let Some((before, after)) = rest.split_once("=?utf-8?q?") {
+        let (word, after) = after.split_once("?=").unwrap();
+        text += before;
+        text += &unquoted(&word.replace('_', " "));
+        rest = after.to_owned();
+    }
+    text + &rest
+}
