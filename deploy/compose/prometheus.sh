@@ -1,0 +1,22 @@
+#!/bin/sh
+# Starts Prometheus with the shipped prometheus.yml, in which the links of the notifications lead to the host that
+# TURBULENCE_LINKS names: the name or address by which those who are notified reach this machine. Without it that is localhost.
+#
+# What prometheus.yml reads (rules, targets, alertmanagers) is read where it is, and anew at SIGHUP; the file itself at a start.
+set -eu
+umask 077
+shipped=${PROMETHEUS_SHIPPED:-/etc/prometheus/prometheus.yml}
+work=${PROMETHEUS_WORK:-/tmp}
+links=${TURBULENCE_LINKS:-localhost}
+
+case $links in
+  *[!A-Za-z0-9._-]*)
+    echo 'TURBULENCE_LINKS: the name or the IPv4 address of a host, without http:// and without a port' >&2
+    exit 1 ;;
+esac
+folder=${shipped%/*}
+sed -E -e "s#^( *turbulence_[a-z]*: http://)localhost:#\1$links:#" \
+  -e "s#\[(targets|alertmanagers)/#[$folder/\1/#" -e "s#^( *- )rules/#\1$folder/rules/#" \
+  "$shipped" >"$work/prometheus.yml"
+
+exec "${PROMETHEUS:-/bin/prometheus}" --config.file="$work/prometheus.yml" --web.external-url="http://$links:9090" "$@"
