@@ -10,6 +10,7 @@ use exporter_kit::config::{self as kit, Located, Place, Problems};
 use exporter_kit::discovery::Discovery;
 use exporter_kit::read_file;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use networks::Fault;
 
@@ -150,11 +151,9 @@ impl Config {
     /// An empty list for a set.
     pub(super) fn builder(&self, set: &Set) -> Builder {
         let builder = Builder::new(set.allow_private).without(&self.opt_out);
-        let tomorrow = i64::try_from(unix_seconds() + DAY).ok();
-        let tomorrow = tomorrow.and_then(|second| Timestamp::from_second(second).ok());
         let builder = builder.with(self.geo.as_ref());
-        match tomorrow {
-            Some(tomorrow) => builder.until(TimeZone::UTC.to_datetime(tomorrow)),
+        match tomorrow(unix_seconds()) {
+            Some(tomorrow) => builder.until(tomorrow),
             None => builder,
         }
     }
@@ -346,4 +345,22 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     let bytes = read_file(path, LARGEST);
     let mut bytes = bytes.map_err(|error| format!("cannot be read: {error:#}"))?;
     Ok(std::mem::take(&mut *bytes))
+}
+
+/// The day after this second; nothing where a clock cannot be right: to one that began in 1970, all is to come.
+fn tomorrow(unix: u64) -> Option<DateTime> {
+    let second = i64::try_from(unix + DAY).ok().filter(|_| unix >= exporter_kit::WRITTEN)?;
+    Some(TimeZone::UTC.to_datetime(Timestamp::from_second(second).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_began_in_1970_takes_no_date_for_one_to_come() {
+        assert_eq!(tomorrow(7), None);
+        let day = tomorrow(1_795_939_200).map(|it| it.to_string());
+        assert_eq!(day.as_deref(), Some("2026-11-30T08:00:00"));
+    }
 }
