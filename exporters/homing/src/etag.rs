@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use exporter_kit::discovery::{HttpClient, HttpSd};
@@ -14,8 +14,8 @@ use tracing::debug;
 use crate::failure::Failure;
 use crate::outcome::Fetch;
 
-/// Who says that it is asked too often is left alone for as long as it says, within these.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3_600));
+/// Who wants to be asked later is left alone for as long as it says, within these.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(86_400));
 
 /// What came of asking once.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Came<T> {
     Read(T),
     /// The same as before.
     Same,
-    /// It is asked too often.
+    /// It is asked too often, or says when it will be there again.
     Later(Duration),
     /// Nothing that can be read.
     Nothing(Fetch),
@@ -88,7 +88,14 @@ impl Document {
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED => return Came::Same,
-            StatusCode::TOO_MANY_REQUESTS => return Came::Later(pause(answer.headers())),
+            StatusCode::TOO_MANY_REQUESTS => {
+                return Came::Later(pause(answer.headers(), SystemTime::now()));
+            }
+            StatusCode::SERVICE_UNAVAILABLE
+                if answer.headers().contains_key(header::RETRY_AFTER) =>
+            {
+                return Came::Later(pause(answer.headers(), SystemTime::now()));
+            }
             status if status.is_redirection() => return Came::Nothing(Fetch::Moved),
             _ => return Came::Nothing(Fetch::HttpStatus),
         }
@@ -108,10 +115,15 @@ impl Document {
     }
 }
 
-/// How long it wants to be left alone.
-fn pause(headers: &HeaderMap) -> Duration {
-    let seconds = headers.get(header::RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
-    seconds.map_or(PAUSE.0, Duration::from_secs).clamp(PAUSE.0, PAUSE.1)
+/// How long it wants to be left alone: so many seconds, or until a moment (RFC 9110, 10.2.3).
+fn pause(headers: &HeaderMap, now: SystemTime) -> Duration {
+    let said = headers.get(header::RETRY_AFTER).and_then(|it| it.to_str().ok());
+    let until = |date: &str| {
+        let until = SystemTime::from(jiff::fmt::rfc2822::parse(date).ok()?.timestamp());
+        until.duration_since(now).ok()
+    };
+    let pause = said.and_then(|it| it.parse().ok().map(Duration::from_secs).or_else(|| until(it)));
+    pause.unwrap_or(PAUSE.0).clamp(PAUSE.0, PAUSE.1)
 }
 
 /// Reads a body as it came.
@@ -171,15 +183,18 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_to_be_left_alone_is_for_an_hour_at_most() {
+    fn who_wants_to_be_left_alone_is_for_a_day_at_most() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480);
         let pause = |text: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             if let Some(text) = text {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(text));
             }
-            pause(&headers).as_secs()
+            pause(&headers, now).as_secs()
         };
         assert_eq!([None, Some("1"), Some("Wed, 21 Oct")].map(pause), [60; 3]);
-        assert_eq!([Some("90"), Some("999999999999")].map(pause), [90, 3_600]);
+        assert_eq!([Some("5400"), Some("999999999999")].map(pause), [5_400, 86_400]);
+        let dates = ["Wed, 21 Oct 2015 07:27:00 GMT", "Wed, 21 Oct 2015 09:28:00 GMT"];
+        assert_eq!(dates.map(|it| pause(Some(it))), [60, 7_200], "it was 07:28");
     }
 }

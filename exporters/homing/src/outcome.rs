@@ -108,6 +108,8 @@ labels! {
         Schema = "schema",
         /// Another status than 200.
         HttpStatus = "http_status",
+        /// It wants to be asked later.
+        Later = "later",
         /// No whole answer in time.
         Timeout = "timeout",
         /// The certificate is not to be trusted, or there is no TLS.

@@ -375,6 +375,19 @@ fn a_page_is_read_politely_and_what_cannot_be_read_is_unknown() {
         assert!(metrics.get("homing_claim_region_trouble{page=\"acme\"}").is_none());
     }
     assert!(program.page("/homing").contains("acme"));
+    // Who is asked too often, or will be there again, has said nothing new.
+    for status in ["429 Too Many Requests", "503 Service Unavailable"] {
+        let busy = Server::start();
+        let path = "/api/v2/summary.json";
+        busy.answer(path, Said::ok(GREEN));
+        let program = start(&claim(&busy));
+        program.wait_until("green", |it| it.get(&state("API", "operational")) == Some(1.0));
+        busy.answer(path, Said { status, headers: "Retry-After: 3600\r\n", body: Vec::new() });
+        let metrics = program.wait_until(status, |it| it.value(&fetched("later")) == 1.0);
+        assert_eq!(metrics.value(&state("API", "operational")), 1.0, "{status}");
+        program.wait_until("its end", |it| it.get(&state("API", "unknown")) == Some(1.0));
+        assert_eq!(program.metrics().value(&fetched("later")), 1.0, "it is asked no more");
+    }
     // Nobody followed the page to the other host, and nothing of it is in a label.
     assert!(server.asked().iter().all(|head| head.contains(&server.address.to_string())));
 }
@@ -569,7 +582,7 @@ fn a_measurement_of_strangers_is_read_politely_and_has_no_vote() {
     );
     server.answer(RESULTS, Said::ok(results(1)));
     let left_alone = start(&config(&busy));
-    left_alone.wait_until("the refusal", |it| it.value(&fetched("http_status")) == 1.0);
+    left_alone.wait_until("the refusal", |it| it.value(&fetched("later")) == 1.0);
     let before = program.metrics().value(&fetched("ok"));
     program.wait_until("three rounds", |it| it.value(&fetched("ok")) >= before + 3.0);
     let asked = busy.asked().into_iter().filter(|head| head.contains(RESULTS)).count();

@@ -40,14 +40,14 @@ pub(crate) async fn run(page: Arc<Page>, work: PageWork, rounds: Rounds) {
             }
             Came::Later(pause) => {
                 not_before = Instant::now() + pause;
-                Fetch::HttpStatus
+                Fetch::Later
             }
             Came::Nothing(result) => result,
         };
         match result {
             Fetch::Ok | Fetch::NotModified => page.health.up(),
-            // Who is only not reached for a while may have said nothing new.
-            Fetch::Timeout | Fetch::Unreachable => page.health.down(result.name()),
+            // Who is only not reached for a while, or wants to be left alone, may have said nothing new.
+            Fetch::Timeout | Fetch::Unreachable | Fetch::Later => page.health.down(result.name()),
             _ => {
                 page.is_unreadable();
                 document.forget();

@@ -56,7 +56,7 @@ pub(crate) async fn run(panel: Arc<Panel>, work: PanelWork, rounds: Rounds) {
             Came::Same => Fetch::NotModified,
             Came::Later(pause) => {
                 not_before = Instant::now() + pause;
-                Fetch::HttpStatus
+                Fetch::Later
             }
             Came::Nothing(result) => result,
         };
