@@ -102,14 +102,11 @@ pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
     let list = &told.snapshot.list;
     for known in &list.discrete {
         let Some(asserted) = told.anew_or_before(|slow| slow.states(known)) else { continue };
-        let before = told.before.and_then(|slow| slow.states(known));
-        let is_sure =
-            asserted.is_confirmed || before.is_some_and(|before| before.bears_out(asserted));
         let part = Part::Sensor(known);
-        let fault = of_states(asserted, is_sure);
+        let fault = of_states(asserted);
         faults.extend(fault.map(|(state, degree)| Fault { part, state, degree }));
         if asserted.sensor_type == SUPPLY {
-            supplies.count(asserted, is_sure);
+            supplies.count(asserted);
         }
     }
     let whole =
@@ -135,10 +132,10 @@ struct Supplies {
 }
 
 impl Supplies {
-    fn count(&mut self, asserted: &Asserted, is_sure: bool) {
+    fn count(&mut self, asserted: &Asserted) {
         self.told += 1;
         match asserted.severity {
-            Some(Severity::Critical) if is_sure => self.failed += 1,
+            Some(Severity::Critical) if asserted.is_confirmed => self.failed += 1,
             Some(_) => {}
             None => self.unclear += 1,
         }
@@ -190,9 +187,10 @@ fn says_it(verdict: &Verdict) -> bool {
 }
 
 /// What states say of their part; of a state that was read once and stops the machine, that it is critical.
-fn of_states(asserted: &Asserted, is_sure: bool) -> Option<(Option<&'static str>, Degree)> {
+fn of_states(asserted: &Asserted) -> Option<(Option<&'static str>, Degree)> {
     let severity = asserted.severity.filter(|it| *it > Severity::Nominal)?;
     if let Some(state) = asserted.fatal() {
+        let is_sure = asserted.is_confirmed;
         return Some((Some(state), if is_sure { Degree::Fatal } else { Degree::Critical }));
     }
     let is_removed = asserted.states.iter().any(|it| REMOVED.contains(it));

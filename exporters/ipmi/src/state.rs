@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use exporter_kit::{Health, TargetId};
 use tokio::sync::Semaphore;
@@ -11,23 +11,25 @@ use tracing::{info, warn};
 use crate::baseline::{Baseline, Store};
 use crate::config::{Bmc, Labels};
 use crate::inventory::{Known, Presence};
-use crate::metrics::counts::{Counts, ReadFailures, Traffic};
+use crate::metrics::counts::{ReadFailures, Traffic};
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Sensor, Severity};
-use crate::slow::{Answer, Question, Slow};
+use crate::slow::{Answer, Question};
 use crate::source::Source;
-use crate::verdict::{Moment, Reading, Says, Verdict};
+use crate::verdict::{Reading, Says, Verdict};
 use remembered::Remembered;
 
 mod before;
 mod clock;
 mod handover;
+mod polled;
 mod remembered;
 
 pub(crate) use before::Before;
 pub(crate) use clock::Clock;
 pub(crate) use handover::Handover;
+pub(crate) use polled::Polled;
 
 /// Baselines that are written at the same moment. Hundreds of threads would take the CPU from the one
 /// that polls when thousands of machines change their verdicts at once, and memory for good.
@@ -58,58 +60,6 @@ pub(crate) struct BmcState {
     /// Taken by a page as it is; written anew only while one holds it.
     polled: Mutex<Arc<Polled>>,
     clock: Clock,
-}
-
-/// What the polls so far have left.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Polled {
-    /// What was counted.
-    pub(crate) counts: Counts,
-    /// How long the last poll took.
-    pub(crate) duration: Option<Duration>,
-    /// When the last successful poll ended.
-    pub(crate) success: Option<(Moment, SystemTime)>,
-    /// What the last poll found; `None` when it failed, so that nothing stale is shown.
-    pub(crate) snapshot: Option<Arc<Snapshot>>,
-    /// What was last learnt beside the polls; nothing once one failed.
-    pub(crate) slow: Slow,
-    /// What was known when polls began to fail, until it is told anew. Of most targets there is none.
-    pub(crate) before: Option<Arc<Before>>,
-}
-
-impl Polled {
-    /// Polls fail from now on.
-    pub(crate) fn fall_silent(&mut self) {
-        let slow = std::mem::take(&mut self.slow);
-        let Some((snapshot, (success, _))) = self.snapshot.take().zip(self.success) else { return };
-        let before = self.before.take();
-        self.before = Some(Arc::new(Before::of(snapshot, slow, success, before)));
-    }
-
-    /// Forgets what was known before polls failed, if all of it was told anew or it is too old to be said.
-    fn forget_before(&mut self, bmc: &Bmc, now: Moment) {
-        let is_told = self.snapshot.as_ref().is_some_and(|snapshot| {
-            self.slow.has_told(&bmc.module.collectors, snapshot.list.discrete.len())
-        });
-        if is_told || self.before.as_ref().is_some_and(|before| before.is_stale(now)) {
-            self.before = None;
-        }
-        if self.has_stale(now) {
-            self.forget_stale(now);
-        }
-    }
-
-    /// Whether some of what was known before polls failed is too old to be said.
-    pub(crate) fn has_stale(&self, now: Moment) -> bool {
-        self.before.as_ref().is_some_and(|before| before.is_partly_stale(now))
-    }
-
-    /// Forgets that.
-    pub(crate) fn forget_stale(&mut self, now: Moment) {
-        if let Some(before) = &mut self.before {
-            Arc::make_mut(before).forget_stale(now);
-        }
-    }
 }
 
 /// What one successful poll found.
@@ -257,7 +207,7 @@ impl BmcState {
     ) {
         let mut shown = lock(&self.polled);
         let polled = Arc::make_mut(&mut shown);
-        polled.slow.learn(question, sensor, answer);
+        polled.learn(question, sensor, answer);
         if polled.before.is_some() {
             polled.forget_before(&self.bmc, self.clock.now());
         }

@@ -167,13 +167,6 @@ fn what_stops_the_machine_is_said_once_it_was_read_twice_in_a_row() {
     // Another state is another fault.
     learn(&mut slow, cpu, &state("Processor", &["thermal trip"], Severity::Critical));
     assert_eq!(told(&snapshot, &slow, &[])[0], "CPU1: thermal trip (Critical)");
-    // What was read before polls failed bears out what is read after.
-    let before = self::slow(&snapshot, &[ierr.clone(), lost.clone()], ON);
-    let mut slow = Slow::default();
-    learn(&mut slow, cpu, &ierr);
-    let (snapshot, before) = (&snapshot, Some(&before));
-    let said = lines(&Told { snapshot, slow: &slow, before, verdicts: &[], is_off: false });
-    assert_eq!(said, twice);
 }
 
 #[test]

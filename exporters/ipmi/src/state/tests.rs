@@ -4,6 +4,7 @@ use super::*;
 use crate::config::Config;
 use crate::slow::Power;
 use crate::source::samples::{Listed, fan, hd_max};
+use crate::verdict::Moment;
 
 fn state(store: Option<Store>, baseline: Vec<Known>) -> BmcState {
     let text = "modules: { default: { user: u, pass: p } }\ntargets: [ { name: a, address: b } ]\n";
@@ -179,6 +180,104 @@ async fn polls_that_go_well_now_and_then_keep_no_fault_that_is_not_told_anew() {
         record(&state, Err(PollFailure::NoAnswer));
         assert_eq!(is_told(&state), told, "{second}");
     }
+}
+
+/// A machine of a CPU and a power supply, neither of which has numbers.
+fn discrete() -> Snapshot {
+    let limits = std::collections::BTreeMap::new();
+    let mut lister = crate::sensor::list::Lister::new(&[], &limits);
+    for (name, sensor_type) in [("CPU", "Processor"), ("PSU", "Power Supply")] {
+        let known = lister.sensor(name, name, crate::entity::Entity::Other).unwrap();
+        lister.discrete(known, sensor_type);
+    }
+    Snapshot { list: Arc::new(lister.finish(true)), outcomes: Vec::new() }
+}
+
+const IERR: &str = "IERR";
+const LOST: &str = "power supply input lost";
+
+/// The BMC tells of a part what is wrong with it, if anything is.
+fn tells(state: &BmcState, place: usize, states: &[&'static str]) {
+    let snapshot = state.snapshot().unwrap();
+    let severity = if states.is_empty() { Severity::Nominal } else { Severity::Critical };
+    let asserted = crate::slow::Asserted {
+        sensor_type: ["Processor", "Power Supply"][place],
+        states: states.into(),
+        severity: Some(severity),
+        worst: states.first().copied(),
+        is_confirmed: false,
+    };
+    let sensor = &snapshot.list.discrete[place];
+    state.learn(Question::States(place), Some(sensor), Ok(Answer::States(Some(asserted))));
+}
+
+/// A slow lane with an answer to each question: the CPU and the supply have failed.
+fn tells_all(state: &BmcState) {
+    for question in [Question::Power, Question::Log, Question::Watts, Question::Who] {
+        state.learn(question, None, Err(PollFailure::Malformed));
+    }
+    tells(state, 0, &[IERR]);
+    tells(state, 1, &[LOST]);
+}
+
+/// What the page says of the CPU, of the supply and of every supply; 0 where it says nothing.
+fn degrees(state: &Arc<BmcState>) -> [u8; 3] {
+    let page = crate::metrics::page(Arc::clone(state)).openmetrics();
+    ["\"CPU\"", "\"PSU\"", "\"every power supply\""].map(|name| {
+        let is_it = |it: &&str| it.starts_with("ipmi_fault_state{") && it.contains(name);
+        let line = page.lines().find(is_it);
+        let value = line.map_or("0.0", |it| it.rsplit(' ').next().unwrap());
+        value.strip_suffix(".0").unwrap().parse().unwrap()
+    })
+}
+
+#[tokio::test]
+async fn a_poll_that_fails_ends_no_page_of_what_was_read_twice() {
+    let state = timed();
+    for _ in 0..2 {
+        record(&state, Ok(discrete()));
+        tells_all(&state);
+    }
+    let page = [3, 2, 3];
+    assert_eq!(degrees(&state), page);
+    for _ in 0..3 {
+        record(&state, Err(PollFailure::NoAnswer));
+        assert_eq!(degrees(&state), page);
+        record(&state, Ok(discrete()));
+        assert_eq!(degrees(&state), page);
+        tells_all(&state);
+        // All was told anew, and what was known before is forgotten.
+        assert!(state.polled().before.is_none());
+        assert_eq!(degrees(&state), page);
+        assert!(!state.doubts_states_of(&discrete().list.discrete[0]));
+    }
+    // It is sure for as long as it holds.
+    tells(&state, 0, &[]);
+    tells(&state, 0, &[IERR]);
+    assert_eq!(degrees(&state), [2, 2, 3]);
+}
+
+#[tokio::test]
+async fn what_was_read_once_is_sure_through_failed_polls_only_when_it_is_read_again() {
+    let state = timed();
+    record(&state, Ok(discrete()));
+    tells_all(&state);
+    let once = [2, 2, 0];
+    assert_eq!(degrees(&state), once);
+    for _ in 0..2 {
+        record(&state, Err(PollFailure::NoAnswer));
+        assert_eq!(degrees(&state), once);
+        record(&state, Ok(discrete()));
+        assert_eq!(degrees(&state), once);
+    }
+    tells(&state, 1, &[LOST]);
+    assert_eq!(degrees(&state), [2, 2, 3]);
+    // What was well in between is read once again.
+    tells(&state, 0, &[]);
+    tells(&state, 0, &[IERR]);
+    assert_eq!(degrees(&state), [2, 2, 3]);
+    tells(&state, 0, &[IERR]);
+    assert_eq!(degrees(&state), [3, 2, 3]);
 }
 
 #[tokio::test]

@@ -1,0 +1,81 @@
+//! What the polls of a BMC have left. No I/O, no clock.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::{Before, Snapshot};
+use crate::config::Bmc;
+use crate::inventory::Known;
+use crate::metrics::counts::Counts;
+use crate::outcome::PollFailure;
+use crate::slow::{Answer, Question, Slow};
+use crate::verdict::Moment;
+
+/// What the polls so far have left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Polled {
+    /// What was counted.
+    pub(crate) counts: Counts,
+    /// How long the last poll took.
+    pub(crate) duration: Option<Duration>,
+    /// When the last successful poll ended.
+    pub(crate) success: Option<(Moment, SystemTime)>,
+    /// What the last poll found; `None` when it failed, so that nothing stale is shown.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// What was last learnt beside the polls; nothing once one failed.
+    pub(crate) slow: Slow,
+    /// What was known when polls began to fail, until it is told anew. Of most targets there is none.
+    pub(crate) before: Option<Arc<Before>>,
+}
+
+impl Polled {
+    /// Polls fail from now on.
+    pub(crate) fn fall_silent(&mut self) {
+        let slow = std::mem::take(&mut self.slow);
+        let Some((snapshot, (success, _))) = self.snapshot.take().zip(self.success) else { return };
+        let before = self.before.take();
+        self.before = Some(Arc::new(Before::of(snapshot, slow, success, before)));
+    }
+
+    /// Takes in what the slow lane was told. What is grave is sure for good once it was also read before
+    /// polls failed: that is forgotten soon after.
+    pub(super) fn learn(
+        &mut self,
+        question: Question,
+        sensor: Option<&Arc<Known>>,
+        mut answer: Result<Answer, PollFailure>,
+    ) {
+        if let (Some(sensor), Ok(Answer::States(Some(states)))) = (sensor, &mut answer) {
+            // What was read since is what was read last.
+            let before = self.before.as_ref().filter(|_| self.slow.states(sensor).is_none());
+            let before = before.and_then(|before| before.slow.states(sensor));
+            states.is_confirmed |= before.is_some_and(|before| before.bears_out(states));
+        }
+        self.slow.learn(question, sensor, answer);
+    }
+
+    /// Forgets what was known before polls failed, if all of it was told anew or it is too old to be said.
+    pub(super) fn forget_before(&mut self, bmc: &Bmc, now: Moment) {
+        let is_told = self.snapshot.as_ref().is_some_and(|snapshot| {
+            self.slow.has_told(&bmc.module.collectors, snapshot.list.discrete.len())
+        });
+        if is_told || self.before.as_ref().is_some_and(|before| before.is_stale(now)) {
+            self.before = None;
+        }
+        if self.has_stale(now) {
+            self.forget_stale(now);
+        }
+    }
+
+    /// Whether some of what was known before polls failed is too old to be said.
+    pub(crate) fn has_stale(&self, now: Moment) -> bool {
+        self.before.as_ref().is_some_and(|before| before.is_partly_stale(now))
+    }
+
+    /// Forgets that.
+    pub(crate) fn forget_stale(&mut self, now: Moment) {
+        if let Some(before) = &mut self.before {
+            Arc::make_mut(before).forget_stale(now);
+        }
+    }
+}
