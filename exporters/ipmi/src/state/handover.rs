@@ -1,11 +1,11 @@
 //! What a BMC's state leaves to the one that takes its place, when a reload changes how the BMC is polled.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
-use super::{BmcState, lock};
+use super::{Before, BmcState, Polled, lock};
 use crate::baseline::{Baseline, Store};
-use crate::config::{Bmc, Labels};
+use crate::config::{Address, Bmc, Labels};
 use crate::source::Source;
 
 /// What was known of a BMC, and where that is kept.
@@ -17,6 +17,8 @@ pub(crate) struct Handover {
     baseline: Baseline,
     /// Held while it is written: what the one before still writes must not come last.
     saving: Arc<tokio::sync::Mutex<()>>,
+    /// What the BMC at that address said last, if anything.
+    said: Option<(Address, Arc<Before>)>,
 }
 
 impl Handover {
@@ -27,14 +29,18 @@ impl Handover {
 }
 
 impl BmcState {
-    /// A BMC of which that is known; it waits for its turn to write behind whoever knew it before.
+    /// A BMC of which that is known; it waits for its turn to write behind whoever knew it before. What
+    /// was said last holds as through failed polls, but at another address another machine may answer.
     pub(crate) fn going_on(
         bmc: Arc<Bmc>,
         labels: Labels,
         source: Source,
-        Handover { store, baseline, saving }: Handover,
+        Handover { store, baseline, saving, said }: Handover,
     ) -> Self {
-        Self { saving, ..Self::new(bmc, labels, source, store, baseline) }
+        let said = said.filter(|(address, _)| *address == bmc.address);
+        let polled = Polled { before: said.map(|(_, before)| before), ..Polled::default() };
+        let polled = Mutex::new(Arc::new(polled));
+        Self { saving, polled, ..Self::new(bmc, labels, source, store, baseline) }
     }
 
     /// What is known of the BMC now, for the state that is to go on with it, and that found this on the
@@ -44,6 +50,9 @@ impl BmcState {
         baseline.standing.as_ref()?;
         self.is_replaced.store(true, Ordering::Relaxed);
         let (store, saving) = (on_disk.store.clone(), Arc::clone(&self.saving));
-        Some(Handover { store, baseline, saving })
+        let mut polled = Polled::clone(&self.polled());
+        polled.fall_silent();
+        let said = polled.before.map(|before| (self.bmc.address.clone(), before));
+        Some(Handover { store, baseline, saving, said })
     }
 }

@@ -280,6 +280,55 @@ async fn what_was_read_once_is_sure_through_failed_polls_only_when_it_is_read_ag
     assert_eq!(degrees(&state), [3, 2, 3]);
 }
 
+/// The one that goes on with it once its account has changed, and its address perhaps.
+fn another(state: &Arc<BmcState>, address: &str) -> Arc<BmcState> {
+    let text = format!(
+        "modules: {{ default: {{ user: u, pass: other }} }}\ntargets: [ {{ name: a, address: {address} }} ]\n"
+    );
+    let config: Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
+    let bmc = config.wanted(&[]).0.into_values().next().unwrap().work;
+    let source = Source::of(&bmc);
+    let known = state.hand_over(&Handover::default()).unwrap();
+    let clock = Clock::Set(Mutex::new(state.clock().now()));
+    Arc::new(BmcState::going_on(bmc, Labels::default(), source, known).with_clock(clock))
+}
+
+#[tokio::test]
+async fn a_reload_that_changes_how_a_bmc_is_polled_ends_no_page_of_it() {
+    let state = timed();
+    for _ in 0..2 {
+        record(&state, Ok(discrete()));
+        tells_all(&state);
+    }
+    let page = [3, 2, 3];
+    let next = another(&state, "b");
+    assert_eq!(degrees(&next), page);
+    for outcome in [Err(PollFailure::WrongPassword), Ok(discrete())] {
+        record(&next, outcome);
+        assert_eq!(degrees(&next), page);
+    }
+    tells_all(&next);
+    assert!(next.polled().before.is_none());
+    assert_eq!(degrees(&next), page);
+    // Polls fail when it is replaced once more, and a quarter of an hour is that of the BMC's last word.
+    record(&next, Err(PollFailure::NoAnswer));
+    let last = another(&next, "b");
+    for (second, expected) in [(1_899.0, page), (1_900.0, [0; 3])] {
+        at(&last, second);
+        record(&last, Err(PollFailure::NoAnswer));
+        assert_eq!(degrees(&last), expected, "{second}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_at_another_address_has_no_faults_of_the_one_before() {
+    let state = timed();
+    record(&state, Ok(discrete()));
+    tells_all(&state);
+    assert_eq!(degrees(&another(&state, "b")), [2, 2, 0]);
+    assert_eq!(degrees(&another(&state, "c")), [0; 3]);
+}
+
 #[tokio::test]
 async fn nothing_is_accepted_that_was_not_seen() {
     let known = snapshot().list.known.clone();
