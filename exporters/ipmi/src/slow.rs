@@ -247,8 +247,8 @@ impl Slow {
 
     /// What is known of a machine's faults by this, or by `before` where this was not told yet.
     pub(crate) fn or(mut self, before: Self) -> Self {
-        self.power = self.power.or(before.power);
-        self.log = self.log.or(before.log);
+        self.power = self.power().or(before.power()).map(Ok);
+        self.log = self.log().or(before.log()).map(Ok);
         for (sensor, states) in before.states {
             if self.place(&sensor).is_err() {
                 self.set_states(&sensor, states);
@@ -259,8 +259,8 @@ impl Slow {
 
     /// What there is to [`Slow::forget`].
     pub(crate) fn facts(&self) -> impl Iterator<Item = Fact> {
-        let power = self.power.is_some().then_some(Fact::Power);
-        let log = self.log.is_some().then_some(Fact::Log);
+        let power = self.power().map(|_| Fact::Power);
+        let log = self.log().map(|_| Fact::Log);
         let states = self.states.iter().map(|(sensor, _)| Fact::States(Arc::clone(sensor)));
         power.into_iter().chain(log).chain(states)
     }
@@ -268,8 +268,8 @@ impl Slow {
     /// Whether this is known.
     pub(crate) fn tells(&self, fact: &Fact) -> bool {
         match fact {
-            Fact::Power => self.power.is_some(),
-            Fact::Log => self.log.is_some(),
+            Fact::Power => self.power().is_some(),
+            Fact::Log => self.log().is_some(),
             Fact::States(sensor) => self.place(sensor).is_ok(),
         }
     }

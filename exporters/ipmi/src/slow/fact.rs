@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Question;
 use crate::inventory::Known;
 
 /// A part of what the slow lane knows that a fault can rest on.
@@ -13,4 +14,16 @@ pub(crate) enum Fact {
     Log,
     /// The states of a discrete sensor.
     States(Arc<Known>),
+}
+
+impl Fact {
+    /// What the answer to a question is of; `sensor` is the one whose states were asked for.
+    pub(crate) fn of(question: Question, sensor: Option<&Arc<Known>>) -> Option<Self> {
+        match question {
+            Question::Power => Some(Self::Power),
+            Question::Log => Some(Self::Log),
+            Question::States(_) => sensor.map(|sensor| Self::States(Arc::clone(sensor))),
+            _ => None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What was known of a BMC when its polls began to fail. No I/O, no clock.
+//! What was known of a BMC when its polls, or its answers, began to fail. No I/O, no clock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +37,17 @@ impl Before {
         let until = |fact: &Fact| before.older.get(fact).copied().unwrap_or(before.success);
         let older = left.map(|fact| (fact.clone(), until(&fact))).collect();
         Self { snapshot, slow: slow.or(before.slow), success, older }
+    }
+
+    /// Whether some of it was not told anew.
+    pub(super) fn tells_more_than(&self, slow: &Slow) -> bool {
+        self.slow.facts().any(|fact| !slow.tells(&fact))
+    }
+
+    /// Forgets what is told anew, if it is that there is nothing to tell.
+    pub(super) fn forget(&mut self, fact: &Fact) {
+        self.slow.forget(fact);
+        self.older.remove(fact);
     }
 
     /// Whether nothing of it is to be said any more.

@@ -8,7 +8,7 @@ use crate::config::Bmc;
 use crate::inventory::Known;
 use crate::metrics::counts::Counts;
 use crate::outcome::PollFailure;
-use crate::slow::{Answer, Question, Slow};
+use crate::slow::{Answer, Fact, Question, Slow};
 use crate::verdict::Moment;
 
 /// What the polls so far have left.
@@ -24,7 +24,7 @@ pub(crate) struct Polled {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// What was last learnt beside the polls; nothing once one failed.
     pub(crate) slow: Slow,
-    /// What was known when polls began to fail, until it is told anew. Of most targets there is none.
+    /// What was known when polls, or answers, began to fail, until it is told anew. Of most targets there is none.
     pub(crate) before: Option<Arc<Before>>,
 }
 
@@ -32,7 +32,13 @@ impl Polled {
     /// Polls fail from now on.
     pub(crate) fn fall_silent(&mut self) {
         let slow = std::mem::take(&mut self.slow);
-        let Some((snapshot, (success, _))) = self.snapshot.take().zip(self.success) else { return };
+        let snapshot = self.snapshot.take();
+        self.hold(snapshot, slow);
+    }
+
+    /// What was told until now is what was known before.
+    fn hold(&mut self, snapshot: Option<Arc<Snapshot>>, slow: Slow) {
+        let Some((snapshot, (success, _))) = snapshot.zip(self.success) else { return };
         let before = self.before.take();
         self.before = Some(Arc::new(Before::of(snapshot, slow, success, before)));
     }
@@ -51,6 +57,19 @@ impl Polled {
             let before = before.and_then(|before| before.slow.states(sensor));
             states.is_confirmed |= before.is_some_and(|before| before.bears_out(states));
         }
+        let fact = Fact::of(question, sensor);
+        match (fact, &answer) {
+            // No part is mended by a question that is not answered.
+            (Some(fact), Err(_)) if self.slow.tells(&fact) => {
+                self.hold(self.snapshot.clone(), self.slow.clone());
+            }
+            (Some(fact), Ok(Answer::States(None))) => {
+                if let Some(before) = &mut self.before {
+                    Arc::make_mut(before).forget(&fact);
+                }
+            }
+            _ => {}
+        }
         self.slow.learn(question, sensor, answer);
     }
 
@@ -59,6 +78,8 @@ impl Polled {
         let is_told = self.snapshot.as_ref().is_some_and(|snapshot| {
             self.slow.has_told(&bmc.module.collectors, snapshot.list.discrete.len())
         });
+        let is_told = is_told
+            && !self.before.as_ref().is_some_and(|before| before.tells_more_than(&self.slow));
         if is_told || self.before.as_ref().is_some_and(|before| before.is_stale(now)) {
             self.before = None;
         }

@@ -280,6 +280,67 @@ async fn what_was_read_once_is_sure_through_failed_polls_only_when_it_is_read_ag
     assert_eq!(degrees(&state), [3, 2, 3]);
 }
 
+#[tokio::test]
+async fn a_question_that_fails_ends_no_page_for_a_quarter_of_an_hour() {
+    let state = timed();
+    for _ in 0..2 {
+        record(&state, Ok(discrete()));
+        tells_all(&state);
+    }
+    let page = [3, 2, 3];
+    let sensors = discrete().list.discrete.clone();
+    let asked = |place: usize, answer| {
+        state.learn(Question::States(place), Some(&sensors[place]), answer);
+    };
+    asked(0, Err(PollFailure::Timeout));
+    assert_eq!(degrees(&state), page);
+    // What could not be read is not said to be read.
+    assert_eq!(state.polled().slow.states(&sensors[0]), None);
+    tells(&state, 0, &[IERR]);
+    assert!(state.polled().before.is_none());
+    assert_eq!(degrees(&state), page);
+    // Both fail for longer than that, one after the other.
+    for second in (1_000..=2_300).step_by(100).map(f64::from) {
+        at(&state, second);
+        record(&state, Ok(discrete()));
+        asked(0, Err(PollFailure::Timeout));
+        if second < 1_400.0 {
+            tells(&state, 1, &[LOST]);
+        } else {
+            asked(1, Err(PollFailure::Timeout));
+        }
+        // The CPU was told at 1000, the supply at 1400 last, as far as polls tell.
+        let cpu = if second < 1_900.0 { 3 } else { 0 };
+        let [supply, every] = if second < 2_300.0 { [2, 3] } else { [0, 0] };
+        assert_eq!(degrees(&state), [cpu, supply, every], "{second}");
+    }
+    // Polls that fail leave both as they are; what says that it has nothing to tell is believed.
+    tells_all(&state);
+    tells_all(&state);
+    asked(0, Err(PollFailure::Timeout));
+    record(&state, Err(PollFailure::NoAnswer));
+    assert_eq!(degrees(&state), page);
+    record(&state, Ok(discrete()));
+    asked(0, Ok(Answer::States(None)));
+    assert_eq!(degrees(&state), [0, 2, 3]);
+}
+
+#[tokio::test]
+async fn the_main_power_has_failed_until_it_is_told_that_it_has_not() {
+    let state = timed();
+    record(&state, Ok(snapshot()));
+    faulty(&state, true);
+    for _ in 0..2 {
+        state.learn(Question::Power, None, Err(PollFailure::Timeout));
+        assert!(is_told(&state));
+        record(&state, Err(PollFailure::NoAnswer));
+        assert!(is_told(&state));
+        record(&state, Ok(snapshot()));
+    }
+    faulty(&state, false);
+    assert!(!is_told(&state));
+}
+
 /// The one that goes on with it once its account has changed, and its address perhaps.
 fn another(state: &Arc<BmcState>, address: &str) -> Arc<BmcState> {
     let text = format!(
