@@ -111,10 +111,10 @@ pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
     }
     let whole =
         |part, state, degree| Fault { part: Part::Machine(part), state: Some(state), degree };
-    if supplies.have_all_failed(list) {
+    let power = told.anew_or_before(Slow::power);
+    if supplies.have_all_failed(list, power.is_some_and(|power| power.is_on)) {
         faults.push(whole("every power supply", "failed", Degree::Fatal));
     }
-    let power = told.anew_or_before(Slow::power);
     faults.extend(of_chassis(power).map(|(part, state)| whole(part, state, Degree::Critical)));
     if told.anew_or_before(Slow::log).is_some_and(is_nearly_full) {
         faults.push(whole("event log", "nearly full", Degree::Warning));
@@ -142,10 +142,12 @@ impl Supplies {
     }
 
     /// One that was not asked yet, or cannot be read, may well be the one that carries the machine; so
-    /// may one that is missing from a list with holes.
-    fn have_all_failed(&self, list: &SensorList) -> bool {
+    /// may one that is missing from a list with holes, and one of which only the maker knows what it says
+    /// while the machine `is_on`.
+    fn have_all_failed(&self, list: &SensorList, is_on: bool) -> bool {
         let are_all_told = list.complete && self.told == list.supplies;
-        are_all_told && self.failed > 0 && self.failed + self.unclear == self.told
+        let unclear = if is_on { 0 } else { self.unclear };
+        are_all_told && self.failed > 0 && self.failed + unclear == self.told
     }
 }
 

@@ -137,10 +137,12 @@ fn not_every_supply_has_failed_while_one_was_not_read_or_may_be_missing() {
     // A list with holes may hide the one that carries the machine.
     Arc::make_mut(&mut snapshot.list).complete = false;
     assert_eq!(told(&snapshot, &slow, &[]).len(), 2);
-    // What only its maker can read is no supply that works.
+    // What only its maker can read is no supply that works, unless something carries the machine.
     let mut snapshot = machine(&[], &["PS1", "PS2"]);
     let unclear = Asserted { severity: None, ..lost.clone() };
-    let slow = self::slow(&snapshot, &[lost, unclear], ON);
+    let on = self::slow(&snapshot, &[lost.clone(), unclear.clone()], ON);
+    assert_eq!(told(&snapshot, &on, &[]), [one]);
+    let slow = self::slow(&snapshot, &[lost, unclear], Power { is_on: false, ..ON });
     assert_eq!(told(&snapshot, &slow, &[]), [one, every]);
     Arc::make_mut(&mut snapshot.list).supplies += 1;
     assert_eq!(told(&snapshot, &slow, &[]), [one]);
