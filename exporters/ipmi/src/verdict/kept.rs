@@ -56,6 +56,9 @@ struct KeptSensor {
     exceeded_from_the_start: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stuck_from_the_start: bool,
+    /// The highest reading from before a stuck one rose, while it stays above that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    risen: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     beyond: Option<KeptBeyond>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,7 +110,8 @@ impl Kept {
             share: it.fan().and_then(|fan| fan.share),
             stood: it.fan().map_or(0.0, |fan| fan.stood),
             exceeded_from_the_start: it.beyond.from_the_start,
-            stuck_from_the_start: it.is_stuck(),
+            stuck_from_the_start: stuck(it).is_some(),
+            risen: stuck(it).and_then(Stuck::risen),
             beyond: KeptBeyond::of(&it.beyond),
             near: it.beyond.near,
             unreadable: it.unreadable,
@@ -155,7 +159,7 @@ impl KeptSensor {
         // As versions have kept it that had one word for both.
         let was_critical = self.beyond.is_some_and(|beyond| beyond.degree >= 2);
         if self.stuck_from_the_start || self.exceeded_from_the_start && was_critical {
-            watched.hold_stuck(Stuck::kept(self.highest));
+            watched.hold_stuck(Stuck::kept(self.highest, self.risen));
         }
         watched.unreadable = self.unreadable;
         watched.readable = self.readable;
@@ -172,4 +176,9 @@ impl KeptSensor {
         }
         watched
     }
+}
+
+/// Of one that was critical at the very first reading, and was not normal for long since.
+fn stuck(it: &Watched) -> Option<&Stuck> {
+    it.heat()?.stuck.as_deref()
 }

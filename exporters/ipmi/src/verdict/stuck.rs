@@ -38,10 +38,16 @@ struct Earlier {
 }
 
 impl Stuck {
-    /// One of the last process, which never read more than that, as far as is known.
-    pub(super) fn kept(highest: Option<f32>) -> Self {
-        let before = Short::from(highest.map(f64::from));
-        Self { earlier: [Earlier { before, ..Earlier::default() }; SPANS.len()], ..Self::default() }
+    /// One of the last process, which never read more than `highest` before it has `risen`, if it has.
+    pub(super) fn kept(highest: Option<f32>, risen: Option<f32>) -> Self {
+        let before = Short::from(risen.or(highest).map(f64::from));
+        let earlier = [Earlier { before, ..Earlier::default() }; SPANS.len()];
+        Self { earlier, risen, back: None }
+    }
+
+    /// The highest reading from before it rose, if it has risen.
+    pub(super) fn risen(&self) -> Option<f32> {
+        self.risen
     }
 
     /// Whether it has not risen.
@@ -134,8 +140,8 @@ mod tests {
 
     #[test]
     fn one_that_was_kept_rises_above_what_it_was_before() {
-        let mut stuck = Stuck::kept(Some(92.0));
+        let mut stuck = Stuck::kept(Some(92.0), None);
         assert_eq!(changes(&mut stuck, 30, |_| 92.0).len(), 0);
-        assert_eq!(changes(&mut Stuck::kept(Some(92.0)), 30, |_| 95.0), [55.0]);
+        assert_eq!(changes(&mut Stuck::kept(Some(92.0), None), 30, |_| 95.0), [55.0]);
     }
 }

@@ -124,3 +124,21 @@ fn one_that_was_beyond_and_wobbles_is_a_ticket_alone() {
     let mut play = Play::restarted(play.machine.keep(), 7_300.0, &all);
     assert_eq!(play.until(10_000.0, &all).held(), [one("limit_exceeded", 2, inlet)]);
 }
+
+#[test]
+fn one_that_has_risen_over_a_restart_and_is_back_is_a_ticket_again() {
+    let page = one("cooling_lost", 3, "");
+    let mut all = beyond("01-Inlet", &AIR, 47.0);
+    all[0].reads = Box::new(|second| {
+        let risen = if second < 2_400.0 { second / 120.0 } else { 0.0 };
+        Some(47.0 + risen.min(6.0).floor())
+    });
+    let mut play = Play::of(&all);
+    assert!(play.until(1_200.0, &all).held().contains(&page));
+    let mut after = Play::restarted(play.machine.keep(), 1_300.0, &all);
+    for play in [&mut play, &mut after] {
+        assert!(play.until(2_300.0, &all).held().contains(&page));
+        let held = play.until(7_200.0, &all).held();
+        assert_eq!(held, [one("limit_exceeded", 2, "01-Inlet Ambient")]);
+    }
+}
