@@ -102,14 +102,14 @@ impl Round {
     async fn look_up(&self) -> Result<(Resolved, Duration), Outcome> {
         let timeout = self.task.work.timeout;
         let started = Instant::now();
-        match tokio::time::timeout(timeout, self.addresses.get()).await {
-            Ok(Ok(resolved)) => Ok((resolved, started.elapsed())),
-            Ok(Err(failure)) => Err(Outcome::failed(failure)),
+        match self.addresses.get(timeout).await {
+            Ok(resolved) => Ok((resolved, started.elapsed())),
             // A lookup may take as long as the probe: its timeout counts as the probe's.
-            Err(_) => {
+            Err(Failure::Timeout) => {
                 let failure = Some(Failure::Resolver);
                 Err(Outcome { failure, ..Outcome::timed_out(timeout) })
             }
+            Err(failure) => Err(Outcome::failed(failure)),
         }
     }
 

@@ -2,10 +2,12 @@
 
 mod alive;
 mod known;
+mod once;
 mod queues;
 mod reverse;
 mod servers;
 mod shared;
+mod troubled;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
@@ -29,6 +31,7 @@ use crate::hosts;
 use crate::outcome::Failure;
 
 pub(crate) use self::alive::{Said, ask};
+pub(crate) use self::once::{all, once};
 pub(crate) use self::reverse::name_of;
 
 /// A lookup ends after so long, whatever happens. Longer than a probe's timeout: a resolver that is
@@ -70,7 +73,7 @@ struct Names {
     patience: Duration,
     /// How long a lookup may take.
     limit: Duration,
-    /// Whom its lookups wait with, where that is not by what came of the one before.
+    /// Whose lookups these are, where whom they wait with is not by what came of the one before.
     kind: Option<Kind>,
     state: Mutex<State>,
     /// Told of each lookup that ends; rounds that overlap share it.
@@ -127,11 +130,12 @@ impl Addresses {
         }
     }
 
-    /// The addresses as they are now. Takes as long as a lookup takes: the caller sets the limit.
-    pub(crate) async fn get(&self) -> Result<Resolved, Failure> {
+    /// The addresses as they are now, for who waits for them so long: [`Failure::Timeout`] after that, or
+    /// [`Failure::Local`] where that was, in part, for the turn of a lookup: it says nothing of the name.
+    pub(crate) async fn get(&self, limit: Duration) -> Result<Resolved, Failure> {
         match self {
             Self::Literal(ip) => Ok(Resolved { ips: vec![*ip], took: None }),
-            Self::Named(named) => named.get().await,
+            Self::Named(named) => named.names.within(limit, named.get()).await,
         }
     }
 }
@@ -200,7 +204,11 @@ impl Names {
         let matter = matter(self.families, &state.known, now);
         for (family, known) in state.known.iter_mut().enumerate() {
             if matter[family] && known.is_due(now) {
-                let kind = self.kind.unwrap_or_else(|| known.kind());
+                let asked = (name, family, self.resolvers.as_slice());
+                let kind = self.kind.map_or_else(
+                    || known.kind(),
+                    |kind| self.shared.troubled.kind(kind, asked, now),
+                );
                 known.ask(now);
                 let (shared, names) = (Arc::clone(&self.shared), Arc::downgrade(self));
                 tokio::spawn(in_turn(shared, names, name.to_owned(), family, kind));
@@ -213,18 +221,33 @@ impl Names {
     async fn ask(&self, name: &str, family: usize, kind: Kind) {
         let patience = kind.patience().map_or(self.limit, |patience| patience.min(self.limit));
         let mut looking_up = pin!(self.look_up(name, family));
+        let mut makes_room = false;
         let answer = match timeout(patience, &mut looking_up).await {
             Err(_) if !self.shared.queues.is_full(kind) => {
                 timeout(self.limit.saturating_sub(patience), looking_up).await
             }
+            Err(elapsed) => {
+                makes_room = patience < self.limit;
+                Err(elapsed)
+            }
             answer => answer,
         };
+        let answer = answer.unwrap_or(Err(NetError::Timeout));
+        if let Some(kind) = self.kind {
+            let failed = answer.as_ref().is_err_and(|error| classify(error) == Failure::Resolver);
+            let asked = (name, family, self.resolvers.as_slice());
+            self.shared.troubled.note(kind, asked, failed, Instant::now());
+        }
         let (now, mut state) = (Instant::now(), self.state());
         // Before it is noted, so that a lookup is no occasion to repeat itself.
         state.follow(self.shared.occasions(), now);
-        match answer.unwrap_or(Err(NetError::Timeout)) {
+        match answer {
             Ok((ips, ttl)) if !ips.is_empty() => state.known[family].answered(ips, ttl, now),
             Ok(_) => state.known[family].fail(Failure::Dns, now),
+            // It was cut short for others: that says nothing of a name that was not silent before.
+            Err(_) if makes_room && kind.is_first_try() => {
+                state.known[family].fail(Failure::Local, now);
+            }
             Err(error) => {
                 debug!(name, "lookup failed: {error}");
                 state.known[family].fail(classify(&error), now);
@@ -242,7 +265,24 @@ impl Names {
 
     /// It is the turn of one that has waited.
     fn begin(&self, family: usize) {
-        self.state().known[family].ask(Instant::now());
+        self.state().known[family].begin(Instant::now());
+    }
+
+    /// What comes of a lookup of these that is waited for so long.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        looked_up: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let started = Instant::now();
+        if let Ok(looked_up) = timeout(limit, looked_up).await {
+            return looked_up;
+        }
+        let (now, state) = (Instant::now(), self.state());
+        let matter = matter(self.families, &state.known, now);
+        let mut those = state.known.iter().zip(matter);
+        let is_ours = those.any(|(known, matters)| matters && known.waited_for_turn(started));
+        Err(if is_ours { Failure::Local } else { Failure::Timeout })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -313,54 +353,6 @@ async fn in_turn(shared: Arc<Shared>, names: Weak<Names>, name: String, family: 
 /// What this machine's own list says of a name; nothing where the config names who is asked.
 async fn own_list(name: &str, resolvers: &[SocketAddr]) -> Vec<IpAddr> {
     if resolvers.is_empty() { hosts::addresses(name).await } else { Vec::new() }
-}
-
-/// Looks a name up once, for a probe that has so much time left: the addresses in the order of the answer, of
-/// the family that is preferred or else of the other. What scrapers ask for waits by itself.
-pub(crate) async fn once(
-    name: &str,
-    families: Families,
-    resolvers: &[SocketAddr],
-    is_of_target: bool,
-    left: Duration,
-) -> Result<Found, Failure> {
-    let kind = if is_of_target { Kind::Target } else { Kind::Scraper };
-    once_of(program(), name, families, resolvers, (kind, left)).await
-}
-
-/// All addresses of a name, looked up once for a probe.
-pub(crate) async fn all(
-    name: &str,
-    resolvers: &[SocketAddr],
-    is_of_target: bool,
-    left: Duration,
-) -> Result<Vec<IpAddr>, Failure> {
-    let kind = if is_of_target { Kind::Target } else { Kind::Scraper };
-    let asked = found_of(program(), name, Families::Both, resolvers, (kind, left));
-    asked.await.map(|(ips, _)| ips)
-}
-
-async fn once_of(
-    shared: Arc<Shared>,
-    name: &str,
-    families: Families,
-    resolvers: &[SocketAddr],
-    (kind, left): (Kind, Duration),
-) -> Result<Found, Failure> {
-    let families = if families == Families::Both { Families::V6ElseV4 } else { families };
-    found_of(shared, name, families, resolvers, (kind, left)).await
-}
-
-async fn found_of(
-    shared: Arc<Shared>,
-    name: &str,
-    families: Families,
-    resolvers: &[SocketAddr],
-    (kind, left): (Kind, Duration),
-) -> Result<Found, Failure> {
-    let names = Names::new(shared, families, resolvers.to_vec(), PATIENCE.min(left / 3), left);
-    let names = Names { kind: Some(kind), ..names };
-    Arc::new(names).get(name).await.map(|(found, _)| found)
 }
 
 /// A lookup that could not be asked for (no descriptor, no memory) says nothing of the name; nor does a

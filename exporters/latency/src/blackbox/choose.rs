@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use serde::Deserialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::found::Found;
@@ -49,11 +49,9 @@ pub(crate) async fn address(
     let ips = if let Ok(ip) = bare.parse::<IpAddr>() {
         Ok((vec![ip], None))
     } else {
-        let until = ask.last_moment();
-        let left = until.saturating_duration_since(started);
-        let asked = resolve::once(bare, families, ask.resolvers, ask.is_of_target, left);
-        // It is ended here, so that its time is known also of a resolver that is dead.
-        timeout_at(until, asked).await.unwrap_or(Err(Failure::Timeout))
+        // It ends before the probe does, so that its time is known also of a resolver that is dead.
+        let left = ask.last_moment().saturating_duration_since(started);
+        resolve::once(bare, families, ask.resolvers, ask.is_of_target, left).await
     };
     found.lookup = started.elapsed();
     let (ips, missing) =
@@ -79,10 +77,8 @@ pub(crate) async fn all(host: &str, ask: &Ask<'_>) -> Result<Vec<IpAddr>, Failur
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(vec![ip]);
     }
-    let until = ask.last_moment();
-    let left = until.saturating_duration_since(Instant::now());
-    let asked = resolve::all(bare, ask.resolvers, ask.is_of_target, left);
-    let ips = timeout_at(until, asked).await.unwrap_or(Err(Failure::Timeout));
+    let left = ask.last_moment().saturating_duration_since(Instant::now());
+    let ips = resolve::all(bare, ask.resolvers, ask.is_of_target, left).await;
     let ips = ips.inspect_err(|_| ask.log.line(|| format!("{bare} could not be resolved")))?;
     ask.log.line(|| format!("{bare} has {} addresses", ips.len()));
     Ok(by_turns(&ips))
@@ -110,6 +106,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use tokio::time::timeout_at;
+
     use crate::blackbox::trial::Trial;
 
     #[tokio::test]

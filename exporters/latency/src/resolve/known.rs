@@ -38,6 +38,8 @@ pub(super) struct Known {
     asked: Option<Instant>,
     /// Whether that lookup waits for its turn: nobody was asked.
     is_queued: bool,
+    /// When it was its turn, where it had to wait for it.
+    turn: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,18 @@ impl Known {
 
     /// It is asked for.
     pub(super) fn ask(&mut self, now: Instant) {
-        (self.asked, self.is_queued) = (Some(now), false);
+        (self.asked, self.is_queued, self.turn) = (Some(now), false, None);
+    }
+
+    /// What has waited for its turn is asked for.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.ask(now);
+        self.turn = Some(now);
+    }
+
+    /// Whether who has waited for this since then has waited for a turn: of the name that says nothing.
+    pub(super) fn waited_for_turn(&self, since: Instant) -> bool {
+        self.is_queued || self.turn.is_some_and(|turn| turn > since)
     }
 
     /// What is asked for waits for its turn: no failure of the name, which is what it was.
@@ -116,7 +129,7 @@ impl Known {
 
     /// The lookup has failed.
     pub(super) fn fail(&mut self, reason: Failure, now: Instant) {
-        (self.asked, self.is_queued) = (None, false);
+        (self.asked, self.is_queued, self.turn) = (None, false, None);
         let before = self.failed.filter(|_| !reason.is_ours()).map_or(0, |failed| failed.times);
         let pause = FIRST_PAUSE.saturating_mul(1 << before.min(16)).min(LONGEST_PAUSE);
         self.failed = Some(Failed { reason, times: before + 1, again: now + pause });
@@ -331,6 +344,21 @@ mod tests {
         // That there is no such name is said at once: it holds nobody up.
         known[1].fail(Failure::Dns, late);
         assert_eq!(known[1].kind(), Kind::Known);
+    }
+
+    #[test]
+    fn a_round_that_waits_for_a_turn_says_nothing_of_a_name() {
+        let (start, mut known) = (Instant::now(), Known::default());
+        known.ask(start);
+        assert!(!known.waited_for_turn(start), "it is asked for all the time");
+        known.queue();
+        assert!(known.waited_for_turn(start));
+        known.begin(start + MINUTE);
+        assert!(known.waited_for_turn(start), "its turn came late");
+        assert!(!known.waited_for_turn(start + MINUTE), "but not for the rounds from then on");
+        known.fail(Failure::Resolver, start + MINUTE);
+        known.ask(start + MINUTE);
+        assert!(!known.waited_for_turn(start));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// So many lookups are under way at once, of each kind: each has up to three sockets for each server, and those of
 /// all targets together must leave descriptors to what is measured.
-const LIMITS: Limits = Limits { known: 80, first: 40, failed: 40, target: 20, scraper: 20 };
+const LIMITS: Limits = Limits { known: 80, first: 40, failed: 40, once: 20, once_failed: 10 };
 
 /// Whose lookup it is, and what came of the one before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,8 +20,12 @@ pub(super) enum Kind {
     Failed,
     /// Of a probe of a target that asks once, for a proxy or where a redirect leads.
     Target,
+    /// The same of a name that was looked up so in vain a moment ago.
+    TargetFailed,
     /// Of a probe that a scraper asks for: whom it names may be anybody.
     Scraper,
+    /// The same of a name that was looked up so in vain a moment ago.
+    ScraperFailed,
 }
 
 impl Kind {
@@ -29,9 +33,23 @@ impl Kind {
     /// the next time among those that failed, and has longer there: as long as libc waits for a server.
     pub(super) const fn patience(self) -> Option<Duration> {
         match self {
-            Self::First => Some(Duration::from_secs(2)),
-            Self::Failed => Some(Duration::from_secs(5)),
-            Self::Known | Self::Target | Self::Scraper => None,
+            Self::First | Self::Target | Self::Scraper => Some(Duration::from_secs(2)),
+            Self::Failed | Self::TargetFailed | Self::ScraperFailed => Some(Duration::from_secs(5)),
+            Self::Known => None,
+        }
+    }
+
+    /// Whether nothing speaks against the name yet.
+    pub(super) const fn is_first_try(self) -> bool {
+        matches!(self, Self::First | Self::Target | Self::Scraper)
+    }
+
+    /// Among whom a name of this kind waits once it was looked up in vain, where that is not known by its past.
+    pub(super) const fn once_failed(self) -> Option<Self> {
+        match self {
+            Self::Target => Some(Self::TargetFailed),
+            Self::Scraper => Some(Self::ScraperFailed),
+            _ => None,
         }
     }
 }
@@ -42,13 +60,14 @@ pub(super) struct Limits {
     pub(super) known: usize,
     pub(super) first: usize,
     pub(super) failed: usize,
-    pub(super) target: usize,
-    pub(super) scraper: usize,
+    /// Of probes that ask once: as many for targets as for scrapers.
+    pub(super) once: usize,
+    pub(super) once_failed: usize,
 }
 
 /// Those who wait, each kind by itself, in the order in which they came.
 #[derive(Debug)]
-pub(super) struct Queues([Semaphore; 5]);
+pub(super) struct Queues([Semaphore; 7]);
 
 impl Default for Queues {
     fn default() -> Self {
@@ -58,8 +77,9 @@ impl Default for Queues {
 
 impl Queues {
     pub(super) fn new(limits: Limits) -> Self {
-        let Limits { known, first, failed, target, scraper } = limits;
-        Self([known, first, failed, target, scraper].map(Semaphore::new))
+        let Limits { known, first, failed, once, once_failed } = limits;
+        let places = [known, first, failed, once, once_failed, once, once_failed];
+        Self(places.map(Semaphore::new))
     }
 
     /// A place, if one is free and nobody waits for it.

@@ -10,6 +10,7 @@ use hickory_resolver::proto::rr::RecordType;
 use tokio::time::Instant;
 
 use super::queues::Queues;
+use super::troubled::Troubled;
 
 /// The next server is asked when one has said nothing for so long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     /// A server is waited for so long before the next one is asked.
     pub(super) patience: Duration,
     pub(super) queues: Queues,
+    pub(super) troubled: Troubled,
     silence: Mutex<Silence>,
     reloads: AtomicU64,
 }
@@ -62,7 +64,8 @@ impl Default for Shared {
 
 impl Shared {
     pub(super) fn new(patience: Duration, queues: Queues) -> Self {
-        Self { patience, queues, silence: Mutex::default(), reloads: AtomicU64::new(0) }
+        let (troubled, silence) = (Troubled::default(), Mutex::default());
+        Self { patience, queues, troubled, silence, reloads: AtomicU64::new(0) }
     }
 
     pub(super) fn reload(&self) {

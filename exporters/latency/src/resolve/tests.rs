@@ -9,6 +9,7 @@ use hickory_resolver::net::DnsError;
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
+use super::once::once_of;
 use super::queues::{Limits, Queues};
 use super::servers::tests::with_search;
 use super::*;
@@ -299,7 +300,7 @@ async fn both_families_are_of_one_machine() {
 
 /// So many places of each kind.
 fn places(all: usize) -> Arc<Shared> {
-    let all = Limits { known: all, first: all, failed: all, target: all, scraper: all };
+    let all = Limits { known: all, first: all, failed: all, once: all, once_failed: all };
     Arc::new(Shared::new(LONG, Queues::new(all)))
 }
 
@@ -355,6 +356,65 @@ async fn names_that_nobody_answers_hold_up_none_that_are_well() {
         }
     }
     more_than(&asked_in_vain, 1).await;
+}
+
+#[tokio::test]
+async fn names_that_probes_look_up_in_vain_hold_up_none_that_are_well() {
+    for (kind, failed) in [(Kind::Target, Kind::TargetFailed), (Kind::Scraper, Kind::ScraperFailed)]
+    {
+        let shared = places(1);
+        let (silent, asked_in_vain) = server(Says::Nothing).await;
+        let (well, _) = server(WELL).await;
+        let look_up = |server| {
+            let (shared, once) = (Arc::clone(&shared), (kind, LONG));
+            async move { once_of(shared, "a.example", Families::OnlyV4, &[server], once).await }
+        };
+        let bad = tokio::spawn(look_up(silent));
+        more_than(&asked_in_vain, 0).await;
+        assert_eq!(look_up(well).await, Ok(found(A)), "{kind:?}: who has the one place makes room");
+        assert_eq!(bad.await.unwrap(), Err(Failure::Local), "it was cut short");
+        // From then on it waits with those that failed.
+        let bad = tokio::spawn(look_up(silent));
+        while shared.queues.try_enter(failed).is_some() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        for _ in 0..4 {
+            assert!(shared.queues.try_enter(kind).is_some(), "it has no place among the others");
+            assert_eq!(look_up(well).await, Ok(found(A)));
+        }
+        bad.abort();
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_turn_is_not_judged() {
+    let shared = places(1);
+    let (well, asked) = server(WELL).await;
+    let (silent, _) = server(Says::Nothing).await;
+    let look_up = |server| {
+        let (shared, once) = (Arc::clone(&shared), (Kind::Target, SHORT * 10));
+        async move { once_of(shared, "a.example", Families::OnlyV4, &[server], once).await }
+    };
+    let names = |server| {
+        let names = Names::new(Arc::clone(&shared), Families::OnlyV4, vec![server], LONG, LONG);
+        Addresses::Named(Box::new(Named::of("name.example".to_owned(), names)))
+    };
+    let new = names(well);
+    {
+        let _places = [Kind::First, Kind::Target].map(|kind| shared.queues.try_enter(kind));
+        assert_eq!(look_up(well).await, Err(Failure::Local), "where a redirect leads, say");
+        assert_eq!(new.get(SHORT * 10).await.err(), Some(Failure::Local));
+        assert_eq!(asked.load(Ordering::SeqCst), 0);
+    }
+    // It has its turn.
+    assert!(new.get(LONG).await.is_ok());
+    while [Kind::First, Kind::Target].iter().any(|kind| shared.queues.try_enter(*kind).is_none()) {
+        sleep(Duration::from_millis(1)).await;
+    }
+    // Who was asked all the time says so.
+    let failure = look_up(silent).await;
+    assert!(matches!(failure, Err(Failure::Timeout | Failure::Resolver)), "{failure:?}");
+    assert_eq!(names(silent).get(SHORT).await.err(), Some(Failure::Timeout));
 }
 
 #[test]
