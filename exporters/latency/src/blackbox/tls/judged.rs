@@ -15,8 +15,11 @@ use super::judge::{Refusal, judge};
 
 /// A chain that ends meanwhile is refused so much later.
 const KEPT: Duration = Duration::from_secs(60);
-/// More than this are not kept: a server may show another one each time.
-const MOST: usize = 4_096;
+/// More than this are not kept: a server may show another one each time. Of each module so many, so that there is room
+/// for all targets of a large fleet.
+const MOST: usize = 16_384;
+/// Where there is no more room, those that hold no longer are looked for so often.
+const LOOKED_FOR: Duration = Duration::from_secs(5);
 
 /// A chain and a name, by their digest.
 type Key = [u8; 32];
@@ -25,8 +28,13 @@ type Key = [u8; 32];
 #[derive(Debug, Default)]
 pub(super) struct Judged(Mutex<Verdicts>);
 
-/// What each was judged to be, and until when that holds.
-type Verdicts = HashMap<Key, (Instant, Result<i64, Refusal>)>;
+#[derive(Debug, Default)]
+struct Verdicts {
+    /// What each was judged to be, and until when that holds.
+    kept: HashMap<Key, (Instant, Result<i64, Refusal>)>,
+    /// When those that hold no longer are looked for next.
+    looked_for: Option<Instant>,
+}
 
 impl Judged {
     /// When the first certificate of the verified chain ends, or why there is none: see [`judge`].
@@ -40,24 +48,39 @@ impl Judged {
             return judge(roots, shown, host);
         };
         let now = Instant::now();
-        if let Some((until, verdict)) = self.all().get(&key)
+        if let Some((until, verdict)) = self.all().kept.get(&key)
             && now < *until
         {
             return verdict.clone();
         }
         let verdict = judge(roots, shown, host);
-        let mut all = self.all();
-        if all.len() >= MOST {
-            all.retain(|_, (until, _)| now < *until);
-        }
-        if all.len() < MOST {
-            all.insert(key, (now + KEPT, verdict.clone()));
-        }
+        self.all().keep(key, now, verdict.clone());
         verdict
     }
 
     fn all(&self) -> MutexGuard<'_, Verdicts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Verdicts {
+    fn keep(&mut self, key: Key, now: Instant, verdict: Result<i64, Refusal>) {
+        if self.kept.len() >= MOST {
+            self.make_room(now);
+        }
+        if self.kept.len() < MOST || self.kept.contains_key(&key) {
+            self.kept.insert(key, (now + KEPT, verdict));
+        }
+    }
+
+    /// Lets go what holds no longer, and tells whether it looked: each handshake waits while thousands are gone through.
+    fn make_room(&mut self, now: Instant) -> bool {
+        let is_due = self.looked_for.is_none_or(|next| now >= next);
+        if is_due {
+            self.kept.retain(|_, (until, _)| now < *until);
+            self.looked_for = Some(now + LOOKED_FOR);
+        }
+        is_due
     }
 }
 
@@ -69,4 +92,34 @@ fn key(shown: &StackRef<X509>, host: &str) -> Option<Key> {
         digest.update(&certificate.to_der().ok()?);
     }
     Some(digest.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_are_looked_through_now_and_then_and_not_in_each_handshake() {
+        let (start, mut all) = (Instant::now(), Verdicts::default());
+        let key = |number: usize| {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&number.to_be_bytes());
+            key
+        };
+        let ms = Duration::from_millis;
+        for number in 0..2 * MOST {
+            all.keep(key(number), start + ms(number as u64), Ok(0));
+        }
+        assert_eq!(all.kept.len(), MOST);
+        // Each ends a little after the other; a handshake in between does not look for it.
+        let mut looked = 0;
+        for number in 0..1_000 {
+            looked += u32::from(all.make_room(start + KEPT + ms(number)));
+        }
+        assert_eq!((looked, all.kept.len()), (1, MOST - 1));
+        // Who has a place keeps it.
+        all.keep(key(9), start + KEPT, Ok(9));
+        assert_eq!(all.kept.get(&key(9)), Some(&(start + KEPT * 2, Ok(9))));
+        assert!(all.make_room(start + KEPT * 3) && all.kept.is_empty());
+    }
 }
