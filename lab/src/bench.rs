@@ -14,6 +14,7 @@ pub mod scrape;
 pub mod usage;
 
 mod dnsperf;
+mod echo_floor;
 mod echoes;
 mod floor;
 mod fping;

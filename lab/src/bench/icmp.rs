@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::echoes::{PAGE, Reading, Seen, watch};
 use super::report::{Bound, Goal, Row, quantile};
-use super::{Options, fping, page, say, smokeping};
+use super::{Options, echo_floor, fping, page, say, smokeping};
 use crate::netns::Namespace;
 use crate::newest;
 use crate::process::find_own;
@@ -25,6 +25,9 @@ pub async fn measure(targets: usize, options: &Options) -> anyhow::Result<Vec<Ro
     let hosts = addresses(targets);
     let watched = Duration::from_secs(options.seconds);
     let mut rows = vec![row(OURS, targets, &ours("kernel", &hosts, watched).await?)];
+    let floor = hosts.clone();
+    let seen = tokio::task::spawn_blocking(move || echo_floor::measure(&floor, watched)).await??;
+    rows.push(row(echo_floor::PEER, targets, &seen));
     if options.no_peers {
         return Ok(rows);
     }

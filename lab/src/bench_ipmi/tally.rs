@@ -6,7 +6,7 @@ use crate::bench::report::{Bound, Goal, Row, quantile};
 use crate::bench::usage::Spent;
 
 /// The bounds of our own programs: CPU time of a poll, and at 10,000 BMCs each 15 s cores and memory.
-const CPU_MS: f64 = 0.5;
+const CPU_MS: f64 = 0.3;
 const LARGE: usize = 10_000;
 const CORES: f64 = 1.0;
 const RSS_MB: f64 = 220.0;
