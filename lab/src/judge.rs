@@ -25,6 +25,8 @@ use std::thread;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use serde::Deserialize;
 
 use self::format::World;
@@ -223,8 +225,18 @@ pub fn run(options: &Options, mut print: impl FnMut(&str)) -> anyhow::Result<boo
             print(&format!("{}: {error:#}", file.display()));
         }
     });
-    print(&format!("# {} worlds, {wrong} WRONG", files.len()));
+    let seconds = cpu_seconds().map_or_else(String::new, |it| format!(", {it:.0} s of CPU time"));
+    print(&format!("# {} worlds, {wrong} WRONG{seconds}", files.len()));
     Ok(wrong == 0)
+}
+
+/// What this process and the programs that it waited for have taken (getrusage(2)); nothing if the system does not say.
+fn cpu_seconds() -> Option<f64> {
+    let seconds = |time: TimeVal| time.num_milliseconds() as f64 / 1e3;
+    [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].into_iter().try_fold(0.0, |sum, who| {
+        let usage = getrusage(who).ok()?;
+        Some(sum + seconds(usage.user_time()) + seconds(usage.system_time()))
+    })
 }
 
 /// The files of worlds that are named, those of folders in the order of their names.
