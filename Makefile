@@ -38,8 +38,7 @@ test: setup
 	$(CARGO) build --workspace --bins --examples
 	@target/debug/turbulence-lab debian-sid prometheus promtool >/dev/null || \
 	  echo "the newest Prometheus is not to be had: the tests take the installed one alone"
-	TURBULENCE_SHARE=$${TURBULENCE_SHARE:-$$(git rev-parse HEAD 2>/dev/null || echo none)} \
-	  $(CARGO) test --workspace --no-fail-fast
+	TURBULENCE_SHARE=$${TURBULENCE_SHARE:-$$(git rev-parse HEAD 2>/dev/null || echo none)} ./.ci/test
 
 judge: setup
 	$(CARGO) build --workspace --bins
