@@ -40,6 +40,12 @@ impl Prometheus {
         [PathBuf::from("prometheus")].into_iter().chain(newest).collect()
     }
 
+    /// The promtool of one of them: beside it, or in Debian's package of its own that was unpacked beside that of the program.
+    pub fn promtool(program: &Path) -> PathBuf {
+        let own = unpacked_program("promtool").filter(|_| Some(program) == unpacked().as_deref());
+        own.unwrap_or_else(|| program.with_file_name("promtool"))
+    }
+
     /// Starts that program on this config, whose relative paths are taken from `/`.
     pub fn start(program: &Path, config: &str, flags: &[&str]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
@@ -128,12 +134,18 @@ impl Drop for Prometheus {
 
 /// The Prometheus that was unpacked into the target folder in which the test itself was built.
 fn unpacked() -> Option<PathBuf> {
+    unpacked_program("prometheus")
+}
+
+/// A program of the package of its name that was unpacked there.
+fn unpacked_program(name: &str) -> Option<PathBuf> {
     let test = std::env::current_exe().ok()?;
     let target = test.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file())?;
-    let sid = target.join("debian-sid/prometheus");
+    let sid = target.join("debian-sid").join(name);
     // Written last, so that half of one is none.
     let is_whole = sid.join("unpacked").is_file();
-    Some(sid.join("root/usr/bin/prometheus")).filter(|program| is_whole && program.is_file())
+    let program = sid.join("root/usr/bin").join(name);
+    Some(program).filter(|program| is_whole && program.is_file())
 }
 
 /// The block of YAML in a text of Markdown that holds `word`.

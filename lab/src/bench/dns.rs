@@ -27,8 +27,6 @@ const PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9291);
 /// of a second and the timeout; were none of them there, it would take 13 s, and the configuration is checked for that.
 const INTERVAL: Duration = Duration::from_secs(15);
 const PER_INTERVAL: usize = 50_000;
-/// The fewest sweeps that are measured.
-const SWEEPS: u32 = 3;
 /// Queries per second: the most that our program accepts. The peer sends as fast as it can.
 const RATE: u32 = 100_000;
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -40,7 +38,7 @@ const MOST_OF_PEERS: usize = 50_000;
 /// Measures each, in a world of its own.
 pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     let interval = INTERVAL * u32::try_from((options.resolvers * 2).div_ceil(PER_INTERVAL))?;
-    let sweeps = u32::try_from(options.seconds.div_ceil(interval.as_secs()))?.max(SWEEPS);
+    let sweeps = u32::try_from(options.seconds.div_ceil(interval.as_secs()))?;
     let world = World::start(options.resolvers)?;
     let count = world.resolvers.all().len();
     let mut rows = vec![row(OURS, count, &ours(&world, interval, sweeps).await?)];

@@ -178,7 +178,7 @@ fn says_the_same(world: &Played, prometheus: &Prometheus, promtool: &Path) {
 async fn a_history_is_judged_as_its_world_is() {
     let worlds = ["phantom-polled-each-15s", "all-fans-stop", "a-quiet-week-begins"];
     for program in Prometheus::programs() {
-        let promtool = program.with_file_name("promtool");
+        let promtool = Prometheus::promtool(&program);
         let runs = worlds.map(|name| {
             let world = Arc::new(Played::of(name));
             let config = format!(
