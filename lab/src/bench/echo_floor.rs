@@ -47,7 +47,7 @@ fn echo(hosts: &[Ipv4Addr], watched: Duration) -> anyhow::Result<Seen> {
     let (began, cpu) = (Instant::now(), thread_seconds()?);
     let (mut sent, mut answered) = (0, 0);
     while began.elapsed() < watched {
-        let due = (began.elapsed().as_secs_f64() * hosts.len() as f64) as usize;
+        let due = usize::try_from(began.elapsed().as_millis())? * hosts.len() / 1_000;
         while sent < due {
             let batch: Vec<Option<SockaddrIn>> = (sent..due.min(sent + BATCH))
                 .map(|number| Some(SocketAddrV4::new(hosts[number % hosts.len()], 0).into()))
