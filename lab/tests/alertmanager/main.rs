@@ -570,7 +570,12 @@ async fn a_dead_provider_of_twenty_names_is_one_page() {
         .collect();
     let [page, ticket]: [Vec<&str>; 2] =
         [&page, &ticket].map(|alerts| alerts.iter().map(String::as_str).collect());
-    let notified = [(PAGE, &page[..]), (TICKET, &ticket[..])];
+    // Names of another, which somebody takes over meanwhile.
+    let taken = [
+        "DnsAnswerUnexpected critical dns global vantage=fra region=EMEA name=t1 type=A set=w",
+        "DnsAnswerUnexpected critical dns global vantage=fra region=EMEA name=t2 type=A set=w",
+    ];
+    let notified = [(PAGE, &page[..]), (PAGE, &taken[..]), (TICKET, &ticket[..])];
     scenario("a dead provider of twenty names is one page", &notified, &[]).await;
 }
 
