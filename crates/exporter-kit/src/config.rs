@@ -9,6 +9,7 @@ mod identity;
 mod labels;
 mod located;
 mod name;
+mod place;
 mod problems;
 mod read;
 mod tree;
@@ -22,8 +23,8 @@ pub use identity::{Identity, refuse_duplicates, shared_addresses};
 pub use labels::Labels;
 pub use located::Located;
 pub use name::{LONGEST_NAME, Name, visible};
+pub use place::Place;
 pub use problems::{Problems, all};
-pub use tree::Place;
 pub use twice::Twice;
 pub use vantage::Vantage;
 

@@ -4,6 +4,7 @@
 pub(crate) mod atlas;
 pub(crate) mod fetch;
 pub(crate) mod judge;
+pub(crate) mod list;
 pub(crate) mod probes;
 pub(crate) mod state;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 
-use super::tree::Place;
+use super::place::Place;
 
 /// By this name the deserializer knows that places are wanted.
 pub(super) const NAME: &str = "exporter_kit::config::Located";

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::tree::Place;
+use super::place::Place;
 
 /// So many are told at once.
 const MOST: usize = 50;

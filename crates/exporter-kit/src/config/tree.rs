@@ -13,21 +13,14 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
+use super::place::Place;
+
 /// Values of a file once every alias is written out: eight times a hundred thousand targets with five
 /// keys each.
 const MOST_VALUES: u32 = 5_000_000;
 
 /// Levels of lists and mappings within each other.
 const DEEPEST: u8 = 64;
-
-/// A place in the file, both counted from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// The line.
-    pub line: u32,
-    /// The character in it.
-    pub column: u32,
-}
 
 /// The index of a node in its tree.
 pub(super) type Id = usize;

@@ -11,7 +11,7 @@ use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
 use super::{EVALUATION, ROUTES};
-use crate::panel::fetch::read_probes;
+use crate::panel::list;
 use crate::world::Endpoint;
 
 /// Measurements that are read.
@@ -105,7 +105,7 @@ impl Panel {
     /// What is wrong with the list of probes as it is now: another one may come.
     pub(super) fn warning(&self, folder: &Path) -> Option<String> {
         let (_, first) = self.all.first_key_value()?;
-        let error = read_probes(&folder.join(&first.work.probes_file)).err()?;
+        let error = list::read(&folder.join(&first.work.probes_file)).err()?;
         Some(format!("line {}: panel.probes_file: {error:#}", self.place.line))
     }
 }

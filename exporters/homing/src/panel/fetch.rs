@@ -1,8 +1,6 @@
 //! The results of one measurement, asked for ever: politely, and believed as little as strangers are.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read as _};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,16 +8,15 @@ use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::probes::{self, Probe};
+use super::probes::Probe;
 use super::state::{Latest, Panel};
-use super::{Reply, atlas, judge};
+use super::{Reply, atlas, judge, list};
 use crate::config::PanelWork;
 use crate::etag::{Came, Document};
 use crate::outcome::{Fetch, Unused};
 
-/// Bytes of one answer, and of the list of probes.
+/// Bytes of one answer.
 const LARGEST: u64 = 16 << 20;
-const LARGEST_LIST: u64 = 64 << 20;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What is kept from one request to the next.
@@ -98,7 +95,7 @@ async fn load(mut known: Known, work: &PanelWork) -> Known {
         if written.is_some() && written == before {
             return None;
         }
-        Some((read_probes(&path), written))
+        Some((list::read(&path), written))
     });
     match read.await {
         Some((Ok(probes), written)) => {
@@ -108,10 +105,4 @@ async fn load(mut known: Known, work: &PanelWork) -> Known {
         None => {}
     }
     known
-}
-
-/// Reads a list of probes.
-pub(crate) fn read_probes(path: &Path) -> anyhow::Result<BTreeMap<u64, Probe>> {
-    let file = exporter_kit::open_file(path)?;
-    Ok(probes::read(BufReader::new(file.take(LARGEST_LIST)))?)
 }

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
+use crate::config::place::Place;
 use crate::config::problems::{Problems, is_name, shown, with_place};
-use crate::config::tree::{Id, Place, Tree, Value};
+use crate::config::tree::{Id, Tree, Value};
 
 /// One mistake. Its place becomes known on the way up.
 #[derive(Debug)]
