@@ -16,6 +16,8 @@ use crate::outcome::Fetch;
 
 /// Who wants to be asked later is left alone for as long as it says, within these.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(86_400));
+/// And who is not there for so long: what says that may be a proxy before it, which knows no better.
+const AWAY: Duration = Duration::from_secs(3_600);
 
 /// What came of asking once.
 #[derive(Debug)]
@@ -94,7 +96,7 @@ impl Document {
             StatusCode::SERVICE_UNAVAILABLE
                 if answer.headers().contains_key(header::RETRY_AFTER) =>
             {
-                return Came::Later(pause(answer.headers(), SystemTime::now()));
+                return Came::Later(pause(answer.headers(), SystemTime::now()).min(AWAY));
             }
             status if status.is_redirection() => return Came::Nothing(Fetch::Moved),
             _ => return Came::Nothing(Fetch::HttpStatus),
@@ -115,14 +117,15 @@ impl Document {
     }
 }
 
-/// How long it wants to be left alone: so many seconds, or until a moment (RFC 9110, 10.2.3).
+/// How long it wants to be left alone: so many seconds, or until a moment (RFC 9110, 10.2.3), by its own clock where it
+/// says what that shows.
 fn pause(headers: &HeaderMap, now: SystemTime) -> Duration {
-    let said = headers.get(header::RETRY_AFTER).and_then(|it| it.to_str().ok());
-    let until = |date: &str| {
-        let until = SystemTime::from(jiff::fmt::rfc2822::parse(date).ok()?.timestamp());
-        until.duration_since(now).ok()
-    };
-    let pause = said.and_then(|it| it.parse().ok().map(Duration::from_secs).or_else(|| until(it)));
+    let said = |name| headers.get(name).and_then(|it| it.to_str().ok());
+    let moment = |date| jiff::fmt::rfc2822::parse(date).ok().map(|it| it.timestamp().into());
+    let now: SystemTime = said(header::DATE).and_then(moment).unwrap_or(now);
+    let until = |date| moment(date)?.duration_since(now).ok();
+    let pause = said(header::RETRY_AFTER)
+        .and_then(|it| it.parse().ok().map(Duration::from_secs).or_else(|| until(it)));
     pause.unwrap_or(PAUSE.0).clamp(PAUSE.0, PAUSE.1)
 }
 
@@ -196,5 +199,11 @@ mod tests {
         assert_eq!([Some("5400"), Some("999999999999")].map(pause), [5_400, 86_400]);
         let dates = ["Wed, 21 Oct 2015 07:27:00 GMT", "Wed, 21 Oct 2015 09:28:00 GMT"];
         assert_eq!(dates.map(|it| pause(Some(it))), [60, 7_200], "it was 07:28");
+        // By its own clock: ours began in 1970.
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(dates[1]));
+        let before = HeaderValue::from_static("Wed, 21 Oct 2015 09:18:00 GMT");
+        headers.insert(header::DATE, before);
+        assert_eq!(super::pause(&headers, SystemTime::UNIX_EPOCH).as_secs(), 600);
     }
 }

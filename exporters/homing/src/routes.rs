@@ -1,6 +1,7 @@
 //! Who announces what, as an operator's own routers write it down (MRT, RFC 6396). No I/O, no clock.
 
 pub(crate) mod figures;
+mod heard;
 pub(crate) mod mrt;
 mod pairs;
 pub(crate) mod poll;
@@ -8,6 +9,7 @@ mod source;
 pub(crate) mod standing;
 pub(crate) mod state;
 pub(crate) mod store;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 

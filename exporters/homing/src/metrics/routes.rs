@@ -70,6 +70,8 @@ fn tables(latest: &Latest, page: &mut Page<'_>) {
 fn prefixes(prefixes: &[Prefix], page: &mut Page<'_>) {
     let all: Vec<_> = prefixes.iter().map(|it| (it.of.to_string(), it)).collect();
     let each = || all.iter().map(|(name, it)| (name.as_str(), &it.verdict));
+    // Before the first table is read nothing is known but what was told.
+    let read = || each().filter(|(_, it)| it.figures.peers > 0);
     page.gauge(
         "homing_route_visible_ratio",
         "The share of the peers that have a route to a prefix; a route to more than it counts where its origin may announce the prefix, or did before.",
@@ -78,12 +80,12 @@ fn prefixes(prefixes: &[Prefix], page: &mut Page<'_>) {
     page.gauge(
         "homing_route_more_specifics",
         "Parts of a prefix that are announced by themselves.",
-        each().map(|(name, it)| ([("prefix", name)], it.figures.parts.len() as f64)),
+        read().map(|(name, it)| ([("prefix", name)], it.figures.parts.len() as f64)),
     );
     page.gauge(
         "homing_route_parts_left_out",
         "Routes to parts of a prefix beyond the first thousand parts, which are not told apart; who announces them is looked at.",
-        each().map(|(name, it)| ([("prefix", name)], it.figures.left_out as f64)),
+        read().map(|(name, it)| ([("prefix", name)], it.figures.left_out as f64)),
     );
     let origins: Vec<_> = each().flat_map(|(name, it)| most(name, &it.figures.origins)).collect();
     page.info(

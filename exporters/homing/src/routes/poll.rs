@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
-use ipnet::IpNet;
 
 use super::source::Source;
 use super::standing::Tables;
@@ -33,16 +32,51 @@ pub(crate) async fn run(routes: Arc<Routes>, work: RouteWork, rounds: Rounds) {
         rounds.next().await;
         let (here, work) = (Arc::clone(&routes), work.clone());
         let looked = off_the_thread(move || {
-            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let worst = look(&here, &work, &mut known, unix.as_secs());
+            let worst = look_by(SystemTime::now(), &here, &work, &mut known);
             (worst, known)
         });
         let worst;
         (worst, known) = looked.await;
         match worst {
-            TableState::Read | TableState::BeingWritten => routes.health.up(),
-            state => routes.health.down(state.name()),
+            Some(TableState::Read | TableState::BeingWritten) => routes.health.up(),
+            Some(state) => routes.health.down(state.name()),
+            None => routes.health.down("clock"),
         }
+    }
+}
+
+/// Looks by a clock; none where that cannot be: by the time of 1970 all that is kept would be of the future, and then,
+/// once the clock is set, too old.
+pub(super) fn look_by(
+    clock: SystemTime,
+    routes: &Routes,
+    work: &RouteWork,
+    known: &mut Known,
+) -> Option<TableState> {
+    let unix = clock.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    if unix < exporter_kit::WRITTEN {
+        routes.say_nothing();
+        return None;
+    }
+    if routes.latest().is_none() {
+        tell_what_was_told(routes, unix);
+    }
+    Some(look(routes, work, known, unix))
+}
+
+/// Large tables are read for minutes: meanwhile what was told stands, as it was kept or is known of the task before.
+pub(super) fn tell_what_was_told(routes: &Routes, unix: u64) {
+    let rules = routes.rules();
+    let Some(mut store) = routes.open(unix) else { return };
+    let mut latest = Latest::default();
+    for watched in &rules.watch {
+        let (memory, counts) = store.of(watched.prefix);
+        if let Some(verdict) = memory.last(watched, &rules, unix) {
+            latest.prefixes.push(Prefix { of: watched.prefix, verdict, counts: counts.clone() });
+        }
+    }
+    if !latest.prefixes.is_empty() {
+        routes.publish(latest);
     }
 }
 
@@ -50,14 +84,13 @@ pub(crate) async fn run(routes: Arc<Routes>, work: RouteWork, rounds: Rounds) {
 /// says nothing; the last good one stands until it is too old, and then nothing does.
 pub(super) fn look(routes: &Routes, work: &RouteWork, known: &mut Known, unix: u64) -> TableState {
     let rules = routes.rules();
-    let watch: Vec<IpNet> = rules.watch.iter().map(|it| it.prefix).collect();
     let Known { sources } = known;
     let mut is_new = false;
     let states = CountsBy::default();
     let mut worst = TableState::Read;
     for source in &mut *sources {
         let before = source.time();
-        let looked = source.look(&work.folder, &watch, &routes.records, unix);
+        let looked = source.look(&work.folder, &rules, &routes.records, unix);
         is_new |= before != source.time();
         let is_old = looked == TableState::Read && !source.stands(rules.max_age, unix);
         let state = if is_old { TableState::Old } else { looked };
@@ -67,10 +100,11 @@ pub(super) fn look(routes: &Routes, work: &RouteWork, known: &mut Known, unix: u
     let standing = standing(sources, &rules, unix);
     let oldest = sources.iter().filter_map(Source::unix).min();
     let mut latest = Latest { states, files: standing.len(), oldest, prefixes: Vec::new() };
-    let mut store = routes.store.open(unix);
-    let mut remembered = std::mem::take(&mut store.prefixes);
+    // It was read for minutes, and others look now, by other rules.
+    let Some(mut store) = routes.open(unix) else { return worst };
+    store.keep_only(rules.watch.iter().map(|it| it.prefix));
     for watched in &rules.watch {
-        let (mut memory, counts) = remembered.remove(&watched.prefix).unwrap_or_default();
+        let (memory, counts) = store.of(watched.prefix);
         let tables: Vec<Tables<'_>> = standing
             .iter()
             .filter_map(|source| {
@@ -85,7 +119,6 @@ pub(super) fn look(routes: &Routes, work: &RouteWork, known: &mut Known, unix: u
             verdict.changes.iter().for_each(|kind| counts.inc(*kind));
             latest.prefixes.push(Prefix { of: watched.prefix, verdict, counts: counts.clone() });
         }
-        store.prefixes.insert(watched.prefix, (memory, counts));
     }
     routes.publish(latest);
     store.write(is_new);

@@ -10,8 +10,9 @@ use flate2::read::MultiGzDecoder;
 use ipnet::IpNet;
 use networks::Limited;
 
-use super::figures::{Figures, Said, Table};
-use super::mrt;
+use super::figures::{Figures, Said};
+use super::table::Table;
+use super::{Rules, mrt};
 use crate::outcome::{Record, TableState};
 
 /// A file that was not written to for so many seconds is whole: routers write their tables without a pause.
@@ -46,6 +47,7 @@ pub(super) struct Source {
 /// A table that was read as a whole.
 #[derive(Debug)]
 struct Good {
+    file: PathBuf,
     figures: Said,
     /// By its own word, in seconds since the epoch.
     time: u32,
@@ -68,14 +70,16 @@ impl Source {
         Self { pattern, seen: Vec::new(), looked: None, good: None, before: None }
     }
 
-    /// The newest file that nobody writes to, read if it is another one, or if other prefixes are watched.
+    /// The newest file that nobody writes to, read if it is another one, or if other prefixes are watched. What is older
+    /// than what was read is not the table of now, whoever writes to the newer one meanwhile.
     pub(super) fn look(
         &mut self,
         folder: &Path,
-        watch: &[IpNet],
+        rules: &Rules,
         records: &CountsBy<Record>,
         unix: u64,
     ) -> TableState {
+        let watch: Vec<IpNet> = rules.watch.iter().map(|it| it.prefix).collect();
         let files = newest(folder, &self.pattern);
         if files.is_empty() {
             (self.looked, self.seen) = (None, Vec::new());
@@ -93,25 +97,26 @@ impl Source {
         let Some(at) = at else { return self.state() };
         let stamp = &files[at];
         if let Some((before, watched, state)) = &self.looked
-            && before == stamp
-            && watched == watch
+            && (before == stamp && *watched == watch
+                || files[..at].iter().any(|newer| newer.file == before.file))
         {
             return *state;
         }
-        let found = read(&stamp.file, watch, records);
+        let found = read(&stamp.file, &watch, rules.max_age, records);
         // A part of it may have been read as it was, and a part as it is.
         if Stamp::of(stamp.file.clone()).as_ref() != Some(stamp) {
             return self.state();
         }
         let state = match found {
+            Ok(found) if self.is_older(&found, stamp, &files, unix) => TableState::Read,
             Ok(found) => {
-                self.take(found, stamp.written, unix);
-                self.look_before(files.get(at + 1), watch, records);
+                self.take(found, stamp, unix);
+                self.look_before(files.get(at + 1), rules, &watch, records);
                 TableState::Read
             }
             Err(state) => state,
         };
-        self.looked = Some((stamp.clone(), watch.to_vec(), state));
+        self.looked = Some((stamp.clone(), watch, state));
         state
     }
 
@@ -120,25 +125,42 @@ impl Source {
         self.looked.as_ref().map_or(TableState::BeingWritten, |(.., state)| *state)
     }
 
+    /// Whether it is from before the last good table, of which the file is still there: one that was copied or touched.
+    /// What claims to be of the future says nothing of what is older.
+    fn is_older(&self, found: &Found, stamp: &Stamp, files: &[Stamp], now: u64) -> bool {
+        self.good.as_ref().is_some_and(|good| {
+            found.time < good.time
+                && u64::from(good.time) <= now
+                && good.file != stamp.file
+                && files.iter().any(|it| it.file == good.file)
+        })
+    }
+
     /// A table of the same time is the same one, whatever was done to its file.
-    fn take(&mut self, found: Found, written: Option<SystemTime>, now: u64) {
+    fn take(&mut self, found: Found, stamp: &Stamp, now: u64) {
         let Found { said: figures, before, time } = found;
         let last = self.good.take().filter(|last| last.time != time);
         if let Some(before) = before.or(last.map(|it| it.figures)) {
             self.before = Some(before);
         }
-        let of_file = written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let of_file = stamp.written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let of_file = of_file.map_or(now, |at| at.as_secs()).min(now);
         let unix = if u64::from(time) > now { of_file } else { u64::from(time) };
-        self.good = Some(Good { figures, time, unix });
+        self.good = Some(Good { file: stamp.file.clone(), figures, time, unix });
     }
 
     /// After a start, and of a prefix that is watched from now on, the file before says what the table before said.
-    fn look_before(&mut self, file: Option<&Stamp>, watch: &[IpNet], records: &CountsBy<Record>) {
+    fn look_before(
+        &mut self,
+        file: Option<&Stamp>,
+        rules: &Rules,
+        watch: &[IpNet],
+        records: &CountsBy<Record>,
+    ) {
         let before = self.before.get_or_insert_default();
         let is_known = watch.iter().all(|it| before.contains_key(it));
         let Some((file, good)) = file.zip(self.good.as_ref()).filter(|_| !is_known) else { return };
-        let Ok(found) = read(&file.file, watch, records) else { return };
+        let Ok(found) = read(&file.file, watch, rules.max_age, records) else { return };
         if found.time < good.time {
             for (prefix, figures) in found.said {
                 before.entry(prefix).or_insert(figures);
@@ -192,9 +214,14 @@ impl Stamp {
 }
 
 /// A whole table, and its time. What is in it is counted, whether it is whole or not.
-fn read(file: &Path, watch: &[IpNet], records: &CountsBy<Record>) -> Result<Found, TableState> {
+fn read(
+    file: &Path,
+    watch: &[IpNet],
+    max_age: Duration,
+    records: &CountsBy<Record>,
+) -> Result<Found, TableState> {
     let mut reader = open(file, LARGEST)?;
-    let mut table = Table::new(watch);
+    let mut table = Table::new(watch, max_age);
     let tally = mrt::read(&mut *reader, &mut table);
     for (record, count) in [
         (Record::Read, tally.read),

@@ -160,15 +160,7 @@ impl Memory {
         // Who is not told by the tables of some may be so by those of all.
         self.was_whole |= tables.iter().all(|it| it.before.is_some());
         let unexpected = (self.was_whole || unexpected > 0).then_some(unexpected);
-        // Of each kind some: rules read what is shown, and many parts must not hide a withdrawal.
-        let mut of_kind: BTreeMap<RouteChange, usize> = BTreeMap::new();
-        let shown = told.iter().flat_map(|it| shown(*it, watched.prefix, &figures));
-        let shown = shown.filter(|it| {
-            let count = of_kind.entry(it.kind).or_default();
-            *count += 1;
-            *count <= MOST_SHOWN
-        });
-        let shown = shown.collect();
+        let shown = all_shown(&told, watched.prefix, &figures);
         self.told = told;
         RouteVerdict { visible, unexpected, changes, told: shown, figures }
     }
@@ -276,6 +268,20 @@ impl Memory {
         }
     }
 
+    /// What was told last, without a table that says it still; none where nothing was, or that is as old as a table may be.
+    pub(crate) fn last(&self, watched: &Watched, rules: &Rules, unix: u64) -> Option<RouteVerdict> {
+        self.judged.filter(|at| at + rules.max_age.as_secs() >= unix)?;
+        let told = self.told.iter().copied().filter(|it| self.is_strange(watched, *it));
+        let told: BTreeSet<Thing> = told.collect();
+        let unexpected = told.iter().filter(|it| it.kind() == RouteChange::Origin).count();
+        let shown = all_shown(&told, watched.prefix, &Figures::default());
+        (!told.is_empty()).then(|| RouteVerdict {
+            unexpected: (self.was_whole || unexpected > 0).then_some(unexpected),
+            told: shown,
+            ..RouteVerdict::default()
+        })
+    }
+
     /// What was told last.
     pub(crate) fn told(&self) -> &BTreeSet<Thing> {
         &self.told
@@ -336,7 +342,19 @@ fn things(figures: &Figures) -> impl Iterator<Item = (Thing, usize)> {
     origins.chain(upstreams).chain(parts)
 }
 
-/// Where a thing is to be seen.
+/// Of each kind some: rules read what is shown, and many parts must not hide a withdrawal.
+fn all_shown(told: &BTreeSet<Thing>, prefix: IpNet, figures: &Figures) -> Vec<Told> {
+    let mut of_kind: BTreeMap<RouteChange, usize> = BTreeMap::new();
+    let shown = told.iter().flat_map(|it| shown(*it, prefix, figures));
+    let shown = shown.filter(|it| {
+        let count = of_kind.entry(it.kind).or_default();
+        *count += 1;
+        *count <= MOST_SHOWN
+    });
+    shown.collect()
+}
+
+/// Where a thing is to be seen; where no table says it, at the prefix.
 fn shown(thing: Thing, prefix: IpNet, figures: &Figures) -> Vec<Told> {
     let kind = thing.kind();
     let told = |announced, asn| Told { kind, announced, asn };
@@ -344,7 +362,9 @@ fn shown(thing: Thing, prefix: IpNet, figures: &Figures) -> Vec<Told> {
         Thing::Origin(asn) => {
             let whole = figures.announced.get(&asn).copied();
             let parts = figures.part_origins.keys().filter(|it| it.1 == asn).map(|it| it.0);
-            whole.into_iter().chain(parts).map(|it| told(it, Some(asn))).collect()
+            let all = whole.into_iter().chain(parts).map(|it| told(it, Some(asn)));
+            let all: Vec<Told> = all.collect();
+            if all.is_empty() { vec![told(prefix, Some(asn))] } else { all }
         }
         Thing::Upstream(asn) => vec![told(prefix, Some(asn))],
         Thing::Part(part) => {

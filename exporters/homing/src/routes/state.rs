@@ -1,12 +1,12 @@
 //! What is known of the routes: written by their task, read by the page.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exporter_kit::{CountsBy, Health, Targets};
 use ipnet::IpNet;
 
 use super::standing::RouteVerdict;
-use super::store::Store;
+use super::store::{Remembered, Store};
 use super::{RouteWork, Rules};
 use crate::outcome::{Record, RouteChange, TableState};
 
@@ -20,8 +20,9 @@ pub(crate) struct Routes {
     pub(crate) health: Arc<Health>,
     /// Records of all tables that were read.
     pub(crate) records: CountsBy<Record>,
-    /// What is remembered of prefixes.
-    pub(super) store: Arc<Store>,
+    /// What is remembered of prefixes, and which of those this is that looked by it.
+    store: Arc<Store>,
+    turn: u64,
     inner: Mutex<Inner>,
 }
 
@@ -60,9 +61,15 @@ impl Routes {
         Self {
             health: Arc::new(Health::new(name, "tables of routes")),
             records: CountsBy::default(),
+            turn: store.turn(),
             store,
             inner: Mutex::new(inner),
         }
+    }
+
+    /// What is remembered of prefixes; none where others look at them by now. Waits for the disk.
+    pub(super) fn open(&self, unix: u64) -> Option<MutexGuard<'_, Remembered>> {
+        self.store.open(self.turn, unix)
     }
 
     /// How tables are judged.
@@ -78,6 +85,11 @@ impl Routes {
     /// What the last look tells.
     pub(crate) fn latest(&self) -> Option<Arc<Latest>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).latest.clone()
+    }
+
+    /// Nothing is told any more.
+    pub(super) fn say_nothing(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).latest = None;
     }
 
     /// Puts what a look tells in the place of what was told.

@@ -1,7 +1,7 @@
 //! What is remembered of the watched prefixes, on disk: who is known, what is usual, and what was told. Without it a restart
 //! would take what it finds for usual, and end what was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,7 +25,9 @@ pub(crate) struct Store(Mutex<Remembered>);
 /// The same, of whoever looks at the tables now.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
-    pub(crate) prefixes: BTreeMap<IpNet, (Memory, CountsBy<RouteChange>)>,
+    prefixes: BTreeMap<IpNet, (Memory, CountsBy<RouteChange>)>,
+    /// Of the tasks that followed each other, the last one's.
+    turn: u64,
     file: Option<StateFile>,
     /// Whether the file was read.
     is_open: bool,
@@ -53,15 +55,39 @@ impl Store {
         Self(Mutex::new(Remembered { file, ..Remembered::default() }))
     }
 
-    /// What is remembered, read from the file at the first time. Waits for the disk.
-    pub(super) fn open(&self, unix: u64) -> MutexGuard<'_, Remembered> {
-        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.read(unix);
-        remembered
+    /// Who looks from now on, and nobody before.
+    pub(super) fn turn(&self) -> u64 {
+        let mut remembered = self.lock();
+        remembered.turn += 1;
+        remembered.turn
+    }
+
+    /// What is remembered, for whose turn it is, read from the file at the first time. Waits for the disk.
+    pub(super) fn open(&self, turn: u64, unix: u64) -> Option<MutexGuard<'_, Remembered>> {
+        let mut remembered = self.lock();
+        (remembered.turn == turn).then(|| {
+            remembered.read(unix);
+            remembered
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Remembered {
+    /// What is remembered of a prefix, in its place: who fails while he judges it harms no other.
+    pub(super) fn of(&mut self, prefix: IpNet) -> &mut (Memory, CountsBy<RouteChange>) {
+        self.prefixes.entry(prefix).or_default()
+    }
+
+    /// What is not watched any more is forgotten.
+    pub(super) fn keep_only(&mut self, watched: impl Iterator<Item = IpNet>) {
+        let watched: BTreeSet<IpNet> = watched.collect();
+        self.prefixes.retain(|prefix, _| watched.contains(prefix));
+    }
+
     fn read(&mut self, unix: u64) {
         if std::mem::replace(&mut self.is_open, true) {
             return;

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::figures::{Figures, Table};
+use super::figures::Figures;
 use super::mrt::{Tally, read};
 use super::standing::{Memory, RouteVerdict, Tables, Told};
+use super::table::Table;
 use super::{Rules, Watched};
 use crate::outcome::RouteChange;
 
@@ -94,7 +95,7 @@ fn figures(file: &[u8]) -> (Tally, Figures) {
 
 fn figures_of(file: &[u8], prefix: ipnet::IpNet) -> (Tally, Figures) {
     let watch = [prefix];
-    let mut table = Table::new(&watch);
+    let mut table = Table::new(&watch, rules().max_age);
     let tally = read(&mut &*file, &mut table);
     let figures = table.finish().and_then(|(mut said, _)| said.remove(&watch[0]));
     (tally, figures.unwrap_or_default())
@@ -146,7 +147,7 @@ fn a_table_of_gobgp_is_read_whole() {
 fn tables_of_bird_frr_and_openbgpd_are_read_whole() {
     let read_of = |file: &[u8]| {
         let watch = [watched().prefix, "2001:db8::/32".parse().unwrap()];
-        let mut table = Table::new(&watch);
+        let mut table = Table::new(&watch, rules().max_age);
         let tally = read(&mut &*file, &mut table);
         let (mut now, before) = table.finish().unwrap();
         let mut figures = |at: usize| now.remove(&watch[at]).unwrap();
@@ -188,7 +189,7 @@ fn a_covering_route_counts_where_there_is_no_other_and_a_default_does_not() {
 fn of_a_file_with_several_tables_the_last_one_counts_and_the_one_before_it() {
     let watch = [watched().prefix];
     let said = |file: &[u8]| {
-        let mut table = Table::new(&watch);
+        let mut table = Table::new(&watch, rules().max_age);
         assert_eq!(read(&mut &*file, &mut table).failed, 0);
         let (mut now, before) = table.finish().unwrap();
         let origins = |mut said: BTreeMap<_, Figures>| said.remove(&watch[0]).unwrap().origins;
@@ -214,6 +215,14 @@ fn of_a_file_with_several_tables_the_last_one_counts_and_the_one_before_it() {
     assert_eq!((now.origins, before), ([(62_041, 4)].into(), Some([(64_666, 4)].into())));
     let three = [both(1, 64_666), four(2, 62_041)].concat();
     assert_eq!(said(&three).1, None, "of both, or of none");
+    // A view that is written no more says nothing when it is too old.
+    let hours = |hours: u32| 3_600 * hours;
+    let gone = view("gone");
+    let gone = at(1, &[gone, table(64_666)[peers().len()..].to_vec()].concat());
+    let six_hours = [&gone[..], &four(hours(6), 62_041)].concat();
+    assert_eq!(said(&six_hours).0.origins, [(62_041, 4), (64_666, 4)].into());
+    let (now, _) = said(&[&gone[..], &four(hours(6), 62_041), &four(hours(7), 62_041)].concat());
+    assert_eq!(now.origins, [(62_041, 4)].into());
 }
 
 /// As a script puts two dumps of one router together, and one appends them.
@@ -223,7 +232,7 @@ fn what_is_of_one_time_or_of_another_family_is_the_same_table() {
     let six = [peers(), record(4, &six_of(3))].concat();
     let said = |dumps: &[(u32, &[u8])]| {
         let file: Vec<u8> = dumps.iter().flat_map(|(time, dump)| at(*time, dump)).collect();
-        let mut table = Table::new(&watch);
+        let mut table = Table::new(&watch, rules().max_age);
         assert_eq!(read(&mut &*file, &mut table).failed, 0);
         let (mut now, before) = table.finish().unwrap();
         let now = now.remove(&watch[0]).unwrap();
@@ -240,7 +249,8 @@ fn what_is_of_one_time_or_of_another_family_is_the_same_table() {
     let all: [(u32, &[u8]); 4] = [(1, &foreign), (2, &six), (3, &well), (4, &six)];
     assert_eq!(said(&all), (5, is_well, Some(is_foreign)));
     // A table without a route is no rest of another.
-    let (mut table, empty) = (Table::new(&watch), [well, at(WRITTEN + 1, &peers())].concat());
+    let (mut table, empty) =
+        (Table::new(&watch, rules().max_age), [well, at(WRITTEN + 1, &peers())].concat());
     read(&mut &*empty, &mut table);
     assert_eq!(table.finish(), None);
 }

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use super::*;
 use crate::outcome::{Record, TableState};
 use crate::routes::RouteWork;
-use crate::routes::poll::{Known, look};
+use crate::routes::poll::{Known, look, look_by, tell_what_was_told};
 use crate::routes::state::Routes;
 use crate::routes::store::Store;
 
@@ -431,4 +431,113 @@ fn a_table_that_is_being_written_is_read_when_it_is_whole() {
     desk.write("a.1.mrt", &table(62_041));
     now(&desk, "a.2.mrt", half);
     assert_eq!((desk.look(), read(&desk)), (TableState::Read, 4));
+}
+
+/// The file of each day, to which the router appends a table each hour.
+#[test]
+fn while_the_newest_file_grows_none_that_is_older_is_read() {
+    let mut desk = Desk::new(&["a.*.mrt"]);
+    let read = |desk: &Desk| desk.routes.records.get(Record::Read);
+    desk.put("a.1.mrt", &[at(WRITTEN, &table(62_041)), at(WRITTEN + 10, &table(62_041))].concat());
+    desk.seconds += 120;
+    let hijack = [at(WRITTEN + 100, &table(64_666)), at(WRITTEN + 110, &table(64_666))].concat();
+    desk.put("a.2.mrt", &hijack);
+    assert_eq!((desk.look(), desk.unexpected()), (TableState::Read, Some(1)));
+    let whole = read(&desk);
+    // The next table is appended, for as long as that takes.
+    let longer = [hijack, at(WRITTEN + 3_700, &table(64_666))].concat();
+    for cut in [longer.len() - 40, longer.len()] {
+        desk.seconds += 3_600 + 60;
+        desk.put("a.2.mrt", &longer[..cut]);
+        desk.seconds -= 60;
+        assert_eq!((desk.look(), desk.unexpected()), (TableState::Read, Some(1)), "{cut}");
+        assert_eq!(read(&desk), whole, "nothing is read");
+    }
+    desk.seconds += 60;
+    assert_eq!((desk.look(), desk.unexpected()), (TableState::Read, Some(1)));
+    let all = read(&desk);
+    assert!(all > whole);
+    // One that is copied anew is no table of now either.
+    desk.seconds += 61;
+    desk.touch("a.1.mrt");
+    for _ in 0..2 {
+        assert_eq!((desk.look(), desk.unexpected()), (TableState::Read, Some(1)));
+        assert_eq!(desk.routes.latest().unwrap().oldest, Some(u64::from(WRITTEN) + 3_700));
+    }
+    // Who takes the newest away wants the one before.
+    std::fs::remove_file(desk.folder.path().join("a.2.mrt")).unwrap();
+    desk.seconds += 61;
+    desk.touch("a.1.mrt");
+    assert_eq!((desk.look(), desk.unexpected()), (TableState::Read, Some(0)));
+}
+
+#[test]
+fn a_clock_that_began_in_1970_judges_nothing_and_forgets_nothing() {
+    let mut desk = Desk::kept(&["a.mrt"]);
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        desk.look();
+    }
+    let kept = std::fs::read_to_string(desk.state()).unwrap();
+    desk.restart();
+    let clock = SystemTime::UNIX_EPOCH + Duration::from_secs(20);
+    for _ in 0..2 {
+        assert_eq!(look_by(clock, &desk.routes, &desk.work, &mut desk.known), None);
+        assert!(desk.routes.latest().is_none());
+        assert_eq!(std::fs::read_to_string(desk.state()).unwrap(), kept);
+    }
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(1));
+    // And a clock that loses its time leaves nothing standing that was of another.
+    assert_eq!(look_by(clock, &desk.routes, &desk.work, &mut desk.known), None);
+    assert!(desk.routes.latest().is_none());
+}
+
+#[test]
+fn what_was_told_stands_before_the_first_table_is_read() {
+    let mut desk = Desk::kept(&["a.mrt"]);
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        desk.look();
+    }
+    let before = desk.routes.latest().unwrap();
+    let now = |desk: &Desk| u64::from(WRITTEN) + desk.seconds;
+    desk.restart();
+    tell_what_was_told(&desk.routes, now(&desk));
+    let latest = desk.routes.latest().unwrap();
+    let (was, is) = (&before.prefixes[0].verdict, &latest.prefixes[0].verdict);
+    assert_eq!((is.unexpected, &is.told[0]), (Some(1), &was.told[0]));
+    assert_eq!((is.visible, latest.files, latest.oldest), (None, 0, None));
+    // Not what the config names by now, and not for longer than a table says something.
+    for (is_named, seconds) in [(true, 0), (false, 6 * 3_600 + 1)] {
+        desk.restart();
+        let mut others = rules();
+        others.watch[0].origins.extend(is_named.then_some(64_666));
+        desk.routes.relabel(&others);
+        tell_what_was_told(&desk.routes, now(&desk) + seconds);
+        assert!(desk.routes.latest().is_none(), "{is_named}");
+    }
+}
+
+#[test]
+fn who_looked_before_a_reload_judges_nothing_after_it() {
+    let mut desk = Desk::new(&["a.mrt"]);
+    let store = std::sync::Arc::new(Store::new(None));
+    let before = Routes::new("routes", &rules(), std::sync::Arc::clone(&store));
+    let mut known = Known::new(&desk.work);
+    let now = |desk: &Desk| u64::from(WRITTEN) + desk.seconds;
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        look(&before, &desk.work, &mut known, now(&desk));
+    }
+    let told = |routes: &Routes| routes.latest().unwrap().prefixes[0].verdict.unexpected;
+    assert_eq!(told(&before), Some(1));
+    // It reads other files for a while yet, by which all is well.
+    let after = Routes::new("routes", &rules(), store);
+    desk.write("a.mrt", &table(62_041));
+    look(&before, &desk.work, &mut known, now(&desk));
+    assert_eq!(told(&before), Some(1), "it tells nothing any more");
+    desk.write("a.mrt", &table(64_666));
+    look(&after, &desk.work, &mut Known::new(&desk.work), now(&desk));
+    assert_eq!(told(&after), Some(1), "nor did it forget what was told");
 }
