@@ -104,7 +104,7 @@ pub(crate) fn interface(text: &str) -> Option<&str> {
 }
 
 /// Which addresses of a name are probed: a section of a module that has no other keys.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Hash)]
 #[serde(from = "RawFamilies")]
 pub(crate) enum Families {
     /// All of them: no `preferred_ip_protocol`.

@@ -35,13 +35,15 @@ label_enum! {
         Condition = "condition",
         /// Something on this side: no socket, no permission, no descriptor, no memory.
         Local = "local",
+        /// A lookup had no turn in time: too many others are under way.
+        Queued = "queued",
     }
 }
 
 impl Failure {
     /// Whether the cause is on our side, so that it says nothing of the target.
     pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::Local)
+        matches!(self, Self::Local | Self::Queued)
     }
 
     /// Classifies what the kernel said of a socket.

@@ -1,6 +1,7 @@
 //! The addresses of a target: a literal, or a name that is looked up again when its answer expires.
 
 mod alive;
+mod joined;
 mod known;
 mod once;
 mod queues;
@@ -9,9 +10,9 @@ mod servers;
 mod shared;
 mod troubled;
 
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -26,6 +27,7 @@ use self::known::{Decision, Known, decide, matter};
 use self::queues::Kind;
 use self::servers::Servers;
 use self::shared::{Occasions, Shared};
+use self::troubled::End;
 use crate::host::{Families, Host};
 use crate::hosts;
 use crate::outcome::Failure;
@@ -58,6 +60,8 @@ pub(crate) enum Addresses {
 pub(crate) struct Named {
     name: String,
     names: Arc<Names>,
+    /// How long a family is waited for.
+    patience: Duration,
     /// Whether the family that is preferred is missing.
     falls_back: AtomicBool,
 }
@@ -69,10 +73,6 @@ struct Names {
     families: Families,
     /// The system's own when empty.
     resolvers: Vec<SocketAddr>,
-    /// How long a family is waited for.
-    patience: Duration,
-    /// How long a lookup may take.
-    limit: Duration,
     /// Whose lookups these are, where whom they wait with is not by what came of the one before.
     kind: Option<Kind>,
     state: Mutex<State>,
@@ -124,30 +124,30 @@ impl Addresses {
             Host::Ip(ip) => Self::Literal(ip),
             Host::Zoned(ip, _) => Self::Literal(ip.into()),
             Host::Name(name) => {
-                let names = Names::new(program(), families, resolvers, patience, LIMIT);
-                Self::Named(Box::new(Named::of(name, names)))
+                let names = Names::new(program(), families, resolvers);
+                Self::Named(Box::new(Named::of(name, names, patience)))
             }
         }
     }
 
     /// The addresses as they are now, for who waits for them so long: [`Failure::Timeout`] after that, or
-    /// [`Failure::Local`] where that was, in part, for the turn of a lookup: it says nothing of the name.
+    /// [`Failure::Queued`] where that was, in part, for the turn of a lookup: it says nothing of the name.
     pub(crate) async fn get(&self, limit: Duration) -> Result<Resolved, Failure> {
         match self {
             Self::Literal(ip) => Ok(Resolved { ips: vec![*ip], took: None }),
-            Self::Named(named) => named.names.within(limit, named.get()).await,
+            Self::Named(named) => named.names.within(&named.name, limit, named.get()).await,
         }
     }
 }
 
 impl Named {
-    fn of(name: String, names: Names) -> Self {
-        Self { name, names: Arc::new(names), falls_back: AtomicBool::new(false) }
+    fn of(name: String, names: Names, patience: Duration) -> Self {
+        Self { name, names: Arc::new(names), patience, falls_back: AtomicBool::new(false) }
     }
 
     async fn get(&self) -> Result<Resolved, Failure> {
         let name = self.name.as_str();
-        let ((mut ips, missing), took) = self.names.get(name).await?;
+        let ((mut ips, missing), took) = self.names.get(name, self.patience).await?;
         if self.falls_back.swap(missing.is_some(), Ordering::Relaxed) != missing.is_some() {
             let said = match missing {
                 Some(_) => "the preferred family could not be looked up: the other one is probed",
@@ -162,25 +162,23 @@ impl Named {
 }
 
 impl Names {
-    fn new(
-        shared: Arc<Shared>,
-        families: Families,
-        resolvers: Vec<SocketAddr>,
-        patience: Duration,
-        limit: Duration,
-    ) -> Self {
+    fn new(shared: Arc<Shared>, families: Families, resolvers: Vec<SocketAddr>) -> Self {
         let (state, ended) = (Mutex::default(), watch::Sender::new(()));
-        Self { shared, families, resolvers, patience, limit, kind: None, state, ended }
+        Self { shared, families, resolvers, kind: None, state, ended }
     }
 
-    /// The addresses, and how long a lookup was waited for, if one was.
-    async fn get(self: &Arc<Self>, name: &str) -> Result<(Found, Option<Duration>), Failure> {
+    /// The addresses, and how long a lookup was waited for, if one was, by who waits so long for a family.
+    async fn get(
+        self: &Arc<Self>,
+        name: &str,
+        patience: Duration,
+    ) -> Result<(Found, Option<Duration>), Failure> {
         let started = Instant::now();
         let mut has_waited = false;
         loop {
             // Before it is decided: a lookup that ends meanwhile is not missed.
             let mut ended = self.ended.subscribe();
-            match self.decide(name) {
+            match self.decide(name, patience) {
                 Decision::Use(ips, missing) => {
                     return Ok(((ips, missing), has_waited.then(|| started.elapsed())));
                 }
@@ -197,7 +195,7 @@ impl Names {
     }
 
     /// What a round does now, having asked for what is due.
-    fn decide(self: &Arc<Self>, name: &str) -> Decision {
+    fn decide(self: &Arc<Self>, name: &str, patience: Duration) -> Decision {
         let now = Instant::now();
         let mut state = self.state();
         state.follow(self.shared.occasions(), now);
@@ -214,29 +212,35 @@ impl Names {
                 tokio::spawn(in_turn(shared, names, name.to_owned(), family, kind));
             }
         }
-        decide(self.families, &state.known, self.patience, now)
+        decide(self.families, &state.known, patience, now)
     }
 
     /// Looks up a name in one family, and notes what that came to.
     async fn ask(&self, name: &str, family: usize, kind: Kind) {
-        let patience = kind.patience().map_or(self.limit, |patience| patience.min(self.limit));
-        let mut looking_up = pin!(self.look_up(name, family));
-        let mut makes_room = false;
-        let answer = match timeout(patience, &mut looking_up).await {
-            Err(_) if !self.shared.queues.is_full(kind) => {
-                timeout(self.limit.saturating_sub(patience), looking_up).await
-            }
-            Err(elapsed) => {
-                makes_room = patience < self.limit;
-                Err(elapsed)
-            }
-            answer => answer,
+        let (began, queues) = (Instant::now(), &self.shared.queues);
+        let makes_room = async {
+            let Some(patience) = kind.patience() else { return pending().await };
+            sleep_until(began + patience).await;
+            queues.make_room(kind).await;
         };
-        let answer = answer.unwrap_or(Err(NetError::Timeout));
+        let (answer, is_cut) = tokio::select! {
+            biased;
+            answer = timeout(self.shared.limit, self.look_up(name, family)) => {
+                (answer.unwrap_or(Err(NetError::Timeout)), false)
+            }
+            () = makes_room => (Err(NetError::Timeout), kind.is_first_try()),
+        };
+        // It was cut short for others: that says nothing of a name that was not silent before.
+        let mut says_nothing = is_cut;
         if let Some(kind) = self.kind {
-            let failed = answer.as_ref().is_err_and(|error| classify(error) == Failure::Resolver);
-            let asked = (name, family, self.resolvers.as_slice());
-            self.shared.troubled.note(kind, asked, failed, Instant::now());
+            let (asked, now) = ((name, family, self.resolvers.as_slice()), Instant::now());
+            let end = match answer.as_ref().map_err(classify) {
+                Err(Failure::Resolver) if is_cut => End::Cut,
+                Err(Failure::Resolver) => End::InVain,
+                _ => End::Well,
+            };
+            self.shared.troubled.note(kind, asked, end, now);
+            says_nothing = is_cut && !self.shared.troubled.is_in_vain(kind, asked, now);
         }
         let (now, mut state) = (Instant::now(), self.state());
         // Before it is noted, so that a lookup is no occasion to repeat itself.
@@ -244,10 +248,7 @@ impl Names {
         match answer {
             Ok((ips, ttl)) if !ips.is_empty() => state.known[family].answered(ips, ttl, now),
             Ok(_) => state.known[family].fail(Failure::Dns, now),
-            // It was cut short for others: that says nothing of a name that was not silent before.
-            Err(_) if makes_room && kind.is_first_try() => {
-                state.known[family].fail(Failure::Local, now);
-            }
+            Err(_) if says_nothing => state.known[family].fail(Failure::Queued, now),
             Err(error) => {
                 debug!(name, "lookup failed: {error}");
                 state.known[family].fail(classify(&error), now);
@@ -268,9 +269,15 @@ impl Names {
         self.state().known[family].begin(Instant::now());
     }
 
-    /// What comes of a lookup of these that is waited for so long.
+    /// Whether a lookup is under way, or waits for its turn.
+    fn is_asked(&self) -> bool {
+        self.state().known.iter().any(Known::is_asked)
+    }
+
+    /// What comes of a lookup of this name that is waited for so long.
     async fn within<T>(
         &self,
+        name: &str,
         limit: Duration,
         looked_up: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
@@ -280,9 +287,16 @@ impl Names {
         }
         let (now, state) = (Instant::now(), self.state());
         let matter = matter(self.families, &state.known, now);
-        let mut those = state.known.iter().zip(matter);
-        let is_ours = those.any(|(known, matters)| matters && known.waited_for_turn(started));
-        Err(if is_ours { Failure::Local } else { Failure::Timeout })
+        // A name that nobody answered when it had its turn is in no better state while it waits for the next.
+        let is_in_vain = |family: usize| {
+            let asked = (name, family, self.resolvers.as_slice());
+            self.kind.is_some_and(|kind| self.shared.troubled.is_in_vain(kind, asked, now))
+        };
+        let has_no_turn = (0..matter.len()).any(|family| {
+            let waited = matter[family] && state.known[family].waited_for_turn(started);
+            waited && !is_in_vain(family)
+        });
+        Err(if has_no_turn { Failure::Queued } else { Failure::Timeout })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -310,7 +324,7 @@ impl Names {
             (_, 0) => (RecordType::A, Some(RecordType::AAAA)),
             _ => (RecordType::AAAA, Some(RecordType::A)),
         };
-        let answer = servers.look_up(&self.shared, &name, kinds, self.limit).await?;
+        let answer = servers.look_up(&self.shared, &name, kinds, self.shared.limit).await?;
         let ips = answer.answers().iter().filter_map(|record| record.data.ip_addr());
         let ttl = answer.answers().iter().map(|record| record.ttl).min();
         Ok((ips.filter(is_of_family).collect(), Duration::from_secs(ttl.unwrap_or(0).into())))

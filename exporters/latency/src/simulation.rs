@@ -230,6 +230,7 @@ fn outcome(found: &Found<'_>, module: &str) -> Outcome {
                 | Failure::Refused
                 | Failure::Unreachable
                 | Failure::Local
+                | Failure::Queued
         )
     );
     let answers = failure != Some(Failure::Timeout);

@@ -89,6 +89,11 @@ impl Known {
         expired && self.asked.is_none()
     }
 
+    /// Whether it is asked for at the moment, or waits for its turn.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// It is asked for.
     pub(super) fn ask(&mut self, now: Instant) {
         (self.asked, self.is_queued, self.turn) = (Some(now), false, None);

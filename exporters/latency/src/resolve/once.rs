@@ -1,4 +1,5 @@
-//! A name that a probe looks up once: nothing is kept of it but whether that was in vain.
+//! A name that a probe looks up once: nothing is kept of it but whether that was in vain. Probes that look up the same
+//! name at the same time share a lookup, and what comes of it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -53,8 +54,12 @@ async fn found_of(
     resolvers: &[SocketAddr],
     (kind, left): (Kind, Duration),
 ) -> Result<Found, Failure> {
-    let names = Names::new(shared, families, resolvers.to_vec(), PATIENCE.min(left / 3), left);
-    let names = Names { kind: Some(kind), ..names };
-    let names = Arc::new(names);
-    names.within(left, names.get(name)).await.map(|(found, _)| found)
+    let new = || {
+        let names = Names::new(Arc::clone(&shared), families, resolvers.to_vec());
+        Names { kind: Some(kind), ..names }
+    };
+    let lookup = (kind, name.to_owned(), families, resolvers.to_vec());
+    let names = shared.once.join(lookup, Names::is_asked, new);
+    let patience = PATIENCE.min(left / 3);
+    names.within(name, left, names.get(name, patience)).await.map(|(found, _)| found)
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use hickory_resolver::proto::rr::RecordType;
 use tokio::time::Instant;
 
+use super::joined::Joined;
 use super::queues::Queues;
 use super::troubled::Troubled;
+use super::{LIMIT, Names};
 
 /// The next server is asked when one has said nothing for so long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,8 +29,11 @@ const MOST_SILENT: usize = 64;
 pub(super) struct Shared {
     /// A server is waited for so long before the next one is asked.
     pub(super) patience: Duration,
+    /// A lookup ends after so long, whatever happens.
+    pub(super) limit: Duration,
     pub(super) queues: Queues,
     pub(super) troubled: Troubled,
+    pub(super) once: Joined<Names>,
     silence: Mutex<Silence>,
     reloads: AtomicU64,
 }
@@ -58,14 +63,14 @@ struct Silent {
 
 impl Default for Shared {
     fn default() -> Self {
-        Self::new(PATIENCE, Queues::default())
+        Self::new(PATIENCE, LIMIT, Queues::default())
     }
 }
 
 impl Shared {
-    pub(super) fn new(patience: Duration, queues: Queues) -> Self {
-        let (troubled, silence) = (Troubled::default(), Mutex::default());
-        Self { patience, queues, troubled, silence, reloads: AtomicU64::new(0) }
+    pub(super) fn new(patience: Duration, limit: Duration, queues: Queues) -> Self {
+        let (troubled, once, silence) = (Troubled::default(), Joined::default(), Mutex::default());
+        Self { patience, limit, queues, troubled, once, silence, reloads: AtomicU64::new(0) }
     }
 
     pub(super) fn reload(&self) {

@@ -109,13 +109,13 @@ const SHORT: Duration = Duration::from_millis(20);
 
 /// Lookups that share nothing with those of other tests.
 fn shared(patience: Duration) -> Arc<Shared> {
-    Arc::new(Shared::new(patience, Queues::default()))
+    Arc::new(Shared::new(patience, LONG, Queues::default()))
 }
 
 /// The addresses of a name, for a program that waits so long for a server.
 fn addresses(patience: Duration, families: Families, server: SocketAddr) -> Named {
-    let names = Names::new(shared(patience), families, vec![server], PATIENCE, LIMIT);
-    Named::of("name.example".to_owned(), names)
+    let names = Names::new(shared(patience), families, vec![server]);
+    Named::of("name.example".to_owned(), names, PATIENCE)
 }
 
 /// The addresses of a name, asked for once by servers that say these things, each of which is waited for so long;
@@ -301,7 +301,7 @@ async fn both_families_are_of_one_machine() {
 /// So many places of each kind.
 fn places(all: usize) -> Arc<Shared> {
     let all = Limits { known: all, first: all, failed: all, once: all, once_failed: all };
-    Arc::new(Shared::new(LONG, Queues::new(all)))
+    Arc::new(Shared::new(LONG, LONG, Queues::new(all)))
 }
 
 #[tokio::test]
@@ -332,8 +332,8 @@ async fn lookups_wait_for_their_turn_and_nobody_is_asked_for_who_is_gone() {
 async fn names_that_nobody_answers_hold_up_none_that_are_well() {
     let shared = places(1);
     let names = |server| {
-        let names = Names::new(Arc::clone(&shared), Families::OnlyV4, vec![server], LONG, LONG);
-        Named::of("name.example".to_owned(), names)
+        let names = Names::new(Arc::clone(&shared), Families::OnlyV4, vec![server]);
+        Named::of("name.example".to_owned(), names, LONG)
     };
     let (silent, asked_in_vain) = server(Says::Nothing).await;
     let (well, asked) = server(WELL).await;
@@ -372,7 +372,7 @@ async fn names_that_probes_look_up_in_vain_hold_up_none_that_are_well() {
         let bad = tokio::spawn(look_up(silent));
         more_than(&asked_in_vain, 0).await;
         assert_eq!(look_up(well).await, Ok(found(A)), "{kind:?}: who has the one place makes room");
-        assert_eq!(bad.await.unwrap(), Err(Failure::Local), "it was cut short");
+        assert_eq!(bad.await.unwrap(), Err(Failure::Queued), "it was cut short");
         // From then on it waits with those that failed.
         let bad = tokio::spawn(look_up(silent));
         while shared.queues.try_enter(failed).is_some() {
@@ -396,14 +396,14 @@ async fn who_waits_for_a_turn_is_not_judged() {
         async move { once_of(shared, "a.example", Families::OnlyV4, &[server], once).await }
     };
     let names = |server| {
-        let names = Names::new(Arc::clone(&shared), Families::OnlyV4, vec![server], LONG, LONG);
-        Addresses::Named(Box::new(Named::of("name.example".to_owned(), names)))
+        let names = Names::new(Arc::clone(&shared), Families::OnlyV4, vec![server]);
+        Addresses::Named(Box::new(Named::of("name.example".to_owned(), names, LONG)))
     };
     let new = names(well);
     {
         let _places = [Kind::First, Kind::Target].map(|kind| shared.queues.try_enter(kind));
-        assert_eq!(look_up(well).await, Err(Failure::Local), "where a redirect leads, say");
-        assert_eq!(new.get(SHORT * 10).await.err(), Some(Failure::Local));
+        assert_eq!(look_up(well).await, Err(Failure::Queued), "where a redirect leads, say");
+        assert_eq!(new.get(SHORT * 10).await.err(), Some(Failure::Queued));
         assert_eq!(asked.load(Ordering::SeqCst), 0);
     }
     // It has its turn.
@@ -415,6 +415,49 @@ async fn who_waits_for_a_turn_is_not_judged() {
     let failure = look_up(silent).await;
     assert!(matches!(failure, Err(Failure::Timeout | Failure::Resolver)), "{failure:?}");
     assert_eq!(names(silent).get(SHORT).await.err(), Some(Failure::Timeout));
+}
+
+#[tokio::test]
+async fn a_name_behind_which_many_targets_stand_is_looked_up_once_for_all() {
+    let (shared, (server, asked)) = (places(1), server(Says::After(300)).await);
+    let look_up = |_| {
+        let (shared, once) = (Arc::clone(&shared), (Kind::Target, LONG));
+        async move { once_of(shared, "a.example", Families::OnlyV4, &[server], once).await }
+    };
+    let all = futures_util::future::join_all((0..50).map(look_up)).await;
+    assert!(all.iter().all(|one| *one == Ok(found(A))), "{all:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    // What they shared is kept by nobody.
+    assert_eq!(look_up(0).await, Ok(found(A)));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_answers_fails_for_all_that_stand_behind_it() {
+    let shared = places(1);
+    let all = |server: SocketAddr| {
+        let look_up = |_| {
+            let (shared, once) = (Arc::clone(&shared), (Kind::Target, SHORT * 10));
+            async move { once_of(shared, "a.example", Families::OnlyV4, &[server], once).await }
+        };
+        futures_util::future::join_all((0..50).map(look_up).collect::<Vec<_>>())
+    };
+    let are = |wanted| move |found: &Result<Found, Failure>| *found == Err(wanted);
+    let (silent, asked) = server(Says::Nothing).await;
+    let found = all(silent).await;
+    assert!(found.iter().all(are(Failure::Timeout)), "none of them waits for another: {found:?}");
+    assert!(asked.load(Ordering::SeqCst) > 0);
+    // One that was looked up in vain is not well while others have the place; of a new one nothing is known.
+    let (silent, new) = (server(Says::Nothing).await, server(Says::Nothing).await);
+    let in_vain = ("a.example", 0, &[silent.0][..]);
+    shared.troubled.note(Kind::Target, in_vain, End::InVain, Instant::now());
+    let places = [Kind::Target, Kind::TargetFailed].map(|kind| shared.queues.try_enter(kind));
+    for ((server, asked), wanted) in [(silent, Failure::Timeout), (new, Failure::Queued)] {
+        let found = all(server).await;
+        assert!(found.iter().all(are(wanted)), "{found:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), 0, "it had no turn");
+    }
+    drop(places);
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Canary {
         if class.is_heard() {
             self.heard = Some(round.decided);
         }
-        if class == Class::Ours {
+        if matches!(class, Class::Ours | Class::Queued) {
             self.ours = Some(Ours::after(self.ours, round.decided, class));
             return;
         }
@@ -53,7 +53,7 @@ impl Canary {
 
     /// Whether for a minute nothing has left this machine.
     pub(crate) fn is_local_fault(&self, now: f64) -> bool {
-        self.ours.is_some_and(|ours| ours.lasts(self.interval, now))
+        self.ours.is_some_and(|ours| ours.is_local && ours.lasts(self.interval, now))
     }
 
     /// How long its silence says nothing.

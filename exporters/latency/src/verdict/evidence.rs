@@ -91,6 +91,8 @@ pub(crate) enum Class {
     Unjudged,
     /// The fault is ours: no evidence at all.
     Ours,
+    /// Too much is to be looked up here at once: no evidence either, and nothing is wrong with this machine.
+    Queued,
 }
 
 impl Class {
@@ -109,12 +111,13 @@ impl Class {
             Failure::Timeout | Failure::Unreachable | Failure::TtlExceeded => Self::Silent,
             Failure::Dns | Failure::Resolver => Self::Name,
             Failure::Local => Self::Ours,
+            Failure::Queued => Self::Queued,
         }
     }
 
     /// Whether it says something of the target.
     pub(crate) const fn is_evidence(self) -> bool {
-        !matches!(self, Self::Unjudged | Self::Ours)
+        !matches!(self, Self::Unjudged | Self::Ours | Self::Queued)
     }
 
     /// Whether the far side spoke.

@@ -252,7 +252,7 @@ pub(crate) struct Ours {
     /// When the last was.
     last: f64,
     /// Whether it never left this machine.
-    is_local: bool,
+    pub(crate) is_local: bool,
 }
 
 impl Ours {

@@ -52,8 +52,10 @@ pub(crate) struct Member {
     network: Option<u64>,
     /// By how many seconds our wall clock was ahead of its, and when it said so.
     pub(crate) ahead: Option<(f64, f64)>,
-    /// Since when its name cannot be looked up.
+    /// Since when its name cannot be looked up, or one that it leads to.
     pub(crate) unresolved: Option<f64>,
+    /// Whether its own name is known all the same: what it leads to is another, of somebody's.
+    is_led_astray: bool,
     /// A number for the endpoint that it is of.
     endpoint: u64,
 }
@@ -91,7 +93,15 @@ pub(crate) struct Unwell {
 impl Member {
     pub(crate) fn new(spec: Spec) -> Self {
         let (role, endpoint) = (Self::fresh(&spec), number_of(&spec.endpoint));
-        Self { spec, role, network: None, ahead: None, unresolved: None, endpoint }
+        Self {
+            spec,
+            role,
+            network: None,
+            ahead: None,
+            unresolved: None,
+            is_led_astray: false,
+            endpoint,
+        }
     }
 
     fn fresh(spec: &Spec) -> Role {
@@ -126,14 +136,22 @@ impl Member {
         }
         let class = Class::of(round.failed, unwell.clock);
         match class {
-            Class::Name => drop(self.unresolved.get_or_insert(round.begun)),
-            Class::Ours => {}
+            Class::Name => {
+                self.unresolved.get_or_insert(round.begun);
+                self.is_led_astray = round.network.is_some();
+            }
+            Class::Ours | Class::Queued => {}
             _ => self.unresolved = None,
         }
         match &mut self.role {
             Role::Canary(canary) => canary.feed(round, class),
             Role::Service(service) => service.feed(round, class, unwell),
         }
+    }
+
+    /// Since when its own name cannot be looked up.
+    pub(crate) fn own_unresolved(&self) -> Option<f64> {
+        self.unresolved.filter(|_| !self.is_led_astray)
     }
 
     /// The domain that it is of. A name without a dot is of one that only the search list knows.

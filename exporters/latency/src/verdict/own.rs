@@ -190,7 +190,8 @@ impl Own {
         for (member, _) in members.services() {
             let Some(domain) = &member.spec.domain else { continue };
             names.push(member.endpoint());
-            if member.unresolved.is_some_and(|since| now - since >= RESOLVER) {
+            // The one name to which many lead can go without any fault of ours.
+            if member.own_unresolved().is_some_and(|since| now - since >= RESOLVER) {
                 bad.push(member.endpoint());
                 domains.push(domain);
             }

@@ -410,6 +410,32 @@ fn our_own_fault_is_told_when_it_lasts_a_minute() {
 }
 
 #[test]
+fn a_lookup_without_a_turn_says_nothing_of_a_target_nor_of_this_machine() {
+    let mut place = Place::new(3, &["a", "b"]);
+    place.run(0, 600, OK, &[OK, OK]);
+    place.run(600, 700, OK, &[Some(Failure::Queued), OK]);
+    assert_eq!((place.codes(700), place.part(Part::Local, 700)), (vec![-1, 0], Some(true)));
+}
+
+#[test]
+fn a_name_to_which_most_targets_lead_is_no_fault_of_our_resolver() {
+    // Their own names are known, or they are what cannot be looked up.
+    for (network, is_ours) in [(Some(1), false), (None, true)] {
+        let mut place = Place::new(3, &["a", "b", "c"]);
+        place.run(0, 600, OK, &[OK; 3]);
+        for second in (600..720).step_by(5) {
+            place.run(second, second + 5, OK, &[]);
+            for (number, failure) in place.services.iter().zip([NAMELESS, NAMELESS, OK]) {
+                place.verdicts.feed(*number, &Round { network, ..round(second, failure) });
+            }
+        }
+        assert_eq!(place.part(Part::Resolver, 720), Some(!is_ours));
+        let codes = if is_ours { [-1, -1, 0] } else { [3, 3, 0] };
+        assert_eq!(place.codes(720), codes);
+    }
+}
+
+#[test]
 fn a_canary_that_answers_wrongly_has_lost_nothing() {
     let mut place = Place::new(2, &["a"]);
     place.run(0, 900, WRONG, &[OK]);
