@@ -1,6 +1,6 @@
 //! The verdict on each country: by its networks, against the rest of the world. No I/O, no clock.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::case::Case;
 use super::country::{Country, Difference};
@@ -8,6 +8,7 @@ use super::figures::{is_above, is_at_least, lower_end};
 use super::votes::Weight;
 use super::whole::REST;
 use crate::outcome::Class;
+use crate::resolvers::Resolver;
 
 /// A country keeps its verdict from this share and so many networks on.
 const STAYS: f64 = 0.5;
@@ -85,11 +86,7 @@ pub(super) fn with_standing<'a>(
     standing: impl Iterator<Item = &'a Country>,
     is_measured: bool,
 ) -> Vec<Country> {
-    let (mut countries, mut standing) = (judged.to_vec(), standing.peekable());
-    if standing.peek().is_none() {
-        return countries;
-    }
-    let listed = listed(case);
+    let mut countries = judged.to_vec();
     for country in standing {
         let is_half = |networks: usize| 2 * networks >= country.networks;
         // Half of its networks say that it is over; fewer, that are good, are what does not go dark with the rest. Of a
@@ -99,8 +96,8 @@ pub(super) fn with_standing<'a>(
             it.difference.is_some() || is_half(it.networks) && is_enough
         };
         let now = countries.iter().find(|it| it.code == country.code);
-        let is_out = !is_half(listed.get(country.code.as_str()).copied().unwrap_or_default());
-        if is_out || is_measured && now.is_some_and(is_told) {
+        let is_over = is_measured && now.is_some_and(is_told);
+        if is_over || !is_half(listed(case, &country.code)) {
             continue;
         }
         countries.retain(|it| it.code != country.code);
@@ -110,15 +107,15 @@ pub(super) fn with_standing<'a>(
     countries
 }
 
-/// How many networks the list has in each country.
-fn listed<'a>(case: &'a Case<'_>) -> HashMap<&'a str, usize> {
-    let place = |it| Some((case.places.of(it)?, it.network));
-    let networks: HashSet<(usize, u32)> = case.list.resolvers.iter().filter_map(place).collect();
-    let mut counts = HashMap::new();
-    for (place, _) in networks {
-        *counts.entry(case.places.code(place)).or_default() += 1;
+/// How many networks the list has in a country. A bit for each of the list: a million of them are marked for every name.
+fn listed(case: &Case<'_>, code: &str) -> usize {
+    let place = (0..case.places.len()).find(|place| case.places.code(*place) == code);
+    let is_there = |it: &&Resolver| place.is_some() && case.places.of(it) == place;
+    let mut marks = vec![0_u64; case.list.networks.div_ceil(64)];
+    for resolver in case.list.resolvers.iter().filter(is_there) {
+        marks[resolver.network as usize / 64] |= 1 << (resolver.network % 64);
     }
-    counts
+    marks.iter().map(|marks| marks.count_ones() as usize).sum()
 }
 
 fn count(case: &Case<'_>, classes: &[Class]) -> (Vec<Count>, Count) {
