@@ -3,11 +3,13 @@
 
 mod habits;
 mod ledger;
+mod turns;
 
 pub(crate) use habits::{Habits, Impression, Turn};
 pub(crate) use ledger::{
     Ledger, MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, Stranger, Want,
 };
+pub(crate) use turns::Errand;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -108,12 +110,12 @@ impl Courtesy {
         })
     }
 
-    /// Sets so many queries to a resolver of others aside that belong together, and leaves as many as are to be spared;
-    /// nothing if its hour has no room for all of them.
-    pub(crate) fn reserve(&self, address: IpAddr, count: u32, spare: u32) -> Option<Room> {
+    /// Sets the queries of an errand to a resolver of others aside; nothing if its hour has no room for all of them, or it
+    /// is somebody else's turn.
+    pub(crate) fn reserve(&self, address: IpAddr, errand: &Errand<'_>) -> Option<Room> {
         let stranger = Stranger { address, system: 0 };
-        let has_room = lock(&self.0.ledger).reserve(self.0.began.elapsed(), stranger, count, spare);
-        has_room.then(|| Room { courtesy: self.clone(), stranger, left: count })
+        let has_room = lock(&self.0.ledger).reserve(self.0.began.elapsed(), stranger, errand);
+        has_room.then(|| Room { courtesy: self.clone(), stranger, left: errand.count })
     }
 
     /// Whether an address is somebody's to whom manners are owed.

@@ -7,18 +7,26 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::finding::ROUNDS;
+use crate::courtesy::Errand;
+use crate::exchange::HostName;
 use crate::verdict;
 
 /// After how long resolvers of others are asked again about a zone, where what they say is certain, and where it is not:
 /// a little less than five minutes, and than one, so that a round each minute does.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(295), Duration::from_secs(55));
-/// For how long what was heard counts while nothing new is, as what is told of names.
+/// For how long what was heard against a zone counts while nothing new is, as what is told of names.
 const STANDS: Duration = Duration::from_secs(verdict::STANDS);
-/// Queries that it takes to prove that a zone is forged.
-pub(super) const PROOF: u32 = 3;
+/// And what was heard for it: it may have been forged since. As long as two may be left out.
+const SOUND: Duration = Duration::from_secs(3 * AGAIN.0.as_secs());
+/// For how long somebody counts who has said nothing when asked since: packets are lost.
+const SILENT: Duration = Duration::from_secs(3_600);
+/// Queries that it takes to prove that a zone is forged, where one of them is lost.
+pub(super) const PROOF: u32 = 4;
 /// What is left in a resolver's hour by who asks it as usual, so that a zone of which it begins to say otherwise is
 /// certain without waiting.
-const SPARE: u32 = PROOF * (ROUNDS - 1);
+const SPARE: u32 = (PROOF - 1) * (ROUNDS - 1);
+/// How often in a row resolvers are asked sooner than otherwise: where more than these prove nothing, the next are no better.
+const MOST_OPEN: u32 = 2 * ROUNDS;
 
 /// What one resolver says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,18 +48,26 @@ pub(crate) struct Heard {
     votes: BTreeMap<SocketAddr, (Vote, Instant)>,
     /// What most said last, when, and how often in a row.
     last: Option<(bool, Instant, u32)>,
+    /// How often in a row it was open what follows.
+    open: u32,
 }
 
 impl Heard {
     /// Whether resolvers are to be asked.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let pause = if self.is_open() { AGAIN.1 } else { AGAIN.0 };
+        let pause = if self.is_urgent() { AGAIN.1 } else { AGAIN.0 };
         self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= pause)
     }
 
-    /// How many queries are left in the hour of a resolver that is asked now.
-    pub(super) fn spare(&self) -> u32 {
-        if self.is_open() { 0 } else { SPARE }
+    /// What a resolver is to be asked now; it is waited for what an hour has no room for as long as the next round of
+    /// that interval takes to come.
+    pub(super) fn errand<'a>(&self, zone: &'a HostName, interval: Duration) -> Errand<'a> {
+        let spare = if self.is_urgent() { 0 } else { SPARE };
+        Errand { zone, count: PROOF, spare, patience: 2 * interval.max(AGAIN.0) }
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.is_open() && self.open < MOST_OPEN
     }
 
     /// Whether what was heard speaks against the zone, and not often enough.
@@ -63,7 +79,8 @@ impl Heard {
         }
     }
 
-    /// Notes what those said that were asked now. What most say, if that is new.
+    /// Notes what those said that were asked now; who said nothing has not changed its mind, for a while. What most say,
+    /// if that is new.
     pub(super) fn note(
         &mut self,
         said: &[(SocketAddr, Option<Vote>)],
@@ -75,9 +92,19 @@ impl Heard {
         self.asked = Some(now);
         self.votes.retain(|_, (_, at)| now.saturating_duration_since(*at) <= STANDS);
         for (resolver, vote) in said {
-            self.votes.remove(resolver);
+            let until = |at: Instant| if vote.is_some() { at } else { at + SILENT };
+            if self.votes.get(resolver).is_some_and(|(_, at)| until(*at) <= now) {
+                self.votes.remove(resolver);
+            }
             self.votes.extend(vote.map(|vote| (*resolver, (vote, now))));
         }
+        let new = self.settle(said, now);
+        self.open = if self.is_open() { self.open.saturating_add(1) } else { 0 };
+        new
+    }
+
+    /// What follows from the votes, if anybody who was asked now says so.
+    fn settle(&mut self, said: &[(SocketAddr, Option<Vote>)], now: Instant) -> Option<bool> {
         let is_bad = most(self.votes.values().map(|(vote, _)| *vote))?;
         let says_so = if is_bad { Vote::Forged } else { Vote::Sound };
         if said.iter().all(|(_, vote)| *vote != Some(says_so)) {
@@ -97,13 +124,12 @@ impl Heard {
     }
 
     /// What counts while nothing new is heard. What speaks against the zone counts once, until there was enough for a
-    /// verdict; then it stands, unless whoever was asked since had nothing to say for too long: that nobody may be asked
-    /// ends nothing.
+    /// verdict; then it stands for a day, though nobody may be asked or says anything.
     pub(super) fn meanwhile(&self, now: Instant) -> Option<bool> {
         let (is_bad, at, times) = self.last?;
-        let until = if is_bad { self.asked.unwrap_or(at) } else { now };
+        let stands = if is_bad { STANDS } else { SOUND };
         let is_certain = !is_bad || times >= ROUNDS;
-        (is_certain && until.saturating_duration_since(at) <= STANDS).then_some(is_bad)
+        (is_certain && now.saturating_duration_since(at) <= stands).then_some(is_bad)
     }
 }
 
@@ -159,8 +185,8 @@ mod tests {
         assert!(heard.is_due(began) && heard.meanwhile(began).is_none());
         assert_eq!(heard.note(&[(resolver(1), Some(Vote::Sound))], began), Some(false));
         assert!(!heard.is_due(began + 4 * MINUTE) && heard.is_due(began + 5 * MINUTE));
-        assert_eq!(heard.meanwhile(began + STANDS), Some(false));
-        assert_eq!(heard.meanwhile(began + STANDS + MINUTE), None);
+        assert_eq!(heard.meanwhile(began + SOUND), Some(false));
+        assert_eq!(heard.meanwhile(began + SOUND + MINUTE), None, "it may be forged since");
         for times in 1..=ROUNDS {
             let now = began + 10 * MINUTE + times * MINUTE;
             assert!(heard.is_due(now), "a doubtful one is, each minute");
@@ -188,26 +214,71 @@ mod tests {
         assert_eq!(heard.meanwhile(began + 600 * MINUTE), Some(true));
         let sound = bad.map(|(resolver, _)| (resolver, Some(Vote::Sound)));
         assert_eq!(heard.note(&sound[..1], began + 601 * MINUTE), Some(false));
-        // That nobody may be asked forgets nothing; that who is asked says nothing does, after a day.
+        // That nobody may be asked ends nothing for a day.
         let mut heard = Heard::default();
         for _ in 0..ROUNDS {
             heard.note(&bad, began);
         }
-        assert_eq!(heard.meanwhile(began + 3 * STANDS), Some(true));
-        heard.note(&[(resolver(1), None), (resolver(2), None)], began + 2 * STANDS);
-        assert_eq!(heard.meanwhile(began + 2 * STANDS), None);
+        assert_eq!(heard.meanwhile(began + STANDS), Some(true));
+        assert_eq!(heard.meanwhile(began + STANDS + MINUTE), None);
     }
 
-    /// Three zones that one resolver of others validates, also where a set asks it besides, each minute for two days; one
-    /// of them is forged from some moment on.
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_is_lost_turns_no_majority_and_one_that_stays_away_does_after_an_hour() {
+        let (began, mut heard) = (Instant::now(), Heard::default());
+        let say = |votes: [Option<Vote>; 3]| {
+            [1, 2, 3].map(resolver).into_iter().zip(votes).collect::<Vec<_>>()
+        };
+        let (forged, sound) = (Some(Vote::Forged), Some(Vote::Sound));
+        for _ in 0..ROUNDS {
+            heard.note(&say([forged, forged, sound]), began);
+        }
+        let silent = say([None, forged, sound]);
+        for minute in 1..=60 {
+            let now = began + minute * MINUTE;
+            assert_eq!(
+                heard.note(&silent, now).or(heard.meanwhile(now)),
+                (minute < 60).then_some(true).or(Some(false))
+            );
+        }
+        // What it says again turns it again.
+        let now = began + 61 * MINUTE;
+        assert_eq!(heard.note(&say([forged, forged, sound]), now), Some(true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_open_is_asked_in_its_turn_after_a_while() {
+        let (mut now, mut heard) = (Instant::now(), Heard::default());
+        let zone = "a.example".parse().unwrap();
+        let doubtful = [(resolver(1), Some(Vote::Doubtful))];
+        for times in 1..10 {
+            assert_eq!(heard.note(&doubtful, now), None);
+            now += MINUTE;
+            let is_urgent = times < MOST_OPEN;
+            assert_eq!(heard.is_due(now), is_urgent, "{times}");
+            assert_eq!(heard.errand(&zone, MINUTE).spare == 0, is_urgent, "{times}");
+        }
+        heard.note(&[(resolver(1), Some(Vote::Sound))], now);
+        heard.note(&[(resolver(1), Some(Vote::Forged))], now);
+        assert!(heard.is_due(now + MINUTE), "it is told within minutes");
+    }
+
+    /// Zones that one resolver of others validates, also where a set asks it besides, each minute for two days; one of
+    /// them is forged from some moment on. The first ones by name are no more often asked about than the last.
     #[tokio::test(start_paused = true)]
     async fn a_forged_zone_is_told_within_minutes_and_as_long_as_it_is_within_the_hours_of_its_validator()
      {
-        for (zones, planned, forged) in [(1, 0, 0), (1, 0, 600), (3, 0, 700), (2, 12, 600)] {
+        let cases = [(1, 0, 0), (1, 0, 600), (3, 0, 700), (2, 12, 600), (6, 0, 700), (24, 0, 900)];
+        for (zones, planned, forged) in cases {
             let stranger = Stranger { address: resolver(1).ip(), system: 0 };
             let (mut ledger, began) = (Ledger::default(), Instant::now());
             let mut all: Vec<Heard> = (0..zones).map(|_| Heard::default()).collect();
+            let name = |zone| format!("z{}.example", 100 + zone).parse::<HostName>().unwrap();
+            let names: Vec<HostName> = (0..zones).map(name).collect();
             let (mut sent, mut told) = (vec![0; 48], None);
+            let mut asked = vec![0; zones];
+            // Two minutes each, what the proofs of the forged one take, and what is spared, of what is not planned.
+            let longest = (24 + 3 * u32::try_from(zones).unwrap()) * 30 / (30 - planned);
             for minute in 0..48 * 60_u32 {
                 let (since, hour) = (minute * MINUTE, (minute / 60) as usize);
                 let now = began + since;
@@ -216,11 +287,14 @@ mod tests {
                     sent[hour] += 1;
                 }
                 for (zone, heard) in all.iter_mut().enumerate() {
-                    let is_forged = zone == 0 && minute >= forged;
+                    let is_forged = zone + 1 == zones && minute >= forged;
                     let mut verdict = None;
-                    if heard.is_due(now) && ledger.reserve(since, stranger, PROOF, heard.spare()) {
+                    let errand = heard.errand(&names[zone], MINUTE);
+                    if heard.is_due(now) && ledger.reserve(since, stranger, &errand) {
+                        assert!(minute - asked[zone] <= longest, "zone {zone} at {minute}");
+                        asked[zone] = minute;
                         let vote = if is_forged { Vote::Forged } else { Vote::Sound };
-                        let used = if is_forged { PROOF } else { 1 };
+                        let used = if is_forged { PROOF - 1 } else { 1 };
                         ledger.give_back(stranger, PROOF - used);
                         sent[hour] += used;
                         verdict = heard.note(&[(resolver(1), Some(vote))], now);
@@ -235,7 +309,8 @@ mod tests {
                 }
             }
             let told = told.expect("it is told");
-            assert!(told <= forged + 15, "{zones} zones, {planned} planned: {told}");
+            assert!(told <= forged + longest - 10, "{zones} zones, {planned} planned: {told}");
+            assert!(asked.iter().all(|minute| 48 * 60 - minute <= longest), "{asked:?}");
             let most = sent.iter().max().unwrap();
             assert!(*most <= MAX_PER_AND_HOUR, "{most}");
         }

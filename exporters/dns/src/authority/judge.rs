@@ -136,6 +136,7 @@ pub(crate) struct Verdict {
     /// delegation.
     pub(crate) is_blind: bool,
     /// Whether nothing was judged, since nobody new replied, and what was told stands: the parent was asked a moment ago.
+    /// Of what was well nothing is told.
     pub(crate) is_kept: bool,
     /// Who is the reason.
     pub(crate) culprits: Vec<Culprit>,
@@ -203,7 +204,12 @@ pub(crate) fn judge(round: &Round, rules: &Rules, memory: &mut Memory) -> Verdic
     judging.verdict.is_kept = !is_reachable && round.is_parent_kept;
     if is_reachable || judging.verdict.is_kept {
         let memory = &judging.memory;
-        let severity = |it: &Finding| Some((*it, *memory.last.get(it.name())?));
+        // One that hears nobody does not know that all is well.
+        let is_told = |severity: Severity| is_reachable || severity != Severity::None;
+        let severity = |it: &Finding| {
+            let severity = *memory.last.get(it.name())?;
+            is_told(severity).then_some((*it, severity))
+        };
         let told = Finding::VALUES.iter();
         let told = told.filter(|it| !is_blind || **it == Finding::DelegationChanged);
         judging.verdict.findings = told.filter_map(severity).collect();

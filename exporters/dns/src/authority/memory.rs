@@ -27,8 +27,6 @@ pub(crate) struct Memory {
     pub(super) unresolved: BTreeMap<String, u32>,
     /// Rounds in a row in which no question to a server left this machine.
     pub(super) unasked: BTreeMap<SocketAddr, u32>,
-    /// Whether the parent's DS records led to no key when both were seen last.
-    pub(super) is_astray: bool,
     /// When the parent was last seen to name servers, in the round before.
     pub(super) parent_seen: Option<u64>,
     /// Rounds in a row in which each finding was so, and in which it could not be measured since.
@@ -58,6 +56,8 @@ pub(crate) struct Kept {
     pub(super) standing: BTreeSet<String>,
     pub(super) lame: BTreeSet<SocketAddr>,
     pub(super) unresolved: BTreeSet<String>,
+    /// Whether the parent's DS records led to no key when both were seen last.
+    pub(super) is_astray: bool,
     /// When this was remembered last, to the hour.
     pub(super) at: u64,
 }
@@ -87,6 +87,7 @@ impl Kept {
         let unseen = if self.at == 0 { 0 } else { now.saturating_sub(self.at) };
         if unseen > STANDS {
             (self.standing, self.lame, self.unresolved) = Default::default();
+            self.is_astray = false;
         }
         self.step(unseen.saturating_sub(HOUR).try_into().unwrap_or_default());
         let since = self.newest_at.values_mut().chain(&mut self.apart_since);

@@ -20,7 +20,7 @@ use super::said::{self, Said};
 use super::signature;
 use super::state::{Known, RunningZone, Snapshot};
 use super::store::Store;
-use super::validators::is_bogus;
+use super::validators::{self, Validation};
 use crate::config::ZonePlan;
 use crate::courtesy::Courtesy;
 use crate::exchange::HostName;
@@ -56,11 +56,20 @@ pub(crate) async fn run(
     memory = known.memory.take().unwrap_or(memory);
     let mut dated = 0;
     let mut own = zone.latest().snapshot.map(|it| it.named()).unwrap_or_default();
+    let mut validation = Validation::default();
     let mut rounds = rounds.every(plan.interval, &format!("dns/zone/{}", plan.zone));
     loop {
         rounds.next().await;
         let plan = zone.plan();
-        let round = round(&zone, &plan, &courtesy, &mut known, &own).await;
+        let way = Way { plan: &plan, counts: &zone.counts, courtesy: &courtesy };
+        let before = validation.said(&mut known.heard);
+        validation.begin(&zone, &plan, &courtesy, &known.heard);
+        let mut round = round(&zone, &plan, way, &mut known, &own).await;
+        // An outage does not wait for them: what they say later is for the next round.
+        round.bogus = validation
+            .said(&mut known.heard)
+            .or(before)
+            .or_else(|| validators::meanwhile(way, &known.heard));
         let kept = memory.kept.clone();
         let verdict = judge::judge(&round, &plan.rules(), &mut memory);
         // The clock of the machine may have been set since this one began.
@@ -99,19 +108,16 @@ struct Target {
     is_hidden: bool,
 }
 
-/// One round over all servers. Resolvers are asked meanwhile: they have to be waited for now and then.
+/// One round over all servers.
 async fn round(
     zone: &Arc<RunningZone>,
     plan: &Arc<ZonePlan>,
-    courtesy: &Courtesy,
+    way: Way<'_>,
     known: &mut Known,
     own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
 ) -> Round {
-    let way = Way { plan, counts: &zone.counts, courtesy };
-    let Known { finder, heard, clock, .. } = known;
-    let (mut round, bogus) =
-        tokio::join!(ask_all(zone, plan, way, finder, own), is_bogus(way, heard));
-    round.bogus = bogus;
+    let Known { finder, clock, .. } = known;
+    let mut round = ask_all(zone, plan, way, finder, own).await;
     round.own = addresses_of(&round.servers, way).await;
     round.unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     round.is_clock_wrong = !signature::is_possible(round.unix);

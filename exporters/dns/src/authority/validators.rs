@@ -1,17 +1,21 @@
 //! Asks validating resolvers what they make of a zone, no more often than politeness allows.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::ask::{message, once};
 use super::delegation::{Way, resolvers};
-use super::heard::{Heard, PROOF, Vote, most};
+use super::heard::{Heard, Vote};
 use super::said;
-use crate::courtesy::{Refusal, Room};
+use super::state::RunningZone;
+use crate::config::ZonePlan;
+use crate::courtesy::{Courtesy, Refusal, Room};
 use crate::exchange::message::Reply;
 use crate::exchange::question::{Flags, Question};
 
@@ -20,64 +24,69 @@ pub(crate) const VALIDATORS: usize = 3;
 /// How long it is waited until a resolver may be asked, and how often.
 const WAIT: (Duration, u32) = (Duration::from_secs(2), 3);
 
+/// What validators say of a zone, who are asked beside its rounds: they have to be waited for now and then, and what the
+/// zone's own servers say does not wait.
+#[derive(Debug, Default)]
+pub(super) struct Validation(JoinSet<(Heard, Option<bool>)>);
+
+impl Validation {
+    /// What they said, if that is known by now.
+    pub(super) fn said(&mut self, heard: &mut Heard) -> Option<bool> {
+        let (new, is_bogus) = self.0.try_join_next()?.ok()?;
+        *heard = new;
+        is_bogus
+    }
+
+    /// Asks them, unless they are asked still.
+    pub(super) fn begin(
+        &mut self,
+        zone: &Arc<RunningZone>,
+        plan: &Arc<ZonePlan>,
+        courtesy: &Courtesy,
+        heard: &Heard,
+    ) {
+        if !self.0.is_empty() {
+            return;
+        }
+        let (zone, plan) = (Arc::clone(zone), Arc::clone(plan));
+        let (courtesy, mut heard) = (courtesy.clone(), heard.clone());
+        self.0.spawn(async move {
+            let way = Way { plan: &plan, counts: &zone.counts, courtesy: &courtesy };
+            let is_bogus = is_bogus(way, &mut heard).await;
+            (heard, is_bogus)
+        });
+    }
+}
+
 /// Whether most resolvers that say anything take the zone for forged: one fails on its SOA, has it where it is told
 /// not to validate, and does not fail on the zone above, so that its own clock and keys are sound. Nothing if no
 /// resolver is known, or none says anything.
-pub(super) async fn is_bogus(way: Way<'_>, heard: &mut Heard) -> Option<bool> {
-    let resolvers: Vec<_> = resolvers(way.plan).into_iter().take(VALIDATORS).collect();
+async fn is_bogus(way: Way<'_>, heard: &mut Heard) -> Option<bool> {
+    let resolvers = validators(way.plan);
     let is_owed = resolvers.iter().any(|resolver| is_owed(way, *resolver));
     let now = Instant::now();
     heard.keep(&resolvers);
     if is_owed && !heard.is_due(now) {
         return heard.meanwhile(now);
     }
-    let spare = heard.spare();
     let mut said = Vec::new();
     for resolver in resolvers {
-        said.extend(vote(way, resolver, spare).await.map(|vote| (resolver, vote)));
+        let Some(asking) = Asking::of(way, resolver, heard) else { continue };
+        said.push((resolver, asking.vote().await));
     }
-    if !is_owed {
-        return most(said.iter().filter_map(|(_, vote)| *vote));
-    }
-    heard.note(&said, now).or_else(|| heard.meanwhile(now))
+    let new = heard.note(&said, now);
+    // One's own are asked in each round, so that what they said before is of no use.
+    if is_owed { new.or_else(|| heard.meanwhile(now)) } else { new }
 }
 
-/// What a resolver says, if anything. The outer is nothing where its hour has no room for a proof.
-async fn vote(way: Way<'_>, resolver: SocketAddr, spare: u32) -> Option<Option<Vote>> {
-    let mut room = None;
-    if is_owed(way, resolver) {
-        room = Some(way.courtesy.reserve(resolver.ip(), PROOF, spare)?);
-    }
-    let question = Question::recursive(way.plan.zone.clone(), RecordType::SOA);
-    let Some(reply) = ask(way, resolver, &question, &mut room).await else { return Some(None) };
-    let is_failing = match &reply {
-        Reply::Code(rcode) => *rcode == 2,
-        Reply::Whole(whole) => whole.message.metadata.response_code == ResponseCode::ServFail,
-        Reply::Truncated => return Some(None),
-    };
-    if !is_failing {
-        return Some(Some(Vote::Sound));
-    }
-    let flags = Flags { checking_disabled: true, ..question.flags };
-    let unchecked = Question { flags, ..question };
-    let Some(reply) = ask(way, resolver, &unchecked, &mut room).await else {
-        return Some(Some(Vote::Doubtful));
-    };
-    let reply = Ok(reply);
-    if message(&reply).is_none_or(|it| said::serial(it, &way.plan.zone).is_none()) {
-        return Some(None);
-    }
-    // Whether it answers for the zone above with validation.
-    let Some(above) = way.plan.zone.parent() else { return Some(None) };
-    let question = Question::recursive(above, RecordType::SOA);
-    let Some(reply) = ask(way, resolver, &question, &mut room).await else {
-        return Some(Some(Vote::Doubtful));
-    };
-    let is_answer = |it: &Message| {
-        matches!(it.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
-    };
-    let is_sound = message(&Ok(reply)).is_some_and(is_answer);
-    Some(is_sound.then_some(Vote::Forged))
+/// What counts of what strangers said while they are asked.
+pub(super) fn meanwhile(way: Way<'_>, heard: &Heard) -> Option<bool> {
+    let is_owed = validators(way.plan).iter().any(|resolver| is_owed(way, *resolver));
+    is_owed.then(|| heard.meanwhile(Instant::now())).flatten()
+}
+
+fn validators(plan: &ZonePlan) -> Vec<SocketAddr> {
+    resolvers(plan).into_iter().take(VALIDATORS).collect()
 }
 
 /// Whether a resolver is asked as somebody else's: those of this machine are there for its programs.
@@ -85,24 +94,82 @@ fn is_owed(way: Way<'_>, resolver: SocketAddr) -> bool {
     way.plan.resolvers.contains(&resolver) && way.courtesy.is_owed(resolver.ip())
 }
 
-/// Asks a resolver, as soon as it may be asked: room was set aside for it, but its second and its network may be used up.
-async fn ask(
-    way: Way<'_>,
+/// One resolver while it is asked.
+struct Asking<'a> {
+    way: Way<'a>,
     resolver: SocketAddr,
-    question: &Question,
-    room: &mut Option<Room>,
-) -> Option<Reply> {
-    let Some(room) = room else {
-        return once(resolver, question, way.plan, way.counts).await.ok();
-    };
-    for _ in 0..WAIT.1 {
-        match room.ask() {
-            Ok(()) => return once(resolver, question, way.plan, way.counts).await.ok(),
-            Err(Refusal::For(wait)) => sleep(wait.min(WAIT.0)).await,
-            Err(Refusal::ForThisHour) => return None,
+    /// What was set aside of its hour; none where that is not owed.
+    room: Option<Room>,
+    /// Whether one of the queries was lost.
+    is_lost: bool,
+}
+
+impl<'a> Asking<'a> {
+    /// It, if its hour has room for a proof and it is this zone's turn.
+    fn of(way: Way<'a>, resolver: SocketAddr, heard: &Heard) -> Option<Self> {
+        let mut room = None;
+        if is_owed(way, resolver) {
+            let errand = heard.errand(&way.plan.zone, way.plan.interval);
+            room = Some(way.courtesy.reserve(resolver.ip(), &errand)?);
         }
+        Some(Self { way, resolver, room, is_lost: false })
     }
-    None
+
+    /// What it says, if anything.
+    async fn vote(mut self) -> Option<Vote> {
+        let zone = &self.way.plan.zone;
+        let question = Question::recursive(zone.clone(), RecordType::SOA);
+        if !is_failing(&self.ask(&question).await?)? {
+            return Some(Vote::Sound);
+        }
+        let flags = Flags { checking_disabled: true, ..question.flags };
+        let unchecked = Question { flags, ..question };
+        let Some(reply) = self.ask(&unchecked).await else { return Some(Vote::Doubtful) };
+        message(&Ok(reply)).and_then(|it| said::serial(it, zone))?;
+        // Whether it answers for the zone above with validation.
+        let question = Question::recursive(zone.parent()?, RecordType::SOA);
+        let Some(reply) = self.ask(&question).await else { return Some(Vote::Doubtful) };
+        (!is_failing(&reply)?).then_some(Vote::Forged)
+    }
+
+    /// Asks it, once more if nothing comes.
+    async fn ask(&mut self, question: &Question) -> Option<Reply> {
+        let reply = self.once(question).await;
+        if reply.is_some() || std::mem::replace(&mut self.is_lost, true) {
+            return reply;
+        }
+        self.once(question).await
+    }
+
+    /// Asks it as soon as it may be asked: room was set aside for it, but its second and its network may be used up.
+    async fn once(&mut self, question: &Question) -> Option<Reply> {
+        let Way { plan, counts, .. } = self.way;
+        let Some(room) = &mut self.room else {
+            return once(self.resolver, question, plan, counts).await.ok();
+        };
+        for _ in 0..WAIT.1 {
+            match room.ask() {
+                Ok(()) => return once(self.resolver, question, plan, counts).await.ok(),
+                Err(Refusal::For(wait)) => sleep(wait.min(WAIT.0)).await,
+                Err(Refusal::ForThisHour) => return None,
+            }
+        }
+        None
+    }
+}
+
+/// Whether a resolver fails on a question, or answers it; nothing where it says neither, as one that does not want to be
+/// asked.
+fn is_failing(reply: &Reply) -> Option<bool> {
+    match reply {
+        Reply::Code(2) => Some(true),
+        Reply::Code(_) | Reply::Truncated => None,
+        Reply::Whole(whole) => match whole.message.metadata.response_code {
+            ResponseCode::ServFail => Some(true),
+            ResponseCode::NoError | ResponseCode::NXDomain => Some(false),
+            _ => None,
+        },
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +177,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
 
-    use hickory_proto::op::OpCode;
+    use hickory_proto::op::{Message, OpCode};
     use hickory_proto::rr::rdata::{NS, SOA};
     use hickory_proto::rr::{Name, RData, Record};
     use tokio::net::UdpSocket;
@@ -126,8 +193,8 @@ mod tests {
     type Asked = std::sync::Arc<std::sync::Mutex<Vec<RecordType>>>;
 
     /// A server that says of all zones that they are delegated to one server, or have one; counts what it is asked; and, if
-    /// it validates, takes `a.example` for forged.
-    async fn server(is_validating: bool) -> (SocketAddr, Asked) {
+    /// it validates, takes `a.example` for forged. Those of its replies with these numbers are lost.
+    async fn server(is_validating: bool, lost: &'static [usize]) -> (SocketAddr, Asked) {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (address, asked) = (socket.local_addr().unwrap(), Asked::default());
         let counts = Asked::clone(&asked);
@@ -138,12 +205,19 @@ mod tests {
                 let query = Message::from_vec(&bytes[..length]).unwrap();
                 let mut reply = Message::response(query.metadata.id, OpCode::Query);
                 let question = query.queries[0].clone();
-                counts.lock().unwrap().push(question.query_type());
+                let number = {
+                    let mut counts = counts.lock().unwrap();
+                    counts.push(question.query_type());
+                    counts.len() - 1
+                };
+                if lost.contains(&number) {
+                    continue;
+                }
                 let name = |text: &str| Name::from_ascii(text).unwrap();
                 let is_checked = is_validating && !query.metadata.checking_disabled;
                 let data = match question.query_type() {
                     RecordType::NS => Some(RData::NS(NS(name("ns.example.")))),
-                    RecordType::A => Some(RData::A(std::net::Ipv4Addr::new(127, 0, 0, 9).into())),
+                    RecordType::A => Some(RData::A(std::net::Ipv4Addr::LOCALHOST.into())),
                     RecordType::SOA if is_checked && *question.name() == name("a.example.") => {
                         reply.metadata.response_code = ResponseCode::ServFail;
                         None
@@ -167,9 +241,13 @@ mod tests {
 
     /// The plan of `a.example`, with one server as the parent's and as resolver.
     fn plan(address: SocketAddr) -> ZonePlan {
+        plan_with(address, &address.to_string(), "")
+    }
+
+    fn plan_with(parent: SocketAddr, resolvers: &str, more: &str) -> ZonePlan {
         let text = format!(
-            "vantage: {{ name: fra, region: EMEA }}\nzones:\n  a.example: {{ parents: ['{address}'], resolvers: \
-             ['{address}'], allow_private: true }}\n"
+            "vantage: {{ name: fra, region: EMEA }}\nzones:\n  a.example: {{ parents: ['{parent}'], resolvers: \
+             ['{resolvers}'], allow_private: true{more} }}\n"
         );
         let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
         let config = config.complete(Path::new(".")).unwrap();
@@ -179,24 +257,62 @@ mod tests {
     #[tokio::test]
     async fn a_resolver_is_asked_for_a_whole_proof_or_for_nothing() {
         let localhost = ["127.0.0.1".parse().unwrap()];
-        // So often it was asked just now, of what an hour has room for at once.
-        for (times, queries, wanted) in [(0, 3, Some(true)), (12, 0, None), (18, 0, None)] {
-            let (address, asked) = server(true).await;
-            let (plan, courtesy) = (plan(address), Courtesy::after_asking(&localhost, times));
+        // So often it was asked just now, of what an hour has room for at once; and which of its replies are lost.
+        for (times, lost, queries, wanted) in [
+            (0, &[][..], 3, Some(true)),
+            (0, &[0], 4, Some(true)),
+            (0, &[1], 4, Some(true)),
+            (0, &[0, 1], 2, None),
+            (0, &[0, 2], 3, None),
+            (12, &[], 0, None),
+            (18, &[], 0, None),
+        ] {
+            let (address, asked) = server(true, lost).await;
+            let plan = plan_with(address, &address.to_string(), ", timeout: 1s");
+            let courtesy = Courtesy::after_asking(&localhost, times);
             let counts = Counts::new(&plan.buckets);
             let way = Way { plan: &plan, counts: &counts, courtesy: &courtesy };
             let mut heard = Heard::default();
-            assert_eq!(is_bogus(way, &mut heard).await, wanted, "{times}");
-            assert_eq!(asked.lock().unwrap().len(), queries, "{times}");
+            assert_eq!(is_bogus(way, &mut heard).await, wanted, "{times} {lost:?}");
+            assert_eq!(asked.lock().unwrap().len(), queries, "{times} {lost:?}");
             // One that has begun to say so is asked with what is left.
             assert!(heard.is_due(Instant::now()) == (queries == 0), "{times}");
         }
     }
 
     #[tokio::test]
+    async fn a_zone_is_judged_while_its_validators_are_silent() {
+        let (address, _) = server(false, &[]).await;
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let port = address.port();
+        let more = format!(", port: {port}, servers: ['{address}'], interval: 1s, timeout: 10s");
+        let resolvers = format!("{address}', '{}", silent.local_addr().unwrap());
+        let plan = plan_with(address, &resolvers, &more);
+        let now = crate::state::Moment::Real(Instant::now());
+        let zone = Arc::new(RunningZone::new(plan, now));
+        let run = super::super::poll::run(
+            Arc::clone(&zone),
+            exporter_kit::Rounds::default(),
+            Courtesy::default(),
+            None,
+        );
+        let run = tokio::spawn(run);
+        let rounds = || zone.counts.rounds.get(super::super::counts::RoundResult::Complete);
+        while rounds() < 4 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        run.abort();
+        let (mut queries, mut bytes) = (0, [0; 512]);
+        while silent.try_recv(&mut bytes).is_ok() {
+            queries += 1;
+        }
+        assert!((1..=2).contains(&queries), "once in all, and once more: {queries}");
+    }
+
+    #[tokio::test]
     async fn strangers_are_asked_about_a_zone_once_a_minute_at_most_and_ones_own_each_round() {
         for (courtesy, most) in [(Courtesy::after_asking(&[], 0), 1), (Courtesy::default(), 5)] {
-            let (address, asked) = server(false).await;
+            let (address, asked) = server(false, &[]).await;
             let plan = plan(address);
             let counts = Counts::new(&plan.buckets);
             let way = Way { plan: &plan, counts: &counts, courtesy: &courtesy };

@@ -27,6 +27,9 @@ const MANY: usize = 20;
 /// By so much may the time of a list's maker be ahead of ours, seconds.
 const DAY: u64 = 86_400;
 
+/// How often an hour a resolver of others is asked to validate one zone: each five minutes.
+const EACH_VALIDATOR: usize = 12;
+
 /// Bytes of a list of resolvers: a million lines as of public-dns.info.
 const LARGEST: u64 = 256 << 20;
 
@@ -226,16 +229,25 @@ impl Config {
                 zones.entry(address).or_insert((zone.place.line, 0)).1 += 1;
             }
         }
-        // Each five minutes, besides what is planned, for which half of an hour's room is.
-        let most = (MAX_PER_AND_HOUR / 2 / 12) as usize;
-        let crowded = zones.into_iter().filter(|(_, (_, count))| *count > most);
-        let warning = |(address, (line, count))| {
-            format!(
-                "line {line}: zones: {count} of them have {address} validate them, which is asked for {most} each five \
-                 minutes: each waits for its turn, and a signature that fails is told later; name resolvers of your own"
-            )
+        let hourly = if zones.is_empty() { Hourly::default() } else { self.hourly() };
+        let warning = |(address, (line, count)): (IpAddr, (u32, usize))| {
+            // Besides what is planned there is half of an hour's room.
+            let planned = hourly.0.get(&address).copied().unwrap_or_default();
+            let room = (f64::from(MAX_PER_AND_HOUR / 2) - planned).max(0.0);
+            let wanted = EACH_VALIDATOR * count;
+            let much = match planned {
+                0.0 => String::new(),
+                _ => format!(", beside {planned:.0} of sets"),
+            };
+            (wanted as f64 > room).then(|| {
+                format!(
+                    "line {line}: zones: {count} of them have {address} validate them, which takes {wanted} queries an hour \
+                     where there is room for {room:.0}{much}: each waits for its turn, and a signature that fails is told \
+                     later, or never where there is no room; name resolvers of your own"
+                )
+            })
         };
-        crowded.map(warning).collect()
+        zones.into_iter().filter_map(warning).collect()
     }
 
     /// Reads who does not want to be asked.

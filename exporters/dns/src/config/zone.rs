@@ -402,6 +402,23 @@ mod tests {
         assert_eq!(config(9, "10.0.0.1"), [""; 0]);
         let [warning] = &config(3, "9.9.9.9")[..] else { panic!() };
         assert!(warning.starts_with("line 3: zones: 3 of them have 9.9.9.9 validate"), "{warning}");
+        // What sets plan leaves less room, or none.
+        let beside = |interval: &str| {
+            let text = format!(
+                "vantage: {{ name: fra, region: EMEA }}\nsets: [{{ name: own, resolvers: [9.9.9.9], interval: {interval} \
+                 }}]\nquestions: [{{ name: a.example }}]\nzones:\n  z.example: {{ ns: [a.example], resolvers: \
+                 [9.9.9.9] }}\n"
+            );
+            let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
+            let warnings = config.complete(Path::new(".")).unwrap().warnings;
+            warnings.into_iter().find(|it| it.contains("validate them")).unwrap_or_default()
+        };
+        assert_eq!(beside("15m"), "");
+        let warning = beside("2m");
+        assert!(
+            warning.contains("takes 12 queries an hour where there is room for 0, beside"),
+            "{warning}"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::turns::{Errand, Turns};
 use crate::resolvers::network;
 
 /// Queries per second that may be sent to others; with 60 byte queries, half a megabit a second.
@@ -52,6 +53,7 @@ pub(crate) struct Ledger {
     networks: HashMap<IpAddr, Account>,
     systems: HashMap<u32, Account>,
     all: Account,
+    turns: Turns,
     /// Entries at which what is past is forgotten.
     most: usize,
 }
@@ -166,18 +168,27 @@ impl Ledger {
         later.map_or(Ok(()), Err)
     }
 
-    /// Sets so many queries besides aside, if the hour has room for all of them, and for as many as are to be spared.
+    /// Sets the queries of an errand aside, if the hour has room for all of them, for as many as are to be spared, and for
+    /// one of each that waits and whose turn is before.
     pub(crate) fn reserve(
         &mut self,
         now: Duration,
         stranger: Stranger,
-        count: u32,
-        spare: u32,
+        errand: &Errand<'_>,
     ) -> bool {
-        let (_, hourly) = self.resolvers.entry(stranger.address).or_default();
-        let has_room = HOURLY.free_for(*hourly, count + spare) <= now;
+        let Stranger { address, .. } = stranger;
+        let ahead = match errand.spare {
+            0 => 0,
+            _ => self.turns.ahead(now, address, errand.zone),
+        };
+        let (_, hourly) = self.resolvers.entry(address).or_default();
+        let wanted = errand.count.saturating_add(errand.spare).saturating_add(ahead);
+        let has_room = HOURLY.free_for(*hourly, wanted) <= now;
         if has_room {
-            *hourly = (*hourly).max(now) + HOURLY.step * count;
+            *hourly = (*hourly).max(now) + HOURLY.step * errand.count;
+            self.turns.ask(now, address, errand.zone);
+        } else {
+            self.turns.wait(now, address, errand);
         }
         self.forget(now);
         has_room
@@ -291,15 +302,18 @@ mod tests {
             assert!(ledger.ask(SECOND * second, stranger, Want::Besides).is_ok(), "{second}");
         }
         let now = SECOND * 17;
-        assert!(!ledger.reserve(now, stranger, 3, 1), "one is to be left");
-        assert!(ledger.reserve(now, stranger, 3, 0) && !ledger.reserve(now, stranger, 1, 0));
+        let zone = "a.example".parse().unwrap();
+        let errand = |count, spare| Errand { zone: &zone, count, spare, patience: HOUR };
+        assert!(!ledger.reserve(now, stranger, &errand(3, 1)), "one is to be left");
+        assert!(ledger.reserve(now, stranger, &errand(3, 0)));
+        assert!(!ledger.reserve(now, stranger, &errand(1, 0)));
         assert_eq!(ledger.ask(now, stranger, Want::Besides), Err(Duration::MAX));
         for second in 17..20 {
             assert!(ledger.ask(SECOND * second, stranger, Want::Reserved).is_ok());
         }
         assert_eq!(ledger.ask(SECOND * 20, stranger, Want::Besides), Err(Duration::MAX));
         ledger.give_back(stranger, 2);
-        assert!(ledger.reserve(SECOND * 20, stranger, 2, 0));
+        assert!(ledger.reserve(SECOND * 20, stranger, &errand(2, 0)));
     }
 
     #[test]

@@ -83,12 +83,12 @@ impl Judging<'_> {
         };
         let mut has_keys = self.good().map(|server| server.said.keys.is_some());
         if ds.is_some_and(|ds| ds.is_empty() || has_keys.any(|it| it)) {
-            self.memory.is_astray = is_astray == Some(true);
+            self.memory.kept.is_astray = is_astray == Some(true);
         }
         let is_bogus = match (self.round.bogus, is_astray) {
             (Some(true), _) | (_, Some(true)) => Some(true),
             // Until the parent says otherwise: to a validator it is sound for as long as the former records are cached.
-            (_, None) if self.memory.is_astray => None,
+            (_, None) if self.memory.kept.is_astray => None,
             (validators, keys) => validators.or(keys),
         };
         if self.settle(Finding::Bogus, is_bogus, Severity::Page) {
@@ -97,6 +97,6 @@ impl Judging<'_> {
             }
         }
         let streak = self.memory.streaks.get(Finding::Bogus.name());
-        self.memory.is_astray &= streak.is_none_or(|(_, unknown)| *unknown < UNKNOWN);
+        self.memory.kept.is_astray &= streak.is_none_or(|(_, unknown)| *unknown < UNKNOWN);
     }
 }
