@@ -2,6 +2,7 @@
 //!
 //! All times are seconds on a clock that never goes back.
 
+use crate::chosen::MOST_ADDRESSES;
 use crate::outcome::{Failure, Phase};
 
 /// Why a round failed.
@@ -64,10 +65,8 @@ pub(crate) struct Round {
     pub(crate) families: [Option<Result<(), Failed>>; 2],
     /// Seconds to connect, and from the request to the first byte, of HTTP.
     pub(crate) times: Option<(f32, f32)>,
-    /// The shortest round trip, in seconds.
-    pub(crate) rtt: Option<f32>,
-    /// Which addresses were probed, as a number: round trips of others are no other way to these.
-    pub(crate) probed: u64,
+    /// Round trips in seconds, each with a number for the address: those of others are no other way to it.
+    pub(crate) rtts: [Option<(u32, f32)>; MOST_ADDRESSES],
     /// Seconds by which our wall clock is ahead of what the server says.
     pub(crate) ahead: Option<f64>,
     /// What our wall clock showed when it was decided, in seconds since the epoch.

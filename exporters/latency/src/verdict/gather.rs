@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use super::evidence::{Failed, Round};
+use crate::chosen::MOST_ADDRESSES;
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 
 /// When a round began and was decided, and how long it might have taken, in seconds.
@@ -46,7 +47,11 @@ pub(crate) fn round<'a>(
     let families = [of(Some(true)), of(Some(false))];
     let answers_over = |ip: IpAddr| families[usize::from(ip.is_ipv6())] == Some(Ok(()));
     let reachable = outcomes.clone().filter(|(ip, _)| answers_over(*ip));
-    let rtt = answers.clone().filter_map(|outcome| outcome.rtt).min();
+    let mut rtts = [None; MOST_ADDRESSES];
+    let taken = outcomes.clone().filter_map(|(ip, it)| Some((number(ip), it.rtt?.as_secs_f32())));
+    for (place, taken) in rtts.iter_mut().zip(taken) {
+        *place = Some(taken);
+    }
     Round {
         begun: span.begun,
         decided: span.decided,
@@ -54,8 +59,7 @@ pub(crate) fn round<'a>(
         sampled: sample(reachable, span.begun),
         families,
         times,
-        rtt: rtt.map(|rtt| rtt.as_secs_f32()),
-        probed: outcomes.clone().fold(0, |all, (ip, _)| all ^ number(ip)),
+        rtts,
         ahead: answers.clone().find_map(|outcome| outcome.ahead).map(|seconds| seconds as f64),
         wall: None,
         network: outcomes.map(|(ip, _)| ip).filter(|ip| !ip.is_unspecified()).min().map(network),
@@ -109,10 +113,17 @@ fn failed<'a>(outcomes: impl Iterator<Item = (IpAddr, &'a Outcome)>) -> Option<R
 }
 
 /// A number that hardly any other address has.
-fn number(ip: IpAddr) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    ip.hash(&mut hasher);
-    hasher.finish()
+fn number(ip: IpAddr) -> u32 {
+    match ip {
+        IpAddr::V4(ip) => ip.into(),
+        IpAddr::V6(ip) => {
+            let mut hasher = DefaultHasher::new();
+            ip.hash(&mut hasher);
+            #[expect(clippy::cast_possible_truncation, reason = "any half of a hash is one")]
+            let number = hasher.finish() as u32;
+            number
+        }
+    }
 }
 
 /// The /24 or /48 that an address is in, as a number.

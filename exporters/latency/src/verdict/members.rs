@@ -199,9 +199,7 @@ impl Service {
         {
             saturation.feed(round.begun, connect, ttfb);
         }
-        if let Some(rtt) = round.rtt {
-            self.path.feed(round.begun, rtt, round.probed);
-        }
+        self.path.feed(round.begun, round.rtts.iter().flatten().copied());
     }
 
     /// All that is judged of it: the whole, and each family.

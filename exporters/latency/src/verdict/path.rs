@@ -4,11 +4,12 @@
 //! length by that: it is one that has become longer when all that were probed in a whole window are further than what
 //! is usual, and than they were themselves.
 
-use std::collections::VecDeque;
-
 /// The smallest round trip of so many seconds, and of so many rounds at least, is that of now.
 const WINDOW: f64 = 120.0;
 const ROUNDS: f64 = 5.0;
+
+/// A window is remembered by the smallest of each of so many parts, and of the one that is not over.
+const PARTS: usize = 12;
 
 /// The smallest of each slot is remembered. Slots are short at first and twice as long each time that they
 /// are too many, until so many make a day.
@@ -28,8 +29,6 @@ const LEAVE: (f32, f32) = (1.2, 0.008);
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
     interval: f64,
-    /// Round trips that can still become the smallest of the window: each is larger than all before it.
-    now: VecDeque<(f64, f32)>,
     /// When the first slot began, and how long each is.
     from: f64,
     slot: f64,
@@ -39,36 +38,54 @@ pub(crate) struct Path {
     due: f64,
     usual: Option<f32>,
     is_longer: bool,
-    /// Of the addresses that are probed, and of those that were probed before, the newest last.
-    probed: Option<Stretch>,
-    before: Vec<Stretch>,
+    /// The addresses that answered within a window.
+    probed: Vec<Probed>,
+    /// The part of a window that is now, counted from the clock's beginning.
+    part: u64,
+    /// Those that answered before, the newest last.
+    before: Vec<Before>,
 }
 
-/// The same addresses were probed until then, and their smallest round trip in that stretch and in those before it.
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    probed: u64,
+/// An address that answered within a window.
+#[derive(Clone, Debug)]
+struct Probed {
+    address: u32,
+    /// When it did last.
     to: f64,
-    least: f32,
+    /// The smallest round trip of each part of the window, in a ring.
+    parts: [f32; PARTS + 1],
+    /// The smallest of what was before, while the path was not longer.
     own: Option<f32>,
 }
 
-/// So many sets of addresses are remembered: answers of four addresses out of eight come in 70.
-const MOST_BEFORE: usize = 96;
+/// One that answered before.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    address: u32,
+    to: f64,
+    own: Option<f32>,
+}
+
+/// So many addresses are remembered: most names have fewer, of which they give some at a time.
+const MOST_BEFORE: usize = 48;
+
+/// An address that was never probed is held against those that were when they are so many: a name that has some far
+/// away may have more of them.
+const ENOUGH: usize = 4;
 
 impl Path {
     /// To a target that is probed at this interval.
     pub(crate) fn new(interval: f64) -> Self {
         Self {
             interval,
-            now: VecDeque::new(),
             from: f64::INFINITY,
             slot: SHORTEST_SLOT.max(ROUNDS * interval),
             slots: Vec::new(),
             due: f64::NEG_INFINITY,
             usual: None,
             is_longer: false,
-            probed: None,
+            probed: Vec::new(),
+            part: 0,
             before: Vec::new(),
         }
     }
@@ -77,65 +94,100 @@ impl Path {
         WINDOW.max(ROUNDS * self.interval)
     }
 
-    /// Takes in a round trip, the smallest to the addresses that are probed.
-    pub(crate) fn feed(&mut self, at: f64, rtt: f32, probed: u64) {
+    /// Takes in the round trips of a round, each with a number for the address.
+    pub(crate) fn feed(&mut self, at: f64, rtts: impl Iterator<Item = (u32, f32)> + Clone) {
+        let Some(least) = rtts.clone().map(|(_, rtt)| rtt).min_by(f32::total_cmp) else { return };
         if !self.from.is_finite() {
             self.from = at;
         }
         if at < self.from {
             return;
         }
-        self.belong(at, rtt, probed);
-        let before = at - self.window();
-        while self.now.front().is_some_and(|(when, _)| *when <= before) {
-            self.now.pop_front();
+        self.pass(at);
+        for (address, rtt) in rtts {
+            let number = self.number_of(address);
+            let probed = &mut self.probed[number];
+            let part = &mut probed.parts[ring(self.part)];
+            (*part, probed.to) = (part.min(rtt), at);
         }
-        while self.now.back().is_some_and(|(_, larger)| *larger >= rtt) {
-            self.now.pop_back();
-        }
-        self.now.push_back((at, rtt));
-        self.remember(at, rtt);
+        self.remember(at, least);
         if at >= self.due {
             self.due = at + self.slot.min(WINDOW);
             self.usual = self.look_back(at);
         }
-        let (Some(usual), Some((_, shortest))) = (self.usual(), self.now.front()) else { return };
         let (times, more) = if self.is_longer { LEAVE } else { ENTER };
         let is_far = |least: f32, usual: f32| least > times * usual && least - usual > more;
         // Answers may turn faster than a window: all that there were in it speak, each for itself.
-        let mut others = self.before.iter().rev().take_while(|it| it.to > before);
-        self.is_longer = is_far(*shortest, usual)
-            && others.all(|it| self.usual_of(it).is_some_and(|usual| is_far(it.least, usual)));
+        let stranger = self.of_strangers();
+        self.is_longer = self
+            .probed
+            .iter()
+            .all(|it| self.usual_of(it, stranger).is_some_and(|usual| is_far(it.least(), usual)));
     }
 
-    /// Notes which addresses these are; what was measured of others is no evidence of them.
-    fn belong(&mut self, at: f64, rtt: f32, probed: u64) {
-        if let Some(now) = self.probed.as_mut().filter(|now| now.probed == probed) {
-            (now.to, now.least) = (at, now.least.min(rtt));
-            return;
-        }
-        if let Some(ended) = self.probed.take() {
-            self.now.clear();
-            self.before.retain(|it| at - it.to < DAY);
-            if self.before.len() >= MOST_BEFORE {
-                self.before.remove(0);
+    /// Time goes on: what is no longer of the window was before.
+    fn pass(&mut self, at: f64) {
+        let window = self.window();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is positive"
+        )]
+        let part = (at / (window / PARTS as f64)) as u64;
+        let is_longer = self.is_longer;
+        let passed = part.saturating_sub(self.part).min(PARTS as u64 + 1);
+        for part in part + 1 - passed..=part {
+            for probed in &mut self.probed {
+                let ended = std::mem::replace(&mut probed.parts[ring(part)], f32::INFINITY);
+                // What is longer at the moment is not what it was.
+                if !is_longer {
+                    probed.own = less(probed.own, ended);
+                }
             }
-            self.before.push(ended);
         }
-        let earlier = self.before.iter().position(|it| it.probed == probed);
-        let earlier = earlier.map(|number| self.before.remove(number));
-        let own = earlier.map(|it| it.own.map_or(it.least, |own| own.min(it.least)));
-        self.probed = Some(Stretch { probed, to: at, least: rtt, own });
+        self.part = self.part.max(part);
+        let (probed, before) = (&mut self.probed, &mut self.before);
+        probed.retain(|it| {
+            let stays = it.to > at - window;
+            if !stays {
+                // What it had is what it comes back to, unless all were further at that time.
+                let own = if is_longer { it.own } else { less(it.own, it.least()) };
+                before.push(Before { address: it.address, to: it.to, own });
+            }
+            stays
+        });
+        before.retain(|it| at - it.to < DAY);
+        let too_many = before.len().saturating_sub(MOST_BEFORE);
+        before.drain(..too_many);
     }
 
-    /// What is usual of the addresses that are probed.
-    fn usual(&self) -> Option<f32> {
-        self.probed.as_ref().and_then(|probed| self.usual_of(probed))
+    /// Where an address is among those that are probed.
+    fn number_of(&mut self, address: u32) -> usize {
+        if let Some(number) = self.probed.iter().position(|it| it.address == address) {
+            return number;
+        }
+        let earlier = self.before.iter().position(|it| it.address == address);
+        let own = earlier.and_then(|number| self.before.remove(number).own);
+        // Most have one, and a list that grows begins with room for four.
+        self.probed.reserve_exact(1);
+        self.probed.push(Probed { address, to: 0.0, parts: [f32::INFINITY; PARTS + 1], own });
+        self.probed.len() - 1
     }
 
-    /// What is usual, or what these addresses had when they were probed before, if that is more.
-    fn usual_of(&self, of: &Stretch) -> Option<f32> {
-        self.usual.map(|usual| of.own.map_or(usual, |own| own.max(usual)))
+    /// What three in four of those that were probed before had, where that says something of one that was not.
+    fn of_strangers(&self) -> Option<f32> {
+        if self.before.len() < ENOUGH {
+            return None;
+        }
+        let mut own: Vec<f32> = self.before.iter().filter_map(|it| it.own).collect();
+        own.sort_unstable_by(f32::total_cmp);
+        (own.len() >= ENOUGH).then(|| own[own.len() * 3 / 4])
+    }
+
+    /// What is usual, or what this address had when it was probed before, if that is more.
+    fn usual_of(&self, of: &Probed, stranger: Option<f32>) -> Option<f32> {
+        let own = of.own.or(stranger);
+        self.usual.map(|usual| own.map_or(usual, |own| own.max(usual)))
     }
 
     fn remember(&mut self, at: f64, rtt: f32) {
@@ -178,10 +230,34 @@ impl Path {
 
     /// How many times the usual it is, and the usual in seconds, while it is longer.
     pub(crate) fn longer(&self, now: f64) -> Option<(f64, f64)> {
-        let (usual, (newest, shortest)) =
-            (self.usual()?, (self.now.back()?.0, self.now.front()?.1));
+        if !self.is_longer {
+            return None;
+        }
+        let newest = self.probed.iter().map(|it| it.to).max_by(f64::total_cmp)?;
+        let nearest =
+            self.probed.iter().min_by(|one, other| one.least().total_cmp(&other.least()))?;
+        let usual = self.usual_of(nearest, self.of_strangers())?;
         let is_fresh = now - newest <= self.window();
-        (self.is_longer && is_fresh).then(|| (f64::from(shortest / usual), f64::from(usual)))
+        is_fresh.then(|| (f64::from(nearest.least() / usual), f64::from(usual)))
+    }
+}
+
+impl Probed {
+    /// The smallest of the window.
+    fn least(&self) -> f32 {
+        self.parts.iter().copied().fold(f32::INFINITY, f32::min)
+    }
+}
+
+/// Where a part of a window is in the ring.
+fn ring(part: u64) -> usize {
+    usize::try_from(part % (PARTS as u64 + 1)).unwrap_or_default()
+}
+
+fn less(own: Option<f32>, other: f32) -> Option<f32> {
+    match own {
+        Some(own) => Some(own.min(other)),
+        None => other.is_finite().then_some(other),
     }
 }
 
@@ -205,13 +281,13 @@ mod tests {
         interval: f64,
         seconds: f64,
         rtt: impl Fn(f64) -> f64,
-        probed: impl Fn(f64) -> u64,
+        probed: impl Fn(f64) -> u32,
     ) -> Option<(f64, f64, f64)> {
         let mut path = Path::new(interval);
         let mut told: Option<(f64, f64, f64)> = None;
         let mut t = 0.0;
         while t < seconds {
-            path.feed(t, short(rtt(t)), probed(t));
+            path.feed(t, [(probed(t), short(rtt(t)))].into_iter());
             if let Some((_, usual)) = path.longer(t) {
                 told = Some((told.map_or(t, |(first, ..)| first), t, usual));
             }
@@ -262,7 +338,7 @@ mod tests {
         for turn in [60.0, 300.0, 3600.0] {
             let is_far = |t: f64| t > 1200.0 && (t / turn) % 2.0 >= 1.0;
             let rtt = |t: f64| if is_far(t) { 0.14 } else { 0.025 };
-            let told = told_of(5.0, 30_000.0, rtt, |t| u64::from(is_far(t)));
+            let told = told_of(5.0, 30_000.0, rtt, |t| u32::from(is_far(t)));
             // At most once: that one is where all go may be for good.
             let most = if turn > 100.0 { 1200.0 + 3.0 * turn } else { 0.0 };
             assert!(told.is_none_or(|(_, last, _)| last < most), "{turn}: {told:?}");
@@ -274,7 +350,7 @@ mod tests {
             (true, false) => 0.08,
             (true, true) => 0.2,
         };
-        let (_, last, usual) = told_of(5.0, 22_000.0, rtt, |t| u64::from(is_second(t))).unwrap();
+        let (_, last, usual) = told_of(5.0, 22_000.0, rtt, |t| u32::from(is_second(t))).unwrap();
         assert!(last > 20_000.0 && (usual - 0.08).abs() < 1e-6, "{last} {usual}");
     }
 
@@ -288,7 +364,7 @@ mod tests {
                 if t < 80_000.0 { near } else { near + 0.115 }
             };
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-            let probed = |t: f64| set(t) as u64;
+            let probed = |t: f64| set(t) as u32;
             let (first, ..) = told_of(interval, 82_000.0, rtt, probed).unwrap();
             let soonest = 80_000.0 + f64::max(WINDOW, ROUNDS * interval);
             assert!((soonest..=soonest + 2.0 * turn).contains(&first), "{turn} {sets}: {first}");
@@ -302,20 +378,56 @@ mod tests {
 
     #[test]
     fn addresses_that_were_always_far_are_no_other_path() {
-        // Of four out of eight there are 70, and few of them are near.
-        let set = |t: f64| (t / 300.0).floor() % 70.0;
-        let rtt = |t: f64| if set(t) < 40.0 { 0.025 } else { 0.14 };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-        let probed = |t: f64| set(t) as u64;
-        let told = told_of(5.0, 80_000.0, rtt, probed);
-        assert!(told.is_none_or(|(_, last, _)| last < 70.0 * 300.0 + WINDOW), "{told:?}");
+        // Four of so many, some of which are near, others each time: of ten there are 210 sets.
+        for (turn, of, near) in
+            [(60.0, 10, 3), (300.0, 10, 3), (300.0, 40, 13), (120.0, 1_000, 300)]
+        {
+            let (mut path, mut draw, mut told) = (Path::new(5.0), 7_u32, 0.0);
+            let mut set = Vec::new();
+            for round in 0..40_000_u32 {
+                let t = 5.0 * f64::from(round);
+                if t % turn == 0.0 {
+                    set.clear();
+                    while set.len() < 4 {
+                        draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        let address = (draw >> 8) % of;
+                        if !set.contains(&address) {
+                            set.push(address);
+                        }
+                    }
+                }
+                let rtt = |address: u32| if address < near { 0.025 } else { 0.14 };
+                path.feed(t, set.iter().map(|address| (*address, rtt(*address))));
+                if path.longer(t).is_some() {
+                    told = t;
+                }
+                assert!(path.before.len() <= MOST_BEFORE);
+            }
+            // Until there are enough of them to compare with.
+            assert!(told < 20.0 * turn, "{turn} {of}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_far_address_beside_a_near_one_that_comes_and_goes_is_no_other_path() {
+        let (mut path, mut told) = (Path::new(5.0), 0.0);
+        for round in 0..20_000_u32 {
+            let t = 5.0 * f64::from(round);
+            let is_near_there = (t / 600.0) % 2.0 < 1.0;
+            let near = is_near_there.then_some((1, 0.025));
+            path.feed(t, [(2, 0.14)].into_iter().chain(near));
+            if path.longer(t).is_some() {
+                told = t;
+            }
+        }
+        assert!(told < 1_200.0, "{told}");
     }
 
     #[test]
     fn a_name_that_leads_elsewhere_for_good_is_told() {
         let is_far = |t: f64| t >= 3600.0;
         let rtt = |t: f64| if is_far(t) { 0.14 } else { 0.025 };
-        let (first, ..) = told_of(5.0, 4000.0, rtt, |t| u64::from(is_far(t))).unwrap();
+        let (first, ..) = told_of(5.0, 4000.0, rtt, |t| u32::from(is_far(t))).unwrap();
         assert!((3710.0..3730.0).contains(&first), "{first}");
     }
 }
