@@ -14,7 +14,11 @@ use super::{Discovery, Found, Status};
 
 /// Every source and what it listed last.
 #[derive(Debug, Default)]
-pub(super) struct Sources(BTreeMap<Key, Source>);
+pub(super) struct Sources {
+    all: BTreeMap<Key, Source>,
+    /// Whether it was looked at those that there were at the start.
+    has_begun: bool,
+}
 
 /// Which source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,13 +37,15 @@ struct Source {
     targets: Vec<Found>,
     /// Whether it gave a list that could be read.
     answered: bool,
+    /// Whether it came after the start: a list that a reload names makes nobody unready.
+    is_later: bool,
     /// Why the list is not the newest.
     error: Option<String>,
 }
 
 impl Sources {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Reads what changed or is due. Returns whether there are other targets now.
@@ -58,7 +64,7 @@ impl Sources {
             discovery.files.iter().map(|it| it.refresh_interval).min().unwrap_or(Duration::MAX);
         for (path, stamp) in present {
             let key = Key::File(path.clone());
-            let known = self.0.get(&key);
+            let known = self.all.get(&key);
             let is_due = known.is_none_or(|it| it.stamp != stamp || it.read.elapsed() >= every);
             if is_due {
                 let result = files::read(&path);
@@ -87,7 +93,7 @@ impl Sources {
         }
         for (id, answer) in answers {
             // One that is no longer asked may have answered before.
-            if let Some(source) = self.0.get_mut(&Key::Http(id)) {
+            if let Some(source) = self.all.get_mut(&Key::Http(id)) {
                 changed |= source.take(answer, "http", status);
             }
         }
@@ -96,41 +102,44 @@ impl Sources {
 
     /// Forgets all but those to keep. Returns whether there were others.
     fn keep(&mut self, keep: impl Fn(&Key) -> bool) -> bool {
-        let before = self.0.len();
-        self.0.retain(|key, _| keep(key));
-        self.0.len() != before
+        let before = self.all.len();
+        self.all.retain(|key, _| keep(key));
+        self.all.len() != before
     }
 
     fn source(&mut self, key: Key, name: &str) -> &mut Source {
-        self.0.entry(key).or_insert_with(|| Source {
+        let is_later = self.has_begun;
+        self.all.entry(key).or_insert_with(|| Source {
             name: name.to_owned(),
             stamp: None,
             read: Instant::now(),
             targets: Vec::new(),
             answered: false,
+            is_later,
             error: None,
         })
     }
 
     /// All targets that are discovered now, each once, and how many are too many.
     pub(super) fn targets(&self) -> (Vec<Found>, usize) {
-        let all = self.0.values().map(|source| source.targets.len()).sum::<usize>();
-        let found = self.0.values().flat_map(|source| source.targets.iter().cloned());
+        let all = self.all.values().map(|source| source.targets.len()).sum::<usize>();
+        let found = self.all.values().flat_map(|source| source.targets.iter().cloned());
         let found: Vec<_> = found.take(MOST_TARGETS).collect();
         let too_many = all - found.len();
         (found, too_many)
     }
 
-    /// How many sources gave no list yet.
-    pub(super) fn awaited(&self) -> usize {
-        self.0.values().filter(|source| !source.answered).count()
+    /// How many of the sources that there were when this was first asked gave no list yet.
+    pub(super) fn awaited(&mut self) -> usize {
+        self.has_begun = true;
+        self.all.values().filter(|source| !source.answered && !source.is_later).count()
     }
 
     /// Of each source: its name, how many targets it lists, and why that is not the newest.
     pub(super) fn lines(&self) -> Vec<(String, usize, Option<String>)> {
         let line =
             |source: &Source| (source.name.clone(), source.targets.len(), source.error.clone());
-        self.0.values().map(line).collect()
+        self.all.values().map(line).collect()
     }
 }
 
@@ -164,5 +173,24 @@ impl Source {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_a_reload_names_is_awaited_by_nobody() {
+        let (mut sources, status) = (Sources::default(), Status::default());
+        let url = |id: u64| (id, format!("http://192.0.2.{id}/"));
+        sources.answered(&[url(1), url(2)], Vec::new(), &status);
+        assert_eq!(sources.awaited(), 2);
+        // A reload names a third one before the first two have answered.
+        let asked = [url(1), url(2), url(3)];
+        sources.answered(&asked, Vec::new(), &status);
+        assert_eq!(sources.awaited(), 2);
+        sources.answered(&asked, vec![(1, Ok(Vec::new())), (2, Ok(Vec::new()))], &status);
+        assert_eq!(sources.awaited(), 0);
     }
 }

@@ -48,8 +48,9 @@ pub(crate) async fn watch<E: Exporter>(
             let done = spawn_blocking(move || {
                 let _there = measuring.enter();
                 let mut held = lock(&sources);
-                let of_files = held.refresh(&discovery, &folder, &status);
+                // Answers first: nobody has them any more when reading files panics.
                 let of_urls = held.answered(&asked, answered, &status);
+                let of_files = held.refresh(&discovery, &folder, &status);
                 status.sources(held.lines(), held.awaited());
                 if of_files || of_urls || is_due {
                     let (found, too_many) = held.targets();
