@@ -175,7 +175,9 @@ impl Standing {
             self.addresses.push(address);
         }
         before.truncate(MOST_LEFT);
-        before.iter_mut().for_each(Address::leave);
+        // A lookup that failed says of no address that it is the name's no longer.
+        let leave = if probed.is_empty() { Address::rest } else { Address::leave };
+        before.iter_mut().for_each(leave);
         self.left = before;
         ips().collect()
     }
@@ -312,6 +314,11 @@ impl Address {
     /// It is probed no longer: how it stood is not how it stands when it comes back.
     fn leave(&mut self) {
         (self.latest, self.failed, self.session) = (Newest::default(), 0, None);
+    }
+
+    /// It is not probed for a while: how it stood is not how it stands when it is again, but how often it failed is.
+    fn rest(&mut self) {
+        self.latest = Newest::default();
     }
 
     /// The smallest time of a phase in the last minute, of those phases that have one.
@@ -506,6 +513,16 @@ mod tests {
         assert!(!shown(&standing), "it would be one label more");
         standing.resolved(&[A], NOW + SHOWN);
         assert!(shown(&standing));
+    }
+
+    #[test]
+    fn a_lookup_that_fails_makes_no_address_young() {
+        let mut standing = standing();
+        (1..=5).for_each(|round| standing.decided(round, B, &bad(), at(1)));
+        standing.resolved(&[], NOW);
+        standing.resolved(&[A, B], NOW);
+        let slot = &standing.addresses()[1];
+        assert_eq!((slot.is_up(NOW), slot.consecutive_failures()), (None, 5));
     }
 
     #[test]

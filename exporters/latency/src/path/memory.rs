@@ -22,7 +22,7 @@ const RECENT: u64 = 12;
 const RETURN: u32 = 3;
 /// That is doubled so often at most.
 const MOST_DOUBLED: u32 = 5;
-/// And the doubling is over after so many traces of one path on end.
+/// And the doubling is over after so many traces of one path on end; so is what a change may still come to.
 const CALM: u32 = 48;
 
 /// The paths to one address.
@@ -37,8 +37,8 @@ pub(crate) struct Memory {
     number: u64,
     returning: Returning,
     as_paths: VecDeque<(u64, AsPath)>,
-    /// Whether the path has changed since the present way through the networks was seen as it is known.
-    has_moved: bool,
+    /// In which trace the path has changed since the present way through the networks was seen as it is known.
+    moved: Option<u64>,
 }
 
 /// A path that was left just now, and is seen again.
@@ -204,11 +204,15 @@ impl Memory {
             self.as_paths.push_front((path.id(), path));
             return false;
         };
-        self.has_moved |= has_changed;
+        if has_changed {
+            self.moved = Some(self.number);
+        }
         if path.is_part_of(present) {
             return false;
         }
-        let has_moved = std::mem::take(&mut self.has_moved);
+        // A border that stayed silent for long tells of another table, and not of that change.
+        let moved = self.moved.take();
+        let has_moved = moved.is_some_and(|at| self.number - at <= u64::from(CALM));
         if !has_moved || present.is_like(&path) {
             // A table that was read anew, or a router that has answered for the first time.
             *present = path;
@@ -386,6 +390,22 @@ mod tests {
         assert_ne!(memory.as_path().unwrap().0, old);
         assert!(memory.take_in_networks(networks(&[64500, 64502], false), true));
         assert_eq!(memory.as_path().unwrap().0, old);
+    }
+
+    #[test]
+    fn a_table_that_is_read_anew_long_after_a_change_is_none() {
+        let networks = |asns: &[u32], has_gaps| AsPath::new(asns.to_vec(), has_gaps);
+        for (traces, is_told) in [(3, true), (CALM + 1, false)] {
+            let mut memory = Memory::default();
+            memory.take_in_networks(networks(&[64500, 64501], false), false);
+            // Other routers, behind a border that stays silent.
+            assert!(!memory.take_in_networks(networks(&[64500], true), true));
+            for _ in 0..traces {
+                memory.take_in(path("1 2 9!"));
+            }
+            let is_another = memory.take_in_networks(networks(&[64500, 64502], false), false);
+            assert_eq!(is_another, is_told, "{traces}");
+        }
     }
 
     #[test]
