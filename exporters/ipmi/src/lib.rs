@@ -173,8 +173,9 @@ impl IpmiExporter {
         let (polled, skipped) = config.wanted(found);
         // One that is polled in another way from now on goes on with what it knows: what it writes at its
         // end comes too late for that.
+        let moved = self.moved(&polled);
         let other_work = |(id, wanted): (&TargetId, &Wanted<Arc<Bmc>, Labels>)| {
-            let old = self.targets.state(id)?;
+            let old = self.targets.state(id).or_else(|| moved.get(id).cloned())?;
             // At another address there may be another machine: its file alone says whether it is.
             let goes_on =
                 config.state_directory.is_some() || old.bmc.address == wanted.work.address;
@@ -195,7 +196,10 @@ impl IpmiExporter {
                     Some(Kept::find(directory?, &id.name, &id.group, names.alone(&id.name)))
                 });
                 let on_disk = Handover::of_disk(kept.map(Kept::open).unwrap_or_default());
-                let known = before.and_then(|before| before.hand_over(&on_disk)).unwrap_or(on_disk);
+                let known = match before {
+                    Some(before) => before.hand_over(&on_disk),
+                    None => on_disk,
+                };
                 let (bmc, labels) = (Arc::clone(&wanted.work), wanted.labels.clone());
                 let state = BmcState::going_on(bmc, labels, source(&wanted.work), known);
                 let state = Arc::new(state);
@@ -207,6 +211,33 @@ impl IpmiExporter {
             |state, labels| state.relabel(labels.clone()),
         );
         skipped
+    }
+
+    /// The states of those that are at another site from now on: of each name the one that goes, where one
+    /// comes at its address.
+    fn moved(
+        &self,
+        polled: &BTreeMap<TargetId, Wanted<Arc<Bmc>, Labels>>,
+    ) -> BTreeMap<TargetId, Arc<BmcState>> {
+        let come = polled.iter().filter(|(id, _)| self.targets.state(id).is_none());
+        let come: Vec<_> = come.collect();
+        if come.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut gone: BTreeMap<String, Vec<Arc<BmcState>>> = BTreeMap::new();
+        for state in self.targets.states() {
+            let (name, group) = (&state.bmc.name, state.labels().site.clone().unwrap_or_default());
+            let id = TargetId { name: name.clone(), group, ..TargetId::default() };
+            if !polled.contains_key(&id) {
+                gone.entry(id.name).or_default().push(state);
+            }
+        }
+        let moved = come.into_iter().filter_map(|(id, wanted)| {
+            let states = gone.get_mut(&id.name)?;
+            let place = states.iter().position(|it| it.bmc.address == wanted.work.address)?;
+            Some((id.clone(), states.remove(place)))
+        });
+        moved.collect()
     }
 }
 

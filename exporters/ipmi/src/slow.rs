@@ -115,6 +115,8 @@ pub(crate) struct Turns {
     waiting: VecDeque<Question>,
     /// What is asked first after the next poll.
     sooner: Vec<Question>,
+    /// What is asked last after the next poll.
+    later: Vec<Question>,
     last: Option<Duration>,
 }
 
@@ -136,6 +138,11 @@ impl Turns {
         for question in self.sooner.drain(..).rev() {
             self.waiting.push_front(question);
         }
+        for question in self.later.drain(..) {
+            if !self.waiting.contains(&question) {
+                self.waiting.push_back(question);
+            }
+        }
     }
 
     /// The question whose turn it is.
@@ -153,6 +160,14 @@ impl Turns {
     pub(crate) fn sooner(&mut self, question: Question) {
         if !self.sooner.contains(&question) {
             self.sooner.push(question);
+        }
+    }
+
+    /// Asks a question once more after the next poll, since it had no answer and more hangs on it than can
+    /// wait for its turn: behind the others, which one that is never answered must not hold up.
+    pub(crate) fn later(&mut self, question: Question) {
+        if !self.later.contains(&question) {
+            self.later.push(question);
         }
     }
 
@@ -409,6 +424,25 @@ mod tests {
         assert_eq!(all(&mut turns), [Question::States(0), Question::States(1)]);
         turns.refill(Duration::from_secs(10), MINUTE, &[], 3);
         assert_eq!(all(&mut turns), []);
+    }
+
+    #[test]
+    fn what_had_no_answer_is_asked_last_after_the_next_poll() {
+        let mut turns = Turns::default();
+        turns.refill(Duration::ZERO, MINUTE, &[], 3);
+        assert_eq!(turns.take(), Some(Question::States(0)));
+        for _ in 0..2 {
+            turns.later(Question::States(0));
+        }
+        // It is not its turn in this one.
+        assert_eq!(turns.take(), Some(Question::States(1)));
+        turns.refill(Duration::from_secs(5), MINUTE, &[], 3);
+        assert_eq!(turns.take(), Some(Question::States(2)));
+        // One that is never answered holds up no other.
+        turns.later(Question::States(2));
+        assert_eq!(all(&mut turns), [Question::States(0)]);
+        turns.refill(MINUTE, MINUTE, &[], 3);
+        assert_eq!(all(&mut turns), [0, 1, 2].map(Question::States));
     }
 
     #[test]

@@ -213,9 +213,12 @@ impl BmcState {
         }
     }
 
-    /// Whether the states of a sensor are to be read once more before all of them is said.
+    /// Whether the states of a sensor are to be read once more before all of them is said: those that
+    /// hold also while a question about them has no answer.
     pub(crate) fn doubts_states_of(&self, sensor: &Arc<Known>) -> bool {
-        lock(&self.polled).slow.states(sensor).is_some_and(|states| !states.is_confirmed)
+        let polled = lock(&self.polled);
+        let before = || polled.before.as_ref()?.slow.states(sensor);
+        polled.slow.states(sensor).or_else(before).is_some_and(|states| !states.is_confirmed)
     }
 
     /// Counts what the source has sent and received.

@@ -109,6 +109,9 @@ async fn a_target_that_is_polled_in_another_way_goes_on_with_what_it_knows() {
     // Of one that reads so at first sight nobody could say it.
     all.reload("{ name: a, address: b }", "40s");
     assert_eq!(told(&*all.polls(4).await), 1);
+    // So does one that is at another site from then on.
+    all.reload("{ name: a, address: b, site: fra }", "45s");
+    assert_eq!(told(&*all.polls(4).await), 1);
     // Another address may be that of another machine.
     all.reload("{ name: a, address: c }", "40s");
     assert_eq!(told(&*all.polls(4).await), 0);

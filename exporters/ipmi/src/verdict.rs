@@ -202,10 +202,14 @@ impl Machine {
         self.observed.as_ref().is_some_and(|seen| seen.running.is_off())
     }
 
-    /// What is worth keeping; `None` before the first poll.
+    /// What is worth keeping: before the first poll what was kept, and nothing where that is nothing.
     pub(crate) fn keep(&self) -> Option<Kept> {
-        let seen = self.observed.as_ref()?;
-        Some(Kept::of(seen.usual_watts, self.cooling.episode, self.step, &seen.sensors))
+        let (watts, sensors) = match &self.observed {
+            Some(seen) => (seen.usual_watts, &seen.sensors),
+            None if self.kept.iter().all(|it| it.measure == Measure::None) => return None,
+            None => (self.usual_watts, &self.kept),
+        };
+        Some(Kept::of(watts, self.cooling.episode, self.step, sensors))
     }
 
     /// Takes the sensors of the last list for all there are.

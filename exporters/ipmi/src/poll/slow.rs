@@ -31,9 +31,14 @@ impl Poller<'_> {
             if !is_all {
                 self.turns.again(question);
             }
+            let is_answered = answer.is_ok();
             self.state.learn(question, sensor, answer);
             if sensor.is_some_and(|sensor| self.state.doubts_states_of(sensor)) {
-                self.turns.sooner(question);
+                if is_answered {
+                    self.turns.sooner(question);
+                } else {
+                    self.turns.later(question);
+                }
             }
             // It is for the next poll to find out whether the session is dead.
             if is_lost || Instant::now() >= deadline {

@@ -29,6 +29,14 @@ impl Default for Clock {
 }
 
 impl Clock {
+    /// One that goes on telling the same times.
+    pub(super) fn go_on(&self) -> Self {
+        match self {
+            Self::Running { instant, time } => Self::Running { instant: *instant, time: *time },
+            Self::Set(moment) => Self::Set(Mutex::new(*lock(moment))),
+        }
+    }
+
     /// Now.
     pub(crate) fn now(&self) -> Moment {
         self.moment(Instant::now())

@@ -8,7 +8,7 @@ use crate::config::Bmc;
 use crate::inventory::Known;
 use crate::metrics::counts::Counts;
 use crate::outcome::PollFailure;
-use crate::slow::{Answer, Fact, Question, Slow};
+use crate::slow::{Answer, Asserted, Fact, Question, Slow};
 use crate::verdict::Moment;
 
 /// What the polls so far have left.
@@ -43,8 +43,8 @@ impl Polled {
         self.before = Some(Arc::new(Before::of(snapshot, slow, success, before)));
     }
 
-    /// Takes in what the slow lane was told. What is grave is sure for good once it was also read before
-    /// polls failed: that is forgotten soon after.
+    /// Takes in what the slow lane was told. What is grave is sure for good if it was sure before polls
+    /// failed: that is forgotten soon after.
     pub(super) fn learn(
         &mut self,
         question: Question,
@@ -55,7 +55,10 @@ impl Polled {
             // What was read since is what was read last.
             let before = self.before.as_ref().filter(|_| self.slow.states(sensor).is_none());
             let before = before.and_then(|before| before.slow.states(sensor));
-            states.is_confirmed |= before.is_some_and(|before| before.bears_out(states));
+            // A BMC that asserts something each time that it boots was read once each time.
+            let bears_out = |it: &Asserted| it.is_confirmed && it.bears_out(states);
+            let is_confirmed = before.is_some_and(bears_out);
+            states.is_confirmed |= is_confirmed;
         }
         let fact = Fact::of(question, sensor);
         match (fact, &answer) {

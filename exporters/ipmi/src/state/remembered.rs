@@ -110,6 +110,13 @@ impl Remembered {
         self.inventory.accept(known)
     }
 
+    /// What it was begun with was learnt and is on no disk: now it is to be saved if it `is_unsaved`, and
+    /// at the end in any case.
+    pub(super) fn goes_on(&mut self, now: Moment, is_unsaved: bool) {
+        self.unsaved |= is_unsaved;
+        self.due = Some(now.after(FIRST));
+    }
+
     /// Nothing more will be learnt.
     pub(super) fn ends(&mut self) {
         self.unsaved |= self.due.is_some();

@@ -258,16 +258,19 @@ async fn a_poll_that_fails_ends_no_page_of_what_was_read_twice() {
 }
 
 #[tokio::test]
-async fn what_was_read_once_is_sure_through_failed_polls_only_when_it_is_read_again() {
+async fn what_was_read_once_before_polls_failed_is_sure_only_when_it_is_read_twice_after() {
     let state = timed();
     record(&state, Ok(discrete()));
     tells_all(&state);
     let once = [2, 2, 0];
     assert_eq!(degrees(&state), once);
-    for _ in 0..2 {
+    // A BMC that is started again and again, and asserts something each time that it starts.
+    for _ in 0..3 {
         record(&state, Err(PollFailure::NoAnswer));
         assert_eq!(degrees(&state), once);
         record(&state, Ok(discrete()));
+        assert_eq!(degrees(&state), once);
+        tells_all(&state);
         assert_eq!(degrees(&state), once);
     }
     tells(&state, 1, &[LOST]);
@@ -326,6 +329,26 @@ async fn a_question_that_fails_ends_no_page_for_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_confirmed_stays_in_doubt_while_nobody_answers() {
+    let state = timed();
+    record(&state, Ok(discrete()));
+    tells(&state, 0, &[IERR]);
+    let cpu = &discrete().list.discrete[0];
+    assert!(state.doubts_states_of(cpu));
+    state.learn(Question::States(0), Some(cpu), Err(PollFailure::Busy));
+    assert!(state.doubts_states_of(cpu));
+    // Nothing is to be confirmed of what could never be read.
+    let supply = &discrete().list.discrete[1];
+    state.learn(Question::States(1), Some(supply), Err(PollFailure::Busy));
+    assert!(!state.doubts_states_of(supply));
+    // Two readings in a row: what was read before nobody answered is none of them.
+    tells(&state, 0, &[IERR]);
+    assert!(state.doubts_states_of(cpu));
+    tells(&state, 0, &[IERR]);
+    assert!(!state.doubts_states_of(cpu));
+}
+
+#[tokio::test]
 async fn the_main_power_has_failed_until_it_is_told_that_it_has_not() {
     let state = timed();
     record(&state, Ok(snapshot()));
@@ -349,9 +372,8 @@ fn another(state: &Arc<BmcState>, address: &str) -> Arc<BmcState> {
     let config: Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
     let bmc = config.wanted(&[]).0.into_values().next().unwrap().work;
     let source = Source::of(&bmc);
-    let known = state.hand_over(&Handover::default()).unwrap();
-    let clock = Clock::Set(Mutex::new(state.clock().now()));
-    Arc::new(BmcState::going_on(bmc, Labels::default(), source, known).with_clock(clock))
+    let known = state.hand_over(&Handover::default());
+    Arc::new(BmcState::going_on(bmc, Labels::default(), source, known))
 }
 
 #[tokio::test]
@@ -371,9 +393,10 @@ async fn a_reload_that_changes_how_a_bmc_is_polled_ends_no_page_of_it() {
     tells_all(&next);
     assert!(next.polled().before.is_none());
     assert_eq!(degrees(&next), page);
-    // Polls fail when it is replaced once more, and a quarter of an hour is that of the BMC's last word.
+    // Polls fail when it is replaced, twice before the BMC is polled again, and a quarter of an hour is that of
+    // the BMC's last word.
     record(&next, Err(PollFailure::NoAnswer));
-    let last = another(&next, "b");
+    let last = another(&another(&next, "b"), "b");
     for (second, expected) in [(1_899.0, page), (1_900.0, [0; 3])] {
         at(&last, second);
         record(&last, Err(PollFailure::NoAnswer));
@@ -388,6 +411,26 @@ async fn a_machine_at_another_address_has_no_faults_of_the_one_before() {
     tells_all(&state);
     assert_eq!(degrees(&another(&state, "b")), [2, 2, 0]);
     assert_eq!(degrees(&another(&state, "c")), [0; 3]);
+}
+
+#[tokio::test]
+async fn what_was_handed_over_outlives_reloads_and_the_process_without_a_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = || crate::baseline::Kept::find(folder.path(), "a", "", true).open();
+    let state = Arc::new(state(kept().0, Vec::new()));
+    record(&state, Ok(snapshot()));
+    let mut next = state;
+    for _ in 0..2 {
+        let on_disk = Handover::of_disk(kept());
+        assert_eq!(kept().1, Baseline::default());
+        let known = next.hand_over(&on_disk);
+        let (bmc, source) = (Arc::clone(&next.bmc), Source::of(&next.bmc));
+        next = Arc::new(BmcState::going_on(bmc, Labels::default(), source, known));
+        record(&next, Err(PollFailure::WrongPassword));
+    }
+    next.close().await;
+    let baseline = kept().1;
+    assert_eq!((baseline.sensors.len(), baseline.standing.is_some()), (2, true));
 }
 
 #[tokio::test]
