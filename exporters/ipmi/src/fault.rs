@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::inventory::Known;
 use crate::sensor::list::{SUPPLY, SensorList};
 use crate::sensor::{Quantity, Sensor, Severity};
-use crate::slow::{Asserted, Log, Power, Slow};
+use crate::slow::{Asserted, Log, Power, Silent, Slow};
 use crate::state::{Outcome, Snapshot};
 use crate::verdict::{Kind, Level, Verdict};
 
@@ -83,6 +83,8 @@ pub(crate) struct Told<'a> {
     pub(crate) slow: &'a Slow,
     /// What was known of that before polls failed: it holds until it is told anew.
     pub(crate) before: Option<&'a Slow>,
+    /// The supplies that have had nothing to tell for long.
+    pub(crate) silent: &'a Silent,
     /// What is held of the machine.
     pub(crate) verdicts: &'a [Verdict],
     /// Whether it is off, as far as all of its sensors tell: some BMCs say so of a machine that works.
@@ -101,7 +103,10 @@ pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
     let mut supplies = Supplies::default();
     let list = &told.snapshot.list;
     for known in &list.discrete {
-        let Some(asserted) = told.anew_or_before(|slow| slow.states(known)) else { continue };
+        let Some(asserted) = told.anew_or_before(|slow| slow.states(known)) else {
+            supplies.silent += usize::from(told.silent.is_for_long(known));
+            continue;
+        };
         let part = Part::Sensor(known);
         let fault = of_states(asserted);
         faults.extend(fault.map(|(state, degree)| Fault { part, state, degree }));
@@ -127,6 +132,8 @@ pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
 struct Supplies {
     told: usize,
     failed: usize,
+    /// Those that have had nothing to tell for long: an empty slot, or one that is dead.
+    silent: usize,
     /// Those of whose states only the maker knows what they say.
     unclear: usize,
 }
@@ -141,13 +148,14 @@ impl Supplies {
         }
     }
 
-    /// One that was not asked yet, or cannot be read, may well be the one that carries the machine; so
-    /// may one that is missing from a list with holes, and one of which only the maker knows what it says
-    /// while the machine `is_on`.
+    /// One that was not asked yet, or could not be read just now, may well be the one that carries the
+    /// machine; so may one that is missing from a list with holes, and while the machine `is_on` one that
+    /// is silent, or of which only the maker knows what it says.
     fn have_all_failed(&self, list: &SensorList, is_on: bool) -> bool {
-        let are_all_told = list.complete && self.told == list.supplies;
-        let unclear = if is_on { 0 } else { self.unclear };
-        are_all_told && self.failed > 0 && self.failed + unclear == self.told
+        let are_all_told = list.complete && self.told + self.silent == list.supplies.len();
+        let may_carry = if is_on { self.unclear + self.silent } else { 0 };
+        let are_failed = self.failed + self.unclear == self.told && may_carry == 0;
+        are_all_told && self.failed > 0 && are_failed
     }
 }
 

@@ -11,9 +11,11 @@ use crate::outcome::PollFailure;
 mod answer;
 mod fact;
 mod grave;
+mod silent;
 
 pub(crate) use answer::{Answer, Asserted, Drawn, Log, Part, Parts, Power, Watchdog, Watts, Who};
 pub(crate) use fact::Fact;
+pub(crate) use silent::Silent;
 
 /// A part of what is read, under the name that `ipmi_exporter` has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! Machines of a few parts, each well or not.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::*;
 use crate::entity::Entity;
+use crate::outcome::PollFailure;
 use crate::sensor::Kind as Number;
 use crate::sensor::list::Lister;
 use crate::slow::{Answer, Question};
@@ -61,7 +63,13 @@ fn slow(snapshot: &Snapshot, states: &[Asserted], power: Power) -> Slow {
 }
 
 fn told(snapshot: &Snapshot, slow: &Slow, verdicts: &[Verdict]) -> Vec<String> {
-    lines(&Told { snapshot, slow, before: None, verdicts, is_off: false })
+    lines(&Told { verdicts, ..of(snapshot, slow) })
+}
+
+/// What is known of a machine by its last poll and these answers alone.
+fn of<'a>(snapshot: &'a Snapshot, slow: &'a Slow) -> Told<'a> {
+    static NONE: LazyLock<Silent> = LazyLock::new(Silent::default);
+    Told { snapshot, slow, before: None, silent: &NONE, verdicts: &[], is_off: false }
 }
 
 fn lines(told: &Told<'_>) -> Vec<String> {
@@ -144,8 +152,44 @@ fn not_every_supply_has_failed_while_one_was_not_read_or_may_be_missing() {
     assert_eq!(told(&snapshot, &on, &[]), [one]);
     let slow = self::slow(&snapshot, &[lost, unclear], Power { is_on: false, ..ON });
     assert_eq!(told(&snapshot, &slow, &[]), [one, every]);
-    Arc::make_mut(&mut snapshot.list).supplies += 1;
+    // One that was not asked.
+    Arc::make_mut(&mut snapshot.list).supplies = [0, 1, 2].into();
     assert_eq!(told(&snapshot, &slow, &[]), [one]);
+}
+
+#[test]
+fn empty_slots_carry_no_machine_that_is_off_and_every_supply_has_failed_without_them() {
+    let snapshot = machine(&[], &["PS1", "PS2", "PS3", "PS4"]);
+    let lost = state("Power Supply", &["power supply input lost"], Severity::Critical);
+    let both = [lost.clone(), lost];
+    let (on, off) = (slow(&snapshot, &both, ON), Power { is_on: false, ..ON });
+    let off = slow(&snapshot, &both, off);
+    let mut silent = Silent::default();
+    let every = |slow: &Slow, silent: &Silent| {
+        let said = lines(&Told { silent, ..of(&snapshot, slow) });
+        said.contains(&"every power supply: failed (Fatal)".to_owned())
+    };
+    let ask = |silent: &mut Silent, answer: Result<Answer, PollFailure>, is_on| {
+        for place in [2, 3] {
+            silent.learn(&snapshot.list, place, &answer, is_on);
+        }
+    };
+    // Off, a supply may have no sensor at all; just started, none that is ready.
+    for _ in 0..9 {
+        ask(&mut silent, Ok(Answer::States(None)), false);
+    }
+    for _ in 0..4 {
+        ask(&mut silent, Ok(Answer::States(None)), true);
+        ask(&mut silent, Err(PollFailure::Busy), true);
+        assert!(!every(&off, &silent));
+    }
+    ask(&mut silent, Err(PollFailure::NotPresent), true);
+    // Whatever is on is carried by something.
+    assert_eq!((every(&off, &silent), every(&on, &silent)), (true, false));
+    // It tells something again.
+    let well = Answer::States(Some(state("Power Supply", &[], Severity::Nominal)));
+    silent.learn(&snapshot.list, 3, &Ok(well), true);
+    assert!(!every(&off, &silent));
 }
 
 #[test]
@@ -222,12 +266,12 @@ fn what_is_held_for_information_alone_hides_no_fault() {
 #[test]
 fn the_numbers_of_a_machine_that_is_off_are_no_faults_whoever_says_that_it_is() {
     let snapshot = machine(&[("12V", Quantity::Voltage, Severity::Critical)], &[]);
-    let of = |is_on, is_off| {
+    let faults = |is_on, is_off| {
         let slow = slow(&snapshot, &[], Power { is_on, ..ON });
-        let (snapshot, before) = (&snapshot, None);
-        lines(&Told { snapshot, slow: &slow, before, verdicts: &[], is_off }).len()
+        lines(&Told { is_off, ..of(&snapshot, &slow) }).len()
     };
-    assert_eq!([of(true, true), of(false, true), of(false, false), of(true, false)], [0, 0, 1, 1]);
+    let states = [(true, true), (false, true), (false, false), (true, false)];
+    assert_eq!(states.map(|(is_on, is_off)| faults(is_on, is_off)), [0, 0, 1, 1]);
 }
 
 #[test]
@@ -239,10 +283,7 @@ fn what_was_known_before_polls_failed_holds_until_it_is_told_anew() {
     ];
     let before = slow(&snapshot, &states, Power { main_fault: true, ..ON });
     let mut anew = Slow::default();
-    let said = |anew: &Slow| {
-        let (snapshot, before) = (&snapshot, Some(&before));
-        lines(&Told { snapshot, slow: anew, before, verdicts: &[], is_off: false })
-    };
+    let said = |anew: &Slow| lines(&Told { before: Some(&before), ..of(&snapshot, anew) });
     assert_eq!(said(&anew).len(), 4, "{:?}", said(&anew));
     let well = state("Processor", &[], Severity::Nominal);
     let cpu = &snapshot.list.discrete[0];

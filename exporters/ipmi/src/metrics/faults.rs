@@ -48,7 +48,8 @@ fn faults_of(view: &View) -> Gauges<'_, FaultLabels<'_>> {
         (None, None) => return Vec::new(),
     };
     let verdicts = view.verdicts.as_deref().unwrap_or_default();
-    let told = Told { snapshot, slow, before, verdicts, is_off: view.is_off };
+    let (silent, is_off) = (&polled.silent, view.is_off);
+    let told = Told { snapshot, slow, before, silent, verdicts, is_off };
     let faults = fault::faults(&told);
     let row = |it: Fault<'_>| f64::from(it.degree as u8);
     faults

@@ -18,8 +18,8 @@ pub(crate) struct SensorList {
     pub(crate) sensors: Vec<Sensor>,
     /// Those whose states are asked for in the slow lane, among them some that are read.
     pub(crate) discrete: Vec<Arc<Known>>,
-    /// How many of these are of the type of [`SUPPLY`].
-    pub(crate) supplies: usize,
+    /// Those of these that are of the type of [`SUPPLY`], by their places.
+    pub(crate) supplies: Box<[usize]>,
     /// Every one, also those without a number to read.
     pub(crate) known: Vec<Arc<Known>>,
     /// Those left out because an earlier one has the same id and name.
@@ -62,6 +62,7 @@ impl SensorList {
 #[derive(Debug)]
 pub(crate) struct Lister<'a> {
     list: SensorList,
+    supplies: Vec<usize>,
     /// Ids and names.
     seen: BTreeSet<(String, String)>,
     excluded: &'a [String],
@@ -73,7 +74,7 @@ impl<'a> Lister<'a> {
     /// by name or entity.
     pub(crate) fn new(excluded: &'a [String], rise_limits: &'a BTreeMap<String, f64>) -> Self {
         let list = SensorList { turn: 1, ..SensorList::default() };
-        Self { list, seen: BTreeSet::new(), excluded, rise_limits }
+        Self { list, supplies: Vec::new(), seen: BTreeSet::new(), excluded, rise_limits }
     }
 
     /// Takes in a sensor, unless it is excluded, there already, or one too many. `entity` is what the
@@ -112,12 +113,15 @@ impl<'a> Lister<'a> {
 
     /// Says of a sensor that was taken in that it has states, and the name of its type.
     pub(crate) fn discrete(&mut self, known: Arc<Known>, sensor_type: &str) {
+        if sensor_type == SUPPLY {
+            self.supplies.push(self.list.discrete.len());
+        }
         self.list.discrete.push(known);
-        self.list.supplies += usize::from(sensor_type == SUPPLY);
     }
 
     /// The list, of which the source says whether it `is_whole`.
     pub(crate) fn finish(mut self, is_whole: bool) -> SensorList {
+        self.list.supplies = self.supplies.into();
         self.list.is_whole = is_whole;
         self.list.complete = is_whole && self.list.left_out == 0;
         self.list.judge_thresholds();

@@ -8,7 +8,7 @@ use crate::config::Bmc;
 use crate::inventory::Known;
 use crate::metrics::counts::Counts;
 use crate::outcome::PollFailure;
-use crate::slow::{Answer, Asserted, Fact, Question, Slow};
+use crate::slow::{Answer, Asserted, Fact, Question, Silent, Slow};
 use crate::verdict::Moment;
 
 /// What the polls so far have left.
@@ -24,6 +24,8 @@ pub(crate) struct Polled {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// What was last learnt beside the polls; nothing once one failed.
     pub(crate) slow: Slow,
+    /// The supplies that have nothing to tell, also from before polls failed.
+    pub(crate) silent: Silent,
     /// What was known when polls, or answers, began to fail, until it is told anew. Of most targets there is none.
     pub(crate) before: Option<Arc<Before>>,
 }
@@ -59,6 +61,10 @@ impl Polled {
             let bears_out = |it: &Asserted| it.is_confirmed && it.bears_out(states);
             let is_confirmed = before.is_some_and(bears_out);
             states.is_confirmed |= is_confirmed;
+        }
+        if let (Question::States(place), Some(snapshot)) = (question, &self.snapshot) {
+            let is_on = self.slow.power().is_some_and(|power| power.is_on);
+            self.silent.learn(&snapshot.list, place, &answer, is_on);
         }
         let fact = Fact::of(question, sensor);
         match (fact, &answer) {

@@ -198,6 +198,7 @@ fn well() -> View {
     let list = Arc::new(SensorList { records: Some(17), ..listed.list });
     let shown = Arc::clone(&list);
     let polled = Polled {
+        silent: crate::slow::Silent::default(),
         counts,
         duration: Some(Duration::from_millis(250)),
         success: Some((
