@@ -7,4 +7,5 @@ mod exporter;
 mod faults;
 mod firmware;
 mod kinds;
+mod lies;
 mod parts;
