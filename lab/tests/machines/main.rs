@@ -7,6 +7,7 @@ mod fixture;
 mod openbmc;
 mod phantom;
 mod readers;
+mod states;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

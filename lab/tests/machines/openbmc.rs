@@ -21,6 +21,8 @@ use crate::fixture::Sensor;
 pub(crate) const USER: &str = "monitor";
 pub(crate) const PASSWORD: &str = "s3cretpass";
 
+/// The event/reading type of a sensor with thresholds (table 42-1).
+const THRESHOLD: u8 = 1;
 const GUID: [u8; 16] = *b"phosphor--lab--1";
 
 /// Serves such a BMC with these sensors until the test ends.
@@ -225,7 +227,8 @@ impl OpenBmc {
             (0x0A, 0x23, _) if self.has_repository => self.record(data),
             (4, 0x2D, Some(sensor)) => {
                 let changed = self.changed.lock().unwrap();
-                (0, vec![*changed.get(&sensor.number).unwrap_or(&sensor.reading), 0xC0, 0xC0])
+                let reading = *changed.get(&sensor.number).unwrap_or(&sensor.reading);
+                (0, [&[reading][..], &status(sensor)].concat())
             }
             (4, 0x27, Some(Sensor { thresholds: Some(limits), .. })) => (0, limits.to_vec()),
             (4, 0x2D | 0x27, _) => (0xCB, Vec::new()),
@@ -248,6 +251,15 @@ impl OpenBmc {
         let end = offset.saturating_add(count).min(record.len());
         (0, [&next.to_le_bytes(), &record[offset..end]].concat())
     }
+}
+
+/// The end of the answer to Get Sensor Reading: events and scanning, then what thresholds or states hold.
+fn status(sensor: &Sensor) -> Vec<u8> {
+    if sensor.reading_kind() == THRESHOLD {
+        return vec![0xC0, 0xC0];
+    }
+    let [low, high] = sensor.states.unwrap_or_default().to_le_bytes();
+    vec![if sensor.states.is_some() { 0xC0 } else { 0x80 }, low, high | 0x80]
 }
 
 fn before_session(message: &[u8]) -> Option<Vec<u8>> {

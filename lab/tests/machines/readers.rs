@@ -32,20 +32,35 @@ pub(crate) async fn ours(bmc: SocketAddr) -> Vec<Row> {
 
 /// `ipmitool -c sensor`.
 pub(crate) fn ipmitool(bmc: SocketAddr, suite: &str) -> Vec<Row> {
-    let mut tool = Command::new("ipmitool");
-    let (host, port) = (bmc.ip().to_string(), bmc.port().to_string());
-    tool.args(["-I", "lanplus", "-H", &host, "-p", &port, "-U", USER, "-P", PASSWORD]);
-    let output = run(tool.args(["-L", "USER", "-C", suite, "-c", "sensor"]));
-    let row = |line: &str| {
+    let row = |line: &String| {
         let mut fields = line.split(',');
         let name = fields.next().unwrap_or_default().trim().to_owned();
         (name, fields.next().and_then(|value| value.trim().parse().ok()))
     };
-    output.lines().map(row).collect()
+    ipmitool_lines(bmc, suite).iter().map(row).collect()
+}
+
+/// What it prints.
+pub(crate) fn ipmitool_lines(bmc: SocketAddr, suite: &str) -> Vec<String> {
+    let mut tool = Command::new("ipmitool");
+    let (host, port) = (bmc.ip().to_string(), bmc.port().to_string());
+    tool.args(["-I", "lanplus", "-H", &host, "-p", &port, "-U", USER, "-P", PASSWORD]);
+    run(tool.args(["-L", "USER", "-C", suite, "-c", "sensor"]))
 }
 
 /// `ipmi-sensors`.
 pub(crate) fn ipmi_sensors(bmc: SocketAddr) -> Vec<Row> {
+    let row = |line: &String| {
+        // ID, name, type, reading, unit, event; a name may hold commas.
+        let fields: Vec<_> = line.rsplitn(5, ',').collect();
+        let name = fields[4].split_once(',').unwrap().1.to_owned();
+        (name, fields[2].parse().ok())
+    };
+    ipmi_sensors_with(bmc, &[]).iter().map(row).collect()
+}
+
+/// What it prints with these options.
+pub(crate) fn ipmi_sensors_with(bmc: SocketAddr, options: &[&str]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let mut tool = Command::new("ipmi-sensors");
     tool.args(["-D", "LAN_2_0", "-h", &bmc.to_string(), "-u", USER, "-p", PASSWORD, "-l", "USER"]);
@@ -53,20 +68,13 @@ pub(crate) fn ipmi_sensors(bmc: SocketAddr) -> Vec<Row> {
     tool.args(["-W", "opensesspriv"]);
     tool.args(["--comma-separated-output", "--quiet-cache", "--no-header-output"]);
     tool.arg("--sdr-cache-directory").arg(folder.path()).env("HOME", folder.path());
-    let output = run(&mut tool);
-    let row = |line: &str| {
-        // ID, name, type, reading, unit, event; a name may hold commas.
-        let fields: Vec<_> = line.rsplitn(5, ',').collect();
-        let name = fields[4].split_once(',').unwrap().1.to_owned();
-        (name, fields[2].parse().ok())
-    };
-    output.lines().map(row).collect()
+    run(tool.args(options))
 }
 
-fn run(tool: &mut Command) -> String {
+fn run(tool: &mut Command) -> Vec<String> {
     let output = tool.output().expect("ipmitool and freeipmi-tools are installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(!text.is_empty(), "{tool:?}: {error}");
-    text
+    text.lines().map(str::to_owned).collect()
 }

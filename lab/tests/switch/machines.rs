@@ -116,7 +116,7 @@ fn eventful() -> Machine {
     machine
 }
 
-/// A real machine: its own records, its own answers.
+/// A real machine: its own records, its own answers. What its BMC does not scan is left out.
 fn real(captured: &fixture::Machine) -> Machine {
     let mut machine = without_sensors();
     for (id, it) in (1..).zip(&captured.sensors) {
@@ -141,6 +141,13 @@ fn real(captured: &fixture::Machine) -> Machine {
             ..sensor(it.number)
         });
         machine.records.push(record);
+    }
+    for it in &captured.discrete {
+        let Some(states) = it.states else { continue };
+        let id = u16::try_from(machine.records.len() + 1).unwrap();
+        let kind = (it.kind(), it.reading_kind());
+        machine.sensors.push(Sensor { kind, states, ..sensor(it.number) });
+        machine.records.push(it.record(id));
     }
     machine
 }
