@@ -41,8 +41,10 @@ pub(crate) struct Courtesy(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// Times in the ledger are counted from here.
+    /// Times in the ledger are counted from here,
     began: Instant,
+    /// so many times as fast: once, but in tests.
+    pace: u32,
     /// To whom it is owed.
     is_owed: fn(IpAddr) -> bool,
     ledger: Mutex<Ledger>,
@@ -57,17 +59,29 @@ struct Shared {
     servers: Mutex<HashMap<IpAddr, Instant>>,
 }
 
-impl Default for Courtesy {
-    fn default() -> Self {
-        Self(Arc::new(Shared {
+impl Shared {
+    fn new(is_owed: fn(IpAddr) -> bool) -> Self {
+        Self {
             began: Instant::now(),
-            is_owed: is_stranger,
+            pace: 1,
+            is_owed,
             ledger: Mutex::default(),
             habits: Mutex::default(),
             swept: Mutex::default(),
             cut: Mutex::default(),
             servers: Mutex::default(),
-        }))
+        }
+    }
+
+    /// What the ledger's clock says.
+    fn now(&self) -> Duration {
+        self.began.elapsed() * self.pace
+    }
+}
+
+impl Default for Courtesy {
+    fn default() -> Self {
+        Self(Arc::new(Shared::new(is_stranger)))
     }
 }
 
@@ -85,15 +99,13 @@ impl Courtesy {
         }
         let began =
             Instant::now().checked_sub(second * times).expect("a machine that has run so long");
-        Self(Arc::new(Shared {
-            began,
-            is_owed: |_| true,
-            ledger: Mutex::new(ledger),
-            habits: Mutex::default(),
-            swept: Mutex::default(),
-            cut: Mutex::default(),
-            servers: Mutex::default(),
-        }))
+        Self(Arc::new(Shared { began, ledger: Mutex::new(ledger), ..Shared::new(|_| true) }))
+    }
+
+    /// The same, for which time goes so many times as fast.
+    #[cfg(test)]
+    pub(crate) fn hurried(pace: u32) -> Self {
+        Self(Arc::new(Shared { pace, ..Shared::new(|_| true) }))
     }
 
     /// Writes down that a resolver is asked now, if it may be. Whoever is on this machine or in this network
@@ -102,11 +114,11 @@ impl Courtesy {
         if !(self.0.is_owed)(resolver.address) {
             return Ok(());
         }
-        let now = self.0.began.elapsed();
+        let now = self.0.now();
         let stranger = Stranger { address: resolver.address, system: resolver.asn };
         lock(&self.0.ledger).ask(now, stranger, want).map_err(|at| match at {
             Duration::MAX => Refusal::ForThisHour,
-            at => Refusal::For(at.saturating_sub(now)),
+            at => Refusal::For(at.saturating_sub(now) / self.0.pace),
         })
     }
 
@@ -114,7 +126,7 @@ impl Courtesy {
     /// is somebody else's turn.
     pub(crate) fn reserve(&self, address: IpAddr, errand: &Errand<'_>) -> Option<Room> {
         let stranger = Stranger { address, system: 0 };
-        let has_room = lock(&self.0.ledger).reserve(self.0.began.elapsed(), stranger, errand);
+        let has_room = lock(&self.0.ledger).reserve(self.0.now(), stranger, errand);
         has_room.then(|| Room { courtesy: self.clone(), stranger, left: errand.count })
     }
 
