@@ -34,7 +34,7 @@ use serde::Deserialize;
 use crate::exchange::HostName;
 use crate::kind::Kind;
 use crate::known::Known;
-use crate::resolvers::{Builder, Geo, OptOut};
+use crate::resolvers::{Builder, Geo, OptOut, Systems};
 
 /// Labels of the metrics, which the user's own may not be.
 const TAKEN: [&str; 19] = [
@@ -88,6 +88,8 @@ pub struct Config {
     /// The user's own tables of countries and systems: the files, and what stands in them.
     geo_files: Vec<Located<PathBuf>>,
     geo: Option<Arc<Geo>>,
+    /// The latter, where a system is pinned.
+    systems: Systems,
     /// Addresses that the user knows by name.
     known: Arc<Known>,
     /// Series that the page of metrics may have at most.
@@ -173,8 +175,8 @@ impl Config {
         let asked = self.questions.iter().filter(|question| question.is_for(&set.name));
         let questions = asked.flat_map(|question| question.asked()).collect();
         let (vantage, buckets) = (self.vantage.clone(), self.buckets.clone());
-        let known = Arc::clone(&self.known);
-        Plan { vantage, buckets, set: set.clone(), questions, spare_tcp: 0, known }
+        let (known, systems) = (Arc::clone(&self.known), self.systems.clone());
+        Plan { vantage, buckets, set: set.clone(), questions, spare_tcp: 0, known, systems }
     }
 
     /// Adds a problem for each set that is asked nothing, and for each question that asks a set what
@@ -307,6 +309,7 @@ impl TryFrom<RawConfig> for Config {
             opt_out: Arc::default(),
             geo_files: raw.geo_files,
             geo: None,
+            systems: Systems::default(),
             known: Arc::new(raw.known_addresses),
             max_series: raw.max_series,
             own,

@@ -9,7 +9,7 @@ mod opt_out;
 pub(crate) use builder::{Added, Builder};
 pub(crate) use entry::{Country, Entry};
 pub(crate) use file::parse;
-pub(crate) use geo::Geo;
+pub(crate) use geo::{Geo, Systems};
 pub(crate) use opt_out::OptOut;
 
 use std::collections::HashSet;

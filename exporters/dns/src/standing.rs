@@ -125,6 +125,7 @@ impl Standing {
                 v4: made_of.map(|(_, accepted)| accepted).filter(|_| asked.kind == Kind::Aaaa),
                 examples_are_public: self.examples_are_public,
                 known: Some(&plan.known),
+                systems: &plan.systems,
             };
             let memory = memories.get(number).unwrap_or(&none);
             let Judged { verdict, memory, accepted } = judge(&evidence, &rules, memory, now);

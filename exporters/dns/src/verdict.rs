@@ -53,7 +53,7 @@ use crate::answer::Flag;
 use crate::expected::Expected;
 use crate::known::Known;
 use crate::outcome::{Class, Control, Outcome};
-use crate::resolvers::ResolverList;
+use crate::resolvers::{ResolverList, Systems};
 
 /// Resolvers and networks that are enough for a verdict by a pin, and without one.
 const ENOUGH_PINNED: usize = 3;
@@ -93,6 +93,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) examples_are_public: bool,
     /// Addresses that are known by name.
     pub(crate) known: Option<&'a Known>,
+    /// By which a pinned system is told from others.
+    pub(crate) systems: &'a Systems,
 }
 
 /// A verdict, and what is to be remembered.
@@ -308,7 +310,7 @@ pub(crate) fn judge(
         groups: groups::shorten(groups),
         classes: classes.into(),
     };
-    Judged { verdict, memory, accepted: standard.accepted(rules.expected) }
+    Judged { verdict, memory, accepted: standard.accepted(rules) }
 }
 
 /// The countries that diverge.

@@ -15,7 +15,7 @@ use crate::exchange::HostName;
 use crate::expected::Expected;
 use crate::kind::Kind;
 use crate::known::Known;
-use crate::resolvers::{ResolverList, network};
+use crate::resolvers::{ResolverList, Systems, network};
 
 /// Above this many third-party resolvers, the operator must say that it is meant.
 pub(super) const MAX_UNACKNOWLEDGED: usize = 200;
@@ -59,6 +59,8 @@ pub(crate) struct Plan {
     pub(crate) spare_tcp: usize,
     /// Addresses that are known by name.
     pub(crate) known: Arc<Known>,
+    /// Whose addresses are whose, where a system is pinned.
+    pub(crate) systems: Systems,
 }
 
 /// The part of a plan that a sweep does: other work is another task, with counters of its own. Where
@@ -168,8 +170,8 @@ impl Plan {
         let asked = |asked: &Asked| Asked { expected: None, ..asked.clone() };
         let questions = self.questions.iter().map(asked).collect();
         let (vantage, buckets) = (Vantage::default(), Buckets::default());
-        let (spare_tcp, known) = (0, Arc::default());
-        let plan = Self { vantage, buckets, set, questions, spare_tcp, known };
+        let (spare_tcp, known, systems) = (0, Arc::default(), Systems::default());
+        let plan = Self { vantage, buckets, set, questions, spare_tcp, known, systems };
         Work { plan, list: Arc::clone(&self.set.list) }
     }
 

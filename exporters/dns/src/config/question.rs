@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use exporter_kit::config::{Located, Problems, all};
+use exporter_kit::config::{Located, Place, Problems, all};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -57,10 +57,11 @@ impl Question {
     /// type.
     pub(super) fn read_pins(&mut self, number: usize, problems: &mut Problems) {
         for (&kind, written) in &self.written {
-            let mut answers = Vec::new();
+            let mut expected = Expected { mode: written.mode, ..Expected::default() };
             for (at, text) in written.answers.iter().enumerate() {
                 match pin(kind, &text.value) {
-                    Ok(net) => answers.push(net),
+                    Ok(Pin::Net(net)) => expected.answers.push(net),
+                    Ok(Pin::System(system)) => expected.systems.push(system),
                     Err(error) => {
                         let kind = kind.as_str();
                         problems.add(
@@ -70,8 +71,19 @@ impl Question {
                     }
                 }
             }
-            self.expected.insert(kind, Expected { mode: written.mode, answers });
+            self.expected.insert(kind, expected);
         }
+    }
+
+    /// The first entry that pins a system, if there is one: where it stands, and the field.
+    pub(super) fn pinned_system(&self, number: usize) -> Option<(Place, String)> {
+        let systems = self.written.iter().flat_map(|(kind, written)| {
+            let entries = written.answers.iter().enumerate();
+            let entries = entries.filter(|(_, text)| system(&text.value).is_some());
+            entries.map(move |(at, text)| (text.place, at, kind.as_str()))
+        });
+        let field = |at, kind| format!("questions[{number}].expected.{kind}.answers[{at}]");
+        systems.map(|(place, at, kind)| (place, field(at, kind))).next()
     }
 }
 
@@ -118,18 +130,38 @@ fn check_pin(types: &[Kind], kind: Kind, pinned: &Written) -> Result<(), String>
     Ok(())
 }
 
-/// One entry of a pinned answer: an address or a prefix of them, or the number of another record.
-fn pin(kind: Kind, text: &str) -> Result<IpNet, String> {
+/// One entry of a pinned answer.
+enum Pin {
+    /// An address or a prefix of them, or the number of another record.
+    Net(IpNet),
+    /// All addresses of an autonomous system.
+    System(u32),
+}
+
+fn pin(kind: Kind, text: &str) -> Result<Pin, String> {
     if !kind.is_address() {
         let record = record::parse(kind.record_type(), text)?;
-        return Ok(record::id(kind.record_type(), &record).into());
+        return Ok(Pin::Net(record::id(kind.record_type(), &record).into()));
+    }
+    if let Some(number) = system(text) {
+        let number = number.parse().ok().filter(|number| *number > 0);
+        let number = number.ok_or("must be the number of an autonomous system, as in asn:64500")?;
+        return Ok(Pin::System(number));
     }
     let net = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse());
-    let net = net.map_err(|_| "must be an IP address or a prefix, as in 192.0.2.0/24")?;
+    let net = net.map_err(
+        |_| "must be an IP address or a prefix, as in 192.0.2.0/24, or a system, as in asn:64500",
+    )?;
     match (net, kind) {
         _ if net.prefix_len() == 0 => Err("must not be everything".to_owned()),
-        (IpNet::V4(_), Kind::A) | (IpNet::V6(_), Kind::Aaaa) => Ok(net),
+        (IpNet::V4(_), Kind::A) | (IpNet::V6(_), Kind::Aaaa) => Ok(Pin::Net(net)),
         (IpNet::V4(_), _) => Err("must be an IPv6 address or prefix".to_owned()),
         (IpNet::V6(_), _) => Err("must be an IPv4 address or prefix".to_owned()),
     }
+}
+
+/// The number of a pinned system as it is written; nothing of another entry.
+fn system(text: &str) -> Option<&str> {
+    let (word, number) = text.split_once(':')?;
+    word.eq_ignore_ascii_case("asn").then_some(number.trim())
 }

@@ -605,3 +605,38 @@ fn a_sweep_uses_up_a_minute_of_a_strangers_patience_with_each_query() {
     let own = GOOD.replace("9.9.9.9", "127.0.0.1").replace("1.1.1.1", "127.0.0.2");
     assert_eq!(pause(&own.replace("name: world,", "name: world, allow_private: true,")), None);
 }
+
+#[test]
+fn a_pinned_system_needs_a_table_of_systems_and_is_judged_anew_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("geo.tsv");
+    let text = |geo: &str, pin: &str| {
+        format!(
+            "{geo}vantage: {{ name: fra, region: EMEA }}\nsets: [{{ name: own, resolvers: [9.9.9.9] }}]\nquestions:\n  - \
+             {{ name: a.example, types: [A], expected: {{ A: {{ answers: ['{pin}'] }} }} }}\n"
+        )
+    };
+    let load = |geo: &str, pin: &str| {
+        let config = load_in(&text(geo, pin), folder.path());
+        config.map(|config| config.plans(&[]).0.remove("own").unwrap())
+    };
+    let fault = |geo: &str, pin: &str| load(geo, pin).unwrap_err().to_string();
+    let where_to = "4:63: questions[0].expected.A.answers[0]: ";
+    let error = fault("", "asn:64500");
+    assert!(error.contains(&format!("{where_to}which addresses a system has")), "{error}");
+    for pin in ["asn:0", "asn:x", "asn:4294967296"] {
+        let error = fault("", pin);
+        assert!(error.contains(&format!("{where_to}must be the number of an")), "{error}");
+    }
+    std::fs::write(&table, "192.0.2.0\t192.0.2.255\tNL\n").unwrap();
+    assert!(fault("geo_files: [geo.tsv]\n", "asn:64500").contains("name a table of systems"));
+    std::fs::write(&table, "192.0.2.0\t192.0.2.255\t64500\tNL\n").unwrap();
+    let plan = load("geo_files: [geo.tsv]\n", "ASN:64500").unwrap();
+    assert_eq!(plan.systems.of("192.0.2.7".parse().unwrap()), Some(64500));
+    assert_eq!(plan.questions[0].expected.as_ref().unwrap().systems, [64500]);
+    let again = load("geo_files: [geo.tsv]\n", "asn:64500").unwrap();
+    assert!(plan != again && plan.work() == again.work(), "the table may say something else");
+    // Nobody keeps a table that is of no use.
+    let plan = load("geo_files: [geo.tsv]\n", "192.0.2.0/24").unwrap();
+    assert_eq!(plan.systems.of("192.0.2.7".parse().unwrap()), None);
+}

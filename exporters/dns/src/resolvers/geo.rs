@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use networks::{Fault, Table};
 
@@ -27,6 +28,11 @@ impl Geo {
         Ok(())
     }
 
+    /// Whether a table may name systems.
+    pub(crate) fn has_systems(&self) -> bool {
+        self.0.iter().any(Table::has_systems)
+    }
+
     /// What is known of an address.
     pub(crate) fn find(&self, address: IpAddr) -> Found {
         let mut found = Found::default();
@@ -37,6 +43,44 @@ impl Geo {
             found.asn = found.asn.or(told.asn);
         }
         found
+    }
+}
+
+/// The autonomous systems of addresses, by the tables; none of any where there are no tables.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Systems(Option<Arc<Geo>>);
+
+impl Systems {
+    /// By these tables.
+    pub(crate) fn new(geo: Arc<Geo>) -> Self {
+        Self(Some(geo))
+    }
+
+    /// By one table.
+    #[cfg(test)]
+    pub(crate) fn read(table: impl Read) -> Result<Self, Fault> {
+        let mut geo = Geo::default();
+        geo.add(table)?;
+        Ok(Self::new(Arc::new(geo)))
+    }
+
+    /// The system that announces an address, if a table says so.
+    pub(crate) fn of(&self, address: IpAddr) -> Option<u32> {
+        self.0.as_ref()?.find(address).asn
+    }
+}
+
+impl Default for &Systems {
+    fn default() -> Self {
+        static NONE: Systems = Systems(None);
+        &NONE
+    }
+}
+
+/// Tables that were read anew may say something else.
+impl PartialEq for Systems {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_ref().map(Arc::as_ptr) == other.0.as_ref().map(Arc::as_ptr)
     }
 }
 

@@ -132,8 +132,8 @@ async fn what_arrives_at_a_resolver_and_its_network_is_within_their_seconds_over
             assert!(sweeps.join_all().await.into_iter().all(|sweep| sweep.is_ok()));
         }
     }
-    let sent: u64 = counts.iter().map(|counts| counts.sent()).sum();
-    assert_eq!(u64::from(all()), sent);
+    let all_sent: u64 = counts.iter().map(|counts| counts.sent()).sum();
+    assert_eq!(u64::from(all()), all_sent);
     let arrived = arrived.lock().unwrap().clone();
     let until = |last: Instant| (last - began).as_secs_f64() * f64::from(PACE);
     let mut networks: BTreeMap<u8, (u32, Instant)> = BTreeMap::new();

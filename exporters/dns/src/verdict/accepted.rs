@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use crate::expected::Expected;
+use crate::resolvers::Systems;
 
 /// The addresses that a name may have, as a sweep found it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Accepted {
     /// Those that its owner pinned.
-    Pinned(Expected),
+    Pinned(Expected, Systems),
     /// Those of the reference, in their order.
     These(Vec<IpAddr>),
     /// It is not known which.
@@ -19,7 +20,7 @@ impl Accepted {
     /// Whether an address is among them.
     pub(crate) fn has(&self, address: &IpAddr) -> bool {
         match self {
-            Self::Pinned(expected) => expected.allows(address),
+            Self::Pinned(expected, systems) => expected.allows(address, systems),
             Self::These(addresses) => addresses.binary_search(address).is_ok(),
             Self::Any => true,
         }

@@ -49,7 +49,7 @@ impl<'a> Case<'a> {
         let is_bogus = |address: &std::net::IpAddr| {
             special::is_special(*address)
                 && !(rules.examples_are_public && special::is_example(*address))
-                && !rules.expected.is_some_and(|expected| expected.allows(address))
+                && !rules.expected.is_some_and(|expected| expected.allows(address, rules.systems))
         };
         let bogus = heard.answers.iter().map(|answer| answer.iter().any(is_bogus)).collect();
         let mut case = Self {

@@ -21,6 +21,7 @@ use super::whole::Severity;
 use crate::answer::{self, Content};
 use crate::expected::Expected;
 use crate::outcome::Class;
+use crate::resolvers::Systems;
 
 /// Share of the agreeing votes for one answer at which nearly all give one.
 const ONE: f64 = 0.95;
@@ -71,7 +72,7 @@ impl Standard {
                 let changed = rules.expected_since.unwrap_or(now);
                 let (before, former) = (memory.pin.as_ref(), memory.former.as_ref());
                 let former = Former::of(pin, before, former, changed);
-                Self::pinned(case, pin, former, ttl, now)
+                Self::pinned(case, rules.systems, pin, former, ttl, now)
             }
             None => Self::agreed(case, memory, ttl, now),
         }
@@ -105,11 +106,18 @@ impl Standard {
         }
     }
 
-    fn pinned(case: &Case<'_>, pin: &Expected, former: Option<Former>, ttl: u32, now: u64) -> Self {
+    fn pinned(
+        case: &Case<'_>,
+        systems: &Systems,
+        pin: &Expected,
+        former: Option<Former>,
+        ttl: u32,
+        now: u64,
+    ) -> Self {
         let mut standard = Self { pin: Some(pin.clone()), ..Self::empty(case, ttl) };
         let fits = |pin: &Expected| {
             let answers = case.heard.answers.iter();
-            answers.map(|answer| pin.is_met_by_addresses(answer)).collect::<Vec<_>>()
+            answers.map(|answer| pin.is_met_by_addresses(answer, systems)).collect::<Vec<_>>()
         };
         standard.classes.accepted = fits(pin);
         standard.classes.is_absence = pin.is_absence();
@@ -363,9 +371,9 @@ impl Standard {
     }
 
     /// The addresses that the name may have.
-    pub(super) fn accepted(&self, pin: Option<&Expected>) -> Accepted {
-        match (pin, &self.addresses) {
-            (Some(pin), _) => Accepted::Pinned(pin.clone()),
+    pub(super) fn accepted(&self, rules: &Rules<'_>) -> Accepted {
+        match (rules.expected, &self.addresses) {
+            (Some(pin), _) => Accepted::Pinned(pin.clone(), rules.systems.clone()),
             (None, Some(addresses)) => Accepted::These(addresses.clone()),
             (None, None) => Accepted::Any,
         }

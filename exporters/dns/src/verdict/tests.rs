@@ -17,7 +17,7 @@ const THIRD: u8 = 3;
 
 fn pin(last: &[u8]) -> Expected {
     let answers = last.iter().map(|last| address(*last).into()).collect();
-    Expected { mode: Mode::Subset, answers }
+    Expected { mode: Mode::Subset, answers, systems: Vec::new() }
 }
 
 fn country<'a>(verdict: &'a Verdict, code: &str) -> &'a Country {
@@ -133,11 +133,25 @@ fn bogons_are_told_apart_unless_they_are_expected() {
     let mut world = World::new(12, 8).all(&[GOOD]);
     world.country("AA", || bogon.clone());
     assert_eq!(count(&world.verdict(), Class::Bogon), 8);
-    let expected = Expected {
-        mode: Mode::Exact,
-        answers: vec!["10.0.0.0/8".parse().unwrap(), address(GOOD).into()],
-    };
+    let answers = vec!["10.0.0.0/8".parse().unwrap(), address(GOOD).into()];
+    let expected = Expected { answers, ..Expected::default() };
     assert_eq!(count(&world.judged(&expected), Class::Agree), 96);
+}
+
+#[test]
+fn a_pinned_system_accepts_all_of_its_addresses_and_no_others() {
+    let mut world = World::new(12, 8).all(&[GOOD]);
+    world.country("AA", || outcome(&[9]));
+    world.country("BB", || outcome(&[GOOD + 1]));
+    let table = format!("{}\t{}\t64500\n", address(GOOD), address(GOOD + 1));
+    let systems = Systems::read(table.as_bytes()).unwrap();
+    let pin = Expected { mode: Mode::Subset, systems: vec![64500], ..Expected::default() };
+    let rules = Rules { expected: Some(&pin), systems: &systems, ..Rules::default() };
+    let verdict = world.by(rules);
+    assert_eq!((count(&verdict, Class::Agree), verdict.unexpected_resolvers), (88, Some(8)));
+    assert_eq!(diverging(&verdict), ["AA"]);
+    let other = Rules { expected: Some(&pin), ..Rules::default() };
+    assert_eq!(world.by(other).unexpected_resolvers, Some(96), "no table knows any");
 }
 
 #[test]
@@ -154,7 +168,7 @@ fn absence_has_two_forms_and_is_an_answer_too() {
     let verdict = world.verdict();
     assert_eq!((verdict.state, count(&verdict, Class::Agree)), (State::Uniform, 94));
     assert_eq!(count(&verdict, Class::Dissent), 2);
-    let none = Expected { mode: Mode::Exact, answers: Vec::new() };
+    let none = Expected::default();
     assert_eq!(world.judged(&none).unexpected_ratio, Some(2.0 / 96.0));
 }
 
@@ -162,7 +176,7 @@ fn absence_has_two_forms_and_is_an_answer_too() {
 fn an_address_made_of_an_ipv4_one_is_believed_only_where_that_is_known() {
     let made: Ipv6Addr = "64:ff9b::9572:a701".parse().unwrap();
     let made = Some(Outcome::Answer(Answer::new(Content::Addresses([IpAddr::V6(made)].into()))));
-    let v6 = Expected { mode: Mode::Exact, answers: vec!["2606::/16".parse().unwrap()] };
+    let v6 = Expected { answers: vec!["2606::/16".parse().unwrap()], ..Expected::default() };
     let v4 = Accepted::These(vec!["149.114.167.1".parse().unwrap()]);
     let other = Accepted::These(vec!["149.114.167.2".parse().unwrap()]);
     let mut world = World::new(12, 8);

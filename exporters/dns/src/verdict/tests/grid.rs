@@ -158,7 +158,11 @@ fn run(name: usize, what: Disturbance, list_of: usize, pinned: bool, tally: &mut
     let mut random = Random(seed as u64 * 7_919 + 13);
     let (size, count, alive) = LISTS[list_of];
     let (mut world, places) = list(size, count, alive, &mut random);
-    let expected = Expected { mode: Mode::Subset, answers: vec!["20.0.0.0/8".parse().unwrap()] };
+    let expected = Expected {
+        mode: Mode::Subset,
+        answers: vec!["20.0.0.0/8".parse().unwrap()],
+        systems: Vec::new(),
+    };
     let rules = Rules { expected: pinned.then_some(&expected), ..Rules::default() };
     let sweep = |world: &mut World, bad: &[bool], random: &mut Random| {
         for at in 0..size {
