@@ -5,13 +5,15 @@
 
 mod ids;
 mod query;
+mod queue;
 mod repeated;
 
 use ids::{Ids, Known};
 pub(crate) use query::Query;
+use query::Since;
+use queue::Queue;
 use repeated::{add, repeated};
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -48,12 +50,11 @@ pub(crate) struct Pending<'a> {
     templates: &'a [Template],
     timeout: Duration,
     retries: u8,
-    /// Those to which anything may come that counts, and the number of the first.
-    queries: VecDeque<Query>,
-    first: usize,
+    /// Those to which anything may come that counts.
+    queries: Queue<Query>,
     ids: Ids,
     /// Deadlines in their order: the timeout is the same for all, so a queue does.
-    deadlines: VecDeque<(Duration, usize)>,
+    deadlines: Queue<(Duration, usize)>,
     in_flight: usize,
     /// Until when anything more may come to a query that has its reply.
     lingers_until: Option<Duration>,
@@ -66,10 +67,9 @@ impl<'a> Pending<'a> {
             templates,
             timeout,
             retries,
-            queries: VecDeque::new(),
-            first: 0,
+            queries: Queue::default(),
             ids: Ids::default(),
-            deadlines: VecDeque::new(),
+            deadlines: Queue::default(),
             in_flight: 0,
             lingers_until: None,
         }
@@ -90,14 +90,14 @@ impl<'a> Pending<'a> {
         case: u64,
         form: Form,
     ) -> usize {
-        let index = self.first + self.queries.len();
-        self.queries.push_back(Query {
-            peer,
-            question,
+        let index = self.queries.push(Query {
+            ip: peer.ip(),
+            port: peer.port(),
+            question: u32::try_from(question).expect("fewer questions than IPv4 addresses"),
             id,
             case,
             form,
-            sent: now,
+            sent: now.into(),
             retries_left: self.retries,
             over_tcp: false,
             is_held: false,
@@ -107,22 +107,22 @@ impl<'a> Pending<'a> {
             saw_unreachable: false,
             outcome: None,
             meanwhile: None,
-            answered: Duration::ZERO,
+            answered: Since::default(),
         });
         self.ids.remember(id, index);
-        self.deadlines.push_back((now + self.timeout, index));
+        self.deadlines.push((now + self.timeout, index));
         self.in_flight += 1;
         index
     }
 
     /// A query by its index, to which anything may come.
     pub(crate) fn query(&self, index: usize) -> &Query {
-        &self.queries[index - self.first]
+        self.queries.get(index).expect("it is not over")
     }
 
     /// The same; none if it is over.
     pub(crate) fn open(&self, index: usize) -> Option<&Query> {
-        self.queries.get(index.checked_sub(self.first)?)
+        self.queries.get(index)
     }
 
     /// Takes the first query, if nothing that comes counts any more.
@@ -132,7 +132,8 @@ impl<'a> Pending<'a> {
             Outcome::Answer(answer) => !answer.content.is_conclusive(),
             _ => false,
         };
-        let until = if is_error { query.sent + self.timeout } else { query.answered + LINGER };
+        let until =
+            if is_error { query.sent.get() + self.timeout } else { query.answered.get() + LINGER };
         if now < until {
             return None;
         }
@@ -140,13 +141,12 @@ impl<'a> Pending<'a> {
             query.outcome,
             Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable)
         );
-        self.ids.note_over(query.id, self.first, query.peer, is_late);
-        self.first += 1;
-        self.queries.pop_front()
+        self.ids.note_over(query.id, self.queries.first(), query.peer(), is_late);
+        self.queries.pop()
     }
 
     fn query_mut(&mut self, index: usize) -> &mut Query {
-        &mut self.queries[index - self.first]
+        self.queries.get_mut(index).expect("it is not over")
     }
 
     /// The query could not be sent.
@@ -171,11 +171,11 @@ impl<'a> Pending<'a> {
             Some(Known::Over { .. }) => return Received::Ignored(Ignored::Duplicate),
             Some(Known::Exchanged) | None => return Received::Ignored(Ignored::Unmatched),
         };
-        let query = &mut self.queries[index - self.first];
-        if (query.peer.ip(), query.peer.port()) != (from.ip(), from.port()) {
+        let query = self.queries.get_mut(index).expect("an open id is that of a query");
+        if (query.ip, query.port) != (from.ip(), from.port()) {
             return Received::Ignored(Ignored::WrongSource);
         }
-        if query.waits() && now > query.sent + self.timeout {
+        if query.waits() && now > query.sent.get() + self.timeout {
             // About to be given up.
             return Received::Ignored(Ignored::Late);
         }
@@ -183,7 +183,7 @@ impl<'a> Pending<'a> {
             query.saw_malformed = true;
             return Received::Ignored(Ignored::Oversize);
         }
-        match reply::read(datagram, &self.templates[query.question], query.case) {
+        match reply::read(datagram, &self.templates[query.question()], query.case) {
             Reply::Ignored(reason) => {
                 query.saw_malformed |= reason == Ignored::Malformed;
                 Received::Ignored(reason)
@@ -213,11 +213,11 @@ impl<'a> Pending<'a> {
                 if is_without && !query.errs_either_way {
                     answer.flags.set(Flag::NoEdns);
                 }
-                let took = now.saturating_sub(query.sent);
-                query.answered = now;
+                let took = now.saturating_sub(query.sent.get());
+                query.answered = now.into();
                 // An error may be forged, and the answer on its way.
                 let is_error = !answer.content.is_conclusive();
-                let until = if is_error { query.sent + self.timeout } else { now + LINGER };
+                let until = if is_error { query.sent.get() + self.timeout } else { now + LINGER };
                 self.lingers_until = self.lingers_until.max(Some(until));
                 self.settle(index, Outcome::Answer(answer));
                 Received::Answered(took)
@@ -230,11 +230,11 @@ impl<'a> Pending<'a> {
         if self.open(index).is_none_or(|query| query.outcome.is_some()) {
             return;
         }
-        let query = &mut self.queries[index - self.first];
+        let Some(query) = self.queries.get_mut(index) else { return };
         let meanwhile = query.meanwhile.take();
         let reply = message
             .filter(|message| message::id(message) == Some(query.id))
-            .map(|message| reply::read(message, &self.templates[query.question], query.case));
+            .map(|message| reply::read(message, &self.templates[query.question()], query.case));
         let whole = match reply {
             Some(Reply::Answer(mut answer)) => {
                 answer.flags.set(Flag::Tc);
@@ -259,8 +259,7 @@ impl<'a> Pending<'a> {
     pub(crate) fn unreachable(&mut self, peer: SocketAddr, id: u16) {
         if let Some(Known::Open(index)) = self.ids.get(id) {
             let query = self.query_mut(index as usize);
-            query.saw_unreachable |=
-                (query.peer.ip(), query.peer.port()) == (peer.ip(), peer.port());
+            query.saw_unreachable |= (query.ip, query.port) == (peer.ip(), peer.port());
         }
     }
 
@@ -268,25 +267,24 @@ impl<'a> Pending<'a> {
     pub(crate) fn expire(&mut self, now: Duration) -> Vec<usize> {
         let mut again = Vec::new();
         while let Some(&(deadline, index)) = self.deadlines.front() {
-            let Some(query) = index.checked_sub(self.first).and_then(|at| self.queries.get_mut(at))
-            else {
-                self.deadlines.pop_front();
+            let Some(query) = self.queries.get_mut(index) else {
+                self.deadlines.pop();
                 continue;
             };
             // One that was sent again has another deadline.
-            let waits = query.waits() && query.sent + self.timeout == deadline;
+            let waits = query.waits() && query.sent.get() + self.timeout == deadline;
             if waits && deadline > now {
                 break;
             }
-            self.deadlines.pop_front();
+            self.deadlines.pop();
             if !waits {
                 continue;
             }
             let silent = !query.saw_malformed && !query.saw_unreachable;
             if silent && query.retries_left > 0 {
                 query.retries_left -= 1;
-                query.sent = now;
-                self.deadlines.push_back((now + self.timeout, index));
+                query.sent = now.into();
+                self.deadlines.push((now + self.timeout, index));
                 again.push(index);
             } else if let Some(refusal) = query.refusal.take() {
                 self.settle(index, Outcome::Answer(*refusal));
@@ -308,12 +306,12 @@ impl<'a> Pending<'a> {
         if !query.may_go_again() {
             return false;
         }
-        (query.sent, query.is_held) = (now, false);
+        (query.sent, query.is_held) = (now.into(), false);
         if query.refusal.is_some() {
             let former = std::mem::replace(&mut query.id, id);
             self.ids.exchange(former, id, index);
         }
-        self.deadlines.push_back((now + self.timeout, index));
+        self.deadlines.push((now + self.timeout, index));
         true
     }
 
@@ -799,7 +797,7 @@ mod tests {
                     _ if sent.is_empty() => {}
                     _ => {
                         let (id, index) = sent[usize::try_from(random(sent.len() as u64)).unwrap()];
-                        let asked = pending.open(index).map_or(to, |query| query.peer);
+                        let asked = pending.open(index).map_or(to, Query::peer);
                         let from = if random(4) == 0 { to } else { asked };
                         let datagram = match random(6) {
                             0 => garbage(id),

@@ -20,14 +20,15 @@ pub(super) fn repeated(
     match (&mut query.outcome, reply) {
         (Some(Outcome::Answer(first)), Reply::Answer(second)) => {
             let is_error = !first.content.is_conclusive();
-            let until = if is_error { query.sent + timeout } else { query.answered + LINGER };
+            let until =
+                if is_error { query.sent.get() + timeout } else { query.answered.get() + LINGER };
             if first.content != second.content && now <= until && !first.flags.has(Flag::Tc) {
                 add(first, second);
                 return Received::SecondAnswer;
             }
             Received::Ignored(Ignored::Duplicate)
         }
-        (None, Reply::Answer(answer)) if query.over_tcp && now <= query.sent + timeout => {
+        (None, Reply::Answer(answer)) if query.over_tcp && now <= query.sent.get() + timeout => {
             match &mut query.meanwhile {
                 Some(first) if first.content == answer.content => {
                     return Received::Ignored(Ignored::Duplicate);

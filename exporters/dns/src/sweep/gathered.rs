@@ -58,7 +58,7 @@ impl Gathered {
 
     /// Takes a query to a resolver that is over.
     pub(super) fn add(&mut self, resolver: usize, query: Query) {
-        let (question, is_unchecked) = (query.question, query.form.is_unchecked);
+        let (question, is_unchecked) = (query.question(), query.form.is_unchecked);
         let is_plain = query.form.is_plain && self.turns[resolver] != Turn::Trial;
         let is_fallback = query.is_fallback();
         if query.errs_either_way {

@@ -162,7 +162,7 @@ impl Worker {
             let member = asked.members.pop_front().expect("one for each query");
             asked.first += 1;
             let outcome = query.outcome();
-            if query.question == control {
+            if query.question() == control {
                 asked.control_of[member] = Shown::Over(outcome.is_some_and(passes_control));
             } else if !query.form.is_unchecked
                 && asked.failed.len() < MOST_UNCHECKED
@@ -170,7 +170,7 @@ impl Worker {
                 && (self.shared.plan.set.control.is_none()
                     || matches!(asked.control_of[member], Shown::Over(true)))
             {
-                asked.failed.push((member, query.question));
+                asked.failed.push((member, query.question()));
             }
             self.shared.gathered().add(self.members[member], query);
         }
@@ -237,7 +237,7 @@ impl Worker {
                 if matches!(put, Put::Again(_)) && !query.may_go_again() {
                     return false;
                 }
-                (asked.member(index), query.question, query.is_fallback())
+                (asked.member(index), query.question(), query.is_fallback())
             }
             Put::Unchecked(member, question) => (member, question, false),
         };
@@ -321,13 +321,13 @@ impl Worker {
     /// A query as it is on the wire.
     fn message(&self, pending: &Pending<'_>, index: usize) -> Vec<u8> {
         let (query, mut bytes) = (pending.query(index), Vec::new());
-        let template = &self.shared.templates[query.question];
+        let template = &self.shared.templates[query.question()];
         template.write_as(query.form, query.id, query.case, &mut bytes);
         bytes
     }
 
     async fn send(&self, sockets: &Sockets, pending: &mut Pending<'_>, index: usize) {
-        let (peer, bytes) = (pending.query(index).peer, self.message(pending, index));
+        let (peer, bytes) = (pending.query(index).peer(), self.message(pending, index));
         match sockets.send(&bytes, peer).await {
             Ok(()) => self.shared.counts.query(Transport::Udp),
             Err(error) => {

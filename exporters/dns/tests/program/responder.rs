@@ -103,9 +103,17 @@ pub(crate) struct Responder {
     counts: Arc<Mutex<Counts>>,
 }
 
+/// What an address replies to a query: after which time, from where, what.
+pub(crate) type Replies = fn(&[u8], Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)>;
+
 impl Responder {
     /// Starts answering, over UDP and TCP at the same port. Ends with the test's process.
     pub(crate) fn start() -> Self {
+        Self::start_with(replies)
+    }
+
+    /// The same, with other resolvers.
+    pub(crate) fn start_with(replies: Replies) -> Self {
         let (udp, tcp) = loop {
             let udp = UdpSocket::bind("0.0.0.0:0").unwrap();
             if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
@@ -113,10 +121,12 @@ impl Responder {
             }
         };
         setsockopt(&udp, sockopt::Ipv4PacketInfo, &true).unwrap();
+        // As much as the system lets a program have.
+        setsockopt(&udp, sockopt::RcvBuf, &(8 << 20)).unwrap();
         let port = udp.local_addr().unwrap().port();
         let counts = Arc::new(Mutex::new(Counts::new()));
         let counted = Arc::clone(&counts);
-        thread::spawn(move || answer_datagrams(&Arc::new(udp), &counted));
+        thread::spawn(move || answer_datagrams(&Arc::new(udp), &counted, replies));
         thread::spawn(move || answer_connections(&tcp));
         Self { port, counts }
     }
@@ -126,7 +136,7 @@ impl Responder {
     }
 }
 
-fn answer_datagrams(socket: &Arc<UdpSocket>, counts: &Mutex<Counts>) {
+fn answer_datagrams(socket: &Arc<UdpSocket>, counts: &Mutex<Counts>, replies: Replies) {
     loop {
         let mut buffer = [0; 2048];
         let mut control = nix::cmsg_space!(nix::libc::in_pktinfo);
@@ -191,7 +201,6 @@ fn answer_connections(listener: &TcpListener) {
     }
 }
 
-/// What an address replies: after which time, from where, what.
 fn replies(query: &[u8], to: Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)> {
     use Behaviour as B;
     let now = Duration::ZERO;
@@ -255,14 +264,14 @@ fn truth(query: &[u8]) -> Vec<u8> {
 }
 
 /// A reply with the query's question and no record.
-fn header(query: &[u8], rcode: u8, answers: u8) -> Vec<u8> {
+pub(crate) fn header(query: &[u8], rcode: u8, answers: u8) -> Vec<u8> {
     let mut bytes = query[..question_end(query)].to_vec();
     bytes[2..12].copy_from_slice(&[0x81, 0x80 | rcode, 0, 1, 0, answers, 0, 0, 0, 0]);
     bytes
 }
 
 /// A reply with one record of the type asked for.
-fn data(query: &[u8], address: [u8; 4]) -> Vec<u8> {
+pub(crate) fn data(query: &[u8], address: [u8; 4]) -> Vec<u8> {
     let mut bytes = header(query, 0, 1);
     let kind = asked_type(query);
     // As an IPv6 address, 127.0.0.1 becomes ::127.0.0.1, and any other a public one.
