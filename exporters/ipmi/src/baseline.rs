@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 use exporter_kit::{Held, StateFile};
@@ -15,6 +16,10 @@ use crate::verdict;
 const FORMAT: u32 = 1;
 /// Ten times what the most sensors take that are remembered.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How the names of files begin of hosts that scrapers name, and how long they may be.
+const ON_DEMAND: &str = "on-demand@";
+const LONGEST_ON_DEMAND: usize = 200;
 
 /// What is kept of one BMC.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,6 +102,18 @@ impl Kept {
         } else {
             first
         };
+        Self::look(store, target)
+    }
+
+    /// Looks for the baseline of a host that a scraper names, by a module; `None` where the two are too
+    /// long for the name of a file.
+    pub(crate) fn find_on_demand(directory: &Path, host: &str, module: &str) -> Option<Self> {
+        let name = on_demand(host, module);
+        let fits = name.len() <= LONGEST_ON_DEMAND;
+        fits.then(|| Self::look(Store::new(directory, &name), host))
+    }
+
+    fn look(store: Store, target: &str) -> Self {
         let found = store.file.look(MOST_BYTES, parse);
         if let Some(fault) = found.fault() {
             let file = store.file.path().display();
@@ -118,7 +135,21 @@ impl Kept {
 /// The name of the file of a name that more than one site has. No target's name has an `@`.
 fn pair(target: &str, site: &str) -> String {
     let mut name = format!("{target}@");
-    for byte in site.bytes() {
+    escape(site, &mut name);
+    name
+}
+
+/// The name of the file of a host that a scraper names. It has two `@`, which no target's file has.
+fn on_demand(host: &str, module: &str) -> String {
+    let mut name = ON_DEMAND.to_owned();
+    escape(host, &mut name);
+    name.push('@');
+    escape(module, &mut name);
+    name
+}
+
+fn escape(text: &str, name: &mut String) {
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'-' {
             name.push(char::from(byte));
         } else {
@@ -126,7 +157,20 @@ fn pair(target: &str, site: &str) -> String {
             let _ = write!(name, "%{byte:02X}");
         }
     }
-    name
+}
+
+/// Removes the files of hosts that scrapers named, and that were not written for so long: whom nobody
+/// names any more would stay for good. Returns how many.
+pub(crate) fn forget_on_demand(directory: &Path, older: Duration) -> usize {
+    let Ok(files) = std::fs::read_dir(directory) else { return 0 };
+    let is_old = |file: &std::fs::DirEntry| {
+        let name = file.file_name();
+        let is_one = name.to_str().is_some_and(|it| it.starts_with(ON_DEMAND));
+        let written = file.metadata().and_then(|it| it.modified()).ok().filter(|_| is_one);
+        written.is_some_and(|at| at.elapsed().is_ok_and(|age| age > older))
+    };
+    let old = files.filter_map(Result::ok).filter(is_old);
+    old.filter(|file| std::fs::remove_file(file.path()).is_ok()).count()
 }
 
 impl Store {

@@ -18,17 +18,17 @@ mod account;
 mod address;
 mod driver;
 mod foreign;
-mod guestbook;
 mod login;
 mod module;
+mod on_demand;
 mod own;
 mod span;
 mod target;
 
 pub(crate) use address::Address;
-pub(crate) use guestbook::{Guest, Guestbook};
 pub(crate) use login::{Privilege, Suite, Workaround};
 pub(crate) use module::Module;
+pub(crate) use on_demand::{OnDemandBmc, OnDemandModules};
 use target::Target;
 pub(crate) use target::{Bmc, Labels};
 
@@ -154,11 +154,11 @@ impl Config {
     }
 
     /// What there is to know of those that a scraper names.
-    pub(crate) fn guestbook(&self) -> Guestbook {
+    pub(crate) fn on_demand_modules(&self) -> OnDemandModules {
         let shared = |(name, module): (&String, &Located<Module>)| {
             (name.clone(), Arc::new(module.value.clone()))
         };
-        Guestbook::new(self.modules.iter().map(shared).collect(), Arc::clone(&self.on_demand))
+        OnDemandModules::new(self.modules.iter().map(shared).collect(), Arc::clone(&self.on_demand))
     }
 }
 

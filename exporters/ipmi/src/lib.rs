@@ -16,7 +16,7 @@
 //! * [`simulation`]: a machine that is polled in virtual time, for worlds and histories;
 //! * [`backtest`]: the command of that name: what would have been said of a history;
 //! * `metrics`: every metric, the only part that knows Prometheus;
-//! * `guests`: BMCs that a scraper names, polled as long as it asks for them;
+//! * `on_demand`: BMCs that a scraper names, polled as long as it asks for them;
 //! * `pages`: `/ipmi`, `/events` and `/-/accept-inventory`.
 //!
 //! A poll goes `source` -> `poll` -> `state` (with `verdict`); a scrape goes `state` -> `metrics` and asks
@@ -29,10 +29,10 @@ mod command;
 mod config;
 mod entity;
 mod fault;
-mod guests;
 mod inventory;
 mod journal;
 mod metrics;
+mod on_demand;
 mod outcome;
 mod pages;
 mod poll;
@@ -54,8 +54,8 @@ use exporter_kit::{Exporter, Health, Kit, Rounds, Running, TargetId, Wanted};
 
 use crate::baseline::{Kept, Names};
 pub use crate::config::Config;
-use crate::config::{Bmc, Guestbook, Labels};
-use crate::guests::Guests;
+use crate::config::{Bmc, Labels, OnDemandModules};
+use crate::on_demand::OnDemand;
 use crate::source::Source;
 use crate::state::{BmcState, Handover, Targets};
 
@@ -63,8 +63,8 @@ use crate::state::{BmcState, Handover, Targets};
 #[derive(Debug)]
 pub struct IpmiExporter {
     targets: Arc<Targets>,
-    guests: Arc<Guests>,
-    guestbook: Mutex<Arc<Guestbook>>,
+    on_demand: Arc<OnDemand>,
+    on_demand_modules: Mutex<Arc<OnDemandModules>>,
     rounds: Rounds,
 }
 
@@ -110,7 +110,7 @@ turbulence-ipmi backtest says which alerts it would have sent on a history of re
         let exporter = Self::new(kit.rounds.clone());
         let metrics = metrics::Metrics(Arc::clone(&exporter.targets));
         kit.registry.register(metrics);
-        tokio::spawn(Arc::clone(&exporter.guests).sweep());
+        tokio::spawn(Arc::clone(&exporter.on_demand).sweep());
         Ok(exporter)
     }
 
@@ -123,9 +123,12 @@ turbulence-ipmi backtest says which alerts it would have sent on a history of re
     }
 
     fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
-        let guestbook = Arc::new(config.guestbook());
-        *self.guestbook.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&guestbook);
-        self.guests.reload(|id| guestbook.still(&id.name, &id.module));
+        let modules = Arc::new(config.on_demand_modules());
+        let mut in_force = self.on_demand_modules.lock().unwrap_or_else(PoisonError::into_inner);
+        *in_force = Arc::clone(&modules);
+        drop(in_force);
+        let directory = config.state_directory.clone();
+        self.on_demand.reload(directory, |id| modules.still(&id.name, &id.module));
         self.poll(config, found, Source::of)
     }
 
@@ -143,7 +146,7 @@ turbulence-ipmi backtest says which alerts it would have sent on a history of re
 
     /// Closes every session, so that no BMC has to time it out: some have room for four.
     async fn stop(&self) {
-        tokio::join!(self.targets.close(), self.guests.close());
+        tokio::join!(self.targets.close(), self.on_demand.close());
     }
 }
 
@@ -151,15 +154,15 @@ impl IpmiExporter {
     fn new(rounds: Rounds) -> Self {
         Self {
             targets: Arc::default(),
-            guests: Arc::new(Guests::new(rounds.clone())),
-            guestbook: Mutex::default(),
+            on_demand: Arc::new(OnDemand::new(rounds.clone())),
+            on_demand_modules: Mutex::default(),
             rounds,
         }
     }
 
     /// What there is to know of those that a scraper names.
-    fn guestbook(&self) -> Arc<Guestbook> {
-        Arc::clone(&self.guestbook.lock().unwrap_or_else(PoisonError::into_inner))
+    fn on_demand_modules(&self) -> Arc<OnDemandModules> {
+        Arc::clone(&self.on_demand_modules.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Polls the targets of the config and those that are discovered; returns those left out. Of a target

@@ -16,10 +16,11 @@ use exporter_kit::{Query, Registry, TargetId, off_the_thread};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::config::Guest;
+use crate::config::OnDemandBmc;
 use crate::journal::{Entry, Summary};
+use crate::on_demand::heard;
 use crate::state::{BmcState, Targets};
-use crate::{IpmiExporter, guests, metrics};
+use crate::{IpmiExporter, metrics};
 
 type All = Arc<Targets>;
 
@@ -42,7 +43,7 @@ enum Plan {
     /// A target that is polled anyway.
     Target(Arc<BmcState>),
     /// A host that the query names.
-    Guest(TargetId, Guest),
+    OnDemand(TargetId, OnDemandBmc),
 }
 
 /// What answers for one target.
@@ -53,7 +54,7 @@ impl Engine for Requests {
     type Plan = Plan;
 
     fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.guestbook().settings)
+        Arc::clone(&self.0.on_demand_modules().settings)
     }
 
     fn plan(&self, asked: &Asked) -> Result<Planned<Plan>, String> {
@@ -75,13 +76,13 @@ impl Engine for Requests {
             // By another module than its own it is a host like any other.
             _ => {
                 let module = module.unwrap_or(MODULE);
-                let (guest, destination) = self.0.guestbook().guest(target, module)?;
+                let (bmc, destination) = self.0.on_demand_modules().bmc(target, module)?;
                 let id = TargetId {
                     name: target.to_owned(),
                     module: module.to_owned(),
                     ..TargetId::default()
                 };
-                let plan = Plan::Guest(id, guest);
+                let plan = Plan::OnDemand(id, bmc);
                 Ok(Planned { plan, contacts: Contacts::Named(destination), timeout })
             }
         }
@@ -90,14 +91,14 @@ impl Engine for Requests {
     async fn measure(self: Arc<Self>, plan: Plan, deadline: Instant, log: Log) -> Registry {
         let state = match plan {
             Plan::Target(state) => state,
-            Plan::Guest(id, guest) => {
+            Plan::OnDemand(id, bmc) => {
                 // To take in a new one may take a moment.
-                let asking = Arc::clone(&self.0.guests);
-                let state = off_the_thread(move || asking.ask(&id, guest)).await;
+                let asking = Arc::clone(&self.0.on_demand);
+                let state = off_the_thread(move || asking.ask(&id, bmc)).await;
                 log.line(|| {
                     format!("{} is polled each {:?}", state.bmc.address, state.bmc.module.interval)
                 });
-                guests::heard(&state, deadline).await;
+                heard(&state, deadline).await;
                 state
             }
         };

@@ -15,7 +15,7 @@ use crate::metrics::counts::ReadFailures;
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Sensor, Slot};
-use crate::slow::Turns;
+use crate::slow::Schedule;
 use crate::source::Source;
 use crate::state::{BmcState, Found, Outcome, Snapshot, Value};
 use crate::verdict::Reading;
@@ -48,7 +48,7 @@ struct Poller<'a> {
     back_offs: HashMap<Arc<Known>, BackOff>,
     /// Polls in a row in which a sensor was not asked, by its place. Empty while all are asked.
     not_asked: Vec<u32>,
-    turns: Turns,
+    schedule: Schedule,
     /// The fixed moment that times are counted from.
     began: Instant,
 }
@@ -60,7 +60,7 @@ impl<'a> Poller<'a> {
             list: None,
             back_offs: HashMap::new(),
             not_asked: Vec::new(),
-            turns: Turns::default(),
+            schedule: Schedule::default(),
             began: Instant::now(),
         }
     }
@@ -93,7 +93,7 @@ impl<'a> Poller<'a> {
         if is_well {
             self.ask_slowly(source, started + self.state.bmc.module.interval).await;
         } else {
-            self.turns.start_over();
+            self.schedule.start_over();
         }
     }
 

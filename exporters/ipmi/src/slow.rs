@@ -88,7 +88,7 @@ impl Collector {
     }
 }
 
-/// A question of the slow lane.
+/// A question that is asked slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
     /// Whether the machine is on, and what is wrong with it.
@@ -113,7 +113,7 @@ pub(crate) enum Question {
 
 /// The questions that wait for their turn. Times are since any fixed moment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Turns {
+pub(crate) struct Schedule {
     waiting: VecDeque<Question>,
     /// What is asked first after the next poll.
     sooner: Vec<Question>,
@@ -122,7 +122,7 @@ pub(crate) struct Turns {
     last: Option<Duration>,
 }
 
-impl Turns {
+impl Schedule {
     /// Puts every question in line, once the last ones are answered and `interval` old.
     pub(crate) fn refill(
         &mut self,
@@ -182,7 +182,7 @@ impl Turns {
 /// What a question brought; `None` while it was not asked.
 type Told<T> = Option<Result<T, PollFailure>>;
 
-/// What the slow lane knows.
+/// What the slow questions brought.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Slow {
     power: Told<Power>,
@@ -383,78 +383,78 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn all(turns: &mut Turns) -> Vec<Question> {
-        std::iter::from_fn(|| turns.take()).collect()
+    fn all(schedule: &mut Schedule) -> Vec<Question> {
+        std::iter::from_fn(|| schedule.take()).collect()
     }
 
     #[test]
     fn every_question_has_its_turn_once_a_minute() {
-        let mut turns = Turns::default();
+        let mut schedule = Schedule::default();
         let collectors = [Collector::Ipmi, Collector::Sel];
-        turns.refill(Duration::ZERO, MINUTE, &collectors, 2);
+        schedule.refill(Duration::ZERO, MINUTE, &collectors, 2);
         let expected = [Question::Log, Question::States(0), Question::States(1)];
-        assert_eq!(all(&mut turns), expected);
-        turns.refill(Duration::from_secs(59), MINUTE, &collectors, 2);
-        assert_eq!(all(&mut turns), []);
-        turns.refill(MINUTE, MINUTE, &collectors, 2);
-        assert_eq!(all(&mut turns), expected);
+        assert_eq!(all(&mut schedule), expected);
+        schedule.refill(Duration::from_secs(59), MINUTE, &collectors, 2);
+        assert_eq!(all(&mut schedule), []);
+        schedule.refill(MINUTE, MINUTE, &collectors, 2);
+        assert_eq!(all(&mut schedule), expected);
     }
 
     #[test]
     fn what_still_waits_is_not_asked_twice() {
-        let mut turns = Turns::default();
-        turns.refill(Duration::ZERO, MINUTE, &[], 2);
-        assert_eq!(turns.take(), Some(Question::States(0)));
-        turns.refill(MINUTE * 2, MINUTE, &[], 2);
-        assert_eq!(all(&mut turns), [Question::States(1)]);
-        turns.refill(MINUTE * 2, MINUTE, &[], 2);
-        assert_eq!(all(&mut turns).len(), 2);
+        let mut schedule = Schedule::default();
+        schedule.refill(Duration::ZERO, MINUTE, &[], 2);
+        assert_eq!(schedule.take(), Some(Question::States(0)));
+        schedule.refill(MINUTE * 2, MINUTE, &[], 2);
+        assert_eq!(all(&mut schedule), [Question::States(1)]);
+        schedule.refill(MINUTE * 2, MINUTE, &[], 2);
+        assert_eq!(all(&mut schedule).len(), 2);
     }
 
     #[test]
     fn what_is_to_be_confirmed_is_asked_first_after_the_next_poll_and_once() {
-        let mut turns = Turns::default();
-        turns.refill(Duration::ZERO, MINUTE, &[], 3);
+        let mut schedule = Schedule::default();
+        schedule.refill(Duration::ZERO, MINUTE, &[], 3);
         for place in [0, 1] {
-            assert_eq!(turns.take(), Some(Question::States(place)));
+            assert_eq!(schedule.take(), Some(Question::States(place)));
             for _ in 0..2 {
-                turns.sooner(Question::States(place));
+                schedule.sooner(Question::States(place));
             }
         }
-        assert_eq!(all(&mut turns), [Question::States(2)]);
-        turns.refill(Duration::from_secs(5), MINUTE, &[], 3);
-        assert_eq!(all(&mut turns), [Question::States(0), Question::States(1)]);
-        turns.refill(Duration::from_secs(10), MINUTE, &[], 3);
-        assert_eq!(all(&mut turns), []);
+        assert_eq!(all(&mut schedule), [Question::States(2)]);
+        schedule.refill(Duration::from_secs(5), MINUTE, &[], 3);
+        assert_eq!(all(&mut schedule), [Question::States(0), Question::States(1)]);
+        schedule.refill(Duration::from_secs(10), MINUTE, &[], 3);
+        assert_eq!(all(&mut schedule), []);
     }
 
     #[test]
     fn what_had_no_answer_is_asked_last_after_the_next_poll() {
-        let mut turns = Turns::default();
-        turns.refill(Duration::ZERO, MINUTE, &[], 3);
-        assert_eq!(turns.take(), Some(Question::States(0)));
+        let mut schedule = Schedule::default();
+        schedule.refill(Duration::ZERO, MINUTE, &[], 3);
+        assert_eq!(schedule.take(), Some(Question::States(0)));
         for _ in 0..2 {
-            turns.later(Question::States(0));
+            schedule.later(Question::States(0));
         }
         // It is not its turn in this one.
-        assert_eq!(turns.take(), Some(Question::States(1)));
-        turns.refill(Duration::from_secs(5), MINUTE, &[], 3);
-        assert_eq!(turns.take(), Some(Question::States(2)));
+        assert_eq!(schedule.take(), Some(Question::States(1)));
+        schedule.refill(Duration::from_secs(5), MINUTE, &[], 3);
+        assert_eq!(schedule.take(), Some(Question::States(2)));
         // One that is never answered holds up no other.
-        turns.later(Question::States(2));
-        assert_eq!(all(&mut turns), [Question::States(0)]);
-        turns.refill(MINUTE, MINUTE, &[], 3);
-        assert_eq!(all(&mut turns), [0, 1, 2].map(Question::States));
+        schedule.later(Question::States(2));
+        assert_eq!(all(&mut schedule), [Question::States(0)]);
+        schedule.refill(MINUTE, MINUTE, &[], 3);
+        assert_eq!(all(&mut schedule), [0, 1, 2].map(Question::States));
     }
 
     #[test]
     fn after_a_failed_poll_everything_is_due() {
-        let mut turns = Turns::default();
-        turns.refill(Duration::ZERO, MINUTE, &[], 1);
-        turns.start_over();
-        assert_eq!(turns.take(), None);
-        turns.refill(Duration::from_secs(1), MINUTE, &[], 1);
-        assert_eq!(all(&mut turns), [Question::States(0)]);
+        let mut schedule = Schedule::default();
+        schedule.refill(Duration::ZERO, MINUTE, &[], 1);
+        schedule.start_over();
+        assert_eq!(schedule.take(), None);
+        schedule.refill(Duration::from_secs(1), MINUTE, &[], 1);
+        assert_eq!(all(&mut schedule), [Question::States(0)]);
     }
 
     #[test]

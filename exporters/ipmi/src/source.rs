@@ -98,7 +98,7 @@ impl Source {
         each!(self, it => it.read(due, until).await)
     }
 
-    /// Asks a question of the slow lane over the session there is. No failure of it ends the session:
+    /// Asks a slow question over the session there is. No failure of it ends the session:
     /// the next poll finds out whether that still lives.
     pub(crate) async fn ask(&mut self, question: Question) -> Result<Answer, PollFailure> {
         each!(self, it => it.ask(question).await)

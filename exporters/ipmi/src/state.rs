@@ -198,7 +198,7 @@ impl BmcState {
         }
     }
 
-    /// Records what the slow lane was told; `sensor` is the one that a question about states was of.
+    /// Records what a slow question brought; `sensor` is the one that a question about states was of.
     pub(crate) fn learn(
         &self,
         question: Question,

@@ -90,7 +90,7 @@ fn every_sensor_is_read_over_one_session() {
 }
 
 #[test]
-fn the_slow_lane_tells_what_the_bmc_knows_and_nothing_of_what_it_refuses() {
+fn the_slow_questions_tell_what_the_bmc_knows_and_nothing_of_what_it_refuses() {
     let sim = Sim::start();
     let exporter = start(&config(&sim));
     let bay = "ipmi_sensor_state_asserted{id=\"32.0.64\",state=\"drive fault\"}";

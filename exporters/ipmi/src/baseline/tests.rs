@@ -126,3 +126,31 @@ fn a_standing_that_cannot_be_understood_costs_no_inventory() {
     assert!(store.is_some() && baseline.standing.is_none());
     assert_eq!(baseline.sensors.len(), 1);
 }
+
+#[test]
+fn a_host_that_a_scraper_names_has_a_file_that_no_target_can_have_until_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let find = |host: &str, module: &str| Kept::find_on_demand(folder.path(), host, module);
+    let save = |kept: Option<Kept>| {
+        let (store, _) = kept.unwrap().open();
+        store
+            .unwrap()
+            .save("", vec![Known::new("32.0.5", "05-HD Max", Entity::Disk)].into())
+            .unwrap();
+    };
+    for (host, module) in [("a.example:623", "default"), ("a.example", "623@default")] {
+        save(find(host, module));
+    }
+    save(Some(Kept::find(folder.path(), "a.example", "623", false)));
+    assert_eq!(find("[::1]:623", "default").unwrap().open().1, Baseline::default());
+    assert!(find(&"a".repeat(250), "default").is_none());
+    let count = || std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(count(), 3);
+    let day = Duration::from_secs(86_400);
+    assert_eq!((forget_on_demand(folder.path(), day), count()), (0, 3));
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = std::fs::File::options().write(true).open(file.unwrap().path()).unwrap();
+        file.set_modified(std::time::SystemTime::now() - 2 * day).unwrap();
+    }
+    assert_eq!((forget_on_demand(folder.path(), day), count()), (2, 1));
+}

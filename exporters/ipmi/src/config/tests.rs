@@ -463,18 +463,18 @@ fn a_config_that_names_nobody_is_that_of_the_machine_itself() {
 }
 
 #[test]
-fn a_guest_has_the_account_of_its_module_and_is_a_host() {
+fn a_bmc_on_demand_has_the_account_of_its_module_and_is_a_host() {
     let text = "
 modules:
   default: {}
   lan: { user: u, pass: hunter2 }
 on_demand: { allow: [192.0.2.0/24, '*.example'] }
 ";
-    let guestbook = parse(text).unwrap().guestbook();
-    let (guest, destination) = guestbook.guest("192.0.2.7", "lan").unwrap();
-    assert_eq!(guest.work.module.account.password.expose(), "hunter2");
+    let modules = parse(text).unwrap().on_demand_modules();
+    let (bmc, destination) = modules.bmc("192.0.2.7", "lan").unwrap();
+    assert_eq!(bmc.work.module.account.password.expose(), "hunter2");
     assert_eq!(
-        (guest.work.name.as_str(), destination.to_string()),
+        (bmc.work.name.as_str(), destination.to_string()),
         ("192.0.2.7", "192.0.2.7:623".into())
     );
     for (host, module, said) in [
@@ -483,11 +483,11 @@ on_demand: { allow: [192.0.2.0/24, '*.example'] }
         ("/dev/ipmi0", "lan", "target: must be a host; a device"),
         ("u:p@192.0.2.7", "lan", "target: must be a host or host:port"),
     ] {
-        let error = guestbook.guest(host, module).unwrap_err();
+        let error = modules.bmc(host, module).unwrap_err();
         assert!(error.starts_with(said), "{error}");
     }
-    assert!(guestbook.still("a.example", "lan").is_some());
-    assert!(guestbook.still("198.51.100.1", "lan").is_none());
+    assert!(modules.still("a.example", "lan").is_some());
+    assert!(modules.still("198.51.100.1", "lan").is_none());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The metrics of the slow lane, and of the talking itself.
+//! The metrics of the slow questions, and of the talking itself.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The slow lane: what is asked each minute, between two polls and over their session.
+//! The slow questions: what is asked each minute, between two polls and over their session.
 
 use tokio::time::Instant;
 
@@ -14,8 +14,8 @@ impl Poller<'_> {
         let module = &self.state.bmc.module;
         let discrete = self.list.as_ref().map_or(0, |it| it.discrete.len());
         let now = self.began.elapsed();
-        self.turns.refill(now, module.slow_interval, &module.collectors, discrete);
-        while let Some(question) = self.turns.take() {
+        self.schedule.refill(now, module.slow_interval, &module.collectors, discrete);
+        while let Some(question) = self.schedule.take() {
             let answer = source.ask(question).await;
             self.state.count(&source.spent());
             let is_lost = answer.as_ref().is_err_and(|it| PollFailure::is_of_the_session(*it));
@@ -29,15 +29,15 @@ impl Poller<'_> {
                 _ => true,
             };
             if !is_all {
-                self.turns.again(question);
+                self.schedule.again(question);
             }
             let is_answered = answer.is_ok();
             self.state.learn(question, sensor, answer);
             if sensor.is_some_and(|sensor| self.state.doubts_states_of(sensor)) {
                 if is_answered {
-                    self.turns.sooner(question);
+                    self.schedule.sooner(question);
                 } else {
-                    self.turns.later(question);
+                    self.schedule.later(question);
                 }
             }
             // It is for the next poll to find out whether the session is dead.

@@ -16,7 +16,7 @@ pub(crate) const SUPPLY: &str = "Power Supply";
 pub(crate) struct SensorList {
     /// Those that are read in polls.
     pub(crate) sensors: Vec<Sensor>,
-    /// Those whose states are asked for in the slow lane, among them some that are read.
+    /// Those whose states are asked for slowly, among them some that are read.
     pub(crate) discrete: Vec<Arc<Known>>,
     /// Those of these that are of the type of [`SUPPLY`], by their places.
     pub(crate) supplies: Box<[usize]>,

@@ -1,4 +1,4 @@
-//! The answers to the questions of the slow lane. No I/O, no clock.
+//! The answers to the slow questions. No I/O, no clock.
 
 use std::sync::Arc;
 

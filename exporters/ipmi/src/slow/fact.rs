@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Question;
 use crate::inventory::Known;
 
-/// A part of what the slow lane knows that a fault can rest on.
+/// A part of what the slow questions brought that a fault can rest on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fact {
     /// What the BMC says of the whole machine.

@@ -45,7 +45,7 @@ impl Polled {
         self.before = Some(Arc::new(Before::of(snapshot, slow, success, before)));
     }
 
-    /// Takes in what the slow lane was told. What is grave is sure for good if it was sure before polls
+    /// Takes in what a slow question brought. What is grave is sure for good if it was sure before polls
     /// failed: that is forgotten soon after.
     pub(super) fn learn(
         &mut self,

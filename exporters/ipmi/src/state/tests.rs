@@ -211,7 +211,7 @@ fn tells(state: &BmcState, place: usize, states: &[&'static str]) {
     state.learn(Question::States(place), Some(sensor), Ok(Answer::States(Some(asserted))));
 }
 
-/// A slow lane with an answer to each question: the CPU and the supply have failed.
+/// An answer to each slow question: the CPU and the supply have failed.
 fn tells_all(state: &BmcState) {
     for question in [Question::Power, Question::Log, Question::Watts, Question::Who] {
         state.learn(question, None, Err(PollFailure::Malformed));

@@ -4,10 +4,10 @@
 use std::process::Command;
 
 use peers::ipmi_sim::{ADMIN, ADMIN_PASSWORD, PASSWORD, USER};
-use peers::{Prometheus, yaml_block};
+use peers::{Program, Prometheus, yaml_block};
 
 use crate::sim::Sim;
-use crate::{check, config, module, shows, start};
+use crate::{check, config, module, shows, start, start_in};
 
 /// The first of the published examples, `ipmi_remote.yml`, less its comments.
 const REMOTE: &str = r#"
@@ -131,19 +131,56 @@ fn prometheus_names_the_bmcs_and_their_sessions_are_kept_and_given_back() {
     // One session for all scrapes; who is not listed was never spoken to.
     assert_eq!((sim.sessions(), stranger.sessions()), (1, 0));
 
-    // By another module the same BMC is another guest, with what that module reads alone.
+    // By another module the same BMC is another one, with what that module reads alone.
     let page = exporter.page(&format!("/ipmi?target={address}&module=other"));
     assert!(
         page.contains("collector=\"chassis\"} 1") && !page.contains("ipmi_temperature"),
         "{page}"
     );
     assert_eq!(exporter.request("GET", &format!("/ipmi?target={other}"), "").status, 403);
-    assert!(!exporter.metrics().text.contains("ipmi_up"), "guests are on no page but their own");
+    assert!(!exporter.metrics().text.contains("ipmi_up"), "they are on no page but their own");
 
     // Nobody may be named any more.
     assert_eq!(exporter.reload(&format!("{modules}targets: []\n")).status, 200);
     exporter.wait("the sessions are given back", || sim.sessions() == 0);
     assert_eq!(exporter.request("GET", &format!("/ipmi?target={address}"), "").status, 403);
+}
+
+#[test]
+fn what_is_known_of_a_bmc_that_prometheus_names_outlives_a_restart_and_a_reload() {
+    let mut sim = Sim::start();
+    let address = sim.address();
+    let folder = tempfile::tempdir().unwrap();
+    let config = |more: &str| {
+        format!(
+            "modules: {{ default: {} }}\ntargets: []\nstate_directory: state\n\
+             on_demand: {{ allow: ['{address}'] }}\n",
+            module(more)
+        )
+    };
+    let path = format!("/ipmi?target={address}&module=default");
+    let is_lost = |exporter: &Program| {
+        let hd_max = exporter.page(&path);
+        let present =
+            |line: &&str| line.starts_with("ipmi_sensor_present{") && line.contains("05-HD Max");
+        hd_max.lines().find(present).and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+    };
+    let exporter = start_in(folder.path(), &config(""));
+    exporter.wait("the sensor is there", || is_lost(&exporter) == Some(1.0));
+    assert!(exporter.stop().success());
+    let files = std::fs::read_dir(folder.path().join("state")).unwrap();
+    let files: Vec<_> =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(matches!(&files[..], [one] if one.starts_with("on-demand@127")), "{files:?}");
+
+    sim.kill();
+    sim.start_again_without(&[5]);
+    let exporter = start_in(folder.path(), &config(""));
+    exporter.wait("the sensor is missed", || is_lost(&exporter) == Some(0.0));
+    // Polled in another way it goes on as well.
+    assert_eq!(exporter.reload(&config(", slow_interval: 20s")).status, 200);
+    exporter.wait("the sensor is missed still", || is_lost(&exporter) == Some(0.0));
+    assert!(exporter.stop().success());
 }
 
 #[test]

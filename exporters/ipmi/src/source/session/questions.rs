@@ -1,4 +1,4 @@
-//! The questions of the slow lane, as IPMI asks them.
+//! The slow questions, as IPMI asks them.
 
 use ipmi_lan::CommandError;
 use ipmi_lan::sel::SelTime;
@@ -11,7 +11,7 @@ use crate::slow::{Answer, Log, Question};
 use crate::source::reasons;
 
 impl IpmiSession {
-    /// Asks a question of the slow lane.
+    /// Asks a slow question.
     pub(in crate::source) async fn ask(
         &mut self,
         question: Question,

@@ -13,24 +13,28 @@ use super::module::Module;
 use super::target::{Bmc, Labels};
 
 /// What there is to do for a BMC that no config and no list names.
-pub(crate) type Guest = Wanted<Arc<Bmc>, Labels>;
+pub(crate) type OnDemandBmc = Wanted<Arc<Bmc>, Labels>;
 
 /// The modules by which hosts may be named, and which hosts those are.
 #[derive(Debug, Default)]
-pub(crate) struct Guestbook {
+pub(crate) struct OnDemandModules {
     modules: BTreeMap<String, Arc<Module>>,
     /// Which hosts.
     pub(crate) settings: Arc<Settings>,
 }
 
-impl Guestbook {
+impl OnDemandModules {
     pub(super) fn new(modules: BTreeMap<String, Arc<Module>>, settings: Arc<Settings>) -> Self {
         Self { modules, settings }
     }
 
     /// What there is to do for a host by a module, and whom that contacts. Whether it may is not asked
     /// here.
-    pub(crate) fn guest(&self, host: &str, module: &str) -> Result<(Guest, Destination), String> {
+    pub(crate) fn bmc(
+        &self,
+        host: &str,
+        module: &str,
+    ) -> Result<(OnDemandBmc, Destination), String> {
         let Some(shared) = self.modules.get(module) else {
             let modules: Vec<_> = self.modules.keys().map(String::as_str).collect();
             return Err(format!("module: must be one of {}", modules.join(", ")));
@@ -56,9 +60,9 @@ impl Guestbook {
         Ok((Wanted { work, labels }, destination))
     }
 
-    /// What there is to do for a guest of before, if it may be one still.
-    pub(crate) fn still(&self, host: &str, module: &str) -> Option<Guest> {
-        let (guest, destination) = self.guest(host, module).ok()?;
-        self.settings.allow.allows(&destination).then_some(guest)
+    /// What there is to do for one of before, if it may be named still.
+    pub(crate) fn still(&self, host: &str, module: &str) -> Option<OnDemandBmc> {
+        let (bmc, destination) = self.bmc(host, module).ok()?;
+        self.settings.allow.allows(&destination).then_some(bmc)
     }
 }
