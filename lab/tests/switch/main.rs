@@ -2,6 +2,7 @@
 //! here, with the same value, or a reason stands in [`DIFFERENCES`].
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod community;
 #[path = "../machines/fixture.rs"]
 mod fixture;
 mod machines;
