@@ -33,7 +33,7 @@ pub(crate) use polled::Polled;
 
 /// Baselines that are written at the same moment. Hundreds of threads would take the CPU from the one
 /// that polls when thousands of machines change their verdicts at once, and memory for good.
-static PENS: Semaphore = Semaphore::const_new(8);
+static WRITERS: Semaphore = Semaphore::const_new(8);
 
 /// All BMCs, by name: of each the work, the labels and the state.
 pub(crate) type Targets = exporter_kit::Targets<Arc<Bmc>, BmcState, Labels, TargetId>;
@@ -324,7 +324,7 @@ impl BmcState {
         if self.is_replaced.load(Ordering::Relaxed) || !lock(&self.remembered).is_unsaved() {
             return Ok(());
         }
-        let _pen = PENS.acquire().await?;
+        let _writer = WRITERS.acquire().await?;
         let baseline = lock(&self.remembered).take_unsaved();
         let (store, site) = (store.clone(), self.labels().site.clone().unwrap_or_default());
         let saved = tokio::task::spawn_blocking(move || store.save(&site, baseline)).await;
