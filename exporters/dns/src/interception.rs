@@ -57,9 +57,12 @@ impl RunningInterception {
         last.filter(is_recent).map(|last| last.from)
     }
 
-    /// Takes over what was known before a reload, if the same was asked at the same addresses.
+    /// Takes over what was known before a reload, if the same was asked at the same addresses from the same place.
     pub(crate) fn takes_over(&self, before: &Self) {
-        let asked = |test: &Self| (test.plan.addresses.clone(), test.plan.question.clone());
+        let asked = |test: &Self| {
+            let InterceptionPlan { vantage, addresses, question, .. } = &test.plan;
+            (vantage.clone(), addresses.clone(), question.clone())
+        };
         if asked(self) == asked(before) {
             let last = before.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
@@ -115,8 +118,9 @@ mod tests {
     use crate::config::Config;
 
     fn test(more: &str) -> RunningInterception {
+        let (vantage, more) = more.split_once('@').unwrap_or(("fra", more));
         let text = format!(
-            "vantage: {{ name: fra, region: EMEA }}\nsets: [{{ name: own, resolvers: [9.9.9.9] }}]\n\
+            "vantage: {{ name: {vantage}, region: EMEA }}\nsets: [{{ name: own, resolvers: [9.9.9.9] }}]\n\
              questions: [{{ name: a.example }}]\ninterception: {{ name: b.example{more} }}\n"
         );
         let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
@@ -132,7 +136,9 @@ mod tests {
         before.publish(None, began + STANDS);
         assert_eq!(before.answered(began + STANDS), Some(from.clone()));
         assert_eq!(before.answered(began + STANDS + Duration::from_secs(1)), None);
-        for (more, wanted) in [(", timeout: 1s", Some(from)), (", addresses: [192.0.2.7]", None)] {
+        for (more, wanted) in
+            [(", timeout: 1s", Some(from)), (", addresses: [192.0.2.7]", None), ("nyc@", None)]
+        {
             let after = test(more);
             after.takes_over(&before);
             assert_eq!(after.answered(began), wanted, "{more}");

@@ -1,6 +1,6 @@
 //! Discovered resolvers: which set each of them joins, and which may not be asked. No I/O, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use exporter_kit::config::{Located, Problems};
 use exporter_kit::discovery::{Discovery, Found, Skipped};
 
 use super::lists::Hourly;
-use super::plan::Size;
+use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::{Config, Plan, Set};
+use crate::courtesy::is_stranger;
 use crate::resolvers::{Added, Builder, Country, Entry};
 
 /// A set that resolvers join.
@@ -19,17 +20,36 @@ struct Joined {
     size: Size,
 }
 
+/// What all sets ask together.
+struct Asked {
+    hourly: Hourly,
+    unacknowledged: HashSet<IpAddr>,
+}
+
+impl Asked {
+    /// Why one more stranger may not be asked, where nobody said that it is meant.
+    fn fault(&self, address: IpAddr) -> Option<String> {
+        let is_more = !self.unacknowledged.contains(&address);
+        (is_more && self.unacknowledged.len() >= MAX_UNACKNOWLEDGED).then(|| {
+            format!(
+                "acknowledge_third_party_probing: all sets together would probe more than {MAX_UNACKNOWLEDGED} resolvers of \
+                 others, which is to be acknowledged by each"
+            )
+        })
+    }
+}
+
 impl Config {
     /// What each set is asked, by its name, with the resolvers that were found; and which of these are
     /// left out. A set that has no resolver yet is asked nothing.
     pub(crate) fn plans(&self, found: &[Found]) -> (BTreeMap<String, Plan>, Vec<Skipped>) {
         let mut joined: BTreeMap<usize, Joined> = BTreeMap::new();
-        let mut hourly = self.hourly();
+        let mut asked = Asked { hourly: self.hourly(), unacknowledged: self.unacknowledged() };
         let mut skipped = Vec::new();
         for found in found {
             let added = self.place_of(found).and_then(|(number, address)| {
                 let entry = entry(found, address)?;
-                joined.entry(number).or_insert_with(|| self.joined(number)).add(&entry, &mut hourly)
+                joined.entry(number).or_insert_with(|| self.joined(number)).add(&entry, &mut asked)
             });
             if let Err(reason) = added {
                 skipped.push(found.clone().skip(reason));
@@ -45,6 +65,7 @@ impl Config {
         let plans = self.sets.iter().enumerate().map(plan);
         let plans = plans.filter(|plan| !plan.set.list.resolvers.is_empty());
         // What is left of the hours goes to the sets in their order.
+        let mut hourly = asked.hourly;
         let with_room = |plan: Plan| {
             let list = &plan.set.list;
             let (size, room) = (Size::of(list), hourly.room(list));
@@ -109,7 +130,7 @@ impl Config {
 
 impl Joined {
     /// Adds a resolver unless the set may not ask it, or not so many.
-    fn add(&mut self, entry: &Entry, hourly: &mut Hourly) -> Result<(), String> {
+    fn add(&mut self, entry: &Entry, asked: &mut Asked) -> Result<(), String> {
         if !self.builder.takes(entry.address) {
             return Err(
                 "address: special-purpose addresses are asked only with `allow_private: true`, \
@@ -121,7 +142,9 @@ impl Joined {
         let before = self.size.add(entry.address, system);
         let fault = self.plan.faults(&self.size).into_iter().next();
         let own = self.plan.hourly();
-        let fault = fault.or_else(|| hourly.fault(entry.address, own));
+        let fault = fault.or_else(|| asked.hourly.fault(entry.address, own));
+        let is_quiet = !self.plan.set.acknowledge_third_party_probing && is_stranger(entry.address);
+        let fault = fault.or_else(|| asked.fault(entry.address).filter(|_| is_quiet));
         let fault = fault.or_else(|| match self.builder.add(entry) {
             Added::Again => Some("another resolver of the set has its address".to_owned()),
             Added::OptedOut => Some("address: is in `opt_out_file`".to_owned()),
@@ -131,7 +154,10 @@ impl Joined {
             self.size.remove(entry.address, system, before);
             return Err(fault);
         }
-        hourly.add(entry.address, own);
+        asked.hourly.add(entry.address, own);
+        if is_quiet {
+            asked.unacknowledged.insert(entry.address);
+        }
         Ok(())
     }
 }
@@ -231,6 +257,16 @@ mod tests {
             "{ name: found, acknowledge_third_party_probing: true, contact: noc, control: a.example }",
         );
         assert_eq!(meant.plans(&many).0["found"].set.list.resolvers.len(), 201);
+        // So many over all sets, each once.
+        let in_set = |n: usize, set: &str| found(&format!("11.0.0.{n}"), &[("set", set)]);
+        let halves = (1..=201).map(|n| in_set(n, if n % 2 == 0 { "one" } else { "other" }));
+        let again = (1..=4).map(|n| in_set(n, if n % 2 == 0 { "other" } else { "one" }));
+        let two = config("{ name: one, interval: 2h }, { name: other, interval: 2h }");
+        let (plans, skipped) = two.plans(&halves.chain(again).collect::<Vec<_>>());
+        let count = |set: &str| plans[set].set.list.resolvers.len();
+        assert_eq!((count("one"), count("other"), skipped.len()), (102, 102, 1));
+        let wanted = "acknowledge_third_party_probing: all sets together would probe more than 200";
+        assert!(skipped[0].reason.starts_with(wanted), "{skipped:?}");
     }
 
     #[test]

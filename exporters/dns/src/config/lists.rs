@@ -296,6 +296,13 @@ impl Config {
         hourly
     }
 
+    /// The strangers of all sets that do not say that others are meant to be asked.
+    pub(super) fn unacknowledged(&self) -> HashSet<IpAddr> {
+        let quiet = self.sets.iter().filter(|set| !set.acknowledge_third_party_probing);
+        let addresses = quiet.flat_map(|set| set.list.resolvers.iter().map(|it| it.address));
+        addresses.filter(|address| is_stranger(*address)).collect()
+    }
+
     /// Adds a problem for each set with strangers whom others ask too, and who get too much of it all; and one if all
     /// sets together send more than there may be sent.
     fn check_together(&mut self, problems: &mut Problems) {
@@ -327,10 +334,7 @@ impl Config {
                 );
             }
         }
-        let quiet = self.sets.iter().filter(|set| !set.acknowledge_third_party_probing);
-        let quiet =
-            quiet.flat_map(|set| set.list.resolvers.iter().map(|resolver| resolver.address));
-        let strangers: HashSet<IpAddr> = quiet.filter(|address| is_stranger(*address)).collect();
+        let strangers = self.unacknowledged();
         if self.sets.len() > 1 && strangers.len() > MAX_UNACKNOWLEDGED {
             problems.add(
                 Place::default(),
