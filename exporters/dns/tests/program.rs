@@ -4,23 +4,31 @@
 
 #[path = "program/besides.rs"]
 mod besides;
+#[path = "program/config.rs"]
+mod config_file;
+#[path = "program/discovered.rs"]
+mod discovered;
 #[path = "program/edns.rs"]
 mod edns;
 #[path = "program/files.rs"]
 mod files;
 #[path = "program/pages.rs"]
 mod pages;
+#[path = "program/real.rs"]
+mod real;
 #[path = "program/responder.rs"]
 mod responder;
+#[path = "program/sweeps.rs"]
+mod sweeps;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use peers::{NameServer, Program, Scrape, free_port};
+use peers::{Program, Scrape, free_port};
 
 use responder::{Behaviour, LIE, Responder, TRUTH};
 
@@ -359,40 +367,6 @@ fn the_exposition_is_sound(program: &Program) {
 }
 
 #[test]
-fn resolvers_that_fail_the_control_question_are_unhealthy() {
-    let folder = tempfile::tempdir().unwrap();
-    let responder = Responder::start();
-    let good: Vec<_> = (1..=20).map(|n| Behaviour::Honest.address(n)).collect();
-    let bad: Vec<_> = (1..=5).map(|n| Behaviour::Refused.address(n)).collect();
-    let all: Vec<_> = good
-        .iter()
-        .chain(&bad)
-        .map(|it| format!("{{ address: {it}, asn: {} }}", 1 + it.octets()[3]))
-        .collect();
-    // They are asked nevertheless, since so few do not show whether the control itself is good.
-    let program = start(
-        folder.path(),
-        &format!(
-            "vantage: {{ name: fra, region: EMEA }}
-sets:
-  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 5s, rate: 10, control: control.example }}
-questions: [{{ name: api.messenger.example, types: [A] }}]
-",
-            all.join(", "),
-            responder.port
-        ),
-    );
-    program.wait_until_ready();
-    let metrics = program.metrics();
-    assert_eq!(responses(&metrics, "A", "world", "agree"), 20.0);
-    assert_eq!(responses(&metrics, "A", "world", "unhealthy"), 5.0);
-    assert_eq!(of_world(&metrics, "consensus_state", "state=\"uniform\""), 1.0);
-    let counts = responder.counts();
-    assert!(good.iter().all(|it| counts[&(*it, 1)] == 2), "{counts:?}");
-    assert!(bad.iter().all(|it| counts[&(*it, 1)] == 2), "{counts:?}");
-}
-
-#[test]
 fn a_reload_that_asks_anew_takes_back_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let responder = Responder::start();
@@ -422,340 +396,4 @@ questions: [{{ name: api.messenger.example, types: [A], expected: {{ A: {{ answe
         program.metrics().get("dns_consistency_sweep_duration_seconds{set=\"world\"}").is_none()
     );
     pages::tell_of_before_a_reload(&program, liars.len());
-}
-
-#[test]
-fn answers_that_came_while_the_program_stood_still_are_no_silence() {
-    let folder = tempfile::tempdir().unwrap();
-    let responder = Responder::start();
-    let all: Vec<_> = (1..=250).map(|n| Behaviour::Late.address(n).to_string()).collect();
-    let program = start(
-        folder.path(),
-        &format!(
-            "vantage: {{ name: fra, region: EMEA }}
-sets:
-  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, rate: 500, timeout: 1s, control: c.example }}
-questions: [{{ name: api.messenger.example, types: [A] }}]
-",
-            all.join(", "),
-            responder.port
-        ),
-    );
-    program.wait_until("some are asked", |it| {
-        it.value("dns_consistency_queries_total{set=\"world\",transport=\"udp\"}") > 100.0
-    });
-    let signal = |name: &str| {
-        let status = Command::new("kill").args(["-s", name, &program.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    };
-    signal("STOP");
-    // Longer than an answer may take.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    signal("CONT");
-    program.wait_until_ready();
-    assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 250.0);
-}
-
-#[test]
-fn a_silent_resolver_is_asked_once_more_if_so_configured_and_nobody_else_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let responder = Responder::start();
-    let silent: Vec<_> = (1..=3).map(|n| Behaviour::Silent.address(n)).collect();
-    let garbled: Vec<_> = (1..=3).map(|n| Behaviour::Malformed.address(n)).collect();
-    let all: Vec<_> = silent.iter().chain(&garbled).map(Ipv4Addr::to_string).collect();
-    let program = start(
-        folder.path(),
-        &format!(
-            "vantage: {{ name: fra, region: EMEA }}
-sets:
-  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 2s, retries: 1 }}
-questions: [{{ name: api.messenger.example, types: [A] }}]
-",
-            all.join(", "),
-            responder.port
-        ),
-    );
-    program.wait_until_ready();
-    let (metrics, counts) = (program.metrics(), responder.counts());
-    assert_eq!(responses(&metrics, "A", "world", "timeout"), 3.0);
-    assert_eq!(responses(&metrics, "A", "world", "malformed"), 3.0);
-    assert_eq!(metrics.value("dns_consistency_retries_total{set=\"world\"}"), 3.0);
-    assert_eq!(
-        metrics.value("dns_consistency_queries_total{set=\"world\",transport=\"udp\"}"),
-        9.0
-    );
-    assert!(silent.iter().all(|it| counts[&(*it, 1)] == 2), "{counts:?}");
-    assert!(garbled.iter().all(|it| counts[&(*it, 1)] == 1), "{counts:?}");
-}
-
-#[test]
-fn a_sweep_that_cannot_open_sockets_fails_and_the_next_one_mends_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let responder = Responder::start();
-    let program = start(
-        folder.path(),
-        &format!(
-            "vantage: {{ name: fra, region: EMEA }}
-sets:
-  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 1500ms, interval: 2s }}
-questions: [{{ name: api.messenger.example, types: [A] }}]
-",
-            Behaviour::Honest.address(1),
-            responder.port
-        ),
-    );
-    program.wait_until_ready();
-    let limit_files = |limit: &str| {
-        let pid = program.id().to_string();
-        let nofile = format!("--nofile={limit}:4096");
-        let status = Command::new("prlimit").args(["--pid", &pid, &nofile]).status();
-        assert!(status.expect("prlimit is needed: Debian package util-linux").success());
-    };
-    limit_files("3");
-    program.wait_for_log(&["sweep failed"]);
-    limit_files("1024");
-    let metrics = program.metrics();
-    assert!(metrics.value("dns_consistency_sweeps_total{result=\"failed\",set=\"world\"}") >= 1.0);
-    assert!(
-        metrics.value("dns_consistency_local_errors_total{kind=\"emfile\",set=\"world\"}") >= 1.0
-    );
-    assert!(
-        metrics
-            .get("dns_consistency_sweep_last_completed_timestamp_seconds{set=\"world\"}")
-            .is_some()
-    );
-    program.wait_for_log(&["target is up again"]);
-    assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 1.0);
-}
-
-#[test]
-fn a_sweep_that_is_under_way_does_not_hold_up_the_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let responder = Responder::start();
-    let config = format!(
-        "vantage: {{ name: fra, region: EMEA }}
-sets:
-  - {{ name: slow, resolvers: [{}], port: {}, allow_private: true, rate: 1 }}
-questions: [{{ name: api.messenger.example, types: [A] }}]
-",
-        (1..200).map(|n| Behaviour::Honest.address(n).to_string()).collect::<Vec<_>>().join(", "),
-        responder.port
-    );
-    let program = start(folder.path(), &config);
-    program.wait("the first query was sent", || !responder.counts().is_empty());
-    assert_eq!(program.request("GET", "/-/ready", "").status, 503);
-    assert!(
-        !program.page("/metrics").contains("dns_consistency_responses{"),
-        "half a sweep is none"
-    );
-    assert!(program.stop().success());
-}
-
-#[test]
-fn a_bad_config_ends_the_program_with_a_message() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bad.yml");
-    fs::write(&file, config(53, 53, "1.2.3.4").replace("region: EMEA", "reign: EMEA")).unwrap();
-    for extra in [&["--config.check"][..], &[]] {
-        let output = Command::new(env!("CARGO_BIN_EXE_turbulence-dns"))
-            .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
-            .arg(&file)
-            .args(extra)
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(error.contains("bad.yml:1:") && error.contains("unknown field `reign`"), "{error}");
-    }
-}
-
-#[test]
-fn the_example_config_is_good() {
-    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/turbulence-dns.example.yml");
-    let output = Command::new(env!("CARGO_BIN_EXE_turbulence-dns"))
-        .args(["--config.check", "--config.file", example])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Whether this machine speaks IPv6 to itself.
-fn has_ipv6() -> bool {
-    UdpSocket::bind("[::1]:0").is_ok()
-}
-
-/// A real resolver that serves a zone of its own.
-fn unbound() -> NameServer {
-    NameServer::start("/usr/sbin/unbound", "", |folder, port| {
-        let interface = |n| format!("  interface: 127.0.0.{n}@{port}\n");
-        let record = |n| format!("  local-data: \"many.messenger.example. A 149.154.167.{n}\"\n");
-        let mut interfaces = (1..=4).map(interface).collect::<Vec<_>>().concat();
-        if has_ipv6() {
-            write!(interfaces, "  interface: ::1@{port}\n  access-control: ::1 allow\n").unwrap();
-        }
-        let many = (1..=60).map(record).collect::<Vec<_>>().concat();
-        format!(
-            "server:
-{interfaces}  do-daemonize: no
-  use-syslog: no
-  username: \"\"
-  chroot: \"\"
-  pidfile: \"\"
-  directory: \"{}\"
-  module-config: \"iterator\"
-  max-udp-size: 512
-  local-zone: \"messenger.example.\" static
-  local-data: \"api.messenger.example. A 149.154.167.220\"
-  local-data: \"api.messenger.example. A 149.154.167.99\"
-  local-data: \"-odd-._.messenger.example. A 149.154.167.1\"
-{many}",
-            folder.display()
-        )
-    })
-}
-
-#[test]
-fn a_real_resolver_is_understood() {
-    let (unbound, folder) = (unbound(), tempfile::tempdir().unwrap());
-    let (six, all) = if has_ipv6() { (", '::1'", 5.0) } else { ("", 4.0) };
-    let program = start(
-        folder.path(),
-        &format!(
-            "vantage: {{ name: fra, region: EMEA }}
-sets:
-  - name: world
-    resolvers: [127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4{six}]
-    port: {}
-    allow_private: true
-    min_resolvers: 3
-    min_networks: 1
-questions:
-  - {{ name: api.messenger.example, types: [A, AAAA], expected: {{ A: {{ mode: superset, answers: [149.154.167.220] }} }} }}
-  - {{ name: gone.messenger.example, types: [A] }}
-  - {{ name: -odd-._.messenger.example, types: [A] }}
-  - {{ name: many.messenger.example, types: [A], expected: {{ A: {{ mode: subset, answers: [149.154.167.0/24] }} }} }}
-",
-            unbound.address().port()
-        ),
-    );
-    program.wait_until_ready();
-    let metrics = program.metrics();
-    for (name, kind) in
-        [("api", "A"), ("api", "AAAA"), ("gone", "A"), ("-odd-._", "A"), ("many", "A")]
-    {
-        let labels = format!(
-            "name=\"{name}.messenger.example\",outcome=\"agree\",set=\"world\",type=\"{kind}\""
-        );
-        assert_eq!(
-            metrics.value(&format!("dns_consistency_responses{{{labels}}}")),
-            all,
-            "{name} {kind}"
-        );
-    }
-    for (name, flag, count) in [
-        ("many", "tc", all),
-        ("api", "tc", 0.0),
-        ("api", "case_mismatch", 0.0),
-        ("api", "ra_missing", 0.0),
-    ] {
-        let labels =
-            format!("flag=\"{flag}\",name=\"{name}.messenger.example\",set=\"world\",type=\"A\"");
-        assert_eq!(
-            metrics.value(&format!("dns_consistency_flag_resolvers{{{labels}}}")),
-            count,
-            "{name} {flag}"
-        );
-    }
-    for name in ["api", "many"] {
-        let labels = format!("name=\"{name}.messenger.example\",set=\"world\",type=\"A\"");
-        assert_eq!(
-            metrics.value(&format!("dns_consistency_consensus_matches_expected{{{labels}}}")),
-            1.0
-        );
-    }
-    let answers = program.page("/answers");
-    assert!(
-        answers.contains(&format!("[149.154.167.99 149.154.167.220] : {all} occurrences")),
-        "{answers}"
-    );
-    assert!(
-        answers
-            .contains(&format!("gone.messenger.example A (set world, {all} resolvers): uniform")),
-        "{answers}"
-    );
-}
-
-/// Writes a list of resolvers as Prometheus would take it: by promtool's word.
-fn list_of_resolvers(folder: &Path, text: &str) {
-    // Moved into its place whole, as the programs that write such lists do.
-    fs::write(folder.join("new.tmp"), text).unwrap();
-    fs::rename(folder.join("new.tmp"), folder.join("list.json")).unwrap();
-    let scrape = "scrape_configs: [{job_name: x, file_sd_configs: [{files: [list.json]}]}]";
-    fs::write(folder.join("prometheus.yml"), scrape).unwrap();
-    let mut promtool = Command::new("promtool");
-    let output = promtool.args(["check", "config"]).arg(folder.join("prometheus.yml")).output();
-    let output = output.expect("promtool is needed: Debian package prometheus");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
-fn resolvers_are_discovered() {
-    let (unbound, folder) = (unbound(), tempfile::tempdir().unwrap());
-    let config = format!(
-        "vantage: {{ name: fra, region: EMEA }}
-file_sd_configs: [{{ files: [list.json] }}]
-sets:
-  - {{ name: own, resolvers: [127.0.0.4], port: {0}, allow_private: true }}
-  - {{ name: found, port: {0}, allow_private: true, min_resolvers: 1, min_networks: 1 }}
-questions: [{{ name: api.messenger.example, types: [A] }}]
-",
-        unbound.address().port()
-    );
-    let listed = |addresses: &str| {
-        format!(
-            r#"[{{"targets": [{addresses}, "224.0.0.1", "u:s3cret@h"], "labels": {{"set": "found", "country": "NL"}}}},
-                {{"targets": ["127.0.0.1:1"], "labels": {{"set": "own"}}}},
-                {{"targets": ["127.0.0.1"], "labels": {{"env": "prod"}}}}]"#
-        )
-    };
-    list_of_resolvers(folder.path(), &listed(r#""127.0.0.1""#));
-    let program = start(folder.path(), &config);
-    let agree = |it: &Scrape| {
-        it.get(&format!(
-            "dns_consistency_responses{{{A},outcome=\"agree\",set=\"found\",type=\"A\"}}"
-        ))
-    };
-    program.wait_until("the one that is found", |it| agree(it) == Some(1.0));
-    let metrics = program.metrics();
-    assert_eq!(metrics.value("turbulence_sd_targets{}"), 1.0);
-    assert_eq!(metrics.value("turbulence_sd_skipped_targets{}"), 4.0);
-    let page = program.page("/-/discovery");
-    for said in
-        ["special-purpose", "must be an IP address", "the port must be", "set: must be one of"]
-    {
-        assert!(page.contains(said), "{said} is not in: {page}");
-    }
-    assert!(!page.contains("s3cret"), "{page}");
-
-    // One more: the set is swept anew, the other goes on.
-    let queries = |it: &Scrape, set: &str| {
-        it.get(&format!("dns_consistency_queries_total{{set=\"{set}\",transport=\"udp\"}}"))
-    };
-    program.wait_until("the config's own", |it| queries(it, "own") == Some(1.0));
-    list_of_resolvers(folder.path(), &listed(r#""127.0.0.1", "127.0.0.2""#));
-    program.wait_until("one more", |it| agree(it) == Some(2.0));
-    // A reload keeps what is discovered, and asks nobody.
-    assert_eq!(program.reload(&config.replace("min_resolvers: 1", "min_resolvers: 2")).status, 200);
-    let metrics = program.metrics();
-    assert_eq!((queries(&metrics, "own"), queries(&metrics, "found")), (Some(1.0), Some(2.0)));
-    assert_eq!(agree(&metrics), Some(2.0));
-
-    // A list that breaks leaves the last one; an empty one ends the set.
-    fs::write(folder.path().join("list.json"), "[{").unwrap();
-    program
-        .wait_until("the broken list", |it| it.get("turbulence_sd_broken_sources{}") == Some(1.0));
-    assert_eq!(agree(&program.metrics()), Some(2.0));
-    list_of_resolvers(folder.path(), "[]");
-    program.wait_until("no set of none", |it| agree(it).is_none());
-    assert_eq!(program.request("GET", "/-/ready", "").status, 200);
 }

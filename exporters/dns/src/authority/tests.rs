@@ -53,6 +53,16 @@ fn round() -> Round {
     }
 }
 
+/// A round over servers with a key to which no DS record of the parent leads, and a validator that has the former ones.
+fn astray() -> Round {
+    let mut astray = Round { bogus: Some(false), ..round() };
+    astray.parent.as_mut().unwrap().ds = Some(vec![vec![0, 7, 13, 2, 1, 2, 3]]);
+    for server in &mut astray.servers {
+        server.said.keys = Some(vec![vec![1, 1, 3, 13, 9, 9]]);
+    }
+    astray
+}
+
 fn rules() -> Rules {
     Rules {
         zone: "a.example".parse().unwrap(),

@@ -1,7 +1,9 @@
 //! Names of every manner, in small worlds, and what must be said of them.
 #![expect(clippy::cast_possible_truncation, reason = "the worlds are small")]
 
+mod countries;
 mod grid;
+mod pins;
 mod world;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -103,17 +105,6 @@ fn a_country_has_no_more_than_a_fifth_of_the_votes_however_many_networks_it_has(
 }
 
 #[test]
-fn the_pin_decides_and_no_majority() {
-    let mut world = World::new(12, 8).all(&[OTHER]);
-    world.country("AA", || outcome(&[GOOD]));
-    let verdict = world.judged(&pin(&[GOOD]));
-    assert_eq!((verdict.state, verdict.unexpected), (State::Unexpected, Severity::Page));
-    assert_eq!(count(&verdict, Class::Agree), 8);
-    assert_eq!(verdict.matches_expected(), Some(false));
-    assert!(diverging(&verdict).is_empty(), "the whole is told");
-}
-
-#[test]
 fn what_filters_own_up_to_is_not_unexpected() {
     let mut world = World::new(12, 8).all(&[GOOD]);
     for at in 0..40 {
@@ -136,22 +127,6 @@ fn bogons_are_told_apart_unless_they_are_expected() {
     let answers = vec!["10.0.0.0/8".parse().unwrap(), address(GOOD).into()];
     let expected = Expected { answers, ..Expected::default() };
     assert_eq!(count(&world.judged(&expected), Class::Agree), 96);
-}
-
-#[test]
-fn a_pinned_system_accepts_all_of_its_addresses_and_no_others() {
-    let mut world = World::new(12, 8).all(&[GOOD]);
-    world.country("AA", || outcome(&[9]));
-    world.country("BB", || outcome(&[GOOD + 1]));
-    let table = format!("{}\t{}\t64500\n", address(GOOD), address(GOOD + 1));
-    let systems = Systems::read(table.as_bytes()).unwrap();
-    let pin = Expected { mode: Mode::Subset, systems: vec![64500], ..Expected::default() };
-    let rules = Rules { expected: Some(&pin), systems: &systems, ..Rules::default() };
-    let verdict = world.by(rules);
-    assert_eq!((count(&verdict, Class::Agree), verdict.unexpected_resolvers), (88, Some(8)));
-    assert_eq!(diverging(&verdict), ["AA"]);
-    let other = Rules { expected: Some(&pin), ..Rules::default() };
-    assert_eq!(world.by(other).unexpected_resolvers, Some(96), "no table knows any");
 }
 
 #[test]
@@ -267,103 +242,6 @@ fn outliers_do_not_decide_how_the_whole_looks() {
 }
 
 #[test]
-fn a_country_that_goes_dark_after_it_diverged_is_told_until_it_is_seen_again_or_for_a_day() {
-    let dark = |networks: usize| {
-        let mut world = World::new(12, 8).all(&[GOOD]);
-        world.control = vec![Control::Passed; 96];
-        for at in 0..networks {
-            (world.control[at], world.outcomes[at]) = (Control::Failed, None);
-        }
-        world
-    };
-    let mut lies = dark(0);
-    lies.country("AA", || outcome(&[OTHER]));
-    let hour = 3_600;
-    for pinned in [None, Some(pin(&[GOOD]))] {
-        let rules = Rules { expected: pinned.as_ref(), ..Rules::default() };
-        let first = lies.with(rules, &Memory::default(), hour);
-        assert_eq!(diverging(&first.verdict), ["AA"]);
-        let mut memory = first.memory;
-        for n in 1..=24 {
-            let judged = dark(8).with(rules, &memory, hour + n * hour);
-            assert_eq!(diverging(&judged.verdict), ["AA"], "after {n} hours");
-            memory = judged.memory;
-        }
-        // One network of eight says nothing of the country, four say that it is over.
-        let judged = dark(7).with(rules, &memory, hour + 24 * hour);
-        assert_eq!(diverging(&judged.verdict), ["AA"]);
-        for seen in [dark(4), dark(0)] {
-            assert_eq!(diverging(&seen.with(rules, &memory, 25 * hour).verdict), [""; 0]);
-        }
-        let judged = dark(8).with(rules, &memory, hour + 25 * hour);
-        assert_eq!(diverging(&judged.verdict), [""; 0], "a day is over");
-        // What was answered by another pin says nothing of this one, even if nothing can be measured.
-        let other = pin(&[OTHER]);
-        let rules = Rules { expected: Some(&other), ..Rules::default() };
-        let judged = dark(96).with(rules, &memory, 2 * hour);
-        assert_eq!(diverging(&judged.verdict), [""; 0]);
-    }
-}
-
-#[test]
-fn a_few_networks_of_a_large_country_that_go_on_do_not_mend_it_and_a_country_out_of_the_list_is_not_dark()
- {
-    let dark = |count: usize| {
-        let mut world = World::new(12, 40).all(&[GOOD]);
-        world.control = vec![Control::Passed; 480];
-        for at in 0..count {
-            (world.control[at], world.outcomes[at]) = (Control::Failed, None);
-        }
-        world
-    };
-    let mut lies = dark(0);
-    lies.country("AA", || outcome(&[OTHER]));
-    let first = lies.with(Rules::default(), &Memory::default(), 60);
-    assert_eq!(diverging(&first.verdict), ["AA"]);
-    for (silent, wanted) in [(35, &["AA"][..]), (21, &["AA"]), (20, &[])] {
-        let judged = dark(silent).with(Rules::default(), &first.memory, 120);
-        assert_eq!(diverging(&judged.verdict), wanted, "{silent}");
-    }
-    for (left, wanted) in [(0, &[][..]), (19, &[]), (20, &["AA"])] {
-        let mut world = World::empty();
-        for at in 40 - left..480 {
-            let says = if at < 40 { None } else { outcome(&[GOOD]) };
-            world.add(&world::code(at / 40), at, says);
-        }
-        world.control = (40 - left..480)
-            .map(|at| if at < 40 { Control::Failed } else { Control::Passed })
-            .collect();
-        let judged = world.with(Rules::default(), &first.memory, 120);
-        assert_eq!(diverging(&judged.verdict), wanted, "{left} networks of 40 in the list");
-    }
-}
-
-#[test]
-fn a_dark_country_is_told_again_after_the_whole_was() {
-    let world = |dark: &[usize], answer: u8| {
-        let mut world = World::new(12, 8).all(&[answer]);
-        world.control = vec![Control::Passed; 96];
-        for at in dark {
-            (world.control[*at], world.outcomes[*at]) = (Control::Failed, None);
-        }
-        world
-    };
-    let pinned = pin(&[GOOD]);
-    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
-    let mut lies = world(&[], GOOD);
-    lies.country("AA", || outcome(&[OTHER]));
-    let first = lies.with(rules, &Memory::default(), 60);
-    assert_eq!(diverging(&first.verdict), ["AA"]);
-    let dark: Vec<_> = (0..8).collect();
-    let whole = world(&dark, THIRD).with(rules, &first.memory, 120);
-    assert_eq!((whole.verdict.unexpected, diverging(&whole.verdict)), (Severity::Page, vec![]));
-    let after = world(&dark, GOOD).with(rules, &whole.memory, 180);
-    assert_eq!(diverging(&after.verdict), ["AA"], "it is dark still");
-    let mended = world(&[], GOOD).with(rules, &after.memory, 240);
-    assert_eq!(diverging(&mended.verdict), [""; 0]);
-}
-
-#[test]
 fn a_change_without_a_pin_is_followed_to_its_end() {
     let mut memory = Memory::default();
     let mut states = Vec::new();
@@ -380,43 +258,6 @@ fn a_change_without_a_pin_is_followed_to_its_end() {
     let moving = (State::Moving, false);
     let uniform = (State::Uniform, false);
     assert_eq!(states, [uniform, moving, moving, moving, (State::Moving, true), uniform]);
-}
-
-#[test]
-fn a_pin_that_was_changed_lets_the_former_answer_last_for_its_ttl() {
-    let (old, new) = (pin(&[GOOD]), pin(&[OTHER]));
-    let world = World::new(12, 8).all(&[GOOD]);
-    let rules = |expected, since| Rules {
-        expected: Some(expected),
-        expected_since: Some(since),
-        ..Rules::default()
-    };
-    let first = world.with(rules(&old, 0), &Memory::default(), 600);
-    let second = world.with(rules(&new, 1_000), &first.memory, 1_200);
-    assert_eq!(count(&second.verdict, Class::Stale), 96);
-    assert_eq!((second.verdict.state, second.verdict.is_unseen), (State::Moving, false));
-    let third = world.with(rules(&new, 1_000), &second.memory, 1_310);
-    assert_eq!(third.verdict.unexpected, Severity::Page, "nothing has moved in 300 s");
-    assert!(third.verdict.is_unseen);
-    let moved = World::new(12, 8).all(&[OTHER]);
-    let fourth = moved.with(rules(&new, 1_000), &second.memory, 1_400);
-    assert_eq!((fourth.verdict.unexpected, fourth.verdict.is_unseen), (Severity::None, false));
-}
-
-#[test]
-fn a_pinned_address_that_is_seen_no_more_is_missing_and_one_that_rotates_is_not() {
-    let pinned = Expected { mode: Mode::Exact, ..pin(&[10, 11]) };
-    let mut world = World::new(12, 8);
-    for at in 0..96 {
-        world.say(at, outcome(&[10 + (at % 2) as u8]));
-    }
-    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
-    let both = world.with(rules, &Memory::default(), 60);
-    assert_eq!(both.verdict.missing, Some(0));
-    let one = World::new(12, 8).all(&[10]).with(rules, &both.memory, 120);
-    assert_eq!((one.verdict.missing, one.verdict.unexpected), (Some(1), Severity::None));
-    let few = World::new(2, 2).all(&[10]).with(rules, &both.memory, 120);
-    assert_eq!(few.verdict.missing, Some(0), "four networks may miss it by chance");
 }
 
 /// What a resolver of a random world says.

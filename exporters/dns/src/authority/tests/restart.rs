@@ -2,14 +2,20 @@
 
 use super::*;
 
-#[test]
-fn a_restart_tells_nothing_of_what_is_not_certain_again() {
+/// A round over servers whose signature is over.
+fn expired() -> Round {
     let unix = u32::try_from(NOW).unwrap();
     let over = Signature { covered: RecordType::SOA, inception: unix - 900, expiration: unix - 60 };
     let mut signed = round();
     for server in &mut signed.servers {
         server.said.signatures = vec![over];
     }
+    signed
+}
+
+#[test]
+fn a_restart_tells_nothing_of_what_is_not_certain_again() {
+    let signed = expired();
     let dead = Round { servers: vec![lame(1, Outcome::Refused)], ..round() };
     let forged = Round { bogus: Some(true), ..round() };
     for (finding, bad) in [
@@ -33,12 +39,7 @@ fn a_restart_tells_nothing_of_what_is_not_certain_again() {
 
 #[test]
 fn a_restart_goes_on_telling_what_stands_and_for_how_long_a_server_was_behind() {
-    let unix = u32::try_from(NOW).unwrap();
-    let over = Signature { covered: RecordType::SOA, inception: unix - 900, expiration: unix - 60 };
-    let mut signed = round();
-    for server in &mut signed.servers {
-        server.said.signatures = vec![over];
-    }
+    let signed = expired();
     let dead = Round { servers: vec![lame(1, Outcome::Refused)], ..round() };
     let dangling = Round { unresolved: vec!["ns.gone.example".to_owned()], ..round() };
     let forged = Round { bogus: Some(true), ..round() };
@@ -98,11 +99,7 @@ fn a_restart_goes_on_telling_what_stands_and_for_how_long_a_server_was_behind() 
 
 #[test]
 fn ds_records_that_lead_to_no_key_stand_over_a_restart_until_the_parent_is_heard() {
-    let mut astray = Round { bogus: Some(false), ..round() };
-    astray.parent.as_mut().unwrap().ds = Some(vec![vec![0, 7, 13, 2, 1, 2, 3]]);
-    for server in &mut astray.servers {
-        server.said.keys = Some(vec![vec![1, 1, 3, 13, 9, 9]]);
-    }
+    let astray = astray();
     let mut zone = Zone::default();
     assert_eq!(severity(&zone.rounds(ROUNDS, &astray), Finding::Bogus), Severity::Page);
     let kept = serde_json::to_vec(&zone.memory.kept).unwrap();

@@ -118,11 +118,7 @@ fn a_parent_whose_ds_leads_to_no_key_is_a_page_though_no_resolver_is_known() {
 #[test]
 fn ds_records_that_lead_to_no_key_are_told_though_the_parent_is_asked_in_few_rounds_and_validators_have_a_cache()
  {
-    let mut fresh = Round { bogus: Some(false), ..round() };
-    fresh.parent.as_mut().unwrap().ds = Some(vec![vec![0, 7, 13, 2, 1, 2, 3]]);
-    for server in &mut fresh.servers {
-        server.said.keys = Some(vec![vec![1, 1, 3, 13, 9, 9]]);
-    }
+    let fresh = astray();
     let kept = Round { is_parent_kept: true, ..fresh.clone() };
     let silent = Round { parent: None, ..fresh.clone() };
     let mut zone = Zone::default();

@@ -69,6 +69,17 @@ impl World {
         world
     }
 
+    /// Twelve places with so many networks each, where all pass the control and give this answer, but for so many of the first
+    /// resolvers, which are dark.
+    pub(super) fn dark(networks: usize, answer: u8, count: usize) -> Self {
+        let mut world = Self::new(12, networks).all(&[answer]);
+        world.control = vec![Control::Passed; 12 * networks];
+        for at in 0..count {
+            (world.control[at], world.outcomes[at]) = (Control::Failed, None);
+        }
+        world
+    }
+
     pub(super) fn empty() -> Self {
         Self {
             members: Vec::new(),

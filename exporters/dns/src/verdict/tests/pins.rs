@@ -1,0 +1,67 @@
+//! Names whose answer is pinned.
+
+use super::*;
+
+#[test]
+fn the_pin_decides_and_no_majority() {
+    let mut world = World::new(12, 8).all(&[OTHER]);
+    world.country("AA", || outcome(&[GOOD]));
+    let verdict = world.judged(&pin(&[GOOD]));
+    assert_eq!((verdict.state, verdict.unexpected), (State::Unexpected, Severity::Page));
+    assert_eq!(count(&verdict, Class::Agree), 8);
+    assert_eq!(verdict.matches_expected(), Some(false));
+    assert!(diverging(&verdict).is_empty(), "the whole is told");
+}
+
+#[test]
+fn a_pinned_system_accepts_all_of_its_addresses_and_no_others() {
+    let mut world = World::new(12, 8).all(&[GOOD]);
+    world.country("AA", || outcome(&[9]));
+    world.country("BB", || outcome(&[GOOD + 1]));
+    let table = format!("{}\t{}\t64500\n", address(GOOD), address(GOOD + 1));
+    let systems = Systems::read(table.as_bytes()).unwrap();
+    let pin = Expected { mode: Mode::Subset, systems: vec![64500], ..Expected::default() };
+    let rules = Rules { expected: Some(&pin), systems: &systems, ..Rules::default() };
+    let verdict = world.by(rules);
+    assert_eq!((count(&verdict, Class::Agree), verdict.unexpected_resolvers), (88, Some(8)));
+    assert_eq!(diverging(&verdict), ["AA"]);
+    let other = Rules { expected: Some(&pin), ..Rules::default() };
+    assert_eq!(world.by(other).unexpected_resolvers, Some(96), "no table knows any");
+}
+
+#[test]
+fn a_pin_that_was_changed_lets_the_former_answer_last_for_its_ttl() {
+    let (old, new) = (pin(&[GOOD]), pin(&[OTHER]));
+    let world = World::new(12, 8).all(&[GOOD]);
+    let rules = |expected, since| Rules {
+        expected: Some(expected),
+        expected_since: Some(since),
+        ..Rules::default()
+    };
+    let first = world.with(rules(&old, 0), &Memory::default(), 600);
+    let second = world.with(rules(&new, 1_000), &first.memory, 1_200);
+    assert_eq!(count(&second.verdict, Class::Stale), 96);
+    assert_eq!((second.verdict.state, second.verdict.is_unseen), (State::Moving, false));
+    let third = world.with(rules(&new, 1_000), &second.memory, 1_310);
+    assert_eq!(third.verdict.unexpected, Severity::Page, "nothing has moved in 300 s");
+    assert!(third.verdict.is_unseen);
+    let moved = World::new(12, 8).all(&[OTHER]);
+    let fourth = moved.with(rules(&new, 1_000), &second.memory, 1_400);
+    assert_eq!((fourth.verdict.unexpected, fourth.verdict.is_unseen), (Severity::None, false));
+}
+
+#[test]
+fn a_pinned_address_that_is_seen_no_more_is_missing_and_one_that_rotates_is_not() {
+    let pinned = Expected { mode: Mode::Exact, ..pin(&[10, 11]) };
+    let mut world = World::new(12, 8);
+    for at in 0..96 {
+        world.say(at, outcome(&[10 + (at % 2) as u8]));
+    }
+    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
+    let both = world.with(rules, &Memory::default(), 60);
+    assert_eq!(both.verdict.missing, Some(0));
+    let one = World::new(12, 8).all(&[10]).with(rules, &both.memory, 120);
+    assert_eq!((one.verdict.missing, one.verdict.unexpected), (Some(1), Severity::None));
+    let few = World::new(2, 2).all(&[10]).with(rules, &both.memory, 120);
+    assert_eq!(few.verdict.missing, Some(0), "four networks may miss it by chance");
+}
