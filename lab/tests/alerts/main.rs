@@ -3,6 +3,7 @@
 
 mod headlines;
 mod migration;
+mod remote_write;
 mod runbooks;
 mod silences;
 
