@@ -43,7 +43,7 @@ mod source;
 mod state;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +57,7 @@ pub use crate::config::Config;
 use crate::config::{Bmc, Labels, OnDemandModules};
 use crate::on_demand::OnDemand;
 use crate::source::Source;
-use crate::state::{BmcState, Handover, Targets};
+use crate::state::{BmcState, Handover, Leaving, Targets};
 
 /// Polls BMCs, each in its own task.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ pub struct IpmiExporter {
     targets: Arc<Targets>,
     on_demand: Arc<OnDemand>,
     on_demand_modules: Mutex<Arc<OnDemandModules>>,
+    leaving: Leaving,
     rounds: Rounds,
 }
 
@@ -156,6 +157,7 @@ impl IpmiExporter {
             targets: Arc::default(),
             on_demand: Arc::new(OnDemand::new(rounds.clone())),
             on_demand_modules: Mutex::default(),
+            leaving: Leaving::default(),
             rounds,
         }
     }
@@ -189,6 +191,7 @@ impl IpmiExporter {
         // At start those of the file were looked for when it was read.
         let kept = Mutex::new(std::mem::take(&mut config.kept));
         let directory = config.state_directory.as_deref();
+        let running = self.targets.states();
         let names = Names::of(polled.keys().map(|id| &*id.name));
         self.targets.update(
             polled,
@@ -199,7 +202,8 @@ impl IpmiExporter {
                     Some(Kept::find(directory?, &id.name, &id.group, names.alone(&id.name)))
                 });
                 let on_disk = Handover::of_disk(kept.map(Kept::open).unwrap_or_default());
-                let known = match before {
+                let (work, labels) = (&wanted.work, &wanted.labels);
+                let known = match before.or_else(|| self.leaving.find(work, labels)) {
                     Some(before) => before.hand_over(&on_disk),
                     None => on_disk,
                 };
@@ -213,6 +217,8 @@ impl IpmiExporter {
             },
             |state, labels| state.relabel(labels.clone()),
         );
+        let still: BTreeSet<_> = self.targets.states().iter().map(Arc::as_ptr).collect();
+        self.leaving.add(running.iter().filter(|it| !still.contains(&Arc::as_ptr(it))));
         skipped
     }
 

@@ -17,7 +17,7 @@ use crate::baseline::{self, Kept};
 use crate::config::OnDemandBmc;
 use crate::poll;
 use crate::source::Source;
-use crate::state::{BmcState, Handover, Targets};
+use crate::state::{BmcState, Handover, Leaving, Targets};
 
 /// For how long a BMC is polled that nobody asks for any more: two of the longest intervals that
 /// Prometheus is used with.
@@ -40,6 +40,7 @@ pub(crate) struct OnDemand {
     asked: Mutex<BTreeMap<TargetId, (OnDemandBmc, Instant)>>,
     /// Where what is known of them outlives the process.
     directory: Mutex<Option<PathBuf>>,
+    leaving: Leaving,
     rounds: Rounds,
 }
 
@@ -93,7 +94,7 @@ impl OnDemand {
             warn!("more than {MOST} BMCs are asked for; one is given up for another");
             oldest.map(|id| asked.remove(&id));
         }
-        let known = self.handed_over(id, on_disk);
+        let known = self.handed_over(id, &bmc, on_disk);
         asked.insert(id.clone(), (bmc, Instant::now()));
         self.keep_in_step(&asked, BTreeMap::from([(id.clone(), known)]));
         // It stands in the set, since `asked` is held.
@@ -125,7 +126,7 @@ impl OnDemand {
         asked.retain(|id, (bmc, _)| {
             let Some(new) = still(id) else { return false };
             if new.work != bmc.work {
-                known.insert(id.clone(), self.handed_over(id, self.on_disk(id)));
+                known.insert(id.clone(), self.handed_over(id, &new, self.on_disk(id)));
             }
             *bmc = new;
             true
@@ -140,9 +141,10 @@ impl OnDemand {
         Handover::of_disk(kept.map(Kept::open).unwrap_or_default())
     }
 
-    /// What is known of it: by the state that is to be replaced, if there is one.
-    fn handed_over(&self, id: &TargetId, on_disk: Handover) -> Handover {
-        match self.targets.state(id) {
+    /// What is known of it: by the state that is to be replaced, or that is not quite gone, if there is one.
+    fn handed_over(&self, id: &TargetId, bmc: &OnDemandBmc, on_disk: Handover) -> Handover {
+        let leaving = || self.leaving.find(&bmc.work, &bmc.labels);
+        match self.targets.state(id).or_else(leaving) {
             Some(before) => before.hand_over(&on_disk),
             None => on_disk,
         }
@@ -162,6 +164,15 @@ impl OnDemand {
     ) {
         let wanted = asked.iter().map(|(id, (bmc, _))| (id.clone(), bmc.clone())).collect();
         let known = Mutex::new(known);
+        let running = self.targets.states();
+        self.leaving.add(running.iter().filter(|it| {
+            let id = |it: &BmcState| TargetId {
+                name: it.bmc.name.clone(),
+                module: it.labels().module_name.clone(),
+                ..TargetId::default()
+            };
+            !asked.contains_key(&id(it))
+        }));
         self.targets.update(
             wanted,
             |id, wanted| {

@@ -28,7 +28,7 @@ mod remembered;
 
 pub(crate) use before::Before;
 pub(crate) use clock::Clock;
-pub(crate) use handover::Handover;
+pub(crate) use handover::{Handover, Leaving};
 pub(crate) use polled::Polled;
 
 /// Baselines that are written at the same moment. Hundreds of threads would take the CPU from the one

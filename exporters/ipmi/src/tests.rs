@@ -133,3 +133,27 @@ async fn one_that_was_replaced_writes_no_more() {
     }
     assert_eq!(std::fs::read(folder.path().join("a.json")).unwrap(), before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_comes_back_before_it_is_quite_gone_goes_on_with_what_it_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Some(folder.path().to_owned());
+    let all = Reloaded { state_directory: directory, ..Reloaded::new() };
+    all.reload("{ name: a, address: b }", "30s");
+    all.polls(40).await;
+    all.script.lock().unwrap().jumps = Some((11, 70.0));
+    let told = |state: &BmcState| {
+        let held = state.verdicts().unwrap_or_default();
+        held.iter().filter(|it| it.kind.as_str() == "phantom_temperature").count()
+    };
+    let gone = all.polls(45).await;
+    assert_eq!(told(&gone), 1);
+    // Its file is as old as from before it is known; its good-bye hangs, and is written later.
+    std::fs::remove_file(folder.path().join("a.json")).unwrap();
+    all.script.lock().unwrap().hangs = true;
+    all.reload("", "30s");
+    all.script.lock().unwrap().hangs = false;
+    all.reload("{ name: a, address: b }", "30s");
+    drop(gone);
+    assert_eq!(told(&*all.polls(4).await), 1);
+}

@@ -1,7 +1,8 @@
 //! What a BMC's state leaves to the one that takes its place, when a reload changes how the BMC is polled.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use super::{Before, BmcState, Clock, Polled, lock};
 use crate::baseline::{Baseline, Store};
@@ -32,6 +33,36 @@ impl Handover {
     }
 }
 
+/// Those that are given up and still say farewell: one that comes back meanwhile goes on with what it knows,
+/// and what it would write at its end comes too late. By name, since a whole fleet may come back at once.
+#[derive(Debug, Default)]
+pub(crate) struct Leaving(Mutex<BTreeMap<String, Vec<Weak<BmcState>>>>);
+
+impl Leaving {
+    /// Takes in more.
+    pub(crate) fn add<'a>(&self, states: impl Iterator<Item = &'a Arc<BmcState>>) {
+        let mut leaving = lock(&self.0);
+        leaving.retain(|_, of_name| of_name.iter().any(|it| it.strong_count() > 0));
+        for state in states {
+            let of_name = leaving.entry(state.bmc.name.clone()).or_default();
+            of_name.retain(|it| it.strong_count() > 0);
+            of_name.push(Arc::downgrade(state));
+        }
+    }
+
+    /// The newest of them of that name, at that address and by that module, if another did not take its place.
+    pub(crate) fn find(&self, bmc: &Bmc, labels: &Labels) -> Option<Arc<BmcState>> {
+        let is_it = |it: &Arc<BmcState>| {
+            let was = it.labels();
+            it.bmc.address == bmc.address
+                && (&was.site, &was.module_name) == (&labels.site, &labels.module_name)
+                && !it.is_replaced.load(Ordering::Relaxed)
+        };
+        let leaving = lock(&self.0);
+        leaving.get(&bmc.name)?.iter().rev().filter_map(Weak::upgrade).find(is_it)
+    }
+}
+
 impl BmcState {
     /// A BMC of which that is known; it waits for its turn to write behind whoever knew it before. What
     /// was said last holds as through failed polls, but at another address another machine may answer.
@@ -59,6 +90,9 @@ impl BmcState {
             let mut remembered = lock(&self.remembered);
             (remembered.is_unsaved(), remembered.take_unsaved())
         };
+        // One that was begun without a file, and was not polled since, knows less than the disk.
+        let knows_nothing = baseline == Baseline::default();
+        let baseline = if knows_nothing { on_disk.baseline.clone() } else { baseline };
         self.is_replaced.store(true, Ordering::Relaxed);
         let (store, saving) = (on_disk.store.clone(), Arc::clone(&self.saving));
         let mut polled = Polled::clone(&self.polled());
