@@ -5,7 +5,7 @@ mod habits;
 mod ledger;
 mod turns;
 
-pub(crate) use habits::{Habits, Impression, Turn};
+pub(crate) use habits::{Habits, Impression, Remembered, Turn};
 pub(crate) use ledger::{
     Ledger, MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, Stranger, Want,
 };

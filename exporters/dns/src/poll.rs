@@ -14,7 +14,7 @@ use crate::outcome::SweepResult;
 use crate::progress::Running;
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
-use crate::store::Store;
+use crate::store::{Kept, Store};
 use crate::sweep::{self, Sweep};
 use crate::verdict::Verdict;
 
@@ -37,7 +37,7 @@ pub(crate) async fn run(
     set.state().begins(Moment::Real(Instant::now()));
     let carried = Arc::clone(&set.state().latest().memories);
     let is_carried = !carried.is_empty();
-    let mut known = load(&plan, store).await;
+    let mut known = load(&plan, store, &courtesy).await;
     if is_carried {
         known.standing = Standing::new(carried.to_vec());
     } else if known.store.is_some() {
@@ -52,7 +52,7 @@ pub(crate) async fn run(
             loop {
                 tokio::select! {
                     () = &mut next => break,
-                    () = set.relabelled() => known = judge_anew(&set.state(), known).await,
+                    () = set.relabelled() => known = judge_anew(&set.state(), &courtesy, known).await,
                 }
             }
         }
@@ -63,11 +63,14 @@ pub(crate) async fn run(
 }
 
 /// What a file remembers of a set.
-async fn load(plan: &Arc<Plan>, store: Option<Store>) -> Known {
+async fn load(plan: &Arc<Plan>, store: Option<Store>, courtesy: &Courtesy) -> Known {
     let plan = Arc::clone(plan);
     let opened = off_the_thread(move || store.map(|store| store.open(&plan))).await;
     let (store, standing) = match opened {
-        Some((store, memories)) => (store, Standing::new(memories)),
+        Some((store, Kept { memories, habits })) => {
+            courtesy.habits().take_up(habits, unix_seconds());
+            (store, Standing::new(memories))
+        }
         None => (None, Standing::default()),
     };
     Known { standing, store }
@@ -98,11 +101,12 @@ async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known
     let Sweep { kept, degraded } = sweep;
     let seconds = began.elapsed().as_secs_f64();
     let (plan, pinned_at, now) = (Arc::clone(&state.plan), state.since, unix_seconds());
+    let manners = courtesy.clone();
     let (known, verdicts, kept) = off_the_thread(move || {
         let kept = Arc::new(kept);
         let of_it = Arc::clone(&kept);
         let verdicts = known.standing.swept(&plan, of_it, degraded, pinned_at, now);
-        known.save(&plan);
+        known.save(&plan, &manners);
         (known, verdicts, kept)
     })
     .await;
@@ -133,13 +137,14 @@ async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known
 }
 
 /// Judges the last sweep by another plan.
-async fn judge_anew(state: &Arc<SetState>, mut known: Known) -> Known {
+async fn judge_anew(state: &Arc<SetState>, courtesy: &Courtesy, mut known: Known) -> Known {
     let (plan, pinned_at, now) = (Arc::clone(&state.plan), state.since, unix_seconds());
     state.was_told_of(&known.standing.told(&plan, now));
+    let manners = courtesy.clone();
     let (known, verdicts) = off_the_thread(move || {
         let verdicts = known.standing.judged_anew(&plan, pinned_at, now);
         if verdicts.is_some() {
-            known.save(&plan);
+            known.save(&plan, &manners);
         }
         (known, verdicts)
     })
@@ -154,9 +159,12 @@ async fn judge_anew(state: &Arc<SetState>, mut known: Known) -> Known {
 
 impl Known {
     /// Keeps on disk what is to be remembered. Waits for it.
-    fn save(&self, plan: &Plan) {
+    fn save(&self, plan: &Plan, courtesy: &Courtesy) {
         let Some(store) = &self.store else { return };
-        if let Err(error) = store.save(plan, self.standing.memories()) {
+        let resolvers = plan.set.list.resolvers.iter();
+        let resolvers = resolvers.map(|it| (it.address, plan.set.port).into());
+        let habits = courtesy.habits().of(resolvers);
+        if let Err(error) = store.save(plan, self.standing.memories(), habits) {
             warn!(set = plan.set.name, "what is remembered is not kept: {error:#}");
         }
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::config::Plan;
+use crate::courtesy::Remembered;
 use crate::verdict::Memory;
 
 const FORMAT: u32 = 1;
@@ -30,6 +31,18 @@ pub(crate) struct Store {
 struct Document {
     format: u32,
     questions: Vec<Question>,
+    /// How resolvers are to be asked.
+    #[serde(default)]
+    habits: Vec<Remembered>,
+}
+
+/// What is remembered of a set.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Kept {
+    /// What is remembered for the questions of a plan, in their order.
+    pub(crate) memories: Vec<Memory>,
+    /// How its resolvers are to be asked.
+    pub(crate) habits: Vec<Remembered>,
 }
 
 /// What is remembered of one question.
@@ -68,21 +81,30 @@ impl Store {
         Some(format!("{} {fault}", self.file.path().display()))
     }
 
-    /// What is remembered for the questions of a plan, in their order, and the store if it can be used.
-    pub(crate) fn open(self, plan: &Plan) -> (Option<Self>, Vec<Memory>) {
+    /// What is remembered of a plan's set, and the store if it can be used.
+    pub(crate) fn open(self, plan: &Plan) -> (Option<Self>, Kept) {
         let held = self.file.look(MOST_BYTES, parse);
         if let Some(fault) = held.fault().filter(|_| !self.is_told) {
             warn!(set = plan.set.name, "{} {fault}", self.file.path().display());
         }
         match self.file.open(held) {
-            Some(document) => (Some(self), document.memories(plan)),
-            None => (None, Vec::new()),
+            Some(mut document) => {
+                let habits = std::mem::take(&mut document.habits);
+                (Some(self), Kept { memories: document.memories(plan), habits })
+            }
+            None => (None, Kept::default()),
         }
     }
 
     /// Replaces what is remembered. Waits for the disk.
-    pub(crate) fn save(&self, plan: &Plan, memories: &[Memory]) -> anyhow::Result<()> {
-        self.file.replace(&serde_json::to_vec(&Document::new(plan, memories))?)
+    pub(crate) fn save(
+        &self,
+        plan: &Plan,
+        memories: &[Memory],
+        habits: Vec<Remembered>,
+    ) -> anyhow::Result<()> {
+        let document = Document { habits, ..Document::new(plan, memories) };
+        self.file.replace(&serde_json::to_vec(&document)?)
     }
 }
 
@@ -106,7 +128,7 @@ impl Document {
             }
         };
         let questions = plan.questions.iter().zip(memories).map(question).collect();
-        Self { format: FORMAT, questions }
+        Self { format: FORMAT, questions, habits: Vec::new() }
     }
 
     fn memories(mut self, plan: &Plan) -> Vec<Memory> {
@@ -140,6 +162,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::courtesy::{Habits, Impression};
 
     fn plan(resolvers: &str) -> Plan {
         let text = format!(
@@ -160,10 +183,19 @@ mod tests {
             memory.answered.extend(answered);
             memory
         };
-        store.save(&plan("127.0.0.1, 127.0.0.2"), &[memory(&[7, 0]), memory(&[0, 9])]).unwrap();
-        let (store, memories) = store.open(&plan("127.0.0.2, 127.0.0.3, 127.0.0.1"));
+        let (address, mut habits) = (([127, 0, 0, 1], 53).into(), Habits::default());
+        habits.learn([(address, Impression::Plain)].into_iter(), 7);
+        let habits = habits.of([address].into_iter());
+        let memories = [memory(&[7, 0]), memory(&[0, 9])];
+        store.save(&plan("127.0.0.1, 127.0.0.2"), &memories, habits.clone()).unwrap();
+        let (store, kept) = store.open(&plan("127.0.0.2, 127.0.0.3, 127.0.0.1"));
         assert_eq!(store, Some(Store::new(folder.path(), "world")));
-        assert_eq!(memories, [memory(&[0, 0, 7]), memory(&[9, 0, 0])]);
+        assert_eq!(kept.memories, [memory(&[0, 0, 7]), memory(&[9, 0, 0])]);
+        assert_eq!((kept.habits.len(), kept.habits), (1, habits));
+        // A file of an earlier release has none.
+        fs::write(folder.path().join("world.json"), r#"{"format":1,"questions":[]}"#).unwrap();
+        let (store, kept) = Store::new(folder.path(), "world").open(&plan("127.0.0.1"));
+        assert!(store.is_some() && kept.habits.is_empty());
     }
 
     #[test]
@@ -175,7 +207,7 @@ mod tests {
         assert!(open().0.is_some());
         assert!(!file.exists() && folder.path().join("world.json.unreadable").exists());
         std::os::unix::fs::symlink("/etc/passwd", &file).unwrap();
-        assert_eq!(open(), (None, vec![]));
+        assert_eq!(open(), (None, Kept::default()));
         assert!(file.symlink_metadata().is_ok(), "a link is left alone");
     }
 

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// For how long a resolver is asked without EDNS: it may learn.
 const PLAIN_FOR: u64 = 7 * DAY;
 
@@ -66,7 +68,8 @@ pub(crate) enum Turn {
 }
 
 /// What is known of one resolver. Of one that replies as others do, nothing is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
 struct Habit {
     /// When it showed that it does not understand EDNS: seconds since the epoch.
     plain_at: Option<u64>,
@@ -78,6 +81,16 @@ struct Habit {
     refused: u8,
     /// When it was asked last.
     asked: u64,
+}
+
+/// What outlives the process of one resolver.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Remembered {
+    resolver: SocketAddr,
+    #[serde(default, flatten)]
+    habit: Habit,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    errs_at: Option<u64>,
 }
 
 /// What is known of all of them.
@@ -106,6 +119,32 @@ impl Habits {
             () if is_plain => Turn::Plain,
             () if habit.silent % 2 == 1 => Turn::Trial,
             () => Turn::Usual,
+        }
+    }
+
+    /// What outlives the process of these resolvers.
+    pub(crate) fn of(&self, resolvers: impl Iterator<Item = SocketAddr>) -> Vec<Remembered> {
+        let remembered = |resolver: SocketAddr| {
+            let habit = self.known.get(&resolver).copied();
+            let errs_at = self.erring.get(&resolver).copied();
+            let is_known = habit.is_some() || errs_at.is_some();
+            let habit = habit.unwrap_or_default();
+            is_known.then_some(Remembered { resolver, habit, errs_at })
+        };
+        resolvers.filter_map(remembered).collect()
+    }
+
+    /// Takes up what was known when the process ended, of those of whom nothing is known yet. What is of a day to come is left
+    /// out: by a clock that was wrong nobody is left alone.
+    pub(crate) fn take_up(&mut self, remembered: Vec<Remembered>, now: u64) {
+        for Remembered { resolver, habit, errs_at } in remembered {
+            let dates = [habit.asked, habit.silent_since, habit.plain_at.unwrap_or_default()];
+            if habit != Habit::default() && dates.iter().all(|at| *at <= now) {
+                self.known.entry(resolver).or_insert(habit);
+            }
+            if let Some(at) = errs_at.filter(|at| *at <= now) {
+                self.erring.entry(resolver).or_insert(at);
+            }
         }
     }
 
@@ -201,6 +240,34 @@ mod tests {
         assert_eq!(habits.turn(resolver(1), true, 7 * DAY), Turn::Usual);
         let habits = after(&[(0, Impression::Plain), (3_600, Impression::Replied)]);
         assert!(habits.known.is_empty());
+    }
+
+    #[test]
+    fn a_restart_leaves_alone_whom_it_left_alone_but_for_what_a_wrong_clock_dated() {
+        let times = |at: u64, it| [0, 1, 2].map(|hour| (at + 3_600 * hour, it));
+        for (impression, wanted) in [
+            (Impression::Silent, Turn::Rest),
+            (Impression::Refused, Turn::Rest),
+            (Impression::Plain, Turn::Plain),
+        ] {
+            let mut before = after(&times(7 * DAY, impression));
+            before.err([resolver(2)].into_iter(), 7 * DAY);
+            let kept = before.of([1, 2, 3].map(resolver).into_iter());
+            assert_eq!(kept.len(), 2);
+            let kept: Vec<Remembered> =
+                serde_json::from_slice(&serde_json::to_vec(&kept).unwrap()).unwrap();
+            for (now, is_known) in [(7 * DAY + 10_800, true), (3 * DAY, false)] {
+                let mut habits = Habits::default();
+                habits.take_up(kept.clone(), now);
+                let turn = habits.turn(resolver(1), true, 7 * DAY + 10_800);
+                assert_eq!(turn, if is_known { wanted } else { Turn::Usual }, "{impression:?}");
+                assert_eq!(habits.errs(resolver(2), 7 * DAY + 10_800), is_known);
+            }
+            // What is known already is newer.
+            let mut habits = after(&[(8 * DAY, Impression::Tried)]);
+            habits.take_up(kept, 8 * DAY);
+            assert_eq!(habits.turn(resolver(1), true, 8 * DAY), Turn::Usual);
+        }
     }
 
     #[test]
