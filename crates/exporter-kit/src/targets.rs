@@ -33,12 +33,15 @@ pub struct Wanted<W, L> {
 /// All targets, each by its key: a name, or whatever else tells one from the others.
 #[derive(Debug)]
 pub struct Targets<W, S, L = (), K = String> {
-    running: RwLock<BTreeMap<K, Target<W, S, L>>>,
+    running: RwLock<Set<W, S, L, K>>,
     /// Held while the set is brought in step, so that two reloads cannot interleave.
     updating: Mutex<()>,
     /// Whose descriptors they hold.
     budget: &'static Budget,
 }
+
+/// Boxed: a tree that grows at one end is half empty.
+type Set<W, S, L, K> = BTreeMap<K, Box<Target<W, S, L>>>;
 
 /// A running target: its state lives as long as its task, and longer only while it is being read.
 #[derive(Debug)]
@@ -136,7 +139,7 @@ impl<W: PartialEq, S, L: PartialEq, K: Key> Targets<W, S, L, K> {
                 let mut target = start(&key, wanted);
                 // What was kept for all of them goes to the target itself, so that nothing is kept twice.
                 target.running.hold(room.give(held));
-                (key, target)
+                (key, Box::new(target))
             });
             let started: Vec<_> = started.collect();
             self.write().extend(started);
@@ -270,11 +273,11 @@ impl<W, S, L, K: Key> Targets<W, S, L, K> {
         farewells.join_all().await;
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<K, Target<W, S, L>>> {
+    fn read(&self) -> RwLockReadGuard<'_, Set<W, S, L, K>> {
         self.running.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<K, Target<W, S, L>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Set<W, S, L, K>> {
         self.running.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -151,7 +151,7 @@ pub(crate) struct Labels {
 const LOOKUP: usize = 2;
 
 /// What is to be probed, each by its name, its team and its module.
-pub(crate) type Probed = BTreeMap<TargetId, Wanted<Work, Labels>>;
+pub(crate) type Probed = BTreeMap<TargetId, Wanted<Arc<Work>, Arc<Labels>>>;
 
 impl Config {
     /// Reads the files that modules name, relative paths being taken from `folder`.
@@ -239,12 +239,12 @@ impl Config {
         Ok(entry)
     }
 
-    fn wanted(&self, entry: &Entry) -> Wanted<Work, Labels> {
+    fn wanted(&self, entry: &Entry) -> Wanted<Arc<Work>, Arc<Labels>> {
         let TargetId { group: team, module, .. } = entry.id.clone();
         let (own, buckets) = (entry.labels.clone(), self.buckets.clone());
         let figures = self.figures;
         let labels = Labels { module, team, role: entry.role, own, buckets, figures };
-        Wanted { work: self.work(entry), labels }
+        Wanted { work: Arc::new(self.work(entry)), labels: Arc::new(labels) }
     }
 
     /// Whether there may be more targets than those of the file.
@@ -348,7 +348,8 @@ impl TryFrom<RawConfig> for Config {
             problems.add(targets.first().map_or(first, |it| it.place), what);
         }
         problems.into_result()?;
-        let targets = targets.into_iter().map(|target| target.value).collect();
+        let mut targets: Vec<_> = targets.into_iter().map(|target| target.value).collect();
+        targets.shrink_to_fit();
         let resolvers = raw.resolvers.into_iter().map(|resolver| resolver.0).collect();
         let discovery = Discovery { files: raw.file_sd_configs, http: raw.http_sd_configs };
         Ok(Self {

@@ -20,7 +20,7 @@
 //! | `figures` | what a page shows of each target beside the ordinary (pure) |
 //! | `verdict` | what this vantage says of its endpoints, and of itself (pure) |
 //! | `tables` | whose addresses, routers and exchanges are, by the user's files (I/O) |
-//! | `seat` | the place of one target among the verdicts |
+//! | `registration` | the registration of one target with the verdicts |
 //! | `state` | what is known of one target, for its task and the pages |
 //! | `path` | the routers on the way to a target, and whether they change |
 //! | `pages` | `/probe`, `/paths` |
@@ -43,9 +43,9 @@ mod pages;
 mod path;
 mod poll;
 mod probe;
+mod registration;
 mod resolve;
 mod resolver_check;
-mod seat;
 pub mod simulation;
 mod spread;
 mod standing;
@@ -74,8 +74,8 @@ use icmp::Icmp;
 use metrics::counts::{ReceiveQueue, Strays};
 use metrics::page::Metrics;
 use path::{Names, Sight, Tracer};
+use registration::SharedVerdicts;
 use resolver_check::ResolverCheck;
-use seat::SharedVerdicts;
 use state::{CurrentVantage, TargetState};
 use tables::Tables;
 
@@ -86,7 +86,7 @@ const SHARED: usize = 16;
 /// Probes targets, each in its own task.
 #[derive(Debug)]
 pub struct LatencyExporter {
-    targets: Arc<Targets<Work, TargetState, Labels, TargetId>>,
+    targets: Arc<Targets<Arc<Work>, TargetState, Arc<Labels>, TargetId>>,
     vantage: Arc<CurrentVantage>,
     icmp: Icmp,
     tracer: Tracer,
@@ -189,16 +189,15 @@ impl Exporter for LatencyExporter {
         let resolvers = looks_up.then_some(config.resolvers.as_slice());
         resolve::forget_failures();
         self.resolver_check.ask(resolvers, &self.verdicts, self.clock);
-        let start = |id: &TargetId, wanted: &Wanted<Work, Labels>| {
+        let start = |id: &TargetId, wanted: &Wanted<Arc<Work>, Arc<Labels>>| {
             let state = Arc::new(TargetState::new(&id.name, wanted, &self.verdicts));
             let task = poll::Task {
-                name: id.name.clone(),
-                work: wanted.work.clone(),
+                work: Arc::clone(&wanted.work),
                 state: Arc::clone(&state),
                 icmp: self.icmp.clone(),
                 clock: self.clock,
             };
-            let probes = task.run(self.rounds.clone());
+            let probes = task.run(&self.rounds);
             let Some(settings) = wanted.work.path else {
                 return Running::new(state, tokio::spawn(probes));
             };
@@ -215,7 +214,7 @@ impl Exporter for LatencyExporter {
             };
             Running::new(state, tokio::spawn(both))
         };
-        let holds = |wanted: &Wanted<Work, Labels>| wanted.work.descriptors();
+        let holds = |wanted: &Wanted<Arc<Work>, Arc<Labels>>| wanted.work.descriptors();
         self.targets.update_with(targets, holds, start, |state, labels| state.relabel(labels));
         skipped
     }

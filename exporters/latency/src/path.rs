@@ -115,7 +115,7 @@ impl Task {
         rtt: Option<Duration>,
         asked: &mut Asked,
     ) -> Option<Verdict> {
-        let slots = self.state.paths.as_ref()?;
+        let slots = self.state.paths.as_deref()?;
         let link = self.link.as_deref().and_then(|name| link::index(name).ok());
         let to = tracer::destination(ip, link);
         let trace = self.tracer.trace(why, to, self.settings.max_hops, slots.length(ip)).await;
@@ -139,7 +139,7 @@ impl Task {
 
     /// Says anew what the path to an address says.
     fn judge(&self, slot: usize, ip: IpAddr, rtt: Option<Duration>) {
-        let Some(slots) = self.state.paths.as_ref() else { return };
+        let Some(slots) = self.state.paths.as_deref() else { return };
         let Some(path) = slots.path(ip) else { return };
         let vantage = self.sight.vantage.get().place;
         let tables = self.sight.tables.get();

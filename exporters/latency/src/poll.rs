@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_kit::Rounds;
+use exporter_kit::{Every, Rounds};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -27,10 +27,8 @@ use crate::state::TargetState;
 /// All that probing one target needs.
 #[derive(Debug)]
 pub(crate) struct Task {
-    /// The name of the target.
-    pub(crate) name: String,
     /// What is probed, and how.
-    pub(crate) work: Work,
+    pub(crate) work: Arc<Work>,
     /// Where the outcomes go.
     pub(crate) state: Arc<TargetState>,
     /// For echoes.
@@ -41,14 +39,28 @@ pub(crate) struct Task {
 
 impl Task {
     /// Probes at the target's interval, splayed by its name.
-    pub(crate) async fn run(self, rounds: Rounds) {
-        let Work { host, families, resolvers, interval, timeout, .. } = self.work.clone();
-        let mut every = rounds.every(interval, &self.name);
+    pub(crate) fn run(self, rounds: &Rounds) -> impl Future<Output = ()> + use<> {
+        let Work { host, families, resolvers, interval, timeout, .. } = &*self.work;
+        let every = rounds.every(*interval, self.state.name());
         // There is one round of one probe, also where nobody here knows the name.
         let is_for_proxy = self.work.probe.leaves_name_to_proxy();
-        let host = if is_for_proxy { Host::Ip(Ipv4Addr::UNSPECIFIED.into()) } else { host };
-        let addresses = Addresses::new(host, families, resolvers, timeout);
-        let round = Arc::new(Round { addresses, task: self });
+        let nobody = || Host::Ip(Ipv4Addr::UNSPECIFIED.into());
+        let host = if is_for_proxy { nobody() } else { host.clone() };
+        let addresses = Addresses::new(host, *families, resolvers.clone(), *timeout);
+        // What it took to begin is not kept in the future, of which there is one a target.
+        Arc::new(Round { addresses, task: self }).repeat(every)
+    }
+}
+
+#[derive(Debug)]
+struct Round {
+    task: Task,
+    addresses: Addresses,
+}
+
+impl Round {
+    /// Begins a round whenever one is due.
+    async fn repeat(self: Arc<Self>, mut every: Every) {
         let mut number = 0;
         // Dropped with this task, and every probe with it.
         let mut under_way = JoinSet::new();
@@ -62,18 +74,10 @@ impl Task {
                 }
             }
             number += 1;
-            under_way.spawn(Arc::clone(&round).play(number));
+            under_way.spawn(Arc::clone(&self).play(number));
         }
     }
-}
 
-#[derive(Debug)]
-struct Round {
-    task: Task,
-    addresses: Addresses,
-}
-
-impl Round {
     /// One probe of each address.
     async fn play(self: Arc<Self>, number: u64) {
         let begun = self.task.clock.now();

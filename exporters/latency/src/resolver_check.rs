@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::registration::SharedVerdicts;
 use crate::resolve::{self, Said};
-use crate::seat::SharedVerdicts;
 
 /// They are asked so often.
 const EVERY: Duration = Duration::from_secs(10);

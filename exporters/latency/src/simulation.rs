@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::config::Vantage;
@@ -13,7 +14,7 @@ use crate::LatencyExporter;
 use crate::config::{Config, Labels, Work};
 use crate::metrics::page::page_of;
 use crate::outcome::{Failure, Outcome, Phase, Phases, Seen};
-use crate::seat::SharedVerdicts;
+use crate::registration::SharedVerdicts;
 use crate::standing::{MOST_ADDRESSES, Moment};
 use crate::state::TargetState;
 
@@ -32,7 +33,7 @@ pub struct Place {
 #[derive(Debug)]
 struct Known {
     id: TargetId,
-    wanted: Wanted<Work, Labels>,
+    wanted: Wanted<Arc<Work>, Arc<Labels>>,
     /// While it is there.
     state: Option<TargetState>,
 }
@@ -111,7 +112,8 @@ impl Place {
                 module: target.module.to_owned(),
             };
             let mut wanted = probed.remove(&id)?;
-            (wanted.work.interval, wanted.work.timeout) = (target.interval, target.timeout);
+            let work = Arc::make_mut(&mut wanted.work);
+            (work.interval, work.timeout) = (target.interval, target.timeout);
             Some(Known { id, wanted, state: None })
         };
         let targets = targets.iter().filter_map(known).collect();

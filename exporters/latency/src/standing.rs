@@ -117,8 +117,8 @@ pub(crate) struct Address {
     failed: u64,
     rtts: Window,
     minutes: Minutes,
-    /// Of the phases that [`LENGTHS`] names.
-    phases: [Window; LENGTHS.len()],
+    /// Of the phases that [`LENGTHS`] names. Boxed: an echo has none.
+    phases: Option<Box<[Window; LENGTHS.len()]>>,
     spread: Spread,
     /// Of the newest reply.
     hop_limit: Option<u8>,
@@ -142,6 +142,12 @@ impl Standing {
     /// How many probes there were.
     pub(crate) fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// What a page shows of it: a copy, without what only the next round needs.
+    pub(crate) fn shown(&self) -> Self {
+        let (addresses, left, shown) = (self.addresses.clone(), Vec::new(), Vec::new());
+        Self { addresses, left, shown, chosen: Chosen::default(), ..*self }
     }
 
     /// How often the TTL of an address's replies was another than before.
@@ -192,7 +198,11 @@ impl Standing {
         let has_room = self.shown.len() < MOST_SHOWN;
         match self.shown.iter_mut().find(|(known, _)| *known == ip) {
             Some((_, shown)) => *shown = now,
-            None if has_room => self.shown.push((ip, now)),
+            None if has_room => {
+                // Most have one.
+                self.shown.reserve_exact(1);
+                self.shown.push((ip, now));
+            }
             None => return false,
         }
         true
@@ -210,9 +220,9 @@ impl Standing {
             }
             // One that a timeout has cut is as long as the timeout.
             if outcome.failure != Some(Failure::Timeout) {
-                for (phase, window) in LENGTHS.into_iter().zip(&mut address.phases) {
+                for (number, phase) in LENGTHS.into_iter().enumerate() {
                     if let Some(took) = outcome.phases.get(phase) {
-                        window.push(at.monotonic, took);
+                        address.phases.get_or_insert_default()[number].push(at.monotonic, took);
                     }
                 }
             }
@@ -303,7 +313,7 @@ impl Address {
             failed: 0,
             rtts: Window::default(),
             minutes: Minutes::default(),
-            phases: Default::default(),
+            phases: None,
             spread: Spread::default(),
             hop_limit: None,
             is_shown: true,
@@ -326,7 +336,7 @@ impl Address {
         &self,
         now: Duration,
     ) -> impl Iterator<Item = (Phase, Duration)> + use<'_> {
-        let phases = LENGTHS.into_iter().zip(&self.phases);
+        let phases = LENGTHS.into_iter().zip(self.phases.iter().flat_map(|all| all.iter()));
         phases.filter_map(move |(phase, window)| Some((phase, window.min(now)?)))
     }
 

@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::metrics::counts::Counts;
 use crate::outcome::{Failure, Outcome, Phase};
 use crate::path::slots::Slots;
-use crate::seat::{Seat, SharedVerdicts};
+use crate::registration::{Registration, SharedVerdicts};
 use crate::standing::{Moment, Standing};
 use crate::verdict::{self, Layer, Round, Span};
 
@@ -43,9 +43,9 @@ pub(crate) struct TargetState {
     pub(crate) counts: Counts,
     health: Arc<Health>,
     standing: Mutex<Standing>,
-    seat: Seat,
-    /// The paths to it, where they are traced.
-    pub(crate) paths: Option<Slots>,
+    registration: Registration,
+    /// The paths to it, where they are traced. Boxed: most are not.
+    pub(crate) paths: Option<Box<Slots>>,
     /// Kept for the sockets of its other addresses.
     descriptors: Descriptors,
     /// How many that are, and whether they have just become more.
@@ -62,7 +62,7 @@ impl TargetState {
     /// Nothing is known yet; all counters are zero.
     pub(crate) fn new(
         name: &str,
-        wanted: &Wanted<Work, Labels>,
+        wanted: &Wanted<Arc<Work>, Arc<Labels>>,
         verdicts: &SharedVerdicts,
     ) -> Self {
         let Wanted { work, labels } = wanted;
@@ -70,12 +70,12 @@ impl TargetState {
         health.set_group(&labels.team);
         Self {
             name: name.to_owned(),
-            labels: RwLock::new(Arc::new(labels.clone())),
+            labels: RwLock::new(Arc::clone(labels)),
             counts: Counts::new(phases_of(work), &labels.buckets),
             health: Arc::new(health),
             standing: Mutex::default(),
-            seat: Seat::take(verdicts, name, work, labels),
-            paths: work.path.map(|_| Slots::default()),
+            registration: Registration::new(verdicts, name, work, labels),
+            paths: work.path.map(|_| Box::default()),
             descriptors: Descriptors::new(0),
             kept: AtomicUsize::new(0),
             has_more: AtomicBool::new(false),
@@ -96,11 +96,11 @@ impl TargetState {
     }
 
     /// Shows other labels, and times by other bounds, from now on.
-    pub(crate) fn relabel(&self, labels: &Labels) {
+    pub(crate) fn relabel(&self, labels: &Arc<Labels>) {
         self.counts.set_buckets(&labels.buckets);
         self.health.set_group(&labels.team);
-        self.seat.relabel(&self.name, labels);
-        *self.labels.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(labels.clone());
+        self.registration.relabel(&self.name, labels);
+        *self.labels.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(labels);
     }
 
     /// Its health, for the landing page.
@@ -180,13 +180,17 @@ impl TargetState {
         let outcomes = outcomes.iter().map(|(ip, outcome)| (*ip, outcome));
         let timeout = self.timeout.as_secs_f64();
         let round = verdict::round(self.span(begun, decided), timeout, outcomes);
-        self.seat.feed(&Round { wall: Some(decided.unix_seconds), ..round });
+        self.registration.feed(&Round { wall: Some(decided.unix_seconds), ..round });
     }
 
     /// A round found no address, for this reason.
     pub(crate) fn judge_unresolved(&self, begun: Moment, decided: Moment, reason: Failure) {
         let timeout = self.timeout.as_secs_f64();
-        self.seat.feed(&verdict::without_address(self.span(begun, decided), timeout, reason));
+        self.registration.feed(&verdict::without_address(
+            self.span(begun, decided),
+            timeout,
+            reason,
+        ));
     }
 
     fn span(&self, begun: Moment, decided: Moment) -> Span {

@@ -41,53 +41,63 @@ impl Window {
 }
 
 /// What the label `window="10m"` stands for.
-const TENTHS: usize = 10;
+const TENTHS: u32 = 10;
 
-/// The smallest value of each of the last ten minutes, in nanoseconds: of ten minutes that end with the
-/// current one, so that no more is kept than a number a minute.
+/// The smallest value of each of the last ten minutes, in steps of 64 ns (light goes 20 m): of ten minutes that end
+/// with the current one, so that no more is kept than a number a minute. What takes more than four minutes is no
+/// shorter than that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Minutes {
-    smallest: [u64; TENTHS],
+    smallest: [u32; TENTHS as usize],
     /// The newest minute with a value.
-    newest: u64,
+    newest: u32,
 }
 
 /// No value in a minute.
-const NONE: u64 = u64::MAX;
+const NONE: u32 = u32::MAX;
+
+/// A step, as a power of two nanoseconds.
+const STEP: u32 = 6;
 
 impl Default for Minutes {
     fn default() -> Self {
-        Self { smallest: [NONE; TENTHS], newest: 0 }
+        Self { smallest: [NONE; TENTHS as usize], newest: 0 }
     }
 }
 
 impl Minutes {
     /// Takes in a value that was measured at `now`.
     pub(crate) fn push(&mut self, now: Duration, value: Duration) {
-        let minute = now.as_secs() / 60;
-        let new = minute.saturating_sub(self.newest).min(TENTHS as u64);
+        let minute = minute(now);
+        let new = minute.saturating_sub(self.newest).min(TENTHS);
         for passed in 0..new {
             self.smallest[place(minute - passed)] = NONE;
         }
         self.newest = self.newest.max(minute);
-        let value = u64::try_from(value.as_nanos()).unwrap_or(NONE - 1);
+        let value = u32::try_from(value.as_nanos() >> STEP).unwrap_or(NONE).min(NONE - 1);
         let smallest = &mut self.smallest[place(minute)];
         *smallest = value.min(*smallest);
     }
 
     /// The smallest value of the ten minutes up to `now`, the first of which may have begun before.
     pub(crate) fn min(&self, now: Duration) -> Option<Duration> {
-        let minute = now.as_secs() / 60;
-        let first = minute.saturating_sub(TENTHS as u64 - 1);
-        let kept = self.newest.saturating_sub(TENTHS as u64 - 1).max(first)..=self.newest;
+        let first = minute(now).saturating_sub(TENTHS - 1);
+        let kept = self.newest.saturating_sub(TENTHS - 1).max(first)..=self.newest;
         let smallest = kept.map(|minute| self.smallest[place(minute)]).min();
-        smallest.filter(|value| *value != NONE).map(Duration::from_nanos)
+        smallest
+            .filter(|value| *value != NONE)
+            .map(|value| Duration::from_nanos(u64::from(value) << STEP))
     }
 }
 
 /// Where a minute stands.
-fn place(minute: u64) -> usize {
-    usize::try_from(minute % TENTHS as u64).unwrap_or_default()
+fn place(minute: u32) -> usize {
+    (minute % TENTHS) as usize
+}
+
+/// Which minute it is; there are enough for eight thousand years.
+fn minute(now: Duration) -> u32 {
+    u32::try_from(now.as_secs() / 60).unwrap_or(u32::MAX)
 }
 
 fn is_fresh(at: u64, now: Duration) -> bool {

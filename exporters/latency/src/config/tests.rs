@@ -1,6 +1,7 @@
 //! Good files and bad ones.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use exporter_kit::Exporter as _;
 
@@ -17,7 +18,7 @@ fn load(text: &str) -> anyhow::Result<Config> {
 }
 
 /// The targets, whose names are unique here.
-fn by_name(config: &Config) -> BTreeMap<String, Wanted<Work, Labels>> {
+fn by_name(config: &Config) -> BTreeMap<String, Wanted<Arc<Work>, Arc<Labels>>> {
     config.targets(&[]).0.into_iter().map(|(id, wanted)| (id.name, wanted)).collect()
 }
 

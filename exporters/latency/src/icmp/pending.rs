@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::echo::{Echo, round_trip};
-use super::lane::{Lane, Numbered};
 use super::options::Asked;
+use super::send_queue::{Numbered, SendQueue};
 
 /// How long a decided echo is remembered. Judged from late replies: a host that wakes up, or a
 /// full buffer on a mobile link, holds packets for some seconds; what comes later is noise.
@@ -22,7 +22,7 @@ const SEQUENCES: u32 = 1 << 16;
 
 /// Limits are told apart by their power of two, in seconds: up to 1, 2, 4 and so on. What is forgotten in the order of
 /// sending is so forgotten in time, and an echo that may take a minute keeps none that may take a second.
-const LANES: usize = 9;
+const QUEUES: usize = 9;
 
 /// Echoes in the order of sending. `T` is whoever waits for the answer.
 ///
@@ -30,7 +30,7 @@ const LANES: usize = 9;
 /// already which two or three of them a reply can be of.
 #[derive(Debug)]
 pub(crate) struct Pending<T> {
-    lanes: [Lane<Sent<T>>; LANES],
+    queues: [SendQueue<Sent<T>>; QUEUES],
     /// The number of the next echo; the low 16 bits are sent as its sequence number.
     next: u32,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Pending<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
     number: u32,
-    lane: usize,
+    queue: usize,
 }
 
 impl Ticket {
@@ -52,17 +52,27 @@ impl Ticket {
 
 #[derive(Debug)]
 struct Sent<T> {
-    /// Bytes, so that no room is lost to alignment.
-    cookie: [u8; 16],
-    /// What was asked, in its parts for the same reason.
+    /// What is sent, folded: nobody guesses that either.
+    cookie: u64,
+    /// What was asked, in its parts, so that no room is lost to alignment.
     to: IpAddr,
     options: u16,
     fate: Fate,
     number: u32,
-    /// In nanoseconds, as the limit.
+    /// In nanoseconds.
     at: u64,
-    limit: u64,
+    /// In milliseconds, begun ones counted.
+    limit: u32,
     waiter: T,
+}
+
+impl<T> Sent<T> {
+    /// Until when it is decided at the latest. One that was answered is since then, and there are many of them: that it
+    /// was sent before is near enough.
+    fn decided(&self) -> u64 {
+        let limit = if self.fate == Fate::Replied { 0 } else { u64::from(self.limit) };
+        self.at.saturating_add(limit.saturating_mul(1_000_000))
+    }
 }
 
 impl<T> Numbered for Sent<T> {
@@ -107,7 +117,7 @@ pub(crate) struct Found<'a, T> {
 
 impl<T> Default for Pending<T> {
     fn default() -> Self {
-        Self { lanes: std::array::from_fn(|_| Lane::default()), next: 0 }
+        Self { queues: std::array::from_fn(|_| SendQueue::default()), next: 0 }
     }
 }
 
@@ -122,16 +132,16 @@ impl<T> Pending<T> {
         waiter: T,
     ) -> Ticket {
         self.sweep(at);
-        let ticket = Ticket { number: self.next, lane: lane(limit) };
+        let ticket = Ticket { number: self.next, queue: queue(limit) };
         self.next = self.next.wrapping_add(1);
-        self.lanes[ticket.lane].push(Sent {
-            cookie: cookie.to_ne_bytes(),
+        self.queues[ticket.queue].push(Sent {
+            cookie: folded(cookie),
             to: asked.to,
             options: asked.options,
             fate: Fate::Open,
             number: ticket.number,
             at: nanos(at),
-            limit: nanos(limit),
+            limit: u32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX),
             waiter,
         });
         ticket
@@ -145,7 +155,7 @@ impl<T> Pending<T> {
         now: Duration,
         queued: Duration,
     ) -> Option<Found<'_, T>> {
-        let cookie = echo.cookie?.to_ne_bytes();
+        let cookie = folded(echo.cookie?);
         let sent = self.find(echo.sequence, |sent| sent.cookie == cookie)?;
         if sent.to != from {
             return None;
@@ -154,7 +164,7 @@ impl<T> Pending<T> {
         let at = Duration::from_nanos(sent.at);
         let rtt = round_trip(at, now, queued);
         let arrival = match fate {
-            Fate::Open if nanos(rtt) <= sent.limit => Arrival::Answer(rtt),
+            Fate::Open if rtt <= Duration::from_millis(sent.limit.into()) => Arrival::Answer(rtt),
             Fate::Open | Fate::GivenUp => Arrival::Late,
             Fate::Replied => Arrival::Duplicate,
         };
@@ -166,7 +176,7 @@ impl<T> Pending<T> {
     /// quotes no cookie, but a header and 8 bytes as is the least (RFC 792), is taken to be of the
     /// newest echo with its number.
     pub(crate) fn error(&mut self, quoted: Echo, to: IpAddr) -> Option<&mut T> {
-        let cookie = quoted.cookie.map(u128::to_ne_bytes);
+        let cookie = quoted.cookie.map(folded);
         let sent = self.find(quoted.sequence, |sent| cookie.is_none_or(|it| it == sent.cookie))?;
         (sent.to == to && sent.fate == Fate::Open).then_some(&mut sent.waiter)
     }
@@ -174,7 +184,7 @@ impl<T> Pending<T> {
     /// The limit of an echo has passed: a reply from now on is late. Returns who waited, if the echo
     /// was not decided.
     pub(crate) fn give_up(&mut self, ticket: Ticket) -> Option<&mut T> {
-        let sent = self.lanes[ticket.lane].get_mut(ticket.number)?;
+        let sent = self.queues[ticket.queue].get_mut(ticket.number)?;
         if sent.fate != Fate::Open {
             return None;
         }
@@ -184,7 +194,7 @@ impl<T> Pending<T> {
 
     /// The echo that was recorded last could not be sent after all; gives back who waits for it.
     pub(crate) fn unsend(&mut self, ticket: Ticket) -> Option<T> {
-        let sent = self.lanes[ticket.lane].take_back(ticket.number)?;
+        let sent = self.queues[ticket.queue].take_back(ticket.number)?;
         self.next = ticket.number;
         Some(sent.waiter)
     }
@@ -192,8 +202,8 @@ impl<T> Pending<T> {
     /// Forgets what was decided long ago.
     pub(crate) fn sweep(&mut self, now: Duration) {
         let now = nanos(now);
-        for lane in &mut self.lanes {
-            lane.forget(|sent| sent.at + sent.limit + nanos(MEMORY) < now);
+        for queue in &mut self.queues {
+            queue.forget(|sent| sent.decided() + nanos(MEMORY) < now);
         }
     }
 
@@ -201,25 +211,32 @@ impl<T> Pending<T> {
     fn find(&mut self, sequence: u16, is_it: impl Fn(&Sent<T>) -> bool) -> Option<&mut Sent<T>> {
         let newest = self.next.wrapping_sub(1);
         let passed = newest.wrapping_sub(sequence.into()) % SEQUENCES;
-        let oldest = self.lanes.iter().filter_map(Lane::first);
+        let oldest = self.queues.iter().filter_map(SendQueue::first);
         let oldest = oldest.map(|first| newest.wrapping_sub(first)).max()?;
         for passed in (passed..=oldest).step_by(SEQUENCES as usize) {
             let number = newest.wrapping_sub(passed);
-            let mut lanes = 0..LANES;
-            let found =
-                lanes.find(|lane| self.lanes[*lane].get_mut(number).is_some_and(|it| is_it(it)));
-            if let Some(lane) = found {
-                return self.lanes[lane].get_mut(number);
+            let mut queues = 0..QUEUES;
+            let found = queues
+                .find(|queue| self.queues[*queue].get_mut(number).is_some_and(|it| is_it(it)));
+            if let Some(queue) = found {
+                return self.queues[queue].get_mut(number);
             }
         }
         None
     }
 }
 
-/// Which lane is for this limit.
-fn lane(limit: Duration) -> usize {
+/// Which queue is for this limit.
+fn queue(limit: Duration) -> usize {
     let seconds = limit.as_millis().div_ceil(1000).max(1).next_power_of_two();
-    usize::try_from(seconds.trailing_zeros()).map_or(LANES - 1, |lane| lane.min(LANES - 1))
+    usize::try_from(seconds.trailing_zeros()).map_or(QUEUES - 1, |queue| queue.min(QUEUES - 1))
+}
+
+/// What is remembered of a cookie: half as much, in which each bit of it counts.
+fn folded(cookie: u128) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "the other half is in it as well")]
+    let folded = (cookie ^ (cookie >> 64)) as u64;
+    folded
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -236,7 +253,7 @@ mod tests {
     const COOKIE: u128 = 77;
     const LIMIT: Duration = Duration::from_secs(3);
 
-    const FIRST: Ticket = Ticket { number: 0, lane: 2 };
+    const FIRST: Ticket = Ticket { number: 0, queue: 2 };
 
     fn asked(to: IpAddr) -> Asked {
         Asked { to, options: 0 }
@@ -287,6 +304,10 @@ mod tests {
         assert!(pending.reply(echo(), ELSEWHERE, ms(1001), ms(0)).is_none());
         let stranger = Echo { cookie: Some(1), ..echo() };
         assert!(pending.reply(stranger, HERE, ms(1001), ms(0)).is_none());
+        for bit in 0..128 {
+            let altered = Echo { cookie: Some(COOKIE ^ (1 << bit)), ..echo() };
+            assert!(pending.reply(altered, HERE, ms(1001), ms(0)).is_none(), "{bit}");
+        }
         let other = Echo { sequence: 9, ..echo() };
         assert!(pending.reply(other, HERE, ms(1001), ms(0)).is_none());
         assert_eq!(reply(&mut pending, 1020, 0), Some(Arrival::Answer(ms(20))));
@@ -321,7 +342,7 @@ mod tests {
     }
 
     fn kept<T>(pending: &Pending<T>) -> usize {
-        pending.lanes.iter().map(Lane::len).sum()
+        pending.queues.iter().map(SendQueue::len).sum()
     }
 
     #[test]
@@ -347,15 +368,15 @@ mod tests {
         {
             assert!(pending.reply(echo(number, cookie), from, now, ms(0)).is_some(), "{number}");
         }
-        assert_eq!(pending.lanes[lane(minute)].len(), 71);
-        assert_eq!(pending.lanes[lane(LIMIT)].len(), 140);
+        assert_eq!(pending.queues[queue(minute)].len(), 71);
+        assert_eq!(pending.queues[queue(LIMIT)].len(), 140);
         pending.sweep(Duration::from_secs(200));
         assert_eq!(kept(&pending), 0);
     }
 
     #[test]
     fn what_is_kept_of_an_echo_is_small() {
-        assert!(size_of::<Sent<[u64; 3]>>() <= 80, "{}", size_of::<Sent<[u64; 3]>>());
+        assert!(size_of::<Sent<[u64; 3]>>() <= 72, "{}", size_of::<Sent<[u64; 3]>>());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::config::{Labels, Work};
 use crate::figures::Figure;
 use crate::icmp::{Icmp, SocketFigures};
 use crate::outcome::Seen;
-use crate::seat::SharedVerdicts;
+use crate::registration::SharedVerdicts;
 use crate::spread::Spread;
 use crate::standing::{Address, MOST_ADDRESSES, Moment, Standing};
 use crate::state::{CurrentVantage, TargetState};
@@ -34,7 +34,7 @@ pub(crate) struct Metrics {
     /// Whose addresses are.
     pub(crate) tables: Tables,
     /// What it probes.
-    pub(crate) targets: Arc<Targets<Work, TargetState, Labels, TargetId>>,
+    pub(crate) targets: Arc<Targets<Arc<Work>, TargetState, Arc<Labels>, TargetId>>,
     /// Its ICMP sockets.
     pub(crate) icmp: Icmp,
     /// How promptly they are read.
@@ -96,7 +96,7 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     pub(super) fn of(state: &'a TargetState) -> Self {
-        Self { state, labels: state.labels(), standing: state.standing().clone() }
+        Self { state, labels: state.labels(), standing: state.standing().shown() }
     }
 
     fn shows(&self, figure: Figure) -> bool {
@@ -370,7 +370,7 @@ impl Scrape<'_> {
             let addresses = row.standing.addresses().iter();
             Some(Traced::new(
                 self.of(row),
-                row.state.paths.as_ref()?,
+                row.state.paths.as_deref()?,
                 addresses.map(|address| (address.slot, SLOTS[address.slot], address.ip)),
             ))
         });

@@ -16,7 +16,7 @@ use crate::icmp::SocketFigures;
 use crate::outcome::{Distrust, Failure, Outcome, Phase, Phases, Seen, Session};
 use crate::path::evidence::{self, Light};
 use crate::path::trace::{End, Hop, Trace};
-use crate::seat::SharedVerdicts;
+use crate::registration::SharedVerdicts;
 use crate::standing::Moment;
 use crate::state::TargetState;
 use crate::tables::{Loaded, TableFigures};
@@ -92,7 +92,7 @@ fn traced(state: &TargetState, ip: IpAddr) {
         let hops = routers.iter().map(|last| hop(*last)).chain([target]).collect();
         Trace { to: ip, hops, end: End::Reached }
     };
-    let paths = state.paths.as_ref().unwrap();
+    let paths = state.paths.as_deref().unwrap();
     for (second, routers) in [(20, [1, 2]), (30, [1, 2]), (320, [1, 3]), (330, [0, 3])] {
         paths.take_in(0, &trace(&routers), at(second).unix_seconds);
     }

@@ -83,7 +83,7 @@ fn paths_of(
 
 fn of_target(state: &Arc<TargetState>, filter: &Filter) -> Vec<Path> {
     let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
-    let (Some(paths), labels) = (&state.paths, state.labels()) else { return Vec::new() };
+    let (Some(paths), labels) = (state.paths.as_deref(), state.labels()) else { return Vec::new() };
     if !fits(&filter.target, state.name()) || !fits(&filter.module, &labels.module) {
         return Vec::new();
     }

@@ -229,7 +229,10 @@ impl Members {
     pub(crate) fn add(&mut self, spec: Spec) -> u64 {
         let number = self.next;
         self.next += 1;
-        self.endpoints.entry(spec.endpoint.clone()).or_default().push(number);
+        let modules = self.endpoints.entry(spec.endpoint.clone()).or_default();
+        // Most have one, and a list that grows begins with room for four.
+        modules.reserve_exact(1);
+        modules.push(number);
         self.all.insert(number, Box::new(Member::new(spec)));
         number
     }
@@ -293,6 +296,11 @@ impl Members {
     /// The services.
     pub(crate) fn services(&self) -> impl Iterator<Item = (&Member, &Service)> {
         self.all().filter_map(as_service)
+    }
+
+    /// How many endpoints there are.
+    pub(crate) fn count_endpoints(&self) -> usize {
+        self.endpoints.len()
     }
 
     /// Each endpoint, with the modules that probe it.

@@ -11,7 +11,7 @@ const BLOCK: usize = 256;
 /// What is kept of echoes, the oldest first. Numbers rise, and begin anew at 2^32: none is kept for so long
 /// that this matters.
 #[derive(Debug)]
-pub(super) struct Lane<T>(VecDeque<VecDeque<T>>);
+pub(super) struct SendQueue<T>(VecDeque<VecDeque<T>>);
 
 /// Something that has a number.
 pub(super) trait Numbered {
@@ -19,13 +19,13 @@ pub(super) trait Numbered {
     fn number(&self) -> u32;
 }
 
-impl<T> Default for Lane<T> {
+impl<T> Default for SendQueue<T> {
     fn default() -> Self {
         Self(VecDeque::new())
     }
 }
 
-impl<T: Numbered> Lane<T> {
+impl<T: Numbered> SendQueue<T> {
     /// Takes in the newest.
     pub(super) fn push(&mut self, echo: T) {
         if let Some(block) = self.0.back_mut().filter(|block| block.len() < block.capacity()) {
@@ -96,26 +96,26 @@ mod tests {
     fn each_is_found_by_its_number_and_no_other_is() {
         // Every third number, past the largest there is.
         let numbers = || (0..2000_u32).map(|n| (u32::MAX - 3000).wrapping_add(3 * n));
-        let mut lane = Lane::default();
-        numbers().for_each(|number| lane.push(number));
-        assert_eq!(lane.len(), 2000);
+        let mut queue = SendQueue::default();
+        numbers().for_each(|number| queue.push(number));
+        assert_eq!(queue.len(), 2000);
         for number in numbers() {
-            assert_eq!(lane.get_mut(number).copied(), Some(number));
-            assert_eq!(lane.get_mut(number.wrapping_add(1)), None);
+            assert_eq!(queue.get_mut(number).copied(), Some(number));
+            assert_eq!(queue.get_mut(number.wrapping_add(1)), None);
         }
-        assert_eq!(lane.get_mut(numbers().next().unwrap().wrapping_sub(3)), None);
+        assert_eq!(queue.get_mut(numbers().next().unwrap().wrapping_sub(3)), None);
         let kept = numbers().nth(777).unwrap();
-        lane.forget(|number| number.wrapping_sub(kept) > u32::MAX / 2);
-        assert_eq!((lane.first(), lane.len()), (Some(kept), 1223));
-        assert!(numbers().skip(777).all(|number| lane.get_mut(number).is_some()));
+        queue.forget(|number| number.wrapping_sub(kept) > u32::MAX / 2);
+        assert_eq!((queue.first(), queue.len()), (Some(kept), 1223));
+        assert!(numbers().skip(777).all(|number| queue.get_mut(number).is_some()));
     }
 
     #[test]
     fn the_newest_can_be_taken_back() {
-        let mut lane = Lane::default();
-        lane.push(1_u32);
-        assert_eq!((lane.take_back(2), lane.len()), (None, 1));
-        assert_eq!((lane.take_back(1), lane.len()), (Some(1), 0));
-        assert_eq!((lane.take_back(1), lane.first()), (None, None));
+        let mut queue = SendQueue::default();
+        queue.push(1_u32);
+        assert_eq!((queue.take_back(2), queue.len()), (None, 1));
+        assert_eq!((queue.take_back(1), queue.len()), (Some(1), 0));
+        assert_eq!((queue.take_back(1), queue.first()), (None, None));
     }
 }

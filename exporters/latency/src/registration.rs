@@ -1,4 +1,4 @@
-//! The place of one target among the verdicts, which it leaves when it goes.
+//! The registration of one target with the verdicts, which ends when it goes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,10 +20,10 @@ const MOST_FED: usize = 1 << 14;
 /// Judging looks at all that is probed, which takes some milliseconds of ten thousand targets: too long for the thread
 /// that measures. So a round that is fed waits, until a thread beside it or a page takes it in.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SharedVerdicts(Arc<Bench>);
+pub(crate) struct SharedVerdicts(Arc<Shared>);
 
 #[derive(Debug, Default)]
-struct Bench {
+struct Shared {
     verdicts: Mutex<Verdicts>,
     /// Rounds that are decided and not taken in, in order.
     fed: Mutex<Vec<(u64, Round)>>,
@@ -32,10 +32,10 @@ struct Bench {
 impl SharedVerdicts {
     /// Has a thread of its own take in what is fed, for as long as anybody has these.
     pub(crate) fn take_in_beside(&self) {
-        let bench = Arc::downgrade(&self.0);
+        let shared = Arc::downgrade(&self.0);
         let take_in = move || {
-            while let Some(bench) = bench.upgrade() {
-                drop(Self(bench).lock());
+            while let Some(shared) = shared.upgrade() {
+                drop(Self(shared).lock());
                 std::thread::sleep(TAKEN_IN);
             }
         };
@@ -65,7 +65,7 @@ impl SharedVerdicts {
     }
 }
 
-impl Bench {
+impl Shared {
     fn fed(&self) -> MutexGuard<'_, Vec<(u64, Round)>> {
         self.fed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,19 +73,14 @@ impl Bench {
 
 /// One target among them.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct Registration {
     verdicts: SharedVerdicts,
     number: u64,
 }
 
-impl Seat {
-    /// A place for a target of which nothing is known yet.
-    pub(crate) fn take(
-        verdicts: &SharedVerdicts,
-        name: &str,
-        work: &Work,
-        labels: &Labels,
-    ) -> Self {
+impl Registration {
+    /// That of a target of which nothing is known yet.
+    pub(crate) fn new(verdicts: &SharedVerdicts, name: &str, work: &Work, labels: &Labels) -> Self {
         let spec = Spec {
             endpoint: endpoint(name, labels),
             module: labels.module.as_str().into(),
@@ -111,7 +106,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Registration {
     fn drop(&mut self) {
         self.verdicts.lock().remove(self.number);
     }
@@ -171,9 +166,9 @@ mod tests {
             }
         };
         wait_until(&|| verdicts.0.fed().is_empty());
-        let bench = Arc::downgrade(&verdicts.0);
+        let shared = Arc::downgrade(&verdicts.0);
         drop(verdicts);
-        wait_until(&|| bench.strong_count() == 0);
+        wait_until(&|| shared.strong_count() == 0);
     }
 
     #[test]
