@@ -2,7 +2,8 @@
 # Starts Prometheus with the shipped prometheus.yml, in which the links of the notifications lead to the host that
 # TURBULENCE_LINKS names: the name or address by which those who are notified reach this machine. Without it that is localhost.
 #
-# What prometheus.yml reads (rules, targets, alertmanagers) is read where it is, and anew at SIGHUP; the file itself at a start.
+# What prometheus.yml reads (rules, targets, certificates, passwords) lies beside it there by links, so that each path means what
+# it means in the shipped file. That is read anew at SIGHUP; the file itself, and what is new in its folder, at a start.
 set -eu
 umask 077
 shipped=${PROMETHEUS_SHIPPED:-/etc/prometheus/prometheus.yml}
@@ -15,8 +16,13 @@ case $links in
     exit 1 ;;
 esac
 folder=${shipped%/*}
-sed -E -e "s#^( *turbulence_[a-z]*: http://)localhost:#\1$links:#" \
-  -e "s#\[(targets|alertmanagers)/#[$folder/\1/#" -e "s#^( *- )rules/#\1$folder/rules/#" \
-  "$shipped" >"$work/prometheus.yml"
+work=$work/prometheus-config
+mkdir -p "$work"
+for it in "$folder"/*; do
+  [ "$it" = "$shipped" ] || ln -sfn "$it" "$work/"
+done
+# Never through a link of an earlier start: the shipped file is only read.
+rm -f "$work/prometheus.yml"
+sed -E -e "s#^( *turbulence_[a-z]*: http://)localhost:#\1$links:#" "$shipped" >"$work/prometheus.yml"
 
 exec "${PROMETHEUS:-/bin/prometheus}" --config.file="$work/prometheus.yml" --web.external-url="http://$links:9090" "$@"

@@ -358,3 +358,32 @@ fn amtool_render(kind: &str, text: &str, data: &Value) -> String {
     ]);
     answer.trim().to_owned()
 }
+
+/// A template takes no word with it that would say which marks to write, so there are three of one text.
+#[test]
+fn who_else_fires_is_said_alike_in_each_of_the_marks() {
+    let text = fs::read_to_string(suite().join("alerts/templates/turbulence.tmpl")).unwrap();
+    let body = |name: &str| {
+        let start = format!("{{{{ define \"turbulence.rest{name}\" -}}}}\n");
+        let (_, rest) = text.split_once(&start).unwrap();
+        rest.split_once("{{ define ")
+            .unwrap()
+            .0
+            .split("\n{{/*")
+            .next()
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    };
+    let plain = body("");
+    assert!(plain.matches("{{ $says }}").count() == 1 && plain.lines().count() > 5, "{plain}");
+    for (name, escaped) in [
+        (
+            ".slack",
+            r#"{{ $says | reReplaceAll "&" "&amp;" | reReplaceAll "<" "&lt;" | reReplaceAll ">" "&gt;" }}"#,
+        ),
+        (".teams", r#"{{ $says | reReplaceAll "([*_\\[\\]])" "\\$1" }}"#),
+    ] {
+        assert_eq!(body(name), plain.replace("{{ $says }}", escaped), "{name}");
+    }
+}
