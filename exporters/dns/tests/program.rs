@@ -12,6 +12,8 @@ mod discovered;
 mod edns;
 #[path = "program/files.rs"]
 mod files;
+#[path = "program/hostile.rs"]
+mod hostile;
 #[path = "program/pages.rs"]
 mod pages;
 #[path = "program/real.rs"]
