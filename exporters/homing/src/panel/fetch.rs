@@ -21,11 +21,11 @@ const LARGEST: u64 = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What is kept from one request to the next.
 #[derive(Default)]
-struct Known {
-    replies: Vec<Reply>,
+pub(super) struct Known {
+    pub(super) replies: Vec<Reply>,
     unused: CountsBy<Unused>,
     /// The list of probes, and when its file was written.
-    probes: Arc<BTreeMap<u64, Probe>>,
+    pub(super) probes: Arc<BTreeMap<u64, Probe>>,
     stamp: Option<SystemTime>,
 }
 
@@ -37,10 +37,11 @@ pub(crate) async fn run(panel: Arc<Panel>, work: PanelWork, rounds: Rounds) {
     let mut not_before = Instant::now();
     loop {
         rounds.next().await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if Instant::now() < not_before {
+            known = grow_old(&panel, known, now, work.max_age).await;
             continue;
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let came = document.ask(move |body| {
             let unused = CountsBy::default();
             atlas::read(body, now, &unused).map(|replies| (replies, unused))
@@ -60,6 +61,7 @@ pub(crate) async fn run(panel: Arc<Panel>, work: PanelWork, rounds: Rounds) {
         panel.fetches.inc(result);
         if !matches!(result, Fetch::Ok | Fetch::NotModified) {
             panel.health.down(result.name());
+            known = grow_old(&panel, known, now, work.max_age).await;
             continue;
         }
         known = load(known, &work).await;
@@ -74,8 +76,15 @@ pub(crate) async fn run(panel: Arc<Panel>, work: PanelWork, rounds: Rounds) {
     }
 }
 
+/// While nothing new can be had, what is told is held against the clock all the same: a result that is too old says nothing.
+pub(super) async fn grow_old(panel: &Panel, known: Known, now: u64, max_age: Duration) -> Known {
+    let (latest, known) = tell(known, now, max_age).await;
+    panel.amend(latest);
+    known
+}
+
 /// Judges what is known, off the thread that measures.
-async fn tell(known: Known, now: u64, max_age: Duration) -> (Latest, Known) {
+pub(super) async fn tell(known: Known, now: u64, max_age: Duration) -> (Latest, Known) {
     let judged = off_the_thread(move || {
         let unused = known.unused.clone();
         let unused_now = CountsBy::default();

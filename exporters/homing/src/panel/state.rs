@@ -67,6 +67,13 @@ impl Panel {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
     }
 
+    /// Judges anew what was told, which stands no longer by that.
+    pub(crate) fn amend(&self, latest: Latest) {
+        if let Some((told, _)) = &mut *self.latest.lock().unwrap_or_else(PoisonError::into_inner) {
+            *told = Arc::new(latest);
+        }
+    }
+
     /// What is told, as long as it stands.
     pub(crate) fn standing(&self, now: Instant) -> Option<Arc<Latest>> {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();

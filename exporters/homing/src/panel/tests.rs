@@ -1,16 +1,24 @@
 //! Results as RIPE Atlas documents them, and as strangers may send them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use earth::Point;
 use exporter_kit::{CountsBy, LabelEnum as _};
 use serde_json::{Value, json};
 
+use tokio::time::Instant;
+
 use super::atlas::read;
+use super::fetch::{Known, grow_old, tell};
 use super::judge::{judge, sentence};
 use super::probes::{self, Probe};
+use super::state::Panel;
 use super::*;
 use crate::class::Class;
+use crate::config::{PanelLabels, PanelWork};
 use crate::outcome::{Fetch, Unused};
 
 const NOW: u64 = 1_525_000_000;
@@ -238,4 +246,31 @@ fn what_is_old_or_nowhere_says_nothing_and_the_rest_is_told_by_region() {
     replies[5].at = NOW + 30;
     let told = judge(&replies, &probes(), NOW - 1, &unused);
     assert_eq!((told.oldest, told.newest), (Some(NOW - 1), Some(NOW + 30)));
+}
+
+#[tokio::test]
+async fn what_is_not_had_anew_grows_old_and_stands_no_longer_by_that() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let work = PanelWork {
+        settings: serde_json::from_value(json!({"url": "http://127.0.0.1:1/"})).unwrap(),
+        interval: minutes(5),
+        max_age: minutes(30),
+        probes_file: String::new(),
+        folder: Path::new("/").into(),
+    };
+    let panel = Panel::new("atlas", &work, &PanelLabels::default());
+    let mut known = Known::default();
+    (known.replies, known.probes) = (measured(&[CITIES[0]]), Arc::new(probes()));
+    // Nothing was had yet: nothing is told by growing old.
+    let known = grow_old(&panel, known, NOW, work.max_age).await;
+    let begun = Instant::now();
+    assert!(panel.standing(begun).is_none());
+    let (latest, mut known) = tell(known, NOW, work.max_age).await;
+    panel.publish(latest, begun);
+    for (later, old) in [(30 * 60, 0), (30 * 60 + 1, 40)] {
+        known = grow_old(&panel, known, NOW + later, work.max_age).await;
+        let told = panel.standing(begun + minutes(17)).unwrap();
+        assert_eq!((told.unused.get(Unused::Old), told.told.regions.is_empty()), (old, old > 0));
+        assert!(panel.standing(begun + minutes(18)).is_none(), "three intervals and a half");
+    }
 }
