@@ -40,6 +40,7 @@
 //! | `open_files` | the limit of open files: what measuring needs, and what that leaves to the web server |
 //! | `logging` | the log on stderr |
 //! | `healthcheck` | the subcommand for images without a shell |
+//! | `heap` | the heap, of which what is free is given back |
 
 mod aside;
 mod changes;
@@ -51,6 +52,7 @@ mod exposition;
 mod flags;
 mod health;
 mod healthcheck;
+mod heap;
 mod histogram;
 mod http_auth;
 mod http_sd;
@@ -226,6 +228,7 @@ pub fn main<E: Exporter>() -> ExitCode {
         Err(message) => return refuse(&message),
     };
     open_files::allow_all();
+    heap::give_back();
     match run::<E>(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
