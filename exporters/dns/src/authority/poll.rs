@@ -87,15 +87,18 @@ pub(crate) async fn run(
         *zone.known() = Known { memory: Some(memory.clone()), ..known.clone() };
         let is_told = !verdict.findings.is_empty();
         let is_judged = is_told && verdict.is_judged();
-        match verdict.findings.iter().find(|(finding, _)| *finding == Finding::Unserved) {
-            None => zone.health.down("no_reply"),
-            Some((_, Severity::Page)) => zone.health.down("unserved"),
-            Some(_) => zone.health.up(),
-        }
-        zone.counts.rounds.inc(if is_judged { RoundResult::Complete } else { RoundResult::Failed });
+        let served = verdict.findings.iter().find(|(finding, _)| *finding == Finding::Unserved);
+        let served = served.map(|(_, severity)| *severity);
         let snapshot = Snapshot { round, verdict };
         own = snapshot.named();
         zone.publish(is_told.then_some(snapshot), Moment::Real(Instant::now()));
+        zone.counts.rounds.inc(if is_judged { RoundResult::Complete } else { RoundResult::Failed });
+        // At last, since it says that there is a round to be seen.
+        match served {
+            None => zone.health.down("no_reply"),
+            Some(Severity::Page) => zone.health.down("unserved"),
+            Some(_) => zone.health.up(),
+        }
     }
 }
 

@@ -153,13 +153,11 @@ zones:
 "
     );
     let (_folder, program) = start(&config);
-    program.wait_until_ready();
-    let zone = "messenger.example";
-    let count = |outcome: &str| {
-        program
-            .metrics()
-            .value(&format!("dns_auth_servers{{outcome=\"{outcome}\",zone=\"{zone}\"}}"))
+    let count = |it: &Scrape, outcome: &str| {
+        it.get(&format!("dns_auth_servers{{outcome=\"{outcome}\",zone=\"{MESSENGER}\"}}"))
     };
-    assert_eq!((count("not_allowed"), count("answers")), (1.0, 0.0));
+    let metrics =
+        program.wait_until("the parent has named it", |it| count(it, "not_allowed") == Some(1.0));
+    assert_eq!(count(&metrics, "answers"), Some(0.0));
     assert!(victim.recv(&mut [0; 512]).is_err(), "nothing was sent there");
 }
