@@ -74,18 +74,21 @@ impl Scraper {
             .spawn()
             .expect("prometheus is needed for this test: apt-get install prometheus");
         let mut log = BufReader::new(prometheus.stderr.take().unwrap()).lines();
-        let mut url = String::new();
-        loop {
+        let mut url = None;
+        let mut is_ready = false;
+        // The two are said by two tasks of its own, in any order.
+        let url = loop {
             let line = log.next_line().await.unwrap().expect("prometheus ended");
             // Prometheus 3 names a component before the address.
             let listens = line.split_once("msg=\"Listening on\"");
             if let Some((_, after)) = listens.and_then(|(_, rest)| rest.split_once("address=")) {
-                url = format!("http://{}", after.split_whitespace().next().unwrap());
+                url = Some(format!("http://{}", after.split_whitespace().next().unwrap()));
             }
-            if line.contains("Server is ready") {
-                break;
+            is_ready |= line.contains("Server is ready");
+            if let Some(url) = url.take_if(|_| is_ready) {
+                break url;
             }
-        }
+        };
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
         Self { url, _prometheus: prometheus, _data: data }
     }

@@ -50,6 +50,35 @@ fn a_circle_is_found_and_a_module_may_use_what_it_stands_in() {
     assert!(found.contains(&"metrics::counts".to_owned()), "{found:?}");
 }
 
+#[test]
+fn a_circle_leads_through_modules_within_and_not_through_what_hands_them_on() {
+    let circle_of = |state: &str, watch: &str, force: &str| {
+        let texts =
+            [("state", state), ("state::watch", watch), ("state::kept", ""), ("force", force)];
+        let owned = texts.map(|(module, text)| (module.to_owned(), text.to_owned()));
+        circle(&imports_of(&BTreeMap::from(owned)))
+    };
+    let uses = "mod kept;\nmod watch;\nuse watch::Watch;\npub struct State;\n";
+    let found =
+        circle_of(uses, "use crate::force::Force;\n", "use crate::state::State;\n").unwrap();
+    assert_eq!(found, ["force", "state", "state::watch", "force"]);
+    // So too where what stands in it is used by its path alone.
+    let uses = "mod kept;\nmod watch;\nfn state() -> watch::Watch {}\n";
+    assert!(circle_of(uses, "use crate::force::Force;\n", "use crate::state::State;\n").is_some());
+    // A module that only hands on is a door: who comes by it needs what stands behind it.
+    let hands_on = "mod kept;\nmod watch;\n\npub use kept::{Kept, Lost as Gone};\npub(crate) use watch::Watch;\n";
+    for name in ["Kept", "Gone"] {
+        let force = format!("use crate::state::{name};\n");
+        assert_eq!(circle_of(hands_on, "use crate::force::Force;\n", &force), None, "{name}");
+    }
+    let force = "use crate::state::{Kept, Watch};\n";
+    let found = circle_of(hands_on, "use crate::force::Force;\n", force).unwrap();
+    assert_eq!(found, ["force", "state::watch", "force"]);
+    // And beside each other.
+    let found = circle_of(hands_on, "use super::Kept;\nuse crate::force::Force;\n", "");
+    assert_eq!(found, None);
+}
+
 fn imports(source: &Path) -> Imports {
     let mut modules = BTreeMap::new();
     for (path, text) in files(source, ".rs") {
@@ -64,11 +93,13 @@ fn imports(source: &Path) -> Imports {
 }
 
 fn imports_of(modules: &BTreeMap<String, String>) -> Imports {
+    let doors: Doors = modules.iter().map(|(module, text)| (module.clone(), door(text))).collect();
+    let resolved = |path: &str| resolve(path, &doors);
     let mut imports = Imports::new();
     for (module, text) in modules {
         let mut found = BTreeSet::new();
         for tree in after(text, "crate::") {
-            found.extend(paths(tree).iter().filter_map(|path| nearest(path, modules)));
+            found.extend(paths(tree).iter().filter_map(|path| resolved(path)));
         }
         for tree in after(text, "super::") {
             // Each `super` leads one module further out.
@@ -76,18 +107,61 @@ fn imports_of(modules: &BTreeMap<String, String>) -> Imports {
             while let Some(rest) = tree.strip_prefix("super::") {
                 (tree, outer) = (rest, self::outer(outer));
             }
-            let path = |path: &String| nearest(&format!("{outer}::{path}"), modules);
+            let path = |path: &String| resolved(&format!("{outer}::{path}"));
             found.extend(paths(tree).iter().filter_map(path));
         }
-        // A module and what it stands in are read together.
-        let within = |inner: &str, outer: &str| {
-            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-        };
-        let own = |other: &String| within(module, other) || within(other, module);
-        found.retain(|other| !own(other));
+        for name in children(text) {
+            // What is only handed on is not needed to read the file.
+            let used = after(text, &format!("{name}::")).len();
+            let handed_on = doors[module].values().filter(|path| is_within(path, name)).count();
+            if used > handed_on {
+                found.insert(format!("{module}::{name}"));
+            }
+        }
+        // Who reads a module has read what it stands in.
+        found.retain(|other| modules.contains_key(other) && !is_within(module, other));
         imports.insert(module.clone(), found);
     }
     imports
+}
+
+/// What each module hands on of the modules within it: each name, and its path from that module.
+type Doors = BTreeMap<String, BTreeMap<String, String>>;
+
+fn door(text: &str) -> BTreeMap<String, String> {
+    let mut handed_on = BTreeMap::new();
+    let children: Vec<&str> = children(text).collect();
+    for statement in text.split(';').map(str::trim) {
+        let Some((_, tree)) = statement.split_once("use ").filter(|(before, _)| {
+            before.trim_end().rsplit('\n').next().is_some_and(|line| line.starts_with("pub"))
+        }) else {
+            continue;
+        };
+        for path in paths(tree) {
+            let path = path.strip_prefix("self::").unwrap_or(&path);
+            let first = path.split("::").next().unwrap_or_default();
+            if let Some((_, name)) = path.rsplit_once("::")
+                && children.contains(&first)
+            {
+                handed_on.insert(name.to_owned(), path.to_owned());
+            }
+        }
+    }
+    handed_on
+}
+
+/// The modules that a module names as its own.
+fn children(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let line = line.strip_suffix(';')?;
+        let (before, name) = line.rsplit_once("mod ")?;
+        (before.is_empty() || before.starts_with("pub")).then_some(name)
+    })
+}
+
+/// Whether a path is another's or leads further into it.
+fn is_within(inner: &str, outer: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// The module that a module stands in.
@@ -138,13 +212,18 @@ fn paths(tree: &str) -> Vec<String> {
     parts.flat_map(paths).map(|path| before.trim().to_owned() + &path).collect()
 }
 
-/// The module that a path is in: its longest beginning that is one.
-fn nearest(path: &str, modules: &BTreeMap<String, String>) -> Option<String> {
-    let mut path = path.trim_start_matches("::");
-    while !modules.contains_key(path) {
-        path = path.rsplit_once("::")?.0;
+/// The module that a path leads to: its longest beginning that is one, or the one that what follows is handed on from.
+fn resolve(path: &str, doors: &Doors) -> Option<String> {
+    let path = path.trim_start_matches("::");
+    let mut module = path;
+    while !doors.contains_key(module) {
+        module = module.rsplit_once("::")?.0;
     }
-    Some(path.to_owned())
+    let name = path[module.len()..].trim_start_matches("::").split("::").next()?;
+    match doors[module].get(name) {
+        Some(within) => resolve(&format!("{module}::{within}"), doors),
+        None => Some(module.to_owned()),
+    }
 }
 
 /// Some circle: a module, what it imports, and so on, to itself.

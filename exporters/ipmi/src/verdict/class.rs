@@ -217,6 +217,12 @@ impl Class {
         matches!(self, Self::Cpu | Self::Gpu)
     }
 
+    /// Whether it warms by work of its own, while the parts beside it may rest: it tells of a load, not of
+    /// the air.
+    pub(crate) fn works(self) -> bool {
+        self.is_processor() || self == Self::Nvme
+    }
+
     /// Whether it lives near its warning limit when it works.
     pub(crate) fn runs_hot(self) -> bool {
         matches!(self, Self::Cpu | Self::Gpu | Self::Nvme)

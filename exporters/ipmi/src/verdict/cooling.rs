@@ -195,7 +195,7 @@ impl Cooling {
         let processors =
             seen.temperatures().filter(|it| it.class == Class::Cpu && it.value().is_some()).count();
         let climbs = |it: &&Watched| {
-            !it.class.is_processor()
+            !it.class.works()
                 && !it.is_phantom()
                 && rise_in(it, clock, &[300.0, 180.0]).is_some_and(|rise| rise >= 8.0)
         };

@@ -41,7 +41,7 @@ fn parked(seen: &Observed) -> Vec<usize> {
     let still: Vec<_> =
         (0..seen.sensors.len()).filter(|place| is_still(&seen.sensors[*place])).collect();
     let warms = |it: &Watched| it.rise(&seen.clock, 600.0, 1).is_some_and(|rise| rise >= 5.0);
-    let is_warming = seen.temperatures().filter(|it| !it.class.is_processor()).any(warms);
+    let is_warming = seen.temperatures().filter(|it| !it.class.works()).any(warms);
     if still.len() >= 2 && !is_warming { still } else { Vec::new() }
 }
 

@@ -6,6 +6,7 @@ use crate::sensor::{Kind as Number, Level as Threshold, Quantity};
 
 mod first_sight;
 mod lies;
+mod load;
 mod off;
 mod restart;
 

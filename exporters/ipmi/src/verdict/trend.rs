@@ -16,6 +16,8 @@ pub(super) const SPANS: [u32; 6] = [60, 180, 300, 600, 1200, 1800];
 /// The excess of a part over its air that fans act on, degrees, and the exponent of forced convection.
 const EXCESS: f64 = 12.0;
 const CONVECTION: f64 = -0.4;
+/// By which share the power of a machine whose load did not change may differ.
+const STILL: f64 = 0.08;
 
 /// What was found at the last slot.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,9 +35,9 @@ pub(super) struct Trend {
 pub(super) struct Rises {
     /// The least of the inlets'.
     pub(super) inlet: Option<f64>,
-    /// Of all but inlets, processors and power supplies; under a load that grew, but regulators.
+    /// Of all but inlets, what works by itself, and power supplies; under a load that grew, but regulators.
     pub(super) parts: Vec<f64>,
-    /// Of processors of all kinds; under a load that grew, of regulators, too.
+    /// Of processors of all kinds and drives that work as they do; under a load that grew, of regulators, too.
     pub(super) processors: Vec<f64>,
     /// By which share the power grew.
     pub(super) watts: Option<f64>,
@@ -62,7 +64,7 @@ impl Trend {
             };
             seen.temperatures().filter(whole)
         };
-        let is_part = |it: &Watched| it.class != Class::Inlet && !it.class.is_processor();
+        let is_part = |it: &Watched| it.class != Class::Inlet && !it.class.works();
         let inlets = sensors().filter(|it| it.class == Class::Inlet).count();
         let rises = |span: u32| {
             let seconds = f64::from(span);
@@ -88,7 +90,7 @@ impl Trend {
             Rises {
                 inlet: of(&|it| it.class == Class::Inlet).into_iter().min_by(f64::total_cmp),
                 parts: of(&|it| is_part(it) && !is_loaded(it)),
-                processors: of(&|it| it.class.is_processor() || is_loaded(it)),
+                processors: of(&|it| it.class.works() || is_loaded(it)),
                 watts,
                 fans,
             }
@@ -97,7 +99,7 @@ impl Trend {
             spans: SPANS.map(rises),
             inlets,
             parts: sensors().filter(|it| is_part(it)).count(),
-            processors: sensors().filter(|it| it.class.is_processor()).count(),
+            processors: sensors().filter(|it| it.class.works()).count(),
         }
     }
 
@@ -139,10 +141,14 @@ impl Trend {
 /// that proves nothing.
 fn common_rise(rises: &Rises) -> Option<f64> {
     let parts = &rises.parts;
-    let is_enough = !parts.is_empty() && parts.len() + rises.processors.len() >= 2;
     // Fans that slow down warm everything.
-    if !is_enough || rises.fans.is_some_and(|gain| gain < 0.9) {
+    if rises.all().count() < 2 || rises.fans.is_some_and(|gain| gain < 0.9) {
         return None;
+    }
+    if parts.is_empty() {
+        // All may be at work: only a meter that stands still says that they are not.
+        let rests = rises.watts.is_some_and(|share| share.abs() < STILL);
+        return rises.all().min_by(f64::total_cmp).filter(|_| rests);
     }
     let (middle, (low, high)) = (median(parts.iter().copied())?, quartiles(parts.iter().copied())?);
     let Some(hot) = median(rises.processors.iter().copied()) else {
@@ -187,8 +193,9 @@ pub(super) fn since_onset(seen: &Observed, by_inlet: bool) -> Option<f64> {
         let inlets = temperatures().filter(|it| it.class == Class::Inlet && it.pending().is_none());
         return inlets.filter_map(rise).min_by(f64::total_cmp);
     }
-    let parts = temperatures().filter(|it| !it.class.is_processor() && it.class != Class::Psu);
-    let rise = median(parts.filter_map(rise))?;
+    let parts = || temperatures().filter(|it| it.class != Class::Psu);
+    let rests = parts().filter(|it| !it.class.works()).filter_map(rise);
+    let rise = median(rests).or_else(|| parts().filter_map(rise).min_by(f64::total_cmp))?;
     let gain = |it: &Watched| Some(it.believed()? / it.at_onset().filter(|it| *it != 0.0)?);
     Some(rise + taken_away(median(seen.system_fans().filter_map(gain)), rise))
 }
