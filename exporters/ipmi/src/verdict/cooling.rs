@@ -290,7 +290,7 @@ impl Condition {
 
 /// Parts warm though the air is cool, the power as before, and the fans no slower.
 fn heat_without_load(seen: &Observed, trend: &Trend) -> bool {
-    if trend.inlets == 0 || trend.parts + trend.processors < 3 {
+    if trend.inlets == 0 || trend.parts + trend.workers < 3 {
         return false;
     }
     let (last, long) = (trend.over(60), trend.over(300));

@@ -16,6 +16,10 @@ use super::watched::Watched;
 const ANSWER: f64 = 900.0;
 /// A drive that came warm was put in less than so many seconds ago.
 const WARM_DRIVE: f64 = 1200.0;
+/// One that has cooled by this share of its jump until then, and by so many degrees, goes on as one for as long
+/// again: a sensor that lies stays where it is.
+const COOLED: f64 = 0.25;
+const COOLED_DEGREES: f64 = 3.0;
 /// A sensor that gives no value for so many seconds is a phantom no more.
 const UNREADABLE: f64 = 600.0;
 /// For so many seconds the other parts may still follow, which makes it true.
@@ -172,11 +176,17 @@ fn may_be_a_warm_drive(it: &Watched, phantom: &Phantom) -> bool {
     it.class == Class::Hdd && phantom.top <= 55.0 && phantom.top - phantom.base < 20.0
 }
 
+fn has_cooled(it: &Watched, phantom: &Phantom) -> bool {
+    let cooler = (COOLED * (phantom.top - phantom.base)).max(COOLED_DEGREES);
+    it.believed().is_some_and(|value| value <= phantom.top - cooler)
+}
+
 fn say(seen: &Observed, place: usize, phantom: &Phantom, held: &mut Held) {
     let it = &seen.sensors[place];
     let sensor = Some(Arc::clone(&it.known));
     let age = seen.now().since(phantom.since);
-    let is_young = phantom.followed.is_none() && age < WARM_DRIVE;
+    let may_be_new = age < WARM_DRIVE || age < 2.0 * WARM_DRIVE && has_cooled(it, phantom);
+    let is_young = phantom.followed.is_none() && may_be_new;
     let (level, cause) = match phantom.cause {
         Cause::Boot => (Level::Info, Cause::Boot),
         _ if is_young && may_be_a_warm_drive(it, phantom) => (Level::Info, Cause::WarmDrive),

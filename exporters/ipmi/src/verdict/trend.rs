@@ -16,6 +16,8 @@ pub(super) const SPANS: [u32; 6] = [60, 180, 300, 600, 1200, 1800];
 /// The excess of a part over its air that fans act on, degrees, and the exponent of forced convection.
 const EXCESS: f64 = 12.0;
 const CONVECTION: f64 = -0.4;
+/// The kinds that warm by work of their own: a load on one warms no other.
+const WORKERS: [Class; 3] = [Class::Cpu, Class::Gpu, Class::Nvme];
 /// By which share the power of a machine whose load did not change may differ.
 const STILL: f64 = 0.08;
 
@@ -27,7 +29,7 @@ pub(super) struct Trend {
     /// How many inlets, and how many parts of the other two kinds there are.
     pub(super) inlets: usize,
     pub(super) parts: usize,
-    pub(super) processors: usize,
+    pub(super) workers: usize,
 }
 
 /// The rises over one span, degrees.
@@ -35,10 +37,13 @@ pub(super) struct Trend {
 pub(super) struct Rises {
     /// The least of the inlets'.
     pub(super) inlet: Option<f64>,
-    /// Of all but inlets, what works by itself, and power supplies; under a load that grew, but regulators.
+    /// Of all but inlets, what works by itself, and power supplies; where a load may have grown, but
+    /// regulators and the air that goes out.
     pub(super) parts: Vec<f64>,
-    /// Of processors of all kinds and drives that work as they do; under a load that grew, of regulators, too.
-    pub(super) processors: Vec<f64>,
+    /// Of what works by itself; where a load may have grown, of regulators and of the air that goes out, too.
+    pub(super) workers: Vec<f64>,
+    /// The median of the kind of workers that rose most: one that rests says nothing of another.
+    hottest: Option<f64>,
     /// By which share the power grew.
     pub(super) watts: Option<f64>,
     /// How much faster the fans turn.
@@ -48,7 +53,7 @@ pub(super) struct Rises {
 impl Rises {
     /// Of all but inlets and power supplies.
     pub(super) fn all(&self) -> impl Iterator<Item = f64> + '_ {
-        self.parts.iter().chain(&self.processors).copied()
+        self.parts.iter().chain(&self.workers).copied()
     }
 }
 
@@ -85,12 +90,17 @@ impl Trend {
             let watts = |ago| watts_ago(seen, ago).filter(|watts| *watts > 0.0);
             let watts =
                 watts(30.0).zip(watts(seconds + 30.0)).map(|(now, before)| now / before - 1.0);
-            // While the load grows, regulators tell of it and not of the air, as processors do.
-            let is_loaded = |it: &Watched| is_load(watts) && it.class == Class::Regulator;
+            // Unless a meter says that no load grew, regulators, and the air behind all of it, tell of one and not of
+            // the air in front, as processors do.
+            let may_be_loaded = watts.is_none() || is_load(watts);
+            let follows_load = |it: &Watched| matches!(it.class, Class::Regulator | Class::Exhaust);
+            let is_loaded = |it: &Watched| may_be_loaded && follows_load(it);
+            let kinds = WORKERS.map(|class| median(of(&|it| it.class == class).into_iter()));
             Rises {
                 inlet: of(&|it| it.class == Class::Inlet).into_iter().min_by(f64::total_cmp),
                 parts: of(&|it| is_part(it) && !is_loaded(it)),
-                processors: of(&|it| it.class.works() || is_loaded(it)),
+                workers: of(&|it| it.class.works() || is_loaded(it)),
+                hottest: kinds.into_iter().flatten().max_by(f64::total_cmp),
                 watts,
                 fans,
             }
@@ -99,7 +109,7 @@ impl Trend {
             spans: SPANS.map(rises),
             inlets,
             parts: sensors().filter(|it| is_part(it)).count(),
-            processors: sensors().filter(|it| it.class.works()).count(),
+            workers: sensors().filter(|it| it.class.works()).count(),
         }
     }
 
@@ -151,7 +161,7 @@ fn common_rise(rises: &Rises) -> Option<f64> {
         return rises.all().min_by(f64::total_cmp).filter(|_| rests);
     }
     let (middle, (low, high)) = (median(parts.iter().copied())?, quartiles(parts.iter().copied())?);
-    let Some(hot) = median(rises.processors.iter().copied()) else {
+    let Some(hot) = rises.hottest else {
         return Some(low - if is_load(rises.watts) { 4.0 } else { 0.0 });
     };
     if hot - middle > 3.0 {

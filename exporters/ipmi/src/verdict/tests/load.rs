@@ -77,3 +77,52 @@ fn what_all_share_is_lost_cooling_where_the_meter_says_that_nothing_works() {
     all.push(told("n", "PCH Temp", Entity::Board, Measure::Temperature, warms(48.0)));
     assert_eq!(Play::of(&all).until(4_500.0, &all).held(), [one("cooling_lost", 3, "")]);
 }
+
+#[test]
+fn a_processor_that_works_beside_drives_that_rest_is_a_load() {
+    // The model of a board without inlet and meter: memory and regulators follow the processor.
+    let board = |drive: f64| {
+        let mut all = with(box_of_drives(1, 1), "NVMe", move |_| Some(drive));
+        all = with(all, "CPU", works(42.0, 34.0, 8.0));
+        for (name, entity, idle, more, tau) in [
+            ("DIMM 0 Temp", Entity::Memory, 34.0, 9.0, 90.0),
+            ("DIMM 1 Temp", Entity::Memory, 35.0, 8.0, 120.0),
+            ("VRM0 Temp", Entity::Board, 44.0, 20.0, 30.0),
+            ("PCH Temp", Entity::Board, 46.0, 5.0, 200.0),
+            ("Exhaust Temp", Entity::Board, 31.0, 13.0, 60.0),
+        ] {
+            all.push(told(name, name, entity, Measure::Temperature, works(idle, more, tau)));
+        }
+        all
+    };
+    for mut all in [board(36.0), board(48.0)] {
+        for names in [&[][..], &["PCH"], &["PCH", "DIMM 0"], &["PCH", "DIMM"]] {
+            all.retain(|it| !names.iter().any(|name| it.listed.known.name.starts_with(name)));
+            let mut play = Play::of(&all);
+            for second in (3_600..7_200).step_by(60) {
+                assert_eq!(play.until(f64::from(second), &all).held(), [], "{names:?} {second}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_drive_that_came_warm_cools_and_a_sensor_that_lies_does_not() {
+    let told_after = |minutes: f64, after: f64| {
+        let reads = move |second: f64| {
+            let age = second - 3_600.0;
+            Some(if age < 0.0 { 24.0 } else { (24.0 + 14.0 * (-age / after).exp()).round() })
+        };
+        let all = with(server(), "05-HD Max", reads);
+        Play::of(&all).until(3_600.0 + minutes * 60.0, &all).held()
+    };
+    let held = |level| vec![one("phantom_temperature", level, "05-HD Max")];
+    assert_eq!(told_after(19.0, 2_200.0), held(1));
+    // It has cooled, though not by half.
+    assert_eq!(told_after(20.5, 2_200.0), held(1));
+    // By half: it is nothing any more.
+    assert_eq!(told_after(24.0, 2_200.0), []);
+    assert_eq!(told_after(20.5, 1e9), held(2));
+    // One that stands still after it had cooled a little is told as well.
+    assert_eq!(told_after(40.5, 4_000.0), held(2));
+}
