@@ -102,6 +102,8 @@ pub(crate) struct Machine {
     places: Box<[Place]>,
     /// The usual power of the last process, until the first list.
     usual_watts: Option<f64>,
+    /// Whether it was on then.
+    running: Running,
     cooling: Cooling,
     step: Option<Step>,
     held: Held,
@@ -112,7 +114,7 @@ impl Machine {
     pub(crate) fn new(kept: Option<Kept>, baseline: &[Arc<Known>]) -> Self {
         let kept = kept.unwrap_or_default();
         let (usual_watts, cooling) = (kept.watts(), Cooling::of(kept.episode()));
-        let step = kept.step();
+        let (step, running) = (kept.step(), kept.running());
         let mut sensors: Vec<Watched> = kept.sensors().collect();
         for known in baseline {
             if sensors.iter().all(|it| *it.known != **known) {
@@ -125,7 +127,7 @@ impl Machine {
                 }));
             }
         }
-        Self { kept: sensors, usual_watts, cooling, step, ..Self::default() }
+        Self { kept: sensors, usual_watts, running, cooling, step, ..Self::default() }
     }
 
     /// Goes by another list of sensors. One that moved its id or has another name goes on as the same;
@@ -135,7 +137,7 @@ impl Machine {
             clock: Clock::new(now),
             was_known: self.kept.iter().any(|it| it.observed() > 0.0),
             sensors: std::mem::take(&mut self.kept),
-            running: Running::default(),
+            running: self.running,
             meter: None,
             usual_watts: self.usual_watts.take(),
             interval: 5.0,
@@ -204,12 +206,12 @@ impl Machine {
 
     /// What is worth keeping: before the first poll what was kept, and nothing where that is nothing.
     pub(crate) fn keep(&self) -> Option<Kept> {
-        let (watts, sensors) = match &self.observed {
-            Some(seen) => (seen.usual_watts, &seen.sensors),
+        let (watts, running, sensors) = match &self.observed {
+            Some(seen) => (seen.usual_watts, seen.running, &seen.sensors),
             None if self.kept.iter().all(|it| it.measure == Measure::None) => return None,
-            None => (self.usual_watts, &self.kept),
+            None => (self.usual_watts, self.running, &self.kept),
         };
-        Some(Kept::of(watts, self.cooling.episode, self.step, sensors))
+        Some(Kept::of(watts, self.cooling.episode, self.step, running, sensors))
     }
 
     /// Takes the sensors of the last list for all there are.

@@ -8,6 +8,7 @@ use super::measure::{Measure, small};
 use super::moment::Moment;
 use super::power_step::Step;
 use super::record::{Episode, FanFailure, Phantom};
+use super::running::Running;
 use super::stuck::Stuck;
 use super::watched::{Beyond, Listed, Watched};
 use crate::inventory::Known;
@@ -25,6 +26,9 @@ pub(crate) struct Kept {
     /// Its power stepped up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     step: Option<Step>,
+    /// Whether it is on.
+    #[serde(default)]
+    running: Running,
     /// Its sensors.
     #[serde(default)]
     sensors: Vec<KeptSensor>,
@@ -96,6 +100,7 @@ impl Kept {
         watts: Option<f64>,
         episode: Option<Episode>,
         step: Option<Step>,
+        running: Running,
         sensors: &[Watched],
     ) -> Self {
         let kept = |it: &Watched| KeptSensor {
@@ -120,7 +125,7 @@ impl Kept {
             phantom: it.phantom().cloned(),
             failed: it.failed(),
         };
-        Self { watts, episode, step, sensors: sensors.iter().map(kept).collect() }
+        Self { watts, episode, step, running, sensors: sensors.iter().map(kept).collect() }
     }
 
     /// The usual power, watts.
@@ -136,6 +141,11 @@ impl Kept {
     /// Its power stepped up.
     pub(super) fn step(&self) -> Option<Step> {
         self.step
+    }
+
+    /// Whether it was on, and since when.
+    pub(super) fn running(&self) -> Running {
+        self.running
     }
 
     /// Its sensors.

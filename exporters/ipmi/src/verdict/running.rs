@@ -1,5 +1,7 @@
 //! Whether the machine is on, and since when. No I/O, no clock.
 
+use serde::{Deserialize, Serialize};
+
 use super::class::Class;
 use super::history::Clock;
 use super::moment::Moment;
@@ -10,14 +12,17 @@ const STANDBY: f64 = 0.35;
 /// Seconds after a start of which no trend is taken.
 const TRENDS_AFTER: f64 = 300.0;
 
-/// Whether the machine is on.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Whether the machine is on. Kept over restarts: one that boots meanwhile boots still.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(super) struct Running {
     /// `None` before the first poll.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     on: Option<bool>,
     /// When it was seen to start; `None` if it ran when it was first seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Moment>,
     /// Polls in a row that say it is off.
+    #[serde(skip)]
     off_polls: u32,
 }
 

@@ -168,6 +168,10 @@ fn common_rise(rises: &Rises) -> Option<f64> {
         let of_the_load = if parts.len() >= 3 { 0.25 } else { 0.4 };
         return Some(low - of_the_load * (hot - low));
     }
+    // The air warms what rests as it warms the parts: one part or two alone may have been put in warm.
+    if parts.len() < 3 && hot < 0.4 * middle {
+        return Some(hot.min(low));
+    }
     let common = if high - low <= (0.6 * middle).max(4.0) { middle } else { low };
     Some(common + taken_away(rises.fans, common))
 }

@@ -126,3 +126,20 @@ fn a_drive_that_came_warm_cools_and_a_sensor_that_lies_does_not() {
     // One that stands still after it had cooled a little is told as well.
     assert_eq!(told_after(40.5, 4_000.0), held(2));
 }
+
+#[test]
+fn a_warm_drive_that_is_the_only_part_is_no_loss_of_cooling() {
+    let came_warm = |second: f64| {
+        let age = second - 3_600.0;
+        Some(if age < 0.0 { 24.0 } else { (24.0 + 11.0 * (-age / 1_800.0).exp()).round() })
+    };
+    for processors in [1, 2] {
+        let mut all = box_of_drives(processors, 0);
+        all.push(told("h", "HD Max", Entity::Disk, Measure::Temperature, came_warm));
+        let mut play = Play::of(&all);
+        for second in (3_600..7_200).step_by(30) {
+            let held = play.until(f64::from(second), &all).held();
+            assert!(held.iter().all(|(kind, ..)| *kind != "cooling_lost"), "{second} {held:?}");
+        }
+    }
+}

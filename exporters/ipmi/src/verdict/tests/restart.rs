@@ -66,3 +66,21 @@ fn a_file_of_before_is_understood() {
     let mut play = Play::restarted(Some(kept), 4_000.0, &all);
     assert_eq!(since(&mut play, 10.0, &all)[0].0, Kind::PhantomTemperature);
 }
+
+#[test]
+fn a_machine_that_boots_while_the_exporter_restarts_boots_still() {
+    // Off for an hour, and on again before or while nobody looks: its processor answers after two minutes.
+    for on_at in [6_985.0, 7_012.0] {
+        let is_on = move |second: f64| !(3_600.0..on_at).contains(&second);
+        let all = with(server(), "02-CPU", move |second| {
+            (second < 3_600.0 || second >= on_at + 120.0).then_some(41.0)
+        });
+        let all = with(all, "Fan", move |second| Some(if is_on(second) { 0.4 } else { 0.0 }));
+        let mut play = Play::of(&all);
+        play.until(7_000.0, &all);
+        let mut play = restarted(&play, &all);
+        for _ in 0..200 {
+            assert_eq!(since(&mut play, 5.0, &all), [], "{on_at} {}", play.second);
+        }
+    }
+}
