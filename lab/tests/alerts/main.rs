@@ -6,6 +6,7 @@ mod migration;
 mod remote_write;
 mod runbooks;
 mod silences;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,0 +1,72 @@
+//! What table and runbooks repeat of the rules: scope, dashboard, file and tests are those of the rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use super::{alerts, labels, rules, runbooks};
+
+#[test]
+fn the_table_says_the_scopes_of_the_rules() {
+    let table = fs::read_to_string(alerts().join("README.md")).unwrap();
+    let mut scopes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, lines) in rules() {
+        let scope = labels(&lines).get("scope").copied().unwrap_or("-").to_owned();
+        scopes.entry(name).or_default().insert(scope);
+    }
+    for row in table.lines().filter_map(|line| line.strip_prefix("| [`")) {
+        let (name, rest) = row.split_once('`').unwrap();
+        let column = rest.split('|').nth(2).unwrap().trim();
+        let said: BTreeSet<String> = column.split(", ").map(str::to_owned).collect();
+        assert_eq!(said, scopes[name], "{name}: the table, and the rules");
+    }
+}
+
+#[test]
+fn a_runbook_names_the_dashboard_to_which_its_alert_leads() {
+    let runbooks = runbooks();
+    let mut checked = 0;
+    for (name, lines) in rules() {
+        let front = runbooks[&name].lines().nth(2).unwrap();
+        let said = front.split_once("**Dashboard** ").map(|(_, rest)| rest.trim());
+        let url = lines.iter().find_map(|line| line.strip_prefix("dashboard_url: ")).unwrap();
+        let board = url.split_once("/d/").map_or("", |(_, rest)| rest);
+        let board = board.split(['?', '"', '/']).next().unwrap();
+        assert_eq!(said, Some(board), "{name}: {front}");
+        checked += 1;
+    }
+    assert!(checked > 60, "only {checked} rules have a dashboard");
+}
+
+#[test]
+fn a_runbook_names_the_file_of_its_rule_and_tests_that_there_are() {
+    let read = |file: &str| fs::read_to_string(alerts().join(file)).unwrap_or_default();
+    for (name, text) in runbooks().into_iter().filter(|(name, _)| name != "README") {
+        let line = text.lines().find(|line| line.starts_with("Rule: ")).unwrap_or_default();
+        let (rule, tests) =
+            line.split_once("Tests: ").unwrap_or_else(|| panic!("{name}: no tests"));
+        let links = |text: &str, ending: &str| -> Vec<String> {
+            let all = text.split("](../").skip(1).filter_map(|rest| rest.split(')').next());
+            all.filter(|file| file.ends_with(ending)).map(str::to_owned).collect()
+        };
+        let files = links(rule, ".rules.yml");
+        let is_there = |file: &String| read(file).contains(&format!("- alert: {name}\n"));
+        assert!(!files.is_empty() && files.iter().all(is_there), "{name} is not in {files:?}");
+        let files = links(tests, ".test.yml");
+        let texts: String = files.iter().map(|file| read(file)).collect();
+        assert!(
+            texts.contains(&format!("alertname: {name}\n")),
+            "{name} is not tested in {files:?}"
+        );
+        let names: Vec<&str> = texts
+            .lines()
+            .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("name: "))
+            .map(|name| name.trim_matches(['\'', '"']))
+            .collect();
+        for said in tests.split('"').skip(1).step_by(2) {
+            let is_there = names.iter().any(|name| {
+                name.split("; ").any(|part| part.starts_with(said)) || name.starts_with(said)
+            });
+            assert!(is_there, "{name}: no test of {files:?} begins with {said:?}");
+        }
+    }
+}
