@@ -26,6 +26,7 @@ mod span;
 mod target;
 
 pub(crate) use address::Address;
+pub(crate) use driver::Driver;
 pub(crate) use login::{Privilege, Suite, Workaround};
 pub(crate) use module::Module;
 pub(crate) use on_demand::{OnDemandBmc, OnDemandModules};

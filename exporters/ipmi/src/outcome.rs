@@ -75,7 +75,38 @@ label_enum! {
 impl PollFailure {
     /// Whether a new session may do better, as when the BMC was reset and forgot the old one.
     pub(crate) fn is_of_the_session(self) -> bool {
-        matches!(self, Self::Timeout | Self::Unreachable | Self::SessionLost)
+        match self {
+            Self::Unreachable | Self::Timeout | Self::SessionLost => true,
+            Self::Resolve
+            | Self::NoAnswer
+            | Self::Slow
+            | Self::NotIpmi
+            | Self::Ipmi15Only
+            | Self::WrongPassword
+            | Self::WrongKg
+            | Self::UnknownUser
+            | Self::Privilege
+            | Self::SuiteRefused
+            | Self::SuiteMismatch
+            | Self::SessionTableFull
+            | Self::Protocol
+            | Self::Credentials
+            | Self::Local
+            | Self::NoDevice
+            | Self::DevicePermission
+            | Self::NotSupported
+            | Self::Busy
+            | Self::OutOfSpace
+            | Self::BmcTimeout
+            | Self::NotPresent
+            | Self::NotInThisState
+            | Self::InvalidRequest
+            | Self::Other
+            | Self::Malformed
+            | Self::Deadline => false,
+            #[cfg(test)]
+            Self::Licence => false,
+        }
     }
 }
 
@@ -133,18 +164,30 @@ label_enum! {
 impl ReadFailure {
     /// Whether asking on in every poll costs the BMC, or the other sensors, more than it is worth.
     pub(crate) fn is_costly(self) -> bool {
-        matches!(
-            self,
-            Self::Timeout
-                | Self::Privilege
-                | Self::NotSupported
-                | Self::Busy
-                | Self::OutOfSpace
-                | Self::BmcTimeout
-                | Self::InvalidRequest
-                | Self::Other
-                | Self::NotPresent
-                | Self::Malformed
-        )
+        match self {
+            Self::NotPresent
+            | Self::Privilege
+            | Self::NotSupported
+            | Self::Busy
+            | Self::OutOfSpace
+            | Self::BmcTimeout
+            | Self::InvalidRequest
+            | Self::Other
+            | Self::Timeout
+            | Self::Malformed => true,
+            Self::Unavailable
+            | Self::ScanningDisabled
+            | Self::NotInThisState
+            | Self::Unreachable
+            | Self::SessionLost
+            | Self::NotBridged
+            | Self::NotAnalog
+            | Self::NonLinear
+            | Self::NotFinite
+            | Self::Deadline
+            | Self::BackOff => false,
+            #[cfg(test)]
+            Self::HttpStatus => false,
+        }
     }
 }

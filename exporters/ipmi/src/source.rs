@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::config::{Bmc, Module};
+use crate::config::{Bmc, Driver, Module};
 use crate::metrics::counts::Traffic;
 use crate::outcome::PollFailure;
 use crate::sensor::Slot;
@@ -59,7 +59,11 @@ macro_rules! each {
 impl Source {
     /// The source of a BMC; nothing is opened yet.
     pub(crate) fn of(bmc: &Arc<Bmc>) -> Self {
-        Self::Ipmi(session::IpmiSession::new(Arc::clone(bmc)))
+        match bmc.module.driver {
+            Driver::Lan20 | Driver::OpenIpmi => {
+                Self::Ipmi(session::IpmiSession::new(Arc::clone(bmc)))
+            }
+        }
     }
 
     /// What is wrong with a module that only a source can know, each with its field.

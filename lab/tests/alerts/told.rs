@@ -42,7 +42,7 @@ fn a_runbook_names_the_file_of_its_rule_and_tests_that_there_are() {
     let read = |file: &str| fs::read_to_string(alerts().join(file)).unwrap_or_default();
     for (name, text) in runbooks().into_iter().filter(|(name, _)| name != "README") {
         let line = text.lines().find(|line| line.starts_with("Rule: ")).unwrap_or_default();
-        let (rule, tests) =
+        let (rule, tested_by) =
             line.split_once("Tests: ").unwrap_or_else(|| panic!("{name}: no tests"));
         let links = |text: &str, ending: &str| -> Vec<String> {
             let all = text.split("](../").skip(1).filter_map(|rest| rest.split(')').next());
@@ -51,7 +51,7 @@ fn a_runbook_names_the_file_of_its_rule_and_tests_that_there_are() {
         let files = links(rule, ".rules.yml");
         let is_there = |file: &String| read(file).contains(&format!("- alert: {name}\n"));
         assert!(!files.is_empty() && files.iter().all(is_there), "{name} is not in {files:?}");
-        let files = links(tests, ".test.yml");
+        let files = links(tested_by, ".test.yml");
         let texts: String = files.iter().map(|file| read(file)).collect();
         assert!(
             texts.contains(&format!("alertname: {name}\n")),
@@ -62,7 +62,7 @@ fn a_runbook_names_the_file_of_its_rule_and_tests_that_there_are() {
             .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("name: "))
             .map(|name| name.trim_matches(['\'', '"']))
             .collect();
-        for said in tests.split('"').skip(1).step_by(2) {
+        for said in tested_by.split('"').skip(1).step_by(2) {
             let is_there = names.iter().any(|name| {
                 name.split("; ").any(|part| part.starts_with(said)) || name.starts_with(said)
             });

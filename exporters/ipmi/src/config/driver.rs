@@ -13,6 +13,55 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
+    const ALL: [Self; 2] = [Self::Lan20, Self::OpenIpmi];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Lan20 => "LAN_2_0",
+            Self::OpenIpmi => "OPENIPMI",
+        }
+    }
+
+    /// What an address by it is.
+    pub(super) fn reaches(self) -> &'static str {
+        match self {
+            Self::Lan20 => "a host",
+            Self::OpenIpmi => "a device",
+        }
+    }
+
+    /// Whether it leads to the BMC of the machine that the exporter runs on, and to no other.
+    pub(super) fn is_of_this_machine(self) -> bool {
+        match self {
+            Self::Lan20 => false,
+            Self::OpenIpmi => true,
+        }
+    }
+
+    /// Whether it logs in.
+    pub(super) fn has_account(self) -> bool {
+        match self {
+            Self::Lan20 => true,
+            Self::OpenIpmi => false,
+        }
+    }
+
+    /// Whether what an IPMI session over the LAN is told has a meaning for it: keys, suites, workarounds.
+    pub(super) fn has_lan_sessions(self) -> bool {
+        match self {
+            Self::Lan20 => true,
+            Self::OpenIpmi => false,
+        }
+    }
+
+    /// Whether a request that gets no answer is sent again.
+    pub(super) fn sends_again(self) -> bool {
+        match self {
+            Self::Lan20 => true,
+            Self::OpenIpmi => false,
+        }
+    }
+
     /// The driver of a module: the one that is `written`, else the LAN for one that has an account, as
     /// only the LAN needs one. With it what there is to say of it.
     pub(super) fn of(
@@ -30,21 +79,22 @@ impl Driver {
                      LAN_2_0",
                 ),
             )),
-            Some("KCS" | "SSIF" | "INTELDCMI" | "SUNBMC") => Err(
-                "driver: must be one of LAN_2_0, OPENIPMI; a BMC is reached in-band by the kernel's driver \
-                 alone: write OPENIPMI"
-                    .to_owned(),
-            ),
-            Some(_) => Err("driver: must be one of LAN_2_0, OPENIPMI".to_owned()),
+            Some("KCS" | "SSIF" | "INTELDCMI" | "SUNBMC") => Err(format!(
+                "{}; a BMC is reached in-band by the kernel's driver alone: write {}",
+                must_be_one(),
+                Self::OpenIpmi
+            )),
+            Some(_) => Err(must_be_one()),
         }
     }
 }
 
+fn must_be_one() -> String {
+    format!("driver: must be one of {}", Driver::ALL.map(Driver::as_str).join(", "))
+}
+
 impl fmt::Display for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Lan20 => "LAN_2_0",
-            Self::OpenIpmi => "OPENIPMI",
-        })
+        f.write_str(self.as_str())
     }
 }

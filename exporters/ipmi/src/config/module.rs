@@ -133,8 +133,10 @@ impl TryFrom<RawModule> for Module {
 
     fn try_from(raw: RawModule) -> Result<Self, String> {
         let driver = Driver::of(raw.driver.as_deref(), raw.has_account());
-        if let Ok((Driver::OpenIpmi, _)) = driver {
-            raw.refuse_what_is_of_the_lan()?;
+        if let Ok((driver, _)) = driver
+            && !driver.has_lan_sessions()
+        {
+            raw.refuse_what_is_of_the_lan(driver)?;
         }
         let account = raw.account(driver.as_ref().map_or(Driver::OpenIpmi, |(driver, _)| *driver));
         let collectors = collectors(raw.collectors.as_deref(), raw.has_account());
@@ -146,11 +148,8 @@ impl TryFrom<RawModule> for Module {
         let few_retries =
             few_retries.ok_or_else(|| format!("retries: must be 0 to {MOST_RETRIES}"));
         let retries = *few_retries.as_ref().unwrap_or(&RETRIES);
-        // A request to the device that gets no answer is not sent again.
-        let attempts = match driver {
-            Ok((Driver::OpenIpmi, _)) => 1,
-            _ => u32::from(retries) + 1,
-        };
+        let sends_again = driver.as_ref().is_ok_and(|(driver, _)| driver.sends_again());
+        let attempts = if sends_again { u32::from(retries) + 1 } else { 1 };
         let timeout = raw.timeout.map_or(TIMEOUT, |patience| patience.of_each(attempts));
         let interval = raw.interval.unwrap_or(INTERVAL);
         let mut names: Vec<_> = raw.sel_events.iter().map(|event| &event.name).collect();
@@ -229,7 +228,7 @@ impl RawModule {
     }
 
     /// What the device has no use for would give a false sense of safety there.
-    fn refuse_what_is_of_the_lan(&self) -> Result<(), String> {
+    fn refuse_what_is_of_the_lan(&self, driver: Driver) -> Result<(), String> {
         let words = [
             ("user", self.user.is_some()),
             ("user_file", self.user_file.is_some()),
@@ -243,7 +242,6 @@ impl RawModule {
         ];
         let written = self.driver.is_some();
         all(words.into_iter().map(|(word, is_set)| {
-            let driver = Driver::OpenIpmi;
             match (is_set, written) {
                 (false, _) => Ok(()),
                 (true, true) => {
@@ -258,17 +256,17 @@ impl RawModule {
     }
 
     fn account(&self, driver: Driver) -> Result<Account, String> {
-        match driver {
-            Driver::OpenIpmi => Ok(Account::none()),
-            Driver::Lan20 => Account::new(Written {
-                user: self.user.clone(),
-                user_file: self.user_file.clone(),
-                pass: self.pass.clone(),
-                password_file: self.password_file.clone(),
-                k_g: self.k_g.clone(),
-                k_g_file: self.k_g_file.clone(),
-            }),
+        if !driver.has_account() {
+            return Ok(Account::none());
         }
+        Account::new(Written {
+            user: self.user.clone(),
+            user_file: self.user_file.clone(),
+            pass: self.pass.clone(),
+            password_file: self.password_file.clone(),
+            k_g: self.k_g.clone(),
+            k_g_file: self.k_g_file.clone(),
+        })
     }
 }
 

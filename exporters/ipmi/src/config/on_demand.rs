@@ -8,7 +8,6 @@ use exporter_kit::Wanted;
 use exporter_kit::on_demand::{Destination, Settings};
 
 use super::address::Address;
-use super::driver::Driver;
 use super::module::Module;
 use super::target::{Bmc, Labels};
 
@@ -44,10 +43,10 @@ impl OnDemandModules {
         let Some(destination) = address.destination() else {
             return Err("target: must be a host; a device is named in the config".to_owned());
         };
-        if shared.driver != Driver::Lan20 {
-            let driver = Driver::Lan20;
+        if shared.driver.is_of_this_machine() {
+            let (is, wanted) = (shared.driver, address.driver());
             return Err(format!(
-                "module: has no account, and a host needs one, and the driver {driver}"
+                "module: has the driver {is} and no account; a host needs one, and {wanted}"
             ));
         }
         let work = Arc::new(Bmc {

@@ -5,7 +5,6 @@ use std::fs;
 
 use exporter_kit::config::{Located, Place};
 
-use super::driver::Driver;
 use super::module::Module;
 use super::target::Target;
 
@@ -23,7 +22,7 @@ pub(super) fn is_polled(modules: &mut BTreeMap<String, Located<Module>>) -> bool
         modules.insert(MODULE.to_owned(), Located { place: Place::default(), value });
     }
     let module = modules.get(MODULE);
-    module.is_some_and(|it| it.driver == Driver::OpenIpmi && !it.collectors.is_empty())
+    module.is_some_and(|it| it.driver.is_of_this_machine() && !it.collectors.is_empty())
 }
 
 /// This machine's BMC by the machine's name, which no other machine of a fleet has.

@@ -9,7 +9,6 @@ use exporter_kit::discovery::Found;
 use serde::Deserialize;
 
 use super::address::Address;
-use super::driver::Driver;
 use super::module::Module;
 
 /// Labels of the metrics, which a target's own labels may not be.
@@ -150,8 +149,8 @@ impl Target {
         if is == wanted {
             return Ok(());
         }
-        let kind = if wanted == Driver::OpenIpmi { "a device" } else { "a host" };
-        let account = if wanted == Driver::OpenIpmi { "" } else { " and an account" };
+        let kind = wanted.reaches();
+        let account = if wanted.has_account() { " and an account" } else { "" };
         Err(format!(
             "module: has the driver {is}; the address is {kind} and needs {wanted}{account}"
         ))

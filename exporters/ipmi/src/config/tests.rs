@@ -479,7 +479,7 @@ on_demand: { allow: [192.0.2.0/24, '*.example'] }
     );
     for (host, module, said) in [
         ("192.0.2.7", "wan", "module: must be one of default, lan"),
-        ("192.0.2.7", "default", "module: has no account"),
+        ("192.0.2.7", "default", "module: has the driver OPENIPMI and no account"),
         ("/dev/ipmi0", "lan", "target: must be a host; a device"),
         ("u:p@192.0.2.7", "lan", "target: must be a host or host:port"),
     ] {

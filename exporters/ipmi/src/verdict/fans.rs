@@ -16,6 +16,9 @@ const LEARNT: f32 = 540.0;
 /// A fan that stood still for so many seconds before may do so again.
 const MAY_STAND: f32 = 300.0;
 
+/// The share of the lowest speed that it ever had below which a fan is slow.
+const SLOW: f64 = 0.6;
+
 /// Judges each fan.
 pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
     let parked = parked(seen);
@@ -77,13 +80,33 @@ fn look(seen: &Observed, place: usize, parked: &[usize]) -> Finding {
         if (!is_system || turning) && !may_stand {
             return Finding::Fails(Cause::Stopped);
         }
-    } else if of_peers.is_some_and(|usual| speed < 0.6 * lowest && speed < 0.5 * usual) {
+    } else if of_peers.is_some_and(|usual| speed < SLOW * lowest && speed < 0.5 * usual)
+        && !is_told_to(seen, place, speed / lowest)
+    {
         return Finding::Fails(Cause::Slow);
     } else if lower.is_some_and(|lower| speed < lower) {
         return Finding::Fails(Cause::BelowLimit);
     }
     let is_well = speed >= 0.8 * lowest || of_peers.is_none_or(|usual| speed >= 0.7 * usual);
     if is_well { Finding::Well } else { Finding::Nothing }
+}
+
+/// The share of the lowest speed that it ever had at which a fan turns, if it is slow.
+fn slowness(it: &Watched) -> Option<f64> {
+    let lowest = f64::from(it.fan()?.lowest?);
+    let share = it.value().filter(|speed| *speed > 0.0)? / lowest;
+    (share < SLOW).then_some(share)
+}
+
+/// Whether a fan is slow because it shall be: a controller slows down all fans of a zone alike, and bearings
+/// wear one by one.
+fn is_told_to(seen: &Observed, place: usize, share: f64) -> bool {
+    peers(seen, place).filter_map(slowness).any(|other| alike(other, share))
+}
+
+/// Whether two fans are slow by the same share, but for the steps that a BMC counts in.
+fn alike(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 0.15 * one.max(other)
 }
 
 /// The other system fans whose speed is given in the same unit.

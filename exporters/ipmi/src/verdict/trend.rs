@@ -95,7 +95,7 @@ impl Trend {
             let may_be_loaded = watts.is_none() || is_load(watts);
             let follows_load = |it: &Watched| matches!(it.class, Class::Regulator | Class::Exhaust);
             let is_loaded = |it: &Watched| may_be_loaded && follows_load(it);
-            let kinds = WORKERS.map(|class| median(of(&|it| it.class == class).into_iter()));
+            let kinds = WORKERS.map(|class| median(of(&|it| it.class == class)));
             Rises {
                 inlet: of(&|it| it.class == Class::Inlet).into_iter().min_by(f64::total_cmp),
                 parts: of(&|it| is_part(it) && !is_loaded(it)),

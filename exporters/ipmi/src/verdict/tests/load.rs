@@ -143,3 +143,31 @@ fn a_warm_drive_that_is_the_only_part_is_no_loss_of_cooling() {
         }
     }
 }
+
+#[test]
+fn fans_of_a_zone_that_slow_down_alike_are_told_to_and_one_alone_fails() {
+    let machine = |slow: &[&str], to: f64| {
+        let mut all = server();
+        for number in 1..=3 {
+            let name = format!("ZONE{number}");
+            let is_slow = slow.contains(&&*name);
+            let reads = move |second: f64| {
+                Some(if is_slow && second >= 3_600.0 { 4_200.0 * to } else { 4_200.0 })
+            };
+            all.push(told(&name, &name, Entity::Fan, Measure::Rpm, reads));
+        }
+        for number in 4..=6 {
+            let name = format!("OTHER{number}");
+            all.push(told(&name, &name, Entity::Fan, Measure::Rpm, |_| Some(4_000.0)));
+        }
+        all
+    };
+    let held = |all: &[Told]| Play::of(all).until(5_400.0, all).held();
+    assert_eq!(held(&machine(&["ZONE1"], 0.33)), [one("fan_failed", 2, "ZONE1")]);
+    assert_eq!(held(&machine(&["ZONE1", "ZONE2"], 0.33)), []);
+    assert_eq!(held(&machine(&["ZONE1", "ZONE2", "ZONE3"], 0.4)), []);
+    // Two that are slow by different shares are two that fail.
+    let mut all = machine(&["ZONE1"], 0.2);
+    all = with(all, "OTHER4", step(3_600.0, 4_000.0, 1_800.0));
+    assert_eq!(held(&all), [one("fan_failed", 2, "OTHER4"), one("fan_failed", 2, "ZONE1")]);
+}
