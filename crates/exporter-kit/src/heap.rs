@@ -2,23 +2,35 @@
 //!
 //! glibc keeps up to twice the largest piece that it ever gave back, 64 MB at most: after a long config was read, or a
 //! page of ten thousand targets was written, that is a seventh of such a program. It does not where it is told how much
-//! it may keep.
+//! it may keep; from what size on a piece is mapped by itself it must be told then too, or 128 kB it is, and each page
+//! of that size is mapped anew (mallopt(3)). Whoever has set either in the environment is left alone.
 //!
-//! Unsafe: one call of the C library's, which takes two numbers.
+//! Unsafe: calls of the C library's, which take two numbers.
 #![expect(unsafe_code, reason = "no safe crate says it to glibc")]
 
-/// So much may be kept, in bytes: what glibc itself begins with.
+/// So much may be kept, in bytes.
 #[cfg(target_env = "gnu")]
-const KEPT: nix::libc::c_int = 128 << 10;
+const KEPT: nix::libc::c_int = 4 << 20;
+/// From so many bytes on a piece is mapped by itself, and given back by itself.
+#[cfg(target_env = "gnu")]
+const MAPPED: nix::libc::c_int = 4 << 20;
+/// By what a user says it to glibc.
+#[cfg(target_env = "gnu")]
+const SETTINGS: [&str; 3] = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"];
 
 /// Has what is free given back from now on. Other C libraries do without being told.
 pub(crate) fn give_back() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes no pointer, and changes how much is kept and nothing else.
-    let is_understood = unsafe { nix::libc::mallopt(nix::libc::M_TRIM_THRESHOLD, KEPT) } == 1;
-    #[cfg(target_env = "gnu")]
-    if !is_understood {
-        tracing::debug!("the C library keeps as much of the memory as it likes");
+    for (word, bytes) in
+        [(nix::libc::M_TRIM_THRESHOLD, KEPT), (nix::libc::M_MMAP_THRESHOLD, MAPPED)]
+    {
+        if SETTINGS.iter().any(|name| std::env::var_os(name).is_some()) {
+            return;
+        }
+        // SAFETY: it takes no pointer, and changes when memory is taken from the kernel and given back, never whose it is.
+        if unsafe { nix::libc::mallopt(word, bytes) } != 1 {
+            tracing::debug!("the C library keeps as much of the memory as it likes");
+        }
     }
 }
 

@@ -67,6 +67,15 @@ impl Failure {
     }
 }
 
+/// Why there was no way to what a probe needs beside its target: a proxy, or who gives tokens. It says nothing of the
+/// target; one that had no turn to be looked up says nothing of this machine either.
+pub(crate) fn of_another(failure: Failure) -> Failure {
+    match failure {
+        Failure::Queued => Failure::Queued,
+        _ => Failure::Local,
+    }
+}
+
 label_enum! {
     /// A part of a probe that is timed by itself.
     pub(crate) enum Phase {

@@ -32,7 +32,7 @@ pub(crate) use self::oauth2::OAuth2;
 use self::proxy::Proxy;
 use super::ask::Ask;
 use super::tls;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, of_another};
 
 pub(crate) use self::proxy::Via;
 
@@ -147,7 +147,7 @@ impl Client {
         })?;
         if let Some(oauth2) = &self.oauth2 {
             // Whoever gives tokens is not the target.
-            let token = oauth2.token(ask).await.map_err(|_| Failure::Local)?;
+            let token = oauth2.token(ask).await.map_err(of_another)?;
             said.insert(header::AUTHORIZATION, token);
         }
         Ok(said)

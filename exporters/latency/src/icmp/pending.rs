@@ -61,17 +61,15 @@ struct Sent<T> {
     number: u32,
     /// In nanoseconds.
     at: u64,
-    /// In milliseconds, begun ones counted.
+    /// In milliseconds, begun ones counted; of one that was replied to, its round trip.
     limit: u32,
     waiter: T,
 }
 
 impl<T> Sent<T> {
-    /// Until when it is decided at the latest. One that was answered is since then, and there are many of them: that it
-    /// was sent before is near enough.
+    /// Until when it is decided at the latest.
     fn decided(&self) -> u64 {
-        let limit = if self.fate == Fate::Replied { 0 } else { u64::from(self.limit) };
-        self.at.saturating_add(limit.saturating_mul(1_000_000))
+        self.at.saturating_add(u64::from(self.limit).saturating_mul(1_000_000))
     }
 }
 
@@ -141,7 +139,7 @@ impl<T> Pending<T> {
             fate: Fate::Open,
             number: ticket.number,
             at: nanos(at),
-            limit: u32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX),
+            limit: begun_milliseconds(limit),
             waiter,
         });
         ticket
@@ -168,6 +166,7 @@ impl<T> Pending<T> {
             Fate::Open | Fate::GivenUp => Arrival::Late,
             Fate::Replied => Arrival::Duplicate,
         };
+        sent.limit = begun_milliseconds(rtt);
         let asked = Asked { to: sent.to, options: sent.options };
         Some(Found { arrival, sent: at, asked, waiter: &mut sent.waiter })
     }
@@ -224,6 +223,10 @@ impl<T> Pending<T> {
         }
         None
     }
+}
+
+fn begun_milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 
 /// Which queue is for this limit.

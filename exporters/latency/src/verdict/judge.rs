@@ -251,15 +251,18 @@ pub(crate) struct Ours {
     since: f64,
     /// When the last was.
     last: f64,
-    /// Whether it never left this machine.
+    /// Whether it never left this machine, since the first.
     pub(crate) is_local: bool,
 }
 
 impl Ours {
     /// One more.
     pub(crate) fn after(before: Option<Self>, decided: f64, class: Class) -> Self {
-        let since = before.map_or(decided, |before| before.since);
-        Self { since, last: decided, is_local: class == Class::Ours }
+        let is_local = class == Class::Ours;
+        // What had no turn is no fault of this machine's: such a fault begins after it.
+        let goes_on = before.filter(|before| before.is_local || !is_local);
+        let since = goes_on.map_or(decided, |before| before.since);
+        Self { since, last: decided, is_local: is_local || goes_on.is_some_and(|it| it.is_local) }
     }
 
     /// Whether what is probed at this interval has had nothing else for a minute, or for three rounds.

@@ -1,8 +1,8 @@
 //! Whether the way to a target has become longer: its smallest round trip against that of a day. No I/O, no clock.
 //!
 //! The minimum is the length of the path; queues only add to it. A name that gives other addresses has another
-//! length by that: it is one that has become longer when all that were probed in a whole window are further than what
-//! is usual, and than they were themselves.
+//! length by that: it is one that has become longer when the nearest of a whole window is further than what is usual,
+//! and than the nearest of them was before.
 
 /// The smallest round trip of so many seconds, and of so many rounds at least, is that of now.
 const WINDOW: f64 = 120.0;
@@ -117,12 +117,16 @@ impl Path {
         }
         let (times, more) = if self.is_longer { LEAVE } else { ENTER };
         let is_far = |least: f32, usual: f32| least > times * usual && least - usual > more;
-        // Answers may turn faster than a window: all that there were in it speak, each for itself.
-        let stranger = self.of_strangers();
-        self.is_longer = self
-            .probed
-            .iter()
-            .all(|it| self.usual_of(it, stranger).is_some_and(|usual| is_far(it.least(), usual)));
+        self.is_longer = self.compared().is_some_and(|(least, usual)| is_far(least, usual));
+    }
+
+    /// The smallest round trip of the window, and what it is held against: what is usual, or what the nearest of
+    /// the addresses that were probed in it had before, if that is more. Answers may turn faster than a window.
+    fn compared(&self) -> Option<(f32, f32)> {
+        let least = self.probed.iter().map(Probed::least).min_by(f32::total_cmp)?;
+        let own = self.probed.iter().filter_map(|it| it.own).min_by(f32::total_cmp);
+        let own = own.or_else(|| self.of_strangers());
+        self.usual.map(|usual| (least, own.map_or(usual, |own| own.max(usual))))
     }
 
     /// Time goes on: what is no longer of the window was before.
@@ -184,12 +188,6 @@ impl Path {
         (own.len() >= ENOUGH).then(|| own[own.len() * 3 / 4])
     }
 
-    /// What is usual, or what this address had when it was probed before, if that is more.
-    fn usual_of(&self, of: &Probed, stranger: Option<f32>) -> Option<f32> {
-        let own = of.own.or(stranger);
-        self.usual.map(|usual| own.map_or(usual, |own| own.max(usual)))
-    }
-
     fn remember(&mut self, at: f64, rtt: f32) {
         while self.from + self.slot * self.slots.len() as f64 <= at {
             if self.slots.len() == SLOTS && self.slot < LONGEST_SLOT {
@@ -234,11 +232,9 @@ impl Path {
             return None;
         }
         let newest = self.probed.iter().map(|it| it.to).max_by(f64::total_cmp)?;
-        let nearest =
-            self.probed.iter().min_by(|one, other| one.least().total_cmp(&other.least()))?;
-        let usual = self.usual_of(nearest, self.of_strangers())?;
+        let (least, usual) = self.compared()?;
         let is_fresh = now - newest <= self.window();
-        is_fresh.then(|| (f64::from(nearest.least() / usual), f64::from(usual)))
+        is_fresh.then(|| (f64::from(least / usual), f64::from(usual)))
     }
 }
 
@@ -295,6 +291,24 @@ mod tests {
             t += interval;
         }
         told
+    }
+
+    #[test]
+    fn of_two_addresses_that_stay_one_that_is_rerouted_is_told_where_nothing_is_as_near_any_more() {
+        let told = |first: f64, second: f64| {
+            let mut path = Path::new(5.0);
+            let mut t = 0.0;
+            while t < 7_200.0 {
+                let first = if t < 3_600.0 { 0.02 } else { first };
+                let second = if t < 3_600.0 { 0.06 } else { second };
+                path.feed(t, [(4, short(first)), (6, short(second))].into_iter());
+                t += 5.0;
+            }
+            path.longer(t).map(|(times, _)| times.round())
+        };
+        assert_eq!(told(0.1, 0.06), Some(3.0));
+        // The other way round the way is as short as it was.
+        assert_eq!(told(0.02, 0.2), None);
     }
 
     fn step(at: f64) -> impl Fn(f64) -> f64 {
