@@ -142,7 +142,7 @@ turbulence-ipmi backtest says which alerts it would have sent on a history of re
     }
 
     fn routes(self: &Arc<Self>) -> Router {
-        pages::routes(self, &self.targets)
+        pages::routes(self)
     }
 
     /// Closes every session, so that no BMC has to time it out: some have room for four.

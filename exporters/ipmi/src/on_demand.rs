@@ -101,6 +101,16 @@ impl OnDemand {
         self.targets.state(id).expect("what was asked for is polled")
     }
 
+    /// Those that are polled of this host, by this module or any.
+    pub(crate) fn polled(&self, host: &str, module: Option<&str>) -> Vec<Arc<BmcState>> {
+        let mut states = self.targets.states();
+        states.retain(|it| {
+            module.is_none_or(|module| module == it.labels().module_name)
+                && (it.bmc.name == host || it.bmc.address.is(host))
+        });
+        states
+    }
+
     /// The state of one that is polled already, which somebody asks for again.
     fn known(
         &self,

@@ -2,7 +2,8 @@
 //! `/-/accept-inventory?target=` adopts its sensors.
 //!
 //! The first knows the configured targets, and beside them whom the config allows a scraper to name: an
-//! exporter that contacts whatever an HTTP client names would hand its credentials to strangers.
+//! exporter that contacts whatever an HTTP client names would hand its credentials to strangers. The others
+//! know whom the first has polled, and begin to poll nobody.
 
 use std::sync::Arc;
 
@@ -22,18 +23,18 @@ use crate::on_demand::heard;
 use crate::state::{BmcState, Targets};
 use crate::{IpmiExporter, metrics};
 
-type All = Arc<Targets>;
+type All = Arc<IpmiExporter>;
 
 /// The module of a query that names none.
 const MODULE: &str = "default";
 /// A page is rendered at this moment at the latest, for a scraper that does not say how long it waits.
 const LONGEST_ANSWER: std::time::Duration = std::time::Duration::from_secs(60);
 
-pub(crate) fn routes(exporter: &Arc<IpmiExporter>, targets: &All) -> Router {
+pub(crate) fn routes(exporter: &Arc<IpmiExporter>) -> Router {
     Router::new()
         .route("/events", get(events))
         .route("/-/accept-inventory", post(accept_inventory))
-        .with_state(Arc::clone(targets))
+        .with_state(Arc::clone(exporter))
         .merge(on_demand::page("/ipmi", Arc::new(Requests(Arc::clone(exporter)))))
 }
 
@@ -112,10 +113,12 @@ struct Wanted {
     target: Option<String>,
     /// Tells targets of one name apart.
     site: Option<String>,
+    /// Tells apart what is known of one BMC by several modules.
+    module: Option<String>,
 }
 
-async fn accept_inventory(State(targets): State<All>, Query(wanted): Query<Wanted>) -> Response {
-    let state = match the_one(&targets, &wanted) {
+async fn accept_inventory(State(exporter): State<All>, Query(wanted): Query<Wanted>) -> Response {
+    let state = match the_one(&exporter, &wanted) {
         Ok(state) => state,
         Err(refusal) => return refusal.into_response(),
     };
@@ -140,8 +143,8 @@ async fn accept_inventory(State(targets): State<All>, Query(wanted): Query<Wante
 }
 
 /// The newest entries of a target's event log, the newest first: a line each.
-async fn events(State(targets): State<All>, Query(wanted): Query<Wanted>) -> Response {
-    let state = match the_one(&targets, &wanted) {
+async fn events(State(exporter): State<All>, Query(wanted): Query<Wanted>) -> Response {
+    let state = match the_one(&exporter, &wanted) {
         Ok(state) => state,
         Err(refusal) => return refusal.into_response(),
     };
@@ -171,23 +174,46 @@ async fn events(State(targets): State<All>, Query(wanted): Query<Wanted>) -> Res
     (head + &lines).into_response()
 }
 
-/// The one target that is wanted, else what to answer.
-fn the_one(targets: &All, wanted: &Wanted) -> Result<Arc<BmcState>, (StatusCode, String)> {
+/// The one target, or BMC that is polled on demand, that is wanted, else what to answer.
+fn the_one(exporter: &All, wanted: &Wanted) -> Result<Arc<BmcState>, (StatusCode, String)> {
+    let targets = &exporter.targets;
     let Some(target) = &wanted.target else {
         let allowed = names(&targets.states());
         let message = format!("the parameter `target` is missing; allowed: {allowed}\n");
         return Err((StatusCode::BAD_REQUEST, message));
     };
-    match find(targets, target, wanted.site.as_deref()).as_slice() {
-        [state] => Ok(Arc::clone(state)),
-        [] => {
-            let message = format!("no such target; allowed: {}\n", names(&targets.states()));
+    let module = wanted.module.as_deref();
+    let mut found = find(targets, target, wanted.site.as_deref());
+    found.retain(|it| module.is_none_or(|module| module == it.labels().module_name));
+    if let [_, _, ..] = found.as_slice() {
+        let allowed = names(&found);
+        let message = format!(
+            "more than one site has that target: say which by `site`; allowed: {allowed}\n"
+        );
+        return Err((StatusCode::MULTIPLE_CHOICES, message));
+    }
+    if let Some(state) = found.pop() {
+        return Ok(state);
+    }
+    // Those are at no site.
+    let on_demand = || exporter.on_demand.polled(target, module);
+    let mut found = if wanted.site.is_none() { on_demand() } else { Vec::new() };
+    match (found.pop(), found.is_empty()) {
+        (Some(state), true) => Ok(state),
+        (None, _) => {
+            let allowed = names(&targets.states());
+            let message = format!(
+                "no such target; allowed: {allowed}; and hosts that `/ipmi?target=` was asked for within ten \
+                 minutes\n"
+            );
             Err((StatusCode::NOT_FOUND, message))
         }
-        several => {
-            let allowed = names(several);
+        (Some(last), false) => {
+            found.push(last);
+            let modules: Vec<_> = found.iter().map(|it| it.labels().module_name.clone()).collect();
+            let allowed = modules.join(", ");
             let message = format!(
-                "more than one site has that target: say which by `site`; allowed: {allowed}\n"
+                "that host is polled by more than one module: say which by `module`; allowed: {allowed}\n"
             );
             Err((StatusCode::MULTIPLE_CHOICES, message))
         }
@@ -195,7 +221,7 @@ fn the_one(targets: &All, wanted: &Wanted) -> Result<Arc<BmcState>, (StatusCode,
 }
 
 /// The targets of that name, or one of that address as the config writes it.
-fn find(targets: &All, target: &str, site: Option<&str>) -> Vec<Arc<BmcState>> {
+fn find(targets: &Targets, target: &str, site: Option<&str>) -> Vec<Arc<BmcState>> {
     let states = targets.states();
     let is_there = |state: &&Arc<BmcState>| site.is_none_or(|site| site == site_of(state));
     let there = || states.iter().filter(is_there);

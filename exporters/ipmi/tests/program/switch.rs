@@ -146,27 +146,31 @@ fn prometheus_names_the_bmcs_and_their_sessions_are_kept_and_given_back() {
     assert_eq!(exporter.request("GET", &format!("/ipmi?target={address}"), "").status, 403);
 }
 
+/// A config by which that BMC may be named, by two modules.
+fn named(sim: &Sim, more: &str) -> String {
+    format!(
+        "modules: {{ default: {}, other: {} }}\ntargets: []\non_demand: {{ allow: ['{}'] }}\n",
+        module(more),
+        module(""),
+        sim.address()
+    )
+}
+
+/// Whether the sensor is there that a BMC which Prometheus names loses; `None` where it is not known.
+fn is_there(exporter: &Program, sim: &Sim) -> Option<f64> {
+    let page = exporter.page(&format!("/ipmi?target={}&module=default", sim.address()));
+    let is_it =
+        |line: &&str| line.starts_with("ipmi_sensor_present{") && line.contains("05-HD Max");
+    page.lines().find(is_it).and_then(|line| line.rsplit(' ').next()?.parse().ok())
+}
+
 #[test]
-fn what_is_known_of_a_bmc_that_prometheus_names_outlives_a_restart_and_a_reload() {
+fn what_is_known_of_a_bmc_that_prometheus_names_outlives_a_restart_until_it_is_accepted() {
     let mut sim = Sim::start();
-    let address = sim.address();
     let folder = tempfile::tempdir().unwrap();
-    let config = |more: &str| {
-        format!(
-            "modules: {{ default: {} }}\ntargets: []\nstate_directory: state\n\
-             on_demand: {{ allow: ['{address}'] }}\n",
-            module(more)
-        )
-    };
-    let path = format!("/ipmi?target={address}&module=default");
-    let is_lost = |exporter: &Program| {
-        let hd_max = exporter.page(&path);
-        let present =
-            |line: &&str| line.starts_with("ipmi_sensor_present{") && line.contains("05-HD Max");
-        hd_max.lines().find(present).and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-    };
-    let exporter = start_in(folder.path(), &config(""));
-    exporter.wait("the sensor is there", || is_lost(&exporter) == Some(1.0));
+    let config = format!("{}state_directory: state\n", named(&sim, ""));
+    let exporter = start_in(folder.path(), &config);
+    exporter.wait("the sensor is there", || is_there(&exporter, &sim) == Some(1.0));
     assert!(exporter.stop().success());
     let files = std::fs::read_dir(folder.path().join("state")).unwrap();
     let files: Vec<_> =
@@ -175,12 +179,50 @@ fn what_is_known_of_a_bmc_that_prometheus_names_outlives_a_restart_and_a_reload(
 
     sim.kill();
     sim.start_again_without(&[5]);
-    let exporter = start_in(folder.path(), &config(""));
-    exporter.wait("the sensor is missed", || is_lost(&exporter) == Some(0.0));
-    // Polled in another way it goes on as well.
-    assert_eq!(exporter.reload(&config(", slow_interval: 20s")).status, 200);
-    exporter.wait("the sensor is missed still", || is_lost(&exporter) == Some(0.0));
+    let exporter = start_in(folder.path(), &config);
+    exporter.wait("the sensor is missed", || is_there(&exporter, &sim) == Some(0.0));
+    // It was taken out for good. By another module the BMC is another one.
+    let address = sim.address();
+    exporter.page(&format!("/ipmi?target={address}&module=other"));
+    let accept = |more: &str| {
+        let target = format!("/-/accept-inventory?target={address}{more}");
+        exporter.request("POST", &target, "")
+    };
+    let doubtful = accept("");
+    assert!(
+        doubtful.status == 300 && doubtful.body.ends_with("allowed: default, other\n"),
+        "{doubtful:?}"
+    );
+    assert_eq!(accept("&module=none").status, 404);
+    assert_eq!(accept("&module=default&site=ams").status, 404);
+    let accepted = accept("&module=default");
+    assert_eq!(
+        (accepted.status, accepted.body.as_str()),
+        (200, "Accepted: no longer expected: 05-HD Max (32.0.5)\n")
+    );
+    exporter.wait("no more of the sensor", || is_there(&exporter, &sim).is_none());
     assert!(exporter.stop().success());
+    let exporter = start_in(folder.path(), &config);
+    let polls = || {
+        let page = exporter.page(&format!("/ipmi?target={address}&module=default"));
+        let polls = page.lines().find_map(|line| line.strip_prefix("ipmi_polls_total{"));
+        polls.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+    };
+    exporter.wait("polls enough to miss it", || polls() > Some(3.0));
+    assert_eq!(is_there(&exporter, &sim), None);
+}
+
+#[test]
+fn what_is_known_of_a_bmc_that_prometheus_names_outlives_a_reload_without_a_file() {
+    let mut sim = Sim::start();
+    let exporter = start(&named(&sim, ""));
+    exporter.wait("the sensor is there", || is_there(&exporter, &sim) == Some(1.0));
+    sim.kill();
+    sim.start_again_without(&[5]);
+    exporter.wait("the sensor is missed", || is_there(&exporter, &sim) == Some(0.0));
+    // Polled in another way it goes on.
+    assert_eq!(exporter.reload(&named(&sim, ", slow_interval: 20s")).status, 200);
+    exporter.wait("the sensor is missed still", || is_there(&exporter, &sim) == Some(0.0));
 }
 
 #[test]
