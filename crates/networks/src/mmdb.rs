@@ -1,9 +1,10 @@
 //! MMDB files of several makers. No I/O, no clock.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 
-use maxminddb::{LookupResult, PathElement, Reader};
+use maxminddb::{LookupResult, PathElement, Reader, WithinOptions};
 
 use super::found::Found;
 use super::line::{place, system};
@@ -58,17 +59,33 @@ impl Mmdb {
         let Ok(record) = self.0.lookup(ip.to_canonical()) else { return Found::default() };
         let said = COUNTRY.iter().find_map(|path| place(text(&record, path)?));
         let (country, is_anycast) = said.unwrap_or_default();
-        let number = |path: &Path| {
-            let number = record.decode_path::<u32>(path).ok().flatten();
-            number.or_else(|| system(text(&record, path)?))
-        };
         let is_marked = record.decode_path::<bool>(ANYCAST).ok().flatten().unwrap_or_default();
-        Found {
-            country,
-            asn: SYSTEM.iter().find_map(number).filter(|asn| *asn > 0),
-            is_anycast: is_anycast || is_marked,
-        }
+        Found { country, asn: system_of(&record), is_anycast: is_anycast || is_marked }
     }
+
+    /// Whether it holds of a system that it names for addresses of IPv4, or for those of IPv6. Most networks share
+    /// their records with others: each of them is read once.
+    pub(crate) fn any_system(&self, is_v4: bool, mut holds: impl FnMut(u32) -> bool) -> bool {
+        // A tree has one end more than nodes. One whose branches grow together again may have more than there are
+        // addresses: the ends at which nothing stands are counted too.
+        let most = usize::try_from(self.nodes()).unwrap_or(usize::MAX).saturating_mul(2).max(2);
+        let options = WithinOptions::default().include_networks_without_data();
+        let (mut seen, networks) = (HashSet::new(), self.0.networks(options));
+        networks.into_iter().flatten().take(most).flatten().any(|record| {
+            let is_of_family = record.network().is_ok_and(|network| network.is_ipv4() == is_v4);
+            is_of_family
+                && record.offset().is_some_and(|offset| seen.insert(offset))
+                && system_of(&record).is_some_and(&mut holds)
+        })
+    }
+}
+
+fn system_of(record: &LookupResult<'_, Vec<u8>>) -> Option<u32> {
+    let number = |path: &Path| {
+        let number = record.decode_path::<u32>(path).ok().flatten();
+        number.or_else(|| system(text(record, path)?))
+    };
+    SYSTEM.iter().find_map(number).filter(|asn| *asn > 0)
 }
 
 fn text<'a>(record: &LookupResult<'a, Vec<u8>>, path: Path) -> Option<&'a str> {

@@ -42,6 +42,12 @@ impl<V: Copy> Ranges<V> {
         }
     }
 
+    /// Whether it holds of something that is said of addresses of IPv4, or of those of IPv6.
+    pub(crate) fn any(&self, is_v4: bool, holds: impl FnMut(&V) -> bool) -> bool {
+        let said = if is_v4 { &self.v4.value } else { &self.v6.value };
+        said.iter().any(holds)
+    }
+
     /// Adds one. What is said is right when all is [finished](Self::finish).
     pub(crate) fn push(&mut self, range: Range, value: V) {
         let Range { is_v4, first, last } = range;

@@ -21,7 +21,6 @@ pub struct Table {
     entries: u64,
     rejected: u64,
     first_rejected: Option<String>,
-    has_systems: bool,
 }
 
 #[derive(Debug)]
@@ -45,12 +44,12 @@ impl Table {
         let mmdb = Mmdb::parse(head).map_err(Fault::NoTable)?;
         let entries = mmdb.nodes();
         let kind = Kind::Mmdb(mmdb);
-        Ok(Self { kind, entries, rejected: 0, first_rejected: None, has_systems: true })
+        Ok(Self { kind, entries, rejected: 0, first_rejected: None })
     }
 
     fn of_lines(mut source: impl BufRead) -> Result<Self, Fault> {
         let (mut ranges, mut form, mut bytes) = (Ranges::default(), None::<Form>, Vec::new());
-        let (mut entries, mut rejected, mut has_systems) = (0, 0, false);
+        let (mut entries, mut rejected) = (0, 0);
         let mut first_rejected = None;
         for number in 1_u64.. {
             if !next_line(&mut source, &mut bytes)? {
@@ -65,7 +64,6 @@ impl Table {
             if let Some((_, range, said)) = read.filter(|(of, ..)| *of == *form.get_or_insert(*of))
             {
                 entries += 1;
-                has_systems |= said.found().asn.is_some();
                 ranges.push(range, said);
             } else {
                 rejected += 1;
@@ -80,7 +78,7 @@ impl Table {
         }
         ranges.finish();
         let kind = Kind::Ranges(ranges);
-        Ok(Self { kind, entries, rejected, first_rejected, has_systems })
+        Ok(Self { kind, entries, rejected, first_rejected })
     }
 
     /// What is known of an address.
@@ -109,9 +107,20 @@ impl Table {
         }
     }
 
-    /// Whether a line names an AS. Of an MMDB that is not known, and so it may.
+    /// Whether it names an AS.
     pub fn has_systems(&self) -> bool {
-        self.has_systems
+        [true, false].into_iter().any(|is_v4| self.any_system(is_v4, |_| true))
+    }
+
+    /// Whether it holds of one of the ASes that it names for addresses of IPv4, or for those of IPv6. One
+    /// may be named many times.
+    pub fn any_system(&self, is_v4: bool, mut holds: impl FnMut(u32) -> bool) -> bool {
+        match &self.kind {
+            Kind::Ranges(ranges) => {
+                ranges.any(is_v4, |said| said.found().asn.is_some_and(&mut holds))
+            }
+            Kind::Mmdb(mmdb) => mmdb.any_system(is_v4, holds),
+        }
     }
 }
 
@@ -182,6 +191,8 @@ mod tests {
         ] {
             assert_eq!(at(&table, ip), (country.to_owned(), asn), "{ip}");
         }
+        let of_family = |is_v4| [13_335, 2_500].map(|asn| table.any_system(is_v4, |it| it == asn));
+        assert_eq!((of_family(true), of_family(false)), ([true, false], [false, true]));
         let countries = read("16777216,16777471,AU\n16778240,16779263,CN\n");
         assert_eq!(at(&countries, "1.0.4.1"), ("CN".to_owned(), None));
         assert!(!countries.has_systems() && countries.whole().is_ok());

@@ -8,6 +8,7 @@ mod plan;
 mod question;
 mod series;
 mod set;
+mod systems;
 mod together;
 mod zone;
 

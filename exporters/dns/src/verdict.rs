@@ -215,19 +215,22 @@ pub(crate) fn judge(
     let enough = if rules.expected.is_some() { ENOUGH_PINNED } else { ENOUGH };
     let (min_networks, min_resolvers) =
         (rules.min_networks.unwrap_or(enough), rules.min_resolvers.unwrap_or(enough).max(1));
-    let is_conclusive = shares.networks >= min_networks && shares.resolvers >= min_resolvers;
+    let is_beyond_tables = case.is_beyond_tables(rules, &standard.classes.accepted);
+    let is_conclusive =
+        !is_beyond_tables && shares.networks >= min_networks && shares.resolvers >= min_resolvers;
     let works = case.votes.networks >= rules.min_networks.unwrap_or(whole::FEWEST);
     let (unexpected, failing) =
         severities(&case, &shares, rules, memory, (is_conclusive, works), now);
     let is_told = unexpected == Severity::Page || failing == Severity::Page;
-    let may_speak = (is_conclusive || works && failing != Severity::None) && !is_told;
+    let may_speak =
+        (is_conclusive || works && failing != Severity::None) && !is_told && !is_beyond_tables;
     let (mut countries, rest_bad) = countries::judge(&case, &classes, may_speak, &memory.countries);
     let is_measured = is_conclusive || works;
     let judged = codes(&countries);
     let standing = memory.still_diverging(rules.expected, now);
     // Where the whole is told, no country is; that it stands is remembered until one can be judged again.
     let stands = countries::with_standing(&case, &countries, standing, is_measured && may_speak);
-    if !is_measured || may_speak {
+    if !is_measured || may_speak || is_beyond_tables {
         countries.clone_from(&stands);
     }
 
@@ -252,15 +255,11 @@ pub(crate) fn judge(
         (Some(before), Some(after)) => before.is_replaced_by(after),
         _ => false,
     };
-    let failing_share = match memory.failing_share {
-        Some(before) if failing != Severity::None => before.min(shares.failing.0),
-        _ => shares.failing.0,
-    };
     let any_works = case.votes.networks > 0;
     let at = |is: bool, before| if is { now } else { before };
     let memory = Memory {
         seen,
-        failing_share: if works { Some(failing_share) } else { memory.failing_share },
+        failing_share: failing_share(memory, (failing, works), &shares),
         failing,
         failing_at: at(works, memory.failing_at),
         unexpected,
@@ -277,7 +276,7 @@ pub(crate) fn judge(
     };
 
     let (groups, distinct_answers) = groups::collect(case.list, case.outcomes, &classes);
-    let pinned = rules.expected.filter(|_| has_answers);
+    let pinned = rules.expected.filter(|_| has_answers && !is_beyond_tables);
     let verdict = Verdict {
         responses: responses(&classes),
         state,
@@ -350,6 +349,19 @@ fn severities(
         memory.still_failing(now)
     };
     (unexpected, failing)
+}
+
+/// The share that fails, or that failed before the name did; where too few work to tell, what it was.
+fn failing_share(
+    memory: &Memory,
+    (failing, works): (Severity, bool),
+    shares: &Shares,
+) -> Option<f64> {
+    match memory.failing_share {
+        before if !works => before,
+        Some(before) if failing != Severity::None => Some(before.min(shares.failing.0)),
+        _ => Some(shares.failing.0),
+    }
 }
 
 fn responses(classes: &[Class]) -> [usize; Class::ALL.len()] {

@@ -81,6 +81,10 @@ fn those_of_several_makers_are_read() {
         assert_eq!(at(&table, "::ffff:11.0.0.1"), wanted);
         assert_eq!(at(&table, "200.0.0.1"), Found::default());
         assert_eq!(at(&table, "2001:db8::1"), Found::default());
+        assert_eq!(table.has_systems(), asn.is_some(), "{code}");
+        assert_eq!(table.any_system(true, |it| Some(it) == asn), asn.is_some(), "{code}");
+        assert!(!table.any_system(true, |it| Some(it) != asn));
+        assert!(!table.any_system(false, |_| true), "it is of IPv4 alone");
     }
 }
 
@@ -91,6 +95,7 @@ fn ask(bytes: &[u8]) {
         let found = at(&table, ip);
         assert!(found.asn != Some(0));
     }
+    assert!(!table.any_system(true, |asn| asn == 0) && !table.any_system(false, |asn| asn == 0));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::set::Source;
 use super::{Config, Set};
 use crate::courtesy::{MAX_PER_AND_HOUR, MAX_RATE, is_stranger};
 use crate::poll::unix_seconds;
-use crate::resolvers::{self, Builder, Geo, OptOut, ResolverList, Systems};
+use crate::resolvers::{self, Builder, Geo, OptOut, ResolverList};
 
 /// Resolvers from which on it matters where they are.
 const MANY: usize = 20;
@@ -174,26 +174,6 @@ impl Config {
             }
         }
         self.geo = (!self.geo_files.is_empty()).then(|| Arc::new(geo));
-    }
-
-    /// The tables, where a system is pinned.
-    fn systems_of_pins(&self) -> Systems {
-        let is_needed = self.questions.iter().any(|it| it.pinned_system(0).is_some());
-        self.geo.clone().filter(|_| is_needed).map(Systems::new).unwrap_or_default()
-    }
-
-    /// Adds a problem for each question with a pinned system, where no table says which addresses it has.
-    fn check_systems(&self, problems: &mut Problems) {
-        if self.geo.as_ref().is_some_and(|geo| geo.has_systems()) {
-            return;
-        }
-        let pinned = self.questions.iter().enumerate();
-        for (place, field) in pinned.filter_map(|(number, it)| it.pinned_system(number)) {
-            problems.add(
-                place,
-                format!("{field}: which addresses a system has is said by none of `geo_files`: name a table of systems"),
-            );
-        }
     }
 
     /// A warning for each list of which lines were left out, or whose places are not known.

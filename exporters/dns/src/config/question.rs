@@ -75,16 +75,31 @@ impl Question {
         }
     }
 
-    /// The first entry that pins a system, if there is one: where it stands, and the field.
-    pub(super) fn pinned_system(&self, number: usize) -> Option<(Place, String)> {
-        let systems = self.written.iter().flat_map(|(kind, written)| {
+    /// The entries that pin a system, of question `number`.
+    pub(super) fn pinned_systems(&self, number: usize) -> impl Iterator<Item = PinnedSystem> {
+        let addresses = self.written.iter().filter(|(kind, _)| kind.is_address());
+        addresses.flat_map(move |(&kind, written)| {
             let entries = written.answers.iter().enumerate();
-            let entries = entries.filter(|(_, text)| system(&text.value).is_some());
-            entries.map(move |(at, text)| (text.place, at, kind.as_str()))
-        });
-        let field = |at, kind| format!("questions[{number}].expected.{kind}.answers[{at}]");
-        systems.map(|(place, at, kind)| (place, field(at, kind))).next()
+            entries.filter_map(move |(at, text)| {
+                let system = system(&text.value)?.parse().ok()?;
+                let field = format!("questions[{number}].expected.{}.answers[{at}]", kind.as_str());
+                Some(PinnedSystem { place: text.place, field, kind, system })
+            })
+        })
     }
+}
+
+/// An entry of a pinned answer that is a system.
+#[derive(Debug)]
+pub(super) struct PinnedSystem {
+    /// Where it stands,
+    pub(super) place: Place,
+    /// and in which field.
+    pub(super) field: String,
+    /// Of addresses of which type.
+    pub(super) kind: Kind,
+    /// Its number.
+    pub(super) system: u32,
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! Where resolvers are, by the user's own tables. No I/O but through what it is handed, no clock.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,9 +29,16 @@ impl Geo {
         Ok(())
     }
 
-    /// Whether a table may name systems.
-    pub(crate) fn has_systems(&self) -> bool {
-        self.0.iter().any(Table::has_systems)
+    /// The systems that tables name for addresses of IPv4, or for those of IPv6.
+    pub(crate) fn systems(&self, is_v4: bool) -> HashSet<u32> {
+        let mut systems = HashSet::new();
+        for table in &self.0 {
+            table.any_system(is_v4, |system| {
+                systems.insert(system);
+                false
+            });
+        }
+        systems
     }
 
     /// What is known of an address.

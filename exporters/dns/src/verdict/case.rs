@@ -1,5 +1,7 @@
 //! What a sweep brought on one question, before it is judged. No I/O, no clock.
 
+use std::collections::HashSet;
+
 use super::health::Health;
 use super::level::Voter;
 use super::memory::Memory;
@@ -93,6 +95,21 @@ impl<'a> Case<'a> {
             networks[resolver.network as usize] = true;
         }
         self.networks = networks.into_iter().filter(|voted| *voted).count();
+    }
+
+    /// Whether nothing follows from a pinned system: none of the answers is as pinned, and of most of them no table knows
+    /// any address.
+    pub(super) fn is_beyond_tables(&self, rules: &Rules<'_>, accepted: &[bool]) -> bool {
+        let is_pinned = rules.expected.is_some_and(|pin| !pin.systems.is_empty());
+        let is_unknown = |answer: &usize| {
+            self.heard.answers[*answer].iter().all(|it| rules.systems.of(*it).is_none())
+        };
+        let unknown: HashSet<usize> = (0..accepted.len()).filter(is_unknown).collect();
+        let is_of = |voter: &&Voter| unknown.contains(&voter.answer);
+        let votes: Weight = self.voters.iter().filter(is_of).map(|voter| voter.vote).sum();
+        is_pinned
+            && !self.voters.iter().any(|voter| accepted[voter.answer])
+            && votes > (self.data + self.absent).without(votes)
     }
 
     /// The different networks of the voters.

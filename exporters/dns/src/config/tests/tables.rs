@@ -76,7 +76,7 @@ fn a_pinned_system_needs_a_table_of_systems_and_is_judged_anew_by_another() {
     let fault = |geo: &str, pin: &str| load(geo, pin).unwrap_err().to_string();
     let where_to = "4:63: questions[0].expected.A.answers[0]: ";
     let error = fault("", "asn:64500");
-    assert!(error.contains(&format!("{where_to}which addresses a system has")), "{error}");
+    assert!(error.contains(&format!("{where_to}which addresses of IPv4 a system")), "{error}");
     for pin in ["asn:0", "asn:x", "asn:4294967296"] {
         let error = fault("", pin);
         assert!(error.contains(&format!("{where_to}must be the number of an")), "{error}");
@@ -89,6 +89,21 @@ fn a_pinned_system_needs_a_table_of_systems_and_is_judged_anew_by_another() {
     assert_eq!(plan.questions[0].expected.as_ref().unwrap().systems, [64500]);
     let again = load("geo_files: [geo.tsv]\n", "asn:64500").unwrap();
     assert!(plan != again && plan.work() == again.work(), "the table may say something else");
+    // A file a family is usual.
+    let (v4, v6) = ("geo_files: [geo.tsv]\n", "geo_files: [geo.tsv, six.tsv]\n");
+    std::fs::write(folder.path().join("six.tsv"), "2001:db8::\t2001:db8::ff\t64501\n").unwrap();
+    let of_v6 = |geo: &str, pin: &str| {
+        let text = text(geo, pin).replace("[A]", "[AAAA]").replace("{ A:", "{ AAAA:");
+        load_in(&text, folder.path()).map(|config| config.warnings)
+    };
+    let error = of_v6(v4, "asn:64500").unwrap_err().to_string();
+    assert!(error.contains("AAAA.answers[0]: which addresses of IPv6 a system has"), "{error}");
+    assert_eq!(of_v6(v6, "asn:64501").unwrap(), [] as [String; 0]);
+    let [warning] = &of_v6(v6, "asn:64500").unwrap()[..] else { panic!("no warning") };
+    assert!(warning.contains("none of `geo_files` asn:64500 has an address of IPv6"), "{warning}");
+    // A text is none.
+    let of_txt = text("", "asn:64500").replace("[A]", "[TXT]").replace("{ A:", "{ TXT:");
+    assert!(load_in(&of_txt, folder.path()).is_ok());
     // Nobody keeps a table that is of no use.
     let plan = load("geo_files: [geo.tsv]\n", "192.0.2.0/24").unwrap();
     assert_eq!(plan.systems.of("192.0.2.7".parse().unwrap()), None);

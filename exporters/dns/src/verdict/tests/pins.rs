@@ -25,8 +25,44 @@ fn a_pinned_system_accepts_all_of_its_addresses_and_no_others() {
     let verdict = world.by(rules);
     assert_eq!((count(&verdict, Class::Agree), verdict.unexpected_resolvers), (88, Some(8)));
     assert_eq!(diverging(&verdict), ["AA"]);
-    let other = Rules { expected: Some(&pin), ..Rules::default() };
-    assert_eq!(world.by(other).unexpected_resolvers, Some(96), "no table knows any");
+}
+
+#[test]
+fn what_is_pinned_is_not_judged_where_no_table_knows_what_most_answer() {
+    let pin = Expected { mode: Mode::Subset, systems: vec![64500], ..Expected::default() };
+    let judged = |world: &World, table: &str, memory: &Memory| {
+        let systems = Systems::read(table.as_bytes()).unwrap();
+        let rules = Rules { expected: Some(&pin), systems: &systems, ..Rules::default() };
+        world.with(rules, memory, 60)
+    };
+    let line = |last: u8, system: u32| format!("{0}\t{0}\t{system}\n", address(last));
+    let (good, other) = (line(GOOD, 64_500), line(OTHER, 64_501));
+    let world = World::new(12, 8).all(&[GOOD]);
+    let told = |of: &Judged| (of.verdict.state, of.verdict.unexpected, of.verdict.unexpected_ratio);
+    let none = (State::Insufficient, Severity::None, None);
+    let page = (State::Unexpected, Severity::Page, Some(1.0));
+    // A table that got old, or of countries alone.
+    assert_eq!(told(&judged(&world, &other, &Memory::default())), none);
+    // A country that lies with addresses that are known is not the whole.
+    let mut censored = World::new(12, 8).all(&[GOOD]);
+    censored.country("AA", || outcome(&[OTHER]));
+    let blind = judged(&censored, &other, &Memory::default());
+    assert_eq!((told(&blind), diverging(&blind.verdict)), (none, vec![]));
+    // What was told stands, and so does that of a country.
+    let taken = World::new(12, 8).all(&[OTHER]);
+    let before = judged(&taken, &other, &Memory::default());
+    assert_eq!(told(&before), page);
+    let after = judged(&world, &other, &before.memory);
+    assert_eq!(told(&after), (State::Insufficient, Severity::Page, None));
+    let before = judged(&censored, &format!("{good}{other}"), &Memory::default());
+    let after = judged(&censored, &line(THIRD, 1), &before.memory);
+    assert_eq!((diverging(&before.verdict), diverging(&after.verdict)), (vec!["AA"], vec!["AA"]));
+    // Somebody else's, and one that nobody announces, where the tables know the good one of some.
+    assert_eq!(told(&judged(&taken, &format!("{good}{other}"), &Memory::default())), page);
+    let mut taken = World::new(12, 8).all(&[THIRD]);
+    taken.country("AA", || outcome(&[GOOD]));
+    let judged = judged(&taken, &good, &Memory::default());
+    assert_eq!(judged.verdict.unexpected, Severity::Page);
 }
 
 #[test]
