@@ -28,11 +28,14 @@ pub(crate) struct Baseline {
     pub(crate) sensors: Vec<Known>,
     /// What is usual for each, and what was held when it was kept.
     pub(crate) standing: Option<verdict::Kept>,
+    /// The power supplies that had nothing to tell for long while the machine was on: of one that is off
+    /// nobody could learn it.
+    pub(crate) silent: Vec<Known>,
 }
 
 impl From<Vec<Known>> for Baseline {
     fn from(sensors: Vec<Known>) -> Self {
-        Self { sensors, standing: None }
+        Self { sensors, ..Self::default() }
     }
 }
 
@@ -65,6 +68,8 @@ struct Document {
     /// Read apart: one that another version wrote costs no more than itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     standing: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    silent: Vec<Known>,
 }
 
 /// How many sites have a BMC of each name.
@@ -207,20 +212,22 @@ pub(crate) fn parse(text: &[u8]) -> anyhow::Result<Baseline> {
     })?;
     // As names are kept today: an older version kept what deceives the eye.
     let clean = |known: &Known| Known::new(&known.id, &known.name, known.entity);
-    let sensors = document.sensors.iter().map(clean).collect();
+    let (sensors, silent) = (&document.sensors, &document.silent);
+    let sensors = sensors.iter().map(clean).collect();
+    let silent = silent.iter().map(clean).collect();
     let standing =
         document.standing.map(serde_json::from_value).transpose().unwrap_or_else(|error| {
             warn!("what was usual for the sensors is begun anew, the inventory is kept: {error}");
             None
         });
-    Ok(Baseline { sensors, standing })
+    Ok(Baseline { sensors, standing, silent })
 }
 
 /// The text of a baseline's file.
 pub(crate) fn text(site: &str, baseline: Baseline) -> anyhow::Result<Vec<u8>> {
-    let Baseline { sensors, standing } = baseline;
+    let Baseline { sensors, standing, silent } = baseline;
     let standing = standing.map(serde_json::to_value).transpose()?;
-    let document = Document { format: FORMAT, site: site.to_owned(), sensors, standing };
+    let document = Document { format: FORMAT, site: site.to_owned(), sensors, standing, silent };
     Ok(serde_json::to_vec(&document)?)
 }
 

@@ -15,7 +15,7 @@ use crate::metrics::counts::{ReadFailures, Traffic};
 use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Sensor, Severity};
-use crate::slow::{Answer, Question};
+use crate::slow::{Answer, Question, Silent};
 use crate::source::Source;
 use crate::verdict::{Reading, Says, Verdict};
 use remembered::Remembered;
@@ -119,6 +119,8 @@ impl BmcState {
         let detail = format!("ipmi {} each {:?}", bmc.address, bmc.module.interval);
         let health = Health::new(&bmc.name, detail);
         health.set_group(labels.site.as_deref().unwrap_or_default());
+        let silent = Silent::kept(baseline.silent.clone());
+        let polled = Polled { silent, ..Polled::default() };
         Self {
             health: Arc::new(health),
             tells_stale_replies: source.tells_stale_replies(),
@@ -129,7 +131,7 @@ impl BmcState {
             store,
             saving: Arc::default(),
             is_replaced: AtomicBool::new(false),
-            polled: Mutex::default(),
+            polled: Mutex::new(Arc::new(polled)),
             bmc,
         }
     }
@@ -207,9 +209,13 @@ impl BmcState {
     ) {
         let mut shown = lock(&self.polled);
         let polled = Arc::make_mut(&mut shown);
-        polled.learn(question, sensor, answer);
+        let is_to_be_kept = polled.learn(question, sensor, answer);
         if polled.before.is_some() {
             polled.forget_before(&self.bmc, self.clock.now());
+        }
+        drop(shown);
+        if is_to_be_kept {
+            lock(&self.remembered).changes();
         }
     }
 
@@ -314,8 +320,14 @@ impl BmcState {
 
     /// What is to be written to disk, if anything is.
     pub(crate) fn unsaved(&self) -> Option<Baseline> {
-        let mut remembered = lock(&self.remembered);
-        remembered.is_unsaved().then(|| remembered.take_unsaved())
+        let is_unsaved = lock(&self.remembered).is_unsaved();
+        is_unsaved.then(|| self.take_unsaved())
+    }
+
+    /// What is to be written to disk now.
+    fn take_unsaved(&self) -> Baseline {
+        let silent = self.polled().silent.for_long();
+        Baseline { silent, ..lock(&self.remembered).take_unsaved() }
     }
 
     /// Writes on a thread that may wait for a disk; whoever calls it has the `turn` to.
@@ -325,7 +337,7 @@ impl BmcState {
             return Ok(());
         }
         let _writer = WRITERS.acquire().await?;
-        let baseline = lock(&self.remembered).take_unsaved();
+        let baseline = self.take_unsaved();
         let (store, site) = (store.clone(), self.labels().site.clone().unwrap_or_default());
         let saved = tokio::task::spawn_blocking(move || store.save(&site, baseline)).await;
         let saved = saved.unwrap_or_else(|panicked| Err(panicked.into()));

@@ -19,18 +19,36 @@ const LONG: u8 = 5;
 pub(crate) struct Silent(Vec<(Arc<Known>, u8)>);
 
 impl Silent {
-    /// Takes the answer of the sensor at that `place` of the list.
+    /// Those that had nothing to tell for long when it was kept.
+    pub(crate) fn kept(known: Vec<Known>) -> Self {
+        Self(known.into_iter().map(|it| (Arc::new(it), LONG)).collect())
+    }
+
+    /// Those that have had nothing to tell for long: what is worth keeping.
+    pub(crate) fn for_long(&self) -> Vec<Known> {
+        let long = self.0.iter().filter(|(_, askings)| *askings >= LONG);
+        long.map(|(known, _)| Known::clone(known)).collect()
+    }
+
+    /// Whether none is silent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the answer of the sensor at that `place` of the list; returns whether another one is silent for
+    /// long since, or one less.
     pub(crate) fn learn(
         &mut self,
         list: &SensorList,
         place: usize,
         answer: &Result<Answer, PollFailure>,
         is_on: bool,
-    ) {
+    ) -> bool {
         let Some(known) = list.discrete.get(place).filter(|_| list.supplies.contains(&place))
         else {
-            return;
+            return false;
         };
+        let was = self.is_for_long(known);
         match answer {
             Ok(Answer::States(None)) | Err(PollFailure::NotPresent) => {
                 if is_on {
@@ -40,6 +58,7 @@ impl Silent {
             Ok(_) => self.0.retain(|(it, _)| it != known),
             Err(_) => {}
         }
+        self.is_for_long(known) != was
     }
 
     fn count(&mut self, list: &SensorList, known: &Arc<Known>) {

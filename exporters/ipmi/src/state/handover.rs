@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use super::{Before, BmcState, Clock, Polled, lock};
 use crate::baseline::{Baseline, Store};
 use crate::config::{Address, Bmc, Labels};
+use crate::slow::Silent;
 use crate::source::Source;
 
 /// What was known of a BMC, and where that is kept.
@@ -22,8 +23,19 @@ pub(crate) struct Handover {
     clock: Clock,
     /// Held while it is written: what the one before still writes must not come last.
     saving: Arc<tokio::sync::Mutex<()>>,
-    /// What the BMC at that address said last, if anything.
-    said: Option<(Address, Arc<Before>)>,
+    /// What the BMC said last; `None` of what was found on disk.
+    said: Option<Said>,
+}
+
+/// What a BMC said last.
+#[derive(Debug)]
+struct Said {
+    /// The BMC at that address.
+    address: Address,
+    /// What it told; `None` of one that told nothing.
+    before: Option<Arc<Before>>,
+    /// The power supplies of which it had nothing to tell.
+    silent: Silent,
 }
 
 impl Handover {
@@ -72,14 +84,21 @@ impl BmcState {
         source: Source,
         Handover { store, baseline, is_unsaved, clock, saving, said }: Handover,
     ) -> Self {
-        let said = said.filter(|(address, _)| *address == bmc.address);
-        let polled = Polled { before: said.map(|(_, before)| before), ..Polled::default() };
-        let polled = Mutex::new(Arc::new(polled));
+        let said = said.filter(|said| said.address == bmc.address);
         let state = Self::new(bmc, labels, source, store, baseline);
+        if let Some(Said { before, silent, .. }) = said {
+            let mut polled = lock(&state.polled);
+            let polled = Arc::make_mut(&mut polled);
+            polled.before = before;
+            // One that was begun without a file has learnt less than the disk has.
+            if !silent.is_empty() {
+                polled.silent = silent;
+            }
+        }
         if let Some(is_unsaved) = is_unsaved {
             lock(&state.remembered).goes_on(clock.now(), is_unsaved);
         }
-        Self { saving, polled, clock, ..state }
+        Self { saving, clock, ..state }
     }
 
     /// What is known of the BMC now, for the state that is to go on with it, and that found this on the
@@ -97,7 +116,8 @@ impl BmcState {
         let (store, saving) = (on_disk.store.clone(), Arc::clone(&self.saving));
         let mut polled = Polled::clone(&self.polled());
         polled.fall_silent();
-        let said = polled.before.map(|before| (self.bmc.address.clone(), before));
+        let Polled { before, silent, .. } = polled;
+        let said = Some(Said { address: self.bmc.address.clone(), before, silent });
         // Wherever the wall clock is set meanwhile, what was said is as old as it is.
         let clock = self.clock.go_on();
         Handover { store, baseline, is_unsaved: Some(is_unsaved), clock, saving, said }

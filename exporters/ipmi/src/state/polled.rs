@@ -24,7 +24,7 @@ pub(crate) struct Polled {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// What was last learnt beside the polls; nothing once one failed.
     pub(crate) slow: Slow,
-    /// The supplies that have nothing to tell, also from before polls failed.
+    /// The supplies that have nothing to tell, also from before polls failed, and over a restart.
     pub(crate) silent: Silent,
     /// What was known when polls, or answers, began to fail, until it is told anew. Of most targets there is none.
     pub(crate) before: Option<Arc<Before>>,
@@ -45,14 +45,14 @@ impl Polled {
         self.before = Some(Arc::new(Before::of(snapshot, slow, success, before)));
     }
 
-    /// Takes in what a slow question brought. What is grave is sure for good if it was sure before polls
-    /// failed: that is forgotten soon after.
+    /// Takes in what a slow question brought; returns whether that is to outlive the process. What is grave
+    /// is sure for good if it was sure before polls failed: that is forgotten soon after.
     pub(super) fn learn(
         &mut self,
         question: Question,
         sensor: Option<&Arc<Known>>,
         mut answer: Result<Answer, PollFailure>,
-    ) {
+    ) -> bool {
         if let (Some(sensor), Ok(Answer::States(Some(states)))) = (sensor, &mut answer) {
             // What was read since is what was read last.
             let before = self.before.as_ref().filter(|_| self.slow.states(sensor).is_none());
@@ -62,10 +62,13 @@ impl Polled {
             let is_confirmed = before.is_some_and(bears_out);
             states.is_confirmed |= is_confirmed;
         }
-        if let (Question::States(place), Some(snapshot)) = (question, &self.snapshot) {
-            let is_on = self.slow.power().is_some_and(|power| power.is_on);
-            self.silent.learn(&snapshot.list, place, &answer, is_on);
-        }
+        let is_to_be_kept = match (question, &self.snapshot) {
+            (Question::States(place), Some(snapshot)) => {
+                let is_on = self.slow.power().is_some_and(|power| power.is_on);
+                self.silent.learn(&snapshot.list, place, &answer, is_on)
+            }
+            _ => false,
+        };
         let fact = Fact::of(question, sensor);
         match (fact, &answer) {
             // No part is mended by a question that is not answered.
@@ -80,6 +83,7 @@ impl Polled {
             _ => {}
         }
         self.slow.learn(question, sensor, answer);
+        is_to_be_kept
     }
 
     /// Forgets what was known before polls failed, if all of it was told anew or it is too old to be said.

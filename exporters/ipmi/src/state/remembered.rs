@@ -126,10 +126,16 @@ impl Remembered {
         self.unsaved
     }
 
-    /// What is to be saved now.
+    /// What is saved beside it is another.
+    pub(super) fn changes(&mut self) {
+        self.unsaved = true;
+    }
+
+    /// What is to be saved now of inventory and standing.
     pub(super) fn take_unsaved(&mut self) -> Baseline {
         self.unsaved = false;
-        Baseline { sensors: self.inventory.baseline(), standing: self.machine.keep() }
+        let (sensors, standing) = (self.inventory.baseline(), self.machine.keep());
+        Baseline { sensors, standing, silent: Vec::new() }
     }
 
     /// Whether saving succeeded.

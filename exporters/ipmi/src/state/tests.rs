@@ -404,6 +404,79 @@ async fn a_reload_that_changes_how_a_bmc_is_polled_ends_no_page_of_it() {
     }
 }
 
+/// A machine of two supplies.
+fn two_supplies() -> Snapshot {
+    let limits = std::collections::BTreeMap::new();
+    let mut lister = crate::sensor::list::Lister::new(&[], &limits);
+    for name in ["PSU", "PSU 2"] {
+        let known = lister.sensor(name, name, crate::entity::Entity::Psu).unwrap();
+        lister.discrete(known, "Power Supply");
+    }
+    Snapshot { list: Arc::new(lister.finish(true)), outcomes: Vec::new() }
+}
+
+/// The machine of two supplies, on or not: the first has failed, the second has nothing to tell.
+fn tells_of_one(state: &BmcState, is_on: bool) {
+    record(state, Ok(two_supplies()));
+    let [first, second] = &two_supplies().list.discrete[..] else { unreachable!() };
+    let lost = crate::slow::Asserted {
+        sensor_type: "Power Supply",
+        states: [LOST].into(),
+        severity: Some(Severity::Critical),
+        worst: Some(LOST),
+        is_confirmed: false,
+    };
+    let power = Power {
+        is_on,
+        main_fault: false,
+        drive_fault: false,
+        cooling_fault: false,
+        intrusion: false,
+        restart_cause: None,
+    };
+    state.learn(Question::Power, None, Ok(Answer::Power(power)));
+    for _ in 0..2 {
+        let lost = Ok(Answer::States(Some(lost.clone())));
+        state.learn(Question::States(0), Some(first), lost);
+    }
+    state.learn(Question::States(1), Some(second), Ok(Answer::States(None)));
+}
+
+#[tokio::test]
+async fn a_supply_that_was_silent_while_the_machine_was_on_carries_nothing_after_a_reload_or_restart()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = || crate::baseline::Kept::find(folder.path(), "a", "", true).open();
+    let simulated = state(None, Vec::new());
+    let state = Arc::new(state(kept().0, Vec::new()));
+    for _ in 0..5 {
+        tells_of_one(&simulated, true);
+        tells_of_one(&state, true);
+        assert_eq!(degrees(&state)[2], 0);
+    }
+    assert_eq!(simulated.unsaved().unwrap().silent.len(), 1);
+    // Whoever ends without a farewell keeps it, too.
+    state.keep();
+    drop(state.saving.lock().await);
+    tells_of_one(&state, false);
+    assert_eq!(degrees(&state)[2], 3);
+    // A reload, two of them, one before the BMC is polled again.
+    let next = another(&another(&state, "b"), "b");
+    assert_eq!(degrees(&next)[2], 3);
+    tells_of_one(&next, false);
+    assert_eq!(degrees(&next)[2], 3);
+    // At another address there is another machine.
+    let other = another(&next, "c");
+    tells_of_one(&other, false);
+    assert_eq!(degrees(&other)[2], 0);
+    // A restart.
+    let on_disk = Handover::of_disk(kept());
+    let (bmc, source) = (Arc::clone(&state.bmc), Source::of(&state.bmc));
+    let restarted = Arc::new(BmcState::going_on(bmc, Labels::default(), source, on_disk));
+    tells_of_one(&restarted, false);
+    assert_eq!(degrees(&restarted)[2], 3);
+}
+
 #[tokio::test]
 async fn a_machine_at_another_address_has_no_faults_of_the_one_before() {
     let state = timed();
