@@ -17,7 +17,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(295), Duration::from_se
 /// For how long what was heard against a zone counts while nothing new is, as what is told of names.
 const STANDS: Duration = Duration::from_secs(verdict::STANDS);
 /// And what was heard for it: it may have been forged since. As long as two may be left out.
-const SOUND: Duration = Duration::from_secs(3 * AGAIN.0.as_secs());
+pub(super) const SOUND: Duration = Duration::from_secs(3 * AGAIN.0.as_secs());
 /// For how long somebody counts who has said nothing when asked since: packets are lost.
 const SILENT: Duration = Duration::from_secs(3_600);
 /// Queries that it takes to prove that a zone is forged, where one of them is lost.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use exporter_kit::{Descriptors, Rounds, off_the_thread};
+use exporter_kit::{Descriptors, LabelEnum as _, Rounds, off_the_thread};
 use hickory_proto::rr::RecordType;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -35,6 +35,10 @@ const MAX_SERVERS: usize = 32;
 /// Names within the zone whose addresses are compared with the glue.
 const MAX_OWN: usize = 16;
 
+/// This part of the interval a round waits for what validators say of it: what it tells besides is told as much later
+/// where they are silent.
+const PATIENCE: u32 = 4;
+
 /// By how many seconds a clock must be set for what is remembered to be dated anew.
 const STEP: u64 = 60;
 
@@ -56,20 +60,16 @@ pub(crate) async fn run(
     memory = known.memory.take().unwrap_or(memory);
     let mut dated = 0;
     let mut own = zone.latest().snapshot.map(|it| it.named()).unwrap_or_default();
-    let mut validation = Validation::default();
+    let (mut validation, mut is_first) = (Validation::default(), true);
     let mut rounds = rounds.every(plan.interval, &format!("dns/zone/{}", plan.zone));
     loop {
         rounds.next().await;
         let plan = zone.plan();
-        let way = Way { plan: &plan, counts: &zone.counts, courtesy: &courtesy };
-        let before = validation.said(&mut known.heard);
-        validation.begin(&zone, &plan, &courtesy, &known.heard);
-        let mut round = round(&zone, &plan, way, &mut known, &own).await;
-        // An outage does not wait for them: what they say later is for the next round.
-        round.bogus = validation
-            .said(&mut known.heard)
-            .or(before)
-            .or_else(|| validators::meanwhile(way, &known.heard));
+        // Until they say so again a page of before the program began would be over.
+        let is_awaited = is_first && memory.kept.standing.contains(Finding::Bogus.name());
+        is_first = false;
+        let (known, validation) = (&mut known, &mut validation);
+        let round = validated((&zone, &plan, &courtesy), known, &own, validation, is_awaited).await;
         let kept = memory.kept.clone();
         let verdict = judge::judge(&round, &plan.rules(), &mut memory);
         // The clock of the machine may have been set since this one began.
@@ -100,6 +100,33 @@ pub(crate) async fn run(
             Some(_) => zone.health.up(),
         }
     }
+}
+
+/// One round, with what validators say of it. They are waited for where a server answers, or `is_awaited` says so: an
+/// outage does not wait for them. What they say later is for the next round.
+pub(super) async fn validated(
+    (zone, plan, courtesy): (&Arc<RunningZone>, &Arc<ZonePlan>, &Courtesy),
+    known: &mut Known,
+    own: &BTreeMap<HostName, BTreeSet<IpAddr>>,
+    validation: &mut Validation,
+    is_awaited: bool,
+) -> Round {
+    let way = Way { plan, counts: &zone.counts, courtesy };
+    let before = validation.said(&mut known.heard);
+    validation.begin(zone, plan, courtesy, &known.heard);
+    let mut round = round(zone, plan, way, known, own).await;
+    let is_served = round.servers.iter().any(|server| server.outcome == Outcome::Answers);
+    let patience = match () {
+        () if is_awaited => plan.interval,
+        () if is_served => plan.interval / PATIENCE,
+        () => Duration::ZERO,
+    };
+    round.bogus = validation
+        .said_within(&mut known.heard, patience)
+        .await
+        .or(before)
+        .or_else(|| validators::meanwhile(way, &known.heard));
+    round
 }
 
 /// A server that is to be asked.

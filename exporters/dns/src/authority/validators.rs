@@ -7,11 +7,11 @@ use std::time::Duration;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::ask::{message, once};
 use super::delegation::{Way, resolvers};
-use super::heard::{Heard, Vote};
+use super::heard::{Heard, SOUND, Vote};
 use super::said;
 use super::state::RunningZone;
 use crate::config::ZonePlan;
@@ -25,16 +25,26 @@ pub(crate) const VALIDATORS: usize = 3;
 const WAIT: (Duration, u32) = (Duration::from_secs(2), 3);
 
 /// What validators say of a zone, who are asked beside its rounds: they have to be waited for now and then, and what the
-/// zone's own servers say does not wait.
+/// zone's own servers say does not wait for long.
 #[derive(Debug, Default)]
-pub(super) struct Validation(JoinSet<(Heard, Option<bool>)>);
+pub(super) struct Validation(JoinSet<Told>);
+
+/// What was heard, what follows, and when they were asked.
+type Told = (Heard, Option<bool>, Instant);
 
 impl Validation {
     /// What they said, if that is known by now.
     pub(super) fn said(&mut self, heard: &mut Heard) -> Option<bool> {
-        let (new, is_bogus) = self.0.try_join_next()?.ok()?;
-        *heard = new;
-        is_bogus
+        take(self.0.try_join_next()?.ok()?, heard)
+    }
+
+    /// What they say, if that is known within so long.
+    pub(super) async fn said_within(
+        &mut self,
+        heard: &mut Heard,
+        patience: Duration,
+    ) -> Option<bool> {
+        take(timeout(patience, self.0.join_next()).await.ok()??.ok()?, heard)
     }
 
     /// Asks them, unless they are asked still.
@@ -52,10 +62,17 @@ impl Validation {
         let (courtesy, mut heard) = (courtesy.clone(), heard.clone());
         self.0.spawn(async move {
             let way = Way { plan: &plan, counts: &zone.counts, courtesy: &courtesy };
+            let asked = Instant::now();
             let is_bogus = is_bogus(way, &mut heard).await;
-            (heard, is_bogus)
+            (heard, is_bogus, asked)
         });
     }
+}
+
+/// Takes what was heard for what is known. What speaks for the zone, and comes rounds later, may be true no more.
+fn take((new, is_bogus, asked): Told, heard: &mut Heard) -> Option<bool> {
+    *heard = new;
+    is_bogus.filter(|is_bad| *is_bad || asked.elapsed() <= SOUND)
 }
 
 /// Whether most resolvers that say anything take the zone for forged: one fails on its SOA, has it where it is told
@@ -195,6 +212,15 @@ mod tests {
     /// A server that says of all zones that they are delegated to one server, or have one; counts what it is asked; and, if
     /// it validates, takes `a.example` for forged. Those of its replies with these numbers are lost.
     async fn server(is_validating: bool, lost: &'static [usize]) -> (SocketAddr, Asked) {
+        slow_server(is_validating, lost, Duration::ZERO).await
+    }
+
+    /// The same, which takes so long for each SOA.
+    async fn slow_server(
+        is_validating: bool,
+        lost: &'static [usize],
+        takes: Duration,
+    ) -> (SocketAddr, Asked) {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (address, asked) = (socket.local_addr().unwrap(), Asked::default());
         let counts = Asked::clone(&asked);
@@ -213,6 +239,10 @@ mod tests {
                 if lost.contains(&number) {
                     continue;
                 }
+                if question.query_type() == RecordType::SOA {
+                    sleep(takes).await;
+                }
+                reply.metadata.authoritative = !is_validating;
                 let name = |text: &str| Name::from_ascii(text).unwrap();
                 let is_checked = is_validating && !query.metadata.checking_disabled;
                 let data = match question.query_type() {
@@ -307,6 +337,37 @@ mod tests {
             queries += 1;
         }
         assert!((1..=2).contains(&queries), "once in all, and once more: {queries}");
+    }
+
+    #[tokio::test]
+    async fn a_round_is_judged_by_what_validators_say_of_it_while_servers_answer_and_after_a_restart()
+     {
+        let (good, _) = server(false, &[]).await;
+        let (slow, _) = slow_server(true, &[], Duration::from_millis(100)).await;
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let dead = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        for (served, validators, interval, is_awaited, wanted) in [
+            (good, vec![slow], "5m", false, Some(true)),
+            (dead, vec![slow], "5m", true, Some(true)),
+            // An outage is told at once; nor is it waited for longer than a part of the interval.
+            (dead, vec![good, silent.local_addr().unwrap()], "5m", false, None),
+            (good, vec![good, silent.local_addr().unwrap()], "1s", false, None),
+        ] {
+            let (port, validators) = (served.port(), validators.iter().map(SocketAddr::to_string));
+            let more = format!(
+                ", port: {port}, servers: ['{served}'], interval: {interval}, timeout: 10s"
+            );
+            let plan = plan_with(served, &validators.collect::<Vec<_>>().join("', '"), &more);
+            let now = crate::state::Moment::Real(Instant::now());
+            let (zone, plan) = (Arc::new(RunningZone::new(plan.clone(), now)), Arc::new(plan));
+            let (courtesy, mut known) = (Courtesy::default(), zone.known().clone());
+            let (of, mut validation) = ((&zone, &plan, &courtesy), Validation::default());
+            let own = BTreeMap::new();
+            let round =
+                super::super::poll::validated(of, &mut known, &own, &mut validation, is_awaited);
+            assert_eq!(round.await.bogus, wanted, "{served} {interval} {is_awaited}");
+            assert_eq!(validation.0.is_empty(), wanted.is_some(), "they are asked still");
+        }
     }
 
     #[tokio::test]
