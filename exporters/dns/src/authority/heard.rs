@@ -18,7 +18,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(295), Duration::from_se
 const STANDS: Duration = Duration::from_secs(verdict::STANDS);
 /// And what was heard for it: it may have been forged since. As long as two may be left out.
 pub(super) const SOUND: Duration = Duration::from_secs(3 * AGAIN.0.as_secs());
-/// For how long somebody counts who has said nothing when asked since: packets are lost.
+/// For how long what somebody said against a zone counts who has said nothing when asked since: packets are lost.
 const SILENT: Duration = Duration::from_secs(3_600);
 /// Queries that it takes to prove that a zone is forged, where one of them is lost.
 pub(super) const PROOF: u32 = 4;
@@ -72,15 +72,18 @@ impl Heard {
 
     /// Whether what was heard speaks against the zone, and not often enough.
     fn is_open(&self) -> bool {
-        let is_doubtful = || self.votes.values().any(|(vote, _)| *vote == Vote::Doubtful);
+        let is_among = |wanted| self.votes.values().any(|(vote, _)| *vote == wanted);
+        let most = || most(self.votes.values().map(|(vote, _)| *vote));
         match self.last {
             Some((true, _, times)) => times < ROUNDS,
-            _ => most(self.votes.values().map(|(vote, _)| *vote)).is_none() && is_doubtful(),
+            // Nobody who was asked last contradicts who says so: those who did may be silent for what was done to the zone.
+            last if is_among(Vote::Forged) && last.map(|(_, at, _)| at) != self.asked => true,
+            _ => most().is_none() && is_among(Vote::Doubtful),
         }
     }
 
-    /// Notes what those said that were asked now; who said nothing has not changed its mind, for a while. What most say,
-    /// if that is new.
+    /// Notes what those said that were asked now; who said nothing has not changed its mind, for a while: no longer than
+    /// what it said counts, where that was for the zone. What most say, if that is new.
     pub(super) fn note(
         &mut self,
         said: &[(SocketAddr, Option<Vote>)],
@@ -92,8 +95,11 @@ impl Heard {
         self.asked = Some(now);
         self.votes.retain(|_, (_, at)| now.saturating_duration_since(*at) <= STANDS);
         for (resolver, vote) in said {
-            let until = |at: Instant| if vote.is_some() { at } else { at + SILENT };
-            if self.votes.get(resolver).is_some_and(|(_, at)| until(*at) <= now) {
+            let is_over = |(before, at): &(Vote, Instant)| {
+                let silent = if *before == Vote::Sound { SOUND } else { SILENT };
+                vote.is_none() && *at + silent <= now
+            };
+            if self.votes.get(resolver).is_some_and(is_over) {
                 self.votes.remove(resolver);
             }
             self.votes.extend(vote.map(|vote| (*resolver, (vote, now))));
@@ -114,6 +120,10 @@ impl Heard {
             Some((was, _, times)) if was == is_bad => times.saturating_add(1),
             _ => 1,
         };
+        if times == 1 {
+            // However long it was open before.
+            self.open = 0;
+        }
         self.last = Some((is_bad, now, times));
         Some(is_bad)
     }
@@ -244,6 +254,38 @@ mod tests {
         // What it says again turns it again.
         let now = began + 61 * MINUTE;
         assert_eq!(heard.note(&say([forged, forged, sound]), now), Some(true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_that_fall_silent_hold_no_third_back_for_longer_than_what_they_said_counts() {
+        let say = |votes: [Option<Vote>; 3]| {
+            [1, 2, 3].map(resolver).into_iter().zip(votes).collect::<Vec<_>>()
+        };
+        let (forged, sound) = (Some(Vote::Forged), Some(Vote::Sound));
+        for (later, wanted) in [
+            ([None, None, forged], Some(17)),
+            // One that says so still has a vote of its own, as ever.
+            ([None, sound, forged], None),
+            ([forged, None, forged], Some(2)),
+        ] {
+            let (began, mut heard, mut asked) = (Instant::now(), Heard::default(), 0);
+            heard.note(&say([sound; 3]), began);
+            // It is told from here on: that nobody was asked in a minute is of no matter.
+            let mut told = None;
+            heard.asked = None;
+            for minute in 0..60 {
+                let now = began + minute * MINUTE + MINUTE / 60;
+                if heard.is_due(now) {
+                    asked += 1;
+                    heard.note(&say(later), now);
+                }
+                if heard.meanwhile(now) == Some(true) {
+                    told = told.or(Some(minute));
+                }
+            }
+            assert_eq!(told, wanted, "{later:?}");
+            assert!(asked <= 24, "{later:?}: {asked}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
