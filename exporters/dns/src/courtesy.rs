@@ -5,14 +5,14 @@ mod habits;
 mod ledger;
 mod turns;
 
-pub(crate) use habits::{Habits, Impression, Remembered, Turn};
+pub(crate) use habits::{Habits, Impression, Remembered, Turn, readable};
 pub(crate) use ledger::{
     Ledger, MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, Stranger, Want,
 };
 pub(crate) use turns::Errand;
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ use crate::exchange::HostName;
 use crate::kind::Kind;
 use crate::resolvers::{Resolver, ResolverList};
 use crate::special;
+
+/// Of so many resolvers what is remembered is looked up at once: of a million it takes a while, and sweeps begin meanwhile.
+const AT_ONCE: usize = 1_000;
 
 /// Why a resolver is not asked now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +138,31 @@ impl Courtesy {
         (self.0.is_owed)(address)
     }
 
-    /// What is remembered of resolvers.
+    /// What outlives the process of these resolvers.
+    pub(crate) fn remembered(
+        &self,
+        mut resolvers: impl Iterator<Item = SocketAddr>,
+    ) -> Vec<Remembered> {
+        let mut remembered = Vec::new();
+        loop {
+            let some: Vec<_> = resolvers.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                return remembered;
+            }
+            remembered.extend(self.habits().of(some.into_iter()));
+        }
+    }
+
+    /// Takes up what was known when the process ended.
+    pub(crate) fn take_up(&self, remembered: Vec<Remembered>, now: u64) {
+        self.habits().reserve(remembered.len());
+        let mut remembered = remembered.into_iter();
+        while remembered.len() > 0 {
+            self.habits().take_up(remembered.by_ref().take(AT_ONCE), now);
+        }
+    }
+
+    /// What is remembered of resolvers: not for the thread that measures, which waits for nobody.
     pub(crate) fn habits(&self) -> MutexGuard<'_, Habits> {
         lock(&self.0.habits)
     }
@@ -247,6 +274,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_remembered_of_many_is_looked_up_and_taken_up_whole_and_while_others_may() {
+        let list = |count: u32| (0..count).map(|at| SocketAddr::from((at.to_be_bytes(), 53)));
+        for count in [0, 1, 999, 1_000, 1_001, 2_500] {
+            let courtesy = Courtesy::default();
+            let shown = list(count).map(|it| (it, Impression::Plain));
+            courtesy.habits().learn(shown, 7);
+            let asked = list(count).inspect(|_| assert!(courtesy.0.habits.try_lock().is_ok()));
+            let kept = courtesy.remembered(asked);
+            assert_eq!(kept.len(), count as usize);
+            let after = Courtesy::default();
+            after.take_up(kept.clone(), 8);
+            assert_eq!(after.remembered(list(count)), kept);
+        }
+    }
 
     #[test]
     fn what_comes_cut_is_known_of_each_set_and_as_long_as_it_asks() {

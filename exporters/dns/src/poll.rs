@@ -64,16 +64,18 @@ pub(crate) async fn run(
 
 /// What a file remembers of a set.
 async fn load(plan: &Arc<Plan>, store: Option<Store>, courtesy: &Courtesy) -> Known {
-    let plan = Arc::clone(plan);
-    let opened = off_the_thread(move || store.map(|store| store.open(&plan))).await;
-    let (store, standing) = match opened {
-        Some((store, Kept { memories, habits })) => {
-            courtesy.habits().take_up(habits, unix_seconds());
-            (store, Standing::new(memories))
-        }
-        None => (None, Standing::default()),
-    };
-    Known { standing, store }
+    let (plan, courtesy) = (Arc::clone(plan), courtesy.clone());
+    off_the_thread(move || {
+        let (store, standing) = match store.map(|store| store.open(&plan)) {
+            Some((store, Kept { memories, habits })) => {
+                courtesy.take_up(habits, unix_seconds());
+                (store, Standing::new(memories))
+            }
+            None => (None, Standing::default()),
+        };
+        Known { standing, store }
+    })
+    .await
 }
 
 /// Sweeps once.
@@ -163,7 +165,7 @@ impl Known {
         let Some(store) = &self.store else { return };
         let resolvers = plan.set.list.resolvers.iter();
         let resolvers = resolvers.map(|it| (it.address, plan.set.port).into());
-        let habits = courtesy.habits().of(resolvers);
+        let habits = courtesy.remembered(resolvers);
         if let Err(error) = store.save(plan, self.standing.memories(), habits) {
             warn!(set = plan.set.name, "what is remembered is not kept: {error:#}");
         }
@@ -180,7 +182,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::courtesy::Want;
+    use crate::courtesy::{Impression, Want};
     use crate::resolvers::ResolverList;
 
     fn plan(resolvers: &str) -> Plan {
@@ -214,6 +216,43 @@ questions: [{{ name: a.example }}]
         assert_eq!(courtesy.earliest(&list("1.1.1.1, 127.0.0.1")), began);
         tokio::time::advance(pause).await;
         assert_eq!(courtesy.earliest(&list("8.8.8.8")), Instant::now());
+    }
+
+    #[tokio::test]
+    async fn whoever_measures_does_not_wait_for_who_looks_up_habits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plan, store) = (Arc::new(plan("127.0.0.1")), Store::new(folder.path(), "world"));
+        let (courtesy, before) = (Courtesy::default(), Courtesy::default());
+        let one = [std::net::SocketAddr::from(([127, 0, 0, 1], plan.set.port))];
+        before.habits().learn(one.into_iter().map(|it| (it, Impression::Plain)), 7);
+        store.save(&plan, &[], before.remembered(one.into_iter())).unwrap();
+        for is_sweep in [false, true] {
+            let (held, is_held) = std::sync::mpsc::channel();
+            let (let_go, is_let_go) = std::sync::mpsc::channel::<()>();
+            let of_it = courtesy.clone();
+            let holder = std::thread::spawn(move || {
+                let _habits = of_it.habits();
+                held.send(()).unwrap();
+                is_let_go.recv_timeout(Duration::from_secs(60)).is_ok()
+            });
+            is_held.recv().unwrap();
+            let (plan, courtesy, store) = (Arc::clone(&plan), courtesy.clone(), store.clone());
+            let waits = tokio::spawn(async move {
+                if is_sweep {
+                    let counts = crate::metrics::counts::Counts::new(1, &plan.buckets);
+                    sweep::run(&plan, &Arc::new(counts), &courtesy, 7).await.unwrap();
+                } else {
+                    load(&plan, Some(store), &courtesy).await;
+                }
+            });
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert!(!waits.is_finished());
+            // Nobody is there to receive it where this thread waited.
+            let _ = let_go.send(());
+            assert!(holder.join().unwrap(), "this thread waited: {is_sweep}");
+            waits.await.unwrap();
+        }
+        assert_eq!(courtesy.remembered(one.into_iter()).len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

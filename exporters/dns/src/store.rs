@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::config::Plan;
-use crate::courtesy::Remembered;
+use crate::courtesy::{Remembered, readable};
 use crate::verdict::Memory;
 
 const FORMAT: u32 = 1;
@@ -32,7 +32,7 @@ struct Document {
     format: u32,
     questions: Vec<Question>,
     /// How resolvers are to be asked.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     habits: Vec<Remembered>,
 }
 

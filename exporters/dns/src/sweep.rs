@@ -107,7 +107,11 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Sweep> {
     let control = plan.set.control.as_ref().map(|name| (name, Kind::A));
     let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind)).chain(control);
-    let turns = turns(plan, courtesy, now);
+    let (of_plan, manners) = (Arc::clone(plan), courtesy.clone());
+    // Others may hold what is remembered for a while: whoever measures does not wait for them.
+    let (turns, erring) =
+        off_the_thread(move || (turns(&of_plan, &manners, now), erring(&of_plan, &manners, now)))
+            .await;
     counts.set_resting(turns.iter().filter(|turn| **turn == Turn::Rest).count());
     let edns = Edns { nsid: plan.set.nsid, ..Edns::default() };
     let shared = Arc::new(Shared {
@@ -122,7 +126,7 @@ pub(crate) async fn run(
         courtesy: courtesy.clone(),
         plain: turns.iter().map(|turn| AtomicBool::new(*turn == Turn::Plain)).collect(),
         has_tcp: has_tcp(plan, courtesy),
-        erring: erring(plan, courtesy, now),
+        erring,
         tcp_connections: Semaphore::new(MAX_CONNECTIONS),
         tally: Tally::default(),
         gathered: Mutex::new(Gathered::new(plan, &turns)),

@@ -2,9 +2,11 @@
 //! not want to be asked. No I/O, no clock.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// For how long a resolver is asked without EDNS: it may learn.
 const PLAIN_FOR: u64 = 7 * DAY;
@@ -72,12 +74,17 @@ pub(crate) enum Turn {
 #[serde(default)]
 struct Habit {
     /// When it showed that it does not understand EDNS: seconds since the epoch.
+    #[serde(skip_serializing_if = "is_default")]
     plain_at: Option<u64>,
     /// It replied to a trial: if it is silent to EDNS now, that is the reason.
+    #[serde(skip_serializing_if = "is_default")]
     is_suspect: bool,
+    #[serde(skip_serializing_if = "is_default")]
     silent: u8,
     /// When the first of these silent sweeps was.
+    #[serde(skip_serializing_if = "is_default")]
     silent_since: u64,
+    #[serde(skip_serializing_if = "is_default")]
     refused: u8,
     /// When it was asked last.
     asked: u64,
@@ -91,6 +98,43 @@ pub(crate) struct Remembered {
     habit: Habit,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     errs_at: Option<u64>,
+}
+
+/// There may be very many in a file.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Those in a file that can be read: one that cannot is forgotten alone, and nothing that stands beside it.
+pub(crate) fn readable<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Remembered>, D::Error> {
+    struct Readable;
+
+    impl<'de> Visitor<'de> for Readable {
+        type Value = Vec<Remembered>;
+
+        fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+            to.write_str("habits of resolvers")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+            let mut readable = Vec::new();
+            while let Some(one) = all.next_element::<Read>()? {
+                if let Read::Good(remembered) = one {
+                    readable.push(remembered);
+                }
+            }
+            Ok(readable)
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Read {
+        Good(Remembered),
+        Bad(IgnoredAny),
+    }
+
+    from.deserialize_seq(Readable)
 }
 
 /// What is known of all of them.
@@ -134,9 +178,14 @@ impl Habits {
         resolvers.filter_map(remembered).collect()
     }
 
+    /// Makes room for so many more.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.known.reserve(count);
+    }
+
     /// Takes up what was known when the process ended, of those of whom nothing is known yet. What is of a day to come is left
     /// out: by a clock that was wrong nobody is left alone.
-    pub(crate) fn take_up(&mut self, remembered: Vec<Remembered>, now: u64) {
+    pub(crate) fn take_up(&mut self, remembered: impl Iterator<Item = Remembered>, now: u64) {
         for Remembered { resolver, habit, errs_at } in remembered {
             let dates = [habit.asked, habit.silent_since, habit.plain_at.unwrap_or_default()];
             if habit != Habit::default() && dates.iter().all(|at| *at <= now) {
@@ -195,9 +244,11 @@ impl Habits {
                     let silent_since = if was.silent == 0 { now } else { was.silent_since };
                     Habit { silent, silent_since, refused: 0, ..was }
                 }
-                Impression::Refused => {
-                    Habit { refused: (was.refused + 1).min(REFUSED_SWEEPS), silent: 0, ..was }
-                }
+                Impression::Refused => Habit {
+                    refused: was.refused.saturating_add(1).min(REFUSED_SWEEPS),
+                    silent: 0,
+                    ..was
+                },
                 Impression::Plain => {
                     // Tried anew once it is so long ago.
                     let recent = was.plain_at.filter(|at| now.saturating_sub(*at) < PLAIN_FOR);
@@ -258,16 +309,33 @@ mod tests {
                 serde_json::from_slice(&serde_json::to_vec(&kept).unwrap()).unwrap();
             for (now, is_known) in [(7 * DAY + 10_800, true), (3 * DAY, false)] {
                 let mut habits = Habits::default();
-                habits.take_up(kept.clone(), now);
+                habits.take_up(kept.clone().into_iter(), now);
                 let turn = habits.turn(resolver(1), true, 7 * DAY + 10_800);
                 assert_eq!(turn, if is_known { wanted } else { Turn::Usual }, "{impression:?}");
                 assert_eq!(habits.errs(resolver(2), 7 * DAY + 10_800), is_known);
             }
             // What is known already is newer.
             let mut habits = after(&[(8 * DAY, Impression::Tried)]);
-            habits.take_up(kept, 8 * DAY);
+            habits.take_up(kept.into_iter(), 8 * DAY);
             assert_eq!(habits.turn(resolver(1), true, 8 * DAY), Turn::Usual);
         }
+    }
+
+    #[test]
+    fn a_habit_that_cannot_be_read_is_forgotten_alone_and_no_count_is_too_large() {
+        let text = r#"[{"resolver":"x"},7,{"resolver":"11.0.0.1:53","silent":255,"refused":255,"asked":1},
+            {"resolver":"11.0.0.2:53","silent":-1},{"resolver":"11.0.0.3:53","plain_at":1,"asked":1}]"#;
+        let kept = readable(&mut serde_json::Deserializer::from_str(text)).unwrap();
+        assert_eq!(kept.iter().map(|it| it.resolver).collect::<Vec<_>>(), [1, 3].map(resolver));
+        for impression in [Impression::Silent, Impression::Refused] {
+            let mut habits = Habits::default();
+            habits.take_up(kept.clone().into_iter(), DAY);
+            let shown = [(resolver(1), impression), (resolver(2), Impression::Replied)];
+            habits.learn(shown.into_iter(), 2 * DAY);
+            assert_eq!(habits.turn(resolver(1), true, 2 * DAY), Turn::Rest, "{impression:?}");
+        }
+        let short = r#"[{"resolver":"11.0.0.3:53","plain_at":1,"asked":1}]"#;
+        assert_eq!(serde_json::to_string(&kept[1..]).unwrap(), short);
     }
 
     #[test]
