@@ -197,16 +197,14 @@ impl IpmiExporter {
             polled,
             |id, wanted| {
                 let before = before.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-                let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-                let kept = kept.or_else(|| {
-                    Some(Kept::find(directory?, &id.name, &id.group, names.alone(&id.name)))
-                });
-                let on_disk = Handover::of_disk(kept.map(Kept::open).unwrap_or_default());
-                let (work, labels) = (&wanted.work, &wanted.labels);
-                let known = match before.or_else(|| self.leaving.find(work, labels)) {
-                    Some(before) => before.hand_over(&on_disk),
-                    None => on_disk,
+                let on_disk = || {
+                    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+                    let kept = kept.or_else(|| {
+                        Some(Kept::find(directory?, &id.name, &id.group, names.alone(&id.name)))
+                    });
+                    Handover::of_disk(kept.map(Kept::open).unwrap_or_default())
                 };
+                let known = self.leaving.known(&wanted.work, &wanted.labels, before, on_disk);
                 let (bmc, labels) = (Arc::clone(&wanted.work), wanted.labels.clone());
                 let state = BmcState::going_on(bmc, labels, source(&wanted.work), known);
                 let state = Arc::new(state);

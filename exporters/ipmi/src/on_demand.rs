@@ -77,16 +77,37 @@ impl OnDemand {
         }
     }
 
-    /// The state of a BMC, which is polled from now on if it was not. May wait for a disk.
-    pub(crate) fn ask(&self, id: &TargetId, bmc: OnDemandBmc) -> Arc<BmcState> {
-        if let Some(state) = self.known(&mut lock(&self.asked), id, &bmc) {
-            return state;
-        }
-        // Meanwhile nobody waits who asks for another.
-        let on_disk = self.on_disk(id);
+    /// The state of a BMC, which is polled from now on if it was not; `None` if it may not be named any more.
+    /// `still` gives what there is to do for it by the config in force. May wait for a disk.
+    pub(crate) fn ask(
+        &self,
+        id: &TargetId,
+        still: impl Fn() -> Option<OnDemandBmc>,
+    ) -> Option<Arc<BmcState>> {
+        self.ask_with(id, still, || self.on_disk(id))
+    }
+
+    fn ask_with(
+        &self,
+        id: &TargetId,
+        still: impl Fn() -> Option<OnDemandBmc>,
+        on_disk: impl FnOnce() -> Handover,
+    ) -> Option<Arc<BmcState>> {
+        let before = {
+            let mut asked = lock(&self.asked);
+            let bmc = still()?;
+            if let Some(state) = self.known(&mut asked, id, &bmc) {
+                return Some(state);
+            }
+            self.leaving.find(&bmc.work, &bmc.labels)
+        };
+        // Meanwhile nobody waits who asks for another. Who says farewell is held, and still found after it.
+        let on_disk = on_disk();
         let mut asked = lock(&self.asked);
+        // A config may have come meanwhile that names it in another way, or not at all.
+        let bmc = still()?;
         if let Some(state) = self.known(&mut asked, id, &bmc) {
-            return state;
+            return Some(state);
         }
         if asked.len() >= MOST {
             let oldest = asked.iter().min_by_key(|(_, (_, last))| *last);
@@ -95,10 +116,10 @@ impl OnDemand {
             oldest.map(|id| asked.remove(&id));
         }
         let known = self.handed_over(id, &bmc, on_disk);
+        drop(before);
         asked.insert(id.clone(), (bmc, Instant::now()));
         self.keep_in_step(&asked, BTreeMap::from([(id.clone(), known)]));
-        // It stands in the set, since `asked` is held.
-        self.targets.state(id).expect("what was asked for is polled")
+        self.targets.state(id)
     }
 
     /// Those that are polled of this host, by this module or any.
@@ -131,12 +152,39 @@ impl OnDemand {
         still: impl Fn(&TargetId) -> Option<OnDemandBmc>,
     ) {
         *lock(&self.directory) = directory;
+        self.reload_with(still, |id| self.on_disk(id));
+    }
+
+    fn reload_with(
+        &self,
+        still: impl Fn(&TargetId) -> Option<OnDemandBmc>,
+        on_disk: impl Fn(&TargetId) -> Handover,
+    ) {
+        let mut changed = Vec::new();
         let mut asked = lock(&self.asked);
-        let mut known = BTreeMap::new();
+        // Who may not be named any more waits for no disk.
         asked.retain(|id, (bmc, _)| {
             let Some(new) = still(id) else { return false };
             if new.work != bmc.work {
-                known.insert(id.clone(), self.handed_over(id, &new, self.on_disk(id)));
+                changed.push(id.clone());
+            }
+            true
+        });
+        self.keep_in_step(&asked, BTreeMap::new());
+        drop(asked);
+        // Nor does anybody else meanwhile: what measures takes the lock as well.
+        let found = changed.into_iter().map(|id| {
+            let on_disk = on_disk(&id);
+            (id, on_disk)
+        });
+        let mut found: BTreeMap<_, _> = found.collect();
+        let mut known = BTreeMap::new();
+        let mut asked = lock(&self.asked);
+        asked.retain(|id, (bmc, _)| {
+            let Some(new) = still(id) else { return false };
+            if new.work != bmc.work {
+                let on_disk = found.remove(id).unwrap_or_default();
+                known.insert(id.clone(), self.handed_over(id, &new, on_disk));
             }
             *bmc = new;
             true
@@ -153,11 +201,7 @@ impl OnDemand {
 
     /// What is known of it: by the state that is to be replaced, or that is not quite gone, if there is one.
     fn handed_over(&self, id: &TargetId, bmc: &OnDemandBmc, on_disk: Handover) -> Handover {
-        let leaving = || self.leaving.find(&bmc.work, &bmc.labels);
-        match self.targets.state(id).or_else(leaving) {
-            Some(before) => before.hand_over(&on_disk),
-            None => on_disk,
-        }
+        self.leaving.known(&bmc.work, &bmc.labels, self.targets.state(id), || on_disk)
     }
 
     /// Closes every session.
@@ -225,3 +269,6 @@ fn has_told_all(state: &BmcState) -> bool {
         Some(snapshot) => polled.slow.has_told(collectors, snapshot.list.discrete.len()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,6 @@ use exporter_kit::{Query, Registry, TargetId, off_the_thread};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::config::OnDemandBmc;
 use crate::journal::{Entry, Summary};
 use crate::on_demand::heard;
 use crate::state::{BmcState, Targets};
@@ -44,7 +43,7 @@ enum Plan {
     /// A target that is polled anyway.
     Target(Arc<BmcState>),
     /// A host that the query names.
-    OnDemand(TargetId, OnDemandBmc),
+    OnDemand(TargetId),
 }
 
 /// What answers for one target.
@@ -77,13 +76,13 @@ impl Engine for Requests {
             // By another module than its own it is a host like any other.
             _ => {
                 let module = module.unwrap_or(MODULE);
-                let (bmc, destination) = self.0.on_demand_modules().bmc(target, module)?;
+                let (_, destination) = self.0.on_demand_modules().bmc(target, module)?;
                 let id = TargetId {
                     name: target.to_owned(),
                     module: module.to_owned(),
                     ..TargetId::default()
                 };
-                let plan = Plan::OnDemand(id, bmc);
+                let plan = Plan::OnDemand(id);
                 Ok(Planned { plan, contacts: Contacts::Named(destination), timeout })
             }
         }
@@ -92,10 +91,19 @@ impl Engine for Requests {
     async fn measure(self: Arc<Self>, plan: Plan, deadline: Instant, log: Log) -> Registry {
         let state = match plan {
             Plan::Target(state) => state,
-            Plan::OnDemand(id, bmc) => {
+            Plan::OnDemand(id) => {
                 // To take in a new one may take a moment.
-                let asking = Arc::clone(&self.0.on_demand);
-                let state = off_the_thread(move || asking.ask(&id, bmc)).await;
+                let exporter = Arc::clone(&self.0);
+                let ask = move || {
+                    let still = || exporter.on_demand_modules().still(&id.name, &id.module);
+                    exporter.on_demand.ask(&id, still)
+                };
+                let Some(state) = off_the_thread(ask).await else {
+                    log.line(|| {
+                        "it is not allowed any more: a config was read meanwhile".to_owned()
+                    });
+                    return Registry::default();
+                };
                 log.line(|| {
                     format!("{} is polled each {:?}", state.bmc.address, state.bmc.module.interval)
                 });

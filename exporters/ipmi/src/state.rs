@@ -306,16 +306,21 @@ impl BmcState {
         }
     }
 
-    /// Closes the way to the BMC, once the poll that runs has ended, and brings to disk what is known.
-    /// For how long a BMC is waited for that does not answer is for the caller to say.
+    /// Closes the way to the BMC and brings to disk what is known, once no poll runs any more: neither waits
+    /// for the other, since a BMC may not answer, and a disk may hang. For how long is for the caller to say.
     pub(crate) async fn close(&self) {
-        if let Some(source) = self.source.lock().await.take() {
-            source.close().await;
-        }
-        lock(&self.remembered).ends();
-        let turn = self.saving.lock().await;
-        let saved = self.save(&turn).await;
-        self.say(saved);
+        let end = async {
+            if let Some(source) = self.source.lock().await.take() {
+                source.close().await;
+            }
+        };
+        let keep = async {
+            lock(&self.remembered).ends();
+            let turn = self.saving.lock().await;
+            let saved = self.save(&turn).await;
+            self.say(saved);
+        };
+        tokio::join!(end, keep);
     }
 
     /// What is to be written to disk, if anything is.
@@ -325,7 +330,7 @@ impl BmcState {
     }
 
     /// What is to be written to disk now.
-    fn take_unsaved(&self) -> Baseline {
+    pub(crate) fn take_unsaved(&self) -> Baseline {
         let silent = self.polled().silent.for_long();
         Baseline { silent, ..lock(&self.remembered).take_unsaved() }
     }

@@ -135,6 +135,19 @@ async fn one_that_was_replaced_writes_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_whose_bmc_hangs_at_the_end_is_kept_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Some(folder.path().to_owned());
+    let all = Reloaded { state_directory: directory, ..Reloaded::new() };
+    all.reload("{ name: a, address: b }", "30s");
+    all.polls(3).await;
+    std::fs::remove_file(folder.path().join("a.json")).unwrap();
+    all.script.lock().unwrap().hangs = true;
+    all.exporter.stop().await;
+    assert!(folder.path().join("a.json").exists());
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_comes_back_before_it_is_quite_gone_goes_on_with_what_it_knows() {
     let folder = tempfile::tempdir().unwrap();
     let directory = Some(folder.path().to_owned());

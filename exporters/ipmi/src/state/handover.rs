@@ -75,6 +75,25 @@ impl Leaving {
     }
 }
 
+impl Leaving {
+    /// What is known of a BMC: by the one `before` whose place is taken, or by one that still says farewell, else
+    /// by the disk. That is read last, so that what a farewell that ends meanwhile has written is in one of them.
+    pub(crate) fn known(
+        &self,
+        bmc: &Bmc,
+        labels: &Labels,
+        before: Option<Arc<BmcState>>,
+        on_disk: impl FnOnce() -> Handover,
+    ) -> Handover {
+        let before = before.or_else(|| self.find(bmc, labels));
+        let on_disk = on_disk();
+        match before {
+            Some(before) => before.hand_over(&on_disk),
+            None => on_disk,
+        }
+    }
+}
+
 impl BmcState {
     /// A BMC of which that is known; it waits for its turn to write behind whoever knew it before. What
     /// was said last holds as through failed polls, but at another address another machine may answer.

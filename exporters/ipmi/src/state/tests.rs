@@ -507,6 +507,26 @@ async fn what_was_handed_over_outlives_reloads_and_the_process_without_a_poll() 
 }
 
 #[tokio::test]
+async fn what_a_farewell_has_written_while_the_disk_was_read_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = || crate::baseline::Kept::find(folder.path(), "a", "", true).open();
+    let state = Arc::new(state(kept().0, Vec::new()));
+    record(&state, Ok(snapshot()));
+    let (bmc, labels, leaving) = (Arc::clone(&state.bmc), state.labels(), Leaving::default());
+    leaving.add([&state].into_iter());
+    let last = Mutex::new(Some(state));
+    let known = leaving.known(&bmc, &labels, None, || {
+        let read = Handover::of_disk(kept());
+        // It is gone before anybody else looks.
+        lock(&last).take();
+        read
+    });
+    let source = Source::of(&bmc);
+    let next = BmcState::going_on(bmc, Labels::default(), source, known);
+    assert_eq!(next.take_unsaved().sensors.len(), 2);
+}
+
+#[tokio::test]
 async fn nothing_is_accepted_that_was_not_seen() {
     let known = snapshot().list.known.clone();
     let state = state(None, known.iter().map(|known| Known::clone(known)).collect());
