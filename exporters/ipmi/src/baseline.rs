@@ -1,9 +1,9 @@
 //! The baselines of sensors on disk: one JSON file a BMC. Whatever else stands in a file's place costs that one BMC its baseline, with a warning, and the others nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{anyhow, ensure};
 use exporter_kit::{Held, StateFile};
@@ -20,6 +20,8 @@ const MOST_BYTES: u64 = 4 * 1024 * 1024;
 /// How the names of files begin of hosts that scrapers name, and how long they may be.
 const ON_DEMAND: &str = "on-demand@";
 const LONGEST_ON_DEMAND: usize = 200;
+/// A clock that has not come so far, to a day in 2020, was not set when the file was written.
+const NOT_SET: Duration = Duration::from_secs(1_600_000_000);
 
 /// What is kept of one BMC.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -164,18 +166,34 @@ fn escape(text: &str, name: &mut String) {
     }
 }
 
-/// Removes the files of hosts that scrapers named, and that were not written for so long: whom nobody
-/// names any more would stay for good. Returns how many.
-pub(crate) fn forget_on_demand(directory: &Path, older: Duration) -> usize {
+/// Removes the files of hosts that scrapers named, by their modules, but for those that are `polled`: such as
+/// were not written for so long, and the oldest of more than so many. Whom nobody names any more would stay
+/// for good, and whoever makes up names would fill the disk. Returns how many.
+pub(crate) fn forget_on_demand<'a>(
+    directory: &Path,
+    older: Duration,
+    most: usize,
+    polled: impl Iterator<Item = (&'a str, &'a str)>,
+) -> usize {
     let Ok(files) = std::fs::read_dir(directory) else { return 0 };
-    let is_old = |file: &std::fs::DirEntry| {
+    let polled: BTreeSet<String> = polled.map(|(host, module)| on_demand(host, module)).collect();
+    let written = |file: std::fs::DirEntry| {
         let name = file.file_name();
-        let is_one = name.to_str().is_some_and(|it| it.starts_with(ON_DEMAND));
-        let written = file.metadata().and_then(|it| it.modified()).ok().filter(|_| is_one);
-        written.is_some_and(|at| at.elapsed().is_ok_and(|age| age > older))
+        // A file of a target that is called so has one `@`.
+        let whose = name.to_str()?.split(".json").next().filter(|it| it.starts_with(ON_DEMAND))?;
+        let is_one = whose.matches('@').count() == 2 && !polled.contains(whose);
+        is_one.then(|| Some((file.metadata().ok()?.modified().ok()?, file.path())))?
     };
-    let old = files.filter_map(Result::ok).filter(is_old);
-    old.filter(|file| std::fs::remove_file(file.path()).is_ok()).count()
+    let mut files: Vec<_> = files.filter_map(Result::ok).filter_map(written).collect();
+    files.sort_unstable();
+    let room = most.saturating_sub(polled.len());
+    let too_many = files.len().saturating_sub(room);
+    let is_old = |at: SystemTime| {
+        let is_believed = at > SystemTime::UNIX_EPOCH + NOT_SET;
+        is_believed && at.elapsed().is_ok_and(|age| age > older)
+    };
+    let old = files.iter().enumerate().filter(|(place, (at, _))| *place < too_many || is_old(*at));
+    old.filter(|(_, (_, path))| std::fs::remove_file(path).is_ok()).count()
 }
 
 impl Store {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ const LOOK: Duration = Duration::from_millis(20);
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How often it is looked for files that are older.
 const TIDY: Duration = Duration::from_secs(86_400);
+/// So many files are kept: twice as many as are polled.
+const MOST_FILES: usize = 2 * MOST;
+/// After so many that were asked for anew it is looked for files as well: whoever makes up names waits for no day.
+const MANY: usize = 1_024;
 
 /// All of them, and when each was last asked for.
 #[derive(Debug, Default)]
@@ -41,6 +46,8 @@ pub(crate) struct OnDemand {
     /// Where what is known of them outlives the process.
     directory: Mutex<Option<PathBuf>>,
     leaving: Leaving,
+    /// How many were asked for anew since it was looked for files.
+    came: AtomicUsize,
     rounds: Rounds,
 }
 
@@ -52,19 +59,30 @@ impl OnDemand {
 
     /// Gives up those that nobody asks for, for ever.
     pub(crate) async fn sweep(self: Arc<Self>) {
-        let mut tidied: Option<Instant> = None;
+        // Not before those were asked for again that were polled before a restart.
+        let mut due = Instant::now() + POLLED;
         loop {
             sleep(SWEEP).await;
             self.give_up();
-            if tidied.is_none_or(|at| at.elapsed() >= TIDY) {
-                tidied = Some(Instant::now());
-                let directory = lock(&self.directory).clone();
+            if Instant::now() >= due || self.came.load(Ordering::Relaxed) >= MANY {
+                due = Instant::now() + TIDY;
+                self.came.store(0, Ordering::Relaxed);
+                let all = Arc::clone(&self);
                 // It waits for a disk.
-                let tidy = move || directory.map(|it| baseline::forget_on_demand(&it, KEPT));
-                let forgotten = off_the_thread(tidy).await.filter(|it| *it > 0);
-                forgotten.inspect(|files| info!(files, "BMCs forgotten that nobody asks for"));
+                let forgotten = off_the_thread(move || all.tidy()).await;
+                if forgotten > 0 {
+                    info!(files = forgotten, "BMCs forgotten that nobody asks for");
+                }
             }
         }
+    }
+
+    /// Removes the files of those that nobody asks for any more; returns how many.
+    fn tidy(&self) -> usize {
+        let Some(directory) = lock(&self.directory).clone() else { return 0 };
+        let polled: Vec<TargetId> = lock(&self.asked).keys().cloned().collect();
+        let polled = polled.iter().map(|id| (&*id.name, &*id.module));
+        baseline::forget_on_demand(&directory, KEPT, MOST_FILES, polled)
     }
 
     fn give_up(&self) {
@@ -118,6 +136,7 @@ impl OnDemand {
         let known = self.handed_over(id, &bmc, on_disk);
         drop(before);
         asked.insert(id.clone(), (bmc, Instant::now()));
+        self.came.fetch_add(1, Ordering::Relaxed);
         self.keep_in_step(&asked, BTreeMap::from([(id.clone(), known)]));
         self.targets.state(id)
     }

@@ -76,9 +76,9 @@ impl Engine for Requests {
             // By another module than its own it is a host like any other.
             _ => {
                 let module = module.unwrap_or(MODULE);
-                let (_, destination) = self.0.on_demand_modules().bmc(target, module)?;
+                let (bmc, destination) = self.0.on_demand_modules().bmc(target, module)?;
                 let id = TargetId {
-                    name: target.to_owned(),
+                    name: bmc.work.name.clone(),
                     module: module.to_owned(),
                     ..TargetId::default()
                 };

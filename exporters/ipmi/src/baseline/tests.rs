@@ -147,10 +147,42 @@ fn a_host_that_a_scraper_names_has_a_file_that_no_target_can_have_until_it_is_ol
     let count = || std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(count(), 3);
     let day = Duration::from_secs(86_400);
-    assert_eq!((forget_on_demand(folder.path(), day), count()), (0, 3));
-    for file in std::fs::read_dir(folder.path()).unwrap() {
-        let file = std::fs::File::options().write(true).open(file.unwrap().path()).unwrap();
-        file.set_modified(std::time::SystemTime::now() - 2 * day).unwrap();
+    let forget = |most, polled: &[(&str, &str)]| {
+        let forgotten = forget_on_demand(folder.path(), day, most, polled.iter().copied());
+        (forgotten, count())
+    };
+    assert_eq!(forget(9, &[]), (0, 3));
+    let written = |at: SystemTime| {
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = std::fs::File::options().write(true).open(file.unwrap().path()).unwrap();
+            file.set_modified(at).unwrap();
+        }
+    };
+    // By a clock that was not set nothing is old.
+    written(SystemTime::UNIX_EPOCH + day);
+    assert_eq!(forget(9, &[]), (0, 3));
+    written(SystemTime::now() - 2 * day);
+    // Its BMC is dead, and somebody asks for it all the time.
+    assert_eq!(forget(9, &[("a.example:623", "default")]), (1, 2));
+    // A target of that name at a site.
+    save(Some(Kept::find(folder.path(), "on-demand", "fra", false)));
+    written(SystemTime::now() - 2 * day);
+    assert_eq!(forget(9, &[]), (1, 2));
+}
+
+#[test]
+fn of_too_many_files_of_hosts_that_scrapers_name_the_oldest_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let find = |host: &str| Kept::find_on_demand(folder.path(), host, "default").unwrap();
+    let day = Duration::from_secs(86_400);
+    for (hours, host) in [(5, "a"), (4, "b"), (3, "c"), (2, "d")] {
+        find(host).open().0.unwrap().save("", Vec::new().into()).unwrap();
+        let path = folder.path().join(format!("{}.json", on_demand(host, "default")));
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - hours * Duration::from_secs(3_600)).unwrap();
     }
-    assert_eq!((forget_on_demand(folder.path(), day), count()), (2, 1));
+    let polled = [("a", "default")].into_iter();
+    assert_eq!(forget_on_demand(folder.path(), day, 2, polled), 2);
+    let is_there = |host: &str| find(host).store.file.is_there();
+    assert_eq!(["a", "b", "c", "d"].map(is_there), [true, false, false, true]);
 }

@@ -46,7 +46,27 @@ impl Address {
 
     /// Whether `text` means this address; a host without a port means the port of IPMI, as in the config.
     pub(crate) fn is(&self, text: &str) -> bool {
-        Self::try_from(text.to_owned()).is_ok_and(|it| it == *self)
+        Self::try_from(text.to_owned()).is_ok_and(|it| it.normal() == self.clone().normal())
+    }
+
+    /// The same as everybody would write it: a name in small letters. One with a dot at its end stays another,
+    /// since it is looked up in another way.
+    pub(super) fn normal(self) -> Self {
+        match self {
+            // What follows a `%` is the name of an interface, which has letters of both kinds.
+            Self::Lan { host, port } if !host.contains('%') => {
+                Self::Lan { host: host.to_ascii_lowercase(), port }
+            }
+            it => it,
+        }
+    }
+
+    /// As short as it can be written.
+    pub(super) fn short(&self) -> String {
+        match self {
+            Self::Lan { host, port: PORT } => host.clone(),
+            it => it.to_string(),
+        }
     }
 
     /// Whether its port looks like a part of its address, as in `2001:db8::1:623`.

@@ -39,7 +39,7 @@ impl OnDemandModules {
             return Err(format!("module: must be one of {}", modules.join(", ")));
         };
         let address = Address::try_from(host.to_owned());
-        let address = address.map_err(|error| format!("target: {error}"))?;
+        let address = address.map_err(|error| format!("target: {error}"))?.normal();
         let Some(destination) = address.destination() else {
             return Err("target: must be a host; a device is named in the config".to_owned());
         };
@@ -50,7 +50,8 @@ impl OnDemandModules {
             ));
         }
         let work = Arc::new(Bmc {
-            name: host.to_owned(),
+            // However it is spelt, it is polled once, and has one file.
+            name: address.short(),
             address,
             module: Arc::clone(shared),
             rise_limits: BTreeMap::new(),

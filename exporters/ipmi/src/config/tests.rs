@@ -486,6 +486,21 @@ on_demand: { allow: [192.0.2.0/24, '*.example'] }
         let error = modules.bmc(host, module).unwrap_err();
         assert!(error.starts_with(said), "{error}");
     }
+    // However it is spelt, it is one.
+    for spellings in [
+        &["a.example", "A.Example", "a.example:623"][..],
+        &["192.0.2.7", "[::ffff:192.0.2.7]:623"],
+        &["2001:db8::7", "[2001:DB8:0::7]", "[2001:db8::7]:623"],
+        &["[2001:db8::7]:624", "[2001:DB8::7]:624"],
+        &["fe80::1%Eth0", "[fe80::1%Eth0]:623"],
+    ] {
+        let work = |host: &str| modules.bmc(host, "lan").unwrap().0.work;
+        let first = work(spellings[0]);
+        assert_eq!(first.name, spellings[0]);
+        for it in spellings {
+            assert!(work(it) == first && first.address.is(it), "{it}");
+        }
+    }
     assert!(modules.still("a.example", "lan").is_some());
     assert!(modules.still("198.51.100.1", "lan").is_none());
 }

@@ -131,6 +131,12 @@ fn prometheus_names_the_bmcs_and_their_sessions_are_kept_and_given_back() {
     // One session for all scrapes; who is not listed was never spoken to.
     assert_eq!((sim.sessions(), stranger.sessions()), (1, 0));
 
+    // However it is spelt, it is one.
+    let mapped = address.replace("127.0.0.1", "[::ffff:127.0.0.1]");
+    let page = exporter.page(&format!("/ipmi?target={mapped}&module=default"));
+    assert!(page.contains(&format!("ipmi_polls_total{{target=\"{address}\"")), "{page}");
+    assert_eq!(sim.sessions(), 1);
+
     // By another module the same BMC is another one, with what that module reads alone.
     let page = exporter.page(&format!("/ipmi?target={address}&module=other"));
     assert!(
