@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::inventory::Known;
+use crate::slow::KeptSupplies;
 use crate::verdict;
 
 const FORMAT: u32 = 1;
@@ -30,9 +31,9 @@ pub(crate) struct Baseline {
     pub(crate) sensors: Vec<Known>,
     /// What is usual for each, and what was held when it was kept.
     pub(crate) standing: Option<verdict::Kept>,
-    /// The power supplies that had nothing to tell for long while the machine was on: of one that is off
-    /// nobody could learn it.
-    pub(crate) silent: Vec<Known>,
+    /// The power supplies that told something, and those that carry nothing: of a machine that is off nobody
+    /// could learn it.
+    pub(crate) supplies: KeptSupplies,
 }
 
 impl From<Vec<Known>> for Baseline {
@@ -70,6 +71,10 @@ struct Document {
     /// Read apart: one that another version wrote costs no more than itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     standing: Option<serde_json::Value>,
+    /// Power supplies that told something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    told: Vec<Known>,
+    /// Power supplies that carry nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     silent: Vec<Known>,
 }
@@ -230,22 +235,24 @@ pub(crate) fn parse(text: &[u8]) -> anyhow::Result<Baseline> {
     })?;
     // As names are kept today: an older version kept what deceives the eye.
     let clean = |known: &Known| Known::new(&known.id, &known.name, known.entity);
-    let (sensors, silent) = (&document.sensors, &document.silent);
-    let sensors = sensors.iter().map(clean).collect();
-    let silent = silent.iter().map(clean).collect();
+    let all = |of: &[Known]| of.iter().map(clean).collect();
+    let sensors = all(&document.sensors);
+    let supplies = KeptSupplies { told: all(&document.told), silent: all(&document.silent) };
     let standing =
         document.standing.map(serde_json::from_value).transpose().unwrap_or_else(|error| {
             warn!("what was usual for the sensors is begun anew, the inventory is kept: {error}");
             None
         });
-    Ok(Baseline { sensors, standing, silent })
+    Ok(Baseline { sensors, standing, supplies })
 }
 
 /// The text of a baseline's file.
 pub(crate) fn text(site: &str, baseline: Baseline) -> anyhow::Result<Vec<u8>> {
-    let Baseline { sensors, standing, silent } = baseline;
+    let Baseline { sensors, standing, supplies } = baseline;
+    let KeptSupplies { told, silent } = supplies;
     let standing = standing.map(serde_json::to_value).transpose()?;
-    let document = Document { format: FORMAT, site: site.to_owned(), sensors, standing, silent };
+    let document =
+        Document { format: FORMAT, site: site.to_owned(), sensors, standing, told, silent };
     Ok(serde_json::to_vec(&document)?)
 }
 

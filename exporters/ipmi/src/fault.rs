@@ -83,7 +83,7 @@ pub(crate) struct Told<'a> {
     pub(crate) slow: &'a Slow,
     /// What was known of that before polls failed: it holds until it is told anew.
     pub(crate) before: Option<&'a Slow>,
-    /// The supplies that have had nothing to tell for long.
+    /// The supplies that carry nothing, since they have had nothing to tell for long.
     pub(crate) silent: &'a Silent,
     /// What is held of the machine.
     pub(crate) verdicts: &'a [Verdict],
@@ -104,7 +104,7 @@ pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
     let list = &told.snapshot.list;
     for known in &list.discrete {
         let Some(asserted) = told.anew_or_before(|slow| slow.states(known)) else {
-            supplies.silent += usize::from(told.silent.is_for_long(known));
+            supplies.silent += usize::from(told.silent.carries_nothing(known));
             continue;
         };
         let part = Part::Sensor(known);
@@ -132,7 +132,8 @@ pub(crate) fn faults<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
 struct Supplies {
     told: usize,
     failed: usize,
-    /// Those that have had nothing to tell for long: an empty slot, or one that is dead.
+    /// Those that have had nothing to tell for long: an empty slot, or one that is dead; none that may be
+    /// one that the BMC cannot read.
     silent: usize,
     /// Those of whose states only the maker knows what they say.
     unclear: usize,

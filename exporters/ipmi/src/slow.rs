@@ -15,7 +15,7 @@ mod silent;
 
 pub(crate) use answer::{Answer, Asserted, Drawn, Log, Part, Parts, Power, Watchdog, Watts, Who};
 pub(crate) use fact::Fact;
-pub(crate) use silent::Silent;
+pub(crate) use silent::{KeptSupplies, Silent};
 
 /// A part of what is read, under the name that `ipmi_exporter` has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,6 +342,12 @@ impl Slow {
     /// What the machine's parts say that they are; none while that is not known.
     pub(crate) fn parts(&self) -> &[Part] {
         self.parts.as_ref().and_then(|it| it.as_ref().ok()).map_or(&[], |it| &it.parts)
+    }
+
+    /// The same, once each of them was read.
+    pub(crate) fn all_parts(&self) -> Option<&[Part]> {
+        let parts = self.parts.as_ref()?.as_ref().ok().filter(|it| it.is_whole)?;
+        Some(&parts.parts)
     }
 
     /// Who made the BMC, and its firmware.

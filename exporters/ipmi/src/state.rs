@@ -119,7 +119,7 @@ impl BmcState {
         let detail = format!("ipmi {} each {:?}", bmc.address, bmc.module.interval);
         let health = Health::new(&bmc.name, detail);
         health.set_group(labels.site.as_deref().unwrap_or_default());
-        let silent = Silent::kept(baseline.silent.clone());
+        let silent = Silent::kept(baseline.supplies.clone());
         let polled = Polled { silent, ..Polled::default() };
         Self {
             health: Arc::new(health),
@@ -331,8 +331,8 @@ impl BmcState {
 
     /// What is to be written to disk now.
     pub(crate) fn take_unsaved(&self) -> Baseline {
-        let silent = self.polled().silent.for_long();
-        Baseline { silent, ..lock(&self.remembered).take_unsaved() }
+        let supplies = self.polled().silent.keep();
+        Baseline { supplies, ..lock(&self.remembered).take_unsaved() }
     }
 
     /// Writes on a thread that may wait for a disk; whoever calls it has the `turn` to.

@@ -8,7 +8,7 @@ use crate::entity::Entity;
 use crate::outcome::PollFailure;
 use crate::sensor::Kind as Number;
 use crate::sensor::list::Lister;
-use crate::slow::{Answer, Question};
+use crate::slow::{Answer, KeptSupplies, Part as Fru, Parts, Question};
 use crate::state::Value;
 use crate::verdict::{Cause, Level, Moment};
 
@@ -157,39 +157,119 @@ fn not_every_supply_has_failed_while_one_was_not_read_or_may_be_missing() {
     assert_eq!(told(&snapshot, &slow, &[]), [one]);
 }
 
-#[test]
-fn empty_slots_carry_no_machine_that_is_off_and_every_supply_has_failed_without_them() {
-    let snapshot = machine(&[], &["PS1", "PS2", "PS3", "PS4"]);
-    let lost = state("Power Supply", &["power supply input lost"], Severity::Critical);
-    let both = [lost.clone(), lost];
-    let (on, off) = (slow(&snapshot, &both, ON), Power { is_on: false, ..ON });
-    let off = slow(&snapshot, &both, off);
-    let mut silent = Silent::default();
-    let every = |slow: &Slow, silent: &Silent| {
-        let said = lines(&Told { silent, ..of(&snapshot, slow) });
-        said.contains(&"every power supply: failed (Fatal)".to_owned())
-    };
-    let ask = |silent: &mut Silent, answer: Result<Answer, PollFailure>, is_on| {
-        for place in [2, 3] {
-            silent.learn(&snapshot.list, place, &answer, is_on);
+/// A machine of four supplies of which two have failed; the answers of the two others are asked for here.
+struct Slots {
+    snapshot: Snapshot,
+    silent: Silent,
+    /// On, and off.
+    slow: [Slow; 2],
+}
+
+impl Slots {
+    fn new(parts: &[Fru]) -> Self {
+        let snapshot = machine(&[], &["PS1", "PS2", "PS3", "PS4"]);
+        let lost = state("Power Supply", &["power supply input lost"], Severity::Critical);
+        let slow = [true, false].map(|is_on| {
+            let mut slow = slow(&snapshot, &[lost.clone(), lost.clone()], Power { is_on, ..ON });
+            let parts = Parts { parts: parts.to_vec(), is_whole: true };
+            slow.learn(Question::Parts, None, Ok(Answer::Parts(Arc::new(parts))));
+            slow
+        });
+        let mut all = Self { snapshot, silent: Silent::default(), slow };
+        for place in [0, 1] {
+            all.answer(place, &Ok(Answer::States(Some(lost.clone()))), true);
         }
-    };
+        all
+    }
+
+    fn answer(&mut self, place: usize, answer: &Result<Answer, PollFailure>, is_on: bool) {
+        let slow = &self.slow[usize::from(!is_on)];
+        self.silent.learn(&self.snapshot.list, place, answer, slow);
+    }
+
+    /// The two others answer so.
+    fn ask(&mut self, answer: &Result<Answer, PollFailure>, is_on: bool) {
+        for place in [2, 3] {
+            self.answer(place, answer, is_on);
+        }
+    }
+
+    /// Whether every supply of it has failed, if it is on and if it is off.
+    fn have_all_failed(&self) -> [bool; 2] {
+        [0, 1].map(|place| {
+            let of = of(&self.snapshot, &self.slow[place]);
+            let said = lines(&Told { silent: &self.silent, ..of });
+            said.contains(&"every power supply: failed (Fatal)".to_owned())
+        })
+    }
+}
+
+fn part(name: &str, capacity: Option<u16>) -> Fru {
+    Fru { name: name.into(), capacity, ..Fru::default() }
+}
+
+const NO: [bool; 2] = [false; 2];
+/// Whatever is on is carried by something.
+const OFF: [bool; 2] = [false, true];
+
+#[test]
+fn supplies_that_fell_silent_carry_no_machine_that_is_off() {
+    let mut all = Slots::new(&[]);
+    let well = Answer::States(Some(state("Power Supply", &[], Severity::Nominal)));
+    all.ask(&Ok(well.clone()), true);
     // Off, a supply may have no sensor at all; just started, none that is ready.
     for _ in 0..9 {
-        ask(&mut silent, Ok(Answer::States(None)), false);
+        all.ask(&Ok(Answer::States(None)), false);
     }
     for _ in 0..4 {
-        ask(&mut silent, Ok(Answer::States(None)), true);
-        ask(&mut silent, Err(PollFailure::Busy), true);
-        assert!(!every(&off, &silent));
+        all.ask(&Ok(Answer::States(None)), true);
+        all.ask(&Err(PollFailure::Busy), true);
+        assert_eq!(all.have_all_failed(), NO);
     }
-    ask(&mut silent, Err(PollFailure::NotPresent), true);
-    // Whatever is on is carried by something.
-    assert_eq!((every(&off, &silent), every(&on, &silent)), (true, false));
+    all.ask(&Err(PollFailure::NotPresent), true);
+    assert_eq!(all.have_all_failed(), OFF);
+    // It is so after a restart, and one that told something before it falls silent after it.
+    let kept = all.silent.keep();
+    assert_eq!((kept.told.len(), kept.silent.len()), (4, 2));
+    all.silent = Silent::kept(kept.clone());
+    assert_eq!(all.have_all_failed(), OFF);
+    all.silent = Silent::kept(KeptSupplies { silent: Vec::new(), ..kept });
+    for _ in 0..5 {
+        assert_eq!(all.have_all_failed(), NO);
+        all.ask(&Ok(Answer::States(None)), true);
+    }
+    assert_eq!(all.have_all_failed(), OFF);
     // It tells something again.
-    let well = Answer::States(Some(state("Power Supply", &[], Severity::Nominal)));
-    silent.learn(&snapshot.list, 3, &Ok(well), true);
-    assert!(!every(&off, &silent));
+    all.answer(3, &Ok(well), true);
+    assert_eq!(all.have_all_failed(), NO);
+}
+
+#[test]
+fn a_supply_that_never_told_anything_carries_nothing_if_its_slot_is_known_to_be_empty_alone() {
+    let (two, some) = ([part("PSU1", Some(800)), part("PSU2", None)], Some(500));
+    for (parts, failed) in [
+        // Nobody knows of any part.
+        (vec![], NO),
+        (vec![part("Mainboard", None)], NO),
+        (two.to_vec(), OFF),
+        // The BMC has one more, which it cannot read the states of.
+        ([&two[..], &[part("FRU 7", some)]].concat(), NO),
+        ([&two[..], &[part("Power Supply 3", None)]].concat(), NO),
+    ] {
+        let mut all = Slots::new(&parts);
+        for _ in 0..9 {
+            all.ask(&Ok(Answer::States(None)), true);
+        }
+        assert_eq!(all.have_all_failed(), failed, "{parts:?}");
+        all.silent = Silent::kept(all.silent.keep());
+        assert_eq!(all.have_all_failed(), failed, "{parts:?}");
+        // What was known of a slot holds while its parts are read again.
+        for slow in &mut all.slow {
+            slow.learn(Question::Parts, None, Err(PollFailure::Busy));
+        }
+        all.ask(&Ok(Answer::States(None)), true);
+        assert_eq!(all.have_all_failed(), failed, "{parts:?}");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ struct Said {
     address: Address,
     /// What it told; `None` of one that told nothing.
     before: Option<Arc<Before>>,
-    /// The power supplies of which it had nothing to tell.
+    /// The power supplies of which it told something, or nothing.
     silent: Silent,
 }
 

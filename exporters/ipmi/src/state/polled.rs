@@ -24,7 +24,7 @@ pub(crate) struct Polled {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// What was last learnt beside the polls; nothing once one failed.
     pub(crate) slow: Slow,
-    /// The supplies that have nothing to tell, also from before polls failed, and over a restart.
+    /// The supplies that tell something or not, also from before polls failed, and over a restart.
     pub(crate) silent: Silent,
     /// What was known when polls, or answers, began to fail, until it is told anew. Of most targets there is none.
     pub(crate) before: Option<Arc<Before>>,
@@ -64,8 +64,7 @@ impl Polled {
         }
         let is_to_be_kept = match (question, &self.snapshot) {
             (Question::States(place), Some(snapshot)) => {
-                let is_on = self.slow.power().is_some_and(|power| power.is_on);
-                self.silent.learn(&snapshot.list, place, &answer, is_on)
+                self.silent.learn(&snapshot.list, place, &answer, &self.slow)
             }
             _ => false,
         };

@@ -135,7 +135,7 @@ impl Remembered {
     pub(super) fn take_unsaved(&mut self) -> Baseline {
         self.unsaved = false;
         let (sensors, standing) = (self.inventory.baseline(), self.machine.keep());
-        Baseline { sensors, standing, silent: Vec::new() }
+        Baseline { sensors, standing, ..Baseline::default() }
     }
 
     /// Whether saving succeeded.

@@ -449,12 +449,24 @@ async fn a_supply_that_was_silent_while_the_machine_was_on_carries_nothing_after
     let kept = || crate::baseline::Kept::find(folder.path(), "a", "", true).open();
     let simulated = state(None, Vec::new());
     let state = Arc::new(state(kept().0, Vec::new()));
+    for state in [&simulated, &*state] {
+        record(state, Ok(two_supplies()));
+        let well = crate::slow::Asserted {
+            sensor_type: "Power Supply",
+            states: [].into(),
+            severity: Some(Severity::Nominal),
+            worst: None,
+            is_confirmed: false,
+        };
+        let second = &two_supplies().list.discrete[1];
+        state.learn(Question::States(1), Some(second), Ok(Answer::States(Some(well))));
+    }
     for _ in 0..5 {
         tells_of_one(&simulated, true);
         tells_of_one(&state, true);
         assert_eq!(degrees(&state)[2], 0);
     }
-    assert_eq!(simulated.unsaved().unwrap().silent.len(), 1);
+    assert_eq!(simulated.unsaved().unwrap().supplies.silent.len(), 1);
     // Whoever ends without a farewell keeps it, too.
     state.keep();
     drop(state.saving.lock().await);
