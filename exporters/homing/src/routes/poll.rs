@@ -1,13 +1,15 @@
 //! The tables of routes on this machine's disk, looked at for ever.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
+use ipnet::IpNet;
 
 use super::source::Source;
-use super::standing::Tables;
+use super::standing::{Tables, Thing};
 use super::state::{Latest, Prefix, Routes};
 use super::{RouteWork, Rules};
 use crate::outcome::TableState;
@@ -16,11 +18,18 @@ use crate::outcome::TableState;
 #[derive(Debug)]
 pub(super) struct Known {
     sources: Vec<Source>,
+    /// None before the first look.
+    held: Option<Held>,
 }
+
+/// What was told before the first look, and until when that stands: a source that has no table yet may be the one that says
+/// it. Empty once every source had one.
+type Held = BTreeMap<IpNet, (BTreeSet<Thing>, u64)>;
 
 impl Known {
     pub(super) fn new(work: &RouteWork) -> Self {
-        Self { sources: work.files.iter().map(|pattern| Source::new(pattern)).collect() }
+        let sources = work.files.iter().map(|pattern| Source::new(pattern)).collect();
+        Self { sources, held: None }
     }
 }
 
@@ -84,7 +93,7 @@ pub(super) fn tell_what_was_told(routes: &Routes, unix: u64) {
 /// says nothing; the last good one stands until it is too old, and then nothing does.
 pub(super) fn look(routes: &Routes, work: &RouteWork, known: &mut Known, unix: u64) -> TableState {
     let rules = routes.rules();
-    let Known { sources } = known;
+    let Known { sources, held } = known;
     let mut is_new = false;
     let states = CountsBy::default();
     let mut worst = TableState::Read;
@@ -103,6 +112,14 @@ pub(super) fn look(routes: &Routes, work: &RouteWork, known: &mut Known, unix: u
     // It was read for minutes, and others look now, by other rules.
     let Some(mut store) = routes.open(unix) else { return worst };
     store.keep_only(rules.watch.iter().map(|it| it.prefix));
+    let held = held.get_or_insert_with(|| {
+        let told = rules.watch.iter().map(|it| (it.prefix, store.of(it.prefix).0.left(&rules)));
+        told.collect()
+    });
+    if sources.iter().all(|it| it.stands(rules.max_age, unix)) {
+        held.clear();
+    }
+    held.retain(|_, (_, until)| *until >= unix);
     for watched in &rules.watch {
         let (memory, counts) = store.of(watched.prefix);
         let tables: Vec<Tables<'_>> = standing
@@ -112,13 +129,24 @@ pub(super) fn look(routes: &Routes, work: &RouteWork, known: &mut Known, unix: u
                 Some(Tables { router: source.pattern(), now, before })
             })
             .collect();
-        if !tables.is_empty() {
+        let held = held.get(&watched.prefix).map(|(told, _)| told);
+        let verdict = if tables.is_empty() {
+            held.and_then(|_| memory.last(watched, &rules, unix))
+        } else {
             let told = memory.told().clone();
-            let verdict = memory.judge(watched, &rules, &tables, unix);
+            let mut verdict = memory.judge(watched, &rules, &tables, unix);
+            if let Some(held) = held {
+                memory.hold(held, watched, &mut verdict);
+            }
             is_new |= told != *memory.told();
             verdict.changes.iter().for_each(|kind| counts.inc(*kind));
-            latest.prefixes.push(Prefix { of: watched.prefix, verdict, counts: counts.clone() });
-        }
+            Some(verdict)
+        };
+        latest.prefixes.extend(verdict.map(|verdict| Prefix {
+            of: watched.prefix,
+            verdict,
+            counts: counts.clone(),
+        }));
     }
     routes.publish(latest);
     store.write(is_new);

@@ -17,6 +17,9 @@ use crate::outcome::{Record, TableState};
 
 /// A file that was not written to for so many seconds is whole: routers write their tables without a pause.
 const SETTLED: u64 = 60;
+/// Seconds after the first look for which no older file is read while the newest is being written: what that says may be over,
+/// or have begun since. A table of all the Internet's routes is written in minutes.
+const PATIENCE: u64 = 600;
 /// Files of a pattern, the newest, of which is known since the last look how they were.
 const MOST_SEEN: usize = 8;
 /// Bytes of a table when it is unpacked: several times what the largest collectors of the Internet's routes write.
@@ -37,6 +40,8 @@ pub(super) struct Source {
     /// The newest files at the last look, and since when, in seconds since the epoch, they are as they were then: by
     /// that, and not by a time of another machine's, it is known that nobody writes to one.
     seen: Vec<(Stamp, u64)>,
+    /// When there was a file at first.
+    begun: Option<u64>,
     /// What was looked at last, for which prefixes, and how that went.
     looked: Option<(Stamp, Vec<IpNet>, TableState)>,
     /// The last good table, and of the one before what it said.
@@ -67,11 +72,11 @@ struct Found {
 impl Source {
     pub(super) fn new(pattern: &str) -> Self {
         let pattern = pattern.to_owned();
-        Self { pattern, seen: Vec::new(), looked: None, good: None, before: None }
+        Self { pattern, seen: Vec::new(), begun: None, looked: None, good: None, before: None }
     }
 
-    /// The newest file that nobody writes to, read if it is another one, or if other prefixes are watched. What is older
-    /// than what was read is not the table of now, whoever writes to the newer one meanwhile.
+    /// The newest file that nobody writes to, read if it is another one, or if other prefixes are watched; before anything was
+    /// read, for some minutes the newest of all. What is older than what was read is not the table of now, whoever writes to the newer one meanwhile.
     pub(super) fn look(
         &mut self,
         folder: &Path,
@@ -85,6 +90,7 @@ impl Source {
             (self.looked, self.seen) = (None, Vec::new());
             return TableState::NoFile;
         }
+        let begun = *self.begun.get_or_insert(unix);
         let seen = files.iter().take(MOST_SEEN).map(|file| {
             let before = self.seen.iter().find(|(stamp, _)| stamp == file);
             (file.clone(), before.map_or(unix, |(_, since)| *since))
@@ -94,7 +100,8 @@ impl Source {
             self.seen.iter().any(|(stamp, since)| stamp == file && since + SETTLED <= unix)
         };
         let at = files.iter().position(|it| it.is_old(unix) || has_rested(it));
-        let Some(at) = at else { return self.state() };
+        let is_at_start = self.good.is_none() && begun + PATIENCE > unix;
+        let Some(at) = at.filter(|at| *at == 0 || !is_at_start) else { return self.state() };
         let stamp = &files[at];
         if let Some((before, watched, state)) = &self.looked
             && (before == stamp && *watched == watch

@@ -282,6 +282,27 @@ impl Memory {
         })
     }
 
+    /// What was told last, and until when that stands without a table.
+    pub(crate) fn left(&self, rules: &Rules) -> (BTreeSet<Thing>, u64) {
+        let until = self.judged.map_or(0, |at| at + rules.max_age.as_secs());
+        (self.told.clone(), until)
+    }
+
+    /// Goes on telling what the tables that there are do not say: another may.
+    pub(crate) fn hold(
+        &mut self,
+        held: &BTreeSet<Thing>,
+        watched: &Watched,
+        verdict: &mut RouteVerdict,
+    ) {
+        let held: Vec<Thing> =
+            held.iter().copied().filter(|it| self.is_strange(watched, *it)).collect();
+        self.told.extend(held);
+        let unexpected = self.told.iter().filter(|it| it.kind() == RouteChange::Origin).count();
+        verdict.unexpected = (self.was_whole || unexpected > 0).then_some(unexpected);
+        verdict.told = all_shown(&self.told, watched.prefix, &verdict.figures);
+    }
+
     /// What was told last.
     pub(crate) fn told(&self) -> &BTreeSet<Thing> {
         &self.told

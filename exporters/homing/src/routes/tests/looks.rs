@@ -426,11 +426,18 @@ fn a_table_that_is_being_written_is_read_when_it_is_whole() {
     }
     desk.seconds += 1;
     assert_eq!((desk.look(), read(&desk)), (TableState::Read, 4));
-    // A whole one stands beside it.
+    // A whole one stands beside it: it is read when the writer needs longer than ten minutes.
     let mut desk = Desk::new(&["a*.mrt"]);
     desk.write("a.1.mrt", &table(62_041));
-    now(&desk, "a.2.mrt", half);
-    assert_eq!((desk.look(), read(&desk)), (TableState::Read, 4));
+    for (seconds, wanted) in [
+        (0, (TableState::BeingWritten, 0)),
+        (599, (TableState::BeingWritten, 0)),
+        (1, (TableState::Read, 4)),
+    ] {
+        desk.seconds += seconds;
+        now(&desk, "a.2.mrt", half);
+        assert_eq!((desk.look(), read(&desk)), wanted);
+    }
 }
 
 /// The file of each day, to which the router appends a table each hour.
@@ -516,6 +523,87 @@ fn what_was_told_stands_before_the_first_table_is_read() {
         desk.routes.relabel(&others);
         tell_what_was_told(&desk.routes, now(&desk) + seconds);
         assert!(desk.routes.latest().is_none(), "{is_named}");
+    }
+}
+
+#[test]
+fn what_was_told_stands_after_a_start_until_every_router_has_a_table() {
+    let hour = 3_600;
+    // The newest is damaged, is written to, or is not there yet; it is today's, to which tables are appended, or yesterday's
+    // is all that can be read.
+    for fault in ["damaged", "written", "gone", "beside yesterday's", "yesterday's"] {
+        let mut desk = Desk::kept(&["a.*.mrt"]);
+        desk.write("a.1.mrt", &table(62_041));
+        desk.seconds += if fault == "yesterday's" { 5 * hour } else { 4 * hour };
+        for _ in 0..2 {
+            desk.write("a.2.mrt", &table(64_666));
+            desk.look();
+        }
+        assert_eq!(desk.unexpected(), Some(1));
+        let yesterdays = desk.folder.path().join("a.1.mrt");
+        if !fault.ends_with("yesterday's") {
+            std::fs::remove_file(yesterdays).unwrap();
+        }
+        desk.seconds += hour + 120;
+        let todays = desk.folder.path().join("a.2.mrt");
+        match fault {
+            "damaged" => desk.put("a.2.mrt", &table(64_666)[..100]),
+            "gone" | "yesterday's" => std::fs::remove_file(todays).unwrap(),
+            _ => {
+                desk.seconds += 60;
+                desk.touch("a.2.mrt");
+                desk.seconds -= 60;
+            }
+        }
+        for reload in [false, true] {
+            if reload {
+                desk.known = Known::new(&desk.work);
+            } else {
+                desk.restart();
+            }
+            for _ in 0..3 {
+                desk.look();
+                assert_eq!(
+                    (desk.unexpected(), desk.told()),
+                    (Some(1), vec![RouteChange::Origin]),
+                    "{fault}"
+                );
+            }
+        }
+        // The next good one says how it is now.
+        desk.seconds += 120;
+        desk.write("a.3.mrt", &table(62_041));
+        desk.look();
+        assert_eq!(desk.unexpected(), Some(0), "{fault}");
+    }
+}
+
+#[test]
+fn what_one_router_said_stands_after_a_start_while_only_the_other_has_a_table_and_no_longer_than_tables_do()
+ {
+    for is_back in [true, false] {
+        let mut desk = Desk::kept(&["a.mrt", "b.mrt"]);
+        for _ in 0..2 {
+            desk.write("a.mrt", &table(62_041));
+            desk.write("b.mrt", &table(64_666));
+            desk.look();
+        }
+        assert_eq!(desk.unexpected(), Some(1));
+        std::fs::remove_file(desk.folder.path().join("b.mrt")).unwrap();
+        desk.restart();
+        for _ in 0..5 {
+            desk.seconds += 3_600;
+            desk.write("a.mrt", &table(62_041));
+            desk.look();
+            assert_eq!(desk.unexpected(), Some(1));
+        }
+        if is_back {
+            desk.write("b.mrt", &table(62_041));
+        } else {
+            desk.seconds += 3_600;
+        }
+        desk.look();
+        assert_eq!(desk.unexpected(), Some(0), "{is_back}");
     }
 }
 
