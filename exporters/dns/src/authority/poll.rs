@@ -116,17 +116,21 @@ pub(super) async fn validated(
     validation.begin(zone, plan, courtesy, &known.heard);
     let mut round = round(zone, plan, way, known, own).await;
     let is_served = round.servers.iter().any(|server| server.outcome == Outcome::Answers);
-    let patience = match () {
-        () if is_awaited => plan.interval,
-        () if is_served => plan.interval / PATIENCE,
-        () => Duration::ZERO,
-    };
     round.bogus = validation
-        .said_within(&mut known.heard, patience)
+        .said_within(&mut known.heard, patience(plan.interval, is_served, is_awaited))
         .await
         .or(before)
         .or_else(|| validators::meanwhile(way, &known.heard));
     round
+}
+
+/// For how long a round waits for what validators say.
+fn patience(interval: Duration, is_served: bool, is_awaited: bool) -> Duration {
+    match () {
+        () if is_awaited => interval,
+        () if is_served => interval / PATIENCE,
+        () => Duration::ZERO,
+    }
 }
 
 /// A server that is to be asked.
@@ -248,4 +252,22 @@ async fn addresses_of(servers: &[Server], way: Way<'_>) -> BTreeMap<HostName, BT
         own.insert(name.clone(), addresses);
     }
     own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_waits_for_no_validator_but_after_a_restart_that_would_end_a_page() {
+        let minute = Duration::from_secs(60);
+        for (is_served, is_awaited, wanted) in [
+            (false, false, Duration::ZERO),
+            (true, false, minute / 4),
+            (false, true, minute),
+            (true, true, minute),
+        ] {
+            assert_eq!(patience(minute, is_served, is_awaited), wanted);
+        }
+    }
 }
