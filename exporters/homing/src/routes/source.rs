@@ -109,7 +109,7 @@ impl Source {
         {
             return *state;
         }
-        let found = read(&stamp.file, &watch, rules.max_age, records);
+        let found = read(&stamp.file, &watch, rules.max_age, records, unix);
         // A part of it may have been read as it was, and a part as it is.
         if Stamp::of(stamp.file.clone()).as_ref() != Some(stamp) {
             return self.state();
@@ -118,7 +118,7 @@ impl Source {
             Ok(found) if self.is_older(&found, stamp, &files, unix) => TableState::Read,
             Ok(found) => {
                 self.take(found, stamp, unix);
-                self.look_before(files.get(at + 1), rules, &watch, records);
+                self.look_before(files.get(at + 1), rules, &watch, records, unix);
                 TableState::Read
             }
             Err(state) => state,
@@ -163,11 +163,12 @@ impl Source {
         rules: &Rules,
         watch: &[IpNet],
         records: &CountsBy<Record>,
+        unix: u64,
     ) {
         let before = self.before.get_or_insert_default();
         let is_known = watch.iter().all(|it| before.contains_key(it));
         let Some((file, good)) = file.zip(self.good.as_ref()).filter(|_| !is_known) else { return };
-        let Ok(found) = read(&file.file, watch, rules.max_age, records) else { return };
+        let Ok(found) = read(&file.file, watch, rules.max_age, records, unix) else { return };
         if found.time < good.time {
             for (prefix, figures) in found.said {
                 before.entry(prefix).or_insert(figures);
@@ -226,6 +227,7 @@ fn read(
     watch: &[IpNet],
     max_age: Duration,
     records: &CountsBy<Record>,
+    unix: u64,
 ) -> Result<Found, TableState> {
     let mut reader = open(file, LARGEST)?;
     let mut table = Table::new(watch, max_age);
@@ -240,7 +242,7 @@ fn read(
     if tally.failed > 0 {
         return Err(TableState::Damaged);
     }
-    let (said, before) = table.finish().ok_or(TableState::NoRoute)?;
+    let (said, before) = table.finish(unix).ok_or(TableState::NoRoute)?;
     Ok(Found { said, before, time: tally.newest })
 }
 

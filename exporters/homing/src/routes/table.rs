@@ -55,11 +55,13 @@ impl<'a> Table<'a> {
     }
 
     /// What the last table says of each watched prefix, and the one before it where the file holds that as well; none
-    /// where the last one holds no route at all. A file that is appended to holds all tables since it was made.
-    pub(crate) fn finish(self) -> Option<(Said, Option<Said>)> {
+    /// where the last one holds no route at all. A file that is appended to holds all tables since it was made. A view that
+    /// claims to be of the future, of a router whose clock was ahead, makes no other one old.
+    pub(crate) fn finish(self, now: u64) -> Option<(Said, Option<Said>)> {
         let Self { watch, max_age, views, .. } = self;
-        let newest = views.iter().map(|it| it.time).max().unwrap_or_default();
-        let stands = |view: &View| u64::from(newest - view.time) <= max_age.as_secs();
+        let times = views.iter().map(|it| it.time);
+        let newest = times.filter(|it| u64::from(*it) <= now).max().unwrap_or_default();
+        let stands = |view: &View| u64::from(newest.saturating_sub(view.time)) <= max_age.as_secs();
         let (mut now, mut before) = (Routes::default(), Some(Routes::default()));
         for mut view in views.into_iter().filter(stands) {
             view.end_of_dump();

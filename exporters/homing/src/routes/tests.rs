@@ -20,6 +20,8 @@ type Route<'a> = (u16, &'a [u32]);
 
 /// When tables are written that say nothing else.
 const WRITTEN: u32 = 1_525_000_000;
+/// When they are read.
+const NOW: u64 = WRITTEN as u64 + 300;
 
 /// The same records, written at another time.
 fn at(time: u32, file: &[u8]) -> Vec<u8> {
@@ -97,7 +99,7 @@ fn figures_of(file: &[u8], prefix: ipnet::IpNet) -> (Tally, Figures) {
     let watch = [prefix];
     let mut table = Table::new(&watch, rules().max_age);
     let tally = read(&mut &*file, &mut table);
-    let figures = table.finish().and_then(|(mut said, _)| said.remove(&watch[0]));
+    let figures = table.finish(NOW).and_then(|(mut said, _)| said.remove(&watch[0]));
     (tally, figures.unwrap_or_default())
 }
 
@@ -149,7 +151,7 @@ fn tables_of_bird_frr_and_openbgpd_are_read_whole() {
         let watch = [watched().prefix, "2001:db8::/32".parse().unwrap()];
         let mut table = Table::new(&watch, rules().max_age);
         let tally = read(&mut &*file, &mut table);
-        let (mut now, before) = table.finish().unwrap();
+        let (mut now, before) = table.finish(NOW).unwrap();
         let mut figures = |at: usize| now.remove(&watch[at]).unwrap();
         let before = before.map(|mut it| it.remove(&watch[0]).unwrap());
         (tally, figures(0), figures(1), before)
@@ -191,7 +193,7 @@ fn of_a_file_with_several_tables_the_last_one_counts_and_the_one_before_it() {
     let said = |file: &[u8]| {
         let mut table = Table::new(&watch, rules().max_age);
         assert_eq!(read(&mut &*file, &mut table).failed, 0);
-        let (mut now, before) = table.finish().unwrap();
+        let (mut now, before) = table.finish(NOW).unwrap();
         let origins = |mut said: BTreeMap<_, Figures>| said.remove(&watch[0]).unwrap().origins;
         assert_eq!(now.len(), 1);
         (now.remove(&watch[0]).unwrap(), before.map(origins))
@@ -223,6 +225,11 @@ fn of_a_file_with_several_tables_the_last_one_counts_and_the_one_before_it() {
     assert_eq!(said(&six_hours).0.origins, [(62_041, 4), (64_666, 4)].into());
     let (now, _) = said(&[&gone[..], &four(hours(6), 62_041), &four(hours(7), 62_041)].concat());
     assert_eq!(now.origins, [(62_041, 4)].into());
+    // One of a router whose clock was ahead makes no other one old.
+    let ahead = at(u32::MAX, &[view("ahead"), table(62_041)[peers().len()..].to_vec()].concat());
+    for file in [[&ahead[..], &four(1, 64_666)], [&four(1, 64_666), &ahead[..]]] {
+        assert_eq!(said(&file.concat()).0.origins, [(62_041, 4), (64_666, 4)].into());
+    }
 }
 
 /// As a script puts two dumps of one router together, and one appends them.
@@ -234,7 +241,7 @@ fn what_is_of_one_time_or_of_another_family_is_the_same_table() {
         let file: Vec<u8> = dumps.iter().flat_map(|(time, dump)| at(*time, dump)).collect();
         let mut table = Table::new(&watch, rules().max_age);
         assert_eq!(read(&mut &*file, &mut table).failed, 0);
-        let (mut now, before) = table.finish().unwrap();
+        let (mut now, before) = table.finish(NOW).unwrap();
         let now = now.remove(&watch[0]).unwrap();
         (now.peers, now.origins, before.map(|mut it| it.remove(&watch[0]).unwrap().origins))
     };
@@ -252,7 +259,7 @@ fn what_is_of_one_time_or_of_another_family_is_the_same_table() {
     let (mut table, empty) =
         (Table::new(&watch, rules().max_age), [well, at(WRITTEN + 1, &peers())].concat());
     read(&mut &*empty, &mut table);
-    assert_eq!(table.finish(), None);
+    assert_eq!(table.finish(NOW), None);
 }
 
 /// `2001:db8::/32` by one peer.
