@@ -138,19 +138,16 @@ impl Courtesy {
         (self.0.is_owed)(address)
     }
 
-    /// What outlives the process of these resolvers.
+    /// What outlives the process of these resolvers, looked up as it is taken.
     pub(crate) fn remembered(
         &self,
         mut resolvers: impl Iterator<Item = SocketAddr>,
-    ) -> Vec<Remembered> {
-        let mut remembered = Vec::new();
-        loop {
+    ) -> impl Iterator<Item = Remembered> {
+        let some = move || {
             let some: Vec<_> = resolvers.by_ref().take(AT_ONCE).collect();
-            if some.is_empty() {
-                return remembered;
-            }
-            remembered.extend(self.habits().of(some.into_iter()));
-        }
+            (!some.is_empty()).then(|| self.habits().of(some.into_iter()))
+        };
+        std::iter::from_fn(some).flatten()
     }
 
     /// Takes up what was known when the process ended.
@@ -283,11 +280,11 @@ mod tests {
             let shown = list(count).map(|it| (it, Impression::Plain));
             courtesy.habits().learn(shown, 7);
             let asked = list(count).inspect(|_| assert!(courtesy.0.habits.try_lock().is_ok()));
-            let kept = courtesy.remembered(asked);
+            let kept: Vec<_> = courtesy.remembered(asked).collect();
             assert_eq!(kept.len(), count as usize);
             let after = Courtesy::default();
             after.take_up(kept.clone(), 8);
-            assert_eq!(after.remembered(list(count)), kept);
+            assert!(after.remembered(list(count)).eq(kept));
         }
     }
 

@@ -163,9 +163,11 @@ impl Known {
     /// Keeps on disk what is to be remembered. Waits for it.
     fn save(&self, plan: &Plan, courtesy: &Courtesy) {
         let Some(store) = &self.store else { return };
-        let resolvers = plan.set.list.resolvers.iter();
-        let resolvers = resolvers.map(|it| (it.address, plan.set.port).into());
-        let habits = courtesy.remembered(resolvers);
+        let resolvers = || {
+            let resolvers = plan.set.list.resolvers.iter();
+            resolvers.map(|it| (it.address, plan.set.port).into())
+        };
+        let habits = || courtesy.remembered(resolvers());
         if let Err(error) = store.save(plan, self.standing.memories(), habits) {
             warn!(set = plan.set.name, "what is remembered is not kept: {error:#}");
         }
@@ -225,7 +227,7 @@ questions: [{{ name: a.example }}]
         let (courtesy, before) = (Courtesy::default(), Courtesy::default());
         let one = [std::net::SocketAddr::from(([127, 0, 0, 1], plan.set.port))];
         before.habits().learn(one.into_iter().map(|it| (it, Impression::Plain)), 7);
-        store.save(&plan, &[], before.remembered(one.into_iter())).unwrap();
+        store.save(&plan, &[], || before.remembered(one.into_iter())).unwrap();
         for is_sweep in [false, true] {
             let (held, is_held) = std::sync::mpsc::channel();
             let (let_go, is_let_go) = std::sync::mpsc::channel::<()>();
@@ -252,7 +254,7 @@ questions: [{{ name: a.example }}]
             assert!(holder.join().unwrap(), "this thread waited: {is_sweep}");
             waits.await.unwrap();
         }
-        assert_eq!(courtesy.remembered(one.into_iter()).len(), 1);
+        assert_eq!(courtesy.remembered(one.into_iter()).count(), 1);
     }
 
     #[tokio::test(start_paused = true)]

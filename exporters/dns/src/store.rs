@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
 
 use anyhow::ensure;
 use exporter_kit::StateFile;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tracing::warn;
 
 use crate::config::Plan;
@@ -27,13 +28,53 @@ pub(crate) struct Store {
     is_told: bool,
 }
 
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize)]
 struct Document {
     format: u32,
     questions: Vec<Question>,
     /// How resolvers are to be asked.
     #[serde(default, deserialize_with = "readable")]
     habits: Vec<Remembered>,
+}
+
+/// The same, as it is written.
+#[derive(Serialize)]
+struct Written<H> {
+    format: u32,
+    questions: Vec<Question>,
+    habits: H,
+}
+
+/// What is made anew each time that it is written: of a million it is more than what it is written as.
+struct Each<F>(F);
+
+impl<T: Serialize, I: Iterator<Item = T>, F: Fn() -> I> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq((self.0)())
+    }
+}
+
+/// Counts the bytes that are written.
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// It as JSON, in as many bytes as that takes: one that grows has twice as many at times, and more while it does.
+fn json(document: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, document)?;
+    let mut bytes = Vec::with_capacity(length.0);
+    serde_json::to_writer(&mut bytes, document)?;
+    Ok(bytes)
 }
 
 /// What is remembered of a set.
@@ -97,14 +138,14 @@ impl Store {
     }
 
     /// Replaces what is remembered. Waits for the disk.
-    pub(crate) fn save(
+    pub(crate) fn save<I: Iterator<Item = Remembered>>(
         &self,
         plan: &Plan,
         memories: &[Memory],
-        habits: Vec<Remembered>,
+        habits: impl Fn() -> I,
     ) -> anyhow::Result<()> {
-        let document = Document { habits, ..Document::new(plan, memories) };
-        self.file.replace(&serde_json::to_vec(&document)?)
+        let Document { format, questions, .. } = Document::new(plan, memories);
+        self.file.replace(&json(&Written { format, questions, habits: Each(habits) })?)
     }
 }
 
@@ -157,6 +198,7 @@ fn parse(text: &[u8]) -> anyhow::Result<Document> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::net::SocketAddr;
 
     use exporter_kit::Exporter as _;
 
@@ -187,7 +229,8 @@ mod tests {
         habits.learn([(address, Impression::Plain)].into_iter(), 7);
         let habits = habits.of([address].into_iter());
         let memories = [memory(&[7, 0]), memory(&[0, 9])];
-        store.save(&plan("127.0.0.1, 127.0.0.2"), &memories, habits.clone()).unwrap();
+        let each = || habits.clone().into_iter();
+        store.save(&plan("127.0.0.1, 127.0.0.2"), &memories, each).unwrap();
         let (store, kept) = store.open(&plan("127.0.0.2, 127.0.0.3, 127.0.0.1"));
         assert_eq!(store, Some(Store::new(folder.path(), "world")));
         assert_eq!(kept.memories, [memory(&[0, 0, 7]), memory(&[9, 0, 0])]);
@@ -196,6 +239,26 @@ mod tests {
         fs::write(folder.path().join("world.json"), r#"{"format":1,"questions":[]}"#).unwrap();
         let (store, kept) = Store::new(folder.path(), "world").open(&plan("127.0.0.1"));
         assert!(store.is_some() && kept.habits.is_empty());
+    }
+
+    #[test]
+    fn what_a_dead_resolver_takes_of_a_file_is_little_and_no_more_is_taken_to_write_it() {
+        const DEAD: u32 = 10_000;
+        let mut habits = Habits::default();
+        let dead = || (0..DEAD).map(|at| SocketAddr::from(((at | 0xcb00_0000).to_be_bytes(), 53)));
+        let alive = || (1..1_000).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        for hour in 0..3 {
+            let silent = dead().map(|it| (it, Impression::Silent));
+            let others = alive().map(|it| (it, Impression::Replied));
+            habits.learn(silent.chain(others), 1_795_900_000 + 3_600 * hour);
+        }
+        let remembered = || habits.of(dead()).into_iter();
+        let bytes = json(&Each(remembered)).unwrap();
+        assert_eq!(bytes.capacity(), bytes.len());
+        let each = bytes.len() / DEAD as usize;
+        assert!(each <= 60, "{each} bytes");
+        let again: Vec<Remembered> = serde_json::from_slice(&bytes).unwrap();
+        assert!(remembered().eq(again));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// For how long a resolver is asked without EDNS: it may learn.
 const PLAIN_FOR: u64 = 7 * DAY;
@@ -70,39 +70,101 @@ pub(crate) enum Turn {
 }
 
 /// What is known of one resolver. Of one that replies as others do, nothing is kept.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 #[serde(default)]
 struct Habit {
     /// When it showed that it does not understand EDNS: seconds since the epoch.
-    #[serde(skip_serializing_if = "is_default")]
     plain_at: Option<u64>,
     /// It replied to a trial: if it is silent to EDNS now, that is the reason.
-    #[serde(skip_serializing_if = "is_default")]
     is_suspect: bool,
-    #[serde(skip_serializing_if = "is_default")]
     silent: u8,
     /// When the first of these silent sweeps was.
-    #[serde(skip_serializing_if = "is_default")]
     silent_since: u64,
-    #[serde(skip_serializing_if = "is_default")]
     refused: u8,
     /// When it was asked last.
     asked: u64,
 }
 
-/// What outlives the process of one resolver.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+/// What outlives the process of one resolver. In a file it is one string: there may be a million of them.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "Written")]
 pub(crate) struct Remembered {
     resolver: SocketAddr,
-    #[serde(default, flatten)]
     habit: Habit,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     errs_at: Option<u64>,
 }
 
-/// There may be very many in a file.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
+/// It, as it stands in a file: by its words, or field by field as in those of before.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Words(String),
+    Fields {
+        resolver: SocketAddr,
+        #[serde(default, flatten)]
+        habit: Habit,
+        #[serde(default)]
+        errs_at: Option<u64>,
+    },
+}
+
+impl fmt::Display for Remembered {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { resolver, habit, errs_at } = self;
+        let Habit { plain_at, is_suspect, silent, silent_since, refused, asked } = *habit;
+        write!(to, "{resolver}")?;
+        let is_suspect = is_suspect.then_some(1);
+        let counts = [("s", silent), ("r", refused)].map(|(word, it)| (word, u64::from(it)));
+        let known = [("since", silent_since), ("asked", asked)].into_iter().chain(counts);
+        let known = known.filter(|(_, it)| *it > 0).map(|(word, it)| (word, Some(it)));
+        let others = [("plain", plain_at), ("suspect", is_suspect), ("errs", *errs_at)];
+        for (word, it) in known.chain(others) {
+            if let Some(it) = it {
+                write!(to, " {word}={it}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Remembered {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl TryFrom<Written> for Remembered {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let text = match written {
+            Written::Words(text) => text,
+            Written::Fields { resolver, habit, errs_at } => {
+                return Ok(Self { resolver, habit, errs_at });
+            }
+        };
+        let unknown = || format!("is no habit: {text}");
+        let mut words = text.split(' ');
+        let resolver = words.next().and_then(|it| it.parse().ok()).ok_or_else(unknown)?;
+        let mut remembered = Self { resolver, habit: Habit::default(), errs_at: None };
+        let Self { habit, errs_at, .. } = &mut remembered;
+        for word in words {
+            let (word, number) = word.split_once('=').ok_or_else(unknown)?;
+            let number: u64 = number.parse().map_err(|_| unknown())?;
+            let count = u8::try_from(number).unwrap_or(u8::MAX);
+            match word {
+                "s" => habit.silent = count,
+                "r" => habit.refused = count,
+                "since" => habit.silent_since = number,
+                "asked" => habit.asked = number,
+                "plain" => habit.plain_at = Some(number),
+                "suspect" => habit.is_suspect = number > 0,
+                "errs" => *errs_at = Some(number),
+                _ => return Err(unknown()),
+            }
+        }
+        Ok(remembered)
+    }
 }
 
 /// Those in a file that can be read: one that cannot is forgotten alone, and nothing that stands beside it.
@@ -334,8 +396,31 @@ mod tests {
             habits.learn(shown.into_iter(), 2 * DAY);
             assert_eq!(habits.turn(resolver(1), true, 2 * DAY), Turn::Rest, "{impression:?}");
         }
-        let short = r#"[{"resolver":"11.0.0.3:53","plain_at":1,"asked":1}]"#;
-        assert_eq!(serde_json::to_string(&kept[1..]).unwrap(), short);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_resolver_is_one_short_string() {
+        let dead = Habit {
+            silent: 3,
+            silent_since: 1_795_900_000,
+            asked: 1_795_939_200,
+            ..Habit::default()
+        };
+        let (all, none) =
+            (Habit { plain_at: Some(0), is_suspect: true, refused: 2, ..dead }, Habit::default());
+        for (habit, errs_at, words) in [
+            (dead, None, " since=1795900000 asked=1795939200 s=3"),
+            (all, Some(7), " since=1795900000 asked=1795939200 s=3 r=2 plain=0 suspect=1 errs=7"),
+            (none, Some(0), " errs=0"),
+        ] {
+            let one = Remembered { resolver: resolver(1), habit, errs_at };
+            let text = serde_json::to_string(&one).unwrap();
+            assert_eq!(text, format!("\"11.0.0.1:53{words}\""));
+            assert_eq!(serde_json::from_str::<Remembered>(&text).unwrap(), one);
+        }
+        for bad in ["", "11.0.0.1", "11.0.0.1:53 s", "11.0.0.1:53 s=x", "11.0.0.1:53 more=1"] {
+            assert!(serde_json::from_str::<Remembered>(&format!("\"{bad}\"")).is_err(), "{bad}");
+        }
     }
 
     #[test]
