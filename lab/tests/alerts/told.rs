@@ -28,6 +28,10 @@ fn a_runbook_names_the_dashboard_to_which_its_alert_leads() {
     for (name, lines) in rules() {
         let front = runbooks[&name].lines().nth(2).unwrap();
         let said = front.split_once("**Dashboard** ").map(|(_, rest)| rest.trim());
+        // Of an alert with two severities the second rule takes the words of the first.
+        if lines.iter().any(|line| line.starts_with("annotations: *")) {
+            continue;
+        }
         let url = lines.iter().find_map(|line| line.strip_prefix("dashboard_url: ")).unwrap();
         let board = url.split_once("/d/").map_or("", |(_, rest)| rest);
         let board = board.split(['?', '"', '/']).next().unwrap();
