@@ -122,7 +122,7 @@ impl Work {
     /// How many of them are each address's: one for each probe that may be under way, and one for the next.
     /// Echoes and traces go by sockets that all targets share.
     pub(crate) fn descriptors_of_an_address(&self) -> usize {
-        if matches!(self.probe, Probe::Icmp(_)) {
+        if !self.probe.holds_files() {
             return 0;
         }
         let under_way = self.timeout.as_nanos().div_ceil(self.interval.as_nanos().max(1));

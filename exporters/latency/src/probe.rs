@@ -1,7 +1,7 @@
 //! The probers: what each is told by the config, and one probe of one address.
 //!
 //! A prober is a file: its settings, what its addresses look like, its phases, a probe. The table below
-//! names each once, and nothing else does.
+//! names each that a module may name, and each that is run.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -53,6 +53,8 @@ pub(crate) trait Settings {
 pub(crate) trait Run {
     /// What it probes, from the ground up.
     const LAYER: Layer;
+    /// Whether each probe that is under way holds a file open; those of an echo go by sockets that all share.
+    const HOLDS_FILES: bool;
 
     /// The phases that it can have beside the lookup; none if it is a round trip and nothing else.
     fn phases(&self) -> &'static [Phase];
@@ -202,6 +204,11 @@ macro_rules! probers {
             /// What it probes, from the ground up.
             pub(crate) fn layer(&self) -> Layer {
                 match self { $(Self::$Variant(_) => <$file::Probe as Run>::LAYER,)* }
+            }
+
+            /// Whether each probe that is under way holds a file open.
+            pub(crate) fn holds_files(&self) -> bool {
+                match self { $(Self::$Variant(_) => <$file::Probe as Run>::HOLDS_FILES,)* }
             }
 
             /// What is probed at this host, in a few words.

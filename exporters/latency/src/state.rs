@@ -15,7 +15,7 @@ use crate::outcome::{Failure, Outcome, Phase};
 use crate::path::slots::Slots;
 use crate::registration::{Registration, SharedVerdicts};
 use crate::standing::{Moment, Standing};
-use crate::verdict::{self, Layer, Round, Span};
+use crate::verdict::{self, Round, Span};
 
 /// Where this exporter stands. A reload may move it without a target losing its counters.
 #[derive(Debug)]
@@ -209,7 +209,8 @@ impl TargetState {
 
 /// How long a round may take: an echo whose name had to be looked up, twice the timeout.
 fn longest_round(work: &Work) -> Duration {
-    let waits_anew = matches!(work.host, Host::Name(_)) && work.probe.layer() == Layer::Icmp;
+    let is_looked_up = matches!(work.host, Host::Name(_));
+    let waits_anew = is_looked_up && work.probe.layer().begins_after_lookup();
     if waits_anew { 2 * work.timeout } else { work.timeout }
 }
 

@@ -70,6 +70,7 @@ impl super::Settings for Settings {
 impl Run for Probe {
     // What is said over a connection is the service itself.
     const LAYER: Layer = Layer::Http;
+    const HOLDS_FILES: bool = true;
 
     fn phases(&self) -> &'static [Phase] {
         match &self.prober {

@@ -88,6 +88,7 @@ impl Address {
 
 impl Run for Probe {
     const LAYER: Layer = Layer::Http;
+    const HOLDS_FILES: bool = true;
 
     fn phases(&self) -> &'static [Phase] {
         self.parts()

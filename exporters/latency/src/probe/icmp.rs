@@ -111,6 +111,7 @@ impl super::Settings for Settings {
 
 impl Run for Probe {
     const LAYER: Layer = Layer::Icmp;
+    const HOLDS_FILES: bool = false;
 
     fn phases(&self) -> &'static [Phase] {
         &[]

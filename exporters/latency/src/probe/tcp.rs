@@ -59,6 +59,7 @@ impl super::Settings for Settings {
 
 impl Run for Probe {
     const LAYER: Layer = Layer::Tcp;
+    const HOLDS_FILES: bool = true;
 
     fn phases(&self) -> &'static [Phase] {
         &[Phase::Connect]

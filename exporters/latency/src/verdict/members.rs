@@ -21,6 +21,24 @@ pub(crate) enum Layer {
     Http,
 }
 
+impl Layer {
+    /// Whether it tells of a service that runs full: its time has a part that is the service's own.
+    fn tells_saturation(self) -> bool {
+        match self {
+            Self::Icmp | Self::Tcp => false,
+            Self::Http => true,
+        }
+    }
+
+    /// Whether a probe begins to count its time when the name is looked up.
+    pub(crate) fn begins_after_lookup(self) -> bool {
+        match self {
+            Self::Icmp => true,
+            Self::Tcp | Self::Http => false,
+        }
+    }
+}
+
 /// An endpoint: whose it is (empty where no team is configured), and its name.
 pub(crate) type Id = (Arc<str>, Arc<str>);
 
@@ -109,7 +127,7 @@ impl Member {
             return Role::Canary(Box::new(Canary::new(spec.interval)));
         }
         let saturation =
-            (spec.layer == Layer::Http).then(|| Box::new(Saturation::new(spec.interval)));
+            spec.layer.tells_saturation().then(|| Box::new(Saturation::new(spec.interval)));
         Role::Service(Box::new(Service {
             judge: Judge::new(spec.interval),
             families: None,
