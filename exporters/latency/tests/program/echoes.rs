@@ -19,7 +19,7 @@ pub(crate) enum Manner {
     Twice,
     /// Every second one late enough to be overtaken, and with another TTL.
     Uneven,
-    /// A thousand times.
+    /// A thousand times, in portions for a second: whoever does not read meanwhile has a full buffer.
     Flood,
     /// Not at all.
     Silent,
@@ -171,9 +171,15 @@ impl Host {
                 });
             }
             Manner::Flood => {
-                for _ in 0..1000 {
-                    self.send(to, &self.reply(request));
-                }
+                let (socket, reply) = (self.socket.try_clone().unwrap(), self.reply(request));
+                thread::spawn(move || {
+                    for _ in 0..50 {
+                        for _ in 0..20 {
+                            send(&socket, to, &reply);
+                        }
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                });
             }
             Manner::Behind(uplink) if uplink.carries(request) => {
                 self.send(to, &self.reply(request));
