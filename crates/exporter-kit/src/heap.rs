@@ -21,12 +21,13 @@ const SETTINGS: [&str; 3] = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_",
 /// Has what is free given back from now on. Other C libraries do without being told.
 pub(crate) fn give_back() {
     #[cfg(target_env = "gnu")]
+    if SETTINGS.iter().any(|name| std::env::var_os(name).is_some()) {
+        return;
+    }
+    #[cfg(target_env = "gnu")]
     for (word, bytes) in
         [(nix::libc::M_TRIM_THRESHOLD, KEPT), (nix::libc::M_MMAP_THRESHOLD, MAPPED)]
     {
-        if SETTINGS.iter().any(|name| std::env::var_os(name).is_some()) {
-            return;
-        }
         // SAFETY: it takes no pointer, and changes when memory is taken from the kernel and given back, never whose it is.
         if unsafe { nix::libc::mallopt(word, bytes) } != 1 {
             tracing::debug!("the C library keeps as much of the memory as it likes");

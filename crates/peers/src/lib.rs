@@ -9,6 +9,7 @@
 //! | `http_server` | a server of fixed answers, which keeps what it was asked |
 //! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
+//! | `counting` | an allocator that counts what is held |
 //! | `port` | ports for programs that bind them themselves |
 //! | `prometheus` | a real Prometheus, and what it found |
 //! | `scrape` | one page of metrics, and the value of a series on it |
@@ -16,6 +17,7 @@
 
 mod authority;
 mod connection;
+mod counting;
 pub mod exposition;
 mod http_server;
 pub mod ipmi_sim;
@@ -27,6 +29,7 @@ mod scrape;
 
 pub use authority::{Authority, Signed};
 pub use connection::Connection;
+pub use counting::Counting;
 pub use http_server::{HttpServer, Said};
 pub use name_server::NameServer;
 pub use port::free_port;

@@ -1,44 +1,16 @@
 //! What it takes of the memory to judge a set: the largest that is promised, 25,000 resolvers each of which gives 63
 //! addresses of its own, and lists of any length.
-#![expect(unsafe_code, reason = "an allocator that counts is written with it")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use peers::Counting;
 use turbulence_dns::simulation::{Reply, Said, Set, Setup};
 
-/// The system's allocator, with what is held of it, and the most that was.
-struct Counting;
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATOR: Counting = Counting::new();
 /// One test at a time: there is one count.
 static ALONE: Mutex<()> = Mutex::new(());
-
-/// What glibc takes for so many bytes: they, and eight to find them by, in steps of 16.
-fn taken(layout: Layout) -> usize {
-    (layout.size() + 8).next_multiple_of(16).max(32)
-}
-
-// SAFETY: every call is passed on as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(taken(layout), Ordering::Relaxed) + taken(layout);
-        MOST.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system allocator's conditions.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(taken(layout), Ordering::Relaxed);
-        // SAFETY: the same.
-        unsafe { System.dealloc(pointer, layout) };
-    }
-}
 
 const RESOLVERS: u32 = 25_000;
 const ADDRESSES: u32 = 63;
@@ -71,13 +43,12 @@ fn set(resolvers: u32) -> Set {
 
 /// What is held after two sweeps beside what was before, and the most that was while they were judged.
 fn taken_by(set: &mut Set, replies: &[Reply]) -> (usize, usize) {
-    let before = HELD.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
+    let before = ALLOCATOR.held();
+    ALLOCATOR.begin();
     for sweep in 1..=2 {
         set.swept(replies, false, 3600 * sweep);
     }
-    let of = |bytes: &AtomicUsize| bytes.load(Ordering::Relaxed).saturating_sub(before);
-    (of(&HELD), of(&MOST))
+    (ALLOCATOR.held().saturating_sub(before), ALLOCATOR.most().saturating_sub(before))
 }
 
 #[test]

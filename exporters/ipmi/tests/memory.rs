@@ -1,38 +1,12 @@
 //! What a machine of 17 sensors takes of the memory, once half an hour of it is known.
-#![expect(unsafe_code, reason = "an allocator that counts is written with it")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use peers::Counting;
 use turbulence_ipmi::simulation::{Level, Machine, Quantity, Reading, Sensor, Setup};
 
-/// The system's allocator, with what is held of it.
-struct Counting;
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-/// What glibc takes for so many bytes: they, and eight to find them by, in steps of 16.
-fn taken(layout: Layout) -> usize {
-    (layout.size() + 8).next_multiple_of(16).max(32)
-}
-
-// SAFETY: every call is passed on as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(taken(layout), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system allocator's conditions.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(taken(layout), Ordering::Relaxed);
-        // SAFETY: the same.
-        unsafe { System.dealloc(pointer, layout) };
-    }
-}
+static ALLOCATOR: Counting = Counting::new();
 
 const MACHINES: usize = 20;
 /// What a machine may take, its list of sensors included, which equal machines share.
@@ -82,7 +56,7 @@ fn a_machine_of_17_sensors_takes_a_few_kilobytes() {
     let setups: Vec<_> = (0..MACHINES).map(setup).collect();
     let copies = setups.clone();
     let mut machines = Vec::with_capacity(MACHINES);
-    let before = HELD.load(Ordering::Relaxed);
+    let before = ALLOCATOR.held();
     machines.extend(copies.into_iter().map(|setup| Machine::new(setup, None).unwrap()));
     // Each trend and each history is full after that.
     for poll in 0..160_u32 {
@@ -92,7 +66,7 @@ fn a_machine_of_17_sensors_takes_a_few_kilobytes() {
             machine.poll(at, Some(&answer));
         }
     }
-    let each = (HELD.load(Ordering::Relaxed) - before) / MACHINES;
+    let each = (ALLOCATOR.held() - before) / MACHINES;
     println!("{each} bytes a machine");
     assert!(each <= MOST, "{each} bytes a machine");
     // So much is needed for half an hour of 15 sensors, as counts of two bytes.

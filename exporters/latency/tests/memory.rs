@@ -1,38 +1,12 @@
 //! What a target of echoes takes of the memory, once twenty minutes of it are known.
-#![expect(unsafe_code, reason = "an allocator that counts is written with it")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use peers::Counting;
 use turbulence_latency::simulation::{Found, Place, Target, Times};
 
-/// The system's allocator, with what is held of it.
-struct Counting;
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-/// What glibc takes for so many bytes: they, and eight to find them by, in steps of 16.
-fn taken(layout: Layout) -> usize {
-    (layout.size() + 8).next_multiple_of(16).max(32)
-}
-
-// SAFETY: every call is passed on as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(taken(layout), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system allocator's conditions.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(taken(layout), Ordering::Relaxed);
-        // SAFETY: the same.
-        unsafe { System.dealloc(pointer, layout) };
-    }
-}
+static ALLOCATOR: Counting = Counting::new();
 
 const TARGETS: usize = 100;
 /// What a target may take: its config, its state and what is judged of it.
@@ -45,7 +19,7 @@ fn a_target_of_echoes_takes_few_bytes() {
     let target =
         |name| Target { name, module: "icmp", is_canary: false, team: "", interval, timeout };
     let targets: Vec<_> = names.iter().map(|name| target(name.as_str())).collect();
-    let before = HELD.load(Ordering::Relaxed);
+    let before = ALLOCATOR.held();
     let mut place = Place::new("test", "EMEA", &targets).unwrap();
     (0..TARGETS).for_each(|target| place.add(target));
     for round in 1..=1_200_u32 {
@@ -62,7 +36,7 @@ fn a_target_of_echoes_takes_few_bytes() {
             assert!(place.page(begun, 0.0).len() > TARGETS * 100);
         }
     }
-    let each = (HELD.load(Ordering::Relaxed) - before) / TARGETS;
+    let each = (ALLOCATOR.held() - before) / TARGETS;
     println!("{each} bytes a target");
     assert!(each <= MOST, "{each} bytes a target");
     // Something is known of it.

@@ -10,10 +10,12 @@ use peers::{Program, Prometheus};
 use turbulence_lab::process::find_own;
 use turbulence_lab::testbmc::fleet::Fleet;
 use turbulence_lab::testbmc::inventory::event;
-use turbulence_lab::testbmc::machine::{Format, Sensor, Value};
+use turbulence_lab::testbmc::machine::{Sensor, Value};
 use turbulence_lab::testbmc::records::{Compact, Full, Name, Owner, Share};
 use turbulence_lab::testbmc::server::rack_server;
 use turbulence_lab::testbmc::{Machine, Quirks, TestBmc};
+
+use crate::machines::sensor;
 
 const WELL: &str = "127.51.0.1";
 /// Something is wrong with it in each way that a sensor can tell, and its event log is nearly full.
@@ -112,20 +114,6 @@ fn faulty() -> Machine {
     }
     machine.events = vec![event(60, (0x08, 0x31), 0x6F, [0x00, 0xFF, 0xFF]); 500];
     machine
-}
-
-fn sensor(number: u8) -> Sensor {
-    Sensor {
-        lun: 0,
-        number,
-        kind: (0x01, THRESHOLD),
-        value: Value::Fixed(0),
-        states: 0,
-        format: Format::Unsigned,
-        thresholds: [None; 6],
-        hysteresis: None,
-        factors: Vec::new(),
-    }
 }
 
 /// The machines for which a query has an answer.

@@ -88,7 +88,8 @@ fn machine_of(sensors: &[(u8, u8, u8)]) -> Machine {
     machine
 }
 
-fn sensor(number: u8) -> Sensor {
+/// A sensor that reads nothing yet.
+pub(crate) fn sensor(number: u8) -> Sensor {
     Sensor {
         lun: 0,
         number,

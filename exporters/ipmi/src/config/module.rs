@@ -148,8 +148,8 @@ impl TryFrom<RawModule> for Module {
         let few_retries =
             few_retries.ok_or_else(|| format!("retries: must be 0 to {MOST_RETRIES}"));
         let retries = *few_retries.as_ref().unwrap_or(&RETRIES);
-        let sends_again = driver.as_ref().is_ok_and(|(driver, _)| driver.sends_again());
-        let attempts = if sends_again { u32::from(retries) + 1 } else { 1 };
+        let is_sent_once = driver.as_ref().is_ok_and(|(driver, _)| !driver.sends_again());
+        let attempts = if is_sent_once { 1 } else { u32::from(retries) + 1 };
         let timeout = raw.timeout.map_or(TIMEOUT, |patience| patience.of_each(attempts));
         let interval = raw.interval.unwrap_or(INTERVAL);
         let mut names: Vec<_> = raw.sel_events.iter().map(|event| &event.name).collect();

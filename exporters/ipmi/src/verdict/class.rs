@@ -132,6 +132,9 @@ const SPEEDS: &[&str] = &["1G", "10G", "25G", "40G", "50G", "100G", "200G", "400
 const DISK: &[&str] = &["HDD", "DISK", "DRIVE", "BACKPLANE", "BP"];
 
 impl Class {
+    /// The kinds that warm by work of their own: a load on one warms no other.
+    pub(super) const WORKERS: [Self; 3] = [Self::Cpu, Self::Gpu, Self::Nvme];
+
     /// The class behind a sensor whose number is that.
     pub(super) fn of_sensor(known: &Known, measure: Measure) -> Self {
         match measure {
@@ -220,7 +223,7 @@ impl Class {
     /// Whether it warms by work of its own, while the parts beside it may rest: it tells of a load, not of
     /// the air.
     pub(crate) fn works(self) -> bool {
-        self.is_processor() || self == Self::Nvme
+        Self::WORKERS.contains(&self)
     }
 
     /// Whether it lives near its warning limit when it works.

@@ -16,8 +16,6 @@ pub(super) const SPANS: [u32; 6] = [60, 180, 300, 600, 1200, 1800];
 /// The excess of a part over its air that fans act on, degrees, and the exponent of forced convection.
 const EXCESS: f64 = 12.0;
 const CONVECTION: f64 = -0.4;
-/// The kinds that warm by work of their own: a load on one warms no other.
-const WORKERS: [Class; 3] = [Class::Cpu, Class::Gpu, Class::Nvme];
 /// By which share the power of a machine whose load did not change may differ.
 const STILL: f64 = 0.08;
 
@@ -95,7 +93,7 @@ impl Trend {
             let may_be_loaded = watts.is_none() || is_load(watts);
             let follows_load = |it: &Watched| matches!(it.class, Class::Regulator | Class::Exhaust);
             let is_loaded = |it: &Watched| may_be_loaded && follows_load(it);
-            let kinds = WORKERS.map(|class| median(of(&|it| it.class == class)));
+            let kinds = Class::WORKERS.map(|class| median(of(&|it| it.class == class)));
             Rises {
                 inlet: of(&|it| it.class == Class::Inlet).into_iter().min_by(f64::total_cmp),
                 parts: of(&|it| is_part(it) && !is_loaded(it)),
