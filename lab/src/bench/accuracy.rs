@@ -183,6 +183,7 @@ fn sorted(mut differences: Vec<f64>) -> anyhow::Result<Vec<f64>> {
 fn row(backend: &str, load: &str, differences: &[f64]) -> Row {
     let milliseconds = |q| quantile(differences, q).map(|seconds| seconds * 1e3);
     Row::new("accuracy", backend, ("hosts", HOSTS.into()))
+        .of_only_size()
         .told_by("backend")
         .alike("load", load)
         .with("min_ms", differences.first().map(|seconds| seconds * 1e3), 4)

@@ -183,6 +183,7 @@ async fn each_second(
 
 fn row(peer: &str, module: &str, probes: usize, cpu: f64, seconds: f64, rss: f64) -> Row {
     Row::new("probe", peer, ("clients", 1))
+        .of_only_size()
         .alike("module", module)
         .with("cpu_ms", Some(cpu * 1e3 / probes as f64), 4)
         .with("per_second", Some(probes as f64 / seconds), 1)

@@ -11,6 +11,8 @@ pub struct Row {
     peer: String,
     /// Of what size the world was: `targets`, `resolvers` or the like, and how many.
     size: (&'static str, usize),
+    /// Whether the bench has no other size: it is then told last.
+    is_only_size: bool,
     /// What else rows must have in common to be compared, name and value.
     alike: Vec<(&'static str, String)>,
     figures: Vec<Figure>,
@@ -47,7 +49,14 @@ impl Row {
     /// A row without figures.
     pub fn new(bench: &'static str, peer: &str, size: (&'static str, usize)) -> Self {
         let (peer, alike, figures) = (peer.to_owned(), Vec::new(), Vec::new());
-        Self { bench, role: "peer", peer, size, alike, figures }
+        Self { bench, role: "peer", peer, size, is_only_size: false, alike, figures }
+    }
+
+    /// Says that the bench is of this size alone, which then stands behind the figures.
+    #[must_use]
+    pub fn of_only_size(mut self) -> Self {
+        self.is_only_size = true;
+        self
     }
 
     /// Says by which word its program is told apart, where that is not `peer`.
@@ -86,12 +95,15 @@ impl Row {
         self.size.1
     }
 
-    /// `RESULT <bench> peer=<..> <size>=<n> <figure>=<..> ...`
+    /// `RESULT <bench> peer=<..> <size>=<n> <figure>=<..> ...`, the size last where there is only one.
     pub fn line(&self) -> String {
         let Self { bench, role, peer, .. } = self;
         let mut line = format!("RESULT {bench} {role}={peer} {}", self.of());
         for figure in &self.figures {
             let _ = write!(line, " {}={}", figure.name, figure.show());
+        }
+        if self.is_only_size {
+            let _ = write!(line, " {}={}", self.size.0, self.size.1);
         }
         line
     }
@@ -101,8 +113,9 @@ impl Row {
     /// The size and what else it has in common with those that it is compared with, name by name.
     fn of(&self) -> String {
         let (kind, count) = self.size;
-        let alike = self.alike.iter().map(|(name, value)| format!(" {name}={value}"));
-        format!("{kind}={count}{}", alike.collect::<String>())
+        let size = (!self.is_only_size).then(|| format!("{kind}={count}"));
+        let alike = self.alike.iter().map(|(name, value)| format!("{name}={value}"));
+        size.into_iter().chain(alike).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether the two measured the same.
@@ -216,6 +229,16 @@ mod tests {
     #[test]
     fn a_line_has_every_figure_and_a_dash_for_what_is_not_known() {
         assert_eq!(rows()[1].line(), "RESULT latency peer=theirs targets=10 cpu=20.0 rss=-");
+    }
+
+    #[test]
+    fn the_only_size_of_a_bench_stands_behind_the_figures() {
+        let row = Row::new("probe", "ours", ("clients", 1)).of_only_size();
+        let row = row.alike("module", "icmp").with("cpu_ms", Some(0.2), 1);
+        assert_eq!(row.line(), "RESULT probe peer=ours module=icmp cpu_ms=0.2 clients=1");
+        let goal = Goal { figure: "cpu_ms", bound: Bound::AtMost(1.0) };
+        let wanted = "GOAL probe peer=ours module=icmp cpu_ms<=1 reached";
+        assert_eq!(verdicts(&row, &[goal]), [wanted]);
     }
 
     #[test]
