@@ -198,7 +198,7 @@ fn history(changes: &[Change], now: SystemTime) -> Markup {
     }
 }
 
-fn ago(at: SystemTime, now: SystemTime) -> String {
+pub(crate) fn ago(at: SystemTime, now: SystemTime) -> String {
     duration(now.duration_since(at).unwrap_or_default())
 }
 

@@ -7,16 +7,17 @@
 mod allow;
 mod asked;
 mod log;
+mod recent;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use tokio::runtime::Handle;
@@ -27,6 +28,8 @@ use tracing::debug;
 pub use self::allow::{AllowList, Destination};
 pub use self::asked::Asked;
 pub use self::log::Log;
+use self::recent::{Done, Recent};
+use crate::aside::render_page;
 use crate::config::LONGEST_NAME;
 use crate::open_files::{BUDGET, Budget};
 use crate::page::{Format, written};
@@ -119,17 +122,17 @@ impl Default for Settings {
     }
 }
 
-/// A page of that path by that engine. To be called where [`Exporter::routes`](crate::Exporter::routes)
+/// A page of that path by that engine, and one of the last measurements at `recent` below it, which is a page of the
+/// exporter's as well. To be called where [`Exporter::routes`](crate::Exporter::routes)
 /// is: inside the runtime that measures.
 pub fn page<E: Engine>(path: &str, engine: Arc<E>) -> Router {
     let (measuring, running, budget) = (Handle::current(), AtomicUsize::new(0), &BUDGET);
     budget.measures_on_demand();
-    Router::new().route(path, get(answer::<E>)).with_state(Arc::new(Page {
-        engine,
-        measuring,
-        running,
-        budget,
-    }))
+    let recent = Arc::<Recent>::default();
+    let page = Page { engine, measuring, running, budget, recent: Arc::clone(&recent) };
+    let below = format!("{path}/recent");
+    let last = Router::new().route(&below, get(last)).with_state((recent, below.clone()));
+    Router::new().route(path, get(answer::<E>)).with_state(Arc::new(page)).merge(last)
 }
 
 #[derive(Debug)]
@@ -140,6 +143,28 @@ struct Page<E> {
     running: AtomicUsize,
     /// Says how many there may be.
     budget: &'static Budget,
+    recent: Arc<Recent>,
+}
+
+#[derive(Deserialize)]
+struct Which {
+    id: Option<u64>,
+}
+
+/// The last measurements, or what happened in one of them.
+async fn last(
+    State((recent, path)): State<(Arc<Recent>, String)>,
+    Query(which): Query<Which>,
+) -> Response {
+    let rendered = render_page(move || match which.id {
+        None => Ok(recent.page(&path, SystemTime::now()).into_string()),
+        Some(number) => Err(recent.log(number)),
+    });
+    match rendered.await {
+        Ok(page) => Html(page).into_response(),
+        Err(Some(log)) => log.into_response(),
+        Err(None) => refusal(StatusCode::NOT_FOUND, "it is not kept any more"),
+    }
 }
 
 async fn answer<E: Engine>(
@@ -173,12 +198,26 @@ async fn answer<E: Engine>(
         return busy;
     };
 
-    let log = Log::new(asked.debug());
-    let deadline = Instant::now() + time;
+    let log = Log::new(true);
+    let target = match &planned.contacts {
+        // Not as it was asked for: that may hold a password.
+        Contacts::Named(destination) => destination.to_string(),
+        Contacts::Configured => asked.target().unwrap_or_default().to_owned(),
+    };
+    let module = asked.module().unwrap_or_default().to_owned();
+    let begun = Instant::now();
+    let over = |has_failed: bool| {
+        let took = begun.elapsed();
+        let done = Done { target, module, has_failed, took, log: log.text() };
+        page.recent.add(done, SystemTime::now());
+    };
+    let deadline = begun + time;
     let mut running = JoinSet::new();
     let measure = Arc::clone(&page.engine).measure(planned.plan, deadline, log.clone());
     running.spawn_on(measure, &page.measuring);
-    let registry = match timeout_at(deadline + GRACE, running.join_next()).await {
+    let measured = timeout_at(deadline + GRACE, running.join_next()).await;
+    over(log.has_failed() || !matches!(measured, Ok(Some(Ok(_)))));
+    let registry = match measured {
         Ok(Some(Ok(registry))) => registry,
         Ok(_) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the measurement broke off"),
         Err(_) => return refusal(StatusCode::GATEWAY_TIMEOUT, "the measurement took too long"),

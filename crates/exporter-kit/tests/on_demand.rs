@@ -83,6 +83,13 @@ fn nobody_is_contacted_but_whom_the_config_allows() {
     let (status, body) = listen(&good.address.to_string());
     assert!(status == 200 && body.contains("tick_heard 1"), "{status} {body}");
     assert_eq!(good.connections(), 1);
+    // What happened is kept; who was refused was not measured.
+    let recent = program.page("/listen/recent");
+    assert!(recent.contains(&good.address.to_string()), "{recent}");
+    assert!(!recent.contains("user@"), "{recent}");
+    let log = program.request("GET", "/listen/recent?id=1", "");
+    assert!(log.status == 200 && log.body.contains("it ticked"), "{}", log.body);
+    assert_eq!(program.request("GET", "/listen/recent?id=99", "").status, 404);
     // By the name that is allowed, with any port.
     assert_eq!(listen(&format!("localhost:{}", other.address.port())).0, 200);
 

@@ -84,7 +84,7 @@ impl Exporter for IpmiExporter {
         ),
         ("/events", "the newest entries of one target's event log: /events?target=NAME"),
     ];
-    const PAGES: &'static [&'static str] = &["/ipmi", "/events"];
+    const PAGES: &'static [&'static str] = &["/ipmi", "/ipmi/recent", "/events"];
     const TARGET_PAGE: Option<&'static str> = Some("/ipmi?target=");
     const GROUP: &'static str = "site";
     const NO_CONFIG: Option<(&'static str, &'static str)> =

@@ -52,7 +52,7 @@ fn stub(places: usize) -> Arc<Page<Stub>> {
     // What is left of it is one half theirs, by two files each.
     budget.limit_to(4 * places);
     let (measuring, running) = (Handle::current(), AtomicUsize::new(0));
-    Arc::new(Page { engine: Arc::default(), measuring, running, budget })
+    Arc::new(Page { engine: Arc::default(), measuring, running, budget, recent: Arc::default() })
 }
 
 async fn status(page: &Arc<Page<Stub>>, target: &str) -> StatusCode {
@@ -68,6 +68,11 @@ async fn an_engine_that_breaks_or_never_ends_is_answered_for() {
     assert_eq!(status(&page, "broken").await, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(page.engine.0.load(Ordering::SeqCst), 0);
     assert_eq!(status(&page, "good").await, StatusCode::OK);
+    // Each is kept, for whoever comes later.
+    let kept = page.recent.page("/p/recent", SystemTime::now()).into_string();
+    let (newest, rest) = kept.split_once("broken").unwrap();
+    assert!(newest.contains("good") && newest.contains("well"), "{kept}");
+    assert!(rest.contains("endless") && rest.matches("failed").count() == 2, "{kept}");
 }
 
 #[tokio::test(start_paused = true)]
