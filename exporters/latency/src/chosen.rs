@@ -1,21 +1,30 @@
 //! Which addresses of a name are probed, where it has more than can be. No I/O, no clock.
 //!
 //! 1. Of two families each has half of the places, or as many as it has addresses.
-//! 2. Whoever has a place keeps it while the name has the address: an address is judged by its own past, and its
-//!    minima are compared with those that other vantages measured of the same one.
-//! 3. A place that becomes free goes to the next in order, so that of answers that rotate each has its turn.
+//! 2. Whoever has a place keeps it while the name has the address, for ten minutes at least: an address is judged by
+//!    its own past, and its minima are compared with those that other vantages measured of the same one.
+//! 3. A place that becomes free goes to the next in order, so that of answers that rotate each has its turn. Where
+//!    some wait, one of each family gives its place up every ten minutes, who has had it for longest: a dead one is
+//!    seen in time whatever its number.
 //! 4. Whoever comes back has the slot again that was its own, if that is free; whoever is new has the one that nobody
 //!    had for longest. So four addresses that take turns never share a slot, and none moves because another leaves.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// So many addresses of a name are probed at a time; the rest wait for a place.
 pub(crate) const MOST_ADDRESSES: usize = 4;
 
+/// A place is given up so often where others wait: in an hour no more addresses come than may be in a label.
+const KEPT: Duration = Duration::from_secs(600);
+
 /// The addresses that have a place.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chosen {
+    /// Who has had one for longest comes first.
     places: Vec<IpAddr>,
+    /// When places were last given up.
+    given_up: Option<Duration>,
     /// Who came last, of IPv4 and IPv6: the next in order is next.
     last: [Option<IpAddr>; 2],
     /// As many as were ever needed.
@@ -33,13 +42,21 @@ struct Slot {
 
 impl Chosen {
     /// Those of these addresses (sorted) that are probed from now on, by their slots.
-    pub(crate) fn choose(&mut self, ips: &[IpAddr]) -> Vec<(usize, IpAddr)> {
+    pub(crate) fn choose(&mut self, ips: &[IpAddr], now: Duration) -> Vec<(usize, IpAddr)> {
         self.places.retain(|ip| ips.contains(ip));
         let count = |is_v4: bool| ips.iter().filter(|ip| ip.is_ipv4() == is_v4).count();
         let half = MOST_ADDRESSES / 2;
         let of_v6 = count(false).min(half.max(MOST_ADDRESSES.saturating_sub(count(true))));
         let shares = [count(true).min(MOST_ADDRESSES - of_v6), of_v6];
+        let is_due = now.saturating_sub(*self.given_up.get_or_insert(now)) >= KEPT;
+        if is_due {
+            self.given_up = Some(now);
+        }
         for (number, share) in shares.into_iter().enumerate() {
+            if is_due && count(number == 0) > share {
+                let longest = self.places.iter().position(|ip| family(*ip) == number);
+                longest.map(|longest| self.places.remove(longest));
+            }
             self.fit(number, share, ips);
         }
         self.turn += 1;
@@ -94,6 +111,8 @@ fn family(ip: IpAddr) -> usize {
 mod tests {
     use super::*;
 
+    const NOW: Duration = Duration::from_secs(3600);
+
     fn v4(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
     }
@@ -108,7 +127,7 @@ mod tests {
 
     /// Those that are probed, in order.
     fn choose(chosen: &mut Chosen, ips: &[IpAddr]) -> Vec<IpAddr> {
-        let mut ips: Vec<IpAddr> = chosen.choose(ips).into_iter().map(|(_, ip)| ip).collect();
+        let mut ips: Vec<IpAddr> = chosen.choose(ips, NOW).into_iter().map(|(_, ip)| ip).collect();
         ips.sort_unstable();
         ips
     }
@@ -143,7 +162,7 @@ mod tests {
         // A family that comes gets its share, and one that goes gives it back.
         let both: Vec<IpAddr> = others.into_iter().chain([v6(1)]).collect();
         assert_eq!(choose(&mut chosen, &both), [v4(2), v4(4), v4(5), v6(1)]);
-        assert_eq!(chosen.choose(&others).len(), 4);
+        assert_eq!(chosen.choose(&others, NOW).len(), 4);
     }
 
     #[test]
@@ -160,26 +179,60 @@ mod tests {
         seen.dedup();
         assert_eq!(seen, name(8, 0));
         for _ in 0..9 {
-            assert_eq!(chosen.choose(&name(8, 0)), chosen.clone().choose(&name(8, 0)));
+            assert_eq!(chosen.choose(&name(8, 0), NOW), chosen.clone().choose(&name(8, 0), NOW));
         }
     }
 
     #[test]
     fn nobody_moves_because_another_leaves_and_four_that_take_turns_share_no_slot() {
         let mut chosen = Chosen::default();
-        assert_eq!(chosen.choose(&name(3, 0)), [(0, v4(1)), (1, v4(2)), (2, v4(3))]);
-        assert_eq!(chosen.choose(&[v4(2), v4(3)]), [(1, v4(2)), (2, v4(3))]);
+        assert_eq!(chosen.choose(&name(3, 0), NOW), [(0, v4(1)), (1, v4(2)), (2, v4(3))]);
+        assert_eq!(chosen.choose(&[v4(2), v4(3)], NOW), [(1, v4(2)), (2, v4(3))]);
         let others = [v4(2), v4(3), v4(9)];
-        assert_eq!(chosen.choose(&others), [(1, v4(2)), (2, v4(3)), (3, v4(9))], "it was free");
-        assert_eq!(chosen.choose(&name(3, 0)), [(0, v4(1)), (1, v4(2)), (2, v4(3))], "its own");
+        assert_eq!(
+            chosen.choose(&others, NOW),
+            [(1, v4(2)), (2, v4(3)), (3, v4(9))],
+            "it was free"
+        );
+        assert_eq!(
+            chosen.choose(&name(3, 0), NOW),
+            [(0, v4(1)), (1, v4(2)), (2, v4(3))],
+            "its own"
+        );
         // One of four in each answer, then one of nine.
         let mut chosen = Chosen::default();
         for turn in 0..40 {
             let slot = usize::from(turn % 4);
-            assert_eq!(chosen.choose(&[v4(turn % 4)]), [(slot, v4(turn % 4))]);
+            assert_eq!(chosen.choose(&[v4(turn % 4)], NOW), [(slot, v4(turn % 4))]);
         }
         for turn in 0..90 {
-            assert_eq!(chosen.choose(&[v4(100 + turn % 9)]).len(), 1);
+            assert_eq!(chosen.choose(&[v4(100 + turn % 9)], NOW).len(), 1);
         }
+    }
+
+    #[test]
+    fn of_constant_addresses_each_has_its_turn_within_the_hour() {
+        let ips = name(5, 6);
+        let (mut chosen, mut seen, mut before) = (Chosen::default(), Vec::new(), Vec::new());
+        for minute in 0..60 {
+            let now = NOW + Duration::from_secs(60 * minute);
+            let mut probed: Vec<IpAddr> = chosen.choose(&ips, now).iter().map(|it| it.1).collect();
+            probed.sort_unstable();
+            let new: Vec<_> = probed.iter().filter(|ip| !before.contains(*ip)).collect();
+            // One of each family, each ten minutes.
+            let wanted =
+                if minute == 0 { (2, 2) } else { [(1, 1), (0, 0)][usize::from(minute % 10 > 0)] };
+            let of_v4 = new.iter().filter(|ip| ip.is_ipv4()).count();
+            assert_eq!((of_v4, new.len() - of_v4), wanted, "{minute}: {before:?} {probed:?}");
+            seen.extend(probed.iter().copied());
+            before = probed;
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, ips, "a dead one among them is seen");
+        // Nobody gives up a place for whom nobody waits.
+        let mut chosen = Chosen::default();
+        let probed = chosen.choose(&name(2, 2), NOW);
+        assert_eq!(chosen.choose(&name(2, 2), NOW + KEPT), probed);
     }
 }

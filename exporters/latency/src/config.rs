@@ -20,6 +20,7 @@ mod module;
 pub(crate) mod path;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 pub(crate) use entry::Role;
 use entry::{Entry, RawEntry};
@@ -44,8 +45,8 @@ pub struct Config {
     targets: Vec<Entry>,
     /// By which bounds times are counted.
     pub(crate) buckets: Buckets,
-    /// What is shown of each target beside the ordinary.
-    figures: Figures,
+    /// What is shown of each target beside the ordinary; by how many there are where nothing is said.
+    figures: Option<Figures>,
     /// By what echoes are sent.
     pub(crate) backend: Backend,
     /// Where more targets are discovered.
@@ -65,8 +66,7 @@ struct RawConfig {
     vantage: Option<Vantage>,
     #[serde(default)]
     buckets: Buckets,
-    #[serde(default)]
-    figures: Figures,
+    figures: Option<Figures>,
     #[serde(default)]
     icmp: RawIcmp,
     #[serde(default)]
@@ -190,7 +190,10 @@ impl Config {
 
     /// The targets of the file, and with them those that are discovered; which of these are left out.
     pub(crate) fn targets(&self, found: &[Found]) -> (Probed, Vec<Skipped>) {
-        let of_file = self.targets.iter().map(|entry| (entry.id.clone(), self.wanted(entry)));
+        let so_many = Figures::of_so_many(self.targets.len() + found.len());
+        let figures = self.figures.unwrap_or(so_many);
+        let wanted = |entry: &Entry| self.wanted(entry, figures);
+        let of_file = self.targets.iter().map(|entry| (entry.id.clone(), wanted(entry)));
         let mut targets: Probed = of_file.collect();
         let mut skipped = Vec::new();
         for found in found {
@@ -199,7 +202,7 @@ impl Config {
                     skipped
                         .push(found.clone().skip("another target has its team, name and module"));
                 }
-                Ok(entry) => drop(targets.insert(entry.id.clone(), self.wanted(&entry))),
+                Ok(entry) => drop(targets.insert(entry.id.clone(), wanted(&entry))),
                 Err(reason) => skipped.push(found.clone().skip(reason)),
             }
         }
@@ -239,10 +242,9 @@ impl Config {
         Ok(entry)
     }
 
-    fn wanted(&self, entry: &Entry) -> Wanted<Arc<Work>, Arc<Labels>> {
+    fn wanted(&self, entry: &Entry, figures: Figures) -> Wanted<Arc<Work>, Arc<Labels>> {
         let TargetId { group: team, module, .. } = entry.id.clone();
         let (own, buckets) = (entry.labels.clone(), self.buckets.clone());
-        let figures = self.figures;
         let labels = Labels { module, team, role: entry.role, own, buckets, figures };
         Wanted { work: Arc::new(self.work(entry)), labels: Arc::new(labels) }
     }
@@ -252,33 +254,12 @@ impl Config {
         self.discovery != Discovery::default()
     }
 
-    /// What is allowed and hardly meant.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let allows = self.on_demand.allow != AllowList::default();
-        let idle = self.targets.is_empty() && !self.discovers() && !allows;
-        let idle = idle.then(|| {
-            "targets: there is none, and on_demand.allow lists nobody, so nothing is probed; \
-             `on_demand: {allow: ['*']}` lets a scraper name any host"
-                .to_owned()
-        });
-        let modules = self.modules.iter().flat_map(|(name, module)| {
-            let fault = module
-                .fault
-                .iter()
-                .map(move |fault| format!("modules.{name}: its probes will fail: {fault}"));
-            let idle = module.asked.idle.iter();
-            fault.chain(idle.map(move |section| {
-                format!("modules.{name}.{section}: has no effect: the prober is another")
-            }))
-        });
-        idle.into_iter().chain(modules).chain(self.shared.iter().cloned()).collect()
-    }
-
     /// What a scraper may ask for.
     pub(crate) fn offer(&self) -> Offer {
         let offered = |module: &Located<Module>| Offered {
             module: Arc::new(module.asked.clone()),
             fault: module.fault.as_deref().map(Arc::from),
+            lack: module.asked.lack().map(Arc::from),
         };
         Offer {
             settings: Arc::clone(&self.on_demand),

@@ -23,12 +23,23 @@ label_enum! {
     }
 }
 
+/// So many targets have all of them where nothing is said: a page of a megabyte more, which nobody notices.
+const MOST_IN_FULL: usize = 1_000;
+
 /// Those that are asked for.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "Vec<String>")]
 pub(crate) struct Figures([bool; Figure::ALL.len()]);
 
 impl Figures {
+    /// All of them.
+    const ALL: Self = Self([true; Figure::ALL.len()]);
+
+    /// Those that are shown of each of so many targets where nothing is said.
+    pub(crate) fn of_so_many(targets: usize) -> Self {
+        if targets <= MOST_IN_FULL { Self::ALL } else { Self::default() }
+    }
+
     /// Whether it is asked for.
     pub(crate) fn has(self, figure: Figure) -> bool {
         self.0[figure as usize]
@@ -56,6 +67,13 @@ impl TryFrom<Vec<String>> for Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_targets_have_all_of_them_and_many_have_none() {
+        let all = Figures::of_so_many(MOST_IN_FULL);
+        assert!(Figure::ALL.into_iter().all(|figure| all.has(figure)));
+        assert_eq!(Figures::of_so_many(MOST_IN_FULL + 1), Figures::default());
+    }
 
     #[test]
     fn words_name_figures() {

@@ -1,6 +1,7 @@
 //! What this machine's own list says of names: `/etc/hosts`, read anew when it has changed (I/O).
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,23 +25,27 @@ type Stamp = (SystemTime, u64, u64);
 struct List(HashMap<String, Vec<IpAddr>>);
 
 /// The addresses that the list gives a name, of both families: it is asked before any resolver, for the whole
-/// name, so that what it does not say of one family nobody else does.
-pub(crate) async fn addresses(name: &str) -> Vec<IpAddr> {
-    KNOWN.addresses(name).await
+/// name, so that what it does not say of one family nobody else does. Where it is there and cannot be read, what it
+/// says is not known; nothing of what the kernel said of the file is said of a host.
+pub(crate) async fn addresses(name: &str) -> io::Result<Vec<IpAddr>> {
+    KNOWN.addresses(FILE, name).await
 }
 
 impl Known {
-    async fn addresses(&self, name: &str) -> Vec<IpAddr> {
-        let Some(stamp) = stamp(FILE) else { return Vec::new() };
+    async fn addresses(&self, file: &str, name: &str) -> io::Result<Vec<IpAddr>> {
+        let stamp = match stamp(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            stamp => stamp.map_err(unread)?,
+        };
         if let Some((_, list)) = self.kept().as_ref().filter(|(known, _)| *known == stamp) {
-            return list.of(name);
+            return Ok(list.of(name));
         }
-        // After its stamp: a list that changes meanwhile is read once more.
-        let text = tokio::fs::read_to_string(FILE).await.unwrap_or_default();
-        let list = Arc::new(List::parse(&text));
+        // After its stamp: a list that changes meanwhile is read once more. One that could not be read is not kept.
+        let bytes = tokio::fs::read(file).await.map_err(unread)?;
+        let list = Arc::new(List::parse(&String::from_utf8_lossy(&bytes)));
         let addresses = list.of(name);
         *self.kept() = Some((stamp, list));
-        addresses
+        Ok(addresses)
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<(Stamp, Arc<List>)>> {
@@ -48,9 +53,15 @@ impl Known {
     }
 }
 
-fn stamp(file: &str) -> Option<Stamp> {
-    let about = std::fs::metadata(file).ok()?;
-    Some((about.modified().ok()?, about.len(), about.ino()))
+fn stamp(file: &str) -> io::Result<Stamp> {
+    let about = std::fs::metadata(file)?;
+    Ok((about.modified()?, about.len(), about.ino()))
+}
+
+/// An error of the list, which none of a connection looks like.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn unread(error: io::Error) -> io::Error {
+    io::Error::other(format!("{FILE}: {error}"))
 }
 
 impl List {
@@ -79,6 +90,7 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Failure;
 
     #[test]
     fn a_machine_s_own_list_is_the_last_word_on_a_name() {
@@ -93,14 +105,28 @@ mod tests {
 
     #[tokio::test]
     async fn the_list_is_read_once_and_again_when_it_has_changed() {
-        let Some(stamp) = stamp(FILE) else { return };
+        let Ok(stamp) = stamp(FILE) else { return };
         let known = Known(Mutex::new(None));
-        let before = known.addresses("localhost").await;
+        let before = known.addresses(FILE, "localhost").await.unwrap();
         let ip = IpAddr::from([192, 0, 2, 7]);
         let other = Arc::new(List(HashMap::from([("localhost".to_owned(), vec![ip])])));
         *known.kept() = Some((stamp, Arc::clone(&other)));
-        assert_eq!(known.addresses("localhost").await, [ip], "it is not read");
+        assert_eq!(known.addresses(FILE, "localhost").await.unwrap(), [ip], "it is not read");
         *known.kept() = Some(((SystemTime::UNIX_EPOCH, 0, 0), other));
-        assert_eq!(known.addresses("localhost").await, before);
+        assert_eq!(known.addresses(FILE, "localhost").await.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_cannot_be_read_says_nothing_and_is_not_kept() {
+        let (folder, known) = (tempfile::tempdir().unwrap(), Known(Mutex::new(None)));
+        let file = folder.path().join("hosts");
+        let path = file.to_str().unwrap();
+        assert!(known.addresses(path, "a").await.unwrap().is_empty(), "there is none");
+        std::fs::create_dir(&file).unwrap();
+        let error = known.addresses(path, "a").await.unwrap_err();
+        assert!(Failure::of_io(&error).is_ours() && known.kept().is_none(), "{error}");
+        std::fs::remove_dir(&file).unwrap();
+        std::fs::write(&file, b"192.0.2.1 a # \xfc\n").unwrap();
+        assert_eq!(known.addresses(path, "a").await.unwrap().len(), 1);
     }
 }

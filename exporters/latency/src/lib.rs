@@ -109,10 +109,12 @@ impl Exporter for LatencyExporter {
     const NAME: &'static str = "turbulence-latency";
     const ABOUT: &'static str = "Latency of endpoints from this vantage, by ICMP, TCP, HTTP, DNS, gRPC, WebSocket and Unix sockets, and the paths to them.";
     const PORT: u16 = 9770;
-    const PAGES: &'static [&'static str] = &["/probe", "/paths", "/api/v1/paths"];
+    const PAGES: &'static [&'static str] = &["/probe", "/probe/recent", "/paths", "/api/v1/paths"];
     const GROUP: &'static str = "team";
-    const LINKS: &'static [(&'static str, &'static str)] =
-        &[("/paths", "the routers on the way to each address; /api/v1/paths as JSON")];
+    const LINKS: &'static [(&'static str, &'static str)] = &[
+        ("/paths", "the routers on the way to each address; /api/v1/paths as JSON"),
+        ("/probe/recent", "the last probes that were asked for, and what happened in each"),
+    ];
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {

@@ -55,8 +55,8 @@ pub(crate) fn socket_address(ip: IpAddr, port: u16, link: Option<u32>) -> Socket
     }
 }
 
-/// Whether this machine has an address. Asked when a packet could not be sent from it: what the kernel
-/// says then reads as if the network were at fault.
+/// Whether this machine has an address. Asked when a packet could not be sent from it, or was rejected by it: what the
+/// kernel says then reads as if the network were at fault.
 pub(crate) fn is_here(ip: IpAddr) -> bool {
     UdpSocket::bind((ip, 0)).is_ok()
 }

@@ -91,6 +91,9 @@ impl Engine for Requests {
                 }
             });
         };
+        if let Some(lack) = &offered.lack {
+            return Err(format!("module: {name} cannot be used: {lack}"));
+        }
         let target = asked.target().ok_or("target: is missing")?;
         let hostname = asked.parameter("hostname").filter(|hostname| !hostname.is_empty());
         if hostname.is_some_and(|hostname| !offered.module.prober.admits(hostname)) {
@@ -140,6 +143,7 @@ impl Engine for Requests {
             Some(failure) => format!("the probe failed: {}", failure.as_str()),
         });
         if let Some(failure) = failure {
+            log.fail();
             // Not the target as it was asked for: it may hold a password.
             let (reason, target) = (failure.as_str(), &plan.destination);
             debug!(%target, module = %plan.name, reason, "a probe that was asked for failed");

@@ -11,8 +11,8 @@ mod shared;
 mod troubled;
 
 use std::future::pending;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use tracing::{debug, info};
 
 use self::known::{Decision, Known, decide, matter};
 use self::queues::Kind;
-use self::servers::Servers;
+use self::servers::{Servers, classify};
 use self::shared::{Occasions, Shared};
 use self::troubled::End;
 use crate::host::{Families, Host};
@@ -209,7 +209,8 @@ impl Names {
                 );
                 known.ask(now);
                 let (shared, names) = (Arc::clone(&self.shared), Arc::downgrade(self));
-                tokio::spawn(in_turn(shared, names, name.to_owned(), family, kind));
+                let ended = self.ended.subscribe();
+                tokio::spawn(in_turn(shared, (names, ended), name.to_owned(), family, kind));
             }
         }
         decide(self.families, &state.known, patience, now)
@@ -310,7 +311,8 @@ impl Names {
     ) -> Result<(Vec<IpAddr>, Duration), NetError> {
         let is_of_family = |ip: &IpAddr| ip.is_ipv4() == (family == 0);
         // Asked each time, so that a change is followed as soon as an answer may be asked for again.
-        let mut listed = own_list(name, &self.resolvers).await;
+        let listed = own_list(name, &self.resolvers).await;
+        let (mut listed, unread) = listed.map_or_else(|it| (Vec::new(), Some(it)), |it| (it, None));
         if !listed.is_empty() {
             listed.retain(is_of_family);
             return Ok((listed, Duration::ZERO));
@@ -324,7 +326,12 @@ impl Names {
             (_, 0) => (RecordType::A, Some(RecordType::AAAA)),
             _ => (RecordType::AAAA, Some(RecordType::A)),
         };
-        let answer = servers.look_up(&self.shared, &name, kinds, self.shared.limit).await?;
+        let answer = servers.look_up(&self.shared, &name, kinds, self.shared.limit).await;
+        let answer = answer.map_err(|error| match unread {
+            // It may stand in the list that cannot be read.
+            Some(unread) if servers::is_none(&error) => NetError::from(unread),
+            _ => error,
+        })?;
         let ips = answer.answers().iter().filter_map(|record| record.data.ip_addr());
         let ttl = answer.answers().iter().map(|record| record.ttl).min();
         Ok((ips.filter(is_of_family).collect(), Duration::from_secs(ttl.unwrap_or(0).into())))
@@ -345,15 +352,27 @@ impl State {
     }
 }
 
-/// Looks up a name in one family when it is its turn. Who wants to know may be gone by then: nobody is asked.
-async fn in_turn(shared: Arc<Shared>, names: Weak<Names>, name: String, family: usize, kind: Kind) {
+/// Looks up a name in one family when it is its turn. Who wants to know may be gone by then: nobody is asked, and nobody
+/// makes room for it.
+async fn in_turn(
+    shared: Arc<Shared>,
+    (names, mut ended): (Weak<Names>, watch::Receiver<()>),
+    name: String,
+    family: usize,
+    kind: Kind,
+) {
     let mut place = shared.queues.try_enter(kind);
     let has_to_wait = place.is_none();
     if has_to_wait {
         if let Some(names) = names.upgrade() {
             names.queue(family);
         }
-        place = shared.queues.enter(kind).await;
+        // Whoever tells of ends is there as long as anybody wants to know.
+        let gone = async { while ended.changed().await.is_ok() {} };
+        place = tokio::select! {
+            place = shared.queues.enter(kind) => place,
+            () = gone => return,
+        };
     }
     if let Some(names) = names.upgrade() {
         if has_to_wait {
@@ -365,26 +384,8 @@ async fn in_turn(shared: Arc<Shared>, names: Weak<Names>, name: String, family: 
 }
 
 /// What this machine's own list says of a name; nothing where the config names who is asked.
-async fn own_list(name: &str, resolvers: &[SocketAddr]) -> Vec<IpAddr> {
-    if resolvers.is_empty() { hosts::addresses(name).await } else { Vec::new() }
-}
-
-/// A lookup that could not be asked for (no descriptor, no memory) says nothing of the name; nor does a
-/// resolver that fails say that there is no such name.
-fn classify(error: &NetError) -> Failure {
-    let is_ours = match error {
-        NetError::Io(error) => Failure::of_io(error).is_ours(),
-        // The library does not say why it has none: the resolvers refuse, or there is no socket.
-        NetError::NoConnections => UnixDatagram::unbound().is_err(),
-        _ => false,
-    };
-    if is_ours {
-        Failure::Local
-    } else if servers::is_none(error) {
-        Failure::Dns
-    } else {
-        Failure::Resolver
-    }
+async fn own_list(name: &str, resolvers: &[SocketAddr]) -> io::Result<Vec<IpAddr>> {
+    if resolvers.is_empty() { hosts::addresses(name).await } else { Ok(Vec::new()) }
 }
 
 #[cfg(test)]

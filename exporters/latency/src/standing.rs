@@ -165,7 +165,7 @@ impl Standing {
             return vec![*ip];
         }
         // Whoever has a place has it again after a lookup that failed.
-        let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips) };
+        let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips, now) };
         let ips = || probed.iter().map(|(_, ip)| *ip);
         if probed.iter().copied().eq(self.addresses.iter().map(|it| (it.slot, it.ip))) {
             return ips().collect();
@@ -528,11 +528,21 @@ mod tests {
     #[test]
     fn a_lookup_that_fails_makes_no_address_young() {
         let mut standing = standing();
-        (1..=5).for_each(|round| standing.decided(round, B, &bad(), at(1)));
+        let session = Session { expiry: Some(7), ..Session::default() };
+        let shown = Outcome { session: Some(Box::new(session.clone())), ..bad() };
+        (1..=5).for_each(|round| standing.decided(round, B, &shown, at(1)));
+        assert_eq!(standing.addresses()[1].session(NOW), Some(&session));
+        let before = standing.addresses()[1].session.clone();
         standing.resolved(&[], NOW);
         standing.resolved(&[A, B], NOW);
         let slot = &standing.addresses()[1];
         assert_eq!((slot.is_up(NOW), slot.consecutive_failures()), (None, 5));
+        assert_eq!(slot.session(NOW), None, "nobody has looked since");
+        // What an older probe finds late is no newer than what is known.
+        let other = Outcome { session: Some(Box::default()), ..bad() };
+        standing.decided(4, B, &other, at(2));
+        let slot = &standing.addresses()[1];
+        assert_eq!((&slot.session, slot.session(NOW)), (&before, Some(&session)));
     }
 
     #[test]

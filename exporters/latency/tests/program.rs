@@ -6,10 +6,20 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+#[path = "program/crowd.rs"]
+mod crowd;
 #[path = "program/echoes.rs"]
 mod echoes;
+#[path = "program/families.rs"]
+mod families;
+#[path = "program/forged.rs"]
+mod forged;
 #[path = "program/healthy.rs"]
 mod healthy;
+#[path = "program/hostile.rs"]
+mod hostile;
+#[path = "program/logins.rs"]
+mod logins;
 #[path = "program/modules.rs"]
 mod modules;
 #[path = "program/names.rs"]

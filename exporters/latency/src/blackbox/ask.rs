@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::on_demand::{AllowList, Destination, Log};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::icmp::Icmp;
 use crate::metrics::counts::Strays;
+use crate::outcome::{Failure, of_another};
 
 /// What noting takes, generously.
 const LAST_MOMENT: Duration = Duration::from_millis(50);
@@ -47,6 +48,21 @@ impl Ask<'_> {
     pub(crate) fn last_moment(&self) -> Instant {
         let whole = self.deadline.saturating_duration_since(self.started);
         self.deadline - (whole / 20).min(LAST_MOMENT)
+    }
+
+    /// What comes of whom the probe needs beside its target: a proxy, or who gives tokens. Also one that says nothing
+    /// until the probe ends is no silence of the target.
+    pub(crate) async fn of_another<T>(
+        &self,
+        asked: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let asked = timeout_at(self.last_moment(), asked).await;
+        asked
+            .unwrap_or_else(|_| {
+                self.log.line(|| "who is needed beside the target said nothing in time");
+                Err(Failure::Local)
+            })
+            .map_err(of_another)
     }
 
     /// Whether somebody may be contacted whom the target names on the way, by a redirect, say: to be asked

@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     answers: Validator,
     authorities: Validator,
     additionals: Validator,
+    /// Whether it wants TLS where there is no connection.
+    has_no_way: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
@@ -93,9 +95,8 @@ impl Default for Settings {
 
 impl Settings {
     fn of(raw: RawSettings) -> Result<Self, String> {
-        if raw.dns_over_tls && raw.transport_protocol == Transport::Udp {
-            return Err("transport_protocol: must be tcp where dns_over_tls is true".to_owned());
-        }
+        // In the peer each of its probes fails.
+        let has_no_way = raw.dns_over_tls && raw.transport_protocol == Transport::Udp;
         let must = |field: &str, must: String| format!("{field}: {must}");
         let mut name = Name::from_ascii(&raw.query_name)
             .map_err(|_| "query_name: must be the name of a host or of a zone".to_owned())?;
@@ -117,7 +118,13 @@ impl Settings {
             answers: raw.validate_answer_rrs.unwrap_or_default(),
             authorities: raw.validate_authority_rrs.unwrap_or_default(),
             additionals: raw.validate_additional_rrs.unwrap_or_default(),
+            has_no_way,
         })
+    }
+
+    /// What it wants and nobody can do.
+    pub(crate) fn lack(&self) -> Option<&str> {
+        self.has_no_way.then_some("transport_protocol: must be tcp where dns_over_tls is true")
     }
 
     /// Which addresses of a name are probed.

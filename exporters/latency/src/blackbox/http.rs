@@ -45,7 +45,7 @@ use super::http_client::connection::{Asked, Connection, Peer, authority, open};
 use super::http_client::{USER_AGENT, Via, basic};
 use crate::clock;
 use crate::host::Families;
-use crate::outcome::{Failure, Phase, of_another};
+use crate::outcome::{Failure, Phase};
 
 pub(crate) use self::said::follows;
 pub(crate) use self::settings::Settings;
@@ -208,7 +208,7 @@ impl Settings {
         let at = match via {
             None => ip.into_iter().collect(),
             // It says nothing of the target.
-            Some(via) => choose::all(&via.host, ask).await.map_err(of_another)?,
+            Some(via) => ask.of_another(choose::all(&via.host, ask)).await?,
         };
         if let Some(via) = via
             && !is_tls

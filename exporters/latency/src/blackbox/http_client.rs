@@ -32,7 +32,7 @@ pub(crate) use self::oauth2::OAuth2;
 use self::proxy::Proxy;
 use super::ask::Ask;
 use super::tls;
-use crate::outcome::{Failure, of_another};
+use crate::outcome::Failure;
 
 pub(crate) use self::proxy::Via;
 
@@ -65,6 +65,7 @@ pub(crate) struct Raw {
     pub(crate) http_headers: BTreeMap<String, HttpHeader>,
     pub(crate) tls_config: tls::Settings,
     pub(crate) proxy_url: Option<Secret>,
+    pub(crate) proxy_url_file: Option<PathBuf>,
     pub(crate) no_proxy: Option<String>,
     pub(crate) proxy_from_environment: bool,
     pub(crate) proxy_connect_header: BTreeMap<String, Vec<Secret>>,
@@ -91,7 +92,7 @@ impl TryFrom<Raw> for Client {
             return Err(format!("{second}: give it or {first}, not both"));
         }
         let proxy = Proxy::new(
-            raw.proxy_url,
+            (raw.proxy_url, raw.proxy_url_file),
             raw.no_proxy,
             raw.proxy_from_environment,
             raw.proxy_connect_header,
@@ -120,7 +121,7 @@ impl Client {
         folder.clone_into(&mut self.folder);
         // Each of them, whatever fails: what cannot be read now may be there by the time of a probe, and what then
         // still fails, fails that.
-        let proxy = self.proxy.load(variable);
+        let proxy = self.proxy.load(variable, |file| file.read_line(folder));
         let tls = self.tls.load(folder);
         let oauth2 = self.oauth2.as_mut().map(|oauth2| oauth2.load(folder).context("oauth2"));
         let said = self.who_asks().map(drop);
@@ -147,7 +148,7 @@ impl Client {
         })?;
         if let Some(oauth2) = &self.oauth2 {
             // Whoever gives tokens is not the target.
-            let token = oauth2.token(ask).await.map_err(of_another)?;
+            let token = ask.of_another(oauth2.token(ask)).await?;
             said.insert(header::AUTHORIZATION, token);
         }
         Ok(said)

@@ -19,6 +19,8 @@ use crate::outcome::Failure;
 pub(crate) struct Settings {
     families: Families,
     options: EchoOptions,
+    /// What the module wants and this version cannot do.
+    lack: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -50,7 +52,11 @@ impl TryFrom<RawSettings> for Settings {
             let name = interface(&name).map(str::to_owned);
             name.ok_or_else(|| "interface: must be the name of one, as in eth0".to_owned())
         });
-        let payload = raw.payload_size.map(options::payload).transpose()?.flatten();
+        // The peer knows a reply by its identifier, and sends as little as it is told.
+        let (payload, lack) = match raw.payload_size.map(options::payload) {
+            Some(Err(why)) if raw.payload_size < Some(options::FEW) => (None, Some(why)),
+            payload => (payload.transpose()?.flatten(), None),
+        };
         Ok(Self {
             families: choose::families(raw.preferred_ip_protocol, raw.ip_protocol_fallback),
             options: EchoOptions {
@@ -61,6 +67,7 @@ impl TryFrom<RawSettings> for Settings {
                 source: raw.source_ip_address.0,
                 interface: interface.transpose()?,
             },
+            lack,
         })
     }
 }
@@ -75,6 +82,11 @@ impl Settings {
     /// Which addresses of a name are probed.
     pub(crate) fn families(&self) -> Families {
         self.families
+    }
+
+    /// What it wants and this version cannot do.
+    pub(crate) fn lack(&self) -> Option<&str> {
+        self.lack.as_deref()
     }
 
     /// Whom a probe of this target contacts.

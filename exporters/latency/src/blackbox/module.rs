@@ -100,6 +100,18 @@ probers! {
 }
 
 impl Prober {
+    /// What it was told and cannot do here, by the key: such a module is refused when it is asked for, and not with the
+    /// whole file of which it is.
+    fn lack(&self) -> Option<String> {
+        let lack = match self {
+            Self::Http(settings) => settings.lack(),
+            Self::Icmp(settings) => settings.lack(),
+            Self::Dns(settings) => settings.lack(),
+            Self::Tcp(_) | Self::Grpc(_) | Self::Unix(_) | Self::Websocket(_) => None,
+        };
+        lack.map(|lack| format!("{}.{lack}", self.as_str()))
+    }
+
     /// Whether a query may ask for a host by that name.
     pub(crate) fn admits(&self, hostname: &str) -> bool {
         match self {
@@ -128,6 +140,11 @@ pub(crate) struct Module {
 }
 
 impl Module {
+    /// What it wants and this version cannot do, by the key.
+    pub(crate) fn lack(&self) -> Option<String> {
+        self.prober.lack()
+    }
+
     /// Reads the files that it names, relative paths being taken from `folder`.
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         folder.clone_into(&mut self.folder);

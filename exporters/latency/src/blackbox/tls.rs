@@ -32,12 +32,12 @@ use openssl::sha::Sha256;
 use openssl::ssl::{
     Ssl, SslContext, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
-use openssl::x509::store::X509Store;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_openssl::SslStream;
 
 use self::files::{Stamp, authorities, certificates};
+use self::judge::Roots;
 use self::judged::Judged;
 use self::newest::Newest;
 use self::session::{record, version};
@@ -116,8 +116,7 @@ struct Loaded {
     /// Of the files that it was made of.
     stamps: Vec<Stamp>,
     context: SslContext,
-    /// Whom to trust; nobody has to be where any certificate will do.
-    roots: Option<Arc<X509Store>>,
+    roots: Roots,
     digest: [u8; 32],
     /// By these.
     judged: Arc<Judged>,
@@ -126,6 +125,13 @@ struct Loaded {
 impl PartialEq for Loaded {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
+    }
+}
+
+impl Loaded {
+    /// Whether it cannot judge, as long as this machine has no certificates.
+    fn is_without_roots(&self) -> bool {
+        matches!(self.roots, Roots::Missing)
     }
 }
 
@@ -195,8 +201,9 @@ impl Settings {
 
     /// What is made of it for a probe.
     async fn made(&self, ask: &Ask<'_>) -> anyhow::Result<Loaded> {
+        let is_missing = self.loaded.as_ref().is_some_and(Loaded::is_without_roots);
         match &self.loaded {
-            Some(loaded) if !self.is_of_files() => Ok(loaded.clone()),
+            Some(loaded) if !self.is_of_files() && !is_missing => Ok(loaded.clone()),
             None if !self.is_of_files() => self.read(),
             _ => self.newest.of(self, ask).await,
         }
@@ -205,7 +212,7 @@ impl Settings {
     /// The same with the files as they are now: they are read again where one has changed. May take long.
     fn current(&self) -> anyhow::Result<Loaded> {
         let stamps = self.stamps();
-        let is_same = |loaded: &Loaded| loaded.stamps == stamps;
+        let is_same = |loaded: &Loaded| loaded.stamps == stamps && !loaded.is_without_roots();
         let known = self.loaded.clone().filter(is_same);
         known.or_else(|| self.newest.loaded().filter(is_same)).map_or_else(|| self.read(), Ok)
     }
@@ -217,7 +224,7 @@ impl Settings {
     fn read(&self) -> anyhow::Result<Loaded> {
         // Before they are read: one that changes meanwhile is read once more.
         let (folder, stamps) = (self.folder.as_path(), self.stamps());
-        let (mut digest, mut roots) = (Sha256::new(), None);
+        let (mut digest, mut roots) = (Sha256::new(), Roots::Anybody);
         let mut builder = SslContext::builder(SslMethod::tls_client())?;
         // Judged here, once it was recorded.
         builder.set_verify(SslVerifyMode::NONE);
@@ -238,9 +245,10 @@ impl Settings {
             let pem = authorities(ca, folder).context("tls_config.ca_file")?;
             digest.update(&pem);
             let given = certificates(&pem).context("tls_config.ca_file")?;
-            roots = Some(Arc::new(judge::store_of(given).context("tls_config.ca_file")?));
+            let store = judge::store_of(given).context("tls_config.ca_file")?;
+            roots = Roots::These(Arc::new(store));
         } else if !self.insecure_skip_verify {
-            roots = Some(judge::system()?);
+            roots = judge::system()?;
         }
         if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
             let pem = cert.read(folder).context("tls_config.cert_file")?;
@@ -310,10 +318,14 @@ impl Settings {
             format!("TLS is {} with {suite}", version(stream.ssl()).unwrap_or("?"))
         });
         let judged = match &loaded.roots {
-            Some(roots) if !self.insecure_skip_verify => {
+            Roots::Missing => {
+                ask.log.line(|| "this machine has no CA certificates to judge by");
+                return Err(Failure::Local);
+            }
+            Roots::These(roots) if !self.insecure_skip_verify => {
                 Some(loaded.judged.judge(roots, stream.ssl().peer_cert_chain(), name))
             }
-            _ => None,
+            Roots::These(_) | Roots::Anybody => None,
         };
         if let Some(tls) = &mut found.tls {
             let trust = judged.as_ref().map(|judged| judged.as_ref());

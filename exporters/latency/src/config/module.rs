@@ -62,9 +62,10 @@ impl TryFrom<Twice<asked::Module, Continuous>> for Module {
         if let Some(timeout) = asked.timeout {
             within("timeout", timeout, SHORTEST_TIMEOUT)?;
         }
-        let continuous = match read.second {
-            Err(why) => Continuous::asked(&asked).unwrap_or(Err(why)),
-            own => own,
+        let continuous = match (asked.lack(), read.second) {
+            (Some(lack), _) => Err(lack),
+            (None, Err(why)) => Continuous::asked(&asked).unwrap_or(Err(why)),
+            (None, own) => own,
         };
         match continuous {
             // With an interval it is meant for targets: what is wrong is told where it stands.

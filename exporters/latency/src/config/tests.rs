@@ -1,5 +1,6 @@
 //! Good files and bad ones.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,7 +114,7 @@ targets: [{{name: a, address: 192.0.2.1, module: fast}}, {{name: b, address: \"1
 }
 
 #[test]
-fn the_portable_backend_is_asked_for_nothing_that_it_cannot_do() {
+fn the_second_opinion_is_asked_for_nothing_that_it_cannot_do() {
     let text = |backend: &str, section: &str| {
         format!(
             "{VANTAGE}icmp: {{backend: {backend}}}\nmodules: {{m: {{prober: icmp, icmp: \
@@ -468,6 +469,57 @@ fn a_file_of_the_peer_is_good_as_it_is() {
     assert_eq!(offer.modules["ssh"].module.timeout, Some(Duration::from_secs(5)));
     assert_eq!(offer.modules["pop3"].module.timeout, None);
     assert!(offer.modules.values().all(|it| it.fault.is_none() && it.module.idle.is_empty()));
+}
+
+#[test]
+fn a_small_config_shows_every_figure_unless_it_says_which() {
+    use crate::figures::Figure;
+    let shown = |head: &str, targets: u32| {
+        let mut text = format!("{VANTAGE}{head}modules: {{icmp: {{prober: icmp}}}}\ntargets:\n");
+        for number in 0..targets {
+            let address = std::net::Ipv4Addr::from(0x0a00_0000 + number);
+            writeln!(text, "- {{name: n{number}, module: icmp, address: {address}}}").unwrap();
+        }
+        let (targets, _) = load(&text).unwrap().targets(&[]);
+        let has = |figure| targets.values().all(|it| it.labels.figures.has(figure));
+        Figure::ALL.into_iter().filter(|figure| has(*figure)).count()
+    };
+    assert_eq!(shown("", 1), Figure::ALL.len(), "what was sent, for one");
+    assert_eq!(shown("", 1_001), 0, "each is a line of each target");
+    assert_eq!([shown("figures: []\n", 1), shown("figures: [sent]\n", 1_001)], [0, 1]);
+}
+
+#[test]
+fn a_module_that_this_version_cannot_run_is_refused_by_itself_and_not_with_its_file() {
+    let lacking = [
+        ("http_3xx", "{prober: http, http: {enable_http3: true, valid_http_versions: [HTTP/3.0]}}"),
+        ("only_3", "{prober: http, http: {valid_http_versions: [HTTP/3.0]}}"),
+        ("small", "{prober: icmp, icmp: {payload_size: 8}}"),
+        ("dot", "{prober: dns, dns: {query_name: a, dns_over_tls: true}}"),
+    ];
+    let wanted = [
+        "http.enable_http3: true is not supported by this version",
+        "http.valid_http_versions: HTTP/3.0 needs enable_http3",
+        "icmp.payload_size: must be from 18 to",
+        "dns.transport_protocol: must be tcp where dns_over_tls",
+    ];
+    for ((name, module), wanted) in lacking.into_iter().zip(wanted) {
+        let text = format!("{VANTAGE}{PEERS}  {name}: {module}\n");
+        let config = load(&text).unwrap();
+        let offer = config.offer();
+        assert_eq!(offer.modules.values().filter(|it| it.lack.is_some()).count(), 1, "{name}");
+        assert!(offer.modules[name].lack.as_deref().is_some_and(|it| it.starts_with(wanted)));
+        let warned = format!("modules.{name}: is refused when it is asked for: {wanted}");
+        assert!(config.warnings().iter().any(|it| it.starts_with(&warned)), "{name}");
+        // Who names it for a target, or means it for targets, is told at once.
+        for text in [
+            format!("{text}targets: [{{name: a, address: 'http://a/', module: {name}}}]\n"),
+            text.replace(module, &module.replacen('{', "{interval: 5s, ", 1)),
+        ] {
+            let error = format!("{:#}", load(&text).unwrap_err());
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the kernel may refuse a socket for echoes, and what follows: they go on without it.
 
+use std::sync::{Mutex, PoisonError};
+
 use datagram::Feature;
 use exporter_kit::label_enum;
 use tracing::{info, warn};
@@ -58,9 +60,16 @@ impl Asset {
     }
 }
 
-/// Says in one line what a socket does without, and what follows.
+/// What was said of the sockets of a family last: there are many alike.
+static SAID: Mutex<[Vec<Asset>; Family::ALL.len()]> = Mutex::new([Vec::new(), Vec::new()]);
+
+/// Says in one line what sockets of a family do without, and what follows, unless that is what was said last.
 pub(super) fn say_what_is_lost(family: Family, lacks: &[(Asset, String)]) {
-    if lacks.is_empty() {
+    let lost: Vec<Asset> = lacks.iter().map(|(asset, _)| *asset).collect();
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = std::mem::replace(&mut said[family as usize], lost.clone());
+    drop(said);
+    if lacks.is_empty() || before == lost {
         return;
     }
     let family = family.as_str();

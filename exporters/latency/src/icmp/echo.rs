@@ -126,6 +126,15 @@ pub(crate) fn verdict(family: Family, kind: u8, code: u8, dont_fragment: bool) -
     }
 }
 
+/// Whether an ICMP error is what a firewall says that rejects: from an address of this machine, it is its own. That a
+/// neighbour does not answer, this machine says in other words.
+pub(crate) fn is_rejection(family: Family, kind: u8, code: u8) -> bool {
+    match family {
+        Family::V4 => kind == 3 && matches!(code, 2 | 3 | 9 | 10 | 13),
+        Family::V6 => kind == 1 && matches!(code, 1 | 4 | 5 | 6),
+    }
+}
+
 /// The round trip of an echo that was sent at `sent`, read at `now` (one clock that never goes
 /// back), and had waited in the socket's buffer for `queued` (by the wall clock, which may have been
 /// set in between: what cannot be is left out). The clock is read before sending, so the result may
@@ -221,6 +230,18 @@ mod tests {
         for payload in [18, 19, 56, 1472, 65_507] {
             let bytes = request(Family::V4, 0xabcd, 3, u128::MAX / 3, payload);
             assert_eq!((bytes.len(), checksum(&bytes)), (8 + payload, 0));
+        }
+    }
+
+    #[test]
+    fn what_a_firewall_says_is_told_from_a_neighbour_that_is_silent() {
+        let (v4, v6) = (Family::V4, Family::V6);
+        for (family, kind, code) in [(v4, 3, 3), (v4, 3, 13), (v4, 3, 10), (v6, 1, 4), (v6, 1, 1)] {
+            assert!(is_rejection(family, kind, code), "{family:?} {kind}/{code}");
+        }
+        // Host unreachable, address unreachable; the way is too long.
+        for (family, kind, code) in [(v4, 3, 1), (v6, 1, 3), (v4, 11, 3), (v6, 3, 1)] {
+            assert!(!is_rejection(family, kind, code), "{family:?} {kind}/{code}");
         }
     }
 

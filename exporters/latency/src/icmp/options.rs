@@ -10,6 +10,8 @@ use super::socket::Kind;
 const PAYLOAD: usize = 56;
 /// What a system's TTL is.
 const ORDINARY_TTL: u8 = 64;
+/// A payload of fewer bytes has no room for what a reply is known by.
+pub(crate) const FEW: u64 = SHORTEST_PAYLOAD as u64;
 /// The largest that fits an IPv4 packet, with its header and that of ICMP.
 const LONGEST_PAYLOAD: u64 = 65_507;
 

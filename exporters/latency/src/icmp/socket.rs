@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use super::asset::{Asset, say_what_is_lost};
 use super::echo::{self, Echo, Family};
 use super::kernel;
+use crate::link;
 use crate::outcome::Failure;
 
 /// Room for a burst: the default of 208 KiB holds about 277 small packets.
@@ -186,6 +187,10 @@ impl EchoSocket {
         let failure = echo::verdict(family, notice.kind, notice.code, self.kind.dont_fragment)?;
         let echo = echo::quoted(self.kind.family, notice.quoted)
             .filter(|echo| self.mode == Mode::Dgram || echo.identifier == self.identifier)?;
+        let is_own = |offender| offender != notice.to.ip() && link::is_here(offender);
+        let is_ours = echo::is_rejection(family, notice.kind, notice.code)
+            && notice.offender.is_some_and(is_own);
+        let failure = if is_ours { Failure::Local } else { failure };
         Some((Refusal { failure, offender: notice.offender }, echo))
     }
 

@@ -1,4 +1,4 @@
-//! Echoes by the crate `surge-ping`: portable, and less exact (I/O).
+//! Echoes by the crate `surge-ping`: a second opinion, less exact (I/O).
 //!
 //! It reads the time in this program, when a reply is read and after a request was sent, which makes a
 //! round trip longer or shorter than it was; so the time is read here, before and after, and no round trip is

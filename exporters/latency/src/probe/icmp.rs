@@ -62,7 +62,7 @@ impl TryFrom<RawSettings> for Settings {
 }
 
 impl Settings {
-    /// Refuses what the portable backend cannot do.
+    /// Refuses what `surge-ping` cannot do.
     pub(crate) fn refuse_beyond_surge(&self) -> Result<(), String> {
         match self.options.beyond_surge(false) {
             Some(option) => Err(format!("icmp.{option}: needs `icmp: {{backend: kernel}}`")),

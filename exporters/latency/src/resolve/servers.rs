@@ -4,7 +4,8 @@
 //! the others for a while: a dead one costs one lookup a second, and not each.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -22,6 +23,7 @@ use hickory_resolver::system_conf::parse_resolv_conf;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::shared::Shared;
+use crate::outcome::Failure;
 
 /// Each is asked so often, and waited for twice as long each time: some are slow, and packets are lost.
 const TURNS: u32 = 3;
@@ -38,6 +40,8 @@ pub(super) struct Servers {
     /// What a name may be below.
     search: Vec<Name>,
     options: ResolverOpts,
+    /// Whether nobody named them: this machine is asked whether it is one itself.
+    is_guess: bool,
 }
 
 impl Servers {
@@ -46,13 +50,18 @@ impl Servers {
     pub(super) async fn of(resolvers: &[SocketAddr]) -> Result<Self, NetError> {
         if !resolvers.is_empty() {
             let all = resolvers.iter().map(name_server).collect();
-            return Ok(Self { all, search: Vec::new(), options: ResolverOpts::default() });
+            let (search, options) = (Vec::new(), ResolverOpts::default());
+            return Ok(Self { all, search, options, is_guess: false });
         }
-        let text = match tokio::fs::read_to_string(FILE).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            text => text.unwrap_or_default(),
+        Self::of_file(FILE).await
+    }
+
+    async fn of_file(file: &str) -> Result<Self, NetError> {
+        let bytes = match tokio::fs::read(file).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(ours(&error)),
+            bytes => bytes.unwrap_or_default(),
         };
-        Self::of_the_system(&text)
+        Self::of_the_system(&String::from_utf8_lossy(&bytes)).map_err(|error| ours(&error))
     }
 
     fn of_the_system(text: &str) -> Result<Self, NetError> {
@@ -62,14 +71,28 @@ impl Servers {
         let (config, options) = parse_resolv_conf(format!("{text}{own}"))?;
         let (domain, mut search, all) = config.into_parts();
         search.splice(0..0, domain.filter(|domain| !search.contains(domain)));
-        Ok(Self { all, search, options })
+        Ok(Self { all, search, options, is_guess: !names_one })
+    }
+
+    /// Asks for the records of a name, for so long at most: see [`Self::asked_below`].
+    pub(super) async fn look_up(
+        &self,
+        shared: &Shared,
+        name: &Name,
+        kinds: (RecordType, Option<RecordType>),
+        limit: Duration,
+    ) -> Result<Lookup, NetError> {
+        self.asked_below(shared, name, kinds, limit).await.map_err(|error| {
+            // That this machine serves no names, where nobody said so, says nothing of any.
+            if self.is_guess && code(&error).is_none() { ours(&error) } else { error }
+        })
     }
 
     /// Asks for the records of a name, for so long at most.
     ///
     /// The names below the search list are gone through until one has records of this kind or of `other`, as libc
     /// does that is asked for both families: they are to be of one machine.
-    pub(super) async fn look_up(
+    async fn asked_below(
         &self,
         shared: &Shared,
         name: &Name,
@@ -183,7 +206,7 @@ impl Servers {
         options.cache_size = 0;
         options.timeout = limit;
         options.attempts = 0;
-        builder.build()
+        builder.build().map_err(|error| ours(&error))
     }
 }
 
@@ -215,6 +238,12 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, connections.into())
 }
 
+/// Whom to ask cannot be told here, by a fault of this machine: what the kernel says of a file is not what it says of a
+/// server, and no word on a name.
+fn ours(error: &dyn std::fmt::Display) -> NetError {
+    io::Error::other(format!("{FILE}: {error}")).into()
+}
+
 /// The code of an answer that has no records, if it is one.
 pub(super) fn code(error: &NetError) -> Option<ResponseCode> {
     match error {
@@ -228,6 +257,27 @@ pub(super) fn code(error: &NetError) -> Option<ResponseCode> {
 /// next server.
 pub(super) fn is_none(error: &NetError) -> bool {
     matches!(code(error), Some(ResponseCode::NXDomain | ResponseCode::NoError))
+}
+
+/// A lookup that could not be asked for (no descriptor, no memory) says nothing of the name; nor does a
+/// resolver that fails say that there is no such name.
+pub(super) fn classify(error: &NetError) -> Failure {
+    let is_ours = match error {
+        NetError::Io(error) => Failure::of_io(error).is_ours(),
+        // The library does not say why it has none: the resolvers refuse, or there is no socket.
+        NetError::NoConnections => {
+            let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+            any.iter().all(|ip| UdpSocket::bind((*ip, 0)).is_err())
+        }
+        _ => false,
+    };
+    if is_ours {
+        Failure::Local
+    } else if is_none(error) {
+        Failure::Dns
+    } else {
+        Failure::Resolver
+    }
 }
 
 /// What a server said tells more than that another said nothing.
@@ -249,7 +299,8 @@ pub(super) mod tests {
     /// Servers with a search list.
     pub(in crate::resolve) fn with_search(server: SocketAddr, search: &[&str]) -> Servers {
         let search = search.iter().map(|domain| name(domain)).collect();
-        Servers { all: vec![name_server(&server)], search, options: ResolverOpts::default() }
+        let (all, options) = (vec![name_server(&server)], ResolverOpts::default());
+        Servers { all, search, options, is_guess: false }
     }
 
     #[test]
@@ -277,7 +328,32 @@ pub(super) mod tests {
                 ["127.0.0.1:53".parse().unwrap()]
             );
         }
+        assert!(Servers::of_the_system("").unwrap().is_guess);
         let servers = Servers::of_the_system("nameserver 192.0.2.1\nnameserver 192.0.2.2\n");
         assert_eq!(servers.unwrap().all.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn whom_this_machine_cannot_tell_it_blames_nobody_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |file: &str| folder.path().join(file).to_str().unwrap().to_owned();
+        // Of a file the kernel says what it says of hosts that are not reached.
+        let error = Servers::of_file(&path("")).await.unwrap_err();
+        assert_eq!(classify(&error), Failure::Local, "{error}");
+        assert_eq!(classify(&ours(&"EACCES")), Failure::Local);
+        std::fs::write(path("bad"), "options timeout:many\nnameserver 192.0.2.300\n").unwrap();
+        if let Err(error) = Servers::of_file(&path("bad")).await {
+            assert_eq!(classify(&error), Failure::Local, "{error}");
+        }
+        assert!(Servers::of_file(&path("none")).await.unwrap().is_guess);
+        // Nobody is at home where nobody said that there is somebody.
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (shared, name) = (Shared::default(), name("a.test."));
+        for (is_guess, wanted) in [(true, Failure::Local), (false, Failure::Resolver)] {
+            let servers = Servers { is_guess, ..with_search(closed, &[]) };
+            let limit = Duration::from_secs(10);
+            let asked = servers.look_up(&shared, &name, (RecordType::A, None), limit).await;
+            assert_eq!(classify(&asked.unwrap_err()), wanted, "{is_guess}");
+        }
     }
 }

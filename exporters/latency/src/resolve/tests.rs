@@ -329,6 +329,26 @@ async fn lookups_wait_for_their_turn_and_nobody_is_asked_for_who_is_gone() {
 }
 
 #[tokio::test]
+async fn nobody_makes_room_for_who_is_gone() {
+    let (server, _) = server(WELL).await;
+    let shared = places(1);
+    let place = shared.queues.try_enter(Kind::Scraper).unwrap();
+    let waits = async {
+        let once = (Kind::Scraper, LONG);
+        once_of(Arc::clone(&shared), "a.example", Families::OnlyV4, &[server], once).await
+    };
+    assert!(timeout(SHORT, waits).await.is_err(), "it was not its turn");
+    // While somebody waits, whoever has a place makes room at once.
+    for _ in 0..1_000 {
+        if futures_util::FutureExt::now_or_never(shared.queues.make_room(Kind::Scraper)).is_none() {
+            return drop(place);
+        }
+        sleep(SHORT).await;
+    }
+    panic!("it waits though nobody wants to know");
+}
+
+#[tokio::test]
 async fn names_that_nobody_answers_hold_up_none_that_are_well() {
     let shared = places(1);
     let names = |server| {

@@ -98,14 +98,19 @@ impl Troubled {
             return;
         }
         if names.len() >= MOST && !names.contains_key(&lookup) {
-            names.retain(|_, trouble| now < trouble.failed + KEPT);
-        }
-        if names.len() < MOST || names.contains_key(&lookup) {
-            let trouble = names.entry(lookup).or_insert(Trouble { failed: now, in_vain: None });
-            trouble.failed = now;
-            if end == End::InVain {
-                trouble.in_vain = Some(now);
+            names.retain(|_, trouble| now < trouble.failed + KEPT || trouble.is_believed(now));
+            // Where that is not enough, it makes room whose trouble is the oldest.
+            let oldest = names.iter().min_by_key(|(_, trouble)| trouble.failed);
+            if let Some(oldest) = oldest.map(|(oldest, _)| oldest.clone())
+                && names.len() >= MOST
+            {
+                names.remove(&oldest);
             }
+        }
+        let trouble = names.entry(lookup).or_insert(Trouble { failed: now, in_vain: None });
+        trouble.failed = now;
+        if end == End::InVain {
+            trouble.in_vain = Some(now);
         }
     }
 
@@ -124,10 +129,14 @@ impl Trouble {
 mod tests {
     use super::*;
 
+    /// A lookup of the system's resolvers, in one family.
+    fn of(name: &str) -> (&str, usize, &'static [SocketAddr]) {
+        (name, 0, &[])
+    }
+
     #[test]
     fn a_name_waits_with_those_that_failed_until_it_is_answered_or_forgotten() {
         let (troubled, start) = (Troubled::default(), Instant::now());
-        let of = |name| (name, 0, &[][..]);
         let (target, scraper) = (Kind::Target, Kind::Scraper);
         troubled.note(target, of("a"), End::InVain, start);
         assert_eq!(troubled.kind(target, of("a"), start), Kind::TargetFailed);
@@ -143,8 +152,15 @@ mod tests {
             troubled.note(scraper, (&name, 0, &[]), End::InVain, start);
             assert!(troubled.names()[1].len() <= MOST);
         }
+        let newest = (2 * MOST - 1).to_string();
+        let is_in_vain = |name: &str| troubled.is_in_vain(scraper, of(name), start + KEPT);
+        assert!(is_in_vain(&newest), "the last one has a place");
+        // What is believed for half an hour is not forgotten after a minute because many are in trouble.
         troubled.note(scraper, of("c"), End::InVain, start + KEPT);
         assert_eq!(troubled.kind(scraper, of("c"), start + KEPT), Kind::ScraperFailed);
+        assert!(troubled.names()[1].len() == MOST);
+        let believed = (0..2 * MOST).filter(|number| is_in_vain(&number.to_string())).count();
+        assert_eq!(believed, MOST - 1, "one made room");
     }
 
     #[test]

@@ -281,9 +281,9 @@ impl Members {
     }
 
     /// A domain that a resolver can be asked about, another each turn. Of one of whose names none can be looked
-    /// up it may be the servers that are dead.
+    /// up it may be the servers that are dead. A name that leads to another is none of them: its own is answered.
     pub(crate) fn domain(&self, turn: usize) -> Option<Arc<str>> {
-        let well = self.all().filter(|member| member.unresolved.is_none());
+        let well = self.all().filter(|member| member.own_unresolved().is_none());
         let good: BTreeSet<&str> = well.filter_map(Member::domain).collect();
         good.iter().nth(turn.checked_rem(good.len())?).map(|domain| Arc::from(*domain))
     }

@@ -201,6 +201,10 @@ fn a_resolver_is_asked_about_domains_whose_names_can_be_looked_up() {
     assert_eq!(asked(&place), ["b.example", "canary-0.example", "b.example"].map(domain));
     place.run(10, 15, NAMELESS, &[NAMELESS; 2]);
     assert_eq!(asked(&place), [None, None, None]);
+    // Its name is answered, and leads to another that is not.
+    let astray = Round { network: Some(7), ..round(15, NAMELESS) };
+    place.verdicts.feed(place.services[0], &astray);
+    assert_eq!(asked(&place), ["a.example"; 3].map(domain));
 }
 
 #[test]

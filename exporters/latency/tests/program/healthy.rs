@@ -31,7 +31,7 @@ pub(crate) fn server() -> SocketAddr {
     address
 }
 
-async fn answer(
+pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<
     Response<StreamBody<impl futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>>>>,

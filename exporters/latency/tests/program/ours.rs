@@ -2,12 +2,14 @@
 
 use std::process::Command;
 
-use peers::{Connection, Program, Scrape};
+use hickory_proto::op::ResponseCode;
+use peers::{Authority, Connection, Program, Scrape};
 
-use super::echoes::{self, in_a_namespace};
-use super::names::Names;
+use super::echoes::{self, in_a_namespace, run};
+use super::names::{Names, Temper};
+use super::refused::refusal;
 use super::running::{command, fails_for, failures, of_target, start, wait_for_probes};
-use super::web::Web;
+use super::web::{self, Web};
 use super::{assert_up, config};
 
 /// No series says how the target stands; that and why its probes fail is counted.
@@ -76,4 +78,82 @@ fn without_descriptors_no_target_is_judged_and_with_them_each_is_again() {
         assert_eq!(failures(&page, target).keys().collect::<Vec<_>>(), ["local"], "{target}");
     }
     assert!(program.stop().success());
+}
+
+#[test]
+fn without_certificates_to_judge_by_no_server_is_judged_and_with_them_each_is() {
+    let (authority, folder) = (Authority::default(), tempfile::TempDir::new().unwrap());
+    let (certificates, none) = (folder.path().join("ca.pem"), folder.path().join("none"));
+    std::fs::create_dir(&none).unwrap();
+    std::fs::write(&certificates, "").unwrap();
+    let server = Web::tls(web::server(&authority, "127.0.0.1"));
+    let plain = Web::plain([127, 0, 0, 1]);
+    let url = |scheme: &str, web: &Web| format!("{scheme}://127.0.0.1:{}/ok", web.port);
+    let (https, http) = (url("https", &server), url("http", &plain));
+    let text = config("", &[("https", "http", &https), ("http", "http", &http)]);
+    let mut command = command();
+    command.env("SSL_CERT_FILE", &certificates).env("SSL_CERT_DIR", &none);
+    let program = Program::start(command, &text);
+    program.wait_for_log(&["no CA certificates"]);
+    wait_for_probes(&program, "http", 4.0);
+    let metrics = wait_for_probes(&program, "https", 4.0);
+    assert!(is_not_judged(&metrics, "https"), "{}", metrics.text);
+    assert_up(&metrics, "http");
+    // What is mounted late is found.
+    std::fs::write(&certificates, authority.pem()).unwrap();
+    let is_up = |page: &Scrape| of_target(page, "latency_up", "https") > 0.0;
+    let metrics = program.wait_until("it is judged", is_up);
+    assert_eq!(failures(&metrics, "https").keys().collect::<Vec<_>>(), ["local"]);
+    assert!(program.stop().success());
+}
+
+#[test]
+fn resolvers_that_refuse_are_to_blame_where_only_sockets_of_the_internet_are_allowed() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let Some(library) = refusal(folder.path()) else { return eprintln!("skipped: no C compiler") };
+    let names = Names::serve_at("127.0.0.1:0", Temper::Says(ResponseCode::Refused));
+    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for resolver in [names.address, closed] {
+        let head = format!("resolvers: ['{resolver}']\n");
+        let mut command = command();
+        // As `RestrictAddressFamilies=` of the systemd unit does it.
+        command.env("LD_PRELOAD", &library).env("REFUSE", " unix ");
+        let program = Program::start(command, &config(&head, &[("name", "tcp", "www.test:80")]));
+        let metrics = wait_for_probes(&program, "name", 4.0);
+        assert!(fails_for(&metrics, "name", "resolver"), "{}", metrics.text);
+        assert!(program.stop().success());
+    }
+}
+
+#[test]
+fn a_firewall_of_this_machine_that_rejects_echoes_says_nothing_of_a_target() {
+    if !in_a_namespace(
+        "ours::a_firewall_of_this_machine_that_rejects_echoes_says_nothing_of_a_target",
+    ) {
+        return;
+    }
+    run("ip", &["link", "add", "out0", "type", "veth", "peer", "name", "out1"]);
+    run("ip", &["address", "add", "192.0.2.1/24", "dev", "out0"]);
+    // Nobody is asked who is there: what is sent leaves, and is gone.
+    run("ip", &["link", "set", "out0", "arp", "off"]);
+    for end in ["out0", "out1"] {
+        run("ip", &["link", "set", end, "up"]);
+    }
+    let rule = "table ip t { chain c { type filter hook output priority 0; \
+                ip daddr 192.0.2.9 icmp type echo-request reject with icmp type port-unreachable; } }";
+    let script = format!("echo '{rule}' | nft -f -");
+    if !Command::new("sh").args(["-c", &script]).status().is_ok_and(|status| status.success()) {
+        return eprintln!("skipped: no nft");
+    }
+    for allowed in [true, false] {
+        echoes::allow_dgram(allowed);
+        let targets =
+            [("barred", "brief-icmp", "192.0.2.9"), ("silent", "brief-icmp", "192.0.2.8")];
+        let program = start(&config("", &targets), &[]);
+        wait_for_probes(&program, "silent", 6.0);
+        let metrics = wait_for_probes(&program, "barred", 6.0);
+        assert!(is_not_judged(&metrics, "barred"), "{}", metrics.text);
+        assert!(fails_for(&metrics, "silent", "timeout"), "{}", metrics.text);
+        assert!(program.stop().success());
+    }
 }

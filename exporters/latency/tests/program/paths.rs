@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::thread;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
@@ -18,9 +19,12 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use openssl::pkey::PKey;
-use openssl::ssl::{AlpnError, Ssl, SslContext, SslMethod, SslVersion, select_next_proto};
+use openssl::ssl::{
+    AlpnError, Ssl, SslContext, SslContextBuilder, SslMethod, SslVerifyMode, SslVersion,
+    select_next_proto,
+};
 use openssl::x509::X509;
-use peers::Signed;
+use peers::{Authority, Signed};
 use tokio_openssl::SslStream;
 
 use super::modules::Row;
@@ -165,6 +169,9 @@ pub(crate) const HTTP: [Row; 60] = [
     ),
 ];
 
+/// So long takes a server that is late.
+pub(crate) const LATE: Duration = Duration::from_millis(200);
+
 fn page(headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
@@ -193,7 +200,17 @@ fn serve(mut stream: TcpStream) {
     while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
         head.extend(byte);
     }
-    let _ = stream.write_all(&answer(&String::from_utf8_lossy(&head)));
+    let head = String::from_utf8_lossy(&head);
+    let said = answer(&head);
+    // Up to the end of the headers, or of what is sent at once.
+    let at_once = if head.contains("late-head") { 0 } else { said.len() };
+    let at_once = if head.contains("late-body") { said.len() - 5 } else { at_once };
+    let _ = stream.write_all(&said[..at_once]);
+    if at_once < said.len() {
+        let _ = stream.flush();
+        thread::sleep(LATE);
+        let _ = stream.write_all(&said[at_once..]);
+    }
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let _ = stream.read_to_end(&mut Vec::new());
 }
@@ -218,6 +235,8 @@ fn answer(head: &str) -> Vec<u8> {
         return b"HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n".to_vec();
     }
     match path {
+        "/late-head" | "/late-body" => page("", b"hello"),
+        "/late-twice" => moved(302, "/late-head"),
         "/" => page("Last-Modified: Tue, 15 Nov 1994 12:45:26 GMT\r\n", b"hello"),
         "/1" => moved(301, "/"),
         "/2" => moved(302, "/1"),
@@ -269,6 +288,10 @@ fn answer(head: &str) -> Vec<u8> {
         "/login" => b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_vec(),
         // Of a length that does not depend on who asks.
         "/echo" => page("", format!("{lower:<2000}").as_bytes()),
+        "/token" => page(
+            "Content-Type: application/json\r\n",
+            br#"{"access_token": "t", "token_type": "Bearer", "expires_in": 3600}"#,
+        ),
         "/json" => page("X-A: one\r\nX-A: two\r\n", br#"{"ok": true, "n": 3, "list": [1, 2]}"#),
         _ => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
     }
@@ -295,6 +318,30 @@ fn serving<F: Future<Output = ()> + Send + 'static>(
 
 /// A web server by TLS, of HTTP/2 where that is offered, and of no version of TLS before 1.2.
 pub(crate) fn secure(signed: &Signed) -> SocketAddr {
+    web_by(context(signed))
+}
+
+/// The same, but each handshake takes its time.
+pub(crate) fn late(signed: &Signed) -> SocketAddr {
+    let mut built = context(signed);
+    built.set_alpn_select_callback(|_, _| {
+        thread::sleep(LATE);
+        Err(AlpnError::NOACK)
+    });
+    web_by(built)
+}
+
+/// The same for those alone who show a certificate of this authority.
+pub(crate) fn strict(signed: &Signed, authority: &Authority) -> SocketAddr {
+    let mut built = context(signed);
+    let authority = X509::from_pem(authority.pem().as_bytes()).unwrap();
+    built.cert_store_mut().add_cert(authority).unwrap();
+    built.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    web_by(built)
+}
+
+/// How the server of this certificate speaks TLS.
+fn context(signed: &Signed) -> SslContextBuilder {
     let mut built = SslContext::builder(SslMethod::tls_server()).unwrap();
     built.set_certificate(&X509::from_pem(signed.certificate.as_bytes()).unwrap()).unwrap();
     built.set_private_key(&PKey::private_key_from_pem(signed.key.as_bytes()).unwrap()).unwrap();
@@ -302,23 +349,44 @@ pub(crate) fn secure(signed: &Signed) -> SocketAddr {
     built.set_alpn_select_callback(|_, offered| {
         select_next_proto(b"\x02h2\x08http/1.1", offered).ok_or(AlpnError::NOACK)
     });
-    let context = built.build();
+    built
+}
+
+/// Serves each connection once TLS is spoken over it.
+fn shaken<F: Future<Output = ()> + Send + 'static>(
+    context: SslContextBuilder,
+    serve: impl Fn(SslStream<tokio::net::TcpStream>) -> F + Copy + Send + 'static,
+) -> SocketAddr {
+    let context = context.build();
     serving(move |stream| {
         let context = context.clone();
         async move {
             let mut stream = SslStream::new(Ssl::new(&context).unwrap(), stream).unwrap();
-            if Pin::new(&mut stream).accept().await.is_err() {
-                return;
+            if Pin::new(&mut stream).accept().await.is_ok() {
+                serve(stream).await;
             }
-            let is_h2 = stream.ssl().selected_alpn_protocol() == Some(b"h2");
-            let (io, service) = (TokioIo::new(stream), service_fn(by_path));
-            // Whoever asks may hang up.
-            let _ = if is_h2 {
-                http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await
-            } else {
-                http1::Builder::new().serve_connection(io, service).await
-            };
         }
+    })
+}
+
+fn web_by(context: SslContextBuilder) -> SocketAddr {
+    shaken(context, |stream| async move {
+        let is_h2 = stream.ssl().selected_alpn_protocol() == Some(b"h2");
+        let (io, service) = (TokioIo::new(stream), service_fn(by_path));
+        // Whoever asks may hang up.
+        let _ = if is_h2 {
+            http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await
+        } else {
+            http1::Builder::new().serve_connection(io, service).await
+        };
+    })
+}
+
+/// The health protocol of gRPC by TLS.
+pub(crate) fn healthy(signed: &Signed) -> SocketAddr {
+    shaken(context(signed), |stream| async move {
+        let (io, service) = (TokioIo::new(stream), service_fn(super::healthy::answer));
+        let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
     })
 }
 

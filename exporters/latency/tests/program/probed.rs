@@ -16,6 +16,8 @@ use peers::exposition::samples;
 use peers::{PATIENCE, free_port};
 use tempfile::TempDir;
 
+use super::paths::LATE;
+
 /// Between two looks whether a program listens.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -179,7 +181,7 @@ pub(crate) fn replier(answer: &'static [u8]) -> SocketAddr {
     address
 }
 
-/// A server of the zone `example.`, by UDP and TCP at one port; silent for the name `mute.example.`.
+/// A server of the zone `example.`, by UDP and TCP at one port; silent for the name `mute.example.`, and late for `late.example.`.
 pub(crate) fn zone() -> SocketAddr {
     let (udp, tcp) = loop {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -231,6 +233,10 @@ fn answer(bytes: &[u8]) -> Option<Vec<u8>> {
     let own = |data: RData| Record::from_rdata(owner.clone(), 300, data);
     match (owner.to_ascii().as_str(), question.query_type()) {
         ("mute.example.", _) => return None,
+        ("late.example.", _) => {
+            thread::sleep(LATE);
+            answer.metadata.response_code = ResponseCode::NXDomain;
+        }
         ("example.", RecordType::SOA) => {
             answer.add_answer(zone);
         }

@@ -10,8 +10,8 @@ use super::echoes::{self, Manner, host, in_a_namespace};
 use super::running::{command, failures, of_target, wait_for_probes};
 use super::{VANTAGE, assert_up, config};
 
-/// Stands before the C library: options of the sockets for echoes are refused as a sandbox does it.
-/// `REFUSE` has the numbers, each with its level.
+/// Stands before the C library: options of the sockets for echoes are refused as a sandbox does it, and sockets of
+/// Unix. `REFUSE` has the options' numbers, each with its level, and the word `unix`.
 const REFUSAL: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,10 +29,26 @@ int setsockopt(int socket, int level, int option, const void *value, socklen_t l
     if (refused && strstr(refused, wanted)) { errno = ENOPROTOOPT; return -1; }
     return real(socket, level, option, value, length);
 }
+int getsockopt(int socket, int level, int option, void *value, socklen_t *length) {
+    static int (*real)(int, int, int, void *, socklen_t *);
+    char wanted[32];
+    const char *refused = getenv("REFUSE");
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "getsockopt");
+    snprintf(wanted, sizeof wanted, " %d/%d ", level, option);
+    if (refused && strstr(refused, wanted)) { errno = ENOPROTOOPT; return -1; }
+    return real(socket, level, option, value, length);
+}
+int socket(int domain, int type, int protocol) {
+    static int (*real)(int, int, int);
+    const char *refused = getenv("REFUSE");
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "socket");
+    if (domain == AF_UNIX && refused && strstr(refused, " unix ")) { errno = EAFNOSUPPORT; return -1; }
+    return real(domain, type, protocol);
+}
 "#;
 
 /// Builds it; `None` where there is no C compiler.
-fn refusal(folder: &Path) -> Option<String> {
+pub(crate) fn refusal(folder: &Path) -> Option<String> {
     let (source, library) = (folder.join("refusal.c"), folder.join("refusal.so"));
     std::fs::write(&source, REFUSAL).unwrap();
     let mut compiler = Command::new("cc");
@@ -59,13 +75,15 @@ fn echoes_go_on_where_the_kernel_gives_less() {
         // A busy machine may take long for an answer; what is refused is told at the end of its time.
         &[("steady", "icmp", "127.6.0.1"), ("refused", "brief-icmp", "127.6.0.2")],
     );
-    // SO_TIMESTAMPNS by both its numbers, IP_RECVERR, a filter, IP_RECVTTL, the buffer by both.
+    // SO_TIMESTAMPNS by both its numbers, IP_RECVERR, a filter, IP_RECVTTL, the buffer by both, SO_RXQ_OVFL with
+    // SO_MEMINFO.
     let cases = [
         (" 1/35 1/64 ", "receive_stamps", "on a busy machine"),
         (" 0/11 ", "error_queue", "told as timeout"),
         (" 1/26 ", "filter", "every ICMP packet"),
         (" 0/12 ", "reply_hop_limit", "TTL of replies"),
         (" 1/33 1/8 ", "receive_buffer", "net.core.rmem_max"),
+        (" 1/40 1/55 ", "drop_counter", "told as losses of the target"),
     ];
     for allowed in [true, false] {
         echoes::allow_dgram(allowed);
@@ -87,7 +105,8 @@ fn echoes_go_on_where_the_kernel_gives_less() {
             // An unprivileged socket has no filter, and needs none.
             let is_there = missing != "filter" || !allowed;
             assert_eq!(feature(&metrics, missing), is_there.then_some(0.0), "{missing}");
-            assert_eq!(feature(&metrics, "drop_counter"), Some(1.0));
+            let counts = f64::from(missing != "drop_counter");
+            assert_eq!(feature(&metrics, "drop_counter"), Some(counts));
             if is_there {
                 program.wait_for_log(&["echoes go on with less", missing, said]);
             }
@@ -102,16 +121,10 @@ fn signal(program: &Program, name: &str) {
     assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
 }
 
-#[test]
-fn what_this_machine_drops_is_no_loss_of_a_target_and_hides_no_outage() {
-    if !in_a_namespace(
-        "refused::what_this_machine_drops_is_no_loss_of_a_target_and_hides_no_outage",
-    ) {
-        return;
-    }
+/// Whether what this machine drops is told as its own, where the kernel counts it; else as the target's.
+fn what_is_dropped_is(reason: &str, refused: &str) {
     echoes::allow_dgram(true);
     // A small buffer, of which one host's replies take all while nobody reads.
-    let refused = " 1/33 1/8 ";
     let folder = tempfile::TempDir::new().unwrap();
     let Some(library) = refusal(folder.path()) else { return eprintln!("skipped: no C compiler") };
     host("127.6.1.1", Manner::Flood);
@@ -126,7 +139,7 @@ fn what_this_machine_drops_is_no_loss_of_a_target_and_hides_no_outage() {
     command.env("LD_PRELOAD", &library).env("REFUSE", refused);
     let program = Program::start(command, &text);
     assert_up(&wait_for_probes(&program, "victim", 4.0), "victim");
-    let lost = |metrics: &Scrape| failures(metrics, "victim").contains_key("local");
+    let lost = |metrics: &Scrape| failures(metrics, "victim").contains_key(reason);
     for _ in 0..60 {
         signal(&program, "-STOP");
         std::thread::sleep(Duration::from_millis(700));
@@ -137,14 +150,33 @@ fn what_this_machine_drops_is_no_loss_of_a_target_and_hides_no_outage() {
         std::thread::sleep(Duration::from_millis(1500));
     }
     let metrics = program.wait_until("a reply that was dropped here", lost);
-    let drops = "latency_icmp_receive_buffer_drops_total{family=\"ip4\"}";
-    assert!(metrics.value(drops) > 0.0);
-    assert_eq!(failures(&metrics, "victim").keys().collect::<Vec<_>>(), ["local"]);
+    let drops = metrics.get("latency_icmp_receive_buffer_drops_total{family=\"ip4\"}");
+    assert_eq!(drops.map(|drops| drops > 0.0), (reason == "local").then_some(true));
+    assert_eq!(failures(&metrics, "victim").keys().collect::<Vec<_>>(), [reason]);
     // Whoever answers nothing is down all the same.
     let metrics = program.wait_until("that it is down", |it| {
         let timeouts = failures(it, "dead").get("timeout").copied();
         it.get("latency_up{target=\"dead\"}") == Some(0.0) && timeouts > Some(10.0)
     });
     assert!(of_target(&metrics, "latency_up", "victim") > 0.0);
+    // Whoever is silent is asked by fresh sockets, which lack the same: it is said once of each family.
+    let moves = "latency_icmp_socket_moves_total{family=\"ip4\"}";
+    program.wait_until("a fresh socket", |it| it.get(moves) > Some(0.0));
+    assert!(program.log().matches("echoes go on with less").count() <= 2, "{}", program.log());
     assert!(program.stop().success());
+}
+
+#[test]
+fn what_this_machine_drops_is_no_loss_of_a_target_and_hides_no_outage() {
+    if in_a_namespace("refused::what_this_machine_drops_is_no_loss_of_a_target_and_hides_no_outage")
+    {
+        what_is_dropped_is("local", " 1/33 1/8 ");
+    }
+}
+
+#[test]
+fn what_this_machine_drops_and_does_not_count_is_told_as_a_loss() {
+    if in_a_namespace("refused::what_this_machine_drops_and_does_not_count_is_told_as_a_loss") {
+        what_is_dropped_is("timeout", " 1/33 1/8 1/40 1/55 ");
+    }
 }

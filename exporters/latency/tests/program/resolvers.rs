@@ -49,7 +49,10 @@ fn what_libc_finds_by_a_machine_s_resolvers_is_probed() {
         ("127.0.1.4:53", Temper::Silent),
         ("127.0.1.5:53", Temper::Slow(Duration::from_millis(1_500))),
         ("127.0.1.6:53", Temper::OnlyA),
+        ("127.0.1.7:53", Temper::Says(ResponseCode::NXDomain)),
     ];
+    // Who lies is believed.
+    Names::serve_at("127.0.1.8:53", Temper::Well).set("www.test", &["127.0.2.9"]);
     for (address, temper) in tempers {
         let names = Names::serve_at(address, temper);
         names.set("www.test", &["127.0.2.1", "127.0.2.2", "::1"]);
@@ -77,6 +80,8 @@ fn what_libc_finds_by_a_machine_s_resolvers_is_probed() {
         ("search elsewhere.test below.test\nnameserver 127.0.0.1", "split", true),
         ("nameserver 127.0.1.2\nnameserver 127.0.1.3", "www.test", false),
         ("nameserver 127.0.0.1", "gone.test", false),
+        ("nameserver 127.0.1.7\nnameserver 127.0.0.1", "www.test", false),
+        ("nameserver 127.0.1.8\nnameserver 127.0.0.1", "www.test", true),
     ];
     // Each takes as long as libc waits for servers that are dead.
     std::thread::scope(|scope| {

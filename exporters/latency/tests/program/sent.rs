@@ -265,7 +265,7 @@ fn what_was_sent_was_answered_has_failed_or_is_under_way_and_replies_have_their_
     host("127.4.1.3", Manner::Silent);
     let targets = [("uneven", "127.4.1.1"), ("steady", "127.4.1.2"), ("silent", "127.4.1.3")];
     let mut text = format!(
-        "{VANTAGE}figures: [rtt_min_10m, jitter, deviation, reply_ttl, sent]\nmodules: {{m: \
+        "{VANTAGE}modules: {{m: \
          {{prober: icmp, interval: 100ms, timeout: 2s}}}}\ntargets:\n"
     );
     for (name, ip) in targets {
@@ -303,6 +303,45 @@ fn what_was_sent_was_answered_has_failed_or_is_under_way_and_replies_have_their_
         assert!(metrics.value(minimum) > 0.0);
         assert!(program.stop().success());
     }
+}
+
+/// The second column of the page's tables of names.
+fn promised(page: &str) -> Vec<&str> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split("` | `").nth(1));
+    let names = cells.filter_map(|rest| rest.split('`').next());
+    names.filter(|name| name.starts_with("latency_")).collect()
+}
+
+#[test]
+fn who_follows_the_page_for_smokeping_s_users_finds_each_name_that_it_promises() {
+    if !in_a_namespace(
+        "sent::who_follows_the_page_for_smokeping_s_users_finds_each_name_that_it_promises",
+    ) {
+        return;
+    }
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migrate-smokeping.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    // The file of its own, with hosts that are here.
+    let block = page.split("```yaml\n").nth(2).unwrap().split("```").next().unwrap();
+    let config = block.replace("www.example.com", "127.4.3.1").replace("192.0.2.1", "127.4.3.2");
+    let config: String = config.lines().map(|line| line.get(3..).unwrap_or("")).fold(
+        String::new(),
+        |mut text, line| {
+            writeln!(text, "{line}").unwrap();
+            text
+        },
+    );
+    assert!(config.contains("127.4.3.1") && config.contains("127.4.3.2"), "{config}");
+    host("127.4.3.1", Manner::Twice);
+    host("127.4.3.2", Manner::Silent);
+    echoes::allow_dgram(true);
+    let names = promised(&page);
+    assert!(names.len() >= 6, "{names:?}");
+    let program = Program::start(command(), &config);
+    for name in names {
+        program.wait_until(name, |metrics| metrics.text.lines().any(|line| line.starts_with(name)));
+    }
+    assert!(program.stop().success());
 }
 
 #[test]

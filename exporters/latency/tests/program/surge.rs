@@ -1,4 +1,4 @@
-//! The portable backend, on the hosts of the other.
+//! The second opinion on echoes, on the hosts of the other.
 
 use std::time::Duration;
 

@@ -1,12 +1,13 @@
 //! A question to a DNS server, and its answer: by UDP, by TCP, by TLS.
 
+use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::blackbox::ask::Ask;
 use crate::blackbox::dialogue::Talk;
@@ -68,8 +69,21 @@ impl Question<'_> {
             times.connected();
             socket.send(self.bytes).await?;
             let mut buffer = vec![0; usize::from(u16::MAX)];
+            let mut noted = None;
             loop {
-                let count = socket.recv(&mut buffer).await?;
+                let count = match timeout_at(ask.last_moment(), socket.recv(&mut buffer)).await {
+                    Ok(Ok(count)) => count,
+                    // Anybody can say so who knows the port; whoever is there answers all the same.
+                    Ok(Err(error)) if ask.is_of_target && is_said_by_others(&error) => {
+                        noted = Some(error);
+                        continue;
+                    }
+                    Ok(Err(error)) => return Err(error),
+                    Err(_) => match noted {
+                        Some(error) => return Err(error),
+                        None => pending().await,
+                    },
+                };
                 if buffer[..count].starts_with(&self.id.to_be_bytes()) {
                     buffer.truncate(count);
                     return Ok(buffer);
@@ -134,6 +148,11 @@ impl Question<'_> {
         ask.log.line(|| "the answer is one to another question");
         Err(Failure::Body)
     }
+}
+
+/// Whether it is what an ICMP message has said, and not this machine.
+fn is_said_by_others(error: &io::Error) -> bool {
+    matches!(Failure::of_io(error), Failure::Refused | Failure::Unreachable)
 }
 
 fn heard(error: &io::Error, ask: &Ask<'_>) -> Failure {

@@ -29,6 +29,8 @@ const MOST_WATCHED: u64 = 8 << 20;
 const LARGEST: f64 = (1_u64 << 40) as f64;
 /// The versions that an answer can have, in the peer's words.
 const VERSIONS: [&str; 3] = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"];
+/// The one that nobody can be asked by here.
+const HTTP_3: &str = "HTTP/3.0";
 
 /// The section `http` of a module: what is asked, and what is a good answer.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     /// So much of a body is read where nothing else is said of it.
     pub(super) enough: u64,
     pub(super) conditions: Conditions,
+    /// What the module wants and this version cannot do, so that it is refused when it is asked for.
+    lack: Option<String>,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "they are the words of the file")]
@@ -85,6 +89,7 @@ struct Raw {
     http_headers: BTreeMap<String, HttpHeader>,
     tls_config: tls::Settings,
     proxy_url: Option<Secret>,
+    proxy_url_file: Option<PathBuf>,
     no_proxy: Option<String>,
     proxy_from_environment: bool,
     proxy_connect_header: BTreeMap<String, Vec<Secret>>,
@@ -102,20 +107,18 @@ impl TryFrom<Raw> for Settings {
     type Error = String;
 
     fn try_from(raw: Raw) -> Result<Self, String> {
-        if raw.enable_http3 {
-            return Err(
+        let has_version_3 = raw.valid_http_versions.iter().any(|version| version == HTTP_3);
+        let lack = match (raw.enable_http3, has_version_3) {
+            (true, _) => Some(
                 "enable_http3: true is not supported by this version: leave the module out, or \
-                        ask by HTTP/2 (enable_http3: false, and no HTTP/3.0 in valid_http_versions)"
-                    .to_owned(),
-            );
-        }
-        if raw.valid_http_versions.iter().any(|version| version == "HTTP/3.0") {
-            return Err(
-                "valid_http_versions: HTTP/3.0 needs enable_http3, which is not supported \
-                        by this version"
-                    .to_owned(),
-            );
-        }
+                 ask by HTTP/2 (enable_http3: false, and no HTTP/3.0 in valid_http_versions)",
+            ),
+            (false, true) => Some(
+                "valid_http_versions: HTTP/3.0 needs enable_http3, which is not supported by \
+                 this version",
+            ),
+            (false, false) => None,
+        };
         let method = if raw.method.is_empty() { "GET" } else { &raw.method };
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| "method: must be the name of an HTTP method, as in GET".to_owned())?;
@@ -133,7 +136,8 @@ impl TryFrom<Raw> for Settings {
             return Err("compression: the header Accept-Encoding does not allow it".to_owned());
         }
         let follow_redirects = follows(raw.follow_redirects, raw.no_follow_redirects)?;
-        if raw.valid_http_versions.iter().any(|version| !VERSIONS.contains(&version.as_str())) {
+        let is_known = |version: &str| version == HTTP_3 || VERSIONS.contains(&version);
+        if raw.valid_http_versions.iter().any(|version| !is_known(version)) {
             return Err(format!(
                 "valid_http_versions: each must be one of {}",
                 VERSIONS.join(", ")
@@ -148,6 +152,7 @@ impl TryFrom<Raw> for Settings {
             http_headers: raw.http_headers,
             tls_config: raw.tls_config,
             proxy_url: raw.proxy_url,
+            proxy_url_file: raw.proxy_url_file,
             no_proxy: raw.no_proxy,
             proxy_from_environment: raw.proxy_from_environment,
             proxy_connect_header: raw.proxy_connect_header,
@@ -182,6 +187,7 @@ impl TryFrom<Raw> for Settings {
                 header_not_matches: raw.fail_if_header_not_matches,
                 body: Arc::new(body_conditions),
             },
+            lack: lack.map(str::to_owned),
         })
     }
 }
@@ -202,6 +208,11 @@ impl Settings {
         self.client.enable_http2 = enable_http2;
         self.enough = MOST_WATCHED;
         self
+    }
+
+    /// What it wants and this version cannot do.
+    pub(crate) fn lack(&self) -> Option<&str> {
+        self.lack.as_deref()
     }
 
     /// What is asked for.
@@ -340,8 +351,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_by_its_field_and_not_repeated() {
         for (yaml, wanted) in [
-            ("{enable_http3: true}", "enable_http3: true is not supported"),
-            ("{valid_http_versions: [HTTP/3.0]}", "valid_http_versions: HTTP/3.0 needs"),
+            ("{valid_http_versions: [HTTP/4.0]}", "valid_http_versions: each must be one of"),
             ("{method: 'G T'}", "method: must be"),
             ("{body: s3cret, body_file: a}", "body: give it or body_file, not both"),
             ("{compression: zip}", "compression: must be gzip"),

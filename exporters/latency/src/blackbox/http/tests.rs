@@ -437,6 +437,26 @@ async fn the_faults_of_others_are_not_the_target_s() {
 }
 
 #[tokio::test]
+async fn the_silence_of_others_is_not_the_target_s() {
+    let server = Server::start(&[("/", &page("", b""))]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = listener.local_addr().unwrap();
+    for yaml in [
+        format!("{{proxy_url: 'https://{silent}'}}"),
+        format!("{{oauth2: {{client_id: me, token_url: 'http://{silent}/'}}}}"),
+    ] {
+        let (trial, settings) = (Trial::new(), settings(&yaml));
+        let target = format!("http://{}/", server.address);
+        let mut ask = trial.ask(&target);
+        ask.deadline = ask.started + Duration::from_millis(500);
+        let mut found = Found::default();
+        let probe = settings.probe(&ask, &mut found);
+        let probed = tokio::time::timeout_at(ask.deadline, probe).await;
+        assert_eq!(probed, Ok(Err(Failure::Local)), "{yaml}: {}", trial.said());
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_is_refused_is_not_used_again() {
     let answer = br#"{"access_token": "s3cret"}"#;
     let created = [&b"HTTP/1.1 201 Created\r\n\r\n"[..], answer].concat();

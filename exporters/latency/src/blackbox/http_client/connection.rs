@@ -122,11 +122,17 @@ pub(crate) async fn open(
     });
     let began = Instant::now();
     found.watch.begin(Phase::Connect);
-    let stream = dial(to.at, port).await.map_err(|error| {
-        ask.log.line(|| format!("connecting failed: {error}"));
+    let dialling = async {
+        dial(to.at, port).await.map_err(|error| {
+            ask.log.line(|| format!("connecting failed: {error}"));
+            Failure::of_io(&error)
+        })
+    };
+    let stream = match to.via {
+        None => dialling.await?,
         // A proxy that is not there says nothing of the target.
-        if to.via.is_some() { Failure::Local } else { Failure::of_io(&error) }
-    })?;
+        Some(_) => ask.of_another(dialling).await?,
+    };
     // A request is one small packet, which must not wait until another fills it up.
     let _ = stream.set_nodelay(true);
     phases.connect += began.elapsed();
@@ -137,8 +143,8 @@ pub(crate) async fn open(
     if let Some(via) = to.via {
         if via.is_tls {
             let mut unused = Found::default();
-            let shaken = to.tls.connect_as(stream, &via.host, &[], ask, &mut unused).await;
-            stream = Box::new(shaken.map_err(|_| Failure::Local)?);
+            let shaking = to.tls.connect_as(stream, &via.host, &[], ask, &mut unused);
+            stream = Box::new(ask.of_another(shaking).await?);
         }
         if let Some(login) = &via.socks {
             socks::through(&mut *stream, login, (to.host, to.ip, to.port), ask).await?;

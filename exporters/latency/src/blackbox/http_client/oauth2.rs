@@ -92,6 +92,7 @@ struct Raw {
     #[serde(default)]
     tls_config: tls::Settings,
     proxy_url: Option<Secret>,
+    proxy_url_file: Option<PathBuf>,
     no_proxy: Option<String>,
     #[serde(default)]
     proxy_from_environment: bool,
@@ -113,7 +114,7 @@ impl TryFrom<Raw> for OAuth2 {
         }
         let secret = (raw.client_secret, raw.client_secret_file);
         let proxy = Proxy::new(
-            raw.proxy_url,
+            (raw.proxy_url, raw.proxy_url_file),
             raw.no_proxy,
             raw.proxy_from_environment,
             raw.proxy_connect_header,
@@ -144,7 +145,8 @@ impl OAuth2 {
     /// Reads the files that it names.
     pub(super) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         folder.clone_into(&mut self.folder);
-        let (proxy, tls) = (self.proxy.load(super::variable), self.tls.load(folder));
+        let proxy = self.proxy.load(super::variable, |file| file.read_line(folder));
+        let tls = self.tls.load(folder);
         proxy.and(tls).and(self.read().map(drop))
     }
 

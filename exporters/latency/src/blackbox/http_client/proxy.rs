@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
-use exporter_kit::Secret;
+use exporter_kit::{Secret, SecretSource};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
@@ -17,8 +18,10 @@ pub(crate) struct Proxy {
     via: [Option<Via>; 2],
     except: Except,
     from_environment: bool,
+    /// Where the URL is, if not in the config.
+    file: Option<SecretSource>,
     connect: HeaderMap,
-    /// Why the environment cannot be understood.
+    /// Why the environment, or the file, cannot be understood.
     fault: Option<String>,
 }
 
@@ -62,22 +65,23 @@ struct Name {
 }
 
 impl Proxy {
-    /// What the four keys say.
+    /// What the five keys say.
     pub(super) fn new(
-        url: Option<Secret>,
+        (url, file): (Option<Secret>, Option<PathBuf>),
         except: Option<String>,
         from_environment: bool,
         connect: BTreeMap<String, Vec<Secret>>,
     ) -> Result<Self, String> {
         let url = url.filter(|url| !url.expose().is_empty());
         let except = except.filter(|except| !except.is_empty());
-        if from_environment && (url.is_some() || except.is_some()) {
+        let source = SecretSource::either("proxy_url", url, file)?;
+        if from_environment && (source.is_some() || except.is_some()) {
             return Err("proxy_from_environment: leave it out beside proxy_url or no_proxy".into());
         }
-        if url.is_none() && except.is_some() {
+        if source.is_none() && except.is_some() {
             return Err("no_proxy: proxy_url must be given beside it".to_owned());
         }
-        if url.is_none() && !from_environment && !connect.is_empty() {
+        if source.is_none() && !from_environment && !connect.is_empty() {
             return Err("proxy_connect_header: proxy_url must be given beside it".to_owned());
         }
         let mut headers = HeaderMap::new();
@@ -94,17 +98,36 @@ impl Proxy {
                 headers.append(name.clone(), value);
             }
         }
-        let via = url.map(|url| Via::parse(url.expose(), &headers)).transpose();
-        let via = via.map_err(|error| format!("proxy_url: {error}"))?;
+        let (via, file) = match source {
+            Some(SecretSource::Inline(url)) => {
+                let via = Via::parse(url.expose(), &headers);
+                (Some(via.map_err(|error| format!("proxy_url: {error}"))?), None)
+            }
+            file => (None, file),
+        };
+        // Who is to be asked through a proxy is not asked without while nobody has read which it is.
+        let fault = file.as_ref().map(|_| "proxy_url_file: it was not read".to_owned());
         let except = except.map(|text| Except::parse(&text)).unwrap_or_default();
         let via = [via.clone(), via];
-        Ok(Self { via, except, from_environment, connect: headers, fault: None })
+        Ok(Self { via, except, from_environment, file, connect: headers, fault })
     }
 
-    /// Takes over what the environment says, where it is asked: `get` gives the values of its variables.
-    pub(super) fn load(&mut self, get: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+    /// Takes over what the environment says, or the file, where it is asked: `get` gives the values of its variables,
+    /// `read` what stands in the file.
+    pub(super) fn load(
+        &mut self,
+        get: impl Fn(&str) -> Option<String>,
+        read: impl FnOnce(&SecretSource) -> anyhow::Result<Secret>,
+    ) -> anyhow::Result<()> {
         if self.from_environment {
             self.fault = self.read_environment(get).err();
+        }
+        if let Some(file) = &self.file {
+            let via = read(file).map_err(|error| format!("{error:#}"));
+            let via = via.and_then(|url| Via::parse(url.expose().trim(), &self.connect));
+            let via = via.map_err(|error| format!("proxy_url_file: {error}"));
+            self.fault = via.as_ref().err().cloned();
+            self.via = [via.as_ref().ok().cloned(), via.ok()];
         }
         self.usable()
     }
@@ -280,7 +303,7 @@ mod tests {
 
     fn proxy(url: Option<&str>, except: Option<&str>) -> Result<Proxy, String> {
         let url = url.map(|url| Secret::new(url.to_owned()));
-        Proxy::new(url, except.map(str::to_owned), false, BTreeMap::new())
+        Proxy::new((url, None), except.map(str::to_owned), false, BTreeMap::new())
     }
 
     #[test]
@@ -321,7 +344,7 @@ mod tests {
 
     #[test]
     fn the_environment_says_it_in_big_letters_or_small_ones() {
-        let mut through = Proxy::new(None, None, true, BTreeMap::new()).unwrap();
+        let mut through = Proxy::new((None, None), None, true, BTreeMap::new()).unwrap();
         let get = |name: &str| match name {
             "HTTP_PROXY" => Some("p.example:3128".to_owned()),
             "https_proxy" => Some("http://u:s3cret%21@q.example:3129".to_owned()),
@@ -340,6 +363,27 @@ mod tests {
         for bad in ["socks4://u:s3cret@p.example:1080", "http://s3cret:x:y"] {
             let error = through.read_environment(|_| Some(bad.to_owned())).unwrap_err();
             assert!(error.contains("HTTP_PROXY") && !error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_url_may_stand_in_a_file_and_nobody_is_asked_without_it() {
+        let url = Secret::new("http://u:s3cret@p.example:3128".to_owned());
+        let file = || Some(PathBuf::from("proxy"));
+        let both = Proxy::new((Some(url.clone()), file()), None, false, BTreeMap::new());
+        assert_eq!(both.unwrap_err(), "proxy_url: give it or proxy_url_file, not both");
+        let mut through =
+            Proxy::new((None, file()), Some("a.example".to_owned()), false, BTreeMap::new())
+                .unwrap();
+        assert!(through.usable().is_err(), "it was not read");
+        through.load(|_| None, |_| Ok(url)).unwrap();
+        let via = |host: &str| through.via(true, host, None, 443).map(|via| via.port);
+        assert_eq!((via("b.example"), via("a.example")), (Some(3128), None));
+        assert!(!format!("{through:?}").contains("s3cret"));
+        for bad in [Ok(Secret::new("s3cret".to_owned())), Err(anyhow::anyhow!("it is gone"))] {
+            let error = through.load(|_| None, |_| bad).unwrap_err().to_string();
+            assert!(error.starts_with("proxy_url_file: ") && !error.contains("s3cret"), "{error}");
+            assert!(through.usable().is_err() && through.via(true, "b.example", None, 1).is_none());
         }
     }
 

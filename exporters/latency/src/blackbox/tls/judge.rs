@@ -15,8 +15,27 @@ use tracing::warn;
 use super::certificate;
 use crate::outcome::Distrust;
 
-/// The system's certificates, as they were when first needed: as in the peer, a new one needs a restart.
-static SYSTEM: Mutex<Option<Arc<X509Store>>> = Mutex::new(None);
+/// The system's certificates, as they were when first found: as in the peer, a new one needs a restart.
+static SYSTEM: Mutex<System> = Mutex::new(System::Unknown);
+
+enum System {
+    Unknown,
+    /// There was none when it was looked last, which was told: it is looked again, for what is forgotten in an image
+    /// is mounted later.
+    Empty,
+    Found(Arc<X509Store>),
+}
+
+/// Whom a section trusts.
+#[derive(Clone)]
+pub(super) enum Roots {
+    /// Anybody: nothing is verified.
+    Anybody,
+    /// Whoever these have signed.
+    These(Arc<X509Store>),
+    /// Nobody, since this machine has no certificates to judge by: that says nothing of a server.
+    Missing,
+}
 
 /// Why a chain is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,19 +106,26 @@ pub(super) fn store_of(certificates: Vec<X509>) -> anyhow::Result<X509Store> {
 }
 
 /// The anchors of the system, less those that cannot be read.
-pub(super) fn system() -> anyhow::Result<Arc<X509Store>> {
+pub(super) fn system() -> anyhow::Result<Roots> {
     let mut system = SYSTEM.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(store) = &*system {
-        return Ok(Arc::clone(store));
+    if let System::Found(store) = &*system {
+        return Ok(Roots::These(Arc::clone(store)));
     }
     let found = rustls_native_certs::load_native_certs().certs;
     let certificates: Vec<X509> = found.iter().filter_map(|it| X509::from_der(it).ok()).collect();
     if certificates.is_empty() {
-        warn!("the system has no CA certificates: set ca_file, or install ca-certificates");
+        if matches!(*system, System::Unknown) {
+            warn!(
+                "this machine has no CA certificates, so whom TLS shows is not judged: set ca_file, or install \
+                 ca-certificates"
+            );
+        }
+        *system = System::Empty;
+        return Ok(Roots::Missing);
     }
     let store = Arc::new(store_of(certificates)?);
-    *system = Some(Arc::clone(&store));
-    Ok(store)
+    *system = System::Found(Arc::clone(&store));
+    Ok(Roots::These(store))
 }
 
 /// When the first certificate of the verified chain ends, or why there is none.
