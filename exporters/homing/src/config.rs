@@ -25,7 +25,7 @@ use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
 use crate::gather::KnownVantage;
-use crate::routes::{RouteWork, Rules};
+use crate::routes::{RouteWork, Rules, store};
 use crate::sets::Service;
 use claim::Claim;
 use panel::{Panel, RawPanel};
@@ -51,7 +51,9 @@ pub struct Config {
     claims: Vec<Located<Claim>>,
     routes: Option<Located<Wanted<RouteWork, Rules>>>,
     panel: Panel,
-    state_directory: Option<PathBuf>,
+    state_directory: Option<Located<PathBuf>>,
+    /// What is wrong with what is kept there, as it was found when the config was read.
+    fault_of_state: Option<String>,
     folder: Arc<Path>,
     warnings: Vec<String>,
 }
@@ -126,8 +128,8 @@ enum Medium {
 
 impl Config {
     /// Takes files from that folder, and reads those that are needed to ask anybody, so that a mistake is
-    /// told with the config's.
-    pub(crate) fn complete(mut self, folder: &Path) -> anyhow::Result<Self> {
+    /// told with the config's; at the start also what outlived the process, which the program keeps itself later.
+    pub(crate) fn complete(mut self, folder: &Path, is_start: bool) -> anyhow::Result<Self> {
         self.folder = Arc::from(folder);
         self.evaluation.work.folder = Arc::clone(&self.folder);
         let mut problems = Problems::default();
@@ -144,7 +146,15 @@ impl Config {
                 routes.place.line
             ));
         }
-        self.state_directory = self.state_directory.map(|directory| folder.join(directory));
+        if let Some(directory) = &mut self.state_directory {
+            directory.value = folder.join(&directory.value);
+        }
+        if let (Some(_), Some(directory), true) = (&self.routes, &self.state_directory, is_start) {
+            self.fault_of_state = store::fault(directory);
+            let line = directory.place.line;
+            let fault = self.fault_of_state.iter();
+            self.warnings.extend(fault.map(|it| format!("line {line}: state_directory: {it}")));
+        }
         Ok(self)
     }
 
@@ -155,7 +165,12 @@ impl Config {
 
     /// Where that is kept which outlives the process.
     pub(crate) fn state_directory(&self) -> Option<&Path> {
-        self.state_directory.as_deref()
+        self.state_directory.as_ref().map(|directory| directory.value.as_path())
+    }
+
+    /// What was told of what is kept there.
+    pub(crate) fn fault_of_state(&self) -> Option<String> {
+        self.fault_of_state.clone()
     }
 
     /// What is evaluated.
@@ -253,7 +268,8 @@ impl TryFrom<RawConfig> for Config {
             claims: raw.claims,
             routes,
             panel,
-            state_directory: raw.state_directory.map(|it| it.value),
+            state_directory: raw.state_directory,
+            fault_of_state: None,
             folder,
             warnings: Vec::new(),
         })

@@ -48,6 +48,7 @@ mod world;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use exporter_kit::discovery::{Found, Skipped};
@@ -77,6 +78,9 @@ pub struct HomingExporter {
     rounds: Rounds,
 }
 
+/// Whether the first config is in force: what is kept is looked at before it, and then by the program itself.
+static RUNS: AtomicBool = AtomicBool::new(false);
+
 impl Exporter for HomingExporter {
     const NAME: &'static str = "turbulence-homing";
     const ABOUT: &'static str =
@@ -90,7 +94,7 @@ impl Exporter for HomingExporter {
     type Config = Config;
 
     fn prepare(config: Config, folder: &Path) -> anyhow::Result<Config> {
-        config.complete(folder)
+        config.complete(folder, !RUNS.load(Ordering::Relaxed))
     }
 
     fn warnings(config: &Config) -> Vec<String> {
@@ -113,7 +117,9 @@ impl Exporter for HomingExporter {
         });
         let panels = Arc::new(Targets::default());
         kit.registry.register(PanelMetrics(Arc::clone(&panels)));
-        let store = Arc::new(Store::new(config.state_directory()));
+        let store = Store::new(config.state_directory()).told(config.fault_of_state());
+        RUNS.store(true, Ordering::Relaxed);
+        let store = Arc::new(store);
         Ok(Self { evaluations, pages, routing, panels, store, rounds: kit.rounds.clone() })
     }
 

@@ -617,3 +617,68 @@ fn a_reload_keeps_what_is_known_and_drops_what_is_gone() {
     assert_eq!(answer.status, 200);
     program.wait_until("the end of the page", |it| it.sum("homing_claim_fetches_total") == 0.0);
 }
+
+/// Each kind of file that is of no use: it is seen before the start, told once, and the tables are judged all the same.
+#[test]
+fn what_is_kept_and_cannot_be_had_is_told_once_and_before_the_start() {
+    let server = Server::start();
+    let table = written(3_600, include_bytes!("tables/gobgp-3.10.mrt"));
+    for (kind, words) in [
+        ("folder", "is not used"),
+        ("fifo", "is not used"),
+        ("link", "is not used"),
+        ("no text", "is moved aside"),
+        ("another format", "is moved aside"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let file = state.join("routes.json");
+        std::fs::create_dir(&state).unwrap();
+        match kind {
+            "folder" => std::fs::create_dir(&file).unwrap(),
+            "fifo" => assert!(Command::new("mkfifo").arg(&file).status().unwrap().success()),
+            "link" => std::os::unix::fs::symlink("/dev/zero", &file).unwrap(),
+            "no text" => std::fs::write(&file, b"\xFF\xFE").unwrap(),
+            _ => std::fs::write(&file, r#"{"format": 99, "prefixes": []}"#).unwrap(),
+        }
+        let rib = folder.path().join("rib.mrt");
+        std::fs::write(&rib, &table).unwrap();
+        let ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+        std::fs::File::options().write(true).open(&rib).unwrap().set_modified(ago).unwrap();
+        let config = format!(
+            "prometheus: [{{url: 'http://{}'}}]\nstate_directory: '{}'\nroutes:\n  files: ['{}']\n  interval: 1s\n  \
+             watch:\n    - {{prefix: 149.154.164.0/22}}\n",
+            server.address,
+            state.display(),
+            rib.display()
+        );
+        let told = |log: &str| {
+            let is_told = |it: &&str| it.contains("WARN") && it.contains("routes.json");
+            let lines: Vec<_> = log.lines().filter(is_told).collect();
+            assert_eq!(lines.len(), 1, "{kind}: {log}");
+            let wanted = ["line 2: state_directory: ", words];
+            assert!(wanted.iter().all(|it| lines[0].contains(it)), "{kind}: {log}");
+        };
+        let checked = folder.path().join("check.yml");
+        std::fs::write(&checked, &config).unwrap();
+        let check = Command::new(env!("CARGO_BIN_EXE_turbulence-homing"))
+            .args(["--config.check", "--config.file"])
+            .arg(&checked)
+            .output()
+            .unwrap();
+        let log = String::from_utf8_lossy(&check.stderr).into_owned();
+        assert!(check.status.success(), "{kind}: {log}");
+        told(&log);
+        assert!(file.symlink_metadata().is_ok(), "{kind}: a look changes nothing");
+
+        let program = start(&config);
+        let visible = "homing_route_visible_ratio{prefix=\"149.154.164.0/22\"}";
+        program.wait_until("a table", |it| it.get(visible) == Some(1.0));
+        assert_eq!(state.join("routes.json.unreadable").exists(), words == "is moved aside");
+        // A reload looks at no file that the program keeps itself.
+        assert_eq!(program.reload(&config).status, 200);
+        let (status, log) = program.end();
+        assert!(status.success(), "{kind}: {log}");
+        told(&log);
+    }
+}

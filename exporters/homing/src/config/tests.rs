@@ -16,7 +16,7 @@ fn the_example_is_a_config() {
     assert_eq!(wanted.work.timeout, Duration::from_secs(10));
     assert!(!wanted.work.are_replicas && wanted.labels.vantages.is_empty());
     assert!(config.pages().is_empty());
-    assert!(config.complete(Path::new(".")).is_ok());
+    assert!(config.complete(Path::new("."), true).is_ok());
 }
 
 #[test]
@@ -94,7 +94,7 @@ routes:
 #[test]
 fn files_that_are_named_are_read_when_the_config_is() {
     let folder = tempfile::tempdir().unwrap();
-    let complete = |text: &str| parse(text).unwrap().complete(folder.path());
+    let complete = |text: &str| parse(text).unwrap().complete(folder.path(), true);
     let error = complete(
         "prometheus:
   - {url: 'http://a:9090', basic_auth: {username: u, password_file: none}}
@@ -123,7 +123,7 @@ fn routes_that_a_restart_forgets_are_warned_of() {
     let warnings = |more: &str| {
         parse(&format!("{PROMETHEUS}{routes}{more}"))
             .unwrap()
-            .complete(Path::new("."))
+            .complete(Path::new("."), true)
             .unwrap()
             .warnings()
     };

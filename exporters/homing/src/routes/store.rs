@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::ensure;
-use exporter_kit::{CountsBy, StateFile};
+use exporter_kit::{CountsBy, Held, StateFile};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -29,6 +29,8 @@ pub(crate) struct Remembered {
     /// Of the tasks that followed each other, the last one's.
     turn: u64,
     file: Option<StateFile>,
+    /// What of the file was told already: the words of its fault.
+    told: Option<String>,
     /// Whether the file was read.
     is_open: bool,
     /// Whether it could not be written last, which was told.
@@ -51,8 +53,14 @@ struct OfPrefix {
 impl Store {
     /// Nothing is remembered yet; where there is a folder, it is kept there.
     pub(crate) fn new(directory: Option<&Path>) -> Self {
-        let file = directory.map(|directory| StateFile::new(directory, "routes"));
+        let file = directory.map(file);
         Self(Mutex::new(Remembered { file, ..Remembered::default() }))
+    }
+
+    /// The same, of whose file it was told already what is wrong with it.
+    pub(crate) fn told(self, told: Option<String>) -> Self {
+        self.lock().told = told;
+        self
     }
 
     /// Who looks from now on, and nobody before.
@@ -95,8 +103,8 @@ impl Remembered {
         // It comes back if it can be used.
         let Some(file) = self.file.take() else { return };
         let held = file.look(MOST_BYTES, parse);
-        if let Some(fault) = held.fault() {
-            warn!("{} {fault}", file.path().display());
+        if let Some(fault) = words(&file, &held).filter(|it| self.told.as_ref() != Some(it)) {
+            warn!("{fault}");
         }
         let Some(prefixes) = file.open(held) else { return };
         let kept =
@@ -120,6 +128,21 @@ impl Remembered {
         }
         self.has_failed = failed.is_some();
     }
+}
+
+/// Why the file of that folder is of no use, if it is not. Changes nothing.
+pub(crate) fn fault(directory: &Path) -> Option<String> {
+    let file = file(directory);
+    let held = file.look(MOST_BYTES, parse);
+    words(&file, &held)
+}
+
+fn file(directory: &Path) -> StateFile {
+    StateFile::new(directory, "routes")
+}
+
+fn words<T>(file: &StateFile, held: &Held<T>) -> Option<String> {
+    held.fault().map(|fault| format!("{} {fault}", file.path().display()))
 }
 
 fn parse(text: &[u8]) -> anyhow::Result<Vec<OfPrefix>> {
