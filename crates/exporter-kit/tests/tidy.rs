@@ -5,6 +5,8 @@
 mod circles;
 #[path = "tidy/places.rs"]
 mod places;
+#[path = "tidy/units.rs"]
+mod units;
 #[path = "tidy/words.rs"]
 mod words;
 
@@ -13,21 +15,44 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What a file that calls itself pure must not contain outside its tests.
-const IMPURE: [&str; 16] = [
+const IMPURE: [&str; 39] = [
     "tokio",
     "async ",
     "std::fs",
     "std::env",
+    "std::process",
+    "std::thread",
+    "std::io::std",
     "open_file",
     "read_file",
+    "File::",
+    "OpenOptions",
     "StateFile",
     "TcpStream",
     "TcpListener",
     "UdpSocket",
+    "UnixStream",
+    "UnixDatagram",
+    "UnixListener",
+    "Socket::new",
+    "socket2",
+    "datagram::",
+    "nix::sys",
+    "nix::unistd",
+    "nix::fcntl",
+    "procfs",
     "Instant::now",
     "SystemTime::now",
-    "std::process",
-    "std::thread",
+    ".elapsed()",
+    "sleep(",
+    "rand::random",
+    "rand::rng()",
+    "rand::thread_rng",
+    "SysRng",
+    "OsRng",
+    "from_entropy",
+    "print!(",
+    "println!",
     "tracing",
     "prometheus_client",
 ];
@@ -147,6 +172,24 @@ fn pure_files_stay_pure() {
                 .collect::<Vec<_>>()
         });
     assert_none(offenders);
+}
+
+/// What the file may not contain, which the list above would not see in it.
+#[test]
+fn a_file_that_opens_asks_the_clock_or_draws_lots_is_not_pure() {
+    for line in [
+        "let table = File::open(path)?;",
+        "OpenOptions::new().read(true)",
+        "let lot: u8 = rand::random();",
+        "rand::rng().random_range(0..6)",
+        "nix::sys::resource::getrlimit(it)",
+        "SystemTime::UNIX_EPOCH.elapsed()",
+        "eprintln!(\"{x}\")",
+        "procfs::process::Process::myself()",
+        "UnixStream::connect(path)",
+    ] {
+        assert!(IMPURE.iter().any(|word| line.contains(word)), "{line}");
+    }
 }
 
 #[test]
@@ -342,14 +385,85 @@ fn pages_take_turns() {
     let pages = pages.filter(|(path, _)| {
         path.ends_with("src/pages.rs") || path.components().any(|part| part.as_os_str() == "pages")
     });
-    let offenders = pages.filter(|(path, text)| {
-        let own_thread = ["spawn_blocking", "off_the_thread", "stream::iter"];
+    // The kit's own, which are made of as many targets, stand beside its server.
+    let kit = root().join("crates/exporter-kit/src/server.rs");
+    let kit = [(kit.clone(), fs::read_to_string(kit).unwrap())];
+    let pages: Vec<_> = pages.chain(kit).collect();
+    let own_thread = ["spawn_blocking", "off_the_thread", "stream::iter"];
+    let offenders = pages.iter().filter(|(path, text)| {
         !measures.contains(&shown(path).as_str())
             && production(text).any(|line| own_thread.iter().any(|word| line.contains(word)))
     });
-    assert_none(
-        offenders.map(|(path, _)| format!("{} renders without the kit's turns", shown(&path))),
-    );
+    let offenders = offenders.map(|(path, _)| format!("{} renders by itself", shown(path)));
+    let alone = pages.iter().flat_map(|(path, text)| {
+        let alone = made_where_it_is_served(text);
+        alone.into_iter().map(|name| format!("{}: {name} takes no turn", shown(path)))
+    });
+    assert_none(offenders.chain(alone).collect::<Vec<_>>());
+}
+
+/// What takes a turn of the kit's, or answers without a look at what there may be many of.
+const TURNS: [&str; 8] = [
+    "render_page(",
+    "json_rows(",
+    "text_lines(",
+    "body_of_parts(",
+    "glance(",
+    "exposition::respond",
+    "app.reload()",
+    "landing::style",
+];
+
+/// Answers that are short whatever there is: the newest entries of one event log, of which the exporter keeps a bounded
+/// number.
+const SHORT: [&str; 1] = ["events"];
+
+/// The functions that answer a GET by themselves: neither they nor what they call in the same file takes a turn.
+fn made_where_it_is_served(text: &str) -> Vec<String> {
+    let text: String = production(text).flat_map(|line| [line, "\n"]).collect();
+    // A function of the file, or one that is made within another; it ends where its level does.
+    let body = |name: &str| {
+        let kinds = [("fn ", "\n}\n"), ("let ", "\n    };\n")];
+        kinds.into_iter().find_map(|(word, end)| {
+            let forms = ["(", "<", " ="].map(|after| format!("{word}{name}{after}"));
+            let start = forms.iter().find_map(|form| text.find(form.as_str()))?;
+            let rest = &text[start..];
+            Some(&rest[..rest.find(end).unwrap_or(rest.len())])
+        })
+    };
+    let named = text.split(".route(").skip(1).filter_map(|rest| {
+        let (name, _) = rest.split_once(" get(")?.1.split_once(')')?;
+        let is_name = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == ':');
+        (is_name && !name.is_empty()).then_some(name)
+    });
+    let takes_turn = |name: &str| {
+        let mut seen: Vec<String> = vec![name.to_owned()];
+        let mut at = 0;
+        while let Some(name) = seen.get(at).cloned() {
+            at += 1;
+            let Some(body) = body(&name) else { continue };
+            if TURNS.iter().any(|turn| body.contains(turn)) {
+                return true;
+            }
+            let words = body.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            for word in words.filter(|word| text.contains(&format!("fn {word}"))) {
+                if !word.is_empty() && !seen.iter().any(|it| it == word) {
+                    seen.push(word.to_owned());
+                }
+            }
+        }
+        false
+    };
+    let alone = named.filter(|name| !TURNS.contains(name) && !SHORT.contains(name));
+    alone.filter(|name| !takes_turn(name)).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_page_that_is_made_where_it_is_served_is_seen() {
+    let text = "fn routes() {\n    Router::new().route(\"/a\", get(alone)).route(\"/b\", get(by_turns)).route(\"/c\", get(called))\n}\n\
+                async fn alone() {\n    Json(all())\n}\nfn all() {\n    many()\n}\nasync fn by_turns() {\n    \
+                render_page(all)\n}\nasync fn called() {\n    by_turns()\n}\n";
+    assert_eq!(made_where_it_is_served(text), ["alone"]);
 }
 
 #[test]

@@ -80,6 +80,56 @@ fn grandparent(path: &str) -> Option<&str> {
     parent(parent(path)?.trim_end_matches('/'))
 }
 
+/// Who reads of a file looks for it. What is no place of the repository: what is made, and what is the reader's own.
+#[test]
+fn the_places_that_other_texts_name_exist() {
+    let root = root();
+    let endings = [".rs", ".md", ".yml", ".yaml", ".prom", ".tmpl", ".sh", ".conf", ".service"];
+    let there = endings.into_iter().flat_map(|ending| files(&root, ending));
+    let there: Vec<_> = there.map(|(path, _)| format!("/{}", shown(&path))).collect();
+    let (mut named, mut missing) = (0, Vec::new());
+    for (path, text) in files(&root, ".md") {
+        let text: String = text.split("```").step_by(2).collect();
+        for word in text.split('`').skip(1).step_by(2) {
+            let is_place = word.contains('/')
+                && endings.iter().any(|ending| word.ends_with(ending))
+                && !word.starts_with(['/', '~'])
+                && !word.contains(['<', '*', '{', ' ', '\n', '=', '?', ':', '$']);
+            if !is_place {
+                continue;
+            }
+            named += 1;
+            let from = path.parent().unwrap().join(word);
+            let is_there = there.iter().any(|path| path.ends_with(&format!("/{word}")));
+            if !is_there && !from.exists() {
+                missing.push(format!("{}: {word}", shown(&path)));
+            }
+        }
+    }
+    assert!(named > 100, "{named}");
+    assert_none(missing);
+}
+
+/// Whoever takes one crate alone takes its licences along.
+#[test]
+fn what_has_a_readme_has_its_licences() {
+    let root = root();
+    let folders = ["crates", "exporters"].into_iter().flat_map(|folder| {
+        fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path())
+    });
+    let folders: Vec<_> = folders.filter(|folder| folder.join("README.md").exists()).collect();
+    assert!(folders.len() >= 9, "{folders:?}");
+    let offenders = folders.iter().flat_map(|folder| {
+        let licences = ["LICENSE-APACHE", "LICENSE-MIT"].into_iter();
+        let missing = licences.filter(|licence| {
+            let text = fs::read(folder.join(licence));
+            text.ok() != fs::read(root.join(licence)).ok()
+        });
+        missing.map(|licence| format!("{} has no {licence}", shown(folder))).collect::<Vec<_>>()
+    });
+    assert_none(offenders);
+}
+
 /// What a new exporter needs beyond its own folder, and what nothing else would miss.
 #[test]
 fn every_exporter_has_its_places_elsewhere() {
