@@ -34,7 +34,8 @@ demo: setup
 	$(CARGO) build --workspace --bins
 	target/debug/turbulence-lab demo $(if $(REPLAY),--replay $(REPLAY)) $(if $(DEMO_ONCE),--once --parallel)
 
-test: setup
+test:
+	@./lab/setup.sh chromium
 	$(CARGO) build --workspace --bins --examples
 	@target/debug/turbulence-lab debian-sid prometheus promtool >/dev/null || \
 	  echo "the newest Prometheus is not to be had: the tests take the installed one alone"

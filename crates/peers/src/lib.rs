@@ -4,8 +4,10 @@
 //! | file | what |
 //! |---|---|
 //! | `program` | a real exporter: started on a free port, asked, reloaded, stopped |
+//! | `browser` | a real browser, and what it makes of a page |
 //! | `authority` | a CA, and what it has signed |
 //! | `connection` | a connection to it that is kept |
+//! | `dns_server` | a name server that says what a test wants |
 //! | `http_server` | a server of fixed answers, which keeps what it was asked |
 //! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
@@ -16,8 +18,10 @@
 //! | `exposition` | the text format, line by line |
 
 mod authority;
+mod browser;
 mod connection;
 mod counting;
+mod dns_server;
 pub mod exposition;
 mod http_server;
 pub mod ipmi_sim;
@@ -28,8 +32,10 @@ mod prometheus;
 mod scrape;
 
 pub use authority::{Authority, Signed};
+pub use browser::{Browser, WIDTHS};
 pub use connection::Connection;
 pub use counting::Counting;
+pub use dns_server::{DnsServer, answer_to, reply};
 pub use http_server::{HttpServer, Said};
 pub use name_server::NameServer;
 pub use port::free_port;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod attack;
+mod looks;
 mod tls;
 
 use std::fmt::Write as _;

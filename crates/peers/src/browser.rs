@@ -1,0 +1,143 @@
+//! A real browser, Debian's Chromium without a screen, and what it makes of a page.
+//!
+//! It is spoken to by a pipe, in the `DevTools` protocol: messages of JSON, each with a NUL behind it. What is asked of a
+//! page that way is none of its own scripts, so that a policy that forbids those does not hide what is there.
+
+use std::cell::{Cell, RefCell};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A running browser. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Browser {
+    child: Child,
+    to: RefCell<ChildStdin>,
+    from: RefCell<BufReader<ChildStdout>>,
+    sent: Cell<u64>,
+    /// The tab that pages are shown in.
+    session: String,
+    _folder: TempDir,
+}
+
+/// The widths that a page is looked at with: a phone's, and a screen's.
+pub const WIDTHS: [u32; 2] = [390, 1440];
+
+impl Browser {
+    /// Starts one.
+    pub fn start() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        // It reads from file 3 and writes to file 4. Its own sandbox needs what root in a container has not; the pages
+        // are those of tests.
+        let mut child = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null"])
+            .args([
+                "chromium",
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+            ])
+            .args([
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+            ])
+            .args(["--disable-sync", "--no-proxy-server", "--remote-debugging-pipe"])
+            .arg(format!("--user-data-dir={}", folder.path().display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let to = RefCell::new(child.stdin.take().expect("it is piped"));
+        let from = RefCell::new(BufReader::new(child.stdout.take().expect("it is piped")));
+        let mut browser =
+            Self { child, to, from, sent: Cell::new(0), session: String::new(), _folder: folder };
+        let tab = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
+        let attach = json!({"targetId": tab["targetId"], "flatten": true});
+        let attached = browser.call("Target.attachToTarget", &attach);
+        attached["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
+        browser.call("Page.enable", &json!({}));
+        browser
+    }
+
+    /// Loads a page at that width, and waits until all that belongs to it is there.
+    #[track_caller]
+    pub fn open(&self, url: &str, width: u32) {
+        let size =
+            json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 800});
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+        let opened = self.call("Page.navigate", &json!({"url": url}));
+        assert!(opened.get("errorText").is_none(), "{url}: {opened}");
+        while self.next()["method"] != "Page.loadEventFired" {}
+    }
+
+    /// The value of an expression of JavaScript in the page that is open.
+    #[track_caller]
+    pub fn value(&self, expression: &str) -> Value {
+        let asked = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let mut got = self.call("Runtime.evaluate", &asked);
+        assert!(got.get("exceptionDetails").is_none(), "{expression}: {got}");
+        got["result"]["value"].take()
+    }
+
+    /// Looks at a page with a phone's width and a screen's: nothing stands out to the side, and nothing in it is, or
+    /// brought, a script.
+    #[track_caller]
+    pub fn looks_well(&self, url: &str) {
+        for width in WIDTHS {
+            self.open(url, width);
+            let wide = self.value(
+                "[document.documentElement.scrollWidth, innerWidth, [...document.querySelectorAll('*')]\
+                 .filter(it => it.getBoundingClientRect().right > innerWidth + 1).slice(0, 3)\
+                 .map(it => it.outerHTML.slice(0, 200))]",
+            );
+            let (is, may) = (wide[0].as_u64(), wide[1].as_u64());
+            assert!(is.is_some() && is <= may, "{url} at {width}: {wide}");
+            let active = self.value(
+                "[...document.querySelectorAll('script, iframe, object, embed, [onclick], [onerror], [onload], \
+                 [href^=\"javascript:\" i]')].map(it => it.outerHTML.slice(0, 200))",
+            );
+            assert_eq!(active, json!([]), "{url} at {width}");
+            assert_eq!(self.value("typeof window.hit"), "undefined", "{url} at {width}");
+        }
+    }
+
+    /// Sends a command and waits for its result.
+    #[track_caller]
+    fn call(&self, method: &str, parameters: &Value) -> Value {
+        let id = self.sent.get() + 1;
+        self.sent.set(id);
+        let mut message = json!({"id": id, "method": method, "params": parameters});
+        if !self.session.is_empty() {
+            message["sessionId"] = json!(self.session);
+        }
+        let mut bytes = message.to_string().into_bytes();
+        bytes.push(0);
+        self.to.borrow_mut().write_all(&bytes).expect("chromium is needed, a Debian package");
+        loop {
+            let mut answer = self.next();
+            if answer["id"] == id {
+                assert!(answer.get("error").is_none(), "{method}: {answer}");
+                return answer["result"].take();
+            }
+        }
+    }
+
+    /// What it says next.
+    fn next(&self) -> Value {
+        let mut bytes = Vec::new();
+        self.from.borrow_mut().read_until(0, &mut bytes).expect("a message");
+        assert_eq!(bytes.pop(), Some(0), "chromium is needed, a Debian package; it ended");
+        serde_json::from_slice(&bytes).expect("JSON")
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
