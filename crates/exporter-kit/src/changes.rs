@@ -15,6 +15,10 @@ static CHANGES: Mutex<VecDeque<Change>> = Mutex::new(VecDeque::new());
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) name: String,
+    /// Its site or team; empty for none.
+    pub(crate) group: String,
+    /// What is polled there.
+    pub(crate) detail: String,
     pub(crate) state: State,
     pub(crate) at: SystemTime,
 }
@@ -45,9 +49,9 @@ mod tests {
     fn the_newest_are_kept() {
         let mut changes = VecDeque::new();
         for number in 0..KEPT + 5 {
-            let change =
-                Change { name: number.to_string(), state: State::Up, at: SystemTime::now() };
-            keep(&mut changes, change);
+            let (state, at) = (State::Up, SystemTime::now());
+            let (name, [group, detail]) = (number.to_string(), Default::default());
+            keep(&mut changes, Change { name, group, detail, state, at });
         }
         assert_eq!(changes.len(), KEPT);
         assert_eq!((&*changes[0].name, &*changes[KEPT - 1].name), ("5", "54"));

@@ -1,12 +1,21 @@
 //! A target's state, logged when it changes and shown on the landing page.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use tracing::{info, warn};
 
 use crate::changes::{self, Change};
 use crate::state::State;
+
+/// What the exporter calls the group that a name is unique within.
+static GROUP: OnceLock<&'static str> = OnceLock::new();
+
+/// Says what a group is called in the log.
+pub(crate) fn call_groups(name: &'static str) {
+    // Called once.
+    let _ = GROUP.set(name);
+}
 
 /// The health of one target. Shared by the task that polls it and the pages that show it.
 #[derive(Debug)]
@@ -75,10 +84,16 @@ impl Health {
     pub fn up(&self) {
         if let Some((before, since)) = self.enter(State::Up) {
             let seconds = since.elapsed().unwrap_or_default().as_secs();
+            let (what, [site, team]) = (&*self.detail, self.whose());
             match before {
-                State::Pending => info!(target_name = self.name, "target is up"),
+                State::Pending => {
+                    info!(target_name = self.name, site, team, what, "target is up");
+                }
                 State::Down(reason) => info!(
                     target_name = self.name,
+                    site,
+                    team,
+                    what,
                     was = reason,
                     down_seconds = seconds,
                     "target is up again"
@@ -91,8 +106,15 @@ impl Health {
     /// Records a round that failed.
     pub fn down(&self, reason: &'static str) {
         if self.enter(State::Down(reason)).is_some() {
-            warn!(target_name = self.name, reason, "target is down");
+            let (what, [site, team]) = (&*self.detail, self.whose());
+            warn!(target_name = self.name, site, team, what, reason, "target is down");
         }
+    }
+
+    /// Its site and its team, of which there is at most one: the fields of a line of the log are known beforehand.
+    fn whose(&self) -> [Option<String>; 2] {
+        let (called, group) = (GROUP.get().copied().unwrap_or_default(), self.group());
+        ["site", "team"].map(|word| (word == called && !group.is_empty()).then(|| group.clone()))
     }
 
     /// Enters a state; returns the one that was left, if it was another.
@@ -111,7 +133,8 @@ impl Health {
         };
         // That a target came up for the first time is no news; at a start all of them do.
         if before.state != State::Pending || state != State::Up {
-            changes::record(Change { name: self.name.clone(), state, at: now });
+            let (name, group) = (self.name.clone(), self.group());
+            changes::record(Change { name, group, detail: self.detail.clone(), state, at: now });
         }
         Some((before.state, before.since))
     }
@@ -123,7 +146,50 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
     use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_says_which_of_two_targets_of_one_name_it_is() {
+        call_groups("site");
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let subscriber = subscriber.with_ansi(false).without_time().finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let health = Health::new("web-1", "icmp 192.0.2.1");
+            health.set_group("hq");
+            health.down("timeout");
+            health.up();
+            let health = Health::new("web-2", "");
+            health.up();
+        });
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = log.lines().collect();
+        for line in &lines[..2] {
+            for part in ["\"web-1\"", "site=\"hq\"", "what=\"icmp 192.0.2.1\""] {
+                assert!(line.contains(part) && !line.contains("team="), "{part}: {log}");
+            }
+        }
+        assert!(!lines[2].contains("site="), "{log}");
+    }
 
     #[test]
     fn the_time_of_a_state_is_the_time_of_the_change() {

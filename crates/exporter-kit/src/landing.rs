@@ -102,7 +102,7 @@ fn page<E: Exporter>(
             @if part.found != table.len() { p { (part.found) " of them hold “" (asked.filter) "”." } }
             (rows::<E>(&part, telemetry_path, now))
             (pages(&part, &asked.filter))
-            (history(changes, now))
+            (history::<E>(changes, telemetry_path, now))
         }
     };
     document(&title, Some(30), &body)
@@ -133,16 +133,9 @@ fn rows<E: Exporter>(part: &Part<'_>, telemetry_path: &str, now: SystemTime) -> 
 }
 
 fn tr<E: Exporter>(row: &Row, telemetry_path: &str, now: SystemTime) -> Markup {
-    let name = row.target.name();
     html! {
         tr {
-            td.name {
-                @match E::TARGET_PAGE {
-                    Some(path) => a href=(target_page::<E>(path, name, &row.group)) { (name) },
-                    None => a href={ (telemetry_path) "?target=" (in_a_query(name)) } { (name) },
-                }
-                @if !row.group.is_empty() { " " span.group { "(" (E::GROUP) " " (row.group) ")" } }
-            }
+            td.name { (who::<E>(row.target.name(), &row.group, telemetry_path)) }
             td.what { (row.target.detail()) }
             td { (state(row.standing.state)) }
             td.since { (ago(row.standing.since, now)) }
@@ -152,6 +145,17 @@ fn tr<E: Exporter>(row: &Row, telemetry_path: &str, now: SystemTime) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// The target's name, with a link, and whose it is.
+fn who<E: Exporter>(name: &str, group: &str, telemetry_path: &str) -> Markup {
+    html! {
+        @match E::TARGET_PAGE {
+            Some(path) => a href=(target_page::<E>(path, name, group)) { (name) },
+            None => a href={ (telemetry_path) "?target=" (in_a_query(name)) } { (name) },
+        }
+        @if !group.is_empty() { " " span.group { "(" (E::GROUP) " " (group) ")" } }
     }
 }
 
@@ -185,13 +189,18 @@ fn pages(part: &Part<'_>, filter: &str) -> Markup {
     }
 }
 
-fn history(changes: &[Change], now: SystemTime) -> Markup {
+fn history<E: Exporter>(changes: &[Change], telemetry_path: &str, now: SystemTime) -> Markup {
     html! {
         @if !changes.is_empty() {
             h2 { "Last changes" }
             ul.changes {
                 @for change in changes {
-                    li { span.since { (ago(change.at, now)) " ago" } " " span.name { (change.name) } " " (state(change.state)) }
+                    li {
+                        span.since { (ago(change.at, now)) " ago" } " "
+                        span.name { (who::<E>(&change.name, &change.group, telemetry_path)) } " "
+                        @if !change.detail.is_empty() { span.what { (change.detail) } " " }
+                        (state(change.state))
+                    }
                 }
             }
         }
@@ -323,6 +332,31 @@ mod tests {
         assert!(page.contains("(site a&amp;s)"), "{page}");
         let page = shown("\"><script>");
         assert!(!page.contains("<script>") && page.contains("0 of them hold"), "{page}");
+    }
+
+    #[test]
+    fn a_change_says_which_of_two_targets_of_one_name_it_is() {
+        let change = |group: &str, detail: &str| Change {
+            name: "a<b>".to_owned(),
+            group: group.to_owned(),
+            detail: detail.to_owned(),
+            state: State::Down("timeout"),
+            at: SystemTime::now(),
+        };
+        let changes = [change("x&y", "icmp \"a\""), change("", "")];
+        let page = history::<Nothing>(&changes, "/metrics", SystemTime::now()).into_string();
+        let (first, second) = page.split_once("</li>").unwrap();
+        for part in [
+            "href=\"/one?target=a%3Cb%3E&amp;site=x%26y\"",
+            ">a&lt;b&gt;</a>",
+            "(site x&amp;y)",
+            "icmp &quot;a&quot;",
+            "down: timeout",
+        ] {
+            assert!(first.contains(part), "{part}: {page}");
+        }
+        assert!(second.contains("href=\"/one?target=a%3Cb%3E\"") && !second.contains("site"));
+        assert!(!page.contains("<b>"), "{page}");
     }
 
     #[test]

@@ -98,7 +98,6 @@ pub use state::State;
 pub use state_file::{Held, StateFile};
 pub use targets::{Key, Running, Target, TargetId, Targets, Wanted};
 pub use web::Query;
-pub use web_config::any_certificate;
 pub use words::{duration, in_a_query};
 
 use std::path::Path;
@@ -270,6 +269,7 @@ async fn start<E: Exporter>(flags: &Flags, measuring: &Handle) -> anyhow::Result
     let stopped = server::stopped()?;
     let listeners = listen::bind(&flags.listen_addresses, flags.systemd_socket, E::PORT).await?;
 
+    health::call_groups(E::GROUP);
     let mut kit = Kit { registry: Registry::default(), rounds: Rounds::default() };
     process::register::<E>(&mut kit.registry);
     kit.rounds.register(&mut kit.registry);
