@@ -7,15 +7,31 @@ use tokio::task::spawn_blocking;
 /// the CPU with the one that measures, however many readers there are.
 static PAGES: Semaphore = Semaphore::const_new(2);
 
+/// Answers to whether all targets had a round, that are found at the same moment. Who asks that is kept waiting by
+/// no page.
+static GLANCES: Semaphore = Semaphore::const_new(1);
+
 /// Renders a page, or a part of one, and waits for it: its turn comes when not too many others are rendered.
 /// For pages alone. What measures must not wait for those who look: that is [`off_the_thread`].
 pub async fn render_page<T: Send + 'static>(render: impl FnOnce() -> T + Send + 'static) -> T {
-    let turn = PAGES.acquire().await.expect("nobody closes this semaphore");
+    in_turn(&PAGES, render).await
+}
+
+/// Looks over all targets, and waits for it: its turn comes when no other is looking.
+pub(crate) async fn glance<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
+    in_turn(&GLANCES, look).await
+}
+
+async fn in_turn<T: Send + 'static>(
+    turns: &'static Semaphore,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let turn = turns.acquire().await.expect("nobody closes this semaphore");
     off_the_thread(move || {
-        let page = render();
+        let done = work();
         // Held to here also when the reader has gone: what was begun is not given up with it.
         drop(turn);
-        page
+        done
     })
     .await
 }

@@ -24,7 +24,7 @@ use self::packer::Unwritten;
 use self::slots::Slots;
 use crate::page::Selection;
 use crate::registry::Registry;
-use crate::web::Connection;
+use crate::web::{Connection, Placed};
 
 static SLOTS: Slots = Slots::new();
 
@@ -74,6 +74,7 @@ pub(crate) async fn respond_with(
     let mut response =
         ([(header::CONTENT_TYPE, kind.as_str()), (header::VARY, vary)], Body::new(body))
             .into_response();
+    response.extensions_mut().insert(Placed);
     if encoding == Encoding::Gzip {
         let gzip = header::HeaderValue::from_static("gzip");
         response.headers_mut().insert(header::CONTENT_ENCODING, gzip);

@@ -4,12 +4,14 @@
 //! called and where it belongs, its own series say: a label from here beside them would be a second
 //! opinion.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::http::uri::{Authority, Uri};
 use axum::http::{HeaderMap, header};
 use serde::Serialize;
 
+use crate::health::Health;
 use crate::page::{MOST_SHARDS, Shard};
 
 /// Where scrapers reach the exporter.
@@ -59,30 +61,36 @@ impl Front {
         Ok(Self { https: tls, address: host.to_owned(), prefix: String::new() })
     }
 
-    /// The exporter itself, then each target by itself, or all of them in so many shares.
-    pub(crate) fn entries<'a>(
-        &self,
+    /// The exporter itself, then each target by itself, or all of them in so many shares; each made when it is
+    /// asked for.
+    pub(crate) fn entries(
+        self,
         telemetry_path: &str,
-        targets: impl Iterator<Item = &'a str>,
+        targets: impl FnOnce() -> Vec<Arc<Health>> + Send + 'static,
         shards: Option<u64>,
-    ) -> Vec<Entry> {
-        let entry = |parameter: &'static str, value: String| {
-            let path = format!("{}{telemetry_path}", self.prefix);
-            let mut labels = BTreeMap::from([("__metrics_path__", path), (parameter, value)]);
+    ) -> impl Iterator<Item = Entry> + Send + 'static {
+        let path = format!("{}{telemetry_path}", self.prefix);
+        let exporter = [("__param_part", "exporter".to_owned())].into_iter();
+        let parts: Box<dyn Iterator<Item = _> + Send> = if let Some(of) = shards {
+            Box::new(Shard::all(of).map(|it| ("__param_shard", it.to_string())))
+        } else {
+            // Where several have one name, their page is one.
+            let each = move || {
+                let mut targets = targets();
+                targets.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+                targets.dedup_by(|a, b| a.name() == b.name());
+                targets.into_iter().map(|target| ("__param_target", target.name().to_owned()))
+            };
+            Box::new(std::iter::once_with(each).flatten())
+        };
+        exporter.chain(parts).map(move |parameter| {
+            let mut labels = BTreeMap::from([("__metrics_path__", path.clone()), parameter]);
             // Where plain HTTP is spoken, the scraper may know of a proxy that speaks TLS.
             if self.https {
                 labels.insert("__scheme__", "https".to_owned());
             }
             Entry { targets: [self.address.clone()], labels }
-        };
-        let exporter = entry("__param_part", "exporter".to_owned());
-        let parts: Vec<_> = if let Some(of) = shards {
-            Shard::all(of).map(|it| entry("__param_shard", it.to_string())).collect()
-        } else {
-            let names: BTreeSet<&str> = targets.collect();
-            names.into_iter().map(|name| entry("__param_target", name.to_owned())).collect()
-        };
-        [exporter].into_iter().chain(parts).collect()
+        })
     }
 }
 
@@ -109,8 +117,9 @@ mod tests {
     use super::*;
 
     fn listed(front: &Front, shards: Option<u64>) -> serde_json::Value {
-        let names = ["b", "a", "b"].into_iter();
-        serde_json::to_value(front.entries("/metrics", names, shards)).unwrap()
+        let targets = || ["b", "a", "b"].map(|name| Arc::new(Health::new(name, ""))).into();
+        let entries = front.clone().entries("/metrics", targets, shards);
+        serde_json::to_value(entries.collect::<Vec<_>>()).unwrap()
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A long list for a program: a JSON array that is made while it is read, a part at a time, each as a page is
-//! rendered.
+//! A long list: a JSON array for a program, or lines of text, made while it is read, a part at a time, each as a
+//! page is rendered.
 
 use std::convert::Infallible;
 
@@ -30,6 +30,26 @@ where
         Some(part)
     });
     ([(header::CONTENT_TYPE, "application/json")], body_of_parts(parts)).into_response()
+}
+
+/// The lines as a text, made in the same way.
+pub(crate) fn text_lines<L>(lines: L) -> Response
+where
+    L: IntoIterator<IntoIter: Send + 'static, Item = String>,
+{
+    let mut lines = lines.into_iter();
+    let parts = std::iter::from_fn(move || {
+        let mut part = lines.next()?.into_bytes();
+        part.push(b'\n');
+        while part.len() < PART {
+            let Some(line) = lines.next() else { break };
+            part.extend_from_slice(line.as_bytes());
+            part.push(b'\n');
+        }
+        Some(part)
+    });
+    let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    ([kind], body_of_parts(parts)).into_response()
 }
 
 /// A page that is made while it is read: each part is rendered as a page is, when its reader has the one before.
@@ -72,21 +92,27 @@ mod tests {
 
     use super::*;
 
-    async fn read(rows: usize) -> (usize, Vec<u64>) {
-        let mut body = json_rows(0..rows).into_body();
+    /// In how many parts it comes, and what.
+    async fn read(response: Response) -> (usize, Vec<u8>) {
+        let mut body = response.into_body();
         let (mut parts, mut text) = (0, Vec::new());
         while let Some(frame) = body.frame().await {
             text.extend(frame.unwrap().into_data().unwrap());
             parts += 1;
         }
-        (parts, serde_json::from_slice(&text).unwrap())
+        (parts, text)
     }
 
     #[tokio::test]
     async fn every_row_comes_once_and_a_long_list_in_parts() {
         for rows in [0, 1, 2, 100_000] {
-            let (parts, read) = read(rows).await;
-            assert!(read.iter().copied().eq(0..u64::try_from(rows).unwrap()), "{rows}");
+            let (parts, text) = read(json_rows(0..rows)).await;
+            let numbers: Vec<u64> = serde_json::from_slice(&text).unwrap();
+            assert!(numbers.iter().copied().eq(0..u64::try_from(rows).unwrap()), "{rows}");
+            assert_eq!(parts > 1, rows == 100_000, "{rows} in {parts} parts");
+            let (parts, text) = read(text_lines((0..rows).map(|row| row.to_string()))).await;
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.lines().eq((0..rows).map(|row| row.to_string())), "{rows}");
             assert_eq!(parts > 1, rows == 100_000, "{rows} in {parts} parts");
         }
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,12 +17,14 @@ use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tracing::{info, warn};
 
+use crate::aside::{glance, render_page};
 use crate::flags::Flags;
 use crate::http_sd::Front;
 use crate::landing::{Asked, Landing};
 use crate::page::Selection;
 use crate::registry::Registry;
 use crate::reload::Reloads;
+use crate::rows::{json_rows, text_lines};
 use crate::state::State;
 use crate::web::Query;
 use crate::web_config::Current;
@@ -153,7 +155,9 @@ async fn landing<E: Exporter>(
     Shared(app): Shared<Arc<App<E>>>,
     Query(asked): Query<Asked>,
 ) -> Response {
-    Html(app.landing.page(&*app.exporter, &app.telemetry_path, &asked)).into_response()
+    let page =
+        render_page(move || app.landing.page(&*app.exporter, &app.telemetry_path, &asked)).await;
+    Html(page).into_response()
 }
 
 async fn metrics<E: Exporter>(
@@ -186,24 +190,29 @@ fn list<E: Exporter>(
     };
     match front.and_then(|front| Ok((front, http_sd::shards(&query)?))) {
         Ok((front, shards)) => {
-            let targets = app.exporter.health();
-            let names = targets.iter().map(|target| target.name());
-            Json(front.entries(&app.telemetry_path, names, shards)).into_response()
+            let exporter = Arc::clone(&app.exporter);
+            let targets = move || exporter.health();
+            json_rows(front.entries(&app.telemetry_path, targets, shards))
         }
         Err(message) => (StatusCode::BAD_REQUEST, format!("{message}\n")).into_response(),
     }
 }
 
-async fn discovery<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> String {
-    app.reloads.discovery.page()
+async fn discovery<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
+    text_lines(app.reloads.discovery.page())
 }
 
 async fn ready<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
-    let targets = app.exporter.health();
-    let pending = targets.iter().filter(|target| target.state() == State::Pending).count();
+    let exporter = Arc::clone(&app.exporter);
+    let (pending, all) = glance(move || {
+        let targets = exporter.health();
+        let pending = targets.iter().filter(|target| target.state() == State::Pending).count();
+        (pending, targets.len())
+    })
+    .await;
     let mut missing = Vec::new();
     if pending > 0 {
-        missing.push(format!("{pending} of {} targets had no round yet", targets.len()));
+        missing.push(format!("{pending} of {all} targets had no round yet"));
     }
     // What they list would be pending.
     let awaited = app.reloads.discovery.awaited();

@@ -140,7 +140,7 @@ impl StateFile {
     /// Gives it another name, so that nothing overwrites it; returns where it stands now.
     ///
     /// Fails if it cannot be renamed.
-    pub fn move_aside(&self) -> anyhow::Result<PathBuf> {
+    fn move_aside(&self) -> anyhow::Result<PathBuf> {
         let aside = self.path.with_extension("json.unreadable");
         fs::rename(&self.path, &aside)
             .with_context(|| format!("moving {} aside", self.path.display()))?;

@@ -11,6 +11,7 @@ mod connections;
 mod guard;
 mod hosts;
 mod query;
+mod readers;
 mod stream;
 
 use std::convert::Infallible;
@@ -34,11 +35,12 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 pub(crate) use self::answers::hardened;
-pub(crate) use self::client::Client;
+pub(crate) use self::client::{Client, one_too_many};
 pub(crate) use self::connection::Connection;
 use self::connections::{Connections, Member};
 pub(crate) use self::guard::Guard;
 pub use self::query::Query;
+pub(crate) use self::readers::Placed;
 use self::stream::Stream;
 use crate::open_files::BUDGET;
 use crate::web_config::Current;

@@ -4,25 +4,28 @@
 //! longer good is logged and changes nothing.
 
 mod any_server;
+mod checks;
 mod clients;
 mod names;
+mod rate;
 mod reread;
 mod tls;
 mod users;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use axum::http::{HeaderName, HeaderValue};
 use serde::Deserialize;
+use tokio::time::Instant;
 
-pub use self::any_server::any_certificate;
-pub(crate) use self::any_server::any_server;
+pub(crate) use self::any_server::{any_certificate, any_server};
 use self::clients::ClientAuth;
 use self::names::{Cipher, Curve};
 pub(crate) use self::names::{Version, versions};
+use self::rate::{Bucket, RateLimit};
 pub(crate) use self::reread::{Current, follow};
 pub(crate) use self::users::Answer;
 use self::users::Users;
@@ -40,8 +43,7 @@ struct Raw {
     tls_server_config: Option<Located<Tls>>,
     http_server_config: Http,
     basic_auth_users: BTreeMap<String, Located<Secret>>,
-    /// Known, and refused: the number of connections is limited in any case.
-    rate_limit: Option<Located<serde::de::IgnoredAny>>,
+    rate_limit: Option<Located<RateLimit>>,
 }
 
 /// Certificates by file or inline, whom to trust, and what is spoken.
@@ -103,6 +105,8 @@ pub(crate) struct WebConfig {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     pub(crate) users: Users,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// How many requests are answered, and since when it is counted. None for all.
+    rate: Option<(Mutex<Bucket>, Instant)>,
     /// The files that it was made of, itself the first.
     files: Vec<PathBuf>,
 }
@@ -122,10 +126,6 @@ impl WebConfig {
 
     fn build(raw: Raw, path: &Path, folder: &Path) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        if let Some(Located { place, .. }) = raw.rate_limit {
-            let what = "rate_limit is not supported: leave it out, connections and pages are limited in any case";
-            problems.add(place, what);
-        }
         let mut files = vec![path.to_owned()];
         let tls = raw.tls_server_config.as_ref().and_then(|config| {
             let named = [&config.cert_file, &config.key_file, &config.client_ca_file];
@@ -135,8 +135,17 @@ impl WebConfig {
         });
         let users = Users::new(raw.basic_auth_users, &mut problems);
         let headers = headers(&raw.http_server_config.headers, &mut problems);
+        let rate = raw.rate_limit.and_then(|section| Bucket::of(&section, &mut problems));
+        let rate = rate.map(|bucket| (Mutex::new(bucket), Instant::now()));
         problems.into_result()?;
-        Ok(Self { tls, users, headers, files })
+        Ok(Self { tls, users, headers, rate, files })
+    }
+
+    /// Whether one more request may be answered now.
+    pub(crate) fn admits(&self) -> bool {
+        self.rate.as_ref().is_none_or(|(bucket, since)| {
+            bucket.lock().unwrap_or_else(PoisonError::into_inner).take(since.elapsed())
+        })
     }
 }
 

@@ -30,11 +30,14 @@ struct Shown {
     failures: BTreeMap<&'static str, u64>,
     /// Seconds since the epoch; `None` until a list was read.
     last_success: Option<f64>,
-    sources: Vec<(String, usize, Option<String>)>,
+    sources: Arc<[Source]>,
     /// Whose first lists are waited for.
     first: First,
-    skipped: Vec<String>,
+    skipped: Arc<[String]>,
 }
+
+/// A source: its name, how many targets it lists, and why that is not the newest.
+type Source = (String, usize, Option<String>);
 
 /// The first lists, which are waited for once: what a reload names makes nobody unready.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,9 +73,9 @@ impl Status {
     }
 
     /// Records the sources as they are now, and how many of them gave no list yet.
-    pub(super) fn sources(&self, sources: Vec<(String, usize, Option<String>)>, awaited: usize) {
+    pub(super) fn sources(&self, sources: Vec<Source>, awaited: usize) {
         let mut shown = self.lock();
-        shown.sources = sources;
+        shown.sources = sources.into();
         if let First::Awaited(_, until) = shown.first {
             shown.first = First::of(awaited, until);
         }
@@ -104,26 +107,28 @@ impl Status {
         for line in lines.iter().filter(|line| !shown.skipped.contains(line)) {
             warn!("a discovered target is left out: {line}");
         }
-        shown.skipped = lines;
+        shown.skipped = lines.into();
     }
 
-    /// The page: each source, and each target that was left out.
-    pub(crate) fn page(&self) -> String {
-        let shown = self.lock();
-        let mut page = "Sources:\n".to_owned();
-        for (source, targets, error) in &shown.sources {
-            // Writing into a string cannot fail.
-            let _ = writeln!(page, "  {source}: {targets} targets");
+    /// The page, line by line: each source, and each target that was left out.
+    pub(crate) fn page(&self) -> impl Iterator<Item = String> + Send + 'static {
+        let (sources, skipped, counts) = {
+            let shown = self.lock();
+            let counts =
+                [format!("Measured: {}", shown.measured), format!("Left out: {}", shown.left_out)];
+            (Arc::clone(&shown.sources), Arc::clone(&shown.skipped), counts)
+        };
+        let sources = (0..sources.len()).map(move |number| {
+            let (source, targets, error) = &sources[number];
+            let mut text = format!("  {source}: {targets} targets");
             for line in error.iter().flat_map(|error| error.lines()) {
-                let _ = writeln!(page, "    broken, the last good list stays in force: {line}");
+                // Writing into a string cannot fail.
+                let _ = write!(text, "\n    broken, the last good list stays in force: {line}");
             }
-        }
-        let _ = writeln!(page, "Measured: {}", shown.measured);
-        let _ = writeln!(page, "Left out: {}", shown.left_out);
-        for line in &shown.skipped {
-            let _ = writeln!(page, "  {line}");
-        }
-        page
+            text
+        });
+        let skipped = (0..skipped.len()).map(move |number| format!("  {}", skipped[number]));
+        ["Sources:".to_owned()].into_iter().chain(sources).chain(counts).chain(skipped)
     }
 }
 

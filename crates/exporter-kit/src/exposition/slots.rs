@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::web::{Client, Connection};
+use crate::web::{Client, Connection, one_too_many};
 
 /// Pages that are written at once: a bound on threads and, at 400 kB each, on memory.
 const PLACES: usize = 16;
@@ -85,7 +85,7 @@ impl Slots {
         {
             let mut all = self.all();
             all.push(request);
-            refuse_one_too_many(&all, client);
+            refuse_one_too_many(&all);
         }
         timeout(wait, slot.begins()).await.ok()?.then_some(slot)
     }
@@ -116,22 +116,13 @@ impl Slots {
     }
 }
 
-/// When too many wait, refuses who has waited longest: among the client's own if those are too many,
-/// else among those of the client with the most.
-fn refuse_one_too_many(all: &[Arc<Request>], client: Option<Client>) {
-    let waiting = || all.iter().filter(|request| request.phase() == Phase::Waiting);
-    let of = |client| waiting().filter(|request| request.client == client).count();
-    let client = if of(client) > WAITING_OF_A_CLIENT {
-        Some(client)
-    } else if waiting().count() > WAITING {
-        waiting().map(|request| request.client).max_by_key(|client| of(*client))
-    } else {
-        None
-    };
-    if let Some(oldest) =
-        client.and_then(|client| waiting().find(|request| request.client == client))
-    {
-        oldest.phase.send_replace(Phase::Over);
+/// When too many wait, refuses one.
+fn refuse_one_too_many(all: &[Arc<Request>]) {
+    let waiting = all.iter().filter(|request| request.phase() == Phase::Waiting);
+    let waiting: Vec<_> = waiting.collect();
+    let clients: Vec<_> = waiting.iter().map(|request| request.client).collect();
+    if let Some(refused) = one_too_many(&clients, WAITING, WAITING_OF_A_CLIENT) {
+        waiting[refused].phase.send_replace(Phase::Over);
     }
 }
 

@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use maud::html;
 
 use super::guard::Guard;
-use super::hosts;
+use super::{hosts, readers};
 use crate::document::document;
 use crate::web_config::{Answer, Current};
 
@@ -39,6 +39,9 @@ pub(crate) fn hardened(router: Router, guard: Guard, config: Option<Current>) ->
             let message = format!("The page does not take {method}.");
             page(StatusCode::METHOD_NOT_ALLOWED, &headers, &message)
         })
+        .layer(from_fn(async |request: Request, next: Next| {
+            readers::counted(next.run(request).await)
+        }))
         .layer(refuse)
         .layer(from_fn(|request: Request, next: Next| async move {
             match hosts::fault(request.version(), request.headers()) {
@@ -51,13 +54,18 @@ pub(crate) fn hardened(router: Router, guard: Guard, config: Option<Current>) ->
             async move {
                 let headers = request.headers();
                 let answer = match &config {
-                    None => Answer::Welcome,
-                    Some(config) => config.users.ask(headers).await,
+                    None => Some(Answer::Welcome),
+                    Some(config) if config.admits() => Some(config.users.ask(headers).await),
+                    Some(_) => None,
                 };
                 let mut response = match answer {
-                    Answer::Welcome => next.run(request).await,
-                    Answer::Unknown => unknown(headers),
-                    Answer::Busy => busy(headers),
+                    Some(Answer::Welcome) => next.run(request).await,
+                    Some(Answer::Unknown) => unknown(headers),
+                    Some(Answer::Busy) => busy(headers),
+                    None => {
+                        let message = "More requests come than the web config's rate_limit admits.";
+                        page(StatusCode::TOO_MANY_REQUESTS, headers, message)
+                    }
                 };
                 for (name, value) in config.iter().flat_map(|config| &config.headers) {
                     response.headers_mut().insert(name, value.clone());

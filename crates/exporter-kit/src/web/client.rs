@@ -15,9 +15,34 @@ impl From<IpAddr> for Client {
     }
 }
 
+/// Of those that wait, in the order in which they came, which one is to be refused when there are too many: who has
+/// waited longest, among the newest one's own if those are too many, else among those of the client with the most.
+pub(crate) fn one_too_many<C: PartialEq>(
+    waiting: &[C],
+    most: usize,
+    most_of_one: usize,
+) -> Option<usize> {
+    let of = |client: &C| waiting.iter().filter(|it| *it == client).count();
+    let client = waiting.last().filter(|newest| of(newest) > most_of_one).or_else(|| {
+        // Of several that have as many, the one that came first.
+        waiting.iter().rev().max_by_key(|it| of(it)).filter(|_| waiting.len() > most)
+    })?;
+    waiting.iter().position(|it| it == client)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_crowds_gives_way() {
+        let refused = |waiting: &str| one_too_many(waiting.as_bytes(), 6, 3);
+        assert_eq!(refused(""), None);
+        assert_eq!(refused("abaca"), None);
+        assert_eq!(refused("bacaaa"), Some(1), "the newest one's own");
+        assert_eq!(refused("bcaacad"), Some(2), "those of the client with the most");
+        assert_eq!(refused("abcdefg"), Some(0), "who came first");
+    }
 
     #[test]
     fn a_network_of_ipv6_is_one_client_and_an_address_of_ipv4_is_one() {

@@ -16,7 +16,7 @@ pub(crate) fn any_server() -> anyhow::Result<ClientConfig> {
 }
 
 /// What takes any certificate of whoever has its key: for `insecure_skip_verify`.
-pub fn any_certificate() -> Arc<dyn ServerCertVerifier> {
+pub(crate) fn any_certificate() -> Arc<dyn ServerCertVerifier> {
     Arc::new(Any(Arc::new(ring::default_provider())))
 }
 

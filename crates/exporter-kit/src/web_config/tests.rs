@@ -36,6 +36,9 @@ fn every_word_of_the_toolkit_is_known() {
     for config in [
         "",
         "# nothing\n",
+        "rate_limit: {interval: 0, burst: 0}",
+        "rate_limit: {interval: 0s}",
+        "rate_limit: {interval: 1500ms, burst: 20}",
         "http_server_config: {http2: false, headers: {X-Frame-Options: deny}}",
         "basic_auth_users: {me: $2b$10$iSm4GMDQr8ptNk.TBykcBeUwlinLQDlqfOf09RVwmfMbdhcqNY.gu}",
         &format!("tls_server_config: {{{PAIR}, client_auth_type: RequestClientCert}}"),
@@ -56,6 +59,18 @@ fn every_word_of_the_toolkit_is_known() {
     ] {
         assert!(load(config).is_ok(), "{config}: {:#}", load(config).unwrap_err());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_is_a_bucket_that_fills_again() {
+    let admitted = |config: &WebConfig| (0..100).filter(|_| config.admits()).count();
+    for unlimited in ["", "rate_limit: {interval: 0, burst: 1}"] {
+        assert_eq!(admitted(&load(unlimited).unwrap()), 100, "{unlimited}");
+    }
+    let config = load("rate_limit: {interval: 2s, burst: 20}").unwrap();
+    assert_eq!(admitted(&config), 20);
+    tokio::time::advance(std::time::Duration::from_secs(5)).await;
+    assert_eq!(admitted(&config), 2);
 }
 
 #[test]
@@ -92,7 +107,8 @@ fn what_is_wrong_is_said_and_no_secret_is() {
         (tls("client_ca_file: /dev/zero"), "it is no regular file"),
         ("tls_server_config: {cert_file: /dev/zero, key_file: key.pem}".to_owned(), "no regular"),
         ("tls_server_config: {cert_file: cert.pem, key_file: fifo}".to_owned(), "no regular"),
-        ("rate_limit: {interval: 1s, burst: 3}".to_owned(), "rate_limit is not supported"),
+        ("rate_limit: {interval: 1s}".to_owned(), "rate_limit.burst: must be 1 or more"),
+        ("rate_limit: {interval: -1s, burst: 3}".to_owned(), "must be a duration"),
         ("basic_auth: {}".to_owned(), "unknown field"),
     ] {
         let error = format!("{:#}", load(&config).unwrap_err());
@@ -107,7 +123,7 @@ fn all_that_is_wrong_is_told_at_once_each_with_its_place() {
         "tls_server_config:\n  cert_file: nowhere.pem\n  key: x\n  client_auth_type: RequireAndVerifyClientCert\n\
          \x20 client_allowed_sans: [a]\n  min_version: TLS13\n  max_version: TLS12\n\
          http_server_config:\n  headers:\n    Server: x\n    X-Frame-Options: y\n\
-         basic_auth_users:\n  a: hunter2\n  b: hunter2\nrate_limit: {}\n",
+         basic_auth_users:\n  a: hunter2\n  b: hunter2\nrate_limit: {interval: 1s, burst: 0}\n",
     );
     let error = error.unwrap_err().to_string();
     let lines: Vec<_> = error.lines().collect();
@@ -120,7 +136,7 @@ fn all_that_is_wrong_is_told_at_once_each_with_its_place() {
         ":11:22: http_server_config.headers: X-Frame-Options must be one of: deny",
         ":13:6: basic_auth_users: the password of `a` is not a bcrypt hash",
         ":14:6: basic_auth_users: the password of `b` is not a bcrypt hash",
-        ":15:13: rate_limit is not supported",
+        ":15:35: rate_limit.burst: must be 1 or more",
     ];
     assert_eq!(lines.len(), wanted.len(), "{error}");
     for (line, wanted) in lines.iter().zip(wanted) {

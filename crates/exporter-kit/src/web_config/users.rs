@@ -8,14 +8,12 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use super::checks::Checks;
 use crate::Secret;
 use crate::config::{Located, Problems};
-
-/// Passwords that may wait to be checked: each takes the tenth of a second that bcrypt is made for.
-const WAITING: usize = 16;
+use crate::web::Connection;
 
 /// Checked against when there is no such user, so that this takes as long: nobody's password.
 const NOBODY: &str = "$2b$10$iSm4GMDQr8ptNk.TBykcBeUwlinLQDlqfOf09RVwmfMbdhcqNY.gu";
@@ -28,17 +26,17 @@ const MOST_COST: u32 = 16;
 /// How many good passwords are remembered.
 const REMEMBERED: usize = 256;
 
-/// One is checked at a time, so that guessing costs one core at most.
-static CHECKING: Semaphore = Semaphore::const_new(1);
+/// Of the whole program: a file that is read again makes no second one.
+static CHECKS: Checks = Checks::new();
+
+/// Digests of names, hashes and passwords that were good, also over a file that is read again: a hash that is
+/// another has another digest. A wrong one is not remembered: guessing must not push these out.
+static GOOD: Mutex<Option<HashSet<[u8; 32]>>> = Mutex::new(None);
 
 /// The users, by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Users {
     hashes: BTreeMap<String, Secret>,
-    /// Digests of names and passwords that were good. A wrong one is not remembered: guessing must
-    /// not push these out.
-    good: Mutex<HashSet<[u8; 32]>>,
-    waiting: Mutex<usize>,
 }
 
 /// What a request's name and password are worth.
@@ -58,8 +56,7 @@ impl Users {
                 problems.add(*place, format!("basic_auth_users: {what}"));
             }
         }
-        let hashes = hashes.into_iter().map(|(name, hash)| (name, hash.value)).collect();
-        Self { hashes, ..Self::default() }
+        Self { hashes: hashes.into_iter().map(|(name, hash)| (name, hash.value)).collect() }
     }
 
     /// Whether the request may be answered. The hash is computed on a thread of its own.
@@ -71,28 +68,28 @@ impl Users {
         let known = self.hashes.get(&name);
         let hash = known.map_or(NOBODY, Secret::expose);
         let digest = digest(&[name.as_bytes(), hash.as_bytes(), password.as_bytes()]);
-        if known.is_some() && self.good().contains(&digest) {
+        if known.is_some() && good().as_ref().is_some_and(|good| good.contains(&digest)) {
             return Answer::Welcome;
         }
-        let Some(_place) = Place::take(self) else { return Answer::Busy };
-        let _alone = CHECKING.acquire().await.expect("nobody closes this semaphore");
         let hash = Zeroizing::new(hash.to_owned());
-        let checked =
-            tokio::task::spawn_blocking(move || bcrypt::verify(password.as_bytes(), &hash));
-        if known.is_none() || !matches!(checked.await, Ok(Ok(true))) {
+        let verify = move || matches!(bcrypt::verify(password.as_bytes(), &hash), Ok(true));
+        let client = Connection::present().map(|connection| connection.client());
+        let Some(is_right) = CHECKS.check(client, verify).await else { return Answer::Busy };
+        if known.is_none() || !is_right {
             return Answer::Unknown;
         }
-        let mut good = self.good();
+        let mut good = good();
+        let good = good.get_or_insert_default();
         if good.len() >= REMEMBERED {
             good.clear();
         }
         good.insert(digest);
         Answer::Welcome
     }
+}
 
-    fn good(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
-        self.good.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn good() -> MutexGuard<'static, Option<HashSet<[u8; 32]>>> {
+    GOOD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a user can log in.
@@ -113,25 +110,6 @@ fn check(name: &str, hash: &Secret) -> Result<(), String> {
         ));
     }
     Ok(())
-}
-
-/// A place among those that wait.
-struct Place<'a>(&'a Users);
-
-impl<'a> Place<'a> {
-    fn take(users: &'a Users) -> Option<Self> {
-        let mut waiting = users.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        (*waiting < WAITING).then(|| {
-            *waiting += 1;
-            Self(users)
-        })
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-    }
 }
 
 /// Name and password out of `Authorization: Basic` (RFC 7617).

@@ -130,6 +130,16 @@ fn curl_gets_in_by_the_right_password_alone() {
 }
 
 #[test]
+fn more_requests_than_the_limit_are_refused() {
+    let ca = Authority::new();
+    let program =
+        ca.serve(&format!("tls_server_config: {{{PAIR}}}\nrate_limit: {{interval: 1h, burst: 3}}"));
+    let got = [(); 5].map(|()| program.curl(&ca, &[]));
+    // Whether it listens was asked before, which took no token: that is no request.
+    assert_eq!(got, ["200 2", "200 2", "200 2", "429 2", "429 2"]);
+}
+
+#[test]
 fn a_renewed_certificate_is_shown_without_a_restart() {
     let ca = Authority::new();
     let program =
