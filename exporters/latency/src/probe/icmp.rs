@@ -142,3 +142,31 @@ impl Run for Probe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// The keys of a section, by the structure that takes it.
+    fn keys<'a>(text: &'a str, structure: &str) -> Vec<&'a str> {
+        let (_, section) = text.split_once(&format!("struct {structure} {{")).unwrap();
+        let (section, _) = section.split_once("\n}").unwrap();
+        let fields = section.lines().filter_map(|line| line.trim().split_once(": "));
+        let fields = fields.map(|(key, _)| key).filter(|key| !key.contains(['/', '#']));
+        fields.collect()
+    }
+
+    /// The section is read twice, and a module that targets may have must be one that a scraper may ask for.
+    #[test]
+    fn what_targets_know_a_scraper_may_ask_for() {
+        let sections = [
+            // The section of `tcp` holds these alone.
+            (include_str!("../host.rs"), "RawFamilies", include_str!("../blackbox/tcp.rs")),
+            (include_str!("icmp.rs"), "RawSettings", include_str!("../blackbox/icmp.rs")),
+        ];
+        for (own, structure, asked) in sections {
+            let (own, asked) = (keys(own, structure), keys(asked, "RawSettings"));
+            assert!(own.len() >= 2, "{own:?}");
+            let unknown: Vec<_> = own.iter().filter(|key| !asked.contains(key)).collect();
+            assert!(unknown.is_empty(), "{unknown:?} is unknown to /probe");
+        }
+    }
+}
