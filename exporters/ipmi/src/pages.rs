@@ -26,6 +26,9 @@ type All = Arc<IpmiExporter>;
 
 /// The module of a query that names none.
 const MODULE: &str = "default";
+/// So many targets are named to whom names none: a fleet's list is at `/sd`.
+const MOST_NAMED: usize = 20;
+
 /// A page is rendered at this moment at the latest, for a scraper that does not say how long it waits.
 const LONGEST_ANSWER: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -250,5 +253,8 @@ fn names(states: &[Arc<BmcState>]) -> String {
         site if site.is_empty() => state.bmc.name.clone(),
         site => format!("{} (site {site})", state.bmc.name),
     };
-    states.iter().map(name).collect::<Vec<_>>().join(", ")
+    let more = states.len().saturating_sub(MOST_NAMED);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let named = states.iter().take(MOST_NAMED).map(name);
+    named.chain(more).collect::<Vec<_>>().join(", ")
 }
