@@ -115,7 +115,8 @@ impl Socket {
     }
 
     /// The address that it is bound to.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
+    #[cfg(test)]
+    pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         let address = self.inner.local_addr()?;
         address.as_socket().ok_or_else(|| Errno::EAFNOSUPPORT.into())
     }
