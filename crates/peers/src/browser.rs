@@ -141,3 +141,32 @@ impl Drop for Browser {
         let _ = self.child.wait();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::{HttpServer, Said};
+
+    #[test]
+    fn what_stands_out_and_what_runs_is_seen() {
+        let server = HttpServer::start();
+        let page = |path: &str, body: &str| {
+            let headers = "Content-Type: text/html\r\n";
+            let head = "<!DOCTYPE html><meta name=viewport content='width=device-width'>";
+            server.answer(path, Said { headers, ..Said::ok(format!("{head}{body}")) });
+        };
+        page("/good", "<p>a &lt;script&gt;</p>");
+        page("/wide", "<div style='width: 500px'>x</div>");
+        page("/script", "<script>1</script>");
+        page("/handler", "<img src=/nowhere onerror='window.hit = 1'>");
+        let browser = Browser::start();
+        let looks_well = |path: &str| {
+            let url = format!("http://{}{path}", server.address);
+            catch_unwind(AssertUnwindSafe(|| browser.looks_well(&url))).is_ok()
+        };
+        let seen = ["/good", "/wide", "/script", "/handler"].map(looks_well);
+        assert_eq!(seen, [true, false, false, false]);
+    }
+}

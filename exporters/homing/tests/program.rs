@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use peers::{HttpServer as Server, Program, Prometheus, Said};
+use peers::{Browser, HttpServer as Server, Program, Prometheus, Said, WIDTHS};
 
 /// Vantages: region, name, degrees, milliseconds to the site of the API, and to the nearest of three.
 const VANTAGES: [(&str, &str, f64, f64, f64, f64); 6] = [
@@ -616,6 +616,31 @@ fn a_reload_keeps_what_is_known_and_drops_what_is_gone() {
     let answer = program.reload(&format!("prometheus: [{{url: 'http://{}'}}]", server.address));
     assert_eq!(answer.status, 200);
     program.wait_until("the end of the page", |it| it.sum("homing_claim_fetches_total") == 0.0);
+}
+
+/// As they are on a phone and on a screen, beside what a Prometheus has of strangers' words.
+#[test]
+fn its_pages_fit_a_phone_and_a_hostile_name_is_a_name() {
+    const HOSTILE: &str =
+        "<img src=/nowhere onerror='window.hit = 1'><script>window.hit = 2</script>";
+    let server = Server::start();
+    let page = latency();
+    let hostile = page.lines().filter(|line| line.contains("target=\"api\""));
+    let hostile: String = hostile
+        .map(|line| line.replace("target=\"api\"", &format!("target=\"{HOSTILE}\"")) + "\n")
+        .collect();
+    let prometheus = prometheus_of(&server, &(page + &hostile));
+    let url = prometheus.url();
+    let program = start(&format!("prometheus: [{{url: '{url}'}}]\ninterval: 5s\ntimeout: 5s\n"));
+    program.wait("its evaluation", || program.page("/homing").contains("&lt;img src=/nowhere"));
+    let browser = Browser::start();
+    let url = |path: &str| format!("http://{}{path}", program.address());
+    for path in ["/homing", "/homing?target=api", "/"] {
+        browser.looks_well(&url(path));
+    }
+    browser.open(&url("/homing"), WIDTHS[0]);
+    let shown = browser.value("document.body.innerText");
+    assert!(shown.as_str().unwrap().contains(HOSTILE), "{shown}");
 }
 
 /// Each kind of file that is of no use: it is seen before the start, told once, and the tables are judged all the same.
