@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use peers::Program;
+use peers::{Browser, Program};
 use serde_json::Value;
 
 /// The values of a page that has one a line.
@@ -98,6 +98,10 @@ pub(crate) fn tell_people(program: &Program) {
     assert!(!page.body.contains("style=") && !page.body.contains("<script"), "{}", page.body);
     let empty = program.request("GET", "/answers?name=&country=&class=&format=html", "");
     assert_eq!(empty.status, 200, "an empty form asks for everything");
+    let browser = Browser::start();
+    for path in ["/answers?format=html", "/answers?set=world&format=html", "/lists", "/"] {
+        browser.looks_well(&format!("http://{}{path}", program.address()));
+    }
 }
 
 /// What the list of the world is worth, by the classes of its resolvers.

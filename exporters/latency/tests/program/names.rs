@@ -1,12 +1,13 @@
 //! A resolver on loopback that knows a few names.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, Record, RecordType};
+use peers::{DnsServer, answer_to};
 
 /// What a name has, and how long the answer takes; `None` is silence, an empty list is NXDOMAIN.
 type Zone = Vec<(&'static str, Option<Vec<IpAddr>>, Duration)>;
@@ -39,35 +40,24 @@ impl Names {
 
     /// The same, at this address.
     pub(crate) fn serve_at(address: &str, temper: Temper) -> Self {
-        let socket = UdpSocket::bind(address).unwrap();
-        let address = socket.local_addr().unwrap();
         let zone = Arc::new(Mutex::new(Zone::new()));
         let shared = Arc::clone(&zone);
-        thread::spawn(move || {
-            let mut bytes = [0; 1500];
-            loop {
-                let (length, from) = socket.recv_from(&mut bytes).unwrap();
-                let query = Message::from_vec(&bytes[..length]).unwrap();
-                if let Some((mut answer, mut delay)) = answer(&query, &shared.lock().unwrap()) {
-                    match temper {
-                        Temper::Slow(slow) => delay = slow,
-                        Temper::Says(code) => {
-                            answer.answers.clear();
-                            answer.metadata.response_code = code;
-                        }
-                        Temper::OnlyA if query.queries[0].query_type() != RecordType::A => continue,
-                        Temper::Well | Temper::OnlyA => {}
-                        Temper::Silent => continue,
-                    }
-                    let socket = socket.try_clone().unwrap();
-                    thread::spawn(move || {
-                        thread::sleep(delay);
-                        socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
-                    });
+        let server = DnsServer::start_at(address, move |query| {
+            let (mut answer, mut delay) = answer(query, &shared.lock().unwrap())?;
+            match temper {
+                Temper::Slow(slow) => delay = slow,
+                Temper::Says(code) => {
+                    answer.answers.clear();
+                    answer.metadata.response_code = code;
                 }
+                Temper::OnlyA if query.queries[0].query_type() != RecordType::A => return None,
+                Temper::Well | Temper::OnlyA => {}
+                Temper::Silent => return None,
             }
+            thread::sleep(delay);
+            Some(answer)
         });
-        Self { address, zone }
+        Self { address: server.address, zone }
     }
 
     /// From now on the name has these addresses; none is NXDOMAIN.
@@ -100,12 +90,8 @@ fn answer(query: &Message, zone: &Zone) -> Option<(Message, Duration)> {
     let known = zone.iter().find(|(known, ..)| name.trim_end_matches('.') == *known);
     let (_, addresses, delay) = known.unwrap_or(&nothing);
     let addresses = addresses.as_ref()?;
-    let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
-    answer.metadata.recursion_available = true;
-    answer.add_query(question.clone());
-    if addresses.is_empty() {
-        answer.metadata.response_code = ResponseCode::NXDomain;
-    }
+    let code = if addresses.is_empty() { ResponseCode::NXDomain } else { ResponseCode::NoError };
+    let mut answer = answer_to(query, code);
     for address in addresses {
         let data = RData::from(*address);
         if data.record_type() == question.query_type() {

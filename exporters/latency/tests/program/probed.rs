@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -13,7 +13,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::{MX, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use peers::exposition::samples;
-use peers::{PATIENCE, free_port};
+use peers::{DnsServer, PATIENCE, answer_to, free_port};
 use tempfile::TempDir;
 
 use super::paths::LATE;
@@ -181,53 +181,22 @@ pub(crate) fn replier(answer: &'static [u8]) -> SocketAddr {
     address
 }
 
-/// A server of the zone `example.`, by UDP and TCP at one port; silent for the name `mute.example.`, and late for `late.example.`.
+/// A server of the zone `example.`, by UDP and TCP at one port; silent for the name `mute.example.`.
 pub(crate) fn zone() -> SocketAddr {
-    let (udp, tcp) = loop {
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
-            break (udp, tcp);
-        }
-    };
-    let address = udp.local_addr().unwrap();
-    thread::spawn(move || {
-        let mut bytes = [0; 1500];
-        loop {
-            let (length, from) = udp.recv_from(&mut bytes).unwrap();
-            if let Some(answer) = answer(&bytes[..length]) {
-                udp.send_to(&answer, from).unwrap();
-            }
-        }
-    });
-    thread::spawn(move || {
-        for stream in tcp.incoming() {
-            let _ = reply(stream.unwrap());
-        }
-    });
-    address
+    DnsServer::start(answer).address
 }
 
-/// Answers one question over a connection.
-pub(crate) fn reply(mut stream: impl std::io::Read + Write) -> std::io::Result<()> {
-    let mut length = [0; 2];
-    stream.read_exact(&mut length)?;
-    let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut bytes)?;
-    let Some(answer) = answer(&bytes) else { return Ok(()) };
-    let mut framed = u16::try_from(answer.len()).unwrap().to_be_bytes().to_vec();
-    framed.extend(answer);
-    stream.write_all(&framed)?;
-    stream.flush()
+/// Answers one question over a connection; nothing where none was asked.
+pub(crate) fn reply(stream: impl std::io::Read + Write) -> Option<()> {
+    peers::reply(stream, |bytes| answer(&Message::from_vec(bytes).ok()?))
 }
 
-fn answer(bytes: &[u8]) -> Option<Vec<u8>> {
-    let query = Message::from_vec(bytes).ok()?;
+fn answer(query: &Message) -> Option<Message> {
     let question = query.queries.first()?.clone();
     let owner = question.name().clone();
     let name = |text: &str| Name::from_ascii(text).unwrap();
-    let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
-    answer.metadata.recursion_desired = query.metadata.recursion_desired;
-    answer.add_query(question.clone());
+    let mut answer = answer_to(query, ResponseCode::NoError);
+    answer.metadata.recursion_available = false;
     let soa = SOA::new(name("ns.example."), name("host.example."), 2_016_365_489, 1, 2, 3, 4);
     let zone = Record::from_rdata(name("example."), 300, RData::SOA(soa));
     let own = |data: RData| Record::from_rdata(owner.clone(), 300, data);
@@ -262,5 +231,5 @@ fn answer(bytes: &[u8]) -> Option<Vec<u8>> {
             answer.add_authority(zone);
         }
     }
-    Some(answer.to_vec().unwrap())
+    Some(answer)
 }

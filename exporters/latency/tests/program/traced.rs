@@ -1,15 +1,14 @@
 //! The paths to targets, as the program shows them: through real routers, without any privilege.
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
-use std::thread;
 
-use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::PTR;
 use hickory_proto::rr::{Name, RData, Record};
-use peers::Program;
+use peers::{Browser, DnsServer, Program, answer_to};
 
 use super::net::{Namespace, in_a_namespace, run, veth};
 
@@ -26,30 +25,19 @@ targets:
 
 /// A resolver that knows what some addresses are called.
 fn names(of: &'static [(&'static str, &'static str)]) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    thread::spawn(move || {
-        let mut bytes = [0; 1500];
-        loop {
-            let (length, from) = socket.recv_from(&mut bytes).unwrap();
-            let query = Message::from_vec(&bytes[..length]).unwrap();
-            let question = query.queries.first().unwrap();
-            let asked = question.name().to_ascii();
-            let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
-            answer.metadata.recursion_available = true;
-            answer.add_query(question.clone());
-            match of.iter().find(|(known, _)| asked.trim_end_matches('.') == *known) {
-                Some((_, name)) => {
-                    let name = Name::from_labels(name.split('.').map(str::as_bytes)).unwrap();
-                    let data = RData::PTR(PTR(name));
-                    answer.add_answer(Record::from_rdata(question.name().clone(), 60, data));
-                }
-                None => answer.metadata.response_code = ResponseCode::NXDomain,
-            }
-            socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
+    let server = DnsServer::start(move |query| {
+        let name = query.queries.first()?.name();
+        let asked = name.to_ascii();
+        let known = of.iter().find(|(known, _)| asked.trim_end_matches('.') == *known);
+        let code = if known.is_some() { ResponseCode::NoError } else { ResponseCode::NXDomain };
+        let mut answer = answer_to(query, code);
+        if let Some((_, called)) = known {
+            let called = Name::from_labels(called.split('.').map(str::as_bytes)).unwrap();
+            answer.add_answer(Record::from_rdata(name.clone(), 60, RData::PTR(PTR(called))));
         }
+        Some(answer)
     });
-    address
+    server.address
 }
 
 /// The vantage, three routers, the second of them silent, and the target: the third and the target have addresses
@@ -163,5 +151,9 @@ fn paths_are_found_without_privilege_and_say_where_they_go() {
     assert!(page.contains("Handed over by AS64501 in Amsterdam."), "{page}");
     assert!(page.contains("fd00:1::2") && !page.contains("script"), "{page}");
     assert!(program.page("/").contains("href=\"/paths\""));
+    let browser = Browser::start();
+    for path in ["/paths", "/paths?target=four", "/"] {
+        browser.looks_well(&format!("http://{}{path}", program.address()));
+    }
     assert!(program.stop().success());
 }
