@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use crate::inventory::Known;
 use crate::sensor::list::{SUPPLY, SensorList};
+use crate::sensor::thresholds::Limits;
 use crate::sensor::{Quantity, Sensor, Severity};
 use crate::slow::{Asserted, Log, Power, Silent, Slow};
 use crate::state::{Outcome, Snapshot};
 use crate::verdict::{Kind, Level, Verdict};
 
 /// Types of sensors (IPMI 2.0 table 42-3) whose warnings are somebody's work. Presence, log-ins and the
-/// like are none; temperatures are judged by verdicts.
-const TYPES: [&str; 19] = [
+/// like are none; temperatures in degrees are judged by verdicts.
+const TYPES: [&str; 21] = [
+    "Temperature",
+    "Chassis",
     "Power Supply",
     "Power Unit",
     "Cooling Device",
@@ -35,8 +38,13 @@ const TYPES: [&str; 19] = [
     "Management Subsystem Health",
     "Event Logging Disabled",
 ];
-/// States of a slot that is empty, or was emptied.
-const REMOVED: [&str; 3] = ["device removed/device absent", "entity absent", "FRU not installed"];
+/// Types whose warnings are the course of things (a part that starts, a clock that was set), and whose failures
+/// are somebody's work.
+const FAILURES_ALONE: [&str; 5] =
+    ["System Firmware Progress", "System Event", "OS Critical Stop", "Version Change", "FRU State"];
+/// States of a slot that is empty, was emptied, or is switched off.
+const NOT_IN_USE: [&str; 4] =
+    ["device removed/device absent", "entity absent", "FRU not installed", "FRU inactive"];
 /// Bytes of an entry of the event log (IPMI 2.0 table 32-1).
 const ENTRY: u64 = 16;
 /// Free bytes that may be more (IPMI 2.0 section 31.2).
@@ -160,8 +168,14 @@ impl Supplies {
     }
 }
 
-/// Numbers beyond a critical threshold. The fans and voltages of a machine that is off are at 0, and
-/// nothing is wrong with them.
+/// Whether what a sensor of this type says is somebody's work.
+fn is_work(sensor_type: &str, severity: Severity) -> bool {
+    TYPES.contains(&sensor_type)
+        || severity == Severity::Critical && FAILURES_ALONE.contains(&sensor_type)
+}
+
+/// Numbers beyond a threshold. The fans and voltages of a machine that is off are at 0, and nothing is
+/// wrong with them.
 fn numbers<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
     if told.is_off {
         return Vec::new();
@@ -172,14 +186,19 @@ fn numbers<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
     };
     let degree = |quantity, severity| match (quantity, severity) {
         (Quantity::Temperature, _) | (_, Severity::Nominal) => None,
-        (Quantity::Other(of), _) if !TYPES.contains(&of) => None,
+        (Quantity::Other(of), severity) if !is_work(of, severity) => None,
         (_, Severity::Critical) => Some(("beyond a critical threshold", Degree::Critical)),
-        (Quantity::Other(_), Severity::Warning) => Some(("beyond a threshold", Degree::Warning)),
+        // A verdict tells it of the others, once it is not a moment's.
+        (Quantity::Other(_) | Quantity::FanSpeed | Quantity::FanRatio, Severity::Warning) => {
+            Some(("beyond a threshold", Degree::Warning))
+        }
         (_, Severity::Warning) => None,
     };
     let fault = |(sensor, outcome): (&'a Sensor, &Outcome)| {
         let Outcome::Read(value) = outcome else { return None };
-        let (state, degree) = degree(sensor.quantity, value.severity?)?;
+        let said = value.severity.filter(|it| *it > Severity::Nominal)?;
+        let limits = Limits::of(sensor.quantity, sensor.kind, &sensor.thresholds);
+        let (state, degree) = degree(sensor.quantity, limits.bear_out(said, value.number))?;
         let part = Part::Sensor(&sensor.known);
         (!is_told(&sensor.known)).then_some(Fault { part, state: Some(state), degree })
     };
@@ -190,8 +209,8 @@ fn numbers<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
 /// fault. One that is for information alone has no alert, and hides nothing.
 fn says_it(verdict: &Verdict) -> bool {
     match verdict.kind {
-        // The fan of a supply that has little to cool, and limits that are none.
-        Kind::FanFailed | Kind::ThresholdsImplausible => true,
+        // The fan of a supply that has little to cool, too.
+        Kind::FanFailed => true,
         Kind::LimitExceeded | Kind::SensorUnreadable => verdict.level >= Level::Ticket,
         _ => false,
     }
@@ -199,17 +218,18 @@ fn says_it(verdict: &Verdict) -> bool {
 
 /// What states say of their part; of a state that was read once and stops the machine, that it is critical.
 fn of_states(asserted: &Asserted) -> Option<(Option<&'static str>, Degree)> {
-    let severity = asserted.severity.filter(|it| *it > Severity::Nominal)?;
+    let severity = asserted.says().filter(|it| *it > Severity::Nominal)?;
     if let Some(state) = asserted.fatal() {
         let is_sure = asserted.is_confirmed;
         return Some((Some(state), if is_sure { Degree::Fatal } else { Degree::Critical }));
     }
-    let is_removed = asserted.states.iter().any(|it| REMOVED.contains(it));
-    if !TYPES.contains(&asserted.sensor_type) || is_removed {
+    let is_not_in_use = asserted.states.iter().any(|it| NOT_IN_USE.contains(it));
+    if !is_work(asserted.sensor_type, severity) || is_not_in_use {
         return None;
     }
     let is_critical = severity == Severity::Critical;
-    Some((asserted.worst, if is_critical { Degree::Critical } else { Degree::Warning }))
+    let state = asserted.worst.or_else(|| asserted.of_events());
+    Some((state, if is_critical { Degree::Critical } else { Degree::Warning }))
 }
 
 fn of_chassis(power: Option<Power>) -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -132,6 +132,13 @@ pub(crate) enum Severity {
     Critical = 2,
 }
 
+impl Severity {
+    /// The severity of that number.
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        [Self::Nominal, Self::Warning, Self::Critical].into_iter().find(|it| *it as u8 == number)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

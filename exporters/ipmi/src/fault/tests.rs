@@ -30,7 +30,7 @@ fn machine(numbers: &[(&str, Quantity, Severity)], discrete: &[&str]) -> Snapsho
     for (name, quantity, severity) in numbers {
         let known = lister.sensor(name, name, Entity::Other).unwrap();
         lister.number(known, *quantity, Number::Measured, vec![]);
-        outcomes.push(Outcome::Read(Value { number: 1.0, severity: Some(*severity) }));
+        outcomes.push(Outcome::Read(Value { number: 9.0, severity: Some(*severity) }));
     }
     for name in discrete {
         let known = lister.sensor(name, name, Entity::Other).unwrap();
@@ -85,32 +85,61 @@ fn lines(told: &Told<'_>) -> Vec<String> {
 
 #[test]
 fn what_warns_or_failed_is_told_and_what_is_well_or_not_there_is_not() {
-    let names = ["PS1", "PS2", "ECC", "Bay 3", "Bay 4", "Riser", "Logins", "OEM"];
-    let snapshot = machine(&[], &names);
-    let nobody_knows =
-        Asserted { severity: None, ..state("Processor", &["IERR"], Severity::Nominal) };
-    let states = [
-        state(
-            "Power Supply",
-            &["presence detected", "power supply input lost"],
-            Severity::Critical,
+    use Severity::{Critical, Nominal, Warning};
+    for (sensor_type, states, severity, told_as) in [
+        ("Power Supply", &["power supply input lost"][..], Some(Critical), Some(2)),
+        ("Power Supply", &["presence detected"], Some(Nominal), None),
+        ("Memory", &["correctable ECC"], Some(Warning), Some(1)),
+        ("Drive Slot", &["device removed/device absent"], Some(Critical), None),
+        ("Drive Slot", &["drive fault"], Some(Critical), Some(2)),
+        ("Temperature", &["limit exceeded"], Some(Critical), Some(2)),
+        ("Temperature", &["state asserted"], Some(Warning), Some(1)),
+        ("Chassis", &["transition to critical from less severe"], Some(Critical), Some(2)),
+        ("System Firmware Progress", &["system firmware hang"], Some(Critical), Some(2)),
+        ("System Firmware Progress", &["state asserted"], Some(Warning), None),
+        ("System Event", &["undetermined system hardware failure"], Some(Critical), Some(2)),
+        ("System Event", &["timestamp clock synch"], Some(Warning), None),
+        ("Version Change", &["hardware incompatibility detected"], Some(Critical), Some(2)),
+        ("Version Change", &["hardware change detected"], Some(Warning), None),
+        ("FRU State", &["FRU communication lost"], Some(Critical), Some(2)),
+        ("FRU State", &["FRU not installed"], Some(Critical), None),
+        ("FRU State", &["FRU inactive"], Some(Critical), None),
+        ("FRU State", &["FRU activation in progress"], Some(Warning), None),
+        // Of these FreeIPMI has rules for events alone.
+        ("OS Critical Stop", &["run-time critical stop"], None, Some(3)),
+        ("OS Critical Stop", &["critical stop during OS load/initialization"], None, Some(2)),
+        ("OS Critical Stop", &["OS graceful shutdown"], None, None),
+        ("Chip Set", &["thermal trip"], None, Some(3)),
+        ("Chip Set", &["soft power control failure"], None, Some(2)),
+        // The course of things, or what another word says.
+        ("Entity Presence", &["entity absent"], Some(Critical), None),
+        ("Session Audit", &["invalid password disable"], Some(Critical), None),
+        (
+            "Platform Security Violation Attempt",
+            &["secure mode violation attempt"],
+            Some(Critical),
+            None,
         ),
-        state("Power Supply", &["presence detected"], Severity::Nominal),
-        state("Memory", &["correctable ECC"], Severity::Warning),
-        state("Drive Slot", &["device removed/device absent"], Severity::Critical),
-        state("Drive Slot", &["drive fault"], Severity::Critical),
-        state("Entity Presence", &["entity absent"], Severity::Critical),
-        state("Session Audit", &["session activated"], Severity::Warning),
-        nobody_knows,
-    ];
-    assert_eq!(
-        told(&snapshot, &slow(&snapshot, &states, ON), &[]),
-        [
-            "PS1: power supply input lost (Critical)",
-            "ECC: correctable ECC (Warning)",
-            "Bay 4: drive fault (Critical)",
-        ]
-    );
+        ("Boot Error", &["PXE server not found"], Some(Critical), None),
+        ("OS Boot", &["base OS/hypervisor installation failed"], Some(Critical), None),
+        ("Watchdog 2", &["hard reset"], Some(Critical), None),
+        ("Platform Alert", &["state asserted"], Some(Critical), None),
+        ("System ACPI Power State", &["legacy OFF state"], Some(Critical), None),
+        ("Button/Switch", &["transition to non-recoverable"], Some(Critical), None),
+        // Nobody knows.
+        ("OEM", &["IERR"], None, None),
+    ] {
+        let snapshot = machine(&[], &["It"]);
+        let worst = severity.map_or(Nominal, |it| it);
+        let asserted = Asserted { severity, ..state(sensor_type, states, worst) };
+        let asserted = Asserted { worst: asserted.worst.filter(|_| worst > Nominal), ..asserted };
+        let degree = told_as.map(|degree| ["Warning", "Critical", "Fatal"][degree - 1]);
+        let lines: Vec<_> = degree.iter().map(|it| format!("It: {} ({it})", states[0])).collect();
+        let said = told(&snapshot, &slow(&snapshot, &[asserted], ON), &[]);
+        let whole = "every power supply: failed (Fatal)";
+        let said: Vec<_> = said.into_iter().filter(|it| it != whole).collect();
+        assert_eq!(said, lines, "{sensor_type} {states:?}");
+    }
 }
 
 #[test]
@@ -304,6 +333,10 @@ fn a_number_counts_when_it_is_critical_and_no_verdict_says_so_already() {
         ("Fan 1", Quantity::FanSpeed, Severity::Critical),
         ("VBAT", Quantity::Other("Battery"), Severity::Warning),
         ("Airflow", Quantity::Other("Other"), Severity::Critical),
+        ("P1 Therm Ctrl %", Quantity::Other("Temperature"), Severity::Critical),
+        ("Fan 2", Quantity::FanSpeed, Severity::Warning),
+        ("Fan 3", Quantity::FanRatio, Severity::Warning),
+        ("PS1 Input", Quantity::Power, Severity::Warning),
     ];
     let snapshot = machine(&rows, &[]);
     let fan = Verdict {
@@ -314,11 +347,20 @@ fn a_number_counts_when_it_is_critical_and_no_verdict_says_so_already() {
         since: Moment::from_seconds(0.0),
         evidence: vec![],
     };
-    let well =
-        ["12V: beyond a critical threshold (Critical)", "VBAT: beyond a threshold (Warning)"];
+    let well = [
+        "12V: beyond a critical threshold (Critical)",
+        "VBAT: beyond a threshold (Warning)",
+        "P1 Therm Ctrl %: beyond a critical threshold (Critical)",
+        "Fan 2: beyond a threshold (Warning)",
+        "Fan 3: beyond a threshold (Warning)",
+    ];
     assert_eq!(told(&snapshot, &slow(&snapshot, &[], ON), std::slice::from_ref(&fan)), well);
-    let near = Verdict { kind: Kind::NearSilentLimit, ..fan };
-    assert_eq!(told(&snapshot, &slow(&snapshot, &[], ON), &[near]).len(), 3);
+    let near = Verdict { kind: Kind::NearSilentLimit, ..fan.clone() };
+    assert_eq!(told(&snapshot, &slow(&snapshot, &[], ON), &[near]).len(), 6);
+    // It is the slow one that the verdict tells.
+    let slow_fan = Verdict { sensor: Some(Arc::clone(&snapshot.list.known[7])), ..fan };
+    let said = told(&snapshot, &slow(&snapshot, &[], ON), &[slow_fan]);
+    assert!(said.iter().all(|it| !it.starts_with("Fan 2")), "{said:?}");
 }
 
 #[test]
@@ -328,7 +370,7 @@ fn what_is_held_for_information_alone_hides_no_fault() {
         (Kind::LimitExceeded, Level::Info, 1),
         (Kind::LimitExceeded, Level::Ticket, 0),
         (Kind::FanFailed, Level::Info, 0),
-        (Kind::ThresholdsImplausible, Level::Info, 0),
+        (Kind::ThresholdsImplausible, Level::Info, 1),
     ] {
         let held = Verdict {
             kind,
@@ -340,6 +382,42 @@ fn what_is_held_for_information_alone_hides_no_fault() {
         };
         let said = told(&snapshot, &slow(&snapshot, &[], ON), &[held]);
         assert_eq!(said.len(), faults, "{kind:?} {level:?}");
+    }
+}
+
+#[test]
+fn what_the_bmc_says_counts_as_far_as_limits_that_can_be_meant_bear_it_out() {
+    use crate::sensor::Level::*;
+    use Quantity::{FanSpeed, Power, Temperature, Voltage};
+    let lower = [(LowerCritical, 10.8), (LowerNonCritical, 11.2), (UpperNonRecoverable, 0.0)];
+    let warning = [(LowerNonCritical, 11.2), (UpperNonRecoverable, 0.0)];
+    let upper = [(UpperCritical, 8.0), (UpperNonRecoverable, 0.0)];
+    let zero = [(LowerCritical, 0.0), (LowerNonCritical, 0.0), (UpperNonRecoverable, 0.0)];
+    let (critical, warns) = ("beyond a critical threshold", "beyond a threshold");
+    for (quantity, thresholds, said) in [
+        (Voltage, &lower[..], Some(critical)),
+        (Power, &upper, Some(critical)),
+        (FanSpeed, &lower, Some(critical)),
+        (FanSpeed, &warning, Some(warns)),
+        (Quantity::Other("Battery"), &warning, Some(warns)),
+        // A verdict tells it, if it lasts.
+        (Voltage, &warning, None),
+        (Voltage, &zero, None),
+        (FanSpeed, &zero, None),
+        (Voltage, &[(UpperNonRecoverable, 0.0)], None),
+        (Temperature, &lower, None),
+    ] {
+        let limits = BTreeMap::new();
+        let mut lister = Lister::new(&[], &limits);
+        let known = lister.sensor("1", "It", Entity::Other).unwrap();
+        lister.number(known, quantity, Number::Measured, thresholds.to_vec());
+        let outcomes =
+            vec![Outcome::Read(Value { number: 9.0, severity: Some(Severity::Critical) })];
+        let snapshot = Snapshot { list: Arc::new(lister.finish(true)), outcomes };
+        let told = told(&snapshot, &slow(&snapshot, &[], ON), &[]);
+        let degree = |it| if it == critical { "Critical" } else { "Warning" };
+        let said: Vec<_> = said.iter().map(|it| format!("It: {it} ({})", degree(*it))).collect();
+        assert_eq!(told, said, "{quantity:?} {thresholds:?}");
     }
 }
 

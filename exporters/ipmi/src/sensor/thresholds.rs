@@ -4,25 +4,25 @@
 //! memory; some gives a critical limit below the warning. An alarm that believes them pages for a machine
 //! that is well. What is judged here is counted, and is what the verdicts go by.
 
-use super::{Kind, Level, Quantity};
+use super::{Kind, Level, Quantity, Severity};
 
 /// A measured temperature's upper limit outside these is none, degrees Celsius.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 15.0..=130.0;
 
-/// The limits that are believed, in the unit of the sensor's metric.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Limits {
-    warning: Limit,
-    critical: Limit,
-    fatal: Limit,
-    lower: Limit,
-    implausible: bool,
+/// The limits that are believed, in the unit of the sensor's metric: those that something is judged by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Limits {
+    /// Of a measured temperature, the upper ones: what is cold is not in danger, but rests, or is not there and
+    /// reads 0.
+    Heat { warning: Limit, critical: Limit, fatal: Limit, implausible: bool },
+    /// Of all else, the one that is a warning and the one that is critical, on both sides.
+    Other { upper: [Limit; 2], lower: [Limit; 2], implausible: bool },
 }
 
 /// A limit or none, in the room of one: the bits of a number, or of what is none. It is kept for each
 /// sensor of thousands of machines, where seven digits are enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Limit(u32);
+pub(crate) struct Limit(u32);
 
 impl Limit {
     fn get(self) -> Option<f32> {
@@ -43,30 +43,68 @@ impl Default for Limit {
     }
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self::Other { upper: Default::default(), lower: Default::default(), implausible: false }
+    }
+}
+
 impl Limits {
     /// Upper non-critical, of measured temperatures.
     pub(crate) fn warning(&self) -> Option<f32> {
-        self.warning.get()
+        let Self::Heat { warning, .. } = self else { return None };
+        warning.get()
     }
 
     /// Upper critical, of measured temperatures.
     pub(crate) fn critical(&self) -> Option<f32> {
-        self.critical.get()
+        let Self::Heat { critical, .. } = self else { return None };
+        critical.get()
     }
 
     /// Upper non-recoverable, of measured temperatures.
     pub(crate) fn fatal(&self) -> Option<f32> {
-        self.fatal.get()
+        let Self::Heat { fatal, .. } = self else { return None };
+        fatal.get()
     }
 
-    /// Lower critical, of fans.
+    /// Lower critical, or non-recoverable where there is none, of all else.
     pub(crate) fn lower(&self) -> Option<f32> {
-        self.lower.get()
+        let Self::Other { lower: [_, lower], .. } = self else { return None };
+        lower.get()
     }
 
     /// Whether some that the BMC gives are not believed.
     pub(crate) fn are_implausible(&self) -> bool {
-        self.implausible
+        let (Self::Heat { implausible, .. } | Self::Other { implausible, .. }) = self;
+        *implausible
+    }
+
+    /// The limit of that severity that a value is beyond.
+    pub(crate) fn beyond(&self, severity: Severity, value: f64) -> Option<f32> {
+        let (upper, lower) = match *self {
+            Self::Heat { warning, critical, .. } => ([warning, critical], Default::default()),
+            Self::Other { upper, lower, .. } => (upper, lower),
+        };
+        let of = |[warning, critical]: [Limit; 2]| match severity {
+            Severity::Nominal => None,
+            Severity::Warning => warning.get(),
+            Severity::Critical => critical.get(),
+        };
+        let value = small(value);
+        let upper = of(upper).filter(|limit| value >= *limit);
+        upper.or_else(|| of(lower).filter(|limit| value <= *limit))
+    }
+
+    /// What the BMC's own word of a value is worth: all of it, but where some of the limits that it goes by
+    /// are none, as much as the others bear out.
+    pub(crate) fn bear_out(&self, said: Severity, value: f64) -> Severity {
+        if !self.are_implausible() {
+            return said;
+        }
+        let is_beyond = |it: &Severity| self.beyond(*it, value).is_some();
+        let worst = [Severity::Critical, Severity::Warning].into_iter().find(is_beyond);
+        worst.unwrap_or(Severity::Nominal).min(said)
     }
 
     /// Those of a sensor's thresholds that can be meant:
@@ -78,7 +116,7 @@ impl Limits {
     /// 4. the critical limit is not below the non-critical one, and of a measured temperature above it:
     ///    else neither is believed. A non-recoverable one below either of them is not;
     /// 5. a lower one that is worse is not above one that is less so: else none of the lower ones is
-    ///    believed.
+    ///    believed. Nor is one that is 0, which contradicts nothing.
     ///
     /// No thresholds at all say nothing, and that is plausible.
     pub(crate) fn of(quantity: Quantity, kind: Kind, thresholds: &[(Level, f64)]) -> Self {
@@ -87,14 +125,13 @@ impl Limits {
             [Level::LowerNonRecoverable, Level::LowerCritical, Level::LowerNonCritical].map(at);
         let upper =
             [Level::UpperNonCritical, Level::UpperCritical, Level::UpperNonRecoverable].map(at);
-        if is_unset(lower.iter().chain(&upper).flatten().copied()) {
-            return Self { implausible: true, ..Self::default() };
-        }
         let is_temperature = quantity == Quantity::Temperature && kind == Kind::Measured;
         let is_fan = matches!(quantity, Quantity::FanSpeed | Quantity::FanRatio);
+        let is_unset = is_unset(lower.iter().chain(&upper).flatten().copied());
 
         let is_limit = |limit: f64| {
-            !is_same(limit, 0.0)
+            !is_unset
+                && !is_same(limit, 0.0)
                 && (limit > 0.0 || !never_negative(quantity))
                 && (!is_temperature || TEMPERATURES.contains(&limit))
                 && lower.iter().flatten().all(|lower| limit > *lower)
@@ -111,14 +148,18 @@ impl Limits {
         let lower_ascends = lower.iter().flatten().is_sorted();
 
         let believed = [warning, critical, fatal].iter().flatten().count();
-        let implausible = believed < upper.iter().flatten().count() || !lower_ascends;
-        let of_heat = |limit: Option<f64>| Limit::from(limit.filter(|_| is_temperature));
-        let lower = lower[1].filter(|lower| is_fan && lower_ascends && *lower > 0.0);
-        Self {
-            warning: of_heat(warning),
-            critical: of_heat(critical),
-            fatal: of_heat(fatal),
-            lower: lower.into(),
+        let implausible = is_unset || believed < upper.iter().flatten().count() || !lower_ascends;
+        if is_temperature {
+            let (warning, critical, fatal) = (warning.into(), critical.into(), fatal.into());
+            return Self::Heat { warning, critical, fatal, implausible };
+        }
+        let is_set = |limit: &f64| {
+            !is_unset && lower_ascends && !is_same(*limit, 0.0) && (!is_fan || *limit > 0.0)
+        };
+        let [lower_fatal, lower_critical, lower_warning] = lower.map(|it| it.filter(is_set));
+        Self::Other {
+            upper: [warning.into(), critical.or(fatal).into()],
+            lower: [lower_warning.into(), lower_critical.or(lower_fatal).into()],
             implausible,
         }
     }

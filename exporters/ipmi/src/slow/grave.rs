@@ -4,6 +4,14 @@ use super::answer::Asserted;
 use crate::sensor::Severity;
 use crate::sensor::list::SUPPLY;
 
+/// States, by the type of their sensor, that FreeIPMI calls critical as events, and has no rule for as states.
+const OF_EVENTS: [(&str, &str); 4] = [
+    ("Chip Set", "soft power control failure"),
+    ("Chip Set", "thermal trip"),
+    ("OS Critical Stop", "critical stop during OS load/initialization"),
+    ("OS Critical Stop", "run-time critical stop"),
+];
+
 /// States that a machine does not survive.
 const FATAL: [&str; 10] = [
     "IERR",
@@ -19,6 +27,17 @@ const FATAL: [&str; 10] = [
 ];
 
 impl Asserted {
+    /// What its states say of the machine; `None` where nobody knows.
+    pub(crate) fn says(&self) -> Option<Severity> {
+        self.severity.or_else(|| self.of_events().map(|_| Severity::Critical))
+    }
+
+    /// The state that is critical as an event, if one holds.
+    pub(crate) fn of_events(&self) -> Option<&'static str> {
+        let mut states = self.states.iter();
+        states.find(|it| OF_EVENTS.contains(&(self.sensor_type, **it))).copied()
+    }
+
     /// The state that a machine does not survive, if one holds.
     pub(crate) fn fatal(&self) -> Option<&'static str> {
         self.states.iter().find(|it| FATAL.contains(it)).copied()
@@ -27,7 +46,7 @@ impl Asserted {
     /// Whether it has to be read a second time before anybody is woken by it: a BMC that boots asserts
     /// what it likes once.
     pub(super) fn is_grave(&self) -> bool {
-        let is_told = self.severity > Some(Severity::Nominal);
+        let is_told = self.says() > Some(Severity::Nominal);
         is_told && (self.fatal().is_some() || self.is_failed_supply())
     }
 

@@ -8,6 +8,7 @@ use super::moment::Moment;
 use super::observed::Observed;
 use super::stuck::Stuck;
 use super::watched::Watched;
+use crate::sensor::Severity;
 
 /// Just below a limit is so many degrees below it.
 const NEAR: f64 = 3.0;
@@ -42,7 +43,8 @@ pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
 fn degree(it: &Watched, value: f64) -> u8 {
     let is_at = |limit: Option<f32>| limit.is_some_and(|limit| value >= f64::from(limit));
     if !it.is_temperature() {
-        return if it.limits.are_implausible() { 0 } else { it.severity.unwrap_or(0) };
+        let said = it.severity.and_then(Severity::of).unwrap_or(Severity::Nominal);
+        return it.limits.bear_out(said, value) as u8;
     }
     if it.limits.warning().is_none() && it.limits.critical().is_none() {
         return 0;
@@ -127,11 +129,14 @@ fn exceeded(
         } else {
             level
         };
-        let (cause, limit) = match beyond.degree {
-            3 => (Cause::NonRecoverable, it.limits.fatal()),
-            2 => (Cause::Critical, it.limits.critical()),
-            _ => (Cause::NonCritical, it.limits.warning()),
+        // The BMC may go on saying so a little below its limit.
+        let (cause, severity, upper) = match beyond.degree {
+            3 => (Cause::NonRecoverable, Severity::Nominal, it.limits.fatal()),
+            2 => (Cause::Critical, Severity::Critical, it.limits.critical()),
+            _ => (Cause::NonCritical, Severity::Warning, it.limits.warning()),
         };
+        let upper = upper.filter(|_| it.is_temperature());
+        let limit = it.limits.beyond(severity, value).or(upper);
         let mut evidence = vec![(What::Now, value)];
         evidence.extend(limit.map(|limit| (What::Limit, f64::from(limit))));
         let (sensor, since) = (Some(Arc::clone(&it.known)), beyond.since.unwrap_or(now));

@@ -345,6 +345,35 @@ fn limits_that_a_bmc_never_set_say_nothing() {
 }
 
 #[test]
+fn a_limit_that_a_bmc_never_set_takes_nothing_from_those_that_it_did() {
+    use Threshold::{LowerCritical, LowerNonCritical, UpperNonRecoverable};
+    let set = [(LowerCritical, 10.8), (LowerNonCritical, 11.2)];
+    let (zero, never_set) = ((UpperNonRecoverable, 0.0), [LowerCritical, LowerNonCritical]);
+    let with_zero = [&set[..], &[zero]].concat();
+    let all_zero = [&never_set.map(|it| (it, 0.0))[..], &[zero]].concat();
+    let implausible = one("thresholds_implausible", 1, "12V");
+    let exceeded = one("limit_exceeded", 2, "12V");
+    for (limits, volts, held) in [
+        (&set[..], 9.0, vec![exceeded.clone()]),
+        (&with_zero, 9.0, vec![exceeded, implausible.clone()]),
+        (&with_zero, 12.0, vec![implausible.clone()]),
+        (&all_zero, 9.0, vec![implausible]),
+    ] {
+        let mut all = server();
+        let mut rail = told("90", "12V", Entity::Board, Measure::Other, move |_| Some(volts));
+        rail.listed.limits = Limits::of(Quantity::Voltage, Number::Measured, limits);
+        // It compares with all that it has.
+        rail.severity = Some(2);
+        all.push(rail);
+        let mut play = Play::of(&all);
+        assert_eq!(play.until(120.0, &all).held(), held, "{limits:?} {volts}");
+        let rests_on = [(What::Now, 9.0), (What::Limit, f64::from(10.8_f32))];
+        let told = evidence(&play, Kind::LimitExceeded);
+        assert_eq!(told, if held[0].0 == "limit_exceeded" { &rests_on[..] } else { &[] });
+    }
+}
+
+#[test]
 fn a_limit_that_is_exceeded_is_told_after_a_minute_and_ends() {
     let mut all = with(server(), "06-Chipset", |second| {
         Some(if (3_600.0..4_000.0).contains(&second) { 48.0 } else { 45.0 })

@@ -52,9 +52,56 @@ fn what_real_machines_have_set_is_plausible() {
     ] {
         assert!(is_plausible(quantity, thresholds), "{quantity:?} {thresholds:?}");
     }
-    let margin =
-        limits(Temperature, Kind::Margin, [None, None, None, Some(-10.0), Some(-5.0), None]);
-    assert_eq!(margin, Limits::default());
+}
+
+#[test]
+fn a_value_is_beyond_the_believed_limits_of_its_severity() {
+    use Severity::{Critical, Nominal, Warning};
+    let twelve = [Some(10.2), Some(10.8), Some(11.2), Some(12.8), Some(13.2), Some(13.8)];
+    let limits = |at: usize, other| {
+        let mut of = twelve;
+        of[at] = other;
+        limits(Voltage, Kind::Measured, of)
+    };
+    let well = limits(0, None);
+    for (value, warning, critical) in [
+        (12.0, None, None),
+        (11.2, Some(11.2), None),
+        (10.8, Some(11.2), Some(10.8)),
+        (12.8, Some(12.8), None),
+        (13.2, Some(12.8), Some(13.2)),
+    ] {
+        let beyond = [Warning, Critical].map(|it| well.beyond(it, value));
+        assert_eq!(beyond, [warning, critical], "{value}");
+        assert_eq!(well.beyond(Nominal, value), None);
+        // All can be meant: what the BMC says is what holds.
+        assert_eq!(well.bear_out(Critical, value), Critical);
+    }
+    // The only lower one that is critical, and one of the two upper ones.
+    let mut of = twelve;
+    (of[1], of[4]) = (None, None);
+    let worst = self::limits(Voltage, Kind::Measured, of);
+    assert_eq!([10.2, 13.8].map(|it| worst.beyond(Critical, it)), [Some(10.2), Some(13.8)]);
+    // The upper non-recoverable one is none: it would always be exceeded.
+    let doubtful = limits(5, Some(0.0));
+    for (said, value, holds) in [
+        (Critical, 12.0, Nominal),
+        (Critical, 11.0, Warning),
+        (Critical, 9.0, Critical),
+        (Critical, 13.5, Critical),
+        (Warning, 9.0, Warning),
+        (Nominal, 9.0, Nominal),
+    ] {
+        assert_eq!(doubtful.bear_out(said, value), holds, "{said:?} {value}");
+    }
+    // Lower ones that contradict each other bear nothing out, and neither does one that is 0.
+    assert_eq!(limits(1, Some(11.5)).bear_out(Critical, 9.0), Nominal);
+    let zero =
+        self::limits(Voltage, Kind::Measured, [None, Some(0.0), None, None, Some(0.0), None]);
+    assert_eq!((zero.are_implausible(), zero.bear_out(Critical, 0.0)), (true, Nominal));
+    // A cold part is in no danger.
+    let cold = [None, Some(5.0), Some(10.0), Some(70.0), Some(80.0), Some(0.0)];
+    assert_eq!(self::limits(Temperature, Kind::Measured, cold).bear_out(Critical, 4.0), Nominal);
 }
 
 #[test]
