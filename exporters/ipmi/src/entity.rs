@@ -79,6 +79,9 @@ fn named(name: &str) -> Option<Entity> {
     } else if any(&["VR"]) {
         // A regulator is on the board, whatever it feeds.
         Some(Entity::Board)
+    } else if any(&["CONTROLLER", "CNTLR", "CNTRL", "CTLR", "HBA"]) && !any(&["NVME"]) {
+        // It drives disks, and is hotter than any.
+        None
     } else if is("HD") || any(&["HDD", "SSD", "NVME", "DISK", "DRIVE"]) {
         Some(Entity::Disk)
     } else if any(&["DIMM", "MEM"]) {
@@ -111,6 +114,9 @@ mod tests {
             (Entity::Board, "CPU1 Temp", Entity::Cpu),
             (Entity::Board, "CPU1 VR", Entity::Board),
             (Entity::Board, "12-HD Max", Entity::Disk),
+            (Entity::Board, "30-HD Controller", Entity::Board),
+            (Entity::Other, "31-HD Cntlr Zone", Entity::Other),
+            (Entity::Board, "NVMe 1 Controller", Entity::Disk),
             (Entity::Psu, "07-VR P1", Entity::Psu),
             (Entity::Fan, "Fan 1 DutyCycle", Entity::Fan),
             (Entity::Other, "GPU 1", Entity::Other),

@@ -6,6 +6,10 @@ use super::measure::Measure;
 use crate::entity::{Entity, is_liquid};
 use crate::inventory::Known;
 
+mod words;
+
+use words::Words;
+
 /// The class of part behind a temperature or a fan, finer than [`Entity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -50,87 +54,6 @@ pub(crate) struct Physics {
     pub(crate) cap: Option<f64>,
 }
 
-/// Beginnings of words.
-const GPU: &[&str] = &[
-    "GPU", "ACCEL", "TESLA", "NVLINK", "NVSWITCH", "HGX", "SXM", "OAM", "XPU", "GAUDI", "INSTINCT",
-    "FPGA", "MIC", "VGA",
-];
-/// Accelerators by the maker's number for them, as a whole word.
-const GPU_MODELS: &[&str] = &[
-    "A2", "A10", "A30", "A40", "A100", "A800", "H20", "H100", "H200", "H800", "B100", "B200",
-    "GB200", "L4", "L40", "L40S", "T4", "P4", "P40", "P100", "V100", "K80", "M60", "MI100",
-    "MI210", "MI250", "MI250X", "MI300", "MI300X", "MI325X", "MI355X", "PVC",
-];
-const NVME: &[&str] = &["NVME", "NVM", "M2", "BOSS", "EDSFF", "RULER", "OPTANE", "AIC"];
-/// Forms of `NVMe` drives, which have a stop or a digit in the middle.
-const NVME_FORMS: &[&str] = &["M.2", "U.2", "U.3", "E1.S", "E1.L", "E3.S", "E3.L", "NVME"];
-const REGULATOR: &[&str] = &[
-    "VR",
-    "VDD",
-    "VDDQ",
-    "PVCC",
-    "VCCIN",
-    "PVNN",
-    "MOSFET",
-    "VREG",
-    "DRMOS",
-    "PMIC",
-    "REGULATOR",
-    "VCORE",
-];
-const CARD: &[&str] = &[
-    "NIC",
-    "HBA",
-    "RAID",
-    "OCP",
-    "PCI",
-    "PCIE",
-    "RISER",
-    "LAN",
-    "CTLR",
-    "CONTROLLER",
-    "BBU",
-    "AOC",
-    "SAS",
-    "PERC",
-    "MEZZ",
-    "ROC",
-    "LOM",
-    "CNA",
-    "ETH",
-    "NET",
-    "QSFP",
-    "SFP",
-    "OSFP",
-    "XCVR",
-    "TRANSCEIVER",
-    "OPTIC",
-    "DPU",
-    "BLUEFIELD",
-    "CX4",
-    "CX5",
-    "CX6",
-    "CX7",
-    "CONNECTX",
-    "MLX",
-    "PHY",
-    "PEX",
-    "PLX",
-    "RETIMER",
-    "EXPANDER",
-    "IOM",
-    "BATT",
-    "BATTERY",
-    "SUPERCAP",
-    "IB0",
-    "IB1",
-    "FC",
-    "SLOT",
-    "MELLANOX",
-];
-const SPEEDS: &[&str] = &["1G", "10G", "25G", "40G", "50G", "100G", "200G", "400G", "800G"];
-const DISK: &[&str] = &["HDD", "DISK", "DRIVE", "BACKPLANE", "BP"];
-
 impl Class {
     /// The kinds that warm by work of their own: a load on one warms no other.
     pub(super) const WORKERS: [Self; 3] = [Self::Cpu, Self::Gpu, Self::Nvme];
@@ -148,43 +71,39 @@ impl Class {
     /// The class of a sensor of this part and name.
     pub(crate) fn of(entity: Entity, name: &str) -> Self {
         let name = name.to_ascii_uppercase();
-        let words: Vec<&str> = name
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
-            .filter(|it| !it.is_empty())
-            .collect();
-        let starts = |starts: &[&str]| {
-            words.iter().any(|it| starts.iter().any(|start| it.starts_with(start)))
-        };
-        let is = |whole: &[&str]| words.iter().any(|it| whole.contains(it));
-        let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+        let words = Words::of(&name);
         match entity {
             Entity::Psu => return Self::Psu,
             // Water is no air, whatever the BMC calls the place where it comes in.
-            _ if is_liquid(words.iter().copied()) => return Self::Coolant,
+            _ if is_liquid(words.iter()) => return Self::Coolant,
             // What the air is, nothing on the board decides.
             Entity::Inlet => return Self::Inlet,
             Entity::Exhaust => return Self::Exhaust,
             _ => {}
         }
-        // The banks of memory are called A2 and T4 as some accelerators are.
-        let is_memory = entity == Entity::Memory || has(&["DIMM", "DDR"]) || starts(&["MEM"]);
+        let is_memory = entity == Entity::Memory || words.name_memory();
         let may_be_a_card = matches!(entity, Entity::Board | Entity::Other) && !is_memory;
-        let is_model = may_be_a_card && is(GPU_MODELS);
-        // A regulator that feeds a GPU or a DIMM is a regulator.
-        if starts(REGULATOR) || has(&["VRM", "_VR", "VRD"]) {
+        // A regulator that feeds a GPU or a DIMM is a regulator, and what drives disks is none.
+        if words.name_a_regulator() {
             Self::Regulator
-        } else if starts(GPU) || is_model {
+        } else if words.name_an_accelerator()
+            || may_be_a_card && words.name_a_model_of_an_accelerator()
+        {
             Self::Gpu
-        } else if !is_memory && (has(NVME_FORMS) || starts(NVME)) {
+        } else if !is_memory && words.name_an_nvme_drive() {
             Self::Nvme
-        } else if entity == Entity::Disk || is(&["HD"]) || starts(DISK) {
-            if has(&["SSD"]) { Self::Ssd } else { Self::Hdd }
+        } else if !is_memory && entity != Entity::Cpu && words.name_a_controller() {
+            Self::Card
+        } else if entity == Entity::Disk || words.name_a_disk() {
+            if words.is_ssd() { Self::Ssd } else { Self::Hdd }
         } else if is_memory {
             Self::Memory
         } else if entity == Entity::Cpu {
             Self::Cpu
-        } else if starts(CARD) || has(SPEEDS) {
+        } else if words.name_a_card() {
             Self::Card
+        } else if may_be_a_card && words.name_a_die() {
+            Self::Cpu
         } else if entity == Entity::Board {
             Self::Board
         } else {
@@ -251,33 +170,28 @@ fn is_of_a_supply(known: &Known) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::Class::*;
     use super::*;
+
+    fn are(names: &[(Entity, &str, Class)]) {
+        for (entity, name, class) in names {
+            assert_eq!(Class::of(*entity, name), *class, "{entity:?} {name}");
+        }
+    }
 
     #[test]
     fn names_of_real_machines() {
-        use Class::*;
-        for (entity, name, class) in [
-            (Entity::Board, "GPU1 Temp", Gpu),
-            (Entity::Other, "PCIe 3 A100 Temp", Gpu),
-            (Entity::Board, "HGX_GPU_SXM_1_Temp", Gpu),
-            (Entity::Board, "NVSwitch 2 Temp", Gpu),
-            (Entity::Board, "OAM3 Temp", Gpu),
-            (Entity::Board, "M2NVMeSSD Temp1", Nvme),
-            (Entity::Board, "U.2 Temp", Nvme),
-            (Entity::Disk, "NVMe_SSD_3", Nvme),
-            (Entity::Disk, "E1.S 4 Temp", Nvme),
-            (Entity::Other, "BOSS Temp", Nvme),
-            (Entity::Board, "MB_10G_LAN Temp", Card),
-            (Entity::Board, "AOC_SAS Temp", Card),
-            (Entity::Board, "HBA Temp", Card),
-            (Entity::Board, "LOM Temp", Card),
-            (Entity::Other, "PERC1 Temp", Card),
-            (Entity::Board, "OCP NIC Temp", Card),
-            (Entity::Board, "MLX CX6 Temp", Card),
-            (Entity::Board, "RAID BBU Temp", Card),
+        are(&[
+            (Entity::Disk, "RAID Disk 3", Hdd),
+            (Entity::Disk, "SAS 3", Hdd),
             (Entity::Board, "CPU1_VRM Temp", Regulator),
             (Entity::Board, "P1-VRMCPU Temp", Regulator),
             (Entity::Board, "VDDQ_AB Temp", Regulator),
+            (Entity::Board, "PVDDQ_ABC", Regulator),
+            (Entity::Board, "SOC VRM Temp", Regulator),
+            (Entity::Board, "P0_MOS_TEMP", Regulator),
+            (Entity::Board, "43-E-Fuse", Regulator),
+            (Entity::Board, "HSC Temp", Regulator),
             (Entity::Board, "GPU1 VR Temp", Regulator),
             (Entity::Disk, "05-HD Max", Hdd),
             (Entity::Disk, "HDD BP Temp", Hdd),
@@ -290,10 +204,19 @@ mod tests {
             (Entity::Memory, "M60", Memory),
             (Entity::Board, "MEM_A2_VRM", Regulator),
             (Entity::Cpu, "P4 Temp", Cpu),
-            (Entity::Other, "A2 Temp", Gpu),
             (Entity::Disk, "A40", Hdd),
             (Entity::Cpu, "02-CPU", Cpu),
             (Entity::Cpu, "Temp", Cpu),
+            (Entity::Board, "SOC Temp", Cpu),
+            (Entity::Board, "S0_SOC_Temp", Cpu),
+            (Entity::Board, "Die Temp", Cpu),
+            (Entity::Other, "Package Temp", Cpu),
+            (Entity::Board, "CCD1", Cpu),
+            (Entity::Board, "P0_Tctl", Cpu),
+            (Entity::Board, "PCH Die Temp", Board),
+            (Entity::Board, "BMC SOC Temp", Board),
+            (Entity::Board, "FCH Temp", Board),
+            (Entity::Board, "Microcontroller", Board),
             (Entity::Board, "06-Chipset", Board),
             (Entity::Board, "PCH Temp", Board),
             (Entity::Board, "System Temp", Board),
@@ -308,9 +231,66 @@ mod tests {
             (Entity::Other, "CDU Inlet Temp", Coolant),
             (Entity::Cpu, "CPU1 ColdPlate", Coolant),
             (Entity::Board, "LIQUID_LOOP_IN", Coolant),
-        ] {
-            assert_eq!(Class::of(entity, name), class, "{entity:?} {name}");
-        }
+        ]);
+    }
+
+    #[test]
+    fn names_of_accelerators_drives_and_cards_in_real_machines() {
+        are(&[
+            (Entity::Board, "GPU1 Temp", Gpu),
+            (Entity::Other, "PCIe 3 A100 Temp", Gpu),
+            (Entity::Board, "HGX_GPU_SXM_1_Temp", Gpu),
+            (Entity::Board, "NVSwitch 2 Temp", Gpu),
+            (Entity::Board, "OAM3 Temp", Gpu),
+            (Entity::Board, "NPU1 Temp", Gpu),
+            (Entity::Board, "NPU2 HBM Temp", Gpu),
+            (Entity::Board, "TPU0", Gpu),
+            (Entity::Board, "DCU1_Temp", Gpu),
+            (Entity::Board, "MLU370 Temp", Gpu),
+            (Entity::Board, "IPU0_BGA_area", Gpu),
+            (Entity::Board, "AI100 Temp", Gpu),
+            (Entity::Board, "HL-225 Temp", Gpu),
+            (Entity::Board, "MI308X_0", Gpu),
+            (Entity::Other, "Xeon Phi MIC 1", Gpu),
+            (Entity::Board, "HGX_GPU_0_DRAM_TEMP_0", Gpu),
+            (Entity::Board, "M2NVMeSSD Temp1", Nvme),
+            (Entity::Board, "U.2 Temp", Nvme),
+            (Entity::Disk, "NVMe_SSD_3", Nvme),
+            (Entity::Disk, "E1.S 4 Temp", Nvme),
+            (Entity::Disk, "E1S 3", Nvme),
+            (Entity::Board, "U2_1 Temp", Nvme),
+            (Entity::Board, "U2NVMeSSD Temp", Nvme),
+            (Entity::Disk, "PCIe SSD 1", Nvme),
+            (Entity::Disk, "NVMe 1 Ctrl Temp", Nvme),
+            (Entity::Other, "BOSS Temp", Nvme),
+            (Entity::Board, "MB_10G_LAN Temp", Card),
+            (Entity::Board, "AOC_SAS Temp", Card),
+            (Entity::Board, "HBA Temp", Card),
+            (Entity::Board, "LOM Temp", Card),
+            (Entity::Other, "PERC1 Temp", Card),
+            (Entity::Board, "OCP NIC Temp", Card),
+            (Entity::Board, "MLX CX6 Temp", Card),
+            (Entity::Board, "RAID BBU Temp", Card),
+            (Entity::Board, "SmartNIC 1", Card),
+            (Entity::Board, "E810 Temp", Card),
+            (Entity::Board, "X710 Temp", Card),
+            (Entity::Board, "BCM57414", Card),
+            (Entity::Board, "IOB0_NIC0_TEMP_C", Card),
+            (Entity::Board, "BF3 SOC Temp", Card),
+            (Entity::Board, "CX8_0 Temp", Card),
+            (Entity::Board, "NIC Die Temp", Card),
+            (Entity::Board, "MegaRAID Temp", Card),
+            (Entity::Board, "LSI3008 Temp", Card),
+            (Entity::Board, "25-HD Controller", Card),
+            (Entity::Disk, "26-HD Cntlr Zone", Card),
+            (Entity::Disk, "Drive Controller", Card),
+            (Entity::Board, "14-Stor Batt 1", Card),
+            (Entity::Board, "31-PCI 1 Zone", Card),
+            (Entity::Board, "27-LOM Card", Card),
+            (Entity::Board, "MLOM_TEMP", Card),
+            (Entity::Board, "PSW0_Temp", Card),
+            (Entity::Other, "A2 Temp", Gpu),
+        ]);
     }
 
     #[test]
