@@ -135,20 +135,28 @@ impl TestBmc {
             None => Vec::new(),
             Some(Datagram::Ping(tag)) => at_once(Some(wire::pong(tag))),
             Some(Datagram::Old(message)) => {
-                at_once(self.outside(message).map(|answer| wire::old(&answer)))
+                let delay = self.works_for(self.quirks.open_takes, now);
+                let answer = self.outside(message).map(|answer| wire::old(&answer));
+                answer.map(|bytes| (delay, Outgoing::Datagram(bytes))).into_iter().collect()
             }
             Some(Datagram::Plain(kind, payload)) => {
                 let takes = match kind {
+                    wire::PAYLOAD_OPEN_REQUEST => self.quirks.open_takes,
                     wire::PAYLOAD_RAKP_1 | wire::PAYLOAD_RAKP_3 => self.quirks.rakp_takes,
                     _ => Duration::ZERO,
                 };
-                self.busy_until = self.busy_until.max(now) + takes;
-                let delay = self.busy_until.saturating_sub(now);
+                let delay = self.works_for(takes, now);
                 let answer = self.plain(kind, from, payload, now);
                 answer.map(|bytes| (delay, Outgoing::Datagram(bytes))).into_iter().collect()
             }
             Some(Datagram::Protected(packet)) => self.inside(from, &packet, now),
         }
+    }
+
+    /// How long it takes from now on to do that after all that it has to do before.
+    fn works_for(&mut self, takes: Duration, now: Duration) -> Duration {
+        self.busy_until = self.busy_until.max(now) + takes;
+        self.busy_until.saturating_sub(now)
     }
 
     /// The datagram of what is due; none when its session is over.

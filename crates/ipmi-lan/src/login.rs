@@ -1,10 +1,12 @@
 //! The log-in as a state machine: capabilities, Open Session, RAKP. No I/O, no clock.
 //!
-//! Some BMCs take seconds for each message of RAKP, and answer one datagram after the other:
-//! 1. The answer to any attempt of a message counts.
-//! 2. A message of RAKP is given all the time of its attempts before it is sent again, and no second
-//!    attempt once a BMC has shown that it is slow: each makes the BMC forget what it said to the last.
+//! Some BMCs take seconds for each message, and answer one datagram after the other:
+//! 1. The answer to any attempt of a message counts, and may take three times the time of all attempts.
+//! 2. A message of RAKP is given all the time of its attempts before it is sent again, and none of them or
+//!    of Open Session a second attempt once a BMC has shown that it is slow: each makes the BMC forget what
+//!    it said to the last.
 //! 3. What a BMC says to a later attempt of the message before replaces what it said to an earlier one.
+//! 4. Attempts that the BMC has yet to answer take their time before the next message has its own.
 
 use std::time::Duration;
 
@@ -41,8 +43,10 @@ pub(crate) struct Login {
     tags: Tags,
     /// Those of the message before.
     earlier: Tags,
-    /// Whether the BMC answered a message of RAKP late, or not in time.
+    /// Whether the BMC answered a message late, or one of RAKP not in time.
     slow: bool,
+    /// Attempts that it has yet to answer of the message which the next one follows.
+    queued: u32,
     /// A refusal of nobody in particular, which counts if nothing better comes.
     nobody: Option<u8>,
     /// Why the first lookup of the user failed.
@@ -113,7 +117,7 @@ impl Login {
         if options.suites.is_empty() {
             return Err(SessionError::SuiteRefused);
         }
-        let login = Login {
+        let mut login = Login {
             credentials: credentials.clone(),
             options: options.clone(),
             suite: 0,
@@ -122,15 +126,17 @@ impl Login {
             tags: Tags { first: 0, last: 0 },
             earlier: Tags { first: 0, last: 0 },
             slow: false,
+            queued: 0,
             nobody: None,
             first_refusal: None,
             attempt: 0,
             restarts: 0,
-            deadline: now.saturating_add(options.timeout),
+            deadline: now,
             unreachable: false,
             garbage: false,
             silence: None,
         };
+        login.deadline = now.saturating_add(login.patience());
         let first = login.message();
         Ok((login, first))
     }
@@ -177,7 +183,17 @@ impl Login {
         self.earlier = self.tags;
         let next = self.tags.last.wrapping_add(1);
         self.tags = Tags { first: next, last: self.tags.last };
-        self.send(now)
+        let message = self.send(now);
+        self.queued = 0;
+        message
+    }
+
+    /// The message is answered, though so many attempts later it was sent once more: the BMC is slow.
+    fn answered_late(&mut self, attempts: u8) {
+        if attempts > 0 {
+            self.slow = true;
+            self.queued = u32::from(attempts);
+        }
     }
 
     /// The present step's message under a new tag, with a new deadline.
@@ -190,12 +206,21 @@ impl Login {
     /// How long the present attempt is waited for.
     fn patience(&self) -> Duration {
         let timeout = self.options.timeout;
-        let all = timeout.saturating_mul(self.options.retries.saturating_add(1));
+        let retries = self.options.retries;
+        let all = timeout.saturating_mul(retries.saturating_add(1));
+        let whole = all.saturating_mul(3);
+        let is_last = self.attempt >= self.attempts();
         match (&self.step, self.attempt) {
-            (Step::OpenSession { .. }, _) if self.slow => all.saturating_mul(3),
+            (Step::OpenSession { .. } | Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) if is_last => {
+                whole.saturating_mul(self.queued.saturating_add(1))
+            }
+            // Nobody is there who could be slow.
+            (Step::Capabilities, _) if self.unreachable || self.garbage => timeout,
+            (Step::Capabilities | Step::OpenSession { .. }, attempt) if is_last => {
+                whole.saturating_sub(timeout.saturating_mul(attempt))
+            }
             (Step::Capabilities | Step::OpenSession { .. }, _) => timeout,
-            (Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) if self.attempts() > 0 => all,
-            (Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) => all.saturating_mul(3),
+            (Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) => all,
             (Step::Rakp1 { .. } | Step::Rakp3 { .. }, _) => all.saturating_mul(2),
         }
     }

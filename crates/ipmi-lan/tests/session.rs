@@ -182,7 +182,9 @@ fn silence_and_noise_are_told_apart() {
                 }
             }
             if let Some(event) = connection.next_event() {
-                assert_eq!((sent, now), (3, Duration::from_secs(3)), "two retries, a second each");
+                // Whoever says nothing at all may be slow.
+                let seconds = if noise.is_some() || icmp { 3 } else { 9 };
+                assert_eq!((sent, now), (3, Duration::from_secs(seconds)), "two retries");
                 return event;
             }
             now = connection.deadline().unwrap();

@@ -1,4 +1,4 @@
-//! BMCs that take seconds for each message of a log-in, and answer one datagram after the other.
+//! BMCs that take seconds for messages of a log-in, and answer one datagram after the other.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::VecDeque;
@@ -13,9 +13,31 @@ use responder::Bmc;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A BMC that works through what comes, each RAKP message for so long.
+/// A message of a log-in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Message {
+    Capabilities,
+    OpenSession,
+    Rakp,
+}
+
+use Message::{Capabilities, OpenSession, Rakp};
+
+impl Message {
+    fn of(datagram: &[u8]) -> Option<Message> {
+        match (datagram.get(4)?, datagram.get(5)?) {
+            (0, _) => Some(Capabilities),
+            (6, 0x10) => Some(OpenSession),
+            (6, 0x12 | 0x14) => Some(Rakp),
+            _ => None,
+        }
+    }
+}
+
+/// A BMC that works through what comes, each of these messages for so long.
 struct Slow {
     bmc: Bmc,
+    over: &'static [Message],
     takes: Duration,
     free: Duration,
     queue: VecDeque<(Duration, Vec<u8>)>,
@@ -23,14 +45,15 @@ struct Slow {
 }
 
 impl Slow {
-    fn new(bmc: Bmc, takes: Duration) -> Slow {
-        Slow { bmc, takes, free: Duration::ZERO, queue: VecDeque::new(), received: 0 }
+    fn new(bmc: Bmc, over: &'static [Message], takes: Duration) -> Slow {
+        Slow { bmc, over, takes, free: Duration::ZERO, queue: VecDeque::new(), received: 0 }
     }
 
     fn receive(&mut self, now: Duration, datagram: Vec<u8>) {
-        let is_rakp = datagram.get(4) == Some(&6) && matches!(datagram[5], 0x12 | 0x14);
-        self.received += usize::from(is_rakp);
-        self.free = self.free.max(now) + if is_rakp { self.takes } else { Duration::ZERO };
+        let message = Message::of(&datagram);
+        self.received += usize::from(message == Some(Rakp));
+        let is_slow = message.is_some_and(|it| self.over.contains(&it));
+        self.free = self.free.max(now) + if is_slow { self.takes } else { Duration::ZERO };
         self.queue.push_back((self.free, datagram));
     }
 
@@ -72,15 +95,28 @@ fn log_in(bmc: &mut Slow, user: &str, options: &Options) -> (Duration, Event) {
 
 #[test]
 fn a_bmc_whose_proofs_take_longer_than_the_timeout_is_logged_in_to() {
+    log_in_while_these_are_slow(&[Rakp]);
+}
+
+#[test]
+fn a_bmc_that_takes_its_time_before_the_proofs_is_logged_in_to() {
+    log_in_while_these_are_slow(&[Capabilities]);
+    log_in_while_these_are_slow(&[OpenSession]);
+    log_in_while_these_are_slow(&[Capabilities, OpenSession, Rakp]);
+}
+
+fn log_in_while_these_are_slow(slow: &'static [Message]) {
     for (timeout, retries) in [(SECOND / 2, 2), (SECOND, 2), (SECOND, 0), (SECOND, 1)] {
         let options = Options { timeout, retries, ..Options::default() };
         let all = timeout * (retries + 1);
         // Nine tenths of the timeout to three times that of all attempts together.
         for tenth in 9..=30_u32 {
             let takes = (all * tenth / 10).min(all * 29 / 10);
-            let mut bmc = Slow::new(Bmc { session_limit: 64, ..Bmc::new() }, takes);
+            let mut bmc = Slow::new(Bmc { session_limit: 64, ..Bmc::new() }, slow, takes);
             let (at, event) = log_in(&mut bmc, "monitor", &options);
-            let what = format!("{takes:?} with {timeout:?} and {retries} retries: at {at:?}");
+            let what = format!(
+                "{slow:?} take {takes:?} with {timeout:?} and {retries} retries: at {at:?}"
+            );
             assert_eq!(event, Event::Opened, "{what}");
             assert!(bmc.received <= 8, "{} messages, {what}", bmc.received);
         }
@@ -90,15 +126,20 @@ fn a_bmc_whose_proofs_take_longer_than_the_timeout_is_logged_in_to() {
 #[test]
 fn a_bmc_that_is_too_slow_is_called_slow_and_a_dead_one_dead() {
     let options = Options::default();
-    let mut bmc = Slow::new(Bmc { session_limit: 64, ..Bmc::new() }, SECOND * 60);
+    let mut bmc = Slow::new(Bmc { session_limit: 64, ..Bmc::new() }, &[Rakp], SECOND * 60);
     let (at, event) = log_in(&mut bmc, "monitor", &options);
     assert_eq!(event, Event::OpenFailed(SessionError::Slow));
     assert!((SECOND * 9..SECOND * 30).contains(&at), "{at:?}");
+    // One that answers nothing is given three times the time of all attempts, and no more.
+    let mut bmc = Slow::new(Bmc::new(), &[Capabilities], SECOND * 60);
+    let (at, event) = log_in(&mut bmc, "monitor", &options);
+    assert_eq!(event, Event::OpenFailed(SessionError::NoAnswer));
+    assert_eq!(at, options.timeout * 3 * (options.retries + 1));
 }
 
 #[test]
 fn a_slow_refusal_is_a_refusal() {
-    let mut bmc = Slow::new(Bmc { session_limit: 64, ..Bmc::new() }, SECOND * 2);
+    let mut bmc = Slow::new(Bmc { session_limit: 64, ..Bmc::new() }, &[Rakp], SECOND * 2);
     let (_, event) = log_in(&mut bmc, "nobody", &Options::default());
     assert_eq!(event, Event::OpenFailed(SessionError::UnknownUser));
 }

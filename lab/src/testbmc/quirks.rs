@@ -49,6 +49,8 @@ pub struct Quirks {
     pub answers_suite_3: bool,
     /// What refusals of a log-in leave out.
     pub refusals: Refusals,
+    /// How long Open Session takes, and what asks for the capabilities before it, one after the other.
+    pub open_takes: Duration,
     /// How long each message of RAKP takes, one after the other.
     pub rakp_takes: Duration,
     /// RAKP 1 that comes again is answered with another random number.

@@ -44,6 +44,11 @@ impl Login {
         {
             return Progress::Failed(SessionError::Ipmi15Only, Vec::new());
         }
+        let later = (self.tags.last & 0x3F).wrapping_sub(reply.rq_seq) & 0x3F;
+        // Some firmware may not care which attempt it answers.
+        if u32::from(later) <= self.attempt {
+            self.answered_late(later);
+        }
         Progress::Send(vec![self.open_session(now, rng)])
     }
 
@@ -72,6 +77,7 @@ impl Login {
             Answer::Accepted(Opened { bmc_id: Ok(bmc_id), tag, .. }) => {
                 let mut console_random = [0; 16];
                 rng.fill_bytes(&mut console_random);
+                self.answered_late(self.tags.last.wrapping_sub(tag));
                 let exchange = Exchange {
                     suite: self.suite(),
                     privilege: self.options.privilege,
