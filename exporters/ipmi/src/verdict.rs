@@ -208,10 +208,19 @@ impl Machine {
     pub(crate) fn keep(&self) -> Option<Kept> {
         let (watts, running, sensors) = match &self.observed {
             Some(seen) => (seen.usual_watts, seen.running, &seen.sensors),
-            None if self.kept.iter().all(|it| it.measure == Measure::None) => return None,
+            None if self.knows_nothing() => return None,
             None => (self.usual_watts, self.running, &self.kept),
         };
         Some(Kept::of(watts, self.cooling.episode, self.step, running, sensors))
+    }
+
+    /// Whether it was begun with nothing but the names of sensors.
+    fn knows_nothing(&self) -> bool {
+        let of_the_machine = self.usual_watts.is_some()
+            || self.cooling.episode.is_some()
+            || self.step.is_some()
+            || self.running != Running::default();
+        !of_the_machine && self.kept.iter().all(|it| it.measure == Measure::None)
     }
 
     /// Takes the sensors of the last list for all there are.

@@ -54,6 +54,23 @@ fn a_step_of_the_power_is_told_again_and_ends_when_it_is_over() {
 }
 
 #[test]
+fn what_is_known_of_a_machine_without_sensors_is_kept_until_its_first_poll() {
+    // It tells what it draws, and nothing else.
+    let dcmi = |second: f64| Some(if second < 7_200.0 { 70.0 } else { 115.0 });
+    let mut play = Play { dcmi, ..Play::of(&[]) };
+    play.until(9_000.0, &[]);
+    let kept = play.machine.keep();
+    assert!(kept.is_some());
+    let mut machine = play.machine;
+    for _ in 0..2 {
+        machine = Machine::new(machine.keep(), &[]);
+        assert_eq!(machine.keep(), kept);
+    }
+    let named = Arc::new(Known::new("5", "05-HD Max", Entity::Disk));
+    assert_eq!(Machine::new(None, &[named]).keep(), None);
+}
+
+#[test]
 fn a_file_of_before_is_understood() {
     let old = r#"{"watts":70.0,"sensors":[{"id":"5","name":"05-HD Max","entity":"disk",
         "measure":"temperature","accepted":58.0,"usual":24.0,"highest":25.0,"observed":4000.0,
