@@ -99,6 +99,11 @@ impl Journal {
         self.summary = Summary { by_name, ..Summary::default() };
     }
 
+    /// Whether these are the events that it counts by their names.
+    pub(crate) fn counts(&self, wanted: &[SelEvent]) -> bool {
+        *self.wanted == *wanted
+    }
+
     /// Takes in the entry after the last one.
     pub(crate) fn push(&mut self, entry: Entry) {
         let matches = self.wanted.iter().map(|event| event.regex.is_match(&entry.event));

@@ -30,6 +30,7 @@ mod session;
 pub(crate) use records::entity_of;
 #[cfg(test)]
 pub(crate) use records::tests as samples;
+pub(crate) use session::EventLog;
 
 /// The way to one BMC.
 #[derive(Debug)]
@@ -78,6 +79,24 @@ impl Source {
             Self::Ipmi(_) => true,
             #[cfg(test)]
             Self::Scripted(_) => false,
+        }
+    }
+
+    /// What was read of its event log, for whoever polls the BMC next.
+    pub(crate) fn event_log(&self) -> EventLog {
+        match self {
+            Self::Ipmi(session) => session.event_log(),
+            #[cfg(test)]
+            Self::Scripted(_) => EventLog::default(),
+        }
+    }
+
+    /// Goes on with what another read of it.
+    pub(crate) fn go_on_with(&mut self, event_log: EventLog) {
+        match self {
+            Self::Ipmi(session) => session.go_on_with(event_log),
+            #[cfg(test)]
+            Self::Scripted(_) => {}
         }
     }
 

@@ -16,7 +16,7 @@ use crate::outcome::{PollFailure, ReadFailure};
 use crate::sensor::list::SensorList;
 use crate::sensor::{Sensor, Severity};
 use crate::slow::{Answer, Question, Silent};
-use crate::source::Source;
+use crate::source::{EventLog, Source};
 use crate::verdict::{Reading, Says, Verdict};
 use remembered::Remembered;
 
@@ -50,6 +50,8 @@ pub(crate) struct BmcState {
     pub(crate) tells_stale_replies: bool,
     /// The one way to the BMC. Held by the poll while it runs; `None` once it was closed.
     pub(crate) source: tokio::sync::Mutex<Option<Source>>,
+    /// What its source has read of the event log.
+    event_log: EventLog,
     labels: Mutex<Arc<Labels>>,
     remembered: Mutex<Remembered>,
     store: Option<Store>,
@@ -124,6 +126,7 @@ impl BmcState {
         Self {
             health: Arc::new(health),
             tells_stale_replies: source.tells_stale_replies(),
+            event_log: source.event_log(),
             source: tokio::sync::Mutex::new(Some(source)),
             labels: Mutex::new(Arc::new(labels)),
             remembered: Mutex::new(Remembered::new(&bmc.name, baseline)),

@@ -28,6 +28,8 @@ mod questions;
 mod says;
 mod shared;
 
+pub(crate) use events::EventLog;
+
 /// How often a BMC is asked for what its firmware alone changes.
 const ASK_AGAIN: Duration = Duration::from_secs(3600);
 /// Sensors that do not answer, one after the other, after which it may be the session that is dead.
@@ -45,8 +47,8 @@ pub(crate) struct IpmiSession {
     device: Option<DeviceId>,
     /// The sensor that the next poll begins with, since the last one had no time for it.
     first: usize,
-    /// The event log as far as it was read; outlives the session.
-    log_read: Option<events::LogRead>,
+    /// The event log as far as it was read.
+    event_log: EventLog,
     /// Who the BMC said that it is, and when.
     who: Option<(Arc<Who>, Instant)>,
     /// The parts as far as they were read; outlives the session.
@@ -76,12 +78,20 @@ impl IpmiSession {
             listing: Listing::default(),
             device: None,
             first: 0,
-            log_read: None,
+            event_log: EventLog::default(),
             who: None,
             parts_read: None,
             counted: Counters::default(),
             traffic: Traffic::default(),
         }
+    }
+
+    pub(super) fn event_log(&self) -> EventLog {
+        self.event_log.clone()
+    }
+
+    pub(super) fn go_on_with(&mut self, event_log: EventLog) {
+        self.event_log = event_log;
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -8,7 +8,7 @@ use super::{Before, BmcState, Clock, Polled, lock};
 use crate::baseline::{Baseline, Store};
 use crate::config::{Address, Bmc, Labels};
 use crate::slow::Silent;
-use crate::source::Source;
+use crate::source::{EventLog, Source};
 
 /// What was known of a BMC, and where that is kept.
 #[derive(Debug, Default)]
@@ -36,6 +36,8 @@ struct Said {
     before: Option<Arc<Before>>,
     /// The power supplies of which it told something, or nothing.
     silent: Silent,
+    /// What was read of its event log.
+    event_log: EventLog,
 }
 
 impl Handover {
@@ -48,15 +50,30 @@ impl Handover {
 /// Those that are given up and still say farewell: one that comes back meanwhile goes on with what it knows,
 /// and what it would write at its end comes too late. By name, since a whole fleet may come back at once.
 #[derive(Debug, Default)]
-pub(crate) struct Leaving(Mutex<BTreeMap<String, Vec<Weak<BmcState>>>>);
+pub(crate) struct Leaving(Mutex<ByName>);
+
+#[derive(Debug, Default)]
+struct ByName {
+    states: BTreeMap<String, Vec<Weak<BmcState>>>,
+    /// How many were looked for since those that are gone were taken out.
+    looked: usize,
+}
+
+impl ByName {
+    /// Takes out those that are gone: what is left of each is still in memory.
+    fn sweep(&mut self) {
+        self.looked = 0;
+        self.states.retain(|_, of_name| of_name.iter().any(|it| it.strong_count() > 0));
+    }
+}
 
 impl Leaving {
     /// Takes in more.
     pub(crate) fn add<'a>(&self, states: impl Iterator<Item = &'a Arc<BmcState>>) {
         let mut leaving = lock(&self.0);
-        leaving.retain(|_, of_name| of_name.iter().any(|it| it.strong_count() > 0));
+        leaving.sweep();
         for state in states {
-            let of_name = leaving.entry(state.bmc.name.clone()).or_default();
+            let of_name = leaving.states.entry(state.bmc.name.clone()).or_default();
             of_name.retain(|it| it.strong_count() > 0);
             of_name.push(Arc::downgrade(state));
         }
@@ -70,8 +87,13 @@ impl Leaving {
                 && (&was.site, &was.module_name) == (&labels.site, &labels.module_name)
                 && !it.is_replaced.load(Ordering::Relaxed)
         };
-        let leaving = lock(&self.0);
-        leaving.get(&bmc.name)?.iter().rev().filter_map(Weak::upgrade).find(is_it)
+        let mut leaving = lock(&self.0);
+        leaving.looked += 1;
+        // All are looked through once for as many as there are: a fleet is looked for one by one.
+        if leaving.looked > leaving.states.len() {
+            leaving.sweep();
+        }
+        leaving.states.get(&bmc.name)?.iter().rev().filter_map(Weak::upgrade).find(is_it)
     }
 }
 
@@ -100,10 +122,13 @@ impl BmcState {
     pub(crate) fn going_on(
         bmc: Arc<Bmc>,
         labels: Labels,
-        source: Source,
+        mut source: Source,
         Handover { store, baseline, is_unsaved, clock, saving, said }: Handover,
     ) -> Self {
         let said = said.filter(|said| said.address == bmc.address);
+        if let Some(said) = &said {
+            source.go_on_with(said.event_log.clone());
+        }
         let state = Self::new(bmc, labels, source, store, baseline);
         if let Some(Said { before, silent, .. }) = said {
             let mut polled = lock(&state.polled);
@@ -136,9 +161,39 @@ impl BmcState {
         let mut polled = Polled::clone(&self.polled());
         polled.fall_silent();
         let Polled { before, silent, .. } = polled;
-        let said = Some(Said { address: self.bmc.address.clone(), before, silent });
+        let (address, event_log) = (self.bmc.address.clone(), self.event_log.clone());
+        let said = Some(Said { address, before, silent, event_log });
         // Wherever the wall clock is set meanwhile, what was said is as old as it is.
         let clock = self.clock.go_on();
         Handover { store, baseline, is_unsaved: Some(is_unsaved), clock, saving, said }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    /// A BMC of that name.
+    fn state(name: &str) -> Arc<BmcState> {
+        let text = "modules: { default: { user: u, pass: p } }\non_demand: { allow: ['*'] }\n";
+        let config: Config = exporter_kit::parse(text, "ipmi.yml").unwrap();
+        let bmc = config.on_demand_modules().still(name, "default").unwrap();
+        let source = Source::of(&bmc.work);
+        Arc::new(BmcState::new(bmc.work, bmc.labels, source, None, Baseline::default()))
+    }
+
+    #[tokio::test]
+    async fn one_that_is_gone_is_out_of_memory_once_others_are_looked_for() {
+        let (leaving, gone, other) = (Leaving::default(), state("a"), state("b"));
+        leaving.add([&gone, &other].into_iter());
+        let held = || lock(&leaving.0).states.len();
+        drop(gone);
+        let looked = || leaving.find(&other.bmc, &other.labels()).is_some();
+        // A fleet is looked for one by one, and looked through once.
+        assert!(looked() && looked());
+        assert_eq!(held(), 2);
+        assert!(looked());
+        assert_eq!(held(), 1);
     }
 }

@@ -499,6 +499,17 @@ async fn a_machine_at_another_address_has_no_faults_of_the_one_before() {
 }
 
 #[tokio::test]
+async fn whoever_polls_a_bmc_next_reads_its_event_log_on() {
+    let state = timed();
+    let next = another(&another(&state, "b"), "b");
+    let source = next.source.try_lock().unwrap();
+    let reads_on = source.as_ref().unwrap().event_log();
+    assert!(reads_on.is(&state.event_log) && next.event_log.is(&state.event_log));
+    // At another address is another machine.
+    assert!(!another(&next, "c").event_log.is(&state.event_log));
+}
+
+#[tokio::test]
 async fn what_was_handed_over_outlives_reloads_and_the_process_without_a_poll() {
     let folder = tempfile::tempdir().unwrap();
     let kept = || crate::baseline::Kept::find(folder.path(), "a", "", true).open();

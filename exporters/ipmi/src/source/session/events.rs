@@ -1,6 +1,6 @@
 //! The event log, read entry by entry: only what was added since it was last asked for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipmi_lan::sel::{SelEntry, SelInfo, SelRecord, SelTime};
 use ipmi_lan::{CommandError, CompletionCode};
@@ -8,9 +8,11 @@ use tracing::warn;
 
 use super::IpmiSession;
 use crate::command::Command;
+use crate::config::Module;
 use crate::journal::{Entry, Journal, Summary};
 use crate::slow::Answer;
 use crate::source::events::{self, Sensors};
+use crate::source::interpretation::Own;
 
 /// So many entries are read at once; then other questions have their turn.
 const AT_ONCE: usize = 64;
@@ -24,10 +26,47 @@ const REFUSED: u32 = 10;
 const OLDEST: u16 = 0x0000;
 const NO_MORE: u16 = 0xFFFF;
 
-/// A log as far as it was read. It outlives the session.
+/// The event log of a BMC as far as it was read. It outlives the session, and whoever polls the BMC.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EventLog(Arc<Mutex<Option<LogRead>>>);
+
+impl EventLog {
+    /// What was read of it, if it was read as this module has it; it comes back though the reading breaks off.
+    fn lend(&self, module: &Module) -> Lent {
+        let read = self.locked().take().filter(|it| it.is_for(module));
+        Lent { read: Some(read.unwrap_or_else(|| LogRead::new(module))), to: self.clone() }
+    }
+
+    /// Whether that is the same one.
+    #[cfg(test)]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<LogRead>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A log while it is read on.
+struct Lent {
+    /// There until it is given back.
+    read: Option<LogRead>,
+    to: EventLog,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        *self.to.locked() = self.read.take();
+    }
+}
+
+/// A log as far as it was read.
 #[derive(Debug)]
-pub(super) struct LogRead {
+struct LogRead {
     journal: Journal,
+    /// What states say, as the entries were read by it.
+    states: Own,
     /// The newest entry that was read, as it was; `None` before the first.
     newest: Option<SelRecord>,
     /// The oldest one: a log that comes back to it has no end.
@@ -63,8 +102,18 @@ enum Next {
 }
 
 impl LogRead {
-    fn new(journal: Journal) -> Self {
-        Self { journal, newest: None, oldest: None, erased: None, hole: None, has_refused: false }
+    fn new(module: &Module) -> Self {
+        Self::of(Journal::new(Arc::clone(&module.sel_events)), module.sensor_states.clone())
+    }
+
+    fn of(journal: Journal, states: Own) -> Self {
+        let (newest, oldest, erased, hole) = (None, None, None, None);
+        Self { journal, states, newest, oldest, erased, hole, has_refused: false }
+    }
+
+    /// Whether this module would have read the same of it.
+    fn is_for(&self, module: &Module) -> bool {
+        self.journal.counts(&module.sel_events) && self.states == module.sensor_states
     }
 
     fn forget(&mut self) {
@@ -156,12 +205,10 @@ fn is_absent(error: CommandError) -> bool {
 impl IpmiSession {
     /// Reads what was added to the log since, as many entries as are read at once.
     pub(super) async fn events(&mut self) -> Result<Answer, CommandError> {
-        let wanted = &self.bmc.module.sel_events;
-        let log = self.log_read.take();
-        let mut log = log.unwrap_or_else(|| LogRead::new(Journal::new(Arc::clone(wanted))));
-        let read = self.read_on(&mut log).await;
-        self.log_read = Some(log);
-        read.map(|summary| Answer::Events(Arc::new(summary)))
+        let mut lent = self.event_log.lend(&self.bmc.module);
+        let Some(log) = &mut lent.read else { return Err(CommandError::Malformed) };
+        let summary = self.read_on(log).await?;
+        Ok(Answer::Events(Arc::new(summary)))
     }
 
     async fn read_on(&mut self, log: &mut LogRead) -> Result<Summary, CommandError> {
@@ -296,7 +343,7 @@ mod tests {
     }
 
     fn log() -> LogRead {
-        LogRead::new(Journal::new([].into()))
+        LogRead::of(Journal::new([].into()), Own::new())
     }
 
     #[test]
@@ -360,7 +407,7 @@ mod tests {
         bmc.entries.clear();
         assert_eq!(refused(&mut bmc), 0);
         // One that only counts wrongly refuses none.
-        let log = LogRead::new(Journal::new([].into()));
+        let log = LogRead::of(Journal::new([].into()), Own::new());
         assert_eq!(log.summary(Bmc::of(1..=3).info()).refused, 0);
     }
 
@@ -375,5 +422,30 @@ mod tests {
         }
         assert_eq!(bmc.asked, [OLDEST]);
         assert!(asked <= usize::from(MOST_TRIED) + 40, "{asked}");
+    }
+
+    fn module(extra: &str) -> Module {
+        let text = format!(
+            "modules: {{ default: {{ user: u, pass: p{extra} }} }}\non_demand: {{ allow: ['*'] }}\n"
+        );
+        let config: crate::config::Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
+        config.on_demand_modules().still("a", "default").unwrap().work.module.as_ref().clone()
+    }
+
+    #[test]
+    fn what_was_read_of_a_log_is_there_for_the_next_who_would_have_read_the_same() {
+        let (plain, slower) = (module(""), module(", interval: 20s"));
+        let all = EventLog::default();
+        let entries = |lent: &mut Lent| Bmc::of(1..=9).read(lent.read.as_mut().unwrap());
+        let read = |module: &Module| all.lend(module).read.as_ref().unwrap().newest.is_some();
+        assert_eq!(entries(&mut all.lend(&plain)), 9);
+        assert!(read(&plain) && read(&slower));
+        for other in [
+            ", collectors: [sel-events], sel_events: [{ name: a, regex: b }]",
+            ", sensor_states: { Memory: { correctable ECC: nominal } }",
+        ] {
+            assert_eq!(entries(&mut all.lend(&plain)), 9);
+            assert!(!read(&module(other)), "{other}");
+        }
     }
 }
