@@ -13,7 +13,7 @@ use crate::state::{Found, Outcome, Snapshot};
 fn modules(password: &str) -> OnDemandModules {
     let text = format!(
         "modules: {{ default: {{ user: u, pass: {password} }} }}\n\
-         on_demand: {{ allow: [192.0.2.0/24] }}\ntargets: []\n"
+         on_demand: {{ allow: [192.0.2.0/24, 127.0.0.0/8] }}\ntargets: []\n"
     );
     let config: Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
     config.on_demand_modules()
@@ -47,6 +47,31 @@ fn sensors(state: &BmcState) -> usize {
 
 fn is_free(all: &OnDemand) -> bool {
     all.asked.try_lock().is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_nobody_asks_for_is_given_up_after_ten_minutes() {
+    let all = Arc::new(OnDemand::default());
+    let sweep = tokio::spawn(Arc::clone(&all).sweep());
+    let names = || all.targets.states().iter().map(|it| it.bmc.name.clone()).collect::<Vec<_>>();
+    let both = ["127.0.0.1", "127.0.0.2"];
+    let first = Arc::downgrade(&ask(&all, both[0], "p").unwrap());
+    ask(&all, both[1], "p").unwrap();
+    sleep(Duration::from_secs(300)).await;
+    ask(&all, both[1], "p").unwrap();
+    sleep(Duration::from_secs(299)).await;
+    assert_eq!(names(), both);
+    // Half a minute later all were looked through.
+    sleep(Duration::from_secs(32)).await;
+    assert_eq!(names(), both[1..]);
+    // Its session is closed, and nothing holds it.
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(first.strong_count(), 0);
+    sleep(Duration::from_secs(208)).await;
+    assert_eq!(names(), both[1..]);
+    sleep(Duration::from_secs(32)).await;
+    assert!(names().is_empty());
+    sweep.abort();
 }
 
 #[tokio::test]
