@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_kit::Secret;
-use exporter_kit::config::all;
+use exporter_kit::config::{self, all};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
@@ -150,7 +150,11 @@ impl TryFrom<RawModule> for Module {
         let retries = *few_retries.as_ref().unwrap_or(&RETRIES);
         let is_sent_once = driver.as_ref().is_ok_and(|(driver, _)| !driver.sends_again());
         let attempts = if is_sent_once { 1 } else { u32::from(retries) + 1 };
-        let timeout = raw.timeout.map_or(TIMEOUT, |patience| patience.of_each(attempts));
+        let mut timeout = raw.timeout.map_or(TIMEOUT, |patience| patience.of_each(attempts));
+        // Its number is as long as its writer likes.
+        let is_foreign = matches!(raw.timeout, Some(Patience::Session(_)));
+        let capped = (is_foreign && timeout > TIMEOUT_RANGE.1).then_some(timeout);
+        timeout = capped.map_or(timeout, |_| TIMEOUT_RANGE.1);
         let interval = raw.interval.unwrap_or(INTERVAL);
         let mut names: Vec<_> = raw.sel_events.iter().map(|event| &event.name).collect();
         names.sort_unstable();
@@ -175,6 +179,13 @@ impl TryFrom<RawModule> for Module {
         let (workarounds, of_flags) = workarounds?;
         let warnings = of_driver.map(str::to_owned).into_iter().chain(raw.left_aside());
         let mut warnings: Vec<_> = warnings.chain(of_flags).collect();
+        warnings.extend(capped.map(|asked| {
+            let (asked, most) = (config::Duration::new(asked), TIMEOUT_RANGE.1);
+            format!(
+                "timeout: would be {asked} for each attempt; {} is taken",
+                config::Duration::new(most)
+            )
+        }));
         let reads_log = matches!(&collectors, Ok(it) if it.contains(&Collector::SelEvents));
         if !raw.sel_events.is_empty() && !reads_log {
             warnings

@@ -441,6 +441,11 @@ fn a_bare_timeout_is_that_of_all_attempts_together() {
     assert_eq!(timeout("timeout: 9000"), Duration::from_secs(3));
     assert_eq!(timeout("timeout: 10000, retries: 0"), Duration::from_secs(10));
     assert_eq!(timeout("timeout: 9s"), Duration::from_secs(9));
+    // It may be as long as its writer likes, and that is said.
+    assert_eq!(timeout("timeout: 120000"), Duration::from_secs(30));
+    let text = "modules: { default: { user: u, pass: p, timeout: 120000 } }\ntargets: [ { name: a, address: b } ]";
+    let said = parse(text).unwrap().warnings.join("\n");
+    assert!(said.contains("timeout: would be 40s for each attempt; 30s is taken"), "{said}");
 }
 
 #[test]
