@@ -208,6 +208,8 @@ impl Gather {
                 self.left_out.inc(LeftOut::Address);
                 continue;
             };
+            // However it is spelt: `::ffff:192.0.2.1` is an address of IPv4.
+            let ip = ip.to_canonical();
             let before = slots.entry(slot).or_insert(Some(ip));
             if before.is_some_and(|before| before != ip) {
                 self.left_out.inc(LeftOut::Changed);

@@ -59,8 +59,12 @@ pub(crate) async fn run(page: Arc<Page>, work: PageWork, rounds: Rounds) {
     }
 }
 
+/// What some programs write before a text of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Reads a page.
 fn read(body: &[u8], format: Format) -> Result<Said, Fetch> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     // A page for people, where one for programs was: it has moved.
     if body.trim_ascii_start().starts_with(b"<") {
         return Err(Fetch::Moved);
@@ -77,6 +81,7 @@ mod tests {
         let deep = "[".repeat(200_000);
         for (body, wanted) in [
             (&b"  <!doctype html>"[..], Fetch::Moved),
+            (b"\xEF\xBB\xBF<!doctype html>", Fetch::Moved),
             (b"", Fetch::NotJson),
             (deep.as_bytes(), Fetch::NotJson),
             (b"{}", Fetch::Schema),
@@ -94,5 +99,6 @@ mod tests {
         assert_eq!(read(b"{}", Format::GoogleCloud), Err(Fetch::Schema));
         let good = br#"{"status":{"indicator":"none"},"components":[]}"#;
         assert!(read(good, Format::StatuspageV2).is_ok());
+        assert!(read(&[BYTE_ORDER_MARK, good].concat(), Format::StatuspageV2).is_ok());
     }
 }

@@ -40,6 +40,22 @@ fn left_out(counts: &CountsBy<LeftOut>) -> Vec<u64> {
 }
 
 #[test]
+fn an_address_of_ipv4_is_one_however_it_is_spelt() {
+    let mut gather = Gather::new(&of_vantages(&[("fra", 50.1, 8.7), ("lon", 51.5, -0.1)]), &[]);
+    let info = |vantage, ip| sample(&series(vantage, "icmp", &[("address", ip)]), 1.0);
+    let rtt = |vantage| sample(&series(vantage, "icmp", &[]), 0.02);
+    gather.add(&OfTargets {
+        rtts: vec![rtt("fra"), rtt("lon")],
+        addresses: vec![info("fra", "::ffff:192.0.2.1"), info("lon", "192.0.2.1")],
+        ..OfTargets::default()
+    });
+    let (world, counts) = gather.finish();
+    let target = &world.targets[&Endpoint { team: String::new(), target: "api".to_owned() }];
+    assert_eq!((target.addresses.len(), target.addresses[0].seen.len()), (1, 2));
+    assert_eq!((target.addresses[0].ip, counts.total()), ([192, 0, 2, 1].into(), 0));
+}
+
+#[test]
 fn a_slot_is_joined_with_its_address_and_its_path() {
     let mut gather = Gather::new(&of_vantages(&[("fra", 50.1, 8.7), ("lon", 51.5, -0.1)]), &[]);
     let info = |vantage| sample(&series(vantage, "icmp", &[("address", "192.0.2.1")]), 1.0);
