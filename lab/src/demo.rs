@@ -2,6 +2,7 @@
 
 pub mod inspection;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
@@ -20,6 +21,12 @@ const SETTLE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(250);
 /// How long the world may take to be quiet again before a replay.
 const CALM_LIMIT: Duration = Duration::from_secs(900);
+
+/// How often what nobody is told is looked at.
+const LOOK_INSIDE: Duration = Duration::from_secs(1);
+/// For how long after the last expected notification an alert that must not be under way is looked for: longer than the
+/// rules' interval.
+const LINGER: Duration = Duration::from_secs(45);
 
 /// The alerts that say that nothing can be said, and so silence others.
 const SILENCERS: [&str; 2] = ["LatencyMonitoringBlind", "DnsSweepDegraded"];
@@ -88,18 +95,21 @@ pub fn unexplained(world: &World, outcomes: &[Outcome]) -> Vec<String> {
 async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
     let name = replay.name;
     calm(world, &replay).await?;
+    ready(world, &replay).await?;
     say(name, replay.story);
     let mark = world.sink().mark();
     let started = SystemTime::now();
     replay.fault.begin(&world.simulation).await.with_context(|| format!("beginning {name}"))?;
     // The fault counts from when it was done, the alerts from when it was begun.
     let broken = Instant::now();
-    let due = if let Some(sentence) = &replay.homing {
-        format!("due: turbulence-homing says of {} where it lives", sentence.target)
-    } else if replay.expectation.must.is_empty() {
+    let mut due: Vec<String> = replay.expectation.must.iter().map(ToString::to_string).collect();
+    due.extend(replay.homing.iter().map(|it| format!("where {} lives", it.target)));
+    let untold = replay.untold.and_then(|it| it.due);
+    due.extend(untold.map(|(name, _)| format!("{name}, which nobody is told yet")));
+    let due = if due.is_empty() {
         "nothing may be notified".to_owned()
     } else {
-        format!("due: {}", replay.expectation.must.join(", "))
+        format!("due: {}", due.join(", "))
     };
     say(name, &format!("+0.0 s  it is done; {due}"));
 
@@ -124,35 +134,36 @@ async fn follow(
 ) -> anyhow::Result<Verdict> {
     let mut told = 0;
     let mut mended = false;
-    let mut complete_at = None;
+    let mut inside = Inside::default();
+    // Since when everything that must be notified was.
+    let mut notified_at = replay.expectation.must.is_empty().then_some(broken);
     loop {
         let arrived = world.sink().since(mark);
         for notification in &arrived[told..] {
             tell(replay, notification, started);
         }
         told = arrived.len();
-        let verdict =
+        let mut verdict =
             judge(&replay.expectation, started, &arrived, |alert| replay.concern.covers(alert));
         let elapsed = broken.elapsed();
-        if !replay.expectation.must.is_empty() && verdict.is_complete {
-            let since = *complete_at.get_or_insert_with(Instant::now);
-            if since.elapsed() > SETTLE {
-                return Ok(verdict);
-            }
+        if verdict.is_complete {
+            notified_at.get_or_insert_with(Instant::now);
         }
-        if let Some(sentence) = &replay.homing {
-            let text = world.homing().says(sentence.target).await?;
-            let missing = sentence.says.iter().find(|words| !text.contains(**words));
-            if missing.is_none() {
-                say(replay.name, &format!("+{:.1} s\n{}", elapsed.as_secs_f64(), indented(&text)));
-                return Ok(Verdict { delay: Some(elapsed), ..verdict });
+        inside.look(world, replay, elapsed).await?;
+        let settle = match (&replay.untold, replay.expectation.must.is_empty()) {
+            (Some(untold), _) if !untold.never.is_empty() => LINGER,
+            (_, false) => SETTLE,
+            (_, true) => Duration::ZERO,
+        };
+        let is_settled = notified_at.is_some_and(|since| since.elapsed() > settle);
+        // Where nothing is due, nothing is waited for but the end.
+        let has_aim = replay.looks_inside() || !replay.expectation.must.is_empty();
+        if elapsed > replay.watch || (has_aim && is_settled && inside.missing.is_empty()) {
+            if replay.expectation.must.is_empty() && replay.looks_inside() {
+                verdict.delay = Some(elapsed);
             }
-            if let Some(words) = missing.filter(|_| elapsed > replay.watch) {
-                let problem = format!("turbulence-homing does not say {words:?}: {text}");
-                return Ok(Verdict { problems: vec![problem], ..verdict });
-            }
-        }
-        if elapsed > replay.watch {
+            verdict.problems.extend(inside.missing);
+            verdict.problems.extend(inside.wrong);
             return Ok(verdict);
         }
         if !mended && replay.lasts.is_some_and(|lasts| elapsed > lasts) {
@@ -160,8 +171,63 @@ async fn follow(
             replay.fault.end(&world.simulation).await?;
             say(replay.name, &format!("+{:.1} s  it is over", elapsed.as_secs_f64()));
         }
-        sleep(LOOK).await;
+        sleep(if replay.looks_inside() { LOOK_INSIDE } else { LOOK }).await;
     }
+}
+
+/// What is seen of a replay by who looks at it, and is not notified.
+#[derive(Debug, Default)]
+struct Inside {
+    /// What was said already.
+    said: BTreeSet<&'static str>,
+    /// What is due and was not there at the last look.
+    missing: Vec<String>,
+    /// What was there at any look and should not have been.
+    wrong: BTreeSet<String>,
+}
+
+impl Inside {
+    async fn look(&mut self, world: &World, replay: &Replay, at: Duration) -> anyhow::Result<()> {
+        self.missing.clear();
+        for sentence in &replay.homing {
+            let text = world.homing().says(sentence.target).await?;
+            match sentence.says.iter().find(|words| !text.contains(**words)) {
+                None => self.tell(replay, at, sentence.target, &text),
+                Some(words) => {
+                    self.missing.push(format!("turbulence-homing does not say {words:?}: {text}"));
+                }
+            }
+        }
+        if let Some(untold) = &replay.untold {
+            let found = untold.look(&world.prometheus().alerts().await?);
+            if let Some(text) = found.says {
+                self.tell(replay, at, "nobody is told yet", &text);
+            }
+            self.missing.extend(found.missing);
+            let wrong = found.wrong.into_iter();
+            self.wrong.extend(wrong.map(|name| format!("{name} holds and should not")));
+        }
+        Ok(())
+    }
+
+    /// Says it once.
+    fn tell(&mut self, replay: &Replay, at: Duration, what: &'static str, text: &str) {
+        if self.said.insert(what) {
+            let at = at.as_secs_f64();
+            say(replay.name, &format!("+{at:.1} s  {what}\n{}", indented(text)));
+        }
+    }
+}
+
+/// Waits until Prometheus knows what the replay rests on.
+async fn ready(world: &World, replay: &Replay) -> anyhow::Result<()> {
+    let Some(query) = replay.ready else { return Ok(()) };
+    let deadline = Instant::now() + CALM_LIMIT;
+    while world.prometheus().query(query).await?.is_empty() {
+        anyhow::ensure!(Instant::now() < deadline, "{}: no answer to {query}", replay.name);
+        sleep(Duration::from_secs(1)).await;
+    }
+    Ok(())
 }
 
 /// Waits until no alert fires any more that the replay is to cause anew, and none that would keep
@@ -213,11 +279,11 @@ fn as_alert(mut labels: crate::prometheus::Labels) -> Alert {
     }
 }
 
-/// One notification in the commentary, if it is the replay's.
+/// One notification in the commentary, as far as it is the replay's.
 fn tell(replay: &Replay, notification: &Notification, started: SystemTime) {
-    let own = notification.channel != Channel::Watchdog
-        && notification.alerts.iter().any(|alert| replay.concern.covers(alert));
-    if own {
+    let mut notification = notification.clone();
+    notification.alerts.retain(|alert| replay.concern.covers(alert));
+    if notification.channel != Channel::Watchdog && !notification.alerts.is_empty() {
         let after = notification.at.duration_since(started).unwrap_or_default().as_secs_f64();
         say(replay.name, &format!("+{after:.1} s\n{}", indented(&notification.text())));
     }

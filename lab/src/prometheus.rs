@@ -101,6 +101,15 @@ impl Prometheus {
         data.result.into_iter().map(|sample| Ok((sample.metric, value(&sample.value.1)?))).collect()
     }
 
+    /// The alerts whose condition holds, also those that are not told before it has held for a while, with the words that
+    /// they would have now.
+    pub async fn alerts(&self) -> anyhow::Result<Vec<ActiveAlert>> {
+        let body = http::fetch(&format!("{}/api/v1/alerts", self.url())).await?;
+        let answer: ActiveAlerts = serde_json::from_str(&body)
+            .with_context(|| format!("Prometheus answered with: {body}"))?;
+        Ok(answer.data.alerts)
+    }
+
     /// Waits until a query has an answer.
     pub async fn wait_for(&mut self, expression: &str, limit: Duration) -> anyhow::Result<()> {
         let deadline = tokio::time::Instant::now() + limit;
@@ -113,6 +122,27 @@ impl Prometheus {
         }
         Ok(())
     }
+}
+
+/// An alert as Prometheus knows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ActiveAlert {
+    /// `alertname` among them.
+    pub labels: Labels,
+    /// Headline, summary, description, links.
+    pub annotations: Labels,
+    /// `pending` while it is held back, `firing` once it is told.
+    pub state: String,
+}
+
+#[derive(Deserialize)]
+struct ActiveAlerts {
+    data: ActiveData,
+}
+
+#[derive(Deserialize)]
+struct ActiveData {
+    alerts: Vec<ActiveAlert>,
 }
 
 #[derive(Deserialize)]

@@ -55,7 +55,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     tracing::info!(targets = %options.targets.display(), sink = %sink.address(), "the world is up");
     loop {
         // Where services live is asked of a Prometheus, and that runs elsewhere.
-        for replay in replay::all().into_iter().filter(|replay| replay.homing.is_none()) {
+        for replay in replay::all().into_iter().filter(|replay| !replay.looks_inside()) {
             watch(&mut world, PAUSE).await?;
             play(&mut world, &replay).await?;
         }

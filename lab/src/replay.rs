@@ -4,13 +4,16 @@ pub mod dns;
 pub mod fault;
 pub mod hardware;
 pub mod homing;
+pub mod pages;
 pub mod reachability;
+pub mod untold;
 
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use self::fault::Fault;
+use self::untold::Untold;
 use crate::sink::notification::Alert;
 use crate::verdict::Expectation;
 
@@ -29,10 +32,37 @@ pub struct Replay {
     pub watch: Duration,
     /// What must come of it.
     pub expectation: Expectation,
-    /// What turbulence-homing must say of an endpoint within that time, where it is about that.
-    pub homing: Option<Sentence>,
+    /// What turbulence-homing must say of endpoints within that time, where it is about that.
+    pub homing: Vec<Sentence>,
+    /// What Prometheus must know within that time, and tells nobody yet.
+    pub untold: Option<Untold>,
+    /// What Prometheus must have an answer to before anything breaks.
+    pub ready: Option<&'static str>,
     /// Which alerts are its own.
     pub concern: Concern,
+}
+
+impl Replay {
+    /// One in which nothing breaks and nobody is told.
+    fn about(concern: Concern) -> Self {
+        Self {
+            name: "",
+            story: "",
+            fault: Fault::Nothing,
+            lasts: None,
+            watch: Duration::ZERO,
+            expectation: Expectation::default(),
+            homing: Vec::new(),
+            untold: None,
+            ready: None,
+            concern,
+        }
+    }
+
+    /// Whether it is about what turbulence-homing says, or Prometheus holds back.
+    pub fn looks_inside(&self) -> bool {
+        !self.homing.is_empty() || self.untold.is_some()
+    }
 }
 
 /// What is to be read of an endpoint.
@@ -57,6 +87,8 @@ pub enum Concern {
     Dns,
     /// Where an endpoint lives, and what its owner says.
     Homing(&'static str),
+    /// Who announces a prefix.
+    Prefix(&'static str),
 }
 
 impl Concern {
@@ -73,6 +105,7 @@ impl Concern {
                 domain == "reachability" || (domain == "meta" && !alert.label("vantage").is_empty())
             }
             Self::Dns => domain == "dns",
+            Self::Prefix(prefix) => domain == "reachability" && alert.label("prefix") == prefix,
             Self::Homing(name) => {
                 alert.name().starts_with("Homing") && alert.label("target") == name
             }
@@ -88,6 +121,8 @@ pub fn all() -> Vec<Replay> {
     replays.extend(reachability::rest());
     replays.extend(dns::all());
     replays.push(homing::single_homed());
+    replays.extend([homing::path_change(), homing::origin_change()]);
+    replays.extend(pages::all());
     replays
 }
 
@@ -95,18 +130,19 @@ pub fn all() -> Vec<Replay> {
 /// that can be played at the same time.
 pub fn lanes(replays: Vec<Replay>) -> Vec<Vec<Vec<Replay>>> {
     let (mut machines, mut together, mut alone, mut dns) = (vec![], vec![], vec![], vec![]);
-    let mut homing = vec![];
+    let mut first = vec![];
     for replay in replays {
         match replay.concern {
             Concern::Machine(_) => machines.push(replay),
-            Concern::Target(_) => together.push(replay),
+            // Before those whose pages go out in one notification with its own: a group's next one waits for a minute.
+            Concern::Target(_) if replay.expectation.within.is_some() => first.push(replay),
+            Concern::Target(_) | Concern::Prefix(_) => together.push(replay),
             Concern::Reachability => alone.push(vec![replay]),
             Concern::Dns => dns.push(vec![replay]),
-            Concern::Homing(_) => homing.push(replay),
+            Concern::Homing(_) => first.push(replay),
         }
     }
-    // Before anything is broken, and so that the page of an outage can say where the service lives.
-    let mut reachability = vec![homing, together];
+    let mut reachability = vec![first, together];
     reachability.extend(alone);
     vec![vec![machines], reachability, dns]
 }
@@ -142,6 +178,20 @@ mod tests {
         assert_eq!(names.len(), all().len());
         let played = lanes(all()).into_iter().flatten().flatten().count();
         assert_eq!(played, all().len());
+    }
+
+    #[test]
+    fn the_readme_has_each_replay_and_quotes_the_page_of_amsterdam() {
+        let readme = include_str!("../../README.md");
+        for replay in all() {
+            assert!(readme.contains(&format!("\n| `{}` | ", replay.name)), "{}", replay.name);
+        }
+        let (_, quoted) = readme.split_once("What the page of `amsterdam` says:").unwrap();
+        let quoted = quoted.split("```").nth(1).unwrap();
+        let quoted = quoted.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in reachability::amsterdam().expectation.says {
+            assert!(quoted.contains(words), "{words}");
+        }
     }
 
     #[test]

@@ -64,7 +64,16 @@ pub fn judge(
             Some((notification.at.duration_since(started).unwrap_or_default(), *alert))
         })
     });
-    let pages = news.iter().filter(|(one, _)| one.channel == Channel::Page).count();
+    let pages: Vec<_> = news.iter().filter(|(one, _)| one.channel == Channel::Page).collect();
+    let repeats = |at: usize| {
+        let (one, alerts) = pages[at];
+        let before = pages[..at].iter().rev().find(|(it, _)| it.group_key == one.group_key);
+        before.is_some_and(|(it, told)| {
+            let is_old = |alert: &&Alert| told.iter().any(|before| before.labels == alert.labels);
+            alerts.iter().all(is_old) && brings_others(it, one, &concerns)
+        })
+    };
+    let pages = (0..pages.len()).filter(|at| !repeats(*at)).count();
 
     let countries = countries(expectation, news.iter().flat_map(|(_, alerts)| alerts));
 
@@ -126,6 +135,20 @@ fn news_of<'a>(
         alert.status == Status::Firing && alert.starts_at >= started && concerns(alert)
     };
     notification.alerts.iter().filter(news).collect()
+}
+
+/// Whether a notification tells of an alert that is not the replay's what the one before it in its group did not: then it
+/// went out for that one.
+fn brings_others(
+    before: &Notification,
+    one: &Notification,
+    concerns: &impl Fn(&Alert) -> bool,
+) -> bool {
+    let others = one.alerts.iter().filter(|alert| !concerns(alert));
+    let was_told = |alert: &Alert| {
+        before.alerts.iter().any(|it| it.labels == alert.labels && it.status == alert.status)
+    };
+    others.into_iter().any(|alert| !was_told(alert))
 }
 
 /// The countries that the expected alerts name; none where they are not about countries.
@@ -230,6 +253,23 @@ mod tests {
         mute.says = vec!["503"];
         let found = judged(&mute, &[arrival(1050, Channel::Page, vec![alert("Down", 1040)])]);
         assert!(found.problems[0].starts_with("Down does not say \"503\""));
+    }
+
+    #[test]
+    fn a_page_that_another_alert_brought_is_not_counted_twice_and_a_repetition_is() {
+        let of = |target: &str| {
+            let mut alert = alert("Down", 1100);
+            alert.labels.insert("target".to_owned(), target.to_owned());
+            alert
+        };
+        let mine = |alert: &Alert| alert.label("target") == "mail";
+        let judged = |second: Vec<Alert>| {
+            let first = arrival(1110, Channel::Page, vec![of("mail")]);
+            let arrivals = [first, arrival(1170, Channel::Page, second)];
+            judge(&outage(), at(1000), &arrivals, mine).problems
+        };
+        assert_eq!(judged(vec![of("mail"), of("chat")]), [""; 0]);
+        assert_eq!(judged(vec![of("mail")]), ["2 pages, where 1 was to be expected"]);
     }
 
     #[test]

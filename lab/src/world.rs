@@ -1,9 +1,11 @@
 //! The whole simulated world: machines, a WAN and resolvers, the exporters that watch them, the real
 //! Prometheus and Alertmanager that judge what the exporters say, and the exporter that asks this Prometheus.
 
+pub mod claims;
 pub mod hardware;
 pub mod homing;
 pub mod names;
+pub mod router;
 pub mod wide;
 
 use std::fs;
@@ -16,9 +18,11 @@ use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use self::claims::StatusPages;
 use self::hardware::Hardware;
 use self::homing::Homing;
 use self::names::Names;
+use self::router::Router;
 use self::wide::Wide;
 use crate::alertmanager::Alertmanager;
 use crate::netns::Namespace;
@@ -70,6 +74,10 @@ pub struct Simulation {
     pub wide: Wide,
     /// The resolvers and turbulence-dns.
     pub names: Names,
+    /// What the providers of the services say.
+    pub pages: StatusPages,
+    /// What says who announces their addresses.
+    pub router: Router,
     scraped: Vec<ScrapeTarget>,
 }
 
@@ -92,7 +100,9 @@ impl Simulation {
         scraped.extend(more);
         let (names, more) = Names::start(ground).await.context("the resolvers")?;
         scraped.extend(more);
-        Ok(Self { hardware, wide, names, scraped })
+        let pages = StatusPages::start().context("the status pages")?;
+        let router = Router::start(subfolder(&ground.folder, "router")?).context("the router")?;
+        Ok(Self { hardware, wide, names, pages, router, scraped })
     }
 
     /// What Prometheus has to scrape.
@@ -146,8 +156,15 @@ impl World {
             alertmanager: address,
             runbooks: sink.address(),
         };
-        let prometheus = Prometheus::start(&launcher, setup).await?;
-        let homing = Homing::start(&launcher, folder.path(), place, &prometheus.url()).await?;
+        let mut prometheus = Prometheus::start(&launcher, setup).await?;
+        // What is judged first is told at once, and stands for minutes: it must not be judged by some of the vantages.
+        let vantages = simulation.wide.vantages().len();
+        let all = format!(
+            "count(count by (vantage) (latency_rtt_min_seconds{{window=\"1m\"}})) >= {vantages}"
+        );
+        prometheus.wait_for(&all, START_LIMIT).await?;
+        let url = prometheus.url();
+        let homing = Homing::start(&launcher, folder.path(), place, &url, &simulation).await?;
 
         let mut world = Self {
             homing,

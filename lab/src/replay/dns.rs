@@ -23,8 +23,7 @@ fn country_diverges() -> Replay {
             countries: vec!["CN", "RU"],
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Dns,
+        ..Replay::about(Concern::Dns)
     }
 }
 
@@ -42,7 +41,6 @@ fn answer_unexpected() -> Replay {
             pages: 1,
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Dns,
+        ..Replay::about(Concern::Dns)
     }
 }

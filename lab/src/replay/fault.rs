@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::thermal::Scenario;
 use crate::world::Simulation;
+use crate::world::claims::Says;
+use crate::world::router::OWNER;
 
 /// Something that breaks.
 #[derive(Clone, Debug)]
@@ -14,6 +16,19 @@ pub enum Fault {
     Machine(&'static str, Scenario),
     /// A service answers with a status, wherever it is asked from.
     Status(&'static str, u16),
+    /// A service answers with HTTP 500 wherever it is asked from, and the status page of the same name says this.
+    Outage(&'static str, Says),
+    /// What goes from one node to another takes the way that a third one's packets take there.
+    Path {
+        /// The node that sends.
+        from: &'static str,
+        /// The node that receives.
+        to: &'static str,
+        /// The node whose way it takes.
+        like: &'static str,
+    },
+    /// Another network than its own announces the messenger's prefix.
+    Origin(u32),
     /// A node cannot be reached from these others.
     Dark(&'static [&'static str], &'static str),
     /// Nodes are cut off from everything.
@@ -39,6 +54,12 @@ impl Fault {
                 world.hardware.machine(name)?.play(*scenario).await?;
             }
             Self::Status(service, status) => world.wide.services.set_status(service, *status)?,
+            Self::Outage(service, says) => {
+                world.pages.say(service, *says)?;
+                world.wide.services.set_status(service, 500)?;
+            }
+            Self::Path { from, to, like } => faults.reroute(from, to, like)?,
+            Self::Origin(asn) => world.router.announce(*asn).await?,
             Self::Dark(from, node) => faults.dark(from.iter().copied(), node)?,
             Self::Isolated(nodes) => nodes.iter().try_for_each(|node| faults.isolate(node))?,
             Self::Withdrawn(site) => faults.withdraw(ANYCAST, site)?,
@@ -61,6 +82,12 @@ impl Fault {
                 world.hardware.machine(name)?.back_to_idle().await?;
             }
             Self::Status(service, _) => world.wide.services.set_status(service, 200)?,
+            Self::Outage(service, _) => {
+                world.wide.services.set_status(service, 200)?;
+                world.pages.say(service, Says::Operational)?;
+            }
+            Self::Path { from, to, .. } => faults.restore_path(from, to)?,
+            Self::Origin(_) => world.router.announce(OWNER).await?,
             Self::Dark(from, node) => {
                 for vantage in *from {
                     faults.restore_link(vantage, node)?;

@@ -24,8 +24,7 @@ pub(super) fn phantom() -> Replay {
             says: vec!["05-HD Max"],
             countries: vec![],
         },
-        homing: None,
-        concern: Concern::Machine("srv-phantom"),
+        ..Replay::about(Concern::Machine("srv-phantom"))
     }
 }
 
@@ -47,8 +46,7 @@ fn sensor_lost() -> Replay {
             says: vec!["05-HD Max"],
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Machine("srv-lost"),
+        ..Replay::about(Concern::Machine("srv-lost"))
     }
 }
 
@@ -65,8 +63,7 @@ fn fan_dead() -> Replay {
             pages: 1,
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Machine("srv-fan"),
+        ..Replay::about(Concern::Machine("srv-fan"))
     }
 }
 
@@ -79,8 +76,7 @@ fn cpu_load() -> Replay {
         lasts: None,
         watch: seconds(150),
         expectation: Expectation::default(),
-        homing: None,
-        concern: Concern::Machine("srv-load"),
+        ..Replay::about(Concern::Machine("srv-load"))
     }
 }
 
@@ -97,7 +93,6 @@ fn cooling_lost() -> Replay {
             pages: 1,
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Machine("srv-cooling"),
+        ..Replay::about(Concern::Machine("srv-cooling"))
     }
 }

@@ -9,7 +9,8 @@ pub(super) fn amsterdam() -> Replay {
     Replay {
         name: "amsterdam",
         story: "A power failure in Amsterdam, it is said, for users of Europe. From every vantage in \
-                the world the messenger's API answers with HTTP 500: to a ping it is up.",
+                the world the messenger's API answers with HTTP 500: to a ping it is up, and its \
+                provider's page says that all is well.",
         fault: Fault::Status("messenger-api", 500),
         lasts: None,
         watch: seconds(150),
@@ -17,11 +18,19 @@ pub(super) fn amsterdam() -> Replay {
             must: vec!["LatencyEndpointDownGlobally"],
             pages: 1,
             within: Some(seconds(120)),
-            says: vec!["500", "of 6 vantages"],
+            says: vec![
+                "500",
+                "of 6 vantages",
+                "All of it seems to be at one site, near Amsterdam.",
+                "The page messenger says: operational",
+            ],
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Target("messenger-api"),
+        ready: Some(
+            "homing_one_site{target=\"messenger-api\"} == 1 and on (target) homing_site_info \
+             and on () homing_claim_state{page=\"messenger\",state=\"operational\"} == 1",
+        ),
+        ..Replay::about(Concern::Target("messenger-api"))
     }
 }
 
@@ -44,8 +53,7 @@ fn region_dark() -> Replay {
             says: vec!["APAC"],
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Target("shop"),
+        ..Replay::about(Concern::Target("shop"))
     }
 }
 
@@ -58,8 +66,7 @@ fn blip() -> Replay {
         lasts: Some(seconds(90)),
         watch: seconds(160),
         expectation: Expectation::default(),
-        homing: None,
-        concern: Concern::Target("blog"),
+        ..Replay::about(Concern::Target("blog"))
     }
 }
 
@@ -76,8 +83,7 @@ fn reroute() -> Replay {
             says: vec!["EMEA"],
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Target("anycast"),
+        ..Replay::about(Concern::Target("anycast"))
     }
 }
 
@@ -94,8 +100,7 @@ fn vantage_broken() -> Replay {
             says: vec!["sfo"],
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Reachability,
+        ..Replay::about(Concern::Reachability)
     }
 }
 
@@ -111,7 +116,6 @@ fn uplink_down() -> Replay {
             pages: 1,
             ..Expectation::default()
         },
-        homing: None,
-        concern: Concern::Reachability,
+        ..Replay::about(Concern::Reachability)
     }
 }

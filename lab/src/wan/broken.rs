@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::topology::Router;
+
 /// Any node, in the place of a name.
 pub const ANY: &str = "*";
 
@@ -22,6 +24,8 @@ pub struct Broken {
     pub duplicates: BTreeMap<(String, String), f64>,
     /// Round trips other than the distance says, either way round.
     pub round_trips: BTreeMap<(String, String), Duration>,
+    /// Other transit routers than the world says between two nodes, in this direction only.
+    pub paths: BTreeMap<(String, String), Vec<Router>>,
 }
 
 impl Broken {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use super::broken::{ANY, Broken};
 use super::routes::Routes;
@@ -95,6 +95,22 @@ impl Faults {
         self.change(&[a, b], |broken| broken.round_trips.insert(ends, time))
     }
 
+    /// Sends what goes from one node to another past the transit routers that a third one's packets pass on their way there.
+    pub fn reroute(&self, from: &str, to: &str, like: &str) -> anyhow::Result<()> {
+        let transit = &self.shared.topology.transit;
+        let routers = transit.iter().find(|(a, b, _)| a == like && b == to);
+        let (.., routers) =
+            routers.with_context(|| format!("{like} has no transit to {to}"))?.clone();
+        let way = (from.to_owned(), to.to_owned());
+        self.change(&[from, to], |broken| broken.paths.insert(way, routers))
+    }
+
+    /// Sends them past the world's own routers again.
+    pub fn restore_path(&self, from: &str, to: &str) -> anyhow::Result<()> {
+        let way = (from.to_owned(), to.to_owned());
+        self.change(&[from, to], |broken| broken.paths.remove(&way))
+    }
+
     /// Stops a site's announcement of an anycast address: its clients move to the next site.
     pub fn withdraw(&self, address: IpAddr, node: &str) -> anyhow::Result<()> {
         self.change(&[node], |broken| broken.withdrawn.insert((address, node.to_owned())))
@@ -163,6 +179,7 @@ mod tests {
         let faults = faults();
         assert!(faults.down("atlantis").is_err());
         assert!(faults.loss("fra", "shop", 1.5).is_err());
+        assert!(faults.reroute("fra", "shop", "canary-a").is_err());
         assert_eq!(faults.broken(), Broken::default());
         assert_eq!(faults.edition(), 0);
     }
@@ -175,6 +192,7 @@ mod tests {
         faults.isolate("fra").unwrap();
         faults.dark(["fra", "lon"], "blog").unwrap();
         faults.withdraw(anycast, "any-lon").unwrap();
+        faults.reroute("nyc", "shop", "syd").unwrap();
         assert_ne!(faults.broken(), Broken::default());
 
         faults.up("shop").unwrap();
@@ -182,6 +200,7 @@ mod tests {
         faults.restore_link("fra", "blog").unwrap();
         faults.restore_link("lon", "blog").unwrap();
         faults.announce(anycast, "any-lon").unwrap();
+        faults.restore_path("nyc", "shop").unwrap();
         assert_eq!(faults.broken(), Broken::default());
     }
 }

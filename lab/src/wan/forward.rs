@@ -138,7 +138,7 @@ mod tests {
             other => panic!("{other:?}"),
         });
         let first: IpAddr = "100.64.0.3".parse().unwrap();
-        let core: IpAddr = "100.64.1.1".parse().unwrap();
+        let core: IpAddr = "198.51.100.129".parse().unwrap();
         assert_eq!((routers[0].0, routers[1].0), (first, core));
         assert!(routers[0].1 < routers[1].1 && routers[1].1 <= routers[2].1, "{routers:?}");
         assert!(matches!(fate(&Broken::default(), 4, 0.0), Fate::Deliver { .. }));

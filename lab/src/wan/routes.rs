@@ -155,7 +155,7 @@ fn link(world: &Topology, broken: &Broken, from: &Node, to: &Node) -> Link {
         jitter: world.jitter,
         loss: share(&broken.loss),
         duplicates: share(&broken.duplicates),
-        hops: hops(world, from, to),
+        hops: hops(world, broken, from, to),
     }
 }
 
@@ -173,12 +173,14 @@ fn round_trip(world: &Topology, broken: &Broken, from: &Node, to: &Node) -> Dura
 }
 
 /// The sender's own router, the transit between, the receiver's router.
-fn hops(world: &Topology, from: &Node, to: &Node) -> Arc<[Hop]> {
+fn hops(world: &Topology, broken: &Broken, from: &Node, to: &Node) -> Arc<[Hop]> {
     if from.name == to.name {
         return Arc::default();
     }
     let transit = world.transit.iter().find(|(a, b, _)| *a == from.name && *b == to.name);
-    let transit = transit.map_or(&[][..], |(_, _, routers)| routers);
+    let transit = transit.map(|(_, _, routers)| routers);
+    let transit = Broken::of(&broken.paths, &from.name, &to.name).or(transit);
+    let transit = transit.map_or(&[][..], Vec::as_slice);
     let routers = from.router.iter().chain(transit).chain(&to.router);
     let mut farthest = NEAREST_SHARE;
     let hop = |router: &Router| {
@@ -276,6 +278,24 @@ mod tests {
         assert!(hops.is_sorted_by_key(|hop| hop.share), "{hops:?}");
         assert!(hops[0].share < 0.05 && hops[1].share > 0.9, "{hops:?}");
         assert!(routes.link(0, 0).hops.is_empty());
+    }
+
+    #[test]
+    fn a_path_leads_past_other_routers_while_it_is_broken_and_takes_as_long() {
+        let world = default_world();
+        let (nyc, syd, ams) = (id(&world, "nyc"), id(&world, "syd"), id(&world, "svc-ams"));
+        let transit = |from: &str| {
+            let found = world.transit.iter().find(|(a, b, _)| a == from && b == "svc-ams");
+            found.unwrap().2.clone()
+        };
+        let way = ("nyc".to_owned(), "svc-ams".to_owned());
+        let broken = Broken { paths: [(way, transit("syd"))].into(), ..Broken::default() };
+        let (before, after) =
+            (Routes::new(&world, &Broken::default()), Routes::new(&world, &broken));
+        let core = |routes: &Routes, from| routes.link(from, ams).hops[1].v4;
+        assert_ne!(core(&before, nyc), core(&before, syd));
+        assert_eq!(core(&after, nyc), core(&before, syd));
+        assert_eq!(after.round_trip(nyc, ams), before.round_trip(nyc, ams));
     }
 
     #[test]

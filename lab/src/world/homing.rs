@@ -1,32 +1,29 @@
-//! Where the services live: turbulence-homing beside Prometheus, and the status page of a provider.
+//! Where the services live: turbulence-homing beside Prometheus.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::json;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{START_LIMIT, subfolder};
+use super::claims::PAGES;
+use super::router::{OWNER, WATCHED};
+use super::{START_LIMIT, Simulation, subfolder};
 use crate::process::{Launcher, Program, find_own};
 use crate::prometheus::ScrapeTarget;
 use crate::{http, ports};
 
 const PROGRAM: &str = "turbulence-homing";
 
-/// The exporter, and what it asks beside Prometheus.
+/// The exporter.
 #[derive(Debug)]
 pub struct Homing {
-    // Dropped in this order: who asks goes before who answers.
     program: Program,
     address: SocketAddr,
-    _status_page: StatusPage,
 }
 
 impl Homing {
@@ -37,25 +34,17 @@ impl Homing {
         (address, ScrapeTarget { job, address: address.to_string(), labels: Vec::new() })
     }
 
-    /// Starts it at that place, on what this Prometheus knows.
+    /// Starts it at that place, on what this Prometheus knows, and what pages and routers of the simulation say.
     pub(super) async fn start(
         launcher: &Launcher,
         folder: &Path,
         address: SocketAddr,
         prometheus: &str,
+        simulation: &Simulation,
     ) -> anyhow::Result<Self> {
-        let status_page = StatusPage::start()?;
         let folder = subfolder(folder, PROGRAM)?;
         let file = folder.join("config.yml");
-        let config = format!(
-            "prometheus: [{{url: {prometheus:?}}}]\n\
-             interval: 15s\n\
-             claims:\n\
-             \x20 - page: messenger\n\
-             \x20   url: http://{}/api/v2/summary.json\n\
-             \x20   components: {{API: {{targets: [messenger-api]}}}}\n",
-            status_page.address
-        );
+        let config = config(prometheus, &folder, simulation)?;
         std::fs::write(&file, config).with_context(|| file.display().to_string())?;
         let mut command = Command::new(find_own(PROGRAM)?);
         command.arg("--config.file").arg(&file).arg(format!("--web.listen-address={address}"));
@@ -67,7 +56,7 @@ impl Homing {
             ensure!(Instant::now() < deadline, "{PROGRAM} does not come up");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Ok(Self { program, address, _status_page: status_page })
+        Ok(Self { program, address })
     }
 
     /// The sentences in which it says where an endpoint lives.
@@ -88,6 +77,31 @@ impl Homing {
     }
 }
 
+/// What a page says of an endpoint is to be known before the endpoint is told as down, and each table of routes is to be seen.
+fn config(prometheus: &str, folder: &Path, simulation: &Simulation) -> anyhow::Result<String> {
+    let mut config = String::new();
+    writeln!(config, "prometheus: [{{url: {prometheus:?}}}]")?;
+    writeln!(config, "interval: 15s")?;
+    writeln!(config, "claims:")?;
+    for page in PAGES {
+        writeln!(config, "  - page: {}", page.name)?;
+        writeln!(config, "    url: {}", simulation.pages.url(page.name))?;
+        writeln!(config, "    interval: 10s")?;
+        writeln!(config, "    components:")?;
+        for (name, region) in page.components {
+            let region = region.map_or_else(String::new, |it| format!(", region: {it}"));
+            writeln!(config, "      {name}: {{targets: [{}]{region}}}", page.target)?;
+        }
+    }
+    let watch = format!("{{prefix: {WATCHED}, origins: [{OWNER}]}}");
+    writeln!(config, "routes:")?;
+    writeln!(config, "  files: [{:?}]", simulation.router.pattern())?;
+    writeln!(config, "  interval: 1s")?;
+    writeln!(config, "  watch: [{watch}]")?;
+    writeln!(config, "state_directory: {}", folder.join("state").display())?;
+    Ok(config)
+}
+
 /// The answer of `/homing?format=json`.
 #[derive(Deserialize)]
 struct Told {
@@ -103,41 +117,4 @@ struct ToldTarget {
 #[derive(Deserialize)]
 struct ToldAddress {
     evidence: String,
-}
-
-/// The page of a provider that notices nothing, in Statuspage's format.
-#[derive(Debug)]
-struct StatusPage {
-    address: SocketAddr,
-    server: JoinHandle<()>,
-}
-
-impl StatusPage {
-    fn start() -> anyhow::Result<Self> {
-        let listener = ports::listener(None)?;
-        let address = listener.local_addr()?;
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let app = Router::new().route("/api/v2/summary.json", get(async || Json(summary())));
-        let server = tokio::spawn(async move {
-            let _ = axum::serve(listener, app).await;
-        });
-        Ok(Self { address, server })
-    }
-}
-
-impl Drop for StatusPage {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-fn summary() -> serde_json::Value {
-    json!({
-        "page": {"id": "messenger", "name": "Messenger", "updated_at": "2018-04-29T05:00:00Z"},
-        "status": {"indicator": "none", "description": "All Systems Operational"},
-        "components": [{"id": "api", "name": "API", "status": "operational"}],
-        "incidents": [],
-        "scheduled_maintenances": [],
-    })
 }

@@ -55,29 +55,48 @@ const NODES: [(&str, Role, City, [u8; 4]); 15] = [
 ];
 
 const ANYCAST: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 53));
-const AMSTERDAM_CORE: &str = "amster1";
+
+/// Services in Amsterdam beside the messenger's, on its machine, whose providers have status pages.
+const WITH_PAGES: [(&str, u8); 4] = [("mail", 50), ("chat", 51), ("wiki", 52), ("video", 54)];
+
+/// The routers at which carriers hand over in Amsterdam, named as those of 2018 were but for the top-level domain, and the
+/// vantages that each of them carries.
+const CARRIERS: [(&str, u8, &[&str]); 3] = [
+    ("et3-1-2.amster1.ams.seabone", 129, &["fra", "nyc", "sin"]),
+    ("xcr2.amsterdam1.cw", 130, &["lon", "sfo"]),
+    ("ae-2-3201.ear3.amsterdam1.level3", 131, &["syd"]),
+];
+/// A router at home of each vantage of the second: its name has the code of an airport in Alaska, where it is not.
+const MISLEADING: &str = "xcr1.att.cw";
+const MISLEADING_AT: [(&str, City, u8); 2] = [("lon", LONDON, 140), ("sfo", SAN_FRANCISCO, 141)];
 
 /// Six vantages in three regions, a service in Amsterdam alone, its twin in London, New York and
-/// Singapore, two more services to break, and three canaries.
+/// Singapore, more services to break, and three canaries.
 pub fn default_world() -> Topology {
-    let nodes: Vec<Node> = (1..).zip(NODES).map(|(number, node)| build(number, node)).collect();
+    let mut nodes: Vec<Node> = (1..).zip(NODES).map(|(number, node)| build(number, node)).collect();
+    let more = WITH_PAGES.map(|(_, last)| IpAddr::from(Ipv4Addr::new(203, 0, 113, last)));
+    if let Some(host) = nodes.iter_mut().find(|node| node.name == "svc-ams") {
+        host.addresses.extend(more);
+    }
     let sites = ["any-lon", "any-nyc", "any-sin"].map(str::to_owned).to_vec();
     let service = |name: &str, host: &str, last: u8| Service {
         name: name.to_owned(),
         host: host.to_owned(),
         address: Ipv4Addr::new(203, 0, 113, last).into(),
     };
+    let mut services = vec![
+        service("messenger-api", "api.messenger.example", 220),
+        service("shop", "shop.example", 30),
+        service("blog", "blog.example", 40),
+        service("anycast", "web.anycast.example", 53),
+    ];
+    services.extend(WITH_PAGES.map(|(name, last)| service(name, &format!("{name}.example"), last)));
     let canaries = nodes.iter().filter(|node| node.role == Role::Canary);
     Topology {
         names: canaries.map(|node| (format!("{}.example", node.name), node.addresses[0])).collect(),
         transit: transit(&nodes),
         anycast: vec![Anycast { address: ANYCAST, sites }],
-        services: vec![
-            service("messenger-api", "api.messenger.example", 220),
-            service("shop", "shop.example", 30),
-            service("blog", "blog.example", 40),
-            service("anycast", "web.anycast.example", 53),
-        ],
+        services,
         fibre: Fibre::default(),
         // Quiet links, so that the minimum of a minute is the distance.
         jitter: Duration::from_micros(200),
@@ -101,6 +120,7 @@ fn build(number: u16, (name, role, city, address): (&str, Role, City, [u8; 4])) 
         prefixes: Vec::new(),
         router: Some(router(
             city.router,
+            "net.example",
             city.place,
             [100, 64, 0, number.to_be_bytes()[1]],
             number,
@@ -110,18 +130,28 @@ fn build(number: u16, (name, role, city, address): (&str, Role, City, [u8; 4])) 
 
 /// From every vantage, the last router but one before Amsterdam says where it is by its name.
 fn transit(nodes: &[Node]) -> Vec<(String, String, Vec<Router>)> {
-    let vantages = nodes.iter().filter(|node| node.role == Role::Vantage);
-    let pairs = vantages.flat_map(|vantage| {
-        let there = nodes.iter().filter(|node| node.city == AMSTERDAM.name);
-        there.map(move |service| (vantage.name.clone(), service.name.clone()))
+    let there = || nodes.iter().filter(|node| node.city == AMSTERDAM.name);
+    let carried = CARRIERS.iter().flat_map(|(name, last, vantages)| {
+        let core = carrier(name, AMSTERDAM.place, *last);
+        vantages.iter().map(move |vantage| (*vantage, core.clone()))
     });
-    let core = router(AMSTERDAM_CORE, AMSTERDAM.place, [100, 64, 1, 1], 0x100);
-    pairs.map(|(from, to)| (from, to, vec![core.clone()])).collect()
+    let pairs = carried.flat_map(|(vantage, core)| {
+        let misleading = MISLEADING_AT.iter().find(|(at, ..)| *at == vantage);
+        let before = misleading.map(|(_, city, last)| carrier(MISLEADING, city.place, *last));
+        let routers: Vec<Router> = before.into_iter().chain([core]).collect();
+        there().map(move |service| (vantage.to_owned(), service.name.clone(), routers.clone()))
+    });
+    pairs.collect()
 }
 
-fn router(name: &str, place: Place, v4: [u8; 4], number: u16) -> Router {
+/// A router with an address that is public, as far as one of this world can be.
+fn carrier(name: &str, place: Place, last: u8) -> Router {
+    router(name, "example", place, [198, 51, 100, last], 0x100 + u16::from(last))
+}
+
+fn router(name: &str, domain: &str, place: Place, v4: [u8; 4], number: u16) -> Router {
     Router {
-        name: format!("{name}.net.example"),
+        name: format!("{name}.{domain}"),
         place,
         v4: Some(v4.into()),
         v6: Some(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, number, 0, 0, 0, 1)),
