@@ -119,17 +119,19 @@ impl Health {
 
     /// Enters a state; returns the one that was left, if it was another.
     fn enter(&self, state: State) -> Option<(State, SystemTime)> {
-        let now = SystemTime::now();
-        let before = {
+        let (before, now) = {
             let mut current = self.lock();
+            // Most rounds find what the one before found, and need no clock.
             if current.state == state {
                 return None;
             }
+            let now = SystemTime::now();
             let last_failure = match current.state {
                 State::Down(reason) => Some((reason, now)),
                 State::Up | State::Pending => current.last_failure,
             };
-            std::mem::replace(&mut *current, Standing { state, since: now, last_failure })
+            let entered = Standing { state, since: now, last_failure };
+            (std::mem::replace(&mut *current, entered), now)
         };
         // That a target came up for the first time is no news; at a start all of them do.
         if before.state != State::Pending || state != State::Up {

@@ -232,7 +232,7 @@ impl Engine {
         let channel = self.with(kind, |sockets| sockets.to(asked, sent, *clock, queue));
         let channel = channel.ok_or(Refusal::of(Failure::Local))?;
         // In two pieces, either of which malloc has ready for each thread: larger ones it looks for.
-        let found = Box::pin(channel.echo(asked, options, timeout, strays)).await;
+        let found = Box::pin(channel.echo(asked, options, (sent, timeout), strays)).await;
         match &found {
             Ok(_) => drop(self.with(kind, |sockets| sockets.answered(asked))),
             Err(refusal) if refusal.failure.is_ours() => {}

@@ -95,17 +95,17 @@ impl Channel {
         drops.excuses(sent, silent)
     }
 
-    /// Sends one echo and waits for what becomes of it, at most for `timeout`.
+    /// Sends one echo, which is due at `now`, and waits for what becomes of it, at most for `timeout`.
     pub(super) async fn echo(
         &self,
         asked: Asked,
         options: &EchoOptions,
-        timeout: Duration,
+        (now, timeout): (Duration, Duration),
         strays: &Arc<Strays>,
     ) -> Result<Answer, Refusal> {
         let (waiter, mut verdict) = Waiter::new(strays);
-        let limit = self.shared.clock.monotonic() + timeout;
-        let sent = self.shared.send(asked, options, timeout, waiter).await;
+        let limit = now + timeout;
+        let sent = self.shared.send(asked, options, (now, timeout), waiter).await;
         let ticket = sent.map_err(|error| {
             debug!(to = %asked.to, "echo not sent: {error}");
             let is_ours = options.source.is_some_and(|source| !link::is_here(source));
@@ -136,12 +136,12 @@ impl Shared {
         &self,
         asked: Asked,
         options: &EchoOptions,
-        limit: Duration,
+        (now, limit): (Duration, Duration),
         waiter: Waiter,
     ) -> io::Result<Ticket> {
         let (address, header) = addressed(asked.to, options)?;
         // Where thousands send at the same time, whoever reads comes late to his turn.
-        let unseen = self.clock.monotonic().saturating_sub(UNSEEN);
+        let unseen = now.saturating_sub(UNSEEN);
         self.look_unless_empty_since(unseen);
         let (mut waiter, mut pause) = (waiter, FIRST_PAUSE);
         loop {

@@ -11,6 +11,8 @@ const HEADER: usize = 8;
 const COOKIE: usize = 16;
 /// Where the two bytes are that even out the checksum.
 const BALANCE: usize = HEADER + COOKIE;
+/// What an ordinary echo carries: as much as that of `ping`.
+pub(super) const ORDINARY_PAYLOAD: usize = 56;
 /// What an echo carries at least: the cookie, and two bytes that even out the checksum.
 pub(crate) const SHORTEST_PAYLOAD: usize = COOKIE + 2;
 
@@ -83,6 +85,29 @@ pub(crate) fn request(
         bytes[2..4].copy_from_slice(&sum.to_be_bytes());
     }
     bytes
+}
+
+/// The requests of ordinary length of one socket: all but what tells them apart is the same, also the checksum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ordinary([u8; HEADER + ORDINARY_PAYLOAD]);
+
+impl Ordinary {
+    /// Those with this identifier.
+    pub(crate) fn new(family: Family, identifier: u16) -> Self {
+        let mut bytes = [0; HEADER + ORDINARY_PAYLOAD];
+        bytes.copy_from_slice(&request(family, identifier, 0, 0, ORDINARY_PAYLOAD));
+        Self(bytes)
+    }
+
+    /// One of them, as [`request`] makes it.
+    pub(crate) fn request(&self, sequence: u16, cookie: u128) -> [u8; HEADER + ORDINARY_PAYLOAD] {
+        let mut bytes = self.0;
+        bytes[6..8].copy_from_slice(&sequence.to_be_bytes());
+        bytes[HEADER..BALANCE].copy_from_slice(&cookie.to_be_bytes());
+        let balance = checksum(&bytes[6..BALANCE]);
+        bytes[BALANCE..BALANCE + 2].copy_from_slice(&balance.to_be_bytes());
+        bytes
+    }
 }
 
 /// Reads an echo reply; `None` for anything else.
@@ -190,6 +215,19 @@ mod tests {
         for sequence in [1, 2, 0x8000, 0xffff] {
             for cookie in [1, u128::MAX, u128::MAX / 7, 0xfeed << 64] {
                 assert_eq!(sum(sequence, cookie), first);
+            }
+        }
+    }
+
+    #[test]
+    fn an_ordinary_request_is_made_in_place_as_any_other() {
+        for family in Family::ALL {
+            let ordinary = Ordinary::new(family, 0xabcd);
+            for sequence in [0, 1, 0x8000, 0xffff] {
+                for cookie in [0, 1, u128::MAX, u128::MAX / 7, 0xfeed << 64] {
+                    let wanted = request(family, 0xabcd, sequence, cookie, ORDINARY_PAYLOAD);
+                    assert_eq!(ordinary.request(sequence, cookie)[..], wanted);
+                }
             }
         }
     }

@@ -3,11 +3,9 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
-use super::echo::{Family, SHORTEST_PAYLOAD};
+use super::echo::{Family, ORDINARY_PAYLOAD, SHORTEST_PAYLOAD};
 use super::socket::Kind;
 
-/// What an echo carries where nothing is said: as much as that of `ping`.
-const PAYLOAD: usize = 56;
 /// What a system's TTL is.
 const ORDINARY_TTL: u8 = 64;
 /// A payload of fewer bytes has no room for what a reply is known by.
@@ -57,7 +55,7 @@ impl EchoOptions {
 
     /// The bytes behind the header of ICMP.
     pub(super) fn payload(&self) -> usize {
-        self.payload.unwrap_or(PAYLOAD)
+        self.payload.unwrap_or(ORDINARY_PAYLOAD)
     }
 
     /// What socket such an echo to a family needs.

@@ -11,7 +11,7 @@ use nix::libc::{
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::asset::{Asset, say_what_is_lost};
-use super::echo::{self, Echo, Family};
+use super::echo::{self, Echo, Family, ORDINARY_PAYLOAD, Ordinary};
 use super::kernel;
 use crate::link;
 use crate::outcome::Failure;
@@ -62,6 +62,7 @@ pub(crate) struct EchoSocket {
     pub(crate) mode: Mode,
     /// Sent in each request; a dgram socket's kernel puts its own in its place.
     identifier: u16,
+    ordinary: Ordinary,
     /// What the kernel refused.
     lacks: Vec<Asset>,
     socket: Watched,
@@ -129,7 +130,8 @@ impl EchoSocket {
         say_what_is_lost(family, &lacks);
         let lacks = lacks.into_iter().map(|(asset, _)| asset).collect();
         let socket = Watched::new(socket)?;
-        Ok(Self { kind, mode, identifier, lacks, socket })
+        let ordinary = Ordinary::new(family, identifier);
+        Ok(Self { kind, mode, identifier, ordinary, lacks, socket })
     }
 
     /// Completes when there may be a packet or an ICMP error.
@@ -146,6 +148,10 @@ impl EchoSocket {
         payload: usize,
         header: &Header,
     ) -> io::Result<()> {
+        if payload == ORDINARY_PAYLOAD {
+            let request = self.ordinary.request(sequence, cookie);
+            return self.socket.get().send_with(&request, to, header);
+        }
         let family = self.kind.family;
         let request = echo::request(family, self.identifier, sequence, cookie, payload);
         self.socket.get().send_with(&request, to, header)
