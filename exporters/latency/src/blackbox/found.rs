@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub(crate) use super::http_client::oddity::Oddities;
 use crate::outcome::Distrust;
 use crate::stopwatch::Stopwatch;
 
@@ -126,6 +127,8 @@ pub(crate) struct Http {
     pub(crate) last_modified: Option<i64>,
     /// Seconds by which our wall clock is ahead of what the server says, where it does.
     pub(crate) ahead: Option<i64>,
+    /// What is odd in the head of the last answer.
+    pub(crate) oddities: Oddities,
 }
 
 /// An echo: `probe_icmp_duration_seconds{phase}`, `probe_icmp_reply_hop_limit`.

@@ -259,6 +259,10 @@ impl Settings {
         http.content_length = content_length(&response, &hop.method);
         http.last_modified = last_modified(response.headers());
         http.ahead = clock::ahead_of(response.headers());
+        http.oddities = connection.oddities();
+        for oddity in http.oddities.all() {
+            ask.log.line(|| format!("odd in the head: {}", oddity.as_str()));
+        }
         ask.log.line(|| {
             format!("answered {} by {}", response.status().as_u16(), version(response.version()).0)
         });

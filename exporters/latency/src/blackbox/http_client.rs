@@ -5,6 +5,7 @@
 //! | `connection` | one connection, by HTTP/1.1 or HTTP/2 (I/O) |
 //! | `dial` | a connection with a host of several addresses (I/O) |
 //! | `first_byte` | a stream that notes when its first byte came (I/O) |
+//! | `oddity` | what is odd in a head, and is read all the same (pure) |
 //! | `oauth2` | a token for client credentials (I/O) |
 //! | `proxy` | through whom a host is asked (pure) |
 //! | `socks` | a connection through a proxy of SOCKS5 (I/O) |
@@ -13,6 +14,7 @@ pub(crate) mod connection;
 mod dial;
 mod first_byte;
 mod oauth2;
+pub(crate) mod oddity;
 mod proxy;
 mod socks;
 

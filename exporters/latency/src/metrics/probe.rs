@@ -210,6 +210,11 @@ impl Http {
             "Length of the body as it was read.",
             Some(self.uncompressed_body_length as f64),
         );
+        page.info(
+            "probe_http_oddity_info",
+            "What is odd in the head of the last answer.",
+            self.oddities.all().map(|oddity| [("oddity", oddity.as_str())]),
+        );
         one(
             page,
             "probe_http_redirects",
@@ -339,6 +344,7 @@ fn hash(ip: IpAddr) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blackbox::found::Oddities;
     use crate::stopwatch::Stopwatch;
 
     /// A probe that found whatever any probe can find.
@@ -369,7 +375,11 @@ mod tests {
                     serial: text("0f"),
                 }),
             }),
-            http: Some(Http { last_modified: Some(1_893_456_000), ..Http::default() }),
+            http: Some(Http {
+                last_modified: Some(1_893_456_000),
+                oddities: Oddities::of(b"HTTP/1.1 200\r\n\r\n"),
+                ..Http::default()
+            }),
             icmp: Some(IcmpEcho { rtt: ms(20), reply_hop_limit: Some(57), ..IcmpEcho::default() }),
             dns: Some(Dns { serial: Some(2_026_112_901), ..Dns::default() }),
             grpc: None,

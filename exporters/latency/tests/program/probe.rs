@@ -33,8 +33,9 @@ impl Case {
 }
 
 /// What is different on purpose: the beginning of a series, in which cases (a part of the name), and why.
-const DIFFERENCES: [(&str, &str, &str); 6] = [
+const DIFFERENCES: [(&str, &str, &str); 7] = [
     ("probe_failure_info", "", "why a probe failed, which the peer does not tell"),
+    ("probe_http_oddity_info", "", "what is odd in a head, which the peer does not tell"),
     ("probe_timeout_seconds", "", "the peer tells it from the version after 0.28 on"),
     (
         "probe_ssl_",

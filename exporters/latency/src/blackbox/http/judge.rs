@@ -47,6 +47,11 @@ impl Settings {
             say(why);
             failure = Some(Failure::HttpStatus);
         }
+        let oddity = found.http.get_or_insert_default().oddities.all().next();
+        if let (None, Some(oddity), true) = (failure, oddity, self.is_strict) {
+            say(format!("the head is odd: {}", oddity.as_str()));
+            failure = Some(Failure::HttpStatus);
+        }
         if failure.is_none() && self.conditions.has_header_patterns() {
             let refused = self.conditions.headers(&head.headers);
             found.failed_due_to_regex = Some(refused.is_some());

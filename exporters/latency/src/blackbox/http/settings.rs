@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     /// So much of a body is read where nothing else is said of it.
     pub(super) enough: u64,
     pub(super) conditions: Conditions,
+    /// Whether what is odd in a head is a failure.
+    pub(super) is_strict: bool,
     /// What the module wants and this version cannot do, so that it is refused when it is asked for.
     lack: Option<String>,
 }
@@ -80,6 +82,8 @@ struct Raw {
     compression: Compression,
     body_size_limit: Size,
     enable_http3: bool,
+    /// Ours.
+    strict: bool,
     // What it has of its client.
     basic_auth: Option<BasicAuth>,
     authorization: Option<Authorization>,
@@ -187,6 +191,7 @@ impl TryFrom<Raw> for Settings {
                 header_not_matches: raw.fail_if_header_not_matches,
                 body: Arc::new(body_conditions),
             },
+            is_strict: raw.strict,
             lack: lack.map(str::to_owned),
         })
     }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::blackbox::http_client::oddity::Oddity;
 use crate::blackbox::trial::Trial;
 
 /// A server that gives each path the bytes that it has for it, then hangs up; 404 for any other.
@@ -173,6 +174,24 @@ async fn headers_that_real_servers_send_are_read() {
         let http = probed.http();
         assert_eq!((http.status_code, http.content_length), (200, length), "{path}");
         assert!((http.version - version).abs() < 0.01, "{path}");
+    }
+    // What is odd is told, and is a failure for whoever wants it to be one.
+    for (path, oddity) in [
+        ("/many", Some("many_headers")),
+        ("/space", Some("space_before_colon")),
+        ("/folded", Some("folded")),
+        ("/control", Some("control_character")),
+        ("/none", Some("no_colon")),
+        ("/bare", Some("bare_line_feed")),
+        ("/reasonless", Some("no_reason")),
+        ("/utf8", None),
+        ("/chunked", None),
+    ] {
+        let probed = server.probe(path, "{strict: true}").await;
+        let found: Vec<_> = probed.http().oddities.all().map(Oddity::as_str).collect();
+        assert_eq!(found, Vec::from_iter(oddity), "{path}");
+        let wanted = oddity.map_or(Ok(()), |_| Err(Failure::HttpStatus));
+        assert_eq!(probed.result, wanted, "{path}: {}", probed.said);
     }
     for (path, failure) in [
         ("/endless-head", Failure::HttpStatus),

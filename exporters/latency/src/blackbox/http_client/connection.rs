@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -22,7 +22,8 @@ use zeroize::Zeroizing;
 
 use super::Via;
 use super::dial::dial;
-use super::first_byte::FirstByte;
+use super::first_byte::{Begins, FirstByte};
+use super::oddity::Oddities;
 use super::socks;
 use crate::blackbox::ask::Ask;
 use crate::blackbox::dialogue::Talk;
@@ -59,7 +60,7 @@ pub(crate) struct Peer<'a> {
 /// A connection over which a request can be sent.
 pub(crate) struct Connection {
     sender: Sender,
-    came: Arc<OnceLock<Instant>>,
+    begins: Arc<Begins>,
     /// Ends the connection's tasks with whoever holds it.
     _tasks: Ended,
     /// Whether requests name the whole URL: they go to a proxy.
@@ -227,7 +228,7 @@ impl Connection {
         is_to_proxy: bool,
         ask: &Ask<'_>,
     ) -> Result<Self, Failure> {
-        let (stream, came) = FirstByte::new(stream);
+        let (stream, begins) = FirstByte::new(stream);
         let (stream, tasks) = (TokioIo::new(stream), Tasks::default());
         let ended = Ended(tasks.clone());
         let sender = if is_h2 {
@@ -243,7 +244,15 @@ impl Connection {
             tasks.execute(connection.with_upgrades());
             Sender::H1(sender)
         };
-        Ok(Self { sender, came, _tasks: ended, is_to_proxy })
+        Ok(Self { sender, begins, _tasks: ended, is_to_proxy })
+    }
+
+    /// What is odd in the head of its first answer; of HTTP/2 nothing is looked for.
+    pub(crate) fn oddities(&self) -> Oddities {
+        match self.sender {
+            Sender::H1(_) => self.begins.oddities(),
+            Sender::H2(_) => Oddities::default(),
+        }
     }
 
     /// Sends a request; its answer, and when the first byte of that came.
@@ -260,7 +269,7 @@ impl Connection {
         let response = sent.map_err(|error| classify(&error, ask))?;
         // Of HTTP/2, the first bytes are settings.
         let is_h2 = matches!(self.sender, Sender::H2(_));
-        let came = self.came.get().copied().filter(|_| !is_h2);
+        let came = self.begins.came().filter(|_| !is_h2);
         Ok((response, came.unwrap_or_else(Instant::now)))
     }
 }

@@ -1,25 +1,80 @@
-//! A stream that notes when its first byte came.
+//! A stream that notes when its first byte came, and how what comes begins.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use super::oddity::Oddities;
+
+/// So much is kept of a head.
+const MOST_KEPT: usize = 64 * 1024;
+
 /// Notes it for whoever holds the other half.
 #[derive(Debug)]
 pub(super) struct FirstByte<S> {
     stream: S,
-    came: Arc<OnceLock<Instant>>,
+    begins: Arc<Begins>,
+}
+
+/// How what comes begins.
+#[derive(Debug, Default)]
+pub(super) struct Begins {
+    came: OnceLock<Instant>,
+    head: Mutex<Head>,
+}
+
+/// The first lines, up to an empty one.
+#[derive(Debug, Default)]
+struct Head {
+    bytes: Vec<u8>,
+    is_over: bool,
+}
+
+impl Begins {
+    /// When the first byte came.
+    pub(super) fn came(&self) -> Option<Instant> {
+        self.came.get().copied()
+    }
+
+    /// What is odd in the first lines.
+    pub(super) fn oddities(&self) -> Oddities {
+        Oddities::of(&self.head().bytes)
+    }
+
+    fn head(&self) -> MutexGuard<'_, Head> {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Head {
+    fn take(&mut self, bytes: &[u8]) {
+        if self.is_over {
+            return;
+        }
+        let seen = self.bytes.len().saturating_sub(3);
+        let room = MOST_KEPT - self.bytes.len();
+        self.bytes.extend(&bytes[..bytes.len().min(room)]);
+        let rest = &self.bytes[seen..];
+        let end = (0..rest.len()).find_map(|at| {
+            let ends = [&b"\r\n\r\n"[..], b"\n\n"].into_iter();
+            ends.filter(|end| rest[at..].starts_with(end)).map(|end| at + end.len()).next()
+        });
+        if let Some(end) = end {
+            self.bytes.truncate(seen + end);
+        }
+        self.is_over = end.is_some() || self.bytes.len() == MOST_KEPT;
+    }
 }
 
 impl<S> FirstByte<S> {
     /// Wraps a stream of which nothing was read.
-    pub(super) fn new(stream: S) -> (Self, Arc<OnceLock<Instant>>) {
-        let came = Arc::default();
-        (Self { stream, came: Arc::clone(&came) }, came)
+    pub(super) fn new(stream: S) -> (Self, Arc<Begins>) {
+        let begins = Arc::default();
+        (Self { stream, begins: Arc::clone(&begins) }, begins)
     }
 }
 
@@ -31,8 +86,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for FirstByte<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.came.get_or_init(Instant::now);
+        let new = &buf.filled()[before..];
+        if !new.is_empty() {
+            self.begins.came.get_or_init(Instant::now);
+            self.begins.head().take(new);
         }
         polled
     }
@@ -53,5 +110,25 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FirstByte<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_kept_up_to_its_empty_line_however_it_comes() {
+        for text in ["HTTP/1.1 200 OK\r\nX-A: b\r\n\r\n", "HTTP/1.1 200 OK\nX-A: b\n\n"] {
+            for piece in [1, 2, 3, 7, 100] {
+                let mut head = Head::default();
+                let all = format!("{text}the body\r\n\r\n");
+                all.as_bytes().chunks(piece).for_each(|bytes| head.take(bytes));
+                assert_eq!(head.bytes, text.as_bytes(), "by {piece}");
+            }
+        }
+        let mut head = Head::default();
+        (0..100).for_each(|_| head.take(&[b'a'; 1_000]));
+        assert!(head.is_over && head.bytes.len() == MOST_KEPT);
     }
 }
