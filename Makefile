@@ -6,7 +6,7 @@ export CARGO_TERM_COLOR ?= auto
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 PRODUCTS := $(addprefix turbulence-,$(notdir $(wildcard exporters/*)))
 
-.PHONY: help demo test judge long check bench bench-ipmi bench-rules in-band fuzz mutations dist setup
+.PHONY: help demo test judge long check bench bench-dns bench-ipmi bench-rules in-band fuzz mutations dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
@@ -20,6 +20,7 @@ help:
 	@echo "                          rules broken once, ten minutes of each fuzz target; an hour and a half"
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
 	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
+	@echo "make bench-dns            the same for DNS alone: 25,000 resolvers beside the peers, then a million"
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
 	@echo "make bench-rules          a real Prometheus with 10,000 BMCs, and one with 30 vantages of 1,000 endpoints: how long each"
 	@echo "                          group of the rules takes"
@@ -55,6 +56,12 @@ bench:
 	@./lab/setup.sh prometheus-smokeping-prober dnsperf /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
 	$(CARGO) build --release --workspace --bins
 	target/release/turbulence-lab bench
+
+bench-dns:
+	@./lab/setup.sh dnsperf /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
+	$(CARGO) build --release -p turbulence-lab -p turbulence-dns --bins
+	target/release/turbulence-lab bench --which dns --resolvers 25000
+	target/release/turbulence-lab bench --which dns --resolvers 1000000 --no-peers
 
 bench-ipmi:
 	@./lab/setup.sh gzip /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring

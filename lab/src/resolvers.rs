@@ -75,6 +75,7 @@ impl Resolvers {
         let all = world::resolvers(options.resolvers);
         let shared = Arc::new(Shared {
             received: all.iter().map(|_| AtomicU64::new(0)).collect(),
+            controls: all.iter().map(|_| AtomicU64::new(0)).collect(),
             all,
             strays: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
@@ -169,6 +170,11 @@ impl Resolvers {
         self.shared.received.iter().map(|count| count.load(Ordering::Relaxed)).collect()
     }
 
+    /// How many of these put the control question.
+    pub fn controls_by_each(&self) -> Vec<u64> {
+        self.shared.controls.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+
     /// How many datagrams came to addresses that are no resolver's.
     pub fn strays(&self) -> u64 {
         self.shared.strays.load(Ordering::Relaxed)
@@ -200,6 +206,8 @@ struct Shared {
     all: Vec<Resolver>,
     /// Datagrams received, by position in `all`.
     received: Vec<AtomicU64>,
+    /// Those of them that put the control question.
+    controls: Vec<AtomicU64>,
     strays: AtomicU64,
     unsent: AtomicU64,
     latency: f64,
@@ -315,6 +323,9 @@ impl Shared {
         self.received[position].fetch_add(1, Ordering::Relaxed);
         let resolver = &self.all[position];
         let question = Question::parse(query)?;
+        if question.name() == answers.control {
+            self.controls[position].fetch_add(1, Ordering::Relaxed);
+        }
         let reply = answers.reply(resolver, &question)?;
         let milliseconds = resolver.round_trip * self.latency;
         let delay = Duration::try_from_secs_f64(milliseconds / 1_000.0).unwrap_or_default();

@@ -81,6 +81,9 @@ pub fn goals(resolvers: usize, rows: &[Row]) -> Vec<Goal> {
         goal("datagrams_per_resolver", Bound::AtMost(2.0)),
         goal("datagrams_per_resolver", Bound::AtLeast(1.0)),
         goal("most_datagrams", Bound::AtMost(2.0)),
+        // Of each of the two exactly one.
+        goal("datagrams_per_query", Bound::AtMost(1.0)),
+        goal("datagrams_per_query", Bound::AtLeast(1.0)),
         goal("wrong", Bound::AtMost(0.0)),
     ];
     match resolvers {
@@ -133,6 +136,7 @@ async fn ours(world: &World, interval: Duration, sweeps: u32) -> anyhow::Result<
     // Half a second into the pause after a sweep, and so is the end: whole sweeps are counted.
     sleep(Duration::from_millis(500)).await;
     let (watch, received) = (Watch::start(pid)?, world.resolvers.received_by_each());
+    let controls = world.resolvers.controls_by_each();
     sleep(interval * sweeps).await;
     let used = watch.end()?;
     let (datagrams, most) = world.received_since(&received);
@@ -141,6 +145,7 @@ async fn ours(world: &World, interval: Duration, sweeps: u32) -> anyhow::Result<
 
     let done = completed(&after.page) - completed(&before.page);
     ensure!(done > 0.0, "no sweep was completed");
+    let per_query = world.per_query_since(&received, &controls, done);
     let degraded = page::sum(&after.page, "dns_consistency_sweep_degraded");
     if degraded > 0.0 {
         say("  turbulence-dns: the last sweep lost more than 1 % on this machine");
@@ -157,6 +162,7 @@ async fn ours(world: &World, interval: Duration, sweeps: u32) -> anyhow::Result<
         rss: used.rss,
         peak_rss,
         datagrams,
+        per_query: Some(per_query),
         most: (most / done).ceil(),
         wrong: Some(wrong),
         sweeps: done,
@@ -213,6 +219,7 @@ fn row(engine: &str, resolvers: usize, seen: &Seen) -> Row {
         .with("cpu_us_per_query", Some(seen.cpu_seconds * 1e6 / seen.datagrams), 2)
         .with("rss_mb", megabytes(seen.rss), 1)
         .with("datagrams_per_resolver", Some(per_resolver), 4)
+        .with("datagrams_per_query", seen.per_query, 4)
         .with("seconds", Some(seen.wall_seconds), 2)
         .with("wrong", seen.wrong, 0)
         .with("peak_mb", megabytes(seen.peak_rss), 1)

@@ -32,6 +32,7 @@ pub(super) async fn measure(world: &World, sweeps: u32) -> anyhow::Result<Seen> 
         let answers = fs::read_to_string(folder.path().join("answers"))?;
         let answered = answers.lines().count() as f64 / world.resolvers.all().len() as f64;
         all = Seen {
+            per_query: None,
             cpu_seconds: all.cpu_seconds + ended.usage.cpu_seconds,
             rss: all.rss.max(ended.usage.rss),
             peak_rss: all.peak_rss.max(ended.usage.peak_rss),
