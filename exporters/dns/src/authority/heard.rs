@@ -116,8 +116,13 @@ impl Heard {
         if said.iter().all(|(_, vote)| *vote != Some(says_so)) {
             return None;
         }
+        // One now and then is not in a row, unless there was enough for a verdict, and that stands.
         let times = match self.last {
-            Some((was, _, times)) if was == is_bad => times.saturating_add(1),
+            Some((was, at, times)) if was == is_bad => {
+                let lasts = if times < ROUNDS { SILENT } else { STANDS };
+                let is_in_a_row = now.saturating_duration_since(at) <= lasts;
+                if is_in_a_row { times.saturating_add(1) } else { 1 }
+            }
             _ => 1,
         };
         if times == 1 {
@@ -231,6 +236,25 @@ mod tests {
         }
         assert_eq!(heard.meanwhile(began + STANDS), Some(true));
         assert_eq!(heard.meanwhile(began + STANDS + MINUTE), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_answer_a_day_is_no_verdict_and_one_a_day_after_a_verdict_upholds_it() {
+        let (began, bad) = (Instant::now(), [(resolver(1), Some(Vote::Forged))]);
+        let day = |count: u32| began + count * 24 * 60 * MINUTE;
+        let mut heard = Heard::default();
+        for count in 0..3 * ROUNDS {
+            assert_eq!(heard.note(&bad, day(count)), Some(true));
+            assert_eq!(heard.meanwhile(day(count)), None, "{count}");
+        }
+        let mut heard = Heard::default();
+        for count in 0..ROUNDS {
+            heard.note(&bad, began + count * MINUTE);
+        }
+        for count in 0..3 {
+            heard.note(&bad, day(count) + 10 * MINUTE);
+            assert_eq!(heard.meanwhile(day(count) + 20 * MINUTE), Some(true), "{count}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -209,6 +209,7 @@ impl Ledger {
         self.resolvers.retain(|_, (each, hourly)| !each.is_past(now) || *hourly > now);
         self.networks.retain(|_, account| !account.is_past(now));
         self.systems.retain(|_, account| !account.is_past(now));
+        self.turns.forget(now);
         self.most = 2 * (self.resolvers.len() + self.networks.len() + self.systems.len());
     }
 }
@@ -358,5 +359,13 @@ mod tests {
             let _ = ledger.ask(SECOND * number, stranger, Want::Planned);
         }
         assert!(ledger.resolvers.len() < 8_000, "{}", ledger.resolvers.len());
+        // And so are the turns of zones that ask them no more.
+        let zone = "a.example".parse().unwrap();
+        let address = |number: u32| std::net::Ipv4Addr::from(0x0b00_0000 + number).into();
+        (0..1_000).for_each(|number| ledger.turns.ask(SECOND, address(number), &zone));
+        ledger.turns.forget(24 * HOUR);
+        assert_eq!(ledger.turns.resolvers(), 1_000);
+        ledger.turns.forget(24 * HOUR + 2 * SECOND);
+        assert_eq!(ledger.turns.resolvers(), 0);
     }
 }

@@ -54,13 +54,31 @@ impl Turns {
         *self.turn(now, resolver, zone) = Turn { asked: Some(now), waits: Duration::ZERO };
     }
 
+    /// Forgets the resolvers whom nobody asks or waits for any more.
+    pub(super) fn forget(&mut self, now: Duration) {
+        self.0.retain(|_, turns| {
+            turns.retain(|_, turn| is_known(turn, now));
+            !turns.is_empty()
+        });
+    }
+
+    /// Of how many resolvers anything is known.
+    #[cfg(test)]
+    pub(super) fn resolvers(&self) -> usize {
+        self.0.len()
+    }
+
     /// The turn of a zone; those of zones that are asked about no more are forgotten.
     fn turn(&mut self, now: Duration, resolver: IpAddr, zone: &HostName) -> &mut Turn {
         let turns = self.0.entry(resolver).or_default();
         if !turns.contains_key(zone) {
-            let is_known = |turn: &Turn| turn.asked.is_some_and(|asked| now <= asked + KNOWN);
-            turns.retain(|_, turn| turn.waits > now || is_known(turn));
+            turns.retain(|_, turn| is_known(turn, now));
         }
         turns.entry(zone.clone()).or_default()
     }
+}
+
+/// Whether a zone asks a resolver still, or waits for it.
+fn is_known(turn: &Turn, now: Duration) -> bool {
+    turn.waits > now || turn.asked.is_some_and(|asked| now <= asked + KNOWN)
 }
