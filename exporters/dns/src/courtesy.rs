@@ -26,6 +26,8 @@ use crate::special;
 /// Of so many resolvers what is remembered is looked up at once: of a million it takes a while, and sweeps begin meanwhile.
 const AT_ONCE: usize = 1_000;
 
+const HOUR: Duration = Duration::from_secs(3_600);
+
 /// Why a resolver is not asked now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -35,8 +37,21 @@ pub(crate) enum Refusal {
     ForThisHour,
 }
 
-/// Who was swept, and until when they are to be left alone.
-type Swept = (Arc<ResolverList>, Instant);
+/// Sweeps of strangers, in the order in which they began.
+#[derive(Debug, Default)]
+struct Sweeps {
+    all: Vec<Swept>,
+    /// When the last of them is made up for, if all of them asked the same: no later than that.
+    until: Option<Instant>,
+}
+
+/// Who was swept, when, and for how long what they may be asked is used up by that.
+#[derive(Clone, Debug)]
+struct Swept {
+    list: Arc<ResolverList>,
+    began: Instant,
+    pause: Duration,
+}
 
 /// The manners of one exporter.
 #[derive(Clone, Debug)]
@@ -54,7 +69,7 @@ struct Shared {
     habits: Mutex<Habits>,
     /// The sweeps of strangers that have just been made: a reload that starts a set anew does not ask them
     /// again before they may be asked.
-    swept: Mutex<Vec<Swept>>,
+    swept: Mutex<Sweeps>,
     /// Whose answers came cut in the last sweep of each set that had any: the resolvers of one may say less than those of
     /// another.
     cut: Mutex<HashMap<String, HashSet<(HostName, Kind)>>>,
@@ -195,10 +210,15 @@ impl Courtesy {
     /// A sweep of this list begins, which uses up what strangers in it may be asked for so long.
     pub(crate) fn swept(&self, list: &Arc<ResolverList>, pause: Option<Duration>) {
         let Some(pause) = pause else { return };
-        let now = Instant::now();
+        let began = Instant::now();
         let mut swept = lock(&self.0.swept);
-        swept.retain(|(_, until)| *until > now);
-        swept.push((Arc::clone(list), now + pause));
+        if swept.until.is_none_or(|until| until <= began) {
+            swept.all.clear();
+        }
+        // One that is so long ago is made up for by itself, whatever came since.
+        swept.all.retain(|it| it.began + it.pause.max(HOUR) > began);
+        swept.until = Some(swept.until.map_or(began, |until| until.max(began)) + pause);
+        swept.all.push(Swept { list: Arc::clone(list), began, pause });
     }
 
     /// A sweep over subnets begins, which uses up what their server may be asked for so long.
@@ -208,7 +228,7 @@ impl Courtesy {
         servers.retain(|_, until| *until > now);
         if is_stranger(server) {
             let until = servers.entry(server).or_insert(now);
-            *until = (*until).max(now + pause);
+            *until = (*until).max(now) + pause;
         }
     }
 
@@ -219,15 +239,21 @@ impl Courtesy {
     }
 
     /// When a set that is new may be swept for the first time: when all of its resolvers that are
-    /// strangers may be asked again.
+    /// strangers may be asked again. Each sweep that asked one of them takes its time, whichever set it was of.
     pub(crate) fn earliest(&self, list: &ResolverList) -> Instant {
         let now = Instant::now();
         // Not while the list is gone through.
-        let swept = lock(&self.0.swept).clone();
-        let pauses = swept
-            .iter()
-            .filter(|(other, until)| *until > now && list.shares_a_stranger_with(other));
-        pauses.map(|(_, until)| *until).max().unwrap_or(now)
+        let swept = lock(&self.0.swept).all.clone();
+        // Most are of the same list.
+        let mut known: HashMap<*const ResolverList, bool> = HashMap::new();
+        let mut until: Option<Instant> = None;
+        for Swept { list: other, began, pause } in &swept {
+            let is_shared = known.entry(Arc::as_ptr(other));
+            if *is_shared.or_insert_with(|| list.shares_a_stranger_with(other)) {
+                until = Some(until.map_or(*began, |until| until.max(*began)) + *pause);
+            }
+        }
+        until.map_or(now, |until| until.max(now))
     }
 }
 

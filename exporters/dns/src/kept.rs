@@ -1,10 +1,12 @@
 //! The outcomes of a sweep, kept small until the next one: each different outcome once. No I/O, no clock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::answer::Flag;
+use crate::nat64::Prefix;
 use crate::outcome::{Control, Outcome};
+use crate::ttl::Ttls;
 
 /// Addresses and records beyond which a sweep is not kept to be compared with the next one: 25,000 resolvers
 /// that each give their own 63 addresses have eight times as many.
@@ -15,8 +17,10 @@ const LARGE: usize = 200_000;
 pub(crate) struct Kept {
     /// What the control question said of each resolver.
     pub(crate) control: Vec<Control>,
-    /// The largest TTL of an answer to each question, seconds.
-    pub(crate) ttls: Vec<Option<u32>>,
+    /// The TTLs of the answers to each question.
+    pub(crate) ttls: Vec<Option<Ttls>>,
+    /// By which prefix of their network's own resolvers make IPv6 addresses: of each that is known to, by its number.
+    pub(crate) prefixes: BTreeMap<usize, Prefix>,
     /// Which of its machines answered, for each resolver; empty if that is not asked.
     nsids: Vec<Option<Box<str>>>,
     different: Vec<Option<Arc<Outcome>>>,
@@ -66,10 +70,11 @@ impl Kept {
         different: Different,
         numbers: Vec<Vec<u32>>,
         control: Vec<Control>,
-        ttls: Vec<Option<u32>>,
+        ttls: Vec<Option<Ttls>>,
         nsids: Vec<Option<Box<str>>>,
     ) -> Self {
-        Self { control, ttls, nsids, different: different.outcomes, numbers }
+        let prefixes = BTreeMap::new();
+        Self { control, ttls, prefixes, nsids, different: different.outcomes, numbers }
     }
 
     /// Keeps what a world says.
@@ -81,6 +86,7 @@ impl Kept {
         let mut different = Different::default();
         let mut number =
             |it: Option<Outcome>| it.map_or(Different::NONE, |it| different.number(it));
+        let ttls = ttls.into_iter().map(|ttl| ttl.map(Ttls::all)).collect();
         let of_one = |of_one: Vec<_>| of_one.into_iter().map(&mut number).collect();
         let numbers = outcomes.into_iter().map(of_one).collect();
         Self::new(different, numbers, control, ttls, Vec::new())

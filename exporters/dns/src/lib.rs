@@ -11,7 +11,7 @@
 //! * `authority`: a zone's own servers, and what only they can tell;
 //! * `verdict`: what is told of the answers; `expected`: what the owner of the name says; `standing`: what
 //!   is remembered from sweep to sweep, `store`: over a restart; `special`: special-purpose addresses; `known`: those that
-//!   the user knows by name;
+//!   the user knows by name; `nat64`: addresses that resolvers make of others; `ttl`: how long their answers last;
 //! * `ecs`: one server, asked on behalf of many subnets; `interception`: whether somebody on the way answers;
 //! * `metrics`: every metric, the only part that knows Prometheus; `pages`: what the resolvers said, for people and for programs;
 //! * [`simulation`]: the same in virtual time, for the judge of worlds; `fuzzing`: doors for a fuzzer.
@@ -32,6 +32,7 @@ mod kept;
 mod kind;
 mod known;
 mod metrics;
+mod nat64;
 mod outcome;
 mod pages;
 mod pending;
@@ -46,6 +47,7 @@ mod standing;
 mod state;
 mod store;
 mod sweep;
+mod ttl;
 mod verdict;
 
 use std::collections::BTreeSet;

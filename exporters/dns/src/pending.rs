@@ -130,6 +130,7 @@ impl<'a> Pending<'a> {
         let query = self.queries.front()?;
         let is_error = match query.outcome.as_ref()? {
             Outcome::Answer(answer) => !answer.content.is_conclusive(),
+            Outcome::Truncated | Outcome::NotAsked => true,
             _ => false,
         };
         let until =
@@ -383,8 +384,13 @@ impl<'a> Pending<'a> {
     fn settle(&mut self, index: usize, outcome: Outcome) {
         let query = self.query_mut(index);
         debug_assert!(query.outcome.is_none(), "an outcome is set once");
+        let is_cut = matches!(outcome, Outcome::Truncated | Outcome::NotAsked);
+        let sent = query.sent.get();
         query.outcome = Some(outcome);
         self.in_flight -= 1;
+        if is_cut {
+            self.lingers_until = self.lingers_until.max(Some(sent + self.timeout));
+        }
         if self.in_flight == 0 {
             // Deadlines of queries that were answered in time.
             self.deadlines.clear();
@@ -457,6 +463,30 @@ mod tests {
     }
 
     /// What README says of a query that anything may come to.
+    #[test]
+    fn an_answer_that_comes_after_what_a_forger_cut_is_the_answer() {
+        let templates = templates();
+        for has_room in [true, false] {
+            for (later, is_answer) in [(TIMEOUT, true), (TIMEOUT + SECOND / 10, false)] {
+                let mut pending = Pending::new(&templates, TIMEOUT, 0);
+                let index = pending.begin(Duration::ZERO, peer(1), 0, 7, 0, Form::default());
+                let cut = pending.received(SECOND / 10, peer(1), &truncated(7));
+                assert_eq!(cut, Received::Truncated(index));
+                // The forger resets the connection as well.
+                if has_room {
+                    pending.whole(index, None);
+                } else {
+                    pending.not_asked_on(index);
+                }
+                assert!(!pending.is_over(SECOND));
+                assert!(pending.take_over(SECOND).is_none());
+                pending.received(later, peer(1), &reply(7, 1));
+                let outcome = pending.take_over(later + LINGER).unwrap().into_outcome();
+                assert_eq!(matches!(outcome, Outcome::Answer(_)), is_answer, "{outcome:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_query_takes_a_quarter_of_a_kilobyte_while_it_is_open() {
         println!("a query: {} bytes", size_of::<Query>());

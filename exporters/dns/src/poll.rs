@@ -163,11 +163,7 @@ impl Known {
     /// Keeps on disk what is to be remembered. Waits for it.
     fn save(&self, plan: &Plan, courtesy: &Courtesy) {
         let Some(store) = &self.store else { return };
-        let resolvers = || {
-            let resolvers = plan.set.list.resolvers.iter();
-            resolvers.map(|it| (it.address, plan.set.port).into())
-        };
-        let habits = || courtesy.remembered(resolvers());
+        let habits = || courtesy.remembered(plan.set.list.peers(plan.set.port));
         if let Err(error) = store.save(plan, self.standing.memories(), habits) {
             warn!(set = plan.set.name, "what is remembered is not kept: {error:#}");
         }
@@ -218,6 +214,28 @@ questions: [{{ name: a.example }}]
         assert_eq!(courtesy.earliest(&list("1.1.1.1, 127.0.0.1")), began);
         tokio::time::advance(pause).await;
         assert_eq!(courtesy.earliest(&list("8.8.8.8")), Instant::now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn twenty_sets_of_the_same_strangers_that_are_reloaded_each_minute_ask_them_sixty_an_hour()
+     {
+        let (courtesy, began) = (Courtesy::default(), Instant::now());
+        let sets: Vec<Plan> = (0..20).map(|_| plan("9.9.9.9, 8.8.8.8")).collect();
+        let mut asked = 0;
+        for minute in 1..=5 * 60 {
+            // Each of them asks two questions, of whoever may be asked by then.
+            let due = sets.iter().filter(|set| courtesy.earliest(&set.set.list) <= Instant::now());
+            for set in due.collect::<Vec<_>>() {
+                swept(&courtesy, set);
+                asked += 2;
+            }
+            tokio::time::advance(Duration::from_secs(60)).await;
+            // What all are owed at once, when the program begins.
+            assert!(asked <= 40 + minute, "{asked} by minute {minute}");
+        }
+        assert!(asked >= 5 * 60, "{asked}");
+        // And somebody else, of whom nothing was asked meanwhile, at once.
+        assert!(courtesy.earliest(&list("1.1.1.1")) <= Instant::now() && began < Instant::now());
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use crate::exchange::message::{self, Flaw, Whole};
 use crate::exchange::question::Template;
 use crate::outcome::Ignored;
 use crate::record::{self, Records};
+use crate::ttl;
 
 /// Longest chain of CNAMEs that is followed.
 const MAX_CHAIN: usize = 16;
@@ -92,7 +93,7 @@ fn content(
     message: &Message,
     template: &Template,
     flags: &mut Flags,
-    ttl: &mut u32,
+    longest: &mut u32,
 ) -> Option<Content> {
     if message.metadata.authentic_data {
         flags.set(Flag::Ad);
@@ -124,8 +125,9 @@ fn content(
             Some(address) => addresses.push(address),
             None => records.push(record::canonical(kind, &record.data)?),
         }
-        *ttl = record.ttl.max(*ttl);
-        if record.ttl == 0 {
+        let of_record = ttl::meant(record.ttl);
+        *longest = of_record.max(*longest);
+        if of_record == 0 {
             flags.set(Flag::TtlZero);
         }
     }

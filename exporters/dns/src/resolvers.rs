@@ -12,8 +12,8 @@ pub(crate) use file::parse;
 pub(crate) use geo::{Geo, Systems};
 pub(crate) use opt_out::OptOut;
 
-use std::collections::HashSet;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -52,6 +52,8 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 pub(crate) struct ResolverList {
     /// The resolvers, in the order of the list.
     pub(crate) resolvers: Vec<Resolver>,
+    /// The ports of those that are asked at another than that of their set, by their numbers.
+    pub(crate) ports: BTreeMap<u32, u16>,
     /// Country codes: two capitals, [`ANYCAST`] or [`UNKNOWN`].
     pub(crate) countries: Vec<String>,
     /// How many networks there are.
@@ -80,6 +82,21 @@ pub(crate) struct Skipped {
 }
 
 impl ResolverList {
+    /// Where a resolver is asked, by its number, in a set of this port.
+    pub(crate) fn peer(&self, at: usize, port: u16) -> SocketAddr {
+        (self.resolvers[at].address, self.other_port(at).unwrap_or(port)).into()
+    }
+
+    /// Its port, where that is another than that of the set.
+    pub(crate) fn other_port(&self, at: usize) -> Option<u16> {
+        self.ports.get(&u32::try_from(at).ok()?).copied()
+    }
+
+    /// Where each of them is asked.
+    pub(crate) fn peers(&self, port: u16) -> impl Iterator<Item = SocketAddr> {
+        (0..self.resolvers.len()).map(move |at| self.peer(at, port))
+    }
+
     /// How many are third parties: anybody on the public internet.
     pub(crate) fn third_parties(&self) -> usize {
         self.resolvers.iter().filter(|resolver| !special::is_special(resolver.address)).count()

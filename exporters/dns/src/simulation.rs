@@ -13,6 +13,7 @@ use crate::answer::{Answer, Content, Flag};
 use crate::config::{Config, Plan};
 use crate::kept::Kept;
 use crate::metrics::page::page_of;
+pub use crate::nat64::Prefix;
 use crate::outcome::{Control, Outcome, SweepResult};
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, Snapshot};
@@ -83,11 +84,13 @@ pub struct Reply {
     pub extended_error: Option<u16>,
     /// Whether it resolves the control question, where one is asked.
     pub passes_control: Option<bool>,
+    /// By which prefix it makes IPv6 addresses of a name that has IPv4 alone, where it is asked for that.
+    pub makes: Option<Prefix>,
 }
 
 impl From<Said> for Reply {
     fn from(said: Said) -> Self {
-        Self { said, then: None, extended_error: None, passes_control: None }
+        Self { said, then: None, extended_error: None, passes_control: None, makes: None }
     }
 }
 
@@ -214,7 +217,10 @@ impl Set {
         let state = self.running.state();
         let outcomes = vec![replies.iter().map(|reply| Some(reply.outcome())).collect()];
         let control = replies.iter().map(Reply::control).collect();
-        let kept = Arc::new(Kept::of(outcomes, control, vec![self.setup.ttl]));
+        let mut kept = Kept::of(outcomes, control, vec![self.setup.ttl]);
+        let makes = replies.iter().enumerate().filter_map(|(at, it)| Some((at, it.makes?)));
+        kept.prefixes = makes.collect();
+        let kept = Arc::new(kept);
         let verdicts = self.standing.swept(&state.plan, kept, degraded, state.since, second);
         let is_changed = |verdict: &Verdict| verdict.is_changed && !degraded;
         for (number, _) in verdicts.iter().enumerate().filter(|(_, it)| is_changed(it)) {

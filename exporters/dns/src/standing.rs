@@ -115,6 +115,7 @@ impl Standing {
                 list: &plan.set.list,
                 outcomes: &outcomes,
                 control: &kept.control,
+                prefixes: &kept.prefixes,
                 ttl: kept.ttls.get(number).copied().flatten(),
             };
             let rules = Rules {

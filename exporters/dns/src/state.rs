@@ -224,10 +224,7 @@ impl SetState {
     /// back.
     pub(crate) fn known_of(&self, other: &Plan) -> Latest {
         let latest = self.latest();
-        let addresses = |plan: &Plan| {
-            let resolvers = plan.set.list.resolvers.iter();
-            resolvers.map(|resolver| resolver.address).collect::<Vec<_>>()
-        };
+        let addresses = |plan: &Plan| plan.set.list.peers(plan.set.port).collect::<Vec<_>>();
         let swept = latest.trusted().or(latest.before_reload.as_ref());
         let is_same_list = swept.is_some() && addresses(&self.plan) == addresses(other);
         let mut known = Latest {

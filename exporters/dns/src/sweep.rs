@@ -7,10 +7,13 @@ mod asked;
 mod gathered;
 mod junk;
 mod later;
+mod made;
 mod schedule;
 mod sockets;
 mod worker;
 
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,10 +30,11 @@ use crate::exchange::question::{Edns, Question, Template};
 use crate::kept::Kept;
 use crate::kind::Kind;
 use crate::metrics::counts::Counts;
+use crate::nat64::{self, Prefix};
 use crate::outcome::LocalError;
 
 use gathered::{Gathered, passes_control};
-use worker::Worker;
+use worker::{MOST_UNCHECKED, Worker};
 
 /// Results of the control question that show whether the question itself is good.
 const ENOUGH_CONTROLS: usize = 200;
@@ -52,7 +56,7 @@ pub(crate) struct Sweep {
 #[derive(Debug)]
 struct Shared {
     plan: Arc<Plan>,
-    /// The questions of the plan, and after them the control question if there is one.
+    /// The questions of the plan, after them the control question if there is one, and that for prefixes.
     templates: Vec<Template>,
     counts: Arc<Counts>,
     courtesy: Courtesy,
@@ -64,6 +68,10 @@ struct Shared {
     has_tcp: Vec<bool>,
     /// Whether it is known to say an error either way, so that nothing is asked without EDNS besides.
     erring: Vec<bool>,
+    /// The number of the question by which a resolver tells its prefix; of whom it is known, and who was asked it today.
+    probe: usize,
+    prefixes: BTreeMap<usize, Prefix>,
+    probed: HashSet<usize>,
     tcp_connections: Semaphore,
     tally: Tally,
     gathered: Mutex<Gathered>,
@@ -71,6 +79,15 @@ struct Shared {
 }
 
 impl Shared {
+    /// The places in a worker's list of those that may make IPv6 addresses by a prefix of their own, and were not asked for
+    /// it today: not more than tell what it is about.
+    fn may_make(&self, members: &[usize]) -> Vec<usize> {
+        let may = self.gathered().may_make(&self.plan, members);
+        let is_it =
+            |at: &usize| may.contains(&members[*at]) && !self.probed.contains(&members[*at]);
+        (0..members.len()).filter(is_it).take(MOST_UNCHECKED).collect()
+    }
+
     /// What the workers have brought so far.
     fn gathered(&self) -> MutexGuard<'_, Gathered> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
@@ -106,12 +123,16 @@ pub(crate) async fn run(
     now: u64,
 ) -> anyhow::Result<Sweep> {
     let control = plan.set.control.as_ref().map(|name| (name, Kind::A));
-    let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind)).chain(control);
+    let made = nat64::PROBE.parse().expect("a constant");
+    let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind));
+    let asked = asked.chain(control).chain([(&made, Kind::Aaaa)]);
     let (of_plan, manners) = (Arc::clone(plan), courtesy.clone());
     // Others may hold what is remembered for a while: whoever measures does not wait for them.
-    let (turns, erring) =
-        off_the_thread(move || (turns(&of_plan, &manners, now), erring(&of_plan, &manners, now)))
-            .await;
+    let (turns, erring, (prefixes, probed)) = off_the_thread(move || {
+        let (turns, erring) = (turns(&of_plan, &manners, now), erring(&of_plan, &manners, now));
+        (turns, erring, prefixes(&of_plan, &manners, now))
+    })
+    .await;
     counts.set_resting(turns.iter().filter(|turn| **turn == Turn::Rest).count());
     let edns = Edns { nsid: plan.set.nsid, ..Edns::default() };
     let shared = Arc::new(Shared {
@@ -127,6 +148,9 @@ pub(crate) async fn run(
         plain: turns.iter().map(|turn| AtomicBool::new(*turn == Turn::Plain)).collect(),
         has_tcp: has_tcp(plan, courtesy),
         erring,
+        probe: probe(plan),
+        prefixes,
+        probed,
         tcp_connections: Semaphore::new(MAX_CONNECTIONS),
         tally: Tally::default(),
         gathered: Mutex::new(Gathered::new(plan, &turns)),
@@ -149,13 +173,15 @@ pub(crate) async fn run(
 fn end(shared: &Shared, lost: u64, now: u64) -> Sweep {
     let Shared { plan, courtesy, .. } = shared;
     let gathered = std::mem::take(&mut *shared.gathered());
-    let (sweep, shown, erring) = gathered.end(plan, lost);
+    let (sweep, learnt) = gathered.end(plan, lost, &shared.prefixes);
     if !sweep.degraded {
-        let address = |at: usize| (plan.set.list.resolvers[at].address, plan.set.port).into();
+        let address = |at: usize| plan.set.list.peer(at, plan.set.port);
         let mut habits = courtesy.habits();
-        let shown = shown.iter().enumerate();
+        let shown = learnt.shown.iter().enumerate();
         habits.learn(shown.map(|(at, impression)| (address(at), *impression)), now);
-        habits.err(erring.into_iter().map(address), now);
+        habits.err(learnt.erring.into_iter().map(address), now);
+        let prefixes = learnt.prefixes.into_iter();
+        habits.make(prefixes.map(|(at, prefix)| (address(at), prefix)), now);
         drop(habits);
         let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind));
         courtesy.note_cut(&plan.set.name, asked.zip(sweep.kept.cut()));
@@ -167,11 +193,11 @@ fn end(shared: &Shared, lost: u64, now: u64) -> Sweep {
 fn turns(plan: &Plan, courtesy: &Courtesy, now: u64) -> Vec<Turn> {
     let resolvers = &plan.set.list.resolvers;
     let habits = courtesy.habits();
-    let turn = |resolver: &crate::resolvers::Resolver| {
-        let may_rest = resolvers.len() > LOOKED_AFTER && is_stranger(resolver.address);
-        habits.turn((resolver.address, plan.set.port).into(), may_rest, now)
+    let turn = |peer: SocketAddr| {
+        let may_rest = resolvers.len() > LOOKED_AFTER && is_stranger(peer.ip());
+        habits.turn(peer, may_rest, now)
     };
-    resolvers.iter().map(turn).collect()
+    plan.set.list.peers(plan.set.port).map(turn).collect()
 }
 
 /// How much of the spare TCP of a plan its next sweep has use for.
@@ -199,8 +225,30 @@ fn has_tcp(plan: &Plan, courtesy: &Courtesy) -> Vec<bool> {
 /// Who is known to say an error with EDNS, and without.
 fn erring(plan: &Plan, courtesy: &Courtesy, now: u64) -> Vec<bool> {
     let habits = courtesy.habits();
-    let resolvers = plan.set.list.resolvers.iter();
-    resolvers.map(|it| habits.errs((it.address, plan.set.port).into(), now)).collect()
+    plan.set.list.peers(plan.set.port).map(|peer| habits.errs(peer, now)).collect()
+}
+
+/// The number of the question by which a resolver tells its prefix.
+fn probe(plan: &Plan) -> usize {
+    plan.questions.len() + usize::from(plan.set.control.is_some())
+}
+
+/// By which prefix of their own resolvers of a plan make IPv6 addresses, and which of them need not be asked for it.
+fn prefixes(
+    plan: &Plan,
+    courtesy: &Courtesy,
+    now: u64,
+) -> (BTreeMap<usize, Prefix>, HashSet<usize>) {
+    let (habits, mut known, mut probed) = (courtesy.habits(), BTreeMap::new(), HashSet::new());
+    if habits.make_none() {
+        return (known, probed);
+    }
+    for (at, peer) in plan.set.list.peers(plan.set.port).enumerate() {
+        let Some(made) = habits.made(peer, now) else { continue };
+        known.extend(made.prefix.map(|prefix| (at, prefix)));
+        probed.extend(made.is_of_today.then_some(at));
+    }
+    (known, probed)
 }
 
 /// How many files a sweep of a plan holds open at most: the sockets of its workers, one for each family,

@@ -24,9 +24,9 @@ mod migration;
 mod pin;
 mod places;
 mod reference;
+mod replies;
 mod said;
 mod shares;
-
 mod standard;
 mod state;
 mod votes;
@@ -46,14 +46,17 @@ use std::sync::Arc;
 
 use self::case::Case;
 use self::groups::Group;
+use self::replies::{extended_errors, flags, responses};
 use self::shares::Shares;
 use self::standard::Standard;
 use self::whole::{Part, Silence};
 use crate::answer::Flag;
 use crate::expected::Expected;
 use crate::known::Known;
+use crate::nat64::Prefix;
 use crate::outcome::{Class, Control, Outcome};
 use crate::resolvers::{ResolverList, Systems};
+use crate::ttl::Ttls;
 
 /// Resolvers and networks that are enough for a verdict by a pin, and without one.
 const ENOUGH_PINNED: usize = 3;
@@ -72,8 +75,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) outcomes: &'a [Option<&'a Outcome>],
     /// What the control question said of each; empty if none was asked.
     pub(crate) control: &'a [Control],
-    /// The largest TTL of an answer, seconds.
-    pub(crate) ttl: Option<u32>,
+    /// By which prefix of their own some make IPv6 addresses.
+    pub(crate) prefixes: &'a BTreeMap<usize, Prefix>,
+    /// The TTLs of the answers.
+    pub(crate) ttl: Option<Ttls>,
 }
 
 /// By which the answers to one question are judged.
@@ -160,6 +165,8 @@ pub(crate) struct Verdict {
     pub(crate) distinct_answers: usize,
     /// Entropy of the answers that agree, in bits; absent if there are none.
     pub(crate) entropy_bits: Option<f64>,
+    /// The TTLs of the answers; absent if there are none.
+    pub(crate) ttls: Option<Ttls>,
     /// Fingerprint of what is agreed upon; absent without it.
     pub(crate) fingerprint: Option<u64>,
     /// Country by country, by resolver.
@@ -208,13 +215,13 @@ pub(crate) fn judge(
     now: u64,
 ) -> Judged {
     let case = Case::new(evidence, rules, memory, now);
-    let standard = Standard::find(&case, rules, memory, evidence.ttl, now);
+    let standard = Standard::find(&case, rules, memory, evidence.ttl.map(|it| it.longest), now);
     let classes = classes::classes(&case, &standard.classes);
     let shares = Shares::count(&case, &classes);
 
     let enough = if rules.expected.is_some() { ENOUGH_PINNED } else { ENOUGH };
-    let (min_networks, min_resolvers) =
-        (rules.min_networks.unwrap_or(enough), rules.min_resolvers.unwrap_or(enough).max(1));
+    let min_networks = rules.min_networks.unwrap_or(enough);
+    let min_resolvers = rules.min_resolvers.unwrap_or(enough).max(1);
     let is_beyond_tables = case.is_beyond_tables(rules, &standard.classes.accepted);
     let is_conclusive =
         !is_beyond_tables && shares.networks >= min_networks && shares.resolvers >= min_resolvers;
@@ -224,7 +231,8 @@ pub(crate) fn judge(
     let is_told = unexpected == Severity::Page || failing == Severity::Page;
     let may_speak =
         (is_conclusive || works && failing != Severity::None) && !is_told && !is_beyond_tables;
-    let (mut countries, rest_bad) = countries::judge(&case, &classes, may_speak, &memory.countries);
+    let (mut countries, rest_bad) =
+        countries::judge(&case, &classes, (may_speak, shares.is_new()), &memory.countries);
     let is_measured = is_conclusive || works;
     let judged = codes(&countries);
     let standing = memory.still_diverging(rules.expected, now);
@@ -255,7 +263,6 @@ pub(crate) fn judge(
         (Some(before), Some(after)) => before.is_replaced_by(after),
         _ => false,
     };
-    let any_works = case.votes.networks > 0;
     let at = |is: bool, before| if is { now } else { before };
     let memory = Memory {
         seen,
@@ -288,7 +295,7 @@ pub(crate) fn judge(
         unexpected_ratio: pinned.map(|_| shares.unexpected.0),
         unexpected_resolvers: pinned
             .map(|_| classes.iter().filter(|class| class.is_unexpected()).count()),
-        failing_ratio: any_works.then_some(shares.failing.0),
+        failing_ratio: (case.votes.networks > 0).then_some(shares.failing.0),
         conflict_ratio: has_answers.then_some(shares.conflict),
         healthy: case.health.works.iter().filter(|works| **works).count(),
         is_control_void: case.health.is_control_void,
@@ -303,6 +310,7 @@ pub(crate) fn judge(
         plurality: shares.plurality(&case, &classes),
         distinct_answers,
         entropy_bits: entropy::entropy_bits(groups::agreeing(case.outcomes, &classes)),
+        ttls: evidence.ttl,
         fingerprint: fingerprint.filter(|_| state.has_consensus()),
         country_counts: by_resolver::count(case.list, &classes),
         flags: flags(evidence.outcomes),
@@ -336,7 +344,12 @@ fn severities(
     let part = |(share, outside), networks| Part { share, outside, networks };
     // That nothing can be judged, as when our own network is cut, ends nothing that was told.
     let unexpected = match rules.expected {
-        Some(_) if is_conclusive => part(shares.unexpected, shares.networks).severity(resolvers),
+        Some(_) if is_conclusive => {
+            let severity = |share| part(share, shares.networks).severity(resolvers);
+            // An address that no table knows may be new: it makes no page by itself.
+            let known = severity(shares.known_unexpected).max(Severity::Ticket);
+            severity(shares.unexpected).min(known)
+        }
         Some(pin) => memory.still_unexpected(pin, now),
         None => Severity::None,
     };
@@ -362,37 +375,6 @@ fn failing_share(
         Some(before) if failing != Severity::None => Some(before.min(shares.failing.0)),
         _ => Some(shares.failing.0),
     }
-}
-
-fn responses(classes: &[Class]) -> [usize; Class::ALL.len()] {
-    let mut responses = [0; Class::ALL.len()];
-    for class in classes {
-        responses[*class as usize] += 1;
-    }
-    responses
-}
-
-fn flags(outcomes: &[Option<&Outcome>]) -> [usize; Flag::ALL.len()] {
-    Flag::ALL.map(|flag| {
-        let has = |outcome: Option<&Outcome>| match outcome {
-            Some(Outcome::Answer(answer)) => answer.flags.has(flag),
-            Some(Outcome::Truncated) => flag == Flag::Tc,
-            _ => false,
-        };
-        outcomes.iter().filter(|outcome| has(**outcome)).count()
-    })
-}
-
-fn extended_errors(outcomes: &[Option<&Outcome>]) -> BTreeMap<u16, usize> {
-    let mut counts = BTreeMap::new();
-    for outcome in outcomes {
-        if let Some(Outcome::Answer(answer)) = outcome
-            && let Some(code) = answer.extended_error
-        {
-            *counts.entry(code).or_default() += 1;
-        }
-    }
-    counts
 }
 
 #[cfg(test)]

@@ -89,6 +89,12 @@ fn play(
             then: answers.then.as_ref().map(said).transpose()?,
             extended_error: answers.extended_error,
             passes_control: answers.passes_control,
+            makes: answers
+                .makes
+                .as_ref()
+                .map(|it| it.parse())
+                .transpose()
+                .map_err(anyhow::Error::msg)?,
         };
         for number in &answers.resolvers.0 {
             replies[*number] = reply.clone();

@@ -103,8 +103,8 @@ impl Config {
         Joined { plan: self.plan(set), builder, size: Size::of(&set.list) }
     }
 
-    /// The number of the set that a resolver joins, and its address.
-    fn place_of(&self, found: &Found) -> Result<(usize, IpAddr), String> {
+    /// The number of the set that a resolver joins, and where it is asked.
+    fn place_of(&self, found: &Found) -> Result<(usize, At), String> {
         let name = found.labels.get("set").filter(|name| !name.is_empty());
         let number = match name {
             Some(name) => self.sets.iter().position(|set| set.name == *name),
@@ -116,14 +116,13 @@ impl Config {
         })?;
         let port = self.sets[number].port;
         if let Ok(address) = found.address.parse() {
-            return Ok((number, address));
+            return Ok((number, (address, None)));
         }
         match found.address.parse::<SocketAddr>() {
-            Ok(address) if address.port() == port => Ok((number, address.ip())),
-            Ok(_) => Err(format!("address: the port must be that of the set, {port}")),
-            Err(_) => {
-                Err("address: must be an IP address, or IP:PORT ([IP]:PORT for IPv6)".to_owned())
+            Ok(at) if at.port() > 0 => {
+                Ok((number, (at.ip(), Some(at.port()).filter(|own| *own != port))))
             }
+            _ => Err("address: must be an IP address, or IP:PORT ([IP]:PORT for IPv6)".to_owned()),
         }
     }
 }
@@ -162,14 +161,17 @@ impl Joined {
     }
 }
 
+/// An address, and its port if that is not that of the set.
+type At = (IpAddr, Option<u16>);
+
 /// A resolver, with what its labels say of it.
-fn entry(found: &Found, address: IpAddr) -> Result<Entry, String> {
+fn entry(found: &Found, (address, port): At) -> Result<Entry, String> {
     let label = |name: &str| found.labels.get(name).filter(|value| !value.is_empty());
     let country = label("country").map(|country| Country::try_from(country.clone())).transpose();
     let country = country.map_err(|error| format!("country: {error}"))?;
     let asn = label("asn").map(|asn| asn.strip_prefix("AS").unwrap_or(asn).parse()).transpose();
     let asn = asn.map_err(|_| "asn: must be a number, as in 64500 or AS64500".to_owned())?;
-    Ok(Entry { address, country, asn })
+    Ok(Entry { address, port, country, asn })
 }
 
 #[cfg(test)]
@@ -203,11 +205,13 @@ mod tests {
             ),
             found("8.8.4.4:53", &[("set", "found"), ("asn", "15169")]),
             found("[2620:fe::fe]:53", &[("set", "own")]),
+            found("[2620:fe::9]:5353", &[("set", "own")]),
         ]);
         assert_eq!(skipped, []);
         let list = &plans["found"].set.list;
         assert_eq!((list.resolvers.len(), list.networks, list.countries[0].as_str()), (2, 1, "NL"));
-        assert_eq!(plans["own"].set.list.resolvers.len(), 2);
+        let own = plans["own"].set.list.peers(53).map(|it| it.to_string()).collect::<Vec<_>>();
+        assert_eq!(own, ["9.9.9.9:53", "[2620:fe::fe]:53", "[2620:fe::9]:5353"]);
         assert_eq!(config.plans(&[]).0["own"].set.list.resolvers.len(), 1);
     }
 
@@ -220,7 +224,7 @@ mod tests {
             found("9.9.9.9", &[("set", "own")]),
             found("8.8.8.8", &[]),
             found("8.8.8.8", &[("set", "s3cret")]),
-            found("8.8.8.8:53", &[("set", "found")]),
+            found("8.8.8.8:0", &[("set", "found")]),
             found("s3cret.example", &[("set", "found")]),
             found("8.8.8.8", &[("set", "found"), ("country", "s3cret")]),
             found("8.8.8.8", &[("set", "found"), ("asn", "s3cret")]),
@@ -233,7 +237,7 @@ mod tests {
             "another resolver of the set has its address",
             "set: must be one of own, found",
             "set: must be one of own, found",
-            "address: the port must be that of the set, 5353",
+            "address: must be an IP address",
             "address: must be an IP address",
             "country: must be two letters",
             "asn: must be a number",

@@ -2,7 +2,7 @@
 //! together.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -104,11 +104,12 @@ impl Config {
         self.state_directory = self.state_directory.map(|directory| folder.join(directory));
         self.warnings.extend(self.shared_resolvers());
         self.warnings.extend(self.doubtful_lists());
-        self.systems = self.systems_of_pins();
+        self.systems = self.systems_of_answers();
         if self.discovery == Discovery::default() {
             // No resolver is looked up any more.
             self.geo = None;
         }
+        self.warnings.extend(self.without_systems());
         self.warnings.extend(self.forgetful_zones());
         self.warnings.extend(self.without_room_for_tcp());
         self.warnings.extend(self.crowded_validators());
@@ -337,11 +338,11 @@ impl Config {
 
     /// A warning for each two sets that ask the same resolvers.
     fn shared_resolvers(&self) -> Vec<String> {
-        let mut first: HashMap<(IpAddr, u16), usize> = HashMap::new();
+        let mut first: HashMap<SocketAddr, usize> = HashMap::new();
         let mut shared: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         for (number, set) in self.sets.iter().enumerate() {
-            for resolver in &set.list.resolvers {
-                let before = *first.entry((resolver.address, set.port)).or_insert(number);
+            for peer in set.list.peers(set.port) {
+                let before = *first.entry(peer).or_insert(number);
                 if before != number {
                     *shared.entry((number, before)).or_default() += 1;
                 }

@@ -21,7 +21,7 @@ use crate::resolvers::{ResolverList, Systems, network};
 pub(super) const MAX_UNACKNOWLEDGED: usize = 200;
 
 /// Above this many resolvers, some of which are always dead, a control question is needed.
-const MAX_WITHOUT_CONTROL: usize = 200;
+pub(super) const MAX_WITHOUT_CONTROL: usize = 200;
 
 /// The same where every resolver is on this machine: tests and benchmarks.
 const MAX_LOOPBACK_RATE: u32 = 100_000;

@@ -75,6 +75,12 @@ impl Question {
         }
     }
 
+    /// How many of its types are addresses without a pin.
+    pub(super) fn unpinned_addresses(&self) -> usize {
+        let is_unpinned = |kind: &&Kind| kind.is_address() && !self.written.contains_key(*kind);
+        self.types.iter().filter(is_unpinned).count()
+    }
+
     /// The entries that pin a system, of question `number`.
     pub(super) fn pinned_systems(&self, number: usize) -> impl Iterator<Item = PinnedSystem> {
         let addresses = self.written.iter().filter(|(kind, _)| kind.is_address());

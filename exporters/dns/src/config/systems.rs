@@ -1,19 +1,40 @@
-//! Autonomous systems that are pinned, and the tables by which their addresses are known. No I/O, no clock.
+//! Autonomous systems that are pinned, or by which answers are counted, and the tables by which their addresses are known. No I/O, no clock.
 
 use std::collections::{BTreeMap, HashSet};
 
 use exporter_kit::config::Problems;
 
 use super::Config;
+use super::plan::MAX_WITHOUT_CONTROL;
 use super::question::PinnedSystem;
 use crate::kind::Kind;
 use crate::resolvers::Systems;
 
 impl Config {
-    /// The tables, where a system is pinned.
-    pub(super) fn systems_of_pins(&self) -> Systems {
-        let is_needed = self.questions.iter().any(|it| it.pinned_systems(0).next().is_some());
-        self.geo.clone().filter(|_| is_needed).map(Systems::new).unwrap_or_default()
+    /// The tables, where they tell systems, and one is pinned or a question has no pin.
+    pub(super) fn systems_of_answers(&self) -> Systems {
+        let is_pinned = self.questions.iter().any(|it| it.pinned_systems(0).next().is_some());
+        let is_needed = is_pinned || self.unpinned() > 0;
+        let geo = self.geo.clone().filter(|geo| is_needed && geo.has_systems());
+        geo.map(Systems::new).unwrap_or_default()
+    }
+
+    /// Questions for addresses that have no pin: they are judged by what most say.
+    fn unpinned(&self) -> usize {
+        self.questions.iter().map(|it| it.unpinned_addresses()).sum()
+    }
+
+    /// A warning where answers without a pin cannot be counted by their systems, and a list is a long one.
+    pub(super) fn without_systems(&self) -> Option<String> {
+        let count = self.unpinned();
+        let has_many = self.sets.iter().any(|set| set.list.resolvers.len() > MAX_WITHOUT_CONTROL);
+        let is_told = count > 0 && has_many && !self.systems.are_known();
+        is_told.then(|| {
+            format!(
+                "questions: {count} of them for addresses have no pin, and no table in `geo_files` tells the systems of \
+                 answers: of a name that has many in many networks, lies may be told as answers; pin it, or name a table"
+            )
+        })
     }
 
     /// Adds a problem for each pinned system where no table says which addresses of its type any system has, and a warning

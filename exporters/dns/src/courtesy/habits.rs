@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::nat64::Prefix;
+
 /// For how long a resolver is asked without EDNS: it may learn.
 const PLAIN_FOR: u64 = 7 * DAY;
 
@@ -92,6 +94,7 @@ pub(crate) struct Remembered {
     resolver: SocketAddr,
     habit: Habit,
     errs_at: Option<u64>,
+    made: Option<(Prefix, u64)>,
 }
 
 /// It, as it stands in a file: by its words, or field by field as in those of before.
@@ -110,7 +113,7 @@ enum Written {
 
 impl fmt::Display for Remembered {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { resolver, habit, errs_at } = self;
+        let Self { resolver, habit, errs_at, made } = self;
         let Habit { plain_at, is_suspect, silent, silent_since, refused, asked } = *habit;
         write!(to, "{resolver}")?;
         let is_suspect = is_suspect.then_some(1);
@@ -122,6 +125,9 @@ impl fmt::Display for Remembered {
             if let Some(it) = it {
                 write!(to, " {word}={it}")?;
             }
+        }
+        if let Some((prefix, at)) = made {
+            write!(to, " makes={prefix}@{at}")?;
         }
         Ok(())
     }
@@ -140,16 +146,23 @@ impl TryFrom<Written> for Remembered {
         let text = match written {
             Written::Words(text) => text,
             Written::Fields { resolver, habit, errs_at } => {
-                return Ok(Self { resolver, habit, errs_at });
+                return Ok(Self { resolver, habit, errs_at, made: None });
             }
         };
         let unknown = || format!("is no habit: {text}");
         let mut words = text.split(' ');
         let resolver = words.next().and_then(|it| it.parse().ok()).ok_or_else(unknown)?;
-        let mut remembered = Self { resolver, habit: Habit::default(), errs_at: None };
-        let Self { habit, errs_at, .. } = &mut remembered;
+        let habit = Habit::default();
+        let mut remembered = Self { resolver, habit, errs_at: None, made: None };
+        let Self { habit, errs_at, made, .. } = &mut remembered;
         for word in words {
             let (word, number) = word.split_once('=').ok_or_else(unknown)?;
+            if word == "makes" {
+                let (prefix, at) = number.split_once('@').ok_or_else(unknown)?;
+                let prefix = prefix.parse().map_err(|_| unknown())?;
+                *made = Some((prefix, at.parse().map_err(|_| unknown())?));
+                continue;
+            }
             let number: u64 = number.parse().map_err(|_| unknown())?;
             let count = u8::try_from(number).unwrap_or(u8::MAX);
             match word {
@@ -205,6 +218,17 @@ pub(crate) struct Habits {
     known: HashMap<SocketAddr, Habit>,
     /// When each was found that says an error with EDNS, and without.
     erring: HashMap<SocketAddr, u64>,
+    /// By which prefix each makes IPv6 addresses that was asked for it, if it does, and when it said so.
+    making: HashMap<SocketAddr, (Option<Prefix>, u64)>,
+}
+
+/// What is known of the IPv6 addresses that a resolver makes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Made {
+    /// By which prefix of its own, if it makes any.
+    pub(crate) prefix: Option<Prefix>,
+    /// Whether it was asked within a day.
+    pub(crate) is_of_today: bool,
 }
 
 impl Habits {
@@ -233,9 +257,10 @@ impl Habits {
         let remembered = |resolver: SocketAddr| {
             let habit = self.known.get(&resolver).copied();
             let errs_at = self.erring.get(&resolver).copied();
-            let is_known = habit.is_some() || errs_at.is_some();
+            let made = self.making.get(&resolver).and_then(|(prefix, at)| Some(((*prefix)?, *at)));
+            let is_known = habit.is_some() || errs_at.is_some() || made.is_some();
             let habit = habit.unwrap_or_default();
-            is_known.then_some(Remembered { resolver, habit, errs_at })
+            is_known.then_some(Remembered { resolver, habit, errs_at, made })
         };
         resolvers.filter_map(remembered).collect()
     }
@@ -248,13 +273,16 @@ impl Habits {
     /// Takes up what was known when the process ended, of those of whom nothing is known yet. What is of a day to come is left
     /// out: by a clock that was wrong nobody is left alone.
     pub(crate) fn take_up(&mut self, remembered: impl Iterator<Item = Remembered>, now: u64) {
-        for Remembered { resolver, habit, errs_at } in remembered {
+        for Remembered { resolver, habit, errs_at, made } in remembered {
             let dates = [habit.asked, habit.silent_since, habit.plain_at.unwrap_or_default()];
             if habit != Habit::default() && dates.iter().all(|at| *at <= now) {
                 self.known.entry(resolver).or_insert(habit);
             }
             if let Some(at) = errs_at.filter(|at| *at <= now) {
                 self.erring.entry(resolver).or_insert(at);
+            }
+            if let Some((prefix, at)) = made.filter(|(_, at)| *at <= now) {
+                self.making.entry(resolver).or_insert((Some(prefix), at));
             }
         }
     }
@@ -268,6 +296,28 @@ impl Habits {
     /// Whether a resolver is known for that: what it says to a question without EDNS is no news for a week.
     pub(crate) fn errs(&self, resolver: SocketAddr, now: u64) -> bool {
         self.erring.get(&resolver).is_some_and(|at| now.saturating_sub(*at) < PLAIN_FOR)
+    }
+
+    /// Remembers by which prefix resolvers make IPv6 addresses that were asked for it, if they do.
+    pub(crate) fn make(
+        &mut self,
+        made: impl Iterator<Item = (SocketAddr, Option<Prefix>)>,
+        now: u64,
+    ) {
+        self.making.retain(|_, (_, at)| now.saturating_sub(*at) < PLAIN_FOR);
+        self.making.extend(made.map(|(resolver, prefix)| (resolver, (prefix, now))));
+    }
+
+    /// Whether nothing of that is known of any.
+    pub(crate) fn make_none(&self) -> bool {
+        self.making.is_empty()
+    }
+
+    /// What is known of the IPv6 addresses that a resolver makes; it stands for a week.
+    pub(crate) fn made(&self, resolver: SocketAddr, now: u64) -> Option<Made> {
+        let (prefix, at) = self.making.get(&resolver)?;
+        let age = now.saturating_sub(*at);
+        (age < PLAIN_FOR).then_some(Made { prefix: *prefix, is_of_today: age < DAY })
     }
 
     /// Remembers how resolvers showed themselves in a sweep. Silence is held against nobody where hardly anybody of
@@ -413,11 +463,17 @@ mod tests {
             (all, Some(7), " since=1795900000 asked=1795939200 s=3 r=2 plain=0 suspect=1 errs=7"),
             (none, Some(0), " errs=0"),
         ] {
-            let one = Remembered { resolver: resolver(1), habit, errs_at };
+            let one = Remembered { resolver: resolver(1), habit, errs_at, made: None };
             let text = serde_json::to_string(&one).unwrap();
             assert_eq!(text, format!("\"11.0.0.1:53{words}\""));
             assert_eq!(serde_json::from_str::<Remembered>(&text).unwrap(), one);
         }
+        let (makes, errs_at) = (Some(("64:ff9b:1::/96".parse().unwrap(), 9)), Some(7));
+        let one = Remembered { resolver: resolver(1), habit: none, errs_at, made: makes };
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(text, "\"11.0.0.1:53 errs=7 makes=64:ff9b:1::/96@9\"");
+        assert_eq!(serde_json::from_str::<Remembered>(&text).unwrap(), one);
+        assert!(serde_json::from_str::<Remembered>("\"11.0.0.1:53 makes=64::/96\"").is_err());
         for bad in ["", "11.0.0.1", "11.0.0.1:53 s", "11.0.0.1:53 s=x", "11.0.0.1:53 more=1"] {
             assert!(serde_json::from_str::<Remembered>(&format!("\"{bad}\"")).is_err(), "{bad}");
         }
@@ -463,6 +519,26 @@ mod tests {
         assert!(!habits.errs(resolver(1), 7 * DAY));
         habits.err(std::iter::empty(), 7 * DAY);
         assert!(habits.erring.is_empty());
+    }
+
+    #[test]
+    fn who_makes_addresses_is_asked_for_it_once_a_day_and_known_for_a_week_over_a_restart() {
+        let (mut habits, prefix) = (Habits::default(), "2a00:64::/96".parse().ok());
+        habits.make([(resolver(1), prefix), (resolver(2), None)].into_iter(), DAY);
+        let mut again = Habits::default();
+        again.take_up(habits.of([1, 2].map(resolver).into_iter()).into_iter(), DAY);
+        for (now, is_of_today) in [(DAY, true), (2 * DAY - 1, true), (2 * DAY, false)] {
+            let made = |prefix| Some(Made { prefix, is_of_today });
+            assert_eq!(habits.made(resolver(1), now), made(prefix));
+            assert_eq!(habits.made(resolver(2), now), made(None));
+            assert_eq!(
+                (again.made(resolver(1), now), again.made(resolver(2), now)),
+                (made(prefix), None)
+            );
+        }
+        assert_eq!(habits.made(resolver(1), 8 * DAY), None);
+        habits.make(std::iter::empty(), 8 * DAY);
+        assert!(habits.make_none() && !again.make_none());
     }
 
     #[test]

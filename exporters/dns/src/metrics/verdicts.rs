@@ -84,6 +84,16 @@ fn responses(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
         each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.entropy_bits?))),
     );
     page.gauge(
+        "dns_consistency_ttl_seconds",
+        "TTL of the answers: the smallest, the one in the middle, and the largest.",
+        each(snapshots).flat_map(|(labels, verdict)| {
+            let stats =
+                verdict.ttls.map(|it| [("min", it.least), ("median", it.median), ("max", it.most)]);
+            let stats = stats.into_iter().flatten();
+            stats.map(move |(stat, ttl)| (with(labels.clone(), ("stat", stat)), f64::from(ttl)))
+        }),
+    );
+    page.gauge(
         "dns_consistency_flag_resolvers",
         "Resolvers whose reply had a peculiarity.",
         each(snapshots).flat_map(|(labels, verdict)| {

@@ -50,6 +50,9 @@ struct Row<'a> {
     name: &'a str,
     r#type: &'static str,
     resolver: IpAddr,
+    /// Where it is not that of the set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
     country: &'a str,
     /// What the control question said of it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +113,7 @@ impl Rows {
             name: asked.name.as_str(),
             r#type: asked.kind.as_str(),
             resolver: resolver.address,
+            port: list.other_port(at.2),
             country,
             control: control.copied().and_then(control_word),
             nsid: snapshot.kept.as_ref().and_then(|kept| kept.nsid(at.2)),

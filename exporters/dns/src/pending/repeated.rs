@@ -38,6 +38,14 @@ pub(super) fn repeated(
             }
             Received::SecondAnswer
         }
+        // What was cut may be a forger's, and the answer on its way.
+        (Some(Outcome::Truncated | Outcome::NotAsked), Reply::Answer(answer))
+            if now <= query.sent.get() + timeout =>
+        {
+            query.outcome = Some(Outcome::Answer(answer));
+            query.answered = now.into();
+            Received::SecondAnswer
+        }
         (Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable), _) => {
             Received::Ignored(Ignored::Late)
         }

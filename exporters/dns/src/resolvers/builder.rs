@@ -105,7 +105,7 @@ impl Builder {
 
     /// Adds a resolver, unless it is there or has an address that is not asked; both are counted.
     pub(crate) fn add(&mut self, entry: &Entry) -> Added {
-        let Entry { address, country, asn } = entry;
+        let Entry { address, port, country, asn } = entry;
         if !self.takes(*address) {
             self.list.excluded += 1;
             return Added::Special;
@@ -134,6 +134,7 @@ impl Builder {
         let next = u32::try_from(self.networks.len()).expect("no list has so many lines");
         let network = *self.networks.entry(Network::of(*address, asn)).or_insert(next);
         let asn = asn.unwrap_or_default();
+        self.list.ports.extend(port.and_then(|port| Some((u32::try_from(index).ok()?, port))));
         self.list.resolvers.push(Resolver { address: *address, country, network, asn });
         Added::New
     }

@@ -1,7 +1,7 @@
 //! One resolver as a config or a list writes it. No I/O, no clock.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -14,6 +14,8 @@ use super::ANYCAST;
 pub(crate) struct Entry {
     /// The address.
     pub(crate) address: IpAddr,
+    /// Its port, where that is another than that of its set.
+    pub(crate) port: Option<u16>,
     /// Its country, where it is known.
     pub(crate) country: Option<Country>,
     /// The autonomous system that announces it.
@@ -68,7 +70,7 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Full {
-    address: IpAddr,
+    address: At,
     country: Option<Country>,
     asn: Option<u32>,
     /// For the reader of the config only.
@@ -76,8 +78,26 @@ struct Full {
     _name: String,
 }
 
+/// An address, with a port or without.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct At(IpAddr, Option<u16>);
+
+impl TryFrom<String> for At {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self(address, None));
+        }
+        let at = text.parse::<SocketAddr>().ok().filter(|it| it.port() > 0);
+        at.map(|it| Self(it.ip(), Some(it.port())))
+            .ok_or("must be an IP address, or IP:PORT ([IP]:PORT for IPv6)")
+    }
+}
+
 impl<'de> Deserialize<'de> for Entry {
-    /// An address alone, or a mapping.
+    /// An address alone, with its port or without, or a mapping.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Either)
     }
@@ -93,13 +113,15 @@ impl<'de> Visitor<'de> for Either {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Entry, E> {
-        let address =
-            text.parse().map_err(|_| E::invalid_value(de::Unexpected::Other(""), &self))?;
-        Ok(Entry { address, country: None, asn: None })
+        let at = At::try_from(text.to_owned());
+        let At(address, port) =
+            at.map_err(|_| E::invalid_value(de::Unexpected::Other(""), &self))?;
+        Ok(Entry { address, port, country: None, asn: None })
     }
 
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Entry, M::Error> {
         let full = Full::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Entry { address: full.address, country: full.country, asn: full.asn })
+        let At(address, port) = full.address;
+        Ok(Entry { address, port, country: full.country, asn: full.asn })
     }
 }

@@ -41,6 +41,11 @@ impl Geo {
         systems
     }
 
+    /// Whether any table knows of systems.
+    pub(crate) fn has_systems(&self) -> bool {
+        self.0.iter().any(Table::has_systems)
+    }
+
     /// What is known of an address.
     pub(crate) fn find(&self, address: IpAddr) -> Found {
         let mut found = Found::default();
@@ -70,6 +75,11 @@ impl Systems {
         let mut geo = Geo::default();
         geo.add(table)?;
         Ok(Self::new(Arc::new(geo)))
+    }
+
+    /// Whether any table knows of systems.
+    pub(crate) fn are_known(&self) -> bool {
+        self.0.is_some()
     }
 
     /// The system that announces an address, if a table says so.

@@ -40,11 +40,14 @@ impl Asked {
     }
 
     /// Has those asked once more that failed on a name, and not on the control question: whether they have it if
-    /// they need not validate it.
-    pub(super) fn check(&mut self, now: Duration) {
+    /// they need not validate it; and these members by which prefix they make addresses.
+    pub(super) fn check(&mut self, now: Duration, may_make: Vec<usize>) {
         self.is_checked = true;
         for (member, question) in std::mem::take(&mut self.failed) {
             self.later.push(now, Put::Unchecked(member, question));
+        }
+        for member in may_make {
+            self.later.push(now, Put::Prefix(member));
         }
     }
 }

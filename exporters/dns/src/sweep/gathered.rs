@@ -1,16 +1,18 @@
 //! What the workers of a sweep have brought: each different outcome once, and four bytes for each query that is over.
 //! No I/O, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::Sweep;
+use super::{Sweep, made, probe};
 use crate::answer::{Content, Flag};
 use crate::config::Plan;
 use crate::courtesy::{Impression, Turn};
 use crate::kept::{Different, Kept};
+use crate::nat64::Prefix;
 use crate::outcome::{Control, Outcome};
 use crate::pending::Query;
 use crate::special;
+use crate::ttl::Ttls;
 
 /// Share of the queries that may be lost on this machine before the sweep is called degraded. A
 /// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
@@ -34,6 +36,20 @@ pub(super) struct Gathered {
     bogus: Vec<(usize, usize)>,
     /// Resolvers that said an error with EDNS, and without.
     erring: Vec<usize>,
+    /// The number of the question for prefixes, and what those said that were asked it.
+    probe: usize,
+    prefixes: Vec<(usize, Option<Prefix>)>,
+}
+
+/// What is learnt of resolvers from a sweep, by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Learnt {
+    /// How each resolver showed itself over all questions.
+    pub(super) shown: Vec<Impression>,
+    /// Who said an error with EDNS, and without.
+    pub(super) erring: Vec<usize>,
+    /// By which prefix each makes addresses that was asked for it, if it does.
+    pub(super) prefixes: Vec<(usize, Option<Prefix>)>,
 }
 
 impl Gathered {
@@ -53,7 +69,16 @@ impl Gathered {
             shown: vec![Impression::None; resolvers],
             bogus: Vec::new(),
             erring: Vec::new(),
+            probe: probe(plan),
+            prefixes: Vec::new(),
         }
+    }
+
+    /// Those of some resolvers that may make IPv6 addresses by a prefix of their own.
+    pub(super) fn may_make(&self, plan: &Plan, resolvers: &[usize]) -> HashSet<usize> {
+        let number = |question: usize, resolver: usize| self.numbers[question][resolver];
+        let outcome = |question, resolver| self.different.outcome(number(question, resolver));
+        made::may_make(plan, resolvers, outcome).into_iter().collect()
     }
 
     /// Takes a query to a resolver that is over.
@@ -65,6 +90,15 @@ impl Gathered {
             self.erring.push(resolver);
         }
         let mut outcome = query.into_outcome();
+        if question == self.probe {
+            let Outcome::Answer(answer) = outcome else { return };
+            match answer.content {
+                Content::Addresses(it) => self.prefixes.push((resolver, Prefix::of_probe(&it))),
+                other if other.is_conclusive() => self.prefixes.push((resolver, None)),
+                _ => {}
+            }
+            return;
+        }
         if is_unchecked {
             if matches!(&outcome, Outcome::Answer(it) if it.content.is_conclusive()) {
                 self.bogus.push((resolver, question));
@@ -96,13 +130,14 @@ impl Gathered {
         }
     }
 
-    /// The sweep as a whole, of which so many datagrams were lost on this machine; how each resolver showed itself; and
-    /// who said an error either way.
+    /// The sweep as a whole, of which so many datagrams were lost on this machine; and what is learnt of resolvers.
+    /// `known` are those of whom a prefix is known.
     pub(super) fn end(
         mut self,
         plan: &Plan,
         mut lost: u64,
-    ) -> (Sweep, Vec<Impression>, Vec<usize>) {
+        known: &BTreeMap<usize, Prefix>,
+    ) -> (Sweep, Learnt) {
         for (resolver, question) in std::mem::take(&mut self.bogus) {
             let Some(number) = self.numbers.get(question).map(|of_one| of_one[resolver]) else {
                 continue;
@@ -130,9 +165,17 @@ impl Gathered {
         if plan.set.control.is_none() {
             self.control.clear();
         }
-        let ttls = self.ttls.iter().map(longest).collect();
-        let kept = Kept::new(self.different, self.numbers, self.control, ttls, self.nsids);
-        (Sweep { kept, degraded }, self.shown, self.erring)
+        let ttls = self.ttls.iter().map(Ttls::of).collect();
+        let mut kept = Kept::new(self.different, self.numbers, self.control, ttls, self.nsids);
+        kept.prefixes.clone_from(known);
+        for (resolver, prefix) in &self.prefixes {
+            match prefix {
+                Some(prefix) => kept.prefixes.insert(*resolver, *prefix),
+                None => kept.prefixes.remove(resolver),
+            };
+        }
+        let Self { shown, erring, prefixes, .. } = self;
+        (Sweep { kept, degraded }, Learnt { shown, erring, prefixes })
     }
 }
 
@@ -180,18 +223,6 @@ pub(super) fn passes_control(outcome: &Outcome) -> bool {
     }
 }
 
-/// The longest that an answer may be kept, of what resolvers say: the twentieth part of them that says most
-/// may make it up, or one of twenty would keep a former answer from ever being wrong.
-fn longest(ttls: &BTreeMap<u32, usize>) -> Option<u32> {
-    let mut before = ttls.values().sum::<usize>() / 20;
-    let told = ttls.iter().rev().find(|(_, count)| {
-        let is_it = before < **count;
-        before = before.saturating_sub(**count);
-        is_it
-    });
-    told.map(|(ttl, _)| *ttl)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -201,14 +232,6 @@ mod tests {
     use crate::config::Asked;
     use crate::exchange::question::{Form, Question, Template};
     use crate::pending::{Pending, Received};
-
-    fn longest_of(ttls: impl IntoIterator<Item = u32>) -> Option<u32> {
-        let mut counts = BTreeMap::new();
-        for ttl in ttls {
-            *counts.entry(ttl).or_default() += 1;
-        }
-        longest(&counts)
-    }
 
     #[test]
     fn how_a_resolver_showed_itself_rests_on_what_it_was_asked_and_said() {
@@ -264,21 +287,10 @@ mod tests {
         pending.begin(Duration::ZERO, peer, 1, 8, 0, form);
         assert_eq!(pending.received(second, peer, &reply(8, 1, 3)), Received::Answered(second));
         pending.into_queries().for_each(|query| gathered.add(0, query));
-        let (sweep, shown, _) = gathered.end(plan, 0);
+        let (sweep, learnt) = gathered.end(plan, 0, &BTreeMap::new());
         assert_eq!(sweep.kept.outcome(0, 0), Some(&Outcome::NotAsked));
         let Some(Outcome::Answer(answer)) = sweep.kept.outcome(1, 0) else { panic!() };
         assert!(answer.flags.has(Flag::NoEdns));
-        assert_eq!(shown, [Impression::Plain]);
-    }
-
-    #[test]
-    fn few_that_make_up_a_ttl_do_not_decide_how_long_an_answer_lasts() {
-        let week = 604_800;
-        assert_eq!(longest_of([]), None);
-        assert_eq!(longest_of([12, 300, 250]), Some(300));
-        let many = (0..1_000).map(|number| if number == 7 { week } else { number % 301 });
-        let told = longest_of(many).unwrap();
-        assert!((280..=300).contains(&told), "{told}");
-        assert_eq!(longest_of([vec![300; 28], vec![week]].concat()), Some(300));
+        assert_eq!(learnt.shown, [Impression::Plain]);
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Put {
     Whole(usize),
     /// A question that a resolver failed on, to be asked without validation: member and question.
     Unchecked(usize, usize),
+    /// By which prefix a resolver makes addresses: the member.
+    Prefix(usize),
 }
 
 impl Put {
@@ -40,7 +42,7 @@ impl Put {
             Self::Again(_) if is_fallback => Want::Besides,
             Self::Due(_) | Self::Again(_) => Want::Planned,
             Self::Whole(_) if has_tcp => Want::Planned,
-            Self::Whole(_) | Self::Unchecked(..) => Want::Besides,
+            Self::Whole(_) | Self::Unchecked(..) | Self::Prefix(_) => Want::Besides,
         }
     }
 
@@ -118,6 +120,7 @@ mod tests {
         assert_eq!(Put::Again(1).want(false, true), Want::Planned);
         assert_eq!(Put::Again(1).want(true, true), Want::Besides);
         assert_eq!(Put::Unchecked(0, 1).want(false, true), Want::Besides);
+        assert_eq!(Put::Prefix(0).want(false, false), Want::Besides);
         assert_eq!(Put::Whole(1).want(false, true), Want::Planned);
         assert_eq!(Put::Whole(1).want(false, false), Want::Besides);
     }

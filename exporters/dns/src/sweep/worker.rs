@@ -17,7 +17,7 @@ use super::sockets::{self, Sockets};
 use super::{Shared, local_error, passes_control};
 use crate::answer::Content;
 use crate::config::TCP_LIMIT;
-use crate::courtesy::{Refusal, Turn, Want};
+use crate::courtesy::{Refusal, Turn};
 use crate::exchange::question::{Form, MAX_UDP_PAYLOAD};
 use crate::exchange::{Transport, tcp};
 use crate::outcome::{Ignored, LocalError, Outcome};
@@ -32,7 +32,7 @@ const BURSTS: usize = 32;
 
 /// Resolvers that fail on a name, of one worker, that are asked whether they have it unvalidated: enough to
 /// tell what it is about.
-const MOST_UNCHECKED: usize = 250;
+pub(super) const MOST_UNCHECKED: usize = 250;
 
 /// Arrivals are read no more often than this, which is the resolution of the runtime's timer: at a high rate a wake-up
 /// for each would cost more than to read it. When it came is the kernel's to say.
@@ -124,7 +124,7 @@ impl Worker {
                 if asked.is_checked || now >= set.interval {
                     break;
                 }
-                asked.check(now);
+                asked.check(now, shared.may_make(&self.members));
                 continue;
             }
             tokio::select! {
@@ -162,9 +162,10 @@ impl Worker {
             let member = asked.members.pop_front().expect("one for each query");
             asked.first += 1;
             let outcome = query.outcome();
-            if query.question() == control {
+            if query.question() == control && control != self.shared.probe {
                 asked.control_of[member] = Shown::Over(outcome.is_some_and(passes_control));
             } else if !query.form.is_unchecked
+                && query.question() != self.shared.probe
                 && asked.failed.len() < MOST_UNCHECKED
                 && matches!(outcome, Some(Outcome::Answer(it)) if it.content == Content::Servfail)
                 && (self.shared.plan.set.control.is_none()
@@ -240,6 +241,7 @@ impl Worker {
                 (asked.member(index), query.question(), query.is_fallback())
             }
             Put::Unchecked(member, question) => (member, question, false),
+            Put::Prefix(member) => (member, self.shared.probe, false),
         };
         let (plan, resolver) = (&self.shared.plan, self.members[member]);
         let has_tcp = self.shared.has_tcp.get(question).is_some_and(|it| *it);
@@ -272,16 +274,16 @@ impl Worker {
                 tcp.spawn(async move { (index, whole(&shared, resolver, &bytes).await) });
                 return true;
             }
-            Put::Due(_) | Put::Unchecked(..) => {
+            Put::Due(_) | Put::Unchecked(..) | Put::Prefix(_) => {
                 let form = Form {
                     is_plain: self.shared.turns[self.members[member]] == Turn::Trial
                         || self.shared.plain[self.members[member]].load(Ordering::Relaxed),
-                    is_unchecked: want == Want::Besides,
+                    is_unchecked: matches!(put, Put::Unchecked(..)),
                 };
                 let (peer, case) = (self.peer(member), rand::random());
                 let index = pending.begin(now, peer, question, id, case, form);
                 asked.members.push_back(member);
-                if question == self.shared.plan.questions.len() {
+                if matches!(put, Put::Due(_)) && question == self.shared.plan.questions.len() {
                     asked.control_of[member] = Shown::Asked(index);
                     asked.controls.push_back(index);
                 }
@@ -315,7 +317,7 @@ impl Worker {
 
     fn peer(&self, member: usize) -> SocketAddr {
         let set = &self.shared.plan.set;
-        (set.list.resolvers[self.members[member]].address, set.port).into()
+        set.list.peer(self.members[member], set.port)
     }
 
     /// A query as it is on the wire.
@@ -384,8 +386,8 @@ async fn arrival(sockets: &Sockets, not_before: Instant) {
 
 /// The whole answer to a truncated one, or nothing if it is not to be had.
 async fn whole(shared: &Shared, resolver: usize, query: &[u8]) -> Option<Vec<u8>> {
-    let resolver = &shared.plan.set.list.resolvers[resolver];
-    let peer = (resolver.address, shared.plan.set.port).into();
+    let set = &shared.plan.set;
+    let peer = set.list.peer(resolver, set.port);
     let _permit = shared.tcp_connections.acquire().await.ok()?;
     shared.counts.query(Transport::Tcp);
     tcp::ask(peer, query, TCP_LIMIT).await.ok()

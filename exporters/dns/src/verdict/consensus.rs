@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::figures::{is_above, is_at_least, weighted_median};
 use super::key::{Detail, Key};
 use super::level::{Keys, Level, Voter};
+use crate::resolvers::Systems;
 
 /// Share of the median place that makes an answer the dominant one, and of the votes that a pool must
 /// explain.
@@ -63,16 +64,19 @@ pub(super) struct Consensus<'a> {
 }
 
 impl<'a> Consensus<'a> {
-    /// What these voters of so many networks agree upon.
+    /// What these voters of so many networks agree upon: at the first level at which they do, the last of which is that of
+    /// the systems, where tables tell them.
     pub(super) fn find(
         answers: &[&[IpAddr]],
         voters: &'a [Voter],
+        systems: &'a Systems,
         places: usize,
         networks: usize,
     ) -> Self {
         let mut is_tailored = false;
         let mut large_pool = None;
-        for detail in [Detail::Address, Detail::Prefix] {
+        let of_systems = systems.are_known().then_some(Detail::System(systems));
+        for detail in [Detail::Address, Detail::Prefix].into_iter().chain(of_systems) {
             let level = Level::new(detail, answers, voters, places);
             match look(&level, answers, networks) {
                 Look::Found(kind, keys) => {
@@ -146,8 +150,8 @@ fn look(level: &Level<'_>, answers: &[&[IpAddr]], networks: usize) -> Look {
     let even: Vec<usize> = level.all().filter(|key| level.is_even(*key)).collect();
     let mut pool = pool(level, &even);
     let is_countable = pool.is_some();
-    if let Some(members) = pool.as_mut().filter(|_| level.detail == Detail::Prefix) {
-        // Prefixes hold unequal parts of a pool.
+    if let Some(members) = pool.as_mut().filter(|_| level.detail != Detail::Address) {
+        // Prefixes and systems hold unequal parts of a pool.
         let inside = level.members(answers, PREFIX_MEMBERS);
         let has_part = |key: &usize| {
             is_at_least(level.support(*key), PREFIX_SHARE) || inside[*key] >= PREFIX_MEMBERS

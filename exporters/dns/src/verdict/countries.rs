@@ -8,7 +8,6 @@ use super::figures::{is_above, is_at_least, lower_end};
 use super::votes::Weight;
 use super::whole::REST;
 use crate::outcome::Class;
-use crate::resolvers::Resolver;
 
 /// A country keeps its verdict from this share and so many networks on.
 const STAYS: f64 = 0.5;
@@ -50,14 +49,15 @@ impl Members {
 }
 
 /// The verdict on each country, and the share of the rest of the world that is bad. `may_speak` is false
-/// while too few answer in all, or while the whole is told already.
+/// while too few answer in all, or while the whole is told already; `is_new` says that addresses which no table knows are
+/// given by so many that they may be new ones of a pinned system.
 pub(super) fn judge(
     case: &Case<'_>,
     classes: &[Class],
-    may_speak: bool,
+    (may_speak, is_new): (bool, bool),
     before: &BTreeSet<String>,
 ) -> (Vec<Country>, Option<f64>) {
-    let (counts, all) = count(case, classes);
+    let (counts, all) = count(case, classes, is_new);
     let diverging = || counts.iter().filter(|count| count.diverges());
     let votes = all.votes.without(diverging().map(|count| count.votes).sum());
     let bad = all.bad.without(diverging().map(|count| count.bad).sum());
@@ -87,7 +87,9 @@ pub(super) fn with_standing<'a>(
     is_measured: bool,
 ) -> Vec<Country> {
     let mut countries = judged.to_vec();
-    for country in standing {
+    let standing: Vec<&Country> = standing.collect();
+    let listed = listed(case, &standing);
+    for (country, listed) in standing.into_iter().zip(listed) {
         let is_half = |networks: usize| 2 * networks >= country.networks;
         // Half of its networks say that it is over; fewer, that are good, are what does not go dark with the rest. Of a
         // few, some more must be good.
@@ -97,7 +99,7 @@ pub(super) fn with_standing<'a>(
         };
         let now = countries.iter().find(|it| it.code == country.code);
         let is_over = is_measured && now.is_some_and(is_told);
-        if is_over || !is_half(listed(case, &country.code)) {
+        if is_over || !is_half(listed) {
             continue;
         }
         countries.retain(|it| it.code != country.code);
@@ -107,18 +109,26 @@ pub(super) fn with_standing<'a>(
     countries
 }
 
-/// How many networks the list has in a country. A bit for each of the list: a million of them are marked for every name.
-fn listed(case: &Case<'_>, code: &str) -> usize {
-    let place = (0..case.places.len()).find(|place| case.places.code(*place) == code);
-    let is_there = |it: &&Resolver| place.is_some() && case.places.of(it) == place;
-    let mut marks = vec![0_u64; case.list.networks.div_ceil(64)];
-    for resolver in case.list.resolvers.iter().filter(is_there) {
-        marks[resolver.network as usize / 64] |= 1 << (resolver.network % 64);
+/// How many networks the list has in each of these countries. It is gone through once, and marks a bit for each network of
+/// a country: it may have a million resolvers, and so is each name.
+fn listed(case: &Case<'_>, countries: &[&Country]) -> Vec<usize> {
+    if countries.is_empty() {
+        return Vec::new();
     }
-    marks.iter().map(|marks| marks.count_ones() as usize).sum()
+    let of_code = |code| countries.iter().position(|country| country.code == code);
+    let of_place: Vec<Option<usize>> =
+        (0..case.places.len()).map(|place| of_code(case.places.code(place))).collect();
+    let mut marks = vec![vec![0_u64; case.list.networks.div_ceil(64)]; countries.len()];
+    for resolver in &case.list.resolvers {
+        if let Some(country) = case.places.of(resolver).and_then(|place| of_place[place]) {
+            marks[country][resolver.network as usize / 64] |= 1 << (resolver.network % 64);
+        }
+    }
+    let count = |marks: Vec<u64>| marks.iter().map(|marks| marks.count_ones() as usize).sum();
+    marks.into_iter().map(count).collect()
 }
 
-fn count(case: &Case<'_>, classes: &[Class]) -> (Vec<Count>, Count) {
+fn count(case: &Case<'_>, classes: &[Class], is_new: bool) -> (Vec<Count>, Count) {
     let mut counts: Vec<Count> = Vec::new();
     counts.resize_with(case.places.len(), Count::default);
     let mut all = Count::default();
@@ -134,6 +144,8 @@ fn count(case: &Case<'_>, classes: &[Class]) -> (Vec<Count>, Count) {
         let part = || Weight::shared_by(sizes[resolver.network as usize]);
         let (vote, share) = match case.health.works[at] {
             _ if is_silent => (part(), part()),
+            // So many may be the provider's own.
+            true if is_new && case.is_unknown(classes, at) => continue,
             true if class.is_judged() => (case.votes.vote[at], case.votes.share[at]),
             _ => continue,
         };

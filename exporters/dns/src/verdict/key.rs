@@ -1,23 +1,27 @@
-//! The keys by which answers are counted: addresses, or their networks. No I/O, no clock.
+//! The keys by which answers are counted: addresses, their networks, or the systems that announce these. No I/O, no clock.
 
 use std::net::IpAddr;
+
+use crate::resolvers::Systems;
 
 /// Voters that must give a key before it is looked at by itself. Fewer say nothing one by one.
 const RARE: usize = 3;
 
-/// An address, or the network of one.
+/// An address, the network of one, or the number of its system.
 pub(super) type Key = u128;
 
 /// How closely addresses are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Detail {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Detail<'a> {
     /// Each by itself.
     Address,
     /// A /24 or /48.
     Prefix,
+    /// The autonomous system, by these tables; of an address that none of them knows, its /24 or /48.
+    System(&'a Systems),
 }
 
-impl Detail {
+impl Detail<'_> {
     /// The key of an address.
     pub(super) fn key(self, address: IpAddr) -> Key {
         let (bits, kept) = match address {
@@ -26,6 +30,11 @@ impl Detail {
         };
         match self {
             Self::Address => bits,
+            // No prefix that anybody has is as small a number.
+            Self::System(systems) => match systems.of(address) {
+                Some(system) => system.into(),
+                None => Self::Prefix.key(address),
+            },
             Self::Prefix => bits >> (128 - kept) << (128 - kept),
         }
     }
@@ -42,7 +51,7 @@ pub(super) struct Answer {
 
 /// The keys that three voters give at least, in their order. `voted` is the answer of each voter.
 pub(super) fn common_keys(
-    detail: Detail,
+    detail: Detail<'_>,
     answers: &[&[IpAddr]],
     voted: impl Iterator<Item = usize>,
 ) -> Vec<Key> {
@@ -61,7 +70,7 @@ pub(super) fn common_keys(
     common.map(|same| same[0]).collect()
 }
 
-fn distinct(detail: Detail, answer: &[IpAddr]) -> Vec<Key> {
+fn distinct(detail: Detail<'_>, answer: &[IpAddr]) -> Vec<Key> {
     let mut keys: Vec<Key> = answer.iter().map(|address| detail.key(*address)).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -69,7 +78,7 @@ fn distinct(detail: Detail, answer: &[IpAddr]) -> Vec<Key> {
 }
 
 /// An answer in these keys.
-pub(super) fn in_keys(detail: Detail, answer: &[IpAddr], keys: &[Key]) -> Answer {
+pub(super) fn in_keys(detail: Detail<'_>, answer: &[IpAddr], keys: &[Key]) -> Answer {
     let own = distinct(detail, answer);
     let known = own.iter().filter_map(|key| keys.binary_search(key).ok());
     let numbers: Box<[u32]> = known.filter_map(|at| u32::try_from(at).ok()).collect();

@@ -40,7 +40,7 @@ pub(super) struct Keys {
 #[derive(Debug)]
 pub(super) struct Level<'a> {
     /// What the keys are made of.
-    pub(super) detail: Detail,
+    pub(super) detail: Detail<'a>,
     voters: &'a [Voter],
     /// The keys that are not rare, in their order.
     pub(super) keys: Vec<Key>,
@@ -63,7 +63,7 @@ pub(super) struct Level<'a> {
 impl<'a> Level<'a> {
     /// Counts the voters; `answers` are all answers that were heard, `places` how many places there are.
     pub(super) fn new(
-        detail: Detail,
+        detail: Detail<'a>,
         answers: &[&[IpAddr]],
         voters: &'a [Voter],
         places: usize,

@@ -1,11 +1,13 @@
 //! What each resolver said of the name, each different answer once. No I/O, no clock.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::accepted::Accepted;
 use crate::answer::{Answer, Content};
+use crate::nat64::Prefix;
 use crate::outcome::{Class, Outcome};
+use crate::resolvers::ResolverList;
 use crate::special;
 
 /// What a resolver said.
@@ -46,8 +48,18 @@ pub(super) struct Heard<'a> {
 }
 
 impl<'a> Heard<'a> {
-    /// Notes who said what. `v4` is what the same name has for IPv4, where that is asked.
-    pub(super) fn listen(outcomes: &[Option<&'a Outcome>], v4: Option<&Accepted>) -> Self {
+    /// Notes who said what. `v4` is what the same name has for IPv4, where that is asked. What one resolver of a network
+    /// makes addresses by, the others of it do.
+    pub(super) fn listen(
+        list: &ResolverList,
+        outcomes: &[Option<&'a Outcome>],
+        prefixes: &BTreeMap<usize, Prefix>,
+        v4: Option<&Accepted>,
+    ) -> Self {
+        let mut of_networks: HashMap<u32, Vec<Prefix>> = HashMap::new();
+        for (at, prefix) in prefixes {
+            of_networks.entry(list.resolvers[*at].network).or_default().push(*prefix);
+        }
         let mut known: HashMap<&'a [IpAddr], Said> = HashMap::new();
         let mut heard = Self { said: Vec::new(), others: HashMap::new(), answers: Vec::new() };
         for (at, outcome) in outcomes.iter().enumerate() {
@@ -55,7 +67,12 @@ impl<'a> Heard<'a> {
                 heard.said.push(no_answer(*outcome));
                 continue;
             };
+            let own = of_networks.get(&list.resolvers[at].network);
+            let is_own = |addresses: &[IpAddr]| {
+                own.is_some_and(|own| own.iter().any(|prefix| is_made(addresses, *prefix, v4)))
+            };
             let mut say = |content: &'a Content| match content {
+                Content::Addresses(addresses) if is_own(addresses) => Said::Dns64,
                 Content::Addresses(addresses) => {
                     *known.entry(addresses).or_insert_with(|| heard.number(addresses, v4))
                 }
@@ -97,12 +114,18 @@ impl<'a> Heard<'a> {
     }
 }
 
-/// Whether all of the addresses are made of IPv4 ones that the name has.
+/// Whether all of the addresses are made of IPv4 ones that the name has, by the prefix that is the same everywhere.
 fn is_dns64(addresses: &[IpAddr], v4: Option<&Accepted>) -> bool {
-    addresses.iter().all(|address| {
-        special::dns64_of(*address)
-            .is_some_and(|made_of| v4.is_none_or(|v4| v4.has(&IpAddr::V4(made_of))))
-    })
+    addresses.iter().all(|address| is_of(special::dns64_of(*address), v4))
+}
+
+/// The same, by one of a network's own.
+fn is_made(addresses: &[IpAddr], prefix: Prefix, v4: Option<&Accepted>) -> bool {
+    addresses.iter().all(|address| is_of(prefix.made_of(*address), v4))
+}
+
+fn is_of(made_of: Option<Ipv4Addr>, v4: Option<&Accepted>) -> bool {
+    made_of.is_some_and(|made_of| v4.is_none_or(|v4| v4.has(&IpAddr::V4(made_of))))
 }
 
 fn no_answer(outcome: Option<&Outcome>) -> Said {

@@ -46,7 +46,8 @@ pub(super) struct Standard {
     former_lasts: bool,
     ttl: u32,
     kind: Kind,
-    detail: Detail,
+    /// Whether addresses are counted one by one, and not their networks.
+    is_counted: bool,
     is_tailored: bool,
     migration: Option<Migration>,
     /// The addresses that are accepted, where they are counted one by one, and those that are seen.
@@ -74,7 +75,7 @@ impl Standard {
                 let former = Former::of(pin, before, former, changed);
                 Self::pinned(case, rules.systems, pin, former, ttl, now)
             }
-            None => Self::agreed(case, memory, ttl, now),
+            None => Self::agreed(case, rules.systems, memory, ttl, now),
         }
     }
 
@@ -88,7 +89,7 @@ impl Standard {
             former_lasts: false,
             ttl,
             kind: Kind::None,
-            detail: Detail::Address,
+            is_counted: true,
             is_tailored: false,
             migration: None,
             addresses: None,
@@ -141,7 +142,7 @@ impl Standard {
         standard
     }
 
-    fn agreed(case: &Case<'_>, memory: &Memory, ttl: u32, now: u64) -> Self {
+    fn agreed(case: &Case<'_>, systems: &Systems, memory: &Memory, ttl: u32, now: u64) -> Self {
         let mut standard = Self { migration: memory.migration.clone(), ..Self::empty(case, ttl) };
         let is_absence = !case.absent.is_zero() && case.absent + case.dns64 > case.data;
         standard.classes.is_absence = is_absence;
@@ -150,7 +151,7 @@ impl Standard {
         } else {
             standard.classes.is_pair_telling = true;
             if !case.voters.is_empty() {
-                standard.agree(case, memory, now);
+                standard.agree(case, systems, memory, now);
             }
         }
         if let Some(migration) = &standard.migration {
@@ -163,10 +164,10 @@ impl Standard {
     }
 
     /// Takes what the voters agree upon for the standard.
-    fn agree(&mut self, case: &Case<'_>, memory: &Memory, now: u64) {
+    fn agree(&mut self, case: &Case<'_>, systems: &Systems, memory: &Memory, now: u64) {
         let (answers, places) = (&case.heard.answers, case.places.len());
         let networks = case.networks_of_voters();
-        let consensus = Consensus::find(answers, &case.voters, places, networks);
+        let consensus = Consensus::find(answers, &case.voters, systems, places, networks);
         let share = |addresses: &[IpAddr]| {
             let within = |voter: &&super::level::Voter| {
                 answers[voter.answer].iter().all(|address| addresses.contains(address))
@@ -191,7 +192,8 @@ impl Standard {
                 (0..count).map(|answer| consensus.is_of_few_places(answer)).collect();
             self.classes.own_answers = consensus.deviating(places);
         }
-        if level.detail == Detail::Address {
+        self.is_counted = level.detail == Detail::Address;
+        if self.is_counted {
             let mut seen: Vec<usize> =
                 level.all().filter(|key| is_at_least(level.support(*key), SEEN)).collect();
             level.sort(&mut seen);
@@ -200,7 +202,6 @@ impl Standard {
             self.seen.sort_unstable();
         }
         self.kind = consensus.kind;
-        self.detail = level.detail;
         self.is_tailored = consensus.is_tailored;
         self.addresses = consensus.addresses().map(|mut addresses| {
             addresses.sort_unstable();
@@ -220,7 +221,7 @@ impl Standard {
                 () => State::Rotating,
             };
         }
-        let is_counted = self.detail == Detail::Address;
+        let is_counted = self.is_counted;
         match self.kind {
             _ if self.is_stuck(now) => State::Split,
             _ if self.migration.is_some() => State::Moving,
@@ -229,11 +230,10 @@ impl Standard {
             Kind::Dominant if is_counted && is_one => State::Uniform,
             Kind::Dominant | Kind::Rotating if is_counted && !self.is_tailored => State::Rotating,
             Kind::Dominant if is_counted => State::Rotating,
-            Kind::Dominant => State::Geo,
-            Kind::Rotating if self.is_tailored => State::Geo,
+            Kind::Dominant | Kind::Rotating if self.is_tailored => State::Geo,
             Kind::Split => State::Split,
             Kind::None if self.networks >= NETWORKS => State::Geo,
-            Kind::Rotating | Kind::Spread | Kind::None => State::Spread,
+            Kind::Dominant | Kind::Rotating | Kind::Spread | Kind::None => State::Spread,
         }
     }
 

@@ -130,6 +130,41 @@ fn bogons_are_told_apart_unless_they_are_expected() {
 }
 
 #[test]
+fn addresses_made_by_a_prefix_of_the_networks_own_are_held_against_nobody() {
+    let made = |host: &str| {
+        let address: IpAddr = format!("64:ff9b:1::{host}").parse().unwrap();
+        Some(Outcome::Answer(Answer::new(Content::Addresses([address].into()))))
+    };
+    // A country, and two of another, whose network has one that says by which prefix.
+    let mut world = World::new(12, 8);
+    world.outcomes.fill(Some(Outcome::Answer(Answer::new(Content::Nodata))));
+    world.country("AC", || made("959a:a701"));
+    let v4 = Accepted::These(vec![address(GOOD)]);
+    let by = |world: &World, expected: &Expected| {
+        world.by(Rules { expected: Some(expected), v4: Some(&v4), ..Rules::default() })
+    };
+    let none = Expected::default();
+    let verdict = by(&world, &none);
+    assert_eq!((count(&verdict, Class::Bogon), diverging(&verdict)), (8, vec!["AC"]));
+    world.prefixes = (16..24).map(|at| (at, "64:ff9b:1::/96".parse().unwrap())).collect();
+    let verdict = by(&world, &none);
+    assert_eq!((count(&verdict, Class::Bogon), diverging(&verdict)), (0, vec![]));
+    assert_eq!(count(&verdict, Class::Agree), 96);
+    // Where there should be an address, it is one all the same.
+    let six: IpAddr = "2606:4700::1".parse().unwrap();
+    let six_alone = Expected { answers: vec![six.into()], ..Expected::default() };
+    assert_eq!(count(&by(&world, &six_alone), Class::Dns64), 8);
+    // One that is known for its prefix may lie; of another address it makes none of these.
+    world.say(16, made("808:808"));
+    world.say(17, made("959a:a701"));
+    world.prefixes.remove(&18);
+    assert_eq!(count(&by(&world, &none), Class::Bogon), 2);
+    // The others of its network make them alike.
+    world.add("AC", 17, made("959a:a701"));
+    assert_eq!(count(&by(&world, &none), Class::Bogon), 2);
+}
+
+#[test]
 fn absence_has_two_forms_and_is_an_answer_too() {
     let mut world = World::new(12, 8);
     for at in 0..96 {
@@ -217,6 +252,35 @@ fn a_pool_has_no_outliers_and_a_country_that_answers_otherwise_is_found() {
     world.country("AC", || outcome(&[OTHER]));
     let verdict = world.verdict();
     assert_eq!((diverging(&verdict), verdict.outliers()), (vec!["AC"], 8));
+}
+
+#[test]
+fn answers_of_one_system_in_many_networks_are_one_where_tables_tell_it() {
+    // A pool of two hundred, each in a /24 of its own; and a CDN, each of whose places answers out of its own /24.
+    let pool = |n: usize| IpAddr::from([20, (n % 200) as u8, 7, 1]);
+    let says =
+        |address: IpAddr| Some(Outcome::Answer(Answer::new(Content::Addresses([address].into()))));
+    let systems =
+        Systems::read(&b"20.0.0.0\t20.255.255.255\t64500\n66.6.0.0\t66.6.255.255\t64666\n"[..]);
+    let systems = systems.unwrap();
+    for is_by_place in [false, true] {
+        let mut world = World::new(12, 8);
+        let mut random = Random(3);
+        for at in 0..96 {
+            let number = if is_by_place { at / 8 } else { random.below(200) };
+            world.say(at, says(pool(number)));
+        }
+        for place in 0..4 {
+            world.say(place * 16, says([66, 6, 6, 6].into()));
+        }
+        let without = world.verdict();
+        let verdict = world.by(Rules { systems: &systems, ..Rules::default() });
+        // Of one here and there nothing is known without.
+        assert_eq!(count(&without, Class::Dissent), 0, "{is_by_place}");
+        assert_eq!((count(&verdict, Class::Dissent), count(&verdict, Class::Agree)), (4, 92));
+        let state = if is_by_place { State::Geo } else { State::Spread };
+        assert_eq!(verdict.state, state);
+    }
 }
 
 #[test]

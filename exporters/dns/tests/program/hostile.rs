@@ -1,10 +1,11 @@
-//! Resolvers that answer with a page's own signs: whatever they send is text to a browser, and to a terminal.
+//! Resolvers that answer with a page's own signs, which are text to a browser and to a terminal, and those that break every
+//! rule of the protocol.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::responder::{Responder, header};
-use super::start;
+use super::responder::{Behaviour, Responder, TRUTH, header};
+use super::{of_world, responses, start};
 
 const SCRIPT: &[u8] = b"<script>alert(1)</script>\"'&\x1b[2J";
 
@@ -53,4 +54,66 @@ questions: [{{ name: api.messenger.example, types: [TXT] }}]
         }
     }
     assert!(!program.page("/metrics").contains("alert("), "no answer is a label");
+}
+
+/// How each of them is classed, who breaks a rule beside sixty that do not.
+const BREAKERS: [(Behaviour, &str); 14] = [
+    (Behaviour::Flood, "agree"),
+    (Behaviour::CnameLoop, "malformed"),
+    (Behaviour::Referral, "referral"),
+    (Behaviour::Offtype, "offtype"),
+    (Behaviour::RefusedThenReal, "conflict"),
+    (Behaviour::TruncatedThenReal, "agree"),
+    (Behaviour::WrongPort, "timeout"),
+    (Behaviour::TwoOpts, "agree"),
+    (Behaviour::BadVersion, "agree"),
+    (Behaviour::LongestTtl, "agree"),
+    (Behaviour::NegativeTtl, "agree"),
+    (Behaviour::TruncatedThenLess, "truncated"),
+    (Behaviour::TruncatedThenMost, "truncated"),
+    (Behaviour::TruncatedThenHangs, "truncated"),
+];
+
+#[test]
+fn who_breaks_the_protocol_or_floods_us_is_classed_by_itself_and_harms_nobody_else() {
+    let (folder, responder) = (tempfile::tempdir().unwrap(), Responder::start());
+    let honest = (1..=60).map(|n| Behaviour::Honest.address(n));
+    let breakers = BREAKERS.iter().flat_map(|(it, _)| (1..=2).map(|n| it.address(n)));
+    let all: Vec<String> = honest.chain(breakers).map(|it| it.to_string()).collect();
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: world, resolvers: [{}], port: {}, allow_private: true, timeout: 3s, retries: 1, rate: 100, min_networks: 1 }}
+questions: [{{ name: api.messenger.example, types: [A], expected: {{ A: {{ answers: [{}] }} }} }}]
+",
+        all.join(", "),
+        responder.port,
+        Ipv4Addr::from(TRUTH)
+    );
+    let program = start(folder.path(), &config);
+    program.wait_until_ready();
+    let rows = program.page("/api/v1/results?format=ndjson");
+    for address in &all {
+        let behaviour = Behaviour::of(address.parse().unwrap());
+        let wanted = BREAKERS.iter().find(|(it, _)| *it == behaviour).map_or("agree", |it| it.1);
+        let row = rows.lines().find(|it| it.contains(&format!("\"{address}\"")));
+        let row = row.unwrap_or_else(|| panic!("{address} is not in\n{rows}"));
+        assert!(row.contains(&format!("\"class\":\"{wanted}\"")), "{behaviour:?}: {row}");
+    }
+    let metrics = program.metrics();
+    assert_eq!(responses(&metrics, "A", "world", "local_error"), 0.0);
+    assert_eq!(metrics.value("dns_consistency_sweep_degraded{set=\"world\"}"), 0.0);
+    assert_eq!(of_world(&metrics, "verdict", "verdict=\"unexpected\""), 0.0);
+    assert_eq!(of_world(&metrics, "verdict", "verdict=\"failing\""), 0.0);
+    // One that understands another version of EDNS is asked without.
+    assert_eq!(of_world(&metrics, "flag_resolvers", "flag=\"no_edns\""), 2.0);
+    let of_reason = |reason: &str| {
+        metrics.value(&format!(
+            "dns_consistency_datagrams_ignored_total{{reason=\"{reason}\",set=\"world\"}}"
+        ))
+    };
+    // What the kernel had to drop of a flood is nobody's answer, and no error of ours.
+    assert!(of_reason("duplicate") > 10_000.0, "{}", of_reason("duplicate"));
+    // Each was asked once more, for it seems silent.
+    assert_eq!(of_reason("wrong_source"), 4.0);
 }

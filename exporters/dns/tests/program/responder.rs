@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -52,10 +52,28 @@ pub(crate) enum Behaviour {
     Bogus,
     /// Takes a fifth of a second.
     Late,
+    /// Answers thirty thousand times.
+    Flood,
+    CnameLoop,
+    Referral,
+    Offtype,
+    RefusedThenReal,
+    TruncatedThenReal,
+    WrongPort,
+    TwoOpts,
+    /// Understands another version of EDNS, and says so.
+    BadVersion,
+    /// A TTL of 2^32 - 1, and one of 2^31, which mean nothing (RFC 2181 §8).
+    LongestTtl,
+    NegativeTtl,
+    /// Cut, and over TCP: less than is said, as much as a message may have and no answer, and nothing at all.
+    TruncatedThenLess,
+    TruncatedThenMost,
+    TruncatedThenHangs,
 }
 
 impl Behaviour {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 39] = [
         Self::Honest,
         Self::Dissent,
         Self::Nxdomain,
@@ -81,6 +99,20 @@ impl Behaviour {
         Self::Deaf,
         Self::Bogus,
         Self::Late,
+        Self::Flood,
+        Self::CnameLoop,
+        Self::Referral,
+        Self::Offtype,
+        Self::RefusedThenReal,
+        Self::TruncatedThenReal,
+        Self::WrongPort,
+        Self::TwoOpts,
+        Self::BadVersion,
+        Self::LongestTtl,
+        Self::NegativeTtl,
+        Self::TruncatedThenLess,
+        Self::TruncatedThenMost,
+        Self::TruncatedThenHangs,
     ];
 
     /// The address number `n` that behaves so.
@@ -160,6 +192,11 @@ fn answer_datagrams(socket: &Arc<UdpSocket>, counts: &Mutex<Counts>, replies: Re
         let query = buffer[..length].to_vec();
         *counts.lock().unwrap().entry((to, asked_type(&query))).or_default() += 1;
         for (delay, source, reply) in replies(&query, to) {
+            if Behaviour::of(to) == Behaviour::WrongPort {
+                let other = UdpSocket::bind((to, 0)).unwrap();
+                other.send_to(&reply, SocketAddr::from((from.ip(), from.port()))).unwrap();
+                continue;
+            }
             let socket = Arc::clone(socket);
             let send = move || {
                 let info = nix::libc::in_pktinfo {
@@ -172,7 +209,9 @@ fn answer_datagrams(socket: &Arc<UdpSocket>, counts: &Mutex<Counts>, replies: Re
                 sendmsg(socket.as_raw_fd(), &parts, &control, MsgFlags::empty(), Some(&from))
                     .unwrap();
             };
-            if delay.is_zero() {
+            if Behaviour::of(to) == Behaviour::Flood {
+                thread::spawn(move || flood(send));
+            } else if delay.is_zero() {
                 send();
             } else {
                 thread::spawn(move || {
@@ -184,21 +223,51 @@ fn answer_datagrams(socket: &Arc<UdpSocket>, counts: &Mutex<Counts>, replies: Re
     }
 }
 
+/// As much as fills any buffer, for a third of a second.
+fn flood(send: impl Fn()) {
+    for _ in 0..300 {
+        (0..100).for_each(|_| send());
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn answer_connections(listener: &TcpListener) {
     for stream in listener.incoming() {
-        let mut stream = stream.unwrap();
-        let SocketAddr::V4(to) = stream.local_addr().unwrap() else { unreachable!("IPv4") };
-        if Behaviour::of(*to.ip()) != Behaviour::TruncatedThenTcp {
-            continue;
-        }
-        let mut length = [0; 2];
-        stream.read_exact(&mut length).unwrap();
-        let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
-        stream.read_exact(&mut query).unwrap();
-        let reply = truth(&query);
-        let length = u16::try_from(reply.len()).unwrap().to_be_bytes();
-        stream.write_all(&[&length[..], &reply].concat()).unwrap();
+        let stream = stream.unwrap();
+        thread::spawn(move || answer_connection(stream));
     }
+}
+
+fn answer_connection(mut stream: TcpStream) {
+    let SocketAddr::V4(to) = stream.local_addr().unwrap() else { unreachable!("IPv4") };
+    let behaviour = Behaviour::of(*to.ip());
+    if behaviour == Behaviour::TruncatedOnly {
+        return;
+    }
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).unwrap();
+    let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut query).unwrap();
+    let mut reply = truth(&query);
+    let mut length = reply.len();
+    match behaviour {
+        Behaviour::TruncatedThenTcp => {}
+        Behaviour::TruncatedThenLess => length += 500,
+        Behaviour::TruncatedThenMost => {
+            length = usize::from(u16::MAX);
+            reply[6..8].fill(0xff);
+            reply.resize(length, 0xc0);
+        }
+        Behaviour::TruncatedThenHangs => {
+            // Until whoever asked has gone.
+            let _ = stream.read(&mut [0]);
+            return;
+        }
+        _ => return,
+    }
+    let length = u16::try_from(length).unwrap().to_be_bytes();
+    // Who asked may have gone.
+    let _ = stream.write_all(&[&length[..], &reply].concat());
 }
 
 fn replies(query: &[u8], to: Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)> {
@@ -219,7 +288,10 @@ fn replies(query: &[u8], to: Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)> {
         B::Deaf if has_edns => Vec::new(),
         B::Bogus if !is_unchecked => one(header(query, 2, 0)),
         B::Late => vec![(Duration::from_millis(200), to, truth)],
-        B::Honest | B::Phobic | B::Deaf | B::Bogus => one(truth),
+        B::BadVersion if has_edns => one(with_opt(&header(query, 0, 0), 1)),
+        B::Honest | B::Phobic | B::Deaf | B::Bogus | B::Flood | B::WrongPort | B::BadVersion => {
+            one(truth)
+        }
         B::Dissent => one(data(query, LIE)),
         B::Nxdomain => one(header(query, 3, 0)),
         B::Nodata => one(header(query, 0, 0)),
@@ -230,7 +302,25 @@ fn replies(query: &[u8], to: Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)> {
         B::WrongSource => vec![(now, Ipv4Addr::new(127, 0, 99, 1), truth)],
         B::WrongQuestion => one(changed(&|bytes| bytes[13] ^= 1)),
         B::Malformed => one(cut()),
-        B::TruncatedThenTcp | B::TruncatedOnly => one(changed(&|bytes| bytes[2] |= 2)),
+        B::TruncatedThenTcp
+        | B::TruncatedOnly
+        | B::TruncatedThenLess
+        | B::TruncatedThenMost
+        | B::TruncatedThenHangs => one(changed(&|bytes| bytes[2] |= 2)),
+        B::CnameLoop => one(record(query, 1, 5, 60, &[0xc0, 12])),
+        // The NS of the name asked for stands in the authority section.
+        B::Referral => one(record(query, 0, 2, 60, &[0xc0, 12])),
+        B::Offtype => one(record(query, 1, 16, 60, b"\x01x")),
+        B::RefusedThenReal => {
+            vec![(now, to, header(query, 5, 0)), (Duration::from_millis(50), to, truth)]
+        }
+        B::TruncatedThenReal => vec![
+            (now, to, changed(&|bytes| bytes[2] |= 2)),
+            (Duration::from_millis(50), to, truth.clone()),
+        ],
+        B::TwoOpts => one(with_opt(&with_opt(&truth, 0), 0)),
+        B::LongestTtl => one(changed(&|bytes| set_ttl(bytes, [0xff; 4]))),
+        B::NegativeTtl => one(changed(&|bytes| set_ttl(bytes, [0x80, 0, 0, 0]))),
         B::Silent => Vec::new(),
         B::Duplicates => vec![(now, to, truth); 5],
         B::ForgedThenReal => {
@@ -283,4 +373,29 @@ pub(crate) fn data(query: &[u8], address: [u8; 4]) -> Vec<u8> {
     bytes.extend_from_slice(&[0, 1, 0, 0, 0, 60, 0, u8::try_from(rdata.len()).unwrap()]);
     bytes.extend_from_slice(&rdata);
     bytes
+}
+
+/// A reply with one record of any type, owned by the name asked for: an answer, or else in the authority section.
+fn record(query: &[u8], answers: u8, kind: u8, ttl: u8, rdata: &[u8]) -> Vec<u8> {
+    let mut bytes = header(query, 0, answers);
+    bytes[9] = 1 - answers;
+    bytes.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, ttl, 0, u8::try_from(rdata.len()).unwrap()]);
+    bytes.extend_from_slice(rdata);
+    bytes
+}
+
+/// A reply with an OPT record more, which has the upper bits of the response code.
+fn with_opt(reply: &[u8], code: u8) -> Vec<u8> {
+    let mut bytes = reply.to_vec();
+    bytes[11] += 1;
+    bytes.extend([0, 0, 41, 4, 208, code, 0, 0, 0, 0, 0]);
+    bytes
+}
+
+/// Sets the TTL of the record of [`data`].
+fn set_ttl(reply: &mut [u8], ttl: [u8; 4]) {
+    let end = question_end(reply);
+    if let Some(at) = reply.get_mut(end + 6..end + 10) {
+        at.copy_from_slice(&ttl);
+    }
 }

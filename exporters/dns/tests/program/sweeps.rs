@@ -162,3 +162,27 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
     );
     assert!(program.stop().success());
 }
+
+#[test]
+fn who_has_a_port_of_its_own_is_asked_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (Responder::start(), Responder::start());
+    let (listed, given) = (Behaviour::Honest.address(1), Behaviour::Honest.address(2));
+    fs::write(folder.path().join("list.txt"), format!("{listed}:{}\n", other.port)).unwrap();
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: world, resolvers_file: list.txt, port: {0}, allow_private: true, min_resolvers: 1, min_networks: 1 }}
+  - {{ name: own, resolvers: [\"{given}:{1}\", {{ address: {listed} }}], port: {0}, allow_private: true }}
+questions: [{{ name: api.messenger.example, types: [A] }}]
+",
+        one.port, other.port
+    );
+    let program = start(folder.path(), &config);
+    program.wait_until_ready();
+    let asked = |it: &Responder| it.counts().into_keys().map(|(it, _)| it).collect::<Vec<_>>();
+    assert_eq!((asked(&one), asked(&other)), (vec![listed], vec![listed, given]));
+    assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 1.0);
+    let row = program.page(&format!("/api/v1/resolvers/{given}?format=ndjson"));
+    assert!(row.contains(&format!("\"port\":{}", other.port)), "{row}");
+}

@@ -102,6 +102,8 @@ pub(crate) struct Answers {
     pub(crate) extended_error: Option<u16>,
     /// Whether they resolve the control question, where one is asked.
     pub(crate) passes_control: Option<bool>,
+    /// By which prefix they make IPv6 addresses of a name that has IPv4 alone.
+    pub(crate) makes: Option<String>,
     /// Their numbers, as in `0-4,7`.
     pub(crate) resolvers: Numbers,
 }

@@ -36,6 +36,31 @@ fn tables_tell_where_resolvers_are_and_what_is_not_known_is_told() {
 }
 
 #[test]
+fn a_long_list_whose_answers_nothing_tells_the_systems_of_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let list: Vec<_> = (1..=201).map(|n| format!("10.0.{n}.1")).collect();
+    std::fs::write(folder.path().join("list.txt"), list.join("\n")).unwrap();
+    let table = |text: &str| std::fs::write(folder.path().join("geo.tsv"), text).unwrap();
+    let text = |question: &str| {
+        format!(
+            "vantage: {{ name: fra, region: EMEA }}\nsets: [{{ name: own, resolvers_file: list.txt, allow_private: true, \
+             control: c.example }}]\nquestions: [{{ name: a.example, {question} }}]\n"
+        )
+    };
+    let is_told = |text: &str| {
+        let warnings = load_in(text, folder.path()).unwrap().warnings;
+        warnings.iter().any(|it| it.starts_with("questions: 1 of them for addresses have no pin"))
+    };
+    assert!(is_told(&text("types: [A, MX]")));
+    assert!(!is_told(&text("types: [MX]")));
+    assert!(!is_told(&text("types: [A], expected: { A: { answers: [192.0.2.7] } }")));
+    for (line, is_wanted) in [("NL", true), ("64500\tNL", false)] {
+        table(&format!("192.0.2.0\t192.0.2.255\t{line}\n"));
+        assert_eq!(is_told(&format!("geo_files: [geo.tsv]\n{}", text("types: [A]"))), is_wanted);
+    }
+}
+
+#[test]
 fn lists_that_are_missing_or_wrong_are_told_with_their_places() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.csv"), "9.9.9.9\ns3cret\n8.8.8.8\ns3cret\n").unwrap();
@@ -104,7 +129,10 @@ fn a_pinned_system_needs_a_table_of_systems_and_is_judged_anew_by_another() {
     // A text is none.
     let of_txt = text("", "asn:64500").replace("[A]", "[TXT]").replace("{ A:", "{ TXT:");
     assert!(load_in(&of_txt, folder.path()).is_ok());
-    // Nobody keeps a table that is of no use.
+    // Nobody keeps a table that is of no use: by one of systems answers without a pin are counted.
+    let unpinned = text(v4, "").replace(", expected: { A: { answers: [''] } }", "");
+    let plan = load_in(&unpinned, folder.path()).unwrap().plans(&[]).0.remove("own").unwrap();
+    assert_eq!(plan.systems.of("192.0.2.7".parse().unwrap()), Some(64500));
     let plan = load("geo_files: [geo.tsv]\n", "192.0.2.0/24").unwrap();
     assert_eq!(plan.systems.of("192.0.2.7".parse().unwrap()), None);
 }

@@ -19,8 +19,7 @@ pub(super) const SYSTEM: [&str; 5] =
 pub(super) const CHECKED: [&str; 3] = ["checked_at", "last_checked", "updated_at"];
 
 const NO_ADDRESS: &str = "must begin with an IP address, or have one as `ip_address`";
-const OTHER_PORT: &str =
-    "ip_address: its port is not that of the set; make a set of those with another `port`";
+const NO_PORT: &str = "ip_address: its port must be from 1 to 65535";
 
 /// What stands between the cells of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,7 +137,8 @@ impl Columns {
             column.and_then(|at| cells.get(at)).map_or("", |(_, cell)| *cell)
         };
         let begin = cells.get(self.address).map_or(0, |(begin, _)| *begin);
-        let address = at_port(cell(Some(self.address)), port).map_err(|what| (begin, what))?;
+        let (address, port) =
+            at_port(cell(Some(self.address)), port).map_err(|what| (begin, what))?;
         let country = if self.has_header {
             Country::new(cell(self.country))
         } else {
@@ -150,7 +150,7 @@ impl Columns {
             codes.find_map(|(_, cell)| Country::new(cell))
         };
         let checked = Some(cell(self.checked)).filter(|text| !text.is_empty());
-        Ok((Entry { address, country, asn: system(cell(self.system)) }, checked))
+        Ok((Entry { address, port, country, asn: system(cell(self.system)) }, checked))
     }
 }
 
@@ -159,15 +159,15 @@ fn is_address(cell: &str) -> bool {
     !matches!(at_port(cell, 0), Err(NO_ADDRESS))
 }
 
-/// An address, of which the port, if it is given, must be that of the set.
-pub(super) fn at_port(text: &str, port: u16) -> Result<IpAddr, &'static str> {
+/// An address, and its port if one is given that is not that of the set.
+pub(super) fn at_port(text: &str, port: u16) -> Result<(IpAddr, Option<u16>), &'static str> {
     let text = text.trim_matches(['\u{200b}', '\u{feff}', '\u{a0}']);
     if let Some(address) = address(text) {
-        return Ok(address);
+        return Ok((address, None));
     }
     match text.parse::<std::net::SocketAddr>() {
-        Ok(it) if it.port() == port => Ok(it.ip()),
-        Ok(_) => Err(OTHER_PORT),
+        Ok(it) if it.port() == 0 => Err(NO_PORT),
+        Ok(it) => Ok((it.ip(), Some(it.port()).filter(|own| *own != port))),
         Err(_) => Err(NO_ADDRESS),
     }
 }

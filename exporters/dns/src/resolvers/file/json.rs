@@ -57,8 +57,8 @@ pub(super) fn parse(text: &str, mut builder: Builder, port: u16) -> Result<Build
     for (number, item) in (1_u32..).zip(items) {
         let item = Item::of(&item);
         match at_port(&item.ip, port) {
-            Ok(address) => {
-                builder.add(&Entry { address, country: item.country, asn: item.asn });
+            Ok((address, port)) => {
+                builder.add(&Entry { address, port, country: item.country, asn: item.asn });
                 builder.checked(item.checked.as_deref());
             }
             Err(what) => {

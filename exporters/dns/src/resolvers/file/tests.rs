@@ -179,8 +179,9 @@ fn a_few_bad_lines_are_left_out_and_counted_and_harm_no_other() {
     let row = |n: u8| format!("11.0.0.{n},,64500,\"Example, Inc.\",DE\n");
     let more = "11.0.1.1,,1,\"An unbalanced quote,DE\nno address,,1,x,DE\n11.0.1.2:5353,,,,FR\n11.0.1.3,,s3cret,x,NL\n";
     let list = among_a_hundred(head, row, more);
-    assert_eq!(list.resolvers.len(), 102);
-    assert_eq!((list.skipped.lines, list.skipped.first.as_slice()), (2, &[103, 104][..]));
+    assert_eq!(list.resolvers.len(), 103);
+    assert_eq!((list.skipped.lines, list.skipped.first.as_slice()), (1, &[103][..]));
+    assert_eq!((list.ports.len(), list.peer(101, 53).to_string()), (1, "11.0.1.2:5353".to_owned()));
     // In another charset than UTF-8.
     let latin = [format!("{head}11.0.0.1,,1,").as_bytes(), b"Telef\xf3nica,ES\n"].concat();
     let list = parse(&latin, Builder::new(false), 53).unwrap().finish();

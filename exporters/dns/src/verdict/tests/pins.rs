@@ -57,12 +57,30 @@ fn what_is_pinned_is_not_judged_where_no_table_knows_what_most_answer() {
     let before = judged(&censored, &format!("{good}{other}"), &Memory::default());
     let after = judged(&censored, &line(THIRD, 1), &before.memory);
     assert_eq!((diverging(&before.verdict), diverging(&after.verdict)), (vec!["AA"], vec!["AA"]));
-    // Somebody else's, and one that nobody announces, where the tables know the good one of some.
+    // Somebody else's.
     assert_eq!(told(&judged(&taken, &format!("{good}{other}"), &Memory::default())), page);
-    let mut taken = World::new(12, 8).all(&[THIRD]);
-    taken.country("AA", || outcome(&[GOOD]));
-    let judged = judged(&taken, &good, &Memory::default());
-    assert_eq!(judged.verdict.unexpected, Severity::Page);
+}
+
+#[test]
+fn a_new_prefix_of_the_pinned_system_that_no_table_knows_is_a_ticket_while_it_spreads_and_no_page()
+{
+    let pin = Expected { mode: Mode::Exact, systems: vec![64500], ..Expected::default() };
+    let table = format!("{0}\t{0}\t64500\n{1}\t{1}\t64501\n", address(GOOD), address(OTHER));
+    let systems = Systems::read(table.as_bytes()).unwrap();
+    let rules = Rules { expected: Some(&pin), systems: &systems, ..Rules::default() };
+    // Half of all, most, and all of one region beside.
+    for (new, says) in [(2, &[THIRD][..]), (2, &[GOOD, THIRD]), (12, &[THIRD])] {
+        let mut world = World::new(12, 8).all(&[GOOD]);
+        (0..96).filter(|at| at % 12 < 12 - 12 / new).for_each(|at| world.say(at, outcome(says)));
+        world.country("AC", || outcome(says));
+        let verdict = world.by(rules);
+        assert_eq!((verdict.unexpected, diverging(&verdict)), (Severity::Ticket, vec![]), "{new}");
+        // A country and the world that are led elsewhere meanwhile are told as ever.
+        world.country("AB", || outcome(&[OTHER]));
+        assert_eq!(diverging(&world.by(rules)), ["AB"], "{new}");
+        (0..96).filter(|at| at % 3 == 0).for_each(|at| world.say(at, outcome(&[OTHER, THIRD])));
+        assert_eq!(world.by(rules).unexpected, Severity::Page, "{new}");
+    }
 }
 
 #[test]

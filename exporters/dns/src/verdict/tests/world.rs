@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) members: Vec<(String, usize)>,
     pub(super) outcomes: Vec<Option<Outcome>>,
     pub(super) control: Vec<Control>,
+    /// By which prefix some make IPv6 addresses.
+    pub(super) prefixes: BTreeMap<usize, Prefix>,
     list: std::cell::OnceCell<ResolverList>,
     /// Each resolver's number: what tells it from the others.
     numbers: Vec<usize>,
@@ -85,6 +87,7 @@ impl World {
             members: Vec::new(),
             outcomes: Vec::new(),
             control: Vec::new(),
+            prefixes: BTreeMap::new(),
             list: std::cell::OnceCell::new(),
             numbers: Vec::new(),
         }
@@ -158,8 +161,8 @@ impl World {
     /// The verdict with what is remembered.
     pub(super) fn with(&self, rules: Rules<'_>, memory: &Memory, now: u64) -> Judged {
         let outcomes: Vec<_> = self.outcomes.iter().map(Option::as_ref).collect();
-        let evidence =
-            Evidence { list: self.list(), outcomes: &outcomes, control: &self.control, ttl: None };
+        let (list, control, prefixes) = (self.list(), &self.control, &self.prefixes);
+        let evidence = Evidence { list, outcomes: &outcomes, control, prefixes, ttl: None };
         judge(&evidence, &rules, memory, now)
     }
 }
