@@ -258,3 +258,30 @@ fn names(states: &[Arc<BmcState>]) -> String {
     let named = states.iter().take(MOST_NAMED).map(name);
     named.chain(more).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::source::Source;
+
+    #[test]
+    fn a_few_of_a_fleet_are_named_and_how_many_more_there_are() {
+        let named = |targets: usize| {
+            let each =
+                (0..targets).map(|number| format!("  - {{name: t{number:05}, address: b}}\n"));
+            let each: String = each.collect();
+            let text = format!("modules: {{default: {{user: u, pass: p}}}}\ntargets:\n{each}");
+            let config: Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
+            let states = config.wanted(&[]).0.into_values().map(|wanted| {
+                let source = Source::of(&wanted.work);
+                Arc::new(BmcState::new(wanted.work, wanted.labels, source, None, Vec::new().into()))
+            });
+            names(&states.collect::<Vec<_>>())
+        };
+        assert_eq!(named(2), "t00000, t00001");
+        assert!(named(MOST_NAMED).ends_with(", t00019"), "{}", named(MOST_NAMED));
+        let all = named(1_000);
+        assert!(all.ends_with(", t00019, and 980 more") && all.len() < 300, "{all}");
+    }
+}

@@ -133,3 +133,44 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
     }
     digest.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::config::Place;
+
+    /// `secret`, by a hash of the least cost.
+    const HASH: &str = "$2b$04$iSm4GMDQr8ptNk.TBykcBeQ7WGhcFCuXbuzZuwWRiC1MCoMmNVj4.";
+
+    fn users(name: &str, hash: &str) -> Users {
+        let hash = Located { place: Place::default(), value: Secret::new(hash.to_owned()) };
+        let mut problems = Problems::default();
+        let users = Users::new(BTreeMap::from([(name.to_owned(), hash)]), &mut problems);
+        assert!(problems.into_result().is_ok());
+        users
+    }
+
+    fn login(name: &str, password: &str) -> HeaderMap {
+        let login = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+        HeaderMap::from_iter([(header::AUTHORIZATION, login.parse().unwrap())])
+    }
+
+    #[tokio::test]
+    async fn a_good_password_is_known_at_once_also_when_the_file_was_read_again() {
+        let good = login("kept", "secret");
+        assert_eq!(users("kept", HASH).ask(&good).await, Answer::Welcome);
+        // What is answered without a wait was not checked.
+        let again = users("kept", HASH);
+        assert_eq!(again.ask(&good).now_or_never(), Some(Answer::Welcome));
+        let wrong = login("kept", "wrong");
+        for _ in 0..2 {
+            assert_eq!(again.ask(&wrong).now_or_never(), None);
+            assert_eq!(again.ask(&wrong).await, Answer::Unknown);
+        }
+        // Neither whoever is no user any more, nor one with another hash, is known by it.
+        assert_eq!(users("other", HASH).ask(&good).await, Answer::Unknown);
+        assert_eq!(users("kept", NOBODY).ask(&good).await, Answer::Unknown);
+    }
+}
