@@ -14,18 +14,19 @@ mod prometheus;
 
 use std::fmt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use self::board::{Board, Query, Variable, VariableQuery};
 pub use self::board::{DATA_SOURCE_INTERVAL_SECONDS, MAY_BE_EMPTY};
 use self::expand::{Scope, Selection, Window};
 use self::prometheus::{Answer, Prometheus};
 
-/// The labels that an endpoint, a machine or a failure need not have; a legend has nothing in their place.
-const OPTIONAL: [&str; 3] = ["site", "team", "phase"];
+/// The labels that an endpoint, a machine, a failure or a notification need not have; a legend has nothing in their place.
+const OPTIONAL: [&str; 4] = ["site", "team", "phase", "receiver_name"];
 
 /// What was wrong with the dashboards, and how much was asked.
 #[derive(Debug, Default)]
@@ -34,6 +35,23 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How many queries were run.
     pub queries: usize,
+    /// What each query of a panel costs with every variable at All, in the order of the panels.
+    pub costs: Vec<Cost>,
+}
+
+/// What a reader waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// The dashboard's uid.
+    pub dashboard: String,
+    /// The panel's title.
+    pub panel: String,
+    /// Lines or rows of the answer.
+    pub series: usize,
+    /// Bytes of the answer, less its envelope.
+    pub bytes: usize,
+    /// From the question to the answer.
+    pub took: Duration,
 }
 
 /// One query that a person would not have got an answer from.
@@ -188,6 +206,7 @@ impl Visit<'_> {
         };
         self.report.queries += 1;
         let window = scope.window();
+        let asked = Instant::now();
         let answer = if query.instant {
             self.prometheus.query(&expression, window.end).await?
         } else {
@@ -199,6 +218,17 @@ impl Visit<'_> {
             Answer::Data { data, warnings } => {
                 for why in warnings {
                     self.find(&query.place, &expression, Problem::Warned(why));
+                }
+                if self.choice == Choice::All
+                    && let Some(panel) = &query.panel
+                {
+                    self.report.costs.push(Cost {
+                        dashboard: self.board.uid.clone(),
+                        panel: panel.clone(),
+                        series: prometheus::series(&data).len(),
+                        bytes: data.to_string().len(),
+                        took: asked.elapsed(),
+                    });
                 }
                 self.judge(query, &expression, &data);
             }

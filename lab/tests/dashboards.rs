@@ -3,6 +3,8 @@
 
 #[path = "dashboards/buckets.rs"]
 mod buckets;
+#[path = "dashboards/budget.rs"]
+mod budget;
 #[path = "dashboards/files.rs"]
 mod files;
 #[path = "dashboards/lint.rs"]
@@ -56,9 +58,13 @@ async fn no_alert_is_no_good_news_where_no_rule_is_evaluated() {
             let mut found = of_it.filter(|finding| finding.place.contains(place));
             found.any(|finding| finding.problem == Problem::Empty)
         };
-        for board in ["dns", "meta", "thermal", "world"] {
+        for board in ["dns", "meta", "thermal", "world", "zone"] {
             let board = format!("turbulence-{board}");
             assert!(empty(&board, "Critical alerts"), "{board}: {report}");
+        }
+        for stat in ["Pages", "Tickets", "Machines", "Endpoints", "Names and zones"] {
+            let stat = format!("panel \"{stat}\"");
+            assert!(empty("turbulence-triage", &stat), "{stat}: {report}");
         }
         // What is scraped is there.
         if !empty("turbulence-world", "Scrape duration") && !empty("turbulence-meta", "Not scraped")

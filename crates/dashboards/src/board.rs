@@ -27,6 +27,9 @@ pub(crate) fn render(
     for variable in &board.variables {
         variables.push(drop_down(variable, &shared.variable));
     }
+    for address in &shared.addresses {
+        variables.push(unseen(drop_down(address, &shared.variable)));
+    }
     let head = json!({
         "annotations": {"list": annotations(shared, &names)?},
         "description": board.about.trim_end(),
@@ -55,7 +58,7 @@ fn data_source() -> Value {
 }
 
 fn drop_down(variable: &Variable, look: &Value) -> Value {
-    let Variable { name, label, of, may_be_empty } = variable;
+    let Variable { name, label, of, may_be_empty, listed } = variable;
     let query = format!("label_values({of}, {name})");
     let mut json = look.clone();
     lay(
@@ -72,7 +75,17 @@ fn drop_down(variable: &Variable, look: &Value) -> Value {
         json["allValue"] = json!(".*");
         json["description"] = json!(format!("May be empty: {why}"));
     }
+    if *listed {
+        lay(&mut json, json!({"allValue": null}));
+    }
     json
+}
+
+/// A drop-down with the first value there is, which the reader does not see.
+fn unseen(mut variable: Value) -> Value {
+    lay(&mut variable, json!({"allValue": null, "hide": 2, "includeAll": false, "multi": false}));
+    variable["current"] = json!({});
+    variable
 }
 
 fn annotations(shared: &Shared, names: &Names) -> anyhow::Result<Vec<Value>> {

@@ -35,7 +35,8 @@ pub(crate) fn render(
         let style = shared.styles.get(style).with_context(|| format!("no style {style:?}"))?;
         lay(&mut json, style.clone());
     }
-    lay(&mut json, defaults(&panel, shared)?);
+    let of_the_look = json["fieldConfig"]["defaults"]["mappings"].clone();
+    lay(&mut json, defaults(&panel, shared, &of_the_look)?);
     lay(
         &mut json,
         json!({
@@ -50,7 +51,7 @@ pub(crate) fn render(
         overrides.push(drawn(series, shared));
     }
     if let Some(columns) = &panel.columns {
-        let table = table::render(&panel, columns, shared)?;
+        let table = table::render(&panel, columns, shared, names)?;
         overrides.extend(table.overrides);
         json["transformations"] = json!(table.transformations);
     }
@@ -77,7 +78,7 @@ pub(crate) fn chosen() -> Value {
 }
 
 /// What holds for every field of the panel.
-fn defaults(panel: &Panel, shared: &Shared) -> anyhow::Result<Value> {
+fn defaults(panel: &Panel, shared: &Shared, of_the_look: &Value) -> anyhow::Result<Value> {
     let mut defaults = Map::new();
     if let Some(unit) = &panel.unit {
         defaults.insert("unit".to_owned(), json!(unit));
@@ -94,7 +95,11 @@ fn defaults(panel: &Panel, shared: &Shared) -> anyhow::Result<Value> {
     }
     if let Some(text) = &panel.words {
         let words = words(text, &shared.words, &shared.colours)?;
-        defaults.insert("mappings".to_owned(), words);
+        let of_values = words.as_array().into_iter().flatten();
+        // What the look says of no value at all holds beside them.
+        let of_nothing = of_the_look.as_array().into_iter().flatten();
+        let of_nothing = of_nothing.filter(|mapping| mapping["type"] == "special");
+        defaults.insert("mappings".to_owned(), of_values.chain(of_nothing).cloned().collect());
     }
     Ok(json!({"fieldConfig": {"defaults": defaults}}))
 }

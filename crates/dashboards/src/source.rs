@@ -15,6 +15,8 @@ pub(crate) struct Shared {
     pub(crate) dashboard: Value,
     /// Grafana's own keys of every drop-down that asks for values.
     pub(crate) variable: Value,
+    /// Where links lead that leave Grafana: drop-downs of every dashboard that nobody sees.
+    pub(crate) addresses: Vec<Variable>,
     /// The severities that are marked in graphs, and Grafana's own keys of each.
     pub(crate) annotations: Vec<Value>,
     /// How each kind of panel looks.
@@ -49,13 +51,16 @@ pub(crate) struct Look {
     pub(crate) query: Value,
 }
 
-/// A link to a dashboard with one variable set to the clicked value.
+/// Where a click on a cell leads, and the words for it: a dashboard with one variable set to the
+/// clicked value, or an address.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Link {
     pub(crate) title: String,
-    pub(crate) dashboard: String,
-    pub(crate) variable: String,
+    pub(crate) dashboard: Option<String>,
+    pub(crate) variable: Option<String>,
+    /// With Grafana's own variables; `{labels}` are the labels of the row's alert, as Alertmanager takes them.
+    pub(crate) address: Option<String>,
 }
 
 /// A file beside `shared.yaml`, whose name is the dashboard's uid.
@@ -84,6 +89,9 @@ pub(crate) struct Variable {
     pub(crate) of: String,
     /// Why there may be no value; "All" then includes series without the label.
     pub(crate) may_be_empty: Option<String>,
+    /// Whether "All" is what the list has, and not whatever value there is.
+    #[serde(default)]
+    pub(crate) listed: bool,
 }
 
 /// Panels below a title. Only the first row may have none.
@@ -133,6 +141,8 @@ pub(crate) struct Panel {
     pub(crate) sort: Option<String>,
     /// Labels that are needed to tell rows apart and are not shown.
     pub(crate) hide: Option<Vec<String>>,
+    /// Labels that links need and nobody has to see.
+    pub(crate) unseen: Option<Vec<String>>,
     /// Of a map.
     pub(crate) markers: Option<Value>,
     /// Grafana's own keys, laid over all others.
@@ -158,7 +168,7 @@ pub(crate) struct Series {
 }
 
 /// A label with a title, or the value of a query.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Column {
     pub(crate) label: Option<String>,
@@ -169,6 +179,7 @@ pub(crate) struct Column {
     pub(crate) steps: Option<String>,
     pub(crate) words: Option<String>,
     pub(crate) width: Option<u32>,
+    /// Names of links, with `, ` between them.
     pub(crate) link: Option<String>,
 }
 
@@ -216,6 +227,7 @@ impl Panel {
             columns: appended(base.columns, self.columns),
             sort: self.sort.or(base.sort),
             hide: self.hide.or(base.hide),
+            unseen: self.unseen.or(base.unseen),
             markers: self.markers.or(base.markers),
             grafana: self.grafana.or(base.grafana),
         }

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
-use crate::notation::{steps, words};
+use crate::notation::{Names, steps, words};
 use crate::source::{Column, Link, Panel, Shared};
 
 /// How Grafana gets from the answers to the columns.
@@ -14,7 +14,12 @@ pub(crate) struct Table {
 
 /// Joins the answers by their labels, then names and orders the columns. The value of the panel's
 /// own query is not shown: that query is there for its rows.
-pub(crate) fn render(panel: &Panel, columns: &[Column], shared: &Shared) -> anyhow::Result<Table> {
+pub(crate) fn render(
+    panel: &Panel,
+    columns: &[Column],
+    shared: &Shared,
+    names: &Names,
+) -> anyhow::Result<Table> {
     let rows = panel.query.is_some();
     let queries = usize::from(rows) + columns.iter().filter(|one| one.query.is_some()).count();
     let value = |letter: char| match queries {
@@ -29,6 +34,8 @@ pub(crate) fn render(panel: &Panel, columns: &[Column], shared: &Shared) -> anyh
     }
     excluded.extend(panel.hide.iter().flatten().cloned());
 
+    let unseen: Vec<Column> = panel.unseen.iter().flatten().map(|label| unseen(label)).collect();
+    let columns: Vec<&Column> = columns.iter().chain(&unseen).collect();
     let (mut index, mut rename) = (Map::new(), Map::new());
     let mut overrides = Vec::new();
     for (position, column) in columns.iter().enumerate() {
@@ -39,8 +46,11 @@ pub(crate) fn render(panel: &Panel, columns: &[Column], shared: &Shared) -> anyh
         };
         index.insert(field.clone(), json!(position));
         rename.insert(field, json!(column.title));
-        let properties =
-            properties(column, shared).with_context(|| format!("column {:?}", column.title))?;
+        let mut properties = properties(column, &columns, shared, names)
+            .with_context(|| format!("column {:?}", column.title))?;
+        if panel.unseen.iter().flatten().any(|label| *label == column.title) {
+            properties.push(json!({"id": "custom.hidden", "value": true}));
+        }
         if !properties.is_empty() {
             let matcher = json!({"id": "byName", "options": column.title});
             overrides.push(json!({"matcher": matcher, "properties": properties}));
@@ -56,12 +66,20 @@ pub(crate) fn render(panel: &Panel, columns: &[Column], shared: &Shared) -> anyh
     Ok(Table { transformations, overrides })
 }
 
-fn properties(column: &Column, shared: &Shared) -> anyhow::Result<Vec<Value>> {
+fn properties(
+    column: &Column,
+    columns: &[&Column],
+    shared: &Shared,
+    names: &Names,
+) -> anyhow::Result<Vec<Value>> {
     let mut properties = Vec::new();
     let mut set = |id: &str, value: Value| properties.push(json!({"id": id, "value": value}));
-    if let Some(name) = &column.link {
-        let link = shared.links.get(name).with_context(|| format!("no link {name:?}"))?;
-        set("links", json!([cell_link(link)]));
+    if let Some(links) = &column.link {
+        let link = |name: &str| {
+            let link = shared.links.get(name).with_context(|| format!("no link {name:?}"))?;
+            cell_link(link, columns, names).with_context(|| format!("link {name:?}"))
+        };
+        set("links", json!(links.split(", ").map(link).collect::<anyhow::Result<Vec<_>>>()?));
     }
     if let Some(unit) = &column.unit {
         set("unit", json!(unit));
@@ -84,11 +102,40 @@ fn properties(column: &Column, shared: &Shared) -> anyhow::Result<Vec<Value>> {
     Ok(properties)
 }
 
-/// The dashboard with the clicked value selected, at the same time range.
-pub(crate) fn cell_link(link: &Link) -> Value {
-    let Link { title, dashboard, variable } = link;
-    let url = format!(
-        "/d/{dashboard}?var-datasource=${{datasource}}&var-{variable}=${{__value.raw}}&${{__url_time_range}}"
-    );
-    json!({"title": title, "url": url, "targetBlank": false})
+/// A label that is in the answer for the links, under its own name.
+fn unseen(label: &str) -> Column {
+    Column { label: Some(label.to_owned()), title: label.to_owned(), ..Column::default() }
+}
+
+/// A dashboard with the clicked value selected, at the same time range, or another page beside it.
+fn cell_link(link: &Link, columns: &[&Column], names: &Names) -> anyhow::Result<Value> {
+    let (url, leaves) = match (&link.dashboard, &link.variable, &link.address) {
+        (Some(dashboard), Some(variable), None) => {
+            let url = format!(
+                "/d/{dashboard}?var-datasource=${{datasource}}&var-{variable}=${{__value.raw}}&${{__url_time_range}}"
+            );
+            (url, false)
+        }
+        (None, None, Some(address)) if address.contains("{labels}") => {
+            (address.replace("{labels}", &matchers(columns, names)?), true)
+        }
+        (None, None, Some(address)) => (address.clone(), !address.starts_with("/d/")),
+        _ => anyhow::bail!("it needs a dashboard and a variable, or an address"),
+    };
+    Ok(json!({"title": link.title, "url": url, "targetBlank": leaves}))
+}
+
+/// `{alertname="…",site="…"}` in a URL: the labels by which this board tells alerts apart (`@alert`), of the
+/// row that is clicked. One that the row lacks must be missing from the alert as well, so that a
+/// silence holds for this one and for no other.
+fn matchers(columns: &[&Column], names: &Names) -> anyhow::Result<String> {
+    let labels = names.get("alert").context("@alert is no name")?.split(',').map(str::trim);
+    let matcher = |label: &str| {
+        let mut columns = columns.iter().filter(|column| column.label.as_deref() == Some(label));
+        let title =
+            &columns.next().with_context(|| format!("no column for the label {label}"))?.title;
+        Ok(format!("{label}%3D%22${{__data.fields[\"{title}\"]:percentencode}}%22"))
+    };
+    let matchers = labels.map(matcher).collect::<anyhow::Result<Vec<String>>>()?;
+    Ok(format!("%7B{}%7D", matchers.join("%2C")))
 }

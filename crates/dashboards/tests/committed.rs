@@ -78,6 +78,11 @@ fn a_fault_in_the_source_is_told_with_its_place() {
             &["\"critical alerts\"", "25x3"],
         ),
         ("link: vantage", "link: nowhere", &["column \"Vantage\"", "no link \"nowhere\""]),
+        (
+            "alert: alertname,",
+            "alert: alertname, rack,",
+            &["\"silence\"", "no column for the label rack"],
+        ),
     ];
     for (from, to, wanted) in cases {
         let found = after(world, from, to);

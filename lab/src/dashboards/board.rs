@@ -45,6 +45,8 @@ pub(super) enum VariableQuery {
 #[derive(Debug)]
 pub(super) struct Query {
     pub(super) place: String,
+    /// The title of the panel, where it is one's.
+    pub(super) panel: Option<String>,
     pub(super) expression: String,
     pub(super) instant: bool,
     pub(super) legend_labels: Vec<String>,
@@ -195,6 +197,7 @@ impl RawAnnotation {
     fn query(&self) -> Query {
         Query {
             place: format!("annotation {:?}", self.name),
+            panel: None,
             expression: self.expr.clone(),
             instant: false,
             legend_labels: Vec::new(),
@@ -211,6 +214,7 @@ impl RawPanel {
             let interval = target.interval.as_deref().or(self.interval.as_deref());
             queries.push(Query {
                 place: format!("panel {:?}, query {}", self.title, target.ref_id),
+                panel: Some(self.title.clone()),
                 expression: target.expr.clone(),
                 instant: target.instant,
                 legend_labels: legend_labels(&target.legend_format),

@@ -32,18 +32,29 @@ impl Scraper {
 
     /// The same with rules from elsewhere.
     pub(crate) async fn with_rules(rules: &Path) -> Self {
-        let mut pages = Router::new();
-        let mut jobs = String::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        for (job, sample) in files::JOBS {
-            write!(jobs, "- {{job_name: {job}, honor_labels: true, static_configs: [").unwrap();
+        let jobs = files::JOBS.map(|(job, sample)| {
             let elsewhere =
                 sample.replace("site=\"lab\"", "site=\"ams\"").replace("team=\"", "team=\"b-");
             let copies = [Some(sample.to_owned()), Some(elsewhere)];
             let expositions = [Some(sample.to_owned()), files::golden(job)];
-            let expositions = expositions.into_iter().chain(copies).flatten();
-            for (number, exposition) in expositions.enumerate() {
+            (job, expositions.into_iter().chain(copies).flatten().collect())
+        });
+        Self::of_pages(rules, &jobs, 1).await
+    }
+
+    /// Scrapes these pages of each job, each so many seconds.
+    pub(crate) async fn of_pages(
+        rules: &Path,
+        expositions: &[(&str, Vec<String>)],
+        seconds: u64,
+    ) -> Self {
+        let mut pages = Router::new();
+        let mut jobs = String::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for (job, expositions) in expositions {
+            write!(jobs, "- {{job_name: {job}, honor_labels: true, static_configs: [").unwrap();
+            for (number, exposition) in expositions.iter().cloned().enumerate() {
                 let path = format!("/{job}/{number}");
                 pages = pages.route(&path, get(growing(exposition)));
                 write!(
@@ -60,7 +71,9 @@ impl Scraper {
         let data = tempfile::tempdir().unwrap();
         let config = data.path().join("prometheus.yml");
         let config_text = format!(
-            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+            "global: {{scrape_interval: {seconds}s, evaluation_interval: 1s, \
+             external_labels: {{turbulence_runbooks: 'http://runbooks', \
+             turbulence_alertmanager: 'http://alertmanager'}}}}\n\
              rule_files: ['{}']\nscrape_configs:\n{jobs}",
             rules.display()
         );

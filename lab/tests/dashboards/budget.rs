@@ -1,0 +1,173 @@
+//! What a reader waits for where a fleet is large: no panel draws more than a person can look at.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use turbulence_lab::dashboards::{self, Cost};
+
+use crate::files;
+use crate::panels::panels;
+use crate::prometheus::Scraper;
+
+/// Lines of a panel, or rows of a table.
+const MOST: usize = 200;
+
+/// More of each than a panel may show. Every vantage probes the first endpoint, and some all of them.
+const MACHINES: usize = 250;
+const ENDPOINTS: usize = 220;
+const VANTAGES: usize = 30;
+const WIDE_VANTAGES: usize = 3;
+/// Names that are asked for, as many vantages as of endpoints ask.
+const NAMES: usize = 20;
+
+/// How often it is scraped: a page is long.
+const SECONDS: u64 = 5;
+const DEADLINE: Duration = Duration::from_secs(180);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_panel_shows_more_of_a_large_fleet_than_a_person_can_read() {
+    let jobs = [
+        ("turbulence-ipmi", machines()),
+        ("turbulence-latency", vantages()),
+        ("turbulence-dns", resolvers()),
+    ];
+    let rules = files::root().join("alerts/*.rules.yml");
+    let scraper = Scraper::of_pages(&rules, &jobs, SECONDS).await;
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let checked = dashboards::check(&files::dashboards(), &scraper.url).await;
+        let costs = checked.unwrap_or_else(|error| panic!("{error:#}")).costs;
+        let sizes = sizes(&costs);
+        // Each kind is there, and would be more than a panel may show.
+        let shown = |board: &str, panel: &str| {
+            sizes.get(&(format!("turbulence-{board}"), panel.to_owned())).copied().unwrap_or(0)
+        };
+        let is_there = shown("thermal", "Temperatures") > 40
+            && shown("world", "Region by endpoint") > 40
+            && shown("dns", "Consensus") > 10;
+        assert!(is_there || Instant::now() < deadline, "{}", table(&costs));
+        if is_there {
+            let too_many: Vec<_> = sizes.iter().filter(|(_, series)| **series > MOST).collect();
+            assert!(too_many.is_empty(), "{}\nmore than {MOST}: {too_many:#?}", table(&costs));
+            println!("{}", table(&costs));
+            return;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// How much each panel shows: the rows of a table are joined from its queries, the lines of another panel stand side by side.
+fn sizes(costs: &[Cost]) -> BTreeMap<(String, String), usize> {
+    let tables: Vec<(String, String)> = files::boards()
+        .iter()
+        .flat_map(|(uid, board)| panels(board).into_iter().map(move |panel| (uid.clone(), panel)))
+        .filter(|(_, panel)| {
+            ["table", "geomap", "xychart"].iter().any(|kind| panel.json["type"] == *kind)
+        })
+        .map(|(uid, panel)| (uid, panel.text("title").to_owned()))
+        .collect();
+    let mut sizes = BTreeMap::new();
+    for cost in costs {
+        let panel = (cost.dashboard.clone(), cost.panel.clone());
+        let joined = tables.contains(&panel);
+        let size = sizes.entry(panel).or_insert(0);
+        *size = if joined { cost.series.max(*size) } else { *size + cost.series };
+    }
+    sizes
+}
+
+/// A line for each dashboard: queries, series, bytes, the time of all queries one after the other.
+fn table(costs: &[Cost]) -> String {
+    let mut boards: BTreeMap<&str, (usize, usize, usize, Duration)> = BTreeMap::new();
+    for cost in costs {
+        let board = boards.entry(&cost.dashboard).or_default();
+        board.0 += 1;
+        board.1 += cost.series;
+        board.2 += cost.bytes;
+        board.3 += cost.took;
+    }
+    let mut text = String::new();
+    for (board, (queries, series, bytes, took)) in boards {
+        let (kilobytes, milliseconds) = (bytes / 1_000, took.as_millis());
+        let _ = writeln!(
+            text,
+            "BUDGET {board} queries={queries} series={series} kB={kilobytes} ms={milliseconds}"
+        );
+    }
+    text
+}
+
+/// Of the sample of a job the lines that have a label of this value, under other values of labels.
+fn renamed(sample: &str, of: &str, labels: &[(&str, &str, &str)]) -> String {
+    let mut text = String::new();
+    for line in sample.lines().filter(|line| !line.starts_with('#') && line.contains(of)) {
+        let mut line = line.to_owned();
+        for (label, from, to) in labels {
+            line = line.replace(&format!("{label}=\"{from}\""), &format!("{label}=\"{to}\""));
+        }
+        text += &line;
+        text.push('\n');
+    }
+    text
+}
+
+fn sample(job: &str) -> &'static str {
+    files::JOBS.iter().find(|(name, _)| *name == job).unwrap().1
+}
+
+fn machines() -> Vec<String> {
+    let sample = sample("turbulence-ipmi");
+    let of_one = "target=\"srv-phantom\"";
+    let all = (0..MACHINES).map(|number| {
+        renamed(sample, of_one, &[("target", "srv-phantom", &format!("srv-{number}"))])
+    });
+    vec![all.collect()]
+}
+
+fn vantages() -> Vec<String> {
+    let sample = sample("turbulence-latency");
+    let (of_one, of_api) = ("vantage=\"fra\"", "target=\"messenger-api\"");
+    let alone: String = sample
+        .lines()
+        .filter(|line| !line.contains("target="))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let probed: String =
+        sample.lines().filter(|line| line.contains(of_api)).flat_map(|line| [line, "\n"]).collect();
+    let page = |vantage: usize| {
+        let name = format!("v{vantage}");
+        let region = ["EMEA", "AMER", "APAC"][vantage % 3];
+        let place = [("vantage", "fra", name.as_str()), ("region", "EMEA", region)];
+        let endpoints = if vantage < WIDE_VANTAGES { ENDPOINTS } else { 1 };
+        let each = (0..endpoints).map(|number| {
+            let endpoint = format!("api-{number}");
+            let labels = [place[0], place[1], ("target", "messenger-api", endpoint.as_str())];
+            let all = renamed(&probed, of_one, &labels);
+            // Buckets are asked for in sums alone.
+            let lines = all.lines().filter(|line| number == 0 || !line.contains("_bucket{"));
+            lines.flat_map(|line| [line, "\n"]).collect::<String>()
+        });
+        renamed(&alone, of_one, &place) + &each.collect::<String>()
+    };
+    (0..VANTAGES).map(page).collect()
+}
+
+fn resolvers() -> Vec<String> {
+    let sample = sample("turbulence-dns");
+    let name = sample.split_once("name=\"").unwrap().1.split('"').next().unwrap();
+    let own = format!("name=\"{name}\"");
+    let page = |vantage: usize| {
+        let called = format!("v{vantage}");
+        let place = ("vantage", "fra", called.as_str());
+        let rest =
+            sample.lines().filter(|line| !line.contains("name=\"") && !line.starts_with('#'));
+        let rest: String = rest.flat_map(|line| [line, "\n"]).collect();
+        let names = (0..NAMES).map(|number| {
+            renamed(sample, &own, &[place, ("name", name, &format!("n{number}.example"))])
+        });
+        renamed(&rest, "", &[place]) + &names.collect::<String>()
+    };
+    (0..WIDE_VANTAGES).map(page).collect()
+}
