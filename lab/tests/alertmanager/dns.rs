@@ -49,3 +49,29 @@ pub(crate) async fn a_dead_provider_of_twenty_names_is_one_page() {
     let notified = [(PAGE, &page[..]), (PAGE, &taken[..]), (TICKET, &ticket[..])];
     scenario("a dead provider of twenty names is one page", &notified, &[]).await;
 }
+
+/// Two on purpose: the zone says what to mend, and the endpoints, who feels it. Whoever is called for one of them may not be
+/// called for the other, and an inhibition over two domains would need a label that ties an endpoint to its zone.
+pub(crate) async fn a_dead_provider_of_dns_and_the_endpoints_behind_it_are_two_pages() {
+    scenario(
+        "a dead provider of DNS and the endpoints behind it are two pages",
+        &[
+            (
+                PAGE,
+                &[
+                    "DnsNameFails critical dns global set=world name=shop.example type=A",
+                    "DnsZoneUnserved critical dns global zone=shop.example",
+                ],
+            ),
+            (
+                PAGE,
+                &[
+                    "LatencyEndpointDownGlobally critical reachability global target=shop",
+                    "LatencyEndpointDownGlobally critical reachability global target=shop-api",
+                ],
+            ),
+        ],
+        &["LatencyEndpointDegraded warning reachability global target=shop"],
+    )
+    .await;
+}

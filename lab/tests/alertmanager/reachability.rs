@@ -1,5 +1,7 @@
 //! Endpoints and vantages: what is one page of an outage, and whom a vantage silences.
 
+use turbulence_lab::sink::notification::Channel;
+
 use crate::chain::{OTHER_TICKET, PAGE, TICKET, scenario};
 
 pub(crate) async fn a_global_outage_is_one_page() {
@@ -229,4 +231,29 @@ pub(crate) async fn a_missing_label_is_equal_to_nothing() {
         &[],
     )
     .await;
+}
+
+pub(crate) async fn an_upstream_that_fails_is_one_ticket_for_all_behind_it() {
+    let each = |kind: &str, place: &str| -> Vec<String> {
+        (1..=20)
+            .map(|number| {
+                let team = if number % 2 == 0 { "team=shop " } else { "" };
+                format!("{kind} warning reachability {place} {team}target=www-{number}")
+            })
+            .collect()
+    };
+    let of = |alerts: &[String], region: &str| -> Vec<String> {
+        alerts.iter().map(|alert| format!("{alert} region={region}")).collect()
+    };
+    let rerouted = each("LatencyRegionRerouted", "region");
+    let (asia, europe) = (of(&rerouted, "APAC"), of(&rerouted, "EMEA"));
+    let lossy = each("LatencyEndpointDegraded", "global");
+    let certificate = each("LatencyCertificateExpires", "global");
+    let groups: Vec<Vec<&str>> = [&asia, &europe, &lossy, &certificate]
+        .into_iter()
+        .map(|alerts| alerts.iter().map(String::as_str).collect())
+        .collect();
+    let notified: Vec<(Channel, &[&str])> =
+        groups.iter().map(|alerts| (TICKET, alerts.as_slice())).collect();
+    scenario("an upstream that fails is one ticket for all behind it", &notified, &[]).await;
 }

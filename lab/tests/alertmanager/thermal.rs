@@ -138,3 +138,29 @@ pub(crate) async fn a_switch_that_takes_two_racks_is_one_ticket() {
     )
     .await;
 }
+
+pub(crate) async fn a_roll_out_that_loses_a_sensor_is_one_ticket_a_site() {
+    scenario(
+        "a roll-out that loses a sensor is one ticket a site",
+        &[
+            (
+                TICKET,
+                &[
+                    "IpmiSensorLost warning thermal host target=a site=s rack=r1 id=32.0.5 name=HD",
+                    "IpmiSensorLost warning thermal host target=b site=s rack=r2 id=32.0.5 name=HD",
+                    "IpmiSensorLost warning thermal host target=c site=s rack=r3 id=32.0.5 name=HD",
+                ],
+            ),
+            (
+                TICKET,
+                &[
+                    "IpmiSensorUnreadable warning thermal host target=a site=s rack=r1 id=32.0.6 name=Inlet",
+                    "IpmiSensorUnreadable warning thermal host target=b site=s rack=r2 id=32.0.6 name=Inlet",
+                ],
+            ),
+            (TICKET, &["IpmiSensorLost warning thermal host target=a site=t rack=r1 id=32.0.5 name=HD"]),
+        ],
+        &[],
+    )
+    .await;
+}
