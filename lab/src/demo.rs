@@ -293,12 +293,13 @@ fn indented(text: &str) -> String {
     text.lines().flat_map(|line| ["    ", line, "\n"]).collect()
 }
 
-fn say(replay: &str, text: &str) {
+/// Tells what happens in a replay.
+pub(crate) fn say(replay: &str, text: &str) {
     println(&format!("[{replay}] {text}"));
 }
 
 /// Prints a line, also when nobody reads it any more.
-fn println(text: &str) {
+pub(crate) fn println(text: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", text.trim_end());

@@ -217,3 +217,33 @@ fn every_name_in_a_headline_is_cut_to_a_length() {
         }
     }
 }
+
+/// A person reads `12.1 V` and `38 %`: three digits at most where there is a decimal point, and a blank before the unit.
+#[test]
+fn numbers_are_those_of_people() {
+    let mut seen = 0;
+    for entry in fs::read_dir(alerts()).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".test.yml") {
+            continue;
+        }
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let said = ["headline: ", "description: "];
+            let Some(text) = said.iter().find_map(|key| line.trim().strip_prefix(key)) else {
+                continue;
+            };
+            for word in text.split([' ', ',', ';', '(', ')', '"', '\'']) {
+                let word = word.trim_end_matches(['.', ':']);
+                seen += usize::from(word.parse::<f64>().is_ok());
+                let digits = word.chars().filter(char::is_ascii_digit).collect::<String>();
+                let digits = digits.trim_start_matches('0').len();
+                let is_exact = word.parse::<f64>().is_ok() && word.contains('.') && digits > 3;
+                assert!(!is_exact, "{word} in {text}");
+                let unit = ["%", "°C"].iter().find_map(|unit| word.strip_suffix(unit));
+                let is_stuck = unit.is_some_and(|number| number.parse::<f64>().is_ok());
+                assert!(!is_stuck, "{word} without a blank in {text}");
+            }
+        }
+    }
+    assert!(seen > 60, "only {seen} numbers");
+}

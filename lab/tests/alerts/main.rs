@@ -3,6 +3,7 @@
 
 mod headlines;
 mod migration;
+mod readmes;
 mod remote_write;
 mod runbooks;
 mod silences;
@@ -71,10 +72,9 @@ fn labels_are_those_that_the_routes_know() {
         one_of("severity", &["critical", "warning", "info", "none"]);
         one_of("domain", &["thermal", "reachability", "dns", "meta"]);
         one_of("scope", &["host", "rack", "region", "global"]);
-        assert!(
-            !lines.iter().any(|line| line.starts_with("labels:") && line.contains("{{")),
-            "{name}"
-        );
+        // The Watchdog's are those of Prometheus' configuration, which do not change while it fires.
+        let templated = lines.iter().any(|line| line.starts_with("labels:") && line.contains("{{"));
+        assert!(!templated || name == "Watchdog", "{name}");
     }
 }
 

@@ -74,3 +74,33 @@ fn a_runbook_names_the_file_of_its_rule_and_tests_that_there_are() {
         }
     }
 }
+
+/// A site's own Prometheus evaluates what its exporters judge, the centre counts votes (alerts/README.md, "Which Prometheus"): no
+/// file may rest on what another records, but those that run in the same place.
+#[test]
+fn files_that_may_run_apart_read_nothing_of_each_other() {
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    for entry in fs::read_dir(alerts()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if let Some(name) = name.strip_suffix(".rules.yml") {
+            texts.insert(name.to_owned(), fs::read_to_string(&path).unwrap());
+        }
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let mut recorded = 0;
+    let mut rests: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for (owner, text) in &texts {
+        for record in text.lines().filter_map(|line| line.trim().strip_prefix("- record: ")) {
+            recorded += 1;
+            let readers = texts.iter().filter(|(reader, _)| *reader != owner);
+            let readers =
+                readers.filter(|(_, text)| text.split(|c| !is_part(c)).any(|it| it == record));
+            rests.extend(readers.map(|(reader, _)| (reader.as_str(), owner.as_str())));
+        }
+    }
+    assert!(recorded > 15, "only {recorded} records");
+    assert_eq!(rests, BTreeSet::from([("homing", "reachability")]));
+    let said = fs::read_to_string(alerts().join("README.md")).unwrap();
+    assert!(said.contains("but for `homing`, which reads `reachability`"), "alerts/README.md");
+}
