@@ -81,6 +81,33 @@ fn an_address_that_moves_is_never_at_several_sites() {
     assert_eq!(told[2], Class::OneSite);
 }
 
+/// All that it measures takes 80 ms longer: it says that things may be farther than they are, and never that they are elsewhere.
+#[test]
+fn a_vantage_behind_a_vpn_makes_no_site_and_hides_none() {
+    for (slow, (_, name)) in CITIES.iter().enumerate() {
+        let mut world = world();
+        let late = |mut target: Target| {
+            for seen in target.addresses[0].seen.iter_mut().filter(|it| it.vantage == slow) {
+                (seen.rtt_ms, seen.now_ms) = (seen.rtt_ms + 80.0, seen.now_ms + 80.0);
+            }
+            target.addresses[0].seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+            target
+        };
+        let one = late(to(&world, "Amsterdam", "192.0.2.1"));
+        let several = ["London", "New York", "Singapore"];
+        let several = late(anycast(&world, &several, "192.0.2.2"));
+        world.targets.insert(endpoint("one"), one);
+        world.targets.insert(endpoint("several"), several);
+        let verdict = judge::judge(&world, &[], &mut Standing::default());
+        assert!(verdict.suspects.is_empty(), "{name}");
+        assert_ne!(class_of(&verdict, "one"), Class::SeveralSites, "{name}");
+        assert_eq!(class_of(&verdict, "several"), Class::SeveralSites, "{name}");
+        let place = &verdict.targets[&endpoint("one")].addresses[0].judged.sites[0];
+        let truth = cities::named("Amsterdam").unwrap();
+        assert!(place.place.km_to(truth.place) <= place.radius, "{name}");
+    }
+}
+
 #[test]
 fn addresses_with_a_site_each_are_not_all_at_one() {
     let mut world = world();
