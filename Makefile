@@ -56,6 +56,7 @@ bench:
 	@./lab/setup.sh prometheus-smokeping-prober dnsperf /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
 	$(CARGO) build --release --workspace --bins
 	target/release/turbulence-lab bench
+	$(CARGO) run --release -p turbulence-homing --example limits
 
 bench-dns:
 	@./lab/setup.sh dnsperf /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
