@@ -4,8 +4,12 @@
 //! page that way is none of its own scripts, so that a policy that forbids those does not hide what is there.
 
 use std::cell::{Cell, RefCell};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,7 +19,9 @@ use tempfile::TempDir;
 pub struct Browser {
     child: Child,
     to: RefCell<ChildStdin>,
-    from: RefCell<BufReader<ChildStdout>>,
+    from: mpsc::Receiver<Vec<u8>>,
+    /// What it said of its own accord while an answer was waited for.
+    events: RefCell<VecDeque<Value>>,
     sent: Cell<u64>,
     /// The tab that pages are shown in.
     session: String,
@@ -24,6 +30,9 @@ pub struct Browser {
 
 /// The widths that a page is looked at with: a phone's, and a screen's.
 pub const WIDTHS: [u32; 2] = [390, 1440];
+
+/// Whoever says nothing for so long says nothing more. Many times what a busy machine takes.
+const SILENT: Duration = Duration::from_secs(120);
 
 impl Browser {
     /// Starts one.
@@ -52,14 +61,15 @@ impl Browser {
             .spawn()
             .expect("a shell");
         let to = RefCell::new(child.stdin.take().expect("it is piped"));
-        let from = RefCell::new(BufReader::new(child.stdout.take().expect("it is piped")));
-        let mut browser =
-            Self { child, to, from, sent: Cell::new(0), session: String::new(), _folder: folder };
+        let from = messages(child.stdout.take().expect("it is piped"));
+        let (events, sent, session) = (RefCell::default(), Cell::new(0), String::new());
+        let mut browser = Self { child, to, from, events, sent, session, _folder: folder };
         let tab = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": tab["targetId"], "flatten": true});
         let attached = browser.call("Target.attachToTarget", &attach);
         attached["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
         browser.call("Page.enable", &json!({}));
+        browser.call("Page.setLifecycleEventsEnabled", &json!({"enabled": true}));
         browser
     }
 
@@ -71,7 +81,14 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", &size);
         let opened = self.call("Page.navigate", &json!({"url": url}));
         assert!(opened.get("errorText").is_none(), "{url}: {opened}");
-        while self.next()["method"] != "Page.loadEventFired" {}
+        // Its own: the page before may load itself again at any time.
+        let loader = opened["loaderId"].as_str().expect("another page, or the same one once more");
+        self.event(|event| {
+            let told = &event["params"];
+            event["method"] == "Page.lifecycleEvent"
+                && told["name"] == "load"
+                && told["loaderId"] == loader
+        });
     }
 
     /// The value of an expression of JavaScript in the page that is open.
@@ -89,20 +106,21 @@ impl Browser {
     pub fn looks_well(&self, url: &str) {
         for width in WIDTHS {
             self.open(url, width);
-            // A phone shows a page that is too wide from farther away: `innerWidth` is what it became.
-            let wide = self.value(&format!(
-                "[document.documentElement.scrollWidth, [...document.querySelectorAll('*')]\
-                 .filter(it => it.getBoundingClientRect().right > {width} + 1).slice(0, 3)\
-                 .map(it => it.outerHTML.slice(0, 200))]"
+            // All at once: a page may load itself again. A phone shows one that is too wide from farther away:
+            // `innerWidth` is what it became.
+            let seen = self.value(&format!(
+                "(() => {{ const shown = all => all.map(it => it.outerHTML.slice(0, 200)); return {{\
+                 wide: document.documentElement.scrollWidth,\
+                 out: shown([...document.querySelectorAll('*')]\
+                 .filter(it => it.getBoundingClientRect().right > {width} + 1).slice(0, 3)),\
+                 active: shown([...document.querySelectorAll('script, iframe, object, embed, [onclick], [onerror], \
+                 [onload], [href^=\"javascript:\" i]')]),\
+                 hit: typeof window.hit }}; }})()"
             ));
-            let is = wide[0].as_u64();
-            assert!(is.is_some_and(|is| is <= u64::from(width)), "{url} at {width}: {wide}");
-            let active = self.value(
-                "[...document.querySelectorAll('script, iframe, object, embed, [onclick], [onerror], [onload], \
-                 [href^=\"javascript:\" i]')].map(it => it.outerHTML.slice(0, 200))",
-            );
-            assert_eq!(active, json!([]), "{url} at {width}");
-            assert_eq!(self.value("typeof window.hit"), "undefined", "{url} at {width}");
+            let is = seen["wide"].as_u64();
+            assert!(is.is_some_and(|is| is <= u64::from(width)), "{url} at {width}: {seen}");
+            let (active, hit) = (&seen["active"], &seen["hit"]);
+            assert!(*active == json!([]) && hit == "undefined", "{url} at {width}: {seen}");
         }
     }
 
@@ -124,16 +142,53 @@ impl Browser {
                 assert!(answer.get("error").is_none(), "{method}: {answer}");
                 return answer["result"].take();
             }
+            self.events.borrow_mut().push_back(answer);
+        }
+    }
+
+    /// Waits until it says such a thing of its own accord, if it has not said so yet.
+    #[track_caller]
+    fn event(&self, is_it: impl Fn(&Value) -> bool) {
+        let before = self.events.take();
+        if !before.iter().any(&is_it) {
+            while !is_it(&self.next()) {}
         }
     }
 
     /// What it says next.
+    #[track_caller]
     fn next(&self) -> Value {
-        let mut bytes = Vec::new();
-        self.from.borrow_mut().read_until(0, &mut bytes).expect("a message");
-        assert_eq!(bytes.pop(), Some(0), "chromium is needed, a Debian package; it ended");
-        serde_json::from_slice(&bytes).expect("JSON")
+        next(&self.from, SILENT)
     }
+}
+
+#[track_caller]
+fn next(from: &mpsc::Receiver<Vec<u8>>, patience: Duration) -> Value {
+    match from.recv_timeout(patience) {
+        Ok(message) => serde_json::from_slice(&message).expect("JSON"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("chromium says nothing"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            panic!("chromium is needed, a Debian package; it ended")
+        }
+    }
+}
+
+/// What comes from it, each message without its end. Its reader may wait for one only so long.
+fn messages(from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        loop {
+            let mut bytes = Vec::new();
+            if from.read_until(0, &mut bytes).is_err() || bytes.pop() != Some(0) {
+                return;
+            }
+            if tell.send(bytes).is_err() {
+                return;
+            }
+        }
+    });
+    told
 }
 
 impl Drop for Browser {
@@ -169,5 +224,31 @@ mod tests {
         };
         let seen = ["/good", "/wide", "/script", "/handler"].map(looks_well);
         assert_eq!(seen, [true, false, false, false]);
+    }
+
+    /// A page that loads itself again all the time is not taken for the next one, nor is the next one waited for in vain.
+    #[test]
+    fn the_page_that_is_open_is_the_one_that_was_asked_for() {
+        let server = HttpServer::start();
+        let headers = "Content-Type: text/html\r\n";
+        let page = |path: &str, body: &str| {
+            server.answer(path, Said { headers, ..Said::ok(body.to_owned()) });
+        };
+        page("/again", "<meta http-equiv=refresh content='0.01'><title>again</title>");
+        page("/calm", "<title>calm</title>");
+        let browser = Browser::start();
+        for _ in 0..10 {
+            browser.open(&format!("http://{}/again", server.address), 390);
+            browser.open(&format!("http://{}/calm", server.address), 1440);
+            assert_eq!(browser.value("document.title"), "calm");
+        }
+    }
+
+    #[test]
+    fn a_browser_that_says_nothing_is_not_waited_for() {
+        let (silent, _open) = std::io::pipe().unwrap();
+        let from = messages(silent);
+        let waited = catch_unwind(AssertUnwindSafe(|| next(&from, Duration::from_millis(1))));
+        assert!(waited.is_err());
     }
 }
