@@ -1,14 +1,15 @@
 //! Work that takes long, off the threads that measure and serve.
 
-use tokio::sync::Semaphore;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 
 /// Pages, and parts of pages, that are rendered at the same moment. So many threads at most compete for
 /// the CPU with the one that measures, however many readers there are.
 static PAGES: Semaphore = Semaphore::const_new(2);
 
-/// Answers to whether all targets had a round, that are found at the same moment. Who asks that is kept waiting by
-/// no page.
+/// Looks over all targets at the same moment. Who asks for one is kept waiting by no page.
 static GLANCES: Semaphore = Semaphore::const_new(1);
 
 /// Renders a page, or a part of one, and waits for it: its turn comes when not too many others are rendered.
@@ -17,9 +18,41 @@ pub async fn render_page<T: Send + 'static>(render: impl FnOnce() -> T + Send + 
     in_turn(&PAGES, render).await
 }
 
-/// Looks over all targets, and waits for it: its turn comes when no other is looking.
-pub(crate) async fn glance<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
-    in_turn(&GLANCES, look).await
+/// What a look over all targets finds. Who asks while one waits for its turn gets what that one finds, and there is one
+/// for all of them: a crowd is answered as soon as a single one.
+#[derive(Debug)]
+pub(crate) struct Glance<T>(Mutex<Option<watch::Receiver<Option<T>>>>);
+
+impl<T> Default for Glance<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+/// What a look finds that begins after this was called; none if it panicked.
+pub(crate) async fn glance<T: Clone + Send + Sync + 'static>(
+    of: &Arc<Glance<T>>,
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let mut found = {
+        let mut next = of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        next.get_or_insert_with(|| {
+            let (tell, found) = watch::channel(None);
+            let of = Arc::clone(of);
+            // By itself: it is made for others too when whoever asked first has gone.
+            tokio::spawn(async move {
+                let looked = in_turn(&GLANCES, move || {
+                    of.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    look()
+                });
+                tell.send_replace(Some(looked.await));
+            });
+            found
+        })
+        .clone()
+    };
+    let found = found.wait_for(Option::is_some).await.ok()?;
+    found.clone()
 }
 
 async fn in_turn<T: Send + 'static>(
@@ -48,7 +81,7 @@ pub async fn off_the_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Mutex, mpsc};
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use super::*;
@@ -95,6 +128,49 @@ mod tests {
         });
         assert_eq!(begun.load(Ordering::SeqCst), READERS);
         assert_eq!(ended.load(Ordering::SeqCst), READERS);
+    }
+
+    #[tokio::test]
+    async fn a_crowd_that_asks_for_a_look_shares_the_next_one() {
+        const ASKED: usize = 100;
+        let (of, (tell, begins)) = (Arc::<Glance<usize>>::default(), mpsc::channel());
+        let looks = Arc::new(AtomicUsize::new(0));
+        let look = || {
+            let (tell, looks) = (tell.clone(), Arc::clone(&looks));
+            let (go_on, told) = mpsc::channel::<()>();
+            let look = move || {
+                let number = looks.fetch_add(1, Ordering::SeqCst) + 1;
+                tell.send(number).unwrap();
+                told.recv().unwrap();
+                number
+            };
+            (look, go_on)
+        };
+        let ask = |look| {
+            let of = Arc::clone(&of);
+            tokio::spawn(async move { glance(&of, look).await })
+        };
+        let (first, end_first) = look();
+        let first = ask(first);
+        while begins.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        // The one that has begun is too old for them.
+        let crowd: Vec<_> = (0..ASKED).map(|_| look()).map(|(it, end)| (ask(it), end)).collect();
+        tokio::task::yield_now().await;
+        // That whoever came first hangs up ends nothing.
+        first.abort();
+        crowd[0].0.abort();
+        end_first.send(()).unwrap();
+        crowd[0].1.send(()).unwrap();
+        for (asked, _) in crowd.into_iter().skip(1) {
+            assert_eq!(asked.await.unwrap(), Some(2));
+        }
+        assert_eq!(looks.load(Ordering::SeqCst), 2);
+        assert_eq!(glance(&of, || panic!("as it should")).await, None);
+        let (last, end) = look();
+        end.send(()).unwrap();
+        assert_eq!(ask(last).await.unwrap(), Some(3), "a look that panics ends no other");
     }
 
     #[test]

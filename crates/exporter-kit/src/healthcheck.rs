@@ -69,8 +69,9 @@ async fn ask_by(
     if status == StatusCode::BAD_REQUEST {
         bail!("answered {status}: if it speaks TLS, --web.config.file says so");
     }
-    // Whoever asks for a password answers.
-    ensure!(status.is_success() || status == StatusCode::UNAUTHORIZED, "answered {status}");
+    // Whoever asks for a password answers, and so does one whom others ask too much.
+    let answers = [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+    ensure!(status.is_success() || answers, "answered {status}");
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 //! opinion.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::http::uri::{Authority, Uri};
 use axum::http::{HeaderMap, header};
@@ -66,7 +66,7 @@ impl Front {
     pub(crate) fn entries(
         self,
         telemetry_path: &str,
-        targets: impl FnOnce() -> Vec<Arc<Health>> + Send + 'static,
+        targets: impl FnOnce() -> Listed + Send + 'static,
         shards: Option<u64>,
     ) -> impl Iterator<Item = Entry> + Send + 'static {
         let path = format!("{}{telemetry_path}", self.prefix);
@@ -74,12 +74,10 @@ impl Front {
         let parts: Box<dyn Iterator<Item = _> + Send> = if let Some(of) = shards {
             Box::new(Shard::all(of).map(|it| ("__param_shard", it.to_string())))
         } else {
-            // Where several have one name, their page is one.
             let each = move || {
-                let mut targets = targets();
-                targets.sort_unstable_by(|a, b| a.name().cmp(b.name()));
-                targets.dedup_by(|a, b| a.name() == b.name());
-                targets.into_iter().map(|target| ("__param_target", target.name().to_owned()))
+                let targets = targets();
+                let names = (0..targets.len()).map(move |at| targets[at].name().to_owned());
+                names.map(|name| ("__param_target", name))
             };
             Box::new(std::iter::once_with(each).flatten())
         };
@@ -91,6 +89,35 @@ impl Front {
             }
             Entry { targets: [self.address.clone()], labels }
         })
+    }
+}
+
+/// The targets of a list, each name once, in the order of names.
+type Listed = Arc<Vec<Arc<Health>>>;
+
+/// The list that is read at present: as long as no target comes or goes, all of its readers share one, however long
+/// each of them takes.
+#[derive(Debug, Default)]
+pub(crate) struct List(Mutex<Weak<Vec<Arc<Health>>>>);
+
+impl List {
+    /// The list of these targets.
+    pub(crate) fn of(&self, mut targets: Vec<Arc<Health>>) -> Listed {
+        // Where several have one name, their page is one; it is the same one each time.
+        targets.sort_unstable_by(|a, b| {
+            a.name().cmp(b.name()).then_with(|| Arc::as_ptr(a).cmp(&Arc::as_ptr(b)))
+        });
+        targets.dedup_by(|a, b| a.name() == b.name());
+        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = read.upgrade()
+            && list.len() == targets.len()
+            && list.iter().zip(&targets).all(|(a, b)| Arc::ptr_eq(a, b))
+        {
+            return list;
+        }
+        let list = Listed::new(targets);
+        *read = Arc::downgrade(&list);
+        list
     }
 }
 
@@ -117,7 +144,8 @@ mod tests {
     use super::*;
 
     fn listed(front: &Front, shards: Option<u64>) -> serde_json::Value {
-        let targets = || ["b", "a", "b"].map(|name| Arc::new(Health::new(name, ""))).into();
+        let targets = ["b", "a", "b"].map(|name| Arc::new(Health::new(name, "")));
+        let targets = move || List::default().of(targets.into());
         let entries = front.clone().entries("/metrics", targets, shards);
         serde_json::to_value(entries.collect::<Vec<_>>()).unwrap()
     }
@@ -136,6 +164,22 @@ mod tests {
         assert_eq!(listed(&front, Some(2)), serde_json::json!([exporter, shards[0], shards[1]]));
         let plain = Front::parse("http://10.0.0.1").unwrap();
         assert_eq!(listed(&plain, None)[0]["labels"].get("__scheme__"), None);
+    }
+
+    #[test]
+    fn readers_of_the_same_targets_share_one_list() {
+        let all: Vec<_> = (0..100).map(|it| Arc::new(Health::new(format!("t{it}"), ""))).collect();
+        let list = List::default();
+        let first = list.of(all.clone());
+        let again = list.of(all.iter().rev().cloned().collect());
+        assert!(Arc::ptr_eq(&first, &again) && first.len() == 100);
+        // Another target of the same name is another one.
+        let mut changed = all.clone();
+        changed[7] = Arc::new(Health::new("t7", ""));
+        let other = list.of(changed.clone());
+        assert!(!Arc::ptr_eq(&first, &other) && Arc::ptr_eq(&other, &list.of(changed)));
+        drop((first, again, other));
+        assert_eq!(all.iter().map(Arc::strong_count).max(), Some(1), "nobody reads it any more");
     }
 
     #[test]

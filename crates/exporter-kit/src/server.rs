@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tracing::{info, warn};
 
-use crate::aside::{glance, render_page};
+use crate::aside::{Glance, glance, render_page};
 use crate::flags::Flags;
 use crate::http_sd::Front;
 use crate::landing::{Asked, Landing};
@@ -42,6 +42,9 @@ pub(crate) struct App<E: Exporter> {
     config_file: PathBuf,
     telemetry_path: String,
     landing: Landing,
+    list: http_sd::List,
+    /// How many targets had no round yet, of how many.
+    pending: Arc<Glance<(usize, usize)>>,
     guard: web::Guard,
     /// Where scrapers reach it, if they are to be told another way than the one they came.
     external: Option<Front>,
@@ -66,6 +69,8 @@ impl<E: Exporter> App<E> {
             config_file: flags.config_file().to_owned(),
             telemetry_path: flags.telemetry_path.clone(),
             landing: Landing::default(),
+            list: http_sd::List::default(),
+            pending: Arc::default(),
             guard: flags.guard(),
             external: flags.front.clone(),
             measuring,
@@ -190,8 +195,8 @@ fn list<E: Exporter>(
     };
     match front.and_then(|front| Ok((front, http_sd::shards(&query)?))) {
         Ok((front, shards)) => {
-            let exporter = Arc::clone(&app.exporter);
-            let targets = move || exporter.health();
+            let of = Arc::clone(&app);
+            let targets = move || of.list.of(of.exporter.health());
             json_rows(front.entries(&app.telemetry_path, targets, shards))
         }
         Err(message) => (StatusCode::BAD_REQUEST, format!("{message}\n")).into_response(),
@@ -204,12 +209,15 @@ async fn discovery<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
 
 async fn ready<E: Exporter>(Shared(app): Shared<Arc<App<E>>>) -> Response {
     let exporter = Arc::clone(&app.exporter);
-    let (pending, all) = glance(move || {
+    let looked = glance(&app.pending, move || {
         let targets = exporter.health();
         let pending = targets.iter().filter(|target| target.state() == State::Pending).count();
         (pending, targets.len())
-    })
-    .await;
+    });
+    let Some((pending, all)) = looked.await else {
+        let message = "looking at the targets failed\n";
+        return (StatusCode::INTERNAL_SERVER_ERROR, message).into_response();
+    };
     let mut missing = Vec::new();
     if pending > 0 {
         missing.push(format!("{pending} of {all} targets had no round yet"));

@@ -36,11 +36,10 @@ use tracing::{debug, warn};
 
 pub(crate) use self::answers::hardened;
 pub(crate) use self::client::{Client, one_too_many};
-pub(crate) use self::connection::Connection;
+pub(crate) use self::connection::{Connection, Placed};
 use self::connections::{Connections, Member};
 pub(crate) use self::guard::Guard;
 pub use self::query::Query;
-pub(crate) use self::readers::Placed;
 use self::stream::Stream;
 use crate::open_files::BUDGET;
 use crate::web_config::Current;

@@ -57,6 +57,11 @@ impl Activity {
         self.multiplexed = true;
     }
 
+    /// Whether it may answer several requests at once.
+    pub(super) fn is_multiplexed(&self) -> bool {
+        self.multiplexed
+    }
+
     /// Bytes came. The limit of a new connection's first request runs from its opening.
     pub(super) fn read(&mut self, now: Duration) {
         match self.doing {

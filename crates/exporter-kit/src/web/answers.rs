@@ -40,7 +40,7 @@ pub(crate) fn hardened(router: Router, guard: Guard, config: Option<Current>) ->
             page(StatusCode::METHOD_NOT_ALLOWED, &headers, &message)
         })
         .layer(from_fn(async |request: Request, next: Next| {
-            readers::counted(next.run(request).await)
+            readers::counted(next.run(request).await).await
         }))
         .layer(refuse)
         .layer(from_fn(|request: Request, next: Next| async move {

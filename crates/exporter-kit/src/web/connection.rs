@@ -1,6 +1,7 @@
 //! One connection, as its task, its pages and the watch over all connections see it.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,13 +26,16 @@ pub(crate) struct Connection {
     /// When the server began.
     epoch: Instant,
     activity: Mutex<Activity>,
+    /// Pages of metrics that it brings at present.
+    scrapes: AtomicUsize,
     closing: watch::Sender<bool>,
 }
 
 impl Connection {
     pub(super) fn new(client: Client, epoch: Instant) -> Arc<Self> {
         let activity = Mutex::new(Activity::opened(epoch.elapsed()));
-        Arc::new(Self { client, epoch, activity, closing: watch::Sender::new(false) })
+        let (scrapes, closing) = (AtomicUsize::new(0), watch::Sender::new(false));
+        Arc::new(Self { client, epoch, activity, scrapes, closing })
     }
 
     /// The connection whose request the calling task answers; none in a test without a server.
@@ -41,6 +45,11 @@ impl Connection {
 
     pub(crate) fn client(&self) -> Client {
         self.client
+    }
+
+    /// Whether it brings a page of metrics.
+    pub(super) fn is_scraped(&self) -> bool {
+        self.scrapes.load(Ordering::Relaxed) > 0
     }
 
     /// Closes the connection, whatever it does.
@@ -75,8 +84,30 @@ impl Connection {
         let now = self.now();
         self.activity().begin(now);
         let request = Request(Arc::clone(&self));
-        let response = PRESENT.scope(self, answer).await;
-        response.map(|body| Body::new(Answer { body, _request: request }))
+        let response = PRESENT.scope(Arc::clone(&self), answer).await;
+        let placed = response.extensions().get::<Placed>().map(|_| Placed::begins(&self));
+        response.map(|body| Body::new(Answer { body, _request: request, _scrape: placed }))
+    }
+}
+
+/// In the extensions of a response: it is a page of metrics, whose readers have places of their own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed;
+
+impl Placed {
+    pub(super) fn begins(connection: &Arc<Connection>) -> Scrape {
+        connection.scrapes.fetch_add(1, Ordering::Relaxed);
+        Scrape(Arc::clone(connection))
+    }
+}
+
+/// A page of metrics that is under way; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Scrape(Arc<Connection>);
+
+impl Drop for Scrape {
+    fn drop(&mut self) {
+        self.0.scrapes.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -96,6 +127,7 @@ impl Drop for Request {
 struct Answer {
     body: Body,
     _request: Request,
+    _scrape: Option<Scrape>,
 }
 
 impl HttpBody for Answer {

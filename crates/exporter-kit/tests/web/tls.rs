@@ -137,6 +137,11 @@ fn more_requests_than_the_limit_are_refused() {
     let got = [(); 5].map(|()| program.curl(&ca, &[]));
     // Whether it listens was asked before, which took no token: that is no request.
     assert_eq!(got, ["200 2", "200 2", "200 2", "429 2", "429 2"]);
+    // That strangers ask too much makes no container unhealthy.
+    let mut check = tick();
+    check.args(["healthcheck", "--address", &program.address().to_string()]);
+    check.args(["--web.config.file", &ca.path("web.yml")]);
+    assert!(check.status().unwrap().success());
 }
 
 #[test]
