@@ -138,6 +138,7 @@ impl Exporter for HomingExporter {
             Running::new(page, tokio::spawn(run))
         };
         self.pages.update(config.pages(), start, |page, labels| page.relabel(labels));
+        self.store.keep_in(config.state_directory());
         let start = |name: &String, wanted: &Wanted<RouteWork, Rules>| {
             let routes = Arc::new(Routes::new(name, &wanted.labels, Arc::clone(&self.store)));
             let work = wanted.work.clone();

@@ -455,6 +455,13 @@ fn a_table_of_routes_is_read_again_when_it_is_another_and_a_damaged_one_judges_n
     // Allowed by the config, and at once, without another table.
     assert_eq!(program.reload(&config(24)).status, 200);
     program.wait_until("other rules", |it| it.get(part).is_none());
+    // Another folder is the one from the next look on, and what is known goes along.
+    let moved = config(24).replace("/state'", "/moved'");
+    assert_eq!(program.reload(&moved).status, 200);
+    let moved = folder.path().join("moved/routes.json");
+    program.wait("the other folder", || moved.exists());
+    let state = std::fs::read_to_string(moved).unwrap();
+    assert!(state.contains("62041"), "{state}");
 
     let read = program.metrics().value("homing_route_records_total{result=\"read\"}");
     let newest = written(60, table);

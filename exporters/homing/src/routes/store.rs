@@ -2,7 +2,7 @@
 //! would take what it finds for usual, and end what was told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::ensure;
@@ -20,7 +20,11 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// What is remembered of each prefix, and what was counted. One for all tasks that follow each other over reloads.
 #[derive(Debug, Default)]
-pub(crate) struct Store(Mutex<Remembered>);
+pub(crate) struct Store {
+    remembered: Mutex<Remembered>,
+    /// Where it is to be kept. By itself: whoever says so waits for no disk.
+    directory: Mutex<Option<PathBuf>>,
+}
 
 /// The same, of whoever looks at the tables now.
 #[derive(Debug, Default)]
@@ -28,6 +32,9 @@ pub(crate) struct Remembered {
     prefixes: BTreeMap<IpNet, (Memory, CountsBy<RouteChange>)>,
     /// Of the tasks that followed each other, the last one's.
     turn: u64,
+    /// Where it is kept, and whether that is elsewhere than it was written last.
+    directory: Option<PathBuf>,
+    has_moved: bool,
     file: Option<StateFile>,
     /// What of the file was told already: the words of its fault.
     told: Option<String>,
@@ -53,8 +60,15 @@ struct OfPrefix {
 impl Store {
     /// Nothing is remembered yet; where there is a folder, it is kept there.
     pub(crate) fn new(directory: Option<&Path>) -> Self {
-        let file = directory.map(file);
-        Self(Mutex::new(Remembered { file, ..Remembered::default() }))
+        let (directory, file) = (directory.map(Path::to_owned), directory.map(file));
+        let remembered = Remembered { directory: directory.clone(), file, ..Remembered::default() };
+        Self { remembered: Mutex::new(remembered), directory: Mutex::new(directory) }
+    }
+
+    /// From the next look on it is kept in that folder, or in none.
+    pub(crate) fn keep_in(&self, directory: Option<&Path>) {
+        *self.directory.lock().unwrap_or_else(PoisonError::into_inner) =
+            directory.map(Path::to_owned);
     }
 
     /// The same, of whose file it was told already what is wrong with it.
@@ -74,17 +88,29 @@ impl Store {
     pub(super) fn open(&self, turn: u64, unix: u64) -> Option<MutexGuard<'_, Remembered>> {
         let mut remembered = self.lock();
         (remembered.turn == turn).then(|| {
+            let directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            remembered.move_to(directory);
             remembered.read(unix);
             remembered
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Remembered {
+    /// What is remembered goes along; what another program kept there is read first.
+    fn move_to(&mut self, directory: Option<PathBuf>) {
+        if self.directory == directory {
+            return;
+        }
+        self.file = directory.as_deref().map(file);
+        self.directory = directory;
+        (self.has_moved, self.is_open, self.has_failed, self.told) = (true, false, false, None);
+    }
+
     /// What is remembered of a prefix, in its place: who fails while he judges it harms no other.
     pub(super) fn of(&mut self, prefix: IpNet) -> &mut (Memory, CountsBy<RouteChange>) {
         self.prefixes.entry(prefix).or_default()
@@ -107,15 +133,18 @@ impl Remembered {
             warn!("{fault}");
         }
         let Some(prefixes) = file.open(held) else { return };
-        let kept =
-            prefixes.into_iter().map(|it| (it.prefix, (it.memory.kept(unix), CountsBy::default())));
-        self.prefixes = kept.collect();
+        for OfPrefix { prefix, memory } in prefixes {
+            let kept = || (memory.kept(unix), CountsBy::default());
+            // What the program itself knows is newer.
+            self.prefixes.entry(prefix).or_insert_with(kept);
+        }
         self.file = Some(file);
     }
 
     /// Replaces what the file holds; where that fails, it is tried again at the next look. Waits for the disk.
     pub(super) fn write(&mut self, is_new: bool) {
-        let Some(file) = self.file.as_ref().filter(|_| is_new || self.has_failed) else { return };
+        let is_due = is_new || self.has_failed || self.has_moved;
+        let Some(file) = self.file.as_ref().filter(|_| is_due) else { return };
         let prefixes = self
             .prefixes
             .iter()
@@ -126,7 +155,7 @@ impl Remembered {
         if let Some(error) = failed.as_ref().filter(|_| !self.has_failed) {
             warn!("what is known of routes cannot be kept: {error:#}");
         }
-        self.has_failed = failed.is_some();
+        (self.has_failed, self.has_moved) = (failed.is_some(), false);
     }
 }
 

@@ -629,3 +629,33 @@ fn who_looked_before_a_reload_judges_nothing_after_it() {
     look(&after, &desk.work, &mut Known::new(&desk.work), now(&desk));
     assert_eq!(told(&after), Some(1), "nor did it forget what was told");
 }
+
+#[test]
+fn another_folder_after_a_reload_is_the_one_that_is_kept() {
+    let [first, second] = [(); 2].map(|()| tempfile::TempDir::new().unwrap());
+    let mut desk = Desk::new(&["a.mrt"]);
+    let store = std::sync::Arc::new(Store::new(Some(first.path())));
+    desk.routes = Routes::new("routes", &rules(), std::sync::Arc::clone(&store));
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        desk.look();
+    }
+    assert_eq!(desk.unexpected(), Some(1));
+    store.keep_in(Some(second.path()));
+    // The table is the same one, and still it is written there.
+    desk.look();
+    assert_eq!(desk.unexpected(), Some(1), "what was told goes along");
+    let kept = |folder: &tempfile::TempDir| std::fs::read(folder.path().join("routes.json"));
+    assert_eq!(kept(&first).unwrap(), kept(&second).unwrap());
+    store.keep_in(None);
+    desk.write("a.mrt", &table(62_041));
+    desk.look();
+    assert_eq!(kept(&first).unwrap(), kept(&second).unwrap(), "neither is written any more");
+    // Another program goes on by it.
+    let kept_there = Store::new(Some(first.path()));
+    kept_there.keep_in(Some(second.path()));
+    desk.routes = Routes::new("routes", &rules(), kept_there.into());
+    let unix = u64::from(WRITTEN) + desk.seconds;
+    tell_what_was_told(&desk.routes, unix);
+    assert_eq!(desk.unexpected(), Some(1));
+}
