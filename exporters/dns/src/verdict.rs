@@ -231,8 +231,7 @@ pub(crate) fn judge(
     let is_told = unexpected == Severity::Page || failing == Severity::Page;
     let may_speak =
         (is_conclusive || works && failing != Severity::None) && !is_told && !is_beyond_tables;
-    let (mut countries, rest_bad) =
-        countries::judge(&case, &classes, (may_speak, shares.is_new()), &memory.countries);
+    let (mut countries, rest_bad) = countries::judge(&case, &classes, may_speak, &memory.countries);
     let is_measured = is_conclusive || works;
     let judged = codes(&countries);
     let standing = memory.still_diverging(rules.expected, now);
@@ -344,12 +343,7 @@ fn severities(
     let part = |(share, outside), networks| Part { share, outside, networks };
     // That nothing can be judged, as when our own network is cut, ends nothing that was told.
     let unexpected = match rules.expected {
-        Some(_) if is_conclusive => {
-            let severity = |share| part(share, shares.networks).severity(resolvers);
-            // An address that no table knows may be new: it makes no page by itself.
-            let known = severity(shares.known_unexpected).max(Severity::Ticket);
-            severity(shares.unexpected).min(known)
-        }
+        Some(_) if is_conclusive => part(shares.unexpected, shares.networks).severity(resolvers),
         Some(pin) => memory.still_unexpected(pin, now),
         None => Severity::None,
     };

@@ -25,9 +25,6 @@ pub(super) struct Case<'a> {
     pub(super) votes: Votes,
     /// For each answer: whether it has an address that no public name has, and that is not pinned.
     pub(super) bogus: Vec<bool>,
-    /// For each answer: whether nothing speaks against it but that no table knows of which system its addresses are, where a
-    /// system is pinned.
-    unknown: Vec<bool>,
     /// Those that voted with one set of addresses, and their numbers in the list.
     pub(super) voters: Vec<Voter>,
     pub(super) voters_at: Vec<usize>,
@@ -58,7 +55,6 @@ impl<'a> Case<'a> {
                 && !rules.expected.is_some_and(|expected| expected.allows(address, rules.systems))
         };
         let bogus = heard.answers.iter().map(|answer| answer.iter().any(is_bogus)).collect();
-        let unknown = unknown(&heard.answers, rules);
         let mut case = Self {
             list,
             outcomes,
@@ -67,7 +63,6 @@ impl<'a> Case<'a> {
             health,
             votes,
             bogus,
-            unknown,
             voters: Vec::new(),
             voters_at: Vec::new(),
             data: Weight::default(),
@@ -118,12 +113,6 @@ impl<'a> Case<'a> {
             && votes > (self.data + self.absent).without(votes)
     }
 
-    /// Whether a resolver's answer is not as pinned for no more reason than that no table knows its addresses.
-    pub(super) fn is_unknown(&self, classes: &[Class], at: usize) -> bool {
-        let is_it = |said| matches!(said, Said::Data(answer) if self.unknown[answer]);
-        classes[at] == Class::Dissent && self.heard.one_answer(at).is_some_and(is_it)
-    }
-
     /// The different networks of the voters.
     pub(super) fn networks_of_voters(&self) -> usize {
         let networks = self.voters_at.iter().map(|at| self.list.resolvers[*at].network);
@@ -145,17 +134,4 @@ impl<'a> Case<'a> {
     pub(super) fn is_conclusive(&self, classes: &[Class], at: usize) -> bool {
         self.health.works[at] && classes[at].is_conclusive()
     }
-}
-
-/// For each answer: whether no address of it is of another system than is pinned, and no table knows of which one some
-/// are.
-fn unknown(answers: &[&[IpAddr]], rules: &Rules<'_>) -> Vec<bool> {
-    let Some(pin) = rules.expected.filter(|pin| !pin.systems.is_empty()) else {
-        return vec![false; answers.len()];
-    };
-    let is_unknown = |answer: &&[IpAddr]| {
-        let mut others = answer.iter().filter(|it| !pin.allows(it, rules.systems)).peekable();
-        others.peek().is_some() && others.all(|it| rules.systems.of(*it).is_none())
-    };
-    answers.iter().map(is_unknown).collect()
 }

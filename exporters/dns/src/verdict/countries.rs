@@ -49,15 +49,14 @@ impl Members {
 }
 
 /// The verdict on each country, and the share of the rest of the world that is bad. `may_speak` is false
-/// while too few answer in all, or while the whole is told already; `is_new` says that addresses which no table knows are
-/// given by so many that they may be new ones of a pinned system.
+/// while too few answer in all, or while the whole is told already.
 pub(super) fn judge(
     case: &Case<'_>,
     classes: &[Class],
-    (may_speak, is_new): (bool, bool),
+    may_speak: bool,
     before: &BTreeSet<String>,
 ) -> (Vec<Country>, Option<f64>) {
-    let (counts, all) = count(case, classes, is_new);
+    let (counts, all) = count(case, classes);
     let diverging = || counts.iter().filter(|count| count.diverges());
     let votes = all.votes.without(diverging().map(|count| count.votes).sum());
     let bad = all.bad.without(diverging().map(|count| count.bad).sum());
@@ -128,7 +127,7 @@ fn listed(case: &Case<'_>, countries: &[&Country]) -> Vec<usize> {
     marks.into_iter().map(count).collect()
 }
 
-fn count(case: &Case<'_>, classes: &[Class], is_new: bool) -> (Vec<Count>, Count) {
+fn count(case: &Case<'_>, classes: &[Class]) -> (Vec<Count>, Count) {
     let mut counts: Vec<Count> = Vec::new();
     counts.resize_with(case.places.len(), Count::default);
     let mut all = Count::default();
@@ -144,8 +143,6 @@ fn count(case: &Case<'_>, classes: &[Class], is_new: bool) -> (Vec<Count>, Count
         let part = || Weight::shared_by(sizes[resolver.network as usize]);
         let (vote, share) = match case.health.works[at] {
             _ if is_silent => (part(), part()),
-            // So many may be the provider's own.
-            true if is_new && case.is_unknown(classes, at) => continue,
             true if class.is_judged() => (case.votes.vote[at], case.votes.share[at]),
             _ => continue,
         };

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use super::case::Case;
 use super::countries;
-use super::figures::is_at_least;
 use super::said::Said;
 use super::votes::Weight;
-use super::whole::REST;
 use crate::answer::Content;
 use crate::outcome::{Class, Outcome};
 
@@ -30,8 +28,6 @@ pub(super) struct Shares {
     pub(super) votes: Weight,
     /// Share of these with an answer that is not expected, and outside of the countries that diverge.
     pub(super) unexpected: (f64, f64),
-    /// The same of those whose addresses the tables know, where a system is pinned.
-    pub(super) known_unexpected: (f64, f64),
     /// Share of all votes of those that fail, and outside.
     pub(super) failing: (f64, f64),
     /// Share of all votes of those that fail by saying nothing.
@@ -52,13 +48,6 @@ impl Shares {
         let of =
             |class| case.votes.sum(|at| case.health.works[at] && classes[at] == class).of(votes);
         let unexpected = countries::outside(case, is_conclusive, |at| classes[at].is_unexpected());
-        let is_known = |at: usize| !case.is_unknown(classes, at);
-        let known_unexpected = if (0..classes.len()).all(is_known) {
-            unexpected
-        } else {
-            let is_bad = |at: usize| classes[at].is_unexpected() && is_known(at);
-            countries::outside(case, is_conclusive, is_bad)
-        };
         let failing = countries::outside(case, |_| true, |at| case.health.fails[at]);
         let is_silent = |at: usize| {
             case.health.fails[at] && case.heard.said[at] == Said::Failure(Class::Timeout)
@@ -70,17 +59,11 @@ impl Shares {
             networks: case.networks_of(is_conclusive),
             votes,
             unexpected,
-            known_unexpected,
             failing,
             conflict: of(Class::Conflict),
             agreeing: of(Class::Agree),
             one_answer: one_answer(case, classes),
         }
-    }
-
-    /// Whether so many give addresses that no table knows that these may be new ones of a pinned system.
-    pub(super) fn is_new(&self) -> bool {
-        is_at_least(self.unexpected.0 - self.known_unexpected.0, REST)
     }
 
     /// The share of the conclusive answers for which it holds; nothing if there are none.

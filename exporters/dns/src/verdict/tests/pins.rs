@@ -62,24 +62,44 @@ fn what_is_pinned_is_not_judged_where_no_table_knows_what_most_answer() {
 }
 
 #[test]
-fn a_new_prefix_of_the_pinned_system_that_no_table_knows_is_a_ticket_while_it_spreads_and_no_page()
-{
+fn who_leads_a_part_of_the_world_to_addresses_that_no_table_knows_is_told_as_with_any_other() {
     let pin = Expected { mode: Mode::Exact, systems: vec![64500], ..Expected::default() };
     let table = format!("{0}\t{0}\t64500\n{1}\t{1}\t64501\n", address(GOOD), address(OTHER));
     let systems = Systems::read(table.as_bytes()).unwrap();
     let rules = Rules { expected: Some(&pin), systems: &systems, ..Rules::default() };
-    // Half of all, most, and all of one region beside.
-    for (new, says) in [(2, &[THIRD][..]), (2, &[GOOD, THIRD]), (12, &[THIRD])] {
+    let told = |world: &World, memory: &Memory| world.with(rules, memory, 60);
+    // Somebody's whom the tables know, or nobody's: an address that a thief has just announced is of no table.
+    for says in [&[OTHER][..], &[THIRD], &[GOOD, THIRD]] {
+        // A country, and three, which are a fourth.
+        for countries in [&["AB"][..], &["AB", "AC", "AD"]] {
+            let mut world = World::new(12, 8).all(&[GOOD]);
+            countries.iter().for_each(|country| world.country(country, || outcome(says)));
+            let verdict = told(&world, &Memory::default()).verdict;
+            assert_eq!(
+                (verdict.unexpected, diverging(&verdict)),
+                (Severity::None, countries.to_vec())
+            );
+        }
+        // One of few countries, of which others fail.
         let mut world = World::new(12, 8).all(&[GOOD]);
-        (0..96).filter(|at| at % 12 < 12 - 12 / new).for_each(|at| world.say(at, outcome(says)));
-        world.country("AC", || outcome(says));
-        let verdict = world.by(rules);
-        assert_eq!((verdict.unexpected, diverging(&verdict)), (Severity::Ticket, vec![]), "{new}");
-        // A country and the world that are led elsewhere meanwhile are told as ever.
-        world.country("AB", || outcome(&[OTHER]));
-        assert_eq!(diverging(&world.by(rules)), ["AB"], "{new}");
-        (0..96).filter(|at| at % 3 == 0).for_each(|at| world.say(at, outcome(&[OTHER, THIRD])));
-        assert_eq!(world.by(rules).unexpected, Severity::Page, "{new}");
+        world.country("AB", || outcome(says));
+        (32..96).for_each(|at| world.say(at, None));
+        assert_eq!(diverging(&told(&world, &Memory::default()).verdict), ["AB"]);
+        // A tenth everywhere, a third, and nearly all.
+        for (part, severity) in [(8, Severity::Ticket), (3, Severity::Page), (1, Severity::Page)] {
+            let mut world = World::new(12, 8).all(&[GOOD]);
+            (1..96).filter(|at| at % part == 0).for_each(|at| world.say(at, outcome(says)));
+            let judged = told(&world, &Memory::default());
+            let is_page = severity == Severity::Page;
+            assert_eq!(judged.verdict.unexpected, severity, "{says:?} {part}");
+            assert_eq!(judged.verdict.state == State::Unexpected, is_page, "{says:?} {part}");
+            // The page stands while the thief goes from what is known to what is not.
+            let mut known = World::new(12, 8).all(&[OTHER]);
+            known.say(0, outcome(&[GOOD]));
+            let before = told(&known, &Memory::default());
+            assert_eq!(before.verdict.unexpected, Severity::Page);
+            assert_eq!(told(&world, &before.memory).verdict.unexpected, severity);
+        }
     }
 }
 
