@@ -239,21 +239,29 @@ impl Courtesy {
     }
 
     /// When a set that is new may be swept for the first time: when all of its resolvers that are
-    /// strangers may be asked again. Each sweep that asked one of them takes its time, whichever set it was of.
+    /// strangers may be asked again. Each sweep that asked one of them takes that one's time, whichever set it was of, and
+    /// nobody else's.
     pub(crate) fn earliest(&self, list: &ResolverList) -> Instant {
         let now = Instant::now();
         // Not while the list is gone through.
         let swept = lock(&self.0.swept).all.clone();
+        if swept.is_empty() {
+            return now;
+        }
+        let places: HashMap<IpAddr, usize> = list.strangers().zip(0..).collect();
+        let mut until: Vec<Option<Instant>> = vec![None; list.strangers().count()];
         // Most are of the same list.
-        let mut known: HashMap<*const ResolverList, bool> = HashMap::new();
-        let mut until: Option<Instant> = None;
+        let mut known: HashMap<*const ResolverList, Vec<usize>> = HashMap::new();
         for Swept { list: other, began, pause } in &swept {
-            let is_shared = known.entry(Arc::as_ptr(other));
-            if *is_shared.or_insert_with(|| list.shares_a_stranger_with(other)) {
-                until = Some(until.map_or(*began, |until| until.max(*began)) + *pause);
+            let shared = known.entry(Arc::as_ptr(other)).or_insert_with(|| {
+                other.strangers().filter_map(|it| places.get(&it).copied()).collect()
+            });
+            for place in &*shared {
+                let before = &mut until[*place];
+                *before = Some(before.map_or(*began, |it| it.max(*began)) + *pause);
             }
         }
-        until.map_or(now, |until| until.max(now))
+        until.into_iter().flatten().max().map_or(now, |until| until.max(now))
     }
 }
 

@@ -238,6 +238,32 @@ questions: [{{ name: a.example }}]
         assert!(courtesy.earliest(&list("1.1.1.1")) <= Instant::now() && began < Instant::now());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_set_of_all_that_twenty_others_have_waits_as_long_as_one_of_its_resolvers_must_and_not_as_all()
+     {
+        let (courtesy, began) = (Courtesy::default(), Instant::now());
+        let sets: Vec<Plan> = (0..20).map(|at| plan(&format!("9.9.{at}.9, 8.8.{at}.8"))).collect();
+        let all = (0..20).map(|at| format!("9.9.{at}.9, 8.8.{at}.8")).collect::<Vec<_>>();
+        let all = plan(&all.join(", "));
+        let pause = Duration::from_secs(120);
+        for set in sets.iter().chain([&all]) {
+            swept(&courtesy, set);
+        }
+        // Each was asked by its own and by that of all.
+        assert_eq!(courtesy.earliest(&all.set.list), began + 2 * pause);
+        assert_eq!(courtesy.earliest(&sets[7].set.list), began + 2 * pause);
+        // That one of them was asked oftener is that one's.
+        swept(&courtesy, &sets[3]);
+        assert_eq!(courtesy.earliest(&all.set.list), began + 3 * pause);
+        assert_eq!(courtesy.earliest(&sets[7].set.list), began + 2 * pause);
+        // Those that go on meanwhile keep nobody from it.
+        tokio::time::advance(3 * pause).await;
+        for set in &sets {
+            swept(&courtesy, set);
+        }
+        assert_eq!(courtesy.earliest(&all.set.list), Instant::now() + pause);
+    }
+
     #[tokio::test]
     async fn whoever_measures_does_not_wait_for_who_looks_up_habits() {
         let folder = tempfile::tempdir().unwrap();

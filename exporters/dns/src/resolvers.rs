@@ -12,7 +12,7 @@ pub(crate) use file::parse;
 pub(crate) use geo::{Geo, Systems};
 pub(crate) use opt_out::OptOut;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::civil::DateTime;
@@ -99,7 +99,7 @@ impl ResolverList {
 
     /// How many are third parties: anybody on the public internet.
     pub(crate) fn third_parties(&self) -> usize {
-        self.resolvers.iter().filter(|resolver| !special::is_special(resolver.address)).count()
+        self.strangers().count()
     }
 
     /// How many have no known country, and how many no known system.
@@ -117,13 +117,10 @@ impl ResolverList {
         Some(seconds as f64)
     }
 
-    /// Whether a third party is in both lists.
-    pub(crate) fn shares_a_stranger_with(&self, other: &Self) -> bool {
-        let strangers = |list: &Self| -> HashSet<IpAddr> {
-            let addresses = list.resolvers.iter().map(|resolver| resolver.address);
-            addresses.filter(|address| !special::is_special(*address)).collect()
-        };
-        !strangers(self).is_disjoint(&strangers(other))
+    /// The third parties among them.
+    pub(crate) fn strangers(&self) -> impl Iterator<Item = IpAddr> {
+        let addresses = self.resolvers.iter().map(|resolver| resolver.address);
+        addresses.filter(|address| !special::is_special(*address))
     }
 
     /// Whether all are on this very machine.
