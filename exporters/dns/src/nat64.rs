@@ -26,12 +26,17 @@ impl Prefix {
     /// by one.
     pub(crate) fn of_probe(addresses: &[IpAddr]) -> Option<Self> {
         let IpAddr::V6(first) = addresses.first()? else { return None };
-        let by = |length: u8| Some(Self(Ipv6Net::new(*first, length).ok()?.trunc()));
         let is_its = |it: &Self| {
             let made = |address| it.made_of(address).is_some_and(|v4| KNOWN.contains(&v4));
             addresses.iter().all(|address| made(*address))
         };
-        LENGTHS.into_iter().filter_map(by).find(is_its)
+        Self::around(*first).find(is_its)
+    }
+
+    /// The prefixes by which an address may have been made.
+    pub(crate) fn around(address: Ipv6Addr) -> impl Iterator<Item = Self> {
+        let by = move |length: u8| Some(Self(Ipv6Net::new(address, length).ok()?.trunc()));
+        LENGTHS.into_iter().filter_map(by)
     }
 
     /// The IPv4 address that this one was made of, if it was made by this prefix.
@@ -64,7 +69,8 @@ pub(crate) fn may_be_made(address: IpAddr, is_such: impl Fn(Ipv4Addr) -> bool) -
     special::dns64_of(address).is_none() && LENGTHS.into_iter().any(within)
 }
 
-/// The IPv4 address behind so many bits (RFC 6052 §2.2): the byte after the 64th bit is left out, and zero.
+/// The IPv4 address behind so many bits (RFC 6052 §2.2): the byte after the 64th bit is left out, and zero; so is what
+/// comes behind, where a forger's own would stand.
 fn embedded(address: Ipv6Addr, length: u8) -> Option<Ipv4Addr> {
     let bytes = address.octets();
     let first = usize::from(length / 8);
@@ -72,7 +78,8 @@ fn embedded(address: Ipv6Addr, length: u8) -> Option<Ipv4Addr> {
     let mut behind = (first..bytes.len()).filter(is_kept).map(|at| bytes[at]);
     let mut next = || behind.next();
     let v4 = [next()?, next()?, next()?, next()?];
-    (length == 96 || bytes[8] == 0).then(|| v4.into())
+    let is_made = (length == 96 || bytes[8] == 0) && behind.all(|it| it == 0);
+    is_made.then(|| v4.into())
 }
 
 #[cfg(test)]
@@ -99,6 +106,11 @@ mod tests {
             assert_eq!(prefix.made_of(made), Some(v4), "{prefix}");
             assert!(may_be_made(made, |it| it == v4), "{prefix}");
             assert_eq!(prefix.made_of("2001:dead::c000:221".parse().unwrap()), None);
+            // An address within it, of a machine that has the known one in its name.
+            let IpAddr::V6(v6) = made else { panic!() };
+            let host = IpAddr::V6((v6.to_bits() | 0x17).into());
+            let (made_of, is_whole) = (prefix.made_of(host), prefix.0.prefix_len() == 96);
+            assert_eq!(made_of.is_some(), is_whole, "{prefix}");
         }
         let other = "2001:db8::c000:222".parse().unwrap();
         assert!(!may_be_made(other, |it| it == v4));

@@ -316,7 +316,7 @@ pub(crate) fn judge(
         groups: groups::shorten(groups),
         classes: classes.into(),
     };
-    Judged { verdict, memory, accepted: standard.accepted(rules) }
+    Judged { verdict, memory, accepted: standard.accepted(&case, rules) }
 }
 
 /// The countries that diverge.

@@ -15,8 +15,8 @@ use crate::outcome::Outcome;
 const MOST: usize = 4_096;
 
 /// Those of some resolvers that gave IPv6 addresses which are not pinned, and are made of such as the name has for IPv4;
-/// of a name that is not asked for these, if it is pinned, all that are not pinned. `outcome` is what a question brought
-/// of a resolver.
+/// of a name that is not asked for these, and by its pin has none for IPv6, all. `outcome` is what a question brought of a
+/// resolver.
 pub(super) fn may_make<'a>(
     plan: &Plan,
     resolvers: &[usize],
@@ -37,7 +37,7 @@ pub(super) fn may_make<'a>(
         let is_its_v4 = |it: &Asked| it.kind == Kind::A && it.name == asked.name;
         let v4 = plan.questions.iter().position(is_its_v4);
         let pin = asked.expected.as_ref();
-        if v4.is_none() && pin.is_none() {
+        if v4.is_none() && !pin.is_some_and(Expected::is_absence) {
             continue;
         }
         let mut all: HashSet<Ipv4Addr> = HashSet::new();
@@ -122,7 +122,7 @@ mod tests {
             let expected = format!("expected: {{ AAAA: {{ answers: [{answers}] }} }}");
             asked(&format!("{{ name: a.example, types: [AAAA], {expected} }}"))
         };
-        assert_eq!(pinned("\"2606:4700::220\""), [1, 2]);
+        assert_eq!(pinned("\"2606:4700::220\""), [0; 0], "where there is one, none is made");
         assert_eq!(pinned(""), [0, 1, 2, 3]);
         assert_eq!(pinned("\"2a00:64::/32\", \"2606:4700::/32\""), [0; 0]);
     }

@@ -1,6 +1,7 @@
 //! The addresses that a name may have. No I/O, no clock.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::expected::Expected;
 use crate::resolvers::Systems;
@@ -12,8 +13,8 @@ pub(crate) enum Accepted {
     Pinned(Expected, Systems),
     /// Those of the reference, in their order.
     These(Vec<IpAddr>),
-    /// It is not known which.
-    Any,
+    /// Any: they depend on the place, or are too many to be counted. The networks of those that were given, in their order.
+    Within(Vec<Ipv4Addr>),
 }
 
 impl Accepted {
@@ -22,7 +23,29 @@ impl Accepted {
         match self {
             Self::Pinned(expected, systems) => expected.allows(address, systems),
             Self::These(addresses) => addresses.binary_search(address).is_ok(),
-            Self::Any => true,
+            Self::Within(_) => true,
         }
     }
+
+    /// Whether an address is among them, or beside one that is, where they are not counted.
+    pub(crate) fn is_near(&self, address: Ipv4Addr) -> bool {
+        match self {
+            Self::Within(networks) => networks.binary_search(&network(address)).is_ok(),
+            Self::Pinned(..) | Self::These(_) => self.has(&address.into()),
+        }
+    }
+
+    /// Any, and near to these.
+    pub(crate) fn within<'a>(given: impl Iterator<Item = &'a IpAddr>) -> Self {
+        let v4 = |address: &IpAddr| match address {
+            IpAddr::V4(v4) => Some(network(*v4)),
+            IpAddr::V6(_) => None,
+        };
+        Self::Within(given.filter_map(v4).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+}
+
+/// The /24 of an address.
+fn network(address: Ipv4Addr) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(address) & !0xff)
 }

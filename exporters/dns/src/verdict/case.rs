@@ -44,9 +44,9 @@ impl<'a> Case<'a> {
         memory: &Memory,
         now: u64,
     ) -> Self {
-        let Evidence { list, outcomes, control, prefixes, .. } = *evidence;
+        let Evidence { list, outcomes, control, .. } = *evidence;
         let places = Places::new(list);
-        let heard = Heard::listen(list, outcomes, prefixes, rules.v4);
+        let heard = Heard::listen(evidence, rules);
         let health = Health::of(&heard, control, memory, now);
         let votes = Votes::count(list, &places, &health.works);
         let is_bogus = |address: &IpAddr| {

@@ -1,13 +1,14 @@
 //! What each resolver said of the name, each different answer once. No I/O, no clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::accepted::Accepted;
+use super::{Evidence, Rules};
 use crate::answer::{Answer, Content};
+use crate::expected::Expected;
 use crate::nat64::Prefix;
 use crate::outcome::{Class, Outcome};
-use crate::resolvers::ResolverList;
 use crate::special;
 
 /// What a resolver said.
@@ -48,18 +49,12 @@ pub(super) struct Heard<'a> {
 }
 
 impl<'a> Heard<'a> {
-    /// Notes who said what. `v4` is what the same name has for IPv4, where that is asked. What one resolver of a network
-    /// makes addresses by, the others of it do.
-    pub(super) fn listen(
-        list: &ResolverList,
-        outcomes: &[Option<&'a Outcome>],
-        prefixes: &BTreeMap<usize, Prefix>,
-        v4: Option<&Accepted>,
-    ) -> Self {
-        let mut of_networks: HashMap<u32, Vec<Prefix>> = HashMap::new();
-        for (at, prefix) in prefixes {
-            of_networks.entry(list.resolvers[*at].network).or_default().push(*prefix);
-        }
+    /// Notes who said what. What one resolver of a network makes addresses by, the others of it do, where it is known of
+    /// what they are made.
+    pub(super) fn listen(evidence: &Evidence<'a>, rules: &Rules<'_>) -> Self {
+        let (Evidence { list, outcomes, prefixes, .. }, v4) = (*evidence, rules.v4);
+        let of_networks: HashSet<(u32, Prefix)> =
+            prefixes.iter().map(|(at, prefix)| (list.resolvers[*at].network, *prefix)).collect();
         let mut known: HashMap<&'a [IpAddr], Said> = HashMap::new();
         let mut heard = Self { said: Vec::new(), others: HashMap::new(), answers: Vec::new() };
         for (at, outcome) in outcomes.iter().enumerate() {
@@ -67,9 +62,17 @@ impl<'a> Heard<'a> {
                 heard.said.push(no_answer(*outcome));
                 continue;
             };
-            let own = of_networks.get(&list.resolvers[at].network);
-            let is_own = |addresses: &[IpAddr]| {
-                own.is_some_and(|own| own.iter().any(|prefix| is_made(addresses, *prefix, v4)))
+            let network = list.resolvers[at].network;
+            let is_by = |prefix: &Prefix| match v4 {
+                Some(_) => of_networks.contains(&(network, *prefix)),
+                // Its own word alone.
+                None => prefixes.get(&at) == Some(prefix),
+            };
+            let is_own = |addresses: &[IpAddr]| match addresses.first() {
+                Some(IpAddr::V6(first)) if !of_networks.is_empty() => Prefix::around(*first)
+                    .filter(is_by)
+                    .any(|prefix| is_made(addresses, prefix, rules)),
+                _ => false,
             };
             let mut say = |content: &'a Content| match content {
                 Content::Addresses(addresses) if is_own(addresses) => Said::Dns64,
@@ -116,16 +119,25 @@ impl<'a> Heard<'a> {
 
 /// Whether all of the addresses are made of IPv4 ones that the name has, by the prefix that is the same everywhere.
 fn is_dns64(addresses: &[IpAddr], v4: Option<&Accepted>) -> bool {
-    addresses.iter().all(|address| is_of(special::dns64_of(*address), v4))
+    let is_of = |made_of: Ipv4Addr| v4.is_none_or(|v4| v4.has(&made_of.into()));
+    addresses.iter().all(|address| special::dns64_of(*address).is_some_and(is_of))
 }
 
-/// The same, by one of a network's own.
-fn is_made(addresses: &[IpAddr], prefix: Prefix, v4: Option<&Accepted>) -> bool {
-    addresses.iter().all(|address| is_of(prefix.made_of(*address), v4))
-}
-
-fn is_of(made_of: Option<Ipv4Addr>, v4: Option<&Accepted>) -> bool {
-    made_of.is_some_and(|made_of| v4.is_none_or(|v4| v4.has(&IpAddr::V4(made_of))))
+/// The same, by one of a network's own: of that anybody may say that it makes what it likes by it. So it must be known of
+/// what an address is made; where the name's IPv4 is not asked, it must have no IPv6 by its pin, for where it has any,
+/// none is made.
+fn is_made(addresses: &[IpAddr], prefix: Prefix, rules: &Rules<'_>) -> bool {
+    let pin = rules.expected;
+    let is_public = |v4: Ipv4Addr| {
+        !special::is_special(v4.into())
+            || rules.examples_are_public && special::is_example(v4.into())
+    };
+    let is_of = |made_of: Ipv4Addr| match rules.v4 {
+        Some(v4) => v4.is_near(made_of),
+        None => pin.is_some_and(Expected::is_absence) && is_public(made_of),
+    };
+    let is_pinned = |address: &IpAddr| pin.is_some_and(|pin| pin.allows(address, rules.systems));
+    addresses.iter().all(|it| !is_pinned(it) && prefix.made_of(*it).is_some_and(is_of))
 }
 
 fn no_answer(outcome: Option<&Outcome>) -> Said {

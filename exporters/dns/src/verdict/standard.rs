@@ -371,11 +371,13 @@ impl Standard {
     }
 
     /// The addresses that the name may have.
-    pub(super) fn accepted(&self, rules: &Rules<'_>) -> Accepted {
+    pub(super) fn accepted(&self, case: &Case<'_>, rules: &Rules<'_>) -> Accepted {
+        let answers = case.heard.answers.iter().zip(&self.classes.accepted);
+        let given = answers.filter(|(_, is_accepted)| **is_accepted).flat_map(|(it, _)| *it);
         match (rules.expected, &self.addresses) {
             (Some(pin), _) => Accepted::Pinned(pin.clone(), rules.systems.clone()),
             (None, Some(addresses)) => Accepted::These(addresses.clone()),
-            (None, None) => Accepted::Any,
+            (None, None) => Accepted::within(given),
         }
     }
 }

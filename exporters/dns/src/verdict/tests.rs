@@ -165,6 +165,52 @@ fn addresses_made_by_a_prefix_of_the_networks_own_are_held_against_nobody() {
 }
 
 #[test]
+fn who_claims_a_prefix_excuses_nothing_that_is_not_known_to_be_made() {
+    let says = |address: &str| {
+        let addresses = [address.parse().unwrap()].into();
+        Some(Outcome::Answer(Answer::new(Content::Addresses(addresses))))
+    };
+    let (six, sinkhole) = ("2606:4700::6810:84e5", "2a00:64::5f5f:5f05");
+    let pinned: IpAddr = six.parse().unwrap();
+    let pin = Expected { answers: vec![pinned.into()], ..Expected::default() };
+    let mut world = World::new(12, 8);
+    world.outcomes.fill(says(six));
+    world.country("AC", || says(sinkhole));
+    world.prefixes = (16..24).map(|at| (at, "2a00:64::/96".parse().unwrap())).collect();
+    // What the name has for IPv4 is not asked, or depends on the place, or is another one.
+    let near = Accepted::within([address(GOOD)].iter());
+    let these = Accepted::These(vec![address(GOOD)]);
+    let v4s = [None, Some(&near), Some(&these)];
+    for v4 in v4s {
+        let verdict = world.by(Rules { expected: Some(&pin), v4, ..Rules::default() });
+        let counts = (count(&verdict, Class::Dns64), count(&verdict, Class::Agree));
+        assert_eq!((counts, diverging(&verdict)), ((0, 88), vec!["AC"]), "{v4:?}");
+    }
+    // The same of it that is made of one beside those that are given, and of one that is.
+    for (host, v4) in [("959a:a7fe", &near), ("959a:a701", &these), ("959a:a701", &near)] {
+        world.country("AC", || says(&format!("2a00:64::{host}")));
+        let verdict = world.by(Rules { expected: Some(&pin), v4: Some(v4), ..Rules::default() });
+        assert_eq!(count(&verdict, Class::Dns64), 8);
+    }
+    // Where there should be none, each is taken at its own word, of what is public.
+    let none = Expected::default();
+    world.outcomes.fill(Some(Outcome::Answer(Answer::new(Content::Nodata))));
+    world.prefixes.remove(&16);
+    for (host, told) in [("5f5f:5f05", 1), ("a00:1", 8)] {
+        world.country("AC", || says(&format!("2a00:64::{host}")));
+        let verdict = world.by(Rules { expected: Some(&none), ..Rules::default() });
+        assert_eq!(count(&verdict, Class::Dissent), told, "{host}");
+    }
+    // A prefix around what is pinned turns nobody's true answer into one that is made.
+    world.outcomes.fill(says("2606:4700:0:1::"));
+    world.prefixes = (0..96).map(|at| (at, "2606:4700::/32".parse().unwrap())).collect();
+    let pin = Expected { answers: vec!["2606:4700::/32".parse().unwrap()], ..Expected::default() };
+    let one = Accepted::These(vec![[0, 0, 0, 1].into()]);
+    let verdict = world.by(Rules { expected: Some(&pin), v4: Some(&one), ..Rules::default() });
+    assert_eq!(count(&verdict, Class::Dns64), 0);
+}
+
+#[test]
 fn absence_has_two_forms_and_is_an_answer_too() {
     let mut world = World::new(12, 8);
     for at in 0..96 {

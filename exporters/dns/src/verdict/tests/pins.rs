@@ -73,7 +73,9 @@ fn who_leads_a_part_of_the_world_to_addresses_that_no_table_knows_is_told_as_wit
         // A country, and three, which are a fourth.
         for countries in [&["AB"][..], &["AB", "AC", "AD"]] {
             let mut world = World::new(12, 8).all(&[GOOD]);
-            countries.iter().for_each(|country| world.country(country, || outcome(says)));
+            for country in countries {
+                world.country(country, || outcome(says));
+            }
             let verdict = told(&world, &Memory::default()).verdict;
             assert_eq!(
                 (verdict.unexpected, diverging(&verdict)),
