@@ -89,8 +89,11 @@ impl Class {
         } else if words.name_an_accelerator()
             || may_be_a_card && words.name_a_model_of_an_accelerator()
         {
-            Self::Gpu
-        } else if !is_memory && words.name_an_nvme_drive() {
+            // The air about one follows it, slower than the die.
+            if words.name_what_is_about() { Self::Card } else { Self::Gpu }
+        } else if !is_memory && words.name_an_nvme_drive()
+            || entity == Entity::Disk && words.name_a_form_of_nvme()
+        {
             Self::Nvme
         } else if !is_memory && entity != Entity::Cpu && words.name_a_controller() {
             Self::Card
@@ -247,7 +250,7 @@ mod tests {
             (Entity::Board, "TPU0", Gpu),
             (Entity::Board, "DCU1_Temp", Gpu),
             (Entity::Board, "MLU370 Temp", Gpu),
-            (Entity::Board, "IPU0_BGA_area", Gpu),
+            (Entity::Board, "IPU0_BGA_area", Card),
             (Entity::Board, "AI100 Temp", Gpu),
             (Entity::Board, "HL-225 Temp", Gpu),
             (Entity::Board, "MI308X_0", Gpu),
@@ -290,6 +293,62 @@ mod tests {
             (Entity::Board, "MLOM_TEMP", Card),
             (Entity::Board, "PSW0_Temp", Card),
             (Entity::Other, "A2 Temp", Gpu),
+        ]);
+    }
+
+    #[test]
+    fn what_carries_a_part_or_lies_about_it_is_not_the_part() {
+        are(&[
+            // U is where a chip is soldered.
+            (Entity::Board, "PDB_L_TMP75_U2_TEMP", Board),
+            (Entity::Board, "PDB_L_TMP75_U3_TEMP", Board),
+            (Entity::Board, "TMP75_U2_1", Board),
+            (Entity::Board, "PIM1_LM75_U26_TEMP", Board),
+            (Entity::Board, "PIM1_LM75_U37_TEMP_BASE", Board),
+            (Entity::Board, "LM75_U21", Board),
+            (Entity::Board, "SMB_U38", Board),
+            (Entity::Board, "U21 Temp", Board),
+            (Entity::Board, "SMB_U2_TEMP", Board),
+            (Entity::Board, "U3_4 Temp", Nvme),
+            (Entity::Board, "Front U2 3", Nvme),
+            (Entity::Disk, "Bay U2 Temp", Nvme),
+            (Entity::Disk, "U21", Nvme),
+            (Entity::Board, "UBB_FRONT", Board),
+            (Entity::Board, "UBB_BACK", Board),
+            (Entity::Board, "UBB_UFPGA", Board),
+            (Entity::Board, "UBB_AMB", Board),
+            (Entity::Board, "HGX_Chassis_0_TEMP", Board),
+            (Entity::Board, "HGX_BMC_0_Temp_0", Board),
+            (Entity::Board, "HGX_Baseboard_0", Board),
+            (Entity::Board, "HGX_PCIeRetimer_0", Card),
+            (Entity::Board, "HGX_NVSwitch_0_TEMP_0", Gpu),
+            (Entity::Board, "HGX_FPGA_0_TEMP_0", Gpu),
+            (Entity::Board, "GPU_AMB_TEMP", Card),
+            (Entity::Board, "OAM_AMB_TEMP", Card),
+            (Entity::Other, "GPU 1 Zone", Card),
+            (Entity::Board, "Front GPU 1", Gpu),
+            (Entity::Board, "AST2600 SoC", Board),
+            (Entity::Board, "SIO_CORE", Board),
+            (Entity::Board, "Zone Core", Board),
+            (Entity::Board, "SOC_AREA_TEMP", Board),
+            (Entity::Board, "Socket Area", Board),
+            (Entity::Board, "iRMC SoC", Board),
+            (Entity::Board, "iDRAC SoC", Board),
+            (Entity::Board, "TPM Die", Board),
+            (Entity::Board, "Society", Board),
+            (Entity::Board, "SOC0_TEMP", Cpu),
+            (Entity::Board, "Socket 1", Cpu),
+            (Entity::Board, "BPN Temp", Board),
+            (Entity::Board, "Backplane Temp", Board),
+            (Entity::Disk, "BPN Temp", Hdd),
+            (Entity::Board, "VRAM Temp", Gpu),
+            (Entity::Board, "VR_VRAM Temp", Regulator),
+            (Entity::Board, "GPGPU1", Gpu),
+            (Entity::Board, "DGPU0", Gpu),
+            (Entity::Board, "NVSW0", Gpu),
+            (Entity::Board, "MTT S4000", Gpu),
+            (Entity::Board, "BRCM_57416", Card),
+            (Entity::Other, "ALOM", Card),
         ]);
     }
 
