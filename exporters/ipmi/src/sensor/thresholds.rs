@@ -15,8 +15,9 @@ pub(crate) enum Limits {
     /// Of a measured temperature, the upper ones: what is cold is not in danger, but rests, or is not there and
     /// reads 0.
     Heat { warning: Limit, critical: Limit, fatal: Limit, implausible: bool },
-    /// Of all else, the one that is a warning and the one that is critical, on both sides.
-    Other { upper: [Limit; 2], lower: [Limit; 2], implausible: bool },
+    /// Of all else, the one that is a warning and the one that is critical, on both sides; that is the
+    /// non-recoverable one where there is no other.
+    Other { upper: [Limit; 2], lower: [Limit; 2], lower_is_fatal: bool, implausible: bool },
 }
 
 /// A limit or none, in the room of one: the bits of a number, or of what is none. It is kept for each
@@ -45,7 +46,8 @@ impl Default for Limit {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self::Other { upper: Default::default(), lower: Default::default(), implausible: false }
+        let (upper, lower) = Default::default();
+        Self::Other { upper, lower, lower_is_fatal: false, implausible: false }
     }
 }
 
@@ -68,9 +70,11 @@ impl Limits {
         fatal.get()
     }
 
-    /// Lower critical, or non-recoverable where there is none, of all else.
+    /// Lower critical, of all else.
     pub(crate) fn lower(&self) -> Option<f32> {
-        let Self::Other { lower: [_, lower], .. } = self else { return None };
+        let Self::Other { lower: [_, lower], lower_is_fatal: false, .. } = self else {
+            return None;
+        };
         lower.get()
     }
 
@@ -115,28 +119,32 @@ impl Limits {
     /// 3. nor one that is not above every lower one;
     /// 4. the critical limit is not below the non-critical one, and of a measured temperature above it:
     ///    else neither is believed. A non-recoverable one below either of them is not;
-    /// 5. a lower one that is worse is not above one that is less so: else none of the lower ones is
-    ///    believed. Nor is one that is 0, which contradicts nothing.
+    /// 5. a lower one that is worse is not above one that is less so: else neither is believed. Nor is one
+    ///    that is 0, which contradicts nothing;
+    /// 6. but a lower one that contradicts two others and more, while another lower one contradicts none of
+    ///    them, is not believed by itself, and takes nothing from those.
     ///
     /// No thresholds at all say nothing, and that is plausible.
     pub(crate) fn of(quantity: Quantity, kind: Kind, thresholds: &[(Level, f64)]) -> Self {
         let at = |level| thresholds.iter().find(|(it, _)| *it == level).map(|(_, value)| *value);
-        let lower =
+        let all_lower =
             [Level::LowerNonRecoverable, Level::LowerCritical, Level::LowerNonCritical].map(at);
         let upper =
             [Level::UpperNonCritical, Level::UpperCritical, Level::UpperNonRecoverable].map(at);
         let is_temperature = quantity == Quantity::Temperature && kind == Kind::Measured;
         let is_fan = matches!(quantity, Quantity::FanSpeed | Quantity::FanRatio);
-        let is_unset = is_unset(lower.iter().chain(&upper).flatten().copied());
+        let is_unset = is_unset(all_lower.iter().chain(&upper).flatten().copied());
 
-        let is_limit = |limit: f64| {
+        let may_be = |limit: &f64| {
             !is_unset
-                && !is_same(limit, 0.0)
-                && (limit > 0.0 || !never_negative(quantity))
-                && (!is_temperature || TEMPERATURES.contains(&limit))
-                && lower.iter().flatten().all(|lower| limit > *lower)
+                && !is_same(*limit, 0.0)
+                && (*limit > 0.0 || !never_negative(quantity))
+                && (!is_temperature || TEMPERATURES.contains(limit))
         };
-        let [mut warning, mut critical, fatal] = upper.map(|it| it.filter(|it| is_limit(*it)));
+        let possible = upper.map(|it| it.filter(may_be));
+        let lower = without_the_odd_one(all_lower, possible);
+        let is_limit = |limit: &f64| lower.iter().flatten().all(|lower| limit > lower);
+        let [mut warning, mut critical, fatal] = possible.map(|it| it.filter(is_limit));
         let highest = warning.into_iter().chain(critical).fold(f64::NEG_INFINITY, f64::max);
         let fatal = fatal.filter(|fatal| *fatal >= highest);
         let contradicts = |(warning, critical): (f64, f64)| {
@@ -145,24 +153,62 @@ impl Limits {
         if warning.zip(critical).is_some_and(contradicts) {
             (warning, critical) = (None, None);
         }
-        let lower_ascends = lower.iter().flatten().is_sorted();
+        let lower = in_order(lower);
 
         let believed = [warning, critical, fatal].iter().flatten().count();
-        let implausible = is_unset || believed < upper.iter().flatten().count() || !lower_ascends;
+        let implausible =
+            is_unset || believed < upper.iter().flatten().count() || lower != all_lower;
         if is_temperature {
             let (warning, critical, fatal) = (warning.into(), critical.into(), fatal.into());
             return Self::Heat { warning, critical, fatal, implausible };
         }
-        let is_set = |limit: &f64| {
-            !is_unset && lower_ascends && !is_same(*limit, 0.0) && (!is_fan || *limit > 0.0)
-        };
+        let is_set = |limit: &f64| !is_unset && !is_same(*limit, 0.0) && (!is_fan || *limit > 0.0);
         let [lower_fatal, lower_critical, lower_warning] = lower.map(|it| it.filter(is_set));
         Self::Other {
             upper: [warning.into(), critical.or(fatal).into()],
             lower: [lower_warning.into(), lower_critical.or(lower_fatal).into()],
+            lower_is_fatal: lower_critical.is_none() && lower_fatal.is_some(),
             implausible,
         }
     }
+}
+
+/// Three limits of one side, as they ascend.
+type Three = [Option<f64>; 3];
+
+/// Whether one of the lower limits contradicts another: what is worse is not above what is less so.
+fn contradict(lower: &Three, one: usize, other: usize) -> bool {
+    let (worse, less) = (lower[one.min(other)], lower[one.max(other)]);
+    one != other && worse.zip(less).is_some_and(|(worse, less)| worse > less)
+}
+
+/// The lower limits without the one that alone is at odds with the rest, lower and upper.
+fn without_the_odd_one(mut lower: Three, upper: Three) -> Three {
+    let among = |it: usize| (0..3).filter(|other| contradict(&lower, it, *other)).count();
+    let above = |it: usize| {
+        upper.iter().flatten().filter(|upper| lower[it].is_some_and(|it| it >= **upper)).count()
+    };
+    let at_odds = [0, 1, 2].map(|it| among(it) + above(it));
+    let odd = (0..3).find(|it| {
+        let is_at_odds_with_it = |other| usize::from(contradict(&lower, *it, other));
+        let mut others = (0..3).filter(|other| other != it && lower[*other].is_some()).peekable();
+        at_odds[*it] >= 2
+            && others.peek().is_some()
+            && others.all(|other| at_odds[other] == is_at_odds_with_it(other))
+    });
+    if let Some(odd) = odd {
+        lower[odd] = None;
+    }
+    lower
+}
+
+/// The lower limits that contradict no other.
+fn in_order(lower: Three) -> Three {
+    let mut at = 0..3;
+    lower.map(|it| {
+        let place = at.next()?;
+        it.filter(|_| !(0..3).any(|other| contradict(&lower, place, other)))
+    })
 }
 
 /// Whether nobody has set these.

@@ -12,6 +12,8 @@ use crate::sensor::Severity;
 
 /// Just below a limit is so many degrees below it.
 const NEAR: f64 = 3.0;
+/// A value that was beyond a limit is back when it is back by that share of it.
+const SLACK: f64 = 0.02;
 /// Normal for so many seconds, a sensor that was above its warning from the start is like any other.
 const NORMAL: f64 = 600.0;
 
@@ -44,7 +46,10 @@ fn degree(it: &Watched, value: f64) -> u8 {
     let is_at = |limit: Option<f32>| limit.is_some_and(|limit| value >= f64::from(limit));
     if !it.is_temperature() {
         let said = it.severity.and_then(Severity::of).unwrap_or(Severity::Nominal);
-        return it.limits.bear_out(said, value) as u8;
+        let borne_out = |value| it.limits.bear_out(said, value) as u8;
+        // A BMC takes its word back when the value is back by some more than the limit.
+        let nearly = borne_out(value * (1.0 - SLACK)).max(borne_out(value * (1.0 + SLACK)));
+        return borne_out(value).max(nearly.min(it.beyond.degree));
     }
     if it.limits.warning().is_none() && it.limits.critical().is_none() {
         return 0;

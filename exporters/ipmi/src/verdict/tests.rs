@@ -374,6 +374,26 @@ fn a_limit_that_a_bmc_never_set_takes_nothing_from_those_that_it_did() {
 }
 
 #[test]
+fn what_wavers_about_a_limit_is_told_though_another_was_never_set() {
+    let mut all = server();
+    let rail = |second: f64| match second {
+        ..300.0 => [10.7, 10.9][usize::from(second % 20.0 >= 10.0)],
+        _ => 12.0,
+    };
+    let mut rail = told("90", "12V", Entity::Board, Measure::Other, move |at| Some(rail(at)));
+    let limits = [(Threshold::LowerCritical, 10.8), (Threshold::UpperNonRecoverable, 0.0)];
+    rail.listed.limits = Limits::of(Quantity::Voltage, Number::Measured, &limits);
+    // It is never well by the limit that is 0.
+    rail.severity = Some(2);
+    all.push(rail);
+    let mut play = Play::of(&all);
+    let implausible = one("thresholds_implausible", 1, "12V");
+    let exceeded = one("limit_exceeded", 2, "12V");
+    assert_eq!(play.until(290.0, &all).held(), [exceeded, implausible.clone()]);
+    assert_eq!(play.until(600.0, &all).held(), [implausible]);
+}
+
+#[test]
 fn a_limit_that_is_exceeded_is_told_after_a_minute_and_ends() {
     let mut all = with(server(), "06-Chipset", |second| {
         Some(if (3_600.0..4_000.0).contains(&second) { 48.0 } else { 45.0 })

@@ -94,8 +94,21 @@ fn a_value_is_beyond_the_believed_limits_of_its_severity() {
     ] {
         assert_eq!(doubtful.bear_out(said, value), holds, "{said:?} {value}");
     }
-    // Lower ones that contradict each other bear nothing out, and neither does one that is 0.
-    assert_eq!(limits(1, Some(11.5)).bear_out(Critical, 9.0), Nominal);
+    // Of two lower ones that contradict each other neither bears anything out, but the third does.
+    let two = limits(1, Some(11.5));
+    assert_eq!([9.0, 11.0].map(|it| two.bear_out(Critical, it)), [Critical, Nominal]);
+    // One that is at odds with two others takes nothing from them.
+    for (at, odd) in [(0, 255.0), (1, 255.0), (2, 255.0), (2, 1.0), (0, 12.8)] {
+        let odd = limits(at, Some(odd));
+        assert!(odd.are_implausible(), "{at}");
+        let said = [9.0, 12.0, 13.5].map(|it| odd.bear_out(Critical, it));
+        assert_eq!(said, [Critical, Nominal, Critical], "{at} {odd:?}");
+    }
+    // Which of these are meant, nobody knows: the upper ones would always be exceeded.
+    let crossed = [None, Some(10.8), None, Some(1.0), Some(2.0), None];
+    let crossed = self::limits(Voltage, Kind::Measured, crossed);
+    assert_eq!([9.0, 12.0].map(|it| crossed.bear_out(Critical, it)), [Critical, Nominal]);
+    // One that is 0 bears nothing out.
     let zero =
         self::limits(Voltage, Kind::Measured, [None, Some(0.0), None, None, Some(0.0), None]);
     assert_eq!((zero.are_implausible(), zero.bear_out(Critical, 0.0)), (true, Nominal));
@@ -186,4 +199,10 @@ fn lower_limits_out_of_order_are_not_believed() {
     assert_eq!(fan([None, Some(800.0), Some(600.0), None, None, None]), (None, false));
     assert_eq!(fan([Some(700.0), Some(600.0), None, None, None, None]), (None, false));
     assert!(!is_plausible(Voltage, [None, Some(12.0), Some(11.0), Some(13.0), Some(14.0), None]));
+}
+
+#[test]
+fn a_fan_is_judged_by_its_critical_limit_alone() {
+    assert_eq!(fan([Some(300.0), None, Some(700.0), None, None, None]), (None, true));
+    assert_eq!(fan([Some(300.0), Some(500.0), Some(700.0), None, None, None]), (Some(500.0), true));
 }
