@@ -188,17 +188,32 @@ fn numbers<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
         (Quantity::Temperature, _) | (_, Severity::Nominal) => None,
         (Quantity::Other(of), severity) if !is_work(of, severity) => None,
         (_, Severity::Critical) => Some(("beyond a critical threshold", Degree::Critical)),
-        // A verdict tells it of the others, once it is not a moment's.
         (Quantity::Other(_) | Quantity::FanSpeed | Quantity::FanRatio, Severity::Warning) => {
             Some(("beyond a threshold", Degree::Warning))
         }
+        // A verdict tells it of voltage, current and power, once it is not a moment's.
         (_, Severity::Warning) => None,
     };
+    let is_still = |it: &(&Sensor, &Outcome)| {
+        let stands = matches!(it.1, Outcome::Read(value) if value.number <= 0.0);
+        matches!(it.0.quantity, Quantity::FanSpeed | Quantity::FanRatio) && stands
+    };
+    let are_parked = told.snapshot.rows().filter(is_still).nth(1).is_some();
     let fault = |(sensor, outcome): (&'a Sensor, &Outcome)| {
         let Outcome::Read(value) = outcome else { return None };
         let said = value.severity.filter(|it| *it > Severity::Nominal)?;
         let limits = Limits::of(sensor.quantity, sensor.kind, &sensor.thresholds);
         let (state, degree) = degree(sensor.quantity, limits.bear_out(said, value.number))?;
+        let is_fan = matches!(sensor.quantity, Quantity::FanSpeed | Quantity::FanRatio);
+        // Several that stand still may be told to, and one that is fast has been told to: a verdict says what
+        // follows from that.
+        if is_fan && degree == Degree::Warning {
+            let limit = limits.beyond(Severity::Warning, value.number).map(f64::from);
+            let is_fast = limit.is_some_and(|limit| value.number > limit);
+            if is_fast || are_parked && value.number <= 0.0 {
+                return None;
+            }
+        }
         let part = Part::Sensor(&sensor.known);
         (!is_told(&sensor.known)).then_some(Fault { part, state: Some(state), degree })
     };

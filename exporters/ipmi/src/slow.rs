@@ -15,6 +15,7 @@ mod silent;
 
 pub(crate) use answer::{Answer, Asserted, Drawn, Log, Part, Parts, Power, Watchdog, Watts, Who};
 pub(crate) use fact::Fact;
+pub(crate) use grave::is_critical_as_event;
 pub(crate) use silent::{KeptSupplies, Silent};
 
 /// A part of what is read, under the name that `ipmi_exporter` has for it.

@@ -5,15 +5,12 @@ use crate::sensor::Severity;
 use crate::sensor::list::SUPPLY;
 
 /// States, by the type of their sensor, that FreeIPMI calls critical as events, and has no rule for as states.
-const OF_EVENTS: [(&str, &str); 4] = [
-    ("Chip Set", "soft power control failure"),
-    ("Chip Set", "thermal trip"),
-    ("OS Critical Stop", "critical stop during OS load/initialization"),
-    ("OS Critical Stop", "run-time critical stop"),
-];
+/// Those of OS Critical Stop are none: no state says that the machine runs again, so they would never end.
+const OF_EVENTS: [(&str, &str); 2] =
+    [("Chip Set", "soft power control failure"), ("Chip Set", "thermal trip")];
 
 /// States that a machine does not survive.
-const FATAL: [&str; 10] = [
+const FATAL: [&str; 9] = [
     "IERR",
     "thermal trip",
     "uncorrectable ECC",
@@ -23,8 +20,12 @@ const FATAL: [&str; 10] = [
     "bus fatal error",
     "power unit failure detected",
     "non-redundant: insufficient resources",
-    "run-time critical stop",
 ];
+
+/// Whether a state of a sensor of this type is critical, though no rule says so of it as a state.
+pub(crate) fn is_critical_as_event(sensor_type: &'static str, state: &'static str) -> bool {
+    OF_EVENTS.contains(&(sensor_type, state))
+}
 
 impl Asserted {
     /// What its states say of the machine; `None` where nobody knows.
@@ -35,7 +36,7 @@ impl Asserted {
     /// The state that is critical as an event, if one holds.
     pub(crate) fn of_events(&self) -> Option<&'static str> {
         let mut states = self.states.iter();
-        states.find(|it| OF_EVENTS.contains(&(self.sensor_type, **it))).copied()
+        states.find(|it| is_critical_as_event(self.sensor_type, it)).copied()
     }
 
     /// The state that a machine does not survive, if one holds.

@@ -11,6 +11,7 @@ use ipmi_lan::sel::SelEvent;
 use ipmi_lan::{SensorType, states};
 
 use crate::sensor::Severity;
+use crate::slow::is_critical_as_event;
 
 /// Severities by the names of sensor types, and of their states, as the config has them.
 pub(super) type Own = BTreeMap<String, BTreeMap<String, Severity>>;
@@ -40,11 +41,15 @@ pub(super) fn severity(
     let of_state = |offset: u8| {
         let name = states::name(event_type, sensor_type, offset);
         let configured = name.and_then(|name| own?.get(name).copied());
-        configured.or_else(|| match rule?.as_bytes().get(usize::from(offset))? {
+        let is_critical =
+            || is_critical_as_event(sensor_type.name(), name?).then_some(Severity::Critical);
+        let by_rule = || match rule?.as_bytes().get(usize::from(offset))? {
             b'1' => Some(Severity::Warning),
             b'2' => Some(Severity::Critical),
             _ => None,
-        })
+        };
+        // What the config says of one state takes nothing from the others of its type.
+        configured.or_else(by_rule).or_else(is_critical)
     };
     let set = STATES.filter(|offset| bits & (1 << offset) != 0);
     let said = set.filter_map(|offset| Some((of_state(offset)?, offset)));
@@ -231,6 +236,19 @@ mod tests {
             severity(0x09, SensorType::DRIVE_SLOT, 1, &enabled),
             Some((Severity::Warning, Some(0)))
         );
+    }
+
+    #[test]
+    fn one_state_in_the_config_silences_no_other_of_its_type() {
+        let chips = SensorType(0x19);
+        let well = own("Chip Set", "soft power control failure", Severity::Nominal);
+        assert_eq!(severity(0x6F, chips, 0b01, &well), Some((Severity::Nominal, None)));
+        for bits in [0b10, 0b11] {
+            assert_eq!(severity(0x6F, chips, bits, &well), Some((Severity::Critical, Some(1))));
+        }
+        let cool = own("Chip Set", "thermal trip", Severity::Nominal);
+        assert_eq!(severity(0x6F, chips, 0b10, &cool), Some((Severity::Nominal, None)));
+        assert_eq!(by_rules(0x6F, 0x19, 0b11), None);
     }
 
     #[test]
