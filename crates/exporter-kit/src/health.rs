@@ -84,15 +84,16 @@ impl Health {
     pub fn up(&self) {
         if let Some((before, since)) = self.enter(State::Up) {
             let seconds = since.elapsed().unwrap_or_default().as_secs();
-            let (what, [site, team]) = (&*self.detail, self.whose());
+            let (what, [site, team, group]) = (&*self.detail, self.whose());
             match before {
                 State::Pending => {
-                    info!(target_name = self.name, site, team, what, "target is up");
+                    info!(target_name = self.name, site, team, group, what, "target is up");
                 }
                 State::Down(reason) => info!(
                     target_name = self.name,
                     site,
                     team,
+                    group,
                     what,
                     was = reason,
                     down_seconds = seconds,
@@ -106,15 +107,14 @@ impl Health {
     /// Records a round that failed.
     pub fn down(&self, reason: &'static str) {
         if self.enter(State::Down(reason)).is_some() {
-            let (what, [site, team]) = (&*self.detail, self.whose());
-            warn!(target_name = self.name, site, team, what, reason, "target is down");
+            let (what, [site, team, group]) = (&*self.detail, self.whose());
+            warn!(target_name = self.name, site, team, group, what, reason, "target is down");
         }
     }
 
-    /// Its site and its team, of which there is at most one: the fields of a line of the log are known beforehand.
-    fn whose(&self) -> [Option<String>; 2] {
-        let (called, group) = (GROUP.get().copied().unwrap_or_default(), self.group());
-        ["site", "team"].map(|word| (word == called && !group.is_empty()).then(|| group.clone()))
+    /// Its group, in the field of its name.
+    fn whose(&self) -> [Option<String>; 3] {
+        whose(GROUP.get().copied().unwrap_or_default(), self.group())
     }
 
     /// Enters a state; returns the one that was left, if it was another.
@@ -143,6 +143,17 @@ impl Health {
 
     fn lock(&self) -> MutexGuard<'_, Standing> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A group as a site, a team, or where groups are called otherwise as that: the fields of a line of the log are known
+/// beforehand.
+fn whose(called: &str, group: String) -> [Option<String>; 3] {
+    let group = Some(group).filter(|group| !group.is_empty());
+    match called {
+        "site" => [group, None, None],
+        "team" => [None, group, None],
+        _ => [None, None, group],
     }
 }
 
@@ -191,6 +202,19 @@ mod tests {
             }
         }
         assert!(!lines[2].contains("site="), "{log}");
+    }
+
+    #[test]
+    fn a_group_is_told_whatever_it_is_called() {
+        let is_told = |called: &str| {
+            assert_eq!(whose(called, String::new()), [None, None, None]);
+            whose(called, "a".to_owned()).map(|it| it.is_some())
+        };
+        assert_eq!(is_told("site"), [true, false, false]);
+        assert_eq!(is_told("team"), [false, true, false]);
+        for other in ["group", "", "rack"] {
+            assert_eq!(is_told(other), [false, false, true], "{other}");
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn page<E: Exporter>(
             @if part.found != table.len() { p { (part.found) " of them hold “" (asked.filter) "”." } }
             (rows::<E>(&part, telemetry_path, now))
             (pages(&part, &asked.filter))
-            (history::<E>(changes, telemetry_path, now))
+            (history::<E>(changes, table, telemetry_path, now))
         }
     };
     document(&title, Some(30), &body)
@@ -135,7 +135,7 @@ fn rows<E: Exporter>(part: &Part<'_>, telemetry_path: &str, now: SystemTime) -> 
 fn tr<E: Exporter>(row: &Row, telemetry_path: &str, now: SystemTime) -> Markup {
     html! {
         tr {
-            td.name { (who::<E>(row.target.name(), &row.group, telemetry_path)) }
+            td.name { (who::<E>(row.target.name(), &row.group, telemetry_path, true)) }
             td.what { (row.target.detail()) }
             td { (state(row.standing.state)) }
             td.since { (ago(row.standing.since, now)) }
@@ -148,10 +148,11 @@ fn tr<E: Exporter>(row: &Row, telemetry_path: &str, now: SystemTime) -> Markup {
     }
 }
 
-/// The target's name, with a link, and whose it is.
-fn who<E: Exporter>(name: &str, group: &str, telemetry_path: &str) -> Markup {
+/// The target's name, with a link where it is still there, and whose it is.
+fn who<E: Exporter>(name: &str, group: &str, telemetry_path: &str, is_there: bool) -> Markup {
     html! {
         @match E::TARGET_PAGE {
+            _ if !is_there => { (name) },
             Some(path) => a href=(target_page::<E>(path, name, group)) { (name) },
             None => a href={ (telemetry_path) "?target=" (in_a_query(name)) } { (name) },
         }
@@ -189,7 +190,16 @@ fn pages(part: &Part<'_>, filter: &str) -> Markup {
     }
 }
 
-fn history<E: Exporter>(changes: &[Change], telemetry_path: &str, now: SystemTime) -> Markup {
+fn history<E: Exporter>(
+    changes: &[Change],
+    table: &Table,
+    telemetry_path: &str,
+    now: SystemTime,
+) -> Markup {
+    let there = table.there(changes.iter().map(|it| (&*it.name, &*it.group)));
+    let who = |it: &Change| {
+        who::<E>(&it.name, &it.group, telemetry_path, there.contains(&(&*it.name, &*it.group)))
+    };
     html! {
         @if !changes.is_empty() {
             h2 { "Last changes" }
@@ -197,7 +207,7 @@ fn history<E: Exporter>(changes: &[Change], telemetry_path: &str, now: SystemTim
                 @for change in changes {
                     li {
                         span.since { (ago(change.at, now)) " ago" } " "
-                        span.name { (who::<E>(&change.name, &change.group, telemetry_path)) } " "
+                        span.name { (who(change)) } " "
                         @if !change.detail.is_empty() { span.what { (change.detail) } " " }
                         (state(change.state))
                     }
@@ -343,9 +353,17 @@ mod tests {
             state: State::Down("timeout"),
             at: SystemTime::now(),
         };
-        let changes = [change("x&y", "icmp \"a\""), change("", "")];
-        let page = history::<Nothing>(&changes, "/metrics", SystemTime::now()).into_string();
-        let (first, second) = page.split_once("</li>").unwrap();
+        let changes = [change("x&y", "icmp \"a\""), change("", ""), change("gone", "")];
+        let targets = ["x&y", "", "other"].map(|group| {
+            let target = Arc::new(Health::new("a<b>", ""));
+            target.set_group(group);
+            target
+        });
+        let table = Table::new(targets.into());
+        let page = history::<Nothing>(&changes, &table, "/metrics", SystemTime::now());
+        let page = page.into_string();
+        let parts: Vec<_> = page.split("</li>").collect();
+        let [first, second, gone] = [parts[0], parts[1], parts[2]];
         for part in [
             "href=\"/one?target=a%3Cb%3E&amp;site=x%26y\"",
             ">a&lt;b&gt;</a>",
@@ -356,6 +374,9 @@ mod tests {
             assert!(first.contains(part), "{part}: {page}");
         }
         assert!(second.contains("href=\"/one?target=a%3Cb%3E\"") && !second.contains("site"));
+        // What is not there any more has no page.
+        assert!(gone.contains("a&lt;b&gt; ") && !gone.contains("href"), "{gone}");
+        assert!(gone.contains("(site gone)"), "{gone}");
         assert!(!page.contains("<b>"), "{page}");
     }
 

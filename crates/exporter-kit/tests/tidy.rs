@@ -396,8 +396,9 @@ fn pages_take_turns() {
     });
     let offenders = offenders.map(|(path, _)| format!("{} renders by itself", shown(path)));
     let alone = pages.iter().flat_map(|(path, text)| {
-        let alone = made_where_it_is_served(text);
-        alone.into_iter().map(|name| format!("{}: {name} takes no turn", shown(path)))
+        let is_short = |name: &String| SHORT.contains(&(&*shown(path), &**name));
+        let alone = made_where_it_is_served(text).into_iter().filter(move |it| !is_short(it));
+        alone.map(|name| format!("{}: {name} takes no turn", shown(path)))
     });
     assert_none(offenders.chain(alone).collect::<Vec<_>>());
 }
@@ -414,11 +415,12 @@ const TURNS: [&str; 8] = [
     "landing::style",
 ];
 
-/// Answers that are short whatever there is: the newest entries of one event log, of which the exporter keeps a bounded
-/// number.
-const SHORT: [&str; 1] = ["events"];
+/// Answers that are short whatever there is, each in its file: the newest entries of one event log, of which the exporter
+/// keeps a bounded number.
+const SHORT: [(&str, &str); 1] = [("exporters/ipmi/src/pages.rs", "events")];
 
-/// The functions that answer a GET by themselves: neither they nor what they call in the same file takes a turn.
+/// The functions that answer a GET by themselves: neither they nor what they call in the same file takes a turn, or a
+/// page is made beside the turn that they take.
 fn made_where_it_is_served(text: &str) -> Vec<String> {
     let text: String = production(text).flat_map(|line| [line, "\n"]).collect();
     // A function of the file, or one that is made within another; it ends where its level does.
@@ -431,39 +433,95 @@ fn made_where_it_is_served(text: &str) -> Vec<String> {
             Some(&rest[..rest.find(end).unwrap_or(rest.len())])
         })
     };
-    let named = text.split(".route(").skip(1).filter_map(|rest| {
-        let (name, _) = rest.split_once(" get(")?.1.split_once(')')?;
-        let is_name = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == ':');
-        (is_name && !name.is_empty()).then_some(name)
-    });
-    let takes_turn = |name: &str| {
-        let mut seen: Vec<String> = vec![name.to_owned()];
-        let mut at = 0;
-        while let Some(name) = seen.get(at).cloned() {
+    let is_function =
+        |word: &&str| ["(", "<"].iter().any(|after| text.contains(&format!("fn {word}{after}")));
+    let is_alone = |handler: &str| {
+        let (mut seen, mut at, mut takes_turn) = (vec![handler], 0, false);
+        while let Some(name) = seen.get(at).copied() {
             at += 1;
-            let Some(body) = body(&name) else { continue };
-            if TURNS.iter().any(|turn| body.contains(turn)) {
+            // One that is made in its place is its own body.
+            let Some(body) = body(name).or(name.contains('|').then_some(name)) else { continue };
+            let rest = beside_turns(body);
+            takes_turn |= rest.len() < body.len() || TURNS.iter().any(|turn| body.contains(turn));
+            if makes_a_page(&rest) {
                 return true;
             }
-            let words = body.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-            for word in words.filter(|word| text.contains(&format!("fn {word}"))) {
-                if !word.is_empty() && !seen.iter().any(|it| it == word) {
-                    seen.push(word.to_owned());
+            let called = rest.split('(').filter_map(|it| {
+                let it = it.strip_suffix(">").map_or(it, |it| &it[..it.rfind("::<").unwrap_or(0)]);
+                it.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next()
+            });
+            for word in called.filter(is_function) {
+                let word = &text[text.find(word).unwrap()..][..word.len()];
+                if !seen.contains(&word) {
+                    seen.push(word);
                 }
             }
         }
-        false
+        // A constant is short.
+        !takes_turn && (!handler.contains('|') || handler.contains('('))
     };
-    let alone = named.filter(|name| !TURNS.contains(name) && !SHORT.contains(name));
-    alone.filter(|name| !takes_turn(name)).map(str::to_owned).collect()
+    let handlers = text.split(".route(").skip(1).filter_map(|rest| {
+        let rest = &rest[..up_to_its_end(rest)];
+        let (_, handler) = rest.split_once(" get(")?;
+        Some(handler[..up_to_its_end(handler)].trim())
+    });
+    let alone = handlers.filter(|it| !TURNS.contains(it) && is_alone(it));
+    alone.map(str::to_owned).collect()
+}
+
+/// Where the bracket ends that is open at the beginning.
+fn up_to_its_end(text: &str) -> usize {
+    let mut open = 1;
+    let end = text.char_indices().find(|(_, it)| {
+        open += i32::from(*it == '(') - i32::from(*it == ')');
+        open == 0
+    });
+    end.map_or(text.len(), |(at, _)| at)
+}
+
+/// The same text without what is done in a turn.
+fn beside_turns(body: &str) -> String {
+    let (mut left, mut rest) = (body, String::new());
+    let calls = || TURNS.iter().filter(|turn| turn.ends_with('('));
+    while let Some((at, turn)) = calls().filter_map(|it| Some((left.find(it)?, it))).min() {
+        rest.push_str(&left[..at]);
+        left = &left[at + turn.len()..];
+        left = &left[up_to_its_end(left)..];
+    }
+    rest + left
+}
+
+/// Whether it writes a page itself; to say what kind of text one is that was made is none.
+fn makes_a_page(text: &str) -> bool {
+    let of_what = ["Html(", "Json("].into_iter().flat_map(|kind| text.split(kind).skip(1));
+    let mut of_what = of_what.map(|rest| &rest[..up_to_its_end(rest)]);
+    of_what.any(|it| !it.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        || text.contains("into_string()")
 }
 
 #[test]
 fn a_page_that_is_made_where_it_is_served_is_seen() {
-    let text = "fn routes() {\n    Router::new().route(\"/a\", get(alone)).route(\"/b\", get(by_turns)).route(\"/c\", get(called))\n}\n\
-                async fn alone() {\n    Json(all())\n}\nfn all() {\n    many()\n}\nasync fn by_turns() {\n    \
-                render_page(all)\n}\nasync fn called() {\n    by_turns()\n}\n";
-    assert_eq!(made_where_it_is_served(text), ["alone"]);
+    let routes = [
+        "alone",
+        "by_turns",
+        "called",
+        "half",
+        "|| async { Json(all()) }",
+        "|| async { \"a\" }",
+        "again",
+    ];
+    let routes = routes.map(|it| format!(".route(\"/\", get({it}))")).concat();
+    let text = format!(
+        "fn routes() {{\n    Router::new(){}\n}}\n\
+         async fn alone() {{\n    Json(all())\n}}\nfn all() {{\n    many()\n}}\n\
+         async fn by_turns() {{\n    let page = render_page(move || Html(all()).into_string()).await;\n    Html(page)\n}}\n\
+         async fn called() {{\n    by_turns()\n}}\n\
+         async fn half() {{\n    if json {{ json_rows(all()) }} else {{ Html(all()) }}\n}}\n\
+         async fn again() {{\n    if json {{ json_rows(all()) }} else {{ alone() }}\n}}\n",
+        routes.replace("get(", " get(")
+    );
+    let seen = ["alone", "half", "|| async { Json(all()) }", "again"];
+    assert_eq!(made_where_it_is_served(&text), seen);
 }
 
 #[test]

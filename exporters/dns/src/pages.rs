@@ -253,15 +253,15 @@ async fn reported(sets: &Sets, asked: &OfSets, usual: Format) -> Result<Response
 /// The sets that are asked for, and in which form, if that is said; else what to answer.
 fn of_sets(sets: &Sets, asked: &OfSets) -> Result<(Taken, Option<Format>), Refusal> {
     let format = asked.format().map_err(refused)?;
-    let mut sets = take(sets);
-    let line = |(set, _): &(Arc<SetState>, Latest)| format!("?set={}\n", set.plan.set.name);
-    let all: String = sets.iter().map(line).collect();
-    sets.retain(|(set, _)| asked.admits(&set.plan.set.name));
-    if sets.is_empty() && asked.names_one() {
+    let (asked_for, others): (Taken, Taken) =
+        take(sets).into_iter().partition(|(set, _)| asked.admits(&set.plan.set.name));
+    if asked_for.is_empty() && asked.names_one() {
+        let line = |(set, _): &(Arc<SetState>, Latest)| format!("?set={}\n", set.plan.set.name);
+        let all: String = others.iter().map(line).collect();
         let message = format!("No such set is configured. There are:\n{all}");
         return Err((StatusCode::NOT_FOUND, message));
     }
-    Ok((sets, format))
+    Ok((asked_for, format))
 }
 
 fn refused(why: impl Into<String>) -> Refusal {

@@ -1,5 +1,6 @@
 //! The rows of the page at `/`: which there are, in which order, and how many. No I/O, no clock.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::health::{Health, Standing};
@@ -58,6 +59,20 @@ impl Table {
 
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Of these names and groups, those that there are.
+    pub(super) fn there<'a>(
+        &self,
+        asked: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> HashSet<(&'a str, &'a str)> {
+        let mut asked: HashSet<_> = asked.collect();
+        if !asked.is_empty() {
+            let all = self.rows.iter().map(|row| (row.target.name(), &*row.group));
+            let there: HashSet<_> = all.filter(|it| asked.contains(it)).collect();
+            asked.retain(|it| there.contains(it));
+        }
+        asked
     }
 
     /// The rows that hold every word of `filter`, in either case, in name, detail or state.
