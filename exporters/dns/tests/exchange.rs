@@ -1,4 +1,5 @@
-//! Asks a real authoritative server (nsd) and a real resolver (unbound) what dig asks them, and compares.
+//! Asks a real authoritative server (nsd) and a real resolver (unbound) what dig asks them, and compares. What is
+//! forged or garbage a socket of its own sends, byte by byte.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;

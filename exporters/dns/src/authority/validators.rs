@@ -193,10 +193,11 @@ fn is_failing(reply: &Reply) -> Option<bool> {
 mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use hickory_proto::op::{Message, OpCode};
     use hickory_proto::rr::rdata::{NS, SOA};
     use hickory_proto::rr::{Name, RData, Record};
+    use peers::{DnsServer, answer_to};
     use tokio::net::UdpSocket;
 
     use super::super::counts::Counts;
@@ -207,66 +208,39 @@ mod tests {
     use crate::courtesy::Courtesy;
     use crate::exchange::HostName;
 
-    type Asked = std::sync::Arc<std::sync::Mutex<Vec<RecordType>>>;
-
-    /// A server that says of all zones that they are delegated to one server, or have one; counts what it is asked; and, if
-    /// it validates, takes `a.example` for forged. Those of its replies with these numbers are lost.
-    async fn server(is_validating: bool, lost: &'static [usize]) -> (SocketAddr, Asked) {
-        slow_server(is_validating, lost, Duration::ZERO).await
+    /// A server that says of all zones that they are delegated to one server, or have one; and, if it validates, takes
+    /// `a.example` for forged. Those of its replies with these numbers are lost.
+    fn server(is_validating: bool, lost: &'static [usize]) -> DnsServer {
+        slow_server(is_validating, lost, Duration::ZERO)
     }
 
     /// The same, which takes so long for each SOA.
-    async fn slow_server(
-        is_validating: bool,
-        lost: &'static [usize],
-        takes: Duration,
-    ) -> (SocketAddr, Asked) {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let (address, asked) = (socket.local_addr().unwrap(), Asked::default());
-        let counts = Asked::clone(&asked);
-        tokio::spawn(async move {
-            let mut bytes = [0; 1_500];
-            loop {
-                let (length, from) = socket.recv_from(&mut bytes).await.unwrap();
-                let query = Message::from_vec(&bytes[..length]).unwrap();
-                let mut reply = Message::response(query.metadata.id, OpCode::Query);
-                let question = query.queries[0].clone();
-                let number = {
-                    let mut counts = counts.lock().unwrap();
-                    counts.push(question.query_type());
-                    counts.len() - 1
-                };
-                if lost.contains(&number) {
-                    continue;
-                }
-                if question.query_type() == RecordType::SOA {
-                    sleep(takes).await;
-                }
-                reply.metadata.authoritative = !is_validating;
-                let name = |text: &str| Name::from_ascii(text).unwrap();
-                let is_checked = is_validating && !query.metadata.checking_disabled;
-                let data = match question.query_type() {
-                    RecordType::NS => Some(RData::NS(NS(name("ns.example.")))),
-                    RecordType::A => Some(RData::A(std::net::Ipv4Addr::LOCALHOST.into())),
-                    RecordType::SOA if is_checked && *question.name() == name("a.example.") => {
-                        reply.metadata.response_code = ResponseCode::ServFail;
-                        None
-                    }
-                    RecordType::SOA => {
-                        Some(RData::SOA(SOA::new(name("ns."), name("h."), 7, 1, 1, 1, 1)))
-                    }
-                    _ => None,
-                };
-                let records =
-                    data.map(|data| Record::from_rdata(question.name().clone(), 60, data));
-                if let Some(record) = records {
-                    reply.add_answer(record);
-                }
-                reply.add_query(question);
-                socket.send_to(&reply.to_vec().unwrap(), from).await.unwrap();
+    fn slow_server(is_validating: bool, lost: &'static [usize], takes: Duration) -> DnsServer {
+        let asked = AtomicUsize::new(0);
+        DnsServer::start(move |query| {
+            if lost.contains(&asked.fetch_add(1, Ordering::Relaxed)) {
+                return None;
             }
-        });
-        (address, asked)
+            let mut reply = answer_to(query, ResponseCode::NoError);
+            let question = &query.queries[0];
+            reply.metadata.authoritative = !is_validating;
+            let name = |text: &str| Name::from_ascii(text).unwrap();
+            let is_checked = is_validating && !query.metadata.checking_disabled;
+            let data = match question.query_type() {
+                RecordType::NS => RData::NS(NS(name("ns.example."))),
+                RecordType::A => RData::A(std::net::Ipv4Addr::LOCALHOST.into()),
+                RecordType::SOA => {
+                    std::thread::sleep(takes);
+                    if is_checked && *question.name() == name("a.example.") {
+                        return Some(answer_to(query, ResponseCode::ServFail));
+                    }
+                    RData::SOA(SOA::new(name("ns."), name("h."), 7, 1, 1, 1, 1))
+                }
+                _ => return Some(reply),
+            };
+            reply.add_answer(Record::from_rdata(question.name().clone(), 60, data));
+            Some(reply)
+        })
     }
 
     /// The plan of `a.example`, with one server as the parent's and as resolver.
@@ -297,14 +271,15 @@ mod tests {
             (12, &[], 0, None),
             (18, &[], 0, None),
         ] {
-            let (address, asked) = server(true, lost).await;
+            let server = server(true, lost);
+            let address = server.address;
             let plan = plan_with(address, &address.to_string(), ", timeout: 1s");
             let courtesy = Courtesy::after_asking(&localhost, times);
             let counts = Counts::new(&plan.buckets);
             let way = Way { plan: &plan, counts: &counts, courtesy: &courtesy };
             let mut heard = Heard::default();
             assert_eq!(is_bogus(way, &mut heard).await, wanted, "{times} {lost:?}");
-            assert_eq!(asked.lock().unwrap().len(), queries, "{times} {lost:?}");
+            assert_eq!(server.asked().len(), queries, "{times} {lost:?}");
             // One that has begun to say so is asked with what is left.
             assert!(heard.is_due(Instant::now()) == (queries == 0), "{times}");
         }
@@ -312,7 +287,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_zone_is_judged_while_its_validators_are_silent() {
-        let (address, _) = server(false, &[]).await;
+        let address = server(false, &[]).address;
         let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let port = address.port();
         let more = format!(", port: {port}, servers: ['{address}'], interval: 1s, timeout: 10s");
@@ -342,8 +317,8 @@ mod tests {
     #[tokio::test]
     async fn a_round_is_judged_by_what_validators_say_of_it_while_servers_answer_and_after_a_restart()
      {
-        let (good, _) = server(false, &[]).await;
-        let (slow, _) = slow_server(true, &[], Duration::from_millis(100)).await;
+        let good = server(false, &[]).address;
+        let slow = slow_server(true, &[], Duration::from_millis(100)).address;
         let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let dead = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         for (served, validators, interval, is_awaited, wanted) in [
@@ -372,13 +347,13 @@ mod tests {
     #[tokio::test]
     async fn strangers_are_asked_about_a_zone_once_a_minute_at_most_and_ones_own_each_round() {
         for (courtesy, most) in [(Courtesy::after_asking(&[], 0), 1), (Courtesy::default(), 5)] {
-            let (address, asked) = server(false, &[]).await;
-            let plan = plan(address);
+            let server = server(false, &[]);
+            let plan = plan(server.address);
             let counts = Counts::new(&plan.buckets);
             let way = Way { plan: &plan, counts: &counts, courtesy: &courtesy };
             let (mut finder, mut heard) = (Finder::default(), Heard::default());
             let count = |kind: RecordType| {
-                asked.lock().unwrap().iter().filter(|asked| **asked == kind).count()
+                server.asked().iter().filter(|asked| asked.query_type() == kind).count()
             };
             for round in 0..5 {
                 let found = finder.find(way, &BTreeMap::new()).await;

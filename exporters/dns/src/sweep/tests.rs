@@ -1,4 +1,7 @@
 //! Sweeps of sockets on this machine, and what arrives there.
+//!
+//! Those are no `peers::DnsServer`: they answer by the bytes of the question, what is cut where nobody listens by TCP, and
+//! say when each arrived.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,4 +1,7 @@
 //! Lookups, asked of servers of every temper.
+//!
+//! Those run among the lookups, and not on threads of their own as `peers::DnsServer` does: that one which says nothing
+//! was asked is counted before the lookup ends.
 
 use std::future::pending;
 use std::sync::atomic::AtomicUsize;
@@ -6,6 +9,7 @@ use std::sync::atomic::AtomicUsize;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, Record};
 use hickory_resolver::net::DnsError;
+use peers::answer_to;
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
@@ -64,8 +68,7 @@ async fn server(says: Says) -> (SocketAddr, Arc<AtomicUsize>) {
 async fn answer(query: &Message, says: Says) -> Message {
     let question = query.queries.first().unwrap().clone();
     let is_a = question.query_type() == hickory_proto::rr::RecordType::A;
-    let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
-    answer.metadata.recursion_available = true;
+    let mut answer = answer_to(query, ResponseCode::NoError);
     let code = match says {
         Says::Code(code) => Some(code),
         Says::AAnd(code) if !is_a => Some(code),
@@ -98,7 +101,6 @@ async fn answer(query: &Message, says: Says) -> Message {
         let ip: IpAddr = if is_a { A } else { AAAA }.parse().unwrap();
         answer.add_answer(Record::from_rdata(question.name().clone(), 1, RData::from(ip)));
     }
-    answer.add_query(question);
     answer
 }
 
