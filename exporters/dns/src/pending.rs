@@ -190,7 +190,7 @@ impl<'a> Pending<'a> {
                 Received::Ignored(reason)
             }
             reply if query.outcome.is_some() || query.over_tcp => {
-                repeated(query, now, self.timeout, reply)
+                repeated(query, now, self.timeout, reply, &mut self.lingers_until)
             }
             Reply::Truncated => {
                 query.over_tcp = true;
@@ -480,9 +480,19 @@ mod tests {
                 }
                 assert!(!pending.is_over(SECOND));
                 assert!(pending.take_over(SECOND).is_none());
+                // An error is no answer.
+                pending.received(later, peer(1), &code(7, 5));
                 pending.received(later, peer(1), &reply(7, 1));
+                let is_over = pending.is_over(later + SECOND / 2);
+                assert_eq!(is_over, !is_answer, "a third may be on its way");
+                pending.received(later + SECOND / 2, peer(1), &reply(7, 2));
                 let outcome = pending.take_over(later + LINGER).unwrap().into_outcome();
                 assert_eq!(matches!(outcome, Outcome::Answer(_)), is_answer, "{outcome:?}");
+                if let Outcome::Answer(answer) = outcome {
+                    assert!(answer.content.is_conclusive() && answer.others.len() == 1);
+                    let flags = [Flag::Tc, Flag::MultipleAnswers];
+                    assert!(flags.into_iter().all(|flag| answer.flags.has(flag)));
+                }
             }
         }
     }

@@ -10,19 +10,23 @@ use crate::reply::Reply;
 /// Different replies to one query that are kept beside the first.
 const MAX_OTHERS: usize = 3;
 
-/// An answer to a query that has one, was given up, or is being asked over TCP.
+/// An answer to a query that has one, was given up, or is being asked over TCP. Until `lingers_until` anything more may
+/// come to any query.
 pub(super) fn repeated(
     query: &mut Query,
     now: Duration,
     timeout: Duration,
     reply: Reply,
+    lingers_until: &mut Option<Duration>,
 ) -> Received {
     match (&mut query.outcome, reply) {
         (Some(Outcome::Answer(first)), Reply::Answer(second)) => {
             let is_error = !first.content.is_conclusive();
             let until =
                 if is_error { query.sent.get() + timeout } else { query.answered.get() + LINGER };
-            if first.content != second.content && now <= until && !first.flags.has(Flag::Tc) {
+            // What TCP brought is the whole; but one that came after a cut one is one of two.
+            let is_whole = first.flags.has(Flag::Tc) && !first.flags.has(Flag::MultipleAnswers);
+            if first.content != second.content && now <= until && !is_whole {
                 add(first, second);
                 return Received::SecondAnswer;
             }
@@ -38,12 +42,17 @@ pub(super) fn repeated(
             }
             Received::SecondAnswer
         }
-        // What was cut may be a forger's, and the answer on its way.
-        (Some(Outcome::Truncated | Outcome::NotAsked), Reply::Answer(answer))
-            if now <= query.sent.get() + timeout =>
+        // What was cut may be a forger's, and the answer on its way; or the answer was cut, and this is a forger's.
+        (Some(Outcome::Truncated | Outcome::NotAsked), Reply::Answer(mut answer))
+            if answer.content.is_conclusive() && now <= query.sent.get() + timeout =>
         {
+            if query.over_tcp {
+                answer.flags.set(Flag::Tc);
+            }
+            answer.flags.set(Flag::MultipleAnswers);
             query.outcome = Some(Outcome::Answer(answer));
             query.answered = now.into();
+            *lingers_until = (*lingers_until).max(Some(now + LINGER));
             Received::SecondAnswer
         }
         (Some(Outcome::Timeout | Outcome::Malformed | Outcome::Unreachable), _) => {
