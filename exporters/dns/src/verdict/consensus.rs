@@ -27,7 +27,8 @@ const COMPANION: f64 = 0.1;
 const TESTED: usize = 40;
 /// The median member of a pool has so many networks at least: else the pool is too large for these.
 const SMALLEST_MEMBER: f64 = 5.0;
-/// A prefix of a pool has this share of the votes, or so many addresses inside.
+/// A prefix or system of a pool has this share of the votes, or a prefix so many addresses inside: many a system is a
+/// cloud, where anybody has three.
 const PREFIX_SHARE: f64 = 0.05;
 const PREFIX_MEMBERS: usize = 3;
 /// Members of a pool, one an answer, whose shares can be unequal by intent.
@@ -152,10 +153,11 @@ fn look(level: &Level<'_>, answers: &[&[IpAddr]], networks: usize) -> Look {
     let is_countable = pool.is_some();
     if let Some(members) = pool.as_mut().filter(|_| level.detail != Detail::Address) {
         // Prefixes and systems hold unequal parts of a pool.
-        let inside = level.members(answers, PREFIX_MEMBERS);
-        let has_part = |key: &usize| {
-            is_at_least(level.support(*key), PREFIX_SHARE) || inside[*key] >= PREFIX_MEMBERS
-        };
+        let is_prefix = level.detail == Detail::Prefix;
+        let inside = is_prefix.then(|| level.members(answers, PREFIX_MEMBERS));
+        let is_full = |key: usize| inside.as_ref().is_some_and(|it| it[key] >= PREFIX_MEMBERS);
+        let has_part =
+            |key: &usize| is_at_least(level.support(*key), PREFIX_SHARE) || is_full(*key);
         *members = even.iter().copied().filter(has_part).collect();
     }
     let mut tailored = false;

@@ -330,6 +330,27 @@ fn answers_of_one_system_in_many_networks_are_one_where_tables_tell_it() {
 }
 
 #[test]
+fn three_addresses_of_a_cloud_make_it_no_part_of_a_name_that_two_systems_answer() {
+    let says = |address: [u8; 4]| {
+        Some(Outcome::Answer(Answer::new(Content::Addresses([address.into()].into()))))
+    };
+    let table = "20.0.0.0\t20.255.255.255\t64500\n30.0.0.0\t30.255.255.255\t64501\n66.0.0.0\t66.255.255.255\t64666\n";
+    let systems = Systems::read(table.as_bytes()).unwrap();
+    let mut world = World::new(12, 8);
+    let mut random = Random(3);
+    for at in 0..96 {
+        world.say(at, says([[20, 30][random.below(2)], random.below(200) as u8, 7, 1]));
+    }
+    let rules = Rules { systems: &systems, ..Rules::default() };
+    assert_eq!(count(&world.by(rules), Class::Agree), 96);
+    for at in [0, 32, 64] {
+        world.say(at, says([66, at as u8, 6, 6]));
+    }
+    let verdict = world.by(rules);
+    assert_eq!((count(&verdict, Class::Dissent), count(&verdict, Class::Agree)), (3, 93));
+}
+
+#[test]
 fn a_name_that_is_answered_by_place_blames_no_place() {
     let mut world = World::new(12, 8);
     for at in 0..96 {
