@@ -60,7 +60,12 @@ impl Different {
 
     /// An outcome by its number.
     pub(crate) fn outcome(&self, number: u32) -> Option<&Outcome> {
-        self.outcomes[number as usize].as_deref()
+        self.shared(number).map(|it| &**it)
+    }
+
+    /// The same, for whoever looks at it later.
+    pub(crate) fn shared(&self, number: u32) -> Option<&Arc<Outcome>> {
+        self.outcomes[number as usize].as_ref()
     }
 }
 

@@ -33,7 +33,7 @@ use crate::metrics::counts::Counts;
 use crate::nat64::{self, Prefix};
 use crate::outcome::LocalError;
 
-use gathered::{Gathered, passes_control};
+use gathered::{Brought, Gathered, passes_control};
 use worker::{MOST_UNCHECKED, Worker};
 
 /// Results of the control question that show whether the question itself is good.
@@ -41,6 +41,9 @@ const ENOUGH_CONTROLS: usize = 200;
 
 /// Resolvers up to which a list is one that somebody looks after: none of them is left alone for being dead.
 const LOOKED_AFTER: usize = 200;
+
+/// Of so many resolvers what they said is looked at while whoever measures may wait for it.
+const AT_ONCE: usize = 1_000;
 
 /// What a sweep brought.
 #[derive(Debug)]
@@ -80,12 +83,20 @@ struct Shared {
 
 impl Shared {
     /// The places in a worker's list of those that may make IPv6 addresses by a prefix of their own, and were not asked for
-    /// it today: not more than tell what it is about.
+    /// it today: not more than tell what it is about. Not for the thread that measures, nor is what it waits for held for
+    /// long.
     fn may_make(&self, members: &[usize]) -> Vec<usize> {
-        let may = self.gathered().may_make(&self.plan, members);
-        let is_it =
-            |at: &usize| may.contains(&members[*at]) && !self.probed.contains(&members[*at]);
-        (0..members.len()).filter(is_it).take(MOST_UNCHECKED).collect()
+        let (questions, mut brought) = (made::questions(&self.plan), Brought::default());
+        if questions.is_empty() {
+            return Vec::new();
+        }
+        for some in members.chunks(AT_ONCE) {
+            self.gathered().note(&questions, some, &mut brought);
+        }
+        let places: Vec<usize> = (0..members.len()).collect();
+        let may = made::may_make(&self.plan, &places, |of, place| brought.outcome(of, place));
+        let is_new = |at: &usize| !self.probed.contains(&members[*at]);
+        may.into_iter().filter(is_new).take(MOST_UNCHECKED).collect()
     }
 
     /// What the workers have brought so far.
@@ -180,8 +191,9 @@ fn end(shared: &Shared, lost: u64, now: u64) -> Sweep {
         let shown = learnt.shown.iter().enumerate();
         habits.learn(shown.map(|(at, impression)| (address(at), *impression)), now);
         habits.err(learnt.erring.into_iter().map(address), now);
+        let probed = learnt.probed.into_iter().map(address);
         let prefixes = learnt.prefixes.into_iter();
-        habits.make(prefixes.map(|(at, prefix)| (address(at), prefix)), now);
+        habits.make(probed, prefixes.map(|(at, prefix)| (address(at), prefix)), now);
         drop(habits);
         let asked = plan.questions.iter().map(|asked| (&asked.name, asked.kind));
         courtesy.note_cut(&plan.set.name, asked.zip(sweep.kept.cut()));

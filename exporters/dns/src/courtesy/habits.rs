@@ -218,8 +218,16 @@ pub(crate) struct Habits {
     known: HashMap<SocketAddr, Habit>,
     /// When each was found that says an error with EDNS, and without.
     erring: HashMap<SocketAddr, u64>,
-    /// By which prefix each makes IPv6 addresses that was asked for it, if it does, and when it said so.
-    making: HashMap<SocketAddr, (Option<Prefix>, u64)>,
+    /// What is known of each that was asked by which prefix it makes IPv6 addresses.
+    making: HashMap<SocketAddr, Making>,
+}
+
+/// By which prefix a resolver makes IPv6 addresses, if it does, when it said so, and when it was asked last.
+#[derive(Clone, Copy, Debug)]
+struct Making {
+    prefix: Option<Prefix>,
+    said: u64,
+    asked: u64,
 }
 
 /// What is known of the IPv6 addresses that a resolver makes.
@@ -257,7 +265,7 @@ impl Habits {
         let remembered = |resolver: SocketAddr| {
             let habit = self.known.get(&resolver).copied();
             let errs_at = self.erring.get(&resolver).copied();
-            let made = self.making.get(&resolver).and_then(|(prefix, at)| Some(((*prefix)?, *at)));
+            let made = self.making.get(&resolver).and_then(|it| Some((it.prefix?, it.said)));
             let is_known = habit.is_some() || errs_at.is_some() || made.is_some();
             let habit = habit.unwrap_or_default();
             is_known.then_some(Remembered { resolver, habit, errs_at, made })
@@ -282,7 +290,8 @@ impl Habits {
                 self.erring.entry(resolver).or_insert(at);
             }
             if let Some((prefix, at)) = made.filter(|(_, at)| *at <= now) {
-                self.making.entry(resolver).or_insert((Some(prefix), at));
+                let making = Making { prefix: Some(prefix), said: at, asked: at };
+                self.making.entry(resolver).or_insert(making);
             }
         }
     }
@@ -298,14 +307,22 @@ impl Habits {
         self.erring.get(&resolver).is_some_and(|at| now.saturating_sub(*at) < PLAIN_FOR)
     }
 
-    /// Remembers by which prefix resolvers make IPv6 addresses that were asked for it, if they do.
+    /// Remembers who was asked by which prefix it makes IPv6 addresses, and what those said that did; by the word of the
+    /// others nothing changes.
     pub(crate) fn make(
         &mut self,
+        asked: impl Iterator<Item = SocketAddr>,
         made: impl Iterator<Item = (SocketAddr, Option<Prefix>)>,
         now: u64,
     ) {
-        self.making.retain(|_, (_, at)| now.saturating_sub(*at) < PLAIN_FOR);
-        self.making.extend(made.map(|(resolver, prefix)| (resolver, (prefix, now))));
+        self.making.retain(|_, it| now.saturating_sub(it.asked) < PLAIN_FOR);
+        for resolver in asked {
+            let making = Making { prefix: None, said: now, asked: now };
+            self.making.entry(resolver).or_insert(making).asked = now;
+        }
+        for (resolver, prefix) in made {
+            self.making.insert(resolver, Making { prefix, said: now, asked: now });
+        }
     }
 
     /// Whether nothing of that is known of any.
@@ -315,9 +332,10 @@ impl Habits {
 
     /// What is known of the IPv6 addresses that a resolver makes; it stands for a week.
     pub(crate) fn made(&self, resolver: SocketAddr, now: u64) -> Option<Made> {
-        let (prefix, at) = self.making.get(&resolver)?;
-        let age = now.saturating_sub(*at);
-        (age < PLAIN_FOR).then_some(Made { prefix: *prefix, is_of_today: age < DAY })
+        let Making { prefix, said, asked } = self.making.get(&resolver)?;
+        let age = |at: &u64| now.saturating_sub(*at);
+        let prefix = prefix.filter(|_| age(said) < PLAIN_FOR);
+        (age(asked) < PLAIN_FOR).then_some(Made { prefix, is_of_today: age(asked) < DAY })
     }
 
     /// Remembers how resolvers showed themselves in a sweep. Silence is held against nobody where hardly anybody of
@@ -524,7 +542,8 @@ mod tests {
     #[test]
     fn who_makes_addresses_is_asked_for_it_once_a_day_and_known_for_a_week_over_a_restart() {
         let (mut habits, prefix) = (Habits::default(), "2a00:64::/96".parse().ok());
-        habits.make([(resolver(1), prefix), (resolver(2), None)].into_iter(), DAY);
+        let asked = || [1, 2].into_iter().map(resolver);
+        habits.make(asked(), [(resolver(1), prefix), (resolver(2), None)].into_iter(), DAY);
         let mut again = Habits::default();
         again.take_up(habits.of([1, 2].map(resolver).into_iter()).into_iter(), DAY);
         for (now, is_of_today) in [(DAY, true), (2 * DAY - 1, true), (2 * DAY, false)] {
@@ -537,8 +556,19 @@ mod tests {
             );
         }
         assert_eq!(habits.made(resolver(1), 8 * DAY), None);
-        habits.make(std::iter::empty(), 8 * DAY);
+        habits.make(std::iter::empty(), std::iter::empty(), 8 * DAY);
         assert!(habits.make_none() && !again.make_none());
+        // Who says nothing is asked once a day as well, and what it said before stands for its week.
+        let (mut habits, none) = (Habits::default(), std::iter::empty);
+        habits.make(asked(), [(resolver(1), prefix)].into_iter(), DAY);
+        habits.make(asked(), none(), 3 * DAY);
+        let made = |at, prefix, is_of_today| {
+            assert_eq!(habits.made(resolver(1), at), Some(Made { prefix, is_of_today }));
+            assert_eq!(habits.made(resolver(2), at), Some(Made { prefix: None, is_of_today }));
+        };
+        made(4 * DAY - 1, prefix, true);
+        made(8 * DAY - 1, prefix, false);
+        made(8 * DAY, None, false);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What the workers of a sweep have brought: each different outcome once, and four bytes for each query that is over.
 //! No I/O, no clock.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use super::{Sweep, made, probe};
+use super::{Sweep, probe};
 use crate::answer::{Content, Flag};
 use crate::config::Plan;
 use crate::courtesy::{Impression, Turn};
@@ -36,8 +37,9 @@ pub(super) struct Gathered {
     bogus: Vec<(usize, usize)>,
     /// Resolvers that said an error with EDNS, and without.
     erring: Vec<usize>,
-    /// The number of the question for prefixes, and what those said that were asked it.
+    /// The number of the question for prefixes, who was asked it, and what those said that did.
     probe: usize,
+    probed: Vec<usize>,
     prefixes: Vec<(usize, Option<Prefix>)>,
 }
 
@@ -48,8 +50,25 @@ pub(super) struct Learnt {
     pub(super) shown: Vec<Impression>,
     /// Who said an error with EDNS, and without.
     pub(super) erring: Vec<usize>,
-    /// By which prefix each makes addresses that was asked for it, if it does.
+    /// Who was asked by which prefix it makes addresses,
+    pub(super) probed: Vec<usize>,
+    /// and what those said that did: by none, or by this one.
     pub(super) prefixes: Vec<(usize, Option<Prefix>)>,
+}
+
+/// What some resolvers said to some questions: four bytes each, and each different outcome once.
+#[derive(Debug, Default)]
+pub(super) struct Brought {
+    numbers: HashMap<usize, Vec<u32>>,
+    outcomes: HashMap<u32, Arc<Outcome>>,
+}
+
+impl Brought {
+    /// What a question brought of a resolver, by their numbers; that of the resolver is its place among those noted.
+    pub(super) fn outcome(&self, question: usize, place: usize) -> Option<&Outcome> {
+        let number = self.numbers.get(&question)?.get(place)?;
+        self.outcomes.get(number).map(|it| &**it)
+    }
 }
 
 impl Gathered {
@@ -70,15 +89,23 @@ impl Gathered {
             bogus: Vec::new(),
             erring: Vec::new(),
             probe: probe(plan),
+            probed: Vec::new(),
             prefixes: Vec::new(),
         }
     }
 
-    /// Those of some resolvers that may make IPv6 addresses by a prefix of their own.
-    pub(super) fn may_make(&self, plan: &Plan, resolvers: &[usize]) -> HashSet<usize> {
-        let number = |question: usize, resolver: usize| self.numbers[question][resolver];
-        let outcome = |question, resolver| self.different.outcome(number(question, resolver));
-        made::may_make(plan, resolvers, outcome).into_iter().collect()
+    /// Notes what some resolvers said to these questions, after what others did.
+    pub(super) fn note(&self, questions: &[usize], resolvers: &[usize], brought: &mut Brought) {
+        for question in questions {
+            let numbers = resolvers.iter().map(|resolver| self.numbers[*question][*resolver]);
+            for number in numbers {
+                let of_question = brought.numbers.entry(*question).or_default();
+                of_question.push(number);
+                if let Some(outcome) = self.different.shared(number) {
+                    brought.outcomes.entry(number).or_insert_with(|| Arc::clone(outcome));
+                }
+            }
+        }
     }
 
     /// Takes a query to a resolver that is over.
@@ -91,6 +118,9 @@ impl Gathered {
         }
         let mut outcome = query.into_outcome();
         if question == self.probe {
+            if outcome != Outcome::LocalError {
+                self.probed.push(resolver);
+            }
             let Outcome::Answer(answer) = outcome else { return };
             match answer.content {
                 Content::Addresses(it) => self.prefixes.push((resolver, Prefix::of_probe(&it))),
@@ -174,8 +204,8 @@ impl Gathered {
                 None => kept.prefixes.remove(resolver),
             };
         }
-        let Self { shown, erring, prefixes, .. } = self;
-        (Sweep { kept, degraded }, Learnt { shown, erring, prefixes })
+        let Self { shown, erring, probed, prefixes, .. } = self;
+        (Sweep { kept, degraded }, Learnt { shown, erring, probed, prefixes })
     }
 }
 
@@ -256,6 +286,32 @@ mod tests {
             let shown = (of(Turn::Usual, false), of(Turn::Plain, true), of(Turn::Trial, false));
             assert_eq!(shown, (usual, known, trial), "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn what_some_said_is_known_to_who_looks_at_it_while_others_go_on() {
+        let answer = |last: u8| {
+            Outcome::Answer(Answer::new(Content::Addresses([[192, 0, 2, last].into()].into())))
+        };
+        let mut gathered = Gathered::default();
+        let mut numbers = |all: [Outcome; 3]| all.map(|it| gathered.different.number(it)).to_vec();
+        let of_questions = [
+            numbers([answer(1), answer(2), Outcome::Timeout]),
+            numbers([answer(9), answer(9), answer(9)]),
+            numbers([answer(2), answer(1), answer(3)]),
+        ];
+        gathered.numbers = of_questions.to_vec();
+        gathered.numbers[0].push(Different::NONE);
+        gathered.numbers[2].push(Different::NONE);
+        let mut brought = Brought::default();
+        for some in [&[2, 0][..], &[3]] {
+            gathered.note(&[0, 2], some, &mut brought);
+        }
+        drop(gathered);
+        let of = |question| [0, 1, 2].map(|place| brought.outcome(question, place).cloned());
+        assert_eq!(of(0), [Some(Outcome::Timeout), Some(answer(1)), None]);
+        assert_eq!(of(2), [Some(answer(3)), Some(answer(2)), None]);
+        assert_eq!((brought.outcome(1, 0), brought.outcome(0, 3)), (None, None));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whose IPv6 addresses may be made of IPv4 ones, by a prefix of their network's own: who is asked for it. No I/O, no
 //! clock.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::answer::Content;
@@ -30,16 +30,8 @@ pub(super) fn may_make<'a>(
         _ => None,
     };
     let mut may = HashSet::new();
-    for (number, asked) in plan.questions.iter().enumerate() {
-        if asked.kind != Kind::Aaaa {
-            continue;
-        }
-        let is_its_v4 = |it: &Asked| it.kind == Kind::A && it.name == asked.name;
-        let v4 = plan.questions.iter().position(is_its_v4);
-        let pin = asked.expected.as_ref();
-        if v4.is_none() && !pin.is_some_and(Expected::is_absence) {
-            continue;
-        }
+    for (number, v4) in pairs(plan) {
+        let pin = plan.questions[number].expected.as_ref();
         let mut all: HashSet<Ipv4Addr> = HashSet::new();
         for resolver in resolvers {
             let own = v4.and_then(|v4| addresses(v4, *resolver)).unwrap_or_default();
@@ -65,6 +57,22 @@ pub(super) fn may_make<'a>(
         }
     }
     resolvers.iter().copied().filter(|it| may.contains(it)).collect()
+}
+
+/// The questions by which it is told.
+pub(super) fn questions(plan: &Plan) -> Vec<usize> {
+    let both = pairs(plan).flat_map(|(v6, v4)| [Some(v6), v4]);
+    both.flatten().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Those for IPv6 addresses of which it can be told, each with that for IPv4 ones of the same name, where that is asked.
+fn pairs(plan: &Plan) -> impl Iterator<Item = (usize, Option<usize>)> {
+    plan.questions.iter().enumerate().filter_map(|(number, asked)| {
+        let is_its_v4 = |it: &Asked| it.kind == Kind::A && it.name == asked.name;
+        let v4 = plan.questions.iter().position(is_its_v4);
+        let is_told = v4.is_some() || asked.expected.as_ref().is_some_and(Expected::is_absence);
+        (asked.kind == Kind::Aaaa && is_told).then_some((number, v4))
+    })
 }
 
 fn of_v4(address: &IpAddr) -> Option<Ipv4Addr> {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use datagram::{Buffer, Datagram};
+use exporter_kit::off_the_thread;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -54,7 +55,7 @@ struct Reading {
 pub(super) struct Worker {
     shared: Arc<Shared>,
     /// Indices of its resolvers, in the order in which they are asked.
-    members: Vec<usize>,
+    members: Arc<[usize]>,
     /// When the first query is due.
     first: Duration,
     /// From one query to the next.
@@ -68,7 +69,7 @@ impl Worker {
         first: Duration,
         step: Duration,
     ) -> Self {
-        Self { shared, members, first, step }
+        Self { shared, members: members.into(), first, step }
     }
 
     /// Sends every query at its time and waits for the answers. Returns how many datagrams the kernel dropped, and that no
@@ -124,7 +125,9 @@ impl Worker {
                 if asked.is_checked || now >= set.interval {
                     break;
                 }
-                asked.check(now, shared.may_make(&self.members));
+                let (shared, members) = (Arc::clone(&shared), Arc::clone(&self.members));
+                let may_make = off_the_thread(move || shared.may_make(&members)).await;
+                asked.check(self.shared.began.elapsed(), may_make);
                 continue;
             }
             tokio::select! {
