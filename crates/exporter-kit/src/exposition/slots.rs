@@ -116,7 +116,8 @@ impl Slots {
     }
 }
 
-/// When too many wait, refuses one.
+/// When too many wait, refuses one: of a crowd of one client its own, and of a crowd of many who has waited longest, be
+/// that a scraper. It has mostly given up by then, and comes again.
 fn refuse_one_too_many(all: &[Arc<Request>]) {
     let waiting = all.iter().filter(|request| request.phase() == Phase::Waiting);
     let waiting: Vec<_> = waiting.collect();
