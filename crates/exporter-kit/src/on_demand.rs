@@ -198,7 +198,7 @@ async fn answer<E: Engine>(
         return busy;
     };
 
-    let log = Log::new(true);
+    let log = if asked.debug() { Log::new(true) } else { Log::unasked() };
     let target = match &planned.contacts {
         // Not as it was asked for: that may hold a password.
         Contacts::Named(destination) => destination.to_string(),
@@ -206,17 +206,14 @@ async fn answer<E: Engine>(
     };
     let module = asked.module().unwrap_or_default().to_owned();
     let begun = Instant::now();
-    let over = |has_failed: bool| {
-        let took = begun.elapsed();
-        let done = Done { target, module, has_failed, took, log: log.text() };
-        page.recent.add(done, SystemTime::now());
-    };
+    let mut measuring =
+        Measuring { recent: &page.recent, target, module, begun, log: log.clone(), is_over: false };
     let deadline = begun + time;
     let mut running = JoinSet::new();
     let measure = Arc::clone(&page.engine).measure(planned.plan, deadline, log.clone());
     running.spawn_on(measure, &page.measuring);
     let measured = timeout_at(deadline + GRACE, running.join_next()).await;
-    over(log.has_failed() || !matches!(measured, Ok(Some(Ok(_)))));
+    measuring.ends(matches!(measured, Ok(Some(Ok(_)))));
     let registry = match measured {
         Ok(Some(Ok(registry))) => registry,
         Ok(_) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the measurement broke off"),
@@ -228,7 +225,38 @@ async fn answer<E: Engine>(
     exposition::respond(&headers, Arc::new(registry)).await
 }
 
-/// A measurement that runs.
+/// A measurement, to be kept when it is over: also if whoever asked for it hangs up before, for it is the one that took
+/// too long.
+#[derive(Debug)]
+struct Measuring<'a> {
+    recent: &'a Recent,
+    target: String,
+    module: String,
+    begun: Instant,
+    log: Log,
+    is_over: bool,
+}
+
+impl Measuring<'_> {
+    fn ends(&mut self, has_result: bool) {
+        self.is_over = true;
+        let [target, module] = [&mut self.target, &mut self.module].map(std::mem::take);
+        let (took, log) = (self.begun.elapsed(), self.log.text());
+        let has_failed = self.log.has_failed() || !has_result;
+        self.recent.add(Done { target, module, has_failed, took, log }, SystemTime::now());
+    }
+}
+
+impl Drop for Measuring<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.log.line(|| "who asked for it hung up");
+            self.ends(false);
+        }
+    }
+}
+
+/// A place of one that runs.
 #[derive(Debug)]
 struct One<'a>(&'a AtomicUsize);
 

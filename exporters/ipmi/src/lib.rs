@@ -82,6 +82,7 @@ impl Exporter for IpmiExporter {
             "/ipmi",
             "one target's metrics: /ipmi?target=NAME, and &site= where two sites have it; &module=",
         ),
+        ("/ipmi/recent", "the last of these pages that were asked for, and what happened in each"),
         ("/events", "the newest entries of one target's event log: /events?target=NAME"),
     ];
     const PAGES: &'static [&'static str] = &["/ipmi", "/ipmi/recent", "/events"];

@@ -105,6 +105,7 @@ impl Engine for Requests {
                     log.line(|| {
                         "it is not allowed any more: a config was read meanwhile".to_owned()
                     });
+                    log.fail();
                     return Registry::default();
                 };
                 log.line(|| {
@@ -114,7 +115,12 @@ impl Engine for Requests {
                 state
             }
         };
-        log.line(|| format!("{} polls so far", state.polled().counts.polls));
+        let polled = state.polled();
+        log.line(|| format!("{} polls so far", polled.counts.polls));
+        if polled.snapshot.is_none() {
+            log.line(|| "the last poll told nothing, or there was none yet");
+            log.fail();
+        }
         metrics::page(state)
     }
 }

@@ -472,6 +472,13 @@ fn one_target_has_a_page_and_strangers_have_none() {
         assert!(page.get(&of_hd_max("ipmi_temperature_celsius")).is_some(), "{page}");
         assert!(!page.text.contains("srv-2") && !page.text.contains("process_"), "{page}");
     }
+    // One that nobody answers for is told as such to who looks later.
+    shows(&exporter, "ipmi_up{target=\"srv-2\",collector=\"ipmi\"}", 0.0);
+    assert_eq!(exporter.request("GET", "/ipmi?target=srv-2", "").status, 200);
+    let recent = exporter.page("/ipmi/recent");
+    let (newest, before) = recent.split_once(">srv-1<").unwrap();
+    assert!(newest.contains(">srv-2<") && newest.contains(">failed<"), "{recent}");
+    assert!(before.contains(">well<") && !before.contains(">failed<"), "{recent}");
     let refused = exporter.request("GET", "/ipmi?target=192.0.2.1", "");
     assert_eq!(refused.status, 403, "{refused:?}");
     assert!(refused.body.starts_with("192.0.2.1:623 is not allowed"), "{refused:?}");

@@ -13,11 +13,10 @@ use maud::{Markup, html};
 use crate::config::LONGEST_NAME;
 use crate::document::document;
 use crate::landing::ago;
+use crate::on_demand::log::MOST_UNASKED;
 
 /// So many are kept, and so many that failed beside them; as many as `blackbox_exporter` keeps.
 const MOST: usize = 100;
-/// So much is kept of what happened in one.
-const MOST_BYTES: usize = 16 * 1024;
 
 /// A measurement that is over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +52,7 @@ impl Recent {
     pub(super) fn add(&self, done: Done, at: SystemTime) {
         let Done { target, module, log, has_failed, took } = done;
         let [target, module] = [target, module].map(|it| cut(it, LONGEST_NAME));
-        let done = Done { target, module, log: cut(log, MOST_BYTES), has_failed, took };
+        let done = Done { target, module, log: shortened(log, MOST_UNASKED), has_failed, took };
         let mut all = self.all();
         all.count += 1;
         let entry = Arc::new((all.count, at, done));
@@ -110,9 +109,25 @@ impl Recent {
 
 /// The beginning of a text.
 fn cut(mut text: String, most: usize) -> String {
-    let mut ends = (0..=most.min(text.len())).rev();
-    text.truncate(ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0));
+    text.truncate(boundary(&text, most));
+    text.shrink_to_fit();
     text
+}
+
+/// Where the character begins that holds this byte.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The beginning and the end of a log: why something failed is said last.
+fn shortened(text: String, most: usize) -> String {
+    const GAP: &str = "\n(some lines are left out)\n";
+    let Some(half) = (text.len() > most).then(|| most.saturating_sub(GAP.len() + 4) / 2) else {
+        return text;
+    };
+    let begin = &text[..boundary(&text, half)];
+    let end = &text[boundary(&text, text.len() - half)..];
+    [begin, GAP, end].concat()
 }
 
 #[cfg(test)]
@@ -144,14 +159,15 @@ mod tests {
     #[test]
     fn a_page_leads_to_what_happened_and_holds_no_more_than_a_little_of_it() {
         let recent = Recent::default();
-        let log = "\u{e9}".repeat(MOST_BYTES);
+        let log = format!("begin{}end", "\u{e9}".repeat(MOST_UNASKED));
         let hostile = Done { log, ..done("<script>", true) };
         recent.add(hostile, SystemTime::UNIX_EPOCH);
         let page = recent.page("/probe/recent", SystemTime::UNIX_EPOCH).into_string();
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"), "{page}");
         assert!(page.contains("/probe/recent?id=1") && page.contains("failed"), "{page}");
         let log = recent.log(1).unwrap();
-        assert!(log.contains("\u{e9}\u{e9}") && log.len() < MOST_BYTES + 100);
+        assert!(log.contains("begin\u{e9}\u{e9}") && log.ends_with("\u{e9}\u{e9}end"));
+        assert!(log.len() < MOST_UNASKED + 100);
         assert_eq!(recent.log(2), None);
     }
 }

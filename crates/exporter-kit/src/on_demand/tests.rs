@@ -30,11 +30,12 @@ impl Engine for Stub {
         Ok(Planned { plan, contacts: Contacts::Configured, timeout: Duration::from_secs(9) })
     }
 
-    async fn measure(self: Arc<Self>, plan: String, deadline: Instant, _: Log) -> Registry {
+    async fn measure(self: Arc<Self>, plan: String, deadline: Instant, log: Log) -> Registry {
         self.0.fetch_add(1, Ordering::SeqCst);
         let _running = Running(self);
         match plan.as_str() {
             "good" => tokio::time::sleep_until(deadline).await,
+            "refused" => log.fail(),
             "endless" => std::future::pending().await,
             _ => panic!("a defect of the engine"),
         }
@@ -73,6 +74,11 @@ async fn an_engine_that_breaks_or_never_ends_is_answered_for() {
     let (newest, rest) = kept.split_once("broken").unwrap();
     assert!(newest.contains("good") && newest.contains("well"), "{kept}");
     assert!(rest.contains("endless") && rest.matches("failed").count() == 2, "{kept}");
+    // A result that says that it failed is one that failed.
+    assert_eq!(status(&page, "refused").await, StatusCode::OK);
+    let kept = page.recent.page("/p/recent", SystemTime::now()).into_string();
+    let (newest, _) = kept.split_once("good").unwrap();
+    assert!(newest.contains("refused") && newest.contains(">failed<"), "{kept}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,6 +107,12 @@ async fn nothing_is_measured_for_who_went_away() {
     let page = stub(1);
     let gone = tokio::time::timeout(Duration::from_secs(1), status(&page, "endless"));
     assert!(gone.await.is_err());
+    let kept = page.recent.page("/p/recent", SystemTime::now()).into_string();
+    assert!(
+        kept.contains("endless") && kept.contains("failed") && kept.contains("1.000"),
+        "{kept}"
+    );
+    assert!(page.recent.log(1).unwrap().contains("who asked for it hung up"));
     // The task is told to stop, and does so when it has its turn.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(page.engine.0.load(Ordering::SeqCst), 0);
