@@ -238,7 +238,7 @@ impl Judge {
         self.ours.is_some_and(|ours| ours.lasts(self.interval, now))
     }
 
-    /// Whether for a minute nothing has left this machine.
+    /// Whether for a minute all that failed was by this machine's own fault, not by its resolver's or for want of a turn.
     pub(crate) fn is_local_fault(&self, now: f64) -> bool {
         self.is_our_fault(now) && self.ours.is_some_and(|ours| ours.is_local)
     }
