@@ -5,7 +5,8 @@
 //!    its own past, and its minima are compared with those that other vantages measured of the same one.
 //! 3. A place that becomes free goes to the next in order, so that of answers that rotate each has its turn. Where
 //!    some wait, one of each family gives its place up every ten minutes, who has had it for longest: a dead one is
-//!    seen in time whatever its number.
+//!    seen in time whatever its number. It stays then as long as it fails, or what is told of it would be over and
+//!    begin anew with each of its turns; of more such than half of the places the rest take turns.
 //! 4. Whoever comes back has the slot again that was its own, if that is free; whoever is new has the one that nobody
 //!    had for longest. So four addresses that take turns never share a slot, and none moves because another leaves.
 
@@ -41,8 +42,13 @@ struct Slot {
 }
 
 impl Chosen {
-    /// Those of these addresses (sorted) that are probed from now on, by their slots.
-    pub(crate) fn choose(&mut self, ips: &[IpAddr], now: Duration) -> Vec<(usize, IpAddr)> {
+    /// Those of these addresses (sorted) that are probed from now on, by their slots; those that fail now.
+    pub(crate) fn choose(
+        &mut self,
+        ips: &[IpAddr],
+        fails: impl Fn(IpAddr) -> bool,
+        now: Duration,
+    ) -> Vec<(usize, IpAddr)> {
         self.places.retain(|ip| ips.contains(ip));
         let count = |is_v4: bool| ips.iter().filter(|ip| ip.is_ipv4() == is_v4).count();
         let half = MOST_ADDRESSES / 2;
@@ -54,7 +60,15 @@ impl Chosen {
         }
         for (number, share) in shares.into_iter().enumerate() {
             if is_due && count(number == 0) > share {
-                let longest = self.places.iter().position(|ip| family(*ip) == number);
+                let mut staying = share / 2;
+                let longest = self.places.iter().position(|ip| {
+                    if family(*ip) != number {
+                        return false;
+                    }
+                    let stays = staying > 0 && fails(*ip);
+                    staying -= usize::from(stays);
+                    !stays
+                });
                 longest.map(|longest| self.places.remove(longest));
             }
             self.fit(number, share, ips);
@@ -113,6 +127,10 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(3600);
 
+    fn well(_: IpAddr) -> bool {
+        false
+    }
+
     fn v4(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
     }
@@ -127,7 +145,8 @@ mod tests {
 
     /// Those that are probed, in order.
     fn choose(chosen: &mut Chosen, ips: &[IpAddr]) -> Vec<IpAddr> {
-        let mut ips: Vec<IpAddr> = chosen.choose(ips, NOW).into_iter().map(|(_, ip)| ip).collect();
+        let mut ips: Vec<IpAddr> =
+            chosen.choose(ips, well, NOW).into_iter().map(|(_, ip)| ip).collect();
         ips.sort_unstable();
         ips
     }
@@ -162,7 +181,7 @@ mod tests {
         // A family that comes gets its share, and one that goes gives it back.
         let both: Vec<IpAddr> = others.into_iter().chain([v6(1)]).collect();
         assert_eq!(choose(&mut chosen, &both), [v4(2), v4(4), v4(5), v6(1)]);
-        assert_eq!(chosen.choose(&others, NOW).len(), 4);
+        assert_eq!(chosen.choose(&others, well, NOW).len(), 4);
     }
 
     #[test]
@@ -179,23 +198,26 @@ mod tests {
         seen.dedup();
         assert_eq!(seen, name(8, 0));
         for _ in 0..9 {
-            assert_eq!(chosen.choose(&name(8, 0), NOW), chosen.clone().choose(&name(8, 0), NOW));
+            assert_eq!(
+                chosen.choose(&name(8, 0), well, NOW),
+                chosen.clone().choose(&name(8, 0), well, NOW)
+            );
         }
     }
 
     #[test]
     fn nobody_moves_because_another_leaves_and_four_that_take_turns_share_no_slot() {
         let mut chosen = Chosen::default();
-        assert_eq!(chosen.choose(&name(3, 0), NOW), [(0, v4(1)), (1, v4(2)), (2, v4(3))]);
-        assert_eq!(chosen.choose(&[v4(2), v4(3)], NOW), [(1, v4(2)), (2, v4(3))]);
+        assert_eq!(chosen.choose(&name(3, 0), well, NOW), [(0, v4(1)), (1, v4(2)), (2, v4(3))]);
+        assert_eq!(chosen.choose(&[v4(2), v4(3)], well, NOW), [(1, v4(2)), (2, v4(3))]);
         let others = [v4(2), v4(3), v4(9)];
         assert_eq!(
-            chosen.choose(&others, NOW),
+            chosen.choose(&others, well, NOW),
             [(1, v4(2)), (2, v4(3)), (3, v4(9))],
             "it was free"
         );
         assert_eq!(
-            chosen.choose(&name(3, 0), NOW),
+            chosen.choose(&name(3, 0), well, NOW),
             [(0, v4(1)), (1, v4(2)), (2, v4(3))],
             "its own"
         );
@@ -203,10 +225,10 @@ mod tests {
         let mut chosen = Chosen::default();
         for turn in 0..40 {
             let slot = usize::from(turn % 4);
-            assert_eq!(chosen.choose(&[v4(turn % 4)], NOW), [(slot, v4(turn % 4))]);
+            assert_eq!(chosen.choose(&[v4(turn % 4)], well, NOW), [(slot, v4(turn % 4))]);
         }
         for turn in 0..90 {
-            assert_eq!(chosen.choose(&[v4(100 + turn % 9)], NOW).len(), 1);
+            assert_eq!(chosen.choose(&[v4(100 + turn % 9)], well, NOW).len(), 1);
         }
     }
 
@@ -216,7 +238,8 @@ mod tests {
         let (mut chosen, mut seen, mut before) = (Chosen::default(), Vec::new(), Vec::new());
         for minute in 0..60 {
             let now = NOW + Duration::from_secs(60 * minute);
-            let mut probed: Vec<IpAddr> = chosen.choose(&ips, now).iter().map(|it| it.1).collect();
+            let mut probed: Vec<IpAddr> =
+                chosen.choose(&ips, well, now).iter().map(|it| it.1).collect();
             probed.sort_unstable();
             let new: Vec<_> = probed.iter().filter(|ip| !before.contains(*ip)).collect();
             // One of each family, each ten minutes.
@@ -232,7 +255,36 @@ mod tests {
         assert_eq!(seen, ips, "a dead one among them is seen");
         // Nobody gives up a place for whom nobody waits.
         let mut chosen = Chosen::default();
-        let probed = chosen.choose(&name(2, 2), NOW);
-        assert_eq!(chosen.choose(&name(2, 2), NOW + KEPT), probed);
+        let probed = chosen.choose(&name(2, 2), well, NOW);
+        assert_eq!(chosen.choose(&name(2, 2), well, NOW + KEPT), probed);
+    }
+
+    #[test]
+    fn one_that_fails_stays_while_it_does_and_the_others_have_their_turns() {
+        let ips = name(10, 0);
+        for dead in [vec![v4(7)], vec![v4(3), v4(8)], ips.clone()] {
+            let fails = |ip| dead.contains(&ip);
+            let (mut chosen, mut before, mut left, mut seen) =
+                (Chosen::default(), Vec::new(), Vec::new(), Vec::new());
+            for turn in 0..24 {
+                let probed = chosen.choose(&ips, fails, NOW + KEPT * turn);
+                let probed: Vec<IpAddr> = probed.into_iter().map(|(_, ip)| ip).collect();
+                assert_eq!(probed.len(), MOST_ADDRESSES);
+                left.extend(before.iter().filter(|ip| !probed.contains(ip)).copied());
+                seen.extend(probed.iter().copied());
+                before = probed;
+            }
+            assert_eq!(left.len(), 23, "one each ten minutes");
+            assert_eq!(left.iter().any(|ip| fails(*ip)), dead.len() > 2, "{left:?}");
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen, ips);
+            // It goes in its turn when it is well again.
+            let stayed = dead[0];
+            let goes = |turn| {
+                chosen.choose(&ips, well, NOW + KEPT * turn).iter().all(|(_, ip)| *ip != stayed)
+            };
+            assert!((24..28).any(goes));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The config file: from where, to what, and how is probed. Words of `blackbox_exporter`'s modules
 //! are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -190,22 +190,23 @@ impl Config {
 
     /// The targets of the file, and with them those that are discovered; which of these are left out.
     pub(crate) fn targets(&self, found: &[Found]) -> (Probed, Vec<Skipped>) {
-        let so_many = Figures::of_so_many(self.targets.len() + found.len());
-        let figures = self.figures.unwrap_or(so_many);
-        let wanted = |entry: &Entry| self.wanted(entry, figures);
-        let of_file = self.targets.iter().map(|entry| (entry.id.clone(), wanted(entry)));
-        let mut targets: Probed = of_file.collect();
-        let mut skipped = Vec::new();
+        let mut known: BTreeSet<TargetId> = self.targets.iter().map(|it| it.id.clone()).collect();
+        let (mut discovered, mut skipped) = (Vec::new(), Vec::new());
         for found in found {
             match self.discovered(found) {
-                Ok(entry) if targets.contains_key(&entry.id) => {
+                Ok(entry) if known.insert(entry.id.clone()) => discovered.push(entry),
+                Ok(_) => {
                     skipped
                         .push(found.clone().skip("another target has its team, name and module"));
                 }
-                Ok(entry) => drop(targets.insert(entry.id.clone(), wanted(&entry))),
                 Err(reason) => skipped.push(found.clone().skip(reason)),
             }
         }
+        // Those that are left out have no figures.
+        let so_many = Figures::of_so_many(known.len());
+        let figures = self.figures.unwrap_or(so_many);
+        let all = self.targets.iter().chain(&discovered);
+        let targets = all.map(|entry| (entry.id.clone(), self.wanted(entry, figures))).collect();
         (targets, skipped)
     }
 

@@ -23,7 +23,8 @@ label_enum! {
     }
 }
 
-/// So many targets have all of them where nothing is said: a page of a megabyte more, which nobody notices.
+/// So many targets have all of them where nothing is said: a page of a megabyte more, or of four where each has four
+/// addresses and phases.
 const MOST_IN_FULL: usize = 1_000;
 
 /// Those that are asked for.

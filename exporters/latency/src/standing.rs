@@ -165,7 +165,8 @@ impl Standing {
             return vec![*ip];
         }
         // Whoever has a place has it again after a lookup that failed.
-        let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips, now) };
+        let fails = |ip| self.addresses.iter().any(|known| known.ip == ip && known.failed > 0);
+        let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips, fails, now) };
         let ips = || probed.iter().map(|(_, ip)| *ip);
         if probed.iter().copied().eq(self.addresses.iter().map(|it| (it.slot, it.ip))) {
             return ips().collect();
@@ -233,6 +234,10 @@ impl Standing {
             }
             if outcome.failure.is_some_and(Failure::is_ours) {
                 address.latest.fail_here(round);
+                // What was shown was seen, also where there is nothing to judge it by.
+                if let Some(session) = outcome.session.as_deref() {
+                    address.take_session(round, Some(session));
+                }
             } else {
                 let found = (outcome.failure.is_none(), outcome.seen);
                 address.latest.judge(round, found, at.monotonic);

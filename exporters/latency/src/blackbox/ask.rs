@@ -51,23 +51,50 @@ impl Ask<'_> {
     }
 
     /// What comes of whom the probe needs beside its target: a proxy, or who gives tokens. Also one that says nothing
-    /// until the probe ends is no silence of the target.
+    /// until the probe ends is no silence of the target, if it had half of the time: of less, the rest was used up by
+    /// the target, which is too slow.
     pub(crate) async fn of_another<T>(
         &self,
         asked: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let asked = timeout_at(self.last_moment(), asked).await;
-        asked
-            .unwrap_or_else(|_| {
+        let half = self.started + self.deadline.saturating_duration_since(self.started) / 2;
+        let had_its_time = Instant::now() <= half;
+        let came = timeout_at(self.last_moment(), asked).await;
+        came.map_or_else(
+            |_| {
                 self.log.line(|| "who is needed beside the target said nothing in time");
-                Err(Failure::Local)
-            })
-            .map_err(of_another)
+                Err(if had_its_time { Failure::Local } else { Failure::Timeout })
+            },
+            |came| came.map_err(of_another),
+        )
     }
 
     /// Whether somebody may be contacted whom the target names on the way, by a redirect, say: to be asked
     /// before a name is looked up and before anything is sent. The target itself may.
     pub(crate) fn may_contact(&self, other: &Destination) -> bool {
         other == self.destination || self.allow.allows(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::blackbox::trial::Trial;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn another_s_silence_is_ours_if_it_had_the_time_and_the_target_s_if_that_used_it_up() {
+        let trial = Trial::new();
+        for (before, wanted) in
+            [(0, Failure::Local), (1_400, Failure::Local), (2_930, Failure::Timeout)]
+        {
+            let mut ask = trial.ask("");
+            ask.started = Instant::now();
+            ask.deadline = ask.started + Duration::from_secs(3);
+            tokio::time::sleep(Duration::from_millis(before)).await;
+            let asked = ask.of_another(std::future::pending::<Result<(), Failure>>()).await;
+            assert_eq!(asked, Err(wanted), "{before} ms");
+            assert!(Instant::now() < ask.deadline);
+        }
     }
 }

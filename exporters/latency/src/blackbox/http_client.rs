@@ -122,7 +122,7 @@ impl Client {
     pub(crate) fn load(&mut self, folder: &Path) -> anyhow::Result<()> {
         folder.clone_into(&mut self.folder);
         // Each of them, whatever fails: what cannot be read now may be there by the time of a probe, and what then
-        // still fails, fails that.
+        // still fails, fails that. Only the proxy's is not read again before a reload.
         let proxy = self.proxy.load(variable, |file| file.read_line(folder));
         let tls = self.tls.load(folder);
         let oauth2 = self.oauth2.as_mut().map(|oauth2| oauth2.load(folder).context("oauth2"));

@@ -487,6 +487,16 @@ fn a_small_config_shows_every_figure_unless_it_says_which() {
     assert_eq!(shown("", 1), Figure::ALL.len(), "what was sent, for one");
     assert_eq!(shown("", 1_001), 0, "each is a line of each target");
     assert_eq!([shown("figures: []\n", 1), shown("figures: [sent]\n", 1_001)], [0, 1]);
+    // What is discovered and left out is no target.
+    let found = |number: u32| Found {
+        address: if number < 700 { format!("h{number}.test") } else { "not an address".to_owned() },
+        labels: Arc::new(BTreeMap::from([("module".to_owned(), "icmp".to_owned())])),
+        source: Arc::from("a.yml"),
+    };
+    let config = load(&format!("{VANTAGE}modules: {{icmp: {{prober: icmp}}}}\n")).unwrap();
+    let (targets, skipped) = config.targets(&(0..1_001).map(found).collect::<Vec<_>>());
+    assert_eq!((targets.len(), skipped.len()), (700, 301));
+    assert!(targets.values().all(|it| it.labels.figures.has(Figure::Sent)));
 }
 
 #[test]

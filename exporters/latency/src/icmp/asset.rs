@@ -60,16 +60,31 @@ impl Asset {
     }
 }
 
-/// What was said of the sockets of a family last: there are many alike.
-static SAID: Mutex<[Vec<Asset>; Family::ALL.len()]> = Mutex::new([Vec::new(), Vec::new()]);
+/// What was said of the sockets of a family: there are many alike, and some kinds that lack other things.
+static SAID: Mutex<[Said; Family::ALL.len()]> = Mutex::new([Said(Vec::new()), Said(Vec::new())]);
 
-/// Says in one line what sockets of a family do without, and what follows, unless that is what was said last.
+/// Each of these was said.
+#[derive(Debug)]
+struct Said(Vec<Vec<Asset>>);
+
+impl Said {
+    /// Whether it is to be said: something that was not said before.
+    fn is_new(&mut self, lost: Vec<Asset>) -> bool {
+        let is_new = !lost.is_empty() && !self.0.contains(&lost);
+        if is_new {
+            self.0.push(lost);
+        }
+        is_new
+    }
+}
+
+/// Says in one line what sockets of a family do without, and what follows, unless that was said before.
 pub(super) fn say_what_is_lost(family: Family, lacks: &[(Asset, String)]) {
     let lost: Vec<Asset> = lacks.iter().map(|(asset, _)| *asset).collect();
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    let before = std::mem::replace(&mut said[family as usize], lost.clone());
+    let is_new = said[family as usize].is_new(lost);
     drop(said);
-    if lacks.is_empty() || before == lost {
+    if !is_new {
         return;
     }
     let family = family.as_str();
@@ -83,5 +98,19 @@ pub(super) fn say_what_is_lost(family: Family, lacks: &[(Asset, String)]) {
         info!(family, "echoes go on with less: {said}");
     } else {
         warn!(family, "echoes go on with less: {said}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sockets_of_several_kinds_lack_is_said_once_of_each() {
+        let mut said = Said(Vec::new());
+        let kinds = [vec![Asset::Filter], vec![], vec![Asset::DropCounter, Asset::Filter]];
+        let new = |kind: &Vec<Asset>| said.is_new(kind.clone());
+        let told: Vec<bool> = kinds.iter().cycle().take(9).map(new).collect();
+        assert_eq!(told, [true, false, true, false, false, false, false, false, false]);
     }
 }

@@ -108,7 +108,7 @@ impl Channel {
         let sent = self.shared.send(asked, options, (now, timeout), waiter).await;
         let ticket = sent.map_err(|error| {
             debug!(to = %asked.to, "echo not sent: {error}");
-            let is_ours = options.source.is_some_and(|source| !link::is_here(source));
+            let is_ours = options.source.is_some_and(|source| !link::is_source(source));
             Refusal::of(if is_ours { Failure::Local } else { Failure::of_io(&error) })
         })?;
         if let Ok(verdict) = tokio::time::timeout(timeout + GRACE, &mut verdict).await {

@@ -15,12 +15,22 @@ const KEPT: Duration = Duration::from_secs(60);
 /// That nobody answers for a name, though it had its time, is believed for so long until it is answered: where a
 /// thousand such names wait, each has its turn within a quarter of an hour.
 const BELIEVED: Duration = Duration::from_secs(1800);
-/// More than this are not remembered of a kind.
-const MOST: usize = 1024;
+/// More than this are not remembered of a kind: some three megabytes.
+const MOST: usize = 16 * 1024;
+/// Those that are over are looked for so often where there are as many.
+const SWEPT: Duration = Duration::from_secs(1);
 
 /// The names that were looked up in vain lately; those that scrapers name leave no less room for the others.
 #[derive(Debug, Default)]
-pub(super) struct Troubled(Mutex<[HashMap<Lookup, Trouble>; 2]>);
+pub(super) struct Troubled(Mutex<[Names; 2]>);
+
+/// Those of one kind. Where there are as many as may be, they stay and a new one is not remembered: names are asked for
+/// in turn, and one that made room for the next would never be among them when it is asked for again.
+#[derive(Debug, Default)]
+struct Names {
+    known: HashMap<Lookup, Trouble>,
+    swept: Option<Instant>,
+}
 
 /// Which family of which name, and who is asked.
 type Lookup = (String, usize, Vec<SocketAddr>);
@@ -73,7 +83,7 @@ impl Troubled {
         (name, family, servers): (&str, usize, &[SocketAddr]),
         is: impl FnOnce(&Trouble) -> bool,
     ) -> bool {
-        let names = &self.names()[usize::from(kind == Kind::Scraper)];
+        let names = &self.names()[usize::from(kind == Kind::Scraper)].known;
         !names.is_empty() && names.get(&(name.to_owned(), family, servers.to_vec())).is_some_and(is)
     }
 
@@ -89,33 +99,46 @@ impl Troubled {
             return;
         }
         let names = &mut self.names()[usize::from(kind == Kind::Scraper)];
-        if end == End::Well && names.is_empty() {
+        if end == End::Well && names.known.is_empty() {
             return;
         }
         let lookup = (name.to_owned(), family, servers.to_vec());
         if end == End::Well {
-            names.remove(&lookup);
+            names.known.remove(&lookup);
             return;
         }
-        if names.len() >= MOST && !names.contains_key(&lookup) {
-            names.retain(|_, trouble| now < trouble.failed + KEPT || trouble.is_believed(now));
-            // Where that is not enough, it makes room whose trouble is the oldest.
-            let oldest = names.iter().min_by_key(|(_, trouble)| trouble.failed);
-            if let Some(oldest) = oldest.map(|(oldest, _)| oldest.clone())
-                && names.len() >= MOST
-            {
-                names.remove(&oldest);
-            }
+        if !names.has_room_for(&lookup, end, now) {
+            return;
         }
-        let trouble = names.entry(lookup).or_insert(Trouble { failed: now, in_vain: None });
+        let trouble = names.known.entry(lookup).or_insert(Trouble { failed: now, in_vain: None });
         trouble.failed = now;
         if end == End::InVain {
             trouble.in_vain = Some(now);
         }
     }
 
-    fn names(&self) -> MutexGuard<'_, [HashMap<Lookup, Trouble>; 2]> {
+    fn names(&self) -> MutexGuard<'_, [Names; 2]> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Names {
+    fn has_room_for(&mut self, lookup: &Lookup, end: End, now: Instant) -> bool {
+        if self.known.len() < MOST || self.known.contains_key(lookup) {
+            return true;
+        }
+        if self.swept.is_none_or(|swept| now >= swept + SWEPT) {
+            self.swept = Some(now);
+            self.known.retain(|_, trouble| now < trouble.failed + KEPT || trouble.is_believed(now));
+        }
+        if self.known.len() >= MOST && end == End::InVain {
+            // One that had its time says more than one that was cut.
+            let cut = self.known.iter().find(|(_, trouble)| !trouble.is_believed(now));
+            if let Some(cut) = cut.map(|(cut, _)| cut.clone()) {
+                self.known.remove(&cut);
+            }
+        }
+        self.known.len() < MOST
     }
 }
 
@@ -146,21 +169,31 @@ mod tests {
         assert_eq!(troubled.kind(target, of("a"), start + KEPT), target, "it has its turn again");
         troubled.note(target, of("a"), End::Well, start);
         assert_eq!(troubled.kind(target, of("a"), start), target, "it is answered");
-        // However many there are.
-        for number in 0..2 * MOST {
-            let name = number.to_string();
-            troubled.note(scraper, (&name, 0, &[]), End::InVain, start);
-            assert!(troubled.names()[1].len() <= MOST);
+    }
+
+    #[test]
+    fn of_more_than_can_be_remembered_that_are_asked_for_in_turn_those_that_are_stay() {
+        let (troubled, start, scraper) = (Troubled::default(), Instant::now(), Kind::Scraper);
+        let names: Vec<String> = (0..3 * MOST).map(|number| number.to_string()).collect();
+        let believed = |now| {
+            let is_in_vain = |name: &&String| troubled.is_in_vain(scraper, of(name), now);
+            names.iter().filter(is_in_vain).count()
+        };
+        for pass in 0..3 {
+            let now = start + KEPT * pass;
+            // Those that were cut take nobody's place.
+            for (number, name) in names.iter().enumerate() {
+                let end = if number % 3 == 2 { End::Cut } else { End::InVain };
+                troubled.note(scraper, of(name), end, now);
+            }
+            assert_eq!(believed(now), MOST, "in pass {pass}");
+            assert_eq!(troubled.names()[1].known.len(), MOST);
         }
-        let newest = (2 * MOST - 1).to_string();
-        let is_in_vain = |name: &str| troubled.is_in_vain(scraper, of(name), start + KEPT);
-        assert!(is_in_vain(&newest), "the last one has a place");
-        // What is believed for half an hour is not forgotten after a minute because many are in trouble.
-        troubled.note(scraper, of("c"), End::InVain, start + KEPT);
-        assert_eq!(troubled.kind(scraper, of("c"), start + KEPT), Kind::ScraperFailed);
-        assert!(troubled.names()[1].len() == MOST);
-        let believed = (0..2 * MOST).filter(|number| is_in_vain(&number.to_string())).count();
-        assert_eq!(believed, MOST - 1, "one made room");
+        // Once they are forgotten there is room again.
+        let now = start + KEPT * 3 + BELIEVED;
+        troubled.note(scraper, of("new"), End::Cut, now);
+        assert_eq!(troubled.kind(scraper, of("new"), now), Kind::ScraperFailed);
+        assert_eq!(troubled.names()[1].known.len(), 1);
     }
 
     #[test]

@@ -462,6 +462,8 @@ async fn the_silence_of_others_is_not_the_target_s() {
     let silent = listener.local_addr().unwrap();
     for yaml in [
         format!("{{proxy_url: 'https://{silent}'}}"),
+        format!("{{proxy_url: 'socks5://{silent}'}}"),
+        format!("{{proxy_url: 'socks5://me:s3cret@{silent}'}}"),
         format!("{{oauth2: {{client_id: me, token_url: 'http://{silent}/'}}}}"),
     ] {
         let (trial, settings) = (Trial::new(), settings(&yaml));

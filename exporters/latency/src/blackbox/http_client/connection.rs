@@ -228,7 +228,7 @@ impl Connection {
         is_to_proxy: bool,
         ask: &Ask<'_>,
     ) -> Result<Self, Failure> {
-        let (stream, begins) = FirstByte::new(stream);
+        let (stream, begins) = FirstByte::new(stream, is_h2);
         let (stream, tasks) = (TokioIo::new(stream), Tasks::default());
         let ended = Ended(tasks.clone());
         let sender = if is_h2 {

@@ -52,28 +52,42 @@ impl Begins {
 
 impl Head {
     fn take(&mut self, bytes: &[u8]) {
-        if self.is_over {
-            return;
+        let mut bytes = bytes;
+        while !self.is_over && !bytes.is_empty() {
+            // Empty lines before it are read over, as by whoever reads it.
+            if self.bytes.is_empty() && matches!(bytes[0], b'\r' | b'\n') {
+                bytes = &bytes[1..];
+                continue;
+            }
+            let line =
+                bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+            let room = MOST_KEPT - self.bytes.len();
+            self.bytes.extend(&bytes[..line.min(room)]);
+            bytes = &bytes[line..];
+            // A server may end as it should the head that a program began otherwise.
+            if self.bytes.ends_with(b"\n\r\n") || self.bytes.ends_with(b"\n\n") {
+                if self.is_interim() {
+                    self.bytes.clear();
+                } else {
+                    self.is_over = true;
+                }
+            }
+            self.is_over |= self.bytes.len() == MOST_KEPT;
         }
-        let seen = self.bytes.len().saturating_sub(3);
-        let room = MOST_KEPT - self.bytes.len();
-        self.bytes.extend(&bytes[..bytes.len().min(room)]);
-        let rest = &self.bytes[seen..];
-        let end = (0..rest.len()).find_map(|at| {
-            let ends = [&b"\r\n\r\n"[..], b"\n\n"].into_iter();
-            ends.filter(|end| rest[at..].starts_with(end)).map(|end| at + end.len()).next()
-        });
-        if let Some(end) = end {
-            self.bytes.truncate(seen + end);
-        }
-        self.is_over = end.is_some() || self.bytes.len() == MOST_KEPT;
+    }
+
+    /// Whether it says that the answer comes later: that is the one that is meant.
+    fn is_interim(&self) -> bool {
+        let status = self.bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        status.first() == Some(&b'1') && !status.starts_with(b"101")
     }
 }
 
 impl<S> FirstByte<S> {
-    /// Wraps a stream of which nothing was read.
-    pub(super) fn new(stream: S) -> (Self, Arc<Begins>) {
-        let begins = Arc::default();
+    /// Wraps a stream of which nothing was read; only of HTTP/1.1 the beginning is kept.
+    pub(super) fn new(stream: S, is_h2: bool) -> (Self, Arc<Begins>) {
+        let head = Head { is_over: is_h2, ..Head::default() };
+        let begins = Arc::new(Begins { head: Mutex::new(head), ..Begins::default() });
         (Self { stream, begins: Arc::clone(&begins) }, begins)
     }
 }
@@ -119,12 +133,28 @@ mod tests {
 
     #[test]
     fn a_head_is_kept_up_to_its_empty_line_however_it_comes() {
-        for text in ["HTTP/1.1 200 OK\r\nX-A: b\r\n\r\n", "HTTP/1.1 200 OK\nX-A: b\n\n"] {
+        for text in [
+            "HTTP/1.1 200 OK\r\nX-A: b\r\n\r\n",
+            "HTTP/1.1 200 OK\nX-A: b\n\n",
+            "HTTP/1.1 200 OK\nX-A: b\n\r\n",
+            "HTTP/1.1 200 OK\r\nX-A: b\r\n\n",
+        ] {
             for piece in [1, 2, 3, 7, 100] {
                 let mut head = Head::default();
                 let all = format!("{text}the body\r\n\r\n");
                 all.as_bytes().chunks(piece).for_each(|bytes| head.take(bytes));
                 assert_eq!(head.bytes, text.as_bytes(), "by {piece}");
+            }
+        }
+        // What comes before is another head, or none.
+        for before in ["\r\n\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 \nLink: a\n\n\r\n"]
+        {
+            for piece in [1, 3, 100] {
+                let mut head = Head::default();
+                let text = "HTTP/1.1 101 Switching\r\nX-A: b\r\n\r\n";
+                let all = format!("{before}{text}more\n\n");
+                all.as_bytes().chunks(piece).for_each(|bytes| head.take(bytes));
+                assert_eq!(head.bytes, text.as_bytes(), "{before:?} by {piece}");
             }
         }
         let mut head = Head::default();

@@ -25,18 +25,19 @@ const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
 /// Asks a proxy to connect to a host: its address, or its name where it was not looked up. Whatever fails between this
-/// machine and the proxy says nothing of the target.
+/// machine and the proxy says nothing of the target, nor does its silence before it was told whom to connect to.
 pub(super) async fn through(
     stream: &mut dyn Talk,
     login: &Login,
     (host, ip, port): (&str, Option<IpAddr>, u16),
     ask: &Ask<'_>,
 ) -> Result<(), Failure> {
-    let asked = log_in_and_ask(stream, login, (host, ip, port)).await;
-    let code = asked.map_err(|error| {
+    let failed = |error: io::Error| {
         ask.log.line(|| format!("the proxy failed: {error}"));
         Failure::Local
-    })?;
+    };
+    ask.of_another(async { log_in(stream, login).await.map_err(failed) }).await?;
+    let code = connect(stream, (host, ip, port)).await.map_err(failed)?;
     if code == 0 {
         return Ok(());
     }
@@ -50,12 +51,8 @@ pub(super) async fn through(
     })
 }
 
-/// What the proxy says of the host: 0 where it is connected.
-async fn log_in_and_ask(
-    stream: &mut dyn Talk,
-    login: &Login,
-    (host, ip, port): (&str, Option<IpAddr>, u16),
-) -> io::Result<u8> {
+/// Says who asks.
+async fn log_in(stream: &mut dyn Talk, login: &Login) -> io::Result<()> {
     let ways: &[u8] = if login.user.is_empty() { &[NOBODY] } else { &[NOBODY, BY_PASSWORD] };
     say(stream, &[&[VERSION, length(ways)?], ways].concat()).await?;
     let [version, way] = hear::<2>(stream).await?;
@@ -74,6 +71,14 @@ async fn log_in_and_ask(
             return Err(io::Error::other("it knows no such user with this password"));
         }
     }
+    Ok(())
+}
+
+/// What the proxy says of the host: 0 where it is connected.
+async fn connect(
+    stream: &mut dyn Talk,
+    (host, ip, port): (&str, Option<IpAddr>, u16),
+) -> io::Result<u8> {
     let mut asked = vec![VERSION, 1, 0];
     match ip {
         Some(IpAddr::V4(ip)) => {
