@@ -13,8 +13,13 @@ pub(crate) enum Accepted {
     Pinned(Expected, Systems),
     /// Those of the reference, in their order.
     These(Vec<IpAddr>),
-    /// Any: they depend on the place, or are too many to be counted. The networks of those that were given, in their order.
-    Within(Vec<Ipv4Addr>),
+    /// Any: they depend on the place, or are too many to be counted.
+    Within {
+        /// The networks of those that were given, in their order.
+        networks: Vec<Ipv4Addr>,
+        /// Whether these are agreed upon, and not whatever anybody gave.
+        is_agreed: bool,
+    },
 }
 
 impl Accepted {
@@ -23,25 +28,31 @@ impl Accepted {
         match self {
             Self::Pinned(expected, systems) => expected.allows(address, systems),
             Self::These(addresses) => addresses.binary_search(address).is_ok(),
-            Self::Within(_) => true,
+            Self::Within { .. } => true,
         }
     }
 
     /// Whether an address is among them, or beside one that is, where they are not counted.
     pub(crate) fn is_near(&self, address: Ipv4Addr) -> bool {
         match self {
-            Self::Within(networks) => networks.binary_search(&network(address)).is_ok(),
+            Self::Within { networks, .. } => networks.binary_search(&network(address)).is_ok(),
             Self::Pinned(..) | Self::These(_) => self.has(&address.into()),
         }
     }
 
+    /// Whether they are known, or agreed upon.
+    pub(crate) fn is_agreed(&self) -> bool {
+        !matches!(self, Self::Within { is_agreed: false, .. })
+    }
+
     /// Any, and near to these.
-    pub(crate) fn within<'a>(given: impl Iterator<Item = &'a IpAddr>) -> Self {
+    pub(crate) fn within<'a>(given: impl Iterator<Item = &'a IpAddr>, is_agreed: bool) -> Self {
         let v4 = |address: &IpAddr| match address {
             IpAddr::V4(v4) => Some(network(*v4)),
             IpAddr::V6(_) => None,
         };
-        Self::Within(given.filter_map(v4).collect::<BTreeSet<_>>().into_iter().collect())
+        let networks: BTreeSet<_> = given.filter_map(v4).collect();
+        Self::Within { networks: networks.into_iter().collect(), is_agreed }
     }
 }
 

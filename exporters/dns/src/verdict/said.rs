@@ -133,7 +133,8 @@ fn is_made(addresses: &[IpAddr], prefix: Prefix, rules: &Rules<'_>) -> bool {
             || rules.examples_are_public && special::is_example(v4.into())
     };
     let is_of = |made_of: Ipv4Addr| match rules.v4 {
-        Some(v4) => v4.is_near(made_of),
+        // Where anything is given, a liar's is as well.
+        Some(v4) => v4.is_near(made_of) && (v4.is_agreed() || pin.is_none_or(Expected::is_absence)),
         None => pin.is_some_and(Expected::is_absence) && is_public(made_of),
     };
     let is_pinned = |address: &IpAddr| pin.is_some_and(|pin| pin.allows(address, rules.systems));

@@ -377,7 +377,7 @@ impl Standard {
         match (rules.expected, &self.addresses) {
             (Some(pin), _) => Accepted::Pinned(pin.clone(), rules.systems.clone()),
             (None, Some(addresses)) => Accepted::These(addresses.clone()),
-            (None, None) => Accepted::within(given),
+            (None, None) => Accepted::within(given, self.kind != Kind::None),
         }
     }
 }

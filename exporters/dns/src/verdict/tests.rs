@@ -178,9 +178,11 @@ fn who_claims_a_prefix_excuses_nothing_that_is_not_known_to_be_made() {
     world.country("AC", || says(sinkhole));
     world.prefixes = (16..24).map(|at| (at, "2a00:64::/96".parse().unwrap())).collect();
     // What the name has for IPv4 is not asked, or depends on the place, or is another one.
-    let near = Accepted::within([address(GOOD)].iter());
+    let near = Accepted::within([address(GOOD)].iter(), true);
+    let any = [address(GOOD), [95, 95, 95, 5].into()];
+    let any = Accepted::within(any.iter(), false);
     let these = Accepted::These(vec![address(GOOD)]);
-    let v4s = [None, Some(&near), Some(&these)];
+    let v4s = [None, Some(&near), Some(&these), Some(&any)];
     for v4 in v4s {
         let verdict = world.by(Rules { expected: Some(&pin), v4, ..Rules::default() });
         let counts = (count(&verdict, Class::Dns64), count(&verdict, Class::Agree));
