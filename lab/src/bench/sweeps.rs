@@ -63,7 +63,8 @@ impl World {
 }
 
 /// What each resolver got in all, and of the control question, over so many sweeps: how many datagrams for each time that it
-/// was asked one of the two. More than one of a sweep were needless.
+/// was asked one of the two, which is one at least. More than one of a sweep were needless; over several, one that was lost
+/// in a sweep makes up for a needless one in another.
 fn per_query(all: &[u64], controls: &[u64], sweeps: f64) -> f64 {
     let needless = |count: u64| (count as f64 - sweeps).max(0.0);
     let each = all.iter().zip(controls);
