@@ -2,11 +2,16 @@
 //!
 //! Some BMCs take seconds for each message, and answer one datagram after the other:
 //! 1. The answer to any attempt of a message counts, and may take three times the time of all attempts.
-//! 2. A message of RAKP is given all the time of its attempts before it is sent again, and none of them or
-//!    of Open Session a second attempt once a BMC has shown that it is slow: each makes the BMC forget what
-//!    it said to the last.
+//! 2. A message of RAKP is given all the time of its attempts before it is sent again, and no second attempt
+//!    once a BMC was slow over another one: each makes the BMC forget what it said to the last. After a late
+//!    answer to a message before RAKP, Open Session is sent as often as one of RAKP: that may be slow, or
+//!    have been lost.
 //! 3. What a BMC says to a later attempt of the message before replaces what it said to an earlier one.
-//! 4. Attempts that the BMC has yet to answer take their time before the next message has its own.
+//! 4. Attempts that the BMC has yet to answer take their time, as that of the one that it answered, before
+//!    the next message has its own.
+//! 5. A BMC that says nothing about a cipher suite is asked for the next one after the time of all attempts;
+//!    what it says later about the first counts.
+//! 6. Once the network says that nobody is there, or something else answers, nobody is slow.
 
 use std::time::Duration;
 
@@ -24,6 +29,7 @@ use crate::options::{CipherSuite, Options};
 use crate::packet::{self, Packet, payload_type};
 
 mod answers;
+mod patience;
 
 /// Get Channel Authentication Capabilities (specification table 22-15).
 const GET_CHANNEL_AUTH_CAPABILITIES: u8 = 0x38;
@@ -43,8 +49,15 @@ pub(crate) struct Login {
     tags: Tags,
     /// Those of the message before.
     earlier: Tags,
-    /// Whether the BMC answered a message late, or one of RAKP not in time.
+    /// Whether the BMC answered a message of RAKP late, or not in time.
     slow: bool,
+    /// How long it took over a message before, if that was answered after it was sent again.
+    late: Option<Duration>,
+    /// When the first attempt of the present step's message was sent, and the newest.
+    began: Duration,
+    sent: Duration,
+    /// The first tag of Open Session that asked for the present suite.
+    suite_tag: u8,
     /// Attempts that it has yet to answer of the message which the next one follows.
     queued: u32,
     /// A refusal of nobody in particular, which counts if nothing better comes.
@@ -126,6 +139,10 @@ impl Login {
             tags: Tags { first: 0, last: 0 },
             earlier: Tags { first: 0, last: 0 },
             slow: false,
+            late: None,
+            began: now,
+            sent: now,
+            suite_tag: 0,
             queued: 0,
             nobody: None,
             first_refusal: None,
@@ -183,56 +200,18 @@ impl Login {
         self.earlier = self.tags;
         let next = self.tags.last.wrapping_add(1);
         self.tags = Tags { first: next, last: self.tags.last };
+        (self.began, self.suite_tag) = (now, next);
         let message = self.send(now);
         self.queued = 0;
         message
     }
 
-    /// The message is answered, though so many attempts later it was sent once more: the BMC is slow.
-    fn answered_late(&mut self, attempts: u8) {
-        if attempts > 0 {
-            self.slow = true;
-            self.queued = u32::from(attempts);
-        }
-    }
-
     /// The present step's message under a new tag, with a new deadline.
     fn send(&mut self, now: Duration) -> Vec<u8> {
         self.tags.last = self.tags.last.wrapping_add(1);
+        self.sent = now;
         self.deadline = now.saturating_add(self.patience());
         self.message()
-    }
-
-    /// How long the present attempt is waited for.
-    fn patience(&self) -> Duration {
-        let timeout = self.options.timeout;
-        let retries = self.options.retries;
-        let all = timeout.saturating_mul(retries.saturating_add(1));
-        let whole = all.saturating_mul(3);
-        let is_last = self.attempt >= self.attempts();
-        match (&self.step, self.attempt) {
-            (Step::OpenSession { .. } | Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) if is_last => {
-                whole.saturating_mul(self.queued.saturating_add(1))
-            }
-            // Nobody is there who could be slow.
-            (Step::Capabilities, _) if self.unreachable || self.garbage => timeout,
-            (Step::Capabilities | Step::OpenSession { .. }, attempt) if is_last => {
-                whole.saturating_sub(timeout.saturating_mul(attempt))
-            }
-            (Step::Capabilities | Step::OpenSession { .. }, _) => timeout,
-            (Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) => all,
-            (Step::Rakp1 { .. } | Step::Rakp3 { .. }, _) => all.saturating_mul(2),
-        }
-    }
-
-    /// How often the present step's message may be sent again.
-    fn attempts(&self) -> u32 {
-        match self.step {
-            Step::Capabilities => self.options.retries,
-            _ if self.slow => 0,
-            Step::OpenSession { .. } => self.options.retries,
-            Step::Rakp1 { .. } | Step::Rakp3 { .. } => self.options.retries.min(1),
-        }
     }
 
     fn open_session(&mut self, now: Duration, rng: &mut StdRng) -> Vec<u8> {
@@ -243,11 +222,13 @@ impl Login {
     /// Something came that is not IPMI.
     pub(crate) fn garbage_received(&mut self) {
         self.garbage = true;
+        self.nobody_is_slow();
     }
 
     /// The network says that the BMC is unreachable. It may be wrong: the retries go on.
     pub(crate) fn unreachable(&mut self) {
         self.unreachable = true;
+        self.nobody_is_slow();
     }
 
     /// Takes a packet that came in.
@@ -290,11 +271,38 @@ impl Login {
             self.silence = Some(error);
         }
         let error = self.silence.unwrap_or(error);
-        if self.suite.saturating_add(1) >= self.options.suites.len() {
+        if !self.has_another_suite() {
             return Progress::Failed(error, Vec::new());
         }
         self.suite = self.suite.saturating_add(1);
         Progress::Send(vec![self.open_session(now, rng)])
+    }
+
+    /// Asks for the next suite, while what was said of this one may still be answered.
+    fn next_suite_beside(
+        &mut self,
+        now: Duration,
+        error: SessionError,
+        rng: &mut StdRng,
+    ) -> Progress {
+        let (first, began) = (self.tags.first, self.began);
+        let Step::OpenSession { console_id } = self.step else {
+            return self.next_suite(now, error, rng);
+        };
+        if !self.has_another_suite() {
+            return self.next_suite(now, error, rng);
+        }
+        self.silence = Some(error);
+        self.suite = self.suite.saturating_add(1);
+        let message = self.enter(now, Step::OpenSession { console_id });
+        (self.tags.first, self.began) = (first, began);
+        Progress::Send(vec![message])
+    }
+
+    /// Whether this tag asked for a suite before the present one.
+    fn is_of_a_suite_before(&self, tag: u8) -> bool {
+        let since = |tag: u8| tag.wrapping_sub(self.tags.first);
+        since(tag) < since(self.suite_tag)
     }
 
     /// Begins anew from Open Session, unless that was done often enough.
@@ -327,7 +335,7 @@ impl Login {
         let error = self.why_silent();
         match self.step {
             // A BMC that just answered and is now silent may not like the suite.
-            Step::OpenSession { .. } => self.next_suite(now, error, rng),
+            Step::OpenSession { .. } => self.next_suite_beside(now, error, rng),
             Step::Rakp3 { .. } => {
                 self.slow = true;
                 self.restart(now, error, rng)
@@ -347,7 +355,7 @@ impl Login {
             Step::Capabilities if self.garbage => SessionError::NotIpmi,
             _ if self.unreachable => SessionError::Unreachable,
             Step::Rakp1 { .. } | Step::Rakp3 { .. } => SessionError::Slow,
-            Step::OpenSession { .. } if self.slow => SessionError::Slow,
+            Step::OpenSession { .. } if self.was_slow() => SessionError::Slow,
             Step::Capabilities | Step::OpenSession { .. } => SessionError::NoAnswer,
         }
     }

@@ -60,6 +60,9 @@ pub struct Options {
     pub timeout: Duration,
     /// How often a request is sent again (with a new sequence number) after its first time.
     pub retries: u32,
+    /// Whether a BMC that says nothing at all is given up after `timeout` times (`retries` + 1), where others
+    /// are given three times that: it may be slow, and is dead as a rule.
+    pub impatient: bool,
     /// Read values although the BMC says that it does not scan the sensor (FreeIPMI's
     /// `ignorescanningdisabled`; Dell 2900, 2950, R410 and R610 need it).
     pub ignore_scanning_disabled: bool,
@@ -106,6 +109,7 @@ impl Default for Options {
             suites: vec![CipherSuite::Suite17, CipherSuite::Suite3],
             timeout: Duration::from_secs(1),
             retries: 2,
+            impatient: false,
             ignore_scanning_disabled: false,
             bridge_sensors: false,
             workarounds: Vec::new(),

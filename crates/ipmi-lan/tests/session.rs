@@ -167,9 +167,11 @@ fn a_bmc_without_lookup_by_name_alone_is_logged_in_to() {
 #[test]
 fn silence_and_noise_are_told_apart() {
     let right = credentials("s3cretpass", None);
-    let end = |noise: Option<&[u8]>, icmp: bool| {
+    // The first attempt after which the network says that nobody is there.
+    let end = |noise: Option<&[u8]>, icmp: Option<u32>, impatient: bool| {
         let mut now = Duration::ZERO;
-        let mut connection = Connection::new(now, &right, &Options::default(), [1; 32]);
+        let options = Options { impatient, ..Options::default() };
+        let mut connection = Connection::new(now, &right, &options, [1; 32]);
         let mut sent = 0;
         loop {
             while connection.next_datagram().is_some() {
@@ -177,13 +179,13 @@ fn silence_and_noise_are_told_apart() {
                 if let Some(noise) = noise {
                     connection.datagram_received(now, noise);
                 }
-                if icmp {
+                if icmp.is_some_and(|from| sent >= from) {
                     connection.unreachable();
                 }
             }
             if let Some(event) = connection.next_event() {
                 // Whoever says nothing at all may be slow.
-                let seconds = if noise.is_some() || icmp { 3 } else { 9 };
+                let seconds = if noise.is_some() || icmp.is_some() || impatient { 3 } else { 9 };
                 assert_eq!((sent, now), (3, Duration::from_secs(seconds)), "two retries");
                 return event;
             }
@@ -191,9 +193,15 @@ fn silence_and_noise_are_told_apart() {
             connection.time_passed(now);
         }
     };
-    assert_eq!(end(None, false), Event::OpenFailed(SessionError::NoAnswer));
-    assert_eq!(end(None, true), Event::OpenFailed(SessionError::Unreachable));
-    assert_eq!(end(Some(b"HTTP/1.1 400"), false), Event::OpenFailed(SessionError::NotIpmi));
+    for impatient in [false, true] {
+        assert_eq!(end(None, None, impatient), Event::OpenFailed(SessionError::NoAnswer));
+        for from in 1..=3 {
+            let said = end(None, Some(from), impatient);
+            assert_eq!(said, Event::OpenFailed(SessionError::Unreachable), "{from}");
+        }
+        let said = end(Some(b"HTTP/1.1 400"), None, impatient);
+        assert_eq!(said, Event::OpenFailed(SessionError::NotIpmi));
+    }
 }
 
 #[test]

@@ -47,8 +47,10 @@ impl Login {
         let later = (self.tags.last & 0x3F).wrapping_sub(reply.rq_seq) & 0x3F;
         // Some firmware may not care which attempt it answers.
         if u32::from(later) <= self.attempt {
-            self.answered_late(later);
+            self.answered_late(now, later);
         }
+        // It was there after all.
+        self.unreachable = false;
         Progress::Send(vec![self.open_session(now, rng)])
     }
 
@@ -59,8 +61,18 @@ impl Login {
         payload: &[u8],
         rng: &mut StdRng,
     ) -> Progress {
-        match open_session_response(payload, self.tags, console_id) {
+        let of_before = payload.first().is_some_and(|tag| self.is_of_a_suite_before(*tag));
+        let answer = open_session_response(payload, self.tags, console_id);
+        if of_before && let Answer::Accepted(opened) = &answer {
+            let mut suites = self.options.suites.iter().take(self.suite);
+            if let Some(suite) = suites.position(|suite| opened.is_of(*suite)) {
+                self.suite = suite;
+            }
+        }
+        match answer {
             Answer::NotThisOne => Progress::Waiting,
+            // Another suite is asked for already.
+            Answer::Refused(_) if of_before => Progress::Waiting,
             Answer::RefusedNobody(status) => self.hold(status),
             Answer::Refused(status) => self.refused(now, status, rng),
             Answer::Accepted(opened) if !opened.is_of(self.suite()) => {
@@ -77,7 +89,7 @@ impl Login {
             Answer::Accepted(Opened { bmc_id: Ok(bmc_id), tag, .. }) => {
                 let mut console_random = [0; 16];
                 rng.fill_bytes(&mut console_random);
-                self.answered_late(self.tags.last.wrapping_sub(tag));
+                self.answered_late(now, self.tags.last.wrapping_sub(tag));
                 let exchange = Exchange {
                     suite: self.suite(),
                     privilege: self.options.privilege,
@@ -145,7 +157,7 @@ impl Login {
             // RAKP 4, and the second RAKP 3 means nothing to the BMC, or RAKP 1, and the BMC has
             // another random number now.
             (Step::Rakp3 { .. }, SessionError::WrongPassword | SessionError::Protocol)
-                if self.attempt > 0 || self.slow =>
+                if self.attempt > 0 || self.was_slow() =>
             {
                 self.restart(now, SessionError::NoAnswer, rng)
             }
@@ -218,7 +230,7 @@ impl Login {
             return progress;
         }
         // A BMC that had taken an earlier RAKP 1 may refuse the second.
-        if error == SessionError::Protocol && (self.attempt > 0 || self.slow) {
+        if error == SessionError::Protocol && (self.attempt > 0 || self.was_slow()) {
             return self.restart(now, SessionError::NoAnswer, rng);
         }
         let lookup_matters =

@@ -5,7 +5,9 @@ use ipmi_lan::{CipherSuite, Options};
 use crate::config::{Module, Privilege, Suite, Workaround};
 
 /// How a session is opened, and for how long an answer is waited for: of the device as well.
-pub(super) fn of(module: &Module) -> Options {
+///
+/// Of a BMC that says nothing `may_be_slow` is whether it did so before.
+pub(super) fn of(module: &Module, may_be_slow: bool) -> Options {
     let suite = |suite: &Suite| match suite {
         Suite::Seventeen => CipherSuite::Suite17,
         Suite::Three => CipherSuite::Suite3,
@@ -22,6 +24,7 @@ pub(super) fn of(module: &Module) -> Options {
         },
         timeout: module.timeout,
         retries: u32::from(module.retries),
+        impatient: !may_be_slow,
         suites: module.suites.iter().map(suite).collect(),
         ignore_scanning_disabled: module.ignore_scanning_disabled,
         bridge_sensors: module.bridge_sensors,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipmi_lan::sdr::FullSensor;
 use ipmi_lan::sensor::ReadingError;
-use ipmi_lan::{CommandError, Counters, DeviceId, Session};
+use ipmi_lan::{CommandError, Counters, DeviceId, Options, Session};
 use tokio::time::{Instant, timeout_at};
 
 use self::listing::Listing;
@@ -41,6 +41,8 @@ pub(crate) struct IpmiSession {
     bmc: Arc<Bmc>,
     way: Way,
     session: Option<Session>,
+    /// Whether the last log-in found nobody, or one that took its time: the next one waits for it.
+    may_be_slow: bool,
     /// What is known of its sensors; survives the session.
     listing: Listing,
     /// What the BMC last said of itself.
@@ -75,6 +77,7 @@ impl IpmiSession {
             bmc,
             way,
             session: None,
+            may_be_slow: false,
             listing: Listing::default(),
             device: None,
             first: 0,
@@ -100,11 +103,14 @@ impl IpmiSession {
 
     /// Opens a session, or counts why there is none.
     async fn open(&mut self) -> Result<(), PollFailure> {
-        let options = options::of(&self.bmc.module);
+        let options = options::of(&self.bmc.module, self.may_be_slow);
+        let begun = Instant::now();
         let opened = match &mut self.way {
             Way::Lan => lan::open(&self.bmc, &options).await,
             Way::Device(device) => device.open(&self.bmc, &options).await,
         };
+        let failure = opened.as_ref().err().copied();
+        self.may_be_slow = may_be_slow(failure, begun.elapsed(), &options);
         match opened {
             Ok(session) => {
                 self.counted = Counters::default();
@@ -262,6 +268,12 @@ impl IpmiSession {
     }
 }
 
+/// Whether a BMC whose log-in ended so may answer later than one is waited for that is dead.
+fn may_be_slow(failure: Option<PollFailure>, took: Duration, options: &Options) -> bool {
+    let all = options.timeout.saturating_mul(options.retries.saturating_add(1));
+    failure == Some(PollFailure::NoAnswer) || took > all
+}
+
 /// How many commands a session sent between two looks at its counters, retries not counted.
 fn sent(before: Counters, now: Counters) -> u64 {
     if now.sessions > before.sessions {
@@ -275,6 +287,20 @@ fn sent(before: Counters, now: Counters) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bmc_is_waited_for_once_it_did_not_answer_until_it_answers_soon() {
+        let options = Options::default();
+        let second = Duration::from_secs(1);
+        for (failure, took, is_waited_for) in [
+            (Some(PollFailure::NoAnswer), second * 3, true),
+            (None, second * 7, true),
+            (None, second, false),
+            (Some(PollFailure::Unreachable), second, false),
+        ] {
+            assert_eq!(may_be_slow(failure, took, &options), is_waited_for, "{failure:?} {took:?}");
+        }
+    }
 
     #[test]
     fn retries_and_log_ins_are_no_commands() {
