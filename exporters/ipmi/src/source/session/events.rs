@@ -57,7 +57,13 @@ struct Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        *self.to.locked() = self.read.take();
+        let read = self.read.take();
+        let mut there = self.to.locked();
+        // After a reload the poll before it may still have read on, while the next one began anew.
+        let both = there.as_ref().zip(read.as_ref());
+        if !both.is_some_and(|(there, read)| there.is_fuller_than(read)) {
+            *there = read;
+        }
     }
 }
 
@@ -114,6 +120,11 @@ impl LogRead {
     /// Whether this module would have read the same of it.
     fn is_for(&self, module: &Module) -> bool {
         self.journal.counts(&module.sel_events) && self.states == module.sensor_states
+    }
+
+    fn is_fuller_than(&self, other: &Self) -> bool {
+        let lacks = |it: &Self| it.journal.lacks(usize::MAX);
+        lacks(self) < lacks(other)
     }
 
     fn forget(&mut self) {
@@ -430,6 +441,29 @@ mod tests {
         );
         let config: crate::config::Config = exporter_kit::parse(&text, "ipmi.yml").unwrap();
         config.on_demand_modules().still("a", "default").unwrap().work.module.as_ref().clone()
+    }
+
+    #[test]
+    fn of_two_who_read_at_once_the_fuller_log_is_kept() {
+        let plain = module("");
+        for is_old_last in [true, false] {
+            let all = EventLog::default();
+            let mut old = all.lend(&plain);
+            assert_eq!(Bmc::of(1..=9).read(old.read.as_mut().unwrap()), 9);
+            let mut anew = all.lend(&plain);
+            assert_eq!(Bmc::of(1..=2).read(anew.read.as_mut().unwrap()), 2);
+            if is_old_last {
+                drop((anew, old));
+            } else {
+                drop((old, anew));
+            }
+            let newest =
+                |lent: &Lent| lent.read.as_ref()?.newest.as_ref().map(SelRecord::record_id);
+            assert_eq!(newest(&all.lend(&plain)), Some(9), "{is_old_last}");
+            // Its only reader may forget what was erased.
+            all.lend(&plain).read.as_mut().unwrap().forget();
+            assert_eq!(newest(&all.lend(&plain)), None);
+        }
     }
 
     #[test]
