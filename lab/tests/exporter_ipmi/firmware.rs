@@ -53,6 +53,8 @@ fn cases() -> Vec<Case> {
         case("suite-3", Quirks { answers_suite_3: true, ..none() }),
         case("firmware", Quirks { firmware_minor: Some(0x3C), ..none() }),
         case("thresholds", Quirks { zero_thresholds: true, ..none() }),
+        without("device-sdrs-silent", RepositoryFault::Silent),
+        case("slow-to-open", Quirks { open_takes: Duration::from_millis(2_500), ..none() }),
         case("slow", Quirks { rakp_takes: Duration::from_millis(2_500), ..none() }),
         case(
             "slow-forgetful",
