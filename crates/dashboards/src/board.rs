@@ -81,9 +81,16 @@ fn drop_down(variable: &Variable, look: &Value) -> Value {
     json
 }
 
-/// A drop-down with the first value there is, which the reader does not see.
+/// A drop-down with the first address there is, which the reader does not see. What is no address says
+/// that nobody told one.
 fn unseen(mut variable: Value) -> Value {
-    lay(&mut variable, json!({"allValue": null, "hide": 2, "includeAll": false, "multi": false}));
+    lay(
+        &mut variable,
+        json!({
+            "allValue": null, "hide": 2, "includeAll": false, "multi": false,
+            "regex": "/^https?:.*/",
+        }),
+    );
     variable["current"] = json!({});
     variable
 }
