@@ -79,8 +79,8 @@ fn a_fault_in_the_source_is_told_with_its_place() {
         ),
         ("link: vantage", "link: nowhere", &["column \"Vantage\"", "no link \"nowhere\""]),
         (
-            "alert: alertname,",
-            "alert: alertname, rack,",
+            "alertname, severity, scope,",
+            "alertname, severity, scope, rack,",
             &["\"silence\"", "no column for the label rack"],
         ),
     ];

@@ -126,6 +126,8 @@ mod tests {
                 reader.await.unwrap();
             }
         });
+        // Waits for the threads of those who went away too.
+        drop(runtime);
         assert_eq!(begun.load(Ordering::SeqCst), READERS);
         assert_eq!(ended.load(Ordering::SeqCst), READERS);
     }
