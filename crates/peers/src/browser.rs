@@ -34,6 +34,9 @@ pub const WIDTHS: [u32; 2] = [390, 1440];
 /// Whoever says nothing for so long says nothing more. Many times what a busy machine takes.
 const SILENT: Duration = Duration::from_secs(120);
 
+/// Times that a page is asked for. Each but the last was taken back by a page that loads itself again.
+const ATTEMPTS: usize = 100;
+
 impl Browser {
     /// Starts one.
     pub fn start() -> Self {
@@ -79,16 +82,32 @@ impl Browser {
         let size =
             json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 800});
         self.call("Emulation.setDeviceMetricsOverride", &size);
-        let opened = self.call("Page.navigate", &json!({"url": url}));
-        assert!(opened.get("errorText").is_none(), "{url}: {opened}");
-        // Its own: the page before may load itself again at any time.
-        let loader = opened["loaderId"].as_str().expect("another page, or the same one once more");
-        self.event(|event| {
-            let told = &event["params"];
-            event["method"] == "Page.lifecycleEvent"
-                && told["name"] == "load"
-                && told["loaderId"] == loader
+        // A page that loads itself again at that moment takes the tab back, and ours never comes.
+        let ours = (0..ATTEMPTS).any(|_| {
+            let opened = self.call("Page.navigate", &json!({"url": url}));
+            let error = opened.get("errorText");
+            assert!(error.is_none_or(|it| it == "net::ERR_ABORTED"), "{url}: {opened}");
+            error.is_none() && self.is_loaded(&opened["loaderId"])
         });
+        assert!(ours, "{url}: other pages are shown in its place");
+    }
+
+    /// Waits until a page is there with all that belongs to it. Not if it is another one that is.
+    #[track_caller]
+    fn is_loaded(&self, loader: &Value) -> bool {
+        let who_is_there = |event: &Value| {
+            let told = &event["params"];
+            (event["method"] == "Page.lifecycleEvent" && told["name"] == "load")
+                .then(|| told["loaderId"].clone())
+        };
+        // What came before the answer may be of the page before.
+        let before = self.events.take();
+        before.iter().filter_map(who_is_there).any(|it| it == *loader)
+            || loop {
+                if let Some(there) = who_is_there(&self.next()) {
+                    break there == *loader;
+                }
+            }
     }
 
     /// The value of an expression of JavaScript in the page that is open.
@@ -143,15 +162,6 @@ impl Browser {
                 return answer["result"].take();
             }
             self.events.borrow_mut().push_back(answer);
-        }
-    }
-
-    /// Waits until it says such a thing of its own accord, if it has not said so yet.
-    #[track_caller]
-    fn event(&self, is_it: impl Fn(&Value) -> bool) {
-        let before = self.events.take();
-        if !before.iter().any(&is_it) {
-            while !is_it(&self.next()) {}
         }
     }
 
