@@ -16,6 +16,7 @@
 //! | `listen` | the sockets to serve on |
 //! | `server` | `/`, `/metrics`, `/-/healthy`, `/-/ready`, `/-/reload` |
 //! | `web` | connections: taken, limited, served; on a thread of their own |
+//! | `client` | who is at the other end, as far as limits are concerned |
 //! | `web_config` | TLS, basic auth and headers, in exporter-toolkit's format |
 //! | `document` | the frame of a page for a browser |
 //! | `landing` | the page at `/` |
@@ -44,6 +45,7 @@
 
 mod aside;
 mod changes;
+mod client;
 pub mod config;
 mod counts;
 pub mod discovery;

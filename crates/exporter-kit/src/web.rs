@@ -5,7 +5,6 @@
 
 mod activity;
 mod answers;
-mod client;
 mod connection;
 mod connections;
 mod guard;
@@ -35,12 +34,12 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 pub(crate) use self::answers::hardened;
-pub(crate) use self::client::{Client, one_too_many};
 pub(crate) use self::connection::{Connection, Placed};
 use self::connections::{Connections, Member};
 pub(crate) use self::guard::Guard;
 pub use self::query::Query;
 use self::stream::Stream;
+use crate::client::Client;
 use crate::open_files::BUDGET;
 use crate::web_config::Current;
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::web::{Client, Connection, one_too_many};
+use crate::client::{Client, one_too_many};
+use crate::web::Connection;
 
 /// Pages that are written at once: a bound on threads and, at 400 kB each, on memory.
 const PLACES: usize = 16;

@@ -9,6 +9,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse as _, Response};
 use maud::html;
 
+use super::connection::Connection;
 use super::guard::Guard;
 use super::{hosts, readers};
 use crate::document::document;
@@ -55,7 +56,10 @@ pub(crate) fn hardened(router: Router, guard: Guard, config: Option<Current>) ->
                 let headers = request.headers();
                 let answer = match &config {
                     None => Some(Answer::Welcome),
-                    Some(config) if config.admits() => Some(config.users.ask(headers).await),
+                    Some(config) if config.admits() => {
+                        let client = Connection::present().map(|it| it.client());
+                        Some(config.users.ask(headers, client).await)
+                    }
                     Some(_) => None,
                 };
                 let mut response = match answer {

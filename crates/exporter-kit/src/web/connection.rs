@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::activity::Activity;
-use super::client::Client;
+use crate::client::Client;
 
 tokio::task_local! {
     /// The connection whose request is being answered.

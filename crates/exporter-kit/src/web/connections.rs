@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::client::Client;
 use super::connection::Connection;
+use crate::client::Client;
 use crate::open_files::Budget;
 
 /// How often overdue connections are looked for.

@@ -19,8 +19,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::client::Client;
 use super::connection::{Connection, Placed};
+use crate::client::Client;
 
 /// What is no longer than this is not counted, and what is longer is handed on in such parts.
 const PART: usize = 64 * 1024;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::aside::off_the_thread;
-use crate::web::{Client, one_too_many};
+use crate::client::{Client, one_too_many};
 
 /// Passwords that may wait to be checked: each takes the tenth of a second that bcrypt is made for.
 const WAITING: usize = 16;

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::checks::Checks;
 use crate::Secret;
+use crate::client::Client;
 use crate::config::{Located, Problems};
-use crate::web::Connection;
 
 /// Checked against when there is no such user, so that this takes as long: nobody's password.
 const NOBODY: &str = "$2b$10$iSm4GMDQr8ptNk.TBykcBeUwlinLQDlqfOf09RVwmfMbdhcqNY.gu";
@@ -59,8 +59,9 @@ impl Users {
         Self { hashes: hashes.into_iter().map(|(name, hash)| (name, hash.value)).collect() }
     }
 
-    /// Whether the request may be answered. The hash is computed on a thread of its own.
-    pub(crate) async fn ask(&self, request: &HeaderMap) -> Answer {
+    /// Whether the request may be answered. The hash is computed on a thread of its own, in the turn of its client: there
+    /// is none in a test without a server.
+    pub(crate) async fn ask(&self, request: &HeaderMap, client: Option<Client>) -> Answer {
         if self.hashes.is_empty() {
             return Answer::Welcome;
         }
@@ -73,7 +74,6 @@ impl Users {
         }
         let hash = Zeroizing::new(hash.to_owned());
         let verify = move || matches!(bcrypt::verify(password.as_bytes(), &hash), Ok(true));
-        let client = Connection::present().map(|connection| connection.client());
         let Some(is_right) = CHECKS.check(client, verify).await else { return Answer::Busy };
         if known.is_none() || !is_right {
             return Answer::Unknown;
@@ -160,17 +160,17 @@ mod tests {
     #[tokio::test]
     async fn a_good_password_is_known_at_once_also_when_the_file_was_read_again() {
         let good = login("kept", "secret");
-        assert_eq!(users("kept", HASH).ask(&good).await, Answer::Welcome);
+        assert_eq!(users("kept", HASH).ask(&good, None).await, Answer::Welcome);
         // What is answered without a wait was not checked.
         let again = users("kept", HASH);
-        assert_eq!(again.ask(&good).now_or_never(), Some(Answer::Welcome));
+        assert_eq!(again.ask(&good, None).now_or_never(), Some(Answer::Welcome));
         let wrong = login("kept", "wrong");
         for _ in 0..2 {
-            assert_eq!(again.ask(&wrong).now_or_never(), None);
-            assert_eq!(again.ask(&wrong).await, Answer::Unknown);
+            assert_eq!(again.ask(&wrong, None).now_or_never(), None);
+            assert_eq!(again.ask(&wrong, None).await, Answer::Unknown);
         }
         // Neither whoever is no user any more, nor one with another hash, is known by it.
-        assert_eq!(users("other", HASH).ask(&good).await, Answer::Unknown);
-        assert_eq!(users("kept", NOBODY).ask(&good).await, Answer::Unknown);
+        assert_eq!(users("other", HASH).ask(&good, None).await, Answer::Unknown);
+        assert_eq!(users("kept", NOBODY).ask(&good, None).await, Answer::Unknown);
     }
 }

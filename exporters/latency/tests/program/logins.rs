@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use super::modules::Row;
+use super::proxied::join;
 
 /// `$CERT` and `$KEY` are those of a client of the authority `$CA`; `$PROXY` is a proxy that wants a header.
 pub(crate) const LOGINS: [Row; 19] = [
@@ -114,12 +115,5 @@ fn connect(mut client: TcpStream) -> std::io::Result<()> {
     }
     let server = TcpStream::connect(head.split(' ').nth(1).unwrap_or_default())?;
     client.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
-    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
-    thread::spawn(move || {
-        let _ = std::io::copy(&mut from_client, &mut to_server);
-        let _ = to_server.shutdown(std::net::Shutdown::Write);
-    });
-    let (mut from_server, mut to_client) = (server, client);
-    let _ = std::io::copy(&mut from_server, &mut to_client);
-    to_client.shutdown(std::net::Shutdown::Write)
+    join(client, server)
 }

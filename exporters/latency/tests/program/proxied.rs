@@ -101,6 +101,11 @@ fn serve(mut client: TcpStream, pages: SocketAddr) -> std::io::Result<()> {
         return client.write_all(&[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]);
     };
     client.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 0])?;
+    join(client, server)
+}
+
+/// Hands on what each of the two says to the other, until both have ended.
+pub(crate) fn join(client: TcpStream, server: TcpStream) -> std::io::Result<()> {
     let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
     thread::spawn(move || {
         let _ = std::io::copy(&mut from_client, &mut to_server);
