@@ -22,6 +22,7 @@ pub use host::{host_address, host_name, port};
 pub use identity::{Identity, refuse_duplicates, shared_addresses};
 pub use labels::Labels;
 pub use located::Located;
+pub(crate) use name::boundary;
 pub use name::{LONGEST_NAME, Name, visible};
 pub use place::Place;
 pub use problems::{Problems, all};

@@ -39,14 +39,14 @@ where
 {
     let mut lines = lines.into_iter();
     let parts = std::iter::from_fn(move || {
-        let mut part = lines.next()?.into_bytes();
-        part.push(b'\n');
-        while part.len() < PART {
-            let Some(line) = lines.next() else { break };
+        let mut part = Vec::new();
+        while part.len() < PART
+            && let Some(line) = lines.next()
+        {
             part.extend_from_slice(line.as_bytes());
             part.push(b'\n');
         }
-        Some(part)
+        (!part.is_empty()).then_some(part)
     });
     let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
     ([kind], body_of_parts(parts)).into_response()

@@ -283,15 +283,9 @@ impl Login {
         &mut self,
         now: Duration,
         error: SessionError,
-        rng: &mut StdRng,
+        console_id: u32,
     ) -> Progress {
         let (first, began) = (self.tags.first, self.began);
-        let Step::OpenSession { console_id } = self.step else {
-            return self.next_suite(now, error, rng);
-        };
-        if !self.has_another_suite() {
-            return self.next_suite(now, error, rng);
-        }
         self.silence = Some(error);
         self.suite = self.suite.saturating_add(1);
         let message = self.enter(now, Step::OpenSession { console_id });
@@ -335,7 +329,10 @@ impl Login {
         let error = self.why_silent();
         match self.step {
             // A BMC that just answered and is now silent may not like the suite.
-            Step::OpenSession { .. } => self.next_suite_beside(now, error, rng),
+            Step::OpenSession { console_id } if self.has_another_suite() => {
+                self.next_suite_beside(now, error, console_id)
+            }
+            Step::OpenSession { .. } => self.next_suite(now, error, rng),
             Step::Rakp3 { .. } => {
                 self.slow = true;
                 self.restart(now, error, rng)

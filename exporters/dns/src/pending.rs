@@ -462,7 +462,6 @@ mod tests {
         bytes
     }
 
-    /// What README says of a query that anything may come to.
     #[test]
     fn an_answer_that_comes_after_what_a_forger_cut_is_the_answer() {
         let templates = templates();
@@ -497,6 +496,7 @@ mod tests {
         }
     }
 
+    /// What README says of a query that anything may come to.
     #[test]
     fn a_query_takes_a_quarter_of_a_kilobyte_while_it_is_open() {
         println!("a query: {} bytes", size_of::<Query>());

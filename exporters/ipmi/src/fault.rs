@@ -196,7 +196,7 @@ fn numbers<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
     };
     let is_still = |it: &(&Sensor, &Outcome)| {
         let stands = matches!(it.1, Outcome::Read(value) if value.number <= 0.0);
-        matches!(it.0.quantity, Quantity::FanSpeed | Quantity::FanRatio) && stands
+        it.0.quantity.is_fan() && stands
     };
     let are_parked = told.snapshot.rows().filter(is_still).nth(1).is_some();
     let fault = |(sensor, outcome): (&'a Sensor, &Outcome)| {
@@ -204,7 +204,7 @@ fn numbers<'a>(told: &Told<'a>) -> Vec<Fault<'a>> {
         let said = value.severity.filter(|it| *it > Severity::Nominal)?;
         let limits = Limits::of(sensor.quantity, sensor.kind, &sensor.thresholds);
         let (state, degree) = degree(sensor.quantity, limits.bear_out(said, value.number))?;
-        let is_fan = matches!(sensor.quantity, Quantity::FanSpeed | Quantity::FanRatio);
+        let is_fan = sensor.quantity.is_fan();
         // Several that stand still may be told to, and one that is fast has been told to: a verdict says what
         // follows from that.
         if is_fan && degree == Degree::Warning {

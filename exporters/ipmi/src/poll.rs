@@ -200,9 +200,7 @@ impl<'a> Poller<'a> {
         let now = Instant::now();
         let reading = |(place, slot): (usize, &Slot)| {
             let (value, severity, asked, answered) = match *slot {
-                Slot::Fresh(it) => {
-                    (Some(it.value), it.severity.map(|it| it as u8), it.asked, it.answered)
-                }
+                Slot::Fresh(it) => (Some(it.value), it.severity, it.asked, it.answered),
                 // A turn that was not reached tells nothing of the sensor.
                 Slot::Failed(ReadFailure::Deadline) | Slot::NotAsked => return None,
                 Slot::Failed(_) => (None, None, now, now),

@@ -47,6 +47,13 @@ pub(crate) enum Quantity {
     Other(&'static str),
 }
 
+impl Quantity {
+    /// Whether it is of a fan.
+    pub(crate) fn is_fan(self) -> bool {
+        matches!(self, Self::FanSpeed | Self::FanRatio)
+    }
+}
+
 /// Whether a sensor's number is a measurement. Only what was measured is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -130,13 +137,6 @@ pub(crate) enum Severity {
     Warning = 1,
     /// Beyond a critical or non-recoverable threshold, or in a state that is a failure.
     Critical = 2,
-}
-
-impl Severity {
-    /// The severity of that number.
-    pub(crate) fn of(number: u8) -> Option<Self> {
-        [Self::Nominal, Self::Warning, Self::Critical].into_iter().find(|it| *it as u8 == number)
-    }
 }
 
 #[cfg(test)]

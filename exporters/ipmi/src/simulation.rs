@@ -261,7 +261,6 @@ impl Machine {
                 failed.inc(ReadFailure::Unavailable);
                 Outcome::Failed(ReadFailure::Unavailable)
             });
-            let severity = severity.map(|it| it as u8);
             fed.push(Fed { place, value, severity, asked: now, answered: now });
         }
         Found { snapshot: Snapshot { list: Arc::clone(&self.list), outcomes }, readings: fed }

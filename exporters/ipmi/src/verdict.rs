@@ -16,6 +16,7 @@
 use std::sync::Arc;
 
 use crate::inventory::Known;
+use crate::sensor::Severity;
 use crate::sensor::thresholds::Limits;
 
 mod class;
@@ -74,8 +75,8 @@ pub(crate) struct Reading {
     pub(crate) place: usize,
     /// The value; `None` if there was none to read.
     pub(crate) value: Option<f64>,
-    /// What the BMC itself holds of it: 0 nominal, 1 warning, 2 critical.
-    pub(crate) severity: Option<u8>,
+    /// What the BMC itself holds of it.
+    pub(crate) severity: Option<Severity>,
     /// When it was asked for.
     pub(crate) asked: Moment,
     /// When it was answered: it was measured before that, and as a rule not before `asked`.

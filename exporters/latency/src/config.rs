@@ -260,7 +260,6 @@ impl Config {
         let offered = |module: &Located<Module>| Offered {
             module: Arc::new(module.asked.clone()),
             fault: module.fault.as_deref().map(Arc::from),
-            lack: module.asked.lack().map(Arc::from),
         };
         Offer {
             settings: Arc::clone(&self.on_demand),

@@ -73,7 +73,8 @@ pub(crate) fn is_here(ip: IpAddr) -> bool {
     ip.is_loopback() || HERE.lock().unwrap_or_else(PoisonError::into_inner).has(ip, addresses)
 }
 
-/// Whether packets can be sent from an address. Asked when one could not be sent.
+/// Whether packets can be sent from an address. Asked when one could not be sent,
+/// and of no address in particular whether there is a socket at all.
 pub(crate) fn is_source(ip: IpAddr) -> bool {
     UdpSocket::bind((ip, 0)).is_ok()
 }

@@ -91,7 +91,7 @@ impl Engine for Requests {
                 }
             });
         };
-        if let Some(lack) = &offered.lack {
+        if let Some(lack) = offered.module.lack() {
             return Err(format!("module: {name} cannot be used: {lack}"));
         }
         let target = asked.target().ok_or("target: is missing")?;

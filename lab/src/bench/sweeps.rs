@@ -43,9 +43,7 @@ impl World {
 
     /// Datagrams at each resolver since `before`: their sum, and the most at one of them.
     pub(super) fn received_since(&self, before: &[u64]) -> (f64, f64) {
-        let now = self.resolvers.received_by_each();
-        let each: Vec<u64> =
-            now.iter().zip(before).map(|(now, before)| now.saturating_sub(*before)).collect();
+        let each = since(&self.resolvers.received_by_each(), before);
         let most = each.iter().copied().max().unwrap_or_default();
         (each.iter().sum::<u64>() as f64, most as f64)
     }
@@ -53,13 +51,15 @@ impl World {
     /// Datagrams of each question to each resolver since `before` and `controls`, for each sweep in which it was asked: of
     /// no resolver are there more sweeps than so many.
     pub(super) fn per_query_since(&self, before: &[u64], controls: &[u64], sweeps: f64) -> f64 {
-        let since = |now: Vec<u64>, before: &[u64]| -> Vec<u64> {
-            now.iter().zip(before).map(|(now, before)| now.saturating_sub(*before)).collect()
-        };
-        let all = since(self.resolvers.received_by_each(), before);
-        let controls = since(self.resolvers.controls_by_each(), controls);
+        let all = since(&self.resolvers.received_by_each(), before);
+        let controls = since(&self.resolvers.controls_by_each(), controls);
         per_query(&all, &controls, sweeps)
     }
+}
+
+/// How much higher each count is than before.
+fn since(now: &[u64], before: &[u64]) -> Vec<u64> {
+    now.iter().zip(before).map(|(now, before)| now.saturating_sub(*before)).collect()
 }
 
 /// What each resolver got in all, and of the control question, over so many sweeps: how many datagrams for each time that it

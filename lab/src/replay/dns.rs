@@ -16,7 +16,6 @@ fn country_diverges() -> Replay {
         story: "Resolvers in China and in Russia give other addresses for the messenger's API than \
                 the rest of the world does.",
         fault: Fault::Tampered(&[("CN", CHINA), ("RU", RUSSIA)]),
-        lasts: None,
         watch: seconds(180),
         expectation: Expectation {
             must: vec!["DnsCountryDiverges"],
@@ -34,7 +33,6 @@ fn answer_unexpected() -> Replay {
         // A real address of somebody else, as a hijacker would use: one of the documentation blocks
         // is told by itself.
         fault: Fault::Answered(CHINA),
-        lasts: None,
         watch: seconds(240),
         expectation: Expectation {
             must: vec!["DnsAnswerUnexpected"],

@@ -14,7 +14,6 @@ pub(super) fn phantom() -> Replay {
                 The drives themselves say 22 °C, and the limit of the sensor is 60 °C: the BMC is \
                 content.",
         fault: Fault::Machine("srv-phantom", Scenario::Phantom),
-        lasts: None,
         watch: seconds(60),
         expectation: Expectation {
             must: vec!["IpmiPhantomFanRunaway", "IpmiPhantomTemperature"],
@@ -39,7 +38,6 @@ fn sensor_lost() -> Replay {
         story: "The BMC is reset. It comes back without 05-HD Max: nothing is too warm any more, \
                 because nobody measures.",
         fault: Fault::Machine("srv-lost", Scenario::SensorLost),
-        lasts: None,
         watch: seconds(240),
         expectation: Expectation {
             must: vec!["IpmiSensorLost"],
@@ -55,7 +53,6 @@ fn fan_dead() -> Replay {
         name: "fan-dead",
         story: "Fan 2 stops; fan 1 goes to 100 %, and what stood in fan 2's air warms up.",
         fault: Fault::Machine("srv-fan", Scenario::FanDead),
-        lasts: None,
         watch: seconds(240),
         expectation: Expectation {
             must: vec!["IpmiFanFailed"],
@@ -73,9 +70,7 @@ fn cpu_load() -> Replay {
         story: "Somebody starts a big job: the CPU warms by 25 °C in 4 s, the power rises by 60 W, \
                 the fans go to 35 %. This is what computers are for.",
         fault: Fault::Machine("srv-load", Scenario::CpuLoad),
-        lasts: None,
         watch: seconds(150),
-        expectation: Expectation::default(),
         ..Replay::about(Concern::Machine("srv-load"))
     }
 }
@@ -86,7 +81,6 @@ fn cooling_lost() -> Replay {
         story: "The room's cooling fails: the inlet warms slowly, everything else follows, the fans \
                 ramp up late. Slow, plausible and real.",
         fault: Fault::Machine("srv-cooling", Scenario::CoolingLost),
-        lasts: None,
         watch: seconds(480),
         expectation: Expectation {
             must: vec!["IpmiThermalRunaway"],

@@ -13,10 +13,7 @@ pub(super) fn single_homed() -> Replay {
         story: "All is well. The messenger's API has one address everywhere; how far it is from six vantages says where \
                 it can be, and that it is in one place, and their paths to it who carries it there. Its twin has one address too, and \
                 is proven to be in several places.",
-        fault: Fault::Nothing,
-        lasts: None,
         watch: seconds(600),
-        expectation: Expectation::default(),
         homing: vec![
             Sentence {
                 target: "messenger-api",

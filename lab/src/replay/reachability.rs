@@ -12,7 +12,6 @@ pub(super) fn amsterdam() -> Replay {
                 the world the messenger's API answers with HTTP 500: to a ping it is up, and its \
                 provider's page says that all is well.",
         fault: Fault::Status("messenger-api", 500),
-        lasts: None,
         watch: seconds(150),
         expectation: Expectation {
             must: vec!["LatencyEndpointDownGlobally"],
@@ -45,7 +44,6 @@ fn region_dark() -> Replay {
         story: "A cable to Asia is cut: from Singapore and Sydney the shop cannot be reached, from \
                 everywhere else it can.",
         fault: Fault::Dark(&["sin", "syd"], "shop"),
-        lasts: None,
         watch: seconds(240),
         expectation: Expectation {
             must: vec!["LatencyEndpointDownRegion"],
@@ -65,7 +63,6 @@ fn blip() -> Replay {
         fault: Fault::Status("blog", 500),
         lasts: Some(seconds(90)),
         watch: seconds(160),
-        expectation: Expectation::default(),
         ..Replay::about(Concern::Target("blog"))
     }
 }
@@ -76,7 +73,6 @@ fn reroute() -> Replay {
         story: "London withdraws an anycast address: Europe's users now reach it in New York. Slower, \
                 not down.",
         fault: Fault::Withdrawn("any-lon"),
-        lasts: None,
         watch: seconds(480),
         expectation: Expectation {
             must: vec!["LatencyRegionRerouted"],
@@ -93,7 +89,6 @@ fn vantage_broken() -> Replay {
         story: "The vantage in San Francisco loses its network. To it the whole world is down; it \
                 cannot reach the canaries either, so it has no vote.",
         fault: Fault::Isolated(&["sfo"]),
-        lasts: None,
         watch: seconds(300),
         expectation: Expectation {
             must: vec!["LatencyVantageBroken"],
@@ -109,7 +104,6 @@ fn uplink_down() -> Replay {
         name: "uplink-down",
         story: "All of our vantages lose the network at once: not the world is down, we are blind.",
         fault: Fault::Isolated(&["fra", "lon", "nyc", "sfo", "sin", "syd"]),
-        lasts: None,
         watch: seconds(240),
         expectation: Expectation {
             must: vec!["LatencyMonitoringBlind"],

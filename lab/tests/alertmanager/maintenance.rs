@@ -161,12 +161,11 @@ fn run(line: &str, folder: &Path) {
 }
 
 /// A ticket by each route that the shipped configuration has.
-const TICKETS: [&str; 11] = [
+const TICKETS: [&str; 10] = [
     "IpmiBmcDown warning thermal host target=a site=s rack=r",
     "IpmiFanFailed warning thermal host target=a site=s rack=r name=Fan",
     "ExporterDown warning meta host job=turbulence-ipmi instance=i:9290 site=s",
     "ExporterDown warning meta host job=turbulence-ipmi instance=i:9290",
-    "LatencyVantageLossy warning reachability host vantage=fra region=EMEA part=loss",
     "LatencyRegionRerouted warning reachability region target=api region=EMEA",
     "LatencySaturation warning reachability global target=api",
     "DnsSweepStale warning dns global vantage=lon region=EMEA set=w",

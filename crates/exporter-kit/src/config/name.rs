@@ -57,16 +57,17 @@ pub(crate) fn check(value: &str) -> Result<(), String> {
 /// `text` of a peer as it may be shown: each hidden character is U+FFFD, and what is longer than
 /// [`LONGEST_NAME`] bytes is cut.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let mut end = text.len().min(LONGEST_NAME);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let text = &text[..end];
+    let text = &text[..boundary(text, LONGEST_NAME)];
     if text.chars().any(is_hidden) {
         Cow::Owned(text.replace(is_hidden, "\u{fffd}"))
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// Where the character begins that holds this byte; the end of a text that is shorter.
+pub(crate) fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Whether a reader of a log, a page or a terminal does not see the character, or sees others

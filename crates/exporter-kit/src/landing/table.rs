@@ -63,16 +63,12 @@ impl Table {
 
     /// Of these names and groups, those that there are.
     pub(super) fn there<'a>(
-        &self,
+        &'a self,
         asked: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> HashSet<(&'a str, &'a str)> {
-        let mut asked: HashSet<_> = asked.collect();
-        if !asked.is_empty() {
-            let all = self.rows.iter().map(|row| (row.target.name(), &*row.group));
-            let there: HashSet<_> = all.filter(|it| asked.contains(it)).collect();
-            asked.retain(|it| there.contains(it));
-        }
-        asked
+        let asked: HashSet<_> = asked.collect();
+        let all = self.rows.iter().map(|row| (row.target.name(), &*row.group));
+        all.filter(|it| asked.contains(it)).collect()
     }
 
     /// The rows that hold every word of `filter`, in either case, in name, detail or state.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use maud::{Markup, html};
 
-use crate::config::LONGEST_NAME;
+use crate::config::{LONGEST_NAME, boundary};
 use crate::document::document;
 use crate::landing::ago;
 use crate::on_demand::log::MOST_UNASKED;
@@ -112,11 +112,6 @@ fn cut(mut text: String, most: usize) -> String {
     text.truncate(boundary(&text, most));
     text.shrink_to_fit();
     text
-}
-
-/// Where the character begins that holds this byte.
-fn boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// The beginning and the end of a log: why something failed is said last.

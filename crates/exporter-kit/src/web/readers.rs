@@ -136,9 +136,8 @@ impl Readers {
         };
         let closed = connections_to_close(&all, &gone, now);
         let is_closed = |it: &Reader| closed.iter().any(|connection| it.is_of(connection));
-        let (ended, left): (Vec<_>, _) =
-            all.drain(..).partition(|it| gone.contains(&it.number) || is_closed(it));
-        *all = left;
+        let ended: Vec<_> =
+            all.extract_if(.., |it| gone.contains(&it.number) || is_closed(it)).collect();
         drop(all);
         ended.iter().for_each(Reader::let_go);
         for connection in closed {
@@ -266,13 +265,9 @@ impl Answer {
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             }
         }
-        let part = if self.rest.len() <= PART {
-            let whole = std::mem::take(&mut self.rest);
-            Bytes::copy_from_slice(&whole)
-        } else {
-            Bytes::copy_from_slice(&self.rest.split_to(PART))
-        };
-        Poll::Ready(Some(Ok(Frame::data(part))))
+        let length = self.rest.len().min(PART);
+        let part = self.rest.split_to(length);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(&part)))))
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
@@ -31,7 +31,7 @@ static CHECKS: Checks = Checks::new();
 
 /// Digests of names, hashes and passwords that were good, also over a file that is read again: a hash that is
 /// another has another digest. A wrong one is not remembered: guessing must not push these out.
-static GOOD: Mutex<Option<HashSet<[u8; 32]>>> = Mutex::new(None);
+static GOOD: LazyLock<Mutex<HashSet<[u8; 32]>>> = LazyLock::new(Mutex::default);
 
 /// The users, by name.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Users {
         let known = self.hashes.get(&name);
         let hash = known.map_or(NOBODY, Secret::expose);
         let digest = digest(&[name.as_bytes(), hash.as_bytes(), password.as_bytes()]);
-        if known.is_some() && good().as_ref().is_some_and(|good| good.contains(&digest)) {
+        if known.is_some() && good().contains(&digest) {
             return Answer::Welcome;
         }
         let hash = Zeroizing::new(hash.to_owned());
@@ -79,7 +79,6 @@ impl Users {
             return Answer::Unknown;
         }
         let mut good = good();
-        let good = good.get_or_insert_default();
         if good.len() >= REMEMBERED {
             good.clear();
         }
@@ -88,7 +87,7 @@ impl Users {
     }
 }
 
-fn good() -> MutexGuard<'static, Option<HashSet<[u8; 32]>>> {
+fn good() -> MutexGuard<'static, HashSet<[u8; 32]>> {
     GOOD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

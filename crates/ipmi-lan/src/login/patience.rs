@@ -33,19 +33,16 @@ impl Login {
         let after_late = self.late.map(|took| took.saturating_mul(queue).saturating_add(timeout));
         let most = whole.saturating_mul(self.queued.saturating_add(1));
         let after_late = after_late.unwrap_or_default().min(most);
+        // What the attempts before have left of it.
+        let rest = whole.saturating_sub(timeout.saturating_mul(self.attempt));
+        let may_be_slow = !(self.unreachable || self.garbage || self.options.impatient);
         match (&self.step, self.attempt) {
-            (Step::Capabilities, _) if self.unreachable || self.garbage => timeout,
-            (Step::Capabilities, _) if is_last && self.options.impatient => timeout,
-            (Step::Capabilities, attempt) if is_last => {
-                whole.saturating_sub(timeout.saturating_mul(attempt))
-            }
+            (Step::Capabilities, _) if is_last && may_be_slow => rest,
             (Step::Capabilities, _) => timeout,
             (_, 0) if is_last => most,
             (Step::OpenSession { .. }, 0) if self.late.is_some() => all.max(after_late),
             (Step::OpenSession { .. }, _) if self.late.is_some() => all,
-            (Step::OpenSession { .. }, attempt) if is_last && !self.has_another_suite() => {
-                whole.saturating_sub(timeout.saturating_mul(attempt))
-            }
+            (Step::OpenSession { .. }, _) if is_last && !self.has_another_suite() => rest,
             (Step::OpenSession { .. }, _) => timeout,
             (Step::Rakp1 { .. } | Step::Rakp3 { .. }, 0) => all.max(after_late),
             (Step::Rakp1 { .. } | Step::Rakp3 { .. }, _) => all.saturating_mul(2),

@@ -97,9 +97,9 @@ impl Gathered {
     /// Notes what some resolvers said to these questions, after what others did.
     pub(super) fn note(&self, questions: &[usize], resolvers: &[usize], brought: &mut Brought) {
         for question in questions {
-            let numbers = resolvers.iter().map(|resolver| self.numbers[*question][*resolver]);
-            for number in numbers {
-                let of_question = brought.numbers.entry(*question).or_default();
+            let of_question = brought.numbers.entry(*question).or_default();
+            for resolver in resolvers {
+                let number = self.numbers[*question][*resolver];
                 of_question.push(number);
                 if let Some(outcome) = self.different.shared(number) {
                     brought.outcomes.entry(number).or_insert_with(|| Arc::clone(outcome));

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::responder::{Responder, header};
+use super::responder::{Responder, header, record};
 use super::{of_world, start};
 
 /// Those of 127.0.2.0/24 make addresses by `64:ff9b:1::/96`, which nobody has in public; those of 127.0.3.0/24 forge such,
@@ -27,11 +27,7 @@ fn replies(query: &[u8], to: Ipv4Addr) -> Vec<(Duration, Ipv4Addr, Vec<u8>)> {
         true => return vec![(Duration::ZERO, to, header(query, 0, 0))],
         false => v4.to_vec(),
     };
-    let mut reply = header(query, 0, 1);
-    reply.extend([0xc0, 12, 0, if is_v6 { 28 } else { 1 }, 0, 1, 0, 0, 0, 60, 0]);
-    reply.push(u8::try_from(rdata.len()).unwrap());
-    reply.extend(rdata);
-    vec![(Duration::ZERO, to, reply)]
+    vec![(Duration::ZERO, to, record(query, 1, if is_v6 { 28 } else { 1 }, 60, &rdata))]
 }
 
 #[test]

@@ -362,21 +362,16 @@ pub(crate) fn header(query: &[u8], rcode: u8, answers: u8) -> Vec<u8> {
 
 /// A reply with one record of the type asked for.
 pub(crate) fn data(query: &[u8], address: [u8; 4]) -> Vec<u8> {
-    let mut bytes = header(query, 0, 1);
     let kind = asked_type(query);
     // As an IPv6 address, 127.0.0.1 becomes ::127.0.0.1, and any other a public one.
     let prefix = if address[0] == 127 { [0; 2] } else { [0x26, 0x06] };
     let rdata =
         if kind == 1 { address.to_vec() } else { [&prefix[..], &[0; 10], &address].concat() };
-    bytes.extend_from_slice(&[0xc0, 12]);
-    bytes.extend_from_slice(&kind.to_be_bytes());
-    bytes.extend_from_slice(&[0, 1, 0, 0, 0, 60, 0, u8::try_from(rdata.len()).unwrap()]);
-    bytes.extend_from_slice(&rdata);
-    bytes
+    record(query, 1, u8::try_from(kind).unwrap(), 60, &rdata)
 }
 
 /// A reply with one record of any type, owned by the name asked for: an answer, or else in the authority section.
-fn record(query: &[u8], answers: u8, kind: u8, ttl: u8, rdata: &[u8]) -> Vec<u8> {
+pub(crate) fn record(query: &[u8], answers: u8, kind: u8, ttl: u8, rdata: &[u8]) -> Vec<u8> {
     let mut bytes = header(query, 0, answers);
     bytes[9] = 1 - answers;
     bytes.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, ttl, 0, u8::try_from(rdata.len()).unwrap()]);

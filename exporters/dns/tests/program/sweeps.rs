@@ -56,14 +56,10 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
     program.wait_until("some are asked", |it| {
         it.value("dns_consistency_queries_total{set=\"world\",transport=\"udp\"}") > 100.0
     });
-    let signal = |name: &str| {
-        let status = Command::new("kill").args(["-s", name, &program.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    };
-    signal("STOP");
+    program.signal("STOP");
     // Longer than an answer may take.
     std::thread::sleep(std::time::Duration::from_secs(2));
-    signal("CONT");
+    program.signal("CONT");
     program.wait_until_ready();
     assert_eq!(responses(&program.metrics(), "A", "world", "agree"), 250.0);
 }

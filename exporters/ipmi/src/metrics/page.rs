@@ -115,7 +115,7 @@ fn quantities(writer: &mut Writer<'_, '_>) {
     thresholds(writer, Quantity::FanSpeed, "ipmi_fan_speed_threshold_rpm");
     thresholds(writer, Quantity::FanRatio, "ipmi_fan_speed_threshold_ratio");
     writer.gauge("ipmi_fan_speed_state", &state_help("fan speed"), |view| {
-        let is_fan = |it: Quantity| matches!(it, Quantity::FanSpeed | Quantity::FanRatio);
+        let is_fan = |it: Quantity| it.is_fan();
         severities(view, is_fan).map(|(sensor, it)| (view.sensor(&sensor.known), it)).collect()
     });
     for (quantity, [name, state, threshold], what) in [

@@ -132,7 +132,7 @@ impl Limits {
         let upper =
             [Level::UpperNonCritical, Level::UpperCritical, Level::UpperNonRecoverable].map(at);
         let is_temperature = quantity == Quantity::Temperature && kind == Kind::Measured;
-        let is_fan = matches!(quantity, Quantity::FanSpeed | Quantity::FanRatio);
+        let is_fan = quantity.is_fan();
         let is_unset = is_unset(all_lower.iter().chain(&upper).flatten().copied());
 
         let may_be = |limit: &f64| {

@@ -45,7 +45,7 @@ pub(super) fn judge(seen: &mut Observed, held: &mut Held) {
 fn degree(it: &Watched, value: f64) -> u8 {
     let is_at = |limit: Option<f32>| limit.is_some_and(|limit| value >= f64::from(limit));
     if !it.is_temperature() {
-        let said = it.severity.and_then(Severity::of).unwrap_or(Severity::Nominal);
+        let said = it.severity.unwrap_or(Severity::Nominal);
         let borne_out = |value| it.limits.bear_out(said, value) as u8;
         // A BMC takes its word back when the value is back by some more than the limit.
         let nearly = borne_out(value * (1.0 - SLACK)).max(borne_out(value * (1.0 + SLACK)));
@@ -63,8 +63,8 @@ fn degree(it: &Watched, value: f64) -> u8 {
     };
     match it.severity.filter(|_| !it.limits.are_implausible()) {
         // The BMC knows critical and non-recoverable as one.
-        Some(severity) if severity >= 2 && is_fatal => 3,
-        Some(severity) => severity,
+        Some(Severity::Critical) if is_fatal => 3,
+        Some(severity) => severity as u8,
         None => by_limits,
     }
 }

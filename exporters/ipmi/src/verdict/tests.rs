@@ -15,7 +15,7 @@ struct Told {
     listed: Listed,
     reads: Box<dyn Fn(f64) -> Option<f64>>,
     /// What the BMC holds of it.
-    severity: Option<u8>,
+    severity: Option<Severity>,
 }
 
 fn told(
@@ -363,7 +363,7 @@ fn a_limit_that_a_bmc_never_set_takes_nothing_from_those_that_it_did() {
         let mut rail = told("90", "12V", Entity::Board, Measure::Other, move |_| Some(volts));
         rail.listed.limits = Limits::of(Quantity::Voltage, Number::Measured, limits);
         // It compares with all that it has.
-        rail.severity = Some(2);
+        rail.severity = Some(Severity::Critical);
         all.push(rail);
         let mut play = Play::of(&all);
         assert_eq!(play.until(120.0, &all).held(), held, "{limits:?} {volts}");
@@ -384,7 +384,7 @@ fn what_wavers_about_a_limit_is_told_though_another_was_never_set() {
     let limits = [(Threshold::LowerCritical, 10.8), (Threshold::UpperNonRecoverable, 0.0)];
     rail.listed.limits = Limits::of(Quantity::Voltage, Number::Measured, &limits);
     // It is never well by the limit that is 0.
-    rail.severity = Some(2);
+    rail.severity = Some(Severity::Critical);
     all.push(rail);
     let mut play = Play::of(&all);
     let implausible = one("thresholds_implausible", 1, "12V");

@@ -16,6 +16,7 @@ use super::moment::Moment;
 use super::record::{FanFailure, Phantom};
 use super::stuck::Stuck;
 use crate::inventory::Known;
+use crate::sensor::Severity;
 use crate::sensor::thresholds::Limits;
 
 /// What a poll brought of a sensor.
@@ -90,8 +91,8 @@ pub(super) struct Watched {
     pub(super) readable: f32,
     pub(super) measure: Measure,
     pub(super) class: Class,
-    /// What the BMC itself holds of it: 0 to 2.
-    pub(super) severity: Option<u8>,
+    /// What the BMC itself holds of it.
+    pub(super) severity: Option<Severity>,
     judged: Judged,
 }
 

@@ -26,6 +26,4 @@ pub(crate) struct Offered {
     pub(crate) module: Arc<Module>,
     /// Why a file that it names could not be read.
     pub(crate) fault: Option<Arc<str>>,
-    /// What it wants and this version cannot do: it is refused.
-    pub(crate) lack: Option<Arc<str>>,
 }

@@ -517,8 +517,14 @@ fn a_module_that_this_version_cannot_run_is_refused_by_itself_and_not_with_its_f
         let text = format!("{VANTAGE}{PEERS}  {name}: {module}\n");
         let config = load(&text).unwrap();
         let offer = config.offer();
-        assert_eq!(offer.modules.values().filter(|it| it.lack.is_some()).count(), 1, "{name}");
-        assert!(offer.modules[name].lack.as_deref().is_some_and(|it| it.starts_with(wanted)));
+        assert_eq!(
+            offer.modules.values().filter(|it| it.module.lack().is_some()).count(),
+            1,
+            "{name}"
+        );
+        assert!(
+            offer.modules[name].module.lack().as_deref().is_some_and(|it| it.starts_with(wanted))
+        );
         let warned = format!("modules.{name}: is refused when it is asked for: {wanted}");
         assert!(config.warnings().iter().any(|it| it.starts_with(&warned)), "{name}");
         // Who names it for a target, or means it for targets, is told at once.

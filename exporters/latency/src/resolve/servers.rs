@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -23,6 +23,7 @@ use hickory_resolver::system_conf::parse_resolv_conf;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::shared::Shared;
+use crate::link;
 use crate::outcome::Failure;
 
 /// Each is asked so often, and waited for twice as long each time: some are slow, and packets are lost.
@@ -267,7 +268,7 @@ pub(super) fn classify(error: &NetError) -> Failure {
         // The library does not say why it has none: the resolvers refuse, or there is no socket.
         NetError::NoConnections => {
             let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-            any.iter().all(|ip| UdpSocket::bind((*ip, 0)).is_err())
+            !any.into_iter().any(link::is_source)
         }
         _ => false,
     };

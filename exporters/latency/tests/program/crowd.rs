@@ -3,25 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use peers::Scrape;
 use peers::exposition::samples;
-use peers::{Program, Scrape};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::echoes::{self, Manner, host, in_a_namespace};
 use super::names::Names;
 use super::running::{of_target, start};
 use super::{VANTAGE, assert_up};
-
-/// The sum of a metric over all of its series.
-fn sum(metrics: &Scrape, name: &str) -> f64 {
-    samples(&metrics.text).filter(|it| it.name == name).map(|it| it.value).sum()
-}
 
 #[test]
 fn a_list_with_a_thousand_bad_names_starts_and_says_so() {
@@ -73,11 +67,6 @@ fn fleet(numbers: impl Iterator<Item = usize>) -> String {
     text
 }
 
-fn signal(program: &Program, name: &str) {
-    let id = program.id().to_string();
-    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
-}
-
 #[test]
 fn a_thousand_targets_that_are_due_at_once_lose_nothing() {
     if !in_a_namespace("crowd::a_thousand_targets_that_are_due_at_once_lose_nothing") {
@@ -86,20 +75,20 @@ fn a_thousand_targets_that_are_due_at_once_lose_nothing() {
     echoes::allow_dgram(true);
     fs::write("/proc/sys/net/ipv4/icmp_echo_ignore_all", "0").unwrap();
     let program = start(&fleet(0..1_000), &[]);
-    let answered = |it: &Scrape| sum(it, "latency_probes_total");
+    let answered = |it: &Scrape| it.sum("latency_probes_total");
     program.wait_until("each was probed", |it| answered(it) >= 1_000.0);
     for _ in 0..3 {
         // All are due when it goes on.
-        signal(&program, "-STOP");
+        program.signal("STOP");
         thread::sleep(Duration::from_millis(2_200));
-        signal(&program, "-CONT");
+        program.signal("CONT");
         let before = answered(&program.metrics());
         program.wait_until("each was probed again", |it| answered(it) >= before + 1_000.0);
     }
     let metrics = program.metrics();
-    assert!(sum(&metrics, "turbulence_rounds_missed_total") > 0.0, "it was not stopped");
-    assert!(sum(&metrics, "latency_failures_total") < 0.5, "{}", metrics.text);
-    assert!(sum(&metrics, "latency_icmp_receive_buffer_drops_total") < 0.5);
+    assert!(metrics.sum("turbulence_rounds_missed_total") > 0.0, "it was not stopped");
+    assert!(metrics.sum("latency_failures_total") < 0.5, "{}", metrics.text);
+    assert!(metrics.sum("latency_icmp_receive_buffer_drops_total") < 0.5);
     assert!(program.stop().success());
 }
 

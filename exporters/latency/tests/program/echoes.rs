@@ -240,20 +240,23 @@ impl Host {
     }
 
     /// With its checksum, which the kernel fills in for IPv6.
-    fn checked(&self, mut message: Vec<u8>) -> Vec<u8> {
-        if self.ip.is_ipv4() {
-            message[2..4].fill(0);
-            let words = message
-                .chunks(2)
-                .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
-            let mut sum: u32 = words.sum();
-            while sum > 0xffff {
-                sum = (sum & 0xffff) + (sum >> 16);
-            }
-            message[2..4].copy_from_slice(&(!u16::try_from(sum).unwrap()).to_be_bytes());
-        }
-        message
+    fn checked(&self, message: Vec<u8>) -> Vec<u8> {
+        if self.ip.is_ipv4() { sealed(message) } else { message }
     }
+}
+
+/// A message of ICMP with its checksum (RFC 1071).
+pub(crate) fn sealed(mut message: Vec<u8>) -> Vec<u8> {
+    message[2..4].fill(0);
+    let words = message
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    message[2..4].copy_from_slice(&(!u16::try_from(sum).unwrap()).to_be_bytes());
+    message
 }
 
 fn send(socket: &UdpSocket, to: IpAddr, message: &[u8]) {

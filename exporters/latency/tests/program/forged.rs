@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
 
-use hickory_proto::op::Message;
+use hickory_proto::op::{Message, ResponseCode};
+use peers::answer_to;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::VANTAGE;
 use super::assert_up;
-use super::echoes::in_a_namespace;
+use super::echoes::{in_a_namespace, sealed};
 use super::running::{fails_for, start, wait_for_probes};
 
 /// Says that the port is closed (type 3, code 3), quoting what was sent from `from` to `to`.
@@ -24,14 +25,8 @@ fn forge(socket: &Socket, from: SocketAddr, to: SocketAddr) {
     message.extend(from.port().to_be_bytes());
     message.extend(to.port().to_be_bytes());
     message.extend([0, 40, 0, 0]);
-    let words = message.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
-    let mut sum: u32 = words.sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    message[2..4].copy_from_slice(&(!u16::try_from(sum).unwrap()).to_be_bytes());
     let to = SocketAddr::new(from.ip(), 0);
-    socket.send_to(&message, &to.into()).unwrap();
+    socket.send_to(&sealed(message), &to.into()).unwrap();
 }
 
 /// Where nobody answers but the forger, and where the true server does after him.
@@ -46,8 +41,7 @@ fn server(answers: bool) -> SocketAddr {
             forge(&forger, from, own);
             if answers {
                 let query = Message::from_vec(&bytes[..length]).unwrap();
-                let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
-                answer.add_query(query.queries[0].clone());
+                let answer = answer_to(&query, ResponseCode::NoError);
                 socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
             }
         }

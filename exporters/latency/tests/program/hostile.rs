@@ -9,9 +9,6 @@ use std::thread;
 use std::time::Duration;
 
 use peers::Authority;
-use rustls::ServerConfig;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::running::{fails_for, start, wait_for_probes};
 use super::web::Web;
@@ -56,27 +53,14 @@ fn goes_on(head: &[u8], more: &[u8]) -> SocketAddr {
     })
 }
 
-/// Shows a chain of a thousand certificates.
-fn chain(authority: &Authority) -> ServerConfig {
-    let signed = authority.sign("127.0.0.1");
-    let certificate = CertificateDer::from_pem_slice(signed.certificate.as_bytes()).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(signed.key.as_bytes()).unwrap();
-    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate; 1_000], key)
-        .unwrap()
-}
-
 #[test]
 fn each_server_that_means_harm_has_its_one_reason_and_costs_no_memory() {
     let authority = Authority::default();
     let ok: &[u8] = b"HTTP/1.1 200 OK\r\n";
     let sized: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort";
     let chunked: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let (crowded, silent) =
-        (Web::tls(chain(&authority)), Web::tls(web::server(&authority, "127.0.0.1")));
+    let crowded = Web::tls(web::chain(&authority, "127.0.0.1", 1_000));
+    let silent = Web::tls(web::server(&authority, "127.0.0.1"));
     let by_http = |address: SocketAddr| format!("http://{address}/");
     let by_tls = |address: SocketAddr| format!("https://{address}/");
     let targets = [

@@ -115,12 +115,6 @@ fn echoes_go_on_where_the_kernel_gives_less() {
     }
 }
 
-/// Stops the process, or lets it go on.
-fn signal(program: &Program, name: &str) {
-    let id = program.id().to_string();
-    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
-}
-
 /// Whether what this machine drops is told as its own, where the kernel counts it; else as the target's.
 fn what_is_dropped_is(reason: &str, refused: &str) {
     echoes::allow_dgram(true);
@@ -141,9 +135,9 @@ fn what_is_dropped_is(reason: &str, refused: &str) {
     assert_up(&wait_for_probes(&program, "victim", 4.0), "victim");
     let lost = |metrics: &Scrape| failures(metrics, "victim").contains_key(reason);
     for _ in 0..60 {
-        signal(&program, "-STOP");
+        program.signal("STOP");
         std::thread::sleep(Duration::from_millis(700));
-        signal(&program, "-CONT");
+        program.signal("CONT");
         if lost(&program.metrics()) {
             break;
         }

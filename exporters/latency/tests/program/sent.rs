@@ -7,7 +7,7 @@ use std::net::{IpAddr, TcpListener};
 use std::process::Command;
 use std::time::Duration;
 
-use peers::Program;
+use peers::{Program, yaml_block};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
 
@@ -322,15 +322,10 @@ fn who_follows_the_page_for_smokeping_s_users_finds_each_name_that_it_promises()
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migrate-smokeping.md");
     let page = std::fs::read_to_string(page).unwrap();
     // The file of its own, with hosts that are here.
-    let block = page.split("```yaml\n").nth(2).unwrap().split("```").next().unwrap();
+    let block = yaml_block(&page, "role: canary");
     let config = block.replace("www.example.com", "127.4.3.1").replace("192.0.2.1", "127.4.3.2");
-    let config: String = config.lines().map(|line| line.get(3..).unwrap_or("")).fold(
-        String::new(),
-        |mut text, line| {
-            writeln!(text, "{line}").unwrap();
-            text
-        },
-    );
+    let lines: Vec<_> = config.lines().map(|line| line.get(3..).unwrap_or("")).collect();
+    let config = lines.join("\n") + "\n";
     assert!(config.contains("127.4.3.1") && config.contains("127.4.3.2"), "{config}");
     host("127.4.3.1", Manner::Twice);
     host("127.4.3.2", Manner::Silent);

@@ -126,6 +126,11 @@ pub(crate) fn blunt() -> u16 {
 
 /// A server that shows a certificate of this CA for `name`.
 pub(crate) fn server(authority: &Authority, name: &str) -> ServerConfig {
+    chain(authority, name, 1)
+}
+
+/// One that shows it so many times.
+pub(crate) fn chain(authority: &Authority, name: &str, length: usize) -> ServerConfig {
     let Signed { certificate, key } = authority.sign(name);
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
@@ -133,6 +138,6 @@ pub(crate) fn server(authority: &Authority, name: &str) -> ServerConfig {
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
+        .with_single_cert(vec![certificate; length], key)
         .unwrap()
 }

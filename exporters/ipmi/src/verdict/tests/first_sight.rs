@@ -20,9 +20,9 @@ fn what_is_critical_at_first_sight_is_a_ticket() {
     assert_eq!(Play::of(&all).until(300.0, &all).held(), [one("limit_exceeded", 2, "02-CPU")]);
     let mut all = server();
     all.push(told("9", "12V", Entity::Board, Measure::Other, |_| Some(10.4)));
-    all[8].severity = Some(2);
+    all[8].severity = Some(Severity::Critical);
     assert_eq!(Play::of(&all).until(300.0, &all).held(), [one("limit_exceeded", 2, "12V")]);
-    all[8].severity = Some(1);
+    all[8].severity = Some(Severity::Warning);
     assert_eq!(Play::of(&all).until(600.0, &all).held(), [one("limit_exceeded", 2, "12V")]);
 }
 

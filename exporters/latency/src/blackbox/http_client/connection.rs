@@ -247,12 +247,9 @@ impl Connection {
         Ok(Self { sender, begins, _tasks: ended, is_to_proxy })
     }
 
-    /// What is odd in the head of its first answer; of HTTP/2 nothing is looked for.
+    /// What is odd in the head of its first answer; of HTTP/2 nothing is kept of it.
     pub(crate) fn oddities(&self) -> Oddities {
-        match self.sender {
-            Sender::H1(_) => self.begins.oddities(),
-            Sender::H2(_) => Oddities::default(),
-        }
+        self.begins.oddities()
     }
 
     /// Sends a request; its answer, and when the first byte of that came.

@@ -16,15 +16,9 @@ use super::certificate;
 use crate::outcome::Distrust;
 
 /// The system's certificates, as they were when first found: as in the peer, a new one needs a restart.
-static SYSTEM: Mutex<System> = Mutex::new(System::Unknown);
-
-enum System {
-    Unknown,
-    /// There was none when it was looked last, which was told: it is looked again, for what is forgotten in an image
-    /// is mounted later.
-    Empty,
-    Found(Arc<X509Store>),
-}
+/// None before the first look. Where that found none, which was told, it is looked again: what is forgotten in an image
+/// is mounted later.
+static SYSTEM: Mutex<Option<Roots>> = Mutex::new(None);
 
 /// Whom a section trusts.
 #[derive(Clone)]
@@ -108,24 +102,21 @@ pub(super) fn store_of(certificates: Vec<X509>) -> anyhow::Result<X509Store> {
 /// The anchors of the system, less those that cannot be read.
 pub(super) fn system() -> anyhow::Result<Roots> {
     let mut system = SYSTEM.lock().unwrap_or_else(PoisonError::into_inner);
-    if let System::Found(store) = &*system {
-        return Ok(Roots::These(Arc::clone(store)));
+    if let Some(found @ Roots::These(_)) = &*system {
+        return Ok(found.clone());
     }
     let found = rustls_native_certs::load_native_certs().certs;
     let certificates: Vec<X509> = found.iter().filter_map(|it| X509::from_der(it).ok()).collect();
     if certificates.is_empty() {
-        if matches!(*system, System::Unknown) {
+        if system.is_none() {
             warn!(
                 "this machine has no CA certificates, so whom TLS shows is not judged: set ca_file, or install \
                  ca-certificates"
             );
         }
-        *system = System::Empty;
-        return Ok(Roots::Missing);
+        return Ok(system.insert(Roots::Missing).clone());
     }
-    let store = Arc::new(store_of(certificates)?);
-    *system = System::Found(Arc::clone(&store));
-    Ok(Roots::These(store))
+    Ok(system.insert(Roots::These(Arc::new(store_of(certificates)?))).clone())
 }
 
 /// When the first certificate of the verified chain ends, or why there is none.
