@@ -23,7 +23,8 @@ use set::Source;
 use zone::Zone;
 pub(crate) use zone::{ZonePlan, ZoneWork};
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -97,6 +98,8 @@ pub struct Config {
     max_series: Located<usize>,
     /// Where they are: the list of each set in the making, for them to be added to.
     own: Vec<Option<Arc<Builder>>>,
+    /// Where the resolvers are that are written by their names, as far as that was looked up.
+    pub(crate) addresses: BTreeMap<HostName, BTreeSet<IpAddr>>,
     /// What is allowed and hardly meant.
     pub(crate) warnings: Vec<String>,
 }
@@ -314,6 +317,7 @@ impl TryFrom<RawConfig> for Config {
             known: Arc::new(raw.known_addresses),
             max_series: raw.max_series,
             own,
+            addresses: BTreeMap::new(),
             warnings,
         };
         config.check_questions(&mut problems);
@@ -334,7 +338,8 @@ impl TryFrom<RawConfig> for Config {
                 set.inline(&entries, number, config.builder(set), &mut problems);
             config.warnings.extend(warning);
             // One that excludes all has been told of each.
-            if entries.is_empty() || !builder.is_empty() {
+            let has_names = config.sets[number].names().next().is_some();
+            if entries.is_empty() || !builder.is_empty() || has_names {
                 config.fill(number, builder, place, &mut problems);
             }
         }

@@ -60,7 +60,7 @@ pub fn reply(data: &[u8]) {
 
 /// A list of resolvers.
 pub fn list(data: &[u8]) {
-    if let Ok(builder) = resolvers::parse(data, Builder::new(false), 53) {
+    if let Ok(builder) = resolvers::parse(data, Builder::new(false, 53)) {
         let list = builder.finish();
         let countries = list.countries.len();
         assert!(list.resolvers.iter().all(|it| usize::from(it.country) < countries));

@@ -1,6 +1,7 @@
 //! Asks the world's resolvers the same questions, and says who answers otherwise.
 //!
 //! * `config`: the file, its defaults and its validation; `resolvers`: the list of whom to ask;
+//! * `names`: where the resolvers are of which the name is known;
 //! * `courtesy`: what is owed to whom is asked, over all sets;
 //! * `state`: what is known of one set; `kept`: its last sweep's outcomes; `poll`: one set, swept for ever;
 //!   `progress`: how far its sweep has come; `sweep`: one sweep, the part that does I/O;
@@ -32,6 +33,7 @@ mod kept;
 mod kind;
 mod known;
 mod metrics;
+mod names;
 mod nat64;
 mod outcome;
 mod pages;
@@ -68,16 +70,26 @@ use crate::interception::{Interceptions, RunningInterception};
 use crate::metrics::authority::ZoneMetrics;
 use crate::metrics::ecs::EcsMetrics;
 use crate::metrics::page::Metrics;
+use crate::names::Names;
 use crate::state::{Moment, RunningSet, Sets};
 use crate::store::Store;
 
 /// Sweeps sets of resolvers and asks the servers of zones, each set and zone in its own task.
 #[derive(Debug)]
 pub struct DnsExporter {
-    sets: Arc<Sets>,
+    running: RunningSets,
+    names: Arc<Names>,
     zones: Arc<Zones>,
     ecs: Arc<EcsSets>,
     interceptions: Arc<Interceptions>,
+    rounds: Rounds,
+    courtesy: Courtesy,
+}
+
+/// The sets, and what their tasks need.
+#[derive(Clone, Debug)]
+struct RunningSets {
+    sets: Arc<Sets>,
     rounds: Rounds,
     courtesy: Courtesy,
 }
@@ -142,14 +154,12 @@ impl Exporter for DnsExporter {
         kit.registry.register(ZoneMetrics(Arc::clone(&zones)));
         let (ecs, interceptions) = (Arc::default(), Arc::default());
         kit.registry.register(EcsMetrics(Arc::clone(&ecs), Arc::clone(&interceptions)));
-        Ok(Self {
-            sets,
-            zones,
-            ecs,
-            interceptions,
-            rounds: kit.rounds.clone(),
-            courtesy: Courtesy::default(),
-        })
+        let (rounds, courtesy, names) = (kit.rounds.clone(), Courtesy::default(), Arc::default());
+        let running = RunningSets { sets, rounds: rounds.clone(), courtesy: courtesy.clone() };
+        let of_names = running.clone();
+        let keep = move |config: &Config, found: &[Found]| of_names.keep_in_step(config, found);
+        tokio::spawn(names::run(Arc::clone(&names), keep));
+        Ok(Self { running, names, zones, ecs, interceptions, rounds, courtesy })
     }
 
     fn discovery(config: &Config) -> Discovery {
@@ -157,6 +167,62 @@ impl Exporter for DnsExporter {
     }
 
     fn keep_in_step(&self, config: &mut Config, found: &[Found]) -> Vec<Skipped> {
+        let keep = |config: &Config, found: &[Found]| self.running.keep_in_step(config, found);
+        let skipped = self.names.keep_in_step(config, found, keep);
+        self.keep_zones_in_step(config);
+        self.keep_the_rest_in_step(config);
+        RUNS.store(true, Ordering::Relaxed);
+        skipped
+    }
+
+    fn health(&self) -> Vec<Arc<Health>> {
+        let sets = self.running.sets.states();
+        let sets = sets.iter().map(|set| Arc::clone(&set.state().health));
+        let zones = self.zones.states();
+        let zones = zones.iter().map(|zone| Arc::clone(&zone.health));
+        let ecs = self.ecs.states();
+        let ecs = ecs.iter().map(|ecs| Arc::clone(&ecs.health));
+        let tests = self.interceptions.states();
+        let tests = tests.iter().map(|test| Arc::clone(&test.health));
+        sets.chain(zones).chain(ecs).chain(tests).collect()
+    }
+
+    fn has_target(&self, name: &str) -> bool {
+        self.running.sets.has(name)
+            || self.zones.has(name)
+            || self.ecs.has(name)
+            || self.interceptions.has(name)
+    }
+
+    fn routes(self: &Arc<Self>) -> Router {
+        pages::routes(
+            Arc::clone(&self.running.sets),
+            Arc::clone(&self.zones),
+            Arc::clone(&self.ecs),
+        )
+    }
+}
+
+/// Whether the first config is in force: a reload looks at the files of what it starts, and at no others, which the
+/// program itself is about to replace.
+static RUNS: AtomicBool = AtomicBool::new(false);
+
+/// A warning for each file of a state directory that is of no use. Changes nothing.
+fn faults_of_files(config: &Config) -> Vec<String> {
+    let Some(directory) = &config.state_directory else { return Vec::new() };
+    let sets = config.names_of_sets().map(|(line, set)| (line, Store::new(directory, set).fault()));
+    let zones = config
+        .names_of_zones()
+        .map(|(line, zone)| (line, authority::store::Store::new(directory, zone).fault()));
+    let fault = |(line, fault): (u32, Option<String>)| {
+        Some(format!("line {line}: state_directory: {}", fault?))
+    };
+    sets.chain(zones).filter_map(fault).collect()
+}
+
+impl RunningSets {
+    /// Sweeps the sets of a config with what was found, from now on and no others.
+    fn keep_in_step(&self, config: &Config, found: &[Found]) -> Vec<Skipped> {
         let (plans, skipped) = config.plans(found);
         let directory = config.state_directory.clone();
         let names: BTreeSet<String> = plans.values().map(|plan| plan.set.name.clone()).collect();
@@ -184,51 +250,8 @@ impl Exporter for DnsExporter {
         let holds = |wanted: &Wanted<Work, Plan>| sweep::descriptors(&wanted.labels);
         let relabel = |set: &Arc<RunningSet>, plan: &Plan| set.relabel(plan, poll::unix_seconds());
         self.sets.update_with(wanted, holds, start, relabel);
-        self.keep_zones_in_step(config);
-        self.keep_the_rest_in_step(config);
-        RUNS.store(true, Ordering::Relaxed);
         skipped
     }
-
-    fn health(&self) -> Vec<Arc<Health>> {
-        let sets = self.sets.states();
-        let sets = sets.iter().map(|set| Arc::clone(&set.state().health));
-        let zones = self.zones.states();
-        let zones = zones.iter().map(|zone| Arc::clone(&zone.health));
-        let ecs = self.ecs.states();
-        let ecs = ecs.iter().map(|ecs| Arc::clone(&ecs.health));
-        let tests = self.interceptions.states();
-        let tests = tests.iter().map(|test| Arc::clone(&test.health));
-        sets.chain(zones).chain(ecs).chain(tests).collect()
-    }
-
-    fn has_target(&self, name: &str) -> bool {
-        self.sets.has(name)
-            || self.zones.has(name)
-            || self.ecs.has(name)
-            || self.interceptions.has(name)
-    }
-
-    fn routes(self: &Arc<Self>) -> Router {
-        pages::routes(Arc::clone(&self.sets), Arc::clone(&self.zones), Arc::clone(&self.ecs))
-    }
-}
-
-/// Whether the first config is in force: a reload looks at the files of what it starts, and at no others, which the
-/// program itself is about to replace.
-static RUNS: AtomicBool = AtomicBool::new(false);
-
-/// A warning for each file of a state directory that is of no use. Changes nothing.
-fn faults_of_files(config: &Config) -> Vec<String> {
-    let Some(directory) = &config.state_directory else { return Vec::new() };
-    let sets = config.names_of_sets().map(|(line, set)| (line, Store::new(directory, set).fault()));
-    let zones = config
-        .names_of_zones()
-        .map(|(line, zone)| (line, authority::store::Store::new(directory, zone).fault()));
-    let fault = |(line, fault): (u32, Option<String>)| {
-        Some(format!("line {line}: state_directory: {}", fault?))
-    };
-    sets.chain(zones).filter_map(fault).collect()
 }
 
 impl DnsExporter {

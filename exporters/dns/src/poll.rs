@@ -57,6 +57,13 @@ pub(crate) async fn run(
             }
         }
         let plan = Arc::clone(&set.state().plan);
+        if plan.set.list.resolvers.is_empty() {
+            if !plan.set.list.is_awaited {
+                set.state().counts.sweep(SweepResult::Failed);
+                set.state().health.down("unresolved");
+            }
+            continue;
+        }
         courtesy.swept(&plan.set.list, plan.pause(sweep::spare_tcp(&plan, &courtesy)));
         known = round(&set, &courtesy, known).await;
     }

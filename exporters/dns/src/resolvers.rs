@@ -7,7 +7,7 @@ mod geo;
 mod opt_out;
 
 pub(crate) use builder::{Added, Builder};
-pub(crate) use entry::{Country, Entry};
+pub(crate) use entry::{At, Country, Entry, Host, Listed};
 pub(crate) use file::parse;
 pub(crate) use geo::{Geo, Systems};
 pub(crate) use opt_out::OptOut;
@@ -18,6 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::exchange::HostName;
 use crate::special;
 
 /// The country of a resolver that answers from many places: its address says nothing about where.
@@ -54,6 +55,12 @@ pub(crate) struct ResolverList {
     pub(crate) resolvers: Vec<Resolver>,
     /// The ports of those that are asked at another than that of their set, by their numbers.
     pub(crate) ports: BTreeMap<u32, u16>,
+    /// The names of those that were found by one, by their numbers.
+    pub(crate) hosts: BTreeMap<u32, HostName>,
+    /// Names of which no address is known.
+    pub(crate) unresolved: usize,
+    /// Whether one was not looked up yet, until which nobody is asked.
+    pub(crate) is_awaited: bool,
     /// Country codes: two capitals, [`ANYCAST`] or [`UNKNOWN`].
     pub(crate) countries: Vec<String>,
     /// How many networks there are.
@@ -90,6 +97,11 @@ impl ResolverList {
     /// Its port, where that is another than that of the set.
     pub(crate) fn other_port(&self, at: usize) -> Option<u16> {
         self.ports.get(&u32::try_from(at).ok()?).copied()
+    }
+
+    /// Its name, where it was found by one.
+    pub(crate) fn host(&self, at: usize) -> Option<&HostName> {
+        self.hosts.get(&u32::try_from(at).ok()?)
     }
 
     /// Where each of them is asked.

@@ -1,7 +1,8 @@
-//! Discovered resolvers: which set each of them joins, and which may not be asked. No I/O, no clock.
+//! Resolvers that join a set: discovered ones, and those of which the config knows the name; which set each of them joins,
+//! and which may not be asked. No I/O, no clock.
 
-use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use exporter_kit::config::{Located, Problems};
@@ -11,13 +12,18 @@ use super::lists::Hourly;
 use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::{Config, Plan, Set};
 use crate::courtesy::is_stranger;
-use crate::resolvers::{Added, Builder, Country, Entry};
+use crate::exchange::HostName;
+use crate::resolvers::{Added, At, Builder, Country, Entry, Host, Listed, ResolverList};
+
+const AGAIN: &str = "another resolver of the set has its address";
 
 /// A set that resolvers join.
 struct Joined {
     plan: Plan,
     builder: Builder,
     size: Size,
+    /// Names that were not looked up yet.
+    unknown: usize,
 }
 
 /// What all sets ask together.
@@ -41,29 +47,43 @@ impl Asked {
 
 impl Config {
     /// What each set is asked, by its name, with the resolvers that were found; and which of these are
-    /// left out. A set that has no resolver yet is asked nothing.
+    /// left out. A set that has no resolver yet is asked nothing, nor is one of which a name was not looked up yet.
     pub(crate) fn plans(&self, found: &[Found]) -> (BTreeMap<String, Plan>, Vec<Skipped>) {
         let mut joined: BTreeMap<usize, Joined> = BTreeMap::new();
         let mut asked = Asked { hourly: self.hourly(), unacknowledged: self.unacknowledged() };
         let mut skipped = Vec::new();
+        for (number, set) in self.sets.iter().enumerate() {
+            for listed in set.names() {
+                let set = joined.entry(number).or_insert_with(|| self.joined(number));
+                // What its owner said is no resolver's fault, and shows as one that is not there.
+                let _ = set.join(listed, &self.addresses, &mut asked);
+            }
+        }
         for found in found {
-            let added = self.place_of(found).and_then(|(number, address)| {
-                let entry = entry(found, address)?;
-                joined.entry(number).or_insert_with(|| self.joined(number)).add(&entry, &mut asked)
+            let added = self.set_of(found).and_then(|number| {
+                let listed = listed(found)?;
+                let set = joined.entry(number).or_insert_with(|| self.joined(number));
+                set.join(&listed, &self.addresses, &mut asked)
             });
             if let Err(reason) = added {
                 skipped.push(found.clone().skip(reason));
             }
         }
         let plan = |(number, set): (usize, &Located<Set>)| match joined.remove(&number) {
-            Some(Joined { mut plan, builder, .. }) => {
-                plan.set.list = Arc::new(builder.finish());
+            Some(Joined { mut plan, builder, unknown, .. }) => {
+                let mut list = builder.finish();
+                if unknown > 0 {
+                    let unresolved = list.unresolved + unknown;
+                    list = ResolverList { unresolved, is_awaited: true, ..ResolverList::default() };
+                }
+                plan.set.list = Arc::new(list);
                 plan
             }
             None => self.plan(set),
         };
         let plans = self.sets.iter().enumerate().map(plan);
-        let plans = plans.filter(|plan| !plan.set.list.resolvers.is_empty());
+        let is_any = |list: &ResolverList| !list.resolvers.is_empty() || list.unresolved > 0;
+        let plans = plans.filter(|plan| is_any(&plan.set.list));
         // What is left of the hours goes to the sets in their order.
         let mut hourly = asked.hourly;
         let with_room = |plan: Plan| {
@@ -100,34 +120,58 @@ impl Config {
             Some(builder) => Builder::clone(builder),
             None => self.builder(set),
         };
-        Joined { plan: self.plan(set), builder, size: Size::of(&set.list) }
+        Joined { plan: self.plan(set), builder, size: Size::of(&set.list), unknown: 0 }
     }
 
-    /// The number of the set that a resolver joins, and where it is asked.
-    fn place_of(&self, found: &Found) -> Result<(usize, At), String> {
+    /// The names by which resolvers are known, whose addresses are looked up.
+    pub(crate) fn host_names(&self, found: &[Found]) -> BTreeSet<HostName> {
+        let found = found.iter().filter_map(|it| At::try_from(it.address.clone()).ok());
+        let own = self.sets.iter().flat_map(|set| set.names().map(|it| it.at.clone()));
+        own.chain(found).filter_map(|at| at.name().cloned()).collect()
+    }
+
+    /// The number of the set that a resolver joins.
+    fn set_of(&self, found: &Found) -> Result<usize, String> {
         let name = found.labels.get("set").filter(|name| !name.is_empty());
         let number = match name {
             Some(name) => self.sets.iter().position(|set| set.name == *name),
             None => (self.sets.len() == 1).then_some(0),
         };
-        let number = number.ok_or_else(|| {
+        number.ok_or_else(|| {
             let known: Vec<_> = self.sets.iter().map(|set| set.name.as_str()).collect();
             format!("set: must be one of {}", known.join(", "))
-        })?;
-        let port = self.sets[number].port;
-        if let Ok(address) = found.address.parse() {
-            return Ok((number, (address, None)));
-        }
-        match found.address.parse::<SocketAddr>() {
-            Ok(at) if at.port() > 0 => {
-                Ok((number, (at.ip(), Some(at.port()).filter(|own| *own != port))))
-            }
-            _ => Err("address: must be an IP address, or IP:PORT ([IP]:PORT for IPv6)".to_owned()),
-        }
+        })
     }
 }
 
 impl Joined {
+    /// Adds a resolver at its address, or at each that its name has, unless the set may not ask it.
+    fn join(
+        &mut self,
+        listed: &Listed,
+        addresses: &BTreeMap<HostName, BTreeSet<IpAddr>>,
+        asked: &mut Asked,
+    ) -> Result<(), String> {
+        let name = match &listed.at.host {
+            Host::Address(address) => return self.add(&listed.entry_at(*address), asked),
+            Host::Name(name) => name,
+        };
+        let Some(addresses) = addresses.get(name) else {
+            self.unknown += 1;
+            return Ok(());
+        };
+        let add = |address: &IpAddr| self.add(&listed.entry_at(*address), asked);
+        let added: Vec<_> = addresses.iter().map(add).collect();
+        if added.iter().any(Result::is_ok) {
+            return Ok(());
+        }
+        let fault = added.into_iter().find_map(Result::err);
+        if fault.as_deref() != Some(AGAIN) {
+            self.builder.unresolved();
+        }
+        Err(fault.unwrap_or_else(|| "address: the name has none".to_owned()))
+    }
+
     /// Adds a resolver unless the set may not ask it, or not so many.
     fn add(&mut self, entry: &Entry, asked: &mut Asked) -> Result<(), String> {
         if !self.builder.takes(entry.address) {
@@ -145,7 +189,7 @@ impl Joined {
         let is_quiet = !self.plan.set.acknowledge_third_party_probing && is_stranger(entry.address);
         let fault = fault.or_else(|| asked.fault(entry.address).filter(|_| is_quiet));
         let fault = fault.or_else(|| match self.builder.add(entry) {
-            Added::Again => Some("another resolver of the set has its address".to_owned()),
+            Added::Again => Some(AGAIN.to_owned()),
             Added::OptedOut => Some("address: is in `opt_out_file`".to_owned()),
             Added::New | Added::Special => None,
         });
@@ -161,17 +205,15 @@ impl Joined {
     }
 }
 
-/// An address, and its port if that is not that of the set.
-type At = (IpAddr, Option<u16>);
-
 /// A resolver, with what its labels say of it.
-fn entry(found: &Found, (address, port): At) -> Result<Entry, String> {
+fn listed(found: &Found) -> Result<Listed, String> {
+    let at = At::try_from(found.address.clone()).map_err(|error| format!("address: {error}"))?;
     let label = |name: &str| found.labels.get(name).filter(|value| !value.is_empty());
     let country = label("country").map(|country| Country::try_from(country.clone())).transpose();
     let country = country.map_err(|error| format!("country: {error}"))?;
     let asn = label("asn").map(|asn| asn.strip_prefix("AS").unwrap_or(asn).parse()).transpose();
     let asn = asn.map_err(|_| "asn: must be a number, as in 64500 or AS64500".to_owned())?;
-    Ok(Entry { address, port, country, asn })
+    Ok(Listed { at, country, asn })
 }
 
 #[cfg(test)]
@@ -225,7 +267,7 @@ mod tests {
             found("8.8.8.8", &[]),
             found("8.8.8.8", &[("set", "s3cret")]),
             found("8.8.8.8:0", &[("set", "found")]),
-            found("s3cret.example", &[("set", "found")]),
+            found("u:s3cret@h.example", &[("set", "found")]),
             found("8.8.8.8", &[("set", "found"), ("country", "s3cret")]),
             found("8.8.8.8", &[("set", "found"), ("asn", "s3cret")]),
         ]);
@@ -271,6 +313,65 @@ mod tests {
         assert_eq!((count("one"), count("other"), skipped.len()), (102, 102, 1));
         let wanted = "acknowledge_third_party_probing: all sets together would probe more than 200";
         assert!(skipped[0].reason.starts_with(wanted), "{skipped:?}");
+    }
+
+    #[test]
+    fn a_name_is_asked_at_each_of_its_addresses_once_these_are_known() {
+        let mut config = config(
+            "{ name: own, resolvers: [9.9.9.9, { address: 'dns.example:5353', country: nl }] }, { name: found }",
+        );
+        let others = [
+            found("more.example", &[("set", "found"), ("asn", "64500")]),
+            found("none.example", &[("set", "found")]),
+            found("inside.example", &[("set", "found")]),
+        ];
+        let names = config.host_names(&others);
+        let names: Vec<_> = names.iter().map(HostName::as_str).collect();
+        assert_eq!(names, ["dns.example", "inside.example", "more.example", "none.example"]);
+        // Nobody is asked before: those that are there were asked twice within a minute otherwise.
+        let (plans, skipped) = config.plans(&others);
+        let sizes = |plans: &BTreeMap<String, Plan>| {
+            let size = |set: &str| &plans[set].set.list;
+            [size("own"), size("found")].map(|it| (it.resolvers.len(), it.unresolved))
+        };
+        assert_eq!((sizes(&plans), skipped.len()), ([(0, 1), (0, 3)], 0));
+        for (name, addresses) in [
+            ("dns.example", &["9.9.9.9", "2620:fe::fe", "9.9.9.10"][..]),
+            ("more.example", &["11.0.0.1"]),
+            ("none.example", &[]),
+            ("inside.example", &["10.0.0.1"]),
+        ] {
+            let addresses = addresses.iter().map(|it| it.parse().unwrap()).collect();
+            config.addresses.insert(name.parse().unwrap(), addresses);
+        }
+        let (plans, skipped) = config.plans(&others);
+        assert_eq!(sizes(&plans), [(3, 0), (1, 2)]);
+        let own = &plans["own"].set.list;
+        let peers: Vec<_> = own.peers(53).map(|it| it.to_string()).collect();
+        assert_eq!(peers, ["9.9.9.9:53", "9.9.9.10:5353", "[2620:fe::fe]:5353"]);
+        assert_eq!(own.host(1).map(HostName::as_str), Some("dns.example"));
+        assert_eq!(
+            (own.host(0), own.countries[usize::from(own.resolvers[2].country)].as_str()),
+            (None, "NL")
+        );
+        assert_eq!(reasons(&skipped)[0], "address: the name has none");
+        assert!(reasons(&skipped)[1].starts_with("address: special-purpose"), "{skipped:?}");
+    }
+
+    #[test]
+    fn a_port_that_is_that_of_the_set_is_none_of_its_own() {
+        let config = config("{ name: own, resolvers: ['9.9.9.9:53', '8.8.8.8:5353'] }");
+        let list = config.plans(&[found("1.1.1.1:53", &[])]).0["own"].set.list.clone();
+        assert_eq!([0, 1, 2].map(|at| list.other_port(at)), [None, Some(5353), None]);
+    }
+
+    #[test]
+    fn names_are_counted_as_others_before_their_addresses_are_known() {
+        let text =
+            format!("{HEAD}sets: [{{ name: own, resolvers: [dns.example], interval: 60s }}]");
+        let error = exporter_kit::parse::<Config>(&text.replace("[A]", "[A, AAAA]"), "test.yml");
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("sets[0].interval: 2 queries each"), "{error}");
     }
 
     #[test]

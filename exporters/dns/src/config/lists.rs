@@ -91,7 +91,7 @@ impl Config {
                 }
             };
             let set = &self.sets[number];
-            match resolvers::parse(&bytes, self.builder(set), set.port) {
+            match resolvers::parse(&bytes, self.builder(set)) {
                 Ok(builder) => self.fill(number, builder, path.place, &mut problems),
                 Err(wrong) => problems.add_file(file.display(), wrong),
             }
@@ -105,7 +105,7 @@ impl Config {
         self.warnings.extend(self.shared_resolvers());
         self.warnings.extend(self.doubtful_lists());
         self.systems = self.systems_of_answers();
-        if self.discovery == Discovery::default() {
+        if !self.is_joined() {
             // No resolver is looked up any more.
             self.geo = None;
         }
@@ -125,21 +125,24 @@ impl Config {
         place: Place,
         problems: &mut Problems,
     ) {
-        if self.discovery != Discovery::default() {
+        if self.is_joined() {
             self.own[number] = Some(Arc::new(builder.clone()));
         }
         self.sets[number].value.list = Arc::new(builder.finish());
         let set = &self.sets[number];
         let list = &set.list;
+        // Whoever has a name is somebody else's until the address is known, unless the set may ask one's own.
+        let mut size = Size::of(list);
+        size.expect(set.names().count(), set.allow_private);
         match list.excluded {
             _ if list.resolvers.is_empty() && list.opted_out > 0 => problems.add(
                 place,
                 format!("sets[{number}].resolvers: all that could be asked are in `opt_out_file`"),
             ),
-            0 if list.resolvers.is_empty() => {
+            0 if list.resolvers.is_empty() && set.names().next().is_none() => {
                 problems.add(place, format!("sets[{number}].resolvers: there must be one at least"));
             }
-            all if list.resolvers.is_empty() => problems.add(
+            all if all > 0 && list.resolvers.is_empty() => problems.add(
                 place,
                 format!(
                     "sets[{number}].resolvers: all {all} have special-purpose addresses, which are asked \
@@ -147,16 +150,22 @@ impl Config {
                 ),
             ),
             _ => {
-                for fault in self.plan(set).faults(&Size::of(list)) {
+                for fault in self.plan(set).faults(&size) {
                     problems.add(set.place, format!("sets[{number}].{fault}"));
                 }
             }
         }
     }
 
+    /// Whether sets are joined by resolvers that are not known yet: discovered ones, or those of which the name is known.
+    pub(super) fn is_joined(&self) -> bool {
+        self.discovery != Discovery::default()
+            || self.sets.iter().any(|set| set.names().next().is_some())
+    }
+
     /// An empty list for a set.
     pub(super) fn builder(&self, set: &Set) -> Builder {
-        let builder = Builder::new(set.allow_private).without(&self.opt_out);
+        let builder = Builder::new(set.allow_private, set.port).without(&self.opt_out);
         let builder = builder.with(self.geo.as_ref());
         match tomorrow(unix_seconds()) {
             Some(tomorrow) => builder.until(tomorrow),

@@ -75,10 +75,8 @@ pub(crate) struct Work {
 
 impl PartialEq for Work {
     fn eq(&self, other: &Self) -> bool {
-        let addresses = |work: &'_ Self| {
-            work.list.resolvers.iter().map(|resolver| resolver.address).collect::<Vec<_>>()
-        };
-        let same_list = Arc::ptr_eq(&self.list, &other.list) || addresses(self) == addresses(other);
+        let peers = |work: &'_ Self| work.list.peers(work.plan.set.port).collect::<Vec<_>>();
+        let same_list = Arc::ptr_eq(&self.list, &other.list) || peers(self) == peers(other);
         self.plan == other.plan && same_list
     }
 }
@@ -135,6 +133,13 @@ impl Size {
             }
         }
         before
+    }
+
+    /// Counts so many of which the addresses are not known yet.
+    pub(super) fn expect(&mut self, names: usize, may_be_own: bool) {
+        self.resolvers += names;
+        self.loopback += if may_be_own { names } else { 0 };
+        self.strangers += if may_be_own { 0 } else { names };
     }
 
     /// Takes back the one that was added last.

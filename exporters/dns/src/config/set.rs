@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::TAKEN;
 use crate::exchange::HostName;
-use crate::resolvers::{Added, Builder, Entry, ResolverList};
+use crate::resolvers::{Added, Builder, Listed, ResolverList};
 
 /// Earliest retransmission (RFC 1035 §4.2.1: 2-5 seconds).
 const MIN_RETRY: Duration = Duration::from_secs(2);
@@ -57,25 +57,36 @@ pub(crate) struct Set {
 /// Where the resolvers of a set stand written.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Source {
-    Inline(Vec<Located<Entry>>),
+    Inline(Vec<Located<Listed>>),
     File(Located<PathBuf>),
     /// In the lists of `file_sd_configs` alone.
     Discovered,
 }
 
 impl Set {
+    /// Those of its resolvers that are written by their names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Listed> {
+        let entries = match &self.source {
+            Source::Inline(entries) => &**entries,
+            Source::File(_) | Source::Discovered => &[],
+        };
+        entries.iter().map(|entry| &entry.value).filter(|entry| entry.at.name().is_some())
+    }
+
     /// The list of a set whose resolvers stand in the config, where it is entry number `number`, added to an empty
     /// one; what is wrong with them; and a warning of those that are there twice.
     pub(super) fn inline(
         &self,
-        entries: &[Located<Entry>],
+        entries: &[Located<Listed>],
         number: usize,
         mut builder: Builder,
         problems: &mut Problems,
     ) -> (Builder, Option<String>) {
         let mut again = Vec::new();
-        for (at, entry) in entries.iter().enumerate() {
-            match builder.add(entry) {
+        let written = entries.iter().map(|entry| (entry.value.entry(), entry)).enumerate();
+        for (at, (of_it, entry)) in written {
+            let Some(of_it) = of_it else { continue };
+            match builder.add(&of_it) {
                 Added::New | Added::OptedOut => {}
                 Added::Again => again.push(entry),
                 Added::Special if self.allow_private => problems.add(
@@ -92,7 +103,7 @@ impl Set {
             }
         }
         let warning = again.first().map(|entry| {
-            let first = entries.iter().find(|it| it.address == entry.address);
+            let first = entries.iter().find(|it| it.at.host == entry.at.host);
             let more = match again.len() - 1 {
                 0 => String::new(),
                 more => format!(", and {more} more are there twice"),
@@ -111,7 +122,7 @@ impl Set {
 #[serde(deny_unknown_fields)]
 struct RawSet {
     name: Name,
-    resolvers: Option<Vec<Located<Entry>>>,
+    resolvers: Option<Vec<Located<Listed>>>,
     resolvers_file: Option<Located<PathBuf>>,
     #[serde(default = "default_port")]
     port: u16,

@@ -63,8 +63,8 @@ fn every_fault_has_its_message() {
         ),
         (
             "[9.9.9.9,",
-            "[s3cret,",
-            "3:32: sets[0].resolvers[0]: must be an IP address, or a mapping",
+            "[s3cret@h,",
+            "3:32: sets[0].resolvers[0]: must be an IP address or a host name, or a mapping",
         ),
         (
             "[9.9.9.9,",

@@ -37,17 +37,18 @@ fn sweeps(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
         "dns_consistency_resolvers",
         "Resolvers of the list: configured (entries), active (asked), quarantined (dead or refusing, and left alone), \
          duplicate (entries left out), excluded (left out for a special-purpose address), opted_out (left out as \
-         their owners want it).",
+         their owners want it), unresolved (names of which no address is known that may be asked).",
         sets.iter().flat_map(|set| {
             let list = &set.plan.set.list;
             let (all, quarantined) = (list.resolvers.len(), set.counts.resting());
             let states = [
-                ("configured", all + list.duplicates + list.excluded + list.opted_out),
+                ("configured", all + list.duplicates + list.excluded + list.opted_out + list.unresolved),
                 ("active", all.saturating_sub(quarantined)),
                 ("quarantined", quarantined),
                 ("duplicate", list.duplicates),
                 ("excluded", list.excluded),
                 ("opted_out", list.opted_out),
+                ("unresolved", list.unresolved),
             ];
             states.map(|(state, count)| (with(set_labels(set), ("state", state)), count as f64))
         }),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::filter::{Filter, Format};
 use super::said::Said;
+use crate::exchange::HostName;
 use crate::outcome::{Class, Control};
 use crate::state::{Latest, SetState, Snapshot};
 
@@ -50,6 +51,9 @@ struct Row<'a> {
     name: &'a str,
     r#type: &'static str,
     resolver: IpAddr,
+    /// By which it was found, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
     /// Where it is not that of the set.
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
@@ -113,6 +117,7 @@ impl Rows {
             name: asked.name.as_str(),
             r#type: asked.kind.as_str(),
             resolver: resolver.address,
+            host: list.host(at.2).map(HostName::as_str),
             port: list.other_port(at.2),
             country,
             control: control.copied().and_then(control_word),

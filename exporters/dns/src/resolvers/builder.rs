@@ -17,6 +17,8 @@ use crate::special;
 pub(crate) struct Builder {
     list: ResolverList,
     allow_private: bool,
+    /// The port of the set.
+    port: u16,
     opt_out: Arc<OptOut>,
     geo: Option<Arc<Geo>>,
     /// No entry was checked later than this.
@@ -57,11 +59,12 @@ impl Network {
 }
 
 impl Builder {
-    /// An empty list; `allow_private` says whether it takes special-purpose addresses.
-    pub(crate) fn new(allow_private: bool) -> Self {
+    /// An empty list of a set of this port; `allow_private` says whether it takes special-purpose addresses.
+    pub(crate) fn new(allow_private: bool, port: u16) -> Self {
         Self {
             list: ResolverList::default(),
             allow_private,
+            port,
             opt_out: Arc::default(),
             geo: None,
             latest: None,
@@ -86,6 +89,11 @@ impl Builder {
         Self { latest: Some(latest), ..self }
     }
 
+    /// Notes a name of which no address is known.
+    pub(crate) fn unresolved(&mut self) {
+        self.list.unresolved += 1;
+    }
+
     /// Notes lines that were left out.
     pub(crate) fn skipped(&mut self, skipped: Skipped) {
         self.list.skipped = skipped;
@@ -105,7 +113,7 @@ impl Builder {
 
     /// Adds a resolver, unless it is there or has an address that is not asked; both are counted.
     pub(crate) fn add(&mut self, entry: &Entry) -> Added {
-        let Entry { address, port, country, asn } = entry;
+        let Entry { address, host, port, country, asn } = entry;
         if !self.takes(*address) {
             self.list.excluded += 1;
             return Added::Special;
@@ -134,7 +142,12 @@ impl Builder {
         let next = u32::try_from(self.networks.len()).expect("no list has so many lines");
         let network = *self.networks.entry(Network::of(*address, asn)).or_insert(next);
         let asn = asn.unwrap_or_default();
-        self.list.ports.extend(port.and_then(|port| Some((u32::try_from(index).ok()?, port))));
+        // The set's own is none of its own.
+        let port = port.filter(|port| *port != self.port);
+        if let Ok(index) = u32::try_from(index) {
+            self.list.ports.extend(port.map(|port| (index, port)));
+            self.list.hosts.extend(host.clone().map(|host| (index, host)));
+        }
         self.list.resolvers.push(Resolver { address: *address, country, network, asn });
         Added::New
     }

@@ -1,4 +1,4 @@
-//! One resolver as a config or a list writes it. No I/O, no clock.
+//! One resolver as a config or a list writes it: by its address, or by its name. No I/O, no clock.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -8,18 +8,52 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::ANYCAST;
+use crate::exchange::HostName;
+
+/// What is wrong with where a resolver is said to be.
+pub(crate) const NOWHERE: &str = "must be an IP address or a host name, or either with a port (IP:PORT, [IP]:PORT for IPv6, NAME:PORT)";
 
 /// An address, and what is known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     /// The address.
     pub(crate) address: IpAddr,
-    /// Its port, where that is another than that of its set.
+    /// The name by which it was found, if that is how it is written.
+    pub(crate) host: Option<HostName>,
+    /// Its port, where one is given.
     pub(crate) port: Option<u16>,
     /// Its country, where it is known.
     pub(crate) country: Option<Country>,
     /// The autonomous system that announces it.
     pub(crate) asn: Option<u32>,
+}
+
+/// A resolver as it is written: where it is, and what is said of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Listed {
+    /// Where it is.
+    pub(crate) at: At,
+    /// Its country, where it is known.
+    pub(crate) country: Option<Country>,
+    /// The autonomous system that announces it.
+    pub(crate) asn: Option<u32>,
+}
+
+impl Listed {
+    /// The resolver, where it is written by its address.
+    pub(crate) fn entry(&self) -> Option<Entry> {
+        match self.at.host {
+            Host::Address(address) => Some(self.entry_at(address)),
+            Host::Name(_) => None,
+        }
+    }
+
+    /// The resolver, at an address that is its own or that its name has.
+    pub(crate) fn entry_at(&self, address: IpAddr) -> Entry {
+        let Self { at, country, asn } = self;
+        let (host, port) = (at.name().cloned(), at.port);
+        Entry { address, host, port, country: country.clone(), asn: *asn }
+    }
 }
 
 /// A country as it is used in a label: two capitals, or [`ANYCAST`].
@@ -78,26 +112,63 @@ struct Full {
     _name: String,
 }
 
-/// An address, with a port or without.
-#[derive(Deserialize)]
+/// An address or a name, with a port or without.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "String")]
-struct At(IpAddr, Option<u16>);
+pub(crate) struct At {
+    /// Whose.
+    pub(crate) host: Host,
+    /// The port.
+    pub(crate) port: Option<u16>,
+}
+
+/// An address or a name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Host {
+    /// An address.
+    Address(IpAddr),
+    /// A name, whose addresses are looked up.
+    Name(HostName),
+}
+
+impl At {
+    /// The name, where it is one.
+    pub(crate) fn name(&self) -> Option<&HostName> {
+        match &self.host {
+            Host::Address(_) => None,
+            Host::Name(name) => Some(name),
+        }
+    }
+}
 
 impl TryFrom<String> for At {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
         if let Ok(address) = text.parse() {
-            return Ok(Self(address, None));
+            return Ok(Self { host: Host::Address(address), port: None });
         }
-        let at = text.parse::<SocketAddr>().ok().filter(|it| it.port() > 0);
-        at.map(|it| Self(it.ip(), Some(it.port())))
-            .ok_or("must be an IP address, or IP:PORT ([IP]:PORT for IPv6)")
+        if let Ok(at) = text.parse::<SocketAddr>() {
+            let port = Some(at.port()).filter(|port| *port > 0).ok_or(NOWHERE)?;
+            return Ok(Self { host: Host::Address(at.ip()), port: Some(port) });
+        }
+        let (name, port) = match text.split_once(':') {
+            Some((name, port)) => (name, Some(port.parse().map_err(|_| NOWHERE)?)),
+            None => (text.as_str(), None),
+        };
+        let name: HostName = name.parse().map_err(|_| NOWHERE)?;
+        // No top-level domain is a number (RFC 3696 §2): it is an address that has a slip.
+        let last = name.as_str().rsplit('.').next().unwrap_or_default();
+        let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number || port.is_some_and(|port: u16| port == 0) {
+            return Err(NOWHERE);
+        }
+        Ok(Self { host: Host::Name(name), port })
     }
 }
 
-impl<'de> Deserialize<'de> for Entry {
-    /// An address alone, with its port or without, or a mapping.
+impl<'de> Deserialize<'de> for Listed {
+    /// An address or a name alone, with its port or without, or a mapping.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Either)
     }
@@ -106,22 +177,68 @@ impl<'de> Deserialize<'de> for Entry {
 struct Either;
 
 impl<'de> Visitor<'de> for Either {
-    type Value = Entry;
+    type Value = Listed;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an IP address, or a mapping with the fields address, country, asn, name")
+        f.write_str(
+            "an IP address or a host name, or a mapping with the fields address, country, asn, name",
+        )
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Entry, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Listed, E> {
         let at = At::try_from(text.to_owned());
-        let At(address, port) =
-            at.map_err(|_| E::invalid_value(de::Unexpected::Other(""), &self))?;
-        Ok(Entry { address, port, country: None, asn: None })
+        let at = at.map_err(|_| E::invalid_value(de::Unexpected::Other(""), &self))?;
+        Ok(Listed { at, country: None, asn: None })
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Entry, M::Error> {
-        let full = Full::deserialize(MapAccessDeserializer::new(map))?;
-        let At(address, port) = full.address;
-        Ok(Entry { address, port, country: full.country, asn: full.asn })
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Listed, M::Error> {
+        let Full { address: at, country, asn, _name } =
+            Full::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Listed { at, country, asn })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_is_where_its_address_or_its_name_says_and_nowhere_by_a_slip() {
+        let at = |text: &str| At::try_from(text.to_owned());
+        for (text, host, port) in [
+            ("9.9.9.9", "9.9.9.9", None),
+            ("9.9.9.9:5353", "9.9.9.9", Some(5353)),
+            ("[2620:fe::fe]:53", "2620:fe::fe", Some(53)),
+            ("Dns.Example.", "dns.example", None),
+            ("dns.example:853", "dns.example", Some(853)),
+            ("localhost", "localhost", None),
+        ] {
+            let at = at(text).unwrap();
+            let found = match &at.host {
+                Host::Address(address) => address.to_string(),
+                Host::Name(name) => name.to_string(),
+            };
+            assert_eq!((found.as_str(), at.port), (host, port), "{text}");
+            assert_eq!(
+                at.name().is_some(),
+                host.ends_with(|it: char| it.is_alphabetic()) && !host.contains(':')
+            );
+        }
+        for text in [
+            "9.9.9",
+            "9.9.9.256",
+            "9.9.9.9:0",
+            "9.9.9.9:66000",
+            "dns.example:0",
+            "dns.example:66000",
+            "dns..example",
+            "u:s3cret@h",
+            "fe80::1%eth0",
+            "",
+            ":53",
+            "https://dns.example/dns-query",
+        ] {
+            assert_eq!(at(text), Err(NOWHERE), "{text}");
+        }
     }
 }

@@ -18,12 +18,12 @@ const NAMED: usize = 3;
 /// Why a line is no resolver.
 type Fault = (usize, &'static str);
 
-/// Reads a file of resolvers that are asked at this port. A line that is wrong is left out and counted, and what is
+/// Reads a file of resolvers. A line that is wrong is left out and counted, and what is
 /// wrong with another column than the address is passed over; where more than a tenth is wrong, each is told.
-pub(crate) fn parse(bytes: &[u8], mut builder: Builder, port: u16) -> Result<Builder, Problems> {
+pub(crate) fn parse(bytes: &[u8], mut builder: Builder) -> Result<Builder, Problems> {
     let text = text_of(bytes);
     if json::is_array(&text) {
-        return json::parse(&text, builder, port);
+        return json::parse(&text, builder);
     }
     let mut wrong = Problems::default();
     let mut skipped = Skipped::default();
@@ -41,7 +41,7 @@ pub(crate) fn parse(bytes: &[u8], mut builder: Builder, port: u16) -> Result<Bui
             continue;
         }
         lines += 1;
-        match columns.entry(line, port) {
+        match columns.entry(line) {
             Ok((entry, checked)) => {
                 builder.add(&entry);
                 builder.checked(checked);

@@ -81,3 +81,32 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
     program.wait_until("no set of none", |it| agree(it).is_none());
     assert_eq!(program.request("GET", "/-/ready", "").status, 200);
 }
+
+#[test]
+fn a_resolver_is_found_by_its_name() {
+    let (unbound, folder) = (unbound(), tempfile::tempdir().unwrap());
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+sets:
+  - {{ name: known, resolvers: ['localhost:{port}'], allow_private: true, min_resolvers: 1, min_networks: 1 }}
+  - {{ name: lost, resolvers: [nowhere.invalid], allow_private: true }}
+questions: [{{ name: api.messenger.example, types: [A] }}]
+",
+        port = unbound.address().port()
+    );
+    let program = start(folder.path(), &config);
+    let resolvers = |it: &Scrape, set: &str, state: &str| {
+        it.get(&format!("dns_consistency_resolvers{{set=\"{set}\",state=\"{state}\"}}"))
+    };
+    let agree =
+        format!("dns_consistency_responses{{{A},outcome=\"agree\",set=\"known\",type=\"A\"}}");
+    program.wait_until("the one that has an address", |it| it.get(&agree) >= Some(1.0));
+    let failed = "dns_consistency_sweeps_total{result=\"failed\",set=\"lost\"}";
+    program.wait_until("the one that has none", |it| it.get(failed) >= Some(1.0));
+    let metrics = program.metrics();
+    assert_eq!(resolvers(&metrics, "known", "unresolved"), Some(0.0));
+    assert_eq!(resolvers(&metrics, "lost", "unresolved"), Some(1.0));
+    assert_eq!(resolvers(&metrics, "lost", "active"), Some(0.0));
+    let results = program.page("/api/v1/results?set=known");
+    assert!(results.contains("\"host\":\"localhost\",\"port\":"), "{results}");
+}

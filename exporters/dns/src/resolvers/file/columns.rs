@@ -122,11 +122,7 @@ impl Columns {
     }
 
     /// The resolver of a line and when it was checked, or at which byte what is wrong.
-    pub(super) fn entry<'a>(
-        &self,
-        line: &'a str,
-        port: u16,
-    ) -> Result<(Entry, Option<&'a str>), Fault> {
+    pub(super) fn entry<'a>(&self, line: &'a str) -> Result<(Entry, Option<&'a str>), Fault> {
         let delimiter = if self.has_header { self.delimiter } else { Delimiter::of(line) };
         let mut cells = delimiter.cells(line);
         if !self.has_header && cells.first().is_none_or(|(_, cell)| !is_address(cell)) {
@@ -137,8 +133,7 @@ impl Columns {
             column.and_then(|at| cells.get(at)).map_or("", |(_, cell)| *cell)
         };
         let begin = cells.get(self.address).map_or(0, |(begin, _)| *begin);
-        let (address, port) =
-            at_port(cell(Some(self.address)), port).map_err(|what| (begin, what))?;
+        let (address, port) = at_port(cell(Some(self.address))).map_err(|what| (begin, what))?;
         let country = if self.has_header {
             Country::new(cell(self.country))
         } else {
@@ -150,24 +145,25 @@ impl Columns {
             codes.find_map(|(_, cell)| Country::new(cell))
         };
         let checked = Some(cell(self.checked)).filter(|text| !text.is_empty());
-        Ok((Entry { address, port, country, asn: system(cell(self.system)) }, checked))
+        let asn = system(cell(self.system));
+        Ok((Entry { address, host: None, port, country, asn }, checked))
     }
 }
 
 /// Whether a cell is an address, with or without a port.
 fn is_address(cell: &str) -> bool {
-    !matches!(at_port(cell, 0), Err(NO_ADDRESS))
+    !matches!(at_port(cell), Err(NO_ADDRESS))
 }
 
-/// An address, and its port if one is given that is not that of the set.
-pub(super) fn at_port(text: &str, port: u16) -> Result<(IpAddr, Option<u16>), &'static str> {
+/// An address, and its port if one is given.
+pub(super) fn at_port(text: &str) -> Result<(IpAddr, Option<u16>), &'static str> {
     let text = text.trim_matches(['\u{200b}', '\u{feff}', '\u{a0}']);
     if let Some(address) = address(text) {
         return Ok((address, None));
     }
     match text.parse::<std::net::SocketAddr>() {
         Ok(it) if it.port() == 0 => Err(NO_PORT),
-        Ok(it) => Ok((it.ip(), Some(it.port()).filter(|own| *own != port))),
+        Ok(it) => Ok((it.ip(), Some(it.port()))),
         Err(_) => Err(NO_ADDRESS),
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn is_array(text: &str) -> bool {
 }
 
 /// Reads the array. An entry that is wrong is left out and counted, up to a tenth of them.
-pub(super) fn parse(text: &str, mut builder: Builder, port: u16) -> Result<Builder, Problems> {
+pub(super) fn parse(text: &str, mut builder: Builder) -> Result<Builder, Problems> {
     let mut wrong = Problems::default();
     let items: Vec<Value> = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
         Ok(items) => items,
@@ -56,9 +56,10 @@ pub(super) fn parse(text: &str, mut builder: Builder, port: u16) -> Result<Build
     let (all, mut skipped) = (items.len(), Skipped::default());
     for (number, item) in (1_u32..).zip(items) {
         let item = Item::of(&item);
-        match at_port(&item.ip, port) {
+        match at_port(&item.ip) {
             Ok((address, port)) => {
-                builder.add(&Entry { address, port, country: item.country, asn: item.asn });
+                let Item { country, asn, .. } = item;
+                builder.add(&Entry { address, host: None, port, country, asn });
                 builder.checked(item.checked.as_deref());
             }
             Err(what) => {

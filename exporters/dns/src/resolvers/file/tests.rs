@@ -4,7 +4,7 @@ use super::*;
 use crate::resolvers::{Resolver, ResolverList};
 
 fn list(text: &str, allow_private: bool) -> ResolverList {
-    parse(text.as_bytes(), Builder::new(allow_private), 53).unwrap().finish()
+    parse(text.as_bytes(), Builder::new(allow_private, 53)).unwrap().finish()
 }
 const HEADER: &str = "ip_address,name,as_number,as_org,country_code,city,version,error,dnssec,reliability,checked_at,created_at";
 
@@ -67,11 +67,11 @@ fn every_bad_line_of_a_list_is_told_and_not_repeated() {
     let text = "ip_address,name,as_number\n# a comment\n\n1.1.1.1, one ,AS13335\n\
                 s3cret,x,1\n9.9.9.9,ä,s3cret\n";
     assert_eq!(
-        parse(text.as_bytes(), Builder::new(false), 53).unwrap_err().to_string(),
+        parse(text.as_bytes(), Builder::new(false, 53)).unwrap_err().to_string(),
         "line 5:1: must begin with an IP address, or have one as `ip_address`"
     );
     assert_eq!(
-        parse(b"1.1.1.1\n  s3cret\n", Builder::new(false), 53).unwrap_err().to_string(),
+        parse(b"1.1.1.1\n  s3cret\n", Builder::new(false, 53)).unwrap_err().to_string(),
         "line 2:3: must begin with an IP address, or have one as `ip_address`"
     );
 }
@@ -89,7 +89,7 @@ fn a_million_lines_are_read() {
 fn among_a_hundred(head: &str, row: impl Fn(u8) -> String, more: &str) -> ResolverList {
     let rows: String = (0..100).map(row).collect();
     let text = format!("{head}{rows}{more}");
-    parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish()
+    parse(text.as_bytes(), Builder::new(false, 53)).unwrap().finish()
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn lists_as_people_have_them_are_read() {
         r#"["11.0.0.1", "11.0.0.2:53"]"#,
         r#"[{"ip": "11.0.0.1", "country_id": "DE", "as_number": 7, "reliability": 1.0}, {"ip_address": "11.0.0.2"}]"#,
     ] {
-        let list = parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish();
+        let list = parse(text.as_bytes(), Builder::new(false, 53)).unwrap().finish();
         assert_eq!(list.resolvers.len(), 2, "{text}");
     }
     let wide: Vec<u8> = "\u{feff}ip_address,cc\r\n11.0.0.1,DE\r\n"
@@ -134,10 +134,10 @@ fn lists_as_people_have_them_are_read() {
         (b"ip_address,cc\n11.0.0.1,DE\n\xef\xbb\xbfip_address,cc\n11.0.0.2,DE\n", 2),
         ("\u{200b}11.0.0.1\u{a0}\n".as_bytes(), 1),
     ] {
-        let list = parse(text, Builder::new(false), 53).unwrap().finish();
+        let list = parse(text, Builder::new(false, 53)).unwrap().finish();
         assert_eq!(list.resolvers.len(), resolvers, "{}", String::from_utf8_lossy(text));
     }
-    let refused = parse(b"[\"x\", 2]", Builder::new(false), 53).unwrap_err().to_string();
+    let refused = parse(b"[\"x\", 2]", Builder::new(false, 53)).unwrap_err().to_string();
     assert!(refused.contains("entry 1: must begin with an IP address"), "{refused}");
 }
 
@@ -151,7 +151,7 @@ fn words_of_a_line_are_neither_a_header_nor_a_country() {
         ("8.8.8.8 ns\n", "ZZ"),
         ("[2606:4700:4700::1111]:53\n", "ZZ"),
     ] {
-        let list = parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish();
+        let list = parse(text.as_bytes(), Builder::new(false, 53)).unwrap().finish();
         assert_eq!(
             (list.resolvers.len(), list.countries.as_slice()),
             (1, &[country.to_owned()][..]),
@@ -164,7 +164,7 @@ fn words_of_a_line_are_neither_a_header_nor_a_country() {
 fn an_object_that_calls_one_thing_by_two_names_is_read() {
     let text = r#"[{"ip": "11.0.0.1", "ip_address": "11.0.0.1", "country": "Germany", "country_code": "de", "asn": null,
                   "as_number": 64500, "checked_at": "2023-08-17T22:05:00Z"}, {"address": "11.0.0.2", "asn": "AS7"}]"#;
-    let list = parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish();
+    let list = parse(text.as_bytes(), Builder::new(false, 53)).unwrap().finish();
     assert_eq!((list.resolvers.len(), list.skipped.lines), (2, 0));
     assert_eq!(
         (list.countries[0].as_str(), list.resolvers[0].asn, list.resolvers[1].asn),
@@ -184,7 +184,7 @@ fn a_few_bad_lines_are_left_out_and_counted_and_harm_no_other() {
     assert_eq!((list.ports.len(), list.peer(101, 53).to_string()), (1, "11.0.1.2:5353".to_owned()));
     // In another charset than UTF-8.
     let latin = [format!("{head}11.0.0.1,,1,").as_bytes(), b"Telef\xf3nica,ES\n"].concat();
-    let list = parse(&latin, Builder::new(false), 53).unwrap().finish();
+    let list = parse(&latin, Builder::new(false, 53)).unwrap().finish();
     assert_eq!(list.countries, ["ES"]);
 }
 
@@ -192,14 +192,14 @@ fn a_few_bad_lines_are_left_out_and_counted_and_harm_no_other() {
 fn the_newest_check_of_a_list_is_known() {
     let text = "ip_address,checked_at\n11.0.0.1,2023-08-17 22:01:10\n11.0.0.2,2023-08-17T22:05:00Z\n11.0.0.3,\n\
                 11.0.0.4,9999-99-99 99:99:99\n11.0.0.5,never before today!\n";
-    let list = parse(text.as_bytes(), Builder::new(false), 53).unwrap().finish();
+    let list = parse(text.as_bytes(), Builder::new(false, 53)).unwrap().finish();
     assert_eq!(list.newest_check.as_deref(), Some("2023-08-17 22:05:00"));
     // As `date -u -d '2023-08-17 22:05:00' +%s` has it.
     assert_eq!(list.newest_check_seconds(), Some(1_692_309_900.0));
-    assert_eq!(Builder::new(false).finish().newest_check_seconds(), None);
+    assert_eq!(Builder::new(false, 53).finish().newest_check_seconds(), None);
     // A slip in one line is not the age of the list for ever.
     let slip = format!("{text}\n11.0.0.9,2999-01-01 00:00:00\n");
-    let builder = Builder::new(false).until("2023-08-19 00:00:00".parse().unwrap());
-    let list = parse(slip.as_bytes(), builder, 53).unwrap().finish();
+    let builder = Builder::new(false, 53).until("2023-08-19 00:00:00".parse().unwrap());
+    let list = parse(slip.as_bytes(), builder).unwrap().finish();
     assert_eq!(list.newest_check.as_deref(), Some("2023-08-17 22:05:00"));
 }

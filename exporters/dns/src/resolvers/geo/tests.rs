@@ -62,7 +62,7 @@ fn a_table_with_one_line_that_is_wrong_is_refused() {
 #[test]
 fn a_list_gets_what_it_does_not_say_and_what_it_says_otherwise_is_noted() {
     let geo = geo(&[b"11.0.0.0\t11.0.0.255\t64500\tCN\n12.0.0.0\t12.0.0.255\t64501\tDE\n"]).into();
-    let mut builder = Builder::new(false).with(Some(&geo));
+    let mut builder = Builder::new(false, 53).with(Some(&geo));
     let country = |code: &str| Country::new(code);
     for (address, said) in [
         ("11.0.0.1", ""),
@@ -72,7 +72,7 @@ fn a_list_gets_what_it_does_not_say_and_what_it_says_otherwise_is_noted() {
         ("13.0.0.1", ""),
     ] {
         let address = address.parse().unwrap();
-        builder.add(&Entry { address, port: None, country: country(said), asn: None });
+        builder.add(&Entry { address, host: None, port: None, country: country(said), asn: None });
     }
     let list = builder.finish();
     let countries: Vec<_> =

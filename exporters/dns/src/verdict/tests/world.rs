@@ -139,7 +139,7 @@ impl World {
                 let address = Ipv4Addr::from(0x0b00_0000 + u32::try_from(*number).unwrap());
                 writeln!(text, "{address},{},{country}", network + 1).unwrap();
             }
-            resolvers::parse(text.as_bytes(), resolvers::Builder::new(false), 53).unwrap().finish()
+            resolvers::parse(text.as_bytes(), resolvers::Builder::new(false, 53)).unwrap().finish()
         })
     }
 
