@@ -97,7 +97,7 @@ pub use rounds::{Every, Rounds};
 pub use rows::{body_of_parts, json_rows};
 pub use secret::{Secret, SecretSource};
 pub use state::State;
-pub use state_file::{Held, StateFile};
+pub use state_file::{Content, StateFile};
 pub use targets::{Key, Running, Target, TargetId, Targets, Wanted};
 pub use web::Query;
 pub use words::{duration, in_a_query};

@@ -24,7 +24,7 @@ pub struct StateFile {
 
 /// What was found in a file's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held<T> {
+pub enum Content<T> {
     /// There is no such file.
     Nothing,
     /// What the file says.
@@ -35,7 +35,7 @@ pub enum Held<T> {
     Unusable(String),
 }
 
-impl<T> Held<T> {
+impl<T> Content<T> {
     /// What is wrong with the file, for people; nothing where it is good or not there.
     pub fn fault(&self) -> Option<String> {
         match self {
@@ -82,35 +82,35 @@ impl StateFile {
     }
 
     /// What stands in its place, as `parse` understands it. Changes nothing.
-    pub fn look<T>(&self, most: u64, parse: impl FnOnce(&[u8]) -> anyhow::Result<T>) -> Held<T> {
+    pub fn look<T>(&self, most: u64, parse: impl FnOnce(&[u8]) -> anyhow::Result<T>) -> Content<T> {
         let name = self.path.file_stem().unwrap_or_default().len();
         if name > LONGEST_NAME {
-            return Held::Unusable(format!(
+            return Content::Unusable(format!(
                 "a name of {name} bytes is too long for a file; the most is {LONGEST_NAME}"
             ));
         }
         match self.read(most) {
-            Ok(None) => Held::Nothing,
+            Ok(None) => Content::Nothing,
             Ok(Some(text)) if text.len() as u64 > most => {
-                Held::Unreadable(format!("it is larger than {most} bytes"))
+                Content::Unreadable(format!("it is larger than {most} bytes"))
             }
             Ok(Some(text)) => match parse(&text) {
-                Ok(good) => Held::Good(good),
-                Err(error) => Held::Unreadable(format!("{error:#}")),
+                Ok(good) => Content::Good(good),
+                Err(error) => Content::Unreadable(format!("{error:#}")),
             },
-            Err(error) => Held::Unusable(format!("{error:#}")),
+            Err(error) => Content::Unusable(format!("{error:#}")),
         }
     }
 
     /// Makes use of what stood there: a file that cannot be understood is moved aside, since overwriting
     /// it would forget in silence what it knew. `None` where the file cannot be used, and is to be left
     /// alone.
-    pub fn open<T: Default>(&self, held: Held<T>) -> Option<T> {
+    pub fn open<T: Default>(&self, held: Content<T>) -> Option<T> {
         match held {
-            Held::Nothing => Some(T::default()),
-            Held::Good(good) => Some(good),
-            Held::Unusable(_) => None,
-            Held::Unreadable(_) => match self.move_aside() {
+            Content::Nothing => Some(T::default()),
+            Content::Good(good) => Some(good),
+            Content::Unusable(_) => None,
+            Content::Unreadable(_) => match self.move_aside() {
                 Ok(aside) => {
                     info!(moved_to = %aside.display(), "moved aside");
                     Some(T::default())
@@ -245,12 +245,12 @@ mod tests {
         fs::write(folder.path().join("bad.json"), "[").unwrap();
         fs::write(folder.path().join("long.json"), "[1, 2, 3, 4, 5, 6, 7]").unwrap();
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link.json")).unwrap();
-        assert_eq!((look("none"), look("good")), (Held::Nothing, Held::Good(vec![1])));
-        assert!(matches!(look("bad"), Held::Unreadable(_)), "{:?}", look("bad"));
-        assert_eq!(look("long"), Held::Unreadable("it is larger than 16 bytes".into()));
-        assert!(matches!(look("link"), Held::Unusable(_)), "{:?}", look("link"));
+        assert_eq!((look("none"), look("good")), (Content::Nothing, Content::Good(vec![1])));
+        assert!(matches!(look("bad"), Content::Unreadable(_)), "{:?}", look("bad"));
+        assert_eq!(look("long"), Content::Unreadable("it is larger than 16 bytes".into()));
+        assert!(matches!(look("link"), Content::Unusable(_)), "{:?}", look("link"));
         let (fits, too_long) = ("a".repeat(LONGEST_NAME), "a".repeat(LONGEST_NAME + 1));
-        assert_eq!(look(&fits), Held::Nothing);
+        assert_eq!(look(&fits), Content::Nothing);
         file(&fits).replace(b"[").unwrap();
         assert_eq!(file(&fits).open(look(&fits)), Some(vec![]), "it can be moved aside");
         assert!(look(&too_long).fault().unwrap().contains("is too long for a file"));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{anyhow, ensure};
-use exporter_kit::{Held, StateFile};
+use exporter_kit::{Content, StateFile};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -52,7 +52,7 @@ pub(crate) struct Store {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kept {
     store: Store,
-    found: Held<Baseline>,
+    found: Content<Baseline>,
 }
 
 /// What a file of any version has.

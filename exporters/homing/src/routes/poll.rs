@@ -19,12 +19,12 @@ use crate::outcome::TableState;
 pub(super) struct Known {
     sources: Vec<Source>,
     /// None before the first look.
-    held: Option<Held>,
+    held: Option<ToldBefore>,
 }
 
 /// What was told before the first look, and until when that stands: a source that has no table yet may be the one that says
 /// it. Empty once every source had one.
-type Held = BTreeMap<IpNet, (BTreeSet<Thing>, u64)>;
+type ToldBefore = BTreeMap<IpNet, (BTreeSet<Thing>, u64)>;
 
 impl Known {
     pub(super) fn new(work: &RouteWork) -> Self {

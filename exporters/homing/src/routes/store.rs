@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::ensure;
-use exporter_kit::{CountsBy, Held, StateFile};
+use exporter_kit::{Content, CountsBy, StateFile};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -128,11 +128,11 @@ impl Remembered {
         }
         // It comes back if it can be used.
         let Some(file) = self.file.take() else { return };
-        let held = file.look(MOST_BYTES, parse);
-        if let Some(fault) = words(&file, &held).filter(|it| self.told.as_ref() != Some(it)) {
+        let content = file.look(MOST_BYTES, parse);
+        if let Some(fault) = words(&file, &content).filter(|it| self.told.as_ref() != Some(it)) {
             warn!("{fault}");
         }
-        let Some(prefixes) = file.open(held) else { return };
+        let Some(prefixes) = file.open(content) else { return };
         for OfPrefix { prefix, memory } in prefixes {
             let kept = || (memory.kept(unix), CountsBy::default());
             // What the program itself knows is newer.
@@ -162,16 +162,16 @@ impl Remembered {
 /// Why the file of that folder is of no use, if it is not. Changes nothing.
 pub(crate) fn fault(directory: &Path) -> Option<String> {
     let file = file(directory);
-    let held = file.look(MOST_BYTES, parse);
-    words(&file, &held)
+    let content = file.look(MOST_BYTES, parse);
+    words(&file, &content)
 }
 
 fn file(directory: &Path) -> StateFile {
     StateFile::new(directory, "routes")
 }
 
-fn words<T>(file: &StateFile, held: &Held<T>) -> Option<String> {
-    held.fault().map(|fault| format!("{} {fault}", file.path().display()))
+fn words<T>(file: &StateFile, content: &Content<T>) -> Option<String> {
+    content.fault().map(|fault| format!("{} {fault}", file.path().display()))
 }
 
 fn parse(text: &[u8]) -> anyhow::Result<Vec<OfPrefix>> {
