@@ -67,6 +67,11 @@ impl Failure {
     }
 }
 
+/// Whether an error is what an ICMP message has said, and not this machine: anybody can say so who knows the ports.
+pub(crate) fn is_said_by_others(error: &io::Error) -> bool {
+    matches!(Failure::of_io(error), Failure::Refused | Failure::Unreachable)
+}
+
 /// Why there was no way to what a probe needs beside its target: a proxy, or who gives tokens. It says nothing of the
 /// target; one that had no turn to be looked up says nothing of this machine either.
 pub(crate) fn of_another(failure: Failure) -> Failure {

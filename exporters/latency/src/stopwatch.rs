@@ -36,8 +36,13 @@ impl Stopwatch {
 
     /// The TCP handshake is over: of the first connection with the target itself it is the round trip.
     pub(crate) fn shook_hands(&mut self) {
+        self.shook_hands_at(Instant::now());
+    }
+
+    /// The same of a handshake that was over at that moment.
+    pub(crate) fn shook_hands_at(&mut self, moment: Instant) {
         let is_first = self.ended.get(Phase::Connect).is_none();
-        self.end();
+        self.end_at(moment);
         self.rtt = self.rtt.or(self.ended.get(Phase::Connect).filter(|_| is_first));
     }
 

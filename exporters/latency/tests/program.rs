@@ -36,6 +36,8 @@ mod probe;
 mod probed;
 #[path = "program/proxied.rs"]
 mod proxied;
+#[path = "program/quic.rs"]
+mod quic;
 #[path = "program/refused.rs"]
 mod refused;
 #[path = "program/resolvers.rs"]

@@ -3,6 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `settings` | the section of a module, read and checked |
+//! | `exchange` | one request, by the version that the module has (I/O) |
 //! | `said` | what a module says of a request, whichever way it is sent (pure) |
 //! | `target` | a URL, and where a redirect leads (pure) |
 //! | `cookies` | what servers want to be told again on the way (pure) |
@@ -19,6 +20,7 @@ mod cel;
 mod compression;
 mod conditions;
 mod cookies;
+mod exchange;
 mod figures;
 mod json;
 mod judge;
@@ -32,23 +34,23 @@ use exporter_kit::on_demand::Destination;
 use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use tokio::time::Instant;
 
 use self::cookies::Cookies;
+use self::exchange::{Came, Place};
 use self::figures::{content_length, last_modified, version};
 use self::judge::Answered;
 use self::target::Target;
 use super::ask::Ask;
 use super::choose;
 use super::found::{Found, Http, Tls};
-use super::http_client::connection::{Asked, Connection, Peer, authority, open};
-use super::http_client::{USER_AGENT, Via, basic};
+use super::http_client::{USER_AGENT, basic};
 use crate::clock;
 use crate::host::Families;
 use crate::outcome::{Failure, Phase};
 
 pub(crate) use self::said::follows;
 pub(crate) use self::settings::Settings;
+pub(crate) use self::target::by_tls;
 
 /// As in the peer.
 const MOST_REDIRECTS: u32 = 10;
@@ -75,7 +77,7 @@ impl Settings {
         found.http = Some(Http::default());
         found.failed_due_to_regex = Some(false);
         found.failed_due_to_cel = self.conditions.has_cel().then_some(false);
-        let target = Target::parse(ask.target).map_err(|error| {
+        let target = self.target(ask.target).map_err(|error| {
             ask.log.line(|| format!("the target {error}"));
             Failure::Dns
         })?;
@@ -84,9 +86,13 @@ impl Settings {
     }
 
     /// Whom it contacts by itself: the target's host, at a proxy's request where there is one.
-    #[expect(clippy::unused_self, reason = "other probers have to look")]
     pub(crate) fn destination(&self, target: &str) -> Result<Destination, String> {
-        Ok(Target::parse(target)?.destination())
+        Ok(self.target(target)?.destination())
+    }
+
+    /// Reads a target: HTTP/3 has no other scheme than `https`.
+    fn target(&self, text: &str) -> Result<Target, String> {
+        if self.enable_http3 { Target::parse(&target::by_tls(text)) } else { Target::parse(text) }
     }
 
     /// The last answer of a chain of redirects.
@@ -142,8 +148,9 @@ impl Settings {
                 answered.is_cut = true;
                 return Ok(answered);
             }
-            hop = next(&hop, status, &location).inspect_err(|_| {
-                ask.log.line(|| "the redirect leads to what is no URL of HTTP");
+            hop = self.next(&hop, status, &location).inspect_err(|_| {
+                ask.log
+                    .line(|| "the redirect leads to what is no URL of HTTP, or not one of HTTP/3");
                 let (phases, redirects) = (http(found).phases, http(found).redirects);
                 *http(found) = Http { phases, redirects, ..Http::default() };
             })?;
@@ -151,9 +158,16 @@ impl Settings {
         unreachable!("it ends with the last redirect")
     }
 
+    /// The request that a redirect asks for.
+    fn next(&self, hop: &Hop, status: u16, location: &str) -> Result<Hop, Failure> {
+        let next = next(hop, status, location)?;
+        let can_be_asked = next.target.is_tls() || !self.enable_http3;
+        if can_be_asked { Ok(next) } else { Err(Failure::HttpStatus) }
+    }
+
     /// Whether only the proxy that this URL is asked through looks its host up.
     pub(crate) fn leaves_name_to_proxy(&self, url: &str) -> bool {
-        Target::parse(url).is_ok_and(|target| self.leaves_lookup_to_proxy(&target))
+        self.target(url).is_ok_and(|target| self.leaves_lookup_to_proxy(&target))
     }
 
     fn leaves_lookup_to_proxy(&self, target: &Target) -> bool {
@@ -194,72 +208,28 @@ impl Settings {
         hop: &Hop,
         ip: Option<IpAddr>,
         is_first: bool,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         ask: &Ask<'_>,
         found: &mut Found,
     ) -> Result<Answered, Failure> {
-        let (host, port, is_tls) = (hop.target.host(), hop.target.port(), hop.target.is_tls());
         // The figures are those of the last one.
         let ended = found.tls.take().filter(|_| ask.is_of_target);
         found.led = found.led.take().into_iter().chain(ended).reduce(Tls::worse);
         let (redirects, phases) = (http(found).redirects, http(found).phases);
         *http(found) = Http { phases, redirects, ..Http::default() };
-        let via = self.client.via(is_tls, host, ip, port);
-        let at = match via {
-            None => ip.into_iter().collect(),
-            // It says nothing of the target.
-            Some(via) => ask.of_another(choose::all(&via.host, ask)).await?,
-        };
-        if let Some(via) = via
-            && !is_tls
-            && let Some(login) = via.connect.get(header::PROXY_AUTHORIZATION)
-        {
-            headers.insert(header::PROXY_AUTHORIZATION, login.clone());
-        }
-        let shown = hop.target.host_header();
-        let host_header = hop.host.clone().unwrap_or(shown);
-        let server_name = match (&hop.host, is_first) {
-            (Some(value), true) => value.to_str().map_or(host, without_port).to_owned(),
-            _ => host.to_owned(),
-        };
-        let alpn: &[&str] =
-            if self.client.enable_http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
-        let tls = &self.client.tls;
-        let server_name = server_name.as_str();
-        let peer = Peer { is_tls, host, port, ip, at: &at, via, tls, server_name, is_first, alpn };
-        let mut phases = phases;
-        let opened = open(&peer, &mut phases, ask, found).await;
-        http(found).phases = phases;
-        let (stream, is_h2) = opened?;
-        let is_to_proxy = via.is_some_and(Via::is_asked_itself) && !is_tls;
-        let began = Instant::now();
-        found.watch.begin(Phase::Ttfb);
-        let mut connection = Connection::begin(stream, is_h2, is_to_proxy, ask).await?;
-        ask.log.line(|| format!("asking {} {}", hop.method, hop.target));
-        let asked = Asked {
-            method: hop.method.clone(),
-            scheme: if is_tls { "https" } else { "http" },
-            host: host_header,
-            authority: if ip.is_some() {
-                authority(host, ip, port)
-            } else {
-                hop.target.authority()
-            },
-            path: hop.target.path(),
-            headers,
-            body: hop.body.clone(),
-        };
-        let (response, came) = connection.send(asked, ask).await?;
-        found.watch.end_at(came);
+        let place = Place { ip, is_first };
+        let came = self.exchange(hop, &place, headers, ask, found).await?;
+        let Came { response, asked, at, oddities, connection } = came;
+        found.watch.end_at(at);
         let http = http(found);
-        http.phases.processing += came.saturating_duration_since(began);
-        http.ssl = is_tls;
+        http.phases.processing += at.saturating_duration_since(asked);
+        http.ssl = hop.target.is_tls();
         http.status_code = response.status().as_u16();
         http.version = version(response.version()).1;
         http.content_length = content_length(&response, &hop.method);
         http.last_modified = last_modified(response.headers());
         http.ahead = clock::ahead_of(response.headers());
-        http.oddities = connection.oddities();
+        http.oddities = oddities;
         for oddity in http.oddities.all() {
             ask.log.line(|| format!("odd in the head: {}", oddity.as_str()));
         }
@@ -267,7 +237,7 @@ impl Settings {
             format!("answered {} by {}", response.status().as_u16(), version(response.version()).0)
         });
         let is_head = hop.method == Method::HEAD;
-        Ok(Answered { response, began: came, is_cut: false, is_head, _connection: connection })
+        Ok(Answered { response, began: at, is_cut: false, is_head, _connection: connection })
     }
 
     /// The headers of a request. What says who asks goes to the target's host alone and to those below it,

@@ -3,19 +3,25 @@
 //! | file | noun |
 //! |---|---|
 //! | `connection` | one connection, by HTTP/1.1 or HTTP/2 (I/O) |
+//! | `content` | the body of an answer, by whichever version |
 //! | `dial` | a connection with a host of several addresses (I/O) |
 //! | `first_byte` | a stream that notes when its first byte came (I/O) |
+//! | `http3` | one request by HTTP/3 (I/O) |
 //! | `oddity` | what is odd in a head, and is read all the same (pure) |
 //! | `oauth2` | a token for client credentials (I/O) |
 //! | `proxy` | through whom a host is asked (pure) |
+//! | `quic` | one connection of QUIC (I/O) |
 //! | `socks` | a connection through a proxy of SOCKS5 (I/O) |
 
 pub(crate) mod connection;
+pub(crate) mod content;
 mod dial;
 mod first_byte;
+pub(crate) mod http3;
 mod oauth2;
 pub(crate) mod oddity;
 mod proxy;
+mod quic;
 mod socks;
 
 use std::collections::BTreeMap;
@@ -161,6 +167,12 @@ impl Client {
         if let Some(oauth2) = &self.oauth2 {
             oauth2.forget().await;
         }
+    }
+
+    /// What of it HTTP/3 cannot have: a proxy is never left out.
+    pub(crate) fn lack_of_http3(&self) -> Option<&'static str> {
+        let by_proxy = "enable_http3: no proxy is asked by HTTP/3, so leave out what names one";
+        self.proxy.is_set().then_some(by_proxy).or_else(|| self.tls.lack_of_quic())
     }
 
     /// Through whom a host is asked, if it is not asked itself; `ip` is its address, where that is known.

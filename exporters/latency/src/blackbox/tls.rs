@@ -10,6 +10,9 @@
 //! | `certificate` | what a certificate says, in the words of the peer's labels (pure) |
 //! | `files` | the files of a section, and whether they have changed (I/O) |
 //! | `judge` | whether a chain is one to be trusted for a name |
+//! | `judged` | what chains were judged to be lately (I/O) |
+//! | `newest` | what was made of the files last (I/O) |
+//! | `quic` | the handshake in QUIC, by rustls, that is judged as any other |
 //! | `session` | what is known of a session (pure) |
 
 mod certificate;
@@ -17,6 +20,7 @@ mod files;
 mod judge;
 mod judged;
 mod newest;
+mod quic;
 mod session;
 
 use std::io;
@@ -45,6 +49,8 @@ use super::ask::Ask;
 use super::found::Found;
 use crate::outcome::{Failure, Phase};
 
+pub(crate) use self::quic::Handshake;
+
 /// A connection whose certificate was judged.
 pub(crate) type Stream<S> = SslStream<S>;
 
@@ -58,9 +64,6 @@ const CIPHERS: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256
     ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0";
 /// `SSL_OP_LEGACY_SERVER_CONNECT`: devices that know nothing of RFC 5746 are spoken with.
 const LEGACY_SERVER_CONNECT: u64 = 0x4;
-
-/// What the peer gives as the expiry of a chain that it did not verify: the first second of year 1.
-const NO_CHAIN: i64 = -62_135_596_800;
 
 /// The section `tls_config`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
@@ -116,6 +119,8 @@ struct Loaded {
     /// Of the files that it was made of.
     stamps: Vec<Stamp>,
     context: SslContext,
+    /// What it shows of itself, DER: of none of these the library can be asked.
+    chain: Vec<Vec<u8>>,
     roots: Roots,
     digest: [u8; 32],
     /// By these.
@@ -224,7 +229,7 @@ impl Settings {
     fn read(&self) -> anyhow::Result<Loaded> {
         // Before they are read: one that changes meanwhile is read once more.
         let (folder, stamps) = (self.folder.as_path(), self.stamps());
-        let (mut digest, mut roots) = (Sha256::new(), Roots::Anybody);
+        let (mut digest, mut roots, mut own) = (Sha256::new(), Roots::Anybody, Vec::new());
         let mut builder = SslContext::builder(SslMethod::tls_client())?;
         // Judged here, once it was recorded.
         builder.set_verify(SslVerifyMode::NONE);
@@ -253,6 +258,7 @@ impl Settings {
         if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
             let pem = cert.read(folder).context("tls_config.cert_file")?;
             let chain = certificates(pem.expose().as_bytes()).context("tls_config.cert_file")?;
+            own = chain.iter().map(|it| it.to_der()).collect::<Result<_, _>>()?;
             let mut chain = chain.into_iter();
             let leaf = chain.next().context("tls_config.cert_file")?;
             builder.set_certificate(&leaf)?;
@@ -266,7 +272,7 @@ impl Settings {
             digest.update(pem.expose().as_bytes());
         }
         let (context, digest) = (builder.build(), digest.finish());
-        Ok(Loaded { stamps, context, roots, digest, judged: Arc::default() })
+        Ok(Loaded { stamps, context, chain: own, roots, digest, judged: Arc::default() })
     }
 
     /// Shakes hands, records what was shown, and judges it for `server_name`, or for that of the section.
@@ -317,25 +323,7 @@ impl Settings {
             let suite = stream.ssl().current_cipher().map_or("?", |cipher| cipher.name());
             format!("TLS is {} with {suite}", version(stream.ssl()).unwrap_or("?"))
         });
-        let judged = match &loaded.roots {
-            Roots::Missing => {
-                ask.log.line(|| "this machine has no CA certificates to judge by");
-                return Err(Failure::Local);
-            }
-            Roots::These(roots) if !self.insecure_skip_verify => {
-                Some(loaded.judged.judge(roots, stream.ssl().peer_cert_chain(), name))
-            }
-            Roots::These(_) | Roots::Anybody => None,
-        };
-        if let Some(tls) = &mut found.tls {
-            let trust = judged.as_ref().map(|judged| judged.as_ref());
-            tls.trust = trust.map(|judged| judged.map(drop).map_err(judge::Refusal::kind));
-            tls.last_chain_expiry = trust.map_or(Some(NO_CHAIN), |judged| judged.ok().copied());
-        }
-        if let Some(Err(refusal)) = judged {
-            ask.log.line(|| format!("the certificate is refused: {refusal}"));
-            return Err(Failure::TlsVerify);
-        }
+        self.judge(loaded, stream.ssl().peer_cert_chain(), name, ask, found)?;
         found.watch.end();
         Ok(stream)
     }

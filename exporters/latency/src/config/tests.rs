@@ -226,7 +226,7 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
             module("prober: icmp, icmp: {preferred_ip_protocol: ipv4}"),
             &["preferred_ip_protocol: must be one of ip4, ip6, did you mean `ip4`?"],
         ),
-        (http("enable_http3: true"), &["http.enable_http3: true is not supported"]),
+        (http("enable_http3: true"), &["http.enable_http3: needs enable_http2: false beside it"]),
         (http("fail_if_sll: true"), &["unknown field `fail_if_sll`, did you mean `fail_if_ssl`?"]),
         (http("fail_if_body_matches_regexp: ['(']"), &["fail_if_body_matches_regexp[0]: must be"]),
         (http("tls_config: {min_version: TLS9}"), &["tls_config.min_version: must be one of"]),
@@ -502,14 +502,21 @@ fn a_small_config_shows_every_figure_unless_it_says_which() {
 #[test]
 fn a_module_that_this_version_cannot_run_is_refused_by_itself_and_not_with_its_file() {
     let lacking = [
-        ("http_3xx", "{prober: http, http: {enable_http3: true, valid_http_versions: [HTTP/3.0]}}"),
-        ("only_3", "{prober: http, http: {valid_http_versions: [HTTP/3.0]}}"),
+        (
+            "by_proxy",
+            "{prober: http, http: {enable_http3: true, enable_http2: false, proxy_url: 'http://a:1'}}",
+        ),
+        (
+            "old",
+            "{prober: http, http: {enable_http3: true, enable_http2: false, \
+             tls_config: {max_version: TLS12}}}",
+        ),
         ("small", "{prober: icmp, icmp: {payload_size: 8}}"),
         ("dot", "{prober: dns, dns: {query_name: a, dns_over_tls: true}}"),
     ];
     let wanted = [
-        "http.enable_http3: true is not supported by this version",
-        "http.valid_http_versions: HTTP/3.0 needs enable_http3",
+        "http.enable_http3: no proxy is asked by HTTP/3",
+        "http.tls_config.max_version: HTTP/3 needs TLS13",
         "icmp.payload_size: must be from 18 to",
         "dns.transport_protocol: must be tcp where dns_over_tls",
     ];

@@ -10,6 +10,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{Attempt, Run};
+use crate::blackbox::http::by_tls;
 use crate::host::{Families, Host, is_spelled_out};
 use crate::outcome::{Outcome, Phase};
 use crate::verdict::Layer;
@@ -38,7 +39,7 @@ impl super::Settings for Settings {
     }
 
     fn address(&self, text: &str) -> Result<Address, String> {
-        Address::parse(text)
+        if self.asked.is_by_http3() { Address::parse(&by_tls(text)) } else { Address::parse(text) }
     }
 
     /// CA files and secrets are read in any case, so that a bad path does not wait for its first

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::assert_up;
 use super::probed::{self, Page, Peer, page};
+use super::quic::{BY_QUIC, Nginx};
 use super::running::{command, fails_for, start, wait_for_probes};
 use super::shaking;
 use super::web::{Web, server};
@@ -26,14 +27,14 @@ impl Case {
     /// Whether an older peer does not know its words.
     fn is_new(&self) -> bool {
         let words = ["unix", "expect_bytes", "labels", "TLS12"];
-        let families = ["page_", "h2"];
+        let families = ["page_", "h2", "h3"];
         words.iter().any(|word| self.module.contains(word))
             || families.iter().any(|family| self.name.starts_with(family))
     }
 }
 
 /// What is different on purpose: the beginning of a series, in which cases (a part of the name), and why.
-const DIFFERENCES: [(&str, &str, &str); 7] = [
+const DIFFERENCES: [(&str, &str, &str); 9] = [
     ("probe_failure_info", "", "why a probe failed, which the peer does not tell"),
     ("probe_http_oddity_info", "", "what is odd in a head, which the peer does not tell"),
     ("probe_timeout_seconds", "", "the peer tells it from the version after 0.28 on"),
@@ -43,6 +44,8 @@ const DIFFERENCES: [(&str, &str, &str); 7] = [
         "a certificate that is refused is shown all the same: it may be expired",
     ),
     ("probe_tls_", "untrusted", "so is what was spoken"),
+    ("probe_ssl_", "h3_to_plain", "so is that of one who leads where HTTP/3 does not go"),
+    ("probe_tls_", "h3_to_plain", "and what was spoken with it"),
     ("probe_ssl_", "dns_over_tls", "the certificate of a resolver expires like any other"),
     ("probe_tls_", "dns_over_tls", "so is told what was spoken with it"),
 ];
@@ -72,7 +75,7 @@ const TIMES: [&str; 6] = [
 ];
 
 /// Every server, by its word in the tables; whoever has none is a target as it stands.
-fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
+fn servers(folder: &TempDir) -> (BTreeMap<&'static str, String>, Option<Nginx>) {
     let ssh = probed::talker(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n").to_string();
     let socket = folder.path().join("talker.sock").display().to_string();
     probed::socket(&socket, b"hello there\n");
@@ -85,7 +88,11 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
     let tls = shaking::talker(signed());
     let pages = paths::pages();
     let own = authority.sign_for(&["localhost", "127.0.0.1"]);
-    BTreeMap::from([
+    let nginx = Nginx::start(&own);
+    let quic = nginx.as_ref().map_or(closed, |nginx| nginx.address);
+    let servers = BTreeMap::from([
+        ("quic", format!("https://{quic}")),
+        ("quic plainly", format!("http://{quic}")),
         ("web", format!("127.0.0.1:{}", web.port)),
         ("health", healthy::server().to_string()),
         ("pages", pages.to_string()),
@@ -110,12 +117,20 @@ fn servers(folder: &TempDir) -> BTreeMap<&'static str, String> {
         ("closed", closed.to_string()),
         ("socket", socket),
         ("no socket", "/nowhere/at/all.sock".to_owned()),
-    ])
+    ]);
+    (servers, nginx)
 }
 
-fn cases(folder: &TempDir) -> Vec<Case> {
-    let servers = servers(folder);
-    let tables: [&[modules::Row]; 9] = [
+fn cases(folder: &TempDir) -> (Vec<Case>, Option<Nginx>) {
+    let (servers, nginx) = servers(folder);
+    let by_quic: &[modules::Row] = if nginx.is_some() {
+        &BY_QUIC
+    } else {
+        eprintln!("HTTP/3 is not compared: there is no nginx for it; name one by TURBULENCE_NGINX");
+        &[]
+    };
+    let tables: [&[modules::Row]; 10] = [
+        by_quic,
         &modules::HEALTHS,
         &modules::TALKS,
         &modules::QUESTIONS,
@@ -151,7 +166,7 @@ fn cases(folder: &TempDir) -> Vec<Case> {
             target,
         }
     };
-    tables.into_iter().flatten().map(case).collect()
+    (tables.into_iter().flatten().map(case).collect(), nginx)
 }
 
 fn config<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
@@ -222,7 +237,7 @@ fn compare(case: &Case, program: &Program, peer: &Peer) -> Vec<String> {
 #[test]
 fn every_module_finds_what_the_peer_finds() {
     let sockets = TempDir::new().unwrap();
-    let cases = cases(&sockets);
+    let (cases, _nginx) = cases(&sockets);
     let modules = config(cases.iter());
     let allow =
         format!("on_demand: {{allow: ['*', '{}/', /nowhere/]}}\n", sockets.path().display());
@@ -298,7 +313,7 @@ fn nobody_is_contacted_whom_the_config_does_not_list() {
     let talker = probed::talker(b"");
     let modules = "{tcp: {prober: tcp}, unix: {prober: unix}, \
                    web: {prober: http, http: {headers: {host: a.example}}}, \
-                   http_3xx: {prober: http, http: {enable_http3: true}}}";
+                   odd: {prober: icmp, icmp: {payload_size: 5}}}";
     let program = with(modules, "'*.example', '[::1]'");
     let ask = |query: &str| {
         let answer = program.request("GET", &format!("/probe?{query}"), "");
@@ -310,14 +325,11 @@ fn nobody_is_contacted_whom_the_config_does_not_list() {
     assert_eq!(ask("module=unix&target=/run/a.sock").0, 403);
     assert_eq!(ask("module=tcp&target=localhost:1").0, 403);
     for (query, words) in [
-        ("target=a.example:1", "module: is missing; must be one of http_3xx, tcp, unix, web"),
-        ("", "module: is missing; must be one of http_3xx, tcp, unix, web; target: is missing"),
+        ("target=a.example:1", "module: is missing; must be one of odd, tcp, unix, web"),
+        ("", "module: is missing; must be one of odd, tcp, unix, web; target: is missing"),
         ("module=web&target=a.example&hostname=b", "hostname: the module sets another one"),
         ("target=a.example:1&module=nope", "module: is unknown"),
-        (
-            "target=a.example&module=http_3xx",
-            "module: http_3xx cannot be used: http.enable_http3: true is not supported",
-        ),
+        ("target=a.example&module=odd", "module: odd cannot be used: icmp.payload_size"),
         ("module=tcp", "target: is missing"),
         ("module=tcp&target=a.example", "target: must be HOST:PORT"),
         ("module=web&target=ftp://a.example/", "target: must be a URL of HTTP"),
@@ -437,7 +449,7 @@ fn a_file_of_the_peer_alone_is_good() {
     fs::write(
         &file,
         "modules:\n  icmp:\n    prober: icmp\n  tcp_connect:\n    prober: tcp\n  http_3xx:\n    \
-         prober: http\n    http: {enable_http3: true, valid_http_versions: [HTTP/3.0]}\n",
+         prober: http\n    http: {enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/3.0]}\n",
     )
     .unwrap();
     let status = command().arg("--config.check").arg("--config.file").arg(&file).status().unwrap();

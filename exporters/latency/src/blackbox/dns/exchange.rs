@@ -13,7 +13,7 @@ use crate::blackbox::ask::Ask;
 use crate::blackbox::dialogue::Talk;
 use crate::blackbox::found::Found;
 use crate::blackbox::{tcp, tls};
-use crate::outcome::{Failure, Phase};
+use crate::outcome::{Failure, Phase, is_said_by_others};
 
 /// A question, ready to be sent.
 #[derive(Debug)]
@@ -148,11 +148,6 @@ impl Question<'_> {
         ask.log.line(|| "the answer is one to another question");
         Err(Failure::Body)
     }
-}
-
-/// Whether it is what an ICMP message has said, and not this machine.
-fn is_said_by_others(error: &io::Error) -> bool {
-    matches!(Failure::of_io(error), Failure::Refused | Failure::Unreachable)
 }
 
 fn heard(error: &io::Error, ask: &Ask<'_>) -> Failure {

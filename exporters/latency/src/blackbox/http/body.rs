@@ -3,14 +3,14 @@
 //! Whatever a server sends, so much memory is used and no more: what is beyond is counted. What is packed
 //! may become so long and no longer, since unpacking costs time of everybody's.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::io::{self, Write};
 
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use super::compression::{Compression, Unpacker};
+use crate::blackbox::http_client::content::Content;
 
 /// So much is kept for patterns and conditions: who would have to look beyond fails.
 pub(super) const MOST_KEPT: usize = 4 << 20;
@@ -72,7 +72,7 @@ pub(super) struct Bounds {
 
 /// Reads a body; `count` is told its length, unpacked, as it grows.
 pub(super) async fn read(
-    mut body: Incoming,
+    mut body: Content,
     compression: Compression,
     Bounds { limit, enough, keep, until }: Bounds,
     mut count: impl FnMut(u64),
@@ -92,7 +92,7 @@ pub(super) async fn read(
             Ok(Ok(bytes)) => bytes,
             // Trailers.
             Ok(Err(_)) => continue,
-            Err(error) => break Err(io::Error::other(said(&error))),
+            Err(error) => break Err(io::Error::other(said(&*error))),
         };
         let written = if is_packed {
             write_slowly(&mut unpacker, &bytes, until).await
@@ -140,6 +140,6 @@ fn late() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "it did not end in time")
 }
 
-fn said(error: &hyper::Error) -> String {
+fn said(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

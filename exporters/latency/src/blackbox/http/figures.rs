@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, Response, Version};
 
@@ -18,7 +18,7 @@ pub(super) fn version(version: Version) -> (&'static str, f64) {
 }
 
 /// The length that an answer names; -1 where it names none, 0 where there can be no body.
-pub(super) fn content_length(response: &Response<Incoming>, method: &Method) -> i64 {
+pub(super) fn content_length(response: &Response<impl Body>, method: &Method) -> i64 {
     let headers = response.headers();
     if *method != Method::HEAD {
         if matches!(response.status().as_u16(), 100..200 | 204 | 304) {

@@ -1,9 +1,9 @@
 //! Judges the last answer: reads its body, and holds all of it against the conditions of the module.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use hyper::Response;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::body;
@@ -12,7 +12,7 @@ use super::figures::version;
 use super::settings::Settings;
 use crate::blackbox::ask::Ask;
 use crate::blackbox::found::Found;
-use crate::blackbox::http_client::connection::Connection;
+use crate::blackbox::http_client::content::Content;
 use crate::outcome::{Failure, Phase};
 
 /// Patterns are through with so many bytes in well under a millisecond.
@@ -20,7 +20,7 @@ const SHORT: usize = 64 * 1024;
 
 /// What came of it, at its end.
 pub(super) struct Answered {
-    pub(super) response: Response<Incoming>,
+    pub(super) response: Response<Content>,
     /// When its first byte came.
     pub(super) began: Instant,
     /// A redirect that is not followed: its body says nothing.
@@ -28,7 +28,7 @@ pub(super) struct Answered {
     /// Of a request that asked for none.
     pub(super) is_head: bool,
     /// Ends the connection once the body was read.
-    pub(super) _connection: Connection,
+    pub(super) _connection: Box<dyn Any + Send>,
 }
 
 impl Settings {

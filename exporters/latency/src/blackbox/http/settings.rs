@@ -29,7 +29,7 @@ const MOST_WATCHED: u64 = 8 << 20;
 const LARGEST: f64 = (1_u64 << 40) as f64;
 /// The versions that an answer can have, in the peer's words.
 const VERSIONS: [&str; 3] = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"];
-/// The one that nobody can be asked by here.
+/// The one that is asked by alone, where it is.
 const HTTP_3: &str = "HTTP/3.0";
 
 /// The section `http` of a module: what is asked, and what is a good answer.
@@ -37,6 +37,7 @@ const HTTP_3: &str = "HTTP/3.0";
 #[serde(try_from = "Raw")]
 pub(crate) struct Settings {
     pub(super) client: Client,
+    pub(super) enable_http3: bool,
     pub(super) families: Families,
     pub(super) skip_resolve: bool,
     pub(super) method: Method,
@@ -111,18 +112,6 @@ impl TryFrom<Raw> for Settings {
     type Error = String;
 
     fn try_from(raw: Raw) -> Result<Self, String> {
-        let has_version_3 = raw.valid_http_versions.iter().any(|version| version == HTTP_3);
-        let lack = match (raw.enable_http3, has_version_3) {
-            (true, _) => Some(
-                "enable_http3: true is not supported by this version: leave the module out, or \
-                 ask by HTTP/2 (enable_http3: false, and no HTTP/3.0 in valid_http_versions)",
-            ),
-            (false, true) => Some(
-                "valid_http_versions: HTTP/3.0 needs enable_http3, which is not supported by \
-                 this version",
-            ),
-            (false, false) => None,
-        };
         let method = if raw.method.is_empty() { "GET" } else { &raw.method };
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| "method: must be the name of an HTTP method, as in GET".to_owned())?;
@@ -140,13 +129,7 @@ impl TryFrom<Raw> for Settings {
             return Err("compression: the header Accept-Encoding does not allow it".to_owned());
         }
         let follow_redirects = follows(raw.follow_redirects, raw.no_follow_redirects)?;
-        let is_known = |version: &str| version == HTTP_3 || VERSIONS.contains(&version);
-        if raw.valid_http_versions.iter().any(|version| !is_known(version)) {
-            return Err(format!(
-                "valid_http_versions: each must be one of {}",
-                VERSIONS.join(", ")
-            ));
-        }
+        of_versions(raw.enable_http3, raw.enable_http2, &raw.valid_http_versions)?;
         let client = Client::try_from(http_client::Raw {
             basic_auth: raw.basic_auth,
             authorization: raw.authorization,
@@ -169,9 +152,11 @@ impl TryFrom<Raw> for Settings {
             matches_cel: raw.fail_if_body_json_matches_cel,
             not_matches_cel: raw.fail_if_body_json_not_matches_cel,
         };
+        let lack = client.lack_of_http3().filter(|_| raw.enable_http3);
         let preferred = raw.preferred_ip_protocol.unwrap_or(IpProtocol::Ip6);
         Ok(Self {
             client,
+            enable_http3: raw.enable_http3,
             families: Families::of(Some(preferred), raw.ip_protocol_fallback),
             skip_resolve: raw.skip_resolve_phase_with_proxy,
             method,
@@ -225,6 +210,11 @@ impl Settings {
         &self.method
     }
 
+    /// Whether it asks by HTTP/3, and so by TLS alone.
+    pub(crate) fn is_by_http3(&self) -> bool {
+        self.enable_http3
+    }
+
     /// Whether redirects are followed.
     pub(crate) fn follows_redirects(&self) -> bool {
         self.client.follow_redirects
@@ -239,6 +229,28 @@ impl Settings {
         let reading = tokio::task::spawn_blocking(move || of_file(&file));
         Ok(reading.await??.into())
     }
+}
+
+/// Holds the versions that are asked by and those that are good against one another, as the peer does: HTTP/3 is asked by
+/// alone.
+fn of_versions(by_3: bool, by_2: Option<bool>, valid: &[String]) -> Result<(), String> {
+    let has = |version: &str| valid.iter().any(|it| it == version);
+    if valid.iter().any(|version| version != HTTP_3 && !VERSIONS.contains(&version.as_str())) {
+        return Err(format!(
+            "valid_http_versions: each must be one of {}, {HTTP_3}",
+            VERSIONS.join(", ")
+        ));
+    }
+    if by_3 && by_2 != Some(false) {
+        return Err("enable_http3: needs enable_http2: false beside it".to_owned());
+    }
+    if by_3 && VERSIONS.iter().any(|version| has(version)) {
+        return Err(format!("valid_http_versions: with enable_http3 there is {HTTP_3} alone"));
+    }
+    if !by_3 && has(HTTP_3) {
+        return Err(format!("valid_http_versions: {HTTP_3} needs enable_http3: true"));
+    }
+    Ok(())
 }
 
 /// What is in the file of a body.
@@ -357,6 +369,16 @@ mod tests {
     fn what_cannot_be_is_refused_by_its_field_and_not_repeated() {
         for (yaml, wanted) in [
             ("{valid_http_versions: [HTTP/4.0]}", "valid_http_versions: each must be one of"),
+            (
+                "{valid_http_versions: [HTTP/3.0]}",
+                "valid_http_versions: HTTP/3.0 needs enable_http3",
+            ),
+            ("{enable_http3: true}", "enable_http3: needs enable_http2: false"),
+            ("{enable_http3: true, enable_http2: true}", "enable_http3: needs enable_http2: false"),
+            (
+                "{enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/3.0, HTTP/1.1]}",
+                "valid_http_versions: with enable_http3 there is HTTP/3.0 alone",
+            ),
             ("{method: 'G T'}", "method: must be"),
             ("{body: s3cret, body_file: a}", "body: give it or body_file, not both"),
             ("{compression: zip}", "compression: must be gzip"),

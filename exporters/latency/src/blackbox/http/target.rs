@@ -108,6 +108,17 @@ impl fmt::Display for Target {
     }
 }
 
+/// The same target by TLS: HTTP/3 knows nothing else. Also where no scheme is said, which the peer refuses to ask.
+pub(crate) fn by_tls(text: &str) -> String {
+    const PLAIN: &str = "http://";
+    let lower = text.to_ascii_lowercase();
+    match text.get(PLAIN.len()..) {
+        Some(rest) if lower.starts_with(PLAIN) => format!("https://{rest}"),
+        _ if !text.contains("://") => format!("https://{text}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// Where an answer leads, if it does.
 pub(super) fn location(status: u16, headers: &HeaderMap) -> Option<String> {
     let is_redirect = matches!(status, 301 | 302 | 303 | 307 | 308);

@@ -1,5 +1,7 @@
 //! Requests to servers of every temper.
 
+mod http3;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;

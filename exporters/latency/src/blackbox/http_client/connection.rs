@@ -69,14 +69,25 @@ pub(crate) struct Connection {
 
 /// The tasks of one connection: HTTP/2 begins some of its own, which would outlive it.
 #[derive(Clone, Debug, Default)]
-struct Tasks(Arc<Mutex<JoinSet<()>>>);
+pub(super) struct Tasks(Arc<Mutex<JoinSet<()>>>);
 
 impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Tasks {
     fn execute(&self, task: F) {
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.spawn(async move {
+        self.begin(async move {
             let _ = task.await;
         });
+    }
+}
+
+impl Tasks {
+    /// Begins one.
+    pub(super) fn begin(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
+    }
+
+    /// Ends all of them.
+    pub(super) fn end(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 }
 
@@ -85,7 +96,7 @@ struct Ended(Tasks);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.0.end();
     }
 }
 
@@ -291,9 +302,7 @@ impl Asked {
         } else {
             self.path.clone()
         };
-        let length = self.body.len();
-        let has_body =
-            length > 0 || [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
+        let (length, has_body) = (self.body.len(), self.has_body());
         let mut request = Request::new(Full::new(self.body));
         *request.method_mut() = self.method;
         *request.uri_mut() = uri.parse::<Uri>().map_err(|_| Failure::Local)?;
@@ -301,14 +310,19 @@ impl Asked {
         headers.insert(header::HOST, self.host);
         headers.extend(self.headers);
         headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
-        // Strict servers want to know that nothing comes.
         if has_body {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         Ok(request)
     }
 
-    fn by_h2(self) -> Result<Request<Full<Bytes>>, Failure> {
+    /// Whether strict servers want to know how long its body is, also of one that has none.
+    pub(super) fn has_body(&self) -> bool {
+        !self.body.is_empty() || [Method::POST, Method::PUT, Method::PATCH].contains(&self.method)
+    }
+
+    /// As HTTP/2 has it, and HTTP/3.
+    pub(super) fn by_h2(self) -> Result<Request<Full<Bytes>>, Failure> {
         let host = self.host.to_str().map_err(|_| Failure::Local)?;
         let uri = format!("{}://{host}{}", self.scheme, self.path);
         let mut request = Request::new(Full::new(self.body));

@@ -132,6 +132,11 @@ impl Proxy {
         self.usable()
     }
 
+    /// Whether one is named, or looked for.
+    pub(super) fn is_set(&self) -> bool {
+        self.via.iter().any(Option::is_some) || self.from_environment || self.file.is_some()
+    }
+
     /// Who is to be asked through a proxy is never asked without, also where it is not to be understood.
     pub(super) fn usable(&self) -> anyhow::Result<()> {
         self.fault.clone().map_or(Ok(()), |fault| Err(anyhow::Error::msg(fault)))

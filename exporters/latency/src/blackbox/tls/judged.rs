@@ -11,7 +11,14 @@ use openssl::x509::X509;
 use openssl::x509::store::X509Store;
 use tokio::time::Instant;
 
-use super::judge::{Refusal, judge};
+use super::judge::{Refusal, Roots, judge};
+use super::{Loaded, Settings};
+use crate::blackbox::ask::Ask;
+use crate::blackbox::found::Found;
+use crate::outcome::Failure;
+
+/// What the peer gives as the expiry of a chain that it did not verify: the first second of year 1.
+pub(super) const NO_CHAIN: i64 = -62_135_596_800;
 
 /// A chain that ends meanwhile is refused so much later.
 const KEPT: Duration = Duration::from_secs(60);
@@ -34,6 +41,39 @@ struct Verdicts {
     kept: HashMap<Key, (Instant, Result<i64, Refusal>)>,
     /// When those that hold no longer are looked for next.
     looked_for: Option<Instant>,
+}
+
+impl Settings {
+    /// Judges what was shown, where it is to be judged, and notes what it came to.
+    pub(super) fn judge(
+        &self,
+        loaded: &Loaded,
+        shown: Option<&StackRef<X509>>,
+        name: &str,
+        ask: &Ask<'_>,
+        found: &mut Found,
+    ) -> Result<(), Failure> {
+        let judged = match &loaded.roots {
+            Roots::Missing => {
+                ask.log.line(|| "this machine has no CA certificates to judge by");
+                return Err(Failure::Local);
+            }
+            Roots::These(roots) if !self.insecure_skip_verify => {
+                Some(loaded.judged.judge(roots, shown, name))
+            }
+            Roots::These(_) | Roots::Anybody => None,
+        };
+        if let Some(tls) = &mut found.tls {
+            let trust = judged.as_ref().map(|judged| judged.as_ref());
+            tls.trust = trust.map(|judged| judged.map(drop).map_err(Refusal::kind));
+            tls.last_chain_expiry = trust.map_or(Some(NO_CHAIN), |judged| judged.ok().copied());
+        }
+        if let Some(Err(refusal)) = judged {
+            ask.log.line(|| format!("the certificate is refused: {refusal}"));
+            return Err(Failure::TlsVerify);
+        }
+        Ok(())
+    }
 }
 
 impl Judged {

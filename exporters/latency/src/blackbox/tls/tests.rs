@@ -18,6 +18,7 @@ use openssl::x509::{X509, X509Extension, X509Name, X509NameRef};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::judged::NO_CHAIN;
 use super::*;
 use crate::blackbox::trial::Trial;
 
