@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+#[path = "program/community.rs"]
+mod community;
 #[path = "program/crowd.rs"]
 mod crowd;
 #[path = "program/echoes.rs"]
