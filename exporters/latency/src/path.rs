@@ -3,7 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `due`, `plans` | when an address is traced; those of one target (pure) |
-//! | `tracer`, `turns`, `socket` | traces, who has a place, and the sockets that they are sent by (I/O) |
+//! | `tracer`, `permits`, `socket` | traces, who may trace, and the sockets that they are sent by (I/O) |
 //! | `course`, `flights`, `packet` | what is sent when, whose an answer is, the bytes (pure) |
 //! | `trace`, `known`, `autonomous` | what a trace found; a path; the networks that it crosses (pure) |
 //! | `memory` | what a change is (pure) |
@@ -31,6 +31,7 @@ mod known;
 mod memory;
 mod names;
 mod packet;
+mod permits;
 mod plans;
 pub(crate) mod slots;
 mod socket;
@@ -38,7 +39,6 @@ mod socket;
 mod tests;
 pub(crate) mod trace;
 mod tracer;
-mod turns;
 
 use crate::clock::Clock;
 use crate::config::path::PathSettings;

@@ -29,7 +29,7 @@ const CALM: u32 = 48;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     /// The present one, confirmed; then those before, the newest first.
-    paths: VecDeque<Held>,
+    paths: VecDeque<Sighting>,
     doubted: Option<Known>,
     /// Second traces that were like both.
     undecided: u8,
@@ -54,7 +54,7 @@ struct Returning {
 }
 
 #[derive(Clone, Debug)]
-struct Held {
+struct Sighting {
     id: u64,
     path: Known,
     /// The number of the last trace in which it was the present one, or coming back.
@@ -148,8 +148,9 @@ impl Memory {
     /// now.
     fn returns(&mut self, found: &Known) -> Option<Verdict> {
         let number = self.number;
-        let is_it =
-            |held: &Held| held.path.is_like(found) && number.saturating_sub(held.seen) <= RECENT;
+        let is_it = |held: &Sighting| {
+            held.path.is_like(found) && number.saturating_sub(held.seen) <= RECENT
+        };
         let Some(place) = self.paths.iter().position(is_it) else {
             (self.returning.id, self.returning.times) = (None, 0);
             return None;
@@ -175,9 +176,9 @@ impl Memory {
         let held = match known.and_then(|place| self.paths.remove(place)) {
             Some(mut held) => {
                 held.path.take_in(path);
-                Held { seen, ..held }
+                Sighting { seen, ..held }
             }
-            None => Held { id: path.id(), path, seen },
+            None => Sighting { id: path.id(), path, seen },
         };
         // What is known in part is like too much to be told from it again.
         if held.path.is_whole || self.paths.iter().any(|held| held.path.is_whole) {

@@ -16,9 +16,9 @@ use super::course::{Answer, Course, Says, Step};
 use super::due::Why;
 use super::flights::{Flights, MOST_STRAYS};
 use super::packet::{self, Cookie};
+use super::permits::Permits;
 use super::socket::TraceSocket;
 use super::trace::{End, Hop, Trace};
-use super::turns::Turns;
 use crate::clock::Clock;
 use crate::icmp::Family;
 
@@ -41,7 +41,7 @@ struct Inner {
     /// Opened when they are first needed: who traces nothing has none.
     channels: Mutex<[Channel; 2]>,
     pace: Pace,
-    turns: Turns,
+    permits: Permits,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +83,7 @@ impl Tracer {
             identifiers: [Family::V4, Family::V6].map(|family| identifier(vantage, family)),
             channels: Mutex::default(),
             pace: Pace::new(rate),
-            turns: Turns::new(),
+            permits: Permits::new(),
         }))
     }
 
@@ -118,7 +118,7 @@ impl Tracer {
         known: Option<u8>,
     ) -> Trace {
         let unsent = Trace::unsent(to.ip(), End::Local);
-        let Some(_turn) = self.0.turns.take(why).await else { return unsent };
+        let Some(_permit) = self.0.permits.take(why).await else { return unsent };
         let Some(channel) = self.0.channel(Family::of(to.ip())) else { return unsent };
         let (sender, mut answers) = mpsc::unbounded_channel();
         let mut probes = Probes::begin(&channel, to.ip());
