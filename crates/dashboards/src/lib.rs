@@ -12,6 +12,7 @@
 //! | `board` | a dashboard: its head, variables, annotations, rows |
 //! | `grid` | where each panel lies |
 //! | `panel` | one panel |
+//! | `pick` | which of many series a graph shows |
 //! | `table` | the columns of a table or a map |
 
 mod board;
@@ -19,6 +20,7 @@ mod grid;
 mod merge;
 mod notation;
 mod panel;
+mod pick;
 mod source;
 mod table;
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::grid::Size;
 use crate::merge::lay;
 use crate::notation::{Names, colour, size, spelled_out, steps, words};
+use crate::pick;
 use crate::source::{Panel, Query, Series, Shared};
 use crate::table;
 
@@ -126,9 +127,13 @@ fn targets(panel: &Panel, look: &Value, names: &Names) -> anyhow::Result<Vec<Val
     let mut targets = Vec::new();
     for (letter, (query, legend)) in ('A'..='Z').zip(queries) {
         let mut target = look.clone();
+        let mut expression = spelled_out(query.trim_end(), names)?;
+        if look["range"] == true {
+            expression = pick::once(&expression).context("what it picks")?;
+        }
         let own = json!({
             "datasource": chosen(),
-            "expr": spelled_out(query.trim_end(), names)?,
+            "expr": expression,
             "legendFormat": legend,
             "refId": letter,
         });

@@ -9,7 +9,7 @@ use turbulence_lab::dashboards::{self, Cost};
 
 use crate::files;
 use crate::panels::panels;
-use crate::prometheus::Scraper;
+use crate::prometheus::{Scraper, moved};
 
 /// Lines of a panel, or rows of a table.
 const MOST: usize = 200;
@@ -24,7 +24,9 @@ const NAMES: usize = 20;
 
 /// How often it is scraped: a page is long.
 const SECONDS: u64 = 5;
-const DEADLINE: Duration = Duration::from_secs(180);
+/// As many that a graph has several points, at each of which other series are the highest.
+const SCRAPES: u64 = 15;
+const DEADLINE: Duration = Duration::from_secs(300);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_panel_shows_more_of_a_large_fleet_than_a_person_can_read() {
@@ -34,8 +36,12 @@ async fn no_panel_shows_more_of_a_large_fleet_than_a_person_can_read() {
         ("turbulence-dns", resolvers()),
     ];
     let rules = files::root().join("alerts/*.rules.yml");
-    let scraper = Scraper::of_pages(&rules, &jobs, SECONDS).await;
+    let scraper = Scraper::of_pages(&rules, &jobs, SECONDS, moved).await;
     let deadline = Instant::now() + DEADLINE;
+    while scraper.scrapes() < SCRAPES {
+        assert!(Instant::now() < deadline, "{} scrapes", scraper.scrapes());
+        sleep(Duration::from_secs(1)).await;
+    }
     loop {
         let checked = dashboards::check(&files::dashboards(), &scraper.url).await;
         let costs = checked.unwrap_or_else(|error| panic!("{error:#}")).costs;

@@ -146,14 +146,39 @@ fn everything_is_asked_of_the_chosen_data_source() {
 }
 
 #[test]
+fn what_picks_the_lines_of_a_graph_picks_once_and_the_same_for_all_of_its_queries() {
+    let mut picking = 0;
+    for panel in all_panels() {
+        let mut by_labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for target in items(&panel.json["targets"]).filter(|target| target["range"] == true) {
+            let expression = target["expr"].as_str().unwrap();
+            for name in ["topk(", "bottomk("] {
+                let Some((_, picker)) = expression.split_once(name) else { continue };
+                assert!(picker.contains("@ end()"), "{}: picks anew: {expression}", panel.place);
+                let labels = picker.split_once(" by (").unwrap().1.split(')').next().unwrap();
+                by_labels.entry(labels).or_default().insert(picker);
+                picking += 1;
+            }
+        }
+        for (labels, pickers) in by_labels {
+            assert!(pickers.len() == 1, "{}: two sets of ({labels}): {pickers:#?}", panel.place);
+        }
+    }
+    assert!(picking > 60, "only {picking} queries pick");
+}
+
+#[test]
 fn rates_are_taken_over_the_rate_interval_and_counters_only_as_rates() {
     for panel in all_panels() {
         for expression in panel.expressions() {
             let place = format!("{}: {expression}", panel.place);
             assert!(!words(expression).iter().any(|(word, _)| *word == "irate"), "{place}");
             for (at, _) in expression.match_indices("rate(") {
-                let range = expression[at..].split_once('[').unwrap().1.split_once(']').unwrap().0;
-                assert_eq!(range, "$__rate_interval", "{place}");
+                let (range, after) =
+                    expression[at..].split_once('[').unwrap().1.split_once(']').unwrap();
+                // What picks the lines of a graph reads all of it, as of its end.
+                let picks = range == "$__range" && after.starts_with(" @ end()");
+                assert!(picks || range == "$__rate_interval", "{place}");
             }
             let asked = expression.matches("[$__rate_interval]").count();
             let ranges = ["rate(", "increase("].iter().map(|f| expression.matches(f).count());
@@ -308,7 +333,7 @@ fn only_recorded_series_that_a_rule_records_are_asked_for() {
             for (series, _) in words(&expression).iter().filter(|(word, _)| word.contains(':')) {
                 let recorded = rules.contains(&format!("- record: {series}\n"));
                 // A word such as `10m:15s` is the range of a subquery.
-                let range = series.starts_with(|c: char| c.is_ascii_digit());
+                let range = series.starts_with(|c: char| c.is_ascii_digit() || c == '$');
                 assert!(recorded || range, "{file}: no rule records {series}");
             }
         }
@@ -404,7 +429,7 @@ fn each_list_of_what_fires_leads_to_runbook_and_silence() {
             for expression in panel.expressions().filter(|one| one.contains("ALERTS{")) {
                 let (_, labels) = expression.split_once("by (").unwrap();
                 for label in labels.split(')').next().unwrap().split(',').map(str::trim) {
-                    let made = ["what", "where", "board"].contains(&label);
+                    let made = ["what", "where", "board", "chosen"].contains(&label);
                     let held = silence.contains(&format!("{label}%3D%22${{__data.fields["));
                     assert!(made || held, "{}: {label} is not in {silence}", panel.place);
                 }
@@ -455,7 +480,7 @@ fn labels_of_alerts(list: &str) -> BTreeSet<String> {
     labels
 }
 
-/// The triage makes the link of each alert in its query: `thermal?var-target=$1` and the like.
+/// The triage makes the link of each alert in its query: `thermal?var-target` and the like, and what is chosen there.
 #[test]
 fn the_triage_leads_to_boards_and_variables_that_exist() {
     let boards = files::boards();
@@ -470,12 +495,16 @@ fn the_triage_leads_to_boards_and_variables_that_exist() {
         }
         led.insert(uid);
     }
-    let others: BTreeSet<String> = boards
-        .keys()
-        .map(|uid| uid.replace("turbulence-", ""))
-        .filter(|uid| uid != "triage")
-        .collect();
+    let others: BTreeSet<String> =
+        boards.keys().map(|uid| uid.replace("turbulence-", "")).collect();
+    // Rules of one's own stay on the triage.
     assert_eq!(led, others, "an alert of a board that the triage does not lead to");
+    // Every alert that the stats count is in the table, whatever its domain is.
+    let table = all.split("label_join(").nth(2).unwrap();
+    for domain in ["thermal", "reachability", "dns", "meta"] {
+        assert!(table.contains(&format!("domain=\"{domain}\"")), "{domain}");
+    }
+    assert!(table.contains("domain!~\"thermal|reachability|dns|meta\""), "no rules of one's own");
     let compose = std::fs::read_to_string(files::root().join("docker-compose.yml")).unwrap();
     assert!(
         compose.contains("HOME_DASHBOARD_PATH: /etc/turbulence/dashboards/turbulence-triage.json")

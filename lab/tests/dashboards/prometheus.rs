@@ -18,6 +18,8 @@ use crate::files;
 /// Ends Prometheus and the page that it scrapes when it is dropped.
 pub(crate) struct Scraper {
     pub(crate) url: String,
+    /// How often each page was scraped.
+    scrapes: Vec<Arc<AtomicU64>>,
     _prometheus: Child,
     _data: tempfile::TempDir,
 }
@@ -39,7 +41,12 @@ impl Scraper {
             let expositions = [Some(sample.to_owned()), files::golden(job)];
             (job, expositions.into_iter().chain(copies).flatten().collect())
         });
-        Self::of_pages(rules, &jobs, 1).await
+        Self::of_pages(rules, &jobs, 1, grown).await
+    }
+
+    /// How often the page was scraped that was scraped least.
+    pub(crate) fn scrapes(&self) -> u64 {
+        self.scrapes.iter().map(|count| count.load(Ordering::Relaxed)).min().unwrap_or(0)
     }
 
     /// Scrapes these pages of each job, each so many seconds.
@@ -47,8 +54,10 @@ impl Scraper {
         rules: &Path,
         expositions: &[(&str, Vec<String>)],
         seconds: u64,
+        at: Change,
     ) -> Self {
         let mut pages = Router::new();
+        let mut scrapes = Vec::new();
         let mut jobs = String::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -56,7 +65,9 @@ impl Scraper {
             write!(jobs, "- {{job_name: {job}, honor_labels: true, static_configs: [").unwrap();
             for (number, exposition) in expositions.iter().cloned().enumerate() {
                 let path = format!("/{job}/{number}");
-                pages = pages.route(&path, get(growing(exposition)));
+                let count = Arc::new(AtomicU64::new(0));
+                pages = pages.route(&path, get(changing(exposition, at, Arc::clone(&count))));
+                scrapes.push(count);
                 write!(
                     jobs,
                     "{{targets: ['{address}'], labels: {{instance: '{job}-{number}', \
@@ -103,22 +114,28 @@ impl Scraper {
             }
         };
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Self { url, _prometheus: prometheus, _data: data }
+        Self { url, scrapes, _prometheus: prometheus, _data: data }
     }
 }
 
-/// A page whose counters and buckets grow with each scrape (the rate of a constant is nothing, and
-/// a quantile of nothing is not a number), and whose time stamps are the present.
-fn growing(exposition: String) -> impl Fn() -> std::future::Ready<String> + Clone {
-    let scrapes = Arc::new(AtomicU64::new(0));
+/// What a line of a page is at a scrape, by the number of the line and of the scrape.
+pub(crate) type Change = fn(&str, u64, u64) -> String;
+
+fn changing(
+    exposition: String,
+    at: Change,
+    scrapes: Arc<AtomicU64>,
+) -> impl Fn() -> std::future::Ready<String> + Clone {
     move || {
         let scrape = scrapes.fetch_add(1, Ordering::Relaxed) + 1;
-        let lines = exposition.lines().map(|line| grown(line, scrape) + "\n");
-        std::future::ready(lines.collect())
+        let lines = (0..).zip(exposition.lines());
+        std::future::ready(lines.map(|(number, line)| at(line, number, scrape) + "\n").collect())
     }
 }
 
-fn grown(line: &str, scrape: u64) -> String {
+/// Counters and buckets that grow with each scrape (the rate of a constant is nothing, and a quantile of nothing is not
+/// a number), and time stamps of the present.
+pub(crate) fn grown(line: &str, _number: u64, scrape: u64) -> String {
     let name = line.split(['{', ' ']).next().unwrap();
     if name.ends_with("_timestamp_seconds") {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -134,4 +151,24 @@ fn grown(line: &str, scrape: u64) -> String {
         }
         _ => line.to_owned(),
     }
+}
+
+/// The same, and everything else changes places from scrape to scrape: what was highest is not the next time, and what was
+/// up is down.
+pub(crate) fn moved(line: &str, number: u64, scrape: u64) -> String {
+    let line = grown(line, number, scrape);
+    let name = line.split(['{', ' ']).next().unwrap();
+    let counts = ["_total", "_bucket", "_sum", "_count", "_timestamp_seconds", "_info"];
+    let Some((series, value)) = line.rsplit_once(' ') else { return line };
+    if line.starts_with('#') || counts.iter().any(|end| name.ends_with(end)) {
+        return line;
+    }
+    let value: f64 = value.parse().unwrap();
+    let moved = match value {
+        0.0 | 1.0 if (number + scrape).is_multiple_of(5) => 1.0 - value,
+        0.0 | 1.0 => value,
+        #[expect(clippy::cast_precision_loss, reason = "less than fifty")]
+        _ => value * (1.0 + ((31 * number + 37 * scrape) % 50) as f64 / 100.0),
+    };
+    format!("{series} {moved}")
 }
