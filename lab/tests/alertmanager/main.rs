@@ -28,7 +28,7 @@ async fn one_incident_is_one_notification() {
     tokio::join!(
         a_global_outage_is_one_page(),
         a_dark_region_is_one_page_for_all_that_it_cannot_reach(),
-        what_half_fails_is_one_page_and_what_some_fails_one_ticket(),
+        what_half_fails_is_one_page_and_what_some_fails_one_ticket_a_region(),
         blind_monitoring_silences_what_it_cannot_know(),
         a_broken_vantage_is_one_ticket_and_silences_its_own_alone(),
         phantoms_with_their_fans_are_one_page_a_site(),
@@ -44,6 +44,7 @@ async fn one_incident_is_one_notification() {
         a_dead_provider_of_twenty_names_is_one_page(),
         a_dead_provider_of_dns_and_the_endpoints_behind_it_are_two_pages(),
         an_upstream_that_fails_is_one_ticket_for_all_behind_it(),
+        what_two_services_or_pages_have_is_two_tickets(),
         a_roll_out_that_loses_a_sensor_is_one_ticket_a_site(),
         a_site_that_is_gone_is_one_ticket(),
         a_switch_that_takes_two_racks_is_one_ticket(),

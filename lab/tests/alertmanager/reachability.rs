@@ -63,18 +63,13 @@ pub(crate) async fn a_dark_region_is_one_page_for_all_that_it_cannot_reach() {
     .await;
 }
 
-pub(crate) async fn what_half_fails_is_one_page_and_what_some_fails_one_ticket() {
+pub(crate) async fn what_half_fails_is_one_page_and_what_some_fails_one_ticket_a_region() {
     scenario(
-        "what half fails is one page, and what some fails is one ticket",
+        "what half fails is one page, and what some fails is one ticket a region",
         &[
             (PAGE, &["LatencyEndpointDegraded critical reachability global target=api"]),
-            (
-                TICKET,
-                &[
-                    "LatencyEndpointDegraded warning reachability region target=web region=EMEA",
-                    "LatencyEndpointDegraded warning reachability region target=web region=AMER",
-                ],
-            ),
+            (TICKET, &["LatencyEndpointDegraded warning reachability region target=web region=EMEA"]),
+            (TICKET, &["LatencyEndpointDegraded warning reachability region target=web region=AMER"]),
             (TICKET, &["LatencyEndpointDownRegion warning reachability region target=shop region=EMEA"]),
             (
                 TICKET,
@@ -256,4 +251,32 @@ pub(crate) async fn an_upstream_that_fails_is_one_ticket_for_all_behind_it() {
     let notified: Vec<(Channel, &[&str])> =
         groups.iter().map(|alerts| (TICKET, alerts.as_slice())).collect();
     scenario("an upstream that fails is one ticket for all behind it", &notified, &[]).await;
+}
+
+pub(crate) async fn what_two_services_or_pages_have_is_two_tickets() {
+    scenario(
+        "what two services or pages have is two tickets",
+        &[
+            (
+                TICKET,
+                &[
+                    "HomingSetsNotIndependent warning reachability global service=chat dimension=place",
+                    "HomingSetsNotIndependent warning reachability global service=chat dimension=network",
+                ],
+            ),
+            (TICKET, &["HomingSetsNotIndependent warning reachability global service=shop dimension=place"]),
+            (TICKET, &["HomingStatusPageDisagrees warning reachability global page=acme target=api"]),
+            (TICKET, &["HomingStatusPageDisagrees warning reachability global page=other target=web"]),
+            // One who announces what he should not announces more than one.
+            (
+                TICKET,
+                &[
+                    "HomingOriginUnexpected warning reachability global prefix=192.0.2.0/24",
+                    "HomingOriginUnexpected warning reachability global prefix=198.51.100.0/24",
+                ],
+            ),
+        ],
+        &[],
+    )
+    .await;
 }

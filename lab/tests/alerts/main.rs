@@ -1,6 +1,7 @@
 //! What every alert must have: its labels, its annotations, a runbook that works, a line in the table.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod arrangements;
 mod headlines;
 mod migration;
 mod readmes;
