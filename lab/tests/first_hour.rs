@@ -5,6 +5,9 @@
 //! Everything runs in a network namespace, where public addresses are this machine's.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "first_hour/by_hand.rs"]
+mod by_hand;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
