@@ -26,7 +26,7 @@ const STARTED: [(&str, &[u16]); 3] = [
 
 /// A shell that is told one block after the other, as by a person. What it started ends with it.
 struct Shell {
-    shell: Child,
+    bash: Child,
     told: ChildStdin,
     said: BufReader<ChildStdout>,
     errors: PathBuf,
@@ -35,7 +35,7 @@ struct Shell {
 impl Shell {
     fn start(folder: &Path) -> Self {
         let errors = folder.join("errors");
-        let mut shell = Command::new("bash")
+        let mut bash = Command::new("bash")
             .args(["-e", "-o", "pipefail"])
             .current_dir(folder.join("root"))
             .env("ETC", folder.join("etc"))
@@ -45,8 +45,8 @@ impl Shell {
             .stderr(fs::File::create(&errors).unwrap())
             .spawn()
             .unwrap();
-        let (told, said) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
-        Self { shell, told, said: BufReader::new(said), errors }
+        let (told, said) = (bash.stdin.take().unwrap(), bash.stdout.take().unwrap());
+        Self { bash, told, said: BufReader::new(said), errors }
     }
 
     fn run(&mut self, block: &str) {
@@ -63,9 +63,9 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        let group = format!("-{}", self.shell.id());
+        let group = format!("-{}", self.bash.id());
         let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-        let _ = self.shell.wait();
+        let _ = self.bash.wait();
     }
 }
 
