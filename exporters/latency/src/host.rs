@@ -122,10 +122,23 @@ pub(crate) enum Families {
 
 /// The value of `preferred_ip_protocol`.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub(crate) enum IpProtocol {
     Ip4,
     Ip6,
+}
+
+impl TryFrom<String> for IpProtocol {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, &'static str> {
+        match word.as_str() {
+            // The second is what many write. The peer takes it so, and `ipv6` for the same, which nobody can mean.
+            "ip4" | "ipv4" => Ok(Self::Ip4),
+            "ip6" => Ok(Self::Ip6),
+            _ => Err("must be ip4 or ip6"),
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 #[path = "program/community.rs"]
 mod community;
+#[path = "program/configs.rs"]
+mod configs;
 #[path = "program/crowd.rs"]
 mod crowd;
 #[path = "program/echoes.rs"]

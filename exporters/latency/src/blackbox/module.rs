@@ -112,6 +112,14 @@ impl Prober {
         lack.map(|lack| format!("{}.{lack}", self.as_str()))
     }
 
+    /// What of it has no effect, by the key.
+    fn doubt(&self) -> Option<String> {
+        match self {
+            Self::Http(settings) => settings.doubt().map(|doubt| format!("http.{doubt}")),
+            _ => None,
+        }
+    }
+
     /// Whether a query may ask for a host by that name.
     pub(crate) fn admits(&self, hostname: &str) -> bool {
         match self {
@@ -143,6 +151,11 @@ impl Module {
     /// What it wants and this version cannot do, by the key.
     pub(crate) fn lack(&self) -> Option<String> {
         self.prober.lack()
+    }
+
+    /// What of it has no effect, by the key.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        self.prober.doubt()
     }
 
     /// Reads the files that it names, relative paths being taken from `folder`.

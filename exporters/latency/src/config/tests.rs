@@ -10,6 +10,7 @@ use super::*;
 use crate::LatencyExporter;
 
 mod loaded;
+mod theirs;
 
 const VANTAGE: &str = "vantage: {name: fra, region: EMEA}\n";
 
@@ -223,8 +224,8 @@ fn a_bad_file_is_refused_with_the_place_and_the_remedy() {
         (module("prober: icmp, icmp: {ttl: 256}"), &["icmp.ttl: must be from 1 to 255"]),
         (module("prober: icmp, icmp: {tll: 5}"), &["unknown field `tll`, did you mean `ttl`?"]),
         (
-            module("prober: icmp, icmp: {preferred_ip_protocol: ipv4}"),
-            &["preferred_ip_protocol: must be one of ip4, ip6, did you mean `ip4`?"],
+            module("prober: icmp, icmp: {preferred_ip_protocol: ipv6}"),
+            &["preferred_ip_protocol: must be ip4 or ip6"],
         ),
         (http("enable_http3: true"), &["http.enable_http3: needs enable_http2: false beside it"]),
         (http("fail_if_sll: true"), &["unknown field `fail_if_sll`, did you mean `fail_if_ssl`?"]),
@@ -321,7 +322,7 @@ fn a_module_that_can_never_do_well_is_refused_by_its_field() {
         ("prober: http, http: {body_file: /dev/zero, method: POST}", "it is no regular file"),
         (
             "prober: http, http: {valid_http_versions: [HTTP/9]}",
-            "one of HTTP/1.0, HTTP/1.1, HTTP/2.0",
+            "one at least must be one of HTTP/1.0, HTTP/1.1, HTTP/2.0",
         ),
         ("prober: http, http: {body_size_limit: 99999999999999999999GB}", "bytes up to 1TB"),
         ("prober: http, http: {follow_redirects: true, no_follow_redirects: true}", "contradicts"),

@@ -22,7 +22,8 @@ impl Config {
             let lack = module.asked.lack();
             let lack =
                 lack.map(|lack| format!("modules.{name}: is refused when it is asked for: {lack}"));
-            let fault = fault.chain(lack);
+            let doubt = module.asked.doubt().map(|doubt| format!("modules.{name}.{doubt}"));
+            let fault = fault.chain(lack).chain(doubt);
             let idle = module.asked.idle.iter();
             fault.chain(idle.map(move |section| {
                 format!("modules.{name}.{section}: has no effect: the prober is another")

@@ -205,6 +205,18 @@ impl Settings {
         self.lack.as_deref()
     }
 
+    /// What of it has no effect, though it is taken as it is: the example of the peer itself has `HTTP/2`, which no answer
+    /// ever says.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let is_known = |version: &String| VERSIONS.contains(&version.as_str()) || version == HTTP_3;
+        (!self.conditions.valid_versions.iter().all(is_known)).then(|| {
+            format!(
+                "valid_http_versions: one of them no answer ever has; those are {}, {HTTP_3}",
+                VERSIONS.join(", ")
+            )
+        })
+    }
+
     /// What is asked for.
     pub(crate) fn method(&self) -> &Method {
         &self.method
@@ -234,21 +246,21 @@ impl Settings {
 /// Holds the versions that are asked by and those that are good against one another, as the peer does: HTTP/3 is asked by
 /// alone.
 fn of_versions(by_3: bool, by_2: Option<bool>, valid: &[String]) -> Result<(), String> {
-    let has = |version: &str| valid.iter().any(|it| it == version);
-    if valid.iter().any(|version| version != HTTP_3 && !VERSIONS.contains(&version.as_str())) {
-        return Err(format!(
-            "valid_http_versions: each must be one of {}, {HTTP_3}",
-            VERSIONS.join(", ")
-        ));
-    }
     if by_3 && by_2 != Some(false) {
         return Err("enable_http3: needs enable_http2: false beside it".to_owned());
     }
-    if by_3 && VERSIONS.iter().any(|version| has(version)) {
+    if by_3 && valid.iter().any(|version| version != HTTP_3) {
         return Err(format!("valid_http_versions: with enable_http3 there is {HTTP_3} alone"));
     }
-    if !by_3 && has(HTTP_3) {
+    if !by_3 && valid.iter().any(|version| version == HTTP_3) {
         return Err(format!("valid_http_versions: {HTTP_3} needs enable_http3: true"));
+    }
+    // With one that there is, the others have no effect.
+    if !by_3 && !valid.is_empty() && !VERSIONS.iter().any(|it| valid.iter().any(|own| own == it)) {
+        return Err(format!(
+            "valid_http_versions: one at least must be one of {}",
+            VERSIONS.join(", ")
+        ));
     }
     Ok(())
 }
@@ -368,7 +380,10 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_by_its_field_and_not_repeated() {
         for (yaml, wanted) in [
-            ("{valid_http_versions: [HTTP/4.0]}", "valid_http_versions: each must be one of"),
+            (
+                "{valid_http_versions: [HTTP/4.0, HTTP/2]}",
+                "valid_http_versions: one at least must be one of",
+            ),
             (
                 "{valid_http_versions: [HTTP/3.0]}",
                 "valid_http_versions: HTTP/3.0 needs enable_http3",
@@ -376,7 +391,7 @@ mod tests {
             ("{enable_http3: true}", "enable_http3: needs enable_http2: false"),
             ("{enable_http3: true, enable_http2: true}", "enable_http3: needs enable_http2: false"),
             (
-                "{enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/3.0, HTTP/1.1]}",
+                "{enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/3.0, HTTP/3]}",
                 "valid_http_versions: with enable_http3 there is HTTP/3.0 alone",
             ),
             ("{method: 'G T'}", "method: must be"),
