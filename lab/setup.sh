@@ -35,6 +35,7 @@ wanted="
   dnsmasq:dnsmasq-base
   /usr/share/doc/knot-module-geoip:knot-module-geoip
   dig:bind9-dnsutils
+  kdig:knot-dnsutils
   curl:curl
   openssl:openssl
   ip:iproute2

@@ -2,6 +2,7 @@
 
 mod discovered;
 mod ecs;
+mod encrypted;
 mod interception;
 mod lists;
 mod plan;
@@ -15,6 +16,7 @@ mod zone;
 pub(crate) use ecs::EcsPlan;
 #[cfg(test)]
 pub(crate) use ecs::Subnet;
+pub(crate) use encrypted::Encrypted;
 pub(crate) use interception::InterceptionPlan;
 pub(crate) use plan::{Asked, MAX_CONNECTIONS, Plan, TCP_LIMIT, WINDOW, Work, workers};
 use question::Question;

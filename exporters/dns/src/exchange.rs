@@ -1,13 +1,17 @@
 //! One question to one server: over UDP, and over TCP if the answer does not fit.
 //!
 //! [`ask`] is for who asks a few servers, each by itself, as a check of a zone's own servers does. A
-//! sweep asks thousands over a few sockets; its queries and replies are made of the same parts.
+//! sweep asks thousands over a few sockets; its queries and replies are made of the same parts, and so are those that go
+//! over a connection by TLS (`encrypted`, with `identity` for who must be there and `unanswered` for why nobody was).
 
 mod effort;
+pub(crate) mod encrypted;
+pub(crate) mod identity;
 pub mod message;
 mod name;
 pub mod question;
 pub(crate) mod tcp;
+pub(crate) mod unanswered;
 
 pub use name::HostName;
 
@@ -28,6 +32,12 @@ exporter_kit::label_enum! {
         Udp = "udp",
         /// One connection.
         Tcp = "tcp",
+        /// TLS, in a connection for all questions of a sweep.
+        Dot = "dot",
+        /// HTTPS, in the same way.
+        Doh = "doh",
+        /// QUIC, in the same way.
+        Doq = "doq",
     }
 }
 

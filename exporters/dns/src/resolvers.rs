@@ -7,7 +7,7 @@ mod geo;
 mod opt_out;
 
 pub(crate) use builder::{Added, Builder};
-pub(crate) use entry::{At, Country, Entry, Host, Listed};
+pub(crate) use entry::{At, Certified, Country, Entry, Host, Listed};
 pub(crate) use file::parse;
 pub(crate) use geo::{Geo, Systems};
 pub(crate) use opt_out::OptOut;
@@ -57,6 +57,8 @@ pub(crate) struct ResolverList {
     pub(crate) ports: BTreeMap<u32, u16>,
     /// The names of those that were found by one, by their numbers.
     pub(crate) hosts: BTreeMap<u32, HostName>,
+    /// Who they must be by TLS, where that is said of them.
+    pub(crate) certified: BTreeMap<u32, Certified>,
     /// Names of which no address is known.
     pub(crate) unresolved: usize,
     /// Whether one was not looked up yet, until which nobody is asked.
@@ -102,6 +104,11 @@ impl ResolverList {
     /// Its name, where it was found by one.
     pub(crate) fn host(&self, at: usize) -> Option<&HostName> {
         self.hosts.get(&u32::try_from(at).ok()?)
+    }
+
+    /// Who it must be by TLS, where that is said of it.
+    pub(crate) fn certified(&self, at: usize) -> Option<&Certified> {
+        self.certified.get(&u32::try_from(at).ok()?)
     }
 
     /// Where each of them is asked.

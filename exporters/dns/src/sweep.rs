@@ -4,6 +4,7 @@
 //! of its own. Sockets live for one sweep: the next one has other ports.
 
 mod asked;
+mod encrypted;
 mod gathered;
 mod junk;
 mod later;
@@ -169,6 +170,10 @@ pub(crate) async fn run(
         began: Instant::now(),
     });
 
+    if let Some(how) = &plan.set.encrypted {
+        encrypted::sweep(&shared, how).await?;
+        return Ok(off_the_thread(move || end(&shared, 0, now)).await);
+    }
     let mut workers = JoinSet::new();
     for worker in deal(&shared) {
         workers.spawn(worker.run());

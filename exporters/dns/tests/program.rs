@@ -10,6 +10,8 @@ mod config_file;
 mod discovered;
 #[path = "program/edns.rs"]
 mod edns;
+#[path = "program/encrypted.rs"]
+mod encrypted;
 #[path = "program/files.rs"]
 mod files;
 #[path = "program/hostile.rs"]

@@ -13,7 +13,7 @@ use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::{Config, Plan, Set};
 use crate::courtesy::is_stranger;
 use crate::exchange::HostName;
-use crate::resolvers::{Added, At, Builder, Country, Entry, Host, Listed, ResolverList};
+use crate::resolvers::{Added, At, Builder, Certified, Country, Entry, Host, Listed, ResolverList};
 
 const AGAIN: &str = "another resolver of the set has its address";
 
@@ -213,7 +213,7 @@ fn listed(found: &Found) -> Result<Listed, String> {
     let country = country.map_err(|error| format!("country: {error}"))?;
     let asn = label("asn").map(|asn| asn.strip_prefix("AS").unwrap_or(asn).parse()).transpose();
     let asn = asn.map_err(|_| "asn: must be a number, as in 64500 or AS64500".to_owned())?;
-    Ok(Listed { at, country, asn })
+    Ok(Listed { at, country, asn, certified: Certified::default() })
 }
 
 #[cfg(test)]

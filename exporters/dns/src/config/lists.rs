@@ -69,6 +69,7 @@ impl Config {
         let mut problems = Problems::default();
         self.read_opt_out(folder, &mut problems);
         self.read_geo(folder, &mut problems);
+        self.read_authorities(folder, &mut problems);
         for number in 0..self.sets.len() {
             let path = match self.sets[number].source.clone() {
                 Source::File(path) => path,
@@ -150,7 +151,8 @@ impl Config {
                 ),
             ),
             _ => {
-                for fault in self.plan(set).faults(&size) {
+                let encrypted = set.encrypted.as_ref().and_then(|how| how.fault(list));
+                for fault in self.plan(set).faults(&size).into_iter().chain(encrypted) {
                     problems.add(set.place, format!("sets[{number}].{fault}"));
                 }
             }

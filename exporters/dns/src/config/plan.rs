@@ -9,6 +9,7 @@ use exporter_kit::Buckets;
 use exporter_kit::config::{self as kit, Labels, Vantage};
 
 use super::Set;
+use super::encrypted::MOST_RESOLVERS;
 use super::set::Source;
 use crate::courtesy::{MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, is_stranger};
 use crate::exchange::HostName;
@@ -228,6 +229,12 @@ impl Plan {
             faults.push(format!("rate: must be from 1 to {cap}"));
             return faults;
         }
+        if set.encrypted.is_some() && size.resolvers > MOST_RESOLVERS {
+            faults.push(format!(
+                "transport: {} resolvers are asked; over a connection each, {MOST_RESOLVERS} are the most",
+                size.resolvers
+            ));
+        }
         let each = self.queries_per_resolver();
         let hourly = self.hourly();
         if strangers > 0 && hourly > f64::from(MAX_PER_AND_HOUR) {
@@ -282,6 +289,9 @@ impl Plan {
     fn longest_sweep(&self, size: &Size) -> (Duration, String) {
         let Set { rate, timeout, retries, .. } = self.set;
         let each = self.queries_per_resolver();
+        if self.set.encrypted.is_some() {
+            return self.longest_by_connections(size);
+        }
         let (queries, tries) = (each * size.resolvers, u32::from(retries) + 1);
         let most = self.most_per_resolver();
         let at = |count: usize, rate: f64| Duration::from_secs_f64(count as f64 / rate);
@@ -322,6 +332,16 @@ impl Plan {
         let over = format!("over TCP, of which {MAX_CONNECTIONS} are open at once,");
         // TCP comes beside the datagrams, and fills the same window.
         (time + over_tcp + waits + tcp, if over_tcp > time { over } else { measure })
+    }
+
+    /// The same where each is asked over a connection of its own, of which so many are open at once.
+    fn longest_by_connections(&self, size: &Size) -> (Duration, String) {
+        let each = u32::try_from(self.queries_per_resolver()).unwrap_or(u32::MAX);
+        let turns = u32::try_from(size.resolvers.div_ceil(MAX_CONNECTIONS)).unwrap_or(u32::MAX);
+        let one = TCP_LIMIT + (self.set.timeout + gap(size.is_loopback())).saturating_mul(each);
+        let by_rate = (size.resolvers * each as usize) as f64 / f64::from(self.set.rate);
+        let time = one.saturating_mul(turns).max(Duration::from_secs_f64(by_rate));
+        (time, format!("over connections, of which {MAX_CONNECTIONS} are open at once,"))
     }
 
     /// For how long a sweep in which so much of the spare TCP is planned uses up what third parties may be asked; nothing

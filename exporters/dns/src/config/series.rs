@@ -9,6 +9,8 @@ use super::Config;
 const QUESTION: usize = 140;
 const COUNTRY: usize = 9;
 const SET: usize = 40;
+/// Of a set that is asked over connections, besides.
+const ENCRYPTED: usize = 11;
 const ZONE: usize = 180;
 
 /// Series of a histogram: at most 64 buckets, the last one, sum and count.
@@ -42,12 +44,13 @@ impl Config {
             let countries = set.list.countries.len();
             // Of each country, how many give what is known.
             let country = COUNTRY + self.known.names();
-            let of_set = questions * (QUESTION + country * countries) + SET + BARS;
+            let bars = if set.encrypted.is_some() { 2 * BARS + ENCRYPTED } else { BARS };
+            let of_set = questions * (QUESTION + country * countries) + SET + bars;
             series += of_set;
             parts.push(format!(
                 "set {}: {questions} questions x ({QUESTION} + {country} x {countries} countries) + {}",
                 set.name,
-                SET + BARS
+                SET + bars
             ));
         }
         if !self.zones.is_empty() {

@@ -8,7 +8,9 @@ use exporter_kit::config::{self as kit, Labels, Located, Name, Problems, all};
 use serde::Deserialize;
 
 use super::TAKEN;
+use super::encrypted::{Encrypted, RawTransport, TlsConfig};
 use crate::exchange::HostName;
+use crate::exchange::identity::HttpPath;
 use crate::resolvers::{Added, Builder, Listed, ResolverList};
 
 /// Earliest retransmission (RFC 1035 §4.2.1: 2-5 seconds).
@@ -26,6 +28,8 @@ pub(crate) struct Set {
     pub(super) source: Source,
     /// The resolvers, once they are known.
     pub(crate) list: Arc<ResolverList>,
+    /// How they are asked, where that is not by datagrams.
+    pub(crate) encrypted: Option<Encrypted>,
     /// Port that all of them are asked at.
     pub(crate) port: u16,
     /// Whether special-purpose addresses may be asked.
@@ -124,8 +128,11 @@ struct RawSet {
     name: Name,
     resolvers: Option<Vec<Located<Listed>>>,
     resolvers_file: Option<Located<PathBuf>>,
-    #[serde(default = "default_port")]
-    port: u16,
+    #[serde(default)]
+    transport: RawTransport,
+    tls_config: Option<TlsConfig>,
+    path: Option<HttpPath>,
+    port: Option<u16>,
     #[serde(default)]
     allow_private: bool,
     #[serde(default = "default_interval")]
@@ -146,10 +153,6 @@ struct RawSet {
     contact: Option<String>,
     #[serde(default)]
     labels: Labels,
-}
-
-fn default_port() -> u16 {
-    53
 }
 
 fn default_interval() -> kit::Duration {
@@ -179,17 +182,24 @@ impl TryFrom<RawSet> for Set {
         let must = |field: &str, holds: bool, must: &str| {
             if holds { Ok(()) } else { Err(format!("{field}: must be {must}")) }
         };
+        let port = raw.port.unwrap_or_else(|| raw.transport.port());
+        let encrypted = Encrypted::new(raw.transport, raw.tls_config, raw.path);
         let timeout = raw.timeout.within(TIMEOUT.0, TIMEOUT.1);
         let retries = match raw.retries {
             1 if raw.timeout.get() < MIN_RETRY => Err(format!(
                 "retries: must be 0 unless the timeout is at least {} (RFC 1035 §4.2.1)",
                 kit::Duration::new(MIN_RETRY)
             )),
+            1 if raw.transport.way().is_some() => {
+                Err("retries: must be 0 with this `transport`, which sends again by itself"
+                    .to_owned())
+            }
             retries => must("retries", retries <= 1, "0 or 1"),
         };
         all([
             source.as_ref().map(drop).map_err(String::clone),
-            must("port", raw.port > 0, "from 1 to 65535"),
+            encrypted.clone().map(drop).map_err(str::to_owned),
+            must("port", port > 0, "from 1 to 65535"),
             must("interval", !raw.interval.get().is_zero(), "above 0"),
             timeout.clone().map(drop).map_err(|error| format!("timeout: {error}")),
             retries,
@@ -199,7 +209,8 @@ impl TryFrom<RawSet> for Set {
             name: raw.name.into_string(),
             source: source?,
             list: Arc::default(),
-            port: raw.port,
+            encrypted: encrypted?,
+            port,
             allow_private: raw.allow_private,
             interval: raw.interval.get(),
             rate: raw.rate,

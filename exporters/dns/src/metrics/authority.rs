@@ -9,6 +9,7 @@ use super::labels::{Label, own};
 use crate::authority::finding::Outcome;
 use crate::authority::state::{RunningZone, Snapshot, Zones};
 use crate::config::ZonePlan;
+use crate::exchange::Transport;
 use crate::state::Moment;
 
 /// Renders all zones: metric by metric, and within each, zone by zone.
@@ -211,6 +212,7 @@ fn rounds(zones: &[Shown<'_>], now: Moment, page: &mut Page<'_>) {
         "Queries sent, to a zone's servers and on the way to them.",
         zones.iter().flat_map(|zone| {
             let queries = zone.zone.counts.queries.iter();
+            let queries = queries.filter(|(it, _)| matches!(it, Transport::Udp | Transport::Tcp));
             queries.map(|(transport, count)| (zone.with(&[("transport", transport.name())]), count))
         }),
     );

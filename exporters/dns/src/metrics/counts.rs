@@ -6,6 +6,7 @@ use std::time::Duration;
 use exporter_kit::{Buckets, Counter, CountsBy, Histogram};
 
 use crate::exchange::Transport;
+use crate::exchange::unanswered::Unanswered;
 use crate::outcome::{Ignored, LocalError, SweepResult};
 
 /// What is counted for one set. Dropped with it, so a removed set leaves no series behind.
@@ -19,6 +20,9 @@ pub(crate) struct Counts {
     pub(super) local_errors: CountsBy<LocalError>,
     pub(super) sweeps: CountsBy<SweepResult>,
     pub(super) response_seconds: Histogram,
+    /// Of a set that is asked over connections: why there was no answer, and how long it took to connect.
+    pub(super) unanswered: CountsBy<Unanswered>,
+    pub(super) connect_seconds: Histogram,
     /// One for each question of the set, in their order.
     pub(super) consensus_changes: Vec<Counter>,
 }
@@ -34,6 +38,8 @@ impl Counts {
             local_errors: CountsBy::default(),
             sweeps: CountsBy::default(),
             response_seconds: Histogram::new(buckets.clone()),
+            unanswered: CountsBy::default(),
+            connect_seconds: Histogram::new(buckets.clone()),
             consensus_changes: (0..questions).map(|_| Counter::default()).collect(),
         }
     }
@@ -41,6 +47,7 @@ impl Counts {
     /// Counts times by other bounds, from zero on; by the same ones nothing changes.
     pub(crate) fn set_buckets(&self, buckets: &Buckets) {
         self.response_seconds.set_buckets(buckets);
+        self.connect_seconds.set_buckets(buckets);
     }
 
     /// Counts a query that was sent.
@@ -48,9 +55,20 @@ impl Counts {
         self.queries.inc(transport);
     }
 
-    /// How many queries were sent over UDP.
+    /// How many queries were sent, but for those that fetch what came cut.
     pub(crate) fn sent(&self) -> u64 {
-        self.queries.get(Transport::Udp)
+        use Transport::{Doh, Doq, Dot, Udp};
+        [Udp, Dot, Doh, Doq].into_iter().map(|transport| self.queries.get(transport)).sum()
+    }
+
+    /// Counts a question, or a connection, that brought no answer.
+    pub(crate) fn unanswered(&self, why: Unanswered) {
+        self.unanswered.inc(why);
+    }
+
+    /// Records how long it took to connect.
+    pub(crate) fn connected(&self, took: Duration) {
+        self.connect_seconds.observe(took);
     }
 
     /// Counts a query that is sent again, after a timeout or without EDNS.

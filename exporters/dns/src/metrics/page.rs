@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::labels::{Label, set_labels, with};
 use super::verdicts;
+use crate::exchange::Transport;
 use crate::state::{Moment, SetState, Sets};
 
 /// Renders all sets: metric by metric, and within each, set by set.
@@ -96,7 +97,11 @@ fn counters(sets: &[Arc<SetState>], page: &mut Page<'_>) {
     page.counter(
         "dns_consistency_queries_total",
         "Queries sent.",
-        by(sets, "transport", |set| &set.counts.queries),
+        sets.iter().flat_map(|set| {
+            let counts = set.counts.queries.iter();
+            let counts = counts.filter(|(transport, _)| is_of(set, *transport));
+            counts.map(|(it, count)| (with(set_labels(set), ("transport", it.as_str())), count))
+        }),
     );
     page.counter(
         "dns_consistency_retries_total",
@@ -126,9 +131,31 @@ fn counters(sets: &[Arc<SetState>], page: &mut Page<'_>) {
     );
     page.histogram(
         "dns_consistency_response_seconds",
-        "Time from a query to its first answer, over UDP.",
+        "Time from a query to its first answer: over UDP, or over a connection that is open.",
         sets.iter().map(|set| (set_labels(set), &set.counts.response_seconds)),
     );
+    let encrypted = || sets.iter().filter(|set| set.plan.set.encrypted.is_some());
+    page.counter(
+        "dns_consistency_unanswered_total",
+        "Questions and connections by TLS, HTTPS or QUIC that brought no answer.",
+        encrypted().flat_map(|set| {
+            let counts = set.counts.unanswered.iter();
+            counts.map(|(why, count)| (with(set_labels(set), ("reason", why.as_str())), count))
+        }),
+    );
+    page.histogram(
+        "dns_consistency_connect_seconds",
+        "Time to a connection by TLS, HTTPS or QUIC, with its handshake.",
+        encrypted().map(|set| (set_labels(set), &set.counts.connect_seconds)),
+    );
+}
+
+/// Whether a set may be asked over this.
+fn is_of(set: &SetState, transport: Transport) -> bool {
+    match &set.plan.set.encrypted {
+        Some(how) => transport == how.way.transport(),
+        None => matches!(transport, Transport::Udp | Transport::Tcp),
+    }
 }
 
 /// The counts of each set by the values of a label.

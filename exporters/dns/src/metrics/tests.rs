@@ -52,12 +52,13 @@ sets:
   - name: fresh
     labels: { env: prod }
     resolvers: [11.0.0.1]
+  - { name: world-by-tls, transport: dot, resolvers: [11.0.0.2] }
 questions:
   - name: api.messenger.example
     sets: [world]
     expected: { A: { answers: [149.154.167.220] } }
   - name: api.messenger.example
-    sets: [fresh]
+    sets: [fresh, world-by-tls]
     types: [A]
 zones:
   messenger.example:

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 
 use super::{
-    ANYCAST, Country, Entry, Geo, OptOut, Resolver, ResolverList, Skipped, UNKNOWN, network,
+    ANYCAST, Certified, Country, Entry, Geo, OptOut, Resolver, ResolverList, Skipped, UNKNOWN,
+    network,
 };
 use crate::special;
 
@@ -113,7 +114,7 @@ impl Builder {
 
     /// Adds a resolver, unless it is there or has an address that is not asked; both are counted.
     pub(crate) fn add(&mut self, entry: &Entry) -> Added {
-        let Entry { address, host, port, country, asn } = entry;
+        let Entry { address, host, port, country, asn, certified } = entry;
         if !self.takes(*address) {
             self.list.excluded += 1;
             return Added::Special;
@@ -147,6 +148,9 @@ impl Builder {
         if let Ok(index) = u32::try_from(index) {
             self.list.ports.extend(port.map(|port| (index, port)));
             self.list.hosts.extend(host.clone().map(|host| (index, host)));
+            if *certified != Certified::default() {
+                self.list.certified.insert(index, certified.clone());
+            }
         }
         self.list.resolvers.push(Resolver { address: *address, country, network, asn });
         Added::New

@@ -9,6 +9,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::ANYCAST;
 use crate::exchange::HostName;
+use crate::exchange::identity::{CertifiedName, HttpPath};
 
 /// What is wrong with where a resolver is said to be.
 pub(crate) const NOWHERE: &str = "must be an IP address or a host name, or either with a port (IP:PORT, [IP]:PORT for IPv6, NAME:PORT)";
@@ -26,6 +27,17 @@ pub(crate) struct Entry {
     pub(crate) country: Option<Country>,
     /// The autonomous system that announces it.
     pub(crate) asn: Option<u32>,
+    /// Who it must be by TLS.
+    pub(crate) certified: Certified,
+}
+
+/// Who a resolver must be where it is asked by TLS, as far as that is said of it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Certified {
+    /// The name in its certificate.
+    pub(crate) name: Option<CertifiedName>,
+    /// Where it answers by HTTPS.
+    pub(crate) path: Option<HttpPath>,
 }
 
 /// A resolver as it is written: where it is, and what is said of it.
@@ -37,6 +49,8 @@ pub(crate) struct Listed {
     pub(crate) country: Option<Country>,
     /// The autonomous system that announces it.
     pub(crate) asn: Option<u32>,
+    /// Who it must be by TLS.
+    pub(crate) certified: Certified,
 }
 
 impl Listed {
@@ -50,9 +64,8 @@ impl Listed {
 
     /// The resolver, at an address that is its own or that its name has.
     pub(crate) fn entry_at(&self, address: IpAddr) -> Entry {
-        let Self { at, country, asn } = self;
-        let (host, port) = (at.name().cloned(), at.port);
-        Entry { address, host, port, country: country.clone(), asn: *asn }
+        let Self { at, country, asn, certified } = self.clone();
+        Entry { address, host: at.name().cloned(), port: at.port, country, asn, certified }
     }
 }
 
@@ -107,6 +120,8 @@ struct Full {
     address: At,
     country: Option<Country>,
     asn: Option<u32>,
+    server_name: Option<CertifiedName>,
+    path: Option<HttpPath>,
     /// For the reader of the config only.
     #[serde(default, rename = "name")]
     _name: String,
@@ -181,20 +196,20 @@ impl<'de> Visitor<'de> for Either {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "an IP address or a host name, or a mapping with the fields address, country, asn, name",
+            "an IP address or a host name, or a mapping with the fields address, country, asn, name, server_name, path",
         )
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Listed, E> {
         let at = At::try_from(text.to_owned());
         let at = at.map_err(|_| E::invalid_value(de::Unexpected::Other(""), &self))?;
-        Ok(Listed { at, country: None, asn: None })
+        Ok(Listed { at, country: None, asn: None, certified: Certified::default() })
     }
 
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Listed, M::Error> {
-        let Full { address: at, country, asn, _name } =
-            Full::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Listed { at, country, asn })
+        let full = Full::deserialize(MapAccessDeserializer::new(map))?;
+        let Full { address: at, country, asn, server_name: name, path, _name } = full;
+        Ok(Listed { at, country, asn, certified: Certified { name, path } })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Sweep, probe};
-use crate::answer::{Content, Flag};
+use crate::answer::{Answer, Content, Flag};
 use crate::config::Plan;
 use crate::courtesy::{Impression, Turn};
 use crate::kept::{Different, Kept};
@@ -140,19 +140,36 @@ impl Gathered {
             if is_plain && !is_fallback && answer.content != Content::OtherRcode {
                 answer.flags.set(Flag::NoEdns);
             }
-            if let Some(nsid) = answer.nsid.take()
-                && let Some(known) = self.nsids.get_mut(resolver)
-            {
-                *known = Some(nsid);
-            }
-            let ttl = std::mem::take(&mut answer.ttl);
-            if let Content::Addresses(_) | Content::Records(_) = answer.content
-                && let Some(ttls) = self.ttls.get_mut(question)
-            {
-                *ttls.entry(ttl).or_default() += 1;
-            }
+            self.note_answer(resolver, question, answer);
         }
-        let impression = impression(&outcome, self.turns[resolver], is_plain || is_fallback);
+        self.note_outcome(resolver, question, outcome, is_plain || is_fallback);
+    }
+
+    /// Takes what came of a question that was put over a connection.
+    pub(super) fn take(&mut self, resolver: usize, question: usize, mut outcome: Outcome) {
+        if let Outcome::Answer(answer) = &mut outcome {
+            self.note_answer(resolver, question, answer);
+        }
+        self.note_outcome(resolver, question, outcome, false);
+    }
+
+    /// Notes what is told of an answer for itself.
+    fn note_answer(&mut self, resolver: usize, question: usize, answer: &mut Answer) {
+        if let Some(nsid) = answer.nsid.take()
+            && let Some(known) = self.nsids.get_mut(resolver)
+        {
+            *known = Some(nsid);
+        }
+        let ttl = std::mem::take(&mut answer.ttl);
+        if let Content::Addresses(_) | Content::Records(_) = answer.content
+            && let Some(ttls) = self.ttls.get_mut(question)
+        {
+            *ttls.entry(ttl).or_default() += 1;
+        }
+    }
+
+    fn note_outcome(&mut self, resolver: usize, question: usize, outcome: Outcome, is_plain: bool) {
+        let impression = impression(&outcome, self.turns[resolver], is_plain);
         self.shown[resolver] = self.shown[resolver].and(impression);
         match self.numbers.get_mut(question) {
             Some(of_question) => of_question[resolver] = self.different.number(outcome),
@@ -258,7 +275,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::answer::Answer;
     use crate::config::Asked;
     use crate::exchange::question::{Form, Question, Template};
     use crate::pending::{Pending, Received};

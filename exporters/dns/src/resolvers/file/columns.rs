@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Fault;
 use crate::resolvers::ANYCAST;
-use crate::resolvers::entry::{Country, Entry, address, system};
+use crate::resolvers::entry::{Certified, Country, Entry, address, system};
 
 /// What a header calls the columns that are used; the first is that of public-dns.info.
 pub(super) const ADDRESS: [&str; 6] =
@@ -146,7 +146,10 @@ impl Columns {
         };
         let checked = Some(cell(self.checked)).filter(|text| !text.is_empty());
         let asn = system(cell(self.system));
-        Ok((Entry { address, host: None, port, country, asn }, checked))
+        Ok((
+            Entry { address, host: None, port, country, asn, certified: Certified::default() },
+            checked,
+        ))
     }
 }
 

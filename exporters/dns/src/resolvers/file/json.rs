@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::columns::{ADDRESS, CHECKED, COUNTRY, SYSTEM, at_port};
 use super::{Skipped, TOLERATED};
 use crate::resolvers::Builder;
-use crate::resolvers::entry::{Country, Entry, system};
+use crate::resolvers::entry::{Certified, Country, Entry, system};
 
 /// What an entry says of a resolver: a text is its address; of an object, what each column may be called is looked for by
 /// turns, so that one that has a country by its name and by its code is read by the code.
@@ -59,7 +59,14 @@ pub(super) fn parse(text: &str, mut builder: Builder) -> Result<Builder, Problem
         match at_port(&item.ip) {
             Ok((address, port)) => {
                 let Item { country, asn, .. } = item;
-                builder.add(&Entry { address, host: None, port, country, asn });
+                builder.add(&Entry {
+                    address,
+                    host: None,
+                    port,
+                    country,
+                    asn,
+                    certified: Certified::default(),
+                });
                 builder.checked(item.checked.as_deref());
             }
             Err(what) => {

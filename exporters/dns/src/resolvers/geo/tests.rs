@@ -72,7 +72,14 @@ fn a_list_gets_what_it_does_not_say_and_what_it_says_otherwise_is_noted() {
         ("13.0.0.1", ""),
     ] {
         let address = address.parse().unwrap();
-        builder.add(&Entry { address, host: None, port: None, country: country(said), asn: None });
+        builder.add(&Entry {
+            address,
+            host: None,
+            port: None,
+            country: country(said),
+            asn: None,
+            certified: <_>::default(),
+        });
     }
     let list = builder.finish();
     let countries: Vec<_> =

@@ -1,0 +1,262 @@
+//! Resolvers that are asked by TLS, HTTPS and QUIC: Debian's unbound, and a server by aioquic; kdig says what they answer.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use peers::{Authority, NameServer, Program, Scrape, free_port};
+
+use super::start;
+
+/// The name in the certificates.
+const NAME: &str = "dns.example";
+
+/// unbound, which answers by datagrams, by TLS and by HTTPS, with this certificate.
+struct Unbound {
+    server: NameServer,
+    tls: u16,
+    https: u16,
+}
+
+impl Unbound {
+    fn start(signed: &peers::Signed) -> Self {
+        let (tls, https) = (free_port(), free_port());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let files = [("a.pem", &*signed.certificate), ("a.key", &*signed.key)];
+        let server = NameServer::start_at("/usr/sbin/unbound", address, &files, |folder| {
+            let (folder, port) = (folder.display(), address.port());
+            format!(
+                "server:
+  interface: 127.0.0.1@{port}
+  interface: 127.0.0.1@{tls}
+  interface: 127.0.0.1@{https}
+  tls-port: {tls}
+  https-port: {https}
+  tls-service-pem: {folder}/a.pem
+  tls-service-key: {folder}/a.key
+  do-daemonize: no
+  use-syslog: no
+  username: \"\"
+  chroot: \"\"
+  pidfile: \"\"
+  directory: \"{folder}\"
+  module-config: \"iterator\"
+  tcp-idle-timeout: 100
+  local-zone: \"messenger.example.\" static
+  local-data: \"api.messenger.example. A 149.154.167.220\"
+  local-data: \"api.messenger.example. A 149.154.167.99\"
+"
+            )
+        });
+        Self { server, tls, https }
+    }
+}
+
+/// A server by QUIC, ended when it is dropped.
+struct Quic(Child);
+
+impl Drop for Quic {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Where aioquic is: installed, or beside what is built. Nothing where it is not to be had.
+fn aioquic() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/aioquic");
+    let mut python = Command::new("python3");
+    python.args(["-c", "import aioquic"]).env("PYTHONPATH", &beside).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success()).then_some(beside)
+}
+
+impl Quic {
+    fn start(folder: &Path, port: u16, behind: u16) -> Option<Self> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/doq.py");
+        let mut child = Command::new("python3")
+            .arg(script)
+            .arg(port.to_string())
+            .args([folder.join("a.pem"), folder.join("a.key")])
+            .arg(behind.to_string())
+            .env("PYTHONPATH", aioquic()?)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut said, out) = (String::new(), child.stdout.take().unwrap());
+        BufReader::new(out).read_line(&mut said).unwrap();
+        assert_eq!(said, "ready\n");
+        Some(Self(child))
+    }
+}
+
+/// Why there is no answer, and what that is of the name; how it is asked, at which port, as whom, by whose word, and what
+/// is said besides.
+type Fault<'a> = (&'a str, &'a str, &'a str, u16, &'a str, &'a str, &'a str);
+
+fn of_set(metrics: &Scrape, set: &str, metric: &str, label: &str) -> Option<f64> {
+    metrics.get(&format!("dns_consistency_{metric}{{{}}}", labels(label, set)))
+}
+
+/// Labels in the order of their names.
+fn labels(own: &str, set: &str) -> String {
+    let mut labels = vec![format!("set=\"{set}\"")];
+    labels.extend(own.split(',').filter(|it| !it.is_empty()).map(str::to_owned));
+    labels.sort();
+    labels.join(",")
+}
+
+/// What kdig makes of a server. It goes by the last that is said of how.
+fn kdig(folder: &Path, port: u16, over: &str) -> Vec<String> {
+    let mut kdig = Command::new("kdig");
+    kdig.args(["@127.0.0.1", "-p", &port.to_string(), "+short", "+time=5"]);
+    kdig.arg(format!("+tls-ca={}", folder.join("ca.pem").display()));
+    kdig.args([&format!("+tls-hostname={NAME}"), over, "api.messenger.example", "A"]);
+    let output = kdig.output().expect("kdig is needed: Debian package knot-dnsutils");
+    let mut lines: Vec<_> =
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+fn agrees(program: &Program, set: &str) {
+    let of_name =
+        |name: &str| format!("name=\"{name}.messenger.example\",outcome=\"agree\",type=\"A\"");
+    for name in ["api", "gone"] {
+        program.wait_until(&format!("{set} agrees on {name}"), |it| {
+            of_set(it, set, "responses", &of_name(name)) == Some(1.0)
+        });
+    }
+}
+
+#[test]
+fn resolvers_are_asked_by_tls_https_and_quic() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::default();
+    let signed = authority.sign_for(&[NAME, "127.0.0.1"]);
+    signed.write(folder.path(), "a");
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    let unbound = Unbound::start(&signed);
+    let (quic_port, behind) = (free_port(), unbound.server.address().port());
+    let quic = Quic::start(folder.path(), quic_port, behind);
+    if quic.is_none() {
+        eprintln!("aioquic is not there: DNS over QUIC is held against no peer");
+    }
+    let set = |name: &str, transport: &str, port: u16, whose: &str| {
+        format!(
+            "  - {{ name: {name}, transport: {transport}, port: {port}, resolvers: [{{ address: 127.0.0.1{whose} }}], \
+             allow_private: true, min_resolvers: 1, min_networks: 1, interval: 60s, nsid: true, \
+             tls_config: {{ ca_file: ca.pem }}, control: api.messenger.example }}\n"
+        )
+    };
+    let named = &format!(", server_name: {NAME}");
+    let mut sets = vec![
+        ("dot", set("dot", "dot", unbound.tls, named), unbound.tls, "+tls"),
+        // By its address, which stands in the certificate as well.
+        ("dot-address", set("dot-address", "dot", unbound.tls, ""), unbound.tls, "+tls"),
+        ("doh", set("doh", "doh", unbound.https, named), unbound.https, "+https"),
+    ];
+    if quic.is_some() {
+        sets.push(("doq", set("doq", "doq", quic_port, named), quic_port, "+quic"));
+    }
+    let mut text: String = sets.iter().map(|(_, text, ..)| text.as_str()).collect();
+    // One question a second, and a server that waits for a tenth of one.
+    text += &set("slow", "dot", unbound.tls, named).replace("nsid: true", "rate: 1");
+    // An answer that is another one would be told: the pin is what kdig is told too.
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}\nsets:\n{text}questions:
+  - {{ name: api.messenger.example, types: [A], expected: {{ A: {{ answers: [149.154.167.99, 149.154.167.220] }} }} }}
+  - {{ name: gone.messenger.example, types: [A] }}
+"
+    );
+    let program = start(folder.path(), &config);
+    for (set, _, port, over) in &sets {
+        agrees(&program, set);
+        let metrics = program.metrics();
+        let transport = set.split('-').next().unwrap();
+        // Each question and the control, over one connection.
+        let asked = format!("transport=\"{transport}\"");
+        assert_eq!(of_set(&metrics, set, "queries_total", &asked), Some(3.0), "{set}");
+        assert_eq!(of_set(&metrics, set, "connect_seconds_count", ""), Some(1.0), "{set}");
+        assert_eq!(of_set(&metrics, set, "response_seconds_count", ""), Some(3.0), "{set}");
+        assert_eq!(of_set(&metrics, set, "queries_total", "transport=\"udp\""), None, "{set}");
+        assert_eq!(
+            kdig(folder.path(), *port, over),
+            ["149.154.167.220", "149.154.167.99"],
+            "{set}"
+        );
+    }
+}
+
+#[test]
+fn who_cannot_be_connected_to_is_told_by_why_and_never_for_another_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, other) = (Authority::default(), Authority::default());
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    fs::write(folder.path().join("other.pem"), other.pem()).unwrap();
+    let signed = authority.sign_for(&[NAME]);
+    signed.write(folder.path(), "a");
+    let good = Unbound::start(&signed);
+    let expired = Unbound::start(&authority.sign_expired(NAME));
+    // It takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_port = silent.local_addr().unwrap().port();
+    let quic_port = free_port();
+    let quic = Quic::start(folder.path(), quic_port, good.server.address().port());
+    let mut faults = vec![
+        ("tls_name", "unreachable", "dot", good.tls, "other.example", "ca.pem", ""),
+        ("tls_expired", "unreachable", "dot", expired.tls, NAME, "ca.pem", ""),
+        ("tls_untrusted", "unreachable", "dot", good.tls, NAME, "other.pem", ""),
+        ("refused", "unreachable", "dot", free_port(), NAME, "ca.pem", ""),
+        ("timeout", "timeout", "dot", silent_port, NAME, "ca.pem", ""),
+        // It closes at once where TLS is spoken.
+        ("closed", "unreachable", "dot", good.server.address().port(), NAME, "ca.pem", ""),
+        ("http", "malformed", "doh", good.https, NAME, "ca.pem", ", path: /elsewhere"),
+        ("tls_name", "unreachable", "doh", good.https, "other.example", "ca.pem", ""),
+        ("timeout", "timeout", "doq", free_port(), NAME, "ca.pem", ""),
+    ];
+    if quic.is_some() {
+        faults.push(("tls_name", "unreachable", "doq", quic_port, "other.example", "ca.pem", ""));
+        faults.push(("tls_untrusted", "unreachable", "doq", quic_port, NAME, "other.pem", ""));
+    }
+    let set = |(number, fault): (usize, &Fault<'_>)| {
+        let (_, _, transport, port, name, ca, path) = fault;
+        format!(
+            "  - {{ name: s{number}, transport: {transport}, port: {port}, resolvers: [{{ address: 127.0.0.1 }}], \
+             allow_private: true, min_resolvers: 1, min_networks: 1, interval: 60s, timeout: 1s, \
+             tls_config: {{ server_name: {name}, ca_file: {ca} }}{path} }}\n"
+        )
+    };
+    let sets: String = faults.iter().enumerate().map(set).collect();
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}\nsets:\n{sets}questions:
+  - {{ name: api.messenger.example, types: [A], expected: {{ A: {{ answers: [149.154.167.99, 149.154.167.220] }} }} }}
+"
+    );
+    let program = start(folder.path(), &config);
+    for (number, (why, outcome, ..)) in faults.iter().enumerate() {
+        let set = format!("s{number}");
+        let of_name = |outcome: &str| {
+            format!("name=\"api.messenger.example\",outcome=\"{outcome}\",type=\"A\"")
+        };
+        program.wait_until(&format!("set {number}, {why}"), |it| {
+            of_set(it, &set, "sweep_age_seconds", "").is_some()
+                && of_set(it, &set, "responses", &of_name(outcome)).is_some()
+        });
+        let metrics = program.metrics();
+        let reason = format!("reason=\"{why}\"");
+        assert_eq!(
+            of_set(&metrics, &set, "unanswered_total", &reason),
+            Some(1.0),
+            "{number} {why}"
+        );
+        assert_eq!(
+            of_set(&metrics, &set, "responses", &of_name(outcome)),
+            Some(1.0),
+            "{number} {why}"
+        );
+        assert_eq!(of_set(&metrics, &set, "responses", &of_name("dissent")), Some(0.0));
+    }
+    drop(silent);
+}
