@@ -5,9 +5,12 @@
 //! distribution. How many are under way is bounded all the same: each ends by its timeout, an echo
 //! whose name had to be looked up by twice that, and the config bounds the timeout in intervals.
 
+use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
-use std::pin::pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use exporter_kit::{Every, Rounds};
@@ -52,6 +55,9 @@ impl Task {
     }
 }
 
+/// A round that is under way.
+type Playing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 #[derive(Debug)]
 struct Round {
     task: Task,
@@ -62,44 +68,73 @@ impl Round {
     /// Begins a round whenever one is due.
     async fn repeat(self: Arc<Self>, mut every: Every) {
         let mut number = 0;
+        // Most rounds end before the next one begins: they are played here, and only those that do not are tasks.
+        let mut newest = None;
         // Dropped with this task, and every probe with it.
-        let mut under_way = JoinSet::new();
+        let mut older = JoinSet::new();
         loop {
             let mut due = pin!(every.next());
             loop {
                 tokio::select! {
+                    biased;
                     () = &mut due => break,
+                    () = playing(&mut newest) => {}
                     // What has ended is let go at once, not when the next one begins.
-                    Some(_) = under_way.join_next() => {}
+                    Some(_) = older.join_next() => {}
                 }
             }
+            older.extend(newest.take());
             number += 1;
-            under_way.spawn(Arc::clone(&self).play(number));
+            newest = Some(Arc::clone(&self).play(number));
         }
     }
 
-    /// One probe of each address.
-    async fn play(self: Arc<Self>, number: u64) {
-        let begun = self.task.clock.now();
-        let (found, spent) = match &self.addresses {
-            // Most are of one address, and have nothing to wait for.
-            Addresses::Literal(ip) => (Resolved { ips: vec![*ip], took: None }, Duration::ZERO),
-            // In a box, so that the rounds of the others are small.
-            Addresses::Named(_) => match Box::pin(self.look_up()).await {
-                Ok(found) => found,
-                Err(outcome) => return self.without_address(number, outcome, begun),
-            },
+    /// One probe of each address. In a box of the size that it needs: most are of one address that nobody looks up.
+    fn play(self: Arc<Self>, number: u64) -> Playing {
+        match self.addresses {
+            Addresses::Literal(ip) => Box::pin(self.play_literal(number, ip)),
+            Addresses::Named(_) => Box::pin(self.play_named(number)),
+        }
+    }
+
+    async fn play_literal(self: Arc<Self>, number: u64, ip: IpAddr) {
+        let begun = self.task.clock.monotonic();
+        self.task.state.resolved(&[ip], None, begun);
+        let (outcome, decided) = self.probe_one(number, ip, Duration::ZERO).await;
+        self.decide(number, begun, decided, &[outcome]);
+    }
+
+    async fn play_named(self: Arc<Self>, number: u64) {
+        let begun = self.task.clock.monotonic();
+        let (found, spent) = match Box::pin(self.look_up()).await {
+            Ok(found) => found,
+            Err(outcome) => return self.without_address(number, outcome, begun),
         };
         let state = &self.task.state;
-        let ips = state.resolved(&found.ips, found.took, begun.monotonic);
-        if ips.len() > 1 {
-            Box::pin(state.make_room()).await;
+        let ips = state.resolved(&found.ips, found.took, begun);
+        let outcomes = match *ips {
+            [ip] => vec![self.probe_one(number, ip, spent).await.0],
+            ref ips => {
+                Box::pin(state.make_room()).await;
+                Box::pin(self.probe_each(number, ips, spent)).await
+            }
+        };
+        self.decide(number, begun, self.task.clock.now(), &outcomes);
+    }
+
+    /// Every probe of a round is decided.
+    fn decide(
+        &self,
+        number: u64,
+        begun: Duration,
+        decided: Moment,
+        outcomes: &[(IpAddr, Outcome)],
+    ) {
+        let state = &self.task.state;
+        if let Some(reason) = first_reason(outcomes) {
+            state.silent(number, reason, decided);
         }
-        let outcomes = self.probe_all(number, ips, spent).await;
-        if let Some(reason) = first_reason(&outcomes) {
-            state.silent(number, reason, self.task.clock.now());
-        }
-        state.judge(begun, self.task.clock.now(), &outcomes);
+        state.judge(begun, decided, outcomes);
     }
 
     /// The addresses, and how long they were waited for.
@@ -118,45 +153,39 @@ impl Round {
     }
 
     /// Probes each address, all at the same time.
-    async fn probe_all(
-        self: &Arc<Self>,
-        number: u64,
-        ips: Vec<IpAddr>,
-        spent: Duration,
-    ) -> Vec<(IpAddr, Outcome)> {
-        if let [ip] = ips[..] {
-            return vec![self.probe_one(number, ip, spent).await];
-        }
-        Box::pin(self.probe_each(number, ips, spent)).await
-    }
-
     async fn probe_each(
         self: &Arc<Self>,
         number: u64,
-        ips: Vec<IpAddr>,
+        ips: &[IpAddr],
         spent: Duration,
     ) -> Vec<(IpAddr, Outcome)> {
         let mut probes = JoinSet::new();
-        for ip in ips {
+        for ip in ips.iter().copied() {
             let round = Arc::clone(self);
-            probes.spawn(async move { round.probe_one(number, ip, spent).await });
+            probes.spawn(async move { round.probe_one(number, ip, spent).await.0 });
         }
         probes.join_all().await
     }
 
-    /// Probes one address, and records the outcome.
-    async fn probe_one(&self, number: u64, ip: IpAddr, spent: Duration) -> (IpAddr, Outcome) {
+    /// Probes one address, and records the outcome; returns when it was decided as well.
+    async fn probe_one(
+        &self,
+        number: u64,
+        ip: IpAddr,
+        spent: Duration,
+    ) -> ((IpAddr, Outcome), Moment) {
         let Task { work, state, icmp, clock, .. } = &self.task;
         let strays = &state.counts.strays;
         let (timeout, resolvers) = (work.timeout, work.resolvers.as_slice());
         let attempt = Attempt { ip, timeout, spent, icmp, strays, resolvers };
         state.begun();
         let outcome = work.probe.run(&attempt).await;
-        state.decided(number, ip, &outcome, clock.now());
-        (ip, outcome)
+        let decided = clock.now();
+        state.decided(number, ip, &outcome, decided);
+        ((ip, outcome), decided)
     }
 
-    fn without_address(&self, number: u64, outcome: Outcome, begun: Moment) {
+    fn without_address(&self, number: u64, outcome: Outcome, begun: Duration) {
         let mut outcome = Outcome { phase: Some(Phase::Resolve), ..outcome };
         if let Some(duration) = outcome.duration {
             outcome.phases.set(Phase::Resolve, duration);
@@ -167,6 +196,20 @@ impl Round {
         state.silent(number, reason, now);
         state.judge_unresolved(begun, now, reason);
     }
+}
+
+/// Completes when a round has ended, and leaves none. One that panics has ended as well: its target is probed again.
+async fn playing(round: &mut Option<Playing>) {
+    poll_fn(|context| {
+        let Some(playing) = round else { return Poll::Pending };
+        let polled = catch_unwind(AssertUnwindSafe(|| playing.as_mut().poll(context)));
+        if let Ok(Poll::Pending) = polled {
+            return Poll::Pending;
+        }
+        *round = None;
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Why no address answered: the reason of the first of those whose failure says something of the
@@ -214,7 +257,20 @@ mod tests {
         fn size_of_output<F: Future>(_: impl Fn(Arc<Round>) -> F) -> usize {
             std::mem::size_of::<F>()
         }
-        let size = size_of_output(|round| round.play(1));
+        let size = size_of_output(|round| round.play_literal(1, [127, 0, 0, 1].into()));
         assert!(size < 900, "{size} bytes");
+    }
+
+    #[tokio::test]
+    async fn a_round_that_panics_has_ended() {
+        let mut round: Option<Playing> = None;
+        let is_over = tokio::time::timeout(Duration::from_millis(1), playing(&mut round)).await;
+        assert!(is_over.is_err(), "there is none that could end");
+        let mut round: Option<Playing> = Some(Box::pin(async {
+            tokio::task::yield_now().await;
+            panic!("as it should");
+        }));
+        playing(&mut round).await;
+        assert!(round.is_none());
     }
 }

@@ -143,7 +143,7 @@ impl Place {
         {
             state.unresolved(only);
             state.silent(round, reason, at);
-            return state.judge_unresolved(begun, at, reason);
+            return state.judge_unresolved(begun.monotonic, at, reason);
         }
         let count = outcomes.len();
         // The modules of an endpoint share its addresses.
@@ -162,7 +162,7 @@ impl Place {
         }
         // The worlds begin at the epoch, as promtool does, and a clock that shows 1970 is wrong.
         let today = Moment { unix_seconds: at.unix_seconds + TODAY, ..at };
-        state.judge(begun, today, &probed);
+        state.judge(begun.monotonic, today, &probed);
     }
 
     /// The page that a scrape at this moment would show, by a wall clock that is so many seconds ahead.

@@ -8,17 +8,17 @@
 //! round of nothing else decides nothing. What was known before holds a little longer, then the
 //! target is not judged.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chosen::Chosen;
+pub(crate) use crate::chosen::MOST_ADDRESSES;
 use crate::outcome::{Failure, Outcome, Phase, Seen, Session};
 use crate::spread::Spread;
 use crate::tally::Tally;
 use crate::window::{Minutes, Window};
-
-pub(crate) use crate::chosen::MOST_ADDRESSES;
 
 /// A judgement holds for so long while rounds fail on our side. Judged from the alerts, which take a
 /// canary for silent after 30 s and a service after 57: three rounds of 5 s are over before that.
@@ -157,19 +157,19 @@ impl Standing {
 
     /// Takes in the addresses of the name (sorted, so that at first slots are in order); returns those that are
     /// probed. Those that were there before keep what is known of them.
-    pub(crate) fn resolved(&mut self, ips: &[IpAddr], now: Duration) -> Vec<IpAddr> {
+    pub(crate) fn resolved<'a>(&mut self, ips: &'a [IpAddr], now: Duration) -> Cow<'a, [IpAddr]> {
         self.found = ips.len();
         if let ([ip], [known]) = (ips, &self.addresses[..])
             && known.ip == *ip
         {
-            return vec![*ip];
+            return Cow::Borrowed(ips);
         }
         // Whoever has a place has it again after a lookup that failed.
         let fails = |ip| self.addresses.iter().any(|known| known.ip == ip && known.failed > 0);
         let probed = if ips.is_empty() { Vec::new() } else { self.chosen.choose(ips, fails, now) };
         let ips = || probed.iter().map(|(_, ip)| *ip);
         if probed.iter().copied().eq(self.addresses.iter().map(|it| (it.slot, it.ip))) {
-            return ips().collect();
+            return ips().collect::<Vec<_>>().into();
         }
         let mut before = std::mem::take(&mut self.addresses);
         before.append(&mut self.left);
@@ -186,7 +186,7 @@ impl Standing {
         let leave = if probed.is_empty() { Address::rest } else { Address::leave };
         before.iter_mut().for_each(leave);
         self.left = before;
-        ips().collect()
+        ips().collect::<Vec<_>>().into()
     }
 
     /// Whether an address may be in a label: one that was within the hour, or one of the first few of it.

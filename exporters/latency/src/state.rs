@@ -1,5 +1,6 @@
 //! What is known of one target, shared by the task that probes it and the pages that show it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -110,12 +111,12 @@ impl TargetState {
 
     /// The target has these addresses; `took` is the time of the lookup, if there was one. Returns those that are
     /// probed.
-    pub(crate) fn resolved(
+    pub(crate) fn resolved<'a>(
         &self,
-        ips: &[IpAddr],
+        ips: &'a [IpAddr],
         took: Option<Duration>,
         now: Duration,
-    ) -> Vec<IpAddr> {
+    ) -> Cow<'a, [IpAddr]> {
         if let Some(took) = took {
             self.counts.observe_phase(Phase::Resolve, took);
         }
@@ -176,7 +177,7 @@ impl TargetState {
     }
 
     /// A round is decided, of these outcomes.
-    pub(crate) fn judge(&self, begun: Moment, decided: Moment, outcomes: &[(IpAddr, Outcome)]) {
+    pub(crate) fn judge(&self, begun: Duration, decided: Moment, outcomes: &[(IpAddr, Outcome)]) {
         let outcomes = outcomes.iter().map(|(ip, outcome)| (*ip, outcome));
         let timeout = self.timeout.as_secs_f64();
         let round = verdict::round(self.span(begun, decided), timeout, outcomes);
@@ -184,7 +185,7 @@ impl TargetState {
     }
 
     /// A round found no address, for this reason.
-    pub(crate) fn judge_unresolved(&self, begun: Moment, decided: Moment, reason: Failure) {
+    pub(crate) fn judge_unresolved(&self, begun: Duration, decided: Moment, reason: Failure) {
         let timeout = self.timeout.as_secs_f64();
         self.registration.feed(&verdict::without_address(
             self.span(begun, decided),
@@ -193,9 +194,9 @@ impl TargetState {
         ));
     }
 
-    fn span(&self, begun: Moment, decided: Moment) -> Span {
+    fn span(&self, begun: Duration, decided: Moment) -> Span {
         Span {
-            begun: begun.monotonic.as_secs_f64(),
+            begun: begun.as_secs_f64(),
             decided: decided.monotonic.as_secs_f64(),
             limit: self.limit.as_secs_f64(),
         }

@@ -189,22 +189,22 @@ fn judged(states: &[TargetState]) {
     let ips = [IpAddr::from([192, 0, 2, 80]), "2001:db8::80".parse().unwrap()];
     for second in (0..JUDGED).step_by(5) {
         let is_late = second > JUDGED - 600;
-        states[0].judge(at(second), at(second), &[(ip, answered(20))]);
+        states[0].judge(at(second).monotonic, at(second), &[(ip, answered(20))]);
         let mut four = web(200);
         four.rtt = Some(ms(if is_late { 60 } else { 20 }));
         four.phases.set(Phase::Ttfb, ms(if is_late { 900 } else { 22 }));
         let six = web(if second > 400 { 500 } else { 200 });
         states[1].judge(
-            at(second),
+            at(second).monotonic,
             at(second),
             &[(ips[0], four), (ips[1], Outcome { rtt: None, ..six })],
         );
-        states[3].judge(at(second), at(second), &[([192, 0, 2, 3].into(), answered(20))]);
+        states[3].judge(at(second).monotonic, at(second), &[([192, 0, 2, 3].into(), answered(20))]);
         if second > JUDGED - 120 {
             let [silent, mut refused] = [Failure::Timeout, Failure::Refused].map(Outcome::failed);
             refused.phase = Some(Phase::Connect);
-            states[2].judge(at(second), at(second), &[(ips[0], silent)]);
-            states[4].judge(at(second), at(second), &[([192, 0, 2, 3].into(), refused)]);
+            states[2].judge(at(second).monotonic, at(second), &[(ips[0], silent)]);
+            states[4].judge(at(second).monotonic, at(second), &[([192, 0, 2, 3].into(), refused)]);
         }
     }
 }
@@ -298,7 +298,7 @@ fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Ou
         let ip: IpAddr = name.parse().unwrap();
         state.resolved(&[ip], None, Duration::ZERO);
         (1..=100).for_each(|round| state.decided(round, ip, outcome, at(round)));
-        state.judge(at(100), at(100), &[(ip, outcome.clone())]);
+        state.judge(at(100).monotonic, at(100), &[(ip, outcome.clone())]);
         state
     };
     let states: Vec<_> =

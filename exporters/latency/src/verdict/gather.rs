@@ -45,6 +45,11 @@ pub(crate) fn round<'a>(
     });
     let times = times.max_by(|one, other| one.1.total_cmp(&other.1));
     let families = [of(Some(true)), of(Some(false))];
+    // Most have addresses of one family, and then it is the whole.
+    let whole = match families {
+        [Some(one), None] | [None, Some(one)] => Some(one),
+        _ => of(None),
+    };
     let answers_over = |ip: IpAddr| families[usize::from(ip.is_ipv6())] == Some(Ok(()));
     let reachable = outcomes.clone().filter(|(ip, _)| answers_over(*ip));
     let mut rtts = [None; MOST_ADDRESSES];
@@ -55,7 +60,7 @@ pub(crate) fn round<'a>(
     Round {
         begun: span.begun,
         decided: span.decided,
-        failed: of(None).and_then(Result::err),
+        failed: whole.and_then(Result::err),
         sampled: sample(reachable, span.begun),
         families,
         times,
