@@ -10,7 +10,8 @@ use nix::libc::{
     SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_LOCAL, sock_extended_err, sockaddr_in6,
 };
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrLike as _, SockaddrStorage, recvmsg,
+    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrLike as _, SockaddrStorage,
+    recvmmsg, recvmsg,
 };
 use nix::sys::time::TimeSpec;
 
@@ -19,6 +20,14 @@ use nix::sys::time::TimeSpec;
 pub struct Buffer {
     bytes: Box<[u8]>,
     control: Vec<u8>,
+}
+
+/// Room for several datagrams that are taken out of a socket by one call.
+#[derive(Debug)]
+pub struct Buffers {
+    bytes: Box<[u8]>,
+    /// Of each.
+    length: usize,
 }
 
 /// A datagram that arrived.
@@ -75,7 +84,7 @@ pub enum Origin {
     Other(u8),
 }
 
-/// All that one call of `recvmsg` brings.
+/// All that the kernel says of one message.
 pub(crate) struct Message {
     length: usize,
     is_cut: bool,
@@ -90,9 +99,7 @@ pub(crate) struct Message {
 impl Buffer {
     /// Room for datagrams of up to so many bytes.
     pub fn new(bytes: usize) -> Self {
-        // The offender's address follows an error; IPv6's is the larger one.
-        let control = cmsg_space!(TimeSpec, u32, i32, sock_extended_err, sockaddr_in6);
-        Self { bytes: vec![0; bytes].into(), control }
+        Self { bytes: vec![0; bytes].into(), control: room_for_control() }
     }
 
     /// Takes one message out of a socket: the only call of `recvmsg`.
@@ -104,7 +111,85 @@ impl Buffer {
             Some(&mut self.control),
             flags | MsgFlags::MSG_DONTWAIT,
         )?;
-        let mut read = Message {
+        Message::of(&message)
+    }
+
+    fn first(&self, length: usize) -> &[u8] {
+        &self.bytes[..length.min(self.bytes.len())]
+    }
+
+    /// The message as a datagram; nothing if nobody sent it. `longest` is how long it can have
+    /// waited, `dropped` how many had been dropped as far as was known before.
+    pub(crate) fn datagram(
+        &self,
+        message: &Message,
+        longest: Duration,
+        dropped: u32,
+    ) -> Option<Datagram<'_>> {
+        message.datagram(self.first(message.length), (SystemTime::now(), longest), dropped)
+    }
+
+    /// The message as a notice; nothing if it is none.
+    pub(crate) fn notice(&self, message: &Message, longest: Duration) -> Option<Notice<'_>> {
+        let (error, offender) = message.error?;
+        Some(Notice {
+            to: message.address?,
+            offender,
+            origin: match error.ee_origin {
+                SO_EE_ORIGIN_LOCAL => Origin::Local,
+                SO_EE_ORIGIN_ICMP => Origin::Icmp,
+                SO_EE_ORIGIN_ICMP6 => Origin::Icmp6,
+                other => Origin::Other(other),
+            },
+            kind: error.ee_type,
+            code: error.ee_code,
+            info: error.ee_info,
+            errno: error.ee_errno.cast_signed(),
+            waited: message.waited(SystemTime::now(), longest),
+            quoted: self.first(message.length),
+        })
+    }
+}
+
+impl Buffers {
+    /// Room for so many datagrams of up to so many bytes, one at least.
+    pub fn new(count: usize, bytes: usize) -> Self {
+        let length = bytes.max(1);
+        Self { bytes: vec![0; count.max(1) * length].into(), length }
+    }
+
+    /// Takes messages out of a socket, as many as there is room for: the only call of `recvmmsg`.
+    pub(crate) fn read(
+        &mut self,
+        socket: &impl AsRawFd,
+        mut each: impl FnMut(&[u8], &Message),
+    ) -> nix::Result<()> {
+        let mut parts: Vec<[IoSliceMut<'_>; 1]> =
+            self.bytes.chunks_exact_mut(self.length).map(|part| [IoSliceMut::new(part)]).collect();
+        // Made anew each time: the kernel writes into them how much it told of a message, and would tell no more of the
+        // next one.
+        let mut headers =
+            MultiHeaders::<SockaddrStorage>::preallocate(parts.len(), Some(room_for_control()));
+        let flags = MsgFlags::MSG_DONTWAIT;
+        for read in recvmmsg(socket.as_raw_fd(), &mut headers, &mut parts, flags, None)? {
+            let bytes = read.iovs().next().unwrap_or_default();
+            if let Ok(message) = Message::of(&read) {
+                each(bytes, &message);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Room for all that the kernel says of a message.
+fn room_for_control() -> Vec<u8> {
+    // The offender's address follows an error; IPv6's is the larger one.
+    cmsg_space!(TimeSpec, u32, i32, sock_extended_err, sockaddr_in6)
+}
+
+impl Message {
+    fn of(message: &RecvMsg<'_, '_, SockaddrStorage>) -> nix::Result<Self> {
+        let mut read = Self {
             length: message.bytes,
             is_cut: message.flags.contains(MsgFlags::MSG_TRUNC),
             address: message.address.as_ref().and_then(address),
@@ -134,54 +219,27 @@ impl Buffer {
         Ok(read)
     }
 
-    fn first(&self, length: usize) -> &[u8] {
-        &self.bytes[..length.min(self.bytes.len())]
-    }
-
-    /// The message as a datagram; nothing if nobody sent it. `longest` is how long it can have
-    /// waited, `dropped` how many had been dropped as far as was known before.
-    pub(crate) fn datagram(
+    /// The message as a datagram of these bytes; nothing if nobody sent it. It is read at `now`, and can have waited
+    /// for `longest`; `dropped` is how many had been dropped as far as was known before.
+    pub(crate) fn datagram<'a>(
         &self,
-        message: &Message,
-        longest: Duration,
+        bytes: &'a [u8],
+        (now, longest): (SystemTime, Duration),
         dropped: u32,
-    ) -> Option<Datagram<'_>> {
+    ) -> Option<Datagram<'a>> {
         Some(Datagram {
-            bytes: self.first(message.length),
-            is_cut: message.is_cut,
-            from: message.address?,
-            waited: message.waited(longest),
-            dropped: message.dropped.unwrap_or(dropped),
-            hop_limit: message.hop_limit,
+            bytes,
+            is_cut: self.is_cut,
+            from: self.address?,
+            waited: self.waited(now, longest),
+            dropped: self.dropped.unwrap_or(dropped),
+            hop_limit: self.hop_limit,
         })
     }
 
-    /// The message as a notice; nothing if it is none.
-    pub(crate) fn notice(&self, message: &Message, longest: Duration) -> Option<Notice<'_>> {
-        let (error, offender) = message.error?;
-        Some(Notice {
-            to: message.address?,
-            offender,
-            origin: match error.ee_origin {
-                SO_EE_ORIGIN_LOCAL => Origin::Local,
-                SO_EE_ORIGIN_ICMP => Origin::Icmp,
-                SO_EE_ORIGIN_ICMP6 => Origin::Icmp6,
-                other => Origin::Other(other),
-            },
-            kind: error.ee_type,
-            code: error.ee_code,
-            info: error.ee_info,
-            errno: error.ee_errno.cast_signed(),
-            waited: message.waited(longest),
-            quoted: self.first(message.length),
-        })
-    }
-}
-
-impl Message {
-    fn waited(&self, longest: Duration) -> Duration {
+    fn waited(&self, now: SystemTime, longest: Duration) -> Duration {
         let stamp = self.stamp.map(|stamp| UNIX_EPOCH + stamp);
-        let waited = stamp.and_then(|stamp| SystemTime::now().duration_since(stamp).ok());
+        let waited = stamp.and_then(|stamp| now.duration_since(stamp).ok());
         waited.unwrap_or_default().min(longest)
     }
 }

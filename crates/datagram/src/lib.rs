@@ -6,7 +6,8 @@
 //! * How many were dropped for want of room ([`Socket::dropped`]): a loss of ours is no loss of the
 //!   peer's.
 //!
-//! And each datagram may be sent with a header of its own ([`Header`]).
+//! And each datagram may be sent with a header of its own ([`Header`]), and many are received by one call
+//! ([`Socket::receive_each`]).
 //!
 //! A [`Socket`] is any datagram or raw socket of either family: what travels in it, and a filter for
 //! it, are the caller's business. A kernel that refuses one of these gives a socket without it, which
@@ -38,7 +39,7 @@ mod watched;
 #[cfg(test)]
 mod tests;
 
-pub use buffer::{Buffer, Datagram, Notice, Origin};
+pub use buffer::{Buffer, Buffers, Datagram, Notice, Origin};
 pub use feature::{Feature, Missing};
 pub use header::Header;
 pub use socket::Socket;

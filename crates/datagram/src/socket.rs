@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SetSockOpt, SockaddrStorage, sendto, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Type};
 use tokio::time::Instant;
 
+use crate::buffer::Message;
 use crate::header::{forbid_fragments, say_by_options};
-use crate::{Buffer, Datagram, Feature, Header, Missing, Notice, memory};
+use crate::{Buffer, Buffers, Datagram, Feature, Header, Missing, Notice, memory};
 
 /// Errors of earlier datagrams that one call may meet before it gives up. The kernel keeps one; that
 /// another arrives between two calls is rare. No more, since where there is no route each call fails.
@@ -153,6 +154,30 @@ impl Socket {
         let datagram = buffer.datagram(&read?, longest, before).ok_or(Errno::EAFNOSUPPORT)?;
         self.dropped.store(datagram.dropped, Ordering::Relaxed);
         Ok(datagram)
+    }
+
+    /// Takes the next datagrams out of the socket by one call, as many as there is room for. `WouldBlock` if there is
+    /// none. How long each had waited is told as of the first call of `each`.
+    pub fn receive_each(
+        &self,
+        buffers: &mut Buffers,
+        mut each: impl FnMut(Datagram<'_>),
+    ) -> io::Result<()> {
+        let mut read_at = None;
+        let mut take = |bytes: &[u8], message: &Message| {
+            let read_at =
+                *read_at.get_or_insert_with(|| (SystemTime::now(), self.longest_wait(false)));
+            let before = self.dropped.load(Ordering::Relaxed);
+            if let Some(datagram) = message.datagram(bytes, read_at, before) {
+                self.dropped.store(datagram.dropped, Ordering::Relaxed);
+                each(datagram);
+            }
+        };
+        let read = past_earlier_errors(|| buffers.read(&self.inner, &mut take));
+        if read.is_err() {
+            self.longest_wait(true);
+        }
+        Ok(read?)
     }
 
     /// Takes the next notice out of the socket's error queue. `WouldBlock` if there is none.

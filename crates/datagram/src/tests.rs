@@ -94,6 +94,89 @@ fn what_the_kernel_drops_is_counted_to_the_last_datagram() {
 }
 
 #[test]
+fn many_datagrams_come_by_one_call_each_with_what_is_told_of_it() {
+    for bind in loopbacks() {
+        let (mut socket, own) = open(bind, 1 << 17);
+        socket.ask_for_hop_limits();
+        let (peer, mut buffers) = (open(bind, 4096).0, Buffers::new(4, 8));
+        let mut lots = Vec::new();
+        let mut read = |lots: &mut Vec<_>| {
+            let mut lot = Vec::new();
+            let read = socket.receive_each(&mut buffers, |it| {
+                lot.push((it.bytes.to_vec(), it.is_cut, it.hop_limit, it.waited));
+            });
+            lots.extend((!lot.is_empty()).then_some(lot));
+            read
+        };
+        assert_eq!(read(&mut lots).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        let sent = Instant::now();
+        for number in 1..=10_u8 {
+            let header = Header { hop_limit: Some(number), ..Header::default() };
+            let length = if number == 7 { 9 } else { usize::from(number % 3) };
+            peer.send_with(&vec![number; length], own, &header).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        until_some(|| {
+            while read(&mut lots).is_ok() {}
+            (lots.iter().flatten().count() == 10).then_some(())
+        });
+        assert!(lots.iter().all(|lot| lot.len() <= 4) && lots.len() < 10, "{lots:?}");
+        for (number, (bytes, is_cut, hop_limit, waited)) in (1..).zip(lots.iter().flatten()) {
+            let length = if number == 7 { 8 } else { usize::from(number % 3) };
+            assert_eq!(bytes[..], vec![number; length]);
+            assert_eq!((*is_cut, *hop_limit), (number == 7, Some(number)));
+            assert!(*waited <= sent.elapsed(), "{waited:?}");
+        }
+        let (first, last) = (lots[0][0].3, lots.last().unwrap().last().unwrap().3);
+        assert!(first >= Duration::from_millis(50) && first >= last, "{first:?} {last:?}");
+    }
+}
+
+#[test]
+fn what_is_told_of_later_datagrams_has_room() {
+    for bind in loopbacks() {
+        // The least that the kernel allows: that some were dropped is told with those that come later alone.
+        let (socket, own) = open(bind, 0);
+        let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
+        let mut buffers = Buffers::new(8, 100);
+        let (mut received, mut told) = (0, 0);
+        for sent in [1, 101, 201] {
+            let before = received + socket.dropped();
+            (before..sent).for_each(|_| assert_eq!(peer.send_to(&[0; 100], own).unwrap(), 100));
+            until_some(|| {
+                let take = |datagram: Datagram<'_>| {
+                    received += 1;
+                    told = datagram.dropped;
+                };
+                let read = socket.receive_each(&mut buffers, take);
+                (read.is_err() && received + socket.dropped() == sent).then_some(())
+            });
+        }
+        assert!(told > 0 && told < socket.dropped(), "{told} of {}", socket.dropped());
+    }
+}
+
+#[test]
+fn errors_of_earlier_datagrams_cost_none_of_many() {
+    for bind in loopbacks() {
+        let (socket, own) = open(bind, 1 << 17);
+        let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
+        let (closed, mut buffers) = (closed(bind), Buffers::new(8, 8));
+        let mut received: Vec<u8> = Vec::new();
+        for number in 0..10 {
+            peer.send_to(&[number], own).unwrap();
+            socket.send(b"to nobody", closed).unwrap();
+            peer.send_to(&[number], own).unwrap();
+            until_some(|| {
+                let read = socket.receive_each(&mut buffers, |it| received.extend(it.bytes));
+                (read.is_err() && received.len() == 2 * (usize::from(number) + 1)).then_some(())
+            });
+        }
+        assert!(received.iter().copied().eq((0..10).flat_map(|number| [number; 2])));
+    }
+}
+
+#[test]
 fn a_closed_port_is_told_with_who_says_so_and_what_was_sent() {
     for bind in loopbacks() {
         let (socket, own) = open(bind, 4096);
@@ -254,6 +337,14 @@ async fn a_watched_socket_wakes_for_datagrams_and_for_notices() {
                 }
             };
             assert_eq!(quoted, b"to nobody");
+        }
+        let mut buffers = Buffers::new(2, 64);
+        (0..3).for_each(|_| assert_eq!(peer.send_to(b"answer", own).unwrap(), 6));
+        let mut count = 0;
+        while count < 3 {
+            socket.ready().await.unwrap();
+            assert!(socket.notice(&mut buffer).is_none());
+            while socket.receive_each(&mut buffers, |_| count += 1) {}
         }
         // Nothing is left to wake for.
         while socket.receive(&mut buffer).is_some() || socket.notice(&mut buffer).is_some() {}

@@ -13,7 +13,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
-use crate::{Buffer, Datagram, Notice, Socket};
+use crate::{Buffer, Buffers, Datagram, Notice, Socket};
 
 /// How long a full send buffer is left alone: thousands of datagrams leave in this time.
 const SEND_AGAIN: Duration = Duration::from_millis(1);
@@ -51,6 +51,11 @@ impl Watched {
     /// The next datagram, if one has arrived. A socket that cannot be read any more has none.
     pub fn receive<'a>(&self, buffer: &'a mut Buffer) -> Option<Datagram<'a>> {
         self.0.try_io(Interest::READABLE, |socket| socket.receive(buffer)).ok()
+    }
+
+    /// The next datagrams, as many as there is room for; whether any have arrived.
+    pub fn receive_each(&self, buffers: &mut Buffers, mut each: impl FnMut(Datagram<'_>)) -> bool {
+        self.0.try_io(Interest::READABLE, |socket| socket.receive_each(buffers, &mut each)).is_ok()
     }
 
     /// The next notice, if there is one.

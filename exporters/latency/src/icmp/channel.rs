@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use datagram::{Buffer, Header};
+use datagram::{Buffer, Buffers, Datagram, Header};
 use nix::libc::ENOBUFS;
 use tokio::task::AbortHandle;
 use tracing::{debug, warn};
@@ -35,7 +35,9 @@ const UNSEEN: Duration = Duration::from_millis(5);
 /// Replies are left in the socket for so long, to be read together: no more of them come meanwhile than a small
 /// buffer holds, and their echoes are decided so much later at most.
 const GATHERED: Duration = Duration::from_millis(2);
-/// So many packets are read before other tasks have their turn.
+/// So many packets are read by one call.
+const TOGETHER: usize = 32;
+/// So many are read before other tasks have their turn.
 const BATCH: usize = 256;
 
 /// A socket, and the task that reads it for as long as anybody has the channel.
@@ -53,9 +55,16 @@ struct Shared {
     late: LateAnswers,
     clock: Clock,
     queue: ReceiveQueue,
-    buffer: Mutex<Buffer>,
+    room: Mutex<Room>,
     /// When it was last seen empty, in nanoseconds on the clock.
     empty: AtomicU64,
+}
+
+/// Room for what is read.
+#[derive(Debug)]
+struct Room {
+    error: Buffer,
+    packets: Buffers,
 }
 
 impl Channel {
@@ -74,7 +83,10 @@ impl Channel {
             late,
             clock,
             queue,
-            buffer: Mutex::new(Buffer::new(LONGEST_PACKET)),
+            room: Mutex::new(Room {
+                error: Buffer::new(LONGEST_PACKET),
+                packets: Buffers::new(TOGETHER, LONGEST_PACKET),
+            }),
             empty: AtomicU64::new(0),
         });
         let reader = tokio::spawn(read(Arc::clone(&shared))).abort_handle();
@@ -201,11 +213,11 @@ impl Shared {
 
     /// Reads what has come; whether there may be more.
     fn read(&self, look: Look) -> bool {
-        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         // Errors first: reading a packet would report the oldest of them and lose which it was.
-        let more_errors = self.read_errors(&mut buffer, look);
+        let more_errors = self.read_errors(&mut room.error, look);
         let before = self.clock.monotonic();
-        let more_replies = self.read_replies(&mut buffer, look);
+        let more_replies = self.read_replies(&mut room.packets, look);
         if !more_replies {
             let nanos = u64::try_from(before.as_nanos()).unwrap_or(u64::MAX);
             self.empty.store(nanos, Ordering::Relaxed);
@@ -214,25 +226,35 @@ impl Shared {
     }
 
     /// Reads packets; returns whether there may be more.
-    fn read_replies(&self, buffer: &mut Buffer, look: Look) -> bool {
-        for _ in 0..BATCH {
-            let Some(packet) = self.socket.receive(buffer, look) else { return false };
-            let Some(echo) = self.socket.reply(&packet) else { continue };
-            self.queue.observe(packet.waited);
-            let now = self.clock.monotonic();
-            self.drops().read(packet.dropped, now);
-            let mut pending = self.pending();
-            let found = pending.reply(echo, packet.from.ip(), now, packet.waited);
-            if let Some(Found { arrival, sent, asked, waiter }) = found {
-                match arrival {
-                    Arrival::Answer(_) => waiter.strays.answered(asked.to, sent),
-                    Arrival::Late => self.late.add(asked),
-                    Arrival::Duplicate => {}
-                }
-                waiter.take(arrival, packet.hop_limit);
+    fn read_replies(&self, room: &mut Buffers, look: Look) -> bool {
+        for _ in 0..BATCH / TOGETHER {
+            let mut taking = None;
+            let has_read = self.socket.receive_each(room, look, |packet| {
+                // As of the moment as of which it is told how long they waited.
+                let (now, pending) =
+                    taking.get_or_insert_with(|| (self.clock.monotonic(), self.pending()));
+                self.take(&packet, *now, pending);
+            });
+            if !has_read {
+                return false;
             }
         }
         true
+    }
+
+    /// Takes in a packet that is read at `now`.
+    fn take(&self, packet: &Datagram<'_>, now: Duration, pending: &mut Pending<Waiter>) {
+        let Some(echo) = self.socket.reply(packet) else { return };
+        self.queue.observe(packet.waited);
+        self.drops().read(packet.dropped, now);
+        let found = pending.reply(echo, packet.from.ip(), now, packet.waited);
+        let Some(Found { arrival, sent, asked, waiter }) = found else { return };
+        match arrival {
+            Arrival::Answer(_) => waiter.strays.answered(asked.to, sent),
+            Arrival::Late => self.late.add(asked),
+            Arrival::Duplicate => {}
+        }
+        waiter.take(arrival, packet.hop_limit);
     }
 
     /// Reads ICMP errors; returns whether there may be more.

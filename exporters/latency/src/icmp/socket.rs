@@ -4,7 +4,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use datagram::{Buffer, Datagram, Header, Notice, Origin, Watched};
+use datagram::{Buffer, Buffers, Datagram, Header, Notice, Origin, Watched};
 use nix::libc::{
     BPF_ABS, BPF_B, BPF_H, BPF_IND, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MSH, BPF_RET,
 };
@@ -157,11 +157,16 @@ impl EchoSocket {
         self.socket.get().send_with(&request, to, header)
     }
 
-    /// The next packet, if there is one.
-    pub(super) fn receive<'a>(&self, buffer: &'a mut Buffer, look: Look) -> Option<Datagram<'a>> {
+    /// The next packets, as many as there is room for; whether there were any.
+    pub(super) fn receive_each(
+        &self,
+        room: &mut Buffers,
+        look: Look,
+        each: impl FnMut(Datagram<'_>),
+    ) -> bool {
         match look {
-            Look::Woken => self.socket.receive(buffer),
-            Look::Unasked => self.socket.get().receive(buffer).ok(),
+            Look::Woken => self.socket.receive_each(room, each),
+            Look::Unasked => self.socket.get().receive_each(room, each).is_ok(),
         }
     }
 

@@ -147,12 +147,12 @@ fn what_is_dropped_is(reason: &str, refused: &str) {
     let drops = metrics.get("latency_icmp_receive_buffer_drops_total{family=\"ip4\"}");
     assert_eq!(drops.map(|drops| drops > 0.0), (reason == "local").then_some(true));
     assert_eq!(failures(&metrics, "victim").keys().collect::<Vec<_>>(), [reason]);
-    // Whoever answers nothing is down all the same.
-    let metrics = program.wait_until("that it is down", |it| {
+    // Whoever answers nothing is down all the same, and who answers is up again: its newest replies were lost.
+    program.wait_until("that it is down, and the other is not", |it| {
         let timeouts = failures(it, "dead").get("timeout").copied();
-        it.get("latency_up{target=\"dead\"}") == Some(0.0) && timeouts > Some(10.0)
+        let is_down = it.get("latency_up{target=\"dead\"}") == Some(0.0) && timeouts > Some(10.0);
+        is_down && of_target(it, "latency_up", "victim") > 0.0
     });
-    assert!(of_target(&metrics, "latency_up", "victim") > 0.0);
     // Whoever is silent is asked by fresh sockets, which lack the same: it is said once of each family.
     let moves = "latency_icmp_socket_moves_total{family=\"ip4\"}";
     program.wait_until("a fresh socket", |it| it.get(moves) > Some(0.0));
