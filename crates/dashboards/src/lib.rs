@@ -24,11 +24,13 @@ mod pick;
 mod source;
 mod table;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
+use crate::notation::Names;
 use crate::source::{Dashboard, Shared};
 
 /// The file of a dashboard, and its text.
@@ -45,7 +47,7 @@ pub struct Rendered {
 /// Fails when a file cannot be read or says something that has no meaning; the error names it.
 pub fn render(folder: &Path) -> anyhow::Result<Vec<Rendered>> {
     let source = folder.join("source");
-    let shared: Shared = read(&source.join("shared.yaml"))?;
+    let mut shared: Shared = read(&source.join("shared.yaml"))?;
     let mut boards: Vec<(String, Dashboard)> = Vec::new();
     for entry in fs::read_dir(&source).with_context(|| format!("reading {}", source.display()))? {
         let path = entry.with_context(|| format!("reading {}", source.display()))?.path();
@@ -58,13 +60,38 @@ pub fn render(folder: &Path) -> anyhow::Result<Vec<Rendered>> {
     boards.sort_by(|one, other| one.0.cmp(&other.0));
     let titles: Vec<(String, String)> =
         boards.iter().map(|(uid, board)| (uid.clone(), board.title.clone())).collect();
+    lend(&mut shared, &mut boards)?;
+    // A fault is told of the dashboard that it is in, and not of one that borrows from it.
+    boards.sort_by_key(|(_, board)| board.part_of.is_some());
     let rendered = boards.into_iter().map(|(uid, board)| {
         let json = board::render(&uid, board, &shared, &titles)
             .with_context(|| format!("{}/{uid}.yaml", source.display()))?;
         let text = serde_json::to_string_pretty(&json).context("writing JSON")? + "\n";
         Ok(Rendered { file: format!("{uid}.json"), json: text })
     });
-    rendered.collect()
+    let mut rendered = rendered.collect::<anyhow::Result<Vec<Rendered>>>()?;
+    rendered.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok(rendered)
+}
+
+/// Gives every dashboard the panels of the others, as `turbulence-world / Reached`, and the names of the one that it is a part of.
+fn lend(shared: &mut Shared, boards: &mut [(String, Dashboard)]) -> anyhow::Result<()> {
+    for (uid, board) in boards.iter() {
+        let panels = board.rows.iter().flat_map(|row| &row.panels);
+        let own = panels.filter(|panel| panel.r#use.is_none());
+        let named = own.filter_map(|panel| Some((panel.kind_and_title()?.1, panel)));
+        let lent = named.map(|(title, panel)| (format!("{uid} / {title}"), panel.clone()));
+        shared.panels.extend(lent);
+    }
+    let names: BTreeMap<String, Names> =
+        boards.iter().map(|(uid, board)| (uid.clone(), board.names.clone())).collect();
+    for (uid, board) in boards {
+        let Some(of) = &board.part_of else { continue };
+        let lent = names.get(of).with_context(|| format!("{uid}.yaml: part_of {of:?}"))?;
+        let lent = lent.clone().into_iter();
+        board.names = lent.chain(std::mem::take(&mut board.names)).collect();
+    }
+    Ok(())
 }
 
 /// Writes every dashboard into `folder`.

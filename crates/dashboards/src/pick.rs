@@ -27,19 +27,19 @@ pub(crate) fn once(query: &str) -> anyhow::Result<String> {
     let mut rest = query;
     while let Some(call) = first_call(rest)? {
         let Call { whole, of } = call;
-        let (before, picked) = (&rest[..whole.start], &rest[of.clone()]);
+        let (before, candidates) = (&rest[..whole.start], &rest[of.clone()]);
         let by = &rest[whole.start..of.start];
-        let picker = format!("{by} {})", at_the_end(picked)?);
+        let picker = format!("{by} {})", at_the_end(candidates)?);
         rest = &rest[whole.end..];
         if done.is_empty() && before.is_empty() && rest.is_empty() {
-            let picked = picked.trim();
-            if !filters(picked) {
-                return Ok(format!("({picked}) and {picker}"));
+            let candidates = candidates.trim();
+            if !filters(candidates) {
+                return Ok(format!("({candidates}) and {picker}"));
             }
             let most = if by.starts_with("bottom") { "min" } else { "max" };
             let at_any_point =
-                format!("{most}_over_time(({picked})[$__range:$__rate_interval] @ end())");
-            return Ok(format!("({picked}) and {by} {at_any_point})"));
+                format!("{most}_over_time(({candidates})[$__range:$__rate_interval] @ end())");
+            return Ok(format!("({candidates}) and {by} {at_any_point})"));
         }
         if !follows_and(before) {
             bail!("it must be the whole query, or stand behind `and` or `and on (...)`: {query}");
@@ -88,15 +88,12 @@ fn at_the_end(expression: &str) -> anyhow::Result<String> {
         let (before, selector, after) = (&rest[..name], &rest[name..end], &rest[end..]);
         done += before;
         let range = after.strip_prefix('[').and_then(|after| after.split_once(']'));
-        rest = match range {
-            Some((_, after)) => {
-                write!(done, "{selector}[$__range] @ end()")?;
-                after
-            }
-            None => {
-                write!(done, "last_over_time({selector}[$__range] @ end())")?;
-                after
-            }
+        rest = if let Some((_, after)) = range {
+            write!(done, "{selector}[$__range] @ end()")?;
+            after
+        } else {
+            write!(done, "last_over_time({selector}[$__range] @ end())")?;
+            after
         };
         if rest.trim_start().starts_with("offset ") || rest.trim_start().starts_with('@') {
             bail!("it asks of another time than the end already: {expression}");

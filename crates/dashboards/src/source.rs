@@ -72,6 +72,8 @@ pub(crate) struct Dashboard {
     pub(crate) tags: Vec<String>,
     /// The time range that it opens with, as in `6h`.
     pub(crate) range: String,
+    /// The dashboard whose names hold here as well, where `names` does not say otherwise.
+    pub(crate) part_of: Option<String>,
     /// What `@name` stands for, in queries and texts.
     pub(crate) names: Names,
     pub(crate) variables: Vec<Variable>,
@@ -108,7 +110,7 @@ pub(crate) struct Row {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Panel {
-    /// A shared panel.
+    /// A shared panel, or another dashboard's, as `turbulence-world / Reached`.
     pub(crate) r#use: Option<String>,
     /// The title, behind the panel's kind: one of these seven.
     pub(crate) stat: Option<String>,

@@ -61,6 +61,27 @@ fn a_dashboard_without_a_source_is_found() {
 }
 
 #[test]
+fn a_panel_that_others_borrow_changes_them_as_well() {
+    let found = after(
+        "source/turbulence-world.yaml",
+        "steps: green, 400 orange",
+        "steps: green, 300 orange",
+    );
+    for file in ["turbulence-endpoint.json", "turbulence-world.json"] {
+        assert!(found.contains(&format!("{file} differs")), "{found}");
+    }
+    assert!(!found.contains("turbulence-machine.json"), "{found}");
+    let borrower = "source/turbulence-endpoint.yaml";
+    for (from, to, wanted) in [
+        ("turbulence-world / Reached", "turbulence-world / Beached", "no shared panel"),
+        ("part_of: turbulence-world", "part_of: turbulence-word", "part_of \"turbulence-word\""),
+    ] {
+        let found = after(borrower, from, to);
+        assert!(found.contains(wanted) && found.contains("turbulence-endpoint.yaml"), "{found}");
+    }
+}
+
+#[test]
 fn a_fault_in_the_source_is_told_with_its_place() {
     let world = "source/turbulence-world.yaml";
     let cases = [

@@ -27,7 +27,10 @@ fn a_runbook_names_the_dashboard_to_which_its_alert_leads() {
     let mut checked = 0;
     for (name, lines) in rules() {
         let front = runbooks[&name].lines().nth(2).unwrap();
-        let said = front.split_once("**Dashboard** ").map(|(_, rest)| rest.trim());
+        // One for each rule of an alert: of a machine, and of a rack.
+        let (_, said) =
+            front.split_once("**Dashboard** ").unwrap_or_else(|| panic!("{name}: none"));
+        let mut said = said.split(|c: char| c != '-' && !c.is_ascii_lowercase());
         // Of an alert with two severities the second rule takes the words of the first.
         if lines.iter().any(|line| line.starts_with("annotations: *")) {
             continue;
@@ -35,7 +38,7 @@ fn a_runbook_names_the_dashboard_to_which_its_alert_leads() {
         let url = lines.iter().find_map(|line| line.strip_prefix("dashboard_url: ")).unwrap();
         let board = url.split_once("/d/").map_or("", |(_, rest)| rest);
         let board = board.split(['?', '"', '/']).next().unwrap();
-        assert_eq!(said, Some(board), "{name}: {front}");
+        assert!(said.any(|word| word == board), "{name}: {board} is not in {front}");
         checked += 1;
     }
     assert!(checked > 60, "only {checked} rules have a dashboard");
