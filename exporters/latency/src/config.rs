@@ -188,8 +188,9 @@ impl Config {
         Ok(self)
     }
 
-    /// The targets of the file, and with them those that are discovered; which of these are left out.
-    pub(crate) fn targets(&self, found: &[Found]) -> (Probed, Vec<Skipped>) {
+    /// The targets of the file, and with them those that are discovered; which of these are left out. Whether all figures
+    /// were shown before counts where the config says nothing of them.
+    pub(crate) fn targets(&self, found: &[Found], were_in_full: bool) -> (Probed, Vec<Skipped>) {
         let mut known: BTreeSet<TargetId> = self.targets.iter().map(|it| it.id.clone()).collect();
         let (mut discovered, mut skipped) = (Vec::new(), Vec::new());
         for found in found {
@@ -203,7 +204,7 @@ impl Config {
             }
         }
         // Those that are left out have no figures.
-        let so_many = Figures::of_so_many(known.len());
+        let so_many = Figures::of_so_many(known.len(), were_in_full);
         let figures = self.figures.unwrap_or(so_many);
         let all = self.targets.iter().chain(&discovered);
         let targets = all.map(|entry| (entry.id.clone(), self.wanted(entry, figures))).collect();

@@ -26,6 +26,8 @@ label_enum! {
 /// So many targets have all of them where nothing is said: a page of a megabyte more, or of four where each has four
 /// addresses and phases.
 const MOST_IN_FULL: usize = 1_000;
+/// Where there were more, so few have them again: what discovery finds is now one more and now one less.
+const IN_FULL_AGAIN: usize = 900;
 
 /// Those that are asked for.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
@@ -36,15 +38,20 @@ impl Figures {
     /// All of them.
     const ALL: Self = Self([true; Figure::ALL.len()]);
 
-    /// Those that are shown of each of so many targets where nothing is said.
-    pub(crate) fn of_so_many(targets: usize) -> Self {
-        if targets <= MOST_IN_FULL { Self::ALL } else { Self::default() }
+    /// Those that are shown of each of so many targets where nothing is said, and those of fewer were shown before.
+    pub(crate) fn of_so_many(targets: usize, were_in_full: bool) -> Self {
+        if are_in_full(targets, were_in_full) { Self::ALL } else { Self::default() }
     }
 
     /// Whether it is asked for.
     pub(crate) fn has(self, figure: Figure) -> bool {
         self.0[figure as usize]
     }
+}
+
+/// Whether so many targets have all of them, which they had before, or had not.
+pub(crate) fn are_in_full(targets: usize, were_in_full: bool) -> bool {
+    targets <= if were_in_full { MOST_IN_FULL } else { IN_FULL_AGAIN }
 }
 
 impl TryFrom<Vec<String>> for Figures {
@@ -71,9 +78,20 @@ mod tests {
 
     #[test]
     fn few_targets_have_all_of_them_and_many_have_none() {
-        let all = Figures::of_so_many(MOST_IN_FULL);
+        let all = Figures::of_so_many(MOST_IN_FULL, true);
         assert!(Figure::ALL.into_iter().all(|figure| all.has(figure)));
-        assert_eq!(Figures::of_so_many(MOST_IN_FULL + 1), Figures::default());
+        assert_eq!(Figures::of_so_many(MOST_IN_FULL + 1, true), Figures::default());
+    }
+
+    #[test]
+    fn about_a_thousand_targets_do_not_change_what_is_shown_with_each_one() {
+        let (mut shown, mut changes) = (true, 0);
+        for targets in [998, 1_000, 1_001, 1_000, 999, 1_001, 950, 901, 1_002, 900, 999, 1_000] {
+            let now = are_in_full(targets, shown);
+            changes += u32::from(now != shown);
+            shown = now;
+        }
+        assert_eq!((changes, shown), (2, true));
     }
 
     #[test]

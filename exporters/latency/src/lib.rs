@@ -57,6 +57,7 @@ mod verdict;
 mod window;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
@@ -103,6 +104,8 @@ pub struct LatencyExporter {
     strays: Arc<Strays>,
     /// How often a module was asked for that there is not.
     unknown_modules: Arc<Counter>,
+    /// Whether there are so few targets that each shows all of its figures.
+    are_in_full: AtomicBool,
 }
 
 impl Exporter for LatencyExporter {
@@ -162,6 +165,7 @@ impl Exporter for LatencyExporter {
             shared: Descriptors::new(0),
             strays: Arc::default(),
             unknown_modules,
+            are_in_full: AtomicBool::new(true),
         })
     }
 
@@ -183,7 +187,10 @@ impl Exporter for LatencyExporter {
         self.tracer.set_rate(config.path_rate.0);
         self.sight.tables.set(&config.tables);
         self.sight.names.set_resolvers(&config.resolvers);
-        let (targets, skipped) = config.targets(found);
+        let were_in_full = self.are_in_full.load(Ordering::Relaxed);
+        let (targets, skipped) = config.targets(found, were_in_full);
+        let are_in_full = figures::are_in_full(targets.len(), were_in_full);
+        self.are_in_full.store(are_in_full, Ordering::Relaxed);
         let shares = |work: &Work| work.descriptors_of_an_address() == 0 || work.path.is_some();
         let shares = targets.values().any(|it| shares(&it.work));
         self.shared.set(if shares { SHARED } else { 0 });

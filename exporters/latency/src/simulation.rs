@@ -104,7 +104,7 @@ impl Place {
     pub fn new(name: &str, region: &str, targets: &[Target<'_>]) -> anyhow::Result<Self> {
         let config: Config = exporter_kit::parse(&written(name, region, targets), "simulation")?;
         let config = LatencyExporter::prepare(config, Path::new("."))?;
-        let mut probed = config.targets(&[]).0;
+        let mut probed = config.targets(&[], true).0;
         let known = |target: &Target<'_>| {
             let id = TargetId {
                 name: target.name.to_owned(),

@@ -21,7 +21,7 @@ fn load(text: &str) -> anyhow::Result<Config> {
 
 /// The targets, whose names are unique here.
 fn by_name(config: &Config) -> BTreeMap<String, Wanted<Arc<Work>, Arc<Labels>>> {
-    config.targets(&[]).0.into_iter().map(|(id, wanted)| (id.name, wanted)).collect()
+    config.targets(&[], true).0.into_iter().map(|(id, wanted)| (id.name, wanted)).collect()
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn a_header_is_never_shown() {
 targets: [{{name: a, address: \"http://a.example/\", module: m}}]"
     );
     let config = load(&text).unwrap();
-    let shown = format!("{config:?} {:?}", config.targets(&[]).0);
+    let shown = format!("{config:?} {:?}", config.targets(&[], true).0);
     assert!(!shown.contains("hunter2"), "{shown}");
 }
 
@@ -481,7 +481,7 @@ fn a_small_config_shows_every_figure_unless_it_says_which() {
             let address = std::net::Ipv4Addr::from(0x0a00_0000 + number);
             writeln!(text, "- {{name: n{number}, module: icmp, address: {address}}}").unwrap();
         }
-        let (targets, _) = load(&text).unwrap().targets(&[]);
+        let (targets, _) = load(&text).unwrap().targets(&[], true);
         let has = |figure| targets.values().all(|it| it.labels.figures.has(figure));
         Figure::ALL.into_iter().filter(|figure| has(*figure)).count()
     };
@@ -495,7 +495,7 @@ fn a_small_config_shows_every_figure_unless_it_says_which() {
         source: Arc::from("a.yml"),
     };
     let config = load(&format!("{VANTAGE}modules: {{icmp: {{prober: icmp}}}}\n")).unwrap();
-    let (targets, skipped) = config.targets(&(0..1_001).map(found).collect::<Vec<_>>());
+    let (targets, skipped) = config.targets(&(0..1_001).map(found).collect::<Vec<_>>(), true);
     assert_eq!((targets.len(), skipped.len()), (700, 301));
     assert!(targets.values().all(|it| it.labels.figures.has(Figure::Sent)));
 }
@@ -631,7 +631,7 @@ fn one_name_may_have_several_teams_and_modules() {
 "
     );
     let config = load(&text).unwrap();
-    let shown = config.targets(&[]).0.into_iter().map(|(id, wanted)| {
+    let shown = config.targets(&[], true).0.into_iter().map(|(id, wanted)| {
         let detail = wanted.work.probe.detail(&wanted.work.host);
         assert_eq!((&id.group, &id.module), (&wanted.labels.team, &wanted.labels.module));
         format!("{} {} {}: {detail}", id.name, id.group, id.module)

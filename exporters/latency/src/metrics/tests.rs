@@ -109,7 +109,7 @@ fn states() -> (Vantage, Vec<TargetState>, SharedVerdicts) {
     let config: Config = exporter_kit::parse(CONFIG, "golden").unwrap();
     let config = LatencyExporter::prepare(config, Path::new(".")).unwrap();
     let states: Vec<_> = config
-        .targets(&[])
+        .targets(&[], true)
         .0
         .iter()
         .map(|(id, wanted)| TargetState::new(&id.name, wanted, &verdicts))
@@ -262,7 +262,7 @@ fn other_buckets_begin_at_zero_and_leave_the_counters_as_they_are() {
         text.lines().filter(|line| line.starts_with(series) && line.contains("canary")).count()
     };
     let other: Config = exporter_kit::parse(&format!("buckets: [0.5]{CONFIG}"), "golden").unwrap();
-    let other = LatencyExporter::prepare(other, Path::new(".")).unwrap().targets(&[]).0;
+    let other = LatencyExporter::prepare(other, Path::new(".")).unwrap().targets(&[], true).0;
     let before = page(&states);
     states.iter().zip(other.values()).for_each(|(state, wanted)| state.relabel(&wanted.labels));
     let after = page(&states);
@@ -302,7 +302,7 @@ fn size(targets: usize, [module, prober]: [&str; 2], address: &str, outcome: &Ou
         state
     };
     let states: Vec<_> =
-        config.targets(&[]).0.iter().map(|(id, it)| of((id.name.as_str(), it))).collect();
+        config.targets(&[], true).0.iter().map(|(id, it)| of((id.name.as_str(), it))).collect();
     let scrape = Scrape {
         tables: &Loaded::default(),
         vantage: &config.vantage,

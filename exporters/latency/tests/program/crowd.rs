@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::echoes::{self, Manner, host, in_a_namespace};
 use super::names::Names;
-use super::running::{of_target, start};
+use super::running::{list, of_target, start};
 use super::{VANTAGE, assert_up};
 
 #[test]
@@ -53,6 +53,35 @@ fn a_list_with_a_thousand_bad_names_starts_and_says_so() {
     assert_up(&metrics, "good");
     program
         .wait_until("each had its round", |_| program.request("GET", "/-/ready", "").status == 200);
+    assert!(program.stop().success());
+}
+
+#[test]
+fn about_a_thousand_targets_do_not_change_what_is_shown_with_each_one() {
+    // Nobody probes them before the test is over.
+    let found = |count: usize| {
+        let address = |number: usize| format!("\"127.8.{}.{}\"", number / 250, number % 250 + 1);
+        let all: Vec<_> = (0..count).map(address).collect();
+        format!("[{{\"targets\": [{}], \"labels\": {{\"module\": \"m\"}}}}]", all.join(", "))
+    };
+    let text = format!(
+        "{VANTAGE}modules: {{m: {{prober: icmp, interval: 1d, timeout: 3s}}}}\n\
+         file_sd_configs: [{{files: [all.json], refresh_interval: 1s}}]\n"
+    );
+    let program = start(&text, &[("all.json", &found(1_000))]);
+    let name = "latency_probes_sent_total{";
+    for (count, are_shown) in
+        [(1_000, true), (1_001, false), (1_000, false), (901, false), (900, true), (1_000, true)]
+    {
+        list(&program, "all.json", &found(count));
+        program.wait_until(&format!("{count} targets, and {are_shown}"), |metrics| {
+            let with = |name: &str| metrics.text.lines().filter(|it| it.starts_with(name)).count();
+            with("latency_failures_total{") == count && (with(name) == count) == are_shown
+        });
+        let metrics = program.metrics();
+        let shown = metrics.text.lines().filter(|line| line.starts_with(name)).count();
+        assert_eq!(shown, if are_shown { count } else { 0 }, "{count}");
+    }
     assert!(program.stop().success());
 }
 

@@ -411,6 +411,41 @@ fn no_redirect_leads_to_whom_the_config_does_not_list() {
 }
 
 #[test]
+fn what_is_odd_in_a_head_is_a_failure_for_whoever_is_strict() {
+    let odd = probed::replier(b"HTTP/1.1 200 OK\r\nX-A : b\r\ncontent-length: 5\r\n\r\nhello");
+    let plain = probed::replier(b"HTTP/1.1 200 OK\r\nX-A: b\r\ncontent-length: 5\r\n\r\nhello");
+    let text = format!(
+        "vantage: {{name: test, region: EMEA}}
+modules:
+  strict: {{prober: http, interval: 100ms, timeout: 6s, http: {{strict: true}}}}
+  lenient: {{prober: http, interval: 100ms, timeout: 6s}}
+targets:
+  - {{name: odd, address: 'http://{odd}/', module: strict}}
+  - {{name: plain, address: 'http://{plain}/', module: strict}}
+  - {{name: taken, address: 'http://{odd}/', module: lenient}}
+on_demand: {{allow: [127.0.0.1]}}
+"
+    );
+    let program = start(&text, &[]);
+    for target in ["odd", "plain", "taken"] {
+        wait_for_probes(&program, target, 3.0);
+    }
+    let metrics = program.metrics();
+    assert!(fails_for(&metrics, "odd", "http_status"), "{}", metrics.text);
+    for target in ["plain", "taken"] {
+        assert_up(&metrics, target);
+    }
+    let told = "probe_http_oddity_info{oddity=\"space_before_colon\"}";
+    for (module, success) in [("strict", 0.0), ("lenient", 1.0)] {
+        let found = probed(&program, &format!("module={module}&target=http://{odd}/"));
+        assert!(is(&found, "probe_success", success) && is(&found, told, 1.0), "{found:?}");
+        let found = probed(&program, &format!("module={module}&target=http://{plain}/"));
+        assert!(is(&found, "probe_success", 1.0) && !found.contains_key(told), "{found:?}");
+    }
+    assert!(program.stop().success());
+}
+
+#[test]
 fn a_target_is_probed_all_the_time_by_what_a_scraper_can_ask_for() {
     let folder = TempDir::new().unwrap();
     let socket = folder.path().join("talker.sock").display().to_string();

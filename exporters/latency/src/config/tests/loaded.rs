@@ -53,7 +53,8 @@ fn an_allow_list_holds_for_what_is_discovered() {
         found("http", "http://127.0.0.1/latest"),
     ];
     let measured = |allow: &str| {
-        let (targets, skipped) = load(&format!("{VANTAGE}{modules}{allow}")).unwrap().targets(&all);
+        let (targets, skipped) =
+            load(&format!("{VANTAGE}{modules}{allow}")).unwrap().targets(&all, true);
         assert!(
             skipped.iter().all(|it| it.reason == "address: `on_demand.allow` does not list it")
         );
@@ -81,7 +82,7 @@ fn read_fleet(fleet: usize) -> u64 {
     }
     let begun = spent();
     let config = load(&text).unwrap();
-    let (targets, skipped) = config.targets(&[]);
+    let (targets, skipped) = config.targets(&[], true);
     assert_eq!((targets.len(), skipped.len()), (fleet, 0));
     assert_eq!(config.warnings(), Vec::<String>::new());
     spent() - begun
