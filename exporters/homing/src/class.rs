@@ -22,7 +22,7 @@ const FAR_KM: f64 = 2_000.0;
 /// How many times as long as by light on the straight line round trips are, in the median.
 const USUAL_STRETCH: (f64, f64) = (1.2, 4.0);
 /// More sites are not told one by one.
-const MOST_SITES: usize = 16;
+pub(crate) const MOST_SITES: usize = 16;
 
 /// What is told of an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -25,8 +25,9 @@ use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
 use crate::gather::KnownVantage;
-use crate::routes::{RouteWork, Rules, store};
+use crate::routes::{self, RouteWork, Rules};
 use crate::sets::Service;
+use crate::standing;
 use claim::Claim;
 use panel::{Panel, RawPanel};
 use route::RawRoutes;
@@ -53,9 +54,16 @@ pub struct Config {
     panel: Panel,
     state_directory: Option<Located<PathBuf>>,
     /// What is wrong with what is kept there, as it was found when the config was read.
-    fault_of_state: Option<String>,
+    faults_of_state: Faults,
     folder: Arc<Path>,
     warnings: Vec<String>,
+}
+
+/// What is wrong with the files of what outlives the process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) places: Option<String>,
+    pub(crate) routes: Option<String>,
 }
 
 /// What an evaluation does. Over a reload, equal work goes on.
@@ -149,11 +157,12 @@ impl Config {
         if let Some(directory) = &mut self.state_directory {
             directory.value = folder.join(&directory.value);
         }
-        if let (Some(_), Some(directory), true) = (&self.routes, &self.state_directory, is_start) {
-            self.fault_of_state = store::fault(directory);
+        if let Some(directory) = self.state_directory.as_ref().filter(|_| is_start) {
+            let routes = self.routes.as_ref().and_then(|_| routes::store::fault(directory));
+            self.faults_of_state = Faults { places: standing::store::fault(directory), routes };
             let line = directory.place.line;
-            let fault = self.fault_of_state.iter();
-            self.warnings.extend(fault.map(|it| format!("line {line}: state_directory: {it}")));
+            let faults = self.faults_of_state.places.iter().chain(&self.faults_of_state.routes);
+            self.warnings.extend(faults.map(|it| format!("line {line}: state_directory: {it}")));
         }
         Ok(self)
     }
@@ -169,8 +178,8 @@ impl Config {
     }
 
     /// What was told of what is kept there.
-    pub(crate) fn fault_of_state(&self) -> Option<String> {
-        self.fault_of_state.clone()
+    pub(crate) fn faults_of_state(&self) -> &Faults {
+        &self.faults_of_state
     }
 
     /// What is evaluated.
@@ -269,7 +278,7 @@ impl TryFrom<RawConfig> for Config {
             routes,
             panel,
             state_directory: raw.state_directory,
-            fault_of_state: None,
+            faults_of_state: Faults::default(),
             folder,
             warnings: Vec::new(),
         })

@@ -5,10 +5,10 @@
 //!   is none; `poll`: the evaluation, made for ever;
 //! * `gather`: the answers joined to a `world`: vantages, and how far each address is from each;
 //! * `judge`: one evaluation; `class`: one site or several; `graph`: who contradicts whom; `suspects`: vantages that
-//!   are not where they say; `standing`: what was told before; `verdict`: what is told of an endpoint;
+//!   are not where they say; `standing`: what was told before, also by a process before; `verdict`: what is told of an endpoint;
 //! * `geodesy`: distances; `place`: where a site can be; `cities`: what a place is called;
 //! * `handover`: who carries it; `sets`: whether the sets of a service stand alone; `evidence`: the sentences;
-//! * `etag`: a document of somebody else's, asked for; `panel`: what strangers' probes say; `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
+//! * `kept`: a file of what outlives the process; `etag`: a document of somebody else's, asked for; `panel`: what strangers' probes say; `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
 //! * `outcome`: every reason that is a label; `state`: the last evaluation; `metrics`: every metric; `pages`: the
 //!   evidence, for people and for programs.
 //!
@@ -27,6 +27,7 @@ mod geodesy;
 mod graph;
 mod handover;
 mod judge;
+mod kept;
 mod metrics;
 mod outcome;
 mod pages;
@@ -62,7 +63,6 @@ use crate::metrics::panel::PanelMetrics;
 use crate::metrics::routes::RouteMetrics;
 use crate::panel::state::{Panel, Panels};
 use crate::routes::state::{Routes, Routing};
-use crate::routes::store::Store;
 use crate::routes::{RouteWork, Rules};
 use crate::state::{Evaluation, Evaluations};
 
@@ -73,8 +73,9 @@ pub struct HomingExporter {
     pages: Arc<Pages>,
     routing: Arc<Routing>,
     panels: Arc<Panels>,
-    /// What is remembered of routes: of one task after the other.
-    store: Arc<Store>,
+    /// What is remembered of where addresses live, and of routes: of one task after the other.
+    places: Arc<standing::store::Store>,
+    store: Arc<routes::store::Store>,
     rounds: Rounds,
 }
 
@@ -117,16 +118,22 @@ impl Exporter for HomingExporter {
         });
         let panels = Arc::new(Targets::default());
         kit.registry.register(PanelMetrics(Arc::clone(&panels)));
-        let store = Store::new(config.state_directory()).told(config.fault_of_state());
+        let (directory, faults) = (config.state_directory(), config.faults_of_state());
+        let places = Arc::new(standing::store::Store::new(directory, faults.places.clone()));
+        let store = Arc::new(routes::store::Store::new(directory, faults.routes.clone()));
         RUNS.store(true, Ordering::Relaxed);
-        let store = Arc::new(store);
-        Ok(Self { evaluations, pages, routing, panels, store, rounds: kit.rounds.clone() })
+        let rounds = kit.rounds.clone();
+        Ok(Self { evaluations, pages, routing, panels, places, store, rounds })
     }
 
     fn keep_in_step(&self, config: &mut Config, _: &[Found]) -> Vec<Skipped> {
+        self.places.keep_in(config.state_directory());
+        self.store.keep_in(config.state_directory());
         let start = |name: &String, wanted: &Wanted<Work, Labels>| {
             let evaluation = Arc::new(Evaluation::new(name, &wanted.work, &wanted.labels));
-            let run = poll::run(Arc::clone(&evaluation), wanted.work.clone(), self.rounds.clone());
+            let (work, store) = (wanted.work.clone(), Arc::clone(&self.places));
+            let turn = store.turn();
+            let run = poll::run(Arc::clone(&evaluation), work, self.rounds.clone(), store, turn);
             Running::new(evaluation, tokio::spawn(run))
         };
         let relabel = |evaluation: &Arc<Evaluation>, labels: &Labels| evaluation.relabel(labels);
@@ -138,7 +145,6 @@ impl Exporter for HomingExporter {
             Running::new(page, tokio::spawn(run))
         };
         self.pages.update(config.pages(), start, |page, labels| page.relabel(labels));
-        self.store.keep_in(config.state_directory());
         let start = |name: &String, wanted: &Wanted<RouteWork, Rules>| {
             let routes = Arc::new(Routes::new(name, &wanted.labels, Arc::clone(&self.store)));
             let work = wanted.work.clone();

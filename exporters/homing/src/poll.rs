@@ -2,7 +2,7 @@
 //! judged and published as one snapshot.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use tokio::time::Instant;
@@ -11,37 +11,47 @@ use tracing::debug;
 use crate::config::{EVALUATION, Labels, Work};
 use crate::expected::{Expected, have_one_time};
 use crate::gather::{Gather, OfTargets, OfVantages};
-use crate::judge;
 use crate::outcome::{Evaluation as Outcome, LeftOut, QueryFailure};
 use crate::query::Server;
 use crate::shards;
-use crate::standing::Standing;
+use crate::standing::store::Store;
 use crate::state::{Evaluation, Snapshot};
 use crate::world::World;
 
-/// Evaluates at the interval of the config.
-pub(crate) async fn run(evaluation: Arc<Evaluation>, work: Work, rounds: Rounds) {
-    let mut standing = Standing::every(work.interval);
+/// Evaluates at the interval of the config, by what the store knows of before.
+pub(crate) async fn run(
+    evaluation: Arc<Evaluation>,
+    work: Work,
+    rounds: Rounds,
+    store: Arc<Store>,
+    turn: u64,
+) {
     let mut expected = Expected::default();
     let mut rounds = rounds.every(work.interval, &format!("homing/{EVALUATION}"));
     loop {
         rounds.next().await;
-        let (began, unix) = (Instant::now(), unix_seconds());
+        let (began, clock) = (Instant::now(), since_epoch());
+        let unix = clock.as_secs_f64();
         let labels = evaluation.labels();
         match ask_all(&evaluation, &work, &labels, unix, &mut expected).await {
             Ok((world, left_out)) => {
                 expected.end_of_evaluation(Some(world.vantages.len()));
+                let (here, interval, seconds) =
+                    (Arc::clone(&store), work.interval, clock.as_secs());
                 let judging = off_the_thread(move || {
-                    let verdict = judge::judge(&world, &labels.services, &mut standing);
-                    (world, verdict, standing)
+                    let verdict = here.judge(turn, &world, &labels.services, interval, seconds);
+                    (world, verdict)
                 });
-                let (world, verdict, after) = judging.await;
-                standing = after;
+                let (world, verdict) = judging.await;
+                let Some(verdict) = verdict else { return };
                 let took = began.elapsed();
                 let at = Instant::now();
                 evaluation.publish(Snapshot { world, verdict, left_out, unix, at, took });
                 evaluation.counts.evaluations.inc(Outcome::Complete);
                 evaluation.health.up();
+                // Nobody waits for the disk to see it.
+                let here = Arc::clone(&store);
+                off_the_thread(move || here.keep(turn, seconds)).await;
             }
             Err(failure) => {
                 expected.end_of_evaluation(None);
@@ -163,5 +173,9 @@ async fn gather(
 }
 
 fn unix_seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    since_epoch().as_secs_f64()
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

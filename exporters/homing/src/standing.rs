@@ -1,5 +1,8 @@
 //! What was told of each address, so that one odd evaluation changes nothing. No I/O, no clock.
 
+mod file;
+pub(crate) mod store;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,6 +18,9 @@ const CHANGES_AFTER: Duration = Duration::from_secs(180);
 const TO_DOUBT: u32 = 3;
 /// After so many evaluations without an address, nothing is remembered of it.
 const TO_FORGET: u32 = 3;
+/// After so many seconds in which nobody was there to bear it out, what was told is not told any more: longer than a machine is
+/// being repaired, and shorter than services take to move without anybody's notice.
+const KEPT_FOR: u64 = 86_400;
 
 /// The judgements that are told, over the evaluations.
 #[derive(Clone, Debug)]
@@ -23,6 +29,8 @@ pub(crate) struct Standing {
     to_change: u32,
     /// The vantages by whose numbers the judgements have them.
     vantages: Vec<(String, String)>,
+    /// The moment that the evaluation is about, in seconds since the epoch.
+    unix: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -34,26 +42,30 @@ struct Told {
     /// Evaluations since one said what is told.
     others: u32,
     missing: u32,
+    /// When an evaluation said it last, or could say nothing new because the endpoint was down; in seconds since the epoch.
+    borne_out: u64,
 }
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { told: BTreeMap::new(), to_change: TO_CHANGE, vantages: Vec::new() }
+        Self { told: BTreeMap::new(), to_change: TO_CHANGE, vantages: Vec::new(), unix: 0 }
     }
 }
 
 impl Standing {
-    /// Nothing is told yet; evaluations come at that interval.
-    pub(crate) fn every(interval: Duration) -> Self {
+    /// From now on evaluations come at that interval, and the next one is about that moment.
+    pub(crate) fn next(&mut self, interval: Duration, unix: u64) {
         let long = CHANGES_AFTER.as_millis().div_ceil(interval.as_millis().max(1));
-        let to_change = u32::try_from(long).unwrap_or(u32::MAX).max(TO_CHANGE);
-        Self { to_change, ..Self::default() }
+        self.to_change = u32::try_from(long).unwrap_or(u32::MAX).max(TO_CHANGE);
+        self.unix = unix;
     }
 
     /// Begins an evaluation, by whose numbers the vantages are from now on.
     pub(crate) fn begin(&mut self, vantages: &[Vantage]) {
-        let names: Vec<_> =
-            vantages.iter().map(|it| (it.region.clone(), it.name.clone())).collect();
+        self.renumber(vantages.iter().map(|it| (it.region.clone(), it.name.clone())).collect());
+    }
+
+    fn renumber(&mut self, names: Vec<(String, String)>) {
         if names == self.vantages {
             return;
         }
@@ -70,6 +82,21 @@ impl Standing {
         self.vantages = names;
     }
 
+    /// Goes on by what was kept, as far as nothing newer is known, and that is not too old at that moment. Whose clock was
+    /// another one knows nothing of the future.
+    fn go_on_by(&mut self, mut kept: Self, unix: u64) {
+        if self.told.is_empty() {
+            self.vantages.clone_from(&kept.vantages);
+        }
+        kept.renumber(self.vantages.clone());
+        for (of, mut told) in kept.told {
+            told.borne_out = told.borne_out.min(unix);
+            if told.borne_out + KEPT_FOR >= unix {
+                self.told.entry(of).or_insert(told);
+            }
+        }
+    }
+
     /// Takes what an evaluation says of one address; returns what is told of it.
     pub(crate) fn tell(&mut self, endpoint: &Endpoint, ip: IpAddr, judged: Judged) -> Judged {
         let told = self.told.entry((endpoint.clone(), ip));
@@ -78,6 +105,7 @@ impl Standing {
             next: None,
             others: 0,
             missing: 0,
+            borne_out: self.unix,
         });
         told.missing = 0;
         let class = judged.class;
@@ -88,6 +116,7 @@ impl Standing {
         told.others += 1;
         if class == told.judged.class || seen >= self.to_change {
             (told.judged, told.next, told.others) = (judged, None, 0);
+            told.borne_out = self.unix;
         } else if told.others >= self.to_change * TO_DOUBT {
             (told.judged, told.next, told.others) = (judged.doubted(), None, 0);
         } else {
@@ -100,7 +129,7 @@ impl Standing {
     pub(crate) fn keep(&mut self, endpoint: &Endpoint) -> Vec<(IpAddr, Judged)> {
         let of_it = self.told.iter_mut().filter(|((of, _), _)| of == endpoint);
         let kept = of_it.map(|((_, ip), told)| {
-            told.missing = 0;
+            (told.missing, told.borne_out) = (0, self.unix);
             (*ip, told.judged.clone())
         });
         kept.collect()
@@ -116,92 +145,4 @@ impl Standing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::world::Seen;
-
-    const IP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(149, 154, 167, 220));
-
-    fn judged(class: Class) -> Judged {
-        Judged { class, sites_min: 1, ..Judged::default() }
-    }
-
-    #[test]
-    fn a_class_changes_after_three_evaluations_that_agree() {
-        let (mut standing, api) = (Standing::default(), Endpoint::default());
-        let mut tell = |class| standing.tell(&api, IP, judged(class)).class;
-        assert_eq!(tell(Class::OneSite), Class::OneSite);
-        for other in [Class::SeveralSites, Class::SeveralSites, Class::Undetermined] {
-            assert_eq!(tell(other), Class::OneSite);
-        }
-        assert_eq!(tell(Class::SeveralSites), Class::OneSite);
-        assert_eq!(tell(Class::OneSite), Class::OneSite);
-        let told: Vec<_> = (0..3).map(|_| tell(Class::SeveralSites)).collect();
-        assert_eq!(told, [Class::OneSite, Class::OneSite, Class::SeveralSites]);
-    }
-
-    #[test]
-    fn what_is_told_is_the_judgement_of_its_class_and_not_of_another() {
-        let (mut standing, api) = (Standing::default(), Endpoint::default());
-        standing.tell(&api, IP, Judged { violations: 0, ..judged(Class::OneSite) });
-        let told = standing.tell(&api, IP, Judged { violations: 9, ..judged(Class::SeveralSites) });
-        assert_eq!((told.class, told.violations), (Class::OneSite, 0));
-    }
-
-    #[test]
-    fn a_class_that_nobody_judges_any_more_does_not_stand_for_ever() {
-        let (mut standing, api) = (Standing::default(), Endpoint::default());
-        standing.tell(&api, IP, judged(Class::OneSite));
-        let mut told = Class::OneSite;
-        for round in 0..9 {
-            assert_eq!(told, Class::OneSite, "{round}");
-            let other = [Class::SeveralSites, Class::Insufficient][round % 2];
-            told = standing.tell(&api, IP, judged(other)).class;
-        }
-        assert_eq!(told, Class::Undetermined);
-    }
-
-    #[test]
-    fn evaluations_that_come_oftener_must_agree_oftener() {
-        let changes = |seconds| Standing::every(Duration::from_secs(seconds)).to_change;
-        assert_eq!((changes(5), changes(60), changes(120)), (36, 3, 3));
-    }
-
-    #[test]
-    fn an_address_that_is_gone_is_forgotten_after_three_evaluations() {
-        let (mut standing, api) = (Standing::default(), Endpoint::default());
-        standing.tell(&api, IP, judged(Class::OneSite));
-        for _ in 0..2 {
-            standing.end_of_evaluation(|_, _| false);
-        }
-        assert_eq!(standing.tell(&api, IP, judged(Class::SeveralSites)).class, Class::OneSite);
-        for _ in 0..3 {
-            standing.end_of_evaluation(|_, _| false);
-        }
-        let told = standing.tell(&api, IP, judged(Class::SeveralSites));
-        assert_eq!(told.class, Class::SeveralSites);
-    }
-
-    #[test]
-    fn what_is_kept_has_the_numbers_of_the_vantages_of_now() {
-        let (mut standing, api) = (Standing::default(), Endpoint::default());
-        let vantage = |name: &str| Vantage {
-            region: String::new(),
-            name: name.to_owned(),
-            place: None,
-            is_trusted: true,
-            is_radio: false,
-        };
-        standing.begin(&["a", "b", "c"].map(vantage));
-        let seen = |vantage| Seen { vantage, rtt_ms: 1.0, now_ms: 1.0 };
-        let voters = vec![seen(2), seen(1)];
-        standing.tell(&api, IP, Judged { voters, ..judged(Class::OneSite) });
-        standing.begin(&["0", "a", "c"].map(vantage));
-        assert_eq!(
-            standing.keep(&api),
-            [(IP, Judged { voters: vec![seen(2)], ..judged(Class::OneSite) })]
-        );
-        standing.begin(&["c"].map(vantage));
-        assert_eq!(standing.keep(&api)[0].1.voters, [seen(0)]);
-    }
-}
+mod tests;

@@ -8,6 +8,8 @@ mod claims;
 mod minima;
 #[path = "program/panel.rs"]
 mod panel;
+#[path = "program/restart.rs"]
+mod restart;
 #[path = "program/routes.rs"]
 mod routes;
 #[path = "program/sets.rs"]

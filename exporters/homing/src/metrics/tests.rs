@@ -24,6 +24,7 @@ use crate::routes::Rules;
 use crate::routes::figures::Figures;
 use crate::routes::standing::{RouteVerdict, Told as ToldRoute};
 use crate::routes::state::{Latest, Prefix, Routes};
+use crate::routes::store::Store;
 use crate::standing::Standing;
 use crate::state::{Evaluation, Snapshot};
 use crate::world::{Address, Endpoint, Handover, Seen, Target, Vantage, World};
@@ -155,7 +156,7 @@ fn pages(now: Instant) -> Vec<Arc<Page>> {
 /// Tables in which somebody else announces one prefix, and of another one nobody has a route.
 fn routing() -> Routes {
     let rules = Rules { watch: Vec::new(), min_peers: 3, max_age: Duration::from_secs(60) };
-    let routes = Routes::new("routes", &rules, std::sync::Arc::default());
+    let routes = Routes::new("routes", &rules, Store::new(None, None).into());
     let changes = CountsBy::default();
     changes.inc(RouteChange::Origin);
     let part = "149.154.167.0/24".parse().unwrap();

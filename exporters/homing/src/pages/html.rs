@@ -110,16 +110,25 @@ fn services(told: &Told) -> Markup {
 }
 
 fn claims(told: &Told) -> Markup {
+    let incidents = |all: &[(&str, usize)]| {
+        let all: Vec<_> = all.iter().map(|(impact, count)| format!("{count} {impact}")).collect();
+        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+    };
     html! {
         @if !told.claims.is_empty() {
             h2 { "What providers say" }
             table {
-                thead { tr { th { "page" } th { "component" } th { "state" } } }
+                thead { tr { th { "page" } th { "component" } th { "state" } th { "open incidents" } } }
                 tbody {
                     @for claim in &told.claims {
-                        tr { td { (claim.page) } td { "(all)" } td { (claim.state) } }
+                        tr {
+                            td { (claim.page) }
+                            td { "(all)" }
+                            td { (claim.state) }
+                            td { (claim.incidents.as_deref().map_or("unknown".to_owned(), incidents)) }
+                        }
                         @for (component, state) in &claim.components {
-                            tr { td { (claim.page) } td { (component) } td { (state) } }
+                            tr { td { (claim.page) } td { (component) } td { (state) } td {} }
                         }
                     }
                 }

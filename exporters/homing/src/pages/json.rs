@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::claims::state::Shown;
 use crate::evidence;
 use crate::judge::Verdict;
+use crate::outcome::Impact;
 use crate::panel::judge;
 use crate::routes::state::{Latest, Prefix};
 use crate::sets::{Dimension, ServiceVerdict};
@@ -140,6 +141,8 @@ impl ToldPanel {
 pub(super) struct ToldClaim {
     pub(super) page: String,
     pub(super) state: &'static str,
+    /// Its open incidents by their impact, those of which there is none left out; none where the page cannot be read.
+    pub(super) incidents: Option<Vec<(&'static str, usize)>>,
     pub(super) components: Vec<(String, &'static str)>,
 }
 
@@ -151,9 +154,16 @@ impl Told {
         age: Option<f64>,
         takes: impl Fn(&Endpoint) -> bool,
     ) -> Self {
+        let open = |all: &Vec<(Impact, usize)>| {
+            all.iter()
+                .filter(|it| it.1 > 0)
+                .map(|(impact, count)| (impact.name(), *count))
+                .collect()
+        };
         let claim = |(page, shown): &(String, Shown)| ToldClaim {
             page: page.clone(),
             state: shown.told.whole.name(),
+            incidents: shown.told.incidents.as_ref().map(open),
             components: shown
                 .told
                 .components

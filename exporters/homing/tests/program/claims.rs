@@ -30,6 +30,15 @@ fn a_page_is_read_politely_and_what_cannot_be_read_is_unknown() {
         metrics.value("homing_claim_updated_timestamp_seconds{page=\"acme\"}"),
         1_524_978_000.0
     );
+    // An incident that the component knows nothing of is not passed over.
+    assert!(program.page("/homing").contains("<td>none</td>"), "{}", program.page("/homing"));
+    let incident =
+        r#""incidents":[{"impact":"critical","status":"investigating","components":[]}]"#;
+    page(Said::ok(GREEN.replace(r#""incidents":[]"#, incident)));
+    program.wait("the incident", || program.page("/homing").contains("<td>1 critical</td>"));
+    assert_eq!(program.metrics().value(&state("API", "operational")), 1.0);
+    page(Said { headers: "Content-Type: application/json\r\nETag: \"v1\"\r\n", ..Said::ok(GREEN) });
+    program.wait("the end of it", || program.page("/homing").contains("<td>none</td>"));
     program.wait("the tag", || {
         server.asked().iter().any(|head| head.to_lowercase().contains("if-none-match: \"v1\""))
     });

@@ -34,7 +34,7 @@ impl Desk {
             interval: Duration::from_secs(60),
             folder: folder.path().into(),
         };
-        let routes = Routes::new("routes", &rules(), std::sync::Arc::default());
+        let routes = Routes::new("routes", &rules(), Store::new(None, None).into());
         let known = Known::new(&work);
         Self { folder, routes, work, known, is_kept: false, seconds: 0 }
     }
@@ -72,7 +72,7 @@ impl Desk {
 
     /// Another program, that knows what is in the folder and nothing else.
     fn restart(&mut self) {
-        let store = Store::new(self.is_kept.then_some(self.folder.path()));
+        let store = Store::new(self.is_kept.then_some(self.folder.path()), None);
         self.routes = Routes::new("routes", &rules(), store.into());
         self.known = Known::new(&self.work);
     }
@@ -610,7 +610,7 @@ fn what_one_router_said_stands_after_a_start_while_only_the_other_has_a_table_an
 #[test]
 fn who_looked_before_a_reload_judges_nothing_after_it() {
     let mut desk = Desk::new(&["a.mrt"]);
-    let store = std::sync::Arc::new(Store::new(None));
+    let store = std::sync::Arc::new(Store::new(None, None));
     let before = Routes::new("routes", &rules(), std::sync::Arc::clone(&store));
     let mut known = Known::new(&desk.work);
     let now = |desk: &Desk| u64::from(WRITTEN) + desk.seconds;
@@ -634,7 +634,7 @@ fn who_looked_before_a_reload_judges_nothing_after_it() {
 fn another_folder_after_a_reload_is_the_one_that_is_kept() {
     let [first, second] = [(); 2].map(|()| tempfile::TempDir::new().unwrap());
     let mut desk = Desk::new(&["a.mrt"]);
-    let store = std::sync::Arc::new(Store::new(Some(first.path())));
+    let store = std::sync::Arc::new(Store::new(Some(first.path()), None));
     desk.routes = Routes::new("routes", &rules(), std::sync::Arc::clone(&store));
     for _ in 0..2 {
         desk.write("a.mrt", &table(64_666));
@@ -652,7 +652,7 @@ fn another_folder_after_a_reload_is_the_one_that_is_kept() {
     desk.look();
     assert_eq!(kept(&first).unwrap(), kept(&second).unwrap(), "neither is written any more");
     // Another program goes on by it.
-    let kept_there = Store::new(Some(first.path()));
+    let kept_there = Store::new(Some(first.path()), None);
     kept_there.keep_in(Some(second.path()));
     desk.routes = Routes::new("routes", &rules(), kept_there.into());
     let unix = u64::from(WRITTEN) + desk.seconds;
