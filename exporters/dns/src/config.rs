@@ -17,7 +17,7 @@ pub(crate) use ecs::EcsPlan;
 #[cfg(test)]
 pub(crate) use ecs::Subnet;
 pub(crate) use encrypted::Encrypted;
-pub(crate) use interception::InterceptionPlan;
+pub(crate) use interception::{InterceptionPlan, Known as KnownResolver};
 pub(crate) use plan::{Asked, MAX_CONNECTIONS, Plan, TCP_LIMIT, WINDOW, Work, workers};
 use question::Question;
 pub(crate) use set::Set;

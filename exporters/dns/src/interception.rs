@@ -1,5 +1,7 @@
 //! Whether somebody between this exporter and the world answers in the place of others: addresses at which nobody
-//! answers are asked, and nobody should. Everything that is said of resolvers rests on the answers being theirs.
+//! answers are asked, and nobody should; and resolvers that are known say who they are. Everything that is said of resolvers rests on the answers being theirs.
+
+mod known;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +13,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::config::InterceptionPlan;
+use crate::courtesy::Courtesy;
 use crate::exchange::question::Question;
 use crate::exchange::{Failure, ask};
 use crate::verdict;
@@ -61,9 +64,9 @@ impl RunningInterception {
     /// else is said of that.
     pub(crate) fn takes_over(&self, before: &Self) {
         let asked = |test: &Self| {
-            let InterceptionPlan { vantage, addresses, question, .. } = &test.plan;
+            let InterceptionPlan { vantage, addresses, question, known, .. } = &test.plan;
             let vantage = (vantage.name.clone(), vantage.region.clone());
-            (vantage, addresses.clone(), question.clone())
+            (vantage, addresses.clone(), question.clone(), known.clone())
         };
         if asked(self) == asked(before) {
             let last = before.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -85,7 +88,7 @@ impl RunningInterception {
 }
 
 /// Asks at the interval.
-pub(crate) async fn run(test: Arc<RunningInterception>, rounds: Rounds) {
+pub(crate) async fn run(test: Arc<RunningInterception>, rounds: Rounds, courtesy: Courtesy) {
     let plan = &test.plan;
     let mut rounds = rounds.every(plan.interval, "dns/interception");
     let question = Question::recursive(plan.question.clone(), RecordType::A);
@@ -105,10 +108,15 @@ pub(crate) async fn run(test: Arc<RunningInterception>, rounds: Rounds) {
                 }
             }
         }
+        let nobodys = answered.len();
+        let (others, is_asked) = known::intercepted(plan, &courtesy).await;
+        answered.extend(others.iter().map(|known| known.address));
+        is_sent |= is_asked;
         let now = Instant::now();
         let is_new = test.answered(now).is_none_or(|before| before.is_empty());
         if !answered.is_empty() && is_new {
-            warn!("somebody on the way answers in the place of {}, where nobody is", answered[0]);
+            let how = if nobodys > 0 { "where nobody is" } else { "which is another by TLS" };
+            warn!("somebody on the way answers in the place of {}, {how}", answered[0]);
         }
         test.publish(is_sent.then_some(answered), now);
     }

@@ -271,7 +271,8 @@ impl DnsExporter {
             for before in &before {
                 test.takes_over(before);
             }
-            let run = interception::run(Arc::clone(&test), self.rounds.clone());
+            let run =
+                interception::run(Arc::clone(&test), self.rounds.clone(), self.courtesy.clone());
             Target::new(plan, test, tokio::spawn(run))
         });
     }

@@ -225,6 +225,7 @@ async fn a_resolver_gets_the_flags_that_it_gets_from_dig() {
         };
         let edns = (bits != 5).then(|| Edns { nsid: true, ..Edns::default() });
         let question = Question {
+            class: hickory_proto::rr::DNSClass::IN,
             name: name("api.messenger.example"),
             kind: RecordType::A,
             flags: flags_sent,

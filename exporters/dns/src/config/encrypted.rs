@@ -58,8 +58,8 @@ impl RawTransport {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TlsConfig {
-    server_name: Option<CertifiedName>,
-    ca_file: Option<Located<PathBuf>>,
+    pub(super) server_name: Option<CertifiedName>,
+    pub(super) ca_file: Option<Located<PathBuf>>,
 }
 
 /// How a set is asked.
@@ -70,7 +70,7 @@ pub(crate) struct Encrypted {
     path: Option<HttpPath>,
     tls: TlsConfig,
     /// Who signs the certificates that are believed; whom the system believes where it is not said.
-    pub(crate) roots: Option<Arc<Vec<CertificateDer<'static>>>>,
+    pub(crate) roots: Option<Roots>,
 }
 
 impl Encrypted {
@@ -127,27 +127,39 @@ impl Config {
         for (number, set) in self.sets.iter_mut().enumerate() {
             let Set { encrypted: Some(encrypted), .. } = &mut set.value else { continue };
             let Some(path) = &encrypted.tls.ca_file else { continue };
-            let file = folder.join(&path.value);
-            match exporter_kit::read_file(&file, LARGEST).map_err(|error| format!("{error:#}")) {
-                Ok(bytes) => match authorities(&bytes) {
-                    Some(roots) => encrypted.roots = Some(Arc::new(roots)),
-                    None => problems.add(
-                        path.place,
-                        format!(
-                            "sets[{number}].tls_config.ca_file: {} holds no CA certificates in PEM, or a damaged one",
-                            file.display()
-                        ),
-                    ),
-                },
-                Err(error) => problems
-                    .add(path.place, format!("sets[{number}].tls_config.ca_file: {error}")),
+            match authorities(&folder.join(&path.value)) {
+                Ok(roots) => encrypted.roots = Some(roots),
+                Err(error) => {
+                    problems.add(path.place, format!("sets[{number}].tls_config.ca_file: {error}"));
+                }
+            }
+        }
+        let Some(interception) = &mut self.interception else { return };
+        for (number, (path, roots)) in interception.authorities().enumerate() {
+            let Some(path) = path else { continue };
+            match authorities(&folder.join(&path.value)) {
+                Ok(read) => *roots = Some(read),
+                Err(error) => problems.add(
+                    path.place,
+                    format!("interception.known[{number}].tls_config.ca_file: {error}"),
+                ),
             }
         }
     }
 }
 
+/// CA certificates.
+pub(super) type Roots = Arc<Vec<CertificateDer<'static>>>;
+
 /// The certificates of a file, all of which are good.
-fn authorities(bytes: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+fn authorities(file: &Path) -> Result<Roots, String> {
+    let bytes = exporter_kit::read_file(file, LARGEST).map_err(|error| format!("{error:#}"))?;
+    certificates(&bytes).map(Arc::new).ok_or_else(|| {
+        format!("{} holds no CA certificates in PEM, or a damaged one", file.display())
+    })
+}
+
+fn certificates(bytes: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
     let roots = read.ok().filter(|roots| !roots.is_empty())?;
     let mut store = RootCertStore::empty();

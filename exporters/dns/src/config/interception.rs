@@ -1,17 +1,23 @@
-//! Where nobody answers, as a config writes it. No I/O, no clock.
+//! Where nobody answers, and who a resolver is that is known, as a config writes it. No I/O, no clock.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_kit::config::{self as kit, Vantage, all};
+use exporter_kit::config::{self as kit, Located, Vantage, all};
 use serde::Deserialize;
 
+use super::encrypted::{Roots, TlsConfig};
 use crate::exchange::HostName;
+use crate::exchange::identity::Identity;
 use crate::special;
 
 /// Addresses of documentation (RFC 5737): no host has them.
 const NOBODY: [[u8; 4]; 2] = [[192, 0, 2, 53], [198, 51, 100, 53]];
 const MOST_ADDRESSES: usize = 8;
+/// Where a resolver answers by TLS (RFC 7858 §3.1).
+const TLS_PORT: u16 = 853;
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(86_400));
 const TIMEOUT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
 
@@ -24,6 +30,8 @@ pub(crate) struct InterceptionPlan {
     pub(crate) name: String,
     /// Where nobody answers.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Resolvers that say which of their machines answers.
+    pub(crate) known: Vec<Arc<Known>>,
     /// What is asked, of type A.
     pub(crate) question: HostName,
     /// From one round to the next.
@@ -32,15 +40,74 @@ pub(crate) struct InterceptionPlan {
     pub(crate) timeout: Duration,
 }
 
+/// A resolver that says which of its machines answers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Known {
+    /// Where it is asked over UDP,
+    pub(crate) address: SocketAddr,
+    /// and over TLS.
+    pub(crate) over_tls: SocketAddr,
+    /// What its machines are called.
+    pub(crate) like: Like,
+    /// Who it must be by TLS,
+    pub(crate) whose: Identity,
+    /// and by whose word; by that of those whom the system believes where it is not said.
+    pub(crate) roots: Option<Roots>,
+}
+
+/// A name with one `*` at most, which stands for anything.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(try_from = "String")]
+pub(crate) struct Like(String, Option<String>);
+
+impl Like {
+    /// Whether a name is such a one, in any case.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let (name, Self(begin, end)) = (name.trim_end_matches('.').to_ascii_lowercase(), self);
+        match end {
+            None => name == *begin,
+            Some(end) => {
+                name.len() >= begin.len() + end.len()
+                    && name.starts_with(begin.as_str())
+                    && name.ends_with(end.as_str())
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for Like {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let text = text.trim_end_matches('.').to_ascii_lowercase();
+        let parts: Vec<&str> = text.split('*').collect();
+        match parts[..] {
+            [whole] if !whole.is_empty() => Ok(Self(whole.to_owned(), None)),
+            [begin, end] if begin.len() + end.len() > 0 => {
+                Ok(Self(begin.to_owned(), Some(end.to_owned())))
+            }
+            _ => Err("must be a name with one * at most, as in *.pch.net"),
+        }
+    }
+}
+
 /// The test, as it is written.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "RawInterception")]
-pub(crate) struct Interception(InterceptionPlan);
+pub(crate) struct Interception(InterceptionPlan, Vec<Option<Located<PathBuf>>>);
 
 impl Interception {
     /// What is asked from here.
     pub(super) fn plan(&self, vantage: &Vantage) -> InterceptionPlan {
         InterceptionPlan { vantage: vantage.clone(), ..self.0.clone() }
+    }
+
+    /// The file of CA certificates of each that is known, and where what stands in it belongs.
+    pub(super) fn authorities(
+        &mut self,
+    ) -> impl Iterator<Item = (&Option<Located<PathBuf>>, &mut Option<Roots>)> {
+        let known = self.0.known.iter_mut().map(|known| &mut Arc::make_mut(known).roots);
+        self.1.iter().zip(known)
     }
 }
 
@@ -50,8 +117,39 @@ struct RawInterception {
     name: HostName,
     #[serde(default)]
     addresses: Vec<String>,
+    #[serde(default)]
+    known: Vec<RawKnown>,
     interval: Option<kit::Duration>,
     timeout: Option<kit::Duration>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKnown {
+    address: String,
+    like: Like,
+    tls_port: Option<u16>,
+    #[serde(default)]
+    tls_config: TlsConfig,
+}
+
+impl RawKnown {
+    fn known(&self) -> Option<Arc<Known>> {
+        let address = self.address.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+        let address = address.or_else(|_| self.address.parse()).ok()?;
+        let is_good = !special::is_never_a_resolver(address.ip()) && address.port() > 0;
+        let name = self.tls_config.server_name.as_ref().map(|name| Arc::clone(&name.0));
+        let name = name.unwrap_or_else(|| address.ip().to_string().into());
+        is_good.then(|| {
+            Arc::new(Known {
+                address,
+                over_tls: (address.ip(), self.tls_port.unwrap_or(TLS_PORT)).into(),
+                like: self.like.clone(),
+                whose: Identity { name, path: "/".into() },
+                roots: None,
+            })
+        })
+    }
 }
 
 impl TryFrom<RawInterception> for Interception {
@@ -78,6 +176,9 @@ impl TryFrom<RawInterception> for Interception {
         };
         let addresses: Option<Vec<SocketAddr>> = raw.addresses.iter().map(address).collect();
         let few = raw.addresses.len() <= MOST_ADDRESSES;
+        let known: Option<Vec<_>> = raw.known.iter().map(RawKnown::known).collect();
+        let few_known = raw.known.len() <= MOST_ADDRESSES;
+        let ca_files = raw.known.iter().map(|known| known.tls_config.ca_file.clone()).collect();
         all([
             interval.clone().map(drop),
             timeout.clone().map(drop),
@@ -87,15 +188,48 @@ impl TryFrom<RawInterception> for Interception {
                     .to_owned()
             }),
             if few { Ok(()) } else { Err("addresses: must have at most 8 entries".to_owned()) },
+            known.as_ref().map(drop).ok_or_else(|| {
+                "known: address: must be an IP address, or IP:PORT ([IP]:PORT for IPv6)".to_owned()
+            }),
+            if few_known { Ok(()) } else { Err("known: must have at most 8 entries".to_owned()) },
         ])?;
         let nobody = || NOBODY.map(|it| SocketAddr::from((it, 53))).to_vec();
-        Ok(Self(InterceptionPlan {
+        let plan = InterceptionPlan {
+            known: known.unwrap_or_default(),
             vantage: Vantage::default(),
             name: "interception".to_owned(),
             addresses: addresses.filter(|all| !all.is_empty()).unwrap_or_else(nobody),
             question: raw.name,
             interval: interval?,
             timeout: timeout?,
-        }))
+        };
+        Ok(Self(plan, ca_files))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_like_another_by_how_it_begins_and_ends() {
+        let like = |text: &str| Like::try_from(text.to_owned());
+        for (text, name, is_like) in [
+            ("*.pch.net", "res200.fra.rrdns.PCH.net", true),
+            ("*.pch.net", "pch.net", false),
+            ("*.pch.net", "res.pch.net.example", false),
+            ("dns-*.example", "dns-1.example.", true),
+            ("dns-*.example", "dns-.exampl", false),
+            ("fra", "FRA", true),
+            ("fra", "fra1", false),
+            // No letter counts twice.
+            ("aba*aba", "abaaba", true),
+            ("aba*aba", "ababa", false),
+        ] {
+            assert_eq!(like(text).unwrap().matches(name), is_like, "{text} {name}");
+        }
+        for text in ["", "*", "a*b*c"] {
+            assert!(like(text).is_err(), "{text}");
+        }
     }
 }

@@ -14,13 +14,15 @@ pub const MAX_UDP_PAYLOAD: u16 = 1232;
 
 const HEADER: usize = 12;
 
-/// What is asked, in class IN.
+/// What is asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Question {
     /// The name.
     pub name: HostName,
     /// The type.
     pub kind: RecordType,
+    /// The class: IN, but for what a server says of itself.
+    pub class: DNSClass,
     /// What the server is asked to do.
     pub flags: Flags,
     /// EDNS (RFC 6891); none makes a query as of 1987.
@@ -72,13 +74,14 @@ impl Question {
     pub fn recursive(name: HostName, kind: RecordType) -> Self {
         let flags =
             Flags { recursion_desired: true, authentic_data: true, checking_disabled: false };
-        Self { name, kind, flags, edns: Some(Edns::default()) }
+        Self { name, kind, class: DNSClass::IN, flags, edns: Some(Edns::default()) }
     }
 
     /// What is asked of a zone's own server: RD clear, and which of its machines it is.
     pub fn authoritative(name: HostName, kind: RecordType) -> Self {
         let edns = Edns { nsid: true, ..Edns::default() };
-        Self { name, kind, flags: Flags::default(), edns: Some(edns) }
+        let class = DNSClass::IN;
+        Self { name, kind, class, flags: Flags::default(), edns: Some(edns) }
     }
 }
 
@@ -169,7 +172,7 @@ impl Template {
         message.extend(question.name.wire());
         let name_end = message.len();
         message.extend(u16::from(question.kind).to_be_bytes());
-        message.extend(u16::from(DNSClass::IN).to_be_bytes());
+        message.extend(u16::from(question.class).to_be_bytes());
         let question_end = message.len();
         message.extend(question.edns.iter().flat_map(Edns::wire));
         // A length byte of a label is at most 63, below every letter.
@@ -275,11 +278,13 @@ mod tests {
         };
         let name: HostName = "a.example".parse().unwrap();
         let kind = RecordType::SOA;
-        let question = Question { name: name.clone(), kind, flags, edns: Some(edns) };
+        let question =
+            Question { name: name.clone(), kind, class: DNSClass::CH, flags, edns: Some(edns) };
         let mut bytes = Vec::new();
         Template::new(&question).write(7, 0, &mut bytes);
         let message = Message::from_vec(&bytes).unwrap();
         assert_eq!(message.queries[0].query_type(), RecordType::SOA);
+        assert_eq!(message.queries[0].query_class(), DNSClass::CH);
         let read = message.metadata;
         assert!(read.checking_disabled && !read.recursion_desired && !read.authentic_data);
         let edns = message.edns.unwrap();

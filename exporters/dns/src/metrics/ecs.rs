@@ -65,7 +65,8 @@ pub(super) fn encode(all: &[Arc<RunningEcs>], now: Moment, page: &mut Page<'_>) 
 pub(super) fn intercepted(tests: &[Arc<RunningInterception>], now: Instant, page: &mut Page<'_>) {
     page.gauge(
         "dns_consistency_vantage_intercepted",
-        "Whether somebody on the way answers questions to addresses at which nobody is.",
+        "Whether somebody on the way answers questions to addresses at which nobody is, or to a resolver that is another one \
+         by TLS.",
         tests.iter().filter_map(|test| {
             let vantage = &test.plan.vantage;
             let labels =

@@ -22,6 +22,11 @@ struct Unbound {
 
 impl Unbound {
     fn start(signed: &peers::Signed) -> Self {
+        Self::start_as("res1.fra.pch.example", signed)
+    }
+
+    /// The same, which says that it is this machine.
+    fn start_as(identity: &str, signed: &peers::Signed) -> Self {
         let (tls, https) = (free_port(), free_port());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let files = [("a.pem", &*signed.certificate), ("a.key", &*signed.key)];
@@ -44,6 +49,7 @@ impl Unbound {
   directory: \"{folder}\"
   module-config: \"iterator\"
   tcp-idle-timeout: 100
+  identity: \"{identity}\"
   local-zone: \"messenger.example.\" static
   local-data: \"api.messenger.example. A 149.154.167.220\"
   local-data: \"api.messenger.example. A 149.154.167.99\"
@@ -259,4 +265,38 @@ fn who_cannot_be_connected_to_is_told_by_why_and_never_for_another_answer() {
         assert_eq!(of_set(&metrics, &set, "responses", &of_name("dissent")), Some(0.0));
     }
     drop(silent);
+}
+
+#[test]
+fn who_answers_for_a_resolver_that_is_another_by_tls_stands_on_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::default();
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    let signed = authority.sign_for(&[NAME]);
+    let own = Unbound::start(&signed);
+    let proxy = Unbound::start_as("router.example", &signed);
+    let port = |unbound: &Unbound| unbound.server.address().port();
+    let intercepted = |udp: u16, like: &str, name: &str| {
+        let config = format!(
+            "vantage: {{ name: fra, region: EMEA }}
+sets: [{{ name: own, resolvers: [127.0.0.1], port: {}, allow_private: true }}]
+questions: [{{ name: api.messenger.example, types: [A] }}]
+interception:
+  name: api.messenger.example
+  addresses: ['127.0.0.1:{}']
+  timeout: 500ms
+  known:
+    - {{ address: '127.0.0.1:{udp}', tls_port: {}, like: '{like}', tls_config: {{ server_name: {name}, ca_file: ca.pem }} }}
+",
+            port(&own), free_port(), own.tls
+        );
+        let program = start(folder.path(), &config);
+        let metric = "dns_consistency_vantage_intercepted{}";
+        program.wait_until("the test was done", |it| it.get(metric).is_some()).value(metric)
+    };
+    assert_eq!(intercepted(port(&own), "*.pch.example", NAME), 0.0);
+    assert_eq!(intercepted(port(&proxy), "*.pch.example", NAME), 1.0);
+    // All of its machines have other names by now, or nobody proves who it is.
+    assert_eq!(intercepted(port(&proxy), "*.pch.net", NAME), 0.0);
+    assert_eq!(intercepted(port(&proxy), "*.pch.example", "other.example"), 0.0);
 }
