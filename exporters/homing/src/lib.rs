@@ -132,8 +132,9 @@ impl Exporter for HomingExporter {
         let start = |name: &String, wanted: &Wanted<Work, Labels>| {
             let evaluation = Arc::new(Evaluation::new(name, &wanted.work, &wanted.labels));
             let (work, store) = (wanted.work.clone(), Arc::clone(&self.places));
-            let turn = store.turn();
-            let run = poll::run(Arc::clone(&evaluation), work, self.rounds.clone(), store, turn);
+            let (turn, routing) = (store.turn(), Arc::clone(&self.routing));
+            let evaluated = Arc::clone(&evaluation);
+            let run = poll::run(evaluated, work, self.rounds.clone(), store, turn, routing);
             Running::new(evaluation, tokio::spawn(run))
         };
         let relabel = |evaluation: &Arc<Evaluation>, labels: &Labels| evaluation.relabel(labels);

@@ -8,11 +8,12 @@ use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::config::{EVALUATION, Labels, Work};
+use crate::config::{EVALUATION, Labels, ROUTES, Work};
 use crate::expected::{Expected, have_one_time};
 use crate::gather::{Gather, OfTargets, OfVantages};
 use crate::outcome::{Evaluation as Outcome, LeftOut, QueryFailure};
 use crate::query::Server;
+use crate::routes::state::Routing;
 use crate::shards;
 use crate::standing::store::Store;
 use crate::state::{Evaluation, Snapshot};
@@ -25,6 +26,7 @@ pub(crate) async fn run(
     rounds: Rounds,
     store: Arc<Store>,
     turn: u64,
+    routing: Arc<Routing>,
 ) {
     let mut expected = Expected::default();
     let mut rounds = rounds.every(work.interval, &format!("homing/{EVALUATION}"));
@@ -34,7 +36,9 @@ pub(crate) async fn run(
         let unix = clock.as_secs_f64();
         let labels = evaluation.labels();
         match ask_all(&evaluation, &work, &labels, unix, &mut expected).await {
-            Ok((world, left_out)) => {
+            Ok((mut world, left_out)) => {
+                let routes = routing.state(&ROUTES.to_owned()).and_then(|it| it.latest());
+                world.routes = routes.map(|it| it.routes()).unwrap_or_default();
                 expected.end_of_evaluation(Some(world.vantages.len()));
                 let (here, interval, seconds) =
                     (Arc::clone(&store), work.interval, clock.as_secs());

@@ -42,7 +42,7 @@ pub(crate) enum Dimension {
     Place,
     /// The network that announces them.
     Asn,
-    /// The prefix that they are announced in: /24 or /48.
+    /// The prefix that they are announced in: the longest route, or where no table tells of it /24 or /48.
     Prefix,
     /// Through whom, and where, packets come in.
     Upstreams,
@@ -193,17 +193,31 @@ fn share(world: &World, a: &Known<'_>, b: &Known<'_>, dimension: Dimension) -> O
             let (a, b) = (asns(a), asns(b));
             (!a.is_empty() && !b.is_empty()).then(|| !a.is_disjoint(&b))
         }
-        Dimension::Prefix => same_prefix(a, b),
+        Dimension::Prefix => same_prefix(world, a, b),
         Dimension::Upstreams => same_upstreams(a, b),
     }
 }
 
 /// Whether they are in one prefix, as far as they have addresses of one family.
-fn same_prefix(a: &Known<'_>, b: &Known<'_>) -> Option<bool> {
-    let pairs = || a.addresses.keys().flat_map(|a| b.addresses.keys().map(move |b| (*a, *b)));
-    let mut alike = pairs().filter(|(a, b)| a.is_ipv4() == b.is_ipv4()).peekable();
-    alike.peek()?;
-    Some(alike.any(|(a, b)| network(a) == network(b)))
+fn same_prefix(world: &World, a: &Known<'_>, b: &Known<'_>) -> Option<bool> {
+    let pairs = a.addresses.keys().flat_map(|a| b.addresses.keys().map(move |b| (*a, *b)));
+    let alike = pairs.filter(|(a, b)| a.is_ipv4() == b.is_ipv4());
+    let all: Vec<_> = alike.map(|(a, b)| are_in_one_prefix(world, a, b)).collect();
+    if all.contains(&Some(true)) {
+        return Some(true);
+    }
+    (!all.is_empty() && !all.contains(&None)).then_some(false)
+}
+
+/// By the routes to them; what no table tells of may be in the route to the other, or have one of its own.
+fn are_in_one_prefix(world: &World, a: IpAddr, b: IpAddr) -> Option<bool> {
+    match (world.route_to(a), world.route_to(b)) {
+        (Some(a), Some(b)) => Some(a == b),
+        _ if network(a) == network(b) => Some(true),
+        (Some(route), None) if route.contains(&b) => None,
+        (None, Some(route)) if route.contains(&a) => None,
+        _ => Some(false),
+    }
 }
 
 /// Whether packets come in from one network in one city. Of a city that nobody knows nothing is known.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use earth::{KM_PER_MS, Point};
+use ipnet::IpNet;
 
 use crate::geodesy::{Distances, RADIO_KM_PER_MS};
 
@@ -89,6 +90,8 @@ pub(crate) struct World {
     pub(crate) distances: Distances,
     /// What they measure.
     pub(crate) targets: BTreeMap<Endpoint, Target>,
+    /// Of each prefix that is watched the routes that lead to it, to a part of it or to more, by tables of an operator's own routers.
+    pub(crate) routes: BTreeMap<IpNet, BTreeSet<IpNet>>,
 }
 
 impl Vantage {
@@ -112,7 +115,19 @@ impl World {
     /// A world of these vantages, which measure nothing yet.
     pub(crate) fn new(vantages: Vec<Vantage>) -> Self {
         let places: Vec<_> = vantages.iter().map(|vantage| vantage.place).collect();
-        Self { distances: Distances::new(&places), vantages, targets: BTreeMap::new() }
+        Self {
+            distances: Distances::new(&places),
+            vantages,
+            targets: BTreeMap::new(),
+            routes: BTreeMap::new(),
+        }
+    }
+
+    /// The route by which packets to an address go, where tables tell of it.
+    pub(crate) fn route_to(&self, ip: IpAddr) -> Option<IpNet> {
+        let of_it = self.routes.iter().filter(|(watched, _)| watched.contains(&ip));
+        let routes = of_it.flat_map(|(_, routes)| routes).filter(|route| route.contains(&ip));
+        routes.max_by_key(|route| route.prefix_len()).copied()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is known of the routes: written by their task, read by the page.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exporter_kit::{CountsBy, Health, Targets};
@@ -52,6 +53,21 @@ pub(crate) struct Prefix {
     pub(crate) verdict: RouteVerdict,
     /// How often each thing changed.
     pub(crate) counts: CountsBy<RouteChange>,
+}
+
+impl Latest {
+    /// The routes that lead to each prefix, to a part of it or to more. A part that fewer than half of the peers hear is none by
+    /// which packets go; where not all parts are told apart, it is not known by which they do.
+    pub(crate) fn routes(&self) -> BTreeMap<IpNet, BTreeSet<IpNet>> {
+        let are_known = |it: &&Prefix| it.verdict.figures.left_out == 0;
+        let routes = self.prefixes.iter().filter(are_known).map(|prefix| {
+            let figures = &prefix.verdict.figures;
+            let parts = figures.parts.iter().filter(|(_, peers)| **peers * 2 >= figures.peers);
+            let parts = parts.map(|(part, _)| part);
+            (prefix.of, parts.chain(figures.announced.values()).copied().collect())
+        });
+        routes.collect()
+    }
 }
 
 impl Routes {

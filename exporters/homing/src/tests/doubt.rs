@@ -199,6 +199,32 @@ fn what_is_known_of_prefixes_and_upstreams_is_compared_with_its_like_alone() {
     }
 }
 
+/// Two networks of one route fall together, and two routes in one network do not.
+#[test]
+fn sets_are_in_one_prefix_by_the_longest_routes_to_them() {
+    let net = |text: &str| text.parse::<ipnet::IpNet>().unwrap();
+    for (second, routes, wanted) in [
+        ("192.0.3.1", &[][..], Some(false)),
+        ("192.0.3.1", &["192.0.0.0/16", "192.0.2.0/23"], Some(true)),
+        ("192.0.3.1", &["192.0.2.0/23", "192.0.3.0/24"], Some(false)),
+        ("192.0.2.200", &["192.0.2.0/24", "192.0.2.128/25"], Some(false)),
+        ("192.0.2.200", &["192.0.2.0/25"], Some(true)),
+        // That is not watched: it may have a route of its own.
+        ("192.0.8.1", &["192.0.0.0/16"], None),
+        ("198.51.100.1", &["192.0.0.0/16"], Some(false)),
+    ] {
+        let mut world = world();
+        world.targets.insert(endpoint("a"), to(&world, "Amsterdam", "192.0.2.1"));
+        world.targets.insert(endpoint("b"), to(&world, "New York", second));
+        if !routes.is_empty() {
+            let routes = routes.iter().map(|it| net(it)).collect();
+            world.routes.insert(net("192.0.0.0/21"), routes);
+        }
+        let verdict = told(&world, &[two("a", "b")]);
+        assert_eq!(shared(&verdict, Dimension::Prefix), wanted, "{second} {routes:?}");
+    }
+}
+
 /// Its round trips are gone after eleven minutes; the votes are there as long as it is down.
 #[test]
 fn a_set_is_lost_for_as_long_as_it_is_down() {

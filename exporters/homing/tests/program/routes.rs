@@ -3,7 +3,7 @@
 use super::*;
 
 /// The records of a table, as written so many seconds ago.
-fn written(seconds_ago: u64, table: &[u8]) -> Vec<u8> {
+pub(super) fn written(seconds_ago: u64, table: &[u8]) -> Vec<u8> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let time = u32::try_from(now.as_secs() - seconds_ago).unwrap();
     let (mut table, mut start) = (table.to_vec(), 0);

@@ -62,3 +62,32 @@ fn sets_of_a_service_that_live_in_one_city_are_one_and_others_are_two() {
     assert_eq!(count("homing_independent_sets"), 2.0);
     assert_eq!(metrics.value("homing_expected_independent_sets{service=\"messenger\"}"), 3.0);
 }
+
+/// Two networks of /24 that one route leads to, by a router's own table.
+#[test]
+fn sets_that_one_route_leads_to_are_in_one_prefix() {
+    let server = Server::start();
+    let of = |target: &str, ip: &str| {
+        let api = latency();
+        let lines = api.lines().filter(|it| it.contains("target=\"api\""));
+        let named = |line: &str| line.replace("\"api\"", &format!("\"{target}\""));
+        lines.map(|line| named(line).replace("149.154.167.220", ip) + "\n").collect::<String>()
+    };
+    let sets = of("one", "149.154.164.10") + &of("other", "149.154.165.10");
+    let prometheus = prometheus_of(&server, &(latency() + &sets));
+    let folder = tempfile::tempdir().unwrap();
+    let rib = folder.path().join("rib.mrt");
+    let table = routes::written(3_600, include_bytes!("../tables/gobgp-3.10.mrt"));
+    std::fs::write(&rib, table).unwrap();
+    let ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    std::fs::File::options().write(true).open(&rib).unwrap().set_modified(ago).unwrap();
+    let program = start(&format!(
+        "prometheus: [{{url: '{}'}}]\ninterval: 5s\ntimeout: 5s\nservices:\n  - name: messenger\n    \
+         sets: [{{name: a, targets: [one]}}, {{name: b, targets: [other]}}]\n\
+         routes:\n  files: ['{}']\n  interval: 1s\n  watch: [{{prefix: 149.154.164.0/22}}]\n",
+        prometheus.url(),
+        rib.display()
+    ));
+    let prefix = "homing_set_shared{service=\"messenger\",a=\"a\",b=\"b\",dimension=\"prefix\"}";
+    program.wait_until("one route", |it| it.get(prefix) == Some(1.0));
+}

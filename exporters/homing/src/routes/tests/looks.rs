@@ -3,15 +3,17 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
-use exporter_kit::LabelEnum as _;
+use exporter_kit::{CountsBy, LabelEnum as _};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
 use crate::outcome::{Record, TableState};
 use crate::routes::RouteWork;
+use crate::routes::figures::Figures;
 use crate::routes::poll::{Known, look, look_by, tell_what_was_told};
-use crate::routes::state::Routes;
+use crate::routes::standing::RouteVerdict;
+use crate::routes::state::{Latest, Prefix, Routes};
 use crate::routes::store::Store;
 
 /// A folder of tables, and who looks at it.
@@ -658,4 +660,27 @@ fn another_folder_after_a_reload_is_the_one_that_is_kept() {
     let unix = u64::from(WRITTEN) + desk.seconds;
     tell_what_was_told(&desk.routes, unix);
     assert_eq!(desk.unexpected(), Some(1));
+}
+
+#[test]
+fn routes_to_a_prefix_are_those_that_lead_to_it_and_that_most_hear() {
+    let mut desk = Desk::new(&["a.mrt"]);
+    desk.write("a.mrt", &table(62_041));
+    desk.look();
+    let latest = desk.routes.latest().unwrap();
+    let watched = &latest.prefixes[0];
+    assert_eq!(latest.routes()[&watched.of], [watched.of].into());
+    let part = |text: &str| text.parse().unwrap();
+    let told = |left_out| {
+        let parts = [(part("149.154.166.0/24"), 1), (part("149.154.167.0/24"), 2)];
+        let announced = [(1, part("149.154.160.0/20")), (2, part("149.154.164.0/22"))];
+        let (parts, announced) = (parts.into(), announced.into());
+        let figures = Figures { peers: 4, parts, announced, left_out, ..Figures::default() };
+        let verdict = RouteVerdict { figures, ..RouteVerdict::default() };
+        let prefix = Prefix { of: watched.of, verdict, counts: CountsBy::default() };
+        Latest { prefixes: vec![prefix], ..Latest::default() }.routes()
+    };
+    let wanted = ["149.154.160.0/20", "149.154.164.0/22", "149.154.167.0/24"].map(part);
+    assert_eq!(told(0)[&watched.of], wanted.into());
+    assert!(told(1).is_empty(), "another part may be the longest route");
 }
