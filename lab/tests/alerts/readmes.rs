@@ -82,7 +82,11 @@ fn the_series_of_a_fleet_are_those_of_the_exporters_pages() {
                 && [",", "{"].iter().any(|before| line.contains(&format!("{before}{labels}")))
         };
         let of_it: Vec<&str> = golden.lines().filter(is_of_it).collect();
-        assert_eq!(cells[2], of_it.len().to_string(), "{row}");
+        assert_eq!(
+            cells[2],
+            of_it.len().to_string(),
+            "docs/large-fleets.md, and its limits: {row}"
+        );
         let buckets = of_it.iter().filter(|line| line.contains("_bucket{")).count();
         if buckets > 0 {
             assert!(
