@@ -30,6 +30,10 @@ struct Joined {
 struct Asked {
     hourly: Hourly,
     unacknowledged: HashSet<IpAddr>,
+    /// Series that the page may have, those that it may have had before, and those of a country for one question.
+    most_series: usize,
+    series: usize,
+    of_country: usize,
 }
 
 impl Asked {
@@ -45,12 +49,32 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// Why there may not be so many series more, of a country that no resolver of the set was in.
+    fn fault_of_series(&self, more: usize) -> Option<String> {
+        let Self { most_series, series, .. } = self;
+        (more > 0 && series + more > *most_series).then(|| {
+            format!(
+                "max_series: with its country there may be {} series, {more} more than with those before; the most is \
+                 {most_series}",
+                series + more
+            )
+        })
+    }
+}
+
 impl Config {
     /// What each set is asked, by its name, with the resolvers that were found; and which of these are
     /// left out. A set that has no resolver yet is asked nothing, nor is one of which a name was not looked up yet.
     pub(crate) fn plans(&self, found: &[Found]) -> (BTreeMap<String, Plan>, Vec<Skipped>) {
         let mut joined: BTreeMap<usize, Joined> = BTreeMap::new();
-        let mut asked = Asked { hourly: self.hourly(), unacknowledged: self.unacknowledged() };
+        let mut asked = Asked {
+            hourly: self.hourly(),
+            unacknowledged: self.unacknowledged(),
+            most_series: self.max_series.value,
+            series: self.series().0,
+            of_country: self.series_of_country(),
+        };
         let mut skipped = Vec::new();
         for (number, set) in self.sets.iter().enumerate() {
             for listed in set.names() {
@@ -188,6 +212,8 @@ impl Joined {
         let fault = fault.or_else(|| asked.hourly.fault(entry.address, own));
         let is_quiet = !self.plan.set.acknowledge_third_party_probing && is_stranger(entry.address);
         let fault = fault.or_else(|| asked.fault(entry.address).filter(|_| is_quiet));
+        let more = self.plan.questions.len() * asked.of_country * self.builder.new_countries(entry);
+        let fault = fault.or_else(|| asked.fault_of_series(more));
         let fault = fault.or_else(|| match self.builder.add(entry) {
             Added::Again => Some(AGAIN.to_owned()),
             Added::OptedOut => Some("address: is in `opt_out_file`".to_owned()),
@@ -197,6 +223,7 @@ impl Joined {
             self.size.remove(entry.address, system, before);
             return Err(fault);
         }
+        asked.series += more;
         asked.hourly.add(entry.address, own);
         if is_quiet {
             asked.unacknowledged.insert(entry.address);
@@ -372,6 +399,29 @@ mod tests {
         let error = exporter_kit::parse::<Config>(&text.replace("[A]", "[A, AAAA]"), "test.yml");
         let error = error.unwrap_err().to_string();
         assert!(error.contains("sets[0].interval: 2 queries each"), "{error}");
+    }
+
+    #[test]
+    fn a_country_that_would_make_too_many_series_is_left_out_and_those_that_are_there_are_not() {
+        let text = |most: usize| {
+            format!(
+                "max_series: {most}\n{HEAD}sets: [{{ name: own, resolvers: [{{ address: 9.9.9.9, country: NL }}] }}]"
+            )
+        };
+        let parsed = |most| exporter_kit::parse::<Config>(&text(most), "test.yml").unwrap();
+        let config = parsed(200_000);
+        let most = config.series().0 + config.series_of_country();
+        let in_country =
+            |number: usize, code| found(&format!("11.0.0.{number}"), &[("country", code)]);
+        let many =
+            [in_country(1, "NL"), in_country(2, "DE"), in_country(3, "FR"), in_country(4, "DE")];
+        let (plans, skipped) = parsed(most).plans(&many);
+        assert_eq!(plans["own"].set.list.countries, ["NL", "DE"]);
+        assert_eq!((plans["own"].set.list.resolvers.len(), skipped.len()), (4, 1));
+        assert_eq!(skipped[0].found, many[2]);
+        let wanted = format!("the most is {most}");
+        assert!(skipped[0].reason.starts_with("max_series: with its country"), "{skipped:?}");
+        assert!(skipped[0].reason.ends_with(&wanted), "{skipped:?}");
     }
 
     #[test]

@@ -36,14 +36,19 @@ impl Config {
         }
     }
 
+    /// How many series a country has for one question.
+    pub(super) fn series_of_country(&self) -> usize {
+        // How many give what is known.
+        COUNTRY + self.known.names()
+    }
+
     /// How many series there may be, and how that comes about.
     pub(super) fn series(&self) -> (usize, Vec<String>) {
         let (mut series, mut parts) = (OWN, Vec::new());
         for set in &self.sets {
             let questions = self.plan(set).questions.len();
             let countries = set.list.countries.len();
-            // Of each country, how many give what is known.
-            let country = COUNTRY + self.known.names();
+            let country = self.series_of_country();
             let bars = if set.encrypted.is_some() { 2 * BARS + ENCRYPTED } else { BARS };
             let of_set = questions * (QUESTION + country * countries) + SET + bars;
             series += of_set;

@@ -29,6 +29,13 @@ pub(crate) struct Builder {
     networks: HashMap<Network, u32>,
 }
 
+/// Where a resolver is.
+struct Placed {
+    said: Option<Country>,
+    elsewhere: Option<Country>,
+    asn: Option<u32>,
+}
+
 /// What became of a resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Added {
@@ -114,7 +121,7 @@ impl Builder {
 
     /// Adds a resolver, unless it is there or has an address that is not asked; both are counted.
     pub(crate) fn add(&mut self, entry: &Entry) -> Added {
-        let Entry { address, host, port, country, asn, certified } = entry;
+        let Entry { address, host, port, certified, .. } = entry;
         if !self.takes(*address) {
             self.list.excluded += 1;
             return Added::Special;
@@ -127,19 +134,13 @@ impl Builder {
             self.list.duplicates += 1;
             return Added::Again;
         }
-        let found = self.geo.as_ref().map(|geo| geo.find(*address)).unwrap_or_default();
-        let asn = asn.filter(|asn| *asn > 0).or(found.asn);
-        let said = country.as_ref().or(found.country.as_ref());
+        let Placed { said, elsewhere, asn } = self.placed(entry);
         let index = self.list.resolvers.len();
-        let elsewhere = found.country.as_ref().filter(|found| {
-            let is_somewhere = |country: &Country| country.0 != ANYCAST;
-            said.is_some_and(|said| said != *found && is_somewhere(said)) && is_somewhere(found)
-        });
         if let (Some(elsewhere), Ok(index)) = (elsewhere, u32::try_from(index)) {
-            let elsewhere = self.country(Some(elsewhere));
+            let elsewhere = self.country(Some(&elsewhere));
             self.list.misplaced.push((index, elsewhere));
         }
-        let country = self.country(said);
+        let country = self.country(said.as_ref());
         let next = u32::try_from(self.networks.len()).expect("no list has so many lines");
         let network = *self.networks.entry(Network::of(*address, asn)).or_insert(next);
         let asn = asn.unwrap_or_default();
@@ -154,6 +155,31 @@ impl Builder {
         }
         self.list.resolvers.push(Resolver { address: *address, country, network, asn });
         Added::New
+    }
+
+    /// How many countries more there are with this one.
+    pub(crate) fn new_countries(&self, entry: &Entry) -> usize {
+        let Placed { said, elsewhere, .. } = self.placed(entry);
+        let code =
+            |country: &Option<Country>| country.as_ref().map_or(UNKNOWN, |it| &it.0).to_owned();
+        let own = code(&said);
+        let other = elsewhere.as_ref().map(|_| code(&elsewhere)).filter(|other| *other != own);
+        let all = [Some(own), other].into_iter().flatten();
+        all.filter(|code| !self.countries.contains_key(code)).count()
+    }
+
+    /// Where one is, as is said of it or else as the tables have it; and where by these, if that is elsewhere.
+    fn placed(&self, entry: &Entry) -> Placed {
+        let found = self.geo.as_ref().map(|geo| geo.find(entry.address)).unwrap_or_default();
+        let asn = entry.asn.filter(|asn| *asn > 0).or(found.asn);
+        let said = entry.country.clone().or_else(|| found.country.clone());
+        let is_somewhere = |country: &Country| country.0 != ANYCAST;
+        let is_elsewhere = |found: &Country| {
+            said.as_ref().is_some_and(|said| said != found && is_somewhere(said))
+                && is_somewhere(found)
+        };
+        let elsewhere = found.country.filter(is_elsewhere);
+        Placed { said, elsewhere, asn }
     }
 
     /// Whether an address is one that the list takes.
