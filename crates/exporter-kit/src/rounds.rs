@@ -62,6 +62,12 @@ impl Every {
     /// Waits until the next round is due. Rounds never overlap, since the caller is one task: a
     /// round that takes longer than the period costs the rounds that it ran into, which are counted.
     pub async fn next(&mut self) {
+        sleep_until(self.due()).await;
+    }
+
+    /// When the next round is due, for who waits for many of them: to be asked for each once, when the one before has
+    /// begun. Rounds that are past are left out and counted, as by [`Every::next`].
+    pub fn due(&mut self) -> Instant {
         let tick = match self.tick {
             None => 0,
             Some(last) => {
@@ -71,7 +77,7 @@ impl Every {
             }
         };
         self.tick = Some(tick);
-        sleep_until(self.start + multiple(self.period, tick)).await;
+        self.start + multiple(self.period, tick)
     }
 }
 

@@ -24,6 +24,7 @@ mod asset;
 mod channel;
 mod drops;
 mod echo;
+mod flight;
 mod flow;
 mod kernel;
 pub(crate) mod options;
@@ -35,13 +36,17 @@ mod surge;
 mod waiter;
 
 use asset::Asset;
+use channel::{Channel, Told};
 pub(crate) use echo::{Family, checksum, round_trip};
+pub(crate) use flight::{Flight, Grounded};
 pub(crate) use kernel::heeds_headers_of_ipv6_echoes;
+use options::Asked;
 pub(crate) use options::EchoOptions;
 use socket::{Kind, Mode};
 pub(crate) use socket::{Refusal, own_replies};
 use sockets::Sockets;
 use surge::Surge;
+pub(crate) use waiter::{Inbox, Verdict};
 
 /// Sends echoes to anybody.
 #[derive(Clone, Debug)]
@@ -78,7 +83,7 @@ const IDLE: Duration = Duration::from_secs(600);
 struct Engine {
     kinds: Mutex<Kinds>,
     clock: Clock,
-    queue: ReceiveQueue,
+    told: Told,
 }
 
 /// A kind of sockets that could not be had is tried again after so long: the machine may have had no
@@ -187,7 +192,8 @@ impl Icmp {
 
 impl Engine {
     fn open(clock: Clock, queue: &ReceiveQueue) -> Self {
-        let engine = Self { kinds: Mutex::default(), clock, queue: queue.clone() };
+        let told = Told { queue: queue.clone(), inbox: Arc::default() };
+        let engine = Self { kinds: Mutex::default(), clock, told };
         for family in Family::ALL {
             engine.with(Kind { family, dont_fragment: false, source: None }, |_| ());
         }
@@ -225,22 +231,41 @@ impl Engine {
         timeout: Duration,
         strays: &Arc<Strays>,
     ) -> Result<Answer, Refusal> {
-        let kind = options.kind(Family::of(to));
-        let Engine { clock, queue, .. } = self;
-        let asked = options.asked(to);
-        let sent = clock.monotonic();
-        let channel = self.with(kind, |sockets| sockets.to(asked, sent, *clock, queue));
-        let channel = channel.ok_or(Refusal::of(Failure::Local))?;
+        let sent = self.clock.monotonic();
+        let (kind, asked, channel) = self.way(to, options, sent)?;
         // In two pieces, either of which malloc has ready for each thread: larger ones it looks for.
         let found = Box::pin(channel.echo(asked, options, (sent, timeout), strays)).await;
+        self.settle(kind, asked, (&channel, sent), found)
+    }
+
+    /// What an echo that is sent now asks, and by which socket.
+    fn way(
+        &self,
+        to: IpAddr,
+        options: &EchoOptions,
+        now: Duration,
+    ) -> Result<(Kind, Asked, Arc<Channel>), Refusal> {
+        let (kind, asked) = (options.kind(Family::of(to)), options.asked(to));
+        let channel = self.with(kind, |sockets| sockets.to(asked, now, self.clock, &self.told));
+        Ok((kind, asked, channel.ok_or(Refusal::of(Failure::Local))?))
+    }
+
+    /// What an address did decides how it is asked next; returns what is to be said of it.
+    fn settle(
+        &self,
+        kind: Kind,
+        asked: Asked,
+        (channel, sent): (&Channel, Duration),
+        found: Verdict,
+    ) -> Verdict {
         match &found {
             Ok(_) => drop(self.with(kind, |sockets| sockets.answered(asked))),
             Err(refusal) if refusal.failure.is_ours() => {}
             Err(refusal) => {
-                let now = clock.monotonic();
+                let now = self.clock.monotonic();
                 let silent = self.with(kind, |sockets| sockets.silent(asked, now)).unwrap_or(1);
                 if refusal.failure == Failure::Timeout && channel.excuses(sent, silent) {
-                    debug!(%to, "an echo without an answer: this machine has dropped replies");
+                    debug!(to = %asked.to, "an echo without an answer: this machine has dropped replies");
                     self.with(kind, |sockets| sockets.excused(asked, now));
                     return Err(Refusal::of(Failure::Local));
                 }
@@ -267,7 +292,7 @@ impl Engine {
                 }
             }
         }
-        match Sockets::open(kind, self.clock, self.queue.clone()) {
+        match Sockets::open(kind, self.clock, self.told.clone()) {
             Ok(sockets) => {
                 let mut sockets = Box::new(sockets);
                 let done = act(&mut sockets);
@@ -353,11 +378,12 @@ mod tests {
 
     #[tokio::test]
     async fn sockets_that_nobody_uses_are_given_back_and_their_counts_are_kept() {
-        let (clock, queue) = (Clock::start(), ReceiveQueue::default());
+        let clock = Clock::start();
+        let told = Told { queue: ReceiveQueue::default(), inbox: Arc::default() };
         let mut kinds = Kinds::default();
         for dont_fragment in [false, true] {
             let kind = Kind { family: Family::V4, dont_fragment, source: None };
-            let Ok(sockets) = Sockets::open(kind, clock, queue.clone()) else { return };
+            let Ok(sockets) = Sockets::open(kind, clock, told.clone()) else { return };
             kinds.known.push(Known::Open(Box::new(sockets)));
         }
         let now = clock.monotonic();
@@ -367,7 +393,7 @@ mod tests {
         assert_eq!(kinds.known.len(), 3);
         let asked = EchoOptions::default().asked([127, 0, 0, 1].into());
         if let Some(Known::Open(used)) = kinds.known.get_mut(1) {
-            drop(used.to(asked, now + IDLE, clock, &queue));
+            drop(used.to(asked, now + IDLE, clock, &told));
         }
         kinds.give_back_idle(now + IDLE + Duration::from_secs(1));
         assert_eq!(kinds.known.len(), 2, "the refused one is forgotten");

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config` | the file: from where, to what and how is probed |
 //! | `poll` | one target, probed for ever |
+//! | `pacer`, `calendar` | the echoes of all targets that are addresses, sent by one task (I/O); who is due next (pure) |
 //! | `blackbox` | what is measured when a scraper asks, in the words of `blackbox_exporter` |
 //! | `resolve`, `resolver_check` | the addresses of a target; whether resolvers answer at all (I/O) |
 //! | `hosts` | what this machine's own list says of names (I/O) |
@@ -28,6 +29,7 @@
 //! | [`simulation`] | the same in virtual time, for the judge of worlds |
 
 mod blackbox;
+mod calendar;
 mod chosen;
 mod clock;
 mod config;
@@ -39,6 +41,7 @@ mod light;
 mod link;
 mod metrics;
 mod outcome;
+mod pacer;
 mod pages;
 mod path;
 mod poll;
@@ -74,6 +77,7 @@ use host::Host;
 use icmp::Icmp;
 use metrics::counts::{ReceiveQueue, Strays};
 use metrics::page::Metrics;
+use pacer::Pacer;
 use path::{Names, Sight, Tracer};
 use registration::SharedVerdicts;
 use resolver_check::ResolverCheck;
@@ -90,6 +94,7 @@ pub struct LatencyExporter {
     targets: Arc<Targets<Arc<Work>, TargetState, Arc<Labels>, TargetId>>,
     vantage: Arc<CurrentVantage>,
     icmp: Icmp,
+    pacer: Pacer,
     tracer: Tracer,
     sight: Sight,
     queue: ReceiveQueue,
@@ -130,6 +135,7 @@ impl Exporter for LatencyExporter {
         let verdicts = SharedVerdicts::default();
         verdicts.take_in_beside();
         let icmp = Icmp::by(config.backend, clock, &queue);
+        let pacer = Pacer::start(&icmp, clock);
         let tracer = Tracer::new(&config.vantage.name, config.path_rate.0, clock);
         let targets = Arc::new(Targets::default());
         let unknown_modules = Arc::<Counter>::default();
@@ -154,6 +160,7 @@ impl Exporter for LatencyExporter {
             targets,
             vantage,
             icmp,
+            pacer,
             tracer,
             sight,
             queue,
@@ -204,6 +211,7 @@ impl Exporter for LatencyExporter {
                 work: Arc::clone(&wanted.work),
                 state: Arc::clone(&state),
                 icmp: self.icmp.clone(),
+                pacer: self.pacer.clone(),
                 clock: self.clock,
             };
             let probes = task.run(&self.rounds);

@@ -5,7 +5,7 @@
 //! distribution. How many are under way is bounded all the same: each ends by its timeout, an echo
 //! whose name had to be looked up by twice that, and the config bounds the timeout in intervals.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -22,6 +22,7 @@ use crate::config::Work;
 use crate::host::Host;
 use crate::icmp::Icmp;
 use crate::outcome::{Failure, Outcome, Phase};
+use crate::pacer::{Paced, Pacer};
 use crate::probe::Attempt;
 use crate::resolve::{Addresses, Resolved};
 use crate::standing::Moment;
@@ -36,6 +37,8 @@ pub(crate) struct Task {
     pub(crate) state: Arc<TargetState>,
     /// For echoes.
     pub(crate) icmp: Icmp,
+    /// Sends those of targets that are addresses.
+    pub(crate) pacer: Pacer,
     /// For the time of each outcome.
     pub(crate) clock: Clock,
 }
@@ -43,15 +46,31 @@ pub(crate) struct Task {
 impl Task {
     /// Probes at the target's interval, splayed by its name.
     pub(crate) fn run(self, rounds: &Rounds) -> impl Future<Output = ()> + use<> {
-        let Work { host, families, resolvers, interval, timeout, .. } = &*self.work;
-        let every = rounds.every(*interval, self.state.name());
+        let every = rounds.every(self.work.interval, self.state.name());
+        let (work, state) = (Arc::clone(&self.work), Arc::clone(&self.state));
+        let way = match self.pacer.add(Paced { work, state, every, round: 0 }) {
+            Ok(place) => Ok(place),
+            Err(Paced { every, .. }) => Err(self.repeat(every)),
+        };
+        async move {
+            match way {
+                // Kept until this task ends.
+                Ok(_place) => pending().await,
+                Err(rounds) => rounds.await,
+            }
+        }
+    }
+
+    /// Probes by itself. In a box: most are paced, and their tasks are small.
+    fn repeat(self, every: Every) -> Playing {
+        let Work { host, families, resolvers, timeout, .. } = &*self.work;
         // There is one round of one probe, also where nobody here knows the name.
         let is_for_proxy = self.work.probe.leaves_name_to_proxy();
         let nobody = || Host::Ip(Ipv4Addr::UNSPECIFIED.into());
         let host = if is_for_proxy { nobody() } else { host.clone() };
         let addresses = Addresses::new(host, *families, resolvers.clone(), *timeout);
         // What it took to begin is not kept in the future, of which there is one a target.
-        Arc::new(Round { addresses, task: self }).repeat(every)
+        Box::pin(Arc::new(Round { addresses, task: self }).repeat(every))
     }
 }
 

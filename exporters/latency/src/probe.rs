@@ -13,10 +13,12 @@ use serde::Deserialize;
 
 use crate::config::path::PathSettings;
 use crate::host::{Families, Host};
-use crate::icmp::Icmp;
+use crate::icmp::{EchoOptions, Icmp};
 use crate::metrics::counts::Strays;
 use crate::outcome::{Outcome, Phase};
 use crate::verdict::Layer;
+
+pub(crate) use icmp::outcome as outcome_of_echo;
 
 pub(crate) mod asked;
 mod http;
@@ -92,6 +94,16 @@ impl Attempt<'_> {
     /// What the lookup has left of the time.
     fn left(&self) -> Duration {
         self.timeout.saturating_sub(self.spent)
+    }
+}
+
+impl Probe {
+    /// How the echo is sent that it is; none of another probe.
+    pub(crate) fn echo(&self) -> Option<&EchoOptions> {
+        match self {
+            Self::Icmp(probe) => Some(probe.options()),
+            _ => None,
+        }
     }
 }
 

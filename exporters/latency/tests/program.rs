@@ -32,6 +32,8 @@ mod names;
 mod net;
 #[path = "program/ours.rs"]
 mod ours;
+#[path = "program/paced.rs"]
+mod paced;
 #[path = "program/paths.rs"]
 mod paths;
 #[path = "program/probe.rs"]

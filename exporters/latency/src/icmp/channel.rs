@@ -11,13 +11,12 @@ use nix::libc::ENOBUFS;
 use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
-use super::Answer;
 use super::asset::Asset;
 use super::drops::Drops;
 use super::options::{Asked, EchoOptions};
 use super::pending::{Arrival, Found, MEMORY, Pending, Ticket};
 use super::socket::{EchoSocket, Kind, LONGEST_PACKET, Look, Refusal};
-use super::waiter::{LateAnswers, TIMEOUT, Waiter};
+use super::waiter::{Inbox, LateAnswers, TIMEOUT, Verdict, Waiter};
 use crate::clock::Clock;
 use crate::link;
 use crate::metrics::counts::{ReceiveQueue, Strays};
@@ -25,7 +24,7 @@ use crate::outcome::Failure;
 
 /// How long a reply may lie in the socket before it is too late to look at its time stamp. A loaded
 /// machine was seen to take 100 ms.
-const GRACE: Duration = Duration::from_millis(200);
+pub(super) const GRACE: Duration = Duration::from_millis(200);
 /// How long the first pause is while there is no room to send, and the longest; each is twice the one before.
 /// Thousands of packets leave within such a time: a device that takes none for an eighth of a second is a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -54,10 +53,28 @@ struct Shared {
     drops: Mutex<Drops>,
     late: LateAnswers,
     clock: Clock,
-    queue: ReceiveQueue,
+    told: Told,
     room: Mutex<Room>,
     /// When it was last seen empty, in nanoseconds on the clock.
     empty: AtomicU64,
+}
+
+/// Who is told of what comes, beside who waits for it.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    /// How long packets had waited.
+    pub(super) queue: ReceiveQueue,
+    /// What became of echoes that no task waits for.
+    pub(super) inbox: Arc<Inbox>,
+}
+
+/// An echo that was to be sent, and was not.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// There is no room at this moment.
+    NoRoom,
+    /// For this reason.
+    Refused(Refusal),
 }
 
 /// Room for what is read.
@@ -72,7 +89,7 @@ impl Channel {
     pub(super) fn open(
         kind: Kind,
         clock: Clock,
-        queue: ReceiveQueue,
+        told: Told,
         late: LateAnswers,
     ) -> io::Result<Self> {
         let socket = EchoSocket::open(kind)?;
@@ -82,7 +99,7 @@ impl Channel {
             drops: Mutex::default(),
             late,
             clock,
-            queue,
+            told,
             room: Mutex::new(Room {
                 error: Buffer::new(LONGEST_PACKET),
                 packets: Buffers::new(TOGETHER, LONGEST_PACKET),
@@ -114,25 +131,54 @@ impl Channel {
         options: &EchoOptions,
         (now, timeout): (Duration, Duration),
         strays: &Arc<Strays>,
-    ) -> Result<Answer, Refusal> {
+    ) -> Verdict {
         let (waiter, mut verdict) = Waiter::new(strays);
         let limit = now + timeout;
         let sent = self.shared.send(asked, options, (now, timeout), waiter).await;
-        let ticket = sent.map_err(|error| {
-            debug!(to = %asked.to, "echo not sent: {error}");
-            let is_ours = options.source.is_some_and(|source| !link::is_source(source));
-            Refusal::of(if is_ours { Failure::Local } else { Failure::of_io(&error) })
-        })?;
+        let ticket = sent.map_err(|error| unsent(asked, options, &error))?;
         if let Ok(verdict) = tokio::time::timeout(timeout + GRACE, &mut verdict).await {
             return verdict.unwrap_or(Err(Refusal::of(Failure::Local)));
         }
-        // It may lie in the socket, since nobody came to read it: it had arrived in time all the same.
-        self.shared.look_unless_empty_since(limit);
+        self.look_unless_empty_since(limit);
         if let Ok(verdict) = verdict.try_recv() {
             return verdict;
         }
-        let mut pending = self.shared.pending();
-        Err(pending.give_up(ticket).map_or(TIMEOUT, Waiter::give_up))
+        Err(self.give_up(ticket))
+    }
+
+    /// Sends one echo, which is due at `now`, and does not wait: what becomes of it the inbox is told by this number,
+    /// unless it is given up before.
+    pub(super) fn begin(
+        &self,
+        asked: Asked,
+        options: &EchoOptions,
+        (now, timeout): (Duration, Duration),
+        (number, strays): (u64, &Arc<Strays>),
+    ) -> Result<Ticket, Unsent> {
+        let refused = |error| Unsent::Refused(unsent(asked, options, &error));
+        let packet = addressed(asked.to, options).map_err(refused)?;
+        self.shared.look_unless_empty_since(now.saturating_sub(UNSEEN));
+        let waiter = Waiter::by_inbox(number, strays);
+        let sent = self.shared.try_send(asked, packet, options.payload(), timeout, waiter);
+        sent.map_err(|(error, _)| {
+            if is_for_want_of_room(&error) {
+                return Unsent::NoRoom;
+            }
+            // It may have come again with another index.
+            options.interface.iter().for_each(|name| link::is_gone(name));
+            refused(error)
+        })
+    }
+
+    /// Looks into the socket, unless nothing was left in it at this moment or later: what lies there, since nobody came
+    /// to read it, had arrived in time all the same.
+    pub(super) fn look_unless_empty_since(&self, moment: Duration) {
+        self.shared.look_unless_empty_since(moment);
+    }
+
+    /// Nobody waits for an echo any longer.
+    pub(super) fn give_up(&self, ticket: Ticket) -> Refusal {
+        self.shared.pending().give_up(ticket).map_or(TIMEOUT, Waiter::give_up)
     }
 }
 
@@ -245,7 +291,7 @@ impl Shared {
     /// Takes in a packet that is read at `now`.
     fn take(&self, packet: &Datagram<'_>, now: Duration, pending: &mut Pending<Waiter>) {
         let Some(echo) = self.socket.reply(packet) else { return };
-        self.queue.observe(packet.waited);
+        self.told.queue.observe(packet.waited);
         self.drops().read(packet.dropped, now);
         let found = pending.reply(echo, packet.from.ip(), now, packet.waited);
         let Some(Found { arrival, sent, asked, waiter }) = found else { return };
@@ -254,7 +300,7 @@ impl Shared {
             Arrival::Late => self.late.add(asked),
             Arrival::Duplicate => {}
         }
-        waiter.take(arrival, packet.hop_limit);
+        waiter.take(arrival, packet.hop_limit, &self.told.inbox);
     }
 
     /// Reads ICMP errors; returns whether there may be more.
@@ -268,6 +314,13 @@ impl Shared {
         }
         true
     }
+}
+
+/// What it means for the probe that an echo could not be sent.
+fn unsent(asked: Asked, options: &EchoOptions, error: &io::Error) -> Refusal {
+    debug!(to = %asked.to, "echo not sent: {error}");
+    let is_ours = options.source.is_some_and(|source| !link::is_source(source));
+    Refusal::of(if is_ours { Failure::Local } else { Failure::of_io(error) })
 }
 
 /// Where an echo is sent, and what its packet's header says.

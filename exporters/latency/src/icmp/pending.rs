@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_an_echo_is_small() {
-        assert!(size_of::<Sent<[u64; 3]>>() <= 72, "{}", size_of::<Sent<[u64; 3]>>());
+        assert!(size_of::<Sent<[u64; 4]>>() <= 80, "{}", size_of::<Sent<[u64; 4]>>());
     }
 
     #[test]

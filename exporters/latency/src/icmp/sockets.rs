@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::channel::Channel;
+use super::channel::{Channel, Told};
 use super::flow::{Flows, Via};
 use super::options::Asked;
 use super::socket::Kind;
 use super::waiter::LateAnswers;
 use crate::clock::Clock;
-use crate::metrics::counts::ReceiveQueue;
 
 /// The sockets of a kind, one at least.
 #[derive(Debug)]
@@ -31,9 +30,9 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Opens the socket of all. Must be called inside the runtime.
-    pub(super) fn open(kind: Kind, clock: Clock, queue: ReceiveQueue) -> io::Result<Self> {
+    pub(super) fn open(kind: Kind, clock: Clock, told: Told) -> io::Result<Self> {
         let late = LateAnswers::default();
-        let home = Arc::new(Channel::open(kind, clock, queue, late.clone())?);
+        let home = Arc::new(Channel::open(kind, clock, told, late.clone())?);
         let (fresh, flows) = (Vec::new(), Flows::default());
         Ok(Self { kind, home, fresh, flows, late, dropped: 0, used: clock.monotonic() })
     }
@@ -58,12 +57,12 @@ impl Sockets {
         asked: Asked,
         now: Duration,
         clock: Clock,
-        queue: &ReceiveQueue,
+        told: &Told,
     ) -> Arc<Channel> {
         self.used = self.used.max(now);
         let (mut via, wants_fresh) = self.flows.via(asked, now);
         if wants_fresh {
-            match Channel::open(self.kind, clock, queue.clone(), self.late.clone()) {
+            match Channel::open(self.kind, clock, told.clone(), self.late.clone()) {
                 Ok(channel) => {
                     let number = self.flows.opened(asked, now);
                     self.fresh.push((number, Arc::new(channel)));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::Answer;
 use super::options::Asked;
@@ -11,11 +11,24 @@ use super::socket::Refusal;
 use crate::metrics::counts::Strays;
 use crate::outcome::Failure;
 
+/// What became of an echo.
+pub(crate) type Verdict = Result<Answer, Refusal>;
+
+/// Who is told what became of an echo.
+#[derive(Debug)]
+enum Who {
+    Nobody,
+    /// A task that waits for this one.
+    Task(oneshot::Sender<Verdict>),
+    /// The inbox, by this number.
+    Inbox(u64),
+}
+
 /// Who waits for an echo, or did.
 #[derive(Debug)]
 pub(super) struct Waiter {
     /// Taken by what decides the echo.
-    verdict: Option<oneshot::Sender<Result<Answer, Refusal>>>,
+    who: Who,
     /// The first ICMP error about the echo. Boxed: hardly any has one, and many wait.
     pub(super) refusal: Option<Box<Refusal>>,
     pub(super) strays: Arc<Strays>,
@@ -26,15 +39,20 @@ pub(super) const TIMEOUT: Refusal = Refusal::of(Failure::Timeout);
 
 impl Waiter {
     /// One, and what it waits for.
-    pub(super) fn new(strays: &Arc<Strays>) -> (Self, oneshot::Receiver<Result<Answer, Refusal>>) {
+    pub(super) fn new(strays: &Arc<Strays>) -> (Self, oneshot::Receiver<Verdict>) {
         let (sender, verdict) = oneshot::channel();
         let strays = Arc::clone(strays);
-        (Self { verdict: Some(sender), refusal: None, strays }, verdict)
+        (Self { who: Who::Task(sender), refusal: None, strays }, verdict)
+    }
+
+    /// One whose inbox is told by this number.
+    pub(super) fn by_inbox(number: u64, strays: &Arc<Strays>) -> Self {
+        Self { who: Who::Inbox(number), refusal: None, strays: Arc::clone(strays) }
     }
 
     /// Nobody waits any longer.
     pub(super) fn give_up(&mut self) -> Refusal {
-        self.verdict = None;
+        self.who = Who::Nobody;
         self.without_reply()
     }
 
@@ -44,7 +62,7 @@ impl Waiter {
     }
 
     /// Tells who waits what came.
-    pub(super) fn take(&mut self, arrival: Arrival, reply_hop_limit: Option<u8>) {
+    pub(super) fn take(&mut self, arrival: Arrival, reply_hop_limit: Option<u8>, inbox: &Inbox) {
         let verdict = match arrival {
             Arrival::Answer(rtt) => Ok(Answer { rtt, reply_hop_limit }),
             Arrival::Late => {
@@ -56,10 +74,40 @@ impl Waiter {
                 return;
             }
         };
-        if let Some(sender) = self.verdict.take() {
+        match std::mem::replace(&mut self.who, Who::Nobody) {
+            Who::Nobody => {}
             // Nobody waits when the target was removed meanwhile.
-            let _ = sender.send(verdict);
+            Who::Task(sender) => drop(sender.send(verdict)),
+            Who::Inbox(number) => inbox.tell(number, verdict),
         }
+    }
+}
+
+/// What became of echoes that no task waits for, each by its number.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    told: Mutex<Vec<(u64, Verdict)>>,
+    comes: Notify,
+}
+
+impl Inbox {
+    /// Tells what became of one.
+    pub(crate) fn tell(&self, number: u64, verdict: Verdict) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_empty() {
+            self.comes.notify_one();
+        }
+        told.push((number, verdict));
+    }
+
+    /// Completes when something may have been told.
+    pub(crate) async fn comes(&self) {
+        self.comes.notified().await;
+    }
+
+    /// All that was told, put into an empty list.
+    pub(crate) fn take(&self, into: &mut Vec<(u64, Verdict)>) {
+        std::mem::swap(into, &mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::{Attempt, Run};
 use crate::host::{Families, Host, IpProtocol, interface};
-use crate::icmp::{Answer, EchoOptions, Refusal, options};
+use crate::icmp::{Answer, EchoOptions, Refusal, Verdict, options};
 use crate::outcome::{Failure, Outcome, Phase, Seen};
 use crate::verdict::Layer;
 
@@ -125,20 +125,32 @@ impl Run for Probe {
     /// look like loss.
     async fn run(&self, attempt: &Attempt<'_>) -> Outcome {
         let Attempt { ip, timeout, icmp, strays, .. } = attempt;
-        match icmp.echo(*ip, &self.options, *timeout, strays).await {
-            Ok(Answer { rtt, reply_hop_limit }) => Outcome {
-                duration: Some(rtt),
-                rtt: Some(rtt),
-                seen: Seen::Echo { hop_limit: reply_hop_limit },
-                ..Outcome::default()
-            },
-            Err(Refusal { failure: Failure::Timeout, .. }) => Outcome::timed_out(*timeout),
-            Err(Refusal { failure, offender }) => {
-                if let Some(offender) = offender {
-                    debug!(%ip, %offender, reason = failure.as_str(), "an echo was refused");
-                }
-                Outcome::failed(failure)
+        outcome(*ip, icmp.echo(*ip, &self.options, *timeout, strays).await, *timeout)
+    }
+}
+
+impl Probe {
+    /// How the echo is sent.
+    pub(crate) fn options(&self) -> &EchoOptions {
+        &self.options
+    }
+}
+
+/// The outcome of an echo to an address of which this became.
+pub(crate) fn outcome(ip: IpAddr, found: Verdict, timeout: Duration) -> Outcome {
+    match found {
+        Ok(Answer { rtt, reply_hop_limit }) => Outcome {
+            duration: Some(rtt),
+            rtt: Some(rtt),
+            seen: Seen::Echo { hop_limit: reply_hop_limit },
+            ..Outcome::default()
+        },
+        Err(Refusal { failure: Failure::Timeout, .. }) => Outcome::timed_out(timeout),
+        Err(Refusal { failure, offender }) => {
+            if let Some(offender) = offender {
+                debug!(%ip, %offender, reason = failure.as_str(), "an echo was refused");
             }
+            Outcome::failed(failure)
         }
     }
 }
