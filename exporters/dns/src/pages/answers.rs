@@ -17,7 +17,7 @@ use crate::known::Known;
 use crate::outcome::{Class, Outcome};
 use crate::state::{Latest, SetState, Snapshot};
 use crate::verdict::groups::Group;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, Country, Verdict};
 
 /// Countries that are named for each answer in the text.
 pub(crate) const COUNTRIES_SHOWN: usize = 12;
@@ -49,6 +49,9 @@ pub(crate) struct Page<'a> {
     /// Where it is answered otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) countries: Vec<Elsewhere<'a>>,
+    /// All that are judged, the largest first; programs have them as metrics.
+    #[serde(skip)]
+    pub(crate) judged: Vec<&'a Country>,
 }
 
 /// How far a change has come.
@@ -142,6 +145,7 @@ impl<'a> Page<'a> {
             countries: verdict
                 .map(|verdict| elsewhere(verdict, ways(set, snapshot, number), filter))
                 .unwrap_or_default(),
+            judged: verdict.map(|verdict| judged(verdict, filter)).unwrap_or_default(),
         })
     }
 
@@ -267,6 +271,15 @@ impl<'a> Row<'a> {
         }
         out.push('\n');
     }
+}
+
+/// The countries that are judged, those of most networks first.
+fn judged<'a>(verdict: &'a Verdict, filter: &Filter) -> Vec<&'a Country> {
+    let is_wanted =
+        |it: &&Country| filter.country().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&it.code));
+    let mut all: Vec<_> = verdict.countries.iter().filter(is_wanted).collect();
+    all.sort_by(|a, b| b.networks.cmp(&a.networks).then_with(|| a.code.cmp(&b.code)));
+    all
 }
 
 /// The countries that answer otherwise, those first of which it is told, then the largest.

@@ -13,6 +13,7 @@ use super::filter::Filter;
 use super::sweeps::Sweeps;
 use crate::DnsExporter;
 use crate::outcome::Class;
+use crate::verdict::Country;
 
 /// Answers of one question that are shown; the others are a click away.
 const MOST_ROWS: usize = 50;
@@ -123,6 +124,7 @@ fn question(page: &Page<'_>) -> Markup {
         }
         @if !page.answers.is_empty() { (answers(&page.answers, most)) }
         @if !page.countries.is_empty() { (countries(&page.countries)) }
+        @if !page.judged.is_empty() { (judged(&page.judged)) }
     }
 }
 
@@ -167,6 +169,29 @@ fn countries(all: &[Elsewhere<'_>]) -> Markup {
                     } }
                 }
             } }
+        }
+    }
+}
+
+fn judged(all: &[&Country]) -> Markup {
+    html! {
+        details {
+            summary { "Each country that is judged (" (all.len()) ")" }
+            table.whole-words {
+                thead { tr { th { "country" } th { "networks" } th { "as is accepted" } th { "verdict" } } }
+                tbody { @for country in all {
+                    tr {
+                        td.name { (country.code) }
+                        td { (country.networks) }
+                        td { (percent(1.0 - country.bad)) }
+                        td { @match country.difference {
+                            Some(difference) => span.down { (difference.as_str()) },
+                            None if country.bad > 0.0 => span.since { "within chance" },
+                            None => span.up { "as the rest" },
+                        } }
+                    }
+                } }
+            }
         }
     }
 }

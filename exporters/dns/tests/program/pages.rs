@@ -90,6 +90,9 @@ pub(crate) fn tell_people(program: &Program) {
     for shown in [
         "[149.154.167.220]",
         "Where it is answered otherwise",
+        // All of them, and not those alone that differ.
+        "Each country that is judged (",
+        "<td class=\"name\">DE</td><td>6</td><td>100.0 %</td>",
         "/api/v1/results?name=api.messenger.example&amp;type=A&amp;set=world",
         "/-/style.css",
     ] {
