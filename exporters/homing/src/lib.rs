@@ -149,7 +149,8 @@ impl Exporter for HomingExporter {
         let start = |name: &String, wanted: &Wanted<RouteWork, Rules>| {
             let routes = Arc::new(Routes::new(name, &wanted.labels, Arc::clone(&self.store)));
             let work = wanted.work.clone();
-            let run = routes::poll::run(Arc::clone(&routes), work, self.rounds.clone());
+            let (rounds, evaluations) = (self.rounds.clone(), Arc::clone(&self.evaluations));
+            let run = routes::poll::run(Arc::clone(&routes), work, rounds, evaluations);
             Running::new(routes, tokio::spawn(run))
         };
         self.routing.update(config.routes(), start, |routes, rules| routes.relabel(rules));

@@ -1,6 +1,7 @@
 //! Who announces what, as an operator's own routers write it down (MRT, RFC 6396). No I/O, no clock.
 
 pub(crate) mod figures;
+pub(crate) mod followed;
 mod heard;
 pub(crate) mod mrt;
 mod pairs;
@@ -34,7 +35,7 @@ pub(crate) struct Watched {
 /// How a table is judged.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rules {
-    /// What is watched.
+    /// What is watched; where that is nothing, what the addresses that are judged are in.
     pub(crate) watch: Vec<Watched>,
     /// So many peers must say it.
     pub(crate) min_peers: usize,

@@ -67,7 +67,7 @@ pub(crate) fn suspects(world: &World) -> BTreeSet<usize> {
 }
 
 /// Whether all vantages mean the same by an address: a private one is another one for each.
-fn is_everyones(ip: IpAddr) -> bool {
+pub(crate) fn is_everyones(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             let [a, b, ..] = ip.octets();

@@ -9,10 +9,11 @@ use exporter_kit::config::{self as kit, Located, Problems};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::routes::followed::MOST;
 use crate::routes::{RouteWork, Rules, Watched};
 
 /// Prefixes that are watched, and patterns of files.
-const MOST_WATCHED: usize = 500;
+const MOST_WATCHED: usize = MOST;
 const MOST_PATTERNS: usize = 64;
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
 const EACH: Duration = Duration::from_secs(60);
@@ -30,6 +31,7 @@ pub(super) struct RawRoutes {
     interval: Option<kit::Duration>,
     min_peers: Option<usize>,
     max_age: Option<kit::Duration>,
+    #[serde(default)]
     watch: Vec<Located<RawWatched>>,
 }
 
@@ -62,8 +64,8 @@ pub(super) fn checked(
         let what = "a path may have one * in its last part, and nowhere else";
         refuse(format!("files[{at}]: {what}"));
     }
-    if raw.watch.is_empty() || raw.watch.len() > MOST_WATCHED {
-        refuse(format!("watch: must have from 1 to {MOST_WATCHED} entries"));
+    if raw.watch.len() > MOST_WATCHED {
+        refuse(format!("watch: must have {MOST_WATCHED} entries at most"));
     }
     let mut within = |field: &str, given: Option<kit::Duration>, default, bounds: (_, _)| {
         let given = given.unwrap_or_else(|| kit::Duration::new(default));

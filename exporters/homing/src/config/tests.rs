@@ -170,7 +170,10 @@ fn every_fault_has_its_message() {
             "routes: {files: [a], max_age: 1d, watch: [{prefix: 192.0.2.0/24}]}".to_owned(),
             "max_age: must be from 1m to 20h",
         ),
-        ("routes: {files: [a], watch: []}".to_owned(), "watch: must have from 1 to 500 entries"),
+        (
+            format!("routes: {{files: [a], watch: [{}]}}", "{prefix: 192.0.2.0/24}, ".repeat(501)),
+            "watch: must have 500 entries at most",
+        ),
         (
             "routes: {files: [a], watch: [{prefix: 192.0.2.1/24}]}".to_owned(),
             "watch[0].prefix: must have no bit beyond its length, as 192.0.2.0/24",

@@ -1,18 +1,24 @@
 //! The tables of routes on this machine's disk, looked at for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use ipnet::IpNet;
+use tokio::time::Instant;
+use tracing::warn;
 
+use super::followed::MOST;
 use super::source::Source;
 use super::standing::{Tables, Thing};
 use super::state::{Latest, Prefix, Routes};
 use super::{RouteWork, Rules};
+use crate::config::EVALUATION;
 use crate::outcome::TableState;
+use crate::state::{Evaluations, Snapshot};
 
 /// What is remembered of the files.
 #[derive(Debug)]
@@ -33,15 +39,24 @@ impl Known {
     }
 }
 
-/// Looks at the interval of the config.
-pub(crate) async fn run(routes: Arc<Routes>, work: RouteWork, rounds: Rounds) {
+/// Looks at the interval of the config; where that names no prefix, for those of the addresses that are judged.
+pub(crate) async fn run(
+    routes: Arc<Routes>,
+    work: RouteWork,
+    rounds: Rounds,
+    evaluations: Arc<Evaluations>,
+) {
     let mut rounds = rounds.every(work.interval, "homing/routes");
     let mut known = Known::new(&work);
     loop {
         rounds.next().await;
         let (here, work) = (Arc::clone(&routes), work.clone());
+        let evaluation = evaluations.state(&EVALUATION.to_owned());
+        let snapshot = evaluation.and_then(|it| it.standing(Instant::now()));
         let looked = off_the_thread(move || {
-            let worst = look_by(SystemTime::now(), &here, &work, &mut known);
+            let now = SystemTime::now();
+            follow(now, &here, snapshot.as_deref());
+            let worst = look_by(now, &here, &work, &mut known);
             (worst, known)
         });
         let worst;
@@ -49,12 +64,29 @@ pub(crate) async fn run(routes: Arc<Routes>, work: RouteWork, rounds: Rounds) {
         match worst {
             Some(TableState::Read | TableState::BeingWritten) => routes.health.up(),
             Some(state) => routes.health.down(state.name()),
+            None if routes.rules().watch.is_empty() => routes.health.down("no_address"),
             None => routes.health.down("clock"),
         }
     }
 }
 
-/// Looks by a clock; none where that cannot be: by the time of 1970 all that is kept would be of the future, and then,
+/// Follows the addresses of an evaluation.
+fn follow(clock: SystemTime, routes: &Routes, snapshot: Option<&Snapshot>) {
+    let unix = clock.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let targets = snapshot.into_iter().flat_map(|it| it.verdict.targets.values());
+    let addresses: Vec<IpAddr> = targets.flat_map(|it| &it.addresses).map(|it| it.ip).collect();
+    if unix < exporter_kit::WRITTEN {
+        return;
+    }
+    if let Some(left_out) = routes.follow(&addresses, unix) {
+        warn!(
+            left_out,
+            "the addresses that are judged are in more than {MOST} networks; routes to others are not watched"
+        );
+    }
+}
+
+/// Looks by a clock; none where nothing is watched yet, or where the clock cannot be: by the time of 1970 all that is kept would be of the future, and then,
 /// once the clock is set, too old.
 pub(super) fn look_by(
     clock: SystemTime,
@@ -65,6 +97,9 @@ pub(super) fn look_by(
     let unix = clock.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     if unix < exporter_kit::WRITTEN {
         routes.say_nothing();
+        return None;
+    }
+    if routes.rules().watch.is_empty() {
         return None;
     }
     if routes.latest().is_none() {

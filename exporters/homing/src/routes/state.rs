@@ -1,11 +1,13 @@
 //! What is known of the routes: written by their task, read by the page.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exporter_kit::{CountsBy, Health, Targets};
 use ipnet::IpNet;
 
+use super::followed::Followed;
 use super::standing::RouteVerdict;
 use super::store::{Remembered, Store};
 use super::{RouteWork, Rules};
@@ -30,6 +32,8 @@ pub(crate) struct Routes {
 #[derive(Debug)]
 struct Inner {
     rules: Arc<Rules>,
+    /// What is watched where the rules name nothing; none before it was begun with what is remembered.
+    followed: Option<Followed>,
     latest: Option<Arc<Latest>>,
 }
 
@@ -73,7 +77,7 @@ impl Latest {
 impl Routes {
     /// Nothing is known yet.
     pub(crate) fn new(name: &str, rules: &Rules, store: Arc<Store>) -> Self {
-        let inner = Inner { rules: Arc::new(rules.clone()), latest: None };
+        let inner = Inner { rules: Arc::new(rules.clone()), followed: None, latest: None };
         Self {
             health: Arc::new(Health::new(name, "tables of routes")),
             records: CountsBy::default(),
@@ -88,9 +92,36 @@ impl Routes {
         self.store.open(self.turn, unix)
     }
 
-    /// How tables are judged.
+    /// How tables are judged; what is watched is what is followed where the config names nothing.
     pub(crate) fn rules(&self) -> Arc<Rules> {
-        Arc::clone(&self.inner.lock().unwrap_or_else(PoisonError::into_inner).rules)
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let followed = inner.followed.as_ref().filter(|_| inner.rules.watch.is_empty());
+        match followed {
+            Some(followed) => Rules { watch: followed.watch(), ..(*inner.rules).clone() }.into(),
+            None => Arc::clone(&inner.rules),
+        }
+    }
+
+    /// Follows the addresses that are judged, and at first what is remembered, where the config names nothing. Returns how many
+    /// networks are left out if these are others than before. Waits for the disk.
+    pub(super) fn follow(&self, addresses: &[IpAddr], unix: u64) -> Option<usize> {
+        let mut followed = {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            if !inner.rules.watch.is_empty() {
+                return None;
+            }
+            inner.followed.take()
+        };
+        if followed.is_none() {
+            let remembered = self.open(unix)?;
+            followed.get_or_insert_default().go_on_with(remembered.prefixes(), unix);
+        }
+        let mut followed = followed?;
+        let before = followed.left_out;
+        followed.follow(addresses.iter().copied(), unix);
+        let left_out = followed.left_out;
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).followed = Some(followed);
+        (left_out != before).then_some(left_out)
     }
 
     /// From the next look on, they are judged otherwise.

@@ -93,6 +93,11 @@ impl Remembered {
         self.prefixes.entry(prefix).or_default()
     }
 
+    /// Of which prefixes something is remembered.
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = IpNet> {
+        self.prefixes.keys().copied()
+    }
+
     /// What is not watched any more is forgotten.
     pub(super) fn keep_only(&mut self, watched: impl Iterator<Item = IpNet>) {
         let watched: BTreeSet<IpNet> = watched.collect();

@@ -167,3 +167,24 @@ fn what_is_kept_and_cannot_be_had_is_told_once_and_before_the_start() {
         told(&log);
     }
 }
+
+#[test]
+fn where_no_prefix_is_named_those_of_the_addresses_that_are_judged_are_watched() {
+    let server = Server::start();
+    let prometheus = prometheus(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let rib = folder.path().join("rib.mrt");
+    std::fs::write(&rib, written(3_600, include_bytes!("../tables/gobgp-3.10.mrt"))).unwrap();
+    let ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    std::fs::File::options().write(true).open(&rib).unwrap().set_modified(ago).unwrap();
+    let program = start(&format!(
+        "prometheus: [{{url: '{}'}}]\ninterval: 5s\ntimeout: 5s\nroutes: {{files: ['{}'], interval: 1s}}\n",
+        prometheus.url(),
+        rib.display()
+    ));
+    let origin = "homing_route_origin_info{prefix=\"149.154.167.0/24\",origin=\"62041\"}";
+    let metrics = program.wait_until("its route", |it| it.get(origin) == Some(1.0));
+    let endpoint = "homing_route_endpoints_info{prefix=\"149.154.167.0/24\",target=\"api\"}";
+    assert_eq!(metrics.get(endpoint), Some(1.0));
+    program.wait_until_ready();
+}

@@ -684,3 +684,43 @@ fn routes_to_a_prefix_are_those_that_lead_to_it_and_that_most_hear() {
     assert_eq!(told(0)[&watched.of], wanted.into());
     assert!(told(1).is_empty(), "another part may be the longest route");
 }
+
+#[test]
+fn where_no_prefix_is_named_the_networks_of_addresses_are_watched_and_remembered() {
+    let mut desk = Desk::kept(&["a.mrt"]);
+    let nothing = Rules { watch: Vec::new(), ..rules() };
+    desk.routes.relabel(&nothing);
+    desk.write("a.mrt", &table(62_041));
+    let clock = |desk: &Desk| u64::from(WRITTEN) + desk.seconds;
+    let set = SystemTime::UNIX_EPOCH + Duration::from_secs(exporter_kit::WRITTEN);
+    assert_eq!(look_by(set, &desk.routes, &desk.work, &mut desk.known), None);
+    assert_eq!(desk.routes.records.get(Record::Read), 0, "nothing is read for nothing");
+    // One that the route to more leads to, and one that is announced by itself.
+    let addresses = ["149.154.165.1", "149.154.167.220"].map(|it| it.parse().unwrap());
+    desk.routes.follow(&addresses, clock(&desk));
+    assert_eq!(desk.look(), TableState::Read);
+    let told = |desk: &Desk| {
+        let latest = desk.routes.latest().unwrap();
+        let of = |it: &Prefix| (it.of.to_string(), it.verdict.unexpected);
+        latest.prefixes.iter().map(of).collect::<Vec<_>>()
+    };
+    let named =
+        |unexpected| ["149.154.165.0/24", "149.154.167.0/24"].map(|it| (it.to_owned(), unexpected));
+    assert_eq!(told(&desk), named(None));
+    let latest = desk.routes.latest().unwrap();
+    assert_eq!(latest.prefixes[0].verdict.figures.origins, [(62_041, 4)].into());
+    desk.write("a.mrt", &table(62_041));
+    assert_eq!(desk.look(), TableState::Read);
+    assert_eq!(told(&desk), named(Some(0)));
+    // After a restart, before any evaluation: what was known stays so, and a stranger is one.
+    desk.restart();
+    desk.routes.relabel(&nothing);
+    for _ in 0..2 {
+        desk.write("a.mrt", &table(64_666));
+        desk.routes.follow(&[], clock(&desk));
+        assert_eq!(desk.look(), TableState::Read);
+    }
+    // Of the second, two peers are fewer than are believed.
+    let [whole, part] = [("149.154.165.0/24", 1), ("149.154.167.0/24", 0)];
+    assert_eq!(told(&desk), [whole, part].map(|it| (it.0.to_owned(), Some(it.1))));
+}
