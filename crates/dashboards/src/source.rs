@@ -59,6 +59,9 @@ pub(crate) struct Link {
     pub(crate) title: String,
     pub(crate) dashboard: Option<String>,
     pub(crate) variable: Option<String>,
+    /// A label, and the variable of that name, without which the clicked value is not one thing: two sites may both
+    /// have a `web-1`. Where the table has it, the link chooses it too.
+    pub(crate) of: Option<String>,
     /// With Grafana's own variables; `{labels}` are the labels of the row's alert, as Alertmanager takes them.
     pub(crate) address: Option<String>,
 }

@@ -111,8 +111,14 @@ fn unseen(label: &str) -> Column {
 fn cell_link(link: &Link, columns: &[&Column], names: &Names) -> anyhow::Result<Value> {
     let (url, leaves) = match (&link.dashboard, &link.variable, &link.address) {
         (Some(dashboard), Some(variable), None) => {
+            let mut columns = columns.iter().filter(|column| column.label == link.of);
+            let owner =
+                columns.next().filter(|_| link.of.is_some()).map_or(String::new(), |owner| {
+                    let (label, title) = (link.of.as_deref().unwrap_or_default(), &owner.title);
+                    format!("&var-{label}=${{__data.fields[\"{title}\"]:percentencode}}")
+                });
             let url = format!(
-                "/d/{dashboard}?var-datasource=${{datasource}}&var-{variable}=${{__value.raw}}&${{__url_time_range}}"
+                "/d/{dashboard}?var-datasource=${{datasource}}&var-{variable}=${{__value.raw}}{owner}&${{__url_time_range}}"
             );
             (url, false)
         }

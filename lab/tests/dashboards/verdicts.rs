@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::files;
-use crate::panels::{Panel, all_panels, expressions, panels, words};
+use crate::panels::{Panel, all_panels, expressions, items, panels, words};
 
 /// Panels of the World dashboard whose sentence is about the world.
 const GLOBAL: [&str; 7] = [
@@ -187,11 +187,40 @@ fn aggregation(before: &str) -> &str {
 fn no_link_to_an_endpoint_selects_a_region() {
     for panel in all_panels() {
         let json = panel.json.to_string();
-        for link in json.split("/d/turbulence-world?").skip(1) {
+        for link in json.split("/d/turbulence-").skip(1) {
             let link = link.split('"').next().unwrap();
             let endpoint = link.contains("var-target=");
             let place = link.contains("var-region=") || link.contains("var-vantage=");
             assert!(!(endpoint && place), "{}: {link}", panel.place);
         }
     }
+}
+
+/// Two sites may both have a `web-1`, two teams a `www`: a click on one shows that one, where the row says whose it is.
+#[test]
+fn a_link_to_one_thing_says_whose_it_is() {
+    let mut whole = 0;
+    for panel in all_panels() {
+        for field in items(&panel.json["fieldConfig"]["overrides"]) {
+            for link in items(&field["properties"]).flat_map(|property| items(&property["value"])) {
+                let url = link["url"].as_str().unwrap_or_default();
+                for (board, owner) in
+                    [("machine", "site"), ("endpoint", "team"), ("vantage", "region")]
+                {
+                    if !url.starts_with(&format!("/d/turbulence-{board}?")) {
+                        continue;
+                    }
+                    let organized = items(&panel.json["transformations"]);
+                    let mut names =
+                        organized.filter_map(|one| one["options"]["renameByName"][owner].as_str());
+                    let Some(title) = names.next() else { continue };
+                    let wanted =
+                        format!("&var-{owner}=${{__data.fields[\"{title}\"]:percentencode}}");
+                    assert!(url.contains(&wanted), "{}: {url}", panel.place);
+                    whole += 1;
+                }
+            }
+        }
+    }
+    assert!(whole > 20, "only {whole} links say whose it is");
 }
