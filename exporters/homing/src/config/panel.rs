@@ -1,6 +1,6 @@
 //! `panel`: measurements of strangers' probes that exist, and whom they measure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
 use super::{EVALUATION, ROUTES};
+use crate::panel::judge::REGIONS;
 use crate::panel::list;
 use crate::world::Endpoint;
 
@@ -52,6 +53,15 @@ pub(crate) struct PanelLabels {
     pub(crate) endpoints: Vec<Endpoint>,
     /// The user's own labels, on each series of the measurement.
     pub(crate) own: Labels,
+    /// What parts of the world are called that the user calls otherwise.
+    pub(crate) regions: BTreeMap<String, String>,
+}
+
+impl PanelLabels {
+    /// A part of the world as the user's vantages call it.
+    pub(crate) fn region<'a>(&'a self, ours: &'a str) -> &'a str {
+        self.regions.get(ours).map_or(ours, String::as_str)
+    }
 }
 
 /// The measurements, by name.
@@ -68,6 +78,9 @@ pub(super) struct Panel {
 pub(super) struct RawPanel {
     probes_file: Located<String>,
     url: Option<String>,
+    /// Of each of our names the user's.
+    #[serde(default)]
+    regions: BTreeMap<String, Name>,
     atlas: Vec<Located<RawAtlas>>,
 }
 
@@ -120,6 +133,16 @@ pub(super) fn checked(raw: Located<RawPanel>, problems: &mut Problems) -> Panel 
     if settings(&base).is_none() {
         problems.add(place, "panel.url: must be a URL, as https://HOST");
     }
+    for ours in raw.regions.keys().filter(|it| !REGIONS.contains(&it.as_str())) {
+        let known = REGIONS.join(", ");
+        problems.add(place, format!("panel.regions: {ours}: must be one of {known}"));
+    }
+    let regions: BTreeMap<String, String> =
+        raw.regions.into_iter().map(|(ours, theirs)| (ours, theirs.into_string())).collect();
+    let called = REGIONS.map(|ours| regions.get(ours).map_or(ours, String::as_str));
+    if called.iter().collect::<BTreeSet<_>>().len() < called.len() {
+        problems.add(place, "panel.regions: two must not have one name");
+    }
     let is_here = base.starts_with("http://127.0.0.1:") || base.starts_with("http://[::1]:");
     let shortest = if is_here { LOOPBACK_INTERVAL } else { INTERVAL.0 };
     let mut panel = Panel { all: BTreeMap::new(), place: raw.probes_file.place };
@@ -153,7 +176,7 @@ pub(super) fn checked(raw: Located<RawPanel>, problems: &mut Problems) -> Panel 
         let team = it.team.map(Name::into_string).unwrap_or_default();
         let endpoint = |it: Name| Endpoint { team: team.clone(), target: it.into_string() };
         let endpoints = it.targets.into_iter().map(endpoint).collect();
-        let labels = PanelLabels { endpoints, own: it.labels };
+        let labels = PanelLabels { endpoints, own: it.labels, regions: regions.clone() };
         let (probes_file, folder) = (raw.probes_file.value.clone(), Arc::from(Path::new(".")));
         let work = PanelWork { settings, interval, max_age, probes_file, folder };
         panel.all.insert(name, Wanted { work, labels });

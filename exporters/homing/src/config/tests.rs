@@ -199,6 +199,14 @@ fn every_fault_has_its_message() {
             "claims[0].page: a measurement of panel has the same name",
         ),
         (claim("interval: 10s"), "interval: must be from 1m to 2m"),
+        (
+            "panel: {probes_file: p, regions: {EU: eu}, atlas: [{name: a, measurement: 1, targets: [x]}]}".to_owned(),
+            "panel.regions: EU: must be one of AMER, EMEA, APAC",
+        ),
+        (
+            "panel: {probes_file: p, regions: {EMEA: APAC}, atlas: [{name: a, measurement: 1, targets: [x]}]}".to_owned(),
+            "panel.regions: two must not have one name",
+        ),
         ("state_directory: ''".to_owned(), "state_directory: must be the path of a folder"),
         (claim("labels: {state: x}"), "claims[0].labels.state: the suite itself uses this label"),
         (

@@ -7,6 +7,7 @@ use exporter_kit::{Collector, LabelEnum as _, Page};
 use tokio::time::Instant;
 
 use crate::class::Class;
+use crate::config::PanelLabels;
 use crate::panel::Asked;
 use crate::panel::state::{Latest, Panel, Panels};
 use crate::world::Endpoint;
@@ -63,21 +64,22 @@ pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
         }),
     );
     // Of each endpoint that a measurement is about.
-    let of_endpoints: Vec<(Labels<'_>, &Latest)> = standing
+    let of_endpoints: Vec<(Labels<'_>, &Latest, &PanelLabels)> = standing
         .iter()
         .flat_map(|(name, of, it)| {
             let each = of.endpoints.iter();
-            each.map(move |endpoint| (labels(name, &of.own, endpoint), &**it))
+            each.map(move |endpoint| (labels(name, &of.own, endpoint), &**it, &**of))
         })
         .collect();
     page.gauge(
         "homing_panel_tests",
         "Probes of a region that get an answer, and that get none, by how they ask.",
-        of_endpoints.iter().flat_map(|(labels, it)| {
+        of_endpoints.iter().flat_map(|(labels, it, names)| {
             it.told.regions.iter().flat_map(move |(region, of)| {
+                let region = names.region(region);
                 [("answered", of.answered), ("failed", of.failed)].map(|(outcome, count)| {
                     let asked = it.told.asked.map_or("", Asked::name);
-                    let more = [("type", asked), ("region", *region), ("outcome", outcome)];
+                    let more = [("type", asked), ("region", region), ("outcome", outcome)];
                     ((labels, more), count as f64)
                 })
             })
@@ -86,15 +88,15 @@ pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
     page.gauge(
         "homing_panel_rtt_min_seconds",
         "The smallest round trip of the probes of a region.",
-        of_endpoints.iter().flat_map(|(labels, it)| {
+        of_endpoints.iter().flat_map(|(labels, it, names)| {
             it.told.regions.iter().filter_map(move |(region, of)| {
-                Some(((labels, [("region", *region)]), of.rtt_seconds?))
+                Some(((labels, [("region", names.region(region))]), of.rtt_seconds?))
             })
         }),
     );
     let addresses: Vec<_> = of_endpoints
         .iter()
-        .flat_map(|(labels, it)| {
+        .flat_map(|(labels, it, _)| {
             it.told.addresses.iter().map(move |(ip, judged)| (labels, ip.to_string(), judged))
         })
         .collect();

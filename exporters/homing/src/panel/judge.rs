@@ -132,12 +132,16 @@ fn of_address(ip: IpAddr, seen: &[(Probe, f64)]) -> Judged {
     judged
 }
 
+/// The names that parts of the world have where the config gives them no others.
+pub(crate) const REGIONS: [&str; 3] = ["AMER", "EMEA", "APAC"];
+
 /// The part of the world, by the degrees east.
 fn region(place: Point) -> &'static str {
+    let [west, middle, east] = REGIONS;
     match place.longitude {
-        east if east < -30.0 => "AMER",
-        east if east < 60.0 => "EMEA",
-        _ => "APAC",
+        degrees if degrees < -30.0 => west,
+        degrees if degrees < 60.0 => middle,
+        _ => east,
     }
 }
 
