@@ -199,6 +199,30 @@ fn what_is_known_of_prefixes_and_upstreams_is_compared_with_its_like_alone() {
     }
 }
 
+/// A vantage behind a VPN sees everything later: that proves nothing, and blames nobody.
+#[test]
+fn a_vantage_behind_a_detour_makes_no_site_and_is_no_suspect() {
+    let amsterdam = cities::named("Amsterdam").unwrap().place;
+    for slow in 0..CITIES.len() {
+        let mut world = world();
+        for (target, ip) in [("a", "192.0.2.1"), ("b", "198.51.100.1"), ("c", "203.0.113.1")] {
+            let mut of = to(&world, "Amsterdam", ip);
+            for seen in of.addresses[0].seen.iter_mut().filter(|it| it.vantage == slow) {
+                (seen.rtt_ms, seen.now_ms) = (seen.rtt_ms + 80.0, seen.now_ms + 80.0);
+            }
+            of.addresses[0].seen.sort_by(|a, b| a.rtt_ms.total_cmp(&b.rtt_ms));
+            world.targets.insert(endpoint(target), of);
+        }
+        let verdict = told(&world, &[]);
+        assert!(verdict.suspects.is_empty(), "{slow}: {:?}", verdict.suspects);
+        for target in ["a", "b", "c"] {
+            assert_eq!(class_of(&verdict, target), Class::OneSite, "{slow}");
+            let site = &verdict.targets[&endpoint(target)].addresses[0].judged.sites[0];
+            assert!(site.place.km_to(amsterdam) <= site.radius + earth::SLACK_KM, "{slow}");
+        }
+    }
+}
+
 /// Two networks of one route fall together, and two routes in one network do not.
 #[test]
 fn sets_are_in_one_prefix_by_the_longest_routes_to_them() {
