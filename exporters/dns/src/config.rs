@@ -13,6 +13,7 @@ mod systems;
 mod together;
 mod zone;
 
+pub(crate) use discovered::Whereabouts;
 pub(crate) use ecs::EcsPlan;
 #[cfg(test)]
 pub(crate) use ecs::Subnet;
@@ -25,8 +26,7 @@ use set::Source;
 use zone::Zone;
 pub(crate) use zone::{ZonePlan, ZoneWork};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ pub struct Config {
     /// Where they are: the list of each set in the making, for them to be added to.
     own: Vec<Option<Arc<Builder>>>,
     /// Where the resolvers are that are written by their names, as far as that was looked up.
-    pub(crate) addresses: BTreeMap<HostName, BTreeSet<IpAddr>>,
+    pub(crate) addresses: BTreeMap<HostName, Whereabouts>,
     /// What is allowed and hardly meant.
     pub(crate) warnings: Vec<String>,
 }

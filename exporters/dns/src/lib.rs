@@ -54,8 +54,8 @@ mod verdict;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use exporter_kit::discovery::{Discovery, Found, Skipped};
@@ -70,7 +70,7 @@ use crate::interception::{Interceptions, RunningInterception};
 use crate::metrics::authority::ZoneMetrics;
 use crate::metrics::ecs::EcsMetrics;
 use crate::metrics::page::Metrics;
-use crate::names::Names;
+use crate::names::{Names, Told};
 use crate::state::{Moment, RunningSet, Sets};
 use crate::store::Store;
 
@@ -92,6 +92,8 @@ struct RunningSets {
     sets: Arc<Sets>,
     rounds: Rounds,
     courtesy: Courtesy,
+    /// What was told of names.
+    told: Arc<Mutex<Told>>,
 }
 
 impl Exporter for DnsExporter {
@@ -155,10 +157,15 @@ impl Exporter for DnsExporter {
         let (ecs, interceptions) = (Arc::default(), Arc::default());
         kit.registry.register(EcsMetrics(Arc::clone(&ecs), Arc::clone(&interceptions)));
         let (rounds, courtesy, names) = (kit.rounds.clone(), Courtesy::default(), Arc::default());
-        let running = RunningSets { sets, rounds: rounds.clone(), courtesy: courtesy.clone() };
+        let running = RunningSets {
+            sets,
+            rounds: rounds.clone(),
+            courtesy: courtesy.clone(),
+            told: Arc::default(),
+        };
         let of_names = running.clone();
         let keep = move |config: &Config, found: &[Found]| of_names.keep_in_step(config, found);
-        tokio::spawn(names::run(Arc::clone(&names), keep));
+        tokio::spawn(names::run(Arc::clone(&names), keep, names::look_up));
         Ok(Self { running, names, zones, ecs, interceptions, rounds, courtesy })
     }
 
@@ -224,6 +231,7 @@ impl RunningSets {
     /// Sweeps the sets of a config with what was found, from now on and no others.
     fn keep_in_step(&self, config: &Config, found: &[Found]) -> Vec<Skipped> {
         let (plans, skipped) = config.plans(found);
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).tell(plans.values());
         let directory = config.state_directory.clone();
         let names: BTreeSet<String> = plans.values().map(|plan| plan.set.name.clone()).collect();
         let wanted =

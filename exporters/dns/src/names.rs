@@ -1,70 +1,58 @@
 //! Resolvers that are known by their names: where these are, looked up again and again beside the sweeps.
 //!
-//! Where a name has another address, the set is asked anew, as where another resolver is discovered: what is owed to each
-//! address, and whether it may be asked at all, is found out by the same code.
+//! Where a name has another address, the next sweep asks that one: whether it may be asked at all is found out by the same
+//! code as of one that is discovered, and what is known of the set goes on.
+//!
+//! * `due`: which name is looked up when; `places`: where each is by what was said; `look_up`: what is said of it;
+//!   `told`: what is told of them, once.
+
+mod due;
+mod look_up;
+mod places;
+mod told;
+
+pub(crate) use look_up::look_up;
+pub(crate) use told::Told;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use exporter_kit::discovery::{Found, Skipped};
 use exporter_kit::off_the_thread;
-use tokio::net::lookup_host;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
-use tracing::warn;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep_until};
+use tracing::error;
 
 use crate::config::Config;
 use crate::exchange::HostName;
 
-/// From one look-up of all names to the next: as long as the addresses of well-known resolvers are cached.
-const EVERY: Duration = Duration::from_secs(300);
-/// For so long an address counts that its name does not have any more: a name that gives its addresses by turns is no
-/// reason to ask anew each time.
-const KEPT: Duration = Duration::from_secs(3600);
-/// Addresses of one name: more than any resolver has.
-const MOST: usize = 8;
-/// Names that are looked up at a time, each on a thread that waits.
+use due::Queue;
+use places::{Places, Said};
+
+/// Names that are looked up at a time.
 const AT_A_TIME: usize = 8;
+/// What is said within so long is put in force together: each time all sets are gone through.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// The names, and what is in force with them.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    known: Mutex<Known>,
+    /// Held while anything is put in force: not for the thread that measures.
+    in_force: Mutex<InForce>,
+    /// Held for a moment only.
+    wanted: Mutex<Arc<BTreeSet<HostName>>>,
     /// There are others.
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    /// Where each is, and since when it was not said any more.
+struct InForce {
+    /// Where each is, as far as it was looked up.
     places: BTreeMap<HostName, Places>,
     /// What is in force, if there are names in it.
-    in_force: Option<(Config, Vec<Found>)>,
-}
-
-/// The addresses of a name, with when each was said last.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Places(BTreeMap<IpAddr, Instant>);
-
-impl Places {
-    /// Takes what a look-up said; nothing where it failed, which changes nothing.
-    fn learn(&mut self, said: Option<&[IpAddr]>, now: Instant) {
-        let Some(said) = said else { return };
-        let Self(known) = self;
-        known.retain(|address, last| said.contains(address) || now.duration_since(*last) < KEPT);
-        for address in said.iter().collect::<BTreeSet<_>>() {
-            if known.len() < MOST || known.contains_key(address) {
-                known.insert(*address, now);
-            }
-        }
-    }
-
-    fn addresses(&self) -> BTreeSet<IpAddr> {
-        self.0.keys().copied().collect()
-    }
+    with: Option<(Config, Vec<Found>)>,
 }
 
 impl Names {
@@ -75,161 +63,102 @@ impl Names {
         found: &[Found],
         keep: impl FnOnce(&Config, &[Found]) -> Vec<Skipped>,
     ) -> Vec<Skipped> {
-        let mut known = self.lock();
-        let wanted = config.host_names(found);
-        known.places.retain(|name, _| wanted.contains(name));
-        known.tell(config);
+        let mut in_force = lock(&self.in_force);
+        let wanted = Arc::new(config.host_names(found));
+        in_force.places.retain(|name, _| wanted.contains(name));
+        config.addresses = whereabouts(&in_force.places);
         let skipped = keep(config, found);
-        known.in_force = (!wanted.is_empty()).then(|| (config.clone(), found.to_vec()));
-        if wanted.iter().any(|name| !known.places.contains_key(name)) {
+        in_force.with = (!wanted.is_empty()).then(|| (config.clone(), found.to_vec()));
+        if *lock(&self.wanted) != wanted {
+            *lock(&self.wanted) = wanted;
             self.changed.notify_one();
         }
         skipped
     }
 
-    /// Takes what was looked up, and puts what is in force in force with it, where anything is another.
+    /// Takes what was said of some, and puts what is in force in force with it, where anything is another.
     fn learn(
         &self,
-        said: &[(HostName, Option<Vec<IpAddr>>)],
+        said: Vec<(HostName, Said)>,
         now: Instant,
         keep: impl FnOnce(&Config, &[Found]) -> Vec<Skipped>,
     ) {
-        let mut known = self.lock();
-        let Some((mut config, found)) = known.in_force.clone() else { return };
-        let wanted = config.host_names(&found);
+        let mut in_force = lock(&self.in_force);
+        let InForce { places, with } = &mut *in_force;
+        let Some((config, found)) = with else { return };
+        let wanted = Arc::clone(&lock(&self.wanted));
         let mut is_other = false;
-        for (name, said) in said.iter().filter(|(name, _)| wanted.contains(name)) {
-            let before = known.places.get(name).map(Places::addresses);
-            let places = known.places.entry(name.clone()).or_default();
-            places.learn(said.as_deref(), now);
-            let after = places.addresses();
-            if after.is_empty() && before.as_ref() != Some(&after) {
-                warn!(name = name.as_str(), "a resolver's name has no address");
-            }
-            is_other |= before != Some(after);
+        for (name, said) in said.into_iter().filter(|(name, _)| wanted.contains(name)) {
+            let known = places.entry(name.clone()).or_default();
+            known.learn(said, now);
+            is_other |= config.addresses.get(&name) != Some(&known.whereabouts());
         }
         if is_other {
-            known.tell(&mut config);
-            keep(&config, &found);
-            known.in_force = Some((config, found));
+            config.addresses = whereabouts(places);
+            keep(config, found);
         }
     }
 
-    fn wanted(&self) -> BTreeSet<HostName> {
-        let known = self.lock();
-        let in_force = known.in_force.as_ref();
-        in_force.map(|(config, found)| config.host_names(found)).unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wanted(&self) -> Arc<BTreeSet<HostName>> {
+        Arc::clone(&lock(&self.wanted))
     }
 }
 
-impl Known {
-    /// Tells a config where its names are.
-    fn tell(&self, config: &mut Config) {
-        let places = self.places.iter();
-        config.addresses = places.map(|(name, it)| (name.clone(), it.addresses())).collect();
-    }
+fn whereabouts(
+    places: &BTreeMap<HostName, Places>,
+) -> BTreeMap<HostName, crate::config::Whereabouts> {
+    places.iter().map(|(name, it)| (name.clone(), it.whereabouts())).collect()
 }
 
-/// Looks the names up for ever.
-pub(crate) async fn run<K>(names: Arc<Names>, keep: K)
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks the names up for ever, by `look_up`.
+pub(crate) async fn run<K, L, F>(names: Arc<Names>, keep: K, look_up: L)
 where
     K: Fn(&Config, &[Found]) -> Vec<Skipped> + Clone + Send + 'static,
+    L: Fn(HostName) -> F,
+    F: Future<Output = Said> + Send + 'static,
 {
+    let (mut queue, mut asked) = (Queue::default(), JoinSet::new());
+    let (mut said, mut first): (Vec<(HostName, Said)>, Option<Instant>) = (Vec::new(), None);
     loop {
-        let said = look_up(names.wanted()).await;
-        if !said.is_empty() {
-            let (names, keep) = (Arc::clone(&names), keep.clone());
-            off_the_thread(move || names.learn(&said, Instant::now(), keep)).await;
-        }
-        // That it is time is no error.
-        let _ = timeout(EVERY, names.changed.notified()).await;
-    }
-}
-
-/// Looks names up as any program of this machine does.
-async fn look_up(names: BTreeSet<HostName>) -> Vec<(HostName, Option<Vec<IpAddr>>)> {
-    let (mut names, mut tasks, mut said) = (names.into_iter(), JoinSet::new(), Vec::new());
-    loop {
-        while tasks.len() < AT_A_TIME
-            && let Some(name) = names.next()
+        while asked.len() < AT_A_TIME
+            && let Some(name) = queue.next(Instant::now())
         {
-            tasks.spawn(async move {
-                let found = lookup_host((name.as_str(), 0)).await;
-                let found = found.map(|found| found.map(|it| it.ip().to_canonical()).collect());
-                (name, found.ok())
-            });
+            let looking = look_up(name.clone());
+            asked.spawn(async move { (name, looking.await) });
         }
-        match tasks.join_next().await {
-            Some(done) => said.extend(done),
-            None => return said,
+        let now = Instant::now();
+        let learnt_at = first.map(|first| if asked.is_empty() { now } else { first + TOGETHER });
+        if learnt_at.is_some_and(|at| at <= now) {
+            let (names, keep, said) = (Arc::clone(&names), keep.clone(), std::mem::take(&mut said));
+            let learn = spawn_blocking(move || names.learn(said, now, keep));
+            if let Err(error) = learn.await {
+                // The next one is told of them once more.
+                error!("names of resolvers: {error}");
+            }
+            first = None;
+        }
+        let due = (asked.len() < AT_A_TIME).then(|| queue.due()).flatten();
+        let wake = [due, learnt_at.filter(|at| *at > now)].into_iter().flatten().min();
+        tokio::select! {
+            Some(done) = asked.join_next(), if !asked.is_empty() => {
+                if let Ok((name, of_it)) = done {
+                    queue.looked_up(&name, of_it.lasts(), Instant::now());
+                    said.push((name, of_it));
+                    first.get_or_insert(Instant::now());
+                }
+            }
+            () = names.changed.notified() => {
+                let wanted = names.wanted();
+                queue = off_the_thread(move || queue.of(&wanted, Instant::now())).await;
+            }
+            () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-
-    use super::*;
-
-    const TEXT: &str = "vantage: { name: fra, region: EMEA }
-sets: [{ name: own, resolvers: [9.9.9.9, dns.example], interval: 4h }]
-questions: [{ name: a.example }]
-";
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_name_that_gives_its_addresses_by_turns_has_them_all_and_loses_one_after_an_hour() {
-        let (mut places, began) = (Places::default(), Instant::now());
-        let of = |places: &Places| {
-            places.addresses().into_iter().map(|it| it.to_string()).collect::<Vec<_>>()
-        };
-        places.learn(Some(&[ip("8.8.8.8")]), began);
-        places.learn(Some(&[ip("8.8.4.4")]), began + KEPT / 2);
-        assert_eq!(of(&places), ["8.8.4.4", "8.8.8.8"]);
-        places.learn(None, began + 9 * KEPT);
-        assert_eq!(of(&places), ["8.8.4.4", "8.8.8.8"], "nothing was said");
-        places.learn(Some(&[ip("8.8.4.4")]), began + 9 * KEPT);
-        assert_eq!(of(&places), ["8.8.4.4"]);
-        let many: Vec<IpAddr> = (0..99).map(|last| [11, 0, 0, last].into()).collect();
-        places.learn(Some(&many), began + 9 * KEPT);
-        assert_eq!(places.addresses().len(), MOST);
-        assert!(of(&places).contains(&"8.8.4.4".to_owned()));
-    }
-
-    #[test]
-    fn what_is_in_force_is_put_in_force_anew_where_a_name_is_elsewhere_and_only_there() {
-        let config: Config = exporter_kit::config::parse(TEXT, "test.yml").unwrap();
-        let mut config = config.complete(std::path::Path::new(".")).unwrap();
-        let (names, kept) = (Names::default(), RefCell::new(Vec::new()));
-        let keep = |config: &Config, found: &[Found]| {
-            let list = &config.plans(found).0["own"].set.list;
-            kept.borrow_mut().push((list.resolvers.len(), list.unresolved));
-            Vec::new()
-        };
-        names.keep_in_step(&mut config, &[], keep);
-        assert_eq!(names.wanted().len(), 1);
-        let (name, now): (HostName, _) = ("dns.example".parse().unwrap(), Instant::now());
-        for said in [None, Some(vec![ip("8.8.8.8")]), Some(vec![ip("8.8.8.8")]), None] {
-            names.learn(&[(name.clone(), said)], now, keep);
-        }
-        names.learn(&[(name, Some(vec![ip("8.8.8.8"), ip("8.8.4.4")]))], now, keep);
-        // Nobody before it was looked up, the other where that failed.
-        assert_eq!(*kept.borrow(), [(0, 1), (1, 1), (2, 0), (3, 0)]);
-        // A reload keeps what is known, and one without names has nothing looked up.
-        names.keep_in_step(&mut config, &[], keep);
-        assert_eq!(kept.borrow().last(), Some(&(3, 0)));
-        let other: Config =
-            exporter_kit::config::parse(&TEXT.replace(", dns.example", ""), "test.yml").unwrap();
-        let mut other = other.complete(std::path::Path::new(".")).unwrap();
-        names.keep_in_step(&mut other, &[], keep);
-        assert_eq!((names.wanted().len(), kept.borrow().last()), (0, Some(&(1, 0))));
-    }
-}
+mod tests;

@@ -2,27 +2,33 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{Rounds, off_the_thread};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
-use crate::config::Plan;
+use crate::config::{Plan, Set};
 use crate::courtesy::Courtesy;
 use crate::outcome::SweepResult;
 use crate::progress::Running;
+use crate::resolvers::ResolverList;
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
-use crate::store::{Kept, Store};
+use crate::store::{Kept, Store, memories_of};
 use crate::sweep::{self, Sweep};
 use crate::verdict::Verdict;
+
+/// For so long a set that begins waits for the look-ups of its names, and then goes on without those that take longer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the task of a set knows.
 #[derive(Debug)]
 struct Known {
     standing: Standing,
     store: Option<Store>,
+    /// In the order of whose list it is remembered.
+    plan: Arc<Plan>,
 }
 
 /// Sweeps at the set's interval, from the earliest moment on.
@@ -33,9 +39,12 @@ pub(crate) async fn run(
     earliest: Instant,
     store: Option<Store>,
 ) {
-    let plan = Arc::clone(&set.state().plan);
+    let begun = Arc::clone(&set.state().plan);
     set.state().begins(Moment::Real(Instant::now()));
-    let carried = Arc::clone(&set.state().latest().memories);
+    // That it takes longer is no error.
+    let _ = timeout(PATIENCE, looked_up(&set)).await;
+    let state = set.state();
+    let (plan, carried) = (Arc::clone(&state.plan), state.latest().memories);
     let is_carried = !carried.is_empty();
     let mut known = load(&plan, store, &courtesy).await;
     if is_carried {
@@ -43,29 +52,74 @@ pub(crate) async fn run(
     } else if known.store.is_some() {
         set.state().was_told(known.standing.told(&plan, unix_seconds()));
     }
-    set.state().remembers(Arc::clone(known.standing.memories()));
+    set.remembers(&plan, known.standing.memories());
     sleep_until(earliest).await;
-    let mut rounds = rounds.every(plan.set.interval, &format!("dns/{}", plan.set.name));
+    let mut asked = Arc::clone(&begun.set.list);
+    let every = || {
+        let Set { name, interval, .. } = &set.state().plan.set;
+        rounds.every(*interval, &format!("dns/{name}"))
+    };
+    let (mut round_of, mut is_idle) = (every(), false);
     loop {
         {
-            let mut next = pin!(rounds.next());
+            let mut next = pin!(round_of.next());
             loop {
                 tokio::select! {
                     () = &mut next => break,
-                    () = set.relabelled() => known = judge_anew(&set.state(), &courtesy, known).await,
+                    () = set.relabelled() => {
+                        let state = set.state();
+                        if *known.plan != *state.plan {
+                            known = judge_anew(&state, &courtesy, known).await;
+                        }
+                        if is_idle && !state.next.resolvers.is_empty() {
+                            break;
+                        }
+                    }
                 }
             }
         }
-        let plan = Arc::clone(&set.state().plan);
-        if plan.set.list.resolvers.is_empty() {
-            if !plan.set.list.is_awaited {
-                set.state().counts.sweep(SweepResult::Failed);
-                set.state().health.down("unresolved");
-            }
+        if set.state().next.resolvers.is_empty() {
+            set.state().counts.sweep(SweepResult::Failed);
+            set.state().health.down("unresolved");
+            is_idle = true;
             continue;
         }
+        if std::mem::take(&mut is_idle) {
+            // Not at the end of an interval in which nobody could be asked.
+            round_of = every();
+            continue;
+        }
+        let plan = may_be_asked(&set, &courtesy, &asked).await;
         courtesy.swept(&plan.set.list, plan.pause(sweep::spare_tcp(&plan, &courtesy)));
-        known = round(&set, &courtesy, known).await;
+        asked = Arc::clone(&plan.set.list);
+        known = round(&set, &courtesy, known, &plan).await;
+    }
+}
+
+/// Waits until all names of a set were looked up.
+async fn looked_up(set: &RunningSet) {
+    while set.state().next.is_awaited {
+        set.relabelled().await;
+    }
+}
+
+/// What the next sweep does, once each that it asks may be asked: somebody may have been by others, or by another name.
+async fn may_be_asked(
+    set: &RunningSet,
+    courtesy: &Courtesy,
+    asked: &Arc<ResolverList>,
+) -> Arc<Plan> {
+    loop {
+        let plan = set.next_sweep();
+        if plan.set.list.asks_as(asked) {
+            return plan;
+        }
+        let (courtesy, list) = (courtesy.clone(), Arc::clone(&plan.set.list));
+        let earliest = off_the_thread(move || courtesy.earliest(&list)).await;
+        if earliest <= Instant::now() {
+            return plan;
+        }
+        sleep_until(earliest).await;
     }
 }
 
@@ -80,20 +134,24 @@ async fn load(plan: &Arc<Plan>, store: Option<Store>, courtesy: &Courtesy) -> Kn
             }
             None => (None, Standing::default()),
         };
-        Known { standing, store }
+        Known { standing, store, plan }
     })
     .await
 }
 
 /// Sweeps once.
-async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known {
+async fn round(
+    set: &RunningSet,
+    courtesy: &Courtesy,
+    mut known: Known,
+    swept: &Arc<Plan>,
+) -> Known {
     let (began, state) = (Instant::now(), set.state());
-    let set_of = &state.plan.set;
-    let most = set_of.list.resolvers.len()
-        * state.plan.queries_per_resolver()
-        * (1 + usize::from(set_of.retries));
+    let most = swept.set.list.resolvers.len()
+        * swept.queries_per_resolver()
+        * (1 + usize::from(swept.set.retries));
     state.progress.begin(Running { began, sent_before: state.counts.sent(), most });
-    let sweep = sweep::run(&state.plan, &state.counts, courtesy, unix_seconds()).await;
+    let sweep = sweep::run(swept, &state.counts, courtesy, unix_seconds()).await;
     state.progress.end();
     // The plan may have become another meanwhile.
     let state = set.state();
@@ -109,17 +167,26 @@ async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known
     };
     let Sweep { kept, degraded } = sweep;
     let seconds = began.elapsed().as_secs_f64();
-    let (plan, pinned_at, now) = (Arc::clone(&state.plan), state.since, unix_seconds());
-    let manners = courtesy.clone();
+    let is_other = !swept.set.list.asks_as(&state.plan.set.list);
+    if is_other && degraded {
+        state.lost(seconds);
+        state.counts.sweep(SweepResult::Degraded);
+        state.health.down("degraded");
+        return known;
+    }
+    let plan =
+        if is_other { Arc::new(state.plan.of(&swept.set.list)) } else { Arc::clone(&state.plan) };
+    let (manners, of_plan) = (courtesy.clone(), Arc::clone(&plan));
+    let (pinned_at, now) = (state.since, unix_seconds());
     let (known, verdicts, kept) = off_the_thread(move || {
-        let kept = Arc::new(kept);
+        let (kept, plan) = (Arc::new(kept), of_plan);
         let of_it = Arc::clone(&kept);
+        known.follow(&plan);
         let verdicts = known.standing.swept(&plan, of_it, degraded, pinned_at, now);
         known.save(&plan, &manners);
         (known, verdicts, kept)
     })
     .await;
-    state.remembers(Arc::clone(known.standing.memories()));
     let is_changed = |it: &Verdict| it.is_changed && !degraded;
     for (number, _) in verdicts.iter().enumerate().filter(|(_, it)| is_changed(it)) {
         let asked = &state.plan.questions[number];
@@ -134,8 +201,14 @@ async fn round(set: &RunningSet, courtesy: &Courtesy, mut known: Known) -> Known
     let silent = verdicts.iter().all(|verdict| verdict.conclusive() == 0);
     let completed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let snapshot = Snapshot { seconds, degraded, verdicts, kept: Some(kept) };
-    let (published, ended) = (Arc::clone(&state), Moment::Real(Instant::now()));
-    off_the_thread(move || published.publish(snapshot, completed, ended)).await;
+    let (ended, memories) = (Moment::Real(Instant::now()), Arc::clone(known.standing.memories()));
+    if is_other {
+        set.exchange(&plan.set.list, &memories, snapshot, completed, ended);
+    } else {
+        state.remembers(memories);
+        let published = Arc::clone(&state);
+        off_the_thread(move || published.publish(snapshot, completed, ended)).await;
+    }
     state.counts.sweep(if degraded { SweepResult::Degraded } else { SweepResult::Complete });
     match (degraded, silent) {
         (true, _) => state.health.down("degraded"),
@@ -151,6 +224,7 @@ async fn judge_anew(state: &Arc<SetState>, courtesy: &Courtesy, mut known: Known
     state.was_told_of(&known.standing.told(&plan, now));
     let manners = courtesy.clone();
     let (known, verdicts) = off_the_thread(move || {
+        known.follow(&plan);
         let verdicts = known.standing.judged_anew(&plan, pinned_at, now);
         if verdicts.is_some() {
             known.save(&plan, &manners);
@@ -167,6 +241,15 @@ async fn judge_anew(state: &Arc<SetState>, courtesy: &Courtesy, mut known: Known
 }
 
 impl Known {
+    /// Has what is remembered in the order of the list of a plan, where that is another.
+    fn follow(&mut self, plan: &Arc<Plan>) {
+        if !plan.set.list.asks_as(&self.plan.set.list) {
+            let memories = memories_of(&self.plan, self.standing.memories(), plan);
+            self.standing = self.standing.in_order(memories);
+        }
+        self.plan = Arc::clone(plan);
+    }
+
     /// Keeps on disk what is to be remembered. Waits for it.
     fn save(&self, plan: &Plan, courtesy: &Courtesy) {
         let Some(store) = &self.store else { return };
@@ -183,8 +266,6 @@ pub(crate) fn unix_seconds() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::config::Config;
     use crate::courtesy::{Impression, Want};

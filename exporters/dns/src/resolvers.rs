@@ -14,6 +14,7 @@ pub(crate) use opt_out::OptOut;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -26,6 +27,9 @@ pub(crate) const ANYCAST: &str = "anycast";
 
 /// The country of a resolver of which none is known (a user-assigned code of ISO 3166-1).
 pub(crate) const UNKNOWN: &str = "ZZ";
+
+/// Addresses at which a resolver is asked that is written by its name: more than any has.
+pub(crate) const MOST_OF_NAME: usize = 8;
 
 /// One resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +63,16 @@ pub(crate) struct ResolverList {
     pub(crate) hosts: BTreeMap<u32, HostName>,
     /// Who they must be by TLS, where that is said of them.
     pub(crate) certified: BTreeMap<u32, Certified>,
-    /// Names of which no address is known.
+    /// Entries that are written by their names.
+    pub(crate) names: usize,
+    /// Those of them that stand for nobody: no address is known, or none that may be asked.
     pub(crate) unresolved: usize,
-    /// Whether one was not looked up yet, until which nobody is asked.
+    /// Whether one of them was not looked up yet.
     pub(crate) is_awaited: bool,
+    /// What there is to be told of them: why one is not asked, or not at each of its addresses.
+    pub(crate) told: Vec<(HostName, String)>,
+    /// Who does not want to be asked, where somebody may turn out to be among them.
+    pub(crate) opt_out: Arc<OptOut>,
     /// Country codes: two capitals, [`ANYCAST`] or [`UNKNOWN`].
     pub(crate) countries: Vec<String>,
     /// How many networks there are.
@@ -114,6 +124,26 @@ impl ResolverList {
     /// Where each of them is asked.
     pub(crate) fn peers(&self, port: u16) -> impl Iterator<Item = SocketAddr> {
         (0..self.resolvers.len()).map(move |at| self.peer(at, port))
+    }
+
+    /// Where those of them are asked that stand in the list by their addresses, whatever its names stand for.
+    pub(crate) fn written(&self, port: u16) -> impl Iterator<Item = SocketAddr> {
+        let is_written = |at: &usize| self.host(*at).is_none();
+        (0..self.resolvers.len()).filter(is_written).map(move |at| self.peer(at, port))
+    }
+
+    /// Whether another list asks the same as the same at the same places, in the same order.
+    pub(crate) fn asks_as(&self, other: &Self) -> bool {
+        let address = |it: &Resolver| it.address;
+        (&self.ports, &self.hosts, &self.certified)
+            == (&other.ports, &other.hosts, &other.certified)
+            && self.resolvers.iter().map(address).eq(other.resolvers.iter().map(address))
+    }
+
+    /// Entries: each address is one, and each name that stands for nobody.
+    pub(crate) fn configured(&self) -> usize {
+        let left_out = self.duplicates + self.excluded + self.opted_out;
+        self.resolvers.len() + left_out + self.unresolved
     }
 
     /// How many are third parties: anybody on the public internet.

@@ -35,6 +35,12 @@ impl Standing {
         Self { memories: Arc::new(memories), examples_are_public: true, ..Self::default() }
     }
 
+    /// The same, in the order of another list: of the last sweep, which was of the former one, nothing.
+    pub(crate) fn in_order(&self, memories: Vec<Memory>) -> Self {
+        let examples_are_public = self.examples_are_public;
+        Self { memories: Arc::new(memories), examples_are_public, ..Self::default() }
+    }
+
     /// What was told of each question, and stands: of the pinned answer, and of failing.
     pub(crate) fn told(&self, plan: &Plan, now: u64) -> Vec<(Severity, Severity)> {
         let none = Memory::default();

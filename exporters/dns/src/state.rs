@@ -1,22 +1,26 @@
 //! What is known about one set of resolvers: written by its task, read by the pages.
 
+mod latest;
+
+pub(crate) use latest::{Latest, Moment, Snapshot};
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exporter_kit::{Health, State, Targets};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use crate::config::{Asked, Plan, Work};
-use crate::kept::Kept;
 use crate::metrics::counts::Counts;
 use crate::progress::Progress;
+use crate::resolvers::ResolverList;
 use crate::store::memories_of;
-use crate::verdict::{Memory, STANDS, Severity, Verdict};
+use crate::verdict::{Memory, Severity, Verdict};
 
 /// All sets, by name.
 pub(crate) type Sets = Targets<Work, RunningSet, Plan>;
 
-/// A set that is swept. A reload that does not touch its work exchanges its plan in place.
+/// A set that is swept. A reload that does not touch its work exchanges its plan in place; whom it asks is exchanged
+/// together with what a sweep brought, whose parts are in the order of the list.
 #[derive(Debug)]
 pub(crate) struct RunningSet {
     state: Mutex<Arc<SetState>>,
@@ -28,6 +32,10 @@ pub(crate) struct RunningSet {
 pub(crate) struct SetState {
     /// What is asked of whom, and how it is judged and shown.
     pub(crate) plan: Arc<Plan>,
+    /// Whom the next sweep asks: others than the last one where a name is elsewhere by now.
+    pub(crate) next: Arc<ResolverList>,
+    /// Whether a sweep has begun, from which on the list is exchanged between two of them.
+    is_swept: bool,
     /// Whether the last sweep was good.
     pub(crate) health: Arc<Health>,
     /// Counters and histograms.
@@ -39,87 +47,6 @@ pub(crate) struct SetState {
     latest: Arc<Mutex<Latest>>,
 }
 
-/// The latest sweep.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Latest {
-    /// What it brought; absent before the first one. It stands, with its age, until another sweep
-    /// says otherwise: that nothing could be measured changes nothing.
-    pub(crate) snapshot: Option<Arc<Snapshot>>,
-    /// What was told of each question before the program started, until a sweep says otherwise: of the pinned
-    /// answer, and of failing.
-    pub(crate) told_before: Vec<(Severity, Severity)>,
-    /// The verdicts on the questions that were asked before a reload as well, by their numbers, until a sweep says
-    /// otherwise.
-    pub(crate) carried: Arc<Vec<(usize, Verdict)>>,
-    /// The last sweep before a reload, if the same resolvers were asked: what their list is worth.
-    pub(crate) before_reload: Option<Arc<Snapshot>>,
-    /// What the next sweep is judged with.
-    pub(crate) memories: Arc<Vec<Memory>>,
-    /// What the sweep before that brought: what it is compared with.
-    pub(crate) previous: Option<Arc<Snapshot>>,
-    /// How long the last sweep took, in seconds, and whether too much of it was lost on this machine.
-    pub(crate) last: Option<(f64, bool)>,
-    /// When the latest complete sweep ended, in seconds since the epoch.
-    pub(crate) completed: Option<f64>,
-    /// From when on the age of the verdicts counts: when the latest complete sweep ended, or else when
-    /// the set began.
-    pub(crate) since: Option<Moment>,
-}
-
-impl Latest {
-    /// The verdicts, unless too much of what they rest on was lost on this machine.
-    pub(crate) fn trusted(&self) -> Option<&Arc<Snapshot>> {
-        self.snapshot.as_ref().filter(|snapshot| !snapshot.degraded)
-    }
-
-    /// The verdict on a question, by its number: of the last sweep, or of before a reload.
-    pub(crate) fn verdict(&self, number: usize) -> Option<&Verdict> {
-        let of_sweep = self.trusted().and_then(|snapshot| snapshot.verdicts.get(number));
-        let carried = || self.carried.iter().find(|(of, _)| *of == number).map(|(_, it)| it);
-        of_sweep.or_else(carried)
-    }
-
-    /// Whether what was told stands: not when for a day no sweep came that could be judged.
-    pub(crate) fn stands(&self, now: Moment) -> bool {
-        self.since.is_none_or(|since| since.age(now) <= STANDS as f64)
-    }
-}
-
-/// Since when something is, by a clock that nobody sets.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Moment {
-    /// Of this machine.
-    Real(Instant),
-    /// Seconds of a world in virtual time.
-    Virtual(f64),
-}
-
-impl Moment {
-    /// Seconds from then to now. Between two kinds of clocks there are none.
-    pub(crate) fn age(self, now: Self) -> f64 {
-        match (self, now) {
-            (Self::Real(then), Self::Real(now)) => {
-                now.saturating_duration_since(then).as_secs_f64()
-            }
-            (Self::Virtual(then), Self::Virtual(now)) => now - then,
-            _ => 0.0,
-        }
-    }
-}
-
-/// One sweep, judged. Never changed once it is published.
-#[derive(Clone, Debug)]
-pub(crate) struct Snapshot {
-    /// How long the sweep took, in seconds.
-    pub(crate) seconds: f64,
-    /// Whether more than a little was lost on this machine.
-    pub(crate) degraded: bool,
-    /// One verdict for each question of the plan, in its order.
-    pub(crate) verdicts: Vec<Verdict>,
-    /// What it rests on; none where that is too much to be kept any longer.
-    pub(crate) kept: Option<Arc<Kept>>,
-}
-
 impl RunningSet {
     /// Nothing is known yet.
     pub(crate) fn new(plan: Plan, now: u64) -> Self {
@@ -129,14 +56,72 @@ impl RunningSet {
 
     /// The set as it is now.
     pub(crate) fn state(&self) -> Arc<SetState> {
-        Arc::clone(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.lock())
     }
 
-    /// Exchanges a plan for one with the same work, and tells the task.
+    /// Exchanges a plan for one with the same work, and tells the task. Other resolvers wait for the next sweep.
     pub(crate) fn relabel(&self, plan: &Plan, now: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = Arc::new(state.with(plan, now));
+        let mut state = self.lock();
+        let list = &plan.set.list;
+        let is_waiting = state.is_swept && !list.asks_as(&state.plan.set.list);
+        let shown = if is_waiting { plan.of(&state.plan.set.list) } else { plan.clone() };
+        let is_same_list = is_waiting || list.asks_as(&state.plan.set.list);
+        let mut with = if shown == *state.plan {
+            SetState::clone(&state)
+        } else if is_same_list {
+            state.with(&shown, now)
+        } else {
+            let memories = memories_of(&state.plan, &state.latest().memories, &shown);
+            state.with(&shown, now).anew(Arc::new(memories))
+        };
+        with.next = Arc::clone(list);
+        with.show_detail();
+        *state = Arc::new(with);
+        drop(state);
         self.relabelled.notify_one();
+    }
+
+    /// What the next sweep is judged with, in the order of the list of this plan.
+    pub(crate) fn remembers(&self, plan: &Plan, memories: &Arc<Vec<Memory>>) {
+        let state = self.lock();
+        if state.plan.set.list.asks_as(&plan.set.list) {
+            state.remembers(Arc::clone(memories));
+        } else {
+            state.remembers(Arc::new(memories_of(plan, memories, &state.plan)));
+        }
+    }
+
+    /// What the next sweep does. From here on, whom it asks is theirs until it is over.
+    pub(crate) fn next_sweep(&self) -> Arc<Plan> {
+        let mut state = self.lock();
+        if !state.is_swept {
+            *state = Arc::new(SetState { is_swept: true, ..SetState::clone(&state) });
+        }
+        state.next_plan()
+    }
+
+    /// Puts a good sweep of a list, which is not that of the one before, in the place of that, with what is remembered
+    /// of it.
+    pub(crate) fn exchange(
+        &self,
+        list: &Arc<ResolverList>,
+        memories: &Arc<Vec<Memory>>,
+        snapshot: Snapshot,
+        completed: f64,
+        now: Moment,
+    ) {
+        let gone = {
+            let mut state = self.lock();
+            let with = state.with(&state.plan.of(list), state.since).anew(Arc::clone(memories));
+            with.publish(snapshot, completed, now);
+            std::mem::replace(&mut *state, Arc::new(with))
+        };
+        // It may be large: nobody is to wait while it goes.
+        drop(gone);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<SetState>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Completes when the plan was exchanged since this was called last.
@@ -148,9 +133,11 @@ impl RunningSet {
 impl SetState {
     /// Nothing is known yet.
     pub(crate) fn new(plan: Plan, now: u64) -> Self {
-        let detail = detail(&plan);
+        let detail = detail(&plan, &plan.set.list);
         Self {
             health: Arc::new(Health::new(&plan.set.name, detail)),
+            next: Arc::clone(&plan.set.list),
+            is_swept: false,
             counts: Arc::new(Counts::new(plan.questions.len(), &plan.buckets)),
             plan: Arc::new(plan),
             progress: Arc::default(),
@@ -166,7 +153,7 @@ impl SetState {
         };
         // Another contact or country is no other pin.
         let since = if pins(plan) == pins(&self.plan) { self.since } else { now };
-        let mut state = Self { plan: Arc::new(plan.clone()), since, ..self.clone() };
+        let state = Self { plan: Arc::new(plan.clone()), since, ..self.clone() };
         // What was said of another pin says nothing of this one.
         let is_same = |number: usize| {
             let pin = |plan: &Plan| plan.questions.get(number).map(|asked| asked.expected.clone());
@@ -176,17 +163,45 @@ impl SetState {
         let carried = carried.iter().filter(|(number, _)| is_same(*number)).cloned().collect();
         self.lock().carried = Arc::new(carried);
         state.counts.set_buckets(&plan.buckets);
-        let detail = detail(plan);
-        if state.health.detail() != detail {
-            let health = Health::new(&plan.set.name, detail);
-            match self.health.state() {
-                State::Pending => {}
-                State::Up => health.up(),
-                State::Down(reason) => health.down(reason),
-            }
-            state.health = Arc::new(health);
-        }
         state
+    }
+
+    /// The same set, of which nothing was swept in the order of its list, and this is remembered.
+    fn anew(self, memories: Arc<Vec<Memory>>) -> Self {
+        let mut latest = self.latest();
+        (latest.snapshot, latest.previous, latest.before_reload) = (None, None, None);
+        latest.memories = memories;
+        // Whoever reads the set as it was goes on with what that has.
+        Self { latest: Arc::new(Mutex::new(latest)), ..self }
+    }
+
+    /// Has the landing page say of it what it is now.
+    fn show_detail(&mut self) {
+        let detail = detail(&self.plan, &self.next);
+        if self.health.detail() == detail {
+            return;
+        }
+        let health = Health::new(&self.plan.set.name, detail);
+        match self.health.state() {
+            State::Pending => {}
+            State::Up => health.up(),
+            State::Down(reason) => health.down(reason),
+        }
+        self.health = Arc::new(health);
+    }
+
+    /// What the next sweep does.
+    pub(crate) fn next_plan(&self) -> Arc<Plan> {
+        if self.next.asks_as(&self.plan.set.list) {
+            Arc::clone(&self.plan)
+        } else {
+            Arc::new(self.plan.of(&self.next))
+        }
+    }
+
+    /// Of a sweep too much was lost, and it was of a list that is not shown: that it was is all that is known of it.
+    pub(crate) fn lost(&self, seconds: f64) {
+        self.lock().last = Some((seconds, true));
     }
 
     /// The latest sweep.
@@ -305,14 +320,6 @@ impl SetState {
     }
 }
 
-impl Snapshot {
-    /// The same sweep under other verdicts: nothing of the former ones is copied.
-    fn with(&self, verdicts: Vec<Verdict>) -> Arc<Self> {
-        let Self { seconds, degraded, ref kept, .. } = *self;
-        Arc::new(Self { seconds, degraded, verdicts, kept: kept.clone() })
-    }
-}
-
 /// The snapshot, without what is too much to be kept beside the next one.
 fn without_much(mut snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
     if snapshot.kept.as_ref().is_some_and(|kept| kept.is_large()) {
@@ -322,13 +329,13 @@ fn without_much(mut snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
 }
 
 /// A few words for the landing page; with whom to write to, if that is configured.
-fn detail(plan: &Plan) -> String {
+fn detail(plan: &Plan, list: &ResolverList) -> String {
     let count = |number: usize, noun: &str| {
         format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
     };
     let mut detail = format!(
         "{} asked {}",
-        count(plan.set.list.resolvers.len(), "resolver"),
+        count(list.resolvers.len(), "resolver"),
         count(plan.questions.len(), "question")
     );
     if let Some(contact) = &plan.set.contact {

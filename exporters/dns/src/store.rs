@@ -17,6 +17,8 @@ use crate::courtesy::{Remembered, readable};
 use crate::verdict::Memory;
 
 const FORMAT: u32 = 1;
+/// Minutes for which it counts that a resolver answered.
+const DAY: u32 = 24 * 60;
 /// A million resolvers and some questions, with room.
 const MOST_BYTES: u64 = 256 << 20;
 
@@ -158,14 +160,13 @@ impl Document {
     fn new(plan: &Plan, memories: &[Memory]) -> Self {
         let question = |(asked, memory): (&crate::config::Asked, &Memory)| {
             let resolvers = plan.set.list.resolvers.iter().zip(&memory.answered);
+            let listed = resolvers.map(|(resolver, last)| (resolver.address, *last));
+            let elsewhere = memory.elsewhere.iter().map(|(address, last)| (*address, *last));
             Question {
                 name: asked.name.as_str().to_owned(),
                 r#type: asked.kind.as_str().to_owned(),
                 memory: memory.clone(),
-                answered: resolvers
-                    .filter(|(_, last)| **last > 0)
-                    .map(|(resolver, last)| (resolver.address, *last))
-                    .collect(),
+                answered: elsewhere.chain(listed).filter(|(_, last)| *last > 0).collect(),
             }
         };
         let questions = plan.questions.iter().zip(memories).map(question).collect();
@@ -179,10 +180,14 @@ impl Document {
             let Some(at) = self.questions.iter().position(is_same) else {
                 return Memory::default();
             };
-            let Question { mut memory, answered, .. } = self.questions.swap_remove(at);
+            let Question { mut memory, mut answered, .. } = self.questions.swap_remove(at);
+            let newest = answered.values().max().copied().unwrap_or_default();
             let resolvers = plan.set.list.resolvers.iter();
             memory.answered =
-                resolvers.map(|it| answered.get(&it.address).copied().unwrap_or(0)).collect();
+                resolvers.map(|it| answered.remove(&it.address).unwrap_or(0)).collect();
+            // Whom names stood for within a day.
+            let is_kept = |last: u32| plan.set.list.names > 0 && newest - last <= DAY;
+            memory.elsewhere = answered.into_iter().filter(|(_, last)| is_kept(*last)).collect();
             memory
         };
         plan.questions.iter().map(&mut memory).collect()

@@ -271,8 +271,11 @@ fn prefixes(
 /// How many files a sweep of a plan holds open at most: the sockets of its workers, one for each family,
 /// and connections.
 pub(crate) fn descriptors(plan: &Plan) -> usize {
-    let resolvers = plan.set.list.resolvers.len();
-    let workers = workers(resolvers * plan.queries_per_resolver()).min(resolvers);
+    let list = &plan.set.list;
+    // As many as names may stand for: they are looked up while the set is swept.
+    let resolvers = if list.names > 0 { usize::MAX } else { list.resolvers.len() };
+    let queries = resolvers.saturating_mul(plan.queries_per_resolver());
+    let workers = workers(queries).min(resolvers);
     2 * workers + MAX_CONNECTIONS.min(resolvers)
 }
 

@@ -11,19 +11,39 @@ use exporter_kit::discovery::{Discovery, Found, Skipped};
 use super::lists::Hourly;
 use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::{Config, Plan, Set};
-use crate::courtesy::is_stranger;
+use crate::courtesy::{MAX_PER_AND_HOUR, is_stranger};
 use crate::exchange::HostName;
-use crate::resolvers::{Added, At, Builder, Certified, Country, Entry, Host, Listed, ResolverList};
+use crate::resolvers::{
+    Added, At, Builder, Certified, Country, Entry, Host, Listed, MOST_OF_NAME, ResolverList,
+};
+
+/// Where the resolver of a name is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Whereabouts {
+    /// Its addresses, those first that count most.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Why it has none, or others than it had for long.
+    pub(crate) why: Option<String>,
+}
 
 const AGAIN: &str = "another resolver of the set has its address";
+const SPECIAL: &str = "address: special-purpose addresses are asked only with `allow_private: true`, and those of no \
+                       host never";
 
 /// A set that resolvers join.
 struct Joined {
     plan: Plan,
     builder: Builder,
     size: Size,
-    /// Names that were not looked up yet.
-    unknown: usize,
+    /// Names that stand for nobody yet.
+    unknown: Vec<HostName>,
+}
+
+/// Why a resolver does not join a set.
+struct Refusal {
+    reason: String,
+    /// What the list counts it as; nothing where it is not its own fault.
+    counted: Option<Added>,
 }
 
 /// What all sets ask together.
@@ -64,55 +84,63 @@ impl Asked {
 }
 
 impl Config {
-    /// What each set is asked, by its name, with the resolvers that were found; and which of these are
-    /// left out. A set that has no resolver yet is asked nothing, nor is one of which a name was not looked up yet.
+    /// What each set is asked, by its name, with the resolvers that were found; and which of these are left out. A set
+    /// that has no resolver yet is asked nothing.
+    ///
+    /// Names come last: where they are changes nothing of those that are written by their addresses.
     pub(crate) fn plans(&self, found: &[Found]) -> (BTreeMap<String, Plan>, Vec<Skipped>) {
         let mut joined: BTreeMap<usize, Joined> = BTreeMap::new();
         let mut asked = Asked {
             hourly: self.hourly(),
             unacknowledged: self.unacknowledged(),
             most_series: self.max_series.value,
-            series: self.series().0,
+            series: self.series().0 - self.series_of_names(),
             of_country: self.series_of_country(),
         };
+        let own = |(number, set): (usize, &Located<Set>)| {
+            set.names().map(|listed| (number, listed.clone())).collect::<Vec<_>>()
+        };
+        let mut names: Vec<_> = self.sets.iter().enumerate().flat_map(own).collect();
         let mut skipped = Vec::new();
-        for (number, set) in self.sets.iter().enumerate() {
-            for listed in set.names() {
-                let set = joined.entry(number).or_insert_with(|| self.joined(number));
-                // What its owner said is no resolver's fault, and shows as one that is not there.
-                let _ = set.join(listed, &self.addresses, &mut asked);
-            }
-        }
         for found in found {
             let added = self.set_of(found).and_then(|number| {
                 let listed = listed(found)?;
+                let Some(entry) = listed.entry() else {
+                    names.push((number, listed));
+                    return Ok(());
+                };
                 let set = joined.entry(number).or_insert_with(|| self.joined(number));
-                set.join(&listed, &self.addresses, &mut asked)
+                set.add(&entry, &mut asked).map_err(|refusal| refusal.reason)
             });
             if let Err(reason) = added {
                 skipped.push(found.clone().skip(reason));
             }
         }
+        for (number, listed) in names {
+            let set = joined.entry(number).or_insert_with(|| self.joined(number));
+            set.join(&listed, &self.addresses, &mut asked);
+        }
         let plan = |(number, set): (usize, &Located<Set>)| match joined.remove(&number) {
             Some(Joined { mut plan, builder, unknown, .. }) => {
-                let mut list = builder.finish();
-                if unknown > 0 {
-                    let unresolved = list.unresolved + unknown;
-                    list = ResolverList { unresolved, is_awaited: true, ..ResolverList::default() };
-                }
-                plan.set.list = Arc::new(list);
-                plan
+                plan.set.list = Arc::new(builder.finish());
+                (plan, unknown)
             }
-            None => self.plan(set),
+            None => (self.plan(set), Vec::new()),
         };
         let plans = self.sets.iter().enumerate().map(plan);
         let is_any = |list: &ResolverList| !list.resolvers.is_empty() || list.unresolved > 0;
-        let plans = plans.filter(|plan| is_any(&plan.set.list));
+        let plans = plans.filter(|(plan, _)| is_any(&plan.set.list));
         // What is left of the hours goes to the sets in their order.
         let mut hourly = asked.hourly;
-        let with_room = |plan: Plan| {
+        let with_room = |(plan, unknown): (Plan, Vec<HostName>)| {
             let list = &plan.set.list;
-            let (size, room) = (Size::of(list), hourly.room(list));
+            let (mut size, mut room) = (Size::of(list), hourly.room(list));
+            for name in &unknown {
+                size.expect(name, plan.set.allow_private);
+            }
+            if !unknown.is_empty() {
+                room = room.min(f64::from(MAX_PER_AND_HOUR) - plan.hourly());
+            }
             let plan = plan.with_spare_tcp(&size, room);
             let more = plan.spare_tcp as f64 * 3600.0 / plan.set.interval.as_secs_f64();
             plan.set.list.resolvers.iter().for_each(|it| hourly.add(it.address, more));
@@ -144,7 +172,7 @@ impl Config {
             Some(builder) => Builder::clone(builder),
             None => self.builder(set),
         };
-        Joined { plan: self.plan(set), builder, size: Size::of(&set.list), unknown: 0 }
+        Joined { plan: self.plan(set), builder, size: Size::of(&set.list), unknown: Vec::new() }
     }
 
     /// The names by which resolvers are known, whose addresses are looked up.
@@ -169,42 +197,62 @@ impl Config {
 }
 
 impl Joined {
-    /// Adds a resolver at its address, or at each that its name has, unless the set may not ask it.
+    /// Adds a resolver at each address that its name has, unless the set may not ask it there, which is told. Each address
+    /// is an entry of the list, and so is a name without any.
     fn join(
         &mut self,
         listed: &Listed,
-        addresses: &BTreeMap<HostName, BTreeSet<IpAddr>>,
+        addresses: &BTreeMap<HostName, Whereabouts>,
         asked: &mut Asked,
-    ) -> Result<(), String> {
-        let name = match &listed.at.host {
-            Host::Address(address) => return self.add(&listed.entry_at(*address), asked),
-            Host::Name(name) => name,
+    ) {
+        let Host::Name(name) = &listed.at.host else { return };
+        self.builder.named();
+        let Some(Whereabouts { addresses, why }) = addresses.get(name) else {
+            self.unknown.push(name.clone());
+            return self.builder.unresolved(true);
         };
-        let Some(addresses) = addresses.get(name) else {
-            self.unknown += 1;
-            return Ok(());
-        };
-        let add = |address: &IpAddr| self.add(&listed.entry_at(*address), asked);
-        let added: Vec<_> = addresses.iter().map(add).collect();
-        if added.iter().any(Result::is_ok) {
-            return Ok(());
+        let (mut taken, mut is_counted) = (0, false);
+        for (at, address) in addresses.iter().enumerate() {
+            if taken == MOST_OF_NAME {
+                let rest = addresses.len() - at;
+                let text =
+                    format!("is asked at {MOST_OF_NAME} of its addresses, and not at {rest} more");
+                self.builder.tell(name, text);
+                break;
+            }
+            match self.add(&listed.entry_at(*address), asked) {
+                Ok(()) => (taken, is_counted) = (taken + 1, true),
+                Err(Refusal { reason, counted }) => {
+                    is_counted |= counted.is_some();
+                    if counted != Some(Added::Again) {
+                        self.builder.tell(name, format!("is not asked at {address}: {reason}"));
+                    }
+                }
+            }
         }
-        let fault = added.into_iter().find_map(Result::err);
-        if fault.as_deref() != Some(AGAIN) {
-            self.builder.unresolved();
+        if let Some(why) = why {
+            self.builder.tell(name, why.clone());
         }
-        Err(fault.unwrap_or_else(|| "address: the name has none".to_owned()))
+        if !is_counted {
+            self.unknown.push(name.clone());
+            self.builder.unresolved(false);
+        }
     }
 
     /// Adds a resolver unless the set may not ask it, or not so many.
-    fn add(&mut self, entry: &Entry, asked: &mut Asked) -> Result<(), String> {
-        if !self.builder.takes(entry.address) {
-            return Err(
-                "address: special-purpose addresses are asked only with `allow_private: true`, \
-                        and those of no host never"
-                    .to_owned(),
-            );
-        }
+    fn add(&mut self, entry: &Entry, asked: &mut Asked) -> Result<(), Refusal> {
+        // One that is there already asks for nothing more.
+        let reason = match self.builder.look(entry.address) {
+            Added::New => return self.add_new(entry, asked),
+            Added::Again => AGAIN,
+            Added::OptedOut => "address: is in `opt_out_file`",
+            Added::Special => SPECIAL,
+        };
+        let counted = Some(self.builder.add(entry));
+        Err(Refusal { reason: reason.to_owned(), counted })
+    }
+
+    fn add_new(&mut self, entry: &Entry, asked: &mut Asked) -> Result<(), Refusal> {
         let system = entry.asn.unwrap_or_default();
         let before = self.size.add(entry.address, system);
         let fault = self.plan.faults(&self.size).into_iter().next();
@@ -214,15 +262,11 @@ impl Joined {
         let fault = fault.or_else(|| asked.fault(entry.address).filter(|_| is_quiet));
         let more = self.plan.questions.len() * asked.of_country * self.builder.new_countries(entry);
         let fault = fault.or_else(|| asked.fault_of_series(more));
-        let fault = fault.or_else(|| match self.builder.add(entry) {
-            Added::Again => Some(AGAIN.to_owned()),
-            Added::OptedOut => Some("address: is in `opt_out_file`".to_owned()),
-            Added::New | Added::Special => None,
-        });
-        if let Some(fault) = fault {
+        if let Some(reason) = fault {
             self.size.remove(entry.address, system, before);
-            return Err(fault);
+            return Err(Refusal { reason, counted: None });
         }
+        self.builder.add(entry);
         asked.series += more;
         asked.hourly.add(entry.address, own);
         if is_quiet {
@@ -342,8 +386,15 @@ mod tests {
         assert!(skipped[0].reason.starts_with(wanted), "{skipped:?}");
     }
 
+    /// Tells a config where a name is.
+    fn place(config: &mut Config, name: &str, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|it| it.parse().unwrap()).collect();
+        let whereabouts = Whereabouts { addresses, why: None };
+        config.addresses.insert(name.parse().unwrap(), whereabouts);
+    }
+
     #[test]
-    fn a_name_is_asked_at_each_of_its_addresses_once_these_are_known() {
+    fn a_name_is_asked_at_each_of_its_addresses_once_these_are_known_and_nobody_waits_for_it() {
         let mut config = config(
             "{ name: own, resolvers: [9.9.9.9, { address: 'dns.example:5353', country: nl }] }, { name: found }",
         );
@@ -355,34 +406,89 @@ mod tests {
         let names = config.host_names(&others);
         let names: Vec<_> = names.iter().map(HostName::as_str).collect();
         assert_eq!(names, ["dns.example", "inside.example", "more.example", "none.example"]);
-        // Nobody is asked before: those that are there were asked twice within a minute otherwise.
         let (plans, skipped) = config.plans(&others);
         let sizes = |plans: &BTreeMap<String, Plan>| {
             let size = |set: &str| &plans[set].set.list;
             [size("own"), size("found")].map(|it| (it.resolvers.len(), it.unresolved))
         };
-        assert_eq!((sizes(&plans), skipped.len()), ([(0, 1), (0, 3)], 0));
-        for (name, addresses) in [
-            ("dns.example", &["9.9.9.9", "2620:fe::fe", "9.9.9.10"][..]),
-            ("more.example", &["11.0.0.1"]),
-            ("none.example", &[]),
-            ("inside.example", &["10.0.0.1"]),
-        ] {
-            let addresses = addresses.iter().map(|it| it.parse().unwrap()).collect();
-            config.addresses.insert(name.parse().unwrap(), addresses);
-        }
+        assert_eq!((sizes(&plans), skipped.len()), ([(1, 1), (0, 3)], 0));
+        assert!(plans["own"].set.list.is_awaited);
+        let before = plans["own"].work();
+        place(&mut config, "dns.example", &["9.9.9.9", "2620:fe::fe", "9.9.9.10"]);
+        place(&mut config, "more.example", &["11.0.0.1"]);
+        place(&mut config, "none.example", &[]);
+        place(&mut config, "inside.example", &["10.0.0.1"]);
         let (plans, skipped) = config.plans(&others);
-        assert_eq!(sizes(&plans), [(3, 0), (1, 2)]);
+        assert_eq!((sizes(&plans), skipped.len()), ([(3, 0), (1, 1)], 0));
         let own = &plans["own"].set.list;
+        assert!(!own.is_awaited && plans["own"].work() == before, "it goes on");
         let peers: Vec<_> = own.peers(53).map(|it| it.to_string()).collect();
-        assert_eq!(peers, ["9.9.9.9:53", "9.9.9.10:5353", "[2620:fe::fe]:5353"]);
+        assert_eq!(peers, ["9.9.9.9:53", "[2620:fe::fe]:5353", "9.9.9.10:5353"]);
         assert_eq!(own.host(1).map(HostName::as_str), Some("dns.example"));
         assert_eq!(
             (own.host(0), own.countries[usize::from(own.resolvers[2].country)].as_str()),
             (None, "NL")
         );
-        assert_eq!(reasons(&skipped)[0], "address: the name has none");
-        assert!(reasons(&skipped)[1].starts_with("address: special-purpose"), "{skipped:?}");
+        // Whoever has many addresses has one vote, as long as no table says otherwise.
+        assert_eq!(own.networks, 2);
+        let told = &plans["found"].set.list.told;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0.as_str(), "inside.example");
+        assert!(told[0].1.starts_with("is not asked at 10.0.0.1: address: special-purpose"));
+    }
+
+    #[test]
+    fn each_address_of_a_name_is_an_entry_and_so_is_a_name_without_any() {
+        let counts = |addresses: &[&str], options: &str| {
+            let mut config = config(&format!(
+                "{{ name: own, resolvers: [9.9.9.9, 11.0.0.1, a.example], {options} }}"
+            ));
+            place(&mut config, "a.example", addresses);
+            let list = config.plans(&[]).0["own"].set.list.clone();
+            let ResolverList { duplicates, excluded, unresolved, .. } = *list;
+            let told = list.told.len();
+            ((list.configured(), list.resolvers.len()), duplicates, excluded, unresolved, told)
+        };
+        assert_eq!(counts(&[], ""), ((3, 2), 0, 0, 1, 0));
+        assert_eq!(counts(&["9.9.9.9", "11.0.0.1"], ""), ((4, 2), 2, 0, 0, 0));
+        assert_eq!(counts(&["10.0.0.1", "9.9.9.9"], ""), ((4, 2), 1, 1, 0, 1));
+        assert_eq!(counts(&["8.8.8.8", "10.0.0.1"], ""), ((4, 3), 0, 1, 0, 1));
+        // One that is there already is refused for no other reason: this set may ask nobody more.
+        let full = "interval: 60s, timeout: 50ms, rate: 100";
+        assert_eq!(counts(&["9.9.9.9"], full), ((3, 2), 1, 0, 0, 0));
+        // Of more than eight, those that may be asked.
+        let many: Vec<_> = (0..12).map(|it| format!("10.0.0.{it}")).collect();
+        let more = (0..12).map(|it| format!("11.0.{it}.53"));
+        let many: Vec<_> = many.into_iter().chain(more).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert_eq!(counts(&many, ""), ((22, 10), 0, 12, 0, 13));
+    }
+
+    #[test]
+    fn a_name_that_turns_out_to_be_of_others_is_not_asked_oftener_than_they_are_and_that_is_told() {
+        let mut config = config(
+            "{ name: own, resolvers: [a.example], allow_private: true, rate: 500, interval: 30s }",
+        );
+        place(&mut config, "a.example", &["9.9.9.9"]);
+        let list = config.plans(&[]).0["own"].set.list.clone();
+        assert_eq!((list.resolvers.len(), list.unresolved), (0, 1));
+        assert!(list.told[0].1.starts_with("is not asked at 9.9.9.9: interval: "), "{list:?}");
+        place(&mut config, "a.example", &["10.0.0.1"]);
+        assert_eq!(config.plans(&[]).0["own"].set.list.resolvers.len(), 1);
+    }
+
+    #[test]
+    fn who_opts_out_ends_no_set_that_has_names() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("none.txt"), "9.9.9.9\n").unwrap();
+        let text = format!(
+            "{HEAD}opt_out_file: none.txt\nsets: [{{ name: own, resolvers: [9.9.9.9, dns.example] }}]\n"
+        );
+        let config: Config = exporter_kit::parse(&text, "test.yml").unwrap();
+        let mut config = config.complete(folder.path()).unwrap();
+        place(&mut config, "dns.example", &["9.9.9.9", "9.9.9.10"]);
+        let list = config.plans(&[]).0["own"].set.list.clone();
+        assert_eq!((list.resolvers.len(), list.opted_out, list.unresolved), (1, 2, 0));
     }
 
     #[test]
@@ -422,6 +528,49 @@ mod tests {
         let wanted = format!("the most is {most}");
         assert!(skipped[0].reason.starts_with("max_series: with its country"), "{skipped:?}");
         assert!(skipped[0].reason.ends_with(&wanted), "{skipped:?}");
+    }
+
+    #[test]
+    fn a_set_of_names_is_held_to_what_it_may_ask_others_when_it_is_read() {
+        let error = |sets: &str| {
+            let text = format!("{HEAD}sets: [{sets}]\n");
+            let config = exporter_kit::parse::<Config>(&text, "test.yml");
+            let complete = config.and_then(|it| it.complete(std::path::Path::new(".")));
+            complete.map(|it| it.warnings).map_err(|error| format!("{error:#}"))
+        };
+        let fast = "{ name: own, allow_private: true, rate: 5000, resolvers: [ns.corp.example] }";
+        assert!(error(fast).unwrap_err().contains("rate: must be from 1 to 1000"));
+        assert!(error(&fast.replace("ns.corp.example", "localhost")).is_ok());
+        // As for an address.
+        let tight = "{ name: own, interval: 60s, resolvers: [dns.example] }";
+        for text in [tight.to_owned(), tight.replace("dns.example", "9.9.9.9, dns.example")] {
+            let warnings = error(&text).unwrap();
+            assert!(
+                warnings.iter().any(|it| it.contains("no resolver has room for TCP")),
+                "{text}"
+            );
+        }
+        let many = |from: usize| {
+            (from..from + 101).map(|it| format!("a{it}.example")).collect::<Vec<_>>().join(", ")
+        };
+        let two = format!(
+            "{{ name: a, resolvers: [{}] }}, {{ name: b, resolvers: [{}] }}",
+            many(0),
+            many(500)
+        );
+        assert!(error(&two).unwrap_err().contains("sets: 202 resolvers of others"));
+        let again = error("{ name: own, resolvers: [dns.example, 'dns.example:5353'] }").unwrap();
+        assert!(
+            again.iter().any(|it| it.contains("has the same name; each is asked once")),
+            "{again:?}"
+        );
+        // A country that is said of a name alone has its series.
+        let series = |name: &str| {
+            config(&format!("{{ name: own, resolvers: [{{ address: 9.9.9.9, country: NL }}, {{ address: {name}, country: DE }}] }}"))
+                .series()
+                .0
+        };
+        assert_eq!(series("dns.example"), series("8.8.8.8"));
     }
 
     #[test]

@@ -226,7 +226,9 @@ mod tests {
         let set = "transport: doh, tls_config: { server_name: set.example }, resolvers: [9.9.9.9, \
                    { address: 8.8.8.8, server_name: own.example, path: /own }, found.example]";
         let mut config = config(set).unwrap();
-        config.addresses.insert("found.example".parse().unwrap(), [[11, 0, 0, 1].into()].into());
+        let addresses = vec![[11, 0, 0, 1].into()];
+        let found = crate::config::Whereabouts { addresses, why: None };
+        config.addresses.insert("found.example".parse().unwrap(), found);
         let plan = config.plans(&[]).0["tls"].clone();
         assert_eq!(plan.set.port, 443);
         let how = plan.set.encrypted.as_ref().unwrap();

@@ -18,6 +18,7 @@ use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::set::Source;
 use super::{Config, Set};
 use crate::courtesy::{MAX_PER_AND_HOUR, MAX_RATE, is_stranger};
+use crate::exchange::HostName;
 use crate::poll::unix_seconds;
 use crate::resolvers::{self, Builder, Geo, OptOut, ResolverList};
 
@@ -106,7 +107,7 @@ impl Config {
         self.warnings.extend(self.shared_resolvers());
         self.warnings.extend(self.doubtful_lists());
         self.systems = self.systems_of_answers();
-        if !self.is_joined() {
+        if !(0..self.sets.len()).any(|number| self.is_joined(number)) {
             // No resolver is looked up any more.
             self.geo = None;
         }
@@ -126,24 +127,25 @@ impl Config {
         place: Place,
         problems: &mut Problems,
     ) {
-        if self.is_joined() {
+        if self.is_joined(number) {
             self.own[number] = Some(Arc::new(builder.clone()));
         }
         self.sets[number].value.list = Arc::new(builder.finish());
         let set = &self.sets[number];
         let list = &set.list;
-        // Whoever has a name is somebody else's until the address is known, unless the set may ask one's own.
         let mut size = Size::of(list);
-        size.expect(set.names().count(), set.allow_private);
+        let names = || set.names().filter_map(|it| it.at.name());
+        names().for_each(|name| size.expect(name, set.allow_private));
+        let is_nobody = list.resolvers.is_empty() && names().next().is_none();
         match list.excluded {
-            _ if list.resolvers.is_empty() && list.opted_out > 0 => problems.add(
+            _ if is_nobody && list.opted_out > 0 => problems.add(
                 place,
                 format!("sets[{number}].resolvers: all that could be asked are in `opt_out_file`"),
             ),
-            0 if list.resolvers.is_empty() && set.names().next().is_none() => {
+            0 if is_nobody => {
                 problems.add(place, format!("sets[{number}].resolvers: there must be one at least"));
             }
-            all if all > 0 && list.resolvers.is_empty() => problems.add(
+            all if is_nobody => problems.add(
                 place,
                 format!(
                     "sets[{number}].resolvers: all {all} have special-purpose addresses, which are asked \
@@ -159,10 +161,9 @@ impl Config {
         }
     }
 
-    /// Whether sets are joined by resolvers that are not known yet: discovered ones, or those of which the name is known.
-    pub(super) fn is_joined(&self) -> bool {
-        self.discovery != Discovery::default()
-            || self.sets.iter().any(|set| set.names().next().is_some())
+    /// Whether a set is joined by resolvers that are not known yet: discovered ones, or those of which the name is known.
+    fn is_joined(&self, number: usize) -> bool {
+        self.discovery != Discovery::default() || self.sets[number].names().next().is_some()
     }
 
     /// An empty list for a set.
@@ -295,6 +296,14 @@ impl Config {
         addresses.filter(|address| is_stranger(*address)).collect()
     }
 
+    /// The names of those sets, each of which is one stranger at least, unless it may be one's own.
+    fn unacknowledged_names(&self) -> HashSet<&HostName> {
+        let is_quiet =
+            |set: &&Located<Set>| !set.acknowledge_third_party_probing && !set.allow_private;
+        let names = self.sets.iter().filter(is_quiet).flat_map(|set| set.names());
+        names.filter_map(|it| it.at.name()).collect()
+    }
+
     /// Adds a problem for each set with strangers whom others ask too, and who get too much of it all; and one if all
     /// sets together send more than there may be sent.
     fn check_together(&mut self, problems: &mut Problems) {
@@ -315,6 +324,8 @@ impl Config {
                 before.add(address, own);
                 all += if is_stranger(address) { own / 3600.0 } else { 0.0 };
             }
+            let names = if set.allow_private { 0 } else { set.names().count() };
+            all += names as f64 * own / 3600.0;
             if shared > 0 {
                 problems.add(
                     set.place,
@@ -326,14 +337,14 @@ impl Config {
                 );
             }
         }
-        let strangers = self.unacknowledged();
-        if self.sets.len() > 1 && strangers.len() > MAX_UNACKNOWLEDGED {
+        let strangers = self.unacknowledged().len() + self.unacknowledged_names().len();
+        if self.sets.len() > 1 && strangers > MAX_UNACKNOWLEDGED {
             problems.add(
                 Place::default(),
                 format!(
-                    "sets: {} resolvers of others would be probed by all of them together; above {MAX_UNACKNOWLEDGED}, \
-                     say that it is meant with `acknowledge_third_party_probing: true` and a `contact` in each",
-                    strangers.len()
+                    "sets: {strangers} resolvers of others would be probed by all of them together; above \
+                     {MAX_UNACKNOWLEDGED}, say that it is meant with `acknowledge_third_party_probing: true` and a \
+                     `contact` in each"
                 ),
             );
         }

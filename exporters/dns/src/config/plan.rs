@@ -71,14 +71,21 @@ pub(crate) struct Plan {
 pub(crate) struct Work {
     /// A plan without all that a sweep does not need, and without its resolvers.
     plan: Plan,
+    /// Where its names are is found out while it goes on: those that are written by their addresses are its work, and that
+    /// there are names, for which it may hold more files open.
     list: Arc<ResolverList>,
 }
 
 impl PartialEq for Work {
     fn eq(&self, other: &Self) -> bool {
-        let peers = |work: &'_ Self| work.list.peers(work.plan.set.port).collect::<Vec<_>>();
-        let same_list = Arc::ptr_eq(&self.list, &other.list) || peers(self) == peers(other);
-        self.plan == other.plan && same_list
+        let (list, of_other) = (&self.list, &other.list);
+        let is_same = || {
+            // Whoever asks to be left alone is, at once.
+            list.opt_out == of_other.opt_out
+                && (list.names > 0) == (of_other.names > 0)
+                && list.written(self.plan.set.port).eq(of_other.written(self.plan.set.port))
+        };
+        self.plan == other.plan && (Arc::ptr_eq(list, of_other) || is_same())
     }
 }
 
@@ -136,11 +143,11 @@ impl Size {
         before
     }
 
-    /// Counts so many of which the addresses are not known yet.
-    pub(super) fn expect(&mut self, names: usize, may_be_own: bool) {
-        self.resolvers += names;
-        self.loopback += if may_be_own { names } else { 0 };
-        self.strangers += if may_be_own { 0 } else { names };
+    /// Counts one of which no address is known yet: somebody else's, unless the set may ask one's own.
+    pub(super) fn expect(&mut self, name: &HostName, may_be_own: bool) {
+        self.resolvers += 1;
+        self.loopback += usize::from(name.as_str() == "localhost");
+        self.strangers += usize::from(!may_be_own);
     }
 
     /// Takes back the one that was added last.
@@ -161,6 +168,12 @@ impl Size {
 }
 
 impl Plan {
+    /// The same plan, of others.
+    pub(crate) fn of(&self, list: &Arc<ResolverList>) -> Self {
+        let set = Set { list: Arc::clone(list), ..self.set.clone() };
+        Self { set, ..self.clone() }
+    }
+
     /// What a sweep does.
     pub(crate) fn work(&self) -> Work {
         let set = Set {

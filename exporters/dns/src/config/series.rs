@@ -1,8 +1,11 @@
 //! How many series the page of metrics has at most. No I/O, no clock.
 
-use exporter_kit::config::Problems;
+use std::collections::BTreeSet;
 
-use super::Config;
+use exporter_kit::config::{Located, Problems};
+
+use super::{Config, Set};
+use crate::resolvers::Country;
 
 /// Series of one question, of one country of it, of a set and of a zone, without their histograms. A test
 /// holds that there are no more.
@@ -42,12 +45,27 @@ impl Config {
         COUNTRY + self.known.names()
     }
 
+    /// How many the countries of those have of which the name is known: each is where that is said, or else in one more.
+    pub(super) fn series_of_names(&self) -> usize {
+        let of_set =
+            |set: &Located<Set>| self.plan(set).questions.len() * self.countries_of_names(set);
+        self.series_of_country() * self.sets.iter().map(of_set).sum::<usize>()
+    }
+
+    fn countries_of_names(&self, set: &Set) -> usize {
+        let known = &set.list.countries;
+        let said = set.names().filter_map(|it| it.country.as_ref().map(Country::code));
+        let said: BTreeSet<&str> = said.filter(|it| !known.iter().any(|of| of == it)).collect();
+        let unsaid = set.names().filter(|it| it.country.is_none()).count();
+        said.len() + if self.geo.is_some() { unsaid } else { unsaid.min(1) }
+    }
+
     /// How many series there may be, and how that comes about.
     pub(super) fn series(&self) -> (usize, Vec<String>) {
         let (mut series, mut parts) = (OWN, Vec::new());
         for set in &self.sets {
             let questions = self.plan(set).questions.len();
-            let countries = set.list.countries.len();
+            let countries = set.list.countries.len() + self.countries_of_names(set);
             let country = self.series_of_country();
             let bars = if set.encrypted.is_some() { 2 * BARS + ENCRYPTED } else { BARS };
             let of_set = questions * (QUESTION + country * countries) + SET + bars;

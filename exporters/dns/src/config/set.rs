@@ -1,5 +1,6 @@
 //! A set of resolvers, as a config writes it. No I/O, no clock.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,10 +87,15 @@ impl Set {
         mut builder: Builder,
         problems: &mut Problems,
     ) -> (Builder, Option<String>) {
-        let mut again = Vec::new();
+        let (mut again, mut names) = (Vec::new(), HashSet::new());
         let written = entries.iter().map(|entry| (entry.value.entry(), entry)).enumerate();
         for (at, (of_it, entry)) in written {
-            let Some(of_it) = of_it else { continue };
+            let Some(of_it) = of_it else {
+                if entry.at.name().is_some_and(|name| !names.insert(name)) {
+                    again.push(entry);
+                }
+                continue;
+            };
             match builder.add(&of_it) {
                 Added::New | Added::OptedOut => {}
                 Added::Again => again.push(entry),
@@ -108,12 +114,13 @@ impl Set {
         }
         let warning = again.first().map(|entry| {
             let first = entries.iter().find(|it| it.at.host == entry.at.host);
+            let what = if entry.at.name().is_some() { "name" } else { "address" };
             let more = match again.len() - 1 {
                 0 => String::new(),
                 more => format!(", and {more} more are there twice"),
             };
             format!(
-                "line {}: resolvers: line {} has the same address{more}; each is asked once",
+                "line {}: resolvers: line {} has the same {what}{more}; each is asked once",
                 entry.place.line,
                 first.map_or(0, |it| it.place.line)
             )

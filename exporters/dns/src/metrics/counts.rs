@@ -101,6 +101,12 @@ impl Counts {
         self.local_errors.inc_by(kind, count);
     }
 
+    /// How many sweeps ended so.
+    #[cfg(test)]
+    pub(crate) fn sweeps(&self, result: SweepResult) -> u64 {
+        self.sweeps.get(result)
+    }
+
     /// Counts a sweep.
     pub(crate) fn sweep(&self, result: SweepResult) {
         self.sweeps.inc(result);

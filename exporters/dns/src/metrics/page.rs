@@ -40,11 +40,10 @@ fn sweeps(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
          duplicate (entries left out), excluded (left out for a special-purpose address), opted_out (left out as \
          their owners want it), unresolved (names of which no address is known that may be asked).",
         sets.iter().flat_map(|set| {
-            let list = &set.plan.set.list;
-            let (all, quarantined) = (list.resolvers.len(), set.counts.resting());
+            let (list, quarantined) = (&set.next, set.counts.resting());
             let states = [
-                ("configured", all + list.duplicates + list.excluded + list.opted_out + list.unresolved),
-                ("active", all.saturating_sub(quarantined)),
+                ("configured", list.configured()),
+                ("active", list.resolvers.len().saturating_sub(quarantined)),
                 ("quarantined", quarantined),
                 ("duplicate", list.duplicates),
                 ("excluded", list.excluded),
@@ -57,7 +56,7 @@ fn sweeps(sets: &[Arc<SetState>], now: Moment, page: &mut Page<'_>) {
     page.gauge(
         "dns_consistency_resolver_list_timestamp_seconds",
         "When a resolver of the list was checked last by the list's makers, as seconds since the epoch.",
-        sets.iter().filter_map(|set| Some((set_labels(set), set.plan.set.list.newest_check_seconds()?))),
+        sets.iter().filter_map(|set| Some((set_labels(set), set.next.newest_check_seconds()?))),
     );
     page.gauge(
         "dns_consistency_sweep_duration_seconds",

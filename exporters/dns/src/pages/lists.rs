@@ -37,6 +37,15 @@ pub(crate) struct Report<'a> {
     newest_check: Option<&'a str>,
     /// What the last sweep showed; absent before the first.
     shown: Option<Vec<Kind<'a>>>,
+    /// What there is to be told of resolvers that are written by their names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<Told<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    name: &'a str,
+    told: &'a str,
 }
 
 /// Resolvers that have something in common.
@@ -62,7 +71,7 @@ struct Named<'a> {
 impl<'a> Report<'a> {
     /// The report of the list of a set.
     pub(crate) fn new(set: &'a SetState, latest: &'a Latest) -> Self {
-        let list = &set.plan.set.list;
+        let list = &*set.next;
         let (without_country, without_system) = list.unplaced();
         let before = latest.before_reload.as_ref();
         let snapshot = latest.trusted().or(before).or(latest.snapshot.as_ref());
@@ -79,6 +88,11 @@ impl<'a> Report<'a> {
             without_system,
             newest_check: list.newest_check.as_deref(),
             shown: snapshot.map(|snapshot| kinds(set, snapshot)),
+            names: list
+                .told
+                .iter()
+                .map(|(name, told)| Told { name: name.as_str(), told })
+                .collect(),
         }
     }
 }
@@ -194,6 +208,9 @@ fn section(report: &Report<'_>) -> Markup {
                 (report.without_country) " have no known country, and are in none that is judged; " (report.without_system)
                 " have no known AS, and vote by their /24 or /48. Tables in " code { "geo_files" } " would tell."
             }
+        }
+        @if !report.names.is_empty() {
+            ul { @for it in &report.names { li { (it.name) " " (it.told) } } }
         }
         @match &report.shown {
             None => p { "No sweep yet." },

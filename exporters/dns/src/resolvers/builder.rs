@@ -11,6 +11,7 @@ use super::{
     ANYCAST, Certified, Country, Entry, Geo, OptOut, Resolver, ResolverList, Skipped, UNKNOWN,
     network,
 };
+use crate::exchange::HostName;
 use crate::special;
 
 /// A list in the making.
@@ -53,15 +54,18 @@ pub(crate) enum Added {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 enum Network {
     As(u32),
+    /// All addresses of one name, which are somebody's: whoever has many has no more votes for that.
+    Name(HostName),
     Prefix(IpAddr),
 }
 
 impl Network {
-    fn of(address: IpAddr, asn: Option<u32>) -> Self {
+    fn of(address: IpAddr, asn: Option<u32>, host: Option<&HostName>) -> Self {
         // 0 stands for "unknown" in public lists.
-        match asn {
-            Some(asn) if asn > 0 => Self::As(asn),
-            _ => Self::Prefix(network(address)),
+        match (asn, host) {
+            (Some(asn), _) if asn > 0 => Self::As(asn),
+            (_, Some(host)) => Self::Name(host.clone()),
+            (_, None) => Self::Prefix(network(address)),
         }
     }
 }
@@ -97,9 +101,20 @@ impl Builder {
         Self { latest: Some(latest), ..self }
     }
 
-    /// Notes a name of which no address is known.
-    pub(crate) fn unresolved(&mut self) {
+    /// Notes an entry that is written by its name.
+    pub(crate) fn named(&mut self) {
+        self.list.names += 1;
+    }
+
+    /// Notes that a name stands for nobody; also whether that is because it was not looked up yet.
+    pub(crate) fn unresolved(&mut self, is_awaited: bool) {
         self.list.unresolved += 1;
+        self.list.is_awaited |= is_awaited;
+    }
+
+    /// Notes what there is to be told of a name.
+    pub(crate) fn tell(&mut self, name: &HostName, text: String) {
+        self.list.told.push((name.clone(), text));
     }
 
     /// Notes lines that were left out.
@@ -122,18 +137,17 @@ impl Builder {
     /// Adds a resolver, unless it is there or has an address that is not asked; both are counted.
     pub(crate) fn add(&mut self, entry: &Entry) -> Added {
         let Entry { address, host, port, certified, .. } = entry;
-        if !self.takes(*address) {
-            self.list.excluded += 1;
-            return Added::Special;
+        let added = self.look(*address);
+        match added {
+            Added::Special => self.list.excluded += 1,
+            Added::OptedOut => self.list.opted_out += 1,
+            Added::Again => self.list.duplicates += 1,
+            Added::New => {}
         }
-        if self.opt_out.has(*address) {
-            self.list.opted_out += 1;
-            return Added::OptedOut;
+        if added != Added::New {
+            return added;
         }
-        if !self.seen.insert(*address) {
-            self.list.duplicates += 1;
-            return Added::Again;
-        }
+        self.seen.insert(*address);
         let Placed { said, elsewhere, asn } = self.placed(entry);
         let index = self.list.resolvers.len();
         if let (Some(elsewhere), Ok(index)) = (elsewhere, u32::try_from(index)) {
@@ -142,7 +156,8 @@ impl Builder {
         }
         let country = self.country(said.as_ref());
         let next = u32::try_from(self.networks.len()).expect("no list has so many lines");
-        let network = *self.networks.entry(Network::of(*address, asn)).or_insert(next);
+        let network =
+            *self.networks.entry(Network::of(*address, asn, host.as_ref())).or_insert(next);
         let asn = asn.unwrap_or_default();
         // The set's own is none of its own.
         let port = port.filter(|port| *port != self.port);
@@ -182,10 +197,19 @@ impl Builder {
         Placed { said, elsewhere, asn }
     }
 
-    /// Whether an address is one that the list takes.
-    pub(crate) fn takes(&self, address: IpAddr) -> bool {
-        !special::is_never_a_resolver(address)
-            && (self.allow_private || !special::is_special(address))
+    /// What would become of a resolver at an address.
+    pub(crate) fn look(&self, address: IpAddr) -> Added {
+        let is_special = special::is_never_a_resolver(address)
+            || (!self.allow_private && special::is_special(address));
+        if is_special {
+            Added::Special
+        } else if self.opt_out.has(address) {
+            Added::OptedOut
+        } else if self.seen.contains(&address) {
+            Added::Again
+        } else {
+            Added::New
+        }
     }
 
     /// Whether nobody is in the list.
@@ -206,6 +230,7 @@ impl Builder {
 
     /// The list.
     pub(crate) fn finish(self) -> ResolverList {
-        ResolverList { networks: self.networks.len(), ..self.list }
+        let opt_out = if self.list.names > 0 { self.opt_out } else { Arc::default() };
+        ResolverList { networks: self.networks.len(), opt_out, ..self.list }
     }
 }

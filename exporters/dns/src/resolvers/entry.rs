@@ -12,7 +12,7 @@ use crate::exchange::HostName;
 use crate::exchange::identity::{CertifiedName, HttpPath};
 
 /// What is wrong with where a resolver is said to be.
-pub(crate) const NOWHERE: &str = "must be an IP address or a host name, or either with a port (IP:PORT, [IP]:PORT for IPv6, NAME:PORT)";
+pub(crate) const NOWHERE: &str = "must be an IP address, or a host name with its domain (`localhost` alone has none), or either with a port (IP:PORT, [IP]:PORT for IPv6, NAME:PORT)";
 
 /// An address, and what is known of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +87,11 @@ impl Country {
 
 impl Country {
     /// Its code.
+    pub(crate) fn code(&self) -> &str {
+        &self.0
+    }
+
+    /// Its code, to be kept.
     pub(crate) fn into_code(self) -> String {
         self.0
     }
@@ -156,6 +161,21 @@ impl At {
     }
 }
 
+/// A port in digits alone.
+fn number(port: &str) -> Option<u16> {
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    port.parse().ok().filter(|port| is_number && *port > 0)
+}
+
+/// Whether a name is one that is looked up: what is in a wrong line, or an address that has a slip, is nobody's to know.
+/// No top-level domain begins with a digit (RFC 3696 §2), or has one letter.
+fn is_whole(name: &HostName) -> bool {
+    let last = name.as_str().rsplit_once('.').map(|(_, last)| last);
+    let is_domain =
+        |last: &str| last.len() > 1 && !last.starts_with(|it: char| it.is_ascii_digit());
+    last.map_or(name.as_str() == "localhost", is_domain)
+}
+
 impl TryFrom<String> for At {
     type Error = &'static str;
 
@@ -168,14 +188,11 @@ impl TryFrom<String> for At {
             return Ok(Self { host: Host::Address(at.ip()), port: Some(port) });
         }
         let (name, port) = match text.split_once(':') {
-            Some((name, port)) => (name, Some(port.parse().map_err(|_| NOWHERE)?)),
+            Some((name, port)) => (name, Some(number(port).ok_or(NOWHERE)?)),
             None => (text.as_str(), None),
         };
         let name: HostName = name.parse().map_err(|_| NOWHERE)?;
-        // No top-level domain is a number (RFC 3696 §2): it is an address that has a slip.
-        let last = name.as_str().rsplit('.').next().unwrap_or_default();
-        let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number || port.is_some_and(|port: u16| port == 0) {
+        if !is_whole(&name) {
             return Err(NOWHERE);
         }
         Ok(Self { host: Host::Name(name), port })
@@ -251,6 +268,13 @@ mod tests {
             "fe80::1%eth0",
             "",
             ":53",
+            "1.1.1.l",
+            "8.8.8.8x",
+            "s3cret",
+            "0x7f000001",
+            "1.2.3.0x4",
+            "fe80:53",
+            "dns.example:+53",
             "https://dns.example/dns-query",
         ] {
             assert_eq!(at(text), Err(NOWHERE), "{text}");

@@ -6,7 +6,7 @@ use exporter_kit::config::{Place, Problems};
 use ipnet::IpNet;
 
 /// Who is left alone.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OptOut {
     /// Prefixes that do not overlap, in their order.
     nets: Vec<IpNet>,

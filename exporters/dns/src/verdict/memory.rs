@@ -61,6 +61,9 @@ pub(crate) struct Memory {
     /// list, so it is kept apart from the rest.
     #[serde(skip)]
     pub(crate) answered: Vec<u32>,
+    /// The same of those that are not in the list: where names are may be known later, or be as before again.
+    #[serde(skip)]
+    pub(crate) elsewhere: BTreeMap<IpAddr, u32>,
 }
 
 impl Memory {

@@ -328,6 +328,7 @@ impl Standard {
             reference: memory.reference.clone(),
             migration: self.migration.clone(),
             answered: memory.answered.clone(),
+            elsewhere: memory.elsewhere.clone(),
             ..Memory::default()
         };
         let is_answer = |at: usize| case.heard.replies(at).any(super::said::Said::is_answer);

@@ -103,6 +103,10 @@ questions: [{{ name: api.messenger.example, types: [A] }}]
     program.wait_until("the one that has an address", |it| it.get(&agree) >= Some(1.0));
     let failed = "dns_consistency_sweeps_total{result=\"failed\",set=\"lost\"}";
     program.wait_until("the one that has none", |it| it.get(failed) >= Some(1.0));
+    // Whoever looks it up, there is no such name (RFC 6761).
+    while !program.page("/lists").contains("nowhere.invalid is not asked: there is no such name") {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
     let metrics = program.metrics();
     assert_eq!(resolvers(&metrics, "known", "unresolved"), Some(0.0));
     assert_eq!(resolvers(&metrics, "lost", "unresolved"), Some(1.0));
