@@ -52,7 +52,8 @@ pub(crate) async fn run(
     } else if known.store.is_some() {
         set.state().was_told(known.standing.told(&plan, unix_seconds()));
     }
-    set.remembers(&plan, known.standing.memories());
+    let (of_set, memories) = (Arc::clone(&set), Arc::clone(known.standing.memories()));
+    off_the_thread(move || of_set.remembers(&plan, &memories)).await;
     sleep_until(earliest).await;
     let mut asked = Arc::clone(&begun.set.list);
     let every = || {
@@ -141,7 +142,7 @@ async fn load(plan: &Arc<Plan>, store: Option<Store>, courtesy: &Courtesy) -> Kn
 
 /// Sweeps once.
 async fn round(
-    set: &RunningSet,
+    set: &Arc<RunningSet>,
     courtesy: &Courtesy,
     mut known: Known,
     swept: &Arc<Plan>,
@@ -202,13 +203,19 @@ async fn round(
     let completed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let snapshot = Snapshot { seconds, degraded, verdicts, kept: Some(kept) };
     let (ended, memories) = (Moment::Real(Instant::now()), Arc::clone(known.standing.memories()));
-    if is_other {
-        set.exchange(&plan.set.list, &memories, snapshot, completed, ended);
-    } else {
+    let (of_set, list) = (Arc::clone(set), Arc::clone(&plan.set.list));
+    let state = off_the_thread(move || {
+        if is_other {
+            of_set.exchange(&list, &memories, snapshot, completed, ended);
+            // What it was goes here.
+            drop(state);
+            return of_set.state();
+        }
         state.remembers(memories);
-        let published = Arc::clone(&state);
-        off_the_thread(move || published.publish(snapshot, completed, ended)).await;
-    }
+        state.publish(snapshot, completed, ended);
+        state
+    })
+    .await;
     state.counts.sweep(if degraded { SweepResult::Degraded } else { SweepResult::Complete });
     match (degraded, silent) {
         (true, _) => state.health.down("degraded"),

@@ -61,23 +61,16 @@ impl RunningSet {
 
     /// Exchanges a plan for one with the same work, and tells the task. Other resolvers wait for the next sweep.
     pub(crate) fn relabel(&self, plan: &Plan, now: u64) {
-        let mut state = self.lock();
-        let list = &plan.set.list;
-        let is_waiting = state.is_swept && !list.asks_as(&state.plan.set.list);
-        let shown = if is_waiting { plan.of(&state.plan.set.list) } else { plan.clone() };
-        let is_same_list = is_waiting || list.asks_as(&state.plan.set.list);
-        let mut with = if shown == *state.plan {
-            SetState::clone(&state)
-        } else if is_same_list {
-            state.with(&shown, now)
-        } else {
-            let memories = memories_of(&state.plan, &state.latest().memories, &shown);
-            state.with(&shown, now).anew(Arc::new(memories))
-        };
-        with.next = Arc::clone(list);
-        with.show_detail();
-        *state = Arc::new(with);
-        drop(state);
+        loop {
+            // The task, which measures, waits for nobody who makes a long list.
+            let before = self.state();
+            let after = Arc::new(before.relabelled(plan, now));
+            let mut state = self.lock();
+            if Arc::ptr_eq(&state, &before) {
+                *state = after;
+                break;
+            }
+        }
         self.relabelled.notify_one();
     }
 
@@ -101,7 +94,7 @@ impl RunningSet {
     }
 
     /// Puts a good sweep of a list, which is not that of the one before, in the place of that, with what is remembered
-    /// of it.
+    /// of it. That takes a while, for what it replaces.
     pub(crate) fn exchange(
         &self,
         list: &Arc<ResolverList>,
@@ -164,6 +157,26 @@ impl SetState {
         self.lock().carried = Arc::new(carried);
         state.counts.set_buckets(&plan.buckets);
         state
+    }
+
+    /// The same set, under another plan with the same work. Whom it asks is another where no sweep has begun, else from the
+    /// next one on.
+    fn relabelled(&self, plan: &Plan, now: u64) -> Self {
+        let list = &plan.set.list;
+        let is_same_list = list.asks_as(&self.plan.set.list);
+        let is_waiting = self.is_swept && !is_same_list;
+        let shown = if is_waiting { plan.of(&self.plan.set.list) } else { plan.clone() };
+        let mut with = if shown == *self.plan {
+            self.clone()
+        } else if is_waiting || is_same_list {
+            self.with(&shown, now)
+        } else {
+            let memories = memories_of(&self.plan, &self.latest().memories, &shown);
+            self.with(&shown, now).anew(Arc::new(memories))
+        };
+        with.next = Arc::clone(list);
+        with.show_detail();
+        with
     }
 
     /// The same set, of which nothing was swept in the order of its list, and this is remembered.

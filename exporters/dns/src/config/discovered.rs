@@ -212,11 +212,10 @@ impl Joined {
             return self.builder.unresolved(true);
         };
         let (mut taken, mut is_counted) = (0, false);
-        for (at, address) in addresses.iter().enumerate() {
+        for address in addresses {
             if taken == MOST_OF_NAME {
-                let rest = addresses.len() - at;
                 let text =
-                    format!("is asked at {MOST_OF_NAME} of its addresses, and not at {rest} more");
+                    format!("is asked at {MOST_OF_NAME} of its addresses, and not at the others");
                 self.builder.tell(name, text);
                 break;
             }
