@@ -22,8 +22,8 @@ pub(crate) enum Outcome {
     Unreachable,
     /// The query never left this machine: says nothing about the resolver.
     LocalError,
-    /// The resolver would have to be asked once more, over TCP or without EDNS, and there was no room for that: says
-    /// nothing about the resolver either.
+    /// The resolver would have to be asked once more, over TCP, without EDNS or by another connection, and there was no room
+    /// for that or none came about: says nothing about the resolver either.
     NotAsked,
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::ensure;
 use futures_util::StreamExt as _;
 use hickory_net::NetError;
 use hickory_net::h2::HttpsClientStream;
@@ -21,8 +22,9 @@ use tokio::time::timeout;
 use super::identity::{Identity, Way};
 use super::unanswered::Unanswered;
 
-/// Questions that wait for an answer over one connection: we put one at a time.
-const AT_A_TIME: usize = 1;
+/// Questions that wait for an answer over one connection. We put one at a time; those to which nothing came are forgotten
+/// by and by.
+const AT_A_TIME: usize = 8;
 
 /// How connections are made: over what, and whose certificates are believed.
 #[derive(Clone, Debug)]
@@ -35,11 +37,13 @@ impl Client {
     /// Believes certificates that these CAs signed; those of the system, which are read now, where none are given. Waits for
     /// a disk.
     pub(crate) fn new(way: Way, roots: Option<&[CertificateDer<'static>]>) -> anyhow::Result<Self> {
-        let mut store = RootCertStore::empty();
-        match roots {
-            Some(roots) => store.add_parsable_certificates(roots.iter().cloned()),
-            None => store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
-        };
+        let store = if let Some(roots) = roots {
+            believed(roots.to_vec(), "")
+        } else {
+            let system = rustls_native_certs::load_native_certs();
+            let why = system.errors.first().map(ToString::to_string).unwrap_or_default();
+            believed(system.certs, &why)
+        }?;
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(store)
@@ -75,7 +79,8 @@ impl Client {
             Way::Dot => {
                 let name = ServerName::try_from(name.to_string());
                 let name = name.map_err(|_| rustls::Error::UnsupportedNameType)?;
-                tls_exchange(peer, name, config, patience, Some(AT_A_TIME), provider).await
+                // Of its own patience we would hear as of an end of the connection: ours is over before.
+                tls_exchange(peer, name, config, 2 * patience, Some(AT_A_TIME), provider).await
             }
             Way::Doh => {
                 let builder = HttpsClientStream::builder(Arc::new(config), provider);
@@ -91,6 +96,19 @@ impl Client {
             }
         }
     }
+}
+
+/// Whose word is taken. That there is nobody is this machine's fault, and would be told for that of each resolver: that
+/// nobody signed its certificate who is believed.
+fn believed(roots: Vec<CertificateDer<'static>>, why: &str) -> anyhow::Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(roots);
+    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+    ensure!(
+        !store.is_empty(),
+        "this machine has no CA certificates{why}: install `ca-certificates`, or name a file in `tls_config.ca_file`"
+    );
+    Ok(store)
 }
 
 /// A connection. It ends when it is dropped.
@@ -109,9 +127,28 @@ impl Connection {
         let mut answers = self.exchange.send(request);
         match timeout(self.patience, answers.next()).await {
             Ok(Some(Ok(answer))) => Ok(answer.into_buffer()),
-            Ok(Some(Err(error))) => Err(Unanswered::of(&error)),
+            // That of QUIC is over a connection that has ended for being idle.
+            Ok(Some(Err(error))) => Err(match Unanswered::of(&error) {
+                Unanswered::Timeout if !matches!(error, NetError::Timeout) => Unanswered::Closed,
+                why => why,
+            }),
             Ok(None) => Err(Unanswered::Closed),
             Err(_) => Err(Unanswered::Timeout),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_nobody_is_believed_is_said_with_the_cause_and_what_to_do() {
+        for why in ["", "no such file"] {
+            let error = believed(vec![vec![7; 9].into()], why).unwrap_err().to_string();
+            assert!(error.starts_with("this machine has no CA certificates"), "{error}");
+            assert!(error.contains(why) && error.contains("install `ca-certificates`"), "{error}");
+        }
+        assert!(Client::new(Way::Dot, Some(&[])).is_err());
     }
 }

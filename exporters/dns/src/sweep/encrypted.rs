@@ -1,7 +1,8 @@
 //! A sweep of resolvers that are asked by TLS, HTTPS or QUIC: one connection each, over which all its questions go.
 //!
 //! That no connection came about says nothing of a name: it is the outcome of all questions, the control's among them,
-//! and the reason is counted. The sweep is bounded as one by datagrams is: by its rate, by what is owed to each resolver,
+//! and the reason is counted. Where that is so only after an answer, what is left is as not asked: by then the control may
+//! have passed, and the name would be blamed. The sweep is bounded as one by datagrams is: by its rate, by what is owed to each resolver,
 //! and by how many connections are open at once.
 
 use std::net::SocketAddr;
@@ -25,6 +26,10 @@ use crate::exchange::unanswered::Unanswered;
 use crate::outcome::{LocalError, Outcome};
 use crate::reply::{self, Reply};
 
+/// Questions in a row that brought nothing after which another connection is tried: it may be the connection, and each
+/// costs its owner a handshake.
+const DOUBTED: u32 = 2;
+
 /// What all connections share.
 #[derive(Debug)]
 struct Asking {
@@ -41,6 +46,10 @@ struct Asked<'a> {
     peer: SocketAddr,
     whose: Identity,
     link: Option<Connection>,
+    /// It answered something in this sweep.
+    has_answered: bool,
+    /// To so many questions in a row nothing came over a connection that there was.
+    silent: u32,
     /// Why it could not be connected to: it is not tried again in this sweep.
     failed: Option<Unanswered>,
 }
@@ -81,6 +90,8 @@ async fn ask_all(asking: &Asking, resolver: usize) {
         peer: set.list.peer(resolver, set.port),
         whose: how.identity(&set.list, resolver),
         link: None,
+        has_answered: false,
+        silent: 0,
         failed: None,
     };
     let control = shared.plan.questions.len();
@@ -118,7 +129,7 @@ impl Asked<'_> {
     /// Puts a question, if it may be put, over the connection that there is or over a new one.
     async fn ask(&mut self, question: usize, form: Form, want: Want) -> Outcome {
         if let Some(why) = self.failed {
-            return outcome_of(why);
+            return self.outcome_of(why);
         }
         if !self.may_ask(want).await {
             return Outcome::NotAsked;
@@ -126,9 +137,11 @@ impl Asked<'_> {
         let (is_old, answer) = (self.link.is_some(), self.exchange(question, form).await);
         match answer {
             Ok(outcome) => outcome,
-            // It was closed for being idle, maybe, since the question before.
-            Err(Unanswered::Closed) if is_old && self.may_ask(Want::Besides).await => {
-                self.link = None;
+            // It was closed for being idle, maybe, since the question before: by our pace, so that this is as planned.
+            Err(Unanswered::Closed) if is_old => {
+                if !self.may_ask(Want::Planned).await {
+                    return Outcome::NotAsked;
+                }
                 let again = self.exchange(question, form).await;
                 again.unwrap_or_else(|why| self.unanswered(why))
             }
@@ -198,17 +211,26 @@ impl Asked<'_> {
             shared.counts.query(how.way.transport());
         }
         let asked = Instant::now();
-        let bytes = connection.ask(&query).await?;
+        let answer = connection.ask(&query).await;
         let took = asked.elapsed();
-        self.link = Some(connection);
-        match reply::read(&bytes, template, 0) {
+        self.silent = if answer == Err(Unanswered::Timeout) { self.silent + 1 } else { 0 };
+        let is_good = match answer {
+            Ok(_) | Err(Unanswered::Http | Unanswered::Malformed) => true,
+            // A name whose servers are slow is no reason to connect anew.
+            Err(Unanswered::Timeout) => self.silent != DOUBTED,
+            Err(_) => false,
+        };
+        self.link = Some(connection).filter(|_| is_good);
+        let outcome = match reply::read(&answer?, template, 0) {
             Reply::Answer(answer) => {
                 shared.counts.answered(took);
-                Ok(Outcome::Answer(answer))
+                Outcome::Answer(answer)
             }
-            Reply::Truncated => Ok(Outcome::Truncated),
-            Reply::Ignored(_) => Err(Unanswered::Malformed),
-        }
+            Reply::Truncated => Outcome::Truncated,
+            Reply::Ignored(_) => return Err(Unanswered::Malformed),
+        };
+        self.has_answered = true;
+        Ok(outcome)
     }
 
     fn unanswered(&self, why: Unanswered) -> Outcome {
@@ -217,16 +239,19 @@ impl Asked<'_> {
         if why == Unanswered::Local {
             counts.local_error(LocalError::Send, 1);
         }
-        outcome_of(why)
+        self.outcome_of(why)
     }
-}
 
-/// What a reason is in the words of a sweep: none of them is an answer.
-fn outcome_of(why: Unanswered) -> Outcome {
-    match why {
-        Unanswered::Timeout => Outcome::Timeout,
-        Unanswered::Malformed | Unanswered::Http => Outcome::Malformed,
-        Unanswered::Local => Outcome::LocalError,
-        _ => Outcome::Unreachable,
+    /// What a reason is in the words of a sweep: none of them is an answer.
+    fn outcome_of(&self, why: Unanswered) -> Outcome {
+        match why {
+            Unanswered::Local => Outcome::LocalError,
+            // That is of the question: there is a connection.
+            Unanswered::Timeout if self.failed.is_none() => Outcome::Timeout,
+            Unanswered::Malformed if self.failed.is_none() => Outcome::Malformed,
+            _ if self.has_answered => Outcome::NotAsked,
+            Unanswered::Timeout => Outcome::Timeout,
+            _ => Outcome::Unreachable,
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Resolvers that are asked by TLS, HTTPS and QUIC: Debian's unbound, and a server by aioquic; kdig says what they answer.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{self, BufRead as _, BufReader};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use peers::{Authority, NameServer, Program, Scrape, free_port};
 
@@ -27,6 +28,12 @@ impl Unbound {
 
     /// The same, which says that it is this machine.
     fn start_as(identity: &str, signed: &peers::Signed) -> Self {
+        let more = format!("  identity: \"{identity}\"\n  tcp-idle-timeout: 100\n");
+        Self::start_with(&more, signed)
+    }
+
+    /// The same, of which this is said besides.
+    fn start_with(more: &str, signed: &peers::Signed) -> Self {
         let (tls, https) = (free_port(), free_port());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let files = [("a.pem", &*signed.certificate), ("a.key", &*signed.key)];
@@ -48,16 +55,35 @@ impl Unbound {
   pidfile: \"\"
   directory: \"{folder}\"
   module-config: \"iterator\"
-  tcp-idle-timeout: 100
-  identity: \"{identity}\"
+  nsid: \"ascii_left-rack\"
   local-zone: \"messenger.example.\" static
   local-data: \"api.messenger.example. A 149.154.167.220\"
   local-data: \"api.messenger.example. A 149.154.167.99\"
-"
+{more}"
             )
         });
         Self { server, tls, https }
     }
+}
+
+/// Hands one connection on to a server, and ends all that follow.
+fn once(server: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut connections = listener.incoming().flatten();
+        let Some(ours) = connections.next() else { return };
+        let theirs = TcpStream::connect(("127.0.0.1", server)).unwrap();
+        for (from, to) in [(&ours, &theirs), (&theirs, &ours)] {
+            let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+            thread::spawn(move || {
+                let _ = io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Both);
+            });
+        }
+        connections.for_each(drop);
+    });
+    port
 }
 
 /// A server by QUIC, ended when it is dropped.
@@ -103,6 +129,12 @@ type Fault<'a> = (&'a str, &'a str, &'a str, u16, &'a str, &'a str, &'a str);
 
 fn of_set(metrics: &Scrape, set: &str, metric: &str, label: &str) -> Option<f64> {
     metrics.get(&format!("dns_consistency_{metric}{{{}}}", labels(label, set)))
+}
+
+/// Whether the verdicts of a sweep are told.
+fn is_swept(metrics: &Scrape, set: &str) -> bool {
+    let agree = "name=\"api.messenger.example\",outcome=\"agree\",type=\"A\"";
+    of_set(metrics, set, "responses", agree).is_some()
 }
 
 /// Labels in the order of their names.
@@ -187,12 +219,84 @@ fn resolvers_are_asked_by_tls_https_and_quic() {
         assert_eq!(of_set(&metrics, set, "connect_seconds_count", ""), Some(1.0), "{set}");
         assert_eq!(of_set(&metrics, set, "response_seconds_count", ""), Some(3.0), "{set}");
         assert_eq!(of_set(&metrics, set, "queries_total", "transport=\"udp\""), None, "{set}");
+        let rows =
+            program.page(&format!("/api/v1/results?name=api.messenger.example&type=A&set={set}"));
+        assert!(rows.contains("\"nsid\":\"left-rack\""), "{set} {rows}");
         assert_eq!(
             kdig(folder.path(), *port, over),
             ["149.154.167.220", "149.154.167.99"],
             "{set}"
         );
     }
+    agrees(&program, "slow");
+    // It was connected to anew for each question, and each that met the end of the connection was put once more.
+    let metrics = program.metrics();
+    assert_eq!(of_set(&metrics, "slow", "connect_seconds_count", ""), Some(3.0));
+    assert_eq!(of_set(&metrics, "slow", "response_seconds_count", ""), Some(3.0));
+}
+
+#[test]
+fn a_connection_that_fails_after_an_answer_is_held_against_no_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::default();
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    let unbound = Unbound::start(&authority.sign_for(&[NAME]));
+    let set = |name: &str, control: &str| {
+        format!(
+            "  - {{ name: {name}, transport: dot, port: {}, resolvers: [127.0.0.1], allow_private: true, min_resolvers: 1, \
+             min_networks: 1, interval: 60s, rate: 1, tls_config: {{ server_name: {NAME}, ca_file: ca.pem }}{control} }}\n",
+            once(unbound.tls)
+        )
+    };
+    let sets = set("controlled", ", control: api.messenger.example") + &set("uncontrolled", "");
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}\nsets:\n{sets}questions: [{{ name: api.messenger.example, types: [A, AAAA, MX] }}]\n"
+    );
+    let program = start(folder.path(), &config);
+    // The first question has an answer; the server ends the connection for being idle, and takes no other.
+    for (set, unasked) in [("controlled", 3.0), ("uncontrolled", 2.0)] {
+        let metrics = program.wait_until(set, |it| is_swept(it, set));
+        let sum = |outcome: &str| {
+            let of_type = |kind| {
+                let labels =
+                    format!("name=\"api.messenger.example\",outcome=\"{outcome}\",type=\"{kind}\"");
+                of_set(&metrics, set, "responses", &labels).unwrap_or_default()
+            };
+            ["A", "AAAA", "MX"].map(of_type).iter().sum::<f64>()
+        };
+        assert_eq!(sum("not_asked"), unasked, "{set}");
+        assert_eq!(["unreachable", "timeout", "malformed"].map(sum), [0.0; 3], "{set}");
+        assert_eq!(of_set(&metrics, set, "connect_seconds_count", ""), Some(1.0), "{set}");
+    }
+}
+
+#[test]
+fn a_name_whose_servers_are_slow_costs_no_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::default();
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let more = format!(
+        "  do-not-query-localhost: no\nforward-zone:\n  name: \"slow.example.\"\n  forward-addr: 127.0.0.1@{}\n",
+        silent.local_addr().unwrap().port()
+    );
+    let unbound = Unbound::start_with(&more, &authority.sign_for(&[NAME]));
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+sets: [{{ name: own, transport: dot, port: {}, resolvers: [127.0.0.1], allow_private: true, min_resolvers: 1, min_networks: 1,
+  interval: 60s, timeout: 1s, tls_config: {{ server_name: {NAME}, ca_file: ca.pem }}, control: api.messenger.example }}]
+questions:
+  - {{ name: slow.example, types: [A] }}
+  - {{ name: api.messenger.example, types: [A, AAAA, MX, NS, TXT, CAA, SRV, SOA] }}
+",
+        unbound.tls
+    );
+    let program = start(folder.path(), &config);
+    let metrics = program.wait_until("it was asked", |it| is_swept(it, "own"));
+    let slow = "name=\"slow.example\",outcome=\"timeout\",type=\"A\"";
+    assert_eq!(of_set(&metrics, "own", "responses", slow), Some(1.0));
+    assert_eq!(of_set(&metrics, "own", "response_seconds_count", ""), Some(9.0));
+    assert_eq!(of_set(&metrics, "own", "connect_seconds_count", ""), Some(1.0));
 }
 
 #[test]
@@ -218,7 +322,7 @@ fn who_cannot_be_connected_to_is_told_by_why_and_never_for_another_answer() {
         ("timeout", "timeout", "dot", silent_port, NAME, "ca.pem", ""),
         // It closes at once where TLS is spoken.
         ("closed", "unreachable", "dot", good.server.address().port(), NAME, "ca.pem", ""),
-        ("http", "malformed", "doh", good.https, NAME, "ca.pem", ", path: /elsewhere"),
+        ("http", "unreachable", "doh", good.https, NAME, "ca.pem", ", path: /elsewhere"),
         ("tls_name", "unreachable", "doh", good.https, "other.example", "ca.pem", ""),
         ("timeout", "timeout", "doq", free_port(), NAME, "ca.pem", ""),
     ];
