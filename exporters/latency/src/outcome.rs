@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use exporter_kit::label_enum;
-use nix::libc::{EACCES, ENOPROTOOPT};
+use nix::libc::{EACCES, EHOSTDOWN, EMSGSIZE, ENONET, ENOPROTOOPT, EPROTO};
 
 label_enum! {
     /// Why a probe failed. A closed set, since it is a label.
@@ -48,9 +48,11 @@ impl Failure {
 
     /// Classifies what the kernel said of a socket.
     pub(crate) fn of_io(error: &io::Error) -> Self {
-        // What the kernel makes of ICMP "administratively prohibited" (IPv6) and "protocol
-        // unreachable"; a local firewall's refusal is EPERM instead.
-        if let Some(EACCES | ENOPROTOOPT) = error.raw_os_error() {
+        // What the kernel makes of ICMP "administratively prohibited" (IPv6), "protocol unreachable", "fragmentation
+        // needed", "host unknown", "host isolated", and "parameter problem" (icmp_err_convert of Linux); a local
+        // firewall's refusal is EPERM instead.
+        let of_icmp = [EACCES, ENOPROTOOPT, EMSGSIZE, EHOSTDOWN, ENONET, EPROTO];
+        if error.raw_os_error().is_some_and(|errno| of_icmp.contains(&errno)) {
             return Self::Unreachable;
         }
         match error.kind() {
@@ -234,6 +236,10 @@ mod tests {
             (libc::EHOSTUNREACH, Failure::Unreachable),
             (libc::ENETUNREACH, Failure::Unreachable),
             (libc::EACCES, Failure::Unreachable),
+            (libc::EMSGSIZE, Failure::Unreachable),
+            (libc::EHOSTDOWN, Failure::Unreachable),
+            (libc::ENONET, Failure::Unreachable),
+            (libc::EPROTO, Failure::Unreachable),
             (libc::EPERM, Failure::Local),
             (libc::ECONNRESET, Failure::Reset),
             (libc::EPIPE, Failure::Reset),

@@ -14,6 +14,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use exporter_kit::{Every, Rounds};
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -198,7 +199,9 @@ impl Round {
         let (timeout, resolvers) = (work.timeout, work.resolvers.as_slice());
         let attempt = Attempt { ip, timeout, spent, icmp, strays, resolvers };
         state.begun();
-        let outcome = work.probe.run(&attempt).await;
+        // One that panics is decided as well, or it would be under way for ever, and says nothing of the target.
+        let outcome = AssertUnwindSafe(work.probe.run(&attempt)).catch_unwind().await;
+        let outcome = outcome.unwrap_or_else(|_| Outcome::failed(Failure::Local));
         let decided = clock.now();
         state.decided(number, ip, &outcome, decided);
         ((ip, outcome), decided)

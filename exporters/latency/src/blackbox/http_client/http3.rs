@@ -1,7 +1,8 @@
 //! One request by HTTP/3, and its answer.
 
 use std::error::Error;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,18 +10,19 @@ use std::task::{Context, Poll, ready};
 
 use h3::client::{RequestStream, SendRequest};
 use h3::error::{ConnectionError, StreamError};
-use h3_quinn::{OpenStreams, RecvStream};
 use hyper::body::{Buf as _, Bytes, Frame};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
+use tokio::task::coop::cooperative;
 use tokio::time::Instant;
 
 use super::connection::Asked;
 use super::quic::{self, Connection, Socket};
+use super::streams::{self, OpenStreams, RecvStream, SendStream};
 use crate::blackbox::ask::Ask;
 use crate::blackbox::found::{Found, HttpPhases};
 use crate::blackbox::tls::Handshake;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Phase};
 
 /// What is kept of the headers of an answer: they are so few then that they can be counted.
 const MOST_HEADER_BYTES: u64 = 1 << 19;
@@ -43,7 +45,7 @@ pub(crate) struct Body {
     /// What is still to come, where the head has said how much that is.
     left: Option<u64>,
     socket: Arc<Socket>,
-    flood: Pin<Box<dyn Future<Output = ()> + Send>>,
+    over: Pin<Box<dyn Future<Output = io::Error> + Send>>,
 }
 
 impl Http3 {
@@ -58,7 +60,14 @@ impl Http3 {
         let connection = quic::open(to, handshake, phases, ask, found).await?;
         let mut builder = h3::client::builder();
         builder.max_field_section_size(MOST_HEADER_BYTES).send_grease(false);
-        let built = builder.build(h3_quinn::Connection::new(connection.quic.clone())).await;
+        // A server may grant none of the streams that this takes.
+        found.watch.begin(Phase::Ttfb);
+        let streams = streams::Connection::new(connection.quic.clone());
+        let built = tokio::select! {
+            biased;
+            built = builder.build(streams) => built,
+            failure = connection.socket.fault(ask) => return Err(failure),
+        };
         let (mut driver, sender) = built.map_err(|error| {
             ask.log.line(|| format!("HTTP/3 cannot be begun: {error}"));
             of_connection(&error, &connection)
@@ -101,18 +110,14 @@ impl Http3 {
         }
         let stream = self.sender.send_request(request).await?;
         let (mut outward, mut inward) = stream.split();
-        let sending = async {
-            if !body.is_empty() {
-                outward.send_data(body).await?;
-            }
-            outward.finish().await?;
-            Ok::<_, StreamError>(())
-        };
-        // Whoever does not want the body may answer all the same.
-        let sending = async {
-            let _ = sending.await;
-            pending::<()>().await;
-        };
+        if body.is_empty() {
+            let _ = outward.finish().await;
+        } else {
+            // Whoever does not want the body may answer all the same, and whoever answers early may want the rest of it.
+            self.connection.tasks.0.begin(async move {
+                let _ = send(outward, body).await;
+            });
+        }
         let answering = async {
             for _ in 0..MOST_INTERIM {
                 let response = inward.recv_response().await?;
@@ -122,18 +127,23 @@ impl Http3 {
             }
             Err(Cannot::Wait)
         };
-        let response = tokio::select! {
-            biased;
-            response = answering => response?,
-            () = sending => unreachable!("it goes on for ever"),
-        };
+        let response = cooperative(answering).await?;
         let came = Instant::now();
         let socket = Arc::clone(&self.connection.socket);
-        let flood = Box::pin(Arc::clone(&socket).flood());
-        let is_empty = is_head || response.status() == StatusCode::NOT_MODIFIED;
+        let over = Box::pin(Arc::clone(&socket).over());
+        let without = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+        let is_empty = is_head || without.contains(&response.status());
         let left = length(response.headers()).filter(|_| !is_empty);
-        Ok((response.map(|()| Body { stream: inward, left, socket, flood }), came))
+        Ok((response.map(|()| Body { stream: inward, left, socket, over }), came))
     }
+}
+
+async fn send(
+    mut outward: RequestStream<SendStream, Bytes>,
+    body: Bytes,
+) -> Result<(), StreamError> {
+    outward.send_data(body).await?;
+    outward.finish().await
 }
 
 /// How long a body is said to be.
@@ -178,7 +188,6 @@ fn of_connection(error: &ConnectionError, connection: &Connection) -> Failure {
     match error {
         // It was closed by us, since what came is not HTTP/3.
         ConnectionError::Local { .. } => Failure::HttpStatus,
-        ConnectionError::Timeout { .. } => Failure::Timeout,
         _ => why_closed(connection).unwrap_or(Failure::Reset),
     }
 }
@@ -193,10 +202,12 @@ impl Body {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        if self.flood.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err("more comes than was asked for".into())));
+        if let Poll::Ready(error) = self.over.as_mut().poll(cx) {
+            return Poll::Ready(Some(Err(error.into())));
         }
-        let piece = match ready!(self.stream.poll_recv_data(cx)) {
+        // Whoever sends without end holds up no other: this yields now and then.
+        let mut next = std::pin::pin!(cooperative(poll_fn(|cx| self.stream.poll_recv_data(cx))));
+        let piece = match ready!(next.as_mut().poll(cx)) {
             Ok(Some(mut piece)) => piece.copy_to_bytes(piece.remaining()),
             // What follows are trailers. RFC 9114 §4.1.2: a body has the length that its head says.
             Ok(None) => {

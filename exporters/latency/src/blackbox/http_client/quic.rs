@@ -1,7 +1,8 @@
 //! A connection of QUIC, with a socket and tasks of its own, which end with it.
 //!
 //! The socket is connected with the one who is asked, so that the kernel tells what the network says of it: that the
-//! port is closed, or that there is no way. It counts what comes, by which whoever sends without end is known.
+//! port is closed, mostly. Of "no route to the host" and the like the kernel tells no such socket, so that is silence. It
+//! counts what comes, by which whoever sends without end is known.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -27,9 +28,13 @@ use crate::blackbox::tls::Handshake;
 use crate::outcome::{Failure, Phase, is_said_by_others};
 
 /// So much of one stream waits until it is read, and twice as much of all of them.
-const WINDOW: u32 = 1 << 20;
+const WINDOW: u32 = 512 << 10;
 /// So much may come beyond what was asked for: what waits, the head, the handshake, and what packs it all.
-const MOST_AROUND: u64 = 8 << 20;
+const MOST_AROUND: u64 = 3 << 20;
+/// What a datagram counts at least: each piece of a stream is kept by itself.
+const LEAST: u64 = 512;
+/// So many errors of this machine may come from a socket that is read on.
+const MOST_ERRORS: u32 = 16;
 /// What a server may show in its handshake: the chains of some are longer than the 16 KiB that are usual.
 const MOST_SHOWN: usize = 64 << 10;
 /// Streams that a server may begin: one with its settings, two of QPACK, and some of kinds to come.
@@ -182,10 +187,11 @@ pub(super) fn classify(error: &ConnectionError) -> Failure {
         }
         // It speaks, but not as it must.
         ConnectionError::TransportError(_) => Failure::HttpStatus,
+        // It times out by what the server has said of itself: when nothing happens it takes the connection for ended.
         ConnectionError::ConnectionClosed(_)
         | ConnectionError::ApplicationClosed(_)
-        | ConnectionError::Reset => Failure::Reset,
-        ConnectionError::TimedOut => Failure::Timeout,
+        | ConnectionError::Reset
+        | ConnectionError::TimedOut => Failure::Reset,
         ConnectionError::LocallyClosed | ConnectionError::CidsExhausted => Failure::Local,
     }
 }
@@ -206,7 +212,12 @@ struct Heard {
     bytes: u64,
     /// How many of them were of use.
     used: u64,
+    /// The newest thing that the network has said.
+    said: Option<io::Error>,
+    /// What is wrong here.
     fault: Option<io::Error>,
+    /// How often something was.
+    faults: u32,
 }
 
 impl Heard {
@@ -231,9 +242,19 @@ impl Socket {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, error: io::Error) {
-        self.heard().fault = Some(error);
+    /// Notes an error; returns whether the socket is to be read on.
+    fn note(&self, error: io::Error) -> bool {
+        let mut heard = self.heard();
+        if is_said_by_others(&error) {
+            heard.said = Some(error);
+        } else {
+            heard.fault = Some(error);
+            heard.faults += 1;
+        }
+        let goes_on = heard.faults <= MOST_ERRORS;
+        drop(heard);
         self.changed.notify_waiters();
+        goes_on
     }
 
     /// Waits until there is something to be said of what was heard.
@@ -257,25 +278,44 @@ impl Socket {
 
     /// Why nothing more is to be expected, as soon as that is known.
     pub(super) async fn fault(&self, ask: &Ask<'_>) -> Failure {
-        let why = |heard: &mut Heard| match heard.fault.take() {
-            Some(error) => Some(Err(error)),
-            None => heard.is_flood().then_some(Ok(())),
-        };
-        let why = tokio::select! {
-            biased;
-            why = self.until(why) => why,
-            error = self.said() => Err(error),
-        };
-        let Err(error) = why else {
-            ask.log.line(|| "more comes than was asked for");
-            return Failure::HttpStatus;
-        };
-        // Whoever is there answers all the same.
-        if ask.is_of_target && is_said_by_others(&error) {
-            sleep_until(ask.last_moment()).await;
+        enum Why {
+            Flood,
+            Here(io::Error),
+            Said(io::Error),
         }
-        ask.log.line(|| format!("the network says: {error}"));
-        Failure::of_io(&error)
+        let look = |heard: &mut Heard| {
+            let here = heard.fault.take().map(Why::Here);
+            here.or_else(|| heard.is_flood().then_some(Why::Flood))
+                .or_else(|| heard.said.take().map(Why::Said))
+        };
+        let mut said: Option<io::Error> = None;
+        loop {
+            let why = tokio::select! {
+                biased;
+                why = self.until(look) => why,
+                error = self.said() => {
+                    self.note(error);
+                    continue;
+                }
+                () = sleep_until(ask.last_moment()), if said.is_some() => break,
+            };
+            match why {
+                Why::Flood => {
+                    ask.log.line(|| "more comes than was asked for");
+                    return Failure::HttpStatus;
+                }
+                // Whoever is there answers all the same.
+                Why::Said(error) if ask.is_of_target => said = Some(error),
+                Why::Here(error) | Why::Said(error) => {
+                    said = Some(error);
+                    break;
+                }
+            }
+        }
+        said.map_or(Failure::Local, |error| {
+            ask.log.line(|| format!("the network says: {error}"));
+            Failure::of_io(&error)
+        })
     }
 
     /// What the network says. Who waits for datagrams is not woken by it, unless one comes.
@@ -290,14 +330,15 @@ impl Socket {
         }
     }
 
-    /// Ends when more came than anybody can have asked for.
-    pub(super) async fn flood(self: Arc<Self>) {
-        self.until(|heard| heard.is_flood().then_some(())).await;
+    /// Why nothing of use comes any more: more came than anybody can have asked for, or something is wrong here.
+    pub(super) async fn over(self: Arc<Self>) -> io::Error {
+        let flood = || io::Error::other("more comes than was asked for");
+        self.until(|heard| heard.fault.take().or_else(|| heard.is_flood().then(flood))).await
     }
 
     /// Says that so many bytes were of use.
     pub(super) fn used(&self, bytes: usize) {
-        self.heard().used += bytes as u64;
+        self.heard().used += (bytes as u64).max(LEAST / 2);
     }
 }
 
@@ -309,7 +350,15 @@ impl AsyncUdpSocket for Socket {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         match self.io.try_send(transmit.contents) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                // It is of an earlier datagram, and this one was not sent.
+                let is_earlier = is_said_by_others(&error);
                 self.note(error);
+                if is_earlier && let Err(error) = self.io.try_send(transmit.contents) {
+                    if error.kind() == io::ErrorKind::WouldBlock {
+                        return Err(error);
+                    }
+                    self.note(error);
+                }
                 // It is sent again: to give up is for whoever waits.
                 Ok(())
             }
@@ -335,7 +384,7 @@ impl AsyncUdpSocket for Socket {
                         let mut heard = self.heard();
                         let is_first = heard.came.is_none();
                         heard.came.get_or_insert_with(Instant::now);
-                        heard.bytes += len as u64;
+                        heard.bytes += (len as u64).max(LEAST);
                         (is_first, heard.is_flood())
                     };
                     if is_first || is_flood {
@@ -349,9 +398,7 @@ impl AsyncUdpSocket for Socket {
                     return Poll::Ready(Ok(1));
                 }
                 Err(error) => {
-                    let is_over = !is_said_by_others(&error);
-                    self.note(error);
-                    if is_over {
+                    if !self.note(error) {
                         return Poll::Pending;
                     }
                 }

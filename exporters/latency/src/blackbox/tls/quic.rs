@@ -5,6 +5,12 @@ use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKeyRef, Public};
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Verifier};
 use openssl::stack::{Stack, StackRef};
 use openssl::x509::X509;
 use quinn::crypto::rustls::QuicClientConfig;
@@ -18,9 +24,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::ring::cipher_suite::{
     TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
 };
-use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{DigitallySignedStruct, SignatureScheme};
+use zeroize::Zeroizing;
 
 use super::session::of;
 use super::{Loaded, Settings, bare};
@@ -34,6 +42,22 @@ const HTTP_3: &[u8] = b"h3";
 const BEFORE_DIGEST: usize = 64 + "TLS 1.3, server CertificateVerify".len() + 1;
 /// The digest of the one suite that has another than the rest.
 const SHA384: usize = 48;
+/// What a server may sign by: that of the peer, and that of the other probers.
+const SCHEMES: [SignatureScheme; 10] = [
+    SignatureScheme::RSA_PSS_SHA256,
+    SignatureScheme::ECDSA_NISTP256_SHA256,
+    SignatureScheme::ED25519,
+    SignatureScheme::RSA_PSS_SHA384,
+    SignatureScheme::RSA_PSS_SHA512,
+    SignatureScheme::RSA_PKCS1_SHA256,
+    SignatureScheme::RSA_PKCS1_SHA384,
+    SignatureScheme::RSA_PKCS1_SHA512,
+    SignatureScheme::ECDSA_NISTP384_SHA384,
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+];
+/// What is asked of nobody by this name, where the one that is meant cannot be said.
+const UNNAMED: &str = "name.invalid";
+
 /// So many packets one key of AES may encrypt (RFC 9001 §6.6): any number of ChaCha20-Poly1305.
 const MOST_BY_AES: u64 = 1 << 23;
 
@@ -64,11 +88,15 @@ impl Settings {
         let made = async {
             let loaded = self.made(ask).await?;
             let shown = Arc::new(Shown::default());
-            let inner = Arc::new(config(&loaded, Arc::clone(&shown))?);
+            let name = bare(own.unwrap_or(name)).to_owned();
+            let mut config = config(&loaded, Arc::clone(&shown))?;
+            config.enable_sni = can_be_said(&name);
+            let inner = QuicClientConfig::try_from(config).context("the suites of QUIC")?;
+            let inner = Arc::new(inner);
             Ok(Handshake {
                 settings: self,
                 loaded,
-                name: bare(own.unwrap_or(name)).to_owned(),
+                name,
                 config: Arc::new(Recording { inner, shown }),
             })
         };
@@ -80,8 +108,11 @@ impl Settings {
 
     /// What of it QUIC cannot have.
     pub(crate) fn lack_of_quic(&self) -> Option<&'static str> {
-        let is_old = self.max_version.is_some_and(|max| max < super::Version::Tls13);
-        is_old.then_some("tls_config.max_version: HTTP/3 needs TLS13")
+        if self.max_version.is_some_and(|max| max < super::Version::Tls13) {
+            return Some("tls_config.max_version: HTTP/3 needs TLS13");
+        }
+        let is_made = self.loaded.as_ref().is_none_or(|it| config(it, Arc::default()).is_ok());
+        (!is_made).then_some("tls_config.key_file: HTTP/3 cannot have a key of its kind")
     }
 }
 
@@ -91,9 +122,9 @@ impl Handshake<'_> {
         Arc::<Recording>::clone(&self.config)
     }
 
-    /// The name that is asked for.
+    /// The name that is asked for; another where it is none that can be, which is then not said.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        if can_be_said(&self.name) { &self.name } else { UNNAMED }
     }
 
     /// Notes what was shown so far, also of a handshake that failed.
@@ -124,23 +155,72 @@ impl Handshake<'_> {
     }
 }
 
-fn config(loaded: &Loaded, shown: Arc<Shown>) -> anyhow::Result<QuicClientConfig> {
+/// Whether the library takes it for a name or an address.
+fn can_be_said(name: &str) -> bool {
+    ServerName::try_from(name).is_ok()
+}
+
+fn config(loaded: &Loaded, shown: Arc<Shown>) -> anyhow::Result<rustls::ClientConfig> {
     let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&PROVIDER));
     let builder = builder.with_protocol_versions(&[&rustls::version::TLS13])?;
     let builder = builder.dangerous().with_custom_certificate_verifier(shown);
     let mut config = match loaded.context.private_key() {
         Some(key) => {
             let chain = loaded.chain.iter().cloned().map(CertificateDer::from).collect();
-            let key = PrivatePkcs8KeyDer::from(key.private_key_to_pkcs8()?);
-            let config = builder.with_client_auth_cert(chain, PrivateKeyDer::Pkcs8(key));
-            config.context("tls_config.key_file: QUIC cannot have a key of its kind")?
+            let key = Zeroizing::new(key.private_key_to_pkcs8()?);
+            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(&**key));
+            let key = ring::sign::any_supported_type(&key);
+            let key = key.context("tls_config.key_file: QUIC cannot have a key of its kind")?;
+            // That it belongs to the certificate was looked at when they were loaded, and of which version that is does not
+            // matter here.
+            let own = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+            builder.with_client_cert_resolver(Arc::new(own))
         }
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![HTTP_3.to_vec()];
     // Each probe is a whole handshake.
     config.resumption = Resumption::disabled();
-    QuicClientConfig::try_from(config).context("the suites of QUIC")
+    Ok(config)
+}
+
+/// Whether a message was signed by the key of a certificate (RFC 8446 §4.2.3, §4.4.3). OpenSSL takes certificates that the
+/// library of rustls does not read, as those of version 1.
+fn is_signed(
+    message: &[u8],
+    key: &PKeyRef<Public>,
+    scheme: SignatureScheme,
+    signature: &[u8],
+) -> Result<bool, ErrorStack> {
+    let on_curve = |curve: Nid| {
+        let own = key.ec_key().ok().and_then(|it| it.group().curve_name());
+        own == Some(curve)
+    };
+    let is_rsa = key.id() == Id::RSA;
+    let digest = match scheme {
+        SignatureScheme::ECDSA_NISTP256_SHA256 if on_curve(Nid::X9_62_PRIME256V1) => {
+            MessageDigest::sha256()
+        }
+        SignatureScheme::ECDSA_NISTP384_SHA384 if on_curve(Nid::SECP384R1) => {
+            MessageDigest::sha384()
+        }
+        SignatureScheme::ECDSA_NISTP521_SHA512 if on_curve(Nid::SECP521R1) => {
+            MessageDigest::sha512()
+        }
+        SignatureScheme::RSA_PSS_SHA256 if is_rsa => MessageDigest::sha256(),
+        SignatureScheme::RSA_PSS_SHA384 if is_rsa => MessageDigest::sha384(),
+        SignatureScheme::RSA_PSS_SHA512 if is_rsa => MessageDigest::sha512(),
+        SignatureScheme::ED25519 if key.id() == Id::ED25519 => {
+            return Verifier::new_without_digest(key)?.verify_oneshot(signature, message);
+        }
+        _ => return Ok(false),
+    };
+    let mut verifier = Verifier::new(digest, key)?;
+    if is_rsa {
+        verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
+        verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+    }
+    verifier.verify_oneshot(signature, message)
 }
 
 /// What a server has shown.
@@ -204,12 +284,18 @@ impl ServerCertVerifier for Shown {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.all().digest = message.len().checked_sub(BEFORE_DIGEST);
-        let algorithms = &PROVIDER.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
+        let key = X509::from_der(certificate).and_then(|it| it.public_key());
+        let is_signed =
+            key.and_then(|key| is_signed(message, &key, signed.scheme, signed.signature()));
+        if is_signed.unwrap_or(false) {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(rustls::CertificateError::BadSignature.into())
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        PROVIDER.signature_verification_algorithms.supported_schemes()
+        SCHEMES.to_vec()
     }
 }
 
@@ -299,5 +385,62 @@ impl Session for Recorded {
         context: &[u8],
     ) -> Result<(), ExportKeyingMaterialError> {
         self.inner.export_keying_material(output, label, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::pkey::{PKey, Private};
+    use openssl::rsa::Rsa;
+    use openssl::sign::Signer;
+
+    use super::*;
+
+    fn on(curve: Nid) -> PKey<Private> {
+        let group = EcGroup::from_curve_name(curve).unwrap();
+        PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
+    }
+
+    fn sign(key: &PKey<Private>, digest: Option<MessageDigest>, is_pss: bool) -> Vec<u8> {
+        let Some(digest) = digest else {
+            return Signer::new_without_digest(key).unwrap().sign_oneshot_to_vec(b"said").unwrap();
+        };
+        let mut signer = Signer::new(digest, key).unwrap();
+        if is_pss {
+            signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+            signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).unwrap();
+        }
+        signer.sign_oneshot_to_vec(b"said").unwrap()
+    }
+
+    #[test]
+    fn what_another_library_has_signed_is_known_by_its_scheme_alone() {
+        let rsa = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+        // What the peer takes and the library of rustls does not.
+        let short = PKey::from_rsa(Rsa::generate(1024).unwrap()).unwrap();
+        let (p256, p384) = (on(Nid::X9_62_PRIME256V1), on(Nid::SECP384R1));
+        let (p521, ed25519) = (on(Nid::SECP521R1), PKey::generate_ed25519().unwrap());
+        let (sha256, sha384) = (MessageDigest::sha256(), MessageDigest::sha384());
+        let sha512 = MessageDigest::sha512();
+        for (key, digest, scheme) in [
+            (&rsa, Some(sha256), SignatureScheme::RSA_PSS_SHA256),
+            (&rsa, Some(sha384), SignatureScheme::RSA_PSS_SHA384),
+            (&rsa, Some(sha512), SignatureScheme::RSA_PSS_SHA512),
+            (&short, Some(sha256), SignatureScheme::RSA_PSS_SHA256),
+            (&p256, Some(sha256), SignatureScheme::ECDSA_NISTP256_SHA256),
+            (&p384, Some(sha384), SignatureScheme::ECDSA_NISTP384_SHA384),
+            (&p521, Some(sha512), SignatureScheme::ECDSA_NISTP521_SHA512),
+            (&ed25519, None, SignatureScheme::ED25519),
+        ] {
+            let public = PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap();
+            let signature = sign(key, digest, key.id() == Id::RSA);
+            for other in SCHEMES {
+                let is_signed =
+                    |said: &[u8]| is_signed(said, &public, other, &signature).unwrap_or(false);
+                assert_eq!(is_signed(b"said"), other == scheme, "{scheme:?} as {other:?}");
+                assert!(!is_signed(b"sad"), "{scheme:?}");
+            }
+        }
     }
 }

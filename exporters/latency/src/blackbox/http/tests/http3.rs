@@ -32,6 +32,8 @@ enum End {
     Again(&'static [u8]),
     /// Not at all: it goes silent.
     Silence,
+    /// As it should, when all of the request has come; that much is counted.
+    HeardAll,
 }
 
 /// A frame whose head says a length of its own.
@@ -107,6 +109,11 @@ fn server(config: quinn::ServerConfig, bytes: Vec<u8>, end: End) -> (SocketAddr,
                         }
                     }
                     End::Silence => {}
+                    End::HeardAll => {
+                        let rest = request.read_to_end(16 << 20).await.unwrap_or_default();
+                        counted.store(rest.len() as u64, Ordering::Relaxed);
+                        let _ = out.finish();
+                    }
                 }
                 connection.closed().await;
             });
@@ -198,12 +205,21 @@ async fn what_is_no_answer_is_told_by_its_reason() {
         let field = [&[0x54, 0x7f], &digits[..], &vec![b'1'; length]].concat();
         frame(HEADERS, &[&[0, 0, 0xc0 | OK][..], &field].concat())
     };
+    // The second is found while more is waited for.
+    let promised = [head_of(EARLY_HINTS, None), frame(HEADERS, &[0, 0])].concat();
     let (ttfb, transfer) = (Phase::Ttfb, Phase::Transfer);
     for (what, bytes, end, failure, phase) in [
         ("junk", junk, End::Finish, Failure::HttpStatus, ttfb),
         ("a body alone", hello.clone(), End::Finish, Failure::HttpStatus, ttfb),
         ("a head that is none", bad_head, End::Finish, Failure::HttpStatus, ttfb),
         ("a head that is too long", long_head, End::Silence, Failure::HttpStatus, ttfb),
+        (
+            "a head without a status, that was promised",
+            promised,
+            End::Silence,
+            Failure::HttpStatus,
+            ttfb,
+        ),
         ("nothing", vec![], End::Finish, Failure::HttpStatus, ttfb),
         ("a reset", vec![], End::Reset, Failure::Reset, ttfb),
         ("a close", vec![], End::Close, Failure::Reset, ttfb),
@@ -239,13 +255,71 @@ async fn whoever_sends_without_end_is_stopped() {
     ] {
         let (probed, sent) = asked(bytes, End::Again(piece)).await;
         assert_eq!(probed.result, Err(failure), "{what}: {}", probed.said);
-        assert!(sent < 24 << 20, "{what}: {sent} bytes");
+        assert!(sent < 8 << 20, "{what}: {sent} bytes");
     }
     // Whoever is asked for much may send it.
     let body = frame(DATA, &vec![b'a'; 20 << 20]);
     let (probed, _) = asked([head_of(OK, Some(20 << 20)), body].concat(), End::Finish).await;
     let length = probed.http().uncompressed_body_length;
     assert_eq!((probed.result, length), (Ok(()), 20 << 20), "{}", probed.said);
+}
+
+#[tokio::test]
+async fn who_answers_early_is_sent_the_rest() {
+    const LENGTH: usize = 4 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("body");
+    std::fs::write(&file, vec![b'a'; LENGTH]).unwrap();
+    let yaml = format!(
+        "{{{BY_3}, method: POST, body_file: {}, tls_config: {{insecure_skip_verify: true}}}}",
+        file.display()
+    );
+    let signed = Authority::default().sign("localhost");
+    let bytes = [head_of(OK, Some(5)), frame(DATA, b"hello")].concat();
+    let (address, heard) = server(shows(&signed, b"h3", None), bytes, End::HeardAll);
+    let probed = super::probe(&format!("https://{address}/"), &yaml).await;
+    assert_eq!(probed.result, Ok(()), "{}", probed.said);
+    assert!(heard.load(Ordering::Relaxed) > LENGTH as u64 - 2048, "{heard:?}");
+}
+
+/// As `openssl x509 -req` makes it without a word of extensions.
+#[tokio::test]
+async fn a_certificate_of_version_1_is_judged_and_shown() {
+    use openssl::hash::MessageDigest;
+    use openssl::pkey::PKey;
+    use openssl::rsa::Rsa;
+    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    let mut name = openssl::x509::X509Name::builder().unwrap();
+    name.append_entry_by_text("CN", "localhost").unwrap();
+    let name = name.build();
+    let mut builder = openssl::x509::X509::builder().unwrap();
+    builder.set_version(0).unwrap();
+    builder.set_subject_name(&name).unwrap();
+    builder.set_issuer_name(&name).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    let days = |days| openssl::asn1::Asn1Time::days_from_now(days).unwrap();
+    builder.set_not_before(&days(0)).unwrap();
+    builder.set_not_after(&days(30)).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    let chain = vec![CertificateDer::from(builder.build().to_der().unwrap())];
+    let key = key.private_key_to_pkcs8().unwrap();
+    let key = PrivateKeyDer::Pkcs8(rustls::pki_types::PrivatePkcs8KeyDer::from(key));
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let own = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(chain, key));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider);
+    let config = config.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
+    let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(own));
+    config.alpn_protocols = vec![b"h3".to_vec()];
+    let config = QuicServerConfig::try_from(config).unwrap();
+    let config = quinn::ServerConfig::with_crypto(Arc::new(config));
+    let (address, _) = server(config, head_of(OK, Some(0)), End::Finish);
+    let probed = super::probe(&format!("https://{address}/"), &insecure()).await;
+    assert_eq!(probed.result, Ok(()), "{}", probed.said);
+    // One that cannot be said is none of this machine's faults: it is judged.
+    let judged = format!("{{{BY_3}, tls_config: {{server_name: 12345}}}}");
+    let probed = super::probe(&format!("https://{address}/"), &judged).await;
+    assert_eq!(probed.result, Err(Failure::TlsVerify), "{}", probed.said);
 }
 
 #[tokio::test]
