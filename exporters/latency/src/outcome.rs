@@ -48,10 +48,10 @@ impl Failure {
 
     /// Classifies what the kernel said of a socket.
     pub(crate) fn of_io(error: &io::Error) -> Self {
-        // What the kernel makes of ICMP "administratively prohibited" (IPv6), "protocol unreachable", "fragmentation
-        // needed", "host unknown", "host isolated", and "parameter problem" (icmp_err_convert of Linux); a local
-        // firewall's refusal is EPERM instead.
-        let of_icmp = [EACCES, ENOPROTOOPT, EMSGSIZE, EHOSTDOWN, ENONET, EPROTO];
+        // What the kernel makes of ICMP "administratively prohibited" (IPv6), "protocol unreachable", "host
+        // unknown", "host isolated", and "parameter problem" (icmp_err_convert of Linux); a local firewall's refusal is
+        // EPERM instead.
+        let of_icmp = [EACCES, ENOPROTOOPT, EHOSTDOWN, ENONET, EPROTO];
         if error.raw_os_error().is_some_and(|errno| of_icmp.contains(&errno)) {
             return Self::Unreachable;
         }
@@ -72,6 +72,12 @@ impl Failure {
 /// Whether an error is what an ICMP message has said, and not this machine: anybody can say so who knows the ports.
 pub(crate) fn is_said_by_others(error: &io::Error) -> bool {
     matches!(Failure::of_io(error), Failure::Refused | Failure::Unreachable)
+}
+
+/// Whether a router, or whoever plays one, says that a datagram was too long: the kernel cuts the next one in pieces. Where
+/// one is sent, it may be that it is too long for this machine.
+pub(crate) fn is_too_long(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(EMSGSIZE)
 }
 
 /// Why there was no way to what a probe needs beside its target: a proxy, or who gives tokens. It says nothing of the
@@ -236,7 +242,6 @@ mod tests {
             (libc::EHOSTUNREACH, Failure::Unreachable),
             (libc::ENETUNREACH, Failure::Unreachable),
             (libc::EACCES, Failure::Unreachable),
-            (libc::EMSGSIZE, Failure::Unreachable),
             (libc::EHOSTDOWN, Failure::Unreachable),
             (libc::ENONET, Failure::Unreachable),
             (libc::EPROTO, Failure::Unreachable),

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use exporter_kit::Every;
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
@@ -20,7 +21,8 @@ use crate::calendar::{Calendar, Slot};
 use crate::clock::Clock;
 use crate::config::Work;
 use crate::host::Host;
-use crate::icmp::{EchoOptions, Flight, Grounded, Icmp, Inbox, Verdict};
+use crate::icmp::{EchoOptions, Flight, Grounded, Icmp, Inbox, Refusal, Verdict};
+use crate::outcome::Failure;
 use crate::probe::outcome_of_echo;
 use crate::state::TargetState;
 
@@ -147,7 +149,6 @@ async fn pace(shared: Arc<Shared>) {
     let mut told = Vec::new();
     loop {
         let now = Instant::now();
-        // What panics is lost, and none of the others.
         let work = AssertUnwindSafe(|| shared.work(now, &mut told));
         let until = match catch_unwind(work).unwrap_or(Next::More) {
             Next::More => {
@@ -184,7 +185,7 @@ impl Shared {
         self.give_up(&mut agenda, told);
         for _ in 0..BATCH {
             let Some(target) = agenda.targets.due(now) else { return self.next(&mut agenda) };
-            self.begin(&mut agenda, target);
+            apart(|| self.begin(&mut agenda, target));
         }
         Next::More
     }
@@ -233,7 +234,9 @@ impl Shared {
         let (work, strays) = (Arc::clone(work), Arc::clone(&state.counts.strays));
         tokio::spawn(async move {
             let Some((ip, options)) = echo_of(&work) else { return };
-            inbox.tell(number, icmp.echo(ip, options, work.timeout, &strays).await);
+            let echo = AssertUnwindSafe(icmp.echo(ip, options, work.timeout, &strays));
+            let found = echo.catch_unwind().await;
+            inbox.tell(number, found.unwrap_or(Err(Refusal::of(Failure::Local))));
         });
     }
 
@@ -243,7 +246,7 @@ impl Shared {
         self.inbox.take(told);
         for (number, found) in told.drain(..) {
             if let Some(under_way) = agenda.under_way.remove(&number) {
-                self.end(agenda, &under_way, found);
+                apart(|| self.end(agenda, &under_way, found));
             }
         }
     }
@@ -257,7 +260,7 @@ impl Shared {
             self.take_in(agenda, told);
             let Some(under_way) = agenda.under_way.remove(&number) else { continue };
             let Some(refusal) = under_way.flight.as_ref().map(Flight::give_up) else { continue };
-            self.end(agenda, &under_way, Err(refusal));
+            apart(|| self.end(agenda, &under_way, Err(refusal)));
         }
     }
 
@@ -331,6 +334,11 @@ impl Paced {
     }
 }
 
+/// Does something for one target: what panics is lost, and nothing of the others.
+fn apart(work: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(work));
+}
+
 /// Where echoes go, and how, of a target that is an address to which they go.
 fn echo_of(work: &Work) -> Option<(IpAddr, &EchoOptions)> {
     let ip = match work.host {
@@ -344,6 +352,18 @@ fn echo_of(work: &Work) -> Option<(IpAddr, &EchoOptions)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_panics_for_one_target_is_lost_and_none_of_the_others() {
+        let (mut told, mut ended) = ((0..4).collect::<Vec<_>>(), Vec::new());
+        for number in told.drain(..) {
+            apart(|| {
+                assert_ne!(number, 1, "as it should");
+                ended.push(number);
+            });
+        }
+        assert_eq!(ended, [0, 2, 3]);
+    }
 
     #[test]
     fn deadlines_of_each_timeout_come_in_order_and_only_of_what_is_under_way() {

@@ -13,7 +13,7 @@ use crate::blackbox::ask::Ask;
 use crate::blackbox::dialogue::Talk;
 use crate::blackbox::found::Found;
 use crate::blackbox::{tcp, tls};
-use crate::outcome::{Failure, Phase, is_said_by_others};
+use crate::outcome::{Failure, Phase, is_said_by_others, is_too_long};
 
 /// A question, ready to be sent.
 #[derive(Debug)]
@@ -73,6 +73,7 @@ impl Question<'_> {
             loop {
                 let count = match timeout_at(ask.last_moment(), socket.recv(&mut buffer)).await {
                     Ok(Ok(count)) => count,
+                    Ok(Err(error)) if is_too_long(&error) => continue,
                     // Anybody can say so who knows the port; whoever is there answers all the same.
                     Ok(Err(error)) if ask.is_of_target && is_said_by_others(&error) => {
                         noted = Some(error);

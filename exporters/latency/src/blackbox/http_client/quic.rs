@@ -25,7 +25,7 @@ use super::connection::Tasks;
 use crate::blackbox::ask::Ask;
 use crate::blackbox::found::{Found, HttpPhases};
 use crate::blackbox::tls::Handshake;
-use crate::outcome::{Failure, Phase, is_said_by_others};
+use crate::outcome::{Failure, Phase, is_said_by_others, is_too_long};
 
 /// So much of one stream waits until it is read, and twice as much of all of them.
 const WINDOW: u32 = 512 << 10;
@@ -245,6 +245,9 @@ impl Socket {
     /// Notes an error; returns whether the socket is to be read on.
     fn note(&self, error: io::Error) -> bool {
         let mut heard = self.heard();
+        if is_too_long(&error) {
+            return true;
+        }
         if is_said_by_others(&error) {
             heard.said = Some(error);
         } else {
@@ -351,7 +354,7 @@ impl AsyncUdpSocket for Socket {
         match self.io.try_send(transmit.contents) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                 // It is of an earlier datagram, and this one was not sent.
-                let is_earlier = is_said_by_others(&error);
+                let is_earlier = is_said_by_others(&error) || is_too_long(&error);
                 self.note(error);
                 if is_earlier && let Err(error) = self.io.try_send(transmit.contents) {
                     if error.kind() == io::ErrorKind::WouldBlock {
