@@ -22,18 +22,21 @@ const OF_SERVER: Duration = Duration::from_secs(5);
 /// Looks a name up: as it is written, and below no other domain. Addresses that this machine has no route to are none.
 pub(crate) async fn look_up(name: HostName) -> Said {
     match timeout(LIMIT, addresses(&name)).await {
-        Ok(Ok((addresses, lasts))) => {
-            let count = addresses.len();
-            let bare = addresses.into_iter().map(bare);
-            let reachable: Vec<_> = bare.filter(|it| has_route(*it)).collect();
-            if reachable.is_empty() && count > 0 {
-                return Said::Failed("this machine has no route to its addresses".to_owned());
-            }
-            Said::At(reachable, lasts)
-        }
+        Ok(Ok((addresses, lasts))) => reached(addresses, lasts, has_route),
         Ok(Err(error)) => said(&error),
         Err(_) => Said::Failed("the look-up timed out".to_owned()),
     }
+}
+
+/// Those of a name's addresses that this machine has a route to: the others would be lost here, each time, and what is
+/// lost here is no verdict.
+fn reached(addresses: Vec<IpAddr>, lasts: Duration, has_route: impl Fn(IpAddr) -> bool) -> Said {
+    let bare = addresses.into_iter().map(bare);
+    let reachable: Vec<_> = bare.filter(|it| has_route(*it)).collect();
+    if reachable.is_empty() {
+        return Said::Failed("this machine has no route to its addresses".to_owned());
+    }
+    Said::At(reachable, lasts)
 }
 
 async fn addresses(name: &HostName) -> Result<(Vec<IpAddr>, Duration), NetError> {
@@ -97,6 +100,18 @@ mod tests {
         let failed = |said| matches!(said, Said::Failed(_));
         assert!(failed(code(ResponseCode::ServFail)) && failed(said(&NetError::Timeout)));
         assert!(failed(said(&NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)))));
+    }
+
+    #[test]
+    fn a_name_is_where_this_machine_has_a_route_to_and_nowhere_else() {
+        let ips = |all: &[&str]| all.iter().map(|it| it.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let of = |all: &[&str], is: fn(IpAddr) -> bool| reached(ips(all), LIMIT, is);
+        let both = ["2001:4860:4860::8888", "8.8.8.8", "64:ff9b::808:404"];
+        let v4 = |it: IpAddr| it.is_ipv4();
+        assert_eq!(of(&both, v4), Said::At(ips(&["8.8.8.8", "8.8.4.4"]), LIMIT));
+        let v6 = |it: IpAddr| it.is_ipv6();
+        assert_eq!(of(&both, v6), Said::At(ips(&["2001:4860:4860::8888"]), LIMIT));
+        assert!(matches!(of(&both[..1], v4), Said::Failed(_)), "it may be back soon");
     }
 
     #[tokio::test]
