@@ -15,6 +15,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod content;
+mod datagrams;
 mod dial;
 mod first_byte;
 pub(crate) mod http3;

@@ -17,7 +17,8 @@ use tokio::task::coop::cooperative;
 use tokio::time::Instant;
 
 use super::connection::Asked;
-use super::quic::{self, Connection, Socket};
+use super::datagrams::Socket;
+use super::quic::{self, Connection};
 use super::streams::{self, OpenStreams, RecvStream, SendStream};
 use crate::blackbox::ask::Ask;
 use crate::blackbox::found::{Found, HttpPhases};
