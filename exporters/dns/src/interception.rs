@@ -12,7 +12,8 @@ use hickory_proto::rr::RecordType;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::config::InterceptionPlan;
+use self::known::Seen;
+use crate::config::{InterceptionPlan, KnownResolver};
 use crate::courtesy::Courtesy;
 use crate::exchange::question::Question;
 use crate::exchange::{Failure, ask};
@@ -60,6 +61,17 @@ impl RunningInterception {
         last.filter(is_recent).map(|last| last.from)
     }
 
+    /// What is known of each resolver before the first round: of which somebody else answered in its place before a
+    /// reload.
+    fn seen(&self) -> Vec<Seen> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let seen = |known: &Arc<KnownResolver>| match &last {
+            Some(last) => Seen::before(last.from.contains(&known.address), last.at),
+            None => Seen::default(),
+        };
+        self.plan.known.iter().map(seen).collect()
+    }
+
     /// Takes over what was known before a reload, if the same was asked at the same addresses from the same vantage, whatever
     /// else is said of that.
     pub(crate) fn takes_over(&self, before: &Self) {
@@ -92,6 +104,7 @@ pub(crate) async fn run(test: Arc<RunningInterception>, rounds: Rounds, courtesy
     let plan = &test.plan;
     let mut rounds = rounds.every(plan.interval, "dns/interception");
     let question = Question::recursive(plan.question.clone(), RecordType::A);
+    let mut seen = test.seen();
     loop {
         rounds.next().await;
         let (mut answered, mut is_sent) = (Vec::new(), false);
@@ -109,7 +122,7 @@ pub(crate) async fn run(test: Arc<RunningInterception>, rounds: Rounds, courtesy
             }
         }
         let nobodys = answered.len();
-        let (others, is_asked) = known::intercepted(plan, &courtesy).await;
+        let (others, is_asked) = known::intercepted(plan, &mut seen, &courtesy).await;
         answered.extend(others.iter().map(|known| known.address));
         is_sent |= is_asked;
         let now = Instant::now();

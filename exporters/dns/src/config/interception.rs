@@ -8,7 +8,10 @@ use std::time::Duration;
 use exporter_kit::config::{self as kit, Located, Vantage, all};
 use serde::Deserialize;
 
+use super::Config;
 use super::encrypted::{Roots, TlsConfig};
+use super::lists::Hourly;
+use crate::courtesy::{MAX_PER_AND_HOUR, is_stranger};
 use crate::exchange::HostName;
 use crate::exchange::identity::Identity;
 use crate::special;
@@ -16,6 +19,8 @@ use crate::special;
 /// Addresses of documentation (RFC 5737): no host has them.
 const NOBODY: [[u8; 4]; 2] = [[192, 0, 2, 53], [198, 51, 100, 53]];
 const MOST_ADDRESSES: usize = 8;
+/// Queries of a round to one that is known: over UDP, and over TLS.
+const EACH_KNOWN: f64 = 2.0;
 /// Where a resolver answers by TLS (RFC 7858 §3.1).
 const TLS_PORT: u16 = 853;
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(86_400));
@@ -108,6 +113,48 @@ impl Interception {
     ) -> impl Iterator<Item = (&Option<Located<PathBuf>>, &mut Option<Roots>)> {
         let known = self.0.known.iter_mut().map(|known| &mut Arc::make_mut(known).roots);
         self.1.iter().zip(known)
+    }
+}
+
+impl Config {
+    /// Leaves out the resolvers that are known and do not want to be asked.
+    pub(super) fn leave_out_known(&mut self) {
+        let Some(Interception(plan, authorities)) = &mut self.interception else { return };
+        let mut authorities_of = std::mem::take(authorities).into_iter();
+        plan.known.retain(|known| {
+            let (address, authority) = (known.address.ip(), authorities_of.next());
+            let is_left_out = self.opt_out.has(address);
+            if is_left_out {
+                let warning =
+                    format!("interception.known: {address} is in `opt_out_file`, and is not asked");
+                self.warnings.push(warning);
+            } else {
+                authorities.extend(authority);
+            }
+            !is_left_out
+        });
+    }
+
+    /// A warning for each resolver that is known and of which the hour has no room for being asked who it is.
+    pub(super) fn crowded_known(&self) -> Vec<String> {
+        let Some(Interception(plan, _)) = &self.interception else { return Vec::new() };
+        let is_owed = |known: &&Arc<Known>| is_stranger(known.address.ip());
+        let known: Vec<_> = plan.known.iter().filter(is_owed).collect();
+        let hourly = if known.is_empty() { Hourly::default() } else { self.hourly() };
+        let warning = |known: &Arc<Known>| {
+            let address = known.address.ip();
+            // Besides what is planned there is half of an hour's room.
+            let planned = hourly.0.get(&address).copied().unwrap_or_default();
+            let room = (f64::from(MAX_PER_AND_HOUR / 2) - planned).max(0.0);
+            let wanted = EACH_KNOWN * 3600.0 / plan.interval.as_secs_f64();
+            (wanted > room).then(|| {
+                format!(
+                    "interception.known: to ask {address} who it is takes up to {wanted:.0} queries an hour where there is \
+                     room for {room:.0}, beside {planned:.0} of sets: it is asked less often, or never"
+                )
+            })
+        };
+        known.into_iter().filter_map(warning).collect()
     }
 }
 
@@ -210,6 +257,34 @@ impl TryFrom<RawInterception> for Interception {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_opted_out_or_has_no_room_is_told_and_not_asked_in_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("out.txt"), "8.8.8.8\n").unwrap();
+        let warnings = |interval: &str, known: &str, opt_out: &str| {
+            let text = format!(
+                "vantage: {{ name: fra, region: EMEA }}\n{opt_out}sets: [{{ name: own, resolvers: [9.9.9.9], interval: {interval} }}]\n\
+                 questions: [{{ name: a.example, types: [A, AAAA, MX] }}]\n\
+                 interception: {{ name: b.example, known: [{{ address: {known}, like: '*.example' }}, {{ address: 1.1.1.1, like: a }}] }}\n"
+            );
+            let config: Config = exporter_kit::config::parse(&text, "test.yml").unwrap();
+            let config = config.complete(folder.path()).unwrap();
+            let known = config.interception_plans().remove("interception").unwrap().known;
+            let is_told = |it: &&String| it.starts_with("interception");
+            (known.len(), config.warnings.iter().filter(is_told).cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(warnings("15m", "9.9.9.9", ""), (2, Vec::new()));
+        let (asked, crowded) = warnings("5m", "9.9.9.9", "");
+        assert_eq!((asked, crowded.len()), (2, 1));
+        assert!(
+            crowded[0].contains("to ask 9.9.9.9 who it is takes up to 8 queries"),
+            "{crowded:?}"
+        );
+        let (asked, left_out) = warnings("15m", "8.8.8.8", "opt_out_file: out.txt\n");
+        assert_eq!((asked, left_out.len()), (1, 1));
+        assert!(left_out[0].contains("8.8.8.8 is in `opt_out_file`"), "{left_out:?}");
+    }
 
     #[test]
     fn a_name_is_like_another_by_how_it_begins_and_ends() {

@@ -36,7 +36,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// Queries an hour that each stranger gets at most, from all sets.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hourly(HashMap<IpAddr, f64>);
+pub(super) struct Hourly(pub(super) HashMap<IpAddr, f64>);
 
 impl Hourly {
     /// Why a resolver may not be asked so many more.
@@ -71,6 +71,7 @@ impl Config {
         self.read_opt_out(folder, &mut problems);
         self.read_geo(folder, &mut problems);
         self.read_authorities(folder, &mut problems);
+        self.leave_out_known();
         for number in 0..self.sets.len() {
             let path = match self.sets[number].source.clone() {
                 Source::File(path) => path,
@@ -115,6 +116,7 @@ impl Config {
         self.warnings.extend(self.forgetful_zones());
         self.warnings.extend(self.without_room_for_tcp());
         self.warnings.extend(self.crowded_validators());
+        self.warnings.extend(self.crowded_known());
         Ok(self)
     }
 
