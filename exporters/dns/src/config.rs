@@ -9,6 +9,7 @@ mod plan;
 mod question;
 mod series;
 mod set;
+mod size;
 mod systems;
 mod together;
 mod zone;

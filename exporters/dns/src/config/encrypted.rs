@@ -222,6 +222,33 @@ mod tests {
     }
 
     #[test]
+    fn a_set_asked_over_connections_fits_its_interval_by_networks_and_owes_no_tcp() {
+        let set = |interval: &str, of_last: &str| {
+            let all: Vec<_> = (1..=200)
+                .map(|n| format!("11.0.{}", of_last.replace('N', &n.to_string())))
+                .collect();
+            config(&format!(
+                "transport: dot, control: a.example, interval: {interval}, timeout: 1s, rate: 1000, resolvers: [{}]",
+                all.join(", ")
+            ))
+        };
+        // Two questions, the second time without validation, to 200: at two a second for their network five minutes.
+        let error = format!("{:#}", set("5m", "0.N").unwrap_err());
+        assert!(
+            error.contains("at 2 a second for each /24 and /48, the fullest of which has 200"),
+            "{error}"
+        );
+        let spread = set("5m", "N.1").unwrap();
+        assert!(spread.warnings.iter().all(|it| !it.contains("TCP")), "{:?}", spread.warnings);
+        let text = "vantage: { name: fra, region: EMEA }\n\
+                    sets: [{ name: tls, transport: dot, interval: 3m, resolvers: [9.9.9.9] }]\n\
+                    questions: [{ name: a.example, types: [TXT, DNSKEY] }]\n";
+        let config: Config = exporter_kit::config::parse(text, "test.yml").unwrap();
+        let plan = config.complete(Path::new(".")).unwrap().plans(&[]).0["tls"].clone();
+        assert_eq!((plan.most_per_resolver(), plan.spare_tcp), (2, 0));
+    }
+
+    #[test]
     fn a_resolver_is_who_is_said_of_it_or_by_its_name_or_of_the_set_or_its_address() {
         let set = "transport: doh, tls_config: { server_name: set.example }, resolvers: [9.9.9.9, \
                    { address: 8.8.8.8, server_name: own.example, path: /own }, found.example]";

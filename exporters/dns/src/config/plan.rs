@@ -1,7 +1,5 @@
 //! What one set is asked, and whether that is polite and feasible. No I/O, no clock.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +9,13 @@ use exporter_kit::config::{self as kit, Labels, Vantage};
 use super::Set;
 use super::encrypted::MOST_RESOLVERS;
 use super::set::Source;
-use crate::courtesy::{MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, is_stranger};
+pub(super) use super::size::Size;
+use crate::courtesy::{MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE};
 use crate::exchange::HostName;
 use crate::expected::Expected;
 use crate::kind::Kind;
 use crate::known::Known;
-use crate::resolvers::{ResolverList, Systems, network};
+use crate::resolvers::{ResolverList, Systems};
 
 /// Above this many third-party resolvers, the operator must say that it is meant.
 pub(super) const MAX_UNACKNOWLEDGED: usize = 200;
@@ -100,73 +99,6 @@ pub(crate) struct Asked {
     pub(crate) expected: Option<Expected>,
 }
 
-/// How many resolvers a set has, as its politeness counts them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Size {
-    resolvers: usize,
-    /// Anybody on the public internet.
-    strangers: usize,
-    /// On this very machine.
-    loopback: usize,
-    /// Strangers in each /24 or /48, and in each autonomous system; and how many the fullest has.
-    networks: HashMap<IpAddr, usize>,
-    systems: HashMap<u32, usize>,
-    fullest: (usize, usize),
-}
-
-impl Size {
-    /// The size of a list.
-    pub(super) fn of(list: &ResolverList) -> Self {
-        let mut size = Self::default();
-        for resolver in &list.resolvers {
-            size.add(resolver.address, resolver.asn);
-        }
-        size
-    }
-
-    /// Counts one more, of this system; returns what [`Size::remove`] takes it back with.
-    pub(super) fn add(&mut self, address: IpAddr, system: u32) -> (usize, usize) {
-        let before = self.fullest;
-        self.resolvers += 1;
-        self.loopback += usize::from(address.is_loopback());
-        if is_stranger(address) {
-            self.strangers += 1;
-            let of_network = self.networks.entry(network(address)).or_default();
-            *of_network += 1;
-            self.fullest.0 = before.0.max(*of_network);
-            if system != 0 {
-                let of_system = self.systems.entry(system).or_default();
-                *of_system += 1;
-                self.fullest.1 = before.1.max(*of_system);
-            }
-        }
-        before
-    }
-
-    /// Counts one of which no address is known yet: somebody else's, unless the set may ask one's own.
-    pub(super) fn expect(&mut self, name: &HostName, may_be_own: bool) {
-        self.resolvers += 1;
-        self.loopback += usize::from(name.as_str() == "localhost");
-        self.strangers += usize::from(!may_be_own);
-    }
-
-    /// Takes back the one that was added last.
-    pub(super) fn remove(&mut self, address: IpAddr, system: u32, before: (usize, usize)) {
-        self.resolvers -= 1;
-        self.loopback -= usize::from(address.is_loopback());
-        if is_stranger(address) {
-            self.strangers -= 1;
-            self.networks.entry(network(address)).and_modify(|count| *count -= 1);
-            self.systems.entry(system).and_modify(|count| *count -= 1);
-        }
-        self.fullest = before;
-    }
-
-    fn is_loopback(&self) -> bool {
-        self.loopback == self.resolvers
-    }
-}
-
 impl Plan {
     /// The same plan, of others.
     pub(crate) fn of(&self, list: &Arc<ResolverList>) -> Self {
@@ -207,7 +139,13 @@ impl Plan {
 
     /// Questions whose answers are often cut, and asked for over TCP.
     fn often_cut(&self) -> usize {
-        self.questions.iter().filter(|asked| asked.kind.is_often_cut()).count()
+        let is_often_cut = |asked: &&Asked| !self.is_whole() && asked.kind.is_often_cut();
+        self.questions.iter().filter(is_often_cut).count()
+    }
+
+    /// Whether no answer comes cut, over connections.
+    fn is_whole(&self) -> bool {
+        self.set.encrypted.is_some()
     }
 
     /// What depends on the list of resolvers and is wrong: politeness, and that a sweep fits its
@@ -284,7 +222,7 @@ impl Plan {
     /// one for each question that is not counted already at most.
     pub(super) fn with_spare_tcp(self, size: &Size, room: f64) -> Self {
         let each = 3600.0 / self.set.interval.as_secs_f64();
-        let more = self.questions.len() - self.often_cut();
+        let more = if self.is_whole() { 0 } else { self.questions.len() - self.often_cut() };
         let fits = |count: usize| {
             let plan = Self { spare_tcp: count, ..self.clone() };
             let is_polite = size.strangers == 0 || count as f64 * each <= room;
@@ -295,7 +233,7 @@ impl Plan {
 
     /// Whether each resolver may be asked for an answer that comes cut, of a type of which that is not counted.
     pub(super) fn may_fetch_what_is_cut(&self) -> bool {
-        self.spare_tcp > 0 || self.often_cut() == self.questions.len()
+        self.is_whole() || self.spare_tcp > 0 || self.often_cut() == self.questions.len()
     }
 
     /// How long a sweep takes if every resolver is silent, and which measure makes it so long.
@@ -347,14 +285,37 @@ impl Plan {
         (time + over_tcp + waits + tcp, if over_tcp > time { over } else { measure })
     }
 
-    /// The same where each is asked over a connection of its own, of which so many are open at once.
+    /// The same where each is asked over a connection of its own, of which so many are open at once. Who fails on a name is
+    /// asked once more, and connected to once more who is silent; one that waits for its network holds a connection as well.
     fn longest_by_connections(&self, size: &Size) -> (Duration, String) {
-        let each = u32::try_from(self.queries_per_resolver()).unwrap_or(u32::MAX);
+        let most = self.queries_per_resolver() + self.questions.len();
+        let at = |count: usize, rate: u32| {
+            Duration::from_secs_f64((count * most) as f64 / f64::from(rate))
+        };
         let turns = u32::try_from(size.resolvers.div_ceil(MAX_CONNECTIONS)).unwrap_or(u32::MAX);
-        let one = TCP_LIMIT + (self.set.timeout + gap(size.is_loopback())).saturating_mul(each);
-        let by_rate = (size.resolvers * each as usize) as f64 / f64::from(self.set.rate);
-        let time = one.saturating_mul(turns).max(Duration::from_secs_f64(by_rate));
-        (time, format!("over connections, of which {MAX_CONNECTIONS} are open at once,"))
+        let each = self.set.timeout + gap(size.is_loopback());
+        let one = 2 * TCP_LIMIT + each.saturating_mul(u32::try_from(most).unwrap_or(u32::MAX));
+        let open = one.saturating_mul(turns);
+        let (networks, systems) = size.fullest;
+        let measures = [
+            (open, format!("over connections, of which {MAX_CONNECTIONS} are open at once,")),
+            (at(size.resolvers, self.set.rate), format!("at {} a second", self.set.rate)),
+            (
+                at(networks, MAX_PER_NETWORK),
+                format!(
+                    "at {MAX_PER_NETWORK} a second for each /24 and /48, the fullest of which has {networks}"
+                ),
+            ),
+            (
+                at(systems, MAX_PER_SYSTEM),
+                format!(
+                    "at {MAX_PER_SYSTEM} a second for each AS, the largest of which has {systems}"
+                ),
+            ),
+        ];
+        let waits = measures[1..].iter().map(|(time, _)| *time).max().unwrap_or_default();
+        let slowest = measures.into_iter().max_by_key(|(time, _)| *time).unwrap_or_default();
+        (open.saturating_add(waits), slowest.1)
     }
 
     /// For how long a sweep in which so much of the spare TCP is planned uses up what third parties may be asked; nothing
