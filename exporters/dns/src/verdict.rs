@@ -34,7 +34,7 @@ mod whole;
 
 pub(crate) use accepted::Accepted;
 pub(crate) use by_resolver::CountryCounts;
-pub(crate) use country::{Country, Difference};
+pub(crate) use country::{Country, Difference, FEWEST_NETWORKS};
 pub(crate) use memory::{Memory, STANDS};
 pub(crate) use migration::Progress;
 pub(crate) use shares::Ratios;
@@ -149,6 +149,8 @@ pub(crate) struct Verdict {
     pub(crate) migration: Option<Progress>,
     /// Country by country, by networks.
     pub(crate) countries: Vec<Country>,
+    /// Whether they could be held against the rest of the world.
+    pub(crate) is_compared: bool,
     /// How many resolvers of each country give an answer that is known, by country and name.
     pub(crate) known: BTreeMap<(String, String), usize>,
     /// Share of the rest of the world that differs or fails.
@@ -301,6 +303,7 @@ pub(crate) fn judge(
         missing,
         migration: standard.progress(),
         countries,
+        is_compared: countries::is_measure(may_speak, rest_bad),
         rest_bad,
         known: rules.known.map(|it| it.count(case.list, case.outcomes)).unwrap_or_default(),
         extended_errors: extended_errors(evidence.outcomes),

@@ -10,7 +10,7 @@ use crate::answer::Flag;
 use crate::config::Asked;
 use crate::outcome::Class;
 use crate::state::{Latest, Moment, SetState, Snapshot};
-use crate::verdict::{self, Difference, Ratios, State, Verdict};
+use crate::verdict::{self, Difference, FEWEST_NETWORKS, Ratios, State, Verdict};
 
 /// The verdicts of one scrape: taken once, so that a sweep that ends meanwhile cannot mix in.
 type Snapshots<'a> = Vec<(&'a SetState, Verdicts)>;
@@ -322,9 +322,6 @@ fn countries(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
         each(snapshots).filter_map(|(labels, verdict)| Some((labels, verdict.rest_bad?))),
     );
 }
-
-/// With fewer networks a country cannot be told from chance.
-const FEWEST_NETWORKS: usize = 4;
 
 fn country_counts(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     let by_country = || {

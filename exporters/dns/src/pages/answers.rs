@@ -17,7 +17,7 @@ use crate::known::Known;
 use crate::outcome::{Class, Outcome};
 use crate::state::{Latest, SetState, Snapshot};
 use crate::verdict::groups::Group;
-use crate::verdict::{self, Country, Verdict};
+use crate::verdict::{self, Country, FEWEST_NETWORKS, Verdict};
 
 /// Countries that are named for each answer in the text.
 pub(crate) const COUNTRIES_SHOWN: usize = 12;
@@ -49,9 +49,12 @@ pub(crate) struct Page<'a> {
     /// Where it is answered otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) countries: Vec<Elsewhere<'a>>,
-    /// All that are judged, the largest first; programs have them as metrics.
+    /// All that are judged, the largest first, and how many have too few networks; programs have them as metrics.
     #[serde(skip)]
-    pub(crate) judged: Vec<&'a Country>,
+    pub(crate) judged: (Vec<&'a Country>, usize),
+    /// Whether they could be held against the rest of the world.
+    #[serde(skip)]
+    pub(crate) is_compared: bool,
 }
 
 /// How far a change has come.
@@ -145,7 +148,8 @@ impl<'a> Page<'a> {
             countries: verdict
                 .map(|verdict| elsewhere(verdict, ways(set, snapshot, number), filter))
                 .unwrap_or_default(),
-            judged: verdict.map(|verdict| judged(verdict, filter)).unwrap_or_default(),
+            judged: verdict.map(|verdict| judged(&verdict.countries, filter)).unwrap_or_default(),
+            is_compared: verdict.is_some_and(|verdict| verdict.is_compared),
         })
     }
 
@@ -273,13 +277,14 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The countries that are judged, those of most networks first.
-fn judged<'a>(verdict: &'a Verdict, filter: &Filter) -> Vec<&'a Country> {
+/// The countries that are judged, those of most networks first; and how many have too few.
+fn judged<'a>(countries: &'a [Country], filter: &Filter) -> (Vec<&'a Country>, usize) {
     let is_wanted =
         |it: &&Country| filter.country().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&it.code));
-    let mut all: Vec<_> = verdict.countries.iter().filter(is_wanted).collect();
+    let is_judged = |it: &&Country| it.networks >= FEWEST_NETWORKS || it.difference.is_some();
+    let (mut all, few): (Vec<_>, Vec<_>) = countries.iter().filter(is_wanted).partition(is_judged);
     all.sort_by(|a, b| b.networks.cmp(&a.networks).then_with(|| a.code.cmp(&b.code)));
-    all
+    (all, few.len())
 }
 
 /// The countries that answer otherwise, those first of which it is told, then the largest.
@@ -351,4 +356,36 @@ fn ways<'a>(
         ways
     };
     counts.into_iter().map(|(country, ways)| (country, largest(ways))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Difference;
+
+    #[test]
+    fn a_country_is_shown_as_judged_where_it_has_networks_enough_for_a_verdict() {
+        let country = |code: &str, networks, difference| Country {
+            code: code.to_owned(),
+            networks,
+            bad: 1.0,
+            difference,
+        };
+        let countries = [
+            country("IR", 3, None),
+            country("DE", 4, None),
+            country("FR", 9, None),
+            country("TR", 2, None),
+            country("CN", 3, Some(Difference::Differs)),
+        ];
+        let codes = |filter: &Filter| {
+            let (judged, few) = judged(&countries, filter);
+            (judged.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), few)
+        };
+        assert_eq!(codes(&Filter::default()), (vec!["FR", "DE", "CN"], 2));
+        assert_eq!(
+            codes(&exporter_kit::config::parse("country: ir", "test.yml").unwrap()),
+            (vec![], 1)
+        );
+    }
 }

@@ -13,7 +13,7 @@ use super::filter::Filter;
 use super::sweeps::Sweeps;
 use crate::DnsExporter;
 use crate::outcome::Class;
-use crate::verdict::Country;
+use crate::verdict::{Country, FEWEST_NETWORKS};
 
 /// Answers of one question that are shown; the others are a click away.
 const MOST_ROWS: usize = 50;
@@ -123,8 +123,8 @@ fn question(page: &Page<'_>) -> Markup {
             ", " a href={ "/api/v1/diff?" (link) } { "what changed since the sweep before" } "."
         }
         @if !page.answers.is_empty() { (answers(&page.answers, most)) }
-        @if !page.countries.is_empty() { (countries(&page.countries)) }
-        @if !page.judged.is_empty() { (judged(&page.judged)) }
+        @if !page.countries.is_empty() { (countries(&page.countries, page.is_compared)) }
+        @if !page.judged.0.is_empty() { (judged(&page.judged.0, page.judged.1, page.is_compared)) }
     }
 }
 
@@ -150,7 +150,7 @@ fn answers(rows: &[Row<'_>], most: usize) -> Markup {
     }
 }
 
-fn countries(all: &[Elsewhere<'_>]) -> Markup {
+fn countries(all: &[Elsewhere<'_>], is_compared: bool) -> Markup {
     html! {
         h3 { "Where it is answered otherwise" }
         table.whole-words {
@@ -161,7 +161,7 @@ fn countries(all: &[Elsewhere<'_>]) -> Markup {
                     td { (percent(country.ratio)) " of " (country.networks) }
                     td { @match country.verdict {
                         Some(verdict) => span.down { (verdict) },
-                        None => span.since { "within chance" },
+                        None => span.since { (untold(country.networks, is_compared)) },
                     } }
                     td.what { @for (number, way) in country.ways.iter().enumerate() {
                         @if number > 0 { "; " }
@@ -173,10 +173,23 @@ fn countries(all: &[Elsewhere<'_>]) -> Markup {
     }
 }
 
-fn judged(all: &[&Country]) -> Markup {
+/// Why it is not told of a country that it differs, some of whose networks do.
+fn untold(networks: usize, is_compared: bool) -> &'static str {
+    match networks {
+        ..FEWEST_NETWORKS => "too few networks",
+        _ if is_compared => "within chance",
+        // Too little is known, the rest of the world is as bad, or it is told of all already.
+        _ => "not compared",
+    }
+}
+
+fn judged(all: &[&Country], few: usize, is_compared: bool) -> Markup {
     html! {
         details {
-            summary { "Each country that is judged (" (all.len()) ")" }
+            summary {
+                "Each country that is judged (" (all.len()) ")"
+                @if few > 0 { "; " (few) " more have too few networks" }
+            }
             table.whole-words {
                 thead { tr { th { "country" } th { "networks" } th { "as is accepted" } th { "verdict" } } }
                 tbody { @for country in all {
@@ -186,7 +199,9 @@ fn judged(all: &[&Country]) -> Markup {
                         td { (percent(1.0 - country.bad)) }
                         td { @match country.difference {
                             Some(difference) => span.down { (difference.as_str()) },
-                            None if country.bad > 0.0 => span.since { "within chance" },
+                            None if country.bad > 0.0 || !is_compared => {
+                                span.since { (untold(country.networks, is_compared)) }
+                            }
                             None => span.up { "as the rest" },
                         } }
                     }
@@ -221,4 +236,33 @@ fn percent(ratio: f64) -> String {
 /// As pages have it.
 fn duration(seconds: f64) -> String {
     exporter_kit::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Difference;
+
+    #[test]
+    fn a_country_that_could_not_be_judged_is_never_within_chance() {
+        let country = |code: &str, bad, difference| Country {
+            code: code.to_owned(),
+            networks: 9,
+            bad,
+            difference,
+        };
+        let all = [
+            country("CN", 1.0, Some(Difference::Differs)),
+            country("IR", 1.0, None),
+            country("DE", 0.0, None),
+        ];
+        let words = |is_compared| judged(&all.each_ref(), 2, is_compared).into_string();
+        let (compared, not) = (words(true), words(false));
+        assert!(compared.contains("within chance") && compared.contains("as the rest"));
+        assert!(compared.contains("judged (3); 2 more have too few networks"), "{compared}");
+        assert_eq!(not.matches("not compared").count(), 2, "{not}");
+        // What was told before stands.
+        assert!(!not.contains("within chance") && not.contains("differs"), "{not}");
+        assert_eq!(untold(3, true), "too few networks");
+    }
 }

@@ -3,15 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::case::Case;
-use super::country::{Country, Difference};
+use super::country::{Country, Difference, FEWEST_NETWORKS as NETWORKS};
 use super::figures::{is_above, is_at_least, lower_end};
 use super::votes::Weight;
 use super::whole::REST;
 use crate::outcome::Class;
 
-/// A country keeps its verdict from this share and so many networks on.
+/// A country keeps its verdict from this share on, and from so many networks as it needs for one.
 const STAYS: f64 = 0.5;
-const NETWORKS: usize = 4;
 
 /// The resolvers of one network in one country.
 #[derive(Debug, Default)]
@@ -61,7 +60,7 @@ pub(super) fn judge(
     let votes = all.votes.without(diverging().map(|count| count.votes).sum());
     let bad = all.bad.without(diverging().map(|count| count.bad).sum());
     let rest = (votes.networks() > 1e-9).then(|| bad.of(votes));
-    let is_measure = may_speak && rest.is_some_and(|rest| !is_at_least(rest, REST));
+    let is_measure = is_measure(may_speak, rest);
     let country = |(place, count): (usize, &Count)| {
         let (code, networks, bad) =
             (case.places.code(place).to_owned(), count.networks.len(), count.share());
@@ -74,6 +73,11 @@ pub(super) fn judge(
     };
     let counted = counts.iter().enumerate().filter(|(_, count)| !count.networks.is_empty());
     (counted.map(country).collect(), rest)
+}
+
+/// Whether countries can differ from the rest of the world, of which such a share is bad.
+pub(super) fn is_measure(may_speak: bool, rest: Option<f64>) -> bool {
+    may_speak && rest.is_some_and(|rest| !is_at_least(rest, REST))
 }
 
 /// The verdicts with those that stand, of countries of which too little is known now: a country that goes dark has not

@@ -41,6 +41,9 @@ impl Difference {
     }
 }
 
+/// With fewer networks a country cannot be told from chance.
+pub(crate) const FEWEST_NETWORKS: usize = 4;
+
 /// The verdict on one country.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Country {
