@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use peers::{Authority, NameServer, Program, Scrape, free_port};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{Name, RData, Record};
+use peers::{Authority, DnsServer, NameServer, Program, Scrape, answer_to, free_port};
 
 use super::start;
 
@@ -296,6 +298,45 @@ questions:
     let slow = "name=\"slow.example\",outcome=\"timeout\",type=\"A\"";
     assert_eq!(of_set(&metrics, "own", "responses", slow), Some(1.0));
     assert_eq!(of_set(&metrics, "own", "response_seconds_count", ""), Some(9.0));
+    assert_eq!(of_set(&metrics, "own", "connect_seconds_count", ""), Some(1.0));
+}
+
+#[test]
+fn who_fails_by_quic_is_asked_once_more_without_validation() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::default();
+    fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    authority.sign_for(&[NAME]).write(folder.path(), "a");
+    // It validates, and one of the names is signed badly.
+    let server = DnsServer::start(|query| {
+        let name = query.queries[0].name().clone();
+        let is_bad = name == Name::from_ascii("bad.example.").unwrap();
+        if is_bad && !query.metadata.checking_disabled {
+            return Some(answer_to(query, ResponseCode::ServFail));
+        }
+        let mut answer = answer_to(query, ResponseCode::NoError);
+        answer.metadata.recursion_available = true;
+        let address = RData::A(Ipv4Addr::new(149, 154, 167, 99).into());
+        answer.add_answer(Record::from_rdata(name, 60, address));
+        Some(answer)
+    });
+    let port = free_port();
+    let Some(_quic) = Quic::start(folder.path(), port, server.address.port()) else {
+        eprintln!("aioquic is not there: nobody is asked without validation");
+        return;
+    };
+    let config = format!(
+        "vantage: {{ name: fra, region: EMEA }}
+sets: [{{ name: own, transport: doq, port: {port}, resolvers: [127.0.0.1], allow_private: true, min_resolvers: 1,
+  min_networks: 1, interval: 60s, tls_config: {{ server_name: {NAME}, ca_file: ca.pem }}, control: good.example }}]
+questions: [{{ name: api.messenger.example, types: [A] }}, {{ name: bad.example, types: [A] }}]
+"
+    );
+    let program = start(folder.path(), &config);
+    let metrics = program.wait_until("it was asked", |it| is_swept(it, "own"));
+    let bogus = "name=\"bad.example\",outcome=\"bogus\",type=\"A\"";
+    assert_eq!(of_set(&metrics, "own", "responses", bogus), Some(1.0));
+    assert_eq!(of_set(&metrics, "own", "queries_total", "transport=\"doq\""), Some(4.0));
     assert_eq!(of_set(&metrics, "own", "connect_seconds_count", ""), Some(1.0));
 }
 
