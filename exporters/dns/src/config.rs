@@ -163,6 +163,23 @@ impl Config {
         }
     }
 
+    /// Leaves out who does not want to be asked and is in no set, with a warning.
+    fn leave_out(&mut self) {
+        self.leave_out_known();
+        let Self { ecs, opt_out, warnings, .. } = self;
+        ecs.retain(|ecs| {
+            let address = ecs.server().ip();
+            let is_left_out = opt_out.has(address);
+            if is_left_out {
+                let line = ecs.place.line;
+                warnings.push(format!(
+                    "line {line}: ecs: {address} is in `opt_out_file`, and is not asked"
+                ));
+            }
+            !is_left_out
+        });
+    }
+
     /// Adds a problem for each server whose name another has, or that sets ask too much besides.
     fn check_ecs(&self, problems: &mut Problems) {
         for (number, ecs) in self.ecs.iter().enumerate() {

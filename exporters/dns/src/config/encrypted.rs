@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{Config, Set};
 use crate::exchange::identity::{CertifiedName, HttpPath, Identity, Way};
-use crate::resolvers::ResolverList;
+use crate::resolvers::{Certified, ResolverList};
 
 /// Resolvers of a set that is asked so: each costs its owner a handshake, and us a connection.
 pub(super) const MOST_RESOLVERS: usize = 200;
@@ -106,6 +106,16 @@ impl Encrypted {
         }
     }
 
+    /// What is said of one resolver and means nothing where its set is asked so; by datagrams if by nothing.
+    pub(super) fn fault_of(how: Option<&Self>, said: &Certified) -> Option<&'static str> {
+        let way = how.map(|how| how.way);
+        if said.path.is_some() && way != Some(Way::Doh) {
+            return Some("path: is of `transport: doh` alone");
+        }
+        let is_for_nothing = said.name.is_some() && way.is_none();
+        is_for_nothing.then_some("server_name: is of `transport: dot`, `doh` or `doq`")
+    }
+
     /// What is wrong with a list that is to be asked so.
     pub(super) fn fault(&self, list: &ResolverList) -> Option<String> {
         let is_nameless = |at: &usize| {
@@ -187,6 +197,14 @@ mod tests {
         );
         for (set, wanted) in [
             ("resolvers: [9.9.9.9], path: /dns-query", "path: is of `transport: doh` alone"),
+            (
+                "resolvers: [{ address: 9.9.9.9, server_name: a.example }]",
+                "resolvers[0].server_name: is of `transport: dot`, `doh` or `doq`",
+            ),
+            (
+                "resolvers: [9.9.9.9, { address: found.example, path: /y }], transport: dot",
+                "resolvers[1].path: is of `transport: doh` alone",
+            ),
             ("resolvers: [9.9.9.9], tls_config: {}", "tls_config: is of `transport: dot`"),
             ("resolvers: [9.9.9.9], transport: dot, retries: 1", "retries: must be 0 with this"),
             (

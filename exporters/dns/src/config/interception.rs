@@ -284,6 +284,16 @@ mod tests {
         let (asked, left_out) = warnings("15m", "8.8.8.8", "opt_out_file: out.txt\n");
         assert_eq!((asked, left_out.len()), (1, 1));
         assert!(left_out[0].contains("8.8.8.8 is in `opt_out_file`"), "{left_out:?}");
+        let text = "vantage: { name: fra, region: EMEA }\nopt_out_file: out.txt\necs:\n\
+                    - { name: gone, server: 8.8.8.8, names: { a.example: [A] }, subnets: [11.0.0.0/24] }\n\
+                    - { name: kept, server: 9.9.9.9, names: { a.example: [A] }, subnets: [11.0.0.0/24] }\n";
+        let config: Config = exporter_kit::config::parse(text, "test.yml").unwrap();
+        let config = config.complete(folder.path()).unwrap();
+        assert_eq!(config.ecs_plans().keys().collect::<Vec<_>>(), ["kept"]);
+        assert_eq!(
+            config.warnings,
+            ["line 4: ecs: 8.8.8.8 is in `opt_out_file`, and is not asked"]
+        );
     }
 
     #[test]

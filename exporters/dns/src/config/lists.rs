@@ -71,7 +71,7 @@ impl Config {
         self.read_opt_out(folder, &mut problems);
         self.read_geo(folder, &mut problems);
         self.read_authorities(folder, &mut problems);
-        self.leave_out_known();
+        self.leave_out();
         for number in 0..self.sets.len() {
             let path = match self.sets[number].source.clone() {
                 Source::File(path) => path,

@@ -90,6 +90,9 @@ impl Set {
         let (mut again, mut names) = (Vec::new(), HashSet::new());
         let written = entries.iter().map(|entry| (entry.value.entry(), entry)).enumerate();
         for (at, (of_it, entry)) in written {
+            if let Some(fault) = Encrypted::fault_of(self.encrypted.as_ref(), &entry.certified) {
+                problems.add(entry.place, format!("sets[{number}].resolvers[{at}].{fault}"));
+            }
             let Some(of_it) = of_it else {
                 if entry.at.name().is_some_and(|name| !names.insert(name)) {
                     again.push(entry);
