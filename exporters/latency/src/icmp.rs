@@ -428,4 +428,27 @@ mod tests {
             assert!(answer.is_ok_and(|answer| answer.rtt < limit), "{answer:?}");
         }
     }
+
+    #[tokio::test]
+    async fn all_that_lies_in_the_socket_is_taken_in_before_anybody_is_given_up() {
+        let clock = Clock::start();
+        let icmp = Icmp::open(clock, &ReceiveQueue::default());
+        if !icmp.sockets().iter().any(|sockets| sockets.family == "ip4") {
+            return;
+        }
+        let (options, strays) = (EchoOptions::default(), Arc::default());
+        let limit = Duration::from_millis(300);
+        let begin = |number| {
+            let at = (clock.monotonic(), limit);
+            icmp.begin([127, 0, 0, 1].into(), &options, at, (number, &strays)).ok()
+        };
+        // More than are read at once.
+        let flights: Vec<_> = (0..300).filter_map(begin).collect();
+        // A machine that is stopped: nobody reads meanwhile.
+        std::thread::sleep(limit * 2);
+        let (inbox, mut told) = (icmp.inbox().unwrap(), Vec::new());
+        flights.last().unwrap().look();
+        inbox.take(&mut told);
+        assert_eq!(told.len(), flights.len());
+    }
 }

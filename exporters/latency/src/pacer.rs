@@ -222,7 +222,11 @@ impl Shared {
             }
         };
         match &flight {
-            Some(flight) => agenda.wait(timeout, flight.deadline(), number),
+            // Where this machine was stopped meanwhile, it left just now.
+            Some(flight) => {
+                let held_up = self.clock.monotonic().saturating_sub(begun);
+                agenda.wait(timeout, flight.deadline() + held_up, number);
+            }
             None => self.wait_to_send(number, &target.work, &target.state),
         }
         agenda.under_way.insert(number, UnderWay { target: slot, round, begun, flight });

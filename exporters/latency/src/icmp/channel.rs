@@ -25,6 +25,8 @@ use crate::outcome::Failure;
 /// How long a reply may lie in the socket before it is too late to look at its time stamp. A loaded
 /// machine was seen to take 100 ms.
 pub(super) const GRACE: Duration = Duration::from_millis(200);
+/// So often as much as is read at once: more than a receive buffer holds.
+const MOST_LOOKS: u32 = 64;
 /// How long the first pause is while there is no room to send, and the longest; each is twice the one before.
 /// Thousands of packets leave within such a time: a device that takes none for an eighth of a second is a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -250,10 +252,13 @@ impl Shared {
         self.drops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks into the socket, unless nothing was left in it at this moment or later.
+    /// Looks into the socket until nothing is left in it, unless that was so at this moment or later: after a stop many
+    /// replies lie there, and those that are waited for may be the last.
     fn look_unless_empty_since(&self, moment: Duration) {
-        if Duration::from_nanos(self.empty.load(Ordering::Relaxed)) < moment {
-            self.read(Look::Unasked);
+        let was_empty = || Duration::from_nanos(self.empty.load(Ordering::Relaxed)) >= moment;
+        let mut looks = 0;
+        while looks < MOST_LOOKS && !was_empty() && self.read(Look::Unasked) {
+            looks += 1;
         }
     }
 

@@ -16,9 +16,10 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Whether it took longer than it could: our own machine was starved, or slept.
+    /// Whether it took longer than it could: our own machine was starved, or slept. Half a second is little of ours: an
+    /// echo waits a fifth of one longer for what may lie in the socket.
     fn is_starved(self, timeout: f64) -> bool {
-        self.decided - self.begun > self.limit + timeout / 2.0
+        self.decided - self.begun > self.limit + (timeout / 2.0).max(0.5)
     }
 }
 
@@ -165,6 +166,21 @@ mod tests {
         let both = [(ip(2), timeout.clone()), (ip(1), refused)];
         assert_eq!(gathered(&both).failed.map(|it| it.reason), Some(Failure::Refused));
         assert_eq!(gathered(&[(ip(2), timeout), (ip(1), Outcome::default())]).failed, None);
+    }
+
+    #[test]
+    fn what_an_echo_waits_beyond_its_timeout_is_no_fault_of_ours() {
+        for (timeout, took, reason) in [
+            (0.3, 0.51, Failure::Timeout),
+            (0.3, 0.81, Failure::Local),
+            (3.0, 4.4, Failure::Timeout),
+            (3.0, 4.6, Failure::Local),
+        ] {
+            let span = Span { begun: 10.0, decided: 10.0 + took, limit: timeout };
+            let outcomes = [(ip(1), bad(Failure::Timeout))];
+            let round = round(span, timeout, outcomes.iter().map(|(ip, it)| (*ip, it)));
+            assert_eq!(round.failed.map(|it| it.reason), Some(reason), "{took} of {timeout}");
+        }
     }
 
     #[test]
