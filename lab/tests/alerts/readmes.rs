@@ -97,13 +97,18 @@ fn the_series_of_a_fleet_are_those_of_the_exporters_pages() {
         counts.push(of_it.len());
     }
     let [bmc, _, endpoint, canary, question, zone, home] = counts[..] else { panic!("{counts:?}") };
+    // A server has more sensors than the machine of the golden page.
+    let server = bmc + (60 - 11) * (3 + 4);
     for limit in [
-        format!("2 × 1,000 × {bmc} | {} |", 2 * 1000 * bmc),
+        format!("{bmc} + (S − 11) × (3 + T) series"),
+        format!("of 4 thresholds, as servers have them, {server}."),
+        format!("2 × 1,000 × ({bmc} + 49 × 7) | {} |", 2 * 1000 * server),
         format!("2 × (300 × {endpoint} + 3 × {canary}) | {} |", 2 * (300 * endpoint + 3 * canary)),
         format!("2 × (20 × {question} + 5 × {zone}) | {} |", 2 * (20 * question + 5 * zone)),
         format!("2 × 300 × {home} | {} |", 2 * 300 * home),
-        format!("sample_limit: {}\n", 2 * 1000 * bmc),
+        format!("sample_limit: {} ", 2 * 1000 * server),
         format!("{},000 / 5 = {},{:03}", bmc, bmc * 200 / 1000, bmc * 200 % 1000),
+        format!("{},000 / 5 = {},{:03}", server, server * 200 / 1000, server * 200 % 1000),
     ] {
         assert!(page.contains(&limit), "not there: {limit}");
     }
