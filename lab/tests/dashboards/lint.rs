@@ -429,7 +429,8 @@ fn each_list_of_what_fires_leads_to_runbook_and_silence() {
             for expression in panel.expressions().filter(|one| one.contains("ALERTS{")) {
                 let (_, labels) = expression.split_once("by (").unwrap();
                 for label in labels.split(')').next().unwrap().split(',').map(str::trim) {
-                    let made = ["what", "where", "board", "chosen"].contains(&label);
+                    let made = ["what", "where", "board", "chosen", "whose_variable", "whose"];
+                    let made = made.contains(&label);
                     let held = silence.contains(&format!("{label}%3D%22${{__data.fields["));
                     assert!(made || held, "{}: {label} is not in {silence}", panel.place);
                 }
@@ -493,10 +494,30 @@ fn the_triage_leads_to_boards_and_variables_that_exist() {
             let mut names = items(&board["templating"]["list"]).map(|one| &one["name"]);
             assert!(names.any(|name| *name == json!(variable)), "{uid} has no {variable}");
         }
+        // Two sites may both have a `web-1`, two teams a `www`.
+        let owner = match uid.as_str() {
+            "machine" => Some("site"),
+            "endpoint" => Some("team"),
+            "vantage" => Some("region"),
+            _ => None,
+        };
+        let whose = owner.map(|owner| {
+            format!(
+                "\"whose_variable\", \"var-{owner}\", \"\", \"\"), \"whose\", \"$1\", \"{owner}\","
+            )
+        });
+        let place = place.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(whose.is_none_or(|whose| place.contains(&whose)), "{uid}: whose it is, in {place}");
         led.insert(uid);
     }
     let others: BTreeSet<String> =
         boards.keys().map(|uid| uid.replace("turbulence-", "")).collect();
+    let table = panels(&boards["turbulence-triage"])
+        .iter()
+        .map(|panel| panel.json.to_string())
+        .find(|json| json.contains("/d/turbulence-${"));
+    let whose = "&${__data.fields.whose_variable}=${__data.fields.whose:percentencode}";
+    assert!(table.is_some_and(|table| table.contains(whose)), "the link does not say whose");
     // Rules of one's own stay on the triage.
     assert_eq!(led, others, "an alert of a board that the triage does not lead to");
     // Every alert that the stats count is in the table, whatever its domain is.
