@@ -453,6 +453,21 @@ fn each_list_of_what_fires_leads_to_runbook_and_silence() {
     assert_eq!(lists, files::boards().len(), "a board without what fires, or with two lists");
 }
 
+/// An alert about every vantage, or about a machine of that name elsewhere, is not about the one that is chosen.
+#[test]
+fn a_board_of_one_lists_the_alerts_that_name_it() {
+    let mut lists = 0;
+    for one in ["machine", "endpoint", "vantage", "zone"] {
+        for expression in expressions(&files::boards()[&format!("turbulence-{one}")]) {
+            if expression.contains("ALERTS{alertstate=") {
+                assert!(!expression.contains("|\""), "{one}: {expression}");
+                lists += 1;
+            }
+        }
+    }
+    assert!(lists >= 4 * 5, "only {lists} lists of alerts");
+}
+
 /// The labels that alerts of a list have in the tests of the rules.
 fn labels_of_alerts(list: &str) -> BTreeSet<String> {
     let mut labels = BTreeSet::new();
