@@ -30,6 +30,9 @@ use crate::state::TargetState;
 /// all the rest.
 const TICK: Duration = Duration::from_millis(2);
 
+/// More room than for so many echoes under way is given back when it is not needed.
+const SPACIOUS: usize = 4096;
+
 /// So many are sent before what came meanwhile is taken in and other tasks have their turn.
 const BATCH: usize = 64;
 
@@ -182,7 +185,10 @@ impl Shared {
     fn work(&self, now: Instant, told: &mut Vec<(u64, Verdict)>) -> Next {
         let mut agenda = self.agenda();
         self.take_in(&mut agenda, told);
-        self.give_up(&mut agenda, told);
+        // After a stop, or at an outage, there are thousands of these: others have their turn between.
+        if self.give_up(&mut agenda, told) {
+            return Next::More;
+        }
         for _ in 0..BATCH {
             let Some(target) = agenda.targets.due(now) else { return self.next(&mut agenda) };
             apart(|| self.begin(&mut agenda, target));
@@ -255,10 +261,12 @@ impl Shared {
         }
     }
 
-    /// Gives up what is past its deadline; but what lies in the socket had come in time.
-    fn give_up(&self, agenda: &mut Agenda, told: &mut Vec<(u64, Verdict)>) {
+    /// Gives up what is past its deadline, as much as is done at once; whether there may be more. What lies in the socket
+    /// had come in time.
+    fn give_up(&self, agenda: &mut Agenda, told: &mut Vec<(u64, Verdict)>) -> bool {
         let now = self.clock.monotonic();
-        while let Some(number) = agenda.past_deadline(now) {
+        for _ in 0..BATCH {
+            let Some(number) = agenda.past_deadline(now) else { return false };
             let Some(flight) = agenda.flight(number) else { continue };
             flight.look();
             self.take_in(agenda, told);
@@ -266,6 +274,7 @@ impl Shared {
             let Some(refusal) = under_way.flight.as_ref().map(Flight::give_up) else { continue };
             apart(|| self.end(agenda, &under_way, Err(refusal)));
         }
+        true
     }
 
     /// An echo has ended.
@@ -306,6 +315,10 @@ impl Agenda {
             }
         }
         deadlines.retain(|(_, queue)| !queue.is_empty());
+        // An outage has many under way, and they are few again behind it.
+        if under_way.capacity() > SPACIOUS && under_way.capacity() / 4 > under_way.len() {
+            under_way.shrink_to(under_way.len() * 2);
+        }
         deadlines.iter().filter_map(|(_, queue)| Some(queue.front()?.0)).min()
     }
 
@@ -390,5 +403,19 @@ mod tests {
         assert_eq!([past(&mut agenda, 99), past(&mut agenda, 99)], [Some(0), Some(2)]);
         assert_eq!((past(&mut agenda, 99), agenda.next_deadline()), (None, None));
         assert!(agenda.deadlines.is_empty(), "room for a timeout that nobody has is given back");
+    }
+
+    #[test]
+    fn room_for_an_outage_is_given_back_behind_it() {
+        let mut agenda = Agenda::default();
+        let target = Calendar::default().add(Instant::now(), ());
+        for number in 0..30_000 {
+            let begun = Duration::ZERO;
+            agenda.under_way.insert(number, UnderWay { target, round: 1, begun, flight: None });
+        }
+        assert!(agenda.next_deadline().is_none() && agenda.under_way.capacity() >= 30_000);
+        agenda.under_way.retain(|number, _| *number < 10);
+        agenda.next_deadline();
+        assert!(agenda.under_way.capacity() < SPACIOUS && agenda.under_way.len() == 10);
     }
 }
