@@ -161,13 +161,14 @@ fn run(line: &str, folder: &Path) {
 }
 
 /// A ticket by each route that the shipped configuration has.
-const TICKETS: [&str; 10] = [
+const TICKETS: [&str; 11] = [
     "IpmiBmcDown warning thermal host target=a site=s rack=r",
     "IpmiFanFailed warning thermal host target=a site=s rack=r name=Fan",
     "ExporterDown warning meta host job=turbulence-ipmi instance=i:9290 site=s",
     "ExporterDown warning meta host job=turbulence-ipmi instance=i:9290",
     "LatencyRegionRerouted warning reachability region target=api region=EMEA",
     "LatencySaturation warning reachability global target=api",
+    "HomingSetsNotIndependent warning reachability global service=chat",
     "DnsSweepStale warning dns global vantage=lon region=EMEA set=w",
     "ExporterScrapesLost warning meta global",
     "MonitoringRulesLate warning meta global job=prometheus instance=p:9090",
