@@ -21,6 +21,7 @@
 
 mod answer;
 mod authority;
+mod clock;
 mod config;
 mod courtesy;
 mod ecs;
@@ -245,7 +246,7 @@ impl RunningSets {
             let known = known.map(|set| set.state().known_of(&plan));
             let earliest = self.courtesy.earliest(&plan.set.list);
             let plan_name = plan.set.name.clone();
-            let set = Arc::new(RunningSet::new(plan, poll::unix_seconds()));
+            let set = Arc::new(RunningSet::new(plan, clock::unix_seconds()));
             if let Some(known) = known {
                 set.state().takes_over(known);
             }
@@ -256,7 +257,7 @@ impl RunningSets {
             Running::new(set, tokio::spawn(run))
         };
         let holds = |wanted: &Wanted<Work, Plan>| sweep::descriptors(&wanted.labels);
-        let relabel = |set: &Arc<RunningSet>, plan: &Plan| set.relabel(plan, poll::unix_seconds());
+        let relabel = |set: &Arc<RunningSet>, plan: &Plan| set.relabel(plan, clock::unix_seconds());
         self.sets.update_with(wanted, holds, start, relabel);
         skipped
     }

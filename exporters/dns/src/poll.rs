@@ -8,6 +8,7 @@ use exporter_kit::{Rounds, off_the_thread};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
+use crate::clock::unix_seconds;
 use crate::config::{Plan, Set};
 use crate::courtesy::Courtesy;
 use crate::outcome::SweepResult;
@@ -265,10 +266,6 @@ impl Known {
             warn!(set = plan.set.name, "what is remembered is not kept: {error:#}");
         }
     }
-}
-
-pub(crate) fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use exporter_kit::{Descriptors, LabelEnum as _, Rounds, off_the_thread};
 use hickory_proto::rr::RecordType;
@@ -21,6 +21,7 @@ use super::signature;
 use super::state::{Known, RunningZone, Snapshot};
 use super::store::Store;
 use super::validators::{self, Validation};
+use crate::clock::unix_seconds;
 use crate::config::ZonePlan;
 use crate::courtesy::Courtesy;
 use crate::exchange::HostName;
@@ -153,7 +154,7 @@ async fn round(
     let Known { finder, clock, .. } = known;
     let mut round = ask_all(zone, plan, way, finder, own).await;
     round.own = addresses_of(&round.servers, way).await;
-    round.unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    round.unix = unix_seconds();
     round.is_clock_wrong = !signature::is_possible(round.unix);
     round.now = clock.now();
     round

@@ -85,7 +85,7 @@ pub(crate) struct Snapshot {
 impl RunningZone {
     /// Nothing is known yet.
     pub(crate) fn new(plan: ZonePlan, now: Moment) -> Self {
-        let clock = Clock::new(crate::poll::unix_seconds());
+        let clock = Clock::new(crate::clock::unix_seconds());
         let health = Health::new(plan.zone.as_str(), "the zone's own name servers");
         Self {
             health: Arc::new(health),

@@ -17,9 +17,9 @@ use networks::Fault;
 use super::plan::{MAX_UNACKNOWLEDGED, Size};
 use super::set::Source;
 use super::{Config, Set};
+use crate::clock::unix_seconds;
 use crate::courtesy::{MAX_PER_AND_HOUR, MAX_RATE, is_stranger};
 use crate::exchange::HostName;
-use crate::poll::unix_seconds;
 use crate::resolvers::{self, Builder, Geo, OptOut, ResolverList};
 
 /// Resolvers from which on it matters where they are.

@@ -171,7 +171,7 @@ async fn who_answered_within_a_day_is_remembered_however_late_a_name_is_looked_u
     let own = Peer::new([127, 96, 1, 1], &mut port, false).await;
     let silent = Peer::new([127, 96, 2, 1], &mut port, true).await;
     let mut config = config(&format!("{}, localhost", own.address), port, folder.path());
-    let last = u32::try_from(crate::poll::unix_seconds() / 60).unwrap() - 60;
+    let last = u32::try_from(crate::clock::unix_seconds() / 60).unwrap() - 60;
     {
         // What the file is that the program finds.
         let addresses = vec![silent.address];

@@ -39,6 +39,15 @@ pub(crate) fn of_target(metrics: &Scrape, name: &str, target: &str) -> f64 {
     metrics.get(&format!("{name}{{target=\"{target}\"}}")).unwrap_or(0.0)
 }
 
+/// How many probes of a target are in flight: what was sent is decided or in flight, on every page.
+pub(crate) fn in_flight(metrics: &Scrape, target: &str) -> f64 {
+    let sent = of_target(metrics, "latency_probes_sent_total", target);
+    let in_flight = of_target(metrics, "latency_probes_in_flight", target);
+    let decided = of_target(metrics, "latency_probes_total", target);
+    assert!((sent - decided - in_flight).abs() < 0.5, "{}", metrics.text);
+    in_flight
+}
+
 /// The reasons for which probes of a target failed, each with how many did.
 pub(crate) fn failures(metrics: &Scrape, target: &str) -> BTreeMap<String, f64> {
     let all = samples(&metrics.text).filter(|sample| {
