@@ -157,3 +157,105 @@ fn paths_are_found_without_privilege_and_say_where_they_go() {
     }
     assert!(program.stop().success());
 }
+
+/// A way through another network is a change of both levels, one through another router of a network that it crossed before is one
+/// of addresses alone, and the way before is shown beside each.
+#[test]
+fn a_way_through_another_network_and_one_through_another_router_are_told_apart() {
+    if !in_a_namespace(
+        "traced::a_way_through_another_network_and_one_through_another_router_are_told_apart",
+    ) {
+        return;
+    }
+    let routers = way();
+    // The second says where it is, so that somebody can be in its place.
+    routers[1].run("ip rule del pref 5; ip -6 rule del pref 5");
+    routers[3].run("ip addr add 10.9.0.8/32 dev lo");
+    let detours: Vec<Namespace> = [(50_u8, "198.51.100.7"), (60, "203.0.113.7")]
+        .map(|(near, address)| {
+            let (detour, far) = (Namespace::router(), near + 1);
+            veth(Some(&routers[0]), &detour, near);
+            veth(Some(&detour), &routers[2], far);
+            detour.run(&format!(
+                "ip addr add {address}/32 dev lo; ip route add default via 10.0.{far}.2
+                 ip route add 10.0.1.0/24 via 10.0.{near}.1 src {address}"
+            ));
+            detour
+        })
+        .into();
+    let folder = tempfile::tempdir().unwrap();
+    let table = "10.9.0.0\t10.9.255.255\t64500\tNL\tTARGET\n198.51.100.0\t198.51.100.255\t64502\tGB\tTHIRD\n\
+        203.0.113.0\t203.0.113.255\t64501\tNL\tOTHER\n";
+    fs::write(folder.path().join("asn.tsv"), table).unwrap();
+    let config = "
+vantage: {name: test, region: EMEA}
+resolvers: ['127.0.0.1:9']
+tables: {asn: [asn.tsv]}
+modules: {icmp: {prober: icmp, path: {interval: 1m}}}
+targets: [{name: abroad, module: icmp, address: 10.9.0.9}, {name: inside, module: icmp, address: 10.9.0.8}]
+";
+    let program = Program::start_in(unprivileged(folder.path()), folder.path(), config);
+    let of = |metric: &str, target: &str, level: &str| {
+        format!("{metric}{{target=\"{target}\",level=\"{level}\"}}")
+    };
+    let id = |target: &str, level: &str| of("latency_path_id", target, level);
+    let last =
+        |target: &str, level: &str| of("latency_path_last_change_timestamp_seconds", target, level);
+    let all = [("abroad", "ip"), ("abroad", "as"), ("inside", "ip"), ("inside", "as")];
+    let first = program.wait_until("two paths that are confirmed", |metrics| {
+        all.iter().all(|(target, level)| metrics.get(&id(target, level)).is_some())
+    });
+    for (target, level) in all {
+        assert_eq!(first.get(&last(target, level)), None, "before the first there is none");
+    }
+    let paths = |target: &str| program.page(&format!("/api/v1/paths?target={target}"));
+    let is_at = |part: &str, address: &str| part.contains(&format!("\"address\":\"{address}\""));
+    assert!(is_at(&paths("abroad"), "10.0.2.2") && paths("abroad").contains("\"before\":null"));
+
+    // Each change is of so many levels, and has a time where it is one.
+    let changed = |counts: [f64; 4]| {
+        let metrics = program.wait_until("other paths", |metrics| {
+            all.iter().zip(counts).all(|((target, level), count)| {
+                metrics.get(&of("latency_path_changes_total", target, level)) == Some(count)
+            })
+        });
+        for ((target, level), count) in all.iter().zip(counts) {
+            let at = metrics.get(&last(target, level));
+            assert_eq!(at.is_some_and(|at| at > 1.6e9), count > 0.0, "{target} {level}: {at:?}");
+        }
+        metrics
+    };
+    routers[0]
+        .run("ip route add 10.9.0.9/32 via 10.0.50.2; ip route add 10.9.0.8/32 via 10.0.60.2");
+    let metrics = changed([1.0, 1.0, 1.0, 0.0]);
+    for (target, level) in all {
+        let is_same = metrics.get(&id(target, level)) == first.get(&id(target, level));
+        assert_eq!(is_same, (target, level) == ("inside", "as"), "{target} {level}");
+    }
+    for (target, address) in [("abroad", "198.51.100.7"), ("inside", "203.0.113.7")] {
+        let json = paths(target);
+        let (now, before) = json.split_once("\"before\":").unwrap();
+        assert!(is_at(now, address) && !is_at(now, "10.0.2.2"), "{json}");
+        assert!(is_at(before, "10.0.2.2") && !is_at(before, address), "{json}");
+        assert!(before.contains("\"until\":"), "{json}");
+    }
+    let json = paths("abroad");
+    let (now, before) = json.split_once("\"before\":").unwrap();
+    assert!(
+        now.contains("\"networks\":[64502,64501") && before.contains("\"networks\":[64501"),
+        "{json}"
+    );
+
+    // Back again they have the numbers that they had.
+    routers[0].run("ip route del 10.9.0.9/32; ip route del 10.9.0.8/32");
+    let metrics = changed([2.0, 2.0, 2.0, 0.0]);
+    for (target, level) in all {
+        assert_eq!(
+            metrics.get(&id(target, level)),
+            first.get(&id(target, level)),
+            "{target} {level}"
+        );
+    }
+    drop(detours);
+    assert!(program.stop().success());
+}
