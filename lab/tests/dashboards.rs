@@ -11,6 +11,8 @@ mod files;
 mod lint;
 #[path = "dashboards/panels.rs"]
 mod panels;
+#[path = "dashboards/picked.rs"]
+mod picked;
 #[path = "dashboards/prometheus.rs"]
 mod prometheus;
 #[path = "dashboards/verdicts.rs"]

@@ -1,14 +1,11 @@
-//! Which of many series a graph shows: those that stand out at its end, the same ones at each of its points.
+//! Which of many series a graph shows: those that stood out at any time of its range, the same ones at each of its points.
 //! No I/O, no clock.
 //!
 //! Prometheus evaluates `topk` anew at each point of a graph: sixty lines of a fleet whose values change places are
-//! hundreds of pieces. So what picks is asked of the end alone: each of its selectors is read over the whole
-//! range, as of the end. What vanished within the range is there to be picked, and who is picked of
-//! equals does not change from one query of a panel to the next, nor from one look to the next.
-//!
-//! Where only some series are shown at all (`X > 0`), what held at one point is shown, whether it holds at the end or not.
+//! hundreds of pieces. So what picks is asked once, as of the end, for the furthest values of the whole range: whoever looks
+//! at an incident that is over must find it among what is picked. What vanished within the range counts as what it was.
+//! Who is picked of equals does not change from one query of a panel to the next, nor from one look to the next.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use anyhow::{Context as _, bail};
@@ -16,7 +13,7 @@ use anyhow::{Context as _, bail};
 /// What picks, and how it is written.
 const PICKERS: [&str; 2] = ["topk", "bottomk"];
 
-/// The query of a graph with what picks its series asked of the end of the range: where it picks among its own series
+/// The query of a graph with what picks its series asked once: where it picks among its own series
 /// (`topk(60, X)` is all of it), or by another query (`X and on (site) topk(60, Y)`).
 pub(crate) fn once(query: &str) -> anyhow::Result<String> {
     let query = query.trim();
@@ -27,19 +24,12 @@ pub(crate) fn once(query: &str) -> anyhow::Result<String> {
     let mut rest = query;
     while let Some(call) = first_call(rest)? {
         let Call { whole, of } = call;
-        let (before, candidates) = (&rest[..whole.start], &rest[of.clone()]);
+        let (before, candidates) = (&rest[..whole.start], rest[of.clone()].trim());
         let by = &rest[whole.start..of.start];
-        let picker = format!("{by} {})", at_the_end(candidates)?);
+        let picker = format!("{by} {})", furthest(candidates, by.starts_with("topk"))?);
         rest = &rest[whole.end..];
         if done.is_empty() && before.is_empty() && rest.is_empty() {
-            let candidates = candidates.trim();
-            if !filters(candidates) {
-                return Ok(format!("({candidates}) and {picker}"));
-            }
-            let most = if by.starts_with("bottom") { "min" } else { "max" };
-            let at_any_point =
-                format!("{most}_over_time(({candidates})[$__range:$__rate_interval] @ end())");
-            return Ok(format!("({candidates}) and {by} {at_any_point})"));
+            return Ok(format!("({candidates}) and {picker}"));
         }
         if !follows_and(before) {
             bail!("it must be the whole query, or stand behind `and` or `and on (...)`: {query}");
@@ -74,61 +64,48 @@ fn follows_and(text: &str) -> bool {
     word.unwrap_or(text).trim_end().ends_with(" and")
 }
 
-/// The expression with every selector read over the range that is shown, as of its end: the last value, or the
-/// rate over all of it.
-fn at_the_end(expression: &str) -> anyhow::Result<String> {
-    if PICKERS.iter().any(|name| expression.contains(&format!("{name}("))) {
-        bail!("it picks of what is picked: {expression}");
+/// The furthest value of each candidate over the range that is shown: the highest where the highest are picked.
+fn furthest(candidates: &str, highest: bool) -> anyhow::Result<String> {
+    if PICKERS.iter().any(|name| candidates.contains(&format!("{name}("))) {
+        bail!("it picks of what is picked: {candidates}");
     }
-    let mut done = String::new();
-    let mut rest = expression.trim();
-    while let Some(brace) = opening(rest) {
-        let name = rest[..brace].rfind(|c: char| !is_of_a_name(c)).map_or(0, |at| at + 1);
-        let end = closing(rest, brace)? + 1;
-        let (before, selector, after) = (&rest[..name], &rest[name..end], &rest[end..]);
-        done += before;
-        let range = after.strip_prefix('[').and_then(|after| after.split_once(']'));
-        rest = if let Some((_, after)) = range {
-            write!(done, "{selector}[$__range] @ end()")?;
-            after
-        } else {
-            write!(done, "last_over_time({selector}[$__range] @ end())")?;
-            after
-        };
-        if rest.trim_start().starts_with("offset ") || rest.trim_start().starts_with('@') {
-            bail!("it asks of another time than the end already: {expression}");
-        }
+    let subqueries = candidates.split('[').skip(1).filter_map(|it| it.split(']').next());
+    if subqueries.into_iter().any(|it| it.contains(':')) {
+        bail!("it has a subquery: {candidates}");
     }
-    if done.is_empty() {
-        bail!("it names no series in braces: {expression}");
+    let most = if highest { "max" } else { "min" };
+    if let Some(selector) = only_selector(candidates, most, if highest { '>' } else { '<' })? {
+        let (before, after) = (&candidates[..selector.start], &candidates[selector.end..]);
+        let series = &candidates[selector];
+        return Ok(format!("{before}{most}_over_time({series}[$__range] @ end()){after}"));
     }
-    if rest.contains('[') || done.contains(")[") {
-        bail!("it has a subquery: {expression}");
-    }
-    Ok(done + rest)
+    Ok(format!("{most}_over_time(({candidates})[$__range:$__rate_interval] @ end())"))
 }
 
-/// Whether the expression leaves out series by their values.
-fn filters(expression: &str) -> bool {
-    let (mut depth, mut quoted) = (0_u32, false);
-    let mut outside = String::new();
-    for c in expression.chars() {
-        quoted ^= c == '"';
-        match c {
-            '(' | '{' | '[' if !quoted => depth += 1,
-            ')' | '}' | ']' if !quoted => depth = depth.saturating_sub(1),
-            _ if depth == 0 && !quoted => outside.push(c),
-            _ => {}
-        }
-    }
-    let mut words = outside.split_whitespace().peekable();
-    while let Some(word) = words.next() {
-        let compares = ["==", "!=", ">", "<", ">=", "<="].contains(&word);
-        if compares && words.peek() != Some(&"bool") {
-            return true;
-        }
-    }
-    false
+/// The one selector of `X`, `max by (...) (X)` or either `> N`, where the highest of all samples is what the highest
+/// of the expression over the range is, and costs one look at each sample.
+fn only_selector(
+    candidates: &str,
+    most: &str,
+    beyond: char,
+) -> anyhow::Result<Option<Range<usize>>> {
+    let Some(brace) = opening(candidates) else { return Ok(None) };
+    let start = candidates[..brace].rfind(|c: char| !is_of_a_name(c)).map_or(0, |at| at + 1);
+    let end = closing(candidates, brace)? + 1;
+    let aggregated = candidates[..start].strip_prefix(most).and_then(|it| it.strip_prefix(" by ("));
+    let aggregated =
+        aggregated.and_then(|it| it.split_once(')')).is_some_and(|(_, it)| it.trim() == "(");
+    let behind = candidates[end..].trim_start();
+    let compared = match (aggregated, start) {
+        (true, _) => behind.strip_prefix(')'),
+        (false, 0) => Some(behind),
+        (false, _) => None,
+    };
+    let is_plain = compared.map(str::trim).is_some_and(|it| {
+        let than = it.strip_prefix(beyond).map(|it| it.trim_start_matches('=').trim());
+        it.is_empty() || than.is_some_and(|it| it.parse::<f64>().is_ok())
+    });
+    Ok(is_plain.then_some(start..end))
 }
 
 /// The first brace that is not within quotes.
@@ -167,35 +144,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_picks_among_its_own_series_is_asked_of_the_end() {
+    fn what_picks_among_its_own_series_is_asked_of_the_whole_range() {
         let query = r#"topk(60, max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"}))"#;
-        let wanted = r#"(max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"})) and topk(60, max by (site, id) (last_over_time(ipmi_temperature_celsius{site=~"$site", target="a(}b"}[$__range] @ end())))"#;
+        let wanted = r#"(max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"})) and topk(60, max by (site, id) (max_over_time(ipmi_temperature_celsius{site=~"$site", target="a(}b"}[$__range] @ end())))"#;
+        assert_eq!(once(query).unwrap(), wanted);
+        let query = "bottomk(4, min by (a) (margin{}))";
+        let wanted = "(min by (a) (margin{})) and bottomk(4, min by (a) (min_over_time(margin{}[$__range] @ end())))";
+        assert_eq!(once(query).unwrap(), wanted);
+        let query = "topk(4, max by (a) (state{}) > 0)";
+        let wanted = "(max by (a) (state{}) > 0) and topk(4, max by (a) (max_over_time(state{}[$__range] @ end())) > 0)";
         assert_eq!(once(query).unwrap(), wanted);
     }
 
     #[test]
-    fn a_rate_is_that_of_the_whole_range() {
-        let query = r#"bottomk(4, rate(polls_total{a="b"}[$__rate_interval]))"#;
-        let wanted = r#"(rate(polls_total{a="b"}[$__rate_interval])) and bottomk(4, rate(polls_total{a="b"}[$__range] @ end()))"#;
-        assert_eq!(once(query).unwrap(), wanted);
-    }
-
-    #[test]
-    fn what_was_over_before_the_end_is_shown_as_well() {
-        let query = "topk(4, max by (a) (state{} >= 0) > 0)";
-        let wanted = "(max by (a) (state{} >= 0) > 0) and topk(4, max_over_time((max by (a) (state{} >= 0) > 0)[$__range:$__rate_interval] @ end()))";
-        assert_eq!(once(query).unwrap(), wanted);
-        let lowest = once("bottomk(4, a{} == 0)").unwrap();
-        assert!(lowest.contains("min_over_time((a{} == 0)["), "{lowest}");
-        let all = once("topk(4, avg by (a) (state{} >= 0) > bool 0)").unwrap();
-        assert!(all.contains("last_over_time(state{}[$__range] @ end())"), "{all}");
+    fn what_is_more_than_one_selector_is_asked_point_by_point() {
+        let point_by_point = |query: &str, most: &str| {
+            let (picker, candidates) = query.split_once(", ").unwrap();
+            let candidates = candidates.strip_suffix(')').unwrap();
+            let wanted = format!(
+                "({candidates}) and {picker}, {most}_over_time(({candidates})[$__range:$__rate_interval] @ end()))"
+            );
+            assert_eq!(once(query).unwrap(), wanted);
+        };
+        point_by_point(r#"bottomk(4, rate(polls_total{a="b"}[$__rate_interval]))"#, "min");
+        point_by_point("topk(4, time() - max by (a) (success{}))", "max");
+        point_by_point("topk(4, min by (a) (up{} == 0))", "max");
+        point_by_point("topk(4, min by (a) (age{}))", "max");
+        point_by_point("bottomk(4, max by (a) (share{}))", "min");
+        point_by_point("topk(4, max by (a) (state{}) == 1)", "max");
+        point_by_point("topk(4, max by (a) (state{}) > bool 0)", "max");
+        point_by_point("topk(4, max by (a) (state{} offset 1h))", "max");
+        point_by_point("topk(4, max by (a) (b{} or c{}))", "max");
     }
 
     #[test]
     fn another_query_may_pick() {
         let query =
             r#"max by (site) (a{}) and on (site) topk(4, max by (site) (b:c{} - {x="y"})) or d{}"#;
-        let wanted = r#"max by (site) (a{}) and on (site) topk(4, max by (site) (last_over_time(b:c{}[$__range] @ end()) - last_over_time({x="y"}[$__range] @ end()))) or d{}"#;
+        let wanted = r#"max by (site) (a{}) and on (site) topk(4, max_over_time((max by (site) (b:c{} - {x="y"}))[$__range:$__rate_interval] @ end())) or d{}"#;
         assert_eq!(once(query).unwrap(), wanted);
     }
 
@@ -205,16 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_of_the_end_is_refused() {
+    fn what_cannot_be_asked_once_is_refused() {
         for (query, why) in [
             ("1 + topk(4, a{})", "whole query"),
             ("topk(4, a{}) or topk(4, b{})", "whole query"),
             ("topk(4, topk(5, a{}))", "what is picked"),
             ("topk(4, max_over_time((a{} + b{})[1h:5m]))", "subquery"),
-            ("topk(4, a{} offset 1h)", "another time"),
             ("topk(4, a{}", "never closed"),
             ("topk by (a) (4, a{})", "by labels"),
-            ("topk(4, up)", "no series"),
         ] {
             let error = once(query).unwrap_err().to_string();
             assert!(error.contains(why), "{query}: {error}");
