@@ -90,6 +90,8 @@ pub struct Counters {
     pub refused_logins: u64,
     /// Log-ins that found the session table full.
     pub table_full: u64,
+    /// Open Sessions that were not answered, since the suite is not spoken.
+    pub unanswered_suites: u64,
     /// Requests that were answered inside sessions.
     pub requests: u64,
     /// Requests that were carried to other controllers.

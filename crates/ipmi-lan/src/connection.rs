@@ -24,7 +24,7 @@ use crate::credentials::Credentials;
 use crate::dialogue::{Ask, Dialogue, Outcome};
 use crate::error::{CommandError, SessionError};
 use crate::login::{Login, Progress};
-use crate::options::{Options, Privilege};
+use crate::options::{CipherSuite, Options, Privilege};
 use crate::packet::{NotForUs, Packet};
 
 /// What happened.
@@ -217,6 +217,14 @@ impl Connection {
             State::Open(dialogue) => dialogue.is_worn(),
             State::LoggingIn(_) => false,
             State::Over => true,
+        }
+    }
+
+    /// The suite of the session, if one is open.
+    pub fn suite(&self) -> Option<CipherSuite> {
+        match &self.state {
+            State::Open(dialogue) => Some(dialogue.suite()),
+            State::LoggingIn(_) | State::Over => None,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::counters::Counters;
 use crate::error::{CommandError, CompletionCode};
 use crate::login::{Established, close_session};
 use crate::message::{Reply, Request, SEND_MESSAGE};
-use crate::options::{Options, Privilege, Workaround};
+use crate::options::{CipherSuite, Options, Privilege, Workaround};
 use crate::packet::{self, Protected};
 use crate::replay::ReplayWindow;
 
@@ -156,6 +156,10 @@ impl Dialogue {
             busy: false,
         });
         self.attempt(now, rng).ok_or(CommandError::SessionLost)
+    }
+
+    pub(crate) fn suite(&self) -> CipherSuite {
+        self.session.keys.suite()
     }
 
     /// Whether too many requests of this session were never answered to go on with it.

@@ -101,6 +101,22 @@ impl Workaround {
     }
 }
 
+impl Options {
+    /// The same with `suite` tried before the others, where it is one of those that may be tried.
+    ///
+    /// A BMC that says nothing about a suite that it does not speak costs the time of all attempts at each
+    /// log-in; who knows what the last one ended with asks for that at once.
+    #[must_use]
+    pub fn beginning_with(mut self, suite: CipherSuite) -> Options {
+        if let Some(place) = self.suites.iter().position(|one| *one == suite)
+            && let Some(before) = self.suites.get_mut(..=place)
+        {
+            before.rotate_right(1);
+        }
+        self
+    }
+}
+
 impl Default for Options {
     /// USER, suite 17 then 3, one second, two retries, nothing put up with.
     fn default() -> Options {
@@ -114,5 +130,23 @@ impl Default for Options {
             bridge_sensors: false,
             workarounds: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CipherSuite::{Suite3, Suite17};
+    use super::*;
+
+    #[test]
+    fn a_suite_is_moved_to_the_front_if_it_is_allowed() {
+        let of = |suites: &[CipherSuite], first| {
+            let options = Options { suites: suites.to_vec(), ..Options::default() };
+            options.beginning_with(first).suites
+        };
+        assert_eq!(of(&[Suite17, Suite3], Suite3), [Suite3, Suite17]);
+        assert_eq!(of(&[Suite17, Suite3], Suite17), [Suite17, Suite3]);
+        assert_eq!(of(&[Suite17], Suite3), [Suite17]);
+        assert_eq!(of(&[], Suite3), []);
     }
 }

@@ -7,7 +7,7 @@ use crate::counters::Counters;
 use crate::credentials::Credentials;
 use crate::device::DeviceId;
 use crate::error::{CommandError, SessionError};
-use crate::options::Options;
+use crate::options::{CipherSuite, Options};
 use crate::sdr::SdrRepositoryInfo;
 use crate::sensor::{RawReading, SensorId};
 use crate::threshold::RawThresholds;
@@ -112,6 +112,15 @@ impl Session {
             Link::Lan(lan) => lan.close().await,
             #[cfg(feature = "in-band")]
             Link::InBand(_) => {}
+        }
+    }
+
+    /// The cipher suite of a session over the LAN, for [`Options::beginning_with`] of the next one.
+    pub fn suite(&self) -> Option<CipherSuite> {
+        match &self.link {
+            Link::Lan(lan) => lan.suite(),
+            #[cfg(feature = "in-band")]
+            Link::InBand(_) => None,
         }
     }
 

@@ -47,6 +47,8 @@ pub struct Quirks {
     pub open_session_level: OpenLevel,
     /// Open Session is answered with suite 3, whatever was asked.
     pub answers_suite_3: bool,
+    /// Open Session that asks for a suite that is not spoken is not answered.
+    pub silent_about_suites: bool,
     /// What refusals of a log-in leave out.
     pub refusals: Refusals,
     /// How long Open Session takes, and what asks for the capabilities before it, one after the other.

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use turbulence_lab::testbmc::crypto::Suite;
 use turbulence_lab::testbmc::fleet::Fleet;
 use turbulence_lab::testbmc::quirks::{Padding, Refusals, RepositoryFault, SdrGives};
 use turbulence_lab::testbmc::server::{device_sdrs, rack_server};
@@ -197,5 +198,27 @@ fn a_session_shorter_than_the_interval_is_opened_anew_and_no_more() {
         let both = (sent(&early, command), sent(&late, command));
         assert!((both.0 - both.1).abs() < 0.5, "{command}: {both:?}");
     }
+    assert!(exporter.stop().success());
+}
+
+/// A BMC that says nothing about suite 17 makes the first log-in wait, and no other.
+#[test]
+fn a_suite_that_is_not_answered_is_asked_for_once() {
+    let only_three = || Machine {
+        suites: vec![Suite::Three],
+        session_timeout: Duration::from_millis(200),
+        ..rack_server()
+    };
+    let quirks = Quirks { silent_about_suites: true, ..Quirks::default() };
+    let cases = [Case { machine: only_three, ..case("only-three", quirks) }];
+    let fleet = fleet(&cases);
+    let exporter = start(&config(&cases, fleet.port()));
+    let opened = |text: &str| sample(text, "ipmi_sessions_opened_total", &[]).unwrap_or_default();
+    let unanswered = || fleet.with(address(0), |bmc| bmc.counters().unanswered_suites).unwrap();
+    page_where(&exporter, "a session", |text| opened(text) >= 1.0);
+    let first = unanswered();
+    assert!(first >= 1, "suite 17 was never asked for");
+    page_where(&exporter, "four sessions", |text| opened(text) >= 4.0);
+    assert_eq!(unanswered(), first);
     assert!(exporter.stop().success());
 }

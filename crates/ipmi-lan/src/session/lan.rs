@@ -11,7 +11,7 @@ use crate::connection::{Connection, Event};
 use crate::counters::Counters;
 use crate::credentials::Credentials;
 use crate::error::{CommandError, SessionError};
-use crate::options::Options;
+use crate::options::{CipherSuite, Options};
 
 /// More than any datagram of the protocol.
 const DATAGRAM_BYTES: usize = 2048;
@@ -49,8 +49,12 @@ impl Lan {
 
     /// A new session on a new socket, in place of one whose sequence numbers are used up.
     async fn renew(&mut self, options: &Options) -> Result<(), CommandError> {
+        let options = match self.suite() {
+            Some(suite) => options.clone().beginning_with(suite),
+            None => options.clone(),
+        };
         self.link.say_goodbye();
-        let fresh = Link::open(self.bmc, &self.credentials, options).await;
+        let fresh = Link::open(self.bmc, &self.credentials, &options).await;
         let fresh = fresh.map_err(|_| CommandError::SessionLost)?;
         self.earlier = self.counters();
         self.link = fresh;
@@ -59,6 +63,10 @@ impl Lan {
 
     pub(super) async fn close(&mut self) {
         self.link.close().await;
+    }
+
+    pub(super) fn suite(&self) -> Option<CipherSuite> {
+        self.link.connection.suite()
     }
 
     pub(super) fn counters(&self) -> Counters {

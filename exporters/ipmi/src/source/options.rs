@@ -6,8 +6,8 @@ use crate::config::{Module, Privilege, Suite, Workaround};
 
 /// How a session is opened, and for how long an answer is waited for: of the device as well.
 ///
-/// Of a BMC that says nothing `may_be_slow` is whether it did so before.
-pub(super) fn of(module: &Module, may_be_slow: bool) -> Options {
+/// Of a BMC that says nothing `may_be_slow` is whether it did so before. `first` is the suite to begin with.
+pub(super) fn of(module: &Module, may_be_slow: bool, first: Option<CipherSuite>) -> Options {
     let suite = |suite: &Suite| match suite {
         Suite::Seventeen => CipherSuite::Suite17,
         Suite::Three => CipherSuite::Suite3,
@@ -16,7 +16,7 @@ pub(super) fn of(module: &Module, may_be_slow: bool) -> Options {
         Workaround::AuthCap => ipmi_lan::Workaround::AuthCap,
         Workaround::NoChecksumCheck => ipmi_lan::Workaround::NoChecksumCheck,
     };
-    Options {
+    let options = Options {
         privilege: match module.privilege {
             Privilege::User => ipmi_lan::Privilege::User,
             Privilege::Operator => ipmi_lan::Privilege::Operator,
@@ -29,5 +29,9 @@ pub(super) fn of(module: &Module, may_be_slow: bool) -> Options {
         ignore_scanning_disabled: module.ignore_scanning_disabled,
         bridge_sensors: module.bridge_sensors,
         workarounds: module.workarounds.iter().map(workaround).collect(),
+    };
+    match first {
+        Some(suite) => options.beginning_with(suite),
+        None => options,
     }
 }

@@ -10,6 +10,7 @@ use ipmi_lan::{CommandError, Counters, DeviceId, Options, Session};
 use tokio::time::{Instant, timeout_at};
 
 use self::listing::Listing;
+use self::suite::LastSuite;
 use super::device::Device;
 use super::records;
 use super::{lan, options, reasons};
@@ -27,6 +28,7 @@ mod parts;
 mod questions;
 mod says;
 mod shared;
+mod suite;
 
 pub(crate) use events::EventLog;
 
@@ -43,6 +45,8 @@ pub(crate) struct IpmiSession {
     session: Option<Session>,
     /// Whether the last log-in found nobody, or one that took its time: the next one waits for it.
     may_be_slow: bool,
+    /// What the next log-in asks for first.
+    suite: LastSuite,
     /// What is known of its sensors; survives the session.
     listing: Listing,
     /// What the BMC last said of itself.
@@ -78,6 +82,7 @@ impl IpmiSession {
             way,
             session: None,
             may_be_slow: false,
+            suite: LastSuite::default(),
             listing: Listing::default(),
             device: None,
             first: 0,
@@ -103,8 +108,8 @@ impl IpmiSession {
 
     /// Opens a session, or counts why there is none.
     async fn open(&mut self) -> Result<(), PollFailure> {
-        let options = options::of(&self.bmc.module, self.may_be_slow);
         let begun = Instant::now();
+        let options = options::of(&self.bmc.module, self.may_be_slow, self.suite.at(begun));
         let opened = match &mut self.way {
             Way::Lan => lan::open(&self.bmc, &options).await,
             Way::Device(device) => device.open(&self.bmc, &options).await,
@@ -113,6 +118,7 @@ impl IpmiSession {
         self.may_be_slow = may_be_slow(failure, begun.elapsed(), &options);
         match opened {
             Ok(session) => {
+                self.suite.opened(session.suite(), begun);
                 self.counted = Counters::default();
                 self.listing.session_opened();
                 self.session = Some(session);
@@ -120,6 +126,7 @@ impl IpmiSession {
                 Ok(())
             }
             Err(failure) => {
+                self.suite.failed();
                 // A name without an address is no session that was refused.
                 if failure != PollFailure::Resolve {
                     self.traffic.session_failures.inc(failure);
