@@ -6,7 +6,7 @@
 //! | `found` | one discovered target, and what an exporter makes of it |
 //! | `groups` | the format of the lists |
 //! | `files` | the lists in files |
-//! | `pull`, `client` | the lists at URLs: when they are asked for, and how |
+//! | `pull`, `client`, `fault` | the lists at URLs: when they are asked for, how, and why there is no answer |
 //! | `check` | whether the files that the sources name can be read |
 //! | `sources` | the last good list of each source |
 //! | `watch` | the task that looks for changes |
@@ -16,6 +16,7 @@
 
 mod check;
 mod client;
+mod fault;
 mod files;
 mod found;
 mod groups;
@@ -25,7 +26,8 @@ mod sources;
 mod status;
 mod watch;
 
-pub use client::{HttpClient, HttpFault};
+pub use client::HttpClient;
+pub use fault::HttpFault;
 pub use found::{Found, Parts, Skipped};
 pub use settings::{Discovery, FileSd, HttpSd};
 

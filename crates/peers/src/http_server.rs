@@ -12,6 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The head of a request is no longer than this.
 const LONGEST_HEAD: u64 = 64 * 1024;
+/// What is read of a body.
+const LONGEST_BODY: usize = 16 * 1024;
 
 /// What is answered: the status line, header lines that each end with `\r\n`, and the body. How long that is, and
 /// that the connection is closed after it, the server says itself.
@@ -83,7 +85,7 @@ impl HttpServer {
         self.set(path, Manner::Silent);
     }
 
-    /// The heads of all requests.
+    /// The heads of all requests, each with the body that came with it.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -111,6 +113,15 @@ impl HttpServer {
             }
         }
         let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
+        let named = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+        };
+        let mut body = vec![0; head.lines().find_map(named).unwrap_or(0).min(LONGEST_BODY)];
+        if reader.read_exact(&mut body).is_err() {
+            return;
+        }
+        head.push_str(&String::from_utf8_lossy(&body));
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(head);
         // Whoever hangs up meanwhile is no concern of the server's.
         let _ = match self.manner(&path) {

@@ -2,6 +2,8 @@
 //! which pages say how they are.
 
 mod claim;
+mod globalping;
+mod measurement;
 mod panel;
 mod route;
 mod service;
@@ -11,7 +13,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use claim::Component;
 pub(crate) use claim::{PageLabels, PageWork};
-pub(crate) use panel::{PanelLabels, PanelWork};
+pub(crate) use measurement::{Own, PanelLabels, PanelWork, Way, plain};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -146,6 +148,7 @@ impl Config {
                 problems.add(server.place(), format!("prometheus[{number}].{fault}"));
             }
         }
+        self.panel.faults(folder, &mut problems);
         problems.into_result()?;
         self.warnings.extend(self.panel.warning(folder));
         if let (Some(routes), None) = (&self.routes, &self.state_directory) {

@@ -15,7 +15,8 @@ use crate::failure::Failure;
 use crate::outcome::Fetch;
 
 /// Who wants to be asked later is left alone for as long as it says, within these.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(86_400));
+pub(crate) const PAUSE: (Duration, Duration) =
+    (Duration::from_secs(60), Duration::from_secs(86_400));
 /// And who is not there for so long: what says that may be a proxy before it, which knows no better.
 const AWAY: Duration = Duration::from_secs(3_600);
 
@@ -79,12 +80,7 @@ impl Document {
             Ok(answer) => answer,
             Err(error) => {
                 debug!("a document could not be had: {error:#}");
-                return Came::Nothing(match Failure::of(&error) {
-                    Failure::Timeout => Fetch::Timeout,
-                    Failure::TooLarge => Fetch::TooLarge,
-                    Failure::Tls => Fetch::Tls,
-                    Failure::Unreachable => Fetch::Unreachable,
-                });
+                return Came::Nothing(Failure::of(&error).fetch());
             }
         };
         match answer.status() {
@@ -119,7 +115,7 @@ impl Document {
 
 /// How long it wants to be left alone: so many seconds, or until a moment (RFC 9110, 10.2.3), by its own clock where it
 /// says what that shows.
-fn pause(headers: &HeaderMap, now: SystemTime) -> Duration {
+pub(crate) fn pause(headers: &HeaderMap, now: SystemTime) -> Duration {
     let said = |name| headers.get(name).and_then(|it| it.to_str().ok());
     let moment = |date| jiff::fmt::rfc2822::parse(date).ok().map(|it| it.timestamp().into());
     let now: SystemTime = said(header::DATE).and_then(moment).unwrap_or(now);

@@ -5,6 +5,8 @@ use std::io;
 
 use exporter_kit::discovery::HttpFault;
 
+use crate::outcome::Fetch;
+
 /// What went wrong between the two machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -26,6 +28,16 @@ impl Failure {
             Some(HttpFault::Long(_)) => Self::TooLarge,
             None if error.chain().any(is_tls) => Self::Tls,
             None => Self::Unreachable,
+        }
+    }
+
+    /// The same as a reason why a document brought nothing.
+    pub(crate) fn fetch(self) -> Fetch {
+        match self {
+            Self::Timeout => Fetch::Timeout,
+            Self::TooLarge => Fetch::TooLarge,
+            Self::Tls => Fetch::Tls,
+            Self::Unreachable => Fetch::Unreachable,
         }
     }
 }

@@ -12,7 +12,8 @@
 //! * `outcome`: every reason that is a label; `state`: the last evaluation; `metrics`: every metric; `pages`: the
 //!   evidence, for people and for programs.
 //!
-//! It probes nothing: it asks Prometheis for what others measured, and the pages that the config names.
+//! It probes nothing itself: it asks Prometheis for what others measured, the pages that the config names, and where the config
+//! wants that Globalping, whose probes ask one's own addresses.
 
 mod cities;
 mod claims;
@@ -56,11 +57,12 @@ use exporter_kit::discovery::{Found, Skipped};
 use exporter_kit::{Exporter, Health, Kit, Rounds, Running, Targets, Wanted};
 
 use crate::claims::state::{Page, Pages};
-use crate::config::{Config, Labels, PageLabels, PageWork, PanelLabels, PanelWork, Work};
+use crate::config::{Config, Labels, PageLabels, PageWork, PanelLabels, PanelWork, Way, Work};
 use crate::metrics::claims::ClaimMetrics;
 use crate::metrics::page::Metrics;
 use crate::metrics::panel::PanelMetrics;
 use crate::metrics::routes::RouteMetrics;
+use crate::panel::budget::Budget;
 use crate::panel::state::{Panel, Panels};
 use crate::routes::state::{Routes, Routing};
 use crate::routes::{RouteWork, Rules};
@@ -73,6 +75,8 @@ pub struct HomingExporter {
     pages: Arc<Pages>,
     routing: Arc<Routing>,
     panels: Arc<Panels>,
+    /// How many tests Globalping allows still: one account's, whatever measures.
+    budget: Arc<Budget>,
     /// What is remembered of where addresses live, and of routes: of one task after the other.
     places: Arc<standing::store::Store>,
     store: Arc<routes::store::Store>,
@@ -117,13 +121,15 @@ impl Exporter for HomingExporter {
             evaluations: Arc::clone(&evaluations),
         });
         let panels = Arc::new(Targets::default());
-        kit.registry.register(PanelMetrics(Arc::clone(&panels)));
+        let budget = Arc::new(Budget::default());
+        kit.registry
+            .register(PanelMetrics { panels: Arc::clone(&panels), budget: Arc::clone(&budget) });
         let (directory, faults) = (config.state_directory(), config.faults_of_state());
         let places = Arc::new(standing::store::Store::new(directory, faults.places.clone()));
         let store = Arc::new(routes::store::Store::new(directory, faults.routes.clone()));
         RUNS.store(true, Ordering::Relaxed);
         let rounds = kit.rounds.clone();
-        Ok(Self { evaluations, pages, routing, panels, places, store, rounds })
+        Ok(Self { evaluations, pages, routing, panels, budget, places, store, rounds })
     }
 
     fn keep_in_step(&self, config: &mut Config, _: &[Found]) -> Vec<Skipped> {
@@ -156,9 +162,18 @@ impl Exporter for HomingExporter {
         self.routing.update(config.routes(), start, |routes, rules| routes.relabel(rules));
         let start = |name: &String, wanted: &Wanted<PanelWork, PanelLabels>| {
             let panel = Arc::new(Panel::new(name, &wanted.work, &wanted.labels));
-            let work = wanted.work.clone();
-            let run = panel::fetch::run(Arc::clone(&panel), work, self.rounds.clone());
-            Running::new(panel, tokio::spawn(run))
+            let (work, rounds, of) = (wanted.work.clone(), self.rounds.clone(), Arc::clone(&panel));
+            let run = match wanted.work.way.clone() {
+                Way::Atlas { probes_file } => {
+                    tokio::spawn(panel::fetch::run(of, work, probes_file, rounds))
+                }
+                Way::Globalping(own) => {
+                    let (evaluations, budget) =
+                        (Arc::clone(&self.evaluations), Arc::clone(&self.budget));
+                    tokio::spawn(panel::create::run(of, work, own, rounds, evaluations, budget))
+                }
+            };
+            Running::new(panel, run)
         };
         self.panels.update(config.panels(), start, |panel, labels| panel.relabel(labels));
         Vec::new()

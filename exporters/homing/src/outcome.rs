@@ -206,6 +206,8 @@ labels! {
         Twice = "twice",
         /// A probe beyond the number that is judged.
         TooMany = "too_many",
+        /// The probe was not there, or broke itself.
+        NotMeasured = "not_measured",
     }
 }
 

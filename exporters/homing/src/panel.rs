@@ -2,7 +2,10 @@
 //! no series of the vantages' names: they can only say something beside them. No I/O, no clock.
 
 pub(crate) mod atlas;
+pub(crate) mod budget;
+pub(crate) mod create;
 pub(crate) mod fetch;
+pub(crate) mod globalping;
 pub(crate) mod judge;
 pub(crate) mod list;
 pub(crate) mod probes;

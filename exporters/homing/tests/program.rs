@@ -4,6 +4,8 @@
 
 #[path = "program/claims.rs"]
 mod claims;
+#[path = "program/globalping.rs"]
+mod globalping;
 #[path = "program/minima.rs"]
 mod minima;
 #[path = "program/panel.rs"]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -24,6 +24,7 @@ use tracing::warn;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::fault::HttpFault;
 use super::files::LARGEST;
 use super::settings::{ClientTls, HttpSd};
 use crate::web_config::any_certificate;
@@ -40,7 +41,7 @@ const MOST_REDIRECTS: usize = 10;
 pub(super) struct Asker {
     settings: Arc<HttpSd>,
     headers: HeaderMap,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl Asker {
@@ -88,8 +89,8 @@ impl Asker {
         bail!("it redirects more than {MOST_REDIRECTS} times")
     }
 
-    fn request(&self, url: &Url) -> anyhow::Result<Request<Empty<Bytes>>> {
-        let mut request = Request::get(url.as_str()).body(Empty::new()).context("the URL")?;
+    fn request(&self, url: &Url) -> anyhow::Result<Request<Full<Bytes>>> {
+        let mut request = Request::get(url.as_str()).body(Full::default()).context("the URL")?;
         *request.headers_mut() = self.headers.clone();
         Ok(request)
     }
@@ -166,6 +167,29 @@ impl HttpClient {
         asked.unwrap_or_else(|_| Err(HttpFault::Late(patience).into()))
     }
 
+    /// Sends JSON to a path below the URL of the settings: the answer, whatever its status, with its body of at most so many
+    /// bytes. No redirect is followed: what is sent is for whom the config names.
+    pub async fn post(
+        &self,
+        path: &str,
+        json: Vec<u8>,
+        most: u64,
+        patience: Duration,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let mut request = self.0.request(&self.below(path, &[]))?;
+        *request.method_mut() = Method::POST;
+        *request.body_mut() = Full::from(json);
+        let kind = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        let asked = async {
+            let response = self.0.client.request(request).await.context("asking")?;
+            let (parts, body) = response.into_parts();
+            Ok(Response::from_parts(parts, bytes_of(body, most).await?))
+        };
+        let asked = tokio::time::timeout(patience, asked).await;
+        asked.unwrap_or_else(|_| Err(HttpFault::Late(patience).into()))
+    }
+
     /// Asks for the URL of the settings itself, with more headers: the answer, whatever its status, with
     /// its body of at most so many bytes, as it came.
     pub async fn fetch(
@@ -183,26 +207,6 @@ impl HttpClient {
         asked.unwrap_or_else(|_| Err(HttpFault::Late(patience).into()))
     }
 }
-
-/// Why an answer is not taken though there is a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpFault {
-    /// It was not whole after that time.
-    Late(Duration),
-    /// It has more bytes than these.
-    Long(u64),
-}
-
-impl fmt::Display for HttpFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Late(patience) => write!(f, "no whole answer within {} s", patience.as_secs()),
-            Self::Long(largest) => write!(f, "the answer has more than {} MiB", largest >> 20),
-        }
-    }
-}
-
-impl std::error::Error for HttpFault {}
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

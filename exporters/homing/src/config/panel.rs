@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use exporter_kit::Wanted;
 use exporter_kit::config::{self as kit, Labels, Located, Name, Place, Problems};
-use exporter_kit::discovery::HttpSd;
 use serde::Deserialize;
 
+use super::globalping::{self, RawGlobalping};
+use super::measurement::{LOOPBACK_INTERVAL, PanelLabels, PanelWork, TAKEN, Way, is_here, plain};
 use super::{EVALUATION, ROUTES};
 use crate::panel::judge::REGIONS;
 use crate::panel::list;
@@ -19,8 +20,6 @@ use crate::world::Endpoint;
 const MOST: usize = 50;
 /// A measurement is asked for once in five minutes at most: a guest's manners.
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(300), Duration::from_secs(3_600));
-/// One on this machine may be asked for oftener.
-const LOOPBACK_INTERVAL: Duration = Duration::from_secs(1);
 /// Twice the quarter of an hour in which most measurements ask each probe once.
 const MAX_AGE: Duration = Duration::from_secs(1_800);
 const MAX_AGE_WITHIN: (Duration, Duration) =
@@ -28,60 +27,27 @@ const MAX_AGE_WITHIN: (Duration, Duration) =
 /// Whose measurements they are.
 const ATLAS: &str = "https://atlas.ripe.net";
 
-/// Labels of the metrics, which the user's own may not be.
-const TAKEN: [&str; 7] = ["address", "class", "outcome", "panel", "reason", "result", "type"];
-
-/// What is done with a measurement.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PanelWork {
-    /// Where its results are.
-    pub(crate) settings: HttpSd,
-    /// The time from one request to the next.
-    pub(crate) interval: Duration,
-    /// A result that is older says nothing.
-    pub(crate) max_age: Duration,
-    /// Where the list of probes is.
-    pub(crate) probes_file: String,
-    /// From where files are taken.
-    pub(crate) folder: Arc<Path>,
-}
-
-/// Whom a measurement is about.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct PanelLabels {
-    /// The endpoints.
-    pub(crate) endpoints: Vec<Endpoint>,
-    /// The user's own labels, on each series of the measurement.
-    pub(crate) own: Labels,
-    /// What parts of the world are called that the user calls otherwise.
-    pub(crate) regions: BTreeMap<String, String>,
-}
-
-impl PanelLabels {
-    /// A part of the world as the user's vantages call it.
-    pub(crate) fn region<'a>(&'a self, ours: &'a str) -> &'a str {
-        self.regions.get(ours).map_or(ours, String::as_str)
-    }
-}
-
 /// The measurements, by name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Panel {
     all: BTreeMap<String, Wanted<PanelWork, PanelLabels>>,
-    /// Where the section is.
+    /// Where the list of probes is named, and where the token.
     place: Place,
+    token: Place,
 }
 
 /// The section, as the file has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPanel {
-    probes_file: Located<String>,
+    probes_file: Option<Located<String>>,
     url: Option<String>,
     /// Of each of our names the user's.
     #[serde(default)]
     regions: BTreeMap<String, Name>,
+    #[serde(default)]
     atlas: Vec<Located<RawAtlas>>,
+    globalping: Option<Located<RawGlobalping>>,
 }
 
 #[derive(Deserialize)]
@@ -115,10 +81,24 @@ impl Panel {
         self.all.contains_key(name)
     }
 
+    /// What is wrong with the token, without which nobody is asked.
+    pub(super) fn faults(&self, folder: &Path, problems: &mut Problems) {
+        let made = self.all.values().find(|it| matches!(it.work.way, Way::Globalping(_)));
+        for _ in made.into_iter().flat_map(|it| it.work.settings.faults(folder)) {
+            problems.add(
+                self.token,
+                "panel.globalping.token_file: must be a file that holds one token",
+            );
+        }
+    }
+
     /// What is wrong with the list of probes as it is now: another one may come.
     pub(super) fn warning(&self, folder: &Path) -> Option<String> {
-        let (_, first) = self.all.first_key_value()?;
-        let error = list::read(&folder.join(&first.work.probes_file)).err()?;
+        let file = self.all.values().find_map(|it| match &it.work.way {
+            Way::Atlas { probes_file } => Some(probes_file),
+            Way::Globalping(_) => None,
+        });
+        let error = list::read(&folder.join(file?)).err()?;
         Some(format!("line {}: panel.probes_file: {error:#}", self.place.line))
     }
 }
@@ -126,11 +106,16 @@ impl Panel {
 /// The measurements, each with a name of its own.
 pub(super) fn checked(raw: Located<RawPanel>, problems: &mut Problems) -> Panel {
     let Located { place, value: raw } = raw;
-    if raw.atlas.is_empty() || raw.atlas.len() > MOST {
+    if (raw.atlas.is_empty() && raw.globalping.is_none()) || raw.atlas.len() > MOST {
         problems.add(place, format!("panel.atlas: must have from 1 to {MOST} entries"));
     }
+    if !raw.atlas.is_empty() && raw.probes_file.is_none() {
+        problems
+            .add(place, "panel.probes_file: must be there: it says where RIPE Atlas' probes are");
+    }
+    let list = raw.probes_file.unwrap_or(Located { place, value: String::new() });
     let base = raw.url.unwrap_or_else(|| ATLAS.to_owned());
-    if settings(&base).is_none() {
+    if plain(&base).is_none() {
         problems.add(place, "panel.url: must be a URL, as https://HOST");
     }
     for ours in raw.regions.keys().filter(|it| !REGIONS.contains(&it.as_str())) {
@@ -143,9 +128,8 @@ pub(super) fn checked(raw: Located<RawPanel>, problems: &mut Problems) -> Panel 
     if called.iter().collect::<BTreeSet<_>>().len() < called.len() {
         problems.add(place, "panel.regions: two must not have one name");
     }
-    let is_here = base.starts_with("http://127.0.0.1:") || base.starts_with("http://[::1]:");
-    let shortest = if is_here { LOOPBACK_INTERVAL } else { INTERVAL.0 };
-    let mut panel = Panel { all: BTreeMap::new(), place: raw.probes_file.place };
+    let shortest = if is_here(&base) { LOOPBACK_INTERVAL } else { INTERVAL.0 };
+    let mut panel = Panel { all: BTreeMap::new(), place: list.place, token: place };
     for (at, Located { place, value: it }) in raw.atlas.into_iter().enumerate() {
         let mut refuse = |what: String| problems.add(place, format!("panel.atlas[{at}].{what}"));
         let mut within = |field: &str, given: Option<kit::Duration>, default, bounds: (_, _)| {
@@ -172,19 +156,27 @@ pub(super) fn checked(raw: Located<RawPanel>, problems: &mut Problems) -> Panel 
             base.trim_end_matches('/'),
             it.measurement
         );
-        let Some(settings) = settings(&url) else { continue };
+        let Some(settings) = plain(&url) else { continue };
         let team = it.team.map(Name::into_string).unwrap_or_default();
         let endpoint = |it: Name| Endpoint { team: team.clone(), target: it.into_string() };
         let endpoints = it.targets.into_iter().map(endpoint).collect();
         let labels = PanelLabels { endpoints, own: it.labels, regions: regions.clone() };
-        let (probes_file, folder) = (raw.probes_file.value.clone(), Arc::from(Path::new(".")));
-        let work = PanelWork { settings, interval, max_age, probes_file, folder };
+        let way = Way::Atlas { probes_file: list.value.clone() };
+        let work =
+            PanelWork { settings, interval, max_age, folder: Arc::from(Path::new(".")), way };
         panel.all.insert(name, Wanted { work, labels });
     }
+    if let Some(raw) = raw.globalping {
+        panel.token = globalping::token(&raw);
+        for (place, at, name, wanted) in globalping::checked(raw, &regions, problems) {
+            if [EVALUATION, ROUTES].contains(&name.as_str()) || panel.has(&name) {
+                let what = format!(
+                    "panel.globalping.endpoints[{at}].name: must not be that of anything else"
+                );
+                problems.add(place, what);
+            }
+            panel.all.insert(name, wanted);
+        }
+    }
     panel
-}
-
-fn settings(url: &str) -> Option<HttpSd> {
-    let settings = serde_json::json!({ "url": url, "follow_redirects": false }).to_string();
-    exporter_kit::parse(&settings, "").ok()
 }

@@ -228,3 +228,116 @@ fn every_fault_has_its_message() {
     let secret = "prometheus: [{url: 'http://u:s3cret@a/'}]";
     assert!(!parse(secret).unwrap_err().contains("s3cret"));
 }
+
+const OWN: &str = "acknowledge_own_infrastructure: true";
+
+/// A section of Globalping with these keys, and what they leave out.
+fn globalping(keys: &str) -> String {
+    let usual = [
+        ("networks:", "networks: [192.0.2.0/24]"),
+        ("endpoints:", "endpoints: [{name: a, target: x}]"),
+    ];
+    let mut all = vec![keys];
+    all.extend(usual.iter().filter(|(key, _)| !keys.contains(key)).map(|(_, line)| *line));
+    all.retain(|it| !it.is_empty());
+    format!("panel: {{globalping: {{{}}}}}", all.join(", "))
+}
+
+#[test]
+fn every_fault_of_globalping_has_its_message() {
+    for (text, wanted) in [
+        (
+            globalping("acknowledge_own_infrastructure: false"),
+            "panel.globalping.acknowledge_own_infrastructure: must be true: its terms are for",
+        ),
+        (globalping(""), "panel.globalping.acknowledge_own_infrastructure: must be true"),
+        (
+            globalping(&format!("{OWN}, networks: []")),
+            "panel.globalping.networks: must have one entry at least",
+        ),
+        (
+            globalping(&format!("{OWN}, networks: [0.0.0.0/0]")),
+            "panel.globalping.networks[0]: must be public, and no larger than a /8",
+        ),
+        (
+            globalping(&format!("{OWN}, networks: [192.0.2.0/24, 10.1.0.0/16]")),
+            "panel.globalping.networks[1]: must be public",
+        ),
+        (
+            globalping(&format!("{OWN}, networks: ['fd00::/16']")),
+            "panel.globalping.networks[0]: must be public",
+        ),
+        (
+            globalping(&format!("{OWN}, endpoints: []")),
+            "panel.globalping.endpoints: must have one entry at least",
+        ),
+        (
+            globalping(&format!("{OWN}, url: 'http://a.example'")),
+            "panel.globalping.url: must be https://HOST: a token is sent there",
+        ),
+        (
+            globalping(&format!("{OWN}, endpoints: [{{name: a, target: x, interval: 10m}}]")),
+            "endpoints[0].interval: must be from 15m to 1d",
+        ),
+        (
+            globalping(&format!("{OWN}, endpoints: [{{name: a, target: x, probes: 13}}]")),
+            "endpoints[0].probes: must be from 1 to 12",
+        ),
+        (
+            globalping(&format!("{OWN}, endpoints: [{{name: routes, target: x}}]")),
+            "endpoints[0].name: must not be that of anything else",
+        ),
+        (
+            globalping(&format!(
+                "{OWN}, endpoints: [{{name: a, target: x, labels: {{class: x}}}}]"
+            )),
+            "endpoints[0].labels: class: the suite itself uses this label",
+        ),
+        ("panel: {probes_file: p}".to_owned(), "panel.atlas: must have from 1 to 50 entries"),
+        (
+            "panel: {atlas: [{name: a, measurement: 1, targets: [x]}]}".to_owned(),
+            "panel.probes_file: must be there",
+        ),
+    ] {
+        let error = parse(&format!("{PROMETHEUS}{text}\n")).unwrap_err();
+        assert!(error.contains(wanted), "{text}\n  gave   {error}\n  wanted {wanted}");
+    }
+}
+
+#[test]
+fn more_tests_than_four_fifths_of_the_limit_are_refused_with_the_arithmetic() {
+    let of = |endpoints: usize, more: &str| {
+        let endpoints: Vec<_> =
+            (0..endpoints).map(|it| format!("{{name: e{it}, target: x}}")).collect();
+        let keys = format!("{OWN}{more}, endpoints: [{}]", endpoints.join(", "));
+        parse(&format!("{PROMETHEUS}{}\n", globalping(&keys)))
+    };
+    assert!(of(4, "").is_ok() && of(8, ", token_file: t").is_ok());
+    let error = of(5, "").unwrap_err();
+    let wanted = "48 (12 probes each 15 min) + 48 (12 probes each 15 min) are 240 tests an hour; must be at most 200, 80 % of the \
+                  250 that an hour has without a token";
+    assert!(error.contains(wanted), "{error}");
+    let error = of(9, ", token_file: t").unwrap_err();
+    assert!(
+        error.contains("are 432 tests an hour; must be at most 400, 80 % of the 500"),
+        "{error}"
+    );
+    // One on this machine has no limit of an hour.
+    assert!(of(9, ", url: 'http://127.0.0.1:1'").is_ok());
+}
+
+#[test]
+fn a_token_that_cannot_be_read_is_told_when_the_config_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let section = globalping(&format!("{OWN}, token_file: token"));
+    let complete =
+        || parse(&format!("{PROMETHEUS}{section}\n")).unwrap().complete(folder.path(), true);
+    let error = format!("{:#}", complete().unwrap_err());
+    assert!(
+        error.starts_with("line 2:")
+            && error.contains("panel.globalping.token_file: must be a file"),
+        "{error}"
+    );
+    std::fs::write(folder.path().join("token"), "s3cret\n").unwrap();
+    assert!(!format!("{:?}", complete().unwrap()).contains("s3cret"));
+}

@@ -9,22 +9,26 @@ use tokio::time::Instant;
 use crate::class::Class;
 use crate::config::PanelLabels;
 use crate::panel::Asked;
+use crate::panel::budget::Budget;
 use crate::panel::state::{Latest, Panel, Panels};
 use crate::world::Endpoint;
 
 /// Renders all measurements: metric by metric, and within each, one by one.
 #[derive(Debug)]
-pub(crate) struct PanelMetrics(pub(crate) Arc<Panels>);
+pub(crate) struct PanelMetrics {
+    pub(crate) panels: Arc<Panels>,
+    pub(crate) budget: Arc<Budget>,
+}
 
 impl Collector for PanelMetrics {
     fn collect(&self, page: &mut Page<'_>) {
-        encode(&self.0.wanted_on(page), Instant::now(), page);
+        encode(&self.panels.wanted_on(page), &self.budget, Instant::now(), page);
     }
 }
 
 type Labels<'a> = Vec<(&'a str, &'a str)>;
 
-pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
+pub(super) fn encode(panels: &[Arc<Panel>], budget: &Budget, now: Instant, page: &mut Page<'_>) {
     page.counter(
         "homing_panel_fetches_total",
         "Requests for the results of a measurement, by what came of them.",
@@ -34,6 +38,14 @@ pub(super) fn encode(panels: &[Arc<Panel>], now: Instant, page: &mut Page<'_>) {
                 let labels = [("panel", it.name.as_str()), ("result", result.name())];
                 ((of.own.clone(), labels), count)
             })
+        }),
+    );
+    page.gauge(
+        "homing_panel_budget_remaining",
+        "Tests that the account of a measurement may still make in this hour, by the last word; all of it share them.",
+        panels.iter().filter(|it| it.spends).filter_map(|it| {
+            let labels = [("panel", it.name.as_str())];
+            Some(((it.labels().own.clone(), labels), budget.remaining(now)? as f64))
         }),
     );
     let standing: Vec<_> = panels

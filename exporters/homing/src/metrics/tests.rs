@@ -18,6 +18,8 @@ use crate::outcome::{
     ClaimState, Evaluation as Outcome, Fetch, Impact, LeftOut, QueryFailure, Record, RouteChange,
     TableState, Unused,
 };
+use crate::panel::budget::Budget;
+use crate::panel::globalping::Limits;
 use crate::panel::judge::{Region, Told};
 use crate::panel::state::Panel;
 use crate::routes::Rules;
@@ -43,6 +45,10 @@ panel:
   probes_file: probes.json
   atlas:
     - {name: atlas-api, measurement: 1001, targets: [api]}
+  globalping:
+    acknowledge_own_infrastructure: true
+    networks: [149.154.164.0/22]
+    endpoints: [{name: globalping-api, target: api}]
 claims:
   - page: acme
     url: https://status.example/api/v2/summary.json
@@ -216,7 +222,9 @@ fn panels(now: Instant) -> Vec<Arc<Panel>> {
     unused.inc(Unused::Probe);
     panel.publish(panel::state::Latest { told, unused }, now);
     panel.fetches.inc(Fetch::Ok);
-    vec![Arc::new(panel)]
+    let wanted = &config().panels()["globalping-api"];
+    let made = Panel::new("globalping-api", &wanted.work, &wanted.labels);
+    vec![Arc::new(panel), Arc::new(made)]
 }
 
 #[test]
@@ -228,7 +236,9 @@ fn exposition() {
         page::encode(&evaluation, now, page);
         claims::encode(&pages(now), now, page);
         routes::encode(&routing(), snapshot.as_deref(), page);
-        super::panel::encode(&panels(now), now, page);
+        let budget = Budget::default();
+        budget.hear(Limits { limit: 250, remaining: 202, reset: 3_000 }, now);
+        super::panel::encode(&panels(now), &budget, now, page);
     });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();

@@ -1,6 +1,7 @@
 //! The results of one measurement, asked for ever: politely, and believed as little as strangers are.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,6 +9,7 @@ use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::globalping::Results;
 use super::probes::Probe;
 use super::state::{Latest, Panel};
 use super::{Reply, atlas, judge, list};
@@ -29,8 +31,23 @@ pub(super) struct Known {
     stamp: Option<SystemTime>,
 }
 
+impl Known {
+    /// What measurements found whose probes say themselves where they are.
+    pub(super) fn of<'a>(results: impl Iterator<Item = &'a Results>) -> Self {
+        let mut known = Self::default();
+        let mut probes = BTreeMap::new();
+        for of in results {
+            known.replies.extend(of.replies.iter().cloned());
+            known.unused.add_all(&of.unused);
+            probes.extend(&of.probes);
+        }
+        known.probes = Arc::new(probes);
+        known
+    }
+}
+
 /// Asks at the measurement's interval.
-pub(crate) async fn run(panel: Arc<Panel>, work: PanelWork, rounds: Rounds) {
+pub(crate) async fn run(panel: Arc<Panel>, work: PanelWork, probes_file: String, rounds: Rounds) {
     let mut rounds = rounds.every(work.interval, &format!("homing/panel/{}", panel.name));
     let mut document = Document::new(work.settings.clone(), &work.folder, LARGEST, PATIENCE);
     let mut known = Known::default();
@@ -64,7 +81,7 @@ pub(crate) async fn run(panel: Arc<Panel>, work: PanelWork, rounds: Rounds) {
             known = grow_old(&panel, known, now, work.max_age).await;
             continue;
         }
-        known = load(known, &work).await;
+        known = load(known, &work.folder.join(&probes_file)).await;
         let (latest, after) = tell(known, now, work.max_age).await;
         known = after;
         panel.publish(latest, Instant::now());
@@ -97,8 +114,8 @@ pub(super) async fn tell(known: Known, now: u64, max_age: Duration) -> (Latest, 
 }
 
 /// Reads the list of probes, if its file is another one. A list that cannot be read leaves the one before in force.
-async fn load(mut known: Known, work: &PanelWork) -> Known {
-    let (path, before) = (work.folder.join(&work.probes_file), known.stamp);
+async fn load(mut known: Known, path: &Path) -> Known {
+    let (path, before) = (path.to_owned(), known.stamp);
     let read = off_the_thread(move || {
         let written = std::fs::metadata(&path).and_then(|it| it.modified()).ok();
         if written.is_some() && written == before {

@@ -7,7 +7,7 @@ use exporter_kit::{CountsBy, Health, Targets};
 use tokio::time::Instant;
 
 use super::judge::Told;
-use crate::config::{PanelLabels, PanelWork};
+use crate::config::{PanelLabels, PanelWork, Way};
 use crate::outcome::{Fetch, Unused};
 
 /// So many intervals what was told stands, though nothing new can be had.
@@ -25,6 +25,8 @@ pub(crate) struct Panel {
     pub(crate) health: Arc<Health>,
     /// Requests by what came of them.
     pub(crate) fetches: CountsBy<Fetch>,
+    /// Whether it costs something.
+    pub(crate) spends: bool,
     interval: Duration,
     labels: Mutex<Arc<PanelLabels>>,
     latest: Mutex<Option<(Arc<Latest>, Instant)>>,
@@ -45,6 +47,7 @@ impl Panel {
             name: name.to_owned(),
             health: Arc::new(Health::new(name, "measurement of strangers' probes")),
             fetches: CountsBy::default(),
+            spends: matches!(work.way, Way::Globalping(_)),
             interval: work.interval,
             labels: Mutex::new(Arc::new(labels.clone())),
             latest: Mutex::new(None),

@@ -1,5 +1,7 @@
 //! Results as RIPE Atlas documents them, and as strangers may send them.
 
+mod globalping;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use super::probes::{self, Probe};
 use super::state::Panel;
 use super::*;
 use crate::class::Class;
-use crate::config::{PanelLabels, PanelWork};
+use crate::config::{PanelLabels, PanelWork, Way};
 use crate::outcome::{Fetch, Unused};
 
 const NOW: u64 = 1_525_000_000;
@@ -239,7 +241,7 @@ fn what_is_old_or_nowhere_says_nothing_and_the_rest_is_told_by_region() {
         text.starts_with("37 of 38 probes in 3 regions get an answer by ping; 192.0.2.1: consistent with one site within "),
         "{text}"
     );
-    assert_eq!(Unused::VALUES.len(), 8);
+    assert_eq!(Unused::VALUES.len(), 9);
     let nothing = judge(&[], &probes(), NOW, &unused);
     assert_eq!(nothing.addresses, []);
     assert_eq!(sentence(&nothing), "No result is new enough to say anything.");
@@ -255,8 +257,8 @@ async fn what_is_not_had_anew_grows_old_and_stands_no_longer_by_that() {
         settings: serde_json::from_value(json!({"url": "http://127.0.0.1:1/"})).unwrap(),
         interval: minutes(5),
         max_age: minutes(30),
-        probes_file: String::new(),
         folder: Path::new("/").into(),
+        way: Way::Atlas { probes_file: String::new() },
     };
     let panel = Panel::new("atlas", &work, &PanelLabels::default());
     let mut known = Known::default();
