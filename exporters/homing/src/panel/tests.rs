@@ -1,6 +1,7 @@
 //! Results as RIPE Atlas documents them, and as strangers may send them.
 
 mod globalping;
+mod sagan;
 
 use std::collections::BTreeMap;
 use std::path::Path;
