@@ -112,7 +112,11 @@ impl Exporter for HomingExporter {
 
     fn start(config: &Config, kit: &mut Kit) -> anyhow::Result<Self> {
         let evaluations = Arc::new(Targets::default());
-        kit.registry.register(Metrics(Arc::clone(&evaluations)));
+        let panels = Arc::new(Targets::default());
+        kit.registry.register(Metrics {
+            evaluations: Arc::clone(&evaluations),
+            panels: Arc::clone(&panels),
+        });
         let pages = Arc::new(Targets::default());
         kit.registry.register(ClaimMetrics(Arc::clone(&pages)));
         let routing = Arc::new(Targets::default());
@@ -120,10 +124,12 @@ impl Exporter for HomingExporter {
             routing: Arc::clone(&routing),
             evaluations: Arc::clone(&evaluations),
         });
-        let panels = Arc::new(Targets::default());
         let budget = Arc::new(Budget::default());
-        kit.registry
-            .register(PanelMetrics { panels: Arc::clone(&panels), budget: Arc::clone(&budget) });
+        kit.registry.register(PanelMetrics {
+            panels: Arc::clone(&panels),
+            budget: Arc::clone(&budget),
+            evaluations: Arc::clone(&evaluations),
+        });
         let (directory, faults) = (config.state_directory(), config.faults_of_state());
         let places = Arc::new(standing::store::Store::new(directory, faults.places.clone()));
         let store = Arc::new(routes::store::Store::new(directory, faults.routes.clone()));

@@ -95,8 +95,9 @@ async fn homing(State(sources): State<Sources>, Query(asked): Query<Asked>) -> R
         for panel in sources.panels.states() {
             let labels = panel.labels();
             let latest = panel.standing(now).filter(|_| labels.endpoints.iter().any(takes));
-            let told_panel =
-                latest.map(|it| json::ToldPanel::new(&panel.name, &labels.endpoints, &it.told));
+            let verdict = snapshot.as_ref().map(|it| &it.verdict);
+            let told_panel = latest
+                .map(|it| json::ToldPanel::new(&panel.name, &labels.endpoints, &it.told, verdict));
             told.panels.extend(told_panel);
         }
         if format.as_deref() == Some("json") {

@@ -2,6 +2,7 @@
 //! no series of the vantages' names: they can only say something beside them. No I/O, no clock.
 
 pub(crate) mod atlas;
+pub(crate) mod beside;
 pub(crate) mod budget;
 pub(crate) mod create;
 pub(crate) mod fetch;

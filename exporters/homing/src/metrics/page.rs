@@ -1,5 +1,7 @@
 //! The page of metrics: what the last evaluation tells.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use exporter_kit::{Collector, LabelEnum, Page};
@@ -7,6 +9,8 @@ use tokio::time::Instant;
 
 use crate::class::Class;
 use crate::outcome::{Evaluation as Outcome, LeftOut, QueryFailure};
+use crate::panel::beside;
+use crate::panel::state::{Panel, Panels};
 use crate::sets::{Dimension, ServiceVerdict};
 use crate::state::{Evaluation, Evaluations, Snapshot};
 use crate::verdict::AddressVerdict;
@@ -22,12 +26,15 @@ type Label<'a> = (&'static str, &'a str);
 
 /// Renders the last evaluation.
 #[derive(Debug)]
-pub(crate) struct Metrics(pub(crate) Arc<Evaluations>);
+pub(crate) struct Metrics {
+    pub(crate) evaluations: Arc<Evaluations>,
+    pub(crate) panels: Arc<Panels>,
+}
 
 impl Collector for Metrics {
     fn collect(&self, page: &mut Page<'_>) {
-        for evaluation in self.0.wanted_on(page) {
-            encode(&evaluation, Instant::now(), page);
+        for evaluation in self.evaluations.wanted_on(page) {
+            encode(&evaluation, &self.panels.states(), Instant::now(), page);
         }
     }
 }
@@ -63,7 +70,12 @@ fn of(endpoint: &Endpoint) -> Vec<Label<'_>> {
     team.into_iter().chain([("target", endpoint.target.as_str())]).collect()
 }
 
-pub(super) fn encode(evaluation: &Evaluation, now: Instant, page: &mut Page<'_>) {
+pub(super) fn encode(
+    evaluation: &Evaluation,
+    panels: &[Arc<Panel>],
+    now: Instant,
+    page: &mut Page<'_>,
+) {
     page.counter(
         "homing_evaluations_total",
         "Evaluations, by whether every query was answered as a whole; others judge nothing.",
@@ -101,21 +113,33 @@ pub(super) fn encode(evaluation: &Evaluation, now: Instant, page: &mut Page<'_>)
         .flat_map(|(endpoint, target)| target.addresses.iter().map(move |it| (endpoint, it)))
         .map(|(endpoint, of)| Row { endpoint, ip: of.ip.to_string(), of })
         .collect();
-    classes(&rows, page);
+    let panels: Vec<_> =
+        panels.iter().filter_map(|it| Some((it.labels(), it.standing(now)?))).collect();
+    let told =
+        panels.iter().flat_map(|(of, it)| of.endpoints.iter().map(|endpoint| (endpoint, &it.told)));
+    classes(&rows, &beside::instead(told, &snapshot.verdict), page);
     sites(&rows, page);
     vantages(&snapshot, &rows, page);
     handovers(&snapshot, page);
     sets(&snapshot, page);
 }
 
-fn classes(rows: &[Row<'_>], page: &mut Page<'_>) {
+fn classes(rows: &[Row<'_>], instead: &BTreeMap<(&Endpoint, IpAddr), Class>, page: &mut Page<'_>) {
+    let instead: Vec<_> =
+        instead.iter().map(|((of, ip), class)| (*of, ip.to_string(), *class)).collect();
+    let own = rows.iter().map(|row| (row.labels(), row.of.told, "own"));
+    let by_probes = instead.iter().map(|(endpoint, ip, class)| {
+        let mut labels = of(endpoint);
+        labels.push(("address", ip));
+        (labels, *class, "panel")
+    });
     page.gauge(
         "homing_class",
-        "What the round trips of all vantages allow: exactly one class of an address is 1.",
-        rows.iter().flat_map(|row| {
-            Class::VALUES.iter().map(|class| {
-                let labels = [("class", class.name()), ("basis", "own")];
-                (row.with(&labels), row.of.told == *class)
+        "What round trips allow: exactly one class of an address is 1. By own vantages, and where these are too few also by strangers' probes.",
+        own.chain(by_probes).flat_map(|(labels, told, basis)| {
+            Class::VALUES.iter().map(move |class| {
+                let more = [("class", class.name()), ("basis", basis)];
+                ([&labels[..], &more].concat(), told == *class)
             })
         }),
     );

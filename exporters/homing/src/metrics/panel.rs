@@ -7,10 +7,11 @@ use exporter_kit::{Collector, LabelEnum as _, Page};
 use tokio::time::Instant;
 
 use crate::class::Class;
-use crate::config::PanelLabels;
-use crate::panel::Asked;
+use crate::config::{EVALUATION, PanelLabels};
 use crate::panel::budget::Budget;
 use crate::panel::state::{Latest, Panel, Panels};
+use crate::panel::{Asked, beside};
+use crate::state::{Evaluations, Snapshot};
 use crate::world::Endpoint;
 
 /// Renders all measurements: metric by metric, and within each, one by one.
@@ -18,36 +19,28 @@ use crate::world::Endpoint;
 pub(crate) struct PanelMetrics {
     pub(crate) panels: Arc<Panels>,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) evaluations: Arc<Evaluations>,
 }
 
 impl Collector for PanelMetrics {
     fn collect(&self, page: &mut Page<'_>) {
-        encode(&self.panels.wanted_on(page), &self.budget, Instant::now(), page);
+        let now = Instant::now();
+        let evaluation = self.evaluations.state(&EVALUATION.to_owned());
+        let snapshot = evaluation.and_then(|it| it.standing(now));
+        encode(&self.panels.wanted_on(page), &self.budget, snapshot.as_deref(), now, page);
     }
 }
 
 type Labels<'a> = Vec<(&'a str, &'a str)>;
 
-pub(super) fn encode(panels: &[Arc<Panel>], budget: &Budget, now: Instant, page: &mut Page<'_>) {
-    page.counter(
-        "homing_panel_fetches_total",
-        "Requests for the results of a measurement, by what came of them.",
-        panels.iter().flat_map(|it| {
-            let of = it.labels();
-            it.fetches.iter().map(move |(result, count)| {
-                let labels = [("panel", it.name.as_str()), ("result", result.name())];
-                ((of.own.clone(), labels), count)
-            })
-        }),
-    );
-    page.gauge(
-        "homing_panel_budget_remaining",
-        "Tests that the account of a measurement may still make in this hour, by the last word; all of it share them.",
-        panels.iter().filter(|it| it.spends).filter_map(|it| {
-            let labels = [("panel", it.name.as_str())];
-            Some(((it.labels().own.clone(), labels), budget.remaining(now)? as f64))
-        }),
-    );
+pub(super) fn encode(
+    panels: &[Arc<Panel>],
+    budget: &Budget,
+    snapshot: Option<&Snapshot>,
+    now: Instant,
+    page: &mut Page<'_>,
+) {
+    requests(panels, budget, now, page);
     let standing: Vec<_> = panels
         .iter()
         .filter_map(|it| Some((it.name.as_str(), it.labels(), it.standing(now)?)))
@@ -72,6 +65,17 @@ pub(super) fn encode(panels: &[Arc<Panel>], budget: &Budget, now: Instant, page:
         standing.iter().flat_map(|(name, of, it)| {
             it.unused.iter().map(|(why, count)| {
                 ((&of.own, [("panel", *name), ("reason", why.name())]), count as f64)
+            })
+        }),
+    );
+    page.gauge(
+        "homing_panel_disagrees",
+        "Whether probes tell another class of an endpoint than own vantages do; absent where not both know. It has no vote.",
+        standing.iter().flat_map(|(name, of, it)| {
+            of.endpoints.iter().filter_map(move |endpoint| {
+                let verdict = &snapshot?.verdict;
+                let disagrees = beside::disagrees(&it.told, endpoint, verdict)?;
+                Some((labels(name, &of.own, endpoint), disagrees))
             })
         }),
     );
@@ -120,6 +124,28 @@ pub(super) fn encode(panels: &[Arc<Panel>], budget: &Budget, now: Instant, page:
                 let more = [("address", ip.as_str()), ("class", class.name())];
                 ((labels, more), judged.class == *class)
             })
+        }),
+    );
+}
+
+fn requests(panels: &[Arc<Panel>], budget: &Budget, now: Instant, page: &mut Page<'_>) {
+    page.counter(
+        "homing_panel_fetches_total",
+        "Requests for the results of a measurement, by what came of them.",
+        panels.iter().flat_map(|it| {
+            let of = it.labels();
+            it.fetches.iter().map(move |(result, count)| {
+                let labels = [("panel", it.name.as_str()), ("result", result.name())];
+                ((of.own.clone(), labels), count)
+            })
+        }),
+    );
+    page.gauge(
+        "homing_panel_budget_remaining",
+        "Tests that the account of a measurement may still make in this hour, by the last word; all of it share them.",
+        panels.iter().filter(|it| it.spends).filter_map(|it| {
+            let labels = [("panel", it.name.as_str())];
+            Some(((it.labels().own.clone(), labels), budget.remaining(now)? as f64))
         }),
     );
 }

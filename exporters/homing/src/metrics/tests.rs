@@ -45,6 +45,7 @@ panel:
   probes_file: probes.json
   atlas:
     - {name: atlas-api, measurement: 1001, targets: [api]}
+    - {name: atlas-shop, measurement: 1002, team: payments, targets: [shop]}
   globalping:
     acknowledge_own_infrastructure: true
     networks: [149.154.164.0/22]
@@ -210,7 +211,7 @@ fn panels(now: Instant) -> Vec<Arc<Panel>> {
     let panel = Panel::new("atlas-api", &wanted.work, &wanted.labels);
     let region = |answered, failed, rtt_seconds| Region { answered, failed, rtt_seconds };
     let ip: IpAddr = [149, 154, 167, 220].into();
-    let judged = Judged { class: Class::Undetermined, ..Judged::default() };
+    let judged = Judged { class: Class::SeveralSites, ..Judged::default() };
     let told = Told {
         oldest: Some(1_524_976_500),
         asked: Some(crate::panel::Asked::Ping),
@@ -224,7 +225,12 @@ fn panels(now: Instant) -> Vec<Arc<Panel>> {
     panel.fetches.inc(Fetch::Ok);
     let wanted = &config().panels()["globalping-api"];
     let made = Panel::new("globalping-api", &wanted.work, &wanted.labels);
-    vec![Arc::new(panel), Arc::new(made)]
+    let wanted = &config().panels()["atlas-shop"];
+    let alone = Panel::new("atlas-shop", &wanted.work, &wanted.labels);
+    let judged = Judged { class: Class::OneSite, ..Judged::default() };
+    let told = Told { addresses: vec![([192, 0, 2, 1].into(), judged)], ..Told::default() };
+    alone.publish(panel::state::Latest { told, unused: CountsBy::default() }, now);
+    vec![Arc::new(panel), Arc::new(alone), Arc::new(made)]
 }
 
 #[test]
@@ -233,12 +239,12 @@ fn exposition() {
     let evaluation = evaluation(now);
     let snapshot = evaluation.standing(now);
     let text = exporter_kit::openmetrics(|page| {
-        page::encode(&evaluation, now, page);
+        page::encode(&evaluation, &panels(now), now, page);
         claims::encode(&pages(now), now, page);
         routes::encode(&routing(), snapshot.as_deref(), page);
         let budget = Budget::default();
         budget.hear(Limits { limit: 250, remaining: 202, reset: 3_000 }, now);
-        super::panel::encode(&panels(now), &budget, now, page);
+        super::panel::encode(&panels(now), &budget, snapshot.as_deref(), now, page);
     });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/golden/metrics.prom", &text).unwrap();
@@ -253,7 +259,7 @@ fn a_verdict_stands_for_three_intervals_and_is_then_absent() {
     let evaluation = evaluation(now);
     let shown = |later| {
         let page = exporter_kit::openmetrics(|page| {
-            page::encode(&evaluation, now + Duration::from_secs(later), page);
+            page::encode(&evaluation, &[], now + Duration::from_secs(later), page);
         });
         let has = |name: &str| page.lines().any(|line| line.starts_with(name));
         assert!(

@@ -9,7 +9,7 @@ use crate::claims::state::Shown;
 use crate::evidence;
 use crate::judge::Verdict;
 use crate::outcome::Impact;
-use crate::panel::judge;
+use crate::panel::{beside, judge};
 use crate::routes::state::{Latest, Prefix};
 use crate::sets::{Dimension, ServiceVerdict};
 use crate::state::Snapshot;
@@ -127,12 +127,29 @@ pub(super) struct ToldPanel {
     /// Whom it measures.
     pub(super) targets: Vec<String>,
     pub(super) evidence: String,
+    /// Those of which own vantages tell another class.
+    pub(super) disagrees: Vec<String>,
 }
 
 impl ToldPanel {
-    pub(super) fn new(name: &str, endpoints: &[Endpoint], told: &judge::Told) -> Self {
+    pub(super) fn new(
+        name: &str,
+        endpoints: &[Endpoint],
+        told: &judge::Told,
+        verdict: Option<&Verdict>,
+    ) -> Self {
         let targets = endpoints.iter().map(|it| it.target.clone()).collect();
-        Self { panel: name.to_owned(), targets, evidence: judge::sentence(told) }
+        let otherwise = |it: &&Endpoint| {
+            verdict.and_then(|verdict| beside::disagrees(told, it, verdict)) == Some(true)
+        };
+        let disagrees: Vec<_> =
+            endpoints.iter().filter(otherwise).map(|it| it.target.clone()).collect();
+        let mut evidence = judge::sentence(told);
+        if !disagrees.is_empty() {
+            evidence =
+                format!("{evidence} Your vantages say otherwise of {}.", disagrees.join(", "));
+        }
+        Self { panel: name.to_owned(), targets, evidence, disagrees }
     }
 }
 
