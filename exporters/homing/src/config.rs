@@ -79,6 +79,8 @@ pub(crate) struct Work {
     pub(crate) interval: Duration,
     /// How long one query may take.
     pub(crate) timeout: Duration,
+    /// Whether it is asked what is behind edges: experimental.
+    pub(crate) origin_split: bool,
     /// From where the files that they name are taken.
     pub(crate) folder: Arc<Path>,
 }
@@ -98,6 +100,8 @@ struct RawConfig {
     prometheus: Vec<Located<HttpSd>>,
     #[serde(default)]
     replicas: bool,
+    #[serde(default)]
+    origin_split: bool,
     interval: Option<kit::Duration>,
     timeout: Option<kit::Duration>,
     #[serde(default)]
@@ -271,6 +275,7 @@ impl TryFrom<RawConfig> for Config {
             are_replicas: raw.replicas,
             interval,
             timeout,
+            origin_split: raw.origin_split,
             folder: Arc::clone(&folder),
         };
         let vantages = raw.vantages.into_iter().map(|it| it.value.0).collect();

@@ -8,7 +8,7 @@ use exporter_kit::CountsBy;
 
 use crate::outcome::LeftOut;
 use crate::samples::{Labels, Sample};
-use crate::world::{Address, Endpoint, Handover, Seen, Target, Vantage, World};
+use crate::world::{Address, Endpoint, Handover, Request, Seen, Target, Vantage, World};
 
 /// Vantages that are judged by.
 pub(crate) const MOST_VANTAGES: usize = 200;
@@ -70,6 +70,9 @@ pub(crate) struct OfTargets {
     pub(crate) handovers: Vec<Sample>,
     /// Who announces an address.
     pub(crate) asns: Vec<Sample>,
+    /// Smallest times of connections, and of answers over them, in seconds: where that is asked for.
+    pub(crate) connects: Vec<Sample>,
+    pub(crate) answers: Vec<Sample>,
     /// How many vantages can judge the endpoint.
     pub(crate) voters: Vec<Sample>,
     /// The share of the regions where it is down, where that is above 0.
@@ -85,6 +88,8 @@ impl OfTargets {
         self.places.extend(other.places);
         self.handovers.extend(other.handovers);
         self.asns.extend(other.asns);
+        self.connects.extend(other.connects);
+        self.answers.extend(other.answers);
         self.voters.extend(other.voters);
         self.down.extend(other.down);
     }
@@ -177,6 +182,7 @@ impl Gather {
         }
         absent(&mut fresh, &addresses);
         self.hear(&mut fresh, of, &addresses);
+        self.requests(&mut fresh, of);
         // Of what is down for long the votes alone are left.
         for sample in of.voters.iter().filter(|it| it.value > 0.0) {
             fresh.entry(endpoint(&sample.labels)).or_default().down = Some(0.0);
@@ -271,6 +277,31 @@ impl Gather {
             if let Some(target) = fresh.get_mut(&slot.1) {
                 let handover = Handover { asn, city: sample.labels.city.clone() };
                 target.handovers.entry(slot.0).or_default().insert(handover);
+            }
+        }
+    }
+
+    /// Adds the requests of each vantage: of several slots and modules the one that was answered first.
+    fn requests(&self, fresh: &mut BTreeMap<Endpoint, Target>, of: &OfTargets) {
+        let took = |samples: &[Sample]| {
+            let mut all: BTreeMap<Slot, f64> = BTreeMap::new();
+            for sample in samples.iter().filter(|it| it.value > 0.0 && it.value <= LONGEST_RTT) {
+                let Some(slot) = self.slot(&sample.labels) else { continue };
+                let largest = all.entry(slot).or_insert(0.0);
+                *largest = largest.max(sample.value * 1_000.0);
+            }
+            all
+        };
+        let connects = took(&of.connects);
+        for (slot, ttfb_ms) in took(&of.answers) {
+            let Some(connect_ms) = connects.get(&slot).copied() else { continue };
+            let (vantage, endpoint, ..) = slot;
+            let Some(target) = fresh.get_mut(&endpoint) else { continue };
+            let request = Request { vantage, connect_ms, ttfb_ms };
+            match target.requests.iter_mut().find(|it| it.vantage == vantage) {
+                Some(before) if before.ttfb_ms <= ttfb_ms => {}
+                Some(before) => *before = request,
+                None => target.requests.push(request),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::class::{self, Class};
+use crate::edge;
 use crate::handover::Table;
 use crate::place;
 use crate::sets::{self, APART_KM, Service, ServiceVerdict};
@@ -59,7 +60,10 @@ fn of_target(
     let addresses = judged.into_iter();
     let addresses: Vec<_> =
         addresses.map(|(ip, judged)| AddressVerdict { ip, told: judged.class, judged }).collect();
+    let has_an_edge = addresses.iter().any(|it| it.told == Class::SeveralSites);
+    let origin = has_an_edge.then(|| edge::judge(world, &target.requests, suspects)).flatten();
     TargetVerdict {
+        origin,
         is_at_one_site: is_at_one_site(world, &addresses),
         addresses,
         has_several_addresses: has_several_addresses(world, &target.addresses),

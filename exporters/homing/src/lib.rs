@@ -7,6 +7,7 @@
 //! * `judge`: one evaluation; `class`: one site or several; `graph`: who contradicts whom; `suspects`: vantages that
 //!   are not where they say; `standing`: what was told before, also by a process before; `verdict`: what is told of an endpoint;
 //! * `geodesy`: distances; `place`: where a site can be; `cities`: what a place is called;
+//! * `edge`: whether the edge of what is at several sites answers by itself;
 //! * `handover`: who carries it; `sets`: whether the sets of a service stand alone; `evidence`: the sentences;
 //! * `kept`: a file of what outlives the process; `etag`: a document of somebody else's, asked for; `panel`: what strangers' probes say; `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
 //! * `outcome`: every reason that is a label; `state`: the last evaluation; `metrics`: every metric; `pages`: the
@@ -19,6 +20,7 @@ mod cities;
 mod claims;
 mod class;
 mod config;
+mod edge;
 mod etag;
 mod evidence;
 mod expected;

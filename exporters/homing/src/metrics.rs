@@ -2,6 +2,7 @@
 
 pub(crate) mod claims;
 pub(crate) mod counts;
+pub(crate) mod origins;
 pub(crate) mod page;
 pub(crate) mod panel;
 pub(crate) mod routes;

@@ -188,6 +188,18 @@ labels! {
 }
 
 labels! {
+    /// What is behind an edge.
+    Origin {
+        /// Nothing: it answers by itself.
+        AtEdge = "at_edge",
+        /// One place, that all answers come from.
+        One = "one_origin",
+        /// Nobody can say.
+        Undetermined = "undetermined",
+    }
+}
+
+labels! {
     /// Why a result of a stranger's probe says nothing.
     Unused {
         /// It is not written as such results are.

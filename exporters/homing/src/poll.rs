@@ -92,7 +92,7 @@ async fn ask_all(
             Ok((server, vantages)) if work.are_replicas => {
                 // One that fails half way is none, and one that has just begun is no better.
                 let world = match expected.check(vantages.count()) {
-                    Ok(()) => gather(&[server], &vantages, labels).await,
+                    Ok(()) => gather(&[server], &vantages, labels, work.origin_split).await,
                     Err(failure) => Err(failure),
                 };
                 match world {
@@ -124,7 +124,7 @@ async fn ask_all(
         asked.push(server);
     }
     let world = match expected.check(all.count()) {
-        Ok(()) => gather(&asked, &all, labels).await,
+        Ok(()) => gather(&asked, &all, labels, work.origin_split).await,
         Err(failure) => Err(failure),
     };
     world.inspect_err(|failure| {
@@ -153,6 +153,7 @@ async fn gather(
     servers: &[Server],
     vantages: &OfVantages,
     labels: &Arc<Labels>,
+    with_requests: bool,
 ) -> Result<(World, CountsBy<LeftOut>), QueryFailure> {
     let mut counts = Vec::new();
     for server in servers {
@@ -163,7 +164,7 @@ async fn gather(
     for names in parts {
         let mut of = OfTargets::default();
         for server in servers {
-            of.extend(server.targets(&names).await?);
+            of.extend(server.targets(&names, with_requests).await?);
         }
         gather = off_the_thread(move || {
             gather.add(&of);

@@ -72,7 +72,11 @@ impl Server {
     }
 
     /// What is to be known of the endpoints whose names that expression fits.
-    pub(crate) async fn targets(&self, names: &str) -> Result<OfTargets, QueryFailure> {
+    pub(crate) async fn targets(
+        &self,
+        names: &str,
+        with_requests: bool,
+    ) -> Result<OfTargets, QueryFailure> {
         let of = format!("target=~\"{names}\"");
         let slot = "region, vantage, team, target, module, slot";
         // As it is now, by the exporters' own minute: who moved is not at both places.
@@ -101,6 +105,16 @@ impl Server {
             format!("max by (team, target) (target:latency_voters{{{of}}})"),
             format!("max by (team, target) (target:latency_down:ratio{{{of}}})"),
         ];
+        let mut phases = [Vec::new(), Vec::new()];
+        for (phase, samples) in ["connect", "ttfb"].into_iter().zip(&mut phases) {
+            if with_requests {
+                let least = format!(
+                    "min_over_time(latency_phase_min_seconds{{window=\"1m\",phase=\"{phase}\",{of}}}[10m])"
+                );
+                *samples = self.ask(&format!("max by ({slot}) ({least})")).await?;
+            }
+        }
+        let [connects, answers_over_them] = phases;
         let mut answers = Vec::new();
         for query in asked {
             answers.push(self.ask(&query).await?);
@@ -114,6 +128,8 @@ impl Server {
             places: next(),
             handovers: next(),
             asns: next(),
+            connects,
+            answers: answers_over_them,
             voters: next(),
             down: next(),
         })

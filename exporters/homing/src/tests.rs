@@ -4,6 +4,7 @@
 //! of light in glass, stretched by 1.05 and a log-normal share, whose median is 2.1 in all.
 
 mod doubt;
+mod edge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::class::{Class, Judged};
+use crate::edge;
 use crate::handover::Table;
 
 /// What is told of one address.
@@ -25,6 +26,8 @@ pub(crate) struct TargetVerdict {
     pub(crate) is_at_one_site: bool,
     /// Whether vantages of some region have addresses that no other region has.
     pub(crate) has_several_addresses: bool,
+    /// What looks to be behind its edge, where that is asked for.
+    pub(crate) origin: Option<edge::Told>,
     /// Who hands packets over, and where.
     pub(crate) handovers: Table,
 }

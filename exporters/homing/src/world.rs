@@ -68,8 +68,21 @@ pub(crate) struct Target {
     pub(crate) addresses: Vec<Address>,
     /// Who hands the vantages' packets over to the endpoint's own network, and where; by the vantage's number.
     pub(crate) handovers: BTreeMap<usize, BTreeSet<Handover>>,
+    /// How long a connection takes each vantage, and an answer over it: where that is asked for.
+    pub(crate) requests: Vec<Request>,
     /// The share of the regions in which it is down, where that is known.
     pub(crate) down: Option<f64>,
+}
+
+/// The smallest times of a request, of ten minutes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Request {
+    /// The vantage's number in the world.
+    pub(crate) vantage: usize,
+    /// Milliseconds until there is a connection.
+    pub(crate) connect_ms: f64,
+    /// Milliseconds from a request to the first byte of its answer.
+    pub(crate) ttfb_ms: f64,
 }
 
 /// Where packets enter the network of an endpoint.

@@ -4,6 +4,8 @@
 
 #[path = "program/claims.rs"]
 mod claims;
+#[path = "program/edge.rs"]
+mod edge;
 #[path = "program/globalping.rs"]
 mod globalping;
 #[path = "program/minima.rs"]

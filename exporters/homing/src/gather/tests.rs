@@ -56,6 +56,36 @@ fn an_address_of_ipv4_is_one_however_it_is_spelt() {
 }
 
 #[test]
+fn of_requests_the_one_that_is_answered_first_counts_and_of_copies_the_later() {
+    let mut gather = Gather::new(&of_vantages(&[("fra", 50.1, 8.7), ("lon", 51.5, -0.1)]), &[]);
+    let info = |vantage| sample(&series(vantage, "icmp", &[("address", "192.0.2.1")]), 1.0);
+    let took = |vantage, module, value| sample(&series(vantage, module, &[]), value);
+    gather.add(&OfTargets {
+        rtts: vec![took("fra", "icmp", 0.02)],
+        addresses: vec![info("fra"), info("lon")],
+        connects: vec![
+            took("fra", "web", 0.021),
+            took("fra", "web", 0.022),
+            took("fra", "api", 0.025),
+            took("lon", "web", f64::NAN),
+        ],
+        answers: vec![
+            took("fra", "web", 0.25),
+            took("fra", "api", 0.125),
+            took("fra", "lone", 0.001),
+            took("lon", "web", 0.1),
+            took("nowhere", "web", 0.1),
+        ],
+        ..OfTargets::default()
+    });
+    let (world, _) = gather.finish();
+    let target = world.targets.values().next().unwrap();
+    let told: Vec<_> =
+        target.requests.iter().map(|it| (it.vantage, it.connect_ms, it.ttfb_ms)).collect();
+    assert_eq!(told, [(0, 25.0, 125.0)]);
+}
+
+#[test]
 fn a_slot_is_joined_with_its_address_and_its_path() {
     let mut gather = Gather::new(&of_vantages(&[("fra", 50.1, 8.7), ("lon", 51.5, -0.1)]), &[]);
     let info = |vantage| sample(&series(vantage, "icmp", &[("address", "192.0.2.1")]), 1.0);
@@ -68,7 +98,7 @@ fn a_slot_is_joined_with_its_address_and_its_path() {
         handovers: vec![sample(&series("fra", "icmp", &[("asn", "6762"), ("city", "")]), 1.0)],
         asns: vec![sample(&series("lon", "icmp", &[("asn", "62041")]), 1.0)],
         voters: vec![sample(&[("target", "api")], 2.0)],
-        down: vec![],
+        ..OfTargets::default()
     });
     let (world, counts) = gather.finish();
     let target = &world.targets[&Endpoint { team: String::new(), target: "api".to_owned() }];

@@ -120,6 +120,7 @@ pub(super) fn encode(
     classes(&rows, &beside::instead(told, &snapshot.verdict), page);
     sites(&rows, page);
     vantages(&snapshot, &rows, page);
+    super::origins::encode(&snapshot, page);
     handovers(&snapshot, page);
     sets(&snapshot, page);
 }

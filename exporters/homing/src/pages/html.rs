@@ -56,6 +56,7 @@ fn of_target(target: &ToldTarget) -> Markup {
         h2 { (target.target) @if !target.team.is_empty() { " (team " (target.team) ")" } }
         @if target.several_addresses { p { "Regions have addresses of their own." } }
         @if !target.paths.is_empty() { p { (target.paths) } }
+        @if let Some(origin) = &target.origin { p { (origin) } }
         @for address in &target.addresses { (of_address(address)) }
         p { a href={ "/map.svg?" (query) } { "map" } " " a href={ "/homing?" (query) } { "this one alone" } }
     }

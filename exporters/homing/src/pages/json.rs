@@ -6,7 +6,6 @@ use exporter_kit::LabelEnum as _;
 use serde::Serialize;
 
 use crate::claims::state::Shown;
-use crate::evidence;
 use crate::judge::Verdict;
 use crate::outcome::Impact;
 use crate::panel::{beside, judge};
@@ -15,6 +14,7 @@ use crate::sets::{Dimension, ServiceVerdict};
 use crate::state::Snapshot;
 use crate::verdict::{AddressVerdict, TargetVerdict};
 use crate::world::{Endpoint, Target, World};
+use crate::{edge, evidence};
 
 /// All of it.
 #[derive(Debug, Default, Serialize)]
@@ -44,6 +44,9 @@ pub(super) struct ToldTarget {
     /// Sentences about the ways to it.
     pub(super) paths: String,
     pub(super) addresses: Vec<ToldAddress>,
+    /// What looks to be behind its edge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<String>,
 }
 
 /// One of its addresses.
@@ -257,6 +260,7 @@ impl ToldTarget {
             target: endpoint.target.clone(),
             several_addresses: of.has_several_addresses,
             paths: evidence::of_paths(world, &verdict.suspects, target, of),
+            origin: of.origin.as_ref().map(|it| edge::sentence(world, it)),
             addresses: of.addresses.iter().map(address).collect(),
         }
     }
