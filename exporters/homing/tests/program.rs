@@ -12,6 +12,8 @@ mod globalping;
 mod minima;
 #[path = "program/panel.rs"]
 mod panel;
+#[path = "program/partly.rs"]
+mod partly;
 #[path = "program/restart.rs"]
 mod restart;
 #[path = "program/routes.rs"]
