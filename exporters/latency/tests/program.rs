@@ -22,6 +22,8 @@ mod forged;
 mod healthy;
 #[path = "program/hostile.rs"]
 mod hostile;
+#[path = "program/local.rs"]
+mod local;
 #[path = "program/logins.rs"]
 mod logins;
 #[path = "program/modules.rs"]
@@ -30,8 +32,6 @@ mod modules;
 mod names;
 #[path = "../src/path/tests/net.rs"]
 mod net;
-#[path = "program/ours.rs"]
-mod ours;
 #[path = "program/paced.rs"]
 mod paced;
 #[path = "program/paths.rs"]

@@ -59,10 +59,12 @@ impl Servers {
 
     async fn of_file(file: &str) -> Result<Self, NetError> {
         let bytes = match tokio::fs::read(file).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(ours(&error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(local_fault(&error));
+            }
             bytes => bytes.unwrap_or_default(),
         };
-        Self::of_the_system(&String::from_utf8_lossy(&bytes)).map_err(|error| ours(&error))
+        Self::of_the_system(&String::from_utf8_lossy(&bytes)).map_err(|error| local_fault(&error))
     }
 
     fn of_the_system(text: &str) -> Result<Self, NetError> {
@@ -85,7 +87,7 @@ impl Servers {
     ) -> Result<Lookup, NetError> {
         self.asked_below(shared, name, kinds, limit).await.map_err(|error| {
             // That this machine serves no names, where nobody said so, says nothing of any.
-            if self.is_guess && code(&error).is_none() { ours(&error) } else { error }
+            if self.is_guess && code(&error).is_none() { local_fault(&error) } else { error }
         })
     }
 
@@ -207,7 +209,7 @@ impl Servers {
         options.cache_size = 0;
         options.timeout = limit;
         options.attempts = 0;
-        builder.build().map_err(|error| ours(&error))
+        builder.build().map_err(|error| local_fault(&error))
     }
 }
 
@@ -241,7 +243,7 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
 
 /// Whom to ask cannot be told here, by a fault of this machine: what the kernel says of a file is not what it says of a
 /// server, and no word on a name.
-fn ours(error: &dyn std::fmt::Display) -> NetError {
+fn local_fault(error: &dyn std::fmt::Display) -> NetError {
     io::Error::other(format!("{FILE}: {error}")).into()
 }
 

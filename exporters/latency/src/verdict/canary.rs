@@ -1,7 +1,7 @@
 //! What canaries say: whether our own network works, and how much it loses. No I/O, no clock.
 
 use super::evidence::{Class, Round, patience};
-use super::judge::Ours;
+use super::judge::NoEvidence;
 use super::rounds::Rounds;
 
 /// Losses are counted over so many seconds.
@@ -13,7 +13,7 @@ pub(crate) struct Canary {
     interval: f64,
     pub(crate) heard: Option<f64>,
     pub(crate) known: Option<f64>,
-    pub(crate) ours: Option<Ours>,
+    pub(crate) no_evidence: Option<NoEvidence>,
     rounds: Rounds,
 }
 
@@ -21,7 +21,7 @@ impl Canary {
     /// One that is probed at this interval.
     pub(crate) fn new(interval: f64) -> Self {
         let rounds = Rounds::new(interval, LOSS);
-        Self { interval, heard: None, known: None, ours: None, rounds }
+        Self { interval, heard: None, known: None, no_evidence: None, rounds }
     }
 
     /// Takes in a round.
@@ -29,11 +29,11 @@ impl Canary {
         if class.is_heard() {
             self.heard = Some(round.decided);
         }
-        if matches!(class, Class::Ours | Class::Queued) {
-            self.ours = Some(Ours::after(self.ours, round.decided, class));
+        if matches!(class, Class::Local | Class::Queued) {
+            self.no_evidence = Some(NoEvidence::after(self.no_evidence, round.decided, class));
             return;
         }
-        (self.known, self.ours) = (Some(round.decided), None);
+        (self.known, self.no_evidence) = (Some(round.decided), None);
         // A wrong answer came all the way, and a name that is not looked up sends nothing.
         if class != Class::Name {
             self.rounds.put(round.begun, !class.is_heard());
@@ -53,7 +53,7 @@ impl Canary {
 
     /// Whether for a minute nothing has left this machine.
     pub(crate) fn is_local_fault(&self, now: f64) -> bool {
-        self.ours.is_some_and(|ours| ours.is_local && ours.lasts(self.interval, now))
+        self.no_evidence.is_some_and(|run| run.is_local && run.lasts(self.interval, now))
     }
 
     /// How long its silence says nothing.

@@ -88,8 +88,8 @@ pub(crate) enum Class {
     Name,
     /// The target spoke, and what it said cannot be judged here.
     Unjudged,
-    /// The fault is ours: no evidence at all.
-    Ours,
+    /// A fault of this machine: no evidence at all.
+    Local,
     /// Too much is to be looked up here at once: no evidence either, and nothing is wrong with this machine.
     Queued,
 }
@@ -109,14 +109,14 @@ impl Class {
             | Failure::Refused => Self::Wrong,
             Failure::Timeout | Failure::Unreachable | Failure::TtlExceeded => Self::Silent,
             Failure::Dns | Failure::Resolver => Self::Name,
-            Failure::Local => Self::Ours,
+            Failure::Local => Self::Local,
             Failure::Queued => Self::Queued,
         }
     }
 
     /// Whether it says something of the target.
     pub(crate) const fn is_evidence(self) -> bool {
-        !matches!(self, Self::Unjudged | Self::Ours | Self::Queued)
+        !matches!(self, Self::Unjudged | Self::Local | Self::Queued)
     }
 
     /// Whether the far side spoke.

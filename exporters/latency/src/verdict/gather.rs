@@ -16,7 +16,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Whether it took longer than it could: our own machine was starved, or slept. Half a second is little of ours: an
+    /// Whether it took longer than it could: our own machine was starved, or slept. Half a second is little of it: an
     /// echo waits a fifth of one longer for what may lie in the socket.
     fn is_starved(self, timeout: f64) -> bool {
         self.decided - self.begun > self.limit + (timeout / 2.0).max(0.5)
@@ -29,14 +29,14 @@ pub(crate) fn round<'a>(
     timeout: f64,
     outcomes: impl Iterator<Item = (IpAddr, &'a Outcome)> + Clone,
 ) -> Round {
-    let ours = span.is_starved(timeout).then_some(Failed::by(Failure::Local));
+    let local = span.is_starved(timeout).then_some(Failed::by(Failure::Local));
     let of = |family: Option<bool>| {
         let those = outcomes
             .clone()
             .filter(move |(ip, _)| family.is_none_or(|is_v4| ip.is_ipv4() == is_v4));
         let failed = failed(those)?;
         // What succeeded, succeeded all the same.
-        Some(failed.map_err(|failed| ours.unwrap_or(failed)))
+        Some(failed.map_err(|failed| local.unwrap_or(failed)))
     };
     let answers = outcomes.clone().map(|(_, outcome)| outcome);
     // The slowest address is the one that runs full first, whichever answered first.

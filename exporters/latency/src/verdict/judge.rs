@@ -65,10 +65,10 @@ pub(crate) struct Judge {
     has_succeeded: bool,
     /// When the far side was heard last.
     pub(crate) heard: Option<f64>,
-    /// When a round was decided last that was not our own fault.
+    /// When a round was decided last that is evidence.
     pub(crate) known: Option<f64>,
-    /// When one was that was.
-    pub(crate) ours: Option<Ours>,
+    /// Those since that are none.
+    pub(crate) no_evidence: Option<NoEvidence>,
     /// The newest failure, and whether it is the newest round.
     last: Option<(Failed, bool)>,
 }
@@ -86,7 +86,7 @@ impl Judge {
             has_succeeded: false,
             heard: None,
             known: None,
-            ours: None,
+            no_evidence: None,
             last: None,
         }
     }
@@ -110,7 +110,7 @@ impl Judge {
             self.heard = Some(decided);
         }
         if !class.is_evidence() {
-            self.ours = Some(Ours::after(self.ours, decided, class));
+            self.no_evidence = Some(NoEvidence::after(self.no_evidence, decided, class));
             return;
         }
         // A machine that slept, or was starved, has no evidence of what was between.
@@ -118,7 +118,7 @@ impl Judge {
             self.run.clear();
         }
         self.begun = if self.begun.is_finite() { self.begun.max(begun) } else { begun };
-        (self.known, self.ours) = (Some(decided), None);
+        (self.known, self.no_evidence) = (Some(decided), None);
         let good = failed.is_none();
         self.last = match failed {
             Some(failed) => Some((failed, true)),
@@ -233,20 +233,20 @@ impl Judge {
         self.heard.is_some_and(|heard| now - heard <= patience(self.interval) + timeout)
     }
 
-    /// Whether it had nothing but faults of ours for a minute.
-    pub(crate) fn is_our_fault(&self, now: f64) -> bool {
-        self.ours.is_some_and(|ours| ours.lasts(self.interval, now))
+    /// Whether for a minute no round was evidence.
+    pub(crate) fn is_without_evidence(&self, now: f64) -> bool {
+        self.no_evidence.is_some_and(|run| run.lasts(self.interval, now))
     }
 
     /// Whether for a minute all that failed was by this machine's own fault, not by its resolver's or for want of a turn.
     pub(crate) fn is_local_fault(&self, now: f64) -> bool {
-        self.is_our_fault(now) && self.ours.is_some_and(|ours| ours.is_local)
+        self.is_without_evidence(now) && self.no_evidence.is_some_and(|run| run.is_local)
     }
 }
 
-/// Rounds in a row that were our own fault.
+/// Rounds in a row that are no evidence.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ours {
+pub(crate) struct NoEvidence {
     /// When the first was decided.
     since: f64,
     /// When the last was.
@@ -255,10 +255,10 @@ pub(crate) struct Ours {
     pub(crate) is_local: bool,
 }
 
-impl Ours {
+impl NoEvidence {
     /// One more.
     pub(crate) fn after(before: Option<Self>, decided: f64, class: Class) -> Self {
-        let is_local = class == Class::Ours;
+        let is_local = class == Class::Local;
         // What had no turn is no fault of this machine's: such a fault begins after it.
         let goes_on = before.filter(|before| before.is_local || !is_local);
         let since = goes_on.map_or(decided, |before| before.since);

@@ -158,7 +158,7 @@ impl Member {
                 self.unresolved.get_or_insert(round.begun);
                 self.is_led_astray = round.network.is_some();
             }
-            Class::Ours | Class::Queued => {}
+            Class::Local | Class::Queued => {}
             _ => self.unresolved = None,
         }
         match &mut self.role {

@@ -140,7 +140,7 @@ impl Own {
         let (mut canaries, mut seen, mut patience) = (Vec::new(), false, ALIVE);
         for (member, canary) in members.canaries() {
             canaries.push((member.witness(), canary.is_alive(now, member.spec.timeout)));
-            seen |= canary.known.is_some() || canary.ours.is_some();
+            seen |= canary.known.is_some() || canary.no_evidence.is_some();
             patience = patience.max(canary.patience());
         }
         let has_canaries = !canaries.is_empty();
@@ -156,7 +156,7 @@ impl Own {
         for (member, service) in members.services() {
             let judge = &service.judge;
             known |= judge.known.is_some();
-            if judge.known.is_none() && judge.ours.is_none() {
+            if judge.known.is_none() && judge.no_evidence.is_none() {
                 continue;
             }
             let witness = (member.witness(), judge.is_alive(now, member.spec.timeout));

@@ -93,12 +93,12 @@ fn endpoint(
     let top = modules.iter().map(|(member, _)| member.spec.layer).max()?;
     let (mine, lower): (Vec<_>, Vec<_>) =
         modules.iter().copied().partition(|(member, _)| member.spec.layer == top);
-    let has_evidence = |judge: &Judge| judge.known.is_some() || judge.ours.is_some();
+    let has_evidence = |judge: &Judge| judge.known.is_some() || judge.no_evidence.is_some();
     if !mine.iter().any(|(_, service)| has_evidence(&service.judge)) {
         return None;
     }
     // It was begun to be probed, and nothing is known that would count for or against it.
-    let is_young = |judge: &Judge| judge.is_new() && !judge.is_our_fault(now);
+    let is_young = |judge: &Judge| judge.is_new() && !judge.is_without_evidence(now);
     if own.network == Some(true) && own.resolver && mine.iter().all(|(_, it)| is_young(&it.judge)) {
         return None;
     }

@@ -389,14 +389,14 @@ fn a_removed_target_leaves_nothing_and_a_new_role_begins_anew() {
     assert!(place.codes(100).is_empty());
 }
 
-const OURS: Option<Failure> = Some(Failure::Local);
+const LOCAL: Option<Failure> = Some(Failure::Local);
 
 #[test]
 fn our_own_fault_bridges_no_run_of_failures() {
     let mut place = Place::new(3, &["a", "b"]);
     place.run(0, 600, OK, &[OK, OK]);
     place.run(600, 615, OK, &[SILENT, OK]);
-    place.run(615, 1_200, OK, &[OURS, OK]);
+    place.run(615, 1_200, OK, &[LOCAL, OK]);
     place.run(1_200, 1_240, OK, &[SILENT, OK]);
     assert_eq!(place.codes(1_240), [0, 0]);
 }
@@ -405,9 +405,9 @@ fn our_own_fault_bridges_no_run_of_failures() {
 fn our_own_fault_is_told_when_it_lasts_a_minute() {
     let mut place = Place::new(3, &["a", "b"]);
     place.run(0, 600, OK, &[OK, OK]);
-    place.run(600, 655, OK, &[OURS, OK]);
+    place.run(600, 655, OK, &[LOCAL, OK]);
     assert_eq!(place.part(Part::Local, 655), Some(true));
-    place.run(655, 665, OK, &[OURS, OK]);
+    place.run(655, 665, OK, &[LOCAL, OK]);
     assert_eq!(place.part(Part::Local, 665), Some(false));
     place.run(665, 670, OK, &[OK, OK]);
     assert_eq!(place.part(Part::Local, 670), Some(true));

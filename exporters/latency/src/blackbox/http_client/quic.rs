@@ -87,7 +87,7 @@ pub(super) async fn open(
     ask.log.line(|| format!("connecting to {to} by QUIC as {}", handshake.name()));
     let began = Instant::now();
     found.watch.begin(Phase::Connect);
-    let ours = |error: &dyn std::error::Error| {
+    let local = |error: &dyn std::error::Error| {
         ask.log.line(|| format!("QUIC cannot be begun: {error}"));
         Failure::Local
     };
@@ -103,11 +103,11 @@ pub(super) async fn open(
         Arc::<Socket>::clone(&socket),
         Arc::new(tasks.0.clone()),
     );
-    let endpoint = endpoint.map_err(|error| ours(&error))?;
+    let endpoint = endpoint.map_err(|error| local(&error))?;
     let mut config = quinn::ClientConfig::new(handshake.config());
     config.transport_config(Arc::new(transport()));
     let connecting = endpoint.connect_with(config, to, handshake.name());
-    let mut connecting = connecting.map_err(|error| ours(&error))?;
+    let mut connecting = connecting.map_err(|error| local(&error))?;
     let first = tokio::select! {
         biased;
         came = socket.came() => Ok(came),

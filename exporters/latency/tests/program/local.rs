@@ -22,7 +22,7 @@ fn is_not_judged(metrics: &Scrape, target: &str) -> bool {
 
 #[test]
 fn without_permission_to_send_echoes_their_targets_are_not_judged() {
-    if !in_a_namespace("ours::without_permission_to_send_echoes_their_targets_are_not_judged") {
+    if !in_a_namespace("local::without_permission_to_send_echoes_their_targets_are_not_judged") {
         return;
     }
     echoes::allow_dgram(false);
@@ -128,7 +128,7 @@ fn resolvers_that_refuse_are_to_blame_where_only_sockets_of_the_internet_are_all
 #[test]
 fn a_firewall_of_this_machine_that_rejects_echoes_says_nothing_of_a_target() {
     if !in_a_namespace(
-        "ours::a_firewall_of_this_machine_that_rejects_echoes_says_nothing_of_a_target",
+        "local::a_firewall_of_this_machine_that_rejects_echoes_says_nothing_of_a_target",
     ) {
         return;
     }
