@@ -1,17 +1,19 @@
-//! A server of fixed answers to HTTP requests, which keeps what it was asked.
+//! A server of HTTP requests, each path of which does what a test wants; it keeps what it was asked.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How long a request may take to come.
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// How long a request may take to come, and who asked to hang up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The head of a request is no longer than this.
-const LONGEST_HEAD: u64 = 64 * 1024;
+const LONGEST_HEAD: usize = 64 * 1024;
 /// What is read of a body.
 const LONGEST_BODY: usize = 16 * 1024;
 
@@ -34,18 +36,22 @@ impl Said {
     }
 }
 
-/// What a path does.
-#[derive(Clone, Debug)]
-enum Manner {
-    Says(Said),
-    /// These bytes and no others, and then the end.
-    Sends(Vec<u8>),
-    /// Never a word, as long as anybody waits for one.
-    Silent,
+/// The connection of who asks: plain, or of TLS.
+pub trait Asker: Read + Write {
+    /// Waits until it hangs up.
+    fn wait(&mut self) -> io::Result<()> {
+        while self.read(&mut [0; 1024])? > 0 {}
+        Ok(())
+    }
 }
 
+impl<T: Read + Write> Asker for T {}
+
+/// What a path does, by the head of the request and the body that came with it.
+type Manner = Arc<dyn Fn(&str, &mut dyn Asker) -> io::Result<()> + Send + Sync>;
+
 /// The server. Its threads end with the process.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpServer {
     /// Where it listens.
     pub address: SocketAddr,
@@ -56,33 +62,60 @@ pub struct HttpServer {
 impl HttpServer {
     /// Starts one that knows no path yet.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
+        Self::start_at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// The same at this address, at a free port.
+    pub fn start_at(ip: IpAddr) -> Self {
+        Self::serve(ip, None)
+    }
+
+    /// The same by TLS.
+    pub fn start_tls(config: ServerConfig) -> Self {
+        Self::serve(Ipv4Addr::LOCALHOST.into(), Some(Arc::new(config)))
+    }
+
+    fn serve(ip: IpAddr, tls: Option<Arc<ServerConfig>>) -> Self {
+        let listener = TcpListener::bind((ip, 0)).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let server = Self { address, manners: Arc::default(), asked: Arc::default() };
         let one = server.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let one = one.clone();
-                thread::spawn(move || one.serve(&stream));
+                let (one, tls) = (one.clone(), tls.clone());
+                // Whoever hangs up meanwhile is no concern of the server's.
+                thread::spawn(move || one.receive(&stream, tls));
             }
         });
         server
     }
 
     /// From now on a path has this answer; where there is none, 404. A path without a query stands for all
-    /// queries that have no answer of their own.
+    /// queries that have no answer of their own, and `*` for all paths.
     pub fn answer(&self, path: &str, said: Said) {
-        self.set(path, Manner::Says(said));
+        self.send(path, whole(said));
     }
 
     /// From now on these bytes are sent, status line and all, and then the connection is closed.
     pub fn send(&self, path: &str, bytes: impl Into<Vec<u8>>) {
-        self.set(path, Manner::Sends(bytes.into()));
+        let bytes = bytes.into();
+        self.act(path, move |_, asker| asker.write_all(&bytes));
     }
 
     /// From now on who asks for this is never answered.
     pub fn keep_silent(&self, path: &str) {
-        self.set(path, Manner::Silent);
+        self.act(path, |_, asker| asker.wait());
+    }
+
+    /// From now on this is done with the connection of who asks, by the head of the request with its body; then it is
+    /// closed.
+    pub fn act(
+        &self,
+        path: &str,
+        manner: impl Fn(&str, &mut dyn Asker) -> io::Result<()> + Send + Sync + 'static,
+    ) {
+        let mut manners = self.manners.lock().unwrap_or_else(PoisonError::into_inner);
+        manners.insert(path.to_owned(), Arc::new(manner));
     }
 
     /// The heads of all requests, each with the body that came with it.
@@ -90,55 +123,71 @@ impl HttpServer {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, path: &str, manner: Manner) {
-        let mut manners = self.manners.lock().unwrap_or_else(PoisonError::into_inner);
-        manners.insert(path.to_owned(), manner);
-    }
-
-    fn manner(&self, path: &str) -> Manner {
+    fn manner(&self, path: &str) -> Option<Manner> {
         let manners = self.manners.lock().unwrap_or_else(PoisonError::into_inner);
         let without_query = path.split('?').next().unwrap_or(path);
-        let missing = Said { status: "404 Not Found", headers: "", body: Vec::new() };
-        let found = manners.get(path).or_else(|| manners.get(without_query));
-        found.cloned().unwrap_or(Manner::Says(missing))
+        [path, without_query, "*"].into_iter().find_map(|path| manners.get(path).cloned())
     }
 
-    fn serve(&self, mut stream: &TcpStream) {
-        let _ = stream.set_read_timeout(Some(PATIENCE));
-        let mut reader = BufReader::new(stream).take(LONGEST_HEAD);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).unwrap_or(0) == 0 {
-                return;
+    fn receive(&self, mut stream: &TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        match tls {
+            None => self.reply(&mut stream)?,
+            Some(config) => {
+                let session = ServerConnection::new(config).map_err(io::Error::other)?;
+                let mut secure = StreamOwned::new(session, stream);
+                self.reply(&mut secure)?;
+                secure.conn.send_close_notify();
+                secure.flush()?;
             }
         }
-        let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
+        // A body that nobody read would have the kernel take back what was said.
+        stream.shutdown(Shutdown::Write)?;
+        stream.wait()
+    }
+
+    fn reply(&self, stream: &mut dyn Asker) -> io::Result<()> {
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte)?;
+            head.extend(byte);
+            if head.len() > LONGEST_HEAD {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        let mut head = String::from_utf8_lossy(&head).into_owned();
         let named = |line: &str| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
         };
         let mut body = vec![0; head.lines().find_map(named).unwrap_or(0).min(LONGEST_BODY)];
-        if reader.read_exact(&mut body).is_err() {
-            return;
-        }
+        stream.read_exact(&mut body)?;
         head.push_str(&String::from_utf8_lossy(&body));
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(head);
-        // Whoever hangs up meanwhile is no concern of the server's.
-        let _ = match self.manner(&path) {
-            Manner::Says(said) => stream.write_all(&whole(&said)),
-            Manner::Sends(bytes) => stream.write_all(&bytes),
-            Manner::Silent => reader.read(&mut [0]).map(drop),
-        };
+        let manner = self.manner(head.split(' ').nth(1).unwrap_or("/"));
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
+        match manner {
+            Some(manner) => manner(&head, stream)?,
+            None => stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?,
+        }
+        stream.flush()
     }
 }
 
-fn whole(said: &Said) -> Vec<u8> {
+impl std::fmt::Debug for HttpServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+fn whole(said: Said) -> Vec<u8> {
     let Said { status, headers, body } = said;
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
     );
-    [head.as_bytes(), body].concat()
+    let mut bytes = head.into_bytes();
+    bytes.extend(body);
+    bytes
 }
 
 #[cfg(test)]
@@ -165,7 +214,9 @@ mod tests {
         assert!(ask(&server, "/a?b=2").starts_with("HTTP/1.1 304 "));
         assert_eq!(ask(&server, "/raw"), "no HTTP");
         assert!(ask(&server, "/nowhere").starts_with("HTTP/1.1 404 "));
-        assert_eq!(server.asked().len(), 4);
+        server.act("*", |head, asker| asker.write_all(head.as_bytes()));
+        assert!(ask(&server, "/any").starts_with("GET /any HTTP/1.1\r\n"));
+        assert_eq!(server.asked().len(), 5);
         assert_eq!(server.asked()[2], "GET /raw HTTP/1.1\r\nHost: a\r\n\r\n");
     }
 }

@@ -8,7 +8,7 @@
 //! | `authority` | a CA, and what it has signed |
 //! | `connection` | a connection to it that is kept |
 //! | `dns_server` | a name server that says what a test wants |
-//! | `http_server` | a server of fixed answers, which keeps what it was asked |
+//! | `http_server` | a web server, plain or by TLS, that does what a test wants and keeps what it was asked |
 //! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
 //! | `counting` | an allocator that counts what is held |
@@ -36,7 +36,7 @@ pub use browser::{Browser, WIDTHS};
 pub use connection::Connection;
 pub use counting::Counting;
 pub use dns_server::{DnsServer, answer_to, reply};
-pub use http_server::{HttpServer, Said};
+pub use http_server::{Asker, HttpServer, Said};
 pub use name_server::NameServer;
 pub use port::free_port;
 pub use program::{Answer, PATIENCE, Program, example};

@@ -254,7 +254,8 @@ fn certificates_are_verified() {
     let (good, other) = (Authority::default(), Authority::default());
     let right = Web::tls(web::server(&good, "www.test"));
     let plain = Web::plain([127, 0, 0, 1]);
-    let blunt = web::blunt();
+    // What a server of plain HTTP says of what is no request.
+    let blunt = hostile::says(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").port();
     let names = Names::serve();
     for name in ["www.test", "wrong.test"] {
         names.set(name, &["127.0.0.1"]);

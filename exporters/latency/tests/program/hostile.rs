@@ -36,7 +36,7 @@ fn server(
 }
 
 /// Says this.
-fn says(bytes: &[u8]) -> SocketAddr {
+pub(crate) fn says(bytes: &[u8]) -> SocketAddr {
     let bytes = bytes.to_vec();
     server(move |stream| stream.write_all(&bytes))
 }

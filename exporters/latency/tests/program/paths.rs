@@ -3,8 +3,8 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::thread;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use openssl::ssl::{
     select_next_proto,
 };
 use openssl::x509::X509;
-use peers::{Authority, Signed};
+use peers::{Authority, HttpServer, Signed};
 use tokio_openssl::SslStream;
 
 use super::modules::Row;
@@ -184,35 +184,20 @@ fn moved(status: u16, location: &str) -> Vec<u8> {
 
 /// A web server with an answer for each path; it hangs up after each.
 pub(crate) fn pages() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            thread::spawn(move || serve(stream.unwrap()));
+    let server = HttpServer::start();
+    server.act("*", |head, asker| {
+        let said = answer(head);
+        // Up to the end of the headers, or of what is sent at once.
+        let at_once = if head.contains("late-head") { 0 } else { said.len() };
+        let at_once = if head.contains("late-body") { said.len() - 5 } else { at_once };
+        asker.write_all(&said[..at_once])?;
+        if at_once < said.len() {
+            asker.flush()?;
+            thread::sleep(LATE);
         }
+        asker.write_all(&said[at_once..])
     });
-    address
-}
-
-fn serve(mut stream: TcpStream) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
-        head.extend(byte);
-    }
-    let head = String::from_utf8_lossy(&head);
-    let said = answer(&head);
-    // Up to the end of the headers, or of what is sent at once.
-    let at_once = if head.contains("late-head") { 0 } else { said.len() };
-    let at_once = if head.contains("late-body") { said.len() - 5 } else { at_once };
-    let _ = stream.write_all(&said[..at_once]);
-    if at_once < said.len() {
-        let _ = stream.flush();
-        thread::sleep(LATE);
-        let _ = stream.write_all(&said[at_once..]);
-    }
-    let _ = stream.shutdown(std::net::Shutdown::Write);
-    let _ = stream.read_to_end(&mut Vec::new());
+    server.address
 }
 
 fn answer(head: &str) -> Vec<u8> {

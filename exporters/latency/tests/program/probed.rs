@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write};
+use std::io::{BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::{MX, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use peers::exposition::samples;
-use peers::{DnsServer, PATIENCE, answer_to, free_port};
+use peers::{DnsServer, HttpServer, PATIENCE, answer_to, free_port};
 use tempfile::TempDir;
 
 use super::paths::LATE;
@@ -166,19 +166,9 @@ pub(crate) fn brief(text: &'static [u8]) -> SocketAddr {
 
 /// A web server that answers each request by this.
 pub(crate) fn replier(answer: &'static [u8]) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            let mut line = String::new();
-            while stream.read_line(&mut line).is_ok_and(|count| count > 2) {
-                line.clear();
-            }
-            let _ = stream.into_inner().write_all(answer);
-        }
-    });
-    address
+    let server = HttpServer::start();
+    server.send("*", answer);
+    server.address
 }
 
 /// A server of the zone `example.`, by UDP and TCP at one port; silent for the name `mute.example.`.

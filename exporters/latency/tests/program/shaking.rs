@@ -1,10 +1,11 @@
 //! Servers that speak TLS: at once, or when they are asked to.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
+use peers::HttpServer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::probed::reply;
@@ -36,17 +37,9 @@ pub(crate) fn talker(config: ServerConfig) -> SocketAddr {
 
 /// Answers each request of HTTP.
 pub(crate) fn web(config: ServerConfig) -> SocketAddr {
-    served(config, |stream| {
-        let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        while stream.read_line(&mut line).is_ok_and(|count| count > 2) {
-            line.clear();
-        }
-        let mut stream = stream.into_inner();
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
-        stream.conn.send_close_notify();
-        let _ = stream.flush();
-    })
+    let server = HttpServer::start_tls(config);
+    server.send("*", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+    server.address
 }
 
 /// Answers one question about the zone.

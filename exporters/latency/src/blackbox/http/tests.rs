@@ -2,71 +2,42 @@
 
 mod http3;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use peers::HttpServer;
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::blackbox::http_client::oddity::Oddity;
 use crate::blackbox::trial::Trial;
 
 /// A server that gives each path the bytes that it has for it, then hangs up; 404 for any other.
-struct Server {
-    address: SocketAddr,
-    /// The heads of all requests so far.
-    asked: Arc<Mutex<Vec<String>>>,
+struct Server(HttpServer);
+
+impl Deref for Server {
+    type Target = HttpServer;
+
+    fn deref(&self) -> &HttpServer {
+        &self.0
+    }
 }
 
 impl Server {
-    async fn start(pages: &[(&str, &[u8])]) -> Self {
-        let pages: BTreeMap<String, Vec<u8>> =
-            pages.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (asked, pages) = (Arc::new(Mutex::new(Vec::new())), Arc::new(pages));
-        let heads = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (heads, pages) = (Arc::clone(&heads), Arc::clone(&pages));
-                tokio::spawn(async move {
-                    let head = head(&mut stream).await;
-                    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                    heads.lock().unwrap().push(head);
-                    let missing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec();
-                    let _ = stream.write_all(pages.get(&path).unwrap_or(&missing)).await;
-                    let _ = stream.shutdown().await;
-                    let _ = stream.read_to_end(&mut Vec::new()).await;
-                });
-            }
-        });
-        Self { address, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn start(pages: &[(&str, &[u8])]) -> Self {
+        let server = HttpServer::start();
+        for (path, bytes) in pages {
+            server.send(path, *bytes);
+        }
+        Self(server)
     }
 
     async fn probe(&self, path: &str, yaml: &str) -> Probed {
         probe(&format!("http://{}{path}", self.address), yaml).await
     }
-}
-
-async fn head(stream: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => break,
-        }
-    }
-    String::from_utf8(head).unwrap()
 }
 
 struct Probed {
@@ -106,7 +77,7 @@ fn moved(status: u16, location: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_good_answer_is_described() {
     let modified = "Last-Modified: Thu, 01 Jan 1970 00:01:00 GMT\r\n";
-    let server = Server::start(&[("/a?b", &page(modified, b"hello"))]).await;
+    let server = Server::start(&[("/a?b", &page(modified, b"hello"))]);
     let probed = server.probe("/a?b", "{}").await;
     assert_eq!(probed.result, Ok(()), "{}", probed.said);
     let http = probed.http();
@@ -156,7 +127,7 @@ async fn headers_that_real_servers_send_are_read() {
         ("/nothing", Vec::new()),
     ];
     let pages: Vec<_> = pages.iter().map(|(path, bytes)| (*path, &bytes[..])).collect();
-    let server = Server::start(&pages).await;
+    let server = Server::start(&pages);
     for (path, length, version) in [
         ("/many", 2, 1.1),
         ("/big", 2, 1.1),
@@ -218,7 +189,7 @@ async fn redirects_are_followed_as_far_as_the_module_says() {
         .push(("/nowhere".to_owned(), b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n".to_vec()));
     pages.push(("/file".to_owned(), moved(301, "file:///etc/passwd")));
     let pages: Vec<_> = pages.iter().map(|(path, bytes)| (path.as_str(), &bytes[..])).collect();
-    let server = Server::start(&pages).await;
+    let server = Server::start(&pages);
     for (path, yaml, result, redirects, status) in [
         ("/3", "{}", Ok(()), 3, 200),
         ("/10", "{}", Ok(()), 10, 200),
@@ -238,7 +209,7 @@ async fn redirects_are_followed_as_far_as_the_module_says() {
 
 #[tokio::test]
 async fn what_says_who_asks_goes_to_the_target_alone() {
-    let other = Server::start(&[("/", &page("", b""))]).await;
+    let other = Server::start(&[("/", &page("", b""))]);
     let there = format!("http://localhost:{}/", other.address.port());
     let server = Server::start(&[
         ("/other", &moved(307, &there)),
@@ -248,8 +219,7 @@ async fn what_says_who_asks_goes_to_the_target_alone() {
                 .concat(),
         ),
         ("/end", &page("", b"")),
-    ])
-    .await;
+    ]);
     let yaml = "{preferred_ip_protocol: ip4, method: POST, body: hello, basic_auth: {username: u, password: p}, \
                 headers: {Host: vhost.example, Cookie: c=d, X-A: b}}";
     assert_eq!(server.probe("/other", yaml).await.result, Ok(()));
@@ -272,7 +242,7 @@ async fn what_says_who_asks_goes_to_the_target_alone() {
 
 #[tokio::test]
 async fn a_redirect_to_whom_nobody_allows_is_no_matter_of_its_status() {
-    let server = Server::start(&[("/", &moved(301, "http://192.0.2.9/"))]).await;
+    let server = Server::start(&[("/", &moved(301, "http://192.0.2.9/"))]);
     let (trial, mut found) = (Trial::new(), Found::default());
     let target = server.address.to_string();
     let allow = exporter_kit::on_demand::AllowList::try_from(vec!["192.0.2.1".to_owned()]).unwrap();
@@ -283,7 +253,7 @@ async fn a_redirect_to_whom_nobody_allows_is_no_matter_of_its_status() {
 
 #[tokio::test]
 async fn a_request_is_as_the_module_says() {
-    let server = Server::start(&[("/", &page("", b""))]).await;
+    let server = Server::start(&[("/", &page("", b""))]);
     for (yaml, sent) in [
         ("{method: POST}", "Content-Length: 0\r\n"),
         ("{method: HEAD}", "HEAD / "),
@@ -324,8 +294,7 @@ async fn no_body_hides_a_status_and_none_is_kept_whole() {
         ("/plain", &page("", b"not packed")),
         ("/bomb", &page("", &gzip(9 << 20))),
         ("/long", &long),
-    ])
-    .await;
+    ]);
     for (path, yaml, result, length) in [
         ("/cut", "{}", Err(Failure::Body), 2),
         ("/500", "{}", Err(Failure::HttpStatus), 2),
@@ -355,18 +324,11 @@ async fn no_body_hides_a_status_and_none_is_kept_whole() {
 
 #[tokio::test]
 async fn a_body_without_an_end_hides_neither_status_nor_figures() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = format!("http://{}/", listener.local_addr().unwrap());
-    let (end, ended) = tokio::sync::watch::channel(());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut ended = ended.clone();
-            tokio::spawn(async move {
-                head(&mut stream).await;
-                let _ = stream.write_all(b"HTTP/1.1 500 Oops\r\n\r\nhi").await;
-                let _ = ended.changed().await;
-            });
-        }
+    let server = HttpServer::start();
+    let target = format!("http://{}/", server.address);
+    server.act("/", |_, asker| {
+        asker.write_all(b"HTTP/1.1 500 Oops\r\n\r\nhi")?;
+        asker.wait()
     });
     for (yaml, wanted, regex) in [
         ("{}", Failure::HttpStatus, false),
@@ -375,7 +337,7 @@ async fn a_body_without_an_end_hides_neither_status_nor_figures() {
     ] {
         let (trial, mut found, settings) = (Trial::new(), Found::default(), settings(yaml));
         let mut ask = trial.ask(&target);
-        ask.deadline = ask.started + Duration::from_millis(400);
+        ask.deadline = ask.started + Duration::from_secs(1);
         let probing = Box::pin(settings.probe(&ask, &mut found));
         let result = tokio::time::timeout_at(ask.deadline, probing).await;
         assert_eq!(result, Ok(Err(wanted)), "{yaml}: {}", trial.said());
@@ -384,7 +346,6 @@ async fn a_body_without_an_end_hides_neither_status_nor_figures() {
         assert_eq!((http.status_code, http.uncompressed_body_length), (500, 2), "{yaml}");
         assert!(http.phases.transfer > Duration::from_millis(100), "{yaml}");
     }
-    drop(end);
 }
 
 #[tokio::test]
@@ -393,8 +354,7 @@ async fn conditions_are_told_by_their_kind() {
         ("/json", &page("X-A: one\r\n", br#"{"ok": true, "n": 3}"#)),
         ("/html", &page("", b"<html>")),
         ("/500", b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nhi"),
-    ])
-    .await;
+    ]);
     let (no, yes) = (Some(false), Some(true));
     let fails = Err(Failure::Condition);
     for (path, yaml, result, regex, cel) in [
@@ -421,7 +381,7 @@ async fn conditions_are_told_by_their_kind() {
 
 #[tokio::test]
 async fn a_proxy_is_asked_in_place_of_the_target() {
-    let proxy = Server::start(&[("http://127.0.0.1:80/a", &page("", b"by proxy"))]).await;
+    let proxy = Server::start(&[("http://127.0.0.1:80/a", &page("", b"by proxy"))]);
     let yaml = format!("{{proxy_url: 'http://u:p@{}'}}", proxy.address);
     let probed = probe("http://target.example/a", &yaml).await;
     assert_eq!(probed.result, Ok(()), "{}", probed.said);
@@ -439,7 +399,7 @@ async fn a_proxy_is_asked_in_place_of_the_target() {
 
 #[tokio::test]
 async fn the_faults_of_others_are_not_the_target_s() {
-    let server = Server::start(&[("/", &page("", b""))]).await;
+    let server = Server::start(&[("/", &page("", b""))]);
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for yaml in [
         format!("{{proxy_url: 'http://{closed}'}}"),
@@ -450,7 +410,7 @@ async fn the_faults_of_others_are_not_the_target_s() {
         assert_eq!(probed.result, Err(Failure::Local), "{yaml}: {}", probed.said);
     }
     let refusing = b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n";
-    let proxy = Server::start(&[("target.example:443", refusing)]).await;
+    let proxy = Server::start(&[("target.example:443", refusing)]);
     let yaml =
         format!("{{proxy_url: 'http://{}', skip_resolve_phase_with_proxy: true}}", proxy.address);
     let probed = probe("https://target.example/", &yaml).await;
@@ -459,7 +419,7 @@ async fn the_faults_of_others_are_not_the_target_s() {
 
 #[tokio::test]
 async fn the_silence_of_others_is_not_the_target_s() {
-    let server = Server::start(&[("/", &page("", b""))]).await;
+    let server = Server::start(&[("/", &page("", b""))]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = listener.local_addr().unwrap();
     for yaml in [
@@ -483,12 +443,11 @@ async fn the_silence_of_others_is_not_the_target_s() {
 async fn a_token_that_is_refused_is_not_used_again() {
     let answer = br#"{"access_token": "s3cret"}"#;
     let created = [&b"HTTP/1.1 201 Created\r\n\r\n"[..], answer].concat();
-    let tokens = Server::start(&[("/token", &created)]).await;
+    let tokens = Server::start(&[("/token", &created)]);
     let server = Server::start(&[
         ("/", &page("", b"")),
         ("/401", b"HTTP/1.1 401 Who\r\nContent-Length: 0\r\n\r\n"),
-    ])
-    .await;
+    ]);
     let token_url = format!("http://{}/token", tokens.address);
     let settings = settings(&format!("{{oauth2: {{client_id: me, token_url: '{token_url}'}}}}"));
     let trial = Trial::new();
@@ -504,8 +463,8 @@ async fn a_token_that_is_refused_is_not_used_again() {
 #[tokio::test]
 async fn a_token_is_fetched_once_and_sent() {
     let answer = br#"{"access_token": "s3cret", "token_type": "bearer", "expires_in": 3600}"#;
-    let tokens = Server::start(&[("/token", &page("", answer))]).await;
-    let server = Server::start(&[("/", &page("", b""))]).await;
+    let tokens = Server::start(&[("/token", &page("", answer))]);
+    let server = Server::start(&[("/", &page("", b""))]);
     let yaml = format!(
         "{{oauth2: {{client_id: me, client_secret: s3cret, scopes: [a, b], \
          token_url: 'http://{}/token', endpoint_params: {{audience: c}}}}}}",

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use peers::HttpServer;
 use tokio::net::TcpListener;
 use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -103,55 +103,43 @@ async fn who_does_not_shake_hands_is_told_by_what_it_does() {
         (b"SSH-2.0-OpenSSH_9.2\r\n", Failure::HttpStatus, 0),
         (b"", Failure::Reset, 0),
     ] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(answer).await;
-        });
-        let (result, websocket, said) = probe(&format!("ws://{address}/"), "{}").await;
+        let server = HttpServer::start();
+        server.send("/", answer);
+        let (result, websocket, said) = probe(&format!("ws://{}/", server.address), "{}").await;
         assert_eq!(result, Err(wanted), "{said}");
         assert_eq!((websocket.connection_upgraded, websocket.status_code), (false, status));
     }
 }
 
+/// What a header of a request says.
+fn header(head: &str, name: &str) -> String {
+    let lines = head.lines().filter_map(|line| line.split_once(": "));
+    let mut values = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    values.next().unwrap().1.to_owned()
+}
+
 #[tokio::test]
 async fn an_answer_may_say_more_than_it_has_to() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (say, asked) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        let head = String::from_utf8(head).unwrap();
-        let of = |name: &str| {
-            let lines = head.lines().filter_map(|line| line.split_once(": "));
-            let mut values = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name));
-            values.next().unwrap().1.to_owned()
-        };
-        let accepted = derive_accept_key(of("Sec-WebSocket-Key").as_bytes());
+    let server = HttpServer::start();
+    server.act("/", |head, asker| {
+        let accepted = derive_accept_key(header(head, "Sec-WebSocket-Key").as_bytes());
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n\
              Connection: keep-alive, Upgrade\r\nSec-WebSocket-Protocol: chat\r\n\
-             Sec-WebSocket-Accept: {accepted}\r\n\r\n\u{81}\u{2}hi"
+             Sec-WebSocket-Accept: {accepted}\r\n\r\n"
         );
-        // Latin-1, for the frame behind the head.
-        let answer: Vec<u8> =
-            answer.chars().map(|it| u8::try_from(u32::from(it)).unwrap()).collect();
-        stream.write_all(&answer).await.unwrap();
-        let _ = say.send([of("Host"), of("User-Agent"), of("Connection")]);
-        let _ = stream.read_to_end(&mut Vec::new()).await;
+        // The first frame in one piece with the head.
+        asker.write_all(&[answer.as_bytes(), b"\x81\x02hi"].concat())?;
+        asker.wait()
     });
     let yaml = "{headers: {Host: other.example, User-Agent: mine}, \
                 query_response: [{expect: '^hi$', expect_bytes: x, labels: [{name: a, value: b}]}]}";
-    let (result, websocket, said) = probe(&format!("ws://{address}/"), yaml).await;
+    let (result, websocket, said) = probe(&format!("ws://{}/", server.address), yaml).await;
     assert_eq!(result, Ok(()), "{said}");
     assert!(websocket.connection_upgraded && websocket.status_code == 101);
-    assert_eq!(asked.await.unwrap(), ["other.example", "mine", "Upgrade"]);
+    let asked = &server.asked()[0];
+    let told = ["Host", "User-Agent", "Connection"].map(|name| header(asked, name));
+    assert_eq!(told, ["other.example", "mine", "Upgrade"]);
 }
 
 #[test]

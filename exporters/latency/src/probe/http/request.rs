@@ -134,6 +134,7 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
+    use peers::HttpServer;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -162,55 +163,41 @@ mod tests {
         }
     }
 
-    /// A server that gives each path its own answer.
-    async fn server() -> std::net::SocketAddr {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+    /// A server that gives each path its own answer, and waits until the client has enough.
+    fn server() -> HttpServer {
+        let server = HttpServer::start();
         let many = format!("200 OK\r\n{}Content-Length: 0\r\n\r\n", "X-A : b\r\n".repeat(300));
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(stream.read_u8().await.unwrap());
+        for (path, answer) in [
+            ("/moved", "302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
+            ("/away", "302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"),
+            ("/many", &many),
+            ("/error", "500 Oops\r\nContent-Length: 5\r\n\r\nhello"),
+            ("/stall", "200 OK\r\nContent-Length: 9\r\n\r\nhello"),
+            ("*", "200 OK\r\nContent-Length: 5\r\n\r\nhello"),
+        ] {
+            let answer = format!("HTTP/1.1 {answer}");
+            server.act(path, move |head, asker| {
+                let has_length = head.contains("Content-Length: 0\r\n");
+                if head.contains(" /strict ") && !has_length {
+                    return asker.write_all(b"HTTP/1.1 411 Length Required\r\n\r\n");
                 }
-                let head = String::from_utf8(head).unwrap();
-                let answer = match head.split(' ').nth(1) {
-                    Some("/moved") => "302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
-                    Some("/away") => {
-                        "302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"
-                    }
-                    Some("/cut") => {
-                        let _ = stream
-                            .write_all(b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\nhello")
-                            .await;
-                        continue;
-                    }
-                    Some("/many") => &many,
-                    Some("/strict") if !head.contains("Content-Length: 0\r\n") => {
-                        "411 Length Required\r\nContent-Length: 0\r\n\r\n"
-                    }
-                    Some("/endless") => {
-                        tokio::spawn(async move {
-                            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-                            while stream.write_all(&[b'a'; 8192]).await.is_ok() {}
-                        });
-                        continue;
-                    }
-                    Some("/error") => "500 Oops\r\nContent-Length: 5\r\n\r\nhello",
-                    Some("/stall") => "200 OK\r\nContent-Length: 9\r\n\r\nhello",
-                    _ => "200 OK\r\nContent-Length: 5\r\n\r\nhello",
-                };
-                let _ = stream.write_all(format!("HTTP/1.1 {answer}").as_bytes()).await;
-                // Open for as long as the client wants it.
-                tokio::spawn(async move { stream.read_u8().await });
+                asker.write_all(answer.as_bytes())?;
+                asker.wait()
+            });
+        }
+        server.send("/cut", "HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\nhello");
+        server.act("/endless", |_, asker| {
+            asker.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            loop {
+                asker.write_all(&[b'a'; 8192])?;
             }
         });
-        address
+        server
     }
 
     #[tokio::test]
     async fn a_target_is_probed_by_what_answers_probe() {
-        let address = server().await;
+        let address = server().address;
         let (icmp, strays) =
             (Icmp::open(Clock::start(), &ReceiveQueue::default()), Arc::new(Strays::default()));
         let ok = Seen::Http { status: 200 };
@@ -250,7 +237,7 @@ mod tests {
             let probe = crate::probe::Settings::probe(&settings, &target);
             let attempt = Attempt {
                 ip: address.ip(),
-                timeout: Duration::from_millis(if path == "/stall" { 300 } else { 10_000 }),
+                timeout: Duration::from_secs(if path == "/stall" { 1 } else { 10 }),
                 spent: Duration::ZERO,
                 icmp: &icmp,
                 strays: &strays,
@@ -290,7 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_way_to_a_proxy_is_not_the_way_to_the_target() {
-        let proxy = server().await;
+        let proxy = server().address;
         // It answers in place of whoever is asked for.
         let nobody: IpAddr = "192.0.2.1".parse().unwrap();
         let yaml = format!("proxy_url: 'http://{proxy}'");
@@ -344,7 +331,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_certificate_of_who_leads_elsewhere_is_watched() {
-        let address = leads_to(server().await).await;
+        let address = leads_to(server().address).await;
         let yaml = "{follow_redirects: true, tls_config: {insecure_skip_verify: true}}";
         let (outcome, _) = probed(yaml, &format!("https://{address}/"), address.ip()).await;
         assert_eq!((outcome.failure, outcome.seen), (None, Seen::Http { status: 200 }));

@@ -1,6 +1,8 @@
 //! Requests by HTTP/3 to servers of every temper. What they send is written byte by byte: of what is asked with they share
 //! QUIC alone.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use peers::{Authority, Signed};
