@@ -150,6 +150,9 @@ pub(crate) struct Labels {
 /// How many files a lookup holds open at most: it asks for both families.
 const LOOKUP: usize = 2;
 
+/// So many sets of labels are looked through for one that is the same.
+const MOST_ALIKE: usize = 8;
+
 /// What is to be probed, each by its name, its team and its module.
 pub(crate) type Probed = BTreeMap<TargetId, Wanted<Arc<Work>, Arc<Labels>>>;
 
@@ -207,8 +210,9 @@ impl Config {
         let so_many = Figures::of_so_many(known.len(), were_in_full);
         let figures = self.figures.unwrap_or(so_many);
         let all = self.targets.iter().chain(&discovered);
-        let targets = all.map(|entry| (entry.id.clone(), self.wanted(entry, figures))).collect();
-        (targets, skipped)
+        let mut labels = Vec::new();
+        let targets = all.map(|entry| (entry.id.clone(), self.wanted(entry, figures, &mut labels)));
+        (targets.collect(), skipped)
     }
 
     /// A discovered target, held to the same conditions as one of the file.
@@ -244,11 +248,25 @@ impl Config {
         Ok(entry)
     }
 
-    fn wanted(&self, entry: &Entry, figures: Figures) -> Wanted<Arc<Work>, Arc<Labels>> {
+    /// Labels of which there are some like them are kept once.
+    fn wanted(
+        &self,
+        entry: &Entry,
+        figures: Figures,
+        known: &mut Vec<Arc<Labels>>,
+    ) -> Wanted<Arc<Work>, Arc<Labels>> {
         let TargetId { group: team, module, .. } = entry.id.clone();
         let (own, buckets) = (entry.labels.clone(), self.buckets.clone());
         let labels = Labels { module, team, role: entry.role, own, buckets, figures };
-        Wanted { work: Arc::new(self.work(entry)), labels: Arc::new(labels) }
+        let alike = known.iter().position(|known| **known == labels);
+        let labels = match alike {
+            Some(place) => known.remove(place),
+            None => Arc::new(labels),
+        };
+        // The newest last: targets that are alike mostly stand together.
+        known.drain(..(known.len() + 1).saturating_sub(MOST_ALIKE));
+        known.push(Arc::clone(&labels));
+        Wanted { work: Arc::new(self.work(entry)), labels }
     }
 
     /// Whether there may be more targets than those of the file.

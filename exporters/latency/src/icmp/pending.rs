@@ -17,6 +17,10 @@ use super::send_queue::{Numbered, SendQueue};
 /// full buffer on a mobile link, holds packets for some seconds; what comes later is noise.
 pub(crate) const MEMORY: Duration = Duration::from_secs(10);
 
+/// How long one is that was replied to. What comes twice was doubled on the way, and comes soon: what is remembered of
+/// ten thousand echoes a second is a good part of all that is kept.
+const MEMORY_OF_REPLIED: Duration = Duration::from_secs(3);
+
 /// After so many echoes a sequence number comes round again.
 const SEQUENCES: u32 = 1 << 16;
 
@@ -30,7 +34,8 @@ const QUEUES: usize = 9;
 /// already which two or three of them a reply can be of.
 #[derive(Debug)]
 pub(crate) struct Pending<T> {
-    queues: [SendQueue<Sent<T>>; QUEUES],
+    /// For each limit the echoes that were sent lately; then, for each, older ones without a reply.
+    queues: [SendQueue<Sent<T>>; 2 * QUEUES],
     /// The number of the next echo; the low 16 bits are sent as its sequence number.
     next: u32,
 }
@@ -183,7 +188,10 @@ impl<T> Pending<T> {
     /// The limit of an echo has passed: a reply from now on is late. Returns who waited, if the echo
     /// was not decided.
     pub(crate) fn give_up(&mut self, ticket: Ticket) -> Option<&mut T> {
-        let sent = self.queues[ticket.queue].get_mut(ticket.number)?;
+        let Ticket { number, queue } = ticket;
+        let mut places = [queue, queue + QUEUES].into_iter();
+        let place = places.find(|place| self.queues[*place].get_mut(number).is_some())?;
+        let sent = self.queues[place].get_mut(number)?;
         if sent.fate != Fate::Open {
             return None;
         }
@@ -201,8 +209,15 @@ impl<T> Pending<T> {
     /// Forgets what was decided long ago.
     pub(crate) fn sweep(&mut self, now: Duration) {
         let now = nanos(now);
-        for queue in &mut self.queues {
-            queue.forget(|sent| sent.decided() + nanos(MEMORY) < now);
+        let (lately, older) = self.queues.split_at_mut(QUEUES);
+        for (lately, older) in lately.iter_mut().zip(older) {
+            // One without a reply keeps none behind it that had theirs.
+            while let Some(sent) = lately.pop_if(|it| it.at + nanos(MEMORY_OF_REPLIED) < now) {
+                if sent.fate != Fate::Replied || sent.decided() + nanos(MEMORY_OF_REPLIED) >= now {
+                    older.push(sent);
+                }
+            }
+            while older.pop_if(|sent| sent.decided() + nanos(MEMORY) < now).is_some() {}
         }
     }
 
@@ -214,7 +229,7 @@ impl<T> Pending<T> {
         let oldest = oldest.map(|first| newest.wrapping_sub(first)).max()?;
         for passed in (passed..=oldest).step_by(SEQUENCES as usize) {
             let number = newest.wrapping_sub(passed);
-            let mut queues = 0..QUEUES;
+            let mut queues = 0..2 * QUEUES;
             let found = queues
                 .find(|queue| self.queues[*queue].get_mut(number).is_some_and(|it| is_it(it)));
             if let Some(queue) = found {
@@ -371,10 +386,42 @@ mod tests {
         {
             assert!(pending.reply(echo(number, cookie), from, now, ms(0)).is_some(), "{number}");
         }
-        assert_eq!(pending.queues[queue(minute)].len(), 71);
-        assert_eq!(pending.queues[queue(LIMIT)].len(), 140);
+        let of = |limit| {
+            let queue = queue(limit);
+            pending.queues[queue].len() + pending.queues[queue + QUEUES].len()
+        };
+        assert_eq!((of(minute), of(LIMIT)), (71, 140));
         pending.sweep(Duration::from_secs(200));
         assert_eq!(kept(&pending), 0);
+    }
+
+    #[test]
+    fn what_was_replied_to_is_forgotten_sooner_and_not_held_up_by_what_was_not() {
+        let mut pending = Pending::default();
+        for number in 0..2_000_u32 {
+            let at = ms(10 * u64::from(number));
+            pending.send(number.into(), asked(HERE), at, LIMIT, "waiter");
+            if number % 10 > 0 {
+                let [.., high, low] = number.to_be_bytes();
+                let sequence = u16::from_be_bytes([high, low]);
+                let echo = Echo { identifier: 0, sequence, cookie: Some(number.into()) };
+                let found = pending.reply(echo, HERE, at + ms(2), ms(0));
+                assert!(found.is_some_and(|it| matches!(it.arrival, Arrival::Answer(_))));
+            }
+        }
+        // One a tenth of a second for thirteen, and nine for three.
+        let kept = kept(&pending);
+        assert!((131 + 9 * 30..=131 + 9 * 31).contains(&kept), "{kept}");
+        // A slow one is remembered for as long behind its reply.
+        let at = ms(20_000);
+        let slow = pending.send(7_777, asked(HERE), at, LIMIT, "slow");
+        let echo = Echo { identifier: 0, sequence: slow.sequence(), cookie: Some(7_777) };
+        let mut arrival = |after: u64| {
+            pending.sweep(at + ms(after));
+            pending.reply(echo, HERE, at + ms(after), ms(0)).map(|found| found.arrival)
+        };
+        assert_eq!(arrival(2_900), Some(Arrival::Answer(ms(2_900))));
+        assert_eq!(arrival(5_800), Some(Arrival::Duplicate));
     }
 
     #[test]

@@ -62,17 +62,14 @@ impl<T: Numbered> SendQueue<T> {
         Some(self.0.front()?.front()?.number())
     }
 
-    /// Forgets the oldest as long as they are old.
-    pub(super) fn forget(&mut self, is_old: impl Fn(&T) -> bool) {
-        while let Some(block) = self.0.front_mut() {
-            while block.front().is_some_and(&is_old) {
-                block.pop_front();
-            }
-            if !block.is_empty() {
-                return;
-            }
+    /// Lets the oldest go, if it is such.
+    pub(super) fn pop_if(&mut self, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        let block = self.0.front_mut()?;
+        let oldest = if is_it(block.front()?) { block.pop_front() } else { None };
+        if block.is_empty() {
             self.0.pop_front();
         }
+        oldest
     }
 
     /// How many there are.
@@ -105,7 +102,7 @@ mod tests {
         }
         assert_eq!(queue.get_mut(numbers().next().unwrap().wrapping_sub(3)), None);
         let kept = numbers().nth(777).unwrap();
-        queue.forget(|number| number.wrapping_sub(kept) > u32::MAX / 2);
+        while queue.pop_if(|number| number.wrapping_sub(kept) > u32::MAX / 2).is_some() {}
         assert_eq!((queue.first(), queue.len()), (Some(kept), 1223));
         assert!(numbers().skip(777).all(|number| queue.get_mut(number).is_some()));
     }
