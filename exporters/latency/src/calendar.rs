@@ -1,7 +1,7 @@
 //! Who is due next, of many that are due again and again. No I/O, no clock.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// So many dates of who has left are kept beside those of who is there.
 const MOST_LEFT: usize = 64;
@@ -10,9 +10,11 @@ const MOST_LEFT: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Calendar<At, T> {
     dates: BinaryHeap<Reverse<(At, Slot)>>,
-    /// Who has each place; and how many had it before.
+    /// Who has each place, or had it last; each has a number of its own.
     places: Vec<(u32, Option<T>)>,
-    free: Vec<u32>,
+    free: BTreeSet<u32>,
+    /// The number of the next.
+    turns: u32,
 }
 
 /// Somebody's place. It is no other's, also when the place is given to another.
@@ -24,20 +26,20 @@ pub(crate) struct Slot {
 
 impl<At: Ord, T> Default for Calendar<At, T> {
     fn default() -> Self {
-        Self { dates: BinaryHeap::new(), places: Vec::new(), free: Vec::new() }
+        Self { dates: BinaryHeap::new(), places: Vec::new(), free: BTreeSet::new(), turns: 0 }
     }
 }
 
 impl<At: Copy + Ord, T> Calendar<At, T> {
     /// Takes in somebody who is due then.
     pub(crate) fn add(&mut self, at: At, who: T) -> Slot {
-        let place = self.free.pop().unwrap_or_else(|| {
+        let place = self.free.pop_first().unwrap_or_else(|| {
             self.places.push((0, None));
             u32::try_from(self.places.len() - 1).expect("nobody has four billion targets")
         });
-        let (turn, there) = &mut self.places[place as usize];
-        *there = Some(who);
-        let slot = Slot { place, turn: *turn };
+        let slot = Slot { place, turn: self.turns };
+        self.turns = self.turns.wrapping_add(1);
+        self.places[place as usize] = (slot.turn, Some(who));
         self.dates.push(Reverse((at, slot)));
         slot
     }
@@ -46,14 +48,29 @@ impl<At: Copy + Ord, T> Calendar<At, T> {
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<T> {
         let (turn, there) = self.places.get_mut(slot.place as usize)?;
         let gone = if *turn == slot.turn { there.take() } else { None }?;
-        *turn = turn.wrapping_add(1);
-        self.free.push(slot.place);
-        let there = self.places.len() - self.free.len();
-        if self.dates.len() > 2 * there + MOST_LEFT {
-            let places = &self.places;
-            self.dates.retain(|Reverse((_, slot))| places[slot.place as usize].0 == slot.turn);
-        }
+        self.free.insert(slot.place);
+        self.give_back();
         Some(gone)
+    }
+
+    /// Forgets the dates of who has left, and keeps no more room than those who are there need.
+    fn give_back(&mut self) {
+        let Self { dates, places, free, .. } = self;
+        while free.last().is_some_and(|last| *last as usize + 1 == places.len()) {
+            free.pop_last();
+            places.pop();
+        }
+        if places.capacity() > 4 * places.len() + MOST_LEFT {
+            places.shrink_to(2 * places.len());
+        }
+        let there = places.len() - free.len();
+        if dates.len() > 2 * there + MOST_LEFT {
+            dates.retain(|Reverse((_, slot))| {
+                let known = places.get(slot.place as usize);
+                known.is_some_and(|(turn, there)| *turn == slot.turn && there.is_some())
+            });
+            dates.shrink_to(2 * there + MOST_LEFT);
+        }
     }
 
     /// Somebody who is there.
@@ -127,7 +144,24 @@ mod tests {
             assert_eq!(calendar.remove(slot), Some(number));
         }
         assert!(calendar.dates.len() <= MOST_LEFT + 3, "{}", calendar.dates.len());
-        assert_eq!(calendar.places.len(), 2);
+        assert!(calendar.places.len() <= 2);
         assert_eq!((calendar.due(now), calendar.due(now)), (Some(stays), None));
+    }
+
+    #[test]
+    fn room_for_those_who_have_left_is_given_back() {
+        let mut calendar = Calendar::default();
+        let slots: Vec<_> = (0..10_000).map(|who| calendar.add(who, who)).collect();
+        for slot in &slots[10..] {
+            calendar.remove(*slot);
+        }
+        let Calendar { dates, places, free, .. } = &calendar;
+        let room = [dates.capacity(), places.capacity(), free.len()];
+        assert!(room.iter().all(|room| *room < 500), "{room:?}");
+        // No place that is made anew is that of who left.
+        let other = calendar.add(10, 10);
+        assert!(slots[10..].iter().all(|slot| calendar.get_mut(*slot).is_none()));
+        assert!(slots[..10].iter().all(|slot| calendar.get_mut(*slot).is_some()));
+        assert_eq!((0..11).filter_map(|_| calendar.due(99)).last(), Some(other));
     }
 }

@@ -88,7 +88,7 @@ use tables::Tables;
 /// addresses that stay silent.
 const SHARED: usize = 16;
 
-/// Probes targets, each in its own task.
+/// Probes targets, each in its own task; echoes to addresses are sent by one for all.
 #[derive(Debug)]
 pub struct LatencyExporter {
     targets: Arc<Targets<Arc<Work>, TargetState, Arc<Labels>, TargetId>>,

@@ -5,7 +5,8 @@
 //!
 //! An echo for which there is no room to be sent waits in a task of its own.
 
-use std::collections::{HashMap, VecDeque};
+mod agenda;
+
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,11 +18,12 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::calendar::{Calendar, Slot};
+use self::agenda::{Agenda, SPACIOUS, UnderWay, Way};
+use crate::calendar::Slot;
 use crate::clock::Clock;
 use crate::config::Work;
 use crate::host::Host;
-use crate::icmp::{EchoOptions, Flight, Grounded, Icmp, Inbox, Refusal, Verdict};
+use crate::icmp::{EchoOptions, Grounded, Icmp, Inbox, Refusal, Verdict};
 use crate::outcome::Failure;
 use crate::probe::outcome_of_echo;
 use crate::state::TargetState;
@@ -29,9 +31,6 @@ use crate::state::TargetState;
 /// What is due within so long is sent together, and what is past its limit given up: a timer for each costs more than
 /// all the rest.
 const TICK: Duration = Duration::from_millis(2);
-
-/// More room than for so many echoes under way is given back when it is not needed.
-const SPACIOUS: usize = 4096;
 
 /// So many are sent before what came meanwhile is taken in and other tasks have their turn.
 const BATCH: usize = 64;
@@ -57,18 +56,6 @@ struct Shared {
     changed: Notify,
 }
 
-/// Who is paced, and what is under way.
-#[derive(Debug, Default)]
-struct Agenda {
-    targets: Calendar<Instant, Paced>,
-    /// By their numbers.
-    under_way: HashMap<u64, UnderWay>,
-    /// How many echoes were begun.
-    begun: u64,
-    /// When each is given up, for each timeout in the order of sending.
-    deadlines: Vec<(Duration, VecDeque<(Duration, u64)>)>,
-}
-
 /// A target whose echoes are paced.
 #[derive(Debug)]
 pub(crate) struct Paced {
@@ -80,16 +67,6 @@ pub(crate) struct Paced {
     pub(crate) every: Every,
     /// The number of the newest.
     pub(crate) round: u64,
-}
-
-/// An echo that is under way.
-#[derive(Debug)]
-struct UnderWay {
-    target: Slot,
-    round: u64,
-    begun: Duration,
-    /// None where a task waits to send it.
-    flight: Option<Flight>,
 }
 
 /// Somebody's place among those that are paced; given back when it is dropped.
@@ -125,7 +102,7 @@ impl Pacer {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let gone = self.pacing.shared.agenda().targets.remove(self.target);
+        let gone = self.pacing.shared.agenda().remove(self.target);
         // Where we have it last, it leaves the verdicts, which have a lock of their own.
         drop(gone);
     }
@@ -152,8 +129,8 @@ async fn pace(shared: Arc<Shared>) {
     let mut told = Vec::new();
     loop {
         let now = Instant::now();
-        let work = AssertUnwindSafe(|| shared.work(now, &mut told));
-        let until = match catch_unwind(work).unwrap_or(Next::More) {
+        // What panics each time would else be all that this machine does.
+        let until = match apart(|| shared.work(now, &mut told)).unwrap_or(Next::At(now)) {
             Next::More => {
                 tokio::task::yield_now().await;
                 continue;
@@ -220,34 +197,38 @@ impl Shared {
         target.state.resolved(&[ip], None, begun);
         target.state.begun();
         let strays = &target.state.counts.strays;
-        let flight = match self.icmp.begin(ip, options, (begun, timeout), (number, strays)) {
-            Ok(flight) => Some(flight),
-            Err(Grounded::Waits) => None,
+        let sent = apart(|| self.icmp.begin(ip, options, (begun, timeout), (number, strays)));
+        let way = match sent.unwrap_or(Err(Grounded::Refused(Refusal::of(Failure::Local)))) {
+            Ok(flight) => Way::Flies(flight),
+            Err(Grounded::Waits) => {
+                Way::Waits(self.wait_to_send(number, &target.work, &target.state))
+            }
             Err(Grounded::Refused(refusal)) => {
                 return target.decide(round, begun, Err(refusal), self.clock);
             }
         };
-        match &flight {
+        match &way {
             // Where this machine was stopped meanwhile, it left just now.
-            Some(flight) => {
+            Way::Flies(flight) => {
                 let held_up = self.clock.monotonic().saturating_sub(begun);
                 agenda.wait(timeout, flight.deadline() + held_up, number);
             }
-            None => self.wait_to_send(number, &target.work, &target.state),
+            Way::Waits(_) => agenda.waits(number),
         }
-        agenda.under_way.insert(number, UnderWay { target: slot, round, begun, flight });
+        agenda.under_way.insert(number, UnderWay { target: slot, round, begun, way });
     }
 
     /// Has a task send an echo for which there is no room, once there is.
-    fn wait_to_send(&self, number: u64, work: &Arc<Work>, state: &Arc<TargetState>) {
+    fn wait_to_send(&self, number: u64, work: &Arc<Work>, state: &Arc<TargetState>) -> AbortHandle {
         let (icmp, inbox) = (self.icmp.clone(), Arc::clone(&self.inbox));
         let (work, strays) = (Arc::clone(work), Arc::clone(&state.counts.strays));
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let Some((ip, options)) = echo_of(&work) else { return };
             let echo = AssertUnwindSafe(icmp.echo(ip, options, work.timeout, &strays));
             let found = echo.catch_unwind().await;
             inbox.tell(number, found.unwrap_or(Err(Refusal::of(Failure::Local))));
         });
+        task.abort_handle()
     }
 
     /// Decides what the inbox was told of.
@@ -259,6 +240,8 @@ impl Shared {
                 apart(|| self.end(agenda, &under_way, found));
             }
         }
+        // As many as after a stop come seldom.
+        told.shrink_to(SPACIOUS);
     }
 
     /// Gives up what is past its deadline, as much as is done at once; whether there may be more. What lies in the socket
@@ -271,7 +254,8 @@ impl Shared {
             flight.look();
             self.take_in(agenda, told);
             let Some(under_way) = agenda.under_way.remove(&number) else { continue };
-            let Some(refusal) = under_way.flight.as_ref().map(Flight::give_up) else { continue };
+            let Way::Flies(flight) = &under_way.way else { continue };
+            let refusal = flight.give_up();
             apart(|| self.end(agenda, &under_way, Err(refusal)));
         }
         true
@@ -279,57 +263,19 @@ impl Shared {
 
     /// An echo has ended.
     fn end(&self, agenda: &mut Agenda, under_way: &UnderWay, found: Verdict) {
-        let UnderWay { target, round, begun, flight } = under_way;
-        let found = match flight {
-            Some(flight) => self.icmp.settle(flight, found),
-            None => found,
+        let UnderWay { target, round, begun, way } = under_way;
+        let target = agenda.targets.get_mut(*target);
+        // Of a target that was removed meanwhile, silence says nothing of the way to others.
+        if target.is_none() && found.is_err() {
+            return;
+        }
+        let found = match way {
+            Way::Flies(flight) => or_local(|| self.icmp.settle(flight, found)),
+            Way::Waits(_) => found,
         };
-        // Otherwise its target was removed meanwhile.
-        if let Some(target) = agenda.targets.get_mut(*target) {
+        if let Some(target) = target {
             target.decide(*round, *begun, found, self.clock);
         }
-    }
-}
-
-impl Agenda {
-    /// An echo is given up then, if it is not decided before.
-    fn wait(&mut self, timeout: Duration, deadline: Duration, number: u64) {
-        let known = self.deadlines.iter().position(|(known, _)| *known == timeout);
-        let place = known.unwrap_or_else(|| {
-            self.deadlines.push((timeout, VecDeque::new()));
-            self.deadlines.len() - 1
-        });
-        self.deadlines[place].1.push_back((deadline, number));
-    }
-
-    fn flight(&self, number: u64) -> Option<&Flight> {
-        self.under_way.get(&number)?.flight.as_ref()
-    }
-
-    /// The next deadline of an echo that is not decided.
-    fn next_deadline(&mut self) -> Option<Duration> {
-        let Self { deadlines, under_way, .. } = self;
-        for (_, queue) in &mut *deadlines {
-            while queue.front().is_some_and(|(_, number)| !under_way.contains_key(number)) {
-                queue.pop_front();
-            }
-        }
-        deadlines.retain(|(_, queue)| !queue.is_empty());
-        // An outage has many under way, and they are few again behind it.
-        if under_way.capacity() > SPACIOUS && under_way.capacity() / 4 > under_way.len() {
-            under_way.shrink_to(under_way.len() * 2);
-        }
-        deadlines.iter().filter_map(|(_, queue)| Some(queue.front()?.0)).min()
-    }
-
-    /// An echo that is past its deadline, once.
-    fn past_deadline(&mut self, now: Duration) -> Option<u64> {
-        let mut queues = self.deadlines.iter_mut();
-        let is_past = |queue: &VecDeque<(Duration, u64)>| {
-            queue.front().is_some_and(|(deadline, _)| *deadline <= now)
-        };
-        let (_, queue) = queues.find(|(_, queue)| is_past(queue))?;
-        queue.pop_front().map(|(_, number)| number)
     }
 }
 
@@ -352,8 +298,13 @@ impl Paced {
 }
 
 /// Does something for one target: what panics is lost, and nothing of the others.
-fn apart(work: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(work));
+fn apart<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+/// What became of an echo; where that panics, the fault is this program's. Otherwise it would be under way for ever.
+fn or_local(work: impl FnOnce() -> Verdict) -> Verdict {
+    apart(work).unwrap_or(Err(Refusal::of(Failure::Local)))
 }
 
 /// Where echoes go, and how, of a target that is an address to which they go.
@@ -380,42 +331,7 @@ mod tests {
             });
         }
         assert_eq!(ended, [0, 2, 3]);
-    }
-
-    #[test]
-    fn deadlines_of_each_timeout_come_in_order_and_only_of_what_is_under_way() {
-        let mut agenda = Agenda::default();
-        let seconds = Duration::from_secs;
-        let mut calendar = Calendar::default();
-        let target = calendar.add(Instant::now(), ());
-        // A long timeout first, and a short one that ends before it.
-        for (timeout, deadline, number) in [(60, 60, 0), (1, 2, 1), (60, 61, 2), (1, 3, 3)] {
-            agenda.wait(seconds(timeout), seconds(deadline), number);
-            let under_way = UnderWay { target, round: number, begun: seconds(0), flight: None };
-            agenda.under_way.insert(number, under_way);
-        }
-        assert_eq!(agenda.next_deadline(), Some(seconds(2)));
-        agenda.under_way.remove(&1);
-        assert_eq!(agenda.next_deadline(), Some(seconds(3)), "nobody waits for what is decided");
-        let past = |agenda: &mut Agenda, now| agenda.past_deadline(seconds(now));
-        assert_eq!((past(&mut agenda, 2), past(&mut agenda, 3)), (None, Some(3)));
-        assert_eq!(past(&mut agenda, 3), None, "each comes once");
-        assert_eq!([past(&mut agenda, 99), past(&mut agenda, 99)], [Some(0), Some(2)]);
-        assert_eq!((past(&mut agenda, 99), agenda.next_deadline()), (None, None));
-        assert!(agenda.deadlines.is_empty(), "room for a timeout that nobody has is given back");
-    }
-
-    #[test]
-    fn room_for_an_outage_is_given_back_behind_it() {
-        let mut agenda = Agenda::default();
-        let target = Calendar::default().add(Instant::now(), ());
-        for number in 0..30_000 {
-            let begun = Duration::ZERO;
-            agenda.under_way.insert(number, UnderWay { target, round: 1, begun, flight: None });
-        }
-        assert!(agenda.next_deadline().is_none() && agenda.under_way.capacity() >= 30_000);
-        agenda.under_way.retain(|number, _| *number < 10);
-        agenda.next_deadline();
-        assert!(agenda.under_way.capacity() < SPACIOUS && agenda.under_way.len() == 10);
+        let found = or_local(|| panic!("as it should"));
+        assert_eq!(found.unwrap_err().failure, Failure::Local, "it is decided all the same");
     }
 }

@@ -262,6 +262,14 @@ impl Shared {
         }
     }
 
+    /// Forgets what is long decided: a socket that nothing is sent through any more remembers nothing for ever. After a
+    /// stop, what lies in the socket is taken in before.
+    fn sweep(&self) {
+        let now = self.clock.monotonic();
+        self.look_unless_empty_since(now);
+        self.pending().sweep(now);
+    }
+
     /// Reads what has come; whether there may be more.
     fn read(&self, look: Look) -> bool {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
@@ -353,10 +361,10 @@ async fn read(shared: Arc<Shared>) {
     let gathers = shared.socket.has(Asset::ReceiveStamps);
     loop {
         let ready = tokio::select! {
+            biased;
             ready = shared.socket.ready() => ready,
-            // A socket that nothing is sent through any more remembers nothing for ever.
             _ = sweep.tick() => {
-                shared.pending().sweep(shared.clock.monotonic());
+                shared.sweep();
                 continue;
             }
         };
@@ -369,5 +377,29 @@ async fn read(shared: Arc<Shared>) {
         } else if gathers {
             tokio::time::sleep(GATHERED).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::icmp::Family;
+
+    #[tokio::test]
+    async fn what_lies_in_the_socket_is_taken_in_before_its_echoes_are_forgotten() {
+        let clock = Clock::start();
+        let told = Told { queue: ReceiveQueue::default(), inbox: Arc::default() };
+        let kind = Kind { family: Family::V4, dont_fragment: false, source: None };
+        let Ok(channel) = Channel::open(kind, clock, told, LateAnswers::default()) else { return };
+        // Nobody reads: a machine that is stopped.
+        channel.reader.abort();
+        let (options, strays) = (EchoOptions::default(), Arc::default());
+        let (asked, limit) = (options.asked([127, 0, 0, 1].into()), Duration::from_secs(1));
+        let sent = channel.begin(asked, &options, (clock.monotonic(), limit), (0, &strays));
+        assert!(sent.is_ok(), "{sent:?}");
+        tokio::time::pause();
+        tokio::time::advance(2 * limit + MEMORY).await;
+        channel.shared.sweep();
+        assert_eq!(strays.late.get(), 1, "the clock was moved, so that it came late");
     }
 }
