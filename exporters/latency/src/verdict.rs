@@ -51,11 +51,18 @@ pub(crate) struct Verdicts {
     own: Own,
     /// When the vantage was judged last.
     judged: f64,
+    /// Whether anything failed since nobody was a suspect: who never failed is none.
+    may_have_suspects: bool,
 }
 
 impl Default for Verdicts {
     fn default() -> Self {
-        Self { members: Members::default(), own: Own::default(), judged: f64::NEG_INFINITY }
+        Self {
+            members: Members::default(),
+            own: Own::default(),
+            judged: f64::NEG_INFINITY,
+            may_have_suspects: false,
+        }
     }
 }
 
@@ -85,6 +92,7 @@ impl Verdicts {
             resolver: !self.own.resolver || round.begun < self.own.resolver_since,
             clock: self.own.is_clock_off(),
         };
+        self.may_have_suspects |= round.has_failed();
         if let Some(member) = self.members.get_mut(number) {
             member.feed(round, unwell);
         }
@@ -141,6 +149,9 @@ impl Verdicts {
     }
 
     fn convict(&mut self, now: f64) {
+        if !self.may_have_suspects {
+            return;
+        }
         let mut heard = None;
         let members = &self.members;
         let has_suspects = |member: &members::Member| match &member.role {
@@ -153,6 +164,7 @@ impl Verdicts {
         if members.all().any(has_suspects) {
             heard = Some(Own::heard(members, now));
         }
+        self.may_have_suspects = heard.is_some();
         let Some(heard) = heard else { return };
         for member in self.members.all_mut() {
             let (witness, endpoint) = (member.witness(), member.endpoint());

@@ -75,6 +75,14 @@ pub(crate) struct Round {
     pub(crate) network: Option<u64>,
 }
 
+impl Round {
+    /// Whether it failed, or of a family all that was probed.
+    pub(crate) fn has_failed(&self) -> bool {
+        let of_family = self.families.iter().flatten().any(Result::is_err);
+        self.failed.is_some() || of_family
+    }
+}
+
 /// What kind of evidence an outcome is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {

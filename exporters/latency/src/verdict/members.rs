@@ -236,35 +236,47 @@ impl Service {
 /// All that is probed from here.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    /// Boxed: a tree that grows at one end is half empty.
-    all: BTreeMap<u64, Box<Member>>,
+    /// Each at the place that the lower half of its number says. Boxed: a list that grows has room for twice as many.
+    all: Vec<Option<(u64, Box<Member>)>>,
+    /// Places that nobody has.
+    free: Vec<u32>,
     endpoints: BTreeMap<Id, Vec<u64>>,
-    next: u64,
+    /// How many there were: the upper half of the next number, so that none is given twice.
+    turn: u32,
 }
+
+/// How much of a number is its place.
+const PLACE: u64 = u32::MAX as u64;
 
 impl Members {
     /// Adds one; the number stands for it.
     pub(crate) fn add(&mut self, spec: Spec) -> u64 {
-        let number = self.next;
-        self.next += 1;
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.all.push(None);
+            u32::try_from(self.all.len() - 1).expect("nobody has four billion targets")
+        });
+        let number = u64::from(self.turn) << u32::BITS | u64::from(place);
+        self.turn = self.turn.wrapping_add(1);
         let modules = self.endpoints.entry(spec.endpoint.clone()).or_default();
         // Most have one, and a list that grows begins with room for four.
         modules.reserve_exact(1);
         modules.push(number);
-        self.all.insert(number, Box::new(Member::new(spec)));
+        self.all[place as usize] = Some((number, Box::new(Member::new(spec))));
         number
     }
 
     /// Removes one.
     pub(crate) fn remove(&mut self, number: u64) {
-        if let Some(member) = self.all.remove(&number) {
+        let Some(there) = self.all.get_mut(place(number)) else { return };
+        if let Some((_, member)) = there.take_if(|(known, _)| *known == number) {
+            self.free.extend(u32::try_from(number & PLACE));
             self.leave(&member.spec.endpoint, number);
         }
     }
 
     /// Gives one other labels.
     pub(crate) fn relabel(&mut self, number: u64, endpoint: Id, module: Arc<str>, is_canary: bool) {
-        let Some(member) = self.all.get_mut(&number) else { return };
+        let Some(member) = self.get_mut(number) else { return };
         let before = member.spec.endpoint.clone();
         member.relabel(endpoint.clone(), module, is_canary);
         self.leave(&before, number);
@@ -288,19 +300,25 @@ impl Members {
         good.iter().nth(turn.checked_rem(good.len())?).map(|domain| Arc::from(*domain))
     }
 
+    fn get(&self, number: u64) -> Option<&Member> {
+        let there = self.all.get(place(number))?.as_ref();
+        there.filter(|(known, _)| *known == number).map(|(_, member)| &**member)
+    }
+
     /// One of them.
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Member> {
-        self.all.get_mut(&number).map(|member| &mut **member)
+        let there = self.all.get_mut(place(number))?.as_mut();
+        there.filter(|(known, _)| *known == number).map(|(_, member)| &mut **member)
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Member> {
-        self.all.values().map(|member| &**member)
+        self.all.iter().flatten().map(|(_, member)| &**member)
     }
 
     /// All of them, to be changed.
     pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Member> {
-        self.all.values_mut().map(|member| &mut **member)
+        self.all.iter_mut().flatten().map(|(_, member)| &mut **member)
     }
 
     /// The canaries.
@@ -324,8 +342,7 @@ impl Members {
     /// Each endpoint, with the modules that probe it.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = (&Id, Vec<(&Member, &Service)>)> {
         self.endpoints.iter().filter_map(|(id, numbers)| {
-            let members =
-                numbers.iter().filter_map(|number| self.all.get(number).map(|member| &**member));
+            let members = numbers.iter().filter_map(|number| self.get(*number));
             let services: Vec<_> = members.filter_map(as_service).collect();
             (!services.is_empty()).then_some((id, services))
         })
@@ -338,9 +355,49 @@ fn number_of(endpoint: &Id) -> u64 {
     hasher.finish()
 }
 
+/// Where the one with this number is.
+fn place(number: u64) -> usize {
+    usize::try_from(number & PLACE).unwrap_or(usize::MAX)
+}
+
 fn as_service(member: &Member) -> Option<(&Member, &Service)> {
     match &member.role {
         Role::Service(service) => Some((member, &**service)),
         Role::Canary(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Spec {
+        Spec {
+            endpoint: ("".into(), name.into()),
+            module: "m".into(),
+            layer: Layer::Icmp,
+            is_canary: false,
+            interval: 1.0,
+            timeout: 1.0,
+            domain: None,
+        }
+    }
+
+    #[test]
+    fn a_number_is_of_one_alone_also_where_its_place_is_anothers() {
+        let mut members = Members::default();
+        let [first, second] = ["a", "b"].map(|name| members.add(named(name)));
+        members.remove(first);
+        members.remove(first);
+        let third = members.add(named("c"));
+        assert_eq!(members.all.len(), 2, "it has the place of the first");
+        assert!(members.get_mut(first).is_none() && first != third);
+        members.relabel(first, ("".into(), "d".into()), "m".into(), true);
+        let name = |members: &mut Members, number| {
+            members.get_mut(number).map(|member| member.spec.endpoint.1.to_string())
+        };
+        let [second, third] = [second, third].map(|number| name(&mut members, number));
+        assert_eq!((second.as_deref(), third.as_deref()), (Some("b"), Some("c")));
+        assert_eq!((members.all().count(), members.count_endpoints()), (2, 2));
     }
 }

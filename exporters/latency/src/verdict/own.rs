@@ -3,10 +3,14 @@
 //! The canaries of one provider are one witness, and no more: while services answer (HTTP 500 is an answer),
 //! dead canaries blind nobody.
 
+use std::collections::HashSet;
+
 use exporter_kit::WRITTEN;
 
+use super::canary::Canary;
 use super::evidence::ALIVE;
-use super::members::Members;
+use super::judge::Judge;
+use super::members::{Member, Members, Role};
 use super::witness::{Heard, present};
 
 /// Services count as witnesses if they were heard within so many seconds.
@@ -121,106 +125,67 @@ impl Own {
     /// Judges it anew.
     pub(crate) fn judge(&mut self, members: &Members, now: f64) {
         let started = *self.started.get_or_insert(now);
-        let network = self.network_of(members, now, started);
+        let said = Said::by(members, now);
+        let resolver = !self.is_resolver_dead(&said);
+        self.local = !said.is_local;
+        self.loss = said.loss();
+        self.clock_of(&said, now);
+        let network = self.network_of(said, now, started);
         if network == Some(true) && self.network == Some(false) {
             self.network_since = now;
         }
         self.network = network;
-        let resolver = !self.is_resolver_dead(members, now);
         if resolver && !self.resolver {
             self.resolver_since = now;
         }
         self.resolver = resolver;
-        self.local = !members.all().any(|member| member.is_local_fault(now));
-        self.loss = loss_of(members, now);
-        self.clock_of(members, now);
     }
 
-    fn network_of(&mut self, members: &Members, now: f64, started: f64) -> Option<bool> {
-        let (mut canaries, mut seen, mut patience) = (Vec::new(), false, ALIVE);
-        for (member, canary) in members.canaries() {
-            canaries.push((member.witness(), canary.is_alive(now, member.spec.timeout)));
-            seen |= canary.known.is_some() || canary.no_evidence.is_some();
-            patience = patience.max(canary.patience());
-        }
-        let has_canaries = !canaries.is_empty();
-        let (alive, all) = present(canaries);
+    fn network_of(&mut self, said: Said<'_>, now: f64, started: f64) -> Option<bool> {
+        let has_canaries = !said.canaries.is_empty();
+        let (alive, all) = present(said.canaries);
         let half = 2 * alive >= all;
-        self.canaries = (has_canaries && seen).then_some(half);
+        self.canaries = (has_canaries && said.knows_canaries).then_some(half);
         if has_canaries && half {
             return Some(true);
         }
-        let mut services = Vec::new();
-        let mut recent = Vec::new();
-        let mut known = false;
-        for (member, service) in members.services() {
-            let judge = &service.judge;
-            known |= judge.known.is_some();
-            if judge.known.is_none() && judge.no_evidence.is_none() {
-                continue;
-            }
-            let witness = (member.witness(), judge.is_alive(now, member.spec.timeout));
-            services.push(witness);
-            if judge.heard.is_some_and(|heard| now - heard < RECENT) {
-                recent.push(witness);
-            }
-        }
-        let (_, seen) = present(services.clone());
-        let (alive, all) = present(if recent.is_empty() { services } else { recent });
-        if alive > 0 && 3 * alive >= all {
+        let lately = (!said.recent.is_empty()).then(|| present(said.recent));
+        let is_enough = |(alive, all)| alive > 0 && 3 * alive >= all;
+        if lately.is_some_and(is_enough) {
             return Some(true);
         }
-        if !has_canaries && seen < 2 {
-            // Nothing to compare with: unproven, but it may vote.
+        let services = present(said.services);
+        if lately.is_none() && is_enough(services) || !has_canaries && services.1 < 2 {
+            // With nothing to compare with it is unproven, but may vote.
             return Some(true);
         }
-        if !has_canaries && !known {
+        if !has_canaries && !said.knows_services {
             return None;
         }
-        let young = self.network.is_none() && now - started < patience + 5.0;
+        let young = self.network.is_none() && now - started < said.patience + 5.0;
         (!young).then_some(false)
     }
 
-    fn is_resolver_dead(&self, members: &Members, now: f64) -> bool {
-        let is_silent = self.silent.is_some_and(|since| now - since >= RESOLVER);
-        if is_silent && members.services().any(|(member, _)| member.unresolved.is_some()) {
+    fn is_resolver_dead(&self, said: &Said<'_>) -> bool {
+        let is_silent = self.silent.is_some_and(|since| said.now - since >= RESOLVER);
+        if is_silent && said.unresolved > 0 {
             return true;
         }
-        let (mut names, mut bad, mut domains) = (Vec::new(), Vec::new(), Vec::new());
-        for (member, _) in members.services() {
-            let Some(domain) = &member.spec.domain else { continue };
-            names.push(member.endpoint());
-            // The one name to which many lead can go without any fault of ours.
-            if member.own_unresolved().is_some_and(|since| now - since >= RESOLVER) {
-                bad.push(member.endpoint());
-                domains.push(domain);
-            }
-        }
-        if bad.is_empty() {
+        if said.bad.is_empty() {
             return false;
         }
-        for list in [&mut names, &mut bad] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        domains.sort_unstable();
-        domains.dedup();
+        let different = |list: &[u64]| list.iter().collect::<HashSet<_>>().len();
+        let (names, bad) = (different(&said.names), different(&said.bad));
+        let domains = said.domains.iter().collect::<HashSet<_>>().len();
         // The names of one domain can go without any fault of ours.
-        bad.len() >= 2 && 2 * bad.len() > names.len() && domains.len() >= 2
+        bad >= 2 && 2 * bad > names && domains >= 2
     }
 
-    fn clock_of(&mut self, members: &Members, now: f64) {
-        let mut said: Vec<(u64, f64)> = members
-            .all()
-            .filter_map(|member| {
-                let (at, ahead) = member.ahead?;
-                let is_fresh = now - at <= (2.0 * CLOCK_LASTS).max(3.5 * member.spec.interval);
-                is_fresh.then(|| (member.endpoint(), ahead))
-            })
-            .collect();
-        said.sort_unstable_by_key(|(endpoint, _)| *endpoint);
-        said.dedup_by_key(|(endpoint, _)| *endpoint);
-        let mut ahead: Vec<f64> = said.into_iter().map(|(_, ahead)| ahead).collect();
+    fn clock_of(&mut self, said: &Said<'_>, now: f64) {
+        let mut ahead = said.ahead.clone();
+        ahead.sort_unstable_by_key(|(endpoint, _)| *endpoint);
+        ahead.dedup_by_key(|(endpoint, _)| *endpoint);
+        let mut ahead: Vec<f64> = ahead.into_iter().map(|(_, ahead)| ahead).collect();
         ahead.sort_unstable_by(f64::total_cmp);
         self.ahead = (ahead.len() >= CLOCK_ENDPOINTS).then(|| ahead[ahead.len() / 2]);
         self.wrong = match self.ahead {
@@ -263,10 +228,87 @@ impl Own {
     }
 }
 
-fn loss_of(members: &Members, now: f64) -> f64 {
-    let living =
-        members.canaries().filter(|(member, canary)| canary.is_alive(now, member.spec.timeout));
-    let mut losses: Vec<f64> = living.filter_map(|(_, canary)| canary.loss()).collect();
-    losses.sort_unstable_by(f64::total_cmp);
-    losses.get(losses.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+/// What all that is probed says at one moment, read in one pass: there may be ten thousand.
+#[derive(Debug, Default)]
+struct Said<'a> {
+    now: f64,
+    /// Each canary as a witness, and whether it is alive.
+    canaries: Vec<(u64, bool)>,
+    /// Whether anything came of any of them.
+    knows_canaries: bool,
+    /// How long their silence says nothing.
+    patience: f64,
+    /// What the living lose.
+    losses: Vec<f64>,
+    /// Each service of which anything came, and those that were heard lately.
+    services: Vec<(u64, bool)>,
+    recent: Vec<(u64, bool)>,
+    /// Whether there is evidence of any.
+    knows_services: bool,
+    /// Whether there is anybody whose probes do not leave this machine.
+    is_local: bool,
+    /// How many services have a name that cannot be looked up.
+    unresolved: usize,
+    /// Services with names, those of them that cannot be looked up for a while, and their domains.
+    names: Vec<u64>,
+    bad: Vec<u64>,
+    domains: Vec<&'a str>,
+    /// By how many seconds our clock is ahead, by the word of each endpoint.
+    ahead: Vec<(u64, f64)>,
+}
+
+impl<'a> Said<'a> {
+    fn by(members: &'a Members, now: f64) -> Self {
+        let mut said = Self { now, patience: ALIVE, ..Self::default() };
+        for member in members.all() {
+            said.is_local |= member.is_local_fault(now);
+            let fresh = (2.0 * CLOCK_LASTS).max(3.5 * member.spec.interval);
+            if let Some((_, ahead)) = member.ahead.filter(|(at, _)| now - at <= fresh) {
+                said.ahead.push((member.endpoint(), ahead));
+            }
+            match &member.role {
+                Role::Canary(canary) => said.take_canary(member, canary),
+                Role::Service(service) => said.take_service(member, &service.judge),
+            }
+        }
+        said
+    }
+
+    fn take_canary(&mut self, member: &Member, canary: &Canary) {
+        let is_alive = canary.is_alive(self.now, member.spec.timeout);
+        self.canaries.push((member.witness(), is_alive));
+        self.knows_canaries |= canary.known.is_some() || canary.no_evidence.is_some();
+        self.patience = self.patience.max(canary.patience());
+        if is_alive {
+            self.losses.extend(canary.loss());
+        }
+    }
+
+    fn take_service(&mut self, member: &'a Member, judge: &Judge) {
+        self.unresolved += usize::from(member.unresolved.is_some());
+        if let Some(domain) = &member.spec.domain {
+            self.names.push(member.endpoint());
+            // The one name to which many lead can go without any fault of ours.
+            if member.own_unresolved().is_some_and(|since| self.now - since >= RESOLVER) {
+                self.bad.push(member.endpoint());
+                self.domains.push(domain);
+            }
+        }
+        self.knows_services |= judge.known.is_some();
+        if judge.known.is_none() && judge.no_evidence.is_none() {
+            return;
+        }
+        let witness = (member.witness(), judge.is_alive(self.now, member.spec.timeout));
+        self.services.push(witness);
+        if judge.heard.is_some_and(|heard| self.now - heard < RECENT) {
+            self.recent.push(witness);
+        }
+    }
+
+    /// The median loss of the living canaries.
+    fn loss(&self) -> f64 {
+        let mut losses = self.losses.clone();
+        losses.sort_unstable_by(f64::total_cmp);
+        losses.get(losses.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+    }
 }
