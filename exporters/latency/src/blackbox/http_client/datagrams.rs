@@ -1,13 +1,15 @@
-//! The socket of a connection of QUIC. It is connected with the one who is asked, so that the kernel tells what the network
-//! says of it: that the port is closed, mostly. Of "no route to the host" and the like the kernel tells no such socket, so
-//! that is silence. It counts what comes, by which whoever sends without end is known.
+//! The socket of a connection of QUIC. It is connected with the one who is asked, and asks for errors, so that the kernel
+//! tells what the network says of it: that the port is closed, mostly, or that there is no way to the host. It counts what
+//! comes, by which whoever sends without end is known.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use nix::sys::socket::{MsgFlags, recvmsg, setsockopt, sockopt};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::io::{Interest, ReadBuf};
@@ -63,6 +65,11 @@ impl Socket {
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let io = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
+        // Where it cannot be had, what a router says is silence.
+        let _ = match to {
+            SocketAddr::V4(_) => setsockopt(&io, sockopt::Ipv4RecvErr, &true),
+            SocketAddr::V6(_) => setsockopt(&io, sockopt::Ipv6RecvErr, &true),
+        };
         io.connect(to).await?;
         Ok(Self { io, to, heard: Mutex::default(), changed: Notify::new() })
     }
@@ -153,13 +160,25 @@ impl Socket {
     /// What the network says. Who waits for datagrams is not woken by it, unless one comes.
     async fn said(&self) -> io::Error {
         loop {
-            let said = || self.io.take_error()?.ok_or(io::ErrorKind::WouldBlock.into());
+            let said = || {
+                let error = self.io.take_error()?;
+                self.drain();
+                error.ok_or(io::ErrorKind::WouldBlock.into())
+            };
             let ready = self.io.ready(Interest::ERROR).await;
             match ready.and_then(|_| self.io.try_io(Interest::ERROR, said)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(error) | Err(error) => return error,
             }
         }
+    }
+
+    /// Lets go what the kernel keeps beside each error: who it is of, which nobody asks. It takes room from what comes. The
+    /// error goes with it, so that has to be taken before.
+    fn drain(&self) {
+        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+        let one = || recvmsg::<()>(self.io.as_raw_fd(), &mut [], None, flags).is_ok();
+        let _ = (0..MOST_ERRORS).take_while(|_| one()).count();
     }
 
     /// Why nothing of use comes any more: more came than anybody can have asked for, or something is wrong here.
