@@ -11,6 +11,7 @@
 //! | `files` | the files of a section, and whether they have changed (I/O) |
 //! | `judge` | whether a chain is one to be trusted for a name |
 //! | `judged` | what chains were judged to be lately (I/O) |
+//! | `known` | certificates that were shown in QUIC lately |
 //! | `newest` | what was made of the files last (I/O) |
 //! | `quic` | the handshake in QUIC, by rustls, that is judged as any other |
 //! | `session` | what is known of a session (pure) |
@@ -19,6 +20,7 @@ mod certificate;
 mod files;
 mod judge;
 mod judged;
+mod known;
 mod newest;
 mod quic;
 mod session;
@@ -43,6 +45,7 @@ use tokio_openssl::SslStream;
 use self::files::{Stamp, authorities, certificates};
 use self::judge::Roots;
 use self::judged::Judged;
+use self::known::Known;
 use self::newest::Newest;
 use self::session::{record, version};
 use super::ask::Ask;
@@ -125,6 +128,8 @@ struct Loaded {
     digest: [u8; 32],
     /// By these.
     judged: Arc<Judged>,
+    /// What was shown in QUIC.
+    known: Arc<Known>,
 }
 
 impl PartialEq for Loaded {
@@ -272,7 +277,8 @@ impl Settings {
             digest.update(pem.expose().as_bytes());
         }
         let (context, digest) = (builder.build(), digest.finish());
-        Ok(Loaded { stamps, context, chain: own, roots, digest, judged: Arc::default() })
+        let (judged, known) = Default::default();
+        Ok(Loaded { stamps, context, chain: own, roots, digest, judged, known })
     }
 
     /// Shakes hands, records what was shown, and judges it for `server_name`, or for that of the section.

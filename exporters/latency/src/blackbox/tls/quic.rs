@@ -30,6 +30,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use zeroize::Zeroizing;
 
+use super::known::Known;
 use super::session::of;
 use super::{Loaded, Settings, bare};
 use crate::blackbox::ask::Ask;
@@ -87,18 +88,13 @@ impl Settings {
         let own = self.server_name().filter(|_| is_first);
         let made = async {
             let loaded = self.made(ask).await?;
-            let shown = Arc::new(Shown::default());
+            let shown = Shown::by(&loaded.known);
             let name = bare(own.unwrap_or(name)).to_owned();
             let mut config = config(&loaded, Arc::clone(&shown))?;
             config.enable_sni = can_be_said(&name);
             let inner = QuicClientConfig::try_from(config).context("the suites of QUIC")?;
-            let inner = Arc::new(inner);
-            Ok(Handshake {
-                settings: self,
-                loaded,
-                name,
-                config: Arc::new(Recording { inner, shown }),
-            })
+            let config = Arc::new(Recording { inner: Arc::new(inner), shown });
+            Ok(Handshake { settings: self, loaded, name, config })
         };
         made.await.map_err(|error: anyhow::Error| {
             ask.log.line(|| format!("TLS cannot be begun: {error:#}"));
@@ -111,8 +107,9 @@ impl Settings {
         if self.max_version.is_some_and(|max| max < super::Version::Tls13) {
             return Some("tls_config.max_version: HTTP/3 needs TLS13");
         }
-        let is_made = self.loaded.as_ref().is_none_or(|it| config(it, Arc::default()).is_ok());
-        (!is_made).then_some("tls_config.key_file: HTTP/3 cannot have a key of its kind")
+        let cannot = |it: &Loaded| config(it, Shown::by(&it.known)).is_err();
+        let is_lacking = self.loaded.as_ref().is_some_and(cannot);
+        is_lacking.then_some("tls_config.key_file: HTTP/3 cannot have a key of its kind")
     }
 }
 
@@ -148,8 +145,8 @@ impl Handshake<'_> {
 
     fn chain(&self) -> Option<Stack<X509>> {
         let mut chain = Stack::new().ok()?;
-        for der in &self.config.shown.all().chain {
-            chain.push(X509::from_der(der).ok()?).ok()?;
+        for certificate in self.config.shown.all().chain.as_ref()? {
+            chain.push(certificate.clone()).ok()?;
         }
         Some(chain)
     }
@@ -224,12 +221,16 @@ fn is_signed(
 }
 
 /// What a server has shown.
-#[derive(Debug, Default)]
-struct Shown(Mutex<Facts>);
+#[derive(Debug)]
+struct Shown {
+    facts: Mutex<Facts>,
+    known: Arc<Known>,
+}
 
 #[derive(Debug, Default)]
 struct Facts {
-    chain: Vec<CertificateDer<'static>>,
+    /// None where one of them is no certificate.
+    chain: Option<Vec<X509>>,
     /// How long a digest its suite makes, bytes.
     digest: Option<usize>,
     /// How many packets may be encrypted by one key.
@@ -237,8 +238,12 @@ struct Facts {
 }
 
 impl Shown {
+    fn by(known: &Arc<Known>) -> Arc<Self> {
+        Arc::new(Self { facts: Mutex::default(), known: Arc::clone(known) })
+    }
+
     fn all(&self) -> MutexGuard<'_, Facts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -263,7 +268,8 @@ impl ServerCertVerifier for Shown {
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = [leaf].into_iter().chain(others);
-        self.all().chain = chain.map(|it| it.clone().into_owned()).collect();
+        let chain = chain.map(|it| self.known.read(it)).collect::<Result<_, _>>();
+        self.all().chain = chain.ok();
         Ok(ServerCertVerified::assertion())
     }
 
@@ -284,7 +290,7 @@ impl ServerCertVerifier for Shown {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.all().digest = message.len().checked_sub(BEFORE_DIGEST);
-        let key = X509::from_der(certificate).and_then(|it| it.public_key());
+        let key = self.known.read(certificate).and_then(|it| it.public_key());
         let is_signed =
             key.and_then(|key| is_signed(message, &key, signed.scheme, signed.signature()));
         if is_signed.unwrap_or(false) {

@@ -1,0 +1,71 @@
+//! Certificates that were shown in QUIC lately.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use openssl::error::ErrorStack;
+use openssl::x509::X509;
+
+/// Certificates that were shown lately, as they were read, the newest last: to read one is a good part of the work of a
+/// probe.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<VecDeque<(Vec<u8>, X509)>>);
+
+impl Known {
+    /// So many of them: those of the targets that a module mostly has. Each takes some kilobytes.
+    const MOST: usize = 64;
+
+    /// Reads one.
+    pub(super) fn read(&self, der: &[u8]) -> Result<X509, ErrorStack> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, certificate)) = known().iter().find(|(known, _)| known == der) {
+            return Ok(certificate.clone());
+        }
+        let certificate = X509::from_der(der)?;
+        let mut known = known();
+        if known.len() == Self::MOST {
+            known.pop_front();
+        }
+        known.push_back((der.to_vec(), certificate.clone()));
+        Ok(certificate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openssl::asn1::Asn1Time;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::hash::MessageDigest;
+    use openssl::nid::Nid;
+    use openssl::pkey::PKey;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_read_once_while_it_is_among_the_newest() {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let made = |number: usize| {
+            let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+            let mut builder = X509::builder().unwrap();
+            builder.set_pubkey(&key).unwrap();
+            let days = Asn1Time::days_from_now(u32::try_from(number).unwrap()).unwrap();
+            builder.set_not_before(&days).unwrap();
+            builder.set_not_after(&days).unwrap();
+            builder.sign(&key, MessageDigest::sha256()).unwrap();
+            builder.build().to_der().unwrap()
+        };
+        let ders: Vec<_> = (0..=Known::MOST).map(made).collect();
+        let known = Known::default();
+        let kept = || known.0.lock().unwrap().iter().map(|(der, _)| der.clone()).collect();
+        let kept: &dyn Fn() -> Vec<Vec<u8>> = &kept;
+        for _ in 0..2 {
+            assert_eq!(known.read(&ders[0]).unwrap().to_der().unwrap(), ders[0]);
+            assert_eq!(kept(), ders[..1]);
+        }
+        for der in &ders[1..] {
+            assert_eq!(&known.read(der).unwrap().to_der().unwrap(), der);
+        }
+        assert_eq!(kept(), ders[1..], "the first has made room");
+        assert!(known.read(b"none").is_err() && kept() == ders[1..]);
+    }
+}
