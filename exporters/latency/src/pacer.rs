@@ -194,8 +194,7 @@ impl Shared {
         let (begun, timeout) = (self.clock.monotonic(), target.work.timeout);
         let number = agenda.begun;
         agenda.begun += 1;
-        target.state.resolved(&[ip], None, begun);
-        target.state.begun();
+        target.state.begun_at(ip, begun);
         let strays = &target.state.counts.strays;
         let sent = apart(|| self.icmp.begin(ip, options, (begun, timeout), (number, strays)));
         let way = match sent.unwrap_or(Err(Grounded::Refused(Refusal::of(Failure::Local)))) {

@@ -129,6 +129,13 @@ impl TargetState {
         probed
     }
 
+    /// A probe begins of a target that is an address: the only one it ever has.
+    pub(crate) fn begun_at(&self, ip: IpAddr, now: Duration) {
+        let mut standing = self.standing();
+        standing.resolved(&[ip], now);
+        standing.begun();
+    }
+
     /// Waits, though not for long, until there is room for addresses that have come.
     pub(crate) async fn make_room(&self) {
         if self.has_more.swap(false, Ordering::Relaxed) {
