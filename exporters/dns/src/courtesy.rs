@@ -3,13 +3,13 @@
 
 mod habits;
 mod ledger;
-mod turns;
+mod waiting;
 
 pub(crate) use habits::{Habits, Impression, Remembered, Turn, readable};
 pub(crate) use ledger::{
     Ledger, MAX_PER_AND_HOUR, MAX_PER_NETWORK, MAX_PER_SYSTEM, MAX_RATE, Stranger, Want,
 };
-pub(crate) use turns::Errand;
+pub(crate) use waiting::Errand;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};

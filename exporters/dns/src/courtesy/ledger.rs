@@ -2,13 +2,13 @@
 //!
 //! Time is the time since the program began, and is an argument. Of each the ledger keeps the moment up to which
 //! what it was asked is used up: a query moves that on by the time that one is worth (the generic cell rate
-//! algorithm). What is used up to no later than now is forgotten.
+//! algorithm, a leaky bucket as a meter). What is used up to no later than now is forgotten.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::turns::{Errand, Turns};
+use super::waiting::{Errand, Waiting};
 use crate::resolvers::network;
 
 /// Queries per second that may be sent to others; with 60 byte queries, half a megabit a second.
@@ -49,18 +49,18 @@ pub(crate) struct Stranger {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// By the second, and by the hour.
-    resolvers: HashMap<IpAddr, (Account, Duration)>,
-    networks: HashMap<IpAddr, Account>,
-    systems: HashMap<u32, Account>,
-    all: Account,
-    turns: Turns,
+    resolvers: HashMap<IpAddr, (Bucket, Duration)>,
+    networks: HashMap<IpAddr, Bucket>,
+    systems: HashMap<u32, Bucket>,
+    all: Bucket,
+    waiting: Waiting,
     /// Entries at which what is past is forgotten.
     most: usize,
 }
 
-/// What somebody was asked, by one measure.
+/// How full the bucket of somebody is by one measure: each query fills it, and it leaks at the rate that is allowed.
 #[derive(Clone, Copy, Debug, Default)]
-struct Account {
+struct Bucket {
     /// Up to when it is used up.
     used: Duration,
     /// When the next who has to wait is to come again: those who wait come one after the other, and not all at the
@@ -68,7 +68,7 @@ struct Account {
     promised: Duration,
 }
 
-impl Account {
+impl Bucket {
     fn is_past(self, now: Duration) -> bool {
         self.used.max(self.promised) <= now
     }
@@ -102,11 +102,11 @@ impl Measure {
     }
 
     /// When somebody who has to wait may come again.
-    fn promise(self, account: &mut Account) -> Duration {
-        let at = self.free_at(account.used).max(account.promised);
+    fn promise(self, bucket: &mut Bucket) -> Duration {
+        let at = self.free_at(bucket.used).max(bucket.promised);
         // Where nothing may be asked at once, who comes a little late must not keep the next from being in time.
         let slack = if self.burst == 1 { LATE } else { Duration::ZERO };
-        account.promised = at + self.step + slack;
+        bucket.promised = at + self.step + slack;
         at
     }
 }
@@ -142,22 +142,22 @@ impl Ledger {
         if want == Want::Besides && HOURLY.free_at(hourly) > now {
             return Err(Duration::MAX);
         }
-        let mut accounts =
+        let mut buckets =
             [(EACH, each), (NETWORK, of_network), (SYSTEM, of_system), (ALL, self.all)];
-        let slowest = accounts.iter_mut().max_by_key(|(measure, it)| measure.free_at(it.used));
+        let slowest = buckets.iter_mut().max_by_key(|(measure, it)| measure.free_at(it.used));
         let later = slowest
             .filter(|(measure, it)| measure.free_at(it.used) > now)
             .map(|(measure, it)| measure.promise(it));
         let mut of_hour = hourly;
         if later.is_none() {
-            for (measure, it) in &mut accounts {
+            for (measure, it) in &mut buckets {
                 it.used = measure.used(it.used, now);
             }
             if want != Want::Reserved {
                 of_hour = HOURLY.used(hourly, now).min(now + MOST_AHEAD);
             }
         }
-        let [(_, each), (_, of_network), (_, of_system), (_, all)] = accounts;
+        let [(_, each), (_, of_network), (_, of_system), (_, all)] = buckets;
         self.resolvers.insert(stranger.address, (each, of_hour));
         self.networks.insert(network, of_network);
         if stranger.system != 0 {
@@ -179,16 +179,16 @@ impl Ledger {
         let Stranger { address, .. } = stranger;
         let ahead = match errand.spare {
             0 => 0,
-            _ => self.turns.ahead(now, address, errand.zone),
+            _ => self.waiting.ahead(now, address, errand.zone),
         };
         let (_, hourly) = self.resolvers.entry(address).or_default();
         let wanted = errand.count.saturating_add(errand.spare).saturating_add(ahead);
         let has_room = HOURLY.free_for(*hourly, wanted) <= now;
         if has_room {
             *hourly = (*hourly).max(now) + HOURLY.step * errand.count;
-            self.turns.ask(now, address, errand.zone);
+            self.waiting.ask(now, address, errand.zone);
         } else {
-            self.turns.wait(now, address, errand);
+            self.waiting.wait(now, address, errand);
         }
         self.forget(now);
         has_room
@@ -207,9 +207,9 @@ impl Ledger {
             return;
         }
         self.resolvers.retain(|_, (each, hourly)| !each.is_past(now) || *hourly > now);
-        self.networks.retain(|_, account| !account.is_past(now));
-        self.systems.retain(|_, account| !account.is_past(now));
-        self.turns.forget(now);
+        self.networks.retain(|_, bucket| !bucket.is_past(now));
+        self.systems.retain(|_, bucket| !bucket.is_past(now));
+        self.waiting.forget(now);
         self.most = 2 * (self.resolvers.len() + self.networks.len() + self.systems.len());
     }
 }
@@ -359,13 +359,13 @@ mod tests {
             let _ = ledger.ask(SECOND * number, stranger, Want::Planned);
         }
         assert!(ledger.resolvers.len() < 8_000, "{}", ledger.resolvers.len());
-        // And so are the turns of zones that ask them no more.
+        // And so is which zones asked or wait, once they ask no more.
         let zone = "a.example".parse().unwrap();
         let address = |number: u32| std::net::Ipv4Addr::from(0x0b00_0000 + number).into();
-        (0..1_000).for_each(|number| ledger.turns.ask(SECOND, address(number), &zone));
-        ledger.turns.forget(24 * HOUR);
-        assert_eq!(ledger.turns.resolvers(), 1_000);
-        ledger.turns.forget(24 * HOUR + 2 * SECOND);
-        assert_eq!(ledger.turns.resolvers(), 0);
+        (0..1_000).for_each(|number| ledger.waiting.ask(SECOND, address(number), &zone));
+        ledger.waiting.forget(24 * HOUR);
+        assert_eq!(ledger.waiting.resolvers(), 1_000);
+        ledger.waiting.forget(24 * HOUR + 2 * SECOND);
+        assert_eq!(ledger.waiting.resolvers(), 0);
     }
 }

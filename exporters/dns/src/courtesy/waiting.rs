@@ -1,5 +1,5 @@
-//! Whose turn it is to ask a resolver of others about a zone: where there is not room for all, who asked it longest ago
-//! goes first. No I/O, no clock.
+//! The zones that wait to ask a resolver of others: where there is not room for all, who asked it longest ago goes
+//! first. No I/O, no clock.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -17,48 +17,49 @@ pub(crate) struct Errand<'a> {
     pub(crate) zone: &'a HostName,
     /// How many queries there may be.
     pub(crate) count: u32,
-    /// How many more are to be left; none for what cannot wait for its turn.
+    /// How many more are to be left; none for what cannot wait.
     pub(crate) spare: u32,
     /// For how long it waits, where there is no room: it comes again by then.
     pub(crate) patience: Duration,
 }
 
-/// Who asked when, and who waits.
+/// Which zones asked a resolver when, and which wait.
 #[derive(Debug, Default)]
-pub(super) struct Turns(HashMap<IpAddr, BTreeMap<HostName, Turn>>);
+pub(super) struct Waiting(HashMap<IpAddr, BTreeMap<HostName, Asker>>);
 
+/// One zone, of one resolver.
 #[derive(Clone, Copy, Debug, Default)]
-struct Turn {
+struct Asker {
     asked: Option<Duration>,
     /// Until when it waits.
     waits: Duration,
 }
 
-impl Turns {
+impl Waiting {
     /// How many others wait for a resolver that have asked it longer ago than a zone.
     pub(super) fn ahead(&self, now: Duration, resolver: IpAddr, zone: &HostName) -> u32 {
-        let Some(turns) = self.0.get(&resolver) else { return 0 };
-        let own = (turns.get(zone).and_then(|turn| turn.asked), zone);
+        let Some(askers) = self.0.get(&resolver) else { return 0 };
+        let own = (askers.get(zone).and_then(|asker| asker.asked), zone);
         let is_ahead =
-            |(other, turn): &(&HostName, &Turn)| turn.waits > now && (turn.asked, *other) < own;
-        u32::try_from(turns.iter().filter(is_ahead).count()).unwrap_or(u32::MAX)
+            |(other, asker): &(&HostName, &Asker)| asker.waits > now && (asker.asked, *other) < own;
+        u32::try_from(askers.iter().filter(is_ahead).count()).unwrap_or(u32::MAX)
     }
 
     /// Notes that a zone waits for a resolver.
     pub(super) fn wait(&mut self, now: Duration, resolver: IpAddr, errand: &Errand<'_>) {
-        self.turn(now, resolver, errand.zone).waits = now + errand.patience;
+        self.asker(now, resolver, errand.zone).waits = now + errand.patience;
     }
 
     /// Notes that it asks it.
     pub(super) fn ask(&mut self, now: Duration, resolver: IpAddr, zone: &HostName) {
-        *self.turn(now, resolver, zone) = Turn { asked: Some(now), waits: Duration::ZERO };
+        *self.asker(now, resolver, zone) = Asker { asked: Some(now), waits: Duration::ZERO };
     }
 
     /// Forgets the resolvers whom nobody asks or waits for any more.
     pub(super) fn forget(&mut self, now: Duration) {
-        self.0.retain(|_, turns| {
-            turns.retain(|_, turn| is_known(turn, now));
-            !turns.is_empty()
+        self.0.retain(|_, askers| {
+            askers.retain(|_, asker| is_known(asker, now));
+            !askers.is_empty()
         });
     }
 
@@ -68,17 +69,17 @@ impl Turns {
         self.0.len()
     }
 
-    /// The turn of a zone; those of zones that are asked about no more are forgotten.
-    fn turn(&mut self, now: Duration, resolver: IpAddr, zone: &HostName) -> &mut Turn {
-        let turns = self.0.entry(resolver).or_default();
-        if !turns.contains_key(zone) {
-            turns.retain(|_, turn| is_known(turn, now));
+    /// A zone; those that ask no more are forgotten.
+    fn asker(&mut self, now: Duration, resolver: IpAddr, zone: &HostName) -> &mut Asker {
+        let askers = self.0.entry(resolver).or_default();
+        if !askers.contains_key(zone) {
+            askers.retain(|_, asker| is_known(asker, now));
         }
-        turns.entry(zone.clone()).or_default()
+        askers.entry(zone.clone()).or_default()
     }
 }
 
 /// Whether a zone asks a resolver still, or waits for it.
-fn is_known(turn: &Turn, now: Duration) -> bool {
-    turn.waits > now || turn.asked.is_some_and(|asked| now <= asked + KNOWN)
+fn is_known(asker: &Asker, now: Duration) -> bool {
+    asker.waits > now || asker.asked.is_some_and(|asked| now <= asked + KNOWN)
 }
