@@ -59,7 +59,44 @@ zone:
         })
     }
 
-    /// The same at an address of its own, beside these files; waits until it replies, be it that it refuses.
+    /// Debian's unbound at this address or one of its own on loopback, beside these files; `more` goes on in its section
+    /// of the server, by the names of the files alone, and may begin others.
+    pub fn unbound(address: Option<SocketAddr>, files: &[(&str, &str)], more: &str) -> Self {
+        let address =
+            address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+        Self::start_at("/usr/sbin/unbound", address, files, |folder| {
+            let (folder, ip, port) = (folder.display(), address.ip(), address.port());
+            format!(
+                "server:
+  interface: {ip}@{port}
+  do-daemonize: no
+  use-syslog: no
+  username: \"\"
+  chroot: \"\"
+  pidfile: \"\"
+  directory: \"{folder}\"
+{more}"
+            )
+        })
+    }
+
+    /// The same on loopback, which has a zone of its own and asks nobody; it says that it is the machine `nsid`.
+    pub fn unbound_of_zone(nsid: &str, zone: &str, text: &str) -> Self {
+        let more = format!(
+            "  module-config: \"iterator\"
+  nsid: \"ascii_{nsid}\"
+auth-zone:
+  name: {zone}
+  zonefile: zone
+  for-downstream: yes
+  for-upstream: yes
+  fallback-enabled: no
+"
+        );
+        Self::unbound(None, &[("zone", text)], &more)
+    }
+
+    /// Another program at an address of its own, beside these files; waits until it replies, be it that it refuses.
     pub fn start_at(
         program: &str,
         address: SocketAddr,

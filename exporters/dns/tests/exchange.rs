@@ -49,28 +49,7 @@ fn nsd() -> NameServer {
 }
 
 fn unbound() -> NameServer {
-    NameServer::start("/usr/sbin/unbound", &zone(), |folder, port| {
-        format!(
-            "server:
-  interface: 127.0.0.1@{port}
-  do-daemonize: no
-  use-syslog: no
-  username: \"\"
-  chroot: \"\"
-  pidfile: \"\"
-  directory: \"{folder}\"
-  module-config: \"iterator\"
-  nsid: \"ascii_second\"
-auth-zone:
-  name: messenger.example
-  zonefile: zone
-  for-downstream: yes
-  for-upstream: yes
-  fallback-enabled: no
-",
-            folder = folder.display()
-        )
-    })
+    NameServer::unbound_of_zone("second", "messenger.example", &zone())
 }
 
 /// What dig prints with these arguments.

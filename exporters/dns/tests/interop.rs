@@ -58,18 +58,8 @@ zone:
 "
             )
         });
-    let unbound = NameServer::start_at("/usr/sbin/unbound", at(33, port), &[], |folder| {
-        let folder = folder.display();
-        format!(
-            "server:
-  interface: 127.0.0.33@{port}
-  do-daemonize: no
-  use-syslog: no
-  username: \"\"
-  chroot: \"\"
-  pidfile: \"\"
-  directory: \"{folder}\"
-  access-control: 127.0.0.0/8 allow
+    let makes = format!(
+        "  access-control: 127.0.0.0/8 allow
   do-not-query-localhost: no
   module-config: \"dns64 iterator\"
   dns64-prefix: 64:ff9b::/96
@@ -77,8 +67,8 @@ stub-zone:
   name: messenger.example
   stub-addr: 127.0.0.31@{port}
 "
-        )
-    });
+    );
+    let unbound = NameServer::unbound(Some(at(33, port)), &[], &makes);
     let dnsmasq = NameServer::start_at("/usr/sbin/dnsmasq", at(34, port), &[], |_| {
         format!(
             "port={port}

@@ -44,26 +44,12 @@ fn nsd(address: SocketAddr, nsid: &str, zone: &str, text: &str) -> NameServer {
 
 /// A resolver that asks nobody beyond this machine.
 fn unbound(address: SocketAddr, files: &[(&str, &str)], more: &str) -> NameServer {
-    NameServer::start_at("/usr/sbin/unbound", address, files, |folder| {
-        format!(
-            "server:
-  interface: {}@{}
-  outgoing-interface: 127.0.0.1
+    let alone = "  outgoing-interface: 127.0.0.1
   do-ip6: no
   access-control: 127.0.0.0/8 allow_snoop
   do-not-query-localhost: no
-  do-daemonize: no
-  use-syslog: no
-  username: \"\"
-  chroot: \"\"
-  pidfile: \"\"
-  directory: \"{}\"
-{more}",
-            address.ip(),
-            address.port(),
-            folder.display()
-        )
-    })
+";
+    NameServer::unbound(Some(address), files, &format!("{alone}{more}"))
 }
 
 /// Where a resolver finds zones.

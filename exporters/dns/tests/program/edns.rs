@@ -86,28 +86,19 @@ api  A    149.154.167.220
 fn a_real_resolver_that_cannot_validate_says_why_and_which_of_its_machines_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let authority = NameServer::nsd(None, "authority", "messenger.example", ZONE);
-    let unbound = NameServer::start("/usr/sbin/unbound", "", |folder, port| {
-        format!(
-            "server:
-  interface: 127.0.0.1@{port}
-  do-daemonize: no
-  use-syslog: no
-  username: \"\"
-  chroot: \"\"
-  directory: \"{folder}\"
-  module-config: \"validator iterator\"
+    let more = format!(
+        "  module-config: \"validator iterator\"
   trust-anchor: \"messenger.example. DS 12345 13 2 1111111111111111111111111111111111111111111111111111111111111111\"
   ede: yes
   nsid: \"ascii_left-rack\"
   do-not-query-localhost: no
 stub-zone:
   name: messenger.example
-  stub-addr: 127.0.0.1@{authority}
+  stub-addr: 127.0.0.1@{}
 ",
-            folder = folder.display(),
-            authority = authority.address().port()
-        )
-    });
+        authority.address().port()
+    );
+    let unbound = NameServer::unbound(None, &[], &more);
     let port = unbound.address().port();
     let dig = |flag: &str| {
         let output = std::process::Command::new("dig")

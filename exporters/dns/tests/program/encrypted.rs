@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -37,33 +37,22 @@ impl Unbound {
     /// The same, of which this is said besides.
     fn start_with(more: &str, signed: &peers::Signed) -> Self {
         let (tls, https) = (free_port(), free_port());
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let files = [("a.pem", &*signed.certificate), ("a.key", &*signed.key)];
-        let server = NameServer::start_at("/usr/sbin/unbound", address, &files, |folder| {
-            let (folder, port) = (folder.display(), address.port());
-            format!(
-                "server:
-  interface: 127.0.0.1@{port}
-  interface: 127.0.0.1@{tls}
+        let more = format!(
+            "  interface: 127.0.0.1@{tls}
   interface: 127.0.0.1@{https}
   tls-port: {tls}
   https-port: {https}
-  tls-service-pem: {folder}/a.pem
-  tls-service-key: {folder}/a.key
-  do-daemonize: no
-  use-syslog: no
-  username: \"\"
-  chroot: \"\"
-  pidfile: \"\"
-  directory: \"{folder}\"
+  tls-service-pem: a.pem
+  tls-service-key: a.key
   module-config: \"iterator\"
   nsid: \"ascii_left-rack\"
   local-zone: \"messenger.example.\" static
   local-data: \"api.messenger.example. A 149.154.167.220\"
   local-data: \"api.messenger.example. A 149.154.167.99\"
 {more}"
-            )
-        });
+        );
+        let server = NameServer::unbound(None, &files, &more);
         Self { server, tls, https }
     }
 }

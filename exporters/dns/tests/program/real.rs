@@ -1,9 +1,9 @@
 //! A real resolver, and what is understood of it.
 
 use std::fmt::Write as _;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 
-use peers::NameServer;
+use peers::{NameServer, free_port};
 
 use super::start;
 
@@ -14,32 +14,24 @@ fn has_ipv6() -> bool {
 
 /// A real resolver that serves a zone of its own.
 pub(crate) fn unbound() -> NameServer {
-    NameServer::start("/usr/sbin/unbound", "", |folder, port| {
-        let interface = |n| format!("  interface: 127.0.0.{n}@{port}\n");
-        let record = |n| format!("  local-data: \"many.messenger.example. A 149.154.167.{n}\"\n");
-        let mut interfaces = (1..=4).map(interface).collect::<Vec<_>>().concat();
-        if has_ipv6() {
-            write!(interfaces, "  interface: ::1@{port}\n  access-control: ::1 allow\n").unwrap();
-        }
-        let many = (1..=60).map(record).collect::<Vec<_>>().concat();
-        format!(
-            "server:
-{interfaces}  do-daemonize: no
-  use-syslog: no
-  username: \"\"
-  chroot: \"\"
-  pidfile: \"\"
-  directory: \"{}\"
-  module-config: \"iterator\"
+    let port = free_port();
+    let interface = |n| format!("  interface: 127.0.0.{n}@{port}\n");
+    let record = |n| format!("  local-data: \"many.messenger.example. A 149.154.167.{n}\"\n");
+    let mut interfaces = (2..=4).map(interface).collect::<Vec<_>>().concat();
+    if has_ipv6() {
+        write!(interfaces, "  interface: ::1@{port}\n  access-control: ::1 allow\n").unwrap();
+    }
+    let many = (1..=60).map(record).collect::<Vec<_>>().concat();
+    let more = format!(
+        "{interfaces}  module-config: \"iterator\"
   max-udp-size: 512
   local-zone: \"messenger.example.\" static
   local-data: \"api.messenger.example. A 149.154.167.220\"
   local-data: \"api.messenger.example. A 149.154.167.99\"
   local-data: \"-odd-._.messenger.example. A 149.154.167.1\"
-{many}",
-            folder.display()
-        )
-    })
+{many}"
+    );
+    NameServer::unbound(Some((Ipv4Addr::LOCALHOST, port).into()), &[], &more)
 }
 
 #[test]
