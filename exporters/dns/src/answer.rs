@@ -106,10 +106,10 @@ pub(crate) fn fingerprint<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> u6
 
 /// What a reply showed beside its content, as a set of flags.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub(crate) struct Flags(u8);
+pub(crate) struct Flags(u16);
 
 /// One of the flags. A closed set, since it is a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Flag {
     /// AD: the resolver says that it validated the answer by DNSSEC.
     Ad,
@@ -125,11 +125,15 @@ pub(crate) enum Flag {
     TtlZero,
     /// It does not understand EDNS (RFC 6891), or answers only without.
     NoEdns,
+    /// The TTL is more than the zone gives: no cache adds to it.
+    TtlOverAuth,
+    /// The TTL is what it was in the sweep before, where a cache had counted down.
+    TtlFrozen,
 }
 
 impl Flag {
     /// All values.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Ad,
         Self::RaMissing,
         Self::Tc,
@@ -137,6 +141,8 @@ impl Flag {
         Self::MultipleAnswers,
         Self::TtlZero,
         Self::NoEdns,
+        Self::TtlOverAuth,
+        Self::TtlFrozen,
     ];
 
     /// The label value.
@@ -149,6 +155,8 @@ impl Flag {
             Self::MultipleAnswers => "multiple_answers",
             Self::TtlZero => "ttl_zero",
             Self::NoEdns => "no_edns",
+            Self::TtlOverAuth => "ttl_over_auth",
+            Self::TtlFrozen => "ttl_frozen",
         }
     }
 }

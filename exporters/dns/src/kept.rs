@@ -97,6 +97,29 @@ impl Kept {
         Self::new(different, numbers, control, ttls, Vec::new())
     }
 
+    /// Notes what is odd about the answers of some resolvers to a question, by its number and theirs.
+    pub(crate) fn note(
+        &mut self,
+        question: usize,
+        odd: impl Iterator<Item = (usize, [Option<Flag>; 2])>,
+    ) {
+        let Some(numbers) = self.numbers.get_mut(question) else { return };
+        let mut noted: HashMap<(u32, [Option<Flag>; 2]), u32> = HashMap::new();
+        for (resolver, flags) in odd {
+            let number = numbers[resolver];
+            numbers[resolver] = *noted.entry((number, flags)).or_insert_with(|| {
+                let Some(Outcome::Answer(answer)) = self.different[number as usize].as_deref()
+                else {
+                    return number;
+                };
+                let mut answer = answer.clone();
+                flags.into_iter().flatten().for_each(|flag| answer.flags.set(flag));
+                self.different.push(Some(Arc::new(Outcome::Answer(answer))));
+                u32::try_from(self.different.len() - 1).expect("fewer than IPv4 addresses")
+            });
+        }
+    }
+
     /// What became of a question at a resolver, by their numbers; `None` where it was not asked.
     pub(crate) fn outcome(&self, question: usize, resolver: usize) -> Option<&Outcome> {
         let number = *self.numbers.get(question)?.get(resolver)?;
@@ -167,5 +190,23 @@ mod tests {
         }
         assert_eq!(kept.outcomes(2), None);
         assert_eq!(kept.different.len(), 4);
+    }
+    #[test]
+    fn what_is_odd_is_noted_of_those_alone_of_whom_it_is_so() {
+        let answer = |content| Some(Outcome::Answer(Answer::new(content)));
+        let outcomes =
+            vec![answer(Content::Nodata), answer(Content::Nodata), Some(Outcome::Timeout)];
+        let mut kept = Kept::of(vec![outcomes], Vec::new(), vec![None]);
+        let odd = [Some(Flag::TtlOverAuth), Some(Flag::TtlFrozen)];
+        kept.note(0, [(1, odd), (2, odd)].into_iter());
+        kept.note(7, [(0, odd)].into_iter());
+        let has = |at: usize, flag| match kept.outcome(0, at) {
+            Some(Outcome::Answer(answer)) => answer.flags.has(flag),
+            _ => false,
+        };
+        for flag in [Flag::TtlOverAuth, Flag::TtlFrozen] {
+            assert_eq!([0, 1, 2].map(|at| has(at, flag)), [false, true, false]);
+        }
+        assert_eq!(kept.outcome(0, 2), Some(&Outcome::Timeout));
     }
 }

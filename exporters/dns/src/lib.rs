@@ -91,6 +91,7 @@ pub struct DnsExporter {
 #[derive(Clone, Debug)]
 struct RunningSets {
     sets: Arc<Sets>,
+    zones: Arc<Zones>,
     rounds: Rounds,
     courtesy: Courtesy,
     /// What was told of names.
@@ -160,6 +161,7 @@ impl Exporter for DnsExporter {
         let (rounds, courtesy, names) = (kit.rounds.clone(), Courtesy::default(), Arc::default());
         let running = RunningSets {
             sets,
+            zones: Arc::clone(&zones),
             rounds: rounds.clone(),
             courtesy: courtesy.clone(),
             told: Arc::default(),
@@ -253,7 +255,8 @@ impl RunningSets {
             let (rounds, courtesy) = (self.rounds.clone(), self.courtesy.clone());
             let store = directory.as_ref().map(|directory| Store::new(directory, &plan_name));
             let store = store.map(|store| store.told(!RUNS.load(Ordering::Relaxed)));
-            let run = poll::run(Arc::clone(&set), rounds, courtesy, earliest, store);
+            let zones = Arc::clone(&self.zones);
+            let run = poll::run(Arc::clone(&set), rounds, courtesy, earliest, store, zones);
             Running::new(set, tokio::spawn(run))
         };
         let holds = |wanted: &Wanted<Work, Plan>| sweep::descriptors(&wanted.labels);

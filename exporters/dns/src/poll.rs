@@ -8,16 +8,19 @@ use exporter_kit::{Rounds, off_the_thread};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
+use crate::authority::state::{self as authority, Zones};
 use crate::clock::unix_seconds;
-use crate::config::{Plan, Set};
+use crate::config::{Asked, Plan, Set};
 use crate::courtesy::Courtesy;
+use crate::kept::Kept;
 use crate::outcome::SweepResult;
 use crate::progress::Running;
 use crate::resolvers::ResolverList;
 use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
-use crate::store::{Kept, Store, memories_of};
+use crate::store::{self, Store, memories_of};
 use crate::sweep::{self, Sweep};
+use crate::ttl::{self, Limit};
 use crate::verdict::Verdict;
 
 /// For so long a set that begins waits for the look-ups of its names, and then goes on without those that take longer.
@@ -30,6 +33,19 @@ struct Known {
     store: Option<Store>,
     /// In the order of whose list it is remembered.
     plan: Arc<Plan>,
+    /// What the last sweep gave.
+    given: Option<Given>,
+}
+
+/// The TTLs of one sweep.
+#[derive(Debug)]
+struct Given {
+    /// By question, and by resolver.
+    ttls: Vec<Box<[u32]>>,
+    /// Of which list.
+    list: Arc<ResolverList>,
+    /// When the sweep began.
+    began: Instant,
 }
 
 /// Sweeps at the set's interval, from the earliest moment on.
@@ -39,6 +55,7 @@ pub(crate) async fn run(
     courtesy: Courtesy,
     earliest: Instant,
     store: Option<Store>,
+    zones: Arc<Zones>,
 ) {
     let begun = Arc::clone(&set.state().plan);
     set.state().begins(Moment::Real(Instant::now()));
@@ -94,7 +111,7 @@ pub(crate) async fn run(
         let plan = may_be_asked(&set, &courtesy, &asked).await;
         courtesy.swept(&plan.set.list, plan.pause(sweep::spare_tcp(&plan, &courtesy)));
         asked = Arc::clone(&plan.set.list);
-        known = round(&set, &courtesy, known, &plan).await;
+        known = round(&set, (&courtesy, &zones), known, &plan).await;
     }
 }
 
@@ -130,13 +147,13 @@ async fn load(plan: &Arc<Plan>, store: Option<Store>, courtesy: &Courtesy) -> Kn
     let (plan, courtesy) = (Arc::clone(plan), courtesy.clone());
     off_the_thread(move || {
         let (store, standing) = match store.map(|store| store.open(&plan)) {
-            Some((store, Kept { memories, habits })) => {
+            Some((store, store::Kept { memories, habits })) => {
                 courtesy.take_up(habits, unix_seconds());
                 (store, Standing::new(memories))
             }
             None => (None, Standing::default()),
         };
-        Known { standing, store, plan }
+        Known { standing, store, plan, given: None }
     })
     .await
 }
@@ -144,7 +161,7 @@ async fn load(plan: &Arc<Plan>, store: Option<Store>, courtesy: &Courtesy) -> Kn
 /// Sweeps once.
 async fn round(
     set: &Arc<RunningSet>,
-    courtesy: &Courtesy,
+    (courtesy, zones): (&Courtesy, &Zones),
     mut known: Known,
     swept: &Arc<Plan>,
 ) -> Known {
@@ -167,7 +184,10 @@ async fn round(
             return known;
         }
     };
-    let Sweep { kept, degraded } = sweep;
+    let Sweep { mut kept, ttls, degraded } = sweep;
+    let given = Given { ttls, list: Arc::clone(&swept.set.list), began };
+    let own = |asked: &Asked| authority::ttl(zones, &asked.name, asked.kind);
+    let own: Vec<Option<u32>> = swept.questions.iter().map(own).collect();
     let seconds = began.elapsed().as_secs_f64();
     let is_other = !swept.set.list.asks_as(&state.plan.set.list);
     if is_other && degraded {
@@ -181,6 +201,8 @@ async fn round(
     let (manners, of_plan) = (courtesy.clone(), Arc::clone(&plan));
     let (pinned_at, now) = (state.since, unix_seconds());
     let (known, verdicts, kept) = off_the_thread(move || {
+        given.note_oddities(&mut kept, known.given.as_ref(), &own);
+        known.given = Some(given);
         let (kept, plan) = (Arc::new(kept), of_plan);
         let of_it = Arc::clone(&kept);
         known.follow(&plan);
@@ -246,6 +268,22 @@ async fn judge_anew(state: &Arc<SetState>, courtesy: &Courtesy, mut known: Known
         off_the_thread(move || state.judged_anew(verdicts)).await;
     }
     known
+}
+
+impl Given {
+    /// Notes what is odd about the TTLs of a sweep, given those of the one before and what the zones' own servers give.
+    fn note_oddities(&self, kept: &mut Kept, before: Option<&Self>, own: &[Option<u32>]) {
+        let before = before.filter(|before| before.list.asks_as(&self.list));
+        for (question, (given, own)) in self.ttls.iter().zip(own).enumerate() {
+            let Some(limit) = Limit::of(*own, given, |at| self.list.place(at)) else { continue };
+            let before = before.and_then(|it| Some((it.ttls.get(question)?, it.began.elapsed())));
+            let oddities = given.iter().enumerate().map(|(at, ttl)| {
+                let before = before.as_ref().map(|(ttls, age)| (ttls[at], age.as_secs() + 1));
+                (at, ttl::oddities(*ttl, before, limit))
+            });
+            kept.note(question, oddities.filter(|(_, odd)| odd.iter().any(Option::is_some)));
+        }
+    }
 }
 
 impl Known {

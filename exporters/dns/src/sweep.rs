@@ -52,6 +52,8 @@ pub(crate) struct Sweep {
     /// The outcome of each question at each resolver, in the order of the plan. A resolver that failed the control
     /// question may have none.
     pub(crate) kept: Kept,
+    /// The TTL of each answer, likewise; [`crate::ttl::NONE`] where there are no records.
+    pub(crate) ttls: Vec<Box<[u32]>>,
     /// Whether so much was lost on this machine that resolvers may look worse than they are.
     pub(crate) degraded: bool,
 }

@@ -9,6 +9,8 @@ mod delegation;
 mod edns;
 #[path = "zones/signatures.rs"]
 mod signatures;
+#[path = "zones/ttl.rs"]
+mod ttl;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};

@@ -54,8 +54,10 @@ pub(super) async fn server(
     for (name, kind) in &plan.questions {
         let question = Question::authoritative(name.clone(), kind.record_type());
         let reply = patiently(address, &question, plan, counts).await;
-        let kind = kind.record_type();
-        said.answers.push(message(&reply).and_then(|it| said::content(it, name, kind)));
+        let (message, record) = (message(&reply), kind.record_type());
+        said.answers.push(message.and_then(|it| said::content(it, name, record)));
+        let ttl = message.and_then(|it| said::ttl(it, name, record));
+        said.ttls.extend(ttl.map(|ttl| (name.clone(), *kind, ttl)));
     }
     (outcome, said)
 }

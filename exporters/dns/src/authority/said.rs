@@ -13,7 +13,9 @@ use super::finding::Outcome;
 use super::signature::{self, Signature};
 use crate::exchange::message::Reply;
 use crate::exchange::{Failure, HostName};
+use crate::kind::Kind;
 use crate::record;
+use crate::ttl;
 
 /// Name servers of one zone that are looked at: more than any zone has.
 const MOST_NAMES: usize = 64;
@@ -33,6 +35,8 @@ pub(crate) struct Said {
     pub(crate) keys: Option<Vec<Vec<u8>>>,
     /// What it answers to each configured question; none where it did not answer.
     pub(crate) answers: Vec<Option<BTreeSet<String>>>,
+    /// The TTL of those that are records of the name itself.
+    pub(crate) ttls: Vec<(HostName, Kind, u32)>,
     /// The time in the canary's record.
     pub(crate) canary: Canary,
 }
@@ -157,6 +161,14 @@ pub(crate) fn content(
         None => record::text(record.record_type(), &record.data),
     };
     own.into_iter().map(text).collect()
+}
+
+/// The TTL of a name's own records, as the server has them; nothing without AA, and of an alias, since what stands behind
+/// that has another.
+pub(crate) fn ttl(message: &Message, name: &HostName, kind: RecordType) -> Option<u32> {
+    let own = || of(&message.answers, name).filter(|it| it.record_type() != RecordType::RRSIG);
+    let is_its = message.metadata.authoritative && own().all(|it| it.record_type() == kind);
+    own().map(|record| ttl::meant(record.ttl)).max().filter(|_| is_its)
 }
 
 /// The time in the canary's record.

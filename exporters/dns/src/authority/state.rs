@@ -14,6 +14,7 @@ use super::heard::Heard;
 use super::judge::{Memory, Round, Verdict};
 use crate::config::{ZonePlan, ZoneWork};
 use crate::exchange::HostName;
+use crate::kind::Kind;
 use crate::state::Moment;
 
 /// All zones, by name.
@@ -148,6 +149,16 @@ impl RunningZone {
         }
         latest.snapshot = snapshot.map(Arc::new);
     }
+}
+
+/// The most that the servers of any zone give as the TTL of a name's records, in its last round.
+pub(crate) fn ttl(zones: &Zones, name: &HostName, kind: Kind) -> Option<u32> {
+    let of_zone = |zone: Arc<RunningZone>| {
+        let snapshot = zone.latest().snapshot?;
+        let said = snapshot.round.servers.iter().flat_map(|server| &server.said.ttls);
+        said.filter(|(of, its, _)| of == name && *its == kind).map(|(_, _, ttl)| *ttl).max()
+    };
+    zones.states().into_iter().filter_map(of_zone).max()
 }
 
 impl Snapshot {

@@ -105,7 +105,8 @@ impl Program {
 impl Default for RunningSets {
     fn default() -> Self {
         let (rounds, courtesy) = (Rounds::default(), Courtesy::default());
-        Self { sets: Arc::default(), rounds, courtesy, told: Arc::default() }
+        let (sets, zones, told) = (Arc::default(), Arc::default(), Arc::default());
+        Self { sets, zones, rounds, courtesy, told }
     }
 }
 

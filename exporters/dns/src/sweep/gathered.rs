@@ -13,7 +13,7 @@ use crate::nat64::Prefix;
 use crate::outcome::{Control, Outcome};
 use crate::pending::Query;
 use crate::special;
-use crate::ttl::Ttls;
+use crate::ttl::{self, Ttls};
 
 /// Share of the queries that may be lost on this machine before the sweep is called degraded. A
 /// single loss changes no verdict; a hundredth of all, on the resolvers of one country, may.
@@ -26,8 +26,8 @@ pub(super) struct Gathered {
     /// For each question (outer) and resolver (inner): the number of its outcome.
     numbers: Vec<Vec<u32>>,
     control: Vec<Control>,
-    /// How many answers to each question had which TTL, seconds.
-    ttls: Vec<BTreeMap<u32, usize>>,
+    /// The TTL of each answer, seconds: by question, and by resolver.
+    ttls: Vec<Box<[u32]>>,
     /// Which of its machines answered, for each resolver; empty if that is not asked.
     nsids: Vec<Option<Box<str>>>,
     /// How each resolver is asked, and how it showed itself over all questions.
@@ -82,7 +82,7 @@ impl Gathered {
             different: Different::default(),
             numbers: vec![vec![Different::NONE; resolvers]; questions],
             control: turns.iter().map(known).collect(),
-            ttls: vec![BTreeMap::new(); questions],
+            ttls: vec![vec![ttl::NONE; resolvers].into(); questions],
             nsids: vec![None; if plan.set.nsid { resolvers } else { 0 }],
             turns: turns.to_vec(),
             shown: vec![Impression::None; resolvers],
@@ -164,7 +164,7 @@ impl Gathered {
         if let Content::Addresses(_) | Content::Records(_) = answer.content
             && let Some(ttls) = self.ttls.get_mut(question)
         {
-            *ttls.entry(ttl).or_default() += 1;
+            ttls[resolver] = ttl;
         }
     }
 
@@ -212,7 +212,7 @@ impl Gathered {
         if plan.set.control.is_none() {
             self.control.clear();
         }
-        let ttls = self.ttls.iter().map(Ttls::of).collect();
+        let ttls = self.ttls.iter().map(|given| Ttls::of(given)).collect();
         let mut kept = Kept::new(self.different, self.numbers, self.control, ttls, self.nsids);
         kept.prefixes.clone_from(known);
         for (resolver, prefix) in &self.prefixes {
@@ -221,8 +221,8 @@ impl Gathered {
                 None => kept.prefixes.remove(resolver),
             };
         }
-        let Self { shown, erring, probed, prefixes, .. } = self;
-        (Sweep { kept, degraded }, Learnt { shown, erring, probed, prefixes })
+        let Self { shown, erring, probed, prefixes, ttls, .. } = self;
+        (Sweep { kept, ttls, degraded }, Learnt { shown, erring, probed, prefixes })
     }
 }
 
