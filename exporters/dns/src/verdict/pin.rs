@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::figures::lower_end;
 use super::migration::{History, Progress};
 use crate::expected::Expected;
 
@@ -88,9 +89,9 @@ impl Former {
     }
 }
 
-/// The share of the agreeing networks that gives each pinned address, and how many addresses that were
-/// seen before under this pin are seen no more: by none of so many networks, though chance would show
-/// them.
+/// The share of the agreeing networks that gives each pinned address, at least and beyond chance, and how many addresses
+/// that were seen before under this pin are seen no more: by none of so many networks, though chance would show them. Of
+/// many addresses some are given by more than their share each time, and by nobody the next.
 pub(super) fn missing(
     pin: &Expected,
     mut seen: BTreeMap<IpAddr, f64>,
@@ -101,7 +102,7 @@ pub(super) fn missing(
     for address in pin.must_be_seen() {
         let share = if networks > 0.0 { given(&address) / networks } else { 0.0 };
         if share > 0.0 {
-            seen.insert(address, share);
+            seen.insert(address, lower_end(share, networks));
         } else if seen.get(&address).is_some_and(|before| (1.0 - before).powf(networks) < CHANCE) {
             missing += 1;
         }

@@ -141,3 +141,24 @@ fn a_pinned_address_that_is_seen_no_more_is_missing_and_one_that_rotates_is_not(
     let few = World::new(2, 2).all(&[10]).with(rules, &both.memory, 120);
     assert_eq!(few.verdict.missing, Some(0), "four networks may miss it by chance");
 }
+
+#[test]
+fn a_pinned_address_that_luck_gave_to_many_may_be_in_no_answer_the_next_time() {
+    let all: Vec<u8> = (10..70).collect();
+    let pinned = Expected { mode: Mode::Exact, ..pin(&all) };
+    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
+    let said = |lucky: usize| {
+        let mut world = World::new(12, 8);
+        for at in 0..96 {
+            let last = if at < lucky { 0 } else { 1 + at % 59 };
+            world.say(at, outcome(&[all[last]]));
+        }
+        world
+    };
+    // One in sixty: by chance eight of ninety-six, and then none, as one draw in five has it.
+    let first = said(8).with(rules, &Memory::default(), 60);
+    assert_eq!(said(0).with(rules, &first.memory, 120).verdict.missing, Some(0));
+    // A third of the world had it.
+    let first = said(32).with(rules, &Memory::default(), 60);
+    assert_eq!(said(0).with(rules, &first.memory, 120).verdict.missing, Some(1));
+}
