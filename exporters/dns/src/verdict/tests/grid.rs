@@ -1,28 +1,19 @@
-//! Manners of names times disturbances, drawn at random: how often a verdict is false, and how often one
-//! is missed. The table is printed; the limits are what it must not get worse than.
+//! Manners of names times disturbances times lists, drawn at random: how often a verdict is false, and how often one is
+//! missed. The table is printed; the limits are what all of the grid has, which a share of it cannot exceed.
+//!
+//! With `TURBULENCE_SHARE=all` all of it is judged, else a share that is drawn by the seed in that variable, a commit, say.
 
-use std::collections::BTreeSet;
+mod list;
+mod manner;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
 
-use super::world::{Random, World, code};
+use self::list::{IS_TOLD, List, SIZES};
+use self::manner::{Family, MANNERS, Manner, addresses_of, v4, v6};
+use super::world::{Random, code};
 use super::*;
 use crate::answer::{Answer, Content};
-
-/// Resolvers of a list, its places, and the share of it that is alive.
-const LISTS: [(usize, usize, f64); 2] = [(60, 12, 0.95), (400, 40, 0.6)];
-
-/// The names: how many addresses, how many an answer, whether the place decides.
-const NAMES: [(&str, usize, usize, bool); 8] = [
-    ("one address", 1, 1, false),
-    ("two, both", 2, 2, false),
-    ("five, one each", 5, 1, false),
-    ("eight, four each", 8, 4, false),
-    ("fifty, one each", 50, 1, false),
-    ("thousands", 5_000, 1, false),
-    ("six regions", 6, 1, true),
-    ("a pool a country", 40, 1, true),
-];
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,35 +22,48 @@ enum Disturbance {
     Country,
     CountryOfMany,
     CountryAbsent,
+    CountryPrivate,
     CountryFails,
+    /// Two replies to each query, one of which is forged.
+    CountryInjects,
     ThreeCountries,
     CountryAndStrays,
-    Scattered(u8),
-    Hijack(u8),
+    /// So many of a thousand.
+    Scattered(u16),
+    Operator,
+    Hijack(u16),
     AllFail,
+    ThirdFails,
 }
 
 use Disturbance::{
-    AllFail, Country, CountryAbsent, CountryAndStrays, CountryFails, CountryOfMany, Hijack,
-    Nothing, Scattered, ThreeCountries,
+    AllFail, Country, CountryAbsent, CountryAndStrays, CountryFails, CountryInjects, CountryOfMany,
+    CountryPrivate, Hijack, Nothing, Operator, Scattered, ThirdFails, ThreeCountries,
 };
 
-const DISTURBANCES: [Disturbance; 12] = [
+const DISTURBANCES: [Disturbance; 18] = [
     Nothing,
     Country,
     CountryOfMany,
     CountryAbsent,
+    CountryPrivate,
     CountryFails,
+    CountryInjects,
     ThreeCountries,
     CountryAndStrays,
     Scattered(1),
-    Scattered(3),
-    Hijack(35),
-    Hijack(70),
+    Scattered(10),
+    Scattered(30),
+    Scattered(100),
+    Operator,
+    Hijack(300),
+    Hijack(600),
     AllFail,
+    ThirdFails,
 ];
 
-#[derive(Debug, Default)]
+/// What came out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     runs: usize,
     honest: usize,
@@ -74,191 +78,325 @@ struct Tally {
     missed_pages: usize,
 }
 
-fn single(bits: u32) -> Outcome {
-    let address = IpAddr::from(Ipv4Addr::from(bits));
-    Outcome::Answer(Answer::new(Content::Addresses([address].into())))
+/// What is wrong in all of the grid, with a pin and without, for each size: outliers that are none and those that are missed,
+/// the same of countries, and of pages. With a pin only pages are missed, of a few resolvers of whom chance has fewer lie or fail
+/// than a third. Without, those stand out who are early in a change, or have caches where others have none; and where answers differ
+/// by themselves, liars do not.
+const MOST: [(bool, Family, [[usize; 6]; SIZES.len()]); 10] = [
+    (
+        true,
+        Family::Fixed,
+        [[0, 0, 0, 0, 0, 4], [0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0]],
+    ),
+    (
+        true,
+        Family::Moving,
+        [[0, 0, 0, 0, 0, 9], [0, 0, 0, 0, 0, 2], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+    ),
+    (
+        true,
+        Family::Pools,
+        [[0, 0, 0, 0, 0, 24], [0, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+    ),
+    (
+        true,
+        Family::ByPlace,
+        [[0, 0, 0, 0, 0, 14], [0, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+    ),
+    (
+        true,
+        Family::Made,
+        [[0, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+    ),
+    (
+        false,
+        Family::Fixed,
+        [[0, 0, 0, 0, 0, 2], [0, 5, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0]],
+    ),
+    (
+        false,
+        Family::Moving,
+        [[9, 5, 0, 0, 0, 5], [10, 11, 0, 0, 0, 1], [75, 62, 0, 0, 0, 0], [1_510, 548, 0, 0, 0, 0]],
+    ),
+    (
+        false,
+        Family::Pools,
+        [[2, 9, 0, 0, 0, 11], [6, 44, 0, 0, 0, 2], [6, 146, 0, 0, 0, 0], [10, 1_720, 0, 6, 0, 0]],
+    ),
+    (
+        false,
+        Family::ByPlace,
+        [
+            [7, 5, 0, 0, 0, 7],
+            [8, 21, 0, 0, 0, 1],
+            [161, 185, 0, 3, 0, 0],
+            [2_212, 2_511, 3, 28, 0, 0],
+        ],
+    ),
+    (
+        false,
+        Family::Made,
+        [[0, 0, 0, 0, 0, 2], [0, 3, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+    ),
+];
+
+/// One cell: a manner, a disturbance and a size by their numbers, with a pin or without.
+type Cell = (usize, usize, usize, bool);
+
+/// Which resolvers lie, which fail, and which countries are to be told.
+struct Trouble {
+    lies: Vec<bool>,
+    fails: Vec<bool>,
+    countries: Vec<usize>,
 }
 
-fn honest(name: usize, place: usize, random: &mut Random) -> Outcome {
-    let (_, addresses, each, by_place) = NAMES[name];
-    let number = |n: usize| 0x1400_0000 + u32::try_from(n / 60 * 256 + n % 60 + 1).unwrap();
-    if by_place {
-        return single(number(place % addresses * 60));
+impl Disturbance {
+    /// Whether it is to page.
+    fn is_page(self, is_pinned: bool) -> bool {
+        matches!(self, AllFail | ThirdFails) || matches!(self, Hijack(_)) && is_pinned
     }
-    let first = random.below(addresses);
-    let mut given: Vec<IpAddr> =
-        (0..each).map(|n| IpAddr::from(Ipv4Addr::from(number((first + n) % addresses)))).collect();
-    given.sort_unstable();
-    Outcome::Answer(Answer::new(Content::Addresses(given.into())))
+
+    /// Who is disturbed; nothing if the list is too small for it.
+    fn trouble(self, list: &List, random: &mut Random) -> Option<Trouble> {
+        let count = match self {
+            ThreeCountries => 3,
+            Country | CountryOfMany | CountryAbsent | CountryPrivate | CountryFails
+            | CountryInjects | CountryAndStrays => 1,
+            _ => 0,
+        };
+        let countries = list.countries(count, random)?;
+        let size = list.places.len();
+        let of_country: Vec<bool> =
+            list.places.iter().map(|it| it.is_some_and(|it| countries.contains(&it))).collect();
+        let mut drawn =
+            |share: u16| (0..size).map(|_| random.is(f64::from(share) / 1_000.0)).collect();
+        let nobody = vec![false; size];
+        let (lies, fails) = match self {
+            Nothing => (nobody.clone(), nobody),
+            AllFail => (nobody, vec![true; size]),
+            ThirdFails => (nobody, drawn(300)),
+            CountryFails => (nobody, of_country),
+            Scattered(share) | Hijack(share) => (drawn(share), nobody),
+            Operator => (list.of_operator.clone(), nobody),
+            CountryAndStrays => {
+                let mut lies = of_country;
+                let strays = (0..size).filter(|at| !lies[*at] && list.is_alive(*at));
+                let strays: Vec<usize> = strays.collect();
+                for _ in 0..2 {
+                    lies[strays[random.below(strays.len())]] = true;
+                }
+                (lies, nobody)
+            }
+            _ => (of_country, nobody),
+        };
+        let is_empty = self == Operator && !lies.contains(&true);
+        (!is_empty).then_some(Trouble { lies, fails, countries })
+    }
+
+    /// What a liar says, whose honest answer is this.
+    fn lie(self, manner: Manner, honest: Outcome, random: &mut Random) -> Outcome {
+        let forged = |random: &mut Random| {
+            let n = u8::try_from(random.below(40)).unwrap();
+            let address =
+                if manner.is_v6() { v6(&format!("2a0d:{n:x}::66")) } else { v4([31, 13, n, 1]) };
+            addresses_of(vec![address])
+        };
+        let content = match self {
+            CountryAbsent => Content::Nxdomain,
+            CountryPrivate if manner.is_v6() => addresses_of(vec![v6("2001::a0a:2223")]),
+            CountryPrivate => addresses_of(vec![v4([10, 10, 34, 35])]),
+            CountryOfMany => forged(random),
+            CountryInjects => {
+                let Outcome::Answer(Answer { content: honest, .. }) = honest else { return honest };
+                let forged = forged(random);
+                let (first, then) =
+                    if random.is(0.85) { (forged, honest) } else { (honest, forged) };
+                let mut answer = Answer::new(first);
+                answer.others.push(then);
+                answer.flags.set(Flag::MultipleAnswers);
+                return Outcome::Answer(answer);
+            }
+            _ if manner.is_v6() => addresses_of(vec![v6("2a0d:6666::66")]),
+            _ => addresses_of(vec![v4([66, 66, 66, 66])]),
+        };
+        Outcome::Answer(Answer::new(content))
+    }
 }
 
-/// A list: the places of a few large countries and many small ones, and who is alive.
-fn list(size: usize, places: usize, alive: f64, random: &mut Random) -> (World, Vec<usize>) {
-    let mut world = World::empty();
-    let mut of = Vec::new();
-    for _ in 0..size {
-        // Half of the draws fall on a third of the places.
-        let place = random.below(places) * (1 + random.below(2)) / 2;
-        let network = place * 1_000 + random.below(size / places + 4);
-        world.add(&code(place), network, None);
-        world.control.push(if random.is(alive) { Control::Passed } else { Control::Failed });
-        of.push(place);
-    }
-    (world, of)
-}
-
-/// Who is disturbed how; none if the list is too small for it.
-fn disturb(
-    what: Disturbance,
-    world: &World,
-    places: &[usize],
-    random: &mut Random,
-) -> Option<(Vec<bool>, Vec<usize>)> {
-    let mut networks: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); 64];
-    for (at, place) in places.iter().enumerate() {
-        if world.control[at] == Control::Passed {
-            networks[*place].insert(world.members[at].1);
-        }
-    }
-    let large: Vec<usize> = (0..64).filter(|place| networks[*place].len() >= 7).collect();
-    let wanted = match what {
-        ThreeCountries => 3,
-        Country | CountryOfMany | CountryAbsent | CountryFails | CountryAndStrays => 1,
-        _ => 0,
+/// What one that works says, now and then, to any name.
+fn chance(random: &mut Random) -> Outcome {
+    let content = match random.below(3) {
+        0 => return Outcome::Timeout,
+        1 => Content::Servfail,
+        _ => Content::Refused,
     };
-    if wanted > 0 && large.len() < wanted + 3 {
+    Outcome::Answer(Answer::new(content))
+}
+
+/// Judges one cell; nothing where it makes no sense.
+fn run((name, what, size, is_pinned): Cell) -> Option<Tally> {
+    let (manner, disturbance) = (MANNERS[name], DISTURBANCES[what]);
+    // No lie where there is nothing; and what nobody pinned nobody can be led away from.
+    if manner.is_absent() && disturbance == CountryAbsent
+        || !is_pinned && matches!(disturbance, Hijack(_))
+    {
         return None;
     }
-    let from = random.below(large.len().max(1));
-    let chosen: Vec<usize> = (0..wanted).map(|n| large[(from + n) % large.len()]).collect();
-    let mut is = |at: usize| match what {
-        Nothing => false,
-        Scattered(share) | Hijack(share) => random.is(f64::from(share) / 100.0),
-        AllFail => true,
-        CountryAndStrays if at % 97 == 5 => true,
-        _ => chosen.contains(&places[at]),
-    };
-    Some(((0..places.len()).map(&mut is).collect(), chosen))
-}
-
-fn forged(what: Disturbance, random: &mut Random) -> Option<Outcome> {
-    let content = |content| Some(Outcome::Answer(Answer::new(content)));
-    match what {
-        CountryAbsent => content(Content::Nxdomain),
-        CountryFails => Some(Outcome::Timeout),
-        AllFail => content(Content::Servfail),
-        CountryOfMany => Some(single(0x1f0d_0001 + 256 * u32::try_from(random.below(40)).unwrap())),
-        _ => Some(single(0x4242_4242)),
-    }
-}
-
-fn run(name: usize, what: Disturbance, list_of: usize, pinned: bool, tally: &mut Tally) {
-    let seed =
-        name * 1_000 + list_of * 100 + DISTURBANCES.iter().position(|it| *it == what).unwrap();
-    let mut random = Random(seed as u64 * 7_919 + 13);
-    let (size, count, alive) = LISTS[list_of];
-    let (mut world, places) = list(size, count, alive, &mut random);
+    let mut random = Random(((name * 100 + what) * 10 + size) as u64 * 7_919 + 13);
+    let (count, places) = SIZES[size];
+    let mut list = List::new(count, places, &mut random);
+    let cached = manner.cached(places, &mut random);
+    let trouble = disturbance.trouble(&list, &mut random)?;
     let expected = Expected {
         mode: Mode::Subset,
-        answers: vec!["20.0.0.0/8".parse().unwrap()],
+        answers: manner.pinned().iter().map(|it| it.parse().unwrap()).collect(),
         systems: Vec::new(),
     };
-    let rules = Rules { expected: pinned.then_some(&expected), ..Rules::default() };
-    let sweep = |world: &mut World, bad: &[bool], random: &mut Random| {
-        for at in 0..size {
-            let says = match world.control[at] {
-                Control::Failed => Some(Outcome::Timeout),
-                _ if bad[at] => forged(what, random),
-                _ if random.is(0.01) => Some(Outcome::Timeout),
-                _ => Some(honest(name, places[at], random)),
-            };
-            world.say(at, says);
-        }
-    };
-    let Some((bad, chosen)) = disturb(what, &world, &places, &mut random) else { return };
-    sweep(&mut world, &vec![false; size], &mut random);
-    let before = world.with(rules, &Memory::default(), 3_600);
-    sweep(&mut world, &bad, &mut random);
-    let judged = world.with(rules, &before.memory, 7_200);
-    let verdict = &judged.verdict;
-
-    // Honest answers and lies are told by what was said: each group has one class.
-    tally.runs += 1;
-    for group in &verdict.groups {
-        let Some(content) = &group.content else { continue };
-        if !content.is_conclusive() {
-            continue;
-        }
-        let is_honest = match content {
-            Content::Addresses(addresses) => addresses.iter().all(|it| match it {
-                IpAddr::V4(v4) => v4.octets()[0] == 20,
-                IpAddr::V6(_) => false,
-            }),
-            _ => false,
-        };
-        let (all, wrong) = if is_honest {
-            (&mut tally.honest, &mut tally.false_outliers)
+    let rules = Rules { expected: is_pinned.then_some(&expected), ..Rules::default() };
+    for at in 0..count {
+        let says = if list.is_alive(at) {
+            manner.before().honest(&list, at, &cached, &mut random)
         } else {
-            (&mut tally.liars, &mut tally.missed_outliers)
+            Outcome::Timeout
         };
-        *all += group.resolvers;
-        if group.class.is_outlier() != is_honest {
+        list.world.say(at, Some(says));
+    }
+    let before = list.world.with(rules, &Memory::default(), 3_600);
+    let mut is_honest: Vec<Option<bool>> = vec![None; count];
+    for (at, is_honest) in is_honest.iter_mut().enumerate() {
+        if !list.is_alive(at) {
             continue;
         }
-        *wrong += group.resolvers;
+        let honest = manner.honest(&list, at, &cached, &mut random);
+        let says = match () {
+            () if trouble.fails[at] => Outcome::Answer(Answer::new(Content::Servfail)),
+            () if random.is(0.01) => chance(&mut random),
+            () => {
+                *is_honest = Some(!trouble.lies[at]);
+                if trouble.lies[at] { disturbance.lie(manner, honest, &mut random) } else { honest }
+            }
+        };
+        list.world.say(at, Some(says));
     }
-    let told = diverging(verdict);
-    let chosen: Vec<String> = chosen.into_iter().map(code).collect();
-    let is_chosen = |country: &&&str| chosen.iter().any(|code| code == **country);
-    tally.false_countries += told.iter().filter(|country| !is_chosen(country)).count();
-    tally.countries += chosen.len();
-    tally.missed_countries += chosen.iter().filter(|code| !told.contains(&code.as_str())).count();
+    let Judged { verdict, .. } = list.world.with(rules, &before.memory, 7_200);
+
+    let mut tally = Tally { runs: 1, ..Tally::default() };
+    for (class, is_honest) in verdict.classes.iter().zip(is_honest) {
+        let is_out = class.is_outlier() || *class == Class::Conflict;
+        match is_honest {
+            Some(true) => {
+                tally.honest += 1;
+                tally.false_outliers += usize::from(is_out);
+            }
+            Some(false) => {
+                tally.liars += 1;
+                tally.missed_outliers += usize::from(!is_out);
+            }
+            None => {}
+        }
+    }
+    let (told, networks) = (diverging(&verdict), list.networks());
+    let codes: Vec<String> = trouble.countries.iter().map(|place| code(*place)).collect();
+    tally.false_countries = told.iter().filter(|it| !codes.iter().any(|code| code == **it)).count();
+    for (place, code) in trouble.countries.iter().zip(&codes) {
+        let is_wanted = networks[place] >= IS_TOLD;
+        tally.countries += usize::from(is_wanted);
+        tally.missed_countries += usize::from(is_wanted && !told.contains(&code.as_str()));
+    }
     let is_page = verdict.unexpected == Severity::Page || verdict.failing == Severity::Page;
-    let is_wanted = matches!(what, Hijack(_)) && pinned || what == AllFail;
-    tally.pages += usize::from(is_wanted);
-    tally.missed_pages += usize::from(is_wanted && !is_page);
-    tally.false_pages += usize::from(is_page && !is_wanted);
+    let is_wanted = disturbance.is_page(is_pinned);
+    tally.pages = usize::from(is_wanted);
+    tally.missed_pages = usize::from(is_wanted && !is_page);
+    tally.false_pages = usize::from(is_page && !is_wanted);
+    Some(tally)
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.honest += other.honest;
+        self.false_outliers += other.false_outliers;
+        self.liars += other.liars;
+        self.missed_outliers += other.missed_outliers;
+        self.false_countries += other.false_countries;
+        self.countries += other.countries;
+        self.missed_countries += other.missed_countries;
+        self.false_pages += other.false_pages;
+        self.pages += other.pages;
+        self.missed_pages += other.missed_pages;
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "runs={} false_outliers={}/{} missed_outliers={}/{} false_countries={} missed_countries={}/{} \
+             false_pages={} missed_pages={}/{}",
+            self.runs,
+            self.false_outliers,
+            self.honest,
+            self.missed_outliers,
+            self.liars,
+            self.false_countries,
+            self.missed_countries,
+            self.countries,
+            self.false_pages,
+            self.missed_pages,
+            self.pages
+        )
+    }
+
+    /// What is wrong, in the order of [`MOST`].
+    fn wrong(&self) -> [usize; 6] {
+        [
+            self.false_outliers,
+            self.missed_outliers,
+            self.false_countries,
+            self.missed_countries,
+            self.false_pages,
+            self.missed_pages,
+        ]
+    }
+}
+
+/// Whether a cell is judged in this run.
+fn is_drawn(cell: Cell) -> bool {
+    let seed = std::env::var("TURBULENCE_SHARE").unwrap_or_default();
+    let key = format!("{seed} {cell:?}");
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    // The long lists take most of the time.
+    let one_in = if SIZES[cell.2].0 > 1_000 { 60 } else { 6 };
+    seed == "all" || (hash >> 20) % one_in == 0
 }
 
 #[test]
 fn verdicts_are_seldom_false_and_seldom_missed() {
-    let mut table = String::new();
-    let mut sum = |pinned: bool, names: std::ops::Range<usize>, what: &str| {
-        let mut tally = Tally::default();
-        for name in names {
-            for disturbance in DISTURBANCES {
-                if !pinned && matches!(disturbance, Hijack(_)) {
-                    continue;
-                }
-                for list in 0..LISTS.len() {
-                    run(name, disturbance, list, pinned, &mut tally);
+    let mut rows: BTreeMap<(bool, Family, usize), Tally> = BTreeMap::new();
+    for (name, manner) in MANNERS.iter().enumerate() {
+        for what in 0..DISTURBANCES.len() {
+            for size in 0..SIZES.len() {
+                for is_pinned in [true, false] {
+                    let cell = (name, what, size, is_pinned);
+                    if let Some(tally) = is_drawn(cell).then(|| run(cell)).flatten() {
+                        let row = (!is_pinned, manner.family(), size);
+                        rows.entry(row).or_default().add(tally);
+                    }
                 }
             }
         }
-        let Tally { runs, honest, false_outliers, liars, missed_outliers, .. } = tally;
-        let Tally { false_countries, countries, missed_countries, .. } = tally;
-        let Tally { false_pages, pages, missed_pages, .. } = tally;
-        writeln!(
-            table,
-            "{what:<28} runs={runs} false_outliers={false_outliers}/{honest} \
-             missed_outliers={missed_outliers}/{liars} false_countries={false_countries} \
-             missed_countries={missed_countries}/{countries} false_pages={false_pages} \
-             missed_pages={missed_pages}/{pages}"
-        )
-        .unwrap();
-        tally
-    };
-    let pinned = sum(true, 0..NAMES.len(), "pinned");
-    let fixed = sum(false, 0..2, "one answer, no pin");
-    let pools = sum(false, 2..6, "pools, no pin");
-    let by_place = sum(false, 6..8, "answers by place, no pin");
-    println!("{table}");
-    let is_rare = |some: usize, of: usize| some * 100 <= of;
-    for tally in [&pinned, &fixed, &pools, &by_place] {
-        assert_eq!((tally.false_countries, tally.false_pages), (0, 0), "\n{table}");
-        assert!(is_rare(tally.false_outliers, tally.honest), "\n{table}");
     }
-    assert_eq!((pinned.missed_outliers, fixed.missed_outliers), (0, 0), "\n{table}");
-    assert_eq!((pinned.missed_countries, fixed.missed_countries), (0, 0), "\n{table}");
-    assert_eq!((pinned.missed_pages, fixed.missed_pages), (0, 0), "\n{table}");
+    let mut table = String::new();
+    for ((is_unpinned, family, size), tally) in &rows {
+        let pin = if *is_unpinned { "no pin" } else { "pinned" };
+        let (size, _) = SIZES[*size];
+        let family = format!("{family:?}");
+        writeln!(table, "{pin} {family:<8} list={size:<5} {}", tally.line()).unwrap();
+    }
+    println!("{table}");
+    for ((is_unpinned, family, size), tally) in rows {
+        let is_its = |most: &&(bool, Family, _)| (most.0, most.1) == (!is_unpinned, family);
+        let (.., most) = MOST.iter().find(is_its).unwrap();
+        let is_within = tally.wrong().iter().zip(most[size]).all(|(wrong, most)| *wrong <= most);
+        assert!(is_within, "{family:?}, {:?}: {:?}\n{table}", SIZES[size], tally.wrong());
+    }
 }
