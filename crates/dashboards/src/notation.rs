@@ -88,6 +88,12 @@ fn replaced(text: &str, names: &Names) -> anyhow::Result<Option<String>> {
     for part in parts {
         let end = part.find(|c: char| !(c.is_ascii_lowercase() || c == '_')).unwrap_or(part.len());
         let (name, rest) = part.split_at(end);
+        // PromQL's own, as in `up[1h] @ end()`.
+        if rest.starts_with(' ') && name.is_empty() {
+            done += "@";
+            done += rest;
+            continue;
+        }
         let meaning = names.get(name).with_context(|| format!("@{name} is no name"))?;
         done += meaning;
         done += rest;
@@ -140,6 +146,7 @@ mod tests {
     fn names_stand_for_text_with_names_in_it() {
         let names = names(&[("all", r#"a="b", @some"#), ("some", r#"c=~"$d""#)]);
         assert_eq!(spelled_out("sum(up{@all})", &names).unwrap(), r#"sum(up{a="b", c=~"$d"})"#);
+        assert_eq!(spelled_out("up[1h] @ end()", &names).unwrap(), "up[1h] @ end()");
         assert!(spelled_out("up{@nobody}", &names).unwrap_err().to_string().contains("@nobody"));
     }
 

@@ -1,10 +1,11 @@
-//! Which of many series a graph shows: those that stood out at any time of its range, the same ones at each of its points.
-//! No I/O, no clock.
+//! Which of many series a graph shows: those that stood out at any time of its range, and those that do now, the same ones
+//! at each of its points. No I/O, no clock.
 //!
 //! Prometheus evaluates `topk` anew at each point of a graph: sixty lines of a fleet whose values change places are
-//! hundreds of pieces. So what picks is asked once, as of the end, for the furthest values of the whole range: whoever looks
-//! at an incident that is over must find it among what is picked. What vanished within the range counts as what it was.
-//! Who is picked of equals does not change from one query of a panel to the next, nor from one look to the next.
+//! hundreds of pieces. So what picks is asked once, as of the end. Half of the places are for the furthest values of the
+//! whole range: whoever looks at an incident that is over must find it among what is picked. What vanished within the range
+//! counts as what it was. The other half is for the values of now: a minute in which all of a fleet was silent makes all of
+//! it equal, and would hide the one that is silent still. Who is picked of equals does not change from one query of a panel to the next, nor from one look to the next.
 
 use std::ops::Range;
 
@@ -25,8 +26,7 @@ pub(crate) fn once(query: &str) -> anyhow::Result<String> {
     while let Some(call) = first_call(rest)? {
         let Call { whole, of } = call;
         let (before, candidates) = (&rest[..whole.start], rest[of.clone()].trim());
-        let by = &rest[whole.start..of.start];
-        let picker = format!("{by} {})", furthest(candidates, by.starts_with("topk"))?);
+        let picker = picker(&rest[whole.start..of.start], candidates)?;
         rest = &rest[whole.end..];
         if done.is_empty() && before.is_empty() && rest.is_empty() {
             return Ok(format!("({candidates}) and {picker}"));
@@ -38,6 +38,17 @@ pub(crate) fn once(query: &str) -> anyhow::Result<String> {
         done += &picker;
     }
     Ok(done + rest)
+}
+
+/// What is asked instead of `topk(60, X)`, whose head is `topk(60,`.
+fn picker(head: &str, candidates: &str) -> anyhow::Result<String> {
+    let (name, places) = head.split_once('(').context("no parenthesis")?;
+    let places = places.trim_end_matches(',').trim();
+    let places: u32 = places.parse().with_context(|| format!("not a number: {places}"))?;
+    let (then, now) = (places.div_ceil(2), places / 2);
+    let furthest = furthest(candidates, name == "topk")?;
+    let last = format!("last_over_time(({candidates})[$__rate_interval:$__rate_interval] @ end())");
+    Ok(format!("({name}({then}, {furthest}) or {name}({now}, {last}))"))
 }
 
 /// Where in a text something is picked, and of what.
@@ -146,13 +157,13 @@ mod tests {
     #[test]
     fn what_picks_among_its_own_series_is_asked_of_the_whole_range() {
         let query = r#"topk(60, max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"}))"#;
-        let wanted = r#"(max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"})) and topk(60, max by (site, id) (max_over_time(ipmi_temperature_celsius{site=~"$site", target="a(}b"}[$__range] @ end())))"#;
+        let wanted = r#"(max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"})) and (topk(30, max by (site, id) (max_over_time(ipmi_temperature_celsius{site=~"$site", target="a(}b"}[$__range] @ end()))) or topk(30, last_over_time((max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"}))[$__rate_interval:$__rate_interval] @ end())))"#;
         assert_eq!(once(query).unwrap(), wanted);
-        let query = "bottomk(4, min by (a) (margin{}))";
-        let wanted = "(min by (a) (margin{})) and bottomk(4, min by (a) (min_over_time(margin{}[$__range] @ end())))";
+        let query = "bottomk(5, min by (a) (margin{}))";
+        let wanted = "(min by (a) (margin{})) and (bottomk(3, min by (a) (min_over_time(margin{}[$__range] @ end()))) or bottomk(2, last_over_time((min by (a) (margin{}))[$__rate_interval:$__rate_interval] @ end())))";
         assert_eq!(once(query).unwrap(), wanted);
         let query = "topk(4, max by (a) (state{}) > 0)";
-        let wanted = "(max by (a) (state{}) > 0) and topk(4, max by (a) (max_over_time(state{}[$__range] @ end())) > 0)";
+        let wanted = "(max by (a) (state{}) > 0) and (topk(2, max by (a) (max_over_time(state{}[$__range] @ end())) > 0) or topk(2, last_over_time((max by (a) (state{}) > 0)[$__rate_interval:$__rate_interval] @ end())))";
         assert_eq!(once(query).unwrap(), wanted);
     }
 
@@ -161,8 +172,9 @@ mod tests {
         let point_by_point = |query: &str, most: &str| {
             let (picker, candidates) = query.split_once(", ").unwrap();
             let candidates = candidates.strip_suffix(')').unwrap();
+            let name = picker.strip_suffix("(4").unwrap();
             let wanted = format!(
-                "({candidates}) and {picker}, {most}_over_time(({candidates})[$__range:$__rate_interval] @ end()))"
+                "({candidates}) and ({name}(2, {most}_over_time(({candidates})[$__range:$__rate_interval] @ end())) or {name}(2, last_over_time(({candidates})[$__rate_interval:$__rate_interval] @ end())))"
             );
             assert_eq!(once(query).unwrap(), wanted);
         };
@@ -181,7 +193,7 @@ mod tests {
     fn another_query_may_pick() {
         let query =
             r#"max by (site) (a{}) and on (site) topk(4, max by (site) (b:c{} - {x="y"})) or d{}"#;
-        let wanted = r#"max by (site) (a{}) and on (site) topk(4, max_over_time((max by (site) (b:c{} - {x="y"}))[$__range:$__rate_interval] @ end())) or d{}"#;
+        let wanted = r#"max by (site) (a{}) and on (site) (topk(2, max_over_time((max by (site) (b:c{} - {x="y"}))[$__range:$__rate_interval] @ end())) or topk(2, last_over_time((max by (site) (b:c{} - {x="y"}))[$__rate_interval:$__rate_interval] @ end()))) or d{}"#;
         assert_eq!(once(query).unwrap(), wanted);
     }
 
@@ -198,6 +210,7 @@ mod tests {
             ("topk(4, topk(5, a{}))", "what is picked"),
             ("topk(4, max_over_time((a{} + b{})[1h:5m]))", "subquery"),
             ("topk(4, a{}", "never closed"),
+            ("topk($n, a{})", "not a number"),
             ("topk by (a) (4, a{})", "by labels"),
         ] {
             let error = once(query).unwrap_err().to_string();

@@ -70,13 +70,13 @@ pub(crate) struct SessionKeys {
 }
 
 impl SessionKeys {
-    /// Derives K1 and K2 from the session integrity key.
-    ///
-    /// The constants are 20 bytes long whatever the hash: so do firmware and other clients.
     pub(crate) fn suite(&self) -> CipherSuite {
         self.suite
     }
 
+    /// Derives K1 and K2 from the session integrity key.
+    ///
+    /// The constants are 20 bytes long whatever the hash: so do firmware and other clients.
     pub(crate) fn derive(suite: CipherSuite, sik: &[u8]) -> SessionKeys {
         let k2 = hmac(suite, sik, &[&[0x02; 20]]);
         let mut cipher = Zeroizing::new([0; AES_BLOCK]);

@@ -1,4 +1,4 @@
-//! Which of a large fleet a graph shows: who stood out while it lasted, and what is rare before what is common.
+//! Which of a large fleet a graph shows: who stood out while it lasted, who does now, and what is rare before what is common.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -21,7 +21,7 @@ struct Minutes {
     others: &'static [(&'static str, &'static str)],
 }
 
-const CASES: [Minutes; 8] = [
+const CASES: [Minutes; 11] = [
     Minutes {
         board: "thermal",
         panel: "Temperatures",
@@ -33,6 +33,19 @@ const CASES: [Minutes; 8] = [
         panel: "BMC answers",
         odd: &[(r#"ipmi_up{target="odd", collector="ipmi"}"#, "1x5 0x3 1x30")],
         others: &[(r#"ipmi_up{target="m#", collector="ipmi"}"#, "1x30")],
+    },
+    // All of them were so for some minutes, and one is now.
+    Minutes {
+        board: "thermal",
+        panel: "Temperatures",
+        odd: &[(r#"ipmi_temperature_celsius{target="odd"}"#, "95x8 20x6 85x30")],
+        others: &[(r#"ipmi_temperature_celsius{target="m#"}"#, "20x5 95x3 20x30")],
+    },
+    Minutes {
+        board: "thermal",
+        panel: "BMC answers",
+        odd: &[(r#"ipmi_up{target="odd", collector="ipmi"}"#, "1x14 0x30")],
+        others: &[(r#"ipmi_up{target="m#", collector="ipmi"}"#, "1x5 0x3 1x30")],
     },
     // Between two points of what is looked at point by point.
     Minutes {
@@ -83,6 +96,18 @@ const CASES: [Minutes; 8] = [
         others: &[
             (r#"dns_consistency_unexpected_ratio{set="s", name="m#"}"#, "0x30"),
             (r#"dns_consistency_failing_ratio{set="s", name="m#"}"#, "0.3x30"),
+        ],
+    },
+    Minutes {
+        board: "dns",
+        panel: "Unexpected, failing, contested",
+        odd: &[
+            (r#"dns_consistency_unexpected_ratio{set="s", name="odd"}"#, "0x30"),
+            (r#"dns_consistency_failing_ratio{set="s", name="odd"}"#, "1x30"),
+        ],
+        others: &[
+            (r#"dns_consistency_unexpected_ratio{set="s", name="m#"}"#, "0.01x30"),
+            (r#"dns_consistency_failing_ratio{set="s", name="m#"}"#, "0x30"),
         ],
     },
     Minutes {
@@ -140,7 +165,7 @@ impl Minutes {
             let query = variable.replace_all(query, "~\".*\"");
             let query = query.replace("$__range", "20m").replace("$__rate_interval", "2m");
             let picker =
-                ["topk(", "bottomk("].iter().filter_map(|name| query.rfind(&format!(" {name}")));
+                ["topk(", "bottomk("].iter().filter_map(|name| query.rfind(&format!(" ({name}")));
             let Some(picker) = picker.max().map(|at| &query[at..]) else { continue };
             asked += 1;
             let shown = format!(

@@ -22,6 +22,8 @@ pub(super) struct Lan {
     link: Link,
     bmc: SocketAddr,
     credentials: Credentials,
+    /// That of the newest session.
+    suite: Option<CipherSuite>,
     /// What the sessions counted that this one renewed.
     earlier: Counters,
 }
@@ -33,7 +35,13 @@ impl Lan {
         options: &Options,
     ) -> Result<Lan, SessionError> {
         let link = Link::open(bmc, credentials, options).await?;
-        Ok(Lan { link, bmc, credentials: credentials.clone(), earlier: Counters::default() })
+        Ok(Lan {
+            suite: link.connection.suite(),
+            link,
+            bmc,
+            credentials: credentials.clone(),
+            earlier: Counters::default(),
+        })
     }
 
     pub(super) async fn read(
@@ -49,7 +57,7 @@ impl Lan {
 
     /// A new session on a new socket, in place of one whose sequence numbers are used up.
     async fn renew(&mut self, options: &Options) -> Result<(), CommandError> {
-        let options = match self.suite() {
+        let options = match self.suite {
             Some(suite) => options.clone().beginning_with(suite),
             None => options.clone(),
         };
@@ -57,6 +65,7 @@ impl Lan {
         let fresh = Link::open(self.bmc, &self.credentials, &options).await;
         let fresh = fresh.map_err(|_| CommandError::SessionLost)?;
         self.earlier = self.counters();
+        self.suite = fresh.connection.suite();
         self.link = fresh;
         Ok(())
     }
@@ -66,7 +75,7 @@ impl Lan {
     }
 
     pub(super) fn suite(&self) -> Option<CipherSuite> {
-        self.link.connection.suite()
+        self.suite
     }
 
     pub(super) fn counters(&self) -> Counters {

@@ -126,7 +126,6 @@ impl IpmiSession {
                 Ok(())
             }
             Err(failure) => {
-                self.suite.failed();
                 // A name without an address is no session that was refused.
                 if failure != PollFailure::Resolve {
                     self.traffic.session_failures.inc(failure);

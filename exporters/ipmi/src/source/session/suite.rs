@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// that somebody forged must not keep the better one away for ever.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// What the next log-in begins with, so that a BMC that says nothing about a suite that it does not speak
+/// What the next log-in begins with before it goes on with the others, so that a BMC that says nothing about a suite that it does not speak
 /// costs its time once, and not at each session.
 #[derive(Debug, Default)]
 pub(super) struct LastSuite(Option<(CipherSuite, Instant)>);
@@ -26,11 +26,6 @@ impl LastSuite {
         if suite.is_none() || suite != self.at(now) {
             self.0 = suite.map(|suite| (suite, now));
         }
-    }
-
-    /// A log-in failed, which may be of another BMC or of new firmware.
-    pub(super) fn failed(&mut self) {
-        self.0 = None;
     }
 }
 
@@ -52,14 +47,5 @@ mod tests {
         // The module's order was tried again, and ended the same.
         last.opened(Some(CipherSuite::Suite3), begun + 24 * HOUR);
         assert_eq!(last.at(begun + 47 * HOUR), Some(CipherSuite::Suite3));
-    }
-
-    #[test]
-    fn a_log_in_that_fails_forgets_it() {
-        let mut last = LastSuite::default();
-        let now = Instant::now();
-        last.opened(Some(CipherSuite::Suite3), now);
-        last.failed();
-        assert_eq!(last.at(now), None);
     }
 }
