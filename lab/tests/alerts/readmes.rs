@@ -145,7 +145,7 @@ fn module(keys: &str) -> String {
 /// What an exporter says of a config that it does not take.
 fn refused(name: &str, config: &str) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
-    for secret in ["bmc.password", "prometheus.password"] {
+    for secret in ["bmc.password", "prometheus.password", "globalping.token"] {
         fs::write(folder.path().join(secret), "secret\n").unwrap();
     }
     let program = find_own(&format!("turbulence-{name}")).unwrap();
