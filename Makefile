@@ -6,7 +6,7 @@ export CARGO_TERM_COLOR ?= auto
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 PRODUCTS := $(addprefix turbulence-,$(notdir $(wildcard exporters/*)))
 
-.PHONY: help demo test judge long check bench bench-dns bench-ipmi bench-rules in-band fuzz mutations dist setup
+.PHONY: help demo test judge long check pictures bench bench-dns bench-ipmi bench-rules in-band fuzz mutations dist setup
 
 help:
 	@echo "make demo                 the simulated world, with every incident played and explained"
@@ -17,8 +17,10 @@ help:
 	@echo "                          the commit; TURBULENCE_SHARE=all make test plays all of them"
 	@echo "make judge                every world of worlds/: what would have been notified, and whether that was wanted"
 	@echo "make long                 what that leaves out: all incidents, the newest Prometheus too, each clause of the"
-	@echo "                          rules broken once, ten minutes of each fuzz target; an hour and a half"
+	@echo "                          rules broken once, pictures, ten minutes of each fuzz target; two hours"
 	@echo "make check                format, lints, docs, rules, configs, dependencies"
+	@echo "make pictures             every dashboard drawn by Grafana's packages, calm and in its incident, and looked at; needs"
+	@echo "                          node 20 and npm; an hour"
 	@echo "make bench                the peers beside ours on the same simulated world: latency, DNS"
 	@echo "make bench-dns            the same for DNS alone: 25,000 resolvers beside the peers, then a million"
 	@echo "make bench-ipmi           the same for BMCs: 100 beside ipmi_exporter, then up to 10,000"
@@ -53,6 +55,13 @@ long:
 
 check: setup
 	./.ci/check
+
+# Not part of the tests: it installs half a gigabyte of packages from npm.
+pictures:
+	@command -v npm >/dev/null || { echo "make pictures needs node 20 and npm (on Debian 13: apt-get install nodejs npm)" >&2; exit 1; }
+	@./lab/setup.sh chromium
+	$(CARGO) build --workspace --bins
+	pictures/run
 
 bench:
 	@./lab/setup.sh prometheus-smokeping-prober dnsperf /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring

@@ -39,6 +39,7 @@ pub mod newest;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
+pub mod recording;
 pub mod rehearsal;
 pub mod replay;
 pub mod resolvers;

@@ -14,6 +14,7 @@ use turbulence_lab::demo::{self, Outcome, inspection};
 use turbulence_lab::in_band;
 use turbulence_lab::judge;
 use turbulence_lab::netns;
+use turbulence_lab::recording;
 use turbulence_lab::rehearsal;
 use turbulence_lab::replay::{self, Replay};
 use turbulence_lab::world::{Options, World};
@@ -46,6 +47,8 @@ enum Command {
     Judge(judge::Options),
     /// List the replays.
     Replays,
+    /// Play incidents in the world and keep what Prometheus saw of them, for `make pictures`. Half an hour.
+    Record(Recording),
     /// Unpack Debian's newest builds of packages below target/, and print the folders of their programs
     /// as a PATH begins.
     DebianSid {
@@ -100,6 +103,16 @@ struct Rehearsal {
     runbooks_dir: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct Recording {
+    /// Folder into which it goes.
+    #[arg(long, value_name = "FOLDER", default_value = "target/pictures/recording")]
+    into: PathBuf,
+    /// The root of the repository. [default: where the lab was built]
+    #[arg(long, value_name = "FOLDER")]
+    suite: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     // What exporters warn of in a world is the world's own trouble.
@@ -149,6 +162,10 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::BenchRules(options) => start_bench_rules(&options),
         Command::InBand(options) => start_in_band(&options),
         Command::Judge(options) => judge::run(&options, println),
+        Command::Record(options) => {
+            netns::acquire()?;
+            start_recording(&options)
+        }
         Command::World(options) => {
             netns::acquire()?;
             start_world(options)
@@ -208,6 +225,15 @@ async fn start_in_band(options: &in_band::Options) -> anyhow::Result<bool> {
 }
 
 #[tokio::main]
+async fn start_recording(options: &Recording) -> anyhow::Result<bool> {
+    let suite = suite(options.suite.as_ref())?;
+    tokio::select! {
+        result = recording::record(&suite, &options.into) => result.map(|()| true),
+        signal = interrupted() => signal.map(|_| false),
+    }
+}
+
+#[tokio::main]
 async fn start_world(options: Rehearsal) -> anyhow::Result<bool> {
     let options = rehearsal::Options {
         listen: options.listen,
@@ -223,7 +249,7 @@ async fn start_world(options: Rehearsal) -> anyhow::Result<bool> {
 }
 
 async fn demo(options: &Demo, replays: Vec<Replay>) -> anyhow::Result<bool> {
-    let suite = suite(options)?;
+    let suite = suite(options.suite.as_ref())?;
     println(
         "Starting the world: 6 machines, 6 vantages, 2,000 resolvers, 8 exporters, Prometheus, Alertmanager.",
     );
@@ -290,9 +316,9 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Replay>> {
 }
 
 /// Where the shipped rules are: as told, or where the lab was built, or here.
-fn suite(options: &Demo) -> anyhow::Result<PathBuf> {
+fn suite(told: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let places = options.suite.iter().cloned().chain([built, PathBuf::from(".")]);
+    let places = told.into_iter().cloned().chain([built, PathBuf::from(".")]);
     for place in places {
         if place.join("alerts/alertmanager.yml").is_file() {
             return place.canonicalize().with_context(|| format!("finding {}", place.display()));

@@ -122,6 +122,11 @@ impl World {
     /// Starts everything and waits until the whole chain has been proven: every exporter is
     /// scraped, and the watchdog's notification has come through Alertmanager.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        Self::start_with(options, Vec::new()).await
+    }
+
+    /// The same, where Prometheus scrapes `more` than what is in the world.
+    pub async fn start_with(options: &Options, more: Vec<ScrapeTarget>) -> anyhow::Result<Self> {
         let folder = crate::folder::own()?;
         let usual = |port: u16| options.usual_ports.then_some(port);
         let launcher = Launcher::start()?;
@@ -148,6 +153,7 @@ impl World {
         let (place, target) = Homing::place();
         let mut scraped = simulation.scraped().to_vec();
         scraped.push(target);
+        scraped.extend(more);
         let setup = prometheus::Setup {
             suite: &options.suite,
             folder: &subfolder(folder.path(), "prometheus")?,
@@ -220,6 +226,11 @@ impl World {
     /// Where the logs and states are, for as long as the world lives.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Ends everything, and leaves the logs and states for as long as what is returned lives.
+    pub fn into_folder(self) -> TempDir {
+        self.folder
     }
 
     /// Fails when something that must run has ended.

@@ -147,11 +147,10 @@ fn targets(panel: &Panel, look: &Value, names: &Names) -> anyhow::Result<Vec<Val
 }
 
 fn drawn(series: &Series, shared: &Shared) -> Value {
-    let regexp = series.named.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
-    let matcher = match regexp {
-        Some(regexp) => json!({"id": "byRegexp", "options": regexp}),
-        None => json!({"id": "byName", "options": series.named}),
-    };
+    // Without its slashes Grafana takes a regular expression for that of the whole name.
+    let is_regexp = series.named.starts_with('/') && series.named.ends_with('/');
+    let id = if is_regexp { "byRegexp" } else { "byName" };
+    let matcher = json!({"id": id, "options": series.named});
     let property = match (
         shared.strokes.get(&series.drawn),
         series.drawn.strip_prefix("shades of "),

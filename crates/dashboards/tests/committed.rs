@@ -112,3 +112,22 @@ fn a_fault_in_the_source_is_told_with_its_place() {
         }
     }
 }
+
+/// Without slashes Grafana takes it for a regular expression of the whole name, and `^timeout` is no name.
+#[test]
+fn a_regular_expression_keeps_its_slashes() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (at, found) in text.match_indices("\"id\": \"byRegexp\"") {
+            let (_, options) = text[at + found.len()..].split_once("\"options\": \"").unwrap();
+            assert!(options.starts_with('/'), "{}: {}", path.display(), &options[..20]);
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}

@@ -8,6 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::{Ground, start_exporter, subfolder};
 use crate::bmc::replay::Player;
@@ -90,6 +92,21 @@ impl Hardware {
     /// The machine of this name.
     pub fn machine(&self, name: &str) -> anyhow::Result<&Player> {
         self.players.get(name).with_context(|| format!("there is no machine {name}"))
+    }
+
+    /// Halts the exporter, which then answers nobody.
+    pub(crate) fn halt(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = Pid::from_raw(i32::try_from(self.exporter.id())?);
+        kill(id, signal).context("signalling turbulence-ipmi")
     }
 
     pub(crate) fn must_run(&mut self) -> anyhow::Result<()> {
