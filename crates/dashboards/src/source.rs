@@ -205,7 +205,8 @@ impl Panel {
         said.next().filter(|_| said.next().is_none())
     }
 
-    /// The panel with what `base` says where it says nothing. Its columns follow those of `base`.
+    /// The panel with what `base` says where it says nothing. Its columns follow those of `base`, and one of the
+    /// same title takes the place of that.
     pub(crate) fn over(self, base: Self) -> Self {
         Self {
             r#use: base.r#use,
@@ -229,7 +230,7 @@ impl Panel {
             legend: self.legend.or(base.legend),
             queries: self.queries.or(base.queries),
             series: self.series.or(base.series),
-            columns: appended(base.columns, self.columns),
+            columns: columns(base.columns, self.columns),
             sort: self.sort.or(base.sort),
             hide: self.hide.or(base.hide),
             unseen: self.unseen.or(base.unseen),
@@ -239,10 +240,16 @@ impl Panel {
     }
 }
 
-/// The one list behind the other, where there are both.
-fn appended<T>(first: Option<Vec<T>>, then: Option<Vec<T>>) -> Option<Vec<T>> {
-    match (first, then) {
-        (Some(first), Some(then)) => Some(first.into_iter().chain(then).collect()),
-        (first, then) => first.or(then),
+/// The columns of a base with those of a panel in their places, or behind them.
+fn columns(base: Option<Vec<Column>>, own: Option<Vec<Column>>) -> Option<Vec<Column>> {
+    let (base, mut own) = match (base, own) {
+        (Some(base), Some(own)) => (base, own),
+        (base, own) => return base.or(own),
+    };
+    let mut all: Vec<Column> = Vec::new();
+    for column in base {
+        let same = own.iter().position(|one| one.title == column.title);
+        all.push(same.map_or(column, |place| own.remove(place)));
     }
+    Some(all.into_iter().chain(own).collect())
 }

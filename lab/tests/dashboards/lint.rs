@@ -168,6 +168,21 @@ fn what_picks_the_lines_of_a_graph_picks_once_and_the_same_for_all_of_its_querie
 }
 
 #[test]
+fn no_table_has_two_columns_of_one_title() {
+    for panel in all_panels() {
+        for transformation in items(&panel.json["transformations"]) {
+            let Some(titles) = transformation["options"]["renameByName"].as_object() else {
+                continue;
+            };
+            let mut seen = BTreeSet::new();
+            for title in titles.values() {
+                assert!(seen.insert(title.to_string()), "{}: {title} twice", panel.place);
+            }
+        }
+    }
+}
+
+#[test]
 fn rates_are_taken_over_the_rate_interval_and_counters_only_as_rates() {
     for panel in all_panels() {
         for expression in panel.expressions() {
