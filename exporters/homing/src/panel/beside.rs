@@ -30,8 +30,9 @@ pub(crate) fn instead<'a>(
         let own = verdict.targets.get(endpoint);
         for (ip, judged) in &told.addresses {
             let of_it = own.and_then(|it| it.addresses.iter().find(|it| it.ip == *ip));
-            let is_ours = of_it.is_some_and(|it| it.told != Class::Insufficient);
-            if is_ours || judged.class == Class::Insufficient {
+            // A measurement may be of several endpoints: not each of its addresses is of each of these.
+            let are_few = of_it.is_some_and(|it| it.told == Class::Insufficient);
+            if !are_few || judged.class == Class::Insufficient {
                 continue;
             }
             let places = judged.voters.len();
@@ -102,7 +103,9 @@ mod tests {
         let (few, none) = (own(IP, Insufficient), Verdict::default());
         let panels = [panel(8, OneSite), panel(40, SeveralSites), panel(40, OneSite)];
         assert_eq!(told(&panels, &few), [SeveralSites], "the larger, and of two the first");
-        assert_eq!(told(&panels[..1], &none), [OneSite]);
+        assert_eq!(told(&panels, &none), [], "an endpoint that nobody measures");
+        let elsewhere = own([192, 0, 2, 2].into(), Insufficient);
+        assert_eq!(told(&panels, &elsewhere), [], "another endpoint's address");
         assert_eq!(told(&[panel(3, Insufficient)], &few), []);
         for ours in [OneSite, SeveralSites, Undetermined] {
             assert_eq!(told(&panels, &own(IP, ours)), [], "{ours:?}");
