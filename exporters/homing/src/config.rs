@@ -5,6 +5,7 @@ mod claim;
 mod globalping;
 mod measurement;
 mod panel;
+mod public;
 mod route;
 mod service;
 #[cfg(test)]

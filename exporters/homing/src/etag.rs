@@ -18,7 +18,7 @@ use crate::outcome::Fetch;
 pub(crate) const PAUSE: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(86_400));
 /// And who is not there for so long: what says that may be a proxy before it, which knows no better.
-const AWAY: Duration = Duration::from_secs(3_600);
+pub(crate) const AWAY: Duration = Duration::from_secs(3_600);
 
 /// What came of asking once.
 #[derive(Debug)]

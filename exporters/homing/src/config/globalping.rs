@@ -12,12 +12,15 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::measurement::{LOOPBACK_INTERVAL, Own, PanelLabels, PanelWork, TAKEN, Way, is_here};
+use super::public::is_public;
 use crate::world::Endpoint;
 
 /// Whose it is.
 const GLOBALPING: &str = "https://api.globalping.io";
 /// Probes of one measurement: one round costs as many tests, of which an hour has few hundred.
 const PROBES: usize = 12;
+/// Fewer could never tell a class, and would leave out continents: each has one in turn.
+const LEAST_PROBES: usize = 6;
 /// One round in a quarter of an hour at most.
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(900), Duration::from_secs(86_400));
 /// Tests that an hour has for who shows no token, and for who does, by its documentation.
@@ -96,14 +99,15 @@ pub(super) fn checked(
     if !is_here && !url.starts_with("https://") {
         refuse(place, "url: must be https://HOST: a token is sent there");
     }
-    let Some(settings) = settings(&url, raw.token_file.as_ref().map(|it| it.value.as_path()))
-    else {
+    let token_file = raw.token_file.as_ref().map(|it| it.value.as_path());
+    let limits = settings(&format!("{url}/v1/limits"), token_file);
+    let (Some(settings), Some(limits)) = (settings(&url, token_file), limits) else {
         refuse(place, "url: must be a URL, as https://HOST");
         return Vec::new();
     };
     let networks: Vec<IpNet> = raw.networks.into_iter().map(|it| it.value).collect();
     let shortest = if is_here { LOOPBACK_INTERVAL } else { INTERVAL.0 };
-    let (mut all, mut tests, mut sum) = (Vec::new(), 0, Vec::new());
+    let (mut all, mut tests, mut sum) = (Vec::new(), 0_usize, Vec::new());
     for (at, Located { place, value: it }) in raw.endpoints.into_iter().enumerate() {
         let mut refuse = |what: String| refuse(place, &format!("endpoints[{at}].{what}"));
         let interval = it.interval.unwrap_or_else(|| kit::Duration::new(INTERVAL.0));
@@ -112,20 +116,28 @@ pub(super) fn checked(
             INTERVAL.0
         });
         let probes = it.probes.unwrap_or(PROBES);
-        if !(1..=PROBES).contains(&probes) {
-            refuse(format!("probes: must be from 1 to {PROBES}"));
+        if !(LEAST_PROBES..=PROBES).contains(&probes) {
+            refuse(format!("probes: must be from {LEAST_PROBES} to {PROBES}"));
         }
         if let Err(error) = it.labels.refuse(&TAKEN) {
             refuse(format!("labels: {error}"));
         }
         let seconds = usize::try_from(interval.as_secs()).unwrap_or(usize::MAX).max(1);
-        let hourly = probes.saturating_mul(3_600).div_ceil(seconds);
-        tests += hourly;
+        // Of an hour in which all are due: rounds begin together, and one a day is made in one of its hours.
+        let hourly = probes.saturating_mul(3_600_usize.div_ceil(seconds));
+        tests = tests.saturating_add(hourly);
         sum.push(format!("{hourly} ({probes} probes each {} min)", seconds / 60));
         let team = it.team.map(Name::into_string).unwrap_or_default();
-        let endpoints = vec![Endpoint { team, target: it.target.into_string() }];
+        let endpoint = Endpoint { team, target: it.target.into_string() };
+        let endpoints = vec![endpoint.clone()];
         let labels = PanelLabels { endpoints, own: it.labels, regions: regions.clone() };
-        let own = Own { url: url.clone(), networks: networks.clone(), probes };
+        let own = Own {
+            endpoint,
+            limits: Box::new(limits.clone()),
+            url: url.clone(),
+            networks: networks.clone(),
+            probes,
+        };
         let work = PanelWork {
             settings: settings.clone(),
             interval,
@@ -154,18 +166,8 @@ pub(super) fn checked(
 
 /// Whether a network can be one's own, and be reached by strangers.
 fn is_of_one(network: &IpNet) -> bool {
-    match network {
-        IpNet::V4(it) => {
-            let ip = it.network();
-            let is_inner = ip.is_private() || ip.is_loopback() || ip.is_link_local();
-            it.prefix_len() >= LARGEST.0 && !is_inner
-        }
-        IpNet::V6(it) => {
-            let ip = it.network();
-            let is_inner = ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local();
-            it.prefix_len() >= LARGEST.1 && !is_inner
-        }
-    }
+    let largest = if network.network().is_ipv4() { LARGEST.0 } else { LARGEST.1 };
+    network.prefix_len() >= largest && is_public(network)
 }
 
 /// The service, and the token's file.

@@ -10,6 +10,7 @@ use exporter_kit::config::Labels;
 use exporter_kit::discovery::HttpSd;
 use ipnet::IpNet;
 
+use super::public::is_public;
 use crate::world::Endpoint;
 
 /// One on this machine may be asked for oftener.
@@ -63,6 +64,10 @@ impl PanelLabels {
 /// What may be measured, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Own {
+    /// Whose addresses are measured: those of another endpoint are another work.
+    pub(crate) endpoint: Endpoint,
+    /// Where it says how many tests are left.
+    pub(crate) limits: Box<HttpSd>,
     /// The service.
     pub(crate) url: String,
     /// One's own networks: no address elsewhere is measured.
@@ -72,9 +77,9 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// Whether an address is one's own.
+    /// Whether an address is one's own, and may be told to strangers.
     pub(crate) fn has(&self, ip: IpAddr) -> bool {
-        self.networks.iter().any(|it| it.contains(&ip))
+        is_public(&ip.into()) && self.networks.iter().any(|it| it.contains(&ip))
     }
 }
 

@@ -234,7 +234,7 @@ const OWN: &str = "acknowledge_own_infrastructure: true";
 /// A section of Globalping with these keys, and what they leave out.
 fn globalping(keys: &str) -> String {
     let usual = [
-        ("networks:", "networks: [192.0.2.0/24]"),
+        ("networks:", "networks: [149.154.164.0/22]"),
         ("endpoints:", "endpoints: [{name: a, target: x}]"),
     ];
     let mut all = vec![keys];
@@ -260,12 +260,20 @@ fn every_fault_of_globalping_has_its_message() {
             "panel.globalping.networks[0]: must be public, and no larger than a /8",
         ),
         (
-            globalping(&format!("{OWN}, networks: [192.0.2.0/24, 10.1.0.0/16]")),
+            globalping(&format!("{OWN}, networks: [149.154.164.0/22, 10.1.0.0/16]")),
             "panel.globalping.networks[1]: must be public",
         ),
         (
             globalping(&format!("{OWN}, networks: ['fd00::/16']")),
             "panel.globalping.networks[0]: must be public",
+        ),
+        (
+            globalping(&format!("{OWN}, networks: [192.0.0.0/8]")),
+            "panel.globalping.networks[0]: must be public",
+        ),
+        (
+            globalping(&format!("{OWN}, endpoints: [{{name: a, target: x, probes: 5}}]")),
+            "endpoints[0].probes: must be from 6 to 12",
         ),
         (
             globalping(&format!("{OWN}, endpoints: []")),
@@ -281,7 +289,7 @@ fn every_fault_of_globalping_has_its_message() {
         ),
         (
             globalping(&format!("{OWN}, endpoints: [{{name: a, target: x, probes: 13}}]")),
-            "endpoints[0].probes: must be from 1 to 12",
+            "endpoints[0].probes: must be from 6 to 12",
         ),
         (
             globalping(&format!("{OWN}, endpoints: [{{name: routes, target: x}}]")),
@@ -322,8 +330,59 @@ fn more_tests_than_four_fifths_of_the_limit_are_refused_with_the_arithmetic() {
         error.contains("are 432 tests an hour; must be at most 400, 80 % of the 500"),
         "{error}"
     );
+    // One a day is made in one hour, and all are due in the same.
+    let daily = |endpoints: usize| {
+        let endpoints: Vec<_> =
+            (0..endpoints).map(|it| format!("{{name: e{it}, target: x, interval: 1d}}")).collect();
+        let keys = format!("{OWN}, endpoints: [{}]", endpoints.join(", "));
+        parse(&format!("{PROMETHEUS}{}\n", globalping(&keys)))
+    };
+    assert!(daily(16).is_ok());
+    let error = daily(17).unwrap_err();
+    assert!(error.contains("are 204 tests an hour; must be at most 200"), "{error}");
+    let twice = format!(
+        "{{name: a, target: x, probes: {0}}}, {{name: b, target: x, probes: {0}}}",
+        usize::MAX
+    );
+    let error =
+        parse(&format!("{PROMETHEUS}{}\n", globalping(&format!("{OWN}, endpoints: [{twice}]"))))
+            .unwrap_err();
+    assert!(error.contains("probes: must be from 6 to 12"), "{error}");
     // One on this machine has no limit of an hour.
     assert!(of(9, ", url: 'http://127.0.0.1:1'").is_ok());
+}
+
+#[test]
+fn another_endpoint_of_a_measurement_is_another_work_and_another_label_is_not() {
+    let of = |entry: &str| {
+        let section = globalping(&format!("{OWN}, endpoints: [{{name: a, {entry}}}]"));
+        let text = format!("{PROMETHEUS}{section}\n");
+        parse(&text).unwrap().panels().remove("a").unwrap()
+    };
+    let before = of("target: x");
+    for entry in ["target: y", "target: x, team: t"] {
+        assert_ne!(of(entry).work, before.work, "{entry}");
+    }
+    let labelled = of("target: x, labels: {env: prod}");
+    assert_eq!(labelled.work, before.work);
+    assert_ne!(labelled.labels, before.labels);
+}
+
+#[test]
+fn an_address_that_is_not_public_is_nobodys_own() {
+    let section = globalping(&format!("{OWN}, networks: [149.154.164.0/22, '2a00:1450::/29']"));
+    let config = parse(&format!("{PROMETHEUS}{section}\n")).unwrap();
+    let panels = config.panels();
+    let Way::Globalping(own) = &panels["a"].work.way else { panic!("it is made") };
+    let mut own = own.clone();
+    let has = |own: &Own, ip: &str| own.has(ip.parse().unwrap());
+    assert!(has(&own, "149.154.167.220") && has(&own, "2a00:1450::1") && !has(&own, "8.8.8.8"));
+    // Whatever the config was read by.
+    own.networks = vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
+    assert!(has(&own, "8.8.8.8"));
+    for ip in ["192.168.1.5", "100.64.0.9", "224.0.0.1", "::1", "::ffff:10.0.0.1", "ff02::1"] {
+        assert!(!has(&own, ip), "{ip}");
+    }
 }
 
 #[test]

@@ -3,19 +3,28 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use exporter_kit::discovery::HttpSd;
+use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 use super::globalping::Limits;
 
 /// That part of an hour's tests is left to whoever else uses the account.
 const LEFT_TO_OTHERS: u64 = 5;
+/// An hour of its own begins with the first test of an account: before that, nothing is said of its end.
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What is known of it.
 #[derive(Debug, Default)]
-pub(crate) struct Budget(Mutex<Known>);
+pub(crate) struct Budget {
+    known: Mutex<Known>,
+    turn: tokio::sync::Mutex<()>,
+}
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Known {
+    /// Whose it is: the service, and the token's file.
+    account: Option<HttpSd>,
     /// The last word, and until when it holds.
     said: Option<(Limits, Instant)>,
     /// Until when nothing is asked for.
@@ -23,10 +32,27 @@ struct Known {
 }
 
 impl Budget {
+    /// Nothing that was said of another account holds for this one.
+    pub(crate) fn is_of(&self, account: &HttpSd) {
+        self.with(|it| {
+            if it.account.as_ref() != Some(account) {
+                *it = Known { account: Some(account.clone()), ..Known::default() };
+            }
+        });
+    }
+
+    /// Who has it asks how many are left, and takes some: of all who ask at one moment, each would take the same.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
     /// Takes in what was said.
     pub(crate) fn hear(&self, limits: Limits, now: Instant) {
-        let until = now + Duration::from_secs(limits.reset.min(86_400));
-        self.with(|it| it.said = Some((limits, until)));
+        let until = match limits.reset {
+            0 if limits.remaining >= limits.limit => HOUR,
+            reset => Duration::from_secs(reset.min(86_400)),
+        };
+        self.with(|it| it.said = Some((limits, now + until)));
     }
 
     /// Nothing is asked for until then.
@@ -34,17 +60,9 @@ impl Budget {
         self.with(|it| it.pause = it.pause.max(Some(until)));
     }
 
-    /// Whether it wants to be left alone.
-    pub(crate) fn is_paused(&self, now: Instant) -> bool {
-        self.with(|it| it.pause.is_some_and(|until| now < until))
-    }
-
-    /// Whether so many tests are within it, by a word of now.
-    pub(crate) fn allows(&self, tests: usize, now: Instant) -> bool {
-        let said = self.with(|it| it.said).filter(|(_, until)| now <= *until);
-        said.is_some_and(|(it, _)| {
-            it.remaining >= (tests as u64).saturating_add(it.limit / LEFT_TO_OTHERS)
-        })
+    /// Until when it wants to be left alone, if it does.
+    pub(crate) fn paused(&self, now: Instant) -> Option<Instant> {
+        self.with(|it| it.pause).filter(|until| now < *until)
     }
 
     /// How many tests may be made still; none while nobody knows.
@@ -54,6 +72,11 @@ impl Budget {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Whether so many tests are within what is left, so that others have their share.
+pub(crate) fn allow(limits: Limits, tests: usize) -> bool {
+    limits.remaining >= (tests as u64).saturating_add(limits.limit / LEFT_TO_OTHERS)
 }

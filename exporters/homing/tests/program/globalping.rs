@@ -14,6 +14,12 @@ fn limits(remaining: u32) -> Said {
     Said::ok(json!({"rateLimit": {"measurements": {"create": create}}}).to_string())
 }
 
+/// And while nothing was spent.
+fn fresh() -> Said {
+    let create = json!({"type": "user", "limit": 500, "remaining": 500, "reset": 0});
+    Said::ok(json!({"rateLimit": {"measurements": {"create": create}}}).to_string())
+}
+
 fn begun() -> Said {
     Said {
         status: "202 Accepted",
@@ -174,6 +180,55 @@ fn who_has_no_tests_left_or_is_told_to_wait_asks_for_none() {
         program.wait_until("three rounds", |it| it.value(&fetched("later")) >= 3.0);
         assert_eq!(posts(&busy), 1, "{headers}");
     }
+}
+
+#[test]
+fn an_account_of_which_nothing_was_spent_measures_and_the_end_of_an_hour_is_waited_for() {
+    let latency = Server::start();
+    let prometheus = prometheus(&latency);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "s3cret-token\n").unwrap();
+    let server = globalping();
+    server.answer(LIMITS, fresh());
+    let config = config(&prometheus, &server, &file.display().to_string());
+    let posts = |of: &Server| of.asked().iter().filter(|it| it.starts_with("POST")).count();
+    let program = start(&config);
+    program.wait("a measurement", || posts(&server) > 0);
+    assert!(program.metrics().value("homing_panel_budget_remaining{panel=\"gp-api\"}") > 0.0);
+    // A round is lost by a limit that is over a moment later: the next one would be in an hour.
+    let spent = globalping();
+    let said = String::from_utf8(limits(111).body).unwrap().replace("1800", "1");
+    spent.answer(LIMITS, Said::ok(said));
+    let slow = config
+        .replace(&server.address.to_string(), &spent.address.to_string())
+        .replace("target: api, interval: 1s", "target: api, interval: 1h");
+    let program = start(&slow);
+    program.wait_until("a refusal", |it| it.value(&fetched("later")) >= 1.0);
+    spent.answer(LIMITS, limits(400));
+    program.wait("another try", || posts(&spent) > 0);
+}
+
+#[test]
+fn what_was_found_of_an_endpoint_is_not_told_of_another() {
+    let latency = Server::start();
+    let prometheus = prometheus(&latency);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "s3cret-token\n").unwrap();
+    let server = globalping();
+    server.answer(RESULTS, results("finished"));
+    let config = config(&prometheus, &server, &file.display().to_string());
+    let program = start(&config);
+    let tests = |it: &peers::Scrape| it.sum("homing_panel_tests{panel=\"gp-api\"}");
+    program.wait_until("results", |it| tests(it) == 3.0);
+    let labelled = config.replace("target: api,", "target: api, labels: {env: prod},");
+    assert_eq!(program.reload(&labelled).status, 200);
+    assert_eq!(tests(&program.metrics()), 3.0, "a label is no other endpoint");
+    let other = config.replace("target: api,", "team: t, target: 'any.cast|',");
+    assert_eq!(program.reload(&other).status, 200);
+    assert_eq!(tests(&program.metrics()), 0.0);
+    assert!(!program.page("/homing").contains("get an answer by ping"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use exporter_kit::CountsBy;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::super::budget::Budget;
+use super::super::budget::{Budget, allow};
 use super::super::fetch::{Known, tell};
 use super::super::globalping::*;
 use crate::outcome::{Fetch, Unused};
@@ -176,13 +176,22 @@ async fn a_budget_leaves_a_fifth_to_others_and_nothing_is_known_after_its_hour()
         json!({"rateLimit": {"measurements": {"create": create}}, "credits": {"remaining": 9}})
     };
     let (now, budget) = (Instant::now(), Budget::default());
-    assert!(!budget.allows(1, now) && budget.remaining(now).is_none());
+    assert!(budget.remaining(now).is_none());
     for (remaining, is_allowed) in [(250, true), (62, true), (61, false), (0, false)] {
-        budget.hear(limits(said(250, remaining).to_string().as_bytes()).unwrap(), now);
-        assert_eq!((budget.allows(12, now), budget.remaining(now)), (is_allowed, Some(remaining)));
+        let limits = limits(said(250, remaining).to_string().as_bytes()).unwrap();
+        budget.hear(limits, now);
+        assert_eq!((allow(limits, 12), budget.remaining(now)), (is_allowed, Some(remaining)));
     }
     let later = now + Duration::from_secs(601);
-    assert!(!budget.allows(0, later) && budget.remaining(later).is_none());
+    assert!(budget.remaining(later).is_none());
+    // While nothing was spent, its hour has not begun: this is what it answers then.
+    let fresh = Limits { limit: 250, remaining: 250, reset: 0 };
+    budget.hear(fresh, now);
+    assert_eq!((allow(fresh, 12), budget.remaining(later)), (true, Some(250)));
+    assert!(budget.remaining(now + Duration::from_secs(3_601)).is_none());
+    // And this in the last half second of one.
+    budget.hear(Limits { limit: 250, remaining: 20, reset: 0 }, now);
+    assert!(budget.remaining(now + Duration::from_secs(1)).is_none());
     for (body, wanted) in [("<html>", Fetch::NotJson), ("{}", Fetch::Schema)] {
         assert_eq!(limits(body.as_bytes()), Err(wanted));
     }
@@ -192,7 +201,17 @@ async fn a_budget_leaves_a_fifth_to_others_and_nothing_is_known_after_its_hour()
     );
     budget.pause(now + Duration::from_secs(5));
     budget.pause(now + Duration::from_secs(1));
-    assert!(budget.is_paused(now + Duration::from_secs(4)) && !budget.is_paused(later));
+    let end = Some(now + Duration::from_secs(5));
+    assert_eq!((budget.paused(now + Duration::from_secs(4)), budget.paused(later)), (end, None));
+    // Who shows another token, or asks another service, waits for neither.
+    let account = |name: &str| crate::config::plain(&format!("https://{name}.example")).unwrap();
+    budget.is_of(&account("a"));
+    budget.hear(fresh, now);
+    budget.pause(later);
+    budget.is_of(&account("a"));
+    assert!(budget.paused(now).is_some() && budget.remaining(now).is_some());
+    budget.is_of(&account("b"));
+    assert!(budget.paused(now).is_none() && budget.remaining(now).is_none());
 }
 
 #[tokio::test]
