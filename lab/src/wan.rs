@@ -13,19 +13,25 @@
 //! | `faults` | the handle that breaks and mends |
 //! | `routes` | who gets what, when, past which routers |
 //! | `packet` | the parts of a packet that a router touches |
+//! | `flow` | which packets take one of several ways of equal cost |
+//! | `turns` | how often routers answer |
+//! | `extension` | what a router adds about labels |
 //! | `forward` | what becomes of one packet |
 //! | `switch` | the thread that does it |
 //! | `counters` | what it counted |
 
 mod broken;
 mod counters;
+mod extension;
 pub mod faults;
+mod flow;
 mod forward;
 pub mod geometry;
 mod packet;
 pub mod routes;
 mod switch;
 pub mod topology;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -44,7 +50,8 @@ pub use self::faults::Faults;
 use self::routes::NodeId;
 use self::switch::Switch;
 use self::topology::Node;
-pub use self::topology::{Topology, default_world};
+pub use self::topology::{DATA_CENTRES, Topology, default_world};
+pub use self::turns::Answers;
 use crate::netns::Namespace;
 use crate::netns::kernel;
 use crate::netns::rtnetlink::Rtnetlink;

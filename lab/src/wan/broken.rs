@@ -24,6 +24,8 @@ pub struct Broken {
     pub duplicates: BTreeMap<(String, String), f64>,
     /// Round trips other than the distance says, either way round.
     pub round_trips: BTreeMap<(String, String), Duration>,
+    /// Nodes that stand where another does, by the ways and times to it, with their own addresses.
+    pub moved: BTreeMap<String, String>,
     /// Other transit routers than the world says between two nodes, in this direction only.
     pub paths: BTreeMap<(String, String), Vec<Router>>,
 }

@@ -111,6 +111,16 @@ impl Faults {
         self.change(&[from, to], |broken| broken.paths.remove(&way))
     }
 
+    /// Moves a node to where another stands, with its addresses.
+    pub fn relocate(&self, node: &str, to: &str) -> anyhow::Result<()> {
+        self.change(&[node, to], |broken| broken.moved.insert(node.to_owned(), to.to_owned()))
+    }
+
+    /// Moves it back.
+    pub fn bring_back(&self, node: &str) -> anyhow::Result<()> {
+        self.change(&[node], |broken| broken.moved.remove(node))
+    }
+
     /// Stops a site's announcement of an anycast address: its clients move to the next site.
     pub fn withdraw(&self, address: IpAddr, node: &str) -> anyhow::Result<()> {
         self.change(&[node], |broken| broken.withdrawn.insert((address, node.to_owned())))
@@ -193,6 +203,7 @@ mod tests {
         faults.dark(["fra", "lon"], "blog").unwrap();
         faults.withdraw(anycast, "any-lon").unwrap();
         faults.reroute("nyc", "shop", "syd").unwrap();
+        faults.relocate("svc-mia", "svc-ams").unwrap();
         assert_ne!(faults.broken(), Broken::default());
 
         faults.up("shop").unwrap();
@@ -201,6 +212,7 @@ mod tests {
         faults.restore_link("lon", "blog").unwrap();
         faults.announce(anycast, "any-lon").unwrap();
         faults.restore_path("nyc", "shop").unwrap();
+        faults.bring_back("svc-mia").unwrap();
         assert_eq!(faults.broken(), Broken::default());
     }
 }

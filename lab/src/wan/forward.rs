@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::packet::{self, Complaint, Header};
 use super::routes::{Hop, Link, NodeId, Routes};
+use super::turns::Turns;
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +32,13 @@ pub(super) enum Reason {
     Expired,
 }
 
-/// Decides about a packet from a node and takes its hops off its TTL. The dice give a number in
-/// 0..1, a new one each time.
+/// Decides about a packet from a node and takes its hops off its TTL. Routers answer as it is their turn; the dice give a number
+/// in 0..1, a new one each time.
 pub(super) fn forward(
     routes: &Routes,
     from: NodeId,
     octets: &mut [u8],
+    turns: &mut Turns,
     dice: &mut impl FnMut() -> f64,
 ) -> Fate {
     let Some(header) = packet::read(octets) else {
@@ -49,9 +51,10 @@ pub(super) fn forward(
         return nowhere(octets, &header, routes.gateway(from));
     };
     let link = routes.link(from, to);
+    let hops = link.hops(&packet::flow(octets, &header));
     // Before the loss: a trace of a dead link still sees the routers before the dead end.
-    if let Some(router) = usize::from(header.ttl).checked_sub(1).and_then(|n| link.hops.get(n)) {
-        return expire(octets, &header, router, link);
+    if let Some(router) = usize::from(header.ttl).checked_sub(1).and_then(|n| hops.get(n)) {
+        return expire(octets, &header, router, link, turns);
     }
     if routes.is_cut(to) {
         return Fate::Lost(Reason::Cut);
@@ -59,7 +62,7 @@ pub(super) fn forward(
     if link.loss > 0.0 && dice() < link.loss {
         return Fate::Lost(Reason::Link);
     }
-    packet::travel(octets, u8::try_from(link.hops.len()).unwrap_or(u8::MAX));
+    packet::travel(octets, u8::try_from(hops.len()).unwrap_or(u8::MAX));
     let copies = if link.duplicates > 0.0 && dice() < link.duplicates { 2 } else { 1 };
     Fate::Deliver { to, after: link.delay + jitter(link.jitter, dice), copies }
 }
@@ -74,8 +77,13 @@ fn nowhere(octets: &[u8], header: &Header, gateway: Option<(&Hop, Duration)>) ->
     answer().unwrap_or(Fate::Lost(Reason::Unroutable))
 }
 
-fn expire(octets: &[u8], header: &Header, router: &Hop, link: &Link) -> Fate {
-    match packet::complain(Complaint::TimeExceeded, octets, header, router) {
+fn expire(octets: &[u8], header: &Header, router: &Hop, link: &Link, turns: &mut Turns) -> Fate {
+    let mut answer = || {
+        let packet = packet::complain(Complaint::TimeExceeded, octets, header, router)?;
+        let from = packet::read(&packet)?.source;
+        turns.take(from, router.answers).then_some(packet)
+    };
+    match answer() {
         Some(packet) => Fate::Answer { packet, after: link.delay.mul_f64(2.0 * router.share) },
         None => Fate::Lost(Reason::Expired),
     }
@@ -99,7 +107,7 @@ mod tests {
         let world = Topology { jitter: Duration::ZERO, ..default_world() };
         let (nyc, ams) = (world.node("nyc").unwrap(), world.node("svc-ams").unwrap());
         let mut packet = packet::echo(nyc.addresses[0], ams.addresses[0], ttl);
-        forward(&Routes::new(&world, broken), 2, &mut packet, &mut || roll)
+        forward(&Routes::new(&world, broken), 2, &mut packet, &mut Turns::default(), &mut || roll)
     }
 
     fn loss(share: f64) -> Broken {
@@ -159,7 +167,9 @@ mod tests {
         let routes = Routes::new(&default_world(), &Broken::default());
         let from = "192.0.2.1".parse().unwrap();
         let mut stray = packet::echo(from, "198.18.0.1".parse().unwrap(), 64);
-        let Fate::Answer { packet, .. } = forward(&routes, 0, &mut stray, &mut || 0.0) else {
+        let mut turns = Turns::default();
+        let Fate::Answer { packet, .. } = forward(&routes, 0, &mut stray, &mut turns, &mut || 0.0)
+        else {
             panic!("no answer");
         };
         let header = packet::read(&packet).unwrap();
@@ -170,11 +180,13 @@ mod tests {
     #[test]
     fn what_is_no_packet_or_has_no_receiver_is_lost() {
         let routes = Routes::new(&default_world(), &Broken::default());
-        let mut dice = || 0.0;
-        assert_eq!(forward(&routes, 0, &mut [], &mut dice), Fate::Lost(Reason::Malformed));
-        assert_eq!(forward(&routes, 0, &mut [0x45; 19], &mut dice), Fate::Lost(Reason::Malformed));
+        let forward = |octets: &mut [u8]| {
+            super::forward(&routes, 0, octets, &mut Turns::default(), &mut || 0.0)
+        };
+        assert_eq!(forward(&mut []), Fate::Lost(Reason::Malformed));
+        assert_eq!(forward(&mut [0x45; 19]), Fate::Lost(Reason::Malformed));
         let from = "192.0.2.1".parse().unwrap();
         let mut group = packet::echo(from, "224.0.0.1".parse().unwrap(), 64);
-        assert_eq!(forward(&routes, 0, &mut group, &mut dice), Fate::Lost(Reason::Unroutable));
+        assert_eq!(forward(&mut group), Fate::Lost(Reason::Unroutable));
     }
 }

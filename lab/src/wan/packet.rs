@@ -7,6 +7,8 @@ use etherparse::{
     icmpv6,
 };
 
+use super::extension;
+use super::flow::Flow;
 use super::routes::Hop;
 
 /// Octets before the checksum, and of the TTL, in an IPv4 header (RFC 791).
@@ -20,6 +22,9 @@ const OWN_TTL: u8 = 64;
 const V4_QUOTE: usize = 8;
 /// An `ICMPv6` error quotes as much as fits into the minimum MTU of 1280 (RFC 4443).
 const V6_QUOTE: usize = 1280 - 40 - 8;
+/// In what the length of a quote is counted that something follows (RFC 4884, 4).
+const V4_WORD: usize = 4;
+const V6_WORD: usize = 8;
 
 /// What a router reads of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub(super) struct Header {
     pub(super) destination: IpAddr,
     pub(super) ttl: u8,
     length: usize,
+    protocol: u8,
+    is_fragment: bool,
     /// Whether nobody may answer it with an ICMP error: it is one itself, or not the first fragment.
     unanswerable: bool,
 }
@@ -71,6 +78,8 @@ fn read_v4(packet: &[u8]) -> Option<Header> {
         destination: header.destination_addr().into(),
         ttl: header.ttl(),
         length,
+        protocol: header.protocol().0,
+        is_fragment: header.is_fragmenting_payload(),
         unanswerable: error || header.fragments_offset().value() != 0,
     })
 }
@@ -87,9 +96,20 @@ fn read_v6(packet: &[u8]) -> Option<Header> {
         destination: header.destination_addr().into(),
         ttl: header.hop_limit(),
         length,
+        protocol: header.next_header().0,
+        is_fragment: false,
         // ICMPv6 errors are the types below 128 (RFC 4443).
         unanswerable: icmp && packet.get(length).is_none_or(|kind| *kind < 128),
     })
+}
+
+/// What flow a packet is of that [`read`] accepted.
+pub(super) fn flow(packet: &[u8], header: &Header) -> Flow {
+    let Header { source, destination, protocol, length, .. } = *header;
+    // All pieces of a datagram go the same way.
+    let own = packet.get(length..length + 4).filter(|_| !header.is_fragment);
+    let transport = own.and_then(|octets| octets.try_into().ok()).unwrap_or_default();
+    Flow { source, destination, protocol, transport }
 }
 
 /// Takes this many hops off the TTL of a packet that [`read`] accepted, and keeps the checksum
@@ -132,8 +152,8 @@ pub(super) fn complain(
         return None;
     }
     match header.source {
-        IpAddr::V4(to) => complain_v4(complaint, packet, header, router.v4?, to),
-        IpAddr::V6(to) => complain_v6(complaint, packet, router.v6?, to),
+        IpAddr::V4(to) => complain_v4(complaint, packet, header, (router.v4?, to), &router.labels),
+        IpAddr::V6(to) => complain_v6(complaint, packet, (router.v6?, to), &router.labels),
     }
 }
 
@@ -141,10 +161,10 @@ fn complain_v4(
     complaint: Complaint,
     packet: &[u8],
     header: &Header,
-    from: Ipv4Addr,
-    to: Ipv4Addr,
+    (from, to): (Ipv4Addr, Ipv4Addr),
+    labels: &[u32],
 ) -> Option<Vec<u8>> {
-    let kind = match complaint {
+    let mut kind = match complaint {
         Complaint::TimeExceeded => {
             Icmpv4Type::TimeExceeded(icmpv4::TimeExceededCode::TtlExceededInTransit)
         }
@@ -152,20 +172,25 @@ fn complain_v4(
             Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Network)
         }
     };
-    let quote = &packet[..packet.len().min(header.length + V4_QUOTE)];
+    let mut quote = packet[..packet.len().min(header.length + V4_QUOTE)].to_vec();
+    if complaint == Complaint::TimeExceeded && !labels.is_empty() {
+        let words = length(V4_WORD)?;
+        kind = Icmpv4Type::Unknown { type_u8: 11, code_u8: 0, bytes5to8: [0, words, 0, 0] };
+        quote = extension::with_labels(packet, labels);
+    }
     let builder = PacketBuilder::ipv4(from.octets(), to.octets(), OWN_TTL).icmpv4(kind);
     let mut answer = Vec::with_capacity(builder.size(quote.len()));
-    builder.write(&mut answer, quote).ok()?;
+    builder.write(&mut answer, &quote).ok()?;
     Some(answer)
 }
 
 fn complain_v6(
     complaint: Complaint,
     packet: &[u8],
-    from: Ipv6Addr,
-    to: Ipv6Addr,
+    (from, to): (Ipv6Addr, Ipv6Addr),
+    labels: &[u32],
 ) -> Option<Vec<u8>> {
-    let kind = match complaint {
+    let mut kind = match complaint {
         Complaint::TimeExceeded => {
             Icmpv6Type::TimeExceeded(icmpv6::TimeExceededCode::HopLimitExceeded)
         }
@@ -173,11 +198,21 @@ fn complain_v6(
             Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::NoRoute)
         }
     };
-    let quote = &packet[..packet.len().min(V6_QUOTE)];
+    let mut quote = packet[..packet.len().min(V6_QUOTE)].to_vec();
+    if complaint == Complaint::TimeExceeded && !labels.is_empty() {
+        let words = length(V6_WORD)?;
+        kind = Icmpv6Type::Unknown { type_u8: 3, code_u8: 0, bytes5to8: [words, 0, 0, 0] };
+        quote = extension::with_labels(packet, labels);
+    }
     let builder = PacketBuilder::ipv6(from.octets(), to.octets(), OWN_TTL).icmpv6(kind);
     let mut answer = Vec::with_capacity(builder.size(quote.len()));
-    builder.write(&mut answer, quote).ok()?;
+    builder.write(&mut answer, &quote).ok()?;
     Some(answer)
+}
+
+/// The length of a quote before an extension, in words of so many octets.
+fn length(word: usize) -> Option<u8> {
+    u8::try_from(extension::QUOTE / word).ok()
 }
 
 /// An ICMP or `ICMPv6` echo request, for tests.
@@ -204,9 +239,12 @@ pub(super) fn echo(source: IpAddr, destination: IpAddr, ttl: u8) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 
     use super::*;
+    use crate::wan::Answers;
 
     fn v4() -> Vec<u8> {
         echo("192.0.2.1".parse().unwrap(), "203.0.113.220".parse().unwrap(), 64)
@@ -218,7 +256,8 @@ mod tests {
 
     fn router() -> Hop {
         let v4 = Some(Ipv4Addr::new(100, 64, 0, 1));
-        Hop { v4, v6: Some("2001:db8:ffff::1".parse().unwrap()), share: 0.5 }
+        let v6 = Some("2001:db8:ffff::1".parse().unwrap());
+        Hop { v4, v6, share: 0.5, answers: Answers::Each, labels: Arc::default() }
     }
 
     fn exceeded(packet: &[u8], header: &Header, router: &Hop) -> Option<Vec<u8>> {
@@ -291,6 +330,28 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn labels_stand_behind_a_quote_of_a_length_that_is_said() {
+        let router = Hop { labels: [24_001].into(), ..router() };
+        for (packet, header, said) in [(v4(), 20, (1, 32)), (v6(), 40, (0, 16))] {
+            let answer =
+                complain(Complaint::TimeExceeded, &packet, &read(&packet).unwrap(), &router);
+            let answer = answer.unwrap();
+            let icmp = &answer[header..];
+            assert_eq!(icmp[4 + said.0], said.1);
+            assert_eq!(icmp.len(), 8 + extension::QUOTE + 12);
+            assert_eq!(icmp[8..packet.len() + 8], packet[..]);
+            let sliced = SlicedPacket::from_ip(&answer).unwrap();
+            if let (NetSlice::Ipv6(ip), TransportSlice::Icmpv6(icmp)) =
+                (sliced.net.unwrap(), sliced.transport.unwrap())
+            {
+                assert!(icmp.is_checksum_valid(ip.header().source(), ip.header().destination()));
+            }
+            let no_route = complain(Complaint::NoRoute, &packet, &read(&packet).unwrap(), &router);
+            assert!(no_route.unwrap().len() < answer.len(), "labels are told where a TTL ended");
         }
     }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::broken::Broken;
+use super::flow::Flow;
 use super::topology::{Node, Prefix, Router, Topology};
+use super::turns::Answers;
 
 /// A router in the sender's own city is not nearer than this share of the way, and one in the
 /// receiver's not farther than the rest.
@@ -47,8 +49,16 @@ pub struct Link {
     pub loss: f64,
     /// The share of packets that arrive twice, 0 to 1.
     pub duplicates: f64,
-    /// The routers on the way, in order; each takes one off the TTL.
-    pub hops: Arc<[Hop]>,
+    /// The ways of equal cost, of which each flow takes one: the routers on it, in order; each takes one off the TTL. One at
+    /// least.
+    ways: Vec<Arc<[Hop]>>,
+}
+
+impl Link {
+    /// The routers that the packets of a flow pass.
+    pub(super) fn hops(&self, flow: &Flow) -> &[Hop] {
+        self.ways.get(flow.way(self.ways.len())).map_or(&[], |hops| hops)
+    }
 }
 
 /// A router on the way.
@@ -60,6 +70,10 @@ pub struct Hop {
     pub v6: Option<Ipv6Addr>,
     /// How much of the way lies before it, 0 to 1.
     pub share: f64,
+    /// How often it answers.
+    pub answers: Answers,
+    /// The labels that its answers tell of.
+    pub labels: Arc<[u32]>,
 }
 
 impl Routes {
@@ -131,7 +145,7 @@ impl Routes {
 
 fn gateway(node: &Node) -> Option<Hop> {
     let router = node.router.as_ref()?;
-    Some(Hop { v4: router.v4, v6: router.v6, share: NEAREST_SHARE })
+    Some(hop(router, NEAREST_SHARE))
 }
 
 fn live_sites(world: &Topology, broken: &Broken, address: IpAddr) -> Vec<NodeId> {
@@ -148,15 +162,25 @@ fn nearest(links: &[Link], sites: &[NodeId]) -> Option<NodeId> {
 }
 
 fn link(world: &Topology, broken: &Broken, from: &Node, to: &Node) -> Link {
-    let round_trip = round_trip(world, broken, from, to);
+    let place = |node| place(world, broken, node);
+    let round_trip = round_trip(world, broken, place(from), place(to));
     let share = |table| Broken::of(table, &from.name, &to.name).copied().unwrap_or(0.0);
     Link {
         delay: round_trip / 2,
         jitter: world.jitter,
         loss: share(&broken.loss),
         duplicates: share(&broken.duplicates),
-        hops: hops(world, broken, from, to),
+        ways: if from.name == to.name {
+            Vec::new()
+        } else {
+            ways(world, broken, place(from), place(to))
+        },
     }
+}
+
+/// The node that stands where this one does, as it was moved.
+fn place<'a>(world: &'a Topology, broken: &Broken, node: &'a Node) -> &'a Node {
+    broken.moved.get(&node.name).and_then(|there| world.node(there)).unwrap_or(node)
 }
 
 /// A fault outweighs what the world says, and that outweighs the distance.
@@ -172,26 +196,33 @@ fn round_trip(world: &Topology, broken: &Broken, from: &Node, to: &Node) -> Dura
         .unwrap_or_else(|| world.fibre.round_trip(from.place.distance_km(to.place)))
 }
 
-/// The sender's own router, the transit between, the receiver's router.
-fn hops(world: &Topology, broken: &Broken, from: &Node, to: &Node) -> Arc<[Hop]> {
-    if from.name == to.name {
-        return Arc::default();
+fn hop(router: &Router, share: f64) -> Hop {
+    let Router { v4, v6, answers, labels, .. } = router;
+    Hop { v4: *v4, v6: *v6, share, answers: *answers, labels: labels.as_slice().into() }
+}
+
+fn ways(world: &Topology, broken: &Broken, from: &Node, to: &Node) -> Vec<Arc<[Hop]>> {
+    if let Some(transit) = Broken::of(&broken.paths, &from.name, &to.name) {
+        return vec![hops(from, transit, to)];
     }
-    let transit = world.transit.iter().find(|(a, b, _)| *a == from.name && *b == to.name);
-    let transit = transit.map(|(_, _, routers)| routers);
-    let transit = Broken::of(&broken.paths, &from.name, &to.name).or(transit);
-    let transit = transit.map_or(&[][..], Vec::as_slice);
+    let all = world.transit.iter().filter(|(a, b, _)| *a == from.name && *b == to.name);
+    let ways: Vec<Arc<[Hop]>> = all.map(|(.., transit)| hops(from, transit, to)).collect();
+    if ways.is_empty() { vec![hops(from, &[], to)] } else { ways }
+}
+
+/// The sender's own router, the transit between, the receiver's router.
+fn hops(from: &Node, transit: &[Router], to: &Node) -> Arc<[Hop]> {
     let routers = from.router.iter().chain(transit).chain(&to.router);
     let mut farthest = NEAREST_SHARE;
-    let hop = |router: &Router| {
+    let place = |router: &Router| {
         let before = from.place.distance_km(router.place);
         let after = router.place.distance_km(to.place);
         let share = if before + after > 0.0 { before / (before + after) } else { 0.5 };
         // A packet does not go back in time where the routers are not in the order of distance.
         farthest = farthest.max(share.min(1.0 - NEAREST_SHARE));
-        Hop { v4: router.v4, v6: router.v6, share: farthest }
+        hop(router, farthest)
     };
-    routers.map(hop).collect()
+    routers.map(place).collect()
 }
 
 #[cfg(test)]
@@ -273,11 +304,11 @@ mod tests {
     fn routers_lie_on_the_way_in_order() {
         let world = default_world();
         let routes = Routes::new(&world, &Broken::default());
-        let hops = &routes.link(id(&world, "nyc"), id(&world, "svc-ams")).hops;
+        let hops = &routes.link(id(&world, "nyc"), id(&world, "svc-ams")).ways[0];
         assert_eq!(hops.len(), 3);
         assert!(hops.is_sorted_by_key(|hop| hop.share), "{hops:?}");
         assert!(hops[0].share < 0.05 && hops[1].share > 0.9, "{hops:?}");
-        assert!(routes.link(0, 0).hops.is_empty());
+        assert!(routes.link(0, 0).ways.is_empty());
     }
 
     #[test]
@@ -292,10 +323,52 @@ mod tests {
         let broken = Broken { paths: [(way, transit("syd"))].into(), ..Broken::default() };
         let (before, after) =
             (Routes::new(&world, &Broken::default()), Routes::new(&world, &broken));
-        let core = |routes: &Routes, from| routes.link(from, ams).hops[1].v4;
+        let core = |routes: &Routes, from| routes.link(from, ams).ways[0][1].v4;
         assert_ne!(core(&before, nyc), core(&before, syd));
         assert_eq!(core(&after, nyc), core(&before, syd));
         assert_eq!(after.round_trip(nyc, ams), before.round_trip(nyc, ams));
+    }
+
+    #[test]
+    fn a_node_that_is_moved_is_where_another_is_and_keeps_its_addresses() {
+        let world = default_world();
+        let [nyc, mia, ams] = ["nyc", "svc-mia", "svc-ams"].map(|name| id(&world, name));
+        let broken = Broken {
+            moved: [("svc-mia".to_owned(), "svc-ams".to_owned())].into(),
+            ..Broken::default()
+        };
+        let (before, after) =
+            (Routes::new(&world, &Broken::default()), Routes::new(&world, &broken));
+        assert!(before.round_trip(nyc, mia) < before.round_trip(nyc, ams) / 2);
+        assert_eq!(after.round_trip(nyc, mia), before.round_trip(nyc, ams));
+        assert_eq!(after.link(nyc, mia).ways, before.link(nyc, ams).ways);
+        assert_ne!(before.link(nyc, mia).ways, before.link(nyc, ams).ways);
+        assert_eq!(after.receiver(nyc, world.nodes[mia].addresses[0]), Some(mia));
+        assert_eq!(after.link(nyc, ams), before.link(nyc, ams));
+    }
+
+    #[test]
+    fn each_flow_takes_one_of_the_ways_of_equal_cost() {
+        let mut world = default_world();
+        let (nyc, ams) = (id(&world, "nyc"), id(&world, "svc-ams"));
+        let own = world.transit.iter().position(|(a, b, _)| a == "nyc" && b == "svc-ams").unwrap();
+        let (a, b, way) = world.transit[own].clone();
+        for last in 1..4 {
+            let v4 = Some(Ipv4Addr::new(100, 64, 9, last));
+            let others = way.iter().map(|it| Router { v4, ..it.clone() }).collect();
+            world.transit.push((a.clone(), b.clone(), others));
+        }
+        let routes = Routes::new(&world, &Broken::default());
+        let flow = |checksum: u8| Flow {
+            source: world.nodes[nyc].addresses[0],
+            destination: world.nodes[ams].addresses[0],
+            protocol: 1,
+            transport: [8, 0, 0, checksum],
+        };
+        let core = |checksum| routes.link(nyc, ams).hops(&flow(checksum))[1].v4;
+        let all: std::collections::BTreeSet<_> = (0..64).map(core).collect();
+        assert_eq!(all.len(), 4, "{all:?}");
+        assert_eq!(core(9), core(9));
     }
 
     #[test]

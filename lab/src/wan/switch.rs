@@ -18,6 +18,7 @@ use super::counters::Counters;
 use super::faults::Faults;
 use super::forward::{Fate, forward};
 use super::routes::{NodeId, Routes};
+use super::turns::Turns;
 use crate::netns::kernel::{self, Waiter};
 
 /// A TUN device never gives more than its MTU.
@@ -47,6 +48,7 @@ pub(super) struct Switch {
     /// When the last packet of each direction is due, by sender and receiver: none overtakes it.
     last: Vec<Vec<Instant>>,
     sent: u64,
+    turns: Turns,
     dice: SmallRng,
     counters: Arc<Counters>,
 }
@@ -68,6 +70,7 @@ impl Switch {
             routes,
             queue: BinaryHeap::new(),
             sent: 0,
+            turns: Turns::default(),
             dice: SmallRng::from_rng(&mut rand::rng()),
             counters,
         }
@@ -129,7 +132,7 @@ impl Switch {
     fn dispatch(&mut self, from: NodeId, packet: &mut [u8]) {
         let now = Instant::now();
         Counters::add(&self.counters.received);
-        match forward(&self.routes, from, packet, &mut || self.dice.random()) {
+        match forward(&self.routes, from, packet, &mut self.turns, &mut || self.dice.random()) {
             Fate::Deliver { to, after, copies } => {
                 let due = (now + after).max(self.last[from][to]);
                 self.last[from][to] = due;

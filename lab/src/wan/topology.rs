@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::geometry::{Fibre, Place};
+use super::turns::Answers;
 
 mod default;
 
-pub use self::default::default_world;
+pub use self::default::{DATA_CENTRES, default_world};
 
 /// A simulated world, before anything of it runs.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +28,8 @@ pub struct Topology {
     pub jitter: Duration,
     /// Round trips that do not follow from the distance, either way round.
     pub round_trips: Vec<(String, String, Duration)>,
-    /// Transit routers between two nodes, in this direction only, beside the nodes' own.
+    /// Transit routers between two nodes, in this direction only, beside the nodes' own. Several entries of two nodes are ways of
+    /// equal cost: each flow takes one of them.
     pub transit: Vec<(String, String, Vec<Router>)>,
 }
 
@@ -96,6 +98,10 @@ pub struct Router {
     pub v4: Option<Ipv4Addr>,
     /// Where its IPv6 answers come from; without one it stays silent.
     pub v6: Option<Ipv6Addr>,
+    /// How often it answers.
+    pub answers: Answers,
+    /// The MPLS labels, the outermost first, that packets come to it with, and that its answers tell of.
+    pub labels: Vec<u32>,
 }
 
 /// A block of addresses.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::{Ground, start_exporter, subfolder};
@@ -9,14 +10,18 @@ use crate::process::Program;
 use crate::prometheus::ScrapeTarget;
 use crate::services::{self, Services};
 use crate::wan::topology::{Node, Role};
-use crate::wan::{Wan, default_world};
+use crate::wan::{DATA_CENTRES, Wan, default_world};
 
 /// Who announces the addresses of the world, as iptoasn has it: the messenger with its neighbours, the anycast service, and
 /// the carriers of 2018, whose routers in Amsterdam have an address each.
 const ASN: &str = "\
+192.0.2.60\t192.0.2.60\t62014\tSG\tMESSENGER
+198.51.100.60\t198.51.100.60\t59930\tUS\tMESSENGER
 198.51.100.129\t198.51.100.129\t6762\tIT\tSEABONE
 198.51.100.130\t198.51.100.130\t1273\tGB\tCW
 198.51.100.131\t198.51.100.131\t3356\tUS\tLEVEL3
+198.51.100.132\t198.51.100.132\t3356\tUS\tLEVEL3
+198.51.100.133\t198.51.100.133\t6762\tIT\tSEABONE
 198.51.100.140\t198.51.100.141\t1273\tGB\tCW
 203.0.113.0\t203.0.113.52\t62041\tNL\tMESSENGER
 203.0.113.53\t203.0.113.53\t64500\tZZ\tANYCAST
@@ -85,7 +90,7 @@ impl Wide {
     }
 }
 
-/// Each service over HTTPS, two of them by ICMP as well, and the canaries.
+/// Each service over HTTPS, two of them by ICMP as well, the data centres, and the canaries.
 fn watched(wan: &Wan) -> Vec<Watched> {
     let topology = wan.topology();
     let mut watched = Vec::new();
@@ -109,6 +114,12 @@ fn watched(wan: &Wan) -> Vec<Watched> {
             });
         }
     }
+    watched.extend(DATA_CENTRES.map(|(name, _, address)| Watched {
+        name: name.to_owned(),
+        module: "icmp",
+        address: IpAddr::from(address).to_string(),
+        role: "service",
+    }));
     for canary in topology.with_role(Role::Canary) {
         watched.push(Watched {
             name: canary.name.clone(),

@@ -1,6 +1,7 @@
 //! The simulated WAN as its nodes see it: delays, routes, faults, services.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod paths;
 mod sight;
 
 use std::net::{IpAddr, TcpListener};

@@ -144,7 +144,7 @@ pub(crate) fn name_of(socket: &impl AsRawFd) -> String {
     link.into_os_string().into_string().unwrap()
 }
 
-fn run(wan: &Wan, from: &str, program: &str, arguments: &[&str]) -> Output {
+pub(crate) fn run(wan: &Wan, from: &str, program: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = wan.namespace(from).unwrap().spawn(command);

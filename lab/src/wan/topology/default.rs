@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::{Anycast, Node, Role, Router, Service, Topology};
+use crate::wan::Answers;
 use crate::wan::geometry::{Fibre, Place};
 
 /// A city with its exchange, as the routers there call it.
@@ -28,6 +29,7 @@ const fn city(
 
 const AMSTERDAM: City = city("Amsterdam", "NL", "EMEA", (52.37, 4.90), "ams-ix-gw");
 const FRANKFURT: City = city("Frankfurt", "DE", "EMEA", (50.11, 8.68), "fra1");
+const MIAMI: City = city("Miami", "US", "AMER", (25.76, -80.19), "mia2");
 const LONDON: City = city("London", "GB", "EMEA", (51.51, -0.13), "lon2");
 const NEW_YORK: City = city("New York", "US", "AMER", (40.71, -74.01), "nyc4");
 const SAN_FRANCISCO: City = city("San Francisco", "US", "AMER", (37.77, -122.42), "sfo1");
@@ -36,7 +38,7 @@ const SYDNEY: City = city("Sydney", "AU", "APAC", (-33.87, 151.21), "syd1");
 
 /// The IPv4 addresses are of the blocks set aside for documentation (RFC 5737), the IPv6 ones of
 /// `2001:db8::/32` (RFC 3849), the names of the top-level domain `example` (RFC 2606).
-const NODES: [(&str, Role, City, [u8; 4]); 15] = [
+const NODES: [(&str, Role, City, [u8; 4]); 17] = [
     ("fra", Role::Vantage, FRANKFURT, [192, 0, 2, 1]),
     ("lon", Role::Vantage, LONDON, [192, 0, 2, 2]),
     ("nyc", Role::Vantage, NEW_YORK, [192, 0, 2, 3]),
@@ -52,12 +54,21 @@ const NODES: [(&str, Role, City, [u8; 4]); 15] = [
     ("canary-a", Role::Canary, LONDON, [198, 51, 100, 10]),
     ("canary-b", Role::Canary, NEW_YORK, [198, 51, 100, 20]),
     ("canary-c", Role::Canary, SINGAPORE, [198, 51, 100, 30]),
+    ("svc-mia", Role::Service, MIAMI, [198, 51, 100, 60]),
+    ("svc-sin", Role::Service, SINGAPORE, [192, 0, 2, 60]),
 ];
 
 const ANYCAST: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 53));
 
 /// Services in Amsterdam beside the messenger's, on its machine, whose providers have status pages.
 const WITH_PAGES: [(&str, u8); 4] = [("mail", 50), ("chat", 51), ("wiki", 52), ("video", 54)];
+
+/// The data centres of the messenger, each on a node in its city and with an address in a prefix of its own.
+pub const DATA_CENTRES: [(&str, &str, [u8; 4]); 3] = [
+    ("dc-ams", "svc-ams", [203, 0, 113, 60]),
+    ("dc-mia", "svc-mia", [198, 51, 100, 60]),
+    ("dc-sin", "svc-sin", [192, 0, 2, 60]),
+];
 
 /// The routers at which carriers hand over in Amsterdam, named as those of 2018 were but for the top-level domain, and the
 /// vantages that each of them carries.
@@ -66,17 +77,23 @@ const CARRIERS: [(&str, u8, &[&str]); 3] = [
     ("xcr2.amsterdam1.cw", 130, &["lon", "sfo"]),
     ("ae-2-3201.ear3.amsterdam1.level3", 131, &["syd"]),
 ];
+/// The same in the other cities of the messenger's, whichever vantage it is.
+const ELSEWHERE: [(&str, &str, City, u8); 2] = [
+    ("svc-mia", "ae-1-51.ear2.miami1.level3", MIAMI, 132),
+    ("svc-sin", "et5-1-0.singapore2.sin.seabone", SINGAPORE, 133),
+];
 /// A router at home of each vantage of the second: its name has the code of an airport in Alaska, where it is not.
 const MISLEADING: &str = "xcr1.att.cw";
 const MISLEADING_AT: [(&str, City, u8); 2] = [("lon", LONDON, 140), ("sfo", SAN_FRANCISCO, 141)];
 
 /// Six vantages in three regions, a service in Amsterdam alone, its twin in London, New York and
-/// Singapore, more services to break, and three canaries.
+/// Singapore, more services to break, data centres in three cities, and three canaries.
 pub fn default_world() -> Topology {
     let mut nodes: Vec<Node> = (1..).zip(NODES).map(|(number, node)| build(number, node)).collect();
     let more = WITH_PAGES.map(|(_, last)| IpAddr::from(Ipv4Addr::new(203, 0, 113, last)));
     if let Some(host) = nodes.iter_mut().find(|node| node.name == "svc-ams") {
         host.addresses.extend(more);
+        host.addresses.push(DATA_CENTRES[0].2.into());
     }
     let sites = ["any-lon", "any-nyc", "any-sin"].map(str::to_owned).to_vec();
     let service = |name: &str, host: &str, last: u8| Service {
@@ -141,7 +158,13 @@ fn transit(nodes: &[Node]) -> Vec<(String, String, Vec<Router>)> {
         let routers: Vec<Router> = before.into_iter().chain([core]).collect();
         there().map(move |service| (vantage.to_owned(), service.name.clone(), routers.clone()))
     });
-    pairs.collect()
+    let elsewhere = nodes.iter().filter(|node| node.role == Role::Vantage).flat_map(|vantage| {
+        ELSEWHERE.iter().map(|(node, name, city, last)| {
+            let core = carrier(name, city.place, *last);
+            (vantage.name.clone(), (*node).to_owned(), vec![core])
+        })
+    });
+    pairs.chain(elsewhere).collect()
 }
 
 /// A router with an address that is public, as far as one of this world can be.
@@ -155,5 +178,7 @@ fn router(name: &str, domain: &str, place: Place, v4: [u8; 4], number: u16) -> R
         place,
         v4: Some(v4.into()),
         v6: Some(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, number, 0, 0, 0, 1)),
+        answers: Answers::Each,
+        labels: Vec::new(),
     }
 }
