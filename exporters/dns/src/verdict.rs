@@ -27,6 +27,7 @@ mod reference;
 mod replies;
 mod said;
 mod shares;
+mod sighting;
 mod standard;
 mod state;
 mod votes;
@@ -250,7 +251,7 @@ pub(crate) fn judge(
         () if figures::is_at_least(shares.conflict, CONTESTED) => State::Contested,
         () => standard.state(&shares, unexpected, now),
     };
-    let (seen, missing) = standard.missing(&case, &classes, memory);
+    let (sightings, missing) = standard.missing(&case, &classes, memory, now);
     let (is_split, (is_unseen, missing)) = if is_conclusive {
         let is_split = state == State::Split && standard.is_stuck(now);
         (is_split, (standard.is_unseen(&shares, now), missing))
@@ -266,7 +267,7 @@ pub(crate) fn judge(
     };
     let at = |is: bool, before| if is { now } else { before };
     let memory = Memory {
-        seen,
+        sightings,
         failing_share: failing_share(memory, (failing, works), &shares),
         failing,
         failing_at: at(works, memory.failing_at),

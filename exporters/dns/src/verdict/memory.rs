@@ -9,6 +9,7 @@ use super::country::{Country, Difference};
 use super::migration::Migration;
 use super::pin::Former;
 use super::reference::Reference;
+use super::sighting::Sightings;
 use super::whole::Severity;
 use crate::expected::Expected;
 
@@ -25,8 +26,8 @@ pub(crate) struct Memory {
     pub(super) pin: Option<Expected>,
     /// and the one before it, while its answers may last.
     pub(super) former: Option<Former>,
-    /// The share of the agreeing networks that gave each pinned address when it was last seen.
-    pub(super) seen: BTreeMap<IpAddr, f64>,
+    /// In how many answers each pinned address was.
+    pub(super) sightings: Sightings,
     /// The largest TTL of an accepted answer, seconds.
     pub(super) ttl: u32,
     /// What was agreed upon.

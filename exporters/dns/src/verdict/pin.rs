@@ -1,11 +1,7 @@
-//! The pins of a name: the former one while its answers may last, and addresses that are seen no more. No I/O, no clock.
-
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+//! The former pin of a name, while its answers may last. No I/O, no clock.
 
 use serde::{Deserialize, Serialize};
 
-use super::figures::lower_end;
 use super::migration::{History, Progress};
 use crate::expected::Expected;
 
@@ -19,8 +15,6 @@ const LOSS: f64 = 0.9;
 const GONE: f64 = 0.01;
 /// After this time somebody should give the new answer, seconds.
 const UNSEEN: u64 = 300;
-/// By so much chance an address that is there is seen by nobody.
-const CHANCE: f64 = 0.001;
 
 /// A pin that was in force before.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -87,25 +81,4 @@ impl Former {
     fn age(&self, now: u64) -> u64 {
         now.saturating_sub(self.changed)
     }
-}
-
-/// The share of the agreeing networks that gives each pinned address, at least and beyond chance, and how many addresses
-/// that were seen before under this pin are seen no more: by none of so many networks, though chance would show them. Of
-/// many addresses some are given by more than their share each time, and by nobody the next.
-pub(super) fn missing(
-    pin: &Expected,
-    mut seen: BTreeMap<IpAddr, f64>,
-    networks: f64,
-    given: impl Fn(&IpAddr) -> f64,
-) -> (BTreeMap<IpAddr, f64>, usize) {
-    let mut missing = 0;
-    for address in pin.must_be_seen() {
-        let share = if networks > 0.0 { given(&address) / networks } else { 0.0 };
-        if share > 0.0 {
-            seen.insert(address, lower_end(share, networks));
-        } else if seen.get(&address).is_some_and(|before| (1.0 - before).powf(networks) < CHANCE) {
-            missing += 1;
-        }
-    }
-    (seen, missing)
 }

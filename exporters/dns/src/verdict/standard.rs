@@ -15,6 +15,7 @@ use super::migration::{self, Migration, Progress};
 use super::pin::{self, Former};
 use super::reference::Reference;
 use super::shares::Shares;
+use super::sighting::{Look, Sightings};
 use super::state::State;
 use super::votes::Weight;
 use super::whole::Severity;
@@ -254,15 +255,16 @@ impl Standard {
         migration.or_else(|| self.former_left.as_ref().map(Former::progress))
     }
 
-    /// The share of each pinned address, and how many that were seen are seen no more.
+    /// What is known of each pinned address by now, and how many that were seen are seen no more.
     pub(super) fn missing(
         &self,
         case: &Case<'_>,
         classes: &[Class],
         memory: &Memory,
-    ) -> (BTreeMap<IpAddr, f64>, Option<usize>) {
+        now: u64,
+    ) -> (Sightings, Option<usize>) {
         let Some(pin) = self.pin.as_ref().filter(|pin| !pin.must_be_seen().is_empty()) else {
-            return (BTreeMap::new(), None);
+            return (Sightings::default(), None);
         };
         let mut given: BTreeMap<&IpAddr, Weight> = BTreeMap::new();
         let mut networks = Weight::default();
@@ -275,10 +277,11 @@ impl Standard {
             }
         }
         let is_same = memory.pin.as_ref() == Some(pin);
-        let before = if is_same { memory.seen.clone() } else { BTreeMap::new() };
+        let before = if is_same { memory.sightings.clone() } else { Sightings::default() };
+        let look = Look { networks: networks.networks(), ttl: self.ttl, now };
         let given = |address: &IpAddr| given.get(address).map_or(0.0, |it| it.networks());
-        let (seen, missing) = pin::missing(pin, before, networks.networks(), given);
-        (seen, Some(missing))
+        let (sightings, missing) = before.after(&pin.must_be_seen(), look, given);
+        (sightings, Some(missing))
     }
 
     /// What stands for what is agreed upon.

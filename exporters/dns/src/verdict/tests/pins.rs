@@ -138,8 +138,52 @@ fn a_pinned_address_that_is_seen_no_more_is_missing_and_one_that_rotates_is_not(
     assert_eq!(both.verdict.missing, Some(0));
     let one = World::new(12, 8).all(&[10]).with(rules, &both.memory, 120);
     assert_eq!((one.verdict.missing, one.verdict.unexpected), (Some(1), Severity::None));
-    let few = World::new(2, 2).all(&[10]).with(rules, &both.memory, 120);
-    assert_eq!(few.verdict.missing, Some(0), "four networks may miss it by chance");
+    let few = World::new(2, 2).all(&[10]);
+    let mut last = few.with(rules, &both.memory, 120);
+    assert_eq!(last.verdict.missing, Some(0), "four networks may miss it by chance");
+    for sweep in 3..20 {
+        last = few.with(rules, &last.memory, 600 * sweep);
+    }
+    assert_eq!(last.verdict.missing, Some(1), "and not each time");
+}
+
+#[test]
+fn one_of_a_pinned_pair_that_leaves_all_answers_is_missing_in_small_sets_too() {
+    let pinned = Expected { mode: Mode::Exact, ..pin(&[10, 11]) };
+    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
+    for networks in [3, 4, 5, 6, 8, 20] {
+        let (mut memory, mut missing) = (Memory::default(), Vec::new());
+        for sweep in 1..=30 {
+            let says: &[u8] = if sweep <= 24 { &[10, 11] } else { &[10] };
+            let judged = World::new(1, networks).all(says).with(rules, &memory, 3_600 * sweep);
+            missing.push(judged.verdict.missing);
+            memory = judged.memory;
+        }
+        assert_eq!((missing[23], missing[25]), (Some(0), Some(1)), "{networks}");
+        assert!(missing[25..].iter().all(|it| *it == Some(1)), "{networks}");
+    }
+}
+
+#[test]
+fn a_pinned_pool_of_which_each_gives_one_at_random_has_none_missing_and_one_that_is_gone_is() {
+    let all: Vec<u8> = (10..70).collect();
+    let pinned = Expected { mode: Mode::Exact, ..pin(&all) };
+    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
+    for (seed, networks) in [(1, 8), (2, 8), (3, 8), (4, 1), (5, 2), (6, 2)] {
+        let (mut random, mut memory) = (Random(seed), Memory::default());
+        for sweep in 1..=130 {
+            let count = if sweep <= 50 { 60 } else { 59 };
+            let mut world = World::new(12, networks);
+            (0..12 * networks).for_each(|at| world.say(at, outcome(&[all[random.below(count)]])));
+            let judged = world.with(rules, &memory, 3_600 * sweep);
+            memory = judged.memory;
+            if sweep <= 50 {
+                assert_eq!(judged.verdict.missing, Some(0), "{networks} networks, sweep {sweep}");
+            } else if sweep >= 90 && networks == 8 {
+                assert_eq!(judged.verdict.missing, Some(1), "{networks} networks, sweep {sweep}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -160,5 +204,5 @@ fn a_pinned_address_that_luck_gave_to_many_may_be_in_no_answer_the_next_time() {
     assert_eq!(said(0).with(rules, &first.memory, 120).verdict.missing, Some(0));
     // A third of the world had it.
     let first = said(32).with(rules, &Memory::default(), 60);
-    assert_eq!(said(0).with(rules, &first.memory, 120).verdict.missing, Some(1));
+    assert_eq!(said(0).with(rules, &first.memory, 3_660).verdict.missing, Some(1));
 }
