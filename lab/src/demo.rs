@@ -99,7 +99,11 @@ async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
     say(name, replay.story);
     let mark = world.sink().mark();
     let started = SystemTime::now();
-    replay.fault.begin(&world.simulation).await.with_context(|| format!("beginning {name}"))?;
+    replay
+        .fault
+        .begin(&world.simulation, Some(world.homing()))
+        .await
+        .with_context(|| format!("beginning {name}"))?;
     // The fault counts from when it was done, the alerts from when it was begun.
     let broken = Instant::now();
     let mut due: Vec<String> = replay.expectation.must.iter().map(ToString::to_string).collect();
@@ -117,7 +121,11 @@ async fn play(world: &World, replay: Replay) -> anyhow::Result<Outcome> {
     for problem in &verdict.problems {
         say(name, &format!("NOT AS EXPECTED: {problem}"));
     }
-    replay.fault.end(&world.simulation).await.with_context(|| format!("ending {name}"))?;
+    replay
+        .fault
+        .end(&world.simulation, Some(world.homing()))
+        .await
+        .with_context(|| format!("ending {name}"))?;
     say(name, "mended");
     let outcome = Outcome { replay, verdict };
     println(&outcome.line());
@@ -168,7 +176,7 @@ async fn follow(
         }
         if !mended && replay.lasts.is_some_and(|lasts| elapsed > lasts) {
             mended = true;
-            replay.fault.end(&world.simulation).await?;
+            replay.fault.end(&world.simulation, Some(world.homing())).await?;
             say(replay.name, &format!("+{:.1} s  it is over", elapsed.as_secs_f64()));
         }
         sleep(if replay.looks_inside() { LOOK_INSIDE } else { LOOK }).await;

@@ -90,7 +90,7 @@ async fn play(world: &mut World, act: &Act, zone: &Zone) -> anyhow::Result<()> {
             until(world, query).await?;
         }
         say(replay.name, replay.story);
-        replay.fault.begin(&world.simulation).await?;
+        replay.fault.begin(&world.simulation, Some(world.homing())).await?;
         due.extend(replay.expectation.must);
     }
     if act.silent.is_some() {
@@ -108,7 +108,7 @@ async fn play(world: &mut World, act: &Act, zone: &Zone) -> anyhow::Result<()> {
 
 async fn end(world: &World, act: &Act, zone: &Zone) -> anyhow::Result<()> {
     for replay in replays(act)? {
-        replay.fault.end(&world.simulation).await?;
+        replay.fault.end(&world.simulation, Some(world.homing())).await?;
     }
     if act.silent.is_some() {
         world.simulation.hardware.go_on()?;

@@ -85,9 +85,9 @@ async fn play(world: &mut Simulation, replay: &Replay) -> anyhow::Result<()> {
         [] => say(replay.name, "nothing may be notified"),
         due => say(replay.name, &format!("due: {}", due.join(", "))),
     }
-    replay.fault.begin(world).await.with_context(|| format!("beginning {}", replay.name))?;
+    replay.fault.begin(world, None).await.with_context(|| format!("beginning {}", replay.name))?;
     watch(world, replay.lasts.unwrap_or(replay.watch)).await?;
-    replay.fault.end(world).await.with_context(|| format!("ending {}", replay.name))?;
+    replay.fault.end(world, None).await.with_context(|| format!("ending {}", replay.name))?;
     say(replay.name, "is mended; what it raised ends now");
     Ok(())
 }

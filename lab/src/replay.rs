@@ -85,7 +85,7 @@ pub enum Concern {
     Reachability,
     /// Everything about DNS.
     Dns,
-    /// Where an endpoint lives, and what its owner says.
+    /// Where an endpoint or a service lives, and what its owner says.
     Homing(&'static str),
     /// Who announces a prefix.
     Prefix(&'static str),
@@ -107,7 +107,8 @@ impl Concern {
             Self::Dns => domain == "dns",
             Self::Prefix(prefix) => domain == "reachability" && alert.label("prefix") == prefix,
             Self::Homing(name) => {
-                alert.name().starts_with("Homing") && alert.label("target") == name
+                let is_named = ["target", "service"].iter().any(|it| alert.label(it) == name);
+                alert.name().starts_with("Homing") && is_named
             }
         }
     }
@@ -120,7 +121,7 @@ pub fn all() -> Vec<Replay> {
     replays.extend(hardware::rest());
     replays.extend(reachability::rest());
     replays.extend(dns::all());
-    replays.push(homing::single_homed());
+    replays.extend([homing::single_homed(), homing::sets_not_independent()]);
     replays.extend([homing::path_change(), homing::origin_change()]);
     replays.extend(pages::all());
     replays
@@ -206,6 +207,10 @@ mod tests {
         let replay = homing::single_homed();
         assert!(replay.concern.covers(&alert("HomingMoved", "messenger-api")));
         assert!(!replay.concern.covers(&alert("HomingMoved", "shop")));
+        let mut of_service = alert("HomingSetsNotIndependent", "");
+        of_service.labels.insert("service".to_owned(), "store".to_owned());
+        assert!(homing::sets_not_independent().concern.covers(&of_service));
+        assert!(!replay.concern.covers(&of_service));
         assert!(!replay.concern.covers(&alert("LatencySaturation", "messenger-api")));
     }
 

@@ -2,9 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use anyhow::Context as _;
+
 use crate::thermal::Scenario;
 use crate::world::Simulation;
 use crate::world::claims::Says;
+use crate::world::homing::{Homing, Service};
 use crate::world::router::OWNER;
 
 /// Something that breaks.
@@ -29,6 +32,8 @@ pub enum Fault {
     },
     /// Another network than its own announces the messenger's prefix.
     Origin(u32),
+    /// An operator writes down a service in the configuration of turbulence-homing.
+    Declared(Service),
     /// A node cannot be reached from these others.
     Dark(&'static [&'static str], &'static str),
     /// Nodes are cut off from everything.
@@ -44,9 +49,11 @@ pub enum Fault {
 /// The anycast address of the lab's world.
 const ANYCAST: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 53));
 
+const NO_HOMING: &str = "this world has no turbulence-homing";
+
 impl Fault {
-    /// Breaks it. Returns when it is broken.
-    pub async fn begin(&self, world: &Simulation) -> anyhow::Result<()> {
+    /// Breaks it. Returns when it is broken. Where a world has no turbulence-homing, none of its own can be broken.
+    pub async fn begin(&self, world: &Simulation, homing: Option<&Homing>) -> anyhow::Result<()> {
         let faults = world.wide.wan.faults();
         match self {
             Self::Nothing => {}
@@ -60,6 +67,7 @@ impl Fault {
             }
             Self::Path { from, to, like } => faults.reroute(from, to, like)?,
             Self::Origin(asn) => world.router.announce(*asn).await?,
+            Self::Declared(service) => homing.context(NO_HOMING)?.declare(Some(service)).await?,
             Self::Dark(from, node) => faults.dark(from.iter().copied(), node)?,
             Self::Isolated(nodes) => nodes.iter().try_for_each(|node| faults.isolate(node))?,
             Self::Withdrawn(site) => faults.withdraw(ANYCAST, site)?,
@@ -74,7 +82,7 @@ impl Fault {
     }
 
     /// Mends it.
-    pub async fn end(&self, world: &Simulation) -> anyhow::Result<()> {
+    pub async fn end(&self, world: &Simulation, homing: Option<&Homing>) -> anyhow::Result<()> {
         let faults = world.wide.wan.faults();
         match self {
             Self::Nothing => {}
@@ -88,6 +96,7 @@ impl Fault {
             }
             Self::Path { from, to, .. } => faults.restore_path(from, to)?,
             Self::Origin(_) => world.router.announce(OWNER).await?,
+            Self::Declared(_) => homing.context(NO_HOMING)?.declare(None).await?,
             Self::Dark(from, node) => {
                 for vantage in *from {
                     faults.restore_link(vantage, node)?;

@@ -4,6 +4,7 @@ use super::fault::Fault;
 use super::untold::Untold;
 use super::{Concern, Replay, Sentence, seconds};
 use crate::verdict::Expectation;
+use crate::world::homing::Service;
 use crate::world::router::WATCHED;
 
 /// A calm world.
@@ -33,6 +34,37 @@ pub(super) fn single_homed() -> Replay {
             },
         ],
         ..Replay::about(Concern::Homing("messenger-api"))
+    }
+}
+
+/// Three sets that one fault takes, as who wrote them down did not know.
+pub(super) fn sets_not_independent() -> Replay {
+    const SERVICE: Service = Service { name: "store", sets: &["blog", "dc-ams", "shop"] };
+    Replay {
+        name: "sets-not-independent",
+        story: "An operator writes down that the store can be reached in three ways, of which two may fail, and has turbulence-homing read it. \
+                All three are in Amsterdam: nothing is down, and one fault takes them together.",
+        fault: Fault::Declared(SERVICE),
+        watch: seconds(300),
+        untold: Some(Untold {
+            about: SERVICE.name,
+            due: Some((
+                "HomingSetsNotIndependent",
+                &[
+                    "store: sets that share a place",
+                    "1 of its sets at most are independent by place, 3 should be",
+                    "the same have blog and dc-ams, blog and shop, dc-ams and shop",
+                ],
+            )),
+            // Nothing is lost: that the sets are not independent is no word of their being up.
+            never: &["HomingSetLost"],
+        }),
+        // Where each is must be known, or all three may be elsewhere.
+        ready: Some(
+            "count(homing_site_info{target=~\"blog|dc-ams|shop\",city=\"Amsterdam\",source=\"name\"} \
+             and on (target) homing_one_site == 1) == 3",
+        ),
+        ..Replay::about(Concern::Homing(SERVICE.name))
     }
 }
 

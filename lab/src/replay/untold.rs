@@ -3,10 +3,10 @@
 
 use crate::prometheus::ActiveAlert;
 
-/// The alerts of one endpoint, or of one status page, that are looked for.
+/// The alerts of one endpoint, of one status page or of one service, that are looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Untold {
-    /// The endpoint or the page.
+    /// The endpoint, the page or the service.
     pub about: &'static str,
     /// An alert whose condition must hold, and words of its headline or description.
     pub due: Option<(&'static str, &'static [&'static str])>,
@@ -32,7 +32,9 @@ impl Untold {
         let own: Vec<(String, String)> = alerts
             .iter()
             .filter(|it| {
-                ["target", "page"].iter().any(|name| label(it, name).as_deref() == Some(self.about))
+                ["target", "page", "service"]
+                    .iter()
+                    .any(|name| label(it, name).as_deref() == Some(self.about))
             })
             .map(|it| (label(it, "alertname").unwrap_or_default(), text(it)))
             .collect();
@@ -89,6 +91,8 @@ mod tests {
 
     #[test]
     fn what_must_never_hold_is_named() {
+        let found = UNTOLD.look(&[alert("Never", ("service", "mail"), "")]);
+        assert_eq!(found.wrong, ["Never"]);
         let found = UNTOLD.look(&[alert("Never", ("target", "mail"), "")]);
         assert_eq!(found.wrong, ["Never"]);
         assert_eq!(UNTOLD.look(&[alert("Never", ("target", "mail2"), "")]).wrong, [""; 0]);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ const PROGRAM: &str = "turbulence-homing";
 pub struct Homing {
     program: Program,
     address: SocketAddr,
+    file: PathBuf,
+    /// Its configuration in a calm world.
+    config: String,
 }
 
 impl Homing {
@@ -45,7 +48,7 @@ impl Homing {
         let folder = subfolder(folder, PROGRAM)?;
         let file = folder.join("config.yml");
         let config = config(prometheus, &folder, simulation)?;
-        std::fs::write(&file, config).with_context(|| file.display().to_string())?;
+        std::fs::write(&file, &config).with_context(|| file.display().to_string())?;
         let mut command = Command::new(find_own(PROGRAM)?);
         command.arg("--config.file").arg(&file).arg(format!("--web.listen-address={address}"));
         let mut program =
@@ -56,7 +59,7 @@ impl Homing {
             ensure!(Instant::now() < deadline, "{PROGRAM} does not come up");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Ok(Self { program, address })
+        Ok(Self { program, address, file, config })
     }
 
     /// The sentences in which it says where an endpoint lives.
@@ -72,9 +75,36 @@ impl Homing {
         Ok(sentences.collect::<Vec<_>>().join("\n"))
     }
 
+    /// Writes a service into its configuration, or what was there before, and has it read. Returns when it is in force.
+    pub async fn declare(&self, service: Option<&Service>) -> anyhow::Result<()> {
+        let mut config = self.config.clone();
+        if let Some(Service { name, sets }) = service {
+            writeln!(config, "services:")?;
+            writeln!(config, "  - name: {name}\n    expect_independent: {}", sets.len())?;
+            writeln!(config, "    sets:")?;
+            for target in *sets {
+                writeln!(config, "      - {{name: {target}, targets: [{target}]}}")?;
+            }
+        }
+        std::fs::write(&self.file, config).with_context(|| self.file.display().to_string())?;
+        let url = format!("http://{}/-/reload", self.address);
+        let (status, answer) = http::post_form(&url, String::new()).await?;
+        ensure!(status == 200, "{url} answered {status}: {}", answer.trim());
+        Ok(())
+    }
+
     pub(super) fn must_run(&mut self) -> anyhow::Result<()> {
         self.program.must_run()
     }
+}
+
+/// A service with sets that should all be independent, each of one endpoint and named after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    /// Its name.
+    pub name: &'static str,
+    /// The endpoints.
+    pub sets: &'static [&'static str],
 }
 
 /// What a page says of an endpoint is to be known before the endpoint is told as down, and each table of routes is to be seen.
