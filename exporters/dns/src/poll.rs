@@ -20,7 +20,7 @@ use crate::standing::Standing;
 use crate::state::{Moment, RunningSet, SetState, Snapshot};
 use crate::store::{self, Store, memories_of};
 use crate::sweep::{self, Sweep};
-use crate::ttl::{self, Limit};
+use crate::ttl;
 use crate::verdict::Verdict;
 
 /// For so long a set that begins waits for the look-ups of its names, and then goes on without those that take longer.
@@ -186,8 +186,8 @@ async fn round(
     };
     let Sweep { mut kept, ttls, degraded } = sweep;
     let given = Given { ttls, list: Arc::clone(&swept.set.list), began };
-    let own = |asked: &Asked| authority::ttl(zones, &asked.name, asked.kind);
-    let own: Vec<Option<u32>> = swept.questions.iter().map(own).collect();
+    let own = |asked: &Asked| authority::ttls(zones, &asked.name, asked.kind);
+    let own: Vec<Vec<u32>> = swept.questions.iter().map(own).collect();
     let seconds = began.elapsed().as_secs_f64();
     let is_other = !swept.set.list.asks_as(&state.plan.set.list);
     if is_other && degraded {
@@ -272,14 +272,13 @@ async fn judge_anew(state: &Arc<SetState>, courtesy: &Courtesy, mut known: Known
 
 impl Given {
     /// Notes what is odd about the TTLs of a sweep, given those of the one before and what the zones' own servers give.
-    fn note_oddities(&self, kept: &mut Kept, before: Option<&Self>, own: &[Option<u32>]) {
+    fn note_oddities(&self, kept: &mut Kept, before: Option<&Self>, own: &[Vec<u32>]) {
         let before = before.filter(|before| before.list.asks_as(&self.list));
         for (question, (given, own)) in self.ttls.iter().zip(own).enumerate() {
-            let Some(limit) = Limit::of(*own, given, |at| self.list.place(at)) else { continue };
             let before = before.and_then(|it| Some((it.ttls.get(question)?, it.began.elapsed())));
             let oddities = given.iter().enumerate().map(|(at, ttl)| {
                 let before = before.as_ref().map(|(ttls, age)| (ttls[at], age.as_secs() + 1));
-                (at, ttl::oddities(*ttl, before, limit))
+                (at, ttl::oddities(*ttl, before, own))
             });
             kept.note(question, oddities.filter(|(_, odd)| odd.iter().any(Option::is_some)));
         }

@@ -148,13 +148,6 @@ impl ResolverList {
         self.resolvers.len() + left_out + self.unresolved
     }
 
-    /// The country that a resolver is in, by its number; none of one that answers from many places, or from nobody knows where.
-    pub(crate) fn place(&self, at: usize) -> Option<u16> {
-        let country = self.resolvers[at].country;
-        let code = &self.countries[usize::from(country)];
-        (code != ANYCAST && code != UNKNOWN).then_some(country)
-    }
-
     /// How many are third parties: anybody on the public internet.
     pub(crate) fn third_parties(&self) -> usize {
         self.strangers().count()

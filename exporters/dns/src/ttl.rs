@@ -1,7 +1,5 @@
 //! The TTLs that resolvers give with the answers to one question. No I/O, no clock.
 
-use std::collections::BTreeMap;
-
 use crate::answer::Flag;
 
 /// More than this means nothing, and stands for 0 (RFC 2181 §8).
@@ -9,11 +7,6 @@ const MOST: u32 = (1 << 31) - 1;
 
 /// That of a resolver that gives no records: no TTL is so large.
 pub(crate) const NONE: u32 = u32::MAX;
-
-/// So many answers of a place say what its caches give at most,
-const ENOUGH: usize = 3;
-/// and so many places what the caches of the world do.
-const PLACES: usize = 4;
 
 /// A TTL as a resolver may mean it, seconds.
 pub(crate) fn meant(ttl: u32) -> u32 {
@@ -52,60 +45,15 @@ impl Ttls {
     }
 }
 
-/// The most that a cache gives that only counts down what it was told.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Limit {
-    /// What the zone's own servers give.
-    Own(u32),
-    /// What the caches of the place in the middle give at most: a little less than the zone does, as they count down.
-    Seen(u32),
-}
-
-impl Limit {
-    /// By what the zone's own servers give, where that is known, else by what resolvers do.
-    pub(crate) fn of(
-        own: Option<u32>,
-        given: &[u32],
-        place: impl Fn(usize) -> Option<u16>,
-    ) -> Option<Self> {
-        if let Some(own) = own {
-            return Some(Self::Own(own));
-        }
-        let mut of_places: BTreeMap<u16, (usize, u32)> = BTreeMap::new();
-        for (at, ttl) in given.iter().enumerate().filter(|(_, ttl)| **ttl != NONE) {
-            let Some(place) = place(at) else { continue };
-            let (count, most) = of_places.entry(place).or_default();
-            (*count, *most) = (*count + 1, (*most).max(*ttl));
-        }
-        let of_places = of_places.into_values().filter(|(count, _)| *count >= ENOUGH);
-        let mut of_places: Vec<u32> = of_places.map(|(_, most)| most).collect();
-        of_places.sort_unstable();
-        let is_enough = of_places.len() >= PLACES;
-        let middle = of_places.get(of_places.len() / 2).copied().filter(|_| is_enough);
-        Some(Self::Seen(middle.or_else(|| Some(Ttls::of(given)?.longest))?))
-    }
-
-    /// Whether no cache gives that.
-    fn is_below(self, ttl: u32) -> bool {
-        match self {
-            Self::Own(own) => own < ttl,
-            Self::Seen(seen) => seen < ttl / 2,
-        }
-    }
-
-    /// Whether a cache gives that only once it has counted down.
-    fn is_above(self, ttl: u32) -> bool {
-        let (Self::Own(limit) | Self::Seen(limit)) = self;
-        ttl < limit
-    }
-}
-
-/// What is odd about a TTL. `before` is what the same resolver gave no more seconds ago than that: what a cache keeps for
-/// longer has counted down since, unless it was fetched anew, and then it has what the zone gives.
-pub(crate) fn oddities(ttl: u32, before: Option<(u32, u64)>, limit: Limit) -> [Option<Flag>; 2] {
-    let is_over = ttl != NONE && limit.is_below(ttl);
+/// What is odd about a TTL, given those that the zone's own servers give; nothing where they are not asked, since caches
+/// that our own sweeps filled count down in step, and who fetched anew is above all others. `before` is what the same
+/// resolver gave no more seconds ago than that: what a cache keeps for longer has counted down since, unless it was
+/// fetched anew, and then it has what the zone gives.
+pub(crate) fn oddities(ttl: u32, before: Option<(u32, u64)>, own: &[u32]) -> [Option<Flag>; 2] {
+    let Some(most) = own.iter().max().filter(|_| ttl != NONE) else { return [None; 2] };
+    let is_over = ttl > *most;
     let is_frozen = before.is_some_and(|(before, seconds)| {
-        ttl != NONE && ttl == before && u64::from(ttl) > seconds && (is_over || limit.is_above(ttl))
+        ttl == before && u64::from(ttl) > seconds && !own.contains(&ttl)
     });
     [is_over.then_some(Flag::TtlOverAuth), is_frozen.then_some(Flag::TtlFrozen)]
 }
@@ -133,43 +81,39 @@ mod tests {
         assert_eq!(Ttls::of(&[7]), Some(Ttls::all(7)));
         assert_eq!([0, 300, MOST, MOST + 1, u32::MAX].map(meant), [0, 300, MOST, 0, 0]);
     }
+
     #[test]
-    fn what_no_cache_gives_is_told_of_the_zone_or_of_the_place_in_the_middle() {
-        // Caches of five places, and of one that makes up a day.
-        let given: Vec<u32> = (0..60).map(|n| if n % 6 == 5 { 86_400 } else { n * 5 }).collect();
-        let place = |at: usize| u16::try_from(at % 6).ok();
-        let limit = Limit::of(None, &given, place).unwrap();
-        assert!(matches!(limit, Limit::Seen(270..=300)), "{limit:?}");
-        let over = given.iter().filter(|ttl| oddities(**ttl, None, limit)[0].is_some());
-        assert_eq!(over.count(), 10);
-        // Where the zone is asked, a second more is too much; what it gives is not.
-        let own = Limit::of(Some(300), &given, place).unwrap();
-        assert_eq!(oddities(301, None, own), [Some(Flag::TtlOverAuth), None]);
-        assert_eq!(oddities(300, None, own), [None, None]);
-        // Nobody's place is known, and nobody gives any.
-        assert_eq!(Limit::of(None, &[60; 40], |_| None), Some(Limit::Seen(60)));
-        assert_eq!(Limit::of(None, &[NONE; 40], |_| None), None);
-        assert_eq!(oddities(NONE, Some((NONE, 5)), own), [None, None]);
+    fn what_no_cache_gives_is_told_by_the_zones_own_servers_alone() {
+        // A second more is too much; what one of them gives is not.
+        assert_eq!(oddities(301, None, &[300, 60]), [Some(Flag::TtlOverAuth), None]);
+        for ttl in [0, 60, 299, 300, NONE] {
+            assert_eq!(oddities(ttl, None, &[300, 60]), [None, None], "{ttl}");
+        }
+        assert_eq!(oddities(NONE, Some((NONE, 5)), &[300]), [None, None]);
+        // Nobody asks them: all others may be caches that our sweeps filled, and at their end.
+        assert_eq!(oddities(3_600, Some((3_600, 600)), &[]), [None, None]);
     }
 
     #[test]
     fn a_ttl_that_does_not_count_down_is_made_up() {
-        let own = Limit::Own(3_600);
-        let is_frozen = |ttl, before| oddities(ttl, before, own)[1].is_some();
+        // Of two servers, one has not heard yet that the TTL is an hour.
+        let own = [3_600, 7_200];
+        let is_frozen = |ttl, before| oddities(ttl, before, &own)[1].is_some();
         assert!(is_frozen(1_800, Some((1_800, 600))));
         for (ttl, before) in [
             (1_800, None),
             (1_200, Some((1_800, 600))),
-            // It may be another record of the same kind: that one is over.
+            // It lasts no longer than since then.
             (600, Some((600, 600))),
             // A farm of caches, each of which fetches it anew.
             (3_600, Some((3_600, 600))),
+            (7_200, Some((7_200, 600))),
         ] {
             assert!(!is_frozen(ttl, before), "{ttl} {before:?}");
         }
         // More than the zone gives is not fetched anew.
         assert_eq!(
-            oddities(9_000, Some((9_000, 600)), own),
+            oddities(9_000, Some((9_000, 600)), &own),
             [Some(Flag::TtlOverAuth), Some(Flag::TtlFrozen)]
         );
     }

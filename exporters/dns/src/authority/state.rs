@@ -151,14 +151,16 @@ impl RunningZone {
     }
 }
 
-/// The most that the servers of any zone give as the TTL of a name's records, in its last round.
-pub(crate) fn ttl(zones: &Zones, name: &HostName, kind: Kind) -> Option<u32> {
-    let of_zone = |zone: Arc<RunningZone>| {
-        let snapshot = zone.latest().snapshot?;
+/// What the servers of all zones give as the TTL of a name's records, in their last rounds.
+pub(crate) fn ttls(zones: &Zones, name: &HostName, kind: Kind) -> Vec<u32> {
+    let mut ttls = Vec::new();
+    for snapshot in zones.states().iter().filter_map(|zone| zone.latest().snapshot) {
         let said = snapshot.round.servers.iter().flat_map(|server| &server.said.ttls);
-        said.filter(|(of, its, _)| of == name && *its == kind).map(|(_, _, ttl)| *ttl).max()
-    };
-    zones.states().into_iter().filter_map(of_zone).max()
+        ttls.extend(said.filter(|(of, its, _)| of == name && *its == kind).map(|(_, _, ttl)| *ttl));
+    }
+    ttls.sort_unstable();
+    ttls.dedup();
+    ttls
 }
 
 impl Snapshot {
