@@ -88,7 +88,7 @@ impl Tracing {
     /// The hops of a target's path once it is confirmed and has so many, each with its labels.
     async fn path(&self, target: &str, known: usize) -> Vec<(Option<IpAddr>, Vec<u64>)> {
         let mut last = String::new();
-        for _ in 0..600 {
+        for _ in 0..1_500 {
             tokio::time::sleep(Duration::from_millis(200)).await;
             let url = format!("{}/api/v1/paths?target={target}", self.url);
             let Ok(text) = http::fetch(&url).await else { continue };

@@ -234,7 +234,10 @@ impl Shared {
         // The echo is recorded before it is sent, at a time read before that: the reply may be faster
         // than we are. Sending does not block, so the lock may be held meanwhile.
         let mut pending = self.pending();
-        let ticket = pending.send(cookie, asked, self.clock.monotonic(), limit, waiter);
+        let at = self.clock.monotonic();
+        // After a stop what is waited for lies in the socket.
+        pending.sweep(at.min(self.was_empty()));
+        let ticket = pending.send(cookie, asked, at, limit, waiter);
         match self.socket.send(address, ticket.sequence(), cookie, payload, &header) {
             Ok(()) => Ok(ticket),
             Err(error) => match pending.unsend(ticket) {
@@ -252,12 +255,16 @@ impl Shared {
         self.drops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When nothing was left in the socket for the last time.
+    fn was_empty(&self) -> Duration {
+        Duration::from_nanos(self.empty.load(Ordering::Relaxed))
+    }
+
     /// Looks into the socket until nothing is left in it, unless that was so at this moment or later: after a stop many
     /// replies lie there, and those that are waited for may be the last.
     fn look_unless_empty_since(&self, moment: Duration) {
-        let was_empty = || Duration::from_nanos(self.empty.load(Ordering::Relaxed)) >= moment;
         let mut looks = 0;
-        while looks < MOST_LOOKS && !was_empty() && self.read(Look::Unasked) {
+        while looks < MOST_LOOKS && self.was_empty() < moment && self.read(Look::Unasked) {
             looks += 1;
         }
     }
@@ -399,6 +406,9 @@ mod tests {
         assert!(sent.is_ok(), "{sent:?}");
         tokio::time::pause();
         tokio::time::advance(2 * limit + MEMORY).await;
+        // Who sends next does not forget it either.
+        let next = channel.begin(asked, &options, (clock.monotonic(), limit), (1, &strays));
+        assert!(next.is_ok(), "{next:?}");
         channel.shared.sweep();
         assert_eq!(strays.late.get(), 1, "the clock was moved, so that it came late");
     }

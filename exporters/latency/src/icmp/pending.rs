@@ -134,7 +134,6 @@ impl<T> Pending<T> {
         limit: Duration,
         waiter: T,
     ) -> Ticket {
-        self.sweep(at);
         let ticket = Ticket { number: self.next, queue: queue(limit) };
         self.next = self.next.wrapping_add(1);
         self.queues[ticket.queue].push(Sent {
@@ -206,7 +205,7 @@ impl<T> Pending<T> {
         Some(sent.waiter)
     }
 
-    /// Forgets what was decided long ago.
+    /// Forgets what was decided long ago. What may still lie in the socket must have been read at `now`.
     pub(crate) fn sweep(&mut self, now: Duration) {
         let now = nanos(now);
         let (lately, older) = self.queues.split_at_mut(QUEUES);
@@ -354,7 +353,9 @@ mod tests {
     #[test]
     fn what_is_long_decided_is_forgotten() {
         let mut pending = sent();
-        pending.send(78, asked(HERE), ms(1000) + LIMIT + MEMORY + ms(1), LIMIT, "later");
+        let later = ms(1000) + LIMIT + MEMORY + ms(1);
+        pending.send(78, asked(HERE), later, LIMIT, "later");
+        pending.sweep(later);
         assert_eq!(reply(&mut pending, 20_000, 0), None);
         assert_eq!(kept(&pending), 1);
     }
@@ -369,6 +370,7 @@ mod tests {
         let minute = Duration::from_secs(60);
         for second in 0..100 {
             let at = Duration::from_secs(second);
+            pending.sweep(at);
             pending.send(second.into(), asked(ELSEWHERE), at, minute, "silent");
             for n in 0..10 {
                 pending.send(1000 + n, asked(HERE), at, LIMIT, "quick");
@@ -400,6 +402,7 @@ mod tests {
         let mut pending = Pending::default();
         for number in 0..2_000_u32 {
             let at = ms(10 * u64::from(number));
+            pending.sweep(at);
             pending.send(number.into(), asked(HERE), at, LIMIT, "waiter");
             if number % 10 > 0 {
                 let [.., high, low] = number.to_be_bytes();

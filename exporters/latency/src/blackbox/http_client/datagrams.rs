@@ -65,13 +65,20 @@ impl Socket {
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let io = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
-        // Where it cannot be had, what a router says is silence.
-        let _ = match to {
-            SocketAddr::V4(_) => setsockopt(&io, sockopt::Ipv4RecvErr, &true),
-            SocketAddr::V6(_) => setsockopt(&io, sockopt::Ipv6RecvErr, &true),
-        };
         io.connect(to).await?;
-        Ok(Self { io, to, heard: Mutex::default(), changed: Notify::new() })
+        let socket = Self { io, to, heard: Mutex::default(), changed: Notify::new() };
+        socket.ask_routers(true);
+        Ok(socket)
+    }
+
+    /// Whether what routers say is asked for, as TCP does until the other side has answered: then a path that breaks may
+    /// come back. What was asked for and not read takes room from what comes, and goes with it.
+    fn ask_routers(&self, is_asked: bool) {
+        // Where it cannot be had, what a router says is silence.
+        let _ = match self.to {
+            SocketAddr::V4(_) => setsockopt(&self.io, sockopt::Ipv4RecvErr, &is_asked),
+            SocketAddr::V6(_) => setsockopt(&self.io, sockopt::Ipv6RecvErr, &is_asked),
+        };
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -238,6 +245,9 @@ impl AsyncUdpSocket for Socket {
                         heard.bytes += (len as u64).max(LEAST);
                         (is_first, heard.is_flood())
                     };
+                    if is_first {
+                        self.ask_routers(false);
+                    }
                     if is_first || is_flood {
                         self.changed.notify_waiters();
                     }
@@ -268,5 +278,28 @@ struct Poller(Arc<Socket>);
 impl UdpPoller for Poller {
     fn poll_writable(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.io.poll_send_ready(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use nix::sys::socket::getsockopt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn routers_are_heard_until_the_first_datagram_comes() {
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = Socket::connect(peer.local_addr().unwrap()).await.unwrap();
+        let is_asked = || getsockopt(&socket.io, sockopt::Ipv4RecvErr).unwrap();
+        assert!(is_asked());
+        peer.send_to(b"x", socket.local_addr().unwrap()).await.unwrap();
+        let (mut room, mut meta) = ([0; 8], [RecvMeta::default()]);
+        let read =
+            poll_fn(|cx| socket.poll_recv(cx, &mut [io::IoSliceMut::new(&mut room)], &mut meta));
+        assert_eq!(read.await.unwrap(), 1);
+        assert!(!is_asked());
     }
 }

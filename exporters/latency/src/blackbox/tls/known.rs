@@ -12,16 +12,28 @@ use openssl::x509::X509;
 pub(super) struct Known(Mutex<VecDeque<(Vec<u8>, X509)>>);
 
 impl Known {
-    /// So many of them: those of the targets that a module mostly has. Each takes some kilobytes.
+    /// So many of them: those of the targets that a module mostly has.
     const MOST: usize = 64;
+    /// A larger one is not kept: whoever is asked shows what he likes.
+    const MOST_BYTES: usize = 8 << 10;
 
     /// Reads one.
     pub(super) fn read(&self, der: &[u8]) -> Result<X509, ErrorStack> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, certificate)) = known().iter().find(|(known, _)| known == der) {
-            return Ok(certificate.clone());
+        let found = {
+            let mut known = known();
+            let place = known.iter().position(|(known, _)| known == der);
+            let found = place.and_then(|place| known.remove(place));
+            // One that many show stays.
+            found.inspect(|found| known.push_back(found.clone()))
+        };
+        if let Some((_, certificate)) = found {
+            return Ok(certificate);
         }
         let certificate = X509::from_der(der)?;
+        if der.len() > Self::MOST_BYTES {
+            return Ok(certificate);
+        }
         let mut known = known();
         if known.len() == Self::MOST {
             known.pop_front();
