@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::answer::Content;
-use crate::outcome::Outcome;
+use crate::outcome::{Class, Outcome};
 use crate::resolvers::ResolverList;
 
 /// Names, each of which is a label's value, and prefixes of all of them.
@@ -62,24 +62,23 @@ impl Known {
         addresses.iter().find_map(name).map(|(_, name)| name.as_str())
     }
 
-    /// How many resolvers of each country give an answer that is known, by country and name.
+    /// How many resolvers of each country give an answer that is known and is not right, by country and name.
     pub(crate) fn count(
-        &self,
+        known: Option<&Self>,
         list: &ResolverList,
         outcomes: &[Option<&Outcome>],
+        classes: &[Class],
     ) -> BTreeMap<(String, String), usize> {
         let mut counts = BTreeMap::new();
-        if self.0.is_empty() {
-            return counts;
-        }
+        let Some(known) = known.filter(|it| !it.0.is_empty()) else { return counts };
         // Many say the same.
         let mut names: HashMap<*const Outcome, Option<&str>> = HashMap::new();
-        for (resolver, outcome) in list.resolvers.iter().zip(outcomes) {
-            let Some(outcome) = *outcome else { continue };
+        for ((resolver, outcome), class) in list.resolvers.iter().zip(outcomes).zip(classes) {
+            let Some(outcome) = outcome.filter(|_| class.is_outlier()) else { continue };
             let Outcome::Answer(answer) = outcome else { continue };
             let name = names
                 .entry(std::ptr::from_ref(outcome))
-                .or_insert_with(|| self.name_of(&answer.content));
+                .or_insert_with(|| known.name_of(&answer.content));
             if let Some(name) = name {
                 let country = &list.countries[usize::from(resolver.country)];
                 *counts.entry((country.clone(), (*name).to_owned())).or_default() += 1;

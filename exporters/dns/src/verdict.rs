@@ -306,7 +306,7 @@ pub(crate) fn judge(
         countries,
         is_compared: countries::is_measure(may_speak, rest_bad),
         rest_bad,
-        known: rules.known.map(|it| it.count(case.list, case.outcomes)).unwrap_or_default(),
+        known: Known::count(rules.known, case.list, case.outcomes, &classes),
         extended_errors: extended_errors(evidence.outcomes),
         consensus: shares.ratios(&case, &classes, |at| classes[at] == Class::Agree),
         outlier: shares.ratios(&case, &classes, |at| classes[at].is_outlier()),

@@ -308,7 +308,7 @@ fn countries(snapshots: &Snapshots<'_>, page: &mut Page<'_>) {
     );
     page.gauge(
         "dns_consistency_country_known_resolvers",
-        "Resolvers of a country whose answer has an address that the config knows by name.",
+        "Resolvers of a country whose answer is not the accepted one and has an address that the config knows by name.",
         each(snapshots).flat_map(|(labels, verdict)| {
             verdict.known.iter().map(move |((country, known), count)| {
                 let labels = with(labels.clone(), ("country", country));

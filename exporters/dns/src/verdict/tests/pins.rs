@@ -106,6 +106,21 @@ fn who_leads_a_part_of_the_world_to_addresses_that_no_table_knows_is_told_as_wit
 }
 
 #[test]
+fn what_is_right_is_not_counted_as_known() {
+    let names = [("provider", address(GOOD)), ("block page", address(OTHER))];
+    let names = names.map(|(name, it)| (name.to_owned(), vec![it.to_string()]));
+    let known: Known = serde_json::from_value(BTreeMap::from(names).into_iter().collect()).unwrap();
+    let mut world = World::new(12, 8).all(&[GOOD]);
+    world.country("AA", || outcome(&[OTHER]));
+    let pinned = pin(&[GOOD]);
+    let rules = Rules { expected: Some(&pinned), known: Some(&known), ..Rules::default() };
+    let counted = |rules| Vec::from_iter(world.by(rules).known);
+    let blocked = vec![(("AA".to_owned(), "block page".to_owned()), 8)];
+    assert_eq!(counted(rules), blocked);
+    assert_eq!(counted(Rules { expected: None, ..rules }), blocked);
+}
+
+#[test]
 fn a_pin_that_was_changed_lets_the_former_answer_last_for_its_ttl() {
     let (old, new) = (pin(&[GOOD]), pin(&[OTHER]));
     let world = World::new(12, 8).all(&[GOOD]);
