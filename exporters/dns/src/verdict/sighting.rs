@@ -64,9 +64,14 @@ impl Sightings {
         for address in addresses {
             let given = given(address);
             if given > 0.0 {
-                let known = self.addresses.remove(address).filter(|it| !it.is_gone(chance));
-                let part = if known.is_some() { part } else { 1.0 };
-                let seen = known.unwrap_or_default().seen(given, look.networks, part);
+                let seen = match self.addresses.remove(address) {
+                    Some(known) if !known.is_gone(chance) => known.seen(given, look.networks, part),
+                    Some(known) if known.is_straggler(given, look.networks) => {
+                        Sighting { missed: 0.0, last: given, ..known }
+                    }
+                    // It is back, or new.
+                    _ => Sighting::default().seen(given, look.networks, 1.0),
+                };
                 self.addresses.insert(*address, seen);
             } else if let Some(known) = self.addresses.get_mut(address) {
                 known.miss(look.networks, part);
@@ -96,6 +101,11 @@ impl Sighting {
         self.add(0.0, networks, part);
         self.missed += (networks * part).max(self.last.min(networks));
         self.last = 0.0;
+    }
+
+    /// Whether so few give what was gone that it is a former answer rather than its return.
+    fn is_straggler(&self, given: f64, networks: f64) -> bool {
+        given < self.share * networks / 4.0
     }
 
     /// Whether so many would have shown it if it were there.
@@ -195,5 +205,23 @@ mod tests {
             counts.push(missing);
         }
         assert_eq!((counts[104], counts[105], counts[107]), (1, 0, 1));
+    }
+
+    #[test]
+    fn who_gives_once_more_what_is_gone_does_not_bring_it_back() {
+        for networks in [20.0, 96.0, 1_000.0] {
+            let addresses = [address(1)];
+            let mut sightings = Sightings::default();
+            let given = [networks; 48].into_iter().chain([0.0; 12]).chain([1.0, 0.0]);
+            let mut counts = Vec::new();
+            for (sweep, given) in given.enumerate() {
+                let look = Look { networks, ttl: 300, now: 1_000_000 + HOUR * sweep as u64 };
+                let (next, missing) = sightings.after(&addresses, look, |_| given);
+                sightings = next;
+                counts.push(missing);
+            }
+            // While it is given, nobody can say that it is given by none.
+            assert_eq!(counts[59..], [1, 0, 1], "{networks}");
+        }
     }
 }
