@@ -161,6 +161,7 @@ fn paths_are_found_without_privilege_and_say_where_they_go() {
 /// A way through another network is a change of both levels, one through another router of a network that it crossed before is one
 /// of addresses alone, and the way before is shown beside each.
 #[test]
+#[ignore = "it waits for traces each minute, beside others for longer than there is patience; `.ci/long` runs it"]
 fn a_way_through_another_network_and_one_through_another_router_are_told_apart() {
     if !in_a_namespace(
         "traced::a_way_through_another_network_and_one_through_another_router_are_told_apart",

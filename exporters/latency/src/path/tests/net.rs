@@ -24,7 +24,7 @@ pub(crate) fn in_a_namespace(name: &str) -> bool {
     let run = Command::new("unshare")
         .arg(how)
         .arg(test)
-        .args([name, "--exact"])
+        .args([name, "--exact", "--include-ignored"])
         .env(MARK, "1")
         .output()
         .unwrap();
