@@ -127,8 +127,9 @@ fn many_datagrams_come_by_one_call_each_with_what_is_told_of_it() {
             assert_eq!((*is_cut, *hop_limit), (number == 7, Some(number)));
             assert!(*waited <= sent.elapsed(), "{waited:?}");
         }
-        let (first, last) = (lots[0][0].3, lots.last().unwrap().last().unwrap().3);
-        assert!(first >= Duration::from_millis(50) && first >= last, "{first:?} {last:?}");
+        assert!(lots[0][0].3 >= Duration::from_millis(50), "{:?}", lots[0][0].3);
+        // Within a lot alone: later ones are read later, by as long as this program was kept from running.
+        assert!(lots.iter().all(|lot| lot.is_sorted_by(|one, next| one.3 >= next.3)), "{lots:?}");
     }
 }
 

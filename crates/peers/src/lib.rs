@@ -11,6 +11,7 @@
 //! | `http_server` | a web server, plain or by TLS, that does what a test wants and keeps what it was asked |
 //! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
+//! | `namespace` | a network namespace of a test's own, and a user without privileges |
 //! | `counting` | an allocator that counts what is held |
 //! | `port` | ports for programs that bind them themselves |
 //! | `prometheus` | a real Prometheus, and what it found |
@@ -26,6 +27,7 @@ pub mod exposition;
 mod http_server;
 pub mod ipmi_sim;
 mod name_server;
+mod namespace;
 mod port;
 mod program;
 mod prometheus;
@@ -38,6 +40,7 @@ pub use counting::Counting;
 pub use dns_server::{DnsServer, answer_to, reply};
 pub use http_server::{Asker, HttpServer, Said};
 pub use name_server::NameServer;
+pub use namespace::{in_a_namespace, unprivileged};
 pub use port::free_port;
 pub use program::{Answer, PATIENCE, Program, example};
 pub use prometheus::{Found, Prometheus, yaml_block};

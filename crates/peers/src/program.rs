@@ -164,7 +164,18 @@ impl Program {
     /// Waits until the metrics show a state; returns them.
     #[track_caller]
     pub fn wait_until(&self, what: &str, holds: impl Fn(&Scrape) -> bool) -> Scrape {
-        for _ in 0..looks() {
+        self.wait_until_within(PATIENCE, what, holds)
+    }
+
+    /// The same of what takes longer than [`PATIENCE`].
+    #[track_caller]
+    pub fn wait_until_within(
+        &self,
+        patience: Duration,
+        what: &str,
+        holds: impl Fn(&Scrape) -> bool,
+    ) -> Scrape {
+        for _ in 0..patience.as_millis() / PAUSE.as_millis() {
             // One that is too busy for a scrape is asked again.
             let answer = self.request("GET", "/metrics", "");
             if answer.status == 200 {

@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(kept.outcomes(2), None);
         assert_eq!(kept.different.len(), 4);
     }
+
     #[test]
     fn what_is_odd_is_noted_of_those_alone_of_whom_it_is_so() {
         let answer = |content| Some(Outcome::Answer(Answer::new(content)));

@@ -9,7 +9,7 @@
 //! * `geodesy`: distances; `place`: where a site can be; `cities`: what a place is called;
 //! * `edge`: whether the edge of what is at several sites answers by itself;
 //! * `handover`: who carries it; `sets`: whether the sets of a service stand alone; `evidence`: the sentences;
-//! * `kept`: a file of what outlives the process; `etag`: a document of somebody else's, asked for; `panel`: what strangers' probes say; `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
+//! * `kept`: a file of what outlives the process; `clock`: the clock of the wall; `etag`: a document of somebody else's, asked for; `panel`: what strangers' probes say; `claims`: what providers say of themselves; `routes`: who announces what, by an operator's own routers;
 //! * `outcome`: every reason that is a label; `state`: the last evaluation; `metrics`: every metric; `pages`: the
 //!   evidence, for people and for programs.
 //!
@@ -19,6 +19,7 @@
 mod cities;
 mod claims;
 mod class;
+mod clock;
 mod config;
 mod edge;
 mod etag;

@@ -2,12 +2,12 @@
 //! judged and published as one snapshot.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use tokio::time::Instant;
 use tracing::debug;
 
+use crate::clock::since_epoch;
 use crate::config::{EVALUATION, Labels, ROUTES, Work};
 use crate::expected::{Expected, have_one_time};
 use crate::gather::{Gather, OfTargets, OfVantages};
@@ -136,9 +136,9 @@ async fn ask_all(
 /// Asks one Prometheus for the vantages: a part without any is not whole, and the moment that it is asked
 /// about must be one that it knows.
 async fn vantages(server: Server) -> Result<(Server, OfVantages), QueryFailure> {
-    let before = unix_seconds();
+    let before = since_epoch().as_secs_f64();
     let theirs = server.clock().await?;
-    if theirs.is_some_and(|theirs| !have_one_time(before, theirs, unix_seconds())) {
+    if theirs.is_some_and(|theirs| !have_one_time(before, theirs, since_epoch().as_secs_f64())) {
         return Err(QueryFailure::Clock);
     }
     let vantages = server.vantages().await?;
@@ -175,12 +175,4 @@ async fn gather(
     let (world, counts) = gather.finish();
     counts.inc_by(LeftOut::TooMany, left_out);
     Ok((world, counts))
-}
-
-fn unix_seconds() -> f64 {
-    since_epoch().as_secs_f64()
-}
-
-fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

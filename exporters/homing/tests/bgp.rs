@@ -10,9 +10,9 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use peers::{HttpServer, Program};
+use peers::{HttpServer, Program, in_a_namespace};
 
-use self::routers::{CW, Collector, SEABONE, in_a_namespace};
+use self::routers::{CW, Collector, SEABONE};
 
 const PREFIX: &str = "149.154.164.0/22";
 /// As long as a file must not have been written to, and some more.

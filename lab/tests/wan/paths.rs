@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -77,8 +77,12 @@ impl Tracing {
         }
         fs::write(file("config.yml"), config).unwrap();
         let namespace = wan.namespace(FROM).unwrap();
-        let mut command = unprivileged(file("program"));
-        command.arg("--web.systemd-socket").arg("--config.file").arg(file("config.yml"));
+        let mut command = peers::unprivileged(&file("program"));
+        command
+            .stdin(Stdio::null())
+            .arg("--web.systemd-socket")
+            .arg("--config.file")
+            .arg(file("config.yml"));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let child = namespace.spawn_with_listener(command, listener).unwrap();
@@ -108,19 +112,6 @@ fn hop(row: &Value) -> (Option<IpAddr>, Vec<u64>) {
     let address = row["address"].as_str().map(|it| it.parse().unwrap());
     let labels = row["mpls"].as_array().cloned().unwrap_or_default();
     (address, labels.iter().map(|it| it[0].as_u64().unwrap()).collect())
-}
-
-/// A user without any privilege, where the test may choose one.
-fn unprivileged(program: std::path::PathBuf) -> Command {
-    if !fs::read_to_string("/proc/self/uid_map").unwrap().contains("4294967295") {
-        eprintln!("skipped: a user without privileges, since there is no other one here");
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-    command.args(["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]).arg(program);
-    command.stdin(Stdio::null());
-    command
 }
 
 /// Who is at each distance, by all of so many traces of mtr.

@@ -1,13 +1,14 @@
 //! One page, asked for ever: politely, and with no more trust than a stranger's page deserves.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use exporter_kit::{LabelEnum as _, Rounds};
 use tokio::time::Instant;
 
 use super::state::Page;
 use super::{Format, Said};
+use crate::clock::since_epoch;
 use crate::config::PageWork;
 use crate::etag::{Came, Document};
 use crate::outcome::Fetch;
@@ -27,7 +28,7 @@ pub(crate) async fn run(page: Arc<Page>, work: PageWork, rounds: Rounds) {
             continue;
         }
         let came = document.ask(move |body| read(body, format)).await;
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let unix = since_epoch().as_secs_f64();
         let result = match came {
             Came::Read(said) => {
                 page.read(said, Instant::now(), unix);

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use exporter_kit::Wanted;
 use exporter_kit::config::{self as kit, Labels, Located, Name, Place, Problems};
-use exporter_kit::discovery::HttpSd;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::measurement::{LOOPBACK_INTERVAL, Own, PanelLabels, PanelWork, TAKEN, Way, is_here};
+use super::measurement::{
+    LOOPBACK_INTERVAL, Own, PanelLabels, PanelWork, TAKEN, Way, is_here, settings,
+};
 use super::public::is_public;
 use crate::world::Endpoint;
 
@@ -168,13 +169,4 @@ pub(super) fn checked(
 fn is_of_one(network: &IpNet) -> bool {
     let largest = if network.network().is_ipv4() { LARGEST.0 } else { LARGEST.1 };
     network.prefix_len() >= largest && is_public(network)
-}
-
-/// The service, and the token's file.
-fn settings(url: &str, token_file: Option<&Path>) -> Option<HttpSd> {
-    let mut settings = serde_json::json!({ "url": url, "follow_redirects": false });
-    if let Some(file) = token_file {
-        settings["authorization"] = serde_json::json!({ "credentials_file": file });
-    }
-    exporter_kit::parse(&settings.to_string(), "").ok()
 }

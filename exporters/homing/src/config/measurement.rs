@@ -90,6 +90,14 @@ pub(super) fn is_here(url: &str) -> bool {
 
 /// A document that is asked for without an account, and without following a redirect.
 pub(crate) fn plain(url: &str) -> Option<HttpSd> {
-    let settings = serde_json::json!({ "url": url, "follow_redirects": false }).to_string();
-    exporter_kit::parse(&settings, "").ok()
+    settings(url, None)
+}
+
+/// The same with the token of a file, if there is one.
+pub(super) fn settings(url: &str, token_file: Option<&Path>) -> Option<HttpSd> {
+    let mut settings = serde_json::json!({ "url": url, "follow_redirects": false });
+    if let Some(file) = token_file {
+        settings["authorization"] = serde_json::json!({ "credentials_file": file });
+    }
+    exporter_kit::parse(&settings.to_string(), "").ok()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderMap, StatusCode, header};
 use exporter_kit::discovery::{HttpClient, HttpSd};
@@ -15,6 +15,7 @@ use super::budget::{self, Budget};
 use super::fetch::{Known, grow_old, tell};
 use super::globalping::{self, Limits, Measurement, Progress, Results};
 use super::state::Panel;
+use crate::clock::since_epoch;
 use crate::config::{EVALUATION, Own, PanelWork, plain};
 use crate::etag::{self, Came, Document};
 use crate::failure::Failure;
@@ -73,7 +74,7 @@ pub(crate) async fn run(
             turn += 1;
         }
         let addresses = maker.addresses(&evaluations).await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = since_epoch().as_secs();
         if let Some(addresses) = &addresses {
             results.retain(|address, _| addresses.contains(address));
             max_age =

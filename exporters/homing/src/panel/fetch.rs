@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use exporter_kit::{CountsBy, LabelEnum as _, Rounds, off_the_thread};
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use super::globalping::Results;
 use super::probes::Probe;
 use super::state::{Latest, Panel};
 use super::{Reply, atlas, judge, list};
+use crate::clock::since_epoch;
 use crate::config::PanelWork;
 use crate::etag::{Came, Document};
 use crate::outcome::{Fetch, Unused};
@@ -54,7 +55,7 @@ pub(crate) async fn run(panel: Arc<Panel>, work: PanelWork, probes_file: String,
     let mut not_before = Instant::now();
     loop {
         rounds.next().await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = since_epoch().as_secs();
         if Instant::now() < not_before {
             known = grow_old(&panel, known, now, work.max_age).await;
             continue;

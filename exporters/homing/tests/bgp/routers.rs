@@ -48,35 +48,6 @@ const GOBGP: &str = "
     connect-retry = 5
 ";
 
-/// Re-runs the test `name` in a network namespace of its own, unless this is that run already, and says whether it is.
-/// Needs root or user namespaces; where neither is there, says so.
-pub(crate) fn in_a_namespace(name: &str) -> bool {
-    const MARK: &str = "TURBULENCE_BGP_NAMESPACE";
-    if std::env::var_os(MARK).is_some() {
-        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
-        assert!(up.success());
-        return true;
-    }
-    let how = ["-n", "-Urn"].into_iter().find(|how| {
-        let tried = Command::new("unshare").args([how, "true"]).stderr(Stdio::null()).status();
-        tried.is_ok_and(|status| status.success())
-    });
-    let Some(how) = how else {
-        eprintln!("skipped: neither root nor user namespaces are there");
-        return false;
-    };
-    let run = Command::new("unshare")
-        .arg(how)
-        .arg(std::env::current_exe().unwrap())
-        .args([name, "--exact", "--ignored", "--nocapture"])
-        .env(MARK, "1")
-        .output()
-        .unwrap();
-    let (said, log) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success() && said.contains("1 passed"), "{name}:\n{said}\n{log}");
-    false
-}
-
 /// A daemon in the foreground, which is killed with the test.
 struct Daemon(Child);
 

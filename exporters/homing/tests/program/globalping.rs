@@ -1,6 +1,7 @@
 //! Measurements that are begun: within limits, of one's own addresses alone.
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::*;
 
@@ -59,14 +60,42 @@ fn globalping() -> Server {
     server
 }
 
-fn config(prometheus: &Prometheus, server: &Server, token: &str) -> String {
-    format!(
-        "prometheus: [{{url: '{}'}}]\ninterval: 5s\npanel:\n  globalping:\n    acknowledge_own_infrastructure: true\n    \
-         url: http://{}\n    token_file: {token}\n    networks: [149.154.164.0/22]\n    endpoints:\n      \
-         - {{name: gp-api, target: api, interval: 1s}}\n      - {{name: gp-any, team: t, target: 'any.cast|', interval: 1s}}\n",
-        prometheus.url(),
-        server.address
-    )
+/// What is asked besides: a Prometheus by which endpoints are judged, and the file of a token.
+struct World {
+    prometheus: Prometheus,
+    token: String,
+    _latency: Server,
+    _folder: TempDir,
+}
+
+impl World {
+    fn start() -> Self {
+        let (latency, folder) = (Server::start(), tempfile::tempdir().unwrap());
+        let token = folder.path().join("token");
+        std::fs::write(&token, "s3cret-token\n").unwrap();
+        Self {
+            prometheus: prometheus(&latency),
+            token: token.display().to_string(),
+            _latency: latency,
+            _folder: folder,
+        }
+    }
+
+    fn config(&self, server: &Server) -> String {
+        format!(
+            "prometheus: [{{url: '{}'}}]\ninterval: 5s\npanel:\n  globalping:\n    acknowledge_own_infrastructure: true\n    \
+             url: http://{}\n    token_file: {}\n    networks: [149.154.164.0/22]\n    endpoints:\n      \
+             - {{name: gp-api, target: api, interval: 1s}}\n      - {{name: gp-any, team: t, target: 'any.cast|', interval: 1s}}\n",
+            self.prometheus.url(),
+            server.address,
+            self.token
+        )
+    }
+}
+
+/// How many measurements were begun.
+fn posts(of: &Server) -> usize {
+    of.asked().iter().filter(|it| it.starts_with("POST")).count()
 }
 
 fn fetched(result: &str) -> String {
@@ -75,13 +104,9 @@ fn fetched(result: &str) -> String {
 
 #[test]
 fn own_addresses_are_measured_within_the_limits_and_have_no_vote() {
-    let latency = Server::start();
-    let prometheus = prometheus(&latency);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    std::fs::write(&file, "s3cret-token\n").unwrap();
+    let world = World::start();
     let server = globalping();
-    let program = start(&config(&prometheus, &server, &file.display().to_string()));
+    let program = start(&world.config(&server));
     let asked =
         |part: &str| server.asked().into_iter().filter(|it| it.contains(part)).collect::<Vec<_>>();
     program.wait("a measurement that is asked for again", || {
@@ -149,24 +174,18 @@ fn own_addresses_are_measured_within_the_limits_and_have_no_vote() {
         let usual = if path == CREATE { limits(400) } else { begun() };
         server.answer(if path == CREATE { LIMITS } else { CREATE }, usual);
         server.answer(path, said);
-        let program = start(&config(&prometheus, &server, &file.display().to_string()));
+        let program = start(&world.config(&server));
         program.wait_until(result, |it| it.value(&fetched(result)) >= 1.0);
     }
 }
 
 #[test]
 fn who_has_no_tests_left_or_is_told_to_wait_asks_for_none() {
-    let latency = Server::start();
-    let prometheus = prometheus(&latency);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    std::fs::write(&file, "s3cret-token\n").unwrap();
-    let token = file.display().to_string();
-    let posts = |of: &Server| of.asked().iter().filter(|it| it.starts_with("POST")).count();
+    let world = World::start();
     // A fifth of an hour's tests is left to others.
     let spent = globalping();
     spent.answer(LIMITS, limits(111));
-    let program = start(&config(&prometheus, &spent, &token));
+    let program = start(&world.config(&spent));
     program.wait_until("three refusals", |it| it.value(&fetched("later")) >= 3.0);
     assert_eq!(posts(&spent), 0);
     assert_eq!(program.metrics().value("homing_panel_budget_remaining{panel=\"gp-api\"}"), 111.0);
@@ -176,7 +195,7 @@ fn who_has_no_tests_left_or_is_told_to_wait_asks_for_none() {
     ] {
         let busy = globalping();
         busy.answer(CREATE, Said { status: "429 Too Many Requests", headers, body: b"{}".into() });
-        let program = start(&config(&prometheus, &busy, &token));
+        let program = start(&world.config(&busy));
         program.wait_until("three rounds", |it| it.value(&fetched("later")) >= 3.0);
         assert_eq!(posts(&busy), 1, "{headers}");
     }
@@ -184,15 +203,10 @@ fn who_has_no_tests_left_or_is_told_to_wait_asks_for_none() {
 
 #[test]
 fn an_account_of_which_nothing_was_spent_measures_and_the_end_of_an_hour_is_waited_for() {
-    let latency = Server::start();
-    let prometheus = prometheus(&latency);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    std::fs::write(&file, "s3cret-token\n").unwrap();
+    let world = World::start();
     let server = globalping();
     server.answer(LIMITS, fresh());
-    let config = config(&prometheus, &server, &file.display().to_string());
-    let posts = |of: &Server| of.asked().iter().filter(|it| it.starts_with("POST")).count();
+    let config = world.config(&server);
     let program = start(&config);
     program.wait("a measurement", || posts(&server) > 0);
     assert!(program.metrics().value("homing_panel_budget_remaining{panel=\"gp-api\"}") > 0.0);
@@ -211,14 +225,10 @@ fn an_account_of_which_nothing_was_spent_measures_and_the_end_of_an_hour_is_wait
 
 #[test]
 fn what_was_found_of_an_endpoint_is_not_told_of_another() {
-    let latency = Server::start();
-    let prometheus = prometheus(&latency);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    std::fs::write(&file, "s3cret-token\n").unwrap();
+    let world = World::start();
     let server = globalping();
     server.answer(RESULTS, results("finished"));
-    let config = config(&prometheus, &server, &file.display().to_string());
+    let config = world.config(&server);
     let program = start(&config);
     let tests = |it: &peers::Scrape| it.sum("homing_panel_tests{panel=\"gp-api\"}");
     program.wait_until("results", |it| tests(it) == 3.0);
@@ -233,13 +243,9 @@ fn what_was_found_of_an_endpoint_is_not_told_of_another() {
 
 #[test]
 fn a_measurement_that_never_ends_is_given_up() {
-    let latency = Server::start();
-    let prometheus = prometheus(&latency);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    std::fs::write(&file, "s3cret-token\n").unwrap();
+    let world = World::start();
     let server = globalping();
-    let program = start(&config(&prometheus, &server, &file.display().to_string()));
+    let program = start(&world.config(&server));
     program.wait_until("the end of patience", |it| it.value(&fetched("timeout")) >= 1.0);
     // With a pause of half a second at least after each answer, and longer ones then.
     let asked = server.asked().iter().filter(|it| it.starts_with("GET /v1/measurements/")).count();

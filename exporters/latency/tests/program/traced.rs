@@ -4,13 +4,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
-use std::thread::sleep;
 use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::PTR;
 use hickory_proto::rr::{Name, RData, Record};
-use peers::{Browser, DnsServer, Program, Scrape, answer_to};
+use peers::{Browser, DnsServer, Program, answer_to};
 
 use super::net::{Namespace, in_a_namespace, run, veth};
 
@@ -78,16 +77,7 @@ fn unprivileged(folder: &std::path::Path) -> Command {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.join("program");
     fs::copy(env!("CARGO_BIN_EXE_turbulence-latency"), &program).unwrap();
-    let mut command = if fs::read_to_string("/proc/self/uid_map").unwrap().contains("4294967295") {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-        command.args(["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]);
-        command.arg(program);
-        command
-    } else {
-        eprintln!("skipped: a user without privileges, since there is no other one here");
-        Command::new(program)
-    };
+    let mut command = peers::unprivileged(&program);
     command.args(["--log.format", "json"]);
     command
 }
@@ -217,17 +207,13 @@ targets: [{name: abroad, module: icmp, address: 10.9.0.9}, {name: inside, module
 
     // Each change is of so many levels, and has a time where it is one.
     let changed = |counts: [f64; 4]| {
-        let holds = |metrics: &Scrape| {
+        // A way that was known before counts once it was seen by more than one trace of its turn.
+        let patience = Duration::from_secs(400);
+        let metrics = program.wait_until_within(patience, "other paths", |metrics| {
             all.iter().zip(counts).all(|((target, level), count)| {
                 metrics.get(&of("latency_path_changes_total", target, level)) == Some(count)
             })
-        };
-        // A way that was known before counts once it was seen by more than one trace of its turn.
-        let looks = std::iter::repeat_with(|| {
-            sleep(Duration::from_millis(500));
-            Scrape::of(program.page("/metrics"))
         });
-        let metrics = looks.take(800).find(holds).expect("other paths");
         for ((target, level), count) in all.iter().zip(counts) {
             let at = metrics.get(&last(target, level));
             assert_eq!(at.is_some_and(|at| at > 1.6e9), count > 0.0, "{target} {level}: {at:?}");
