@@ -9,6 +9,7 @@
 //! | `connection` | a connection to it that is kept |
 //! | `dns_server` | a name server that says what a test wants |
 //! | `http_server` | a web server, plain or by TLS, that does what a test wants and keeps what it was asked |
+//! | `forger` | one who says of whoever is asked that nobody is there |
 //! | `ipmi_sim` | a BMC, Debian's simulator |
 //! | `name_server` | a real name server |
 //! | `namespace` | a network namespace of a test's own, and a user without privileges |
@@ -24,6 +25,7 @@ mod connection;
 mod counting;
 mod dns_server;
 pub mod exposition;
+mod forger;
 mod http_server;
 pub mod ipmi_sim;
 mod name_server;
@@ -38,6 +40,7 @@ pub use browser::{Browser, WIDTHS};
 pub use connection::Connection;
 pub use counting::Counting;
 pub use dns_server::{DnsServer, answer_to, reply};
+pub use forger::Forgery;
 pub use http_server::{Asker, HttpServer, Said};
 pub use name_server::NameServer;
 pub use namespace::{in_a_namespace, unprivileged};

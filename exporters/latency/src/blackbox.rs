@@ -25,6 +25,7 @@ mod icmp;
 pub(crate) mod module;
 pub(crate) mod offer;
 pub(crate) mod pattern;
+mod routers;
 mod tcp;
 pub(crate) mod tls;
 #[cfg(test)]

@@ -159,8 +159,9 @@ pub(crate) struct Outcome {
     /// In which phase it failed, if in one.
     pub(crate) phase: Option<Phase>,
     /// What goes into the distribution of durations: the whole probe when an answer came (a wrong
-    /// one too), the timeout when the probe used it up, and nothing when it failed sooner than an
-    /// answer could have come, for a fast refusal is no fast service.
+    /// one too), the timeout when the probe used it up (also where it was told meanwhile why none
+    /// would come), and nothing when it failed sooner than an answer could have come, for a fast
+    /// refusal is no fast service.
     pub(crate) duration: Option<Duration>,
     /// The time there and back: of an echo, or of the TCP handshake.
     pub(crate) rtt: Option<Duration>,
@@ -213,6 +214,15 @@ impl Outcome {
         Self { failure: Some(failure), ..Self::default() }
     }
 
+    /// Whether all of its time went by, so that the phase in which it was is as long as that.
+    pub(crate) fn was_cut_off(&self) -> bool {
+        match self.failure {
+            Some(Failure::Timeout) => true,
+            Some(Failure::Refused | Failure::Unreachable) => self.duration.is_some(),
+            _ => false,
+        }
+    }
+
     /// A probe that got no answer within `timeout`, which stays in the distribution as just that.
     pub(crate) fn timed_out(timeout: Duration) -> Self {
         Self { duration: Some(timeout), ..Self::failed(Failure::Timeout) }
@@ -232,6 +242,22 @@ mod tests {
         labels.sort_unstable();
         labels.dedup();
         assert_eq!(labels.len(), Failure::ALL.len());
+    }
+
+    #[test]
+    fn who_was_told_why_nothing_comes_was_cut_off_if_its_time_went_by() {
+        let second = Some(Duration::from_secs(1));
+        for (failure, duration, wanted) in [
+            (Some(Failure::Timeout), second, true),
+            (Some(Failure::Refused), second, true),
+            (Some(Failure::Unreachable), second, true),
+            (Some(Failure::Unreachable), None, false),
+            (Some(Failure::HttpStatus), second, false),
+            (None, second, false),
+        ] {
+            let outcome = Outcome { failure, duration, ..Outcome::default() };
+            assert_eq!(outcome.was_cut_off(), wanted, "{failure:?} {duration:?}");
+        }
     }
 
     #[test]

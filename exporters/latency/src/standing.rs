@@ -220,7 +220,7 @@ impl Standing {
                 address.spread.push(rtt);
             }
             // One that a timeout has cut is as long as the timeout.
-            if outcome.failure != Some(Failure::Timeout) {
+            if !outcome.was_cut_off() {
                 for (number, phase) in LENGTHS.into_iter().enumerate() {
                     if let Some(took) = outcome.phases.get(phase) {
                         address.phases.get_or_insert_default()[number].push(at.monotonic, took);

@@ -705,6 +705,11 @@ fn judge(metrics: &Scrape) {
         assert_down(metrics, target, "unreachable");
     }
     assert_down(metrics, "exceeded", "ttl_exceeded");
+    // A reply was waited for all the same; what was never sent has waited for nothing.
+    for target in ["silent", "unreachable", "terse", "routed", "exceeded"] {
+        assert!(count(metrics, "latency_probe_duration_seconds_count", target) >= 10, "{target}");
+    }
+    assert_eq!(count(metrics, "latency_probe_duration_seconds_count", "no-route"), 0);
     for target in
         ["steady", "silent", "elsewhere", "altered", "unreachable", "exceeded", "mtu", "slandered"]
     {

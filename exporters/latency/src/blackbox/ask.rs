@@ -50,6 +50,13 @@ impl Ask<'_> {
         self.deadline - (whole / 20).min(LAST_MOMENT)
     }
 
+    /// Whether a probe that fails now, for this reason, has waited for as long as it may: also one that was told before
+    /// why nothing would come.
+    pub(crate) fn has_waited(&self, failure: Failure) -> bool {
+        let is_told = matches!(failure, Failure::Refused | Failure::Unreachable);
+        failure == Failure::Timeout || is_told && Instant::now() >= self.last_moment()
+    }
+
     /// What comes of whom the probe needs beside its target: a proxy, or who gives tokens. Also one that says nothing
     /// until the probe ends is no silence of the target, if it had half of the time: of less, the rest was used up by
     /// the target, which is too slow.

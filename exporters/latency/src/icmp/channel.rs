@@ -15,7 +15,7 @@ use super::asset::Asset;
 use super::drops::Drops;
 use super::options::{Asked, EchoOptions};
 use super::pending::{Arrival, Found, MEMORY, Pending, Ticket};
-use super::socket::{EchoSocket, Kind, LONGEST_PACKET, Look, Refusal};
+use super::socket::{EchoSocket, Kind, LONGEST_PACKET, Look, RECEIVE_BUFFER, Refusal};
 use super::waiter::{Inbox, LateAnswers, TIMEOUT, Verdict, Waiter};
 use crate::clock::Clock;
 use crate::link;
@@ -25,8 +25,10 @@ use crate::outcome::Failure;
 /// How long a reply may lie in the socket before it is too late to look at its time stamp. A loaded
 /// machine was seen to take 100 ms.
 pub(super) const GRACE: Duration = Duration::from_millis(200);
-/// So often as much as is read at once: more than a receive buffer holds.
-const MOST_LOOKS: u32 = 64;
+/// So often as much as is read at once: more than a receive buffer holds, of which the kernel gives twice what is asked for,
+/// and counts so much for the smallest packet.
+const MOST_LOOKS: usize = 2 * RECEIVE_BUFFER / LEAST_IN_BUFFER / BATCH + 1;
+const LEAST_IN_BUFFER: usize = 768;
 /// How long the first pause is while there is no room to send, and the longest; each is twice the one before.
 /// Thousands of packets leave within such a time: a device that takes none for an eighth of a second is a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);

@@ -84,12 +84,14 @@ pub(crate) struct Refusal {
     pub(crate) failure: Failure,
     /// Who says so: a router on the way, or the host itself.
     pub(crate) offender: Option<IpAddr>,
+    /// Whether a reply was waited for all the same, until the timeout.
+    pub(crate) has_waited: bool,
 }
 
 impl Refusal {
     /// One that nobody on the way has spoken.
     pub(crate) const fn of(failure: Failure) -> Self {
-        Self { failure, offender: None }
+        Self { failure, offender: None, has_waited: false }
     }
 }
 
@@ -202,7 +204,7 @@ impl EchoSocket {
         let is_ours = echo::is_rejection(family, notice.kind, notice.code)
             && notice.offender.is_some_and(is_own);
         let failure = if is_ours { Failure::Local } else { failure };
-        Some((Refusal { failure, offender: notice.offender }, echo))
+        Some((Refusal { failure, offender: notice.offender, has_waited: true }, echo))
     }
 
     /// How many packets the kernel has dropped for want of room, or because they were damaged;

@@ -126,7 +126,7 @@ fn answer(family: Family, packet: &IcmpPacket, rtt: Duration) -> Result<Answer, 
         return Ok(Answer { rtt, reply_hop_limit });
     }
     let failure = echo::verdict(family, kind, code, false).unwrap_or(Failure::Timeout);
-    Err(Refusal { failure, offender: Some(offender) })
+    Err(Refusal { failure, offender: Some(offender), has_waited: false })
 }
 
 impl One {

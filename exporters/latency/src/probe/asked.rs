@@ -119,25 +119,31 @@ impl Probe {
             debug!(destination = %self.destination, ip = %attempt.ip, reason = failure.as_str(), said = log.text(), "a probe failed");
         }
         let took = attempt.spent + started.elapsed();
+        let was_cut_off = failure.is_some_and(|failure| ask.has_waited(failure));
         let duration = match failure {
+            Some(_) if was_cut_off => Some(attempt.timeout),
             // A wrong answer is an answer: its time counts.
             None | Some(Failure::Condition | Failure::HttpStatus) => Some(took),
-            Some(Failure::Timeout) => Some(attempt.timeout),
             Some(_) => None,
         };
-        outcome(found, failure, duration)
+        outcome(found, failure, duration, was_cut_off)
     }
 }
 
 /// What a target's counts take of what was found.
-fn outcome(found: Found, failure: Option<Failure>, duration: Option<Duration>) -> Outcome {
+fn outcome(
+    found: Found,
+    failure: Option<Failure>,
+    duration: Option<Duration>,
+    was_cut_off: bool,
+) -> Outcome {
     let phase = found.watch.running();
-    let (phases, rtt) = found.watch.stop(failure == Some(Failure::Timeout));
+    let (phases, rtt) = found.watch.stop(was_cut_off);
     let seen = match &found.websocket {
         Some(websocket) if websocket.status_code > 0 => {
             Seen::Http { status: websocket.status_code }
         }
-        _ if duration.is_some() && failure != Some(Failure::Timeout) => Seen::Connection,
+        _ if duration.is_some() && !was_cut_off => Seen::Connection,
         _ => Seen::Nothing,
     };
     let session = session(found.tls.as_ref());
@@ -198,11 +204,13 @@ mod tests {
         let websocket = Websocket { status_code: 101, ..Websocket::default() };
         let found = Found { websocket: Some(websocket), ..Found::default() };
         let ms = Duration::from_millis;
-        assert_eq!(outcome(found, None, Some(ms(7))).seen, Seen::Http { status: 101 });
-        let wrong = outcome(Found::default(), Some(Failure::Condition), Some(ms(5)));
+        assert_eq!(outcome(found, None, Some(ms(7)), false).seen, Seen::Http { status: 101 });
+        let wrong = outcome(Found::default(), Some(Failure::Condition), Some(ms(5)), false);
         assert_eq!(wrong.seen, Seen::Connection);
-        let late = outcome(Found::default(), Some(Failure::Timeout), Some(ms(7)));
-        assert_eq!(late.seen, Seen::Nothing);
+        for failure in [Failure::Timeout, Failure::Unreachable] {
+            let late = outcome(Found::default(), Some(failure), Some(ms(7)), true);
+            assert_eq!(late.seen, Seen::Nothing);
+        }
     }
 
     /// A server that accepts, and says nothing.

@@ -146,11 +146,12 @@ pub(crate) fn outcome(ip: IpAddr, found: Verdict, timeout: Duration) -> Outcome 
             ..Outcome::default()
         },
         Err(Refusal { failure: Failure::Timeout, .. }) => Outcome::timed_out(timeout),
-        Err(Refusal { failure, offender }) => {
+        Err(Refusal { failure, offender, has_waited }) => {
             if let Some(offender) = offender {
                 debug!(%ip, %offender, reason = failure.as_str(), "an echo was refused");
             }
-            Outcome::failed(failure)
+            let duration = (has_waited && !failure.is_ours()).then_some(timeout);
+            Outcome { duration, ..Outcome::failed(failure) }
         }
     }
 }

@@ -1,10 +1,17 @@
 //! Echoes to addresses, which one task sends for all targets.
 
 use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
 use super::VANTAGE;
-use super::echoes::{self, Manner, host, in_a_namespace};
+use super::echoes::{self, Manner, host, in_a_namespace, sealed};
 use super::running::{command, failures, in_flight, of_target, wait_for_probes};
 use peers::{Program, Scrape};
 
@@ -76,6 +83,101 @@ fn echoes_that_wait_for_longer_than_an_interval_are_decided_once_each() {
     let metrics = program.wait_until("that it goes on", |it| probes(it) >= stopped + 10.0);
     assert!(missed(&metrics) >= before + 20.0, "{} {before}", missed(&metrics));
     assert!(failures(&metrics, "slow").is_empty(), "{}", metrics.text);
+    assert!(program.stop().success());
+}
+
+/// Hosts at all addresses that keep what they are asked, until they are told to answer.
+#[derive(Clone, Default)]
+struct Withheld(Arc<Mutex<Vec<Vec<u8>>>>, Arc<AtomicBool>);
+
+impl Withheld {
+    fn start() -> Self {
+        let hosts = Self::default();
+        let kept = hosts.clone();
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).unwrap();
+        setsockopt(&socket, sockopt::RcvBufForce, &(64 << 20)).unwrap();
+        let socket = UdpSocket::from(socket);
+        thread::spawn(move || {
+            let mut bytes = [0; 1500];
+            loop {
+                let (length, _) = socket.recv_from(&mut bytes).unwrap();
+                if bytes[20] != 8 {
+                    continue;
+                }
+                // Whoever answers them has the lock.
+                let mut requests = kept.0.lock().unwrap();
+                if kept.1.load(Ordering::Relaxed) {
+                    answer(&bytes[..length]);
+                } else {
+                    requests.push(bytes[..length].to_vec());
+                }
+            }
+        });
+        hosts
+    }
+
+    /// How many requests are kept.
+    fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// Answers them, the newest first, and whatever comes from now on at once.
+    fn answer(&self) {
+        let mut kept = self.0.lock().unwrap();
+        self.1.store(true, Ordering::Relaxed);
+        kept.drain(..).rev().for_each(|request| answer(&request));
+    }
+}
+
+/// Answers a request for an echo in the name of whoever was asked.
+fn answer(request: &[u8]) {
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW))).unwrap();
+    let mut reply = request.to_vec();
+    reply[12..16].copy_from_slice(&request[16..20]);
+    reply[16..20].copy_from_slice(&request[12..16]);
+    let message = sealed([&[0], &request[21..]].concat());
+    reply[20..].copy_from_slice(&message);
+    let to = Ipv4Addr::new(reply[16], reply[17], reply[18], reply[19]);
+    socket.send_to(&reply, &SocketAddr::from((to, 0)).into()).unwrap();
+}
+
+/// The protocol of packets that bring their own IP header.
+const RAW: i32 = 255;
+
+#[test]
+fn what_lies_in_the_socket_after_a_stop_had_come_in_time_however_much_it_is() {
+    const TARGETS: usize = 1_000;
+    let name = "paced::what_lies_in_the_socket_after_a_stop_had_come_in_time_however_much_it_is";
+    if !in_a_namespace(name) {
+        return;
+    }
+    echoes::allow_dgram(true);
+    let hosts = Withheld::start();
+    let names: Vec<_> = (0..TARGETS)
+        .map(|number| {
+            (format!("n{number}"), format!("127.5.{}.{}", number / 250, number % 250 + 1))
+        })
+        .collect();
+    let targets: Vec<_> =
+        names.iter().map(|(name, address)| (name.as_str(), address.as_str())).collect();
+    let timeout = Duration::from_secs(5);
+    let program = Program::start(command(), &config("interval: 1s, timeout: 5s", &targets));
+    let has_room = "latency_icmp_socket_feature{family=\"ip4\",feature=\"receive_buffer\"}";
+    if program.metrics().get(has_room) != Some(1.0) {
+        return eprintln!("skipped: the kernel gives no room for so many replies");
+    }
+    program.wait("each was asked", || hosts.count() >= TARGETS);
+    program.signal("STOP");
+    // The oldest are answered last: many lie before what is given up first.
+    hosts.answer();
+    thread::sleep(timeout + timeout / 2);
+    program.signal("CONT");
+    let metrics = program.wait_until("each was asked again", |it| {
+        it.sum("latency_probes_total") >= 3.0 * TARGETS as f64
+    });
+    assert!(metrics.sum("turbulence_rounds_missed_total") > 0.0, "it was not stopped");
+    assert!(metrics.sum("latency_failures_total") < 0.5, "{}", metrics.text);
+    assert!(metrics.sum("latency_icmp_late_replies_total") < 0.5, "{}", metrics.text);
     assert!(program.stop().success());
 }
 

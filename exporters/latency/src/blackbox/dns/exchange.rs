@@ -1,18 +1,17 @@
 //! A question to a DNS server, and its answer: by UDP, by TCP, by TLS.
 
-use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::blackbox::ask::Ask;
 use crate::blackbox::dialogue::Talk;
 use crate::blackbox::found::Found;
-use crate::blackbox::{tcp, tls};
+use crate::blackbox::{routers, tcp, tls};
 use crate::outcome::{Failure, Phase, is_said_by_others, is_too_long};
 
 /// A question, ready to be sent.
@@ -66,30 +65,34 @@ impl Question<'_> {
         let asked = async {
             let socket = UdpSocket::bind(SocketAddr::new(from, 0)).await?;
             socket.connect(self.server).await?;
+            routers::ask(&socket, self.server, true);
             times.connected();
             socket.send(self.bytes).await?;
             let mut buffer = vec![0; usize::from(u16::MAX)];
             let mut noted = None;
             loop {
-                let count = match timeout_at(ask.last_moment(), socket.recv(&mut buffer)).await {
-                    Ok(Ok(count)) => count,
-                    Ok(Err(error)) if is_too_long(&error) => continue,
+                let came = tokio::select! {
+                    biased;
+                    came = socket.recv(&mut buffer) => came,
+                    said = routers::said(&socket) => Err(said),
+                    () = sleep_until(ask.last_moment()), if noted.is_some() => break,
+                };
+                let count = match came {
+                    Ok(count) => count,
+                    Err(error) if is_too_long(&error) => continue,
                     // Anybody can say so who knows the port; whoever is there answers all the same.
-                    Ok(Err(error)) if ask.is_of_target && is_said_by_others(&error) => {
+                    Err(error) if ask.is_of_target && is_said_by_others(&error) => {
                         noted = Some(error);
                         continue;
                     }
-                    Ok(Err(error)) => return Err(error),
-                    Err(_) => match noted {
-                        Some(error) => return Err(error),
-                        None => pending().await,
-                    },
+                    Err(error) => return Err(error),
                 };
                 if buffer[..count].starts_with(&self.id.to_be_bytes()) {
                     buffer.truncate(count);
                     return Ok(buffer);
                 }
             }
+            Err(noted.unwrap_or_else(|| io::ErrorKind::TimedOut.into()))
         };
         asked.await.map_err(|error| heard(&error, ask))
     }

@@ -1,5 +1,6 @@
 //! Requests to servers of every temper.
 
+mod forged;
 mod http3;
 
 use std::fmt::Write as _;

@@ -4,20 +4,19 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use nix::sys::socket::{MsgFlags, recvmsg, setsockopt, sockopt};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
-use tokio::io::{Interest, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::blackbox::ask::Ask;
+use crate::blackbox::routers;
 use crate::outcome::{Failure, is_said_by_others, is_too_long};
 
 /// So much may come beyond what was asked for: what waits, the head, the handshake, and what packs it all.
@@ -66,19 +65,8 @@ impl Socket {
         };
         let io = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
         io.connect(to).await?;
-        let socket = Self { io, to, heard: Mutex::default(), changed: Notify::new() };
-        socket.ask_routers(true);
-        Ok(socket)
-    }
-
-    /// Whether what routers say is asked for, as TCP does until the other side has answered: then a path that breaks may
-    /// come back. What was asked for and not read takes room from what comes, and goes with it.
-    fn ask_routers(&self, is_asked: bool) {
-        // Where it cannot be had, what a router says is silence.
-        let _ = match self.to {
-            SocketAddr::V4(_) => setsockopt(&self.io, sockopt::Ipv4RecvErr, &is_asked),
-            SocketAddr::V6(_) => setsockopt(&self.io, sockopt::Ipv6RecvErr, &is_asked),
-        };
+        routers::ask(&io, to, true);
+        Ok(Self { io, to, heard: Mutex::default(), changed: Notify::new() })
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -139,7 +127,7 @@ impl Socket {
             let why = tokio::select! {
                 biased;
                 why = self.until(look) => why,
-                error = self.said() => {
+                error = routers::said(&self.io) => {
                     self.note(error);
                     continue;
                 }
@@ -162,30 +150,6 @@ impl Socket {
             ask.log.line(|| format!("the network says: {error}"));
             Failure::of_io(&error)
         })
-    }
-
-    /// What the network says. Who waits for datagrams is not woken by it, unless one comes.
-    async fn said(&self) -> io::Error {
-        loop {
-            let said = || {
-                let error = self.io.take_error()?;
-                self.drain();
-                error.ok_or(io::ErrorKind::WouldBlock.into())
-            };
-            let ready = self.io.ready(Interest::ERROR).await;
-            match ready.and_then(|_| self.io.try_io(Interest::ERROR, said)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(error) | Err(error) => return error,
-            }
-        }
-    }
-
-    /// Lets go what the kernel keeps beside each error: who it is of, which nobody asks. It takes room from what comes. The
-    /// error goes with it, so that has to be taken before.
-    fn drain(&self) {
-        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-        let one = || recvmsg::<()>(self.io.as_raw_fd(), &mut [], None, flags).is_ok();
-        let _ = (0..MOST_ERRORS).take_while(|_| one()).count();
     }
 
     /// Why nothing of use comes any more: more came than anybody can have asked for, or something is wrong here.
@@ -246,7 +210,7 @@ impl AsyncUdpSocket for Socket {
                         (is_first, heard.is_flood())
                     };
                     if is_first {
-                        self.ask_routers(false);
+                        routers::ask(&self.io, self.to, false);
                     }
                     if is_first || is_flood {
                         self.changed.notify_waiters();
@@ -285,7 +249,7 @@ impl UdpPoller for Poller {
 mod tests {
     use std::future::poll_fn;
 
-    use nix::sys::socket::getsockopt;
+    use nix::sys::socket::{getsockopt, sockopt};
 
     use super::*;
 

@@ -95,24 +95,21 @@ impl Probe {
             status => Seen::Http { status },
         };
         let took = attempt.spent + spent;
-        let (failure, duration) = match probed {
-            Ok(Ok(())) => (None, Some(took)),
+        let failure = probed.unwrap_or(Err(Failure::Timeout)).err();
+        let was_cut_off = failure.is_some_and(|failure| ask.has_waited(failure));
+        let duration = match failure {
+            None => Some(took),
+            Some(_) if was_cut_off => Some(attempt.timeout),
             // A wrong answer is an answer: its time counts.
-            Ok(Err(failure @ (Failure::HttpStatus | Failure::Condition)))
-                if seen != Seen::Nothing =>
-            {
-                (Some(failure), Some(took))
-            }
-            // By the prober itself, a moment before.
-            Ok(Err(Failure::Timeout)) | Err(_) => (Some(Failure::Timeout), Some(attempt.timeout)),
-            Ok(Err(failure)) => (Some(failure), None),
+            Some(Failure::HttpStatus | Failure::Condition) if seen != Seen::Nothing => Some(took),
+            Some(_) => None,
         };
         if let Some(reason) = failure {
             // What is said of it may be said by the server: it is one field.
             debug!(url = self.shown, ip = %attempt.ip, reason = reason.as_str(), said = log.text(), "a probe failed");
         }
         let phase = found.watch.running();
-        let (mut phases, rtt) = found.watch.stop(failure == Some(Failure::Timeout));
+        let (mut phases, rtt) = found.watch.stop(was_cut_off);
         // The phase of that name is the lookup of the target, which was before.
         phases.forget(Phase::Resolve);
         Outcome { failure, phase, duration, rtt, phases, seen, ahead: http.ahead, session }

@@ -23,7 +23,7 @@ const UNKNOWN: u8 = 0x21;
 
 /// How a server ends what it has to say.
 #[derive(Clone, Copy)]
-enum End {
+pub(super) enum End {
     /// As it should.
     Finish,
     /// The request is taken back.
@@ -49,7 +49,7 @@ fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A head of a status of the static table of QPACK, by its number there, and of a length where there is one.
-fn head_of(status: u8, length: Option<usize>) -> Vec<u8> {
+pub(super) fn head_of(status: u8, length: Option<usize>) -> Vec<u8> {
     let mut block = vec![0, 0, 0xc0 | status];
     if let Some(length) = length {
         let digits = length.to_string();
@@ -59,11 +59,15 @@ fn head_of(status: u8, length: Option<usize>) -> Vec<u8> {
     frame(HEADERS, &block)
 }
 
-const OK: u8 = 25;
+pub(super) const OK: u8 = 25;
 const EARLY_HINTS: u8 = 24;
 
 /// The config of a server that shows this certificate.
-fn shows(signed: &Signed, protocol: &[u8], clients: Option<&Authority>) -> quinn::ServerConfig {
+pub(super) fn shows(
+    signed: &Signed,
+    protocol: &[u8],
+    clients: Option<&Authority>,
+) -> quinn::ServerConfig {
     let chain = CertificateDer::pem_slice_iter(signed.certificate.as_bytes());
     let key = PrivateKeyDer::from_pem_slice(signed.key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -85,7 +89,11 @@ fn shows(signed: &Signed, protocol: &[u8], clients: Option<&Authority>) -> quinn
 }
 
 /// A server that answers each request by these bytes; where it is, and how many bytes it has been rid of.
-fn server(config: quinn::ServerConfig, bytes: Vec<u8>, end: End) -> (SocketAddr, Arc<AtomicU64>) {
+pub(super) fn server(
+    config: quinn::ServerConfig,
+    bytes: Vec<u8>,
+    end: End,
+) -> (SocketAddr, Arc<AtomicU64>) {
     let endpoint = quinn::Endpoint::server(config, "127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, sent) = (endpoint.local_addr().unwrap(), Arc::new(AtomicU64::new(0)));
     let counted = Arc::clone(&sent);
@@ -126,7 +134,7 @@ fn server(config: quinn::ServerConfig, bytes: Vec<u8>, end: End) -> (SocketAddr,
 
 const BY_3: &str = "enable_http3: true, enable_http2: false";
 
-fn insecure() -> String {
+pub(super) fn insecure() -> String {
     format!("{{{BY_3}, tls_config: {{insecure_skip_verify: true}}}}")
 }
 
