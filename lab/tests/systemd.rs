@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 /// What is no part of the commands: a person's editor, and the machine's own systemd.
 const STUB: &str = "#!/bin/sh\necho \"${0##*/} $*\" >>\"$ROOT/called\"\n";
 
+/// Where systemd puts what a unit loads: `<folder>/<unit>/<credential>`.
+const CREDENTIALS: &str = "/run/credentials";
+
 fn suite() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -26,7 +29,8 @@ fn the_commands_for_systemd_put_there_what_each_unit_starts_and_reads() {
     let (_, section) = page.split_once("## systemd").unwrap();
     let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
     for name in ["ipmi", "latency", "dns", "homing"] {
-        let folder = tempfile::tempdir().unwrap();
+        // With a blank, as a folder for temporary files may have one.
+        let folder = tempfile::Builder::new().prefix("a machine").tempdir().unwrap();
         let root = folder.path().join("machine");
         for brought in ["usr/bin", "etc/systemd/system", "stubs"] {
             fs::create_dir_all(root.join(brought)).unwrap();
@@ -40,8 +44,8 @@ fn the_commands_for_systemd_put_there_what_each_unit_starts_and_reads() {
         let block = lines
             .join("\n")
             .replace("ipmi", name)
-            .replace(" /usr/", " $ROOT/usr/")
-            .replace(" /etc/", " $ROOT/etc/");
+            .replace(" /usr/", " \"$ROOT\"/usr/")
+            .replace(" /etc/", " \"$ROOT\"/etc/");
         run(&block, &checkout, &root);
 
         let unit = root.join(format!("etc/systemd/system/turbulence-{name}.service"));
@@ -57,11 +61,17 @@ fn the_commands_for_systemd_put_there_what_each_unit_starts_and_reads() {
                 & 0o777
         };
         assert_eq!((mode(program), mode(config)), (0o755, 0o644), "{name}");
-        // Root's own, and each that the unit hands over is there.
-        if let Some((_, secret)) = value(&unit, "LoadCredential=").and_then(|it| it.split_once(':'))
-        {
+        // A reload is a signal; without it systemd refuses what the page tells to do after a change.
+        assert_eq!(value(&unit, "ExecReload="), Some("/bin/kill -HUP $MAINPID"), "{name}");
+        let handed_over = value(&unit, "LoadCredential=").and_then(|it| it.split_once(':'));
+        assert_eq!(handed_over.is_some(), name == "ipmi", "{name}: only BMCs have a password");
+        if let Some((credential, secret)) = handed_over {
+            // Root's own, and where the page tells to read it.
             assert_eq!(mode(secret), 0o600, "{name}");
             assert_eq!(fs::read_to_string(root.join(&secret[1..])).unwrap(), "secret");
+            let told =
+                format!("`password_file: {CREDENTIALS}/turbulence-{name}.service/{credential}`");
+            assert!(section.contains(&told), "{told}");
         }
         let called = fs::read_to_string(root.join("called")).unwrap();
         let expected = format!(
@@ -107,4 +117,20 @@ fn run(block: &str, checkout: &Path, root: &Path) {
 /// What stands behind this in a unit.
 fn value<'a>(unit: &'a str, key: &str) -> Option<&'a str> {
     unit.lines().find_map(|line| line.strip_prefix(key))
+}
+
+#[test]
+fn the_drop_in_for_the_machine_s_own_bmc_opens_a_device_of_the_group_that_its_commands_make() {
+    let read = |name: &str| fs::read_to_string(suite().join("deploy/systemd").join(name)).unwrap();
+    let (drop_in, unit) = (read("in-band.conf"), read("turbulence-ipmi.service"));
+    let group = value(&drop_in, "SupplementaryGroups=").unwrap();
+    assert!(drop_in.contains(&format!("groupadd --system {group}")), "{drop_in}");
+    assert!(drop_in.contains(&format!("GROUP=\"{group}\", MODE=\"0640\"")), "{drop_in}");
+    // The unit has no devices at all; and who reads its own BMC alone has no password to load.
+    assert_eq!(value(&unit, "PrivateDevices="), Some("yes"));
+    for (key, is) in
+        [("PrivateDevices=", "no"), ("DeviceAllow=", "char-ipmidev r"), ("LoadCredential=", "")]
+    {
+        assert_eq!(value(&drop_in, key), Some(is), "{key}");
+    }
 }

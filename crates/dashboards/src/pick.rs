@@ -3,9 +3,10 @@
 //!
 //! Prometheus evaluates `topk` anew at each point of a graph: sixty lines of a fleet whose values change places are
 //! hundreds of pieces. So what picks is asked once, as of the end. Half of the places are for the furthest values of the
-//! whole range: whoever looks at an incident that is over must find it among what is picked. What vanished within the range
-//! counts as what it was. The other half is for the values of now: a minute in which all of a fleet was silent makes all of
-//! it equal, and would hide the one that is silent still. Who is picked of equals does not change from one query of a panel to the next, nor from one look to the next.
+//! whole range, and among those that went as far for whose mean is furthest: whoever looks at an incident that is over must find it among
+//! what is picked, also where all of a fleet were silent for a minute. What vanished within the range counts as what it was. The other half
+//! is for the values of now, a few seconds old at most: more than there are places for may have been worse, and one is so still. Who is picked
+//! of equals does not change from one query of a panel to the next.
 
 use std::ops::Range;
 
@@ -13,6 +14,10 @@ use anyhow::{Context as _, bail};
 
 /// What picks, and how it is written.
 const PICKERS: [&str; 2] = ["topk", "bottomk"];
+/// How much a mean weighs beside the furthest value: less than differences that a person would see.
+const OF_EQUALS: &str = "1e-6";
+/// The newest value of an expression: a window has one point of it, which is as old at most.
+const NOW: &str = "[15s:15s]";
 
 /// The query of a graph with what picks its series asked once: where it picks among its own series
 /// (`topk(60, X)` is all of it), or by another query (`X and on (site) topk(60, Y)`).
@@ -45,9 +50,12 @@ fn picker(head: &str, candidates: &str) -> anyhow::Result<String> {
     let (name, places) = head.split_once('(').context("no parenthesis")?;
     let places = places.trim_end_matches(',').trim();
     let places: u32 = places.parse().with_context(|| format!("not a number: {places}"))?;
+    if places < 2 {
+        bail!("one place is too few for then and now: {head}");
+    }
     let (then, now) = (places.div_ceil(2), places / 2);
     let furthest = furthest(candidates, name == "topk")?;
-    let last = format!("last_over_time(({candidates})[$__rate_interval:$__rate_interval] @ end())");
+    let last = format!("last_over_time(({candidates}){NOW} @ end())");
     Ok(format!("({name}({then}, {furthest}) or {name}({now}, {last}))"))
 }
 
@@ -85,12 +93,23 @@ fn furthest(candidates: &str, highest: bool) -> anyhow::Result<String> {
         bail!("it has a subquery: {candidates}");
     }
     let most = if highest { "max" } else { "min" };
-    if let Some(selector) = only_selector(candidates, most, if highest { '>' } else { '<' })? {
-        let (before, after) = (&candidates[..selector.start], &candidates[selector.end..]);
-        let series = &candidates[selector];
-        return Ok(format!("{before}{most}_over_time({series}[$__range] @ end()){after}"));
+    if let Some(only) = only_selector(candidates, most, if highest { '>' } else { '<' })? {
+        let OnlySelector { series, compared } = only;
+        let (before, after) = (&candidates[..series.start], &candidates[series.end..compared]);
+        let series = &candidates[series];
+        let over = |what| format!("{before}{what}_over_time({series}[$__range] @ end()){after}");
+        let compared = &candidates[compared..];
+        return Ok(format!("{} + {OF_EQUALS} * {}{compared}", over(most), over("avg")));
     }
-    Ok(format!("{most}_over_time(({candidates})[$__range:$__rate_interval] @ end())"))
+    let over =
+        |what| format!("{what}_over_time(({candidates})[$__range:$__rate_interval] @ end())");
+    Ok(format!("{} + {OF_EQUALS} * {}", over(most), over("avg")))
+}
+
+/// Where the selector is of an expression that has one, and where a comparison begins behind it.
+struct OnlySelector {
+    series: Range<usize>,
+    compared: usize,
 }
 
 /// The one selector of `X`, `max by (...) (X)` or either `> N`, where the highest of all samples is what the highest
@@ -99,7 +118,7 @@ fn only_selector(
     candidates: &str,
     most: &str,
     beyond: char,
-) -> anyhow::Result<Option<Range<usize>>> {
+) -> anyhow::Result<Option<OnlySelector>> {
     let Some(brace) = opening(candidates) else { return Ok(None) };
     let start = candidates[..brace].rfind(|c: char| !is_of_a_name(c)).map_or(0, |at| at + 1);
     let end = closing(candidates, brace)? + 1;
@@ -112,11 +131,12 @@ fn only_selector(
         (false, 0) => Some(behind),
         (false, _) => None,
     };
-    let is_plain = compared.map(str::trim).is_some_and(|it| {
-        let than = it.strip_prefix(beyond).map(|it| it.trim_start_matches('=').trim());
-        it.is_empty() || than.is_some_and(|it| it.parse::<f64>().is_ok())
-    });
-    Ok(is_plain.then_some(start..end))
+    let Some(compared) = compared else { return Ok(None) };
+    let than = compared.trim().strip_prefix(beyond);
+    let than = than.map(|it| it.trim_start_matches('=').trim());
+    let is_plain = compared.trim().is_empty() || than.is_some_and(|it| it.parse::<f64>().is_ok());
+    let compared = candidates.len() - compared.len();
+    Ok(is_plain.then_some(OnlySelector { series: start..end, compared }))
 }
 
 /// The first brace that is not within quotes.
@@ -157,13 +177,13 @@ mod tests {
     #[test]
     fn what_picks_among_its_own_series_is_asked_of_the_whole_range() {
         let query = r#"topk(60, max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"}))"#;
-        let wanted = r#"(max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"})) and (topk(30, max by (site, id) (max_over_time(ipmi_temperature_celsius{site=~"$site", target="a(}b"}[$__range] @ end()))) or topk(30, last_over_time((max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"}))[$__rate_interval:$__rate_interval] @ end())))"#;
+        let wanted = r#"(max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"})) and (topk(30, max by (site, id) (max_over_time(ipmi_temperature_celsius{site=~"$site", target="a(}b"}[$__range] @ end())) + 1e-6 * max by (site, id) (avg_over_time(ipmi_temperature_celsius{site=~"$site", target="a(}b"}[$__range] @ end()))) or topk(30, last_over_time((max by (site, id) (ipmi_temperature_celsius{site=~"$site", target="a(}b"}))[15s:15s] @ end())))"#;
         assert_eq!(once(query).unwrap(), wanted);
         let query = "bottomk(5, min by (a) (margin{}))";
-        let wanted = "(min by (a) (margin{})) and (bottomk(3, min by (a) (min_over_time(margin{}[$__range] @ end()))) or bottomk(2, last_over_time((min by (a) (margin{}))[$__rate_interval:$__rate_interval] @ end())))";
+        let wanted = "(min by (a) (margin{})) and (bottomk(3, min by (a) (min_over_time(margin{}[$__range] @ end())) + 1e-6 * min by (a) (avg_over_time(margin{}[$__range] @ end()))) or bottomk(2, last_over_time((min by (a) (margin{}))[15s:15s] @ end())))";
         assert_eq!(once(query).unwrap(), wanted);
         let query = "topk(4, max by (a) (state{}) > 0)";
-        let wanted = "(max by (a) (state{}) > 0) and (topk(2, max by (a) (max_over_time(state{}[$__range] @ end())) > 0) or topk(2, last_over_time((max by (a) (state{}) > 0)[$__rate_interval:$__rate_interval] @ end())))";
+        let wanted = "(max by (a) (state{}) > 0) and (topk(2, max by (a) (max_over_time(state{}[$__range] @ end())) + 1e-6 * max by (a) (avg_over_time(state{}[$__range] @ end())) > 0) or topk(2, last_over_time((max by (a) (state{}) > 0)[15s:15s] @ end())))";
         assert_eq!(once(query).unwrap(), wanted);
     }
 
@@ -174,7 +194,7 @@ mod tests {
             let candidates = candidates.strip_suffix(')').unwrap();
             let name = picker.strip_suffix("(4").unwrap();
             let wanted = format!(
-                "({candidates}) and ({name}(2, {most}_over_time(({candidates})[$__range:$__rate_interval] @ end())) or {name}(2, last_over_time(({candidates})[$__rate_interval:$__rate_interval] @ end())))"
+                "({candidates}) and ({name}(2, {most}_over_time(({candidates})[$__range:$__rate_interval] @ end()) + 1e-6 * avg_over_time(({candidates})[$__range:$__rate_interval] @ end())) or {name}(2, last_over_time(({candidates})[15s:15s] @ end())))"
             );
             assert_eq!(once(query).unwrap(), wanted);
         };
@@ -193,7 +213,7 @@ mod tests {
     fn another_query_may_pick() {
         let query =
             r#"max by (site) (a{}) and on (site) topk(4, max by (site) (b:c{} - {x="y"})) or d{}"#;
-        let wanted = r#"max by (site) (a{}) and on (site) (topk(2, max_over_time((max by (site) (b:c{} - {x="y"}))[$__range:$__rate_interval] @ end())) or topk(2, last_over_time((max by (site) (b:c{} - {x="y"}))[$__rate_interval:$__rate_interval] @ end()))) or d{}"#;
+        let wanted = r#"max by (site) (a{}) and on (site) (topk(2, max_over_time((max by (site) (b:c{} - {x="y"}))[$__range:$__rate_interval] @ end()) + 1e-6 * avg_over_time((max by (site) (b:c{} - {x="y"}))[$__range:$__rate_interval] @ end())) or topk(2, last_over_time((max by (site) (b:c{} - {x="y"}))[15s:15s] @ end()))) or d{}"#;
         assert_eq!(once(query).unwrap(), wanted);
     }
 
@@ -210,6 +230,7 @@ mod tests {
             ("topk(4, topk(5, a{}))", "what is picked"),
             ("topk(4, max_over_time((a{} + b{})[1h:5m]))", "subquery"),
             ("topk(4, a{}", "never closed"),
+            ("topk(1, a{})", "one place"),
             ("topk($n, a{})", "not a number"),
             ("topk by (a) (4, a{})", "by labels"),
         ] {

@@ -23,8 +23,9 @@ pub fn in_a_namespace(name: &str) -> bool {
         eprintln!("skipped: neither root nor user namespaces are there");
         return false;
     };
+    // It ends with this process, however that ends: nobody else would end it.
     let run = Command::new("unshare")
-        .arg(how)
+        .args([how, "setpriv", "--pdeathsig", "KILL"])
         .arg(std::env::current_exe().expect("the test's own program"))
         .args([name, "--exact", "--include-ignored"])
         .env(MARK, "1")

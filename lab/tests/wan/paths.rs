@@ -1,4 +1,4 @@
-//! Hop lists of turbulence-latency, by a user without any privilege, beside those of mtr and traceroute in the same world: over one way, over four of
+//! Hop lists of turbulence-latency, by a user without any privilege where the test may choose one (root), beside those of mtr and traceroute in the same world: over one way, over four of
 //! equal cost, and past routers of which one seldom answers and others tell of labels.
 
 use std::collections::BTreeSet;
@@ -114,9 +114,8 @@ fn hop(row: &Value) -> (Option<IpAddr>, Vec<u64>) {
     (address, labels.iter().map(|it| it[0].as_u64().unwrap()).collect())
 }
 
-/// Who is at each distance, by all of so many traces of mtr.
-fn by_mtr(wan: &Wan, target: &str) -> Vec<BTreeSet<IpAddr>> {
-    let mut found: Vec<BTreeSet<IpAddr>> = Vec::new();
+/// Adds who is at each distance by so many traces of mtr more.
+fn by_mtr(wan: &Wan, target: &str, found: &mut Vec<BTreeSet<IpAddr>>) {
     let args = ["-n", "-r", "-c", "1", "-i", "0.1", "-G", "1", target];
     for output in (0..OFTEN).map(|_| sight::run(wan, FROM, "mtr", &args)) {
         let text = String::from_utf8(output.stdout).unwrap();
@@ -128,7 +127,6 @@ fn by_mtr(wan: &Wan, target: &str) -> Vec<BTreeSet<IpAddr>> {
             found[at - 1].extend(words.next().and_then(|it| it.parse::<IpAddr>().ok()));
         }
     }
-    found
 }
 
 /// The labels at each distance by traceroute, since mtr prints them beside what it asks the DNS for alone:
@@ -150,13 +148,23 @@ async fn agree(ways: Vec<Vec<Router>>, known: usize) -> Vec<Vec<BTreeSet<IpAddr>
     let mut all = Vec::new();
     for (name, address) in TARGETS {
         let (ours, labels): (Vec<_>, Vec<_>) = tracing.path(name, known).await.into_iter().unzip();
-        let theirs = by_mtr(&wan, address);
+        let mut theirs = Vec::new();
+        // Which ways its probes take is luck: of four, a dozen may be two.
+        for _ in 0..5 {
+            by_mtr(&wan, address, &mut theirs);
+            let mut both = ours.iter().zip(&theirs);
+            if both.all(|(ours, theirs)| ours.is_none_or(|it| theirs.contains(&it))) {
+                break;
+            }
+        }
         assert_eq!(ours.len(), theirs.len(), "{name}: {ours:?} {theirs:?}");
         for (ours, theirs) in ours.iter().zip(&theirs) {
             assert_eq!(ours.is_none(), theirs.is_empty(), "{name}: {ours:?} {theirs:?}");
             assert!(ours.is_none_or(|it| theirs.contains(&it)), "{name}: {ours:?} {theirs:?}");
         }
-        assert_eq!(labels, labels_by_traceroute(&wan, address), "{name}");
+        // Each hop is asked once there, and an answer may be late beside other work.
+        let theirs_too = || labels == labels_by_traceroute(&wan, address);
+        assert!((0..3).any(|_| theirs_too()), "{name}: {labels:?}");
         all.push(theirs);
     }
     all

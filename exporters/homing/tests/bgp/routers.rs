@@ -55,7 +55,9 @@ impl Daemon {
     fn start(program: &str, arguments: &[&str]) -> Self {
         // Where Debian has routers.
         let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
-        let child = Command::new(program)
+        // A test that is killed drops nothing.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", program])
             .args(arguments)
             .env("PATH", path)
             .stdout(Stdio::null())
