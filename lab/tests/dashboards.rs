@@ -65,7 +65,9 @@ async fn no_alert_is_no_good_news_where_no_rule_is_evaluated() {
             let board = format!("turbulence-{board}");
             assert!(empty(&board, "Critical alerts"), "{board}: {report}");
         }
-        for stat in ["Pages", "Tickets", "Machines", "Endpoints", "Names and zones"] {
+        for stat in
+            ["Alerts that page", "Alerts for a ticket", "Machines", "Endpoints", "Names and zones"]
+        {
             let stat = format!("panel \"{stat}\"");
             assert!(empty("turbulence-triage", &stat), "{stat}: {report}");
         }

@@ -12,11 +12,13 @@
 //! | `board` | a dashboard: its head, variables, annotations, rows |
 //! | `grid` | where each panel lies |
 //! | `panel` | one panel |
+//! | `inhibition` | which alerts others hold back |
 //! | `pick` | which of many series a graph shows |
 //! | `table` | the columns of a table or a map |
 
 mod board;
 mod grid;
+mod inhibition;
 mod merge;
 mod notation;
 mod panel;
@@ -30,6 +32,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
+use crate::inhibition::Alertmanager;
 use crate::notation::Names;
 use crate::source::{Dashboard, Shared};
 
@@ -42,7 +45,10 @@ pub struct Rendered {
     pub json: String,
 }
 
-/// Renders every dashboard of `folder/source`, in the order of the files' names.
+/// The name that stands in queries for the alerts that others hold back.
+const HELD_BACK: &str = "held_back";
+
+/// Renders every dashboard of `folder/source`, in the order of the files' names. Who holds back whom is read of the `alerts` beside the folder.
 ///
 /// Fails when a file cannot be read or says something that has no meaning; the error names it.
 pub fn render(folder: &Path) -> anyhow::Result<Vec<Rendered>> {
@@ -61,6 +67,10 @@ pub fn render(folder: &Path) -> anyhow::Result<Vec<Rendered>> {
     let titles: Vec<(String, String)> =
         boards.iter().map(|(uid, board)| (uid.clone(), board.title.clone())).collect();
     lend(&mut shared, &mut boards)?;
+    let alertmanager: Alertmanager = read(&folder.join("../alerts/alertmanager.yml"))?;
+    for (_, board) in &mut boards {
+        board.names.insert(HELD_BACK.to_owned(), alertmanager.held_back());
+    }
     // A fault is told of the dashboard that it is in, and not of one that borrows from it.
     boards.sort_by_key(|(_, board)| board.part_of.is_some());
     let rendered = boards.into_iter().map(|(uid, board)| {

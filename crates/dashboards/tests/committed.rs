@@ -8,29 +8,44 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboards")
 }
 
-/// A copy of the folder, to spoil.
-fn copy() -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    fs::create_dir(copy.path().join("source")).unwrap();
-    for part in [".", "source"] {
-        for entry in fs::read_dir(folder().join(part)).unwrap() {
-            let entry = entry.unwrap();
-            if entry.path().is_file() {
-                fs::copy(entry.path(), copy.path().join(part).join(entry.file_name())).unwrap();
+/// A copy of the folder and of what it is read with, to spoil.
+struct Copy {
+    root: tempfile::TempDir,
+}
+
+impl Copy {
+    fn new() -> Self {
+        let copy = Self { root: tempfile::tempdir().unwrap() };
+        for part in ["dashboards", "dashboards/source", "alerts"] {
+            fs::create_dir(copy.root.path().join(part)).unwrap();
+            for entry in fs::read_dir(folder().join("..").join(part)).unwrap() {
+                let entry = entry.unwrap();
+                if entry.path().is_file() {
+                    let to = copy.root.path().join(part).join(entry.file_name());
+                    fs::copy(entry.path(), to).unwrap();
+                }
             }
         }
+        copy
     }
-    copy
+
+    fn folder(&self) -> PathBuf {
+        self.root.path().join("dashboards")
+    }
+
+    fn fault(&self) -> String {
+        format!("{:#}", dashboards::check(&self.folder()).unwrap_err())
+    }
 }
 
 /// What `check` says after a text in a file of the copy was replaced by another.
 fn after(file: &str, from: &str, to: &str) -> String {
-    let copy = copy();
-    let path = copy.path().join(file);
+    let copy = Copy::new();
+    let path = copy.folder().join(file);
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{file} does not contain {from:?}");
     fs::write(&path, text.replacen(from, to, 1)).unwrap();
-    format!("{:#}", dashboards::check(copy.path()).unwrap_err())
+    copy.fault()
 }
 
 #[test]
@@ -53,10 +68,17 @@ fn one_line_of_the_shared_source_changes_every_dashboard() {
 }
 
 #[test]
+fn who_holds_back_whom_is_what_alertmanager_is_told() {
+    let rule = "target_matchers: [alertname=\"ExporterDown\", vantage=~\".+\"]";
+    let found = after("../alerts/alertmanager.yml", rule, "target_matchers: [alertname=\"X\"]");
+    assert!(found.starts_with("turbulence-triage.json differs from its source;"), "{found}");
+}
+
+#[test]
 fn a_dashboard_without_a_source_is_found() {
-    let copy = copy();
-    fs::write(copy.path().join("mine.json"), "{}").unwrap();
-    let found = format!("{:#}", dashboards::check(copy.path()).unwrap_err());
+    let copy = Copy::new();
+    fs::write(copy.folder().join("mine.json"), "{}").unwrap();
+    let found = copy.fault();
     assert!(found.contains("mine.json has no source"), "{found}");
 }
 

@@ -13,7 +13,7 @@ use turbulence_lab::sink::notification::{Channel, Notification};
 use turbulence_lab::{http, ports};
 
 use crate::given::must_be_of_a_rule;
-use crate::suite;
+use crate::{board, suite};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -151,5 +151,9 @@ pub(crate) async fn scenario(name: &str, notified: &[(Channel, &[&str])], silent
     let in_time = tokio::time::timeout(PATIENCE, all_came).await;
     assert!(in_time.is_ok(), "{name}: expected {expected:#?}\ngot {:#?}", chain.arrived());
     assert_eq!(chain.inhibited().await, sorted(silent), "{name}: what is inhibited");
+    let owned = |alerts: &[&str]| alerts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let (scenario, told, held_back) = (name.to_owned(), owned(&firing), owned(silent));
+    let looks = move || board::must_agree(&scenario, &told, &held_back);
+    tokio::task::spawn_blocking(looks).await.unwrap();
     assert_eq!(chain.arrived().len(), expected.len(), "{name}: {:#?}", chain.arrived());
 }

@@ -2,9 +2,11 @@
 //!
 //! Alerts go in by its API, as Prometheus would send them; the lab's sink receives. Each scenario names
 //! what must arrive, in which grouping; whatever else was posted must be inhibited, or be of severity
-//! info. Both are states that Alertmanager reports, so no test waits for something not to happen.
+//! info. Both are states that Alertmanager reports, so no test waits for something not to happen. What Alertmanager tells and holds
+//! back of a scenario the dashboard "Start here" says too.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod board;
 mod chain;
 mod dns;
 mod given;
