@@ -19,6 +19,8 @@ pub(crate) struct Kept {
     pub(crate) control: Vec<Control>,
     /// The TTLs of the answers to each question.
     pub(crate) ttls: Vec<Option<Ttls>>,
+    /// The same, of each resolver; empty in a world.
+    pub(crate) given: Vec<Arc<[u32]>>,
     /// By which prefix of their network's own resolvers make IPv6 addresses: of each that is known to, by its number.
     pub(crate) prefixes: BTreeMap<usize, Prefix>,
     /// Which of its machines answered, for each resolver; empty if that is not asked.
@@ -78,8 +80,8 @@ impl Kept {
         ttls: Vec<Option<Ttls>>,
         nsids: Vec<Option<Box<str>>>,
     ) -> Self {
-        let prefixes = BTreeMap::new();
-        Self { control, ttls, prefixes, nsids, different: different.outcomes, numbers }
+        let (given, prefixes) = (Vec::new(), BTreeMap::new());
+        Self { control, ttls, given, prefixes, nsids, different: different.outcomes, numbers }
     }
 
     /// Keeps what a world says.

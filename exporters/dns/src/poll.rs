@@ -41,7 +41,7 @@ struct Known {
 #[derive(Debug)]
 struct Given {
     /// By question, and by resolver.
-    ttls: Vec<Box<[u32]>>,
+    ttls: Vec<Arc<[u32]>>,
     /// Of which list.
     list: Arc<ResolverList>,
     /// When the sweep began.

@@ -67,7 +67,7 @@ impl Standing {
         pinned_at: u64,
         now: u64,
     ) -> Vec<Verdict> {
-        let (verdicts, memories) = self.judge(plan, &kept, &self.memories, pinned_at, now);
+        let (verdicts, memories) = self.judge(plan, &kept, &self.memories, pinned_at, (now, now));
         if is_degraded {
             return verdicts;
         }
@@ -92,7 +92,7 @@ impl Standing {
             self.before.get(number).cloned().unwrap_or_default().with_pins_of(swept)
         };
         let before: Vec<Memory> = self.swept.iter().enumerate().map(before).collect();
-        let (verdicts, memories) = self.judge(plan, &kept, &before, pinned_at, now);
+        let (verdicts, memories) = self.judge(plan, &kept, &before, pinned_at, (self.at, now));
         self.kept = Some(kept);
         self.memories = Arc::new(memories);
         Some(verdicts)
@@ -104,7 +104,7 @@ impl Standing {
         kept: &Kept,
         memories: &[Memory],
         pinned_at: u64,
-        now: u64,
+        (at, now): (u64, u64),
     ) -> (Vec<Verdict>, Vec<Memory>) {
         let none = Memory::default();
         let mut judged: Vec<Option<(Verdict, Memory)>> = Vec::new();
@@ -123,6 +123,8 @@ impl Standing {
                 control: &kept.control,
                 prefixes: &kept.prefixes,
                 ttl: kept.ttls.get(number).copied().flatten(),
+                given: kept.given.get(number).map_or(&[], |it| it),
+                at,
             };
             let rules = Rules {
                 expected: asked.expected.as_ref(),

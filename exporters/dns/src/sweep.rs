@@ -53,7 +53,7 @@ pub(crate) struct Sweep {
     /// question may have none.
     pub(crate) kept: Kept,
     /// The TTL of each answer, likewise; [`crate::ttl::NONE`] where there are no records.
-    pub(crate) ttls: Vec<Box<[u32]>>,
+    pub(crate) ttls: Vec<Arc<[u32]>>,
     /// Whether so much was lost on this machine that resolvers may look worse than they are.
     pub(crate) degraded: bool,
 }

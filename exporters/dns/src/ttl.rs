@@ -21,7 +21,8 @@ pub(crate) struct Ttls {
     pub(crate) median: u32,
     pub(crate) most: u32,
     /// The longest that an answer may be kept, of what resolvers say: the twentieth part of them that says most
-    /// may make it up, or one of twenty would keep a former answer from ever being wrong.
+    /// may make it up, or one of twenty would keep a former answer from ever being wrong. One of fewer may, too: twice
+    /// what any other says is not believed.
     pub(crate) longest: u32,
 }
 
@@ -35,7 +36,10 @@ impl Ttls {
             least: given[0],
             median: given[last / 2],
             most: given[last],
-            longest: given[last - given.len() / 20],
+            longest: match (given.len(), last.checked_sub(1)) {
+                (..20, Some(second)) => given[last].min(given[second].saturating_mul(2)),
+                (count, _) => given[last - count / 20],
+            },
         })
     }
 
@@ -72,6 +76,10 @@ mod tests {
         let told = longest(many.collect()).unwrap();
         assert!((280..=300).contains(&told), "{told}");
         assert_eq!(longest([vec![300; 28], vec![week]].concat()), Some(300));
+        for few in [2, 3, 18] {
+            assert_eq!(longest([vec![300; few], vec![week]].concat()), Some(600), "{few}");
+        }
+        assert_eq!(longest(vec![week]), Some(week));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod classes;
 mod consensus;
 mod countries;
 mod country;
+mod course;
 mod entropy;
 mod figures;
 pub(crate) mod groups;
@@ -80,6 +81,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) prefixes: &'a BTreeMap<usize, Prefix>,
     /// The TTLs of the answers.
     pub(crate) ttl: Option<Ttls>,
+    /// The same, of each resolver; nothing in a world.
+    pub(crate) given: &'a [u32],
+    /// When the answers came, in seconds since the epoch.
+    pub(crate) at: u64,
 }
 
 /// By which the answers to one question are judged.
@@ -251,7 +256,7 @@ pub(crate) fn judge(
         () if figures::is_at_least(shares.conflict, CONTESTED) => State::Contested,
         () => standard.state(&shares, unexpected, now),
     };
-    let (sightings, missing) = standard.missing(&case, &classes, memory, now);
+    let (sightings, missing) = standard.missing(&case, &classes, memory, evidence);
     let (is_split, (is_unseen, missing)) = if is_conclusive {
         let is_split = state == State::Split && standard.is_stuck(now);
         (is_split, (standard.is_unseen(&shares, now), missing))

@@ -214,6 +214,8 @@ impl Gathered {
         }
         let ttls = self.ttls.iter().map(|given| Ttls::of(given)).collect();
         let mut kept = Kept::new(self.different, self.numbers, self.control, ttls, self.nsids);
+        let ttls: Vec<Arc<[u32]>> = self.ttls.into_iter().map(Arc::from).collect();
+        kept.given.clone_from(&ttls);
         kept.prefixes.clone_from(known);
         for (resolver, prefix) in &self.prefixes {
             match prefix {
@@ -221,7 +223,7 @@ impl Gathered {
                 None => kept.prefixes.remove(resolver),
             };
         }
-        let Self { shown, erring, probed, prefixes, ttls, .. } = self;
+        let Self { shown, erring, probed, prefixes, .. } = self;
         (Sweep { kept, ttls, degraded }, Learnt { shown, erring, probed, prefixes })
     }
 }

@@ -150,9 +150,12 @@ impl Memory {
         }
     }
 
-    /// This memory with the pins of another one: what a reload judges the last sweep by.
+    /// This memory with the pins of another one: what a reload judges the last sweep by. What was seen under a pin says
+    /// nothing under another one.
     pub(crate) fn with_pins_of(&self, other: &Self) -> Self {
-        Self { pin: other.pin.clone(), former: other.former.clone(), ..self.clone() }
+        let is_same = self.pin == other.pin;
+        let sightings = if is_same { self.sightings.clone() } else { Sightings::default() };
+        Self { pin: other.pin.clone(), former: other.former.clone(), sightings, ..self.clone() }
     }
 }
 

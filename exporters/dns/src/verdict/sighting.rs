@@ -5,34 +5,54 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::course::{Course, Draws, FORMER, Variation};
 use super::figures::lower_end;
 
 /// By so much chance any address of a pin that is there is seen by nobody, when it is looked for: each hour of a
 /// hundred years.
 const CHANCE: f64 = 1e-6;
-/// What former answers count, once all caches have asked anew: about twenty times that are remembered.
-const FORMER: f64 = 0.95;
+/// What the former looks count in how many networks there usually are, once all caches have asked anew.
+const FORMER_NETWORKS: f64 = 0.97;
+/// What is left of a TTL that is said no more, in each look: one that was made up once, or lowered since, is forgotten
+/// in a few.
+const FORMER_TTL: f64 = 0.9;
+/// Looks from which on an absence changes nothing in how answers are known to vary: a day of hours.
+const KNOWN: f64 = 19.0;
+/// How many looks without it are remembered of one that was gone, and is back.
+const GONE: f64 = 3.0;
+/// With so many networks fewer than there usually are, those may be missing that have the address.
+const FEWER: f64 = 0.05;
 
 /// What is remembered of the addresses of a pin.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
 pub(super) struct Sightings {
     /// When they were looked for last, seconds since the epoch.
     at: u64,
+    /// For how long an answer may be kept, seconds.
+    ttl: f64,
+    /// How often they were looked for, which fades,
+    looks: f64,
+    /// and in how many networks, usually.
+    networks: f64,
     /// By address, of those that were seen.
     addresses: BTreeMap<IpAddr, Sighting>,
 }
 
-/// How often an address was given, in networks. One that still has its former answer in a cache says nothing new.
+/// How often an address was given. One that still has its former answer in a cache says nothing new, and who asks the
+/// same cache as others says it once.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
 struct Sighting {
-    /// Networks that gave it, of those that might have; both fade.
-    given: f64,
-    networks: f64,
-    /// How many gave it in the last sweep.
-    last: f64,
+    /// Up to when it was seen last,
+    course: Course,
+    /// and looks since.
+    pending: f64,
+    /// What the answers are worth that do not have it.
+    draws: Draws,
     /// Its share when it was seen last, at least and beyond chance,
     share: f64,
-    /// and how many did not give it since.
+    /// and how many draws did not have it since.
     missed: f64,
 }
 
@@ -41,7 +61,7 @@ struct Sighting {
 pub(super) struct Look {
     /// Networks whose answers are as pinned.
     pub(super) networks: f64,
-    /// For how long an answer may be kept, and the second that it is.
+    /// For how long such an answer may be kept, and the second that it is.
     pub(super) ttl: u32,
     pub(super) now: u64,
 }
@@ -56,56 +76,75 @@ impl Sightings {
         look: Look,
         given: impl Fn(&IpAddr) -> f64,
     ) -> (Self, usize) {
-        let elapsed = look.now.saturating_sub(self.at);
-        // Which part of the caches has asked anew.
-        let part = (elapsed as f64 / f64::from(look.ttl.max(1))).min(1.0);
         let chance = CHANCE / addresses.len().max(1) as f64;
-        let mut missing = 0;
+        if look.networks <= 0.0 {
+            // Nobody says anything, and caches ask anew meanwhile.
+            let is_gone = |it: &&Sighting| it.is_gone(chance);
+            let missing = self.addresses.values().filter(is_gone).count();
+            return (self, missing);
+        }
+        let (part, before) = (self.begin(look), self.looks);
+        self.looks = before * FORMER.powf(part) + part;
         for address in addresses {
-            let given = given(address);
-            if given > 0.0 {
-                let seen = match self.addresses.remove(address) {
-                    Some(known) if !known.is_gone(chance) => known.seen(given, look.networks, part),
-                    Some(known) if known.is_straggler(given, look.networks) => {
-                        Sighting { missed: 0.0, last: given, ..known }
-                    }
-                    // It is back, or new.
-                    _ => Sighting::default().seen(given, look.networks, 1.0),
-                };
-                self.addresses.insert(*address, seen);
+            let share = (given(address) / look.networks).min(1.0);
+            if share > 0.0 {
+                let unseen = || Sighting { course: Course::absent(before), ..Sighting::default() };
+                self.addresses.entry(*address).or_insert_with(unseen).see(share, part, chance);
             } else if let Some(known) = self.addresses.get_mut(address) {
-                known.miss(look.networks, part);
+                known.pending += part;
+            }
+        }
+        let usual = self.networks;
+        let all: Variation = self.addresses.values().map(|it| it.course.variation(usual)).sum();
+        let mut missing = 0;
+        for (address, known) in &mut self.addresses {
+            let is_given = given(address) > 0.0;
+            if is_given || known.course.weight < KNOWN {
+                known.draws = Draws::of(all - known.course.variation(usual), all);
+            }
+            if !is_given {
+                known.miss(look.networks, usual, part);
                 missing += usize::from(known.is_gone(chance));
             }
         }
-        self.at = look.now;
         (self, missing)
+    }
+
+    /// Begins a look; which part of the caches has asked anew since the last one.
+    fn begin(&mut self, look: Look) -> f64 {
+        self.ttl = f64::from(look.ttl.max(1)).max(self.ttl * FORMER_TTL);
+        let is_first = self.looks <= 0.0;
+        let elapsed = look.now.saturating_sub(self.at) as f64;
+        let part = if is_first { 1.0 } else { (elapsed / self.ttl).min(1.0) };
+        self.at = look.now;
+        let former = if is_first { 0.0 } else { FORMER_NETWORKS.powf(part) };
+        self.networks = self.networks * former + look.networks * (1.0 - former);
+        part
     }
 }
 
 impl Sighting {
-    fn add(&mut self, given: f64, networks: f64, part: f64) {
-        let former = FORMER.powf(part);
-        self.given = self.given * former + given * part;
-        self.networks = self.networks * former + networks * part;
+    /// So few that give what was gone give a former answer, and do not bring it back.
+    fn see(&mut self, share: f64, part: f64, chance: f64) {
+        let is_gone = self.is_gone(chance);
+        let is_straggler = is_gone && share < self.course.mean() / 4.0;
+        self.course.pass(if is_gone { self.pending.min(GONE) } else { self.pending });
+        self.course.add(share, part);
+        self.pending = 0.0;
+        if !is_straggler {
+            self.missed = 0.0;
+        }
     }
 
-    fn seen(mut self, given: f64, networks: f64, part: f64) -> Self {
-        self.add(given, networks, part);
-        let share = if self.networks > 0.0 { self.given / self.networks } else { 0.0 };
-        Self { share: lower_end(share.min(1.0), self.networks), last: given, missed: 0.0, ..self }
-    }
-
-    /// Who gave it in the last sweep and does not now has asked anew, whatever the TTL says.
-    fn miss(&mut self, networks: f64, part: f64) {
-        self.add(0.0, networks, part);
-        self.missed += (networks * part).max(self.last.min(networks));
-        self.last = 0.0;
-    }
-
-    /// Whether so few give what was gone that it is a former answer rather than its return.
-    fn is_straggler(&self, given: f64, networks: f64) -> bool {
-        given < self.share * networks / 4.0
+    /// Who gave it in the last look and does not now has asked anew, whatever the TTL says. Where as many answer no more
+    /// as may have it alone, those who do say nothing of it.
+    fn miss(&mut self, networks: f64, usual: f64, part: f64) {
+        let mean = self.course.mean();
+        if usual - networks < usual * (mean / 2.0).max(FEWER) {
+            let last = if self.missed > 0.0 { 0.0 } else { self.course.last * networks };
+            self.missed += self.draws.count(networks * part, last);
+        }
+        self.share = lower_end(mean, self.draws.count(usual * self.course.weight, usual));
     }
 
     /// Whether so many would have shown it if it were there.
@@ -116,6 +155,7 @@ impl Sighting {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::world::Random;
     use super::*;
 
     const HOUR: u64 = 3_600;
@@ -193,10 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn what_came_back_begins_anew() {
+    fn what_came_back_is_told_again_when_it_is_gone_again() {
         let addresses = [address(1)];
         let mut sightings = Sightings::default();
-        let given = [20.0; 5].into_iter().chain([0.0; 100]).chain([20.0; 2]).chain([0.0]);
+        let given = [20.0; 50].into_iter().chain([0.0; 100]).chain([20.0; 2]).chain([0.0; 4]);
         let mut counts = Vec::new();
         for (sweep, given) in given.enumerate() {
             let look = Look { networks: 20.0, ttl: 300, now: 1_000_000 + HOUR * sweep as u64 };
@@ -204,7 +244,7 @@ mod tests {
             sightings = next;
             counts.push(missing);
         }
-        assert_eq!((counts[104], counts[105], counts[107]), (1, 0, 1));
+        assert_eq!((counts[50], counts[149], counts[150], counts[155]), (1, 1, 0, 1));
     }
 
     #[test]
@@ -223,5 +263,207 @@ mod tests {
             // While it is given, nobody can say that it is given by none.
             assert_eq!(counts[59..], [1, 0, 1], "{networks}");
         }
+    }
+
+    /// Caches that keep one of several addresses, each for some time, and how many networks ask each.
+    struct Caches {
+        random: Random,
+        networks: Vec<usize>,
+        keep: u64,
+        has: Vec<(u64, usize)>,
+    }
+
+    impl Caches {
+        fn new(seed: u64, networks: &[usize], keep: u64) -> Self {
+            let has = vec![(0, 0); networks.len()];
+            Self { random: Random(seed), networks: networks.to_vec(), keep, has }
+        }
+
+        /// How many networks are given each of so many addresses.
+        fn given(&mut self, count: usize, now: u64) -> Vec<f64> {
+            let mut given = vec![0.0; count];
+            for (networks, has) in self.networks.iter().zip(&mut self.has) {
+                if now >= has.0 {
+                    *has = (now + self.keep, self.random.below(count));
+                }
+                given[has.1] += *networks as f64;
+            }
+            given
+        }
+
+        fn all(&self) -> f64 {
+            self.networks.iter().sum::<usize>() as f64
+        }
+    }
+
+    /// How many tickets there are in so many days, of addresses that are all there.
+    fn tickets(mut caches: Caches, count: u8, ttl: u32, days: u64) -> usize {
+        let addresses: Vec<_> = (0..count).map(address).collect();
+        let (mut sightings, mut before, mut tickets) = (Sightings::default(), 0, 0);
+        for sweep in 0..24 * days {
+            let now = 1_000_000 + HOUR * sweep;
+            let given = caches.given(usize::from(count), now);
+            let by = |it: &IpAddr| given[addresses.iter().position(|its| its == it).unwrap()];
+            let look = Look { networks: caches.all(), ttl, now };
+            let (next, missing) = sightings.after(&addresses, look, by);
+            tickets += usize::from(missing > before);
+            (sightings, before) = (next, missing);
+        }
+        tickets
+    }
+
+    #[test]
+    fn networks_that_ask_one_cache_say_the_same_once() {
+        let rest = |some: &[usize], count| [some, &vec![1; count]].concat();
+        for (networks, count) in [
+            (vec![3], 2),
+            (vec![5], 2),
+            (vec![6], 2),
+            (vec![20], 2),
+            (vec![5], 8),
+            (vec![2, 2, 1], 2),
+            (vec![3, 3], 4),
+            (vec![10, 10], 2),
+            (rest(&[30, 20, 10], 36), 8),
+        ] {
+            for seed in 1..=3 {
+                let caches = Caches::new(seed, &networks, 300);
+                assert_eq!(tickets(caches, count, 300, 120), 0, "{networks:?} {count} {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn caches_that_hide_for_how_long_they_keep_an_answer_say_nothing_new_with_each() {
+        // A day, of which they say a minute at most; five hours in one cache; and a step more than from sweep to sweep.
+        let (day, one) = (86_300, |count| vec![1; count]);
+        for (networks, keep, ttl, count) in [
+            (one(3), day, 60, 2),
+            (one(5), day, 60, 2),
+            (one(8), day, 60, 2),
+            (vec![5], 5 * HOUR - 100, 60, 2),
+            (one(3), 3_700, 3_700, 4),
+            (one(8), 3_700, 3_700, 8),
+        ] {
+            for seed in 1..=3 {
+                let caches = Caches::new(seed, &networks, keep);
+                let tickets = tickets(caches, count, ttl, 365);
+                assert!(
+                    tickets <= usize::from(networks == [5]),
+                    "{networks:?} {keep} {seed} {tickets}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_of_several_of_which_each_gives_one_is_told_soon_where_networks_draw_for_themselves() {
+        for (networks, count, most) in [
+            (vec![1; 3], 2, 24),
+            (vec![1; 5], 2, 12),
+            (vec![1; 20], 2, 4),
+            (vec![1; 96], 2, 2),
+            (vec![1; 20], 8, 12),
+            (vec![1; 96], 8, 3),
+            (vec![1; 1_000], 8, 1),
+            // They say it once or twice, and it takes as long as with so few.
+            (vec![10, 10], 2, 24),
+            (vec![5], 2, 72),
+        ] {
+            for seed in 1..=3 {
+                let mut caches = Caches::new(seed, &networks, 300);
+                let addresses: Vec<_> = (0..count).map(address).collect();
+                let mut sightings = Sightings::default();
+                let mut told = None;
+                for sweep in 0..600 {
+                    let (now, count) = (1_000_000 + HOUR * sweep, usize::from(count));
+                    let mut given = caches.given(if sweep < 480 { count } else { count - 1 }, now);
+                    given.resize(count, 0.0);
+                    let by =
+                        |it: &IpAddr| given[addresses.iter().position(|its| its == it).unwrap()];
+                    let look = Look { networks: caches.all(), ttl: 300, now };
+                    let (next, missing) = sightings.after(&addresses, look, by);
+                    assert!(sweep >= 480 || missing == 0, "{networks:?} {seed} {sweep}");
+                    told = told.or((missing > 0).then(|| sweep - 479));
+                    sightings = next;
+                }
+                assert!(told.is_some_and(|it| it <= most), "{networks:?} {count} {seed}: {told:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ttl_that_was_made_up_once_or_lowered_is_forgotten() {
+        for (networks, is_always) in [(3, false), (6, false), (19, false), (3, true), (19, true)] {
+            let addresses = [address(1), address(2)];
+            let mut sightings = Sightings::default();
+            let mut told = None;
+            for sweep in 0..120 {
+                let is_day = sweep == 47 || is_always && sweep < 47;
+                let ttl = if is_day { 86_400 } else { 300 };
+                let look =
+                    Look { networks: f64::from(networks), ttl, now: 1_000_000 + HOUR * sweep };
+                let second = if sweep < 48 { look.networks } else { 0.0 };
+                let by = |it: &IpAddr| if *it == addresses[1] { second } else { look.networks };
+                let (next, missing) = sightings.after(&addresses, look, by);
+                told = told.or((missing > 0).then(|| sweep - 47));
+                sightings = next;
+            }
+            assert!(
+                told.is_some_and(|it| it <= if is_always { 24 } else { 12 }),
+                "{networks} {is_always}: {told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_world_that_alone_has_an_address_may_be_down_for_a_day() {
+        for (networks, part) in [(20.0, 5.0), (96.0, 10.0), (10.0, 5.0)] {
+            let addresses = [address(1), address(2)];
+            let by = |rest: f64, second: f64| {
+                move |it: &IpAddr| if *it == address(2) { second } else { rest }
+            };
+            let mut sightings = Sightings::default();
+            for sweep in 0..72 {
+                let second = if sweep < 48 { part } else { 0.0 };
+                let rest = networks - part;
+                let look =
+                    Look { networks: rest + second, ttl: 300, now: 1_000_000 + HOUR * sweep };
+                let (next, missing) = sightings.after(&addresses, look, by(rest, second));
+                assert_eq!(missing, 0, "{networks} {sweep}");
+                sightings = next;
+            }
+            // It answers, and is given the other.
+            let mut told = 0;
+            for sweep in 72..96 {
+                let look = Look { networks, ttl: 300, now: 1_000_000 + HOUR * sweep };
+                (sightings, told) = sightings.after(&addresses, look, by(networks, 0.0));
+            }
+            assert_eq!(told, 1, "{networks}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_without_such_answers_says_nothing_and_takes_nothing() {
+        let addresses = [address(1)];
+        let look =
+            |networks, hour: u64| Look { networks, ttl: 86_400, now: 1_000_000 + HOUR * hour };
+        let (seen, _) = Sightings::default().after(&addresses, look(9.0, 0), |_| 9.0);
+        let (after, missing) = seen.clone().after(&addresses, look(0.0, 20), |_| 0.0);
+        assert_eq!((&after, missing), (&seen, 0));
+        // Meanwhile caches ask anew.
+        assert_eq!(
+            after.after(&addresses, look(9.0, 24), |_| 0.0),
+            seen.after(&addresses, look(9.0, 24), |_| 0.0)
+        );
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_release_is_read() {
+        let before = r#"{"at":7,"addresses":{"192.0.2.1":{"given":1.0,"networks":2.0,"last":1.0,"share":0.1,"missed":0.0}}}"#;
+        let sightings: Sightings = serde_json::from_str(before).unwrap();
+        let look = Look { networks: 3.0, ttl: 300, now: 1_000_000 };
+        let (sightings, missing) = sightings.after(&[address(1)], look, |_| 0.0);
+        assert_eq!((missing, sightings.looks), (0, 1.0));
     }
 }

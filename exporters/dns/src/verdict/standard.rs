@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::Rules;
 use super::accepted::Accepted;
 use super::case::Case;
 use super::classes::Standards;
@@ -19,10 +18,12 @@ use super::sighting::{Look, Sightings};
 use super::state::State;
 use super::votes::Weight;
 use super::whole::Severity;
+use super::{Evidence, Rules};
 use crate::answer::{self, Content};
 use crate::expected::Expected;
 use crate::outcome::Class;
 use crate::resolvers::Systems;
+use crate::ttl::Ttls;
 
 /// Share of the agreeing votes for one answer at which nearly all give one.
 const ONE: f64 = 0.95;
@@ -261,7 +262,7 @@ impl Standard {
         case: &Case<'_>,
         classes: &[Class],
         memory: &Memory,
-        now: u64,
+        evidence: &Evidence<'_>,
     ) -> (Sightings, Option<usize>) {
         let Some(pin) = self.pin.as_ref().filter(|pin| !pin.must_be_seen().is_empty()) else {
             return (Sightings::default(), None);
@@ -278,7 +279,10 @@ impl Standard {
         }
         let is_same = memory.pin.as_ref() == Some(pin);
         let before = if is_same { memory.sightings.clone() } else { Sightings::default() };
-        let look = Look { networks: networks.networks(), ttl: self.ttl, now };
+        let agreeing = evidence.given.iter().zip(classes).filter(|(_, it)| **it == Class::Agree);
+        let agreeing: Vec<u32> = agreeing.map(|(ttl, _)| *ttl).collect();
+        let ttl = Ttls::of(&agreeing).or(evidence.ttl).map(|it| it.longest);
+        let look = Look { networks: networks.networks(), ttl: pin::ttl(ttl, 0), now: evidence.at };
         let given = |address: &IpAddr| given.get(address).map_or(0.0, |it| it.networks());
         let (sightings, missing) = before.after(&pin.must_be_seen(), look, given);
         (sightings, Some(missing))

@@ -4,7 +4,7 @@
 mod countries;
 mod grid;
 mod pins;
-mod world;
+pub(super) mod world;
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -144,22 +144,76 @@ fn a_pin_that_was_changed_lets_the_former_answer_last_for_its_ttl() {
 #[test]
 fn a_pinned_address_that_is_seen_no_more_is_missing_and_one_that_rotates_is_not() {
     let pinned = Expected { mode: Mode::Exact, ..pin(&[10, 11]) };
-    let mut world = World::new(12, 8);
-    for at in 0..96 {
-        world.say(at, outcome(&[10 + (at % 2) as u8]));
-    }
     let rules = Rules { expected: Some(&pinned), ..Rules::default() };
-    let both = world.with(rules, &Memory::default(), 60);
-    assert_eq!(both.verdict.missing, Some(0));
-    let one = World::new(12, 8).all(&[10]).with(rules, &both.memory, 120);
-    assert_eq!((one.verdict.missing, one.verdict.unexpected), (Some(1), Severity::None));
-    let few = World::new(2, 2).all(&[10]);
-    let mut last = few.with(rules, &both.memory, 120);
-    assert_eq!(last.verdict.missing, Some(0), "four networks may miss it by chance");
-    for sweep in 3..20 {
-        last = few.with(rules, &last.memory, 600 * sweep);
+    // Four networks may miss it by chance, and not each time.
+    for (places, networks, silent, most) in [(12, 8, 0, 2_u64), (2, 2, 1, 20)] {
+        let (mut random, mut memory) = (Random(1), Memory::default());
+        for sweep in 1..=24 + most {
+            let mut world = World::new(places, networks).all(&[10]);
+            let draws = if sweep <= 24 { places * networks } else { 0 };
+            (0..draws).for_each(|at| world.say(at, outcome(&[10 + random.below(2) as u8])));
+            let Judged { verdict, memory: next, .. } = world.with(rules, &memory, 600 * sweep);
+            assert_eq!(verdict.unexpected, Severity::None);
+            match verdict.missing {
+                Some(0) => assert!(sweep < 24 + most, "{networks}"),
+                missing => assert!(missing == Some(1) && sweep > 24 + silent, "{networks} {sweep}"),
+            }
+            memory = next;
+        }
     }
-    assert_eq!(last.verdict.missing, Some(1), "and not each time");
+}
+
+#[test]
+fn what_was_seen_under_a_pin_is_nothing_under_another_one() {
+    let (old, new) = (pin(&[10, 11]), Expected { mode: Mode::Exact, ..pin(&[10, 11, 12]) });
+    let old = Expected { mode: Mode::Exact, ..old };
+    let rules = |pin| Rules { expected: Some(pin), ..Rules::default() };
+    let world = World::new(12, 8).all(&[10, 11]);
+    let before = world.with(rules(&old), &Memory::default(), 3_600).memory;
+    // The program began with the new pin, and a reload judges its first sweep anew.
+    let swept = World::new(12, 8).all(&[10]).with(rules(&new), &before, 7_200);
+    assert_eq!(swept.verdict.missing, Some(0));
+    let reloaded = before.with_pins_of(&swept.memory);
+    let judged = World::new(12, 8).all(&[10]).with(rules(&new), &reloaded, 7_300);
+    assert_eq!(judged.verdict.missing, Some(0));
+    let same = World::new(12, 8).all(&[10]).with(rules(&old), &before.with_pins_of(&before), 7_300);
+    assert_eq!(same.verdict.missing, Some(1));
+}
+
+#[test]
+fn a_reload_makes_answers_no_older() {
+    let pinned = Expected { mode: Mode::Exact, ..pin(&[10, 11]) };
+    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
+    let before = World::new(1, 3).all(&[10, 11]).with(rules, &Memory::default(), 3_600).memory;
+    let less = World::new(1, 3).all(&[10]);
+    let swept = less.with(rules, &before, 3_700).memory;
+    assert_eq!(less.later(rules, &before, 3_700, 6_000).memory.sightings, swept.sightings);
+}
+
+#[test]
+fn a_ttl_of_who_is_not_as_pinned_keeps_no_address_from_being_missing() {
+    let pinned = Expected { mode: Mode::Exact, ..pin(&[10, 11]) };
+    let rules = Rules { expected: Some(&pinned), ..Rules::default() };
+    let (mut memory, mut missing) = (Memory::default(), None);
+    for sweep in 0..=50 {
+        let mut world = World::new(4, 10).all(if sweep < 48 { &[10, 11] } else { &[10] });
+        world.country("AA", || outcome(&[OTHER]));
+        let given: Vec<u32> = (0..40).map(|at| if at < 10 { 86_400 } else { 300 }).collect();
+        let outcomes: Vec<_> = world.outcomes.iter().map(Option::as_ref).collect();
+        let evidence = Evidence {
+            list: world.list(),
+            outcomes: &outcomes,
+            control: &[],
+            prefixes: &BTreeMap::new(),
+            ttl: Ttls::of(&given),
+            given: &given,
+            at: 3_600 * sweep,
+        };
+        let judged = judge(&evidence, &rules, &memory, 3_600 * sweep);
+        (memory, missing) = (judged.memory, judged.verdict.missing);
+        assert_eq!(missing == Some(1), sweep >= 48, "{sweep}");
+    }
+    assert_eq!(missing, Some(1));
 }
 
 #[test]

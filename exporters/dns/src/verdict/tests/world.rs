@@ -8,11 +8,11 @@ use crate::answer::{Answer, Content};
 use crate::resolvers;
 
 /// Numbers that look random, the same in each run.
-pub(super) struct Random(pub(super) u64);
+pub(in crate::verdict) struct Random(pub(in crate::verdict) u64);
 
 impl Random {
     /// A number below a bound.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(in crate::verdict) fn below(&mut self, bound: usize) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
@@ -132,7 +132,7 @@ impl World {
         self.list.take();
     }
 
-    fn list(&self) -> &ResolverList {
+    pub(super) fn list(&self) -> &ResolverList {
         self.list.get_or_init(|| {
             let mut text = String::from("ip_address,as_number,country_code\n");
             for ((country, network), number) in self.members.iter().zip(&self.numbers) {
@@ -160,9 +160,15 @@ impl World {
 
     /// The verdict with what is remembered.
     pub(super) fn with(&self, rules: Rules<'_>, memory: &Memory, now: u64) -> Judged {
+        self.later(rules, memory, now, now)
+    }
+
+    /// The same of answers that came before.
+    pub(super) fn later(&self, rules: Rules<'_>, memory: &Memory, at: u64, now: u64) -> Judged {
         let outcomes: Vec<_> = self.outcomes.iter().map(Option::as_ref).collect();
         let (list, control, prefixes) = (self.list(), &self.control, &self.prefixes);
-        let evidence = Evidence { list, outcomes: &outcomes, control, prefixes, ttl: None };
+        let outcomes = &outcomes;
+        let evidence = Evidence { list, outcomes, control, prefixes, ttl: None, given: &[], at };
         judge(&evidence, &rules, memory, now)
     }
 }
