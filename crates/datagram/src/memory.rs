@@ -16,6 +16,10 @@ const SO_MEMINFO: libc::c_int = 0x39;
 /// `SK_MEMINFO_VARS` of `linux/sock_diag.h`.
 const FIGURES: usize = 9;
 
+/// `SK_MEMINFO_RMEM_ALLOC`.
+#[cfg(test)]
+const HELD: usize = 0;
+
 /// `SK_MEMINFO_DROPS`.
 const DROPS: usize = 8;
 
@@ -33,4 +37,10 @@ nix::getsockopt_impl!(
 /// Datagrams that the kernel dropped since the socket was opened. An error where it does not say.
 pub(crate) fn drops(socket: &Socket) -> nix::Result<u32> {
     Ok(getsockopt(socket, MemoryInfo)?[DROPS])
+}
+
+/// The room that datagrams take which nobody has read.
+#[cfg(test)]
+pub(crate) fn held(socket: &impl std::os::fd::AsFd) -> u32 {
+    getsockopt(socket, MemoryInfo).expect("a kernel that says it")[HELD]
 }

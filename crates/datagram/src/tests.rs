@@ -21,9 +21,13 @@ fn loopbacks() -> impl Iterator<Item = &'static str> {
     both.filter(|it| UdpSocket::bind(format!("{it}:0")).is_ok())
 }
 
-/// An address at which nobody listens.
+/// An address at which nobody listens, and that nobody is given: whoever has it hears himself alone.
 fn closed(bind: &str) -> SocketAddr {
-    UdpSocket::bind(format!("{bind}:0")).unwrap().local_addr().unwrap()
+    let socket: &'static UdpSocket =
+        Box::leak(Box::new(UdpSocket::bind(format!("{bind}:0")).unwrap()));
+    let address = socket.local_addr().unwrap();
+    socket.connect(address).unwrap();
+    address
 }
 
 fn until_some<T>(mut look: impl FnMut() -> Option<T>) -> T {
@@ -37,10 +41,33 @@ fn until_some<T>(mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Waits until the kernel stamps what comes. Linux begins to a while after a socket asks for it, when it finds the time:
+/// before that, nothing has waited.
+fn wait_for_stamps(socket: &Socket, own: SocketAddr) {
+    let peer = UdpSocket::bind((own.ip(), 0)).unwrap();
+    let mut buffer = Buffer::new(8);
+    until_some(|| {
+        peer.send_to(b"", own).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        let waited = until_some(|| Some(socket.receive(&mut buffer).ok()?.waited));
+        (waited >= Duration::from_millis(5)).then_some(())
+    });
+}
+
+/// The room that a datagram of so many bytes takes; nobody may read meanwhile.
+fn room_of(length: usize, socket: &Socket, own: SocketAddr) -> u32 {
+    let peer = UdpSocket::bind((own.ip(), 0)).unwrap();
+    peer.send_to(&vec![0; length], own).unwrap();
+    let room = until_some(|| Some(memory::held(socket)).filter(|held| *held > 0));
+    assert_eq!(socket.receive(&mut Buffer::new(length)).unwrap().bytes.len(), length);
+    room
+}
+
 #[test]
 fn a_datagram_tells_its_sender_and_how_long_it_waited() {
     for bind in loopbacks() {
         let (socket, own) = open(bind, 4096);
+        wait_for_stamps(&socket, own);
         let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
         let mut buffer = Buffer::new(8);
         let sent = Instant::now();
@@ -72,13 +99,15 @@ fn what_the_kernel_drops_is_counted_to_the_last_datagram() {
         let (socket, own) = open(bind, 0);
         let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
         let mut buffer = Buffer::new(100);
+        let room = room_of(100, &socket, own);
         let (mut received, mut told) = (0, 0);
         for sent in [100, 200] {
             for _ in 0..100 {
                 peer.send_to(&[0; 100], own).unwrap();
             }
-            let before = told;
-            until_some(|| (socket.dropped() > before).then_some(()));
+            // Nobody reads before all have come: those that were dropped are the last.
+            let come = || received + memory::held(&socket) / room + socket.dropped();
+            until_some(|| (come() == sent).then_some(()));
             // To the last one: all are accounted for, and none came after it to tell of it.
             until_some(|| {
                 while let Ok(datagram) = socket.receive(&mut buffer) {
@@ -98,6 +127,7 @@ fn many_datagrams_come_by_one_call_each_with_what_is_told_of_it() {
     for bind in loopbacks() {
         let (mut socket, own) = open(bind, 1 << 17);
         socket.ask_for_hop_limits();
+        wait_for_stamps(&socket, own);
         let (peer, mut buffers) = (open(bind, 4096).0, Buffers::new(4, 8));
         let mut lots = Vec::new();
         let mut read = |lots: &mut Vec<_>| {
@@ -140,10 +170,14 @@ fn what_is_told_of_later_datagrams_has_room() {
         let (socket, own) = open(bind, 0);
         let peer = UdpSocket::bind(format!("{bind}:0")).unwrap();
         let mut buffers = Buffers::new(8, 100);
+        let room = room_of(100, &socket, own);
         let (mut received, mut told) = (0, 0);
         for sent in [1, 101, 201] {
             let before = received + socket.dropped();
             (before..sent).for_each(|_| assert_eq!(peer.send_to(&[0; 100], own).unwrap(), 100));
+            // Nobody reads before all have come: those that were dropped are the last.
+            let come = || received + memory::held(&socket) / room + socket.dropped();
+            until_some(|| (come() == sent).then_some(()));
             until_some(|| {
                 let take = |datagram: Datagram<'_>| {
                     received += 1;

@@ -14,7 +14,7 @@
 //! | `name_server` | a real name server |
 //! | `namespace` | a network namespace of a test's own, and a user without privileges |
 //! | `counting` | an allocator that counts what is held |
-//! | `port` | ports for programs that bind them themselves |
+//! | `port` | ports for programs that bind them themselves, and those at which nobody is |
 //! | `prometheus` | a real Prometheus, and what it found |
 //! | `scrape` | one page of metrics, and the value of a series on it |
 //! | `exposition` | the text format, line by line |
@@ -44,7 +44,7 @@ pub use forger::Forgery;
 pub use http_server::{Asker, HttpServer, Said};
 pub use name_server::NameServer;
 pub use namespace::{in_a_namespace, unprivileged};
-pub use port::free_port;
+pub use port::{closed, free_port};
 pub use program::{Answer, PATIENCE, Program, example};
 pub use prometheus::{Found, Prometheus, yaml_block};
 pub use scrape::Scrape;

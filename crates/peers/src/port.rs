@@ -1,6 +1,6 @@
 //! Ports for programs that bind them themselves.
 
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Below what the kernel gives to whoever asks for any port (32768 by default, see ip(7)): nobody's
@@ -23,6 +23,11 @@ pub fn free_port() -> u16 {
         .filter_map(|given| u16::try_from(FIRST + begin.wrapping_add(given) % COUNT).ok())
         .find(free)
         .expect("a free port among twenty thousand")
+}
+
+/// Where nobody listens, by UDP or TCP: a port that the kernel gave would be given to others while a test runs.
+pub fn closed() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ mod tests {
         let strays = std::sync::Arc::new(Strays::default());
         let (tls, ttfb) = (Phase::Tls, Phase::Ttfb);
         let insecure = "tls: true, tls_config: {insecure_skip_verify: true}";
-        for (module, scheme, wanted) in [
+        let cases = [
             (format!("{{prober: tcp, tcp: {{{insecure}}}}}"), "", tls),
             ("{prober: tcp, tcp: {query_response: [{expect: a}]}}".to_owned(), "", ttfb),
             (format!("{{prober: grpc, grpc: {{{insecure}}}}}"), "", tls),
@@ -241,13 +241,15 @@ mod tests {
             ("{prober: websocket}".to_owned(), "ws://", ttfb),
             ("{prober: websocket}".to_owned(), "wss://", tls),
             ("{prober: dns, dns: {query_name: a, transport_protocol: tcp}}".to_owned(), "", ttfb),
-        ] {
-            let mut settings = settings(&module);
+        ];
+        let timeout = Duration::from_secs(2);
+        let hangs = async |(module, scheme, wanted): &(String, &str, Phase)| {
+            let mut settings = settings(module);
             super::super::Settings::load(&mut settings, Path::new("/"), None).unwrap();
             let probe = settings.probe(&settings.address(&format!("{scheme}{address}")).unwrap());
             let attempt = Attempt {
                 ip: address.ip(),
-                timeout: Duration::from_millis(300),
+                timeout,
                 spent: Duration::ZERO,
                 icmp: &icmp,
                 strays: &strays,
@@ -256,16 +258,18 @@ mod tests {
             let outcome = probe.run(&attempt).await;
             assert_eq!(
                 (outcome.failure, outcome.phase),
-                (Some(Failure::Timeout), Some(wanted)),
+                (Some(Failure::Timeout), Some(*wanted)),
                 "{module}"
             );
-            assert!(probe.phases().contains(&wanted) && probe.phases().contains(&Phase::Connect));
+            assert!(probe.phases().contains(wanted) && probe.phases().contains(&Phase::Connect));
             assert!(outcome.rtt.is_some(), "{module}");
             let took = |phase| outcome.phases.get(phase);
-            assert!(took(Phase::Connect).is_some_and(|took| took < Duration::from_millis(250)));
-            assert!(took(wanted) > Some(Duration::ZERO), "{module}: {outcome:?}");
+            assert!(took(Phase::Connect).is_some_and(|took| took < timeout / 2));
+            assert!(took(*wanted) > Some(Duration::ZERO), "{module}: {outcome:?}");
             let all = Phase::ALL.iter().filter_map(|phase| took(*phase)).sum::<Duration>();
-            assert!(all > Duration::from_millis(250), "{module}: {outcome:?}");
-        }
+            assert!(all > timeout / 2, "{module}: {outcome:?}");
+        };
+        // All at once: each has much time, for a machine that is busy.
+        futures_util::future::join_all(cases.iter().map(hangs)).await;
     }
 }

@@ -348,7 +348,7 @@ pub(super) mod tests {
         assert_eq!(classify(&error), Failure::Local, "{error}");
         assert!(Servers::of_file(&path("none")).await.unwrap().is_guess);
         // Nobody is at home where nobody said that there is somebody.
-        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let closed = peers::closed();
         let (shared, name) = (Shared::default(), name("a.test."));
         for (is_guess, wanted) in [(true, Failure::Local), (false, Failure::Resolver)] {
             let servers = Servers { is_guess, ..with_search(closed, &[]) };

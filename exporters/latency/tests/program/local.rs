@@ -112,7 +112,7 @@ fn resolvers_that_refuse_are_to_blame_where_only_sockets_of_the_internet_are_all
     let folder = tempfile::TempDir::new().unwrap();
     let Some(library) = refusal(folder.path()) else { return eprintln!("skipped: no C compiler") };
     let names = Names::serve_at("127.0.0.1:0", Temper::Says(ResponseCode::Refused));
-    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = peers::closed();
     for resolver in [names.address, closed] {
         let head = format!("resolvers: ['{resolver}']\n");
         let mut command = command();

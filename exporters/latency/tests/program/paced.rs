@@ -192,9 +192,13 @@ fn what_comes_for_a_target_that_was_removed_is_nobodys() {
     let module = "interval: 50ms, timeout: 1s";
     let slow = config(module, &[("slow", "127.7.2.1")]);
     let silent = config(module, &[("silent", "127.7.2.2")]);
+    let none = config(module, &[]).replace("targets:\n", "targets: []\n");
     let program = Program::start(command(), &slow);
     for _ in 0..3 {
         wait_for_probes(&program, "slow", 3.0);
+        // Its place is free before the next one comes, which gets it.
+        assert_eq!(program.reload(&none).status, 200);
+        program.wait_until("that it is gone", |it| !it.text.contains("latency_probes_total{"));
         assert_eq!(program.reload(&silent).status, 200);
         let metrics = program.wait_until("that it is given up", |it| {
             of_target(it, "latency_failures_total", "silent") >= 3.0

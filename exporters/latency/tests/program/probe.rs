@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::TcpListener;
 
 use peers::{Authority, Program};
 use tempfile::TempDir;
@@ -79,7 +78,7 @@ fn servers(folder: &TempDir) -> (BTreeMap<&'static str, String>, Option<Nginx>) 
     let ssh = probed::talker(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n").to_string();
     let socket = folder.path().join("talker.sock").display().to_string();
     probed::socket(&socket, b"hello there\n");
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = peers::closed();
     let web = Web::plain([127, 0, 0, 1]);
     let authority = Authority::default();
     fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();

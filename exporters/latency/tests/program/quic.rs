@@ -1,7 +1,7 @@
 //! A server of HTTP/3 that is not ours, nginx, and modules of `blackbox_exporter` that ask it.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -166,7 +166,7 @@ fn a_target_is_asked_by_http3_all_the_time() {
     };
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
-    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = peers::closed();
     let (address, port, ca) = (nginx.address, nginx.address.port(), folder.path().display());
     let text = format!(
         "vantage: {{name: test, region: EMEA}}

@@ -125,7 +125,7 @@ fn what_is_dropped_is(reason: &str, refused: &str) {
     host("127.6.1.2", Manner::After(Duration::from_millis(300)));
     host("127.6.1.3", Manner::Silent);
     let text = format!(
-        "{VANTAGE}modules: {{icmp: {{prober: icmp, interval: 100ms, timeout: 1s}}}}\ntargets:\n  \
+        "{VANTAGE}modules: {{icmp: {{prober: icmp, interval: 100ms, timeout: 3s}}}}\ntargets:\n  \
          - {{name: flood, module: icmp, address: 127.6.1.1}}\n  - {{name: victim, module: icmp, \
          address: 127.6.1.2}}\n  - {{name: dead, module: icmp, address: 127.6.1.3}}\n"
     );

@@ -60,8 +60,10 @@ pub(crate) fn failures(metrics: &Scrape, target: &str) -> BTreeMap<String, f64> 
     all
 }
 
-/// Whether all probes of a target failed for this one reason.
+/// Whether all probes of a target failed, and for this one reason. How many did for it is no help: a page reads that before
+/// it counts probes, and some are decided meanwhile.
 pub(crate) fn fails_for(metrics: &Scrape, target: &str, reason: &str) -> bool {
-    let probes = of_target(metrics, "latency_probes_total", target);
-    failures(metrics, target) == [(reason.to_owned(), probes)].into()
+    let [probes, failed] = ["latency_probes_total", "latency_failures_total"]
+        .map(|name| of_target(metrics, name, target));
+    probes > 0.0 && (probes - failed).abs() < 0.5 && failures(metrics, target).keys().eq([reason])
 }

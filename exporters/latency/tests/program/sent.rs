@@ -7,7 +7,7 @@ use std::net::{IpAddr, TcpListener};
 use std::process::Command;
 use std::time::Duration;
 
-use peers::{Program, yaml_block};
+use peers::{Program, Scrape, yaml_block};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
 
@@ -236,7 +236,7 @@ fn neighbours_that_do_not_answer_stand_in_nobodys_way() {
     host("127.4.2.1", Manner::Behind(Box::leak(Box::default())));
     echoes::allow_dgram(true);
     let mut text = format!(
-        "{VANTAGE}modules: {{m: {{prober: icmp, interval: 500ms, timeout: 2s}}}}\ntargets:\n  - \
+        "{VANTAGE}modules: {{m: {{prober: icmp, interval: 500ms, timeout: 6s}}}}\ntargets:\n  - \
          {{name: well, module: m, address: 127.4.2.1}}\n"
     );
     // What waits for their hardware addresses is more than a socket has room for by itself.
@@ -248,7 +248,9 @@ fn neighbours_that_do_not_answer_stand_in_nobodys_way() {
     let program = Program::start(command(), &text);
     let metrics = wait_for_probes(&program, "well", 20.0);
     assert!(of_target(&metrics, "latency_failures_total", "well") < 0.5, "{}", metrics.text);
-    assert!(of_target(&metrics, "latency_failures_total", "dead-7") > 4.0);
+    let dead = |it: &Scrape| of_target(it, "latency_failures_total", "dead-7");
+    let metrics = program.wait_until("a dead one fails", |it| dead(it) > 4.0);
+    assert!(of_target(&metrics, "latency_failures_total", "well") < 0.5, "{}", metrics.text);
     assert!(program.stop().success());
 }
 

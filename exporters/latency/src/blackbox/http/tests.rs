@@ -401,7 +401,7 @@ async fn a_proxy_is_asked_in_place_of_the_target() {
 #[tokio::test]
 async fn the_faults_of_others_are_not_the_target_s() {
     let server = Server::start(&[("/", &page("", b""))]);
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = peers::closed();
     for yaml in [
         format!("{{proxy_url: 'http://{closed}'}}"),
         format!("{{oauth2: {{client_id: me, token_url: 'http://{closed}'}}}}"),

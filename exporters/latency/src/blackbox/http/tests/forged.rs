@@ -85,7 +85,7 @@ async fn whoever_asks_once_is_told_at_once_that_nobody_is_there() {
     if !in_a_namespace(name) {
         return;
     }
-    let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = peers::closed();
     for own in ["127.0.0.1:0", "[::1]:0"] {
         for (tells, wanted) in
             [(Forgery::Port, Failure::Refused), (Forgery::Host, Failure::Unreachable)]

@@ -382,7 +382,7 @@ async fn who_says_nothing_and_who_is_not_there_are_told_apart() {
     let (connect, tls) = (Some(Phase::Connect), Some(Phase::Tls));
     let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let junk = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = peers::closed();
     let (silent_at, junk_at) = (silent.local_addr().unwrap(), junk.local_addr().unwrap());
     tokio::spawn(async move {
         let mut buffer = [0; 2048];
