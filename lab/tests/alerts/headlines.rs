@@ -14,7 +14,7 @@ use turbulence_lab::process::find;
 use crate::{alerts, labels, rules};
 
 /// What a lock screen shows of a line.
-const SHOWN: usize = 60;
+pub(crate) const SHOWN: usize = 60;
 /// So much of a name is left by every rule that cuts it.
 const KEPT: usize = 17;
 /// The labels that can be what an alert is about: the first of them that it has is.
@@ -28,6 +28,7 @@ const SUBJECTS: [&str; 12] = [
 pub(crate) struct Expected {
     pub(crate) name: String,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
     headline: String,
 }
 
@@ -41,14 +42,10 @@ pub(crate) fn expected() -> BTreeSet<Expected> {
             for asked in list(&test["alert_rule_test"]) {
                 for alert in list(&asked["exp_alerts"]) {
                     let headline = alert["exp_annotations"]["headline"].as_str();
-                    let text = |value: &Value| match value {
-                        Value::String(text) => text.clone(),
-                        other => other.to_string(),
-                    };
-                    let labels = alert["exp_labels"].as_object().unwrap();
                     all.insert(Expected {
                         name: text(&asked["alertname"]),
-                        labels: labels.iter().map(|(name, it)| (name.clone(), text(it))).collect(),
+                        labels: texts(&alert["exp_labels"]),
+                        annotations: texts(&alert["exp_annotations"]),
                         headline: headline.unwrap_or_default().to_owned(),
                     });
                 }
@@ -58,12 +55,26 @@ pub(crate) fn expected() -> BTreeSet<Expected> {
     all
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn texts(values: &Value) -> BTreeMap<String, String> {
+    let values = values.as_object().into_iter().flatten();
+    values.map(|(name, it)| (name.clone(), text(it))).collect()
+}
+
 /// The title of the notification of one alert.
 fn title(alert: &Expected, status: &str) -> String {
+    rendered("turbulence.title", alert, status)
+}
+
+/// What a template makes of the notification of one alert.
+pub(crate) fn rendered(template: &str, alert: &Expected, status: &str) -> String {
     let mut labels = alert.labels.clone();
     labels.insert("alertname".to_owned(), alert.name.clone());
     let alert = json!({
-        "status": status, "labels": labels, "annotations": {"headline": alert.headline, "summary": "It is so."},
+        "status": status, "labels": labels, "annotations": alert.annotations,
         "startsAt": "2026-11-22T03:00:00Z", "endsAt": "2026-11-22T05:08:00Z", "fingerprint": "0",
     });
     let data = json!({
@@ -74,7 +85,8 @@ fn title(alert: &Expected, status: &str) -> String {
     let file = folder.path().join("data.json");
     fs::write(&file, data.to_string()).unwrap();
     let output = Command::new(find("amtool", "prometheus-alertmanager").unwrap())
-        .args(["template", "render", "--template.text={{ template \"turbulence.title\" . }}"])
+        .args(["template", "render"])
+        .arg(format!("--template.text={{{{ template {template:?} . }}}}"))
         .arg(format!("--template.glob={}", alerts().join("templates/*.tmpl").display()))
         .arg(format!("--template.data={}", file.display()))
         .output()
@@ -108,6 +120,7 @@ fn a_subject_is_a_word_at_the_beginning() {
         labels: [("target", "a"), ("site", "api")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
+        annotations: BTreeMap::new(),
         headline: headline.to_owned(),
     };
     assert!(begins_with_its_subject(&alert("a: down")));

@@ -3,6 +3,7 @@
 
 mod arrangements;
 mod headlines;
+mod lock_screen;
 mod migration;
 mod readmes;
 mod remote_write;
