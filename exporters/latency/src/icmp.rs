@@ -378,12 +378,17 @@ mod tests {
 
     #[tokio::test]
     async fn sockets_that_nobody_uses_are_given_back_and_their_counts_are_kept() {
+        if !peers::in_a_namespace(
+            "icmp::tests::sockets_that_nobody_uses_are_given_back_and_their_counts_are_kept",
+        ) {
+            return;
+        }
         let clock = Clock::start();
         let told = Told { queue: ReceiveQueue::default(), inbox: Arc::default() };
         let mut kinds = Kinds::default();
         for dont_fragment in [false, true] {
             let kind = Kind { family: Family::V4, dont_fragment, source: None };
-            let Ok(sockets) = Sockets::open(kind, clock, told.clone()) else { return };
+            let sockets = Sockets::open(kind, clock, told.clone()).unwrap();
             kinds.known.push(Known::Open(Box::new(sockets)));
         }
         let now = clock.monotonic();
@@ -404,10 +409,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_lies_in_the_socket_past_the_limit_had_come_in_time() {
-        let icmp = Icmp::open(Clock::start(), &ReceiveQueue::default());
-        if !icmp.sockets().iter().any(|sockets| sockets.family == "ip4") {
+        if !peers::in_a_namespace(
+            "icmp::tests::what_lies_in_the_socket_past_the_limit_had_come_in_time",
+        ) {
             return;
         }
+        let icmp = Icmp::open(Clock::start(), &ReceiveQueue::default());
+        assert!(icmp.sockets().iter().any(|sockets| sockets.family == "ip4"));
         let (options, strays) = (EchoOptions::default(), Arc::default());
         // Linux begins to stamp packets a while after a socket asks for it, when it finds the time: before that the
         // stamp of a packet is that of its reading.
@@ -431,11 +439,14 @@ mod tests {
 
     #[tokio::test]
     async fn all_that_lies_in_the_socket_is_taken_in_before_anybody_is_given_up() {
-        let clock = Clock::start();
-        let icmp = Icmp::open(clock, &ReceiveQueue::default());
-        if !icmp.sockets().iter().any(|sockets| sockets.family == "ip4") {
+        if !peers::in_a_namespace(
+            "icmp::tests::all_that_lies_in_the_socket_is_taken_in_before_anybody_is_given_up",
+        ) {
             return;
         }
+        let clock = Clock::start();
+        let icmp = Icmp::open(clock, &ReceiveQueue::default());
+        assert!(icmp.sockets().iter().any(|sockets| sockets.family == "ip4"));
         let (options, strays) = (EchoOptions::default(), Arc::default());
         let limit = Duration::from_millis(300);
         let begin = |number| {

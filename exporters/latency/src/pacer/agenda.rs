@@ -67,6 +67,8 @@ impl Agenda {
     pub(super) fn waits(&mut self, number: u64) {
         if self.waiting.len() == self.waiting.capacity() {
             self.waiting.retain(|number| self.under_way.contains_key(number));
+            // Room for as many again, or the next one would look at all of them once more.
+            self.waiting.reserve(self.waiting.len());
         }
         self.waiting.push(number);
     }
@@ -161,6 +163,26 @@ mod tests {
         agenda.under_way.clear();
         (100..10_000).for_each(|number| agenda.waits(number));
         assert!(agenda.waiting.len() < 200, "{}", agenda.waiting.len());
+    }
+
+    #[tokio::test]
+    async fn while_many_wait_not_each_that_comes_looks_at_all_of_them() {
+        let mut agenda = Agenda::default();
+        let target = Calendar::default().add(Instant::now(), ());
+        let comes = |agenda: &mut Agenda, number| {
+            agenda.under_way.insert(number, waiting(target, number));
+            agenda.waits(number);
+        };
+        (0..100).for_each(|number| comes(&mut agenda, number));
+        let number = (100..10_000).find(|number| {
+            comes(&mut agenda, *number);
+            agenda.waiting.len() == agenda.waiting.capacity()
+        });
+        // One was sent: its room is not all that there is.
+        agenda.under_way.remove(&0);
+        comes(&mut agenda, number.unwrap() + 1);
+        let (many, room) = (agenda.waiting.len(), agenda.waiting.capacity());
+        assert!(room >= many * 3 / 2, "{many} {room}");
     }
 
     #[tokio::test]
