@@ -13,6 +13,7 @@ mod opinion;
 mod promtool;
 mod questions;
 mod recording;
+mod rules;
 pub mod timeline;
 mod vantages;
 
@@ -27,13 +28,13 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike as _};
-use serde::Deserialize;
 
 use self::format::World;
 use self::notifications::{Config, notifications};
 pub use self::opinion::Opinion;
 use self::promtool::Asked;
 use self::recording::Recording;
+use self::rules::Rules;
 
 /// Rules are evaluated so often at most, in seconds: as often as the shipped ones ask for.
 const EVALUATION: u64 = 5;
@@ -75,23 +76,10 @@ impl Judgement {
     }
 }
 
-/// What is read of a file of rules.
-#[derive(Debug, Deserialize)]
-struct RuleFile {
-    groups: Vec<RuleGroup>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RuleGroup {
-    name: String,
-}
-
 /// The shipped rules and routes.
 #[derive(Debug)]
 pub struct Suite {
-    rules: Vec<PathBuf>,
-    /// Their groups in the order of the files. Without it, promtool takes them in a new order each time.
-    groups: Vec<String>,
+    rules: Vec<Rules>,
     /// The words of the rules; the metrics that they read are among them.
     words: BTreeSet<String>,
     routes: Config,
@@ -101,19 +89,17 @@ impl Suite {
     /// Reads the `alerts/` of a repository.
     pub fn read(root: &Path) -> anyhow::Result<Self> {
         let alerts = root.join("alerts");
-        let rules = listed(&alerts, ".rules.yml")?;
-        ensure!(!rules.is_empty(), "{} has no rules", alerts.display());
-        let (mut words, mut groups) = (BTreeSet::new(), Vec::new());
-        for file in &rules {
+        let files = listed(&alerts, ".rules.yml")?;
+        ensure!(!files.is_empty(), "{} has no rules", alerts.display());
+        let (mut words, mut rules) = (BTreeSet::new(), Vec::new());
+        for file in &files {
             let text = read(file)?;
-            let parsed: RuleFile = exporter_kit::config::parse(&text, &file.display().to_string())?;
-            groups.extend(parsed.groups.into_iter().map(|it| it.name));
-            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-            words.extend(text.split(|c| !is_part(c)).map(str::to_owned));
+            rules.push(Rules::parse(&text, file)?);
+            words.extend(rules::words(&text).map(str::to_owned));
         }
         let file = alerts.join("alertmanager.yml");
         let routes = Config::parse(&read(&file)?, &file.display().to_string())?;
-        Ok(Self { rules, groups, words, routes })
+        Ok(Self { rules, words, routes })
     }
 
     /// Judges the world of a file; promtool reads what was scraped from `folder`.
@@ -133,8 +119,7 @@ impl Suite {
         drives::record(world, &mut recording);
         let step = interval.max(EVALUATION);
         let asked = Asked {
-            rules: &self.rules,
-            groups: &self.groups,
+            rules: &rules::that_read(&self.rules, &recording.metrics()),
             recording: &recording,
             scrapes: interval,
             evaluations: step,

@@ -4,13 +4,14 @@
 //! tells the value of one moment, so a value carries the alerts of up to fifty moments, a bit each.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
 use super::recording::Recording;
+use super::rules::{Rules, WATCHDOG};
 use super::timeline::{Labels, Timeline};
 use crate::process::find;
 
@@ -20,10 +21,8 @@ const BITS: usize = 48;
 /// What is asked of promtool for one world.
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
-    /// The rules.
-    pub(crate) rules: &'a [PathBuf],
-    /// Their groups, in the order in which they are evaluated.
-    pub(crate) groups: &'a [String],
+    /// The rules, in the order in which they are evaluated.
+    pub(crate) rules: &'a [&'a Rules],
     /// What was scraped.
     pub(crate) recording: &'a Recording,
     /// Seconds from one scrape to the next.
@@ -70,8 +69,8 @@ fn test(asked: &Asked<'_>, timeline: &Timeline) -> serde_json::Value {
         })
         .collect();
     json!({
-        "rule_files": asked.rules,
-        "group_eval_order": asked.groups,
+        "rule_files": asked.rules.iter().map(|it| &it.path).collect::<Vec<_>>(),
+        "group_eval_order": asked.rules.iter().flat_map(|it| &it.groups).collect::<Vec<_>>(),
         "evaluation_interval": format!("{}s", asked.evaluations),
         "tests": [{
             "interval": format!("{}s", asked.scrapes),
@@ -86,7 +85,7 @@ fn test(asked: &Asked<'_>, timeline: &Timeline) -> serde_json::Value {
 /// more is asked for, since the range is without its beginning in newer versions.
 fn expression(from: u64, to: u64, step: u64) -> String {
     format!(
-        "sum_over_time((ALERTS{{alertstate=\"firing\",alertname!=\"Watchdog\"}} * 2 ^ ((time() - {from}) / \
+        "sum_over_time((ALERTS{{alertstate=\"firing\",alertname!=\"{WATCHDOG}\"}} * 2 ^ ((time() - {from}) / \
          {step}))[{}s:{step}s])",
         to - from + 1
     )

@@ -59,8 +59,7 @@ impl Recording {
 
     /// Whether a rule reads the metric.
     fn is_read(&self, series: &str) -> bool {
-        let name = series.split('{').next().unwrap_or(series);
-        self.read.contains(name)
+        self.read.contains(name_of(series))
     }
 
     /// A sample of a series.
@@ -102,10 +101,19 @@ impl Recording {
         }
     }
 
+    /// The names of all that was scraped.
+    pub(crate) fn metrics(&self) -> BTreeSet<&str> {
+        self.places.keys().map(|series| name_of(series)).collect()
+    }
+
     /// Each series in promtool's words: name and labels, and the values.
     pub(crate) fn series(&self) -> impl Iterator<Item = (&str, String)> {
         self.places.iter().map(|(series, place)| (series.as_str(), written(&self.samples[*place])))
     }
+}
+
+fn name_of(series: &str) -> &str {
+    series.split('{').next().unwrap_or(series)
 }
 
 fn labelled(series: &str, labels: &str) -> String {
