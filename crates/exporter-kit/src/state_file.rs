@@ -236,6 +236,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        // Also over what others may read: an older file, and one that a stop in the middle of writing left.
+        for name in ["old.json", "old.json.new"] {
+            fs::write(folder.path().join(name), "[1, 2]").unwrap();
+            fs::set_permissions(folder.path().join(name), Permissions::from_mode(0o644)).unwrap();
+        }
+        for name in ["new", "old"] {
+            let file = StateFile::new(folder.path(), name);
+            file.replace(b"[1]").unwrap();
+            let path = folder.path().join(format!("{name}.json"));
+            let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(
+                (fs::read_to_string(path).unwrap().as_str(), mode),
+                ("[1]", 0o600),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn what_stands_in_a_files_place_is_looked_at_and_then_opened() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| StateFile::new(folder.path(), name);

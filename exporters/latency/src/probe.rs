@@ -1,7 +1,8 @@
 //! The probers: what each is told by the config, and one probe of one address.
 //!
-//! A prober is a file: its settings, what its addresses look like, its phases, a probe. The table below
-//! names each that a module may name, and each that is run.
+//! A prober of targets is a file here (its settings, what its addresses look like, its phases, a probe) and one in
+//! `blackbox/` for `/probe`; DECISIONS.md says why. The table below names each that a module may name, and each that is
+//! run.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;

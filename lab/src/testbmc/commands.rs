@@ -23,6 +23,8 @@ pub(super) const SENSOR: u8 = 0x04;
 pub(super) const APP: u8 = 0x06;
 const STORAGE: u8 = 0x0A;
 const GROUP: u8 = 0x2C;
+/// Supermicro's own.
+const OEM: u8 = 0x30;
 
 /// Of the network function App (IPMI 2.0 section 22.7).
 pub(super) const SEND_MESSAGE: u8 = 0x34;
@@ -44,6 +46,11 @@ impl From<(u8, Vec<u8>)> for Answer {
     fn from((code, data): (u8, Vec<u8>)) -> Self {
         Self { code, data, ..Self::default() }
     }
+}
+
+/// What there is to tell; a command without it is not known.
+pub(super) fn told(data: Option<Vec<u8>>) -> (u8, Vec<u8>) {
+    data.map_or_else(|| refusal(INVALID_COMMAND), |data| (OK, data))
 }
 
 /// A refusal.
@@ -100,6 +107,12 @@ pub(super) fn needed(machine: &Machine, net_fn: u8, command: u8) -> Option<Acces
         | (STORAGE, 0x10 | 0x11 | 0x20 | 0x22 | 0x23 | 0x28 | 0x40 | 0x42 | 0x43 | 0x48) => {
             Access::Read(User)
         }
+        (CHASSIS, 0x07) if machine.seldom.restart_cause.is_some() => Access::Read(User),
+        (APP, 0x25) if machine.seldom.watchdog.is_some() => Access::Read(User),
+        (OEM, 0x70) if machine.seldom.lan_mode.is_some() => Access::Read(User),
+        (GROUP, 0x03) if machine.seldom.power_limit.is_some() => {
+            Access::Read(machine.dcmi_privilege)
+        }
         (GROUP, 0x01) if machine.power.is_some() => Access::Read(User),
         (GROUP, 0x02 | 0x10) if machine.power.is_some() => Access::Read(machine.dcmi_privilege),
         // Chassis control, identify, policy, boot options; sensor hysteresis, thresholds, events,
@@ -149,6 +162,7 @@ impl TestBmc {
                 None => self.storage(request, now).into(),
             },
             GROUP => self.dcmi(request, now).into(),
+            OEM => self.lan_mode(request).into(),
             APP if request.command == SEND_MESSAGE => self.send_message(request, now),
             _ => self.app(session, request),
         }
@@ -159,9 +173,23 @@ impl TestBmc {
             // Capabilities: no intrusion sensor or front panel; all devices are the BMC.
             0x00 => (OK, vec![0, 0x20, 0x20, 0x20, 0x20]),
             0x01 => (OK, self.machine.chassis.to_vec()),
+            // The cause, and the channel by which it came.
+            0x07 => told(self.machine.seldom.restart_cause.map(|cause| vec![cause, 1])),
             // Power-on hours: 60 minutes a count.
             0x0F => (OK, vec![60, 0x10, 0x27, 0, 0]),
             _ => refusal(INVALID_COMMAND),
+        }
+    }
+
+    /// Of its sub-function 0Ch, 0 asks; any other second byte would set it.
+    fn lan_mode(&mut self, request: &Request) -> (u8, Vec<u8>) {
+        match request.data[..] {
+            [0x0C, 0] => told(self.machine.seldom.lan_mode.map(|mode| vec![mode])),
+            [0x0C, ..] => {
+                self.counters.refused_changes += 1;
+                refusal(INSUFFICIENT_PRIVILEGE)
+            }
+            _ => refusal(INVALID_FIELD),
         }
     }
 
@@ -170,6 +198,7 @@ impl TestBmc {
             0x01 => self.device_id().into(),
             0x04 => (OK, self.machine.self_test.to_vec()).into(),
             0x08 | 0x37 => (OK, self.machine.guid.to_vec()).into(),
+            0x25 => told(self.machine.seldom.watchdog.map(|it| it.to_vec())).into(),
             0x38 | 0x54 => outside(&self.machine, request).into(),
             0x3B => self.set_level(session, &request.data).into(),
             0x3C => self.close(session, &request.data),

@@ -148,6 +148,19 @@ pub struct Power {
     pub active: bool,
 }
 
+/// What a BMC is asked seldom, and many do not know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seldom {
+    /// Get System Restart Cause (table 28-11).
+    pub restart_cause: Option<u8>,
+    /// Get Watchdog Timer (table 27-7).
+    pub watchdog: Option<[u8; 8]>,
+    /// Get Power Limit of DCMI: watts.
+    pub power_limit: Option<u16>,
+    /// Which port a Supermicro's BMC uses: 0 its own, 1 shared, 2 either.
+    pub lan_mode: Option<u8>,
+}
+
 /// The slave address of the BMC.
 pub const BMC: u8 = 0x20;
 
@@ -205,6 +218,8 @@ pub struct Machine {
     pub power: Option<Power>,
     /// The level that DCMI's readings need.
     pub dcmi_privilege: Privilege,
+    /// What is asked seldom.
+    pub seldom: Seldom,
     /// DCMI's temperatures: entity ID, instance, degrees Celsius.
     pub temperatures: Vec<(u8, u8, i8)>,
 }

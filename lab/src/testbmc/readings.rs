@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::TestBmc;
 use super::commands::{
-    Answer, INVALID_COMMAND, INVALID_FIELD, INVALID_LENGTH, NOT_PRESENT, OK, refusal,
+    Answer, INVALID_COMMAND, INVALID_FIELD, INVALID_LENGTH, NOT_PRESENT, OK, refusal, told,
 };
 use super::inventory::NOW;
 use super::machine::{BMC, Factors, Power, Sensor};
@@ -104,6 +104,7 @@ impl TestBmc {
             (0x01, [parameter]) => dcmi_capabilities(*parameter),
             // Mode 01h is system power statistics; the enhanced one is not supported.
             (0x02, [0x01, _, _]) => (OK, power_reading(power, now)),
+            (0x03, [_, _]) => told(self.machine.seldom.power_limit.map(power_limit)),
             (0x10, &[0x01, entity, instance, start]) => self.temperatures(entity, instance, start),
             (0x02 | 0x10, _) => refusal(INVALID_FIELD),
             _ => refusal(INVALID_LENGTH),
@@ -188,6 +189,13 @@ fn dcmi_capabilities(parameter: u8) -> (u8, Vec<u8>) {
         _ => return refusal(INVALID_FIELD),
     }
     (OK, data)
+}
+
+/// Get Power Limit (DCMI 1.5, section 6.6.2): what exceeds it is logged, if it is not mended in a second.
+fn power_limit(watts: u16) -> Vec<u8> {
+    let [low, high] = watts.to_le_bytes();
+    let [c0, c1, c2, c3] = 1_000_u32.to_le_bytes();
+    vec![DCMI, 0, 0, 0x11, low, high, c0, c1, c2, c3, 0, 0, 1, 0]
 }
 
 /// Get Power Reading (table 6-16), over one second.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::crypto::Suite;
 use super::inventory::{Inventory, NOW, controller_locator, event, fru_locator};
 use super::machine::{
-    Controller, Device, Factors, Format, Machine, Power, Privilege, Sensor, User, Value,
+    Controller, Device, Factors, Format, Machine, Power, Privilege, Seldom, Sensor, User, Value,
 };
 use super::records::{Full, Owner};
 use crate::bmc::Sensor as Dl320e;
@@ -141,6 +141,7 @@ pub(super) fn without_sensors() -> Machine {
         inventories: BTreeMap::new(),
         power: Some(Power { now: 70, least: 61, most: 118, average: 72, active: true }),
         dcmi_privilege: Privilege::User,
+        seldom: Seldom::default(),
         temperatures: vec![(0x40, 1, 22), (0x41, 1, 40)],
     }
 }

@@ -6,6 +6,8 @@ mod bridge;
 mod exporter;
 mod faults;
 mod firmware;
+mod hardware;
 mod kinds;
 mod lies;
 mod parts;
+mod seldom;

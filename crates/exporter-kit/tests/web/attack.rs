@@ -47,6 +47,22 @@ fn beside_silent_readers(path: &str, readers: usize) -> u64 {
 }
 
 #[test]
+fn too_few_descriptors_for_the_targets_are_told_at_the_start_and_once() {
+    let config = clocks(30, "good");
+    let program = start(&config, 48, &[]);
+    let words = "limit of open files is low";
+    program.wait_for_log(&[words]);
+    assert_eq!((program.reload(&config).status, program.reload(&config).status), (200, 200));
+    let (_, log) = program.end();
+    assert_eq!(log.matches(words).count(), 1, "{log}");
+
+    let program = start(&config, 1_024, &[]);
+    assert!(scrape(program.address()));
+    let (_, log) = program.end();
+    assert!(!log.contains(words), "{log}");
+}
+
+#[test]
 fn readers_that_read_nothing_keep_no_scrape_waiting() {
     beside_silent_readers("/metrics", 60);
 }

@@ -10,7 +10,7 @@ use super::name::HostName;
 
 /// The UDP payload size that is offered (EDNS), and the most that is read of one datagram. It fits
 /// every path without fragments (DNS flag day 2020), and keeps a reply about as small as it can be.
-pub const MAX_UDP_PAYLOAD: u16 = 1232;
+pub(crate) const MAX_UDP_PAYLOAD: u16 = 1232;
 
 const HEADER: usize = 12;
 
@@ -133,16 +133,16 @@ impl Edns {
 
 /// How one query differs from its template.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Form {
+pub(crate) struct Form {
     /// Without EDNS: for a server that does not understand it (RFC 6891 §6.2.2).
-    pub is_plain: bool,
+    pub(crate) is_plain: bool,
     /// CD: an answer is not to be held back for being invalid (RFC 4035 §3.2.2).
-    pub is_unchecked: bool,
+    pub(crate) is_unchecked: bool,
 }
 
 /// What came back as the question of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Echo {
+pub(crate) enum Echo {
     /// The very bytes that were sent.
     Exact,
     /// The same question, in other letter case.
@@ -199,7 +199,7 @@ impl Template {
     }
 
     /// The same in another form.
-    pub fn write_as(&self, form: Form, id: u16, case: u64, out: &mut Vec<u8>) {
+    pub(crate) fn write_as(&self, form: Form, id: u16, case: u64, out: &mut Vec<u8>) {
         self.write(id, case, out);
         if form.is_plain {
             out.truncate(self.question_end);
@@ -211,7 +211,7 @@ impl Template {
     }
 
     /// Compares the question section of a reply (its bytes after the header) with the one sent.
-    pub fn echoed(&self, case: u64, after_header: &[u8]) -> Echo {
+    pub(crate) fn echoed(&self, case: u64, after_header: &[u8]) -> Echo {
         let sent = &self.message[HEADER..self.question_end];
         let Some(got) = after_header.get(..sent.len()) else { return Echo::Different };
         if !got.eq_ignore_ascii_case(sent) {

@@ -35,6 +35,18 @@ modules:
     workaround_flags: [discretereading]
     custom_args:
       ipmi: ["--bridge-sensors"]
+  advanced:
+    user: "some_user"
+    pass: "secret_pw"
+    privilege: "admin"
+    driver: "LAN"
+    collectors: [ipmi, sel]
+    collector_cmd:
+      ipmi: sudo
+      sel: sudo
+    custom_args:
+      ipmi: ["ipmimonitoring"]
+      sel: ["ipmi-sel"]
 "#;
 
 /// `ipmi_local.yml`.
@@ -68,7 +80,15 @@ modules:
 #[test]
 fn the_published_examples_are_taken_and_what_is_left_aside_is_said() {
     for (text, warnings) in [
-        (REMOTE, &["exclude_sensor_ids: bare numbers", "driver: LAN", "custom_args: no other"][..]),
+        (
+            REMOTE,
+            &[
+                "exclude_sensor_ids: bare numbers",
+                "driver: LAN",
+                "custom_args: no other",
+                "collector_cmd: no other",
+            ][..],
+        ),
         (LOCAL, &["exclude_sensor_ids: bare numbers"]),
         (
             SUDO,
