@@ -32,8 +32,9 @@ const CAUSES: [(&str, &str); 12] = [
 ];
 /// A watchdog of the operating system that runs: an NMI ten seconds before a hard reset, 500 s of which 360 are left.
 const WATCHDOG: [u8; 8] = [0x44, 0x21, 10, 0, 0x88, 0x13, 0x10, 0x0E];
+type Labels = &'static [(&'static str, &'static str)];
 /// A line of `ipmitool mc watchdog get`, the metric and its label here, and the value.
-const TIMER: [(&str, &str, &[(&str, &str)], f64); 8] = [
+const TIMER: [(&str, &str, Labels, f64); 8] = [
     ("Watchdog Timer Use:     SMS/OS", "timer_use_state", &[("name", "SMS/OS")], 1.0),
     ("Watchdog Timer Is:      Started/Running", "timer_state", &[], 1.0),
     ("Watchdog Timer Logging: On", "logging_state", &[], 1.0),
@@ -92,13 +93,12 @@ fn what_is_asked_seldom_is_what_ipmitool_prints() {
     });
     let fleet = Fleet::start(0, bmcs).unwrap();
     let port = fleet.port();
-    let targets: String = causes
-        .clone()
-        .map(|(cause, _)| format!("  - {{name: m{cause}, address: \"{}:{port}\"}}\n", at(cause)))
-        .collect();
+    let target = |cause: u8| format!("  - {{name: m{cause}, address: \"{}:{port}\"}}\n", at(cause));
+    let targets: Vec<_> = causes.clone().map(|(cause, _)| target(cause)).collect();
     let exporter = start(&format!(
         "modules:\n  default: {{user: monitor, pass: s3cretpass, interval: 1s, slow_interval: 10s, \
-         collectors: [bmc, ipmi, chassis, dcmi, bmc-watchdog, sm-lan-mode]}}\ntargets:\n{targets}"
+         collectors: [bmc, ipmi, chassis, dcmi, bmc-watchdog, sm-lan-mode]}}\ntargets:\n{}",
+        targets.concat()
     ));
     let text = page_where(&exporter, "what is asked seldom", |page| {
         let of = |metric: &str| samples(page).filter(|it| it.name == metric).count();
