@@ -53,6 +53,8 @@ const ASKING: usize = 3;
 
 /// Rows of the grid that a screen of 1080 pixels shows; Grafana asks for what is below once one scrolls there.
 const SCREEN: u64 = 24;
+/// So many queries are printed.
+const SLOWEST: usize = 8;
 /// What the first screen of a dashboard may answer.
 const FIRST_BYTES: usize = 3_000_000;
 
@@ -103,7 +105,8 @@ async fn is_readable(fleet: &Fleet) -> String {
                 let bytes: usize = of_it.map(|cost| cost.bytes).sum();
                 assert!(bytes < FIRST_BYTES, "{board}: {bytes} bytes");
             }
-            return format!("{}Of these the first screens:\n{}", table(&costs), table(&first));
+            let (all, first_lines) = (table(&costs), table(&first));
+            return format!("{all}Of these the first screens:\n{first_lines}{}", slowest(first));
         }
         sleep(Duration::from_secs(1)).await;
     }
@@ -139,6 +142,17 @@ fn first_screens(costs: &[Cost]) -> Vec<Cost> {
         seen.next().is_some()
     };
     costs.iter().filter(is_seen).cloned().collect()
+}
+
+/// A line for each of the queries that took longest.
+fn slowest(mut costs: Vec<Cost>) -> String {
+    costs.sort_by_key(|cost| std::cmp::Reverse(cost.took));
+    let mut text = String::new();
+    for Cost { dashboard, panel, series, took, .. } in costs.iter().take(SLOWEST) {
+        let took = took.as_millis();
+        let _ = writeln!(text, "SLOWEST {dashboard} {panel:?} series={series} ms={took}");
+    }
+    text
 }
 
 /// A line for each dashboard: queries, series, bytes, the time of all queries one after the other.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use turbulence_lab::dashboards::DATA_SOURCE_INTERVAL_SECONDS;
+use turbulence_lab::dashboards::{DATA_SOURCE_INTERVAL_SECONDS, MAY_BE_EMPTY};
 
 use crate::files;
 use crate::panels::{all_panels, expressions, items, panels, words};
@@ -634,4 +634,24 @@ fn the_data_source_has_the_interval_that_the_check_assumes() {
     let text = std::fs::read_to_string(path).unwrap();
     let interval = format!("timeInterval: {DATA_SOURCE_INTERVAL_SECONDS}s");
     assert!(text.contains(&interval), "{interval} is not in the data source");
+}
+
+/// What a board says of its incident would else be empty without a word: `make pictures` looks for these.
+#[test]
+fn each_board_has_panels_that_its_incident_must_fill() {
+    let text = std::fs::read_to_string(files::root().join("pictures/boards.json")).unwrap();
+    let situations: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
+    let boards = files::boards();
+    assert!(situations.keys().eq(boards.keys()), "{:?}", situations.keys());
+    for (uid, situation) in &situations {
+        let shows: Vec<&str> = items(&situation["shows"]).filter_map(Value::as_str).collect();
+        assert!(!shows.is_empty(), "{uid}: nothing must be seen in its incident");
+        for title in shows {
+            let panels = panels(&boards[uid]);
+            let panel = panels.iter().find(|panel| panel.text("title") == title);
+            let panel = panel.unwrap_or_else(|| panic!("{uid} has no panel {title}"));
+            let may_be_empty = panel.text("description").contains(MAY_BE_EMPTY);
+            assert!(may_be_empty, "{}: it must be filled at all times", panel.place);
+        }
+    }
 }
