@@ -37,6 +37,7 @@ wanted="
   dig:bind9-dnsutils
   kdig:knot-dnsutils
   curl:curl
+  jq:jq
   openssl:openssl
   ip:iproute2
   nft:nftables
