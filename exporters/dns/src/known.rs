@@ -57,28 +57,37 @@ impl TryFrom<BTreeMap<Name, Vec<String>>> for Known {
 impl Known {
     /// By which name an answer is known: that of the first of its addresses that has one.
     pub(crate) fn name_of(&self, content: &Content) -> Option<&str> {
-        let Content::Addresses(addresses) = content else { return None };
-        let name = |address: &IpAddr| self.0.iter().find(|(net, _)| net.contains(address));
-        addresses.iter().find_map(name).map(|(_, name)| name.as_str())
+        self.name_besides(content, &|_| false)
     }
 
-    /// How many resolvers of each country give an answer that is known and is not right, by country and name.
+    /// By which name it is known beside what is right.
+    fn name_besides(&self, content: &Content, is_right: &impl Fn(&IpAddr) -> bool) -> Option<&str> {
+        let Content::Addresses(addresses) = content else { return None };
+        let name = |address: &IpAddr| self.0.iter().find(|(net, _)| net.contains(address));
+        addresses.iter().filter(|it| !is_right(it)).find_map(name).map(|(_, name)| name.as_str())
+    }
+
+    /// How many resolvers of each country give an address that is known and not right, by country and name: also where
+    /// another reply, or the rest of the answer, is right.
     pub(crate) fn count(
         known: Option<&Self>,
         list: &ResolverList,
         outcomes: &[Option<&Outcome>],
         classes: &[Class],
+        is_right: impl Fn(&IpAddr) -> bool,
     ) -> BTreeMap<(String, String), usize> {
         let mut counts = BTreeMap::new();
         let Some(known) = known.filter(|it| !it.0.is_empty()) else { return counts };
         // Many say the same.
         let mut names: HashMap<*const Outcome, Option<&str>> = HashMap::new();
         for ((resolver, outcome), class) in list.resolvers.iter().zip(outcomes).zip(classes) {
-            let Some(outcome) = outcome.filter(|_| class.is_outlier()) else { continue };
+            let is_as_it_should = matches!(class, Class::Agree | Class::Stale);
+            let Some(outcome) = outcome.filter(|_| !is_as_it_should) else { continue };
             let Outcome::Answer(answer) = outcome else { continue };
-            let name = names
-                .entry(std::ptr::from_ref(outcome))
-                .or_insert_with(|| known.name_of(&answer.content));
+            let name = names.entry(std::ptr::from_ref(outcome)).or_insert_with(|| {
+                let replies = std::iter::once(&answer.content).chain(&answer.others);
+                replies.into_iter().find_map(|it| known.name_besides(it, &is_right))
+            });
             if let Some(name) = name {
                 let country = &list.countries[usize::from(resolver.country)];
                 *counts.entry((country.clone(), (*name).to_owned())).or_default() += 1;

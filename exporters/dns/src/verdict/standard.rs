@@ -1,6 +1,6 @@
 //! What the answers are held against: the pin, or what is agreed upon; and changes of either. No I/O, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use super::accepted::Accepted;
@@ -378,10 +378,15 @@ impl Standard {
         next
     }
 
+    /// The addresses in the answers that are accepted.
+    pub(super) fn given<'a>(&self, case: &Case<'a>) -> HashSet<&'a IpAddr> {
+        let answers = case.heard.answers.iter().zip(&self.classes.accepted);
+        answers.filter(|(_, is_accepted)| **is_accepted).flat_map(|(it, _)| it.iter()).collect()
+    }
+
     /// The addresses that the name may have.
     pub(super) fn accepted(&self, case: &Case<'_>, rules: &Rules<'_>) -> Accepted {
-        let answers = case.heard.answers.iter().zip(&self.classes.accepted);
-        let given = answers.filter(|(_, is_accepted)| **is_accepted).flat_map(|(it, _)| *it);
+        let given = self.given(case).into_iter();
         match (rules.expected, &self.addresses) {
             (Some(pin), _) => Accepted::Pinned(pin.clone(), rules.systems.clone()),
             (None, Some(addresses)) => Accepted::These(addresses.clone()),

@@ -121,6 +121,47 @@ fn what_is_right_is_not_counted_as_known() {
 }
 
 #[test]
+fn what_is_known_is_counted_beside_what_is_right_and_where_answers_go_by_place() {
+    let names = [("provider", vec![address(GOOD)]), ("block page", vec![address(OTHER)])];
+    let raw =
+        names.map(|(name, it)| (name.to_owned(), it.iter().map(ToString::to_string).collect()));
+    let raw: BTreeMap<String, Vec<String>> = BTreeMap::from(raw);
+    let known: Known = serde_json::from_value(serde_json::to_value(raw).unwrap()).unwrap();
+    let pinned = pin(&[GOOD]);
+    let rules = Rules { expected: Some(&pinned), known: Some(&known), ..Rules::default() };
+    let blocked = vec![(("AA".to_owned(), "block page".to_owned()), 8)];
+    let counted = |says: &dyn Fn() -> Option<Outcome>, rules| {
+        let mut world = World::new(12, 8).all(&[GOOD]);
+        world.country("AA", says);
+        Vec::from_iter(world.by(rules).known)
+    };
+    // One answer with both, of which the first is right, and a reply of each, in any order.
+    assert_eq!(counted(&|| outcome(&[GOOD, OTHER]), rules), blocked);
+    for (first, other) in [(GOOD, OTHER), (OTHER, GOOD)] {
+        let both = || {
+            let mut both = answer(&[first]);
+            both.others = vec![answer(&[other]).content];
+            Some(Outcome::Answer(both))
+        };
+        assert_eq!(counted(&both, rules), blocked, "{first}");
+    }
+    // Regions of two places in one prefix, and two with an answer of their own, of which one is a block page.
+    let mut world = World::new(12, 8);
+    for place in 0..12_u8 {
+        let given: IpAddr = match place {
+            0 => address(OTHER),
+            1 => [66, 6, 6, 1].into(),
+            _ => [66, 7, 0, place / 2].into(),
+        };
+        let says = || Some(Outcome::Answer(Answer::new(Content::Addresses([given].into()))));
+        world.country(&world::code(usize::from(place)), says);
+    }
+    let verdict = world.by(Rules { expected: None, ..rules });
+    assert!(verdict.classes[..8].iter().all(|it| *it == Class::Local), "{:?}", verdict.classes);
+    assert_eq!(Vec::from_iter(verdict.known), blocked);
+}
+
+#[test]
 fn a_pin_that_was_changed_lets_the_former_answer_last_for_its_ttl() {
     let (old, new) = (pin(&[GOOD]), pin(&[OTHER]));
     let world = World::new(12, 8).all(&[GOOD]);
