@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// What a former look counts, once all caches have asked anew: about fifty are remembered.
 pub(super) const FORMER: f64 = 0.98;
-/// What counts of the caches where nothing ever varies, though not all give the same: they answer by place, or keep for
-/// long what they have, and hide it.
-const UNVARIED: f64 = 0.25;
+/// For how long caches keep what they have where nothing ever varies, though not all give the same, seconds: they answer by
+/// place, or hide it.
+const UNVARIED: f64 = 8.0 * 3_600.0;
 /// What two sums of the same things may differ by.
 const ROUNDING: f64 = 1e-12;
 
@@ -150,13 +150,14 @@ impl Default for Draws {
 
 impl Draws {
     /// As the addresses beside one show them, and the rises of all: one that fades as caches forget it varies by itself.
-    /// Shares that are always all or nothing show nothing.
-    pub(super) fn of(others: Variation, all: Variation) -> Self {
+    /// Shares that are always all or nothing show nothing. `seconds` are those in which all would have asked anew by what
+    /// they say.
+    pub(super) fn of(others: Variation, all: Variation, seconds: f64) -> Self {
         let times = |of: f64, chance: f64| if chance > ROUNDING { of / chance } else { 1.0 };
         let shared = times(others.variance, others.chance).max(times(all.rises, all.chance));
         let anew = match others {
             Variation { chance, .. } if chance <= ROUNDING => 1.0,
-            Variation { variance, .. } if variance <= ROUNDING => UNVARIED,
+            Variation { variance, .. } if variance <= ROUNDING => (seconds / UNVARIED).min(1.0),
             Variation { variance, steps, .. } => (steps / variance).clamp(0.0, 1.0),
         };
         Self { shared: shared.max(1.0), anew }
