@@ -31,6 +31,9 @@ const SIDE_BY_SIDE: usize = 100;
 /// What both exporters are told to read: the sensors alone, and all that both know but the event log.
 const COLLECTORS: [&str; 2] = ["ipmi", "bmc,ipmi,chassis,dcmi"];
 
+/// What turbulence-ipmi reads unless it is told otherwise, as often as it does so then.
+const DEFAULTS: &str = "bmc,ipmi,chassis,dcmi,sel";
+
 /// Who polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Poller {
@@ -124,6 +127,8 @@ pub async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
             } else if options.shards > 0 {
                 let (bmcs, shards) = (Bmcs::start(count)?, Some(options.shards));
                 tell(turbulence::measure(COLLECTORS[0], &bmcs, options, shards).await?);
+                let bmcs = Bmcs::start(count)?;
+                tell(turbulence::measure(DEFAULTS, &bmcs, options, None).await?);
             }
         }
     }

@@ -90,6 +90,11 @@ impl Row {
         self.figures.iter().find(|figure| figure.name == name)?.value
     }
 
+    /// Whether it has this in common with those that it is compared with.
+    pub fn is_alike(&self, name: &str, value: &str) -> bool {
+        self.alike.iter().any(|it| (it.0, it.1.as_str()) == (name, value))
+    }
+
     /// How many of what there were.
     pub fn size(&self) -> usize {
         self.size.1

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::bmcs::{Bmcs, PASSWORD, USER};
 use super::tally::{EXPORTER, Tally};
-use super::{Options, page};
+use super::{DEFAULTS, Options, page};
 use crate::bench::report::Row;
 use crate::bench::usage::Watch;
 use crate::ports;
@@ -119,12 +119,15 @@ async fn start(folder: &Path, address: SocketAddr, config: &str) -> anyhow::Resu
     Ok(program)
 }
 
-/// Each sensor once an interval; what else there is as well, unless that would be too often.
+/// Each sensor once an interval; what else there is as well, unless that would be too often or all is as by default.
 fn configuration(collectors: &str, bmcs: &Bmcs, interval: u64, folder: &Path) -> String {
-    let slow = interval.max(LEAST_SLOW);
+    let slow = match collectors {
+        DEFAULTS => String::new(),
+        _ => format!("slow_interval: {}s, ", interval.max(LEAST_SLOW)),
+    };
     let mut text = format!(
         "state_directory: '{}/state'\nmodules:\n  default: {{ user: {USER}, pass: {PASSWORD}, interval: {interval}s, \
-         slow_interval: {slow}s, collectors: [{collectors}] }}\ntargets:\n",
+         {slow}collectors: [{collectors}] }}\ntargets:\n",
         folder.display()
     );
     for bmc in 0..bmcs.count() {
