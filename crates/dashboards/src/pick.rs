@@ -3,7 +3,8 @@
 //!
 //! Prometheus evaluates `topk` anew at each point of a graph: sixty lines of a fleet whose values change places are
 //! hundreds of pieces. So what picks is asked once, as of the end. Half of the places are for the furthest values of the
-//! whole range, and among those that went as far for whose mean is furthest: whoever looks at an incident that is over must find it among
+//! whole range, and among those that went as far for whose mean is furthest, or who was there longest where a comparison leaves
+//! the others out: whoever looks at an incident that is over must find it among
 //! what is picked, also where all of a fleet were silent for a minute. What vanished within the range counts as what it was. The other half
 //! is for the values of now, a few seconds old at most: more than there are places for may have been worse, and one is so still. Who is picked
 //! of equals does not change from one query of a panel to the next.
@@ -16,6 +17,7 @@ use anyhow::{Context as _, bail};
 const PICKERS: [&str; 2] = ["topk", "bottomk"];
 /// How much a mean weighs beside the furthest value: less than differences that a person would see.
 const OF_EQUALS: &str = "1e-6";
+const COMPARISONS: [&str; 6] = [" == ", " != ", " > ", " < ", " >= ", " <= "];
 /// The newest value of an expression: a window has one point of it, which is as old at most.
 const NOW: &str = "[15s:15s]";
 
@@ -103,7 +105,20 @@ fn furthest(candidates: &str, highest: bool) -> anyhow::Result<String> {
     }
     let over =
         |what| format!("{what}_over_time(({candidates})[$__range:$__rate_interval] @ end())");
-    Ok(format!("{} + {OF_EQUALS} * {}", over(most), over("avg")))
+    // What is there only while it is so has the same mean however long that was.
+    let (sign, longest) = match (leaves_out(candidates), highest) {
+        (true, true) => ('+', "count"),
+        (true, false) => ('-', "count"),
+        (false, _) => ('+', "avg"),
+    };
+    Ok(format!("{} {sign} {OF_EQUALS} * {}", over(most), over(longest)))
+}
+
+/// Whether a comparison leaves series out: not one of `bool`, nor of a selector's labels, which has no blanks.
+fn leaves_out(candidates: &str) -> bool {
+    COMPARISONS.iter().any(|it| {
+        candidates.match_indices(it).any(|(at, _)| !candidates[at + it.len()..].starts_with("bool"))
+    })
 }
 
 /// Where the selector is of an expression that has one, and where a comparison begins behind it.
@@ -189,24 +204,26 @@ mod tests {
 
     #[test]
     fn what_is_more_than_one_selector_is_asked_point_by_point() {
-        let point_by_point = |query: &str, most: &str| {
+        let point_by_point = |query: &str, most: &str, longest: &str| {
             let (picker, candidates) = query.split_once(", ").unwrap();
             let candidates = candidates.strip_suffix(')').unwrap();
             let name = picker.strip_suffix("(4").unwrap();
+            let (sign, longest) = longest.split_at(1);
             let wanted = format!(
-                "({candidates}) and ({name}(2, {most}_over_time(({candidates})[$__range:$__rate_interval] @ end()) + 1e-6 * avg_over_time(({candidates})[$__range:$__rate_interval] @ end())) or {name}(2, last_over_time(({candidates})[15s:15s] @ end())))"
+                "({candidates}) and ({name}(2, {most}_over_time(({candidates})[$__range:$__rate_interval] @ end()) {sign} 1e-6 * {longest}_over_time(({candidates})[$__range:$__rate_interval] @ end())) or {name}(2, last_over_time(({candidates})[15s:15s] @ end())))"
             );
             assert_eq!(once(query).unwrap(), wanted);
         };
-        point_by_point(r#"bottomk(4, rate(polls_total{a="b"}[$__rate_interval]))"#, "min");
-        point_by_point("topk(4, time() - max by (a) (success{}))", "max");
-        point_by_point("topk(4, min by (a) (up{} == 0))", "max");
-        point_by_point("topk(4, min by (a) (age{}))", "max");
-        point_by_point("bottomk(4, max by (a) (share{}))", "min");
-        point_by_point("topk(4, max by (a) (state{}) == 1)", "max");
-        point_by_point("topk(4, max by (a) (state{}) > bool 0)", "max");
-        point_by_point("topk(4, max by (a) (state{} offset 1h))", "max");
-        point_by_point("topk(4, max by (a) (b{} or c{}))", "max");
+        point_by_point(r#"bottomk(4, rate(polls_total{a="b"}[$__rate_interval]))"#, "min", "+avg");
+        point_by_point("topk(4, time() - max by (a) (success{}))", "max", "+avg");
+        point_by_point("topk(4, min by (a) (up{} == 0))", "max", "+count");
+        point_by_point("bottomk(4, min by (a) (up{}) == 0)", "min", "-count");
+        point_by_point("topk(4, min by (a) (age{}))", "max", "+avg");
+        point_by_point("bottomk(4, max by (a) (share{}))", "min", "+avg");
+        point_by_point("topk(4, max by (a) (state{}) == 1)", "max", "+count");
+        point_by_point("topk(4, max by (a) (state{}) > bool 0)", "max", "+avg");
+        point_by_point("topk(4, max by (a) (state{} offset 1h))", "max", "+avg");
+        point_by_point("topk(4, max by (a) (b{} or c{}))", "max", "+avg");
     }
 
     #[test]

@@ -22,6 +22,9 @@ use self::vantage::Vantage;
 /// The longest world: a week.
 const LONGEST: u64 = 7 * 86_400;
 
+/// What is wrong with a second that is never played: a world whose incident is there is green for nothing.
+const BEYOND: &str = "must be within the world's seconds";
+
 /// A world.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "RawWorld")]
@@ -144,12 +147,15 @@ impl TryFrom<RawWorld> for World {
             problems.add(raw.seconds.place, format!("seconds: must be from 1 to {LONGEST}"));
         }
         for machine in &raw.machines {
-            check_machine(machine, &mut problems);
+            check_machine(machine, raw.seconds.value, &mut problems);
         }
         for probe in raw.vantages.iter().flat_map(|vantage| &vantage.probes) {
             if probe.outcome.begins() > probe.added_at {
                 let when = if probe.added_at == 0 { "second 0" } else { "added_at" };
                 problems.add(probe.place, format!("outcome: must begin at {when}"));
+            }
+            if probe.outcome.ends() > raw.seconds.value {
+                problems.add(probe.place, format!("outcome: {BEYOND}"));
             }
             if let Some(addresses) = &probe.addresses_up
                 && !(1..=4).contains(&addresses.len())
@@ -158,16 +164,15 @@ impl TryFrom<RawWorld> for World {
             }
         }
         for question in &raw.dns {
-            check_question(question, &mut problems);
+            check_question(question, raw.seconds.value, &mut problems);
         }
         for want in raw.want.iter().filter(|want| want.by > raw.seconds.value) {
-            problems.add(want.place, "by: must be within the world's seconds");
+            problems.add(want.place, format!("by: {BEYOND}"));
         }
         for want in &raw.want {
             for (field, second) in [("until", want.until), ("over", want.over)] {
                 if second > Some(raw.seconds.value) {
-                    problems
-                        .add(want.place, format!("{field}: must be within the world's seconds"));
+                    problems.add(want.place, format!("{field}: {BEYOND}"));
                 }
             }
         }
@@ -188,12 +193,15 @@ impl TryFrom<RawWorld> for World {
     }
 }
 
-fn check_machine(machine: &Machine, problems: &mut Problems) {
+fn check_machine(machine: &Machine, seconds: u64, problems: &mut Problems) {
     let mut ids = Vec::new();
     for sensor in &machine.sensors {
         if sensor.reads.begins() > machine.added_at {
             problems
                 .add(sensor.place, "value: must begin at second 0, or at the machine's added_at");
+        }
+        if sensor.reads.ends() > seconds {
+            problems.add(sensor.place, format!("value: {BEYOND}"));
         }
         if (sensor.kind == Kind::Fan) != sensor.unit.is_some() {
             problems
@@ -208,12 +216,15 @@ fn check_machine(machine: &Machine, problems: &mut Problems) {
     }
 }
 
-fn check_question(question: &Question, problems: &mut Problems) {
+fn check_question(question: &Question, seconds: u64, problems: &mut Problems) {
     let count = question.resolvers.len();
     let mut before = None;
     for sweep in &question.sweeps {
         if before >= Some(sweep.at) {
             problems.add(sweep.place, "at: must be later than that of the sweep before");
+        }
+        if sweep.at > seconds {
+            problems.add(sweep.place, format!("at: {BEYOND}"));
         }
         before = Some(sweep.at);
         for answers in &sweep.answers {

@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 /// The alert that is never asked for: it always fires, and reads nothing.
 pub(super) const WATCHDOG: &str = "Watchdog";
-/// What makes a sample of no series, or reads metrics that it does not name.
-const READS_ALL: [&str; 4] = ["absent", "absent_over_time", "vector", "__name__"];
+/// What makes a sample of no series, or reads metrics that it does not name, or alerts.
+const READS_ALL: [&str; 6] =
+    ["absent", "absent_over_time", "vector", "__name__", "ALERTS", "ALERTS_FOR_STATE"];
 
 /// What is read of a file of rules.
 #[derive(Debug, Deserialize)]

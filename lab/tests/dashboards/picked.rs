@@ -21,7 +21,7 @@ struct Minutes {
     others: &'static [(&'static str, &'static str)],
 }
 
-const CASES: [Minutes; 13] = [
+const CASES: [Minutes; 14] = [
     Minutes {
         board: "thermal",
         panel: "Temperatures",
@@ -59,6 +59,13 @@ const CASES: [Minutes; 13] = [
         panel: "Verdicts of each vantage",
         odd: &[(r#"dns_auth_verdict{zone="odd", verdict="v"}"#, "0x4 1x4 0x30")],
         others: &[(r#"dns_auth_verdict{zone="m#", verdict="v"}"#, "0x5 1 0x30")],
+    },
+    // And where it is there only while it is so.
+    Minutes {
+        board: "thermal",
+        panel: "Collectors that get no answer",
+        odd: &[(r#"ipmi_up{target="odd", collector="dcmi"}"#, "1x4 0x4 1x30")],
+        others: &[(r#"ipmi_up{target="m#", collector="dcmi"}"#, "1x5 0 1x30")],
     },
     // Between two points of what is looked at point by point.
     Minutes {

@@ -32,6 +32,11 @@ impl<T> Steps<T> {
     pub(crate) fn begins(&self) -> u64 {
         self.0[0].0
     }
+
+    /// The second of the last step.
+    pub(crate) fn ends(&self) -> u64 {
+        self.0[self.0.len() - 1].0
+    }
 }
 
 /// Whether a switch over time is on; one that was left out always is.
