@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt};
 use peers::Scrape;
 use peers::exposition::samples;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -128,7 +127,7 @@ type Requests = Arc<Mutex<BTreeMap<[u8; 4], Vec<[u8; 16]>>>>;
 fn count_requests() -> Requests {
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).unwrap();
     // Whoever counts must not lose what a busy machine has no time to count.
-    setsockopt(&socket, sockopt::RcvBufForce, &(64 << 20)).unwrap();
+    echoes::make_room(&socket);
     let socket = std::net::UdpSocket::from(socket);
     let heard = Requests::default();
     let counted = Arc::clone(&heard);

@@ -8,7 +8,17 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+/// Gives a socket room for all that comes, so that a busy machine loses nothing; without privileges as much as there is
+/// for everyone.
+pub(crate) fn make_room(socket: &Socket) {
+    const ROOM: usize = 64 << 20;
+    if setsockopt(socket, sockopt::RcvBufForce, &ROOM).is_err() {
+        setsockopt(socket, sockopt::RcvBuf, &ROOM).unwrap();
+    }
+}
 
 /// How a host answers.
 #[derive(Clone, Copy, Debug)]

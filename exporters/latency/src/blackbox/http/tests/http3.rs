@@ -365,13 +365,13 @@ async fn certificates_are_judged_as_by_tcp() {
     }
 }
 
-/// Probes for half a second.
+/// Probes for two seconds.
 async fn for_a_while(target: SocketAddr, is_of_target: bool) -> (Option<Failure>, Option<Phase>) {
     let (trial, mut found, settings) = (Trial::new(), Found::default(), settings(&insecure()));
     let target = target.to_string();
     let mut ask = trial.ask(&target);
     ask.is_of_target = is_of_target;
-    ask.deadline = ask.started + Duration::from_millis(500);
+    ask.deadline = ask.started + Duration::from_secs(2);
     let probed = tokio::time::timeout_at(ask.deadline, settings.probe(&ask, &mut found)).await;
     let failure = probed.map_or(Some(Failure::Timeout), Result::err);
     (failure, found.watch.running())
@@ -392,9 +392,10 @@ async fn who_says_nothing_and_who_is_not_there_are_told_apart() {
     });
     for is_of_target in [false, true] {
         let probe = |address| for_a_while(address, is_of_target);
-        assert_eq!(probe(silent_at).await, (Some(Failure::Timeout), connect));
-        assert_eq!(probe(junk_at).await, (Some(Failure::Timeout), tls));
-        assert_eq!(probe(closed).await, (Some(Failure::Refused), connect));
+        let found = tokio::join!(probe(silent_at), probe(junk_at), probe(closed));
+        assert_eq!(found.0, (Some(Failure::Timeout), connect));
+        assert_eq!(found.1, (Some(Failure::Timeout), tls));
+        assert_eq!(found.2, (Some(Failure::Refused), connect));
     }
 }
 
