@@ -16,8 +16,9 @@ const FORMER_NETWORKS: f64 = 0.97;
 /// What is left of a TTL that is said no more, in each look: one that was made up once, or lowered since, is forgotten
 /// in a few.
 const FORMER_TTL: f64 = 0.9;
-/// Looks from which on an absence changes nothing in how answers are known to vary: a day of hours.
-const KNOWN: f64 = 19.0;
+/// Looks with it, and how often all caches have asked anew since it was looked for, from which on an absence changes nothing
+/// in how answers are known to vary: the others have its share then, and would say that nothing varies.
+const KNOWN: (u32, f64) = (19, 8.0);
 /// How many looks without it are remembered of one that was gone, and is back.
 const GONE: f64 = 3.0;
 /// With so many networks fewer than there usually are, those may be missing that have the address.
@@ -46,6 +47,8 @@ pub(super) struct Sightings {
 struct Sighting {
     /// Up to when it was seen last,
     course: Course,
+    /// in so many looks,
+    seen: u32,
     /// and looks since.
     pending: f64,
     /// What the answers are worth that do not have it.
@@ -100,7 +103,7 @@ impl Sightings {
         let mut missing = 0;
         for (address, known) in &mut self.addresses {
             let is_given = given(address) > 0.0;
-            if is_given || known.course.weight < KNOWN {
+            if is_given || known.seen < KNOWN.0 || known.course.weight < KNOWN.1 {
                 let others = all - known.course.variation(usual);
                 known.draws = Draws::of(others, all, elapsed.max(self.ttl));
             }
@@ -131,6 +134,7 @@ impl Sighting {
         let is_straggler = is_gone && share < self.course.mean() / 4.0;
         self.course.pass(if is_gone { self.pending.min(GONE) } else { self.pending });
         self.course.add(share, part);
+        self.seen = self.seen.saturating_add(1);
         self.pending = 0.0;
         if !is_straggler {
             self.missed = 0.0;
@@ -145,7 +149,10 @@ impl Sighting {
             let last = if self.missed > 0.0 { 0.0 } else { self.course.last * networks };
             self.missed += self.draws.count(networks * part, last);
         }
-        self.share = lower_end(mean, self.draws.count(usual * self.course.weight, usual));
+        // That of a file of an earlier release, which has no course, holds until it is seen again.
+        if self.course.weight > 0.0 {
+            self.share = lower_end(mean, self.draws.count(usual * self.course.weight, usual));
+        }
     }
 
     /// Whether so many would have shown it if it were there.
@@ -411,6 +418,30 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_kept_for_a_day_is_told_in_days_though_it_is_known_for_two_weeks_alone() {
+        for networks in [vec![1; 8], vec![1; 20]] {
+            for seed in 1..=5 {
+                let mut caches = Caches::new(seed, &networks, 86_400);
+                let addresses = [address(1), address(2)];
+                let mut sightings = Sightings::default();
+                let mut told = None;
+                for hour in 0..45 * 24 {
+                    let now = 1_000_000 + HOUR * hour;
+                    let mut given = caches.given(if hour < 14 * 24 { 2 } else { 1 }, now);
+                    given.resize(2, 0.0);
+                    let by = |it: &IpAddr| given[usize::from(*it == addresses[1])];
+                    let look = Look { networks: caches.all(), ttl: 86_400, now };
+                    let (next, missing) = sightings.after(&addresses, look, by);
+                    assert!(hour >= 14 * 24 || missing == 0, "{networks:?} {seed} {hour}");
+                    told = told.or((missing > 0).then(|| hour / 24 - 13));
+                    sightings = next;
+                }
+                assert!(told.is_some_and(|it| it <= 20), "{networks:?} {seed}: {told:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_ttl_that_was_made_up_once_or_lowered_is_forgotten() {
         for (networks, is_always) in [(3, false), (6, false), (19, false), (3, true), (19, true)] {
             let addresses = [address(1), address(2)];
@@ -483,5 +514,14 @@ mod tests {
         let look = Look { networks: 3.0, ttl: 300, now: 1_000_000 };
         let (sightings, missing) = sightings.after(&[address(1)], look, |_| 0.0);
         assert_eq!((missing, sightings.looks), (0, 1.0));
+        // What it told is told on.
+        let told = before.replace("\"missed\":0.0", "\"missed\":900.0");
+        let mut sightings: Sightings = serde_json::from_str(&told).unwrap();
+        for hour in 0..48 {
+            let look = Look { networks: 3.0, ttl: 300, now: 1_000_000 + HOUR * hour };
+            let missing;
+            (sightings, missing) = sightings.after(&[address(1)], look, |_| 0.0);
+            assert_eq!(missing, 1, "{hour}");
+        }
     }
 }
