@@ -61,8 +61,10 @@ fn a_shared_socket_is_measured() {
 
 #[test]
 fn the_exporter_is_measured() {
-    let lines = measure("exporter", "turbulence-ipmi", 2);
-    // Scraped as one page, and by its list: what it says of itself, and eight shares of the BMCs.
+    let lines = measure("exporter", "turbulence-ipmi", 3);
+    // Scraped as one page, and by its list: what it says of itself, and eight shares of the BMCs; and what it reads by default.
     let pages: Vec<_> = lines.iter().map(|line| line.contains(" pages=9 ")).collect();
-    assert_eq!(pages, [false, true], "{lines:?}");
+    assert_eq!(pages, [false, true, false], "{lines:?}");
+    let reads_all = |line: &String| line.contains(" collectors=bmc,ipmi,chassis,dcmi,sel ");
+    assert_eq!(lines.iter().map(reads_all).collect::<Vec<_>>(), [false, false, true], "{lines:?}");
 }

@@ -55,6 +55,11 @@ impl TryFrom<BTreeMap<Name, Vec<String>>> for Known {
 }
 
 impl Known {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// By which name an answer is known: that of the first of its addresses that has one.
     pub(crate) fn name_of(&self, content: &Content) -> Option<&str> {
         self.name_besides(content, &|_| false)
@@ -77,7 +82,7 @@ impl Known {
         is_right: impl Fn(&IpAddr) -> bool,
     ) -> BTreeMap<(String, String), usize> {
         let mut counts = BTreeMap::new();
-        let Some(known) = known.filter(|it| !it.0.is_empty()) else { return counts };
+        let Some(known) = known.filter(|it| !it.is_empty()) else { return counts };
         // Many say the same.
         let mut names: HashMap<*const Outcome, Option<&str>> = HashMap::new();
         for ((resolver, outcome), class) in list.resolvers.iter().zip(outcomes).zip(classes) {
