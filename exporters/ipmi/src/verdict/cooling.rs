@@ -260,10 +260,13 @@ impl Cooling {
         }
         let calm = now.since(episode.seen);
         let peak = episode.peak.unwrap_or(0.0);
-        let is_back = episode.peak.zip(rise).is_some_and(|(peak, rise)| rise < 0.5 * peak)
-            && (peak >= 4.0 || calm > CALM);
-        calm >= CALM
-            && (is_back || now.since(episode.rose) > LEVELLED || peak < 4.0 && calm > 600.0)
+        let is_half = episode.peak.zip(rise).is_some_and(|(peak, rise)| rise < 0.5 * peak);
+        let is_back = is_half && peak >= 4.0;
+        let has_levelled = is_half && calm > CALM
+            || now.since(episode.rose) > LEVELLED
+            || peak < 4.0 && calm > 600.0;
+        // What levelled while most fans stand still is as hot as before.
+        calm >= CALM && (is_back || has_levelled && !most_fans_failed(seen))
     }
 
     fn end(&mut self, seen: &mut Observed, held: &mut Held) {
@@ -311,14 +314,19 @@ fn fans_failed(seen: &Observed, trend: &Trend) -> (bool, bool) {
     if failed == 0 {
         return (false, false);
     }
-    let all = seen.system_fans().filter(|it| !it.is_gone()).count();
     let rises = trend.over(300);
     let (parts, warm) = (rises.all().count(), rises.all().filter(|rise| *rise >= 5.0).count());
     let is_load = rises.watts.is_some_and(|share| share >= 0.15);
     let still_warms = median(trend.over(60).all()).unwrap_or(0.0) > 0.0;
     let one = (warm >= 3 || warm >= 2 && parts <= 4) && !is_load && still_warms;
     // Fans count as failed once that is certain: there is nothing to wait for.
-    (one, failed * 2 > all && warm >= 1 && still_warms)
+    (one, most_fans_failed(seen) && warm >= 1 && still_warms)
+}
+
+fn most_fans_failed(seen: &Observed) -> bool {
+    let failed = seen.system_fans().filter(|it| it.failed().is_some()).count();
+    let all = seen.system_fans().filter(|it| !it.is_gone()).count();
+    failed > 0 && failed * 2 > all
 }
 
 fn is_at_limit(it: &Watched) -> bool {

@@ -7,7 +7,7 @@ use super::held::{Cause, Held, Kind, Level, Verdict, What};
 use super::measure::Measure;
 use super::median::median;
 use super::observed::Observed;
-use super::phantom::{MOST, those, told};
+use super::phantom::{MOST, SHARE, those, told};
 use super::record::Phantom;
 use super::sensors::{enough, neighbours, run_up, watts_now};
 use super::watched::Watched;
@@ -121,7 +121,7 @@ fn go_on(seen: &Observed, place: usize, phantom: &mut Phantom, others: &mut Othe
     let is_air = matches!(it.class, Class::Inlet | Class::Exhaust);
     if (is_air || matches!(it.class, Class::Board | Class::Memory)) && age < DOUBT {
         let others = others_rose(seen, it, age, others);
-        if age >= 60.0 && others.is_some_and(|rise| rise >= 0.2 * (phantom.top - phantom.base)) {
+        if age >= 60.0 && others.is_some_and(|rise| rise >= SHARE * (phantom.top - phantom.base)) {
             return Fate::Over;
         }
         // Air can jump at one machine: it is waited for what follows.

@@ -26,6 +26,9 @@ const LEARNT: f64 = 1800.0;
 /// So many are told of one machine. What more there are says no more, and each costs time in every poll:
 /// it is not believed either, and that is all.
 pub(super) const MOST: usize = 32;
+/// Degrees by which others are warmer when they warm, and the share of a jump by which they have to be, where it is large.
+const WARMER: f64 = 3.0;
+pub(super) const SHARE: f64 = 0.2;
 /// Of so many fans it is remembered how fast they turned. Real machines have half as many.
 const MOST_FANS: usize = 64;
 
@@ -109,7 +112,9 @@ fn jump(
         } else {
             common_rise(others(), clock, read)
         };
-        Around { common, warmed: warmed(others(), clock) }
+        // By less of the jump a job warms them that began just then.
+        let least = WARMER.max(SHARE * (value - base));
+        Around { common, warmed: warmed(others(), clock, least) }
     });
     let common = around.common.filter(|_| it.class.shares_its_air());
     if value - base - common.unwrap_or(0.0).max(0.0) <= allowed || others_warm(it, around) {
@@ -175,7 +180,8 @@ fn ramp(seen: &Observed, it: &Watched, accepted: f64, physics: Physics) -> Optio
     let others = || neighbours(&seen.sensors, it);
     let common = common_rise(others(), &seen.clock, Some(then))?.max(0.0);
     let allowed = physics.offset + physics.rate * (90.0 + f64::from(it.heat()?.refresh)) + 3.0;
-    let is_ramp = accepted - before - common > allowed && warmed(others(), &seen.clock).0 < 2;
+    let is_ramp =
+        accepted - before - common > allowed && warmed(others(), &seen.clock, WARMER).0 < 2;
     let rate = Some((accepted - before) / 60.0);
     let limit = physics.offset + physics.rate * 90.0;
     is_ramp.then(|| record(seen, then, before, accepted, rate, limit, Cause::Ramp))

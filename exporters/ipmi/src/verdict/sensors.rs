@@ -42,14 +42,15 @@ pub(super) fn common_rise<'a>(
     median(neighbours.filter_map(rise))
 }
 
-/// How many of the neighbours are 3 degrees warmer than a minute and a half ago, and of how many.
+/// How many of the neighbours are so many degrees warmer than a minute and a half ago, and of how many.
 pub(super) fn warmed<'a>(
     neighbours: impl Iterator<Item = &'a Watched>,
     clock: &Clock,
+    least: f64,
 ) -> (usize, usize) {
     neighbours.fold((0, 0), |(warm, all), it| {
         let rise = it.value().zip(it.ago(clock, 90.0, 2)).map(|(now, before)| now - before);
-        (warm + usize::from(rise.is_some_and(|rise| rise >= 3.0)), all + 1)
+        (warm + usize::from(rise.is_some_and(|rise| rise >= least)), all + 1)
     })
 }
 

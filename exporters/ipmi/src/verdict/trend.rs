@@ -13,8 +13,10 @@ use super::watched::Watched;
 /// Spans that rises are taken over, seconds.
 pub(super) const SPANS: [u32; 6] = [60, 180, 300, 600, 1200, 1800];
 
-/// The excess of a part over its air that fans act on, degrees, and the exponent of forced convection.
+/// The excess of a part over its air that fans act on, degrees, of a processor at least, and the exponent of forced
+/// convection.
 const EXCESS: f64 = 12.0;
+const WORKING_EXCESS: f64 = 20.0;
 const CONVECTION: f64 = -0.4;
 /// By which share the power of a machine whose load did not change may differ.
 const STILL: f64 = 0.08;
@@ -167,6 +169,9 @@ fn common_rise(rises: &Rises) -> Option<f64> {
         return Some(low - of_the_load * (hot - low));
     }
     // The air warms what rests as it warms the parts: one part or two alone may have been put in warm.
+    // Faster fans hold a processor where it is: what they took from it is part of its rise.
+    let faster = rises.fans.filter(|gain| *gain > 1.1);
+    let hot = hot + faster.map_or(0.0, |gain| WORKING_EXCESS * (1.0 - gain.powf(CONVECTION)));
     if parts.len() < 3 && hot < 0.4 * middle {
         return Some(hot.min(low));
     }
