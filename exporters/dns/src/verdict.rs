@@ -22,6 +22,7 @@ mod key;
 mod level;
 mod memory;
 mod migration;
+mod named;
 mod pin;
 mod places;
 mod reference;
@@ -43,8 +44,7 @@ pub(crate) use shares::Ratios;
 pub(crate) use state::State;
 pub(crate) use whole::{Severity, told};
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::case::Case;
@@ -312,7 +312,7 @@ pub(crate) fn judge(
         countries,
         is_compared: countries::is_measure(may_speak, rest_bad),
         rest_bad,
-        known: known(&case, &standard, rules, &classes),
+        known: named::named(&case, &standard, rules, &classes),
         extended_errors: extended_errors(evidence.outcomes),
         consensus: shares.ratios(&case, &classes, |at| classes[at] == Class::Agree),
         outlier: shares.ratios(&case, &classes, |at| classes[at].is_outlier()),
@@ -327,25 +327,6 @@ pub(crate) fn judge(
         classes: classes.into(),
     };
     Judged { verdict, memory, accepted: standard.accepted(&case, rules) }
-}
-
-/// How many give what is known and not right, by country and name.
-fn known(
-    case: &Case<'_>,
-    standard: &Standard,
-    rules: &Rules<'_>,
-    classes: &[Class],
-) -> BTreeMap<(String, String), usize> {
-    if rules.known.is_none_or(Known::is_empty) {
-        return BTreeMap::new();
-    }
-    let given: HashSet<_> = standard.given(case).collect();
-    let accepted = standard.accepted(case, rules);
-    let is_right = |address: &IpAddr| match &accepted {
-        Accepted::Within { .. } => given.contains(address),
-        accepted => accepted.has(address),
-    };
-    Known::count(rules.known, case.list, case.outcomes, classes, is_right)
 }
 
 /// The countries that diverge.
